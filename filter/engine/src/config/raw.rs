@@ -1,0 +1,188 @@
+//! The configuration exactly as it is written: strings, lists, nothing checked beyond types.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A claim mapping, `http.auth.bearer.oidc[].claimMapping`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimMapping {
+    /// Evaluated in order; each sees the earlier ones through `vars`.
+    pub variables: Vec<Variable>,
+    /// Evaluated in order after the variables.
+    pub validations: Vec<Condition>,
+    /// CEL for the user name; `claims.iss + '/' + claims.sub` when absent.
+    pub username: Option<String>,
+    /// CEL for the list of groups; no groups when absent.
+    pub groups: Option<String>,
+}
+
+/// A named intermediate value of a claim mapping.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variable {
+    /// The name under `vars`.
+    pub name: String,
+    /// Its CEL expression.
+    pub expression: String,
+}
+
+/// An expression that must be true, with what to say when it is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// A CEL expression.
+    pub expression: String,
+    /// Shown when the expression is false; optional in policies, required in claim validations.
+    pub message: String,
+}
+
+/// `http.accessControl`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessControl {
+    /// Groups by configuration: name to members.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// Glob pattern to policies.
+    pub repositories: BTreeMap<String, PolicyGroup>,
+    /// Applies to every repository.
+    pub admin_policy: Option<PolicyEntry>,
+}
+
+/// What holds for the repositories of one pattern.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyGroup {
+    /// Grants for named users and groups.
+    pub policies: Vec<PolicyEntry>,
+    /// Actions of every authenticated caller.
+    pub default_policy: Vec<String>,
+    /// Actions of everybody.
+    pub anonymous_policy: Vec<String>,
+}
+
+/// One grant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyEntry {
+    /// User names, compared exactly.
+    pub users: Vec<String>,
+    /// Group names, compared exactly.
+    pub groups: Vec<String>,
+    /// `read`, `create`, `update`, `delete`, `detectManifestCollision`.
+    pub actions: Vec<String>,
+    /// All must hold.
+    pub conditions: Vec<Condition>,
+}
+
+/// One entry of `http.auth.bearer.oidc`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Oidc {
+    /// The issuer, compared exactly.
+    pub issuer: String,
+    /// At least one must be in the token's `aud`.
+    pub audiences: Vec<String>,
+    /// Claims to user and groups.
+    pub claim_mapping: Option<ClaimMapping>,
+    /// Do not compare the token's `iss`.
+    pub skip_issuer_verification: bool,
+    /// PEM text of the issuer's CA.
+    pub certificate_authority: Option<String>,
+    /// Path of the issuer's CA; the native binary's only.
+    pub certificate_authority_file: Option<String>,
+    /// The host's name for the issuer.
+    pub cluster: Option<String>,
+    /// Skips discovery.
+    pub jwks_uri: Option<String>,
+    /// The host's name for the JWKS server, when it is another.
+    pub jwks_cluster: Option<String>,
+    /// Inline keys: no fetch at all.
+    pub jwks: Option<Value>,
+    /// `callout` (default) or `push`.
+    pub key_source: Option<String>,
+    /// Path of a bearer token for the issuer; the shim's only.
+    pub token_file: Option<String>,
+    /// Leeway for `exp`, `nbf` and `iat`.
+    pub clock_skew: Option<Duration>,
+    /// How long keys are used after the last successful fetch.
+    pub max_stale: Option<Duration>,
+}
+
+/// `http.auth.bearer.awsSecretsManager`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AwsSecretsManager {
+    /// AWS region.
+    pub region: String,
+    /// Name or ARN of the secret.
+    pub secret_name: String,
+    /// Time between refreshes; one minute when absent or zero.
+    pub refresh_interval: Option<Duration>,
+    /// How long keys are used after the last successful refresh; ours, one hour when absent.
+    pub max_stale: Option<Duration>,
+    /// Ours: one bad entry refuses the whole set.
+    pub strict: bool,
+}
+
+/// `http.auth.bearer`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bearer {
+    /// Realm of the challenge; an absolute URL names the token endpoint.
+    pub realm: Option<String>,
+    /// Service of the challenge.
+    pub service: Option<String>,
+    /// PEM or JWKS text, or a path (native binary only).
+    pub cert: Option<String>,
+    /// Keys from AWS Secrets Manager.
+    pub aws_secrets_manager: Option<AwsSecretsManager>,
+    /// OIDC issuers, in order.
+    pub oidc: Vec<Oidc>,
+    /// Ours (D4): checked on tokens of `cert`/Secrets Manager when set.
+    pub audiences: Vec<String>,
+    /// Ours (D4): checked on tokens of `cert`/Secrets Manager when set.
+    pub issuer: Option<String>,
+    /// Ours (D3): their `access` claim alone decides, as in zot.
+    pub bypass_access_control: bool,
+}
+
+/// A secret that the proxy's environment holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FromEnv {
+    /// Name of the environment variable.
+    pub env: String,
+}
+
+/// `proxy`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxy {
+    /// The host's name for the registry, for questions of our own.
+    pub upstream_cluster: Option<String>,
+    /// The host's name for issuers that name no cluster.
+    pub oidc_cluster: Option<String>,
+    /// Key that authenticates pushed key sets.
+    pub push_key: Option<FromEnv>,
+    /// Authorization sent upstream.
+    pub upstream_authorization: Option<FromEnv>,
+    /// Leave the client's Authorization in place.
+    pub forward_authorization: bool,
+    /// Header that tells the upstream the user name.
+    pub identity_header: Option<String>,
+    /// Globs of paths that need no identity.
+    pub public_paths: Vec<String>,
+    /// The host hands request bodies over while headers wait.
+    pub read_request_bodies: bool,
+    /// Let zot's extension routes through.
+    pub extensions: bool,
+}
+
+/// The whole document, in the filter role.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Document {
+    /// `http.realm`.
+    pub realm: Option<String>,
+    /// `http.auth.failDelay`, seconds.
+    pub fail_delay: Option<u64>,
+    /// `http.auth.bearer`.
+    pub bearer: Option<Bearer>,
+    /// `http.accessControl`; absent and empty mean different things (D2).
+    pub access_control: Option<AccessControl>,
+    /// `proxy`.
+    pub proxy: Proxy,
+    /// `log.level`.
+    pub log_level: Option<String>,
+}

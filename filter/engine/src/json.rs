@@ -1,0 +1,163 @@
+//! JSON read strictly: a member may stand once, nesting is bounded, nothing follows the value.
+//!
+//! Two readers that take different duplicates are an old way around a check (RFC 8725 section 2.4 and 3.10; RFC 7519 section 4
+//! lets a parser refuse them, and this one does).
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// The deepest nesting that is read, counted in arrays and objects.
+pub const MAX_NESTING: usize = 64;
+
+/// Why a text is not acceptable JSON. The message holds a place, never a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} at line {line}, column {column}")]
+pub struct JsonError {
+    kind: &'static str,
+    line: usize,
+    column: usize,
+}
+
+/// Reads one JSON value.
+///
+/// # Errors
+/// Not JSON, not UTF-8, a member that stands twice in one object, nesting above [`MAX_NESTING`], text after the value.
+pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| describe(&error))?;
+    reader.end().map_err(|error| describe(&error))?;
+    Ok(value)
+}
+
+const DUPLICATE: &str = "a member stands twice in one object";
+const TOO_DEEP: &str = "nesting is too deep";
+
+/// serde's messages may quote input, so only the kind of the error and its place survive.
+fn describe(error: &serde_json::Error) -> JsonError {
+    let text = error.to_string();
+    let kind = if text.starts_with(DUPLICATE) {
+        DUPLICATE
+    } else if text.starts_with(TOO_DEEP) || text.starts_with("recursion limit") {
+        TOO_DEEP
+    } else if error.is_eof() {
+        "JSON ends early"
+    } else {
+        "not valid JSON"
+    };
+    JsonError { kind, line: error.line(), column: error.column() }
+}
+
+#[derive(Clone, Copy)]
+struct Strict {
+    depth: usize,
+}
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth >= MAX_NESTING {
+            return Err(E::custom(TOO_DEEP));
+        }
+        Ok(Self { depth: self.depth + 1 })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(inner)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut map = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(inner)?;
+            if map.insert(name, value).is_some() {
+                return Err(A::Error::custom(DUPLICATE));
+            }
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_name_kind_and_place_but_no_value() {
+        let deep = format!("{}1{}", "[".repeat(65), "]".repeat(65));
+        let rows: [(&str, &str); 8] = [
+            (r#"{"a":1,"a":2}"#, "a member stands twice in one object"),
+            (r#"{"x":{"a":1,"b":0,"a":2}}"#, "a member stands twice in one object"),
+            (&deep, "nesting is too deep"),
+            ("{", "JSON ends early"),
+            ("", "JSON ends early"),
+            (r#"{"secret" 1}"#, "not valid JSON"),
+            ("1 2", "not valid JSON"),
+            ("1e999", "not valid JSON"),
+        ];
+        for (text, kind) in rows {
+            let message = parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(message.starts_with(kind), "{text}: {message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+        assert!(parse(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn what_is_strict_json_is_read_whole() {
+        let deepest = format!("{}1{}", "[".repeat(64), "]".repeat(64));
+        assert!(parse(deepest.as_bytes()).is_ok());
+        let text = br#" {"a":[1,-2,3.5,"x",null,true],"b":{"a":{}}} "#;
+        assert_eq!(parse(text).unwrap(), serde_json::from_slice::<Value>(text).unwrap());
+    }
+}

@@ -1,0 +1,27 @@
+//! What the engine reads of a request: borrowed bytes, exactly as the host has them.
+
+/// The head of one request. Headers are bytes: nothing promises UTF-8.
+#[derive(Clone, Debug, Default)]
+pub struct RequestHead<'a> {
+    /// `:method`.
+    pub method: &'a [u8],
+    /// The raw `:path`, query included.
+    pub path: &'a [u8],
+    /// Every value of `authorization`, in order.
+    pub authorization: Vec<&'a [u8]>,
+    /// The first `user-agent`, or empty.
+    pub user_agent: &'a [u8],
+    /// Every value of `x-forwarded-for`, in order; not trusted.
+    pub forwarded_for: Vec<&'a [u8]>,
+    /// What the connection says; looked at by conditions only.
+    pub connection: Connection<'a>,
+}
+
+/// Facts of the downstream connection, from the host's own attributes and never from headers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connection<'a> {
+    /// Address of the TCP peer, with or without a port.
+    pub peer: &'a [u8],
+    /// TLS version as the host writes it (`TLSv1.3`); empty without TLS.
+    pub tls_version: &'a [u8],
+}

@@ -1,0 +1,1 @@
+//! registry-auth as a proxy-wasm filter: the entry, nothing else.

@@ -1,0 +1,3 @@
+//! Builds, tests and shows registry-auth.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The native companion: key shim and command line.
+
+fn main() {}
