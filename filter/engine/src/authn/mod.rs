@@ -14,5 +14,7 @@ pub mod mapping;
 pub mod prove;
 pub mod provider;
 pub mod source;
+#[cfg(test)]
+pub(crate) mod test_signer;
 pub mod token;
 pub mod verify;
