@@ -9,7 +9,6 @@ use anyhow::Context;
 /// The checkout that `cargo xtask` was started in.
 pub(crate) struct Workspace {
     root: PathBuf,
-    target: PathBuf,
 }
 
 impl Workspace {
@@ -17,8 +16,7 @@ impl Workspace {
     pub(crate) fn find() -> anyhow::Result<Self> {
         let package = env::var_os("CARGO_MANIFEST_DIR").context("start this program with `cargo xtask`")?;
         let root = Path::new(&package).ancestors().nth(2).context("xtask stands two folders below the root")?;
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
-        Ok(Self { root: root.to_owned(), target })
+        Ok(Self { root: root.to_owned() })
     }
 
     /// A path inside the checkout.
@@ -26,9 +24,9 @@ impl Workspace {
         self.root.join(relative)
     }
 
-    /// A path inside the folder of build results.
+    /// A path inside the folder of build results: always `target`, where the artefacts are promised to be.
     pub(crate) fn target(&self, relative: &str) -> PathBuf {
-        self.target.join(relative)
+        self.root.join("target").join(relative)
     }
 
     /// Where the pinned programs live; ignored by git.
@@ -48,10 +46,10 @@ impl Workspace {
         command
     }
 
-    /// The very cargo that runs this program, in the root, with the pinned versions of `Cargo.lock`.
+    /// The very cargo that runs this program, in the root, told where tools and build results are.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.args(arguments).env("REGISTRY_AUTH_TOOLS", self.tools());
+        command.args(arguments).env("REGISTRY_AUTH_TOOLS", self.tools()).env("CARGO_TARGET_DIR", self.path("target"));
         command
     }
 }
