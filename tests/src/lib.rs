@@ -3,8 +3,18 @@
 //! `README.md` describes the scenario format and how the tests are run.
 
 pub mod client;
+pub mod expand;
+pub mod expect;
+#[cfg(feature = "vm")]
+pub mod host;
 pub mod issuer;
 pub mod key;
 pub mod mint;
+pub mod module;
+pub mod scenario;
 pub mod server;
+pub mod shared;
+pub mod substrate;
 pub mod upstream;
+#[cfg(feature = "vm")]
+pub mod vm;
