@@ -3,6 +3,7 @@
 //! `README.md` describes the scenario format and how the tests are run.
 
 pub mod client;
+pub mod envoy;
 pub mod expand;
 pub mod expect;
 #[cfg(feature = "vm")]
@@ -11,6 +12,8 @@ pub mod issuer;
 pub mod key;
 pub mod mint;
 pub mod module;
+pub mod push;
+pub mod real;
 pub mod scenario;
 pub mod server;
 pub mod shared;
@@ -18,3 +21,5 @@ pub mod substrate;
 pub mod upstream;
 #[cfg(feature = "vm")]
 pub mod vm;
+#[cfg(feature = "vm")]
+pub mod wasm;
