@@ -70,6 +70,12 @@ fn spell(flat: &[Piece]) -> Vec<String> {
 }
 
 fn join(components: &[Component]) -> String {
+    // globset takes a `**/` that is all there is for a `**`.
+    if let [Component::Recursive, Component::Text(last)] = components
+        && last.is_empty()
+    {
+        return "**/*/".to_owned();
+    }
     let texts: Vec<&str> = components
         .iter()
         .map(|component| match component {
