@@ -54,7 +54,7 @@ impl Checker {
             return Ok(Type::Map(Box::new(Type::String), Box::new(Type::Dyn)));
         }
         if TYPES.contains(&name) {
-            return Ok(Type::Type);
+            return Ok(Type::Meta);
         }
         let expected = self.variables.iter().map(|name| format!("`{name}.`...")).collect::<Vec<_>>().join(" or ");
         Err(CompileError::UnknownName { name: name.to_owned(), expected })
@@ -62,7 +62,7 @@ impl Checker {
 
     fn select(&mut self, node: &IdedExpr, select: &SelectExpr) -> Checked {
         if qualified_name(node).is_some_and(|name| QUALIFIED_TYPES.contains(&name.as_str())) {
-            return Ok(Type::Type);
+            return Ok(Type::Meta);
         }
         let member = match self.node(&select.operand)? {
             Type::Map(_, value) => *value,
@@ -227,7 +227,7 @@ fn mismatch(message: String) -> Checked {
 fn unify(literal: &str, one: &Type, other: &Type) -> Checked {
     one.unify(other).ok_or_else(|| {
         let hint =
-            if one.is_open() != other.is_open() { ", join lists with `+` or convert with `string()`" } else { "" };
+            if one.is_open() == other.is_open() { "" } else { ", join lists with `+` or convert with `string()`" };
         CompileError::Mismatch(format!("a {literal} literal cannot mix {one} and {other}{hint}"))
     })
 }
@@ -350,7 +350,7 @@ fn result_type(returns: Returns, receiver: Option<Type>, argument: Option<Type>)
         Returns::Texts => Type::list(Type::String),
         Returns::Time => Type::Timestamp,
         Returns::Duration => Type::Duration,
-        Returns::Type => Type::Type,
+        Returns::Type => Type::Meta,
         Returns::Dyn => Type::Dyn,
         Returns::OptionalOfArgument => Type::optional(first),
         Returns::OptionalOfAny => Type::optional(Type::Any),

@@ -35,7 +35,7 @@ impl Receiver {
             Type::Timestamp => matches!(self, Self::Time | Self::TimeOrDuration),
             Type::Duration => matches!(self, Self::TimeOrDuration),
             Type::Optional(_) => matches!(self, Self::Optional),
-            Type::Null | Type::Bool | Type::Int | Type::UInt | Type::Double | Type::Type => false,
+            Type::Null | Type::Bool | Type::Int | Type::UInt | Type::Double | Type::Meta => false,
         }
     }
 }
@@ -137,12 +137,12 @@ pub(super) const NAMESPACES: &[&str] = &["base64", "strings", "optional"];
 pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_overload(STRING, "string_as_go", vec![DYN_TYPE], string)?;
     let matches_text = vec![STRING_TYPE, STRING_TYPE];
-    env.add_overload("matches", "matches", matches_text, matches)?;
-    env.add_member_overload("matches", "matches_string", STRING_TYPE, vec![STRING_TYPE], matches)?;
+    env.add_overload("matches", "matches", matches_text, |args| matches(&args))?;
+    env.add_member_overload("matches", "matches_string", STRING_TYPE, vec![STRING_TYPE], |args| matches(&args))?;
     env.add_member_overload("first", "list_first", LIST_TYPE, Vec::new(), |args| element(&args, <[_]>::first))?;
     env.add_member_overload("last", "list_last", LIST_TYPE, Vec::new(), |args| element(&args, <[_]>::last))?;
-    env.add_member_overload("unwrapOpt", "list_unwrap_opt", LIST_TYPE, Vec::new(), unwrap)?;
-    env.add_overload("optional.unwrap", "optional_unwrap_list", vec![LIST_TYPE], unwrap)
+    env.add_member_overload("unwrapOpt", "list_unwrap_opt", LIST_TYPE, Vec::new(), |args| unwrap(&args))?;
+    env.add_overload("optional.unwrap", "optional_unwrap_list", vec![LIST_TYPE], |args| unwrap(&args))
 }
 
 type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
@@ -162,8 +162,8 @@ fn string<'b, 'v>(args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 /// `text.matches(pattern)` and `matches(text, pattern)`.
-fn matches<'b, 'v>(args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    if let [text, pattern] = args.as_slice()
+fn matches<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+    if let [text, pattern] = args
         && let Some(text) = text.downcast_ref::<CelString<'v>>()
         && let Some(pattern) = pattern.downcast_ref::<CelString<'v>>()
     {
@@ -204,17 +204,19 @@ fn elements<'a, 'b, 'v>(args: &'a [CowVal<'b, 'v>]) -> Result<&'a [Box<dyn Val +
     list.map(CelList::inner).ok_or_else(|| ExecutionError::no_such_overload("list", Vec::new()))
 }
 
+type Elements<'v> = [Box<dyn Val + 'v>];
+
 fn element<'b, 'v>(
     args: &[CowVal<'b, 'v>],
-    pick: for<'a> fn(&'a [Box<dyn Val + 'v>]) -> Option<&'a Box<dyn Val + 'v>>,
+    pick: for<'a> fn(&'a Elements<'v>) -> Option<&'a Box<dyn Val + 'v>>,
 ) -> Answer<'b, 'v> {
     Ok(CowVal::owned(pick(elements(args)?).map_or_else(CelOptional::none, |value| CelOptional::of(value.clone()))))
 }
 
 /// The contents of the optionals of a list, those without are left out.
-fn unwrap<'b, 'v>(args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn unwrap<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
     let mut contents: Vec<Box<dyn Val + 'v>> = Vec::new();
-    for value in elements(&args)? {
+    for value in elements(args)? {
         match value.downcast_ref::<CelOptional<'v>>() {
             Some(optional) => contents.extend(optional.option().map(Val::clone_as_boxed)),
             None => return Err(ExecutionError::no_such_overload("unwrap", Vec::new())),

@@ -75,14 +75,14 @@ fn agrees(row: &Json, source: &str, scope: Scope, bindings: &Bindings) -> Result
     let value = row["value"].as_str().unwrap();
     let (kind, text) = value.split_once(':').unwrap();
     match kind {
-        "types.String" => same(expression.evaluate_string(bindings), text.to_owned()),
-        "types.Bool" => same(expression.evaluate_bool(bindings), text == "true"),
+        "types.String" => same(&expression.evaluate_string(bindings), text.to_owned()),
+        "types.Bool" => same(&expression.evaluate_bool(bindings), text == "true"),
         _ => Ok(()),
     }?;
     let strings = row["as_string_slice"].as_str().unwrap();
     if strings.starts_with('[') {
         let expected = serde_json::from_str::<Vec<String>>(&strings.replace("\" \"", "\",\"")).unwrap();
-        return same(expression.evaluate_strings(bindings), expected);
+        return same(&expression.evaluate_strings(bindings), expected);
     }
     match expression.evaluate_strings(bindings) {
         Err(EvaluationError::NotA(_)) => Ok(()),
@@ -90,8 +90,8 @@ fn agrees(row: &Json, source: &str, scope: Scope, bindings: &Bindings) -> Result
     }
 }
 
-fn same<T: PartialEq + fmt::Debug>(found: Result<T, EvaluationError>, expected: T) -> Result<(), String> {
-    if found == Ok(expected) { Ok(()) } else { Err(format!("{found:?}")) }
+fn same<T: PartialEq + fmt::Debug>(found: &Result<T, EvaluationError>, expected: T) -> Result<(), String> {
+    if *found == Ok(expected) { Ok(()) } else { Err(format!("{found:?}")) }
 }
 
 #[test]

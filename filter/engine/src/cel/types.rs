@@ -19,7 +19,7 @@ pub(super) enum Type {
     Timestamp,
     Duration,
     /// The type of a type.
-    Type,
+    Meta,
     List(Box<Self>),
     Map(Box<Self>, Box<Self>),
     Optional(Box<Self>),
@@ -87,7 +87,7 @@ impl fmt::Display for Type {
             Self::Bytes => "bytes",
             Self::Timestamp => "timestamp",
             Self::Duration => "duration",
-            Self::Type => "type",
+            Self::Meta => "type",
             Self::List(_) => "list",
             Self::Map(..) => "map",
             Self::Optional(_) => "optional",

@@ -31,10 +31,12 @@ fn count(sequence: &[Piece]) -> usize {
 }
 
 fn expand(sequence: &[Piece]) -> Vec<Vec<Piece>> {
-    let mut all = vec![Vec::new()];
+    let mut all: Vec<Vec<Piece>> = vec![Vec::new()];
     for piece in sequence {
         let Piece::Alternatives(alternatives) = piece else {
-            all.iter_mut().for_each(|flat: &mut Vec<Piece>| flat.push(piece.clone()));
+            for flat in &mut all {
+                flat.push(piece.clone());
+            }
             continue;
         };
         let tails: Vec<Vec<Piece>> = alternatives.iter().flat_map(|inner| expand(inner)).collect();
@@ -89,7 +91,7 @@ fn join(components: &[Component]) -> String {
 /// One component in globset's language; empty when nothing can match it. A `**` alternative with neighbours crosses slashes:
 /// `a{**}b` is `a*b` or `a*/**/*b`.
 fn component_choices(pieces: &[Piece]) -> Vec<Vec<Component>> {
-    if matches!(pieces, [Piece::Stars(2)] | [Piece::Recursive]) {
+    if matches!(pieces, [Piece::Stars(2) | Piece::Recursive]) {
         return vec![vec![Component::Recursive]];
     }
     let mut all = vec![vec![Component::Text(String::new())]];
@@ -102,12 +104,16 @@ fn component_choices(pieces: &[Piece]) -> Vec<Vec<Component>> {
                 longer
             });
             let crossing: Vec<_> = crossing.collect();
-            all.iter_mut().for_each(|head| append(head, "*"));
+            for head in &mut all {
+                append(head, "*");
+            }
             all.extend(crossing);
             continue;
         }
         let Some(text) = piece_text(piece) else { return Vec::new() };
-        all.iter_mut().for_each(|head| append(head, &text));
+        for head in &mut all {
+            append(head, &text);
+        }
     }
     all
 }

@@ -80,10 +80,8 @@ fn the_matrix_of_a_running_zot_holds_but_for_the_deviations() {
         let identity = if user == "anon" { Identity::anonymous() } else { who(user, &policy.groups_of(user)) };
         for (word, action) in [("read", Action::Read), ("create", Action::Create)] {
             let expected = match (repository, user, word) {
-                // Whoever has a credential may do what anyone may do.
-                ("anon/x", "alice" | "Bob" | "nopol", "read") => true,
-                // Group names are compared as written.
-                ("g1/x", "Bob", _) => true,
+                // Whoever has a credential may do what anyone may do; group names are compared as written.
+                ("anon/x", "alice" | "Bob" | "nopol", "read") | ("g1/x", "Bob", _) => true,
                 ("g2/x", "Bob", _) => false,
                 _ => row[word] == true,
             };
@@ -149,7 +147,7 @@ fn policy_of(input: &Value) -> Value {
         return json!({"adminPolicy": {"users": ["alice"], "actions": ["read"], "conditions": conditions}});
     }
     if let Some(entries) = input.get("**") {
-        let text = timed(&entries.to_string().replace("\\\"<now", "\\\"<now"));
+        let text = timed(&entries.to_string());
         return json!({"repositories": {"**": {"policies": serde_json::from_str::<Value>(&text).unwrap()}}});
     }
     let condition = input.get("condition").cloned().or(expression.map(Value::String)).unwrap();
@@ -405,7 +403,7 @@ fn adding_an_entry_to_a_group_never_takes_anything_away() {
     let mut changed = 0;
     for _ in 0..300 {
         let mut policy = json!({"repositories": {}});
-        for _ in 0..numbers.below(4) + 1 {
+        for _ in 0..=numbers.below(4) {
             let entries: Vec<Value> = (0..numbers.below(3)).map(|_| random_entry(&mut numbers)).collect();
             policy["repositories"][numbers.pick(PATTERNS)] =
                 json!({"policies": entries, "defaultPolicy": [numbers.pick(WORDS)]});
