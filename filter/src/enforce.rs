@@ -27,13 +27,16 @@ pub(crate) fn grant(filter: &Filter, head: &Head, grant: &Grant) -> Outcome {
         return refuse(filter, head, &Reason::NotReady.into());
     }
     filter.metrics.count("allowed");
-    debug!("{}", json!({
-        "decision": "allow",
-        "rule": format!("{:?}", grant.rule()),
-        "user": grant.identity().username(),
-        "method": String::from_utf8_lossy(head.method()),
-        "path": head.path(),
-    }));
+    debug!(
+        "{}",
+        json!({
+            "decision": "allow",
+            "rule": format!("{:?}", grant.rule()),
+            "user": grant.identity().username(),
+            "method": String::from_utf8_lossy(head.method()),
+            "path": head.path(),
+        })
+    );
     Outcome::Granted
 }
 
@@ -72,7 +75,11 @@ pub(crate) fn refuse(filter: &Filter, head: &Head, denial: &Denial) -> Outcome {
         "method": String::from_utf8_lossy(head.method()),
         "path": head.path(),
     });
-    if face.status == 503 { warn!("{line}") } else { info!("{line}") }
+    if face.status == 503 {
+        warn!("{line}")
+    } else {
+        info!("{line}")
+    }
     // If the host cannot answer, the request stays held and ends with the host's time limit.
     let _ = host::reply(&denial.reply(filter.engine.realm(), head.method()));
     Outcome::Refused

@@ -15,7 +15,8 @@ impl Head {
     /// Reads the effective context's head; the connection only if it is needed.
     pub(crate) fn read(with_connection: bool) -> Result<Self, HostError> {
         let headers = host::request_headers()?;
-        let attribute = |path: &[&str]| if with_connection { host::property(path).unwrap_or_default() } else { Vec::new() };
+        let attribute =
+            |path: &[&str]| if with_connection { host::property(path).unwrap_or_default() } else { Vec::new() };
         Ok(Self {
             headers,
             peer: attribute(&["source", "address"]),

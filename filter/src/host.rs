@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+use proxy_wasm::types::{BufferType, MapType, MetricType};
 use registry_auth::reply::Reply;
 use registry_auth::time::UnixTime;
 
@@ -121,12 +121,6 @@ pub(crate) fn count(metric: u32) {
 /// Asks for a tick every `period`.
 pub(crate) fn tick_every(period: Duration) -> Result<(), HostError> {
     hostcalls::set_tick_period(period).map_err(|_| HostError("set_tick_period_milliseconds"))
-}
-
-/// Writes one line to the host's log.
-pub(crate) fn log(level: LogLevel, line: &str) {
-    // Nothing is left to tell it to.
-    let _ = hostcalls::log(level, line);
 }
 
 /// Any number; different on each worker and call.

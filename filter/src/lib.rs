@@ -15,7 +15,10 @@ mod shared;
 mod verifier;
 mod waiting;
 
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(plugin::Plugin::new(id)));
-}}
+/// What the host calls first.
+mod entry {
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        proxy_wasm::set_root_context(|id| Box::new(crate::plugin::Plugin::new(id)));
+    }}
+}

@@ -139,7 +139,9 @@ fn push_key(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<Push
 fn secret(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<String> {
     let value = std::env::var(env).ok().filter(|value| !value.is_empty());
     if value.is_none() {
-        let message = format!("the environment variable `{env}` is not set for the VM; in Envoy, list it under vm_config.environment_variables.host_env_keys and set it for the proxy");
+        let message = format!(
+            "the environment variable `{env}` is not set for the VM; in Envoy, list it under vm_config.environment_variables.host_env_keys and set it for the proxy"
+        );
         diagnostics.error(path, message);
     }
     value

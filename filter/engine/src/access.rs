@@ -101,9 +101,11 @@ impl<'a> AccessSet<'a> {
             Route::ContinueUpload(name) => Self::Checks(vec![check(Action::Create, name, "")]),
             Route::StartUpload(name, sources) => {
                 let mut checks = vec![check(Action::Create, name, "")];
-                checks.extend(
-                    sources.iter().map(|source| Check { action: Action::Read, repository: source, reference: "" }),
-                );
+                checks.extend(sources.iter().map(|source| Check {
+                    action: Action::Read,
+                    repository: source,
+                    reference: "",
+                }));
                 Self::Checks(checks)
             }
         }

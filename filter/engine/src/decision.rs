@@ -235,9 +235,7 @@ impl Reason {
             Self::ValidationFailed => unauthorized("validation_failed", Challenge::InvalidToken),
             Self::MappingFailed => unauthorized("mapping_failed", Challenge::InvalidToken),
             Self::InsufficientScope => unauthorized("insufficient_scope", Challenge::InsufficientScope),
-            Self::PolicyDenied => {
-                plain(403, "DENIED", "requested access to the resource is denied", "policy_denied")
-            }
+            Self::PolicyDenied => plain(403, "DENIED", "requested access to the resource is denied", "policy_denied"),
             Self::KeysUnavailable => unavailable("keys_unavailable"),
             Self::TooManyWaiting => unavailable("too_many_waiting"),
             Self::NotReady => unavailable("not_ready"),

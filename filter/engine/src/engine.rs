@@ -88,9 +88,11 @@ impl Engine {
             return Ok(Grant::new(Arc::new(Identity::anonymous()), GrantRule::Public));
         }
         let refuse = |reason| Denial { scope: access.scope(), ..Denial::new(reason) };
-        let request = authz::RequestFacts::new(head, facts.now);
+        let request = RequestFacts::new(head, facts.now);
         match Credential::read(&head.authorization).map_err(refuse)? {
-            Credential::Anonymous => Ok(self.admit_anonymous(&access, &request).ok_or_else(|| refuse(Reason::NoCredential))?),
+            Credential::Anonymous => {
+                Ok(self.admit_anonymous(&access, &request).ok_or_else(|| refuse(Reason::NoCredential))?)
+            }
             Credential::Token(token) => {
                 let proven = self.prove(&token, facts, cache, verifier).map_err(|stop| match stop {
                     Stop::Deny(reason) => End::Deny(refuse(reason)),
@@ -163,7 +165,8 @@ impl Engine {
     ) -> Result<Grant, Denial> {
         let identity = &proven.identity;
         let grant = |rule| Ok(Grant::new(Arc::clone(identity), rule));
-        let refuse = |reason, detail, scope| Denial { reason, detail, scope, username: Some(identity.username().into()) };
+        let refuse =
+            |reason, detail, scope| Denial { reason, detail, scope, username: Some(identity.username().into()) };
         if let Some(claim) = &proven.access {
             if !claim.covers(access, facts.now) {
                 return Err(refuse(Reason::InsufficientScope, None, access.scope()));
@@ -176,7 +179,9 @@ impl Engine {
             (AccessSet::Nothing | AccessSet::Identity, _) => grant(GrantRule::Identity),
             (AccessSet::Catalog | AccessSet::Checks(_), None) => grant(GrantRule::NoAccessControl),
             // The whole catalog shows every repository, so it is the administrators'.
-            (AccessSet::Catalog, Some(policy)) if policy.is_admin(identity) => grant(GrantRule::Policy("adminPolicy".into())),
+            (AccessSet::Catalog, Some(policy)) if policy.is_admin(identity) => {
+                grant(GrantRule::Policy("adminPolicy".into()))
+            }
             (AccessSet::Catalog, Some(_)) => Err(refuse(Reason::PolicyDenied, None, String::new())),
             (AccessSet::Checks(checks), Some(policy)) => match policy.check_all(identity, checks, request) {
                 Ok(rule) => grant(rule),

@@ -132,9 +132,21 @@ mod tests {
         let denial = Denial { scope: "repository:a:pull".into(), ..Denial::new(Reason::TokenExpired) };
         let rows = [
             (&plain, Reason::TokenExpired, r#"Basic realm="my \"registry\"""#),
-            (&url_realm(), Reason::NoCredential, r#"Bearer realm="https://registry.example.com/auth/token",service="registry \"x\"\\",scope="repository:a:pull""#),
-            (&url_realm(), Reason::TokenExpired, r#"Bearer realm="https://registry.example.com/auth/token",service="registry \"x\"\\",scope="repository:a:pull",error="invalid_token""#),
-            (&url_realm(), Reason::InsufficientScope, r#"Bearer realm="https://registry.example.com/auth/token",service="registry \"x\"\\",scope="repository:a:pull",error="insufficient_scope""#),
+            (
+                &url_realm(),
+                Reason::NoCredential,
+                r#"Bearer realm="https://registry.example.com/auth/token",service="registry \"x\"\\",scope="repository:a:pull""#,
+            ),
+            (
+                &url_realm(),
+                Reason::TokenExpired,
+                r#"Bearer realm="https://registry.example.com/auth/token",service="registry \"x\"\\",scope="repository:a:pull",error="invalid_token""#,
+            ),
+            (
+                &url_realm(),
+                Reason::InsufficientScope,
+                r#"Bearer realm="https://registry.example.com/auth/token",service="registry \"x\"\\",scope="repository:a:pull",error="insufficient_scope""#,
+            ),
         ];
         for (realm, reason, wanted) in rows {
             let reply = Denial { reason, ..denial.clone() }.reply(realm, b"GET");

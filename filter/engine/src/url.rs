@@ -23,7 +23,8 @@ impl HttpUrl {
             Some((authority, path)) => (authority, format!("/{path}")),
             None => (rest, "/".to_owned()),
         };
-        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'@' | b'?' | b'#' | b'\\' | b'"' | b'<' | b'>');
+        let plain =
+            |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'@' | b'?' | b'#' | b'\\' | b'"' | b'<' | b'>');
         let usable = !authority.is_empty() && !authority.starts_with(':') && text.bytes().all(plain);
         usable.then(|| Self { https, authority: authority.to_ascii_lowercase(), path })
     }

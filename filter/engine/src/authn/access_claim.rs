@@ -75,7 +75,8 @@ impl Entry {
             Some(_) => return Err(MalformedAccess),
         };
         // An entry may end before its token; its `exp` is read as the token's own.
-        let expires = Claims::new(value.as_object().ok_or(MalformedAccess)?.clone()).expires().map_err(|_| MalformedAccess)?;
+        let expires =
+            Claims::new(value.as_object().ok_or(MalformedAccess)?.clone()).expires().map_err(|_| MalformedAccess)?;
         Ok(Self { kind: text("type")?, name: text("name")?, actions, expires })
     }
 }

@@ -87,15 +87,43 @@ mod tests {
         let http = "http://i.example";
         let rows: [(&str, &str, Result<usize, DiscoveryError>); 12] = [
             (https, r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k"}"#, Ok(1)),
-            (http, r#"{"issuer":"http://i.example","jwks_uri":"http://10.0.0.1:6443/k","id_token_signing_alg_values_supported":["none","HS256","ES256","PS512"]}"#, Ok(2)),
-            (https, r#"{"issuer":"https://i.example/","jwks_uri":"https://i.example/k"}"#, Err(DiscoveryError::OtherIssuer)),
-            (https, r#"{"issuer":["https://i.example"],"jwks_uri":"https://i.example/k"}"#, Err(DiscoveryError::OtherIssuer)),
+            (
+                http,
+                r#"{"issuer":"http://i.example","jwks_uri":"http://10.0.0.1:6443/k","id_token_signing_alg_values_supported":["none","HS256","ES256","PS512"]}"#,
+                Ok(2),
+            ),
+            (
+                https,
+                r#"{"issuer":"https://i.example/","jwks_uri":"https://i.example/k"}"#,
+                Err(DiscoveryError::OtherIssuer),
+            ),
+            (
+                https,
+                r#"{"issuer":["https://i.example"],"jwks_uri":"https://i.example/k"}"#,
+                Err(DiscoveryError::OtherIssuer),
+            ),
             (https, r#"{"jwks_uri":"https://i.example/k"}"#, Err(DiscoveryError::OtherIssuer)),
-            (https, r#"{"issuer":"https://i.example","issuer":"https://i.example","jwks_uri":"https://i.example/k"}"#, Err(DiscoveryError::NotAnObject)),
+            (
+                https,
+                r#"{"issuer":"https://i.example","issuer":"https://i.example","jwks_uri":"https://i.example/k"}"#,
+                Err(DiscoveryError::NotAnObject),
+            ),
             (https, r#"{"issuer":"https://i.example"}"#, Err(DiscoveryError::NoJwksUri)),
-            (https, r#"{"issuer":"https://i.example","jwks_uri":"file:///etc/passwd"}"#, Err(DiscoveryError::NoJwksUri)),
-            (https, r#"{"issuer":"https://i.example","jwks_uri":"http://i.example/k"}"#, Err(DiscoveryError::InsecureJwksUri)),
-            (https, r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k","id_token_signing_alg_values_supported":["HS256"]}"#, Err(DiscoveryError::NoAlgorithm)),
+            (
+                https,
+                r#"{"issuer":"https://i.example","jwks_uri":"file:///etc/passwd"}"#,
+                Err(DiscoveryError::NoJwksUri),
+            ),
+            (
+                https,
+                r#"{"issuer":"https://i.example","jwks_uri":"http://i.example/k"}"#,
+                Err(DiscoveryError::InsecureJwksUri),
+            ),
+            (
+                https,
+                r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k","id_token_signing_alg_values_supported":["HS256"]}"#,
+                Err(DiscoveryError::NoAlgorithm),
+            ),
             (https, "<html>", Err(DiscoveryError::NotAnObject)),
             (https, "[]", Err(DiscoveryError::NotAnObject)),
         ];

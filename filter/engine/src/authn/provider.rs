@@ -49,8 +49,12 @@ impl Provider {
         };
         let verified = verify_with(token, keys, &expected, self.source, facts, verifier)?;
         let mapped = self.mapping.map(verified.claims().as_map()).map_err(|error| match error {
-            MappingError::ValidationFailed { .. } => Reason::ValidationFailed,
-            _ => Reason::MappingFailed,
+            MappingError::Invalid { .. } => Reason::ValidationFailed,
+            MappingError::Variable { .. }
+            | MappingError::Validation { .. }
+            | MappingError::Username(_)
+            | MappingError::EmptyUsername
+            | MappingError::Groups(_) => Reason::MappingFailed,
         })?;
         Ok(Proven {
             identity: Arc::new(Identity::new(mapped.username, mapped.groups, mapped.claims)),

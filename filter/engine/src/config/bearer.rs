@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
+
 use super::Diagnostics;
 use super::compile::DEFAULT_MAX_STALE;
 use super::raw;
@@ -80,7 +83,10 @@ fn token_server(
 fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
     let path = format!("{PATH}.cert");
     if !(cert.contains("-----BEGIN") || cert.trim_start().starts_with('{')) {
-        diagnostics.error(path, "is a path, which the proxy cannot read; run `registry-auth render`, or write the PEM or JWKS text here");
+        diagnostics.error(
+            path,
+            "is a path, which the proxy cannot read; run `registry-auth render`, or write the PEM or JWKS text here",
+        );
         return None;
     }
     match KeySet::from_cert(cert) {
@@ -154,7 +160,8 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
     if raw.certificate_authority.is_some() && raw.certificate_authority_file.is_some() {
         diagnostics.error(path, "cannot have both `certificateAuthority` and `certificateAuthorityFile`: keep one");
     } else if raw.certificate_authority_file.is_some() && raw.key_source.as_deref() != Some("push") {
-        let message = "is a path, which the proxy cannot read; run `registry-auth render`, or set `keySource` to `push`";
+        let message =
+            "is a path, which the proxy cannot read; run `registry-auth render`, or set `keySource` to `push`";
         diagnostics.error(format!("{path}.certificateAuthorityFile"), message);
     }
     if let Some(pem) = &raw.certificate_authority {
@@ -163,14 +170,15 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
         }
     }
     if raw.token_file.is_some() && raw.key_source.as_deref() != Some("push") {
-        diagnostics.warn(format!("{path}.tokenFile"), "is read by the shim only: it has no effect without `keySource` `push`");
+        diagnostics
+            .warn(format!("{path}.tokenFile"), "is read by the shim only: it has no effect without `keySource` `push`");
     }
 }
 
-fn is_certificate(pem: &str) -> bool {
-    use x509_cert::der::Decode as _;
-    pem_rfc7468::decode_vec(pem.trim().as_bytes())
-        .is_ok_and(|(label, der)| label == "CERTIFICATE" && x509_cert::Certificate::from_der(&der).is_ok())
+/// At least one certificate, and nothing that is none (RFC 7468 section 5).
+fn is_certificate(text: &str) -> bool {
+    let one = |block: &pem::Pem| block.tag() == "CERTIFICATE" && Certificate::from_der(block.contents()).is_ok();
+    pem::parse_many(text).is_ok_and(|blocks| !blocks.is_empty() && blocks.iter().all(one))
 }
 
 fn source_kind(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) -> Option<SourceKind> {
@@ -214,7 +222,10 @@ fn callout(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Di
     }
     let issuer = HttpUrl::parse(&raw.issuer);
     if issuer.is_none() && !raw.issuer.is_empty() && raw.jwks_uri.is_none() {
-        let message = format!("`{}` is not an absolute http or https URL, so it cannot be asked for keys; set `jwksUri` or `jwks`", raw.issuer);
+        let message = format!(
+            "`{}` is not an absolute http or https URL, so it cannot be asked for keys; set `jwksUri` or `jwks`",
+            raw.issuer
+        );
         diagnostics.error(format!("{path}.issuer"), message);
     }
     let jwks_uri = raw.jwks_uri.as_deref().map(HttpUrl::parse);

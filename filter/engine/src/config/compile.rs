@@ -76,7 +76,10 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
 fn policy(raw: &AccessControl, has_bearer: bool, diagnostics: &mut Diagnostics) -> Option<Policy> {
     let policy = Policy::compile(raw, "http.accessControl", diagnostics)?;
     if raw.repositories.is_empty() && raw.admin_policy.is_none() {
-        diagnostics.warn("http.accessControl", "is empty: nobody may do anything; leave it out to allow every authenticated caller everything");
+        diagnostics.warn(
+            "http.accessControl",
+            "is empty: nobody may do anything; leave it out to allow every authenticated caller everything",
+        );
     }
     if !has_bearer && !policy.is_anonymous_only() {
         let message = "names users, groups or a default policy, but nobody can authenticate: add http.auth.bearer, or keep anonymousPolicy only";
@@ -103,13 +106,15 @@ fn realm(document: &Document, surface: &Surface, diagnostics: &mut Diagnostics) 
     let service = bearer.and_then(|bearer| bearer.service.clone()).unwrap_or_default();
     let endpoint = HttpUrl::parse(&configured);
     if configured.contains("://") && endpoint.is_none() {
-        let message = format!("`{configured}` is not an absolute http or https URL without query; write one, or plain text");
+        let message =
+            format!("`{configured}` is not an absolute http or https URL without query; write one, or plain text");
         diagnostics.error("http.auth.bearer.realm", message);
     }
     if let Some(url) = &endpoint {
         let route = Route::parse(b"GET", url.path().as_bytes(), surface);
         if route != Err(crate::decision::Reason::NotFound) {
-            let message = format!("its path `{}` is also a registry route; choose another, such as /auth/token", url.path());
+            let message =
+                format!("its path `{}` is also a registry route; choose another, such as /auth/token", url.path());
             diagnostics.error("http.auth.bearer.realm", message);
         }
     }
@@ -126,7 +131,8 @@ fn log_level(level: Option<&str>, diagnostics: &mut Diagnostics) -> LogLevel {
         Some("warn") => LogLevel::Warn,
         Some("error") => LogLevel::Error,
         Some(other) => {
-            diagnostics.error("log.level", format!("`{other}` is not a level; write trace, debug, info, warn or error"));
+            diagnostics
+                .error("log.level", format!("`{other}` is not a level; write trace, debug, info, warn or error"));
             LogLevel::Info
         }
     }

@@ -31,7 +31,8 @@ fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> GlobSet {
     for (index, pattern) in patterns.iter().enumerate() {
         let path = format!("proxy.publicPaths[{index}]");
         if may_match_v2(pattern) {
-            let message = format!("`{pattern}` can match paths under /v2; begin it with a literal path such as /healthz");
+            let message =
+                format!("`{pattern}` can match paths under /v2; begin it with a literal path such as /healthz");
             diagnostics.error(path, message);
             continue;
         }
@@ -62,7 +63,10 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
     let identity_header = raw.identity_header.as_deref().map(str::to_ascii_lowercase);
     if let Some(name) = &identity_header {
         if !may_be_set(name) {
-            diagnostics.error("proxy.identityHeader", format!("`{name}` cannot be used; write a header name such as x-registry-user"));
+            diagnostics.error(
+                "proxy.identityHeader",
+                format!("`{name}` cannot be used; write a header name such as x-registry-user"),
+            );
             return None;
         }
     }
@@ -79,7 +83,8 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
 /// A token (RFC 9110 section 5.6.2) that means nothing to proxies and registries already.
 fn may_be_set(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let taken = ["authorization", "connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"];
+    let taken =
+        ["authorization", "connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"];
     !name.is_empty() && name.bytes().all(token) && !taken.contains(&name)
 }
 

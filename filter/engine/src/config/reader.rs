@@ -109,7 +109,8 @@ impl<'a> Object<'a> {
             match item {
                 Value::String(text) => texts.push(text),
                 other => {
-                    self.diagnostics.error(format!("{path}[{index}]"), format!("must be a string, not {}", kind(&other)));
+                    self.diagnostics
+                        .error(format!("{path}[{index}]"), format!("must be a string, not {}", kind(&other)));
                 }
             }
         }
@@ -140,7 +141,7 @@ impl<'a> Object<'a> {
         let path = self.path_of(name);
         let Some(value) = self.take(name) else { return BTreeMap::new() };
         let members = Object::new(&path, value, self.diagnostics).members;
-        let nested = |(key, value)| {
+        let nested = |(key, value): (String, Value)| {
             let inner = join(&path, &key);
             (key, self.nested(inner, value, &read))
         };

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::decision::Reason;
 
 /// The longest repository name, in characters (OCI distribution spec, "Pulling manifests").
-pub const MAX_LENGTH: usize = 255;
+const MAX_LENGTH: usize = 255;
 
 /// A repository name that has passed the grammar
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*` of the OCI distribution spec.
