@@ -1,1 +1,25 @@
 //! The harness: a proxy-wasm host on wasmtime, the real Envoy, an OIDC issuer, scenarios.
+//!
+//! `README.md` describes the scenario format and how the tests are run.
+
+pub mod client;
+pub mod envoy;
+pub mod expand;
+pub mod expect;
+#[cfg(feature = "vm")]
+pub mod host;
+pub mod issuer;
+pub mod key;
+pub mod mint;
+pub mod module;
+pub mod push;
+pub mod real;
+pub mod scenario;
+pub mod server;
+pub mod shared;
+pub mod substrate;
+pub mod upstream;
+#[cfg(feature = "vm")]
+pub mod vm;
+#[cfg(feature = "vm")]
+pub mod wasm;

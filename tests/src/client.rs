@@ -1,0 +1,275 @@
+//! An HTTP/1.1 client that sends what it is told, well-formed or not, and never waits without a bound.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::upstream::latin1;
+
+/// Header fields of a response, at most.
+const MAX_FIELDS: usize = 64;
+
+/// A request as bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// The request target, raw.
+    pub target: Vec<u8>,
+    /// Header fields in order, raw. `host`, `connection: close` and the length of the body are added unless they are there.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub body: Body,
+}
+
+/// The body of a request and how it is framed (RFC 9112 section 6).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// None, and no `content-length`.
+    #[default]
+    None,
+    /// With `content-length`.
+    Sized(Vec<u8>),
+    /// With `transfer-encoding: chunked`, one chunk each.
+    Chunked(Vec<Vec<u8>>),
+}
+
+impl Body {
+    /// All bytes of the body.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Sized(bytes) => bytes.clone(),
+            Self::Chunked(chunks) => chunks.concat(),
+        }
+    }
+}
+
+/// A response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Header fields in order, names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body, without its framing.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// A request without body. The characters of `target` are bytes, up to U+00FF.
+    #[must_use]
+    pub fn new(method: &str, target: &str) -> Self {
+        Self { method: method.to_owned(), target: octets(target), ..Self::default() }
+    }
+
+    /// With one more header field. The characters of `value` are bytes, up to U+00FF.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), octets(value)));
+        self
+    }
+
+    /// With a body and its `content-length`.
+    #[must_use]
+    pub fn body(mut self, body: Vec<u8>) -> Self {
+        self.body = Body::Sized(body);
+        self
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name))
+    }
+
+    /// The bytes on the wire.
+    fn encode(&self, address: SocketAddr) -> Vec<u8> {
+        let mut bytes = [self.method.as_bytes(), b" ", &self.target, b" HTTP/1.1\r\n"].concat();
+        let mut field = |name: &str, value: &[u8]| {
+            bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+        };
+        if !self.has("host") {
+            field("host", address.to_string().as_bytes());
+        }
+        for (name, value) in &self.headers {
+            field(name, value);
+        }
+        if !self.has("connection") {
+            field("connection", b"close");
+        }
+        match &self.body {
+            Body::None => {}
+            Body::Sized(body) => field("content-length", body.len().to_string().as_bytes()),
+            Body::Chunked(_) => field("transfer-encoding", b"chunked"),
+        }
+        bytes.extend(b"\r\n");
+        match &self.body {
+            Body::None => {}
+            Body::Sized(body) => bytes.extend(body),
+            Body::Chunked(chunks) => {
+                for chunk in chunks.iter().filter(|chunk| !chunk.is_empty()) {
+                    bytes.extend([format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat());
+                }
+                bytes.extend(b"0\r\n\r\n");
+            }
+        }
+        bytes
+    }
+}
+
+impl Response {
+    /// The first value of a header field; bytes that are not ASCII as Latin-1.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        let field = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        field.map(|(_, value)| latin1(value))
+    }
+}
+
+/// Sends one request over a new connection and reads its answer, all within `patience`.
+///
+/// The answer is read while the request is still being written: a refusal may come before the end of a large body.
+///
+/// # Errors
+/// No connection, no whole answer in time, or one that is not HTTP/1.1.
+pub fn send(address: SocketAddr, request: &Request, patience: Duration) -> Result<Response> {
+    let deadline = Instant::now() + patience;
+    let mut stream = TcpStream::connect_timeout(&address, patience).with_context(|| format!("no connection to {address}"))?;
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(patience))?;
+    let bytes = request.encode(address);
+    let mut writer = stream.try_clone()?;
+    std::thread::scope(|scope| {
+        // The peer may close early, so an error here means nothing by itself.
+        scope.spawn(move || drop(writer.write_all(&bytes)));
+        let response = receive(&mut stream, request.method == "HEAD", deadline);
+        drop(stream.shutdown(Shutdown::Both));
+        response
+    })
+}
+
+fn receive(stream: &mut TcpStream, bodiless: bool, deadline: Instant) -> Result<Response> {
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        ensure!(!left.is_zero(), "no whole answer in time, {} bytes so far", bytes.len());
+        stream.set_read_timeout(Some(left))?;
+        let read = match stream.read(&mut chunk) {
+            Ok(read) => read,
+            Err(error) => return Err(error).context(format!("no whole answer, {} bytes so far", bytes.len())),
+        };
+        bytes.extend(chunk.iter().take(read));
+        if let Some(response) = parse(&bytes, bodiless, read == 0)? {
+            return Ok(response);
+        }
+        ensure!(read > 0, "the connection was closed after {} bytes of the answer", bytes.len());
+    }
+}
+
+/// Reads a response; `None` when more bytes are needed. `ended` says that no more will come.
+fn parse(bytes: &[u8], bodiless: bool, ended: bool) -> Result<Option<Response>> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let mut head = httparse::Response::new(&mut fields);
+    let httparse::Status::Complete(length) = head.parse(bytes).context("the answer is not HTTP/1.1")? else {
+        return Ok(None);
+    };
+    let status = head.code.context("the answer has no status")?;
+    let rest = bytes.get(length..).unwrap_or_default();
+    if status < 200 {
+        return parse(rest, bodiless, ended);
+    }
+    let headers = head.headers.iter().map(|field| (field.name.to_ascii_lowercase(), field.value.to_vec())).collect();
+    let mut response = Response { status, headers, body: Vec::new() };
+    let chunked = response.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+    let body = if bodiless || status == 204 || status == 304 {
+        Some(Vec::new())
+    } else if chunked {
+        unchunk(rest)?
+    } else if let Some(length) = response.header("content-length") {
+        rest.get(..length.parse().context("`content-length` is no number")?).map(<[u8]>::to_vec)
+    } else {
+        ended.then(|| rest.to_vec())
+    };
+    Ok(body.map(|body| {
+        response.body = body;
+        response
+    }))
+}
+
+/// The content of a chunked body (RFC 9112 section 7.1); `None` when more bytes are needed.
+fn unchunk(mut rest: &[u8]) -> Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    loop {
+        let (start, size) = match httparse::parse_chunk_size(rest) {
+            Ok(httparse::Status::Complete(found)) => found,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(_) => bail!("a chunk has no size"),
+        };
+        if size == 0 {
+            return Ok(Some(body));
+        }
+        let size = usize::try_from(size)?;
+        let Some((chunk, next)) = rest.get(start..).and_then(|rest| rest.split_at_checked(size)) else { return Ok(None) };
+        let Some(next) = next.get(2..) else { return Ok(None) };
+        body.extend(chunk);
+        rest = next;
+    }
+}
+
+fn octets(text: &str) -> Vec<u8> {
+    text.chars().map(|character| u8::try_from(u32::from(character)).unwrap_or(b'?')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
+
+    #[test]
+    fn a_request_is_written_as_it_is_told() {
+        let plain = Request::new("GET", "/a\u{ff}").header("X", "\u{80}").encode(ADDRESS);
+        assert_eq!(plain, b"GET /a\xff HTTP/1.1\r\nhost: 127.0.0.1:80\r\nX: \x80\r\nconnection: close\r\n\r\n");
+        let sized = Request::new("PUT", "/").header("Host", "h").body(b"ab".to_vec()).encode(ADDRESS);
+        assert_eq!(sized, b"PUT / HTTP/1.1\r\nHost: h\r\nconnection: close\r\ncontent-length: 2\r\n\r\nab");
+        let chunked = Request { body: Body::Chunked(vec![b"abc".to_vec(), vec![]]), ..Request::new("PUT", "/").header("host", "h") };
+        let expected = b"PUT / HTTP/1.1\r\nhost: h\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+        assert_eq!(chunked.encode(ADDRESS), expected);
+    }
+
+    #[test]
+    fn a_response_is_read_whatever_its_framing() {
+        let rows: &[(&str, &str, bool)] = &[
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcd", "abc", false),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n", "abc", false),
+            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nabc", "abc", true),
+            ("HTTP/1.1 204 No Content\r\n\r\n", "", false),
+        ];
+        for (text, body, ended) in rows {
+            let response = parse(text.as_bytes(), false, *ended).unwrap().unwrap();
+            assert_eq!(response.body, body.as_bytes(), "{text}");
+        }
+        let head = parse(b"HTTP/1.1 401 No\r\nContent-Length: 30\r\nWWW-Authenticate: a\r\n\r\n", true, false).unwrap().unwrap();
+        assert_eq!((head.status, head.header("www-authenticate")), (401, Some("a".into())));
+    }
+
+    #[test]
+    fn half_a_response_waits_and_garbage_is_an_error() {
+        for text in ["HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab"] {
+            assert_eq!(parse(text.as_bytes(), false, false).unwrap(), None, "{text}");
+        }
+        assert!(parse(b"SSH-2.0\r\n\r\n", false, true).is_err());
+        assert!(parse(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", false, true).is_err());
+    }
+
+    #[test]
+    fn nobody_there_is_an_error() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = port.local_addr().unwrap();
+        drop(port);
+        assert!(send(address, &Request::new("GET", "/"), Duration::from_secs(5)).is_err());
+    }
+}

@@ -1,0 +1,290 @@
+//! The real Envoy on loopback, with a listener per plugin configuration.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::{self, Request};
+use crate::module;
+
+/// How long Envoy may take to start: it compiles the module for each VM id.
+const START: Duration = Duration::from_secs(60);
+/// How long its admin port may take to answer.
+const ADMIN: Duration = Duration::from_secs(10);
+/// Lines of the log that a failure shows.
+const TAIL: usize = 40;
+
+/// A listener with the module in front of a cluster.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its name, which is also the plugin's root id.
+    pub name: String,
+    /// The plugin configuration.
+    pub configuration: String,
+    /// Listeners of one VM id share a VM and its shared data.
+    pub vm_id: String,
+    /// The cluster that requests go to; without one, what passes the filter gets 404.
+    pub cluster: Option<String>,
+}
+
+/// What an Envoy is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Bootstrap {
+    /// The module file.
+    pub module: PathBuf,
+    /// The listeners, each on a free port.
+    pub listeners: Vec<Listener>,
+    /// Clusters and their addresses.
+    pub clusters: Vec<(String, SocketAddr)>,
+    /// Environment variables; the module sees all of them.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A running Envoy, killed when it is dropped.
+pub struct Envoy {
+    child: Child,
+    admin: SocketAddr,
+    listeners: Vec<(String, SocketAddr)>,
+    folder: TempDir,
+}
+
+/// The Envoy of `REGISTRY_AUTH_TOOLS` or `.tools` (`venv/bin/envoy` below it).
+///
+/// # Errors
+/// It is not there; the message says what to run.
+pub fn binary() -> Result<PathBuf> {
+    let tools = std::env::var_os("REGISTRY_AUTH_TOOLS").map_or_else(|| module::workspace().join(".tools"), PathBuf::from);
+    let path = tools.join("venv/bin/envoy");
+    ensure!(path.exists(), "Envoy is missing ({}): run `cargo xtask test`, which fetches it", path.display());
+    Ok(path)
+}
+
+/// Whether tests of Envoy may be left out: it is missing, `REGISTRY_AUTH_SKIP_ENVOY` is set and `CI` is not. Says so on
+/// standard error, so that nobody takes the silence for success.
+#[must_use]
+pub fn may_be_skipped() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let skipped = set("REGISTRY_AUTH_SKIP_ENVOY") && !set("CI") && binary().is_err();
+    if skipped {
+        eprintln!("SKIPPED: Envoy is missing and REGISTRY_AUTH_SKIP_ENVOY is set");
+    }
+    skipped
+}
+
+impl Envoy {
+    /// Starts Envoy with two workers and waits until it is live.
+    ///
+    /// # Errors
+    /// It is missing, or it ends or hangs while starting; the message ends with its log.
+    pub fn start(bootstrap: &Bootstrap) -> Result<Self> {
+        let folder = TempDir::with_prefix("registry-auth-envoy-")?;
+        let configuration = folder.path().join("envoy.json");
+        fs::write(&configuration, bootstrap.to_json().to_string())?;
+        let log = File::create(folder.path().join("log"))?;
+        let child = Command::new(binary()?)
+            .arg("-c")
+            .arg(&configuration)
+            .args(["--concurrency", "2", "--use-dynamic-base-id", "--log-level", "info", "--admin-address-path"])
+            .arg(folder.path().join("admin"))
+            .envs(bootstrap.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("envoy cannot be run")?;
+        let mut envoy = Self { child, admin: SocketAddr::from(([127, 0, 0, 1], 0)), listeners: Vec::new(), folder };
+        match envoy.wait() {
+            Ok(()) => Ok(envoy),
+            Err(error) => Err(error.context(format!("envoy did not start; its log ends\n{}", envoy.log_tail()))),
+        }
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("it ended with {status}");
+            }
+            if self.is_live() {
+                self.listeners = self.find_listeners()?;
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "it is not live after {START:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn is_live(&mut self) -> bool {
+        let admin = fs::read_to_string(self.folder.path().join("admin")).unwrap_or_default();
+        let Ok(admin) = admin.trim().parse() else { return false };
+        self.admin = admin;
+        self.admin_get("/ready").is_ok_and(|answer| answer.trim() == "LIVE")
+    }
+
+    fn find_listeners(&self) -> Result<Vec<(String, SocketAddr)>> {
+        let answer: Value = serde_json::from_str(&self.admin_get("/listeners?format=json")?)?;
+        let statuses = answer.get("listener_statuses").and_then(Value::as_array).context("no listeners")?;
+        let address = |status: &Value| {
+            let name = status.get("name")?.as_str()?.to_owned();
+            let port = status.pointer("/local_address/socket_address/port_value")?.as_u64()?;
+            Some((name, SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).ok()?))))
+        };
+        statuses.iter().map(|status| address(status).context("a listener without address")).collect()
+    }
+
+    /// Where a listener is reached.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn listener(&self, name: &str) -> Result<SocketAddr> {
+        let found = self.listeners.iter().find(|(listener, _)| listener == name);
+        found.map(|(_, address)| *address).with_context(|| format!("there is no listener `{name}`"))
+    }
+
+    /// The admin address.
+    #[must_use]
+    pub const fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The number of Envoy's process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The value of a counter or gauge; `None` if Envoy has none of that name.
+    ///
+    /// # Errors
+    /// The admin port does not answer.
+    pub fn stat(&self, name: &str) -> Result<Option<u64>> {
+        let answer = self.admin_get("/stats")?;
+        let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        Ok(line.and_then(|value| value.parse().ok()))
+    }
+
+    /// The text of an admin page.
+    ///
+    /// # Errors
+    /// The admin port does not answer, or with an error.
+    pub fn admin_get(&self, path: &str) -> Result<String> {
+        let answer = client::send(self.admin, &Request::new("GET", path), ADMIN)?;
+        ensure!(answer.status == 200, "admin answered {} to {path}", answer.status);
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+    }
+
+    /// Everything that Envoy has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// The end of the log, for messages.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n")
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        // It may have ended by itself; nothing is left to be done then.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Bootstrap {
+    /// The bootstrap in Envoy's JSON form.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let loopback = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
+        json!({
+            "admin": {"address": loopback},
+            "static_resources": {
+                "listeners": self.listeners.iter().map(|listener| self.listener(listener)).collect::<Vec<_>>(),
+                "clusters": self.clusters.iter().map(|(name, address)| cluster(name, *address)).collect::<Vec<_>>(),
+            },
+        })
+    }
+
+    fn listener(&self, listener: &Listener) -> Value {
+        let action = match &listener.cluster {
+            Some(cluster) => json!({"route": {"cluster": cluster, "timeout": "0s"}}),
+            None => json!({"direct_response": {"status": 404}}),
+        };
+        let mut route = json!({"match": {"prefix": "/"}});
+        if let (Value::Object(route), Value::Object(action)) = (&mut route, action) {
+            route.extend(action);
+        }
+        let manager = json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": listener.name,
+            "normalize_path": false,
+            "merge_slashes": false,
+            "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+            "use_remote_address": true,
+            "max_request_headers_kb": 96,
+            "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
+            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+            "http_filters": [self.filter(listener), {
+                "name": "envoy.filters.http.router",
+                "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+            }],
+        });
+        json!({
+            "name": listener.name,
+            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+            "filter_chains": [{"filters": [{
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": manager,
+            }]}],
+        })
+    }
+
+    fn filter(&self, listener: &Listener) -> Value {
+        let names: Vec<&String> = self.environment.iter().map(|(name, _)| name).collect();
+        let config = json!({
+            "name": listener.name,
+            "root_id": listener.name,
+            "failure_policy": "FAIL_RELOAD",
+            "reload_config": {"backoff": {"base_interval": "1s"}},
+            "allow_on_headers_stop_iteration": true,
+            "vm_config": {
+                "vm_id": listener.vm_id,
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": {"local": {"filename": self.module}},
+                "environment_variables": {"host_env_keys": names},
+            },
+            "configuration": {
+                "@type": "type.googleapis.com/google.protobuf.StringValue",
+                "value": listener.configuration,
+            },
+        });
+        json!({
+            "name": "registry-auth",
+            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config},
+        })
+    }
+}
+
+fn cluster(name: &str, address: SocketAddr) -> Value {
+    let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "2s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"socket_address": socket}}}]}],
+        },
+    })
+}

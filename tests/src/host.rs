@@ -1,0 +1,194 @@
+//! The state of a proxy-wasm host: everything that the module's host calls read and write. One per VM, no globals.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use registry_auth::time::UnixTime;
+
+use crate::client::Response;
+use crate::shared::SharedData;
+use crate::substrate;
+
+mod foreign;
+mod guest;
+mod imports;
+mod wasi;
+
+pub(crate) use imports::link;
+
+/// Header fields as a host keeps them, pseudo header fields first.
+pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The status of a host call (proxy-wasm ABI 0.2.1, `proxy_status_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Status {
+    /// It worked.
+    Ok = 0,
+    /// There is no such thing.
+    NotFound = 1,
+    /// An argument is wrong.
+    BadArgument = 2,
+    /// An address outside the guest's memory.
+    InvalidMemoryAccess = 6,
+    /// The value has another version.
+    CasMismatch = 8,
+    /// The host failed.
+    InternalFailure = 10,
+    /// The host does not have it.
+    Unimplemented = 12,
+}
+
+/// The host's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The system's, so many milliseconds ahead.
+    Ahead(i64),
+    /// Stopped.
+    At(UnixTime),
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::Ahead(0)
+    }
+}
+
+impl Clock {
+    /// Now.
+    #[must_use]
+    pub fn now(self) -> UnixTime {
+        match self {
+            Self::Ahead(millis) => UnixTime::from_millis(substrate::now().millis().saturating_add(millis)),
+            Self::At(time) => time,
+        }
+    }
+}
+
+/// A request of the module to a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callout {
+    /// The number that the module knows it by.
+    pub token: u32,
+    /// The context that gets the answer.
+    pub context: u32,
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Header fields, `:method`, `:path` and `:authority` among them.
+    pub headers: Fields,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Milliseconds that the module is ready to wait.
+    pub timeout: u32,
+}
+
+impl Callout {
+    /// The first value of a header field, as text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        let field = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()));
+        field.map(|(_, value)| crate::upstream::latin1(value))
+    }
+}
+
+/// The answer to a [`Callout`]; without header fields it failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CalloutAnswer {
+    /// Header fields, `:status` first.
+    pub headers: Fields,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What stands between a request and the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Nothing.
+    Open,
+    /// The head is held; the body still comes to the module (`StopIteration`).
+    Head,
+    /// Head and body are held (`StopAllIteration...`, or the end of the body was held back).
+    Closed,
+}
+
+/// One request inside the host.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream {
+    pub(crate) headers: Fields,
+    /// What has not been shown to the module yet.
+    pub(crate) unread: Vec<u8>,
+    /// What the module has seen and held back.
+    pub(crate) held: Vec<u8>,
+    /// What went on to the upstream.
+    pub(crate) sent: Vec<u8>,
+    /// What the body callback that runs now sees.
+    pub(crate) visible: Vec<u8>,
+    /// The end of the body was shown.
+    pub(crate) ended: bool,
+    pub(crate) gate: Gate,
+    pub(crate) resumed: bool,
+    pub(crate) reply: Option<Response>,
+}
+
+/// A metric of the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Metric {
+    pub(crate) name: String,
+    pub(crate) value: u64,
+}
+
+/// Makes one host call fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// How many more host calls work before it.
+    pub after: u64,
+    /// What it answers.
+    pub status: Status,
+}
+
+/// What the host calls of one VM work on.
+#[derive(Default)]
+pub struct HostState {
+    pub(crate) vm_configuration: Vec<u8>,
+    pub(crate) plugin_configuration: Vec<u8>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) clusters: BTreeSet<String>,
+    pub(crate) shared: SharedData,
+    pub(crate) clock: Clock,
+    pub(crate) verifies: bool,
+    pub(crate) streams: BTreeMap<u32, Stream>,
+    pub(crate) roots: BTreeSet<u32>,
+    pub(crate) effective: u32,
+    pub(crate) callouts: BTreeMap<u32, Callout>,
+    pub(crate) last_callout: u32,
+    pub(crate) answer: Option<CalloutAnswer>,
+    pub(crate) metrics: Vec<Metric>,
+    pub(crate) tick: u32,
+    pub(crate) log: Vec<String>,
+    pub(crate) counts: BTreeMap<&'static str, u64>,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) random: u64,
+}
+
+impl HostState {
+    /// Counts a host call; `Some` if it is to fail.
+    fn enter(&mut self, name: &'static str) -> Option<Status> {
+        *self.counts.entry(name).or_default() += 1;
+        match &mut self.fault {
+            Some(Fault { after: 0, status }) => {
+                let status = *status;
+                self.fault = None;
+                Some(status)
+            }
+            Some(fault) => {
+                fault.after -= 1;
+                None
+            }
+            None => None,
+        }
+    }
+
+    fn stream(&mut self) -> Result<&mut Stream, Status> {
+        self.streams.get_mut(&self.effective).ok_or(Status::BadArgument)
+    }
+}

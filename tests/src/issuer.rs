@@ -1,0 +1,341 @@
+//! An OIDC issuer whose keys, answers and faults a test decides.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use hyper::{Request, Response};
+use registry_auth::time::UnixTime;
+use serde_json::{Map, Value, json};
+
+use crate::key::TestKey;
+use crate::mint::Recipe;
+use crate::server::{Port, Server};
+
+/// Path of the discovery document (OpenID Connect Discovery 1.0 section 4).
+pub const DISCOVERY: &str = "/.well-known/openid-configuration";
+/// Path of the JWKS document.
+pub const KEYS: &str = "/keys";
+
+/// What an issuer can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// The discovery document.
+    Discovery,
+    /// The JWKS document.
+    Keys,
+}
+
+/// What goes wrong at an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Another status, with a short body.
+    Status(u16),
+    /// Status 200 with this body.
+    Body(Vec<u8>),
+    /// The right answer, late.
+    Delay(Duration),
+    /// No answer, and the connection stays open.
+    Hang,
+    /// The connection is closed without an answer.
+    Reset,
+}
+
+/// What an issuer does about one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// It answers, after a while.
+    Answer {
+        /// How long it takes.
+        after: Duration,
+        /// Status of the answer.
+        status: u16,
+        /// `cache-control`, if there is one.
+        cache_control: Option<String>,
+        /// A JSON document, unless a fault says otherwise.
+        body: Vec<u8>,
+    },
+    /// It never answers.
+    Hang,
+    /// It closes the connection.
+    Reset,
+}
+
+/// An issuer; clones are the same issuer.
+#[derive(Clone)]
+pub struct Issuer {
+    url: Arc<str>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    keys: Vec<Value>,
+    faults: BTreeMap<Endpoint, Fault>,
+    requests: BTreeMap<Endpoint, usize>,
+    cache_control: Option<String>,
+}
+
+impl Issuer {
+    /// An issuer that is known as `url` and publishes the test keys `keys`.
+    ///
+    /// # Errors
+    /// A key is unknown.
+    pub fn new(url: &str, keys: &[&str]) -> Result<Self> {
+        let issuer = Self { url: url.into(), state: Arc::default() };
+        issuer.rotate(keys)?;
+        Ok(issuer)
+    }
+
+    /// The issuer identifier.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A token of this issuer: `iss` is set, the rest of the claims is the caller's.
+    ///
+    /// # Errors
+    /// As [`Recipe::mint`].
+    pub fn token(&self, key: &str, mut claims: Map<String, Value>, now: UnixTime) -> Result<String> {
+        claims.insert("iss".to_owned(), self.url().into());
+        Recipe::plain(key, claims).mint(now)
+    }
+
+    /// The JWKS document as it is published now.
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        json!({"keys": self.state().keys})
+    }
+
+    /// The discovery document.
+    #[must_use]
+    pub fn discovery(&self) -> Value {
+        json!({
+            "issuer": self.url(),
+            "jwks_uri": format!("{}{KEYS}", self.url()),
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+        })
+    }
+
+    /// Publishes exactly these test keys from now on.
+    ///
+    /// # Errors
+    /// A key is unknown; nothing has changed then.
+    pub fn rotate(&self, keys: &[&str]) -> Result<()> {
+        let keys = keys.iter().map(|name| TestKey::named(name)?.jwk()).collect::<Result<Vec<_>>>()?;
+        self.state().keys = keys;
+        Ok(())
+    }
+
+    /// Publishes a JWK of any form beside the others.
+    pub fn publish(&self, jwk: Value) {
+        self.state().keys.push(jwk);
+    }
+
+    /// Takes the keys of this `kid` back.
+    pub fn withdraw(&self, kid: &str) {
+        self.state().keys.retain(|key| key["kid"] != kid);
+    }
+
+    /// Sets `cache-control` of the answers.
+    pub fn cache(&self, value: Option<&str>) {
+        self.state().cache_control = value.map(str::to_owned);
+    }
+
+    /// Breaks an endpoint, or mends it with `None`.
+    pub fn fault(&self, endpoint: Endpoint, fault: Option<Fault>) {
+        let mut state = self.state();
+        match fault {
+            Some(fault) => state.faults.insert(endpoint, fault),
+            None => state.faults.remove(&endpoint),
+        };
+    }
+
+    /// How many requests an endpoint has seen.
+    #[must_use]
+    pub fn requests(&self, endpoint: Endpoint) -> usize {
+        self.state().requests.get(&endpoint).copied().unwrap_or(0)
+    }
+
+    /// Takes one request for `path` and says what happens to it.
+    #[must_use]
+    pub fn react(&self, path: &str) -> Reaction {
+        let (endpoint, document) = match path.split('?').next() {
+            Some(DISCOVERY) => (Endpoint::Discovery, self.discovery()),
+            Some(KEYS) => (Endpoint::Keys, self.jwks()),
+            _ => return answer(Duration::ZERO, 404, b"not found".to_vec()),
+        };
+        let mut state = self.state();
+        *state.requests.entry(endpoint).or_default() += 1;
+        let document = document.to_string().into_bytes();
+        let mut reaction = match state.faults.get(&endpoint) {
+            None => answer(Duration::ZERO, 200, document),
+            Some(Fault::Status(status)) => answer(Duration::ZERO, *status, b"out of order".to_vec()),
+            Some(Fault::Body(body)) => answer(Duration::ZERO, 200, body.clone()),
+            Some(Fault::Delay(delay)) => answer(*delay, 200, document),
+            Some(Fault::Hang) => Reaction::Hang,
+            Some(Fault::Reset) => Reaction::Reset,
+        };
+        if let Reaction::Answer { cache_control, .. } = &mut reaction {
+            cache_control.clone_from(&state.cache_control);
+        }
+        reaction
+    }
+
+    /// Serves this one issuer on loopback.
+    ///
+    /// # Errors
+    /// The port or the thread is not to be had.
+    pub fn serve(&self) -> Result<Server> {
+        Issuers(vec![self.clone()]).serve(Port::bind()?)
+    }
+
+    /// An issuer whose URL is where it listens, with its server.
+    ///
+    /// # Errors
+    /// As [`Self::new`] and [`Self::serve`].
+    pub fn on_loopback(keys: &[&str]) -> Result<(Self, Server)> {
+        let port = Port::bind()?;
+        let issuer = Self::new(&format!("http://{}", port.address()), keys)?;
+        let server = Issuers(vec![issuer.clone()]).serve(port)?;
+        Ok((issuer, server))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Several issuers behind one address, told apart by `Host`.
+#[derive(Clone)]
+pub struct Issuers(pub Vec<Issuer>);
+
+impl Issuers {
+    /// The issuers of the scenarios. `http://issuer.test` publishes the key named after each algorithm,
+    /// `http://other.test` the `other-*` keys; `http://down.test` closes every connection.
+    ///
+    /// # Errors
+    /// A key is missing.
+    pub fn of_scenarios() -> Result<Self> {
+        let main = ["rs256", "rs384", "rs512", "ps256", "ps384", "ps512", "es256", "es384", "es512", "eddsa"];
+        let down = Issuer::new("http://down.test", &["rs256"])?;
+        down.fault(Endpoint::Discovery, Some(Fault::Reset));
+        down.fault(Endpoint::Keys, Some(Fault::Reset));
+        Ok(Self(vec![
+            Issuer::new("http://issuer.test", &main)?,
+            Issuer::new("http://other.test", &["other-rs256", "other-es256", "other-eddsa"])?,
+            down,
+        ]))
+    }
+
+    /// The issuer whose URL has this authority (`host` or `host:port`).
+    #[must_use]
+    pub fn at(&self, authority: &str) -> Option<&Issuer> {
+        self.0.iter().find(|issuer| issuer.url().strip_prefix("http://") == Some(authority))
+    }
+
+    /// What happens to one request; 404 for an authority that is nobody's.
+    #[must_use]
+    pub fn react(&self, authority: &str, path: &str) -> Reaction {
+        self.at(authority).map_or_else(|| answer(Duration::ZERO, 404, b"no such issuer".to_vec()), |issuer| issuer.react(path))
+    }
+
+    /// Serves them all on `port`. A request whose `Host` is the address itself goes to the first.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn serve(self, port: Port) -> Result<Server> {
+        let address = port.address();
+        port.serve(move |request| respond(self.react_to(&request, address)))
+    }
+
+    fn react_to(&self, request: &Request<Incoming>, address: SocketAddr) -> Reaction {
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        match self.0.first() {
+            Some(first) if host == address.to_string() => first.react(request.uri().path()),
+            _ => self.react(host, request.uri().path()),
+        }
+    }
+}
+
+const fn answer(after: Duration, status: u16, body: Vec<u8>) -> Reaction {
+    Reaction::Answer { after, status, cache_control: None, body }
+}
+
+async fn respond(reaction: Reaction) -> Option<Response<Full<Bytes>>> {
+    let (after, status, cache_control, body) = match reaction {
+        Reaction::Answer { after, status, cache_control, body } => (after, status, cache_control, body),
+        Reaction::Hang => std::future::pending().await,
+        Reaction::Reset => return None,
+    };
+    tokio::time::sleep(after).await;
+    let mut response = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
+    if let Some(value) = cache_control {
+        response = response.header(CACHE_CONTROL, value);
+    }
+    response.body(Full::new(body.into())).context("a header of the issuer is malformed").ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::client::{self, Request as Get};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn an_issuer_on_loopback_serves_its_documents_and_counts() {
+        let (issuer, server) = Issuer::on_loopback(&["es256"]).unwrap();
+        let response = client::send(server.address(), &Get::new("GET", DISCOVERY), PATIENCE).unwrap();
+        let document: Value = serde_json::from_slice(&response.body).unwrap();
+        assert_eq!(document["issuer"], issuer.url());
+        let keys = document["jwks_uri"].as_str().unwrap().strip_prefix(issuer.url()).unwrap();
+        issuer.rotate(&["next-es256"]).unwrap();
+        issuer.cache(Some("max-age=60"));
+        let response = client::send(server.address(), &Get::new("GET", keys), PATIENCE).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&response.body).unwrap(), issuer.jwks());
+        assert_eq!(issuer.jwks()["keys"][0]["kid"], "next-es256");
+        assert_eq!(response.header("cache-control"), Some("max-age=60".into()));
+        assert_eq!((issuer.requests(Endpoint::Discovery), issuer.requests(Endpoint::Keys)), (1, 1));
+    }
+
+    #[test]
+    fn faults_happen_at_their_endpoint_until_they_are_mended() {
+        let (issuer, server) = Issuer::on_loopback(&["es256"]).unwrap();
+        let get = |path| client::send(server.address(), &Get::new("GET", path), PATIENCE);
+        issuer.fault(Endpoint::Keys, Some(Fault::Status(500)));
+        assert_eq!(get(KEYS).unwrap().status, 500);
+        assert_eq!(get(DISCOVERY).unwrap().status, 200);
+        issuer.fault(Endpoint::Keys, Some(Fault::Body(b"<html>".to_vec())));
+        assert_eq!(get(KEYS).unwrap().body, b"<html>");
+        issuer.fault(Endpoint::Keys, Some(Fault::Reset));
+        assert!(get(KEYS).is_err());
+        issuer.fault(Endpoint::Keys, Some(Fault::Hang));
+        let impatient = client::send(server.address(), &Get::new("GET", KEYS), Duration::from_millis(100));
+        assert!(impatient.is_err());
+        issuer.fault(Endpoint::Keys, None);
+        assert_eq!(get(KEYS).unwrap().status, 200);
+    }
+
+    #[test]
+    fn issuers_are_told_apart_by_host() {
+        let issuers = Issuers::of_scenarios().unwrap();
+        let server = issuers.clone().serve(Port::bind().unwrap()).unwrap();
+        let get = |host: &str| {
+            client::send(server.address(), &Get::new("GET", KEYS).header("host", host), PATIENCE).map(|answer| answer.body)
+        };
+        for host in ["issuer.test", "other.test"] {
+            assert_eq!(serde_json::from_slice::<Value>(&get(host).unwrap()).unwrap(), issuers.at(host).unwrap().jwks());
+        }
+        assert!(get("down.test").is_err());
+    }
+}

@@ -1,0 +1,136 @@
+//! The Envoy substrate: the real proxy, an echo upstream and the issuers on loopback.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::client::{self, Request, Response};
+use crate::envoy::{Bootstrap, Envoy, Listener};
+use crate::expect::Outcome;
+use crate::issuer::Issuers;
+use crate::push;
+use crate::scenario::Config;
+use crate::server::{Port, Server};
+use crate::substrate::{ENVIRONMENT, Substrate, now};
+use crate::upstream::{NUMBER, Upstream};
+
+/// How long one request may take: longer than the filter's own patience.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long pushed keys may take to every worker.
+const SPREAD: Duration = Duration::from_millis(600);
+const INTAKE: &str = r#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}}}"#;
+
+/// The real Envoy. Configurations with the same pushed keys share a VM id, and so their shared data.
+pub struct RealEnvoy {
+    module: PathBuf,
+    configs: Vec<Config>,
+    groups: Vec<Option<Vec<String>>>,
+    upstream: Upstream,
+    issuers: Server,
+    running: Option<Envoy>,
+}
+
+impl RealEnvoy {
+    /// Prepares everything but Envoy itself.
+    ///
+    /// # Errors
+    /// A server cannot be started.
+    pub fn new(module: PathBuf) -> Result<Self> {
+        let issuers = Issuers::of_scenarios()?.serve(Port::bind()?)?;
+        let (configs, groups) = (Vec::new(), Vec::new());
+        Ok(Self { module, configs, groups, upstream: Upstream::start()?, issuers, running: None })
+    }
+
+    /// The running Envoy.
+    ///
+    /// # Errors
+    /// It was not started.
+    pub fn envoy(&self) -> Result<&Envoy> {
+        self.running.as_ref().context("envoy was not started")
+    }
+
+    fn bootstrap(&self) -> Bootstrap {
+        let mut listeners = Vec::new();
+        for (number, config) in self.configs.iter().enumerate() {
+            let group = self.groups.iter().position(|pushed| *pushed == config.pushed).unwrap_or_default();
+            listeners.push(Listener {
+                name: format!("config-{number}"),
+                configuration: config.plugin.to_string(),
+                vm_id: format!("group-{group}"),
+                cluster: Some("upstream".to_owned()),
+            });
+        }
+        for group in 0..self.groups.len() {
+            listeners.push(Listener {
+                name: format!("intake-{group}"),
+                configuration: INTAKE.to_owned(),
+                vm_id: format!("group-{group}"),
+                cluster: None,
+            });
+        }
+        Bootstrap {
+            module: self.module.clone(),
+            listeners,
+            clusters: vec![
+                ("upstream".to_owned(), self.upstream.address()),
+                ("issuers".to_owned(), self.issuers.address()),
+            ],
+            environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        }
+    }
+
+    fn outcome(&self, response: Response) -> Result<Outcome> {
+        let Some(number) = response.header(NUMBER) else { return Ok(Outcome::Answered(response)) };
+        let seen = self.upstream.seen(number.parse()?).context("the upstream has not seen it")?;
+        Ok(Outcome::Forwarded { seen, status: response.status })
+    }
+}
+
+impl Substrate for RealEnvoy {
+    fn serve(&mut self, config: &Config) -> Result<usize> {
+        if !self.groups.contains(&config.pushed) {
+            self.groups.push(config.pushed.clone());
+        }
+        self.configs.push(config.clone());
+        Ok(self.configs.len() - 1)
+    }
+
+    fn start(&mut self) -> Result<()> {
+        let envoy = Envoy::start(&self.bootstrap())?;
+        for (group, pushed) in self.groups.iter().enumerate() {
+            let Some(keys) = pushed else { continue };
+            push_keys(envoy.listener(&format!("intake-{group}"))?, keys)?;
+        }
+        if self.groups.iter().any(Option::is_some) {
+            std::thread::sleep(SPREAD);
+        }
+        self.running = Some(envoy);
+        Ok(())
+    }
+
+    fn send(&mut self, config: usize, request: &Request) -> Result<Outcome> {
+        let served = self.configs.get(config).context("there is no such configuration")?;
+        self.upstream.set_tags(served.tags.clone());
+        let envoy = self.envoy()?;
+        let response = client::send(envoy.listener(&format!("config-{config}"))?, request, PATIENCE);
+        let response = response.with_context(|| format!("the log of envoy ends\n{}", envoy.log_tail()))?;
+        self.outcome(response)
+    }
+}
+
+/// Pushes a set through an intake listener, as the shim does.
+fn push_keys(intake: SocketAddr, keys: &[String]) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let request = push::request(keys, now())?;
+        let answer = client::send(intake, &request, PATIENCE)?;
+        if answer.status == 204 {
+            return Ok(());
+        }
+        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        ensure!(answer.status == 409 && Instant::now() < deadline, "the intake answered {} {body}", answer.status);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,107 @@
+//! A small HTTP/1.1 server on loopback, ended when it is dropped.
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result, anyhow};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
+
+/// A running server. It has a thread of its own and listens on a free port of 127.0.0.1.
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A port that is bound but not served yet, for programs that must know their address first.
+pub struct Port {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Port {
+    /// Binds a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// The system has none to give.
+    pub fn bind() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on loopback")?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves `answer` until the server is dropped. `None` closes the connection without an answer.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn serve<A, F>(self, answer: A) -> Result<Server>
+    where
+        A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+        F: Future<Output = Option<Response<Full<Bytes>>>> + Send + 'static,
+    {
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = self.listener;
+        let thread = std::thread::Builder::new().name("loopback-server".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                tokio::select! {
+                    () = accept(listener, Arc::new(answer)) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Server { address: self.address, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+async fn accept<A, F>(listener: TcpListener, answer: Arc<A>)
+where
+    A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Option<Response<Full<Bytes>>>> + Send + 'static,
+{
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let answer = Arc::clone(&answer);
+        let service = service_fn(move |request| {
+            let pending = answer(request);
+            async move { pending.await.ok_or_else(|| anyhow!("no answer")) }
+        });
+        tokio::spawn(async move {
+            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            // A client that goes away is its own business.
+            drop(connection.await);
+        });
+    }
+}

@@ -1,0 +1,104 @@
+//! What scenarios run on, and how they are run.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, ensure};
+use registry_auth::time::UnixTime;
+
+use crate::client::Request;
+use crate::expect::Outcome;
+use crate::scenario::{Config, Row, Scenarios};
+
+/// The push key of the scenarios, as `REGISTRY_AUTH_PUSH_KEY`.
+pub const PUSH_KEY: &str = "scenario-push-key-scenario-push-key";
+/// What the scenarios' upstream is sent, as `REGISTRY_UPSTREAM_AUTHORIZATION`.
+pub const UPSTREAM_AUTHORIZATION: &str = "Basic dXBzdHJlYW06c2VjcmV0";
+/// The environment that the filter sees.
+pub const ENVIRONMENT: [(&str, &str); 2] =
+    [("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY), ("REGISTRY_UPSTREAM_AUTHORIZATION", UPSTREAM_AUTHORIZATION)];
+
+/// Each scenario row is sent this often: what a cache answers must equal what was worked out.
+const REPEATS: usize = 2;
+
+/// A place where the filter, or its engine, runs with several configurations at once.
+pub trait Substrate {
+    /// Serves one more configuration; the number names it in [`Self::send`].
+    ///
+    /// # Errors
+    /// The configuration is refused, or the substrate is broken.
+    fn serve(&mut self, config: &Config) -> Result<usize>;
+
+    /// Called once, after all configurations and before the first request.
+    ///
+    /// # Errors
+    /// The substrate does not start.
+    fn start(&mut self) -> Result<()>;
+
+    /// Sends a request to a configuration.
+    ///
+    /// # Errors
+    /// There is no outcome: nothing answered in time, the module trapped, the proxy broke.
+    fn send(&mut self, config: usize, request: &Request) -> Result<Outcome>;
+
+    /// Now, by the clock that the filter sees.
+    fn now(&self) -> UnixTime {
+        now()
+    }
+}
+
+/// Now, by the system's clock.
+#[must_use]
+pub fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Runs every row of every file and reports all failures together.
+///
+/// # Errors
+/// The substrate does not start, or rows failed: one paragraph each, with file, row and differences.
+pub fn run(substrate: &mut dyn Substrate, files: &[Scenarios]) -> Result<()> {
+    let mut numbers = Vec::new();
+    let mut failures = Vec::new();
+    for file in files {
+        for (name, config) in &file.configs {
+            match substrate.serve(config) {
+                Ok(number) => numbers.push((&file.name, name, number)),
+                Err(error) => failures.push(format!("{}.json, config `{name}`: {error:#}", file.name)),
+            }
+        }
+    }
+    substrate.start()?;
+    let mut rows = 0;
+    for file in files {
+        for row in &file.rows {
+            rows += 1;
+            let number = numbers.iter().find(|(in_file, name, _)| **in_file == file.name && **name == row.config);
+            let Some((_, _, number)) = number else { continue };
+            let differences = run_row(substrate, *number, file, row);
+            if !differences.is_empty() {
+                let list = differences.join("\n    ");
+                failures.push(format!("{}.json, `{}` ({})\n    {list}", file.name, row.name, row.request));
+            }
+        }
+    }
+    ensure!(failures.is_empty(), "{} of {rows} rows failed\n\n{}\n", failures.len(), failures.join("\n\n"));
+    Ok(())
+}
+
+fn run_row(substrate: &mut dyn Substrate, config: usize, file: &Scenarios, row: &Row) -> Vec<String> {
+    let request = match file.request(row, substrate.now()) {
+        Ok(request) => request,
+        Err(error) => return vec![format!("{error:#}")],
+    };
+    for _ in 0..REPEATS {
+        let differences = match substrate.send(config, &request) {
+            Ok(outcome) => row.expect.differences(&request, &outcome),
+            Err(error) => vec![format!("no outcome: {error:#}")],
+        };
+        if !differences.is_empty() {
+            return differences;
+        }
+    }
+    Vec::new()
+}

@@ -1,0 +1,390 @@
+//! One VM with one plugin, driven as Envoy drives it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use registry_auth::time::UnixTime;
+use wasmtime::{Instance, Store, TypedFunc, WasmParams, WasmResults};
+
+use crate::client::{Request, Response};
+use crate::host::{self, Callout, CalloutAnswer, Clock, Fault, Fields, Gate, HostState, Stream};
+use crate::module::Compiled;
+use crate::shared::SharedData;
+use crate::substrate::ENVIRONMENT;
+use crate::upstream::{Seen, latin1, sha256};
+
+/// Fuel for one callback: a module that loops ends here.
+const FUEL: u64 = 100_000_000_000;
+/// Bytes of a body that a callback is shown at once.
+const CHUNK: usize = 16 * 1024;
+/// `proxy_action_t`, as Envoy reads the answer of the headers callback.
+const CONTINUE: u32 = 0;
+const STOP_ITERATION: u32 = 1;
+/// The root context's number.
+const ROOT: u32 = 1;
+
+/// What a VM is started with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The plugin configuration.
+    pub configuration: Vec<u8>,
+    /// The environment that the module sees.
+    pub environment: Vec<(String, String)>,
+    /// Clusters that callouts may go to.
+    pub clusters: Vec<String>,
+    /// The store of its VM id.
+    pub shared: SharedData,
+    /// The clock.
+    pub clock: Clock,
+    /// Whether the host has `verify_signature`.
+    pub verifies: bool,
+    /// Fails a host call, counted from the start of the VM.
+    pub fault: Option<Fault>,
+}
+
+impl Setup {
+    /// The environment and the clusters of the scenarios, and nothing special.
+    #[must_use]
+    pub fn of_scenarios(configuration: &[u8]) -> Self {
+        Self {
+            configuration: configuration.to_vec(),
+            environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            clusters: vec!["issuers".to_owned(), "upstream".to_owned()],
+            shared: SharedData::default(),
+            clock: Clock::Ahead(0),
+            verifies: true,
+            fault: None,
+        }
+    }
+}
+
+/// How far a request has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It reached the upstream, body and all.
+    Forwarded(Seen),
+    /// The module answered it.
+    Answered(Response),
+    /// The module holds it.
+    Waiting,
+}
+
+/// A VM with the module in it and a configured plugin.
+pub struct Vm {
+    store: Store<HostState>,
+    instance: Instance,
+    last_context: u32,
+    fuel: u64,
+}
+
+impl Vm {
+    /// Starts the module and configures the plugin.
+    ///
+    /// # Errors
+    /// It traps, imports what the host does not have, or refuses the configuration; the message ends with its log.
+    pub fn start(module: &Compiled, setup: Setup) -> Result<Self> {
+        let linker = host::link(&module.module)?;
+        let configuration_size = u32::try_from(setup.configuration.len())?;
+        let mut store = Store::new(&module.engine, HostState::new(setup));
+        store.set_fuel(FUEL)?;
+        let instance = linker.instantiate(&mut store, &module.module)?;
+        let mut vm = Self { store, instance, last_context: ROOT, fuel: 0 };
+        for start in ["_initialize", "_start"] {
+            if vm.exports(start) {
+                vm.call::<(), ()>(start, 0, ())?;
+                break;
+            }
+        }
+        vm.call::<(u32, u32), ()>("proxy_on_context_create", ROOT, (ROOT, 0))?;
+        if vm.exports("proxy_on_vm_start") {
+            let accepted = vm.call::<(u32, u32), u32>("proxy_on_vm_start", ROOT, (ROOT, 0))?;
+            ensure!(accepted != 0, "the module refused to start\n{}", vm.log().join("\n"));
+        }
+        if vm.exports("proxy_on_configure") {
+            let accepted = vm.call::<(u32, u32), u32>("proxy_on_configure", ROOT, (ROOT, configuration_size))?;
+            ensure!(accepted != 0, "the module refused the configuration\n{}", vm.log().join("\n"));
+        }
+        Ok(vm)
+    }
+
+    /// Opens a request and shows it to the module, as far as the module lets it.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn open(&mut self, request: &Request) -> Result<u32> {
+        self.last_context += 1;
+        let id = self.last_context;
+        self.store.data_mut().streams.insert(id, Stream::new(request));
+        self.call::<(u32, u32), ()>("proxy_on_context_create", id, (id, ROOT))?;
+        if self.exports("proxy_on_request_headers") {
+            let stream = self.stream(id)?;
+            let (count, ended) = (u32::try_from(stream.headers.len())?, u32::from(stream.unread.is_empty()));
+            let action = self.call::<(u32, u32, u32), u32>("proxy_on_request_headers", id, (id, count, ended))?;
+            self.stream(id)?.gate = match action {
+                CONTINUE => Gate::Open,
+                STOP_ITERATION => Gate::Head,
+                2..=4 => Gate::Closed,
+                other => bail!("the headers callback answered {other}"),
+            };
+        }
+        self.pump()?;
+        Ok(id)
+    }
+
+    /// How far a request has come.
+    ///
+    /// # Errors
+    /// There is no such request.
+    pub fn progress(&mut self, id: u32) -> Result<Progress> {
+        let stream = self.stream(id)?;
+        Ok(match &stream.reply {
+            Some(reply) => Progress::Answered(reply.clone()),
+            None if stream.gate == Gate::Open && stream.ended => Progress::Forwarded(stream.seen()),
+            None => Progress::Waiting,
+        })
+    }
+
+    /// Ends a request, answered or not: the client has its answer, or hung up.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn close(&mut self, id: u32) -> Result<()> {
+        if self.exports("proxy_on_done") {
+            self.call::<u32, u32>("proxy_on_done", id, id)?;
+        }
+        for callback in ["proxy_on_log", "proxy_on_delete"] {
+            if self.exports(callback) {
+                self.call::<u32, ()>(callback, id, id)?;
+            }
+        }
+        self.store.data_mut().streams.remove(&id);
+        Ok(())
+    }
+
+    /// Lets the time pass that the module asked for between ticks, and ticks. Nothing happens if it asked for none.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn tick(&mut self) -> Result<()> {
+        let period = self.store.data().tick;
+        if period == 0 || !self.exports("proxy_on_tick") {
+            return Ok(());
+        }
+        self.advance(i64::from(period));
+        self.call::<u32, ()>("proxy_on_tick", ROOT, ROOT)?;
+        self.pump()
+    }
+
+    /// Moves the clock by so many milliseconds.
+    pub fn advance(&mut self, millis: i64) {
+        let clock = &mut self.store.data_mut().clock;
+        *clock = match *clock {
+            Clock::Ahead(ahead) => Clock::Ahead(ahead.saturating_add(millis)),
+            Clock::At(time) => Clock::At(UnixTime::from_millis(time.millis().saturating_add(millis))),
+        };
+    }
+
+    /// Now, by the host's clock.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        self.store.data().clock.now()
+    }
+
+    /// Callouts that wait for their answer, oldest first.
+    #[must_use]
+    pub fn callouts(&self) -> Vec<Callout> {
+        self.store.data().callouts.values().cloned().collect()
+    }
+
+    /// Brings the answer of a callout. Nothing happens if its context is gone.
+    ///
+    /// # Errors
+    /// There is no such callout, or the module traps.
+    pub fn answer(&mut self, token: u32, answer: CalloutAnswer) -> Result<()> {
+        let state = self.store.data_mut();
+        let callout = state.callouts.remove(&token).with_context(|| format!("there is no callout {token}"))?;
+        if !state.roots.contains(&callout.context) && !state.streams.contains_key(&callout.context) {
+            return Ok(());
+        }
+        let (headers, body) = (u32::try_from(answer.headers.len())?, u32::try_from(answer.body.len())?);
+        state.answer = Some(answer);
+        let arguments = (callout.context, token, headers, body, 0);
+        self.call::<(u32, u32, u32, u32, u32), ()>("proxy_on_http_call_response", callout.context, arguments)?;
+        self.store.data_mut().answer = None;
+        self.pump()
+    }
+
+    /// Fails a host call, counted from now.
+    pub fn fail(&mut self, fault: Option<Fault>) {
+        self.store.data_mut().fault = fault;
+    }
+
+    /// How often each host call was made.
+    #[must_use]
+    pub fn host_calls(&self) -> &BTreeMap<&'static str, u64> {
+        &self.store.data().counts
+    }
+
+    /// Fuel that all callbacks together have used.
+    #[must_use]
+    pub const fn fuel_used(&self) -> u64 {
+        self.fuel
+    }
+
+    /// The value of a metric.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<u64> {
+        self.store.data().metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+    }
+
+    /// What the module has logged, `level: line`.
+    #[must_use]
+    pub fn log(&self) -> &[String] {
+        &self.store.data().log
+    }
+
+    /// Sets an attribute of every request; the parts of `path` are joined as the ABI wants it.
+    pub fn property(&mut self, path: &[&str], value: &[u8]) {
+        self.store.data_mut().properties.insert(path.join("\0").into_bytes(), value.to_vec());
+    }
+
+    /// Bytes of the guest's memory.
+    #[must_use]
+    pub fn memory(&mut self) -> usize {
+        self.instance.get_memory(&mut self.store, "memory").map_or(0, |memory| memory.data_size(&self.store))
+    }
+
+    fn exports(&mut self, name: &str) -> bool {
+        self.instance.get_func(&mut self.store, name).is_some()
+    }
+
+    fn stream(&mut self, id: u32) -> Result<&mut Stream> {
+        self.store.data_mut().streams.get_mut(&id).with_context(|| format!("there is no request {id}"))
+    }
+
+    fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, context: u32, arguments: P) -> Result<R> {
+        let function: TypedFunc<P, R> = self.instance.get_typed_func(&mut self.store, name)?;
+        self.store.data_mut().effective = context;
+        self.store.set_fuel(FUEL)?;
+        let result = function.call(&mut self.store, arguments);
+        self.fuel += FUEL - self.store.get_fuel()?;
+        result.map_err(anyhow::Error::from).with_context(|| {
+            let log = self.log();
+            format!("`{name}` trapped; the last of its log:\n{}", log.get(log.len().saturating_sub(5)..).unwrap_or_default().join("\n"))
+        })
+    }
+
+    /// Moves every request on as far as its gate allows. A callback may open the gate of another request.
+    fn pump(&mut self) -> Result<()> {
+        let ids: Vec<u32> = self.store.data().streams.keys().copied().collect();
+        for id in ids {
+            while self.step(id)? {}
+        }
+        Ok(())
+    }
+
+    /// One step of one request; false when it can go no further now.
+    fn step(&mut self, id: u32) -> Result<bool> {
+        let stream = self.stream(id)?;
+        if stream.reply.is_some() {
+            return Ok(false);
+        }
+        if std::mem::take(&mut stream.resumed) {
+            stream.open();
+        }
+        if stream.gate == Gate::Closed || stream.ended {
+            return Ok(false);
+        }
+        self.show_body(id)?;
+        Ok(true)
+    }
+
+    /// Shows the next part of the body to the module. As in Envoy, a module without body callback lets it through, and the
+    /// held head with it.
+    fn show_body(&mut self, id: u32) -> Result<()> {
+        let exported = self.exports("proxy_on_request_body");
+        let stream = self.stream(id)?;
+        let part: Vec<u8> = stream.unread.drain(..CHUNK.min(stream.unread.len())).collect();
+        stream.ended = stream.unread.is_empty();
+        stream.visible = [std::mem::take(&mut stream.held), part].concat();
+        let (size, ended) = (u32::try_from(stream.visible.len())?, u32::from(stream.ended));
+        // A request without body has no body callback: its end came with the headers.
+        let action = if exported && size > 0 {
+            self.call::<(u32, u32, u32), u32>("proxy_on_request_body", id, (id, size, ended))?
+        } else if size == 0 && self.stream(id)?.gate == Gate::Head {
+            STOP_ITERATION
+        } else {
+            CONTINUE
+        };
+        let stream = self.stream(id)?;
+        stream.held = std::mem::take(&mut stream.visible);
+        match action {
+            CONTINUE => stream.open(),
+            _ if stream.ended => stream.gate = Gate::Closed,
+            _ => stream.gate = Gate::Head,
+        }
+        Ok(())
+    }
+}
+
+impl Stream {
+    fn new(request: &Request) -> Self {
+        let mut headers = vec![
+            (b":method".to_vec(), request.method.clone().into_bytes()),
+            (b":path".to_vec(), request.target.clone()),
+            (b":scheme".to_vec(), b"http".to_vec()),
+        ];
+        let host = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        headers.push((b":authority".to_vec(), host.map_or_else(|| b"registry.test".to_vec(), |(_, value)| value.clone())));
+        let rest = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
+        headers.extend(rest.map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), value.clone())));
+        Self {
+            headers,
+            unread: request.body.bytes(),
+            held: Vec::new(),
+            sent: Vec::new(),
+            visible: Vec::new(),
+            ended: false,
+            gate: Gate::Open,
+            resumed: false,
+            reply: None,
+        }
+    }
+
+    fn open(&mut self) {
+        self.gate = Gate::Open;
+        self.sent.append(&mut self.held);
+    }
+
+    fn seen(&self) -> Seen {
+        let pseudo = |wanted: &[u8]| self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| latin1(value));
+        let fields: &Fields = &self.headers;
+        let headers = fields.iter().filter(|(name, _)| !name.starts_with(b":"));
+        Seen {
+            method: pseudo(b":method").unwrap_or_default(),
+            path: pseudo(b":path").unwrap_or_default(),
+            headers: headers.map(|(name, value)| (latin1(name), value.clone())).collect(),
+            body: self.sent.len(),
+            sha256: sha256(&self.sent),
+        }
+    }
+}
+
+impl HostState {
+    fn new(setup: Setup) -> Self {
+        let properties = [("source\0address", "127.0.0.1:40000"), ("plugin_root_id", ""), ("plugin_name", "registry-auth")];
+        let properties = properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        Self {
+            plugin_configuration: setup.configuration,
+            environment: setup.environment,
+            properties: properties.into(),
+            clusters: setup.clusters.into_iter().collect(),
+            shared: setup.shared,
+            clock: setup.clock,
+            verifies: setup.verifies,
+            fault: setup.fault,
+            roots: [ROOT].into(),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Every row of `scenarios/` on every substrate.
+
+use std::path::Path;
+
+use anyhow::Result;
+use registry_auth_tests::real::RealEnvoy;
+use registry_auth_tests::scenario::Scenarios;
+use registry_auth_tests::substrate::run;
+use registry_auth_tests::{envoy, module};
+
+fn files() -> Result<Vec<Scenarios>> {
+    Scenarios::read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
+}
+
+#[cfg(feature = "vm")]
+#[test]
+fn scenarios_wasm() -> Result<()> {
+    run(&mut registry_auth_tests::wasm::Wasm::new()?, &files()?)
+}
+
+#[cfg(feature = "vm")]
+#[test]
+fn scenarios_wasm_without_host_verification() -> Result<()> {
+    run(&mut registry_auth_tests::wasm::Wasm::bare()?, &files()?)
+}
+
+#[test]
+fn scenarios_envoy() -> Result<()> {
+    if envoy::may_be_skipped() {
+        return Ok(());
+    }
+    run(&mut RealEnvoy::new(module::path()?)?, &files()?)
+}
