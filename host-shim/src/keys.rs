@@ -1,5 +1,6 @@
 //! The keys of a secret; the only place that calls the engine's reading of it.
 
+use registry_auth::authn::keys::{KeySet, KeysError};
 use serde_json::Value;
 
 /// An entry of the secret that cannot be used.
@@ -11,7 +12,7 @@ pub(crate) struct SkippedEntry {
     pub(crate) reason: String,
 }
 
-/// What a secret holds.
+/// What a secret holds; at least one key.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SecretKeys {
     /// The keys as a JWKS, public members only.
@@ -25,19 +26,13 @@ pub(crate) struct SecretKeys {
 /// Reads a secret: a JSON object of key id to PEM or JWKS with one key.
 ///
 /// # Errors
-/// It is not a JSON object.
-pub(crate) fn from_secret(text: &str) -> Result<SecretKeys, String> {
-    // STAND-IN until `KeySet::from_secret` exists.
-    let value = registry_auth::json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
-    let object = value.as_object().ok_or("not a JSON object")?;
-    let (mut key_ids, mut skipped, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, value) in object {
-        if value.as_str().is_some_and(|text| text.contains("PUBLIC KEY")) {
-            key_ids.push(name.clone());
-            keys.push(serde_json::json!({"kid": name}));
-        } else {
-            skipped.push(SkippedEntry { key_id: name.clone(), reason: "not a public key".to_owned() });
-        }
-    }
-    Ok(SecretKeys { jwks: serde_json::json!({"keys": keys}), key_ids, skipped })
+/// It is not a JSON object, or has no usable entry.
+pub(crate) fn from_secret(text: &str) -> Result<SecretKeys, KeysError> {
+    let loaded = KeySet::from_secret(text.as_bytes())?;
+    let skipped = loaded.skipped.into_iter();
+    Ok(SecretKeys {
+        jwks: loaded.keys.to_jwks(),
+        key_ids: loaded.keys.iter().filter_map(|key| key.key_id()).map(|id| id.as_str().to_owned()).collect(),
+        skipped: skipped.map(|entry| SkippedEntry { key_id: entry.which, reason: entry.reason.to_string() }).collect(),
+    })
 }

@@ -9,6 +9,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use registry_auth::authn::keys::KeysError;
 use registry_auth::config::raw::AwsSecretsManager;
 
 use crate::keys::{self, SecretKeys};
@@ -40,12 +41,9 @@ pub(crate) enum SecretError {
     /// The secret has neither.
     #[error("the secret has no value")]
     Missing,
-    /// The text is empty.
-    #[error("the secret is empty, it must be a JSON object of key ids and public keys")]
-    Empty,
     /// The text is no set of keys.
     #[error("the secret cannot be used: {0}")]
-    Unusable(String),
+    Unusable(#[from] KeysError),
     /// Entries are bad, and `strict` is set.
     #[error("the secret is refused because `strict` is set: {0}")]
     Strict(String),
@@ -87,17 +85,11 @@ impl Source for SecretsManager {
 
 /// Reads the text of a secret. With `strict`, one bad entry refuses it.
 fn read(text: &str, strict: bool) -> Result<SecretKeys, SecretError> {
-    if text.trim().is_empty() {
-        return Err(SecretError::Empty);
-    }
-    let keys = keys::from_secret(text).map_err(SecretError::Unusable)?;
+    let keys = keys::from_secret(text)?;
     if strict && !keys.skipped.is_empty() {
         let entries: Vec<_> =
             keys.skipped.iter().map(|entry| format!("`{}`: {}", entry.key_id, entry.reason)).collect();
         return Err(SecretError::Strict(entries.join("; ")));
-    }
-    if keys.key_ids.is_empty() {
-        return Err(SecretError::Unusable("it holds no usable key".to_owned()));
     }
     Ok(keys)
 }
@@ -138,16 +130,16 @@ mod tests {
     #[test]
     fn a_secret_that_gives_no_keys_says_what_was_found() {
         let rows = [
-            ("", "the secret is empty"),
-            ("  \n", "the secret is empty"),
-            ("tops3cret", "the secret cannot be used"),
-            ("[]", "the secret cannot be used"),
-            ("{}", "the secret cannot be used"),
-            (r#"{"a":"tops3cret"}"#, "the secret cannot be used"),
+            ("", "it is empty"),
+            ("  \n", "it is empty"),
+            ("tops3cret", "it is not acceptable JSON"),
+            ("[]", "it is an array"),
+            ("{}", "it is empty"),
+            (r#"{"a":"tops3cret"}"#, "it holds no usable key (`a`: it holds no PEM block)"),
         ];
-        for (text, start) in rows {
+        for (text, found) in rows {
             let message = read(text, false).unwrap_err().to_string();
-            assert!(message.starts_with(start), "{text}: {message}");
+            assert!(message.starts_with(&format!("the secret cannot be used: {found}")), "{text}: {message}");
             assert!(!message.contains("tops3cret") && !message.contains('\n'), "{message}");
         }
     }

@@ -75,8 +75,8 @@ async fn what_is_wrong_with_a_secret_is_named() {
     moto.create("nothing", "{}").await.unwrap();
     let rows = [
         ("binary", "the secret is stored as SecretBinary, it must be SecretString"),
-        ("list", "the secret cannot be used"),
-        ("nothing", "the secret cannot be used"),
+        ("list", "the secret cannot be used: it is an array"),
+        ("nothing", "the secret cannot be used: it is empty"),
         ("missing", "secrets manager answers ResourceNotFoundException"),
     ];
     for (name, message) in rows {

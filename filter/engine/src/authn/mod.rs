@@ -5,5 +5,7 @@ pub mod claims;
 pub mod identity;
 pub mod keys;
 pub mod mapping;
+#[cfg(test)]
+pub(crate) mod test_signer;
 pub mod token;
 pub mod verify;
