@@ -5,12 +5,16 @@ use std::path::Path;
 
 use anyhow::Context;
 use registry_auth::config::raw::{AwsSecretsManager, Document};
-use registry_auth::config::{ConfigError, Diagnostics};
+use registry_auth::config::{ConfigError, Diagnostics, Role, compile, decode_value};
+use registry_auth::json;
+use serde_json::Value;
+
+use crate::inline::Inlined;
 
 /// A configuration with everything that is wrong with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Configuration {
-    document: Option<Document>,
+    document: Option<Box<Document>>,
     found: Diagnostics,
 }
 
@@ -22,31 +26,24 @@ impl Configuration {
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-        Ok(if is_yaml { Self::from_yaml(&text) } else { Self::from_json(&text) })
+        let value = if is_yaml { of_yaml(&text) } else { json::parse(&text).map_err(|error| error.to_string()) };
+        Ok(value.map_or_else(Self::unreadable, Self::checked))
     }
 
-    fn from_json(text: &[u8]) -> Self {
-        // STAND-IN until `config::load` and `Engine::compile` exist.
+    fn unreadable(message: String) -> Self {
         let mut found = Diagnostics::default();
-        let document = match registry_auth::json::parse(text) {
-            Ok(value) => Some(stand_in(&value)),
-            Err(error) => {
-                found.error("", error.to_string());
-                None
-            }
-        };
-        Self { document, found }
+        found.error("", message);
+        Self { document: None, found }
     }
 
-    fn from_yaml(text: &[u8]) -> Self {
-        match json_of_yaml(text) {
-            Ok(json) => Self::from_json(&json),
-            Err(message) => {
-                let mut found = Diagnostics::default();
-                found.error("", message);
-                Self { document: None, found }
-            }
-        }
+    fn checked(value: Value) -> Self {
+        let (role, mut found) = decode_value(value);
+        let Role::Filter(mut document) = role else { return Self { document: None, found } };
+        let inlined = Inlined::files_of(&mut document, &mut found);
+        let mut compiled = Diagnostics::default();
+        let _engine = compile(&document, &mut compiled);
+        inlined.add(compiled, &mut found);
+        Self { document: Some(document), found }
     }
 
     /// Whether the filter would refuse to start with it.
@@ -75,39 +72,14 @@ impl Configuration {
     }
 }
 
-/// The JSON text of a YAML document. Duplicate keys are errors, aliases are bounded by the parser's budget.
-fn json_of_yaml(text: &[u8]) -> Result<Vec<u8>, String> {
-    let value: serde_json::Value = serde_saphyr::from_slice(text).map_err(|error| {
+/// The JSON value of a YAML document. Duplicate keys are errors, aliases are bounded by the parser's budget.
+fn of_yaml(text: &[u8]) -> Result<Value, String> {
+    serde_saphyr::from_slice(text).map_err(|error| {
+        // The parser's message may quote the document, so only the place survives.
         let place = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
         format!("not valid YAML{}", place.unwrap_or_default())
-    })?;
-    serde_json::to_vec(&value).map_err(|_| "not a YAML document that JSON can say".to_owned())
+    })
 }
-
-fn stand_in(value: &serde_json::Value) -> Document {
-    use registry_auth::config::raw::Bearer;
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let seconds = |value: Option<&serde_json::Value>| {
-        value
-            .and_then(serde_json::Value::as_str)
-            .and_then(|text| text.strip_suffix('s'))
-            .and_then(|text| text.parse().ok())
-            .map(std::time::Duration::from_secs)
-    };
-    let aws = value.pointer("/http/auth/bearer/awsSecretsManager").map(|aws| AwsSecretsManager {
-        region: aws.get("region").map(text).unwrap_or_default(),
-        secret_name: aws.get("secretName").map(text).unwrap_or_default(),
-        refresh_interval: seconds(aws.get("refreshInterval")),
-        max_stale: seconds(aws.get("maxStale")),
-        strict: aws.get("strict").and_then(serde_json::Value::as_bool).unwrap_or_default(),
-    });
-    Document {
-        bearer: Some(Bearer { aws_secrets_manager: aws, ..Bearer::default() }),
-        log_level: value.pointer("/log/level").map(text),
-        ..Document::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,8 +88,8 @@ mod tests {
     fn yaml_becomes_the_same_json() {
         let yaml = "http:\n  realm: registry\n  auth:\n    failDelay: 0\n    bearer:\n      oidc:\n        - issuer: https://i\n          skipIssuerVerification: false\n";
         let json = r#"{"http":{"realm":"registry","auth":{"failDelay":0,"bearer":{"oidc":[{"issuer":"https://i","skipIssuerVerification":false}]}}}}"#;
-        let read: serde_json::Value = serde_json::from_slice(&json_of_yaml(yaml.as_bytes()).unwrap()).unwrap();
-        assert_eq!(read, serde_json::from_str::<serde_json::Value>(json).unwrap());
+        let read = of_yaml(yaml.as_bytes()).unwrap();
+        assert_eq!(read, json::parse(json.as_bytes()).unwrap());
     }
 
     #[test]
@@ -131,11 +103,11 @@ mod tests {
             "{a: 1}: tops3cret",
         ];
         for text in rows {
-            let message = json_of_yaml(text.as_bytes()).unwrap_err();
+            let message = of_yaml(text.as_bytes()).unwrap_err();
             assert!(message.starts_with("not valid YAML at line "), "{text}: {message}");
             assert!(!message.contains("tops3cret"), "{message}");
         }
-        assert!(json_of_yaml(b"\xff").is_err());
+        assert!(of_yaml(b"\xff").is_err());
     }
 
     #[test]
@@ -146,6 +118,6 @@ mod tests {
             let aliases = vec![format!("*a{before}"); 10].join(", ");
             text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
         }
-        assert!(json_of_yaml(text.as_bytes()).is_err());
+        assert!(of_yaml(text.as_bytes()).is_err());
     }
 }

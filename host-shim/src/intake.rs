@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 /// The set that Secrets Manager's keys go to.
-pub(crate) const SET: &str = "bearer";
+pub(crate) const SET: &str = registry_auth::config::SECRET_SET;
 /// The longest that one exchange may take.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer that is read.

@@ -4,6 +4,7 @@ mod check;
 mod configuration;
 mod envelope;
 mod feedback;
+mod inline;
 mod intake;
 mod keys;
 mod logging;

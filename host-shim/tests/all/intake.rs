@@ -116,7 +116,7 @@ impl State {
         if seen.content_type != "application/jose" {
             return 400;
         }
-        let Ok(pushed) = crate::envelope::open(&seen.body) else { return 401 };
+        let Ok(pushed) = crate::envelope::opened(&seen.body) else { return 401 };
         if pushed.generation <= self.generation {
             return 409;
         }

@@ -15,7 +15,7 @@ async fn each_refusal_to_start_is_one_line_that_says_what_is_wrong() {
     let intake = "http://127.0.0.1:1";
     let rows: [(&str, &[&str], Option<&str>, i32, &str); 9] = [
         ("no push key", &["--config", good, "--envoy", intake], None, 1, "`REGISTRY_AUTH_PUSH_KEY` is not set"),
-        ("short push key", &["--config", good, "--envoy", intake], Some("tops3cret"), 1, "at least 32 bytes"),
+        ("short push key", &["--config", good, "--envoy", intake], Some("tops3cret"), 1, "shorter than 32 bytes"),
         ("nothing to do", &["--config", idle, "--envoy", intake], Some(PUSH_KEY), 1, "nothing for the shim to do"),
         ("no file", &["--config", missing, "--envoy", intake], Some(PUSH_KEY), 1, "cannot read"),
         ("not JSON", &["--config", broken, "--envoy", intake], Some(PUSH_KEY), 1, "line 2, column 10"),
