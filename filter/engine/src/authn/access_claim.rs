@@ -74,10 +74,8 @@ impl Entry {
                 .collect::<Result<_, _>>()?,
             Some(_) => return Err(MalformedAccess),
         };
-        let expires = match value.get("exp") {
-            None | Some(Value::Null) => None,
-            Some(number) => Some(number.as_i64().map(UnixTime::from_secs).ok_or(MalformedAccess)?),
-        };
+        // An entry may end before its token; its `exp` is read as the token's own.
+        let expires = Claims::new(value.as_object().ok_or(MalformedAccess)?.clone()).expires().map_err(|_| MalformedAccess)?;
         Ok(Self { kind: text("type")?, name: text("name")?, actions, expires })
     }
 }

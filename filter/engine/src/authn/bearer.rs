@@ -1,6 +1,7 @@
 //! Tokens of a Docker token server: one key set, an `access` claim.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::cache::Proven;
@@ -8,7 +9,7 @@ use crate::authn::identity::Identity;
 use crate::authn::prove::{Facts, Stop, keys_of, verify_with};
 use crate::authn::source::SourceId;
 use crate::authn::token::UnverifiedToken;
-use crate::authn::verify::{Expected, KeyIdRule, SignatureVerifier};
+use crate::authn::verify::{Expected, KeyIdRule, SignatureVerifier, TokenKind};
 use crate::cel::Document;
 use crate::decision::Reason;
 
@@ -34,7 +35,14 @@ impl Bearer {
         verifier: &dyn SignatureVerifier,
     ) -> Result<Proven, Stop> {
         let keys = keys_of(self.source, facts)?;
-        let expected = Expected::bearer(self.issuer.as_deref(), &self.audiences, self.key_id);
+        let expected = Expected {
+            kind: TokenKind::Traditional,
+            issuer: self.issuer.as_deref(),
+            audiences: &self.audiences,
+            clock_skew: Duration::ZERO,
+            key_id: self.key_id,
+            algorithms: None,
+        };
         let verified = verify_with(token, keys, &expected, self.source, facts, verifier)?;
         let claims = verified.claims();
         let access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;

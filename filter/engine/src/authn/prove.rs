@@ -60,7 +60,7 @@ pub(crate) fn verify_with(
     let set: &KeySet = &keys.set;
     verify(token, set, expected, facts.now, verifier).map_err(|error| match error {
         VerifyError::UnknownKey => need(source, token.key_id(), facts, Reason::UnknownKey),
-        VerifyError::NoFittingKey | VerifyError::TooManyKeys => Reason::UnknownKey.into(),
+        VerifyError::MissingKeyId | VerifyError::NoFittingKey => Reason::UnknownKey.into(),
         VerifyError::AlgorithmNotAllowed => Reason::AlgorithmNotAllowed.into(),
         VerifyError::BadSignature => Reason::BadSignature.into(),
         VerifyError::Expired => Reason::TokenExpired.into(),

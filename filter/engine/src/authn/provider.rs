@@ -9,7 +9,7 @@ use crate::authn::mapping::{ClaimMapping, MappingError};
 use crate::authn::prove::{Facts, Stop, keys_of, verify_with};
 use crate::authn::source::SourceId;
 use crate::authn::token::UnverifiedToken;
-use crate::authn::verify::{Expected, SignatureVerifier};
+use crate::authn::verify::{Expected, KeyIdRule, SignatureVerifier, TokenKind};
 use crate::decision::Reason;
 
 /// One entry of `http.auth.bearer.oidc`, ready to run.
@@ -40,8 +40,12 @@ impl Provider {
         let keys = keys_of(self.source, facts)?;
         let issuer = (!self.skip_issuer_verification).then_some(self.issuer.as_str());
         let expected = Expected {
+            kind: TokenKind::Oidc,
+            issuer,
+            audiences: &self.audiences,
+            clock_skew: self.clock_skew,
+            key_id: KeyIdRule::IfPresent,
             algorithms: keys.algorithms.as_deref(),
-            ..Expected::oidc(issuer, &self.audiences, self.clock_skew)
         };
         let verified = verify_with(token, keys, &expected, self.source, facts, verifier)?;
         let mapped = self.mapping.map(verified.claims().as_map()).map_err(|error| match error {

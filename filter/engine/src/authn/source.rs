@@ -12,6 +12,12 @@ use crate::url::HttpUrl;
 pub struct SourceId(pub(crate) usize);
 
 impl SourceId {
+    /// The id of the source at a position.
+    #[must_use]
+    pub const fn from_index(index: usize) -> Self {
+        Self(index)
+    }
+
     /// The position in [`crate::engine::Engine::sources`].
     #[must_use]
     pub const fn index(self) -> usize {
