@@ -432,3 +432,22 @@ fn messages_are_one_short_line_without_content() {
     let keys = KeySet::from_cert(&jwks(&[good()]).to_string()).unwrap();
     assert!(!format!("{keys:?}").contains("f83OJ3"), "{keys:?}");
 }
+
+#[test]
+fn a_text_that_was_cut_gives_no_key() {
+    let set = jwks(&[good()]).to_string();
+    for end in 0..set.len() {
+        assert!(KeySet::from_jwks(&set.as_bytes()[..end]).is_err(), "{end}");
+    }
+    for text in [PKCS1, ED25519, CERTIFICATES[3].1] {
+        let whole = text.trim_end();
+        for end in (0..whole.len()).step_by(7) {
+            assert!(KeySet::from_cert(whole.get(..end).unwrap()).is_err(), "{end}");
+        }
+    }
+    // A DER whose end is missing is not read up to where it goes.
+    let der = spki(CERTIFICATES[0].2);
+    for end in 0..der.len() {
+        assert!(KeySet::from_cert(&pem("PUBLIC KEY", &der[..end])).is_err(), "{end}");
+    }
+}
