@@ -1,1 +1,24 @@
 //! registry-auth as a proxy-wasm filter: the entry, nothing else.
+
+mod abi;
+mod callout;
+mod enforce;
+mod filter;
+mod head;
+mod host;
+mod intake;
+mod keys;
+mod metrics;
+mod plugin;
+mod request;
+mod shared;
+mod verifier;
+mod waiting;
+
+/// What the host calls first.
+mod entry {
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        proxy_wasm::set_root_context(|id| Box::new(crate::plugin::Plugin::new(id)));
+    }}
+}

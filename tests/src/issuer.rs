@@ -245,7 +245,8 @@ impl Issuers {
     /// What happens to one request; 404 for an authority that is nobody's.
     #[must_use]
     pub fn react(&self, authority: &str, path: &str) -> Reaction {
-        self.at(authority).map_or_else(|| answer(Duration::ZERO, 404, b"no such issuer".to_vec()), |issuer| issuer.react(path))
+        self.at(authority)
+            .map_or_else(|| answer(Duration::ZERO, 404, b"no such issuer".to_vec()), |issuer| issuer.react(path))
     }
 
     /// Serves them all on `port`. A request whose `Host` is the address itself goes to the first.
@@ -331,7 +332,8 @@ mod tests {
         let issuers = Issuers::of_scenarios().unwrap();
         let server = issuers.clone().serve(Port::bind().unwrap()).unwrap();
         let get = |host: &str| {
-            client::send(server.address(), &Get::new("GET", KEYS).header("host", host), PATIENCE).map(|answer| answer.body)
+            client::send(server.address(), &Get::new("GET", KEYS).header("host", host), PATIENCE)
+                .map(|answer| answer.body)
         };
         for host in ["issuer.test", "other.test"] {
             assert_eq!(serde_json::from_slice::<Value>(&get(host).unwrap()).unwrap(), issuers.at(host).unwrap().jwks());

@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaSignatureEncoding};
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaSignatureEncoding,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use pem::{EncodeConfig, LineEnding, Pem};
 use serde_json::{Value, json};
 
 macro_rules! sources {
@@ -84,14 +85,13 @@ impl TestKey {
     }
 
     fn read(name: &'static str, pem: &str) -> Result<Self> {
-        let pem = pem::parse(pem)?;
-        let der = pem.contents();
+        let der = pem::parse(pem).map_err(|error| anyhow!("{error}"))?.into_contents();
         let material = match algorithm_of(name) {
-            "ES256" => ec(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, der, "P-256")?,
-            "ES384" => ec(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, der, "P-384")?,
-            "ES512" => ec(&signature::ECDSA_P521_SHA512_FIXED_SIGNING, der, "P-521")?,
-            "EdDSA" => Material::Ed(Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)?),
-            _ => Material::Rsa(Box::new(RsaKeyPair::from_pkcs8(der)?)),
+            "ES256" => ec(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &der, "P-256")?,
+            "ES384" => ec(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, &der, "P-384")?,
+            "ES512" => ec(&signature::ECDSA_P521_SHA512_FIXED_SIGNING, &der, "P-521")?,
+            "EdDSA" => Material::Ed(Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)?),
+            _ => Material::Rsa(Box::new(RsaKeyPair::from_pkcs8(&der)?)),
         };
         Ok(Self { name, material })
     }
@@ -167,7 +167,7 @@ impl TestKey {
     /// # Errors
     /// As [`Self::spki_der`].
     pub fn pkix_pem(&self) -> Result<String> {
-        Ok(armour("PUBLIC KEY", &self.spki_der()?))
+        armour("PUBLIC KEY", &self.spki_der()?)
     }
 
     /// PKCS#1 PEM, `BEGIN RSA PUBLIC KEY`.
@@ -176,7 +176,7 @@ impl TestKey {
     /// The key is no RSA key.
     pub fn pkcs1_pem(&self) -> Result<String> {
         let Material::Rsa(pair) = &self.material else { bail!("`{}` is no RSA key", self.name) };
-        Ok(armour("RSA PUBLIC KEY", pair.public_key().as_ref()))
+        armour("RSA PUBLIC KEY", pair.public_key().as_ref())
     }
 
     /// A self-signed certificate of the key.
@@ -238,8 +238,8 @@ fn text(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn armour(label: &str, der: &[u8]) -> String {
-    pem::encode_config(&Pem::new(label, der), EncodeConfig::new().set_line_ending(LineEnding::LF))
+fn armour(label: &str, der: &[u8]) -> Result<String> {
+    Ok(pem::encode(&pem::Pem::new(label, der)))
 }
 
 #[cfg(test)]

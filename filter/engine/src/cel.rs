@@ -1,13 +1,242 @@
-//! The one door to the CEL crate.
+//! The one door to the CEL crate: what an expression may say, what it costs, what it reads, and errors without values.
+//!
+//! The environment is zot's (cel-go with optional types and the strings and encoders extensions): JSON numbers are doubles, the
+//! literals of a list have one type, unknown names and functions are refused when the expression is compiled.
 
-/// A JSON document in the form that CEL reads, converted once.
-#[derive(Clone, Debug)]
-pub struct Document(());
+mod check;
+mod document;
+mod environment;
+mod functions;
+mod limits;
+mod regular;
+mod syntax;
+mod types;
 
-impl Document {
-    /// The document without members.
-    #[must_use]
-    pub const fn empty() -> Self {
-        Self(())
+use std::fmt;
+
+use cel_interpreter::common::types::{CelBool, CelList, CelMap, CelMapKey, CelString};
+use cel_interpreter::common::value::{Builtin, Val};
+use cel_interpreter::{Context, ExecutionError, IdedExpr, Value};
+
+pub use document::{Document, Map};
+use types::Type;
+
+/// Which variables an expression may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Claim mappings: `claims` and `vars`.
+    Claims,
+    /// Policy conditions: `req`.
+    Conditions,
+}
+
+impl Scope {
+    const fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Claims => &["claims", "vars"],
+            Self::Conditions => &["req"],
+        }
     }
 }
+
+/// Why an expression is refused when the configuration is compiled. It may quote the expression, which is configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// Longer than the limit.
+    #[error("the expression is longer than {} bytes", limits::MAX_SOURCE)]
+    TooLong,
+    /// Brackets or chains of operators nest too deep.
+    #[error(
+        "the expression nests too deep: brackets at most {} deep, at most {} operators in a row",
+        limits::MAX_BRACKETS,
+        limits::MAX_CHAIN
+    )]
+    TooDeep,
+    /// Not CEL.
+    #[error("not a CEL expression: syntax error at line {line}, column {column}")]
+    Syntax {
+        /// From one.
+        line: isize,
+        /// From one.
+        column: isize,
+    },
+    /// A name that is neither a variable of the scope nor a type.
+    #[error("unknown name `{name}`: write {expected}")]
+    UnknownName {
+        /// As written.
+        name: String,
+        /// The variables of the scope.
+        expected: String,
+    },
+    /// A function that the environment does not have, or not with that many arguments.
+    #[error("unknown function `{0}`, or a wrong number of arguments for it")]
+    UnknownFunction(String),
+    /// Construction of a message, which the environment has none of.
+    #[error("message types cannot be built: `{0}`")]
+    Message(String),
+    /// Types that can never fit.
+    #[error("{0}")]
+    Mismatch(String),
+}
+
+/// What went wrong in an evaluation: a kind, never a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluationError {
+    /// A member that is not there.
+    #[error("no such key")]
+    NoSuchKey,
+    /// An operator or function met values of types that it does not take.
+    #[error("no such overload")]
+    NoSuchOverload,
+    /// A list index out of range.
+    #[error("index out of bounds")]
+    OutOfBounds,
+    /// Division or remainder by zero, or a number out of range.
+    #[error("arithmetic error")]
+    Arithmetic,
+    /// A function refused its input.
+    #[error("a function refused its input")]
+    Function,
+    /// The result has another type than its use needs.
+    #[error("the result is not {0}")]
+    NotA(&'static str),
+    /// Anything else.
+    #[error("cannot be evaluated")]
+    Other,
+}
+
+impl From<ExecutionError> for EvaluationError {
+    fn from(error: ExecutionError) -> Self {
+        match error {
+            ExecutionError::NoSuchKey(_) => Self::NoSuchKey,
+            ExecutionError::IndexOutOfBounds(_) => Self::OutOfBounds,
+            ExecutionError::FunctionError { .. } => Self::Function,
+            ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) | ExecutionError::Overflow(..) => {
+                Self::Arithmetic
+            }
+            ExecutionError::NoSuchOverload(_)
+            | ExecutionError::UnexpectedType { .. }
+            | ExecutionError::ValuesNotComparable(..)
+            | ExecutionError::UnsupportedBinaryOperator(..) => Self::NoSuchOverload,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A compiled expression.
+pub struct Expression {
+    tree: IdedExpr,
+    result: Type,
+    scope: Scope,
+}
+
+impl Expression {
+    /// Compiles `source` for the variables of `scope`.
+    ///
+    /// # Errors
+    /// Over a limit (checked before the parser sees the text), not CEL, unknown names and functions, types that cannot fit.
+    pub fn compile(source: &str, scope: Scope) -> Result<Self, CompileError> {
+        limits::check_source(source)?;
+        let tree = syntax::parse(source)?;
+        let result = check::check(&tree, scope.variables())?;
+        Ok(Self { tree, result, scope })
+    }
+
+    /// Whether the result is known to be a bool before any value is seen; `claims.ok` is not, `claims.ok == true` is.
+    #[must_use]
+    pub fn is_bool(&self) -> bool {
+        self.result == Type::Bool
+    }
+
+    /// Whether the expression may read one of `members` of its scope's variable; true when that cannot be told.
+    #[must_use]
+    pub fn may_read(&self, members: &[&str]) -> bool {
+        syntax::may_read(&self.tree, self.scope.variables(), members)
+    }
+
+    /// Evaluates to a bool.
+    ///
+    /// # Errors
+    /// The evaluation fails, or yields something else.
+    pub fn evaluate_bool(&self, bindings: &Bindings) -> Result<bool, EvaluationError> {
+        let value = Value::resolve_val(&self.tree, &bindings.0)?;
+        value.downcast_ref::<CelBool>().map(|value| *value.inner()).ok_or(EvaluationError::NotA("a bool"))
+    }
+
+    /// Evaluates to a string.
+    ///
+    /// # Errors
+    /// The evaluation fails, or yields something else (an optional has to be unwrapped).
+    pub fn evaluate_string(&self, bindings: &Bindings) -> Result<String, EvaluationError> {
+        let value = Value::resolve_val(&self.tree, &bindings.0)?;
+        let text = value.downcast_ref::<CelString<'_>>().ok_or(EvaluationError::NotA("a string"))?;
+        Ok(text.inner().to_owned())
+    }
+
+    /// Evaluates to a list of strings, order and repetitions kept.
+    ///
+    /// # Errors
+    /// The evaluation fails, or yields something else, if only in one element.
+    pub fn evaluate_strings(&self, bindings: &Bindings) -> Result<Vec<String>, EvaluationError> {
+        const EXPECTED: EvaluationError = EvaluationError::NotA("a list of strings");
+        let value = Value::resolve_val(&self.tree, &bindings.0)?;
+        let list = value.downcast_ref::<CelList<'_>>().ok_or(EXPECTED)?;
+        let texts =
+            list.inner().iter().map(|item| item.downcast_ref::<CelString<'_>>().map(|text| text.inner().to_owned()));
+        texts.collect::<Option<_>>().ok_or(EXPECTED)
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Expression").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// The values of an expression's variables.
+pub struct Bindings(Context<'static, 'static>);
+
+impl Bindings {
+    /// For [`Scope::Claims`]: the claims, no `vars` yet.
+    #[must_use]
+    pub fn claims(claims: &Document) -> Self {
+        let mut context = Context::with_env(environment::shared());
+        context.add_variable_as_val("claims", claims.to_value());
+        context.add_variable_as_val("vars", Box::new(CelMap::default()));
+        Self(context)
+    }
+
+    /// For [`Scope::Conditions`]: the request.
+    #[must_use]
+    pub fn conditions(request: &Document) -> Self {
+        let mut context = Context::with_env(environment::shared());
+        context.add_variable_as_val("req", request.to_value());
+        Self(context)
+    }
+
+    /// Evaluates `expression` and keeps the result as `vars.<name>`; a later one of the same name replaces it.
+    ///
+    /// # Errors
+    /// The evaluation fails.
+    pub fn define(&mut self, name: &str, expression: &Expression) -> Result<(), EvaluationError> {
+        let value = Value::resolve_val(&expression.tree, &self.0)?.into_owned();
+        let Context::Root { variables, .. } = &mut self.0 else { return Err(EvaluationError::Other) };
+        let Some(Builtin::Map(vars)) = variables.remove("vars").and_then(|vars: Box<dyn Val>| vars.into_builtin())
+        else {
+            return Err(EvaluationError::Other);
+        };
+        let mut vars = vars.into_inner();
+        vars.insert(CelMapKey::from(name.to_owned()), value);
+        self.0.add_variable_as_val("vars", Box::new(CelMap::from(vars)));
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Bindings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Bindings([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests;

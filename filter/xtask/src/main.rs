@@ -1,3 +1,55 @@
-//! Builds, tests and shows registry-auth.
+//! The front door: builds, tests and shows registry-auth. `cargo xtask help` lists the commands.
 
-fn main() {}
+mod build;
+mod demo;
+mod module;
+mod process;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Builds, tests and shows registry-auth.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build target/registry-auth.wasm and target/release/registry-auth
+    Build(build::Options),
+    /// Run what CI runs, cheap first; stop at the first failure
+    Test(test::Options),
+    /// Show the whole main job on this machine: Envoy, a registry, an issuer, AWS Secrets Manager, a client
+    Demo(demo::Options),
+    /// Install the pinned programs that tests and demo need into .tools
+    Tools,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    match &arguments.command {
+        Command::Build(options) => build::run(&workspace, options),
+        Command::Test(options) => test::run(&workspace, options),
+        Command::Demo(options) => demo::run(&workspace, options),
+        Command::Tools => tools::install(&workspace, tools::ALL),
+    }
+}

@@ -1,1 +1,193 @@
-//! Not written yet.
+//! Public keys that tokens are verified with, and the texts they come in: JWKS, PEM, a secret of both.
+
+mod error;
+mod jwk;
+mod key;
+mod pem;
+mod secret;
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::algorithm::Algorithm;
+use crate::json;
+
+pub use error::{KeyError, KeysError, Skipped};
+pub(in crate::authn) use key::Material;
+pub use key::{KeyId, Kind, PublicKey};
+
+/// The longest JWKS, PEM text or secret that is read, in bytes.
+pub const MAX_TEXT: usize = 256 * 1024;
+
+/// How many keys may share one key id; all of them are tried, so this bounds what one token costs.
+pub const MAX_SAME_ID: usize = 8;
+
+/// Keys, in the order of their source. Never empty when it comes from a reader of this module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySet {
+    keys: Vec<PublicKey>,
+}
+
+/// A key set, and what its source held besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The usable keys.
+    pub keys: KeySet,
+    /// Entries that were left out, each with a reason.
+    pub skipped: Vec<Skipped>,
+}
+
+impl KeySet {
+    /// Reads a JWK Set (RFC 7517 section 5). A key that cannot be used is skipped; private members are not read.
+    ///
+    /// # Errors
+    /// Longer than [`MAX_TEXT`], not strict JSON, not an object with an array `keys`, or no usable key in it.
+    pub fn from_jwks(text: &[u8]) -> Result<Loaded, KeysError> {
+        Self::from_jwks_value(&read_json(text)?)
+    }
+
+    /// Reads a JWK Set that is JSON already, such as one that stands in the configuration.
+    ///
+    /// # Errors
+    /// As [`KeySet::from_jwks`], without those of the text.
+    pub fn from_jwks_value(value: &Value) -> Result<Loaded, KeysError> {
+        let mut loading = Loading::default();
+        for (index, entry) in jwks_entries(value)?.iter().enumerate() {
+            match jwk::read(entry) {
+                Ok(key) => loading.add(key, || jwk::name(entry, index)),
+                Err(reason) => loading.skip(jwk::name(entry, index), reason),
+            }
+        }
+        loading.finish()
+    }
+
+    /// Reads the text of zot's `cert`: JSON must be a JWKS with exactly one key; anything else is searched for its first PEM
+    /// block, which must hold an X.509 certificate, a `SubjectPublicKeyInfo` or a PKCS#1 public key.
+    ///
+    /// The dates and the signature of a certificate are not looked at: whoever writes the configuration vouches for the key.
+    ///
+    /// # Errors
+    /// Longer than [`MAX_TEXT`], neither of the two forms, a private key, or a key that cannot be used.
+    pub fn from_cert(text: &str) -> Result<Self, KeysError> {
+        Ok(Self { keys: vec![read_one(text)?] })
+    }
+
+    /// Reads a secret: a JSON object from key id to a text as in [`KeySet::from_cert`]. A key id inside the text is ignored; a
+    /// bad entry is skipped.
+    ///
+    /// # Errors
+    /// Longer than [`MAX_TEXT`], not strict JSON, not an object, empty, or no usable entry. The error names what was found,
+    /// never its content.
+    pub fn from_secret(text: &[u8]) -> Result<Loaded, KeysError> {
+        secret::read(text)
+    }
+
+    /// The set as a JWK Set of public members only; [`KeySet::from_jwks_value`] reads an equal set from it.
+    #[must_use]
+    pub fn to_jwks(&self) -> Value {
+        json!({ "keys": self.keys.iter().map(jwk::write).collect::<Vec<_>>() })
+    }
+
+    /// The keys, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &PublicKey> {
+        self.keys.iter()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether some key has this id.
+    #[must_use]
+    pub fn contains(&self, key_id: &str) -> bool {
+        self.keys.iter().any(|key| key.has_id(key_id))
+    }
+
+    /// The keys that may verify a token of `algorithm`: of this id if one is given, and of a fitting type, curve and `alg`.
+    pub fn fitting<'a>(&'a self, key_id: Option<&'a str>, algorithm: Algorithm) -> impl Iterator<Item = &'a PublicKey> {
+        self.keys.iter().filter(move |key| key_id.is_none_or(|wanted| key.has_id(wanted)) && key.fits(algorithm))
+    }
+}
+
+/// A set under construction.
+#[derive(Default)]
+struct Loading {
+    keys: Vec<PublicKey>,
+    skipped: Vec<Skipped>,
+    same_id: HashMap<KeyId, usize>,
+}
+
+impl Loading {
+    fn add(&mut self, key: PublicKey, place: impl FnOnce() -> String) {
+        if let Some(id) = key.key_id() {
+            let count = self.same_id.entry(id.clone()).or_default();
+            if *count == MAX_SAME_ID {
+                return self.skip(place(), KeyError::TooManyWithOneId);
+            }
+            *count += 1;
+        }
+        self.keys.push(key);
+    }
+
+    fn skip(&mut self, which: String, reason: impl Into<KeysError>) {
+        self.skipped.push(Skipped { which, reason: Box::new(reason.into()) });
+    }
+
+    fn finish(self) -> Result<Loaded, KeysError> {
+        if self.keys.is_empty() {
+            return Err(KeysError::NoUsableKey(self.skipped));
+        }
+        Ok(Loaded { keys: KeySet { keys: self.keys }, skipped: self.skipped })
+    }
+}
+
+/// One key from JWKS or PEM text.
+fn read_one(text: &str) -> Result<PublicKey, KeysError> {
+    if text.len() > MAX_TEXT {
+        return Err(KeysError::TooLong);
+    }
+    match json::parse(text.as_bytes()) {
+        Ok(value) => match jwks_entries(&value)?.as_slice() {
+            [entry] => Ok(jwk::read(entry)?),
+            entries => Err(KeysError::NotOneKey(entries.len())),
+        },
+        Err(error) if text.trim_start().starts_with('{') && !pem::is_likely(text) => Err(KeysError::Json(error)),
+        Err(_) => Ok(pem::read(text)?),
+    }
+}
+
+fn jwks_entries(value: &Value) -> Result<&Vec<Value>, KeysError> {
+    let members = value.as_object().ok_or(KeysError::NotAnObject(kind_of(value)))?;
+    members.get("keys").and_then(Value::as_array).ok_or(KeysError::NotJwks)
+}
+
+fn read_json(text: &[u8]) -> Result<Value, KeysError> {
+    if text.len() > MAX_TEXT {
+        return Err(KeysError::TooLong);
+    }
+    Ok(json::parse(text)?)
+}
+
+/// What a JSON value is, without what it holds.
+const fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,185 @@
-//! Not written yet.
+//! Claims to user name and groups: variables, validations, user name, groups, in this order.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::cel::{Bindings, Document, EvaluationError, Expression, Scope};
+use crate::config::{Diagnostics, raw};
+
+/// The user name of a mapping that says nothing: issuer and subject.
+const DEFAULT_USERNAME: &str = "claims.iss + '/' + claims.sub";
+
+/// A compiled claim mapping.
+pub struct ClaimMapping {
+    variables: Vec<Variable>,
+    validations: Vec<Validation>,
+    username: Expression,
+    groups: Option<Expression>,
+}
+
+struct Variable {
+    name: String,
+    expression: Expression,
+}
+
+struct Validation {
+    expression: Expression,
+    message: String,
+}
+
+/// What a mapping makes of verified claims.
+#[derive(Clone, Debug)]
+pub struct Mapped {
+    /// Not empty.
+    pub username: String,
+    /// Order and repetitions as the expression gave them.
+    pub groups: Vec<String>,
+    /// The claims, in the form that conditions read.
+    pub claims: Document,
+}
+
+/// Which step refused the claims. Each refuses the token; what went wrong is a kind and never a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MappingError {
+    /// A variable could not be evaluated, whether it is used or not.
+    #[error("variable `{name}` cannot be evaluated: {source}")]
+    Variable {
+        /// Its name in the configuration.
+        name: String,
+        /// The kind of error.
+        source: EvaluationError,
+    },
+    /// A validation is false.
+    #[error("validation {index} failed: {message}")]
+    Invalid {
+        /// Its place in the configuration, from zero.
+        index: usize,
+        /// Its message in the configuration.
+        message: String,
+    },
+    /// A validation could not be evaluated.
+    #[error("validation {index} cannot be evaluated: {source}")]
+    Validation {
+        /// Its place in the configuration, from zero.
+        index: usize,
+        /// The kind of error.
+        source: EvaluationError,
+    },
+    /// The user name could not be evaluated, or is no string.
+    #[error("the user name cannot be evaluated: {0}")]
+    Username(#[source] EvaluationError),
+    /// The user name is the empty string.
+    #[error("the user name is empty")]
+    EmptyUsername,
+    /// The groups could not be evaluated, or are no list of strings.
+    #[error("the groups cannot be evaluated: {0}")]
+    Groups(#[source] EvaluationError),
+}
+
+impl ClaimMapping {
+    /// Compiles the mapping that stands at `path`, or the default when there is none; `None` when something in it is an error.
+    #[must_use]
+    pub fn compile(raw: Option<&raw::ClaimMapping>, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let absent = raw::ClaimMapping::default();
+        let raw = raw.unwrap_or(&absent);
+        let variables = variables(&raw.variables, path, diagnostics);
+        let validations = validations(&raw.validations, path, diagnostics);
+        let username = raw.username.as_deref().filter(|source| !source.is_empty()).unwrap_or(DEFAULT_USERNAME);
+        let username = expression(username, &format!("{path}.username"), diagnostics);
+        let groups = raw.groups.as_deref().filter(|source| !source.is_empty());
+        let groups = groups.map(|source| expression(source, &format!("{path}.groups"), diagnostics));
+        let groups = match groups {
+            None => Some(None),
+            Some(compiled) => compiled.map(Some),
+        };
+        Some(Self { variables: variables?, validations: validations?, username: username?, groups: groups? })
+    }
+
+    /// Maps the claims of a verified token.
+    ///
+    /// # Errors
+    /// Any step that fails; the steps after it are not looked at.
+    pub fn map(&self, claims: &Map<String, Value>) -> Result<Mapped, MappingError> {
+        let claims = Document::from_claims(claims);
+        let mut bindings = Bindings::claims(&claims);
+        for variable in &self.variables {
+            let failed = |source| MappingError::Variable { name: variable.name.clone(), source };
+            bindings.define(&variable.name, &variable.expression).map_err(failed)?;
+        }
+        for (index, validation) in self.validations.iter().enumerate() {
+            let failed = |source| MappingError::Validation { index, source };
+            if !validation.expression.evaluate_bool(&bindings).map_err(failed)? {
+                return Err(MappingError::Invalid { index, message: validation.message.clone() });
+            }
+        }
+        let username = self.username.evaluate_string(&bindings).map_err(MappingError::Username)?;
+        if username.is_empty() {
+            return Err(MappingError::EmptyUsername);
+        }
+        let groups = match &self.groups {
+            Some(expression) => expression.evaluate_strings(&bindings).map_err(MappingError::Groups)?,
+            None => Vec::new(),
+        };
+        Ok(Mapped { username, groups, claims })
+    }
+}
+
+impl fmt::Debug for ClaimMapping {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ClaimMapping")
+            .field("variables", &self.variables.len())
+            .field("validations", &self.validations.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn variables(raw: &[raw::Variable], path: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Variable>> {
+    let mut all = Some(Vec::new());
+    for (index, variable) in raw.iter().enumerate() {
+        let place = format!("{path}.variables[{index}]");
+        if variable.name.is_empty() {
+            diagnostics.error(format!("{place}.name"), "a variable needs a name");
+            all = None;
+        }
+        let compiled = expression(&variable.expression, &format!("{place}.expression"), diagnostics);
+        all = all.zip(compiled).map(|(mut all, expression)| {
+            all.push(Variable { name: variable.name.clone(), expression });
+            all
+        });
+    }
+    all
+}
+
+fn validations(raw: &[raw::Condition], path: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Validation>> {
+    let mut all = Some(Vec::new());
+    for (index, validation) in raw.iter().enumerate() {
+        let place = format!("{path}.validations[{index}]");
+        if validation.message.is_empty() {
+            diagnostics.error(format!("{place}.message"), "a validation needs a message that says what is wrong");
+            all = None;
+        }
+        let compiled = expression(&validation.expression, &format!("{place}.expression"), diagnostics);
+        let compiled = compiled.filter(|compiled| {
+            if !compiled.is_bool() {
+                diagnostics
+                    .error(format!("{place}.expression"), "not known to be a bool: compare, as in `claims.x == true`");
+            }
+            compiled.is_bool()
+        });
+        all = all.zip(compiled).map(|(mut all, expression)| {
+            all.push(Validation { expression, message: validation.message.clone() });
+            all
+        });
+    }
+    all
+}
+
+fn expression(source: &str, path: &str, diagnostics: &mut Diagnostics) -> Option<Expression> {
+    let compiled = Expression::compile(source, Scope::Claims);
+    compiled.map_err(|error| diagnostics.error(path, error.to_string())).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,27 @@
 //! The configuration: raw (as written), then compiled, with every error and its place.
 
+mod bearer;
+mod compile;
+mod decode;
+mod duration;
 mod error;
+mod proxy;
 pub mod raw;
+mod reader;
+#[cfg(test)]
+mod tests;
 
+pub use bearer::SECRET_SET;
+pub use compile::{Compiled, LogLevel, compile};
+pub use decode::{decode, decode_value};
 pub use error::{ConfigError, Diagnostics};
+pub use proxy::Enforcement;
+
+/// What a plugin configuration makes of the plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Role {
+    /// Decides requests.
+    Filter(Box<raw::Document>),
+    /// Takes pushed key sets.
+    Intake(raw::FromEnv),
+}

@@ -1,0 +1,58 @@
+//! Tokens of a Docker token server: one key set, an `access` claim.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::authn::access_claim::AccessClaim;
+use crate::authn::cache::Proven;
+use crate::authn::identity::Identity;
+use crate::authn::prove::{Facts, Stop, keys_of, verify_with};
+use crate::authn::source::SourceId;
+use crate::authn::token::UnverifiedToken;
+use crate::authn::verify::{Expected, KeyIdRule, SignatureVerifier, TokenKind};
+use crate::cel::Document;
+use crate::decision::Reason;
+
+/// `http.auth.bearer` with `cert` or `awsSecretsManager`, ready to run.
+#[derive(Debug)]
+pub struct Bearer {
+    pub(crate) issuer: Option<String>,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) key_id: KeyIdRule,
+    pub(crate) bypass_access_control: bool,
+    pub(crate) source: SourceId,
+}
+
+impl Bearer {
+    /// Proves a token of the token server.
+    ///
+    /// # Errors
+    /// A [`Stop::Need`] when keys are missing; otherwise the refusal.
+    pub(crate) fn prove(
+        &self,
+        token: &UnverifiedToken<'_>,
+        facts: &Facts<'_>,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Proven, Stop> {
+        let keys = keys_of(self.source, facts)?;
+        let expected = Expected {
+            kind: TokenKind::Traditional,
+            issuer: self.issuer.as_deref(),
+            audiences: &self.audiences,
+            clock_skew: Duration::ZERO,
+            key_id: self.key_id,
+            algorithms: None,
+        };
+        let verified = verify_with(token, keys, &expected, self.source, facts, verifier)?;
+        let claims = verified.claims();
+        let access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;
+        let subject = claims.subject().map_err(|_| Reason::BadClaim)?.unwrap_or_default().to_owned();
+        Ok(Proven {
+            identity: Arc::new(Identity::new(subject, Vec::new(), Document::from_claims(claims.as_map()))),
+            access: Some(Arc::new(access)),
+            source: self.source,
+            version: keys.version,
+            expires: verified.expires(),
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! What a caller presents: the `Authorization` header, read once and strictly.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+use crate::authn::token::MAX_TOKEN;
+use crate::decision::Reason;
+
+/// The token that stands for "no credential", for clients that cannot ask for a token without sending one afterwards.
+const ANONYMOUS: &str = "anonymous";
+
+/// Room for a user name beside a token of the greatest length, in base64.
+const MAX_BASIC: usize = (MAX_TOKEN + 1024) / 3 * 4;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What was presented.
+#[derive(PartialEq, Eq)]
+pub enum Credential<'a> {
+    /// Nothing.
+    Anonymous,
+    /// Something that should be a JWT: a Bearer token, or the password of Basic.
+    Token(Cow<'a, str>),
+}
+
+impl<'a> Credential<'a> {
+    /// Reads all values of `Authorization`.
+    ///
+    /// # Errors
+    /// `SeveralCredentials` for more than one value, `TokenTooLong`, otherwise `MalformedCredential`. A credential that cannot
+    /// be read is refused, never taken as none.
+    pub fn read(values: &[&'a [u8]]) -> Result<Self, Reason> {
+        let value = match values {
+            [] => return Ok(Self::Anonymous),
+            [value] => std::str::from_utf8(value).map_err(|_| Reason::MalformedCredential)?,
+            _ => return Err(Reason::SeveralCredentials),
+        };
+        let (scheme, rest) = value.trim_matches(' ').split_once(' ').ok_or(Reason::MalformedCredential)?;
+        let rest = rest.trim_start_matches(' ');
+        let token = if scheme.eq_ignore_ascii_case("bearer") {
+            Cow::Borrowed(rest)
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            Cow::Owned(password(rest)?)
+        } else {
+            return Err(Reason::MalformedCredential);
+        };
+        Self::of_token(token)
+    }
+
+    fn of_token(token: Cow<'a, str>) -> Result<Self, Reason> {
+        if token.len() > MAX_TOKEN {
+            return Err(Reason::TokenTooLong);
+        }
+        if token == ANONYMOUS {
+            return Ok(Self::Anonymous);
+        }
+        if token.is_empty() || !token.bytes().all(is_token_byte) {
+            return Err(Reason::MalformedCredential);
+        }
+        Ok(Self::Token(token))
+    }
+}
+
+/// The password of Basic credentials (RFC 7617); the user name decides nothing.
+fn password(encoded: &str) -> Result<String, Reason> {
+    if encoded.len() > MAX_BASIC {
+        return Err(Reason::TokenTooLong);
+    }
+    let decoded = BASE64.decode(encoded).map_err(|_| Reason::MalformedCredential)?;
+    let pair = String::from_utf8(decoded).map_err(|_| Reason::MalformedCredential)?;
+    let (_, password) = pair.split_once(':').ok_or(Reason::MalformedCredential)?;
+    Ok(password.to_owned())
+}
+
+/// `b64token` (RFC 6750 section 2.1).
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+}
+
+impl fmt::Debug for Credential<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Anonymous => "Anonymous",
+            Self::Token(_) => "Token([redacted])",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(text: &str) -> Result<Credential<'_>, Reason> {
+        Ok(Credential::Token(text.into()))
+    }
+
+    #[test]
+    fn a_header_is_read_or_refused_but_never_ignored() {
+        let rows: [(&[u8], Result<Credential<'_>, Reason>); 22] = [
+            (b"Bearer a.b.c", token("a.b.c")),
+            (b"bearer a.b.c", token("a.b.c")),
+            (b"BEARER   a.b.c ", token("a.b.c")),
+            (b"Basic dTphLmIuYw==", token("a.b.c")),
+            (b"basic dTphLmIuYw", token("a.b.c")),
+            (b"Basic OmEuYi5j", token("a.b.c")),
+            (b"Bearer anonymous", Ok(Credential::Anonymous)),
+            (b"Basic dTphbm9ueW1vdXM=", Ok(Credential::Anonymous)),
+            (b"", Err(Reason::MalformedCredential)),
+            (b"Bearer", Err(Reason::MalformedCredential)),
+            (b"Bearer ", Err(Reason::MalformedCredential)),
+            (b"a.b.c", Err(Reason::MalformedCredential)),
+            (b"x Bearer a.b.c", Err(Reason::MalformedCredential)),
+            (b"Bearer a.b.c,Bearer d.e.f", Err(Reason::MalformedCredential)),
+            (b"Bearer a.b.c, Basic x", Err(Reason::MalformedCredential)),
+            (b"Bearer a.b.c d", Err(Reason::MalformedCredential)),
+            (b"Bearer \xff\xfe", Err(Reason::MalformedCredential)),
+            (b"Bearer\ta.b.c", Err(Reason::MalformedCredential)),
+            (b"Basic Og==", Err(Reason::MalformedCredential)),
+            (b"Basic dXNlcg==", Err(Reason::MalformedCredential)),
+            (b"Basic !!", Err(Reason::MalformedCredential)),
+            (b"Digest x", Err(Reason::MalformedCredential)),
+        ];
+        for (value, wanted) in rows {
+            assert_eq!(Credential::read(&[value]), wanted, "{}", String::from_utf8_lossy(value));
+        }
+        assert_eq!(Credential::read(&[]), Ok(Credential::Anonymous));
+        assert_eq!(Credential::read(&[b"Bearer a.b.c", b"Bearer a.b.c"]), Err(Reason::SeveralCredentials));
+    }
+
+    #[test]
+    fn the_longest_token_is_read_and_one_byte_more_is_not() {
+        let longest = "a".repeat(MAX_TOKEN);
+        for (token, accepted) in [(longest.clone(), true), (longest + "a", false)] {
+            let bearer = format!("Bearer {token}");
+            let basic = format!("Basic {}", BASE64.encode(format!("user:{token}")));
+            for header in [bearer, basic] {
+                let read = Credential::read(&[header.as_bytes()]);
+                assert_eq!(read.err(), (!accepted).then_some(Reason::TokenTooLong));
+            }
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        assert!(!format!("{:?}", Credential::read(&[b"Bearer secret"])).contains("secret"));
+    }
+}

@@ -1,0 +1,116 @@
+//! One JSON Web Key (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2), read and written.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rsa::traits::PublicKeyParts as _;
+use serde_json::{Map, Value, json};
+
+use super::error::KeyError;
+use super::key::{KeyId, Kind, Material, PublicKey};
+use crate::authn::algorithm::Algorithm;
+
+/// The first byte of an uncompressed point (SEC 1 section 2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
+type Members = Map<String, Value>;
+
+/// Reads a JWK. Members that only private keys have are never looked at.
+pub(super) fn read(entry: &Value) -> Result<PublicKey, KeyError> {
+    let members = entry.as_object().ok_or(KeyError::NotAnObject)?;
+    for_signatures(members)?;
+    let algorithm = text(members, "alg")?.map(|name| Algorithm::from_name(name).ok_or(KeyError::UnsupportedAlgorithm));
+    let id = text(members, "kid")?.map(KeyId::new);
+    let key = match text(members, "kty")?.ok_or(KeyError::Member("kty"))? {
+        "RSA" => PublicKey::rsa(&bytes(members, "n")?, &bytes(members, "e")?),
+        "EC" => ecdsa(members),
+        "OKP" => ed25519(members),
+        "oct" => Err(KeyError::Symmetric),
+        _ => Err(KeyError::UnsupportedType),
+    }?;
+    Ok(key.with_algorithm(algorithm.transpose()?)?.with_id(id))
+}
+
+/// What to call an entry in a message: its key id, or its place.
+pub(super) fn name(entry: &Value, index: usize) -> String {
+    entry.get("kid").and_then(Value::as_str).map_or_else(|| format!("keys[{index}]"), str::to_owned)
+}
+
+/// Writes the public members, and `use`.
+pub(super) fn write(key: &PublicKey) -> Value {
+    let mut members = match key.material() {
+        Material::Rsa(key) => json!({
+            "kty": "RSA",
+            "n": encode(&key.n().to_bytes_be()),
+            "e": encode(&key.e().to_bytes_be()),
+        }),
+        Material::P256(key) => point("P-256", key.to_encoded_point(false).as_bytes()),
+        Material::P384(key) => point("P-384", key.to_encoded_point(false).as_bytes()),
+        Material::P521(key) => point("P-521", key.to_encoded_point(false).as_bytes()),
+        Material::Ed25519(key) => json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(&key[..]) }),
+    };
+    if let Some(members) = members.as_object_mut() {
+        members.insert("use".to_owned(), "sig".into());
+        members.extend(key.key_id().map(|id| ("kid".to_owned(), id.as_str().into())));
+        members.extend(key.algorithm().map(|algorithm| ("alg".to_owned(), algorithm.name().into())));
+    }
+    members
+}
+
+/// `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3): absent, or saying that signatures are verified with it.
+fn for_signatures(members: &Members) -> Result<(), KeyError> {
+    if text(members, "use")?.is_some_and(|usage| usage != "sig") {
+        return Err(KeyError::NotForSignatures);
+    }
+    match members.get("key_ops") {
+        None => Ok(()),
+        Some(Value::Array(operations)) if operations.iter().any(|operation| operation == "verify") => Ok(()),
+        Some(Value::Array(_)) => Err(KeyError::NotForSignatures),
+        Some(_) => Err(KeyError::Member("key_ops")),
+    }
+}
+
+fn ecdsa(members: &Members) -> Result<PublicKey, KeyError> {
+    let (kind, size) = match text(members, "crv")?.ok_or(KeyError::Member("crv"))? {
+        "P-256" => (Kind::P256, 32),
+        "P-384" => (Kind::P384, 48),
+        "P-521" => (Kind::P521, 66),
+        _ => return Err(KeyError::UnsupportedCurve),
+    };
+    // Full size, leading zeros included (RFC 7518 section 6.2.1.2).
+    let sized = |name| bytes(members, name).and_then(|found| sized(found, size).ok_or(KeyError::Member(name)));
+    let mut point = vec![UNCOMPRESSED];
+    point.extend(sized("x")?);
+    point.extend(sized("y")?);
+    PublicKey::ecdsa(kind, &point)
+}
+
+fn ed25519(members: &Members) -> Result<PublicKey, KeyError> {
+    match text(members, "crv")?.ok_or(KeyError::Member("crv"))? {
+        "Ed25519" => PublicKey::ed25519(&sized(bytes(members, "x")?, 32).ok_or(KeyError::Member("x"))?),
+        _ => Err(KeyError::UnsupportedCurve),
+    }
+}
+
+fn sized(bytes: Vec<u8>, size: usize) -> Option<Vec<u8>> {
+    (bytes.len() == size).then_some(bytes)
+}
+
+fn text<'a>(members: &'a Members, name: &'static str) -> Result<Option<&'a str>, KeyError> {
+    members.get(name).map(|value| value.as_str().ok_or(KeyError::Member(name))).transpose()
+}
+
+fn bytes(members: &Members, name: &'static str) -> Result<Vec<u8>, KeyError> {
+    let text = text(members, name)?.ok_or(KeyError::Member(name))?;
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::Member(name))
+}
+
+/// A JWK of an uncompressed point: one byte of form, then the coordinates.
+fn point(curve: &str, encoded: &[u8]) -> Value {
+    let coordinates = encoded.get(1..).unwrap_or_default();
+    let (x, y) = coordinates.split_at(coordinates.len() / 2);
+    json!({ "kty": "EC", "crv": curve, "x": encode(x), "y": encode(y) })
+}
+
+fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

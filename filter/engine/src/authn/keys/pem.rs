@@ -1,0 +1,54 @@
+//! A public key in PEM text (RFC 7468), read as forgivingly as Go's `encoding/pem`, which zot uses.
+
+use rsa::pkcs1;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
+
+use super::error::KeyError;
+use super::key::PublicKey;
+
+const BEGIN: &str = "-----BEGIN ";
+const END_OF_PRIVATE_LABEL: &str = "PRIVATE KEY-----";
+
+/// Whether there is something that looks like a PEM block.
+pub(super) fn is_likely(text: &str) -> bool {
+    text.contains(BEGIN)
+}
+
+/// The key of the first block. Its label means nothing: the content is tried as certificate, then as `SubjectPublicKeyInfo`,
+/// then as PKCS#1. Text before the block and blocks after it are ignored.
+pub(super) fn read(text: &str) -> Result<PublicKey, KeyError> {
+    if !is_likely(text) {
+        return Err(KeyError::NoPem);
+    }
+    let block = pem::parse(tidy(text)).map_err(|_| {
+        // An encrypted private key has headers that the reader does not take for PEM.
+        if text.contains(END_OF_PRIVATE_LABEL) { KeyError::PrivateKey } else { KeyError::MalformedPem }
+    })?;
+    match of_der(block.contents()) {
+        Err(KeyError::NotAPublicKey) if block.tag().ends_with("PRIVATE KEY") => Err(KeyError::PrivateKey),
+        result => result,
+    }
+}
+
+/// One line each, without blanks around it and without empty lines. Line ends may be CRLF, or written as `\n`, as they are when
+/// a PEM was pasted into JSON twice.
+fn tidy(text: &str) -> String {
+    let text = text.replace("\\r", "").replace("\\n", "\n");
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join("\n")
+}
+
+fn of_der(der: &[u8]) -> Result<PublicKey, KeyError> {
+    if let Ok(certificate) = Certificate::from_der(der) {
+        return PublicKey::from_spki(&certificate.tbs_certificate.subject_public_key_info);
+    }
+    if let Ok(info) = SubjectPublicKeyInfoOwned::from_der(der) {
+        return PublicKey::from_spki(&info);
+    }
+    match pkcs1::RsaPublicKey::from_der(der) {
+        Ok(key) => PublicKey::from_pkcs1(&key),
+        Err(_) => Err(KeyError::NotAPublicKey),
+    }
+}

@@ -1,0 +1,35 @@
+//! The secret that zot reads from AWS Secrets Manager: a JSON object from key id to the text of one key.
+
+use serde_json::Value;
+
+use super::error::KeysError;
+use super::key::{KeyId, PublicKey};
+use super::{Loaded, Loading, kind_of, read_json, read_one};
+
+/// Reads a secret; see [`super::KeySet::from_secret`].
+pub(super) fn read(text: &[u8]) -> Result<Loaded, KeysError> {
+    if text.trim_ascii().is_empty() {
+        return Err(KeysError::Empty);
+    }
+    let entries = match read_json(text)? {
+        Value::Object(entries) if entries.is_empty() => return Err(KeysError::Empty),
+        Value::Object(entries) => entries,
+        other => return Err(KeysError::NotAnObject(kind_of(&other))),
+    };
+    let mut loading = Loading::default();
+    for (id, value) in entries {
+        match entry(&value) {
+            Ok(key) => loading.keys.push(key.with_id(Some(KeyId::new(id)))),
+            Err(reason) => loading.skip(id, reason),
+        }
+    }
+    loading.finish()
+}
+
+fn entry(value: &Value) -> Result<PublicKey, KeysError> {
+    match value {
+        Value::String(text) if text.trim().is_empty() => Err(KeysError::Empty),
+        Value::String(text) => read_one(text),
+        other => Err(KeysError::NotText(kind_of(other))),
+    }
+}

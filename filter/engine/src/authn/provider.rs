@@ -1,0 +1,67 @@
+//! An OIDC issuer with its audiences and its claim mapping.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::authn::cache::Proven;
+use crate::authn::identity::Identity;
+use crate::authn::mapping::{ClaimMapping, MappingError};
+use crate::authn::prove::{Facts, Stop, keys_of, verify_with};
+use crate::authn::source::SourceId;
+use crate::authn::token::UnverifiedToken;
+use crate::authn::verify::{Expected, KeyIdRule, SignatureVerifier, TokenKind};
+use crate::decision::Reason;
+
+/// One entry of `http.auth.bearer.oidc`, ready to run.
+#[derive(Debug)]
+pub struct Provider {
+    pub(crate) issuer: String,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) skip_issuer_verification: bool,
+    pub(crate) clock_skew: Duration,
+    pub(crate) mapping: ClaimMapping,
+    pub(crate) source: SourceId,
+}
+
+impl Provider {
+    /// Proves a token of this issuer: issuer, claims, signature, mapping, in this order.
+    ///
+    /// # Errors
+    /// `UnknownIssuer` when the token is somebody else's; a [`Stop::Need`] when keys are missing; otherwise the refusal.
+    pub(crate) fn prove(
+        &self,
+        token: &UnverifiedToken<'_>,
+        facts: &Facts<'_>,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Proven, Stop> {
+        if !self.skip_issuer_verification && token.claims_unverified().issuer() != Ok(Some(self.issuer.as_str())) {
+            return Err(Reason::UnknownIssuer.into());
+        }
+        let keys = keys_of(self.source, facts)?;
+        let issuer = (!self.skip_issuer_verification).then_some(self.issuer.as_str());
+        let expected = Expected {
+            kind: TokenKind::Oidc,
+            issuer,
+            audiences: &self.audiences,
+            clock_skew: self.clock_skew,
+            key_id: KeyIdRule::IfPresent,
+            algorithms: keys.algorithms.as_deref(),
+        };
+        let verified = verify_with(token, keys, &expected, self.source, facts, verifier)?;
+        let mapped = self.mapping.map(verified.claims().as_map()).map_err(|error| match error {
+            MappingError::Invalid { .. } => Reason::ValidationFailed,
+            MappingError::Variable { .. }
+            | MappingError::Validation { .. }
+            | MappingError::Username(_)
+            | MappingError::EmptyUsername
+            | MappingError::Groups(_) => Reason::MappingFailed,
+        })?;
+        Ok(Proven {
+            identity: Arc::new(Identity::new(mapped.username, mapped.groups, mapped.claims)),
+            access: None,
+            source: self.source,
+            version: keys.version,
+            expires: verified.expires(),
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! Signatures over bytes: the seam for the host's implementation, and the one in Rust.
+
+use jwt_compact::alg::{Ed25519, Es256, Rsa};
+use jwt_compact::{Algorithm as Implementation, AlgorithmSignature as _};
+use x509_cert::der::Encode as _;
+use x509_cert::der::asn1::{SequenceOf, UintRef};
+
+use super::ecdsa::{Es384, Es512};
+use crate::authn::algorithm::Algorithm;
+use crate::authn::keys::{Material, PublicKey};
+
+/// What a verifier says about a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The key made it.
+    Valid,
+    /// The key did not make it.
+    Invalid,
+    /// This verifier does not know the algorithm, or cannot answer now; another one must be asked.
+    Unsupported,
+}
+
+/// Something that verifies signatures.
+pub trait SignatureVerifier {
+    /// Looks at the `signature` of `message` as it stands in a token: for ECDSA that is r and s side by side, each as long as
+    /// the curve's order. Callers have checked that the key fits the algorithm and that the length is right.
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Answer;
+}
+
+/// The verifier that is always there: jwt-compact, and P-384 and P-521 through its `Algorithm` trait.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PureRust;
+
+impl SignatureVerifier for PureRust {
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Answer {
+        match (algorithm, key.material()) {
+            (Algorithm::Rs256, Material::Rsa(key)) => check(&Rsa::rs256(), key, message, signature),
+            (Algorithm::Rs384, Material::Rsa(key)) => check(&Rsa::rs384(), key, message, signature),
+            (Algorithm::Rs512, Material::Rsa(key)) => check(&Rsa::rs512(), key, message, signature),
+            (Algorithm::Ps256, Material::Rsa(key)) => check(&Rsa::ps256(), key, message, signature),
+            (Algorithm::Ps384, Material::Rsa(key)) => check(&Rsa::ps384(), key, message, signature),
+            (Algorithm::Ps512, Material::Rsa(key)) => check(&Rsa::ps512(), key, message, signature),
+            (Algorithm::Es256, Material::P256(key)) => check(&Es256, key, message, signature),
+            (Algorithm::Es384, Material::P384(key)) => check(&Es384, key, message, signature),
+            (Algorithm::Es512, Material::P521(key)) => check(&Es512, key, message, signature),
+            (Algorithm::EdDsa, Material::Ed25519(key)) => check(&Ed25519, key, message, signature),
+            // A key of another kind did not make it, whatever the token says.
+            _ => Answer::Invalid,
+        }
+    }
+}
+
+fn check<A: Implementation>(algorithm: &A, key: &A::VerifyingKey, message: &[u8], signature: &[u8]) -> Answer {
+    // Some implementations count on the length.
+    if A::Signature::LENGTH.is_some_and(|length| length.get() != signature.len()) {
+        return Answer::Invalid;
+    }
+    match A::Signature::try_from_slice(signature) {
+        Ok(signature) if algorithm.verify_signature(&signature, key, message) => Answer::Valid,
+        _ => Answer::Invalid,
+    }
+}
+
+/// An ECDSA signature as DER `ECDSA-Sig-Value` (RFC 3279 section 2.2.3), from r and s side by side as JWS has them (RFC 7518
+/// section 3.4). `None` unless it is 64, 96 or 132 bytes long.
+#[must_use]
+pub fn ecdsa_signature_der(raw: &[u8]) -> Option<Vec<u8>> {
+    if !matches!(raw.len(), 64 | 96 | 132) {
+        return None;
+    }
+    let (r, s) = raw.split_at(raw.len() / 2);
+    let mut both = SequenceOf::<UintRef<'_>, 2>::new();
+    both.add(UintRef::new(r).ok()?).ok()?;
+    both.add(UintRef::new(s).ok()?).ok()?;
+    both.to_der().ok()
+}
+
+#[cfg(test)]
+mod tests;

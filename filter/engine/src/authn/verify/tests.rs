@@ -1,0 +1,403 @@
+use std::cell::Cell;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::authn::test_signer::Signer;
+
+const NOW: i64 = 1_800_000_000;
+
+fn now() -> UnixTime {
+    UnixTime::from_secs(NOW)
+}
+
+fn audiences() -> Vec<String> {
+    vec!["registry".to_owned(), "other".to_owned()]
+}
+
+fn oidc(audiences: &[String]) -> Expected<'_> {
+    Expected {
+        kind: TokenKind::Oidc,
+        issuer: Some("https://issuer"),
+        audiences,
+        clock_skew: Duration::ZERO,
+        key_id: KeyIdRule::IfPresent,
+        algorithms: None,
+    }
+}
+
+const TRADITIONAL: Expected<'static> = Expected {
+    kind: TokenKind::Traditional,
+    issuer: None,
+    audiences: &[],
+    clock_skew: Duration::ZERO,
+    key_id: KeyIdRule::Ignored,
+    algorithms: None,
+};
+
+fn good_claims() -> Value {
+    json!({"iss":"https://issuer","sub":"me","aud":"registry","exp":NOW + 600,"iat":NOW - 5})
+}
+
+/// The good claims with some of them changed, or left out where the change is the text `absent`.
+fn claims(changes: &Value) -> Value {
+    let mut claims = good_claims();
+    for (name, value) in changes.as_object().unwrap() {
+        if value == "absent" {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+    claims
+}
+
+/// Says yes to everything, and counts how often it is asked.
+#[derive(Default)]
+struct Agreeable(Cell<usize>);
+
+impl SignatureVerifier for Agreeable {
+    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
+        self.0.set(self.0.get() + 1);
+        Answer::Valid
+    }
+}
+
+/// Always gives the same answer.
+struct Fixed(Answer);
+
+impl SignatureVerifier for Fixed {
+    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
+        self.0
+    }
+}
+
+fn check(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<VerifiedToken, VerifyError> {
+    verify(&UnverifiedToken::parse(token).unwrap(), keys, expected, now(), &PureRust)
+}
+
+fn set(keys: &[Value]) -> KeySet {
+    KeySet::from_jwks_value(&json!({ "keys": keys })).unwrap().keys
+}
+
+/// Runs a table of changed claims against a good signature.
+fn table(expected: &Expected<'_>, rows: &[(Value, Result<(), VerifyError>)]) {
+    let signer = Signer::new(Algorithm::EdDsa);
+    let keys = signer.keys("k");
+    for (changes, result) in rows {
+        let token = signer.token(Algorithm::EdDsa, &json!({"kid":"k"}), &claims(changes));
+        assert_eq!(check(&token, &keys, expected).map(drop), *result, "{changes} {expected:?}");
+    }
+}
+
+#[test]
+fn every_algorithm_goes_round() {
+    let audiences = audiences();
+    for algorithm in Algorithm::ALL {
+        let signer = Signer::new(algorithm);
+        let token = signer.token(algorithm, &json!({"kid":"k","typ":"JWT"}), &good_claims());
+        for keys in [signer.keys("k"), set(&[signer.jwk(&json!({"kid":"k","alg":algorithm.name()}))])] {
+            let verified = check(&token, &keys, &oidc(&audiences)).unwrap();
+            assert_eq!(verified.algorithm(), algorithm);
+            assert_eq!(verified.key_id(), Some("k"));
+            assert_eq!(verified.claims().subject(), Ok(Some("me")));
+            assert_eq!(verified.expires(), UnixTime::from_secs(NOW + 600));
+            assert_eq!(format!("{verified:?}"), "VerifiedToken([redacted])");
+        }
+        let stranger = Signer::new(algorithm).keys("k");
+        assert_eq!(
+            check(&token, &stranger, &oidc(&audiences)).map(drop),
+            Err(VerifyError::BadSignature),
+            "{algorithm}"
+        );
+    }
+}
+
+#[test]
+fn an_oidc_token_must_say_who_for_whom_and_how_long() {
+    use VerifyError::{Expired, MissingClaim, NotYetValid, WrongAudience, WrongClaimType, WrongIssuer};
+    let audiences = audiences();
+    let rows = [
+        (json!({}), Ok(())),
+        (json!({"iss":"absent"}), Err(MissingClaim("iss"))),
+        (json!({"sub":"absent"}), Err(MissingClaim("sub"))),
+        (json!({"aud":"absent"}), Err(MissingClaim("aud"))),
+        (json!({"exp":"absent"}), Err(MissingClaim("exp"))),
+        (json!({"iat":"absent"}), Err(MissingClaim("iat"))),
+        (json!({"iss":["https://issuer"]}), Err(WrongClaimType("iss"))),
+        (json!({"iss":null}), Err(WrongClaimType("iss"))),
+        (json!({"sub":7}), Err(WrongClaimType("sub"))),
+        (json!({"aud":["registry",7]}), Err(WrongClaimType("aud"))),
+        (json!({"exp":(NOW + 600).to_string()}), Err(WrongClaimType("exp"))),
+        (json!({"exp":null}), Err(WrongClaimType("exp"))),
+        (json!({"exp":true}), Err(WrongClaimType("exp"))),
+        (json!({"iat":NOW.to_string()}), Err(WrongClaimType("iat"))),
+        (json!({"nbf":"0"}), Err(WrongClaimType("nbf"))),
+        (json!({"iss":"https://issuer/"}), Err(WrongIssuer)),
+        (json!({"iss":"https://issuer.evil"}), Err(WrongIssuer)),
+        (json!({"iss":"HTTPS://ISSUER"}), Err(WrongIssuer)),
+        (json!({"iss":""}), Err(WrongIssuer)),
+        (json!({"aud":"other"}), Ok(())),
+        (json!({"aud":["nobody","registry"]}), Ok(())),
+        (json!({"aud":"nobody"}), Err(WrongAudience)),
+        (json!({"aud":"registry "}), Err(WrongAudience)),
+        (json!({"aud":"Registry"}), Err(WrongAudience)),
+        (json!({"aud":[]}), Err(WrongAudience)),
+        (json!({"aud":12345}), Err(WrongAudience)),
+        (json!({"aud":{"registry":true}}), Err(WrongAudience)),
+        (json!({"aud":null}), Err(WrongAudience)),
+        (json!({"exp":NOW + 1}), Ok(())),
+        (json!({"exp":NOW}), Err(Expired)),
+        (json!({"exp":NOW - 1}), Err(Expired)),
+        (json!({"exp":0}), Err(Expired)),
+        (json!({"exp":-1}), Err(Expired)),
+        (json!({"exp":-1e300}), Err(Expired)),
+        (json!({"exp":1e300}), Ok(())),
+        (json!({"nbf":NOW}), Ok(())),
+        (json!({"nbf":NOW + 300}), Ok(())),
+        (json!({"nbf":NOW + 301}), Err(NotYetValid)),
+        (json!({"nbf":1e300}), Err(NotYetValid)),
+        (json!({"iat":NOW + 9999}), Ok(())),
+    ];
+    table(&oidc(&audiences), &rows);
+}
+
+#[test]
+fn a_traditional_token_must_say_how_long() {
+    use VerifyError::{Expired, IssuedInFuture, MissingClaim, NotYetValid, WrongClaimType};
+    let rows = [
+        (json!({}), Ok(())),
+        (json!({"iss":"absent","sub":"absent","aud":"absent","iat":"absent"}), Ok(())),
+        (json!({"iss":"anybody","aud":"anything"}), Ok(())),
+        (json!({"exp":"absent"}), Err(MissingClaim("exp"))),
+        (json!({"exp":"9999999999"}), Err(WrongClaimType("exp"))),
+        (json!({"sub":7}), Err(WrongClaimType("sub"))),
+        (json!({"iss":7}), Err(WrongClaimType("iss"))),
+        (json!({"aud":[7]}), Err(WrongClaimType("aud"))),
+        (json!({"exp":NOW}), Err(Expired)),
+        (json!({"nbf":NOW}), Ok(())),
+        (json!({"nbf":NOW + 1}), Err(NotYetValid)),
+        (json!({"iat":NOW}), Ok(())),
+        (json!({"iat":NOW + 1}), Err(IssuedInFuture)),
+        (json!({"iat":f64::from(i32::MAX)}), Err(IssuedInFuture)),
+        (json!({"iat":[NOW]}), Err(WrongClaimType("iat"))),
+    ];
+    table(&TRADITIONAL, &rows);
+}
+
+#[test]
+fn issuer_and_audience_of_a_traditional_token_count_when_configured() {
+    use VerifyError::{MissingClaim, WrongAudience, WrongIssuer};
+    let audiences = audiences();
+    let expected = Expected { issuer: Some("https://issuer"), audiences: &audiences, ..TRADITIONAL };
+    let rows = [
+        (json!({}), Ok(())),
+        (json!({"iss":"absent"}), Err(MissingClaim("iss"))),
+        (json!({"aud":"absent"}), Err(MissingClaim("aud"))),
+        (json!({"iss":"another"}), Err(WrongIssuer)),
+        (json!({"aud":"another"}), Err(WrongAudience)),
+        (json!({"aud":7}), Err(WrongAudience)),
+    ];
+    table(&expected, &rows);
+}
+
+#[test]
+fn an_oidc_provider_may_skip_the_issuer_but_never_the_audience() {
+    let audiences = audiences();
+    let rows = [
+        (json!({"iss":"another"}), Ok(())),
+        (json!({"iss":"absent"}), Err(VerifyError::MissingClaim("iss"))),
+        (json!({"aud":"another"}), Err(VerifyError::WrongAudience)),
+    ];
+    table(&Expected { issuer: None, ..oidc(&audiences) }, &rows);
+    table(&oidc(&[]), &[(json!({}), Err(VerifyError::WrongAudience))]);
+}
+
+#[test]
+fn clock_skew_moves_every_date() {
+    use VerifyError::{Expired, IssuedInFuture, NotYetValid};
+    let audiences = audiences();
+    let minute = Duration::from_mins(1);
+    let rows = [
+        (json!({"exp":NOW - 59}), Ok(())),
+        (json!({"exp":NOW - 60}), Err(Expired)),
+        (json!({"nbf":NOW + 60}), Ok(())),
+        (json!({"nbf":NOW + 61}), Err(NotYetValid)),
+        (json!({"iat":NOW + 60}), Ok(())),
+        (json!({"iat":NOW + 61}), Err(IssuedInFuture)),
+    ];
+    table(&Expected { clock_skew: minute, ..TRADITIONAL }, &rows);
+    let rows = [(json!({"nbf":NOW + 300}), Ok(())), (json!({"nbf":NOW + 301}), Err(NotYetValid))];
+    table(&Expected { clock_skew: minute, ..oidc(&audiences) }, &rows);
+    let rows = [(json!({"nbf":NOW + 600}), Ok(())), (json!({"nbf":NOW + 601}), Err(NotYetValid))];
+    table(&Expected { clock_skew: minute * 10, ..oidc(&audiences) }, &rows);
+    let signer = Signer::new(Algorithm::EdDsa);
+    let token = signer.token(Algorithm::EdDsa, &json!({}), &good_claims());
+    let expected = Expected { clock_skew: minute, ..TRADITIONAL };
+    assert_eq!(check(&token, &signer.keys("k"), &expected).unwrap().expires(), UnixTime::from_secs(NOW + 660));
+}
+
+#[test]
+fn the_token_is_refused_from_the_moment_it_says_on() {
+    let signer = Signer::new(Algorithm::EdDsa);
+    let token = signer.token(Algorithm::EdDsa, &json!({}), &claims(&json!({"exp":1_800_000_000.5})));
+    let (token, keys) = (UnverifiedToken::parse(&token).unwrap(), signer.keys("k"));
+    let at = |time| verify(&token, &keys, &TRADITIONAL, time, &PureRust);
+    let end = at(now()).unwrap().expires();
+    assert!(at(UnixTime::from_millis(end.millis() - 1)).is_ok());
+    assert_eq!(at(end).map(drop), Err(VerifyError::Expired));
+}
+
+#[test]
+fn claims_are_checked_before_any_signature() {
+    let signer = Signer::new(Algorithm::EdDsa);
+    let (keys, verifier) = (signer.keys("k"), Agreeable::default());
+    for changes in
+        [json!({"exp":1}), json!({"exp":"absent"}), json!({"nbf":NOW + 1}), json!({"iat":NOW + 1}), json!({"sub":7})]
+    {
+        let token = signer.token(Algorithm::EdDsa, &json!({"kid":"unknown"}), &claims(&changes));
+        let token = UnverifiedToken::parse(&token).unwrap();
+        let expected = Expected { key_id: KeyIdRule::IfPresent, ..TRADITIONAL };
+        let error = verify(&token, &keys, &expected, now(), &verifier).unwrap_err();
+        assert_ne!(error, VerifyError::UnknownKey, "{changes}");
+    }
+    assert_eq!(verifier.0.get(), 0);
+}
+
+#[test]
+fn a_key_id_chooses_keys_by_its_rule() {
+    use KeyIdRule::{IfPresent, Ignored, Required};
+    use VerifyError::{BadSignature, MissingKeyId, UnknownKey};
+    let (one, two) = (Signer::new(Algorithm::Es256), Signer::new(Algorithm::Es256));
+    let keys = set(&[one.jwk(&json!({"kid":"one"})), two.jwk(&json!({"kid":"two"})), two.jwk(&json!({}))]);
+    let rows = [
+        (IfPresent, json!({"kid":"one"}), Ok(())),
+        (IfPresent, json!({"kid":"two"}), Err(BadSignature)),
+        (IfPresent, json!({"kid":"three"}), Err(UnknownKey)),
+        (IfPresent, json!({"kid":""}), Err(UnknownKey)),
+        (IfPresent, json!({"kid":"ONE"}), Err(UnknownKey)),
+        (IfPresent, json!({}), Ok(())),
+        (Required, json!({"kid":"one"}), Ok(())),
+        (Required, json!({"kid":"two"}), Err(BadSignature)),
+        (Required, json!({"kid":"three"}), Err(UnknownKey)),
+        (Required, json!({}), Err(MissingKeyId)),
+        (Ignored, json!({"kid":"three"}), Ok(())),
+        (Ignored, json!({}), Ok(())),
+    ];
+    for (rule, header, result) in rows {
+        let token = one.token(Algorithm::Es256, &header, &good_claims());
+        let expected = Expected { key_id: rule, ..TRADITIONAL };
+        assert_eq!(check(&token, &keys, &expected).map(drop), result, "{rule:?} {header}");
+    }
+}
+
+#[test]
+fn all_keys_of_one_id_are_tried_and_eight_of_none() {
+    let (signer, stranger) = (Signer::new(Algorithm::EdDsa), Signer::new(Algorithm::EdDsa));
+    let strangers = |count: usize, more: &Value| vec![stranger.jwk(more); count];
+    let named = signer.token(Algorithm::EdDsa, &json!({"kid":"k"}), &good_claims());
+    let nameless = signer.token(Algorithm::EdDsa, &json!({}), &good_claims());
+    let expected = Expected { key_id: KeyIdRule::IfPresent, ..TRADITIONAL };
+    let rows = [
+        (strangers(7, &json!({"kid":"k"})), &named, Ok(())),
+        (strangers(40, &json!({"kid":"other"})), &named, Ok(())),
+        (strangers(7, &json!({})), &nameless, Ok(())),
+        (strangers(8, &json!({})), &nameless, Err(VerifyError::BadSignature)),
+    ];
+    for (mut entries, token, result) in rows {
+        entries.push(signer.jwk(&json!({"kid":"k"})));
+        assert_eq!(check(token, &set(&entries), &expected).map(drop), result);
+    }
+    let other_kind = vec![Signer::new(Algorithm::Es256).jwk(&json!({})); 20];
+    let mixed = [other_kind, vec![signer.jwk(&json!({}))]].concat();
+    assert!(check(&nameless, &set(&mixed), &expected).is_ok());
+}
+
+#[test]
+fn the_key_decides_the_algorithm() {
+    use Algorithm::{EdDsa, Es256, Es384, Es512, Ps256, Rs256, Rs512};
+    let rows = [
+        (Rs256, json!({"alg":"RS256"}), Rs512),
+        (Rs256, json!({"alg":"PS256"}), Rs256),
+        (Rs256, json!({"alg":"RS256"}), Ps256),
+        (Rs256, json!({}), Es256),
+        (Rs256, json!({}), EdDsa),
+        (Es256, json!({}), Rs256),
+        (Es256, json!({}), Es384),
+        (Es384, json!({}), Es256),
+        (Es512, json!({}), Es384),
+        (EdDsa, json!({}), Rs256),
+        (EdDsa, json!({}), Es256),
+    ];
+    for (kind, jwk, claimed) in rows {
+        let signer = Signer::new(kind);
+        let keys = set(&[signer.jwk(&jwk)]);
+        let token = UnverifiedToken::parse(&signer.token(claimed, &json!({}), &good_claims())).map(drop);
+        assert_eq!(token, Ok(()), "{claimed}");
+        let text = signer.token(claimed, &json!({}), &good_claims());
+        // Even a verifier that agrees with everything is not asked.
+        let verifier = Agreeable::default();
+        let result = verify(&UnverifiedToken::parse(&text).unwrap(), &keys, &TRADITIONAL, now(), &verifier);
+        assert_eq!(result.map(drop), Err(VerifyError::NoFittingKey), "{kind} {jwk} {claimed}");
+        assert_eq!(verifier.0.get(), 0);
+    }
+}
+
+#[test]
+fn an_issuer_may_allow_fewer_algorithms() {
+    let signer = Signer::new(Algorithm::Rs256);
+    let token = signer.token(Algorithm::Ps256, &json!({}), &good_claims());
+    let rows: [(&[Algorithm], _); 3] = [
+        (&[Algorithm::Rs256], Err(VerifyError::AlgorithmNotAllowed)),
+        (&[], Err(VerifyError::AlgorithmNotAllowed)),
+        (&[Algorithm::Rs256, Algorithm::Ps256], Ok(())),
+    ];
+    for (allowed, result) in rows {
+        let expected = Expected { algorithms: Some(allowed), ..TRADITIONAL };
+        assert_eq!(check(&token, &signer.keys("k"), &expected).map(drop), result, "{allowed:?}");
+    }
+}
+
+#[test]
+fn a_key_in_the_header_signs_for_nobody() {
+    let (mine, theirs) = (Signer::new(Algorithm::Es256), Signer::new(Algorithm::Es256));
+    let header =
+        json!({"jwk":theirs.jwk(&json!({})),"kid":"k","jku":"https://evil/jwks","x5c":["AAAA"],"x5u":"https://evil"});
+    let token = theirs.token(Algorithm::Es256, &header, &good_claims());
+    assert_eq!(check(&token, &mine.keys("k"), &TRADITIONAL).map(drop), Err(VerifyError::BadSignature));
+    assert_eq!(check(&token, &KeySet::default(), &TRADITIONAL).map(drop), Err(VerifyError::NoFittingKey));
+}
+
+#[test]
+fn what_the_host_cannot_do_is_done_here_and_nothing_else() {
+    let signer = Signer::new(Algorithm::Ps256);
+    let (keys, stranger) = (signer.keys("k"), Signer::new(Algorithm::Ps256).keys("k"));
+    let text = signer.token(Algorithm::Ps256, &json!({}), &good_claims());
+    let token = UnverifiedToken::parse(&text).unwrap();
+    let rows = [
+        (Answer::Unsupported, &keys, Ok(())),
+        (Answer::Unsupported, &stranger, Err(VerifyError::BadSignature)),
+        (Answer::Invalid, &keys, Err(VerifyError::BadSignature)),
+        (Answer::Valid, &stranger, Ok(())),
+    ];
+    for (answer, keys, result) in rows {
+        assert_eq!(verify(&token, keys, &TRADITIONAL, now(), &Fixed(answer)).map(drop), result, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_signature_of_the_wrong_length_is_not_shown_to_the_host() {
+    use base64::Engine as _;
+    let signer = Signer::new(Algorithm::Es256);
+    let text = signer.token(Algorithm::Es256, &json!({}), &good_claims());
+    let (message, signature) = text.rsplit_once('.').unwrap();
+    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let raw = engine.decode(signature).unwrap();
+    let der = ecdsa_signature_der(&raw).unwrap();
+    for signature in [&raw[..63], &[raw.as_slice(), &[0]].concat(), &der, &[1]] {
+        let token = format!("{message}.{}", engine.encode(signature));
+        let (token, verifier) = (UnverifiedToken::parse(&token).unwrap(), Agreeable::default());
+        let result = verify(&token, &signer.keys("k"), &TRADITIONAL, now(), &verifier);
+        assert_eq!((result.map(drop), verifier.0.get()), (Err(VerifyError::BadSignature), 0));
+    }
+}

@@ -1,0 +1,109 @@
+//! Repository patterns: the globs of doublestar 4.10, translated to globset's once, when the configuration is compiled.
+//!
+//! | pattern | matches |
+//! |---|---|
+//! | `?` | one character, not `/` |
+//! | `*` | any run without `/`, the empty one too |
+//! | `**` as a whole component or alternative | any number of components, none too: `tmp/**` matches `tmp` |
+//! | `**` elsewhere, `***` | as `*` |
+//! | `[a-c]`, `[!a-c]`, `[^a-c]` | one character of the class, never `/` |
+//! | `{a,b/c}` | each alternative; they nest and may be empty |
+//! | `\x` | `x` itself |
+
+mod parse;
+mod translate;
+
+use std::sync::Arc;
+
+use globset::{Glob, GlobBuilder};
+
+/// Longest pattern, bytes.
+const MAX_LENGTH: usize = 512;
+/// Most plain patterns that the alternatives of one pattern may stand for.
+const MAX_ALTERNATIVES: usize = 64;
+
+/// Why a pattern is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// The empty text.
+    #[error("an empty pattern matches nothing, write `**` for all repositories")]
+    Empty,
+    /// Longer than 512 bytes.
+    #[error("the pattern is longer than {MAX_LENGTH} bytes")]
+    TooLong,
+    /// More than 64 after expansion.
+    #[error("the pattern stands for more than {MAX_ALTERNATIVES} alternatives, write several patterns")]
+    TooManyAlternatives,
+    /// Braces nest too deep.
+    #[error("braces nest too deep")]
+    TooDeep,
+    /// `[` without end, or empty.
+    #[error("a character class is not closed or empty, write `\\[` for a plain bracket")]
+    Class,
+    /// Braces that do not pair.
+    #[error("braces do not pair, write `\\{{` and `\\}}` for plain ones")]
+    Braces,
+    /// `\` at the end.
+    #[error("the pattern ends with a backslash")]
+    Escape,
+    /// `${...}`.
+    #[error("`${{` is not supported in patterns")]
+    Template,
+    /// Refused by the library below.
+    #[error("not a pattern that can be matched")]
+    Other,
+}
+
+/// One compiled pattern.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    text: Arc<str>,
+    wildcards: usize,
+    globs: Vec<Glob>,
+}
+
+impl Pattern {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// What doublestar's own check refuses, the empty pattern, and patterns over a limit.
+    pub fn compile(text: &str) -> Result<Self, PatternError> {
+        if text.is_empty() {
+            return Err(PatternError::Empty);
+        }
+        if text.len() > MAX_LENGTH {
+            return Err(PatternError::TooLong);
+        }
+        if text.contains("${") {
+            return Err(PatternError::Template);
+        }
+        let sequence = parse::parse(text)?;
+        let globs = translate::plain(&sequence)?.iter().map(|plain| glob(plain)).collect::<Result<_, _>>()?;
+        Ok(Self { text: text.into(), wildcards: parse::wildcards(&sequence), globs })
+    }
+
+    /// The pattern as written.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// Stars, question marks, classes and alternatives in it.
+    #[must_use]
+    pub const fn wildcards(&self) -> usize {
+        self.wildcards
+    }
+
+    /// What it stands for in globset's language: a name matches the pattern if it matches one of these; none at all for a pattern
+    /// that cannot match.
+    pub(super) fn globs(&self) -> &[Glob] {
+        &self.globs
+    }
+}
+
+fn glob(plain: &str) -> Result<Glob, PatternError> {
+    GlobBuilder::new(plain).literal_separator(true).backslash_escape(true).build().map_err(|_| PatternError::Other)
+}
+
+#[cfg(test)]
+mod tests;

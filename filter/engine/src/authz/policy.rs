@@ -1,0 +1,218 @@
+//! Access control as zot evaluates it: the deciding pattern's group, then the admin policy.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use crate::authn::identity::Identity;
+use crate::config::{Diagnostics, raw};
+
+use super::action::Actions;
+use super::condition::{Answer, Conditions, Expressions, Request, RequestFacts};
+use super::index::PatternIndex;
+use super::pattern::Pattern;
+use super::rule::{Clause, Decision, Permission, Rule};
+
+/// A compiled `http.accessControl`.
+#[derive(Debug)]
+pub struct Policy {
+    repositories: PatternIndex<Group>,
+    admin: Option<Entry>,
+    groups: BTreeMap<String, Vec<String>>,
+    reads_connection: bool,
+}
+
+/// What holds for the repositories of one pattern.
+#[derive(Debug)]
+struct Group {
+    entries: Vec<Entry>,
+    default: Actions,
+    anonymous: Actions,
+}
+
+/// A grant to named users and groups.
+#[derive(Debug)]
+struct Entry {
+    users: HashSet<String>,
+    groups: HashSet<String>,
+    actions: Actions,
+    conditions: Conditions,
+}
+
+impl Policy {
+    /// Compiles the access control that stands at `path`; `None` when something in it is an error. An empty one grants nothing.
+    #[must_use]
+    pub fn compile(raw: &raw::AccessControl, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Compiler { expressions: Expressions::default(), diagnostics }.policy(raw, path)
+    }
+
+    /// Decides one permission.
+    ///
+    /// Only the group of the deciding pattern counts; in it entries that name the user, then entries that name one of the user's
+    /// groups, then `defaultPolicy` (with a credential) and `anonymousPolicy` (for everybody), then `adminPolicy`.
+    #[must_use]
+    pub fn decide(&self, identity: &Identity, permission: &Permission<'_>, facts: &RequestFacts<'_>) -> Decision {
+        let request = Request::new(identity, permission, facts, self.is_admin(identity));
+        let mut message = None;
+        if let Some((pattern, group)) = self.repositories.find(permission.repository)
+            && let Some(clause) = group.grants(&request, &mut message)
+        {
+            return Decision::Granted(Rule { pattern: Some(pattern.text().clone()), clause });
+        }
+        if let Some(admin) = &self.admin
+            && (admin.names_user(identity) || admin.names_group(identity))
+            && admin.grants(&request, &mut message)
+        {
+            return Decision::Granted(Rule { pattern: None, clause: Clause::Admin });
+        }
+        Decision::Refused { message }
+    }
+
+    /// Whether the admin policy names the caller, whatever its actions and conditions.
+    #[must_use]
+    pub fn is_admin(&self, identity: &Identity) -> bool {
+        self.admin.as_ref().is_some_and(|admin| admin.names_user(identity) || admin.names_group(identity))
+    }
+
+    /// Whether something is open to callers without credentials.
+    #[must_use]
+    pub fn opens_to_anonymous(&self) -> bool {
+        self.repositories.values().any(|group| !group.anonymous.is_empty())
+    }
+
+    /// Whether all that is granted is granted to everybody.
+    #[must_use]
+    pub fn is_anonymous_only(&self) -> bool {
+        let open = |group: &Group| group.entries.is_empty() && group.default.is_empty();
+        self.admin.is_none() && self.opens_to_anonymous() && self.repositories.values().all(open)
+    }
+
+    /// Whether a condition may look at the connection: `req.client` or `req.tls`.
+    #[must_use]
+    pub const fn reads_connection(&self) -> bool {
+        self.reads_connection
+    }
+
+    /// The configured groups of a user, for callers whose proof carries none (client certificates).
+    #[must_use]
+    pub fn groups_of(&self, user: &str) -> Vec<&str> {
+        let member = self.groups.iter().filter(|(_, users)| users.iter().any(|name| name == user));
+        member.map(|(group, _)| group.as_str()).collect()
+    }
+}
+
+impl Group {
+    fn grants(&self, request: &Request<'_>, message: &mut Option<Arc<str>>) -> Option<Clause> {
+        for names in [Entry::names_user, Entry::names_group] {
+            for (index, entry) in self.entries.iter().enumerate() {
+                if names(entry, request.identity) && entry.grants(request, message) {
+                    return Some(Clause::Entry(index));
+                }
+            }
+        }
+        let action = request.permission.action;
+        if self.default.contains(action) && !request.identity.is_anonymous() {
+            return Some(Clause::Default);
+        }
+        self.anonymous.contains(action).then_some(Clause::Anonymous)
+    }
+}
+
+impl Entry {
+    fn names_user(&self, identity: &Identity) -> bool {
+        !identity.is_anonymous() && self.users.contains(identity.username())
+    }
+
+    fn names_group(&self, identity: &Identity) -> bool {
+        identity.groups().iter().any(|group| self.groups.contains(group))
+    }
+
+    /// Whether actions and conditions allow; a condition that says no leaves its message.
+    fn grants(&self, request: &Request<'_>, message: &mut Option<Arc<str>>) -> bool {
+        if !self.actions.contains(request.permission.action) {
+            return false;
+        }
+        match self.conditions.check(request) {
+            Answer::Hold => true,
+            Answer::Fail(said) => {
+                if said.is_some() {
+                    *message = said;
+                }
+                false
+            }
+            Answer::Broken => false,
+        }
+    }
+}
+
+struct Compiler<'a> {
+    expressions: Expressions,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Compiler<'_> {
+    fn policy(mut self, raw: &raw::AccessControl, path: &str) -> Option<Policy> {
+        let before = self.diagnostics.errors.len();
+        let mut seen = BTreeSet::new();
+        let mut groups = Vec::new();
+        for (text, group) in &raw.repositories {
+            let place = format!("{path}.repositories[\"{text}\"]");
+            let pattern = self.pattern(text, &place, &mut seen);
+            let group = self.group(group, &place);
+            groups.extend(pattern.map(|pattern| (pattern, group)));
+        }
+        let admin = raw.admin_policy.as_ref().map(|entry| self.entry(entry, &format!("{path}.adminPolicy")));
+        let entries = groups.iter().flat_map(|(_, group)| &group.entries).chain(&admin);
+        let reads_connection = entries.map(|entry| &entry.conditions).any(Conditions::reads_connection);
+        let Some(repositories) = PatternIndex::build(groups) else {
+            self.diagnostics.error(format!("{path}.repositories"), "the patterns together are too large");
+            return None;
+        };
+        let sound = self.diagnostics.errors.len() == before;
+        sound.then(|| Policy { repositories, admin, groups: raw.groups.clone(), reads_connection })
+    }
+
+    /// Repository names have no upper case and zot's loader lower-cases the patterns, so they are read that way.
+    fn pattern(&mut self, text: &str, place: &str, seen: &mut BTreeSet<String>) -> Option<Pattern> {
+        let lower = text.to_ascii_lowercase();
+        if lower != text {
+            self.diagnostics.warn(place, format!("repository names have no upper case, read as `{lower}`"));
+        }
+        if !seen.insert(lower.clone()) {
+            self.diagnostics.error(place, "the pattern stands twice, but for upper case");
+            return None;
+        }
+        Pattern::compile(&lower).map_err(|error| self.diagnostics.error(place, error.to_string())).ok()
+    }
+
+    fn group(&mut self, raw: &raw::PolicyGroup, place: &str) -> Group {
+        let entries = raw.policies.iter().enumerate();
+        let entries = entries.map(|(index, entry)| self.entry(entry, &format!("{place}.policies[{index}]"))).collect();
+        Group {
+            entries,
+            default: Actions::compile(&raw.default_policy, &format!("{place}.defaultPolicy"), self.diagnostics),
+            anonymous: Actions::compile(&raw.anonymous_policy, &format!("{place}.anonymousPolicy"), self.diagnostics),
+        }
+    }
+
+    fn entry(&mut self, raw: &raw::PolicyEntry, place: &str) -> Entry {
+        for (index, _) in raw.users.iter().enumerate().filter(|(_, user)| user.is_empty()) {
+            let advice = "an empty user name: write `anonymousPolicy` for callers without credentials";
+            self.diagnostics.error(format!("{place}.users[{index}]"), advice);
+        }
+        if raw.users.is_empty() && raw.groups.is_empty() {
+            self.diagnostics.warn(place, "names no users and no groups, so it grants nothing");
+        } else if raw.actions.is_empty() {
+            self.diagnostics.warn(place, "names no actions, so it grants nothing");
+        }
+        let conditions = format!("{place}.conditions");
+        Entry {
+            users: raw.users.iter().cloned().collect(),
+            groups: raw.groups.iter().cloned().collect(),
+            actions: Actions::compile(&raw.actions, &format!("{place}.actions"), self.diagnostics),
+            conditions: Conditions::compile(&raw.conditions, &conditions, &mut self.expressions, self.diagnostics),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,439 @@
+//! Rows of zot's own tests and probes, and properties of the evaluation.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::access::Action;
+use crate::cel::Document;
+use crate::request::{Connection, RequestHead};
+use crate::time::UnixTime;
+
+const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
+
+fn strings(value: &Value) -> Vec<String> {
+    let list = value.as_array().cloned().unwrap_or_default();
+    list.iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+}
+
+fn raw_entry(value: &Value) -> raw::PolicyEntry {
+    let conditions = value["conditions"].as_array().cloned().unwrap_or_default();
+    let condition = |value: &Value| match value {
+        Value::String(expression) => raw::Condition { expression: expression.clone(), message: String::new() },
+        _ => raw::Condition {
+            expression: value["expression"].as_str().unwrap().to_owned(),
+            message: value["message"].as_str().unwrap_or_default().to_owned(),
+        },
+    };
+    raw::PolicyEntry {
+        users: strings(&value["users"]),
+        groups: strings(&value["groups"]),
+        actions: strings(&value["actions"]),
+        conditions: conditions.iter().map(condition).collect(),
+    }
+}
+
+fn raw_policy(value: &Value) -> raw::AccessControl {
+    let object = |name: &str| value[name].as_object().cloned().unwrap_or_default();
+    let group = |value: &Value| raw::PolicyGroup {
+        policies: value["policies"].as_array().cloned().unwrap_or_default().iter().map(raw_entry).collect(),
+        default_policy: strings(&value["defaultPolicy"]),
+        anonymous_policy: strings(&value["anonymousPolicy"]),
+    };
+    raw::AccessControl {
+        groups: object("groups").iter().map(|(name, group)| (name.clone(), strings(&group["users"]))).collect(),
+        repositories: object("repositories").iter().map(|(name, value)| (name.clone(), group(value))).collect(),
+        admin_policy: value.get("adminPolicy").map(raw_entry),
+    }
+}
+
+fn compile(value: &Value) -> Result<Policy, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    Policy::compile(&raw_policy(value), "ac", &mut diagnostics).ok_or(diagnostics)
+}
+
+fn who(user: &str, groups: &[&str]) -> Identity {
+    Identity::new(user.to_owned(), groups.iter().map(|group| (*group).to_owned()).collect(), Document::empty())
+}
+
+fn ask(policy: &Policy, identity: &Identity, action: Action, repository: &str) -> Decision {
+    let head = RequestHead::default();
+    policy.decide(identity, &Permission { action, repository, reference: "" }, &RequestFacts::new(&head, NOW))
+}
+
+fn granted(policy: &Policy, identity: &Identity, action: Action, repository: &str) -> bool {
+    ask(policy, identity, action, repository).is_granted()
+}
+
+fn table() -> Value {
+    serde_json::from_str(include_str!("../testdata/zot_policies.json")).unwrap()
+}
+
+/// zot, live, with htpasswd users and the groups of the configuration.
+#[test]
+fn the_matrix_of_a_running_zot_holds_but_for_the_deviations() {
+    let table = table();
+    let policy = compile(&table["matrix"]).unwrap();
+    let rows = table["matrix_rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 65);
+    for row in rows {
+        let (repository, user) = (row["repository"].as_str().unwrap(), row["user"].as_str().unwrap());
+        let identity = if user == "anon" { Identity::anonymous() } else { who(user, &policy.groups_of(user)) };
+        for (word, action) in [("read", Action::Read), ("create", Action::Create)] {
+            let expected = match (repository, user, word) {
+                // Whoever has a credential may do what anyone may do; group names are compared as written.
+                ("anon/x", "alice" | "Bob" | "nopol", "read") | ("g1/x", "Bob", _) => true,
+                ("g2/x", "Bob", _) => false,
+                _ => row[word] == true,
+            };
+            assert_eq!(granted(&policy, &identity, action, repository), expected, "{user} {word} {repository}");
+        }
+    }
+}
+
+/// Rows of zot's tests that are not about deciding a permission, or that have a test of their own.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("policy-08", "a condition that was never compiled cannot exist here"),
+    ("policy-09", "the catalog asks the same question as a read"),
+    ("policy-11", "access control that is absent is the caller's business"),
+    ("condition-26", "identical_expressions_are_compiled_once"),
+    ("condition-31", "an empty user name is refused"),
+    ("condition-32", "the_admin_policy_comes_last"),
+];
+
+#[test]
+fn policies_and_conditions_do_what_they_do_in_zot() {
+    let table = table();
+    let rows = table["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 47);
+    for row in rows {
+        let id = row["id"].as_str().unwrap();
+        if ELSEWHERE.iter().any(|(known, _)| *known == id) {
+            continue;
+        }
+        let (input, expect) = (&row["input"], &row["expect"]);
+        let compiled = compile(&policy_of(input));
+        if expect["starts"] == false {
+            assert!(compiled.is_err(), "{id}");
+            continue;
+        }
+        let policy = compiled.unwrap_or_else(|errors| panic!("{id}: {errors:?}"));
+        let decision = decide(&policy, input);
+        let expected = [&expect["allowed"], &expect["result"]].into_iter().find_map(Value::as_bool);
+        assert_eq!(decision.is_granted(), expected.unwrap_or(true), "{id}: {decision:?}");
+        if let (Some(reason), Decision::Refused { message }) = (expect["reason"].as_str(), &decision) {
+            assert_eq!(message.as_deref(), Some(reason), "{id}");
+        }
+    }
+}
+
+/// The configuration that a row means: what it does not say is an entry for alice that may read.
+fn policy_of(input: &Value) -> Value {
+    let timed =
+        |source: &str| source.replace("<now+1h>", "2026-09-21T15:13:20Z").replace("<now-1h>", "2026-09-21T13:13:20Z");
+    let expression = input["expr"].as_str().map(str::to_owned).or_else(|| {
+        input["tls"].as_str().map(|version| {
+            let number = version.strip_prefix("TLS ").unwrap_or_default();
+            format!("req.tls.version == '{number}' && req.tls.enabled")
+        })
+    });
+    if let Some(admin) = input.get("adminPolicy") {
+        let mut admin = admin.clone();
+        if let Some(condition) = input.get("condition") {
+            admin["conditions"] = json!([condition]);
+        }
+        return json!({"adminPolicy": admin});
+    }
+    if let Some(conditions) = input.get("adminPolicy.conditions") {
+        return json!({"adminPolicy": {"users": ["alice"], "actions": ["read"], "conditions": conditions}});
+    }
+    if let Some(entries) = input.get("**") {
+        let text = timed(&entries.to_string());
+        return json!({"repositories": {"**": {"policies": serde_json::from_str::<Value>(&text).unwrap()}}});
+    }
+    let condition = input.get("condition").cloned().or(expression.map(Value::String)).unwrap();
+    json!({"repositories": {"**": {"policies": [{"users": ["alice"], "actions": ["read"], "conditions": [condition]}]}}})
+}
+
+/// The request that a row means; what it does not say is that of condition-01.
+fn decide(policy: &Policy, input: &Value) -> Decision {
+    let claims = json!({"email": "alice@example.com", "email_verified": true, "roles": ["prod-pusher", "dev"]});
+    let groups = strings(&input["groups"]);
+    let user = input["user"].as_str().unwrap_or("alice");
+    let identity = Identity::new(user.to_owned(), groups, Document::from_claims(claims.as_object().unwrap()));
+    let forwarded = input["x-forwarded-for"].as_str().map(str::as_bytes);
+    let tls_version: &[u8] = match (&input["tls"], input["tls"].as_str()) {
+        (Value::Bool(false), _) => b"",
+        (_, Some("TLS 1.0")) => b"TLSv1",
+        (_, Some("TLS 1.1")) => b"TLSv1.1",
+        (_, Some("TLS 1.2")) => b"TLSv1.2",
+        (_, Some("0xffff")) => b"unknown",
+        _ => b"TLSv1.3",
+    };
+    let head = RequestHead {
+        method: b"PUT",
+        user_agent: b"docker/24.0.7",
+        forwarded_for: forwarded.into_iter().collect(),
+        connection: Connection { peer: input["remote"].as_str().unwrap_or("10.0.0.5:54321").as_bytes(), tls_version },
+        ..RequestHead::default()
+    };
+    let permission = Permission {
+        action: Action::Read,
+        repository: input["repository"].as_str().unwrap_or("prod/api"),
+        reference: input["reference"].as_str().unwrap_or("v1.2.3"),
+    };
+    policy.decide(&identity, &permission, &RequestFacts::new(&head, NOW))
+}
+
+#[test]
+fn every_error_is_reported_with_its_path() {
+    let policy = json!({
+        "repositories": {
+            "team/**": {
+                "policies": [
+                    {"users": ["a", ""], "actions": ["read", "write"], "conditions": ["true", "nope.x"]},
+                    {"actions": ["read"]},
+                ],
+                "defaultPolicy": ["pull"],
+                "anonymousPolicy": ["READ", "detectManifestCollision"],
+            },
+            "{a": {},
+            "": {},
+            "A/b": {},
+            "a/b": {},
+            "${username}/**": {},
+        },
+        "adminPolicy": {"users": ["root"], "actions": ["everything"], "conditions": ["claims.x == 1"]},
+    });
+    let diagnostics = compile(&policy).unwrap_err();
+    let errors: Vec<String> = diagnostics.errors.iter().map(ToString::to_string).collect();
+    let expected = [
+        "ac.repositories[\"\"]: an empty pattern matches nothing, write `**` for all repositories",
+        "ac.repositories[\"${username}/**\"]: `${` is not supported in patterns",
+        "ac.repositories[\"a/b\"]: the pattern stands twice, but for upper case",
+        "ac.repositories[\"team/**\"].policies[0].users[1]: an empty user name: write `anonymousPolicy` for callers without credentials",
+        "ac.repositories[\"team/**\"].policies[0].actions[1]: unknown action `write`: did you mean `create` and `update`?",
+        "ac.repositories[\"team/**\"].policies[0].conditions[1].expression: unknown name `nope`: write `req.`...",
+        "ac.repositories[\"team/**\"].defaultPolicy[0]: unknown action `pull`: did you mean `read`?",
+        "ac.repositories[\"team/**\"].anonymousPolicy[0]: unknown action `READ`: did you mean `read`?",
+        "ac.repositories[\"{a\"]: braces do not pair, write `\\{` and `\\}` for plain ones",
+        "ac.adminPolicy.actions[0]: unknown action `everything`: write `read`, `create`, `update` or `delete`",
+        "ac.adminPolicy.conditions[0].expression: unknown name `claims`: write `req.`...",
+    ];
+    assert_eq!(errors, expected);
+    let warnings: Vec<&str> = diagnostics.warnings.iter().map(|warning| warning.path.as_str()).collect();
+    let expected = [
+        "ac.repositories[\"A/b\"]",
+        "ac.repositories[\"team/**\"].policies[1]",
+        "ac.repositories[\"team/**\"].anonymousPolicy[1]",
+    ];
+    assert_eq!(warnings, expected);
+}
+
+#[test]
+fn identical_expressions_are_compiled_once() {
+    let condition = raw::Condition { expression: "req.repository == 'x'".to_owned(), message: String::new() };
+    let mut expressions = Expressions::default();
+    let mut diagnostics = Diagnostics::default();
+    for _ in 0..3 {
+        let _ = Conditions::compile(&[condition.clone(), condition.clone()], "c", &mut expressions, &mut diagnostics);
+    }
+    assert_eq!((expressions.len(), diagnostics.errors.len()), (1, 0));
+}
+
+#[test]
+fn the_rule_that_grants_is_named() {
+    let policy = compile(&json!({
+        "repositories": {
+            "**": {"anonymousPolicy": ["read"]},
+            "team/**": {
+                "policies": [
+                    {"groups": ["devs"], "actions": ["create"]},
+                    {"users": ["alice"], "actions": ["create"]},
+                ],
+                "defaultPolicy": ["read"],
+            },
+        },
+        "adminPolicy": {"groups": ["ops"], "actions": ["delete"]},
+    }))
+    .unwrap();
+    let rows = [
+        (who("alice", &["devs"]), Action::Create, "team/a", "repositories[\"team/**\"].policies[1]"),
+        (who("bob", &["devs"]), Action::Create, "team/a", "repositories[\"team/**\"].policies[0]"),
+        (who("bob", &[]), Action::Read, "team", "repositories[\"team/**\"].defaultPolicy"),
+        (who("bob", &[]), Action::Read, "other", "repositories[\"**\"].anonymousPolicy"),
+        (Identity::anonymous(), Action::Read, "other", "repositories[\"**\"].anonymousPolicy"),
+        (who("bob", &["ops"]), Action::Delete, "team/a", "adminPolicy"),
+    ];
+    for (identity, action, repository, expected) in rows {
+        match ask(&policy, &identity, action, repository) {
+            Decision::Granted(rule) => assert_eq!(rule.to_string(), expected),
+            Decision::Refused { .. } => panic!("{expected} does not grant"),
+        }
+    }
+    assert!(!granted(&policy, &Identity::anonymous(), Action::Read, "team/a"), "`**` adds nothing to `team/**`");
+    assert!(!granted(&policy, &who("carol", &["dev"]), Action::Create, "team/a"));
+    assert!(policy.is_admin(&who("bob", &["ops"])) && !policy.is_admin(&who("bob", &[])));
+}
+
+#[test]
+fn the_pattern_that_decides_is_the_longest_then_the_plainest_then_the_first() {
+    // Each pattern lets in the user of its own name, so that the user who gets in names the pattern that decided.
+    let rows = [
+        (&["app/**", "app"] as &[&str], "app", "app/**"),
+        (&["{a,b,c}/**", "a/x"], "a/x", "{a,b,c}/**"),
+        (&["a/b?", "a/bc"], "a/bc", "a/bc"),
+        (&["*/bc", "a/**", "a/b?", "a/*c"], "a/bc", "*/bc"),
+        (&["a/**", "a/*c", "**/c"], "a/c", "**/c"),
+        (&["**", "*/*"], "a/b", "*/*"),
+    ];
+    for (patterns, repository, expected) in rows {
+        let repositories: serde_json::Map<String, Value> = patterns
+            .iter()
+            .map(|name| ((*name).to_owned(), json!({"policies": [{"users": [name], "actions": ["read"]}]})))
+            .collect();
+        let policy = compile(&json!({"repositories": repositories})).unwrap();
+        for pattern in patterns {
+            let found = granted(&policy, &who(pattern, &[]), Action::Read, repository);
+            assert_eq!(found, *pattern == expected, "{pattern} for {repository}");
+        }
+    }
+}
+
+#[test]
+fn the_admin_policy_comes_last_and_its_message_replaces_others() {
+    let policy = compile(&json!({
+        "repositories": {"**": {"policies": [
+            {"users": ["alice", "root"], "actions": ["read"], "conditions": [{"expression": "false", "message": "first"}]},
+            {"users": ["alice", "root"], "actions": ["read"], "conditions": [{"expression": "false", "message": "second"}]},
+            {"users": ["alice", "root"], "actions": ["read"], "conditions": [{"expression": "req.missing == 1", "message": "broken"}]},
+            {"users": ["alice", "root"], "actions": ["update"], "conditions": ["req.auth.admin"]},
+        ]}},
+        "adminPolicy": {"users": ["root"], "actions": ["read"], "conditions": [{"expression": "req.tls.enabled", "message": "tls"}]},
+    }))
+    .unwrap();
+    let message = |user: &str, action| match ask(&policy, &who(user, &[]), action, "a") {
+        Decision::Refused { message } => message.as_deref().unwrap_or("-").to_owned(),
+        Decision::Granted(rule) => rule.to_string(),
+    };
+    assert_eq!(message("alice", Action::Read), "second");
+    assert_eq!(message("root", Action::Read), "tls");
+    assert_eq!(message("bob", Action::Read), "-");
+    assert_eq!(message("alice", Action::Update), "-");
+    assert_eq!(message("root", Action::Update), "repositories[\"**\"].policies[3]");
+    assert!(policy.reads_connection());
+}
+
+#[test]
+fn nothing_is_granted_by_nothing() {
+    let policy = compile(&json!({})).unwrap();
+    for identity in [Identity::anonymous(), who("alice", &["", "admin"])] {
+        assert_eq!(ask(&policy, &identity, Action::Read, "a"), Decision::Refused { message: None });
+    }
+    assert!(!policy.opens_to_anonymous() && !policy.is_anonymous_only() && !policy.reads_connection());
+}
+
+#[test]
+fn what_is_open_to_everybody_is_known() {
+    let rows = [
+        (json!({"repositories": {"**": {"anonymousPolicy": ["read"]}}}), true, true),
+        (json!({"repositories": {"a": {"anonymousPolicy": ["read"]}, "b": {}}}), true, true),
+        (json!({"repositories": {"**": {"anonymousPolicy": ["read"], "defaultPolicy": ["create"]}}}), true, false),
+        (
+            json!({"repositories": {"**": {"anonymousPolicy": ["read"]}}, "adminPolicy": {"users": ["a"], "actions": []}}),
+            true,
+            false,
+        ),
+        (json!({"repositories": {"**": {"defaultPolicy": ["read"]}}}), false, false),
+        (json!({"repositories": {"**": {"anonymousPolicy": []}}}), false, false),
+    ];
+    for (policy, opens, only) in rows {
+        let compiled = compile(&policy).unwrap();
+        assert_eq!((compiled.opens_to_anonymous(), compiled.is_anonymous_only()), (opens, only), "{policy}");
+    }
+}
+
+/// Small numbers in an order that is the same on every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+}
+
+const USERS: &[&str] = &["alice", "bob", "carol"];
+const GROUPS: &[&str] = &["devs", "ops"];
+const WORDS: &[&str] = &["read", "create", "update", "delete"];
+const PATTERNS: &[&str] = &["**", "a/**", "*/b", "a/b", "a/?", "{a,c}/b", "c/**"];
+const NAMES: &[&str] = &["a", "a/b", "a/c", "c/b", "c/d/e", "z"];
+
+fn random_entry(numbers: &mut Numbers) -> Value {
+    let conditions: &[&str] = &["true", "false", "req.missing == 1", "req.repository.startsWith('a')"];
+    let condition = if numbers.below(3) == 0 { json!([numbers.pick(conditions)]) } else { json!([]) };
+    let mut entry = json!({"actions": [numbers.pick(WORDS)], "conditions": condition});
+    if numbers.below(2) == 0 {
+        entry["users"] = json!([numbers.pick(USERS)]);
+    } else {
+        entry["groups"] = json!([numbers.pick(GROUPS)]);
+    }
+    entry
+}
+
+fn all_answers(policy: &Policy) -> Vec<bool> {
+    let mut answers = Vec::new();
+    for user in ["", "alice", "bob", "carol"] {
+        for group in [&[] as &[&str], &["devs"], &["ops"]] {
+            let identity = if user.is_empty() { Identity::anonymous() } else { who(user, group) };
+            for action in WORDS.iter().filter_map(|word| Action::from_name(word)) {
+                answers.extend(NAMES.iter().map(|name| granted(policy, &identity, action, name)));
+            }
+        }
+    }
+    answers
+}
+
+#[test]
+fn adding_an_entry_to_a_group_never_takes_anything_away() {
+    let mut numbers = Numbers(7);
+    let mut changed = 0;
+    for _ in 0..300 {
+        let mut policy = json!({"repositories": {}});
+        for _ in 0..=numbers.below(4) {
+            let entries: Vec<Value> = (0..numbers.below(3)).map(|_| random_entry(&mut numbers)).collect();
+            policy["repositories"][numbers.pick(PATTERNS)] =
+                json!({"policies": entries, "defaultPolicy": [numbers.pick(WORDS)]});
+        }
+        let before = all_answers(&compile(&policy).unwrap());
+        let pattern = policy["repositories"].as_object().unwrap().keys().next().unwrap().clone();
+        let entries = policy["repositories"][&pattern]["policies"].as_array_mut().unwrap();
+        let place = numbers.below(entries.len() + 1);
+        entries.insert(place, random_entry(&mut numbers));
+        let after = all_answers(&compile(&policy).unwrap());
+        assert!(before.iter().zip(&after).all(|(before, after)| !before || *after), "{policy}");
+        changed += usize::from(before != after);
+    }
+    assert!(changed > 20, "the entries have an effect: {changed}");
+}
+
+#[test]
+fn the_order_of_the_patterns_in_the_file_does_not_matter() {
+    let patterns: Vec<Pattern> = PATTERNS.iter().map(|text| Pattern::compile(text).unwrap()).collect();
+    let mut numbers = Numbers(11);
+    for name in NAMES {
+        let mut winners = BTreeSet::new();
+        for _ in 0..50 {
+            let mut entries: Vec<(Pattern, ())> = patterns.iter().map(|pattern| (pattern.clone(), ())).collect();
+            for index in (1..entries.len()).rev() {
+                entries.swap(index, numbers.below(index + 1));
+            }
+            let index = PatternIndex::build(entries).unwrap();
+            winners.insert(index.find(name).map(|(pattern, ())| pattern.text().to_string()));
+        }
+        assert_eq!(winners.len(), 1, "{name}: {winners:?}");
+    }
+}

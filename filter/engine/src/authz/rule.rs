@@ -1,0 +1,73 @@
+//! The question and the answer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::access::Action;
+
+/// What is asked for: one action on one repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permission<'a> {
+    /// The action.
+    pub action: Action,
+    /// The repository's name.
+    pub repository: &'a str,
+    /// Tag or digest of a manifest; empty for everything else.
+    pub reference: &'a str,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Some rule grants it.
+    Granted(Rule),
+    /// No rule does.
+    Refused {
+        /// What the last condition that said no had to say.
+        message: Option<Arc<str>>,
+    },
+}
+
+impl Decision {
+    /// Whether it was granted.
+    #[must_use]
+    pub const fn is_granted(&self) -> bool {
+        matches!(self, Self::Granted(_))
+    }
+}
+
+/// Which part of the configuration granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The pattern that decided; none for the admin policy.
+    pub pattern: Option<Arc<str>>,
+    /// Which part of its group.
+    pub clause: Clause,
+}
+
+/// A part of a pattern's group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clause {
+    /// `policies[i]`.
+    Entry(usize),
+    /// `defaultPolicy`.
+    Default,
+    /// `anonymousPolicy`.
+    Anonymous,
+    /// `adminPolicy`.
+    Admin,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(pattern) = &self.pattern {
+            write!(formatter, "repositories[\"{pattern}\"].")?;
+        }
+        match self.clause {
+            Clause::Entry(index) => write!(formatter, "policies[{index}]"),
+            Clause::Default => formatter.write_str("defaultPolicy"),
+            Clause::Anonymous => formatter.write_str("anonymousPolicy"),
+            Clause::Admin => formatter.write_str("adminPolicy"),
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! What can be refused before any value is seen: unknown names and functions, mixed literals, types that never fit.
+//!
+//! This is no complete type checker: arguments of functions are counted and not compared.
+
+use cel_interpreter::IdedExpr;
+use cel_interpreter::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, MapExpr, SelectExpr, operators,
+};
+
+use super::functions::{FUNCTIONS, NAMESPACES, Receiver, Returns};
+use super::types::Type;
+use super::{CompileError, regular};
+
+type Checked = Result<Type, CompileError>;
+
+/// Names that stand for types, so that `type(x) == string` can be written.
+const TYPES: &[&str] =
+    &["bool", "bytes", "double", "int", "list", "map", "null_type", "optional_type", "string", "type", "uint"];
+
+/// Qualified names that stand for types.
+const QUALIFIED_TYPES: &[&str] = &["google.protobuf.Timestamp", "google.protobuf.Duration"];
+
+/// The type of the tree's result, as far as it can be known.
+pub(super) fn check(tree: &IdedExpr, variables: &'static [&'static str]) -> Checked {
+    Checker { variables, locals: Vec::new() }.node(tree)
+}
+
+struct Checker {
+    variables: &'static [&'static str],
+    /// Variables of macros, innermost last.
+    locals: Vec<(String, Type)>,
+}
+
+impl Checker {
+    fn node(&mut self, node: &IdedExpr) -> Checked {
+        match &node.expr {
+            Expr::Unspecified => Err(CompileError::Syntax { line: 1, column: 1 }),
+            Expr::Literal(literal) => Ok(literal_type(literal)),
+            Expr::Ident(name) => self.name(name),
+            Expr::Select(select) => self.select(node, select),
+            Expr::List(list) => self.list(list),
+            Expr::Map(map) => self.map(map),
+            Expr::Struct(message) => Err(CompileError::Message(message.type_name.clone())),
+            Expr::Comprehension(loops) => self.comprehension(loops),
+            Expr::Call(call) => self.call(call),
+        }
+    }
+
+    fn name(&self, name: &str) -> Checked {
+        if let Some((_, local)) = self.locals.iter().rev().find(|(local, _)| local == name) {
+            return Ok(local.clone());
+        }
+        if self.variables.contains(&name) {
+            return Ok(Type::Map(Box::new(Type::String), Box::new(Type::Dyn)));
+        }
+        if TYPES.contains(&name) {
+            return Ok(Type::Meta);
+        }
+        let expected = self.variables.iter().map(|name| format!("`{name}.`...")).collect::<Vec<_>>().join(" or ");
+        Err(CompileError::UnknownName { name: name.to_owned(), expected })
+    }
+
+    fn select(&mut self, node: &IdedExpr, select: &SelectExpr) -> Checked {
+        if qualified_name(node).is_some_and(|name| QUALIFIED_TYPES.contains(&name.as_str())) {
+            return Ok(Type::Meta);
+        }
+        let member = match self.node(&select.operand)? {
+            Type::Map(_, value) => *value,
+            Type::Optional(value) => Type::optional(member_of(&value)),
+            Type::Dyn | Type::Any => Type::Dyn,
+            other => return mismatch(format!("a {other} has no member `{}`", select.field)),
+        };
+        Ok(if select.test { Type::Bool } else { member })
+    }
+
+    fn list(&mut self, list: &ListExpr) -> Checked {
+        let mut element = Type::Any;
+        for (index, item) in list.elements.iter().enumerate() {
+            let mut found = self.node(item)?;
+            if list.optional_indices.contains(&index) {
+                found = unwrapped(found);
+            }
+            element = unify("list", &element, &found)?;
+        }
+        Ok(Type::list(element))
+    }
+
+    fn map(&mut self, map: &MapExpr) -> Checked {
+        let (mut key, mut value) = (Type::Any, Type::Any);
+        for entry in &map.entries {
+            let EntryExpr::MapEntry(entry) = &entry.expr else { return Err(CompileError::Message("{}".to_owned())) };
+            key = unify("map", &key, &self.node(&entry.key)?)?;
+            let found = self.node(&entry.value)?;
+            value = unify("map", &value, &if entry.optional { unwrapped(found) } else { found })?;
+        }
+        Ok(Type::Map(Box::new(key), Box::new(value)))
+    }
+
+    fn comprehension(&mut self, loops: &ComprehensionExpr) -> Checked {
+        let item = match self.node(&loops.iter_range)? {
+            Type::List(element) => *element,
+            Type::Map(key, _) => *key,
+            Type::Dyn | Type::Any => Type::Dyn,
+            other => return mismatch(format!("a {other} cannot be iterated")),
+        };
+        let start = self.node(&loops.accu_init)?;
+        let outer = self.locals.len();
+        self.locals.push((loops.accu_var.clone(), start));
+        self.locals.push((loops.iter_var.clone(), item));
+        self.bool("macro", &loops.loop_cond)?;
+        let step = self.node(&loops.loop_step)?;
+        self.locals.truncate(outer);
+        self.locals.push((loops.accu_var.clone(), step));
+        let result = self.node(&loops.result);
+        self.locals.truncate(outer);
+        result
+    }
+
+    fn call(&mut self, call: &CallExpr) -> Checked {
+        match (call.target.as_deref(), call.args.as_slice()) {
+            (None, arguments) => match self.operator(&call.func_name, arguments) {
+                Some(result) => result,
+                None => self.function(&call.func_name, None, arguments),
+            },
+            (Some(target), arguments) => match qualified_name(target) {
+                Some(space) if NAMESPACES.contains(&space.as_str()) => {
+                    self.function(&format!("{space}.{}", call.func_name), None, arguments)
+                }
+                _ => {
+                    let receiver = self.node(target)?;
+                    self.function(&call.func_name, Some(receiver), arguments)
+                }
+            },
+        }
+    }
+
+    fn function(&mut self, name: &str, receiver: Option<Type>, arguments: &[IdedExpr]) -> Checked {
+        let count = arguments.len();
+        let kind = |kind: Receiver| receiver.as_ref().map_or(kind == Receiver::None, |receiver| kind.accepts(receiver));
+        let mut named = FUNCTIONS.iter().filter(|function| function.0 == name).peekable();
+        if named.peek().is_none() {
+            return Err(CompileError::UnknownFunction(shown(name)));
+        }
+        let found = named.find(|&&(_, on, least, most, _)| kind(on) && (least..=most).contains(&count));
+        let Some(&(_, _, _, _, returns)) = found else { return Err(CompileError::UnknownFunction(shown(name))) };
+        let mut types = Vec::with_capacity(count);
+        for argument in arguments {
+            types.push(match &argument.expr {
+                // The one place where a list literal may be mixed.
+                Expr::List(list) if name == "format" => {
+                    list.elements.iter().try_for_each(|item| self.node(item).map(drop))?;
+                    Type::list(Type::Dyn)
+                }
+                _ => self.node(argument)?,
+            });
+        }
+        if let (name, Some(Expr::Literal(LiteralValue::String(pattern)))) =
+            (name, arguments.last().map(|last| &last.expr))
+            && name == "matches"
+            && regular::compile(pattern.inner()).is_err()
+        {
+            return mismatch("the pattern of `matches` is not a regular expression of RE2, or too large".to_owned());
+        }
+        Ok(result_type(returns, receiver, types.into_iter().next()))
+    }
+
+    /// The type of an operator's result; `None` when `name` is no operator.
+    fn operator(&mut self, name: &str, arguments: &[IdedExpr]) -> Option<Checked> {
+        Some(match (name, arguments) {
+            (operators::LOGICAL_AND | operators::LOGICAL_OR, [left, right]) => {
+                self.bool(name, left).and_then(|_| self.bool(name, right))
+            }
+            (operators::LOGICAL_NOT | operators::NOT_STRICTLY_FALSE, [one]) => self.bool(name, one),
+            (operators::CONDITIONAL, [condition, yes, no]) => self.conditional(condition, yes, no),
+            (operators::NEGATE, [one]) => self.node(one).and_then(|found| match found {
+                Type::Int | Type::Double | Type::Dyn | Type::Any => Ok(found),
+                other => mismatch(format!("`-` does not take a {other}")),
+            }),
+            (operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT, [container, index]) => {
+                self.index(name, container, index)
+            }
+            (_, [left, right]) if is_binary(name) => {
+                let types = self.node(left).and_then(|left| Ok((left, self.node(right)?)));
+                types.and_then(|(left, right)| binary(name, &left, &right))
+            }
+            _ => return None,
+        })
+    }
+
+    fn bool(&mut self, operator: &str, node: &IdedExpr) -> Checked {
+        match self.node(node)? {
+            Type::Bool | Type::Dyn | Type::Any => Ok(Type::Bool),
+            other => mismatch(format!("`{}` takes bools, not a {other}", symbol(operator))),
+        }
+    }
+
+    fn conditional(&mut self, condition: &IdedExpr, yes: &IdedExpr, no: &IdedExpr) -> Checked {
+        self.bool("?", condition)?;
+        let (yes, no) = (self.node(yes)?, self.node(no)?);
+        match yes.join(&no) {
+            Some(joined) => Ok(joined),
+            None => mismatch(format!("both results of `? :` must have one type, not {yes} and {no}")),
+        }
+    }
+
+    fn index(&mut self, operator: &str, container: &IdedExpr, index: &IdedExpr) -> Checked {
+        let container = self.node(container)?;
+        self.node(index)?;
+        let (optional, container) = match container {
+            Type::Optional(inner) => (true, *inner),
+            other => (operator != operators::INDEX, other),
+        };
+        let element = match container {
+            Type::List(element) if operator != operators::OPT_SELECT => *element,
+            Type::Map(_, value) => *value,
+            Type::Dyn | Type::Any => Type::Dyn,
+            other => return mismatch(format!("a {other} has no elements to select")),
+        };
+        Ok(if optional { Type::optional(element) } else { element })
+    }
+}
+
+fn mismatch(message: String) -> Checked {
+    Err(CompileError::Mismatch(message))
+}
+
+fn unify(literal: &str, one: &Type, other: &Type) -> Checked {
+    one.unify(other).ok_or_else(|| {
+        let hint =
+            if one.is_open() == other.is_open() { "" } else { ", join lists with `+` or convert with `string()`" };
+        CompileError::Mismatch(format!("a {literal} literal cannot mix {one} and {other}{hint}"))
+    })
+}
+
+const fn literal_type(literal: &LiteralValue) -> Type {
+    match literal {
+        LiteralValue::Boolean(_) => Type::Bool,
+        LiteralValue::Bytes(_) => Type::Bytes,
+        LiteralValue::Double(_) => Type::Double,
+        LiteralValue::Int(_) => Type::Int,
+        LiteralValue::Null => Type::Null,
+        LiteralValue::String(_) => Type::String,
+        LiteralValue::UInt(_) => Type::UInt,
+    }
+}
+
+fn member_of(container: &Type) -> Type {
+    if let Type::Map(_, value) = container { (**value).clone() } else { Type::Dyn }
+}
+
+fn unwrapped(found: Type) -> Type {
+    if let Type::Optional(inner) = found { *inner } else { found }
+}
+
+/// `a.b.c` when the node spells a name.
+fn qualified_name(node: &IdedExpr) -> Option<String> {
+    match &node.expr {
+        Expr::Ident(name) => Some(name.clone()),
+        Expr::Select(select) if !select.test => Some(format!("{}.{}", qualified_name(&select.operand)?, select.field)),
+        _ => None,
+    }
+}
+
+fn shown(function: &str) -> String {
+    function.trim_start_matches('@').to_owned()
+}
+
+/// The operator as it is written: `_==_` is `==`.
+fn symbol(operator: &str) -> &str {
+    operator.trim_matches(['_', '@'])
+}
+
+fn is_binary(name: &str) -> bool {
+    is_arithmetic(name) || is_order(name) || [operators::EQUALS, operators::NOT_EQUALS, operators::IN].contains(&name)
+}
+
+fn is_arithmetic(name: &str) -> bool {
+    use operators::{ADD, DIVIDE, MODULO, MULTIPLY, SUBSTRACT};
+    [ADD, SUBSTRACT, MULTIPLY, DIVIDE, MODULO].contains(&name)
+}
+
+fn is_order(name: &str) -> bool {
+    use operators::{GREATER, GREATER_EQUALS, LESS, LESS_EQUALS};
+    [LESS, LESS_EQUALS, GREATER, GREATER_EQUALS].contains(&name)
+}
+
+fn binary(name: &str, left: &Type, right: &Type) -> Checked {
+    let result = match name {
+        operators::EQUALS | operators::NOT_EQUALS => left.comparable(right).then_some(Type::Bool),
+        operators::IN => match right {
+            Type::List(element) => element.comparable(left).then_some(Type::Bool),
+            Type::Map(key, _) => key.comparable(left).then_some(Type::Bool),
+            Type::Dyn | Type::Any => Some(Type::Bool),
+            _ => None,
+        },
+        _ if is_order(name) => ordered(left, right).then_some(Type::Bool),
+        _ => arithmetic(name, left, right),
+    };
+    match result {
+        Some(result) => Ok(result),
+        None => mismatch(format!("`{}` cannot be applied to {left} and {right}", symbol(name))),
+    }
+}
+
+fn ordered(left: &Type, right: &Type) -> bool {
+    let has_order = |one: &Type| {
+        use Type::{Bool, Bytes, Duration, String, Timestamp};
+        one.is_open() || one.is_number() || matches!(one, Bool | Bytes | Duration | String | Timestamp)
+    };
+    let fits = left.is_open() || right.is_open() || left == right || (left.is_number() && right.is_number());
+    fits && has_order(left) && has_order(right)
+}
+
+fn arithmetic(name: &str, left: &Type, right: &Type) -> Option<Type> {
+    use Type::{Bytes, Duration, Dyn, Int, List, String, Timestamp, UInt};
+    let adds = name == operators::ADD;
+    let subtracts = name == operators::SUBSTRACT;
+    match (left, right) {
+        (one, other) if one.is_open() && other.is_open() => Some(Dyn),
+        // With times, the other side may be either kind.
+        (Timestamp | Duration, other) | (other, Timestamp | Duration) if other.is_open() => {
+            (adds || subtracts).then_some(Dyn)
+        }
+        (List(element), other) | (other, List(element)) if other.is_open() => {
+            adds.then(|| Type::list((**element).clone()))
+        }
+        (known, other) | (other, known) if other.is_open() => arithmetic(name, known, known),
+        (String, String) | (Bytes, Bytes) => adds.then(|| left.clone()),
+        (List(a), List(b)) if adds => Some(Type::list(a.join(b)?)),
+        (Timestamp, Duration) => (adds || subtracts).then_some(Timestamp),
+        (Duration, Timestamp) => adds.then_some(Timestamp),
+        (Timestamp, Timestamp) => subtracts.then_some(Duration),
+        (Duration, Duration) => (adds || subtracts).then_some(Duration),
+        (a, b) if a == b && a.is_number() => (name != operators::MODULO || matches!(a, Int | UInt)).then(|| a.clone()),
+        _ => None,
+    }
+}
+
+fn result_type(returns: Returns, receiver: Option<Type>, argument: Option<Type>) -> Type {
+    let receiver = receiver.unwrap_or(Type::Dyn);
+    let first = argument.unwrap_or(Type::Dyn);
+    let content = |optional: Type| if let Type::Optional(inner) = optional { *inner } else { Type::Dyn };
+    match returns {
+        Returns::Bool => Type::Bool,
+        Returns::Int => Type::Int,
+        Returns::UInt => Type::UInt,
+        Returns::Double => Type::Double,
+        Returns::Text => Type::String,
+        Returns::Bytes => Type::Bytes,
+        Returns::Texts => Type::list(Type::String),
+        Returns::Time => Type::Timestamp,
+        Returns::Duration => Type::Duration,
+        Returns::Type => Type::Meta,
+        Returns::Dyn => Type::Dyn,
+        Returns::OptionalOfArgument => Type::optional(first),
+        Returns::OptionalOfAny => Type::optional(Type::Any),
+        Returns::OptionalElement => {
+            Type::optional(if let Type::List(element) = receiver { *element } else { Type::Dyn })
+        }
+        Returns::Content => content(receiver),
+        Returns::ContentOrArgument => content(receiver).join(&first).unwrap_or(Type::Dyn),
+        Returns::Receiver => receiver,
+        Returns::Unwrapped => Type::list(Type::Dyn),
+    }
+}

@@ -1,0 +1,184 @@
+//! JSON in the form that CEL reads, converted once and shared.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use cel_interpreter::common::traits::{Container, Indexer, Iterable, Sizer, Zeroer};
+use cel_interpreter::common::types::{
+    CelBool, CelDouble, CelList, CelMap, CelMapKey, CelNull, CelString, CelTimestamp, Type,
+};
+use cel_interpreter::common::value::{BuiltinRef, Val};
+use chrono::{DateTime, FixedOffset};
+use serde_json::Value as Json;
+
+use crate::time::UnixTime;
+
+/// An object that expressions read; cloning shares it.
+#[derive(Clone, Default)]
+pub struct Document(Option<Arc<CelMap<'static>>>);
+
+impl Document {
+    /// The document without members.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(None)
+    }
+
+    /// A JSON object; its numbers become doubles, as JSON means them and zot reads them.
+    #[must_use]
+    pub fn from_claims(claims: &serde_json::Map<String, Json>) -> Self {
+        Self(Some(Arc::new(object(claims))))
+    }
+
+    pub(super) fn to_value(&self) -> Box<dyn Val> {
+        match &self.0 {
+            Some(map) => Box::new(Shared(Arc::clone(map))),
+            None => Box::new(CelMap::default()),
+        }
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Document([redacted])")
+    }
+}
+
+/// Builds a document member by member.
+#[derive(Default)]
+pub struct Map(HashMap<CelMapKey<'static>, Box<dyn Val>>);
+
+impl Map {
+    /// A string.
+    #[must_use]
+    pub fn text(self, name: &'static str, value: impl Into<String>) -> Self {
+        self.with(name, Box::new(CelString::from(value.into())))
+    }
+
+    /// A bool.
+    #[must_use]
+    pub fn bool(self, name: &'static str, value: bool) -> Self {
+        self.with(name, Box::new(CelBool::from(value)))
+    }
+
+    /// A list of strings.
+    #[must_use]
+    pub fn texts(self, name: &'static str, values: impl IntoIterator<Item = String>) -> Self {
+        let list: Vec<Box<dyn Val>> =
+            values.into_iter().map(|value| Box::new(CelString::from(value)) as Box<dyn Val>).collect();
+        self.with(name, Box::new(CelList::from(list)))
+    }
+
+    /// A timestamp in UTC; the epoch when `time` is out of CEL's range.
+    #[must_use]
+    pub fn time(self, name: &'static str, time: UnixTime) -> Self {
+        let utc: DateTime<FixedOffset> = DateTime::from_timestamp_millis(time.millis()).unwrap_or_default().into();
+        self.with(name, Box::new(CelTimestamp::from(utc)))
+    }
+
+    /// An object.
+    #[must_use]
+    pub fn map(self, name: &'static str, map: Self) -> Self {
+        self.with(name, Box::new(CelMap::from(map.0)))
+    }
+
+    /// A document, shared and not copied.
+    #[must_use]
+    pub fn document(self, name: &'static str, document: &Document) -> Self {
+        self.with(name, document.to_value())
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn build(self) -> Document {
+        Document(Some(Arc::new(CelMap::from(self.0))))
+    }
+
+    fn with(mut self, name: &'static str, value: Box<dyn Val>) -> Self {
+        self.0.insert(CelMapKey::from(name.to_owned()), value);
+        self
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Map([redacted])")
+    }
+}
+
+fn object(members: &serde_json::Map<String, Json>) -> CelMap<'static> {
+    let entries: HashMap<CelMapKey<'static>, Box<dyn Val>> =
+        members.iter().map(|(name, value)| (CelMapKey::from(name.clone()), convert(value))).collect();
+    CelMap::from(entries)
+}
+
+/// Recursion is bounded by [`crate::json::MAX_NESTING`], the limit of the only reader of claims.
+fn convert(json: &Json) -> Box<dyn Val> {
+    match json {
+        Json::Null => Box::new(CelNull),
+        Json::Bool(value) => Box::new(CelBool::from(*value)),
+        Json::Number(number) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
+        Json::String(text) => Box::new(CelString::from(text.clone())),
+        Json::Array(items) => Box::new(CelList::from(items.iter().map(convert).collect::<Vec<_>>())),
+        Json::Object(members) => Box::new(object(members)),
+    }
+}
+
+/// A map that many evaluations share: all it can do is what the map inside can do.
+#[derive(Debug)]
+struct Shared(Arc<CelMap<'static>>);
+
+impl Val for Shared {
+    fn get_type(&self) -> &Type {
+        self.0.get_type()
+    }
+
+    fn cel_type() -> &'static Type {
+        CelMap::cel_type()
+    }
+
+    fn as_container(&self) -> Option<&dyn Container> {
+        self.0.as_container()
+    }
+
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        self.0.as_indexer()
+    }
+
+    fn as_iterable<'b, 'v>(&'b self) -> Option<&'b (dyn Iterable + 'v)>
+    where
+        Self: 'v,
+    {
+        self.0.as_iterable()
+    }
+
+    fn as_sizer(&self) -> Option<&dyn Sizer> {
+        self.0.as_sizer()
+    }
+
+    fn as_zeroer(&self) -> Option<&dyn Zeroer> {
+        self.0.as_zeroer()
+    }
+
+    fn equals(&self, other: &dyn Val) -> bool {
+        self.0.equals(other)
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
+    where
+        Self: 'v,
+    {
+        Box::new(Self(Arc::clone(&self.0)))
+    }
+
+    fn as_builtin<'b, 'v>(&'b self) -> BuiltinRef<'b, 'v>
+    where
+        Self: 'v,
+    {
+        self.0.as_builtin()
+    }
+}

@@ -1,0 +1,226 @@
+//! The functions of the environment: a table of all, and those that the crate lacks or does otherwise than cel-go.
+
+use cel_interpreter::common::types::{
+    CelBool, CelDouble, CelList, CelOptional, CelString, DYN_TYPE, LIST_TYPE, STRING_TYPE,
+};
+use cel_interpreter::common::value::{CowVal, Val};
+use cel_interpreter::{DeclarationError, Env, ExecutionError};
+
+use super::syntax::STRING;
+use super::types::Type;
+use super::{environment, regular};
+
+/// What a member function may be called on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receiver {
+    /// A global function, qualified or not.
+    None,
+    Text,
+    Time,
+    /// Timestamps and durations.
+    TimeOrDuration,
+    List,
+    Optional,
+    /// Text, bytes, lists, maps.
+    Sized,
+}
+
+impl Receiver {
+    pub(super) const fn accepts(self, receiver: &Type) -> bool {
+        match receiver {
+            Type::Dyn | Type::Any => !matches!(self, Self::None),
+            Type::String => matches!(self, Self::Text | Self::Sized),
+            Type::Bytes | Type::Map(..) => matches!(self, Self::Sized),
+            Type::List(_) => matches!(self, Self::List | Self::Sized),
+            Type::Timestamp => matches!(self, Self::Time | Self::TimeOrDuration),
+            Type::Duration => matches!(self, Self::TimeOrDuration),
+            Type::Optional(_) => matches!(self, Self::Optional),
+            Type::Null | Type::Bool | Type::Int | Type::UInt | Type::Double | Type::Meta => false,
+        }
+    }
+}
+
+/// The type of a function's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Returns {
+    Bool,
+    Int,
+    UInt,
+    Double,
+    Text,
+    Bytes,
+    Texts,
+    Time,
+    Duration,
+    Type,
+    Dyn,
+    /// An optional of the (first) argument.
+    OptionalOfArgument,
+    /// An optional of nothing yet.
+    OptionalOfAny,
+    /// An optional of an element of the receiver.
+    OptionalElement,
+    /// What is in the optional receiver.
+    Content,
+    /// What is in the optional receiver, or the argument.
+    ContentOrArgument,
+    /// The receiver's own type.
+    Receiver,
+    /// A list of what is in the optionals of the receiver or argument.
+    Unwrapped,
+}
+
+/// Name, receiver, least and most arguments, result.
+pub(super) type Function = (&'static str, Receiver, usize, usize, Returns);
+
+/// zot's environment, but for the sets extension.
+pub(super) const FUNCTIONS: &[Function] = &[
+    ("size", Receiver::None, 1, 1, Returns::Int),
+    ("int", Receiver::None, 1, 1, Returns::Int),
+    ("uint", Receiver::None, 1, 1, Returns::UInt),
+    ("double", Receiver::None, 1, 1, Returns::Double),
+    ("bool", Receiver::None, 1, 1, Returns::Bool),
+    ("bytes", Receiver::None, 1, 1, Returns::Bytes),
+    (STRING, Receiver::None, 1, 1, Returns::Text),
+    ("dyn", Receiver::None, 1, 1, Returns::Dyn),
+    ("type", Receiver::None, 1, 1, Returns::Type),
+    ("timestamp", Receiver::None, 1, 1, Returns::Time),
+    ("duration", Receiver::None, 1, 1, Returns::Duration),
+    ("matches", Receiver::None, 2, 2, Returns::Bool),
+    ("base64.encode", Receiver::None, 1, 1, Returns::Text),
+    ("base64.decode", Receiver::None, 1, 1, Returns::Bytes),
+    ("strings.quote", Receiver::None, 1, 1, Returns::Text),
+    ("optional.none", Receiver::None, 0, 0, Returns::OptionalOfAny),
+    ("optional.of", Receiver::None, 1, 1, Returns::OptionalOfArgument),
+    ("optional.ofNonZeroValue", Receiver::None, 1, 1, Returns::OptionalOfArgument),
+    ("optional.unwrap", Receiver::None, 1, 1, Returns::Unwrapped),
+    ("size", Receiver::Sized, 0, 0, Returns::Int),
+    ("contains", Receiver::Text, 1, 1, Returns::Bool),
+    ("startsWith", Receiver::Text, 1, 1, Returns::Bool),
+    ("endsWith", Receiver::Text, 1, 1, Returns::Bool),
+    ("matches", Receiver::Text, 1, 1, Returns::Bool),
+    ("charAt", Receiver::Text, 1, 1, Returns::Text),
+    ("indexOf", Receiver::Text, 1, 2, Returns::Int),
+    ("lastIndexOf", Receiver::Text, 1, 2, Returns::Int),
+    ("lowerAscii", Receiver::Text, 0, 0, Returns::Text),
+    ("upperAscii", Receiver::Text, 0, 0, Returns::Text),
+    ("trim", Receiver::Text, 0, 0, Returns::Text),
+    ("reverse", Receiver::Text, 0, 0, Returns::Text),
+    ("replace", Receiver::Text, 2, 3, Returns::Text),
+    ("split", Receiver::Text, 1, 2, Returns::Texts),
+    ("substring", Receiver::Text, 1, 2, Returns::Text),
+    ("format", Receiver::Text, 1, 1, Returns::Text),
+    ("join", Receiver::List, 0, 1, Returns::Text),
+    ("first", Receiver::List, 0, 0, Returns::OptionalElement),
+    ("last", Receiver::List, 0, 0, Returns::OptionalElement),
+    ("unwrapOpt", Receiver::List, 0, 0, Returns::Unwrapped),
+    ("value", Receiver::Optional, 0, 0, Returns::Content),
+    ("hasValue", Receiver::Optional, 0, 0, Returns::Bool),
+    ("or", Receiver::Optional, 1, 1, Returns::Receiver),
+    ("orValue", Receiver::Optional, 1, 1, Returns::ContentOrArgument),
+    ("getFullYear", Receiver::Time, 0, 1, Returns::Int),
+    ("getMonth", Receiver::Time, 0, 1, Returns::Int),
+    ("getDate", Receiver::Time, 0, 1, Returns::Int),
+    ("getDayOfMonth", Receiver::Time, 0, 1, Returns::Int),
+    ("getDayOfWeek", Receiver::Time, 0, 1, Returns::Int),
+    ("getDayOfYear", Receiver::Time, 0, 1, Returns::Int),
+    ("getHours", Receiver::TimeOrDuration, 0, 1, Returns::Int),
+    ("getMinutes", Receiver::TimeOrDuration, 0, 1, Returns::Int),
+    ("getSeconds", Receiver::TimeOrDuration, 0, 1, Returns::Int),
+    ("getMilliseconds", Receiver::TimeOrDuration, 0, 1, Returns::Int),
+];
+
+/// First parts of qualified function names.
+pub(super) const NAMESPACES: &[&str] = &["base64", "strings", "optional"];
+
+/// Declares what the crate lacks.
+pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
+    env.add_overload(STRING, "string_as_go", vec![DYN_TYPE], string)?;
+    let matches_text = vec![STRING_TYPE, STRING_TYPE];
+    env.add_overload("matches", "matches", matches_text, |args| matches(&args))?;
+    env.add_member_overload("matches", "matches_string", STRING_TYPE, vec![STRING_TYPE], |args| matches(&args))?;
+    env.add_member_overload("first", "list_first", LIST_TYPE, Vec::new(), |args| element(&args, <[_]>::first))?;
+    env.add_member_overload("last", "list_last", LIST_TYPE, Vec::new(), |args| element(&args, <[_]>::last))?;
+    env.add_member_overload("unwrapOpt", "list_unwrap_opt", LIST_TYPE, Vec::new(), |args| unwrap(&args))?;
+    env.add_overload("optional.unwrap", "optional_unwrap_list", vec![LIST_TYPE], |args| unwrap(&args))
+}
+
+type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
+type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+
+/// `string(x)`: doubles as Go prints them, all else as the crate does.
+fn string<'b, 'v>(args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    if let [argument] = args.as_slice()
+        && let Some(number) = argument.downcast_ref::<CelDouble>()
+    {
+        return Ok(CowVal::owned(CelString::from(shortest(*number.inner()))));
+    }
+    match environment::shared().find_overload("string", &args) {
+        Some(overload) => overload(args),
+        None => Err(ExecutionError::no_such_overload("string", Vec::new())),
+    }
+}
+
+/// `text.matches(pattern)` and `matches(text, pattern)`.
+fn matches<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+    if let [text, pattern] = args
+        && let Some(text) = text.downcast_ref::<CelString<'v>>()
+        && let Some(pattern) = pattern.downcast_ref::<CelString<'v>>()
+    {
+        let matched = regular::is_match(pattern.inner(), text.inner());
+        return match matched {
+            Ok(matched) => Ok(CowVal::owned(CelBool::from(matched))),
+            Err(regular::NotAnExpression) => Err(ExecutionError::function_error("matches", "not a regular expression")),
+        };
+    }
+    Err(ExecutionError::no_such_overload("matches", Vec::new()))
+}
+
+/// The shortest digits that give the number back, as Go's `strconv` writes them with format `g`: with an exponent from 1e+06
+/// on and below 1e-04.
+fn shortest(number: f64) -> String {
+    if !number.is_finite() {
+        return if number.is_nan() {
+            "NaN"
+        } else if number > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
+        }
+        .to_owned();
+    }
+    let scientific = format!("{number:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        return number.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+}
+
+fn elements<'a, 'b, 'v>(args: &'a [CowVal<'b, 'v>]) -> Result<&'a [Box<dyn Val + 'v>], ExecutionError> {
+    let list = args.first().and_then(|list| list.downcast_ref::<CelList<'v>>());
+    list.map(CelList::inner).ok_or_else(|| ExecutionError::no_such_overload("list", Vec::new()))
+}
+
+type Elements<'v> = [Box<dyn Val + 'v>];
+
+fn element<'b, 'v>(
+    args: &[CowVal<'b, 'v>],
+    pick: for<'a> fn(&'a Elements<'v>) -> Option<&'a Box<dyn Val + 'v>>,
+) -> Answer<'b, 'v> {
+    Ok(CowVal::owned(pick(elements(args)?).map_or_else(CelOptional::none, |value| CelOptional::of(value.clone()))))
+}
+
+/// The contents of the optionals of a list, those without are left out.
+fn unwrap<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+    let mut contents: Vec<Box<dyn Val + 'v>> = Vec::new();
+    for value in elements(args)? {
+        match value.downcast_ref::<CelOptional<'v>>() {
+            Some(optional) => contents.extend(optional.option().map(Val::clone_as_boxed)),
+            None => return Err(ExecutionError::no_such_overload("unwrap", Vec::new())),
+        }
+    }
+    Ok(CowVal::owned(CelList::from(contents)))
+}

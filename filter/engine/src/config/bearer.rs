@@ -1,0 +1,255 @@
+//! `http.auth.bearer`: providers, the token server, and the sources of their keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
+
+use super::Diagnostics;
+use super::compile::DEFAULT_MAX_STALE;
+use super::raw;
+use crate::authn::bearer::Bearer;
+use crate::authn::discovery::WELL_KNOWN;
+use crate::authn::keys::KeySet;
+use crate::authn::mapping::ClaimMapping;
+use crate::authn::provider::Provider;
+use crate::authn::source::{Callout, Keys, Source, SourceId, SourceKind};
+use crate::authn::verify::KeyIdRule;
+use crate::url::HttpUrl;
+
+const PATH: &str = "http.auth.bearer";
+
+/// The set name under which the shim pushes the keys of Secrets Manager.
+pub const SECRET_SET: &str = "bearer";
+
+/// Who can prove a token.
+#[derive(Debug, Default)]
+pub(super) struct Authn {
+    pub(super) providers: Vec<Provider>,
+    pub(super) bearer: Option<Bearer>,
+}
+
+/// Compiles the section; sources are appended in the order of their ids.
+pub(super) fn compile(
+    raw: &raw::Bearer,
+    proxy: &raw::Proxy,
+    sources: &mut Vec<Source>,
+    diagnostics: &mut Diagnostics,
+) -> Authn {
+    if raw.cert.is_none() && raw.aws_secrets_manager.is_none() && raw.oidc.is_empty() {
+        diagnostics.error(PATH, "has no source of keys: add `oidc`, `cert` or `awsSecretsManager`");
+    }
+    let mut providers = Vec::with_capacity(raw.oidc.len());
+    for (index, entry) in raw.oidc.iter().enumerate() {
+        let path = format!("{PATH}.oidc[{index}]");
+        providers.extend(provider(entry, &path, proxy, sources, diagnostics));
+    }
+    Authn { providers, bearer: token_server(raw, proxy, sources, diagnostics) }
+}
+
+fn token_server(
+    raw: &raw::Bearer,
+    proxy: &raw::Proxy,
+    sources: &mut Vec<Source>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Bearer> {
+    let (kind, key_id, max_stale) = match (&raw.cert, &raw.aws_secrets_manager) {
+        (None, None) => return None,
+        (Some(_), Some(_)) => {
+            diagnostics.error(PATH, "cannot have both `cert` and `awsSecretsManager`: keep one");
+            return None;
+        }
+        (Some(cert), None) => (SourceKind::Inline(certificate(cert, diagnostics)?), KeyIdRule::Ignored, None),
+        (None, Some(aws)) => {
+            secrets_manager(aws, proxy, diagnostics);
+            (SourceKind::Pushed(SECRET_SET.to_owned()), KeyIdRule::Required, aws.max_stale)
+        }
+    };
+    if raw.audiences.is_empty() && raw.issuer.is_none() {
+        let message = "sets neither `audiences` nor `issuer`: tokens for other services are accepted if they are signed with these keys";
+        diagnostics.warn(PATH, message);
+    }
+    let source = add("bearer", kind, max_stale, sources);
+    Some(Bearer {
+        issuer: raw.issuer.clone(),
+        audiences: raw.audiences.clone(),
+        key_id,
+        bypass_access_control: raw.bypass_access_control,
+        source,
+    })
+}
+
+fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
+    let path = format!("{PATH}.cert");
+    if !(cert.contains("-----BEGIN") || cert.trim_start().starts_with('{')) {
+        diagnostics.error(
+            path,
+            "is a path, which the proxy cannot read; run `registry-auth render`, or write the PEM or JWKS text here",
+        );
+        return None;
+    }
+    match KeySet::from_cert(cert) {
+        Ok(set) => Some(Keys { set: Arc::new(set), algorithms: None, version: 0 }),
+        Err(error) => {
+            diagnostics.error(path, error.to_string());
+            None
+        }
+    }
+}
+
+fn secrets_manager(aws: &raw::AwsSecretsManager, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) {
+    let path = format!("{PATH}.awsSecretsManager");
+    for (name, value) in [("region", &aws.region), ("secretName", &aws.secret_name)] {
+        if value.is_empty() {
+            diagnostics.error(format!("{path}.{name}"), "must be given");
+        }
+    }
+    needs_push_key(&path, proxy, diagnostics);
+}
+
+fn needs_push_key(path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) {
+    if proxy.push_key.is_none() {
+        let message = "needs `proxy.pushKey`, such as {\"env\": \"REGISTRY_AUTH_PUSH_KEY\"}: its keys are pushed by `registry-auth serve`";
+        diagnostics.error(path, message);
+    }
+}
+
+fn provider(
+    raw: &raw::Oidc,
+    path: &str,
+    proxy: &raw::Proxy,
+    sources: &mut Vec<Source>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Provider> {
+    if raw.issuer.is_empty() {
+        diagnostics.error(format!("{path}.issuer"), "must be given");
+    }
+    let audiences = audiences(raw, path, diagnostics);
+    authority(raw, path, diagnostics);
+    let mapping = ClaimMapping::compile(raw.claim_mapping.as_ref(), &format!("{path}.claimMapping"), diagnostics);
+    let kind = source_kind(raw, path, proxy, diagnostics);
+    let source = add(&raw.issuer, kind?, raw.max_stale, sources);
+    Some(Provider {
+        issuer: raw.issuer.clone(),
+        audiences,
+        skip_issuer_verification: raw.skip_issuer_verification,
+        clock_skew: raw.clock_skew.unwrap_or_default(),
+        mapping: mapping?,
+        source,
+    })
+}
+
+/// Blanks around an audience are dropped, as zot does.
+fn audiences(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) -> Vec<String> {
+    if raw.audiences.is_empty() {
+        diagnostics.error(format!("{path}.audiences"), "must name at least one audience");
+    }
+    let mut audiences = Vec::with_capacity(raw.audiences.len());
+    for (index, audience) in raw.audiences.iter().enumerate() {
+        let audience = audience.trim();
+        if audience.is_empty() {
+            diagnostics.error(format!("{path}.audiences[{index}]"), "is empty");
+        }
+        audiences.push(audience.to_owned());
+    }
+    audiences
+}
+
+fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
+    if raw.certificate_authority.is_some() && raw.certificate_authority_file.is_some() {
+        diagnostics.error(path, "cannot have both `certificateAuthority` and `certificateAuthorityFile`: keep one");
+    } else if raw.certificate_authority_file.is_some() && raw.key_source.as_deref() != Some("push") {
+        let message =
+            "is a path, which the proxy cannot read; run `registry-auth render`, or set `keySource` to `push`";
+        diagnostics.error(format!("{path}.certificateAuthorityFile"), message);
+    }
+    if let Some(pem) = &raw.certificate_authority {
+        if !is_certificate(pem) {
+            diagnostics.error(format!("{path}.certificateAuthority"), "is not the PEM text of a certificate");
+        }
+    }
+    if raw.token_file.is_some() && raw.key_source.as_deref() != Some("push") {
+        diagnostics
+            .warn(format!("{path}.tokenFile"), "is read by the shim only: it has no effect without `keySource` `push`");
+    }
+}
+
+/// At least one certificate, and nothing that is none (RFC 7468 section 5).
+fn is_certificate(text: &str) -> bool {
+    let one = |block: &pem::Pem| block.tag() == "CERTIFICATE" && Certificate::from_der(block.contents()).is_ok();
+    pem::parse_many(text).is_ok_and(|blocks| !blocks.is_empty() && blocks.iter().all(one))
+}
+
+fn source_kind(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) -> Option<SourceKind> {
+    if let Some(jwks) = &raw.jwks {
+        return inline(jwks, path, diagnostics);
+    }
+    match raw.key_source.as_deref() {
+        None | Some("callout") => callout(raw, path, proxy, diagnostics),
+        Some("push") => {
+            needs_push_key(path, proxy, diagnostics);
+            Some(SourceKind::Pushed(format!("oidc:{}", raw.issuer)))
+        }
+        Some(other) => {
+            let message = format!("`{other}` is not a source of keys; write callout or push");
+            diagnostics.error(format!("{path}.keySource"), message);
+            None
+        }
+    }
+}
+
+fn inline(jwks: &serde_json::Value, path: &str, diagnostics: &mut Diagnostics) -> Option<SourceKind> {
+    match KeySet::from_jwks_value(jwks) {
+        Ok(loaded) => {
+            for skipped in &loaded.skipped {
+                diagnostics.warn(format!("{path}.jwks"), skipped.to_string());
+            }
+            Some(SourceKind::Inline(Keys { set: Arc::new(loaded.keys), algorithms: None, version: 0 }))
+        }
+        Err(error) => {
+            diagnostics.error(format!("{path}.jwks"), error.to_string());
+            None
+        }
+    }
+}
+
+fn callout(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) -> Option<SourceKind> {
+    let cluster = raw.cluster.clone().or_else(|| proxy.oidc_cluster.clone()).filter(|cluster| !cluster.is_empty());
+    if cluster.is_none() {
+        let message = "must name the proxy's cluster of the issuer (or set `proxy.oidcCluster`, or `keySource` `push`, or inline `jwks`)";
+        diagnostics.error(format!("{path}.cluster"), message);
+    }
+    let issuer = HttpUrl::parse(&raw.issuer);
+    if issuer.is_none() && !raw.issuer.is_empty() && raw.jwks_uri.is_none() {
+        let message = format!(
+            "`{}` is not an absolute http or https URL, so it cannot be asked for keys; set `jwksUri` or `jwks`",
+            raw.issuer
+        );
+        diagnostics.error(format!("{path}.issuer"), message);
+    }
+    let jwks_uri = raw.jwks_uri.as_deref().map(HttpUrl::parse);
+    if jwks_uri == Some(None) {
+        diagnostics.error(format!("{path}.jwksUri"), "is not an absolute http or https URL");
+    }
+    let insecure = issuer.as_ref().is_some_and(HttpUrl::is_https);
+    if jwks_uri.as_ref().is_some_and(|url| url.as_ref().is_some_and(|url| insecure && !url.is_https())) {
+        diagnostics.error(format!("{path}.jwksUri"), "must be https, as the issuer is");
+    }
+    let cluster = cluster?;
+    let jwks_uri = jwks_uri.flatten();
+    let discovery = if jwks_uri.is_some() { None } else { Some(issuer?.join(WELL_KNOWN)) };
+    Some(SourceKind::Callout(Callout {
+        issuer: raw.issuer.clone(),
+        discovery,
+        jwks_uri,
+        jwks_cluster: raw.jwks_cluster.clone().unwrap_or_else(|| cluster.clone()),
+        cluster,
+    }))
+}
+
+fn add(name: &str, kind: SourceKind, max_stale: Option<Duration>, sources: &mut Vec<Source>) -> SourceId {
+    let max_stale = max_stale.unwrap_or(DEFAULT_MAX_STALE);
+    sources.push(Source { name: name.to_owned(), kind, max_stale });
+    SourceId(sources.len() - 1)
+}

@@ -1,0 +1,209 @@
+//! Reads JSON values into raw types and notes every mistake with its path instead of stopping at the first.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{Diagnostics, duration};
+
+/// The members of one object; what is not taken until the end is unknown.
+pub(super) struct Object<'a> {
+    path: String,
+    members: Map<String, Value>,
+    known: Vec<&'static str>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl<'a> Object<'a> {
+    /// The object at `path`; another value is an error and reads as the empty object.
+    pub(super) fn new(path: impl Into<String>, value: Value, diagnostics: &'a mut Diagnostics) -> Self {
+        let path = path.into();
+        let members = match value {
+            Value::Object(members) => members,
+            Value::Null => Map::new(),
+            other => {
+                diagnostics.error(&path, format!("must be an object, not {}", kind(&other)));
+                Map::new()
+            }
+        };
+        Self { path, members, known: Vec::new(), diagnostics }
+    }
+
+    pub(super) fn path_of(&self, name: &str) -> String {
+        join(&self.path, name)
+    }
+
+    pub(super) fn warn(&mut self, message: impl Into<String>) {
+        self.diagnostics.warn(&self.path, message);
+    }
+
+    pub(super) fn error(&mut self, name: &str, message: impl Into<String>) {
+        let path = self.path_of(name);
+        self.diagnostics.error(path, message);
+    }
+
+    /// Takes a member as it is. Names are compared without case, as zot's loader does; null counts as absent.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        let key = if self.members.contains_key(name) {
+            name.to_owned()
+        } else {
+            self.members.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone()
+        };
+        self.members.remove(&key).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) => Some(text),
+            other => {
+                self.error(name, format!("must be a string, not {}", kind(&other)));
+                None
+            }
+        }
+    }
+
+    pub(super) fn flag(&mut self, name: &'static str) -> bool {
+        match self.take(name) {
+            None => false,
+            Some(Value::Bool(flag)) => flag,
+            Some(other) => {
+                self.error(name, format!("must be true or false, not {}", kind(&other)));
+                false
+            }
+        }
+    }
+
+    /// Whole seconds; zero or more.
+    pub(super) fn seconds(&mut self, name: &'static str) -> Option<u64> {
+        let value = self.take(name)?;
+        // A proxy that keeps its configuration as a protobuf Struct knows floating-point numbers only.
+        let whole = value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0);
+        let seconds = whole.and_then(|number| format!("{number:.0}").parse().ok());
+        if seconds.is_none() {
+            self.error(name, "must be a whole number of seconds, zero or more");
+        }
+        seconds
+    }
+
+    pub(super) fn duration(&mut self, name: &'static str) -> Option<Duration> {
+        let text = self.text(name)?;
+        let duration = duration::parse(&text);
+        if duration.is_none() {
+            self.error(name, format!("`{text}` is not a duration; write for example `30s`, `1m` or `1h30m`"));
+        }
+        duration
+    }
+
+    /// A list of strings; a single string counts as a list of one (zot's weak decoding).
+    pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
+        let path = self.path_of(name);
+        let items = match self.take(name) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(single) => vec![single],
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            match item {
+                Value::String(text) => texts.push(text),
+                other => {
+                    self.diagnostics
+                        .error(format!("{path}[{index}]"), format!("must be a string, not {}", kind(&other)));
+                }
+            }
+        }
+        texts
+    }
+
+    /// A member that is an object, read by `read`.
+    pub(super) fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_>) -> T) -> Option<T> {
+        let path = self.path_of(name);
+        let value = self.take(name)?;
+        Some(self.nested(path, value, read))
+    }
+
+    /// A list of objects, each read by `read`; a single object counts as a list of one.
+    pub(super) fn objects<T>(&mut self, name: &'static str, read: impl Fn(&mut Object<'_>) -> T) -> Vec<T> {
+        let path = self.path_of(name);
+        let items = match self.take(name) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(single) => vec![single],
+        };
+        let nested = |(index, item)| self.nested(format!("{path}[{index}]"), item, &read);
+        items.into_iter().enumerate().map(nested).collect()
+    }
+
+    /// A member whose own member names are free, each value an object read by `read`.
+    pub(super) fn map<T>(&mut self, name: &'static str, read: impl Fn(&mut Object<'_>) -> T) -> BTreeMap<String, T> {
+        let path = self.path_of(name);
+        let Some(value) = self.take(name) else { return BTreeMap::new() };
+        let members = Object::new(&path, value, self.diagnostics).members;
+        let nested = |(key, value): (String, Value)| {
+            let inner = join(&path, &key);
+            (key, self.nested(inner, value, &read))
+        };
+        members.into_iter().map(nested).collect()
+    }
+
+    /// Names known to zot that mean nothing here: each that is there is told, not refused.
+    pub(super) fn ignore(&mut self, names: &[&'static str], why: &str) {
+        for name in names {
+            if self.take(name).is_some() {
+                let path = self.path_of(name);
+                self.diagnostics.warn(path, why);
+            }
+        }
+    }
+
+    /// Takes all that is left, by name.
+    pub(super) fn rest(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.members).into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Whatever was not taken is an error.
+    pub(super) fn end(&mut self) {
+        let known = std::mem::take(&mut self.known);
+        for name in self.rest() {
+            self.error(&name, unknown(&name, &known));
+        }
+    }
+
+    fn nested<T>(&mut self, path: String, value: Value, read: impl FnOnce(&mut Object<'_>) -> T) -> T {
+        read(&mut Object::new(path, value, self.diagnostics))
+    }
+}
+
+fn unknown(name: &str, known: &[&str]) -> String {
+    let close = known.iter().find(|candidate| {
+        let (a, b) = (candidate.to_ascii_lowercase(), name.to_ascii_lowercase());
+        a.starts_with(&b) || b.starts_with(&a)
+    });
+    match close {
+        Some(close) => format!("unknown key; did you mean `{close}`"),
+        None => format!("unknown key; known here: {}", known.join(", ")),
+    }
+}
+
+/// `a.b`, or `a["x/y"]` for a name that is no identifier.
+fn join(path: &str, name: &str) -> String {
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match (path.is_empty(), plain) {
+        (true, true) => name.to_owned(),
+        (false, true) => format!("{path}.{name}"),
+        (_, false) => format!("{path}[{}]", Value::from(name)),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

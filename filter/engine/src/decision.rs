@@ -1,0 +1,272 @@
+//! What comes out of the engine: a verdict, and for each refusal one row of one table.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::sync::Arc;
+
+use crate::authn::identity::Identity;
+use crate::authn::source::SourceId;
+
+/// What to do with a request.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Let it through.
+    Allow(Grant),
+    /// Answer it.
+    Deny(Denial),
+    /// A fact is missing: get it, then decide again.
+    Need(Need),
+}
+
+/// A fact that the host has to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Keys of a source: none are held yet, or none with this key id.
+    Keys {
+        /// Whose keys.
+        source: SourceId,
+        /// The key id that is not among the held keys; absent when no keys are held.
+        unknown: Option<String>,
+    },
+}
+
+/// The proof that a request may pass. Only the engine makes one.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    identity: Arc<Identity>,
+    rule: GrantRule,
+}
+
+/// Which rule let a request through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrantRule {
+    /// The path is public.
+    Public,
+    /// The route asks for an identity only.
+    Identity,
+    /// There is no `accessControl`.
+    NoAccessControl,
+    /// The token's `access` claim alone (`bypassAccessControl`).
+    AccessClaim,
+    /// A rule of `accessControl`; for several checks, the last one.
+    Policy(Arc<str>),
+}
+
+impl Grant {
+    pub(crate) const fn new(identity: Arc<Identity>, rule: GrantRule) -> Self {
+        Self { identity, rule }
+    }
+
+    /// Who passes.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Why.
+    #[must_use]
+    pub const fn rule(&self) -> &GrantRule {
+        &self.rule
+    }
+}
+
+/// A refusal, ready to be made into a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The row of the table.
+    pub reason: Reason,
+    /// Message of the policy condition that said no.
+    pub detail: Option<Arc<str>>,
+    /// Scopes for the challenge, as Docker writes them, separated by blanks; empty for none.
+    pub scope: String,
+    /// The user name, when the caller is known; for the log.
+    pub username: Option<Arc<str>>,
+}
+
+impl Denial {
+    /// A refusal that has nothing to say besides its reason.
+    #[must_use]
+    pub const fn new(reason: Reason) -> Self {
+        Self { reason, detail: None, scope: String::new(), username: None }
+    }
+}
+
+impl From<Reason> for Denial {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}
+
+/// Why a request is refused. Each has a row in [`Reason::face`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No endpoint, or a path with two readings.
+    NotFound,
+    /// The repository name breaks the grammar.
+    NameInvalid,
+    /// The tag breaks the grammar.
+    TagInvalid,
+    /// The digest breaks the grammar.
+    DigestInvalid,
+    /// The endpoint has no such method.
+    MethodNotAllowed,
+    /// No credential, and anonymous callers may not.
+    NoCredential,
+    /// More than one `Authorization` header.
+    SeveralCredentials,
+    /// `Authorization` that is neither Bearer nor Basic, or is malformed.
+    MalformedCredential,
+    /// The token is longer than the limit.
+    TokenTooLong,
+    /// The token is not a JWT of three segments with strict JSON.
+    MalformedToken,
+    /// The token's algorithm is not supported or not allowed for the issuer.
+    AlgorithmNotAllowed,
+    /// No provider has the token's issuer.
+    UnknownIssuer,
+    /// No configured audience is in the token.
+    WrongAudience,
+    /// A claim that must be there is missing, or has the wrong type.
+    BadClaim,
+    /// `exp` has passed.
+    TokenExpired,
+    /// `nbf` or `iat` lies in the future.
+    TokenNotYetValid,
+    /// The token's key is not known.
+    UnknownKey,
+    /// The signature does not verify.
+    BadSignature,
+    /// A claim validation said no.
+    ValidationFailed,
+    /// A claim mapping failed, or gave no user name.
+    MappingFailed,
+    /// The `access` claim does not cover the request.
+    InsufficientScope,
+    /// The policy does not allow it.
+    PolicyDenied,
+    /// Keys cannot be had and none are cached.
+    KeysUnavailable,
+    /// Too many requests wait already.
+    TooManyWaiting,
+    /// The filter has no configuration, or the host failed.
+    NotReady,
+}
+
+/// What a client learns of a refusal, and what the operator sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Face {
+    /// HTTP status.
+    pub status: u16,
+    /// Error code of the OCI distribution spec.
+    pub code: &'static str,
+    /// Fixed text.
+    pub message: &'static str,
+    /// Value of the metric's `reason` label and of the log's `reason` field.
+    pub label: &'static str,
+    /// Which challenge goes with it.
+    pub challenge: Challenge,
+}
+
+/// The kind of `WWW-Authenticate` that a refusal carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// None.
+    No,
+    /// Without an error: no credential was presented.
+    Plain,
+    /// `error="invalid_token"` (RFC 6750 section 3.1).
+    InvalidToken,
+    /// `error="insufficient_scope"` (RFC 6750 section 3.1).
+    InsufficientScope,
+}
+
+impl Reason {
+    /// Every reason, for tables and metrics.
+    pub const ALL: [Self; 25] = [
+        Self::NotFound,
+        Self::NameInvalid,
+        Self::TagInvalid,
+        Self::DigestInvalid,
+        Self::MethodNotAllowed,
+        Self::NoCredential,
+        Self::SeveralCredentials,
+        Self::MalformedCredential,
+        Self::TokenTooLong,
+        Self::MalformedToken,
+        Self::AlgorithmNotAllowed,
+        Self::UnknownIssuer,
+        Self::WrongAudience,
+        Self::BadClaim,
+        Self::TokenExpired,
+        Self::TokenNotYetValid,
+        Self::UnknownKey,
+        Self::BadSignature,
+        Self::ValidationFailed,
+        Self::MappingFailed,
+        Self::InsufficientScope,
+        Self::PolicyDenied,
+        Self::KeysUnavailable,
+        Self::TooManyWaiting,
+        Self::NotReady,
+    ];
+
+    /// The row of this reason.
+    #[must_use]
+    pub const fn face(self) -> Face {
+        match self {
+            Self::NotFound => plain(404, "NOT_FOUND", "no such endpoint", "not_found"),
+            Self::NameInvalid => plain(400, "NAME_INVALID", "invalid repository name", "name_invalid"),
+            Self::TagInvalid => plain(400, "TAG_INVALID", "invalid tag", "tag_invalid"),
+            Self::DigestInvalid => plain(400, "DIGEST_INVALID", "invalid digest", "digest_invalid"),
+            Self::MethodNotAllowed => plain(405, "UNSUPPORTED", "the operation is unsupported", "method_not_allowed"),
+            Self::NoCredential => unauthorized("no_credential", Challenge::Plain),
+            Self::SeveralCredentials => unauthorized("several_credentials", Challenge::InvalidToken),
+            Self::MalformedCredential => unauthorized("malformed_credential", Challenge::InvalidToken),
+            Self::TokenTooLong => unauthorized("token_too_long", Challenge::InvalidToken),
+            Self::MalformedToken => unauthorized("malformed_token", Challenge::InvalidToken),
+            Self::AlgorithmNotAllowed => unauthorized("algorithm_not_allowed", Challenge::InvalidToken),
+            Self::UnknownIssuer => unauthorized("unknown_issuer", Challenge::InvalidToken),
+            Self::WrongAudience => unauthorized("wrong_audience", Challenge::InvalidToken),
+            Self::BadClaim => unauthorized("bad_claim", Challenge::InvalidToken),
+            Self::TokenExpired => unauthorized("token_expired", Challenge::InvalidToken),
+            Self::TokenNotYetValid => unauthorized("token_not_yet_valid", Challenge::InvalidToken),
+            Self::UnknownKey => unauthorized("unknown_key", Challenge::InvalidToken),
+            Self::BadSignature => unauthorized("bad_signature", Challenge::InvalidToken),
+            Self::ValidationFailed => unauthorized("validation_failed", Challenge::InvalidToken),
+            Self::MappingFailed => unauthorized("mapping_failed", Challenge::InvalidToken),
+            Self::InsufficientScope => unauthorized("insufficient_scope", Challenge::InsufficientScope),
+            Self::PolicyDenied => plain(403, "DENIED", "requested access to the resource is denied", "policy_denied"),
+            Self::KeysUnavailable => unavailable("keys_unavailable"),
+            Self::TooManyWaiting => unavailable("too_many_waiting"),
+            Self::NotReady => unavailable("not_ready"),
+        }
+    }
+}
+
+const fn plain(status: u16, code: &'static str, message: &'static str, label: &'static str) -> Face {
+    Face { status, code, message, label, challenge: Challenge::No }
+}
+
+const fn unauthorized(label: &'static str, challenge: Challenge) -> Face {
+    Face { status: 401, code: "UNAUTHORIZED", message: "authentication required", label, challenge }
+}
+
+const fn unavailable(label: &'static str) -> Face {
+    plain(503, "UNAVAILABLE", "service unavailable", label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_reason_has_a_label_of_its_own_and_401_always_has_a_challenge() {
+        let labels: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.face().label).collect();
+        assert_eq!(labels.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            let face = reason.face();
+            assert_eq!(face.status == 401, face.challenge != Challenge::No, "{reason:?}");
+        }
+    }
+}

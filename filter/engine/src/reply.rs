@@ -1,0 +1,164 @@
+//! A refusal as an HTTP answer: status, headers, the OCI error body, the challenge.
+
+use serde_json::{Value, json};
+
+use crate::decision::{Challenge, Denial};
+
+/// Seconds after which a client may try again when keys cannot be had.
+const RETRY_AFTER: &str = "5";
+
+/// An HTTP answer of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body; empty for HEAD.
+    pub body: Vec<u8>,
+}
+
+/// What challenges of one configuration say about where to get a token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Realm {
+    /// `bearer.realm` if it is an absolute URL: clients fetch a token there.
+    pub token_endpoint: Option<String>,
+    /// Realm of the Basic challenge otherwise.
+    pub name: String,
+    /// `bearer.service`.
+    pub service: String,
+}
+
+impl Denial {
+    /// The answer to a request of method `method`.
+    #[must_use]
+    pub fn reply(&self, realm: &Realm, method: &[u8]) -> Reply {
+        let face = self.reason.face();
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        if let Some(challenge) = realm.challenge(face.challenge, &self.scope) {
+            headers.push(("www-authenticate", challenge));
+        }
+        if face.status == 503 {
+            headers.push(("retry-after", RETRY_AFTER.to_owned()));
+        }
+        let body = if method == b"HEAD" { Vec::new() } else { self.body() };
+        Reply { status: face.status, headers, body }
+    }
+
+    /// `{"errors": [...]}` (OCI distribution spec, "Error Codes").
+    fn body(&self) -> Vec<u8> {
+        let face = self.reason.face();
+        let mut error = json!({ "code": face.code, "message": face.message });
+        if let (Some(detail), Value::Object(members)) = (&self.detail, &mut error) {
+            members.insert("detail".to_owned(), json!({ "reason": **detail }));
+        }
+        json!({ "errors": [error] }).to_string().into_bytes()
+    }
+}
+
+impl Realm {
+    /// The value of `WWW-Authenticate`: Bearer as the Docker token protocol wants it when there is a token endpoint (RFC 6750
+    /// section 3), otherwise Basic (RFC 7617).
+    fn challenge(&self, kind: Challenge, scope: &str) -> Option<String> {
+        let error = match kind {
+            Challenge::No => return None,
+            Challenge::Plain => None,
+            Challenge::InvalidToken => Some("invalid_token"),
+            Challenge::InsufficientScope => Some("insufficient_scope"),
+        };
+        let Some(endpoint) = &self.token_endpoint else {
+            return Some(format!("Basic realm={}", quoted(&self.name)));
+        };
+        let mut value = format!("Bearer realm={},service={}", quoted(endpoint), quoted(&self.service));
+        for (name, text) in [("scope", scope), ("error", error.unwrap_or_default())] {
+            if !text.is_empty() {
+                value.push(',');
+                value.push_str(name);
+                value.push('=');
+                value.push_str(&quoted(text));
+            }
+        }
+        Some(value)
+    }
+}
+
+/// A quoted-string (RFC 9110 section 5.6.4); what it cannot hold is left out.
+fn quoted(text: &str) -> String {
+    let mut value = String::with_capacity(text.len() + 2);
+    value.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => value.extend(['\\', character]),
+            ' '..='~' => value.push(character),
+            _ => {}
+        }
+    }
+    value.push('"');
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Reason;
+
+    fn url_realm() -> Realm {
+        Realm {
+            token_endpoint: Some("https://registry.example.com/auth/token".into()),
+            name: "registry".into(),
+            service: "registry \"x\"\\\r\n".into(),
+        }
+    }
+
+    fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+        reply.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn every_refusal_is_an_oci_error_and_401_carries_a_challenge() {
+        for reason in Reason::ALL {
+            let reply = Denial::new(reason).reply(&Realm::default(), b"GET");
+            let body: Value = serde_json::from_slice(&reply.body).unwrap();
+            assert_eq!(body["errors"][0]["code"], reason.face().code);
+            assert_eq!(header(&reply, "content-type"), Some("application/json"));
+            assert_eq!(reply.status == 401, header(&reply, "www-authenticate").is_some(), "{reason:?}");
+            assert_eq!(reply.status == 503, header(&reply, "retry-after").is_some(), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_follows_the_realm() {
+        let plain = Realm { token_endpoint: None, name: "my \"registry\"".into(), service: "s".into() };
+        let denial = Denial { scope: "repository:a:pull".into(), ..Denial::new(Reason::TokenExpired) };
+        let rows = [
+            (&plain, Reason::TokenExpired, r#"Basic realm="my \"registry\"""#),
+            (
+                &url_realm(),
+                Reason::NoCredential,
+                r#"Bearer realm="https://registry.example.com/auth/token",service="registry \"x\"\\",scope="repository:a:pull""#,
+            ),
+            (
+                &url_realm(),
+                Reason::TokenExpired,
+                r#"Bearer realm="https://registry.example.com/auth/token",service="registry \"x\"\\",scope="repository:a:pull",error="invalid_token""#,
+            ),
+            (
+                &url_realm(),
+                Reason::InsufficientScope,
+                r#"Bearer realm="https://registry.example.com/auth/token",service="registry \"x\"\\",scope="repository:a:pull",error="insufficient_scope""#,
+            ),
+        ];
+        for (realm, reason, wanted) in rows {
+            let reply = Denial { reason, ..denial.clone() }.reply(realm, b"GET");
+            assert_eq!(header(&reply, "www-authenticate"), Some(wanted));
+        }
+    }
+
+    #[test]
+    fn a_condition_message_is_told_and_head_gets_no_body() {
+        let denial = Denial { detail: Some("push by digest".into()), ..Denial::new(Reason::PolicyDenied) };
+        let body: Value = serde_json::from_slice(&denial.reply(&Realm::default(), b"PUT").body).unwrap();
+        assert_eq!(body["errors"][0]["detail"]["reason"], "push by digest");
+        assert!(denial.reply(&Realm::default(), b"HEAD").body.is_empty());
+    }
+}

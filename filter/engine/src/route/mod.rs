@@ -1,0 +1,232 @@
+//! The raw `:path` and method, parsed with the grammar of the OCI distribution spec, from the right, before anything else.
+//!
+//! Two segments at the end name the endpoint; what is before them must be a repository name. Read from the left, a repository
+//! with a component called `blobs` would be checked under one name and served under another.
+
+mod digest;
+mod method;
+mod query;
+mod repository;
+mod surface;
+
+pub use digest::Digest;
+pub use method::Method;
+pub use query::Query;
+pub use repository::Repository;
+pub use surface::Surface;
+
+use crate::decision::Reason;
+
+/// The most `tag=` parameters that one digest push may carry (zot's limit).
+pub const MAX_TAGS: usize = 46;
+
+/// What a manifest is addressed by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference<'a> {
+    /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+    Tag(&'a str),
+    /// `algorithm:encoded`.
+    Digest(Digest),
+}
+
+impl Reference<'_> {
+    /// The reference as policies see it in `req.reference`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Tag(tag) => tag,
+            Self::Digest(digest) => digest.as_str(),
+        }
+    }
+}
+
+/// A request that was understood: endpoint, names and method, all valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// `GET /v2/`.
+    Base,
+    /// `GET /v2/_catalog`.
+    Catalog,
+    /// `GET /v2/NAME/tags/list`.
+    Tags(Repository<'a>),
+    /// Pull of `/v2/NAME/manifests/REFERENCE`.
+    PullManifest(Repository<'a>, Reference<'a>),
+    /// `PUT /v2/NAME/manifests/REFERENCE`; the tags are those of `?tag=` and belong to a digest push only.
+    PushManifest(Repository<'a>, Reference<'a>, Vec<String>),
+    /// `DELETE /v2/NAME/manifests/REFERENCE`.
+    DeleteManifest(Repository<'a>, Reference<'a>),
+    /// Pull of `/v2/NAME/blobs/DIGEST`.
+    PullBlob(Repository<'a>),
+    /// `DELETE /v2/NAME/blobs/DIGEST`.
+    DeleteBlob(Repository<'a>),
+    /// `POST /v2/NAME/blobs/uploads/`, with every repository named by `from=`.
+    StartUpload(Repository<'a>, Vec<String>),
+    /// GET or HEAD of an upload session.
+    UploadStatus(Repository<'a>),
+    /// PATCH or PUT of an upload session.
+    ContinueUpload(Repository<'a>),
+    /// DELETE of an upload session.
+    CancelUpload(Repository<'a>),
+    /// `GET /v2/NAME/referrers/DIGEST`.
+    Referrers(Repository<'a>),
+    /// zot's extension routes, when they are switched on.
+    Extension,
+    /// A path that the operator declared public.
+    Public,
+}
+
+impl<'a> Route<'a> {
+    /// Parses method and raw path (query included).
+    ///
+    /// # Errors
+    /// `NotFound` for what is no endpoint or could be read differently upstream, `NameInvalid`, `TagInvalid`, `DigestInvalid`
+    /// for an endpoint with a malformed name or reference, `MethodNotAllowed` for an endpoint that has no such method.
+    pub fn parse(method: &[u8], target: &'a [u8], surface: &Surface) -> Result<Self, Reason> {
+        let target = std::str::from_utf8(target).map_err(|_| Reason::NotFound)?;
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if !is_plain(path) || !query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+            return Err(Reason::NotFound);
+        }
+        let method = Method::from_bytes(method);
+        match path.strip_prefix("/v2") {
+            Some("" | "/") => method.read_or_405(Self::Base),
+            Some(rest) if rest.starts_with('/') => Self::under_v2(method, rest, &Query::new(query), surface),
+            _ if surface.is_public(path) => method.read_or_405(Self::Public),
+            _ => Err(Reason::NotFound),
+        }
+    }
+
+    fn under_v2(method: Method, rest: &'a str, query: &Query<'_>, surface: &Surface) -> Result<Self, Reason> {
+        if rest == "/_catalog" {
+            return if method == Method::Get { Ok(Self::Catalog) } else { Err(Reason::MethodNotAllowed) };
+        }
+        if rest.starts_with("/_zot/") || rest.starts_with("/_oci/ext/") {
+            return if surface.extensions { Ok(Self::Extension) } else { Err(Reason::NotFound) };
+        }
+        let (head, leaf) = rest.rsplit_once('/').ok_or(Reason::NotFound)?;
+        let (name, kind) = head.rsplit_once('/').ok_or(Reason::NotFound)?;
+        match (kind, leaf) {
+            ("uploads", session) => Self::upload(method, name, session, query),
+            (_, "") => Err(Reason::NotFound),
+            ("tags", "list") => method.read_or_405(Self::Tags(Repository::parse(name)?)),
+            ("manifests", reference) => Self::manifest(method, Repository::parse(name)?, reference, query),
+            ("blobs", digest) => Self::blob(method, Repository::parse(name)?, digest),
+            ("referrers", digest) => {
+                let repository = Repository::parse(name)?;
+                Digest::parse(digest)?;
+                method.read_or_405(Self::Referrers(repository))
+            }
+            _ => Err(Reason::NotFound),
+        }
+    }
+
+    fn manifest(method: Method, name: Repository<'a>, reference: &'a str, query: &Query<'_>) -> Result<Self, Reason> {
+        let reference = parse_reference(reference)?;
+        match method {
+            Method::Get | Method::Head => Ok(Self::PullManifest(name, reference)),
+            Method::Put => {
+                let tags = if matches!(reference, Reference::Digest(_)) { tags_of(query)? } else { Vec::new() };
+                Ok(Self::PushManifest(name, reference, tags))
+            }
+            Method::Delete => Ok(Self::DeleteManifest(name, reference)),
+            Method::Post | Method::Patch | Method::Other => Err(Reason::MethodNotAllowed),
+        }
+    }
+
+    fn blob(method: Method, name: Repository<'a>, digest: &str) -> Result<Self, Reason> {
+        Digest::parse(digest)?;
+        match method {
+            Method::Get | Method::Head => Ok(Self::PullBlob(name)),
+            Method::Delete => Ok(Self::DeleteBlob(name)),
+            Method::Put | Method::Post | Method::Patch | Method::Other => Err(Reason::MethodNotAllowed),
+        }
+    }
+
+    fn upload(method: Method, name: &'a str, session: &str, query: &Query<'_>) -> Result<Self, Reason> {
+        let name = Repository::parse(name.strip_suffix("/blobs").ok_or(Reason::NotFound)?)?;
+        if session.contains('%') {
+            return Err(Reason::NotFound);
+        }
+        match (method, session.is_empty()) {
+            (Method::Post, true) => Ok(Self::StartUpload(name, sources_of(query)?)),
+            (Method::Get | Method::Head, false) => Ok(Self::UploadStatus(name)),
+            (Method::Patch | Method::Put, false) => Ok(Self::ContinueUpload(name)),
+            (Method::Delete, false) => Ok(Self::CancelUpload(name)),
+            _ => Err(Reason::MethodNotAllowed),
+        }
+    }
+
+    /// The repository that the path names, if it names one.
+    #[must_use]
+    pub const fn repository(&self) -> Option<&Repository<'a>> {
+        match self {
+            Self::Base | Self::Catalog | Self::Extension | Self::Public => None,
+            Self::Tags(name)
+            | Self::PullManifest(name, _)
+            | Self::PushManifest(name, _, _)
+            | Self::DeleteManifest(name, _)
+            | Self::PullBlob(name)
+            | Self::DeleteBlob(name)
+            | Self::StartUpload(name, _)
+            | Self::UploadStatus(name)
+            | Self::ContinueUpload(name)
+            | Self::CancelUpload(name)
+            | Self::Referrers(name) => Some(name),
+        }
+    }
+}
+
+/// Visible ASCII that no proxy, registry or file system reads in a second way: no empty, `.` or `..` segment.
+fn is_plain(path: &str) -> bool {
+    path.starts_with('/')
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b';' | b'#'))
+        && !path.contains("//")
+        && !path.split('/').any(|segment| segment == "." || segment == "..")
+}
+
+fn parse_reference(text: &str) -> Result<Reference<'_>, Reason> {
+    if text.contains(':') || text.contains('%') {
+        return Digest::parse(text).map(Reference::Digest);
+    }
+    if is_tag(text) { Ok(Reference::Tag(text)) } else { Err(Reason::TagInvalid) }
+}
+
+fn is_tag(text: &str) -> bool {
+    text.len() <= 128
+        && !text.starts_with(['.', '-'])
+        && !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+}
+
+/// Trimmed and without repetition, empty ones left out, as zot reads them; an invalid one refuses the request, since a
+/// registry that reads it otherwise would set a tag that nobody asked the policy about.
+fn tags_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
+    let mut tags: Vec<String> = Vec::new();
+    for (count, value) in query.values("tag").enumerate() {
+        let tag = value.trim();
+        if count >= MAX_TAGS || !(tag.is_empty() || is_tag(tag)) {
+            return Err(Reason::TagInvalid);
+        }
+        if !tag.is_empty() && !tags.iter().any(|known| known == tag) {
+            tags.push(tag.to_owned());
+        }
+    }
+    Ok(tags)
+}
+
+/// The repositories that an upload may take a blob from. Registries read one of several; all must be allowed.
+fn sources_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
+    for digest in query.values("mount") {
+        Digest::parse(&digest)?;
+    }
+    query
+        .values("from")
+        .map(|name| {
+            Repository::parse_name(&name)?;
+            Ok(name.into_owned())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Asking an issuer over HTTP: the requests, and what their answers mean.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use registry_auth::authn::algorithm::Algorithm;
+use registry_auth::authn::discovery::Discovery;
+use registry_auth::authn::keys::{KeySet, MAX_TEXT};
+use registry_auth::authn::source::Callout;
+use registry_auth::url::HttpUrl;
+
+use crate::host::{self, Headers, HostError};
+
+/// How long one answer may take.
+const TIMEOUT: Duration = Duration::from_millis(2_500);
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Stage {
+    /// The discovery document.
+    Discovery,
+    /// The keys; with the algorithms that discovery announced.
+    Keys(Option<Arc<[Algorithm]>>),
+}
+
+/// What comes out of an answer.
+pub(crate) enum Step {
+    /// Ask for the keys next.
+    Next(HttpUrl, Stage),
+    /// Keys.
+    Done(Fetched),
+}
+
+/// Keys that an issuer gave.
+pub(crate) struct Fetched {
+    /// The keys.
+    pub(crate) set: KeySet,
+    /// The algorithms that the issuer announced.
+    pub(crate) algorithms: Option<Arc<[Algorithm]>>,
+    /// `Cache-Control: max-age` of the answer.
+    pub(crate) max_age: Option<Duration>,
+    /// What was left out of the set, for the log.
+    pub(crate) skipped: Vec<String>,
+}
+
+/// Starts with discovery, or with the keys if their place is configured.
+pub(crate) fn start(callout: &Callout) -> Result<(u32, Stage), HostError> {
+    match (&callout.jwks_uri, &callout.discovery) {
+        (Some(url), _) => Ok((get(&callout.jwks_cluster, url)?, Stage::Keys(None))),
+        (None, Some(url)) => Ok((get(&callout.cluster, url)?, Stage::Discovery)),
+        (None, None) => Err(HostError("http_call")),
+    }
+}
+
+/// Asks for the keys whose place discovery gave; only through the configured cluster, wherever the document points.
+pub(crate) fn next(callout: &Callout, url: &HttpUrl) -> Result<u32, HostError> {
+    get(&callout.jwks_cluster, url)
+}
+
+/// Reads the answer of the effective context's callout. The error is for the log: it names what was wrong, never content.
+pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<Step, String> {
+    let headers = host::callout_headers().map_err(|HostError(call)| format!("the host failed in {call}"))?;
+    match value(&headers, ":status") {
+        Some(b"200") => {}
+        Some(status) => return Err(format!("answered with status {}", String::from_utf8_lossy(status))),
+        None => return Err("did not answer in time, or cannot be reached".to_owned()),
+    }
+    if body_size > MAX_TEXT {
+        return Err(format!("answered with more than {MAX_TEXT} bytes"));
+    }
+    let body = host::callout_body(MAX_TEXT).map_err(|HostError(call)| format!("the host failed in {call}"))?;
+    match stage {
+        Stage::Discovery => {
+            let document = Discovery::parse(&body, &callout.issuer).map_err(|error| error.to_string())?;
+            Ok(Step::Next(document.jwks_uri, Stage::Keys(Some(document.algorithms.into()))))
+        }
+        Stage::Keys(algorithms) => {
+            let loaded = KeySet::from_jwks(&body).map_err(|error| error.to_string())?;
+            let skipped = loaded.skipped.iter().map(ToString::to_string).collect();
+            Ok(Step::Done(Fetched { set: loaded.keys, algorithms, max_age: max_age(&headers), skipped }))
+        }
+    }
+}
+
+fn get(cluster: &str, url: &HttpUrl) -> Result<u32, HostError> {
+    let headers = vec![
+        (":method", "GET"),
+        (":scheme", url.scheme()),
+        (":authority", url.authority()),
+        (":path", url.path()),
+        ("accept", "application/json, application/jwk-set+json"),
+        ("user-agent", "registry-auth"),
+    ];
+    host::call(cluster, headers, TIMEOUT)
+}
+
+/// `max-age` (RFC 9111 section 5.2.2.1).
+fn max_age(headers: &Headers) -> Option<Duration> {
+    let value = std::str::from_utf8(value(headers, "cache-control")?).ok()?;
+    let seconds = value.split(',').find_map(|directive| directive.trim().strip_prefix("max-age="))?;
+    seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
+}
+
+fn value<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+}

@@ -1,0 +1,92 @@
+//! A verdict as host calls: the one place from which a request goes on, and the one that answers it.
+
+use log::{debug, info, warn};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use registry_auth::decision::{Denial, Grant, Reason};
+use serde_json::json;
+
+use crate::filter::Filter;
+use crate::head::Head;
+use crate::host::{self, HostError};
+
+/// What the client's request comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The head is ready for the upstream.
+    Granted,
+    /// It was answered here, or could not even be answered.
+    Refused,
+}
+
+/// Everything in a user name but visible ASCII, and `%` itself so that it can be read back.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// Prepares the head for the upstream. If any part of that fails the request is refused.
+pub(crate) fn grant(filter: &Filter, head: &Head, grant: &Grant) -> Outcome {
+    if prepare(filter, head, grant).is_err() {
+        return refuse(filter, head, &Reason::NotReady.into());
+    }
+    filter.metrics.count("allowed");
+    debug!(
+        "{}",
+        json!({
+            "decision": "allow",
+            "rule": format!("{:?}", grant.rule()),
+            "user": grant.identity().username(),
+            "method": String::from_utf8_lossy(head.method()),
+            "path": head.path(),
+        })
+    );
+    Outcome::Granted
+}
+
+fn prepare(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError> {
+    let enforcement = &filter.enforcement;
+    if let Some(name) = &enforcement.identity_header {
+        if head.has(name) {
+            host::remove_request_header(name)?;
+        }
+        let user = grant.identity().username();
+        if !user.is_empty() {
+            let value: String = percent_encode(user.as_bytes(), ESCAPED).collect();
+            host::add_request_header(name, value.as_bytes())?;
+        }
+    }
+    if head.has("authorization") && !enforcement.forward_authorization {
+        host::remove_request_header("authorization")?;
+    }
+    match &filter.upstream_authorization {
+        Some(_) if enforcement.forward_authorization && head.has("authorization") => Ok(()),
+        Some(value) => host::add_request_header("authorization", value),
+        None => Ok(()),
+    }
+}
+
+/// Answers a request, counts and logs why.
+pub(crate) fn refuse(filter: &Filter, head: &Head, denial: &Denial) -> Outcome {
+    let face = denial.reason.face();
+    filter.metrics.count(face.label);
+    let line = json!({
+        "decision": "deny",
+        "reason": face.label,
+        "status": face.status,
+        "user": denial.username.as_deref(),
+        "detail": denial.detail.as_deref(),
+        "method": String::from_utf8_lossy(head.method()),
+        "path": head.path(),
+    });
+    if face.status == 503 {
+        warn!("{line}")
+    } else {
+        info!("{line}")
+    }
+    // If the host cannot answer, the request stays held and ends with the host's time limit.
+    let _ = host::reply(&denial.reply(filter.engine.realm(), head.method()));
+    Outcome::Refused
+}
+
+/// Answers a request that there is no filter or no head for.
+pub(crate) fn not_ready() {
+    let denial = Denial::new(Reason::NotReady);
+    let _ = host::reply(&denial.reply(&registry_auth::reply::Realm::default(), b"GET"));
+}

@@ -1,0 +1,63 @@
+//! A request head as the host gave it, kept while the request waits.
+
+use registry_auth::request::{Connection, RequestHead};
+
+use crate::host::{self, Headers, HostError};
+
+/// Headers and connection attributes of one request.
+pub(crate) struct Head {
+    headers: Headers,
+    peer: Vec<u8>,
+    tls_version: Vec<u8>,
+}
+
+impl Head {
+    /// Reads the effective context's head; the connection only if it is needed.
+    pub(crate) fn read(with_connection: bool) -> Result<Self, HostError> {
+        let headers = host::request_headers()?;
+        let attribute =
+            |path: &[&str]| if with_connection { host::property(path).unwrap_or_default() } else { Vec::new() };
+        Ok(Self {
+            headers,
+            peer: attribute(&["source", "address"]),
+            tls_version: attribute(&["connection", "tls_version"]),
+        })
+    }
+
+    /// The head as the engine reads it.
+    pub(crate) fn view(&self) -> RequestHead<'_> {
+        RequestHead {
+            method: self.first(":method"),
+            path: self.first(":path"),
+            authorization: self.all("authorization"),
+            user_agent: self.first("user-agent"),
+            forwarded_for: self.all("x-forwarded-for"),
+            connection: Connection { peer: &self.peer, tls_version: &self.tls_version },
+        }
+    }
+
+    /// The method; empty when there is none.
+    pub(crate) fn method(&self) -> &[u8] {
+        self.first(":method")
+    }
+
+    /// The path without its query, for the log.
+    pub(crate) fn path(&self) -> String {
+        let path = self.first(":path").split(|byte| *byte == b'?').next().unwrap_or_default();
+        String::from_utf8_lossy(path).into_owned()
+    }
+
+    /// Whether the client sent a header; `name` in lower case.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name))
+    }
+
+    fn first(&self, name: &str) -> &[u8] {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or(&[], |(_, value)| value)
+    }
+
+    fn all(&self, name: &str) -> Vec<&[u8]> {
+        let matching = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        matching.map(|(_, value)| value.as_slice()).collect()
+    }
+}

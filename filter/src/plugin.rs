@@ -1,0 +1,158 @@
+//! The root context: takes the configuration, keeps time, gets answers.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use log::{error, info, warn};
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{ContextType, LogLevel as HostLevel};
+use registry_auth::config::{self, Compiled, Diagnostics, LogLevel, Role, raw};
+use registry_auth::envelope::PushKey;
+
+use crate::filter::Filter;
+use crate::host::{self, HostError};
+use crate::intake::{Intake, IntakeRequest};
+use crate::request::Request;
+
+/// How often pushed keys are looked for and due fetches are begun.
+const TICK: Duration = Duration::from_millis(250);
+
+/// One plugin configuration on one worker.
+pub(crate) struct Plugin {
+    id: u32,
+    role: Running,
+}
+
+enum Running {
+    /// No configuration was accepted.
+    Nothing,
+    Filter(Rc<Filter>),
+    Intake(Rc<Intake>),
+}
+
+impl Plugin {
+    pub(crate) const fn new(id: u32) -> Self {
+        Self { id, role: Running::Nothing }
+    }
+
+    fn filter(&self) -> Option<&Rc<Filter>> {
+        match &self.role {
+            Running::Filter(filter) => Some(filter),
+            Running::Nothing | Running::Intake(_) => None,
+        }
+    }
+
+    fn start(&self) -> Result<Running, Diagnostics> {
+        let mut refused = Diagnostics::default();
+        let text = host::configuration().unwrap_or_else(|HostError(call)| {
+            refused.error("", format!("the host failed in {call}"));
+            Vec::new()
+        });
+        let (role, read) = config::decode(&text);
+        refused.errors.extend(read.errors);
+        refused.warnings.extend(read.warnings);
+        let running = match role {
+            Role::Intake(from) => push_key("intake.pushKey", &from.env, &mut refused)
+                .map(|key| Running::Intake(Rc::new(Intake::new(key)))),
+            Role::Filter(document) => self.start_filter(&document, &mut refused),
+        };
+        for warning in &refused.warnings {
+            warn!("configuration: {warning}");
+        }
+        match running {
+            Some(running) if refused.errors.is_empty() => Ok(running),
+            _ => Err(refused),
+        }
+    }
+
+    fn start_filter(&self, document: &raw::Document, diagnostics: &mut Diagnostics) -> Option<Running> {
+        let push = document.proxy.push_key.as_ref();
+        let push = push.map(|from| push_key("proxy.pushKey", &from.env, diagnostics));
+        let upstream = document.proxy.upstream_authorization.as_ref();
+        let upstream = upstream.map(|from| secret("proxy.upstreamAuthorization", &from.env, diagnostics));
+        let compiled: Compiled = config::compile(document, diagnostics)?;
+        if !diagnostics.errors.is_empty() {
+            return None;
+        }
+        proxy_wasm::set_log_level(host_level(compiled.log_level));
+        let filter = Filter::new(self.id, compiled, push.flatten(), upstream.flatten().map(String::into_bytes));
+        info!("started; signatures are verified {}", filter.verification());
+        Some(Running::Filter(Rc::new(filter)))
+    }
+}
+
+impl Context for Plugin {
+    fn on_http_call_response(&mut self, call: u32, _: usize, body_size: usize, _: usize) {
+        if let Some(filter) = self.filter() {
+            if let Err(HostError(failed)) = filter.answer(call, body_size) {
+                error!("the host failed in {failed}");
+            }
+        }
+    }
+}
+
+impl RootContext for Plugin {
+    fn on_configure(&mut self, _: usize) -> bool {
+        match self.start() {
+            Ok(running) => {
+                self.role = running;
+                host::tick_every(TICK).is_ok()
+            }
+            Err(diagnostics) => {
+                for refused in &diagnostics.errors {
+                    error!("configuration: {refused}");
+                }
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(filter) = self.filter() {
+            if let Err(HostError(call)) = filter.turn(!crate::abi::in_request()) {
+                error!("the host failed in {call}");
+            }
+        }
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(match &self.role {
+            Running::Intake(intake) => Box::new(IntakeRequest::new(Rc::clone(intake))),
+            Running::Filter(filter) => Box::new(Request::new(id, Some(Rc::clone(filter)))),
+            Running::Nothing => Box::new(Request::new(id, None)),
+        })
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+fn push_key(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<PushKey> {
+    let value = secret(path, env, diagnostics)?;
+    PushKey::new(value.as_bytes())
+        .map_err(|short| diagnostics.error(path, format!("`{env}`: {short}; make one with `openssl rand -hex 32`")))
+        .ok()
+}
+
+/// The value of an environment variable that the host hands to the VM.
+fn secret(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    let value = std::env::var(env).ok().filter(|value| !value.is_empty());
+    if value.is_none() {
+        let message = format!(
+            "the environment variable `{env}` is not set for the VM; in Envoy, list it under vm_config.environment_variables.host_env_keys and set it for the proxy"
+        );
+        diagnostics.error(path, message);
+    }
+    value
+}
+
+const fn host_level(level: LogLevel) -> HostLevel {
+    match level {
+        LogLevel::Trace => HostLevel::Trace,
+        LogLevel::Debug => HostLevel::Debug,
+        LogLevel::Info => HostLevel::Info,
+        LogLevel::Warn => HostLevel::Warn,
+        LogLevel::Error => HostLevel::Error,
+    }
+}

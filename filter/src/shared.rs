@@ -1,0 +1,59 @@
+//! Shared data between the intake and the filters of one proxy process: names, and what stands under them.
+
+use registry_auth::envelope::{self, EnvelopeError, PushKey, PushedKeys};
+use registry_auth::time::UnixTime;
+
+use crate::host::{self, HostError};
+
+/// A pushed set as it stands in shared data.
+pub(crate) struct Stored {
+    /// The version of the value in the store; changes with every write, whoever wrote.
+    pub(crate) version: u32,
+    /// The set, if it is one of ours and not over.
+    pub(crate) keys: Result<PushedKeys, EnvelopeError>,
+}
+
+/// The version of a set's value if it is another than `known`. Nothing is opened for it.
+pub(crate) fn changed(set: &str, known: Option<u32>, key: &PushKey, now: UnixTime) -> Option<Stored> {
+    let (value, version) = host::shared(&keys_name(set))?;
+    if known == Some(version) {
+        return None;
+    }
+    Some(Stored { version, keys: open(set, &value, key, now) })
+}
+
+/// What stands under a set's name.
+pub(crate) fn load(set: &str, key: &PushKey, now: UnixTime) -> Option<Stored> {
+    changed(set, None, key, now)
+}
+
+/// Writes an envelope that was checked.
+pub(crate) fn store(set: &str, envelope: &[u8], version: Option<u32>) -> Result<(), HostError> {
+    host::set_shared(&keys_name(set), envelope, version)
+}
+
+/// Notes that a filter met a key id that is not in the set, or has no set at all.
+pub(crate) fn want(set: &str, now: UnixTime) {
+    // If it cannot be noted, the shim's own refresh brings the keys later.
+    let _ = host::set_shared(&wanted_name(set), now.millis().to_string().as_bytes(), None);
+}
+
+/// When a filter last noted that it wants the set, in Unix milliseconds.
+pub(crate) fn wanted_at(set: &str) -> Option<u64> {
+    let (value, _) = host::shared(&wanted_name(set))?;
+    std::str::from_utf8(&value).ok()?.parse().ok()
+}
+
+/// On some hosts every plugin of the proxy can write here, so the envelope is checked again whenever it is read.
+fn open(set: &str, value: &[u8], key: &PushKey, now: UnixTime) -> Result<PushedKeys, EnvelopeError> {
+    let keys = envelope::open(value, key, now)?;
+    if keys.set == set { Ok(keys) } else { Err(EnvelopeError::Malformed) }
+}
+
+fn keys_name(set: &str) -> String {
+    format!("registry-auth/keys/{set}")
+}
+
+fn wanted_name(set: &str) -> String {
+    format!("registry-auth/wanted/{set}")
+}

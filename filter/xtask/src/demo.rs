@@ -1,0 +1,31 @@
+//! `cargo xtask demo`: everything it needs, then the story itself, which lives beside the harness.
+
+use clap::Args;
+
+use crate::workspace::Workspace;
+use crate::{build, process, tools};
+
+/// How to show it.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Leave everything running at the end and print commands to try by hand
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Installs the tools, builds the artefacts, tells the story.
+///
+/// # Errors
+/// Whatever fails; a step of the story that does not come out as said.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
+    eprintln!("[1/3] tools");
+    tools::install(workspace, tools::DEMO)?;
+    eprintln!("[2/3] build");
+    build::all(workspace)?;
+    eprintln!("[3/3] demo");
+    let mut story = workspace.cargo(&["run", "--quiet", "--package", "registry-auth-tests", "--bin", "demo"]);
+    if options.keep {
+        story.args(["--", "--keep"]);
+    }
+    process::run(&mut story)
+}

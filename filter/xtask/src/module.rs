@@ -1,0 +1,218 @@
+//! From the linked module to the one that ships: fewer exports, no custom sections.
+//!
+//! The proxy-wasm SDK exports every callback there is, rustc cannot take an export back, and hosts call each one that exists,
+//! some once per piece of a body.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, bail};
+use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
+use wasmparser::{ExportSectionReader, ExternalKind, Parser, Payload, Validator};
+
+/// Largest size of the module that ships: 1.5 MiB.
+pub(crate) const MAX_SIZE: usize = 1_572_864;
+
+/// Our own headers callback, which takes the place of the SDK's.
+const OWN_REQUEST_HEADERS: &str = "registry_auth_on_request_headers";
+const REQUEST_HEADERS: &str = "proxy_on_request_headers";
+
+/// What stays exported, and why.
+const EXPORTS: [(&str, &str); 12] = [
+    ("memory", "the host reads and writes it"),
+    ("_initialize", "static initialisers; registers the root context"),
+    ("proxy_abi_version_0_2_1", "tells the host which ABI this is"),
+    ("proxy_on_memory_allocate", "the host hands over values through it"),
+    ("proxy_on_context_create", "a context for the plugin and for each request"),
+    ("proxy_on_vm_start", "some hosts insist on it; once per VM"),
+    ("proxy_on_configure", "compiles the configuration"),
+    ("proxy_on_tick", "background refresh, pushed keys, time limits of waiting requests"),
+    (REQUEST_HEADERS, "decides"),
+    ("proxy_on_request_body", "the intake and the token endpoint read bodies"),
+    ("proxy_on_http_call_response", "discovery documents, keys, tags"),
+    ("proxy_on_delete", "frees the context"),
+];
+
+/// The module that ships.
+pub(crate) struct Finished {
+    /// The module in the binary format.
+    pub(crate) bytes: Vec<u8>,
+    /// The names of its exports, in order.
+    pub(crate) exports: Vec<String>,
+}
+
+/// Prunes and renames exports, drops custom sections, validates the result and its size.
+///
+/// # Errors
+/// `linked` is not a module, lacks an export of the table, or the result is not valid or too large.
+pub(crate) fn finish(linked: &[u8]) -> anyhow::Result<Finished> {
+    let mut module = Module::new();
+    let mut exports = Vec::new();
+    for payload in Parser::new(0).parse_all(linked) {
+        let payload = payload.context("the linked module cannot be read")?;
+        match &payload {
+            Payload::CustomSection(_) => {}
+            Payload::ExportSection(section) => {
+                let (section, names) = prune(section)?;
+                module.section(&section);
+                exports = names;
+            }
+            _ => {
+                if let Some((id, range)) = payload.as_section() {
+                    let data = linked.get(range).context("the linked module ends early")?;
+                    module.section(&RawSection { id, data });
+                }
+            }
+        }
+    }
+    let bytes = module.finish();
+    Validator::new().validate_all(&bytes).context("the finished module is not valid")?;
+    check_complete(&exports)?;
+    check_size(bytes.len())?;
+    Ok(Finished { bytes, exports })
+}
+
+/// The exports that stay, under their final names.
+fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Vec<String>)> {
+    let linked =
+        section.clone().into_iter().collect::<Result<Vec<_>, _>>().context("the export section cannot be read")?;
+    let has_own = linked.iter().any(|export| export.name == OWN_REQUEST_HEADERS);
+    let mut kept = ExportSection::new();
+    let mut names = Vec::new();
+    for export in linked {
+        let name = match export.name {
+            OWN_REQUEST_HEADERS => REQUEST_HEADERS,
+            REQUEST_HEADERS if has_own => continue,
+            name => name,
+        };
+        if EXPORTS.iter().any(|(kept, _)| *kept == name) {
+            kept.export(name, kind(export.kind)?, export.index);
+            names.push(name.to_owned());
+        }
+    }
+    Ok((kept, names))
+}
+
+fn kind(kind: ExternalKind) -> anyhow::Result<ExportKind> {
+    match kind {
+        ExternalKind::Func => Ok(ExportKind::Func),
+        ExternalKind::Memory => Ok(ExportKind::Memory),
+        other => bail!("the module exports a {other:?} under the name of a callback"),
+    }
+}
+
+fn check_complete(exports: &[String]) -> anyhow::Result<()> {
+    let present: BTreeSet<_> = exports.iter().map(String::as_str).collect();
+    let missing: Vec<_> = EXPORTS.iter().filter(|(name, _)| !present.contains(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = missing.iter().map(|(name, reason)| format!("`{name}` ({reason})")).collect();
+    bail!("the linked module lacks {}", lines.join(", "))
+}
+
+fn check_size(size: usize) -> anyhow::Result<()> {
+    if size > MAX_SIZE {
+        bail!("the module has {size} bytes, {} more than the limit of {MAX_SIZE}", size - MAX_SIZE);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_encoder::{CodeSection, CustomSection, Function, FunctionSection, MemorySection, MemoryType, TypeSection};
+
+    /// A module with one empty function per name, the function's index being that of its name, and a memory.
+    fn linked(functions: &[&str]) -> Vec<u8> {
+        let mut types = TypeSection::new();
+        types.ty().function([], []);
+        let mut declared = FunctionSection::new();
+        let mut code = CodeSection::new();
+        let mut exports = ExportSection::new();
+        let mut memories = MemorySection::new();
+        memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+        exports.export("memory", ExportKind::Memory, 0);
+        for (index, name) in (0..).zip(functions) {
+            declared.function(0);
+            let mut body = Function::new([]);
+            body.instructions().end();
+            code.function(&body);
+            exports.export(name, ExportKind::Func, index);
+        }
+        let mut module = Module::new();
+        module.section(&types).section(&declared).section(&memories).section(&exports).section(&code);
+        module.section(&CustomSection { name: "producers".into(), data: (&[0]).into() });
+        module.finish()
+    }
+
+    fn functions() -> Vec<&'static str> {
+        EXPORTS.iter().map(|(name, _)| *name).filter(|name| *name != "memory").collect()
+    }
+
+    fn index_of(module: &[u8], name: &str) -> Option<u32> {
+        Parser::new(0).parse_all(module).find_map(|payload| match payload.unwrap() {
+            Payload::ExportSection(section) => {
+                section.into_iter().map(Result::unwrap).find(|export| export.name == name).map(|export| export.index)
+            }
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn only_the_exports_of_the_table_stay() {
+        let mut names = functions();
+        names.extend(["proxy_on_response_headers", "proxy_on_log", "__heap_base"]);
+        let finished = finish(&linked(&names)).unwrap();
+        let kept: BTreeSet<_> = finished.exports.iter().map(String::as_str).collect();
+        assert_eq!(kept, EXPORTS.iter().map(|(name, _)| *name).collect());
+        assert_eq!(index_of(&finished.bytes, "proxy_on_log"), None);
+    }
+
+    #[test]
+    fn our_own_headers_callback_takes_the_place_of_the_sdks() {
+        let mut names = functions();
+        names.push(OWN_REQUEST_HEADERS);
+        let own = u32::try_from(names.len() - 1).unwrap();
+        let finished = finish(&linked(&names)).unwrap();
+        assert_eq!(index_of(&finished.bytes, REQUEST_HEADERS), Some(own));
+        assert_eq!(index_of(&finished.bytes, OWN_REQUEST_HEADERS), None);
+    }
+
+    #[test]
+    fn without_a_callback_of_our_own_the_sdks_stays() {
+        let names = functions();
+        let sdk = names.iter().position(|name| *name == REQUEST_HEADERS).unwrap();
+        let finished = finish(&linked(&names)).unwrap();
+        assert_eq!(index_of(&finished.bytes, REQUEST_HEADERS), Some(u32::try_from(sdk).unwrap()));
+    }
+
+    #[test]
+    fn custom_sections_go() {
+        let finished = finish(&linked(&functions())).unwrap();
+        let custom = Parser::new(0)
+            .parse_all(&finished.bytes)
+            .any(|payload| matches!(payload.unwrap(), Payload::CustomSection(_)));
+        assert!(!custom);
+    }
+
+    #[test]
+    fn a_missing_callback_is_named_with_its_reason() {
+        let names: Vec<_> = functions().into_iter().filter(|name| *name != "proxy_on_tick").collect();
+        let message = finish(&linked(&names)).err().unwrap().to_string();
+        assert!(message.contains("`proxy_on_tick` (background refresh"), "{message}");
+        assert!(!message.contains("proxy_on_delete"), "{message}");
+    }
+
+    #[test]
+    fn the_limit_itself_is_allowed_and_one_byte_more_is_not() {
+        check_size(MAX_SIZE).unwrap();
+        let message = check_size(MAX_SIZE + 1).unwrap_err().to_string();
+        assert_eq!(message, "the module has 1572865 bytes, 1 more than the limit of 1572864");
+    }
+
+    #[test]
+    fn what_is_not_a_module_is_an_error() {
+        assert!(finish(b"not a module").is_err());
+        assert!(finish(&linked(&functions())[..40]).is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! Running other programs.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context, bail};
+
+/// Runs a program to its end, its output on the screen.
+///
+/// # Errors
+/// It cannot be started, or ends with another status than 0.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+    let line = line_of(command);
+    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
+    succeeded(&line, status)
+}
+
+/// Whether a program starts and ends well, whatever it writes.
+pub(crate) fn works(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The status as a result.
+pub(crate) fn succeeded(line: &str, status: ExitStatus) -> anyhow::Result<()> {
+    if !status.success() {
+        bail!("`{line}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// The command as one would type it: the program without its folder, then the arguments.
+pub(crate) fn line_of(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(command.get_program()).to_string_lossy();
+    command.get_args().fold(name.into_owned(), |line, argument| line + " " + &argument.to_string_lossy())
+}

