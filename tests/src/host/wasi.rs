@@ -47,7 +47,7 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
         },
     )?;
     for name in ["args_sizes_get", "args_get"] {
-        linker.func_wrap(MODULE, name, |mut caller: Caller<'_, HostState>, count: u32, size: u32| {
+        linker.func_wrap(MODULE, name, move |mut caller: Caller<'_, HostState>, count: u32, size: u32| {
             call(&mut caller, "args", |guest| {
                 if name == "args_sizes_get" {
                     guest.write_u32(count, 0)?;
