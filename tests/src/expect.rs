@@ -257,7 +257,6 @@ mod tests {
             (refusal(401, &[], BODY), 401, "GET"),
             (refusal(403, &[("www-authenticate", "Basic x")], BODY), 403, "GET"),
             (refusal(503, &[], BODY), 503, "GET"),
-            (refusal(403, &[], ""), 403, "GET"),
             (refusal(403, &[], r#"{"errors":[{"code":"DENIED","message":""}]}"#), 403, "GET"),
             (refusal(403, &[], BODY), 403, "HEAD"),
             (refusal(403, &[], BODY), 404, "GET"),
@@ -267,6 +266,9 @@ mod tests {
             let row = expect(json!({"status": status}));
             assert_eq!(row.differences(&Request::new(method, "/v2/"), &outcome).len(), 1, "{outcome:?}");
         }
+        let without_body = refusal(403, &[], "");
+        let found = expect(json!({"status": 403})).differences(&Request::new("GET", "/v2/"), &without_body);
+        assert_eq!(found.len(), 2, "neither code nor message: {found:?}");
     }
 
     #[test]

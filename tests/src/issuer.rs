@@ -22,6 +22,10 @@ pub const DISCOVERY: &str = "/.well-known/openid-configuration";
 /// Path of the JWKS document.
 pub const KEYS: &str = "/keys";
 
+/// What every issuer announces in its discovery document.
+const ALGORITHMS: [&str; 10] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+
 /// What an issuer can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
@@ -121,7 +125,7 @@ impl Issuer {
             "jwks_uri": format!("{}{KEYS}", self.url()),
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+            "id_token_signing_alg_values_supported": ALGORITHMS,
         })
     }
 

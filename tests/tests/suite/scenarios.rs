@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use registry_auth_tests::native::Native;
 use registry_auth_tests::real::RealEnvoy;
 use registry_auth_tests::scenario::Scenarios;
 use registry_auth_tests::substrate::run;
@@ -10,6 +11,11 @@ use registry_auth_tests::{envoy, module};
 
 fn files() -> Result<Vec<Scenarios>> {
     Scenarios::read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
+}
+
+#[test]
+fn scenarios_native() -> Result<()> {
+    run(&mut Native::new()?, &files()?)
 }
 
 #[cfg(feature = "vm")]
