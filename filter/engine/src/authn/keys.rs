@@ -1,5 +1,6 @@
 //! Public keys that tokens are verified with, and the texts they come in: JWKS, PEM, a secret of both.
 
+pub(crate) mod certificate;
 mod error;
 mod jwk;
 mod key;
