@@ -1,3 +1,44 @@
 //! The native companion: key shim and command line.
 
-fn main() {}
+mod check;
+mod configuration;
+mod envelope;
+mod feedback;
+mod inline;
+mod intake;
+mod keys;
+mod logging;
+mod pace;
+mod push;
+mod refresh;
+mod secrets;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keys and command line of the registry-auth filter
+#[derive(Debug, Parser)]
+#[command(name = "registry-auth", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Arguments),
+    Check(check::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -7,10 +7,12 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaSignatureEncoding};
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaSignatureEncoding,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use pem_rfc7468::LineEnding;
+use pem::{EncodeConfig, LineEnding, Pem};
 use serde_json::{Value, json};
 
 macro_rules! sources {
@@ -84,7 +86,7 @@ impl TestKey {
     }
 
     fn read(name: &'static str, pem: &str) -> Result<Self> {
-        let (_, der) = pem_rfc7468::decode_vec(pem.as_bytes()).map_err(|error| anyhow!("{error}"))?;
+        let der = pem::parse(pem).map_err(|error| anyhow!("{error}"))?.into_contents();
         let material = match algorithm_of(name) {
             "ES256" => ec(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &der, "P-256")?,
             "ES384" => ec(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, &der, "P-384")?,
@@ -166,7 +168,7 @@ impl TestKey {
     /// # Errors
     /// As [`Self::spki_der`].
     pub fn pkix_pem(&self) -> Result<String> {
-        armour("PUBLIC KEY", &self.spki_der()?)
+        Ok(armour("PUBLIC KEY", &self.spki_der()?))
     }
 
     /// PKCS#1 PEM, `BEGIN RSA PUBLIC KEY`.
@@ -175,7 +177,7 @@ impl TestKey {
     /// The key is no RSA key.
     pub fn pkcs1_pem(&self) -> Result<String> {
         let Material::Rsa(pair) = &self.material else { bail!("`{}` is no RSA key", self.name) };
-        armour("RSA PUBLIC KEY", pair.public_key().as_ref())
+        Ok(armour("RSA PUBLIC KEY", pair.public_key().as_ref()))
     }
 
     /// A self-signed certificate of the key.
@@ -237,8 +239,8 @@ fn text(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn armour(label: &str, der: &[u8]) -> Result<String> {
-    pem_rfc7468::encode_string(label, LineEnding::LF, der).map_err(|error| anyhow!("{error}"))
+fn armour(label: &str, der: &[u8]) -> String {
+    pem::encode_config(&Pem::new(label, der), EncodeConfig::new().set_line_ending(LineEnding::LF))
 }
 
 #[cfg(test)]

@@ -1,0 +1,34 @@
+//! `registry-auth check`: all errors and warnings of a configuration.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::configuration::Configuration;
+
+/// Prints every error and warning of a configuration
+///
+/// One line each on stderr; the exit status is 1 if there is an error. Relative paths in the configuration count from the
+/// current directory.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Fails only if the file cannot be read; a bad configuration is an exit status.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let configuration = Configuration::read(&arguments.config)?;
+    print(&configuration);
+    Ok(if configuration.is_refused() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Prints what was found, errors first.
+pub(crate) fn print(configuration: &Configuration) {
+    for error in configuration.errors() {
+        eprintln!("error: {error}");
+    }
+    for warning in configuration.warnings() {
+        eprintln!("warning: {warning}");
+    }
+}

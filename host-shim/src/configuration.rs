@@ -1,0 +1,123 @@
+//! Reads a configuration file: JSON, or YAML that becomes the same JSON value.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use registry_auth::config::raw::{AwsSecretsManager, Document};
+use registry_auth::config::{ConfigError, Diagnostics, Role, compile, decode_value};
+use registry_auth::json;
+use serde_json::Value;
+
+use crate::inline::Inlined;
+
+/// A configuration with everything that is wrong with it.
+#[derive(Debug, Default)]
+pub(crate) struct Configuration {
+    document: Option<Box<Document>>,
+    found: Diagnostics,
+}
+
+impl Configuration {
+    /// Reads and checks the file at `path`. What is wrong inside is in the value.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        let value = if is_yaml { of_yaml(&text) } else { json::parse(&text).map_err(|error| error.to_string()) };
+        Ok(value.map_or_else(Self::unreadable, Self::checked))
+    }
+
+    fn unreadable(message: String) -> Self {
+        let mut found = Diagnostics::default();
+        found.error("", message);
+        Self { document: None, found }
+    }
+
+    fn checked(value: Value) -> Self {
+        let (role, mut found) = decode_value(value);
+        let Role::Filter(mut document) = role else { return Self { document: None, found } };
+        let inlined = Inlined::files_of(&mut document, &mut found);
+        let mut compiled = Diagnostics::default();
+        let _engine = compile(&document, &mut compiled);
+        inlined.add(compiled, &mut found);
+        Self { document: Some(document), found }
+    }
+
+    /// Whether the filter would refuse to start with it.
+    pub(crate) fn is_refused(&self) -> bool {
+        !self.found.errors.is_empty()
+    }
+
+    /// What refuses it.
+    pub(crate) fn errors(&self) -> &[ConfigError] {
+        &self.found.errors
+    }
+
+    /// What is only told.
+    pub(crate) fn warnings(&self) -> &[ConfigError] {
+        &self.found.warnings
+    }
+
+    /// The secret with the keys, if the configuration names one.
+    pub(crate) fn secret(&self) -> Option<&AwsSecretsManager> {
+        self.document.as_ref()?.bearer.as_ref()?.aws_secrets_manager.as_ref()
+    }
+
+    /// `log.level`
+    pub(crate) fn log_level(&self) -> Option<&str> {
+        self.document.as_ref()?.log_level.as_deref()
+    }
+}
+
+/// The JSON value of a YAML document. Duplicate keys are errors, aliases are bounded by the parser's budget.
+fn of_yaml(text: &[u8]) -> Result<Value, String> {
+    serde_saphyr::from_slice(text).map_err(|error| {
+        // The parser's message may quote the document, so only the place survives.
+        let place = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
+        format!("not valid YAML{}", place.unwrap_or_default())
+    })
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yaml_becomes_the_same_json() {
+        let yaml = "http:\n  realm: registry\n  auth:\n    failDelay: 0\n    bearer:\n      oidc:\n        - issuer: https://i\n          skipIssuerVerification: false\n";
+        let json = r#"{"http":{"realm":"registry","auth":{"failDelay":0,"bearer":{"oidc":[{"issuer":"https://i","skipIssuerVerification":false}]}}}}"#;
+        let read = of_yaml(yaml.as_bytes()).unwrap();
+        assert_eq!(read, json::parse(json.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn bad_yaml_names_its_place_and_no_value() {
+        let rows = [
+            "a: [1",
+            "a: 1\na: tops3cret",
+            "a: 'tops3cret",
+            "- a\nb: tops3cret",
+            "a: 1\n---\nb: 2",
+            "{a: 1}: tops3cret",
+        ];
+        for text in rows {
+            let message = of_yaml(text.as_bytes()).unwrap_err();
+            assert!(message.starts_with("not valid YAML at line "), "{text}: {message}");
+            assert!(!message.contains("tops3cret"), "{message}");
+        }
+        assert!(of_yaml(b"\xff").is_err());
+    }
+
+    #[test]
+    fn yaml_that_grows_without_bound_is_refused() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..10 {
+            let before = level - 1;
+            let aliases = vec![format!("*a{before}"); 10].join(", ");
+            text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        }
+        assert!(of_yaml(text.as_bytes()).is_err());
+    }
+}

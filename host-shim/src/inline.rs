@@ -1,0 +1,77 @@
+//! Files that a configuration names: read, and put where their text may stand, so that the engine checks them.
+
+use std::fs;
+
+use registry_auth::config::raw::Document;
+use registry_auth::config::{ConfigError, Diagnostics};
+
+const CERT: &str = "http.auth.bearer.cert";
+
+/// Which JSON paths got the content of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Inlined {
+    /// Paths about which everything is said: their file cannot be used.
+    unusable: Vec<String>,
+    /// Paths of a text, and of the file name that it came from.
+    texts: Vec<(String, String)>,
+}
+
+impl Inlined {
+    /// Reads `cert` when it is a path, and each `certificateAuthorityFile`. Relative paths count from the current directory.
+    pub(crate) fn files_of(document: &mut Document, found: &mut Diagnostics) -> Self {
+        let mut inlined = Self::default();
+        let Some(bearer) = &mut document.bearer else { return inlined };
+        if let Some(cert) = bearer.cert.as_mut().filter(|cert| !is_keys(cert)) {
+            match read(cert).and_then(|text| if is_keys(&text) { Ok(text) } else { Err(neither(cert)) }) {
+                Ok(text) => *cert = text,
+                Err(message) => {
+                    found.error(CERT, message);
+                    inlined.unusable.push(CERT.to_owned());
+                }
+            }
+        }
+        for (index, oidc) in bearer.oidc.iter_mut().enumerate() {
+            // Both at once is an error that the engine reports.
+            if oidc.certificate_authority.is_some() {
+                continue;
+            }
+            let Some(file) = oidc.certificate_authority_file.take() else { continue };
+            let place = |member: &str| format!("http.auth.bearer.oidc[{index}].{member}");
+            match read(&file) {
+                Ok(text) => {
+                    oidc.certificate_authority = Some(text);
+                    inlined.texts.push((place("certificateAuthority"), place("certificateAuthorityFile")));
+                }
+                Err(message) => found.error(place("certificateAuthorityFile"), message),
+            }
+        }
+        inlined
+    }
+
+    /// Adds what the engine said about the document with the files inside, under the paths that the user wrote.
+    pub(crate) fn add(&self, compiled: Diagnostics, found: &mut Diagnostics) {
+        let errors = compiled.errors.into_iter().filter(|error| !self.unusable.contains(&error.path));
+        found.errors.extend(errors.map(|error| self.renamed(error)));
+        found.warnings.extend(compiled.warnings.into_iter().map(|warning| self.renamed(warning)));
+    }
+
+    fn renamed(&self, error: ConfigError) -> ConfigError {
+        let file = self.texts.iter().find(|(text, _)| *text == error.path).map(|(_, file)| file.clone());
+        ConfigError { path: file.unwrap_or(error.path), message: error.message }
+    }
+}
+
+/// Whether a `cert` is the text of keys and not a path.
+fn is_keys(cert: &str) -> bool {
+    cert.contains("-----BEGIN") || cert.trim_start().starts_with('{')
+}
+
+fn neither(path: &str) -> String {
+    format!("the file `{}` holds neither PEM nor a JWKS", path.escape_debug())
+}
+
+fn read(path: &str) -> Result<String, String> {
+    let shown = path.escape_debug();
+    let bytes = fs::read(path).map_err(|error| format!("cannot read `{shown}`: {}", error.kind()))?;
+    String::from_utf8(bytes).map_err(|_| format!("the file `{shown}` is not text"))
+}

@@ -1,0 +1,18 @@
+//! Structured logs: one JSON object a line, on stderr.
+
+use std::str::FromStr;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Starts the log at `level`, a value of the configuration's `log.level`; anything else means `info`.
+///
+/// The level counts for our own lines only. Those of libraries begin at `warn`: below it the AWS SDK describes requests.
+pub(crate) fn start(level: Option<&str>) {
+    let level = level.and_then(|level| LevelFilter::from_str(level).ok()).unwrap_or(LevelFilter::INFO);
+    let ours = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), level);
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(ours).with(lines).init();
+}

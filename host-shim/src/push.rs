@@ -1,0 +1,81 @@
+//! One task per intake: asks each second what it holds, and pushes when that is older than what we have.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::envelope::Seal;
+use crate::feedback::Feedback;
+use crate::intake::{Intake, IntakeError, Taken};
+use crate::refresh::Published;
+
+/// Time between two questions: an Envoy that restarted has its keys within about this time.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Feeds one intake.
+pub(crate) struct Pusher {
+    /// Where it listens.
+    pub(crate) intake: Intake,
+    /// Makes envelopes.
+    pub(crate) seal: Arc<Seal>,
+    /// What the intake shall hold.
+    pub(crate) keys: watch::Receiver<Option<Arc<Published>>>,
+    /// What the refresher learns.
+    pub(crate) feedback: watch::Sender<Feedback>,
+}
+
+/// How the last exchange went, as far as the log cares.
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Silent,
+    Fed,
+    Failing(IntakeError),
+}
+
+impl Pusher {
+    /// Runs until the refresher is gone.
+    pub(crate) async fn run(mut self) {
+        let mut state = State::Silent;
+        loop {
+            let next = match self.exchange().await {
+                Ok(()) => State::Fed,
+                Err(error) => State::Failing(error),
+            };
+            tell(&self.intake, &state, &next);
+            state = next;
+            // A new set goes out at once, a question waits for its second.
+            if let Ok(Err(_)) = timeout(POLL, self.keys.changed()).await {
+                return;
+            }
+        }
+    }
+
+    async fn exchange(&mut self) -> Result<(), IntakeError> {
+        let held = self.intake.held().await?;
+        self.feedback.send_if_modified(|feedback| feedback.note(held.generation, held.wanted));
+        let Some(keys) = self.keys.borrow_and_update().clone() else { return Ok(()) };
+        if held.generation >= keys.generation {
+            return Ok(());
+        }
+        match self.intake.put(self.seal.seal(&keys)).await? {
+            Taken::Stored if held.generation == 0 => {
+                tracing::info!(intake = %self.intake, generation = keys.generation, "keys are pushed to an intake without any");
+            }
+            Taken::Stored => tracing::debug!(intake = %self.intake, generation = keys.generation, "keys are pushed"),
+            // Another shim was faster; the next question tells its generation, and the next refresh goes above it.
+            Taken::NotNewer => tracing::debug!(intake = %self.intake, "the intake got a newer set meanwhile"),
+        }
+        Ok(())
+    }
+}
+
+/// Logs a change of state, not a state: an intake that is down for an hour is one line.
+fn tell(intake: &Intake, before: &State, after: &State) {
+    match after {
+        _ if before == after => {}
+        State::Failing(error) => tracing::warn!(%intake, %error, "an intake cannot be fed"),
+        State::Fed | State::Silent => tracing::info!(%intake, "an intake answers"),
+    }
+}

@@ -1,0 +1,179 @@
+//! Keeps the key set fresh: asks the source, publishes what it gave, withdraws what has become too old.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use registry_auth::time::UnixTime;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::feedback::Feedback;
+use crate::keys::{SecretKeys, SkippedEntry};
+use crate::pace::Pace;
+use crate::secrets::SecretError;
+
+/// How long keys are used after the last success when the configuration does not say.
+const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
+/// The longest that one ask may take, credentials included.
+const ASK_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where key sets come from.
+pub(crate) trait Source {
+    /// Asks once.
+    ///
+    /// # Errors
+    /// The secret cannot be had, or holds no set of keys.
+    fn fetch(&self) -> impl Future<Output = Result<SecretKeys, SecretError>> + Send;
+}
+
+/// A key set as it goes to the intakes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Published {
+    /// Unix milliseconds, always increasing.
+    pub(crate) generation: u64,
+    /// The last success plus `maxStale`.
+    pub(crate) not_after: UnixTime,
+    /// A JWKS with public keys only.
+    pub(crate) jwks: serde_json::Value,
+}
+
+/// The two configured durations; absent means the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timing {
+    /// `refreshInterval`
+    pub(crate) interval: Option<Duration>,
+    /// `maxStale`
+    pub(crate) max_stale: Option<Duration>,
+}
+
+/// The refresher's ends of the two channels.
+pub(crate) struct Channels {
+    /// What the intakes shall hold; `None` as long as there is nothing to use.
+    pub(crate) keys: watch::Sender<Option<Arc<Published>>>,
+    /// What the intakes tell.
+    pub(crate) feedback: watch::Receiver<Feedback>,
+}
+
+/// The refresher: one task, one source.
+pub(crate) struct Refresher<S, C> {
+    source: S,
+    clock: C,
+    channels: Channels,
+    pace: Pace,
+    max_stale: Duration,
+    generation: u64,
+    stale_at: Option<Instant>,
+    told: Told,
+}
+
+/// What the log has said already.
+#[derive(Default)]
+struct Told {
+    failing: bool,
+    key_ids: Vec<String>,
+    skipped: Vec<SkippedEntry>,
+}
+
+impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
+    /// A refresher whose first ask is due at once. `clock` is the wall clock.
+    pub(crate) fn new(source: S, timing: Timing, clock: C, channels: Channels) -> Self {
+        Self {
+            source,
+            clock,
+            channels,
+            pace: Pace::new(timing.interval, Instant::now()),
+            max_stale: timing.max_stale.unwrap_or(DEFAULT_MAX_STALE),
+            generation: 0,
+            stale_at: None,
+            told: Told::default(),
+        }
+    }
+
+    /// Runs until the push tasks are gone.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let stale_at = self.stale_at;
+            tokio::select! {
+                biased;
+                () = sleep_until(self.pace.due()) => self.refresh().await,
+                () = until(stale_at) => self.withdraw(),
+                changed = self.channels.feedback.changed() => match changed {
+                    Ok(()) => self.heed(),
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
+    async fn refresh(&mut self) {
+        self.pace.asks(Instant::now());
+        let answer = timeout(ASK_TIMEOUT, self.source.fetch()).await.unwrap_or(Err(SecretError::Timeout));
+        match answer {
+            Ok(keys) => self.publish(keys),
+            Err(error) => {
+                let pause = self.pace.failed(Instant::now());
+                self.told.failing = true;
+                let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                let holding = self.stale_at.is_some();
+                tracing::warn!(%error, retry_ms, holding, "the secret could not be refreshed");
+            }
+        }
+    }
+
+    fn publish(&mut self, keys: SecretKeys) {
+        let (now, wall) = (Instant::now(), (self.clock)());
+        self.pace.succeeded(now);
+        self.stale_at = now.checked_add(self.max_stale);
+        let now_millis = u64::try_from(wall.millis()).unwrap_or(0);
+        self.generation = self.channels.feedback.borrow().next_generation(now_millis, self.generation);
+        self.told.tell(&keys, self.generation);
+        let published =
+            Published { generation: self.generation, not_after: wall.after(self.max_stale), jwks: keys.jwks };
+        self.channels.keys.send_replace(Some(Arc::new(published)));
+    }
+
+    /// The filter gives up a set at its `not_after` by itself; to push it again would only be refused.
+    fn withdraw(&mut self) {
+        self.stale_at = None;
+        self.channels.keys.send_replace(None);
+        tracing::error!(generation = self.generation, "the keys are older than maxStale, nothing is left to push");
+    }
+
+    fn heed(&mut self) {
+        let wanted = self.channels.feedback.borrow_and_update().wants_newer_than(self.generation);
+        if wanted {
+            tracing::debug!("a filter met an unknown key id");
+            self.pace.wanted(Instant::now());
+        }
+    }
+}
+
+impl Told {
+    /// Logs a refreshed set: what changed loudly, the rest quietly.
+    fn tell(&mut self, keys: &SecretKeys, generation: u64) {
+        if self.skipped != keys.skipped {
+            for SkippedEntry { key_id, reason } in &keys.skipped {
+                tracing::warn!(kid = key_id, reason, "an entry of the secret is skipped");
+            }
+            self.skipped.clone_from(&keys.skipped);
+        }
+        let kids = keys.key_ids.join(" ");
+        if self.failing || self.key_ids != keys.key_ids {
+            tracing::info!(generation, kids, skipped = keys.skipped.len(), "the secret is read");
+            self.key_ids.clone_from(&keys.key_ids);
+        } else {
+            tracing::debug!(generation, kids, "the secret is read again");
+        }
+        self.failing = false;
+    }
+}
+
+async fn until(point: Option<Instant>) {
+    match point {
+        Some(point) => sleep_until(point).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! The refresher with paused time and a scripted source.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use super::*;
+
+/// What the source answers, in order; the last answer is repeated.
+struct Script {
+    answers: Mutex<VecDeque<Answer>>,
+    asked: watch::Sender<Vec<Duration>>,
+    start: Instant,
+}
+
+#[derive(Clone)]
+enum Answer {
+    Keys(&'static str),
+    Outage,
+    Hanging,
+}
+
+impl Source for Script {
+    async fn fetch(&self) -> Result<SecretKeys, SecretError> {
+        self.asked.send_modify(|asked| asked.push(self.start.elapsed()));
+        let answer = {
+            let mut answers = self.answers.lock().unwrap();
+            if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
+        };
+        match answer.unwrap() {
+            Answer::Keys(key_id) => Ok(keys(key_id)),
+            Answer::Outage => Err(SecretError::Missing),
+            Answer::Hanging => std::future::pending().await,
+        }
+    }
+}
+
+fn keys(key_id: &str) -> SecretKeys {
+    SecretKeys { jwks: json!({"keys": [{"kid": key_id}]}), key_ids: vec![key_id.to_owned()], skipped: vec![] }
+}
+
+/// A running refresher, seen from outside.
+struct Rig {
+    keys: watch::Receiver<Option<Arc<Published>>>,
+    feedback: watch::Sender<Feedback>,
+    asked: watch::Receiver<Vec<Duration>>,
+}
+
+const EPOCH: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+impl Rig {
+    fn start(timing: Timing, answers: &[Answer]) -> Self {
+        let start = Instant::now();
+        let (keys_sender, keys) = watch::channel(None);
+        let (feedback, feedback_receiver) = watch::channel(Feedback::default());
+        let (asked_sender, asked) = watch::channel(Vec::new());
+        let source = Script { answers: Mutex::new(answers.iter().cloned().collect()), asked: asked_sender, start };
+        let channels = Channels { keys: keys_sender, feedback: feedback_receiver };
+        let refresher = Refresher::new(source, timing, move || EPOCH.after(start.elapsed()), channels);
+        tokio::spawn(refresher.run());
+        Self { keys, feedback, asked }
+    }
+
+    async fn asks(&mut self, count: usize) -> Vec<Duration> {
+        self.asked.wait_for(|asked| asked.len() >= count).await.unwrap().clone()
+    }
+
+    async fn published(&mut self) -> Published {
+        self.keys.changed().await.unwrap();
+        let published = self.keys.borrow_and_update();
+        published.as_deref().cloned().unwrap()
+    }
+}
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_is_refreshed_each_interval_with_a_rising_generation_and_a_later_end() {
+    let timing = Timing { interval: Some(seconds(10)), max_stale: None };
+    let mut rig = Rig::start(timing, &[Answer::Keys("a"), Answer::Keys("b")]);
+    let first = rig.published().await;
+    let second = rig.published().await;
+    assert_eq!((first.jwks, second.jwks), (keys("a").jwks, keys("b").jwks));
+    assert!(second.generation > first.generation);
+    assert_eq!(first.not_after, EPOCH.after(seconds(3600)));
+    assert!(second.not_after > first.not_after);
+    let asked = rig.asks(2).await;
+    assert!(asked[1] >= seconds(9) && asked[1] <= seconds(10), "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_keeps_the_last_set_until_max_stale_and_ends_with_a_new_one() {
+    let timing = Timing { interval: Some(seconds(10)), max_stale: Some(seconds(100)) };
+    let mut answers = vec![Answer::Keys("a")];
+    answers.extend(vec![Answer::Outage; 12]);
+    answers.push(Answer::Keys("b"));
+    let mut rig = Rig::start(timing, &answers);
+    let start = Instant::now();
+    assert_eq!(rig.published().await.not_after, EPOCH.after(seconds(100)));
+
+    rig.keys.changed().await.unwrap();
+    assert_eq!(*rig.keys.borrow_and_update(), None);
+    assert_eq!(start.elapsed().as_secs(), 100);
+
+    assert_eq!(rig.published().await.jwks, keys("b").jwks);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_down_is_asked_ever_more_rarely_and_at_least_each_minute() {
+    let mut rig = Rig::start(Timing::default(), &[Answer::Outage]);
+    let asked = rig.asks(12).await;
+    let pauses: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses[0] <= seconds(2) + Duration::from_millis(10), "{pauses:?}");
+    assert!(pauses.iter().all(|pause| *pause >= seconds(1) && *pause <= seconds(61)), "{pauses:?}");
+    assert!(pauses[10] >= seconds(30), "{pauses:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_counts_as_one_that_is_down() {
+    let mut rig = Rig::start(Timing::default(), &[Answer::Hanging, Answer::Keys("a")]);
+    assert_eq!(rig.published().await.jwks, keys("a").jwks);
+    assert!(rig.asks(2).await[1] > ASK_TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wanted_keys_are_fetched_early_once_per_set_and_at_most_every_five_seconds() {
+    let timing = Timing { interval: Some(seconds(3000)), max_stale: None };
+    let mut rig = Rig::start(timing, &[Answer::Keys("a")]);
+    let mut generation = rig.published().await.generation;
+    for _ in 0..3 {
+        // An intake repeats itself every second; that is one wish.
+        for _ in 0..3 {
+            rig.feedback.send_if_modified(|feedback| feedback.note(generation, true));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        generation = rig.published().await.generation;
+    }
+    tokio::time::sleep(seconds(600)).await;
+    let asked = rig.asks(4).await;
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= seconds(5)), "{asked:?}");
+    assert!(asked[3] < seconds(17), "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_shims_newer_generation_is_overtaken_at_the_next_refresh() {
+    let timing = Timing { interval: Some(seconds(10)), max_stale: None };
+    let mut rig = Rig::start(timing, &[Answer::Keys("a")]);
+    let theirs = rig.published().await.generation + 1_000_000;
+    rig.feedback.send_if_modified(|feedback| feedback.note(theirs, false));
+    assert_eq!(rig.published().await.generation, theirs + 1);
+}

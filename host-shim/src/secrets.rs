@@ -1,0 +1,152 @@
+//! The AWS Secrets Manager source.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::Builder;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use registry_auth::authn::keys::KeysError;
+use registry_auth::config::raw::AwsSecretsManager;
+
+use crate::keys::{self, SecretKeys};
+use crate::refresh::Source;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why the secret gave no keys. No message holds a part of the secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretError {
+    /// Secrets Manager refused.
+    #[error("secrets manager answers {code}: {message}")]
+    Refused {
+        /// The name of the error, such as `ResourceNotFoundException`.
+        code: String,
+        /// What the service says about it.
+        message: String,
+    },
+    /// No answer, or none that can be read.
+    #[error("secrets manager cannot be reached: {0}")]
+    Unreachable(String),
+    /// No answer in time.
+    #[error("secrets manager cannot be reached: timed out")]
+    Timeout,
+    /// The secret has bytes in place of text.
+    #[error("the secret is stored as SecretBinary, it must be SecretString")]
+    Binary,
+    /// The secret has neither.
+    #[error("the secret has no value")]
+    Missing,
+    /// The text is no set of keys.
+    #[error("the secret cannot be used: {0}")]
+    Unusable(#[from] KeysError),
+    /// Entries are bad, and `strict` is set.
+    #[error("the secret is refused because `strict` is set: {0}")]
+    Strict(String),
+}
+
+/// A secret in AWS Secrets Manager, with the client that reads it.
+pub(crate) struct SecretsManager {
+    client: Client,
+    secret_name: String,
+    strict: bool,
+}
+
+impl SecretsManager {
+    /// The secret that `config` names, read with the default credential chain. Contacts nobody yet.
+    pub(crate) async fn connect(config: &AwsSecretsManager) -> Self {
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build();
+        let shared = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(config.region.clone()))
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        // The refresher repeats; two back-offs inside each other would hide an outage.
+        let client = Client::from_conf(Builder::from(&shared).retry_config(RetryConfig::disabled()).build());
+        Self { client, secret_name: config.secret_name.clone(), strict: config.strict }
+    }
+}
+
+impl Source for SecretsManager {
+    async fn fetch(&self) -> Result<SecretKeys, SecretError> {
+        let answer = self.client.get_secret_value().secret_id(&self.secret_name).send().await.map_err(describe)?;
+        match (answer.secret_string(), answer.secret_binary()) {
+            (Some(text), _) => read(text, self.strict),
+            (None, Some(_)) => Err(SecretError::Binary),
+            (None, None) => Err(SecretError::Missing),
+        }
+    }
+}
+
+/// Reads the text of a secret. With `strict`, one bad entry refuses it.
+fn read(text: &str, strict: bool) -> Result<SecretKeys, SecretError> {
+    let keys = keys::from_secret(text)?;
+    if strict && !keys.skipped.is_empty() {
+        let entries: Vec<_> =
+            keys.skipped.iter().map(|entry| format!("`{}`: {}", entry.key_id, entry.reason)).collect();
+        return Err(SecretError::Strict(entries.join("; ")));
+    }
+    Ok(keys)
+}
+
+/// Keeps what the service says and the chain of causes. The error's own `Debug` is never printed: it holds the answer.
+fn describe<E: ProvideErrorMetadata + Error + 'static, R: std::fmt::Debug>(error: SdkError<E, R>) -> SecretError {
+    match error {
+        SdkError::TimeoutError(_) => SecretError::Timeout,
+        SdkError::ServiceError(context) => SecretError::Refused {
+            code: context.err().code().unwrap_or("an unknown error").to_owned(),
+            message: one_line(context.err().message().unwrap_or("without a message")),
+        },
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => SecretError::Timeout,
+        SdkError::DispatchFailure(failure) => SecretError::Unreachable(
+            failure.as_connector_error().map_or_else(|| "connection failed".to_owned(), |error| causes(error)),
+        ),
+        SdkError::ResponseError(_) => SecretError::Unreachable("the answer is not from secrets manager".to_owned()),
+        other => SecretError::Unreachable(
+            other.into_source().map_or_else(|_| "request not sent".to_owned(), |error| causes(&*error)),
+        ),
+    }
+}
+
+/// An error and its causes in one line.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    one_line(&chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_gives_no_keys_says_what_was_found() {
+        let rows = [
+            ("", "it is empty"),
+            ("  \n", "it is empty"),
+            ("tops3cret", "it is not acceptable JSON"),
+            ("[]", "it is an array"),
+            ("{}", "it is empty"),
+            (r#"{"a":"tops3cret"}"#, "it holds no usable key (`a`: it holds no PEM block)"),
+        ];
+        for (text, found) in rows {
+            let message = read(text, false).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("the secret cannot be used: {found}")), "{text}: {message}");
+            assert!(!message.contains("tops3cret") && !message.contains('\n'), "{message}");
+        }
+    }
+
+    #[test]
+    fn causes_are_one_line() {
+        let inner = std::io::Error::other("refused\n by peer");
+        assert_eq!(causes(&std::io::Error::other(inner)), "refused by peer: refused by peer");
+    }
+}

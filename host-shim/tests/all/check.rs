@@ -1,0 +1,110 @@
+//! `registry-auth check`.
+
+use serde_json::{Value, json};
+
+use crate::sample::FIRST;
+use crate::shim::{Folder, command, configuration, output, text};
+
+/// Runs `check` on a file; gives the exit status and the lines of stderr.
+async fn check(folder: &Folder, name: &str, content: &str) -> anyhow::Result<(Option<i32>, Vec<String>)> {
+    let file = folder.write(name, content)?;
+    let output = output(command(&["check", "--config", text(&file)?])).await?;
+    anyhow::ensure!(output.stdout.is_empty(), "something on stdout");
+    let lines = String::from_utf8(output.stderr)?.lines().map(str::to_owned).collect();
+    Ok((output.status.code(), lines))
+}
+
+/// A configuration with one bearer block.
+fn with_bearer(bearer: &Value) -> Value {
+    let mut value = configuration("s", "1m", false);
+    value["http"]["auth"]["bearer"] = bearer.clone();
+    value
+}
+
+fn oidc(member: &str, value: &str) -> Value {
+    json!({"oidc": [
+        {"issuer": "https://i.example", "audiences": ["a"], "cluster": "i"},
+        {"issuer": "https://j.example", "audiences": ["a"], "cluster": "j", member: value}
+    ]})
+}
+
+#[tokio::test]
+async fn a_good_configuration_is_silent_in_json_and_in_yaml() {
+    let folder = Folder::new().unwrap();
+    let good = configuration("s", "1m", false);
+    // JSON is YAML too; the second file is written as people write it.
+    let yaml = "http:\n  auth:\n    bearer:\n      oidc:\n        - issuer: https://i.example\n          audiences: a\n          cluster: i\n  accessControl:\n    repositories:\n      '**':\n        anonymousPolicy: [read]\n";
+    for (name, content) in [("a.json", good.to_string().as_str()), ("b.yml", &good.to_string()), ("c.yaml", yaml)] {
+        assert_eq!(check(&folder, name, content).await.unwrap(), (Some(0), vec![]), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn all_errors_are_told_with_their_paths_in_json_and_in_yaml() {
+    let folder = Folder::new().unwrap();
+    let mut bad = configuration("s", "1m", false);
+    bad["http"]["auth"]["bearer"]["awsSecretsManager"]["regoin"] = json!("x");
+    bad["http"]["accessControl"]["repositories"]["**"]["anonymousPolicy"] = json!(["wirte"]);
+    for name in ["bad.json", "bad.yaml"] {
+        let (code, lines) = check(&folder, name, &bad.to_string()).await.unwrap();
+        assert_eq!(code, Some(1), "{name}: {lines:?}");
+        for path in ["http.auth.bearer.awsSecretsManager", "http.accessControl.repositories"] {
+            assert!(lines.iter().any(|line| line.starts_with(&format!("error: {path}"))), "{name}: {path}: {lines:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_parsed_is_one_error_with_its_place() {
+    let folder = Folder::new().unwrap();
+    let rows = [
+        ("a.json", "{\n  \"http\" 1}", "error: not valid JSON at line 2, column 10"),
+        ("a.yaml", "http:\n  realm: [", "error: not valid YAML at line "),
+    ];
+    for (name, content, start) in rows {
+        let (code, lines) = check(&folder, name, content).await.unwrap();
+        assert_eq!((code, lines.len()), (Some(1), 1), "{lines:?}");
+        assert!(lines[0].starts_with(start), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_warning_is_told_and_refuses_nothing() {
+    let folder = Folder::new().unwrap();
+    let mut open = configuration("s", "1m", false);
+    open["http"].as_object_mut().unwrap().remove("accessControl");
+    let (code, lines) = check(&folder, "open.json", &open.to_string()).await.unwrap();
+    assert_eq!(code, Some(0), "{lines:?}");
+    assert!(!lines.is_empty() && lines.iter().all(|line| line.starts_with("warning: ")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn files_that_a_configuration_names_are_read_and_checked() {
+    let folder = Folder::new().unwrap();
+    let keys = folder.write("keys.pem", FIRST).unwrap();
+    let garbage = folder.write("garbage.pem", "tops3cret").unwrap();
+    let missing = folder.path("missing.pem");
+    let cert = |cert: &str| json!({"realm": "r", "service": "s", "cert": cert, "audiences": ["a"], "issuer": "i"});
+    let ca = "http.auth.bearer.oidc[1].certificateAuthorityFile";
+    let file = |path: &str| oidc("certificateAuthorityFile", path);
+    let rows = [
+        ("a key", cert(text(&keys).unwrap()), None),
+        ("no file", cert(text(&missing).unwrap()), Some("http.auth.bearer.cert: cannot read")),
+        ("no key", cert(text(&garbage).unwrap()), Some("http.auth.bearer.cert: the file")),
+        ("no CA file", file(text(&missing).unwrap()), Some(ca)),
+        ("a CA file without a certificate", file(text(&keys).unwrap()), Some(ca)),
+        ("a CA file of garbage", file(text(&garbage).unwrap()), Some(ca)),
+    ];
+    for (name, bearer, expected) in rows {
+        let (code, lines) = check(&folder, "files.json", &with_bearer(&bearer).to_string()).await.unwrap();
+        let errors: Vec<_> = lines.iter().filter(|line| line.starts_with("error: ")).collect();
+        assert!(lines.iter().all(|line| !line.contains("tops3cret")), "{name}: {lines:?}");
+        match expected {
+            None => assert_eq!((code, errors.len()), (Some(0), 0), "{name}: {lines:?}"),
+            Some(start) => {
+                assert_eq!((code, errors.len()), (Some(1), 1), "{name}: {lines:?}");
+                assert!(errors[0].starts_with(&format!("error: {start}")), "{name}: {errors:?}");
+            }
+        }
+    }
+}

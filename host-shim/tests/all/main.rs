@@ -1,0 +1,11 @@
+//! The binary as a process: against the real Secrets Manager API (moto) and an intake of our own.
+
+mod check;
+mod envelope;
+mod http;
+mod intake;
+mod moto;
+mod sample;
+mod serve;
+mod shim;
+mod start;

@@ -1,0 +1,25 @@
+//! Public keys whose private halves are thrown away, and secrets made of them.
+
+use serde_json::{Map, Value};
+
+pub(crate) const FIRST: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE7SzIh8p4l+TRmt0cx7WLKhPIR2lu\n\
+cvW9UcpDW0vgkQrX0Mx/M9cK8VKtB9u9IuQYDM+AfCKB63klOUXHlFTK3w==\n\
+-----END PUBLIC KEY-----\n";
+pub(crate) const SECOND: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAENPVmiAPy5UiXjX3jBcHGSCkicRhF\n\
+DCm9rpQdrYv4jJlUSPD42FxwKCiFdF7DlEM1aew/eCSOZFb5NNf4ZzJXWA==\n\
+-----END PUBLIC KEY-----\n";
+pub(crate) const THIRD: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEvX58rzOSoXCb7uM+LM8zEvRpn5eW\n\
+UoorN3+3QNnKQqcBaw3SalfmAR1ZadY3m8oabXHVPmDsAnJHZmtptX30sw==\n\
+-----END PUBLIC KEY-----\n";
+
+/// The text of a secret: key id to PEM.
+pub(crate) fn secret(entries: &[(&str, &str)]) -> String {
+    let entries: Map<_, _> = entries.iter().map(|(key_id, pem)| ((*key_id).to_owned(), Value::from(*pem))).collect();
+    Value::Object(entries).to_string()
+}

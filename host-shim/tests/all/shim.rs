@@ -1,0 +1,160 @@
+//! The binary under test, as a process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::intake::{PUSH_KEY, eventually};
+
+/// A folder that goes away with the test.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// A new, empty one.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("registry-auth-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Writes a file and returns its path.
+    pub(crate) fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+        let path = self.path(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// The path of a file that need not exist.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A configuration that the filter takes, with one secret.
+pub(crate) fn configuration(secret_name: &str, interval: &str, strict: bool) -> Value {
+    json!({
+        "http": {
+            "auth": { "bearer": {
+                "realm": "registry", "service": "registry.example.com", "audiences": ["registry.example.com"], "issuer": "tests",
+                "awsSecretsManager": {
+                    "region": "us-east-1", "secretName": secret_name, "refreshInterval": interval, "strict": strict
+                }
+            } },
+            "accessControl": { "repositories": { "**": { "anonymousPolicy": ["read"] } } }
+        },
+        "proxy": { "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } }
+    })
+}
+
+/// The binary with nothing of our environment but what it needs.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_registry-auth"));
+    command.args(arguments).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs it to its end.
+pub(crate) async fn output(mut command: Command) -> anyhow::Result<Output> {
+    Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().await?)
+}
+
+/// A running `registry-auth serve`.
+pub(crate) struct Shim {
+    process: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    _folder: Folder,
+}
+
+impl Shim {
+    /// Starts it with `configuration`, AWS at `endpoint`, and one intake.
+    pub(crate) fn start(configuration: &Value, endpoint: &str, intake: &str) -> anyhow::Result<Self> {
+        Self::start_with_key(configuration, endpoint, intake, PUSH_KEY)
+    }
+
+    /// The same with another push key.
+    pub(crate) fn start_with_key(
+        configuration: &Value,
+        endpoint: &str,
+        intake: &str,
+        push_key: &str,
+    ) -> anyhow::Result<Self> {
+        let folder = Folder::new()?;
+        let config = folder.write("registry.json", &configuration.to_string())?;
+        let mut process = command(&["serve", "--config", text(&config)?, "--envoy", intake])
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test-id")
+            .env("AWS_SECRET_ACCESS_KEY", "test-aws-secret")
+            .env("REGISTRY_AUTH_PUSH_KEY", push_key)
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut lines = BufReader::new(process.stderr.take().context("no stderr")?).lines();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let shared = log.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                shared.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+        Ok(Self { process, log, _folder: folder })
+    }
+
+    /// The lines of the log so far. Each is JSON, and none holds a secret.
+    pub(crate) fn log(&self) -> anyhow::Result<Vec<Value>> {
+        let lines = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in lines.iter() {
+            for secret in [PUSH_KEY, "test-aws-secret", "tops3cret", "BEGIN", "kty"] {
+                ensure!(!line.contains(secret), "the log holds `{secret}`: {line}");
+            }
+        }
+        lines.iter().map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))).collect()
+    }
+
+    /// Waits for a line whose text contains each of `parts`.
+    pub(crate) async fn says(&self, parts: &[&str]) -> anyhow::Result<()> {
+        let said = eventually(|| match self.count(parts) {
+            Ok(0) => None,
+            answer => Some(answer),
+        });
+        said.await.and_then(|answer| answer.map(drop)).with_context(|| format!("{parts:?} is not in {:#?}", self.log))
+    }
+
+    /// How many lines of the log contain each of `parts`.
+    pub(crate) fn count(&self, parts: &[&str]) -> anyhow::Result<usize> {
+        let lines = self.log()?;
+        let said = |line: &Value| {
+            let values = line.as_object().into_iter().flat_map(|line| line.values());
+            let texts: Vec<_> =
+                values.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
+            parts.iter().all(|part| texts.join(" ").contains(part))
+        };
+        Ok(lines.iter().filter(|line| said(line)).count())
+    }
+
+    /// Sends a signal and waits for the exit status.
+    pub(crate) async fn end(mut self, signal: &str) -> anyhow::Result<Option<i32>> {
+        let id = self.process.id().context("ended before")?.to_string();
+        ensure!(Command::new("kill").args(["-s", signal, &id]).status().await?.success(), "kill failed");
+        let status = tokio::time::timeout(std::time::Duration::from_secs(60), self.process.wait()).await??;
+        self.log()?;
+        Ok(status.code())
+    }
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().context("the path is not UTF-8")
+}
