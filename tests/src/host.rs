@@ -129,6 +129,13 @@ pub(crate) struct Stream {
     pub(crate) reply: Option<Response>,
 }
 
+impl Stream {
+    /// Whether the request asks for no body.
+    pub(crate) fn is_head(&self) -> bool {
+        self.headers.iter().any(|(name, value)| name.as_slice() == b":method" && value.as_slice() == b"HEAD")
+    }
+}
+
 /// A metric of the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Metric {
