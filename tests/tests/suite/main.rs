@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "vm")]
+mod abi;
 mod scenarios;
 
 /// What a test here ends with.
