@@ -14,7 +14,7 @@ use crate::client::{self, Request};
 use crate::module;
 
 /// How long Envoy may take to start: it compiles the module for each VM id.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long its admin port may take to answer.
 const ADMIN: Duration = Duration::from_secs(10);
 /// Lines of the log that a failure shows.
