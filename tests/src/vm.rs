@@ -224,6 +224,12 @@ impl Vm {
         self.store.data_mut().fault = fault;
     }
 
+    /// Whether the fault that was set last has happened.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.store.data().fault.is_none()
+    }
+
     /// How often each host call was made.
     #[must_use]
     pub fn host_calls(&self) -> &BTreeMap<&'static str, u64> {

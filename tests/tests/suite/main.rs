@@ -4,6 +4,8 @@ use std::fmt;
 
 #[cfg(feature = "vm")]
 mod abi;
+#[cfg(feature = "vm")]
+mod faults;
 mod scenarios;
 
 /// What a test here ends with.
