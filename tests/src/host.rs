@@ -163,6 +163,7 @@ pub struct HostState {
     pub(crate) shared: SharedData,
     pub(crate) clock: Clock,
     pub(crate) verifies: bool,
+    pub(crate) holds_bodies: bool,
     pub(crate) streams: BTreeMap<u32, Stream>,
     pub(crate) roots: BTreeSet<u32>,
     pub(crate) effective: u32,

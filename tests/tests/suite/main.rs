@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+#[cfg(feature = "vm")]
+mod abi;
+#[cfg(feature = "vm")]
+mod faults;
 mod scenarios;
 
 /// What a test here ends with.
