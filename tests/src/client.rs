@@ -136,7 +136,8 @@ impl Response {
 /// No connection, no whole answer in time, or one that is not HTTP/1.1.
 pub fn send(address: SocketAddr, request: &Request, patience: Duration) -> Result<Response> {
     let deadline = Instant::now() + patience;
-    let mut stream = TcpStream::connect_timeout(&address, patience).with_context(|| format!("no connection to {address}"))?;
+    let mut stream =
+        TcpStream::connect_timeout(&address, patience).with_context(|| format!("no connection to {address}"))?;
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(patience))?;
     let bytes = request.encode(address);
@@ -212,7 +213,9 @@ fn unchunk(mut rest: &[u8]) -> Result<Option<Vec<u8>>> {
             return Ok(Some(body));
         }
         let size = usize::try_from(size)?;
-        let Some((chunk, next)) = rest.get(start..).and_then(|rest| rest.split_at_checked(size)) else { return Ok(None) };
+        let Some((chunk, next)) = rest.get(start..).and_then(|rest| rest.split_at_checked(size)) else {
+            return Ok(None);
+        };
         let Some(next) = next.get(2..) else { return Ok(None) };
         body.extend(chunk);
         rest = next;
@@ -235,7 +238,10 @@ mod tests {
         assert_eq!(plain, b"GET /a\xff HTTP/1.1\r\nhost: 127.0.0.1:80\r\nX: \x80\r\nconnection: close\r\n\r\n");
         let sized = Request::new("PUT", "/").header("Host", "h").body(b"ab".to_vec()).encode(ADDRESS);
         assert_eq!(sized, b"PUT / HTTP/1.1\r\nHost: h\r\nconnection: close\r\ncontent-length: 2\r\n\r\nab");
-        let chunked = Request { body: Body::Chunked(vec![b"abc".to_vec(), vec![]]), ..Request::new("PUT", "/").header("host", "h") };
+        let chunked = Request {
+            body: Body::Chunked(vec![b"abc".to_vec(), vec![]]),
+            ..Request::new("PUT", "/").header("host", "h")
+        };
         let expected = b"PUT / HTTP/1.1\r\nhost: h\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
         assert_eq!(chunked.encode(ADDRESS), expected);
     }
@@ -252,13 +258,19 @@ mod tests {
             let response = parse(text.as_bytes(), false, *ended).unwrap().unwrap();
             assert_eq!(response.body, body.as_bytes(), "{text}");
         }
-        let head = parse(b"HTTP/1.1 401 No\r\nContent-Length: 30\r\nWWW-Authenticate: a\r\n\r\n", true, false).unwrap().unwrap();
+        let head = parse(b"HTTP/1.1 401 No\r\nContent-Length: 30\r\nWWW-Authenticate: a\r\n\r\n", true, false)
+            .unwrap()
+            .unwrap();
         assert_eq!((head.status, head.header("www-authenticate")), (401, Some("a".into())));
     }
 
     #[test]
     fn half_a_response_waits_and_garbage_is_an_error() {
-        for text in ["HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab"] {
+        for text in [
+            "HTTP/1.1 200",
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab",
+        ] {
             assert_eq!(parse(text.as_bytes(), false, false).unwrap(), None, "{text}");
         }
         assert!(parse(b"SSH-2.0\r\n\r\n", false, true).is_err());

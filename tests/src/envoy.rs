@@ -59,7 +59,8 @@ pub struct Envoy {
 /// # Errors
 /// It is not there; the message says what to run.
 pub fn binary() -> Result<PathBuf> {
-    let tools = std::env::var_os("REGISTRY_AUTH_TOOLS").map_or_else(|| module::workspace().join(".tools"), PathBuf::from);
+    let tools =
+        std::env::var_os("REGISTRY_AUTH_TOOLS").map_or_else(|| module::workspace().join(".tools"), PathBuf::from);
     let path = tools.join("venv/bin/envoy");
     ensure!(path.exists(), "Envoy is missing ({}): run `cargo xtask test`, which fetches it", path.display());
     Ok(path)

@@ -75,7 +75,8 @@ pub fn basic(user: &str, password: &str) -> String {
 /// A character above U+00FF.
 pub fn octets(text: &str) -> Result<Vec<u8>> {
     let octet = |character: char| {
-        u8::try_from(u32::from(character)).with_context(|| format!("`{character}` is no byte: write UTF-8 byte by byte"))
+        u8::try_from(u32::from(character))
+            .with_context(|| format!("`{character}` is no byte: write UTF-8 byte by byte"))
     };
     text.chars().map(octet).collect()
 }
@@ -88,7 +89,8 @@ mod tests {
 
     #[test]
     fn key_placeholders_become_text_or_json() {
-        let mut value = json!({"cert": "${pem:es256}", "list": ["${jwks:es256,rs256}", "${jwk:eddsa}", "plain ${pem:x}"]});
+        let mut value =
+            json!({"cert": "${pem:es256}", "list": ["${jwks:es256,rs256}", "${jwk:eddsa}", "plain ${pem:x}"]});
         keys(&mut value).unwrap();
         assert!(value["cert"].as_str().unwrap().starts_with("-----BEGIN PUBLIC KEY"));
         assert_eq!(value["list"][0]["keys"][1]["kid"], "rs256");

@@ -22,6 +22,10 @@ pub const DISCOVERY: &str = "/.well-known/openid-configuration";
 /// Path of the JWKS document.
 pub const KEYS: &str = "/keys";
 
+/// What every issuer announces in its discovery document.
+const ALGORITHMS: [&str; 10] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+
 /// What an issuer can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
@@ -121,7 +125,7 @@ impl Issuer {
             "jwks_uri": format!("{}{KEYS}", self.url()),
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+            "id_token_signing_alg_values_supported": ALGORITHMS,
         })
     }
 
@@ -245,7 +249,8 @@ impl Issuers {
     /// What happens to one request; 404 for an authority that is nobody's.
     #[must_use]
     pub fn react(&self, authority: &str, path: &str) -> Reaction {
-        self.at(authority).map_or_else(|| answer(Duration::ZERO, 404, b"no such issuer".to_vec()), |issuer| issuer.react(path))
+        self.at(authority)
+            .map_or_else(|| answer(Duration::ZERO, 404, b"no such issuer".to_vec()), |issuer| issuer.react(path))
     }
 
     /// Serves them all on `port`. A request whose `Host` is the address itself goes to the first.
@@ -331,7 +336,8 @@ mod tests {
         let issuers = Issuers::of_scenarios().unwrap();
         let server = issuers.clone().serve(Port::bind().unwrap()).unwrap();
         let get = |host: &str| {
-            client::send(server.address(), &Get::new("GET", KEYS).header("host", host), PATIENCE).map(|answer| answer.body)
+            client::send(server.address(), &Get::new("GET", KEYS).header("host", host), PATIENCE)
+                .map(|answer| answer.body)
         };
         for host in ["issuer.test", "other.test"] {
             assert_eq!(serde_json::from_slice::<Value>(&get(host).unwrap()).unwrap(), issuers.at(host).unwrap().jwks());

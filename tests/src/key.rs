@@ -7,9 +7,12 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaSignatureEncoding};
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaSignatureEncoding,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use pem::{EncodeConfig, LineEnding, Pem};
 use serde_json::{Value, json};
 
 macro_rules! sources {
@@ -165,7 +168,7 @@ impl TestKey {
     /// # Errors
     /// As [`Self::spki_der`].
     pub fn pkix_pem(&self) -> Result<String> {
-        armour("PUBLIC KEY", &self.spki_der()?)
+        Ok(armour("PUBLIC KEY", &self.spki_der()?))
     }
 
     /// PKCS#1 PEM, `BEGIN RSA PUBLIC KEY`.
@@ -174,7 +177,7 @@ impl TestKey {
     /// The key is no RSA key.
     pub fn pkcs1_pem(&self) -> Result<String> {
         let Material::Rsa(pair) = &self.material else { bail!("`{}` is no RSA key", self.name) };
-        armour("RSA PUBLIC KEY", pair.public_key().as_ref())
+        Ok(armour("RSA PUBLIC KEY", pair.public_key().as_ref()))
     }
 
     /// A self-signed certificate of the key.
@@ -236,8 +239,8 @@ fn text(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn armour(label: &str, der: &[u8]) -> Result<String> {
-    Ok(pem::encode(&pem::Pem::new(label, der)))
+fn armour(label: &str, der: &[u8]) -> String {
+    pem::encode_config(&Pem::new(label, der), EncodeConfig::new().set_line_ending(LineEnding::LF))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod issuer;
 pub mod key;
 pub mod mint;
 pub mod module;
+pub mod native;
 pub mod push;
 pub mod real;
 pub mod scenario;

@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn each_way_to_break_a_token_shows() {
-        let token = |tamper: &str| recipe(json!({"key": "es256", "claims": {"sub": "a"}, "tamper": tamper})).mint(NOW).unwrap();
+        let token =
+            |tamper: &str| recipe(json!({"key": "es256", "claims": {"sub": "a"}, "tamper": tamper})).mint(NOW).unwrap();
         assert!(part(&token("none"), 2).is_empty());
         assert_eq!(part(&token("public-key-as-secret"), 2).len(), 32);
         assert_eq!(part(&token("truncated"), 2).len(), 32);

@@ -270,7 +270,10 @@ impl Vm {
         self.fuel += FUEL - self.store.get_fuel()?;
         result.map_err(anyhow::Error::from).with_context(|| {
             let log = self.log();
-            format!("`{name}` trapped; the last of its log:\n{}", log.get(log.len().saturating_sub(5)..).unwrap_or_default().join("\n"))
+            format!(
+                "`{name}` trapped; the last of its log:\n{}",
+                log.get(log.len().saturating_sub(5)..).unwrap_or_default().join("\n")
+            )
         })
     }
 
@@ -335,7 +338,8 @@ impl Stream {
             (b":scheme".to_vec(), b"http".to_vec()),
         ];
         let host = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
-        headers.push((b":authority".to_vec(), host.map_or_else(|| b"registry.test".to_vec(), |(_, value)| value.clone())));
+        headers
+            .push((b":authority".to_vec(), host.map_or_else(|| b"registry.test".to_vec(), |(_, value)| value.clone())));
         let rest = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
         headers.extend(rest.map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), value.clone())));
         Self {
@@ -357,7 +361,8 @@ impl Stream {
     }
 
     fn seen(&self) -> Seen {
-        let pseudo = |wanted: &[u8]| self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| latin1(value));
+        let pseudo =
+            |wanted: &[u8]| self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| latin1(value));
         let fields: &Fields = &self.headers;
         let headers = fields.iter().filter(|(name, _)| !name.starts_with(b":"));
         Seen {
@@ -372,7 +377,8 @@ impl Stream {
 
 impl HostState {
     fn new(setup: Setup) -> Self {
-        let properties = [("source\0address", "127.0.0.1:40000"), ("plugin_root_id", ""), ("plugin_name", "registry-auth")];
+        let properties =
+            [("source\0address", "127.0.0.1:40000"), ("plugin_root_id", ""), ("plugin_name", "registry-auth")];
         let properties = properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));
         Self {
             plugin_configuration: setup.configuration,

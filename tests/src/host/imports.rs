@@ -1,6 +1,6 @@
 //! The host calls of proxy-wasm ABI 0.2.1 that the module may use.
 
-use wasmtime::{Caller, ExternType, Linker, Module, Result, Val, bail};
+use wasmtime::{Caller, ExternType, Linker, Module, Result, Store, Val, bail};
 
 use super::guest::{Guest, deserialize, serialize};
 use super::{Callout, Fields, HostState, Metric, Status, foreign, wasi};
@@ -41,6 +41,8 @@ pub(crate) fn link(module: &Module) -> Result<Linker<HostState>> {
     link_effects(&mut linker)?;
     link_metrics(&mut linker)?;
     wasi::link(&mut linker)?;
+    // Looking a definition up needs a store, and only for the engine behind it.
+    let mut probe = Store::new(module.engine(), HostState::default());
     let mut unknown = Vec::new();
     for import in module.imports() {
         let (from, name) = (import.module(), import.name());
@@ -53,7 +55,7 @@ pub(crate) fn link(module: &Module) -> Result<Linker<HostState>> {
                     Ok(())
                 })?;
             }
-            ExternType::Func(_) if defined(&mut linker, module, from, name) => {}
+            ExternType::Func(_) if linker.get(&mut probe, from, name).is_ok() => {}
             _ => unknown.push(format!("`{from}.{name}`")),
         }
     }
@@ -61,12 +63,6 @@ pub(crate) fn link(module: &Module) -> Result<Linker<HostState>> {
         bail!("the module imports what the harness does not have: {}", unknown.join(", "));
     }
     Ok(linker)
-}
-
-fn defined(linker: &mut Linker<HostState>, module: &Module, from: &str, name: &str) -> bool {
-    // Looking a definition up needs a store, so its state must exist; an empty engine-wide probe is cheap.
-    let mut store = wasmtime::Store::new(module.engine(), HostState::default());
-    linker.get(&mut store, from, name).is_some()
 }
 
 fn link_environment(linker: &mut Linker<HostState>) -> Result<()> {

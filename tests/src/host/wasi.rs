@@ -31,19 +31,23 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
             guest.write_u32(size, length(entries.iter().map(Vec::len).sum()))
         })
     })?;
-    linker.func_wrap(MODULE, "environ_get", |mut caller: Caller<'_, HostState>, mut pointer: u32, mut place: u32| {
-        call(&mut caller, "environ_get", |guest| {
-            for entry in entries(guest.state()) {
-                guest.write_u32(pointer, place)?;
-                guest.write(place, &entry)?;
-                pointer = pointer.saturating_add(4);
-                place = place.saturating_add(length(entry.len()));
-            }
-            Ok(())
-        })
-    })?;
+    linker.func_wrap(
+        MODULE,
+        "environ_get",
+        |mut caller: Caller<'_, HostState>, mut pointer: u32, mut place: u32| {
+            call(&mut caller, "environ_get", |guest| {
+                for entry in entries(guest.state()) {
+                    guest.write_u32(pointer, place)?;
+                    guest.write(place, &entry)?;
+                    pointer = pointer.saturating_add(4);
+                    place = place.saturating_add(length(entry.len()));
+                }
+                Ok(())
+            })
+        },
+    )?;
     for name in ["args_sizes_get", "args_get"] {
-        linker.func_wrap(MODULE, name, |mut caller: Caller<'_, HostState>, count: u32, size: u32| {
+        linker.func_wrap(MODULE, name, move |mut caller: Caller<'_, HostState>, count: u32, size: u32| {
             call(&mut caller, "args", |guest| {
                 if name == "args_sizes_get" {
                     guest.write_u32(count, 0)?;
@@ -73,7 +77,10 @@ fn link_files(linker: &mut Linker<HostState>) -> Result<()> {
             call(&mut caller, "fd_write", |guest| {
                 let mut text = Vec::new();
                 for index in 0..count {
-                    let (address, size) = (guest.read_u32(vectors.saturating_add(index.saturating_mul(8)))?, guest.read_u32(vectors.saturating_add(index.saturating_mul(8)).saturating_add(4))?);
+                    let (address, size) = (
+                        guest.read_u32(vectors.saturating_add(index.saturating_mul(8)))?,
+                        guest.read_u32(vectors.saturating_add(index.saturating_mul(8)).saturating_add(4))?,
+                    );
                     text.extend(guest.read(address, size)?);
                 }
                 guest.state().log.push(format!("output: {}", String::from_utf8_lossy(&text).trim_end()));

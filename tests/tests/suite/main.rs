@@ -1,3 +1,23 @@
 //! The tests that run the filter: natively, on wasmtime, in the real Envoy. `README.md` says how to choose.
 
+use std::fmt;
+
 mod scenarios;
+
+/// What a test here ends with.
+type Outcome = Result<(), Failure>;
+
+/// A failure that shows as its text alone: a table of rows has no use for a backtrace.
+struct Failure(anyhow::Error);
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:#}", self.0)
+    }
+}

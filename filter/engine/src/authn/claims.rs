@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_audience_is_a_string_or_strings() {
-        let rows: [(&str, Result<Option<Vec<&str>>, WrongType>); 10] = [
+        let rows = [
             (r"{}", Ok(None)),
             (r#"{"aud":"a"}"#, Ok(Some(vec!["a"]))),
             (r#"{"aud":["a","b"]}"#, Ok(Some(vec!["a", "b"]))),

@@ -1,10 +1,13 @@
 //! Public keys that tokens are verified with, and the texts they come in: JWKS, PEM, a secret of both.
 
+pub(crate) mod certificate;
 mod error;
 mod jwk;
 mod key;
 mod pem;
 mod secret;
+
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
@@ -121,16 +124,19 @@ impl KeySet {
 struct Loading {
     keys: Vec<PublicKey>,
     skipped: Vec<Skipped>,
+    same_id: HashMap<KeyId, usize>,
 }
 
 impl Loading {
     fn add(&mut self, key: PublicKey, place: impl FnOnce() -> String) {
-        let same = |other: &&PublicKey| key.key_id().is_some() && other.key_id() == key.key_id();
-        if self.keys.iter().filter(same).count() < MAX_SAME_ID {
-            self.keys.push(key);
-        } else {
-            self.skip(place(), KeyError::TooManyWithOneId);
+        if let Some(id) = key.key_id() {
+            let count = self.same_id.entry(id.clone()).or_default();
+            if *count == MAX_SAME_ID {
+                return self.skip(place(), KeyError::TooManyWithOneId);
+            }
+            *count += 1;
         }
+        self.keys.push(key);
     }
 
     fn skip(&mut self, which: String, reason: impl Into<KeysError>) {

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
-
 use super::Diagnostics;
 use super::compile::DEFAULT_MAX_STALE;
 use super::raw;
 use crate::authn::bearer::Bearer;
 use crate::authn::discovery::WELL_KNOWN;
-use crate::authn::keys::KeySet;
+use crate::authn::keys::{KeySet, certificate};
 use crate::authn::mapping::ClaimMapping;
 use crate::authn::provider::Provider;
 use crate::authn::source::{Callout, Keys, Source, SourceId, SourceKind};
@@ -177,7 +174,7 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
 
 /// At least one certificate, and nothing that is none (RFC 7468 section 5).
 fn is_certificate(text: &str) -> bool {
-    let one = |block: &pem::Pem| block.tag() == "CERTIFICATE" && Certificate::from_der(block.contents()).is_ok();
+    let one = |block: &pem::Pem| block.tag() == "CERTIFICATE" && certificate::public_key(block.contents()).is_ok();
     pem::parse_many(text).is_ok_and(|blocks| !blocks.is_empty() && blocks.iter().all(one))
 }
 

@@ -8,6 +8,8 @@ mod error;
 mod proxy;
 pub mod raw;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use bearer::SECRET_SET;
 pub use compile::{Compiled, LogLevel, compile};

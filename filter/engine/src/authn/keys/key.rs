@@ -6,10 +6,10 @@ use ed25519_compact::PublicKey as Ed25519Key;
 use rsa::pkcs1;
 use rsa::traits::PublicKeyParts as _;
 use rsa::{BigUint, RsaPublicKey};
-use x509_cert::der::asn1::{Any, BitString, Null, UintRef};
-use x509_cert::der::oid::ObjectIdentifier;
-use x509_cert::der::{Decode as _, Encode as _};
-use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use spki::der::asn1::{Any, BitString, Null, UintRef};
+use spki::der::oid::ObjectIdentifier;
+use spki::der::{Decode as _, Encode as _};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::error::KeyError;
 use crate::authn::algorithm::Algorithm;
@@ -257,7 +257,7 @@ fn named_curve(algorithm: &AlgorithmIdentifierOwned) -> Result<Kind, KeyError> {
     }
 }
 
-fn spki_of(material: &Material) -> x509_cert::der::Result<Vec<u8>> {
+fn spki_of(material: &Material) -> spki::der::Result<Vec<u8>> {
     let (oid, parameters, bits) = match material {
         Material::Rsa(key) => (RSA, Any::from(Null), pkcs1_of(key)?),
         Material::P256(key) => (EC, Any::from(P256), key.to_encoded_point(false).as_bytes().to_vec()),
@@ -268,12 +268,12 @@ fn spki_of(material: &Material) -> x509_cert::der::Result<Vec<u8>> {
     encode(oid, Some(parameters), &bits)
 }
 
-fn encode(oid: ObjectIdentifier, parameters: Option<Any>, bits: &[u8]) -> x509_cert::der::Result<Vec<u8>> {
+fn encode(oid: ObjectIdentifier, parameters: Option<Any>, bits: &[u8]) -> spki::der::Result<Vec<u8>> {
     let algorithm = AlgorithmIdentifierOwned { oid, parameters };
     SubjectPublicKeyInfoOwned { algorithm, subject_public_key: BitString::from_bytes(bits)? }.to_der()
 }
 
-fn pkcs1_of(key: &RsaPublicKey) -> x509_cert::der::Result<Vec<u8>> {
+fn pkcs1_of(key: &RsaPublicKey) -> spki::der::Result<Vec<u8>> {
     let (modulus, exponent) = (key.n().to_bytes_be(), key.e().to_bytes_be());
     pkcs1::RsaPublicKey { modulus: UintRef::new(&modulus)?, public_exponent: UintRef::new(&exponent)? }.to_der()
 }

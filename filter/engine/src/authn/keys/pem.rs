@@ -1,10 +1,10 @@
 //! A public key in PEM text (RFC 7468), read as forgivingly as Go's `encoding/pem`, which zot uses.
 
 use rsa::pkcs1;
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
-use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use spki::SubjectPublicKeyInfoOwned;
+use spki::der::Decode as _;
 
+use super::certificate;
 use super::error::KeyError;
 use super::key::PublicKey;
 
@@ -41,8 +41,8 @@ fn tidy(text: &str) -> String {
 }
 
 fn of_der(der: &[u8]) -> Result<PublicKey, KeyError> {
-    if let Ok(certificate) = Certificate::from_der(der) {
-        return PublicKey::from_spki(&certificate.tbs_certificate.subject_public_key_info);
+    if let Ok(info) = certificate::public_key(der) {
+        return PublicKey::from_spki(&info);
     }
     if let Ok(info) = SubjectPublicKeyInfoOwned::from_der(der) {
         return PublicKey::from_spki(&info);

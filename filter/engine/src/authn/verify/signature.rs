@@ -2,8 +2,8 @@
 
 use jwt_compact::alg::{Ed25519, Es256, Rsa};
 use jwt_compact::{Algorithm as Implementation, AlgorithmSignature as _};
-use x509_cert::der::Encode as _;
-use x509_cert::der::asn1::{SequenceOf, UintRef};
+use spki::der::Encode as _;
+use spki::der::asn1::{SequenceOf, UintRef};
 
 use super::ecdsa::{Es384, Es512};
 use crate::authn::algorithm::Algorithm;

@@ -1,0 +1,189 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEVs/o5+uQbTjL3chynL4wXgUg2R9\nq9UU8I5mEovUf86QZ7kOBIjJwqnzD1omageEHWwHdBO6B+dFabmdT9POxg==\n-----END PUBLIC KEY-----\n";
+
+/// A configuration that holds, for rows that change one thing.
+fn good() -> Value {
+    json!({
+        "http": {
+            "auth": { "bearer": {
+                "realm": "https://registry.example.com/auth/token",
+                "service": "registry.example.com",
+                "oidc": [{ "issuer": "https://issuer.example.com", "audiences": ["registry"], "cluster": "issuer" }]
+            } },
+            "accessControl": { "repositories": { "team/**": { "defaultPolicy": ["read"] } } }
+        },
+        "proxy": { "pushKey": { "env": "KEY" } }
+    })
+}
+
+/// Sets the value at a JSON pointer, making objects on the way; null removes.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut document = good();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let mut place = &mut document;
+    for step in parent.split('/').skip(1) {
+        place = match place {
+            Value::Array(items) => &mut items[step.parse::<usize>().unwrap()],
+            other => &mut other[step],
+        };
+    }
+    place[name] = value;
+    document
+}
+
+fn diagnose(document: &Value) -> Diagnostics {
+    let (role, mut diagnostics) = decode(document.to_string().as_bytes());
+    if let Role::Filter(document) = role {
+        let compiled = compile(&document, &mut diagnostics);
+        assert_eq!(compiled.is_none(), !diagnostics.errors.is_empty());
+    }
+    diagnostics
+}
+
+#[test]
+fn a_configuration_that_holds_compiles_without_a_word() {
+    assert_eq!(diagnose(&good()), Diagnostics::default());
+}
+
+#[test]
+fn every_refusal_names_its_place_and_what_to_write() {
+    let oidc = "/http/auth/bearer/oidc/0";
+    let at = |name: &str| format!("{oidc}/{name}");
+    let bearer = |name: &str| format!("/http/auth/bearer/{name}");
+    let aws = json!({ "region": "us-east-1", "secretName": "keys" });
+    let rows: Vec<(Value, &str, &str)> = vec![
+        (with("/http/auth/bearer", json!({})), "http.auth.bearer", "add `oidc`, `cert` or `awsSecretsManager`"),
+        (with("/http/auth/bearer", json!({ "realm": "r", "service": "s" })), "http.auth.bearer", "source of keys"),
+        (with(&at("issuer"), json!("")), "http.auth.bearer.oidc[0].issuer", "must be given"),
+        (with(&at("audiences"), json!([])), "http.auth.bearer.oidc[0].audiences", "at least one"),
+        (with(&at("audiences"), json!(["a", " "])), "http.auth.bearer.oidc[0].audiences[1]", "empty"),
+        (with(&at("cluster"), json!(null)), "http.auth.bearer.oidc[0].cluster", "proxy.oidcCluster"),
+        (with(&at("issuer"), json!("issuer")), "http.auth.bearer.oidc[0].issuer", "jwksUri"),
+        (with(&at("jwksUri"), json!("x")), "http.auth.bearer.oidc[0].jwksUri", "absolute"),
+        (with(&at("jwksUri"), json!("http://a/b")), "http.auth.bearer.oidc[0].jwksUri", "https"),
+        (with(&at("jwks"), json!({ "keys": [] })), "http.auth.bearer.oidc[0].jwks", ""),
+        (with(&at("keySource"), json!("file")), "http.auth.bearer.oidc[0].keySource", "callout or push"),
+        (with(&at("clockSkew"), json!("5")), "http.auth.bearer.oidc[0].clockSkew", "30s"),
+        (with(&at("certificateAuthority"), json!("x")), "http.auth.bearer.oidc[0].certificateAuthority", "PEM"),
+        (
+            with(&at("certificateAuthorityFile"), json!("/ca")),
+            "http.auth.bearer.oidc[0].certificateAuthorityFile",
+            "registry-auth render",
+        ),
+        (with(&at("issuers"), json!("x")), "http.auth.bearer.oidc[0].issuers", "did you mean `issuer`"),
+        (
+            with(&at("claimMapping"), json!({ "username": "claims." })),
+            "http.auth.bearer.oidc[0].claimMapping.username",
+            "",
+        ),
+        (
+            with(&at("claimMapping"), json!({ "validations": [{ "expression": "true" }] })),
+            "http.auth.bearer.oidc[0].claimMapping.validations[0].message",
+            "",
+        ),
+        (with(&bearer("cert"), json!("/etc/key.pem")), "http.auth.bearer.cert", "registry-auth render"),
+        (with(&bearer("cert"), json!("{\"keys\":[]}")), "http.auth.bearer.cert", ""),
+        (with(&bearer("realm"), json!("https://a/v2/")), "http.auth.bearer.realm", "registry route"),
+        (with(&bearer("realm"), json!("https://a/v2/x/tags/list")), "http.auth.bearer.realm", "registry route"),
+        (with(&bearer("realm"), json!("ftp://a/b")), "http.auth.bearer.realm", "absolute"),
+        (with(&bearer("extra"), json!(1)), "http.auth.bearer.extra", "unknown key"),
+        (with(&bearer("awsSecretsManager"), json!({})), "http.auth.bearer.awsSecretsManager.region", "must be given"),
+        (with("/http/auth/bearer/realm", json!(7)), "http.auth.bearer.realm", "must be a string, not a number"),
+        (with("/http/auth/failDelay", json!(1.5)), "http.auth.failDelay", "whole number"),
+        (with("/http/auth/failDelay", json!(-1)), "http.auth.failDelay", "zero or more"),
+        (with("/proxy/publicPaths", json!(["/healthz", "/v*/x"])), "proxy.publicPaths[1]", "/v2"),
+        (with("/proxy/publicPaths", json!("/a[")), "proxy.publicPaths[0]", "glob"),
+        (with("/proxy/identityHeader", json!("host")), "proxy.identityHeader", "x-registry-user"),
+        (with("/proxy/pushKey", json!({})), "proxy.pushKey.env", "environment variable"),
+        (with("/proxy/upstream", json!("x")), "proxy.upstream", "did you mean `upstreamCluster`"),
+        (with("/http/accessControl/x/y", json!(1)), "http.accessControl.x", "unknown key"),
+        (with("/http/accessControl/repositories", json!({ "a[": {} })), "http.accessControl.repositories[\"a[\"]", ""),
+        (
+            with("/http/accessControl/repositories", json!({ "a/*": { "defaultPolicy": ["raed"] } })),
+            "http.accessControl.repositories[\"a/*\"].defaultPolicy[0]",
+            "read",
+        ),
+        (with("/http/auth", json!({})), "http.accessControl", "nobody can authenticate"),
+        (json!({}), "http", "who may do what"),
+        (json!([]), "", "must be an object, not a list"),
+        (json!({ "intake": {} }), "intake.pushKey.env", ""),
+    ];
+    for (mut document, path, message) in rows {
+        if path.ends_with("awsSecretsManager.region") {
+            assert_eq!(document["http"]["auth"]["bearer"]["awsSecretsManager"].take(), json!({}));
+            document["http"]["auth"]["bearer"]["awsSecretsManager"] = json!({ "secretName": "x" });
+        }
+        let found = diagnose(&document).errors;
+        let hit = found.iter().any(|error| error.path == path && error.message.contains(message));
+        assert!(hit, "{path} ({message}) is not among {found:#?}");
+    }
+    let both = with(&bearer("awsSecretsManager"), aws.clone());
+    let mut both_with_cert = both.clone();
+    both_with_cert["http"]["auth"]["bearer"]["cert"] = json!(KEY);
+    assert!(diagnose(&both_with_cert).errors[0].message.contains("both `cert` and `awsSecretsManager`"));
+    let mut without_key = both;
+    without_key["proxy"] = json!({});
+    assert!(diagnose(&without_key).errors[0].message.contains("proxy.pushKey"));
+}
+
+#[test]
+fn all_errors_are_told_at_once() {
+    let mut document = good();
+    document["http"]["auth"]["bearer"]["oidc"][0] = json!({ "isuer": 1, "audiences": 5, "clockSkew": "x" });
+    document["http"]["accessControl"] = json!({ "repositories": { "a[": { "defaultPolicy": ["x"] } } });
+    document["log"] = json!({ "level": "loud" });
+    let errors = diagnose(&document).errors;
+    for path in ["oidc[0].isuer", "oidc[0].issuer", "oidc[0].audiences", "oidc[0].clockSkew", "a[", "log.level"] {
+        assert!(errors.iter().any(|error| error.path.contains(path)), "{path}: {errors:#?}");
+    }
+}
+
+#[test]
+fn broken_json_says_where() {
+    let (_, diagnostics) = decode(b"{\n  \"http\": {\n");
+    assert!(diagnostics.errors[0].message.contains("line 3"), "{diagnostics:?}");
+    let (_, diagnostics) = decode(br#"{"http":{"realm":"a","realm":"b"}}"#);
+    assert!(diagnostics.errors[0].message.contains("twice"), "{diagnostics:?}");
+}
+
+#[test]
+fn what_is_zots_and_not_ours_is_told_and_not_refused() {
+    let mut document = good();
+    document["storage"] = json!({ "rootDirectory": "/x" });
+    document["http"]["address"] = json!("0.0.0.0");
+    document["http"]["auth"]["htpasswd"] = json!({ "path": "/x" });
+    document["http"]["auth"]["mtls"] = json!({ "identityAttributes": ["URI"] });
+    document["http"]["accessControl"]["metrics"] = json!({ "users": ["a"] });
+    let diagnostics = diagnose(&document);
+    assert_eq!(diagnostics.errors, []);
+    let told: Vec<_> = diagnostics.warnings.iter().map(ToString::to_string).collect();
+    for word in ["storage", "http.address", "http.auth.htpasswd", "http.auth.mtls", "http.accessControl.metrics"] {
+        assert!(told.iter().any(|line| line.contains(word)), "{word}: {told:#?}");
+    }
+}
+
+#[test]
+fn what_is_open_or_unchecked_is_warned_of() {
+    let mut open = good();
+    open["http"]["accessControl"] = json!(null);
+    let mut unchecked = good();
+    unchecked["http"]["auth"]["bearer"]["cert"] = json!(KEY);
+    let empty = with("/http/accessControl", json!({}));
+    for (document, word) in [(open, "everything"), (unchecked, "audiences"), (empty, "nobody")] {
+        let diagnostics = diagnose(&document);
+        assert_eq!(diagnostics.errors, []);
+        assert!(diagnostics.warnings.iter().any(|warning| warning.message.contains(word)), "{word}: {diagnostics:?}");
+    }
+}
+
+#[test]
+fn one_value_stands_for_a_list_and_names_have_no_case() {
+    let mut document = good();
+    document["http"]["auth"]["bearer"]["oidc"] =
+        json!({ "Issuer": "https://issuer.example.com", "AUDIENCES": "registry", "cluster": "issuer" });
+    document["http"]["accessControl"]["repositories"]["team/**"]["anonymousPolicy"] = json!("read");
+    assert_eq!(diagnose(&document), Diagnostics::default());
+}

@@ -1,0 +1,68 @@
+//! Who calls: tokens, each in a Docker configuration of its own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use registry_auth_tests::mint::Recipe;
+use registry_auth_tests::substrate::now;
+use serde_json::{Map, Value, json};
+
+/// What the registry is called in tokens and in `envoy/filter.json`.
+const AUDIENCE: &str = "registry.test";
+/// The issuer of `envoy/filter.json`.
+pub(crate) const ISSUER: &str = "http://issuer.test";
+/// The key that the issuer publishes.
+pub(crate) const ISSUER_KEY: &str = "rs256";
+
+/// A token of a Kubernetes service account, valid until `expires` (`+1h`, `-1m`).
+pub(crate) fn service_account(namespace: &str, name: &str, expires: &str) -> Result<String> {
+    mint(
+        ISSUER_KEY,
+        json!({
+            "iss": ISSUER,
+            "sub": format!("system:serviceaccount:{namespace}:{name}"),
+            "aud": [AUDIENCE],
+            "iat": "-1h",
+            "nbf": "-1h",
+            "exp": expires,
+            "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": name, "uid": "9d1b42c1"}},
+        }),
+    )
+}
+
+/// A token of the build farm, signed with a key whose public half is in Secrets Manager. It names what it is for.
+pub(crate) fn builder(key: &str, repository: &str) -> Result<String> {
+    mint(
+        key,
+        json!({
+            "iss": "build-farm",
+            "sub": "build-farm/linux",
+            "aud": AUDIENCE,
+            "iat": "-1m",
+            "exp": "+1h",
+            "access": [{"type": "repository", "name": repository, "actions": ["pull", "push"]}],
+        }),
+    )
+}
+
+fn mint(key: &str, claims: Value) -> Result<String> {
+    let claims: Map<String, Value> = serde_json::from_value(claims).context("claims are an object")?;
+    Recipe::plain(key, claims).mint(now())
+}
+
+/// Writes the Docker configuration of a caller: the token is the password, as `docker login` would store it.
+pub(crate) fn log_in(folder: &Path, registry: SocketAddr, token: Option<&str>) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut auths = Map::new();
+    if let Some(token) = token {
+        fs::write(folder.join("token"), token)?;
+        let auth = BASE64_STANDARD.encode(format!("token:{token}"));
+        auths.insert(registry.to_string(), json!({"auth": auth}));
+    }
+    fs::write(folder.join("config.json"), json!({"auths": auths}).to_string())?;
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! Everything that stands around the filter: registry, issuer, Secrets Manager, shim, Envoy.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use registry_auth_tests::client::{self, Request};
+use registry_auth_tests::issuer::Issuer;
+use registry_auth_tests::key::TestKey;
+use registry_auth_tests::server::Server;
+use registry_auth_tests::{envoy, module};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::callers::{self, ISSUER, ISSUER_KEY};
+use crate::program::{Program, free_address, tool};
+
+const CONFIGURATION: &str = "envoy/envoy.yaml";
+const PLUGIN: &str = "envoy/filter.json";
+/// The secret that `envoy/filter.json` names.
+const SECRET: &str = "registry/jwt-verification-keys";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The running parts. Dropped in the order of the fields, so that nobody asks who has gone.
+pub(crate) struct Stage {
+    programs: Vec<Program>,
+    issuer: Server,
+    registry_clients: SocketAddr,
+    secrets: SocketAddr,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Starts all parts on free ports of loopback; the secret holds the key `es256`.
+    pub(crate) fn set_up() -> Result<Self> {
+        let folder = TempDir::with_prefix("registry-auth-demo-")?;
+        let issuer = Issuer::new(ISSUER, &[ISSUER_KEY])?.serve()?;
+        told("OIDC issuer", issuer.address());
+        let (registry_clients, secrets) = (free_address()?, free_address()?);
+        let mut stage = Self { programs: Vec::new(), issuer: issuer, registry_clients, secrets, folder };
+        stage.start_secrets_manager()?;
+        let registry = stage.start_registry()?;
+        stage.start_envoy(registry)?;
+        Ok(stage)
+    }
+
+    fn start_secrets_manager(&mut self) -> Result<()> {
+        let port = self.secrets.port().to_string();
+        self.start(
+            "moto",
+            Command::new(tool("venv/bin/moto_server")).args(["-H", "127.0.0.1", "-p", &port]),
+            self.secrets,
+            "/",
+        )?;
+        told("AWS Secrets Manager (moto)", self.secrets);
+        self.ask_secrets_manager("CreateSecret", &json!({"Name": SECRET, "SecretString": secret(&["es256"])?}))
+    }
+
+    fn start_registry(&mut self) -> Result<SocketAddr> {
+        let address = free_address()?;
+        let file = self.folder.path().join("registry.json");
+        let configuration = json!({
+            "version": 0.1,
+            "log": {"level": "warn", "accesslog": {"disabled": true}},
+            "storage": {"filesystem": {"rootdirectory": self.folder.path().join("registry")}},
+            "http": {"addr": address.to_string(), "secret": random_key()?},
+        });
+        fs::write(&file, configuration.to_string())?;
+        self.start("registry", Command::new(tool("bin/registry")).arg("serve").arg(file), address, "/v2/")?;
+        told("registry", address);
+        Ok(address)
+    }
+
+    /// Envoy with the configuration of `envoy/`, nothing changed but addresses; and the shim, with the same document.
+    fn start_envoy(&mut self, registry: SocketAddr) -> Result<()> {
+        let (admin, intake, push_key) = (free_address()?, free_address()?, random_key()?);
+        let mut text = fs::read_to_string(module::workspace().join(CONFIGURATION)).context(CONFIGURATION)?;
+        let addresses = [
+            (8080, self.registry_clients),
+            (9902, intake),
+            (9901, admin),
+            (5000, registry),
+            (5556, self.issuer.address()),
+        ];
+        for (port, address) in addresses {
+            let written = format!("port_value: {port} ");
+            ensure!(text.matches(&written).count() == 1, "`{CONFIGURATION}` has not exactly one `{written}`");
+            text = text.replace(&written, &format!("port_value: {} ", address.port()));
+        }
+        let file = self.folder.path().join("envoy.yaml");
+        fs::write(&file, text)?;
+        module::path()?;
+        self.start(
+            "envoy",
+            Command::new(envoy::binary()?)
+                .arg("-c")
+                .arg(file)
+                .args(["--concurrency", "2", "--use-dynamic-base-id"])
+                .env("REGISTRY_AUTH_PUSH_KEY", &push_key),
+            admin,
+            "/ready",
+        )?;
+        told("Envoy with the filter", self.registry_clients);
+        let shim = Program::start(
+            "shim",
+            Command::new(module::workspace().join("target/release/registry-auth"))
+                .args(["serve", "--config", PLUGIN, "--envoy", &format!("http://{intake}")])
+                .env("REGISTRY_AUTH_PUSH_KEY", &push_key)
+                .env("AWS_ENDPOINT_URL", format!("http://{}", self.secrets))
+                .envs([("AWS_ACCESS_KEY_ID", "demo"), ("AWS_SECRET_ACCESS_KEY", "demo")]),
+            self.folder.path(),
+        )?;
+        self.programs.push(shim);
+        told("registry-auth serve, pushing to", intake);
+        Ok(())
+    }
+
+    fn start(&mut self, name: &'static str, command: &mut Command, address: SocketAddr, path: &str) -> Result<()> {
+        let mut program = Program::start(name, command, self.folder.path())?;
+        program.wait(address, path)?;
+        self.programs.push(program);
+        Ok(())
+    }
+
+    /// Where clients reach the registry, through the filter.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.registry_clients
+    }
+
+    /// Replaces the secret: these keys from now on, and no others.
+    pub(crate) fn rotate(&self, keys: &[&str]) -> Result<()> {
+        self.ask_secrets_manager("PutSecretValue", &json!({"SecretId": SECRET, "SecretString": secret(keys)?}))
+    }
+
+    fn ask_secrets_manager(&self, operation: &str, arguments: &serde_json::Value) -> Result<()> {
+        let credential = "Credential=demo/20260101/us-east-1/secretsmanager/aws4_request";
+        let request = Request::new("POST", "/")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", &format!("secretsmanager.{operation}"))
+            .header("authorization", &format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=none"))
+            .body(arguments.to_string().into_bytes());
+        let answer = client::send(self.secrets, &request, PATIENCE)?;
+        ensure!(answer.status == 200, "{operation}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        Ok(())
+    }
+
+    /// Gives `caller` a token (or none) and returns the folder of its Docker configuration.
+    pub(crate) fn log_in(&self, caller: &str, token: Option<&str>) -> Result<PathBuf> {
+        let folder = self.folder.path().join(caller);
+        callers::log_in(&folder, self.registry_clients, token)?;
+        Ok(folder)
+    }
+
+    /// Runs crane as `caller`, who has logged in.
+    pub(crate) fn crane(&self, caller: &str, arguments: &[&str]) -> Result<Output> {
+        Command::new(tool("bin/crane"))
+            .args(arguments)
+            .env("DOCKER_CONFIG", self.folder.path().join(caller))
+            .output()
+            .context("crane cannot be started: run `cargo xtask demo`")
+    }
+
+    /// A file in the demo's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The ends of all logs, for a story that went wrong.
+    pub(crate) fn logs(&self) -> String {
+        self.programs.iter().map(Program::log).collect::<Vec<_>>().join("\n")
+    }
+
+    /// What can be tried by hand.
+    pub(crate) fn describe(&self) -> Result<()> {
+        let (registry, folder) = (self.registry_clients, self.folder.path().display());
+        let crane = tool("bin/crane");
+        let crane = crane.strip_prefix(module::workspace()).unwrap_or(&crane).display();
+        self.log_in("ci", Some(&callers::service_account("team", "ci", "+8h")?))?;
+        eprintln!(
+            "\nEverything keeps running; Ctrl-C ends it. Callers: ci, tester, builder, anonymous. Try, in another terminal:"
+        );
+        eprintln!("  DOCKER_CONFIG={folder}/ci {crane} ls {registry}/team/app");
+        eprintln!("  DOCKER_CONFIG={folder}/ci {crane} copy {registry}/team/app:1 {registry}/team/app:2");
+        eprintln!("  DOCKER_CONFIG={folder}/tester {crane} copy {registry}/team/app:1 {registry}/team/app:3");
+        eprintln!("  DOCKER_CONFIG={folder}/anonymous {crane} manifest {registry}/public/hello:1");
+        eprintln!(
+            "  curl -i -H \"Authorization: Bearer $(cat {folder}/ci/token)\" http://{registry}/v2/team/app/tags/list"
+        );
+        eprintln!("  curl -i http://{registry}/v2/team/app/tags/list");
+        eprintln!("  tail -f {folder}/envoy.log {folder}/shim.log");
+        Ok(())
+    }
+}
+
+fn secret(keys: &[&str]) -> Result<String> {
+    let mut members = serde_json::Map::new();
+    for name in keys {
+        members.insert((*name).to_owned(), TestKey::named(name)?.pkix_pem()?.into());
+    }
+    Ok(serde_json::Value::Object(members).to_string())
+}
+
+/// 32 random bytes as text.
+fn random_key() -> Result<String> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).map_err(|_| anyhow!("no random bytes"))?;
+    Ok(BASE64_STANDARD.encode(bytes))
+}
+
+fn told(what: &str, address: SocketAddr) {
+    eprintln!("  {what:<32} {address}");
+}

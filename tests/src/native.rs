@@ -1,0 +1,193 @@
+//! The native substrate: the engine alone, with facts from issuers in memory.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use registry_auth::authn::cache::IdentityCache;
+use registry_auth::authn::discovery::Discovery;
+use registry_auth::authn::keys::KeySet;
+use registry_auth::authn::prove::Facts;
+use registry_auth::authn::source::{Callout, HeldKeys, Keys, SourceId, SourceKind};
+use registry_auth::authn::verify::PureRust;
+use registry_auth::config::{self, Compiled, Diagnostics, Role};
+use registry_auth::decision::{Denial, Grant, Need, Verdict};
+use registry_auth::request::{Connection, RequestHead};
+use registry_auth::url::HttpUrl;
+
+use crate::client::{Request, Response};
+use crate::expect::Outcome;
+use crate::issuer::{Issuers, Reaction};
+use crate::key;
+use crate::scenario::Config;
+use crate::substrate::{Substrate, UPSTREAM_AUTHORIZATION, now};
+use crate::upstream::{self, Seen, sha256};
+
+/// What cannot stand in the identity header as it is: everything but visible ASCII, and the escape itself.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+/// Facts that one request may need.
+const PATIENCE: usize = 16;
+
+/// The engine, compiled for each configuration.
+pub struct Native {
+    issuers: Issuers,
+    served: Vec<Served>,
+}
+
+struct Served {
+    config: Config,
+    compiled: Compiled,
+    keys: HeldKeys,
+    identities: IdentityCache,
+    version: u64,
+}
+
+impl Native {
+    /// The engine with the issuers of the scenarios.
+    ///
+    /// # Errors
+    /// A test key is missing.
+    pub fn new() -> Result<Self> {
+        Ok(Self { issuers: Issuers::of_scenarios()?, served: Vec::new() })
+    }
+}
+
+impl Substrate for Native {
+    fn serve(&mut self, config: &Config) -> Result<usize> {
+        let (role, mut diagnostics) = config::decode(config.plugin.to_string().as_bytes());
+        let Role::Filter(document) = role else { bail!("an intake decides nothing") };
+        let compiled = config::compile(&document, &mut diagnostics).filter(|_| diagnostics.errors.is_empty());
+        let compiled = compiled.with_context(|| list(&diagnostics))?;
+        let keys = HeldKeys::of(compiled.engine.sources());
+        let identities = IdentityCache::default();
+        self.served.push(Served { config: config.clone(), compiled, keys, identities, version: 0 });
+        Ok(self.served.len() - 1)
+    }
+
+    fn start(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn send(&mut self, config: usize, request: &Request) -> Result<Outcome> {
+        let served = self.served.get_mut(config).context("there is no such configuration")?;
+        served.decide(request, &self.issuers)
+    }
+}
+
+impl Served {
+    fn decide(&mut self, request: &Request, issuers: &Issuers) -> Result<Outcome> {
+        let head = head(request);
+        let mut settled = Vec::new();
+        for _ in 0..PATIENCE {
+            let facts = Facts { keys: &self.keys, settled: &settled, now: now() };
+            match self.compiled.engine.decide(&head, &facts, &mut self.identities, &PureRust) {
+                Verdict::Allow(grant) => return Ok(self.forward(request, &grant)),
+                Verdict::Deny(denial) => return Ok(self.refuse(request, &denial)),
+                Verdict::Need(Need::Keys { source, .. }) => {
+                    ensure!(!settled.contains(&source), "the engine needs again what it was given");
+                    settled.push(source);
+                    self.learn(source, issuers)?;
+                }
+            }
+        }
+        bail!("the engine needs more than {PATIENCE} facts")
+    }
+
+    /// Gets the keys of a source; whatever is wrong with them, there are none then.
+    fn learn(&mut self, source: SourceId, issuers: &Issuers) -> Result<()> {
+        let kind = self.compiled.engine.sources().get(source.index()).map(|source| source.kind.clone());
+        let keys = match kind.context("the engine needs a source that there is not")? {
+            SourceKind::Inline(_) => return Ok(()),
+            SourceKind::Callout(callout) => fetch(&callout, issuers),
+            SourceKind::Pushed(_) => match &self.config.pushed {
+                None => None,
+                Some(names) => {
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    load(key::jwks(&names)?.to_string().as_bytes())
+                }
+            },
+        };
+        if let Some(keys) = keys {
+            self.version += 1;
+            self.keys.set(source, Some(Keys { version: self.version, ..keys }));
+        }
+        Ok(())
+    }
+
+    /// What the filter does with a grant (contract, section 4).
+    fn forward(&self, request: &Request, grant: &Grant) -> Outcome {
+        let proxy = &self.compiled.proxy;
+        let mut headers: Vec<(String, Vec<u8>)> =
+            request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+        if let Some(identity) = &proxy.identity_header {
+            headers.retain(|(name, _)| name != identity);
+            let user = grant.identity().username();
+            if !user.is_empty() {
+                let value: String = percent_encode(user.as_bytes(), ESCAPED).collect();
+                headers.push((identity.clone(), value.into_bytes()));
+            }
+        }
+        if !proxy.forward_authorization {
+            headers.retain(|(name, _)| name != "authorization");
+        }
+        let authorized = headers.iter().any(|(name, _)| name == "authorization");
+        if proxy.upstream_authorization.is_some() && !authorized {
+            headers.push(("authorization".to_owned(), UPSTREAM_AUTHORIZATION.as_bytes().to_vec()));
+        }
+        let body = request.body.bytes();
+        let path = upstream::latin1(&request.target);
+        let status = upstream::status(&request.method, &path, &self.config.tags);
+        let seen = Seen { method: request.method.clone(), path, headers, body: body.len(), sha256: sha256(&body) };
+        Outcome::Forwarded { seen, status }
+    }
+
+    fn refuse(&self, request: &Request, denial: &Denial) -> Outcome {
+        let reply = denial.reply(self.compiled.engine.realm(), request.method.as_bytes());
+        let headers = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes()));
+        Outcome::Answered(Response { status: reply.status, headers: headers.collect(), body: reply.body })
+    }
+}
+
+fn head(request: &Request) -> RequestHead<'_> {
+    let all = |wanted: &str| -> Vec<&[u8]> {
+        let named = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        named.map(|(_, value)| value.as_slice()).collect()
+    };
+    RequestHead {
+        method: request.method.as_bytes(),
+        path: &request.target,
+        authorization: all("authorization"),
+        user_agent: all("user-agent").first().copied().unwrap_or_default(),
+        forwarded_for: all("x-forwarded-for"),
+        connection: Connection { peer: b"127.0.0.1:40000", tls_version: b"" },
+    }
+}
+
+fn fetch(callout: &Callout, issuers: &Issuers) -> Option<Keys> {
+    let (url, algorithms) = match (&callout.jwks_uri, &callout.discovery) {
+        (Some(url), _) => (url.clone(), None),
+        (None, Some(url)) => {
+            let document = Discovery::parse(&get(url, issuers)?, &callout.issuer).ok()?;
+            (document.jwks_uri, Some(document.algorithms.into()))
+        }
+        (None, None) => return None,
+    };
+    Some(Keys { algorithms, ..load(&get(&url, issuers)?)? })
+}
+
+fn get(url: &HttpUrl, issuers: &Issuers) -> Option<Vec<u8>> {
+    match issuers.react(url.authority(), url.path()) {
+        Reaction::Answer { status: 200, body, .. } => Some(body),
+        Reaction::Answer { .. } | Reaction::Hang | Reaction::Reset => None,
+    }
+}
+
+fn load(jwks: &[u8]) -> Option<Keys> {
+    let loaded = KeySet::from_jwks(jwks).ok()?;
+    Some(Keys { set: Arc::new(loaded.keys), algorithms: None, version: 0 })
+}
+
+fn list(diagnostics: &Diagnostics) -> String {
+    let lines: Vec<String> = diagnostics.errors.iter().map(ToString::to_string).collect();
+    format!("the configuration is refused\n    {}", lines.join("\n    "))
+}
