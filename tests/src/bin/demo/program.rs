@@ -12,7 +12,7 @@ use registry_auth_tests::module;
 use registry_auth_tests::server::Port;
 
 /// How long a program may take to start on a busy machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A running program, killed when it is dropped. What it writes goes to a file.

@@ -43,7 +43,7 @@ impl Stage {
         let issuer = Issuer::new(ISSUER, &[ISSUER_KEY])?.serve()?;
         told("OIDC issuer", issuer.address());
         let (registry_clients, secrets) = (free_address()?, free_address()?);
-        let mut stage = Self { programs: Vec::new(), issuer: issuer, registry_clients, secrets, folder };
+        let mut stage = Self { programs: Vec::new(), issuer, registry_clients, secrets, folder };
         stage.start_secrets_manager()?;
         let registry = stage.start_registry()?;
         stage.start_envoy(registry)?;
@@ -150,11 +150,9 @@ impl Stage {
         Ok(())
     }
 
-    /// Gives `caller` a token (or none) and returns the folder of its Docker configuration.
-    pub(crate) fn log_in(&self, caller: &str, token: Option<&str>) -> Result<PathBuf> {
-        let folder = self.folder.path().join(caller);
-        callers::log_in(&folder, self.registry_clients, token)?;
-        Ok(folder)
+    /// Gives `caller` a token, or none.
+    pub(crate) fn log_in(&self, caller: &str, token: Option<&str>) -> Result<()> {
+        callers::log_in(&self.folder.path().join(caller), self.registry_clients, token)
     }
 
     /// Runs crane as `caller`, who has logged in.

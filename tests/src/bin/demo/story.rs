@@ -46,44 +46,44 @@ enum Outcome {
 
 impl Teller<'_> {
     fn kubernetes(&mut self) -> Result<()> {
-        self.log_in("ci", Some(callers::service_account("team", "ci", "+1h")?))?;
+        self.log_in("ci", &callers::service_account("team", "ci", "+1h")?)?;
         self.step("service account team/ci pushes team/app", "ci", Push("team/app:1"), Outcome::Accepted)?;
-        self.log_in("tester", Some(callers::service_account("team", "tester", "+1h")?))?;
+        self.log_in("tester", &callers::service_account("team", "tester", "+1h")?)?;
         self.step("service account team/tester pushes the same", "tester", Push("team/app:1"), Outcome::Denied)
     }
 
     fn anonymous(&mut self) -> Result<()> {
-        self.log_in("admin", Some(callers::service_account("registry", "admin", "+1h")?))?;
+        self.log_in("admin", &callers::service_account("registry", "admin", "+1h")?)?;
         self.step(
             "service account registry/admin pushes public/hello",
             "admin",
             Push("public/hello:1"),
             Outcome::Accepted,
         )?;
-        self.log_in("anonymous", None)?;
+        self.stage.log_in("anonymous", None)?;
         self.step("anybody pulls public/hello", "anonymous", Pull("public/hello:1"), Outcome::Accepted)?;
         self.step("nobody without a token pulls team/app", "anonymous", Pull("team/app:1"), Outcome::Unauthorized)
     }
 
     /// Pushed keys need a moment to arrive.
     fn secrets_manager(&mut self) -> Result<()> {
-        self.log_in("builder", Some(callers::builder("es256", "release/app")?))?;
+        self.log_in("builder", &callers::builder("es256", "release/app")?)?;
         let what = "the build farm pushes, its key is in Secrets Manager";
         self.step_within(ROTATION, what, "builder", Push("release/app:1"), Outcome::Accepted)?;
         self.stage.rotate(&["next-es256"])?;
-        self.log_in("rotated", Some(callers::builder("next-es256", "release/app")?))?;
+        self.log_in("rotated", &callers::builder("next-es256", "release/app")?)?;
         let what = "key rotated, nothing restarted: the new key pushes";
         self.step_within(ROTATION, what, "rotated", Push("release/app:2"), Outcome::Accepted)?;
         self.step_within(ROTATION, "the old key has gone", "builder", Push("release/app:3"), Outcome::Unauthorized)
     }
 
     fn expired(&mut self) -> Result<()> {
-        self.log_in("late", Some(callers::service_account("team", "ci", "-5m")?))?;
+        self.log_in("late", &callers::service_account("team", "ci", "-5m")?)?;
         self.step("service account team/ci with an expired token", "late", Push("team/app:1"), Outcome::Unauthorized)
     }
 
-    fn log_in(&self, caller: &str, token: Option<String>) -> Result<()> {
-        self.stage.log_in(caller, token.as_deref()).map(drop)
+    fn log_in(&self, caller: &str, token: &str) -> Result<()> {
+        self.stage.log_in(caller, Some(token))
     }
 
     /// One call of crane.
