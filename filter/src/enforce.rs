@@ -76,9 +76,9 @@ pub(crate) fn refuse(filter: &Filter, head: &Head, denial: &Denial) -> Outcome {
         "path": head.path(),
     });
     if face.status == 503 {
-        warn!("{line}")
+        warn!("{line}");
     } else {
-        info!("{line}")
+        info!("{line}");
     }
     // The host leaves the body of an answer to HEAD away, and keeps the headers that describe it only if it was given one.
     // If it cannot answer, the request stays held and ends with the host's time limit.
