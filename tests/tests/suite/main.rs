@@ -6,6 +6,7 @@ use std::fmt;
 mod abi;
 #[cfg(feature = "vm")]
 mod faults;
+mod readme;
 mod scenarios;
 
 /// What a test here ends with.
