@@ -37,7 +37,10 @@ pub fn decode_value(value: Value) -> (Role, Diagnostics) {
 
 fn root(root: &mut Object<'_>) -> Role {
     if let Some(intake) = root.object("intake", |intake| {
-        let key = intake.object("pushKey", from_env).unwrap_or_default();
+        let key = intake.object("pushKey", from_env).unwrap_or_else(|| {
+            intake.error("pushKey", "must be given, such as {\"env\": \"REGISTRY_AUTH_PUSH_KEY\"}");
+            FromEnv::default()
+        });
         intake.end();
         key
     }) {

@@ -109,7 +109,8 @@ fn every_refusal_names_its_place_and_what_to_write() {
         (with("/http/auth", json!({})), "http.accessControl", "nobody can authenticate"),
         (json!({}), "http", "who may do what"),
         (json!([]), "", "must be an object, not a list"),
-        (json!({ "intake": {} }), "intake.pushKey.env", ""),
+        (json!({ "intake": {} }), "intake.pushKey", "REGISTRY_AUTH_PUSH_KEY"),
+        (json!({ "intake": { "pushKey": {} } }), "intake.pushKey.env", "environment variable"),
     ];
     for (mut document, path, message) in rows {
         if path.ends_with("awsSecretsManager.region") {
