@@ -97,19 +97,19 @@ impl fmt::Debug for Credential<'_> {
 mod tests {
     use super::*;
 
-    fn token(text: &str) -> Result<Credential<'_>, Reason> {
-        Ok(Credential::Token(text.into()))
+    fn token(text: &str) -> Credential<'_> {
+        Credential::Token(text.into())
     }
 
     #[test]
     fn a_header_is_read_or_refused_but_never_ignored() {
         let rows: [(&[u8], Result<Credential<'_>, Reason>); 22] = [
-            (b"Bearer a.b.c", token("a.b.c")),
-            (b"bearer a.b.c", token("a.b.c")),
-            (b"BEARER   a.b.c ", token("a.b.c")),
-            (b"Basic dTphLmIuYw==", token("a.b.c")),
-            (b"basic dTphLmIuYw", token("a.b.c")),
-            (b"Basic OmEuYi5j", token("a.b.c")),
+            (b"Bearer a.b.c", Ok(token("a.b.c"))),
+            (b"bearer a.b.c", Ok(token("a.b.c"))),
+            (b"BEARER   a.b.c ", Ok(token("a.b.c"))),
+            (b"Basic dTphLmIuYw==", Ok(token("a.b.c"))),
+            (b"basic dTphLmIuYw", Ok(token("a.b.c"))),
+            (b"Basic OmEuYi5j", Ok(token("a.b.c"))),
             (b"Bearer anonymous", Ok(Credential::Anonymous)),
             (b"Basic dTphbm9ueW1vdXM=", Ok(Credential::Anonymous)),
             (b"", Err(Reason::MalformedCredential)),

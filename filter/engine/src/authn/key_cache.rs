@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn cache() -> KeyCache {
-        KeyCache::new(Duration::from_secs(3600))
+        KeyCache::new(Duration::from_hours(1))
     }
 
     #[test]
