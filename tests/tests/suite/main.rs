@@ -3,6 +3,7 @@
 use std::fmt;
 
 mod scenarios;
+mod shipped;
 
 /// What a test here ends with.
 type Outcome = Result<(), Failure>;
