@@ -76,17 +76,18 @@ pub(crate) fn refuse(filter: &Filter, head: &Head, denial: &Denial) -> Outcome {
         "path": head.path(),
     });
     if face.status == 503 {
-        warn!("{line}")
+        warn!("{line}");
     } else {
-        info!("{line}")
+        info!("{line}");
     }
-    // If the host cannot answer, the request stays held and ends with the host's time limit.
-    let _ = host::reply(&denial.reply(filter.engine.realm(), head.method()));
+    // The host leaves the body of an answer to HEAD away, and keeps the headers that describe it only if it was given one.
+    // If it cannot answer, the request stays held and ends with the host's time limit.
+    let _ = host::reply(&denial.reply(filter.engine.realm()));
     Outcome::Refused
 }
 
 /// Answers a request that there is no filter or no head for.
 pub(crate) fn not_ready() {
     let denial = Denial::new(Reason::NotReady);
-    let _ = host::reply(&denial.reply(&registry_auth::reply::Realm::default(), b"GET"));
+    let _ = host::reply(&denial.reply(&registry_auth::reply::Realm::default()));
 }

@@ -89,6 +89,11 @@ impl Filter {
         Ok(self.advance(context, head, Vec::new(), now.after(PATIENCE), now))
     }
 
+    /// Whether a request is not decided yet.
+    pub(crate) fn waits(&self, context: u32) -> bool {
+        self.waiting.borrow().has(context)
+    }
+
     /// The client is gone, or the request is over.
     pub(crate) fn end(&self, context: u32) {
         self.waiting.borrow_mut().forget(context);

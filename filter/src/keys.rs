@@ -108,8 +108,7 @@ impl KeyStore {
     /// An answer came. Gives the source whose waiting requests can be decided.
     pub(crate) fn answer(&mut self, call: u32, body_size: usize, metrics: &Metrics, now: UnixTime) -> Option<SourceId> {
         let (source, stage) = self.calls.remove(&call)?;
-        let state = self.states.get_mut(source.index())?;
-        let SourceKind::Callout(callout) = &state.source.kind else { return None };
+        let SourceKind::Callout(callout) = &self.states.get(source.index())?.source.kind else { return None };
         match callout::read(callout, stage, body_size) {
             Ok(Step::Next(url, stage)) => match callout::next(callout, &url) {
                 Ok(call) => {
@@ -125,19 +124,15 @@ impl KeyStore {
     }
 
     fn begin(&mut self, index: usize, metrics: &Metrics, now: UnixTime) -> Option<SourceId> {
-        let state = self.states.get(index)?;
-        let SourceKind::Callout(callout) = &state.source.kind else { return None };
-        let source = state.id;
-        match callout::start(callout) {
-            Ok((call, stage)) => {
-                self.calls.insert(call, (source, stage));
-                None
-            }
-            Err(_) => {
-                self.failed(source, "cannot be asked: is the cluster known to the proxy?", metrics, now);
-                Some(source)
-            }
+        let State { id, source, .. } = self.states.get(index)?;
+        let SourceKind::Callout(callout) = &source.kind else { return None };
+        let id = *id;
+        if let Ok((call, stage)) = callout::start(callout) {
+            self.calls.insert(call, (id, stage));
+            return None;
         }
+        self.failed(id, "cannot be asked: is the cluster known to the proxy?", metrics, now);
+        Some(id)
     }
 
     fn fetched(&mut self, source: SourceId, fetched: Fetched, metrics: &Metrics, now: UnixTime) {
@@ -195,7 +190,8 @@ impl KeyStore {
                     state.pushed.generation = pushed.generation;
                     state.pushed.not_after = Some(pushed.not_after);
                     state.pushed.wanted_since = None;
-                    return self.take_push(source, &pushed.keys, metrics, now);
+                    self.take_push(source, &pushed.keys, metrics, now);
+                    return Some(source);
                 }
                 Ok(_) => {}
                 Err(why) => {
@@ -214,13 +210,7 @@ impl KeyStore {
         None
     }
 
-    fn take_push(
-        &mut self,
-        source: SourceId,
-        jwks: &serde_json::Value,
-        metrics: &Metrics,
-        now: UnixTime,
-    ) -> Option<SourceId> {
+    fn take_push(&mut self, source: SourceId, jwks: &serde_json::Value, metrics: &Metrics, now: UnixTime) {
         match KeySet::from_jwks_value(jwks) {
             Ok(loaded) => {
                 let fetched = Fetched {
@@ -233,6 +223,5 @@ impl KeyStore {
             }
             Err(why) => self.failed(source, &why.to_string(), metrics, now),
         }
-        Some(source)
     }
 }

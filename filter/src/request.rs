@@ -13,11 +13,13 @@ use crate::filter::{Filter, Progress};
 pub(crate) struct Request {
     id: u32,
     filter: Option<Rc<Filter>>,
+    /// Until the head is granted, or waits to be.
+    refused: bool,
 }
 
 impl Request {
     pub(crate) const fn new(id: u32, filter: Option<Rc<Filter>>) -> Self {
-        Self { id, filter }
+        Self { id, filter, refused: true }
     }
 }
 
@@ -30,15 +32,17 @@ impl HttpContext for Request {
             return Action::Pause;
         };
         match filter.begin(self.id) {
-            Ok(Progress::Decided(Outcome::Granted)) => Action::Continue,
+            Ok(Progress::Decided(Outcome::Granted)) => {
+                self.refused = false;
+                Action::Continue
+            }
             Ok(Progress::Decided(Outcome::Refused)) => Action::Pause,
             Ok(Progress::Waits { turn }) => {
+                self.refused = false;
                 if turn {
                     abi::give_turn_to(filter.root());
                 }
-                if filter.enforcement.read_request_bodies {
-                    abi::wait_with_body();
-                }
+                abi::wait_with_body();
                 Action::Pause
             }
             Err(_) => {
@@ -46,6 +50,12 @@ impl HttpContext for Request {
                 Action::Pause
             }
         }
+    }
+
+    /// Some hosts begin the body of a paused request: it must not go on by that.
+    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+        let undecided = self.filter.as_ref().is_none_or(|filter| filter.waits(self.id));
+        if self.refused || undecided { Action::Pause } else { Action::Continue }
     }
 }
 

@@ -34,6 +34,11 @@ impl Waiting {
         self.parked.len() >= MAX_WAITING
     }
 
+    /// Whether a request waits.
+    pub(crate) fn has(&self, context: u32) -> bool {
+        self.parked.contains_key(&context)
+    }
+
     /// Adds a request.
     pub(crate) fn add(&mut self, context: u32, parked: Parked) {
         self.parked.insert(context, parked);

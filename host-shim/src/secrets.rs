@@ -9,6 +9,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use registry_auth::authn::keys::KeysError;
 use registry_auth::config::raw::AwsSecretsManager;
 
@@ -95,7 +96,7 @@ fn read(text: &str, strict: bool) -> Result<SecretKeys, SecretError> {
 }
 
 /// Keeps what the service says and the chain of causes. The error's own `Debug` is never printed: it holds the answer.
-fn describe<E: ProvideErrorMetadata + Error + 'static, R: std::fmt::Debug>(error: SdkError<E, R>) -> SecretError {
+fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
     match error {
         SdkError::TimeoutError(_) => SecretError::Timeout,
         SdkError::ServiceError(context) => SecretError::Refused {
@@ -115,7 +116,7 @@ fn describe<E: ProvideErrorMetadata + Error + 'static, R: std::fmt::Debug>(error
 
 /// An error and its causes in one line.
 fn causes(error: &(dyn Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
+    let chain = std::iter::successors(Some(error), |&error| error.source());
     one_line(&chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 

@@ -14,7 +14,7 @@ use crate::client::{self, Request};
 use crate::module;
 
 /// How long Envoy may take to start: it compiles the module for each VM id.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long its admin port may take to answer.
 const ADMIN: Duration = Duration::from_secs(10);
 /// Lines of the log that a failure shows.
@@ -29,6 +29,8 @@ pub struct Listener {
     pub configuration: String,
     /// Listeners of one VM id share a VM and its shared data.
     pub vm_id: String,
+    /// The body waits whenever the head does: `allow_on_headers_stop_iteration` is not set.
+    pub holds_bodies: bool,
     /// The cluster that requests go to; without one, what passes the filter gets 404.
     pub cluster: Option<String>,
 }
@@ -258,7 +260,7 @@ impl Bootstrap {
             "root_id": listener.name,
             "failure_policy": "FAIL_RELOAD",
             "reload_config": {"backoff": {"base_interval": "1s"}},
-            "allow_on_headers_stop_iteration": true,
+            "allow_on_headers_stop_iteration": !listener.holds_bodies,
             "vm_config": {
                 "vm_id": listener.vm_id,
                 "runtime": "envoy.wasm.runtime.v8",

@@ -129,6 +129,13 @@ pub(crate) struct Stream {
     pub(crate) reply: Option<Response>,
 }
 
+impl Stream {
+    /// Whether the request asks for no body.
+    pub(crate) fn is_head(&self) -> bool {
+        self.headers.iter().any(|(name, value)| name.as_slice() == b":method" && value.as_slice() == b"HEAD")
+    }
+}
+
 /// A metric of the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Metric {
@@ -156,6 +163,7 @@ pub struct HostState {
     pub(crate) shared: SharedData,
     pub(crate) clock: Clock,
     pub(crate) verifies: bool,
+    pub(crate) holds_bodies: bool,
     pub(crate) streams: BTreeMap<u32, Stream>,
     pub(crate) roots: BTreeSet<u32>,
     pub(crate) effective: u32,

@@ -132,22 +132,24 @@ impl TestKey {
     /// # Errors
     /// The public key has another form than expected.
     pub fn jwk(&self) -> Result<Value> {
-        let mut jwk = match &self.material {
+        let (name, algorithm) = (self.name, self.algorithm());
+        Ok(match &self.material {
             Material::Rsa(pair) => {
                 let public = pair.public_key();
-                let (n, e) = (public.modulus(), public.exponent());
-                json!({"kty": "RSA", "n": text(n.big_endian_without_leading_zero()), "e": text(e.big_endian_without_leading_zero())})
+                let n = text(public.modulus().big_endian_without_leading_zero());
+                let e = text(public.exponent().big_endian_without_leading_zero());
+                json!({"kid": name, "use": "sig", "alg": algorithm, "kty": "RSA", "n": n, "e": e})
             }
             Material::Ec(pair, curve) => {
                 let (x, y) = coordinates(pair.public_key().as_ref())?;
-                json!({"kty": "EC", "crv": curve, "x": text(x), "y": text(y)})
+                let (x, y) = (text(x), text(y));
+                json!({"kid": name, "use": "sig", "alg": algorithm, "kty": "EC", "crv": curve, "x": x, "y": y})
             }
-            Material::Ed(pair) => json!({"kty": "OKP", "crv": "Ed25519", "x": text(pair.public_key().as_ref())}),
-        };
-        for (member, value) in [("kid", self.name), ("use", "sig"), ("alg", self.algorithm())] {
-            jwk[member] = value.into();
-        }
-        Ok(jwk)
+            Material::Ed(pair) => {
+                let x = text(pair.public_key().as_ref());
+                json!({"kid": name, "use": "sig", "alg": algorithm, "kty": "OKP", "crv": "Ed25519", "x": x})
+            }
+        })
     }
 
     /// The public key as `SubjectPublicKeyInfo` (RFC 5280 section 4.1).

@@ -76,17 +76,15 @@ impl Recipe {
     pub fn mint(&self, now: UnixTime) -> Result<String> {
         let key = TestKey::named(&self.key)?;
         let algorithm = self.alg.as_deref().unwrap_or_else(|| key.algorithm());
-        let payload = match &self.payload {
-            Some(text) => text.clone(),
-            None => Value::Object(self.claims_at(now)?).to_string(),
-        };
         let head = self.header(match self.tamper {
             Some(Tamper::None) => "none",
             Some(Tamper::PublicKeyAsSecret) => "HS256",
             _ => algorithm,
         });
-        let input = format!("{}.{}", encode(head.to_string().as_bytes()), encode(payload.as_bytes()));
-        let signature = match self.tamper {
+        let head = encode(head.to_string().as_bytes());
+        let payload = encode(self.payload_at(now)?.as_bytes());
+        let input = format!("{head}.{payload}");
+        let mut signature = match self.tamper {
             Some(Tamper::None) => Vec::new(),
             Some(Tamper::PublicKeyAsSecret) => {
                 let secret = hmac::Key::new(hmac::HMAC_SHA256, key.pkix_pem()?.as_bytes());
@@ -94,7 +92,31 @@ impl Recipe {
             }
             _ => key.sign(algorithm, input.as_bytes())?,
         };
-        self.spoil(&input, signature)
+        match self.tamper {
+            Some(Tamper::Signature) => signature.iter_mut().take(1).for_each(|byte| *byte ^= 0x10),
+            Some(Tamper::Truncated) => signature.truncate(signature.len() / 2),
+            _ => {}
+        }
+        let signature = encode(&signature);
+        Ok(match self.tamper {
+            Some(Tamper::Payload) => format!("{head}.{}.{signature}", encode(self.of_another_subject(now)?.as_bytes())),
+            Some(Tamper::FourSegments) => format!("{input}.{signature}.e30"),
+            Some(Tamper::Padding) => format!("{input}.{signature}="),
+            _ => format!("{input}.{signature}"),
+        })
+    }
+
+    fn payload_at(&self, now: UnixTime) -> Result<String> {
+        match &self.payload {
+            Some(text) => Ok(text.clone()),
+            None => Ok(Value::Object(self.claims_at(now)?).to_string()),
+        }
+    }
+
+    fn of_another_subject(&self, now: UnixTime) -> Result<String> {
+        let mut claims = self.claims_at(now)?;
+        claims.insert("sub".to_owned(), "somebody-else".into());
+        Ok(Value::Object(claims).to_string())
     }
 
     fn header(&self, algorithm: &str) -> Value {
@@ -121,31 +143,6 @@ impl Recipe {
             claims.insert("pad".to_owned(), "x".repeat(self.pad).into());
         }
         Ok(claims)
-    }
-
-    fn spoil(&self, input: &str, mut signature: Vec<u8>) -> Result<String> {
-        match self.tamper {
-            Some(Tamper::Signature) => {
-                if let Some(byte) = signature.first_mut() {
-                    *byte ^= 0x10;
-                }
-            }
-            Some(Tamper::Truncated) => signature.truncate(signature.len() / 2),
-            _ => {}
-        }
-        let signature = encode(&signature);
-        Ok(match self.tamper {
-            Some(Tamper::Payload) => {
-                let (head, _) = input.split_once('.').context("no payload")?;
-                let mut claims = self.claims.clone();
-                claims.insert("sub".to_owned(), "somebody-else".into());
-                let claims = Self { claims, ..self.clone() }.claims_at(UnixTime::from_secs(i64::from(u32::MAX)))?;
-                format!("{head}.{}.{signature}", encode(Value::Object(claims).to_string().as_bytes()))
-            }
-            Some(Tamper::FourSegments) => format!("{input}.{signature}.e30"),
-            Some(Tamper::Padding) => format!("{input}.{signature}="),
-            _ => format!("{input}.{signature}"),
-        })
     }
 }
 
@@ -196,7 +193,7 @@ mod tests {
 
     fn verifies(token: &str, key: &str) -> bool {
         let algorithm: Value = serde_json::from_slice(&part(token, 0)).unwrap();
-        let algorithm: &dyn VerificationAlgorithm = match algorithm["alg"].as_str().unwrap() {
+        let algorithm: &'static dyn VerificationAlgorithm = match algorithm["alg"].as_str().unwrap() {
             "RS256" => &signature::RSA_PKCS1_2048_8192_SHA256,
             "RS384" => &signature::RSA_PKCS1_2048_8192_SHA384,
             "RS512" => &signature::RSA_PKCS1_2048_8192_SHA512,
@@ -210,12 +207,8 @@ mod tests {
             _ => return false,
         };
         let (input, _) = token.rsplit_once('.').unwrap();
-        let key = ParsedPublicKey::new(algorithm_erased(algorithm), TestKey::named(key).unwrap().spki_der().unwrap());
+        let key = ParsedPublicKey::new(algorithm, TestKey::named(key).unwrap().spki_der().unwrap());
         key.unwrap().verify_sig(input.as_bytes(), &part(token, 2)).is_ok()
-    }
-
-    fn algorithm_erased(algorithm: &'static dyn VerificationAlgorithm) -> &'static dyn VerificationAlgorithm {
-        algorithm
     }
 
     #[test]

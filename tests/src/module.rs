@@ -69,7 +69,7 @@ impl Compiled {
         BUILT.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
     }
 
-    /// Compiles a module, from its bytes or its text format if wasmtime has it.
+    /// Compiles a module from its bytes.
     ///
     /// # Errors
     /// It is no valid module.
@@ -79,5 +79,10 @@ impl Compiled {
         let engine = wasmtime::Engine::new(&config)?;
         let module = wasmtime::Module::new(&engine, bytes)?;
         Ok(Self { engine, module })
+    }
+
+    /// Names of what the module exports.
+    pub fn exports(&self) -> impl Iterator<Item = &str> {
+        self.module.exports().map(|export| export.name())
     }
 }

@@ -142,7 +142,10 @@ impl Served {
     }
 
     fn refuse(&self, request: &Request, denial: &Denial) -> Outcome {
-        let reply = denial.reply(self.compiled.engine.realm(), request.method.as_bytes());
+        let mut reply = denial.reply(self.compiled.engine.realm());
+        if request.method == "HEAD" {
+            reply.body.clear();
+        }
         let headers = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes()));
         Outcome::Answered(Response { status: reply.status, headers: headers.collect(), body: reply.body })
     }

@@ -59,6 +59,7 @@ impl RealEnvoy {
                 name: format!("config-{number}"),
                 configuration: config.plugin.to_string(),
                 vm_id: format!("group-{group}"),
+                holds_bodies: config.holds_bodies,
                 cluster: Some("upstream".to_owned()),
             });
         }
@@ -67,6 +68,7 @@ impl RealEnvoy {
                 name: format!("intake-{group}"),
                 configuration: INTAKE.to_owned(),
                 vm_id: format!("group-{group}"),
+                holds_bodies: false,
                 cluster: None,
             });
         }

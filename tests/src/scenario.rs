@@ -40,6 +40,9 @@ pub struct Config {
     /// Tags that exist upstream, as `team/app:v1`.
     #[serde(default)]
     pub tags: Tags,
+    /// The host holds the body back whenever the head is held, as Envoy does without `allow_on_headers_stop_iteration`.
+    #[serde(default, rename = "holdsBodies")]
+    pub holds_bodies: bool,
 }
 
 /// One request and what must come of it.

@@ -38,6 +38,8 @@ pub struct Setup {
     pub clock: Clock,
     /// Whether the host has `verify_signature`.
     pub verifies: bool,
+    /// The body waits whenever the head does, as in Envoy without `allow_on_headers_stop_iteration`.
+    pub holds_bodies: bool,
     /// Fails a host call, counted from the start of the VM.
     pub fault: Option<Fault>,
 }
@@ -53,6 +55,7 @@ impl Setup {
             shared: SharedData::default(),
             clock: Clock::Ahead(0),
             verifies: true,
+            holds_bodies: false,
             fault: None,
         }
     }
@@ -120,8 +123,10 @@ impl Vm {
             let stream = self.stream(id)?;
             let (count, ended) = (u32::try_from(stream.headers.len())?, u32::from(stream.unread.is_empty()));
             let action = self.call::<(u32, u32, u32), u32>("proxy_on_request_headers", id, (id, count, ended))?;
+            let holds_bodies = self.store.data().holds_bodies;
             self.stream(id)?.gate = match action {
                 CONTINUE => Gate::Open,
+                STOP_ITERATION if holds_bodies => Gate::Closed,
                 STOP_ITERATION => Gate::Head,
                 2..=4 => Gate::Closed,
                 other => bail!("the headers callback answered {other}"),
@@ -138,7 +143,7 @@ impl Vm {
     pub fn progress(&mut self, id: u32) -> Result<Progress> {
         let stream = self.stream(id)?;
         Ok(match &stream.reply {
-            Some(reply) => Progress::Answered(reply.clone()),
+            Some(reply) => Progress::Answered(stream.as_sent(reply)),
             None if stream.gate == Gate::Open && stream.ended => Progress::Forwarded(stream.seen()),
             None => Progress::Waiting,
         })
@@ -217,6 +222,12 @@ impl Vm {
     /// Fails a host call, counted from now.
     pub fn fail(&mut self, fault: Option<Fault>) {
         self.store.data_mut().fault = fault;
+    }
+
+    /// Whether the fault that was set last has happened.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.store.data().fault.is_none()
     }
 
     /// How often each host call was made.
@@ -360,6 +371,18 @@ impl Stream {
         self.sent.append(&mut self.held);
     }
 
+    /// The module's answer as Envoy sends it: an empty body has no type, and HEAD has no body.
+    fn as_sent(&self, reply: &Response) -> Response {
+        let mut sent = reply.clone();
+        if sent.body.is_empty() {
+            sent.headers.retain(|(name, _)| name != "content-type");
+        }
+        if self.headers.iter().any(|(name, value)| name == b":method" && value == b"HEAD") {
+            sent.body.clear();
+        }
+        sent
+    }
+
     fn seen(&self) -> Seen {
         let pseudo =
             |wanted: &[u8]| self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| latin1(value));
@@ -388,6 +411,7 @@ impl HostState {
             shared: setup.shared,
             clock: setup.clock,
             verifies: setup.verifies,
+            holds_bodies: setup.holds_bodies,
             fault: setup.fault,
             roots: [ROOT].into(),
             ..Self::default()

@@ -142,7 +142,9 @@ fn push<'a>(name: &Repository<'a>, reference: &'a Reference<'_>, tags: &'a [Stri
     match reference {
         Reference::Tag(tag) => push_tag(*tag),
         Reference::Digest(digest) => {
-            tags.iter().for_each(|tag| push_tag(tag.as_str()));
+            for tag in tags {
+                push_tag(tag.as_str());
+            }
             checks.push(check(Action::Create, name, digest.as_str()));
             if !tags.is_empty() {
                 checks.push(check(Action::Update, name, digest.as_str()));

@@ -14,7 +14,7 @@ pub struct Reply {
     pub status: u16,
     /// Headers, names in lower case.
     pub headers: Vec<(&'static str, String)>,
-    /// Body; empty for HEAD.
+    /// Body.
     pub body: Vec<u8>,
 }
 
@@ -30,9 +30,9 @@ pub struct Realm {
 }
 
 impl Denial {
-    /// The answer to a request of method `method`.
+    /// The answer; to HEAD, the host sends it without its body.
     #[must_use]
-    pub fn reply(&self, realm: &Realm, method: &[u8]) -> Reply {
+    pub fn reply(&self, realm: &Realm) -> Reply {
         let face = self.reason.face();
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if let Some(challenge) = realm.challenge(face.challenge, &self.scope) {
@@ -41,8 +41,7 @@ impl Denial {
         if face.status == 503 {
             headers.push(("retry-after", RETRY_AFTER.to_owned()));
         }
-        let body = if method == b"HEAD" { Vec::new() } else { self.body() };
-        Reply { status: face.status, headers, body }
+        Reply { status: face.status, headers, body: self.body() }
     }
 
     /// `{"errors": [...]}` (OCI distribution spec, "Error Codes").
@@ -117,7 +116,7 @@ mod tests {
     #[test]
     fn every_refusal_is_an_oci_error_and_401_carries_a_challenge() {
         for reason in Reason::ALL {
-            let reply = Denial::new(reason).reply(&Realm::default(), b"GET");
+            let reply = Denial::new(reason).reply(&Realm::default());
             let body: Value = serde_json::from_slice(&reply.body).unwrap();
             assert_eq!(body["errors"][0]["code"], reason.face().code);
             assert_eq!(header(&reply, "content-type"), Some("application/json"));
@@ -149,16 +148,15 @@ mod tests {
             ),
         ];
         for (realm, reason, wanted) in rows {
-            let reply = Denial { reason, ..denial.clone() }.reply(realm, b"GET");
+            let reply = Denial { reason, ..denial.clone() }.reply(realm);
             assert_eq!(header(&reply, "www-authenticate"), Some(wanted));
         }
     }
 
     #[test]
-    fn a_condition_message_is_told_and_head_gets_no_body() {
+    fn a_condition_message_is_told() {
         let denial = Denial { detail: Some("push by digest".into()), ..Denial::new(Reason::PolicyDenied) };
-        let body: Value = serde_json::from_slice(&denial.reply(&Realm::default(), b"PUT").body).unwrap();
+        let body: Value = serde_json::from_slice(&denial.reply(&Realm::default()).body).unwrap();
         assert_eq!(body["errors"][0]["detail"]["reason"], "push by digest");
-        assert!(denial.reply(&Realm::default(), b"HEAD").body.is_empty());
     }
 }

@@ -196,6 +196,9 @@ fn link_effects(linker: &mut Linker<HostState>) -> Result<()> {
         proxy_send_local_response(status: u32, details: u32, details_size: u32, body: u32, body_size: u32, headers: u32, headers_size: u32, grpc: i32) |guest| {
             let _ = (guest.read(details, details_size)?, grpc);
             let body = guest.read(body, body_size)?;
+            // As Envoy does: an answer to HEAD is described by its headers and has no body.
+            let is_head = guest.state().stream()?.is_head();
+            let body = if is_head { Vec::new() } else { body };
             let headers = deserialize(&guest.read(headers, headers_size)?).ok_or(Status::BadArgument)?;
             let headers = headers.into_iter().map(|(name, value)| (String::from_utf8_lossy(&name).to_lowercase(), value));
             let status = u16::try_from(status).map_err(|_| Status::BadArgument)?;

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+#[cfg(feature = "vm")]
+mod abi;
+#[cfg(feature = "vm")]
+mod faults;
+mod readme;
 mod scenarios;
 mod shipped;
 

@@ -43,8 +43,8 @@ impl Bearer {
             key_id: self.key_id,
             algorithms: None,
         };
-        let verified = verify_with(token, keys, &expected, self.source, facts, verifier)?;
-        let claims = verified.claims();
+        let proof = verify_with(token, keys, &expected, self.source, facts, verifier)?;
+        let claims = proof.claims();
         let access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;
         let subject = claims.subject().map_err(|_| Reason::BadClaim)?.unwrap_or_default().to_owned();
         Ok(Proven {
@@ -52,7 +52,7 @@ impl Bearer {
             access: Some(Arc::new(access)),
             source: self.source,
             version: keys.version,
-            expires: verified.expires(),
+            expires: proof.expires(),
         })
     }
 }

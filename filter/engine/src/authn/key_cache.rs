@@ -5,15 +5,15 @@ use std::time::Duration;
 use crate::time::UnixTime;
 
 /// Keys are fetched again after this time when the issuer names none.
-const DEFAULT_AGE: Duration = Duration::from_secs(300);
+const DEFAULT_AGE: Duration = Duration::from_mins(5);
 /// Bounds of what an issuer may name.
-const MIN_AGE: Duration = Duration::from_secs(60);
-const MAX_AGE: Duration = Duration::from_secs(3600);
+const MIN_AGE: Duration = Duration::from_mins(1);
+const MAX_AGE: Duration = Duration::from_hours(1);
 /// At most one fetch in this time because of unknown key ids.
 const UNKNOWN_KEY_LIMIT: Duration = Duration::from_secs(5);
 /// The first wait after a failure; doubled for each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-const MAX_RETRY: Duration = Duration::from_secs(60);
+const MAX_RETRY: Duration = Duration::from_mins(1);
 
 /// Whether a request that lacks a key may wait for a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -47,8 +47,8 @@ impl Provider {
             key_id: KeyIdRule::IfPresent,
             algorithms: keys.algorithms.as_deref(),
         };
-        let verified = verify_with(token, keys, &expected, self.source, facts, verifier)?;
-        let mapped = self.mapping.map(verified.claims().as_map()).map_err(|error| match error {
+        let proof = verify_with(token, keys, &expected, self.source, facts, verifier)?;
+        let mapped = self.mapping.map(proof.claims().as_map()).map_err(|error| match error {
             MappingError::Invalid { .. } => Reason::ValidationFailed,
             MappingError::Variable { .. }
             | MappingError::Validation { .. }
@@ -61,7 +61,7 @@ impl Provider {
             access: None,
             source: self.source,
             version: keys.version,
-            expires: verified.expires(),
+            expires: proof.expires(),
         })
     }
 }

@@ -161,10 +161,10 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
             "is a path, which the proxy cannot read; run `registry-auth render`, or set `keySource` to `push`";
         diagnostics.error(format!("{path}.certificateAuthorityFile"), message);
     }
-    if let Some(pem) = &raw.certificate_authority {
-        if !is_certificate(pem) {
-            diagnostics.error(format!("{path}.certificateAuthority"), "is not the PEM text of a certificate");
-        }
+    if let Some(pem) = &raw.certificate_authority
+        && !is_certificate(pem)
+    {
+        diagnostics.error(format!("{path}.certificateAuthority"), "is not the PEM text of a certificate");
     }
     if raw.token_file.is_some() && raw.key_source.as_deref() != Some("push") {
         diagnostics

@@ -11,7 +11,7 @@ use crate::route::{Route, Surface};
 use crate::url::HttpUrl;
 
 /// How long keys are used after the last success, when nothing is configured.
-pub(super) const DEFAULT_MAX_STALE: Duration = Duration::from_secs(3600);
+pub(super) const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
 
 /// A document that holds, compiled.
 #[derive(Debug)]

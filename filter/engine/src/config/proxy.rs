@@ -61,14 +61,14 @@ fn may_match_v2(pattern: &str) -> bool {
 /// Compiles the rest of the section.
 pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<Enforcement> {
     let identity_header = raw.identity_header.as_deref().map(str::to_ascii_lowercase);
-    if let Some(name) = &identity_header {
-        if !may_be_set(name) {
-            diagnostics.error(
-                "proxy.identityHeader",
-                format!("`{name}` cannot be used; write a header name such as x-registry-user"),
-            );
-            return None;
-        }
+    if let Some(name) = &identity_header
+        && !may_be_set(name)
+    {
+        diagnostics.error(
+            "proxy.identityHeader",
+            format!("`{name}` cannot be used; write a header name such as x-registry-user"),
+        );
+        return None;
     }
     let env = |from: &Option<raw::FromEnv>| from.as_ref().map(|from| from.env.clone());
     Some(Enforcement {
@@ -83,9 +83,9 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
 /// A token (RFC 9110 section 5.6.2) that means nothing to proxies and registries already.
 fn may_be_set(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let taken =
+    let reserved =
         ["authorization", "connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"];
-    !name.is_empty() && name.bytes().all(token) && !taken.contains(&name)
+    !name.is_empty() && name.bytes().all(token) && !reserved.contains(&name)
 }
 
 #[cfg(test)]

@@ -101,7 +101,8 @@ impl<'a> Route<'a> {
             return if method == Method::Get { Ok(Self::Catalog) } else { Err(Reason::MethodNotAllowed) };
         }
         if rest.starts_with("/_zot/") || rest.starts_with("/_oci/ext/") {
-            return if surface.extensions { Ok(Self::Extension) } else { Err(Reason::NotFound) };
+            let open = surface.extensions && !rest.contains('%');
+            return if open { Ok(Self::Extension) } else { Err(Reason::NotFound) };
         }
         let (head, leaf) = rest.rsplit_once('/').ok_or(Reason::NotFound)?;
         let (name, kind) = head.rsplit_once('/').ok_or(Reason::NotFound)?;

@@ -172,6 +172,8 @@ fn public_paths_and_extensions_are_open_only_when_configured() {
         ("GET", "/healthz/x", Err(Reason::NotFound)),
         ("GET", "/v2/_zot/ext/search?query=x", Ok(Route::Extension)),
         ("GET", "/v2/_oci/ext/discover", Ok(Route::Extension)),
+        ("GET", "/v2/_zot/%2e%2e/team/app/tags/list", Err(Reason::NotFound)),
+        ("GET", "/v2/_zot/ext%2fsearch", Err(Reason::NotFound)),
     ];
     for (method, target, wanted) in rows {
         assert_eq!(Route::parse(method.as_bytes(), target.as_bytes(), &surface), wanted, "{method} {target}");

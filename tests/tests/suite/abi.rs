@@ -1,0 +1,59 @@
+//! What the built module asks of its host, and gives it.
+
+use std::collections::BTreeSet;
+
+use registry_auth_tests::client::Request;
+use registry_auth_tests::module::Compiled;
+use registry_auth_tests::vm::{Progress, Setup, Vm};
+
+use crate::Outcome;
+
+/// Envoy calls each callback that exists, so each of these has a reason in `filter/xtask/src/module.rs`.
+const EXPORTS: [&str; 12] = [
+    "_initialize",
+    "memory",
+    "proxy_abi_version_0_2_1",
+    "proxy_on_configure",
+    "proxy_on_context_create",
+    "proxy_on_delete",
+    "proxy_on_http_call_response",
+    "proxy_on_memory_allocate",
+    "proxy_on_request_body",
+    "proxy_on_request_headers",
+    "proxy_on_tick",
+    "proxy_on_vm_start",
+];
+
+const OPEN: &[u8] = br#"{"http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}}}}"#;
+
+#[test]
+fn the_module_exports_what_we_use_and_nothing_else() -> Outcome {
+    let exports: BTreeSet<&str> = Compiled::built()?.exports().collect();
+    assert_eq!(exports, BTreeSet::from(EXPORTS));
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_is_refused_says_why() -> Outcome {
+    let Err(error) = Vm::start(Compiled::built()?, Setup::of_scenarios(br#"{"http": {"auht": 1}}"#)) else {
+        panic!("the configuration was accepted")
+    };
+    assert!(error.to_string().contains("http.auht"), "{error:#}");
+    Ok(())
+}
+
+#[test]
+fn a_vm_counts_calls_and_fuel_and_serves_many_requests() -> Outcome {
+    let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(OPEN))?;
+    for _ in 0..3 {
+        let id = vm.open(&Request::new("GET", "/v2/team/app/tags/list"))?;
+        assert!(matches!(vm.progress(id)?, Progress::Forwarded(_)));
+        vm.close(id)?;
+        let id = vm.open(&Request::new("DELETE", "/v2/team/app/manifests/v1"))?;
+        assert!(matches!(vm.progress(id)?, Progress::Answered(_)));
+        vm.close(id)?;
+    }
+    assert_eq!(vm.host_calls().get("proxy_send_local_response"), Some(&3));
+    assert!(vm.fuel_used() > 0);
+    Ok(())
+}
