@@ -45,10 +45,11 @@ impl FromStr for Intake {
         let uri = Uri::from_str(text).map_err(|_| format!("not a URL, {FORMS}"))?;
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
         match (uri.scheme_str(), authority, uri.path_and_query().map_or("/", |rest| rest.as_str())) {
-            (Some("http"), Some(authority), "/") => {
-                let port = authority.port_u16().unwrap_or(80);
-                Ok(Self::Tcp(format!("{}:{port}", authority.host())))
-            }
+            (Some("http"), Some(authority), "/") => match authority.port_u16() {
+                Some(port) => Ok(Self::Tcp(format!("{}:{port}", authority.host()))),
+                None if authority.as_str() == authority.host() => Ok(Self::Tcp(format!("{authority}:80"))),
+                None => Err(format!("not a port, {FORMS}")),
+            },
             (Some("http"), Some(_), _) => Err(format!("an intake has no path, {FORMS}")),
             _ => Err(format!("not the address of an intake, {FORMS}")),
         }

@@ -147,7 +147,9 @@ mod tests {
 
     #[test]
     fn causes_are_one_line() {
-        let inner = std::io::Error::other("refused\n by peer");
-        assert_eq!(causes(&std::io::Error::other(inner)), "refused by peer: refused by peer");
+        #[derive(Debug, thiserror::Error)]
+        #[error("no\n connection")]
+        struct Outer(#[source] std::io::Error);
+        assert_eq!(causes(&Outer(std::io::Error::other("refused"))), "no connection: refused");
     }
 }

@@ -76,7 +76,13 @@ impl Moto {
 
     async fn call(&self, operation: &str, arguments: &Value) -> anyhow::Result<()> {
         let target = format!("secretsmanager.{operation}");
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        // moto checks no signature, but takes the region from its scope.
+        let scope = "AWS4-HMAC-SHA256 Credential=test-id/20260101/us-east-1/secretsmanager/aws4_request, SignedHeaders=host, Signature=0";
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target.as_str()),
+            ("authorization", scope),
+        ];
         let (status, text) = http::post(&self.authority, &headers, arguments.to_string()).await?;
         ensure!(status == 200, "{operation}: {status} {text}");
         Ok(())

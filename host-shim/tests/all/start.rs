@@ -7,7 +7,9 @@ use crate::shim::{Folder, command, configuration, output, text};
 async fn each_refusal_to_start_is_one_line_that_says_what_is_wrong() {
     let folder = Folder::new().unwrap();
     let good = folder.write("good.json", &configuration("s", "1m", false).to_string()).unwrap();
-    let idle = folder.write("idle.json", r#"{"http":{"accessControl":{"repositories":{}}}}"#).unwrap();
+    let idle = folder
+        .write("idle.json", r#"{"http":{"accessControl":{"repositories":{"**":{"anonymousPolicy":["read"]}}}}}"#)
+        .unwrap();
     let broken = folder.write("broken.json", "{\n  \"http\" 1}").unwrap();
     let missing = folder.path("missing.json");
     let (good, idle) = (text(&good).unwrap(), text(&idle).unwrap());
