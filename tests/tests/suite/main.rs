@@ -8,6 +8,7 @@ mod abi;
 mod faults;
 mod readme;
 mod scenarios;
+mod shipped;
 
 /// What a test here ends with.
 type Outcome = Result<(), Failure>;
