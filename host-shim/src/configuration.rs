@@ -112,12 +112,9 @@ mod tests {
 
     #[test]
     fn yaml_that_grows_without_bound_is_refused() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..10 {
-            let before = level - 1;
-            let aliases = vec![format!("*a{before}"); 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
-        }
+        let line = |level: u32, items: String| format!("a{level}: &a{level} [{items}]\n");
+        let grows = |level| line(level, vec![format!("*a{}", level - 1); 10].join(", "));
+        let text: String = std::iter::once(line(0, "x, x".to_owned())).chain((1..10).map(grows)).collect();
         assert!(of_yaml(text.as_bytes()).is_err());
     }
 }

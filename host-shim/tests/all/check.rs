@@ -16,9 +16,8 @@ async fn check(folder: &Folder, name: &str, content: &str) -> anyhow::Result<(Op
 
 /// A configuration with one bearer block.
 fn with_bearer(bearer: &Value) -> Value {
-    let mut value = configuration("s", "1m", false);
-    value["http"]["auth"]["bearer"] = bearer.clone();
-    value
+    let repositories = json!({"**": {"anonymousPolicy": ["read"]}});
+    json!({"http": {"auth": {"bearer": bearer}, "accessControl": {"repositories": repositories}}})
 }
 
 fn oidc(member: &str, value: &str) -> Value {

@@ -15,7 +15,7 @@ use crate::http::{self, Answer, Listener, Seen};
 pub(crate) const PUSH_KEY: &str = "only-for-tests-0123456789abcdefgh";
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A listening intake.
 pub(crate) struct Intake {

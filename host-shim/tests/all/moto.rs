@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use serde_json::{Value, json};
 
 use crate::http;
@@ -26,9 +26,9 @@ pub(crate) struct Moto {
 
 impl Moto {
     /// The one that tests share; each test has a secret of its own.
-    pub(crate) fn shared() -> &'static Self {
-        static SHARED: OnceLock<Moto> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(0).unwrap_or_else(|error| panic!("{error:#}")))
+    pub(crate) fn shared() -> anyhow::Result<&'static Self> {
+        static SHARED: OnceLock<anyhow::Result<Moto>> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(0)).as_ref().map_err(|error| anyhow!("{error:#}"))
     }
 
     /// Starts one at `port`; 0 takes a free one.

@@ -14,7 +14,7 @@ use crate::shim::{Folder, Shim, configuration};
 
 #[tokio::test]
 async fn keys_arrive_and_rotated_ones_follow_without_a_restart() {
-    let moto = Moto::shared();
+    let moto = Moto::shared().unwrap();
     moto.create("rotation", &secret(&[("a", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
     let shim = Shim::start(&configuration("rotation", "1s", false), &moto.endpoint(), intake.url()).unwrap();
@@ -30,7 +30,7 @@ async fn keys_arrive_and_rotated_ones_follow_without_a_restart() {
 
 #[tokio::test]
 async fn an_intake_that_restarts_has_its_keys_again() {
-    let moto = Moto::shared();
+    let moto = Moto::shared().unwrap();
     moto.create("restart", &secret(&[("a", FIRST)])).await.unwrap();
     let folder = Folder::new().unwrap();
     let socket = folder.path("intake.sock");
@@ -51,7 +51,7 @@ async fn an_intake_that_restarts_has_its_keys_again() {
 
 #[tokio::test]
 async fn a_secret_that_becomes_garbage_leaves_the_last_good_keys() {
-    let moto = Moto::shared();
+    let moto = Moto::shared().unwrap();
     moto.create("garbage", &secret(&[("a", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
     let shim = Shim::start(&configuration("garbage", "1s", false), &moto.endpoint(), intake.url()).unwrap();
@@ -69,7 +69,7 @@ async fn a_secret_that_becomes_garbage_leaves_the_last_good_keys() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_secret_is_named() {
-    let moto = Moto::shared();
+    let moto = Moto::shared().unwrap();
     moto.create_binary("binary", "dG9wczNjcmV0").await.unwrap();
     moto.create("list", r#"["tops3cret"]"#).await.unwrap();
     moto.create("nothing", "{}").await.unwrap();
@@ -89,7 +89,7 @@ async fn what_is_wrong_with_a_secret_is_named() {
 
 #[tokio::test]
 async fn one_bad_entry_is_skipped_and_named() {
-    let moto = Moto::shared();
+    let moto = Moto::shared().unwrap();
     moto.create("skipped", &secret(&[("bad", "tops3cret"), ("good", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
     let shim = Shim::start(&configuration("skipped", "1s", false), &moto.endpoint(), intake.url()).unwrap();
@@ -103,7 +103,7 @@ async fn one_bad_entry_is_skipped_and_named() {
 
 #[tokio::test]
 async fn strict_refuses_the_whole_set_for_one_bad_entry() {
-    let moto = Moto::shared();
+    let moto = Moto::shared().unwrap();
     moto.create("strict", &secret(&[("bad", "tops3cret"), ("good", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
     let shim = Shim::start(&configuration("strict", "1s", true), &moto.endpoint(), intake.url()).unwrap();
@@ -130,7 +130,7 @@ async fn aws_may_be_down_at_the_start() {
 
 #[tokio::test]
 async fn a_wanted_key_is_fetched_before_the_interval_ends() {
-    let moto = Moto::shared();
+    let moto = Moto::shared().unwrap();
     moto.create("wanted", &secret(&[("a", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
     let _shim = Shim::start(&configuration("wanted", "1h", false), &moto.endpoint(), intake.url()).unwrap();
@@ -142,7 +142,7 @@ async fn a_wanted_key_is_fetched_before_the_interval_ends() {
 
 #[tokio::test]
 async fn another_shims_newer_set_is_overtaken_by_the_next_refresh() {
-    let moto = Moto::shared();
+    let moto = Moto::shared().unwrap();
     moto.create("overtaken", &secret(&[("a", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
     let theirs = 4_000_000_000_000;
@@ -154,7 +154,7 @@ async fn another_shims_newer_set_is_overtaken_by_the_next_refresh() {
 
 #[tokio::test]
 async fn an_intake_with_another_push_key_is_told_once() {
-    let moto = Moto::shared();
+    let moto = Moto::shared().unwrap();
     moto.create("forged", &secret(&[("a", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
     let other = "another-push-key-0123456789abcdef";

@@ -148,7 +148,7 @@ impl Shim {
     pub(crate) async fn end(mut self, signal: &str) -> anyhow::Result<Option<i32>> {
         let id = self.process.id().context("ended before")?.to_string();
         ensure!(Command::new("kill").args(["-s", signal, &id]).status().await?.success(), "kill failed");
-        let status = tokio::time::timeout(std::time::Duration::from_secs(60), self.process.wait()).await??;
+        let status = tokio::time::timeout(std::time::Duration::from_mins(1), self.process.wait()).await??;
         self.log()?;
         Ok(status.code())
     }

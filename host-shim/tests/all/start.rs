@@ -3,6 +3,9 @@
 use crate::intake::PUSH_KEY;
 use crate::shim::{Folder, command, configuration, output, text};
 
+/// Name, arguments, push key, exit status, what is said.
+type Row<'a> = (&'a str, &'a [&'a str], Option<&'a str>, i32, &'a str);
+
 #[tokio::test]
 async fn each_refusal_to_start_is_one_line_that_says_what_is_wrong() {
     let folder = Folder::new().unwrap();
@@ -15,7 +18,7 @@ async fn each_refusal_to_start_is_one_line_that_says_what_is_wrong() {
     let (good, idle) = (text(&good).unwrap(), text(&idle).unwrap());
     let (broken, missing) = (text(&broken).unwrap(), text(&missing).unwrap());
     let intake = "http://127.0.0.1:1";
-    let rows: [(&str, &[&str], Option<&str>, i32, &str); 9] = [
+    let rows: [Row<'_>; 9] = [
         ("no push key", &["--config", good, "--envoy", intake], None, 1, "`REGISTRY_AUTH_PUSH_KEY` is not set"),
         ("short push key", &["--config", good, "--envoy", intake], Some("tops3cret"), 1, "shorter than 32 bytes"),
         ("nothing to do", &["--config", idle, "--envoy", intake], Some(PUSH_KEY), 1, "nothing for the shim to do"),
