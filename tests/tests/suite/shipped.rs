@@ -12,7 +12,7 @@ const CONFIGURATION: &str = "envoy/envoy.yaml";
 const PLUGIN: &str = "envoy/filter.json";
 
 fn text(file: &str) -> anyhow::Result<String> {
-    fs::read_to_string(module::workspace().join(file)).context(file)
+    fs::read_to_string(module::workspace().join(file)).with_context(|| file.to_owned())
 }
 
 /// The lines of a YAML block below the line that ends with `opening`, without their indentation.
@@ -38,7 +38,8 @@ fn each_plugin_fails_closed_and_can_wait_with_a_body() -> Outcome {
     for setting in ["failure_policy: FAIL_RELOAD", "allow_on_headers_stop_iteration: true", "vm_config: "] {
         assert_eq!(yaml.matches(setting).count(), plugins, "{setting}");
     }
-    for setting in ["normalize_path: false", "merge_slashes: false", "path_with_escaped_slashes_action: KEEP_UNCHANGED"] {
+    for setting in ["normalize_path: false", "merge_slashes: false", "path_with_escaped_slashes_action: KEEP_UNCHANGED"]
+    {
         assert_eq!(yaml.matches(setting).count(), plugins, "{setting}");
     }
     assert!(!yaml.contains("fail_open"));
