@@ -84,9 +84,10 @@ impl Plugin {
 impl Context for Plugin {
     fn on_http_call_response(&mut self, call: u32, _: usize, body_size: usize, _: usize) {
         if let Some(filter) = self.filter()
-            && let Err(HostError(failed)) = filter.answer(call, body_size) {
-                error!("the host failed in {failed}");
-            }
+            && let Err(HostError(failed)) = filter.answer(call, body_size)
+        {
+            error!("the host failed in {failed}");
+        }
     }
 }
 
@@ -108,9 +109,10 @@ impl RootContext for Plugin {
 
     fn on_tick(&mut self) {
         if let Some(filter) = self.filter()
-            && let Err(HostError(call)) = filter.turn(!crate::abi::in_request()) {
-                error!("the host failed in {call}");
-            }
+            && let Err(HostError(call)) = filter.turn(!crate::abi::in_request())
+        {
+            error!("the host failed in {call}");
+        }
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {

@@ -38,7 +38,8 @@ fn each_plugin_fails_closed_and_can_wait_with_a_body() -> Outcome {
     for setting in ["failure_policy: FAIL_RELOAD", "allow_on_headers_stop_iteration: true", "vm_config: "] {
         assert_eq!(yaml.matches(setting).count(), plugins, "{setting}");
     }
-    for setting in ["normalize_path: false", "merge_slashes: false", "path_with_escaped_slashes_action: KEEP_UNCHANGED"] {
+    for setting in ["normalize_path: false", "merge_slashes: false", "path_with_escaped_slashes_action: KEEP_UNCHANGED"]
+    {
         assert_eq!(yaml.matches(setting).count(), plugins, "{setting}");
     }
     assert!(!yaml.contains("fail_open"));
