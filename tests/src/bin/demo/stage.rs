@@ -1,5 +1,6 @@
 //! Everything that stands around the filter: registry, issuer, Secrets Manager, shim, Envoy.
 
+use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -72,7 +73,13 @@ impl Stage {
             "http": {"addr": address.to_string(), "secret": random_key()?},
         });
         fs::write(&file, configuration.to_string())?;
-        self.start("registry", Command::new(tool("bin/registry")).arg("serve").arg(file), address, "/v2/")?;
+        let mut command = Command::new(tool("bin/registry"));
+        command.arg("serve").arg(file).env("OTEL_TRACES_EXPORTER", "none");
+        // The registry takes every variable of that prefix for a part of its own configuration.
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_")) {
+            command.env_remove(name);
+        }
+        self.start("registry", &mut command, address, "/v2/")?;
         told("registry", address);
         Ok(address)
     }
