@@ -188,7 +188,7 @@ impl Stage {
         let crane = crane.strip_prefix(module::workspace()).unwrap_or(&crane).display();
         self.log_in("ci", Some(&callers::service_account("team", "ci", "+8h")?))?;
         eprintln!(
-            "\nEverything keeps running; Ctrl-C ends it. Callers: ci, tester, builder, anonymous. Try, in another terminal:"
+            "\nEverything keeps running; Ctrl-C ends it. Callers: ci, tester, rotated, anonymous. Try, in another terminal:"
         );
         eprintln!("  DOCKER_CONFIG={folder}/ci {crane} ls {registry}/team/app");
         eprintln!("  DOCKER_CONFIG={folder}/ci {crane} copy {registry}/team/app:1 {registry}/team/app:2");
