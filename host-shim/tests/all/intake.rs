@@ -28,6 +28,7 @@ pub(crate) struct Intake {
 struct State {
     generation: u64,
     wanted: bool,
+    lags: bool,
     key_ids: Vec<String>,
     refusals: Vec<u16>,
 }
@@ -72,6 +73,11 @@ impl Intake {
         state.key_ids.clear();
     }
 
+    /// Says from now on that nothing is held, or the truth: as if another shim's push fell between a question and a push.
+    pub(crate) fn lags(&self, lags: bool) {
+        lock(&self.state).lags = lags;
+    }
+
     /// The generation that is held.
     pub(crate) fn generation(&self) -> u64 {
         lock(&self.state).generation
@@ -99,7 +105,8 @@ impl State {
     fn answer(&mut self, seen: &Seen) -> Answer {
         match (seen.method.as_str(), seen.path.as_str()) {
             ("GET", "/v1/keys/bearer") => {
-                (200, json!({"set": "bearer", "generation": self.generation, "wanted": self.wanted}).to_string())
+                let generation = if self.lags { 0 } else { self.generation };
+                (200, json!({"set": "bearer", "generation": generation, "wanted": self.wanted}).to_string())
             }
             ("PUT", "/v1/keys/bearer") => {
                 let status = self.take(seen);

@@ -153,6 +153,20 @@ async fn another_shims_newer_set_is_overtaken_by_the_next_refresh() {
 }
 
 #[tokio::test]
+async fn a_set_that_came_between_question_and_push_is_no_failure() {
+    let moto = Moto::shared().unwrap();
+    moto.create("raced", &secret(&[("a", FIRST)])).await.unwrap();
+    let intake = Intake::tcp().await.unwrap();
+    intake.hold(4_000_000_000_000);
+    intake.lags(true);
+    let shim = Shim::start(&configuration("raced", "1s", false), &moto.endpoint(), intake.url()).unwrap();
+    crate::intake::eventually(|| intake.refusals().contains(&409).then_some(())).await.unwrap();
+    intake.lags(false);
+    intake.holds(&["a"]).await.unwrap();
+    assert_eq!(shim.count(&["cannot be fed"]).unwrap(), 0);
+}
+
+#[tokio::test]
 async fn an_intake_with_another_push_key_is_told_once() {
     let moto = Moto::shared().unwrap();
     moto.create("forged", &secret(&[("a", FIRST)])).await.unwrap();
