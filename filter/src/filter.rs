@@ -110,7 +110,7 @@ impl Filter {
             for source in self.settled.take() {
                 self.decide_waiting(source, now);
             }
-            let overdue = self.waiting.borrow_mut().take_overdue(now);
+            let overdue = self.waiting.borrow_mut().take_overdue(PATIENCE, now);
             for (context, parked) in overdue {
                 self.go_on(context, parked, now);
             }
@@ -162,7 +162,7 @@ impl Filter {
                 Verdict::Deny(denial) => return Progress::Decided(enforce::refuse(self, &head, &denial)),
                 Verdict::Need(Need::Keys { source, unknown }) => {
                     let wanted = self.keys.borrow_mut().want(source, unknown.is_some(), now);
-                    if wanted == Wanted::No || deadline <= now {
+                    if wanted == Wanted::No || deadline <= now || deadline.since(now) > PATIENCE {
                         settled.push(source);
                     } else if self.waiting.borrow().is_full() {
                         return Progress::Decided(enforce::refuse(self, &head, &Reason::TooManyWaiting.into()));

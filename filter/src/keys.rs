@@ -201,7 +201,7 @@ impl KeyStore {
             }
         }
         let state = self.states.get_mut(index)?;
-        let overdue = state.pushed.wanted_since.is_some_and(|since| now.since(since) >= PUSH_TIMEOUT);
+        let overdue = state.pushed.wanted_since.is_some_and(|since| now < since || now.since(since) >= PUSH_TIMEOUT);
         if overdue {
             state.pushed.wanted_since = None;
             self.failed(source, "nothing was pushed in time: is `registry-auth serve` running?", metrics, now);

@@ -1,6 +1,7 @@
 //! Requests that wait for keys: bounded in number and in time.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use registry_auth::authn::source::SourceId;
 use registry_auth::time::UnixTime;
@@ -54,9 +55,9 @@ impl Waiting {
         self.take(|parked| parked.source == source)
     }
 
-    /// Takes the requests whose time is over.
-    pub(crate) fn take_overdue(&mut self, now: UnixTime) -> Vec<(u32, Parked)> {
-        self.take(|parked| parked.deadline <= now)
+    /// Takes the requests whose time is over; also those that a clock that jumped back would hold for longer than `patience`.
+    pub(crate) fn take_overdue(&mut self, patience: Duration, now: UnixTime) -> Vec<(u32, Parked)> {
+        self.take(|parked| parked.deadline <= now || parked.deadline.since(now) > patience)
     }
 
     fn take(&mut self, wanted: impl Fn(&Parked) -> bool) -> Vec<(u32, Parked)> {

@@ -6,6 +6,8 @@ use std::fmt;
 mod abi;
 #[cfg(feature = "vm")]
 mod faults;
+#[cfg(feature = "vm")]
+mod patience;
 mod readme;
 mod scenarios;
 mod shipped;

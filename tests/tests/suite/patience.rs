@@ -1,0 +1,47 @@
+//! A request that waits for keys gets its answer, whatever issuers, the shim and the clock do.
+
+use registry_auth_tests::client::Request;
+use registry_auth_tests::mint::Recipe;
+use registry_auth_tests::module::Compiled;
+use registry_auth_tests::vm::{Progress, Setup, Vm};
+use serde_json::json;
+
+use crate::Outcome;
+
+const HOUR: i64 = 3_600_000;
+
+/// Keys by callout, which is never answered here, and by push, which never comes.
+fn configurations() -> [serde_json::Value; 2] {
+    let oidc = json!([{ "issuer": "http://issuer.test", "audiences": ["registry"], "cluster": "issuers" }]);
+    let aws = json!({ "region": "us-east-1", "secretName": "keys" });
+    [
+        json!({ "http": { "auth": { "bearer": { "oidc": oidc } } } }),
+        json!({
+            "http": { "auth": { "bearer": { "awsSecretsManager": aws } } },
+            "proxy": { "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } },
+        }),
+    ]
+}
+
+#[test]
+fn a_wait_ends_with_503_in_the_module_even_if_the_clock_jumps_back() -> Outcome {
+    for configuration in configurations() {
+        for jump in [6_000, HOUR, -HOUR] {
+            let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(configuration.to_string().as_bytes()))?;
+            let claims =
+                json!({ "iss": "http://issuer.test", "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-8h" });
+            let recipe: Recipe =
+                serde_json::from_value(json!({ "key": "es256", "claims": claims })).map_err(anyhow::Error::from)?;
+            let bearer = format!("Bearer {}", recipe.mint(vm.now())?);
+            let id = vm.open(&Request::new("GET", "/v2/app/tags/list").header("authorization", &bearer))?;
+            assert_eq!(vm.progress(id)?, Progress::Waiting, "{configuration}");
+            vm.advance(jump);
+            vm.tick()?;
+            let Progress::Answered(answer) = vm.progress(id)? else {
+                panic!("still held after {jump} ms: {configuration}")
+            };
+            assert_eq!(answer.status, 503, "{configuration}");
+        }
+    }
+    Ok(())
+}
