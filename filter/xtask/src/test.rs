@@ -69,7 +69,8 @@ const STEPS: &[Step] = &[
         parts: &[Part::Shim],
         work: Work::Tests(&["test", "--package", "registry-auth-shim"]),
     },
-    Step { name: "Envoy, end to end", parts: &[Part::Envoy], work: Work::Tests(HARNESS_ENVOY) },
+    Step { name: "module in Envoy", parts: &[Part::Envoy], work: Work::Tests(HARNESS_ENVOY) },
+    Step { name: "the main job, end to end", parts: &[Part::Envoy], work: Work::Cargo(DEMO) },
 ];
 
 const CLIPPY: &[&str] = &[
@@ -90,6 +91,8 @@ const HARNESS_NATIVE: &[&str] =
     &["test", "--package=registry-auth-tests", "--features=vm", "--", "--skip=wasm", "--skip=envoy"];
 const HARNESS_WASM: &[&str] = &["test", "--package=registry-auth-tests", "--features=vm", "--", "wasm"];
 const HARNESS_ENVOY: &[&str] = &["test", "--package=registry-auth-tests", "--features=vm", "--", "envoy"];
+/// Envoy, registry, crane, moto and the shim; it fails when a step does not come out as said.
+const DEMO: &[&str] = &["run", "--package=registry-auth-tests", "--features=vm", "--bin=demo"];
 
 /// Runs the steps in order, up to the first that fails.
 ///
