@@ -2,7 +2,7 @@
 
 use log::{debug, info, warn};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
-use registry_auth::decision::{Denial, Grant, Reason};
+use registry_auth::decision::{Answer, Denial, Grant, Reason};
 use serde_json::json;
 
 use crate::filter::Filter;
@@ -15,7 +15,7 @@ pub(crate) enum Outcome {
     /// The head is ready for the upstream.
     Granted,
     /// It was answered here, or could not even be answered.
-    Refused,
+    Answered,
 }
 
 /// Everything in a user name but visible ASCII, and `%` itself so that it can be read back.
@@ -42,6 +42,9 @@ pub(crate) fn grant(filter: &Filter, head: &Head, grant: &Grant) -> Outcome {
 
 fn prepare(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError> {
     let enforcement = &filter.enforcement;
+    if let Some(target) = grant.target() {
+        host::set_request_header(":path", target.as_bytes())?;
+    }
     if let Some(name) = &enforcement.identity_header {
         if head.has(name) {
             host::remove_request_header(name)?;
@@ -57,9 +60,26 @@ fn prepare(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError>
     }
     match &filter.upstream_authorization {
         Some(_) if enforcement.forward_authorization && head.has("authorization") => Ok(()),
-        Some(value) => host::add_request_header("authorization", value),
+        Some(value) => host::add_request_header("authorization", value.as_bytes()),
         None => Ok(()),
     }
+}
+
+/// Answers a request that was granted and is not the upstream's.
+pub(crate) fn answer(filter: &Filter, head: &Head, answer: &Answer) -> Outcome {
+    filter.metrics.count("answered");
+    debug!(
+        "{}",
+        json!({
+            "decision": "answer",
+            "answer": answer.label,
+            "user": &*answer.username,
+            "method": String::from_utf8_lossy(head.method()),
+            "path": head.path(),
+        })
+    );
+    let _ = host::reply(&answer.reply);
+    Outcome::Answered
 }
 
 /// Answers a request, counts and logs why.
@@ -83,7 +103,7 @@ pub(crate) fn refuse(filter: &Filter, head: &Head, denial: &Denial) -> Outcome {
     // The host leaves the body of an answer to HEAD away, and keeps the headers that describe it only if it was given one.
     // If it cannot answer, the request stays held and ends with the host's time limit.
     let _ = host::reply(&denial.reply(filter.engine.realm()));
-    Outcome::Refused
+    Outcome::Answered
 }
 
 /// Answers a request that there is no filter or no head for.

@@ -41,6 +41,11 @@ impl Head {
         self.first(":method")
     }
 
+    /// `:authority`; empty when there is none.
+    pub(crate) fn authority(&self) -> &[u8] {
+        self.first(":authority")
+    }
+
     /// The path without its query, for the log.
     pub(crate) fn path(&self) -> String {
         let path = self.first(":path").split(|byte| *byte == b'?').next().unwrap_or_default();

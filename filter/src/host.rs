@@ -31,6 +31,12 @@ pub(crate) fn remove_request_header(name: &str) -> Result<(), HostError> {
     hostcalls::remove_map_value(MapType::HttpRequestHeaders, name).map_err(|_| HostError("remove_header_map_value"))
 }
 
+/// Replaces a request header.
+pub(crate) fn set_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
+    hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value))
+        .map_err(|_| HostError("replace_header_map_value"))
+}
+
 /// Adds a request header.
 pub(crate) fn add_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
     hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value)

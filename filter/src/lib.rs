@@ -12,6 +12,7 @@ mod metrics;
 mod plugin;
 mod request;
 mod shared;
+mod upstream;
 mod verifier;
 mod waiting;
 

@@ -75,7 +75,7 @@ impl Plugin {
             return None;
         }
         proxy_wasm::set_log_level(host_level(compiled.log_level));
-        let filter = Filter::new(self.id, compiled, push.flatten(), upstream.flatten().map(String::into_bytes));
+        let filter = Filter::new(self.id, compiled, push.flatten(), upstream.flatten());
         info!("started; signatures are verified {}", filter.verification());
         Some(Running::Filter(Rc::new(filter)))
     }

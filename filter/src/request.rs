@@ -1,5 +1,6 @@
 //! One request: read the head, decide, enforce.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -13,49 +14,78 @@ use crate::filter::{Filter, Progress};
 pub(crate) struct Request {
     id: u32,
     filter: Option<Rc<Filter>>,
-    /// Until the head is granted, or waits to be.
-    refused: bool,
+    passes: Passes,
+}
+
+/// Whether the request, and so its body, may go on.
+enum Passes {
+    /// It was answered, or could not even be answered.
+    No,
+    /// It was granted.
+    Yes,
+    /// Not before it is granted.
+    Later(Rc<Cell<bool>>),
 }
 
 impl Request {
     pub(crate) const fn new(id: u32, filter: Option<Rc<Filter>>) -> Self {
-        Self { id, filter, refused: true }
+        Self { id, filter, passes: Passes::No }
+    }
+
+    fn begin(&mut self, filter: &Filter, ended: bool) {
+        self.passes = match filter.begin(self.id, ended) {
+            Ok(Progress::Decided(Outcome::Granted)) => Passes::Yes,
+            Ok(Progress::Decided(Outcome::Answered)) => Passes::No,
+            Ok(Progress::Waits { turn, granted }) => {
+                if turn {
+                    abi::give_turn_to(filter.root());
+                }
+                abi::wait_with_body();
+                Passes::Later(granted)
+            }
+            Ok(Progress::ReadsBody) => Passes::No,
+            Err(_) => {
+                enforce::not_ready();
+                Passes::No
+            }
+        };
+    }
+
+    fn go_on(&self) -> Action {
+        let granted = match &self.passes {
+            Passes::No => false,
+            Passes::Yes => true,
+            Passes::Later(granted) => granted.get(),
+        };
+        if granted { Action::Continue } else { Action::Pause }
     }
 }
 
 impl Context for Request {}
 
 impl HttpContext for Request {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let Some(filter) = &self.filter else {
-            enforce::not_ready();
-            return Action::Pause;
-        };
-        match filter.begin(self.id) {
-            Ok(Progress::Decided(Outcome::Granted)) => {
-                self.refused = false;
-                Action::Continue
-            }
-            Ok(Progress::Decided(Outcome::Refused)) => Action::Pause,
-            Ok(Progress::Waits { turn }) => {
-                self.refused = false;
-                if turn {
-                    abi::give_turn_to(filter.root());
-                }
-                abi::wait_with_body();
-                Action::Pause
-            }
-            Err(_) => {
-                enforce::not_ready();
-                Action::Pause
-            }
+    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        match self.filter.clone() {
+            Some(filter) => self.begin(&filter, end_of_stream),
+            None => enforce::not_ready(),
         }
+        self.go_on()
     }
 
     /// Some hosts begin the body of a paused request: it must not go on by that.
-    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
-        let undecided = self.filter.as_ref().is_none_or(|filter| filter.waits(self.id));
-        if self.refused || undecided { Action::Pause } else { Action::Continue }
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if let Some(filter) = &self.filter {
+            filter.read_body(self.id, size, end_of_stream);
+        }
+        self.go_on()
+    }
+
+    /// A body may end with trailers instead of a last piece.
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        if let Some(filter) = &self.filter {
+            filter.read_body(self.id, 0, true);
+        }
+        self.go_on()
     }
 }
 

@@ -1,32 +1,84 @@
-//! Requests that wait for keys: bounded in number and in time.
+//! Requests that wait for a fact: bounded in number and in time.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use registry_auth::authn::source::SourceId;
+use registry_auth::facts::{Gathered, RequestBody};
 use registry_auth::time::UnixTime;
 
 use crate::head::Head;
+use crate::upstream::Question;
 
 /// How many requests of one worker may wait.
 const MAX_WAITING: usize = 10_000;
 
-/// A request that waits.
-pub(crate) struct Parked {
+/// A request that is not decided yet.
+pub(crate) struct Pending {
     /// What to decide about.
     pub(crate) head: Head,
-    /// Sources that were asked already.
-    pub(crate) settled: Vec<SourceId>,
-    /// The source that is waited for.
-    pub(crate) source: SourceId,
-    /// When the wait ends, whatever was had.
-    pub(crate) deadline: UnixTime,
+    /// The head has no body behind it.
+    pub(crate) ended: bool,
+    /// What was fetched for it so far.
+    pub(crate) gathered: Gathered,
+    /// When it came.
+    pub(crate) began: UnixTime,
+    /// Set when it is granted.
+    pub(crate) granted: Rc<Cell<bool>>,
+}
+
+/// What a request waits for.
+#[derive(Clone, Debug)]
+pub(crate) enum Awaits {
+    /// The keys of a source.
+    Keys(SourceId),
+    /// The root context's turn, to ask the upstream.
+    Turn(Question),
+    /// The answer to a callout.
+    Answer(u32, Question),
+    /// A tick of the host: the question could not be asked.
+    Tick,
+    /// The end of its own body.
+    Body,
+}
+
+impl Awaits {
+    /// How long a request may have been under way altogether when it waits for this.
+    const fn patience(&self) -> Duration {
+        match self {
+            Self::Keys(_) | Self::Turn(Question::Tag(_)) | Self::Answer(_, Question::Tag(_)) | Self::Tick => {
+                Duration::from_secs(5)
+            }
+            Self::Body => Duration::from_secs(10),
+            // Page after page: registries that walk a file system for each take seconds.
+            Self::Turn(Question::Catalog(_)) | Self::Answer(_, Question::Catalog(_)) => Duration::from_mins(1),
+        }
+    }
+}
+
+impl Pending {
+    /// Whether it has waited long enough for this; also when a clock that jumped back would hold it longer.
+    pub(crate) fn is_overdue(&self, awaits: &Awaits, now: UnixTime) -> bool {
+        now < self.began || now.since(self.began) >= awaits.patience()
+    }
+
+    /// Goes on without what it waits for: that the wait is over is an answer too.
+    pub(crate) fn give_up(&mut self, awaits: Awaits) {
+        match awaits {
+            Awaits::Keys(source) => self.gathered.settled.push(source),
+            Awaits::Turn(question) | Awaits::Answer(_, question) => question.fail(&mut self.gathered),
+            Awaits::Tick => {}
+            Awaits::Body => self.gathered.body = Some(RequestBody::Late),
+        }
+    }
 }
 
 /// The waiting requests of one worker, by context.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    parked: HashMap<u32, Parked>,
+    parked: HashMap<u32, (Pending, Awaits)>,
 }
 
 impl Waiting {
@@ -35,14 +87,15 @@ impl Waiting {
         self.parked.len() >= MAX_WAITING
     }
 
-    /// Whether a request waits.
-    pub(crate) fn has(&self, context: u32) -> bool {
-        self.parked.contains_key(&context)
+    /// Adds a request.
+    pub(crate) fn add(&mut self, context: u32, pending: Pending, awaits: Awaits) {
+        self.parked.insert(context, (pending, awaits));
     }
 
-    /// Adds a request.
-    pub(crate) fn add(&mut self, context: u32, parked: Parked) {
-        self.parked.insert(context, parked);
+    /// Takes a request that waits for its body.
+    pub(crate) fn take_reader(&mut self, context: u32) -> Option<Pending> {
+        let reads = matches!(self.parked.get(&context), Some((_, Awaits::Body)));
+        if reads { self.parked.remove(&context).map(|(pending, _)| pending) } else { None }
     }
 
     /// Forgets a request that is gone.
@@ -50,18 +103,20 @@ impl Waiting {
         self.parked.remove(&context);
     }
 
-    /// Takes the requests that wait for a source.
-    pub(crate) fn take_for(&mut self, source: SourceId) -> Vec<(u32, Parked)> {
-        self.take(|parked| parked.source == source)
+    /// Takes the requests that wait for something that is there now.
+    pub(crate) fn take(&mut self, arrived: impl Fn(&Awaits) -> bool) -> Vec<(u32, Pending, Awaits)> {
+        self.take_if(|_, awaits| arrived(awaits))
     }
 
-    /// Takes the requests whose time is over; also those that a clock that jumped back would hold for longer than `patience`.
-    pub(crate) fn take_overdue(&mut self, patience: Duration, now: UnixTime) -> Vec<(u32, Parked)> {
-        self.take(|parked| parked.deadline <= now || parked.deadline.since(now) > patience)
+    /// Takes the requests that have waited long enough.
+    pub(crate) fn take_overdue(&mut self, now: UnixTime) -> Vec<(u32, Pending, Awaits)> {
+        self.take_if(|pending, awaits| pending.is_overdue(awaits, now))
     }
 
-    fn take(&mut self, wanted: impl Fn(&Parked) -> bool) -> Vec<(u32, Parked)> {
-        let ids: Vec<u32> = self.parked.iter().filter(|(_, parked)| wanted(parked)).map(|(id, _)| *id).collect();
-        ids.into_iter().filter_map(|id| Some((id, self.parked.remove(&id)?))).collect()
+    fn take_if(&mut self, wanted: impl Fn(&Pending, &Awaits) -> bool) -> Vec<(u32, Pending, Awaits)> {
+        let wanted = self.parked.iter().filter(|(_, (pending, awaits))| wanted(pending, awaits));
+        let ids: Vec<u32> = wanted.map(|(id, _)| *id).collect();
+        let parked = |id| self.parked.remove(&id).map(|(pending, awaits)| (id, pending, awaits));
+        ids.into_iter().filter_map(parked).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::client::{Request, Response};
 use crate::upstream::Seen;
@@ -41,6 +41,9 @@ pub struct Expect {
     /// Header fields of a local answer; `null`: absent.
     #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
+    /// Members of the JSON body of a local answer: those that stand here must be equal.
+    #[serde(default)]
+    pub json: Option<Map<String, Value>>,
     /// What the upstream sees.
     #[serde(default)]
     pub upstream: Option<SeenUpstream>,
@@ -76,6 +79,10 @@ impl Expect {
     pub fn check(&self) -> Result<()> {
         let refusal = self.code.is_some() || self.detail.is_some() || self.challenge.is_some();
         ensure!(!(refusal && self.upstream.is_some()), "`expect`: a refusal does not reach the upstream");
+        ensure!(
+            !(self.json.is_some() && self.upstream.is_some()),
+            "`expect`: `json` is of an answer that is made here"
+        );
         ensure!(!(self.status < 400 && refusal), "`expect`: status {} is no refusal", self.status);
         Ok(())
     }
@@ -92,8 +99,8 @@ impl Expect {
                     &format!("{status} (it reached the upstream)"),
                     || self.status == *status,
                 );
-                if self.code.is_some() {
-                    found.note("a refusal was expected, and it reached the upstream".to_owned());
+                if self.code.is_some() || self.json.is_some() {
+                    found.note("an answer was expected, and it reached the upstream".to_owned());
                 }
                 self.upstream.iter().for_each(|upstream| upstream.compare(seen, &mut found));
                 unchanged(request, seen, &mut found);
@@ -135,6 +142,10 @@ impl Expect {
             return;
         }
         let error: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        for (member, expected) in self.json.iter().flatten() {
+            let value = error.get(member).unwrap_or(&Value::Null);
+            found.compare(member, &expected.to_string(), &value.to_string(), || expected == value);
+        }
         if let Some(code) = &self.code {
             found.equal("code", Some(code), error.pointer("/errors/0/code").and_then(Value::as_str));
         }

@@ -15,6 +15,7 @@ pub mod module;
 pub mod native;
 pub mod push;
 pub mod real;
+pub mod registry;
 pub mod scenario;
 pub mod server;
 pub mod shared;

@@ -7,11 +7,13 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use registry_auth::authn::cache::IdentityCache;
 use registry_auth::authn::discovery::Discovery;
 use registry_auth::authn::keys::KeySet;
-use registry_auth::authn::prove::Facts;
 use registry_auth::authn::source::{Callout, HeldKeys, Keys, SourceId, SourceKind};
 use registry_auth::authn::verify::PureRust;
+use registry_auth::catalog::UpstreamPage;
 use registry_auth::config::{self, Compiled, Diagnostics, Role};
-use registry_auth::decision::{Denial, Grant, Need, Verdict};
+use registry_auth::decision::{Grant, Need, Verdict};
+use registry_auth::facts::{Facts, Gathered, MAX_BODY, RequestBody, TagAnswer};
+use registry_auth::reply::Reply;
 use registry_auth::request::{Connection, RequestHead};
 use registry_auth::url::HttpUrl;
 
@@ -26,7 +28,7 @@ use crate::upstream::{self, Seen, sha256};
 /// What cannot stand in the identity header as it is: everything but visible ASCII, and the escape itself.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Facts that one request may need.
-const PATIENCE: usize = 16;
+const PATIENCE: usize = 64;
 
 /// The engine, compiled for each configuration.
 pub struct Native {
@@ -77,20 +79,52 @@ impl Substrate for Native {
 impl Served {
     fn decide(&mut self, request: &Request, issuers: &Issuers) -> Result<Outcome> {
         let head = head(request);
-        let mut settled = Vec::new();
+        let mut gathered = Gathered::default();
         for _ in 0..PATIENCE {
-            let facts = Facts { keys: &self.keys, settled: &settled, now: now() };
+            let facts = Facts { keys: &self.keys, gathered: &gathered, now: now() };
             match self.compiled.engine.decide(&head, &facts, &mut self.identities, &PureRust) {
                 Verdict::Allow(grant) => return Ok(self.forward(request, &grant)),
-                Verdict::Deny(denial) => return Ok(self.refuse(request, &denial)),
-                Verdict::Need(Need::Keys { source, .. }) => {
-                    ensure!(!settled.contains(&source), "the engine needs again what it was given");
-                    settled.push(source);
-                    self.learn(source, issuers)?;
-                }
+                Verdict::Answer(answer) => return Ok(sent(request, answer.reply)),
+                Verdict::Deny(denial) => return Ok(sent(request, denial.reply(self.compiled.engine.realm()))),
+                Verdict::Need(need) => self.gather(need, request, &mut gathered, issuers)?,
             }
         }
         bail!("the engine needs more than {PATIENCE} facts")
+    }
+
+    /// Gets what the engine needs, as the filter does.
+    fn gather(&mut self, need: Need, request: &Request, gathered: &mut Gathered, issuers: &Issuers) -> Result<()> {
+        match need {
+            Need::Keys { source, .. } => {
+                ensure!(!gathered.settled.contains(&source), "the engine needs again what it was given");
+                gathered.settled.push(source);
+                self.learn(source, issuers)?;
+            }
+            Need::Tag(name) => {
+                let target = format!("/v2/{}/manifests/{}", name.repository, name.tag);
+                let answer = match self.config.registry.answer("HEAD", &target).status {
+                    200 => TagAnswer::Exists,
+                    404 => TagAnswer::Missing,
+                    _ => TagAnswer::Unknown,
+                };
+                gathered.tags.push((name, answer));
+            }
+            Need::Catalog(listing) => {
+                let answer = self.config.registry.answer("GET", &listing.target());
+                let (status, link) = (answer.status, answer.link.map(String::into_bytes));
+                let body = answer.body.unwrap_or_default().into_bytes();
+                gathered.catalog = Some((listing, UpstreamPage { status, link, body }));
+            }
+            Need::Body => {
+                let body = request.body.bytes();
+                gathered.body = Some(match body.len() {
+                    _ if !self.compiled.proxy.read_request_bodies => RequestBody::NotRead,
+                    ..=MAX_BODY => RequestBody::Whole(body),
+                    _ => RequestBody::TooLong,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Gets the keys of a source; whatever is wrong with them, there are none then.
@@ -135,20 +169,20 @@ impl Served {
             headers.push(("authorization".to_owned(), UPSTREAM_AUTHORIZATION.as_bytes().to_vec()));
         }
         let body = request.body.bytes();
-        let path = upstream::latin1(&request.target);
-        let status = upstream::status(&request.method, &path, &self.config.tags);
+        let path = grant.target().map_or_else(|| upstream::latin1(&request.target), str::to_owned);
+        let status = self.config.registry.answer(&request.method, &path).status;
         let seen = Seen { method: request.method.clone(), path, headers, body: body.len(), sha256: sha256(&body) };
         Outcome::Forwarded { seen, status }
     }
+}
 
-    fn refuse(&self, request: &Request, denial: &Denial) -> Outcome {
-        let mut reply = denial.reply(self.compiled.engine.realm());
-        if request.method == "HEAD" {
-            reply.body.clear();
-        }
-        let headers = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes()));
-        Outcome::Answered(Response { status: reply.status, headers: headers.collect(), body: reply.body })
+/// A reply as it is sent: none to HEAD has a body.
+fn sent(request: &Request, mut reply: Reply) -> Outcome {
+    if request.method == "HEAD" {
+        reply.body.clear();
     }
+    let headers = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes()));
+    Outcome::Answered(Response { status: reply.status, headers: headers.collect(), body: reply.body })
 }
 
 fn head(request: &Request) -> RequestHead<'_> {

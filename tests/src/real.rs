@@ -114,7 +114,7 @@ impl Substrate for RealEnvoy {
 
     fn send(&mut self, config: usize, request: &Request) -> Result<Outcome> {
         let served = self.configs.get(config).context("there is no such configuration")?;
-        self.upstream.set_tags(served.tags.clone());
+        self.upstream.hold(served.registry.clone());
         let envoy = self.envoy()?;
         let response = client::send(envoy.listener(&format!("config-{config}"))?, request, PATIENCE);
         let response = response.with_context(|| format!("the log of envoy ends\n{}", envoy.log_tail()))?;

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::client::{Body, Request};
 use crate::mint::Recipe;
-use crate::upstream::Tags;
+use crate::registry::Holdings;
 use crate::{expand, expect::Expect};
 
 /// A file of `scenarios/`, ready to run.
@@ -37,9 +37,9 @@ pub struct Config {
     /// Test keys that the shim has pushed as the set `bearer`; `None`: nothing was pushed.
     #[serde(default)]
     pub pushed: Option<Vec<String>>,
-    /// Tags that exist upstream, as `team/app:v1`.
+    /// What the registry holds.
     #[serde(default)]
-    pub tags: Tags,
+    pub registry: Holdings,
     /// The host holds the body back whenever the head is held, as Envoy does without `allow_on_headers_stop_iteration`.
     #[serde(default, rename = "holdsBodies")]
     pub holds_bodies: bool,

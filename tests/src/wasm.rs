@@ -8,9 +8,9 @@ use crate::host::{Callout, CalloutAnswer, Clock};
 use crate::issuer::{Issuers, Reaction};
 use crate::module::Compiled;
 use crate::push;
+use crate::registry::{self, Holdings};
 use crate::scenario::Config;
 use crate::substrate::Substrate;
-use crate::upstream::{self, Tags};
 use crate::vm::{Progress, Setup, Vm};
 
 /// Ticks that a waiting request gets; the clock moves with each of them.
@@ -22,7 +22,7 @@ pub struct Wasm {
     module: &'static Compiled,
     issuers: Issuers,
     verifies: bool,
-    served: Vec<(Vm, Tags)>,
+    served: Vec<(Vm, Holdings)>,
 }
 
 impl Wasm {
@@ -75,7 +75,7 @@ impl Substrate for Wasm {
             }
             vm.tick()?;
         }
-        self.served.push((vm, config.tags.clone()));
+        self.served.push((vm, config.registry.clone()));
         Ok(self.served.len() - 1)
     }
 
@@ -85,14 +85,14 @@ impl Substrate for Wasm {
 
     fn send(&mut self, config: usize, request: &Request) -> Result<Outcome> {
         let issuers = self.issuers.clone();
-        let (vm, tags) = self.served.get_mut(config).context("there is no such configuration")?;
+        let (vm, registry) = self.served.get_mut(config).context("there is no such configuration")?;
         let id = vm.open(request)?;
-        let progress = settle(vm, id, &issuers, tags)?;
+        let progress = settle(vm, id, &issuers, registry)?;
         vm.close(id)?;
         Ok(match progress {
             Progress::Answered(response) => Outcome::Answered(response),
             Progress::Forwarded(seen) => {
-                let status = upstream::status(&seen.method, &seen.path, tags);
+                let status = registry.answer(&seen.method, &seen.path).status;
                 Outcome::Forwarded { seen, status }
             }
             Progress::Waiting => bail!("it still waits after {PATIENCE} ticks\n{}", vm.log().join("\n")),
@@ -101,7 +101,7 @@ impl Substrate for Wasm {
 }
 
 /// Answers callouts and ticks until a request is decided, or time is up.
-fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, tags: &Tags) -> Result<Progress> {
+fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &Holdings) -> Result<Progress> {
     for _ in 0..PATIENCE {
         match vm.progress(id)? {
             Progress::Waiting => {}
@@ -112,7 +112,7 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, tags: &Tags) -> Result<Progre
             vm.tick()?;
         }
         for callout in callouts {
-            let answer = respond(issuers, tags, &callout)?;
+            let answer = respond(issuers, registry, &callout)?;
             vm.answer(callout.token, answer)?;
         }
     }
@@ -120,11 +120,14 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, tags: &Tags) -> Result<Progre
 }
 
 /// What Envoy would bring back: an answer, 503 when the connection breaks, 504 when the time is over.
-fn respond(issuers: &Issuers, tags: &Tags, callout: &Callout) -> Result<CalloutAnswer> {
+fn respond(issuers: &Issuers, holdings: &Holdings, callout: &Callout) -> Result<CalloutAnswer> {
     let header = |name: &str| callout.header(name).unwrap_or_default();
     let (method, path) = (header(":method"), header(":path"));
     if callout.cluster == "upstream" {
-        return Ok(answer(upstream::status(&method, &path, tags), None, Vec::new()));
+        let registry::Answer { status, link, body } = holdings.answer(&method, &path);
+        let mut answer = answer(status, None, body.unwrap_or_default().into_bytes());
+        answer.headers.extend(link.map(|link| (b"link".to_vec(), link.into_bytes())));
+        return Ok(answer);
     }
     ensure!(callout.cluster == "issuers", "no scenario has a cluster `{}`", callout.cluster);
     Ok(match issuers.react(&header(":authority"), &path) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::route::{Reference, Repository, Route};
+use crate::route::{Mount, Reference, Repository, Route};
 
 /// zot's method actions, the words of policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,19 @@ pub struct Check<'a> {
     pub reference: &'a str,
 }
 
+/// A push that sets a tag: what it needs depends on whether the tag exists upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagPush<'a> {
+    /// The repository.
+    pub repository: &'a str,
+    /// The tag.
+    pub tag: &'a str,
+    /// What is needed if the tag does not exist.
+    pub missing: Vec<Check<'a>>,
+    /// What is needed if it does.
+    pub existing: Vec<Check<'a>>,
+}
+
 /// Everything that a route needs; all of it must be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccessSet<'a> {
@@ -73,40 +86,55 @@ pub enum AccessSet<'a> {
     Nothing,
     /// Somebody, whoever it is.
     Identity,
-    /// The whole catalog.
+    /// The catalog, as far as each repository may be read.
     Catalog,
     /// Each of these.
     Checks(Vec<Check<'a>>),
+    /// Each of these.
+    Tags(Vec<TagPush<'a>>),
+    /// An upload into a repository, from others if they may be read.
+    Mount(Check<'a>, Sources<'a>),
+}
+
+/// Where a mount takes its blob from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sources<'a> {
+    /// From any repository.
+    Any,
+    /// From these.
+    Each(Vec<Check<'a>>),
 }
 
 impl<'a> AccessSet<'a> {
     /// What a route needs.
-    ///
-    /// Whether a pushed tag exists is not known here, so a tag push needs create and update, the stricter of both.
     #[must_use]
     pub fn of(route: &'a Route<'_>) -> Self {
         match route {
             Route::Public => Self::Nothing,
             Route::Base | Route::Extension => Self::Identity,
-            Route::Catalog => Self::Catalog,
+            Route::Catalog(_) => Self::Catalog,
             Route::PullManifest(name, reference) => Self::Checks(vec![check(Action::Read, name, reference.as_str())]),
             Route::DeleteManifest(name, reference) => {
                 Self::Checks(vec![check(Action::Delete, name, reference.as_str())])
             }
-            Route::PushManifest(name, reference, tags) => Self::Checks(push(name, reference, tags)),
+            Route::PushManifest(name, Reference::Tag(tag), _) => Self::Tags(vec![tag_push(name, tag, None)]),
+            Route::PushManifest(name, Reference::Digest(digest), tags) if tags.is_empty() => {
+                Self::Checks(vec![check(Action::Create, name, digest.as_str())])
+            }
+            Route::PushManifest(name, Reference::Digest(digest), tags) => {
+                Self::Tags(tags.iter().map(|tag| tag_push(name, tag, Some(digest.as_str()))).collect())
+            }
             Route::Tags(name) | Route::PullBlob(name) | Route::UploadStatus(name) | Route::Referrers(name) => {
                 Self::Checks(vec![check(Action::Read, name, "")])
             }
             Route::DeleteBlob(name) | Route::CancelUpload(name) => Self::Checks(vec![check(Action::Delete, name, "")]),
-            Route::ContinueUpload(name) => Self::Checks(vec![check(Action::Create, name, "")]),
-            Route::StartUpload(name, sources) => {
-                let mut checks = vec![check(Action::Create, name, "")];
-                checks.extend(sources.iter().map(|source| Check {
-                    action: Action::Read,
-                    repository: source,
-                    reference: "",
-                }));
-                Self::Checks(checks)
+            Route::ContinueUpload(name) | Route::StartUpload(name, Mount::No) => {
+                Self::Checks(vec![check(Action::Create, name, "")])
+            }
+            Route::StartUpload(name, Mount::FromAnywhere) => Self::Mount(check(Action::Create, name, ""), Sources::Any),
+            Route::StartUpload(name, Mount::From(sources)) => {
+                let read = |source: &'a String| Check { action: Action::Read, repository: source, reference: "" };
+                Self::Mount(check(Action::Create, name, ""), Sources::Each(sources.iter().map(read).collect()))
             }
         }
     }
@@ -114,10 +142,13 @@ impl<'a> AccessSet<'a> {
     /// The scopes to ask a token server for, separated by blanks; empty for none.
     #[must_use]
     pub fn scope(&self) -> String {
-        let checks = match self {
+        let checks: Vec<&Check<'_>> = match self {
             Self::Nothing | Self::Identity => return String::new(),
             Self::Catalog => return "registry:catalog:*".to_owned(),
-            Self::Checks(checks) => checks,
+            Self::Checks(checks) => checks.iter().collect(),
+            Self::Tags(pushes) => pushes.iter().flat_map(|push| &push.missing).collect(),
+            Self::Mount(create, Sources::Any) => vec![create],
+            Self::Mount(create, Sources::Each(sources)) => [create].into_iter().chain(sources).collect(),
         };
         let mut scopes: Vec<(&str, &str)> = Vec::new();
         for check in checks {
@@ -135,23 +166,11 @@ impl<'a> AccessSet<'a> {
     }
 }
 
-/// A tag is pushed under its name; a digest is created, and each of its tags is a tag push of its own.
-fn push<'a>(name: &Repository<'a>, reference: &'a Reference<'_>, tags: &'a [String]) -> Vec<Check<'a>> {
-    let mut checks = Vec::with_capacity(2 + 2 * tags.len());
-    let mut push_tag = |tag| checks.extend([Action::Create, Action::Update].map(|action| check(action, name, tag)));
-    match reference {
-        Reference::Tag(tag) => push_tag(*tag),
-        Reference::Digest(digest) => {
-            for tag in tags {
-                push_tag(tag.as_str());
-            }
-            checks.push(check(Action::Create, name, digest.as_str()));
-            if !tags.is_empty() {
-                checks.push(check(Action::Update, name, digest.as_str()));
-            }
-        }
-    }
-    checks
+/// A tag is created or updated; so is the digest that it is set on together with the push of that digest.
+fn tag_push<'a>(name: &Repository<'a>, tag: &'a str, digest: Option<&'a str>) -> TagPush<'a> {
+    let each =
+        |action| [Some(tag), digest].into_iter().flatten().map(|reference| check(action, name, reference)).collect();
+    TagPush { repository: name.as_str(), tag, missing: each(Action::Create), existing: each(Action::Update) }
 }
 
 const fn check<'a>(action: Action, repository: &Repository<'a>, reference: &'a str) -> Check<'a> {
@@ -170,25 +189,31 @@ mod tests {
         let route = Route::parse(method.as_bytes(), target.as_bytes(), &surface).unwrap();
         let access = AccessSet::of(&route);
         let scope = access.scope();
+        let text = |check: &Check<'_>| {
+            let reference = check.reference.replace(SHA, "SHA");
+            format!("{} {} {reference}", check.action.name(), check.repository).trim().to_owned()
+        };
         let checks = match access {
             AccessSet::Nothing => vec!["nothing".into()],
             AccessSet::Identity => vec!["identity".into()],
             AccessSet::Catalog => vec!["catalog".into()],
-            AccessSet::Checks(checks) => checks
+            AccessSet::Checks(checks) => checks.iter().map(text).collect(),
+            AccessSet::Tags(pushes) => pushes
                 .iter()
-                .map(|check| {
-                    format!("{} {} {}", check.action.name(), check.repository, check.reference.replace(SHA, "SHA"))
-                        .trim()
-                        .to_owned()
+                .flat_map(|push| {
+                    let (missing, existing) = (push.missing.iter().map(text), push.existing.iter().map(text));
+                    [format!("tag {}", push.tag)].into_iter().chain(missing).chain(existing).collect::<Vec<_>>()
                 })
                 .collect(),
+            AccessSet::Mount(create, Sources::Any) => vec![text(&create), "any".into()],
+            AccessSet::Mount(create, Sources::Each(sources)) => [create].iter().chain(&sources).map(text).collect(),
         };
         (checks, scope)
     }
 
     #[test]
     fn a_route_needs_what_the_contract_says() {
-        let rows: [(&str, &str, &[&str], &str); 16] = [
+        let rows: [(&str, &str, &[&str], &str); 18] = [
             ("GET", "/v2/", &["identity"], ""),
             ("GET", "/v2/_catalog?n=5", &["catalog"], "registry:catalog:*"),
             ("GET", "/v2/a/b/tags/list", &["read a/b"], "repository:a/b:pull"),
@@ -205,14 +230,16 @@ mod tests {
                 &["create a", "read b"],
                 "repository:a:pull,push repository:b:pull",
             ),
-            ("PUT", "/v2/a/manifests/v1", &["create a v1", "update a v1"], "repository:a:pull,push"),
+            ("POST", "/v2/a/blobs/uploads/?mount=@", &["create a", "any"], "repository:a:pull,push"),
+            ("PUT", "/v2/a/manifests/v1", &["tag v1", "create a v1", "update a v1"], "repository:a:pull,push"),
             ("PUT", "/v2/a/manifests/@", &["create a SHA"], "repository:a:pull,push"),
             (
                 "PUT",
                 "/v2/a/manifests/@?tag=x",
-                &["create a x", "update a x", "create a SHA", "update a SHA"],
+                &["tag x", "create a x", "create a SHA", "update a x", "update a SHA"],
                 "repository:a:pull,push",
             ),
+            ("PUT", "/v2/a/manifests/v1?tag=x", &["tag v1", "create a v1", "update a v1"], "repository:a:pull,push"),
             ("DELETE", "/v2/a/manifests/v1", &["delete a v1"], "repository:a:delete"),
             ("DELETE", "/v2/a/blobs/uploads/x", &["delete a"], "repository:a:delete"),
         ];

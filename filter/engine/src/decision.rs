@@ -6,13 +6,18 @@ use std::sync::Arc;
 
 use crate::authn::identity::Identity;
 use crate::authn::source::SourceId;
+use crate::catalog::Listing;
+use crate::facts::TagName;
+use crate::reply::Reply;
 
 /// What to do with a request.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// Let it through.
     Allow(Grant),
-    /// Answer it.
+    /// It is for us, not for the upstream: answer it.
+    Answer(Answer),
+    /// Refuse it.
     Deny(Denial),
     /// A fact is missing: get it, then decide again.
     Need(Need),
@@ -28,6 +33,23 @@ pub enum Need {
         /// The key id that is not among the held keys; absent when no keys are held.
         unknown: Option<String>,
     },
+    /// Whether a tag exists upstream.
+    Tag(TagName),
+    /// A page of the upstream's catalog, under [`Listing::target`].
+    Catalog(Listing),
+    /// The request's body.
+    Body,
+}
+
+/// An answer to a request that was granted and is not forwarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What to send.
+    pub reply: Reply,
+    /// Value of the metric's label and of the log's `answer` field.
+    pub label: &'static str,
+    /// The user name, empty for the anonymous caller; for the log.
+    pub username: Arc<str>,
 }
 
 /// The proof that a request may pass. Only the engine makes one.
@@ -35,6 +57,7 @@ pub enum Need {
 pub struct Grant {
     identity: Arc<Identity>,
     rule: GrantRule,
+    target: Option<String>,
 }
 
 /// Which rule let a request through.
@@ -54,7 +77,12 @@ pub enum GrantRule {
 
 impl Grant {
     pub(crate) const fn new(identity: Arc<Identity>, rule: GrantRule) -> Self {
-        Self { identity, rule }
+        Self { identity, rule, target: None }
+    }
+
+    /// The same for another target than the client's.
+    pub(crate) fn redirected(self, target: String) -> Self {
+        Self { target: Some(target), ..self }
     }
 
     /// Who passes.
@@ -67,6 +95,12 @@ impl Grant {
     #[must_use]
     pub const fn rule(&self) -> &GrantRule {
         &self.rule
+    }
+
+    /// The target to forward instead of the client's: an upload without the mount that is not granted.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
     }
 }
 
@@ -102,6 +136,8 @@ impl From<Reason> for Denial {
 pub enum Reason {
     /// No endpoint, or a path with two readings.
     NotFound,
+    /// `n` of a listing is no number.
+    PaginationInvalid,
     /// The repository name breaks the grammar.
     NameInvalid,
     /// The tag breaks the grammar.
@@ -146,6 +182,8 @@ pub enum Reason {
     PolicyDenied,
     /// Keys cannot be had and none are cached.
     KeysUnavailable,
+    /// The upstream does not answer a question of ours.
+    UpstreamUnavailable,
     /// Too many requests wait already.
     TooManyWaiting,
     /// The filter has no configuration, or the host failed.
@@ -182,8 +220,9 @@ pub enum Challenge {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::NotFound,
+        Self::PaginationInvalid,
         Self::NameInvalid,
         Self::TagInvalid,
         Self::DigestInvalid,
@@ -206,6 +245,7 @@ impl Reason {
         Self::InsufficientScope,
         Self::PolicyDenied,
         Self::KeysUnavailable,
+        Self::UpstreamUnavailable,
         Self::TooManyWaiting,
         Self::NotReady,
     ];
@@ -215,6 +255,9 @@ impl Reason {
     pub const fn face(self) -> Face {
         match self {
             Self::NotFound => plain(404, "NOT_FOUND", "no such endpoint", "not_found"),
+            Self::PaginationInvalid => {
+                plain(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", "pagination_invalid")
+            }
             Self::NameInvalid => plain(400, "NAME_INVALID", "invalid repository name", "name_invalid"),
             Self::TagInvalid => plain(400, "TAG_INVALID", "invalid tag", "tag_invalid"),
             Self::DigestInvalid => plain(400, "DIGEST_INVALID", "invalid digest", "digest_invalid"),
@@ -237,6 +280,7 @@ impl Reason {
             Self::InsufficientScope => unauthorized("insufficient_scope", Challenge::InsufficientScope),
             Self::PolicyDenied => plain(403, "DENIED", "requested access to the resource is denied", "policy_denied"),
             Self::KeysUnavailable => unavailable("keys_unavailable"),
+            Self::UpstreamUnavailable => unavailable("upstream_unavailable"),
             Self::TooManyWaiting => unavailable("too_many_waiting"),
             Self::NotReady => unavailable("not_ready"),
         }

@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use crate::access::{AccessSet, Check};
+use crate::access::AccessSet;
 use crate::authn::bearer::Bearer;
 use crate::authn::cache::{IdentityCache, Proven};
 use crate::authn::credential::Credential;
 use crate::authn::identity::Identity;
-use crate::authn::prove::{Facts, Stop};
+use crate::authn::prove::Stop;
 use crate::authn::provider::Provider;
 use crate::authn::source::Source;
 use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::SignatureVerifier;
-use crate::authz::{self, Permission, Policy, RequestFacts};
-use crate::decision::{Denial, Grant, GrantRule, Need, Reason, Verdict};
+use crate::authority::{Authority, Caller, Refusal};
+use crate::authz::{Policy, RequestFacts};
+use crate::catalog::{Listing, Step};
+use crate::decision::{Answer, Denial, Grant, GrantRule, Need, Reason, Verdict};
+use crate::facts::Facts;
 use crate::reply::Realm;
 use crate::request::RequestHead;
-use crate::route::{Route, Surface};
+use crate::route::{Route, Surface, without_mount};
 
 /// One configuration, compiled: it cannot be wrong any more.
 #[derive(Debug)]
@@ -27,10 +30,13 @@ pub struct Engine {
     pub(crate) bearer: Option<Bearer>,
     pub(crate) policy: Option<Policy>,
     pub(crate) sources: Vec<Source>,
+    /// Whether the host can be asked to ask the upstream.
+    pub(crate) asks_upstream: bool,
 }
 
-/// What ends a decision before its grant.
+/// What ends a decision without a grant.
 enum End {
+    Answer(Answer),
     Deny(Denial),
     Need(Need),
 }
@@ -70,6 +76,7 @@ impl Engine {
     ) -> Verdict {
         match self.judge(head, facts, cache, verifier) {
             Ok(grant) => Verdict::Allow(grant),
+            Err(End::Answer(answer)) => Verdict::Answer(answer),
             Err(End::Deny(denial)) => Verdict::Deny(denial),
             Err(End::Need(need)) => Verdict::Need(need),
         }
@@ -87,18 +94,48 @@ impl Engine {
         if access == AccessSet::Nothing {
             return Ok(Grant::new(Arc::new(Identity::anonymous()), GrantRule::Public));
         }
-        let refuse = |reason| Denial { scope: access.scope(), ..Denial::new(reason) };
-        let request = RequestFacts::new(head, facts.now);
-        match Credential::read(&head.authorization).map_err(refuse)? {
-            Credential::Anonymous => {
-                Ok(self.admit_anonymous(&access, &request).ok_or_else(|| refuse(Reason::NoCredential))?)
+        let caller = self.identify(head, facts, cache, verifier).map_err(|stop| match stop {
+            Stop::Deny(reason) => End::Deny(Denial { scope: access.scope(), ..Denial::new(reason) }),
+            Stop::Need(need) => End::Need(need),
+        })?;
+        let authority = Authority {
+            caller: &caller,
+            policy: self.policy.as_ref(),
+            bypass: self.bearer.as_ref().is_some_and(|bearer| bearer.bypass_access_control),
+            request: &RequestFacts::new(head, facts.now),
+            facts,
+        };
+        let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule);
+        let refused = |refusal| caller.refused(refusal, &access);
+        match &access {
+            AccessSet::Nothing | AccessSet::Identity => authority.enter().map(grant).map_err(refused),
+            AccessSet::Checks(checks) => authority.all(checks).map(grant).map_err(refused),
+            AccessSet::Tags(pushes) => authority.push(pushes, self.asks_upstream).map(grant).map_err(refused),
+            AccessSet::Mount(create, sources) => {
+                let grant = authority.check(create).map(grant).map_err(refused)?;
+                let target = std::str::from_utf8(head.path).unwrap_or_default();
+                Ok(if authority.may_mount(sources) { grant } else { grant.redirected(without_mount(target)) })
             }
+            AccessSet::Catalog => match authority.list(self.asks_upstream).map_err(refused)? {
+                GrantRule::Identity => list(&route, &authority),
+                rule => Ok(grant(rule)),
+            },
+        }
+    }
+
+    /// Who asks. What is presented decides alone: a bad credential is never taken as none.
+    fn identify(
+        &self,
+        head: &RequestHead<'_>,
+        facts: &Facts<'_>,
+        cache: &mut IdentityCache,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Caller, Stop> {
+        match Credential::read(&head.authorization)? {
+            Credential::Anonymous => Ok(Caller { identity: Arc::new(Identity::anonymous()), claim: None }),
             Credential::Token(token) => {
-                let proven = self.prove(&token, facts, cache, verifier).map_err(|stop| match stop {
-                    Stop::Deny(reason) => End::Deny(refuse(reason)),
-                    Stop::Need(need) => End::Need(need),
-                })?;
-                Ok(self.authorize(&proven, &access, &request, facts)?)
+                let Proven { identity, access, .. } = self.prove(&token, facts, cache, verifier)?;
+                Ok(Caller { identity, claim: access })
             }
         }
     }
@@ -142,74 +179,34 @@ impl Engine {
             Err(stop) => Err(stop),
         }
     }
+}
 
-    fn admit_anonymous(&self, access: &AccessSet<'_>, request: &RequestFacts<'_>) -> Option<Grant> {
-        let policy = self.policy.as_ref()?;
-        let nobody = Arc::new(Identity::anonymous());
-        match access {
-            AccessSet::Nothing | AccessSet::Catalog => None,
-            AccessSet::Identity => policy.is_anonymous_only().then(|| Grant::new(nobody, GrantRule::Identity)),
-            AccessSet::Checks(checks) => {
-                let rule = policy.check_all(&nobody, checks, request).ok()?;
-                Some(Grant::new(nobody, rule))
-            }
-        }
-    }
-
-    fn authorize(
-        &self,
-        proven: &Proven,
-        access: &AccessSet<'_>,
-        request: &RequestFacts<'_>,
-        facts: &Facts<'_>,
-    ) -> Result<Grant, Denial> {
-        let identity = &proven.identity;
-        let grant = |rule| Ok(Grant::new(Arc::clone(identity), rule));
-        let refuse =
-            |reason, detail, scope| Denial { reason, detail, scope, username: Some(identity.username().into()) };
-        if let Some(claim) = &proven.access {
-            if !claim.covers(access, facts.now) {
-                return Err(refuse(Reason::InsufficientScope, None, access.scope()));
-            }
-            if self.bearer.as_ref().is_some_and(|bearer| bearer.bypass_access_control) {
-                return grant(GrantRule::AccessClaim);
-            }
-        }
-        match (access, &self.policy) {
-            (AccessSet::Nothing | AccessSet::Identity, _) => grant(GrantRule::Identity),
-            (AccessSet::Catalog | AccessSet::Checks(_), None) => grant(GrantRule::NoAccessControl),
-            // The whole catalog shows every repository, so it is the administrators'.
-            (AccessSet::Catalog, Some(policy)) if policy.is_admin(identity) => {
-                grant(GrantRule::Policy("adminPolicy".into()))
-            }
-            (AccessSet::Catalog, Some(_)) => Err(refuse(Reason::PolicyDenied, None, String::new())),
-            (AccessSet::Checks(checks), Some(policy)) => match policy.check_all(identity, checks, request) {
-                Ok(rule) => grant(rule),
-                Err(message) => Err(refuse(Reason::PolicyDenied, message, String::new())),
-            },
-        }
+impl Caller {
+    fn refused(&self, refusal: Refusal, access: &AccessSet<'_>) -> End {
+        let known =
+            |reason, detail, scope| Denial { reason, detail, scope, username: Some(self.identity.username().into()) };
+        End::Deny(match refusal {
+            Refusal::Need(need) => return End::Need(need),
+            Refusal::NoCredential => Denial { scope: access.scope(), ..Denial::new(Reason::NoCredential) },
+            Refusal::InsufficientScope => known(Reason::InsufficientScope, None, access.scope()),
+            Refusal::Policy(message) => known(Reason::PolicyDenied, message, String::new()),
+        })
     }
 }
 
-impl Policy {
-    /// Every check must be granted; the message of the first that is not.
-    fn check_all(
-        &self,
-        identity: &Identity,
-        checks: &[Check<'_>],
-        request: &RequestFacts<'_>,
-    ) -> Result<GrantRule, Option<Arc<str>>> {
-        let mut granted = Err(None);
-        for check in checks {
-            let permission =
-                Permission { action: check.action, repository: check.repository, reference: check.reference };
-            match self.decide(identity, &permission, request) {
-                authz::Decision::Granted(rule) => granted = Ok(GrantRule::Policy(rule.to_string().into())),
-                authz::Decision::Refused { message } => return Err(message),
-            }
-        }
-        granted
-    }
+/// The catalog as far as the caller may read it.
+fn list(route: &Route<'_>, authority: &Authority<'_>) -> Result<Grant, End> {
+    let identity = &authority.caller.identity;
+    let denial = |reason| Denial { username: Some(identity.username().into()), ..Denial::new(reason) };
+    let Route::Catalog(query) = route else { return Err(denial(Reason::NotReady).into()) };
+    let step = match &authority.facts.gathered.catalog {
+        None => Listing::begin(query),
+        Some((listing, page)) => listing.clone().take(page, |name| authority.may_list(name)),
+    };
+    Err(match step.map_err(denial)? {
+        Step::More(listing) => End::Need(Need::Catalog(listing)),
+        Step::Done(reply) => End::Answer(Answer { reply, label: "catalog", username: identity.username().into() }),
+    })
 }
 
 /// How far a token came with a provider: the refusal that is nearest to success says most.

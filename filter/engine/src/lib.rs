@@ -2,12 +2,15 @@
 
 pub mod access;
 pub mod authn;
+mod authority;
 pub mod authz;
+pub mod catalog;
 pub mod cel;
 pub mod config;
 pub mod decision;
 pub mod engine;
 pub mod envelope;
+pub mod facts;
 pub mod json;
 pub mod reply;
 pub mod request;

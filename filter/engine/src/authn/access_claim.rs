@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::access::{AccessSet, Check};
+use crate::access::Check;
 use crate::authn::claims::Claims;
 use crate::time::UnixTime;
 
@@ -39,18 +39,14 @@ impl AccessClaim {
         }
     }
 
-    /// Whether everything is covered (D5: an action `*` covers all).
-    #[must_use]
-    pub fn covers(&self, access: &AccessSet<'_>, now: UnixTime) -> bool {
-        match access {
-            AccessSet::Nothing | AccessSet::Identity => true,
-            AccessSet::Catalog => self.grants("registry", "catalog", "*", now),
-            AccessSet::Checks(checks) => checks.iter().all(|check| self.covers_check(check, now)),
-        }
+    /// Whether a check is covered (D5: an action `*` covers all).
+    pub(crate) fn covers(&self, check: &Check<'_>, now: UnixTime) -> bool {
+        self.grants("repository", check.repository, check.action.scope_action(), now)
     }
 
-    fn covers_check(&self, check: &Check<'_>, now: UnixTime) -> bool {
-        self.grants("repository", check.repository, check.action.scope_action(), now)
+    /// Whether the catalog is covered.
+    pub(crate) fn covers_catalog(&self, now: UnixTime) -> bool {
+        self.grants("registry", "catalog", "*", now)
     }
 
     fn grants(&self, kind: &str, name: &str, action: &str, now: UnixTime) -> bool {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::cache::Proven;
 use crate::authn::identity::Identity;
-use crate::authn::prove::{Facts, Stop, keys_of, verify_with};
+use crate::authn::prove::{Stop, keys_of, verify_with};
 use crate::authn::source::SourceId;
 use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::{Expected, KeyIdRule, SignatureVerifier, TokenKind};
 use crate::cel::Document;
 use crate::decision::Reason;
+use crate::facts::Facts;
 
 /// `http.auth.bearer` with `cert` or `awsSecretsManager`, ready to run.
 #[derive(Debug)]

@@ -1,22 +1,11 @@
 //! What providers and the token server share: the facts they read, and what stops them.
 
 use crate::authn::keys::KeySet;
-use crate::authn::source::{HeldKeys, Keys, SourceId};
+use crate::authn::source::{Keys, SourceId};
 use crate::authn::token::{TokenError, UnverifiedToken};
 use crate::authn::verify::{Expected, SignatureVerifier, VerifiedToken, VerifyError, verify};
 use crate::decision::{Need, Reason};
-use crate::time::UnixTime;
-
-/// What the host knows when a decision is made.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The keys that are held.
-    pub keys: &'a HeldKeys,
-    /// Sources that need not be asked for: they were just asked, or may not be asked again yet.
-    pub settled: &'a [SourceId],
-    /// Now.
-    pub now: UnixTime,
-}
+use crate::facts::Facts;
 
 /// Why no identity comes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +61,7 @@ pub(crate) fn verify_with(
 }
 
 fn need(source: SourceId, key_id: Option<&str>, facts: &Facts<'_>, otherwise: Reason) -> Stop {
-    if facts.settled.contains(&source) {
+    if facts.gathered.settled.contains(&source) {
         return Stop::Deny(otherwise);
     }
     Stop::Need(Need::Keys { source, unknown: key_id.map(str::to_owned) })

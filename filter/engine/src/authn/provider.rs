@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::authn::cache::Proven;
 use crate::authn::identity::Identity;
 use crate::authn::mapping::{ClaimMapping, MappingError};
-use crate::authn::prove::{Facts, Stop, keys_of, verify_with};
+use crate::authn::prove::{Stop, keys_of, verify_with};
 use crate::authn::source::SourceId;
 use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::{Expected, KeyIdRule, SignatureVerifier, TokenKind};
 use crate::decision::Reason;
+use crate::facts::Facts;
 
 /// One entry of `http.auth.bearer.oidc`, ready to run.
 #[derive(Debug)]

@@ -69,6 +69,7 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         // A policy that is configured and did not compile has left an error, so it cannot get lost here.
         policy: policy.flatten(),
         sources,
+        asks_upstream: document.proxy.upstream_cluster.is_some(),
     };
     Some(Compiled { engine, proxy: enforcement?, log_level })
 }

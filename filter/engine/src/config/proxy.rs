@@ -9,6 +9,8 @@ use crate::route::Surface;
 /// What the host does with a request that passes, and where it asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Enforcement {
+    /// The host's name for the registry.
+    pub upstream_cluster: Option<String>,
     /// Environment variable that holds the push key.
     pub push_key: Option<String>,
     /// Environment variable that holds the `Authorization` for the upstream.
@@ -72,6 +74,7 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
     }
     let env = |from: &Option<raw::FromEnv>| from.as_ref().map(|from| from.env.clone());
     Some(Enforcement {
+        upstream_cluster: raw.upstream_cluster.clone(),
         push_key: env(&raw.push_key),
         upstream_authorization: env(&raw.upstream_authorization),
         forward_authorization: raw.forward_authorization,

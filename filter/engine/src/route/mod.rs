@@ -5,12 +5,14 @@
 
 mod digest;
 mod method;
+mod mount;
 mod query;
 mod repository;
 mod surface;
 
 pub use digest::Digest;
 pub use method::Method;
+pub use mount::{Mount, without_mount};
 pub use query::Query;
 pub use repository::Repository;
 pub use surface::Surface;
@@ -45,8 +47,8 @@ impl Reference<'_> {
 pub enum Route<'a> {
     /// `GET /v2/`.
     Base,
-    /// `GET /v2/_catalog`.
-    Catalog,
+    /// `GET /v2/_catalog`, with its query.
+    Catalog(Query<'a>),
     /// `GET /v2/NAME/tags/list`.
     Tags(Repository<'a>),
     /// Pull of `/v2/NAME/manifests/REFERENCE`.
@@ -59,8 +61,8 @@ pub enum Route<'a> {
     PullBlob(Repository<'a>),
     /// `DELETE /v2/NAME/blobs/DIGEST`.
     DeleteBlob(Repository<'a>),
-    /// `POST /v2/NAME/blobs/uploads/`, with every repository named by `from=`.
-    StartUpload(Repository<'a>, Vec<String>),
+    /// `POST /v2/NAME/blobs/uploads/`.
+    StartUpload(Repository<'a>, Mount),
     /// GET or HEAD of an upload session.
     UploadStatus(Repository<'a>),
     /// PATCH or PUT of an upload session.
@@ -96,9 +98,9 @@ impl<'a> Route<'a> {
         }
     }
 
-    fn under_v2(method: Method, rest: &'a str, query: &Query<'_>, surface: &Surface) -> Result<Self, Reason> {
+    fn under_v2(method: Method, rest: &'a str, query: &Query<'a>, surface: &Surface) -> Result<Self, Reason> {
         if rest == "/_catalog" {
-            return if method == Method::Get { Ok(Self::Catalog) } else { Err(Reason::MethodNotAllowed) };
+            return if method == Method::Get { Ok(Self::Catalog(*query)) } else { Err(Reason::MethodNotAllowed) };
         }
         if rest.starts_with("/_zot/") || rest.starts_with("/_oci/ext/") {
             let open = surface.extensions && !rest.contains('%');
@@ -149,7 +151,7 @@ impl<'a> Route<'a> {
             return Err(Reason::NotFound);
         }
         match (method, session.is_empty()) {
-            (Method::Post, true) => Ok(Self::StartUpload(name, sources_of(query)?)),
+            (Method::Post, true) => Ok(Self::StartUpload(name, Mount::read(query)?)),
             (Method::Get | Method::Head, false) => Ok(Self::UploadStatus(name)),
             (Method::Patch | Method::Put, false) => Ok(Self::ContinueUpload(name)),
             (Method::Delete, false) => Ok(Self::CancelUpload(name)),
@@ -161,7 +163,7 @@ impl<'a> Route<'a> {
     #[must_use]
     pub const fn repository(&self) -> Option<&Repository<'a>> {
         match self {
-            Self::Base | Self::Catalog | Self::Extension | Self::Public => None,
+            Self::Base | Self::Catalog(_) | Self::Extension | Self::Public => None,
             Self::Tags(name)
             | Self::PullManifest(name, _)
             | Self::PushManifest(name, _, _)
@@ -213,20 +215,6 @@ fn tags_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
         }
     }
     Ok(tags)
-}
-
-/// The repositories that an upload may take a blob from. Registries read one of several; all must be allowed.
-fn sources_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
-    for digest in query.values("mount") {
-        Digest::parse(&digest)?;
-    }
-    query
-        .values("from")
-        .map(|name| {
-            Repository::parse_name(&name)?;
-            Ok(name.into_owned())
-        })
-        .collect()
 }
 
 #[cfg(test)]

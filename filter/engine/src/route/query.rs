@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A raw query string; parameters are decoded when they are asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Query<'a>(&'a str);
 
 impl<'a> Query<'a> {
@@ -16,7 +16,7 @@ impl<'a> Query<'a> {
     /// Every value of a parameter, in order, with `+` and percent-escapes decoded in names and values.
     ///
     /// `;` separates nothing (as in Go since 1.17); to be safe a parameter is also found behind one.
-    pub fn values(&self, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
+    pub fn values(&self, name: &'static str) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
         self.0
             .split(';')
             .flat_map(|part| form_urlencoded::parse(part.as_bytes()))

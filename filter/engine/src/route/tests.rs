@@ -156,7 +156,7 @@ fn the_tags_of_a_digest_push_are_trimmed_once_each_and_found_however_they_are_wr
 fn every_source_of_a_mount_is_found() {
     let target = format!("/v2/a/blobs/uploads/?mount={SHA}&from=b%2Fc&fr%6Fm=d");
     let sources = vec!["b/c".to_owned(), "d".to_owned()];
-    assert_eq!(parse("POST", &target), Ok(Route::StartUpload(repository("a"), sources)));
+    assert_eq!(parse("POST", &target), Ok(Route::StartUpload(repository("a"), Mount::From(sources))));
 }
 
 #[test]

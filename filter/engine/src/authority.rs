@@ -1,0 +1,153 @@
+//! What one caller may do: first by the token's own `access` claim, if it has one, then by the policy.
+
+use std::sync::Arc;
+
+use crate::access::{Check, Sources, TagPush};
+use crate::authn::access_claim::AccessClaim;
+use crate::authn::identity::Identity;
+use crate::authz::{self, Permission, Policy, RequestFacts};
+use crate::decision::{GrantRule, Need};
+use crate::facts::{Facts, TagAnswer, TagName};
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) identity: Arc<Identity>,
+    /// What the token server granted, for its tokens.
+    pub(crate) claim: Option<Arc<AccessClaim>>,
+}
+
+/// A caller before the rules, for one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Authority<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) policy: Option<&'a Policy>,
+    /// The `access` claim alone decides (`bypassAccessControl`).
+    pub(crate) bypass: bool,
+    pub(crate) request: &'a RequestFacts<'a>,
+    pub(crate) facts: &'a Facts<'a>,
+}
+
+/// Why something is not granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Nobody asked, and it is not open to everybody.
+    NoCredential,
+    /// The `access` claim does not cover it.
+    InsufficientScope,
+    /// The policy says no; what the condition that said so had to say.
+    Policy(Option<Arc<str>>),
+    /// Not known yet.
+    Need(Need),
+}
+
+type Ruling = Result<GrantRule, Refusal>;
+
+impl Authority<'_> {
+    /// Some identity is enough; nobody is one only where nobody can be anybody.
+    pub(crate) fn enter(&self) -> Ruling {
+        let open = self.policy.is_some_and(Policy::is_anonymous_only);
+        if self.caller.identity.is_anonymous() && !open { Err(Refusal::NoCredential) } else { Ok(GrantRule::Identity) }
+    }
+
+    /// One action on one repository.
+    pub(crate) fn check(&self, check: &Check<'_>) -> Ruling {
+        if let Some(claim) = &self.caller.claim {
+            if !claim.covers(check, self.facts.now) {
+                return Err(Refusal::InsufficientScope);
+            }
+            if self.bypass {
+                return Ok(GrantRule::AccessClaim);
+            }
+        }
+        let Some(policy) = self.policy else { return self.without_policy() };
+        match self.ask(policy, check) {
+            authz::Decision::Granted(rule) => Ok(GrantRule::Policy(rule.to_string().into())),
+            authz::Decision::Refused { message } => Err(self.refusal(message)),
+        }
+    }
+
+    /// All of them; the last one's rule.
+    pub(crate) fn all(&self, checks: &[Check<'_>]) -> Ruling {
+        let mut ruling = Err(self.refusal(None));
+        for check in checks {
+            ruling = Ok(self.check(check)?);
+        }
+        ruling
+    }
+
+    /// All of them. The upstream is asked about a tag only if the answer matters and nothing else refuses already.
+    pub(crate) fn push(&self, pushes: &[TagPush<'_>], may_ask: bool) -> Ruling {
+        let mut ruling = Err(self.refusal(None));
+        let mut open = None;
+        for push in pushes {
+            let stricter = |missing: Ruling, existing: Ruling| missing.and(existing);
+            ruling = Ok(match (self.all(&push.missing), self.all(&push.existing)) {
+                (Ok(_), Ok(rule)) => rule,
+                (Err(missing), Err(Refusal::Policy(None))) => return Err(missing),
+                (Err(_), Err(existing)) => return Err(existing),
+                (missing, existing) => match self.facts.gathered.tag(push.repository, push.tag) {
+                    Some(TagAnswer::Missing) => missing?,
+                    Some(TagAnswer::Exists) => existing?,
+                    None if may_ask => {
+                        let name = TagName { repository: push.repository.to_owned(), tag: push.tag.to_owned() };
+                        open.get_or_insert(Need::Tag(name));
+                        continue;
+                    }
+                    Some(TagAnswer::Unknown) | None => stricter(missing, existing)?,
+                },
+            });
+        }
+        open.map_or(ruling, |need| Err(Refusal::Need(need)))
+    }
+
+    /// Whether a blob may be taken from where the mount says.
+    pub(crate) fn may_mount(&self, sources: &Sources<'_>) -> bool {
+        match sources {
+            Sources::Any => self.policy.is_none() && self.caller.claim.is_none(),
+            Sources::Each(checks) => checks.iter().all(|check| self.check(check).is_ok()),
+        }
+    }
+
+    /// The catalog, before any of its names is looked at: [`GrantRule::Identity`] if they have to be. Where the upstream cannot
+    /// be asked for them, the whole catalog is the administrators'.
+    pub(crate) fn list(&self, may_ask: bool) -> Ruling {
+        if let Some(claim) = &self.caller.claim {
+            if !claim.covers_catalog(self.facts.now) {
+                return Err(Refusal::InsufficientScope);
+            }
+            if self.bypass {
+                return Ok(GrantRule::AccessClaim);
+            }
+        }
+        match self.policy {
+            None => self.without_policy(),
+            Some(policy) if !may_ask && policy.is_admin(&self.caller.identity) => {
+                Ok(GrantRule::Policy("adminPolicy".into()))
+            }
+            Some(policy) if may_ask && (!self.caller.identity.is_anonymous() || policy.opens_to_anonymous()) => {
+                Ok(GrantRule::Identity)
+            }
+            Some(_) => Err(self.refusal(None)),
+        }
+    }
+
+    /// Whether the policy lets the caller read a repository; the claim has been asked for the whole catalog.
+    pub(crate) fn may_list(&self, repository: &str) -> bool {
+        let check = Check { action: crate::access::Action::Read, repository, reference: "" };
+        self.policy.is_some_and(|policy| self.ask(policy, &check).is_granted())
+    }
+
+    fn ask(&self, policy: &Policy, check: &Check<'_>) -> authz::Decision {
+        let permission = Permission { action: check.action, repository: check.repository, reference: check.reference };
+        policy.decide(&self.caller.identity, &permission, self.request)
+    }
+
+    fn without_policy(&self) -> Ruling {
+        if self.caller.identity.is_anonymous() { Err(Refusal::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
+    }
+
+    fn refusal(&self, message: Option<Arc<str>>) -> Refusal {
+        if self.caller.identity.is_anonymous() { Refusal::NoCredential } else { Refusal::Policy(message) }
+    }
+}

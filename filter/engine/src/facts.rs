@@ -1,0 +1,73 @@
+//! What the host knows when a decision is made.
+
+use crate::authn::source::{HeldKeys, SourceId};
+use crate::catalog::{Listing, UpstreamPage};
+use crate::time::UnixTime;
+
+/// Everything that a decision reads besides the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The keys that are held.
+    pub keys: &'a HeldKeys,
+    /// What was fetched for this request.
+    pub gathered: &'a Gathered,
+    /// Now.
+    pub now: UnixTime,
+}
+
+/// What the host fetched for one request because the engine needed it. A failure is an answer too: nothing is needed twice.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
+    /// Sources that need not be asked for: they were just asked, or may not be asked again yet.
+    pub settled: Vec<SourceId>,
+    /// Whether tags exist upstream.
+    pub tags: Vec<(TagName, TagAnswer)>,
+    /// The page that a listing waited for.
+    pub catalog: Option<(Listing, UpstreamPage)>,
+    /// The request's body.
+    pub body: Option<RequestBody>,
+}
+
+/// A tag of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagName {
+    /// The repository.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+}
+
+/// What the upstream says about a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagAnswer {
+    /// It exists: a push overwrites it.
+    Exists,
+    /// It does not exist: a push creates it.
+    Missing,
+    /// The question failed; the stricter of both decides.
+    Unknown,
+}
+
+/// A request body that the engine asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestBody {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// It is longer than [`MAX_BODY`].
+    TooLong,
+    /// It did not come in time.
+    Late,
+    /// The host does not hand bodies over while headers wait.
+    NotRead,
+}
+
+/// The most that is read of a request's body (zot's limit for token requests).
+pub const MAX_BODY: usize = 64 * 1024;
+
+impl Gathered {
+    /// What was said about a tag.
+    pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<TagAnswer> {
+        let known = self.tags.iter().find(|(name, _)| name.repository == repository && name.tag == tag);
+        known.map(|(_, answer)| *answer)
+    }
+}
