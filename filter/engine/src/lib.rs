@@ -4,6 +4,7 @@ pub mod access;
 pub mod authn;
 mod authority;
 pub mod authz;
+mod automaton;
 pub mod catalog;
 pub mod cel;
 pub mod config;

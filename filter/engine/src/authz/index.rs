@@ -3,15 +3,17 @@
 
 use std::cmp::Reverse;
 
-use globset::{GlobSet, GlobSetBuilder};
-
 use super::pattern::Pattern;
+use crate::automaton::Automaton;
+
+/// The largest automaton of all patterns together, bytes.
+const MAX_SIZE: usize = 64 << 20;
 
 /// Patterns with what hangs on them, in the order in which they decide.
 #[derive(Debug)]
 pub(super) struct PatternIndex<T> {
     entries: Vec<(Pattern, T)>,
-    globs: GlobSet,
+    globs: Automaton,
     /// The entry of each glob.
     owners: Vec<usize>,
 }
@@ -20,22 +22,23 @@ impl<T> PatternIndex<T> {
     /// Builds the index; `None` when the patterns together are too large to be matched.
     pub(super) fn build(mut entries: Vec<(Pattern, T)>) -> Option<Self> {
         entries.sort_by(|(one, _), (other, _)| precedence(one).cmp(&precedence(other)));
-        let mut builder = GlobSetBuilder::new();
+        let mut expressions = Vec::new();
         let mut owners = Vec::new();
         for (index, (pattern, _)) in entries.iter().enumerate() {
             for glob in pattern.globs() {
-                builder.add(glob.clone());
+                expressions.push(glob.regex());
                 owners.push(index);
             }
         }
-        let globs = builder.build().ok()?;
+        let globs = Automaton::build(&expressions, MAX_SIZE)?;
         Some(Self { entries, globs, owners })
     }
 
     /// The entry that decides for `name`.
     pub(super) fn find(&self, name: &str) -> Option<(&Pattern, &T)> {
-        let first = self.globs.matches(name).into_iter().filter_map(|glob| self.owners.get(glob)).min()?;
-        self.entries.get(*first).map(|(pattern, value)| (pattern, value))
+        // Globs stand in the order of their entries, so the first that matches belongs to the first entry that does.
+        let owner = self.owners.get(self.globs.first(name)?)?;
+        self.entries.get(*owner).map(|(pattern, value)| (pattern, value))
     }
 
     /// What hangs on the patterns.

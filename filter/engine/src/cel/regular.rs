@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use regex_automata::meta::Regex;
+use crate::automaton::Automaton;
 
 /// Longest pattern, bytes.
 const MAX_PATTERN: usize = 1024;
@@ -22,7 +22,7 @@ pub(super) struct NotAnExpression;
 /// Whether `pattern` matches somewhere in `text`.
 pub(super) fn is_match(pattern: &str, text: &str) -> Result<bool, NotAnExpression> {
     thread_local! {
-        static KEPT: RefCell<HashMap<String, Regex>> = RefCell::new(HashMap::new());
+        static KEPT: RefCell<HashMap<String, Automaton>> = RefCell::new(HashMap::new());
     }
     KEPT.with_borrow_mut(|kept| {
         if let Some(regex) = kept.get(pattern) {
@@ -40,12 +40,11 @@ pub(super) fn is_match(pattern: &str, text: &str) -> Result<bool, NotAnExpressio
 }
 
 /// Compiles a pattern.
-pub(super) fn compile(pattern: &str) -> Result<Regex, NotAnExpression> {
+pub(super) fn compile(pattern: &str) -> Result<Automaton, NotAnExpression> {
     if pattern.len() > MAX_PATTERN {
         return Err(NotAnExpression);
     }
-    let config = Regex::config().nfa_size_limit(Some(MAX_AUTOMATON)).hybrid_cache_capacity(MAX_AUTOMATON);
-    Regex::builder().configure(config).build(&ascii_classes(pattern)).map_err(|_| NotAnExpression)
+    Automaton::build(&[ascii_classes(pattern)], MAX_AUTOMATON).ok_or(NotAnExpression)
 }
 
 fn ascii_classes(pattern: &str) -> String {
@@ -64,6 +63,7 @@ fn ascii_classes(pattern: &str) -> String {
             Some('w') => out.push_str("[0-9A-Za-z_]"),
             Some('W') => out.push_str("[^0-9A-Za-z_]"),
             Some('b') => out.push_str("(?-u:\\b)"),
+            Some('B') => out.push_str("(?-u:\\B)"),
             Some(escaped) => out.extend(['\\', escaped]),
             None => out.push('\\'),
         }
@@ -87,7 +87,11 @@ mod tests {
             (r"^[\w-]+$", "a.b", Ok(false)),
             (r"^\S+\s\S+$", "a b", Ok(true)),
             (r"\bprod\b", "team-prod-x", Ok(true)),
+            (r"\Brod\b", "team-prod-x", Ok(true)),
+            (r"\Bprod", "team-prod-x", Ok(false)),
             ("^.$", "\u{e9}", Ok(true)),
+            ("", "", Ok(true)),
+            ("^$", "a", Ok(false)),
             ("(?i)^PROD$", "prod", Ok(true)),
             ("(", "", Err(NotAnExpression)),
             ("(?:(?:(?:a{99}){99}){99}){99}", "a", Err(NotAnExpression)),

@@ -1,10 +1,14 @@
 //! `proxy`: what the host does around decisions.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::GlobBuilder;
 
 use super::raw::Proxy;
 use super::{Diagnostics, raw};
+use crate::automaton::Automaton;
 use crate::route::Surface;
+
+/// The largest automaton of all public paths, bytes.
+const MAX_PUBLIC: usize = 1 << 20;
 
 /// What the host does with a request that passes, and where it asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +32,8 @@ pub(super) fn surface(raw: &Proxy, diagnostics: &mut Diagnostics) -> Surface {
     Surface { public: public(&raw.public_paths, diagnostics), extensions: raw.extensions }
 }
 
-fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> GlobSet {
-    let mut set = GlobSetBuilder::new();
+fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<Automaton> {
+    let mut expressions = Vec::new();
     for (index, pattern) in patterns.iter().enumerate() {
         let path = format!("proxy.publicPaths[{index}]");
         if may_match_v2(pattern) {
@@ -39,16 +43,18 @@ fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> GlobSet {
             continue;
         }
         match GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build() {
-            Ok(glob) => {
-                set.add(glob);
-            }
+            Ok(glob) => expressions.push(glob.regex().to_owned()),
             Err(error) => diagnostics.error(path, format!("`{pattern}` is not a glob: {}", error.kind())),
         }
     }
-    set.build().unwrap_or_else(|_| {
+    if expressions.is_empty() {
+        return None;
+    }
+    let automaton = Automaton::build(&expressions, MAX_PUBLIC);
+    if automaton.is_none() {
         diagnostics.error("proxy.publicPaths", "are too many or too long");
-        GlobSet::empty()
-    })
+    }
+    automaton
 }
 
 /// Whether a pattern could match `/v2` or something below it, judged by what it says before its first wildcard.

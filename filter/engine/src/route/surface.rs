@@ -1,11 +1,12 @@
 //! What of the path space is open besides the registry's own endpoints.
 
-use globset::GlobSet;
+use crate::automaton::Automaton;
 
 /// Public paths and switched-on extensions of one configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Surface {
-    pub(crate) public: GlobSet,
+    /// None: nothing is public.
+    pub(crate) public: Option<Automaton>,
     pub(crate) extensions: bool,
 }
 
@@ -13,6 +14,6 @@ impl Surface {
     /// Whether the operator declared a path public. Only asked for paths outside `/v2` that have no second reading.
     #[must_use]
     pub fn is_public(&self, path: &str) -> bool {
-        !path.contains('%') && self.public.is_match(path)
+        !path.contains('%') && self.public.as_ref().is_some_and(|public| public.first(path).is_some())
     }
 }
