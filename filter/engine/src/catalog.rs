@@ -1,7 +1,9 @@
 //! The catalog as one caller may see it: pages of the upstream's, filtered by read, put together anew.
 
+use std::collections::BTreeMap;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::decision::Reason;
 use crate::reply::Reply;
@@ -127,12 +129,12 @@ impl Listing {
 
 /// `{"repositories": [...]}`; null as an empty list, as Go programs write it.
 fn repositories(body: &[u8]) -> Option<Vec<String>> {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        repositories: Option<Vec<String>>,
+    let body: BTreeMap<String, Value> = serde_json::from_slice(body).ok()?;
+    match body.get("repositories")? {
+        Value::Null => Some(Vec::new()),
+        Value::Array(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
+        _ => None,
     }
-    let body: Body = serde_json::from_slice(body).ok()?;
-    Some(body.repositories.unwrap_or_default())
 }
 
 /// `last` of the `rel="next"` link (RFC 8288). Whatever else the link says, only the upstream's own catalog is asked.
@@ -238,7 +240,10 @@ mod tests {
         let rows = [
             (0, "", Reason::UpstreamUnavailable),
             (200, "", Reason::UpstreamUnavailable),
+            (200, "{}", Reason::UpstreamUnavailable),
+            (200, "[\"a\"]", Reason::UpstreamUnavailable),
             (200, "{\"repositories\": \"a\"}", Reason::UpstreamUnavailable),
+            (200, "{\"repositories\": [1]}", Reason::UpstreamUnavailable),
             (500, "{\"repositories\": []}", Reason::UpstreamUnavailable),
             (404, "", Reason::MethodNotAllowed),
             (401, "", Reason::UpstreamUnavailable),

@@ -18,7 +18,7 @@ const REQUEST_HEADERS: &str = "proxy_on_request_headers";
 const FEATURES: &str = "target_features";
 
 /// What stays exported, and why.
-const EXPORTS: [(&str, &str); 12] = [
+const EXPORTS: [(&str, &str); 13] = [
     ("memory", "the host reads and writes it"),
     ("_initialize", "static initialisers; registers the root context"),
     ("proxy_abi_version_0_2_1", "tells the host which ABI this is"),
@@ -29,7 +29,8 @@ const EXPORTS: [(&str, &str); 12] = [
     ("proxy_on_tick", "background refresh, pushed keys, time limits of waiting requests"),
     (REQUEST_HEADERS, "decides"),
     ("proxy_on_request_body", "the intake and the token endpoint read bodies"),
-    ("proxy_on_http_call_response", "discovery documents, keys, tags"),
+    ("proxy_on_request_trailers", "a body that is read may end with them"),
+    ("proxy_on_http_call_response", "discovery documents, keys, tags, the catalog"),
     ("proxy_on_delete", "frees the context"),
 ];
 

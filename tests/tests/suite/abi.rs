@@ -9,7 +9,7 @@ use registry_auth_tests::vm::{Progress, Setup, Vm};
 use crate::Outcome;
 
 /// Envoy calls each callback that exists, so each of these has a reason in `filter/xtask/src/module.rs`.
-const EXPORTS: [&str; 12] = [
+const EXPORTS: [&str; 13] = [
     "_initialize",
     "memory",
     "proxy_abi_version_0_2_1",
@@ -20,6 +20,7 @@ const EXPORTS: [&str; 12] = [
     "proxy_on_memory_allocate",
     "proxy_on_request_body",
     "proxy_on_request_headers",
+    "proxy_on_request_trailers",
     "proxy_on_tick",
     "proxy_on_vm_start",
 ];
