@@ -35,7 +35,8 @@ impl Request {
     fn begin(&mut self, filter: &Filter, ended: bool) {
         self.passes = match filter.begin(self.id, ended) {
             Ok(Progress::Decided(Outcome::Granted)) => Passes::Yes,
-            Ok(Progress::Decided(Outcome::Answered)) => Passes::No,
+            // Nothing is granted on the grounds of a body: it is read to be answered.
+            Ok(Progress::Decided(Outcome::Answered) | Progress::ReadsBody) => Passes::No,
             Ok(Progress::Waits { turn, granted }) => {
                 if turn {
                     abi::give_turn_to(filter.root());
@@ -43,7 +44,6 @@ impl Request {
                 abi::wait_with_body();
                 Passes::Later(granted)
             }
-            Ok(Progress::ReadsBody) => Passes::No,
             Err(_) => {
                 enforce::not_ready();
                 Passes::No

@@ -165,9 +165,9 @@ mod tests {
         listing
     }
 
-    fn done(step: Step) -> (serde_json::Value, Option<String>) {
+    fn done(step: Step) -> (Value, Option<String>) {
         let Step::Done(reply) = step else { panic!("{step:?}") };
-        let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        let body: Value = serde_json::from_slice(&reply.body).unwrap();
         let link = reply.headers.into_iter().find(|(name, _)| *name == "link");
         (body["repositories"].clone(), link.map(|(_, value)| value))
     }
