@@ -23,7 +23,8 @@ pub struct Vectors {
     challenge: String,
     tokens: Map<String, Value>,
     words: BTreeMap<String, String>,
-    vectors: Vec<Vector>,
+    #[serde(rename = "vectors")]
+    list: Vec<Vector>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,6 +35,8 @@ struct Vector {
     needs: Vec<String>,
     #[serde(default)]
     scope: String,
+    #[serde(default)]
+    forwarded: Option<String>,
     #[serde(default)]
     without: BTreeMap<String, String>,
     #[serde(default)]
@@ -65,7 +68,7 @@ impl Vectors {
     /// A vector has a member that does not go with the others, or a placeholder that stands for nothing.
     pub fn expand(&self) -> Result<Value> {
         let mut rows = Rows { tokens: self.tokens.clone(), rows: Vec::new() };
-        for vector in &self.vectors {
+        for vector in &self.list {
             self.expand_vector(vector, &mut rows).with_context(|| format!("vector `{}`", vector.request))?;
         }
         Ok(json!({"about": self.about, "configs": self.configs, "tokens": rows.tokens, "rows": rows.rows}))
@@ -91,39 +94,52 @@ impl Vectors {
     }
 
     fn on_page(&self) -> impl Iterator<Item = (&Vector, &str)> {
-        self.vectors.iter().filter_map(|vector| Some((vector, vector.page.as_deref()?)))
+        self.list.iter().filter_map(|vector| Some((vector, vector.page.as_deref()?)))
     }
 
     fn expand_vector(&self, vector: &Vector, rows: &mut Rows) -> Result<()> {
         let request = self.fill(&vector.request)?;
-        let (_, path) = request.split_once(' ').context("`request` is no `METHOD TARGET`")?;
-        let mut add = |name: &str, token: Token<'_>, expect: Value| rows.add(vector, &request, name, token, expect);
-        if let Some(refusal) = &vector.refusal {
-            ensure!(vector.needs.is_empty() && vector.scope.is_empty(), "what is refused needs nothing");
-            let (status, error) = refusal.split_once(' ').context("`refusal` is no `STATUS CODE`")?;
-            let expect = json!({"status": status.parse::<u16>()?, "code": error, "proxy": vector.proxy});
-            add("", Token::AllBut(&[]), expect);
-            return Ok(());
-        }
-        let forwarded = |path: &str| json!({"status": vector.status.unwrap_or(200), "upstream": {"path": path}});
-        if vector.needs == [NOTHING] {
-            add("", Token::None, forwarded(path));
-            return Ok(());
-        }
-        add(", without credential", Token::None, self.unauthorized(&self.fill(&vector.scope)?));
-        if vector.answered {
-            return Ok(());
-        }
-        let needs = self.needs(vector)?;
-        add(", with no more than it needs", Token::Only(&needs), forwarded(path));
-        for (name, need) in vector.needs.iter().zip(&needs) {
-            let expect = match vector.without.get(name) {
-                Some(path) => forwarded(&self.fill(path)?),
-                None => json!({"status": 403, "code": "DENIED"}),
-            };
-            add(&format!(", with everything but `{name}`"), Token::AllBut(std::slice::from_ref(need)), expect);
+        let (_, target) = request.split_once(' ').context("`request` is no `METHOD TARGET`")?;
+        let attempts = match &vector.refusal {
+            Some(refusal) => vec![Self::refused(vector, refusal)?],
+            None => self.attempts(vector, target)?,
+        };
+        for attempt in &attempts {
+            rows.add(vector, &request, attempt);
         }
         Ok(())
+    }
+
+    fn refused(vector: &Vector, refusal: &str) -> Result<Attempt> {
+        ensure!(vector.needs.is_empty() && vector.scope.is_empty(), "what is refused needs nothing");
+        let (status, error) = refusal.split_once(' ').context("`refusal` is no `STATUS CODE`")?;
+        let expect = json!({"status": status.parse::<u16>()?, "code": error, "proxy": vector.proxy});
+        Ok(Attempt { name: String::new(), token: Token::AllBut(Vec::new()), expect })
+    }
+
+    fn attempts(&self, vector: &Vector, target: &str) -> Result<Vec<Attempt>> {
+        let forwarded = |target: &str| json!({"status": vector.status.unwrap_or(200), "upstream": {"path": target}});
+        let target = vector.forwarded.as_ref().map_or_else(|| Ok(target.to_owned()), |target| self.fill(target))?;
+        if vector.needs == [NOTHING] {
+            return Ok(vec![Attempt { name: String::new(), token: Token::None, expect: forwarded(&target) }]);
+        }
+        let expect = self.unauthorized(&self.fill(&vector.scope)?);
+        let mut attempts = vec![Attempt { name: ", without credential".to_owned(), token: Token::None, expect }];
+        if vector.answered {
+            return Ok(attempts);
+        }
+        let needs = self.needs(vector)?;
+        let (name, token) = (", with no more than it needs".to_owned(), Token::Only(needs.clone()));
+        attempts.push(Attempt { name, token, expect: forwarded(&target) });
+        for (name, need) in vector.needs.iter().zip(needs) {
+            let expect = match vector.without.get(name) {
+                Some(target) => forwarded(&self.fill(target)?),
+                None => json!({"status": 403, "code": "DENIED"}),
+            };
+            let (name, token) = (format!(", with everything but `{name}`"), Token::AllBut(vec![need]));
+            attempts.push(Attempt { name, token, expect });
+        }
+        Ok(attempts)
     }
 
     /// The needs as the policy's condition spells them: `ACTION REPOSITORY REFERENCE`, each with its blank.
@@ -181,8 +197,10 @@ impl Vector {
         };
         let needs = self.needs.iter().map(need).collect::<Vec<_>>().join(", ");
         let scope = if self.scope.is_empty() { "none".to_owned() } else { code(&self.scope) };
-        let note = if note.is_empty() { String::new() } else { format!("; {note}") };
-        format!("| {} | {needs}{note} | {scope} |", code(&self.request))
+        let forwarded = self.forwarded.as_ref().map(|target| format!("{} is forwarded", code(target)));
+        let note = Some(note.to_owned()).filter(|note| !note.is_empty());
+        let cell = [Some(needs), forwarded, note].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        format!("| {} | {cell} | {scope} |", code(&self.request))
     }
 }
 
@@ -191,14 +209,21 @@ fn code(text: &str) -> String {
     format!("`{}`", text.replace("${", "").replace('}', ""))
 }
 
-/// What a row presents.
-enum Token<'a> {
+/// One way to send a vector's request, and what must come of it.
+struct Attempt {
+    name: String,
+    token: Token,
+    expect: Value,
+}
+
+/// What an attempt presents.
+enum Token {
     /// No credential.
     None,
     /// A token that allows these and nothing else.
-    Only(&'a [String]),
+    Only(Vec<String>),
     /// A token that allows everything but these.
-    AllBut(&'a [String]),
+    AllBut(Vec<String>),
 }
 
 /// Rows of a scenario file, and the tokens that they name.
@@ -208,18 +233,17 @@ struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, vector: &Vector, request: &str, name: &str, token: Token<'_>, expect: Value) {
-        let token = match token {
+    fn add(&mut self, vector: &Vector, request: &str, attempt: &Attempt) {
+        let token = match &attempt.token {
             Token::None => None,
             Token::Only(needs) => Some(self.token("only", "allow", needs)),
             Token::AllBut(needs) => Some(self.token("all but", "deny", needs)),
         };
         let config = vector.config.as_deref().unwrap_or("map");
-        let other = vector.config.iter().map(|config| format!(" with {config}")).collect::<String>();
         let body = request.starts_with('P').then_some("{}");
         self.rows.push(json!({
-            "name": format!("{}{other}{name}", vector.request), "config": config, "request": request, "token": token,
-            "body": body, "expect": expect,
+            "name": format!("{config}: {}{}", vector.request, attempt.name), "config": config, "request": request,
+            "token": token, "body": body, "expect": attempt.expect,
         }));
     }
 
