@@ -336,6 +336,9 @@ mod tests {
         });
         let row = "| `POST /NAME?from=c` | `create NAME`, `read c` (without it `/NAME` is forwarded); why | `s:NAME` |";
         assert_eq!(file(&vector).unwrap().needs_table(), [row]);
+        let stripped = json!({"request": "GET /x", "needs": ["identity"], "forwarded": "/", "page": ""});
+        assert_eq!(file(&stripped).unwrap().needs_table(), ["| `GET /x` | identity; `/` is forwarded | none |"]);
+        assert_eq!(rows(&stripped)[1], r#"GET /x: {"allow":[]} -> 200 "/""#);
         assert!(file(&json!({"request": "GET /", "needs": ["nothing"]})).unwrap().needs_table().is_empty());
         let refused = file(&json!({"request": "GET /", "refusal": "404 NOT_FOUND", "page": "why"})).unwrap();
         assert_eq!(refused.refusals_table(), ["| `GET /` | 404 NOT_FOUND | why |"]);
