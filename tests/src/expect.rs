@@ -294,6 +294,20 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_may_refuse_in_its_own_form_and_no_other() {
+        let plain = |status| {
+            let headers = vec![("content-type".to_owned(), b"text/plain".to_vec())];
+            Outcome::Answered(Response { status, headers, body: b"Bad Request".to_vec() })
+        };
+        let row = expect(json!({"status": 405, "code": "UNSUPPORTED", "proxy": 400}));
+        let get = Request::new("get", "/v2/");
+        assert_eq!(row.differences(&get, &plain(400)), Vec::<String>::new());
+        for other in [plain(403), refusal(400, &[], BODY)] {
+            assert!(!row.differences(&get, &other).is_empty(), "{other:?}");
+        }
+    }
+
+    #[test]
     fn what_reached_the_upstream_is_compared() {
         let request = Request::new("PUT", "/v2/a").body(b"abc".to_vec());
         let seen = Seen {
