@@ -21,6 +21,7 @@ pub mod server;
 pub mod shared;
 pub mod substrate;
 pub mod upstream;
+pub mod vector;
 #[cfg(feature = "vm")]
 pub mod vm;
 #[cfg(feature = "vm")]

@@ -41,7 +41,7 @@ impl Holdings {
         {
             return page(catalog, query);
         }
-        let manifest = path.strip_prefix("/v2/").and_then(|rest| rest.split_once("/manifests/"));
+        let manifest = path.strip_prefix("/v2/").and_then(|rest| rest.rsplit_once("/manifests/"));
         let status = match manifest {
             Some((_, "broken")) if method == "HEAD" => 500,
             Some((name, tag)) if method == "HEAD" && !tag.contains(':') => {

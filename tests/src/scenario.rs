@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::client::{Body, Request};
 use crate::mint::Recipe;
 use crate::registry::Holdings;
+use crate::vector::Vectors;
 use crate::{expand, expect::Expect};
 
 /// A file of `scenarios/`, ready to run.
@@ -150,7 +151,11 @@ impl Scenarios {
     /// # Errors
     /// Not JSON, unknown or missing members (with their place), names that stand twice or point nowhere.
     pub fn parse(name: &str, text: &[u8]) -> Result<Self> {
-        let file: File = typed(registry_auth::json::parse(text)?)?;
+        let mut file = registry_auth::json::parse(text)?;
+        if file.get("vectors").is_some() {
+            file = Vectors::parse(text)?.expand()?;
+        }
+        let file: File = typed(file)?;
         let configs = typed_map::<Config>("configs", derive("configs", &file.configs)?)?;
         let tokens = typed_map::<Recipe>("tokens", derive("tokens", &file.tokens)?)?;
         let rows = file.rows.into_iter().enumerate();
@@ -222,7 +227,8 @@ impl Scenarios {
     }
 }
 
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
+/// A JSON value as a type, or the place in it that is no such thing.
+pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| anyhow!("{}: {}", error.path(), error.inner()))
 }
 

@@ -9,6 +9,7 @@ mod faults;
 #[cfg(feature = "vm")]
 mod patience;
 mod readme;
+mod routes;
 mod scenarios;
 mod shipped;
 

@@ -103,8 +103,12 @@ impl<'a> Route<'a> {
             return if method == Method::Get { Ok(Self::Catalog(*query)) } else { Err(Reason::MethodNotAllowed) };
         }
         if rest.starts_with("/_zot/") || rest.starts_with("/_oci/ext/") {
-            let open = surface.extensions && !rest.contains('%');
-            return if open { Ok(Self::Extension) } else { Err(Reason::NotFound) };
+            return match method {
+                _ if !surface.extensions || rest.contains('%') => Err(Reason::NotFound),
+                // TRACE among them, which would show what the upstream is sent.
+                Method::Other => Err(Reason::MethodNotAllowed),
+                _ => Ok(Self::Extension),
+            };
         }
         let (head, leaf) = rest.rsplit_once('/').ok_or(Reason::NotFound)?;
         let (name, kind) = head.rsplit_once('/').ok_or(Reason::NotFound)?;

@@ -172,6 +172,8 @@ fn public_paths_and_extensions_are_open_only_when_configured() {
         ("GET", "/healthz/x", Err(Reason::NotFound)),
         ("GET", "/v2/_zot/ext/search?query=x", Ok(Route::Extension)),
         ("GET", "/v2/_oci/ext/discover", Ok(Route::Extension)),
+        ("PUT", "/v2/_zot/ext/userprefs", Ok(Route::Extension)),
+        ("TRACE", "/v2/_zot/ext/search", Err(Reason::MethodNotAllowed)),
         ("GET", "/v2/_zot/%2e%2e/team/app/tags/list", Err(Reason::NotFound)),
         ("GET", "/v2/_zot/ext%2fsearch", Err(Reason::NotFound)),
     ];
