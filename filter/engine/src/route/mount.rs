@@ -27,7 +27,8 @@ impl Mount {
             asked = true;
         }
         let mut sources = Vec::new();
-        for name in query.values("from") {
+        // An empty one is none, as registries read it.
+        for name in query.values("from").filter(|name| !name.is_empty()) {
             Repository::parse_name(&name)?;
             sources.push(name.into_owned());
         }
