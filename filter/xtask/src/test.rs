@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{build, process, tools};
+use crate::{build, process, toolchain, tools};
 
 /// What to run; everything when nothing is given.
 #[derive(Args)]
@@ -41,6 +41,8 @@ struct Step {
 }
 
 enum Work {
+    /// Targets and components of the toolchain.
+    Toolchain,
     Install(&'static [tools::Tool]),
     Build,
     /// A program of `.tools`; its arguments.
@@ -53,6 +55,7 @@ enum Work {
 }
 
 const STEPS: &[Step] = &[
+    Step { name: "toolchain", parts: &[Part::Checks], work: Work::Toolchain },
     Step { name: "format", parts: &[Part::Checks], work: Work::Cargo(&["fmt", "--all", "--check"]) },
     Step { name: "lints", parts: &[Part::Checks], work: Work::Cargo(CLIPPY) },
     Step { name: "lints of the filter", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FILTER) },
@@ -120,6 +123,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 impl Work {
     fn run(&self, workspace: &Workspace, tests: &mut Tests) -> anyhow::Result<()> {
         match self {
+            Self::Toolchain => {
+                toolchain::ensure_components(workspace)?;
+                toolchain::ensure_target(workspace, toolchain::MODULE)
+            }
             Self::Install(tools) => tools::install(workspace, tools),
             Self::Build => build::all(workspace),
             Self::Tool(program, arguments) => {
