@@ -136,10 +136,7 @@ impl Response {
 /// No connection, no whole answer in time, or one that is not HTTP/1.1.
 pub fn send(address: SocketAddr, request: &Request, patience: Duration) -> Result<Response> {
     let deadline = Instant::now() + patience;
-    let mut stream =
-        TcpStream::connect_timeout(&address, patience).with_context(|| format!("no connection to {address}"))?;
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(patience))?;
+    let mut stream = connect(address, patience)?;
     let bytes = request.encode(address);
     let mut writer = stream.try_clone()?;
     std::thread::scope(|scope| {
@@ -149,6 +146,47 @@ pub fn send(address: SocketAddr, request: &Request, patience: Duration) -> Resul
         drop(stream.shutdown(Shutdown::Both));
         response
     })
+}
+
+/// A connection for one request after another.
+pub struct Connection {
+    stream: TcpStream,
+    address: SocketAddr,
+    patience: Duration,
+}
+
+impl Connection {
+    /// Opens a connection; each request on it may take `patience`.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub fn open(address: SocketAddr, patience: Duration) -> Result<Self> {
+        Ok(Self { stream: connect(address, patience)?, address, patience })
+    }
+
+    /// Sends a request that leaves the connection open, unless it has a `connection` of its own, and reads its answer. All of it is
+    /// written first: what the peer's buffers do not hold needs [`send`].
+    ///
+    /// # Errors
+    /// The peer has closed the connection; as [`send`].
+    pub fn send(&mut self, request: &Request) -> Result<Response> {
+        let deadline = Instant::now() + self.patience;
+        let request = if request.has("connection") {
+            request.clone()
+        } else {
+            request.clone().header("connection", "keep-alive")
+        };
+        self.stream.write_all(&request.encode(self.address)).context("the connection is closed")?;
+        receive(&mut self.stream, request.method == "HEAD", deadline)
+    }
+}
+
+fn connect(address: SocketAddr, patience: Duration) -> Result<TcpStream> {
+    let stream =
+        TcpStream::connect_timeout(&address, patience).with_context(|| format!("no connection to {address}"))?;
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(patience))?;
+    Ok(stream)
 }
 
 fn receive(stream: &mut TcpStream, bodiless: bool, deadline: Instant) -> Result<Response> {

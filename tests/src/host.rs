@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use registry_auth::time::UnixTime;
 
-use crate::client::Response;
 use crate::shared::SharedData;
 use crate::substrate;
 
 mod foreign;
 mod guest;
 mod imports;
+mod stream;
 mod wasi;
 
 pub(crate) use imports::link;
+pub(crate) use stream::{Gate, Stream};
 
 /// Header fields as a host keeps them, pseudo header fields first.
 pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
@@ -97,43 +98,6 @@ pub struct CalloutAnswer {
     pub headers: Fields,
     /// The body.
     pub body: Vec<u8>,
-}
-
-/// What stands between a request and the upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
-    /// Nothing.
-    Open,
-    /// The head is held; the body still comes to the module (`StopIteration`).
-    Head,
-    /// Head and body are held (`StopAllIteration...`, or the end of the body was held back).
-    Closed,
-}
-
-/// One request inside the host.
-#[derive(Clone, Debug)]
-pub(crate) struct Stream {
-    pub(crate) headers: Fields,
-    /// What has not been shown to the module yet.
-    pub(crate) unread: Vec<u8>,
-    /// What the module has seen and held back.
-    pub(crate) held: Vec<u8>,
-    /// What went on to the upstream.
-    pub(crate) sent: Vec<u8>,
-    /// What the body callback that runs now sees.
-    pub(crate) visible: Vec<u8>,
-    /// The end of the body was shown.
-    pub(crate) ended: bool,
-    pub(crate) gate: Gate,
-    pub(crate) resumed: bool,
-    pub(crate) reply: Option<Response>,
-}
-
-impl Stream {
-    /// Whether the request asks for no body.
-    pub(crate) fn is_head(&self) -> bool {
-        self.headers.iter().any(|(name, value)| name.as_slice() == b":method" && value.as_slice() == b"HEAD")
-    }
 }
 
 /// A metric of the module.

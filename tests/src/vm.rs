@@ -7,11 +7,11 @@ use registry_auth::time::UnixTime;
 use wasmtime::{Instance, Store, TypedFunc, WasmParams, WasmResults};
 
 use crate::client::{Request, Response};
-use crate::host::{self, Callout, CalloutAnswer, Clock, Fault, Fields, Gate, HostState, Stream};
+use crate::host::{self, Callout, CalloutAnswer, Clock, Fault, Gate, HostState, Stream};
 use crate::module::Compiled;
 use crate::shared::SharedData;
 use crate::substrate::ENVIRONMENT;
-use crate::upstream::{Seen, latin1, sha256};
+use crate::upstream::Seen;
 
 /// Fuel for one callback: a module that loops ends here.
 const FUEL: u64 = 100_000_000_000;
@@ -338,63 +338,6 @@ impl Vm {
             _ => stream.gate = Gate::Head,
         }
         Ok(())
-    }
-}
-
-impl Stream {
-    fn new(request: &Request) -> Self {
-        let mut headers = vec![
-            (b":method".to_vec(), request.method.clone().into_bytes()),
-            (b":path".to_vec(), request.target.clone()),
-            (b":scheme".to_vec(), b"http".to_vec()),
-        ];
-        let host = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
-        headers
-            .push((b":authority".to_vec(), host.map_or_else(|| b"registry.test".to_vec(), |(_, value)| value.clone())));
-        let rest = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
-        headers.extend(rest.map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), value.clone())));
-        Self {
-            headers,
-            unread: request.body.bytes(),
-            held: Vec::new(),
-            sent: Vec::new(),
-            visible: Vec::new(),
-            ended: false,
-            gate: Gate::Open,
-            resumed: false,
-            reply: None,
-        }
-    }
-
-    fn open(&mut self) {
-        self.gate = Gate::Open;
-        self.sent.append(&mut self.held);
-    }
-
-    /// The module's answer as Envoy sends it: an empty body has no type, and HEAD has no body.
-    fn as_sent(&self, reply: &Response) -> Response {
-        let mut sent = reply.clone();
-        if sent.body.is_empty() {
-            sent.headers.retain(|(name, _)| name != "content-type");
-        }
-        if self.headers.iter().any(|(name, value)| name == b":method" && value == b"HEAD") {
-            sent.body.clear();
-        }
-        sent
-    }
-
-    fn seen(&self) -> Seen {
-        let pseudo =
-            |wanted: &[u8]| self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| latin1(value));
-        let fields: &Fields = &self.headers;
-        let headers = fields.iter().filter(|(name, _)| !name.starts_with(b":"));
-        Seen {
-            method: pseudo(b":method").unwrap_or_default(),
-            path: pseudo(b":path").unwrap_or_default(),
-            headers: headers.map(|(name, value)| (latin1(name), value.clone())).collect(),
-            body: self.sent.len(),
-            sha256: sha256(&self.sent),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::authn::bearer::Bearer;
 use crate::authn::cache::{IdentityCache, Proven};
 use crate::authn::credential::Credential;
 use crate::authn::identity::Identity;
-use crate::authn::prove::Stop;
+use crate::authn::prove::{Presented, Stop};
 use crate::authn::provider::Provider;
 use crate::authn::source::Source;
 use crate::authn::token::UnverifiedToken;
@@ -151,20 +151,15 @@ impl Engine {
         if let Some(proven) = cache.get(compact, facts.keys, facts.now) {
             return Ok(proven);
         }
-        let proven = self.verify(&UnverifiedToken::parse(compact)?, facts, verifier)?;
+        let proven = self.verify(&Presented { token: &UnverifiedToken::parse(compact)?, facts, verifier })?;
         cache.put(compact, proven.clone());
         Ok(proven)
     }
 
-    fn verify(
-        &self,
-        token: &UnverifiedToken<'_>,
-        facts: &Facts<'_>,
-        verifier: &dyn SignatureVerifier,
-    ) -> Result<Proven, Stop> {
+    fn verify(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
         let mut closest = Reason::UnknownIssuer;
         for provider in &self.providers {
-            match provider.prove(token, facts, verifier) {
+            match provider.prove(presented) {
                 Ok(proven) => return Ok(proven),
                 Err(Stop::Need(need)) => return Err(Stop::Need(need)),
                 Err(Stop::Deny(reason)) if nearness(reason) > nearness(closest) => closest = reason,
@@ -172,7 +167,7 @@ impl Engine {
             }
         }
         let Some(bearer) = &self.bearer else { return Err(closest.into()) };
-        match bearer.prove(token, facts, verifier) {
+        match bearer.prove(presented) {
             Ok(proven) => Ok(proven),
             // Somebody else's token: say so, and ask nobody for keys because of it.
             Err(_) if closest != Reason::UnknownIssuer => Err(closest.into()),

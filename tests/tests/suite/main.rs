@@ -7,6 +7,9 @@ mod abi;
 #[cfg(feature = "vm")]
 mod faults;
 #[cfg(feature = "vm")]
+mod generated;
+mod hostile;
+#[cfg(feature = "vm")]
 mod patience;
 mod readme;
 mod routes;

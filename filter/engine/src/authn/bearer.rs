@@ -6,13 +6,11 @@ use std::time::Duration;
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::cache::Proven;
 use crate::authn::identity::Identity;
-use crate::authn::prove::{Stop, keys_of, verify_with};
+use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
-use crate::authn::token::UnverifiedToken;
-use crate::authn::verify::{Expected, KeyIdRule, SignatureVerifier, TokenKind};
+use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
 use crate::cel::Document;
 use crate::decision::Reason;
-use crate::facts::Facts;
 
 /// `http.auth.bearer` with `cert` or `awsSecretsManager`, ready to run.
 #[derive(Debug)]
@@ -29,13 +27,8 @@ impl Bearer {
     ///
     /// # Errors
     /// A [`Stop::Need`] when keys are missing; otherwise the refusal.
-    pub(crate) fn prove(
-        &self,
-        token: &UnverifiedToken<'_>,
-        facts: &Facts<'_>,
-        verifier: &dyn SignatureVerifier,
-    ) -> Result<Proven, Stop> {
-        let keys = keys_of(self.source, facts)?;
+    pub(crate) fn prove(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
+        let keys = presented.keys_of(self.source)?;
         let expected = Expected {
             kind: TokenKind::Traditional,
             issuer: self.issuer.as_deref(),
@@ -44,7 +37,7 @@ impl Bearer {
             key_id: self.key_id,
             algorithms: None,
         };
-        let proof = verify_with(token, keys, &expected, self.source, facts, verifier)?;
+        let proof = presented.verify(self.source, keys, &expected)?;
         let claims = proof.claims();
         let access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;
         let subject = claims.subject().map_err(|_| Reason::BadClaim)?.unwrap_or_default().to_owned();

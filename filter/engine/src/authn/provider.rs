@@ -6,12 +6,10 @@ use std::time::Duration;
 use crate::authn::cache::Proven;
 use crate::authn::identity::Identity;
 use crate::authn::mapping::{ClaimMapping, MappingError};
-use crate::authn::prove::{Stop, keys_of, verify_with};
+use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
-use crate::authn::token::UnverifiedToken;
-use crate::authn::verify::{Expected, KeyIdRule, SignatureVerifier, TokenKind};
+use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
 use crate::decision::Reason;
-use crate::facts::Facts;
 
 /// One entry of `http.auth.bearer.oidc`, ready to run.
 #[derive(Debug)]
@@ -29,16 +27,13 @@ impl Provider {
     ///
     /// # Errors
     /// `UnknownIssuer` when the token is somebody else's; a [`Stop::Need`] when keys are missing; otherwise the refusal.
-    pub(crate) fn prove(
-        &self,
-        token: &UnverifiedToken<'_>,
-        facts: &Facts<'_>,
-        verifier: &dyn SignatureVerifier,
-    ) -> Result<Proven, Stop> {
-        if !self.skip_issuer_verification && token.claims_unverified().issuer() != Ok(Some(self.issuer.as_str())) {
+    pub(crate) fn prove(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
+        if !self.skip_issuer_verification
+            && presented.token.claims_unverified().issuer() != Ok(Some(self.issuer.as_str()))
+        {
             return Err(Reason::UnknownIssuer.into());
         }
-        let keys = keys_of(self.source, facts)?;
+        let keys = presented.keys_of(self.source)?;
         let issuer = (!self.skip_issuer_verification).then_some(self.issuer.as_str());
         let expected = Expected {
             kind: TokenKind::Oidc,
@@ -48,7 +43,7 @@ impl Provider {
             key_id: KeyIdRule::IfPresent,
             algorithms: keys.algorithms.as_deref(),
         };
-        let proof = verify_with(token, keys, &expected, self.source, facts, verifier)?;
+        let proof = presented.verify(self.source, keys, &expected)?;
         let mapped = self.mapping.map(proof.claims().as_map()).map_err(|error| match error {
             MappingError::Invalid { .. } => Reason::ValidationFailed,
             MappingError::Variable { .. }

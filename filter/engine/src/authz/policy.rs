@@ -215,4 +215,6 @@ impl Compiler<'_> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

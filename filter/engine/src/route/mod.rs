@@ -222,4 +222,6 @@ fn tags_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

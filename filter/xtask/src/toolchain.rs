@@ -1,0 +1,70 @@
+//! What the toolchain needs besides the compiler: the module's target, clippy, rustfmt.
+//!
+//! `rust-toolchain.toml` names them, but rustup adds them only when it installs the toolchain itself: not when the toolchain is
+//! there already and `RUSTUP_AUTO_INSTALL` is 0.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// What the module is built for.
+pub(crate) const MODULE: &str = "wasm32-wasip1";
+/// What the checks need, by the names of cargo's commands and of rustup's components.
+const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")];
+
+/// Adds the standard library of a target, if it is missing.
+///
+/// # Errors
+/// There is no rustup, or it fails (its text is on the screen).
+pub(crate) fn ensure_target(workspace: &Workspace, target: &str) -> anyhow::Result<()> {
+    if has_target(workspace, target)? { Ok(()) } else { add(workspace, ["target", target]) }
+}
+
+/// Adds clippy and rustfmt, if they are missing.
+///
+/// # Errors
+/// As [`ensure_target`].
+pub(crate) fn ensure_components(workspace: &Workspace) -> anyhow::Result<()> {
+    for (command, component) in COMPONENTS {
+        if !process::works(&mut workspace.cargo(&[command, "--version"])) {
+            add(workspace, ["component", component])?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the compiler has the standard library of a target, wherever it came from.
+fn has_target(workspace: &Workspace, target: &str) -> anyhow::Result<bool> {
+    let output = workspace.command("rustc").args(["--print", "sysroot"]).output().context("cannot start `rustc`")?;
+    process::succeeded("rustc --print sysroot", output.status)?;
+    let sysroot = String::from_utf8(output.stdout).context("the compiler stands in a folder without a name")?;
+    Ok(Path::new(sysroot.trim_end()).join("lib/rustlib").join(target).join("lib").is_dir())
+}
+
+/// Adds to the toolchain that `rust-toolchain.toml` names.
+fn add(workspace: &Workspace, [kind, name]: [&str; 2]) -> anyhow::Result<()> {
+    eprintln!("the toolchain lacks the {kind} {name}: rustup adds it");
+    if !process::works(workspace.command("rustup").arg("--version")) {
+        bail!(
+            "the Rust toolchain lacks the {kind} `{name}`, and there is no rustup to add it: install it as you installed Rust"
+        );
+    }
+    process::run(workspace.command("rustup").args([kind, "add", name]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_there_only_with_its_standard_library() {
+        let workspace = Workspace::find().unwrap();
+        let there = |target: &str| has_target(&workspace, target).unwrap();
+        let systems = ["unknown-linux-gnu", "unknown-linux-musl", "apple-darwin"];
+        assert!(systems.iter().any(|system| there(&format!("{}-{system}", std::env::consts::ARCH))));
+        assert!(!there("wasm32-nowhere"));
+    }
+}
