@@ -5,6 +5,8 @@ use std::fmt;
 #[cfg(feature = "vm")]
 mod abi;
 #[cfg(feature = "vm")]
+mod catalog;
+#[cfg(feature = "vm")]
 mod faults;
 #[cfg(feature = "vm")]
 mod generated;
