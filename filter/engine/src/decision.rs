@@ -224,7 +224,7 @@ pub enum Challenge {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::NotFound,
         Self::PaginationInvalid,
         Self::NameInvalid,

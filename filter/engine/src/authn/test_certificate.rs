@@ -6,7 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 /// One DER element, at most 64 KiB long.
 pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
-    let head = if content.len() < 0x80 { vec![tag, low] } else { vec![tag, 0x82, high, low] };
+    let head = match content.len() {
+        0..0x80 => vec![tag, low],
+        0x80..0x100 => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
     [head.as_slice(), content].concat()
 }
 
