@@ -327,4 +327,13 @@ mod tests {
             assert_eq!(face.status == 401, face.challenge != Challenge::No, "{reason:?}");
         }
     }
+
+    #[test]
+    fn what_is_delayed_is_a_refusal_of_who_asks() {
+        for reason in Reason::ALL {
+            let refused = matches!(reason.face().status, 401 | 403) && reason != Reason::NoCredential;
+            assert_eq!(reason.is_delayed(), refused, "{reason:?}");
+        }
+        assert!(!Reason::KeysUnavailable.is_delayed() && Reason::PolicyDenied.is_delayed());
+    }
 }

@@ -4,8 +4,10 @@ use std::fmt;
 
 #[cfg(feature = "vm")]
 mod abi;
+mod delay;
 #[cfg(feature = "vm")]
 mod faults;
+mod mtls;
 #[cfg(feature = "vm")]
 mod generated;
 mod hostile;
