@@ -115,13 +115,12 @@ fn encode(value: &str, text: &mut String) {
     let printable = |byte: u8| byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte);
     let mut der = vec![if value.bytes().all(printable) { 0x13 } else { 0x0c }];
     let length = value.len().to_be_bytes();
-    match u8::try_from(value.len()) {
-        Ok(short @ 0..=0x7f) => der.push(short),
-        _ => {
-            let zeros = length.iter().take_while(|byte| **byte == 0).count();
-            der.extend(u8::try_from(length.len() - zeros).map(|count| 0x80 | count));
-            der.extend(length.iter().skip(zeros));
-        }
+    if let Ok(short @ 0..=0x7f) = u8::try_from(value.len()) {
+        der.push(short);
+    } else {
+        let zeros = length.iter().take_while(|byte| **byte == 0).count();
+        der.extend(u8::try_from(length.len() - zeros).map(|count| 0x80 | count));
+        der.extend(length.iter().skip(zeros));
     }
     for byte in der.iter().chain(value.as_bytes()) {
         for digit in [byte >> 4, byte & 15] {

@@ -10,13 +10,12 @@ const PATH: &str = "http.auth.mtls";
 pub(super) fn compile(raw: &raw::Mtls, diagnostics: &mut Diagnostics) -> Mtls {
     let mut attributes = Vec::with_capacity(raw.identity_attributes.len());
     for (index, name) in raw.identity_attributes.iter().enumerate() {
-        match attribute(name, raw) {
-            Some(attribute) => attributes.push(attribute),
-            None => {
-                let message = format!("`{name}` is not an attribute; write CommonName, Subject, Email, URI or DNSName");
-                diagnostics.error(format!("{PATH}.identityAttributes[{index}]"), message);
-            }
+        let attribute = attribute(name, raw);
+        if attribute.is_none() {
+            let message = format!("`{name}` is not an attribute; write CommonName, Subject, Email, URI or DNSName");
+            diagnostics.error(format!("{PATH}.identityAttributes[{index}]"), message);
         }
+        attributes.extend(attribute);
     }
     if raw.identity_attributes.is_empty() {
         attributes.push(Attribute::CommonName);

@@ -94,6 +94,16 @@ fn a_text_in_an_old_alphabet_is_no_name() {
 }
 
 #[test]
+fn a_long_text_of_an_attribute_without_name_has_a_long_length() {
+    for (length, head) in [(0, "1300"), (127, "137f"), (128, "138180"), (300, "1382012c")] {
+        let value = tlv(0x0c, "a".repeat(length).as_bytes());
+        let presented = PresentedCertificate(make::certificate(&make::attribute(&[0x2a, 0x03], &value), &[]));
+        let text = presented.read().unwrap().subject.text().unwrap();
+        assert_eq!(text, format!("1.2.3=#{head}{}", "61".repeat(length)));
+    }
+}
+
+#[test]
 fn the_end_is_a_date_with_seconds() {
     let rows: [(u8, &str, Option<i64>); 11] = [
         (0x17, "700101000000Z", Some(0)),

@@ -24,7 +24,7 @@ fn engine(document: &Value) -> Option<Engine> {
 }
 
 /// `users` may read everything, and so may the group `ops`.
-fn serving(mtls: Value, users: &Value) -> Option<Engine> {
+fn serving(mtls: &Value, users: &Value) -> Option<Engine> {
     let policies = json!([{ "users": users, "groups": ["ops"], "actions": ["read"] }]);
     engine(&json!({
         "http": {
@@ -87,7 +87,7 @@ fn certificates_get_zots_answers() {
         let subject = format!("CN={}", row["cert"]["cn"].as_str().unwrap_or_default());
         let users: Vec<_> = row["users"].as_array().unwrap().iter().map(|user| user.as_str().unwrap()).collect();
         let users: Vec<_> = users.iter().map(|user| if *user == "<subject DN>" { &subject } else { *user }).collect();
-        let Some(engine) = serving(mtls, &json!(users)) else {
+        let Some(engine) = serving(&mtls, &json!(users)) else {
             assert!(["mtls-25", "mtls-26"].contains(&id), "{id} is refused");
             continue;
         };
@@ -109,7 +109,7 @@ fn a_certificate_is_an_identity_or_a_refusal_and_never_nobody() {
     let eve = made(&json!({ "cn": "eve" }));
     let nobody = made(&json!({ "dns": ["a.example"] }));
     let unusable = Err(Reason::UnusableCertificate);
-    let engine = serving(json!({}), &json!(["alice"])).unwrap();
+    let engine = serving(&json!({}), &json!(["alice"])).unwrap();
     let untold = Connection { mtls: true, ..Connection::default() };
     let rows = [
         ("/v2/any/tags/list", Connection::default(), Err(Reason::NoCredential)),
@@ -140,7 +140,7 @@ fn without_mtls_a_certificate_is_nothing() {
 #[test]
 fn a_certificate_ends_on_an_open_connection_too() {
     const END: i64 = 2_524_607_999;
-    let engine = serving(json!({}), &json!(["alice"])).unwrap();
+    let engine = serving(&json!({}), &json!(["alice"])).unwrap();
     let alice = made(&json!({ "cn": "alice" }));
     let mut cache = IdentityCache::default();
     for (now, expected) in [(END, Ok("alice".to_owned())), (END + 1, Err(Reason::UnusableCertificate))] {
@@ -165,7 +165,7 @@ fn a_pattern_names_from_the_beginning_of_the_uri() {
         (json!({ "identityAttributes": ["DNS", "CN"] }), NAMED, Ok("#Jö \"y\" ")),
     ];
     for (mtls, certificate, expected) in rows {
-        let engine = serving(mtls.clone(), &json!(["alice"])).unwrap();
+        let engine = serving(&mtls, &json!(["alice"])).unwrap();
         let answer = ask(&engine, "/v2/", with(certificate), &mut IdentityCache::default(), 0);
         assert_eq!(answer, expected.map(str::to_owned), "{mtls}");
     }
