@@ -116,7 +116,7 @@ mod vm {
         Ok(match vm.progress(id)? {
             Progress::Answered(answer) => Some(answer.status),
             Progress::Waiting => None,
-            Progress::Forwarded(seen) => panic!("forwarded: {seen:?}"),
+            Progress::Forwarded(seen) => anyhow::bail!("forwarded: {seen:?}"),
         })
     }
 

@@ -97,9 +97,11 @@ fn a_text_in_an_old_alphabet_is_no_name() {
 fn a_long_text_of_an_attribute_without_name_has_a_long_length() {
     for (length, head) in [(0, "1300"), (127, "137f"), (128, "138180"), (300, "1382012c")] {
         let value = tlv(0x0c, "a".repeat(length).as_bytes());
-        let presented = PresentedCertificate(make::certificate(&make::attribute(&[0x2a, 0x03], &value), &[]));
+        // UID (RFC 4519 section 2.39).
+        let id = [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x01];
+        let presented = PresentedCertificate(make::certificate(&make::attribute(&id, &value), &[]));
         let text = presented.read().unwrap().subject.text().unwrap();
-        assert_eq!(text, format!("1.2.3=#{head}{}", "61".repeat(length)));
+        assert_eq!(text, format!("0.9.2342.19200300.100.1.1=#{head}{}", "61".repeat(length)));
     }
 }
 
