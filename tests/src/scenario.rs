@@ -48,8 +48,7 @@ pub struct Config {
 
 impl Config {
     /// Whether it is served over TLS: when client certificates count.
-    #[must_use]
-    pub fn is_secured(&self) -> bool {
+    pub(crate) fn is_secured(&self) -> bool {
         self.plugin.pointer("/http/auth/mtls").is_some()
     }
 }
