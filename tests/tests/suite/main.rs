@@ -7,10 +7,10 @@ mod abi;
 mod delay;
 #[cfg(feature = "vm")]
 mod faults;
-mod mtls;
 #[cfg(feature = "vm")]
 mod generated;
 mod hostile;
+mod mtls;
 #[cfg(feature = "vm")]
 mod patience;
 mod readme;
