@@ -3,6 +3,7 @@
 use log::{debug, info, warn};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use registry_auth::decision::{Answer, Denial, Grant, Reason};
+use registry_auth::reply::{Realm, Reply};
 use serde_json::json;
 
 use crate::filter::Filter;
@@ -84,6 +85,14 @@ pub(crate) fn answer(filter: &Filter, head: &Head, answer: &Answer) -> Outcome {
 
 /// Answers a request, counts and logs why.
 pub(crate) fn refuse(filter: &Filter, head: &Head, denial: &Denial) -> Outcome {
+    // The host leaves the body of an answer to HEAD away, and keeps the headers that describe it only if it was given one.
+    // If it cannot answer, the request stays held and ends with the host's time limit.
+    let _ = host::reply(&refusal(filter, head, denial));
+    Outcome::Answered
+}
+
+/// Counts and logs why a request is refused; the answer is for the caller to send.
+pub(crate) fn refusal(filter: &Filter, head: &Head, denial: &Denial) -> Reply {
     let face = denial.reason.face();
     filter.metrics.count(face.label);
     let line = json!({
@@ -100,14 +109,11 @@ pub(crate) fn refuse(filter: &Filter, head: &Head, denial: &Denial) -> Outcome {
     } else {
         info!("{line}");
     }
-    // The host leaves the body of an answer to HEAD away, and keeps the headers that describe it only if it was given one.
-    // If it cannot answer, the request stays held and ends with the host's time limit.
-    let _ = host::reply(&denial.reply(filter.engine.realm()));
-    Outcome::Answered
+    denial.reply(filter.engine.realm())
 }
 
 /// Answers a request that there is no filter or no head for.
 pub(crate) fn not_ready() {
     let denial = Denial::new(Reason::NotReady);
-    let _ = host::reply(&denial.reply(&registry_auth::reply::Realm::default()));
+    let _ = host::reply(&denial.reply(&Realm::default()));
 }

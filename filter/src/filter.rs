@@ -15,6 +15,7 @@ use registry_auth::time::UnixTime;
 
 use crate::enforce::{self, Outcome};
 use crate::head::Head;
+use crate::held::Held;
 use crate::host::{self, HostError};
 use crate::keys::KeyStore;
 use crate::metrics::Metrics;
@@ -34,6 +35,7 @@ pub(crate) struct Filter {
     keys: RefCell<KeyStore>,
     identities: RefCell<IdentityCache>,
     waiting: RefCell<Waiting>,
+    held: RefCell<Held>,
     /// Sources whose waiting requests are to be decided on the host's next tick.
     settled: RefCell<Vec<SourceId>>,
 }
@@ -73,6 +75,7 @@ impl Filter {
             verifier: HostVerifier::prove(),
             identities: RefCell::default(),
             waiting: RefCell::default(),
+            held: RefCell::new(Held::new(compiled.fail_delay)),
             settled: RefCell::default(),
         }
     }
@@ -90,7 +93,7 @@ impl Filter {
     /// A new request of the effective context; `ended` when it has no body.
     pub(crate) fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
         let began = host::now()?;
-        let head = Head::read(self.engine.reads_connection())?;
+        let head = Head::read(&self.engine)?;
         let pending = Pending { head, ended, gathered: Gathered::default(), began, granted: Rc::default() };
         Ok(self.advance(context, pending, began))
     }
@@ -98,6 +101,7 @@ impl Filter {
     /// The client is gone, or the request is over.
     pub(crate) fn end(&self, context: u32) {
         self.waiting.borrow_mut().forget(context);
+        self.held.borrow_mut().forget(context);
     }
 
     /// A part of the body of the effective context's request; `size` is what is there of it. Nothing is read for requests
@@ -138,8 +142,19 @@ impl Filter {
                 pending.give_up(awaits);
                 self.go_on(context, pending, now);
             }
+            self.release(now);
         }
         self.ask_upstream()
+    }
+
+    /// Sends the refusals that were held long enough.
+    fn release(&self, now: UnixTime) {
+        let due = self.held.borrow_mut().take_due(now);
+        for (context, reply) in due {
+            if host::become_context(context).is_ok() {
+                let _ = host::reply(&reply);
+            }
+        }
     }
 
     /// The answer of a callout.
@@ -207,6 +222,11 @@ impl Filter {
             let need = match self.decide(&pending, now) {
                 Verdict::Allow(grant) => return Progress::Decided(enforce::grant(self, &pending.head, &grant)),
                 Verdict::Answer(answer) => return Progress::Decided(enforce::answer(self, &pending.head, &answer)),
+                Verdict::Deny(denial) if denial.reason.is_delayed() && self.held.borrow().takes() => {
+                    let reply = enforce::refusal(self, &pending.head, &denial);
+                    self.held.borrow_mut().hold(context, reply, now);
+                    return Progress::Waits { turn: false, granted: pending.granted };
+                }
                 Verdict::Deny(denial) => return Progress::Decided(enforce::refuse(self, &pending.head, &denial)),
                 Verdict::Need(need) => need,
             };

@@ -1,5 +1,6 @@
 //! A request head as the host gave it, kept while the request waits.
 
+use registry_auth::engine::Engine;
 use registry_auth::request::{Connection, RequestHead};
 
 use crate::host::{self, Headers, HostError};
@@ -9,18 +10,27 @@ pub(crate) struct Head {
     headers: Headers,
     peer: Vec<u8>,
     tls_version: Vec<u8>,
+    mtls: bool,
+    certificate: Vec<u8>,
 }
 
 impl Head {
-    /// Reads the effective context's head; the connection only if it is needed.
-    pub(crate) fn read(with_connection: bool) -> Result<Self, HostError> {
+    /// Reads the effective context's head; of the connection only what the engine looks at.
+    pub(crate) fn read(engine: &Engine) -> Result<Self, HostError> {
         let headers = host::request_headers()?;
-        let attribute =
-            |path: &[&str]| if with_connection { host::property(path).unwrap_or_default() } else { Vec::new() };
+        let read = |needed: bool, path: &[&str]| {
+            if needed { host::property(path).unwrap_or_default() } else { Vec::new() }
+        };
+        let connection = engine.reads_connection();
+        let certificate = read(engine.reads_certificate(), &["connection", "peer_certificate"]);
+        let untold = engine.reads_certificate() && certificate.is_empty();
         Ok(Self {
             headers,
-            peer: attribute(&["source", "address"]),
-            tls_version: attribute(&["connection", "tls_version"]),
+            peer: read(connection, &["source", "address"]),
+            tls_version: read(connection, &["connection", "tls_version"]),
+            // A bool is one byte. A host that does not know the certificate's text may know that there is one.
+            mtls: read(untold, &["connection", "mtls"]).contains(&1),
+            certificate,
         })
     }
 
@@ -32,7 +42,12 @@ impl Head {
             authorization: self.all("authorization"),
             user_agent: self.first("user-agent"),
             forwarded_for: self.all("x-forwarded-for"),
-            connection: Connection { peer: &self.peer, tls_version: &self.tls_version },
+            connection: Connection {
+                peer: &self.peer,
+                tls_version: &self.tls_version,
+                mtls: self.mtls,
+                certificate: &self.certificate,
+            },
         }
     }
 

@@ -5,6 +5,7 @@ mod callout;
 mod enforce;
 mod filter;
 mod head;
+mod held;
 mod host;
 mod intake;
 mod keys;

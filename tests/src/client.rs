@@ -1,11 +1,12 @@
 //! An HTTP/1.1 client that sends what it is told, well-formed or not, and never waits without a bound.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::tls;
 use crate::upstream::latin1;
 
 /// Header fields of a response, at most.
@@ -22,6 +23,8 @@ pub struct Request {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Body,
+    /// PEM of the certificate that the client shows over TLS.
+    pub certificate: Option<String>,
 }
 
 /// The body of a request and how it is framed (RFC 9112 section 6).
@@ -136,16 +139,29 @@ impl Response {
 /// No connection, no whole answer in time, or one that is not HTTP/1.1.
 pub fn send(address: SocketAddr, request: &Request, patience: Duration) -> Result<Response> {
     let deadline = Instant::now() + patience;
-    let mut stream = connect(address, patience)?;
+    let stream = connect(address, patience)?;
     let bytes = request.encode(address);
     let mut writer = stream.try_clone()?;
     std::thread::scope(|scope| {
         // The peer may close early, so an error here means nothing by itself.
         scope.spawn(move || drop(writer.write_all(&bytes)));
-        let response = receive(&mut stream, request.method == "HEAD", deadline);
+        let response = receive(&mut &stream, &stream, request.method == "HEAD", deadline);
         drop(stream.shutdown(Shutdown::Both));
         response
     })
+}
+
+/// As [`send`], over TLS and with the certificate of the request. For small bodies: the answer is read afterwards.
+///
+/// # Errors
+/// As [`send`], or the handshake fails.
+pub fn send_over_tls(address: SocketAddr, request: &Request, patience: Duration) -> Result<Response> {
+    let deadline = Instant::now() + patience;
+    let socket = connect(address, patience)?;
+    socket.set_read_timeout(Some(patience))?;
+    let mut stream = tls::connect(socket.try_clone()?, request.certificate.as_deref())?;
+    stream.write_all(&request.encode(address))?;
+    receive(&mut stream, &socket, request.method == "HEAD", deadline)
 }
 
 /// A connection for one request after another.
@@ -177,7 +193,7 @@ impl Connection {
             request.clone().header("connection", "keep-alive")
         };
         self.stream.write_all(&request.encode(self.address)).context("the connection is closed")?;
-        receive(&mut self.stream, request.method == "HEAD", deadline)
+        receive(&mut &self.stream, &self.stream, request.method == "HEAD", deadline)
     }
 }
 
@@ -189,13 +205,13 @@ fn connect(address: SocketAddr, patience: Duration) -> Result<TcpStream> {
     Ok(stream)
 }
 
-fn receive(stream: &mut TcpStream, bodiless: bool, deadline: Instant) -> Result<Response> {
+fn receive(stream: &mut impl Read, socket: &TcpStream, bodiless: bool, deadline: Instant) -> Result<Response> {
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         ensure!(!left.is_zero(), "no whole answer in time, {} bytes so far", bytes.len());
-        stream.set_read_timeout(Some(left))?;
+        socket.set_read_timeout(Some(left))?;
         let read = match stream.read(&mut chunk) {
             Ok(read) => read,
             Err(error) => return Err(error).context(format!("no whole answer, {} bytes so far", bytes.len())),

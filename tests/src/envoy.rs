@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{self, Request};
-use crate::module;
+use crate::{module, tls};
 
 /// How long Envoy may take to start: it compiles the module for each VM id.
 const START: Duration = Duration::from_mins(1);
@@ -31,6 +31,8 @@ pub struct Listener {
     pub vm_id: String,
     /// The body waits whenever the head does: `allow_on_headers_stop_iteration` is not set.
     pub holds_bodies: bool,
+    /// TLS; client certificates are asked for, and those that are shown are verified.
+    pub secured: bool,
     /// The cluster that requests go to; without one, what passes the filter gets 404.
     pub cluster: Option<String>,
 }
@@ -243,13 +245,17 @@ impl Bootstrap {
                 "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
             }],
         });
+        let mut chain = json!({"filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": manager,
+        }]});
+        if let (Value::Object(chain), true) = (&mut chain, listener.secured) {
+            chain.insert("transport_socket".to_owned(), tls());
+        }
         json!({
             "name": listener.name,
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
-            "filter_chains": [{"filters": [{
-                "name": "envoy.filters.network.http_connection_manager",
-                "typed_config": manager,
-            }]}],
+            "filter_chains": [chain],
         })
     }
 
@@ -277,6 +283,21 @@ impl Bootstrap {
             "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config},
         })
     }
+}
+
+/// As the README says: without `trusted_ca` every certificate would be taken.
+fn tls() -> Value {
+    let file = |name: &str| json!({"filename": tls::folder().join(name)});
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_certificates": [{"certificate_chain": file("server.pem"), "private_key": file("server.key.pem")}],
+                "validation_context": {"trusted_ca": file("ca.pem")},
+            },
+        },
+    })
 }
 
 fn cluster(name: &str, address: SocketAddr) -> Value {

@@ -160,6 +160,11 @@ impl HostState {
         }
     }
 
+    fn property(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let own = self.streams.get(&self.effective).and_then(|stream| stream.properties.get(path));
+        own.or_else(|| self.properties.get(path)).cloned()
+    }
+
     fn stream(&mut self) -> Result<&mut Stream, Status> {
         self.streams.get_mut(&self.effective).ok_or(Status::BadArgument)
     }

@@ -20,6 +20,7 @@ pub mod scenario;
 pub mod server;
 pub mod shared;
 pub mod substrate;
+pub mod tls;
 pub mod upstream;
 pub mod vector;
 #[cfg(feature = "vm")]

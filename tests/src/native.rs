@@ -78,7 +78,7 @@ impl Substrate for Native {
 
 impl Served {
     fn decide(&mut self, request: &Request, issuers: &Issuers) -> Result<Outcome> {
-        let head = head(request);
+        let head = head(request, self.config.is_secured());
         let mut gathered = Gathered::default();
         for _ in 0..PATIENCE {
             let facts = Facts { keys: &self.keys, gathered: &gathered, now: now() };
@@ -185,7 +185,7 @@ fn sent(request: &Request, mut reply: Reply) -> Outcome {
     Outcome::Answered(Response { status: reply.status, headers: headers.collect(), body: reply.body })
 }
 
-fn head(request: &Request) -> RequestHead<'_> {
+fn head(request: &Request, secured: bool) -> RequestHead<'_> {
     let all = |wanted: &str| -> Vec<&[u8]> {
         let named = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
         named.map(|(_, value)| value.as_slice()).collect()
@@ -196,7 +196,12 @@ fn head(request: &Request) -> RequestHead<'_> {
         authorization: all("authorization"),
         user_agent: all("user-agent").first().copied().unwrap_or_default(),
         forwarded_for: all("x-forwarded-for"),
-        connection: Connection { peer: b"127.0.0.1:40000", tls_version: b"" },
+        connection: Connection {
+            peer: b"127.0.0.1:40000",
+            tls_version: if secured { b"TLSv1.3" } else { b"" },
+            mtls: request.certificate.is_some(),
+            certificate: request.certificate.as_deref().unwrap_or_default().as_bytes(),
+        },
     }
 }
 

@@ -60,6 +60,7 @@ impl RealEnvoy {
                 configuration: config.plugin.to_string(),
                 vm_id: format!("group-{group}"),
                 holds_bodies: config.holds_bodies,
+                secured: config.is_secured(),
                 cluster: Some("upstream".to_owned()),
             });
         }
@@ -69,6 +70,7 @@ impl RealEnvoy {
                 configuration: INTAKE.to_owned(),
                 vm_id: format!("group-{group}"),
                 holds_bodies: false,
+                secured: false,
                 cluster: None,
             });
         }
@@ -116,7 +118,8 @@ impl Substrate for RealEnvoy {
         let served = self.configs.get(config).context("there is no such configuration")?;
         self.upstream.hold(served.registry.clone());
         let envoy = self.envoy()?;
-        let response = client::send(envoy.listener(&format!("config-{config}"))?, request, PATIENCE);
+        let send = if served.is_secured() { client::send_over_tls } else { client::send };
+        let response = send(envoy.listener(&format!("config-{config}"))?, request, PATIENCE);
         let response = response.with_context(|| format!("the log of envoy ends\n{}", envoy.log_tail()))?;
         self.outcome(response)
     }

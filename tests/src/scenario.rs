@@ -14,7 +14,7 @@ use crate::client::{Body, Request};
 use crate::mint::Recipe;
 use crate::registry::Holdings;
 use crate::vector::Vectors;
-use crate::{expand, expect::Expect};
+use crate::{expand, expect::Expect, tls};
 
 /// A file of `scenarios/`, ready to run.
 #[derive(Clone, Debug)]
@@ -46,6 +46,13 @@ pub struct Config {
     pub holds_bodies: bool,
 }
 
+impl Config {
+    /// Whether it is served over TLS: when client certificates count.
+    pub(crate) fn is_secured(&self) -> bool {
+        self.plugin.pointer("/http/auth/mtls").is_some()
+    }
+}
+
 /// One request and what must come of it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,6 +81,9 @@ pub struct Row {
     /// The body.
     #[serde(default)]
     pub body: Option<Content>,
+    /// Name of the certificate that the client shows.
+    #[serde(default)]
+    pub certificate: Option<String>,
     /// What must come of it.
     pub expect: Expect,
 }
@@ -175,6 +185,8 @@ impl Scenarios {
             let at = || format!("row `{}`", row.name);
             ensure!(names.insert(&row.name), "the name `{}` stands twice", row.name);
             ensure!(self.configs.contains_key(&row.config), "{}: there is no config `{}`", at(), row.config);
+            let secured = self.configs.get(&row.config).is_some_and(Config::is_secured);
+            ensure!(row.certificate.is_none() || secured, "{}: `certificate` without `mtls` in the config", at());
             ensure!(row.token.is_none() || row.authorization.is_none(), "{}: `token` and `authorization`", at());
             self.request(row, UnixTime::from_secs(0)).with_context(at)?;
             row.expect.check().with_context(at)?;
@@ -201,7 +213,8 @@ impl Scenarios {
             Some(Content::Bytes(length)) => Body::Sized(vec![b'x'; *length]),
             Some(Content::Text(text)) => Body::Sized(expand::octets(&expand::tokens(text, &mint)?)?),
         };
-        Ok(Request { method: method.to_owned(), target: expand::octets(target)?, headers, body })
+        let certificate = row.certificate.as_deref().map(tls::pem).transpose()?;
+        Ok(Request { method: method.to_owned(), target: expand::octets(target)?, headers, body, certificate })
     }
 
     fn authorization(&self, row: &Row, now: UnixTime) -> Result<Vec<String>> {

@@ -40,6 +40,8 @@ pub struct Setup {
     pub verifies: bool,
     /// The body waits whenever the head does, as in Envoy without `allow_on_headers_stop_iteration`.
     pub holds_bodies: bool,
+    /// Connections have TLS.
+    pub secured: bool,
     /// Fails a host call, counted from the start of the VM.
     pub fault: Option<Fault>,
 }
@@ -56,6 +58,7 @@ impl Setup {
             clock: Clock::Ahead(0),
             verifies: true,
             holds_bodies: false,
+            secured: false,
             fault: None,
         }
     }
@@ -343,8 +346,13 @@ impl Vm {
 
 impl HostState {
     fn new(setup: Setup) -> Self {
-        let properties =
-            [("source\0address", "127.0.0.1:40000"), ("plugin_root_id", ""), ("plugin_name", "registry-auth")];
+        let properties = [
+            ("source\0address", "127.0.0.1:40000"),
+            ("connection\0mtls", "\0"),
+            ("connection\0tls_version", if setup.secured { "TLSv1.3" } else { "" }),
+            ("plugin_root_id", ""),
+            ("plugin_name", "registry-auth"),
+        ];
         let properties = properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));
         Self {
             plugin_configuration: setup.configuration,

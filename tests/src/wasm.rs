@@ -61,6 +61,7 @@ impl Substrate for Wasm {
             clock: Clock::Ahead(0),
             verifies: self.verifies,
             holds_bodies: config.holds_bodies,
+            secured: config.is_secured(),
             ..Setup::of_scenarios(config.plugin.to_string().as_bytes())
         };
         let intake = Setup { shared: setup.shared.clone(), clock: setup.clock, ..Setup::of_scenarios(INTAKE) };

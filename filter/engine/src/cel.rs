@@ -8,7 +8,7 @@ mod document;
 mod environment;
 mod functions;
 mod limits;
-mod regular;
+pub(crate) mod regular;
 mod syntax;
 mod types;
 

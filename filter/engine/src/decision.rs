@@ -176,6 +176,10 @@ pub enum Reason {
     ValidationFailed,
     /// A claim mapping failed, or gave no user name.
     MappingFailed,
+    /// The token is bound to another client certificate than the connection's.
+    WrongCertificate,
+    /// The client certificate gives no user name, has ended, or the host does not tell it.
+    UnusableCertificate,
     /// The `access` claim does not cover the request.
     InsufficientScope,
     /// The policy does not allow it.
@@ -220,7 +224,7 @@ pub enum Challenge {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::NotFound,
         Self::PaginationInvalid,
         Self::NameInvalid,
@@ -242,6 +246,8 @@ impl Reason {
         Self::BadSignature,
         Self::ValidationFailed,
         Self::MappingFailed,
+        Self::WrongCertificate,
+        Self::UnusableCertificate,
         Self::InsufficientScope,
         Self::PolicyDenied,
         Self::KeysUnavailable,
@@ -249,6 +255,12 @@ impl Reason {
         Self::TooManyWaiting,
         Self::NotReady,
     ];
+
+    /// Whether somebody presented a credential and was refused with it, so that `failDelay` holds the answer back.
+    #[must_use]
+    pub const fn is_delayed(self) -> bool {
+        matches!(self.face().status, 401 | 403) && !matches!(self, Self::NoCredential)
+    }
 
     /// The row of this reason.
     #[must_use]
@@ -277,6 +289,8 @@ impl Reason {
             Self::BadSignature => unauthorized("bad_signature", Challenge::InvalidToken),
             Self::ValidationFailed => unauthorized("validation_failed", Challenge::InvalidToken),
             Self::MappingFailed => unauthorized("mapping_failed", Challenge::InvalidToken),
+            Self::WrongCertificate => unauthorized("wrong_certificate", Challenge::InvalidToken),
+            Self::UnusableCertificate => unauthorized("unusable_certificate", Challenge::Plain),
             Self::InsufficientScope => unauthorized("insufficient_scope", Challenge::InsufficientScope),
             Self::PolicyDenied => plain(403, "DENIED", "requested access to the resource is denied", "policy_denied"),
             Self::KeysUnavailable => unavailable("keys_unavailable"),
@@ -312,5 +326,14 @@ mod tests {
             let face = reason.face();
             assert_eq!(face.status == 401, face.challenge != Challenge::No, "{reason:?}");
         }
+    }
+
+    #[test]
+    fn what_is_delayed_is_a_refusal_of_who_asks() {
+        for reason in Reason::ALL {
+            let refused = matches!(reason.face().status, 401 | 403) && reason != Reason::NoCredential;
+            assert_eq!(reason.is_delayed(), refused, "{reason:?}");
+        }
+        assert!(!Reason::KeysUnavailable.is_delayed() && Reason::PolicyDenied.is_delayed());
     }
 }

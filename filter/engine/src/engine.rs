@@ -7,6 +7,7 @@ use crate::authn::bearer::Bearer;
 use crate::authn::cache::{IdentityCache, Proven};
 use crate::authn::credential::Credential;
 use crate::authn::identity::Identity;
+use crate::authn::mtls::Mtls;
 use crate::authn::prove::{Presented, Stop};
 use crate::authn::provider::Provider;
 use crate::authn::source::Source;
@@ -18,7 +19,7 @@ use crate::catalog::{Listing, Step};
 use crate::decision::{Answer, Denial, Grant, GrantRule, Need, Reason, Verdict};
 use crate::facts::Facts;
 use crate::reply::Realm;
-use crate::request::RequestHead;
+use crate::request::{Connection, RequestHead};
 use crate::route::{Route, Surface, without_mount};
 
 /// One configuration, compiled: it cannot be wrong any more.
@@ -28,6 +29,7 @@ pub struct Engine {
     pub(crate) realm: Realm,
     pub(crate) providers: Vec<Provider>,
     pub(crate) bearer: Option<Bearer>,
+    pub(crate) mtls: Option<Mtls>,
     pub(crate) policy: Option<Policy>,
     pub(crate) sources: Vec<Source>,
     /// Whether the host can be asked to ask the upstream.
@@ -64,6 +66,12 @@ impl Engine {
     #[must_use]
     pub fn reads_connection(&self) -> bool {
         self.policy.as_ref().is_some_and(Policy::reads_connection)
+    }
+
+    /// Whether client certificates count, so that the host has to tell the connection's.
+    #[must_use]
+    pub const fn reads_certificate(&self) -> bool {
+        self.mtls.is_some()
     }
 
     /// Decides a request. Pure and total: the same arguments give the same verdict, and every input gives one.
@@ -132,12 +140,35 @@ impl Engine {
         verifier: &dyn SignatureVerifier,
     ) -> Result<Caller, Stop> {
         match Credential::read(&head.authorization)? {
-            Credential::Anonymous => Ok(Caller { identity: Arc::new(Identity::anonymous()), claim: None }),
+            Credential::Anonymous => {
+                let holder = self.holder(&head.connection, facts, cache)?;
+                Ok(Caller { identity: holder.unwrap_or_else(|| Arc::new(Identity::anonymous())), claim: None })
+            }
             Credential::Token(token) => {
-                let Proven { identity, access, .. } = self.prove(&token, facts, cache, verifier)?;
-                Ok(Caller { identity, claim: access })
+                let proven = self.prove(&token, facts, cache, verifier)?;
+                if !self.mtls.as_ref().is_none_or(|mtls| mtls.may_carry(&proven, &head.connection)) {
+                    return Err(Reason::WrongCertificate.into());
+                }
+                Ok(Caller { identity: proven.identity, claim: proven.access })
             }
         }
+    }
+
+    /// Who the client certificate names; nobody if none was presented. One that names nobody is refused.
+    fn holder(
+        &self,
+        connection: &Connection<'_>,
+        facts: &Facts<'_>,
+        cache: &mut IdentityCache,
+    ) -> Result<Option<Arc<Identity>>, Reason> {
+        let Some(mtls) = self.mtls.as_ref().filter(|_| connection.has_certificate()) else { return Ok(None) };
+        let pem = std::str::from_utf8(connection.certificate).map_err(|_| Reason::UnusableCertificate)?;
+        if let Some(proven) = cache.get(pem, facts.keys, facts.now) {
+            return Ok(Some(proven.identity));
+        }
+        let proven = mtls.prove(pem, self.policy.as_ref(), facts.now).ok_or(Reason::UnusableCertificate)?;
+        cache.put(pem, proven.clone());
+        Ok(Some(proven.identity))
     }
 
     /// Who a token proves: from the cache, or the first provider in order that takes it, or the token server.

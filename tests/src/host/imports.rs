@@ -88,7 +88,7 @@ fn link_environment(linker: &mut Linker<HostState>) -> Result<()> {
             if path.last() == Some(&0) {
                 path.pop();
             }
-            let value = guest.state().properties.get(&path).cloned().ok_or(Status::NotFound)?;
+            let value = guest.state().property(&path).ok_or(Status::NotFound)?;
             guest.give(result, result_size, &value)
         }
         proxy_get_shared_data(key: u32, key_size: u32, result: u32, result_size: u32, cas: u32) |guest| {

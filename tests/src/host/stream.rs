@@ -1,5 +1,7 @@
 //! One request inside the host.
 
+use std::collections::BTreeMap;
+
 use crate::client::{Request, Response};
 use crate::upstream::{Seen, latin1, sha256};
 
@@ -33,6 +35,8 @@ pub(crate) struct Stream {
     pub(crate) gate: Gate,
     pub(crate) resumed: bool,
     pub(crate) reply: Option<Response>,
+    /// Attributes of its connection.
+    pub(super) properties: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Stream {
@@ -57,6 +61,7 @@ impl Stream {
             gate: Gate::Open,
             resumed: false,
             reply: None,
+            properties: properties_of(request),
         }
     }
 
@@ -95,4 +100,11 @@ impl Stream {
     pub(crate) fn is_head(&self) -> bool {
         self.headers.iter().any(|(name, value)| name.as_slice() == b":method" && value.as_slice() == b"HEAD")
     }
+}
+
+/// What the connection of a request has besides that of all.
+fn properties_of(request: &Request) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let Some(pem) = &request.certificate else { return BTreeMap::new() };
+    let told = [("connection\0mtls", "\u{1}"), ("connection\0peer_certificate", pem)];
+    told.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec())).into()
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 #[cfg(feature = "vm")]
 mod abi;
+mod delay;
 #[cfg(feature = "vm")]
 mod catalog;
 #[cfg(feature = "vm")]
@@ -11,6 +12,7 @@ mod faults;
 #[cfg(feature = "vm")]
 mod generated;
 mod hostile;
+mod mtls;
 #[cfg(feature = "vm")]
 mod patience;
 mod readme;

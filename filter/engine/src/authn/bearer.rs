@@ -44,9 +44,9 @@ impl Bearer {
         Ok(Proven {
             identity: Arc::new(Identity::new(subject, Vec::new(), Document::from_claims(claims.as_map()))),
             access: Some(Arc::new(access)),
-            source: self.source,
-            version: keys.version,
+            keys: Some((self.source, keys.version)),
             expires: proof.expires(),
+            bound_to: claims.bound_to().map(Into::into),
         })
     }
 }

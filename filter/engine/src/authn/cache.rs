@@ -14,29 +14,30 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Tokens that one generation holds before it becomes the old one.
 const MAX_ENTRIES: usize = 5_000;
 
-/// A caller whose token was verified.
+/// A caller whose token or certificate was verified.
 #[derive(Clone, Debug)]
 pub struct Proven {
     /// Who it is.
     pub(crate) identity: Arc<Identity>,
     /// What a token server granted; absent for OIDC tokens, which carry no such claim.
     pub(crate) access: Option<Arc<AccessClaim>>,
-    /// Whose keys proved it.
-    pub(crate) source: SourceId,
-    /// Their version.
-    pub(crate) version: u64,
-    /// When the token ends.
+    /// Whose keys proved it, and their version; none for a client certificate, which the host has verified.
+    pub(crate) keys: Option<(SourceId, u64)>,
+    /// When the token or the certificate ends.
     pub(crate) expires: UnixTime,
+    /// The certificate that the token is bound to (`cnf`, `x5t#S256`).
+    pub(crate) bound_to: Option<Box<str>>,
 }
 
 impl Proven {
     /// Whether the proof still counts: the token has not ended and the keys are the same.
     fn holds(&self, keys: &HeldKeys, now: UnixTime) -> bool {
-        now < self.expires && keys.get(self.source).is_some_and(|keys| keys.version == self.version)
+        let same = |(source, version)| keys.get(source).is_some_and(|keys| keys.version == version);
+        now < self.expires && self.keys.is_none_or(same)
     }
 }
 
-/// Tokens to proven callers, in two generations: when the young one is full it becomes the old one, and what is not asked for
+/// Tokens (and client certificates, as PEM text, which no token can be) to proven callers, in two generations: when the young one is full it becomes the old one, and what is not asked for
 /// again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
 #[derive(Debug, Default)]
 pub struct IdentityCache {
@@ -113,9 +114,9 @@ mod tests {
         Proven {
             identity: Arc::new(Identity::anonymous()),
             access: None,
-            source: SOURCE,
-            version: 1,
+            keys: Some((SOURCE, 1)),
             expires: UnixTime::from_secs(expires),
+            bound_to: None,
         }
     }
 

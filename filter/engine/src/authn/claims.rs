@@ -79,6 +79,16 @@ impl Claims {
         self.date("iat")
     }
 
+    /// The certificate that the token is bound to (RFC 8705 section 3.1): SHA-256 of its DER in base64url. Something else in
+    /// its place is the empty text: the token is bound, to no certificate that there is.
+    #[must_use]
+    pub fn bound_to(&self) -> Option<&str> {
+        match self.0.get("cnf")? {
+            Value::Object(confirmation) => Some(confirmation.get("x5t#S256")?.as_str().unwrap_or_default()),
+            _ => Some(""),
+        }
+    }
+
     /// Every claim as it stands in the payload.
     #[must_use]
     pub const fn as_map(&self) -> &Map<String, Value> {
@@ -163,6 +173,23 @@ mod tests {
         ];
         for (text, expected) in rows {
             assert_eq!(claims(text).audiences(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_bound_when_it_says_so_in_whatever_form() {
+        let rows = [
+            (r"{}", None),
+            (r#"{"cnf":{}}"#, None),
+            (r#"{"cnf":{"jkt":"a"}}"#, None),
+            (r#"{"cnf":{"x5t#S256":"abc"}}"#, Some("abc")),
+            (r#"{"cnf":{"x5t#S256":1}}"#, Some("")),
+            (r#"{"cnf":{"x5t#S256":null}}"#, Some("")),
+            (r#"{"cnf":"abc"}"#, Some("")),
+            (r#"{"cnf":null}"#, Some("")),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(claims(text).bound_to(), expected, "{text}");
         }
     }
 

@@ -55,9 +55,9 @@ impl Provider {
         Ok(Proven {
             identity: Arc::new(Identity::new(mapped.username, mapped.groups, mapped.claims)),
             access: None,
-            source: self.source,
-            version: keys.version,
+            keys: Some((self.source, keys.version)),
             expires: proof.expires(),
+            bound_to: proof.claims().bound_to().map(Into::into),
         })
     }
 }

@@ -11,13 +11,13 @@ use crate::automaton::Automaton;
 /// Longest pattern, bytes.
 const MAX_PATTERN: usize = 1024;
 /// Largest automaton, bytes.
-const MAX_AUTOMATON: usize = 1 << 20;
+pub(crate) const MAX_AUTOMATON: usize = 1 << 20;
 /// Patterns that are kept compiled.
 const MAX_KEPT: usize = 64;
 
 /// The pattern was not acceptable.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotAnExpression;
+pub(crate) struct NotAnExpression;
 
 /// Whether `pattern` matches somewhere in `text`.
 pub(super) fn is_match(pattern: &str, text: &str) -> Result<bool, NotAnExpression> {
@@ -41,10 +41,12 @@ pub(super) fn is_match(pattern: &str, text: &str) -> Result<bool, NotAnExpressio
 
 /// Compiles a pattern.
 pub(super) fn compile(pattern: &str) -> Result<Automaton, NotAnExpression> {
-    if pattern.len() > MAX_PATTERN {
-        return Err(NotAnExpression);
-    }
-    Automaton::build(&[ascii_classes(pattern)], MAX_AUTOMATON).ok_or(NotAnExpression)
+    Automaton::build(&[translate(pattern)?], MAX_AUTOMATON).ok_or(NotAnExpression)
+}
+
+/// The pattern in the language of the crate `regex`.
+pub(crate) fn translate(pattern: &str) -> Result<String, NotAnExpression> {
+    if pattern.len() > MAX_PATTERN { Err(NotAnExpression) } else { Ok(ascii_classes(pattern)) }
 }
 
 fn ascii_classes(pattern: &str) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::raw::{AccessControl, Document};
-use super::{Diagnostics, bearer, proxy};
+use super::{Diagnostics, bearer, mtls, proxy};
 use crate::authz::Policy;
 use crate::engine::Engine;
 use crate::reply::Realm;
@@ -13,6 +13,9 @@ use crate::url::HttpUrl;
 /// How long keys are used after the last success, when nothing is configured.
 pub(super) const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
 
+/// The longest `failDelay`, seconds: held requests take room.
+const MAX_FAIL_DELAY: u64 = 60;
+
 /// A document that holds, compiled.
 #[derive(Debug)]
 pub struct Compiled {
@@ -20,6 +23,8 @@ pub struct Compiled {
     pub engine: Engine,
     /// What the host does around decisions.
     pub proxy: proxy::Enforcement,
+    /// How long refusals of a presented credential are held back; zero for not at all.
+    pub fail_delay: Duration,
     /// What is logged.
     pub log_level: LogLevel,
 }
@@ -49,11 +54,10 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         .as_ref()
         .map(|raw| bearer::compile(raw, &document.proxy, &mut sources, diagnostics))
         .unwrap_or_default();
-    let policy = document.access_control.as_ref().map(|raw| policy(raw, document.bearer.is_some(), diagnostics));
+    let policy = document.access_control.as_ref().map(|raw| policy(raw, authenticates(document), diagnostics));
+    let mtls = document.mtls.as_ref().map(|raw| mtls::compile(raw, diagnostics));
     nobody_may_enter(document, diagnostics);
-    if document.fail_delay.is_some_and(|delay| delay > 0) {
-        diagnostics.warn("http.auth.failDelay", "is not in effect yet: refusals are answered at once");
-    }
+    let fail_delay = fail_delay(document, diagnostics);
     let surface = proxy::surface(&document.proxy, diagnostics);
     let realm = realm(document, &surface, diagnostics);
     let enforcement = proxy::enforcement(&document.proxy, diagnostics);
@@ -66,15 +70,21 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         realm,
         providers: authn.providers,
         bearer: authn.bearer,
+        mtls,
         // A policy that is configured and did not compile has left an error, so it cannot get lost here.
         policy: policy.flatten(),
         sources,
         asks_upstream: document.proxy.upstream_cluster.is_some(),
     };
-    Some(Compiled { engine, proxy: enforcement?, log_level })
+    Some(Compiled { engine, proxy: enforcement?, fail_delay, log_level })
 }
 
-fn policy(raw: &AccessControl, has_bearer: bool, diagnostics: &mut Diagnostics) -> Option<Policy> {
+/// Whether somebody can be anybody.
+const fn authenticates(document: &Document) -> bool {
+    document.bearer.is_some() || document.mtls.is_some()
+}
+
+fn policy(raw: &AccessControl, authenticates: bool, diagnostics: &mut Diagnostics) -> Option<Policy> {
     let policy = Policy::compile(raw, "http.accessControl", diagnostics)?;
     if raw.repositories.is_empty() && raw.admin_policy.is_none() {
         diagnostics.warn(
@@ -82,23 +92,31 @@ fn policy(raw: &AccessControl, has_bearer: bool, diagnostics: &mut Diagnostics) 
             "is empty: nobody may do anything; leave it out to allow every authenticated caller everything",
         );
     }
-    if !has_bearer && !policy.is_anonymous_only() {
-        let message = "names users, groups or a default policy, but nobody can authenticate: add http.auth.bearer, or keep anonymousPolicy only";
+    if !authenticates && !policy.is_anonymous_only() {
+        let message = "names users, groups or a default policy, but nobody can authenticate: add http.auth.bearer or http.auth.mtls, or keep anonymousPolicy only";
         diagnostics.error("http.accessControl", message);
     }
     Some(policy)
 }
 
 fn nobody_may_enter(document: &Document, diagnostics: &mut Diagnostics) {
-    match (&document.bearer, &document.access_control) {
-        (None, None) => {
-            diagnostics.error("http", "has neither auth.bearer nor accessControl: say who may do what");
+    match (authenticates(document), &document.access_control) {
+        (false, None) => {
+            diagnostics.error("http", "has neither auth.bearer, auth.mtls nor accessControl: say who may do what");
         }
-        (Some(_), None) => {
+        (true, None) => {
             diagnostics.warn("http.accessControl", "is absent: every authenticated caller may do everything");
         }
         _ => {}
     }
+}
+
+fn fail_delay(document: &Document, diagnostics: &mut Diagnostics) -> Duration {
+    let seconds = document.fail_delay.unwrap_or_default();
+    if seconds > MAX_FAIL_DELAY {
+        diagnostics.error("http.auth.failDelay", "must be 60 seconds at most");
+    }
+    Duration::from_secs(seconds.min(MAX_FAIL_DELAY))
 }
 
 fn realm(document: &Document, surface: &Surface, diagnostics: &mut Diagnostics) -> Realm {

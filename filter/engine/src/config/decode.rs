@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::raw::{
-    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Oidc, PolicyEntry,
+    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Mtls, Oidc, PolicyEntry,
     PolicyGroup, Proxy, Variable,
 };
 use super::reader::Object;
 use super::{Diagnostics, Role};
 use crate::json;
 
-const NOT_OURS: &str = "is not looked at here: this filter authenticates by tokens only";
+const NOT_OURS: &str = "is not looked at here: this filter authenticates by tokens and client certificates only";
 
 /// Reads a plugin configuration.
 ///
@@ -62,7 +62,7 @@ fn http(http: &mut Object<'_>) -> Document {
     http.object("auth", |auth| {
         document.fail_delay = auth.seconds("failDelay");
         document.bearer = auth.object("bearer", bearer);
-        auth.ignore(&["mtls"], "is not in effect yet: client certificates are not looked at");
+        document.mtls = auth.object("mtls", mtls);
         auth.ignore(
             &["htpasswd", "ldap", "openid", "apiKey", "sessionKeysFile", "sessionDriver", "secureSession"],
             NOT_OURS,
@@ -124,6 +124,19 @@ fn oidc(object: &mut Object<'_>) -> Oidc {
     };
     object.end();
     oidc
+}
+
+fn mtls(object: &mut Object<'_>) -> Mtls {
+    let mtls = Mtls {
+        identity_attributes: object.texts("identityAttributes"),
+        uri_san_pattern: object.text("uriSanPattern").filter(|pattern| !pattern.is_empty()),
+        uri_san_index: object.index("uriSanIndex"),
+        dns_san_index: object.index("dnsSanIndex"),
+        email_san_index: object.index("emailSanIndex"),
+        bind_tokens: object.flag("bindTokens"),
+    };
+    object.end();
+    mtls
 }
 
 fn claim_mapping(object: &mut Object<'_>) -> ClaimMapping {

@@ -5,6 +5,7 @@ mod compile;
 mod decode;
 mod duration;
 mod error;
+mod mtls;
 mod proxy;
 pub mod raw;
 mod reader;

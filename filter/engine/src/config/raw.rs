@@ -140,6 +140,23 @@ pub struct Bearer {
     pub bypass_access_control: bool,
 }
 
+/// `http.auth.mtls`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mtls {
+    /// `CommonName`, `Subject`, `Email`, `URI`, `DNSName`, in order; the common name when empty.
+    pub identity_attributes: Vec<String>,
+    /// Regular expression for URIs; its first group is the user name.
+    pub uri_san_pattern: Option<String>,
+    /// Which of the certificate's URIs.
+    pub uri_san_index: usize,
+    /// Which of its DNS names.
+    pub dns_san_index: usize,
+    /// Which of its e-mail addresses.
+    pub email_san_index: usize,
+    /// Ours: a token with `cnf.x5t#S256` counts only with that certificate.
+    pub bind_tokens: bool,
+}
+
 /// A secret that the proxy's environment holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FromEnv {
@@ -179,6 +196,8 @@ pub struct Document {
     pub fail_delay: Option<u64>,
     /// `http.auth.bearer`.
     pub bearer: Option<Bearer>,
+    /// `http.auth.mtls`; an empty one takes the common name.
+    pub mtls: Option<Mtls>,
     /// `http.accessControl`; absent and empty mean different things (D2).
     pub access_control: Option<AccessControl>,
     /// `proxy`.

@@ -77,14 +77,24 @@ impl<'a> Object<'a> {
 
     /// Whole seconds; zero or more.
     pub(super) fn seconds(&mut self, name: &'static str) -> Option<u64> {
+        self.whole(name, "must be a whole number of seconds, zero or more")
+    }
+
+    /// A place in a list, counted from zero; the first when absent.
+    pub(super) fn index(&mut self, name: &'static str) -> usize {
+        let index = self.whole(name, "must be a whole number, zero or more").unwrap_or_default();
+        usize::try_from(index).unwrap_or(usize::MAX)
+    }
+
+    fn whole(&mut self, name: &'static str, otherwise: &str) -> Option<u64> {
         let value = self.take(name)?;
         // A proxy that keeps its configuration as a protobuf Struct knows floating-point numbers only.
         let whole = value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0);
-        let seconds = whole.and_then(|number| format!("{number:.0}").parse().ok());
-        if seconds.is_none() {
-            self.error(name, "must be a whole number of seconds, zero or more");
+        let number = whole.and_then(|number| format!("{number:.0}").parse().ok());
+        if number.is_none() {
+            self.error(name, otherwise);
         }
-        seconds
+        number
     }
 
     pub(super) fn duration(&mut self, name: &'static str) -> Option<Duration> {

@@ -34,6 +34,10 @@ fn with(pointer: &str, value: Value) -> Value {
     document
 }
 
+fn mtls(mtls: Value) -> Value {
+    with("/http/auth/mtls", mtls)
+}
+
 fn diagnose(document: &Value) -> Diagnostics {
     let (role, mut diagnostics) = decode(document.to_string().as_bytes());
     if let Role::Filter(document) = role {
@@ -94,6 +98,16 @@ fn every_refusal_names_its_place_and_what_to_write() {
         (with("/http/auth/bearer/realm", json!(7)), "http.auth.bearer.realm", "must be a string, not a number"),
         (with("/http/auth/failDelay", json!(1.5)), "http.auth.failDelay", "whole number"),
         (with("/http/auth/failDelay", json!(-1)), "http.auth.failDelay", "zero or more"),
+        (with("/http/auth/failDelay", json!(61)), "http.auth.failDelay", "60 seconds at most"),
+        (mtls(json!({ "identityAttributes": ["CN", "Nickname"] })), "http.auth.mtls.identityAttributes[1]", "DNSName"),
+        (mtls(json!({ "identityAttributes": ["CN"], "dnsSanIndex": 1 })), "http.auth.mtls.dnsSanIndex", "`DNSName`"),
+        (mtls(json!({ "identityAttributes": ["CN"], "emailSanIndex": 1 })), "http.auth.mtls.emailSanIndex", "`Email`"),
+        (mtls(json!({ "identityAttributes": ["CN"], "uriSanIndex": 1 })), "http.auth.mtls.uriSanIndex", "`URI`"),
+        (mtls(json!({ "uriSanPattern": "(x)" })), "http.auth.mtls.uriSanPattern", "`URI`"),
+        (mtls(json!({ "identityAttributes": "URI", "uriSanPattern": "(x" })), "http.auth.mtls.uriSanPattern", "RE2"),
+        (mtls(json!({ "identityAttributes": "URI", "uriSanPattern": "x" })), "http.auth.mtls.uriSanPattern", "group"),
+        (mtls(json!({ "identityAttributes": "URI", "uriSanIndex": -1 })), "http.auth.mtls.uriSanIndex", "zero or more"),
+        (mtls(json!({ "identityAttribute": "URI" })), "http.auth.mtls.identityAttribute", "did you mean"),
         (with("/proxy/publicPaths", json!(["/healthz", "/v*/x"])), "proxy.publicPaths[1]", "/v2"),
         (with("/proxy/publicPaths", json!("/a[")), "proxy.publicPaths[0]", "glob"),
         (with("/proxy/identityHeader", json!("host")), "proxy.identityHeader", "x-registry-user"),
@@ -156,12 +170,11 @@ fn what_is_zots_and_not_ours_is_told_and_not_refused() {
     document["storage"] = json!({ "rootDirectory": "/x" });
     document["http"]["address"] = json!("0.0.0.0");
     document["http"]["auth"]["htpasswd"] = json!({ "path": "/x" });
-    document["http"]["auth"]["mtls"] = json!({ "identityAttributes": ["URI"] });
     document["http"]["accessControl"]["metrics"] = json!({ "users": ["a"] });
     let diagnostics = diagnose(&document);
     assert_eq!(diagnostics.errors, []);
     let told: Vec<_> = diagnostics.warnings.iter().map(ToString::to_string).collect();
-    for word in ["storage", "http.address", "http.auth.htpasswd", "http.auth.mtls", "http.accessControl.metrics"] {
+    for word in ["storage", "http.address", "http.auth.htpasswd", "http.accessControl.metrics"] {
         assert!(told.iter().any(|line| line.contains(word)), "{word}: {told:#?}");
     }
 }
@@ -178,6 +191,25 @@ fn what_is_open_or_unchecked_is_warned_of() {
         assert_eq!(diagnostics.errors, []);
         assert!(diagnostics.warnings.iter().any(|warning| warning.message.contains(word)), "{word}: {diagnostics:?}");
     }
+}
+
+#[test]
+fn client_certificates_are_enough_to_be_somebody() {
+    let document = |mtls: Value| {
+        let mut document = good();
+        document["http"]["auth"] = json!({ "mtls": mtls });
+        diagnose(&document)
+    };
+    let all = ["CommonName", "CN", "Subject", "DN", "Email", "rfc822name", "URI", "URL", "DNSName", "DNS"];
+    for mtls in [
+        json!({}),
+        json!({ "identityAttributes": ["CommonName"], "bindTokens": true }),
+        json!({ "identityAttributes": all, "dnsSanIndex": 1, "emailSanIndex": 2, "uriSanIndex": 3 }),
+        json!({ "identityAttributes": ["URL"], "uriSanPattern": "spiffe://example.org/workload/(.*)", "uriSanIndex": 0 }),
+    ] {
+        assert_eq!(document(mtls.clone()), Diagnostics::default(), "{mtls}");
+    }
+    assert!(!document(json!(null)).errors.is_empty());
 }
 
 #[test]

@@ -173,7 +173,11 @@ fn decide(policy: &Policy, input: &Value) -> Decision {
         method: b"PUT",
         user_agent: b"docker/24.0.7",
         forwarded_for: forwarded.into_iter().collect(),
-        connection: Connection { peer: input["remote"].as_str().unwrap_or("10.0.0.5:54321").as_bytes(), tls_version },
+        connection: Connection {
+            peer: input["remote"].as_str().unwrap_or("10.0.0.5:54321").as_bytes(),
+            tls_version,
+            ..Connection::default()
+        },
         ..RequestHead::default()
     };
     let permission = Permission {

@@ -1,0 +1,137 @@
+//! A client certificate, read for what names its holder (RFC 5280). The host has verified it: nothing here proves anything.
+
+use chrono::NaiveDate;
+use sha2::{Digest as _, Sha256};
+use spki::der::asn1::AnyRef;
+use spki::der::{Decode as _, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
+
+use super::distinguished_name::DistinguishedName;
+use crate::time::UnixTime;
+
+/// `subjectAltName` (RFC 5280 section 4.2.1.6), the content of its object identifier.
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+
+/// A certificate as it was presented: its DER.
+pub(crate) struct PresentedCertificate(Vec<u8>);
+
+impl PresentedCertificate {
+    /// Reads the PEM text of one certificate; hosts give it as it is, or percent-encoded.
+    pub(crate) fn of_pem(text: &[u8]) -> Option<Self> {
+        let decoded: Vec<u8> = percent_encoding::percent_decode(text).collect();
+        let block = pem::parse(decoded).ok().filter(|block| block.tag() == "CERTIFICATE")?;
+        Some(Self(block.into_contents()))
+    }
+
+    /// SHA-256 of the DER.
+    pub(crate) fn thumbprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.0).into()
+    }
+
+    /// What stands in it. `None` for anything that is not a certificate through and through.
+    pub(crate) fn read(&self) -> Option<Certificate<'_>> {
+        let [certificate] = *items(&self.0)? else { return None };
+        let [signed, _, _] = *sequence(certificate)? else { return None };
+        let mut fields = sequence(signed)?;
+        if fields.first()?.tag() == context(TagNumber::N0, true) {
+            fields.remove(0);
+        }
+        // Serial number, signature, issuer, validity, subject, key; then unique ids and extensions, each with its own tag.
+        let [_, _, _, validity, subject, _, ref rest @ ..] = *fields else { return None };
+        let [_, not_after] = *sequence(validity)? else { return None };
+        let mut names = Vec::new();
+        if let Some(extensions) = rest.iter().find(|field| field.tag() == context(TagNumber::N3, true)) {
+            names = alternative_names(*extensions)?;
+        }
+        Some(Certificate { subject: DistinguishedName::read(subject)?, names, not_after: time(not_after)? })
+    }
+}
+
+/// What names the holder of a certificate, and until when.
+pub(crate) struct Certificate<'a> {
+    /// `subject`.
+    pub(crate) subject: DistinguishedName<'a>,
+    names: Vec<AnyRef<'a>>,
+    /// The last moment at which it is good.
+    pub(crate) not_after: UnixTime,
+}
+
+/// A form of `GeneralName` that is text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameForm {
+    /// `rfc822Name`.
+    Email,
+    /// `dNSName`.
+    Dns,
+    /// `uniformResourceIdentifier`.
+    Uri,
+}
+
+impl<'a> Certificate<'a> {
+    /// The alternative name of that form at `index`, counted within the form.
+    pub(crate) fn name(&self, form: NameForm, index: usize) -> Option<&'a str> {
+        let number = match form {
+            NameForm::Email => TagNumber::N1,
+            NameForm::Dns => TagNumber::N2,
+            NameForm::Uri => TagNumber::N6,
+        };
+        let name = self.names.iter().filter(|name| name.tag() == context(number, false)).nth(index)?;
+        std::str::from_utf8(name.value()).ok()
+    }
+}
+
+/// The names of the one extension that has them; twice is no certificate.
+fn alternative_names(extensions: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
+    let [list] = *items(extensions.value())? else { return None };
+    let mut found = None;
+    for extension in sequence(list)? {
+        let parts = sequence(extension)?;
+        let (Some(id), Some(value)) = (parts.first(), parts.last()) else { return None };
+        if id.value() == SUBJECT_ALT_NAME {
+            let [names] = *items(value.value())? else { return None };
+            if found.replace(sequence(names)?).is_some() {
+                return None;
+            }
+        }
+    }
+    Some(found.unwrap_or_default())
+}
+
+/// `Time` (RFC 5280 section 4.1.2.5): always with seconds and `Z`.
+fn time(value: AnyRef<'_>) -> Option<UnixTime> {
+    let digits = value.value().strip_suffix(b"Z")?;
+    let mut pairs = Vec::with_capacity(7);
+    for pair in digits.chunks(2) {
+        let [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = *pair else { return None };
+        pairs.push(u32::from(tens - b'0') * 10 + u32::from(ones - b'0'));
+    }
+    let (year, rest) = match (value.tag(), pairs.as_slice()) {
+        (Tag::UtcTime, [year, rest @ ..]) => (if *year < 50 { 2000 + year } else { 1900 + year }, rest),
+        (Tag::GeneralizedTime, [century, year, rest @ ..]) => (century * 100 + year, rest),
+        _ => return None,
+    };
+    let [month, day, hour, minute, second] = *rest else { return None };
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some(UnixTime::from_secs(date.and_hms_opt(hour, minute, second)?.and_utc().timestamp()))
+}
+
+/// The elements of a SEQUENCE.
+pub(super) fn sequence(value: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
+    if value.tag() == Tag::Sequence { items(value.value()) } else { None }
+}
+
+/// All elements that stand one after the other; nothing may be left over.
+pub(super) fn items(der: &[u8]) -> Option<Vec<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(der).ok()?;
+    let mut items = Vec::new();
+    while !reader.is_finished() {
+        items.push(AnyRef::decode(&mut reader).ok()?);
+    }
+    Some(items)
+}
+
+const fn context(number: TagNumber, constructed: bool) -> Tag {
+    Tag::ContextSpecific { constructed, number }
+}
+
+#[cfg(test)]
+mod tests;

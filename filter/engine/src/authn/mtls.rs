@@ -1,0 +1,124 @@
+//! Who a client certificate names: zot's `http.auth.mtls`, ready to run.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use regex_automata::nfa::thompson;
+use regex_automata::nfa::thompson::pikevm::PikeVM;
+use regex_automata::{Anchored, Input, PatternID};
+
+use super::certificate::{Certificate, NameForm, PresentedCertificate};
+use crate::authn::cache::Proven;
+use crate::authn::identity::Identity;
+use crate::authz::Policy;
+use crate::cel::{Document, regular};
+use crate::request::Connection;
+use crate::time::UnixTime;
+
+/// Which part of a certificate is the user name.
+#[derive(Debug)]
+pub struct Mtls {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) uri_pattern: Option<UriPattern>,
+    /// A token that names a certificate counts only with that certificate (RFC 8705 section 3).
+    pub(crate) bind_tokens: bool,
+}
+
+/// A part of a certificate; a form of alternative name with its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    CommonName,
+    Subject,
+    Name(NameForm, usize),
+}
+
+impl Mtls {
+    /// Whom the certificate with this PEM text names, unless it has ended: the host verifies it once per connection, and
+    /// connections may live long. Groups are those of the configuration.
+    pub(crate) fn prove(&self, pem: &str, policy: Option<&Policy>, now: UnixTime) -> Option<Proven> {
+        let presented = PresentedCertificate::of_pem(pem.as_bytes())?;
+        let certificate = presented.read()?;
+        // The last second counts (RFC 5280 section 4.1.2.5).
+        let expires = certificate.not_after.after(Duration::from_secs(1));
+        let username = self.username(&certificate).filter(|_| now < expires)?;
+        let groups = policy.map(|policy| policy.groups_of(&username)).unwrap_or_default();
+        let groups = groups.into_iter().map(str::to_owned).collect();
+        let identity = Arc::new(Identity::new(username, groups, Document::empty()));
+        Some(Proven { identity, access: None, keys: None, expires, bound_to: None })
+    }
+
+    /// Whether a token counts on this connection: one that is bound to a certificate does with that one only (RFC 8705
+    /// section 3). Not part of what is cached of a token: the next connection may have another certificate.
+    pub(crate) fn may_carry(&self, token: &Proven, connection: &Connection<'_>) -> bool {
+        let bound_to = token.bound_to.as_deref().filter(|_| self.bind_tokens);
+        bound_to.is_none_or(|wanted| is_thumbprint(wanted, connection.certificate))
+    }
+
+    /// That of the first attribute that the certificate has; if it is empty, no other is looked at, as in zot.
+    fn username(&self, certificate: &Certificate<'_>) -> Option<String> {
+        let name = self.attributes.iter().find_map(|attribute| self.value(*attribute, certificate));
+        name.filter(|name| !name.is_empty())
+    }
+
+    fn value(&self, attribute: Attribute, certificate: &Certificate<'_>) -> Option<String> {
+        match attribute {
+            Attribute::CommonName => certificate.subject.common_name().map(str::to_owned),
+            Attribute::Subject => certificate.subject.text(),
+            Attribute::Name(form, index) => {
+                let name = certificate.name(form, index)?;
+                match (&self.uri_pattern, form) {
+                    (Some(pattern), NameForm::Uri) => pattern.first_group(name),
+                    _ => Some(name.to_owned()),
+                }
+            }
+        }
+    }
+}
+
+/// Whether `wanted` is the `x5t#S256` of the certificate with this PEM text (RFC 8705 section 3.1).
+pub(crate) fn is_thumbprint(wanted: &str, pem: &[u8]) -> bool {
+    PresentedCertificate::of_pem(pem).is_some_and(|presented| URL_SAFE_NO_PAD.encode(presented.thumbprint()) == wanted)
+}
+
+/// `uriSanPattern`: its first group is the user name.
+pub(crate) struct UriPattern(PikeVM);
+
+/// Why a text is no pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoPattern {
+    /// Not an expression, or too large.
+    Malformed,
+    /// It has no group, so it would name nobody.
+    NoGroup,
+}
+
+impl UriPattern {
+    /// Compiles an expression as RE2 reads it.
+    pub(crate) fn compile(text: &str) -> Result<Self, NoPattern> {
+        let text = regular::translate(text).map_err(|_| NoPattern::Malformed)?;
+        let limited = thompson::Config::new().nfa_size_limit(Some(regular::MAX_AUTOMATON));
+        let machine = PikeVM::builder().thompson(limited).build(&text).map_err(|_| NoPattern::Malformed)?;
+        let groups = machine.get_nfa().group_info().group_len(PatternID::ZERO);
+        if groups > 1 { Ok(Self(machine)) } else { Err(NoPattern::NoGroup) }
+    }
+
+    /// What the first group holds. The pattern has to match from the beginning of the URI: what stands inside a path is chosen
+    /// by whoever asks for the certificate, as `spiffe://other.org/spiffe://example.org/admin` shows.
+    fn first_group(&self, uri: &str) -> Option<String> {
+        let mut found = self.0.create_captures();
+        self.0.captures(&mut self.0.create_cache(), Input::new(uri).anchored(Anchored::Yes), &mut found);
+        found.get_group(1).and_then(|span| uri.get(span.range())).map(str::to_owned)
+    }
+}
+
+impl fmt::Debug for UriPattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("UriPattern")
+    }
+}
+
+#[cfg(test)]
+mod tests;
