@@ -4,6 +4,8 @@ use std::fmt;
 
 #[cfg(feature = "vm")]
 mod abi;
+mod clients;
+mod conformance;
 #[cfg(feature = "vm")]
 mod faults;
 #[cfg(feature = "vm")]
