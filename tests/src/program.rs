@@ -43,12 +43,21 @@ impl Program {
     /// # Errors
     /// It ends, or does not answer for a minute; the message ends with its log.
     pub fn wait(&mut self, address: SocketAddr, path: &str) -> Result<()> {
+        let request = Request::new("GET", path);
+        self.wait_until(|| client::send(address, &request, START).is_ok_and(|answer| answer.status < 500))
+    }
+
+    /// Waits until `answers` says that it does.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn wait_until(&mut self, answers: impl Fn() -> bool) -> Result<()> {
         let deadline = Instant::now() + START;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended with {status}\n{}", self.name, self.log());
             }
-            if client::send(address, &Request::new("GET", path), START).is_ok_and(|answer| answer.status < 500) {
+            if answers() {
                 return Ok(());
             }
             ensure!(Instant::now() < deadline, "{} does not answer after {START:?}\n{}", self.name, self.log());

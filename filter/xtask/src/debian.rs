@@ -18,12 +18,11 @@ pub(crate) fn is_here(workspace: &Workspace) -> bool {
     ["apt-get", "dpkg-deb"].iter().all(|program| process::works(workspace.command(program).arg("--version")))
 }
 
-/// Fetches packages with the libraries that the system lacks, and leaves a starter for each in `.tools/bin`. A package has a
-/// program of its own name.
+/// Fetches packages with the libraries that the system lacks, and leaves a starter for each program in `.tools/bin`.
 ///
 /// # Errors
-/// apt or dpkg fails (its text is on the screen).
-pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> anyhow::Result<()> {
+/// apt or dpkg fails (its text is on the screen), or the packages lack a program.
+pub(crate) fn install(workspace: &Workspace, packages: &[&str], programs: &[&str]) -> anyhow::Result<()> {
     let folder = workspace.tools().join("debian");
     if folder.exists() {
         fs::remove_dir_all(&folder).context("cannot remove the old `.tools/debian`")?;
@@ -34,14 +33,32 @@ pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> anyhow::Resul
     }
     process::run(apt(workspace, &folder).args(["update", "--quiet=2"]))?;
     process::run(apt(workspace, &folder).args(DOWNLOAD).args(packages))?;
+    let root = folder.join("root");
     for archive in archives(&cache.join("archives"), packages)? {
-        let root = folder.join("root");
-        process::run(workspace.command("dpkg-deb").arg("--extract").arg(archive).arg(root))?;
+        process::run(workspace.command("dpkg-deb").arg("--extract").arg(archive).arg(&root))?;
     }
     for fetched in [lists, cache] {
         fs::remove_dir_all(fetched).context("cannot remove what apt has fetched")?;
     }
-    packages.iter().try_for_each(|package| write_starter(workspace, package))
+    keep(&root, programs)?;
+    programs.iter().try_for_each(|program| write_starter(workspace, program))
+}
+
+/// Of programs only these are kept: the packages hold large ones that nothing here starts.
+fn keep(root: &Path, programs: &[&str]) -> anyhow::Result<()> {
+    let kept = root.join("bin");
+    fs::create_dir_all(&kept).context("cannot create a folder for programs")?;
+    for program in programs {
+        let found = ["usr/bin", "usr/sbin"].map(|folder| root.join(folder).join(program));
+        // A link leads to where the other folder has the program.
+        let found = found.iter().find(|path| path.is_file() && !path.is_symlink());
+        let found = found.with_context(|| format!("no package brought the program `{program}`"))?;
+        fs::rename(found, kept.join(program)).with_context(|| format!("cannot move the program `{program}`"))?;
+    }
+    for rest in ["usr/bin", "usr/sbin"].map(|folder| root.join(folder)).iter().filter(|rest| rest.exists()) {
+        fs::remove_dir_all(rest).context("cannot remove the other programs")?;
+    }
+    Ok(())
 }
 
 /// apt with lists and archives of its own, so that it needs no rights and changes nothing.
@@ -78,7 +95,7 @@ fn archives(folder: &Path, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
 fn write_starter(workspace: &Workspace, program: &str) -> anyhow::Result<()> {
     let text = format!(
         "#!/bin/sh\nroot=$(dirname \"$0\")/../debian/root\n\
-         LD_LIBRARY_PATH=$(echo \"$root\"/usr/lib/*-linux-*) exec \"$root/usr/bin/{program}\" \"$@\"\n"
+         PATH=$root/bin:$PATH LD_LIBRARY_PATH=$(echo \"$root\"/usr/lib/*-linux-*) exec \"$root/bin/{program}\" \"$@\"\n"
     );
     let bin = workspace.tools().join("bin");
     fs::create_dir_all(&bin).context("cannot create `.tools/bin`")?;

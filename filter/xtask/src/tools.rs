@@ -26,8 +26,8 @@ enum Source {
     Wheels(&'static str),
     /// A Go command, built from source, and its version.
     Go(&'static str, &'static str),
-    /// Packages of Debian and Ubuntu, in the version of the system. Without apt there are none.
-    Debian(&'static [&'static str]),
+    /// Packages of Debian and Ubuntu, in the version of the system, and their programs. Without apt there are none.
+    Debian(&'static [&'static str], &'static [&'static str]),
 }
 
 /// What the build of the module needs.
@@ -37,7 +37,7 @@ pub(crate) const DEMO: &[Tool] = &[SERVERS, REGISTRY, CRANE];
 /// What most tests need.
 pub(crate) const TEST: &[Tool] = &[SERVERS, DENY, REGISTRY, CRANE];
 /// More registry clients, and the conformance suite of the OCI.
-pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, SKOPEO_AND_BUILDAH];
+pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN];
 /// All of them.
 pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS];
 
@@ -75,9 +75,12 @@ const ORAS: Tool =
     Tool { name: "oras", source: Source::Go("oras.land/oras/cmd/oras", "v1.3.6"), probe: ["bin/oras", "version"] };
 const HELM: Tool =
     Tool { name: "helm", source: Source::Go("helm.sh/helm/v3/cmd/helm", "v3.22.0"), probe: ["bin/helm", "version"] };
-const SKOPEO_AND_BUILDAH: Tool = Tool {
-    name: "skopeo and buildah",
-    source: Source::Debian(&["skopeo", "buildah"]),
+const DEBIAN: Tool = Tool {
+    name: "docker, containerd, skopeo and buildah",
+    source: Source::Debian(
+        &["docker.io", "containerd", "runc", "skopeo", "buildah"],
+        &["docker", "dockerd", "containerd", "ctr", "runc", "skopeo", "buildah"],
+    ),
     probe: ["bin/skopeo", "--version"],
 };
 
@@ -100,7 +103,7 @@ pub(crate) fn install(workspace: &Workspace, tools: &[Tool]) -> anyhow::Result<(
 
 impl Tool {
     fn ensure(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        if matches!(self.source, Source::Debian(_)) && !debian::is_here(workspace) {
+        if matches!(self.source, Source::Debian(..)) && !debian::is_here(workspace) {
             eprintln!("{} cannot be installed without apt", self.name);
             return Ok(());
         }
@@ -118,7 +121,7 @@ impl Tool {
             }
             Source::Wheels(requirements) => install_wheels(workspace, requirements)?,
             Source::Go(package, version) => install_go(workspace, package, version)?,
-            Source::Debian(packages) => debian::install(workspace, packages)?,
+            Source::Debian(packages, programs) => debian::install(workspace, packages, programs)?,
         }
         if !self.starts(workspace) {
             bail!("`.tools/{}` does not start on this machine", self.probe.join(" "));
@@ -133,7 +136,7 @@ impl Tool {
                 fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read `{file}`"))
             }
             Source::Go(package, version) => Ok(format!("{package}@{version}\n")),
-            Source::Debian(packages) => Ok(packages.join("\n")),
+            Source::Debian(packages, programs) => Ok([packages, programs].concat().join("\n")),
         }
     }
 

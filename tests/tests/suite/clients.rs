@@ -1,6 +1,7 @@
 //! Real clients against a real registry through the shipped Envoy; `docs/clients.md` says how each came out.
 
 mod caller;
+mod daemons;
 mod image;
 mod page;
 mod table;
@@ -13,6 +14,7 @@ use registry_auth_tests::front::{Front, Realm};
 use registry_auth_tests::program::tool;
 
 use self::caller::{Caller, Place};
+use self::daemons::{Daemons, Sockets};
 use self::page::{Page, Row};
 use self::table::{CLIENTS, Client, Operation};
 use crate::Outcome;
@@ -105,35 +107,41 @@ fn clients_through_envoy_come_out_as_their_page_says() -> Outcome {
     if envoy::may_be_skipped() {
         return Ok(());
     }
-    let mut clients = Vec::new();
-    for client in CLIENTS {
-        if !may_be_skipped(client)? {
-            clients.push(client);
-        }
-    }
+    let daemons = Daemons::start();
+    let clients = present(&daemons)?;
+    let sockets = daemons.as_ref().ok().map(Daemons::sockets);
     let mut page = Page::new(CASES.iter().map(|case| case.heading));
     for realm in REALMS {
-        page.add_table(*realm, rows(*realm, &clients)?);
+        page.add_table(*realm, rows(*realm, &clients, sockets)?);
     }
     Ok(page.check()?)
 }
 
-/// Clients of the distribution cannot be installed everywhere: without them there are fewer rows, but never when `CI` is set.
-fn may_be_skipped(client: &Client) -> Result<bool> {
-    if tool(client.program).exists() {
-        return Ok(false);
-    }
+/// Not every client can be installed everywhere, and daemons want root: without them there are fewer rows, but never when
+/// `CI` is set.
+fn present(daemons: &Result<Daemons>) -> Result<Vec<&'static Client>> {
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    ensure!(!in_ci, "{} is missing: run `cargo xtask tools`", client.name);
-    eprintln!("SKIPPED: {} is missing", client.name);
-    Ok(true)
+    let mut present = Vec::new();
+    for client in CLIENTS {
+        let missing = client.programs.iter().find(|program| !tool(&format!("bin/{program}")).exists());
+        let why = match (missing, daemons) {
+            (Some(program), _) => format!("{program} is missing: run `cargo xtask tools`"),
+            (None, Err(error)) if client.programs.contains(&"containerd") => format!("{error:#}"),
+            _ => {
+                present.push(client);
+                continue;
+            }
+        };
+        ensure!(!in_ci, "{}: {why}", client.name);
+        eprintln!("SKIPPED: {}: {}", client.name, why.lines().next().unwrap_or_default());
+    }
+    Ok(present)
 }
 
-fn rows(realm: Realm, clients: &[&Client]) -> Result<Vec<Row>> {
+fn rows(realm: Realm, clients: &[&Client], sockets: Option<&Sockets>) -> Result<Vec<Row>> {
     let front = Front::start(realm)?;
-    let layout = front.folder().join("layout");
-    let digest = image::write_layout(&layout)?;
-    let place = Place { host: front.address(), layout, digest };
+    let layout = image::write_layout(front.folder().join("layout"))?;
+    let place = Place { host: front.address(), layout, sockets: sockets.cloned() };
     let row = |client: &&Client| {
         row(&front, &place, client).with_context(|| format!("{} failed\n{}", client.name, front.logs()))
     };
@@ -154,7 +162,7 @@ fn row(front: &Front, place: &Place, client: &Client) -> Result<Row> {
         let (_, caller) = callers.iter().find(|(who, _)| *who == case.who).context("everybody calls")?;
         let repository = case.repository.replace("{row}", &name).replace("{client}", client.name);
         let (ended, accesses) = front.watch(|| caller.ask(case.operation, &repository))?;
-        row.add(case, ended.as_ref(), &accesses);
+        row.add(case, &repository, ended.as_ref(), &accesses);
     }
     Ok(row)
 }

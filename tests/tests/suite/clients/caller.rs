@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use registry_auth_tests::program::tool;
 use serde_json::json;
 
-use super::image;
+use super::daemons::Sockets;
+use super::image::{self, Layout};
 use super::table::{Client, Credential, Operation};
 
 /// How long one command may take.
@@ -27,10 +28,10 @@ const FILES: [(&str, &str); 2] = [("REGISTRY_AUTH_FILE", "auth.json"), ("REGCTL_
 pub(super) struct Place {
     /// The registry.
     pub(super) host: SocketAddr,
-    /// The OCI layout.
-    pub(super) layout: PathBuf,
-    /// The digest of the image in it.
-    pub(super) digest: String,
+    /// What they push.
+    pub(super) layout: Layout,
+    /// Of the daemons, if they run.
+    pub(super) sockets: Option<Sockets>,
 }
 
 /// A caller of one client.
@@ -44,8 +45,16 @@ pub(super) struct Caller<'a> {
 /// What a client has done.
 pub(super) struct Ended {
     pub(super) success: bool,
-    /// Its last words.
-    pub(super) text: String,
+    /// What it wrote.
+    pub(super) output: String,
+}
+
+impl Ended {
+    /// Its last words, in one line.
+    pub(super) fn last_words(&self) -> String {
+        let lines: Vec<_> = self.output.lines().collect();
+        lines.get(lines.len().saturating_sub(4)..).unwrap_or_default().join(" / ")
+    }
 }
 
 impl<'a> Caller<'a> {
@@ -61,7 +70,7 @@ impl<'a> Caller<'a> {
         }
         let caller = Self { place, client, folder, token };
         let ended = caller.run(client.setup, "")?;
-        ensure!(ended.success, "{}: {}", client.setup, ended.text);
+        ensure!(ended.success, "{}: {}", client.setup, ended.last_words());
         Ok(caller)
     }
 
@@ -75,7 +84,7 @@ impl<'a> Caller<'a> {
 
     /// Runs commands up to the first that fails.
     fn run(&self, commands: &str, repository: &str) -> Result<Ended> {
-        let mut ended = Ended { success: true, text: String::new() };
+        let mut ended = Ended { success: true, output: String::new() };
         for command in commands.split(" && ").filter(|command| !command.is_empty()) {
             if ended.success {
                 ended = self.run_one(command, repository).with_context(|| command.to_owned())?;
@@ -89,9 +98,10 @@ impl<'a> Caller<'a> {
         let file = File::create(&log)?;
         let storage = "--root {folder}/storage --runroot {folder}/run --storage-driver vfs";
         let command = command.replace("{storage}", storage);
-        let words = command.split_ascii_whitespace().skip(1).map(|word| self.expand(word, repository));
-        let mut child = Command::new(tool(self.client.program))
-            .args(words)
+        let mut words = self.words(&command).into_iter();
+        let program = words.next().context("a command has a program")?;
+        let mut child = Command::new(tool(&format!("bin/{program}")))
+            .args(words.map(|word| self.expand(word, repository)))
             .env_clear()
             .envs(self.environment())
             .current_dir(&self.folder)
@@ -101,29 +111,45 @@ impl<'a> Caller<'a> {
             .spawn()
             .context("it cannot be started: run `cargo xtask tools`")?;
         let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            if Instant::now() > deadline {
+        let ended = loop {
+            let late = Instant::now() > deadline;
+            if late {
                 child.kill()?;
-                child.wait()?;
-                bail!("it did not end\n{}", last_words(&log));
+            }
+            let status = if late { Some(child.wait()?) } else { child.try_wait()? };
+            if let Some(status) = status {
+                let output = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+                break Ended { success: status.success(), output };
             }
             std::thread::sleep(Duration::from_millis(5));
         };
-        Ok(Ended { success: status.success(), text: last_words(&log) })
+        ensure!(Instant::now() < deadline, "it did not end: {}", ended.last_words());
+        Ok(ended)
+    }
+
+    /// The words of a command; a caller without token leaves out that word and the one before.
+    fn words<'c>(&self, command: &'c str) -> Vec<&'c str> {
+        let words: Vec<_> = command.split_ascii_whitespace().collect();
+        let is_token = |word: Option<&&str>| word.is_some_and(|word| word.contains("{token}"));
+        let kept = words
+            .iter()
+            .zip(1..)
+            .filter(|(word, next)| self.token.is_some() || !(is_token(Some(word)) || is_token(words.get(*next))));
+        kept.map(|(word, _)| *word).collect()
     }
 
     fn expand(&self, word: &str, repository: &str) -> String {
         let (parent, name) = repository.rsplit_once('/').unwrap_or_default();
+        let containerd = self.place.sockets.as_ref().map_or(Path::new(""), |sockets| &sockets.containerd);
         [
             ("{host}", self.place.host.to_string().as_str()),
             ("{repo}", repository),
             ("{parent}", parent),
             ("{name}", name),
-            ("{digest}", &self.place.digest),
-            ("{layout}", &self.place.layout.to_string_lossy()),
+            ("{digest}", &self.place.layout.digest),
+            ("{layout}", &self.place.layout.folder.to_string_lossy()),
+            ("{layer}", &self.place.layout.layer.to_string_lossy()),
+            ("{containerd}", &containerd.to_string_lossy()),
             ("{folder}", &self.folder.to_string_lossy()),
             ("{token}", self.token.as_deref().unwrap_or_default()),
         ]
@@ -133,15 +159,14 @@ impl<'a> Caller<'a> {
 
     /// Only this: no settings of the person who runs the tests, no proxies.
     fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let docker = self.place.sockets.as_ref().map(|sockets| {
+            let mut host = OsString::from("unix://");
+            host.push(&sockets.docker);
+            ("DOCKER_HOST", host)
+        });
         let others = [("PATH", std::env::var_os("PATH").unwrap_or_default()), (ROOTLESS.0, ROOTLESS.1.into())];
         let folders = FOLDERS.map(|name| (name, self.folder.clone().into_os_string()));
         let files = FILES.map(|(name, file)| (name, self.folder.join(file).into_os_string()));
-        folders.into_iter().chain(files).chain(others).collect()
+        folders.into_iter().chain(files).chain(others).chain(docker).collect()
     }
-}
-
-fn last_words(log: &Path) -> String {
-    let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
-    let lines: Vec<_> = text.lines().collect();
-    lines.get(lines.len().saturating_sub(4)..).unwrap_or_default().join(" / ")
 }

@@ -1,7 +1,7 @@
 //! What the clients push: an image in an OCI layout, and a chart.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -11,12 +11,22 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
-/// Writes an OCI layout (image-spec 1.1) with one image, tagged `1`; returns the digest of its manifest.
-pub(super) fn write_layout(folder: &Path) -> Result<String> {
+/// An OCI layout (image-spec 1.1) with one image, tagged `1`.
+pub(super) struct Layout {
+    /// Its folder.
+    pub(super) folder: PathBuf,
+    /// The digest of the manifest.
+    pub(super) digest: String,
+    /// The file of the layer.
+    pub(super) layer: PathBuf,
+}
+
+/// Writes the layout.
+pub(super) fn write_layout(folder: PathBuf) -> Result<Layout> {
     fs::create_dir_all(folder.join("blobs/sha256"))?;
     // Blocks of zeros are an empty tar archive.
-    let layer = blob(folder, LAYER, &[0; 4096])?;
-    let contents = layer.get("digest").context("a descriptor has a digest")?;
+    let layer = blob(&folder, LAYER, &[0; 4096])?;
+    let contents = digest_of(&layer)?;
     let config = json!({
         "architecture": "amd64",
         "os": "linux",
@@ -24,16 +34,21 @@ pub(super) fn write_layout(folder: &Path) -> Result<String> {
         "rootfs": {"type": "layers", "diff_ids": [contents]},
         "history": [{"created_by": "registry-auth's tests"}],
     });
-    let config = blob(folder, CONFIG, config.to_string().as_bytes())?;
+    let config = blob(&folder, CONFIG, config.to_string().as_bytes())?;
     let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
-    let mut manifest = blob(folder, MANIFEST, manifest.to_string().as_bytes())?;
-    let digest = manifest.get("digest").and_then(Value::as_str).context("a descriptor has a digest")?.to_owned();
+    let mut manifest = blob(&folder, MANIFEST, manifest.to_string().as_bytes())?;
+    let digest = digest_of(&manifest)?;
     if let Value::Object(members) = &mut manifest {
         members.insert("annotations".to_owned(), json!({"org.opencontainers.image.ref.name": "1"}));
     }
     fs::write(folder.join("oci-layout"), json!({"imageLayoutVersion": "1.0.0"}).to_string())?;
     fs::write(folder.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string())?;
-    Ok(digest)
+    let layer = folder.join("blobs").join(contents.replace(':', "/"));
+    Ok(Layout { folder, digest, layer })
+}
+
+fn digest_of(descriptor: &Value) -> Result<String> {
+    Ok(descriptor.get("digest").and_then(Value::as_str).context("a descriptor has a digest")?.to_owned())
 }
 
 /// Writes a blob; returns its descriptor.

@@ -18,7 +18,8 @@ const TEST: &str = "cargo test -p registry-auth-tests --features vm --test suite
 const ABOUT: &str = "# Clients
 
 How real clients come out against a real registry (Distribution) behind Envoy with `envoy/envoy.yaml`. A test makes these
-tables and fails when they change. `filter/xtask/src/tools.rs` pins the versions; skopeo and buildah are those of Debian.
+tables and fails when they change. `filter/xtask/src/tools.rs` pins the versions; docker, containerd (`ctr`),
+skopeo and buildah are those of Debian 12.
 
 The token is given as *password* of the client's login, as *configuration* (`registrytoken` in Docker's `config.json`) or as
 *argument* (`--registry-token`): oras and skopeo present those only to a Bearer challenge. *Mount* copies an image into another
@@ -29,6 +30,7 @@ repository of the same registry. *Public* is a repository with `anonymousPolicy`
 | yes | it worked |
 | mounted | the copy worked, and its layer was not uploaded |
 | stored | the login kept the token and asked nobody |
+| part | a list that lacks the caller's own repository: the client got it without presenting the token |
 | 401, 403, ... | the client failed, and this was the refusal |
 | failed | the client failed, and nothing was refused |
 | - | the client has no such operation |
@@ -59,15 +61,15 @@ impl Row {
     }
 
     /// Adds the next cell; `ended` is `None` when the client has no such operation.
-    pub(super) fn add(&mut self, case: &Case, ended: Option<&Ended>, accesses: &[Access]) {
+    pub(super) fn add(&mut self, case: &Case, repository: &str, ended: Option<&Ended>, accesses: &[Access]) {
         let Some(ended) = ended else {
             self.cells.push(Verdict::Absent.to_string());
             return;
         };
-        let verdict = Verdict::of(case.operation, ended, accesses);
+        let verdict = Verdict::of(case.operation, repository, ended, accesses);
         let seen = accesses.iter().map(|access| format!("    {} {} {}", access.status, access.method, access.path));
         let seen = seen.collect::<Vec<_>>().join("\n");
-        let story = format!("  {}: {verdict}\n{seen}\n    it said: {}", case.heading, ended.text);
+        let story = format!("  {}: {verdict}\n{seen}\n    it said: {}", case.heading, ended.last_words());
         if case.may == Permission::Refused && !verdict.is_refusal() {
             self.faults.push(format!("{} must be refused\n{story}", self.line()));
         }

@@ -1,8 +1,10 @@
 //! The clients, and how each is told to do what.
 //!
 //! A command is words between spaces, several commands are joined by ` && `. `{host}` is the registry, `{repo}` a repository
-//! and `{parent}`/`{name}` its two halves, `{digest}` that of the image in the OCI layout `{layout}`, `{token}` the caller's
-//! token, `{folder}` the caller's own folder, `{storage}` what containers/storage is told to stay in that folder.
+//! and `{parent}`/`{name}` its two halves, `{digest}` that of the image in the OCI layout `{layout}`, `{layer}` the file of its
+//! layer, `{folder}` the caller's own folder, `{storage}` what containers/storage is told to stay in that folder,
+//! `{containerd}` the socket of containerd. `{token}` is the caller's token; for a caller without one, its word and the one
+//! before are left out.
 
 use Operation::{Catalog, Delete, Login, Mount, Pull, Push, Referrers, Tags};
 
@@ -46,8 +48,8 @@ impl Credential {
 pub(super) struct Client {
     /// Its name in the table.
     pub(super) name: &'static str,
-    /// The program, relative to `.tools`.
-    pub(super) program: &'static str,
+    /// The programs that it needs, in `.tools/bin`; the first word of a command is one of them.
+    pub(super) programs: &'static [&'static str],
     pub(super) credential: Credential,
     /// What has to be done once per caller.
     pub(super) setup: &'static str,
@@ -66,29 +68,61 @@ impl Client {
     }
 }
 
-/// All rows.
+/// All rows. That of containerd pushes an image that crane has pushed.
 pub(super) const CLIENTS: &[Client] = &[
-    Client { name: "crane", program: "bin/crane", credential: Credential::Password, setup: "", commands: CRANE },
-    Client { name: "crane", program: "bin/crane", credential: Credential::Configuration, setup: "", commands: CRANE },
+    Client { name: "docker", programs: DOCKER_PROGRAMS, credential: Credential::Password, setup: "", commands: DOCKER },
+    Client { name: "crane", programs: &["crane"], credential: Credential::Password, setup: "", commands: CRANE },
+    Client { name: "crane", programs: &["crane"], credential: Credential::Configuration, setup: "", commands: CRANE },
+    Client {
+        name: "containerd",
+        programs: &["containerd", "ctr"],
+        credential: Credential::Password,
+        setup: "",
+        commands: CONTAINERD,
+    },
     Client {
         name: "regctl",
-        program: "bin/regctl",
+        programs: &["regctl"],
         credential: Credential::Password,
         setup: "regctl registry set {host} --tls disabled --skip-check",
         commands: REGCTL,
     },
-    Client { name: "oras", program: "bin/oras", credential: Credential::Password, setup: "", commands: ORAS },
-    Client { name: "oras", program: "bin/oras", credential: Credential::Configuration, setup: "", commands: ORAS },
-    Client { name: "helm", program: "bin/helm", credential: Credential::Password, setup: "", commands: HELM },
-    Client { name: "skopeo", program: "bin/skopeo", credential: Credential::Password, setup: "", commands: SKOPEO },
+    Client { name: "oras", programs: &["oras"], credential: Credential::Password, setup: "", commands: ORAS },
+    Client { name: "oras", programs: &["oras"], credential: Credential::Configuration, setup: "", commands: ORAS },
+    Client { name: "helm", programs: &["helm"], credential: Credential::Password, setup: "", commands: HELM },
+    Client { name: "skopeo", programs: &["skopeo"], credential: Credential::Password, setup: "", commands: SKOPEO },
     Client {
         name: "skopeo",
-        program: "bin/skopeo",
+        programs: &["skopeo"],
         credential: Credential::Argument,
         setup: "",
         commands: SKOPEO_TOKEN,
     },
-    Client { name: "buildah", program: "bin/buildah", credential: Credential::Password, setup: "", commands: BUILDAH },
+    Client { name: "buildah", programs: &["buildah"], credential: Credential::Password, setup: "", commands: BUILDAH },
+];
+
+const DOCKER_PROGRAMS: &[&str] = &["containerd", "dockerd", "docker"];
+
+const DOCKER: &[(Operation, &str)] = &[
+    (Login, "docker login -u token -p {token} {host}"),
+    (Push, "docker import {layer} {host}/{repo}:1 && docker push {host}/{repo}:1"),
+    (Pull, "docker pull {host}/{repo}:1"),
+    (Mount, "docker tag {host}/{repo}:1 {host}/{repo}-mounted:1 && docker push {host}/{repo}-mounted:1"),
+];
+
+const CONTAINERD: &[(Operation, &str)] = &[
+    (
+        Push,
+        "ctr --address {containerd} content fetch --plain-http {host}/public/crane:1 \
+         && ctr --address {containerd} images tag --force {host}/public/crane:1 {host}/{repo}:1 \
+         && ctr --address {containerd} images push --plain-http --user token:{token} {host}/{repo}:1",
+    ),
+    (Pull, "ctr --address {containerd} content fetch --plain-http --user token:{token} {host}/{repo}:1"),
+    (
+        Mount,
+        "ctr --address {containerd} images tag --force {host}/{repo}:1 {host}/{repo}-mounted:1 \
+         && ctr --address {containerd} images push --plain-http --user token:{token} {host}/{repo}-mounted:1",
+    ),
 ];
 
 const CRANE: &[(Operation, &str)] = &[

@@ -17,6 +17,8 @@ pub(super) enum Verdict {
     Stored,
     /// A copy for which a blob was mounted: an upload would have been answered with 202.
     Mounted,
+    /// A catalog without the caller's own repository.
+    Partial,
     /// The client failed after a refusal with this status.
     Refused(u16),
     /// The client failed, and nothing was refused.
@@ -24,8 +26,8 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    /// Judges by how the client ended and what it had asked.
-    pub(super) fn of(operation: Operation, ended: &Ended, accesses: &[Access]) -> Self {
+    /// Judges by how the client ended and what it had asked about `repository`.
+    pub(super) fn of(operation: Operation, repository: &str, ended: &Ended, accesses: &[Access]) -> Self {
         if !ended.success {
             // Answers to parallel requests come in any order: the refusal that no credential cures counts.
             let refusals: Vec<_> =
@@ -37,6 +39,7 @@ impl Verdict {
         match operation {
             Operation::Login if accesses.is_empty() => Self::Stored,
             Operation::Mount if accesses.iter().any(mount) => Self::Mounted,
+            Operation::Catalog if !ended.output.lines().any(|line| line.trim() == repository) => Self::Partial,
             _ => Self::Done,
         }
     }
@@ -54,6 +57,7 @@ impl fmt::Display for Verdict {
             Self::Done => formatter.write_str("yes"),
             Self::Stored => formatter.write_str("stored"),
             Self::Mounted => formatter.write_str("mounted"),
+            Self::Partial => formatter.write_str("part"),
             Self::Refused(status) => write!(formatter, "{status}"),
             Self::Failed => formatter.write_str("failed"),
         }
