@@ -30,6 +30,11 @@ pub enum Realm {
     Url,
 }
 
+impl Realm {
+    /// The realms that the tests of clients try.
+    pub const TRIED: &[Self] = &[Self::Text];
+}
+
 /// The running parts. Dropped in the order of the fields, so that nobody asks who has gone.
 pub struct Front {
     envoy: Program,
@@ -125,5 +130,31 @@ impl Access {
         // `-` is what was no HTTP: some clients try TLS first.
         (method != "-").then_some(())?;
         Some(Self { method: method.to_owned(), path: path.to_owned(), status: status.parse().ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_is_read_from_its_line_and_nothing_else_is_one() {
+        let access = |method: &str, path: &str, status| {
+            Some(Access { method: method.to_owned(), path: path.to_owned(), status })
+        };
+        let time = "2026-01-01T00:00:00.000Z";
+        let rows = [
+            (format!("{time} GET /v2/ 401 - in=0 out=72 ms=1 peer=127.0.0.1:5"), access("GET", "/v2/", 401)),
+            (
+                format!("{time} HEAD /v2/a/manifests/1 0 DC in=0 out=0 ms=9 peer=127.0.0.1:5"),
+                access("HEAD", "/v2/a/manifests/1", 0),
+            ),
+            (format!("{time} - - 400 DPE in=0 out=11 ms=- peer=127.0.0.1:5"), None),
+            ("[2026-01-01 00:00:00.000][1][info][wasm] wasm log filter registry-auth: started".to_owned(), None),
+            (String::new(), None),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(Access::read(&line), expected, "{line}");
+        }
     }
 }

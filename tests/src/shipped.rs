@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 
 use crate::program::Program;
 use crate::{envoy, module};
@@ -31,12 +32,14 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// The shipped configuration, nothing changed but addresses.
+    /// The shipped configuration, nothing changed but addresses and where the module is.
     ///
     /// # Errors
-    /// The file has other ports than this type knows.
+    /// The file has other ports than this type knows, or the module is missing or stale.
     pub fn configuration(&self) -> Result<String> {
         let text = fs::read_to_string(module::workspace().join(CONFIGURATION)).context(CONFIGURATION)?;
+        let text =
+            exchange(&text, "filename: target/registry-auth.wasm ", &format!("filename: {} ", json!(module::path()?)))?;
         let ports =
             [(8080, self.clients), (9902, self.intake), (9901, self.admin), (5000, self.registry), (5556, self.issuer)];
         ports.into_iter().try_fold(text, |text, (port, address)| {
@@ -50,8 +53,10 @@ impl Addresses {
 /// # Errors
 /// The file has no such member.
 pub fn with_realm(configuration: &str, realm: &str) -> Result<String> {
-    let member = |realm: &str| format!("\"realm\": \"{realm}\",\n{:26}\"service\"", "");
-    exchange(configuration, &member("registry"), &member(realm))
+    let (before, after) = configuration.split_once("\"bearer\": {").context("there is no bearer block")?;
+    let (between, rest) = after.split_once("\"realm\": \"registry\"").context("the bearer block has no realm")?;
+    ensure!(between.trim().is_empty(), "the realm is not the first member of the bearer block");
+    Ok(format!("{before}\"bearer\": {{\"realm\": {}{rest}", json!(realm)))
 }
 
 fn exchange(text: &str, from: &str, to: &str) -> Result<String> {
@@ -62,9 +67,8 @@ fn exchange(text: &str, from: &str, to: &str) -> Result<String> {
 /// Starts Envoy with a configuration; `folder` gets it, and the log with the accesses.
 ///
 /// # Errors
-/// Envoy or the module is missing or stale, or Envoy does not start.
+/// Envoy is missing or does not start.
 pub fn start(configuration: &str, admin: SocketAddr, push_key: &str, folder: &Path) -> Result<Program> {
-    module::path()?;
     let file = folder.join("envoy.yaml");
     fs::write(&file, configuration)?;
     let mut program = Program::start(

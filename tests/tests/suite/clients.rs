@@ -19,9 +19,6 @@ use self::page::{Page, Row};
 use self::table::{CLIENTS, Client, Operation};
 use crate::Outcome;
 
-/// The realms that the clients are tried with.
-const REALMS: &[Realm] = &[Realm::Text];
-
 /// Who asks; the policy is that of `envoy/filter.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
@@ -111,7 +108,7 @@ fn clients_through_envoy_come_out_as_their_page_says() -> Outcome {
     let clients = present(&daemons)?;
     let sockets = daemons.as_ref().ok().map(Daemons::sockets);
     let mut page = Page::new(CASES.iter().map(|case| case.heading));
-    for realm in REALMS {
+    for realm in Realm::TRIED {
         page.add_table(*realm, rows(*realm, &clients, sockets)?);
     }
     Ok(page.check()?)

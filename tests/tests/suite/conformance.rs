@@ -18,8 +18,6 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 
-/// The realms that the suite is run with.
-const REALMS: &[Realm] = &[Realm::Text];
 /// Everything of the released spec, and what has come since.
 const VERSION: &str = "dev";
 /// Fewer would mean that the suite gave up early.
@@ -39,7 +37,7 @@ fn conformance_through_envoy_is_that_of_the_registry_alone() -> Outcome {
     let (registry, address) = distribution::start(folder.path())?;
     let alone = report(address, "", folder.path()).with_context(|| registry.log())?;
     let token = service_account("registry", "admin", "+1h")?;
-    for realm in REALMS {
+    for realm in Realm::TRIED {
         let front = Front::start(*realm)?;
         let behind = report(front.address(), &token, front.folder()).with_context(|| front.logs())?;
         compare(&alone, &behind).with_context(|| format!("with bearer.realm as {realm:?}"))?;
@@ -105,4 +103,18 @@ fn compare(alone: &Report, behind: &Report) -> Result<()> {
     let differences = [beyond(alone, behind, "-"), beyond(behind, alone, "+")].concat().join("\n");
     ensure!(differences.is_empty(), "conformance: - of the registry alone, + through the filter\n{differences}");
     Ok(())
+}
+
+#[test]
+fn a_report_keeps_what_two_runs_have_in_common() {
+    let digest = "0123456789abcdef".repeat(4);
+    let report = format!(
+        "<testsuites><testcase name=\"push\" classname=\"\" status=\"failure\">\n<system-out>sizes differ&#xA;\
+         missing sha256:{digest}, received {{&#34;errors&#34;: []}}</system-out></testcase>\n\
+         <testcase name=\"pull\" classname=\"\" status=\"passed\"></testcase>\
+         <testcase name=\"pull\" classname=\"\" status=\"passed\"></testcase></testsuites>"
+    );
+    let expected = [("failure: push: missing sha256:..., received ; sizes differ", 1), ("passed: pull: ", 2)];
+    let expected = expected.map(|(test, count)| (test.to_owned(), count));
+    assert_eq!(read(&report), Report::from(expected));
 }

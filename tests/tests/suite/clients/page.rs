@@ -32,6 +32,7 @@ repository of the same registry. *Public* is a repository with `anonymousPolicy`
 | stored | the login kept the token and asked nobody |
 | part | a list that lacks the caller's own repository: the client got it without presenting the token |
 | 401, 403, ... | the client failed, and this was the refusal |
+| ..., retried | the client met that refusal again and again before it gave up |
 | failed | the client failed, and nothing was refused |
 | - | the client has no such operation |
 ";

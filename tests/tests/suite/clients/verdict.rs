@@ -7,6 +7,9 @@ use registry_auth_tests::front::Access;
 use super::caller::Ended;
 use super::table::Operation;
 
+/// So many times a client may meet a refusal in one go: each of two blobs with and without a mount, and a last look.
+const PARALLEL: usize = 5;
+
 /// A cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -21,6 +24,8 @@ pub(super) enum Verdict {
     Partial,
     /// The client failed after a refusal with this status.
     Refused(u16),
+    /// As `Refused`, but the client would not believe it.
+    Retried(u16),
     /// The client failed, and nothing was refused.
     Failed,
 }
@@ -33,7 +38,9 @@ impl Verdict {
             let refusals: Vec<_> =
                 accesses.iter().map(|access| access.status).filter(|status| *status >= 400).collect();
             let first = [403, 401].into_iter().find(|status| refusals.contains(status));
-            return first.or(refusals.last().copied()).map_or(Self::Failed, Self::Refused);
+            let Some(status) = first.or(refusals.last().copied()) else { return Self::Failed };
+            let times = refusals.iter().filter(|refusal| **refusal == status).count();
+            return if times > PARALLEL { Self::Retried(status) } else { Self::Refused(status) };
         }
         let mount = |access: &Access| access.method == "POST" && access.status == 201;
         match operation {
@@ -46,7 +53,7 @@ impl Verdict {
 
     /// Whether the client was kept from something that it may not do.
     pub(super) const fn is_refusal(self) -> bool {
-        matches!(self, Self::Absent | Self::Stored | Self::Refused(401 | 403))
+        matches!(self, Self::Absent | Self::Stored | Self::Refused(401 | 403) | Self::Retried(401 | 403))
     }
 }
 
@@ -59,7 +66,32 @@ impl fmt::Display for Verdict {
             Self::Mounted => formatter.write_str("mounted"),
             Self::Partial => formatter.write_str("part"),
             Self::Refused(status) => write!(formatter, "{status}"),
+            Self::Retried(status) => write!(formatter, "{status}, retried"),
             Self::Failed => formatter.write_str("failed"),
         }
+    }
+}
+
+#[test]
+fn a_verdict_is_how_a_client_ended_and_what_it_met() {
+    let get = |status| Access { method: "GET".to_owned(), path: "/v2/".to_owned(), status };
+    let post = |status| Access { method: "POST".to_owned(), path: "/v2/a/blobs/uploads/".to_owned(), status };
+    let rows = [
+        (Operation::Push, true, "", vec![get(401), post(202)], Verdict::Done),
+        (Operation::Login, true, "", vec![], Verdict::Stored),
+        (Operation::Login, true, "", vec![get(401), get(200)], Verdict::Done),
+        (Operation::Mount, true, "", vec![post(201), post(202)], Verdict::Mounted),
+        (Operation::Mount, true, "", vec![post(202)], Verdict::Done),
+        (Operation::Catalog, true, "team/app\n", vec![get(200)], Verdict::Done),
+        (Operation::Catalog, true, "team/app-mounted\n", vec![get(200)], Verdict::Partial),
+        (Operation::Push, false, "", vec![post(403), get(401)], Verdict::Refused(403)),
+        (Operation::Push, false, "", vec![post(403); 10], Verdict::Retried(403)),
+        (Operation::Pull, false, "", vec![get(401), get(404)], Verdict::Refused(401)),
+        (Operation::Pull, false, "", vec![get(404)], Verdict::Refused(404)),
+        (Operation::Pull, false, "", vec![get(200)], Verdict::Failed),
+    ];
+    for (operation, success, output, accesses, expected) in rows {
+        let ended = Ended { success, output: output.to_owned() };
+        assert_eq!(Verdict::of(operation, "team/app", &ended, &accesses), expected, "{operation:?} {accesses:?}");
     }
 }
