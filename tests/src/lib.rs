@@ -2,10 +2,13 @@
 //!
 //! `README.md` describes the scenario format and how the tests are run.
 
+pub mod callers;
 pub mod client;
+pub mod distribution;
 pub mod envoy;
 pub mod expand;
 pub mod expect;
+pub mod front;
 #[cfg(feature = "vm")]
 pub mod host;
 pub mod issuer;
@@ -13,12 +16,14 @@ pub mod key;
 pub mod mint;
 pub mod module;
 pub mod native;
+pub mod program;
 pub mod push;
 pub mod real;
 pub mod registry;
 pub mod scenario;
 pub mod server;
 pub mod shared;
+pub mod shipped;
 pub mod substrate;
 pub mod tls;
 pub mod upstream;

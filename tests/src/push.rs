@@ -1,9 +1,9 @@
 //! The shim's side of the intake, written from its description: the envelope and the request that carries it.
 
-use anyhow::Result;
-use aws_lc_rs::hmac;
+use anyhow::{Result, anyhow};
+use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use registry_auth::time::UnixTime;
 use serde_json::{Value, json};
 
@@ -42,4 +42,14 @@ pub fn request(keys: &[String], now: UnixTime) -> Result<Request> {
     let envelope = seal(&payload(keys, now)?, PUSH_KEY);
     let request = Request::new("PUT", "/v1/keys/bearer").header("content-type", "application/jose");
     Ok(request.body(envelope.into_bytes()))
+}
+
+/// A fresh push key.
+///
+/// # Errors
+/// The system has no random bytes.
+pub fn random_key() -> Result<String> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).map_err(|_| anyhow!("no random bytes"))?;
+    Ok(BASE64_STANDARD.encode(bytes))
 }

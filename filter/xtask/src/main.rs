@@ -1,6 +1,7 @@
 //! The front door: builds, tests and shows registry-auth. `cargo xtask help` lists the commands.
 
 mod build;
+mod debian;
 mod demo;
 mod module;
 mod process;
@@ -51,6 +52,6 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Build(options) => build::run(&workspace, options),
         Command::Test(options) => test::run(&workspace, options),
         Command::Demo(options) => demo::run(&workspace, options),
-        Command::Tools => tools::install(&workspace, tools::ALL),
+        Command::Tools => tools::ALL.iter().try_for_each(|tools| tools::install(&workspace, tools)),
     }
 }

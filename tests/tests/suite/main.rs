@@ -4,9 +4,10 @@ use std::fmt;
 
 #[cfg(feature = "vm")]
 mod abi;
-mod delay;
-#[cfg(feature = "vm")]
 mod catalog;
+mod clients;
+mod conformance;
+mod delay;
 #[cfg(feature = "vm")]
 mod faults;
 #[cfg(feature = "vm")]

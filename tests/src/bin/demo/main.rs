@@ -1,7 +1,5 @@
 //! The main job on one machine, told step by step; `cargo xtask demo` builds what it needs and starts it.
 
-mod callers;
-mod program;
 mod stage;
 mod story;
 

@@ -1,29 +1,23 @@
 //! Everything that stands around the filter: registry, issuer, Secrets Manager, shim, Envoy.
 
-use std::env;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use aws_lc_rs::rand;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use anyhow::{Context as _, Result, ensure};
+use registry_auth_tests::callers::{self, ISSUER, ISSUER_KEY};
 use registry_auth_tests::client::{self, Request};
 use registry_auth_tests::issuer::Issuer;
 use registry_auth_tests::key::TestKey;
+use registry_auth_tests::program::{Program, free_address, tool};
+use registry_auth_tests::push::random_key;
 use registry_auth_tests::server::Server;
-use registry_auth_tests::{envoy, module};
+use registry_auth_tests::shipped::{self, Addresses};
+use registry_auth_tests::{distribution, module};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::callers::{self, ISSUER, ISSUER_KEY};
-use crate::program::{Program, free_address, tool};
-
-const CONFIGURATION: &str = "envoy/envoy.yaml";
-const PLUGIN: &str = "envoy/filter.json";
 /// The secret that `envoy/filter.json` names.
 const SECRET: &str = "registry/jwt-verification-keys";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,60 +58,23 @@ impl Stage {
     }
 
     fn start_registry(&mut self) -> Result<SocketAddr> {
-        let address = free_address()?;
-        let file = self.folder.path().join("registry.json");
-        let configuration = json!({
-            "version": 0.1,
-            "log": {"level": "warn", "accesslog": {"disabled": true}},
-            "storage": {"filesystem": {"rootdirectory": self.folder.path().join("registry")}},
-            "http": {"addr": address.to_string(), "secret": random_key()?},
-        });
-        fs::write(&file, configuration.to_string())?;
-        let mut command = Command::new(tool("bin/registry"));
-        command.arg("serve").arg(file).env("OTEL_TRACES_EXPORTER", "none");
-        // The registry takes every variable of that prefix for a part of its own configuration.
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_")) {
-            command.env_remove(name);
-        }
-        self.start("registry", &mut command, address, "/v2/")?;
+        let (program, address) = distribution::start(self.folder.path())?;
+        self.programs.push(program);
         told("registry", address);
         Ok(address)
     }
 
     /// Envoy with the configuration of `envoy/`, nothing changed but addresses; and the shim, with the same document.
     fn start_envoy(&mut self, registry: SocketAddr) -> Result<()> {
+        let (clients, issuer) = (self.registry_clients, self.issuer.address());
         let (admin, intake, push_key) = (free_address()?, free_address()?, random_key()?);
-        let mut text = fs::read_to_string(module::workspace().join(CONFIGURATION)).context(CONFIGURATION)?;
-        let addresses = [
-            (8080, self.registry_clients),
-            (9902, intake),
-            (9901, admin),
-            (5000, registry),
-            (5556, self.issuer.address()),
-        ];
-        for (port, address) in addresses {
-            let written = format!("port_value: {port} ");
-            ensure!(text.matches(&written).count() == 1, "`{CONFIGURATION}` has not exactly one `{written}`");
-            text = text.replace(&written, &format!("port_value: {} ", address.port()));
-        }
-        let file = self.folder.path().join("envoy.yaml");
-        fs::write(&file, text)?;
-        module::path()?;
-        self.start(
-            "envoy",
-            Command::new(envoy::binary()?)
-                .arg("-c")
-                .arg(file)
-                .args(["--concurrency", "2", "--use-dynamic-base-id"])
-                .env("REGISTRY_AUTH_PUSH_KEY", &push_key),
-            admin,
-            "/ready",
-        )?;
+        let text = Addresses { clients, intake, admin, registry, issuer }.configuration()?;
+        self.programs.push(shipped::start(&text, admin, &push_key, self.folder.path())?);
         told("Envoy with the filter", self.registry_clients);
         let shim = Program::start(
             "shim",
             Command::new(module::workspace().join("target/release/registry-auth"))
-                .args(["serve", "--config", PLUGIN, "--envoy", &format!("http://{intake}")])
+                .args(["serve", "--config", shipped::PLUGIN, "--envoy", &format!("http://{intake}")])
                 .env("REGISTRY_AUTH_PUSH_KEY", &push_key)
                 .env("AWS_ENDPOINT_URL", format!("http://{}", self.secrets))
                 .envs([("AWS_ACCESS_KEY_ID", "demo"), ("AWS_SECRET_ACCESS_KEY", "demo")]),
@@ -209,13 +166,6 @@ fn secret(keys: &[&str]) -> Result<String> {
         members.insert((*name).to_owned(), TestKey::named(name)?.pkix_pem()?.into());
     }
     Ok(serde_json::Value::Object(members).to_string())
-}
-
-/// 32 random bytes as text.
-fn random_key() -> Result<String> {
-    let mut bytes = [0; 32];
-    rand::fill(&mut bytes).map_err(|_| anyhow!("no random bytes"))?;
-    Ok(BASE64_STANDARD.encode(bytes))
 }
 
 fn told(what: &str, address: SocketAddr) {

@@ -4,8 +4,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use registry_auth_tests::callers;
 
-use crate::callers;
 use crate::stage::Stage;
 
 /// How long a rotated key may take: the shim asks once a second who is missed, and refreshes at most every few seconds.

@@ -7,19 +7,23 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use registry_auth_tests::mint::Recipe;
-use registry_auth_tests::substrate::now;
 use serde_json::{Map, Value, json};
+
+use crate::mint::Recipe;
+use crate::substrate::now;
 
 /// What the registry is called in tokens and in `envoy/filter.json`.
 const AUDIENCE: &str = "registry.test";
 /// The issuer of `envoy/filter.json`.
-pub(crate) const ISSUER: &str = "http://issuer.test";
+pub const ISSUER: &str = "http://issuer.test";
 /// The key that the issuer publishes.
-pub(crate) const ISSUER_KEY: &str = "rs256";
+pub const ISSUER_KEY: &str = "rs256";
 
 /// A token of a Kubernetes service account, valid until `expires` (`+1h`, `-1m`).
-pub(crate) fn service_account(namespace: &str, name: &str, expires: &str) -> Result<String> {
+///
+/// # Errors
+/// As [`Recipe::mint`].
+pub fn service_account(namespace: &str, name: &str, expires: &str) -> Result<String> {
     mint(
         ISSUER_KEY,
         json!({
@@ -35,7 +39,10 @@ pub(crate) fn service_account(namespace: &str, name: &str, expires: &str) -> Res
 }
 
 /// A token of the build farm, signed with a key whose public half is in Secrets Manager. It names what it is for.
-pub(crate) fn builder(key: &str, repository: &str) -> Result<String> {
+///
+/// # Errors
+/// As [`Recipe::mint`].
+pub fn builder(key: &str, repository: &str) -> Result<String> {
     mint(
         key,
         json!({
@@ -55,7 +62,10 @@ fn mint(key: &str, claims: Value) -> Result<String> {
 }
 
 /// Writes the Docker configuration of a caller: the token is the password, as `docker login` would store it.
-pub(crate) fn log_in(folder: &Path, registry: SocketAddr, token: Option<&str>) -> Result<()> {
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn log_in(folder: &Path, registry: SocketAddr, token: Option<&str>) -> Result<()> {
     fs::create_dir_all(folder)?;
     let mut auths = Map::new();
     if let Some(token) = token {

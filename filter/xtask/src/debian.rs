@@ -1,0 +1,105 @@
+//! Programs of Debian and Ubuntu, unpacked into `.tools/debian`: nothing is installed into the system, nobody has to be root.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::process;
+use crate::workspace::Workspace;
+
+const DOWNLOAD: &[&str] =
+    &["install", "--quiet=2", "--yes", "--download-only", "--reinstall", "--no-install-recommends"];
+
+/// Whether this system has its packages from apt.
+pub(crate) fn is_here(workspace: &Workspace) -> bool {
+    ["apt-get", "dpkg-deb"].iter().all(|program| process::works(workspace.command(program).arg("--version")))
+}
+
+/// Fetches packages with the libraries that the system lacks, and leaves a starter for each program in `.tools/bin`.
+///
+/// # Errors
+/// apt or dpkg fails (its text is on the screen), or the packages lack a program.
+pub(crate) fn install(workspace: &Workspace, packages: &[&str], programs: &[&str]) -> anyhow::Result<()> {
+    let folder = workspace.tools().join("debian");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).context("cannot remove the old `.tools/debian`")?;
+    }
+    let [lists, cache] = ["lists", "cache"].map(|name| folder.join(name));
+    for partial in [lists.join("partial"), cache.join("archives/partial")] {
+        fs::create_dir_all(partial).context("cannot create `.tools/debian`")?;
+    }
+    process::run(apt(workspace, &folder).args(["update", "--quiet=2"]))?;
+    process::run(apt(workspace, &folder).args(DOWNLOAD).args(packages))?;
+    let root = folder.join("root");
+    for archive in archives(&cache.join("archives"), packages)? {
+        process::run(workspace.command("dpkg-deb").arg("--extract").arg(archive).arg(&root))?;
+    }
+    for fetched in [lists, cache] {
+        fs::remove_dir_all(fetched).context("cannot remove what apt has fetched")?;
+    }
+    keep(&root, programs)?;
+    programs.iter().try_for_each(|program| write_starter(workspace, program))
+}
+
+/// Of programs only these are kept: the packages hold large ones that nothing here starts.
+fn keep(root: &Path, programs: &[&str]) -> anyhow::Result<()> {
+    let kept = root.join("bin");
+    fs::create_dir_all(&kept).context("cannot create a folder for programs")?;
+    for program in programs {
+        let found = ["usr/bin", "usr/sbin"].map(|folder| root.join(folder).join(program));
+        // A link leads to where the other folder has the program.
+        let found = found.iter().find(|path| path.is_file() && !path.is_symlink());
+        let found = found.with_context(|| format!("no package brought the program `{program}`"))?;
+        fs::rename(found, kept.join(program)).with_context(|| format!("cannot move the program `{program}`"))?;
+    }
+    for rest in ["usr/bin", "usr/sbin"].map(|folder| root.join(folder)).iter().filter(|rest| rest.exists()) {
+        fs::remove_dir_all(rest).context("cannot remove the other programs")?;
+    }
+    Ok(())
+}
+
+/// apt with lists and archives of its own, so that it needs no rights and changes nothing.
+fn apt(workspace: &Workspace, folder: &Path) -> std::process::Command {
+    let place = |name: &str, below: &str| {
+        let mut option = OsString::from(format!("{name}="));
+        option.push(folder.join(below));
+        option
+    };
+    let mut command = workspace.command("apt-get");
+    command.arg("-o").arg(place("Dir::State::lists", "lists")).arg("-o").arg(place("Dir::Cache", "cache")).args([
+        "-o",
+        "Debug::NoLocking=true",
+        "-o",
+        "APT::Sandbox::User=root",
+    ]);
+    command
+}
+
+/// The archives of the packages and of libraries; what else they want (network tools, user management) no client needs.
+fn archives(folder: &Path, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).context("apt has fetched nothing")? {
+        let path = entry.context("cannot read what apt has fetched")?.path();
+        let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
+        let package = name.split('_').next().unwrap_or_default();
+        if package.starts_with("lib") || packages.contains(&package) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn write_starter(workspace: &Workspace, program: &str) -> anyhow::Result<()> {
+    let text = format!(
+        "#!/bin/sh\nroot=$(dirname \"$0\")/../debian/root\n\
+         PATH=$root/bin:$PATH LD_LIBRARY_PATH=$(echo \"$root\"/usr/lib/*-linux-*) exec \"$root/bin/{program}\" \"$@\"\n"
+    );
+    let bin = workspace.tools().join("bin");
+    fs::create_dir_all(&bin).context("cannot create `.tools/bin`")?;
+    let path = bin.join(program);
+    fs::write(&path, text).with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).context("cannot make it a program")
+}

@@ -1,0 +1,37 @@
+//! The registry that the filter is tried with: Distribution of `.tools`, with its data in a folder.
+
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::program::{Program, free_address, tool};
+
+/// Starts a registry without any authentication, which deletes when it is told to. `folder` gets its data and its log.
+///
+/// # Errors
+/// It is missing, or does not start.
+pub fn start(folder: &Path) -> Result<(Program, SocketAddr)> {
+    let address = free_address()?;
+    let file = folder.join("registry.json");
+    let configuration = json!({
+        "version": 0.1,
+        "log": {"level": "warn", "accesslog": {"disabled": true}},
+        "storage": {"filesystem": {"rootdirectory": folder.join("registry")}, "delete": {"enabled": true}},
+        "http": {"addr": address.to_string()},
+    });
+    fs::write(&file, configuration.to_string())?;
+    let mut command = Command::new(tool("bin/registry"));
+    command.arg("serve").arg(file).env("OTEL_TRACES_EXPORTER", "none");
+    // The registry takes every variable of that prefix for a part of its own configuration.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_")) {
+        command.env_remove(name);
+    }
+    let mut program = Program::start("registry", &mut command, folder)?;
+    program.wait(address, "/v2/")?;
+    Ok((program, address))
+}
