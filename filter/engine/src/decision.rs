@@ -146,6 +146,10 @@ pub enum Reason {
     DigestInvalid,
     /// The endpoint has no such method.
     MethodNotAllowed,
+    /// A request for a token that breaks the grammar of its query, form or scopes.
+    MalformedRequest,
+    /// A body that is read, and longer than the limit.
+    BodyTooLarge,
     /// No credential, and anonymous callers may not.
     NoCredential,
     /// More than one `Authorization` header.
@@ -227,6 +231,8 @@ impl Reason {
         Self::TagInvalid,
         Self::DigestInvalid,
         Self::MethodNotAllowed,
+        Self::MalformedRequest,
+        Self::BodyTooLarge,
         Self::NoCredential,
         Self::SeveralCredentials,
         Self::MalformedCredential,
@@ -262,6 +268,8 @@ impl Reason {
             Self::TagInvalid => plain(400, "TAG_INVALID", "invalid tag", "tag_invalid"),
             Self::DigestInvalid => plain(400, "DIGEST_INVALID", "invalid digest", "digest_invalid"),
             Self::MethodNotAllowed => plain(405, "UNSUPPORTED", "the operation is unsupported", "method_not_allowed"),
+            Self::MalformedRequest => plain(400, "BAD_REQUEST", "malformed request for a token", "malformed_request"),
+            Self::BodyTooLarge => plain(413, "TOO_LARGE", "the body is too large", "body_too_large"),
             Self::NoCredential => unauthorized("no_credential", Challenge::Plain),
             Self::SeveralCredentials => unauthorized("several_credentials", Challenge::InvalidToken),
             Self::MalformedCredential => unauthorized("malformed_credential", Challenge::InvalidToken),

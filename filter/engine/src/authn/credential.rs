@@ -54,7 +54,8 @@ impl<'a> Credential<'a> {
         Self::of_token(token)
     }
 
-    fn of_token(token: Cow<'a, str>) -> Result<Self, Reason> {
+    /// Reads a token that stands alone, such as a field of a form.
+    pub(crate) fn of_token(token: Cow<'a, str>) -> Result<Self, Reason> {
         if token.len() > MAX_TOKEN {
             return Err(Reason::TokenTooLong);
         }
@@ -65,6 +66,15 @@ impl<'a> Credential<'a> {
             return Err(Reason::MalformedCredential);
         }
         Ok(Self::Token(token))
+    }
+
+    /// The same, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Credential<'static> {
+        match self {
+            Self::Anonymous => Credential::Anonymous,
+            Self::Token(token) => Credential::Token(Cow::Owned(token.into_owned())),
+        }
     }
 }
 

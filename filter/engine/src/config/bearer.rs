@@ -73,6 +73,7 @@ fn token_server(
         audiences: raw.audiences.clone(),
         key_id,
         bypass_access_control: raw.bypass_access_control,
+        minted: None,
         source,
     })
 }
