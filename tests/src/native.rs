@@ -194,6 +194,7 @@ fn head(request: &Request) -> RequestHead<'_> {
         method: request.method.as_bytes(),
         path: &request.target,
         authorization: all("authorization"),
+        content_types: all("content-type"),
         user_agent: all("user-agent").first().copied().unwrap_or_default(),
         forwarded_for: all("x-forwarded-for"),
         connection: Connection { peer: b"127.0.0.1:40000", tls_version: b"" },

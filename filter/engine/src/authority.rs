@@ -132,6 +132,13 @@ impl Authority<'_> {
         }
     }
 
+    /// Whether the caller may see the catalog of a registry that does not filter it.
+    pub(crate) fn sees_all(&self) -> bool {
+        let covered = self.caller.claim.as_ref().is_none_or(|claim| claim.covers_catalog(self.facts.now));
+        let named = self.policy.is_none_or(|policy| policy.is_admin(&self.caller.identity));
+        covered && !self.caller.identity.is_anonymous() && (self.bypass && self.caller.claim.is_some() || named)
+    }
+
     /// Whether the policy lets the caller read a repository; the claim has been asked for the whole catalog.
     pub(crate) fn may_list(&self, repository: &str) -> bool {
         let check = Check { action: crate::access::Action::Read, repository, reference: "" };

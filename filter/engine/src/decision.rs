@@ -115,13 +115,15 @@ pub struct Denial {
     pub scope: String,
     /// The user name, when the caller is known; for the log.
     pub username: Option<Arc<str>>,
+    /// It is an answer of the token endpoint.
+    pub asked_for_token: bool,
 }
 
 impl Denial {
     /// A refusal that has nothing to say besides its reason.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, detail: None, scope: String::new(), username: None }
+        Self { reason, detail: None, scope: String::new(), username: None, asked_for_token: false }
     }
 }
 
@@ -224,7 +226,7 @@ pub enum Challenge {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::NotFound,
         Self::PaginationInvalid,
         Self::NameInvalid,

@@ -20,6 +20,7 @@ use crate::facts::Facts;
 use crate::reply::Realm;
 use crate::request::RequestHead;
 use crate::route::{Route, Surface, without_mount};
+use crate::token_endpoint::mint::Mint;
 
 /// One configuration, compiled: it cannot be wrong any more.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub struct Engine {
     pub(crate) realm: Realm,
     pub(crate) providers: Vec<Provider>,
     pub(crate) bearer: Option<Bearer>,
+    pub(crate) mint: Option<Mint>,
     pub(crate) policy: Option<Policy>,
     pub(crate) sources: Vec<Source>,
     /// Whether the host can be asked to ask the upstream.
@@ -90,6 +92,14 @@ impl Engine {
         verifier: &dyn SignatureVerifier,
     ) -> Result<Grant, End> {
         let route = Route::parse(head.method, head.path, &self.surface).map_err(Denial::new)?;
+        if route == Route::Token {
+            let denied = |reason| Denial { asked_for_token: true, ..Denial::new(reason) };
+            return Err(match self.issue(head, facts, cache, verifier) {
+                Ok(answer) => End::Answer(answer),
+                Err(Stop::Deny(reason)) => End::Deny(denied(reason)),
+                Err(Stop::Need(need)) => End::Need(need),
+            });
+        }
         let access = AccessSet::of(&route);
         if access == AccessSet::Nothing {
             return Ok(Grant::new(Arc::new(Identity::anonymous()), GrantRule::Public));
@@ -98,13 +108,8 @@ impl Engine {
             Stop::Deny(reason) => End::Deny(Denial { scope: access.scope(), ..Denial::new(reason) }),
             Stop::Need(need) => End::Need(need),
         })?;
-        let authority = Authority {
-            caller: &caller,
-            policy: self.policy.as_ref(),
-            bypass: self.bearer.as_ref().is_some_and(|bearer| bearer.bypass_access_control),
-            request: &RequestFacts::new(head, facts.now),
-            facts,
-        };
+        let request = RequestFacts::new(head, facts.now);
+        let authority = self.authority(&caller, &request, facts);
         let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule);
         let refused = |refusal| caller.refused(refusal, &access);
         match &access {
@@ -121,6 +126,17 @@ impl Engine {
                 rule => Ok(grant(rule)),
             },
         }
+    }
+
+    /// The caller before the rules.
+    pub(crate) fn authority<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: &'a RequestFacts<'a>,
+        facts: &'a Facts<'a>,
+    ) -> Authority<'a> {
+        let bypass = self.bearer.as_ref().is_some_and(|bearer| bearer.bypass_access_control);
+        Authority { caller, policy: self.policy.as_ref(), bypass, request, facts }
     }
 
     /// Who asks. What is presented decides alone: a bad credential is never taken as none.
@@ -141,7 +157,7 @@ impl Engine {
     }
 
     /// Who a token proves: from the cache, or the first provider in order that takes it, or the token server.
-    fn prove(
+    pub(crate) fn prove(
         &self,
         compact: &str,
         facts: &Facts<'_>,
@@ -157,6 +173,11 @@ impl Engine {
     }
 
     fn verify(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
+        if let Some(mint) = &self.mint
+            && presented.token.claims_unverified().issuer() == Ok(Some(mint.issuer.as_str()))
+        {
+            return mint.own.prove(presented);
+        }
         let mut closest = Reason::UnknownIssuer;
         for provider in &self.providers {
             match provider.prove(presented) {
@@ -178,8 +199,10 @@ impl Engine {
 
 impl Caller {
     fn refused(&self, refusal: Refusal, access: &AccessSet<'_>) -> End {
-        let known =
-            |reason, detail, scope| Denial { reason, detail, scope, username: Some(self.identity.username().into()) };
+        let known = |reason, detail, scope| {
+            let username = Some(self.identity.username().into());
+            Denial { reason, detail, scope, username, asked_for_token: false }
+        };
         End::Deny(match refusal {
             Refusal::Need(need) => return End::Need(need),
             Refusal::NoCredential => Denial { scope: access.scope(), ..Denial::new(Reason::NoCredential) },

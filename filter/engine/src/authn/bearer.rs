@@ -47,9 +47,13 @@ impl Bearer {
         };
         let proof = presented.verify(self.source, keys, &expected)?;
         let claims = proof.claims();
-        let access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;
+        let mut access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;
         let subject = claims.subject().map_err(|_| Reason::BadClaim)?.unwrap_or_default().to_owned();
-        let groups = if self.minted.is_some() { groups(claims) } else { Vec::new() };
+        let mut groups = Vec::new();
+        if self.minted.is_some() {
+            access = access.with_catalog();
+            groups = groups_of(claims);
+        }
         Ok(Proven {
             identity: Arc::new(Identity::new(subject, groups, Document::from_claims(claims.as_map()))),
             access: Some(Arc::new(access)),
@@ -61,7 +65,7 @@ impl Bearer {
 }
 
 /// The groups that were known when the token was minted.
-fn groups(claims: &Claims) -> Vec<String> {
+fn groups_of(claims: &Claims) -> Vec<String> {
     let listed = claims.as_map().get(GROUPS).and_then(Value::as_array);
     listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -11,7 +11,7 @@ use crate::authn::token::MAX_TOKEN;
 use crate::decision::Reason;
 
 /// The token that stands for "no credential", for clients that cannot ask for a token without sending one afterwards.
-const ANONYMOUS: &str = "anonymous";
+pub(crate) const ANONYMOUS: &str = "anonymous";
 
 /// Room for a user name beside a token of the greatest length, in base64.
 const MAX_BASIC: usize = (MAX_TOKEN + 1024) / 3 * 4;

@@ -54,8 +54,10 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     if document.fail_delay.is_some_and(|delay| delay > 0) {
         diagnostics.warn("http.auth.failDelay", "is not in effect yet: refusals are answered at once");
     }
-    let surface = proxy::surface(&document.proxy, diagnostics);
+    let mut surface = proxy::surface(&document.proxy, diagnostics);
     let realm = realm(document, &surface, diagnostics);
+    let endpoint = realm.token_endpoint.as_deref().and_then(HttpUrl::parse);
+    surface.token_endpoint = endpoint.map(|url| url.path().to_owned());
     let enforcement = proxy::enforcement(&document.proxy, diagnostics);
     let log_level = log_level(document.log_level.as_deref(), diagnostics);
     if !diagnostics.errors.is_empty() {
@@ -66,6 +68,7 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         realm,
         providers: authn.providers,
         bearer: authn.bearer,
+        mint: authn.mint,
         // A policy that is configured and did not compile has left an error, so it cannot get lost here.
         policy: policy.flatten(),
         sources,

@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::scope::Scope;
-use crate::decision::Denial;
-use crate::reply::{Realm, Reply};
+use crate::reply::{Reply, unstored};
 use crate::time::UnixTime;
 
 /// For how long a client may go on without asking again whether it is still enough to be nobody.
@@ -45,23 +44,10 @@ impl Issued<'_> {
             self.granted.iter().for_each(|granted| granted.write(&mut scope));
             members.insert("scope".to_owned(), scope.into());
         }
-        let headers = vec![("content-type", "application/json".to_owned())];
-        unstored(Reply { status: 200, headers, body: body.to_string().into_bytes() })
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        headers.extend(unstored());
+        Reply { status: 200, headers, body: body.to_string().into_bytes() }
     }
-}
-
-/// A refusal here. Its challenge is Basic: this is where Bearer challenges send clients to.
-#[must_use]
-pub fn refusal(denial: &Denial, realm: &Realm) -> Reply {
-    let here = Realm { token_endpoint: None, name: realm.name.clone(), service: String::new() };
-    unstored(denial.reply(&here))
-}
-
-/// No answer with a token, or about one, may be kept (RFC 6749 section 5.1).
-fn unstored(mut reply: Reply) -> Reply {
-    reply.headers.push(("cache-control", "no-store".to_owned()));
-    reply.headers.push(("pragma", "no-cache".to_owned()));
-    reply
 }
 
 #[cfg(test)]
@@ -69,7 +55,6 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::decision::Reason;
 
     const NOW: UnixTime = UnixTime::from_secs(1_709_210_096);
 
@@ -93,17 +78,7 @@ mod tests {
         assert_eq!(body(Issued { is_post: true, granted: &[], expires: UnixTime::from_secs(0), ..get }), wanted);
         assert_eq!(get.reply(NOW).status, 200);
         assert_eq!(header(&get.reply(NOW), "content-type"), Some("application/json"));
-    }
-
-    #[test]
-    fn no_answer_is_stored_and_a_refusal_has_a_basic_challenge() {
-        let realm = Realm { token_endpoint: Some("https://r/token".into()), name: "r".into(), service: "s".into() };
-        for reason in Reason::ALL {
-            let reply = refusal(&Denial { scope: "repository:a:pull".into(), ..Denial::new(reason) }, &realm);
-            let challenge = (reply.status == 401).then_some("Basic realm=\"r\"");
-            assert_eq!(header(&reply, "www-authenticate"), challenge, "{reason:?}");
-            assert_eq!(header(&reply, "cache-control"), Some("no-store"));
-            assert_eq!(header(&reply, "pragma"), Some("no-cache"));
-        }
+        assert_eq!(header(&get.reply(NOW), "cache-control"), Some("no-store"));
+        assert_eq!(header(&get.reply(NOW), "pragma"), Some("no-cache"));
     }
 }

@@ -7,9 +7,6 @@ use super::scope::Scope;
 use crate::authn::credential::Credential;
 use crate::decision::Reason;
 
-/// The largest form that is read, in bytes.
-pub const MAX_FORM: usize = 64 * 1024;
-
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// Fields of the form that hold a credential.
@@ -40,7 +37,7 @@ impl Ask {
     /// `client_id`, `username`, `access_type` and `offline_token` may be there and decide nothing.
     ///
     /// # Errors
-    /// `MalformedRequest`, `BodyTooLarge`, or what is wrong with the credential: it is refused when it cannot be read, when an
+    /// `MalformedRequest`, or what is wrong with the credential: it is refused when it cannot be read, when an
     /// empty one is presented, and when several different ones are.
     pub fn read(target: &[u8], authorization: &[&[u8]], form: Option<Form<'_>>) -> Result<Self, Reason> {
         let query = target.splitn(2, |byte| *byte == b'?').nth(1).unwrap_or_default();
@@ -59,9 +56,6 @@ impl Ask {
 
 impl<'a> Form<'a> {
     fn fields(self) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, Reason> {
-        if self.body.len() > MAX_FORM {
-            return Err(Reason::BodyTooLarge);
-        }
         if self.body.is_empty() {
             return Ok(Vec::new());
         }
@@ -170,17 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_form_is_read_and_none_above_the_limit() {
-        let longest = vec![b'a'; MAX_FORM];
-        let longer = vec![b'a'; MAX_FORM + 1];
-        let rows: [(&[&[u8]], &[u8], Result<(), Reason>); 12] = [
+    fn only_a_form_is_read() {
+        let rows: [(&[&[u8]], &[u8], Result<(), Reason>); 9] = [
             (&[FORM], b"a=1", Ok(())),
             (&[b"Application/X-WWW-Form-Urlencoded ; charset=utf-8"], b"a=1", Ok(())),
             (&[], b"", Ok(())),
             (&[b"application/json"], b"", Ok(())),
-            (&[FORM], &longest, Ok(())),
-            (&[FORM], &longer, Err(Reason::BodyTooLarge)),
-            (&[], &longer, Err(Reason::BodyTooLarge)),
             (&[], b"a=1", Err(Reason::MalformedRequest)),
             (&[b"application/json"], b"{}", Err(Reason::MalformedRequest)),
             (&[b"x/application/x-www-form-urlencoded"], b"a=1", Err(Reason::MalformedRequest)),

@@ -4,5 +4,6 @@
 pub mod answer;
 pub mod ask;
 mod form;
+mod issue;
 pub mod mint;
 pub mod scope;

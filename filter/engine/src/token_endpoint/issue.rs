@@ -1,0 +1,92 @@
+//! From a request for a token to its answer.
+
+use std::sync::Arc;
+
+use super::answer::{ANONYMOUS_LIFETIME, Issued};
+use super::ask::{Ask, Form};
+use super::mint::Holder;
+use super::scope::Scope;
+use crate::access::Check;
+use crate::authn::cache::IdentityCache;
+use crate::authn::credential::{ANONYMOUS, Credential};
+use crate::authn::identity::Identity;
+use crate::authn::prove::{Stop, keys_of};
+use crate::authn::verify::SignatureVerifier;
+use crate::authority::Caller;
+use crate::authz::{Policy, RequestFacts};
+use crate::decision::{Answer, Need, Reason};
+use crate::engine::Engine;
+use crate::facts::{Facts, RequestBody};
+use crate::request::RequestHead;
+use crate::time::UnixTime;
+
+impl Engine {
+    /// The answer with a token: the presented one as it is, or one that is minted for what is granted.
+    ///
+    /// # Errors
+    /// A [`Stop::Need`] for the body of a POST, and for keys; otherwise the refusal.
+    pub(crate) fn issue(
+        &self,
+        head: &RequestHead<'_>,
+        facts: &Facts<'_>,
+        cache: &mut IdentityCache,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Answer, Stop> {
+        let form = if head.method == b"POST" { Some(form(head, facts)?) } else { None };
+        let ask = Ask::read(head.path, &head.authorization, form)?;
+        let (caller, expires) = match &ask.credential {
+            Credential::Anonymous => self.nobody(facts.now)?,
+            Credential::Token(token) => self.holder(token, facts, cache, verifier)?,
+        };
+        let request = RequestFacts::new(head, facts.now);
+        let authority = self.authority(&caller, &request, facts);
+        let may = |action, repository: &str| authority.check(&Check { action, repository, reference: "" }).is_ok();
+        let granted = Scope::granted(&ask.scopes, &may, authority.sees_all());
+        let (token, expires) = match (&self.mint, &ask.credential) {
+            (Some(mint), _) => {
+                keys_of(mint.own.source, facts)?;
+                let key = facts.keys.signing(mint.own.source).ok_or(Reason::KeysUnavailable)?;
+                let holder = Holder { identity: &caller.identity, granted: &granted, not_after: expires };
+                mint.token(&holder, key, facts.now)
+            }
+            (None, Credential::Token(token)) => (token.to_string(), expires),
+            (None, Credential::Anonymous) => (ANONYMOUS.to_owned(), expires),
+        };
+        let issued = Issued { token: &token, expires, granted: &granted, is_post: ask.is_post };
+        Ok(Answer { reply: issued.reply(facts.now), label: "token", username: caller.identity.username().into() })
+    }
+
+    fn nobody(&self, now: UnixTime) -> Result<(Caller, UnixTime), Stop> {
+        if !self.policy.as_ref().is_some_and(Policy::opens_to_anonymous) {
+            return Err(Reason::NoCredential.into());
+        }
+        let caller = Caller { identity: Arc::new(Identity::anonymous()), claim: None };
+        Ok((caller, now.after(ANONYMOUS_LIFETIME)))
+    }
+
+    /// A minted token is no credential here: it would renew itself for ever.
+    fn holder(
+        &self,
+        token: &str,
+        facts: &Facts<'_>,
+        cache: &mut IdentityCache,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<(Caller, UnixTime), Stop> {
+        let proven = self.prove(token, facts, cache, verifier)?;
+        if self.mint.as_ref().is_some_and(|mint| mint.own.source == proven.source) {
+            return Err(Reason::UnknownIssuer.into());
+        }
+        Ok((Caller { identity: proven.identity, claim: proven.access }, proven.expires))
+    }
+}
+
+/// The body of a POST; where bodies cannot be read there is no POST.
+fn form<'a>(head: &'a RequestHead<'_>, facts: &Facts<'a>) -> Result<Form<'a>, Stop> {
+    match &facts.gathered.body {
+        None => Err(Stop::Need(Need::Body)),
+        Some(RequestBody::Whole(body)) => Ok(Form { media_types: &head.content_types, body }),
+        Some(RequestBody::TooLong) => Err(Reason::BodyTooLarge.into()),
+        Some(RequestBody::Late) => Err(Reason::MalformedRequest.into()),
+        Some(RequestBody::NotRead) => Err(Reason::MethodNotAllowed.into()),
+    }
+}
