@@ -34,7 +34,7 @@ impl Issued<'_> {
         let mut body = json!({
             "token": self.token,
             "access_token": self.token,
-            "expires_in": self.expires.since(now).as_secs(),
+            "expires_in": self.expires.secs().saturating_sub(now.secs()).max(0),
             "issued_at": now.rfc3339(),
         });
         if self.is_post

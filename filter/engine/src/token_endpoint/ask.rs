@@ -73,18 +73,16 @@ fn is_form(media_type: &[u8]) -> bool {
 }
 
 fn credential(authorization: &[&[u8]], fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<Credential<'static>, Reason> {
-    let mut found = Credential::read(authorization)?.into_owned();
+    let known = |grant: &str| matches!(grant, "password" | "refresh_token");
+    if fields.iter().any(|(name, value)| name == "grant_type" && !known(value)) {
+        return Err(Reason::MalformedRequest);
+    }
     let named = |wanted: &[&str]| fields.iter().any(|(name, _)| wanted.contains(&&**name));
     if named(&["grant_type"]) && !named(&CREDENTIALS) && authorization.is_empty() {
         return Err(Reason::MalformedCredential);
     }
-    for (name, value) in fields {
-        if name == "grant_type" && !matches!(&**value, "password" | "refresh_token") {
-            return Err(Reason::MalformedRequest);
-        }
-        if !CREDENTIALS.contains(&&**name) {
-            continue;
-        }
+    let mut found = Credential::read(authorization)?.into_owned();
+    for (_, value) in fields.iter().filter(|(name, _)| CREDENTIALS.contains(&&**name)) {
         match Credential::of_token(value.trim().into())?.into_owned() {
             Credential::Anonymous => {}
             field if found == Credential::Anonymous => found = field,
@@ -129,7 +127,7 @@ mod tests {
     #[test]
     fn a_form_holds_one_credential() {
         let basic: &[u8] = b"Basic dTphLmIuYw==";
-        let rows: [(&[&[u8]], &str, Result<Credential<'_>, Reason>); 25] = [
+        let rows: [(&[&[u8]], &str, Result<Credential<'_>, Reason>); 26] = [
             (&[], "", Ok(Credential::Anonymous)),
             (&[], "scope=", Ok(Credential::Anonymous)),
             (&[], "grant_type=password&username=u&password=a.b.c", Ok(token("a.b.c"))),
@@ -153,6 +151,7 @@ mod tests {
             (&[], "grant_type=password&username=u", Err(Reason::MalformedCredential)),
             (&[b"Digest x"], "password=a.b.c", Err(Reason::MalformedCredential)),
             (&[], "grant_type=authorization_code&code=x&password=a.b.c", Err(Reason::MalformedRequest)),
+            (&[], "grant_type=authorization_code&code=x", Err(Reason::MalformedRequest)),
             (&[], "grant_type=&password=a.b.c", Err(Reason::MalformedRequest)),
             (&[], "password=%zz", Err(Reason::MalformedRequest)),
         ];
