@@ -6,6 +6,7 @@ use std::fmt;
 mod abi;
 #[cfg(feature = "vm")]
 mod faults;
+mod minting;
 #[cfg(feature = "vm")]
 mod generated;
 mod hostile;
