@@ -31,6 +31,8 @@ pub struct Listener {
     pub vm_id: String,
     /// The body waits whenever the head does: `allow_on_headers_stop_iteration` is not set.
     pub holds_bodies: bool,
+    /// Its port on loopback; 0 takes a free one.
+    pub port: u16,
     /// The cluster that requests go to; without one, what passes the filter gets 404.
     pub cluster: Option<String>,
 }
@@ -40,7 +42,7 @@ pub struct Listener {
 pub struct Bootstrap {
     /// The module file.
     pub module: PathBuf,
-    /// The listeners, each on a free port.
+    /// The listeners.
     pub listeners: Vec<Listener>,
     /// Clusters and their addresses.
     pub clusters: Vec<(String, SocketAddr)>,
@@ -245,7 +247,7 @@ impl Bootstrap {
         });
         json!({
             "name": listener.name,
-            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+            "address": {"socket_address": {"address": "127.0.0.1", "port_value": listener.port}},
             "filter_chains": [{"filters": [{
                 "name": "envoy.filters.network.http_connection_manager",
                 "typed_config": manager,

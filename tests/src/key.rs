@@ -152,6 +152,12 @@ impl TestKey {
         })
     }
 
+    /// The private key as PKCS#8 PEM, as it stands in its file.
+    #[must_use]
+    pub fn private_pem(&self) -> &'static str {
+        SOURCES.iter().find(|(name, _)| *name == self.name).map_or("", |(_, pem)| pem)
+    }
+
     /// The private key as a JWK, with its `kid`.
     ///
     /// # Errors

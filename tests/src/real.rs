@@ -68,6 +68,7 @@ impl RealEnvoy {
                 configuration: config.plugin.to_string(),
                 vm_id: format!("group-{group}"),
                 holds_bodies: config.holds_bodies,
+                port: 0,
                 cluster: Some("upstream".to_owned()),
             });
         }
@@ -77,6 +78,7 @@ impl RealEnvoy {
                 configuration: INTAKE.to_owned(),
                 vm_id: format!("group-{group}"),
                 holds_bodies: false,
+                port: 0,
                 cluster: None,
             });
         }

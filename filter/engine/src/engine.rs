@@ -9,7 +9,7 @@ use crate::authn::credential::Credential;
 use crate::authn::identity::Identity;
 use crate::authn::prove::{Presented, Stop};
 use crate::authn::provider::Provider;
-use crate::authn::source::Source;
+use crate::authn::source::{HeldKeys, Source};
 use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::SignatureVerifier;
 use crate::authority::{Authority, Caller, Refusal};
@@ -20,7 +20,9 @@ use crate::facts::Facts;
 use crate::reply::Realm;
 use crate::request::RequestHead;
 use crate::route::{Route, Surface, without_mount};
+use crate::time::UnixTime;
 use crate::token_endpoint::mint::Mint;
+use crate::token_endpoint::scope::Scope;
 
 /// One configuration, compiled: it cannot be wrong any more.
 #[derive(Debug)]
@@ -66,6 +68,14 @@ impl Engine {
     #[must_use]
     pub fn reads_connection(&self) -> bool {
         self.policy.as_ref().is_some_and(Policy::reads_connection)
+    }
+
+    /// The `Authorization` that a question of the filter itself is asked with at a registry that wants tokens which are minted
+    /// here; nothing if none are, or the key is not there. `scope` is what the question needs.
+    #[must_use]
+    pub fn own_authorization(&self, scope: Scope, keys: &HeldKeys, now: UnixTime) -> Option<String> {
+        let mint = self.mint.as_ref()?;
+        Some(mint.own_authorization(scope, keys.signing(mint.own.source)?, now))
     }
 
     /// Decides a request. Pure and total: the same arguments give the same verdict, and every input gives one.

@@ -16,6 +16,7 @@ mod readme;
 mod routes;
 mod scenarios;
 mod shipped;
+mod token_server;
 
 /// What a test here ends with.
 type Outcome = Result<(), Failure>;

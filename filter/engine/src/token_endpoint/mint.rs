@@ -1,6 +1,5 @@
 //! Tokens that are minted here, for registries that check tokens themselves (Distribution's `auth.token`, zot's `cert`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,10 +11,14 @@ use super::scope::Scope;
 use crate::authn::bearer::{Bearer, GROUPS};
 use crate::authn::identity::Identity;
 use crate::authn::keys::SigningKey;
+use crate::cel::Document;
 use crate::time::UnixTime;
 
 /// How far apart the clocks of two proxies may be: one mints, the other verifies.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(10);
+
+/// How long a question of the filter to the registry may take.
+const OWN_LIFETIME: Duration = Duration::from_mins(1);
 
 /// `http.auth.bearer.mint`, ready to run.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ pub struct Mint {
 #[derive(Clone, Debug)]
 pub(crate) struct Holder<'a> {
     /// Who it is; anonymous gives a token with an empty `sub`.
-    pub(crate) identity: &'a Arc<Identity>,
+    pub(crate) identity: &'a Identity,
     /// What may be done with the token.
     pub(crate) granted: &'a [Scope],
     /// When the credential ends that the token is given for. The token does not outlive it.
@@ -39,6 +42,15 @@ pub(crate) struct Holder<'a> {
 }
 
 impl Mint {
+    /// The `Authorization` of a question of the filter itself, good for that question only.
+    pub(crate) fn own_authorization(&self, scope: Scope, key: &SigningKey, now: UnixTime) -> String {
+        let identity = Identity::new(self.issuer.clone(), Vec::new(), Document::empty());
+        let holder = Holder { identity: &identity, granted: &[scope], not_after: now.after(OWN_LIFETIME) };
+        let mut value = "Bearer ".to_owned();
+        value.push_str(&self.token(&holder, key, now).0);
+        value
+    }
+
     /// A token (RFC 7519; Distribution, "Token Authentication Implementation") and when it ends.
     pub(crate) fn token(&self, holder: &Holder<'_>, key: &SigningKey, now: UnixTime) -> (String, UnixTime) {
         let header = json!({ "alg": key.algorithm().name(), "typ": "JWT", "kid": key.id() });
