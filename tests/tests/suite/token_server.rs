@@ -1,5 +1,6 @@
 //! An unmodified registry (Distribution) that wants tokens, the filter in front that mints them, and a real client.
 
+use std::cell::Cell;
 use std::env;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -67,6 +68,7 @@ struct Stage {
     _issuer: Server,
     clients: SocketAddr,
     folder: TempDir,
+    pushes: Cell<usize>,
 }
 
 impl Stage {
@@ -99,7 +101,7 @@ impl Stage {
         })?;
         let pushed = client::send(envoy.listener("intake")?, &push::request("mint", &jwks, now()), PATIENCE)?;
         ensure!(pushed.status == 204, "the intake answers {}", pushed.status);
-        Ok(Self { envoy, registry, _issuer: issuer, clients, folder })
+        Ok(Self { envoy, registry, _issuer: issuer, clients, folder, pushes: Cell::default() })
     }
 
     /// Runs crane with a token as password, or none. What it wrote, if it came out as expected.
@@ -121,9 +123,11 @@ impl Stage {
     }
 
     fn push(&self, user: &str, succeeds: bool, image: &str) -> Result<String> {
-        // Blocks of zeros are an empty tar archive.
+        // Blocks of zeros are an empty tar archive; another one each time, or crane finds that there is nothing to push.
         let layer = self.folder.path().join("layer.tar");
-        fs::write(&layer, vec![0; 10 * 1024])?;
+        let blocks = self.pushes.get() + 2;
+        self.pushes.set(blocks);
+        fs::write(&layer, vec![0; blocks * 512])?;
         let layer = layer.to_str().context("a folder whose name is no text")?;
         self.crane(Some(user), succeeds, &["append", "--new_layer", layer, "--new_tag", image])
     }
