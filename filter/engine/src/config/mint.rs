@@ -58,9 +58,7 @@ pub(super) fn compile(
     }
     match &raw.aws_secrets_manager {
         Some(aws) => secrets_manager(aws, &at("awsSecretsManager"), proxy, diagnostics),
-        None => {
-            diagnostics.error(at("awsSecretsManager"), "must be given: it names the secret with the key that signs")
-        }
+        None => diagnostics.error(at("awsSecretsManager"), "must be given: the secret with the key that signs"),
     }
     let max_stale = raw.aws_secrets_manager.as_ref().and_then(|aws| aws.max_stale);
     let own = Bearer {

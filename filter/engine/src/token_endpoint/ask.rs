@@ -1,8 +1,6 @@
 //! What a client asks of the token endpoint: a query, a form, and one credential.
 
-use std::borrow::Cow;
-
-use super::form;
+use super::form::{self, Parameter};
 use super::scope::Scope;
 use crate::authn::credential::Credential;
 use crate::decision::Reason;
@@ -55,7 +53,7 @@ impl Ask {
 }
 
 impl<'a> Form<'a> {
-    fn fields(self) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, Reason> {
+    fn fields(self) -> Result<Vec<Parameter<'a>>, Reason> {
         if self.body.is_empty() {
             return Ok(Vec::new());
         }
@@ -72,7 +70,7 @@ fn is_form(media_type: &[u8]) -> bool {
     essence.trim_ascii().eq_ignore_ascii_case(MEDIA_TYPE.as_bytes())
 }
 
-fn credential(authorization: &[&[u8]], fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<Credential<'static>, Reason> {
+fn credential(authorization: &[&[u8]], fields: &[Parameter<'_>]) -> Result<Credential<'static>, Reason> {
     let known = |grant: &str| matches!(grant, "password" | "refresh_token");
     if fields.iter().any(|(name, value)| name == "grant_type" && !known(value)) {
         return Err(Reason::MalformedRequest);
@@ -127,7 +125,8 @@ mod tests {
     #[test]
     fn a_form_holds_one_credential() {
         let basic: &[u8] = b"Basic dTphLmIuYw==";
-        let rows: [(&[&[u8]], &str, Result<Credential<'_>, Reason>); 26] = [
+        type Row<'a> = (&'a [&'a [u8]], &'a str, Result<Credential<'a>, Reason>);
+        let rows: [Row<'_>; 26] = [
             (&[], "", Ok(Credential::Anonymous)),
             (&[], "scope=", Ok(Credential::Anonymous)),
             (&[], "grant_type=password&username=u&password=a.b.c", Ok(token("a.b.c"))),
@@ -164,7 +163,8 @@ mod tests {
 
     #[test]
     fn only_a_form_is_read() {
-        let rows: [(&[&[u8]], &[u8], Result<(), Reason>); 9] = [
+        type Row<'a> = (&'a [&'a [u8]], &'a [u8], Result<(), Reason>);
+        let rows: [Row<'_>; 9] = [
             (&[FORM], b"a=1", Ok(())),
             (&[b"Application/X-WWW-Form-Urlencoded ; charset=utf-8"], b"a=1", Ok(())),
             (&[], b"", Ok(())),

@@ -4,11 +4,14 @@ use std::borrow::Cow;
 
 use crate::decision::Reason;
 
+/// Name and value.
+pub(super) type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// The parameters of a query or a form, in order.
 ///
 /// # Errors
 /// `MalformedRequest` for a byte that is not visible ASCII, an escape that is none, or text that is not UTF-8.
-pub(super) fn parameters(text: &[u8]) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Reason> {
+pub(super) fn parameters(text: &[u8]) -> Result<Vec<Parameter<'_>>, Reason> {
     if !text.iter().all(u8::is_ascii_graphic) || !text.split(|byte| *byte == b'%').skip(1).all(is_escape) {
         return Err(Reason::MalformedRequest);
     }
@@ -33,7 +36,8 @@ mod tests {
 
     #[test]
     fn a_form_is_read_whole_or_not_at_all() {
-        let rows: [(&[u8], Option<&[(&str, &str)]>); 18] = [
+        type Row<'a> = (&'a [u8], Option<&'a [(&'a str, &'a str)]>);
+        let rows: [Row<'_>; 18] = [
             (b"", Some(&[])),
             (b"a=1&b=2", Some(&[("a", "1"), ("b", "2")])),
             (b"a=1&a=2", Some(&[("a", "1"), ("a", "2")])),

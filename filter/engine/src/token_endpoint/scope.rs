@@ -67,25 +67,26 @@ impl Scope {
             if scopes.len() >= MAX_SCOPES {
                 return Err(Reason::MalformedRequest);
             }
-            scopes.extend(Self::parse(text).ok_or(Reason::MalformedRequest)?);
+            scopes.extend(Self::parse(text)?);
         }
         Ok(())
     }
 
-    /// One scope; the outer nothing is a malformed one, the inner one that cannot be granted.
-    fn parse(text: &str) -> Option<Option<Self>> {
-        let (kind, rest) = text.split_once(':')?;
-        let (name, actions) = rest.rsplit_once(':')?;
-        let kind = resource_type(kind)?;
+    /// One scope; nothing if it cannot be granted.
+    fn parse(text: &str) -> Result<Option<Self>, Reason> {
+        let malformed = Reason::MalformedRequest;
+        let (kind, rest) = text.split_once(':').ok_or(malformed)?;
+        let (name, actions) = rest.rsplit_once(':').ok_or(malformed)?;
+        let kind = resource_type(kind).ok_or(malformed)?;
         let is_repository = Repository::parse_name(name).is_ok();
         if !(is_repository || is_on_a_host(name)) || actions.split(',').count() > MAX_ACTIONS {
-            return None;
+            return Err(malformed);
         }
         if !actions.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'*' | b',')) {
-            return None;
+            return Err(malformed);
         }
         let asked = |wanted: &str| actions.split(',').any(|action| action == wanted);
-        Some(match kind {
+        Ok(match kind {
             "repository" if is_repository => {
                 let wanted = |action: &ScopeAction| asked("*") || asked(action.name());
                 Some(Self::Repository(name.to_owned(), ScopeAction::ALL.into_iter().filter(wanted).collect()))
@@ -128,7 +129,8 @@ impl Scope {
         });
         match known {
             Some(known) => {
-                known.extend(actions.iter().filter(|action| !known.contains(action)).copied().collect::<Vec<_>>())
+                let new: Vec<_> = actions.iter().filter(|action| !known.contains(action)).copied().collect();
+                known.extend(new);
             }
             None if actions.is_empty() => {}
             None => granted.push(self),
@@ -181,12 +183,12 @@ fn resource_type(text: &str) -> Option<&str> {
 fn is_on_a_host(name: &str) -> bool {
     let Some((host, path)) = name.split_once('/') else { return false };
     let (host, port) = host.split_once(':').unwrap_or((host, "0"));
-    let part = |part: &str| {
+    let is_label = |part: &str| {
         let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
         let mut bytes = part.bytes();
         edge(bytes.next()) && edge(part.bytes().next_back()) && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    host.split('.').all(part)
+    host.split('.').all(is_label)
         && !port.is_empty()
         && port.bytes().all(|byte| byte.is_ascii_digit())
         && Repository::parse_name(path).is_ok()
