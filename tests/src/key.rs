@@ -163,12 +163,13 @@ impl TestKey {
     /// # Errors
     /// The key is of a kind that the filter does not sign with.
     pub fn private_jwk(&self) -> Result<Value> {
-        let mut jwk = self.jwk()?;
-        jwk["d"] = match &self.material {
+        let secret = match &self.material {
             Material::Rsa(_) => bail!("`{}` is an RSA key", self.name),
-            Material::Ec(pair, _) => text(pair.private_key().as_be_bytes()?.as_ref()).into(),
-            Material::Ed(pair) => text(pair.seed()?.as_be_bytes()?.as_ref()).into(),
+            Material::Ec(pair, _) => text(pair.private_key().as_be_bytes()?.as_ref()),
+            Material::Ed(pair) => text(pair.seed()?.as_be_bytes()?.as_ref()),
         };
+        let mut jwk = self.jwk()?;
+        jwk.as_object_mut().context("a JWK is an object")?.insert("d".to_owned(), secret.into());
         Ok(jwk)
     }
 

@@ -24,7 +24,11 @@ pub fn payload(set: &str, keys: &Value, now: UnixTime) -> Value {
 /// Seals a payload with a push key: a compact JWS with HS256.
 #[must_use]
 pub fn seal(payload: &Value, push_key: &str) -> String {
-    let kind = if payload["set"] == "mint" { "registry-auth-signing-keys+jws" } else { "registry-auth-keys+jws" };
+    let kind = if payload.get("set").is_some_and(|set| set == "mint") {
+        "registry-auth-signing-keys+jws"
+    } else {
+        "registry-auth-keys+jws"
+    };
     let header = json!({"alg": "HS256", "typ": kind});
     let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
     let input = format!("{}.{}", encode(header.to_string().as_bytes()), encode(payload.to_string().as_bytes()));

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use registry_auth::authn::algorithm::Algorithm;
-use registry_auth::authn::keys::SigningKey;
+use registry_auth::authn::keys::{KeySet, SigningKey};
 use registry_auth_tests::client::{self, Request};
 use registry_auth_tests::envoy::{self, Bootstrap, Envoy, Listener};
 use registry_auth_tests::issuer::Issuer;
@@ -21,7 +21,7 @@ use registry_auth_tests::mint::Recipe;
 use registry_auth_tests::server::Server;
 use registry_auth_tests::substrate::{PUSH_KEY, now};
 use registry_auth_tests::{module, push};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::Outcome;
@@ -108,10 +108,10 @@ impl Stage {
     fn crane(&self, user: Option<&str>, succeeds: bool, arguments: &[&str]) -> Result<String> {
         let home = self.folder.path().join(user.unwrap_or("nobody"));
         fs::create_dir_all(&home)?;
-        let mut auths = json!({});
+        let mut auths = Map::new();
         if let Some(user) = user {
             let auth = BASE64_STANDARD.encode(format!("token:{}", credential(user)?));
-            auths[self.clients.to_string()] = json!({ "auth": auth });
+            auths.insert(self.clients.to_string(), json!({ "auth": auth }));
         }
         fs::write(home.join("config.json"), json!({ "auths": auths }).to_string())?;
         let output = Command::new(tool("bin/crane")).args(arguments).env("DOCKER_CONFIG", &home).output();
@@ -144,7 +144,7 @@ impl Stage {
         let answer = client::send(self.clients, &request, PATIENCE)?;
         ensure!(answer.status == 200, "{} {}", answer.status, String::from_utf8_lossy(&answer.body));
         let body: Value = serde_json::from_slice(&answer.body)?;
-        Ok(body["token"].as_str().context("no token")?.to_owned())
+        Ok(body.get("token").and_then(Value::as_str).context("no token")?.to_owned())
     }
 }
 
@@ -191,20 +191,13 @@ fn configuration(realm: &str, algorithm: Algorithm) -> Value {
 
 fn start_registry(folder: &Path, trust: Trust, realm: &str, jwks: &Value) -> Result<Registry> {
     let address = free_address()?;
-    let mut token = json!({ "realm": realm, "service": SERVICE, "issuer": TOKEN_ISSUER });
     let file = folder.join("trust");
-    match trust {
-        Trust::Certificate => {
-            fs::write(&file, TestKey::named(trust.key().0)?.certificate_pem()?)?;
-            token["rootcertbundle"] = json!(file);
-        }
-        Trust::Keys => {
-            let mut public = jwks.clone();
-            public["keys"][0].as_object_mut().context("no key")?.remove("d");
-            fs::write(&file, public.to_string())?;
-            token["jwks"] = json!(file);
-        }
-    }
+    let (text, kind) = match trust {
+        Trust::Certificate => (TestKey::named(trust.key().0)?.certificate_pem()?.to_owned(), "rootcertbundle"),
+        Trust::Keys => (KeySet::from_jwks_value(jwks)?.keys.to_jwks().to_string(), "jwks"),
+    };
+    fs::write(&file, text)?;
+    let token = json!({ "realm": realm, "service": SERVICE, "issuer": TOKEN_ISSUER, kind: file });
     let configuration = json!({
         "version": 0.1,
         "log": { "level": "warn", "accesslog": { "disabled": true } },

@@ -40,9 +40,7 @@ impl Issued<'_> {
         if self.is_post
             && let Some(members) = body.as_object_mut()
         {
-            let mut scope = String::new();
-            self.granted.iter().for_each(|granted| granted.write(&mut scope));
-            members.insert("scope".to_owned(), scope.into());
+            members.insert("scope".to_owned(), Scope::list(self.granted).into());
         }
         let mut headers = vec![("content-type", "application/json".to_owned())];
         headers.extend(unstored());

@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn a_form_holds_one_credential() {
-        let basic: &[u8] = b"Basic dTphLmIuYw==";
         type Row<'a> = (&'a [&'a [u8]], &'a str, Result<Credential<'a>, Reason>);
+        let basic: &[u8] = b"Basic dTphLmIuYw==";
         let rows: [Row<'_>; 26] = [
             (&[], "", Ok(Credential::Anonymous)),
             (&[], "scope=", Ok(Credential::Anonymous)),

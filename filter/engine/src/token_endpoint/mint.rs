@@ -65,12 +65,13 @@ impl Mint {
             "iat": now.secs(),
             "access": access,
         });
+        let groups = holder.identity.groups();
+        if let Some(claims) = claims.as_object_mut().filter(|_| !groups.is_empty()) {
+            claims.insert(GROUPS.to_owned(), json!(groups));
+        }
         // Two tokens of one id are one token: the rest of what they say is the same.
         let digest = Sha256::digest(claims.to_string());
         if let Some(claims) = claims.as_object_mut() {
-            if !holder.identity.groups().is_empty() {
-                claims.insert(GROUPS.to_owned(), json!(holder.identity.groups()));
-            }
             claims.insert("jti".to_owned(), encode(digest.get(..16).unwrap_or_default()).into());
         }
         let mut token = encode(header.to_string().as_bytes());

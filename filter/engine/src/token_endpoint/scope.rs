@@ -149,8 +149,17 @@ impl Scope {
         }
     }
 
-    /// Appends the scope to a list that is separated by blanks.
-    pub fn write(&self, list: &mut String) {
+    /// Scopes as a list that is separated by blanks.
+    #[must_use]
+    pub fn list(scopes: &[Self]) -> String {
+        let mut list = String::new();
+        for scope in scopes {
+            scope.write(&mut list);
+        }
+        list
+    }
+
+    fn write(&self, list: &mut String) {
         if !list.is_empty() {
             list.push(' ');
         }
@@ -201,9 +210,7 @@ mod tests {
     fn read(list: &str) -> Result<String, Reason> {
         let mut scopes = Vec::new();
         Scope::parse_list(list, &mut scopes)?;
-        let mut text = String::new();
-        scopes.iter().for_each(|scope| scope.write(&mut text));
-        Ok(text)
+        Ok(Scope::list(&scopes))
     }
 
     #[test]
@@ -297,9 +304,7 @@ mod tests {
                 "repository:read:pull repository:create:push repository:update:push registry:catalog:* repository:all:pull,push,delete",
             ),
         ] {
-            let mut text = String::new();
-            Scope::granted(&scopes, &may, open).iter().for_each(|scope| scope.write(&mut text));
-            assert_eq!(text, wanted);
+            assert_eq!(Scope::list(&Scope::granted(&scopes, &may, open)), wanted);
         }
     }
 
