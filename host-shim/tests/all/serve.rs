@@ -51,7 +51,7 @@ async fn the_key_that_signs_arrives_beside_those_that_verify() {
     moto.put("mint", &format!("{signs}{next}")).await.unwrap();
     intake.holds_in("mint", &["own", "own"]).await.unwrap();
     moto.put("mint", &secret(&[("a", FIRST)])).await.unwrap();
-    shim.says(&["could not be refreshed", "not the PEM text of a private key", "mint"]).await.unwrap();
+    shim.says(&["could not be refreshed", "it holds a PEM block `PUBLIC KEY`", "mint"]).await.unwrap();
     intake.holds_in("mint", &["own", "own"]).await.unwrap();
     assert_eq!(intake.refusals(), [0u16; 0]);
     assert_eq!(shim.end("TERM").await.unwrap(), Some(0));

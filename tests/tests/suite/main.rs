@@ -6,10 +6,10 @@ use std::fmt;
 mod abi;
 #[cfg(feature = "vm")]
 mod faults;
-mod minting;
 #[cfg(feature = "vm")]
 mod generated;
 mod hostile;
+mod minting;
 #[cfg(feature = "vm")]
 mod patience;
 mod readme;

@@ -10,7 +10,7 @@ use crate::access::Check;
 use crate::authn::cache::IdentityCache;
 use crate::authn::credential::{ANONYMOUS, Credential};
 use crate::authn::identity::Identity;
-use crate::authn::prove::{Stop, keys_of};
+use crate::authn::prove::{Stop, missing};
 use crate::authn::verify::SignatureVerifier;
 use crate::authority::Caller;
 use crate::authz::{Policy, RequestFacts};
@@ -44,8 +44,9 @@ impl Engine {
         let granted = Scope::granted(&ask.scopes, &may, authority.sees_all());
         let (token, expires) = match (&self.mint, &ask.credential) {
             (Some(mint), _) => {
-                keys_of(mint.own.source, facts)?;
-                let key = facts.keys.signing(mint.own.source).ok_or(Reason::KeysUnavailable)?;
+                let source = mint.own.source;
+                let unsigned = || missing(source, None, facts, Reason::KeysUnavailable);
+                let key = facts.keys.signing(source).ok_or_else(unsigned)?;
                 let holder = Holder { identity: &caller.identity, granted: &granted, not_after: expires };
                 mint.token(&holder, key, facts.now)
             }
