@@ -192,7 +192,7 @@ impl Filter {
         host::become_context(self.root)?;
         for (context, mut pending, awaits) in unasked {
             let Awaits::Turn(question) = awaits else { continue };
-            let call = self.upstream.as_ref().and_then(|upstream| upstream.ask(&question, &pending.head).ok());
+            let call = self.ask(&question, &pending);
             let awaits = if let Some(call) = call {
                 Awaits::Answer(call, question)
             } else {
@@ -202,6 +202,16 @@ impl Filter {
             self.waiting.borrow_mut().add(context, pending, awaits);
         }
         Ok(())
+    }
+
+    fn ask(&self, question: &Question, pending: &Pending) -> Option<u32> {
+        let upstream = self.upstream.as_ref()?;
+        let own = if self.enforcement.forward_authorization {
+            self.engine.own_authorization(question.scope(), self.keys.borrow().held(), host::now().ok()?)
+        } else {
+            None
+        };
+        upstream.ask(question, &pending.head, own.as_deref()).ok()
     }
 
     /// Decides a request that waited, in its own context. If the host fails here the request stays held and ends with the

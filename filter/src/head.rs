@@ -40,6 +40,7 @@ impl Head {
             method: self.first(":method"),
             path: self.first(":path"),
             authorization: self.all("authorization"),
+            content_types: self.all("content-type"),
             user_agent: self.first("user-agent"),
             forwarded_for: self.all("x-forwarded-for"),
             connection: Connection {

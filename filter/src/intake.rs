@@ -6,7 +6,7 @@ use log::{info, warn};
 use percent_encoding::percent_decode;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
-use registry_auth::authn::keys::KeySet;
+use registry_auth::authn::keys::{KeySet, SigningKey};
 use registry_auth::envelope::{self, EnvelopeError, MAX_ENVELOPE, PushKey};
 use registry_auth::reply::Reply;
 use serde_json::{Value, json};
@@ -57,7 +57,12 @@ impl Intake {
         if pushed.set != set {
             return Err((400, "the envelope is for another set than the path".to_owned()));
         }
-        let loaded = KeySet::from_jwks_value(&pushed.keys).map_err(|error| (400, error.to_string()))?;
+        let count = if pushed.is_signing() {
+            SigningKey::from_jwks_value(&pushed.keys).map(|(_, public)| public.len())
+        } else {
+            KeySet::from_jwks_value(&pushed.keys).map(|loaded| loaded.keys.len())
+        };
+        let count = count.map_err(|error| (400, error.to_string()))?;
         let stored = shared::load(set, &self.key, now);
         let held = stored.as_ref().and_then(|stored| stored.keys.as_ref().ok()).map_or(0, |keys| keys.generation);
         if pushed.generation <= held {
@@ -66,7 +71,7 @@ impl Intake {
         shared::store(set, body, stored.map(|stored| stored.version))
             .map_err(|_| (409, "another set was written at the same time".to_owned()))?;
         self.metrics.count("intake.accepted");
-        info!("took a set of {} keys", loaded.keys.len());
+        info!("took a set of {count} keys");
         Ok(())
     }
 }

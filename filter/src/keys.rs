@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use log::{info, warn};
 use registry_auth::authn::key_cache::{KeyCache, Wanted};
-use registry_auth::authn::keys::KeySet;
+use registry_auth::authn::keys::{KeySet, KeysError, SigningKey, Skipped};
 use registry_auth::authn::source::{HeldKeys, Keys, Source, SourceId, SourceKind};
 use registry_auth::envelope::PushKey;
 use registry_auth::time::UnixTime;
@@ -96,7 +96,7 @@ impl KeyStore {
                         settled.extend(self.begin(index, metrics, now));
                     }
                 }
-                SourceKind::Pushed(set) => {
+                SourceKind::Pushed(set) | SourceKind::Signing(set) => {
                     let set = set.clone();
                     settled.extend(self.look_for_push(index, &set, metrics, now));
                 }
@@ -211,17 +211,23 @@ impl KeyStore {
     }
 
     fn take_push(&mut self, source: SourceId, jwks: &serde_json::Value, metrics: &Metrics, now: UnixTime) {
-        match KeySet::from_jwks_value(jwks) {
-            Ok(loaded) => {
-                let fetched = Fetched {
-                    set: loaded.keys,
-                    algorithms: None,
-                    max_age: None,
-                    skipped: loaded.skipped.iter().map(ToString::to_string).collect(),
-                };
-                self.fetched(source, fetched, metrics, now);
+        match self.read_push(source, jwks) {
+            Ok((set, skipped)) => {
+                let skipped = skipped.iter().map(ToString::to_string).collect();
+                self.fetched(source, Fetched { set, algorithms: None, max_age: None, skipped }, metrics, now);
             }
             Err(why) => self.failed(source, &why.to_string(), metrics, now),
         }
+    }
+
+    fn read_push(&mut self, source: SourceId, jwks: &serde_json::Value) -> Result<(KeySet, Vec<Skipped>), KeysError> {
+        let signs = self.states.get(source.index()).map(|state| &state.source.kind);
+        if matches!(signs, Some(SourceKind::Signing(_))) {
+            let (key, set) = SigningKey::from_jwks_value(jwks)?;
+            self.held.set_signing(key);
+            return Ok((set, Vec::new()));
+        }
+        let loaded = KeySet::from_jwks_value(jwks)?;
+        Ok((loaded.keys, loaded.skipped))
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use registry_auth::catalog::{Listing, UpstreamPage};
 use registry_auth::facts::{Gathered, TagAnswer, TagName};
+use registry_auth::token_endpoint::scope::{Scope, ScopeAction};
 
 use crate::head::Head;
 use crate::host::{self, HostError};
@@ -33,8 +34,8 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// Asks; the answer comes to the effective context under the returned number.
-    pub(crate) fn ask(&self, question: &Question, head: &Head) -> Result<u32, HostError> {
+    /// Asks with the configured `Authorization`, or the filter's own; the answer comes to the effective context under the returned number.
+    pub(crate) fn ask(&self, question: &Question, head: &Head, own: Option<&str>) -> Result<u32, HostError> {
         let (method, target, accept, timeout) = match question {
             Question::Tag(TagName { repository, tag }) => {
                 ("HEAD", format!("/v2/{repository}/manifests/{tag}"), MANIFESTS, TAG_TIMEOUT)
@@ -49,7 +50,7 @@ impl Upstream {
             ("accept", accept),
             ("user-agent", "registry-auth"),
         ];
-        if let Some(value) = &self.authorization {
+        if let Some(value) = self.authorization.as_deref().or(own) {
             headers.push(("authorization", value));
         }
         host::call(&self.cluster, headers, timeout)
@@ -57,6 +58,14 @@ impl Upstream {
 }
 
 impl Question {
+    /// What it needs of a registry that wants tokens.
+    pub(crate) fn scope(&self) -> Scope {
+        match self {
+            Self::Tag(name) => Scope::Repository(name.repository.clone(), vec![ScopeAction::Pull]),
+            Self::Catalog(_) => Scope::Catalog,
+        }
+    }
+
     /// Reads the answer of the effective context's callout. Whatever is wrong with it is an answer too.
     pub(crate) fn read(self, body_size: usize, gathered: &mut Gathered) {
         let Ok(headers) = host::callout_headers() else { return self.fail(gathered) };

@@ -5,11 +5,24 @@ use std::path::Path;
 
 use anyhow::Context;
 use registry_auth::config::raw::{AwsSecretsManager, Document};
-use registry_auth::config::{ConfigError, Diagnostics, Role, compile, decode_value};
+use registry_auth::config::{
+    ConfigError, Diagnostics, MINT_SET, Role, SECRET_SET, compile, decode_value, mint_algorithm,
+};
 use registry_auth::json;
 use serde_json::Value;
 
 use crate::inline::Inlined;
+use crate::secrets::Content;
+
+/// A secret that is to be kept fresh in the intakes.
+pub(crate) struct Secret<'a> {
+    /// The set that it becomes.
+    pub(crate) set: &'static str,
+    /// Where it is.
+    pub(crate) place: &'a AwsSecretsManager,
+    /// What it holds.
+    pub(crate) content: Content,
+}
 
 /// A configuration with everything that is wrong with it.
 #[derive(Debug, Default)]
@@ -61,9 +74,19 @@ impl Configuration {
         &self.found.warnings
     }
 
-    /// The secret with the keys, if the configuration names one.
-    pub(crate) fn secret(&self) -> Option<&AwsSecretsManager> {
-        self.document.as_ref()?.bearer.as_ref()?.aws_secrets_manager.as_ref()
+    /// The secrets that the configuration names: at most one with keys that verify, and one with a key that signs.
+    pub(crate) fn secrets(&self) -> Vec<Secret<'_>> {
+        let bearer = self.document.as_ref().and_then(|document| document.bearer.as_ref());
+        let verifying = bearer.and_then(|bearer| bearer.aws_secrets_manager.as_ref()).map(|place| Secret {
+            set: SECRET_SET,
+            place,
+            content: Content::Verifying { strict: place.strict },
+        });
+        let signing = bearer.and_then(|bearer| bearer.mint.as_ref()).and_then(|mint| {
+            let content = Content::Signing { algorithm: mint_algorithm(mint)?, key_id: mint.key_id.clone() };
+            Some(Secret { set: MINT_SET, place: mint.aws_secrets_manager.as_ref()?, content })
+        });
+        verifying.into_iter().chain(signing).collect()
     }
 
     /// `log.level`

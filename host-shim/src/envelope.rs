@@ -3,7 +3,6 @@
 use anyhow::Context;
 use registry_auth::envelope::{PushKey, PushedKeys, seal};
 
-use crate::intake::SET;
 use crate::refresh::Published;
 
 const KEY: &str = "REGISTRY_AUTH_PUSH_KEY";
@@ -23,10 +22,10 @@ impl Seal {
         Ok(Self(PushKey::new(key.as_encoded_bytes()).with_context(|| format!("`{KEY}` cannot be used"))?))
     }
 
-    /// The body of a push.
-    pub(crate) fn seal(&self, keys: &Published) -> String {
+    /// The body of a push to a set.
+    pub(crate) fn seal(&self, set: &str, keys: &Published) -> String {
         let pushed = PushedKeys {
-            set: SET.to_owned(),
+            set: set.to_owned(),
             generation: keys.generation,
             not_after: keys.not_after,
             keys: keys.jwks.clone(),

@@ -13,8 +13,6 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-/// The set that Secrets Manager's keys go to.
-pub(crate) const SET: &str = registry_auth::config::SECRET_SET;
 /// The longest that one exchange may take.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer that is read.
@@ -106,32 +104,32 @@ pub(crate) enum IntakeError {
 }
 
 impl Intake {
-    /// Asks what the intake holds: `GET /v1/keys/bearer`.
+    /// Asks what the intake holds of a set: `GET /v1/keys/{set}`.
     ///
     /// # Errors
     /// No answer in time, or not one of an intake.
-    pub(crate) async fn held(&self) -> Result<Held, IntakeError> {
-        let (status, body) = self.exchange(Method::GET, Bytes::new()).await?;
+    pub(crate) async fn held(&self, set: &str) -> Result<Held, IntakeError> {
+        let (status, body) = self.exchange(set, Method::GET, Bytes::new()).await?;
         if status != StatusCode::OK {
             return Err(refused(status));
         }
         let answer: serde_json::Value = serde_json::from_slice(&body).map_err(|_| IntakeError::NotAnIntake)?;
         let member = |name| answer.get(name);
-        let set = member("set").and_then(serde_json::Value::as_str);
+        let named = member("set").and_then(serde_json::Value::as_str);
         let generation = member("generation").and_then(serde_json::Value::as_u64);
         let wanted = member("wanted").and_then(serde_json::Value::as_bool);
-        match (set, generation, wanted) {
-            (Some(SET), Some(generation), Some(wanted)) => Ok(Held { generation, wanted }),
+        match (named, generation, wanted) {
+            (Some(named), Some(generation), Some(wanted)) if named == set => Ok(Held { generation, wanted }),
             _ => Err(IntakeError::NotAnIntake),
         }
     }
 
-    /// Hands over a sealed set: `PUT /v1/keys/bearer`.
+    /// Hands over a sealed set: `PUT /v1/keys/{set}`.
     ///
     /// # Errors
     /// No answer in time, or a refusal other than "not newer".
-    pub(crate) async fn put(&self, envelope: String) -> Result<Taken, IntakeError> {
-        let (status, _) = self.exchange(Method::PUT, Bytes::from(envelope)).await?;
+    pub(crate) async fn put(&self, set: &str, envelope: String) -> Result<Taken, IntakeError> {
+        let (status, _) = self.exchange(set, Method::PUT, Bytes::from(envelope)).await?;
         match status {
             StatusCode::NO_CONTENT => Ok(Taken::Stored),
             StatusCode::CONFLICT => Ok(Taken::NotNewer),
@@ -139,11 +137,19 @@ impl Intake {
         }
     }
 
-    async fn exchange(&self, method: Method, body: Bytes) -> Result<(StatusCode, Bytes), IntakeError> {
+    async fn exchange(&self, set: &str, method: Method, body: Bytes) -> Result<(StatusCode, Bytes), IntakeError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/v1/keys/{set}"))
+            .header(HOST, if let Self::Tcp(authority) = self { authority } else { "localhost" })
+            .header(CONTENT_TYPE, "application/jose")
+            .header(CONNECTION, "close")
+            .body(Full::new(body))
+            .map_err(|error| unreachable(&error))?;
         let whole = async {
             match self {
-                Self::Tcp(authority) => send(TcpStream::connect(authority).await, authority, method, body).await,
-                Self::Unix(path) => send(UnixStream::connect(path).await, "localhost", method, body).await,
+                Self::Tcp(authority) => send(TcpStream::connect(authority).await, request).await,
+                Self::Unix(path) => send(UnixStream::connect(path).await, request).await,
             }
         };
         tokio::time::timeout(EXCHANGE_TIMEOUT, whole).await.unwrap_or(Err(IntakeError::Timeout))
@@ -153,21 +159,11 @@ impl Intake {
 /// One connection for one exchange: an intake that went away is noticed, and nothing is left half read.
 async fn send<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     connected: std::io::Result<S>,
-    host: &str,
-    method: Method,
-    body: Bytes,
+    request: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes), IntakeError> {
     let stream = connected.map_err(|error| unreachable(&error.kind()))?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("/v1/keys/{SET}"))
-        .header(HOST, host)
-        .header(CONTENT_TYPE, "application/jose")
-        .header(CONNECTION, "close")
-        .body(Full::new(body))
-        .map_err(|error| unreachable(&error))?;
     let exchange = async {
         let answer = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
         let status = answer.status();

@@ -1,6 +1,9 @@
 //! The keys of a secret; the only place that calls the engine's reading of it.
 
-use registry_auth::authn::keys::{KeySet, KeysError};
+use std::fmt;
+
+use registry_auth::authn::algorithm::Algorithm;
+use registry_auth::authn::keys::{KeySet, KeysError, SigningKey, SigningKeyError};
 use serde_json::Value;
 
 /// An entry of the secret that cannot be used.
@@ -13,14 +16,31 @@ pub(crate) struct SkippedEntry {
 }
 
 /// What a secret holds; at least one key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct SecretKeys {
-    /// The keys as a JWKS, public members only.
+    /// The keys as a JWKS, public members only, but for the first one of a secret that signs.
     pub(crate) jwks: Value,
     /// The names of the keys.
     pub(crate) key_ids: Vec<String>,
     /// The entries that were left out.
     pub(crate) skipped: Vec<SkippedEntry>,
+}
+
+impl fmt::Debug for SecretKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SecretKeys").field("key_ids", &self.key_ids).finish_non_exhaustive()
+    }
+}
+
+/// Reads a secret that signs: PKCS#8 PEM, the first key signs.
+///
+/// # Errors
+/// It is not that, or not for the algorithm.
+pub(crate) fn from_pem(text: &str, algorithm: Algorithm, key_id: Option<&str>) -> Result<SecretKeys, SigningKeyError> {
+    let jwks = SigningKey::jwks_from_pem(text, algorithm, key_id)?;
+    let keys = jwks.get("keys").and_then(Value::as_array).into_iter().flatten();
+    let key_ids = keys.filter_map(|key| key.get("kid")?.as_str().map(str::to_owned)).collect();
+    Ok(SecretKeys { jwks, key_ids, skipped: Vec::new() })
 }
 
 /// Reads a secret: a JSON object of key id to PEM or JWKS with one key.

@@ -14,8 +14,10 @@ use crate::refresh::Published;
 /// Time between two questions: an Envoy that restarted has its keys within about this time.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Feeds one intake.
+/// Feeds one set of one intake.
 pub(crate) struct Pusher {
+    /// The name of the set.
+    pub(crate) set: &'static str,
     /// Where it listens.
     pub(crate) intake: Intake,
     /// Makes envelopes.
@@ -53,13 +55,13 @@ impl Pusher {
     }
 
     async fn exchange(&mut self) -> Result<(), IntakeError> {
-        let held = self.intake.held().await?;
+        let held = self.intake.held(self.set).await?;
         self.feedback.send_if_modified(|feedback| feedback.note(held.generation, held.wanted));
         let Some(keys) = self.keys.borrow_and_update().clone() else { return Ok(()) };
         if held.generation >= keys.generation {
             return Ok(());
         }
-        match self.intake.put(self.seal.seal(&keys)).await? {
+        match self.intake.put(self.set, self.seal.seal(self.set, &keys)).await? {
             Taken::Stored if held.generation == 0 => {
                 tracing::info!(intake = %self.intake, generation = keys.generation, "keys are pushed to an intake without any");
             }

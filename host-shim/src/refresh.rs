@@ -1,5 +1,6 @@
 //! Keeps the key set fresh: asks the source, publishes what it gave, withdraws what has become too old.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,14 +28,20 @@ pub(crate) trait Source {
 }
 
 /// A key set as it goes to the intakes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Published {
     /// Unix milliseconds, always increasing.
     pub(crate) generation: u64,
     /// The last success plus `maxStale`.
     pub(crate) not_after: UnixTime,
-    /// A JWKS with public keys only.
+    /// A JWKS with public keys only, or with the private one that signs.
     pub(crate) jwks: serde_json::Value,
+}
+
+impl fmt::Debug for Published {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Published").field("generation", &self.generation).finish_non_exhaustive()
+    }
 }
 
 /// The two configured durations; absent means the default.

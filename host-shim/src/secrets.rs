@@ -10,7 +10,8 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use registry_auth::authn::keys::KeysError;
+use registry_auth::authn::algorithm::Algorithm;
+use registry_auth::authn::keys::{KeysError, SigningKeyError};
 use registry_auth::config::raw::AwsSecretsManager;
 
 use crate::keys::{self, SecretKeys};
@@ -45,6 +46,9 @@ pub(crate) enum SecretError {
     /// The text is no set of keys.
     #[error("the secret cannot be used: {0}")]
     Unusable(#[from] KeysError),
+    /// The text is no private key that signs.
+    #[error("the secret cannot be used: {0}")]
+    NotSigning(#[from] SigningKeyError),
     /// Entries are bad, and `strict` is set.
     #[error("the secret is refused because `strict` is set: {0}")]
     Strict(String),
@@ -54,12 +58,29 @@ pub(crate) enum SecretError {
 pub(crate) struct SecretsManager {
     client: Client,
     secret_name: String,
-    strict: bool,
+    content: Content,
+}
+
+/// What a secret is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Public keys that verify; with `strict`, one bad entry refuses the secret.
+    Verifying {
+        /// `strict`
+        strict: bool,
+    },
+    /// A private key that signs.
+    Signing {
+        /// `algorithm`
+        algorithm: Algorithm,
+        /// `keyId`
+        key_id: Option<String>,
+    },
 }
 
 impl SecretsManager {
     /// The secret that `config` names, read with the default credential chain. Contacts nobody yet.
-    pub(crate) async fn connect(config: &AwsSecretsManager) -> Self {
+    pub(crate) async fn connect(config: &AwsSecretsManager, content: Content) -> Self {
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build();
         let shared = aws_config::defaults(BehaviorVersion::latest())
@@ -69,7 +90,7 @@ impl SecretsManager {
             .await;
         // The refresher repeats; two back-offs inside each other would hide an outage.
         let client = Client::from_conf(Builder::from(&shared).retry_config(RetryConfig::disabled()).build());
-        Self { client, secret_name: config.secret_name.clone(), strict: config.strict }
+        Self { client, secret_name: config.secret_name.clone(), content }
     }
 }
 
@@ -77,9 +98,18 @@ impl Source for SecretsManager {
     async fn fetch(&self) -> Result<SecretKeys, SecretError> {
         let answer = self.client.get_secret_value().secret_id(&self.secret_name).send().await.map_err(describe)?;
         match (answer.secret_string(), answer.secret_binary()) {
-            (Some(text), _) => read(text, self.strict),
+            (Some(text), _) => self.content.read(text),
             (None, Some(_)) => Err(SecretError::Binary),
             (None, None) => Err(SecretError::Missing),
+        }
+    }
+}
+
+impl Content {
+    fn read(&self, text: &str) -> Result<SecretKeys, SecretError> {
+        match self {
+            Self::Verifying { strict } => read(text, *strict),
+            Self::Signing { algorithm, key_id } => Ok(keys::from_pem(text, *algorithm, key_id.as_deref())?),
         }
     }
 }
@@ -142,6 +172,24 @@ mod tests {
             let message = read(text, false).unwrap_err().to_string();
             assert!(message.starts_with(&format!("the secret cannot be used: {found}")), "{text}: {message}");
             assert!(!message.contains("tops3cret") && !message.contains('\n'), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_should_sign_and_does_not_says_why_and_not_what() {
+        let content = Content::Signing { algorithm: Algorithm::Es256, key_id: None };
+        let rows = [
+            ("tops3cret", "the secret cannot be used: it is not the PEM text of a private key"),
+            (r#"{"a":"tops3cret"}"#, "the secret cannot be used: it is not the PEM text of a private key"),
+            (
+                "-----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----\n",
+                "the secret cannot be used: it holds a PEM block `EC PRIVATE KEY`; write PKCS#8",
+            ),
+        ];
+        for (text, found) in rows {
+            let message = content.read(text).unwrap_err().to_string();
+            assert!(message.starts_with(found), "{text}: {message}");
+            assert!(!message.contains("tops3cret") && !message.contains("MHcC"), "{message}");
         }
     }
 

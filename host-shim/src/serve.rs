@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::Context;
-use registry_auth::config::raw::AwsSecretsManager;
+use anyhow::{Context, ensure};
 use registry_auth::time::UnixTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Secret};
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
 use crate::intake::Intake;
@@ -21,10 +21,10 @@ use crate::refresh::{Channels, Refresher, Timing};
 use crate::secrets::SecretsManager;
 use crate::{check, logging};
 
-/// Fetches verification keys and pushes them to Envoy
+/// Fetches keys and pushes them to Envoy
 ///
-/// Reads the secret that `http.auth.bearer.awsSecretsManager` names, with AWS's default credential chain, and keeps the intake
-/// of every given Envoy supplied. The environment variable `REGISTRY_AUTH_PUSH_KEY` holds the key that both sides share, at
+/// Reads the secrets that `http.auth.bearer.awsSecretsManager` and `http.auth.bearer.mint` name, with AWS's default credential
+/// chain, and keeps the intake of every given Envoy supplied. The environment variable `REGISTRY_AUTH_PUSH_KEY` holds the key that both sides share, at
 /// least 32 bytes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -43,36 +43,37 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         check::print(&configuration);
         return Ok(ExitCode::FAILURE);
     }
-    let secret = configuration.secret().context(
-        "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager`, keys of other kinds need no shim",
-    )?;
+    let secrets = configuration.secrets();
+    ensure!(
+        !secrets.is_empty(),
+        "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager` and no `mint`, keys of other kinds need no shim",
+    );
     let seal = Seal::from_environment()?;
     logging::start(configuration.log_level());
     for warning in configuration.warnings() {
         tracing::warn!(path = warning.path, "{}", warning.message);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(serve(secret, &arguments.envoy, seal))?;
+    runtime.block_on(serve(&secrets, &arguments.envoy, seal))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(secret: &AwsSecretsManager, intakes: &[Intake], seal: Seal) -> anyhow::Result<()> {
+async fn serve(secrets: &[Secret<'_>], intakes: &[Intake], seal: Seal) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut tasks = JoinSet::new();
-    let (keys_sender, keys) = watch::channel(None);
-    let (feedback, feedback_receiver) = watch::channel(Feedback::default());
     let seal = Arc::new(seal);
-    for intake in intakes {
-        let pusher =
-            Pusher { intake: intake.clone(), seal: seal.clone(), keys: keys.clone(), feedback: feedback.clone() };
-        tasks.spawn(pusher.run());
+    for secret in secrets {
+        keep_fresh(secret, intakes, &seal, &mut tasks).await;
+        let Secret { set, place, .. } = secret;
+        tracing::info!(
+            set,
+            secret = place.secret_name,
+            region = place.region,
+            intakes = intakes.len(),
+            "the shim is up"
+        );
     }
-    let source = SecretsManager::connect(secret).await;
-    let timing = Timing { interval: secret.refresh_interval, max_stale: secret.max_stale };
-    let channels = Channels { keys: keys_sender, feedback: feedback_receiver };
-    tasks.spawn(Refresher::new(source, timing, wall_clock, channels).run());
-    tracing::info!(secret = secret.secret_name, region = secret.region, intakes = intakes.len(), "the shim is up");
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -82,6 +83,22 @@ async fn serve(secret: &AwsSecretsManager, intakes: &[Intake], seal: Seal) -> an
     tracing::info!("the shim ends");
     tasks.shutdown().await;
     Ok(())
+}
+
+/// Starts the tasks of one secret: one that asks, and one that pushes for each intake.
+async fn keep_fresh(secret: &Secret<'_>, intakes: &[Intake], seal: &Arc<Seal>, tasks: &mut JoinSet<()>) {
+    let (keys_sender, keys) = watch::channel(None);
+    let (feedback, feedback_receiver) = watch::channel(Feedback::default());
+    let span = tracing::info_span!("secret", set = secret.set);
+    for intake in intakes {
+        let (keys, feedback) = (keys.clone(), feedback.clone());
+        let pusher = Pusher { set: secret.set, intake: intake.clone(), seal: Arc::clone(seal), keys, feedback };
+        tasks.spawn(pusher.run().instrument(span.clone()));
+    }
+    let source = SecretsManager::connect(secret.place, secret.content.clone()).await;
+    let timing = Timing { interval: secret.place.refresh_interval, max_stale: secret.place.max_stale };
+    let channels = Channels { keys: keys_sender, feedback: feedback_receiver };
+    tasks.spawn(Refresher::new(source, timing, wall_clock, channels).run().instrument(span));
 }
 
 fn wall_clock() -> UnixTime {

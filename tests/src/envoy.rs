@@ -33,6 +33,8 @@ pub struct Listener {
     pub holds_bodies: bool,
     /// TLS; client certificates are asked for, and those that are shown are verified.
     pub secured: bool,
+    /// Its port on loopback; 0 takes a free one.
+    pub port: u16,
     /// The cluster that requests go to; without one, what passes the filter gets 404.
     pub cluster: Option<String>,
 }
@@ -42,7 +44,7 @@ pub struct Listener {
 pub struct Bootstrap {
     /// The module file.
     pub module: PathBuf,
-    /// The listeners, each on a free port.
+    /// The listeners.
     pub listeners: Vec<Listener>,
     /// Clusters and their addresses.
     pub clusters: Vec<(String, SocketAddr)>,
@@ -254,7 +256,7 @@ impl Bootstrap {
         }
         json!({
             "name": listener.name,
-            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+            "address": {"socket_address": {"address": "127.0.0.1", "port_value": listener.port}},
             "filter_chains": [chain],
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{
@@ -150,6 +150,27 @@ impl TestKey {
                 json!({"kid": name, "use": "sig", "alg": algorithm, "kty": "OKP", "crv": "Ed25519", "x": x})
             }
         })
+    }
+
+    /// The private key as PKCS#8 PEM, as it stands in its file.
+    #[must_use]
+    pub fn private_pem(&self) -> &'static str {
+        SOURCES.iter().find(|(name, _)| *name == self.name).map_or("", |(_, pem)| pem)
+    }
+
+    /// The private key as a JWK, with its `kid`.
+    ///
+    /// # Errors
+    /// The key is of a kind that the filter does not sign with.
+    pub fn private_jwk(&self) -> Result<Value> {
+        let secret = match &self.material {
+            Material::Rsa(_) => bail!("`{}` is an RSA key", self.name),
+            Material::Ec(pair, _) => text(pair.private_key().as_be_bytes()?.as_ref()),
+            Material::Ed(pair) => text(pair.seed()?.as_be_bytes()?.as_ref()),
+        };
+        let mut jwk = self.jwk()?;
+        jwk.as_object_mut().context("a JWK is an object")?.insert("d".to_owned(), secret.into());
+        Ok(jwk)
     }
 
     /// The public key as `SubjectPublicKeyInfo` (RFC 5280 section 4.1).

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use registry_auth::authn::cache::IdentityCache;
 use registry_auth::authn::discovery::Discovery;
-use registry_auth::authn::keys::KeySet;
+use registry_auth::authn::keys::{KeySet, SigningKey};
 use registry_auth::authn::source::{Callout, HeldKeys, Keys, SourceId, SourceKind};
 use registry_auth::authn::verify::PureRust;
 use registry_auth::catalog::UpstreamPage;
@@ -16,11 +16,12 @@ use registry_auth::facts::{Facts, Gathered, MAX_BODY, RequestBody, TagAnswer};
 use registry_auth::reply::Reply;
 use registry_auth::request::{Connection, RequestHead};
 use registry_auth::url::HttpUrl;
+use serde_json::json;
 
 use crate::client::{Request, Response};
 use crate::expect::Outcome;
 use crate::issuer::{Issuers, Reaction};
-use crate::key;
+use crate::key::{self, TestKey};
 use crate::scenario::Config;
 use crate::substrate::{Substrate, UPSTREAM_AUTHORIZATION, now};
 use crate::upstream::{self, Seen, sha256};
@@ -133,6 +134,15 @@ impl Served {
         let keys = match kind.context("the engine needs a source that there is not")? {
             SourceKind::Inline(_) => return Ok(()),
             SourceKind::Callout(callout) => fetch(&callout, issuers),
+            SourceKind::Signing(_) => match &self.config.minting {
+                None => None,
+                Some(name) => {
+                    let jwks = json!({ "keys": [TestKey::named(name)?.private_jwk()?] });
+                    let (key, set) = SigningKey::from_jwks_value(&jwks)?;
+                    self.keys.set_signing(key);
+                    Some(Keys { set: Arc::new(set), algorithms: None, version: 0 })
+                }
+            },
             SourceKind::Pushed(_) => match &self.config.pushed {
                 None => None,
                 Some(names) => {
@@ -194,6 +204,7 @@ fn head(request: &Request, secured: bool) -> RequestHead<'_> {
         method: request.method.as_bytes(),
         path: &request.target,
         authorization: all("authorization"),
+        content_types: all("content-type"),
         user_agent: all("user-agent").first().copied().unwrap_or_default(),
         forwarded_for: all("x-forwarded-for"),
         connection: Connection {

@@ -8,40 +8,56 @@ use registry_auth::time::UnixTime;
 use serde_json::{Value, json};
 
 use crate::client::Request;
-use crate::key;
+use crate::key::{self, TestKey};
 use crate::substrate::PUSH_KEY;
 
 /// How long a pushed set is good.
 const LIFE: i64 = 3600;
 
-/// The payload of an envelope for the set `bearer`, made at `now`.
-///
-/// # Errors
-/// A key is unknown.
-pub fn payload(keys: &[String], now: UnixTime) -> Result<Value> {
-    let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+/// The payload of an envelope, made at `now`.
+#[must_use]
+pub fn payload(set: &str, keys: &Value, now: UnixTime) -> Value {
     let (generation, expires) = (now.millis(), now.secs().saturating_add(LIFE));
-    Ok(json!({"v": 1, "set": "bearer", "gen": generation, "exp": expires, "keys": key::jwks(&names)?}))
+    json!({"v": 1, "set": set, "gen": generation, "exp": expires, "keys": keys})
 }
 
 /// Seals a payload with a push key: a compact JWS with HS256.
 #[must_use]
 pub fn seal(payload: &Value, push_key: &str) -> String {
-    let header = json!({"alg": "HS256", "typ": "registry-auth-keys+jws"});
+    let kind = if payload.get("set").is_some_and(|set| set == "mint") {
+        "registry-auth-signing-keys+jws"
+    } else {
+        "registry-auth-keys+jws"
+    };
+    let header = json!({"alg": "HS256", "typ": kind});
     let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
     let input = format!("{}.{}", encode(header.to_string().as_bytes()), encode(payload.to_string().as_bytes()));
     let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, push_key.as_bytes()), input.as_bytes());
     format!("{input}.{}", encode(mac.as_ref()))
 }
 
-/// The `PUT` of an envelope with these test keys.
+/// The key sets that the shim pushes for a configuration: names, and JWK Sets.
 ///
 /// # Errors
 /// A key is unknown.
-pub fn request(keys: &[String], now: UnixTime) -> Result<Request> {
-    let envelope = seal(&payload(keys, now)?, PUSH_KEY);
-    let request = Request::new("PUT", "/v1/keys/bearer").header("content-type", "application/jose");
-    Ok(request.body(envelope.into_bytes()))
+pub fn sets(pushed: Option<&[String]>, minting: Option<&str>) -> Result<Vec<(&'static str, Value)>> {
+    let mut sets = Vec::new();
+    if let Some(keys) = pushed {
+        let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+        sets.push(("bearer", key::jwks(&names)?));
+    }
+    if let Some(name) = minting {
+        sets.push(("mint", json!({"keys": [TestKey::named(name)?.private_jwk()?]})));
+    }
+    Ok(sets)
+}
+
+/// The `PUT` of an envelope with these keys.
+#[must_use]
+pub fn request(set: &str, keys: &Value, now: UnixTime) -> Request {
+    let envelope = seal(&payload(set, keys, now), PUSH_KEY);
+    let request = Request::new("PUT", &format!("/v1/keys/{set}")).header("content-type", "application/jose");
+    request.body(envelope.into_bytes())
 }
 
 /// A fresh push key.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use crate::client::{self, Request, Response};
 use crate::envoy::{Bootstrap, Envoy, Listener};
@@ -26,10 +27,17 @@ const INTAKE: &str = r#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}
 pub struct RealEnvoy {
     module: PathBuf,
     configs: Vec<Config>,
-    groups: Vec<Option<Vec<String>>>,
+    groups: Vec<Group>,
     upstream: Upstream,
     issuers: Server,
     running: Option<Envoy>,
+}
+
+/// What is pushed: the set `bearer`, the set `mint`.
+type Group = (Option<Vec<String>>, Option<String>);
+
+fn group_of(config: &Config) -> Group {
+    (config.pushed.clone(), config.minting.clone())
 }
 
 impl RealEnvoy {
@@ -54,13 +62,14 @@ impl RealEnvoy {
     fn bootstrap(&self) -> Bootstrap {
         let mut listeners = Vec::new();
         for (number, config) in self.configs.iter().enumerate() {
-            let group = self.groups.iter().position(|pushed| *pushed == config.pushed).unwrap_or_default();
+            let group = self.groups.iter().position(|group| *group == group_of(config)).unwrap_or_default();
             listeners.push(Listener {
                 name: format!("config-{number}"),
                 configuration: config.plugin.to_string(),
                 vm_id: format!("group-{group}"),
                 holds_bodies: config.holds_bodies,
                 secured: config.is_secured(),
+                port: 0,
                 cluster: Some("upstream".to_owned()),
             });
         }
@@ -71,6 +80,7 @@ impl RealEnvoy {
                 vm_id: format!("group-{group}"),
                 holds_bodies: false,
                 secured: false,
+                port: 0,
                 cluster: None,
             });
         }
@@ -94,8 +104,8 @@ impl RealEnvoy {
 
 impl Substrate for RealEnvoy {
     fn serve(&mut self, config: &Config) -> Result<usize> {
-        if !self.groups.contains(&config.pushed) {
-            self.groups.push(config.pushed.clone());
+        if !self.groups.contains(&group_of(config)) {
+            self.groups.push(group_of(config));
         }
         self.configs.push(config.clone());
         Ok(self.configs.len() - 1)
@@ -103,13 +113,12 @@ impl Substrate for RealEnvoy {
 
     fn start(&mut self) -> Result<()> {
         let envoy = Envoy::start(&self.bootstrap())?;
-        for (group, pushed) in self.groups.iter().enumerate() {
-            let Some(keys) = pushed else { continue };
-            push_keys(envoy.listener(&format!("intake-{group}"))?, keys)?;
+        for (group, (pushed, minting)) in self.groups.iter().enumerate() {
+            for (set, keys) in push::sets(pushed.as_deref(), minting.as_deref())? {
+                push_keys(envoy.listener(&format!("intake-{group}"))?, set, &keys)?;
+            }
         }
-        if self.groups.iter().any(Option::is_some) {
-            std::thread::sleep(SPREAD);
-        }
+        std::thread::sleep(SPREAD);
         self.running = Some(envoy);
         Ok(())
     }
@@ -126,10 +135,10 @@ impl Substrate for RealEnvoy {
 }
 
 /// Pushes a set through an intake listener, as the shim does.
-fn push_keys(intake: SocketAddr, keys: &[String]) -> Result<()> {
+fn push_keys(intake: SocketAddr, set: &str, keys: &Value) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let request = push::request(keys, now())?;
+        let request = push::request(set, keys, now());
         let answer = client::send(intake, &request, PATIENCE)?;
         if answer.status == 204 {
             return Ok(());

@@ -38,6 +38,9 @@ pub struct Config {
     /// Test keys that the shim has pushed as the set `bearer`; `None`: nothing was pushed.
     #[serde(default)]
     pub pushed: Option<Vec<String>>,
+    /// The test key that the shim has pushed as the set `mint`; `None`: nothing was pushed.
+    #[serde(default)]
+    pub minting: Option<String>,
     /// What the registry holds.
     #[serde(default)]
     pub registry: Holdings,

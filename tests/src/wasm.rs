@@ -66,10 +66,9 @@ impl Substrate for Wasm {
         };
         let intake = Setup { shared: setup.shared.clone(), clock: setup.clock, ..Setup::of_scenarios(INTAKE) };
         let mut vm = Vm::start(self.module, setup)?;
-        if let Some(keys) = &config.pushed {
-            let mut intake = Vm::start(self.module, intake)?;
-            let request = push::request(keys, intake.now())?;
-            let id = intake.open(&request)?;
+        for (set, keys) in push::sets(config.pushed.as_deref(), config.minting.as_deref())? {
+            let mut intake = Vm::start(self.module, intake.clone())?;
+            let id = intake.open(&push::request(set, &keys, intake.now()))?;
             match intake.progress(id)? {
                 Progress::Answered(Response { status: 204, .. }) => {}
                 other => bail!("the intake did not take the keys: {other:?}"),

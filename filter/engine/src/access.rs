@@ -111,7 +111,7 @@ impl<'a> AccessSet<'a> {
     pub fn of(route: &'a Route<'_>) -> Self {
         match route {
             Route::Public => Self::Nothing,
-            Route::Base | Route::Extension => Self::Identity,
+            Route::Base | Route::Extension | Route::Token => Self::Identity,
             Route::Catalog(_) => Self::Catalog,
             Route::PullManifest(name, reference) => Self::Checks(vec![check(Action::Read, name, reference.as_str())]),
             Route::DeleteManifest(name, reference) => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::access::{Check, Sources, TagPush};
 use crate::authn::access_claim::AccessClaim;
+use crate::authn::cache::Proven;
 use crate::authn::identity::Identity;
 use crate::authz::{self, Permission, Policy, RequestFacts};
 use crate::decision::{GrantRule, Need};
@@ -15,6 +16,19 @@ pub(crate) struct Caller {
     pub(crate) identity: Arc<Identity>,
     /// What the token server granted, for its tokens.
     pub(crate) claim: Option<Arc<AccessClaim>>,
+}
+
+impl Caller {
+    /// The anonymous caller.
+    pub(crate) fn nobody() -> Self {
+        Self { identity: Arc::new(Identity::anonymous()), claim: None }
+    }
+}
+
+impl From<Proven> for Caller {
+    fn from(proven: Proven) -> Self {
+        Self { identity: proven.identity, claim: proven.access }
+    }
 }
 
 /// A caller before the rules, for one request.
@@ -130,6 +144,13 @@ impl Authority<'_> {
             }
             Some(_) => Err(self.refusal(None)),
         }
+    }
+
+    /// Whether the caller may see the catalog of a registry that does not filter it.
+    pub(crate) fn sees_all(&self) -> bool {
+        let covered = self.caller.claim.as_ref().is_none_or(|claim| claim.covers_catalog(self.facts.now));
+        let named = self.policy.is_none_or(|policy| policy.is_admin(&self.caller.identity));
+        covered && !self.caller.identity.is_anonymous() && (self.bypass && self.caller.claim.is_some() || named)
     }
 
     /// Whether the policy lets the caller read a repository; the claim has been asked for the whole catalog.

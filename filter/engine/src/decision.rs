@@ -115,13 +115,15 @@ pub struct Denial {
     pub scope: String,
     /// The user name, when the caller is known; for the log.
     pub username: Option<Arc<str>>,
+    /// It is an answer of the token endpoint.
+    pub asked_for_token: bool,
 }
 
 impl Denial {
     /// A refusal that has nothing to say besides its reason.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, detail: None, scope: String::new(), username: None }
+        Self { reason, detail: None, scope: String::new(), username: None, asked_for_token: false }
     }
 }
 
@@ -146,6 +148,10 @@ pub enum Reason {
     DigestInvalid,
     /// The endpoint has no such method.
     MethodNotAllowed,
+    /// A request for a token that breaks the grammar of its query, form or scopes.
+    MalformedRequest,
+    /// A body that is read, and longer than the limit.
+    BodyTooLarge,
     /// No credential, and anonymous callers may not.
     NoCredential,
     /// More than one `Authorization` header.
@@ -224,13 +230,15 @@ pub enum Challenge {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::NotFound,
         Self::PaginationInvalid,
         Self::NameInvalid,
         Self::TagInvalid,
         Self::DigestInvalid,
         Self::MethodNotAllowed,
+        Self::MalformedRequest,
+        Self::BodyTooLarge,
         Self::NoCredential,
         Self::SeveralCredentials,
         Self::MalformedCredential,
@@ -274,6 +282,8 @@ impl Reason {
             Self::TagInvalid => plain(400, "TAG_INVALID", "invalid tag", "tag_invalid"),
             Self::DigestInvalid => plain(400, "DIGEST_INVALID", "invalid digest", "digest_invalid"),
             Self::MethodNotAllowed => plain(405, "UNSUPPORTED", "the operation is unsupported", "method_not_allowed"),
+            Self::MalformedRequest => plain(400, "BAD_REQUEST", "malformed request for a token", "malformed_request"),
+            Self::BodyTooLarge => plain(413, "TOO_LARGE", "the body is too large", "body_too_large"),
             Self::NoCredential => unauthorized("no_credential", Challenge::Plain),
             Self::SeveralCredentials => unauthorized("several_credentials", Challenge::InvalidToken),
             Self::MalformedCredential => unauthorized("malformed_credential", Challenge::InvalidToken),

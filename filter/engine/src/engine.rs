@@ -10,7 +10,7 @@ use crate::authn::identity::Identity;
 use crate::authn::mtls::Mtls;
 use crate::authn::prove::{Presented, Stop};
 use crate::authn::provider::Provider;
-use crate::authn::source::Source;
+use crate::authn::source::{HeldKeys, Source};
 use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::SignatureVerifier;
 use crate::authority::{Authority, Caller, Refusal};
@@ -21,6 +21,9 @@ use crate::facts::Facts;
 use crate::reply::Realm;
 use crate::request::{Connection, RequestHead};
 use crate::route::{Route, Surface, without_mount};
+use crate::time::UnixTime;
+use crate::token_endpoint::mint::Mint;
+use crate::token_endpoint::scope::Scope;
 
 /// One configuration, compiled: it cannot be wrong any more.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub struct Engine {
     pub(crate) providers: Vec<Provider>,
     pub(crate) bearer: Option<Bearer>,
     pub(crate) mtls: Option<Mtls>,
+    pub(crate) mint: Option<Mint>,
     pub(crate) policy: Option<Policy>,
     pub(crate) sources: Vec<Source>,
     /// Whether the host can be asked to ask the upstream.
@@ -74,6 +78,14 @@ impl Engine {
         self.mtls.is_some()
     }
 
+    /// The `Authorization` that a question of the filter itself is asked with at a registry that wants tokens which are minted
+    /// here; nothing if none are, or the key is not there. `scope` is what the question needs.
+    #[must_use]
+    pub fn own_authorization(&self, scope: Scope, keys: &HeldKeys, now: UnixTime) -> Option<String> {
+        let mint = self.mint.as_ref()?;
+        Some(mint.own_authorization(scope, keys.signing(mint.own.source)?, now))
+    }
+
     /// Decides a request. Pure and total: the same arguments give the same verdict, and every input gives one.
     pub fn decide(
         &self,
@@ -98,21 +110,27 @@ impl Engine {
         verifier: &dyn SignatureVerifier,
     ) -> Result<Grant, End> {
         let route = Route::parse(head.method, head.path, &self.surface).map_err(Denial::new)?;
+        if route == Route::Token {
+            let denied = |reason| Denial { asked_for_token: true, ..Denial::new(reason) };
+            return Err(match self.issue(head, facts, cache, verifier) {
+                Ok(answer) => End::Answer(answer),
+                Err(Stop::Deny(reason)) => End::Deny(denied(reason)),
+                Err(Stop::Need(need)) => End::Need(need),
+            });
+        }
         let access = AccessSet::of(&route);
         if access == AccessSet::Nothing {
             return Ok(Grant::new(Arc::new(Identity::anonymous()), GrantRule::Public));
         }
-        let caller = self.identify(head, facts, cache, verifier).map_err(|stop| match stop {
+        let stopped = |stop| match stop {
             Stop::Deny(reason) => End::Deny(Denial { scope: access.scope(), ..Denial::new(reason) }),
             Stop::Need(need) => End::Need(need),
-        })?;
-        let authority = Authority {
-            caller: &caller,
-            policy: self.policy.as_ref(),
-            bypass: self.bearer.as_ref().is_some_and(|bearer| bearer.bypass_access_control),
-            request: &RequestFacts::new(head, facts.now),
-            facts,
         };
+        let credential = Credential::read(&head.authorization).map_err(|reason| stopped(reason.into()))?;
+        let proven = self.identify(&credential, &head.connection, facts, cache, verifier).map_err(stopped)?;
+        let caller = proven.map_or_else(Caller::nobody, Caller::from);
+        let request = RequestFacts::new(head, facts.now);
+        let authority = self.authority(&caller, &request, facts);
         let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule);
         let refused = |refusal| caller.refused(refusal, &access);
         match &access {
@@ -131,26 +149,31 @@ impl Engine {
         }
     }
 
-    /// Who asks. What is presented decides alone: a bad credential is never taken as none.
-    fn identify(
+    /// The caller before the rules.
+    pub(crate) fn authority<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: &'a RequestFacts<'a>,
+        facts: &'a Facts<'a>,
+    ) -> Authority<'a> {
+        let bypass = self.bearer.as_ref().is_some_and(|bearer| bearer.bypass_access_control);
+        Authority { caller, policy: self.policy.as_ref(), bypass, request, facts }
+    }
+
+    /// Who asks; nobody if nothing is presented. What is presented decides alone: a bad credential is never taken as none.
+    pub(crate) fn identify(
         &self,
-        head: &RequestHead<'_>,
+        credential: &Credential<'_>,
+        connection: &Connection<'_>,
         facts: &Facts<'_>,
         cache: &mut IdentityCache,
         verifier: &dyn SignatureVerifier,
-    ) -> Result<Caller, Stop> {
-        match Credential::read(&head.authorization)? {
-            Credential::Anonymous => {
-                let holder = self.holder(&head.connection, facts, cache)?;
-                Ok(Caller { identity: holder.unwrap_or_else(|| Arc::new(Identity::anonymous())), claim: None })
-            }
-            Credential::Token(token) => {
-                let proven = self.prove(&token, facts, cache, verifier)?;
-                if !self.mtls.as_ref().is_none_or(|mtls| mtls.may_carry(&proven, &head.connection)) {
-                    return Err(Reason::WrongCertificate.into());
-                }
-                Ok(Caller { identity: proven.identity, claim: proven.access })
-            }
+    ) -> Result<Option<Proven>, Stop> {
+        let Credential::Token(token) = credential else { return Ok(self.holder(connection, facts, cache)?) };
+        let proven = self.prove(token, facts, cache, verifier)?;
+        match &self.mtls {
+            Some(mtls) if !mtls.may_carry(&proven, connection) => Err(Reason::WrongCertificate.into()),
+            _ => Ok(Some(proven)),
         }
     }
 
@@ -160,15 +183,15 @@ impl Engine {
         connection: &Connection<'_>,
         facts: &Facts<'_>,
         cache: &mut IdentityCache,
-    ) -> Result<Option<Arc<Identity>>, Reason> {
+    ) -> Result<Option<Proven>, Reason> {
         let Some(mtls) = self.mtls.as_ref().filter(|_| connection.has_certificate()) else { return Ok(None) };
         let pem = std::str::from_utf8(connection.certificate).map_err(|_| Reason::UnusableCertificate)?;
         if let Some(proven) = cache.get(pem, facts.keys, facts.now) {
-            return Ok(Some(proven.identity));
+            return Ok(Some(proven));
         }
         let proven = mtls.prove(pem, self.policy.as_ref(), facts.now).ok_or(Reason::UnusableCertificate)?;
         cache.put(pem, proven.clone());
-        Ok(Some(proven.identity))
+        Ok(Some(proven))
     }
 
     /// Who a token proves: from the cache, or the first provider in order that takes it, or the token server.
@@ -188,6 +211,11 @@ impl Engine {
     }
 
     fn verify(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
+        if let Some(mint) = &self.mint
+            && presented.token.claims_unverified().issuer() == Ok(Some(mint.issuer.as_str()))
+        {
+            return mint.own.prove(presented);
+        }
         let mut closest = Reason::UnknownIssuer;
         for provider in &self.providers {
             match provider.prove(presented) {
@@ -209,8 +237,10 @@ impl Engine {
 
 impl Caller {
     fn refused(&self, refusal: Refusal, access: &AccessSet<'_>) -> End {
-        let known =
-            |reason, detail, scope| Denial { reason, detail, scope, username: Some(self.identity.username().into()) };
+        let known = |reason, detail, scope| {
+            let username = Some(self.identity.username().into());
+            Denial { reason, detail, scope, username, asked_for_token: false }
+        };
         End::Deny(match refusal {
             Refusal::Need(need) => return End::Need(need),
             Refusal::NoCredential => Denial { scope: access.scope(), ..Denial::new(Reason::NoCredential) },

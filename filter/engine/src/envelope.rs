@@ -1,6 +1,8 @@
 //! The envelope of a pushed key set: a compact JWS (RFC 7515) with HS256, so that any JOSE library can make one.
 //!
 //! Header `{"alg":"HS256","typ":"registry-auth-keys+jws"}`; payload `{"v":1,"set":NAME,"gen":N,"exp":SECONDS,"keys":JWKS}`.
+//! The set `mint` is the one with a private key. Its header has the `typ` `registry-auth-signing-keys+jws`, so that no envelope with
+//! a private key is ever taken for one of the others, nor one of those for it.
 //! `gen` orders the sets of one name: Unix milliseconds, always increasing. After `exp` a set is as good as absent.
 
 use std::fmt;
@@ -11,6 +13,7 @@ use hmac::{Hmac, Mac};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
+use crate::config::MINT_SET;
 use crate::json;
 use crate::time::UnixTime;
 
@@ -24,6 +27,7 @@ pub const MAX_ENVELOPE: usize = 1024 * 1024;
 pub const MIN_KEY: usize = 32;
 
 const TYPE: &str = "registry-auth-keys+jws";
+const SIGNING_TYPE: &str = "registry-auth-signing-keys+jws";
 
 /// The secret that the shim and the filter share.
 #[derive(Clone)]
@@ -56,10 +60,10 @@ impl fmt::Debug for PushKey {
     }
 }
 
-/// A key set on its way from the shim to the filter. Public keys only.
-#[derive(Clone, Debug, PartialEq)]
+/// A key set on its way from the shim to the filter. Public keys only, but for the set `mint`.
+#[derive(Clone, PartialEq)]
 pub struct PushedKeys {
-    /// The name of the set: `bearer`, or `oidc:` and an issuer.
+    /// The name of the set: `bearer`, `oidc:` and an issuer, or `mint`.
     pub set: String,
     /// Unix milliseconds at which the set was made; a newer set has a greater one.
     pub generation: u64,
@@ -67,6 +71,21 @@ pub struct PushedKeys {
     pub not_after: UnixTime,
     /// The keys as a JWKS object.
     pub keys: Value,
+}
+
+impl PushedKeys {
+    /// Whether the set has a private key.
+    #[must_use]
+    pub fn is_signing(&self) -> bool {
+        self.set == MINT_SET
+    }
+}
+
+impl fmt::Debug for PushedKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("PushedKeys");
+        shown.field("set", &self.set).field("generation", &self.generation).finish_non_exhaustive()
+    }
 }
 
 /// Why an envelope is refused.
@@ -92,7 +111,7 @@ pub enum EnvelopeError {
 /// Makes an envelope.
 #[must_use]
 pub fn seal(keys: &PushedKeys, key: &PushKey) -> String {
-    let header = json!({ "alg": "HS256", "typ": TYPE }).to_string();
+    let header = json!({ "alg": "HS256", "typ": type_of(keys.is_signing()) }).to_string();
     let payload = json!({
         "v": VERSION,
         "set": keys.set,
@@ -122,10 +141,16 @@ pub fn open(envelope: &[u8], key: &PushKey, now: UnixTime) -> Result<PushedKeys,
     let expected = key.mac(signed.as_bytes()).ok_or(EnvelopeError::Mac)?;
     expected.verify_slice(&decode(mac)?).map_err(|_| EnvelopeError::Mac)?;
     let header = object(&decode(header)?)?;
-    if header.get("alg") != Some(&json!("HS256")) || header.get("typ") != Some(&json!(TYPE)) {
+    let is = |name: &str, text: &str| header.get(name).and_then(Value::as_str) == Some(text);
+    if !is("alg", "HS256") {
         return Err(EnvelopeError::Malformed);
     }
-    read_payload(object(&decode(payload)?)?, now)
+    let keys = read_payload(object(&decode(payload)?)?, now)?;
+    if is("typ", type_of(keys.is_signing())) { Ok(keys) } else { Err(EnvelopeError::Malformed) }
+}
+
+const fn type_of(is_signing: bool) -> &'static str {
+    if is_signing { SIGNING_TYPE } else { TYPE }
 }
 
 fn read_payload(mut payload: Map<String, Value>, now: UnixTime) -> Result<PushedKeys, EnvelopeError> {
@@ -181,6 +206,28 @@ mod tests {
         assert_eq!(open(envelope.as_bytes(), &key(1), NOW), Ok(sample()));
         assert_eq!(open(envelope.as_bytes(), &key(2), NOW), Err(EnvelopeError::Mac));
         assert_eq!(open(envelope.as_bytes(), &key(1), UnixTime::from_secs(1001)), Err(EnvelopeError::Expired));
+    }
+
+    #[test]
+    fn a_private_key_travels_in_an_envelope_of_its_own_kind() {
+        let sealed = PushedKeys { set: "mint".into(), ..sample() };
+        let envelope = seal(&sealed, &key(1));
+        assert_eq!(open(envelope.as_bytes(), &key(1), NOW).map(|keys| keys.is_signing()), Ok(true));
+        assert!(!sample().is_signing());
+        let header = |kind: &str| json!({ "alg": "HS256", "typ": kind }).to_string();
+        let payload = |set: &str| json!({ "v": 1, "set": set, "gen": 1, "exp": 2000, "keys": {} }).to_string();
+        for (kind, set, accepted) in [
+            (TYPE, "bearer", true),
+            (SIGNING_TYPE, "mint", true),
+            (SIGNING_TYPE, "bearer", false),
+            (SIGNING_TYPE, "oidc:mint", false),
+            (TYPE, "mint", false),
+        ] {
+            let opened = open(signed(&header(kind), &payload(set)).as_bytes(), &key(1), NOW);
+            assert_eq!(opened.is_ok(), accepted, "{kind} {set}");
+        }
+        let private = PushedKeys { keys: json!({ "keys": [{ "d": "tops3cret" }] }), ..sealed };
+        assert!(!format!("{private:?}").contains("tops3cret"));
     }
 
     #[test]

@@ -17,4 +17,5 @@ pub mod reply;
 pub mod request;
 pub mod route;
 pub mod time;
+pub mod token_endpoint;
 pub mod url;

@@ -35,13 +35,22 @@ impl Denial {
     pub fn reply(&self, realm: &Realm) -> Reply {
         let face = self.reason.face();
         let mut headers = vec![("content-type", "application/json".to_owned())];
-        if let Some(challenge) = realm.challenge(face.challenge, &self.scope) {
+        if self.asked_for_token {
+            headers.extend(unstored());
+        }
+        if let Some(challenge) = self.challenge(realm) {
             headers.push(("www-authenticate", challenge));
         }
         if face.status == 503 {
             headers.push(("retry-after", RETRY_AFTER.to_owned()));
         }
         Reply { status: face.status, headers, body: self.body() }
+    }
+
+    /// At the token endpoint it is Basic: that is where Bearer challenges send clients to.
+    fn challenge(&self, realm: &Realm) -> Option<String> {
+        let kind = self.reason.face().challenge;
+        if self.asked_for_token { realm.basic_challenge(kind) } else { realm.challenge(kind, &self.scope) }
     }
 
     /// `{"errors": [...]}` (OCI distribution spec, "Error Codes").
@@ -65,9 +74,7 @@ impl Realm {
             Challenge::InvalidToken => Some("invalid_token"),
             Challenge::InsufficientScope => Some("insufficient_scope"),
         };
-        let Some(endpoint) = &self.token_endpoint else {
-            return Some(format!("Basic realm={}", quoted(&self.name)));
-        };
+        let Some(endpoint) = &self.token_endpoint else { return self.basic_challenge(kind) };
         let mut value = format!("Bearer realm={},service={}", quoted(endpoint), quoted(&self.service));
         for (name, text) in [("scope", scope), ("error", error.unwrap_or_default())] {
             if !text.is_empty() {
@@ -79,6 +86,15 @@ impl Realm {
         }
         Some(value)
     }
+
+    fn basic_challenge(&self, kind: Challenge) -> Option<String> {
+        (kind != Challenge::No).then(|| format!("Basic realm={}", quoted(&self.name)))
+    }
+}
+
+/// No answer with a token, or about one, may be kept (RFC 6749 section 5.1).
+pub(crate) fn unstored() -> [(&'static str, String); 2] {
+    [("cache-control", "no-store".to_owned()), ("pragma", "no-cache".to_owned())]
 }
 
 /// A quoted-string (RFC 9110 section 5.6.4); what it cannot hold is left out.
@@ -150,6 +166,18 @@ mod tests {
         for (realm, reason, wanted) in rows {
             let reply = Denial { reason, ..denial.clone() }.reply(realm);
             assert_eq!(header(&reply, "www-authenticate"), Some(wanted));
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_the_token_endpoint_has_a_basic_challenge_and_is_not_stored() {
+        for reason in Reason::ALL {
+            let denial = Denial { asked_for_token: true, scope: "repository:a:pull".into(), ..Denial::new(reason) };
+            let reply = denial.reply(&url_realm());
+            let challenge = (reply.status == 401).then_some("Basic realm=\"registry\"");
+            assert_eq!(header(&reply, "www-authenticate"), challenge, "{reason:?}");
+            assert_eq!(header(&reply, "cache-control"), Some("no-store"));
+            assert_eq!(header(&reply, "pragma"), Some("no-cache"));
         }
     }
 

@@ -31,6 +31,24 @@ impl UnixTime {
         self.0
     }
 
+    /// The time as RFC 3339 has it, in whole seconds (section 5.6). Beyond the years of four digits, the nearest end.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let seconds = self.secs().clamp(YEAR_0, YEAR_10000 - 1);
+        let (days, time) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        // Years that begin in March: the leap day is their last, and their months have a regular length.
+        let days = days + 719_468;
+        let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = year + era * 400 + i64::from(month <= 2);
+        let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
     /// The time `duration` later; saturates.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
@@ -50,6 +68,12 @@ impl UnixTime {
     }
 }
 
+/// 0000-01-01T00:00:00Z, in seconds.
+const YEAR_0: i64 = -62_167_219_200;
+
+/// 10000-01-01T00:00:00Z, in seconds.
+const YEAR_10000: i64 = 253_402_300_800;
+
 fn millis_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -65,5 +89,24 @@ mod tests {
         assert_eq!(UnixTime::from_secs(1).since(UnixTime::from_secs(5)), Duration::ZERO);
         assert_eq!(UnixTime::from_secs(5).since(UnixTime::from_secs(1)), Duration::from_secs(4));
         assert_eq!(UnixTime::from_millis(-1).secs(), -1);
+    }
+
+    #[test]
+    fn a_time_is_written_as_other_programs_write_it() {
+        let rows = [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_709_210_096, "2024-02-29T12:34:56Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (1_735_689_600, "2025-01-01T00:00:00Z"),
+            (4_107_542_399, "2100-02-28T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (i64::MAX, "9999-12-31T23:59:59Z"),
+            (i64::MIN, "0000-01-01T00:00:00Z"),
+        ];
+        for (seconds, text) in rows {
+            assert_eq!(UnixTime::from_secs(seconds).rfc3339(), text, "{seconds}");
+        }
     }
 }

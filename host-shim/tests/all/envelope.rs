@@ -11,6 +11,7 @@ use crate::intake::PUSH_KEY;
 
 /// What was in an envelope.
 pub(crate) struct Pushed {
+    pub(crate) set: String,
     pub(crate) generation: u64,
     pub(crate) key_ids: Vec<String>,
 }
@@ -22,9 +23,9 @@ pub(crate) fn opened(body: &[u8]) -> anyhow::Result<Pushed> {
     let keys = pushed.keys.get("keys").and_then(Value::as_array).context("no keys")?;
     let key_id = |key: &Value| key.get("kid").and_then(Value::as_str).map(str::to_owned);
     let key_ids = keys.iter().map(|key| key_id(key).context("no kid")).collect::<anyhow::Result<_>>()?;
-    anyhow::ensure!(pushed.set == "bearer", "another set: {}", pushed.set);
-    anyhow::ensure!(keys.iter().all(|key| key.get("d").is_none()), "a private key");
-    Ok(Pushed { generation: pushed.generation, key_ids })
+    let private = keys.iter().filter(|key| key.get("d").is_some()).count();
+    anyhow::ensure!(private == usize::from(pushed.is_signing()), "{private} private keys in `{}`", pushed.set);
+    Ok(Pushed { set: pushed.set, generation: pushed.generation, key_ids })
 }
 
 /// The block of the README whose fence ends with `name`.

@@ -1,5 +1,6 @@
 //! An intake of our own: takes envelopes as the filter does.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -26,11 +27,16 @@ pub(crate) struct Intake {
 
 #[derive(Default)]
 struct State {
+    sets: BTreeMap<String, Set>,
+    lags: bool,
+    refusals: Vec<u16>,
+}
+
+#[derive(Default)]
+struct Set {
     generation: u64,
     wanted: bool,
-    lags: bool,
     key_ids: Vec<String>,
-    refusals: Vec<u16>,
 }
 
 impl Intake {
@@ -63,14 +69,12 @@ impl Intake {
 
     /// Says from now on that a filter met an unknown key id.
     pub(crate) fn want(&self) {
-        lock(&self.state).wanted = true;
+        lock(&self.state).bearer().wanted = true;
     }
 
     /// Holds a set of that generation without keys, as another shim might have pushed it; 0 forgets everything.
     pub(crate) fn hold(&self, generation: u64) {
-        let mut state = lock(&self.state);
-        state.generation = generation;
-        state.key_ids.clear();
+        *lock(&self.state).bearer() = Set { generation, ..Set::default() };
     }
 
     /// Says from now on that nothing is held, or the truth: as if another shim's push fell between a question and a push.
@@ -80,7 +84,7 @@ impl Intake {
 
     /// The generation that is held.
     pub(crate) fn generation(&self) -> u64 {
-        lock(&self.state).generation
+        lock(&self.state).bearer().generation
     }
 
     /// The statuses of refused pushes.
@@ -90,8 +94,14 @@ impl Intake {
 
     /// Waits until exactly the keys `expected` are held, in the order of their names.
     pub(crate) async fn holds(&self, expected: &[&str]) -> anyhow::Result<()> {
-        let held = eventually(|| (lock(&self.state).key_ids == expected).then_some(())).await;
-        held.with_context(|| format!("{expected:?} never came, held: {:?}", lock(&self.state).key_ids))
+        self.holds_in("bearer", expected).await
+    }
+
+    /// The same of another set.
+    pub(crate) async fn holds_in(&self, set: &str, expected: &[&str]) -> anyhow::Result<()> {
+        let held = || lock(&self.state).sets.get(set).map(|set| set.key_ids.clone()).unwrap_or_default();
+        let arrived = eventually(|| (held() == expected).then_some(())).await;
+        arrived.with_context(|| format!("{expected:?} never came, held: {:?}", held()))
     }
 }
 
@@ -103,13 +113,16 @@ impl Drop for Intake {
 
 impl State {
     fn answer(&mut self, seen: &Seen) -> Answer {
-        match (seen.method.as_str(), seen.path.as_str()) {
-            ("GET", "/v1/keys/bearer") => {
-                let generation = if self.lags { 0 } else { self.generation };
-                (200, json!({"set": "bearer", "generation": generation, "wanted": self.wanted}).to_string())
+        let Some(name) = seen.path.strip_prefix("/v1/keys/") else { return (404, String::new()) };
+        let lags = self.lags;
+        let set = self.sets.entry(name.to_owned()).or_default();
+        match seen.method.as_str() {
+            "GET" => {
+                let generation = if lags { 0 } else { set.generation };
+                (200, json!({"set": name, "generation": generation, "wanted": set.wanted}).to_string())
             }
-            ("PUT", "/v1/keys/bearer") => {
-                let status = self.take(seen);
+            "PUT" => {
+                let status = set.take(name, seen);
                 if status != 204 {
                     self.refusals.push(status);
                 }
@@ -119,11 +132,20 @@ impl State {
         }
     }
 
-    fn take(&mut self, seen: &Seen) -> u16 {
+    fn bearer(&mut self) -> &mut Set {
+        self.sets.entry("bearer".to_owned()).or_default()
+    }
+}
+
+impl Set {
+    fn take(&mut self, name: &str, seen: &Seen) -> u16 {
         if seen.content_type != "application/jose" {
             return 400;
         }
         let Ok(pushed) = crate::envelope::opened(&seen.body) else { return 401 };
+        if pushed.set != name {
+            return 400;
+        }
         if pushed.generation <= self.generation {
             return 409;
         }

@@ -29,6 +29,35 @@ async fn keys_arrive_and_rotated_ones_follow_without_a_restart() {
 }
 
 #[tokio::test]
+async fn the_key_that_signs_arrives_beside_those_that_verify() {
+    let moto = Moto::shared().unwrap();
+    let path = |name: &str| format!("{}/../tests/keys/{name}.pem", env!("CARGO_MANIFEST_DIR"));
+    let [signs, next] = ["stray-es256", "next-es256"].map(|name| std::fs::read_to_string(path(name)).unwrap());
+    moto.create("beside", &secret(&[("a", FIRST)])).await.unwrap();
+    moto.create("mint", &signs).await.unwrap();
+    let mut configuration = configuration("beside", "1s", false);
+    let bearer = &mut configuration["http"]["auth"]["bearer"];
+    bearer["realm"] = json!("https://registry.example.com/auth/token");
+    bearer["mint"] = json!({
+        "issuer": "minted", "keyId": "own",
+        "awsSecretsManager": { "region": "us-east-1", "secretName": "mint", "refreshInterval": "1s" }
+    });
+    let intake = Intake::tcp().await.unwrap();
+    let shim = Shim::start(&configuration, &moto.endpoint(), intake.url()).unwrap();
+    intake.holds(&["a"]).await.unwrap();
+    intake.holds_in("mint", &["own"]).await.unwrap();
+
+    // The next key is announced behind the one that signs.
+    moto.put("mint", &format!("{signs}{next}")).await.unwrap();
+    intake.holds_in("mint", &["own", "own"]).await.unwrap();
+    moto.put("mint", &secret(&[("a", FIRST)])).await.unwrap();
+    shim.says(&["could not be refreshed", "it holds a PEM block `PUBLIC KEY`", "mint"]).await.unwrap();
+    intake.holds_in("mint", &["own", "own"]).await.unwrap();
+    assert_eq!(intake.refusals(), [0u16; 0]);
+    assert_eq!(shim.end("TERM").await.unwrap(), Some(0));
+}
+
+#[tokio::test]
 async fn an_intake_that_restarts_has_its_keys_again() {
     let moto = Moto::shared().unwrap();
     moto.create("restart", &secret(&[("a", FIRST)])).await.unwrap();

@@ -4,6 +4,7 @@ use std::fmt;
 
 #[cfg(feature = "vm")]
 mod abi;
+#[cfg(feature = "vm")]
 mod catalog;
 mod clients;
 mod conformance;
@@ -13,6 +14,7 @@ mod faults;
 #[cfg(feature = "vm")]
 mod generated;
 mod hostile;
+mod minting;
 mod mtls;
 #[cfg(feature = "vm")]
 mod patience;
@@ -20,6 +22,7 @@ mod readme;
 mod routes;
 mod scenarios;
 mod shipped;
+mod token_server;
 
 /// What a test here ends with.
 type Outcome = Result<(), Failure>;

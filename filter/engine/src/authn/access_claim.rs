@@ -39,6 +39,15 @@ impl AccessClaim {
         }
     }
 
+    /// The same with the catalog: for tokens that were minted here. Without it in the token a registry shows nobody its
+    /// catalog, and here it is filtered.
+    pub(crate) fn with_catalog(mut self) -> Self {
+        let entry = |text: &str| text.to_owned();
+        let actions = vec![entry("*")];
+        self.entries.push(Entry { kind: entry("registry"), name: entry("catalog"), actions, expires: None });
+        self
+    }
+
     /// Whether a check is covered (D5: an action `*` covers all).
     pub(crate) fn covers(&self, check: &Check<'_>, now: UnixTime) -> bool {
         self.grants("repository", check.repository, check.action.scope_action(), now)

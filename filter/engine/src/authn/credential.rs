@@ -11,7 +11,7 @@ use crate::authn::token::MAX_TOKEN;
 use crate::decision::Reason;
 
 /// The token that stands for "no credential", for clients that cannot ask for a token without sending one afterwards.
-const ANONYMOUS: &str = "anonymous";
+pub(crate) const ANONYMOUS: &str = "anonymous";
 
 /// Room for a user name beside a token of the greatest length, in base64.
 const MAX_BASIC: usize = (MAX_TOKEN + 1024) / 3 * 4;
@@ -54,7 +54,8 @@ impl<'a> Credential<'a> {
         Self::of_token(token)
     }
 
-    fn of_token(token: Cow<'a, str>) -> Result<Self, Reason> {
+    /// Reads a token that stands alone, such as a field of a form.
+    pub(crate) fn of_token(token: Cow<'a, str>) -> Result<Self, Reason> {
         if token.len() > MAX_TOKEN {
             return Err(Reason::TokenTooLong);
         }
@@ -65,6 +66,15 @@ impl<'a> Credential<'a> {
             return Err(Reason::MalformedCredential);
         }
         Ok(Self::Token(token))
+    }
+
+    /// The same, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Credential<'static> {
+        match self {
+            Self::Anonymous => Credential::Anonymous,
+            Self::Token(token) => Credential::Token(Cow::Owned(token.into_owned())),
+        }
     }
 }
 

@@ -5,7 +5,9 @@ mod error;
 mod jwk;
 mod key;
 mod pem;
+mod pkcs8;
 mod secret;
+mod signing;
 
 use std::collections::HashMap;
 
@@ -17,6 +19,8 @@ use crate::json;
 pub use error::{KeyError, KeysError, Skipped};
 pub(in crate::authn) use key::Material;
 pub use key::{KeyId, Kind, PublicKey};
+pub use pkcs8::SigningKeyError;
+pub use signing::SigningKey;
 
 /// The longest JWKS, PEM text or secret that is read, in bytes.
 pub const MAX_TEXT: usize = 256 * 1024;

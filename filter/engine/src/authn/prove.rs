@@ -62,9 +62,14 @@ impl<'a> Presented<'a> {
     }
 
     fn need(&self, source: SourceId, key_id: Option<&str>, otherwise: Reason) -> Stop {
-        if self.facts.gathered.settled.contains(&source) {
-            return Stop::Deny(otherwise);
-        }
-        Stop::Need(Need::Keys { source, unknown: key_id.map(str::to_owned) })
+        missing(source, key_id, self.facts, otherwise)
     }
+}
+
+/// Keys are needed, or cannot be had: no source is asked twice for one request.
+pub(crate) fn missing(source: SourceId, key_id: Option<&str>, facts: &Facts<'_>, otherwise: Reason) -> Stop {
+    if facts.gathered.settled.contains(&source) {
+        return Stop::Deny(otherwise);
+    }
+    Stop::Need(Need::Keys { source, unknown: key_id.map(str::to_owned) })
 }

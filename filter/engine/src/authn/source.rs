@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authn::algorithm::Algorithm;
-use crate::authn::keys::KeySet;
+use crate::authn::keys::{KeySet, SigningKey};
 use crate::url::HttpUrl;
 
 /// Which source of a configuration; an index into [`crate::engine::Engine::sources`].
@@ -45,6 +45,8 @@ pub enum SourceKind {
     Callout(Callout),
     /// The shim pushes them under this name.
     Pushed(String),
+    /// The shim pushes a private key under this name: it signs, and its public half verifies.
+    Signing(String),
 }
 
 /// How to ask an issuer.
@@ -77,6 +79,7 @@ pub struct Keys {
 #[derive(Clone, Debug, Default)]
 pub struct HeldKeys {
     held: Vec<Option<Keys>>,
+    signing: Option<Arc<SigningKey>>,
 }
 
 impl HeldKeys {
@@ -85,15 +88,27 @@ impl HeldKeys {
     pub fn of(sources: &[Source]) -> Self {
         let inline = |source: &Source| match &source.kind {
             SourceKind::Inline(keys) => Some(keys.clone()),
-            SourceKind::Callout(_) | SourceKind::Pushed(_) => None,
+            SourceKind::Callout(_) | SourceKind::Pushed(_) | SourceKind::Signing(_) => None,
         };
-        Self { held: sources.iter().map(inline).collect() }
+        Self { held: sources.iter().map(inline).collect(), signing: None }
     }
 
     /// The keys of a source, if any are held.
     #[must_use]
     pub fn get(&self, source: SourceId) -> Option<&Keys> {
         self.held.get(source.0)?.as_ref()
+    }
+
+    /// The key that tokens are minted with, as long as the keys of its source are held.
+    #[must_use]
+    pub fn signing(&self, source: SourceId) -> Option<&SigningKey> {
+        self.get(source)?;
+        self.signing.as_deref()
+    }
+
+    /// Replaces the key that tokens are minted with.
+    pub fn set_signing(&mut self, key: SigningKey) {
+        self.signing = Some(Arc::new(key));
     }
 
     /// Replaces what is held of a source.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Diagnostics;
 use super::compile::DEFAULT_MAX_STALE;
-use super::raw;
+use super::{mint, raw};
 use crate::authn::bearer::Bearer;
 use crate::authn::discovery::WELL_KNOWN;
 use crate::authn::keys::{KeySet, certificate};
@@ -13,6 +13,7 @@ use crate::authn::mapping::ClaimMapping;
 use crate::authn::provider::Provider;
 use crate::authn::source::{Callout, Keys, Source, SourceId, SourceKind};
 use crate::authn::verify::KeyIdRule;
+use crate::token_endpoint::mint::Mint;
 use crate::url::HttpUrl;
 
 const PATH: &str = "http.auth.bearer";
@@ -25,6 +26,7 @@ pub const SECRET_SET: &str = "bearer";
 pub(super) struct Authn {
     pub(super) providers: Vec<Provider>,
     pub(super) bearer: Option<Bearer>,
+    pub(super) mint: Option<Mint>,
 }
 
 /// Compiles the section; sources are appended in the order of their ids.
@@ -42,7 +44,8 @@ pub(super) fn compile(
         let path = format!("{PATH}.oidc[{index}]");
         providers.extend(provider(entry, &path, proxy, sources, diagnostics));
     }
-    Authn { providers, bearer: token_server(raw, proxy, sources, diagnostics) }
+    let bearer = token_server(raw, proxy, sources, diagnostics);
+    Authn { providers, bearer, mint: mint::compile(raw, proxy, sources, diagnostics) }
 }
 
 fn token_server(
@@ -59,7 +62,7 @@ fn token_server(
         }
         (Some(cert), None) => (SourceKind::Inline(certificate(cert, diagnostics)?), KeyIdRule::Ignored, None),
         (None, Some(aws)) => {
-            secrets_manager(aws, proxy, diagnostics);
+            secrets_manager(aws, &format!("{PATH}.awsSecretsManager"), proxy, diagnostics);
             (SourceKind::Pushed(SECRET_SET.to_owned()), KeyIdRule::Required, aws.max_stale)
         }
     };
@@ -73,6 +76,7 @@ fn token_server(
         audiences: raw.audiences.clone(),
         key_id,
         bypass_access_control: raw.bypass_access_control,
+        minted: None,
         source,
     })
 }
@@ -95,14 +99,19 @@ fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
     }
 }
 
-fn secrets_manager(aws: &raw::AwsSecretsManager, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) {
-    let path = format!("{PATH}.awsSecretsManager");
+/// Checks a section `awsSecretsManager` that stands at `path`.
+pub(super) fn secrets_manager(
+    aws: &raw::AwsSecretsManager,
+    path: &str,
+    proxy: &raw::Proxy,
+    diagnostics: &mut Diagnostics,
+) {
     for (name, value) in [("region", &aws.region), ("secretName", &aws.secret_name)] {
         if value.is_empty() {
             diagnostics.error(format!("{path}.{name}"), "must be given");
         }
     }
-    needs_push_key(&path, proxy, diagnostics);
+    needs_push_key(path, proxy, diagnostics);
 }
 
 fn needs_push_key(path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) {
@@ -245,7 +254,8 @@ fn callout(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Di
     }))
 }
 
-fn add(name: &str, kind: SourceKind, max_stale: Option<Duration>, sources: &mut Vec<Source>) -> SourceId {
+/// Appends a source.
+pub(super) fn add(name: &str, kind: SourceKind, max_stale: Option<Duration>, sources: &mut Vec<Source>) -> SourceId {
     let max_stale = max_stale.unwrap_or(DEFAULT_MAX_STALE);
     sources.push(Source { name: name.to_owned(), kind, max_stale });
     SourceId(sources.len() - 1)

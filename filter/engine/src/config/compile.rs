@@ -58,8 +58,10 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     let mtls = document.mtls.as_ref().map(|raw| mtls::compile(raw, diagnostics));
     nobody_may_enter(document, diagnostics);
     let fail_delay = fail_delay(document, diagnostics);
-    let surface = proxy::surface(&document.proxy, diagnostics);
+    let mut surface = proxy::surface(&document.proxy, diagnostics);
     let realm = realm(document, &surface, diagnostics);
+    let endpoint = realm.token_endpoint.as_deref().and_then(HttpUrl::parse);
+    surface.token_endpoint = endpoint.map(|url| url.path().to_owned());
     let enforcement = proxy::enforcement(&document.proxy, diagnostics);
     let log_level = log_level(document.log_level.as_deref(), diagnostics);
     if !diagnostics.errors.is_empty() {
@@ -71,6 +73,7 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         providers: authn.providers,
         bearer: authn.bearer,
         mtls,
+        mint: authn.mint,
         // A policy that is configured and did not compile has left an error, so it cannot get lost here.
         policy: policy.flatten(),
         sources,

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::raw::{
-    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Mtls, Oidc, PolicyEntry,
-    PolicyGroup, Proxy, Variable,
+    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Mint, Mtls, Oidc,
+    PolicyEntry, PolicyGroup, Proxy, Variable,
 };
 use super::reader::Object;
 use super::{Diagnostics, Role};
@@ -87,6 +87,7 @@ fn bearer(object: &mut Object<'_>) -> Bearer {
         audiences: object.texts("audiences"),
         issuer: object.text("issuer"),
         bypass_access_control: object.flag("bypassAccessControl"),
+        mint: object.object("mint", mint),
     };
     object.ignore(&["upstreamTokenEndpoint"], "is not looked at here: tokens are not fetched for clients");
     object.end();
@@ -103,6 +104,18 @@ fn aws_secrets_manager(object: &mut Object<'_>) -> AwsSecretsManager {
     };
     object.end();
     aws
+}
+
+fn mint(object: &mut Object<'_>) -> Mint {
+    let mint = Mint {
+        issuer: object.text("issuer").unwrap_or_default(),
+        key_id: object.text("keyId"),
+        lifetime: object.duration("lifetime"),
+        algorithm: object.text("algorithm"),
+        aws_secrets_manager: object.object("awsSecretsManager", aws_secrets_manager),
+    };
+    object.end();
+    mint
 }
 
 fn oidc(object: &mut Object<'_>) -> Oidc {

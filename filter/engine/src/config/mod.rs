@@ -5,6 +5,7 @@ mod compile;
 mod decode;
 mod duration;
 mod error;
+mod mint;
 mod mtls;
 mod proxy;
 pub mod raw;
@@ -16,6 +17,7 @@ pub use bearer::SECRET_SET;
 pub use compile::{Compiled, LogLevel, compile};
 pub use decode::{decode, decode_value};
 pub use error::{ConfigError, Diagnostics};
+pub use mint::{MINT_SET, algorithm as mint_algorithm};
 pub use proxy::Enforcement;
 
 /// What a plugin configuration makes of the plugin.

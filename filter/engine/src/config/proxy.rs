@@ -29,7 +29,7 @@ pub struct Enforcement {
 
 /// Compiles `publicPaths` and `extensions`.
 pub(super) fn surface(raw: &Proxy, diagnostics: &mut Diagnostics) -> Surface {
-    Surface { public: public(&raw.public_paths, diagnostics), extensions: raw.extensions }
+    Surface { public: public(&raw.public_paths, diagnostics), extensions: raw.extensions, token_endpoint: None }
 }
 
 fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<Automaton> {

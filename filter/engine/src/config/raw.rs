@@ -119,6 +119,21 @@ pub struct AwsSecretsManager {
     pub strict: bool,
 }
 
+/// `http.auth.bearer.mint`, ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mint {
+    /// `iss` of the tokens.
+    pub issuer: String,
+    /// `kid` of the tokens; the thumbprint of the key when absent.
+    pub key_id: Option<String>,
+    /// How long a token is good.
+    pub lifetime: Option<Duration>,
+    /// `ES256` (default) or `EdDSA`.
+    pub algorithm: Option<String>,
+    /// The secret with the private key.
+    pub aws_secrets_manager: Option<AwsSecretsManager>,
+}
+
 /// `http.auth.bearer`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bearer {
@@ -138,6 +153,8 @@ pub struct Bearer {
     pub issuer: Option<String>,
     /// Ours (D3): their `access` claim alone decides, as in zot.
     pub bypass_access_control: bool,
+    /// Ours: the token endpoint signs tokens.
+    pub mint: Option<Mint>,
 }
 
 /// `http.auth.mtls`.

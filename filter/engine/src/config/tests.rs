@@ -5,7 +5,7 @@ use super::*;
 const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEVs/o5+uQbTjL3chynL4wXgUg2R9\nq9UU8I5mEovUf86QZ7kOBIjJwqnzD1omageEHWwHdBO6B+dFabmdT9POxg==\n-----END PUBLIC KEY-----\n";
 
 /// A configuration that holds, for rows that change one thing.
-fn good() -> Value {
+pub(super) fn good() -> Value {
     json!({
         "http": {
             "auth": { "bearer": {
@@ -38,7 +38,7 @@ fn mtls(mtls: Value) -> Value {
     with("/http/auth/mtls", mtls)
 }
 
-fn diagnose(document: &Value) -> Diagnostics {
+pub(super) fn diagnose(document: &Value) -> Diagnostics {
     let (role, mut diagnostics) = decode(document.to_string().as_bytes());
     if let Role::Filter(document) = role {
         let compiled = compile(&document, &mut diagnostics);

@@ -73,6 +73,8 @@ pub enum Route<'a> {
     Referrers(Repository<'a>),
     /// zot's extension routes, when they are switched on.
     Extension,
+    /// GET or POST of the token endpoint.
+    Token,
     /// A path that the operator declared public.
     Public,
 }
@@ -90,6 +92,13 @@ impl<'a> Route<'a> {
             return Err(Reason::NotFound);
         }
         let method = Method::from_bytes(method);
+        if surface.token_endpoint.as_deref() == Some(path) {
+            return if matches!(method, Method::Get | Method::Post) {
+                Ok(Self::Token)
+            } else {
+                Err(Reason::MethodNotAllowed)
+            };
+        }
         match path.strip_prefix("/v2") {
             Some("" | "/") => method.read_or_405(Self::Base),
             Some(rest) if rest.starts_with('/') => Self::under_v2(method, rest, &Query::new(query), surface),
@@ -167,7 +176,7 @@ impl<'a> Route<'a> {
     #[must_use]
     pub const fn repository(&self) -> Option<&Repository<'a>> {
         match self {
-            Self::Base | Self::Catalog(_) | Self::Extension | Self::Public => None,
+            Self::Base | Self::Catalog(_) | Self::Extension | Self::Token | Self::Public => None,
             Self::Tags(name)
             | Self::PullManifest(name, _)
             | Self::PushManifest(name, _, _)

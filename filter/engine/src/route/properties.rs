@@ -123,6 +123,7 @@ fn routes(parts: &Parts) -> Vec<Route<'_>> {
         Route::CancelUpload(name),
         Route::Referrers(name),
         Route::Extension,
+        Route::Token,
         Route::Public,
     ]
 }
@@ -150,6 +151,7 @@ fn render(route: &Route<'_>, parts: &Parts) -> (&'static [&'static str], String)
         Route::CancelUpload(name) => (&["DELETE"], session(name)),
         Route::Referrers(name) => (READ, format!("/v2/{name}/referrers/{}", parts.digest)),
         Route::Extension => (READ, "/v2/_zot/ext/search".to_owned()),
+        Route::Token => (&["GET", "POST"], "/auth/token".to_owned()),
         Route::Public => (READ, "/healthz".to_owned()),
     }
 }
@@ -185,7 +187,8 @@ fn respelled(target: &str, colon: &str, respell: impl Fn(&str) -> String) -> Str
 
 fn surface() -> Surface {
     let glob = globset::GlobBuilder::new("/health*").literal_separator(true).build().unwrap();
-    Surface { public: crate::automaton::Automaton::build(&[glob.regex()], 1 << 20), extensions: true }
+    let public = crate::automaton::Automaton::build(&[glob.regex()], 1 << 20);
+    Surface { public, extensions: true, token_endpoint: Some("/auth/token".to_owned()) }
 }
 
 /// A change of some bytes of a target.

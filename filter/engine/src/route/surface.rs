@@ -8,6 +8,8 @@ pub struct Surface {
     /// None: nothing is public.
     pub(crate) public: Option<Automaton>,
     pub(crate) extensions: bool,
+    /// The path of the token endpoint.
+    pub(crate) token_endpoint: Option<String>,
 }
 
 impl Surface {

@@ -163,7 +163,7 @@ fn every_source_of_a_mount_is_found() {
 fn public_paths_and_extensions_are_open_only_when_configured() {
     let glob = globset::GlobBuilder::new("/health*").literal_separator(true).build().unwrap();
     let public = crate::automaton::Automaton::build(&[glob.regex()], 1 << 20);
-    let surface = Surface { public, extensions: true };
+    let surface = Surface { public, extensions: true, token_endpoint: Some("/auth/token".into()) };
     let rows = [
         ("GET", "/healthz", Ok(Route::Public)),
         ("POST", "/healthz", Err(Reason::MethodNotAllowed)),
@@ -176,6 +176,17 @@ fn public_paths_and_extensions_are_open_only_when_configured() {
         ("TRACE", "/v2/_zot/ext/search", Err(Reason::MethodNotAllowed)),
         ("GET", "/v2/_zot/%2e%2e/team/app/tags/list", Err(Reason::NotFound)),
         ("GET", "/v2/_zot/ext%2fsearch", Err(Reason::NotFound)),
+        ("GET", "/auth/token", Ok(Route::Token)),
+        ("GET", "/auth/token?scope=x", Ok(Route::Token)),
+        ("POST", "/auth/token", Ok(Route::Token)),
+        ("HEAD", "/auth/token", Err(Reason::MethodNotAllowed)),
+        ("PUT", "/auth/token", Err(Reason::MethodNotAllowed)),
+        ("OPTIONS", "/auth/token", Err(Reason::MethodNotAllowed)),
+        ("GET", "/auth/token/", Err(Reason::NotFound)),
+        ("GET", "/auth/Token", Err(Reason::NotFound)),
+        ("GET", "/auth/%74oken", Err(Reason::NotFound)),
+        ("GET", "//auth/token", Err(Reason::NotFound)),
+        ("GET", "/auth/token#x", Err(Reason::NotFound)),
     ];
     for (method, target, wanted) in rows {
         assert_eq!(Route::parse(method.as_bytes(), target.as_bytes(), &surface), wanted, "{method} {target}");

@@ -34,7 +34,7 @@ pub(super) fn read(text: &str) -> Result<PublicKey, KeyError> {
 
 /// One line each, without blanks around it and without empty lines. Line ends may be CRLF, or written as `\n`, as they are when
 /// a PEM was pasted into JSON twice.
-fn tidy(text: &str) -> String {
+pub(super) fn tidy(text: &str) -> String {
     let text = text.replace("\\r", "").replace("\\n", "\n");
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines.join("\n")

@@ -1,0 +1,146 @@
+//! `http.auth.bearer.mint`: the token endpoint signs tokens of its own.
+
+use std::time::Duration;
+
+use super::bearer::{add, secrets_manager};
+use super::{Diagnostics, raw};
+use crate::authn::algorithm::Algorithm;
+use crate::authn::bearer::Bearer;
+use crate::authn::source::{Source, SourceKind};
+use crate::authn::verify::KeyIdRule;
+use crate::token_endpoint::mint::{CLOCK_SKEW, Mint};
+use crate::url::HttpUrl;
+
+const PATH: &str = "http.auth.bearer.mint";
+
+/// The set name under which the shim pushes the key that signs.
+pub const MINT_SET: &str = "mint";
+
+const DEFAULT_LIFETIME: Duration = Duration::from_mins(5);
+/// Docker uses no token for less.
+const MIN_LIFETIME: Duration = Duration::from_mins(1);
+/// The policy of the moment of minting counts for that long with a registry that is asked without the filter.
+const MAX_LIFETIME: Duration = Duration::from_hours(1);
+
+/// Compiles the section, if it is there; the source of its key is appended.
+pub(super) fn compile(
+    bearer: &raw::Bearer,
+    proxy: &raw::Proxy,
+    sources: &mut Vec<Source>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Mint> {
+    let raw = bearer.mint.as_ref()?;
+    let at = |name: &str| format!("{PATH}.{name}");
+    if raw.issuer.is_empty() {
+        diagnostics.error(at("issuer"), "must be given");
+    } else if bearer.oidc.iter().any(|oidc| oidc.issuer == raw.issuer) || bearer.issuer.as_ref() == Some(&raw.issuer) {
+        diagnostics.error(at("issuer"), "is the issuer of other tokens too: choose another");
+    }
+    if raw.key_id.as_ref().is_some_and(String::is_empty) {
+        diagnostics.error(at("keyId"), "is empty: leave it out for the key's thumbprint");
+    }
+    if bearer.realm.as_deref().and_then(HttpUrl::parse).is_none() {
+        diagnostics.error(PATH, "needs `http.auth.bearer.realm` to be the URL of the token endpoint");
+    }
+    let audience = bearer.service.clone().unwrap_or_default();
+    if audience.is_empty() {
+        diagnostics.error(PATH, "needs `http.auth.bearer.service`: it is the audience of the tokens");
+    }
+    if bearer.bypass_access_control {
+        diagnostics.error(PATH, "cannot be used together with `bypassAccessControl`");
+    }
+    let lifetime = raw.lifetime.unwrap_or(DEFAULT_LIFETIME);
+    if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) {
+        diagnostics.error(at("lifetime"), "must be between `1m` and `1h`");
+    }
+    if algorithm(raw).is_none() {
+        diagnostics.error(at("algorithm"), "is none that signs here; write ES256 or EdDSA");
+    }
+    match &raw.aws_secrets_manager {
+        Some(aws) => secrets_manager(aws, &at("awsSecretsManager"), proxy, diagnostics),
+        None => diagnostics.error(at("awsSecretsManager"), "must be given: the secret with the key that signs"),
+    }
+    let max_stale = raw.aws_secrets_manager.as_ref().and_then(|aws| aws.max_stale);
+    let own = Bearer {
+        issuer: Some(raw.issuer.clone()),
+        audiences: vec![audience.clone()],
+        key_id: KeyIdRule::Required,
+        bypass_access_control: false,
+        minted: Some(CLOCK_SKEW),
+        source: add(MINT_SET, SourceKind::Signing(MINT_SET.to_owned()), max_stale, sources),
+    };
+    Some(Mint { issuer: raw.issuer.clone(), audience, lifetime, own })
+}
+
+/// The algorithm of the key, ES256 when none is configured; nothing for one that does not sign here.
+#[must_use]
+pub fn algorithm(raw: &raw::Mint) -> Option<Algorithm> {
+    match raw.algorithm.as_deref() {
+        None | Some("ES256") => Some(Algorithm::Es256),
+        Some("EdDSA") => Some(Algorithm::EdDsa),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::config::Diagnostics;
+    use crate::config::tests::{diagnose, good};
+
+    fn minting() -> Value {
+        let mut document = good();
+        document["http"]["auth"]["bearer"]["mint"] = json!({
+            "issuer": "token.example.com",
+            "keyId": "own",
+            "lifetime": "15m",
+            "algorithm": "EdDSA",
+            "awsSecretsManager": { "region": "us-east-1", "secretName": "mint", "refreshInterval": "1m" },
+        });
+        document
+    }
+
+    #[test]
+    fn a_section_that_holds_compiles_without_a_word() {
+        assert_eq!(diagnose(&minting()), Diagnostics::default());
+        let mut least = minting();
+        for name in ["keyId", "lifetime", "algorithm"] {
+            least["http"]["auth"]["bearer"]["mint"].as_object_mut().unwrap().remove(name);
+        }
+        assert_eq!(diagnose(&least), Diagnostics::default());
+    }
+
+    #[test]
+    fn every_refusal_names_its_place() {
+        let bearer = |name: &str, value: Value| (format!("/http/auth/bearer/{name}"), value);
+        let mint = |name: &str, value: Value| bearer(&format!("mint/{name}"), value);
+        let rows = [
+            (mint("issuer", json!(null)), "issuer", "must be given"),
+            (mint("issuer", json!("https://issuer.example.com")), "issuer", "choose another"),
+            (mint("keyId", json!("")), "keyId", "thumbprint"),
+            (mint("lifetime", json!("59s")), "lifetime", "`1m` and `1h`"),
+            (mint("lifetime", json!("61m")), "lifetime", "`1m` and `1h`"),
+            (mint("lifetime", json!("5")), "lifetime", "not a duration"),
+            (mint("algorithm", json!("RS256")), "algorithm", "ES256 or EdDSA"),
+            (mint("algorithm", json!("none")), "algorithm", "ES256 or EdDSA"),
+            (mint("awsSecretsManager", json!(null)), "awsSecretsManager", "must be given"),
+            (mint("awsSecretsManager/secretName", json!(null)), "awsSecretsManager.secretName", "must be given"),
+            (mint("key", json!("x")), "key", "did you mean `keyId`"),
+            (bearer("realm", json!("registry")), "", "the URL of the token endpoint"),
+            (bearer("service", json!(null)), "", "the audience of the tokens"),
+            (bearer("bypassAccessControl", json!(true)), "", "together"),
+            (("/proxy/pushKey".to_owned(), json!(null)), "awsSecretsManager", "proxy.pushKey"),
+        ];
+        for ((pointer, value), path, message) in rows {
+            let mut document = minting();
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            document.pointer_mut(parent).unwrap()[name] = value;
+            let found = diagnose(&document).errors;
+            let path = format!("http.auth.bearer.mint.{path}");
+            let path = path.trim_end_matches('.');
+            let hit = found.iter().any(|error| error.path == path && error.message.contains(message));
+            assert!(hit, "{pointer}: {path} ({message}) is not among {found:#?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! From a request for a token to its answer.
+
+use super::answer::{ANONYMOUS_LIFETIME, Issued};
+use super::ask::{Ask, Form};
+use super::mint::Holder;
+use super::scope::Scope;
+use crate::access::Check;
+use crate::authn::cache::{IdentityCache, Proven};
+use crate::authn::credential::{ANONYMOUS, Credential};
+use crate::authn::prove::{Stop, missing};
+use crate::authn::verify::SignatureVerifier;
+use crate::authority::Caller;
+use crate::authz::{Policy, RequestFacts};
+use crate::decision::{Answer, Need, Reason};
+use crate::engine::Engine;
+use crate::facts::{Facts, RequestBody};
+use crate::request::RequestHead;
+
+impl Engine {
+    /// The answer with a token: the presented one as it is, or one that is minted for what is granted.
+    ///
+    /// # Errors
+    /// A [`Stop::Need`] for the body of a POST, and for keys; otherwise the refusal.
+    pub(crate) fn issue(
+        &self,
+        head: &RequestHead<'_>,
+        facts: &Facts<'_>,
+        cache: &mut IdentityCache,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Answer, Stop> {
+        let form = if head.method == b"POST" { Some(form(head, facts)?) } else { None };
+        let ask = Ask::read(head.path, &head.authorization, form)?;
+        let holder = self.identify(&ask.credential, &head.connection, facts, cache, verifier)?;
+        let (caller, expires) = match holder {
+            // It would renew itself for ever.
+            Some(proven) if self.is_minted(&proven) => return Err(Reason::UnknownIssuer.into()),
+            Some(proven) => {
+                let expires = proven.expires;
+                (Caller::from(proven), expires)
+            }
+            None if self.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => {
+                (Caller::nobody(), facts.now.after(ANONYMOUS_LIFETIME))
+            }
+            None => return Err(Reason::NoCredential.into()),
+        };
+        let request = RequestFacts::new(head, facts.now);
+        let authority = self.authority(&caller, &request, facts);
+        let may = |action, repository: &str| authority.check(&Check { action, repository, reference: "" }).is_ok();
+        let granted = Scope::granted(&ask.scopes, &may, authority.sees_all());
+        let (token, expires) = match (&self.mint, &ask.credential) {
+            (Some(mint), _) => {
+                let source = mint.own.source;
+                let unsigned = || missing(source, None, facts, Reason::KeysUnavailable);
+                let key = facts.keys.signing(source).ok_or_else(unsigned)?;
+                let holder = Holder { identity: &caller.identity, granted: &granted, not_after: expires };
+                mint.token(&holder, key, facts.now)
+            }
+            (None, Credential::Token(token)) => (token.to_string(), expires),
+            // Also for the holder of a certificate, which every request comes with.
+            (None, Credential::Anonymous) => (ANONYMOUS.to_owned(), expires.min(facts.now.after(ANONYMOUS_LIFETIME))),
+        };
+        let issued = Issued { token: &token, expires, granted: &granted, is_post: ask.is_post };
+        Ok(Answer { reply: issued.reply(facts.now), label: "token", username: caller.identity.username().into() })
+    }
+
+    fn is_minted(&self, proven: &Proven) -> bool {
+        self.mint.as_ref().is_some_and(|mint| proven.keys.is_some_and(|(source, _)| source == mint.own.source))
+    }
+}
+
+/// The body of a POST; where bodies cannot be read there is no POST.
+fn form<'a>(head: &'a RequestHead<'_>, facts: &Facts<'a>) -> Result<Form<'a>, Stop> {
+    match &facts.gathered.body {
+        None => Err(Stop::Need(Need::Body)),
+        Some(RequestBody::Whole(body)) => Ok(Form { media_types: &head.content_types, body }),
+        Some(RequestBody::TooLong) => Err(Reason::BodyTooLarge.into()),
+        Some(RequestBody::Late) => Err(Reason::MalformedRequest.into()),
+        Some(RequestBody::NotRead) => Err(Reason::MethodNotAllowed.into()),
+    }
+}

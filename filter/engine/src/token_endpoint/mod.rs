@@ -1,0 +1,9 @@
+//! The token endpoint: what a client asks for, what it is granted of that, and the answer (Distribution, "Token Authentication
+//! Specification" and "Oauth2 Token Authentication").
+
+pub mod answer;
+pub mod ask;
+mod form;
+mod issue;
+pub mod mint;
+pub mod scope;

@@ -1,0 +1,265 @@
+//! Tokens that the endpoint mints: what they say, who accepts them, and that nothing else passes for one.
+
+use anyhow::{Context as _, Result, ensure};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, VerificationAlgorithm};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use registry_auth_tests::client::Request;
+use registry_auth_tests::expect::Outcome as Became;
+use registry_auth_tests::key::TestKey;
+use registry_auth_tests::mint::Recipe;
+use registry_auth_tests::native::Native;
+use registry_auth_tests::real::RealEnvoy;
+use registry_auth_tests::scenario::Config;
+use registry_auth_tests::substrate::Substrate;
+use registry_auth_tests::{envoy, module};
+use serde_json::{Value, json};
+
+use crate::Outcome;
+
+const UPLOAD: &str = "POST /v2/team/app/blobs/uploads/";
+
+fn configuration(key: &str) -> Result<Config> {
+    let policies = json!([
+        { "users": ["ci"], "actions": ["read", "create"] },
+        { "groups": ["release"], "actions": ["read", "create", "update", "delete"] },
+    ]);
+    let mapping = json!({ "username": "claims.sub", "groups": "has(claims.groups) ? claims.groups : []" });
+    let mint = json!({
+        "issuer": "token.test",
+        "algorithm": TestKey::named(key)?.algorithm(),
+        "awsSecretsManager": { "region": "us-east-1", "secretName": "mint" },
+    });
+    let plugin = json!({
+        "http": {
+            "auth": { "bearer": {
+                "realm": "https://registry.test/auth/token",
+                "service": "registry.test",
+                "oidc": [{ "issuer": "http://issuer.test", "audiences": ["registry"], "claimMapping": mapping }],
+                "mint": mint,
+            } },
+            "accessControl": { "repositories": {
+                "team/**": { "policies": policies },
+                "public/**": { "anonymousPolicy": ["read"] },
+            } },
+        },
+        "proxy": {
+            "oidcCluster": "issuers",
+            "upstreamCluster": "upstream",
+            "identityHeader": "x-registry-user",
+            "forwardAuthorization": true,
+            "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" },
+        },
+    });
+    let registry = json!({ "catalog": ["public/a", "secret/a", "team/app"] });
+    Ok(serde_json::from_value(json!({ "plugin": plugin, "minting": key, "registry": registry }))?)
+}
+
+/// One configuration on one substrate.
+struct Stage<'a> {
+    substrate: &'a mut dyn Substrate,
+    config: usize,
+}
+
+impl Stage<'_> {
+    /// A token of the issuer `http://issuer.test`, with these claims besides.
+    fn credential(&self, claims: &Value) -> Result<String> {
+        let mut all =
+            json!({ "iss": "http://issuer.test", "aud": "registry", "sub": "ci", "iat": "-1m", "exp": "+30m" });
+        if let (Some(all), Some(claims)) = (all.as_object_mut(), claims.as_object()) {
+            all.extend(claims.clone());
+        }
+        self.signed("es256", all)
+    }
+
+    fn signed(&self, key: &str, claims: Value) -> Result<String> {
+        let Value::Object(claims) = claims else { anyhow::bail!("claims are an object") };
+        Recipe::plain(key, claims).mint(self.substrate.now())
+    }
+
+    fn send(&mut self, line: &str, token: Option<&str>) -> Result<Became> {
+        let (method, target) = line.split_once(' ').context("METHOD TARGET")?;
+        let mut request = Request::new(method, target);
+        if let Some(token) = token {
+            request = request.header("authorization", &format!("Bearer {token}"));
+        }
+        self.substrate.send(self.config, &request)
+    }
+
+    /// The status, and what follows the code and the challenge of an answer that is made here.
+    fn status(&mut self, line: &str, token: Option<&str>) -> Result<(u16, String)> {
+        Ok(match self.send(line, token)? {
+            Became::Forwarded { seen, status } => (status, seen.values("x-registry-user").join(",")),
+            Became::Answered(answer) => (answer.status, answer.header("www-authenticate").unwrap_or_default()),
+        })
+    }
+
+    fn mint(&mut self, scopes: &str, credential: Option<&str>) -> Result<String> {
+        match self.send(&format!("GET /auth/token?service=registry.test&scope={scopes}"), credential)? {
+            Became::Answered(answer) if answer.status == 200 => {
+                let body: Value = serde_json::from_slice(&answer.body)?;
+                ensure!(
+                    member(&body, "token") == member(&body, "access_token") && *member(&body, "expires_in") == 300,
+                    "{body}"
+                );
+                Ok(member(&body, "token").as_str().context("no token")?.to_owned())
+            }
+            other => anyhow::bail!("no token: {other:?}"),
+        }
+    }
+
+    fn passes(&mut self, line: &str, token: Option<&str>, user: &str) -> Result<()> {
+        let (status, seen) = self.status(line, token)?;
+        ensure!(status == 200 && seen == user, "{line}: {status}, user `{seen}` instead of `{user}`");
+        Ok(())
+    }
+
+    fn refused(&mut self, line: &str, token: Option<&str>, challenge: &str) -> Result<()> {
+        let (status, seen) = self.status(line, token)?;
+        ensure!(status == 401 && seen.contains(challenge), "{line}: {status} {seen}");
+        Ok(())
+    }
+}
+
+fn member<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
+fn part(token: &str, index: usize) -> Result<Vec<u8>> {
+    Ok(BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(index).context("no such part")?)?)
+}
+
+fn claims(token: &str) -> Result<Value> {
+    Ok(serde_json::from_slice(&part(token, 1)?)?)
+}
+
+/// Another implementation verifies it, as a registry would.
+fn verified(token: &str, key: &str) -> Result<()> {
+    let key = TestKey::named(key)?;
+    let header: Value = serde_json::from_slice(&part(token, 0)?)?;
+    ensure!(header == json!({ "alg": key.algorithm(), "kid": key.name(), "typ": "JWT" }), "{header}");
+    let algorithm: &'static dyn VerificationAlgorithm =
+        if key.algorithm() == "EdDSA" { &ED25519 } else { &ECDSA_P256_SHA256_FIXED };
+    let (input, _) = token.rsplit_once('.').context("no signature")?;
+    let public = ParsedPublicKey::new(algorithm, key.spki_der()?)?;
+    Ok(public.verify_sig(input.as_bytes(), &part(token, 2)?)?)
+}
+
+fn play(stage: &mut Stage<'_>, key: &str) -> Result<()> {
+    let ci = stage.credential(&json!({}))?;
+    let group = stage.credential(&json!({ "sub": "g", "groups": ["release", "x"] }))?;
+
+    let token = stage.mint("repository:team/app:pull,push,delete+repository:secret/a:pull", Some(&ci))?;
+    verified(&token, key)?;
+    let mut said = claims(&token)?;
+    let now = stage.substrate.now().secs();
+    let issued = member(&said, "iat").as_i64().context("no iat")?;
+    ensure!((now - 60..=now).contains(&issued), "iat {issued}, now {now}");
+    ensure!(*member(&said, "exp") == issued + 300 && *member(&said, "nbf") == issued - 10, "{said}");
+    ensure!(member(&said, "jti").as_str().is_some_and(|id| id.len() == 22), "{said}");
+    for name in ["iat", "exp", "nbf", "jti"] {
+        said.as_object_mut().context("no object")?.remove(name);
+    }
+    let access = json!([{ "type": "repository", "name": "team/app", "actions": ["pull", "push"] }]);
+    ensure!(said == json!({ "iss": "token.test", "sub": "ci", "aud": "registry.test", "access": access }), "{said}");
+
+    // It is good for what it says, together with the policy, and the registry gets it.
+    stage.passes("GET /v2/", Some(&token), "ci")?;
+    stage.passes("GET /v2/team/app/tags/list", Some(&token), "ci")?;
+    stage.passes(UPLOAD, Some(&token), "ci")?;
+    let Became::Forwarded { seen, .. } = stage.send(UPLOAD, Some(&token))? else { anyhow::bail!("not forwarded") };
+    ensure!(seen.values("authorization") == [format!("Bearer {token}")], "the registry does not get the token");
+    stage.refused("GET /v2/team/other/tags/list", Some(&token), "insufficient_scope")?;
+    stage.refused("DELETE /v2/team/app/manifests/v1", Some(&token), "insufficient_scope")?;
+    let narrow = stage.mint("repository:team/app:pull", Some(&ci))?;
+    stage.passes("GET /v2/team/app/tags/list", Some(&narrow), "ci")?;
+    stage.refused(UPLOAD, Some(&narrow), "insufficient_scope")?;
+
+    // Groups go with it; the catalog is filtered and not in it.
+    let token = stage.mint("repository:team/app:*+registry:catalog:*", Some(&group))?;
+    ensure!(*member(&claims(&token)?, "groups") == json!(["release", "x"]), "groups are lost");
+    ensure!(
+        member(&claims(&token)?, "access").as_array().is_some_and(|access| access.len() == 1),
+        "the catalog is in it"
+    );
+    stage.passes("DELETE /v2/team/app/manifests/v1", Some(&token), "g")?;
+    let Became::Answered(catalog) = stage.send("GET /v2/_catalog", Some(&token))? else { anyhow::bail!("no catalog") };
+    let names: Value = serde_json::from_slice(&catalog.body)?;
+    ensure!(names == json!({ "repositories": ["public/a", "team/app"] }), "{names}");
+
+    // Nobody is nobody with a token too.
+    let token = stage.mint("repository:public/a:pull+repository:team/app:pull", None)?;
+    ensure!(*member(&claims(&token)?, "sub") == "", "nobody has a name");
+    stage.passes("GET /v2/public/a/tags/list", Some(&token), "")?;
+    stage.refused("GET /v2/team/app/tags/list", Some(&token), "Bearer realm=")?;
+    stage.refused("GET /v2/", Some(&token), "Bearer realm=")?;
+
+    forgeries(stage, key)
+}
+
+fn forgeries(stage: &mut Stage<'_>, key: &str) -> Result<()> {
+    let ci = stage.credential(&json!({}))?;
+    let token = stage.mint("repository:team/app:pull", Some(&ci))?;
+    stage.refused("GET /auth/token?scope=repository:team/app:pull", Some(&token), "Basic realm=")?;
+    let access = json!([{ "type": "repository", "name": "team/app", "actions": ["pull"] }]);
+    let good = json!({
+        "iss": "token.test", "sub": "ci", "aud": "registry.test", "iat": "-1s", "exp": "+5m", "access": access,
+    });
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims.as_object_mut().into_iter().for_each(|claims| drop(claims.insert(name.to_owned(), value.clone())));
+        claims
+    };
+    let list = "GET /v2/team/app/tags/list";
+    let as_minted = stage.signed(key, good.clone())?;
+    stage.passes(list, Some(&as_minted), "ci")?;
+    let forged = [
+        stage.signed("es256", good.clone())?,
+        stage.signed(key, with("iss", json!("http://issuer.test")))?,
+        stage.signed(key, with("iss", json!("token.test/")))?,
+        stage.signed(key, with("aud", json!("other.test")))?,
+        stage.signed(key, with("exp", json!("-20s")))?,
+        stage.signed(key, with("exp", Value::Null))?,
+        stage.signed(key, with("iat", json!("+1h")))?,
+        stage.signed(key, with("access", json!("all")))?,
+    ];
+    for (index, forged) in forged.iter().enumerate() {
+        stage.refused(list, Some(forged), "invalid_token").with_context(|| format!("forgery {index}"))?;
+    }
+    Ok(())
+}
+
+fn run(substrate: &mut dyn Substrate) -> Result<()> {
+    let keys = ["stray-es256", "stray-eddsa"];
+    let configs = keys.map(|key| substrate.serve(&configuration(key)?));
+    substrate.start()?;
+    for (key, config) in keys.into_iter().zip(configs) {
+        play(&mut Stage { substrate, config: config? }, key).with_context(|| key.to_owned())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn minted_tokens_native() -> Outcome {
+    Ok(run(&mut Native::new()?)?)
+}
+
+#[cfg(feature = "vm")]
+#[test]
+fn minted_tokens_wasm() -> Outcome {
+    Ok(run(&mut registry_auth_tests::wasm::Wasm::new()?)?)
+}
+
+#[cfg(feature = "vm")]
+#[test]
+fn minted_tokens_wasm_without_host_verification() -> Outcome {
+    Ok(run(&mut registry_auth_tests::wasm::Wasm::bare()?)?)
+}
+
+#[test]
+fn minted_tokens_envoy() -> Outcome {
+    if envoy::may_be_skipped() {
+        return Ok(());
+    }
+    Ok(run(&mut RealEnvoy::new(module::path()?)?)?)
+}
