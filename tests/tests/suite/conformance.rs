@@ -92,7 +92,11 @@ fn read(junit: &str) -> Report {
 /// The text without what is another one in each run.
 fn stable(text: &str) -> String {
     let words = text.split_inclusive(|character: char| !character.is_ascii_alphanumeric());
-    words.map(|word| if word.len() > RANDOM { "..." } else { word }).collect()
+    let stable = |word: &str| {
+        let run = word.trim_end_matches(|character: char| !character.is_ascii_alphanumeric());
+        if run.len() < RANDOM { word.to_owned() } else { word.replace(run, "...") }
+    };
+    words.map(stable).collect()
 }
 
 fn compare(alone: &Report, behind: &Report) -> Result<()> {
