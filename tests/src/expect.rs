@@ -199,6 +199,9 @@ fn refusal_form(bodiless: bool, response: &Response, found: &mut Differences) {
     if response.status != 401 && has("www-authenticate") {
         found.note(format!("a {} with `www-authenticate`", response.status));
     }
+    if response.status == 405 && !has("allow") {
+        found.note("a 405 without `allow`".to_owned());
+    }
     if response.status == 503 && !has("retry-after") {
         found.note("a 503 without `retry-after`".to_owned());
     }

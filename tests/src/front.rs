@@ -32,7 +32,7 @@ pub enum Realm {
 
 impl Realm {
     /// The realms that the tests of clients try.
-    pub const TRIED: &[Self] = &[Self::Text];
+    pub const TRIED: &[Self] = &[Self::Text, Self::Url];
 }
 
 /// The running parts. Dropped in the order of the fields, so that nobody asks who has gone.

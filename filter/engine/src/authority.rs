@@ -139,9 +139,7 @@ impl Authority<'_> {
             Some(policy) if !may_ask && policy.is_admin(&self.caller.identity) => {
                 Ok(GrantRule::Policy("adminPolicy".into()))
             }
-            Some(policy) if may_ask && (!self.caller.identity.is_anonymous() || policy.opens_to_anonymous()) => {
-                Ok(GrantRule::Identity)
-            }
+            Some(_) if may_ask => self.enter(),
             Some(_) => Err(self.refusal(None)),
         }
     }

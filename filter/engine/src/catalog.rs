@@ -83,12 +83,12 @@ impl Listing {
     /// about unreadable repositories can be told from the answer.
     ///
     /// # Errors
-    /// `MethodNotAllowed` when the upstream has no catalog, `UpstreamUnavailable` for every other failure and for more pages
+    /// `NotFound` when the upstream has no catalog, `UpstreamUnavailable` for every other failure and for more pages
     /// than one answer may cost.
     pub(crate) fn take(mut self, page: &UpstreamPage, may_read: impl Fn(&str) -> bool) -> Result<Step, Reason> {
         match page.status {
             200 => {}
-            404 | 405 | 501 => return Err(Reason::MethodNotAllowed),
+            404 | 405 | 501 => return Err(Reason::NotFound),
             _ => return Err(Reason::UpstreamUnavailable),
         }
         let names = repositories(&page.body).ok_or(Reason::UpstreamUnavailable)?;
@@ -245,9 +245,9 @@ mod tests {
             (200, "{\"repositories\": \"a\"}", Reason::UpstreamUnavailable),
             (200, "{\"repositories\": [1]}", Reason::UpstreamUnavailable),
             (500, "{\"repositories\": []}", Reason::UpstreamUnavailable),
-            (404, "", Reason::MethodNotAllowed),
+            (404, "", Reason::NotFound),
             (401, "", Reason::UpstreamUnavailable),
-            (405, "", Reason::MethodNotAllowed),
+            (405, "", Reason::NotFound),
         ];
         for (status, body, reason) in rows {
             let page = UpstreamPage { status, link: None, body: body.into() };

@@ -115,6 +115,8 @@ pub struct Denial {
     pub scope: String,
     /// The user name, when the caller is known; for the log.
     pub username: Option<Arc<str>>,
+    /// The methods that the endpoint has, for `Allow` (RFC 9110 section 15.5.6); empty if it is not about them.
+    pub allow: String,
     /// It is an answer of the token endpoint.
     pub asked_for_token: bool,
 }
@@ -123,7 +125,14 @@ impl Denial {
     /// A refusal that has nothing to say besides its reason.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, detail: None, scope: String::new(), username: None, asked_for_token: false }
+        Self {
+            reason,
+            detail: None,
+            scope: String::new(),
+            username: None,
+            allow: String::new(),
+            asked_for_token: false,
+        }
     }
 }
 

@@ -109,9 +109,16 @@ impl Engine {
         cache: &mut IdentityCache,
         verifier: &dyn SignatureVerifier,
     ) -> Result<Grant, End> {
-        let route = Route::parse(head.method, head.path, &self.surface).map_err(Denial::new)?;
+        let denied = |reason| {
+            let wrong_method = reason == Reason::MethodNotAllowed;
+            let allow = if wrong_method { Route::methods(head.path, &self.surface) } else { String::new() };
+            Denial { allow, ..Denial::new(reason) }
+        };
+        let route = Route::parse(head.method, head.path, &self.surface).map_err(denied)?;
         if route == Route::Token {
-            let denied = |reason| Denial { asked_for_token: true, ..Denial::new(reason) };
+            // The only method that may be missing here is POST, where bodies are not read.
+            let allow = |reason| if reason == Reason::MethodNotAllowed { "GET".to_owned() } else { String::new() };
+            let denied = |reason| Denial { asked_for_token: true, allow: allow(reason), ..Denial::new(reason) };
             return Err(match self.issue(head, facts, cache, verifier) {
                 Ok(answer) => End::Answer(answer),
                 Err(Stop::Deny(reason)) => End::Deny(denied(reason)),
@@ -239,13 +246,13 @@ impl Caller {
     fn refused(&self, refusal: Refusal, access: &AccessSet<'_>) -> End {
         let known = |reason, detail, scope| {
             let username = Some(self.identity.username().into());
-            Denial { reason, detail, scope, username, asked_for_token: false }
+            Denial { detail, scope, username, ..Denial::new(reason) }
         };
         End::Deny(match refusal {
             Refusal::Need(need) => return End::Need(need),
             Refusal::NoCredential => Denial { scope: access.scope(), ..Denial::new(Reason::NoCredential) },
             Refusal::InsufficientScope => known(Reason::InsufficientScope, None, access.scope()),
-            Refusal::Policy(message) => known(Reason::PolicyDenied, message, String::new()),
+            Refusal::Policy(message) => known(Reason::PolicyDenied, message, access.scope()),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A refusal as an HTTP answer: status, headers, the OCI error body, the challenge.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::decision::{Challenge, Denial};
 
@@ -41,6 +41,9 @@ impl Denial {
         if let Some(challenge) = self.challenge(realm) {
             headers.push(("www-authenticate", challenge));
         }
+        if !self.allow.is_empty() {
+            headers.push(("allow", self.allow.clone()));
+        }
         if face.status == 503 {
             headers.push(("retry-after", RETRY_AFTER.to_owned()));
         }
@@ -57,10 +60,20 @@ impl Denial {
     fn body(&self) -> Vec<u8> {
         let face = self.reason.face();
         let mut error = json!({ "code": face.code, "message": face.message });
-        if let (Some(detail), Value::Object(members)) = (&self.detail, &mut error) {
-            members.insert("detail".to_owned(), json!({ "reason": **detail }));
+        if let (401 | 403, Value::Object(members)) = (face.status, &mut error) {
+            members.insert("detail".to_owned(), self.told().into());
         }
         json!({ "errors": [error] }).to_string().into_bytes()
+    }
+}
+
+impl Denial {
+    /// `detail`: what the condition said, and what was needed, which the client knows from its own request. It is never absent:
+    /// Docker tries five times when a refusal has no detail.
+    fn told(&self) -> Map<String, Value> {
+        let reason = self.detail.as_deref().map(|reason| ("reason".to_owned(), reason.into()));
+        let scope = (!self.scope.is_empty()).then(|| ("scope".to_owned(), self.scope.as_str().into()));
+        reason.into_iter().chain(scope).collect()
     }
 }
 

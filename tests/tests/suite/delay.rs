@@ -40,6 +40,7 @@ fn envoy_serves_others_while_refusals_are_held_and_forgets_clients_that_hang_up(
         vm_id: "delay".to_owned(),
         holds_bodies: false,
         secured: false,
+        port: 0,
         cluster: Some("upstream".to_owned()),
     };
     let envoy = Envoy::start(&Bootstrap {

@@ -26,6 +26,7 @@ fn a_certificate_of_a_stranger_does_not_get_through_envoys_handshake() -> Outcom
             vm_id: "tls".to_owned(),
             holds_bodies: false,
             secured: true,
+            port: 0,
             cluster: Some("upstream".to_owned()),
         }],
         clusters: vec![("upstream".to_owned(), upstream.address())],

@@ -87,6 +87,7 @@ impl Stage {
             vm_id: "one".to_owned(),
             holds_bodies: false,
             port,
+            secured: false,
             cluster: cluster.map(str::to_owned),
         };
         let intake = json!({ "intake": { "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } } });

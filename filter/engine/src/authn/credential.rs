@@ -47,7 +47,10 @@ impl<'a> Credential<'a> {
         let token = if scheme.eq_ignore_ascii_case("bearer") {
             Cow::Borrowed(rest)
         } else if scheme.eq_ignore_ascii_case("basic") {
-            Cow::Owned(password(rest)?)
+            match password(rest)? {
+                Some(password) => Cow::Owned(password),
+                None => return Ok(Self::Anonymous),
+            }
         } else {
             return Err(Reason::MalformedCredential);
         };
@@ -78,15 +81,16 @@ impl<'a> Credential<'a> {
     }
 }
 
-/// The password of Basic credentials (RFC 7617); the user name decides nothing.
-fn password(encoded: &str) -> Result<String, Reason> {
+/// The password of Basic credentials (RFC 7617); the user name decides nothing. Nothing if both are empty: so clients of the
+/// containers project (skopeo, podman) answer a Basic challenge when they have no credential.
+fn password(encoded: &str) -> Result<Option<String>, Reason> {
     if encoded.len() > MAX_BASIC {
         return Err(Reason::TokenTooLong);
     }
     let decoded = BASE64.decode(encoded).map_err(|_| Reason::MalformedCredential)?;
     let pair = String::from_utf8(decoded).map_err(|_| Reason::MalformedCredential)?;
     let (_, password) = pair.split_once(':').ok_or(Reason::MalformedCredential)?;
-    Ok(password.to_owned())
+    Ok((pair != ":").then(|| password.to_owned()))
 }
 
 /// `b64token` (RFC 6750 section 2.1).
@@ -113,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_header_is_read_or_refused_but_never_ignored() {
-        let rows: [(&[u8], Result<Credential<'_>, Reason>); 22] = [
+        let rows: [(&[u8], Result<Credential<'_>, Reason>); 23] = [
             (b"Bearer a.b.c", Ok(token("a.b.c"))),
             (b"bearer a.b.c", Ok(token("a.b.c"))),
             (b"BEARER   a.b.c ", Ok(token("a.b.c"))),
@@ -132,7 +136,8 @@ mod tests {
             (b"Bearer a.b.c d", Err(Reason::MalformedCredential)),
             (b"Bearer \xff\xfe", Err(Reason::MalformedCredential)),
             (b"Bearer\ta.b.c", Err(Reason::MalformedCredential)),
-            (b"Basic Og==", Err(Reason::MalformedCredential)),
+            (b"Basic Og==", Ok(Credential::Anonymous)),
+            (b"Basic dTo=", Err(Reason::MalformedCredential)),
             (b"Basic dXNlcg==", Err(Reason::MalformedCredential)),
             (b"Basic !!", Err(Reason::MalformedCredential)),
             (b"Digest x", Err(Reason::MalformedCredential)),

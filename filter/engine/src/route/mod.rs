@@ -107,6 +107,14 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// The methods that a target has, as `Allow` lists them.
+    #[must_use]
+    pub fn methods(target: &[u8], surface: &Surface) -> String {
+        let has = |method: &&str| Route::parse(method.as_bytes(), target, surface).is_ok();
+        let methods: Vec<_> = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"].into_iter().filter(has).collect();
+        methods.join(", ")
+    }
+
     fn under_v2(method: Method, rest: &'a str, query: &Query<'a>, surface: &Surface) -> Result<Self, Reason> {
         if rest == "/_catalog" {
             return if method == Method::Get { Ok(Self::Catalog(*query)) } else { Err(Reason::MethodNotAllowed) };

@@ -192,3 +192,21 @@ fn public_paths_and_extensions_are_open_only_when_configured() {
         assert_eq!(Route::parse(method.as_bytes(), target.as_bytes(), &surface), wanted, "{method} {target}");
     }
 }
+
+#[test]
+fn the_methods_of_an_endpoint_are_known() {
+    let blob = format!("/v2/a/blobs/{SHA}");
+    let rows = [
+        ("/v2/", "GET, HEAD"),
+        ("/v2/_catalog", "GET"),
+        ("/v2/a/tags/list", "GET, HEAD"),
+        ("/v2/a/manifests/v1", "GET, HEAD, PUT, DELETE"),
+        (&blob, "GET, HEAD, DELETE"),
+        ("/v2/a/blobs/uploads/", "POST"),
+        ("/v2/a/blobs/uploads/x", "GET, HEAD, PUT, PATCH, DELETE"),
+        ("/nowhere", ""),
+    ];
+    for (target, methods) in rows {
+        assert_eq!(Route::methods(target.as_bytes(), &Surface::default()), methods, "{target}");
+    }
+}
