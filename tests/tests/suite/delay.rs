@@ -128,7 +128,7 @@ mod vm {
             |name: &str| anyhow::Ok(Request { certificate: Some(tls::pem(name)?), ..get("/v2/any/tags/list") });
         let rows = [
             (bad(), 401, true),
-            (get("/v2/any/tags/list").header("authorization", "Basic Og=="), 401, true),
+            (get("/v2/any/tags/list").header("authorization", "Basic dTo="), 401, true),
             (
                 get("/v2/any/tags/list").header("authorization", "Bearer a").header("authorization", "Bearer b"),
                 401,
