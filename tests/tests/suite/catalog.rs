@@ -33,7 +33,7 @@ fn page(number: usize) -> CalloutAnswer {
     let names: Vec<String> = (number * PAGE..(number + 1) * PAGE).map(name).collect();
     let mut headers = vec![(b":status".to_vec(), b"200".to_vec())];
     if (number + 1) * PAGE < REPOSITORIES {
-        let link = format!("</v2/_catalog?n={PAGE}&last={}>; rel=\"next\"", names[PAGE - 1]);
+        let link = format!("</v2/_catalog?n={PAGE}&last={}>; rel=\"next\"", name((number + 1) * PAGE - 1));
         headers.push((b"link".to_vec(), link.into_bytes()));
     }
     CalloutAnswer { headers, body: json!({ "repositories": names }).to_string().into_bytes() }
