@@ -1,21 +1,25 @@
 //! The one door to the CEL crate: what an expression may say, what it costs, what it reads, and errors without values.
 //!
-//! The environment is zot's (cel-go with optional types and the strings and encoders extensions): JSON numbers are doubles, the
+//! The environment is zot's (cel-go with optional types and the strings, sets and encoders extensions): JSON numbers are doubles, the
 //! literals of a list have one type, unknown names and functions are refused when the expression is compiled.
 
+mod budget;
 mod check;
 mod document;
 mod environment;
 mod functions;
 mod limits;
+mod meter;
 pub(crate) mod regular;
+mod sets;
 mod syntax;
+mod text;
 mod types;
 
 use std::fmt;
 
 use cel_interpreter::common::types::{CelBool, CelList, CelMap, CelMapKey, CelString};
-use cel_interpreter::common::value::{Builtin, Val};
+use cel_interpreter::common::value::{Builtin, CowVal, Val};
 use cel_interpreter::{Context, ExecutionError, IdedExpr, Value};
 
 pub use document::{Document, Map};
@@ -52,6 +56,9 @@ pub enum CompileError {
         limits::MAX_CHAIN
     )]
     TooDeep,
+    /// Loops in loops.
+    #[error("macros that iterate nest too deep: at most {} deep", limits::MAX_LOOPS)]
+    TooManyLoops,
     /// Not CEL.
     #[error("not a CEL expression: syntax error at line {line}, column {column}")]
     Syntax {
@@ -97,6 +104,9 @@ pub enum EvaluationError {
     /// A function refused its input.
     #[error("a function refused its input")]
     Function,
+    /// More work than one evaluation may be, or a value that nests too deep.
+    #[error("too costly")]
+    TooCostly,
     /// The result has another type than its use needs.
     #[error("the result is not {0}")]
     NotA(&'static str),
@@ -137,9 +147,18 @@ impl Expression {
     /// Over a limit (checked before the parser sees the text), not CEL, unknown names and functions, types that cannot fit.
     pub fn compile(source: &str, scope: Scope) -> Result<Self, CompileError> {
         limits::check_source(source)?;
-        let tree = syntax::parse(source)?;
+        let mut tree = syntax::parse(source)?;
         let result = check::check(&tree, scope.variables())?;
+        limits::check_loops(&tree)?;
+        meter::meter(&mut tree);
         Ok(Self { tree, result, scope })
+    }
+
+    /// The value; every evaluation begins with a full budget.
+    fn evaluate<'a>(&'a self, bindings: &'a Bindings) -> Result<CowVal<'a, 'static>, EvaluationError> {
+        budget::refill();
+        let value = Value::resolve_val(&self.tree, &bindings.0);
+        if budget::is_spent() { Err(EvaluationError::TooCostly) } else { Ok(value?) }
     }
 
     /// Whether the result is known to be a bool before any value is seen; `claims.ok` is not, `claims.ok == true` is.
@@ -159,7 +178,7 @@ impl Expression {
     /// # Errors
     /// The evaluation fails, or yields something else.
     pub fn evaluate_bool(&self, bindings: &Bindings) -> Result<bool, EvaluationError> {
-        let value = Value::resolve_val(&self.tree, &bindings.0)?;
+        let value = self.evaluate(bindings)?;
         value.downcast_ref::<CelBool>().map(|value| *value.inner()).ok_or(EvaluationError::NotA("a bool"))
     }
 
@@ -168,7 +187,7 @@ impl Expression {
     /// # Errors
     /// The evaluation fails, or yields something else (an optional has to be unwrapped).
     pub fn evaluate_string(&self, bindings: &Bindings) -> Result<String, EvaluationError> {
-        let value = Value::resolve_val(&self.tree, &bindings.0)?;
+        let value = self.evaluate(bindings)?;
         let text = value.downcast_ref::<CelString<'_>>().ok_or(EvaluationError::NotA("a string"))?;
         Ok(text.inner().to_owned())
     }
@@ -179,7 +198,7 @@ impl Expression {
     /// The evaluation fails, or yields something else, if only in one element.
     pub fn evaluate_strings(&self, bindings: &Bindings) -> Result<Vec<String>, EvaluationError> {
         const EXPECTED: EvaluationError = EvaluationError::NotA("a list of strings");
-        let value = Value::resolve_val(&self.tree, &bindings.0)?;
+        let value = self.evaluate(bindings)?;
         let list = value.downcast_ref::<CelList<'_>>().ok_or(EXPECTED)?;
         let texts =
             list.inner().iter().map(|item| item.downcast_ref::<CelString<'_>>().map(|text| text.inner().to_owned()));
@@ -219,7 +238,9 @@ impl Bindings {
     /// # Errors
     /// The evaluation fails.
     pub fn define(&mut self, name: &str, expression: &Expression) -> Result<(), EvaluationError> {
-        let value = Value::resolve_val(&expression.tree, &self.0)?.into_owned();
+        let value = expression.evaluate(self)?;
+        budget::pay_for(value.as_ref()).map_err(|_| EvaluationError::TooCostly)?;
+        let value = value.into_owned();
         let Context::Root { variables, .. } = &mut self.0 else { return Err(EvaluationError::Other) };
         let Some(Builtin::Map(vars)) = variables.remove("vars").and_then(|vars: Box<dyn Val>| vars.into_builtin())
         else {
@@ -238,5 +259,7 @@ impl fmt::Debug for Bindings {
     }
 }
 
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What can be refused before any value is seen: unknown names and functions, mixed literals, types that never fit.
 //!
-//! This is no complete type checker: arguments of functions are counted and not compared.
+//! It follows cel-go's checker where that refuses; what is only known when a value is seen is left to the evaluation.
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{
@@ -141,8 +141,8 @@ impl Checker {
         if named.peek().is_none() {
             return Err(CompileError::UnknownFunction(shown(name)));
         }
-        let found = named.find(|&&(_, on, least, most, _)| kind(on) && (least..=most).contains(&count));
-        let Some(&(_, _, _, _, returns)) = found else { return Err(CompileError::UnknownFunction(shown(name))) };
+        let found = named.find(|&&(_, on, least, takes, _)| kind(on) && (least..=takes.len()).contains(&count));
+        let Some(&(_, _, _, takes, returns)) = found else { return Err(CompileError::UnknownFunction(shown(name))) };
         let mut types = Vec::with_capacity(count);
         for argument in arguments {
             types.push(match &argument.expr {
@@ -153,6 +153,14 @@ impl Checker {
                 }
                 _ => self.node(argument)?,
             });
+        }
+        for (accepted, found) in takes.iter().zip(&types) {
+            if found.letter().is_some_and(|letter| !accepted.contains(letter)) {
+                return mismatch(format!("`{}` does not take a {found}", shown(name)));
+            }
+        }
+        if !fit(name, receiver.as_ref(), &types) {
+            return mismatch(format!("the types of `{}` do not fit each other", shown(name)));
         }
         if let (name, Some(Expr::Literal(LiteralValue::String(pattern)))) =
             (name, arguments.last().map(|last| &last.expr))
@@ -205,14 +213,15 @@ impl Checker {
 
     fn index(&mut self, operator: &str, container: &IdedExpr, index: &IdedExpr) -> Checked {
         let container = self.node(container)?;
-        self.node(index)?;
+        let index = self.node(index)?;
         let (optional, container) = match container {
             Type::Optional(inner) => (true, *inner),
             other => (operator != operators::INDEX, other),
         };
         let element = match container {
-            Type::List(element) if operator != operators::OPT_SELECT => *element,
-            Type::Map(_, value) => *value,
+            Type::List(element) if operator != operators::OPT_SELECT && index.join(&Type::Int).is_some() => *element,
+            Type::Map(key, value) if index.join(&key).is_some() => *value,
+            Type::List(_) | Type::Map(..) => return mismatch(format!("no element can be selected with a {index}")),
             Type::Dyn | Type::Any => Type::Dyn,
             other => return mismatch(format!("a {other} has no elements to select")),
         };
@@ -253,7 +262,7 @@ fn unwrapped(found: Type) -> Type {
 }
 
 /// `a.b.c` when the node spells a name.
-fn qualified_name(node: &IdedExpr) -> Option<String> {
+pub(super) fn qualified_name(node: &IdedExpr) -> Option<String> {
     match &node.expr {
         Expr::Ident(name) => Some(name.clone()),
         Expr::Select(select) if !select.test => Some(format!("{}.{}", qualified_name(&select.operand)?, select.field)),
@@ -286,10 +295,10 @@ fn is_order(name: &str) -> bool {
 
 fn binary(name: &str, left: &Type, right: &Type) -> Checked {
     let result = match name {
-        operators::EQUALS | operators::NOT_EQUALS => left.comparable(right).then_some(Type::Bool),
+        operators::EQUALS | operators::NOT_EQUALS => left.join(right).is_some().then_some(Type::Bool),
         operators::IN => match right {
-            Type::List(element) => element.comparable(left).then_some(Type::Bool),
-            Type::Map(key, _) => key.comparable(left).then_some(Type::Bool),
+            Type::List(element) => element.join(left).is_some().then_some(Type::Bool),
+            Type::Map(key, _) => key.join(left).is_some().then_some(Type::Bool),
             Type::Dyn | Type::Any => Some(Type::Bool),
             _ => None,
         },
@@ -333,6 +342,20 @@ fn arithmetic(name: &str, left: &Type, right: &Type) -> Option<Type> {
         (Duration, Duration) => (adds || subtracts).then_some(Duration),
         (a, b) if a == b && a.is_number() => (name != operators::MODULO || matches!(a, Int | UInt)).then(|| a.clone()),
         _ => None,
+    }
+}
+
+/// Whether types that have to be alike are.
+fn fit(name: &str, receiver: Option<&Type>, arguments: &[Type]) -> bool {
+    match (name, receiver, arguments) {
+        ("or", Some(one), [other]) => one.join(other).is_some(),
+        ("orValue", Some(Type::Optional(one)), [other]) => one.join(other).is_some(),
+        ("join", Some(list), _) => list.join(&Type::list(Type::String)).is_some(),
+        ("unwrapOpt", Some(list), _) | ("optional.unwrap", None, [list]) => {
+            list.join(&Type::list(Type::optional(Type::Dyn))).is_some()
+        }
+        (name, None, [one, other]) if name.starts_with("sets.") => one.join(other).is_some(),
+        _ => true,
     }
 }
 

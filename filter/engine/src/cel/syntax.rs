@@ -177,6 +177,6 @@ fn method(target: Expr, name: &str, args: Vec<IdedExpr>) -> Expr {
     Expr::Call(CallExpr { func_name: name.to_owned(), target: Some(Box::new(node(target))), args })
 }
 
-fn node(expr: Expr) -> IdedExpr {
+pub(super) fn node(expr: Expr) -> IdedExpr {
     IdedExpr { id: 0, expr }
 }

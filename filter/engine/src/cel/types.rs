@@ -42,11 +42,33 @@ impl Type {
         matches!(self, Self::Int | Self::UInt | Self::Double)
     }
 
+    /// The letter of the type in the table of functions; none when it is not known.
+    pub(super) const fn letter(&self) -> Option<char> {
+        Some(match self {
+            Self::Dyn | Self::Any => return None,
+            Self::Null => 'n',
+            Self::Bool => 'b',
+            Self::Int => 'i',
+            Self::UInt => 'u',
+            Self::Double => 'f',
+            Self::String => 's',
+            Self::Bytes => 'y',
+            Self::Timestamp => 't',
+            Self::Duration => 'D',
+            Self::Meta => 'T',
+            Self::List(_) => 'l',
+            Self::Map(..) => 'm',
+            Self::Optional(_) => 'o',
+        })
+    }
+
     /// The type of values of which some are of the one, some of the other; `None` when no value can be of both.
     pub(super) fn join(&self, other: &Self) -> Option<Self> {
         Some(match (self, other) {
             (Self::Any, one) | (one, Self::Any) => one.clone(),
             (Self::Dyn, _) | (_, Self::Dyn) => Self::Dyn,
+            (Self::Null, one @ (Self::Timestamp | Self::Duration | Self::Optional(_)))
+            | (one @ (Self::Timestamp | Self::Duration | Self::Optional(_)), Self::Null) => one.clone(),
             (Self::List(a), Self::List(b)) => Self::list(a.join(b)?),
             (Self::Optional(a), Self::Optional(b)) => Self::optional(a.join(b)?),
             (Self::Map(k, v), Self::Map(l, w)) => Self::Map(Box::new(k.join(l)?), Box::new(v.join(w)?)),
@@ -65,12 +87,6 @@ impl Type {
             (a, b) if a == b => a.clone(),
             _ => return None,
         })
-    }
-
-    /// Whether `==` between the two can be true.
-    pub(super) fn comparable(&self, other: &Self) -> bool {
-        let null = matches!(self, Self::Null) || matches!(other, Self::Null);
-        null || (self.is_number() && other.is_number()) || self.join(other).is_some()
     }
 }
 
