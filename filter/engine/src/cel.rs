@@ -5,6 +5,7 @@
 
 mod budget;
 mod check;
+mod constants;
 mod document;
 mod environment;
 mod functions;
@@ -165,6 +166,18 @@ impl Expression {
     #[must_use]
     pub fn is_bool(&self) -> bool {
         self.result == Type::Bool
+    }
+
+    /// Whether the result may be a string, as far as can be told before any value is seen.
+    #[must_use]
+    pub fn may_be_string(&self) -> bool {
+        self.result.join(&Type::String).is_some()
+    }
+
+    /// Whether the result may be a list of strings, as far as can be told before any value is seen.
+    #[must_use]
+    pub fn may_be_strings(&self) -> bool {
+        self.result.join(&Type::list(Type::String)).is_some()
     }
 
     /// Whether the expression may read one of `members` of its scope's variable; true when that cannot be told.

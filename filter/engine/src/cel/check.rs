@@ -9,7 +9,7 @@ use cel_interpreter::common::ast::{
 
 use super::functions::{FUNCTIONS, NAMESPACES, Receiver, Returns};
 use super::types::Type;
-use super::{CompileError, regular};
+use super::{CompileError, constants};
 
 type Checked = Result<Type, CompileError>;
 
@@ -22,13 +22,15 @@ const QUALIFIED_TYPES: &[&str] = &["google.protobuf.Timestamp", "google.protobuf
 
 /// The type of the tree's result, as far as it can be known.
 pub(super) fn check(tree: &IdedExpr, variables: &'static [&'static str]) -> Checked {
-    Checker { variables, locals: Vec::new() }.node(tree)
+    Checker { variables, locals: Vec::new(), mixed: false }.node(tree)
 }
 
 struct Checker {
     variables: &'static [&'static str],
     /// Variables of macros, innermost last.
     locals: Vec<(String, Type)>,
+    /// Whether literals may mix types here.
+    mixed: bool,
 }
 
 impl Checker {
@@ -80,7 +82,7 @@ impl Checker {
             if list.optional_indices.contains(&index) {
                 found = unwrapped(found);
             }
-            element = unify("list", &element, &found)?;
+            element = self.unify("list", &element, &found)?;
         }
         Ok(Type::list(element))
     }
@@ -89,11 +91,27 @@ impl Checker {
         let (mut key, mut value) = (Type::Any, Type::Any);
         for entry in &map.entries {
             let EntryExpr::MapEntry(entry) = &entry.expr else { return Err(CompileError::Message("{}".to_owned())) };
-            key = unify("map", &key, &self.node(&entry.key)?)?;
+            let found = self.node(&entry.key)?;
+            if !constants::may_be_key(&entry.key, &found) {
+                return mismatch(format!("a {found} cannot be a key"));
+            }
+            key = self.unify("map", &key, &found)?;
             let found = self.node(&entry.value)?;
-            value = unify("map", &value, &if entry.optional { unwrapped(found) } else { found })?;
+            value = self.unify("map", &value, &if entry.optional { unwrapped(found) } else { found })?;
         }
         Ok(Type::Map(Box::new(key), Box::new(value)))
+    }
+
+    fn unify(&self, literal: &str, one: &Type, other: &Type) -> Checked {
+        if let Some(unified) = one.unify(other) {
+            return Ok(unified);
+        }
+        if self.mixed {
+            return Ok(Type::Dyn);
+        }
+        let hint =
+            if one.is_open() == other.is_open() { "" } else { ", join lists with `+` or convert with `string()`" };
+        mismatch(format!("a {literal} literal cannot mix {one} and {other}{hint}"))
     }
 
     fn comprehension(&mut self, loops: &ComprehensionExpr) -> Checked {
@@ -120,21 +138,22 @@ impl Checker {
         match (call.target.as_deref(), call.args.as_slice()) {
             (None, arguments) => match self.operator(&call.func_name, arguments) {
                 Some(result) => result,
-                None => self.function(&call.func_name, None, arguments),
+                None => self.function(call, &call.func_name, None),
             },
-            (Some(target), arguments) => match qualified_name(target) {
+            (Some(target), _) => match qualified_name(target) {
                 Some(space) if NAMESPACES.contains(&space.as_str()) => {
-                    self.function(&format!("{space}.{}", call.func_name), None, arguments)
+                    self.function(call, &format!("{space}.{}", call.func_name), None)
                 }
                 _ => {
                     let receiver = self.node(target)?;
-                    self.function(&call.func_name, Some(receiver), arguments)
+                    self.function(call, &call.func_name, Some(receiver))
                 }
             },
         }
     }
 
-    fn function(&mut self, name: &str, receiver: Option<Type>, arguments: &[IdedExpr]) -> Checked {
+    fn function(&mut self, call: &CallExpr, name: &str, receiver: Option<Type>) -> Checked {
+        let arguments = call.args.as_slice();
         let count = arguments.len();
         let kind = |kind: Receiver| receiver.as_ref().map_or(kind == Receiver::None, |receiver| kind.accepts(receiver));
         let mut named = FUNCTIONS.iter().filter(|function| function.0 == name).peekable();
@@ -144,11 +163,14 @@ impl Checker {
         let found = named.find(|&&(_, on, least, takes, _)| kind(on) && (least..=takes.len()).contains(&count));
         let Some(&(_, _, _, takes, returns)) = found else { return Err(CompileError::UnknownFunction(shown(name))) };
         let mut types = Vec::with_capacity(count);
+        let mut formatted = Vec::new();
         for argument in arguments {
             types.push(match &argument.expr {
-                // The one place where a list literal may be mixed.
+                // The one place where literals may be mixed.
                 Expr::List(list) if name == "format" => {
-                    list.elements.iter().try_for_each(|item| self.node(item).map(drop))?;
+                    let outer = std::mem::replace(&mut self.mixed, true);
+                    formatted = list.elements.iter().map(|item| self.node(item)).collect::<Result<_, _>>()?;
+                    self.mixed = outer;
                     Type::list(Type::Dyn)
                 }
                 _ => self.node(argument)?,
@@ -162,13 +184,7 @@ impl Checker {
         if !fit(name, receiver.as_ref(), &types) {
             return mismatch(format!("the types of `{}` do not fit each other", shown(name)));
         }
-        if let (name, Some(Expr::Literal(LiteralValue::String(pattern)))) =
-            (name, arguments.last().map(|last| &last.expr))
-            && name == "matches"
-            && regular::compile(pattern.inner()).is_err()
-        {
-            return mismatch("the pattern of `matches` is not a regular expression of RE2, or too large".to_owned());
-        }
+        constants::check(call, if name == "format" { &formatted } else { &types })?;
         Ok(result_type(returns, receiver, types.into_iter().next()))
     }
 
@@ -213,15 +229,18 @@ impl Checker {
 
     fn index(&mut self, operator: &str, container: &IdedExpr, index: &IdedExpr) -> Checked {
         let container = self.node(container)?;
-        let index = self.node(index)?;
+        let key = self.node(index)?;
+        let fits = constants::may_be_key(index, &key);
         let (optional, container) = match container {
             Type::Optional(inner) => (true, *inner),
             other => (operator != operators::INDEX, other),
         };
         let element = match container {
-            Type::List(element) if operator != operators::OPT_SELECT && index.join(&Type::Int).is_some() => *element,
-            Type::Map(key, value) if index.join(&key).is_some() => *value,
-            Type::List(_) | Type::Map(..) => return mismatch(format!("no element can be selected with a {index}")),
+            Type::List(element) if operator != operators::OPT_SELECT && fits && key.join(&Type::Int).is_some() => {
+                *element
+            }
+            Type::Map(keys, value) if fits && key.join(&keys).is_some() => *value,
+            Type::List(_) | Type::Map(..) => return mismatch(format!("no element can be selected with a {key}")),
             Type::Dyn | Type::Any => Type::Dyn,
             other => return mismatch(format!("a {other} has no elements to select")),
         };
@@ -229,16 +248,8 @@ impl Checker {
     }
 }
 
-fn mismatch(message: String) -> Checked {
+pub(super) fn mismatch<T>(message: String) -> Result<T, CompileError> {
     Err(CompileError::Mismatch(message))
-}
-
-fn unify(literal: &str, one: &Type, other: &Type) -> Checked {
-    one.unify(other).ok_or_else(|| {
-        let hint =
-            if one.is_open() == other.is_open() { "" } else { ", join lists with `+` or convert with `string()`" };
-        CompileError::Mismatch(format!("a {literal} literal cannot mix {one} and {other}{hint}"))
-    })
 }
 
 const fn literal_type(literal: &LiteralValue) -> Type {

@@ -17,8 +17,7 @@ pub(super) enum Receiver {
     None,
     Text,
     Time,
-    /// Timestamps and durations.
-    TimeOrDuration,
+    Duration,
     List,
     Optional,
     /// Text, bytes, lists, maps.
@@ -32,11 +31,11 @@ impl Receiver {
             Type::String => matches!(self, Self::Text | Self::Sized),
             Type::Bytes | Type::Map(..) => matches!(self, Self::Sized),
             Type::List(_) => matches!(self, Self::List | Self::Sized),
-            Type::Timestamp => matches!(self, Self::Time | Self::TimeOrDuration),
-            Type::Duration => matches!(self, Self::TimeOrDuration),
+            Type::Timestamp => matches!(self, Self::Time),
+            Type::Duration => matches!(self, Self::Duration),
             Type::Optional(_) => matches!(self, Self::Optional),
             // Null is a value of these for cel-go's checker.
-            Type::Null => matches!(self, Self::Time | Self::TimeOrDuration | Self::Optional),
+            Type::Null => matches!(self, Self::Time | Self::Optional),
             Type::Bool | Type::Int | Type::UInt | Type::Double | Type::Meta => false,
         }
     }
@@ -79,6 +78,10 @@ const ANY: &str = "nbiufsytDTlmo";
 
 /// What [`super::meter`] puts in the place of `+`.
 pub(super) const ADD: &str = "@add";
+/// What [`super::meter`] puts in the place of `has(one.member)`.
+pub(super) const HAS: &str = "@has";
+/// What [`super::meter`] puts around the index of an element.
+pub(super) const KEY: &str = "@key";
 /// What [`super::meter`] puts around a value that is paid for: the value, and units on top of its size.
 pub(super) const PAY: &str = "@pay";
 
@@ -136,10 +139,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("getDayOfMonth", Receiver::Time, 0, &["s"], Returns::Int),
     ("getDayOfWeek", Receiver::Time, 0, &["s"], Returns::Int),
     ("getDayOfYear", Receiver::Time, 0, &["s"], Returns::Int),
-    ("getHours", Receiver::TimeOrDuration, 0, &["s"], Returns::Int),
-    ("getMinutes", Receiver::TimeOrDuration, 0, &["s"], Returns::Int),
-    ("getSeconds", Receiver::TimeOrDuration, 0, &["s"], Returns::Int),
-    ("getMilliseconds", Receiver::TimeOrDuration, 0, &["s"], Returns::Int),
+    ("getHours", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getHours", Receiver::Duration, 0, &[], Returns::Int),
+    ("getMinutes", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getMinutes", Receiver::Duration, 0, &[], Returns::Int),
+    ("getSeconds", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getSeconds", Receiver::Duration, 0, &[], Returns::Int),
+    ("getMilliseconds", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getMilliseconds", Receiver::Duration, 0, &[], Returns::Int),
 ];
 
 /// First parts of qualified function names.
@@ -156,6 +163,8 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_member_overload("unwrapOpt", "list_unwrap_opt", LIST_TYPE, Vec::new(), |args| unwrap(&args))?;
     env.add_overload("optional.unwrap", "optional_unwrap_list", vec![LIST_TYPE], |args| unwrap(&args))?;
     env.add_overload(ADD, ADD, vec![DYN_TYPE, DYN_TYPE], |args| add(&args))?;
+    env.add_overload(HAS, HAS, vec![DYN_TYPE, STRING_TYPE], |args| has(&args))?;
+    env.add_overload(KEY, KEY, vec![DYN_TYPE], key)?;
     env.add_overload(PAY, PAY, vec![DYN_TYPE, INT_TYPE], pay)?;
     sets::extension(env)?;
     text::extension(env)
@@ -184,6 +193,27 @@ fn add<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
     budget::pay_for(other.as_ref())?;
     let adder = one.as_adder().ok_or_else(|| ExecutionError::no_such_overload("+", Vec::new()))?;
     Ok(CowVal::Owned(adder.add(other.as_ref())?.into_owned()))
+}
+
+/// Whether the first argument has the member; what has no members at all does not, as in zot.
+fn has<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+    let [holder, member] = args else { return Err(ExecutionError::no_such_overload(HAS, Vec::new())) };
+    let holder = match holder.downcast_ref::<CelOptional<'v>>() {
+        Some(optional) => optional.option(),
+        None => Some(holder.as_ref()),
+    };
+    let indexer = holder.and_then(Val::as_indexer);
+    Ok(CowVal::owned(CelBool::from(indexer.is_some_and(|indexer| indexer.get(member.as_ref()).is_ok()))))
+}
+
+/// The argument, paid for, if it can be an index: in the error about a fraction the crate would copy the whole list.
+fn key<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let key = args.pop().ok_or_else(|| ExecutionError::no_such_overload(KEY, Vec::new()))?;
+    budget::pay_for(key.as_ref())?;
+    match key.downcast_ref::<CelDouble>() {
+        Some(number) if number.inner().fract() != 0.0 => Err(ExecutionError::no_such_overload("index", Vec::new())),
+        _ => Ok(key),
+    }
 }
 
 /// The first argument, paid for.

@@ -6,11 +6,11 @@
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, operators,
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, SelectExpr, operators,
 };
 
 use super::check::qualified_name;
-use super::functions::{ADD, NAMESPACES, PAY};
+use super::functions::{ADD, HAS, KEY, NAMESPACES, PAY};
 use super::syntax::{children, node};
 use super::{budget, text};
 
@@ -21,7 +21,12 @@ const SHORT: usize = 64;
 pub(super) fn meter(tree: &mut IdedExpr) {
     match &mut tree.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
-        Expr::Select(select) => meter(&mut select.operand),
+        Expr::Select(select) => {
+            meter(&mut select.operand);
+            if select.test {
+                tree.expr = member_test(select);
+            }
+        }
         Expr::List(list) => list.elements.iter_mut().for_each(paid),
         Expr::Map(map) => map.entries.iter_mut().for_each(entry),
         Expr::Struct(message) => message.entries.iter_mut().for_each(entry),
@@ -32,6 +37,13 @@ pub(super) fn meter(tree: &mut IdedExpr) {
             }
         }
     }
+}
+
+/// Puts our `has` in the place of the crate's.
+fn member_test(select: &mut SelectExpr) -> Expr {
+    let holder = std::mem::replace(&mut *select.operand, node(Expr::Unspecified));
+    let member = node(Expr::Literal(LiteralValue::String(std::mem::take(&mut select.field).into())));
+    Expr::Call(CallExpr { func_name: HAS.to_owned(), target: None, args: vec![holder, member] })
 }
 
 /// Meters a call; true when its result has to be paid for.
@@ -46,7 +58,7 @@ fn call(call: &mut CallExpr) -> bool {
             let copies = name != INDEX;
             if let [container, index] = call.args.as_mut_slice() {
                 meter(container);
-                paid(index);
+                key(index);
             }
             return copies;
         }
@@ -92,10 +104,10 @@ fn comprehension(loops: &mut ComprehensionExpr) {
         meter(&mut loops.loop_step);
         pay(&mut loops.loop_cond, turn);
     }
-    if matches!(loops.result.expr, Expr::Ident(_)) {
-        return;
+    // The accumulator as it is, which makes no copy; the crate knows `map` and `filter` by this, too.
+    if !matches!(&loops.result.expr, Expr::Ident(name) if *name == loops.accu_var) {
+        paid(&mut loops.result);
     }
-    meter(&mut loops.result);
 }
 
 /// The step of `map`, `filter` and `exists_one`.
@@ -133,10 +145,22 @@ fn paid(node: &mut IdedExpr) {
     }
 }
 
+/// Meters the index of an element.
+fn key(index: &mut IdedExpr) {
+    if !matches!(index.expr, Expr::Literal(LiteralValue::Int(_) | LiteralValue::String(_))) {
+        meter(index);
+        wrap(index, KEY, Vec::new());
+    }
+}
+
 fn pay(place: &mut IdedExpr, extra: usize) {
-    let inner = std::mem::replace(place, node(Expr::Unspecified));
     let units = node(Expr::Literal(LiteralValue::Int(i64::try_from(extra).unwrap_or(i64::MAX).into())));
-    place.expr = Expr::Call(CallExpr { func_name: PAY.to_owned(), target: None, args: vec![inner, units] });
+    wrap(place, PAY, vec![units]);
+}
+
+fn wrap(place: &mut IdedExpr, function: &str, mut more: Vec<IdedExpr>) {
+    more.insert(0, std::mem::replace(place, node(Expr::Unspecified)));
+    place.expr = Expr::Call(CallExpr { func_name: function.to_owned(), target: None, args: more });
 }
 
 /// The number of nodes.

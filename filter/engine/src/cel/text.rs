@@ -87,7 +87,9 @@ fn start(args: &[CowVal<'_, '_>], text: &str) -> Result<Option<usize>, Execution
     let offset = int(args, 2)?;
     let offset =
         usize::try_from(offset).map_err(|_| ExecutionError::function_error("indexOf", "index out of range"))?;
-    Ok(text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(offset))
+    let start = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(offset);
+    // Nothing is found everywhere, at the end too.
+    Ok(start.or_else(|| string(args, 1).is_ok_and(str::is_empty).then_some(text.len())))
 }
 
 fn position<'b, 'v>(text: &str, found: Option<usize>) -> CowVal<'b, 'v> {
