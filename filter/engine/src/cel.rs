@@ -17,6 +17,7 @@ mod syntax;
 mod text;
 mod types;
 
+use std::cell::Cell;
 use std::fmt;
 
 use cel_interpreter::common::types::{CelBool, CelList, CelMap, CelMapKey, CelString};
@@ -155,10 +156,12 @@ impl Expression {
         Ok(Self { tree, result, scope })
     }
 
-    /// The value; every evaluation begins with a full budget.
     fn evaluate<'a>(&'a self, bindings: &'a Bindings) -> Result<CowVal<'a, 'static>, EvaluationError> {
-        budget::refill();
-        let value = Value::resolve_val(&self.tree, &bindings.0);
+        budget::refill(bindings.left.as_ref().map_or(budget::UNITS, Cell::get));
+        let value = Value::resolve_val(&self.tree, &bindings.context);
+        if let Some(left) = &bindings.left {
+            left.set(budget::left());
+        }
         if budget::is_spent() { Err(EvaluationError::TooCostly) } else { Ok(value?) }
     }
 
@@ -226,7 +229,11 @@ impl fmt::Debug for Expression {
 }
 
 /// The values of an expression's variables.
-pub struct Bindings(Context<'static, 'static>);
+pub struct Bindings {
+    context: Context<'static, 'static>,
+    /// Units that are left to all expressions of a claim mapping; a condition has a budget of its own.
+    left: Option<Cell<usize>>,
+}
 
 impl Bindings {
     /// For [`Scope::Claims`]: the claims, no `vars` yet.
@@ -235,7 +242,7 @@ impl Bindings {
         let mut context = Context::with_env(environment::shared());
         context.add_variable_as_val("claims", claims.to_value());
         context.add_variable_as_val("vars", Box::new(CelMap::default()));
-        Self(context)
+        Self { context, left: Some(Cell::new(budget::UNITS)) }
     }
 
     /// For [`Scope::Conditions`]: the request.
@@ -243,7 +250,7 @@ impl Bindings {
     pub fn conditions(request: &Document) -> Self {
         let mut context = Context::with_env(environment::shared());
         context.add_variable_as_val("req", request.to_value());
-        Self(context)
+        Self { context, left: None }
     }
 
     /// Evaluates `expression` and keeps the result as `vars.<name>`; a later one of the same name replaces it.
@@ -254,14 +261,14 @@ impl Bindings {
         let value = expression.evaluate(self)?;
         budget::pay_for(value.as_ref()).map_err(|_| EvaluationError::TooCostly)?;
         let value = value.into_owned();
-        let Context::Root { variables, .. } = &mut self.0 else { return Err(EvaluationError::Other) };
+        let Context::Root { variables, .. } = &mut self.context else { return Err(EvaluationError::Other) };
         let Some(Builtin::Map(vars)) = variables.remove("vars").and_then(|vars: Box<dyn Val>| vars.into_builtin())
         else {
             return Err(EvaluationError::Other);
         };
         let mut vars = vars.into_inner();
         vars.insert(CelMapKey::from(name.to_owned()), value);
-        self.0.add_variable_as_val("vars", Box::new(CelMap::from(vars)));
+        self.context.add_variable_as_val("vars", Box::new(CelMap::from(vars)));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What one evaluation may cost. [`super::meter`] says where the tree pays, this says how much is left.
+//! What evaluations may cost. [`super::meter`] says where the tree pays, this says how much is left.
 //!
 //! A unit is about a byte copied or compared. Each call of a function and each element of a list costs [`STEP`] on top, each turn of
 //! a loop also [`NODE`] for each node of its body.
@@ -8,12 +8,12 @@ use std::cell::Cell;
 use cel_interpreter::ExecutionError;
 use cel_interpreter::common::value::{BuiltinRef, Val};
 
-/// Units of one evaluation. Claims have at most 48 KiB, so that an ordinary mapping reads all of them some twenty times.
+/// Units of a condition, or of all expressions of a claim mapping. Claims have at most 48 KiB, so that all of them can be read some twenty times.
 pub(super) const UNITS: usize = 2 << 20;
 /// A value of its own on the heap.
 pub(super) const STEP: usize = 16;
 /// A node of a loop's body.
-pub(super) const NODE: usize = 4;
+pub(super) const NODE: usize = 12;
 /// Deepest value, so that no walk over it can run out of stack; that of claims is [`crate::json::MAX_NESTING`].
 const MAX_DEPTH: usize = 128;
 
@@ -21,9 +21,14 @@ thread_local! {
     static LEFT: Cell<usize> = const { Cell::new(UNITS) };
 }
 
-/// Begins an evaluation.
-pub(super) fn refill() {
-    LEFT.set(UNITS);
+/// Begins an evaluation that may use `units`.
+pub(super) fn refill(units: usize) {
+    LEFT.set(units);
+}
+
+/// Units that are left.
+pub(super) fn left() -> usize {
+    LEFT.get()
 }
 
 /// Whether the evaluation ran out of units; its result is then worth nothing, as `||` may have covered the error.
@@ -68,10 +73,4 @@ pub(super) fn size(value: &dyn Val, most: usize) -> Result<usize, ExecutionError
         }
     }
     Ok(size)
-}
-
-/// Units that the last evaluation has used.
-#[cfg(test)]
-pub(super) fn used() -> usize {
-    UNITS - LEFT.get()
 }

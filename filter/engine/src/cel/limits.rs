@@ -189,8 +189,12 @@ mod tests {
             "1".to_owned() + &" + 1".repeat(64),
             "!".repeat(63) + "claims.b",
             "true ? 1 : ".repeat(63) + "1",
-            "claims.list.map(x, ".repeat(31) + "x" + &")".repeat(31),
-            "claims.list.exists(x, ".repeat(31) + "true" + &")".repeat(31),
+            "claims.list.map(x, ".repeat(4) + "x" + &")".repeat(4),
+            "claims.list.exists(x, ".repeat(4) + "true" + &")".repeat(4),
+            "string(claims.a)".to_owned() + &".trim()".repeat(30),
+            "string(claims.a) in [".repeat(15) + "'1'" + &"]".repeat(15),
+            "claims.list[int(".repeat(15) + "'0'" + &")]".repeat(15),
+            "dyn([".repeat(16) + "1" + &"])".repeat(16),
             "claims.b".to_owned() + &" || claims.b".repeat(330),
             "[".repeat(32) + &"]".repeat(32),
             "{1:".repeat(31) + "1" + &"}".repeat(31),
@@ -215,6 +219,6 @@ mod tests {
         // Frames of an unoptimised build are some ten times larger than those of the module.
         let stack = if cfg!(debug_assertions) { 10 << 20 } else { 1 << 20 };
         let accepted = std::thread::Builder::new().stack_size(stack).spawn(run).unwrap().join().unwrap();
-        assert!(accepted >= 9, "only {accepted} accepted");
+        assert_eq!(accepted, 15);
     }
 }

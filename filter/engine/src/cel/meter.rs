@@ -77,6 +77,8 @@ fn call(call: &mut CallExpr) -> bool {
                 paid(target);
             }
             call.args.iter_mut().for_each(paid);
+            // Each part is a value of its own.
+            return call.func_name == "split";
         }
     }
     false

@@ -253,7 +253,7 @@ mod tests {
             ("(?:(?:(?:a{99}){99}){99}){99}", "a", Err(NotAnExpression)),
         ];
         for (pattern, text, expected) in rows {
-            budget::refill();
+            budget::refill(budget::UNITS);
             assert_eq!(is_match(pattern, text), expected, "{pattern} on {text}");
             assert_eq!(is_match(pattern, text), expected, "{pattern} on {text}, kept");
         }
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn patterns_from_claims_cannot_fill_the_memory() {
         for n in 0..200 {
-            budget::refill();
+            budget::refill(budget::UNITS);
             assert_eq!(is_match(&format!("^{n}$"), &n.to_string()), Ok(true));
             keep(&format!("^k{n}$")).unwrap();
         }
