@@ -257,7 +257,7 @@ fn no_expression_does_more_than_its_budget() {
     let long = "a".repeat(24 << 10);
     let many: Vec<Json> = (0..4000).map(|n| json!(n.to_string())).collect();
     let claims = document(
-        &json!({"long": long, "many": many, "deep": [[[["a"]]]], "re": ["(a|b)*a(a|b){900}c", "((a{99}){99}){99}"]}),
+        &json!({"long": long, "one": [long], "many": many, "deep": [[[["a"]]]], "re": ["(a|b)*a(a|b){900}c", "((a{99}){99}){99}"]}),
     );
     let rows = [
         // Ordinary ones over everything that is there.
@@ -301,6 +301,7 @@ fn no_expression_does_more_than_its_budget() {
         ("claims.many.all(a, size(claims.long) > 0)", Outcome::TooCostly),
         ("claims.many.all(a, claims[claims.long + a].x == 1 || true)", Outcome::TooCostly),
         ("claims.many[0.5] == 1 || true", Outcome::Is(true)),
+        ("claims.many.all(a, claims.one.exists(b, true))", Outcome::TooCostly),
         ("claims.many.all(a, !claims.?long.optFlatMap(x, vars.o).?y.hasValue())", Outcome::TooCostly),
         ("sets.contains(claims.many, claims.many)", Outcome::TooCostly),
         ("sets.intersects(claims.many, ['x'])", Outcome::Is(false)),
