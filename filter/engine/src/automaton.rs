@@ -30,6 +30,11 @@ impl Automaton {
         Some(Self { dfa, cache })
     }
 
+    /// States that each byte may have to be compared with, at worst.
+    pub(crate) fn states(&self) -> usize {
+        self.dfa.get_nfa().states().len()
+    }
+
     /// Whether an expression matches somewhere in `text`.
     pub(crate) fn is_match(&self, text: &str) -> bool {
         self.read(Anchored::No, text, |_, state, _| state.is_match().then_some(())).is_some()

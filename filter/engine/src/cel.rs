@@ -1,21 +1,27 @@
 //! The one door to the CEL crate: what an expression may say, what it costs, what it reads, and errors without values.
 //!
-//! The environment is zot's (cel-go with optional types and the strings and encoders extensions): JSON numbers are doubles, the
+//! The environment is zot's (cel-go with optional types and the strings, sets and encoders extensions): JSON numbers are doubles, the
 //! literals of a list have one type, unknown names and functions are refused when the expression is compiled.
 
+mod budget;
 mod check;
+mod constants;
 mod document;
 mod environment;
 mod functions;
 mod limits;
+mod meter;
 pub(crate) mod regular;
+mod sets;
 mod syntax;
+mod text;
 mod types;
 
+use std::cell::Cell;
 use std::fmt;
 
 use cel_interpreter::common::types::{CelBool, CelList, CelMap, CelMapKey, CelString};
-use cel_interpreter::common::value::{Builtin, Val};
+use cel_interpreter::common::value::{Builtin, CowVal, Val};
 use cel_interpreter::{Context, ExecutionError, IdedExpr, Value};
 
 pub use document::{Document, Map};
@@ -52,6 +58,9 @@ pub enum CompileError {
         limits::MAX_CHAIN
     )]
     TooDeep,
+    /// Loops in loops.
+    #[error("macros that iterate nest too deep: at most {} deep", limits::MAX_LOOPS)]
+    TooManyLoops,
     /// Not CEL.
     #[error("not a CEL expression: syntax error at line {line}, column {column}")]
     Syntax {
@@ -97,6 +106,9 @@ pub enum EvaluationError {
     /// A function refused its input.
     #[error("a function refused its input")]
     Function,
+    /// More work than one evaluation may be, or a value that nests too deep.
+    #[error("too costly")]
+    TooCostly,
     /// The result has another type than its use needs.
     #[error("the result is not {0}")]
     NotA(&'static str),
@@ -137,15 +149,38 @@ impl Expression {
     /// Over a limit (checked before the parser sees the text), not CEL, unknown names and functions, types that cannot fit.
     pub fn compile(source: &str, scope: Scope) -> Result<Self, CompileError> {
         limits::check_source(source)?;
-        let tree = syntax::parse(source)?;
+        let mut tree = syntax::parse(source)?;
         let result = check::check(&tree, scope.variables())?;
+        limits::check_loops(&tree)?;
+        meter::meter(&mut tree);
         Ok(Self { tree, result, scope })
+    }
+
+    fn evaluate<'a>(&'a self, bindings: &'a Bindings) -> Result<CowVal<'a, 'static>, EvaluationError> {
+        budget::refill(bindings.left.as_ref().map_or(budget::UNITS, Cell::get));
+        let value = Value::resolve_val(&self.tree, &bindings.context);
+        if let Some(left) = &bindings.left {
+            left.set(budget::left());
+        }
+        if budget::is_spent() { Err(EvaluationError::TooCostly) } else { Ok(value?) }
     }
 
     /// Whether the result is known to be a bool before any value is seen; `claims.ok` is not, `claims.ok == true` is.
     #[must_use]
     pub fn is_bool(&self) -> bool {
         self.result == Type::Bool
+    }
+
+    /// Whether the result may be a string, as far as can be told before any value is seen.
+    #[must_use]
+    pub fn may_be_string(&self) -> bool {
+        self.result.join(&Type::String).is_some()
+    }
+
+    /// Whether the result may be a list of strings, as far as can be told before any value is seen.
+    #[must_use]
+    pub fn may_be_strings(&self) -> bool {
+        self.result.join(&Type::list(Type::String)).is_some()
     }
 
     /// Whether the expression may read one of `members` of its scope's variable; true when that cannot be told.
@@ -159,7 +194,7 @@ impl Expression {
     /// # Errors
     /// The evaluation fails, or yields something else.
     pub fn evaluate_bool(&self, bindings: &Bindings) -> Result<bool, EvaluationError> {
-        let value = Value::resolve_val(&self.tree, &bindings.0)?;
+        let value = self.evaluate(bindings)?;
         value.downcast_ref::<CelBool>().map(|value| *value.inner()).ok_or(EvaluationError::NotA("a bool"))
     }
 
@@ -168,7 +203,7 @@ impl Expression {
     /// # Errors
     /// The evaluation fails, or yields something else (an optional has to be unwrapped).
     pub fn evaluate_string(&self, bindings: &Bindings) -> Result<String, EvaluationError> {
-        let value = Value::resolve_val(&self.tree, &bindings.0)?;
+        let value = self.evaluate(bindings)?;
         let text = value.downcast_ref::<CelString<'_>>().ok_or(EvaluationError::NotA("a string"))?;
         Ok(text.inner().to_owned())
     }
@@ -179,7 +214,7 @@ impl Expression {
     /// The evaluation fails, or yields something else, if only in one element.
     pub fn evaluate_strings(&self, bindings: &Bindings) -> Result<Vec<String>, EvaluationError> {
         const EXPECTED: EvaluationError = EvaluationError::NotA("a list of strings");
-        let value = Value::resolve_val(&self.tree, &bindings.0)?;
+        let value = self.evaluate(bindings)?;
         let list = value.downcast_ref::<CelList<'_>>().ok_or(EXPECTED)?;
         let texts =
             list.inner().iter().map(|item| item.downcast_ref::<CelString<'_>>().map(|text| text.inner().to_owned()));
@@ -194,7 +229,11 @@ impl fmt::Debug for Expression {
 }
 
 /// The values of an expression's variables.
-pub struct Bindings(Context<'static, 'static>);
+pub struct Bindings {
+    context: Context<'static, 'static>,
+    /// Units that are left to all expressions of a claim mapping; a condition has a budget of its own.
+    left: Option<Cell<usize>>,
+}
 
 impl Bindings {
     /// For [`Scope::Claims`]: the claims, no `vars` yet.
@@ -203,7 +242,7 @@ impl Bindings {
         let mut context = Context::with_env(environment::shared());
         context.add_variable_as_val("claims", claims.to_value());
         context.add_variable_as_val("vars", Box::new(CelMap::default()));
-        Self(context)
+        Self { context, left: Some(Cell::new(budget::UNITS)) }
     }
 
     /// For [`Scope::Conditions`]: the request.
@@ -211,7 +250,7 @@ impl Bindings {
     pub fn conditions(request: &Document) -> Self {
         let mut context = Context::with_env(environment::shared());
         context.add_variable_as_val("req", request.to_value());
-        Self(context)
+        Self { context, left: None }
     }
 
     /// Evaluates `expression` and keeps the result as `vars.<name>`; a later one of the same name replaces it.
@@ -219,15 +258,17 @@ impl Bindings {
     /// # Errors
     /// The evaluation fails.
     pub fn define(&mut self, name: &str, expression: &Expression) -> Result<(), EvaluationError> {
-        let value = Value::resolve_val(&expression.tree, &self.0)?.into_owned();
-        let Context::Root { variables, .. } = &mut self.0 else { return Err(EvaluationError::Other) };
+        let value = expression.evaluate(self)?;
+        budget::pay_for(value.as_ref()).map_err(|_| EvaluationError::TooCostly)?;
+        let value = value.into_owned();
+        let Context::Root { variables, .. } = &mut self.context else { return Err(EvaluationError::Other) };
         let Some(Builtin::Map(vars)) = variables.remove("vars").and_then(|vars: Box<dyn Val>| vars.into_builtin())
         else {
             return Err(EvaluationError::Other);
         };
         let mut vars = vars.into_inner();
         vars.insert(CelMapKey::from(name.to_owned()), value);
-        self.0.add_variable_as_val("vars", Box::new(CelMap::from(vars)));
+        self.context.add_variable_as_val("vars", Box::new(CelMap::from(vars)));
         Ok(())
     }
 }
@@ -238,5 +279,7 @@ impl fmt::Debug for Bindings {
     }
 }
 
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,8 @@ mod clients;
 mod conformance;
 mod delay;
 #[cfg(feature = "vm")]
+mod expressions;
+#[cfg(feature = "vm")]
 mod faults;
 #[cfg(feature = "vm")]
 mod generated;

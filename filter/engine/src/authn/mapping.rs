@@ -89,6 +89,12 @@ impl ClaimMapping {
         let username = expression(username, &format!("{path}.username"), diagnostics);
         let groups = raw.groups.as_deref().filter(|source| !source.is_empty());
         let groups = groups.map(|source| expression(source, &format!("{path}.groups"), diagnostics));
+        if username.as_ref().is_some_and(|username| !username.may_be_string()) {
+            diagnostics.warn(format!("{path}.username"), "never a string, so that every token will be refused");
+        }
+        if groups.iter().flatten().any(|groups| !groups.may_be_strings()) {
+            diagnostics.warn(format!("{path}.groups"), "never a list of strings, so that every token will be refused");
+        }
         let groups = match groups {
             None => Some(None),
             Some(compiled) => compiled.map(Some),

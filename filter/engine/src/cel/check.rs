@@ -1,6 +1,6 @@
 //! What can be refused before any value is seen: unknown names and functions, mixed literals, types that never fit.
 //!
-//! This is no complete type checker: arguments of functions are counted and not compared.
+//! It follows cel-go's checker where that refuses; what is only known when a value is seen is left to the evaluation.
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{
@@ -9,7 +9,7 @@ use cel_interpreter::common::ast::{
 
 use super::functions::{FUNCTIONS, NAMESPACES, Receiver, Returns};
 use super::types::Type;
-use super::{CompileError, regular};
+use super::{CompileError, constants};
 
 type Checked = Result<Type, CompileError>;
 
@@ -22,13 +22,15 @@ const QUALIFIED_TYPES: &[&str] = &["google.protobuf.Timestamp", "google.protobuf
 
 /// The type of the tree's result, as far as it can be known.
 pub(super) fn check(tree: &IdedExpr, variables: &'static [&'static str]) -> Checked {
-    Checker { variables, locals: Vec::new() }.node(tree)
+    Checker { variables, locals: Vec::new(), mixed: false }.node(tree)
 }
 
 struct Checker {
     variables: &'static [&'static str],
     /// Variables of macros, innermost last.
     locals: Vec<(String, Type)>,
+    /// Whether literals may mix types here.
+    mixed: bool,
 }
 
 impl Checker {
@@ -80,7 +82,7 @@ impl Checker {
             if list.optional_indices.contains(&index) {
                 found = unwrapped(found);
             }
-            element = unify("list", &element, &found)?;
+            element = self.unify("list", &element, &found)?;
         }
         Ok(Type::list(element))
     }
@@ -89,11 +91,27 @@ impl Checker {
         let (mut key, mut value) = (Type::Any, Type::Any);
         for entry in &map.entries {
             let EntryExpr::MapEntry(entry) = &entry.expr else { return Err(CompileError::Message("{}".to_owned())) };
-            key = unify("map", &key, &self.node(&entry.key)?)?;
+            let found = self.node(&entry.key)?;
+            if !constants::may_be_key(&entry.key, &found) {
+                return mismatch(format!("a {found} cannot be a key"));
+            }
+            key = self.unify("map", &key, &found)?;
             let found = self.node(&entry.value)?;
-            value = unify("map", &value, &if entry.optional { unwrapped(found) } else { found })?;
+            value = self.unify("map", &value, &if entry.optional { unwrapped(found) } else { found })?;
         }
         Ok(Type::Map(Box::new(key), Box::new(value)))
+    }
+
+    fn unify(&self, literal: &str, one: &Type, other: &Type) -> Checked {
+        if let Some(unified) = one.unify(other) {
+            return Ok(unified);
+        }
+        if self.mixed {
+            return Ok(Type::Dyn);
+        }
+        let hint =
+            if one.is_open() == other.is_open() { "" } else { ", join lists with `+` or convert with `string()`" };
+        mismatch(format!("a {literal} literal cannot mix {one} and {other}{hint}"))
     }
 
     fn comprehension(&mut self, loops: &ComprehensionExpr) -> Checked {
@@ -120,47 +138,53 @@ impl Checker {
         match (call.target.as_deref(), call.args.as_slice()) {
             (None, arguments) => match self.operator(&call.func_name, arguments) {
                 Some(result) => result,
-                None => self.function(&call.func_name, None, arguments),
+                None => self.function(call, &call.func_name, None),
             },
-            (Some(target), arguments) => match qualified_name(target) {
+            (Some(target), _) => match qualified_name(target) {
                 Some(space) if NAMESPACES.contains(&space.as_str()) => {
-                    self.function(&format!("{space}.{}", call.func_name), None, arguments)
+                    self.function(call, &format!("{space}.{}", call.func_name), None)
                 }
                 _ => {
                     let receiver = self.node(target)?;
-                    self.function(&call.func_name, Some(receiver), arguments)
+                    self.function(call, &call.func_name, Some(receiver))
                 }
             },
         }
     }
 
-    fn function(&mut self, name: &str, receiver: Option<Type>, arguments: &[IdedExpr]) -> Checked {
+    fn function(&mut self, call: &CallExpr, name: &str, receiver: Option<Type>) -> Checked {
+        let arguments = call.args.as_slice();
         let count = arguments.len();
         let kind = |kind: Receiver| receiver.as_ref().map_or(kind == Receiver::None, |receiver| kind.accepts(receiver));
         let mut named = FUNCTIONS.iter().filter(|function| function.0 == name).peekable();
         if named.peek().is_none() {
             return Err(CompileError::UnknownFunction(shown(name)));
         }
-        let found = named.find(|&&(_, on, least, most, _)| kind(on) && (least..=most).contains(&count));
-        let Some(&(_, _, _, _, returns)) = found else { return Err(CompileError::UnknownFunction(shown(name))) };
+        let found = named.find(|&&(_, on, least, takes, _)| kind(on) && (least..=takes.len()).contains(&count));
+        let Some(&(_, _, _, takes, returns)) = found else { return Err(CompileError::UnknownFunction(shown(name))) };
         let mut types = Vec::with_capacity(count);
+        let mut formatted = Vec::new();
         for argument in arguments {
             types.push(match &argument.expr {
-                // The one place where a list literal may be mixed.
+                // The one place where literals may be mixed.
                 Expr::List(list) if name == "format" => {
-                    list.elements.iter().try_for_each(|item| self.node(item).map(drop))?;
+                    let outer = std::mem::replace(&mut self.mixed, true);
+                    formatted = list.elements.iter().map(|item| self.node(item)).collect::<Result<_, _>>()?;
+                    self.mixed = outer;
                     Type::list(Type::Dyn)
                 }
                 _ => self.node(argument)?,
             });
         }
-        if let (name, Some(Expr::Literal(LiteralValue::String(pattern)))) =
-            (name, arguments.last().map(|last| &last.expr))
-            && name == "matches"
-            && regular::compile(pattern.inner()).is_err()
-        {
-            return mismatch("the pattern of `matches` is not a regular expression of RE2, or too large".to_owned());
+        for (accepted, found) in takes.iter().zip(&types) {
+            if found.letter().is_some_and(|letter| !accepted.contains(letter)) {
+                return mismatch(format!("`{}` does not take a {found}", shown(name)));
+            }
         }
+        if !fit(name, receiver.as_ref(), &types) {
+            return mismatch(format!("the types of `{}` do not fit each other", shown(name)));
+        }
+        constants::check(call, if name == "format" { &formatted } else { &types })?;
         Ok(result_type(returns, receiver, types.into_iter().next()))
     }
 
@@ -205,14 +229,18 @@ impl Checker {
 
     fn index(&mut self, operator: &str, container: &IdedExpr, index: &IdedExpr) -> Checked {
         let container = self.node(container)?;
-        self.node(index)?;
+        let key = self.node(index)?;
+        let fits = constants::may_be_key(index, &key);
         let (optional, container) = match container {
             Type::Optional(inner) => (true, *inner),
             other => (operator != operators::INDEX, other),
         };
         let element = match container {
-            Type::List(element) if operator != operators::OPT_SELECT => *element,
-            Type::Map(_, value) => *value,
+            Type::List(element) if operator != operators::OPT_SELECT && fits && key.join(&Type::Int).is_some() => {
+                *element
+            }
+            Type::Map(keys, value) if fits && key.join(&keys).is_some() => *value,
+            Type::List(_) | Type::Map(..) => return mismatch(format!("no element can be selected with a {key}")),
             Type::Dyn | Type::Any => Type::Dyn,
             other => return mismatch(format!("a {other} has no elements to select")),
         };
@@ -220,16 +248,8 @@ impl Checker {
     }
 }
 
-fn mismatch(message: String) -> Checked {
+pub(super) fn mismatch<T>(message: String) -> Result<T, CompileError> {
     Err(CompileError::Mismatch(message))
-}
-
-fn unify(literal: &str, one: &Type, other: &Type) -> Checked {
-    one.unify(other).ok_or_else(|| {
-        let hint =
-            if one.is_open() == other.is_open() { "" } else { ", join lists with `+` or convert with `string()`" };
-        CompileError::Mismatch(format!("a {literal} literal cannot mix {one} and {other}{hint}"))
-    })
 }
 
 const fn literal_type(literal: &LiteralValue) -> Type {
@@ -253,7 +273,7 @@ fn unwrapped(found: Type) -> Type {
 }
 
 /// `a.b.c` when the node spells a name.
-fn qualified_name(node: &IdedExpr) -> Option<String> {
+pub(super) fn qualified_name(node: &IdedExpr) -> Option<String> {
     match &node.expr {
         Expr::Ident(name) => Some(name.clone()),
         Expr::Select(select) if !select.test => Some(format!("{}.{}", qualified_name(&select.operand)?, select.field)),
@@ -286,10 +306,10 @@ fn is_order(name: &str) -> bool {
 
 fn binary(name: &str, left: &Type, right: &Type) -> Checked {
     let result = match name {
-        operators::EQUALS | operators::NOT_EQUALS => left.comparable(right).then_some(Type::Bool),
+        operators::EQUALS | operators::NOT_EQUALS => left.join(right).is_some().then_some(Type::Bool),
         operators::IN => match right {
-            Type::List(element) => element.comparable(left).then_some(Type::Bool),
-            Type::Map(key, _) => key.comparable(left).then_some(Type::Bool),
+            Type::List(element) => element.join(left).is_some().then_some(Type::Bool),
+            Type::Map(key, _) => key.join(left).is_some().then_some(Type::Bool),
             Type::Dyn | Type::Any => Some(Type::Bool),
             _ => None,
         },
@@ -333,6 +353,20 @@ fn arithmetic(name: &str, left: &Type, right: &Type) -> Option<Type> {
         (Duration, Duration) => (adds || subtracts).then_some(Duration),
         (a, b) if a == b && a.is_number() => (name != operators::MODULO || matches!(a, Int | UInt)).then(|| a.clone()),
         _ => None,
+    }
+}
+
+/// Whether types that have to be alike are.
+fn fit(name: &str, receiver: Option<&Type>, arguments: &[Type]) -> bool {
+    match (name, receiver, arguments) {
+        ("or", Some(one), [other]) => one.join(other).is_some(),
+        ("orValue", Some(Type::Optional(one)), [other]) => one.join(other).is_some(),
+        ("join", Some(list), _) => list.join(&Type::list(Type::String)).is_some(),
+        ("unwrapOpt", Some(list), _) | ("optional.unwrap", None, [list]) => {
+            list.join(&Type::list(Type::optional(Type::Dyn))).is_some()
+        }
+        (name, None, [one, other]) if name.starts_with("sets.") => one.join(other).is_some(),
+        _ => true,
     }
 }
 

@@ -1,14 +1,14 @@
 //! The functions of the environment: a table of all, and those that the crate lacks or does otherwise than cel-go.
 
 use cel_interpreter::common::types::{
-    CelBool, CelDouble, CelList, CelOptional, CelString, DYN_TYPE, LIST_TYPE, STRING_TYPE,
+    CelBool, CelDouble, CelInt, CelList, CelOptional, CelString, DYN_TYPE, INT_TYPE, LIST_TYPE, STRING_TYPE,
 };
 use cel_interpreter::common::value::{CowVal, Val};
 use cel_interpreter::{DeclarationError, Env, ExecutionError};
 
 use super::syntax::STRING;
 use super::types::Type;
-use super::{environment, regular};
+use super::{budget, environment, regular, sets, text};
 
 /// What a member function may be called on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,7 @@ pub(super) enum Receiver {
     None,
     Text,
     Time,
-    /// Timestamps and durations.
-    TimeOrDuration,
+    Duration,
     List,
     Optional,
     /// Text, bytes, lists, maps.
@@ -32,10 +31,12 @@ impl Receiver {
             Type::String => matches!(self, Self::Text | Self::Sized),
             Type::Bytes | Type::Map(..) => matches!(self, Self::Sized),
             Type::List(_) => matches!(self, Self::List | Self::Sized),
-            Type::Timestamp => matches!(self, Self::Time | Self::TimeOrDuration),
-            Type::Duration => matches!(self, Self::TimeOrDuration),
+            Type::Timestamp => matches!(self, Self::Time),
+            Type::Duration => matches!(self, Self::Duration),
             Type::Optional(_) => matches!(self, Self::Optional),
-            Type::Null | Type::Bool | Type::Int | Type::UInt | Type::Double | Type::Meta => false,
+            // Null is a value of these for cel-go's checker.
+            Type::Null => matches!(self, Self::Time | Self::Optional),
+            Type::Bool | Type::Int | Type::UInt | Type::Double | Type::Meta => false,
         }
     }
 }
@@ -70,68 +71,86 @@ pub(super) enum Returns {
     Unwrapped,
 }
 
-/// Name, receiver, least and most arguments, result.
-pub(super) type Function = (&'static str, Receiver, usize, usize, Returns);
+/// Name, receiver, number of arguments that must be there, types that each argument may have ([`Type::letter`]), result.
+pub(super) type Function = (&'static str, Receiver, usize, &'static [&'static str], Returns);
 
-/// zot's environment, but for the sets extension.
+const ANY: &str = "nbiufsytDTlmo";
+
+/// What [`super::meter`] puts in the place of `+`.
+pub(super) const ADD: &str = "@add";
+/// What [`super::meter`] puts in the place of `has(one.member)`.
+pub(super) const HAS: &str = "@has";
+/// What [`super::meter`] puts around the index of an element.
+pub(super) const KEY: &str = "@key";
+/// What [`super::meter`] puts around a value that is paid for: the value, and units on top of its size.
+pub(super) const PAY: &str = "@pay";
+
+/// zot's environment.
 pub(super) const FUNCTIONS: &[Function] = &[
-    ("size", Receiver::None, 1, 1, Returns::Int),
-    ("int", Receiver::None, 1, 1, Returns::Int),
-    ("uint", Receiver::None, 1, 1, Returns::UInt),
-    ("double", Receiver::None, 1, 1, Returns::Double),
-    ("bool", Receiver::None, 1, 1, Returns::Bool),
-    ("bytes", Receiver::None, 1, 1, Returns::Bytes),
-    (STRING, Receiver::None, 1, 1, Returns::Text),
-    ("dyn", Receiver::None, 1, 1, Returns::Dyn),
-    ("type", Receiver::None, 1, 1, Returns::Type),
-    ("timestamp", Receiver::None, 1, 1, Returns::Time),
-    ("duration", Receiver::None, 1, 1, Returns::Duration),
-    ("matches", Receiver::None, 2, 2, Returns::Bool),
-    ("base64.encode", Receiver::None, 1, 1, Returns::Text),
-    ("base64.decode", Receiver::None, 1, 1, Returns::Bytes),
-    ("strings.quote", Receiver::None, 1, 1, Returns::Text),
-    ("optional.none", Receiver::None, 0, 0, Returns::OptionalOfAny),
-    ("optional.of", Receiver::None, 1, 1, Returns::OptionalOfArgument),
-    ("optional.ofNonZeroValue", Receiver::None, 1, 1, Returns::OptionalOfArgument),
-    ("optional.unwrap", Receiver::None, 1, 1, Returns::Unwrapped),
-    ("size", Receiver::Sized, 0, 0, Returns::Int),
-    ("contains", Receiver::Text, 1, 1, Returns::Bool),
-    ("startsWith", Receiver::Text, 1, 1, Returns::Bool),
-    ("endsWith", Receiver::Text, 1, 1, Returns::Bool),
-    ("matches", Receiver::Text, 1, 1, Returns::Bool),
-    ("charAt", Receiver::Text, 1, 1, Returns::Text),
-    ("indexOf", Receiver::Text, 1, 2, Returns::Int),
-    ("lastIndexOf", Receiver::Text, 1, 2, Returns::Int),
-    ("lowerAscii", Receiver::Text, 0, 0, Returns::Text),
-    ("upperAscii", Receiver::Text, 0, 0, Returns::Text),
-    ("trim", Receiver::Text, 0, 0, Returns::Text),
-    ("reverse", Receiver::Text, 0, 0, Returns::Text),
-    ("replace", Receiver::Text, 2, 3, Returns::Text),
-    ("split", Receiver::Text, 1, 2, Returns::Texts),
-    ("substring", Receiver::Text, 1, 2, Returns::Text),
-    ("format", Receiver::Text, 1, 1, Returns::Text),
-    ("join", Receiver::List, 0, 1, Returns::Text),
-    ("first", Receiver::List, 0, 0, Returns::OptionalElement),
-    ("last", Receiver::List, 0, 0, Returns::OptionalElement),
-    ("unwrapOpt", Receiver::List, 0, 0, Returns::Unwrapped),
-    ("value", Receiver::Optional, 0, 0, Returns::Content),
-    ("hasValue", Receiver::Optional, 0, 0, Returns::Bool),
-    ("or", Receiver::Optional, 1, 1, Returns::Receiver),
-    ("orValue", Receiver::Optional, 1, 1, Returns::ContentOrArgument),
-    ("getFullYear", Receiver::Time, 0, 1, Returns::Int),
-    ("getMonth", Receiver::Time, 0, 1, Returns::Int),
-    ("getDate", Receiver::Time, 0, 1, Returns::Int),
-    ("getDayOfMonth", Receiver::Time, 0, 1, Returns::Int),
-    ("getDayOfWeek", Receiver::Time, 0, 1, Returns::Int),
-    ("getDayOfYear", Receiver::Time, 0, 1, Returns::Int),
-    ("getHours", Receiver::TimeOrDuration, 0, 1, Returns::Int),
-    ("getMinutes", Receiver::TimeOrDuration, 0, 1, Returns::Int),
-    ("getSeconds", Receiver::TimeOrDuration, 0, 1, Returns::Int),
-    ("getMilliseconds", Receiver::TimeOrDuration, 0, 1, Returns::Int),
+    ("size", Receiver::None, 1, &["sylm"], Returns::Int),
+    ("int", Receiver::None, 1, &["niufstD"], Returns::Int),
+    ("uint", Receiver::None, 1, &["iufs"], Returns::UInt),
+    ("double", Receiver::None, 1, &["iufs"], Returns::Double),
+    ("bool", Receiver::None, 1, &["bs"], Returns::Bool),
+    ("bytes", Receiver::None, 1, &["sy"], Returns::Bytes),
+    (STRING, Receiver::None, 1, &["nbiufsytD"], Returns::Text),
+    ("dyn", Receiver::None, 1, &[ANY], Returns::Dyn),
+    ("type", Receiver::None, 1, &[ANY], Returns::Type),
+    ("timestamp", Receiver::None, 1, &["nist"], Returns::Time),
+    ("duration", Receiver::None, 1, &["nsD"], Returns::Duration),
+    ("matches", Receiver::None, 2, &["s", "s"], Returns::Bool),
+    ("base64.encode", Receiver::None, 1, &["y"], Returns::Text),
+    ("base64.decode", Receiver::None, 1, &["s"], Returns::Bytes),
+    ("strings.quote", Receiver::None, 1, &["s"], Returns::Text),
+    ("sets.contains", Receiver::None, 2, &["l", "l"], Returns::Bool),
+    ("sets.equivalent", Receiver::None, 2, &["l", "l"], Returns::Bool),
+    ("sets.intersects", Receiver::None, 2, &["l", "l"], Returns::Bool),
+    ("optional.none", Receiver::None, 0, &[], Returns::OptionalOfAny),
+    ("optional.of", Receiver::None, 1, &[ANY], Returns::OptionalOfArgument),
+    ("optional.ofNonZeroValue", Receiver::None, 1, &[ANY], Returns::OptionalOfArgument),
+    ("optional.unwrap", Receiver::None, 1, &["l"], Returns::Unwrapped),
+    ("size", Receiver::Sized, 0, &[], Returns::Int),
+    ("contains", Receiver::Text, 1, &["s"], Returns::Bool),
+    ("startsWith", Receiver::Text, 1, &["s"], Returns::Bool),
+    ("endsWith", Receiver::Text, 1, &["s"], Returns::Bool),
+    ("matches", Receiver::Text, 1, &["s"], Returns::Bool),
+    ("charAt", Receiver::Text, 1, &["i"], Returns::Text),
+    ("indexOf", Receiver::Text, 1, &["s", "i"], Returns::Int),
+    ("lastIndexOf", Receiver::Text, 1, &["s", "i"], Returns::Int),
+    ("lowerAscii", Receiver::Text, 0, &[], Returns::Text),
+    ("upperAscii", Receiver::Text, 0, &[], Returns::Text),
+    ("trim", Receiver::Text, 0, &[], Returns::Text),
+    ("reverse", Receiver::Text, 0, &[], Returns::Text),
+    ("replace", Receiver::Text, 2, &["s", "s", "i"], Returns::Text),
+    ("split", Receiver::Text, 1, &["s", "i"], Returns::Texts),
+    ("substring", Receiver::Text, 1, &["i", "i"], Returns::Text),
+    ("format", Receiver::Text, 1, &["l"], Returns::Text),
+    ("join", Receiver::List, 0, &["s"], Returns::Text),
+    ("first", Receiver::List, 0, &[], Returns::OptionalElement),
+    ("last", Receiver::List, 0, &[], Returns::OptionalElement),
+    ("unwrapOpt", Receiver::List, 0, &[], Returns::Unwrapped),
+    ("value", Receiver::Optional, 0, &[], Returns::Content),
+    ("hasValue", Receiver::Optional, 0, &[], Returns::Bool),
+    ("or", Receiver::Optional, 1, &["on"], Returns::Receiver),
+    ("orValue", Receiver::Optional, 1, &[ANY], Returns::ContentOrArgument),
+    ("getFullYear", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getMonth", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getDate", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getDayOfMonth", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getDayOfWeek", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getDayOfYear", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getHours", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getHours", Receiver::Duration, 0, &[], Returns::Int),
+    ("getMinutes", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getMinutes", Receiver::Duration, 0, &[], Returns::Int),
+    ("getSeconds", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getSeconds", Receiver::Duration, 0, &[], Returns::Int),
+    ("getMilliseconds", Receiver::Time, 0, &["s"], Returns::Int),
+    ("getMilliseconds", Receiver::Duration, 0, &[], Returns::Int),
 ];
 
 /// First parts of qualified function names.
-pub(super) const NAMESPACES: &[&str] = &["base64", "strings", "optional"];
+pub(super) const NAMESPACES: &[&str] = &["base64", "strings", "sets", "optional"];
 
 /// Declares what the crate lacks.
 pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
@@ -142,7 +161,13 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_member_overload("first", "list_first", LIST_TYPE, Vec::new(), |args| element(&args, <[_]>::first))?;
     env.add_member_overload("last", "list_last", LIST_TYPE, Vec::new(), |args| element(&args, <[_]>::last))?;
     env.add_member_overload("unwrapOpt", "list_unwrap_opt", LIST_TYPE, Vec::new(), |args| unwrap(&args))?;
-    env.add_overload("optional.unwrap", "optional_unwrap_list", vec![LIST_TYPE], |args| unwrap(&args))
+    env.add_overload("optional.unwrap", "optional_unwrap_list", vec![LIST_TYPE], |args| unwrap(&args))?;
+    env.add_overload(ADD, ADD, vec![DYN_TYPE, DYN_TYPE], |args| add(&args))?;
+    env.add_overload(HAS, HAS, vec![DYN_TYPE, STRING_TYPE], |args| has(&args))?;
+    env.add_overload(KEY, KEY, vec![DYN_TYPE], key)?;
+    env.add_overload(PAY, PAY, vec![DYN_TYPE, INT_TYPE], pay)?;
+    sets::extension(env)?;
+    text::extension(env)
 }
 
 type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
@@ -158,6 +183,49 @@ fn string<'b, 'v>(args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     match environment::shared().find_overload("string", &args) {
         Some(overload) => overload(args),
         None => Err(ExecutionError::no_such_overload("string", Vec::new())),
+    }
+}
+
+/// `one + other`, both paid for.
+fn add<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+    let [one, other] = args else { return Err(ExecutionError::no_such_overload("+", Vec::new())) };
+    budget::pay_for(one.as_ref())?;
+    budget::pay_for(other.as_ref())?;
+    let adder = one.as_adder().ok_or_else(|| ExecutionError::no_such_overload("+", Vec::new()))?;
+    Ok(CowVal::Owned(adder.add(other.as_ref())?.into_owned()))
+}
+
+/// Whether the first argument has the member; what has no members at all does not, as in zot.
+fn has<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+    let [holder, member] = args else { return Err(ExecutionError::no_such_overload(HAS, Vec::new())) };
+    let holder = match holder.downcast_ref::<CelOptional<'v>>() {
+        Some(optional) => optional.option(),
+        None => Some(holder.as_ref()),
+    };
+    let indexer = holder.and_then(Val::as_indexer);
+    Ok(CowVal::owned(CelBool::from(indexer.is_some_and(|indexer| indexer.get(member.as_ref()).is_ok()))))
+}
+
+/// The argument, paid for, if it can be an index: in the error about a fraction the crate would copy the whole list.
+fn key<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let key = args.pop().ok_or_else(|| ExecutionError::no_such_overload(KEY, Vec::new()))?;
+    budget::pay_for(key.as_ref())?;
+    match key.downcast_ref::<CelDouble>() {
+        Some(number) if number.inner().fract() != 0.0 => Err(ExecutionError::no_such_overload("index", Vec::new())),
+        _ => Ok(key),
+    }
+}
+
+/// The first argument, paid for.
+fn pay<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let units = args.pop().and_then(|units| usize::try_from(*units.downcast_ref::<CelInt>()?.inner()).ok());
+    match (args.pop(), units) {
+        (Some(value), Some(units)) => {
+            budget::pay(units)?;
+            budget::pay_for(value.as_ref())?;
+            Ok(value)
+        }
+        _ => Err(ExecutionError::no_such_overload(PAY, Vec::new())),
     }
 }
 

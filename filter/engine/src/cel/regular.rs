@@ -6,71 +6,205 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use super::budget;
 use crate::automaton::Automaton;
 
 /// Longest pattern, bytes.
 const MAX_PATTERN: usize = 1024;
 /// Largest automaton, bytes.
 pub(crate) const MAX_AUTOMATON: usize = 1 << 20;
-/// Patterns that are kept compiled.
+/// Most repetitions of one thing in RE2.
+const MAX_REPETITIONS: u32 = 1000;
+/// Units for the compilation of the smallest pattern.
+const COMPILATION: usize = 8192;
+/// Patterns of the configuration that are kept compiled.
 const MAX_KEPT: usize = 64;
+/// Patterns that claims have made, or that did not fit in there.
+const MAX_MADE: usize = 16;
+
+thread_local! {
+    static KEPT: RefCell<HashMap<String, Automaton>> = RefCell::default();
+    static MADE: RefCell<HashMap<String, Automaton>> = RefCell::default();
+}
 
 /// The pattern was not acceptable.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotAnExpression;
 
-/// Whether `pattern` matches somewhere in `text`.
+/// Whether `pattern` matches somewhere in `text`. The budget pays for a pattern that is not kept, and for the worst that the text
+/// can do to the automaton; out of budget is an error as well.
 pub(super) fn is_match(pattern: &str, text: &str) -> Result<bool, NotAnExpression> {
-    thread_local! {
-        static KEPT: RefCell<HashMap<String, Automaton>> = RefCell::new(HashMap::new());
+    if let Some(matched) = KEPT.with_borrow(|kept| kept.get(pattern).map(|automaton| read(automaton, text))) {
+        return matched;
     }
-    KEPT.with_borrow_mut(|kept| {
-        if let Some(regex) = kept.get(pattern) {
-            return Ok(regex.is_match(text));
+    MADE.with_borrow_mut(|made| {
+        if !made.contains_key(pattern) {
+            pay(COMPILATION)?;
+            let automaton = compile(pattern).inspect_err(|_| drop(pay(MAX_AUTOMATON / 4)))?;
+            pay(automaton.states().saturating_mul(8))?;
+            if made.len() >= MAX_MADE {
+                made.clear();
+            }
+            made.insert(pattern.to_owned(), automaton);
         }
-        let regex = compile(pattern)?;
-        let matched = regex.is_match(text);
-        // Patterns are configuration, as a rule; when claims make them, starting anew is good enough.
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
-        }
-        kept.insert(pattern.to_owned(), regex);
-        Ok(matched)
+        made.get(pattern).map_or(Err(NotAnExpression), |automaton| read(automaton, text))
     })
 }
 
+/// Compiles a pattern of the configuration, so that no evaluation has to.
+pub(super) fn keep(pattern: &str) -> Result<(), NotAnExpression> {
+    let automaton = compile(pattern)?;
+    KEPT.with_borrow_mut(|kept| {
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(pattern.to_owned(), automaton);
+    });
+    Ok(())
+}
+
+fn read(automaton: &Automaton, text: &str) -> Result<bool, NotAnExpression> {
+    pay(text.len().saturating_mul(1 + automaton.states() / 4))?;
+    Ok(automaton.is_match(text))
+}
+
+fn pay(units: usize) -> Result<(), NotAnExpression> {
+    budget::pay(units).map_err(|_| NotAnExpression)
+}
+
 /// Compiles a pattern.
-pub(super) fn compile(pattern: &str) -> Result<Automaton, NotAnExpression> {
+fn compile(pattern: &str) -> Result<Automaton, NotAnExpression> {
     Automaton::build(&[translate(pattern)?], MAX_AUTOMATON).ok_or(NotAnExpression)
 }
 
 /// The pattern in the language of the crate `regex`.
 pub(crate) fn translate(pattern: &str) -> Result<String, NotAnExpression> {
-    if pattern.len() > MAX_PATTERN { Err(NotAnExpression) } else { Ok(ascii_classes(pattern)) }
+    if pattern.len() > MAX_PATTERN { Err(NotAnExpression) } else { translated(pattern).ok_or(NotAnExpression) }
 }
 
-fn ascii_classes(pattern: &str) -> String {
+/// The pattern in the language of the crate, `None` where RE2 has none or where the two would differ.
+fn translated(pattern: &str) -> Option<String> {
     let mut out = String::with_capacity(pattern.len());
-    let mut chars = pattern.chars();
-    while let Some(char) = chars.next() {
-        if char != '\\' {
-            out.push(char);
-            continue;
-        }
-        match chars.next() {
-            Some('d') => out.push_str("[0-9]"),
-            Some('D') => out.push_str("[^0-9]"),
-            Some('s') => out.push_str("[\\t\\n\\f\\r ]"),
-            Some('S') => out.push_str("[^\\t\\n\\f\\r ]"),
-            Some('w') => out.push_str("[0-9A-Za-z_]"),
-            Some('W') => out.push_str("[^0-9A-Za-z_]"),
-            Some('b') => out.push_str("(?-u:\\b)"),
-            Some('B') => out.push_str("(?-u:\\B)"),
-            Some(escaped) => out.extend(['\\', escaped]),
-            None => out.push('\\'),
-        }
+    let mut rest = pattern;
+    let mut before = Before::Atom;
+    while let Some(char) = rest.chars().next() {
+        let tail = rest.get(char.len_utf8()..)?;
+        let count = if char == '{' { counted(tail) } else { None };
+        let now = match (char, before) {
+            ('?', Before::Repetition) => Before::Lazy,
+            ('*' | '+' | '?', Before::Repetition | Before::Lazy) => return None,
+            ('{', Before::Repetition | Before::Lazy) if count.is_some() => return None,
+            ('*' | '+' | '?', _) => Before::Repetition,
+            ('{', _) if count.is_some() => Before::Repetition,
+            _ => Before::Atom,
+        };
+        before = now;
+        rest = match (char, count) {
+            ('\\', _) => escape(tail, &mut out, false)?,
+            ('[', _) => class(tail, &mut out)?,
+            ('{', Some(most)) if most <= MAX_REPETITIONS => {
+                let (count, after) = tail.split_once('}')?;
+                out.push('{');
+                out.push_str(count);
+                out.push('}');
+                after
+            }
+            ('{', Some(_)) => return None,
+            ('{', None) => {
+                out.push_str("\\{");
+                tail
+            }
+            ('(', _) if !tail.strip_prefix('?').is_none_or(is_group) => return None,
+            (char, _) => {
+                out.push(char);
+                tail
+            }
+        };
     }
-    out
+    Some(out)
+}
+
+/// RE2 has no repetition of a repetition.
+#[derive(Clone, Copy)]
+enum Before {
+    Atom,
+    Repetition,
+    Lazy,
+}
+
+/// The larger number of `n}`, `n,}` or `n,m}`; anything else is no repetition for RE2.
+fn counted(tail: &str) -> Option<u32> {
+    let (numbers, _) = tail.split_once('}')?;
+    let (least, most) = numbers.split_once(',').unwrap_or((numbers, ""));
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().unwrap_or(u32::MAX));
+    let least = number(least).filter(|_| !least.is_empty())?;
+    if most.is_empty() { Some(least) } else { number(most).map(|most| most.max(least)) }
+}
+
+/// Whether what follows `(?` is a name or flags that RE2 has.
+fn is_group(tail: &str) -> bool {
+    let flags = tail.split([':', ')']).next().unwrap_or_default();
+    tail.starts_with(['P', '<']) || flags.chars().all(|flag| "imsU-".contains(flag))
+}
+
+/// Copies a class, whose set operations RE2 does not have; gives what follows it.
+fn class<'a>(tail: &'a str, out: &mut String) -> Option<&'a str> {
+    out.push('[');
+    let mut rest = tail;
+    if let Some(after) = rest.strip_prefix('^') {
+        out.push('^');
+        rest = after;
+    }
+    if let Some(after) = rest.strip_prefix(']') {
+        out.push_str("\\]");
+        rest = after;
+    }
+    loop {
+        let char = rest.chars().next()?;
+        let after = rest.get(char.len_utf8()..)?;
+        rest = match char {
+            ']' => {
+                out.push(']');
+                return Some(after);
+            }
+            '\\' => escape(after, out, true)?,
+            '[' if after.starts_with(':') => {
+                let end = after.find(":]")? + 2;
+                out.push('[');
+                out.push_str(after.get(..end)?);
+                after.get(end..)?
+            }
+            '-' if after.starts_with('-') => return None,
+            '[' | '&' | '~' => {
+                out.extend(['\\', char]);
+                after
+            }
+            char => {
+                out.push(char);
+                after
+            }
+        };
+    }
+}
+
+/// Copies an escape, ASCII classes spelled out; gives what follows it.
+fn escape<'a>(tail: &'a str, out: &mut String, in_class: bool) -> Option<&'a str> {
+    let char = tail.chars().next()?;
+    match char {
+        'd' => out.push_str("[0-9]"),
+        'D' => out.push_str("[^0-9]"),
+        's' => out.push_str("[\\t\\n\\f\\r ]"),
+        'S' => out.push_str("[^\\t\\n\\f\\r ]"),
+        'w' => out.push_str("[0-9A-Za-z_]"),
+        'W' => out.push_str("[^0-9A-Za-z_]"),
+        'b' | 'B' if in_class => return None,
+        'b' => out.push_str("(?-u:\\b)"),
+        'B' => out.push_str("(?-u:\\B)"),
+        // Escapes that only the crate has.
+        'u' | 'U' | '<' | '>' => return None,
+        char => out.extend(['\\', char]),
+    }
+    tail.get(char.len_utf8()..)
 }
 
 #[cfg(test)]
@@ -95,10 +229,31 @@ mod tests {
             ("", "", Ok(true)),
             ("^$", "a", Ok(false)),
             ("(?i)^PROD$", "prod", Ok(true)),
+            ("[a&&b]", "&", Ok(true)),
+            ("[[a]", "[", Ok(true)),
+            ("[]a]", "]", Ok(true)),
+            ("[^]a]", "]", Ok(false)),
+            ("[[:alpha:]-]+$", "a-b", Ok(true)),
+            (r"^[\d.]+$", "1.2", Ok(true)),
+            (r"^[^\d]$", "a", Ok(true)),
+            ("a{,2}", "a{,2}", Ok(true)),
+            ("a{x", "a{x", Ok(true)),
+            ("^a{2}?$", "aa", Ok(true)),
+            ("^a{1000}$", "a", Ok(false)),
+            ("a{1001}", "a", Err(NotAnExpression)),
+            ("a**", "a", Err(NotAnExpression)),
+            ("a*??", "a", Err(NotAnExpression)),
+            ("a{2}{2}", "a", Err(NotAnExpression)),
+            ("(?x) a", "a", Err(NotAnExpression)),
+            ("(?-u:a)", "a", Err(NotAnExpression)),
+            (r"[\b]", "b", Err(NotAnExpression)),
+            ("[a--b]", "a", Err(NotAnExpression)),
+            (r"\<a", "a", Err(NotAnExpression)),
             ("(", "", Err(NotAnExpression)),
             ("(?:(?:(?:a{99}){99}){99}){99}", "a", Err(NotAnExpression)),
         ];
         for (pattern, text, expected) in rows {
+            budget::refill(budget::UNITS);
             assert_eq!(is_match(pattern, text), expected, "{pattern} on {text}");
             assert_eq!(is_match(pattern, text), expected, "{pattern} on {text}, kept");
         }
@@ -108,7 +263,11 @@ mod tests {
     #[test]
     fn patterns_from_claims_cannot_fill_the_memory() {
         for n in 0..200 {
+            budget::refill(budget::UNITS);
             assert_eq!(is_match(&format!("^{n}$"), &n.to_string()), Ok(true));
+            keep(&format!("^k{n}$")).unwrap();
         }
+        assert!(MADE.with_borrow(HashMap::len) <= MAX_MADE);
+        assert!(KEPT.with_borrow(HashMap::len) <= MAX_KEPT);
     }
 }

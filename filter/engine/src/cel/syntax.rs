@@ -2,10 +2,11 @@
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue, operators,
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue, SelectExpr, operators,
 };
 use cel_interpreter::parser::PrattParser;
 
+use super::functions::HAS;
 use super::{CompileError, limits};
 
 /// The name under which the environment has its own `string`, see [`super::functions`].
@@ -69,7 +70,7 @@ pub(super) fn may_read(node: &IdedExpr, variables: &[&str], members: &[&str]) ->
     match &node.expr {
         Expr::Select(select) if is_variable(&select.operand) => return members.contains(&select.field.as_str()),
         Expr::Call(call)
-            if [operators::INDEX, operators::OPT_INDEX, operators::OPT_SELECT].contains(&&*call.func_name) =>
+            if [operators::INDEX, operators::OPT_INDEX, operators::OPT_SELECT, HAS].contains(&&*call.func_name) =>
         {
             if let [operand, IdedExpr { expr: Expr::Literal(LiteralValue::String(member)), .. }] = call.args.as_slice()
                 && is_variable(operand)
@@ -86,11 +87,16 @@ pub(super) fn may_read(node: &IdedExpr, variables: &[&str], members: &[&str]) ->
     found
 }
 
-/// Puts our `string` in the place of the crate's, and expands `optMap` and `optFlatMap`, which this parser does not.
+/// Puts our `string` in the place of the crate's, goes on with `?` where it began, and expands `optMap` and `optFlatMap`, which this parser does not.
 fn rewrite(node: &mut IdedExpr) -> Result<(), CompileError> {
     match &mut node.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
-        Expr::Select(select) => rewrite(&mut select.operand)?,
+        Expr::Select(select) => {
+            rewrite(&mut select.operand)?;
+            if !select.test && is_optional(&select.operand) {
+                node.expr = optional_select(select);
+            }
+        }
         Expr::List(list) => list.elements.iter_mut().try_for_each(rewrite)?,
         Expr::Map(map) => rewrite_entries(&mut map.entries)?,
         Expr::Struct(message) => rewrite_entries(&mut message.entries)?,
@@ -137,6 +143,18 @@ fn rewrite_call(call: &mut CallExpr) -> Result<Option<Expr>, CompileError> {
     Ok(None)
 }
 
+/// Whether the node is a selection with `?`, after which each further one is of that kind too.
+fn is_optional(node: &IdedExpr) -> bool {
+    matches!(&node.expr, Expr::Call(call) if [operators::OPT_INDEX, operators::OPT_SELECT].contains(&&*call.func_name))
+}
+
+/// `a.?b.c` as `a.?b.?c`: a member of what has no members is none, and no error, as in zot.
+fn optional_select(select: &mut SelectExpr) -> Expr {
+    let operand = std::mem::replace(&mut *select.operand, node(Expr::Unspecified));
+    let field = node(Expr::Literal(LiteralValue::String(std::mem::take(&mut select.field).into())));
+    Expr::Call(CallExpr { func_name: operators::OPT_SELECT.to_owned(), target: None, args: vec![operand, field] })
+}
+
 /// `t.optMap(x, e)` is `t.hasValue() ? optional.of(e with x = t.value()) : optional.none()`, with `t` evaluated once;
 /// `optFlatMap` is the same without `optional.of`.
 fn optional_map(call: &mut CallExpr, wrap: bool) -> Result<Expr, CompileError> {
@@ -177,6 +195,6 @@ fn method(target: Expr, name: &str, args: Vec<IdedExpr>) -> Expr {
     Expr::Call(CallExpr { func_name: name.to_owned(), target: Some(Box::new(node(target))), args })
 }
 
-fn node(expr: Expr) -> IdedExpr {
+pub(super) fn node(expr: Expr) -> IdedExpr {
     IdedExpr { id: 0, expr }
 }

@@ -42,11 +42,55 @@ impl Type {
         matches!(self, Self::Int | Self::UInt | Self::Double)
     }
 
+    /// The letter of the type in the table of functions; none when it is not known.
+    pub(super) const fn letter(&self) -> Option<char> {
+        Some(match self {
+            Self::Dyn | Self::Any => return None,
+            Self::Null => 'n',
+            Self::Bool => 'b',
+            Self::Int => 'i',
+            Self::UInt => 'u',
+            Self::Double => 'f',
+            Self::String => 's',
+            Self::Bytes => 'y',
+            Self::Timestamp => 't',
+            Self::Duration => 'D',
+            Self::Meta => 'T',
+            Self::List(_) => 'l',
+            Self::Map(..) => 'm',
+            Self::Optional(_) => 'o',
+        })
+    }
+
+    /// An expression of the type, for types whose values look alike to `format`.
+    pub(super) const fn sample(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Null => "null",
+            Self::Bool => "true",
+            Self::Int => "1",
+            Self::UInt => "1u",
+            Self::Double => "1.0",
+            Self::String => "''",
+            Self::Bytes => "b''",
+            Self::Timestamp => "timestamp(0)",
+            Self::Duration => "duration('1s')",
+            Self::Meta => "int",
+            Self::List(_) => "[]",
+            Self::Map(..) => "{}",
+            Self::Dyn | Self::Any | Self::Optional(_) => return None,
+        })
+    }
+
+    const fn may_be_null(&self) -> bool {
+        matches!(self, Self::Null | Self::Timestamp | Self::Duration | Self::Optional(_))
+    }
+
     /// The type of values of which some are of the one, some of the other; `None` when no value can be of both.
     pub(super) fn join(&self, other: &Self) -> Option<Self> {
         Some(match (self, other) {
+            (Self::Dyn, other) | (other, Self::Dyn) if *other != Self::Any => Self::Dyn,
             (Self::Any, one) | (one, Self::Any) => one.clone(),
-            (Self::Dyn, _) | (_, Self::Dyn) => Self::Dyn,
+            (Self::Null, one) | (one, Self::Null) if one.may_be_null() => one.clone(),
             (Self::List(a), Self::List(b)) => Self::list(a.join(b)?),
             (Self::Optional(a), Self::Optional(b)) => Self::optional(a.join(b)?),
             (Self::Map(k, v), Self::Map(l, w)) => Self::Map(Box::new(k.join(l)?), Box::new(v.join(w)?)),
@@ -65,12 +109,6 @@ impl Type {
             (a, b) if a == b => a.clone(),
             _ => return None,
         })
-    }
-
-    /// Whether `==` between the two can be true.
-    pub(super) fn comparable(&self, other: &Self) -> bool {
-        let null = matches!(self, Self::Null) || matches!(other, Self::Null);
-        null || (self.is_number() && other.is_number()) || self.join(other).is_some()
     }
 }
 

@@ -104,6 +104,22 @@ fn every_error_is_reported_with_its_path() {
 }
 
 #[test]
+fn a_mapping_that_refuses_every_token_is_a_warning() {
+    let rows = [
+        (json!({"username": "1", "groups": "'a'"}), vec!["m.username", "m.groups"]),
+        (json!({"username": "claims.sub", "groups": "[1]"}), vec!["m.groups"]),
+        (json!({"username": "['a']", "groups": "[]"}), vec!["m.username"]),
+        (json!({"username": "claims.a + claims.b", "groups": "claims.g"}), vec![]),
+    ];
+    for (raw, expected) in rows {
+        let mut diagnostics = Diagnostics::default();
+        assert!(ClaimMapping::compile(Some(&mapping(&raw)), "m", &mut diagnostics).is_some(), "{raw}");
+        let paths: Vec<&str> = diagnostics.warnings.iter().map(|warning| warning.path.as_str()).collect();
+        assert_eq!(paths, expected, "{raw}");
+    }
+}
+
+#[test]
 fn the_first_step_that_fails_ends_the_mapping() {
     use EvaluationError::{NoSuchKey, NotA};
     let claims =

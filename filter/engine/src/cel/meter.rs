@@ -1,0 +1,177 @@
+//! Where an expression pays for what it does: calls into [`super::budget`], put into the checked tree.
+//!
+//! Every loop pays for each turn by the size of its body, and everything that reads or copies a value as a whole pays for that value
+//! before: arguments and receivers of functions, operands of comparisons and of `+`, ranges of loops, elements of literals. What is
+//! left costs no more than the text is long. So the work of an evaluation is bounded by its budget, whatever the claims are.
+
+use cel_interpreter::IdedExpr;
+use cel_interpreter::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, SelectExpr, operators,
+};
+
+use super::check::qualified_name;
+use super::functions::{ADD, HAS, KEY, NAMESPACES, PAY};
+use super::syntax::{children, node};
+use super::{budget, text};
+
+/// Longest literal that costs nothing.
+const SHORT: usize = 64;
+
+/// Puts payments into `tree`.
+pub(super) fn meter(tree: &mut IdedExpr) {
+    match &mut tree.expr {
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
+        Expr::Select(select) => {
+            meter(&mut select.operand);
+            if select.test {
+                tree.expr = member_test(select);
+            }
+        }
+        Expr::List(list) => list.elements.iter_mut().for_each(paid),
+        Expr::Map(map) => map.entries.iter_mut().for_each(entry),
+        Expr::Struct(message) => message.entries.iter_mut().for_each(entry),
+        Expr::Comprehension(loops) => comprehension(loops),
+        Expr::Call(found) => {
+            if call(found) {
+                pay(tree, 0);
+            }
+        }
+    }
+}
+
+/// Puts our `has` in the place of the crate's.
+fn member_test(select: &mut SelectExpr) -> Expr {
+    let holder = std::mem::replace(&mut *select.operand, node(Expr::Unspecified));
+    let member = node(Expr::Literal(LiteralValue::String(std::mem::take(&mut select.field).into())));
+    Expr::Call(CallExpr { func_name: HAS.to_owned(), target: None, args: vec![holder, member] })
+}
+
+/// Meters a call; true when its result has to be paid for.
+fn call(call: &mut CallExpr) -> bool {
+    use operators::{CONDITIONAL, INDEX, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR, NEGATE, NOT_STRICTLY_FALSE};
+    match call.func_name.as_str() {
+        LOGICAL_AND | LOGICAL_OR | LOGICAL_NOT | CONDITIONAL | NOT_STRICTLY_FALSE | NEGATE => {
+            call.args.iter_mut().for_each(meter);
+        }
+        // The container is not read as a whole, the index is; an optional result is a copy.
+        name @ (INDEX | operators::OPT_INDEX | operators::OPT_SELECT) => {
+            let copies = name != INDEX;
+            if let [container, index] = call.args.as_mut_slice() {
+                meter(container);
+                key(index);
+            }
+            return copies;
+        }
+        // Pays for both operands itself: a chain of `+` must not become deeper.
+        operators::ADD => {
+            ADD.clone_into(&mut call.func_name);
+            call.args.iter_mut().for_each(meter);
+        }
+        name => {
+            if let (Some(name), true) = (text::own_name(name), call.target.is_some()) {
+                name.clone_into(&mut call.func_name);
+            }
+            if let Some(target) = &mut call.target
+                && !qualified_name(target).is_some_and(|space| NAMESPACES.contains(&space.as_str()))
+            {
+                paid(target);
+            }
+            call.args.iter_mut().for_each(paid);
+            // Each part is a value of its own.
+            return call.func_name == "split";
+        }
+    }
+    false
+}
+
+fn entry(entry: &mut IdedEntryExpr) {
+    match &mut entry.expr {
+        EntryExpr::StructField(field) => paid(&mut field.value),
+        EntryExpr::MapEntry(entry) => {
+            paid(&mut entry.key);
+            paid(&mut entry.value);
+        }
+    }
+}
+
+fn comprehension(loops: &mut ComprehensionExpr) {
+    let turn = budget::NODE * (weight(&loops.loop_cond) + weight(&loops.loop_step));
+    paid(&mut loops.iter_range);
+    paid(&mut loops.accu_init);
+    meter(&mut loops.loop_cond);
+    // The crate knows `map` and `filter` by their shape, which therefore stays: a literal condition, `accumulator + [element]`.
+    if matches!(loops.loop_cond.expr, Expr::Literal(_)) {
+        step(&mut loops.loop_step, turn);
+    } else {
+        meter(&mut loops.loop_step);
+        pay(&mut loops.loop_cond, turn);
+    }
+    // The accumulator as it is, which makes no copy; the crate knows `map` and `filter` by this, too.
+    if !matches!(&loops.result.expr, Expr::Ident(name) if *name == loops.accu_var) {
+        paid(&mut loops.result);
+    }
+}
+
+/// The step of `map`, `filter` and `exists_one`.
+fn step(node: &mut IdedExpr, turn: usize) {
+    let Expr::Call(call) = &mut node.expr else { return meter(node) };
+    match (call.func_name.as_str(), call.args.as_mut_slice()) {
+        (operators::CONDITIONAL, [condition, then, _]) => {
+            meter(condition);
+            pay(condition, turn);
+            step(then, 0);
+        }
+        (operators::ADD, [_, IdedExpr { expr: Expr::List(list), .. }]) => {
+            for element in &mut list.elements {
+                meter(element);
+                pay(element, turn);
+            }
+        }
+        // `accumulator + 1`.
+        (operators::ADD, _) => {}
+        _ => meter(node),
+    }
+}
+
+/// Meters `node` and makes it pay for its value, unless that is small for sure.
+fn paid(node: &mut IdedExpr) {
+    let small = match &node.expr {
+        Expr::Literal(LiteralValue::String(text)) => text.inner().len() <= SHORT,
+        Expr::Literal(LiteralValue::Bytes(bytes)) => bytes.inner().len() <= SHORT,
+        Expr::Literal(_) => true,
+        _ => false,
+    };
+    if !small {
+        meter(node);
+        pay(node, 0);
+    }
+}
+
+/// Meters the index of an element.
+fn key(index: &mut IdedExpr) {
+    if !matches!(index.expr, Expr::Literal(LiteralValue::Int(_) | LiteralValue::String(_))) {
+        meter(index);
+        wrap(index, KEY, Vec::new());
+    }
+}
+
+fn pay(place: &mut IdedExpr, extra: usize) {
+    let units = node(Expr::Literal(LiteralValue::Int(i64::try_from(extra).unwrap_or(i64::MAX).into())));
+    wrap(place, PAY, vec![units]);
+}
+
+fn wrap(place: &mut IdedExpr, function: &str, mut more: Vec<IdedExpr>) {
+    more.insert(0, std::mem::replace(place, node(Expr::Unspecified)));
+    place.expr = Expr::Call(CallExpr { func_name: function.to_owned(), target: None, args: more });
+}
+
+/// The number of nodes.
+fn weight(tree: &IdedExpr) -> usize {
+    let mut open = vec![tree];
+    let mut nodes = 0;
+    while let Some(node) = open.pop() {
+        nodes += 1;
+        children(node, &mut |child| open.push(child));
+    }
+    nodes
+}
