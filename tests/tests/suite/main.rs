@@ -12,6 +12,8 @@ mod delay;
 #[cfg(feature = "vm")]
 mod expressions;
 #[cfg(feature = "vm")]
+mod differential;
+#[cfg(feature = "vm")]
 mod faults;
 #[cfg(feature = "vm")]
 mod generated;
@@ -21,6 +23,7 @@ mod mtls;
 #[cfg(feature = "vm")]
 mod patience;
 mod readme;
+mod reload;
 mod routes;
 mod scenarios;
 mod shipped;
