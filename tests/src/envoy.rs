@@ -222,6 +222,8 @@ impl Bootstrap {
     pub fn to_json(&self) -> Value {
         let loopback = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
         json!({
+            // Discovery asks for a name, a file of it too.
+            "node": {"id": "test", "cluster": "test"},
             "admin": {"address": loopback},
             "static_resources": {
                 "listeners": self.listeners.iter().map(|listener| self.listener(listener)).collect::<Vec<_>>(),

@@ -28,7 +28,7 @@ pub(super) fn decide(control: &Value, caller: &Caller, check: &Check<'_>, method
     };
     let mut message = None;
     if let Some(group) = deciding(control, check.repository, caller.user()) {
-        let policies = list(&group["policies"]);
+        let policies = list(member(group, "policies"));
         let of_user = policies.iter().filter(|policy| names_user(policy, caller));
         let of_group = policies.iter().filter(|policy| names_group(policy, caller));
         for policy in of_user.chain(of_group) {
@@ -36,12 +36,12 @@ pub(super) fn decide(control: &Value, caller: &Caller, check: &Check<'_>, method
                 return Ok(());
             }
         }
-        let default = has(&group["defaultPolicy"], check.action) && *caller != Caller::Anonymous;
-        if default || has(&group["anonymousPolicy"], check.action) {
+        let default = has(member(group, "defaultPolicy"), check.action) && *caller != Caller::Anonymous;
+        if default || has(member(group, "anonymousPolicy"), check.action) {
             return Ok(());
         }
     }
-    if is_admin(control, caller) && grants(&control["adminPolicy"], &request, &mut message) {
+    if is_admin(control, caller) && grants(member(control, "adminPolicy"), &request, &mut message) {
         return Ok(());
     }
     Err(message)
@@ -49,24 +49,26 @@ pub(super) fn decide(control: &Value, caller: &Caller, check: &Check<'_>, method
 
 /// Whether the administrators' policy names the caller.
 pub(super) fn is_admin(control: &Value, caller: &Caller) -> bool {
-    names_user(&control["adminPolicy"], caller) || names_group(&control["adminPolicy"], caller)
+    names_user(member(control, "adminPolicy"), caller) || names_group(member(control, "adminPolicy"), caller)
 }
 
 /// Whether some repository is open to everybody. One that is named after its caller is none.
 pub(super) fn opens_to_anonymous(control: &Value) -> bool {
-    patterns(control).any(|(pattern, group)| !pattern.contains(TEMPLATE) && !list(&group["anonymousPolicy"]).is_empty())
+    patterns(control)
+        .any(|(pattern, group)| !pattern.contains(TEMPLATE) && !list(member(group, "anonymousPolicy")).is_empty())
 }
 
 /// Whether all policies that exist are for everybody.
 pub(super) fn is_anonymous_only(control: &Value) -> bool {
-    let others = |group: &Value| !list(&group["policies"]).is_empty() || !list(&group["defaultPolicy"]).is_empty();
+    let others =
+        |group: &Value| !list(member(group, "policies")).is_empty() || !list(member(group, "defaultPolicy")).is_empty();
     opens_to_anonymous(control)
-        && control["adminPolicy"].is_null()
+        && member(control, "adminPolicy").is_null()
         && !patterns(control).any(|(_, group)| others(group))
 }
 
 fn patterns(control: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let entries = control["repositories"].as_object().into_iter().flatten();
+    let entries = member(control, "repositories").as_object().into_iter().flatten();
     entries.map(|(pattern, group)| (pattern.as_str(), group))
 }
 
@@ -93,22 +95,22 @@ fn may_name_a_component(user: &str) -> bool {
 }
 
 fn names_user(policy: &Value, caller: &Caller) -> bool {
-    *caller != Caller::Anonymous && has(&policy["users"], caller.user())
+    *caller != Caller::Anonymous && has(member(policy, "users"), caller.user())
 }
 
 fn names_group(policy: &Value, caller: &Caller) -> bool {
-    caller.groups().iter().any(|group| has(&policy["groups"], group))
+    caller.groups().iter().any(|group| has(member(policy, "groups"), group))
 }
 
 fn grants(policy: &Value, request: &Request<'_>, message: &mut Option<String>) -> bool {
-    if !has(&policy["actions"], request.action) {
+    if !has(member(policy, "actions"), request.action) {
         return false;
     }
-    for condition in list(&policy["conditions"]) {
-        match evaluate(condition["expression"].as_str().unwrap_or_default(), request) {
+    for condition in list(member(policy, "conditions")) {
+        match evaluate(member(condition, "expression").as_str().unwrap_or_default(), request) {
             Some(true) => {}
             Some(false) => {
-                if let Some(said) = condition["message"].as_str() {
+                if let Some(said) = member(condition, "message").as_str() {
                     *message = Some(said.to_owned());
                 }
                 return false;
@@ -121,6 +123,11 @@ fn grants(policy: &Value, request: &Request<'_>, message: &mut Option<String>) -
 
 fn has(list_of_texts: &Value, text: &str) -> bool {
     list(list_of_texts).iter().any(|item| item.as_str() == Some(text))
+}
+
+/// A member; null if there is none.
+fn member<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
 }
 
 fn list(value: &Value) -> &[Value] {

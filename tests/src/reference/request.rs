@@ -78,10 +78,10 @@ impl World {
                 }
                 other => other,
             },
-            Ask::PushTag(name, tag) => every(self.tag_push(name, tag, &[tag])),
+            Ask::PushTag(name, tag) => every(self.tag_push(caller, name, tag, &[tag])),
             Ask::PushDigest(name, tags) if tags.is_empty() => every(vec![check("create", name, DIGEST)]),
             Ask::PushDigest(name, tags) => {
-                every(tags.iter().flat_map(|tag| self.tag_push(name, tag, &[tag, DIGEST])).collect())
+                every(tags.iter().flat_map(|tag| self.tag_push(caller, name, tag, &[tag, DIGEST])).collect())
             }
         }
     }
@@ -89,30 +89,36 @@ impl World {
     /// The tags about which the registry may be asked: those that make a difference.
     #[must_use]
     pub fn may_ask(&self, caller: &Caller, ask: &Ask) -> BTreeSet<String> {
-        let (name, tags, with_digest) = match ask {
-            Ask::PushTag(name, tag) => (name, std::slice::from_ref(tag), false),
-            Ask::PushDigest(name, tags) => (name, tags.as_slice(), true),
+        let (name, tags, digest) = match ask {
+            Ask::PushTag(name, tag) => (name, std::slice::from_ref(tag), None),
+            Ask::PushDigest(name, tags) => (name, tags.as_slice(), Some(DIGEST)),
             _ => return BTreeSet::new(),
         };
-        let differs = |tag: &&String| {
-            let granted = |action| {
-                let references = [Some(tag.as_str()), with_digest.then_some(DIGEST)];
-                let mut checks = references.into_iter().flatten().map(|reference| check(action, name, reference));
-                checks.all(|check| self.check(caller, &check, "PUT").is_ok())
-            };
-            granted("create") != granted("update")
+        let matters = |tag: &&String| {
+            let references: Vec<&str> = [Some(tag.as_str()), digest].into_iter().flatten().collect();
+            self.matters(caller, name, &references)
         };
-        tags.iter().filter(differs).cloned().collect()
+        tags.iter().filter(matters).cloned().collect()
     }
 
-    /// A tag that exists is updated, one that does not is created; where that is not known, both are needed.
-    fn tag_push<'a>(&self, name: &'a str, tag: &str, references: &[&'a str]) -> Checks<'a> {
-        let actions: &[&'static str] = match (self.asks, tag, self.tags.contains(&format!("{name}:{tag}"))) {
-            (false, _, _) | (true, "broken", _) => &["create", "update"],
-            (true, _, true) => &["update"],
-            (true, _, false) => &["create"],
+    /// A tag that exists is updated, one that does not is created. Where that is not known, or makes no difference, both are needed.
+    fn tag_push<'a>(&self, caller: &Caller, name: &'a str, tag: &str, references: &[&'a str]) -> Checks<'a> {
+        let is_known = self.asks && tag != "broken" && self.matters(caller, name, references);
+        let actions: &[&'static str] = match (is_known, self.tags.contains(&format!("{name}:{tag}"))) {
+            (false, _) => &["create", "update"],
+            (true, true) => &["update"],
+            (true, false) => &["create"],
         };
         actions.iter().flat_map(|action| references.iter().map(|reference| check(action, name, reference))).collect()
+    }
+
+    /// Whether create and update are answered differently.
+    fn matters(&self, caller: &Caller, name: &str, references: &[&str]) -> bool {
+        let is_granted = |action| {
+            let mut checks = references.iter().map(|reference| check(action, name, reference));
+            checks.all(|check| self.check(caller, &check, "PUT").is_ok())
+        };
+        is_granted("create") != is_granted("update")
     }
 
     /// From a repository that may be read; from wherever the blob is only where there are no rules.

@@ -7,8 +7,9 @@ use proptest::sample::{select, subsequence};
 use registry_auth_tests::reference::{Ask, Caller, Entry, World, conditions};
 use serde_json::{Map, Value, json};
 
-/// Requests to one configuration.
+/// Requests to one configuration: at least so many on average.
 pub(super) const REQUESTS: u32 = 50;
+const MOST: usize = 2 * REQUESTS as usize + 10;
 
 /// A configuration and requests to it.
 #[derive(Clone, Debug)]
@@ -112,7 +113,7 @@ fn entry() -> impl Strategy<Value = Value> {
             None => json!({"expression": expression}),
         },
     );
-    (some(USERS, 3), some(GROUPS, 2), some(ACTIONS, 4), vec(condition, 0..=2)).prop_map(
+    (some(USERS, 6), some(GROUPS, 3), some(ACTIONS, 4), vec(condition, 0..=2)).prop_map(
         |(users, groups, actions, conditions)| {
             json!({"users": users, "groups": groups, "actions": actions, "conditions": conditions})
         },
@@ -192,6 +193,6 @@ fn ask() -> impl Strategy<Value = Ask> {
 }
 
 pub(super) fn case() -> impl Strategy<Value = Case> {
-    let requests = vec((caller(), ask()), REQUESTS as usize);
+    let requests = vec((caller(), ask()), 1..=MOST);
     (world(), requests).prop_map(|(world, requests)| Case { world, requests })
 }

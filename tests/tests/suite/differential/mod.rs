@@ -17,7 +17,7 @@ use crate::Outcome;
 use cases::{Case, REQUESTS};
 use subject::{Became, Subject};
 
-const CASES: u32 = 100_000;
+const CASES: u32 = 60_000;
 const FIXED: u64 = 1;
 /// Each kind of outcome must be at least one in so many.
 const RAREST: u32 = 500;

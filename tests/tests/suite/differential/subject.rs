@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use registry_auth::authn::algorithm::Algorithm;
@@ -16,8 +16,9 @@ use registry_auth::decision::{Denial, Need, Reason, Verdict};
 use registry_auth::facts::{Facts, Gathered, TagAnswer};
 use registry_auth::request::{Connection, RequestHead};
 use registry_auth::time::UnixTime;
-use registry_auth_tests::key::{self, Key};
-use registry_auth_tests::reference::{Ask, Caller, Refusal, World};
+use registry_auth_tests::key::{self, TestKey};
+use registry_auth_tests::reference::{Ask, Caller, Entry, Refusal, World};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_790_000_000;
@@ -38,6 +39,11 @@ pub(super) struct Subject {
 }
 
 struct EverySignature;
+
+#[derive(Deserialize)]
+struct Listed {
+    repositories: Vec<String>,
+}
 
 impl SignatureVerifier for EverySignature {
     fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
@@ -63,7 +69,7 @@ impl Subject {
             method: method.as_bytes(),
             path: target.as_bytes(),
             authorization: authorization.iter().map(String::as_bytes).collect(),
-            connection: Connection { peer: b"10.0.0.5:40000", tls_version: b"" },
+            connection: Connection { peer: b"10.0.0.5:40000", ..Connection::default() },
             ..RequestHead::default()
         };
         let mut gathered = Gathered::default();
@@ -75,12 +81,12 @@ impl Subject {
                     return Ok((Became::Forwarded(grant.target().map_or(target, str::to_owned)), asked));
                 }
                 Verdict::Answer(answer) => {
-                    let body: Value = serde_json::from_slice(&answer.reply.body)?;
-                    return Ok((Became::Listed(serde_json::from_value(body["repositories"].clone())?), asked));
+                    let body: Listed = serde_json::from_slice(&answer.reply.body)?;
+                    return Ok((Became::Listed(body.repositories), asked));
                 }
                 Verdict::Deny(denial) => return Ok((Became::Refused(refusal(&denial)?), asked)),
                 Verdict::Need(Need::Tag(name)) => {
-                    anyhow::ensure!(world.asks && asked.insert(name.tag.clone()), "it asks for {name:?}");
+                    ensure!(world.asks && asked.insert(name.tag.clone()), "it asks for {name:?}");
                     let answer =
                         match (name.tag.as_str(), world.tags.contains(&format!("{}:{}", name.repository, name.tag))) {
                             ("broken", _) => TagAnswer::Unknown,
@@ -111,39 +117,45 @@ fn refusal(denial: &Denial) -> Result<Refusal> {
 fn plugin(world: &World) -> Result<Value> {
     let mapping = json!({"username": "claims.sub", "groups": "claims.groups"});
     let oidc = json!([{"issuer": ISSUER, "audiences": ["a"], "jwks": key::jwks(&["eddsa"])?, "claimMapping": mapping}]);
-    let bearer = json!({"cert": Key::named("eddsa")?.pkix_pem()?, "oidc": oidc, "bypassAccessControl": world.bypass});
-    let mut http = json!({"auth": {"bearer": bearer}});
-    if let Some(control) = &world.access_control {
-        http["accessControl"] = control.clone();
-    }
+    let bearer =
+        json!({"cert": TestKey::named("eddsa")?.pkix_pem()?, "oidc": oidc, "bypassAccessControl": world.bypass});
+    let auth = json!({"bearer": bearer});
+    let http = match &world.access_control {
+        Some(control) => json!({"auth": auth, "accessControl": control}),
+        None => json!({"auth": auth}),
+    };
     let proxy = if world.asks { json!({"upstreamCluster": "upstream"}) } else { json!({}) };
     Ok(json!({"http": http, "proxy": proxy}))
 }
 
 fn token(caller: &Caller) -> Option<String> {
-    let mut claims = json!({"aud": ["a"], "exp": NOW + 3600, "iat": NOW});
-    match caller {
+    let (iat, exp) = (NOW, NOW + 3600);
+    let claims = match caller {
         Caller::Anonymous => return None,
         Caller::Person { user, groups, team } => {
-            claims["iss"] = json!(ISSUER);
-            claims["sub"] = json!(user);
-            claims["groups"] = json!(groups);
-            if let Some(team) = team {
-                claims["team"] = json!(team);
-            }
+            let team = team.as_ref().map(|team| json!({"team": team}));
+            let claims = json!({"iss": ISSUER, "sub": user, "aud": ["a"], "iat": iat, "exp": exp, "groups": groups});
+            merged(claims, team)
         }
         Caller::Server { user, access } => {
-            claims["sub"] = json!(user);
-            let entry = |entry: &registry_auth_tests::reference::Entry| {
-                let (kind, name) =
-                    entry.repository.as_deref().map_or(("registry", "catalog"), |name| ("repository", name));
-                let expires = if entry.expired { NOW - 1 } else { NOW + 1 };
-                json!({"type": kind, "name": name, "actions": entry.actions, "exp": expires})
-            };
-            claims["access"] = access.iter().map(entry).collect();
+            let access: Vec<Value> = access.iter().map(claim_entry).collect();
+            json!({"sub": user, "iat": iat, "exp": exp, "access": access})
         }
-    }
+    };
     let header = json!({"alg": "EdDSA", "kid": "eddsa"});
-    let encoded = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
-    Some(format!("{}.{}.{}", encoded[0], encoded[1], BASE64_URL_SAFE_NO_PAD.encode([0; 64])))
+    let [header, claims] = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
+    Some(format!("{header}.{claims}.{}", BASE64_URL_SAFE_NO_PAD.encode([0; 64])))
+}
+
+fn merged(mut object: Value, more: Option<Value>) -> Value {
+    if let (Some(members), Some(Value::Object(more))) = (object.as_object_mut(), more) {
+        members.extend(more);
+    }
+    object
+}
+
+fn claim_entry(entry: &Entry) -> Value {
+    let (kind, name) = entry.repository.as_deref().map_or(("registry", "catalog"), |name| ("repository", name));
+    let expires = if entry.expired { NOW - 1 } else { NOW + 1 };
+    json!({"type": kind, "name": name, "actions": entry.actions, "exp": expires})
 }
