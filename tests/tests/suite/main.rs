@@ -28,6 +28,7 @@ mod routes;
 mod scenarios;
 mod shipped;
 mod token_server;
+mod zot;
 
 /// What a test here ends with.
 type Outcome = Result<(), Failure>;

@@ -1,15 +1,18 @@
 //! A new `accessControl` while requests are on their way: nothing is dropped, what was decided stays decided.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use registry_auth::config::SECRET_SET;
 use registry_auth::time::UnixTime;
 use registry_auth_tests::client::{self, Connection, Request};
 use registry_auth_tests::envoy::{self, Bootstrap, Envoy, Listener};
 use registry_auth_tests::issuer::Issuers;
+use registry_auth_tests::key;
 use registry_auth_tests::mint::Recipe;
 use registry_auth_tests::module;
 use registry_auth_tests::real::{INTAKE, SPREAD, push_keys};
@@ -74,6 +77,7 @@ impl Stage {
             vm_id: "reload".to_owned(),
             holds_bodies: false,
             secured: false,
+            port: 0,
             cluster: (name == "main").then(|| "upstream".to_owned()),
             discovery: (name == "main").then(|| folder.path().join("filter.json")),
         };
@@ -87,7 +91,7 @@ impl Stage {
             environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         };
         let envoy = Envoy::start(&bootstrap)?;
-        push_keys(envoy.listener("intake")?, &["eddsa".to_owned()])?;
+        push_keys(envoy.listener("intake")?, SECRET_SET, &key::jwks(&["eddsa"])?)?;
         thread::sleep(SPREAD);
         Ok(Self { envoy, bootstrap, upstream, _kept: (issuers, folder) })
     }
@@ -98,12 +102,17 @@ impl Stage {
 
     /// Gives the plugin another configuration, and waits until Envoy says what it made of it.
     fn change(&mut self, configuration: &Value, counter: &str) -> Result<()> {
-        let name = format!("extension_config_discovery.http_filter.registry-auth.{counter}");
-        let before = self.envoy.stat(&name)?.unwrap_or_default();
         let listener = self.bootstrap.listeners.first_mut().context("there is no listener")?;
         listener.configuration = configuration.to_string();
         let listener = listener.clone();
-        self.bootstrap.publish(&listener)?;
+        self.counted(counter, || self.bootstrap.publish(&listener))
+    }
+
+    /// Does something that moves one of Envoy's counters of discovery.
+    fn counted(&self, counter: &str, act: impl FnOnce() -> Result<()>) -> Result<()> {
+        let name = format!("extension_config_discovery.http_filter.registry-auth.{counter}");
+        let before = self.envoy.stat(&name)?.unwrap_or_default();
+        act()?;
         let deadline = Instant::now() + PATIENCE;
         while self.envoy.stat(&name)?.unwrap_or_default() == before {
             let stats = self.envoy.admin_get("/stats?filter=extension_config")?;
@@ -111,6 +120,20 @@ impl Stage {
             thread::sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+}
+
+impl Stage {
+    /// `envoy/discovery.json` is a filter that Envoy takes.
+    fn adopt_the_shipped_file(&self) -> Result<()> {
+        let text = fs::read_to_string(module::workspace().join("envoy/discovery.json"))?;
+        let module = module::path()?;
+        let text = text.replace("target/registry-auth.wasm", module.to_str().context("an odd path")?);
+        let path = self.bootstrap.listeners.first().and_then(|listener| listener.discovery.clone());
+        let path = path.context("the filter stands in the listener")?;
+        let new = path.with_extension("shipped");
+        fs::write(&new, text)?;
+        self.counted("config_reload", || fs::rename(&new, &path).context("the file cannot be replaced"))
     }
 }
 
@@ -212,6 +235,7 @@ fn reload() -> Result<()> {
         ensure!(statuses == [200, 403, 200], "a connection saw {statuses:?}");
         requests += count;
     }
+    stage.adopt_the_shipped_file()?;
     let drained = stage.envoy.stat("listener_manager.total_listeners_draining")?;
     ensure!(drained == Some(0), "listeners drain: {drained:?}");
     eprintln!("{requests} requests during three changes");
