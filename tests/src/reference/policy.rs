@@ -36,7 +36,7 @@ pub(super) fn decide(control: &Value, caller: &Caller, check: &Check<'_>, method
                 return Ok(());
             }
         }
-        let default = has(member(group, "defaultPolicy"), check.action) && *caller != Caller::Anonymous;
+        let default = has(member(group, "defaultPolicy"), check.action) && !caller.user().is_empty();
         if default || has(member(group, "anonymousPolicy"), check.action) {
             return Ok(());
         }
@@ -53,7 +53,7 @@ pub(super) fn is_admin(control: &Value, caller: &Caller) -> bool {
 }
 
 /// Whether some repository is open to everybody. One that is named after its caller is none.
-pub(super) fn opens_to_anonymous(control: &Value) -> bool {
+fn opens_to_anonymous(control: &Value) -> bool {
     patterns(control)
         .any(|(pattern, group)| !pattern.contains(TEMPLATE) && !list(member(group, "anonymousPolicy")).is_empty())
 }
@@ -95,7 +95,7 @@ fn may_name_a_component(user: &str) -> bool {
 }
 
 fn names_user(policy: &Value, caller: &Caller) -> bool {
-    *caller != Caller::Anonymous && has(member(policy, "users"), caller.user())
+    !caller.user().is_empty() && has(member(policy, "users"), caller.user())
 }
 
 fn names_group(policy: &Value, caller: &Caller) -> bool {

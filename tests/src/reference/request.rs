@@ -143,7 +143,7 @@ impl World {
         let Some(control) = &self.access_control else {
             return if nobody { refused(Refusal::NoCredential) } else { whole };
         };
-        if nobody && !(self.asks && policy::opens_to_anonymous(control)) {
+        if nobody && !(self.asks && policy::is_anonymous_only(control)) {
             return refused(Refusal::NoCredential);
         }
         if !self.asks {

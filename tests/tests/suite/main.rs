@@ -10,9 +10,9 @@ mod clients;
 mod conformance;
 mod delay;
 #[cfg(feature = "vm")]
-mod expressions;
-#[cfg(feature = "vm")]
 mod differential;
+#[cfg(feature = "vm")]
+mod expressions;
 #[cfg(feature = "vm")]
 mod faults;
 #[cfg(feature = "vm")]

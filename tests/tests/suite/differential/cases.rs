@@ -171,7 +171,8 @@ fn caller() -> impl Strategy<Value = Caller> {
     let everything = NAMES.iter().map(|name| Some((*name).to_owned())).chain([None]);
     let everything = everything.map(|repository| Entry { repository, actions: vec!["*".to_owned()], expired: false });
     let access = prop_oneof![1 => vec(scope, 0..4), 1 => Just(everything.collect::<Vec<_>>())];
-    let server = (one(USERS), access).prop_map(|(user, access)| Caller::Server { user, access });
+    let user = prop_oneof![5 => one(USERS), 1 => Just(String::new())];
+    let server = (user, access).prop_map(|(user, access)| Caller::Server { user, access });
     prop_oneof![2 => Just(Caller::Anonymous), 6 => person, 2 => server]
 }
 
