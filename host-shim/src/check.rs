@@ -7,7 +7,8 @@ use crate::configuration::Configuration;
 
 /// Prints every error and warning of a configuration
 ///
-/// One line each on stderr; the exit status is 1 if there is an error. Relative paths in the configuration count from the
+/// One line each on stderr; the exit status is 1 if there is an error. Lines that begin with `zot:` say what the configuration
+/// means here and not in zot (docs/zot.md). Relative paths in the configuration count from the
 /// current directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -20,6 +21,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let configuration = Configuration::read(&arguments.config)?;
     print(&configuration);
+    for difference in configuration.differences() {
+        eprintln!("zot: {difference}");
+    }
     Ok(if configuration.is_refused() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

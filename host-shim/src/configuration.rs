@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::inline::Inlined;
 use crate::secrets::Content;
+use crate::zot::differences;
 
 /// A secret that is to be kept fresh in the intakes.
 pub(crate) struct Secret<'a> {
@@ -72,6 +73,11 @@ impl Configuration {
     /// What is only told.
     pub(crate) fn warnings(&self) -> &[ConfigError] {
         &self.found.warnings
+    }
+
+    /// What it means here and not in zot.
+    pub(crate) fn differences(&self) -> Vec<ConfigError> {
+        self.document.as_deref().map(differences).unwrap_or_default()
     }
 
     /// The secrets that the configuration names: at most one with keys that verify, and one with a key that signs.

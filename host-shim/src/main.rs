@@ -8,11 +8,13 @@ mod inline;
 mod intake;
 mod keys;
 mod logging;
+mod overlap;
 mod pace;
 mod push;
 mod refresh;
 mod secrets;
 mod serve;
+mod zot;
 
 use std::process::ExitCode;
 

@@ -192,8 +192,24 @@ impl Connection {
         } else {
             request.clone().header("connection", "keep-alive")
         };
-        self.stream.write_all(&request.encode(self.address)).context("the connection is closed")?;
+        self.write(&request.encode(self.address))?;
         receive(&mut &self.stream, &self.stream, request.method == "HEAD", deadline)
+    }
+
+    /// Sends some bytes, of a request that takes its time for instance.
+    ///
+    /// # Errors
+    /// The peer has closed the connection.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.write_all(bytes).context("the connection is closed")
+    }
+
+    /// Reads the answer to what was written, which was no `HEAD`.
+    ///
+    /// # Errors
+    /// As [`send`].
+    pub fn answer(&mut self) -> Result<Response> {
+        receive(&mut &self.stream, &self.stream, false, Instant::now() + self.patience)
     }
 }
 

@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use crate::client::{self, Request};
 use crate::{module, tls};
 
+const FILTER: &str = "registry-auth";
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 /// How long Envoy may take to start: it compiles the module for each VM id.
 const START: Duration = Duration::from_mins(1);
 /// How long its admin port may take to answer.
@@ -37,6 +39,8 @@ pub struct Listener {
     pub port: u16,
     /// The cluster that requests go to; without one, what passes the filter gets 404.
     pub cluster: Option<String>,
+    /// The file that the filter is read from, and read again when it is replaced (ECDS); without one, it stands in the listener.
+    pub discovery: Option<PathBuf>,
 }
 
 /// What an Envoy is started with.
@@ -91,6 +95,9 @@ impl Envoy {
     /// It is missing, or it ends or hangs while starting; the message ends with its log.
     pub fn start(bootstrap: &Bootstrap) -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-envoy-")?;
+        for listener in bootstrap.listeners.iter().filter(|listener| listener.discovery.is_some()) {
+            bootstrap.publish(listener)?;
+        }
         let configuration = folder.path().join("envoy.json");
         fs::write(&configuration, bootstrap.to_json().to_string())?;
         let log = File::create(folder.path().join("log"))?;
@@ -215,12 +222,30 @@ impl Bootstrap {
     pub fn to_json(&self) -> Value {
         let loopback = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
         json!({
+            // Discovery asks for a name, a file of it too.
+            "node": {"id": "test", "cluster": "test"},
             "admin": {"address": loopback},
             "static_resources": {
                 "listeners": self.listeners.iter().map(|listener| self.listener(listener)).collect::<Vec<_>>(),
                 "clusters": self.clusters.iter().map(|(name, address)| cluster(name, *address)).collect::<Vec<_>>(),
             },
         })
+    }
+
+    /// Puts the filter of a listener into its file of discovery, in one step, as Envoy wants it.
+    ///
+    /// # Errors
+    /// The listener has none, or it cannot be written.
+    pub fn publish(&self, listener: &Listener) -> Result<()> {
+        let path = listener.discovery.as_ref().context("the filter stands in the listener")?;
+        let resource = json!({
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": FILTER,
+            "typed_config": self.wasm(listener),
+        });
+        let new = path.with_extension("new");
+        fs::write(&new, json!({"resources": [resource]}).to_string())?;
+        fs::rename(&new, path).context("the file cannot be replaced")
     }
 
     fn listener(&self, listener: &Listener) -> Value {
@@ -262,6 +287,19 @@ impl Bootstrap {
     }
 
     fn filter(&self, listener: &Listener) -> Value {
+        match &listener.discovery {
+            None => json!({"name": FILTER, "typed_config": self.wasm(listener)}),
+            Some(path) => json!({
+                "name": FILTER,
+                "config_discovery": {
+                    "config_source": {"path_config_source": {"path": path}, "resource_api_version": "V3"},
+                    "type_urls": [WASM],
+                },
+            }),
+        }
+    }
+
+    fn wasm(&self, listener: &Listener) -> Value {
         let names: Vec<&String> = self.environment.iter().map(|(name, _)| name).collect();
         let config = json!({
             "name": listener.name,
@@ -280,10 +318,7 @@ impl Bootstrap {
                 "value": listener.configuration,
             },
         });
-        json!({
-            "name": "registry-auth",
-            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config},
-        })
+        json!({"@type": WASM, "config": config})
     }
 }
 

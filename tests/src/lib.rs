@@ -19,6 +19,7 @@ pub mod native;
 pub mod program;
 pub mod push;
 pub mod real;
+pub mod reference;
 pub mod registry;
 pub mod scenario;
 pub mod server;

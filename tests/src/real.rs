@@ -20,8 +20,9 @@ use crate::upstream::{NUMBER, Upstream};
 /// How long one request may take: longer than the filter's own patience.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long pushed keys may take to every worker.
-const SPREAD: Duration = Duration::from_millis(600);
-const INTAKE: &str = r#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}}}"#;
+pub const SPREAD: Duration = Duration::from_millis(600);
+/// The plugin configuration of an intake.
+pub const INTAKE: &str = r#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}}}"#;
 
 /// The real Envoy. Configurations with the same pushed keys share a VM id, and so their shared data.
 pub struct RealEnvoy {
@@ -71,6 +72,7 @@ impl RealEnvoy {
                 secured: config.is_secured(),
                 port: 0,
                 cluster: Some("upstream".to_owned()),
+                discovery: None,
             });
         }
         for group in 0..self.groups.len() {
@@ -82,6 +84,7 @@ impl RealEnvoy {
                 secured: false,
                 port: 0,
                 cluster: None,
+                discovery: None,
             });
         }
         Bootstrap {
@@ -135,7 +138,10 @@ impl Substrate for RealEnvoy {
 }
 
 /// Pushes a set through an intake listener, as the shim does.
-fn push_keys(intake: SocketAddr, set: &str, keys: &Value) -> Result<()> {
+///
+/// # Errors
+/// The intake refuses it.
+pub fn push_keys(intake: SocketAddr, set: &str, keys: &Value) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let request = push::request(set, keys, now());

@@ -61,7 +61,7 @@ impl Authority<'_> {
     /// Some identity is enough; nobody is one only where nobody can be anybody.
     pub(crate) fn enter(&self) -> Ruling {
         let open = self.policy.is_some_and(Policy::is_anonymous_only);
-        if self.caller.identity.is_anonymous() && !open { Err(Refusal::NoCredential) } else { Ok(GrantRule::Identity) }
+        if self.is_nobody() && !open { Err(Refusal::NoCredential) } else { Ok(GrantRule::Identity) }
     }
 
     /// One action on one repository.
@@ -163,10 +163,15 @@ impl Authority<'_> {
     }
 
     fn without_policy(&self) -> Ruling {
-        if self.caller.identity.is_anonymous() { Err(Refusal::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
+        if self.is_nobody() { Err(Refusal::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
+    }
+
+    /// Nobody has asked. A token server's token may name nobody, and counts by its claim all the same.
+    fn is_nobody(&self) -> bool {
+        self.caller.identity.is_anonymous() && self.caller.claim.is_none()
     }
 
     fn refusal(&self, message: Option<Arc<str>>) -> Refusal {
-        if self.caller.identity.is_anonymous() { Refusal::NoCredential } else { Refusal::Policy(message) }
+        if self.is_nobody() { Refusal::NoCredential } else { Refusal::Policy(message) }
     }
 }

@@ -42,6 +42,7 @@ fn envoy_serves_others_while_refusals_are_held_and_forgets_clients_that_hang_up(
         secured: false,
         port: 0,
         cluster: Some("upstream".to_owned()),
+        discovery: None,
     };
     let envoy = Envoy::start(&Bootstrap {
         module: module::path()?,

@@ -10,6 +10,8 @@ mod clients;
 mod conformance;
 mod delay;
 #[cfg(feature = "vm")]
+mod differential;
+#[cfg(feature = "vm")]
 mod expressions;
 #[cfg(feature = "vm")]
 mod faults;
@@ -21,10 +23,12 @@ mod mtls;
 #[cfg(feature = "vm")]
 mod patience;
 mod readme;
+mod reload;
 mod routes;
 mod scenarios;
 mod shipped;
 mod token_server;
+mod zot;
 
 /// What a test here ends with.
 type Outcome = Result<(), Failure>;

@@ -28,6 +28,7 @@ fn a_certificate_of_a_stranger_does_not_get_through_envoys_handshake() -> Outcom
             secured: true,
             port: 0,
             cluster: Some("upstream".to_owned()),
+            discovery: None,
         }],
         clusters: vec![("upstream".to_owned(), upstream.address())],
         environment: Vec::new(),

@@ -5,10 +5,12 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use registry_auth_tests::{envoy, module};
+use serde_json::Value;
 
 use crate::Outcome;
 
 const CONFIGURATION: &str = "envoy/envoy.yaml";
+const DISCOVERY: &str = "envoy/discovery.json";
 const PLUGIN: &str = "envoy/filter.json";
 
 fn text(file: &str) -> anyhow::Result<String> {
@@ -27,6 +29,18 @@ fn block(yaml: &str, opening: &str) -> String {
 fn the_plugin_configuration_in_envoys_is_that_of_filter_json() -> Outcome {
     let inline = block(&text(CONFIGURATION)?, "value: |");
     assert_eq!(inline.trim_end(), text(PLUGIN)?.trim_end());
+    Ok(())
+}
+
+/// The file that Envoy reads again when it is replaced; its plugin configuration is JSON and no text.
+#[test]
+fn the_file_of_discovery_has_the_same_plugin() -> Outcome {
+    let file: Value = serde_json::from_str(&text(DISCOVERY)?).context(DISCOVERY)?;
+    let config = file.pointer("/resources/0/typed_config/config").context("no plugin")?;
+    let plugin: Value = serde_json::from_str(&text(PLUGIN)?).context(PLUGIN)?;
+    assert_eq!(config["configuration"]["value"], plugin);
+    assert_eq!(config["failure_policy"], "FAIL_RELOAD");
+    assert_eq!(config["allow_on_headers_stop_iteration"], true);
     Ok(())
 }
 

@@ -87,6 +87,7 @@ impl Stage {
             vm_id: "one".to_owned(),
             holds_bodies: false,
             port,
+            discovery: None,
             secured: false,
             cluster: cluster.map(str::to_owned),
         };

@@ -1,10 +1,13 @@
 //! Which pattern decides for a name: the longest text, in bytes; of equally long ones that with fewer wildcards, then the first in
 //! text order (zot leaves ties to chance).
+//!
+//! The length of a pattern with `${username}` is that with the caller's name in place; of equally long ones a pattern without decides.
 
 use std::cmp::Reverse;
 
-use super::pattern::Pattern;
+use super::pattern::{MARK, Pattern, TEMPLATE};
 use crate::automaton::Automaton;
+use crate::route::Repository;
 
 /// The largest automaton of all patterns together, bytes.
 const MAX_SIZE: usize = 64 << 20;
@@ -12,6 +15,14 @@ const MAX_SIZE: usize = 64 << 20;
 /// Patterns with what hangs on them, in the order in which they decide.
 #[derive(Debug)]
 pub(super) struct PatternIndex<T> {
+    plain: Ordered<T>,
+    /// Those with `${username}`. All of them grow by the same length when the name is put in, so their order is everybody's.
+    templates: Ordered<T>,
+}
+
+/// Patterns in the order in which they decide, matched together.
+#[derive(Debug)]
+struct Ordered<T> {
     entries: Vec<(Pattern, T)>,
     globs: Automaton,
     /// The entry of each glob.
@@ -20,7 +31,38 @@ pub(super) struct PatternIndex<T> {
 
 impl<T> PatternIndex<T> {
     /// Builds the index; `None` when the patterns together are too large to be matched.
-    pub(super) fn build(mut entries: Vec<(Pattern, T)>) -> Option<Self> {
+    pub(super) fn build(entries: Vec<(Pattern, T)>) -> Option<Self> {
+        let (templates, plain) = entries.into_iter().partition(|(pattern, _)| pattern.is_template());
+        Some(Self { plain: Ordered::build(plain)?, templates: Ordered::build(templates)? })
+    }
+
+    /// The entry that decides for `name` when `user` asks; the anonymous caller's name is empty.
+    pub(super) fn find(&self, name: &str, user: &str) -> Option<(&Pattern, &T)> {
+        let plain = self.plain.find(name);
+        let template = self.templates.find_marked(name, user);
+        let (pattern, value) = match (plain, template) {
+            (Some(plain), Some(template)) => {
+                let expanded = template.0.text().len().saturating_sub(TEMPLATE.len()).saturating_add(user.len());
+                if expanded > plain.0.text().len() { template } else { plain }
+            }
+            (plain, template) => plain.or(template)?,
+        };
+        Some((pattern, value))
+    }
+
+    /// What hangs on the patterns.
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.of_anybody().chain(self.templates.entries.iter().map(|(_, value)| value))
+    }
+
+    /// What hangs on the patterns that match whoever asks.
+    pub(super) fn of_anybody(&self) -> impl Iterator<Item = &T> {
+        self.plain.entries.iter().map(|(_, value)| value)
+    }
+}
+
+impl<T> Ordered<T> {
+    fn build(mut entries: Vec<(Pattern, T)>) -> Option<Self> {
         entries.sort_by(|(one, _), (other, _)| precedence(one).cmp(&precedence(other)));
         let mut expressions = Vec::new();
         let mut owners = Vec::new();
@@ -34,16 +76,40 @@ impl<T> PatternIndex<T> {
         Some(Self { entries, globs, owners })
     }
 
-    /// The entry that decides for `name`.
-    pub(super) fn find(&self, name: &str) -> Option<(&Pattern, &T)> {
-        // Globs stand in the order of their entries, so the first that matches belongs to the first entry that does.
-        let owner = self.owners.get(self.globs.first(name)?)?;
-        self.entries.get(*owner).map(|(pattern, value)| (pattern, value))
+    fn find(&self, name: &str) -> Option<&(Pattern, T)> {
+        self.entries.get(self.owner(name)?)
     }
 
-    /// What hangs on the patterns.
-    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
-        self.entries.iter().map(|(_, value)| value)
+    fn owner(&self, name: &str) -> Option<usize> {
+        // Globs stand in the order of their entries, so the first that matches belongs to the first entry that does.
+        self.owners.get(self.globs.first(name)?).copied()
+    }
+
+    /// The entry that decides when each `${username}` is `user`.
+    ///
+    /// Nothing is compiled for a user: in the automaton `${username}` is a mark, and the name is read with the mark in the place of a
+    /// component that is the user's name, for each such component. A pattern has one mark and so has what is read, so the two
+    /// meet, and no wildcard takes the mark for a character. There is one reading for each component that is the user's name: mostly
+    /// none or one, and never more than half of the 255 characters of a name.
+    fn find_marked(&self, name: &str, user: &str) -> Option<&(Pattern, T)> {
+        if self.entries.is_empty() || user.contains('/') || Repository::parse_name(user).is_err() {
+            return None;
+        }
+        let mut first = None;
+        let mut start = 0;
+        let mut read = String::with_capacity(name.len());
+        for component in name.split('/') {
+            let end = start + component.len();
+            if component == user {
+                read.clear();
+                read.push_str(name.get(..start)?);
+                read.push(MARK);
+                read.push_str(name.get(end..)?);
+                first = [first, self.owner(&read)].into_iter().flatten().min();
+            }
+            start = end + 1;
+        }
+        self.entries.get(first?)
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `[a-c]`, `[!a-c]`, `[^a-c]` | one character of the class, never `/` |
 //! | `{a,b/c}` | each alternative; they nest and may be empty |
 //! | `\x` | `x` itself |
+//! | `${username}` as a whole component, once | the caller's name, when a component may be called so |
 
 mod parse;
 mod translate;
@@ -16,6 +17,8 @@ mod translate;
 use std::sync::Arc;
 
 use globset::{Glob, GlobBuilder};
+
+use parse::Piece;
 
 /// Longest pattern, bytes.
 const MAX_LENGTH: usize = 512;
@@ -46,19 +49,27 @@ pub enum PatternError {
     /// `\` at the end.
     #[error("the pattern ends with a backslash")]
     Escape,
-    /// `${...}`.
-    #[error("`${{` is not supported in patterns")]
+    /// `${...}` elsewhere than as one whole component.
+    #[error(
+        "`${{username}}` may stand once, as a whole component such as in `${{username}}/**`; there is no other `${{`"
+    )]
     Template,
     /// Refused by the library below.
     #[error("not a pattern that can be matched")]
     Other,
 }
 
+/// What stands for the caller's name.
+pub(super) const TEMPLATE: &str = "${username}";
+/// What it is compiled to: a character that is in no name, so that only it matches it.
+pub(super) const MARK: char = '\u{1}';
+
 /// One compiled pattern.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     text: Arc<str>,
     wildcards: usize,
+    is_template: bool,
     globs: Vec<Glob>,
 }
 
@@ -74,12 +85,10 @@ impl Pattern {
         if text.len() > MAX_LENGTH {
             return Err(PatternError::TooLong);
         }
-        if text.contains("${") {
-            return Err(PatternError::Template);
-        }
-        let sequence = parse::parse(text)?;
+        let is_template = text.contains("${");
+        let sequence = if is_template { template(text)? } else { parse::parse(text)? };
         let globs = translate::plain(&sequence)?.iter().map(|plain| glob(plain)).collect::<Result<_, _>>()?;
-        Ok(Self { text: text.into(), wildcards: parse::wildcards(&sequence), globs })
+        Ok(Self { text: text.into(), wildcards: parse::wildcards(&sequence), is_template, globs })
     }
 
     /// The pattern as written.
@@ -94,11 +103,28 @@ impl Pattern {
         self.wildcards
     }
 
+    /// Whether it has a place for the caller's name.
+    #[must_use]
+    pub const fn is_template(&self) -> bool {
+        self.is_template
+    }
+
     /// What it stands for in globset's language: a name matches the pattern if it matches one of these; none at all for a pattern
     /// that cannot match.
     pub(super) fn globs(&self) -> &[Glob] {
         &self.globs
     }
+}
+
+/// A pattern with [`MARK`] for the caller's name, which is one whole component and stands in no alternative.
+fn template(text: &str) -> Result<Vec<Piece>, PatternError> {
+    let whole = text.split('/').filter(|component| *component == TEMPLATE).count();
+    if whole != 1 || text.matches("${").count() != 1 || text.contains(MARK) {
+        return Err(PatternError::Template);
+    }
+    let sequence = parse::parse(&text.replace(TEMPLATE, MARK.encode_utf8(&mut [0; 4])))?;
+    let is_outside = sequence.split(|piece| *piece == Piece::Slash).any(|component| *component == [Piece::Char(MARK)]);
+    if is_outside { Ok(sequence) } else { Err(PatternError::Template) }
 }
 
 fn glob(plain: &str) -> Result<Glob, PatternError> {

@@ -53,7 +53,7 @@ impl Policy {
     pub fn decide(&self, identity: &Identity, permission: &Permission<'_>, facts: &RequestFacts<'_>) -> Decision {
         let request = Request::new(identity, permission, facts, self.is_admin(identity));
         let mut message = None;
-        if let Some((pattern, group)) = self.repositories.find(permission.repository)
+        if let Some((pattern, group)) = self.repositories.find(permission.repository, identity.username())
             && let Some(clause) = group.grants(&request, &mut message)
         {
             return Decision::Granted(Rule { pattern: Some(pattern.text().clone()), clause });
@@ -76,7 +76,7 @@ impl Policy {
     /// Whether something is open to callers without credentials.
     #[must_use]
     pub fn opens_to_anonymous(&self) -> bool {
-        self.repositories.values().any(|group| !group.anonymous.is_empty())
+        self.repositories.of_anybody().any(|group| !group.anonymous.is_empty())
     }
 
     /// Whether all that is granted is granted to everybody.

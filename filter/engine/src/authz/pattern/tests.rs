@@ -7,7 +7,7 @@ use crate::authz::index::PatternIndex;
 
 fn matches(pattern: &str, name: &str) -> Result<bool, PatternError> {
     let pattern = Pattern::compile(pattern)?;
-    Ok(PatternIndex::build(vec![(pattern, ())]).unwrap().find(name).is_some())
+    Ok(PatternIndex::build(vec![(pattern, ())]).unwrap().find(name, "").is_some())
 }
 
 fn table() -> Json {
@@ -98,11 +98,70 @@ fn limits_hold_before_the_work_is_done() {
         ("x{**}".repeat(7), PatternError::TooManyAlternatives),
         ("{".repeat(17) + &"}".repeat(17), PatternError::TooDeep),
         (String::new(), PatternError::Empty),
-        ("${username}/**".to_owned(), PatternError::Template),
     ];
     for (pattern, expected) in rows {
         assert_eq!(Pattern::compile(&pattern).map(drop), Err(expected), "{pattern}");
     }
     assert!(Pattern::compile(&"{a,b}".repeat(6)).is_ok());
     assert!(Pattern::compile(&"*".repeat(512)).is_ok());
+}
+
+#[test]
+fn a_place_for_the_callers_name_is_one_whole_component() {
+    for pattern in
+        ["${username}", "${username}/**", "a/${username}", "{a,b}/*/${username}/?", "[a-c]/${username}/{x,y/z}"]
+    {
+        assert!(Pattern::compile(pattern).is_ok_and(|pattern| pattern.is_template()), "{pattern}");
+    }
+    let refused = [
+        "[${username}]/**",
+        "a${username}/**",
+        "${username}-app",
+        "${username}/${username}",
+        "${username}/${user}",
+        "${other}/**",
+        "${",
+        "\\${username}/a",
+        "{${username},a}/**",
+        "{a/${username}/b,c}",
+        "[/${username}/]",
+        "a[/${username}/b]",
+        "${username}/\u{1}",
+    ];
+    for pattern in refused {
+        assert_eq!(Pattern::compile(pattern).map(drop), Err(PatternError::Template), "{pattern}");
+    }
+}
+
+#[test]
+fn the_callers_name_stands_for_itself_alone() {
+    let rows = [
+        ("${username}/**", "bob", "bob/app", true),
+        ("${username}/**", "bob", "bob", true),
+        ("${username}/**", "bob", "bobby/app", false),
+        ("${username}/**", "bob", "team/bob", false),
+        ("${username}", "bob", "bob/app", false),
+        ("**/${username}/**", "bob", "a/bob/b", true),
+        ("**/${username}/**", "bob", "bob", true),
+        ("?/${username}", "a", "a/a", true),
+        ("?/${username}", "bob", "bob/bob", false),
+        ("*/${username}", "bob", "bob/bob", true),
+        ("[!a]*/${username}", "bob", "bob/bob", true),
+        ("{a,b/c}/${username}/x", "bob", "b/c/bob/x", true),
+        ("users/${username}", "", "users/", false),
+        ("users/${username}", "*", "users/*", false),
+        ("users/${username}", "a/b", "users/a/b", false),
+        ("users/${username}", "Bob", "users/Bob", false),
+        ("users/${username}", "..", "users/..", false),
+        ("users/${username}", "a:b", "users/a:b", false),
+        ("users/${username}", "\u{1}", "users/\u{1}", false),
+        ("users/${username}", "${username}", "users/${username}", false),
+    ];
+    for (pattern, user, name, expected) in rows {
+        let pattern = Pattern::compile(pattern).unwrap();
+        let index = PatternIndex::build(vec![(pattern.clone(), ())]).unwrap();
+        assert_eq!(index.find(name, user).is_some(), expected, "{} for {user} on {name}", pattern.text());
+        // Whatever the pattern, nobody else's name fits.
+        assert!(index.find(name, "somebody").is_none(), "{} on {name}", pattern.text());
+    }
 }

@@ -204,7 +204,7 @@ fn every_error_is_reported_with_its_path() {
             "": {},
             "A/b": {},
             "a/b": {},
-            "${username}/**": {},
+            "x${username}/**": {},
         },
         "adminPolicy": {"users": ["root"], "actions": ["everything"], "conditions": ["claims.x == 1"]},
     });
@@ -212,13 +212,13 @@ fn every_error_is_reported_with_its_path() {
     let errors: Vec<String> = diagnostics.errors.iter().map(ToString::to_string).collect();
     let expected = [
         "ac.repositories[\"\"]: an empty pattern matches nothing, write `**` for all repositories",
-        "ac.repositories[\"${username}/**\"]: `${` is not supported in patterns",
         "ac.repositories[\"a/b\"]: the pattern stands twice, but for upper case",
         "ac.repositories[\"team/**\"].policies[0].users[1]: an empty user name: write `anonymousPolicy` for callers without credentials",
         "ac.repositories[\"team/**\"].policies[0].actions[1]: unknown action `write`: did you mean `create` and `update`?",
         "ac.repositories[\"team/**\"].policies[0].conditions[1].expression: unknown name `nope`: write `req.`...",
         "ac.repositories[\"team/**\"].defaultPolicy[0]: unknown action `pull`: did you mean `read`?",
         "ac.repositories[\"team/**\"].anonymousPolicy[0]: unknown action `READ`: did you mean `read`?",
+        "ac.repositories[\"x${username}/**\"]: `${username}` may stand once, as a whole component such as in `${username}/**`; there is no other `${`",
         "ac.repositories[\"{a\"]: braces do not pair, write `\\{` and `\\}` for plain ones",
         "ac.adminPolicy.actions[0]: unknown action `everything`: write `read`, `create`, `update` or `delete`",
         "ac.adminPolicy.conditions[0].expression: unknown name `claims`: write `req.`...",
@@ -304,6 +304,40 @@ fn the_pattern_that_decides_is_the_longest_then_the_plainest_then_the_first() {
 }
 
 #[test]
+fn the_length_of_a_pattern_counts_with_the_callers_name_in_place() {
+    // (patterns, caller, repository, the pattern that decides)
+    let rows: [(&[&str], &str, &str, &str); 9] = [
+        (&["${username}/**", "reserved/**"], "reserved", "reserved/app", "reserved/**"),
+        (
+            &["${username}/**", "laurivosandi/private/**"],
+            "laurivosandi",
+            "laurivosandi/private/a",
+            "laurivosandi/private/**",
+        ),
+        // Longer as written, shorter for the caller.
+        (&["${username}/**", "a*/app"], "al", "al/app", "a*/app"),
+        (&["${username}/**", "a*/app"], "alice", "alice/app", "${username}/**"),
+        // As long: the one without a place for the name.
+        (&["${username}/a", "*/**"], "b", "b/a", "*/**"),
+        (&["${username}/a", "**"], "b", "b/a", "${username}/a"),
+        // Among themselves as any others.
+        (&["${username}/**", "${username}/a"], "b", "b/a", "${username}/**"),
+        (&["a/${username}", "${username}/a"], "a", "a/a", "${username}/a"),
+        (&["${username}/?", "${username}/a"], "b", "b/a", "${username}/a"),
+    ];
+    for (patterns, user, repository, expected) in rows {
+        let group = json!({"policies": [{"users": [user], "actions": ["read"]}]});
+        let repositories: serde_json::Map<String, Value> =
+            patterns.iter().map(|name| ((*name).to_owned(), group.clone())).collect();
+        let policy = compile(&json!({"repositories": repositories})).unwrap();
+        let Decision::Granted(rule) = ask(&policy, &who(user, &[]), Action::Read, repository) else {
+            panic!("{patterns:?} for {repository}")
+        };
+        assert_eq!(rule.pattern.as_deref(), Some(expected), "{patterns:?} for {repository}");
+    }
+}
+
+#[test]
 fn the_admin_policy_comes_last_and_its_message_replaces_others() {
     let policy = compile(&json!({
         "repositories": {"**": {"policies": [
@@ -349,6 +383,7 @@ fn what_is_open_to_everybody_is_known() {
         ),
         (json!({"repositories": {"**": {"defaultPolicy": ["read"]}}}), false, false),
         (json!({"repositories": {"**": {"anonymousPolicy": []}}}), false, false),
+        (json!({"repositories": {"${username}/**": {"anonymousPolicy": ["read"]}}}), false, false),
     ];
     for (policy, opens, only) in rows {
         let compiled = compile(&policy).unwrap();

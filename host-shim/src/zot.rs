@@ -1,0 +1,113 @@
+//! What a configuration that comes from zot means here and meant there: the deviations of `docs/zot.md` that it touches.
+
+use std::collections::BTreeMap;
+
+use registry_auth::authz::Pattern;
+use registry_auth::config::ConfigError;
+use registry_auth::config::raw::{AccessControl, Bearer, Document, PolicyGroup};
+
+use crate::overlap::overlap;
+
+/// What is different, with its place.
+pub(crate) fn differences(document: &Document) -> Vec<ConfigError> {
+    let mut found = Found(Vec::new());
+    if let Some(bearer) = &document.bearer {
+        found.bearer(bearer, document.access_control.is_some());
+    }
+    if let Some(control) = &document.access_control {
+        found.access_control(control, document.bearer.is_some() || document.mtls.is_some());
+    }
+    found.0
+}
+
+struct Found(Vec<ConfigError>);
+
+impl Found {
+    fn tell(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(ConfigError { path: path.into(), message: message.into() });
+    }
+
+    fn bearer(&mut self, bearer: &Bearer, has_policy: bool) {
+        let path = "http.auth.bearer";
+        if bearer.cert.is_some() || bearer.aws_secrets_manager.is_some() {
+            if has_policy && !bearer.bypass_access_control {
+                self.tell(path, "D3: accessControl counts for tokens of `cert` and `awsSecretsManager` too, with `sub` as user name; zot skips it: `bypassAccessControl: true`");
+            }
+            self.tell(path, "D4: these tokens need `exp`, which zot does not ask for");
+        }
+        for (index, oidc) in bearer.oidc.iter().enumerate() {
+            let username = oidc.claim_mapping.as_ref().and_then(|mapping| mapping.username.as_deref());
+            if username.is_some_and(|expression| !expression.contains("claims.sub")) {
+                let path = format!("{path}.oidc[{index}].claimMapping.username");
+                self.tell(
+                    path,
+                    "D15: tokens need `sub` and `iat` even when they are not mapped; zot does not ask for them",
+                );
+            }
+        }
+    }
+
+    fn access_control(&mut self, control: &AccessControl, authenticates: bool) {
+        let path = "http.accessControl";
+        if control.repositories.is_empty() && control.admin_policy.is_none() {
+            self.tell(path, "D2: nobody may do anything; zot takes it for absent and allows everything");
+        }
+        for group in control.groups.keys().filter(|group| group.chars().any(char::is_uppercase)) {
+            self.tell(
+                format!("{path}.groups[\"{group}\"]"),
+                "D14: the name is compared as written; zot reads it in lower case",
+            );
+        }
+        for (pattern, group) in &control.repositories {
+            let path = format!("{path}.repositories[\"{pattern}\"]");
+            if has_slashing_class(pattern) {
+                self.tell(&path, "D16: a class never matches `/`; in zot this one does");
+            }
+            self.group(&path, group, authenticates);
+        }
+        self.ties(&control.repositories);
+    }
+
+    fn group(&mut self, path: &str, group: &PolicyGroup, authenticates: bool) {
+        if authenticates && group.anonymous_policy.iter().any(|action| !group.default_policy.contains(action)) {
+            let message = "D9: callers with a credential get it too; zot refuses them what only anonymousPolicy grants";
+            self.tell(format!("{path}.anonymousPolicy"), message);
+        }
+        for (index, entry) in group.policies.iter().enumerate() {
+            if !entry.conditions.is_empty() && entry.actions.iter().any(|action| action == "read") {
+                let message = "D12: they count for what the catalog lists too; zot lists such repositories always";
+                self.tell(format!("{path}.policies[{index}].conditions"), message);
+            }
+        }
+    }
+
+    /// Patterns of one length that match a name in common.
+    fn ties(&mut self, repositories: &BTreeMap<String, PolicyGroup>) {
+        let mut by_length: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for pattern in repositories.keys() {
+            by_length.entry(pattern.len()).or_default().push(pattern);
+        }
+        for patterns in by_length.values() {
+            for (index, one) in patterns.iter().enumerate() {
+                for other in patterns.iter().skip(index + 1).filter(|other| overlap(one, other)) {
+                    let decides = if rank(one) <= rank(other) { one } else { other };
+                    let message = format!(
+                        "D8: is as long as `{other}` and matches names in common; `{decides}` decides, in zot one or the other by chance"
+                    );
+                    self.tell(format!("http.accessControl.repositories[\"{one}\"]"), message);
+                }
+            }
+        }
+    }
+}
+
+/// Fewer wildcards first, then text order.
+fn rank(pattern: &str) -> (usize, &str) {
+    (Pattern::compile(pattern).map_or(usize::MAX, |pattern| pattern.wildcards()), pattern)
+}
+
+/// A negated class, or one that names the slash.
+fn has_slashing_class(pattern: &str) -> bool {
+    let classes = pattern.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+    classes.into_iter().any(|(class, _)| class.starts_with(['!', '^']) || class.contains('/'))
+}
