@@ -154,7 +154,8 @@ fn play(stage: &mut Stage<'_>, key: &str) -> Result<()> {
     let mut said = claims(&token)?;
     let now = stage.substrate.now().secs();
     let issued = member(&said, "iat").as_i64().context("no iat")?;
-    ensure!((now - 60..=now).contains(&issued), "iat {issued}, now {now}");
+    // The clock of a VM that has waited is ahead.
+    ensure!((now - 60..=now + 60).contains(&issued), "iat {issued}, now {now}");
     ensure!(*member(&said, "exp") == issued + 300 && *member(&said, "nbf") == issued - 10, "{said}");
     ensure!(member(&said, "jti").as_str().is_some_and(|id| id.len() == 22), "{said}");
     for name in ["iat", "exp", "nbf", "jti"] {
@@ -187,12 +188,12 @@ fn play(stage: &mut Stage<'_>, key: &str) -> Result<()> {
     let names: Value = serde_json::from_slice(&catalog.body)?;
     ensure!(names == json!({ "repositories": ["public/a", "team/app"] }), "{names}");
 
-    // Nobody is nobody with a token too.
+    // Nobody's token is good for what it says and no more, as at a registry that checks it itself.
     let token = stage.mint("repository:public/a:pull+repository:team/app:pull", None)?;
     ensure!(*member(&claims(&token)?, "sub") == "", "nobody has a name");
     stage.passes("GET /v2/public/a/tags/list", Some(&token), "")?;
     stage.refused("GET /v2/team/app/tags/list", Some(&token), "Bearer realm=")?;
-    stage.refused("GET /v2/", Some(&token), "Bearer realm=")?;
+    stage.passes("GET /v2/", Some(&token), "")?;
 
     forgeries(stage, key)
 }

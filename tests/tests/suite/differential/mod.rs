@@ -26,7 +26,10 @@ type Counts = BTreeMap<&'static str, u32>;
 
 /// Compares every request of a case; counts what came of them.
 fn compare(case: &Case, counts: &mut Counts) -> Result<(), Error> {
-    let mut subject = Subject::compile(&case.world)?;
+    let Some(mut subject) = Subject::compile(&case.world)? else {
+        *counts.entry("over a limit").or_default() += 1;
+        return Ok(());
+    };
     for (caller, ask) in &case.requests {
         let expected = case.world.expects(caller, ask);
         let (became, asked) = subject.decide(&case.world, caller, ask)?;
@@ -80,7 +83,7 @@ fn the_engine_decides_as_the_naive_evaluator_does() -> Outcome {
     let requests = number("REGISTRY_AUTH_CASES")?.map_or(CASES, |number| u32::try_from(number).unwrap_or(u32::MAX));
     let counts = run(requests, FIXED)?;
     eprintln!("{counts:?}");
-    let kinds = counts.values().filter(|count| **count >= requests / RAREST).count();
+    let kinds = counts.iter().filter(|(kind, count)| **kind != "over a limit" && **count >= requests / RAREST).count();
     assert_eq!(kinds, 8, "the cases have lost their mixture: {counts:?}");
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(Error::from)?;
     eprintln!("{:?}", run(requests, number("REGISTRY_AUTH_SEED")?.unwrap_or(now.as_secs()))?);

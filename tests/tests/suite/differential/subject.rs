@@ -10,6 +10,7 @@ use registry_auth::authn::cache::IdentityCache;
 use registry_auth::authn::keys::PublicKey;
 use registry_auth::authn::source::HeldKeys;
 use registry_auth::authn::verify::{Answer, SignatureVerifier};
+use registry_auth::authz::PatternError;
 use registry_auth::catalog::UpstreamPage;
 use registry_auth::config::{self, Compiled, Role};
 use registry_auth::decision::{Denial, Need, Reason, Verdict};
@@ -52,13 +53,18 @@ impl SignatureVerifier for EverySignature {
 }
 
 impl Subject {
-    pub(super) fn compile(world: &World) -> Result<Self> {
+    /// Nothing if a pattern of the world is over the limit of alternatives, which the naive evaluator does not have.
+    pub(super) fn compile(world: &World) -> Result<Option<Self>> {
         let (role, mut diagnostics) = config::decode_value(plugin(world)?);
         let Role::Filter(document) = role else { bail!("an intake decides nothing") };
         let compiled = config::compile(&document, &mut diagnostics);
+        let limit = PatternError::TooManyAlternatives.to_string();
+        if !diagnostics.errors.is_empty() && diagnostics.errors.iter().all(|error| error.message == limit) {
+            return Ok(None);
+        }
         let compiled = compiled.with_context(|| format!("the configuration is refused: {:?}", diagnostics.errors))?;
         let keys = HeldKeys::of(compiled.engine.sources());
-        Ok(Self { compiled, keys, identities: IdentityCache::default() })
+        Ok(Some(Self { compiled, keys, identities: IdentityCache::default() }))
     }
 
     /// What comes of a request, and the tags that the upstream was asked for.
