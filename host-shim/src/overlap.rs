@@ -45,7 +45,7 @@ fn component(text: &str) -> Vec<char> {
                 simple.push('?');
             }
             '\\' => {
-                simple.extend(chars.next().map(|escaped| if matches!(escaped, '*' | '?') { '\0' } else { escaped }))
+                simple.extend(chars.next().map(|escaped| if matches!(escaped, '*' | '?') { '\0' } else { escaped }));
             }
             other => simple.push(other),
         }

@@ -9,6 +9,8 @@ use registry_auth_tests::scenario::Scenarios;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::Outcome;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ledger {
@@ -36,57 +38,71 @@ struct Exclusion {
     rows: Vec<String>,
 }
 
-fn ledger() -> Ledger {
-    serde_json::from_str(include_str!("zot.json")).unwrap()
+/// One of the engine's own tables.
+#[derive(Deserialize)]
+struct Table {
+    rows: Vec<Numbered>,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    id: String,
+}
+
+fn ledger() -> anyhow::Result<Ledger> {
+    Ok(serde_json::from_str(include_str!("zot.json"))?)
 }
 
 /// The rows that the engine's own tables hold.
-fn of_the_engine() -> Vec<String> {
-    let tables = [
+fn of_the_engine() -> anyhow::Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for table in [
         include_str!("../../../filter/engine/src/authz/testdata/zot_policies.json"),
         include_str!("../../../filter/engine/src/authn/testdata/zot_mappings.json"),
         include_str!("../../../filter/engine/src/cel/testdata/zot_expressions.json"),
-    ];
-    let ids = tables.iter().flat_map(|table| {
-        let table: Value = serde_json::from_str(table).unwrap();
-        let rows = table["rows"].as_array().unwrap().clone();
-        rows.into_iter().map(|row| row["id"].as_str().unwrap().to_owned())
-    });
-    ids.collect()
+    ] {
+        let table: Table = serde_json::from_str(table)?;
+        ids.extend(table.rows.into_iter().map(|row| row.id));
+    }
+    Ok(ids)
 }
 
 /// The rows that scenarios are named after; one may have several.
-fn of_the_scenarios() -> BTreeSet<String> {
+fn of_the_scenarios() -> anyhow::Result<BTreeSet<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/zot.json");
-    let rows = Scenarios::read(&path).unwrap().rows;
-    rows.iter().map(|row| row.name.split_once(": ").unwrap().0.to_owned()).collect()
+    let rows = Scenarios::read(&path)?.rows;
+    Ok(rows.iter().filter_map(|row| row.name.split_once(": ")).map(|(id, _)| id.to_owned()).collect())
 }
 
 #[test]
-fn every_row_of_zots_tests_is_run_or_left_out_for_a_reason() {
-    let ledger = ledger();
-    let mut places: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    let mut place = |id: String, name| places.entry(id).or_default().push(name);
-    of_the_engine().into_iter().for_each(|id| place(id, "the engine"));
-    of_the_scenarios().into_iter().for_each(|id| place(id, "scenarios/zot.json"));
-    ledger.configurations.iter().for_each(|row| place(row.id.clone(), "configurations"));
+fn every_row_of_zots_tests_is_run_or_left_out_for_a_reason() -> Outcome {
+    let ledger = ledger()?;
+    let mut places: Vec<(String, &str)> = Vec::new();
+    places.extend(of_the_engine()?.into_iter().map(|id| (id, "the engine")));
+    places.extend(of_the_scenarios()?.into_iter().map(|id| (id, "scenarios/zot.json")));
+    places.extend(ledger.configurations.iter().map(|row| (row.id.clone(), "configurations")));
     for exclusion in &ledger.excluded {
         assert!(exclusion.reason.len() > 1, "no reason for {:?}", exclusion.rows);
-        exclusion.rows.iter().for_each(|id| place(id.clone(), "excluded"));
+        places.extend(exclusion.rows.iter().map(|id| (id.clone(), "excluded")));
     }
     let all =
         ledger.areas.iter().flat_map(|(area, count)| (1..=*count).map(move |number| format!("{area}-{number:02}")));
     let all: BTreeSet<String> = all.collect();
     assert_eq!(all.len(), 545);
-    assert_eq!(places.keys().cloned().collect::<BTreeSet<_>>(), all);
-    for (id, places) in places {
+    let mut by_row: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (id, place) in places {
+        by_row.entry(id).or_default().push(place);
+    }
+    assert_eq!(by_row.keys().cloned().collect::<BTreeSet<_>>(), all);
+    for (id, places) in by_row {
         assert_eq!(places.len(), 1, "{id} is in {places:?}");
     }
+    Ok(())
 }
 
 #[test]
 fn zots_configurations_are_accepted_and_refused_as_there() {
-    for row in ledger().configurations {
+    for row in ledger().unwrap().configurations {
         let proxy = json!({"oidcCluster": "issuers", "pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}});
         let mut document = json!({"http": row.http, "proxy": proxy});
         expand::keys(&mut document).unwrap();
