@@ -34,6 +34,8 @@ const NAMES: &[&str] = &[
     "x/ann/app",
     "public/app",
     "bob.s/app",
+    "ann/ann/app",
+    "a/a",
 ];
 /// Who is asking: `Ann`, `a/b`, `*` and `a..b` are never a component of a name.
 const USERS: &[&str] = &["ann", "bob", "bob.s", "a", "root", "Ann", "a/b", "*", "a..b", "team"];
@@ -103,7 +105,7 @@ fn pattern() -> impl Strategy<Value = String> {
         });
         each.collect::<Vec<_>>().join("/")
     });
-    prop_oneof![4 => made, 1 => one(NAMES), 1 => one(NAMES).prop_map(|name| format!("{name}/**")), 1 => Just("**".to_owned())]
+    prop_oneof![4 => made, 1 => one(NAMES), 1 => one(NAMES).prop_map(|name| format!("{name}/**")), 1 => Just("**".to_owned()), 1 => Just("${username}/**".to_owned())]
 }
 
 fn entry() -> impl Strategy<Value = Value> {
