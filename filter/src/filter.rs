@@ -206,8 +206,10 @@ impl Filter {
 
     fn ask(&self, question: &Question, pending: &Pending) -> Option<u32> {
         let upstream = self.upstream.as_ref()?;
+        // Where the client's credential reaches the registry, a question for it is asked with that, or with a token of our own.
         let own = if self.enforcement.forward_authorization {
-            self.engine.own_authorization(question.scope(), self.keys.borrow().held(), host::now().ok()?)
+            let own = self.engine.own_authorization(question.scope(), self.keys.borrow().held(), host::now().ok()?);
+            own.or_else(|| pending.head.authorization())
         } else {
             None
         };

@@ -62,6 +62,12 @@ impl Head {
         self.first(":authority")
     }
 
+    /// The client's `Authorization`, if it is text.
+    pub(crate) fn authorization(&self) -> Option<String> {
+        let value = std::str::from_utf8(self.first("authorization")).ok()?;
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
     /// The path without its query, for the log.
     pub(crate) fn path(&self) -> String {
         let path = self.first(":path").split(|byte| *byte == b'?').next().unwrap_or_default();

@@ -34,7 +34,8 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// Asks with the configured `Authorization`, or the filter's own; the answer comes to the effective context under the returned number.
+    /// Asks with the configured `Authorization`, or else with `own`; the answer comes to the effective context under the returned
+    /// number.
     pub(crate) fn ask(&self, question: &Question, head: &Head, own: Option<&str>) -> Result<u32, HostError> {
         let (method, target, accept, timeout) = match question {
             Question::Tag(TagName { repository, tag }) => {

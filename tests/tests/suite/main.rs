@@ -22,6 +22,8 @@ mod minting;
 mod mtls;
 #[cfg(feature = "vm")]
 mod patience;
+#[cfg(feature = "vm")]
+mod questions;
 mod readme;
 mod reload;
 mod routes;
