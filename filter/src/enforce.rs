@@ -2,7 +2,8 @@
 
 use log::{debug, info, warn};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
-use registry_auth::decision::{Answer, Denial, Grant, Reason};
+use registry_auth::decision::{Answer, Denial, Grant};
+use registry_auth::reason::Reason;
 use registry_auth::reply::{Realm, Reply};
 use serde_json::json;
 

@@ -7,10 +7,11 @@ use registry_auth::authn::cache::IdentityCache;
 use registry_auth::authn::key_cache::Wanted;
 use registry_auth::authn::source::SourceId;
 use registry_auth::config::{Compiled, Enforcement};
-use registry_auth::decision::{Need, Reason, Verdict};
+use registry_auth::decision::{Need, Verdict};
 use registry_auth::engine::Engine;
 use registry_auth::envelope::PushKey;
 use registry_auth::facts::{Facts, Gathered, MAX_BODY, RequestBody};
+use registry_auth::reason::Reason;
 use registry_auth::time::UnixTime;
 
 use crate::enforce::{self, Outcome};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::decision::Reason;
+use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::route::Query;
 

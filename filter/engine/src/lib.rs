@@ -13,6 +13,7 @@ pub mod engine;
 pub mod envelope;
 pub mod facts;
 pub mod json;
+pub mod reason;
 pub mod reply;
 pub mod request;
 pub mod route;

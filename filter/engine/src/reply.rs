@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::decision::{Challenge, Denial};
+use crate::decision::Denial;
+use crate::reason::Challenge;
 
 /// Seconds after which a client may try again when keys cannot be had.
 const RETRY_AFTER: &str = "5";
@@ -128,7 +129,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Reason;
+    use crate::reason::Reason;
 
     fn url_realm() -> Realm {
         Realm {

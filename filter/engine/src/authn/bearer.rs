@@ -13,7 +13,7 @@ use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
 use crate::cel::Document;
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 /// The claim of minted tokens that holds the groups of the user.
 pub(crate) const GROUPS: &str = "groups";

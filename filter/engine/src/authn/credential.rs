@@ -8,7 +8,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use crate::authn::token::MAX_TOKEN;
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 /// The token that stands for "no credential", for clients that cannot ask for a token without sending one afterwards.
 pub(crate) const ANONYMOUS: &str = "anonymous";

@@ -3,8 +3,9 @@
 use crate::authn::source::{Keys, SourceId};
 use crate::authn::token::{TokenError, UnverifiedToken};
 use crate::authn::verify::{Expected, SignatureVerifier, VerifiedToken, VerifyError, verify};
-use crate::decision::{Need, Reason};
+use crate::decision::Need;
 use crate::facts::Facts;
+use crate::reason::Reason;
 
 /// Why no identity comes out.
 #[derive(Clone, Debug, PartialEq, Eq)]

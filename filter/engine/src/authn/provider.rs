@@ -9,7 +9,7 @@ use crate::authn::mapping::{ClaimMapping, MappingError};
 use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 /// One entry of `http.auth.bearer.oidc`, ready to run.
 #[derive(Debug)]

@@ -134,7 +134,7 @@ fn realm(document: &Document, surface: &Surface, diagnostics: &mut Diagnostics) 
     }
     if let Some(url) = &endpoint {
         let route = Route::parse(b"GET", url.path().as_bytes(), surface);
-        if route != Err(crate::decision::Reason::NotFound) {
+        if route != Err(crate::reason::Reason::NotFound) {
             let message =
                 format!("its path `{}` is also a registry route; choose another, such as /auth/token", url.path());
             diagnostics.error("http.auth.bearer.realm", message);

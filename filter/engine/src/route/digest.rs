@@ -1,6 +1,6 @@
 //! Content digests.
 
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 /// A digest by the grammar of the OCI image spec ("Digests"), with `%3A` already read as `:`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The request method.
 
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 /// The methods that registries know; names are case-sensitive (RFC 9110 section 9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub use query::Query;
 pub use repository::Repository;
 pub use surface::Surface;
 
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 /// The most `tag=` parameters that one digest push may carry (zot's limit).
 pub const MAX_TAGS: usize = 46;

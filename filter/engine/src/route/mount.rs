@@ -1,6 +1,6 @@
 //! Cross-repository mounts (OCI distribution spec, "Mounting a blob from another repository").
 
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 use super::{Digest, Query, Repository};
 

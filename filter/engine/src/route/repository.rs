@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 /// The longest repository name, in characters (OCI distribution spec, "Pulling manifests").
 const MAX_LENGTH: usize = 255;

@@ -3,7 +3,7 @@
 use super::form::{self, Parameter};
 use super::scope::Scope;
 use crate::authn::credential::Credential;
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 

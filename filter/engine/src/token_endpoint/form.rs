@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::decision::Reason;
+use crate::reason::Reason;
 
 /// Name and value.
 pub(super) type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);

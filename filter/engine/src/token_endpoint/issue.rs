@@ -11,9 +11,10 @@ use crate::authn::prove::{Stop, missing};
 use crate::authn::verify::SignatureVerifier;
 use crate::authority::Caller;
 use crate::authz::{Policy, RequestFacts};
-use crate::decision::{Answer, Need, Reason};
+use crate::decision::{Answer, Need};
 use crate::engine::Engine;
 use crate::facts::{Facts, RequestBody};
+use crate::reason::Reason;
 use crate::request::RequestHead;
 
 impl Engine {

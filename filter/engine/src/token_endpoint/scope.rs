@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::access::Action;
-use crate::decision::Reason;
+use crate::reason::Reason;
 use crate::route::Repository;
 
 /// How many scopes one request may name; each may cost a policy decision for every action.

@@ -5,9 +5,10 @@ use crate::authn::cache::IdentityCache;
 use crate::authn::source::HeldKeys;
 use crate::authn::verify::PureRust;
 use crate::config::{self, Role};
-use crate::decision::{Reason, Verdict};
+use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::facts::{Facts, Gathered};
+use crate::reason::Reason;
 use crate::request::{Connection, RequestHead};
 use crate::time::UnixTime;
 
