@@ -45,3 +45,51 @@ fn a_wait_ends_with_503_in_the_module_even_if_the_clock_jumps_back() -> Outcome 
     }
     Ok(())
 }
+
+/// A request that waits for something else than keys, and what it is answered when that never comes.
+struct Wait {
+    request: Request,
+    holds_bodies: bool,
+    millis: i64,
+    status: u16,
+}
+
+#[test]
+fn no_wait_is_without_end_in_the_module() -> Outcome {
+    let open = json!({ "anonymousPolicy": ["create"] });
+    let document = json!({
+        "http": {
+            "auth": { "bearer": {
+                "realm": "https://auth.test/token",
+                "oidc": [{ "issuer": "http://issuer.test", "audiences": ["registry"], "cluster": "issuers" }],
+            } },
+            "accessControl": { "repositories": { "open": open } },
+        },
+        "proxy": { "upstreamCluster": "upstream", "readRequestBodies": true },
+    });
+    let wait = |request, holds_bodies, millis, status| Wait { request, holds_bodies, millis, status };
+    let form = Request::new("POST", "/token").header("content-type", "application/x-www-form-urlencoded");
+    let waits = [
+        // Whether the tag exists is not known: the stricter of both decides.
+        wait(Request::new("PUT", "/v2/open/manifests/v1"), false, 5_000, 401),
+        wait(Request::new("GET", "/v2/_catalog"), false, 60_000, 503),
+        // A host that holds the body back, though it was said that it does not.
+        wait(form.body(b"grant_type=password".to_vec()), true, 10_000, 400),
+    ];
+    for Wait { request, holds_bodies, millis, status } in waits {
+        for jump in [millis, -HOUR] {
+            let setup = Setup { holds_bodies, ..Setup::of_scenarios(document.to_string().as_bytes()) };
+            let mut vm = Vm::start(Compiled::built()?, setup)?;
+            let id = vm.open(&request)?;
+            vm.tick()?;
+            assert_eq!(vm.progress(id)?, Progress::Waiting, "{} {jump}", request.method);
+            vm.advance(jump);
+            vm.tick()?;
+            let Progress::Answered(answer) = vm.progress(id)? else {
+                panic!("still held after {jump} ms: {request:?}")
+            };
+            assert_eq!(answer.status, status, "{} {jump}", request.method);
+        }
+    }
+    Ok(())
+}
