@@ -22,7 +22,7 @@ impl Inlined {
         let mut inlined = Self::default();
         let Some(bearer) = &mut document.bearer else { return inlined };
         if let Some(cert) = bearer.cert.as_mut().filter(|cert| !is_keys(cert)) {
-            match read(cert).and_then(|text| if is_keys(&text) { Ok(text) } else { Err(neither(cert)) }) {
+            match keys_of(cert) {
                 Ok(text) => *cert = text,
                 Err(message) => {
                     found.error(CERT, message);
@@ -66,8 +66,16 @@ fn is_keys(cert: &str) -> bool {
     cert.contains("-----BEGIN") || cert.trim_start().starts_with('{')
 }
 
-fn neither(path: &str) -> String {
-    format!("the file `{}` holds neither PEM nor a JWKS", path.escape_debug())
+/// The text of the keys in the file that `cert` names.
+fn keys_of(cert: &str) -> Result<String, String> {
+    if cert.contains('\n') {
+        return Err("is neither PEM nor JWKS text, nor the path of a file with one of them".to_owned());
+    }
+    let text = read(cert)?;
+    if is_keys(&text) {
+        return Ok(text);
+    }
+    Err(format!("the file `{}` holds neither PEM nor a JWKS", cert.escape_debug()))
 }
 
 fn read(path: &str) -> Result<String, String> {
