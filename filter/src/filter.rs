@@ -118,8 +118,12 @@ impl Filter {
             Ok(_) => RequestBody::TooLong,
             Err(_) => RequestBody::NotRead,
         });
-        if let Ok(now) = host::now() {
-            self.advance(context, pending, now);
+        match host::now() {
+            Ok(now) => {
+                self.advance(context, pending, now);
+            }
+            // Nobody waits for this request any more: answered now, or never.
+            Err(_) => enforce::not_ready(),
         }
     }
 

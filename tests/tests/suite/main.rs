@@ -19,6 +19,7 @@ mod faults;
 mod generated;
 mod hostile;
 mod minting;
+mod mounts;
 mod mtls;
 #[cfg(feature = "vm")]
 mod patience;
