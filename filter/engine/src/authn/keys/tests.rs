@@ -1,3 +1,5 @@
+mod secret;
+
 use serde_json::json;
 
 use super::*;
@@ -346,79 +348,6 @@ fn a_written_set_is_read_back_and_holds_nothing_private() {
         }
     }
     assert_eq!(written["keys"][0], with(good(), &json!({"alg":"ES256","use":"sig"})));
-}
-
-#[test]
-fn a_secret_maps_key_ids_to_keys() {
-    let secret = json!({
-        "k1": CERTIFICATES[0].2,
-        "k2": jwks(&[with(good(), &json!({"kid":"other"}))]).to_string(),
-        "ed": ED25519,
-        "EC": CERTIFICATES[2].1.replace('\n', "\\n"),
-        "pkcs1": PKCS1.replace('\n', "\r\n"),
-        "": ED25519,
-    });
-    let loaded = KeySet::from_secret(secret.to_string().as_bytes()).unwrap();
-    assert_eq!((loaded.keys.len(), loaded.skipped.len()), (6, 0));
-    for (id, kind) in
-        [("k1", Kind::Rsa), ("k2", Kind::P256), ("ed", Kind::Ed25519), ("EC", Kind::P384), ("pkcs1", Kind::Rsa)]
-    {
-        assert_eq!(loaded.keys.iter().find(|key| key.has_id(id)).map(PublicKey::kind), Some(kind), "{id}");
-    }
-    assert!(!loaded.keys.contains("other") && !loaded.keys.contains("ec"));
-}
-
-#[test]
-fn a_bad_entry_of_a_secret_is_skipped_and_named() {
-    let two = jwks(&[good(), good()]).to_string();
-    let private = pem("PRIVATE KEY", &[0x30, 3, 2, 1, 0]);
-    let rows = [
-        (json!("not-a-pem-key"), "`bad`: it holds no PEM block"),
-        (json!(two), "`bad`: expected 1 key in JWKS, found 2"),
-        (json!("{}"), "`bad`: it is not a JWKS: there is no array `keys`"),
-        (json!(good().to_string()), "`bad`: it is not a JWKS: there is no array `keys`"),
-        (json!(""), "`bad`: it is empty"),
-        (json!(" \n"), "`bad`: it is empty"),
-        (json!(private), "`bad`: it is a private key; use the public key"),
-        (json!(null), "`bad`: it is null, not a text"),
-        (json!(7), "`bad`: it is a number, not a text"),
-        (json!(true), "`bad`: it is a boolean, not a text"),
-        (json!([ED25519]), "`bad`: it is an array, not a text"),
-        (jwks(&[good()]), "`bad`: it is an object, not a text"),
-    ];
-    for (value, message) in rows {
-        let loaded = KeySet::from_secret(json!({"bad":value,"k3":ED25519}).to_string().as_bytes()).unwrap();
-        assert!(loaded.keys.len() == 1 && loaded.keys.contains("k3"), "{value}");
-        let told: Vec<_> = loaded.skipped.iter().map(ToString::to_string).collect();
-        assert_eq!(told, [message], "{value}");
-        let alone = KeySet::from_secret(json!({"bad":value}).to_string().as_bytes()).unwrap_err();
-        assert_eq!(alone.to_string(), format!("it holds no usable key ({message})"));
-    }
-}
-
-#[test]
-fn a_secret_of_another_shape_is_named_by_what_it_is() {
-    let rows = [
-        ("", "it is empty"),
-        (" \n", "it is empty"),
-        ("{}", "it is empty"),
-        ("null", "it is null, not a JSON object"),
-        ("[]", "it is an array, not a JSON object"),
-        ("\"-----BEGIN\"", "it is a string, not a JSON object"),
-        ("7", "it is a number, not a JSON object"),
-        ("not-json", "it is not acceptable JSON: not valid JSON at line 1, column 2"),
-        (
-            "{\"a\":\"b\",\"a\":\"b\"}",
-            "it is not acceptable JSON: a member stands twice in one object at line 1, column 17",
-        ),
-    ];
-    for (text, message) in rows {
-        assert_eq!(KeySet::from_secret(text.as_bytes()).unwrap_err().to_string(), message, "{text}");
-    }
-    assert!(matches!(KeySet::from_secret(ED25519.as_bytes()), Err(KeysError::Json(_))));
-    assert!(matches!(KeySet::from_secret(b"\xff\xfe"), Err(KeysError::Json(_))));
-    assert_eq!(KeySet::from_secret(&vec![b' '; MAX_TEXT + 1]), Err(KeysError::Empty));
-    assert_eq!(KeySet::from_secret(&vec![b'['; MAX_TEXT + 1]), Err(KeysError::TooLong));
 }
 
 #[test]
