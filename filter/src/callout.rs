@@ -7,9 +7,10 @@ use registry_auth::authn::algorithm::Algorithm;
 use registry_auth::authn::discovery::Discovery;
 use registry_auth::authn::keys::{KeySet, MAX_TEXT};
 use registry_auth::authn::source::Callout;
+use registry_auth::fields::Fields;
 use registry_auth::url::HttpUrl;
 
-use crate::host::{self, Headers, HostError};
+use crate::host::{self, HostError};
 
 /// How long one answer may take.
 const TIMEOUT: Duration = Duration::from_millis(2_500);
@@ -60,7 +61,7 @@ pub(crate) fn next(callout: &Callout, url: &HttpUrl) -> Result<u32, HostError> {
 /// Reads the answer of the effective context's callout. The error is for the log: it names what was wrong, never content.
 pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<Step, String> {
     let headers = host::callout_headers().map_err(|HostError(call)| format!("the host failed in {call}"))?;
-    match value(&headers, ":status") {
+    match headers.first(":status") {
         Some(b"200") => {}
         Some(status) => return Err(format!("answered with status {}", String::from_utf8_lossy(status))),
         None => return Err("did not answer in time, or cannot be reached".to_owned()),
@@ -83,7 +84,7 @@ pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<
 }
 
 fn get(cluster: &str, url: &HttpUrl) -> Result<u32, HostError> {
-    let headers = vec![
+    let headers = [
         (":method", "GET"),
         (":scheme", url.scheme()),
         (":authority", url.authority()),
@@ -91,16 +92,12 @@ fn get(cluster: &str, url: &HttpUrl) -> Result<u32, HostError> {
         ("accept", "application/json, application/jwk-set+json"),
         ("user-agent", "registry-auth"),
     ];
-    host::call(cluster, headers, TIMEOUT)
+    host::call(cluster, &headers, TIMEOUT)
 }
 
 /// `max-age` (RFC 9111 section 5.2.2.1).
-fn max_age(headers: &Headers) -> Option<Duration> {
-    let value = std::str::from_utf8(value(headers, "cache-control")?).ok()?;
+fn max_age(headers: &Fields) -> Option<Duration> {
+    let value = std::str::from_utf8(headers.first("cache-control")?).ok()?;
     let seconds = value.split(',').find_map(|directive| directive.trim().strip_prefix("max-age="))?;
     seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
-}
-
-fn value<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
-    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
 }

@@ -1,13 +1,14 @@
 //! A request head as the host gave it, kept while the request waits.
 
 use registry_auth::engine::Engine;
+use registry_auth::fields::Fields;
 use registry_auth::request::{Connection, RequestHead};
 
-use crate::host::{self, Headers, HostError};
+use crate::host::{self, HostError};
 
 /// Headers and connection attributes of one request.
 pub(crate) struct Head {
-    headers: Headers,
+    headers: Fields,
     peer: Vec<u8>,
     tls_version: Vec<u8>,
     mtls: bool,
@@ -18,18 +19,18 @@ impl Head {
     /// Reads the effective context's head; of the connection only what the engine looks at.
     pub(crate) fn read(engine: &Engine) -> Result<Self, HostError> {
         let headers = host::request_headers()?;
-        let read = |needed: bool, path: &[&str]| {
+        let read = |needed: bool, path: &str| {
             if needed { host::property(path).unwrap_or_default() } else { Vec::new() }
         };
         let connection = engine.reads_connection();
-        let certificate = read(engine.reads_certificate(), &["connection", "peer_certificate"]);
+        let certificate = read(engine.reads_certificate(), "connection\0peer_certificate");
         let untold = engine.reads_certificate() && certificate.is_empty();
         Ok(Self {
             headers,
-            peer: read(connection, &["source", "address"]),
-            tls_version: read(connection, &["connection", "tls_version"]),
+            peer: read(connection, "source\0address"),
+            tls_version: read(connection, "connection\0tls_version"),
             // A bool is one byte. A host that does not know the certificate's text may know that there is one.
-            mtls: read(untold, &["connection", "mtls"]).contains(&1),
+            mtls: read(untold, "connection\0mtls").contains(&1),
             certificate,
         })
     }
@@ -39,10 +40,10 @@ impl Head {
         RequestHead {
             method: self.first(":method"),
             path: self.first(":path"),
-            authorization: self.all("authorization"),
-            content_types: self.all("content-type"),
+            authorization: self.headers.all("authorization").collect(),
+            content_types: self.headers.all("content-type").collect(),
             user_agent: self.first("user-agent"),
-            forwarded_for: self.all("x-forwarded-for"),
+            forwarded_for: self.headers.all("x-forwarded-for").collect(),
             connection: Connection {
                 peer: &self.peer,
                 tls_version: &self.tls_version,
@@ -74,17 +75,12 @@ impl Head {
         String::from_utf8_lossy(path).into_owned()
     }
 
-    /// Whether the client sent a header; `name` in lower case.
+    /// Whether the client sent a header.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name))
+        self.headers.first(name).is_some()
     }
 
     fn first(&self, name: &str) -> &[u8] {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or(&[], |(_, value)| value)
-    }
-
-    fn all(&self, name: &str) -> Vec<&[u8]> {
-        let matching = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        matching.map(|(_, value)| value.as_slice()).collect()
+        self.headers.first(name).unwrap_or_default()
     }
 }

@@ -1,132 +1,163 @@
 //! The host: the only file that names host calls. Bytes in, bytes out; a failure is a value.
 
-use std::time::{Duration, UNIX_EPOCH};
+mod memory;
+mod raw;
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType, MetricType};
+use std::time::Duration;
+
+use registry_auth::fields::{self, Fields};
 use registry_auth::reply::Reply;
 use registry_auth::time::UnixTime;
+
+pub(crate) use memory::lend;
 
 /// A host call that did not work; it names the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostError(pub(crate) &'static str);
 
-/// Header names and values as the host has them.
-pub(crate) type Headers = Vec<(String, Vec<u8>)>;
+/// How loud a line of the log is (`proxy_log_level_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Loudness {
+    Trace = 0,
+    Debug = 1,
+    Info = 2,
+    Warn = 3,
+    Error = 4,
+    Critical = 5,
+}
 
-/// Now, by the host's wall clock. A clock before 1970 reads as 1970.
+const REQUEST_HEADERS: u32 = 0;
+const CALL_HEADERS: u32 = 6;
+const REQUEST_BODY: u32 = 0;
+const CALL_BODY: u32 = 4;
+const PLUGIN_CONFIGURATION: u32 = 7;
+const REQUEST_STREAM: u32 = 0;
+const COUNTER: u32 = 0;
+
+/// Writes a line to the host's log. That it cannot be written changes nothing.
+pub(crate) fn log(loudness: Loudness, line: &str) {
+    let _ = raw::log(loudness as u32, line.as_bytes());
+}
+
+/// Now, by the host's wall clock.
 pub(crate) fn now() -> Result<UnixTime, HostError> {
-    let time = hostcalls::get_current_time().map_err(|_| HostError("get_current_time"))?;
-    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    Ok(UnixTime::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
+    let nanos = raw::time().map_err(|_| HostError("get_current_time"))?;
+    Ok(UnixTime::from_millis(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX)))
 }
 
 /// All request headers, pseudo headers among them, repeated ones as often as they were sent.
-pub(crate) fn request_headers() -> Result<Headers, HostError> {
-    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).map_err(|_| HostError("get_header_map_pairs"))
+pub(crate) fn request_headers() -> Result<Fields, HostError> {
+    header_map(REQUEST_HEADERS)
+}
+
+/// Reads the headers of the callout's answer.
+pub(crate) fn callout_headers() -> Result<Fields, HostError> {
+    header_map(CALL_HEADERS)
+}
+
+fn header_map(map: u32) -> Result<Fields, HostError> {
+    raw::header_map(map).ok().and_then(Fields::parse).ok_or(HostError("get_header_map_pairs"))
 }
 
 /// Removes every copy of a request header.
 pub(crate) fn remove_request_header(name: &str) -> Result<(), HostError> {
-    hostcalls::remove_map_value(MapType::HttpRequestHeaders, name).map_err(|_| HostError("remove_header_map_value"))
+    raw::remove_header(REQUEST_HEADERS, name.as_bytes()).map_err(|_| HostError("remove_header_map_value"))
 }
 
 /// Replaces a request header.
 pub(crate) fn set_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
-    hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value))
-        .map_err(|_| HostError("replace_header_map_value"))
+    raw::replace_header(REQUEST_HEADERS, name.as_bytes(), value).map_err(|_| HostError("replace_header_map_value"))
 }
 
 /// Adds a request header.
 pub(crate) fn add_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
-    hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value)
-        .map_err(|_| HostError("add_header_map_value"))
+    raw::add_header(REQUEST_HEADERS, name.as_bytes(), value).map_err(|_| HostError("add_header_map_value"))
 }
 
-/// An attribute of the effective context's connection or request; absent when the host has none.
-pub(crate) fn property(path: &[&str]) -> Option<Vec<u8>> {
-    hostcalls::get_property(path.to_vec()).ok().flatten()
+/// An attribute of the effective context's connection or request, the parts of its path separated by NUL; absent when the host
+/// has none, or an empty one.
+pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
+    raw::property(path.as_bytes()).ok().filter(|value| !value.is_empty())
 }
 
 /// Answers the effective context's request.
 pub(crate) fn reply(reply: &Reply) -> Result<(), HostError> {
-    let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    hostcalls::send_http_response(u32::from(reply.status), headers, Some(&reply.body))
+    let headers: Vec<(&str, &[u8])> = reply.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    raw::send_local_response(u32::from(reply.status), &fields::write(&headers), &reply.body)
         .map_err(|_| HostError("send_local_response"))
 }
 
 /// Lets the effective context's request go on.
 pub(crate) fn resume_request() -> Result<(), HostError> {
-    hostcalls::resume_http_request().map_err(|_| HostError("continue_stream"))
+    raw::continue_stream(REQUEST_STREAM).map_err(|_| HostError("continue_stream"))
 }
 
 /// Makes host calls count for another context until this callback ends.
 pub(crate) fn become_context(id: u32) -> Result<(), HostError> {
-    hostcalls::set_effective_context(id).map_err(|_| HostError("set_effective_context"))
+    raw::set_effective_context(id).map_err(|_| HostError("set_effective_context"))
 }
 
 /// Reads a part of the effective context's request body.
 pub(crate) fn request_body(max: usize) -> Result<Vec<u8>, HostError> {
-    buffer(BufferType::HttpRequestBody, max)
+    buffer(REQUEST_BODY, max)
 }
 
 /// Reads the body of the callout's answer.
 pub(crate) fn callout_body(max: usize) -> Result<Vec<u8>, HostError> {
-    buffer(BufferType::HttpCallResponseBody, max)
-}
-
-/// Reads the headers of the callout's answer.
-pub(crate) fn callout_headers() -> Result<Headers, HostError> {
-    hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).map_err(|_| HostError("get_header_map_pairs"))
+    buffer(CALL_BODY, max)
 }
 
 /// The plugin configuration.
 pub(crate) fn configuration() -> Result<Vec<u8>, HostError> {
-    buffer(BufferType::PluginConfiguration, usize::MAX)
+    buffer(PLUGIN_CONFIGURATION, usize::MAX)
 }
 
-fn buffer(buffer: BufferType, max: usize) -> Result<Vec<u8>, HostError> {
-    let bytes = hostcalls::get_buffer(buffer, 0, max).map_err(|_| HostError("get_buffer_bytes"))?;
-    Ok(bytes.unwrap_or_default())
-}
-
-/// Sends a request without body to a cluster; the answer comes to the active context under the returned number.
-pub(crate) fn call(cluster: &str, headers: Vec<(&str, &str)>, timeout: Duration) -> Result<u32, HostError> {
-    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout).map_err(|_| HostError("http_call"))
-}
-
-/// A value that all plugins of this process with the same VM id share, and its version.
-pub(crate) fn shared(key: &str) -> Option<(Vec<u8>, u32)> {
-    match hostcalls::get_shared_data(key) {
-        Ok((Some(value), version)) => Some((value, version.unwrap_or(0))),
-        _ => None,
+/// Hosts have no empty buffers: what is not there has no bytes.
+fn buffer(buffer: u32, max: usize) -> Result<Vec<u8>, HostError> {
+    match raw::buffer(buffer, 0, max) {
+        Err(raw::Status::NOT_FOUND) => Ok(Vec::new()),
+        read => read.map_err(|_| HostError("get_buffer_bytes")),
     }
+}
+
+/// Sends a request without body to a cluster; the answer comes to the effective context under the returned number.
+pub(crate) fn call(cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<u32, HostError> {
+    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    raw::http_call(cluster.as_bytes(), &fields::write(&headers), millis).map_err(|_| HostError("http_call"))
+}
+
+/// A value that all plugins of this process with the same VM id share, and its version; absent also when it is empty.
+pub(crate) fn shared(key: &str) -> Option<(Vec<u8>, u32)> {
+    raw::shared_data(key.as_bytes()).ok().filter(|(value, _)| !value.is_empty())
 }
 
 /// Writes a shared value; with a version, only if it is still the current one.
 pub(crate) fn set_shared(key: &str, value: &[u8], version: Option<u32>) -> Result<(), HostError> {
-    hostcalls::set_shared_data(key, Some(value), version).map_err(|_| HostError("set_shared_data"))
+    raw::set_shared_data(key.as_bytes(), value, version.unwrap_or(0)).map_err(|_| HostError("set_shared_data"))
 }
 
-/// Calls a function that only some hosts have.
+/// Calls a function that only some hosts have; no answer is also an empty one.
 pub(crate) fn foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
-    hostcalls::call_foreign_function(name, Some(argument)).ok().flatten()
+    raw::call_foreign_function(name.as_bytes(), argument).ok().filter(|answer| !answer.is_empty())
 }
 
 /// Defines a counter.
 pub(crate) fn counter(name: &str) -> Option<u32> {
-    hostcalls::define_metric(MetricType::Counter, name).ok()
+    raw::define_metric(COUNTER, name.as_bytes()).ok()
 }
 
 /// Counts one more.
 pub(crate) fn count(metric: u32) {
     // A metric that cannot be counted must not change the answer.
-    let _ = hostcalls::increment_metric(metric, 1);
+    let _ = raw::increment_metric(metric, 1);
 }
 
 /// Asks for a tick every `period`.
 pub(crate) fn tick_every(period: Duration) -> Result<(), HostError> {
-    hostcalls::set_tick_period(period).map_err(|_| HostError("set_tick_period_milliseconds"))
+    let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+    raw::set_tick_period(millis).map_err(|_| HostError("set_tick_period_milliseconds"))
 }
 
 /// Any number; different on each worker and call.

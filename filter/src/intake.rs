@@ -132,10 +132,9 @@ enum Method {
 
 fn route() -> Option<(Method, String)> {
     let headers = host::request_headers().ok()?;
-    let value = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice());
-    let path = value(":path")?.strip_prefix(PREFIX)?;
+    let path = headers.first(":path")?.strip_prefix(PREFIX)?;
     let set = percent_decode(path).decode_utf8().ok()?.into_owned();
-    let method = match value(":method")? {
+    let method = match headers.first(":method")? {
         b"GET" => Method::Get,
         b"PUT" => Method::Put,
         _ => Method::Other,

@@ -9,6 +9,7 @@ mod held;
 mod host;
 mod intake;
 mod keys;
+mod logging;
 mod metrics;
 mod plugin;
 mod request;
@@ -20,7 +21,7 @@ mod waiting;
 /// What the host calls first.
 mod entry {
     proxy_wasm::main! {{
-        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        crate::logging::start();
         proxy_wasm::set_root_context(|id| Box::new(crate::plugin::Plugin::new(id)));
     }}
 }

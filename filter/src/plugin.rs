@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use log::{error, info, warn};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, LogLevel as HostLevel};
-use registry_auth::config::{self, Compiled, Diagnostics, LogLevel, Role, raw};
+use proxy_wasm::types::ContextType;
+use registry_auth::config::{self, Compiled, Diagnostics, Role, raw};
 use registry_auth::envelope::PushKey;
 
+use crate::abi::{self, Turn};
 use crate::filter::Filter;
 use crate::host::{self, HostError};
 use crate::intake::{Intake, IntakeRequest};
+use crate::logging;
 use crate::request::Request;
 
 /// How often pushed keys are looked for and due fetches are begun.
@@ -31,7 +33,8 @@ enum Running {
 }
 
 impl Plugin {
-    pub(crate) const fn new(id: u32) -> Self {
+    pub(crate) fn new(id: u32) -> Self {
+        abi::root_begins(id);
         Self { id, role: Running::Nothing }
     }
 
@@ -74,22 +77,14 @@ impl Plugin {
         if !diagnostics.errors.is_empty() {
             return None;
         }
-        proxy_wasm::set_log_level(host_level(compiled.log_level));
+        logging::set_level(compiled.log_level);
         let filter = Filter::new(self.id, compiled, push.flatten(), upstream.flatten());
         info!("started; signatures are verified {}", filter.verification());
         Some(Running::Filter(Rc::new(filter)))
     }
 }
 
-impl Context for Plugin {
-    fn on_http_call_response(&mut self, call: u32, _: usize, body_size: usize, _: usize) {
-        if let Some(filter) = self.filter()
-            && let Err(HostError(failed)) = filter.answer(call, body_size)
-        {
-            error!("the host failed in {failed}");
-        }
-    }
-}
+impl Context for Plugin {}
 
 impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
@@ -108,9 +103,13 @@ impl RootContext for Plugin {
     }
 
     fn on_tick(&mut self) {
-        if let Some(filter) = self.filter()
-            && let Err(HostError(call)) = filter.turn(!crate::abi::in_request())
-        {
+        let Some(filter) = self.filter() else { return };
+        let taken = match abi::turn() {
+            Turn::Tick => filter.turn(true),
+            Turn::Request => filter.turn(false),
+            Turn::Answer { call, body_size } => filter.answer(call, body_size),
+        };
+        if let Err(HostError(call)) = taken {
             error!("the host failed in {call}");
         }
     }
@@ -147,12 +146,8 @@ fn secret(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<String
     value
 }
 
-const fn host_level(level: LogLevel) -> HostLevel {
-    match level {
-        LogLevel::Trace => HostLevel::Trace,
-        LogLevel::Debug => HostLevel::Debug,
-        LogLevel::Info => HostLevel::Info,
-        LogLevel::Warn => HostLevel::Warn,
-        LogLevel::Error => HostLevel::Error,
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        abi::root_ends(self.id);
     }
 }

@@ -54,7 +54,7 @@ impl Upstream {
         if let Some(value) = self.authorization.as_deref().or(own) {
             headers.push(("authorization", value));
         }
-        host::call(&self.cluster, headers, timeout)
+        host::call(&self.cluster, &headers, timeout)
     }
 }
 
@@ -70,8 +70,8 @@ impl Question {
     /// Reads the answer of the effective context's callout. Whatever is wrong with it is an answer too.
     pub(crate) fn read(self, body_size: usize, gathered: &mut Gathered) {
         let Ok(headers) = host::callout_headers() else { return self.fail(gathered) };
-        let value = |name: &str| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-        let status = value(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok()).unwrap_or(0);
+        let status = headers.first(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+        let status = status.unwrap_or(0);
         match self {
             Self::Tag(name) => gathered.tags.push((
                 name,
@@ -83,7 +83,8 @@ impl Question {
             )),
             Self::Catalog(listing) => {
                 let body = if body_size > MAX_PAGE { None } else { host::callout_body(MAX_PAGE).ok() };
-                let page = body.map(|body| UpstreamPage { status, link: value("link").cloned(), body });
+                let page =
+                    body.map(|body| UpstreamPage { status, link: headers.first("link").map(<[u8]>::to_vec), body });
                 gathered.catalog = Some((listing, page.unwrap_or_default()));
             }
         }

@@ -12,6 +12,7 @@ pub mod decision;
 pub mod engine;
 pub mod envelope;
 pub mod facts;
+pub mod fields;
 pub mod json;
 pub mod reason;
 pub mod reply;

@@ -12,9 +12,9 @@ use wasmparser::{ExportSectionReader, ExternalKind, Parser, Payload, Validator};
 /// Largest size of the module that ships: 1.5 MiB.
 pub(crate) const MAX_SIZE: usize = 1_572_864;
 
-/// Our own headers callback, which takes the place of the SDK's.
-const OWN_REQUEST_HEADERS: &str = "registry_auth_on_request_headers";
-const REQUEST_HEADERS: &str = "proxy_on_request_headers";
+/// A callback of our own has this name instead of [`CALLBACK`], and takes the place of the SDK's.
+const OWN_CALLBACK: &str = "registry_auth_on_";
+const CALLBACK: &str = "proxy_on_";
 const FEATURES: &str = "target_features";
 
 /// What stays exported, and why.
@@ -27,7 +27,7 @@ const EXPORTS: [(&str, &str); 13] = [
     ("proxy_on_vm_start", "some hosts insist on it; once per VM"),
     ("proxy_on_configure", "compiles the configuration"),
     ("proxy_on_tick", "background refresh, pushed keys, time limits of waiting requests"),
-    (REQUEST_HEADERS, "decides"),
+    ("proxy_on_request_headers", "decides"),
     ("proxy_on_request_body", "the intake and the token endpoint read bodies"),
     ("proxy_on_request_trailers", "a body that is read may end with them"),
     ("proxy_on_http_call_response", "discovery documents, keys, tags, the catalog"),
@@ -77,21 +77,25 @@ pub(crate) fn finish(linked: &[u8]) -> anyhow::Result<Finished> {
 fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Vec<String>)> {
     let linked =
         section.clone().into_iter().collect::<Result<Vec<_>, _>>().context("the export section cannot be read")?;
-    let has_own = linked.iter().any(|export| export.name == OWN_REQUEST_HEADERS);
+    let own: BTreeSet<String> = linked.iter().filter_map(|export| own_callback(export.name)).collect();
     let mut kept = ExportSection::new();
     let mut names = Vec::new();
     for export in linked {
-        let name = match export.name {
-            OWN_REQUEST_HEADERS => REQUEST_HEADERS,
-            REQUEST_HEADERS if has_own => continue,
-            name => name,
-        };
+        if own.contains(export.name) {
+            continue;
+        }
+        let name = own_callback(export.name).unwrap_or_else(|| export.name.to_owned());
         if EXPORTS.iter().any(|(kept, _)| *kept == name) {
-            kept.export(name, kind(export.kind)?, export.index);
-            names.push(name.to_owned());
+            kept.export(&name, kind(export.kind)?, export.index);
+            names.push(name);
         }
     }
     Ok((kept, names))
+}
+
+/// The name under which hosts call a callback of our own.
+fn own_callback(name: &str) -> Option<String> {
+    name.strip_prefix(OWN_CALLBACK).map(|event| format!("{CALLBACK}{event}"))
 }
 
 fn kind(kind: ExternalKind) -> anyhow::Result<ExportKind> {
@@ -173,21 +177,26 @@ mod tests {
     }
 
     #[test]
-    fn our_own_headers_callback_takes_the_place_of_the_sdks() {
-        let mut names = functions();
-        names.push(OWN_REQUEST_HEADERS);
-        let own = u32::try_from(names.len() - 1).unwrap();
-        let finished = finish(&linked(&names)).unwrap();
-        assert_eq!(index_of(&finished.bytes, REQUEST_HEADERS), Some(own));
-        assert_eq!(index_of(&finished.bytes, OWN_REQUEST_HEADERS), None);
+    fn a_callback_of_our_own_takes_the_place_of_the_sdks_wherever_it_stands() {
+        for event in ["request_headers", "memory_allocate"] {
+            let (ours, theirs) = (format!("{OWN_CALLBACK}{event}"), format!("{CALLBACK}{event}"));
+            for place in [0, functions().len()] {
+                let mut names = functions();
+                names.insert(place, &ours);
+                let finished = finish(&linked(&names)).unwrap();
+                assert_eq!(index_of(&finished.bytes, &theirs), Some(u32::try_from(place).unwrap()), "{event}");
+                assert_eq!(index_of(&finished.bytes, &ours), None);
+            }
+        }
     }
 
     #[test]
     fn without_a_callback_of_our_own_the_sdks_stays() {
         let names = functions();
-        let sdk = names.iter().position(|name| *name == REQUEST_HEADERS).unwrap();
+        let theirs = "proxy_on_request_headers";
+        let sdk = names.iter().position(|name| *name == theirs).unwrap();
         let finished = finish(&linked(&names)).unwrap();
-        assert_eq!(index_of(&finished.bytes, REQUEST_HEADERS), Some(u32::try_from(sdk).unwrap()));
+        assert_eq!(index_of(&finished.bytes, theirs), Some(u32::try_from(sdk).unwrap()));
     }
 
     #[test]

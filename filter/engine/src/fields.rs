@@ -1,0 +1,191 @@
+//! Header fields in one buffer, as proxies hand them over.
+//!
+//! First how many there are, then the sizes of each name and value, then names and values, with a NUL behind each; all numbers
+//! are 32 bits, little-endian.
+
+use std::fmt;
+
+/// Bytes of a number.
+const NUMBER: usize = 4;
+
+/// Header fields that are whole: pseudo header fields among them, repeated ones as often as they were sent.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Fields {
+    bytes: Vec<u8>,
+    places: Vec<Place>,
+}
+
+/// Where a field stands in the buffer: its name, a NUL, its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    start: usize,
+    name: usize,
+    end: usize,
+}
+
+impl Fields {
+    /// Takes a buffer; an empty one has no fields. `None` if it ends early, or its sizes contradict its bytes.
+    #[must_use]
+    pub fn parse(bytes: Vec<u8>) -> Option<Self> {
+        let Some((count, rest)) = bytes.split_first_chunk::<NUMBER>() else {
+            return bytes.is_empty().then(Self::default);
+        };
+        let count = number(*count);
+        let (sizes, _) = rest.as_chunks::<NUMBER>();
+        let (sizes, _) = sizes.as_chunks::<2>();
+        let sizes = sizes.get(..count)?;
+        let mut places = Vec::with_capacity(count);
+        let mut start = NUMBER + 2 * NUMBER * count;
+        for [name, value] in sizes {
+            let name = number(*name);
+            let separator = start.checked_add(name)?;
+            let end = separator.checked_add(1)?.checked_add(number(*value))?;
+            if bytes.get(separator) != Some(&0) || bytes.get(end) != Some(&0) {
+                return None;
+            }
+            places.push(Place { start, name, end });
+            start = end + 1;
+        }
+        Some(Self { bytes, places })
+    }
+
+    /// The first value of a field; `name` in any case.
+    #[must_use]
+    pub fn first(&self, name: &str) -> Option<&[u8]> {
+        self.places.iter().find(|place| self.is(place, name)).map(|place| self.value(place))
+    }
+
+    /// Every value of a field, in order; `name` in any case.
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.places.iter().filter(|place| self.is(place, name)).map(|place| self.value(place))
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.places.iter().map(|place| (self.name(place), self.value(place)))
+    }
+
+    fn is(&self, place: &Place, name: &str) -> bool {
+        place.name == name.len() && self.name(place).eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    // INVARIANT: `parse` has seen that every place is inside the buffer, so no sum here overflows.
+    fn name(&self, place: &Place) -> &[u8] {
+        self.bytes.get(place.start..place.start + place.name).unwrap_or_default()
+    }
+
+    fn value(&self, place: &Place) -> &[u8] {
+        self.bytes.get(place.start + place.name + 1..place.end).unwrap_or_default()
+    }
+}
+
+/// Values may be secrets.
+impl fmt::Debug for Fields {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.iter().map(|(name, _)| String::from_utf8_lossy(name))).finish()
+    }
+}
+
+/// The buffer of these fields.
+#[must_use]
+pub fn write(fields: &[(&str, &[u8])]) -> Vec<u8> {
+    let size = fields.iter().map(|(name, value)| name.len() + value.len() + 2 + 2 * NUMBER).sum::<usize>();
+    let mut bytes = Vec::with_capacity(NUMBER + size);
+    bytes.extend(length(fields.len()));
+    for (name, value) in fields {
+        bytes.extend(length(name.len()));
+        bytes.extend(length(value.len()));
+    }
+    for (name, value) in fields {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value);
+        bytes.push(0);
+    }
+    bytes
+}
+
+const fn number(bytes: [u8; NUMBER]) -> usize {
+    u32::from_le_bytes(bytes) as usize
+}
+
+/// A length that 32 bits do not hold is one that no buffer has: whoever reads it finds that it ends early.
+fn length(length: usize) -> [u8; NUMBER] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SENT: [(&str, &[u8]); 4] =
+        [(":path", b"/v2/"), ("Authorization", b"Bearer a"), ("x-empty", b""), ("authorization", b"\xff\0b")];
+
+    #[test]
+    fn fields_are_found_by_name_in_any_case_and_in_order() {
+        let fields = Fields::parse(write(&SENT)).unwrap();
+        assert_eq!(fields.first(":path"), Some(&b"/v2/"[..]));
+        assert_eq!(fields.all("authorization").collect::<Vec<_>>(), [&b"Bearer a"[..], b"\xff\0b"]);
+        assert_eq!(fields.first("X-Empty"), Some(&b""[..]));
+        assert_eq!(fields.first("x-empt"), None);
+        assert_eq!(fields.iter().count(), SENT.len());
+        assert_eq!(Fields::parse(Vec::new()), Some(Fields::default()));
+        assert_eq!(Fields::default().iter().count(), 0);
+    }
+
+    #[test]
+    fn a_buffer_that_ends_early_has_no_fields() {
+        let whole = write(&SENT);
+        for size in 1..whole.len() {
+            assert_eq!(Fields::parse(whole[..size].to_vec()), None, "{size} of {} bytes", whole.len());
+        }
+    }
+
+    #[test]
+    fn sizes_that_contradict_the_bytes_are_refused() {
+        let of = |numbers: &[u32], data: &[u8]| {
+            let numbers = numbers.iter().flat_map(|number| number.to_le_bytes());
+            Fields::parse(numbers.chain(data.iter().copied()).collect())
+        };
+        assert!(of(&[1, 1, 1], b"a\0b\0").is_some());
+        for (numbers, data) in [
+            (&[1, 1, 2][..], &b"a\0b\0"[..]),
+            (&[1, 2, 1], b"a\0b\0"),
+            (&[2, 1, 1], b"a\0b\0"),
+            (&[1, 1, 1], b"a\0bx"),
+            (&[1, 1, 1], b"axb\0"),
+            (&[1, u32::MAX, u32::MAX], b"a\0b\0"),
+            (&[u32::MAX, 1, 1], b"a\0b\0"),
+            (&[1], b""),
+        ] {
+            assert_eq!(of(numbers, data), None, "{numbers:?} {data:?}");
+        }
+    }
+
+    #[test]
+    fn no_value_is_shown_for_debugging() {
+        assert_eq!(format!("{:?}", Fields::parse(write(&SENT[..2])).unwrap()), r#"[":path", "Authorization"]"#);
+    }
+
+    proptest! {
+        #[test]
+        fn no_buffer_of_a_host_panics(bytes in proptest::collection::vec(prop_oneof![0..4_u8, any::<u8>()], 0..64)) {
+            if let Some(fields) = Fields::parse(bytes) {
+                prop_assert!(fields.iter().all(|(name, _)| fields.first(&String::from_utf8_lossy(name)).is_some() || !name.is_ascii()));
+            }
+        }
+
+        #[test]
+        fn fields_come_back_as_they_were_written(
+            sent in proptest::collection::vec(("[ -~]{0,8}", proptest::collection::vec(any::<u8>(), 0..8)), 0..8)
+        ) {
+            let sent: Vec<(&str, &[u8])> = sent.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+            let fields = Fields::parse(write(&sent)).unwrap();
+            let read: Vec<_> = fields.iter().collect();
+            let sent: Vec<_> = sent.iter().map(|(name, value)| (name.as_bytes(), *value)).collect();
+            prop_assert_eq!(read, sent);
+        }
+    }
+}

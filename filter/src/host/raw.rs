@@ -1,0 +1,249 @@
+//! Host calls of proxy-wasm ABI 0.2.1 as they are. Whatever the host answers, none of them panics.
+#![expect(unsafe_code, reason = "imported functions that take addresses; there is no safe path to the host")]
+
+use std::ptr::null;
+
+use super::memory;
+
+/// What a host call answers instead of success (`proxy_status_t`): any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Status(u32);
+
+impl Status {
+    const OK: u32 = 0;
+    /// There is no such thing.
+    pub(super) const NOT_FOUND: Self = Self(1);
+    /// The host says that a value is where it is not.
+    const INVALID_MEMORY_ACCESS: Self = Self(6);
+
+    const fn check(status: u32) -> Result<(), Self> {
+        if status == Self::OK { Ok(()) } else { Err(Self(status)) }
+    }
+}
+
+/// What comes of a host call.
+pub(super) type Answer<T> = Result<T, Status>;
+
+// `proxy_log_level_t` and the other enumerations are plain numbers here: what is unknown to Rust's enums must not come in.
+unsafe extern "C" {
+    fn proxy_log(level: u32, text: *const u8, text_size: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    safe fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    safe fn proxy_set_effective_context(context: u32) -> u32;
+    safe fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *const u8, value_size: *mut usize) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        max_size: usize,
+        value: *mut *const u8,
+        value_size: *mut usize,
+    ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, value: *mut *const u8, value_size: *mut usize) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        call: *mut u32,
+    ) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *mut *const u8,
+        value_size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, version: u32)
+    -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        argument: *const u8,
+        argument_size: usize,
+        value: *mut *const u8,
+        value_size: *mut usize,
+    ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, metric: *mut u32) -> u32;
+    safe fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
+}
+
+/// Writes a line to the host's log.
+pub(super) fn log(level: u32, text: &[u8]) -> Answer<()> {
+    // SAFETY: address and size are those of a slice that outlives the call.
+    Status::check(unsafe { proxy_log(level, text.as_ptr(), text.len()) })
+}
+
+/// Nanoseconds since 1970.
+pub(super) fn time() -> Answer<u64> {
+    let mut time = 0;
+    // SAFETY: the host writes a 64-bit number to a place of that size, which outlives the call.
+    Status::check(unsafe { proxy_get_current_time_nanoseconds(&raw mut time) })?;
+    Ok(time)
+}
+
+/// Asks for a tick every so many milliseconds.
+pub(super) fn set_tick_period(millis: u32) -> Answer<()> {
+    Status::check(proxy_set_tick_period_milliseconds(millis))
+}
+
+/// Makes host calls count for another context.
+pub(super) fn set_effective_context(context: u32) -> Answer<()> {
+    Status::check(proxy_set_effective_context(context))
+}
+
+/// Lets a stream go on (`proxy_stream_type_t`).
+pub(super) fn continue_stream(stream: u32) -> Answer<()> {
+    Status::check(proxy_continue_stream(stream))
+}
+
+/// Answers a request; `headers` as [`registry_auth::fields::write`] makes them.
+pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8]) -> Answer<()> {
+    const NO_GRPC_STATUS: i32 = -1;
+    let (head, rest) = ((headers.as_ptr(), headers.len()), (body.as_ptr(), body.len()));
+    // SAFETY: addresses and sizes are those of slices that outlive the call; there are no bytes of details.
+    Status::check(unsafe {
+        proxy_send_local_response(status, null(), 0, rest.0, rest.1, head.0, head.1, NO_GRPC_STATUS)
+    })
+}
+
+/// An attribute; the parts of `path` are separated by NUL.
+pub(super) fn property(path: &[u8]) -> Answer<Vec<u8>> {
+    // SAFETY: address and size of the path are those of a slice that outlives the call.
+    value(|place, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), place, size) })
+}
+
+/// A part of a buffer (`proxy_buffer_type_t`).
+pub(super) fn buffer(buffer: u32, start: usize, max_size: usize) -> Answer<Vec<u8>> {
+    // SAFETY: `value` gives the two places that the host writes to.
+    value(|place, size| unsafe { proxy_get_buffer_bytes(buffer, start, max_size, place, size) })
+}
+
+/// A header map (`proxy_header_map_type_t`), as [`registry_auth::fields::Fields::parse`] reads it.
+pub(super) fn header_map(map: u32) -> Answer<Vec<u8>> {
+    // SAFETY: `value` gives the two places that the host writes to.
+    value(|place, size| unsafe { proxy_get_header_map_pairs(map, place, size) })
+}
+
+/// Adds a header.
+pub(super) fn add_header(map: u32, name: &[u8], value: &[u8]) -> Answer<()> {
+    let (name, value) = ((name.as_ptr(), name.len()), (value.as_ptr(), value.len()));
+    // SAFETY: addresses and sizes are those of slices that outlive the call.
+    Status::check(unsafe { proxy_add_header_map_value(map, name.0, name.1, value.0, value.1) })
+}
+
+/// Replaces all copies of a header by one.
+pub(super) fn replace_header(map: u32, name: &[u8], value: &[u8]) -> Answer<()> {
+    let (name, value) = ((name.as_ptr(), name.len()), (value.as_ptr(), value.len()));
+    // SAFETY: addresses and sizes are those of slices that outlive the call.
+    Status::check(unsafe { proxy_replace_header_map_value(map, name.0, name.1, value.0, value.1) })
+}
+
+/// Removes all copies of a header.
+pub(super) fn remove_header(map: u32, name: &[u8]) -> Answer<()> {
+    // SAFETY: address and size are those of a slice that outlives the call.
+    Status::check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
+}
+
+/// Sends a request without body to a cluster; gives the number of the answer to come.
+pub(super) fn http_call(cluster: &[u8], headers: &[u8], timeout_millis: u32) -> Answer<u32> {
+    let (cluster, headers) = ((cluster.as_ptr(), cluster.len()), (headers.as_ptr(), headers.len()));
+    let mut call = 0;
+    // SAFETY: addresses and sizes are those of slices that outlive the call, body and trailers have no bytes, and the host
+    // writes a 32-bit number to a place of that size.
+    Status::check(unsafe {
+        let (body, trailers) = ((null(), 0), (null(), 0));
+        proxy_http_call(
+            cluster.0,
+            cluster.1,
+            headers.0,
+            headers.1,
+            body.0,
+            body.1,
+            trailers.0,
+            trailers.1,
+            timeout_millis,
+            &raw mut call,
+        )
+    })?;
+    Ok(call)
+}
+
+/// A shared value and its version.
+pub(super) fn shared_data(key: &[u8]) -> Answer<(Vec<u8>, u32)> {
+    let mut version = 0;
+    let place_of_version = &raw mut version;
+    // SAFETY: address and size of the key are those of a slice that outlives the call, and the host writes a 32-bit number to a
+    // place of that size.
+    let value =
+        value(|place, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), place, size, place_of_version) })?;
+    Ok((value, version))
+}
+
+/// Writes a shared value if it still has this version, or in any case if that is 0.
+pub(super) fn set_shared_data(key: &[u8], value: &[u8], version: u32) -> Answer<()> {
+    let (key, value) = ((key.as_ptr(), key.len()), (value.as_ptr(), value.len()));
+    // SAFETY: addresses and sizes are those of slices that outlive the call.
+    Status::check(unsafe { proxy_set_shared_data(key.0, key.1, value.0, value.1, version) })
+}
+
+/// Calls a function that only some hosts have.
+pub(super) fn call_foreign_function(name: &[u8], argument: &[u8]) -> Answer<Vec<u8>> {
+    let (name, argument) = ((name.as_ptr(), name.len()), (argument.as_ptr(), argument.len()));
+    // SAFETY: addresses and sizes are those of slices that outlive the call.
+    value(|place, size| unsafe { proxy_call_foreign_function(name.0, name.1, argument.0, argument.1, place, size) })
+}
+
+/// Defines a metric (`proxy_metric_type_t`); gives its number.
+pub(super) fn define_metric(kind: u32, name: &[u8]) -> Answer<u32> {
+    let mut metric = 0;
+    // SAFETY: address and size are those of a slice that outlives the call, and the host writes a 32-bit number to a place of
+    // that size.
+    Status::check(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut metric) })?;
+    Ok(metric)
+}
+
+/// Adds to a metric.
+pub(super) fn increment_metric(metric: u32, offset: i64) -> Answer<()> {
+    Status::check(proxy_increment_metric(metric, offset))
+}
+
+/// Makes a host call that hands over a value: `ask` gets the places where the host writes its address and its size.
+fn value(ask: impl FnOnce(*mut *const u8, *mut usize) -> u32) -> Answer<Vec<u8>> {
+    let (mut place, mut size) = (null(), 0);
+    let status = Status::check(ask(&raw mut place, &raw mut size));
+    // Taken back in any case: a host may have asked for memory before it failed.
+    let value = memory::take_back(place, size);
+    status?;
+    value.ok_or(Status::INVALID_MEMORY_ACCESS)
+}
