@@ -2,32 +2,46 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
-use registry_auth::config::raw::{AwsSecretsManager, Document};
+use registry_auth::config::raw::{AwsSecretsManager, Bearer, Document, Oidc};
 use registry_auth::config::{
-    ConfigError, Diagnostics, MINT_SET, Role, SECRET_SET, compile, decode_value, mint_algorithm,
+    ConfigError, Diagnostics, MINT_SET, Role, SECRET_SET, compile, decode_value, issuer_set, mint_algorithm,
 };
 use registry_auth::json;
 use serde_json::Value;
 
 use crate::inline::Inlined;
+use crate::issuer::Issuer;
+use crate::refresh::Timing;
 use crate::secrets::Content;
 use crate::zot::differences;
 
-/// A secret that is to be kept fresh in the intakes.
-pub(crate) struct Secret<'a> {
-    /// The set that it becomes.
-    pub(crate) set: &'static str,
-    /// Where it is.
-    pub(crate) place: &'a AwsSecretsManager,
-    /// What it holds.
-    pub(crate) content: Content,
+/// A set of keys that is to be kept fresh in the intakes.
+#[derive(Debug)]
+pub(crate) struct KeptSet {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// Where its keys come from.
+    pub(crate) origin: Origin,
+    /// How often it is fetched, and how long it is good.
+    pub(crate) timing: Timing,
+}
+
+/// Where the keys of a set come from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// A secret in AWS Secrets Manager, and what it holds.
+    Secret(AwsSecretsManager, Content),
+    /// An OIDC issuer.
+    Issuer(Issuer),
 }
 
 /// A configuration with everything that is wrong with it.
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
+    /// As it is written: files are named, not read.
     document: Option<Box<Document>>,
     found: Diagnostics,
 }
@@ -52,10 +66,11 @@ impl Configuration {
 
     fn checked(value: Value) -> Self {
         let (role, mut found) = decode_value(value);
-        let Role::Filter(mut document) = role else { return Self { document: None, found } };
-        let inlined = Inlined::files_of(&mut document, &mut found);
+        let Role::Filter(document) = role else { return Self { document: None, found } };
+        let mut whole = document.clone();
+        let inlined = Inlined::files_of(&mut whole, &mut found);
         let mut compiled = Diagnostics::default();
-        let _engine = compile(&document, &mut compiled);
+        let _engine = compile(&whole, &mut compiled);
         inlined.add(compiled, &mut found);
         Self { document: Some(document), found }
     }
@@ -80,25 +95,50 @@ impl Configuration {
         self.document.as_deref().map(differences).unwrap_or_default()
     }
 
-    /// The secrets that the configuration names: at most one with keys that verify, and one with a key that signs.
-    pub(crate) fn secrets(&self) -> Vec<Secret<'_>> {
-        let bearer = self.document.as_ref().and_then(|document| document.bearer.as_ref());
-        let verifying = bearer.and_then(|bearer| bearer.aws_secrets_manager.as_ref()).map(|place| Secret {
-            set: SECRET_SET,
-            place,
-            content: Content::Verifying { strict: place.strict },
-        });
-        let signing = bearer.and_then(|bearer| bearer.mint.as_ref()).and_then(|mint| {
-            let content = Content::Signing { algorithm: mint_algorithm(mint)?, key_id: mint.key_id.clone() };
-            Some(Secret { set: MINT_SET, place: mint.aws_secrets_manager.as_ref()?, content })
-        });
-        verifying.into_iter().chain(signing).collect()
+    /// The sets that the shim keeps fresh: at most one with keys that verify, one with a key that signs, and one for each issuer
+    /// whose keys are pushed.
+    pub(crate) fn kept_sets(&self) -> Vec<KeptSet> {
+        let Some(bearer) = self.document.as_ref().and_then(|document| document.bearer.as_ref()) else {
+            return Vec::new();
+        };
+        let mut sets: Vec<KeptSet> = secrets(bearer).collect();
+        for set in bearer.oidc.iter().filter_map(issuer) {
+            // Entries of one issuer share a set, and are fetched in one way.
+            if !sets.iter().any(|earlier| earlier.name == set.name) {
+                sets.push(set);
+            }
+        }
+        sets
     }
 
     /// `log.level`
     pub(crate) fn log_level(&self) -> Option<&str> {
         self.document.as_ref()?.log_level.as_deref()
     }
+}
+
+fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeptSet> {
+    let set = |name: &str, place: &AwsSecretsManager, content| KeptSet {
+        name: name.into(),
+        origin: Origin::Secret(place.clone(), content),
+        timing: Timing { interval: place.refresh_interval, max_stale: place.max_stale },
+    };
+    let verifying = bearer.aws_secrets_manager.as_ref();
+    let verifying = verifying.map(|place| set(SECRET_SET, place, Content::Verifying { strict: place.strict }));
+    let signing = bearer.mint.as_ref().and_then(|mint| {
+        let content = Content::Signing { algorithm: mint_algorithm(mint)?, key_id: mint.key_id.clone() };
+        Some(set(MINT_SET, mint.aws_secrets_manager.as_ref()?, content))
+    });
+    verifying.into_iter().chain(signing)
+}
+
+fn issuer(oidc: &Oidc) -> Option<KeptSet> {
+    let pushed = oidc.key_source.as_deref() == Some("push");
+    Some(KeptSet {
+        name: issuer_set(&oidc.issuer).into(),
+        origin: Origin::Issuer(Issuer::of(oidc).filter(|_| pushed)?),
+        timing: Timing { interval: None, max_stale: oidc.max_stale },
+    })
 }
 
 /// The JSON value of a YAML document. Duplicate keys are errors, aliases are bounded by the parser's budget.

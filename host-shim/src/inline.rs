@@ -1,9 +1,12 @@
 //! Files that a configuration names: read, and put where their text may stand, so that the engine checks them.
 
 use std::fs;
+use std::path::Path;
 
 use registry_auth::config::raw::Document;
 use registry_auth::config::{ConfigError, Diagnostics};
+
+use crate::token;
 
 const CERT: &str = "http.auth.bearer.cert";
 
@@ -17,7 +20,8 @@ pub(crate) struct Inlined {
 }
 
 impl Inlined {
-    /// Reads `cert` when it is a path, and each `certificateAuthorityFile`. Relative paths count from the current directory.
+    /// Reads `cert` when it is a path, each `certificateAuthorityFile` and, only to see whether that can be done, each
+    /// `tokenFile`. Relative paths count from the current directory.
     pub(crate) fn files_of(document: &mut Document, found: &mut Diagnostics) -> Self {
         let mut inlined = Self::default();
         let Some(bearer) = &mut document.bearer else { return inlined };
@@ -31,6 +35,11 @@ impl Inlined {
             }
         }
         for (index, oidc) in bearer.oidc.iter_mut().enumerate() {
+            let pushed = oidc.key_source.as_deref() == Some("push");
+            let token = oidc.token_file.as_ref().filter(|_| pushed).map(|path| token::authorization(Path::new(path)));
+            if let Some(Err(error)) = token {
+                found.error(format!("http.auth.bearer.oidc[{index}].tokenFile"), error.to_string());
+            }
             // Both at once is an error that the engine reports.
             if oidc.certificate_authority.is_some() {
                 continue;

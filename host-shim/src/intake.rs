@@ -1,22 +1,26 @@
 //! The client's side of the intake protocol: one HTTP/1.1 exchange over TCP or a Unix socket.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::{TcpStream, UnixStream};
+
+use crate::exchange::{ExchangeError, send};
 
 /// The longest that one exchange may take.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 64 * 1024;
+/// What of a set's name does not stand in a path as it is: all but the unreserved characters (RFC 3986 section 2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where an intake listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +37,8 @@ impl FromStr for Intake {
     fn from_str(text: &str) -> Result<Self, String> {
         const FORMS: &str = "write `http://HOST:PORT` or `unix:/path/of/socket`";
         if let Some(path) = text.strip_prefix("unix:") {
-            let path = PathBuf::from(path);
+            // `unix:///path` is a URL with an empty authority, and the same socket.
+            let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
             return if path.is_absolute() {
                 Ok(Self::Unix(path))
             } else {
@@ -104,6 +109,14 @@ pub(crate) enum IntakeError {
 }
 
 impl Intake {
+    /// Whether what is sent there stays on this machine, as far as its name tells.
+    pub(crate) fn is_local(&self) -> bool {
+        let Self::Tcp(authority) = self else { return true };
+        let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
     /// Asks what the intake holds of a set: `GET /v1/keys/{set}`.
     ///
     /// # Errors
@@ -140,7 +153,7 @@ impl Intake {
     async fn exchange(&self, set: &str, method: Method, body: Bytes) -> Result<(StatusCode, Bytes), IntakeError> {
         let request = Request::builder()
             .method(method)
-            .uri(format!("/v1/keys/{set}"))
+            .uri(format!("/v1/keys/{}", utf8_percent_encode(set, ESCAPED)))
             .header(HOST, if let Self::Tcp(authority) = self { authority } else { "localhost" })
             .header(CONTENT_TYPE, "application/jose")
             .header(CONNECTION, "close")
@@ -148,33 +161,27 @@ impl Intake {
             .map_err(|error| unreachable(&error))?;
         let whole = async {
             match self {
-                Self::Tcp(authority) => send(TcpStream::connect(authority).await, request).await,
-                Self::Unix(path) => send(UnixStream::connect(path).await, request).await,
+                Self::Tcp(authority) => {
+                    let stream = TcpStream::connect(authority).await.map_err(|error| unreachable(&error.kind()))?;
+                    Ok(send(stream, request, MAX_ANSWER).await?)
+                }
+                Self::Unix(path) => {
+                    let stream = UnixStream::connect(path).await.map_err(|error| unreachable(&error.kind()))?;
+                    Ok(send(stream, request, MAX_ANSWER).await?)
+                }
             }
         };
-        tokio::time::timeout(EXCHANGE_TIMEOUT, whole).await.unwrap_or(Err(IntakeError::Timeout))
+        let answer = tokio::time::timeout(EXCHANGE_TIMEOUT, whole).await.unwrap_or(Err(IntakeError::Timeout));
+        answer.map(Response::into_parts).map(|(head, body)| (head.status, body))
     }
 }
 
-/// One connection for one exchange: an intake that went away is noticed, and nothing is left half read.
-async fn send<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    connected: std::io::Result<S>,
-    request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), IntakeError> {
-    let stream = connected.map_err(|error| unreachable(&error.kind()))?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
-    let exchange = async {
-        let answer = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-        Ok((status, body.map_err(|_| IntakeError::NotAnIntake)?.to_bytes()))
-    };
-    let mut connection = std::pin::pin!(connection);
-    let mut exchange = std::pin::pin!(exchange);
-    tokio::select! {
-        answer = &mut exchange => answer,
-        _ = &mut connection => exchange.await,
+impl From<ExchangeError> for IntakeError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Broken(how) => Self::Unreachable(how),
+            ExchangeError::TooLarge => Self::NotAnIntake,
+        }
     }
 }
 
@@ -205,6 +212,9 @@ mod tests {
             ("http://localhost", Some("http://localhost:80")),
             ("http://[::1]:9901/", Some("http://[::1]:9901")),
             ("unix:/run/intake.sock", Some("unix:/run/intake.sock")),
+            ("unix:///run/intake.sock", Some("unix:/run/intake.sock")),
+            ("unix://run/intake.sock", None),
+            ("unix://", None),
             ("unix:intake.sock", None),
             ("unix:", None),
             ("https://127.0.0.1:9901", None),
@@ -219,5 +229,33 @@ mod tests {
             let parsed = Intake::from_str(text).ok().map(|intake| intake.to_string());
             assert_eq!(parsed.as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn only_loopback_and_sockets_stay_on_this_machine() {
+        let rows = [
+            ("http://127.0.0.1:9902", true),
+            ("http://127.1.2.3", true),
+            ("http://[::1]:9902", true),
+            ("http://localhost:9902", true),
+            ("unix:/run/intake.sock", true),
+            ("http://10.0.0.1:9902", false),
+            ("http://envoy:9902", false),
+            ("http://localhost.example.com:9902", false),
+            ("http://[2001:db8::1]:9902", false),
+        ];
+        for (text, local) in rows {
+            assert_eq!(Intake::from_str(text).unwrap().is_local(), local, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_set_is_one_segment_of_the_path() {
+        let escaped = |set| utf8_percent_encode(set, ESCAPED).to_string();
+        assert_eq!(escaped("bearer"), "bearer");
+        assert_eq!(
+            escaped("oidc:https://a.b-c_d~e:1/f?g#h%i \u{e9}"),
+            "oidc%3Ahttps%3A%2F%2Fa.b-c_d~e%3A1%2Ff%3Fg%23h%25i%20%C3%A9"
+        );
     }
 }

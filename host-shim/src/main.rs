@@ -3,17 +3,27 @@
 mod check;
 mod configuration;
 mod envelope;
+mod exchange;
 mod feedback;
+mod fetch;
+mod file;
 mod inline;
 mod intake;
+mod issuer;
 mod keys;
+mod listen;
 mod logging;
+mod metrics;
 mod overlap;
 mod pace;
 mod push;
 mod refresh;
 mod secrets;
 mod serve;
+mod source;
+mod status;
+mod token;
+mod trust;
 mod zot;
 
 use std::process::ExitCode;

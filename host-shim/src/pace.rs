@@ -1,4 +1,4 @@
-//! When to ask Secrets Manager again: pure decisions about points in time.
+//! When to ask a source again: pure decisions about points in time.
 
 use std::time::Duration;
 
@@ -16,16 +16,18 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 #[derive(Debug)]
 pub(crate) struct Pace {
     interval: Duration,
+    longest: Duration,
     due: Instant,
     asked: Option<Instant>,
     back_off: Option<ExponentialBackoff>,
 }
 
 impl Pace {
-    /// Starts with an ask that is due at once.
-    pub(crate) fn new(interval: Option<Duration>, now: Instant) -> Self {
+    /// Starts with an ask that is due at once. Keys are good for `max_stale`, so half of it is the longest interval: an outage
+    /// that begins with an ask has the other half to end in.
+    pub(crate) fn new(interval: Option<Duration>, max_stale: Duration, now: Instant) -> Self {
         let interval = interval.filter(|interval| !interval.is_zero()).unwrap_or(DEFAULT_INTERVAL);
-        Self { interval, due: now, asked: None, back_off: None }
+        Self { interval, longest: max_stale / 2, due: now, asked: None, back_off: None }
     }
 
     /// When to ask next.
@@ -38,11 +40,14 @@ impl Pace {
         self.asked = Some(now);
     }
 
-    /// The ask gave a key set: the next one follows after the interval, a tenth of it earlier at most, so that instances that
-    /// started together drift apart.
-    pub(crate) fn succeeded(&mut self, now: Instant) {
+    /// The ask gave a key set: the next one follows after the interval, or after what the source said in its place; a tenth of
+    /// it earlier at most, so that instances that started together drift apart. Returns the wait.
+    pub(crate) fn succeeded(&mut self, again_after: Option<Duration>, now: Instant) -> Duration {
         self.back_off = None;
-        self.due = later(now, self.interval.mul_f64(1.0 - fastrand::f64() / 10.0));
+        let interval = again_after.unwrap_or(self.interval).min(self.longest);
+        let wait = interval.mul_f64(1.0 - fastrand::f64() / 10.0);
+        self.due = later(now, wait);
+        wait
     }
 
     /// The ask failed: the pause doubles from one failure to the next. Returns the pause.
@@ -78,12 +83,14 @@ fn later(now: Instant, wait: Duration) -> Instant {
 mod tests {
     use super::*;
 
+    const HOUR: Duration = Duration::from_hours(1);
+
     const fn seconds(count: u64) -> Duration {
         Duration::from_secs(count)
     }
 
     #[test]
-    fn the_interval_is_a_minute_unless_told_and_ends_at_most_a_tenth_early() {
+    fn the_interval_is_a_minute_unless_the_configuration_or_the_source_says_and_ends_at_most_a_tenth_early() {
         let rows = [
             (None, seconds(60)),
             (Some(Duration::ZERO), seconds(60)),
@@ -92,24 +99,37 @@ mod tests {
         ];
         let start = Instant::now();
         for (configured, interval) in rows {
-            let mut pace = Pace::new(configured, start);
+            let mut pace = Pace::new(configured, Duration::MAX, start);
             assert_eq!(pace.due(), start, "the first ask is due at once");
-            pace.succeeded(start);
+            for (said, interval) in [(None, interval), (Some(seconds(300)), seconds(300))] {
+                pace.succeeded(said, start);
+                let wait = pace.due() - start;
+                assert!(wait <= interval && wait >= interval.mul_f64(0.9), "{configured:?} {said:?}: {wait:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_asked_for_twice_before_they_are_too_old() {
+        let start = Instant::now();
+        for (configured, said) in [(Some(seconds(7200)), None), (None, Some(seconds(3600)))] {
+            let mut pace = Pace::new(configured, HOUR, start);
+            pace.succeeded(said, start);
             let wait = pace.due() - start;
-            assert!(wait <= interval && wait >= interval.mul_f64(0.9), "{configured:?}: {wait:?}");
+            assert!(wait <= HOUR / 2 && wait >= HOUR.mul_f64(0.45), "{configured:?} {said:?}: {wait:?}");
         }
     }
 
     #[test]
     fn pauses_double_up_to_a_minute_and_start_again_after_a_success() {
         let start = Instant::now();
-        let mut pace = Pace::new(None, start);
+        let mut pace = Pace::new(None, HOUR, start);
         for base in [1, 2, 4, 8, 16, 30, 30, 30] {
             let pause = pace.failed(start);
             assert!(pause >= seconds(base) && pause <= seconds(2 * base), "{base}: {pause:?}");
             assert_eq!(pace.due(), start + pause);
         }
-        pace.succeeded(start);
+        pace.succeeded(None, start);
         assert!(pace.failed(start) <= seconds(2));
     }
 
@@ -117,9 +137,9 @@ mod tests {
     fn a_wanted_key_is_asked_for_early_but_not_within_five_seconds_of_the_last_ask() {
         let start = Instant::now();
         for (since_ask, expected) in [(0, 5), (3, 5), (5, 5), (20, 20)] {
-            let mut pace = Pace::new(None, start);
+            let mut pace = Pace::new(None, HOUR, start);
             pace.asks(start);
-            pace.succeeded(start);
+            pace.succeeded(None, start);
             pace.wanted(start + seconds(since_ask));
             assert_eq!(pace.due(), start + seconds(expected), "{since_ask} seconds after the ask");
         }
@@ -128,9 +148,9 @@ mod tests {
     #[test]
     fn a_wanted_key_never_delays_and_never_shortens_a_pause_after_an_error() {
         let start = Instant::now();
-        let mut pace = Pace::new(Some(seconds(2)), start);
+        let mut pace = Pace::new(Some(seconds(2)), HOUR, start);
         pace.asks(start);
-        pace.succeeded(start);
+        pace.succeeded(None, start);
         let due = pace.due();
         pace.wanted(start);
         assert_eq!(pace.due(), due);

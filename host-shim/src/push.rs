@@ -10,6 +10,7 @@ use crate::envelope::Seal;
 use crate::feedback::Feedback;
 use crate::intake::{Intake, IntakeError, Taken};
 use crate::refresh::Published;
+use crate::status::FeedReport;
 
 /// Time between two questions: an Envoy that restarted has its keys within about this time.
 const POLL: Duration = Duration::from_secs(1);
@@ -17,7 +18,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// Feeds one set of one intake.
 pub(crate) struct Pusher {
     /// The name of the set.
-    pub(crate) set: &'static str,
+    pub(crate) set: Arc<str>,
     /// Where it listens.
     pub(crate) intake: Intake,
     /// Makes envelopes.
@@ -26,6 +27,8 @@ pub(crate) struct Pusher {
     pub(crate) keys: watch::Receiver<Option<Arc<Published>>>,
     /// What the refresher learns.
     pub(crate) feedback: watch::Sender<Feedback>,
+    /// What the endpoints tell.
+    pub(crate) report: FeedReport,
 }
 
 /// How the last exchange went, as far as the log cares.
@@ -55,13 +58,21 @@ impl Pusher {
     }
 
     async fn exchange(&mut self) -> Result<(), IntakeError> {
-        let held = self.intake.held(self.set).await?;
+        let held = self.intake.held(&self.set).await;
+        self.report.update(|feed| feed.held = held.as_ref().ok().map(|held| held.generation));
+        let held = held?;
         self.feedback.send_if_modified(|feedback| feedback.note(held.generation, held.wanted));
         let Some(keys) = self.keys.borrow_and_update().clone() else { return Ok(()) };
         if held.generation >= keys.generation {
             return Ok(());
         }
-        match self.intake.put(self.set, self.seal.seal(self.set, &keys)).await? {
+        let taken = self.intake.put(&self.set, self.seal.seal(&self.set, &keys)).await;
+        self.report.pushed(outcome(taken.as_ref()));
+        let taken = taken?;
+        if taken == Taken::Stored {
+            self.report.update(|feed| feed.held = Some(keys.generation));
+        }
+        match taken {
             Taken::Stored if held.generation == 0 => {
                 tracing::info!(intake = %self.intake, generation = keys.generation, "keys are pushed to an intake without any");
             }
@@ -70,6 +81,17 @@ impl Pusher {
             Taken::NotNewer => tracing::debug!(intake = %self.intake, "the intake got a newer set meanwhile"),
         }
         Ok(())
+    }
+}
+
+/// The name of what came of a push, in the metrics.
+const fn outcome(taken: Result<&Taken, &IntakeError>) -> &'static str {
+    match taken {
+        Ok(Taken::Stored) => "stored",
+        Ok(Taken::NotNewer) => "not_newer",
+        Err(IntakeError::Unreachable(_)) => "unreachable",
+        Err(IntakeError::Timeout) => "timeout",
+        Err(IntakeError::NotAnIntake | IntakeError::Refused { .. }) => "refused",
     }
 }
 

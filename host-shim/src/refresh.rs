@@ -9,23 +9,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::feedback::Feedback;
-use crate::keys::{SecretKeys, SkippedEntry};
+use crate::keys::{SkippedEntry, SourceKeys};
 use crate::pace::Pace;
-use crate::secrets::SecretError;
+use crate::source::{Failure, FetchError, Fetched, Source};
+use crate::status::SourceReport;
 
 /// How long keys are used after the last success when the configuration does not say.
 const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
 /// The longest that one ask may take, credentials included.
 const ASK_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Where key sets come from.
-pub(crate) trait Source {
-    /// Asks once.
-    ///
-    /// # Errors
-    /// The secret cannot be had, or holds no set of keys.
-    fn fetch(&self) -> impl Future<Output = Result<SecretKeys, SecretError>> + Send;
-}
+/// How many names of keys one line of the log has, and how much of each.
+const SHOWN: (usize, usize) = (20, 100);
 
 /// A key set as it goes to the intakes.
 #[derive(Clone, PartialEq)]
@@ -47,18 +41,20 @@ impl fmt::Debug for Published {
 /// The two configured durations; absent means the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Timing {
-    /// `refreshInterval`
+    /// `refreshInterval`; what the source says counts more.
     pub(crate) interval: Option<Duration>,
     /// `maxStale`
     pub(crate) max_stale: Option<Duration>,
 }
 
-/// The refresher's ends of the two channels.
+/// The refresher's ends of what it shares with others.
 pub(crate) struct Channels {
     /// What the intakes shall hold; `None` as long as there is nothing to use.
     pub(crate) keys: watch::Sender<Option<Arc<Published>>>,
     /// What the intakes tell.
     pub(crate) feedback: watch::Receiver<Feedback>,
+    /// What the endpoints tell.
+    pub(crate) report: SourceReport,
 }
 
 /// The refresher: one task, one source.
@@ -84,12 +80,13 @@ struct Told {
 impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
     /// A refresher whose first ask is due at once. `clock` is the wall clock.
     pub(crate) fn new(source: S, timing: Timing, clock: C, channels: Channels) -> Self {
+        let max_stale = timing.max_stale.unwrap_or(DEFAULT_MAX_STALE);
         Self {
             source,
             clock,
             channels,
-            pace: Pace::new(timing.interval, Instant::now()),
-            max_stale: timing.max_stale.unwrap_or(DEFAULT_MAX_STALE),
+            pace: Pace::new(timing.interval, max_stale, Instant::now()),
+            max_stale,
             generation: 0,
             stale_at: None,
             told: Told::default(),
@@ -114,26 +111,36 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
 
     async fn refresh(&mut self) {
         self.pace.asks(Instant::now());
-        let answer = timeout(ASK_TIMEOUT, self.source.fetch()).await.unwrap_or(Err(SecretError::Timeout));
-        match answer {
-            Ok(keys) => self.publish(keys),
-            Err(error) => {
-                let pause = self.pace.failed(Instant::now());
-                self.told.failing = true;
-                let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                let holding = self.stale_at.is_some();
-                tracing::warn!(%error, retry_ms, holding, "the secret could not be refreshed");
-            }
+        match timeout(ASK_TIMEOUT, self.source.fetch()).await {
+            Ok(Ok(fetched)) => self.publish(fetched),
+            Ok(Err(error)) => self.failed(&error),
+            Err(_) => self.failed(&FetchError::new(Failure::Timeout, &"there is no answer in time")),
         }
     }
 
-    fn publish(&mut self, keys: SecretKeys) {
+    fn failed(&mut self, error: &FetchError) {
+        let pause = self.pace.failed(Instant::now());
+        self.told.failing = true;
+        self.channels.report.update(|source| *source.failed.entry(error.failure).or_default() += 1);
+        let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let holding = self.stale_at.is_some();
+        tracing::warn!(%error, retry_ms, holding, "the keys could not be refreshed");
+    }
+
+    fn publish(&mut self, fetched: Fetched) {
+        let Fetched { keys, again_after } = fetched;
         let (now, wall) = (Instant::now(), (self.clock)());
-        self.pace.succeeded(now);
+        let wait = self.pace.succeeded(again_after, now);
         self.stale_at = now.checked_add(self.max_stale);
         let now_millis = u64::try_from(wall.millis()).unwrap_or(0);
         self.generation = self.channels.feedback.borrow().next_generation(now_millis, self.generation);
-        self.told.tell(&keys, self.generation);
+        self.told.tell(&keys, self.generation, wait);
+        self.channels.report.update(|source| {
+            source.succeeded += 1;
+            source.last_success = Some(now);
+            (source.keys, source.skipped) = (keys.key_ids.len(), keys.skipped.len());
+            source.generation = Some(self.generation);
+        });
         let published =
             Published { generation: self.generation, not_after: wall.after(self.max_stale), jwks: keys.jwks };
         self.channels.keys.send_replace(Some(Arc::new(published)));
@@ -143,6 +150,10 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
     fn withdraw(&mut self) {
         self.stale_at = None;
         self.channels.keys.send_replace(None);
+        self.channels.report.update(|source| {
+            source.keys = 0;
+            source.generation = None;
+        });
         tracing::error!(generation = self.generation, "the keys are older than maxStale, nothing is left to push");
     }
 
@@ -157,22 +168,28 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
 
 impl Told {
     /// Logs a refreshed set: what changed loudly, the rest quietly.
-    fn tell(&mut self, keys: &SecretKeys, generation: u64) {
+    fn tell(&mut self, keys: &SourceKeys, generation: u64, wait: Duration) {
         if self.skipped != keys.skipped {
-            for SkippedEntry { key_id, reason } in &keys.skipped {
-                tracing::warn!(kid = key_id, reason, "an entry of the secret is skipped");
+            for SkippedEntry { key_id, reason } in keys.skipped.iter().take(SHOWN.0) {
+                tracing::warn!(kid = shortened(key_id), reason, "an entry is skipped");
             }
             self.skipped.clone_from(&keys.skipped);
         }
-        let kids = keys.key_ids.join(" ");
+        let kids = keys.key_ids.iter().take(SHOWN.0).map(|id| shortened(id)).collect::<Vec<_>>().join(" ");
+        let (count, skipped, next_s) = (keys.key_ids.len(), keys.skipped.len(), wait.as_secs());
         if self.failing || self.key_ids != keys.key_ids {
-            tracing::info!(generation, kids, skipped = keys.skipped.len(), "the secret is read");
+            tracing::info!(generation, kids, keys = count, skipped, next_s, "the keys are read");
             self.key_ids.clone_from(&keys.key_ids);
         } else {
-            tracing::debug!(generation, kids, "the secret is read again");
+            tracing::debug!(generation, kids, keys = count, skipped, next_s, "the keys are read again");
         }
         self.failing = false;
     }
+}
+
+/// What of a name goes to the log: whoever publishes keys chooses their names.
+fn shortened(key_id: &str) -> String {
+    key_id.chars().take(SHOWN.1).collect()
 }
 
 async fn until(point: Option<Instant>) {

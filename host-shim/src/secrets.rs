@@ -14,8 +14,8 @@ use registry_auth::authn::algorithm::Algorithm;
 use registry_auth::authn::keys::{KeysError, SigningKeyError};
 use registry_auth::config::raw::AwsSecretsManager;
 
-use crate::keys::{self, SecretKeys};
-use crate::refresh::Source;
+use crate::keys::{self, SourceKeys};
+use crate::source::{Failure, FetchError, Fetched, Source};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
@@ -95,18 +95,35 @@ impl SecretsManager {
 }
 
 impl Source for SecretsManager {
-    async fn fetch(&self) -> Result<SecretKeys, SecretError> {
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
         let answer = self.client.get_secret_value().secret_id(&self.secret_name).send().await.map_err(describe)?;
-        match (answer.secret_string(), answer.secret_binary()) {
-            (Some(text), _) => self.content.read(text),
-            (None, Some(_)) => Err(SecretError::Binary),
-            (None, None) => Err(SecretError::Missing),
-        }
+        let keys = match (answer.secret_string(), answer.secret_binary()) {
+            (Some(text), _) => self.content.read(text)?,
+            (None, Some(_)) => return Err(SecretError::Binary.into()),
+            (None, None) => return Err(SecretError::Missing.into()),
+        };
+        Ok(Fetched { keys, again_after: None })
+    }
+}
+
+impl From<SecretError> for FetchError {
+    fn from(error: SecretError) -> Self {
+        let failure = match &error {
+            SecretError::Refused { .. } => Failure::Refused,
+            SecretError::Unreachable(_) => Failure::Unreachable,
+            SecretError::Timeout => Failure::Timeout,
+            SecretError::Binary
+            | SecretError::Missing
+            | SecretError::Unusable(_)
+            | SecretError::NotSigning(_)
+            | SecretError::Strict(_) => Failure::Unusable,
+        };
+        Self::new(failure, &error)
     }
 }
 
 impl Content {
-    fn read(&self, text: &str) -> Result<SecretKeys, SecretError> {
+    fn read(&self, text: &str) -> Result<SourceKeys, SecretError> {
         match self {
             Self::Verifying { strict } => read(text, *strict),
             Self::Signing { algorithm, key_id } => Ok(keys::from_pem(text, *algorithm, key_id.as_deref())?),
@@ -115,7 +132,7 @@ impl Content {
 }
 
 /// Reads the text of a secret. With `strict`, one bad entry refuses it.
-fn read(text: &str, strict: bool) -> Result<SecretKeys, SecretError> {
+fn read(text: &str, strict: bool) -> Result<SourceKeys, SecretError> {
     let keys = keys::from_secret(text)?;
     if strict && !keys.skipped.is_empty() {
         let entries: Vec<_> =

@@ -1,31 +1,36 @@
 //! `registry-auth serve`: the shim.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, ensure};
+use registry_auth::config::MINT_SET;
 use registry_auth::time::UnixTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use crate::configuration::{Configuration, Secret};
+use crate::configuration::{Configuration, KeptSet, Origin};
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
 use crate::intake::Intake;
+use crate::listen::Endpoints;
 use crate::push::Pusher;
 use crate::refresh::{Channels, Refresher, Timing};
 use crate::secrets::SecretsManager;
+use crate::source::Source;
+use crate::status::Status;
 use crate::{check, logging};
 
 /// Fetches keys and pushes them to Envoy
 ///
 /// Reads the secrets that `http.auth.bearer.awsSecretsManager` and `http.auth.bearer.mint` name, with AWS's default credential
-/// chain, and keeps the intake of every given Envoy supplied. The environment variable `REGISTRY_AUTH_PUSH_KEY` holds the key that both sides share, at
-/// least 32 bytes.
+/// chain, asks the issuers whose `keySource` is `push`, and keeps the intake of every given Envoy supplied. The environment
+/// variable `REGISTRY_AUTH_PUSH_KEY` holds the key that both sides share, at least 32 bytes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML
@@ -34,6 +39,9 @@ pub(crate) struct Arguments {
     /// An intake listener, `http://HOST:PORT` or `unix:/path/of/socket`; may be given several times
     #[arg(long, value_name = "URL", required = true)]
     envoy: Vec<Intake>,
+    /// Where /healthz, /readyz and /metrics are answered, such as `127.0.0.1:9903`; nowhere when absent
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -43,10 +51,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         check::print(&configuration);
         return Ok(ExitCode::FAILURE);
     }
-    let secrets = configuration.secrets();
+    let sets = configuration.kept_sets();
     ensure!(
-        !secrets.is_empty(),
-        "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager` and no `mint`, keys of other kinds need no shim",
+        !sets.is_empty(),
+        "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager`, no `mint` and no issuer with `keySource` `push`, keys of other kinds need no shim",
     );
     let seal = Seal::from_environment()?;
     logging::start(configuration.log_level());
@@ -54,51 +62,116 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         tracing::warn!(path = warning.path, "{}", warning.message);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(serve(&secrets, &arguments.envoy, seal))?;
-    Ok(ExitCode::SUCCESS)
+    let ended = runtime.block_on(serve(sets, arguments, seal));
+    // A look-up of a name that hangs would hold up the end.
+    runtime.shutdown_background();
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(secrets: &[Secret<'_>], intakes: &[Intake], seal: Seal) -> anyhow::Result<()> {
+async fn serve(sets: Vec<KeptSet>, arguments: &Arguments, seal: Seal) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut tasks = JoinSet::new();
-    let seal = Arc::new(seal);
-    for secret in secrets {
-        keep_fresh(secret, intakes, &seal, &mut tasks).await;
-        let Secret { set, place, .. } = secret;
-        tracing::info!(
-            set,
-            secret = place.secret_name,
-            region = place.region,
-            intakes = intakes.len(),
-            "the shim is up"
-        );
+    let mut shim = Shim {
+        intakes: unique(&arguments.envoy),
+        seal: Arc::new(seal),
+        status: Status::default(),
+        tasks: JoinSet::new(),
+    };
+    let endpoints = match arguments.listen {
+        Some(address) => Some(Endpoints::bind(address, shim.status.clone()).await?),
+        None => None,
+    };
+    for set in sets {
+        shim.keep_fresh(set).await;
+    }
+    // Only now: a shim that does not know of its sources yet would be ready.
+    if let Some(endpoints) = endpoints {
+        tracing::info!(address = %endpoints.address()?, "the endpoints are up");
+        shim.tasks.spawn(endpoints.run());
     }
 
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        Some(_) = tasks.join_next() => anyhow::bail!("a task of the shim ended"),
+        Some(_) = shim.tasks.join_next() => anyhow::bail!("a task of the shim ended"),
     }
     tracing::info!("the shim ends");
-    tasks.shutdown().await;
+    shim.tasks.shutdown().await;
     Ok(())
 }
 
-/// Starts the tasks of one secret: one that asks, and one that pushes for each intake.
-async fn keep_fresh(secret: &Secret<'_>, intakes: &[Intake], seal: &Arc<Seal>, tasks: &mut JoinSet<()>) {
-    let (keys_sender, keys) = watch::channel(None);
-    let (feedback, feedback_receiver) = watch::channel(Feedback::default());
-    let span = tracing::info_span!("secret", set = secret.set);
-    for intake in intakes {
-        let (keys, feedback) = (keys.clone(), feedback.clone());
-        let pusher = Pusher { set: secret.set, intake: intake.clone(), seal: Arc::clone(seal), keys, feedback };
-        tasks.spawn(pusher.run().instrument(span.clone()));
+/// What all sets share.
+struct Shim {
+    intakes: Vec<Intake>,
+    seal: Arc<Seal>,
+    status: Status,
+    tasks: JoinSet<()>,
+}
+
+impl Shim {
+    async fn keep_fresh(&mut self, set: KeptSet) {
+        let KeptSet { name, origin, timing } = set;
+        let intakes = self.intakes.len();
+        match origin {
+            Origin::Secret(place, content) => {
+                if &*name == MINT_SET {
+                    self.warn_of_clear_text();
+                }
+                let source = SecretsManager::connect(&place, content).await;
+                self.start(&name, source, timing);
+                tracing::info!(
+                    set = &*name,
+                    secret = place.secret_name,
+                    region = place.region,
+                    intakes,
+                    "the shim is up"
+                );
+            }
+            Origin::Issuer(issuer) => {
+                tracing::info!(set = &*name, %issuer, intakes, "the shim is up");
+                self.start(&name, issuer, timing);
+            }
+        }
     }
-    let source = SecretsManager::connect(secret.place, secret.content.clone()).await;
-    let timing = Timing { interval: secret.place.refresh_interval, max_stale: secret.place.max_stale };
-    let channels = Channels { keys: keys_sender, feedback: feedback_receiver };
-    tasks.spawn(Refresher::new(source, timing, wall_clock, channels).run().instrument(span));
+
+    /// Starts the tasks of one set: one that asks, and one that pushes for each intake. None of them waits for another set's.
+    fn start<S: Source + Send + Sync + 'static>(&mut self, name: &Arc<str>, source: S, timing: Timing) {
+        let (keys_sender, keys) = watch::channel(None);
+        let (feedback, feedback_receiver) = watch::channel(Feedback::default());
+        let span = tracing::info_span!("source", set = &**name);
+        for intake in &self.intakes {
+            let pusher = Pusher {
+                set: Arc::clone(name),
+                intake: intake.clone(),
+                seal: Arc::clone(&self.seal),
+                keys: keys.clone(),
+                feedback: feedback.clone(),
+                report: self.status.feed(&intake.to_string(), name),
+            };
+            self.tasks.spawn(pusher.run().instrument(span.clone()));
+        }
+        let report = self.status.source(name);
+        let channels = Channels { keys: keys_sender, feedback: feedback_receiver, report };
+        self.tasks.spawn(Refresher::new(source, timing, wall_clock, channels).run().instrument(span));
+    }
+
+    /// An envelope is signed, not encrypted.
+    fn warn_of_clear_text(&self) {
+        for intake in self.intakes.iter().filter(|intake| !intake.is_local()) {
+            tracing::warn!(%intake, "the key that signs is sent in clear text: use loopback or a Unix socket");
+        }
+    }
+}
+
+/// Two tasks that feed one intake would only be in each other's way.
+fn unique(intakes: &[Intake]) -> Vec<Intake> {
+    let mut unique: Vec<Intake> = Vec::with_capacity(intakes.len());
+    for intake in intakes {
+        if !unique.contains(intake) {
+            unique.push(intake.clone());
+        }
+    }
+    unique
 }
 
 fn wall_clock() -> UnixTime {

@@ -25,11 +25,27 @@ pub fn path() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("REGISTRY_AUTH_MODULE") {
         return Ok(path.into());
     }
-    let path = workspace().join("target/registry-auth.wasm");
+    fresh("target/registry-auth.wasm", &["filter/src", "filter/engine/src"])
+}
+
+/// The file of the native binary, `target/release/registry-auth`, or what `REGISTRY_AUTH_SHIM` names.
+///
+/// # Errors
+/// It is missing, or older than a source of `host-shim/` or the engine; the message says what to run.
+pub fn shim() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("REGISTRY_AUTH_SHIM") {
+        return Ok(path.into());
+    }
+    fresh("target/release/registry-auth", &["host-shim/src", "filter/engine/src"])
+}
+
+fn fresh(file: &str, sources: &[&str]) -> Result<PathBuf> {
+    let path = workspace().join(file);
     let built = modified(&path).with_context(|| format!("{} is missing: {BUILD}", path.display()))?;
-    let filter = workspace().join("filter");
-    let source = newest(&filter.join("src"))?.max(newest(&filter.join("engine/src"))?);
-    ensure!(source.0 <= built, "{} is older than {}: {BUILD}", path.display(), source.1.display());
+    for folder in sources {
+        let (changed, source) = newest(&workspace().join(folder))?;
+        ensure!(changed <= built, "{} is older than {}: {BUILD}", path.display(), source.display());
+    }
     Ok(path)
 }
 

@@ -11,7 +11,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 /// A running server. It has a thread of its own and listens on a free port of 127.0.0.1.
 pub struct Server {
@@ -53,13 +55,33 @@ impl Port {
         A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
         F: Future<Output = Option<Response<Full<Bytes>>>> + Send + 'static,
     {
+        self.run(None, answer)
+    }
+
+    /// The same over TLS.
+    ///
+    /// # Errors
+    /// As [`Self::serve`].
+    pub fn serve_over_tls<A, F>(self, tls: ServerConfig, answer: A) -> Result<Server>
+    where
+        A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+        F: Future<Output = Option<Response<Full<Bytes>>>> + Send + 'static,
+    {
+        self.run(Some(TlsAcceptor::from(Arc::new(tls))), answer)
+    }
+
+    fn run<A, F>(self, tls: Option<TlsAcceptor>, answer: A) -> Result<Server>
+    where
+        A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+        F: Future<Output = Option<Response<Full<Bytes>>>> + Send + 'static,
+    {
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = self.listener;
         let thread = std::thread::Builder::new().name("loopback-server".to_owned()).spawn(move || {
             runtime.block_on(async move {
                 tokio::select! {
-                    () = accept(listener, Arc::new(answer)) => {}
+                    () = accept(listener, tls, Arc::new(answer)) => {}
                     _ = stopped => {}
                 }
             });
@@ -85,7 +107,7 @@ impl Drop for Server {
     }
 }
 
-async fn accept<A, F>(listener: TcpListener, answer: Arc<A>)
+async fn accept<A, F>(listener: TcpListener, tls: Option<TlsAcceptor>, answer: Arc<A>)
 where
     A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Option<Response<Full<Bytes>>>> + Send + 'static,
@@ -98,10 +120,18 @@ where
             let pending = answer(request);
             async move { pending.await.ok_or_else(|| anyhow!("no answer")) }
         });
+        let tls = tls.clone();
         tokio::spawn(async move {
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let server = hyper::server::conn::http1::Builder::new();
             // A client that goes away is its own business.
-            drop(connection.await);
+            match tls {
+                None => drop(server.serve_connection(TokioIo::new(stream), service).await),
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        drop(server.serve_connection(TokioIo::new(stream), service).await);
+                    }
+                }
+            }
         });
     }
 }

@@ -1,4 +1,4 @@
-//! A client that shows certificates. `certificates/README.md` says what each of them is.
+//! A client that shows certificates, and what an issuer shows. `certificates/README.md` says what each of them is.
 
 use std::fs;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
 /// What the listeners' certificate is for.
 const SERVER: &str = "registry.test";
@@ -50,4 +50,15 @@ pub fn connect(mut socket: TcpStream, certificate: Option<&str>) -> Result<Strea
         connection.complete_io(&mut socket).context("the handshake failed")?;
     }
     Ok(StreamOwned::new(connection, socket))
+}
+
+/// TLS of an issuer with a private authority, `issuer-ca`.
+///
+/// # Errors
+/// A certificate is missing, or is none.
+pub fn issuer() -> Result<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
+    let certificate = CertificateDer::from_pem_file(folder().join("issuer.pem"))?;
+    Ok(config.with_single_cert(vec![certificate], PrivateKeyDer::from_pem_file(folder().join("issuer.key.pem"))?)?)
 }

@@ -6,6 +6,9 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::*;
+use crate::status::{SourceState, Status};
+
+const SET: &str = "s";
 
 /// What the source answers, in order; the last answer is repeated.
 struct Script {
@@ -17,27 +20,30 @@ struct Script {
 #[derive(Clone)]
 enum Answer {
     Keys(&'static str),
+    /// With the time after which it is to be asked again.
+    Until(&'static str, Duration),
     Outage,
     Hanging,
 }
 
 impl Source for Script {
-    async fn fetch(&self) -> Result<SecretKeys, SecretError> {
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
         self.asked.send_modify(|asked| asked.push(self.start.elapsed()));
         let answer = {
             let mut answers = self.answers.lock().unwrap();
             if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
         };
         match answer.unwrap() {
-            Answer::Keys(key_id) => Ok(keys(key_id)),
-            Answer::Outage => Err(SecretError::Missing),
+            Answer::Keys(key_id) => Ok(Fetched { keys: keys(key_id), again_after: None }),
+            Answer::Until(key_id, again_after) => Ok(Fetched { keys: keys(key_id), again_after: Some(again_after) }),
+            Answer::Outage => Err(FetchError::new(Failure::Unusable, &"nothing there")),
             Answer::Hanging => std::future::pending().await,
         }
     }
 }
 
-fn keys(key_id: &str) -> SecretKeys {
-    SecretKeys { jwks: json!({"keys": [{"kid": key_id}]}), key_ids: vec![key_id.to_owned()], skipped: vec![] }
+fn keys(key_id: &str) -> SourceKeys {
+    SourceKeys { jwks: json!({"keys": [{"kid": key_id}]}), key_ids: vec![key_id.to_owned()], skipped: vec![] }
 }
 
 /// A running refresher, seen from outside.
@@ -45,6 +51,7 @@ struct Rig {
     keys: watch::Receiver<Option<Arc<Published>>>,
     feedback: watch::Sender<Feedback>,
     asked: watch::Receiver<Vec<Duration>>,
+    status: Status,
 }
 
 const EPOCH: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -56,14 +63,20 @@ impl Rig {
         let (feedback, feedback_receiver) = watch::channel(Feedback::default());
         let (asked_sender, asked) = watch::channel(Vec::new());
         let source = Script { answers: Mutex::new(answers.iter().cloned().collect()), asked: asked_sender, start };
-        let channels = Channels { keys: keys_sender, feedback: feedback_receiver };
+        let status = Status::default();
+        let report = status.source(&SET.into());
+        let channels = Channels { keys: keys_sender, feedback: feedback_receiver, report };
         let refresher = Refresher::new(source, timing, move || EPOCH.after(start.elapsed()), channels);
         tokio::spawn(refresher.run());
-        Self { keys, feedback, asked }
+        Self { keys, feedback, asked, status }
     }
 
     async fn asks(&mut self, count: usize) -> Vec<Duration> {
         self.asked.wait_for(|asked| asked.len() >= count).await.unwrap().clone()
+    }
+
+    fn source(&self) -> SourceState {
+        self.status.now().sources[SET].clone()
     }
 
     async fn published(&mut self) -> Published {
@@ -104,8 +117,14 @@ async fn an_outage_keeps_the_last_set_until_max_stale_and_ends_with_a_new_one() 
     rig.keys.changed().await.unwrap();
     assert_eq!(*rig.keys.borrow_and_update(), None);
     assert_eq!(start.elapsed().as_secs(), 100);
+    let source = rig.source();
+    assert_eq!((source.generation, source.keys, source.succeeded), (None, 0, 1));
+    assert!(source.last_success.is_some() && source.failed[&Failure::Unusable] > 2, "{source:?}");
 
-    assert_eq!(rig.published().await.jwks, keys("b").jwks);
+    let published = rig.published().await;
+    assert_eq!(published.jwks, keys("b").jwks);
+    let source = rig.source();
+    assert_eq!((source.generation, source.keys, source.succeeded), (Some(published.generation), 1, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,6 +142,19 @@ async fn a_source_that_hangs_counts_as_one_that_is_down() {
     let mut rig = Rig::start(Timing::default(), &[Answer::Hanging, Answer::Keys("a")]);
     assert_eq!(rig.published().await.jwks, keys("a").jwks);
     assert!(rig.asks(2).await[1] > ASK_TIMEOUT);
+    assert_eq!(rig.source().failed, [(Failure::Timeout, 1)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_source_says_of_the_next_ask_counts_more_than_the_interval() {
+    let timing = Timing { interval: Some(seconds(10)), max_stale: None };
+    let answers = [Answer::Until("a", seconds(300)), Answer::Until("a", seconds(60)), Answer::Keys("a")];
+    let mut rig = Rig::start(timing, &answers);
+    let asked = rig.asks(4).await;
+    let pauses: Vec<_> = asked.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+    for (&pause, expected) in pauses.iter().zip([300, 60, 10]) {
+        assert!(pause <= seconds(expected) && pause >= seconds(expected * 9 / 10), "{pauses:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

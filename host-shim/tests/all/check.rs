@@ -1,8 +1,11 @@
 //! `registry-auth check`.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use crate::sample::FIRST;
+use crate::issuer::certificate;
+use crate::sample::{FIRST, with};
 use crate::shim::{Folder, command, configuration, output, text};
 
 /// Runs `check` on a file; gives the exit status and the lines of stderr.
@@ -106,6 +109,57 @@ async fn files_that_a_configuration_names_are_read_and_checked() {
             Some(start) => {
                 assert_eq!((code, errors.len()), (Some(1), 1), "{name}: {lines:?}");
                 assert!(errors[0].starts_with(&format!("error: {start}")), "{name}: {errors:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_pushed_has_files_that_can_be_used() {
+    let folder = Folder::new().unwrap();
+    let write = |name, content| folder.write(name, content).unwrap();
+    let (ca, token) = (certificate("issuer-ca"), write("token", "eyJ.e30.x\n"));
+    let (keys, garbage, empty) =
+        (write("keys.pem", FIRST), write("garbage", "tops3cret tops3cret"), write("empty", "\n"));
+    let missing = folder.path("missing");
+    let both = |ca: &Path, token: &Path| json!({"certificateAuthorityFile": ca, "tokenFile": token});
+    let place = |member: &str| format!("http.auth.bearer.oidc[0].{member}: ");
+    let (at_ca, at_token) = (place("certificateAuthorityFile"), place("tokenFile"));
+    // (members, what the only error begins with)
+    let rows = [
+        (both(&ca, &token), None),
+        (both(&missing, &token), Some(format!("{at_ca}cannot read `"))),
+        (both(&keys, &token), Some(format!("{at_ca}is not the PEM text of a certificate"))),
+        (both(&empty, &token), Some(format!("{at_ca}is not the PEM text of a certificate"))),
+        (both(&ca, &missing), Some(format!("{at_token}cannot read `"))),
+        (both(&ca, &garbage), Some(format!("{at_token}the file `"))),
+        (both(&ca, &empty), Some(format!("{at_token}the file `"))),
+        (
+            json!({"keySource": "callout", "cluster": "i", "tokenFile": token}),
+            Some(format!("{at_token}is read by `registry-auth serve` only")),
+        ),
+        (
+            json!({"keySource": "callout", "cluster": "i", "tokenFile": missing}),
+            Some(format!("{at_token}is read by `registry-auth serve` only")),
+        ),
+        (
+            json!({"certificateAuthority": "tops3cret"}),
+            Some(format!("{}is not the PEM text", place("certificateAuthority"))),
+        ),
+        (json!({"keySource": "shim"}), Some(format!("{}`shim` is not a source of keys", place("keySource")))),
+    ];
+    for (members, expected) in rows {
+        let entry = with(&json!({"issuer": "https://i.example", "audiences": ["a"], "keySource": "push"}), &members);
+        let mut document = with_bearer(&json!({"oidc": [entry]}));
+        document["proxy"] = json!({"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}});
+        document["http"]["accessControl"]["repositories"]["**"]["defaultPolicy"] = json!(["read"]);
+        let (code, lines) = check(&folder, "push.json", &document.to_string()).await.unwrap();
+        assert!(lines.iter().all(|line| !line.contains("tops3cret")), "{members}: {lines:?}");
+        match expected {
+            None => assert_eq!((code, lines), (Some(0), vec![]), "{members}"),
+            Some(start) => {
+                assert_eq!((code, lines.len()), (Some(1), 1), "{members}: {lines:?}");
+                assert!(lines[0].starts_with(&format!("error: {start}")), "{members}: {lines:?}");
             }
         }
     }

@@ -1,7 +1,8 @@
-//! Small HTTP servers and one request: enough for an intake and for a Secrets Manager that misbehaves.
+//! Small HTTP servers and one request: enough for an intake, and for a Secrets Manager and issuers that misbehave.
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use http_body_util::{BodyExt, Full};
@@ -12,23 +13,38 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 /// A request that was read whole.
 pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) content_type: String,
+    pub(crate) authorization: String,
     pub(crate) body: Bytes,
 }
 
-/// Status and body.
-pub(crate) type Answer = (u16, String);
+/// What is answered, and after which time.
+#[derive(Clone, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
+    pub(crate) after: Duration,
+}
+
+impl From<(u16, String)> for Answer {
+    fn from((status, body): (u16, String)) -> Self {
+        Self { status, body, ..Self::default() }
+    }
+}
 
 pub(crate) type Handler = Arc<dyn Fn(Seen) -> Answer + Send + Sync>;
 
 pub(crate) enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
+    Tls(TcpListener, TlsAcceptor),
 }
 
 /// Serves until the handle is aborted; then every connection is gone too.
@@ -47,6 +63,16 @@ pub(crate) fn serve(listener: Listener, handler: Handler) -> JoinHandle<()> {
                         connections.spawn(connection(stream, handler.clone()));
                     }
                 }
+                Listener::Tls(listener, acceptor) => {
+                    if let Ok((stream, _)) = listener.accept().await {
+                        let (acceptor, handler) = (acceptor.clone(), handler.clone());
+                        connections.spawn(async move {
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                connection(stream, handler).await;
+                            }
+                        });
+                    }
+                }
             }
         }
     })
@@ -63,31 +89,45 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: 
 
 async fn respond(request: Request<Incoming>, handler: &Handler) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let content_type = head.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let seen = Seen {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
-        content_type: content_type.to_owned(),
+        content_type: header("content-type"),
+        authorization: header("authorization"),
         body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
     };
-    let (status, text) = handler(seen);
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
-    response
+    let Answer { status, headers, body, after } = handler(seen);
+    tokio::time::sleep(after).await;
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
+    response.body(Full::new(Bytes::from(body))).unwrap_or_default()
 }
 
-/// Sends one POST and returns the answer.
-pub(crate) async fn post(authority: &str, headers: &[(&str, &str)], body: String) -> anyhow::Result<Answer> {
-    let stream = TcpStream::connect(authority).await.context("connect")?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let task = tokio::spawn(connection);
-    let mut request = Request::post("/").header("host", authority);
+/// Sends one POST and returns status and body of the answer.
+pub(crate) async fn post(authority: &str, headers: &[(&str, &str)], body: String) -> anyhow::Result<(u16, String)> {
+    let mut request = Request::post("/");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let answer = sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?;
-    let status = answer.status().as_u16();
-    let text = String::from_utf8(answer.into_body().collect().await?.to_bytes().to_vec())?;
+    let answer = send(authority, request.body(Full::new(Bytes::from(body)))?).await?;
+    Ok((answer.status().as_u16(), answer.into_body()))
+}
+
+/// Sends one request without body.
+pub(crate) async fn ask(authority: &str, method: &str, path: &str) -> anyhow::Result<Response<String>> {
+    send(authority, Request::builder().method(method).uri(path).body(Full::default())?).await
+}
+
+async fn send(authority: &str, mut request: Request<Full<Bytes>>) -> anyhow::Result<Response<String>> {
+    let stream = TcpStream::connect(authority).await.context("connect")?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let task = tokio::spawn(connection);
+    request.headers_mut().insert("host", authority.parse()?);
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let text = String::from_utf8(body.collect().await?.to_bytes().to_vec())?;
     task.abort();
-    Ok((status, text))
+    Ok(Response::from_parts(head, text))
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 
-use crate::http::{self, Answer, Listener, Seen};
+use crate::http::{self, Listener, Seen};
 
 /// The push key of intake and shim.
 pub(crate) const PUSH_KEY: &str = "only-for-tests-0123456789abcdefgh";
@@ -58,7 +59,7 @@ impl Intake {
     fn over(listener: Listener, url: String) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = state.clone();
-        let task = http::serve(listener, Arc::new(move |seen| lock(&shared).answer(&seen)));
+        let task = http::serve(listener, Arc::new(move |seen| lock(&shared).answer(&seen).into()));
         Self { url, state, task }
     }
 
@@ -69,12 +70,17 @@ impl Intake {
 
     /// Says from now on that a filter met an unknown key id.
     pub(crate) fn want(&self) {
-        lock(&self.state).bearer().wanted = true;
+        self.want_in("bearer");
+    }
+
+    /// The same of another set.
+    pub(crate) fn want_in(&self, set: &str) {
+        lock(&self.state).set(set).wanted = true;
     }
 
     /// Holds a set of that generation without keys, as another shim might have pushed it; 0 forgets everything.
     pub(crate) fn hold(&self, generation: u64) {
-        *lock(&self.state).bearer() = Set { generation, ..Set::default() };
+        *lock(&self.state).set("bearer") = Set { generation, ..Set::default() };
     }
 
     /// Says from now on that nothing is held, or the truth: as if another shim's push fell between a question and a push.
@@ -84,7 +90,12 @@ impl Intake {
 
     /// The generation that is held.
     pub(crate) fn generation(&self) -> u64 {
-        lock(&self.state).bearer().generation
+        self.generation_of("bearer")
+    }
+
+    /// The same of another set.
+    pub(crate) fn generation_of(&self, set: &str) -> u64 {
+        lock(&self.state).set(set).generation
     }
 
     /// The statuses of refused pushes.
@@ -112,9 +123,12 @@ impl Drop for Intake {
 }
 
 impl State {
-    fn answer(&mut self, seen: &Seen) -> Answer {
-        let Some(name) = seen.path.strip_prefix("/v1/keys/") else { return (404, String::new()) };
-        let lags = self.lags;
+    fn answer(&mut self, seen: &Seen) -> (u16, String) {
+        let name = seen.path.strip_prefix("/v1/keys/").filter(|name| !name.contains('/'));
+        let Some(Ok(name)) = name.map(|name| percent_decode_str(name).decode_utf8()) else {
+            return (404, String::new());
+        };
+        let (name, lags) = (&*name, self.lags);
         let set = self.sets.entry(name.to_owned()).or_default();
         match seen.method.as_str() {
             "GET" => {
@@ -132,8 +146,8 @@ impl State {
         }
     }
 
-    fn bearer(&mut self) -> &mut Set {
-        self.sets.entry("bearer".to_owned()).or_default()
+    fn set(&mut self, name: &str) -> &mut Set {
+        self.sets.entry(name.to_owned()).or_default()
     }
 }
 

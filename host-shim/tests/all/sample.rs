@@ -1,6 +1,8 @@
 //! Public keys whose private halves are thrown away, and secrets made of them.
 
-use serde_json::{Map, Value};
+use anyhow::Context as _;
+use registry_auth::authn::keys::KeySet;
+use serde_json::{Map, Value, json};
 
 pub(crate) const FIRST: &str = "\
 -----BEGIN PUBLIC KEY-----\n\
@@ -22,4 +24,20 @@ UoorN3+3QNnKQqcBaw3SalfmAR1ZadY3m8oabXHVPmDsAnJHZmtptX30sw==\n\
 pub(crate) fn secret(entries: &[(&str, &str)]) -> String {
     let entries: Map<_, _> = entries.iter().map(|(key_id, pem)| ((*key_id).to_owned(), Value::from(*pem))).collect();
     Value::Object(entries).to_string()
+}
+
+/// A PEM key as a JWK.
+pub(crate) fn jwk(key_id: &str, pem: &str) -> anyhow::Result<Value> {
+    let jwks = KeySet::from_cert(pem)?.to_jwks();
+    let key = jwks.pointer("/keys/0").context("no key")?;
+    Ok(with(key, &json!({"kid": key_id})))
+}
+
+/// An object with members laid over it.
+pub(crate) fn with(object: &Value, members: &Value) -> Value {
+    let mut object = object.clone();
+    if let (Value::Object(object), Value::Object(members)) = (&mut object, members.clone()) {
+        object.extend(members);
+    }
+    object
 }

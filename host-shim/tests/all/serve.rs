@@ -10,7 +10,7 @@ use crate::http::{self, Listener};
 use crate::intake::Intake;
 use crate::moto::Moto;
 use crate::sample::{FIRST, SECOND, THIRD, secret};
-use crate::shim::{Folder, Shim, configuration};
+use crate::shim::{Folder, Launch, NOWHERE, Shim, configuration};
 
 #[tokio::test]
 async fn keys_arrive_and_rotated_ones_follow_without_a_restart() {
@@ -123,11 +123,11 @@ async fn one_bad_entry_is_skipped_and_named() {
     let intake = Intake::tcp().await.unwrap();
     let shim = Shim::start(&configuration("skipped", "1s", false), &moto.endpoint(), intake.url()).unwrap();
     intake.holds(&["good"]).await.unwrap();
-    shim.says(&["an entry of the secret is skipped", "bad"]).await.unwrap();
+    shim.says(&["an entry is skipped", "bad"]).await.unwrap();
     // A second refresh with the same entry is not told again.
     let generation = intake.generation();
     crate::intake::eventually(|| (intake.generation() > generation).then_some(())).await.unwrap();
-    assert_eq!(shim.count(&["an entry of the secret is skipped"]).unwrap(), 1);
+    assert_eq!(shim.count(&["an entry is skipped"]).unwrap(), 1);
 }
 
 #[tokio::test]
@@ -200,9 +200,14 @@ async fn an_intake_with_another_push_key_is_told_once() {
     let moto = Moto::shared().unwrap();
     moto.create("forged", &secret(&[("a", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
-    let other = "another-push-key-0123456789abcdef";
-    let shim =
-        Shim::start_with_key(&configuration("forged", "1h", false), &moto.endpoint(), intake.url(), other).unwrap();
+    let launch = Launch {
+        configuration: &configuration("forged", "1h", false),
+        endpoint: &moto.endpoint(),
+        intakes: &[intake.url()],
+        push_key: "another-push-key-0123456789abcdef",
+        ..Launch::default()
+    };
+    let shim = Shim::launch(launch).unwrap();
     crate::intake::eventually(|| (intake.refusals().len() > 2).then_some(())).await.unwrap();
     assert_eq!(shim.count(&["answers 401: the push keys differ"]).unwrap(), 1);
     assert_eq!(intake.generation(), 0);
@@ -219,7 +224,7 @@ async fn throttling_and_denial_are_named_and_end() {
     let good = json!({"Name": "faulty", "SecretString": secret(&[("a", FIRST)])}).to_string();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let handler = move |_| answers.lock().unwrap().pop_front().unwrap_or_else(|| (200, good.clone()));
+    let handler = move |_| answers.lock().unwrap().pop_front().unwrap_or_else(|| (200, good.clone())).into();
     let server = http::serve(Listener::Tcp(listener), Arc::new(handler));
 
     let intake = Intake::tcp().await.unwrap();
@@ -230,4 +235,45 @@ async fn throttling_and_denial_are_named_and_end() {
     }
     assert_eq!(shim.count(&["could not be refreshed"]).unwrap(), 3);
     server.abort();
+}
+
+#[tokio::test]
+async fn an_envoy_that_hangs_or_is_not_there_holds_up_no_other() {
+    let moto = Moto::shared().unwrap();
+    moto.create("several", &secret(&[("a", FIRST)])).await.unwrap();
+    let folder = Folder::new().unwrap();
+    let socket = folder.path("intake.sock");
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hanging = format!("http://{}", silent.local_addr().unwrap());
+    let (tcp, unix) = (Intake::tcp().await.unwrap(), Intake::unix(&socket).unwrap());
+    let launch = Launch {
+        configuration: &configuration("several", "1s", false),
+        endpoint: &moto.endpoint(),
+        intakes: &[&hanging, NOWHERE, tcp.url(), unix.url()],
+        ..Launch::default()
+    };
+    let shim = Shim::launch(launch).unwrap();
+    for intake in [&tcp, &unix] {
+        intake.holds(&["a"]).await.unwrap();
+    }
+    shim.says(&["an intake cannot be fed", "timed out", &hanging]).await.unwrap();
+    shim.says(&["an intake cannot be fed", "cannot be reached", NOWHERE]).await.unwrap();
+    moto.put("several", &secret(&[("b", SECOND)])).await.unwrap();
+    for intake in [&tcp, &unix] {
+        intake.holds(&["b"]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_private_key_is_not_sent_through_a_network_without_a_word() {
+    let mut configuration = configuration("unsaid", "1h", false);
+    let bearer = &mut configuration["http"]["auth"]["bearer"];
+    bearer["realm"] = json!("https://registry.example.com/auth/token");
+    bearer["mint"] = json!({"issuer": "minted", "awsSecretsManager": {"region": "us-east-1", "secretName": "unsaid"}});
+    // Some of this machine's addresses, and not loopback by its name.
+    let intakes = ["http://0.0.0.0:1", NOWHERE, "unix:/nowhere.sock"];
+    let shim = Shim::launch(Launch { configuration: &configuration, intakes: &intakes, ..Launch::default() }).unwrap();
+    shim.says(&["the key that signs is sent in clear text", intakes[0]]).await.unwrap();
+    shim.says(&["an intake cannot be fed", "unix:/nowhere.sock"]).await.unwrap();
+    assert_eq!(shim.count(&["clear text"]).unwrap(), 1);
 }

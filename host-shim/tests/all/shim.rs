@@ -79,26 +79,49 @@ pub(crate) struct Shim {
     _folder: Folder,
 }
 
+/// What a shim is started with.
+#[derive(Clone, Copy)]
+pub(crate) struct Launch<'a> {
+    /// The configuration.
+    pub(crate) configuration: &'a Value,
+    /// Where AWS is.
+    pub(crate) endpoint: &'a str,
+    /// The intakes.
+    pub(crate) intakes: &'a [&'a str],
+    /// The push key.
+    pub(crate) push_key: &'a str,
+    /// Where its endpoints listen.
+    pub(crate) listen: Option<&'a str>,
+    /// The certificate authorities of the system.
+    pub(crate) system: Option<&'a Path>,
+}
+
+/// Nobody listens there.
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
+
 impl Shim {
     /// Starts it with `configuration`, AWS at `endpoint`, and one intake.
     pub(crate) fn start(configuration: &Value, endpoint: &str, intake: &str) -> anyhow::Result<Self> {
-        Self::start_with_key(configuration, endpoint, intake, PUSH_KEY)
+        Self::launch(Launch { configuration, endpoint, intakes: &[intake], ..Launch::default() })
     }
 
-    /// The same with another push key.
-    pub(crate) fn start_with_key(
-        configuration: &Value,
-        endpoint: &str,
-        intake: &str,
-        push_key: &str,
-    ) -> anyhow::Result<Self> {
+    /// Starts it.
+    pub(crate) fn launch(launch: Launch<'_>) -> anyhow::Result<Self> {
         let folder = Folder::new()?;
-        let config = folder.write("registry.json", &configuration.to_string())?;
-        let mut process = command(&["serve", "--config", text(&config)?, "--envoy", intake])
-            .env("AWS_ENDPOINT_URL", endpoint)
+        let config = folder.write("registry.json", &launch.configuration.to_string())?;
+        let mut command = command(&["serve", "--config", text(&config)?]);
+        for intake in launch.intakes {
+            command.args(["--envoy", intake]);
+        }
+        if let Some(listen) = launch.listen {
+            command.args(["--listen", listen]);
+        }
+        let mut process = command
+            .env("AWS_ENDPOINT_URL", launch.endpoint)
             .env("AWS_ACCESS_KEY_ID", "test-id")
             .env("AWS_SECRET_ACCESS_KEY", "test-aws-secret")
-            .env("REGISTRY_AUTH_PUSH_KEY", push_key)
+            .env("REGISTRY_AUTH_PUSH_KEY", launch.push_key)
+            .envs(launch.system.map(|file| ("SSL_CERT_FILE", file)))
             .stderr(Stdio::piped())
             .spawn()?;
         let mut lines = BufReader::new(process.stderr.take().context("no stderr")?).lines();
@@ -151,6 +174,19 @@ impl Shim {
         let status = tokio::time::timeout(std::time::Duration::from_mins(1), self.process.wait()).await??;
         self.log()?;
         Ok(status.code())
+    }
+}
+
+impl Default for Launch<'_> {
+    fn default() -> Self {
+        Self {
+            configuration: &Value::Null,
+            endpoint: NOWHERE,
+            intakes: &[],
+            push_key: PUSH_KEY,
+            listen: None,
+            system: None,
+        }
     }
 }
 

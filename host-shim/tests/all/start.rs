@@ -18,7 +18,9 @@ async fn each_refusal_to_start_is_one_line_that_says_what_is_wrong() {
     let (good, idle) = (text(&good).unwrap(), text(&idle).unwrap());
     let (broken, missing) = (text(&broken).unwrap(), text(&missing).unwrap());
     let intake = "http://127.0.0.1:1";
-    let rows: [Row<'_>; 9] = [
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let rows: [Row<'_>; 11] = [
         ("no push key", &["--config", good, "--envoy", intake], None, 1, "`REGISTRY_AUTH_PUSH_KEY` is not set"),
         ("short push key", &["--config", good, "--envoy", intake], Some("tops3cret"), 1, "shorter than 32 bytes"),
         ("nothing to do", &["--config", idle, "--envoy", intake], Some(PUSH_KEY), 1, "nothing for the shim to do"),
@@ -27,6 +29,14 @@ async fn each_refusal_to_start_is_one_line_that_says_what_is_wrong() {
         ("no envoy", &["--config", good], Some(PUSH_KEY), 2, "--envoy"),
         ("no config", &["--envoy", intake], Some(PUSH_KEY), 2, "--config"),
         ("a URL that is none", &["--config", good, "--envoy", "tcp://h:1"], Some(PUSH_KEY), 2, "http://HOST:PORT"),
+        (
+            "a port that is taken",
+            &["--config", good, "--envoy", intake, "--listen", &taken],
+            Some(PUSH_KEY),
+            1,
+            "cannot listen on",
+        ),
+        ("no address", &["--config", good, "--envoy", intake, "--listen", "9903"], Some(PUSH_KEY), 2, "--listen"),
         ("TLS", &["--config", good, "--envoy", "https://h:1"], Some(PUSH_KEY), 2, "http://HOST:PORT"),
     ];
     for (name, arguments, key, code, part) in rows {

@@ -18,11 +18,14 @@ mod faults;
 #[cfg(feature = "vm")]
 mod generated;
 mod hostile;
+#[cfg(feature = "vm")]
+mod intake;
 mod minting;
 mod mounts;
 mod mtls;
 #[cfg(feature = "vm")]
 mod patience;
+mod pushed;
 #[cfg(feature = "vm")]
 mod questions;
 mod readme;

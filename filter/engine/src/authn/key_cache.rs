@@ -79,7 +79,7 @@ impl KeyCache {
 
     /// Keys came. `max_age` is the answer's `Cache-Control`; `jitter` is any number and spreads refreshes over the last fifth.
     pub fn succeed(&mut self, max_age: Option<Duration>, jitter: u32, now: UnixTime) {
-        let age = max_age.unwrap_or(DEFAULT_AGE).clamp(MIN_AGE, MAX_AGE);
+        let age = refresh_after(max_age);
         self.in_flight = false;
         self.failures = 0;
         self.last_success = Some(now);
@@ -110,6 +110,22 @@ impl KeyCache {
     fn backs_off(&self, now: UnixTime) -> bool {
         now < self.retry_at && self.retry_at.since(now) <= MAX_RETRY
     }
+}
+
+/// How long after a fetch the keys of an issuer are fetched again, given the `max-age` of its answer.
+#[must_use]
+pub fn refresh_after(max_age: Option<Duration>) -> Duration {
+    max_age.unwrap_or(DEFAULT_AGE).clamp(MIN_AGE, MAX_AGE)
+}
+
+/// The directive `max-age` of a `Cache-Control` header (RFC 9111 section 5.2.2.1).
+#[must_use]
+pub fn max_age(cache_control: &str) -> Option<Duration> {
+    let value = cache_control.split(',').find_map(|directive| {
+        let (name, value) = directive.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("max-age").then_some(value)
+    })?;
+    value.trim_matches('"').parse().ok().map(Duration::from_secs)
 }
 
 /// Between four fifths of a duration and all of it.
@@ -176,6 +192,23 @@ mod tests {
             assert!(!cache.refresh_due(at(seconds * 1000)), "a refresh starts once");
             assert!(!cache.stale(at(3_599_999)));
             assert!(cache.stale(at(3_600_000)));
+        }
+    }
+
+    #[test]
+    fn max_age_is_read_as_it_is_written() {
+        let rows = [
+            ("max-age=3600", Some(3600)),
+            ("public, Max-Age=\"90\" ,must-revalidate", Some(90)),
+            ("max-age=0", Some(0)),
+            ("s-maxage=5", None),
+            ("max-age=-1", None),
+            ("max-age", None),
+            ("no-store", None),
+            ("", None),
+        ];
+        for (text, seconds) in rows {
+            assert_eq!(max_age(text), seconds.map(Duration::from_secs), "{text}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Diagnostics;
 use super::compile::DEFAULT_MAX_STALE;
-use super::{mint, raw};
+use super::{mint, push, raw};
 use crate::authn::bearer::Bearer;
 use crate::authn::discovery::WELL_KNOWN;
 use crate::authn::keys::{KeySet, certificate};
@@ -44,6 +44,7 @@ pub(super) fn compile(
         let path = format!("{PATH}.oidc[{index}]");
         providers.extend(provider(entry, &path, proxy, sources, diagnostics));
     }
+    push::agree(&raw.oidc, &format!("{PATH}.oidc"), diagnostics);
     let bearer = token_server(raw, proxy, sources, diagnostics);
     Authn { providers, bearer, mint: mint::compile(raw, proxy, sources, diagnostics) }
 }
@@ -111,14 +112,7 @@ pub(super) fn secrets_manager(
             diagnostics.error(format!("{path}.{name}"), "must be given");
         }
     }
-    needs_push_key(path, proxy, diagnostics);
-}
-
-fn needs_push_key(path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) {
-    if proxy.push_key.is_none() {
-        let message = "needs `proxy.pushKey`, such as {\"env\": \"REGISTRY_AUTH_PUSH_KEY\"}: its keys are pushed by `registry-auth serve`";
-        diagnostics.error(path, message);
-    }
+    push::needs_key(path, proxy, diagnostics);
 }
 
 fn provider(
@@ -176,8 +170,8 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
         diagnostics.error(format!("{path}.certificateAuthority"), "is not the PEM text of a certificate");
     }
     if raw.token_file.is_some() && raw.key_source.as_deref() != Some("push") {
-        diagnostics
-            .warn(format!("{path}.tokenFile"), "is read by the shim only: it has no effect without `keySource` `push`");
+        let message = "is read by `registry-auth serve` only; set `keySource` to `push`, or let the proxy's cluster of the issuer add the bearer";
+        diagnostics.error(format!("{path}.tokenFile"), message);
     }
 }
 
@@ -188,16 +182,11 @@ fn is_certificate(text: &str) -> bool {
 }
 
 fn source_kind(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) -> Option<SourceKind> {
-    if let Some(jwks) = &raw.jwks {
-        return inline(jwks, path, diagnostics);
-    }
-    match raw.key_source.as_deref() {
-        None | Some("callout") => callout(raw, path, proxy, diagnostics),
-        Some("push") => {
-            needs_push_key(path, proxy, diagnostics);
-            Some(SourceKind::Pushed(format!("oidc:{}", raw.issuer)))
-        }
-        Some(other) => {
+    match (raw.key_source.as_deref(), &raw.jwks) {
+        (None | Some("callout"), Some(jwks)) => inline(jwks, path, diagnostics),
+        (None | Some("callout"), None) => callout(raw, path, proxy, diagnostics),
+        (Some("push"), _) => push::source(raw, path, proxy, diagnostics),
+        (Some(other), _) => {
             let message = format!("`{other}` is not a source of keys; write callout or push");
             diagnostics.error(format!("{path}.keySource"), message);
             None
@@ -226,25 +215,9 @@ fn callout(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Di
         let message = "must name the proxy's cluster of the issuer (or set `proxy.oidcCluster`, or `keySource` `push`, or inline `jwks`)";
         diagnostics.error(format!("{path}.cluster"), message);
     }
-    let issuer = HttpUrl::parse(&raw.issuer);
-    if issuer.is_none() && !raw.issuer.is_empty() && raw.jwks_uri.is_none() {
-        let message = format!(
-            "`{}` is not an absolute http or https URL, so it cannot be asked for keys; set `jwksUri` or `jwks`",
-            raw.issuer
-        );
-        diagnostics.error(format!("{path}.issuer"), message);
-    }
-    let jwks_uri = raw.jwks_uri.as_deref().map(HttpUrl::parse);
-    if jwks_uri == Some(None) {
-        diagnostics.error(format!("{path}.jwksUri"), "is not an absolute http or https URL");
-    }
-    let insecure = issuer.as_ref().is_some_and(HttpUrl::is_https);
-    if jwks_uri.as_ref().is_some_and(|url| url.as_ref().is_some_and(|url| insecure && !url.is_https())) {
-        diagnostics.error(format!("{path}.jwksUri"), "must be https, as the issuer is");
-    }
+    let places = Places::read(raw, path, diagnostics);
     let cluster = cluster?;
-    let jwks_uri = jwks_uri.flatten();
-    let discovery = if jwks_uri.is_some() { None } else { Some(issuer?.join(WELL_KNOWN)) };
+    let Places { discovery, jwks_uri } = places?;
     Some(SourceKind::Callout(Callout {
         issuer: raw.issuer.clone(),
         discovery,
@@ -252,6 +225,37 @@ fn callout(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Di
         jwks_cluster: raw.jwks_cluster.clone().unwrap_or_else(|| cluster.clone()),
         cluster,
     }))
+}
+
+/// Where an issuer is asked: one of the two at least.
+pub(super) struct Places {
+    discovery: Option<HttpUrl>,
+    jwks_uri: Option<HttpUrl>,
+}
+
+impl Places {
+    /// Reads them from `issuer` and `jwksUri`, which skips discovery.
+    pub(super) fn read(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let issuer = HttpUrl::parse(&raw.issuer);
+        if issuer.is_none() && !raw.issuer.is_empty() && raw.jwks_uri.is_none() {
+            let message = format!(
+                "`{}` is not an absolute http or https URL, so it cannot be asked for keys; set `jwksUri` or `jwks`",
+                raw.issuer
+            );
+            diagnostics.error(format!("{path}.issuer"), message);
+        }
+        let jwks_uri = raw.jwks_uri.as_deref().map(HttpUrl::parse);
+        if jwks_uri == Some(None) {
+            diagnostics.error(format!("{path}.jwksUri"), "is not an absolute http or https URL");
+        }
+        let jwks_uri = jwks_uri.flatten();
+        let secure = issuer.as_ref().is_some_and(HttpUrl::is_https);
+        if secure && jwks_uri.as_ref().is_some_and(|url| !url.is_https()) {
+            diagnostics.error(format!("{path}.jwksUri"), "must be https, as the issuer is");
+        }
+        let discovery = if jwks_uri.is_some() { None } else { Some(issuer?.join(WELL_KNOWN)) };
+        Some(Self { discovery, jwks_uri })
+    }
 }
 
 /// Appends a source.

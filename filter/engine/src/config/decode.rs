@@ -131,7 +131,7 @@ fn oidc(object: &mut Object<'_>) -> Oidc {
         jwks_cluster: object.text("jwksCluster"),
         jwks: object.take("jwks"),
         key_source: object.text("keySource"),
-        token_file: object.text("tokenFile"),
+        token_file: object.text("tokenFile").filter(|path| !path.is_empty()),
         clock_skew: object.duration("clockSkew"),
         max_stale: object.duration("maxStale"),
     };

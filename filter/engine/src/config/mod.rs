@@ -8,6 +8,7 @@ mod error;
 mod mint;
 mod mtls;
 mod proxy;
+mod push;
 pub mod raw;
 mod reader;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use decode::{decode, decode_value};
 pub use error::{ConfigError, Diagnostics};
 pub use mint::{MINT_SET, algorithm as mint_algorithm};
 pub use proxy::Enforcement;
+pub use push::issuer_set;
 
 /// What a plugin configuration makes of the plugin.
 #[derive(Clone, Debug, PartialEq)]

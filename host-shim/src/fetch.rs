@@ -1,0 +1,114 @@
+//! One GET of a document that an issuer publishes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, HOST, HeaderValue, USER_AGENT};
+use hyper::{Request, Response, StatusCode};
+use registry_auth::authn::keys::MAX_TEXT;
+use registry_auth::url::HttpUrl;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::exchange::{ExchangeError, send};
+use crate::trust::TrustError;
+
+/// The longest that one connection may take, per address of the host.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest that one document may take, connection included.
+const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Why there is no document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum GetError {
+    /// The certificate authorities cannot be had.
+    #[error("cannot be asked: the certificate authorities cannot be used: {0}")]
+    Trust(#[from] TrustError),
+    /// No connection, or one that broke.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// No answer in time.
+    #[error("timed out")]
+    Timeout,
+    /// A redirect: the issuer says where its documents are in other ways.
+    #[error("answers {0}, and redirects are not followed")]
+    Redirect(u16),
+    /// Another status than 200.
+    #[error("answers {0}")]
+    Status(u16),
+    /// More than any document needs.
+    #[error("answers with more than {MAX_TEXT} bytes")]
+    TooLarge,
+}
+
+/// Gets a document of at most 256 KiB, over TLS if the URL says so. `authorization` is sent to this URL's host, so the caller
+/// decides whether that may see it.
+///
+/// # Errors
+/// See [`GetError`].
+pub(crate) async fn get(
+    url: &HttpUrl,
+    tls: &Result<Arc<ClientConfig>, TrustError>,
+    authorization: Option<&HeaderValue>,
+) -> Result<Response<Bytes>, GetError> {
+    let whole = async {
+        let request = request(url, authorization)?;
+        if !url.is_https() {
+            return Ok(send(connect(url).await?, request, MAX_TEXT).await?);
+        }
+        let connector = TlsConnector::from(tls.clone()?);
+        let name = ServerName::try_from(url.host().to_owned()).map_err(|error| unreachable(&error))?;
+        let stream = connector.connect(name, connect(url).await?).await.map_err(|error| unreachable(&error))?;
+        Ok(send(stream, request, MAX_TEXT).await?)
+    };
+    let answer = timeout(DOCUMENT_TIMEOUT, whole).await.unwrap_or(Err(GetError::Timeout))?;
+    match answer.status() {
+        StatusCode::OK => Ok(answer),
+        status if status.is_redirection() => Err(GetError::Redirect(status.as_u16())),
+        status => Err(GetError::Status(status.as_u16())),
+    }
+}
+
+fn request(url: &HttpUrl, authorization: Option<&HeaderValue>) -> Result<Request<Full<Bytes>>, GetError> {
+    let mut request = Request::get(url.path())
+        .header(HOST, url.authority())
+        .header(ACCEPT, "application/json, application/jwk-set+json")
+        .header(USER_AGENT, "registry-auth")
+        .header(CONNECTION, "close");
+    if let Some(value) = authorization {
+        request = request.header(AUTHORIZATION, value);
+    }
+    request.body(Full::default()).map_err(|error| unreachable(&error))
+}
+
+/// Connects to the first address of the host that answers.
+async fn connect(url: &HttpUrl) -> Result<TcpStream, GetError> {
+    let addresses = lookup_host((url.host(), url.port())).await.map_err(|error| unreachable(&error))?;
+    let mut failed = GetError::Unreachable("the host has no address".to_owned());
+    for address in addresses {
+        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failed = unreachable(&error.kind()),
+            Err(_) => failed = GetError::Timeout,
+        }
+    }
+    Err(failed)
+}
+
+impl From<ExchangeError> for GetError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Broken(how) => Self::Unreachable(how),
+            ExchangeError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+fn unreachable(error: &impl ToString) -> GetError {
+    GetError::Unreachable(error.to_string())
+}

@@ -1,0 +1,183 @@
+//! An OIDC issuer whose keys are fetched here: discovery, then the JWKS (`OpenID` Connect Discovery 1.0 section 4).
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, HeaderValue};
+use registry_auth::authn::discovery::{Discovery, DiscoveryError, WELL_KNOWN};
+use registry_auth::authn::key_cache::{max_age, refresh_after};
+use registry_auth::authn::keys::KeysError;
+use registry_auth::config::raw::Oidc;
+use registry_auth::url::HttpUrl;
+use rustls::ClientConfig;
+
+use crate::fetch::{self, GetError};
+use crate::keys;
+use crate::source::{Failure, FetchError, Fetched, Source};
+use crate::token::{self, TokenError};
+use crate::trust::{Authorities, TrustError};
+
+/// An issuer, and how it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Issuer {
+    name: String,
+    first: HttpUrl,
+    discovers: bool,
+    authorities: Authorities,
+    token_file: Option<PathBuf>,
+}
+
+/// The two documents of an issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Document {
+    /// What says where the keys are.
+    Discovery,
+    /// The keys.
+    Keys,
+}
+
+/// Why an issuer gave no keys.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum IssuerError {
+    /// The bearer token cannot be had.
+    #[error("`tokenFile` cannot be used: {0}")]
+    Token(#[from] TokenError),
+    /// A document cannot be had.
+    #[error("{document} of the issuer {error}")]
+    Get {
+        /// Which.
+        document: Document,
+        /// Why.
+        error: GetError,
+    },
+    /// A host that the issuer names refuses, and was not shown the token.
+    #[error(
+        "the JWKS of the issuer answers {0} without the token, which goes to another host than the issuer's only if `certificateAuthority` vouches for it; or set `jwksUri`"
+    )]
+    Withheld(u16),
+    /// The discovery document is of no use.
+    #[error("{0}")]
+    Discovery(#[from] DiscoveryError),
+    /// The JWKS is of no use.
+    #[error("the JWKS of the issuer cannot be used: {0}")]
+    Keys(#[from] KeysError),
+    /// The task that reads files ended.
+    #[error("the files cannot be read")]
+    Files,
+}
+
+/// What the files held at the time of a fetch.
+struct Credentials {
+    tls: Result<Arc<ClientConfig>, TrustError>,
+    authorization: Option<HeaderValue>,
+}
+
+impl Issuer {
+    /// The issuer of a configuration that was checked; nothing if it cannot be asked.
+    pub(crate) fn of(oidc: &Oidc) -> Option<Self> {
+        let first = match oidc.jwks_uri.as_deref() {
+            Some(jwks_uri) => HttpUrl::parse(jwks_uri)?,
+            None => HttpUrl::parse(&oidc.issuer)?.join(WELL_KNOWN),
+        };
+        Some(Self {
+            name: oidc.issuer.clone(),
+            first,
+            discovers: oidc.jwks_uri.is_none(),
+            authorities: match (&oidc.certificate_authority, &oidc.certificate_authority_file) {
+                (Some(text), _) => Authorities::Text(text.clone()),
+                (None, Some(path)) => Authorities::File(path.into()),
+                (None, None) => Authorities::System,
+            },
+            token_file: oidc.token_file.as_ref().map(PathBuf::from),
+        })
+    }
+
+    /// Reads the files, which are replaced from time to time, away from the task that serves everybody.
+    async fn credentials(&self) -> Result<Credentials, IssuerError> {
+        let (authorities, token_file) = (self.authorities.clone(), self.token_file.clone());
+        let read = move || {
+            let tls = authorities.client_config();
+            let authorization = token_file.as_deref().map(token::authorization).transpose()?;
+            Ok(Credentials { tls, authorization })
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or(Err(IssuerError::Files))
+    }
+
+    /// Where the keys are.
+    async fn jwks_uri(&self, credentials: &Credentials) -> Result<HttpUrl, IssuerError> {
+        if !self.discovers {
+            return Ok(self.first.clone());
+        }
+        let answer = self.get(Document::Discovery, &self.first, credentials).await?;
+        Ok(Discovery::parse(answer.body(), &self.name)?.jwks_uri)
+    }
+
+    async fn get(
+        &self,
+        document: Document,
+        url: &HttpUrl,
+        credentials: &Credentials,
+    ) -> Result<Response<Bytes>, IssuerError> {
+        let shown = credentials.authorization.as_ref().filter(|_| self.may_see_token(url));
+        let withheld = credentials.authorization.is_some() && shown.is_none();
+        match fetch::get(url, &credentials.tls, shown).await {
+            Err(GetError::Status(status @ (401 | 403))) if withheld => Err(IssuerError::Withheld(status)),
+            Err(error) => Err(IssuerError::Get { document, error }),
+            Ok(answer) => Ok(answer),
+        }
+    }
+
+    /// The host that the configuration names may; one that a document names only if the operator's own authorities vouch for
+    /// it (a Kubernetes API server names the address of a node).
+    fn may_see_token(&self, url: &HttpUrl) -> bool {
+        url.is_same_origin(&self.first) || (url.is_https() && self.authorities.are_configured())
+    }
+}
+
+impl Source for Issuer {
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
+        let credentials = self.credentials().await?;
+        let jwks_uri = self.jwks_uri(&credentials).await?;
+        let answer = self.get(Document::Keys, &jwks_uri, &credentials).await?;
+        let keys = keys::from_jwks(answer.body()).map_err(IssuerError::from)?;
+        let cached = answer.headers().get(CACHE_CONTROL).and_then(|value| value.to_str().ok());
+        Ok(Fetched { keys, again_after: Some(refresh_after(cached.and_then(max_age))) })
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.name)
+    }
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Discovery => "the discovery document",
+            Self::Keys => "the JWKS",
+        })
+    }
+}
+
+impl From<IssuerError> for FetchError {
+    fn from(error: IssuerError) -> Self {
+        let failure = match &error {
+            IssuerError::Token(_) | IssuerError::Files | IssuerError::Get { error: GetError::Trust(_), .. } => {
+                Failure::File
+            }
+            IssuerError::Get { error: GetError::Unreachable(_), .. } => Failure::Unreachable,
+            IssuerError::Get { error: GetError::Timeout, .. } => Failure::Timeout,
+            IssuerError::Get { error: GetError::Redirect(_) | GetError::Status(_), .. } | IssuerError::Withheld(_) => {
+                Failure::Refused
+            }
+            IssuerError::Get { error: GetError::TooLarge, .. } | IssuerError::Discovery(_) | IssuerError::Keys(_) => {
+                Failure::Unusable
+            }
+        };
+        Self::new(failure, &error)
+    }
+}

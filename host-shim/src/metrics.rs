@@ -1,0 +1,160 @@
+//! The state of the shim as metrics, in the text format of `OpenMetrics` 1.0.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::{MetricType, TypedMetric};
+use prometheus_client::registry::{Registry, Unit};
+use tokio::time::Instant;
+
+use crate::status::State;
+
+/// The content type of the format.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The name of fetches that gave keys, among the kinds of failure.
+const SUCCESS: &str = "success";
+
+/// Writes the metrics of a moment. Labels are names of sets, addresses of Envoys and kinds of outcome, nothing else.
+///
+/// # Errors
+/// The library cannot write them.
+pub(crate) fn text(state: State, now: Instant) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("registry_auth_shim");
+    registry.register_collector(Box::new(Moment { state, now }));
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Moment {
+    state: State,
+    now: Instant,
+}
+
+/// The name of a family, and what it tells.
+struct Family(&'static str, Option<Unit>, &'static str);
+
+/// The labels of a sample, and the sample.
+type Sample<'a, M> = (Vec<(&'static str, &'a str)>, M);
+
+impl Collector for Moment {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.sources(&mut encoder)?;
+        self.envoys(&mut encoder)
+    }
+}
+
+impl Moment {
+    fn sources(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let sources = || self.state.sources.iter().map(|(set, source)| (vec![("set", &**set)], source));
+        let age = sources().filter_map(|(labels, source)| {
+            let age = self.now.saturating_duration_since(source.last_success?);
+            Some((labels, ConstGauge::new(age.as_secs_f64())))
+        });
+        let family = Family("source_age", Some(Unit::Seconds), "Time since the source gave keys, absent before it did");
+        write(encoder, family, age)?;
+        let keys = sources().map(|(labels, source)| (labels, ConstGauge::new(source.keys)));
+        write(encoder, Family("source_keys", None, "Keys that the source gave, none when they are too old"), keys)?;
+        let skipped = sources().map(|(labels, source)| (labels, ConstGauge::new(source.skipped)));
+        write(encoder, Family("source_skipped_entries", None, "Entries of the source that cannot be used"), skipped)?;
+        let generations = sources().map(|(labels, source)| (labels, ConstGauge::new(source.generation.unwrap_or(0))));
+        write(
+            encoder,
+            Family("source_generation", None, "Generation that Envoys shall hold, 0 for none"),
+            generations,
+        )?;
+        let fetches = sources().flat_map(|(labels, source)| {
+            let failed = source.failed.iter().map(|(failure, count)| (failure.label(), *count));
+            let outcomes = std::iter::once((SUCCESS, source.succeeded)).chain(failed);
+            outcomes.map(move |(outcome, count)| (with(&labels, "outcome", outcome), ConstCounter::new(count)))
+        });
+        write(encoder, Family("fetches", None, "Fetches from the source by what came of them"), fetches)
+    }
+
+    fn envoys(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let feeds = || {
+            let labels = |envoy, set| vec![("envoy", envoy), ("set", set)];
+            self.state.feeds.iter().map(move |((envoy, set), feed)| (labels(&**envoy, &**set), feed))
+        };
+        let up = feeds().map(|(labels, feed)| (labels, ConstGauge::new(u32::from(feed.held.is_some()))));
+        write(encoder, Family("envoy_up", None, "Whether the intake answers"), up)?;
+        let held = feeds().filter_map(|(labels, feed)| Some((labels, ConstGauge::new(feed.held?))));
+        write(encoder, Family("envoy_generation", None, "Generation that the intake holds, 0 for none"), held)?;
+        let pushes = feeds().flat_map(|(labels, feed)| {
+            let pushes = feed.pushes.iter();
+            pushes.map(move |(outcome, count)| (with(&labels, "outcome", outcome), ConstCounter::new(*count)))
+        });
+        write(encoder, Family("pushes", None, "Pushes to the intake by what came of them"), pushes)
+    }
+}
+
+fn with<'a>(labels: &[(&'static str, &'a str)], name: &'static str, value: &'a str) -> Vec<(&'static str, &'a str)> {
+    labels.iter().copied().chain([(name, value)]).collect()
+}
+
+fn write<'a, M: EncodeMetric + TypedMetric>(
+    encoder: &mut DescriptorEncoder<'_>,
+    Family(name, unit, help): Family,
+    samples: impl Iterator<Item = Sample<'a, M>>,
+) -> fmt::Result {
+    let kind: MetricType = M::TYPE;
+    let mut family = encoder.encode_descriptor(name, help, unit.as_ref(), kind)?;
+    for (labels, metric) in samples {
+        metric.encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::source::Failure;
+    use crate::status::Status;
+
+    #[test]
+    fn each_thing_that_is_told_has_its_line() {
+        let (status, start) = (Status::default(), Instant::now());
+        let set = "oidc:https://i.example/\"\\\n".into();
+        status.source(&set).update(|source| {
+            source.succeeded = 3;
+            source.failed = [(Failure::Timeout, 2)].into();
+            source.last_success = Some(start);
+            (source.keys, source.skipped, source.generation) = (4, 1, Some(u64::MAX));
+        });
+        status.source(&"bearer".into());
+        let feed = status.feed("unix:/run/intake.sock", &set);
+        feed.pushed("stored");
+        feed.update(|feed| feed.held = Some(7));
+        status.feed("http://127.0.0.1:9902", &set).pushed("refused");
+        let text = text(status.now(), start + Duration::from_millis(1500)).unwrap();
+        let set = r#"set="oidc:https://i.example/\"\\\n""#;
+        let expected = [
+            format!("source_age_seconds{{{set}}} 1.5"),
+            format!("source_keys{{{set}}} 4"),
+            r#"source_keys{set="bearer"} 0"#.to_owned(),
+            format!("source_skipped_entries{{{set}}} 1"),
+            format!("source_generation{{{set}}} {}", u64::MAX),
+            format!("fetches_total{{{set},outcome=\"success\"}} 3"),
+            format!("fetches_total{{{set},outcome=\"timeout\"}} 2"),
+            r#"fetches_total{set="bearer",outcome="success"} 0"#.to_owned(),
+            format!("envoy_up{{envoy=\"unix:/run/intake.sock\",{set}}} 1"),
+            format!("envoy_up{{envoy=\"http://127.0.0.1:9902\",{set}}} 0"),
+            format!("envoy_generation{{envoy=\"unix:/run/intake.sock\",{set}}} 7"),
+            format!("pushes_total{{envoy=\"unix:/run/intake.sock\",{set},outcome=\"stored\"}} 1"),
+            format!("pushes_total{{envoy=\"http://127.0.0.1:9902\",{set},outcome=\"refused\"}} 1"),
+        ];
+        for line in expected {
+            let line = format!("registry_auth_shim_{line}\n");
+            assert!(text.contains(&line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("age_seconds{set=\"bearer\"}") && text.ends_with("# EOF\n"), "{text}");
+    }
+}
