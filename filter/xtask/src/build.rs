@@ -49,15 +49,9 @@ pub(crate) fn all(workspace: &Workspace) -> anyhow::Result<()> {
 
 fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
     toolchain::ensure_target(workspace, toolchain::MODULE)?;
-    process::run(&mut workspace.cargo(&[
-        "build",
-        "--package",
-        "registry-auth-filter",
-        "--target",
-        toolchain::MODULE,
-        "--profile",
-        "module",
-    ]))?;
+    let package = ["build", "--package", "registry-auth-filter", "--target", toolchain::MODULE, "--profile", "module"];
+    let flags = format!("target.{}.rustflags = [{:?}]", toolchain::MODULE, toolchain::remap()?);
+    process::run(workspace.cargo(&package).args(["--config", &flags]))?;
     let linked = workspace.target("wasm32-wasip1/module/registry_auth_filter.wasm");
     let bytes = fs::read(&linked).with_context(|| format!("cannot read `{}`", workspace.short(&linked)))?;
     let finished = module::finish(&shrink(workspace, &module::finish(&bytes)?)?)?;

@@ -3,7 +3,8 @@
 //! `rust-toolchain.toml` names them, but rustup adds them only when it installs the toolchain itself: not when the toolchain is
 //! there already and `RUSTUP_AUTO_INSTALL` is 0.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -34,6 +35,17 @@ pub(crate) fn ensure_components(workspace: &Workspace) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A flag of the compiler that makes the module the same whoever builds it: messages of panics name the files of the crates in use,
+/// in the folder that cargo has them in.
+///
+/// # Errors
+/// Cargo has no home.
+pub(crate) fn remap() -> anyhow::Result<String> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("there is neither CARGO_HOME nor HOME")?;
+    Ok(format!("--remap-path-prefix={}=/crates", home.join("registry/src").display()))
 }
 
 /// Whether the compiler has the standard library of a target, wherever it came from.
