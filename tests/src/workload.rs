@@ -75,8 +75,7 @@ impl Policy {
     /// # Errors
     /// A test key is missing.
     pub fn configuration(self) -> Result<Value> {
-        let mapping =
-            json!({"username": "claims.sub", "groups": "['ns:' + claims['kubernetes.io'].namespace]"});
+        let mapping = json!({"username": "claims.sub", "groups": "['ns:' + claims['kubernetes.io'].namespace]"});
         let issuer = json!({"issuer": ISSUER, "audiences": [AUDIENCE], "jwks": jwks()?, "claimMapping": mapping});
         Ok(json!({
             "http": {

@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 use crate::{build, process, tools};
 
 /// What to measure, and how long.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Options {
     /// Measure shortly and only once, to see that everything works; the figures mean nothing
     #[arg(long)]
@@ -27,8 +27,19 @@ pub(crate) struct Options {
     #[arg(long)]
     write: bool,
     /// Measure the stages of the engine natively instead, without Envoy
-    #[arg(long, conflicts_with_all = ["quick", "rows", "rounds", "seconds", "write"])]
+    #[arg(long, conflicts_with_all = ["quick", "rows", "rounds", "seconds", "write", "profile"])]
     engine: bool,
+    /// Tell instead which functions of the module a request with its token in the cache spends its instructions in
+    #[arg(long, conflicts_with_all = ["quick", "rows", "rounds", "seconds", "write"])]
+    profile: bool,
+}
+
+/// Measures everything shortly, to see that it works.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn quick(workspace: &Workspace) -> anyhow::Result<()> {
+    run(workspace, &Options { quick: true, ..Options::default() })
 }
 
 /// Installs the tools, builds the modules, measures.
@@ -39,7 +50,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     if options.engine {
         return process::run(&mut workspace.cargo(&["bench", "--package", "registry-auth"]));
     }
-    tools::install(workspace, tools::BENCH)?;
+    tools::install(workspace, if options.quick { tools::BUILD } else { tools::BENCH })?;
     build::build_module(workspace)?;
     let folder = workspace.target("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
@@ -51,7 +62,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 impl Options {
     /// For the program that measures.
     fn arguments(&self) -> Vec<String> {
-        let flags = [("--quick", self.quick), ("--write", self.write)];
+        let flags = [("--quick", self.quick), ("--write", self.write), ("--profile", self.profile)];
         let mut arguments: Vec<_> =
             flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect();
         let numbers = [("--rounds", self.rounds), ("--seconds", self.seconds)];

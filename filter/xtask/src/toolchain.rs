@@ -44,7 +44,8 @@ pub(crate) fn ensure_components(workspace: &Workspace) -> anyhow::Result<()> {
 /// Cargo has no home.
 pub(crate) fn remap() -> anyhow::Result<String> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("there is neither CARGO_HOME nor HOME")?;
+    let home =
+        home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("there is neither CARGO_HOME nor HOME")?;
     Ok(format!("--remap-path-prefix={}=/crates", home.join("registry/src").display()))
 }
 

@@ -103,7 +103,8 @@ fn requests_cost_exactly_what_their_table_says() -> Outcome {
 fn cost_of(row: &Row, table: &Table) -> Result<Cost> {
     let mut vm = start(row.policy, row.verifies)?;
     // What is done once per worker is done before: metrics are defined, memory can be used again.
-    let (other, _) = Asked::Granted(if row.asked == Asked::Granted("EdDSA") { "RS256" } else { "EdDSA" }).request(table)?;
+    let (other, _) =
+        Asked::Granted(if row.asked == Asked::Granted("EdDSA") { "RS256" } else { "EdDSA" }).request(table)?;
     send(&mut vm, &other, None)?;
     let (request, status) = row.asked.request(table)?;
     for _ in 0..if row.again { 2 } else { 0 } {

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle_of_any_number_of_values() {
-        for (values, expected) in [(&[3.0, 1.0, 2.0][..], 2.0), (&[4.0, 1.0, 2.0, 3.0], 2.5), (&[7.0], 7.0), (&[], 0.0)] {
+        for (values, expected) in [(&[3.0, 1.0, 2.0][..], 2.0), (&[4.0, 1.0, 2.0, 3.0], 2.5), (&[7.0], 7.0), (&[], 0.0)]
+        {
             assert!((median(values) - expected).abs() < 1e-9, "{values:?}");
         }
     }

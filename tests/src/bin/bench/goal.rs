@@ -47,13 +47,20 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
         with([rows("g-eddsa"), rows("e")], |[new, cached]| Limit::us(new - cached, 200.0)),
     );
     add("10,000 patterns within 1.2 x of 10", ratio(rows("h-10000"), rows("h-10"), 1.2));
-    add("10,000 patterns compiled in under 1,000 ms", results.figure("configure-10000").map(|ms| Limit::ms(ms, 1000.0)));
+    add(
+        "10,000 patterns compiled in under 1,000 ms",
+        results.figure("configure-10000").map(|ms| Limit::ms(ms, 1000.0)),
+    );
     add("a condition on `req`: at most 6 us", with([rows("i"), rows("e")], |[i, e]| Limit::us(i - e, 6.0)));
     let bodies = [results.figure("body-filtered"), results.figure("body-plain")];
     add("body of a push: within 1.03 x of no filter", with(bodies, |[ours, plain]| Limit::times(ours / plain, 1.03)));
     add(
         "memory: at most 8 MiB above the empty module, 10,000 identities",
         results.figure("memory-above").map(|value| Limit { value, limit: 8.0, unit: " MiB" }),
+    );
+    add(
+        "memory: no growth (1 MiB) after all caches are full",
+        results.figure("memory-growth").map(|value| Limit { value, limit: 1.0, unit: " MiB" }),
     );
     let size = results.module_size / MIB;
     add("module: at most 1.3 MiB", Some(Limit { value: size, limit: 1.3, unit: " MiB" }));

@@ -55,8 +55,11 @@ fn run() -> Result<()> {
     // wrk measures whole seconds.
     let generator = if options.quick { Generator::Own } else { Generator::best() };
     let machine = Machine::this()?;
-    let rows = rounds::measure(&rows, &options.plan, &generator, &files)?;
-    let figures = if options.beside { beside(&options, &files)? } else { Vec::new() };
+    let (rows, growth) = rounds::measure(&rows, &options.plan, &generator, &files)?;
+    let mut figures = Vec::from_iter(growth);
+    if options.beside {
+        figures.extend(beside(&options, &files)?);
+    }
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let module_size = files.size()? as f64;
     let results = Results { machine, generator, plan: options.plan, rows, figures, module_size };
@@ -70,7 +73,8 @@ fn beside(options: &Options, files: &Files) -> Result<Vec<Figure>> {
     eprintln!("bodies");
     figures.extend(body::measure(rounds, if options.quick { SHORT_BODY } else { BODY }, files)?);
     eprintln!("start");
-    figures.extend(start::configure(rounds, files)?);
+    let patterns = if options.quick { start::FEW } else { start::PATTERNS };
+    figures.extend(start::configure(rounds, patterns, files)?);
     eprintln!("pushes");
     figures.extend(start::push(rounds, files)?);
     if !options.quick {

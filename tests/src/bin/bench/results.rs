@@ -59,7 +59,9 @@ impl Results {
         if self.rows.is_empty() {
             return String::new();
         }
-        let mut table = "| row | what | us CPU per request | lowest - highest | above (a) | (d) = 1 |\n|---|---|--:|--:|--:|--:|\n".to_owned();
+        let mut table =
+            "| row | what | us CPU per request | lowest - highest | above (a) | (d) = 1 |\n|---|---|--:|--:|--:|--:|\n"
+                .to_owned();
         let [none, native] = ["a", "d"].map(|id| self.row(id));
         for measured in &self.rows {
             let value = measured.median();
@@ -155,8 +157,8 @@ mod tests {
     fn goals_are_judged_by_the_figures_of_the_run_and_left_out_without_them() {
         let results = results(&[("a", 50.0), ("d", 80.0), ("e", 75.0), ("f", 90.0)]);
         let judged: Vec<_> = goals(&results).into_iter().map(|goal| (goal.figure, goal.reached)).collect();
-        let expected =
-            [("0.83 x", true), ("1.20 x", false), ("1.00 MiB", true), ("60.0 ms", false)].map(|(figure, reached)| (figure.to_owned(), Some(reached)));
+        let expected = [("0.83 x", true), ("1.20 x", false), ("1.00 MiB", true), ("60.0 ms", false)]
+            .map(|(figure, reached)| (figure.to_owned(), Some(reached)));
         assert_eq!(judged, expected);
     }
 

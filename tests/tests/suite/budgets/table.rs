@@ -157,7 +157,9 @@ impl Table {
         let mut differences = Vec::new();
         for (name, cost) in &self.found.costs {
             match self.written.costs.get(name) {
-                Some(old) => differences.extend(cost.differences(old).into_iter().map(|what| format!("{name}: {what}"))),
+                Some(old) => {
+                    differences.extend(cost.differences(old).into_iter().map(|what| format!("{name}: {what}")))
+                }
                 None => differences.push(format!("{name}: is new")),
             }
         }

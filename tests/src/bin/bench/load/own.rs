@@ -83,7 +83,9 @@ impl Connection {
         loop {
             let line = self.next_line()?;
             match line.split_once(':') {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok(),
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.trim().parse().ok()
+                }
                 Some(_) => {}
                 None => break,
             }
