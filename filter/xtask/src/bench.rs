@@ -26,11 +26,22 @@ pub(crate) struct Options {
     /// Put the tables into docs/performance.md
     #[arg(long)]
     write: bool,
+    #[command(flatten)]
+    other: Other,
+}
+
+/// What says nothing about those.
+const PLANNED: [&str; 5] = ["quick", "rows", "rounds", "seconds", "write"];
+
+/// Something else that is asked for.
+#[derive(Args, Default)]
+#[group(multiple = false)]
+struct Other {
     /// Measure the stages of the engine natively instead, without Envoy
-    #[arg(long, conflicts_with_all = ["quick", "rows", "rounds", "seconds", "write", "profile"])]
+    #[arg(long, conflicts_with_all = PLANNED)]
     engine: bool,
     /// Tell instead which functions of the module a request with its token in the cache spends its instructions in
-    #[arg(long, conflicts_with_all = ["quick", "rows", "rounds", "seconds", "write"])]
+    #[arg(long, conflicts_with_all = PLANNED)]
     profile: bool,
 }
 
@@ -47,7 +58,7 @@ pub(crate) fn quick(workspace: &Workspace) -> anyhow::Result<()> {
 /// # Errors
 /// Whatever fails; a request that is not answered as it should be.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    if options.engine {
+    if options.other.engine {
         return process::run(&mut workspace.cargo(&["bench", "--package", "registry-auth"]));
     }
     tools::install(workspace, if options.quick { tools::BUILD } else { tools::BENCH })?;
@@ -62,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 impl Options {
     /// For the program that measures.
     fn arguments(&self) -> Vec<String> {
-        let flags = [("--quick", self.quick), ("--write", self.write), ("--profile", self.profile)];
+        let flags = [("--quick", self.quick), ("--write", self.write), ("--profile", self.other.profile)];
         let mut arguments: Vec<_> =
             flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect();
         let numbers = [("--rounds", self.rounds), ("--seconds", self.seconds)];

@@ -77,7 +77,7 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         let there = |target: &str| has_target(&workspace, target).unwrap();
         let systems = ["unknown-linux-gnu", "unknown-linux-musl", "apple-darwin"];
-        assert!(systems.iter().any(|system| there(&format!("{}-{system}", std::env::consts::ARCH))));
+        assert!(systems.iter().any(|system| there(&format!("{}-{system}", env::consts::ARCH))));
         assert!(!there("wasm32-nowhere"));
     }
 }

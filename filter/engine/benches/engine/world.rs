@@ -101,6 +101,7 @@ impl World {
 }
 
 /// Compiles a configuration, from its text.
+#[expect(clippy::expect_used, reason = "what cannot be set up cannot be measured")]
 pub(crate) fn compile(text: &str) -> Compiled {
     let (role, mut diagnostics) = config::decode(text.as_bytes());
     let compiled = match &role {
@@ -114,8 +115,9 @@ pub(crate) fn compile(text: &str) -> Compiled {
 /// The text of a configuration.
 pub(crate) fn configuration(policy: Policy) -> String {
     let mut rule = json!({"groups": ["ns:team"], "actions": ["read"]});
-    if policy.condition {
-        rule["conditions"] = json!([{"expression": "req.referenceType == 'tag' && req.tag != 'latest'"}]);
+    if let (Value::Object(rule), true) = (&mut rule, policy.condition) {
+        let condition = json!({"expression": "req.referenceType == 'tag' && req.tag != 'latest'"});
+        rule.insert("conditions".to_owned(), json!([condition]));
     }
     let mut repositories = Map::new();
     let anonymous: &[&str] = if policy.anonymous { &["read"] } else { &[] };
@@ -162,6 +164,7 @@ fn token() -> String {
     format!("{input}.{signature}")
 }
 
+#[expect(clippy::expect_used, reason = "what cannot be set up cannot be measured")]
 fn key() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&SEED).expect("a key of the right length")
 }

@@ -9,7 +9,7 @@ use crate::results::Results;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Goal {
     /// What is to be reached.
-    pub(crate) goal: String,
+    pub(crate) what: String,
     /// What this run has.
     pub(crate) figure: String,
     /// Whether that is enough; absent where nothing is promised.
@@ -19,7 +19,7 @@ pub(crate) struct Goal {
 /// How a value is held against its limit.
 struct Limit {
     value: f64,
-    limit: f64,
+    most: f64,
     unit: &'static str,
 }
 
@@ -56,18 +56,18 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     add("body of a push: within 1.03 x of no filter", with(bodies, |[ours, plain]| Limit::times(ours / plain, 1.03)));
     add(
         "memory: at most 8 MiB above the empty module, 10,000 identities",
-        results.figure("memory-above").map(|value| Limit { value, limit: 8.0, unit: " MiB" }),
+        results.figure("memory-above").map(|value| Limit { value, most: 8.0, unit: " MiB" }),
     );
     add(
         "memory: no growth (1 MiB) after all caches are full",
-        results.figure("memory-growth").map(|value| Limit { value, limit: 1.0, unit: " MiB" }),
+        results.figure("memory-growth").map(|value| Limit { value, most: 1.0, unit: " MiB" }),
     );
     let size = results.module_size / MIB;
-    add("module: at most 1.3 MiB", Some(Limit { value: size, limit: 1.3, unit: " MiB" }));
+    add("module: at most 1.3 MiB", Some(Limit { value: size, most: 1.3, unit: " MiB" }));
     add("configure with 100 patterns: under 50 ms", results.figure("configure-100").map(|ms| Limit::ms(ms, 50.0)));
     if let (Some(new), Some(native)) = (rows("g-ps256"), rows("c-ps256")) {
-        let (goal, figure) = ("new token each time, PS256: pure wasm", format!("{} x of (c)", short(new / native)));
-        goals.push(Goal { goal: goal.to_owned(), figure, reached: None });
+        let (what, figure) = ("new token each time, PS256: pure wasm", format!("{} x of (c)", short(new / native)));
+        goals.push(Goal { what: what.to_owned(), figure, reached: None });
     }
     goals
 }
@@ -82,20 +82,20 @@ fn ratio(value: Option<f64>, base: Option<f64>, limit: f64) -> Option<Limit> {
 }
 
 impl Limit {
-    const fn times(value: f64, limit: f64) -> Self {
-        Self { value, limit, unit: " x" }
+    const fn times(value: f64, most: f64) -> Self {
+        Self { value, most, unit: " x" }
     }
 
-    const fn us(value: f64, limit: f64) -> Self {
-        Self { value, limit, unit: " us" }
+    const fn us(value: f64, most: f64) -> Self {
+        Self { value, most, unit: " us" }
     }
 
-    const fn ms(value: f64, limit: f64) -> Self {
-        Self { value, limit, unit: " ms" }
+    const fn ms(value: f64, most: f64) -> Self {
+        Self { value, most, unit: " ms" }
     }
 
-    fn goal(&self, goal: &str) -> Goal {
+    fn goal(&self, what: &str) -> Goal {
         let figure = format!("{}{}", short(self.value), self.unit);
-        Goal { goal: goal.to_owned(), figure, reached: Some(self.value <= self.limit) }
+        Goal { what: what.to_owned(), figure, reached: Some(self.value <= self.most) }
     }
 }

@@ -45,10 +45,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let options = Options::read(std::env::args().skip(1))?;
-    if options.profile {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if arguments == ["--profile"] {
         return profile::show();
     }
+    let options = Options::read(arguments.into_iter())?;
     let files = Files::find()?;
     let rows = row::selected(&options.rows);
     ensure!(!rows.is_empty(), "there is no such row: {}", options.rows.join(", "));

@@ -19,8 +19,6 @@ pub(crate) struct Options {
     pub(crate) beside: bool,
     /// Write the page of the documentation.
     pub(crate) write: bool,
-    /// Only tell where a request with its token in the cache spends its instructions.
-    pub(crate) profile: bool,
 }
 
 impl Options {
@@ -30,14 +28,13 @@ impl Options {
     /// One is unknown or lacks its value.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Self> {
         let plan = Plan { rounds: 5, time: Duration::from_secs(2), warm_up: Duration::from_secs(2), fresh: 4_000 };
-        let mut options = Self { plan, quick: false, rows: Vec::new(), beside: true, write: false, profile: false };
+        let mut options = Self { plan, quick: false, rows: Vec::new(), beside: true, write: false };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().with_context(|| format!("`{argument}` lacks its value"));
             match argument.as_str() {
                 "--quick" => options.shorten(),
                 "--write" => options.write = true,
-                "--profile" => options.profile = true,
                 "--rows" => {
                     options.rows = value()?.split(',').map(str::to_owned).collect();
                     options.beside = false;

@@ -39,7 +39,7 @@ pub(crate) fn show() -> Result<()> {
             *within.entry(function).or_insert(0) += 1;
         }
     }
-    println!("{whole} fuel for one request; shares of it in per mille\n\nalone\n{}", list(alone));
+    println!("{whole} fuel for one request; shares of it in per mille\n\nalone\n{}\n", list(alone));
     println!("with what they call\n{}", list(within));
     Ok(())
 }
@@ -81,7 +81,7 @@ fn functions(message: &str) -> Vec<String> {
 fn list(shares: BTreeMap<String, u64>) -> String {
     let mut shares: Vec<_> = shares.into_iter().collect();
     shares.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    shares.iter().take(SHOWN).map(|(function, count)| format!("{count:>5} {function}\n")).collect()
+    shares.iter().take(SHOWN).map(|(function, count)| format!("{count:>5} {function}")).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

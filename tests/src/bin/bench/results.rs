@@ -115,9 +115,9 @@ impl Results {
 
 fn table_of(goals: &[Goal]) -> String {
     let mut table = "| goal | this run | |\n|---|--:|---|\n".to_owned();
-    for Goal { goal, figure, reached } in goals {
+    for Goal { what, figure, reached } in goals {
         let reached = reached.map_or("no promise", |reached| if reached { "reached" } else { "not reached" });
-        let _ = writeln!(table, "| {goal} | {figure} | {reached} |");
+        let _ = writeln!(table, "| {what} | {figure} | {reached} |");
     }
     table
 }

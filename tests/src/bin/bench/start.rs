@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use registry_auth_tests::client;
-use registry_auth_tests::envoy::Envoy;
 use registry_auth_tests::push;
 use registry_auth_tests::substrate::now;
 use registry_auth_tests::workload::{self, Policy};
@@ -22,7 +21,7 @@ pub(crate) const FEW: &[(usize, &str)] = &[(100, "100")];
 /// An Envoy with one worker configures each plugin on the main thread and on the worker.
 const VMS: f64 = 2.0;
 /// How long pushed keys may take to be used: longer than the time between two looks.
-const SPREAD: Duration = Duration::from_millis(1_000);
+const SPREAD: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The longest key set that is read.
 const LONGEST_SET: usize = 256 * 1024;
@@ -53,11 +52,11 @@ pub(crate) fn configure(rounds: usize, patterns: &[(usize, &str)], files: &Files
 
 fn started(chain: Chain, files: &Files) -> Result<f64> {
     let envoy = files.start(&[Listener::new("start", chain)])?;
-    Ok(since_start(&envoy)?.as_secs_f64() * 1e3)
+    Ok(millis(Cpu::of(envoy.process())? - Cpu::ZERO))
 }
 
-fn since_start(envoy: &Envoy) -> Result<Duration> {
-    Ok(Cpu::of(envoy.process())? - Cpu::ZERO)
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// What a push of the largest key set costs: until the intake has answered, and CPU time until all workers use the keys.
@@ -71,13 +70,13 @@ pub(crate) fn push(rounds: usize, files: &Files) -> Result<Vec<Figure>> {
     let keys = largest_set()?;
     let [mut wall, mut cpu] = [Vec::new(), Vec::new()];
     for _ in 0..rounds {
-        let before = since_start(&envoy)?;
+        let before = Cpu::of(envoy.process())?;
         let began = Instant::now();
         let answer = client::send(intake, &push::request("bearer", &keys, now()), PATIENCE)?;
         ensure!(answer.status == 204, "the intake answered {}", answer.status);
-        wall.push(began.elapsed().as_secs_f64() * 1e3);
+        wall.push(millis(began.elapsed()));
         std::thread::sleep(SPREAD);
-        cpu.push((since_start(&envoy)? - before).as_secs_f64() * 1e3);
+        cpu.push(millis(Cpu::of(envoy.process())? - before));
     }
     Ok(vec![
         Figure::new("push-answer", "push of the largest key set, 256 KiB, until it is answered", wall, "ms"),

@@ -158,7 +158,7 @@ impl Table {
         for (name, cost) in &self.found.costs {
             match self.written.costs.get(name) {
                 Some(old) => {
-                    differences.extend(cost.differences(old).into_iter().map(|what| format!("{name}: {what}")))
+                    differences.extend(cost.differences(old).into_iter().map(|what| format!("{name}: {what}")));
                 }
                 None => differences.push(format!("{name}: is new")),
             }

@@ -84,7 +84,7 @@ impl Connection {
             let line = self.next_line()?;
             match line.split_once(':') {
                 Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.trim().parse().ok()
+                    length = value.trim().parse().ok();
                 }
                 Some(_) => {}
                 None => break,
@@ -147,8 +147,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned()
         });
         let tokens: Vec<_> = (100..140).map(|number| number.to_string()).collect();
-        let long = Load { time: PATIENCE, ..load(address, &tokens, true) };
-        assert_eq!(send(&long).unwrap(), 40);
+        let patient = Load { time: PATIENCE, ..load(address, &tokens, true) };
+        assert_eq!(send(&patient).unwrap(), 40);
         let mut seen = seen.lock().unwrap().clone();
         seen.sort();
         assert_eq!(seen, tokens);
