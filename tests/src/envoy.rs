@@ -94,19 +94,28 @@ impl Envoy {
     /// # Errors
     /// It is missing, or it ends or hangs while starting; the message ends with its log.
     pub fn start(bootstrap: &Bootstrap) -> Result<Self> {
-        let folder = TempDir::with_prefix("registry-auth-envoy-")?;
         for listener in bootstrap.listeners.iter().filter(|listener| listener.discovery.is_some()) {
             bootstrap.publish(listener)?;
         }
-        let configuration = folder.path().join("envoy.json");
-        fs::write(&configuration, bootstrap.to_json().to_string())?;
+        Self::launch(&bootstrap.to_json(), 2, &bootstrap.environment)
+    }
+
+    /// Starts Envoy with a configuration in its JSON form and so many workers, and waits until it is live.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn launch(configuration: &Value, workers: u32, environment: &[(String, String)]) -> Result<Self> {
+        let folder = TempDir::with_prefix("registry-auth-envoy-")?;
+        let file = folder.path().join("envoy.json");
+        fs::write(&file, configuration.to_string())?;
         let log = File::create(folder.path().join("log"))?;
         let child = Command::new(binary()?)
             .arg("-c")
-            .arg(&configuration)
-            .args(["--concurrency", "2", "--use-dynamic-base-id", "--log-level", "info", "--admin-address-path"])
+            .arg(&file)
+            .args(["--concurrency", &workers.to_string()])
+            .args(["--use-dynamic-base-id", "--log-level", "info", "--admin-address-path"])
             .arg(folder.path().join("admin"))
-            .envs(bootstrap.environment.iter().map(|(name, value)| (name, value)))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

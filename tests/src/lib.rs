@@ -33,3 +33,4 @@ pub mod vector;
 pub mod vm;
 #[cfg(feature = "vm")]
 pub mod wasm;
+pub mod workload;

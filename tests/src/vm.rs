@@ -81,6 +81,8 @@ pub struct Vm {
     instance: Instance,
     last_context: u32,
     fuel: u64,
+    /// What all further callbacks together may use.
+    allowance: Option<u64>,
 }
 
 impl Vm {
@@ -94,7 +96,7 @@ impl Vm {
         let mut store = Store::new(&module.engine, HostState::new(setup));
         store.set_fuel(FUEL)?;
         let instance = linker.instantiate(&mut store, &module.module)?;
-        let mut vm = Self { store, instance, last_context: ROOT, fuel: 0 };
+        let mut vm = Self { store, instance, last_context: ROOT, fuel: 0, allowance: None };
         for start in ["_initialize", "_start"] {
             if vm.exports(start) {
                 vm.call::<(), ()>(start, 0, ())?;
@@ -245,6 +247,12 @@ impl Vm {
         self.fuel
     }
 
+    /// Gives all further callbacks together so much fuel. The one that runs out of it traps, and its error names the functions
+    /// that it was in; nothing can be done with the VM then.
+    pub const fn ration(&mut self, fuel: u64) {
+        self.allowance = Some(fuel);
+    }
+
     /// The value of a metric.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<u64> {
@@ -279,9 +287,12 @@ impl Vm {
     fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, context: u32, arguments: P) -> Result<R> {
         let function: TypedFunc<P, R> = self.instance.get_typed_func(&mut self.store, name)?;
         self.store.data_mut().effective = context;
-        self.store.set_fuel(FUEL)?;
+        let fuel = self.allowance.map_or(FUEL, |allowance| allowance.min(FUEL));
+        self.store.set_fuel(fuel)?;
         let result = function.call(&mut self.store, arguments);
-        self.fuel += FUEL - self.store.get_fuel()?;
+        let used = fuel - self.store.get_fuel()?;
+        self.fuel += used;
+        self.allowance = self.allowance.map(|allowance| allowance - used.min(allowance));
         result.map_err(anyhow::Error::from).with_context(|| {
             let log = self.log();
             format!(

@@ -47,25 +47,37 @@ pub(crate) fn all(workspace: &Workspace) -> anyhow::Result<()> {
     build_native(workspace)
 }
 
-fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
-    toolchain::ensure_target(workspace, toolchain::MODULE)?;
-    process::run(&mut workspace.cargo(&[
-        "build",
-        "--package",
-        "registry-auth-filter",
-        "--target",
-        toolchain::MODULE,
-        "--profile",
-        "module",
-    ]))?;
-    let linked = workspace.target("wasm32-wasip1/module/registry_auth_filter.wasm");
-    let bytes = fs::read(&linked).with_context(|| format!("cannot read `{}`", workspace.short(&linked)))?;
-    let finished = module::finish(&shrink(workspace, &module::finish(&bytes)?)?)?;
+/// Builds target/registry-auth.wasm.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
+    let (linked, finished) = finished(workspace, &["--lib"], "registry_auth_filter.wasm")?;
     module::check_size(finished.bytes.len())?;
     let path = workspace.target("registry-auth.wasm");
     replace(&path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
-    report(&workspace.short(&path).to_string(), bytes.len(), &finished);
+    report(&workspace.short(&path).to_string(), linked, &finished);
     Ok(())
+}
+
+/// Builds the filter that does nothing, as ours is built.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result<()> {
+    let (_, finished) = finished(workspace, &["--example", "empty"], "examples/empty.wasm")?;
+    replace(path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(path)))
+}
+
+/// A module of the filter's package, and its size as it was linked.
+fn finished(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<(usize, Finished)> {
+    toolchain::ensure_target(workspace, toolchain::MODULE)?;
+    let package = ["build", "--package", "registry-auth-filter", "--target", toolchain::MODULE, "--profile", "module"];
+    let flags = format!("target.{}.rustflags = [{:?}]", toolchain::MODULE, toolchain::remap()?);
+    process::run(workspace.cargo(&[&package, target].concat()).args(["--config", &flags]))?;
+    let linked = workspace.target("wasm32-wasip1/module").join(file);
+    let bytes = fs::read(&linked).with_context(|| format!("cannot read `{}`", workspace.short(&linked)))?;
+    Ok((bytes.len(), module::finish(&shrink(workspace, &module::finish(&bytes)?)?)?))
 }
 
 /// What the pruned exports alone reached goes, and the code gets smaller by a tenth.

@@ -1,4 +1,4 @@
-//! Programs of Debian and Ubuntu, unpacked into `.tools/debian`: nothing is installed into the system, nobody has to be root.
+//! Programs of Debian and Ubuntu, unpacked into `.tools`: nothing is installed into the system, nobody has to be root.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -18,18 +18,19 @@ pub(crate) fn is_here(workspace: &Workspace) -> bool {
     ["apt-get", "dpkg-deb"].iter().all(|program| process::works(workspace.command(program).arg("--version")))
 }
 
-/// Fetches packages with the libraries that the system lacks, and leaves a starter for each program in `.tools/bin`.
+/// Fetches packages with the libraries that the system lacks into the folder `name`, and leaves a starter for each program in
+/// `.tools/bin`.
 ///
 /// # Errors
 /// apt or dpkg fails (its text is on the screen), or the packages lack a program.
-pub(crate) fn install(workspace: &Workspace, packages: &[&str], programs: &[&str]) -> anyhow::Result<()> {
-    let folder = workspace.tools().join("debian");
+pub(crate) fn install(workspace: &Workspace, name: &str, packages: &[&str], programs: &[&str]) -> anyhow::Result<()> {
+    let folder = workspace.tools().join(name);
     if folder.exists() {
-        fs::remove_dir_all(&folder).context("cannot remove the old `.tools/debian`")?;
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove the old `.tools/{name}`"))?;
     }
     let [lists, cache] = ["lists", "cache"].map(|name| folder.join(name));
     for partial in [lists.join("partial"), cache.join("archives/partial")] {
-        fs::create_dir_all(partial).context("cannot create `.tools/debian`")?;
+        fs::create_dir_all(partial).with_context(|| format!("cannot create `.tools/{name}`"))?;
     }
     process::run(apt(workspace, &folder).args(["update", "--quiet=2"]))?;
     process::run(apt(workspace, &folder).args(DOWNLOAD).args(packages))?;
@@ -41,7 +42,7 @@ pub(crate) fn install(workspace: &Workspace, packages: &[&str], programs: &[&str
         fs::remove_dir_all(fetched).context("cannot remove what apt has fetched")?;
     }
     keep(&root, programs)?;
-    programs.iter().try_for_each(|program| write_starter(workspace, program))
+    programs.iter().try_for_each(|program| write_starter(workspace, name, program))
 }
 
 /// Of programs only these are kept: the packages hold large ones that nothing here starts.
@@ -92,9 +93,9 @@ fn archives(folder: &Path, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn write_starter(workspace: &Workspace, program: &str) -> anyhow::Result<()> {
+fn write_starter(workspace: &Workspace, folder: &str, program: &str) -> anyhow::Result<()> {
     let text = format!(
-        "#!/bin/sh\nroot=$(dirname \"$0\")/../debian/root\n\
+        "#!/bin/sh\nroot=$(dirname \"$0\")/../{folder}/root\n\
          PATH=$root/bin:$PATH LD_LIBRARY_PATH=$(echo \"$root\"/usr/lib/*-linux-*) exec \"$root/bin/{program}\" \"$@\"\n"
     );
     let bin = workspace.tools().join("bin");

@@ -1,5 +1,6 @@
-//! The front door: builds, tests and shows registry-auth. `cargo xtask help` lists the commands.
+//! The front door: builds, tests, shows and measures registry-auth. `cargo xtask help` lists the commands.
 
+mod bench;
 mod build;
 mod debian;
 mod demo;
@@ -32,6 +33,8 @@ enum Command {
     Test(test::Options),
     /// Show the whole main job on this machine: Envoy, a registry, an issuer, AWS Secrets Manager, a client
     Demo(demo::Options),
+    /// Measure what the filter costs in Envoy, beside Envoy's own filters
+    Bench(bench::Options),
     /// Install the pinned programs that tests and demo need into .tools
     Tools,
 }
@@ -52,6 +55,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Build(options) => build::run(&workspace, options),
         Command::Test(options) => test::run(&workspace, options),
         Command::Demo(options) => demo::run(&workspace, options),
+        Command::Bench(options) => bench::run(&workspace, options),
         Command::Tools => tools::ALL.iter().try_for_each(|tools| tools::install(&workspace, tools)),
     }
 }

@@ -17,12 +17,16 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 
 /// Whether a program starts and ends well, whatever it writes.
 pub(crate) fn works(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    silent(command).is_some_and(|status| status.success())
+}
+
+/// Whether a program starts, however it ends. 126 and 127 are what shells and loaders say when it does not.
+pub(crate) fn starts(command: &mut Command) -> bool {
+    silent(command).and_then(|status| status.code()).is_some_and(|code| code < 126)
+}
+
+fn silent(command: &mut Command) -> Option<ExitStatus> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok()
 }
 
 /// The status as a result.

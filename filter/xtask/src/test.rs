@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{build, process, toolchain, tools};
+use crate::{bench, build, process, toolchain, tools};
 
 /// What to run; everything when nothing is given.
 #[derive(Args)]
@@ -45,6 +45,7 @@ enum Work {
     Toolchain,
     Install(&'static [tools::Tool]),
     Build,
+    Bench,
     /// A program of `.tools`; its arguments.
     Tool(&'static str, &'static [&'static str]),
     Cargo(&'static [&'static str]),
@@ -69,6 +70,7 @@ const STEPS: &[Step] = &[
     Step { name: "native binary", parts: &[Part::Shim], work: Work::Tests(SHIM) },
     Step { name: "registry clients", parts: &[Part::Envoy], work: Work::Install(tools::CLIENTS) },
     Step { name: "module in Envoy", parts: &[Part::Envoy], work: Work::Tests(SUITE_ENVOY) },
+    Step { name: "benchmark, shortly", parts: &[Part::Envoy], work: Work::Bench },
     Step { name: "the main job, end to end", parts: &[Part::Envoy], work: Work::Cargo(DEMO) },
 ];
 
@@ -139,6 +141,7 @@ impl Work {
             }
             Self::Install(tools) => tools::install(workspace, tools),
             Self::Build => build::all(workspace),
+            Self::Bench => bench::quick(workspace),
             Self::Tool(program, arguments) => {
                 process::run(workspace.command(workspace.tools().join(program)).args(*arguments))
             }

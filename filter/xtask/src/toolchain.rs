@@ -3,7 +3,8 @@
 //! `rust-toolchain.toml` names them, but rustup adds them only when it installs the toolchain itself: not when the toolchain is
 //! there already and `RUSTUP_AUTO_INSTALL` is 0.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -36,6 +37,18 @@ pub(crate) fn ensure_components(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A flag of the compiler that makes the module the same whoever builds it: messages of panics name the files of the crates in use,
+/// in the folder that cargo has them in.
+///
+/// # Errors
+/// Cargo has no home.
+pub(crate) fn remap() -> anyhow::Result<String> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home =
+        home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("there is neither CARGO_HOME nor HOME")?;
+    Ok(format!("--remap-path-prefix={}=/crates", home.join("registry/src").display()))
+}
+
 /// Whether the compiler has the standard library of a target, wherever it came from.
 fn has_target(workspace: &Workspace, target: &str) -> anyhow::Result<bool> {
     let output = workspace.command("rustc").args(["--print", "sysroot"]).output().context("cannot start `rustc`")?;
@@ -64,7 +77,7 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         let there = |target: &str| has_target(&workspace, target).unwrap();
         let systems = ["unknown-linux-gnu", "unknown-linux-musl", "apple-darwin"];
-        assert!(systems.iter().any(|system| there(&format!("{}-{system}", std::env::consts::ARCH))));
+        assert!(systems.iter().any(|system| there(&format!("{}-{system}", env::consts::ARCH))));
         assert!(!there("wasm32-nowhere"));
     }
 }

@@ -26,8 +26,9 @@ enum Source {
     Wheels(&'static str),
     /// A Go command, built from source, and its version.
     Go(&'static str, &'static str),
-    /// Packages of Debian and Ubuntu, in the version of the system, and their programs. Without apt there are none.
-    Debian(&'static [&'static str], &'static [&'static str]),
+    /// A folder of its own with packages of Debian and Ubuntu, in the version of the system, and their programs. Without apt there
+    /// are none.
+    Debian(&'static str, &'static [&'static str], &'static [&'static str]),
 }
 
 /// What the build of the module needs.
@@ -38,8 +39,10 @@ pub(crate) const DEMO: &[Tool] = &[SERVERS, REGISTRY, CRANE];
 pub(crate) const TEST: &[Tool] = &[SERVERS, DENY, REGISTRY, CRANE];
 /// More registry clients, and the conformance suite of the OCI.
 pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN];
+/// What makes load for the benchmark; there is a substitute.
+pub(crate) const BENCH: &[Tool] = &[SERVERS, WRK];
 /// All of them.
-pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS];
+pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, BENCH];
 
 const SERVERS: Tool = Tool {
     name: "envoy, moto and binaryen",
@@ -78,11 +81,14 @@ const HELM: Tool =
 const DEBIAN: Tool = Tool {
     name: "docker, containerd, skopeo and buildah",
     source: Source::Debian(
+        "debian",
         &["docker.io", "containerd", "runc", "skopeo", "buildah"],
         &["docker", "dockerd", "containerd", "ctr", "runc", "skopeo", "buildah"],
     ),
     probe: ["bin/skopeo", "--version"],
 };
+const WRK: Tool =
+    Tool { name: "wrk", source: Source::Debian("debian-wrk", &["wrk"], &["wrk"]), probe: ["bin/wrk", "--version"] };
 
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
@@ -121,7 +127,7 @@ impl Tool {
             }
             Source::Wheels(requirements) => install_wheels(workspace, requirements)?,
             Source::Go(package, version) => install_go(workspace, package, version)?,
-            Source::Debian(packages, programs) => debian::install(workspace, packages, programs)?,
+            Source::Debian(folder, packages, programs) => debian::install(workspace, folder, packages, programs)?,
         }
         if !self.starts(workspace) {
             bail!("`.tools/{}` does not start on this machine", self.probe.join(" "));
@@ -136,14 +142,17 @@ impl Tool {
                 fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read `{file}`"))
             }
             Source::Go(package, version) => Ok(format!("{package}@{version}\n")),
-            Source::Debian(packages, programs) => Ok([packages, programs].concat().join("\n")),
+            Source::Debian(_, packages, programs) => Ok([packages, programs].concat().join("\n")),
         }
     }
 
     fn starts(&self, workspace: &Workspace) -> bool {
         let [program, argument] = self.probe;
         // The conformance suite has no call that does nothing, but it stops at a version that it does not know.
-        process::works(workspace.command(workspace.tools().join(program)).arg(argument).env("OCI_VERSION", "none"))
+        let mut command = workspace.command(workspace.tools().join(program));
+        command.arg(argument).env("OCI_VERSION", "none");
+        // wrk tells its version and then that it was given nothing to do, as a failure.
+        if self.name == WRK.name { process::starts(&mut command) } else { process::works(&mut command) }
     }
 }
 

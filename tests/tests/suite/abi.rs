@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use registry_auth_tests::client::Request;
-use registry_auth_tests::module::Compiled;
+use registry_auth_tests::module::{self, Compiled};
 use registry_auth_tests::vm::{Progress, Setup, Vm};
 
 use crate::Outcome;
@@ -31,6 +31,18 @@ const OPEN: &[u8] = br#"{"http": {"accessControl": {"repositories": {"**": {"ano
 fn the_module_exports_what_we_use_and_nothing_else() -> Outcome {
     let exports: BTreeSet<&str> = Compiled::built()?.exports().collect();
     assert_eq!(exports, BTreeSet::from(EXPORTS));
+    Ok(())
+}
+
+/// Messages of panics name source files. With folders of whoever built it the module would be another on each machine.
+#[test]
+fn the_module_names_no_folder_of_the_machine_that_built_it() -> Outcome {
+    let module = std::fs::read(module::path()?).map_err(anyhow::Error::from)?;
+    let here = module::workspace().to_string_lossy();
+    for folder in [&*here, "/registry/src/", "/home/", "/Users/", "/root/"] {
+        let found = module.windows(folder.len()).any(|bytes| bytes == folder.as_bytes());
+        assert!(!found, "the module holds `{folder}`");
+    }
     Ok(())
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 #[cfg(feature = "vm")]
 mod abi;
 #[cfg(feature = "vm")]
+mod budgets;
+#[cfg(feature = "vm")]
 mod catalog;
 mod clients;
 mod conformance;

@@ -1,0 +1,81 @@
+//! What the stages of a decision cost, natively: time, and how often they allocate. `cargo xtask bench --engine` runs them.
+
+mod world;
+
+use divan::{AllocProfiler, Bencher, black_box};
+use registry_auth::authn::credential::Credential;
+use registry_auth::authn::token::UnverifiedToken;
+use registry_auth::route::{Route, Surface};
+
+use crate::world::{Caller, Policy, World};
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+/// Numbers of repository patterns.
+const PATTERNS: [usize; 3] = [10, 1_000, 10_000];
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(args = ["/v2/", "/v2/team/app/manifests/v1", "/v2/team/app/blobs/uploads/?mount=sha256:e3b0&from=team/base"])]
+fn parse_a_route(bencher: Bencher<'_, '_>, target: &str) {
+    let surface = Surface::default();
+    bencher.bench_local(|| Route::parse(black_box(b"GET"), black_box(target.as_bytes()), &surface).is_ok());
+}
+
+#[divan::bench]
+fn read_a_credential(bencher: Bencher<'_, '_>) {
+    let value = format!("Bearer {}", World::new(Policy::default()).token());
+    bencher.bench_local(|| Credential::read(black_box(&[value.as_bytes()])).is_ok());
+}
+
+#[divan::bench]
+fn parse_a_token(bencher: Bencher<'_, '_>) {
+    let world = World::new(Policy::default());
+    bencher.bench_local(|| UnverifiedToken::parse(black_box(world.token())).is_ok());
+}
+
+#[divan::bench]
+fn decide_with_the_token_in_the_cache(bencher: Bencher<'_, '_>) {
+    decide(bencher, Policy::default(), Caller::Known);
+}
+
+#[divan::bench]
+fn decide_with_a_new_token(bencher: Bencher<'_, '_>) {
+    decide(bencher, Policy::default(), Caller::New);
+}
+
+#[divan::bench]
+fn decide_without_a_credential(bencher: Bencher<'_, '_>) {
+    decide(bencher, Policy { anonymous: true, ..Policy::default() }, Caller::Nobody);
+}
+
+#[divan::bench]
+fn refuse_without_a_credential(bencher: Bencher<'_, '_>) {
+    decide(bencher, Policy::default(), Caller::Nobody);
+}
+
+#[divan::bench]
+fn decide_with_a_condition(bencher: Bencher<'_, '_>) {
+    decide(bencher, Policy { condition: true, ..Policy::default() }, Caller::Known);
+}
+
+#[divan::bench(args = PATTERNS)]
+fn decide_with_patterns(bencher: Bencher<'_, '_>, patterns: usize) {
+    decide(bencher, Policy { patterns, ..Policy::default() }, Caller::Known);
+}
+
+#[divan::bench(args = PATTERNS, sample_count = 10, sample_size = 1)]
+fn compile_patterns(bencher: Bencher<'_, '_>, patterns: usize) {
+    let text = world::configuration(Policy { patterns, ..Policy::default() });
+    bencher.bench_local(|| world::compile(black_box(&text)));
+}
+
+fn decide(bencher: Bencher<'_, '_>, policy: Policy, caller: Caller) {
+    let mut world = World::new(policy);
+    let allowed = caller != Caller::Nobody || policy.anonymous;
+    assert_eq!(world.decide(caller), allowed, "the benchmark would measure something else");
+    bencher.bench_local(|| black_box(world.decide(caller)));
+}

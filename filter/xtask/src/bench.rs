@@ -1,0 +1,86 @@
+//! `cargo xtask bench`: everything it needs, then the measurements themselves, which live beside the harness.
+
+use std::fs;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::workspace::Workspace;
+use crate::{build, process, tools};
+
+/// What to measure, and how long.
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Measure shortly and only once, to see that everything works; the figures mean nothing
+    #[arg(long)]
+    quick: bool,
+    /// Measure only these rows, by name or letter: `e,f` or `g-es256`
+    #[arg(long)]
+    rows: Option<String>,
+    /// How many rounds (5)
+    #[arg(long)]
+    rounds: Option<u32>,
+    /// How many seconds each row is measured in a round (2)
+    #[arg(long)]
+    seconds: Option<u32>,
+    /// Put the tables into docs/performance.md
+    #[arg(long)]
+    write: bool,
+    #[command(flatten)]
+    other: Other,
+}
+
+/// What says nothing about those.
+const PLANNED: [&str; 5] = ["quick", "rows", "rounds", "seconds", "write"];
+
+/// Something else that is asked for.
+#[derive(Args, Default)]
+#[group(multiple = false)]
+struct Other {
+    /// Measure the stages of the engine natively instead, without Envoy
+    #[arg(long, conflicts_with_all = PLANNED)]
+    engine: bool,
+    /// Tell instead which functions of the module a request with its token in the cache spends its instructions in
+    #[arg(long, conflicts_with_all = PLANNED)]
+    profile: bool,
+}
+
+/// Measures everything shortly, to see that it works.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn quick(workspace: &Workspace) -> anyhow::Result<()> {
+    run(workspace, &Options { quick: true, ..Options::default() })
+}
+
+/// Installs the tools, builds the modules, measures.
+///
+/// # Errors
+/// Whatever fails; a request that is not answered as it should be.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
+    if options.other.engine {
+        return process::run(&mut workspace.cargo(&["bench", "--package", "registry-auth"]));
+    }
+    tools::install(workspace, if options.quick { tools::BUILD } else { tools::BENCH })?;
+    build::build_module(workspace)?;
+    let folder = workspace.target("bench");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
+    build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
+    let package = ["run", "--package", "registry-auth-tests", "--features", "vm", "--bin", "bench", "--"];
+    process::run(workspace.cargo(&package).args(options.arguments()))
+}
+
+impl Options {
+    /// For the program that measures.
+    fn arguments(&self) -> Vec<String> {
+        let flags = [("--quick", self.quick), ("--write", self.write), ("--profile", self.other.profile)];
+        let mut arguments: Vec<_> =
+            flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect();
+        let numbers = [("--rounds", self.rounds), ("--seconds", self.seconds)];
+        let values = numbers.map(|(name, value)| (name, value.map(|value| value.to_string())));
+        for (name, value) in values.into_iter().chain([("--rows", self.rows.clone())]) {
+            arguments.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        }
+        arguments
+    }
+}

@@ -1,0 +1,62 @@
+//! The command line, as `cargo xtask bench` gives it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::rounds::Plan;
+
+/// What to measure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// How long and how often.
+    pub(crate) plan: Plan,
+    /// Short, with what is at hand: to see that it works.
+    pub(crate) quick: bool,
+    /// Names or letters of rows; all when empty.
+    pub(crate) rows: Vec<String>,
+    /// What is measured beside the rows too.
+    pub(crate) beside: bool,
+    /// Write the page of the documentation.
+    pub(crate) write: bool,
+}
+
+impl Options {
+    /// Reads arguments.
+    ///
+    /// # Errors
+    /// One is unknown or lacks its value.
+    pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let plan = Plan { rounds: 5, time: Duration::from_secs(2), warm_up: Duration::from_secs(2), fresh: 4_000 };
+        let mut options = Self { plan, quick: false, rows: Vec::new(), beside: true, write: false };
+        let mut arguments = arguments;
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().with_context(|| format!("`{argument}` lacks its value"));
+            match argument.as_str() {
+                "--quick" => options.shorten(),
+                "--write" => options.write = true,
+                "--rows" => {
+                    options.rows = value()?.split(',').map(str::to_owned).collect();
+                    options.beside = false;
+                }
+                "--rounds" => options.plan.rounds = value()?.parse().context("`--rounds` is a number")?,
+                "--seconds" => {
+                    options.plan.time = Duration::from_secs(value()?.parse().context("`--seconds` is a number")?);
+                }
+                _ => bail!("`{argument}` is unknown"),
+            }
+        }
+        ensure!(options.plan.rounds > 0, "`--rounds` is at least 1");
+        ensure!(
+            !options.write || (options.rows.is_empty() && !options.quick),
+            "`--write` wants all rows, and no `--quick`"
+        );
+        Ok(options)
+    }
+
+    const fn shorten(&mut self) {
+        self.quick = true;
+        let time = Duration::from_millis(200);
+        self.plan = Plan { rounds: 1, time, warm_up: Duration::from_millis(100), fresh: 200 };
+    }
+}
