@@ -22,6 +22,8 @@ mod minting;
 mod mounts;
 mod mtls;
 #[cfg(feature = "vm")]
+mod outage;
+#[cfg(feature = "vm")]
 mod patience;
 #[cfg(feature = "vm")]
 mod questions;
