@@ -16,6 +16,10 @@ pub(crate) fn differences(document: &Document) -> Vec<ConfigError> {
     }
     if let Some(control) = &document.access_control {
         found.access_control(control, document.bearer.is_some() || document.mtls.is_some());
+        found.anonymous(control, document);
+    }
+    if document.bearer.is_some() && document.fail_delay.is_some_and(|seconds| seconds > 0) {
+        found.tell("http.auth.failDelay", "refusals of bad tokens are held too; zot answers them at once");
     }
     found.0
 }
@@ -66,6 +70,21 @@ impl Found {
             self.group(&path, group, authenticates);
         }
         self.ties(&control.repositories);
+    }
+
+    /// What callers without a credential get, and those who present one where nobody can authenticate.
+    fn anonymous(&mut self, control: &AccessControl, document: &Document) {
+        if control.repositories.values().all(|group| group.anonymous_policy.is_empty()) {
+            return;
+        }
+        let message = if document.bearer.is_some() {
+            "anonymousPolicy counts beside `bearer`, as in zot after 2.1.20; before, every request without a token was refused"
+        } else if document.mtls.is_none() {
+            "callers who present a credential are refused, as nobody can authenticate; zot ignores the credential"
+        } else {
+            return;
+        };
+        self.tell("http.accessControl", message);
     }
 
     fn group(&mut self, path: &str, group: &PolicyGroup, authenticates: bool) {

@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::client::{Request, Response};
 use crate::upstream::Seen;
+
+/// Stands in `json` for the credential of the request itself.
+const PRESENTED: &str = "${presented}";
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +49,8 @@ pub struct Expect {
     /// Header fields of a local answer; `null`: absent.
     #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
-    /// Members of the JSON body of a local answer: those that stand here must be equal.
+    /// Members of the JSON body of a local answer: those that stand here must be equal. `${presented}` is the credential of the
+    /// request.
     #[serde(default)]
     pub json: Option<Map<String, Value>>,
     /// What the upstream sees.
@@ -151,7 +157,13 @@ impl Expect {
         let error: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         for (member, expected) in self.json.iter().flatten() {
             let value = error.get(member).unwrap_or(&Value::Null);
-            found.compare(member, &expected.to_string(), &value.to_string(), || expected == value);
+            found.compare(member, &expected.to_string(), &value.to_string(), || {
+                if expected == PRESENTED {
+                    value.as_str().is_some_and(|token| presents(request, token))
+                } else {
+                    expected == value
+                }
+            });
         }
         if let Some(code) = &self.code {
             found.equal("code", Some(code), error.pointer("/errors/0/code").and_then(Value::as_str));
@@ -174,6 +186,23 @@ impl SeenUpstream {
             found.compare(&what, &format!("{expected:?}"), &format!("{values:?}"), || expected == values);
         }
     }
+}
+
+/// Whether a token is the credential of a request: in its `authorization`, or in its form, where it needs no escape.
+fn presents(request: &Request, token: &str) -> bool {
+    let is_credential = |value: &[u8]| {
+        let value = String::from_utf8_lossy(value);
+        let (scheme, rest) = value.split_once(' ').unwrap_or_default();
+        match scheme {
+            "Basic" => BASE64_STANDARD.decode(rest).is_ok_and(|pair| pair.ends_with(format!(":{token}").as_bytes())),
+            _ => rest == token,
+        }
+    };
+    let mut headers = request.headers.iter().filter(|(name, _)| name == "authorization");
+    let body = request.body.bytes();
+    let mut fields = body.split(|byte| *byte == b'&');
+    let is_field = |field: &[u8]| field.ends_with(format!("={token}").as_bytes());
+    !token.is_empty() && (headers.any(|(_, value)| is_credential(value)) || fields.any(is_field))
 }
 
 /// Method and body reach the upstream as they were sent.
@@ -294,6 +323,25 @@ mod tests {
         let without_body = refusal(403, &[], "");
         let found = expect(json!({"status": 403})).differences(&Request::new("GET", "/v2/"), &without_body);
         assert_eq!(found.len(), 2, "neither code nor message: {found:?}");
+    }
+
+    #[test]
+    fn the_credential_of_the_request_itself_may_be_expected() {
+        let row = expect(json!({"status": 200, "json": {"token": "${presented}"}}));
+        let request = |value: &str| Request::new("GET", "/token").header("authorization", value);
+        let form = |body: &str| Request::new("POST", "/token").body(body.as_bytes().to_vec());
+        let answer = |token: &str| {
+            let body = json!({ "token": token }).to_string().into_bytes();
+            Outcome::Answered(Response { status: 200, headers: vec![], body })
+        };
+        for request in [request("Bearer a.b.c"), request("Basic dTphLmIuYw=="), form("x=1&password=a.b.c&y=2")] {
+            assert_eq!(row.differences(&request, &answer("a.b.c")), Vec::<String>::new(), "{request:?}");
+            for other in ["", "b.c", "a.b.cd", "password", "anonymous"] {
+                assert_eq!(row.differences(&request, &answer(other)).len(), 1, "{other}: {request:?}");
+            }
+        }
+        let other = row.differences(&Request::new("GET", "/token"), &answer("a.b.c"));
+        assert_eq!(other.len(), 1, "{other:?}");
     }
 
     #[test]

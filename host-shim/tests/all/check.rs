@@ -35,9 +35,9 @@ async fn a_good_configuration_is_silent_in_json_and_in_yaml() {
     let folder = Folder::new().unwrap();
     let mut good = configuration("s", "1m", false);
     good["http"]["auth"]["bearer"] = json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
-    good["http"]["accessControl"]["repositories"]["**"]["defaultPolicy"] = json!(["read"]);
+    good["http"]["accessControl"]["repositories"]["**"] = json!({"defaultPolicy": ["read"]});
     // JSON is YAML too; the second file is written as people write it.
-    let yaml = "http:\n  auth:\n    bearer:\n      oidc:\n        - issuer: https://i.example\n          audiences: a\n          cluster: i\n  accessControl:\n    repositories:\n      '**':\n        anonymousPolicy: [read]\n        defaultPolicy: [read]\n";
+    let yaml = "http:\n  auth:\n    bearer:\n      oidc:\n        - issuer: https://i.example\n          audiences: a\n          cluster: i\n  accessControl:\n    repositories:\n      '**':\n        defaultPolicy: [read]\n";
     for (name, content) in [("a.json", good.to_string().as_str()), ("b.yml", &good.to_string()), ("c.yaml", yaml)] {
         assert_eq!(check(&folder, name, content).await.unwrap(), (Some(0), vec![]), "{name}");
     }
@@ -93,6 +93,7 @@ async fn files_that_a_configuration_names_are_read_and_checked() {
     let file = |path: &str| oidc("certificateAuthorityFile", path);
     let rows = [
         ("a key", cert(text(&keys).unwrap()), None),
+        ("a CA file", file(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/certificates/ca.pem")), None),
         ("no path", cert("MFkw\nEwYH"), Some("http.auth.bearer.cert: is neither PEM nor JWKS text")),
         ("no file", cert(text(&missing).unwrap()), Some("http.auth.bearer.cert: cannot read")),
         ("no key", cert(text(&garbage).unwrap()), Some("http.auth.bearer.cert: the file")),
@@ -182,7 +183,7 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
     let two = |one: &str, other: &str| json!({"repositories": {one: read, other: read}});
     let group = |name: &str| json!({"repositories": {"**": read}, "groups": {name: {"users": ["u"]}}});
     // (bearer, accessControl, the deviations with their places)
-    let rows: [(&Value, Value, &[&str]); 18] = [
+    let rows: [(&Value, Value, &[&str]); 19] = [
         (&oidc, json!({}), &["http.accessControl: D2"]),
         (&oidc, json!({"adminPolicy": {"users": "root", "actions": "read"}}), &[]),
         (&cert(false), control("**", read.clone()), &["http.auth.bearer: D3", "http.auth.bearer: D4"]),
@@ -193,9 +194,21 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
         (
             &oidc,
             control("a", json!({"anonymousPolicy": "read"})),
-            &["http.accessControl.repositories[\"a\"].anonymousPolicy: D9"],
+            &[
+                "http.accessControl.repositories[\"a\"].anonymousPolicy: D9",
+                "http.accessControl: anonymousPolicy counts beside `bearer`",
+            ],
         ),
-        (&oidc, control("a", json!({"anonymousPolicy": "read", "defaultPolicy": "read"})), &[]),
+        (
+            &oidc,
+            control("a", json!({"anonymousPolicy": "read", "defaultPolicy": "read"})),
+            &["http.accessControl: anonymousPolicy counts beside `bearer`"],
+        ),
+        (
+            &json!(null),
+            control("a", json!({"anonymousPolicy": "read"})),
+            &["http.accessControl: callers who present a credential are refused"],
+        ),
         (
             &oidc,
             control("a", conditional("read")),
@@ -217,7 +230,25 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
         let found: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("zot: ")).collect();
         assert_eq!(found.len(), expected.len(), "{document}: {found:?}");
         for (found, expected) in found.iter().zip(expected) {
-            assert!(found.starts_with(&format!("{expected}: ")), "{document}: {found}");
+            assert!(found.starts_with(expected), "{document}: {found}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_delay_of_refusals_that_zot_does_not_hold_is_pointed_out() {
+    let folder = Folder::new().unwrap();
+    let bearer = json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
+    let control = json!({"repositories": {"**": {"defaultPolicy": "read"}}});
+    let told = "zot: http.auth.failDelay: refusals of bad tokens are held too; zot answers them at once";
+    for (seconds, auth, expected) in [
+        (1, json!({"bearer": bearer}), &[told] as &[&str]),
+        (0, json!({"bearer": bearer}), &[]),
+        (1, json!({"mtls": {}}), &[]),
+    ] {
+        let mut document = json!({"http": {"auth": auth, "accessControl": control}});
+        document["http"]["auth"]["failDelay"] = json!(seconds);
+        let (code, lines) = check(&folder, "delay.json", &document.to_string()).await.unwrap();
+        assert_eq!((code, lines), (Some(0), expected.iter().map(|line| (*line).to_owned()).collect()), "{document}");
     }
 }

@@ -26,6 +26,8 @@ mod minting;
 mod mounts;
 mod mtls;
 #[cfg(feature = "vm")]
+mod outage;
+#[cfg(feature = "vm")]
 mod patience;
 mod pushed;
 #[cfg(feature = "vm")]

@@ -1,115 +1,151 @@
-//! Every row of zot's own tests is run somewhere, or left out for a reason.
+//! Every row of zot's own tests, and every probe of a running zot, is run somewhere, or left out for a reason.
+
+mod ledger;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use registry_auth::config::{self, Role};
 use registry_auth_tests::expand;
-use registry_auth_tests::scenario::Scenarios;
+use registry_auth_tests::expect::Expect;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Outcome;
+use ledger::{Ledger, id_of, is_documented, scenarios};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Ledger {
-    /// How many rows there are of each kind; they are numbered from 1.
-    areas: BTreeMap<String, usize>,
-    configurations: Vec<Configuration>,
-    excluded: Vec<Exclusion>,
+/// Rows of zot's own tests, and probes, without those that the engine holds in tables of their own.
+const ROWS: usize = 545 + 153 + 37 + 39;
+
+/// What a running zot did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    /// It answered with this status.
+    Status(u16),
+    /// It did something else.
+    Did(Deed),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Deed {
+    /// It let the request in, whatever the registry then made of it.
+    Granted,
+    /// It started with the configuration.
+    Starts,
+    /// It started, and let everybody do everything.
+    Open,
+    /// It did not start.
+    Refuses,
+}
+
+/// A probe as it was sent, and what became of it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Configuration {
+struct Probed {
     id: String,
-    http: Value,
-    accepted: bool,
-    /// Why it is not as in zot.
-    #[serde(default)]
-    note: String,
+    probe: String,
+    zot: Answer,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Exclusion {
-    reason: String,
-    rows: Vec<String>,
-}
-
-/// One of the engine's own tables.
-#[derive(Deserialize)]
-struct Table {
-    rows: Vec<Numbered>,
-}
-
-#[derive(Deserialize)]
-struct Numbered {
-    id: String,
-}
-
-fn ledger() -> anyhow::Result<Ledger> {
-    Ok(serde_json::from_str(include_str!("zot.json"))?)
-}
-
-/// The rows that the engine's own tables hold.
-fn of_the_engine() -> anyhow::Result<Vec<String>> {
-    let mut ids = Vec::new();
-    for table in [
-        include_str!("../../../filter/engine/src/authz/testdata/zot_policies.json"),
-        include_str!("../../../filter/engine/src/authn/testdata/zot_mappings.json"),
-        include_str!("../../../filter/engine/src/cel/testdata/zot_expressions.json"),
-    ] {
-        let table: Table = serde_json::from_str(table)?;
-        ids.extend(table.rows.into_iter().map(|row| row.id));
+impl Answer {
+    /// What a scenario expects, in the same terms.
+    fn of(expect: &Expect) -> Self {
+        if expect.upstream.is_some() || expect.status == 200 {
+            Self::Did(Deed::Granted)
+        } else {
+            Self::Status(expect.status)
+        }
     }
-    Ok(ids)
 }
 
-/// The rows that scenarios are named after; one may have several.
-fn of_the_scenarios() -> anyhow::Result<BTreeSet<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/zot.json");
-    let rows = Scenarios::read(&path)?.rows;
-    Ok(rows.iter().filter_map(|row| row.name.split_once(": ")).map(|(id, _)| id.to_owned()).collect())
+fn probes() -> anyhow::Result<BTreeMap<String, Probed>> {
+    let probes: Vec<Probed> = serde_json::from_str(include_str!("zot_probes.json"))?;
+    Ok(probes.into_iter().map(|probed| (probed.id.clone(), probed)).collect())
 }
 
 #[test]
-fn every_row_of_zots_tests_is_run_or_left_out_for_a_reason() -> Outcome {
-    let ledger = ledger()?;
-    let mut places: Vec<(String, &str)> = Vec::new();
-    places.extend(of_the_engine()?.into_iter().map(|id| (id, "the engine")));
-    places.extend(of_the_scenarios()?.into_iter().map(|id| (id, "scenarios/zot.json")));
-    places.extend(ledger.configurations.iter().map(|row| (row.id.clone(), "configurations")));
-    for exclusion in &ledger.excluded {
-        assert!(exclusion.reason.len() > 1, "no reason for {:?}", exclusion.rows);
-        places.extend(exclusion.rows.iter().map(|id| (id.clone(), "excluded")));
-    }
+fn every_row_of_zot_is_run_or_left_out_for_a_reason() -> Outcome {
+    let ledger = Ledger::read()?;
     let all =
         ledger.areas.iter().flat_map(|(area, count)| (1..=*count).map(move |number| format!("{area}-{number:02}")));
     let all: BTreeSet<String> = all.collect();
-    assert_eq!(all.len(), 545);
-    let mut by_row: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (id, place) in places {
-        by_row.entry(id).or_default().push(place);
+    assert_eq!(all.len(), ROWS);
+    let mut by_row: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (id, place) in ledger.places()? {
+        let fresh = by_row.entry(id.clone()).or_default().insert(place);
+        assert!(fresh || place == "scenarios", "{id} stands twice in {place}");
     }
-    assert_eq!(by_row.keys().cloned().collect::<BTreeSet<_>>(), all);
+    let known: BTreeSet<String> = by_row.keys().cloned().collect();
+    let (missing, unknown): (Vec<_>, Vec<_>) = (all.difference(&known).collect(), known.difference(&all).collect());
+    assert!(missing.is_empty() && unknown.is_empty(), "nowhere: {missing:?}; no rows: {unknown:?}");
     for (id, places) in by_row {
         assert_eq!(places.len(), 1, "{id} is in {places:?}");
+    }
+    for exclusion in &ledger.excluded {
+        assert!(exclusion.reason.len() > 1, "no reason for {:?}", exclusion.rows);
     }
     Ok(())
 }
 
 #[test]
-fn zots_configurations_are_accepted_and_refused_as_there() {
-    for row in ledger().unwrap().configurations {
+fn what_is_said_to_show_a_row_is_there() -> Outcome {
+    let ledger = Ledger::read()?;
+    for shown in &ledger.shown {
+        shown.check()?;
+    }
+    for table in &ledger.tables {
+        let (count, place) = table.found()?;
+        assert_eq!(count, table.rows, "{place}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_difference_from_zot_is_told_to_users() -> Outcome {
+    for reason in Ledger::read()?.reasons() {
+        assert!(is_documented(reason)?, "docs/zot.md does not say: {reason}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_scenario_ends_as_the_probe_of_zot_did_or_is_listed_as_different() -> Outcome {
+    let ledger = Ledger::read()?;
+    let probes = probes()?;
+    let scenarios = scenarios()?;
+    let mut different = BTreeSet::new();
+    for listed in &ledger.different {
+        for name in &listed.scenarios {
+            assert!(scenarios.iter().any(|(known, _)| known == name), "there is no scenario `{name}`");
+            assert!(different.insert(name.as_str()), "`{name}` is listed twice");
+        }
+    }
+    for (name, expect) in &scenarios {
+        let Some(Probed { probe, zot, .. }) = id_of(name).and_then(|id| probes.get(&id)) else { continue };
+        let here = Answer::of(expect);
+        assert_eq!(here != *zot, different.contains(name.as_str()), "`{name}` ({probe}): zot {zot:?}, here {here:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn zots_configurations_are_accepted_and_refused_as_there() -> Outcome {
+    let probes = probes()?;
+    for row in Ledger::read()?.configurations {
         let proxy = json!({"oidcCluster": "issuers", "pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}});
         let mut document = json!({"http": row.http, "proxy": proxy});
-        expand::keys(&mut document).unwrap();
+        expand::keys(&mut document)?;
         let (role, mut diagnostics) = config::decode_value(document);
         let Role::Filter(document) = role else { panic!("{}", row.id) };
         let compiled = config::compile(&document, &mut diagnostics);
         let accepted = compiled.is_some() && diagnostics.errors.is_empty();
         assert_eq!(accepted, row.accepted, "{} ({}): {:?}", row.id, row.note, diagnostics.errors);
+        if let Some(Probed { probe, zot, .. }) = probes.get(&row.id) {
+            let same =
+                matches!((zot, accepted), (Answer::Did(Deed::Starts), true) | (Answer::Did(Deed::Refuses), false));
+            assert!(same || !row.note.is_empty(), "{} ({probe}): zot {zot:?}, here {accepted}", row.id);
+        }
     }
+    Ok(())
 }

@@ -81,8 +81,8 @@ impl<'a> Credential<'a> {
     }
 }
 
-/// The password of Basic credentials (RFC 7617); the user name decides nothing. Nothing if both are empty: so clients of the
-/// containers project (skopeo, podman) answer a Basic challenge when they have no credential.
+/// The password of Basic credentials (RFC 7617) without blanks and line feeds around it; the user name decides nothing. Nothing
+/// if both are empty: so clients of the containers project (skopeo, podman) answer a Basic challenge when they have no credential.
 fn password(encoded: &str) -> Result<Option<String>, Reason> {
     if encoded.len() > MAX_BASIC {
         return Err(Reason::TokenTooLong);
@@ -90,7 +90,7 @@ fn password(encoded: &str) -> Result<Option<String>, Reason> {
     let decoded = BASE64.decode(encoded).map_err(|_| Reason::MalformedCredential)?;
     let pair = String::from_utf8(decoded).map_err(|_| Reason::MalformedCredential)?;
     let (_, password) = pair.split_once(':').ok_or(Reason::MalformedCredential)?;
-    Ok((pair != ":").then(|| password.to_owned()))
+    Ok((pair != ":").then(|| password.trim().to_owned()))
 }
 
 /// `b64token` (RFC 6750 section 2.1).
@@ -117,13 +117,14 @@ mod tests {
 
     #[test]
     fn a_header_is_read_or_refused_but_never_ignored() {
-        let rows: [(&[u8], Result<Credential<'_>, Reason>); 23] = [
+        let rows: [(&[u8], Result<Credential<'_>, Reason>); 25] = [
             (b"Bearer a.b.c", Ok(token("a.b.c"))),
             (b"bearer a.b.c", Ok(token("a.b.c"))),
             (b"BEARER   a.b.c ", Ok(token("a.b.c"))),
             (b"Basic dTphLmIuYw==", Ok(token("a.b.c"))),
             (b"basic dTphLmIuYw", Ok(token("a.b.c"))),
             (b"Basic OmEuYi5j", Ok(token("a.b.c"))),
+            (b"Basic dTogYS5iLmMgCg==", Ok(token("a.b.c"))),
             (b"Bearer anonymous", Ok(Credential::Anonymous)),
             (b"Basic dTphbm9ueW1vdXM=", Ok(Credential::Anonymous)),
             (b"", Err(Reason::MalformedCredential)),
@@ -138,6 +139,7 @@ mod tests {
             (b"Bearer\ta.b.c", Err(Reason::MalformedCredential)),
             (b"Basic Og==", Ok(Credential::Anonymous)),
             (b"Basic dTo=", Err(Reason::MalformedCredential)),
+            (b"Basic dTogCg==", Err(Reason::MalformedCredential)),
             (b"Basic dXNlcg==", Err(Reason::MalformedCredential)),
             (b"Basic !!", Err(Reason::MalformedCredential)),
             (b"Digest x", Err(Reason::MalformedCredential)),

@@ -8,7 +8,7 @@ use crate::reason::Reason;
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// Fields of the form that hold a credential.
-const CREDENTIALS: [&str; 4] = ["password", "refresh_token", "id_token", "access_token"];
+const CREDENTIALS: [&str; 5] = ["password", "refresh_token", "id_token", "access_token", "token"];
 
 /// The body of a POST.
 #[derive(Clone, Copy, Debug, Default)]
@@ -126,7 +126,7 @@ mod tests {
     fn a_form_holds_one_credential() {
         type Row<'a> = (&'a [&'a [u8]], &'a str, Result<Credential<'a>, Reason>);
         let basic: &[u8] = b"Basic dTphLmIuYw==";
-        let rows: [Row<'_>; 26] = [
+        let rows: [Row<'_>; 27] = [
             (&[], "", Ok(Credential::Anonymous)),
             (&[], "scope=", Ok(Credential::Anonymous)),
             (&[], "grant_type=password&username=u&password=a.b.c", Ok(token("a.b.c"))),
@@ -139,7 +139,8 @@ mod tests {
             (&[basic], "grant_type=password", Ok(token("a.b.c"))),
             (&[], "password=anonymous", Ok(Credential::Anonymous)),
             (&[basic], "password=anonymous", Ok(token("a.b.c"))),
-            (&[], "token=a.b.c", Ok(Credential::Anonymous)),
+            (&[], "token=a.b.c", Ok(token("a.b.c"))),
+            (&[], "tokens=a.b.c", Ok(Credential::Anonymous)),
             (&[], "password=a.b.c&refresh_token=d.e.f", Err(Reason::SeveralCredentials)),
             (&[], "password=a.b.c&password=d.e.f", Err(Reason::SeveralCredentials)),
             (&[basic], "id_token=d.e.f", Err(Reason::SeveralCredentials)),
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn only_a_form_is_read() {
         type Row<'a> = (&'a [&'a [u8]], &'a [u8], Result<(), Reason>);
-        let rows: [Row<'_>; 9] = [
+        let rows: [Row<'_>; 10] = [
             (&[FORM], b"a=1", Ok(())),
             (&[b"Application/X-WWW-Form-Urlencoded ; charset=utf-8"], b"a=1", Ok(())),
             (&[], b"", Ok(())),
@@ -172,6 +173,7 @@ mod tests {
             (&[], b"a=1", Err(Reason::MalformedRequest)),
             (&[b"application/json"], b"{}", Err(Reason::MalformedRequest)),
             (&[b"x/application/x-www-form-urlencoded"], b"a=1", Err(Reason::MalformedRequest)),
+            (&[b"application/%zz"], b"a=1", Err(Reason::MalformedRequest)),
             (&[FORM, FORM], b"a=1", Err(Reason::MalformedRequest)),
             (&[b"multipart/form-data; boundary=x"], b"--x", Err(Reason::MalformedRequest)),
         ];
