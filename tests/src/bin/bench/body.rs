@@ -27,7 +27,7 @@ pub(crate) fn measure(rounds: usize, bytes: u64, files: &Files) -> Result<Vec<Fi
     let upstream = drain()?;
     let listener = |name: &str, chain| Listener { answer: Answer::Upstream(upstream), ..Listener::new(name, chain) };
     let listeners = [listener(PLAIN, Chain::Nothing), listener(FILTERED, Chain::Ours(Policy::PLAIN))];
-    let envoy = files.start(&listeners)?;
+    let envoy = files.start(&listeners, 1)?;
     let [algorithm, ..] = ALGORITHMS;
     let token = workload::token(algorithm, now())?;
     let [mut plain, mut filtered] = [Vec::new(), Vec::new()];

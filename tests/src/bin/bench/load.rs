@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use registry_auth_tests::program::tool;
 
 /// Connections at once.
-const CONNECTIONS: usize = 16;
+pub(crate) const CONNECTIONS: usize = 16;
 /// The path of all requests.
 const TARGET: &str = "/v2/team/app/manifests/v1";
 /// What makes the load.

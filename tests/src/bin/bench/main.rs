@@ -32,6 +32,8 @@ use crate::stand::Files;
 
 /// Bytes of a body, in the full run and in the quick one.
 const BODY: u64 = 1 << 30;
+/// Bodies for each round: a difference of some percent has to show.
+const BODIES: usize = 3;
 const SHORT_BODY: u64 = 1 << 24;
 
 fn main() -> ExitCode {
@@ -56,11 +58,8 @@ fn run() -> Result<()> {
     // wrk measures whole seconds.
     let generator = if options.quick { Generator::Own } else { Generator::best() };
     let machine = Machine::this()?;
-    let (rows, growth) = rounds::measure(&rows, &options.plan, &generator, &files)?;
-    let mut figures = Vec::from_iter(growth);
-    if options.beside {
-        figures.extend(beside(&options, &files)?);
-    }
+    let rows = rounds::measure(&rows, &options.plan, &generator, &files)?;
+    let figures = if options.beside { beside(&options, &files)? } else { Vec::new() };
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let module_size = files.size()? as f64;
     let results = Results { machine, generator, plan: options.plan, rows, figures, module_size };
@@ -69,18 +68,18 @@ fn run() -> Result<()> {
 
 /// What is measured beside the rows.
 fn beside(options: &Options, files: &Files) -> Result<Vec<Figure>> {
-    let rounds = options.plan.rounds;
     let mut figures = Vec::new();
     eprintln!("bodies");
-    figures.extend(body::measure(rounds, if options.quick { SHORT_BODY } else { BODY }, files)?);
+    let (rounds, size) = if options.quick { (1, SHORT_BODY) } else { (BODIES * options.plan.rounds, BODY) };
+    figures.extend(body::measure(rounds, size, files)?);
     eprintln!("start");
     let patterns = if options.quick { start::FEW } else { start::PATTERNS };
-    figures.extend(start::configure(rounds, patterns, files)?);
+    figures.extend(start::configure(options.plan.rounds, patterns, files)?);
     eprintln!("pushes");
-    figures.extend(start::push(rounds, files)?);
+    figures.extend(start::push(options.plan.rounds, files)?);
     if !options.quick {
         eprintln!("memory");
-        figures.extend(memory::measure(files)?);
+        figures.extend(memory::measure(&options.plan, files)?);
     }
     Ok(figures)
 }

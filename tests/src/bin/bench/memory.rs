@@ -1,8 +1,9 @@
-//! What cached identities take, in the process and in the module.
+//! What workers and cached identities take, and whether that grows.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use registry_auth_tests::envoy::Envoy;
 use registry_auth_tests::module::Compiled;
 use registry_auth_tests::substrate::now;
 use registry_auth_tests::vm::{Progress, Setup, Vm};
@@ -10,52 +11,114 @@ use registry_auth_tests::workload::{self, ALGORITHMS, Policy, REPOSITORY};
 
 use crate::chain::Chain;
 use crate::figure::Figure;
-use crate::load::{Generator, Load};
+use crate::load::{CONNECTIONS, Generator, Load};
 use crate::meter::resident;
+use crate::rounds::Plan;
 use crate::stand::{Files, Listener};
 
 /// As many as one worker is to remember.
 const IDENTITIES: usize = 10_000;
+/// Workers of the Envoy that tells what one more takes.
+const WORKERS: u32 = 5;
+/// How often new connections are made: each worker gets some.
+const REPEATS: usize = 5;
 const MIB: f64 = 1024.0 * 1024.0;
 /// Longer than the load takes.
 const PATIENCE: Duration = Duration::from_mins(2);
+const NAME: &str = "memory";
 
-/// Memory of an Envoy with one worker, and of the module alone.
+/// Memory of the process, and of the module alone.
 ///
 /// # Errors
 /// Envoy does not start, or a request is refused.
-pub(crate) fn measure(files: &Files) -> Result<Vec<Figure>> {
+pub(crate) fn measure(plan: &Plan, files: &Files) -> Result<Vec<Figure>> {
     let [algorithm, ..] = ALGORITHMS;
     let tokens = workload::tokens(algorithm, 0, IDENTITIES, now())?;
-    let [_, empty] = processes(Chain::Empty, &tokens, files)?;
-    let [before, after] = processes(Chain::Ours(Policy::PLAIN), &tokens, files)?;
+    let ours = Chain::Ours(Policy::PLAIN);
+    let workers = [each_worker(Chain::Empty, &tokens, files)?, each_worker(ours, &tokens, files)?];
+    let [empty, full] = [loaded(Chain::Empty, &tokens, files)?, loaded(ours, &tokens, files)?];
+    let identities = [empty, full].map(|sizes| sizes.after - sizes.before);
+    let [worker, identity] = [workers, identities].map(|[empty, ours]| ours - empty);
     let guest = guest(&tokens)?;
+    let (requests, growth) = growth(plan, &tokens, files)?;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let each = guest * MIB / IDENTITIES as f64;
     let mib = |id: &str, what: &str, value: f64| Figure::new(id, what, vec![value], "MiB");
     Ok(vec![
-        mib("memory-empty", "memory of Envoy with the empty module, after 10,000 requests", empty),
-        mib("memory-start", "memory of Envoy with ours, after one request", before),
-        mib("memory-full", "memory of Envoy with ours, after 10,000 requests with a token each", after),
-        mib("memory-above", "ours above the empty module", after - empty),
-        mib("memory-guest", "growth of the module's memory with them", guest),
+        mib("memory-empty", "memory of Envoy with the empty module and one worker", empty.before),
+        mib("memory-ours", "memory of Envoy with ours and one worker", full.before),
+        mib("memory-worker", "one more worker, ours above the empty module", worker),
+        mib("memory-identities", "10,000 identities in the cache, ours above the empty module", identity),
+        mib("memory-above", "a worker with 10,000 identities, ours above the empty module", worker + identity),
+        mib("memory-guest", "growth of the module's own memory by 10,000 identities", guest),
         Figure::new("memory-identity", "the same for each identity", vec![each], "bytes"),
+        mib(
+            "memory-growth",
+            &format!("growth over {requests} more requests, with forgotten tokens and with a known one"),
+            growth,
+        ),
     ])
 }
 
-/// Resident memory in MiB after the first request, and after all.
-fn processes(chain: Chain, tokens: &[String], files: &Files) -> Result<[f64; 2]> {
-    let envoy = files.start(&[Listener::new("memory", chain)])?;
-    let address = envoy.listener("memory")?;
+/// MiB that one more worker takes, all of them having had requests.
+fn each_worker(chain: Chain, tokens: &[String], files: &Files) -> Result<f64> {
     let mut sizes = [0.0; 2];
-    for (tokens, size) in [tokens.get(..1).unwrap_or_default(), tokens].into_iter().zip(&mut sizes) {
-        let sent = Generator::Own.send(&Load { address, tokens, once: true, time: PATIENCE })?;
-        ensure!(usize::try_from(sent)? == tokens.len(), "only {sent} requests were sent in {PATIENCE:?}");
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-        let bytes = resident(envoy.process())? as f64;
-        *size = bytes / MIB;
+    for (workers, size) in [1, WORKERS].into_iter().zip(&mut sizes) {
+        let envoy = files.start(&[Listener::new(NAME, chain)], workers)?;
+        // Each time other connections, which workers take by chance.
+        for _ in 0..REPEATS {
+            send_each(&envoy, tokens.get(..CONNECTIONS).unwrap_or_default())?;
+        }
+        *size = self::size(&envoy)?;
     }
-    Ok(sizes)
+    let [one, more] = sizes;
+    Ok((more - one) / f64::from(WORKERS - 1))
+}
+
+/// MiB of a process after the first request, and after one with each token.
+#[derive(Clone, Copy)]
+struct Sizes {
+    before: f64,
+    after: f64,
+}
+
+fn loaded(chain: Chain, tokens: &[String], files: &Files) -> Result<Sizes> {
+    let envoy = files.start(&[Listener::new(NAME, chain)], 1)?;
+    send_each(&envoy, tokens.get(..1).unwrap_or_default())?;
+    let before = size(&envoy)?;
+    send_each(&envoy, tokens)?;
+    Ok(Sizes { before, after: size(&envoy)? })
+}
+
+/// Requests, and MiB that the process grows with them when the cache is full already.
+fn growth(plan: &Plan, tokens: &[String], files: &Files) -> Result<(u64, f64)> {
+    let envoy = files.start(&[Listener::new(NAME, Chain::Ours(Policy::PLAIN))], 1)?;
+    let address = envoy.listener(NAME)?;
+    // More tokens than are remembered: in turn, each is forgotten before it comes again.
+    for _ in 0..3 {
+        send_each(&envoy, tokens)?;
+    }
+    let before = size(&envoy)?;
+    let mut requests = 0;
+    for _ in 0..plan.rounds {
+        for tokens in [tokens, tokens.get(..1).unwrap_or_default()] {
+            requests += Generator::Own.send(&Load { address, tokens, once: false, time: plan.time })?;
+        }
+    }
+    Ok((requests, size(&envoy)? - before))
+}
+
+fn send_each(envoy: &Envoy, tokens: &[String]) -> Result<()> {
+    let load = Load { address: envoy.listener(NAME)?, tokens, once: true, time: PATIENCE };
+    let sent = Generator::Own.send(&load)?;
+    ensure!(usize::try_from(sent)? == tokens.len(), "only {sent} requests were sent in {PATIENCE:?}");
+    Ok(())
+}
+
+fn size(envoy: &Envoy) -> Result<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let bytes = resident(envoy.process())? as f64;
+    Ok(bytes / MIB)
 }
 
 /// How many MiB the module's own memory grows.

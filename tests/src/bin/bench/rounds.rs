@@ -7,14 +7,11 @@ use registry_auth_tests::envoy::Envoy;
 use registry_auth_tests::substrate::now;
 use registry_auth_tests::workload::{self, Algorithm};
 
-use crate::figure::{Figure, median};
+use crate::figure::median;
 use crate::load::{Generator, Load};
-use crate::meter::{Cpu, resident};
+use crate::meter::Cpu;
 use crate::row::{Row, Traffic};
 use crate::stand::{Files, Listener};
-
-/// The round after which all caches are full.
-const SETTLED: usize = 2;
 
 /// How long and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,44 +44,24 @@ impl Measured {
     }
 }
 
-/// Measures the rows in one Envoy, and, if there are rounds enough, how much its memory grows meanwhile.
+/// Measures the rows in one Envoy.
 ///
 /// # Errors
 /// Envoy does not start, or answers something else than 200.
-pub(crate) fn measure(
-    rows: &[Row],
-    plan: &Plan,
-    generator: &Generator,
-    files: &Files,
-) -> Result<(Vec<Measured>, Option<Figure>)> {
+pub(crate) fn measure(rows: &[Row], plan: &Plan, generator: &Generator, files: &Files) -> Result<Vec<Measured>> {
     let listeners: Vec<_> = rows.iter().map(|row| Listener::new(&row.id, row.chain)).collect();
-    let envoy = files.start(&listeners)?;
+    let envoy = files.start(&listeners, 1)?;
     let mut lanes = rows.iter().map(|row| Lane::new(row, plan)).collect::<Result<Vec<_>>>()?;
     for lane in &mut lanes {
         lane.send(&envoy, plan.warm_up, &Generator::Own)?;
     }
-    let mut settled = None;
     for round in 1..=plan.rounds {
         eprintln!("round {round} of {}", plan.rounds);
         for lane in &mut lanes {
             lane.measure(&envoy, plan, generator)?;
         }
-        if round == SETTLED {
-            settled = Some((resident(envoy.process())?, requests(&lanes)));
-        }
     }
-    let now = resident(envoy.process())?;
-    let growth = settled.filter(|_| plan.rounds > SETTLED).map(|(before, sent)| {
-        let what = format!("memory of Envoy with all rows, growth over {} requests", requests(&lanes) - sent);
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-        let grown = (now as f64 - before as f64) / 1_048_576.0;
-        Figure::new("memory-growth", &what, vec![grown], "MiB")
-    });
-    Ok((lanes.into_iter().map(|lane| lane.measured).collect(), growth))
-}
-
-fn requests(lanes: &[Lane]) -> u64 {
-    lanes.iter().map(|lane| lane.measured.requests).sum()
+    Ok(lanes.into_iter().map(|lane| lane.measured).collect())
 }
 
 /// A row that is being measured.

@@ -66,14 +66,14 @@ impl Files {
         Ok(Self { ours: module::path()?, empty, empty_sdk, folder })
     }
 
-    /// Starts an Envoy with one worker.
+    /// Starts an Envoy with so many workers.
     ///
     /// # Errors
     /// It does not start; the message ends with its log.
-    pub(crate) fn start(&self, listeners: &[Listener]) -> Result<Envoy> {
+    pub(crate) fn start(&self, listeners: &[Listener], workers: u32) -> Result<Envoy> {
         let modules = Modules { ours: &self.ours, empty: &self.empty, empty_sdk: &self.empty_sdk };
         let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Envoy::launch(&bootstrap(listeners, &modules)?, 1, &environment)
+        Envoy::launch(&bootstrap(listeners, &modules)?, workers, &environment)
     }
 
     /// The module that ships, in bytes.

@@ -18,8 +18,10 @@ use crate::stand::{Files, Listener};
 pub(crate) const PATTERNS: &[(usize, &str)] = &[(10, "10"), (100, "100"), (1_000, "1,000"), (10_000, "10,000")];
 /// Some of them.
 pub(crate) const FEW: &[(usize, &str)] = &[(100, "100")];
+/// Plugins, each with a VM of its own: what they take has to show beside what it takes to compile the module.
+const PLUGINS: usize = 8;
 /// An Envoy with one worker configures each plugin on the main thread and on the worker.
-const VMS: f64 = 2.0;
+const VMS: f64 = 16.0;
 /// How long pushed keys may take to be used: longer than the time between two looks.
 const SPREAD: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,16 +44,17 @@ pub(crate) fn configure(rounds: usize, patterns: &[(usize, &str)], files: &Files
         }
     }
     let mut figures =
-        vec![Figure::new("start", "start of Envoy with the module and nothing to configure", base, "ms CPU")];
+        vec![Figure::new("start", "start of Envoy with 8 plugins that have nothing to configure", base, "ms CPU")];
     for ((patterns, text), samples) in patterns.iter().zip(samples) {
-        let (id, what) = (format!("configure-{patterns}"), format!("configure a VM with {text} patterns"));
+        let (id, what) = (format!("configure-{patterns}"), format!("configure with {text} patterns, mean of 16 VMs"));
         figures.push(Figure::new(&id, &what, samples, "ms CPU"));
     }
     Ok(figures)
 }
 
 fn started(chain: Chain, files: &Files) -> Result<f64> {
-    let envoy = files.start(&[Listener::new("start", chain)])?;
+    let listeners = (1..=PLUGINS).map(|number| Listener::new(&format!("start-{number}"), chain));
+    let envoy = files.start(&listeners.collect::<Vec<_>>(), 1)?;
     Ok(millis(Cpu::of(envoy.process())? - Cpu::ZERO))
 }
 
@@ -65,7 +68,7 @@ fn millis(time: Duration) -> f64 {
 /// Envoy does not start, or the intake refuses.
 pub(crate) fn push(rounds: usize, files: &Files) -> Result<Vec<Figure>> {
     let shared = |name: &str, chain| Listener { vm: "pushed".to_owned(), ..Listener::new(name, chain) };
-    let envoy = files.start(&[shared("intake", Chain::Intake), shared("pushed", Chain::Pushed)])?;
+    let envoy = files.start(&[shared("intake", Chain::Intake), shared("pushed", Chain::Pushed)], 1)?;
     let intake = envoy.listener("intake")?;
     let keys = largest_set()?;
     let [mut wall, mut cpu] = [Vec::new(), Vec::new()];
