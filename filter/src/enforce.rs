@@ -1,4 +1,4 @@
-//! A verdict as host calls: the one place from which a request goes on, and the one that answers it.
+//! A verdict as it leaves: the head as it goes on to the upstream, or the answer.
 
 use log::{debug, info, warn};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
@@ -16,18 +16,16 @@ use crate::host::{self, HostError};
 pub(crate) enum Outcome {
     /// The head is ready for the upstream.
     Granted,
-    /// It was answered here, or could not even be answered.
+    /// It was answered here, or will be.
     Answered,
 }
 
 /// Everything in a user name but visible ASCII, and `%` itself so that it can be read back.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// Prepares the head for the upstream. If any part of that fails the request is refused.
-pub(crate) fn grant(filter: &Filter, head: &Head, grant: &Grant) -> Outcome {
-    if prepare(filter, head, grant).is_err() {
-        return refuse(filter, head, &Reason::NotReady.into());
-    }
+/// Prepares the head for the upstream. If any part of that fails the request must not go on.
+pub(crate) fn grant(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError> {
+    prepare(filter, head, grant)?;
     filter.metrics.count("allowed");
     debug!(
         "{}",
@@ -39,7 +37,7 @@ pub(crate) fn grant(filter: &Filter, head: &Head, grant: &Grant) -> Outcome {
             "path": head.path(),
         })
     );
-    Outcome::Granted
+    Ok(())
 }
 
 fn prepare(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError> {
@@ -67,8 +65,8 @@ fn prepare(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError>
     }
 }
 
-/// Answers a request that was granted and is not the upstream's.
-pub(crate) fn answer(filter: &Filter, head: &Head, answer: &Answer) -> Outcome {
+/// Counts and logs that a request was granted which is not the upstream's; gives its answer.
+pub(crate) fn answer(filter: &Filter, head: &Head, answer: Answer) -> Reply {
     filter.metrics.count("answered");
     debug!(
         "{}",
@@ -80,19 +78,11 @@ pub(crate) fn answer(filter: &Filter, head: &Head, answer: &Answer) -> Outcome {
             "path": head.path(),
         })
     );
-    let _ = host::reply(&answer.reply);
-    Outcome::Answered
+    answer.reply
 }
 
-/// Answers a request, counts and logs why.
-pub(crate) fn refuse(filter: &Filter, head: &Head, denial: &Denial) -> Outcome {
-    // The host leaves the body of an answer to HEAD away, and keeps the headers that describe it only if it was given one.
-    // If it cannot answer, the request stays held and ends with the host's time limit.
-    let _ = host::reply(&refusal(filter, head, denial));
-    Outcome::Answered
-}
-
-/// Counts and logs why a request is refused; the answer is for the caller to send.
+/// Counts and logs why a request is refused; gives its answer. The host leaves the body of an answer to HEAD away, and keeps the
+/// headers that describe it only if it was given one.
 pub(crate) fn refusal(filter: &Filter, head: &Head, denial: &Denial) -> Reply {
     let face = denial.reason.face();
     filter.metrics.count(face.label);
@@ -113,8 +103,7 @@ pub(crate) fn refusal(filter: &Filter, head: &Head, denial: &Denial) -> Reply {
     denial.reply(filter.engine.realm())
 }
 
-/// Answers a request that there is no filter or no head for.
-pub(crate) fn not_ready() {
-    let denial = Denial::new(Reason::NotReady);
-    let _ = host::reply(&denial.reply(&Realm::default()));
+/// The answer to a request that there is no filter or no head for.
+pub(crate) fn not_ready() -> Reply {
+    Denial::new(Reason::NotReady).reply(&Realm::default())
 }

@@ -1,5 +1,7 @@
 //! The filter of one worker: an engine, the keys it holds, the requests that wait.
 
+mod turn;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -7,7 +9,7 @@ use registry_auth::authn::cache::IdentityCache;
 use registry_auth::authn::key_cache::Wanted;
 use registry_auth::authn::source::SourceId;
 use registry_auth::config::{Compiled, Enforcement};
-use registry_auth::decision::{Need, Verdict};
+use registry_auth::decision::{Denial, Grant, Need, Verdict};
 use registry_auth::engine::Engine;
 use registry_auth::envelope::PushKey;
 use registry_auth::facts::{Facts, Gathered, MAX_BODY, RequestBody};
@@ -36,9 +38,13 @@ pub(crate) struct Filter {
     keys: RefCell<KeyStore>,
     identities: RefCell<IdentityCache>,
     waiting: RefCell<Waiting>,
-    held: RefCell<Held>,
+    held: Held,
     /// Sources whose waiting requests are to be decided on the host's next tick.
     settled: RefCell<Vec<SourceId>>,
+    /// Requests that are granted, and that the host did not let go on.
+    granted: RefCell<Vec<u32>>,
+    /// When the root context had its last turn.
+    last_turn: Cell<UnixTime>,
 }
 
 /// What became of a request.
@@ -76,8 +82,10 @@ impl Filter {
             verifier: HostVerifier::prove(),
             identities: RefCell::default(),
             waiting: RefCell::default(),
-            held: RefCell::new(Held::new(compiled.fail_delay)),
+            held: Held::new(compiled.fail_delay),
             settled: RefCell::default(),
+            granted: RefCell::default(),
+            last_turn: Cell::new(UnixTime::from_millis(0)),
         }
     }
 
@@ -102,7 +110,13 @@ impl Filter {
     /// The client is gone, or the request is over.
     pub(crate) fn end(&self, context: u32) {
         self.waiting.borrow_mut().forget(context);
-        self.held.borrow_mut().forget(context);
+        self.held.forget(context);
+        self.granted.borrow_mut().retain(|granted| *granted != context);
+    }
+
+    /// Answers a request of the effective context whose head could not be read.
+    pub(crate) fn refuse_unread(&self, context: u32) {
+        self.held.send(context, enforce::not_ready());
     }
 
     /// A part of the body of the effective context's request; `size` is what is there of it. Nothing is read for requests
@@ -112,146 +126,35 @@ impl Filter {
             return;
         }
         let Some(mut pending) = self.waiting.borrow_mut().take_reader(context) else { return };
-        let body = host::request_body(MAX_BODY + 1);
-        pending.gathered.body = Some(match body {
-            Ok(body) if size <= MAX_BODY && body.len() <= MAX_BODY => RequestBody::Whole(body),
-            Ok(_) => RequestBody::TooLong,
-            Err(_) => RequestBody::NotRead,
-        });
-        match host::now() {
-            Ok(now) => {
-                self.advance(context, pending, now);
-            }
-            // Nobody waits for this request any more: answered now, or never.
-            Err(_) => enforce::not_ready(),
-        }
-    }
-
-    /// The root context's turn. Requests are decided only on a tick of the host: a request whose callback has not returned yet
-    /// cannot be resumed.
-    pub(crate) fn turn(&self, of_the_host: bool) -> Result<(), HostError> {
-        host::become_context(self.root)?;
-        let now = host::now()?;
-        let settled = self.keys.borrow_mut().turn(&self.metrics, now);
-        self.settled.borrow_mut().extend(settled);
-        if of_the_host {
-            let settled = self.settled.take();
-            let arrived = |awaits: &Awaits| match awaits {
-                Awaits::Keys(source) => settled.contains(source),
-                Awaits::Tick => true,
-                Awaits::Turn(_) | Awaits::Answer(..) | Awaits::Body => false,
-            };
-            self.decide_waiting(arrived, now);
-            let overdue = self.waiting.borrow_mut().take_overdue(now);
-            for (context, mut pending, awaits) in overdue {
-                pending.give_up(awaits);
-                self.go_on(context, pending, now);
-            }
-            self.release(now);
-        }
-        self.ask_upstream()
-    }
-
-    /// Sends the refusals that were held long enough.
-    fn release(&self, now: UnixTime) {
-        let due = self.held.borrow_mut().take_due(now);
-        for (context, reply) in due {
-            if host::become_context(context).is_ok() {
-                let _ = host::reply(&reply);
-            }
-        }
-    }
-
-    /// The answer of a callout.
-    pub(crate) fn answer(&self, call: u32, body_size: usize) -> Result<(), HostError> {
-        let now = host::now()?;
-        let asked =
-            self.waiting.borrow_mut().take(|awaits| matches!(awaits, Awaits::Answer(asked, _) if *asked == call));
-        for (context, mut pending, awaits) in asked {
-            if let Awaits::Answer(_, question) = awaits {
-                question.read(body_size, &mut pending.gathered);
-            }
-            self.go_on(context, pending, now);
-        }
-        let source = self.keys.borrow_mut().answer(call, body_size, &self.metrics, now);
-        if let Some(source) = source {
-            self.decide_waiting(|awaits| matches!(awaits, Awaits::Keys(wanted) if *wanted == source), now);
-        }
-        self.ask_upstream()
-    }
-
-    fn decide_waiting(&self, arrived: impl Fn(&Awaits) -> bool, now: UnixTime) {
-        let parked = self.waiting.borrow_mut().take(arrived);
-        for (context, mut pending, awaits) in parked {
-            pending.give_up(awaits);
-            self.go_on(context, pending, now);
-        }
-    }
-
-    /// Asks what waiting requests have to ask, as the root context: only it may.
-    fn ask_upstream(&self) -> Result<(), HostError> {
-        let unasked = self.waiting.borrow_mut().take(|awaits| matches!(awaits, Awaits::Turn(_)));
-        if unasked.is_empty() {
-            return Ok(());
-        }
-        host::become_context(self.root)?;
-        for (context, mut pending, awaits) in unasked {
-            let Awaits::Turn(question) = awaits else { continue };
-            let call = self.ask(&question, &pending);
-            let awaits = if let Some(call) = call {
-                Awaits::Answer(call, question)
-            } else {
-                question.fail(&mut pending.gathered);
-                Awaits::Tick
-            };
-            self.waiting.borrow_mut().add(context, pending, awaits);
-        }
-        Ok(())
-    }
-
-    fn ask(&self, question: &Question, pending: &Pending) -> Option<u32> {
-        let upstream = self.upstream.as_ref()?;
-        // Where the client's credential reaches the registry, a question for it is asked with that, or with a token of our own.
-        let own = if self.enforcement.forward_authorization {
-            let own = self.engine.own_authorization(question.scope(), self.keys.borrow().held(), host::now().ok()?);
-            own.or_else(|| pending.head.authorization())
+        if let (Ok(body), Ok(now)) = (read_body(size), host::now()) {
+            pending.gathered.body = Some(body);
+            self.advance(context, pending, now);
         } else {
-            None
-        };
-        upstream.ask(question, &pending.head, own.as_deref()).ok()
-    }
-
-    /// Decides a request that waited, in its own context. If the host fails here the request stays held and ends with the
-    /// host's own time limit: it is never let through.
-    fn go_on(&self, context: u32, pending: Pending, now: UnixTime) {
-        if host::become_context(context).is_err() {
-            return;
-        }
-        let granted = Rc::clone(&pending.granted);
-        if let Progress::Decided(Outcome::Granted) = self.advance(context, pending, now) {
-            granted.set(true);
-            let _ = host::resume_request();
+            self.refuse(context, &pending.head, &Reason::NotReady.into());
         }
     }
 
     fn advance(&self, context: u32, mut pending: Pending, now: UnixTime) -> Progress {
         loop {
             let need = match self.decide(&pending, now) {
-                Verdict::Allow(grant) => return Progress::Decided(enforce::grant(self, &pending.head, &grant)),
-                Verdict::Answer(answer) => return Progress::Decided(enforce::answer(self, &pending.head, &answer)),
-                Verdict::Deny(denial) if denial.reason.is_delayed() && self.held.borrow().takes() => {
+                Verdict::Allow(grant) => return Progress::Decided(self.grant(context, &pending.head, &grant)),
+                Verdict::Answer(answer) => {
+                    self.held.send(context, enforce::answer(self, &pending.head, answer));
+                    return Progress::Decided(Outcome::Answered);
+                }
+                Verdict::Deny(denial) if denial.reason.is_delayed() && self.held.takes() => {
                     let reply = enforce::refusal(self, &pending.head, &denial);
-                    self.held.borrow_mut().hold(context, reply, now);
+                    self.held.hold(context, reply, now);
                     return Progress::Waits { turn: false, granted: pending.granted };
                 }
-                Verdict::Deny(denial) => return Progress::Decided(enforce::refuse(self, &pending.head, &denial)),
+                Verdict::Deny(denial) => return Progress::Decided(self.refuse(context, &pending.head, &denial)),
                 Verdict::Need(need) => need,
             };
             let Some((awaits, turn)) = self.awaits(need, &mut pending, now) else { continue };
             if pending.is_overdue(&awaits, now) {
                 pending.give_up(awaits);
             } else if self.waiting.borrow().is_full() {
-                return Progress::Decided(enforce::refuse(self, &pending.head, &Reason::TooManyWaiting.into()));
+                return Progress::Decided(self.refuse(context, &pending.head, &Reason::TooManyWaiting.into()));
             } else {
                 let reads = matches!(awaits, Awaits::Body);
                 let granted = Rc::clone(&pending.granted);
@@ -259,6 +162,19 @@ impl Filter {
                 return if reads { Progress::ReadsBody } else { Progress::Waits { turn, granted } };
             }
         }
+    }
+
+    /// Only a head that is ready in every part goes on.
+    fn grant(&self, context: u32, head: &Head, grant: &Grant) -> Outcome {
+        match enforce::grant(self, head, grant) {
+            Ok(()) => Outcome::Granted,
+            Err(_) => self.refuse(context, head, &Reason::NotReady.into()),
+        }
+    }
+
+    fn refuse(&self, context: u32, head: &Head, denial: &Denial) -> Outcome {
+        self.held.send(context, enforce::refusal(self, head, denial));
+        Outcome::Answered
     }
 
     /// What to wait for, and whether the root context has to do something for it; nothing if the answer is there at once.
@@ -290,4 +206,13 @@ impl Filter {
         let facts = Facts { keys: keys.held(), gathered: &pending.gathered, now };
         self.engine.decide(&pending.head.view(), &facts, &mut self.identities.borrow_mut(), &self.verifier)
     }
+}
+
+/// The body, of which the host says that it has so many bytes.
+fn read_body(size: usize) -> Result<RequestBody, HostError> {
+    let body = host::request_body(MAX_BODY + 1)?;
+    if body.len() < size.min(MAX_BODY + 1) {
+        return Err(HostError("get_buffer_bytes"));
+    }
+    Ok(if size.max(body.len()) > MAX_BODY { RequestBody::TooLong } else { RequestBody::Whole(body) })
 }

@@ -20,17 +20,17 @@ impl Head {
     pub(crate) fn read(engine: &Engine) -> Result<Self, HostError> {
         let headers = host::request_headers()?;
         let read = |needed: bool, path: &str| {
-            if needed { host::property(path).unwrap_or_default() } else { Vec::new() }
+            if needed { host::property(path) } else { Ok(Vec::new()) }
         };
         let connection = engine.reads_connection();
-        let certificate = read(engine.reads_certificate(), "connection\0peer_certificate");
+        let certificate = read(engine.reads_certificate(), "connection\0peer_certificate")?;
         let untold = engine.reads_certificate() && certificate.is_empty();
         Ok(Self {
             headers,
-            peer: read(connection, "source\0address"),
-            tls_version: read(connection, "connection\0tls_version"),
+            peer: read(connection, "source\0address")?,
+            tls_version: read(connection, "connection\0tls_version")?,
             // A bool is one byte. A host that does not know the certificate's text may know that there is one.
-            mtls: read(untold, "connection\0mtls").contains(&1),
+            mtls: read(untold, "connection\0mtls")?.contains(&1),
             certificate,
         })
     }

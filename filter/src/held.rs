@@ -1,45 +1,83 @@
-//! Refusals that are held back for `failDelay`, so that guessing takes time: bounded in number, and no worker waits for them.
+//! Answers that are sent later: refusals that are held back for `failDelay`, so that guessing takes time, and answers that the
+//! host did not take. Bounded in number, and no worker waits for them.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use registry_auth::reply::Reply;
 use registry_auth::time::UnixTime;
 
-/// How many answers one worker may hold; the next is sent at once.
+use crate::host;
+
+/// How many answers one worker may hold back; the next is sent at once.
 const MAX_HELD: usize = 1_000;
 
-/// The held answers of one worker, by context.
+/// The answers of one worker that are not sent yet, by context.
+#[derive(Default)]
 pub(crate) struct Held {
     delay: Duration,
-    replies: HashMap<u32, (Reply, UnixTime)>,
+    replies: RefCell<HashMap<u32, Later>>,
+}
+
+struct Later {
+    reply: Reply,
+    /// When it was made; `None` if it is to be sent as soon as the host takes it.
+    since: Option<UnixTime>,
 }
 
 impl Held {
-    /// Holds answers for `delay`; none if that is zero.
+    /// Holds answers back for `delay`; none if that is zero.
     pub(crate) fn new(delay: Duration) -> Self {
-        Self { delay, replies: HashMap::new() }
+        Self { delay, ..Self::default() }
     }
 
-    /// Whether one more answer can be held.
+    /// Whether one more answer can be held back.
     pub(crate) fn takes(&self) -> bool {
-        !self.delay.is_zero() && self.replies.len() < MAX_HELD
+        !self.delay.is_zero() && self.replies.borrow().len() < MAX_HELD
     }
 
-    /// Holds an answer.
-    pub(crate) fn hold(&mut self, context: u32, reply: Reply, now: UnixTime) {
-        self.replies.insert(context, (reply, now));
+    /// Holds an answer back.
+    pub(crate) fn hold(&self, context: u32, reply: Reply, now: UnixTime) {
+        self.replies.borrow_mut().insert(context, Later { reply, since: Some(now) });
+    }
+
+    /// Answers the request of `context`, which is the effective one; if the host does not take the answer, on the next tick.
+    pub(crate) fn send(&self, context: u32, reply: Reply) {
+        if host::reply(&reply).is_err() {
+            self.replies.borrow_mut().insert(context, Later { reply, since: None });
+        }
+    }
+
+    /// Answers the request of another context.
+    pub(crate) fn send_to(&self, context: u32, reply: Reply) {
+        if host::become_context(context).is_ok() {
+            self.send(context, reply);
+        } else {
+            self.replies.borrow_mut().insert(context, Later { reply, since: None });
+        }
     }
 
     /// Forgets the answer to a client that is gone.
-    pub(crate) fn forget(&mut self, context: u32) {
-        self.replies.remove(&context);
+    pub(crate) fn forget(&self, context: u32) {
+        self.replies.borrow_mut().remove(&context);
     }
 
-    /// Takes the answers that were held long enough; also those that a clock that jumped back would hold longer.
-    pub(crate) fn take_due(&mut self, now: UnixTime) -> Vec<(u32, Reply)> {
-        let due = |since: UnixTime| now < since || now.since(since) >= self.delay;
-        let ids: Vec<u32> = self.replies.iter().filter(|(_, (_, since))| due(*since)).map(|(id, _)| *id).collect();
-        ids.into_iter().filter_map(|id| self.replies.remove(&id).map(|(reply, _)| (id, reply))).collect()
+    /// Sends what was held long enough; everything if there is no clock to tell.
+    pub(crate) fn release(&self, now: Option<UnixTime>) {
+        for (context, reply) in self.take_due(now) {
+            self.send_to(context, reply);
+        }
+    }
+
+    /// Also takes what a clock that jumped back would hold longer.
+    fn take_due(&self, now: Option<UnixTime>) -> Vec<(u32, Reply)> {
+        let due = |later: &Later| match (later.since, now) {
+            (Some(since), Some(now)) => now < since || now.since(since) >= self.delay,
+            _ => true,
+        };
+        let mut replies = self.replies.borrow_mut();
+        let ids: Vec<u32> = replies.iter().filter(|(_, later)| due(later)).map(|(id, _)| *id).collect();
+        ids.into_iter().filter_map(|id| replies.remove(&id).map(|later| (id, later.reply))).collect()
     }
 }

@@ -75,10 +75,10 @@ pub(crate) fn add_request_header(name: &str, value: &[u8]) -> Result<(), HostErr
     raw::add_header(REQUEST_HEADERS, name.as_bytes(), value).map_err(|_| HostError("add_header_map_value"))
 }
 
-/// An attribute of the effective context's connection or request, the parts of its path separated by NUL; absent when the host
-/// has none, or an empty one.
-pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
-    raw::property(path.as_bytes()).ok().filter(|value| !value.is_empty())
+/// An attribute of the effective context's connection or request, the parts of its path separated by NUL; empty when the host
+/// has none.
+pub(crate) fn property(path: &str) -> Result<Vec<u8>, HostError> {
+    absent_is_empty(raw::property(path.as_bytes())).map_err(|_| HostError("get_property"))
 }
 
 /// Answers the effective context's request.
@@ -115,9 +115,13 @@ pub(crate) fn configuration() -> Result<Vec<u8>, HostError> {
 
 /// Hosts have no empty buffers: what is not there has no bytes.
 fn buffer(buffer: u32, max: usize) -> Result<Vec<u8>, HostError> {
-    match raw::buffer(buffer, 0, max) {
+    absent_is_empty(raw::buffer(buffer, 0, max)).map_err(|_| HostError("get_buffer_bytes"))
+}
+
+fn absent_is_empty(read: raw::Answer<Vec<u8>>) -> raw::Answer<Vec<u8>> {
+    match read {
         Err(raw::Status::NOT_FOUND) => Ok(Vec::new()),
-        read => read.map_err(|_| HostError("get_buffer_bytes")),
+        read => read,
     }
 }
 
@@ -129,8 +133,12 @@ pub(crate) fn call(cluster: &str, headers: &[(&str, &str)], timeout: Duration) -
 }
 
 /// A value that all plugins of this process with the same VM id share, and its version; absent also when it is empty.
-pub(crate) fn shared(key: &str) -> Option<(Vec<u8>, u32)> {
-    raw::shared_data(key.as_bytes()).ok().filter(|(value, _)| !value.is_empty())
+pub(crate) fn shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError> {
+    match raw::shared_data(key.as_bytes()) {
+        Ok((value, version)) => Ok((!value.is_empty()).then_some((value, version))),
+        Err(raw::Status::NOT_FOUND) => Ok(None),
+        Err(_) => Err(HostError("get_shared_data")),
+    }
 }
 
 /// Writes a shared value; with a version, only if it is still the current one.

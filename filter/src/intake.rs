@@ -11,11 +11,14 @@ use registry_auth::envelope::{self, EnvelopeError, MAX_ENVELOPE, PushKey};
 use registry_auth::reply::Reply;
 use serde_json::{Value, json};
 
+use crate::held::Held;
 use crate::host;
 use crate::metrics::Metrics;
 use crate::shared;
 
 const PREFIX: &[u8] = b"/v1/keys/";
+
+const HOST_FAILED: &str = "the host failed";
 
 /// The longest name of a set, in bytes.
 const MAX_NAME: usize = 512;
@@ -24,17 +27,25 @@ const MAX_NAME: usize = 512;
 pub(crate) struct Intake {
     key: PushKey,
     metrics: Metrics,
+    held: Held,
 }
 
 impl Intake {
     pub(crate) fn new(key: PushKey) -> Self {
-        Self { key, metrics: Metrics::default() }
+        Self { key, metrics: Metrics::default(), held: Held::default() }
+    }
+
+    /// A tick of the host: sends the answers that it did not take before.
+    pub(crate) fn tick(&self) {
+        self.held.release(None);
     }
 
     /// What the intake holds of a set, and whether a filter wants a newer one.
     fn tell(&self, set: &str) -> Reply {
-        let Ok(now) = host::now() else { return problem(503, "the host failed") };
-        let stored = shared::load(set, &self.key, now).and_then(|stored| stored.keys.ok());
+        let Ok(stored) = host::now().and_then(|now| shared::load(set, &self.key, now)) else {
+            return problem(503, HOST_FAILED);
+        };
+        let stored = stored.and_then(|stored| stored.keys.ok());
         let generation = stored.map_or(0, |keys| keys.generation);
         let wanted = shared::wanted_at(set).is_some_and(|at| at > generation);
         answer(200, &json!({ "set": set, "generation": generation, "wanted": wanted }))
@@ -52,7 +63,8 @@ impl Intake {
     }
 
     fn check_and_store(&self, set: &str, body: &[u8]) -> Result<(), (u16, String)> {
-        let now = host::now().map_err(|_| (503, "the host failed".to_owned()))?;
+        let host_failed = |_| (503, HOST_FAILED.to_owned());
+        let now = host::now().map_err(host_failed)?;
         let pushed = envelope::open(body, &self.key, now).map_err(|error| (status_of(error), error.to_string()))?;
         if pushed.set != set {
             return Err((400, "the envelope is for another set than the path".to_owned()));
@@ -63,7 +75,8 @@ impl Intake {
             KeySet::from_jwks_value(&pushed.keys).map(|loaded| loaded.keys.len())
         };
         let count = count.map_err(|error| (400, error.to_string()))?;
-        let stored = shared::load(set, &self.key, now);
+        // Only where it is known that nothing newer is held.
+        let stored = shared::load(set, &self.key, now).map_err(host_failed)?;
         let held = stored.as_ref().and_then(|stored| stored.keys.as_ref().ok()).map_or(0, |keys| keys.generation);
         if pushed.generation <= held {
             return Err((409, format!("the set is not newer: generation {held} is held")));
@@ -78,17 +91,28 @@ impl Intake {
 
 /// One request to the intake.
 pub(crate) struct IntakeRequest {
+    id: u32,
     intake: Rc<Intake>,
     set: Option<String>,
 }
 
 impl IntakeRequest {
-    pub(crate) const fn new(intake: Rc<Intake>) -> Self {
-        Self { intake, set: None }
+    pub(crate) const fn new(id: u32, intake: Rc<Intake>) -> Self {
+        Self { id, intake, set: None }
+    }
+
+    fn send(&self, reply: Reply) {
+        self.intake.held.send(self.id, reply);
     }
 }
 
 impl Context for IntakeRequest {}
+
+impl Drop for IntakeRequest {
+    fn drop(&mut self) {
+        self.intake.held.forget(self.id);
+    }
+}
 
 impl HttpContext for IntakeRequest {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
@@ -103,21 +127,21 @@ impl HttpContext for IntakeRequest {
             (Some((Method::Other, _)), _) => problem(405, "only GET and PUT"),
             (None, _) => problem(404, "only /v1/keys/SET"),
         };
-        send(&reply);
+        self.send(reply);
         Action::Pause
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let Some(set) = &self.set else { return Action::Pause };
         if size > MAX_ENVELOPE {
-            send(&problem(413, "the envelope is larger than 1 MiB"));
+            self.send(problem(413, "the envelope is larger than 1 MiB"));
             self.set = None;
         } else if end_of_stream {
             let reply = match host::request_body(size) {
                 Ok(body) => self.intake.take(set, &body),
-                Err(_) => problem(503, "the host failed"),
+                Err(_) => problem(503, HOST_FAILED),
             };
-            send(&reply);
+            self.send(reply);
             self.set = None;
         }
         Action::Pause
@@ -158,9 +182,4 @@ fn problem(status: u16, why: &str) -> Reply {
 fn answer(status: u16, body: &Value) -> Reply {
     let headers = vec![("content-type", "application/json".to_owned())];
     Reply { status, headers, body: body.to_string().into_bytes() }
-}
-
-fn send(reply: &Reply) {
-    // If the host cannot answer, the client's own time limit ends the request; nothing was let through.
-    let _ = host::reply(reply);
 }

@@ -183,7 +183,7 @@ impl KeyStore {
             self.held.set(state.id, None);
         }
         let source = state.id;
-        if let Some(stored) = shared::changed(set, state.pushed.seen, key, now) {
+        if let Ok(Some(stored)) = shared::changed(set, state.pushed.seen, key, now) {
             state.pushed.seen = Some(stored.version);
             match stored.keys {
                 Ok(pushed) if pushed.generation > state.pushed.generation => {

@@ -8,20 +8,23 @@ use crate::host;
 /// Counters by name, defined when they are first used.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    ids: RefCell<HashMap<&'static str, Option<u32>>>,
+    ids: RefCell<HashMap<&'static str, u32>>,
 }
 
 impl Metrics {
     /// Counts one more of `registry_auth.NAME`.
     pub(crate) fn count(&self, name: &'static str) {
-        let known = self.ids.borrow().get(name).copied();
-        let id = known.unwrap_or_else(|| {
-            let id = host::counter(&format!("registry_auth.{name}"));
-            self.ids.borrow_mut().insert(name, id);
-            id
-        });
-        if let Some(id) = id {
+        if let Some(id) = self.id(name) {
             host::count(id);
         }
+    }
+
+    fn id(&self, name: &'static str) -> Option<u32> {
+        if let Some(id) = self.ids.borrow().get(name) {
+            return Some(*id);
+        }
+        let id = host::counter(&format!("registry_auth.{name}"))?;
+        self.ids.borrow_mut().insert(name, id);
+        Some(id)
     }
 }

@@ -38,13 +38,6 @@ impl Plugin {
         Self { id, role: Running::Nothing }
     }
 
-    fn filter(&self) -> Option<&Rc<Filter>> {
-        match &self.role {
-            Running::Filter(filter) => Some(filter),
-            Running::Nothing | Running::Intake(_) => None,
-        }
-    }
-
     fn start(&self) -> Result<Running, Diagnostics> {
         let mut refused = Diagnostics::default();
         let text = host::configuration().unwrap_or_else(|HostError(call)| {
@@ -89,9 +82,13 @@ impl Context for Plugin {}
 impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
         match self.start() {
-            Ok(running) => {
+            Ok(running) if host::tick_every(TICK).is_ok() => {
                 self.role = running;
-                host::tick_every(TICK).is_ok()
+                true
+            }
+            Ok(_) => {
+                error!("the host does not tick");
+                false
             }
             Err(diagnostics) => {
                 for refused in &diagnostics.errors {
@@ -103,11 +100,15 @@ impl RootContext for Plugin {
     }
 
     fn on_tick(&mut self) {
-        let Some(filter) = self.filter() else { return };
-        let taken = match abi::turn() {
-            Turn::Tick => filter.turn(true),
-            Turn::Request => filter.turn(false),
-            Turn::Answer { call, body_size } => filter.answer(call, body_size),
+        let taken = match (&self.role, abi::turn()) {
+            (Running::Filter(filter), Turn::Tick) => filter.tick(),
+            (Running::Filter(filter), Turn::Request) => filter.turn_of_request(),
+            (Running::Filter(filter), Turn::Answer { call, body_size }) => filter.answer(call, body_size),
+            (Running::Intake(intake), _) => {
+                intake.tick();
+                Ok(())
+            }
+            (Running::Nothing, _) => Ok(()),
         };
         if let Err(HostError(call)) = taken {
             error!("the host failed in {call}");
@@ -116,7 +117,7 @@ impl RootContext for Plugin {
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.role {
-            Running::Intake(intake) => Box::new(IntakeRequest::new(Rc::clone(intake))),
+            Running::Intake(intake) => Box::new(IntakeRequest::new(id, Rc::clone(intake))),
             Running::Filter(filter) => Box::new(Request::new(id, Some(Rc::clone(filter)))),
             Running::Nothing => Box::new(Request::new(id, None)),
         })

@@ -9,17 +9,20 @@ use proxy_wasm::types::Action;
 use crate::abi;
 use crate::enforce::{self, Outcome};
 use crate::filter::{Filter, Progress};
+use crate::host;
 
 /// The context of one request; without a filter every request is refused.
 pub(crate) struct Request {
     id: u32,
     filter: Option<Rc<Filter>>,
     passes: Passes,
+    /// Bytes of the body that have been there.
+    body_size: usize,
 }
 
 /// Whether the request, and so its body, may go on.
 enum Passes {
-    /// It was answered, or could not even be answered.
+    /// It was answered, or will be.
     No,
     /// It was granted.
     Yes,
@@ -29,7 +32,7 @@ enum Passes {
 
 impl Request {
     pub(crate) const fn new(id: u32, filter: Option<Rc<Filter>>) -> Self {
-        Self { id, filter, passes: Passes::No }
+        Self { id, filter, passes: Passes::No, body_size: 0 }
     }
 
     fn begin(&mut self, filter: &Filter, ended: bool) {
@@ -45,7 +48,7 @@ impl Request {
                 Passes::Later(granted)
             }
             Err(_) => {
-                enforce::not_ready();
+                filter.refuse_unread(self.id);
                 Passes::No
             }
         };
@@ -67,13 +70,15 @@ impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         match self.filter.clone() {
             Some(filter) => self.begin(&filter, end_of_stream),
-            None => enforce::not_ready(),
+            // If it cannot be answered it stays held, and ends with the host's time limit.
+            None => drop(host::reply(&enforce::not_ready())),
         }
         self.go_on()
     }
 
     /// Some hosts begin the body of a paused request: it must not go on by that.
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.body_size = size;
         if let Some(filter) = &self.filter {
             filter.read_body(self.id, size, end_of_stream);
         }
@@ -83,7 +88,7 @@ impl HttpContext for Request {
     /// A body may end with trailers instead of a last piece.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         if let Some(filter) = &self.filter {
-            filter.read_body(self.id, 0, true);
+            filter.read_body(self.id, self.body_size, true);
         }
         self.go_on()
     }

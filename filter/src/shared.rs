@@ -14,16 +14,18 @@ pub(crate) struct Stored {
 }
 
 /// The version of a set's value if it is another than `known`. Nothing is opened for it.
-pub(crate) fn changed(set: &str, known: Option<u32>, key: &PushKey, now: UnixTime) -> Option<Stored> {
-    let (value, version) = host::shared(&keys_name(set))?;
-    if known == Some(version) {
-        return None;
-    }
-    Some(Stored { version, keys: open(set, &value, key, now) })
+pub(crate) fn changed(
+    set: &str,
+    known: Option<u32>,
+    key: &PushKey,
+    now: UnixTime,
+) -> Result<Option<Stored>, HostError> {
+    let stored = host::shared(&keys_name(set))?.filter(|(_, version)| known != Some(*version));
+    Ok(stored.map(|(value, version)| Stored { version, keys: open(set, &value, key, now) }))
 }
 
 /// What stands under a set's name.
-pub(crate) fn load(set: &str, key: &PushKey, now: UnixTime) -> Option<Stored> {
+pub(crate) fn load(set: &str, key: &PushKey, now: UnixTime) -> Result<Option<Stored>, HostError> {
     changed(set, None, key, now)
 }
 
@@ -40,7 +42,8 @@ pub(crate) fn want(set: &str, now: UnixTime) {
 
 /// When a filter last noted that it wants the set, in Unix milliseconds.
 pub(crate) fn wanted_at(set: &str) -> Option<u64> {
-    let (value, _) = host::shared(&wanted_name(set))?;
+    // If it cannot be read, the shim's own refresh brings the keys later.
+    let (value, _) = host::shared(&wanted_name(set)).ok()??;
     std::str::from_utf8(&value).ok()?.parse().ok()
 }
 

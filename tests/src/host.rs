@@ -7,12 +7,14 @@ use registry_auth::time::UnixTime;
 use crate::shared::SharedData;
 use crate::substrate;
 
+mod fault;
 mod foreign;
 mod guest;
 mod imports;
 mod stream;
 mod wasi;
 
+pub use fault::{Calls, Failure, Fault, Lie};
 pub(crate) use imports::link;
 pub(crate) use stream::{Gate, Stream};
 
@@ -37,6 +39,8 @@ pub enum Status {
     InternalFailure = 10,
     /// The host does not have it.
     Unimplemented = 12,
+    /// What no version of the ABI has.
+    Unheard = 99,
 }
 
 /// The host's clock.
@@ -107,17 +111,8 @@ pub(crate) struct Metric {
     pub(crate) value: u64,
 }
 
-/// Makes one host call fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// How many more host calls work before it.
-    pub after: u64,
-    /// What it answers.
-    pub status: Status,
-}
-
 /// What the host calls of one VM work on.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct HostState {
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) plugin_configuration: Vec<u8>,
@@ -139,25 +134,17 @@ pub struct HostState {
     pub(crate) log: Vec<String>,
     pub(crate) counts: BTreeMap<&'static str, u64>,
     pub(crate) fault: Option<Fault>,
+    /// The host call that has gone wrong last.
+    pub(crate) failed: Option<&'static str>,
+    /// What the host call that runs now hands over instead of its value.
+    pub(crate) lie: Option<Lie>,
     pub(crate) random: u64,
 }
 
 impl HostState {
-    /// Counts a host call; `Some` if it is to fail.
-    fn enter(&mut self, name: &'static str) -> Option<Status> {
-        *self.counts.entry(name).or_default() += 1;
-        match &mut self.fault {
-            Some(Fault { after: 0, status }) => {
-                let status = *status;
-                self.fault = None;
-                Some(status)
-            }
-            Some(fault) => {
-                fault.after -= 1;
-                None
-            }
-            None => None,
-        }
+    /// The same, with shared data of its own.
+    pub(crate) fn copy(&self) -> Self {
+        Self { shared: self.shared.copy(), ..self.clone() }
     }
 
     fn property(&self, path: &[u8]) -> Option<Vec<u8>> {

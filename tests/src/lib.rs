@@ -27,6 +27,8 @@ pub mod shared;
 pub mod shipped;
 pub mod substrate;
 pub mod tls;
+#[cfg(feature = "vm")]
+pub mod trap;
 pub mod upstream;
 pub mod vector;
 #[cfg(feature = "vm")]

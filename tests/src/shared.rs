@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Debug, Default)]
 pub struct SharedData(Arc<Mutex<Store>>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Store {
     values: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     last: u32,
@@ -39,6 +39,12 @@ impl SharedData {
             store.values.insert(key.to_vec(), (value, store.last));
             Ok(())
         })
+    }
+
+    /// A store of its own with the same values.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        self.with(|store| Self(Arc::new(Mutex::new(store.clone()))))
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Store) -> T) -> T {

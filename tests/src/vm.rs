@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth::time::UnixTime;
-use wasmtime::{Instance, Store, TypedFunc, WasmParams, WasmResults};
+use wasmtime::{Instance, InstancePre, Store, TypedFunc, WasmParams, WasmResults};
 
 use crate::client::{Request, Response};
 use crate::host::{self, Callout, CalloutAnswer, Clock, Fault, Gate, HostState, Stream};
@@ -77,6 +77,7 @@ pub enum Progress {
 
 /// A VM with the module in it and a configured plugin.
 pub struct Vm {
+    pre: InstancePre<HostState>,
     store: Store<HostState>,
     instance: Instance,
     last_context: u32,
@@ -91,12 +92,12 @@ impl Vm {
     /// # Errors
     /// It traps, imports what the host does not have, or refuses the configuration; the message ends with its log.
     pub fn start(module: &Compiled, setup: Setup) -> Result<Self> {
-        let linker = host::link(&module.module)?;
+        let pre = host::link(&module.module)?.instantiate_pre(&module.module)?;
         let configuration_size = u32::try_from(setup.configuration.len())?;
         let mut store = Store::new(&module.engine, HostState::new(setup));
         store.set_fuel(FUEL)?;
-        let instance = linker.instantiate(&mut store, &module.module)?;
-        let mut vm = Self { store, instance, last_context: ROOT, fuel: 0, allowance: None };
+        let instance = pre.instantiate(&mut store)?;
+        let mut vm = Self { pre, store, instance, last_context: ROOT, fuel: 0, allowance: None };
         for start in ["_initialize", "_start"] {
             if vm.exports(start) {
                 vm.call::<(), ()>(start, 0, ())?;
@@ -113,6 +114,38 @@ impl Vm {
             ensure!(accepted != 0, "the module refused the configuration\n{}", vm.log().join("\n"));
         }
         Ok(vm)
+    }
+
+    /// A copy that goes its own way, with shared data of its own. Between callbacks all state of the module is in its memory.
+    ///
+    /// # Errors
+    /// There is no memory left.
+    pub fn copy(&mut self) -> Result<Self> {
+        let mut store = Store::new(self.pre.module().engine(), HostState::default());
+        store.set_fuel(FUEL)?;
+        let instance = self.pre.instantiate(&mut store)?;
+        let mut copy = Self { pre: self.pre.clone(), store, instance, ..*self };
+        copy.reset_to(self)?;
+        Ok(copy)
+    }
+
+    /// Becomes a copy of another VM of the same module; cheaper than a new one. Memory that it has beyond that stays its own, out
+    /// of the module's sight.
+    ///
+    /// # Errors
+    /// As [`Self::copy`].
+    pub fn reset_to(&mut self, other: &mut Self) -> Result<()> {
+        const PAGE: usize = 4096;
+        let from = other.instance.get_memory(&mut other.store, "memory").context("the module has no memory")?;
+        let to = self.instance.get_memory(&mut self.store, "memory").context("the module has no memory")?;
+        let missing = from.size(&other.store).saturating_sub(to.size(&self.store));
+        to.grow(&mut self.store, missing)?;
+        let pages = to.data_mut(&mut self.store).chunks_mut(PAGE).zip(from.data(&other.store).chunks(PAGE));
+        // Writing to a page costs much more than looking at it.
+        pages.filter(|(to, from)| to != from).for_each(|(to, from)| to.copy_from_slice(from));
+        *self.store.data_mut() = other.store.data().copy();
+        self.last_context = other.last_context;
+        Ok(())
     }
 
     /// Opens a request and shows it to the module, as far as the module lets it.
@@ -224,15 +257,16 @@ impl Vm {
         self.pump()
     }
 
-    /// Fails a host call, counted from now.
+    /// Lets host calls go wrong, counted from now.
     pub fn fail(&mut self, fault: Option<Fault>) {
-        self.store.data_mut().fault = fault;
+        let state = self.store.data_mut();
+        (state.fault, state.failed) = (fault, None);
     }
 
-    /// Whether the fault that was set last has happened.
+    /// The host call that has gone wrong, if any has since [`Self::fail`].
     #[must_use]
-    pub fn has_failed(&self) -> bool {
-        self.store.data().fault.is_none()
+    pub fn failed(&self) -> Option<&'static str> {
+        self.store.data().failed
     }
 
     /// How often each host call was made.

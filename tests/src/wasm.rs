@@ -1,20 +1,25 @@
 //! The wasmtime substrate: the built module, one VM per configuration, issuers in memory.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail, ensure};
+use registry_auth::time::UnixTime;
 
 use crate::client::{Request, Response};
 use crate::expect::Outcome;
-use crate::host::{Callout, CalloutAnswer, Clock};
+use crate::host::{Callout, CalloutAnswer, Clock, Fault};
 use crate::issuer::{Issuers, Reaction};
 use crate::module::Compiled;
 use crate::push;
 use crate::registry::{self, Holdings};
 use crate::scenario::Config;
-use crate::substrate::Substrate;
+use crate::substrate::{self, Substrate};
 use crate::vm::{Progress, Setup, Vm};
 
 /// Ticks that a waiting request gets; the clock moves with each of them.
 const PATIENCE: usize = 100;
+/// Bytes of memory, most of it lost, that a copy may have to be used again.
+const MOST_MEMORY: usize = 64 << 20;
 const INTAKE: &[u8] = br#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}}}"#;
 
 /// The built module on wasmtime.
@@ -22,7 +27,16 @@ pub struct Wasm {
     module: &'static Compiled,
     issuers: Issuers,
     verifies: bool,
-    served: Vec<(Vm, Holdings)>,
+    clock: Clock,
+    served: Vec<Served>,
+}
+
+/// A configuration's VM.
+struct Served {
+    vm: Vm,
+    registry: Holdings,
+    /// A copy that was used, to be used again.
+    copy: Option<Vm>,
 }
 
 impl Wasm {
@@ -31,7 +45,15 @@ impl Wasm {
     /// # Errors
     /// The module is missing, too old or invalid.
     pub fn new() -> Result<Self> {
-        Self::with(true)
+        Self::with(true, Clock::Ahead(0))
+    }
+
+    /// As [`Self::new`], with a clock that only ticks move, so that whatever is done twice comes out the same.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn stopped() -> Result<Self> {
+        Self::with(true, Clock::At(substrate::now()))
     }
 
     /// A host that has no foreign function.
@@ -39,11 +61,47 @@ impl Wasm {
     /// # Errors
     /// As [`Self::new`].
     pub fn bare() -> Result<Self> {
-        Self::with(false)
+        Self::with(false, Clock::Ahead(0))
     }
 
-    fn with(verifies: bool) -> Result<Self> {
-        Ok(Self { module: Compiled::built()?, issuers: Issuers::of_scenarios()?, verifies, served: Vec::new() })
+    fn with(verifies: bool, clock: Clock) -> Result<Self> {
+        Ok(Self { module: Compiled::built()?, issuers: Issuers::of_scenarios()?, verifies, clock, served: Vec::new() })
+    }
+
+    /// Sends a request to a copy of a configuration's VM, which has seen no request before; host calls go wrong, counted from
+    /// there. A request that still waits gets a minute more, than which no patience is longer.
+    ///
+    /// # Errors
+    /// There is no such configuration, or the module traps.
+    pub fn try_on_copy(&mut self, config: usize, request: &Request, fault: Option<Fault>) -> Result<Trial> {
+        const MINUTE: i64 = 60_000;
+        let issuers = &self.issuers;
+        let Served { vm: original, registry, copy } =
+            self.served.get_mut(config).context("there is no such configuration")?;
+        let used = copy.take().and_then(|mut used| (used.memory() <= MOST_MEMORY).then_some(used));
+        let mut vm = match used {
+            Some(mut used) => {
+                used.reset_to(original)?;
+                used
+            }
+            None => original.copy()?,
+        };
+        let before = vm.host_calls().clone();
+        vm.fail(fault);
+        let id = vm.open(request)?;
+        let mut progress = settle(&mut vm, id, issuers, registry)?;
+        if progress == Progress::Waiting {
+            vm.advance(MINUTE);
+            progress = settle(&mut vm, id, issuers, registry)?;
+        }
+        vm.close(id)?;
+        let since = |name: &str, count: u64| count - before.get(name).copied().unwrap_or_default();
+        let host_calls = vm.host_calls().iter().map(|(name, count)| (*name, since(name, *count)));
+        let host_calls = host_calls.filter(|(_, count)| *count > 0).collect();
+        let trial = Trial { progress, host_calls, failed: vm.failed() };
+        // One that has trapped is not used again.
+        *copy = Some(vm);
+        Ok(trial)
     }
 
     /// The VM of a configuration.
@@ -51,14 +109,30 @@ impl Wasm {
     /// # Errors
     /// There is no such configuration.
     pub fn vm(&mut self, config: usize) -> Result<&mut Vm> {
-        self.served.get_mut(config).map(|(vm, _)| vm).context("there is no such configuration")
+        self.served.get_mut(config).map(|served| &mut served.vm).context("there is no such configuration")
     }
 }
 
-impl Substrate for Wasm {
-    fn serve(&mut self, config: &Config) -> Result<usize> {
+/// What became of a request to a copy.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// How far it has come.
+    pub progress: Progress,
+    /// How often each host call was made.
+    pub host_calls: BTreeMap<&'static str, u64>,
+    /// The host call that has gone wrong.
+    pub failed: Option<&'static str>,
+}
+
+impl Wasm {
+    /// As [`Substrate::serve`], with host calls that go wrong while the VM starts; also gives which has.
+    ///
+    /// # Errors
+    /// As [`Substrate::serve`].
+    pub fn serve_disturbed(&mut self, config: &Config, fault: Option<Fault>) -> Result<(usize, Option<&'static str>)> {
         let setup = Setup {
-            clock: Clock::Ahead(0),
+            fault,
+            clock: self.clock,
             verifies: self.verifies,
             holds_bodies: config.holds_bodies,
             secured: config.is_secured(),
@@ -66,6 +140,8 @@ impl Substrate for Wasm {
         };
         let intake = Setup { shared: setup.shared.clone(), clock: setup.clock, ..Setup::of_scenarios(INTAKE) };
         let mut vm = Vm::start(self.module, setup)?;
+        let failed = vm.failed();
+        vm.fail(None);
         for (set, keys) in push::sets(config.pushed.as_deref(), config.minting.as_deref())? {
             let mut intake = Vm::start(self.module, intake.clone())?;
             let id = intake.open(&push::request(set, &keys, intake.now()))?;
@@ -75,8 +151,14 @@ impl Substrate for Wasm {
             }
             vm.tick()?;
         }
-        self.served.push((vm, config.registry.clone()));
-        Ok(self.served.len() - 1)
+        self.served.push(Served { vm, registry: config.registry.clone(), copy: None });
+        Ok((self.served.len() - 1, failed))
+    }
+}
+
+impl Substrate for Wasm {
+    fn serve(&mut self, config: &Config) -> Result<usize> {
+        Ok(self.serve_disturbed(config, None)?.0)
     }
 
     fn start(&mut self) -> Result<()> {
@@ -85,7 +167,7 @@ impl Substrate for Wasm {
 
     fn send(&mut self, config: usize, request: &Request) -> Result<Outcome> {
         let issuers = self.issuers.clone();
-        let (vm, registry) = self.served.get_mut(config).context("there is no such configuration")?;
+        let Served { vm, registry, .. } = self.served.get_mut(config).context("there is no such configuration")?;
         let id = vm.open(request)?;
         let progress = settle(vm, id, &issuers, registry)?;
         vm.close(id)?;
@@ -97,6 +179,10 @@ impl Substrate for Wasm {
             }
             Progress::Waiting => bail!("it still waits after {PATIENCE} ticks\n{}", vm.log().join("\n")),
         })
+    }
+
+    fn now(&self) -> UnixTime {
+        self.clock.now()
     }
 }
 

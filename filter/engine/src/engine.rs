@@ -229,6 +229,10 @@ impl Engine {
             match provider.prove(presented) {
                 Ok(proven) => return Ok(proven),
                 Err(Stop::Need(need)) => return Err(Stop::Need(need)),
+                // It might have taken the token: no later one answers for it while its keys cannot be had.
+                Err(stop @ Stop::Deny(Reason::KeysUnavailable)) if provider.may_take(presented.token) => {
+                    return Err(stop);
+                }
                 Err(Stop::Deny(reason)) if nearness(reason) > nearness(closest) => closest = reason,
                 Err(Stop::Deny(_)) => {}
             }

@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Extern, Memory};
 
-use super::{Fields, HostState, Status};
+use super::{Fields, HostState, Lie, Status};
 
 /// A running host call.
 pub(super) struct Guest<'a, 'b>(pub(super) &'a mut Caller<'b, HostState>);
@@ -44,12 +44,37 @@ impl Guest<'_, '_> {
     /// Hands bytes over in memory that the guest allocates, as the ABI wants it; nothing is written for no bytes.
     pub(super) fn give(&mut self, address: u32, size: u32, bytes: &[u8]) -> Result<(), Status> {
         let length = u32::try_from(bytes.len()).map_err(|_| Status::InternalFailure)?;
+        if let Some(lie) = self.state().lie.take() {
+            return self.lie(address, size, length, bytes, lie);
+        }
         if length > 0 {
-            let place = self.allocate(length)?;
-            self.write(place, bytes)?;
+            let place = self.hand_over(bytes)?;
             self.write_u32(address, place)?;
         }
         self.write_u32(size, length)
+    }
+
+    fn lie(&mut self, address: u32, size: u32, length: u32, bytes: &[u8], lie: Lie) -> Result<(), Status> {
+        const ELSEWHERE: u32 = 4096;
+        let (place, length) = match lie {
+            Lie::Nothing => (0, 0),
+            Lie::Nowhere => (0, length.max(1)),
+            Lie::Elsewhere => (ELSEWHERE, length.max(1)),
+            Lie::TooMany => (self.hand_over(bytes)?, u32::MAX),
+            Lie::Noise => (self.hand_over(&vec![0xff; bytes.len()])?, length),
+            Lie::Spare => {
+                self.allocate(length.saturating_add(1))?;
+                (self.hand_over(bytes)?, length)
+            }
+        };
+        self.write_u32(address, place)?;
+        self.write_u32(size, length)
+    }
+
+    fn hand_over(&mut self, bytes: &[u8]) -> Result<u32, Status> {
+        let place = self.allocate(u32::try_from(bytes.len()).map_err(|_| Status::InternalFailure)?)?;
+        self.write(place, bytes)?;
+        Ok(place)
     }
 
     fn allocate(&mut self, size: u32) -> Result<u32, Status> {

@@ -3,7 +3,7 @@
 use wasmtime::{Caller, ExternType, Linker, Module, Result, Store, Val, bail};
 
 use super::guest::{Guest, deserialize, serialize};
-use super::{Callout, Fields, HostState, Metric, Status, foreign, wasi};
+use super::{Callout, Failure, Fields, HostState, Metric, Status, foreign, wasi};
 use crate::client::Response;
 
 /// What the SDK imports whatever is used, and no filter of ours may call: it answers [`Status::Unimplemented`].
@@ -262,7 +262,13 @@ fn call(
     work: impl FnOnce(&mut Guest<'_, '_>) -> Result<(), Status>,
 ) -> i32 {
     let result = match caller.data_mut().enter(name) {
-        Some(status) => Err(status),
+        Some(Failure::Status(status)) => Err(status),
+        Some(Failure::Lie(lie)) => {
+            caller.data_mut().lie = Some(lie);
+            let result = work(&mut Guest(caller));
+            caller.data_mut().lie = None;
+            result
+        }
         None => work(&mut Guest(caller)),
     };
     result.err().unwrap_or(Status::Ok) as i32

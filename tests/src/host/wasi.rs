@@ -9,6 +9,7 @@ const MODULE: &str = "wasi_snapshot_preview1";
 const SUCCESS: i32 = 0;
 const BAD_DESCRIPTOR: i32 = 8;
 const FAULT: i32 = 21;
+const NOT_CAPABLE: i32 = 76;
 
 /// Names of all functions that are here.
 pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
@@ -102,7 +103,9 @@ fn call(
     name: &'static str,
     work: impl FnOnce(&mut Guest<'_, '_>) -> Result<(), Status>,
 ) -> i32 {
-    *caller.data_mut().counts.entry(name).or_default() += 1;
+    if caller.data_mut().enter(name).is_some() {
+        return NOT_CAPABLE;
+    }
     if work(&mut Guest(caller)).is_ok() { SUCCESS } else { FAULT }
 }
 

@@ -38,6 +38,8 @@ mod routes;
 mod scenarios;
 mod shipped;
 mod token_server;
+#[cfg(feature = "vm")]
+mod traps;
 mod zot;
 
 /// What a test here ends with.

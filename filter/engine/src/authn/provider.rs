@@ -8,6 +8,7 @@ use crate::authn::identity::Identity;
 use crate::authn::mapping::{ClaimMapping, MappingError};
 use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
+use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
 use crate::reason::Reason;
 
@@ -23,6 +24,12 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// Whether the token may be for this provider, going by what it says itself: enough to refuse, never to grant.
+    pub(crate) fn may_take(&self, token: &UnverifiedToken<'_>) -> bool {
+        let audiences = token.claims_unverified().audiences().ok().flatten().unwrap_or_default();
+        audiences.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience))
+    }
+
     /// Proves a token of this issuer: issuer, claims, signature, mapping, in this order.
     ///
     /// # Errors
