@@ -37,6 +37,7 @@ mod reload;
 mod routes;
 mod scenarios;
 mod shipped;
+mod threats;
 mod token_server;
 mod zot;
 
