@@ -7,7 +7,7 @@ use registry_auth::time::UnixTime;
 use crate::shared::SharedData;
 use crate::substrate;
 
-mod foreign;
+pub(crate) mod foreign;
 mod guest;
 mod imports;
 mod stream;

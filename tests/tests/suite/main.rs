@@ -39,6 +39,8 @@ mod scenarios;
 mod shipped;
 mod threats;
 mod token_server;
+#[cfg(feature = "vm")]
+mod wycheproof;
 mod zot;
 
 /// What a test here ends with.
