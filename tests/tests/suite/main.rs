@@ -40,6 +40,8 @@ mod shipped;
 mod threats;
 mod token_server;
 #[cfg(feature = "vm")]
+mod work;
+#[cfg(feature = "vm")]
 mod wycheproof;
 mod zot;
 
