@@ -8,7 +8,7 @@ use crate::shared::SharedData;
 use crate::substrate;
 
 mod fault;
-mod foreign;
+pub(crate) mod foreign;
 mod guest;
 mod imports;
 mod stream;

@@ -16,6 +16,8 @@ pub mod key;
 pub mod mint;
 pub mod module;
 pub mod native;
+#[cfg(feature = "vm")]
+pub mod probe;
 pub mod program;
 pub mod push;
 pub mod real;
@@ -36,3 +38,5 @@ pub mod vm;
 #[cfg(feature = "vm")]
 pub mod wasm;
 pub mod workload;
+#[cfg(feature = "vm")]
+pub mod wycheproof;

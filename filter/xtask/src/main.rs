@@ -2,8 +2,10 @@
 
 mod bench;
 mod build;
+mod corpus;
 mod debian;
 mod demo;
+mod fuzz;
 mod module;
 mod process;
 mod test;
@@ -31,6 +33,8 @@ enum Command {
     Build(build::Options),
     /// Run what CI runs, cheap first; stop at the first failure
     Test(test::Options),
+    /// Feed the parsers what nobody would write, for a while
+    Fuzz(fuzz::Options),
     /// Show the whole main job on this machine: Envoy, a registry, an issuer, AWS Secrets Manager, a client
     Demo(demo::Options),
     /// Measure what the filter costs in Envoy, beside Envoy's own filters
@@ -54,6 +58,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Build(options) => build::run(&workspace, options),
         Command::Test(options) => test::run(&workspace, options),
+        Command::Fuzz(options) => fuzz::run(&workspace, options),
         Command::Demo(options) => demo::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Tools => tools::ALL.iter().try_for_each(|tools| tools::install(&workspace, tools)),

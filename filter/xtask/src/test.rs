@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, process, toolchain, tools};
+use crate::{bench, build, fuzz, process, toolchain, tools};
 
 /// What to run; everything when nothing is given.
 #[derive(Args)]
@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// Run only the tests of one kind
     #[arg(long)]
     only: Option<Part>,
+    /// Seconds for each fuzz target; 0 leaves them out
+    #[arg(long, default_value_t = 30)]
+    fuzz_seconds: u32,
 }
 
 /// The kinds of steps.
@@ -31,6 +34,8 @@ enum Part {
     Shim,
     /// A real Envoy with a real registry
     Envoy,
+    /// The parsers, with whatever libFuzzer makes up
+    Fuzz,
 }
 
 struct Step {
@@ -53,11 +58,14 @@ enum Work {
     Doc(&'static [&'static str]),
     /// Cargo, its tests counted: at least one has to run.
     Tests(&'static [&'static str]),
+    /// Every fuzz target for a while, each counted as a test.
+    Fuzz,
 }
 
 const STEPS: &[Step] = &[
     Step { name: "toolchain", parts: &[Part::Checks], work: Work::Toolchain },
     Step { name: "format", parts: &[Part::Checks], work: Work::Cargo(&["fmt", "--all", "--check"]) },
+    Step { name: "format of the fuzz targets", parts: &[Part::Checks], work: Work::Cargo(FORMAT_FUZZ) },
     Step { name: "lints", parts: &[Part::Checks], work: Work::Cargo(CLIPPY) },
     Step { name: "lints of the filter", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FILTER) },
     Step { name: "documentation", parts: &[Part::Checks], work: Work::Doc(DOC) },
@@ -68,6 +76,8 @@ const STEPS: &[Step] = &[
     Step { name: "scenarios natively", parts: &[Part::Native], work: Work::Tests(SUITE_NATIVE) },
     Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tests(SUITE_WASM) },
     Step { name: "native binary", parts: &[Part::Shim], work: Work::Tests(SHIM) },
+    Step { name: "lints of the fuzz targets", parts: &[Part::Checks, Part::Fuzz], work: Work::Cargo(CLIPPY_FUZZ) },
+    Step { name: "fuzz targets", parts: &[Part::Fuzz], work: Work::Fuzz },
     Step { name: "registry clients", parts: &[Part::Envoy], work: Work::Install(tools::CLIENTS) },
     Step { name: "module in Envoy", parts: &[Part::Envoy], work: Work::Tests(SUITE_ENVOY) },
     Step { name: "benchmark, shortly", parts: &[Part::Envoy], work: Work::Bench },
@@ -85,6 +95,9 @@ const CLIPPY: &[&str] = &[
 ];
 const CLIPPY_FILTER: &[&str] =
     &["clippy", "--package=registry-auth-filter", "--target=wasm32-wasip1", "--", "-Dwarnings"];
+const FORMAT_FUZZ: &[&str] = &["fmt", "--manifest-path=tests/fuzz/Cargo.toml", "--check"];
+const CLIPPY_FUZZ: &[&str] =
+    &["clippy", "--manifest-path=tests/fuzz/Cargo.toml", "--locked", "--all-targets", "--", "-Dwarnings"];
 const DOC: &[&str] = &["doc", "--package=registry-auth", "--no-deps"];
 // Advisories need a clone of their database from GitHub, which not every machine reaches.
 const DENY: &[&str] = &["--workspace", "--all-features", "check", "bans", "licenses", "sources"];
@@ -114,7 +127,8 @@ const DEMO: &[&str] = &["run", "--package=registry-auth-tests", "--features=vm",
 /// # Errors
 /// The name of the failed step; what it wrote is on the screen.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let wanted = |step: &&Step| options.only.is_none_or(|only| step.parts.contains(&only));
+    let skipped = |step: &Step| options.fuzz_seconds == 0 && matches!(step.work, Work::Fuzz);
+    let wanted = |step: &&Step| options.only.is_none_or(|only| step.parts.contains(&only)) && !skipped(step);
     let steps: Vec<_> = STEPS.iter().filter(wanted).collect();
     let began = Instant::now();
     let mut tests = Tests::default();
@@ -122,7 +136,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
         let place = format!("[{number}/{}] {}", steps.len(), step.name);
         eprintln!("{place}");
         let began = Instant::now();
-        if let Err(error) = step.work.run(workspace, &mut tests) {
+        if let Err(error) = step.work.run(workspace, options, &mut tests) {
             eprintln!("{} passed, {} failed", tests.passed, tests.failed.max(1));
             return Err(error.context(place));
         }
@@ -133,7 +147,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 }
 
 impl Work {
-    fn run(&self, workspace: &Workspace, tests: &mut Tests) -> anyhow::Result<()> {
+    fn run(&self, workspace: &Workspace, options: &Options, tests: &mut Tests) -> anyhow::Result<()> {
         match self {
             Self::Toolchain => {
                 toolchain::ensure_components(workspace)?;
@@ -148,6 +162,10 @@ impl Work {
             Self::Cargo(arguments) => process::run(&mut workspace.cargo(arguments)),
             Self::Doc(arguments) => process::run(workspace.cargo(arguments).env("RUSTDOCFLAGS", "-Dwarnings")),
             Self::Tests(arguments) => tests.run(&mut workspace.cargo(arguments)),
+            Self::Fuzz => {
+                tests.passed += fuzz::smoke(workspace, options.fuzz_seconds)?;
+                Ok(())
+            }
         }
     }
 }

@@ -49,6 +49,18 @@ pub(crate) fn remap() -> anyhow::Result<String> {
     Ok(format!("--remap-path-prefix={}=/crates", home.join("registry/src").display()))
 }
 
+/// The machine that the compiler runs on, as it names it.
+///
+/// # Errors
+/// The compiler cannot be started, or does not say.
+pub(crate) fn host(workspace: &Workspace) -> anyhow::Result<String> {
+    let output = workspace.command("rustc").arg("-vV").output().context("cannot start `rustc`")?;
+    process::succeeded("rustc -vV", output.status)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("`rustc -vV` names no host")
+}
+
 /// Whether the compiler has the standard library of a target, wherever it came from.
 fn has_target(workspace: &Workspace, target: &str) -> anyhow::Result<bool> {
     let output = workspace.command("rustc").args(["--print", "sysroot"]).output().context("cannot start `rustc`")?;

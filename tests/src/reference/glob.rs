@@ -87,17 +87,19 @@ fn is_match(pattern: &[Token], name: &[char], at_start: bool) -> bool {
     let suffixes = |most: usize| (0..=most).filter_map(|at| name.get(at..));
     let deep = *token == Token::Deep && at_start;
     match rest {
-        // `tmp/**` matches `tmp`.
+        // `tmp/**` and `tmp/**/` match `tmp`.
         _ if *token == SLASH && name.is_empty() => {
+            let rest = rest.strip_suffix(&[SLASH]).unwrap_or(rest);
             !rest.is_empty() && rest.split(|token| *token == SLASH).all(|component| component == [Token::Deep])
         }
         [] if deep => true,
         [SLASH, rest @ ..] if deep => {
             let behind = name.iter().enumerate().filter(|(_, character)| **character == '/');
-            let starts = std::iter::once(0).chain(behind.map(|(at, _)| at + 1)).chain([name.len()]);
+            let starts = std::iter::once(0).chain(behind.map(|(at, _)| at + 1));
             starts.filter_map(|at| name.get(at..)).any(|suffix| is_match(rest, suffix, true))
         }
-        _ if *token == Token::Run => {
+        // A `**` that is an alternative, with something behind it in its component, is a star like others.
+        _ if *token == Token::Run || *token == Token::Deep && !matches!(rest, [] | [SLASH, ..]) => {
             let end = name.iter().position(|character| *character == '/').unwrap_or(name.len());
             suffixes(end).any(|suffix| is_match(rest, suffix, false))
         }
@@ -131,6 +133,11 @@ mod tests {
             ("**/a", "a", true),
             ("**/a", "x/y/a", true),
             ("**/a", "xa", false),
+            ("**/", "a", false),
+            ("a/**/", "a/b", false),
+            ("a/**/", "a", true),
+            ("{a,b/}", "b", false),
+            ("**//**", "a", false),
             ("a/**/b", "a/b", true),
             ("a/**/b", "a/xb", false),
             ("a/**/**", "a", true),
@@ -146,7 +153,8 @@ mod tests {
             ("pre{**}", "pre/x", true),
             ("{a,**}/b", "b", true),
             ("{a,**}/b", "x/y/b", true),
-            ("x{**}y", "x/y", true),
+            ("x{**}y", "x/y", false),
+            ("x{**}y", "xzy", true),
             ("x{**}y", "xz", false),
         ];
         for (pattern, name, expected) in rows {

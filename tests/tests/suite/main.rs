@@ -37,9 +37,14 @@ mod reload;
 mod routes;
 mod scenarios;
 mod shipped;
+mod threats;
 mod token_server;
 #[cfg(feature = "vm")]
 mod traps;
+#[cfg(feature = "vm")]
+mod work;
+#[cfg(feature = "vm")]
+mod wycheproof;
 mod zot;
 
 /// What a test here ends with.

@@ -28,6 +28,9 @@ pub const MAX_TEXT: usize = 256 * 1024;
 /// How many keys may share one key id; all of them are tried, so this bounds what one token costs.
 pub const MAX_SAME_ID: usize = 8;
 
+/// How many keys one set may have. Whether a point is on its curve takes a worker a moment, and each bad entry a line of the log.
+pub const MAX_KEYS: usize = 256;
+
 /// Keys, in the order of their source. Never empty when it comes from a reader of this module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySet {
@@ -58,12 +61,14 @@ impl KeySet {
     /// As [`KeySet::from_jwks`], without those of the text.
     pub fn from_jwks_value(value: &Value) -> Result<Loaded, KeysError> {
         let mut loading = Loading::default();
-        for (index, entry) in jwks_entries(value)?.iter().enumerate() {
+        let entries = jwks_entries(value)?;
+        for (index, entry) in entries.iter().enumerate().take(MAX_KEYS) {
             match jwk::read(entry) {
                 Ok(key) => loading.add(key, || jwk::name(entry, index)),
                 Err(reason) => loading.skip(jwk::name(entry, index), reason),
             }
         }
+        loading.skip_rest(entries.len());
         loading.finish()
     }
 
@@ -145,6 +150,13 @@ impl Loading {
 
     fn skip(&mut self, which: String, reason: impl Into<KeysError>) {
         self.skipped.push(Skipped { which, reason: Box::new(reason.into()) });
+    }
+
+    /// What stands behind the first [`MAX_KEYS`] of so many entries.
+    fn skip_rest(&mut self, entries: usize) {
+        if entries > MAX_KEYS {
+            self.skip(format!("the last {}", entries - MAX_KEYS), KeyError::TooMany);
+        }
     }
 
     fn finish(self) -> Result<Loaded, KeysError> {

@@ -31,13 +31,40 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Notes an error.
+    /// Notes an error. What both texts quote may hold anything; they stay on one line.
     pub fn error(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.errors.push(ConfigError { path: path.into(), message: message.into() });
+        self.errors.push(ConfigError { path: one_line(&path.into()), message: one_line(&message.into()) });
     }
 
-    /// Notes a warning.
+    /// Notes a warning, as [`Diagnostics::error`] does an error.
     pub fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.warnings.push(ConfigError { path: path.into(), message: message.into() });
+        self.warnings.push(ConfigError { path: one_line(&path.into()), message: one_line(&message.into()) });
+    }
+}
+
+/// Line ends and other control characters escaped, so that no text in a configuration can look like a line of the log.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_one_line_whatever_it_quotes() {
+        let mut found = Diagnostics::default();
+        found.error("a[\"x\ny\"]", "`1h\n` is no\tduration\u{85}");
+        found.warn("\r", "\u{1b}[2J");
+        let notes: Vec<_> = found.errors.iter().chain(&found.warnings).map(ToString::to_string).collect();
+        assert_eq!(notes, [r#"a["x\ny"]: `1h\n` is no\tduration\u{85}"#, r"\r: \u{1b}[2J"]);
     }
 }

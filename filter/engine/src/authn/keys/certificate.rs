@@ -1,6 +1,6 @@
 //! The public key of an X.509 certificate. Nothing else of it is read, so nothing else is decoded.
 
-use spki::SubjectPublicKeyInfoOwned;
+use spki::SubjectPublicKeyInfoRef;
 use spki::der::asn1::AnyRef;
 use spki::der::{Decode, Reader, Result, SliceReader, Tag, TagNumber};
 
@@ -11,7 +11,7 @@ const BEFORE_KEY: usize = 5;
 ///
 /// # Errors
 /// When it is not a certificate by its outer form.
-pub(crate) fn public_key(der: &[u8]) -> Result<SubjectPublicKeyInfoOwned> {
+pub(crate) fn public_key(der: &[u8]) -> Result<SubjectPublicKeyInfoRef<'_>> {
     let mut reader = SliceReader::new(der)?;
     let key = reader.sequence(|certificate| {
         let key = certificate.sequence(key_of_tbs)?;
@@ -22,13 +22,13 @@ pub(crate) fn public_key(der: &[u8]) -> Result<SubjectPublicKeyInfoOwned> {
     reader.finish(key)
 }
 
-fn key_of_tbs<'a, R: Reader<'a>>(tbs: &mut R) -> Result<SubjectPublicKeyInfoOwned> {
+fn key_of_tbs<'a, R: Reader<'a>>(tbs: &mut R) -> Result<SubjectPublicKeyInfoRef<'a>> {
     let version = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
     let skipped = if tbs.peek_header()?.tag == version { BEFORE_KEY + 1 } else { BEFORE_KEY };
     for _ in 0..skipped {
         AnyRef::decode(tbs)?;
     }
-    let key = SubjectPublicKeyInfoOwned::decode(tbs)?;
+    let key = SubjectPublicKeyInfoRef::decode(tbs)?;
     let extensions = tbs.remaining_len();
     tbs.read_slice(extensions)?;
     Ok(key)

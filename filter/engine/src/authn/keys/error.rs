@@ -46,6 +46,9 @@ pub enum KeyError {
     /// More than eight keys with the same id.
     #[error("too many keys have its key id")]
     TooManyWithOneId,
+    /// More than 256 keys in one set.
+    #[error("a set has 256 keys at most")]
+    TooMany,
     /// Neither JSON nor a PEM block.
     #[error("it holds no PEM block")]
     NoPem,

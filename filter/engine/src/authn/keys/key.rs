@@ -9,7 +9,7 @@ use rsa::{BigUint, RsaPublicKey};
 use spki::der::asn1::{Any, BitString, Null, UintRef};
 use spki::der::oid::ObjectIdentifier;
 use spki::der::{Decode as _, Encode as _};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 
 use super::error::KeyError;
 use crate::authn::algorithm::Algorithm;
@@ -206,7 +206,7 @@ impl PublicKey {
     }
 
     /// The key of a `SubjectPublicKeyInfo`.
-    pub(super) fn from_spki(info: &SubjectPublicKeyInfoOwned) -> Result<Self, KeyError> {
+    pub(super) fn from_spki(info: &SubjectPublicKeyInfoRef<'_>) -> Result<Self, KeyError> {
         let bits = info.subject_public_key.as_bytes().ok_or(KeyError::NotAPublicKey)?;
         match info.algorithm.oid {
             RSA => Self::from_pkcs1(&pkcs1::RsaPublicKey::from_der(bits).map_err(|_| KeyError::NotAPublicKey)?),
@@ -247,7 +247,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-fn named_curve(algorithm: &AlgorithmIdentifierOwned) -> Result<Kind, KeyError> {
+fn named_curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Kind, KeyError> {
     let curve = algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
     match curve {
         Some(P256) => Ok(Kind::P256),

@@ -1,7 +1,7 @@
 //! A public key in PEM text (RFC 7468), read as forgivingly as Go's `encoding/pem`, which zot uses.
 
 use rsa::pkcs1;
-use spki::SubjectPublicKeyInfoOwned;
+use spki::SubjectPublicKeyInfoRef;
 use spki::der::Decode as _;
 
 use super::certificate;
@@ -44,7 +44,8 @@ fn of_der(der: &[u8]) -> Result<PublicKey, KeyError> {
     if let Ok(info) = certificate::public_key(der) {
         return PublicKey::from_spki(&info);
     }
-    if let Ok(info) = SubjectPublicKeyInfoOwned::from_der(der) {
+    // Borrowed: an owned one takes memory for whatever length the text claims.
+    if let Ok(info) = SubjectPublicKeyInfoRef::from_der(der) {
         return PublicKey::from_spki(&info);
     }
     match pkcs1::RsaPublicKey::from_der(der) {

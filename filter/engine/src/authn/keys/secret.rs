@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::error::KeysError;
 use super::key::{KeyId, PublicKey};
-use super::{Loaded, Loading, kind_of, read_json, read_one};
+use super::{Loaded, Loading, MAX_KEYS, kind_of, read_json, read_one};
 
 /// Reads a secret; see [`super::KeySet::from_secret`].
 pub(super) fn read(text: &[u8]) -> Result<Loaded, KeysError> {
@@ -16,13 +16,14 @@ pub(super) fn read(text: &[u8]) -> Result<Loaded, KeysError> {
         Value::Object(entries) => entries,
         other => return Err(KeysError::NotAnObject(kind_of(&other))),
     };
-    let mut loading = Loading::default();
-    for (id, value) in entries {
+    let (mut loading, count) = (Loading::default(), entries.len());
+    for (id, value) in entries.into_iter().take(MAX_KEYS) {
         match entry(&value) {
             Ok(key) => loading.keys.push(key.with_id(Some(KeyId::new(id)))),
             Err(reason) => loading.skip(id, reason),
         }
     }
+    loading.skip_rest(count);
     loading.finish()
 }
 

@@ -379,4 +379,7 @@ fn a_text_that_was_cut_gives_no_key() {
     for end in 0..der.len() {
         assert!(KeySet::from_cert(&pem("PUBLIC KEY", &der[..end])).is_err(), "{end}");
     }
+    // Nor one that claims to have 86 MB of parameters.
+    let claims = [&[0x30, 0x81, 0x9b, 0x30, 0x10, 6, 7], &der[..7], &[6, 0x84, 5, 0x2b, 0x81, 4, 0, 0x23]].concat();
+    assert!(KeySet::from_cert(&pem("PUBLIC KEY", &claims)).is_err());
 }

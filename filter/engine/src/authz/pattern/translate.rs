@@ -61,7 +61,10 @@ fn spell(flat: &[Piece]) -> Vec<String> {
     let mut spelled = Vec::new();
     for mut components in all {
         components.dedup_by(|one, other| *one == Component::Recursive && one == other);
-        if let [head @ .., Component::Recursive] = components.as_slice()
+        // Also with a slash behind it.
+        let last = if components.last() == Some(&Component::Text(String::new())) { 2 } else { 1 };
+        if let Some((head, [Component::Recursive, ..])) =
+            components.split_at_checked(components.len().saturating_sub(last))
             && !head.is_empty()
         {
             spelled.push(join(head));
@@ -88,14 +91,20 @@ fn join(components: &[Component]) -> String {
     texts.join("/")
 }
 
-/// One component in globset's language; empty when nothing can match it. A `**` alternative with neighbours crosses slashes:
-/// `a{**}b` is `a*b` or `a*/**/*b`.
+/// One component in globset's language; empty when nothing can match it. A `**` alternative that ends it crosses slashes: `a{**}` is
+/// `a*` or `a*/**/*`. With something behind it, it is a star like others.
 fn component_choices(pieces: &[Piece]) -> Vec<Vec<Component>> {
     if matches!(pieces, [Piece::Stars(2) | Piece::Recursive]) {
         return vec![vec![Component::Recursive]];
     }
     let mut all = vec![vec![Component::Text(String::new())]];
-    for piece in pieces {
+    for (index, piece) in pieces.iter().enumerate() {
+        if *piece == Piece::Recursive && index + 1 < pieces.len() {
+            for head in &mut all {
+                append(head, "*");
+            }
+            continue;
+        }
         if *piece == Piece::Recursive {
             let crossing = all.iter().map(|head| {
                 let mut longer = head.clone();
@@ -162,7 +171,12 @@ fn class_text(class: &Class) -> Option<String> {
         let escaped: Vec<String> = leading.chars().map(|char| format!("\\{char}")).collect();
         return Some(format!("{{{}}}", escaped.join(",")));
     }
-    Some(format!("[{negation}{bracket}{ranges}{leading}{dash}]"))
+    // A dash is one at either end. The other end is for the bracket, or else `!` and `^` could come to stand first.
+    Some(if bracket.is_empty() {
+        format!("[{negation}{dash}{ranges}{leading}]")
+    } else {
+        format!("[{negation}{bracket}{ranges}{leading}{dash}]")
+    })
 }
 
 /// The range without some characters, in pieces; empty if it runs backwards.

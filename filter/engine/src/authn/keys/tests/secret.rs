@@ -74,3 +74,26 @@ fn a_secret_of_another_shape_is_named_by_what_it_is() {
     assert_eq!(KeySet::from_secret(&vec![b' '; MAX_TEXT + 1]), Err(KeysError::Empty));
     assert_eq!(KeySet::from_secret(&vec![b'['; MAX_TEXT + 1]), Err(KeysError::TooLong));
 }
+
+#[test]
+fn what_is_too_many_for_a_set_is_left_unread_in_one_word() {
+    let (key, text) = (good(), jwks(&[good()]).to_string());
+    for (count, told) in [(MAX_KEYS, None), (MAX_KEYS + 3, Some("`the last 3`: a set has 256 keys at most"))] {
+        let ids: serde_json::Map<_, _> = (0..count).map(|number| (number.to_string(), json!(text))).collect();
+        let unnamed = with(key.clone(), &json!({"kid": "absent"}));
+        let unnamed: Vec<_> = std::iter::repeat_n(unnamed, count)
+            .map(|mut key| {
+                key.as_object_mut().unwrap().remove("kid");
+                key
+            })
+            .collect();
+        let secret = KeySet::from_secret(Value::Object(ids).to_string().as_bytes()).unwrap();
+        for loaded in [secret, KeySet::from_jwks_value(&jwks(&unnamed)).unwrap()] {
+            let skipped: Vec<_> = loaded.skipped.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                (loaded.keys.len(), skipped.first().map(String::as_str), skipped.len()),
+                (MAX_KEYS, told, told.iter().len())
+            );
+        }
+    }
+}
