@@ -6,6 +6,8 @@ use std::time::Duration;
 use log::{error, info, warn};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
+use registry_auth::authn::key_cache::ShareKey;
+use registry_auth::authn::source::SourceKind;
 use registry_auth::config::{self, Compiled, Diagnostics, Role, raw};
 use registry_auth::envelope::PushKey;
 
@@ -78,7 +80,16 @@ impl Plugin {
             return None;
         }
         logging::set_level(compiled.log_level);
-        let filter = Filter::new(self.id, compiled, push.flatten(), upstream.flatten());
+        let push = push.flatten();
+        let share = ShareKey::choose(push.as_ref(), &host::property("plugin_vm_id").unwrap_or_default());
+        if share.is_none()
+            && compiled.engine.sources().iter().any(|source| matches!(source.kind, SourceKind::Callout(_)))
+        {
+            warn!(
+                "each worker fetches the keys of issuers for itself: set `proxy.pushKey`, or a `vm_id` that begins with `registry-auth`"
+            );
+        }
+        let filter = Filter::new(self.id, compiled, push, share.as_ref(), upstream.flatten());
         info!("started; signatures are verified {}", filter.verification());
         Some(Running::Filter(Rc::new(filter)))
     }
