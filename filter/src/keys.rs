@@ -92,26 +92,26 @@ impl KeyStore {
 
     /// An answer came. Gives the source whose waiting requests can be decided.
     pub(crate) fn answer(&mut self, call: u32, body_size: usize, metrics: &Metrics, now: UnixTime) -> Option<SourceId> {
-        let (source, stage) = self.calls.remove(&call)?;
-        let state = self.states.get_mut(source.index())?;
+        let (id, asked) = self.calls.remove(&call)?;
+        let state = self.states.get_mut(id.index())?;
         let SourceKind::Callout(callout) = &state.source.kind else { return None };
-        match callout::read(callout, stage, body_size) {
-            Ok(Step::Next(url, stage)) => match callout::next(callout, &url) {
+        match callout::read(callout, asked, body_size) {
+            Ok(Step::Next(url, next)) => match callout::next(callout, &url) {
                 Ok(call) => {
-                    self.calls.insert(call, (source, stage));
+                    self.calls.insert(call, (id, next));
                     state.renew(metrics, now);
                     return None;
                 }
-                Err(_) => self.failed(source, NOT_ASKED, metrics, now),
+                Err(_) => self.failed(id, NOT_ASKED, metrics, now),
             },
             Ok(Step::Done(answered)) => {
                 let life = ShelfLife::begin(answered.cache_control.as_deref(), host::random(), now);
                 let keys = FetchedKeys { set: answered.set, algorithms: answered.algorithms, life };
-                self.fetched(source, keys, &answered.skipped, metrics, now);
+                self.fetched(id, keys, &answered.skipped, metrics, now);
             }
-            Err(why) => self.failed(source, &why, metrics, now),
+            Err(why) => self.failed(id, &why, metrics, now),
         }
-        Some(source)
+        Some(id)
     }
 
     /// Takes keys that another worker fetched.
@@ -133,8 +133,8 @@ impl KeyStore {
             return Some(over);
         }
         let (id, SourceKind::Callout(callout)) = (state.id, &state.source.kind) else { return None };
-        if let Ok((call, stage)) = callout::start(callout) {
-            self.calls.insert(call, (id, stage));
+        if let Ok((call, asked)) = callout::start(callout) {
+            self.calls.insert(call, (id, asked));
             return Some(over);
         }
         self.failed(id, NOT_ASKED, metrics, now);
@@ -189,6 +189,7 @@ impl KeyStore {
         let Some(state) = self.states.get_mut(id.index()) else { return };
         metrics.count("keys.fetched");
         for skipped in skipped {
+            metrics.count("keys.skipped");
             warn!("keys of {}: {skipped}", state.source.name);
         }
         state.succeed(&keys, metrics, now);

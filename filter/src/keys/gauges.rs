@@ -15,15 +15,17 @@ pub(crate) struct Sight {
     pub(crate) failing: bool,
 }
 
-/// The gauges of one source: `registry_auth.keys.LABEL.NAME`, defined when there is something to see.
+/// The gauges of one source: `registry_auth.keys.LABEL.NAME`, each defined when there is something to see.
 pub(crate) struct Gauges {
     label: String,
-    gauges: Vec<Gauge>,
+    shown: [Option<Gauge>; NAMES.len()],
 }
 
+/// A gauge, unless the host has none, and what it was set to last.
+#[derive(Clone, Copy)]
 struct Gauge {
     id: Option<u32>,
-    value: Option<u64>,
+    value: u64,
 }
 
 const NAMES: [&str; 4] = ["age_seconds", "count", "stale", "failing"];
@@ -31,7 +33,7 @@ const NAMES: [&str; 4] = ["age_seconds", "count", "stale", "failing"];
 impl Gauges {
     /// Of the source with this label.
     pub(crate) const fn new(label: String) -> Self {
-        Self { label, gauges: Vec::new() }
+        Self { label, shown: [None; NAMES.len()] }
     }
 
     /// Writes what has changed. Workers share a gauge, so that it shows what the one knows that wrote last; one that has
@@ -40,23 +42,15 @@ impl Gauges {
         if sight.age.is_none() && !sight.failing {
             return;
         }
-        if self.gauges.is_empty() {
-            let define = |name| host::gauge(&format!("registry_auth.keys.{}.{name}", self.label));
-            self.gauges = NAMES.map(|name| Gauge { id: define(name), value: None }).into();
-        }
         let values = [sight.age, Some(sight.count), Some(sight.stale.into()), Some(sight.failing.into())];
-        for (gauge, value) in self.gauges.iter_mut().zip(values) {
-            gauge.set(value);
-        }
-    }
-}
-
-impl Gauge {
-    fn set(&mut self, value: Option<u64>) {
-        let (Some(id), Some(new)) = (self.id, value) else { return };
-        if self.value != value {
-            host::record(id, new);
-            self.value = value;
+        for ((shown, name), value) in self.shown.iter_mut().zip(NAMES).zip(values) {
+            let Some(value) = value.filter(|value| shown.is_none_or(|gauge| gauge.value != *value)) else { continue };
+            let define = || host::gauge(&format!("registry_auth.keys.{}.{name}", self.label));
+            let id = shown.map_or_else(define, |gauge| gauge.id);
+            if let Some(id) = id {
+                host::record(id, value);
+            }
+            *shown = Some(Gauge { id, value });
         }
     }
 }

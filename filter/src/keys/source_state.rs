@@ -134,7 +134,7 @@ impl SourceState {
     pub(crate) fn renew(&mut self, metrics: &Metrics, now: UnixTime) {
         self.read_state(metrics);
         if let Some(renewed) = self.fetch.renewed(&self.fetcher, now) {
-            self.fetch = self.write(&renewed, metrics).unwrap_or(renewed);
+            self.commit(renewed, metrics);
         }
     }
 
@@ -181,13 +181,8 @@ impl SourceState {
             Start::No => Wanted::No,
             Start::Join => Wanted::Join,
             Start::Begin(begun) => {
-                if let Some(first) = self.write(&begun, metrics) {
-                    self.fetch = first;
-                    return Wanted::Join;
-                }
-                self.fetch = begun;
-                self.to_start = true;
-                Wanted::Fetch
+                self.to_start = self.commit(begun, metrics);
+                if self.to_start { Wanted::Fetch } else { Wanted::Join }
             }
         }
     }
@@ -207,13 +202,8 @@ impl SourceState {
     fn conclude(&mut self, metrics: &Metrics, next: impl Fn(&FetchState) -> FetchState) {
         for _ in 0..ATTEMPTS {
             self.read_state(metrics);
-            let concluded = next(&self.fetch);
-            match self.write(&concluded, metrics) {
-                Some(other) => self.fetch = other,
-                None => {
-                    self.fetch = concluded;
-                    return;
-                }
+            if self.commit(next(&self.fetch), metrics) {
+                return;
             }
         }
     }
@@ -225,7 +215,10 @@ impl SourceState {
         }
     }
 
-    fn write(&mut self, state: &FetchState, metrics: &Metrics) -> Option<FetchState> {
-        self.shared.as_mut()?.write(state, metrics)
+    /// Makes a state the one that counts. False: somebody else was first, and theirs counts.
+    fn commit(&mut self, next: FetchState, metrics: &Metrics) -> bool {
+        let theirs = self.shared.as_mut().and_then(|shared| shared.write(&next, metrics));
+        self.fetch = theirs.unwrap_or(next);
+        theirs.is_none()
     }
 }

@@ -86,8 +86,7 @@ impl Share {
         let Callout { issuer, discovery, jwks_uri, cluster, jwks_cluster } = callout;
         let way = json!([issuer, url(discovery), url(jwks_uri), cluster, jwks_cluster]).to_string();
         let digest = Sha256::new().chain_update(key.0).chain_update(way).finalize();
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = |what| format!("registry-auth/fetch/{FORMAT}/{digest}/{what}");
+        let name = |what| format!("registry-auth/fetch/{FORMAT}/{digest:x}/{what}");
         Self { key, state_name: name("state"), keys_name: name("keys") }
     }
 
@@ -135,7 +134,7 @@ impl Share {
         let loaded = KeySet::from_jwks_value(member("jwks")?).map_err(|_| ShareError::Malformed)?;
         Ok(FetchedKeys {
             set: loaded.keys,
-            algorithms: algorithms(member("algorithms")?).ok_or(ShareError::Malformed)?,
+            algorithms: algorithms(member("algorithms")?)?,
             life: ShelfLife::from_json(member("life")?).ok_or(ShareError::Malformed)?,
         })
     }
@@ -168,12 +167,13 @@ impl Share {
 }
 
 /// `null` for none announced; an unknown name makes the whole malformed.
-fn algorithms(value: &Value) -> Option<Option<Arc<[Algorithm]>>> {
+fn algorithms(value: &Value) -> Result<Option<Arc<[Algorithm]>>, ShareError> {
     if value.is_null() {
-        return Some(None);
+        return Ok(None);
     }
-    let names = value.as_array()?.iter();
-    names.map(|name| name.as_str().and_then(Algorithm::from_name)).collect::<Option<Arc<[_]>>>().map(Some)
+    let names = value.as_array().ok_or(ShareError::Malformed)?;
+    let algorithm = |name: &Value| name.as_str().and_then(Algorithm::from_name).ok_or(ShareError::Malformed);
+    names.iter().map(algorithm).collect::<Result<_, _>>().map(Some)
 }
 
 #[cfg(test)]

@@ -47,11 +47,12 @@ impl ShelfLife {
         now.since(self.fetched) >= max_stale
     }
 
-    /// The same with a clock that may have jumped back behind the fetch: the time that keys are used counts from the jump, and
-    /// they are to be fetched again.
+    /// The same with a clock that may have jumped back behind the fetch: the time that keys are used counts from the jump, they
+    /// are to be fetched again, and whatever is fetched from now on is newer.
     #[must_use]
     pub fn at(&self, now: UnixTime) -> Self {
-        if now < self.fetched { Self { fetched: now, refresh_at: now } } else { *self }
+        let jumped = Self { fetched: now.before(Duration::from_millis(1)), refresh_at: now };
+        if now < self.fetched { jumped } else { *self }
     }
 
     /// As JSON, for other workers.
@@ -127,7 +128,7 @@ mod tests {
         assert_eq!(life.at(at(1_000_000)), life);
         assert_eq!(life.at(at(1_000_100)), life);
         let life = life.at(at(0));
-        assert!(life.is_refresh_due(at(0)));
+        assert!(life.is_refresh_due(at(0)) && life.fetched() < at(0));
         assert!(!life.is_stale(Duration::from_hours(1), at(3599)) && life.is_stale(Duration::from_hours(1), at(3600)));
     }
 }
