@@ -32,6 +32,8 @@ pub struct Setup {
     pub environment: Vec<(String, String)>,
     /// Clusters that callouts may go to.
     pub clusters: Vec<String>,
+    /// Its VM id.
+    pub vm_id: String,
     /// The store of its VM id.
     pub shared: SharedData,
     /// The clock.
@@ -54,6 +56,7 @@ impl Setup {
             configuration: configuration.to_vec(),
             environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             clusters: vec!["issuers".to_owned(), "upstream".to_owned()],
+            vm_id: "registry-auth".to_owned(),
             shared: SharedData::default(),
             clock: Clock::Ahead(0),
             verifies: true,
@@ -351,6 +354,7 @@ impl HostState {
             ("connection\0mtls", "\0"),
             ("connection\0tls_version", if setup.secured { "TLSv1.3" } else { "" }),
             ("plugin_root_id", ""),
+            ("plugin_vm_id", setup.vm_id.as_str()),
             ("plugin_name", "registry-auth"),
         ];
         let properties = properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));

@@ -15,6 +15,7 @@ mod differential;
 mod expressions;
 #[cfg(feature = "vm")]
 mod faults;
+mod fetches;
 #[cfg(feature = "vm")]
 mod generated;
 mod hostile;

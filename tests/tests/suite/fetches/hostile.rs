@@ -1,0 +1,194 @@
+//! Shared data that others write to, that is lost, or that fails.
+
+use registry_auth_tests::host::{Fault as HostFault, Status};
+use registry_auth_tests::mint::{Recipe, Tamper};
+use serde_json::json;
+
+use super::workers::{OWN, Workers, configuration, keyed};
+use crate::Outcome;
+
+const PREFIX: &[u8] = b"registry-auth/fetch/";
+
+/// The names of the values that belong to the fetches of keys.
+fn names(workers: &Workers) -> Vec<Vec<u8>> {
+    workers.shared.names().into_iter().filter(|name| name.starts_with(PREFIX)).collect()
+}
+
+#[test]
+fn where_anybody_could_write_each_worker_fetches_for_itself() -> Outcome {
+    for vm_id in ["", "default", "my-registry-auth"] {
+        let mut workers = Workers::start(3, vm_id, &configuration(&json!({})))?;
+        let asked = workers.ask_all("es256")?;
+        assert_eq!(workers.asking(), [0, 1, 2], "{vm_id}");
+        workers.deliver()?;
+        assert_eq!(workers.statuses(&asked)?, [Some(200)], "{vm_id}");
+        assert_eq!((workers.fetches(), names(&workers).len()), (3, 0), "{vm_id}");
+        let says = workers.vm(0)?.log().iter().any(|line| line.contains("each worker fetches"));
+        assert!(says, "an operator is told");
+    }
+    Ok(())
+}
+
+/// What an issuer of somebody else's choice would bring, by a worker that has another push key or none.
+fn forged() -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut forged = Vec::new();
+    for (vm_id, document) in [(OWN, configuration(&json!({}))), ("", keyed())] {
+        let mut theirs = Workers::start(0, vm_id, &document)?;
+        theirs.push_key = "x".repeat(64);
+        theirs.add_alike()?;
+        theirs.issuer.rotate(&["stray-es256"])?;
+        theirs.ask(0, "stray-es256")?;
+        theirs.deliver()?;
+        forged.extend(names(&theirs).iter().filter_map(|name| theirs.shared.get(name)).map(|(value, _)| value));
+    }
+    Ok(forged)
+}
+
+#[test]
+fn what_another_plugin_writes_is_never_taken_for_keys() -> Outcome {
+    let mut values: Vec<Vec<u8>> = vec![b"{}".to_vec(), b"".to_vec(), vec![0; 100], vec![b'x'; 2 << 20]];
+    values.extend(forged()?);
+    assert_eq!(values.len(), 4 + 4);
+    for value in values {
+        let mut workers = Workers::start(2, "", &keyed())?;
+        workers.ask(0, "es256")?;
+        workers.deliver()?;
+        let own = names(&workers);
+        assert_eq!(own.len(), 2);
+        for name in &own {
+            workers.shared.set(name, value.clone(), 0).map_err(|_| anyhow::anyhow!("not written"))?;
+        }
+        let stray = workers.ask(1, "stray-es256")?;
+        let good = workers.ask(1, "es256")?;
+        workers.deliver()?;
+        workers.tick()?;
+        assert_eq!((workers.status(stray)?, workers.status(good)?), (Some(401), Some(200)));
+        assert_eq!(workers.fetches(), 2, "as if there were nothing");
+        // The SDK does not tell a value of no length from none.
+        let refused = workers.vm(1)?.metric("registry_auth.keys.share_refused");
+        assert_eq!(refused.is_some(), !value.is_empty());
+    }
+    Ok(())
+}
+
+#[test]
+fn keys_that_are_damaged_as_soon_as_they_are_written_are_fetched_by_whoever_needs_them() -> Outcome {
+    let mut workers = Workers::start(3, "", &keyed())?;
+    let asked = workers.ask_all("es256")?;
+    workers.deliver()?;
+    for name in names(&workers).iter().filter(|name| name.ends_with(b"/keys")) {
+        workers.shared.set(name, b"damaged".to_vec(), 0).map_err(|_| anyhow::anyhow!("not written"))?;
+    }
+    for _ in 0..4 {
+        workers.tick()?;
+        workers.deliver()?;
+    }
+    assert_eq!(workers.statuses(&asked)?, [Some(200)]);
+    Ok(())
+}
+
+#[test]
+fn old_values_that_are_written_again_change_nothing() -> Outcome {
+    let mut workers = Workers::start(2, "", &keyed())?;
+    workers.issuer.cache(Some("max-age=60"));
+    workers.warm()?;
+    let old: Vec<_> = names(&workers)
+        .into_iter()
+        .filter_map(|name| workers.shared.get(&name).map(|(value, _)| (name, value)))
+        .collect();
+    workers.issuer.rotate(&["next-es256"])?;
+    workers.pass(61_000)?;
+    assert_eq!(workers.fetches(), 2);
+    for (name, value) in old {
+        workers.shared.set(&name, value, 0).map_err(|_| anyhow::anyhow!("not written"))?;
+    }
+    workers.tick()?;
+    for (key, status) in [("es256", 401), ("next-es256", 200)] {
+        let asked = workers.ask_all(key)?;
+        assert_eq!(workers.statuses(&asked)?, [Some(status)], "{key}");
+    }
+    assert_eq!(workers.fetches(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_lease_that_is_written_again_and_again_holds_nobody_up() -> Outcome {
+    let mut workers = Workers::start(2, OWN, &configuration(&json!({})))?;
+    workers.ask(0, "es256")?;
+    let name = names(&workers).pop().unwrap_or_default();
+    let Some((lease, _)) = workers.shared.get(&name) else { panic!("no lease") };
+    workers.vms.remove(0);
+    let asked = workers.ask_all("es256")?;
+    for _ in 0..16 {
+        workers.shared.set(&name, lease.clone(), 0).map_err(|_| anyhow::anyhow!("not written"))?;
+        workers.tick()?;
+        workers.deliver()?;
+    }
+    assert_eq!(workers.statuses(&asked)?, [Some(200)]);
+    Ok(())
+}
+
+/// What became of a good and a bad token at a worker of which a host call fails.
+struct Tried {
+    good: Option<u16>,
+    bad: Option<u16>,
+    failed: bool,
+}
+
+/// Fails one host call, counted from the moment the requests come on. `None`: the worker trapped.
+fn fail(workers: &mut Workers, after: u64, status: Status) -> anyhow::Result<Option<Tried>> {
+    let (good, bad) = (workers.token("es256")?, bad(workers)?);
+    workers.vm(0)?.fail(Some(HostFault { after, status }));
+    let attempt = |workers: &mut Workers| -> anyhow::Result<Tried> {
+        let (bad, good) = (workers.present(0, &bad)?, workers.present(0, &good)?);
+        for _ in 0..22 {
+            workers.deliver()?;
+            workers.tick()?;
+        }
+        let failed = workers.vm(0)?.has_failed();
+        workers.vm(0)?.fail(None);
+        Ok(Tried { good: workers.status(good)?, bad: workers.status(bad)?, failed })
+    };
+    Ok(attempt(workers).ok())
+}
+
+#[test]
+fn no_failing_host_call_lets_a_bad_token_in_or_stops_the_next_request() -> Outcome {
+    for status in [Status::InternalFailure, Status::NotFound, Status::CasMismatch] {
+        fail_each(status)?;
+    }
+    Ok(())
+}
+
+fn fail_each(status: Status) -> Outcome {
+    let (mut calls, mut traps) = (0, 0);
+    for after in 0.. {
+        let mut workers = Workers::start(2, OWN, &configuration(&json!({})))?;
+        let tried = fail(&mut workers, after, status)?;
+        if let Some(tried) = &tried {
+            // A call that fails while a request is resumed or answered leaves it to the host's time limit.
+            assert!(matches!(tried.bad, None | Some(401 | 503)), "host call {after}: {:?}", tried.bad);
+            assert!(matches!(tried.good, None | Some(200 | 503)), "host call {after}: {:?}", tried.good);
+        } else {
+            // The proxy starts another VM; nothing was forwarded.
+            traps += 1;
+            workers.restart(0)?;
+        }
+        let next = workers.ask_all("es256")?;
+        workers.pass(4_000)?;
+        assert_eq!(workers.statuses(&next)?, [Some(200)], "after host call {after}");
+        if tried.is_some_and(|tried| !tried.failed) {
+            break;
+        }
+        calls += 1;
+    }
+    eprintln!("{calls} host calls failed with {status:?}, {traps} of them trapped");
+    assert!(calls > 20, "only {calls} host calls were made");
+    Ok(())
+}
+
+fn bad(workers: &Workers) -> anyhow::Result<String> {
+    let claims = json!({ "iss": "http://issuer.test", "sub": "ci", "aud": "registry", "exp": "+1h", "iat": "-1m" });
+    let recipe = Recipe { tamper: Some(Tamper::Signature), ..Recipe::plain("es256", serde_json::from_value(claims)?) };
+    recipe.mint(workers.now)
+}
