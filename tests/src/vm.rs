@@ -36,6 +36,8 @@ pub struct Setup {
     pub vm_id: String,
     /// The store of its VM id.
     pub shared: SharedData,
+    /// Whether the host has shared data at all.
+    pub shares: bool,
     /// The clock.
     pub clock: Clock,
     /// Whether the host has `verify_signature`.
@@ -58,6 +60,7 @@ impl Setup {
             clusters: vec!["issuers".to_owned(), "upstream".to_owned()],
             vm_id: "registry-auth".to_owned(),
             shared: SharedData::default(),
+            shares: true,
             clock: Clock::Ahead(0),
             verifies: true,
             holds_bodies: false,
@@ -364,6 +367,7 @@ impl HostState {
             properties: properties.into(),
             clusters: setup.clusters.into_iter().collect(),
             shared: setup.shared,
+            shares: setup.shares,
             clock: setup.clock,
             verifies: setup.verifies,
             holds_bodies: setup.holds_bodies,

@@ -1,5 +1,6 @@
 //! Shared data that others write to, that is lost, or that fails.
 
+use anyhow::ensure;
 use registry_auth_tests::host::{Fault as HostFault, Status};
 use registry_auth_tests::mint::{Recipe, Tamper};
 use serde_json::json;
@@ -25,6 +26,23 @@ fn where_anybody_could_write_each_worker_fetches_for_itself() -> Outcome {
         assert_eq!((workers.fetches(), names(&workers).len()), (3, 0), "{vm_id}");
         let says = workers.vm(0)?.log().iter().any(|line| line.contains("each worker fetches"));
         assert!(says, "an operator is told");
+    }
+    Ok(())
+}
+
+#[test]
+fn on_a_host_without_shared_data_each_worker_fetches_for_itself() -> Outcome {
+    for document in [configuration(&json!({})), keyed()] {
+        let mut workers = Workers::start(0, OWN, &document)?;
+        workers.shares = false;
+        workers.add_alike()?;
+        workers.add_alike()?;
+        let asked = workers.ask_all("es256")?;
+        assert_eq!(workers.asking(), [0, 1]);
+        workers.deliver()?;
+        assert_eq!(workers.statuses(&asked)?, [Some(200)]);
+        workers.pass(301_000)?;
+        assert_eq!(workers.fetches(), 4, "each refreshes for itself");
     }
     Ok(())
 }
@@ -128,63 +146,38 @@ fn a_lease_that_is_written_again_and_again_holds_nobody_up() -> Outcome {
     Ok(())
 }
 
-/// What became of a good and a bad token at a worker of which a host call fails.
-struct Tried {
-    good: Option<u16>,
-    bad: Option<u16>,
-    failed: bool,
-}
-
-/// Fails one host call, counted from the moment the requests come on. `None`: the worker trapped.
-fn fail(workers: &mut Workers, after: u64, status: Status) -> anyhow::Result<Option<Tried>> {
-    let (good, bad) = (workers.token("es256")?, bad(workers)?);
-    workers.vm(0)?.fail(Some(HostFault { after, status }));
-    let attempt = |workers: &mut Workers| -> anyhow::Result<Tried> {
-        let (bad, good) = (workers.present(0, &bad)?, workers.present(0, &good)?);
-        for _ in 0..22 {
-            workers.deliver()?;
-            workers.tick()?;
-        }
-        let failed = workers.vm(0)?.has_failed();
-        workers.vm(0)?.fail(None);
-        Ok(Tried { good: workers.status(good)?, bad: workers.status(bad)?, failed })
-    };
-    Ok(attempt(workers).ok())
-}
-
 #[test]
 fn no_failing_host_call_lets_a_bad_token_in_or_stops_the_next_request() -> Outcome {
     for status in [Status::InternalFailure, Status::NotFound, Status::CasMismatch] {
-        fail_each(status)?;
+        let mut calls = 0;
+        while fail(HostFault { after: calls, status })? {
+            calls += 1;
+        }
+        assert!(calls > 100, "only {calls} host calls were made");
     }
     Ok(())
 }
 
-fn fail_each(status: Status) -> Outcome {
-    let (mut calls, mut traps) = (0, 0);
-    for after in 0.. {
-        let mut workers = Workers::start(2, OWN, &configuration(&json!({})))?;
-        let tried = fail(&mut workers, after, status)?;
-        if let Some(tried) = &tried {
-            // A call that fails while a request is resumed or answered leaves it to the host's time limit.
-            assert!(matches!(tried.bad, None | Some(401 | 503)), "host call {after}: {:?}", tried.bad);
-            assert!(matches!(tried.good, None | Some(200 | 503)), "host call {after}: {:?}", tried.good);
-        } else {
-            // The proxy starts another VM; nothing was forwarded.
-            traps += 1;
-            workers.restart(0)?;
-        }
-        let next = workers.ask_all("es256")?;
-        workers.pass(4_000)?;
-        assert_eq!(workers.statuses(&next)?, [Some(200)], "after host call {after}");
-        if tried.is_some_and(|tried| !tried.failed) {
-            break;
-        }
-        calls += 1;
+/// Fails one host call of a worker that is asked with a good and a bad token; false if it made no more so many.
+fn fail(fault: HostFault) -> anyhow::Result<bool> {
+    let mut workers = Workers::start(2, OWN, &configuration(&json!({})))?;
+    let (good, bad) = (workers.token("es256")?, bad(&workers)?);
+    workers.vm(0)?.fail(Some(fault));
+    let (good, bad) = (workers.present(0, &good)?, workers.present(0, &bad)?);
+    for _ in 0..22 {
+        workers.deliver()?;
+        workers.tick()?;
     }
-    eprintln!("{calls} host calls failed with {status:?}, {traps} of them trapped");
-    assert!(calls > 20, "only {calls} host calls were made");
-    Ok(())
+    let failed = workers.vm(0)?.has_failed();
+    workers.vm(0)?.fail(None);
+    // A call that fails while a request is resumed or answered leaves it to the host's time limit.
+    let (good, bad) = (workers.status(good)?, workers.status(bad)?);
+    ensure!(matches!(good, None | Some(200 | 503)), "{fault:?}: {good:?}");
+    ensure!(matches!(bad, None | Some(401 | 503)), "{fault:?}: {bad:?}");
+    let next = workers.ask_all("es256")?;
+    workers.pass(4_000)?;
+    ensure!(workers.statuses(&next)? == [Some(200)], "the requests after {fault:?} are not served");
+    Ok(failed)
 }
 
 fn bad(workers: &Workers) -> anyhow::Result<String> {

@@ -33,6 +33,8 @@ pub(crate) struct Workers {
     pub(crate) now: UnixTime,
     /// The push key that their environment has.
     pub(crate) push_key: String,
+    /// Whether their host has shared data.
+    pub(crate) shares: bool,
     vm_id: String,
     document: Value,
 }
@@ -64,6 +66,7 @@ impl Workers {
             shared: SharedData::default(),
             now: Clock::default().now(),
             push_key: PUSH_KEY.to_owned(),
+            shares: true,
             vm_id: vm_id.to_owned(),
             document: document.clone(),
         };
@@ -80,27 +83,16 @@ impl Workers {
 
     /// One more with another configuration.
     pub(crate) fn add(&mut self, document: &Value) -> Result<usize> {
-        let vm = self.new_vm(document)?;
-        self.vms.push(vm);
-        Ok(self.vms.len() - 1)
-    }
-
-    /// A new one takes the place of one that trapped.
-    pub(crate) fn restart(&mut self, worker: usize) -> Result<()> {
-        let vm = self.new_vm(&self.document)?;
-        *self.vm(worker)? = vm;
-        Ok(())
-    }
-
-    fn new_vm(&self, document: &Value) -> Result<Vm> {
         let setup = Setup {
             vm_id: self.vm_id.clone(),
             shared: self.shared.clone(),
+            shares: self.shares,
             clock: Clock::At(self.now),
             environment: vec![("REGISTRY_AUTH_PUSH_KEY".to_owned(), self.push_key.clone())],
             ..Setup::of_scenarios(document.to_string().as_bytes())
         };
-        Vm::start(Compiled::built()?, setup)
+        self.vms.push(Vm::start(Compiled::built()?, setup)?);
+        Ok(self.vms.len() - 1)
     }
 
     /// A token of the issuer, signed with this test key.
