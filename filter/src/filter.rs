@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use registry_auth::authn::cache::IdentityCache;
 use registry_auth::authn::key_cache::{ShareKey, Wanted};
-use registry_auth::authn::source::SourceId;
 use registry_auth::config::{Compiled, Enforcement};
 use registry_auth::decision::{Need, Verdict};
 use registry_auth::engine::Engine;
@@ -18,7 +17,7 @@ use crate::enforce::{self, Outcome};
 use crate::head::Head;
 use crate::held::Held;
 use crate::host::{self, HostError};
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, Settled};
 use crate::metrics::Metrics;
 use crate::upstream::{Question, Upstream};
 use crate::verifier::HostVerifier;
@@ -37,8 +36,8 @@ pub(crate) struct Filter {
     identities: RefCell<IdentityCache>,
     waiting: RefCell<Waiting>,
     held: RefCell<Held>,
-    /// Sources whose waiting requests are to be decided on the host's next tick.
-    settled: RefCell<Vec<SourceId>>,
+    /// What is to be decided on the host's next tick.
+    settled: RefCell<Settled>,
 }
 
 /// What became of a request.
@@ -134,15 +133,16 @@ impl Filter {
         host::become_context(self.root)?;
         let now = host::now()?;
         let settled = self.keys.borrow_mut().turn(&self.metrics, now);
-        self.settled.borrow_mut().extend(settled);
+        self.settled.borrow_mut().append(settled);
         if of_the_host {
             let settled = self.settled.take();
-            let arrived = |awaits: &Awaits| match awaits {
-                Awaits::Keys(source) => settled.contains(source),
+            self.decide_waiting(|awaits| matches!(awaits, Awaits::Keys(source) if settled.over.contains(source)), now);
+            let again = |awaits: &Awaits| match awaits {
+                Awaits::Keys(source) => settled.news.contains(source),
                 Awaits::Tick => true,
                 Awaits::Turn(_) | Awaits::Answer(..) | Awaits::Body => false,
             };
-            self.decide_waiting(arrived, now);
+            self.decide_again(again, now);
             let overdue = self.waiting.borrow_mut().take_overdue(now);
             for (context, mut pending, awaits) in overdue {
                 pending.give_up(awaits);
@@ -181,10 +181,19 @@ impl Filter {
         self.ask_upstream()
     }
 
+    /// Decides requests without what they waited for, unless it has come.
     fn decide_waiting(&self, arrived: impl Fn(&Awaits) -> bool, now: UnixTime) {
         let parked = self.waiting.borrow_mut().take(arrived);
         for (context, mut pending, awaits) in parked {
             pending.give_up(awaits);
+            self.go_on(context, pending, now);
+        }
+    }
+
+    /// As [`Self::decide_waiting`], for requests that may wait on.
+    fn decide_again(&self, arrived: impl Fn(&Awaits) -> bool, now: UnixTime) {
+        let parked = self.waiting.borrow_mut().take(arrived);
+        for (context, pending, _) in parked {
             self.go_on(context, pending, now);
         }
     }

@@ -31,6 +31,23 @@ pub(crate) struct KeyStore {
     version: u64,
 }
 
+/// Sources whose waiting requests can be decided.
+#[derive(Default)]
+pub(crate) struct Settled {
+    /// Keys came, or will not come: requests do without what they still lack.
+    pub(crate) over: Vec<SourceId>,
+    /// Newer keys are held: requests that still lack something may wait on.
+    pub(crate) news: Vec<SourceId>,
+}
+
+impl Settled {
+    /// Adds others.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.over.append(&mut other.over);
+        self.news.append(&mut other.news);
+    }
+}
+
 impl KeyStore {
     /// Inline keys are held at once; everything else is fetched when a token needs it, once for all workers that share
     /// `share_key`.
@@ -63,10 +80,8 @@ impl KeyStore {
 
     /// The root context's turn: begins what is wanted or due, takes what others fetched and what was pushed, drops what is too
     /// old.
-    ///
-    /// Gives the sources whose waiting requests can be decided.
-    pub(crate) fn turn(&mut self, metrics: &Metrics, now: UnixTime) -> Vec<SourceId> {
-        let mut settled = Vec::new();
+    pub(crate) fn turn(&mut self, metrics: &Metrics, now: UnixTime) -> Settled {
+        let mut settled = Settled::default();
         for index in 0..self.states.len() {
             let Some(state) = self.states.get(index) else { break };
             let id = state.id;
@@ -78,12 +93,11 @@ impl KeyStore {
                     self.turn_of_push(index, &set, metrics, now)
                 }
             };
-            if over == Some(true) {
-                settled.push(id);
-            }
+            settled.over.extend((over == Some(true)).then_some(id));
             self.drop_stale(index, now);
             let count = self.held.get(id).map_or(0, |keys| keys.set.len());
             if let Some(state) = self.states.get_mut(index) {
+                settled.news.extend(state.take_news().then_some(id));
                 state.show(count, now);
             }
         }
@@ -114,7 +128,7 @@ impl KeyStore {
         Some(id)
     }
 
-    /// Takes keys that another worker fetched.
+    /// Takes keys that another worker fetched; whether there are some.
     fn look(&mut self, index: usize, metrics: &Metrics, now: UnixTime) -> bool {
         let Some(state) = self.states.get_mut(index) else { return false };
         let id = state.id;
@@ -123,11 +137,11 @@ impl KeyStore {
         true
     }
 
-    /// Whether waiting requests can be decided.
+    /// Whether what requests wait for is over.
     fn turn_of_callout(&mut self, index: usize, metrics: &Metrics, now: UnixTime) -> Option<bool> {
-        let taken = self.look(index, metrics, now);
+        self.look(index, metrics, now);
         let state = self.states.get_mut(index)?;
-        let over = taken || state.is_over(metrics, now);
+        let over = state.is_over(metrics, now);
         state.refresh(metrics, now);
         if !state.take_start() {
             return Some(over);
@@ -141,7 +155,7 @@ impl KeyStore {
         Some(true)
     }
 
-    /// Whether waiting requests can be decided.
+    /// Whether what requests wait for is over.
     fn turn_of_push(&mut self, index: usize, set: &str, metrics: &Metrics, now: UnixTime) -> Option<bool> {
         let state = self.states.get_mut(index)?;
         let key = self.push_key.as_ref()?;

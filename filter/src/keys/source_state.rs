@@ -34,6 +34,8 @@ pub(crate) struct SourceState {
     /// The success of which the keys were looked for in shared data.
     looked_for: Option<UnixTime>,
     unknown: UnknownKeys,
+    /// Keys of another worker were taken since the last turn.
+    has_news: bool,
     /// Requests wait for a fetch, whoever fetches.
     awaited: bool,
     /// A fetch of this worker was decided and not begun: only the root context may begin it.
@@ -61,6 +63,7 @@ impl SourceState {
             shared,
             looked_for: None,
             unknown: UnknownKeys::default(),
+            has_news: false,
             awaited: false,
             to_start: false,
             gauges: Gauges::new(label),
@@ -81,6 +84,11 @@ impl SourceState {
             }
         }
         wanted
+    }
+
+    /// Whether keys of another worker were taken, said once.
+    pub(crate) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
     }
 
     /// Whether a fetch of this worker is to begin.
@@ -127,6 +135,7 @@ impl SourceState {
             return None;
         }
         self.arrived(&fetched.set, fetched.life, now);
+        self.has_news = true;
         Some(fetched)
     }
 

@@ -68,6 +68,20 @@ fn a_worker_takes_what_another_fetched_without_asking_or_waiting() -> Outcome {
 }
 
 #[test]
+fn requests_that_wait_are_served_even_if_another_request_of_their_worker_takes_the_keys() -> Outcome {
+    for mut workers in start()? {
+        workers.ask(0, "es256")?;
+        let waiting = workers.ask(1, "es256")?;
+        workers.deliver()?;
+        let late = workers.ask(1, "es256")?;
+        assert_eq!((workers.status(waiting)?, workers.status(late)?), (None, Some(200)));
+        workers.tick()?;
+        assert_eq!(workers.status(waiting)?, Some(200));
+    }
+    Ok(())
+}
+
+#[test]
 fn a_worker_that_dies_while_it_fetches_is_replaced_before_requests_give_up() -> Outcome {
     for mut workers in start()? {
         workers.ask(0, "es256")?;
