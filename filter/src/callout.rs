@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use registry_auth::authn::algorithm::Algorithm;
 use registry_auth::authn::discovery::Discovery;
-use registry_auth::authn::keys::{KeySet, MAX_TEXT};
+use registry_auth::authn::keys::{KeySet, MAX_TEXT, Skipped};
 use registry_auth::authn::source::Callout;
-use registry_auth::fields::Fields;
 use registry_auth::url::HttpUrl;
 
 use crate::host::{self, HostError};
@@ -29,19 +28,19 @@ pub(crate) enum Step {
     /// Ask for the keys next.
     Next(HttpUrl, Stage),
     /// Keys.
-    Done(Fetched),
+    Done(Answered),
 }
 
 /// Keys that an issuer gave.
-pub(crate) struct Fetched {
+pub(crate) struct Answered {
     /// The keys.
     pub(crate) set: KeySet,
     /// The algorithms that the issuer announced.
     pub(crate) algorithms: Option<Arc<[Algorithm]>>,
-    /// `Cache-Control: max-age` of the answer.
-    pub(crate) max_age: Option<Duration>,
-    /// What was left out of the set, for the log.
-    pub(crate) skipped: Vec<String>,
+    /// `Cache-Control` of the answer.
+    pub(crate) cache_control: Option<Vec<u8>>,
+    /// What was left out of the set.
+    pub(crate) skipped: Vec<Skipped>,
 }
 
 /// Starts with discovery, or with the keys if their place is configured.
@@ -77,8 +76,8 @@ pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<
         }
         Stage::Keys(algorithms) => {
             let loaded = KeySet::from_jwks(&body).map_err(|error| error.to_string())?;
-            let skipped = loaded.skipped.iter().map(ToString::to_string).collect();
-            Ok(Step::Done(Fetched { set: loaded.keys, algorithms, max_age: max_age(&headers), skipped }))
+            let cache_control = headers.first("cache-control").map(<[u8]>::to_vec);
+            Ok(Step::Done(Answered { set: loaded.keys, algorithms, cache_control, skipped: loaded.skipped }))
         }
     }
 }
@@ -93,11 +92,4 @@ fn get(cluster: &str, url: &HttpUrl) -> Result<u32, HostError> {
         ("user-agent", "registry-auth"),
     ];
     host::call(cluster, &headers, TIMEOUT)
-}
-
-/// `max-age` (RFC 9111 section 5.2.2.1).
-fn max_age(headers: &Fields) -> Option<Duration> {
-    let value = std::str::from_utf8(headers.first("cache-control")?).ok()?;
-    let seconds = value.split(',').find_map(|directive| directive.trim().strip_prefix("max-age="))?;
-    seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
 }

@@ -6,8 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use registry_auth::authn::cache::IdentityCache;
-use registry_auth::authn::key_cache::Wanted;
-use registry_auth::authn::source::SourceId;
+use registry_auth::authn::key_cache::{ShareKey, Wanted};
 use registry_auth::config::{Compiled, Enforcement};
 use registry_auth::decision::{Denial, Grant, Need, Verdict};
 use registry_auth::engine::Engine;
@@ -20,7 +19,7 @@ use crate::enforce::{self, Outcome};
 use crate::head::Head;
 use crate::held::Held;
 use crate::host::{self, HostError};
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, Settled};
 use crate::metrics::Metrics;
 use crate::upstream::{Question, Upstream};
 use crate::verifier::HostVerifier;
@@ -39,8 +38,8 @@ pub(crate) struct Filter {
     identities: RefCell<IdentityCache>,
     waiting: RefCell<Waiting>,
     held: Held,
-    /// Sources whose waiting requests are to be decided on the host's next tick.
-    settled: RefCell<Vec<SourceId>>,
+    /// What is to be decided on the host's next tick.
+    settled: RefCell<Settled>,
     /// Requests that are granted, and that the host did not let go on.
     granted: RefCell<Vec<u32>>,
     /// When the root context had its last turn.
@@ -68,12 +67,13 @@ impl Filter {
         root: u32,
         compiled: Compiled,
         push_key: Option<PushKey>,
+        share_key: Option<&ShareKey>,
         upstream_authorization: Option<String>,
     ) -> Self {
         let cluster = compiled.proxy.upstream_cluster.clone();
         Self {
             root,
-            keys: RefCell::new(KeyStore::new(compiled.engine.sources(), push_key)),
+            keys: RefCell::new(KeyStore::new(compiled.engine.sources(), push_key, share_key)),
             engine: compiled.engine,
             enforcement: compiled.proxy,
             upstream: cluster.map(|cluster| Upstream { cluster, authorization: upstream_authorization.clone() }),
@@ -180,13 +180,16 @@ impl Filter {
     /// What to wait for, and whether the root context has to do something for it; nothing if the answer is there at once.
     fn awaits(&self, need: Need, pending: &mut Pending, now: UnixTime) -> Option<(Awaits, bool)> {
         match need {
-            Need::Keys { source, unknown } => match self.keys.borrow_mut().want(source, unknown.is_some(), now) {
-                Wanted::No => {
-                    pending.give_up(Awaits::Keys(source));
-                    None
+            Need::Keys { source, unknown } => {
+                match self.keys.borrow_mut().want(source, unknown.as_deref(), &self.metrics, now) {
+                    Wanted::No => {
+                        pending.give_up(Awaits::Keys(source));
+                        None
+                    }
+                    Wanted::Again => None,
+                    wanted => Some((Awaits::Keys(source), wanted == Wanted::Fetch)),
                 }
-                wanted => Some((Awaits::Keys(source), wanted == Wanted::Fetch)),
-            },
+            }
             Need::Tag(name) => Some((Awaits::Turn(Question::Tag(name)), true)),
             Need::Catalog(listing) => Some((Awaits::Turn(Question::Catalog(listing)), true)),
             Need::Body if !self.enforcement.read_request_bodies => {

@@ -34,6 +34,7 @@ const CALL_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const REQUEST_STREAM: u32 = 0;
 const COUNTER: u32 = 0;
+const GAUGE: u32 = 1;
 
 /// Writes a line to the host's log. That it cannot be written changes nothing.
 pub(crate) fn log(loudness: Loudness, line: &str) {
@@ -160,6 +161,17 @@ pub(crate) fn counter(name: &str) -> Option<u32> {
 pub(crate) fn count(metric: u32) {
     // A metric that cannot be counted must not change the answer.
     let _ = raw::increment_metric(metric, 1);
+}
+
+/// Defines a gauge.
+pub(crate) fn gauge(name: &str) -> Option<u32> {
+    raw::define_metric(GAUGE, name.as_bytes()).ok()
+}
+
+/// Sets a gauge.
+pub(crate) fn record(metric: u32, value: u64) {
+    // As for counters.
+    let _ = raw::record_metric(metric, value);
 }
 
 /// Asks for a tick every `period`.

@@ -1,63 +1,62 @@
 //! The keys of one worker: what is held, what is under way, what was pushed.
 
+mod gauges;
+mod pushed;
+mod shared_fetch;
+mod source_state;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use log::{info, warn};
-use registry_auth::authn::key_cache::{KeyCache, Wanted};
-use registry_auth::authn::keys::{KeySet, KeysError, SigningKey, Skipped};
-use registry_auth::authn::source::{HeldKeys, Keys, Source, SourceId, SourceKind};
-use registry_auth::envelope::PushKey;
+use registry_auth::authn::key_cache::{FetchedKeys, ShareKey, ShelfLife, Wanted};
+use registry_auth::authn::keys::Skipped;
+use registry_auth::authn::source::{HeldKeys, Keys, Source, SourceId, SourceKind, labels};
+use registry_auth::envelope::{PushKey, PushedKeys};
 use registry_auth::time::UnixTime;
 
-use crate::callout::{self, Fetched, Stage, Step};
+use self::source_state::SourceState;
+use crate::callout::{self, Stage, Step};
 use crate::host;
 use crate::metrics::Metrics;
-use crate::shared;
 
-/// How long a request waits for the shim to push what is wanted.
-const PUSH_TIMEOUT: Duration = Duration::from_secs(4);
+const NOT_ASKED: &str = "cannot be asked: is the cluster known to the proxy?";
 
 /// All sources of one configuration.
 pub(crate) struct KeyStore {
     held: HeldKeys,
-    states: Vec<State>,
+    states: Vec<SourceState>,
     calls: HashMap<u32, (SourceId, Stage)>,
     push_key: Option<PushKey>,
     version: u64,
 }
 
-struct State {
-    id: SourceId,
-    source: Source,
-    cache: KeyCache,
-    /// A fetch was decided and not begun: only the root context may begin it.
-    to_start: bool,
-    pushed: Pushed,
+/// Sources whose waiting requests can be decided.
+#[derive(Default)]
+pub(crate) struct Settled {
+    /// Keys came, or will not come: requests do without what they still lack.
+    pub(crate) over: Vec<SourceId>,
+    /// Newer keys are held: requests that still lack something may wait on.
+    pub(crate) news: Vec<SourceId>,
 }
 
-/// What is known of a pushed set.
-#[derive(Default)]
-struct Pushed {
-    /// Version of the value in shared data that was looked at last.
-    seen: Option<u32>,
-    generation: u64,
-    not_after: Option<UnixTime>,
-    wanted_since: Option<UnixTime>,
+impl Settled {
+    /// Adds others.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.over.append(&mut other.over);
+        self.news.append(&mut other.news);
+    }
 }
 
 impl KeyStore {
-    /// Inline keys are held at once; everything else is fetched when a token needs it.
-    pub(crate) fn new(sources: &[Source], push_key: Option<PushKey>) -> Self {
-        let state = |(index, source): (usize, &Source)| State {
-            id: SourceId::from_index(index),
-            source: source.clone(),
-            cache: KeyCache::new(source.max_stale),
-            to_start: false,
-            pushed: Pushed::default(),
+    /// Inline keys are held at once; everything else is fetched when a token needs it, once for all workers that share
+    /// `share_key`.
+    pub(crate) fn new(sources: &[Source], push_key: Option<PushKey>, share_key: Option<&ShareKey>) -> Self {
+        let labelled = sources.iter().zip(labels(sources)).enumerate();
+        let state = |(index, (source, label)): (usize, (&Source, String))| {
+            SourceState::new(SourceId::from_index(index), source, label, share_key)
         };
-        let states = sources.iter().enumerate().map(state).collect();
+        let states = labelled.map(state).collect();
         Self { held: HeldKeys::of(sources), states, calls: HashMap::new(), push_key, version: 0 }
     }
 
@@ -66,40 +65,40 @@ impl KeyStore {
         &self.held
     }
 
-    /// A request lacks keys, or one key. Whether it may wait; the root context has to take its turn then.
-    pub(crate) fn want(&mut self, source: SourceId, unknown_key: bool, now: UnixTime) -> Wanted {
-        let Some(state) = self.states.get_mut(source.index()) else { return Wanted::No };
-        if matches!(state.source.kind, SourceKind::Inline(_)) {
+    /// A request lacks keys, or the one with this id. Whether it may wait; the root context has to take its turn then.
+    pub(crate) fn want(&mut self, id: SourceId, unknown: Option<&str>, metrics: &Metrics, now: UnixTime) -> Wanted {
+        let index = id.index();
+        let inline = |state: &SourceState| matches!(state.source.kind, SourceKind::Inline(_));
+        if self.states.get(index).is_none_or(inline) {
             return Wanted::No;
         }
-        let wanted = state.cache.want(unknown_key, now);
-        state.to_start |= wanted == Wanted::Fetch;
-        wanted
+        if self.look(index, metrics, now) {
+            return Wanted::Again;
+        }
+        self.states.get_mut(index).map_or(Wanted::No, |state| state.want(unknown, metrics, now))
     }
 
-    /// The root context's turn: begins what is wanted or due, takes what was pushed, drops what is too old.
-    ///
-    /// Gives the sources whose waiting requests can be decided.
-    pub(crate) fn turn(&mut self, metrics: &Metrics, now: UnixTime) -> Vec<SourceId> {
-        let mut settled = Vec::new();
+    /// The root context's turn: begins what is wanted or due, takes what others fetched and what was pushed, drops what is too
+    /// old.
+    pub(crate) fn turn(&mut self, metrics: &Metrics, now: UnixTime) -> Settled {
+        let mut settled = Settled::default();
         for index in 0..self.states.len() {
-            let Some(state) = self.states.get_mut(index) else { break };
-            match &state.source.kind {
-                SourceKind::Inline(_) => {}
-                SourceKind::Callout(_) => {
-                    state.to_start |= state.cache.refresh_due(now);
-                    if state.cache.stale(now) && self.held.get(state.id).is_some() {
-                        warn!("keys of {} are older than maxStale and not used any more", state.source.name);
-                        self.held.set(state.id, None);
-                    }
-                    if std::mem::take(&mut state.to_start) {
-                        settled.extend(self.begin(index, metrics, now));
-                    }
-                }
+            let Some(state) = self.states.get(index) else { break };
+            let id = state.id;
+            let over = match &state.source.kind {
+                SourceKind::Inline(_) => continue,
+                SourceKind::Callout(_) => self.turn_of_callout(index, metrics, now),
                 SourceKind::Pushed(set) | SourceKind::Signing(set) => {
                     let set = set.clone();
-                    settled.extend(self.look_for_push(index, &set, metrics, now));
+                    self.turn_of_push(index, &set, metrics, now)
                 }
+            };
+            settled.over.extend((over == Some(true)).then_some(id));
+            self.drop_stale(index, now);
+            let count = self.held.get(id).map_or(0, |keys| keys.set.len());
+            if let Some(state) = self.states.get_mut(index) {
+                settled.news.extend(state.take_news().then_some(id));
+                state.show(count, now);
             }
         }
         settled
@@ -107,127 +106,128 @@ impl KeyStore {
 
     /// An answer came. Gives the source whose waiting requests can be decided.
     pub(crate) fn answer(&mut self, call: u32, body_size: usize, metrics: &Metrics, now: UnixTime) -> Option<SourceId> {
-        let (source, stage) = self.calls.remove(&call)?;
-        let SourceKind::Callout(callout) = &self.states.get(source.index())?.source.kind else { return None };
-        match callout::read(callout, stage, body_size) {
-            Ok(Step::Next(url, stage)) => match callout::next(callout, &url) {
+        let (id, asked) = self.calls.remove(&call)?;
+        let state = self.states.get_mut(id.index())?;
+        let SourceKind::Callout(callout) = &state.source.kind else { return None };
+        match callout::read(callout, asked, body_size) {
+            Ok(Step::Next(url, next)) => match callout::next(callout, &url) {
                 Ok(call) => {
-                    self.calls.insert(call, (source, stage));
+                    self.calls.insert(call, (id, next));
+                    state.renew(metrics, now);
                     return None;
                 }
-                Err(_) => self.failed(source, "cannot be asked: is the cluster known to the proxy?", metrics, now),
+                Err(_) => self.failed(id, NOT_ASKED, metrics, now),
             },
-            Ok(Step::Done(fetched)) => self.fetched(source, fetched, metrics, now),
-            Err(why) => self.failed(source, &why, metrics, now),
+            Ok(Step::Done(answered)) => {
+                let life = ShelfLife::begin(answered.cache_control.as_deref(), host::random(), now);
+                let keys = FetchedKeys { set: answered.set, algorithms: answered.algorithms, life };
+                self.fetched(id, keys, &answered.skipped, metrics, now);
+            }
+            Err(why) => self.failed(id, &why, metrics, now),
         }
-        Some(source)
-    }
-
-    fn begin(&mut self, index: usize, metrics: &Metrics, now: UnixTime) -> Option<SourceId> {
-        let State { id, source, .. } = self.states.get(index)?;
-        let SourceKind::Callout(callout) = &source.kind else { return None };
-        let id = *id;
-        if let Ok((call, stage)) = callout::start(callout) {
-            self.calls.insert(call, (id, stage));
-            return None;
-        }
-        self.failed(id, "cannot be asked: is the cluster known to the proxy?", metrics, now);
         Some(id)
     }
 
-    fn fetched(&mut self, source: SourceId, fetched: Fetched, metrics: &Metrics, now: UnixTime) {
-        let Some(state) = self.states.get_mut(source.index()) else { return };
-        state.cache.succeed(fetched.max_age, host::random(), now);
-        metrics.count("keys.fetched");
-        for skipped in &fetched.skipped {
-            warn!("keys of {}: {skipped}", state.source.name);
-        }
-        let name = state.source.name.clone();
-        self.hold(source, &name, fetched.set, fetched.algorithms);
+    /// Takes keys that another worker fetched; whether there are some.
+    fn look(&mut self, index: usize, metrics: &Metrics, now: UnixTime) -> bool {
+        let Some(state) = self.states.get_mut(index) else { return false };
+        let id = state.id;
+        let Some(keys) = state.look(metrics, now) else { return false };
+        self.hold(id, keys);
+        true
     }
 
-    fn failed(&mut self, source: SourceId, why: &str, metrics: &Metrics, now: UnixTime) {
-        let Some(state) = self.states.get_mut(source.index()) else { return };
-        state.cache.fail(host::random(), now);
+    /// Whether what requests wait for is over.
+    fn turn_of_callout(&mut self, index: usize, metrics: &Metrics, now: UnixTime) -> Option<bool> {
+        self.look(index, metrics, now);
+        let state = self.states.get_mut(index)?;
+        let over = state.is_over(metrics, now);
+        state.refresh(metrics, now);
+        if !state.take_start() {
+            return Some(over);
+        }
+        let (id, SourceKind::Callout(callout)) = (state.id, &state.source.kind) else { return None };
+        if let Ok((call, asked)) = callout::start(callout) {
+            self.calls.insert(call, (id, asked));
+            return Some(over);
+        }
+        self.failed(id, NOT_ASKED, metrics, now);
+        Some(true)
+    }
+
+    /// Whether what requests wait for is over.
+    fn turn_of_push(&mut self, index: usize, set: &str, metrics: &Metrics, now: UnixTime) -> Option<bool> {
+        let state = self.states.get_mut(index)?;
+        let key = self.push_key.as_ref()?;
+        let id = state.id;
+        if state.take_start() {
+            state.pushed.want(set, now);
+        }
+        if let Some(pushed) = state.pushed.newer(set, key, metrics, now) {
+            self.take_push(id, &pushed, metrics, now);
+            return Some(true);
+        }
+        let overdue = state.pushed.is_overdue(now);
+        if overdue {
+            self.failed(id, "nothing was pushed in time: is `registry-auth serve` running?", metrics, now);
+        }
+        Some(overdue)
+    }
+
+    fn take_push(&mut self, id: SourceId, pushed: &PushedKeys, metrics: &Metrics, now: UnixTime) {
+        let Some(state) = self.states.get(id.index()) else { return };
+        match pushed::read(&state.source.kind, &pushed.keys) {
+            Ok(read) => {
+                if let Some(key) = read.signing {
+                    self.held.set_signing(key);
+                }
+                let made = UnixTime::from_millis(i64::try_from(pushed.generation).unwrap_or(i64::MAX));
+                let keys =
+                    FetchedKeys { set: read.set, algorithms: None, life: ShelfLife::begin(None, 0, made.min(now)) };
+                self.fetched(id, keys, &read.skipped, metrics, now);
+            }
+            Err(why) => self.failed(id, &why.to_string(), metrics, now),
+        }
+    }
+
+    /// Keys that are too old must go.
+    fn drop_stale(&mut self, index: usize, now: UnixTime) {
+        let Some(state) = self.states.get(index).filter(|state| state.is_stale(now)) else { return };
+        if self.held.get(state.id).is_some() {
+            warn!("the keys of {} are too old and not used any more", state.source.name);
+            self.held.set(state.id, None);
+        }
+    }
+
+    fn fetched(&mut self, id: SourceId, keys: FetchedKeys, skipped: &[Skipped], metrics: &Metrics, now: UnixTime) {
+        let Some(state) = self.states.get_mut(id.index()) else { return };
+        metrics.count("keys.fetched");
+        for skipped in skipped {
+            metrics.count("keys.skipped");
+            warn!("keys of {}: {skipped}", state.source.name);
+        }
+        state.succeed(&keys, metrics, now);
+        self.hold(id, keys);
+    }
+
+    fn failed(&mut self, id: SourceId, why: &str, metrics: &Metrics, now: UnixTime) {
+        let Some(state) = self.states.get_mut(id.index()) else { return };
         metrics.count("keys.failed");
         warn!("keys of {} cannot be had: {why}", state.source.name);
+        state.fail(metrics, now);
     }
 
     /// Takes a key set; identities proven by the old one count no more, unless nothing changed.
-    fn hold(
-        &mut self,
-        source: SourceId,
-        name: &str,
-        set: KeySet,
-        algorithms: Option<Arc<[registry_auth::authn::algorithm::Algorithm]>>,
-    ) {
-        let same = |held: &Keys| *held.set == set && held.algorithms == algorithms;
-        if self.held.get(source).is_some_and(same) {
+    fn hold(&mut self, id: SourceId, keys: FetchedKeys) {
+        let same = |held: &Keys| *held.set == keys.set && held.algorithms == keys.algorithms;
+        if self.held.get(id).is_some_and(same) {
             return;
         }
         self.version = self.version.wrapping_add(1);
-        info!("holds {} keys of {name}", set.len());
-        self.held.set(source, Some(Keys { set: Arc::new(set), algorithms, version: self.version }));
-    }
-
-    fn look_for_push(&mut self, index: usize, set: &str, metrics: &Metrics, now: UnixTime) -> Option<SourceId> {
-        let state = self.states.get_mut(index)?;
-        let key = self.push_key.as_ref()?;
-        if std::mem::take(&mut state.to_start) {
-            state.pushed.wanted_since = Some(now);
-            shared::want(set, now);
+        if let Some(state) = self.states.get(id.index()) {
+            info!("holds {} keys of {}", keys.set.len(), state.source.name);
         }
-        if state.pushed.not_after.is_some_and(|end| end <= now) {
-            warn!("the pushed keys of {} have ended and are not used any more", state.source.name);
-            state.pushed.not_after = None;
-            self.held.set(state.id, None);
-        }
-        let source = state.id;
-        if let Ok(Some(stored)) = shared::changed(set, state.pushed.seen, key, now) {
-            state.pushed.seen = Some(stored.version);
-            match stored.keys {
-                Ok(pushed) if pushed.generation > state.pushed.generation => {
-                    state.pushed.generation = pushed.generation;
-                    state.pushed.not_after = Some(pushed.not_after);
-                    state.pushed.wanted_since = None;
-                    self.take_push(source, &pushed.keys, metrics, now);
-                    return Some(source);
-                }
-                Ok(_) => {}
-                Err(why) => {
-                    metrics.count("keys.push_refused");
-                    warn!("what stands in shared data for {} is not used: {why}", state.source.name);
-                }
-            }
-        }
-        let state = self.states.get_mut(index)?;
-        let overdue = state.pushed.wanted_since.is_some_and(|since| now < since || now.since(since) >= PUSH_TIMEOUT);
-        if overdue {
-            state.pushed.wanted_since = None;
-            self.failed(source, "nothing was pushed in time: is `registry-auth serve` running?", metrics, now);
-            return Some(source);
-        }
-        None
-    }
-
-    fn take_push(&mut self, source: SourceId, jwks: &serde_json::Value, metrics: &Metrics, now: UnixTime) {
-        match self.read_push(source, jwks) {
-            Ok((set, skipped)) => {
-                let skipped = skipped.iter().map(ToString::to_string).collect();
-                self.fetched(source, Fetched { set, algorithms: None, max_age: None, skipped }, metrics, now);
-            }
-            Err(why) => self.failed(source, &why.to_string(), metrics, now),
-        }
-    }
-
-    fn read_push(&mut self, source: SourceId, jwks: &serde_json::Value) -> Result<(KeySet, Vec<Skipped>), KeysError> {
-        let signs = self.states.get(source.index()).map(|state| &state.source.kind);
-        if matches!(signs, Some(SourceKind::Signing(_))) {
-            let (key, set) = SigningKey::from_jwks_value(jwks)?;
-            self.held.set_signing(key);
-            return Ok((set, Vec::new()));
-        }
-        let loaded = KeySet::from_jwks_value(jwks)?;
-        Ok((loaded.keys, loaded.skipped))
+        let keys = Keys { set: Arc::new(keys.set), algorithms: keys.algorithms, version: self.version };
+        self.held.set(id, Some(keys));
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use log::{error, info, warn};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
+use registry_auth::authn::key_cache::ShareKey;
+use registry_auth::authn::source::{Source, SourceKind};
 use registry_auth::config::{self, Compiled, Diagnostics, Role, raw};
 use registry_auth::envelope::PushKey;
 
@@ -71,7 +73,9 @@ impl Plugin {
             return None;
         }
         logging::set_level(compiled.log_level);
-        let filter = Filter::new(self.id, compiled, push.flatten(), upstream.flatten());
+        let push = push.flatten();
+        let share = share_key(push.as_ref(), compiled.engine.sources());
+        let filter = Filter::new(self.id, compiled, push, share.as_ref(), upstream.flatten());
         info!("started; signatures are verified {}", filter.verification());
         Some(Running::Filter(Rc::new(filter)))
     }
@@ -126,6 +130,17 @@ impl RootContext for Plugin {
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
+}
+
+/// What workers believe each other's fetches by; says so if they cannot.
+fn share_key(push_key: Option<&PushKey>, sources: &[Source]) -> Option<ShareKey> {
+    let share_key = ShareKey::choose(push_key, &host::property("plugin_vm_id").unwrap_or_default());
+    if share_key.is_none() && sources.iter().any(|source| matches!(source.kind, SourceKind::Callout(_))) {
+        warn!(
+            "each worker fetches the keys of issuers for itself: set `proxy.pushKey`, or a `vm_id` that begins with `registry-auth`"
+        );
+    }
+    share_key
 }
 
 fn push_key(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<PushKey> {

@@ -8,7 +8,7 @@ use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use registry_auth::authn::discovery::{Discovery, DiscoveryError, WELL_KNOWN};
-use registry_auth::authn::key_cache::{max_age, refresh_after};
+use registry_auth::authn::key_cache::refresh_after;
 use registry_auth::authn::keys::KeysError;
 use registry_auth::config::raw::Oidc;
 use registry_auth::url::HttpUrl;
@@ -143,8 +143,8 @@ impl Source for Issuer {
         let jwks_uri = self.jwks_uri(&credentials).await?;
         let answer = self.get(Document::Keys, &jwks_uri, &credentials).await?;
         let keys = keys::from_jwks(answer.body()).map_err(IssuerError::from)?;
-        let cached = answer.headers().get(CACHE_CONTROL).and_then(|value| value.to_str().ok());
-        Ok(Fetched { keys, again_after: Some(refresh_after(cached.and_then(max_age))) })
+        let cached = answer.headers().get(CACHE_CONTROL).map(HeaderValue::as_bytes);
+        Ok(Fetched { keys, again_after: Some(refresh_after(cached)) })
     }
 }
 

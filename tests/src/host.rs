@@ -120,6 +120,7 @@ pub struct HostState {
     pub(crate) properties: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) clusters: BTreeSet<String>,
     pub(crate) shared: SharedData,
+    pub(crate) shares: bool,
     pub(crate) clock: Clock,
     pub(crate) verifies: bool,
     pub(crate) holds_bodies: bool,
@@ -145,6 +146,10 @@ impl HostState {
     /// The same, with shared data of its own.
     pub(crate) fn copy(&self) -> Self {
         Self { shared: self.shared.copy(), ..self.clone() }
+    }
+
+    fn shared(&self) -> Result<&SharedData, Status> {
+        if self.shares { Ok(&self.shared) } else { Err(Status::Unimplemented) }
     }
 
     fn property(&self, path: &[u8]) -> Option<Vec<u8>> {

@@ -67,7 +67,7 @@ impl RealEnvoy {
             listeners.push(Listener {
                 name: format!("config-{number}"),
                 configuration: config.plugin.to_string(),
-                vm_id: format!("group-{group}"),
+                vm_id: format!("registry-auth-{group}"),
                 holds_bodies: config.holds_bodies,
                 secured: config.is_secured(),
                 port: 0,
@@ -79,7 +79,7 @@ impl RealEnvoy {
             listeners.push(Listener {
                 name: format!("intake-{group}"),
                 configuration: INTAKE.to_owned(),
-                vm_id: format!("group-{group}"),
+                vm_id: format!("registry-auth-{group}"),
                 holds_bodies: false,
                 secured: false,
                 port: 0,

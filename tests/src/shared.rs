@@ -47,6 +47,12 @@ impl SharedData {
         self.with(|store| Self(Arc::new(Mutex::new(store.clone()))))
     }
 
+    /// The keys that have a value.
+    #[must_use]
+    pub fn names(&self) -> Vec<Vec<u8>> {
+        self.with(|store| store.values.keys().cloned().collect())
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Store) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -32,8 +32,12 @@ pub struct Setup {
     pub environment: Vec<(String, String)>,
     /// Clusters that callouts may go to.
     pub clusters: Vec<String>,
+    /// Its VM id.
+    pub vm_id: String,
     /// The store of its VM id.
     pub shared: SharedData,
+    /// Whether the host has shared data at all.
+    pub shares: bool,
     /// The clock.
     pub clock: Clock,
     /// Whether the host has `verify_signature`.
@@ -54,7 +58,9 @@ impl Setup {
             configuration: configuration.to_vec(),
             environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             clusters: vec!["issuers".to_owned(), "upstream".to_owned()],
+            vm_id: "registry-auth".to_owned(),
             shared: SharedData::default(),
+            shares: true,
             clock: Clock::Ahead(0),
             verifies: true,
             holds_bodies: false,
@@ -396,6 +402,7 @@ impl HostState {
             ("connection\0mtls", "\0"),
             ("connection\0tls_version", if setup.secured { "TLSv1.3" } else { "" }),
             ("plugin_root_id", ""),
+            ("plugin_vm_id", setup.vm_id.as_str()),
             ("plugin_name", "registry-auth"),
         ];
         let properties = properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));
@@ -405,6 +412,7 @@ impl HostState {
             properties: properties.into(),
             clusters: setup.clusters.into_iter().collect(),
             shared: setup.shared,
+            shares: setup.shares,
             clock: setup.clock,
             verifies: setup.verifies,
             holds_bodies: setup.holds_bodies,

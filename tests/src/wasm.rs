@@ -205,8 +205,11 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &Holdings) -> Resul
     vm.progress(id)
 }
 
-/// What Envoy would bring back: an answer, 503 when the connection breaks, 504 when the time is over.
-fn respond(issuers: &Issuers, holdings: &Holdings, callout: &Callout) -> Result<CalloutAnswer> {
+/// What Envoy would bring back for a callout: an answer, 503 when the connection breaks, 504 when the time is over.
+///
+/// # Errors
+/// It goes to another cluster than `upstream` and `issuers`.
+pub fn respond(issuers: &Issuers, holdings: &Holdings, callout: &Callout) -> Result<CalloutAnswer> {
     let header = |name: &str| callout.header(name).unwrap_or_default();
     let (method, path) = (header(":method"), header(":path"));
     if callout.cluster == "upstream" {

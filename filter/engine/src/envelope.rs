@@ -47,6 +47,11 @@ impl PushKey {
         if key.len() < MIN_KEY { Err(PushKeyTooShort) } else { Ok(Self(key.to_vec())) }
     }
 
+    /// Another key for another purpose: one block of HKDF-Expand (RFC 5869 section 2.3).
+    pub(crate) fn derive(&self, purpose: &[u8]) -> Option<[u8; 32]> {
+        self.mac(purpose).map(|mac| mac.chain_update([1]).finalize().into_bytes().into())
+    }
+
     fn mac(&self, message: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(message);

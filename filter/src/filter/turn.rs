@@ -37,7 +37,7 @@ impl Filter {
     fn begin_turn(&self, now: UnixTime) {
         self.last_turn.set(now);
         let settled = self.keys.borrow_mut().turn(&self.metrics, now);
-        self.settled.borrow_mut().extend(settled);
+        self.settled.borrow_mut().append(settled);
     }
 
     /// The answer of a callout.
@@ -57,7 +57,7 @@ impl Filter {
         // Without a clock it is as late as it was: what was under way must end in any case.
         let at = now.unwrap_or_else(|_| self.last_turn.get());
         let source = self.keys.borrow_mut().answer(call, body_size, &self.metrics, at);
-        self.settled.borrow_mut().extend(source);
+        self.settled.borrow_mut().over.extend(source);
         self.decide_settled(now?);
         self.ask_upstream()
     }
@@ -70,10 +70,16 @@ impl Filter {
         self.give_up(overdue, now);
     }
 
-    /// Decides the requests that waited for keys which are there now, or will not come.
+    /// Decides the requests that waited for keys which are there now, or will not come; where there are only newer ones, they may
+    /// wait on.
     fn decide_settled(&self, now: UnixTime) {
         let settled = self.settled.take();
-        self.decide_all(|awaits| matches!(awaits, Awaits::Keys(source) if settled.contains(source)), now);
+        self.decide_all(|awaits| matches!(awaits, Awaits::Keys(source) if settled.over.contains(source)), now);
+        let again = |awaits: &Awaits| matches!(awaits, Awaits::Keys(source) if settled.news.contains(source));
+        let parked = self.waiting.borrow_mut().take(again);
+        for (context, pending, _) in parked {
+            self.go_on(context, pending, now);
+        }
     }
 
     fn decide_all(&self, arrived: impl Fn(&Awaits) -> bool, now: UnixTime) {

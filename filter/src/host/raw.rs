@@ -96,6 +96,7 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, metric: *mut u32) -> u32;
     safe fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
+    safe fn proxy_record_metric(metric: u32, value: u64) -> u32;
 }
 
 /// Writes a line to the host's log.
@@ -236,6 +237,11 @@ pub(super) fn define_metric(kind: u32, name: &[u8]) -> Answer<u32> {
 /// Adds to a metric.
 pub(super) fn increment_metric(metric: u32, offset: i64) -> Answer<()> {
     Status::check(proxy_increment_metric(metric, offset))
+}
+
+/// Sets a metric.
+pub(super) fn record_metric(metric: u32, value: u64) -> Answer<()> {
+    Status::check(proxy_record_metric(metric, value))
 }
 
 /// Makes a host call that hands over a value: `ask` gets the places where the host writes its address and its size.

@@ -93,13 +93,13 @@ fn link_environment(linker: &mut Linker<HostState>) -> Result<()> {
         }
         proxy_get_shared_data(key: u32, key_size: u32, result: u32, result_size: u32, cas: u32) |guest| {
             let key = guest.read(key, key_size)?;
-            let (value, version) = guest.state().shared.get(&key).ok_or(Status::NotFound)?;
+            let (value, version) = guest.state().shared()?.get(&key).ok_or(Status::NotFound)?;
             guest.write_u32(cas, version)?;
             guest.give(result, result_size, &value)
         }
         proxy_set_shared_data(key: u32, key_size: u32, value: u32, value_size: u32, cas: u32) |guest| {
             let (key, value) = (guest.read(key, key_size)?, guest.read(value, value_size)?);
-            guest.state().shared.set(&key, value, cas).map_err(|_| Status::CasMismatch)
+            guest.state().shared()?.set(&key, value, cas).map_err(|_| Status::CasMismatch)
         }
         proxy_call_foreign_function(name: u32, name_size: u32, argument: u32, argument_size: u32, result: u32, result_size: u32) |guest| {
             let (name, argument) = (guest.read(name, name_size)?, guest.read(argument, argument_size)?);

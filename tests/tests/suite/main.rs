@@ -17,6 +17,7 @@ mod differential;
 mod expressions;
 #[cfg(feature = "vm")]
 mod faults;
+mod fetches;
 #[cfg(feature = "vm")]
 mod generated;
 mod hostile;

@@ -36,6 +36,25 @@ pub struct Source {
     pub max_stale: Duration,
 }
 
+/// The longest label, in characters, before what makes it unique.
+const MAX_LABEL: usize = 100;
+
+/// Names of sources as parts of metric names, in their order: lower-case letters, digits and `_`, each once. `https://` is left
+/// out.
+#[must_use]
+pub fn labels(sources: &[Source]) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::with_capacity(sources.len());
+    for source in sources {
+        let name = source.name.split_once("://").map_or(source.name.as_str(), |(_, rest)| rest);
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
+        let label: String = name.trim_end_matches('/').chars().take(MAX_LABEL).map(plain).collect();
+        let numbered = (2_usize..).map(|number| format!("{label}_{number}"));
+        let mut candidates = std::iter::once(label.clone()).chain(numbered);
+        labels.extend(candidates.find(|candidate| !labels.contains(candidate)));
+    }
+    labels
+}
+
 /// How keys are had.
 #[derive(Clone, Debug)]
 pub enum SourceKind {
@@ -116,5 +135,35 @@ impl HeldKeys {
         if let Some(held) = self.held.get_mut(source.0) {
             *held = keys;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_fit_for_metric_names_and_tell_sources_apart() {
+        let (long, cut) = ("x".repeat(300), "x".repeat(MAX_LABEL));
+        let rows = [
+            ("bearer", "bearer"),
+            ("https://token.actions.githubusercontent.com", "token_actions_githubusercontent_com"),
+            ("https://Login.Example/Realms/a/", "login_example_realms_a"),
+            ("http://login.example/realms/a", "login_example_realms_a_2"),
+            ("https://login.example/realms/a", "login_example_realms_a_3"),
+            ("a_2", "a_2"),
+            ("a", "a"),
+            ("a", "a_3"),
+            ("é\n\"", "___"),
+            ("", ""),
+            (&long, &cut),
+        ];
+        let source = |name: &str| Source {
+            name: name.to_owned(),
+            kind: SourceKind::Pushed(String::new()),
+            max_stale: Duration::ZERO,
+        };
+        let sources: Vec<_> = rows.iter().map(|(name, _)| source(name)).collect();
+        assert_eq!(labels(&sources), rows.map(|(_, label)| label));
     }
 }

@@ -1,0 +1,139 @@
+//! How long fetched keys are used.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::shortened;
+use crate::time::UnixTime;
+
+/// Keys are fetched again after this time when the issuer names none.
+const DEFAULT_AGE: Duration = Duration::from_mins(5);
+/// Bounds of what an issuer may name.
+const MIN_AGE: Duration = Duration::from_mins(1);
+const MAX_AGE: Duration = Duration::from_hours(1);
+
+/// When keys were fetched, and when they are to be fetched again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShelfLife {
+    fetched: UnixTime,
+    refresh_at: UnixTime,
+}
+
+impl ShelfLife {
+    /// Of keys that came now, with the answer's `Cache-Control` (RFC 9111 section 5.2.2.1) if it has one. They are fetched again
+    /// after its `max-age`, which counts as 60 s to 1 h, or after 5 minutes, at most a fifth earlier by `jitter`.
+    #[must_use]
+    pub fn begin(cache_control: Option<&[u8]>, jitter: u32, now: UnixTime) -> Self {
+        Self { fetched: now, refresh_at: now.after(shortened(refresh_after(cache_control), jitter)) }
+    }
+
+    /// When the keys came.
+    #[must_use]
+    pub const fn fetched(&self) -> UnixTime {
+        self.fetched
+    }
+
+    /// Whether they should be fetched again, before they are missed.
+    #[must_use]
+    pub fn is_refresh_due(&self, now: UnixTime) -> bool {
+        now >= self.refresh_at
+    }
+
+    /// Whether they are older than `max_stale` and must not be used.
+    #[must_use]
+    pub fn is_stale(&self, max_stale: Duration, now: UnixTime) -> bool {
+        now.since(self.fetched) >= max_stale
+    }
+
+    /// The same with a clock that may have jumped back behind the fetch: the time that keys are used counts from the jump, they
+    /// are to be fetched again, and whatever is fetched from now on is newer.
+    #[must_use]
+    pub fn at(&self, now: UnixTime) -> Self {
+        let jumped = Self { fetched: now.before(Duration::from_millis(1)), refresh_at: now };
+        if now < self.fetched { jumped } else { *self }
+    }
+
+    /// As JSON, for other workers.
+    pub(super) fn to_json(self) -> Value {
+        json!({ "fetched": self.fetched.millis(), "refresh": self.refresh_at.millis() })
+    }
+
+    /// The reverse of [`Self::to_json`]; nothing if a member is missing or of another type.
+    pub(super) fn from_json(value: &Value) -> Option<Self> {
+        let time = |name: &str| value.get(name).and_then(Value::as_i64).map(UnixTime::from_millis);
+        Some(Self { fetched: time("fetched")?, refresh_at: time("refresh")? })
+    }
+}
+
+/// How long after a fetch the keys of an issuer are fetched again, given the `Cache-Control` of its answer.
+#[must_use]
+pub fn refresh_after(cache_control: Option<&[u8]>) -> Duration {
+    cache_control.and_then(max_age).unwrap_or(DEFAULT_AGE).clamp(MIN_AGE, MAX_AGE)
+}
+
+/// Seconds of the directive `max-age`; a number beyond counting is a long time.
+fn max_age(cache_control: &[u8]) -> Option<Duration> {
+    let directives = std::str::from_utf8(cache_control).ok()?.split(',').filter_map(|text| text.split_once('='));
+    let (_, value) = directives.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("max-age"))?;
+    let digits = value.trim().trim_matches('"');
+    let counts = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    counts.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> UnixTime {
+        UnixTime::from_secs(seconds)
+    }
+
+    #[test]
+    fn keys_are_refreshed_when_the_issuer_says_within_bounds() {
+        let rows: [(Option<&str>, i64); 16] = [
+            (None, 300),
+            (Some("max-age=90"), 90),
+            (Some("public, Max-Age=90, must-revalidate"), 90),
+            (Some("max-age=\"90\""), 90),
+            (Some(" max-age = 90 "), 90),
+            (Some("max-age=0"), 60),
+            (Some("max-age=59"), 60),
+            (Some("max-age=3600"), 3600),
+            (Some("max-age=3601"), 3600),
+            (Some("max-age=99999999999999999999999"), 3600),
+            (Some("max-age=-1"), 300),
+            (Some("max-age=+90"), 300),
+            (Some("max-age="), 300),
+            (Some("s-maxage=90"), 300),
+            (Some("no-store"), 300),
+            (Some(""), 300),
+        ];
+        for (cache_control, seconds) in rows {
+            let life = ShelfLife::begin(cache_control.map(str::as_bytes), 0, at(0));
+            assert!(!life.is_refresh_due(at(seconds - 1)), "{cache_control:?}");
+            assert!(life.is_refresh_due(at(seconds)), "{cache_control:?}");
+        }
+        let early = ShelfLife::begin(None, 999, at(0));
+        assert!(!early.is_refresh_due(at(240)) && early.is_refresh_due(at(241)));
+        assert!(!ShelfLife::begin(Some(b"\xff, max-age=90"), 0, at(0)).is_refresh_due(at(299)));
+    }
+
+    #[test]
+    fn keys_are_used_until_they_are_stale() {
+        let life = ShelfLife::begin(Some(b"max-age=3600"), 0, at(1000));
+        let hour = Duration::from_hours(1);
+        assert!(!life.is_stale(hour, at(4599)) && life.is_stale(hour, at(4600)));
+        assert!(life.is_stale(Duration::ZERO, at(1000)));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_makes_keys_due_and_prolongs_their_use_by_no_more_than_max_stale() {
+        let life = ShelfLife::begin(None, 0, at(1_000_000));
+        assert_eq!(life.at(at(1_000_000)), life);
+        assert_eq!(life.at(at(1_000_100)), life);
+        let life = life.at(at(0));
+        assert!(life.is_refresh_due(at(0)) && life.fetched() < at(0));
+        assert!(!life.is_stale(Duration::from_hours(1), at(3599)) && life.is_stale(Duration::from_hours(1), at(3600)));
+    }
+}

@@ -1,0 +1,56 @@
+//! What can be seen of one source from outside.
+
+use crate::host;
+
+/// What a worker knows of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sight {
+    /// Seconds since its keys came; none ever did when absent.
+    pub(crate) age: Option<u64>,
+    /// How many keys are held.
+    pub(crate) count: u64,
+    /// Keys were held and are too old.
+    pub(crate) stale: bool,
+    /// The last fetch failed.
+    pub(crate) failing: bool,
+}
+
+/// The gauges of one source: `registry_auth.keys.LABEL.NAME`, each defined when there is something to see.
+pub(crate) struct Gauges {
+    label: String,
+    shown: [Option<Gauge>; NAMES.len()],
+}
+
+/// A gauge, unless the host has none, and what it was set to last.
+#[derive(Clone, Copy)]
+struct Gauge {
+    id: Option<u32>,
+    value: u64,
+}
+
+const NAMES: [&str; 4] = ["age_seconds", "count", "stale", "failing"];
+
+impl Gauges {
+    /// Of the source with this label.
+    pub(crate) const fn new(label: String) -> Self {
+        Self { label, shown: [None; NAMES.len()] }
+    }
+
+    /// Writes what has changed. Workers share a gauge, so that it shows what the one knows that wrote last; one that has
+    /// nothing to tell keeps silent.
+    pub(crate) fn show(&mut self, sight: &Sight) {
+        if sight.age.is_none() && !sight.failing {
+            return;
+        }
+        let values = [sight.age, Some(sight.count), Some(sight.stale.into()), Some(sight.failing.into())];
+        for ((shown, name), value) in self.shown.iter_mut().zip(NAMES).zip(values) {
+            let Some(value) = value.filter(|value| shown.is_none_or(|gauge| gauge.value != *value)) else { continue };
+            let define = || host::gauge(&format!("registry_auth.keys.{}.{name}", self.label));
+            let id = shown.map_or_else(define, |gauge| gauge.id);
+            if let Some(id) = id {
+                host::record(id, value);
+            }
+            *shown = Some(Gauge { id, value });
+        }
+    }
+}
