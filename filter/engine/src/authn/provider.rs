@@ -9,6 +9,7 @@ use crate::authn::mapping::{ClaimMapping, MappingError};
 use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
+use crate::cel::Document;
 use crate::reason::Reason;
 
 /// One entry of `http.auth.bearer.oidc`, ready to run.
@@ -52,8 +53,9 @@ impl Provider {
             | MappingError::EmptyUsername
             | MappingError::Groups(_) => Reason::MappingFailed,
         })?;
+        let claims = if presented.keeps_claims { mapped.claims } else { Document::empty() };
         Ok(Proven {
-            identity: Arc::new(Identity::new(mapped.username, mapped.groups, mapped.claims)),
+            identity: Arc::new(Identity::new(mapped.username, mapped.groups, claims)),
             access: None,
             keys: Some((self.source, keys.version)),
             expires: proof.expires(),

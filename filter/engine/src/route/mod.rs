@@ -204,7 +204,7 @@ impl<'a> Route<'a> {
 fn is_plain(path: &str) -> bool {
     path.starts_with('/')
         && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b';' | b'#'))
-        && !path.contains("//")
+        && path.as_bytes().windows(2).all(|pair| pair != b"//")
         && !path.split('/').any(|segment| segment == "." || segment == "..")
 }
 

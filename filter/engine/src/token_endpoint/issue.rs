@@ -35,10 +35,7 @@ impl Engine {
         let (caller, expires) = match holder {
             // It would renew itself for ever.
             Some(proven) if self.is_minted(&proven) => return Err(Reason::UnknownIssuer.into()),
-            Some(proven) => {
-                let expires = proven.expires;
-                (Caller::from(proven), expires)
-            }
+            Some(proven) => (Caller::from(&*proven), proven.expires),
             None if self.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => {
                 (Caller::nobody(), facts.now.after(ANONYMOUS_LIFETIME))
             }
