@@ -28,12 +28,12 @@ pub(crate) fn grant(filter: &Filter, head: &Head, grant: &Grant) -> Outcome {
     if prepare(filter, head, grant).is_err() {
         return refuse(filter, head, &Reason::NotReady.into());
     }
-    filter.metrics.count("allowed");
+    filter.metrics.note("allowed");
     debug!(
         "{}",
         json!({
             "decision": "allow",
-            "rule": format!("{:?}", grant.rule()),
+            "rule": grant.rule().to_string(),
             "user": grant.identity().username(),
             "method": String::from_utf8_lossy(head.method()),
             "path": head.path(),
@@ -69,7 +69,7 @@ fn prepare(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError>
 
 /// Answers a request that was granted and is not the upstream's.
 pub(crate) fn answer(filter: &Filter, head: &Head, answer: &Answer) -> Outcome {
-    filter.metrics.count("answered");
+    filter.metrics.note("answered");
     debug!(
         "{}",
         json!({
@@ -95,7 +95,7 @@ pub(crate) fn refuse(filter: &Filter, head: &Head, denial: &Denial) -> Outcome {
 /// Counts and logs why a request is refused; the answer is for the caller to send.
 pub(crate) fn refusal(filter: &Filter, head: &Head, denial: &Denial) -> Reply {
     let face = denial.reason.face();
-    filter.metrics.count(face.label);
+    filter.metrics.note(face.label);
     let line = json!({
         "decision": "deny",
         "reason": face.label,

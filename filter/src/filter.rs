@@ -148,6 +148,7 @@ impl Filter {
                 self.go_on(context, pending, now);
             }
             self.release(now);
+            self.metrics.tell();
         }
         self.ask_upstream()
     }
