@@ -33,7 +33,9 @@ impl Held {
 
     /// Forgets the answer to a client that is gone.
     pub(crate) fn forget(&mut self, context: u32) {
-        self.replies.remove(&context);
+        if !self.replies.is_empty() {
+            self.replies.remove(&context);
+        }
     }
 
     /// Takes the answers that were held long enough; also those that a clock that jumped back would hold longer.

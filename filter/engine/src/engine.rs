@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::access::AccessSet;
 use crate::authn::bearer::Bearer;
-use crate::authn::cache::{IdentityCache, Proven};
+use crate::authn::cache::{IdentityCache, Proof, Proven};
 use crate::authn::credential::{self, Credential};
 use crate::authn::identity::Identity;
 use crate::authn::mtls::Mtls;
@@ -71,6 +71,12 @@ impl Engine {
     #[must_use]
     pub fn reads_connection(&self) -> bool {
         self.policy.as_ref().is_some_and(Policy::reads_connection)
+    }
+
+    /// Whether some condition looks at headers that say something about the client.
+    #[must_use]
+    pub fn reads_headers(&self) -> bool {
+        self.policy.as_ref().is_some_and(Policy::reads_headers)
     }
 
     /// Whether client certificates count, so that the host has to tell the connection's.
@@ -193,34 +199,33 @@ impl Engine {
         cache: &mut IdentityCache,
     ) -> Result<Option<Arc<Proven>>, Reason> {
         let Some(mtls) = self.mtls.as_ref().filter(|_| connection.has_certificate()) else { return Ok(None) };
-        let pem = std::str::from_utf8(connection.certificate).map_err(|_| Reason::UnusableCertificate)?;
-        if let Some(proven) = cache.get(pem, facts.keys, facts.now) {
+        let pem = connection.certificate;
+        if let Some(proven) = cache.get(Proof::Certificate(pem), facts.keys, facts.now) {
             return Ok(Some(proven));
         }
         let proven = mtls.prove(pem, self.policy.as_ref(), facts.now).ok_or(Reason::UnusableCertificate)?;
         let proven = Arc::new(proven);
-        cache.put(pem, Arc::clone(&proven));
+        cache.put(Proof::Certificate(pem), Arc::clone(&proven));
         Ok(Some(proven))
     }
 
     /// Who a token proves: from the cache, or the first provider in order that takes it, or the token server.
     fn prove(
         &self,
-        compact: &str,
+        compact: &[u8],
         facts: &Facts<'_>,
         cache: &mut IdentityCache,
         verifier: &dyn SignatureVerifier,
     ) -> Result<Arc<Proven>, Stop> {
-        if let Some(proven) = cache.get(compact, facts.keys, facts.now) {
+        if let Some(proven) = cache.get(Proof::Token(compact), facts.keys, facts.now) {
             return Ok(proven);
         }
         // Not before: the cache holds well-formed tokens only.
-        credential::check(compact)?;
         let keeps_claims = self.policy.as_ref().is_some_and(Policy::reads_claims);
-        let token = &UnverifiedToken::parse(compact)?;
+        let token = &UnverifiedToken::parse(credential::check(compact)?)?;
         let proven = self.verify(&Presented { token, facts, verifier, keeps_claims })?;
         let proven = Arc::new(proven);
-        cache.put(compact, Arc::clone(&proven));
+        cache.put(Proof::Token(compact), Arc::clone(&proven));
         Ok(proven)
     }
 

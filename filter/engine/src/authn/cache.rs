@@ -42,9 +42,17 @@ impl Proven {
     }
 }
 
-/// Tokens (and client certificates, as PEM text, which no token can be) to proven callers, in two generations: when the young one
-/// is full it becomes the old one, and what is not asked for again is forgotten with it. So memory is bounded and nothing has to
-/// be searched for eviction.
+/// What proves a caller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof<'a> {
+    /// A token that somebody presents, whatever its bytes are.
+    Token(&'a [u8]),
+    /// PEM of the client certificate that the host has verified. Certificates are no secret: a token of the same bytes is none.
+    Certificate(&'a [u8]),
+}
+
+/// Tokens and client certificates to proven callers, in two generations: when the young one is full it becomes the old one, and
+/// what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
 #[derive(Debug, Default)]
 pub struct IdentityCache {
     young: Generation,
@@ -59,8 +67,18 @@ struct Generation {
 }
 
 struct Entry {
-    token: Box<str>,
+    is_token: bool,
+    text: Box<[u8]>,
     proven: Arc<Proven>,
+}
+
+impl<'a> Proof<'a> {
+    const fn parts(self) -> (bool, &'a [u8]) {
+        match self {
+            Self::Token(text) => (true, text),
+            Self::Certificate(text) => (false, text),
+        }
+    }
 }
 
 impl std::fmt::Debug for Generation {
@@ -70,13 +88,13 @@ impl std::fmt::Debug for Generation {
 }
 
 impl IdentityCache {
-    /// The proven caller of a token, if the proof still counts. The whole token is compared.
-    pub(crate) fn get(&mut self, token: &str, keys: &HeldKeys, now: UnixTime) -> Option<Arc<Proven>> {
-        let hash = self.hash(token);
-        if let Some(proven) = self.young.find(hash, token) {
+    /// The proven caller, if the proof still counts. The whole text is compared.
+    pub(crate) fn get(&mut self, proof: Proof<'_>, keys: &HeldKeys, now: UnixTime) -> Option<Arc<Proven>> {
+        let hash = self.hash(proof);
+        if let Some(proven) = self.young.find(hash, proof) {
             return proven.holds(keys, now).then(|| Arc::clone(proven));
         }
-        self.old.find(hash, token)?;
+        self.old.find(hash, proof)?;
         let entry = self.old.entries.remove(&hash)?;
         if !entry.proven.holds(keys, now) {
             return None;
@@ -87,8 +105,9 @@ impl IdentityCache {
     }
 
     /// Remembers a caller.
-    pub(crate) fn put(&mut self, token: &str, proven: Arc<Proven>) {
-        self.insert(self.hash(token), Entry { token: token.into(), proven });
+    pub(crate) fn put(&mut self, proof: Proof<'_>, proven: Arc<Proven>) {
+        let (is_token, text) = proof.parts();
+        self.insert(self.hash(proof), Entry { is_token, text: text.into(), proven });
     }
 
     /// Forgets everything.
@@ -98,26 +117,28 @@ impl IdentityCache {
 
     /// Tokens are as long as kilobytes and differ in their signatures, so a part of that tells them apart well enough: whoever
     /// makes two valid ones with the same part shares one place with himself.
-    fn hash(&self, token: &str) -> u64 {
-        let end = token.len().saturating_sub(AFTER_SIGNATURE);
-        let signature = token.as_bytes().get(end.saturating_sub(HASHED)..end).filter(|part| part.len() == HASHED);
-        self.secret.hash_one(signature.unwrap_or(token.as_bytes()))
+    fn hash(&self, proof: Proof<'_>) -> u64 {
+        let (is_token, text) = proof.parts();
+        let end = text.len().saturating_sub(AFTER_SIGNATURE);
+        let signature = text.get(end.saturating_sub(HASHED)..end).filter(|part| part.len() == HASHED);
+        self.secret.hash_one((is_token, signature.unwrap_or(text)))
     }
 
     fn insert(&mut self, hash: u64, entry: Entry) {
-        let bytes = entry.token.len();
+        let bytes = entry.text.len();
         if self.young.entries.len() >= MAX_ENTRIES || self.young.bytes.saturating_add(bytes) > MAX_BYTES {
             self.old = std::mem::take(&mut self.young);
         }
-        let replaced = self.young.entries.insert(hash, entry).map_or(0, |entry| entry.token.len());
+        let replaced = self.young.entries.insert(hash, entry).map_or(0, |entry| entry.text.len());
         self.young.bytes = self.young.bytes.saturating_add(bytes).saturating_sub(replaced);
     }
 }
 
 impl Generation {
-    fn find(&self, hash: u64, token: &str) -> Option<&Arc<Proven>> {
+    fn find(&self, hash: u64, proof: Proof<'_>) -> Option<&Arc<Proven>> {
         let entry = self.entries.get(&hash)?;
-        is_same(entry.token.as_bytes(), token.as_bytes()).then_some(&entry.proven)
+        let (is_token, text) = proof.parts();
+        (entry.is_token == is_token && is_same(&entry.text, text)).then_some(&entry.proven)
     }
 }
 
@@ -179,31 +200,31 @@ mod tests {
     #[test]
     fn a_proof_ends_with_the_token_and_with_the_keys() {
         let mut cache = IdentityCache::default();
-        cache.put("a", proven(10));
+        cache.put(Proof::Token(b"a"), proven(10));
         let at = UnixTime::from_secs;
-        assert!(cache.get("a", &held(1), at(9)).is_some());
-        assert!(cache.get("a", &held(1), at(10)).is_none());
-        assert!(cache.get("a", &held(2), at(9)).is_none());
-        assert!(cache.get("b", &held(1), at(9)).is_none());
+        assert!(cache.get(Proof::Token(b"a"), &held(1), at(9)).is_some());
+        assert!(cache.get(Proof::Token(b"a"), &held(1), at(10)).is_none());
+        assert!(cache.get(Proof::Token(b"a"), &held(2), at(9)).is_none());
+        assert!(cache.get(Proof::Token(b"b"), &held(1), at(9)).is_none());
         let mut none = held(1);
         none.set(SOURCE, None);
-        assert!(cache.get("a", &none, at(9)).is_none());
+        assert!(cache.get(Proof::Token(b"a"), &none, at(9)).is_none());
     }
 
     #[test]
     fn memory_is_bounded_and_what_is_used_stays() {
         let mut cache = IdentityCache::default();
         let now = UnixTime::from_secs(0);
-        cache.put("used", proven(10));
+        cache.put(Proof::Token(b"used"), proven(10));
         for number in 0..4 * MAX_ENTRIES {
-            cache.put(&number.to_string(), proven(10));
-            assert!(cache.get("used", &held(1), now).is_some());
+            cache.put(Proof::Token(number.to_string().as_bytes()), proven(10));
+            assert!(cache.get(Proof::Token(b"used"), &held(1), now).is_some());
         }
         assert!(cache.young.entries.len() + cache.old.entries.len() <= 2 * MAX_ENTRIES);
-        assert!(cache.get("0", &held(1), now).is_none());
+        assert!(cache.get(Proof::Token(b"0"), &held(1), now).is_none());
         let long = "x".repeat(MAX_BYTES / 2);
         for number in 0..5 {
-            cache.put(&format!("{long}{number}"), proven(10));
+            cache.put(Proof::Token(format!("{long}{number}").as_bytes()), proven(10));
         }
         assert!(cache.young.bytes <= MAX_BYTES && cache.old.bytes <= MAX_BYTES);
     }
@@ -213,14 +234,14 @@ mod tests {
         let token = "0123456789".repeat(20);
         let mut cache = IdentityCache::default();
         let now = UnixTime::from_secs(0);
-        cache.put(&token, proven(10));
-        assert!(cache.get(&token, &held(1), now).is_some());
+        cache.put(Proof::Token(token.as_bytes()), proven(10));
+        assert!(cache.get(Proof::Token(token.as_bytes()), &held(1), now).is_some());
         for place in 0..token.len() {
             let other = format!("{}x{}", &token[..place], &token[place + 1..]);
-            assert!(cache.get(&other, &held(1), now).is_none(), "{place}");
+            assert!(cache.get(Proof::Token(other.as_bytes()), &held(1), now).is_none(), "{place}");
         }
         for other in [&token[1..], &token[..199], &format!("{token}0"), &format!("0{token}"), ""] {
-            assert!(cache.get(other, &held(1), now).is_none(), "{other}");
+            assert!(cache.get(Proof::Token(other.as_bytes()), &held(1), now).is_none(), "{other}");
         }
     }
 
@@ -229,11 +250,22 @@ mod tests {
         let mut cache = IdentityCache::default();
         let (one, other) = (format!("1{}", "s".repeat(96)), format!("2{}", "s".repeat(96)));
         for _ in 0..3 {
-            cache.put(&one, proven(10));
-            cache.put(&other, proven(10));
+            cache.put(Proof::Token(one.as_bytes()), proven(10));
+            cache.put(Proof::Token(other.as_bytes()), proven(10));
         }
         assert_eq!(cache.young.bytes, other.len());
-        assert!(cache.get(&one, &held(1), UnixTime::from_secs(0)).is_none());
-        assert!(cache.get(&other, &held(1), UnixTime::from_secs(0)).is_some());
+        assert!(cache.get(Proof::Token(one.as_bytes()), &held(1), UnixTime::from_secs(0)).is_none());
+        assert!(cache.get(Proof::Token(other.as_bytes()), &held(1), UnixTime::from_secs(0)).is_some());
+    }
+
+    #[test]
+    fn a_certificate_that_is_presented_as_a_token_proves_nothing() {
+        let mut cache = IdentityCache::default();
+        let now = UnixTime::from_secs(0);
+        cache.put(Proof::Certificate(b"-----BEGIN%20CERTIFICATE-----"), proven(10));
+        assert!(cache.get(Proof::Certificate(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_some());
+        assert!(cache.get(Proof::Token(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_none());
+        cache.put(Proof::Token(b"a.b.c"), proven(10));
+        assert!(cache.get(Proof::Certificate(b"a.b.c"), &held(1), now).is_none());
     }
 }

@@ -1,7 +1,7 @@
 //! Access control as zot evaluates it: the deciding pattern's group, then the admin policy.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::authn::identity::Identity;
@@ -35,8 +35,9 @@ struct Group {
 /// A grant to named users and groups.
 #[derive(Debug)]
 struct Entry {
-    users: HashSet<String>,
-    groups: HashSet<String>,
+    // Mostly short: to compare is cheaper than to hash.
+    users: BTreeSet<String>,
+    groups: BTreeSet<String>,
     actions: Actions,
     conditions: Conditions,
 }
@@ -94,6 +95,12 @@ impl Policy {
     #[must_use]
     pub fn reads_connection(&self) -> bool {
         self.read.contains(&Member::Client) || self.read.contains(&Member::Tls)
+    }
+
+    /// Whether a condition may look at request headers: `req.client` or `req.userAgent`.
+    #[must_use]
+    pub fn reads_headers(&self) -> bool {
+        self.read.contains(&Member::Client) || self.read.contains(&Member::UserAgent)
     }
 
     /// Whether a condition may look at `req.claims`.

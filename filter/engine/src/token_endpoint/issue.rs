@@ -53,7 +53,7 @@ impl Engine {
                 let holder = Holder { identity: &caller.identity, granted: &granted, not_after: expires };
                 mint.token(&holder, key, facts.now)
             }
-            (None, Credential::Token(token)) => (token.to_string(), expires),
+            (None, Credential::Token(token)) => (String::from_utf8_lossy(token).into_owned(), expires),
             // Also for the holder of a certificate, which every request comes with.
             (None, Credential::Anonymous) => (ANONYMOUS.to_owned(), expires.min(facts.now.after(ANONYMOUS_LIFETIME))),
         };
