@@ -144,9 +144,9 @@ impl Generation {
 
 /// Word by word: `==` is the C library's `memcmp`, which takes single bytes in WebAssembly.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let ((one, one_end), (other, other_end)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
-    let words = |one: &[u8; 8], other: &[u8; 8]| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other);
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| words(one, other)) && one_end == other_end
+    let ((one, one_end), (other, other_end)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
+    let word = |(one, other): (&[u8; 16], &[u8; 16])| u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other);
+    one.len() == other.len() && one.iter().zip(other).all(word) && one_end == other_end
 }
 
 /// Keys of the map are hashes already.
