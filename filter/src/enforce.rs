@@ -26,12 +26,12 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Prepares the head for the upstream. If any part of that fails the request must not go on.
 pub(crate) fn grant(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError> {
     prepare(filter, head, grant)?;
-    filter.metrics.count("allowed");
+    filter.metrics.note("allowed");
     debug!(
         "{}",
         json!({
             "decision": "allow",
-            "rule": format!("{:?}", grant.rule()),
+            "rule": grant.rule().to_string(),
             "user": grant.identity().username(),
             "method": String::from_utf8_lossy(head.method()),
             "path": head.path(),
@@ -67,7 +67,7 @@ fn prepare(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError>
 
 /// Counts and logs that a request was granted which is not the upstream's; gives its answer.
 pub(crate) fn answer(filter: &Filter, head: &Head, answer: Answer) -> Reply {
-    filter.metrics.count("answered");
+    filter.metrics.note("answered");
     debug!(
         "{}",
         json!({
@@ -85,7 +85,7 @@ pub(crate) fn answer(filter: &Filter, head: &Head, answer: Answer) -> Reply {
 /// headers that describe it only if it was given one.
 pub(crate) fn refusal(filter: &Filter, head: &Head, denial: &Denial) -> Reply {
     let face = denial.reason.face();
-    filter.metrics.count(face.label);
+    filter.metrics.note(face.label);
     let line = json!({
         "decision": "deny",
         "reason": face.label,

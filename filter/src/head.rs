@@ -9,6 +9,8 @@ use crate::host::{self, HostError};
 /// Headers and connection attributes of one request.
 pub(crate) struct Head {
     headers: Fields,
+    /// Conditions look at what is said of the client.
+    told: bool,
     peer: Vec<u8>,
     tls_version: Vec<u8>,
     mtls: bool,
@@ -27,6 +29,7 @@ impl Head {
         let untold = engine.reads_certificate() && certificate.is_empty();
         Ok(Self {
             headers,
+            told: engine.reads_headers(),
             peer: read(connection, "source\0address")?,
             tls_version: read(connection, "connection\0tls_version")?,
             // A bool is one byte. A host that does not know the certificate's text may know that there is one.
@@ -35,15 +38,17 @@ impl Head {
         })
     }
 
-    /// The head as the engine reads it.
+    /// The head as the engine reads it. What it does not look at is not looked for.
     pub(crate) fn view(&self) -> RequestHead<'_> {
+        let method = self.method();
+        let all = |needed: bool, name: &str| if needed { self.headers.all(name).collect() } else { Vec::new() };
         RequestHead {
-            method: self.first(":method"),
+            method,
             path: self.first(":path"),
-            authorization: self.headers.all("authorization").collect(),
-            content_types: self.headers.all("content-type").collect(),
-            user_agent: self.first("user-agent"),
-            forwarded_for: self.headers.all("x-forwarded-for").collect(),
+            authorization: all(true, "authorization"),
+            content_types: all(method == b"POST", "content-type"),
+            user_agent: if self.told { self.first("user-agent") } else { &[] },
+            forwarded_for: all(self.told, "x-forwarded-for"),
             connection: Connection {
                 peer: &self.peer,
                 tls_version: &self.tls_version,

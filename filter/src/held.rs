@@ -60,7 +60,10 @@ impl Held {
 
     /// Forgets the answer to a client that is gone.
     pub(crate) fn forget(&self, context: u32) {
-        self.replies.borrow_mut().remove(&context);
+        let mut replies = self.replies.borrow_mut();
+        if !replies.is_empty() {
+            replies.remove(&context);
+        }
     }
 
     /// Sends what was held long enough; everything if there is no clock to tell.

@@ -153,14 +153,13 @@ pub(crate) fn foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Defines a counter.
-pub(crate) fn counter(name: &str) -> Option<u32> {
-    raw::define_metric(COUNTER, name.as_bytes()).ok()
+pub(crate) fn counter(name: &str) -> Result<u32, HostError> {
+    raw::define_metric(COUNTER, name.as_bytes()).map_err(|_| HostError("define_metric"))
 }
 
-/// Counts one more.
-pub(crate) fn count(metric: u32) {
-    // A metric that cannot be counted must not change the answer.
-    let _ = raw::increment_metric(metric, 1);
+/// Counts some more.
+pub(crate) fn count(metric: u32, more: i64) -> Result<(), HostError> {
+    raw::increment_metric(metric, more).map_err(|_| HostError("increment_metric"))
 }
 
 /// Defines a gauge.

@@ -100,7 +100,9 @@ impl Waiting {
 
     /// Forgets a request that is gone.
     pub(crate) fn forget(&mut self, context: u32) {
-        self.parked.remove(&context);
+        if !self.parked.is_empty() {
+            self.parked.remove(&context);
+        }
     }
 
     /// Takes the requests that wait for something that is there now.

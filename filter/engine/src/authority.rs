@@ -6,7 +6,7 @@ use crate::access::{Check, Sources, TagPush};
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::cache::Proven;
 use crate::authn::identity::Identity;
-use crate::authz::{self, Permission, Policy, RequestFacts};
+use crate::authz::{self, Clause, Permission, Policy, RequestFacts, Rule};
 use crate::decision::{GrantRule, Need};
 use crate::facts::{Facts, TagAnswer, TagName};
 
@@ -25,9 +25,9 @@ impl Caller {
     }
 }
 
-impl From<Proven> for Caller {
-    fn from(proven: Proven) -> Self {
-        Self { identity: proven.identity, claim: proven.access }
+impl From<&Proven> for Caller {
+    fn from(proven: &Proven) -> Self {
+        Self { identity: Arc::clone(&proven.identity), claim: proven.access.clone() }
     }
 }
 
@@ -76,7 +76,7 @@ impl Authority<'_> {
         }
         let Some(policy) = self.policy else { return self.without_policy() };
         match self.ask(policy, check) {
-            authz::Decision::Granted(rule) => Ok(GrantRule::Policy(rule.to_string().into())),
+            authz::Decision::Granted(rule) => Ok(GrantRule::Policy(rule)),
             authz::Decision::Refused { message } => Err(self.refusal(message)),
         }
     }
@@ -137,7 +137,7 @@ impl Authority<'_> {
         match self.policy {
             None => self.without_policy(),
             Some(policy) if !may_ask && policy.is_admin(&self.caller.identity) => {
-                Ok(GrantRule::Policy("adminPolicy".into()))
+                Ok(GrantRule::Policy(Rule { pattern: None, clause: Clause::Admin }))
             }
             Some(_) if may_ask => self.enter(),
             Some(_) => Err(self.refusal(None)),

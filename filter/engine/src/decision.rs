@@ -1,9 +1,11 @@
 //! What comes out of the engine: a verdict.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::authn::identity::Identity;
 use crate::authn::source::SourceId;
+use crate::authz::Rule;
 use crate::catalog::Listing;
 use crate::facts::TagName;
 use crate::reason::Reason;
@@ -71,7 +73,20 @@ pub enum GrantRule {
     /// The token's `access` claim alone (`bypassAccessControl`).
     AccessClaim,
     /// A rule of `accessControl`; for several checks, the last one.
-    Policy(Arc<str>),
+    Policy(Rule),
+}
+
+/// For the log.
+impl fmt::Display for GrantRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => formatter.write_str("publicPaths"),
+            Self::Identity => formatter.write_str("identity"),
+            Self::NoAccessControl => formatter.write_str("no accessControl"),
+            Self::AccessClaim => formatter.write_str("access claim"),
+            Self::Policy(rule) => rule.fmt(formatter),
+        }
+    }
 }
 
 impl Grant {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::access::AccessSet;
 use crate::authn::bearer::Bearer;
-use crate::authn::cache::{IdentityCache, Proven};
-use crate::authn::credential::Credential;
+use crate::authn::cache::{IdentityCache, Proof, Proven};
+use crate::authn::credential::{self, Credential};
 use crate::authn::identity::Identity;
 use crate::authn::mtls::Mtls;
 use crate::authn::prove::{Presented, Stop};
@@ -73,6 +73,12 @@ impl Engine {
         self.policy.as_ref().is_some_and(Policy::reads_connection)
     }
 
+    /// Whether some condition looks at headers that say something about the client.
+    #[must_use]
+    pub fn reads_headers(&self) -> bool {
+        self.policy.as_ref().is_some_and(Policy::reads_headers)
+    }
+
     /// Whether client certificates count, so that the host has to tell the connection's.
     #[must_use]
     pub const fn reads_certificate(&self) -> bool {
@@ -136,7 +142,7 @@ impl Engine {
         };
         let credential = Credential::read(&head.authorization).map_err(|reason| stopped(reason.into()))?;
         let proven = self.identify(&credential, &head.connection, facts, cache, verifier).map_err(stopped)?;
-        let caller = proven.map_or_else(Caller::nobody, Caller::from);
+        let caller = proven.as_deref().map_or_else(Caller::nobody, Caller::from);
         let request = RequestFacts::new(head, facts.now);
         let authority = self.authority(&caller, &request, facts);
         let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule);
@@ -176,7 +182,7 @@ impl Engine {
         facts: &Facts<'_>,
         cache: &mut IdentityCache,
         verifier: &dyn SignatureVerifier,
-    ) -> Result<Option<Proven>, Stop> {
+    ) -> Result<Option<Arc<Proven>>, Stop> {
         let Credential::Token(token) = credential else { return Ok(self.holder(connection, facts, cache)?) };
         let proven = self.prove(token, facts, cache, verifier)?;
         match &self.mtls {
@@ -191,30 +197,35 @@ impl Engine {
         connection: &Connection<'_>,
         facts: &Facts<'_>,
         cache: &mut IdentityCache,
-    ) -> Result<Option<Proven>, Reason> {
+    ) -> Result<Option<Arc<Proven>>, Reason> {
         let Some(mtls) = self.mtls.as_ref().filter(|_| connection.has_certificate()) else { return Ok(None) };
-        let pem = std::str::from_utf8(connection.certificate).map_err(|_| Reason::UnusableCertificate)?;
-        if let Some(proven) = cache.get(pem, facts.keys, facts.now) {
+        let pem = connection.certificate;
+        if let Some(proven) = cache.get(Proof::Certificate(pem), facts.keys, facts.now) {
             return Ok(Some(proven));
         }
         let proven = mtls.prove(pem, self.policy.as_ref(), facts.now).ok_or(Reason::UnusableCertificate)?;
-        cache.put(pem, proven.clone());
+        let proven = Arc::new(proven);
+        cache.put(Proof::Certificate(pem), Arc::clone(&proven));
         Ok(Some(proven))
     }
 
     /// Who a token proves: from the cache, or the first provider in order that takes it, or the token server.
     fn prove(
         &self,
-        compact: &str,
+        compact: &[u8],
         facts: &Facts<'_>,
         cache: &mut IdentityCache,
         verifier: &dyn SignatureVerifier,
-    ) -> Result<Proven, Stop> {
-        if let Some(proven) = cache.get(compact, facts.keys, facts.now) {
+    ) -> Result<Arc<Proven>, Stop> {
+        if let Some(proven) = cache.get(Proof::Token(compact), facts.keys, facts.now) {
             return Ok(proven);
         }
-        let proven = self.verify(&Presented { token: &UnverifiedToken::parse(compact)?, facts, verifier })?;
-        cache.put(compact, proven.clone());
+        // Not before: the cache holds well-formed tokens only.
+        let keeps_claims = self.policy.as_ref().is_some_and(Policy::reads_claims);
+        let token = &UnverifiedToken::parse(credential::check(compact)?)?;
+        let proven = self.verify(&Presented { token, facts, verifier, keeps_claims })?;
+        let proven = Arc::new(proven);
+        cache.put(Proof::Token(compact), Arc::clone(&proven));
         Ok(proven)
     }
 

@@ -15,6 +15,7 @@ impl Filter {
     /// A tick of the host.
     pub(crate) fn tick(&self) -> Result<(), HostError> {
         let now = host::now();
+        self.metrics.tell();
         self.held.release(now.ok());
         self.resume_granted();
         let Ok(now) = now else {

@@ -54,8 +54,9 @@ impl Bearer {
             access = access.with_catalog();
             groups = groups_of(claims);
         }
+        let kept = if presented.keeps_claims { Document::from_claims(claims.as_map()) } else { Document::empty() };
         Ok(Proven {
-            identity: Arc::new(Identity::new(subject, groups, Document::from_claims(claims.as_map()))),
+            identity: Arc::new(Identity::new(subject, groups, kept)),
             access: Some(Arc::new(access)),
             keys: Some((self.source, keys.version)),
             expires: proof.expires(),

@@ -1,6 +1,7 @@
 //! Identities that were proven already, so that a token is verified once per worker.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 use std::sync::Arc;
 
 use crate::authn::access_claim::AccessClaim;
@@ -14,8 +15,12 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Tokens that one generation holds before it becomes the old one.
 const MAX_ENTRIES: usize = 5_000;
 
+/// Characters of a token's signature that are hashed, and those behind them, which are the same in all certificates.
+const HASHED: usize = 64;
+const AFTER_SIGNATURE: usize = 32;
+
 /// A caller whose token or certificate was verified.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Proven {
     /// Who it is.
     pub(crate) identity: Arc<Identity>,
@@ -37,18 +42,43 @@ impl Proven {
     }
 }
 
-/// Tokens (and client certificates, as PEM text, which no token can be) to proven callers, in two generations: when the young one is full it becomes the old one, and what is not asked for
-/// again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
+/// What proves a caller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof<'a> {
+    /// A token that somebody presents, whatever its bytes are.
+    Token(&'a [u8]),
+    /// PEM of the client certificate that the host has verified. Certificates are no secret: a token of the same bytes is none.
+    Certificate(&'a [u8]),
+}
+
+/// Tokens and client certificates to proven callers, in two generations: when the young one is full it becomes the old one, and
+/// what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
 #[derive(Debug, Default)]
 pub struct IdentityCache {
     young: Generation,
     old: Generation,
+    secret: RandomState,
 }
 
 #[derive(Default)]
 struct Generation {
-    entries: HashMap<Box<str>, Proven>,
+    entries: HashMap<u64, Entry, BuildHasherDefault<Hashed>>,
     bytes: usize,
+}
+
+struct Entry {
+    is_token: bool,
+    text: Box<[u8]>,
+    proven: Arc<Proven>,
+}
+
+impl<'a> Proof<'a> {
+    const fn parts(self) -> (bool, &'a [u8]) {
+        match self {
+            Self::Token(text) => (true, text),
+            Self::Certificate(text) => (false, text),
+        }
+    }
 }
 
 impl std::fmt::Debug for Generation {
@@ -58,22 +88,26 @@ impl std::fmt::Debug for Generation {
 }
 
 impl IdentityCache {
-    /// The proven caller of a token, if the proof still counts. The whole token is compared.
-    pub(crate) fn get(&mut self, token: &str, keys: &HeldKeys, now: UnixTime) -> Option<Proven> {
-        if let Some(proven) = self.young.entries.get(token) {
-            return proven.holds(keys, now).then(|| proven.clone());
+    /// The proven caller, if the proof still counts. The whole text is compared.
+    pub(crate) fn get(&mut self, proof: Proof<'_>, keys: &HeldKeys, now: UnixTime) -> Option<Arc<Proven>> {
+        let hash = self.hash(proof);
+        if let Some(proven) = self.young.find(hash, proof) {
+            return proven.holds(keys, now).then(|| Arc::clone(proven));
         }
-        let (token, proven) = self.old.entries.remove_entry(token)?;
-        if !proven.holds(keys, now) {
+        self.old.find(hash, proof)?;
+        let entry = self.old.entries.remove(&hash)?;
+        if !entry.proven.holds(keys, now) {
             return None;
         }
-        self.insert(token, proven.clone());
+        let proven = Arc::clone(&entry.proven);
+        self.insert(hash, entry);
         Some(proven)
     }
 
     /// Remembers a caller.
-    pub(crate) fn put(&mut self, token: &str, proven: Proven) {
-        self.insert(token.into(), proven);
+    pub(crate) fn put(&mut self, proof: Proof<'_>, proven: Arc<Proven>) {
+        let (is_token, text) = proof.parts();
+        self.insert(self.hash(proof), Entry { is_token, text: text.into(), proven });
     }
 
     /// Forgets everything.
@@ -81,14 +115,57 @@ impl IdentityCache {
         *self = Self::default();
     }
 
-    fn insert(&mut self, token: Box<str>, proven: Proven) {
-        if self.young.entries.len() >= MAX_ENTRIES || self.young.bytes.saturating_add(token.len()) > MAX_BYTES {
+    /// Tokens are as long as kilobytes and differ in their signatures, so a part of that tells them apart well enough: whoever
+    /// makes two valid ones with the same part shares one place with himself.
+    fn hash(&self, proof: Proof<'_>) -> u64 {
+        let (is_token, text) = proof.parts();
+        let end = text.len().saturating_sub(AFTER_SIGNATURE);
+        let signature = text.get(end.saturating_sub(HASHED)..end).filter(|part| part.len() == HASHED);
+        self.secret.hash_one((is_token, signature.unwrap_or(text)))
+    }
+
+    fn insert(&mut self, hash: u64, entry: Entry) {
+        let bytes = entry.text.len();
+        if self.young.entries.len() >= MAX_ENTRIES || self.young.bytes.saturating_add(bytes) > MAX_BYTES {
             self.old = std::mem::take(&mut self.young);
         }
-        let bytes = token.len();
-        if self.young.entries.insert(token, proven).is_none() {
-            self.young.bytes = self.young.bytes.saturating_add(bytes);
+        let replaced = self.young.entries.insert(hash, entry).map_or(0, |entry| entry.text.len());
+        self.young.bytes = self.young.bytes.saturating_add(bytes).saturating_sub(replaced);
+    }
+}
+
+impl Generation {
+    fn find(&self, hash: u64, proof: Proof<'_>) -> Option<&Arc<Proven>> {
+        let entry = self.entries.get(&hash)?;
+        let (is_token, text) = proof.parts();
+        (entry.is_token == is_token && is_same(&entry.text, text)).then_some(&entry.proven)
+    }
+}
+
+/// Word by word: `==` is the C library's `memcmp`, which takes single bytes in WebAssembly.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let ((one, one_end), (other, other_end)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
+    let word = |(one, other): (&[u8; 16], &[u8; 16])| u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other);
+    one.len() == other.len() && one.iter().zip(other).all(word) && one_end == other_end
+}
+
+/// Keys of the map are hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
         }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 
@@ -110,45 +187,85 @@ mod tests {
         held
     }
 
-    fn proven(expires: i64) -> Proven {
-        Proven {
+    fn proven(expires: i64) -> Arc<Proven> {
+        Arc::new(Proven {
             identity: Arc::new(Identity::anonymous()),
             access: None,
             keys: Some((SOURCE, 1)),
             expires: UnixTime::from_secs(expires),
             bound_to: None,
-        }
+        })
     }
 
     #[test]
     fn a_proof_ends_with_the_token_and_with_the_keys() {
         let mut cache = IdentityCache::default();
-        cache.put("a", proven(10));
+        cache.put(Proof::Token(b"a"), proven(10));
         let at = UnixTime::from_secs;
-        assert!(cache.get("a", &held(1), at(9)).is_some());
-        assert!(cache.get("a", &held(1), at(10)).is_none());
-        assert!(cache.get("a", &held(2), at(9)).is_none());
-        assert!(cache.get("b", &held(1), at(9)).is_none());
+        assert!(cache.get(Proof::Token(b"a"), &held(1), at(9)).is_some());
+        assert!(cache.get(Proof::Token(b"a"), &held(1), at(10)).is_none());
+        assert!(cache.get(Proof::Token(b"a"), &held(2), at(9)).is_none());
+        assert!(cache.get(Proof::Token(b"b"), &held(1), at(9)).is_none());
         let mut none = held(1);
         none.set(SOURCE, None);
-        assert!(cache.get("a", &none, at(9)).is_none());
+        assert!(cache.get(Proof::Token(b"a"), &none, at(9)).is_none());
     }
 
     #[test]
     fn memory_is_bounded_and_what_is_used_stays() {
         let mut cache = IdentityCache::default();
         let now = UnixTime::from_secs(0);
-        cache.put("used", proven(10));
+        cache.put(Proof::Token(b"used"), proven(10));
         for number in 0..4 * MAX_ENTRIES {
-            cache.put(&number.to_string(), proven(10));
-            assert!(cache.get("used", &held(1), now).is_some());
+            cache.put(Proof::Token(number.to_string().as_bytes()), proven(10));
+            assert!(cache.get(Proof::Token(b"used"), &held(1), now).is_some());
         }
         assert!(cache.young.entries.len() + cache.old.entries.len() <= 2 * MAX_ENTRIES);
-        assert!(cache.get("0", &held(1), now).is_none());
+        assert!(cache.get(Proof::Token(b"0"), &held(1), now).is_none());
         let long = "x".repeat(MAX_BYTES / 2);
         for number in 0..5 {
-            cache.put(&format!("{long}{number}"), proven(10));
+            cache.put(Proof::Token(format!("{long}{number}").as_bytes()), proven(10));
         }
         assert!(cache.young.bytes <= MAX_BYTES && cache.old.bytes <= MAX_BYTES);
+    }
+
+    #[test]
+    fn a_token_that_differs_anywhere_is_another_token() {
+        let token = "0123456789".repeat(20);
+        let mut cache = IdentityCache::default();
+        let now = UnixTime::from_secs(0);
+        cache.put(Proof::Token(token.as_bytes()), proven(10));
+        assert!(cache.get(Proof::Token(token.as_bytes()), &held(1), now).is_some());
+        for place in 0..token.len() {
+            let other = format!("{}x{}", &token[..place], &token[place + 1..]);
+            assert!(cache.get(Proof::Token(other.as_bytes()), &held(1), now).is_none(), "{place}");
+        }
+        for other in [&token[1..], &token[..199], &format!("{token}0"), &format!("0{token}"), ""] {
+            assert!(cache.get(Proof::Token(other.as_bytes()), &held(1), now).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_takes_the_place_of_another_counts_once() {
+        let mut cache = IdentityCache::default();
+        let (one, other) = (format!("1{}", "s".repeat(96)), format!("2{}", "s".repeat(96)));
+        for _ in 0..3 {
+            cache.put(Proof::Token(one.as_bytes()), proven(10));
+            cache.put(Proof::Token(other.as_bytes()), proven(10));
+        }
+        assert_eq!(cache.young.bytes, other.len());
+        assert!(cache.get(Proof::Token(one.as_bytes()), &held(1), UnixTime::from_secs(0)).is_none());
+        assert!(cache.get(Proof::Token(other.as_bytes()), &held(1), UnixTime::from_secs(0)).is_some());
+    }
+
+    #[test]
+    fn a_certificate_that_is_presented_as_a_token_proves_nothing() {
+        let mut cache = IdentityCache::default();
+        let now = UnixTime::from_secs(0);
+        cache.put(Proof::Certificate(b"-----BEGIN%20CERTIFICATE-----"), proven(10));
+        assert!(cache.get(Proof::Certificate(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_some());
+        assert!(cache.get(Proof::Token(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_none());
+        cache.put(Proof::Token(b"a.b.c"), proven(10));
+        assert!(cache.get(Proof::Certificate(b"a.b.c"), &held(1), now).is_none());
     }
 }

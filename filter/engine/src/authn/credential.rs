@@ -22,12 +22,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// What was presented.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Credential<'a> {
     /// Nothing.
     Anonymous,
     /// Something that should be a JWT: a Bearer token, or the password of Basic.
-    Token(Cow<'a, str>),
+    Token(Cow<'a, [u8]>),
 }
 
 impl<'a> Credential<'a> {
@@ -39,14 +39,15 @@ impl<'a> Credential<'a> {
     pub fn read(values: &[&'a [u8]]) -> Result<Self, Reason> {
         let value = match values {
             [] => return Ok(Self::Anonymous),
-            [value] => std::str::from_utf8(value).map_err(|_| Reason::MalformedCredential)?,
+            [value] => trim(value),
             _ => return Err(Reason::SeveralCredentials),
         };
-        let (scheme, rest) = value.trim_matches(' ').split_once(' ').ok_or(Reason::MalformedCredential)?;
-        let rest = rest.trim_start_matches(' ');
-        let token = if scheme.eq_ignore_ascii_case("bearer") {
+        let blank = value.iter().position(|byte| *byte == b' ').ok_or(Reason::MalformedCredential)?;
+        let (scheme, rest) = value.split_at(blank);
+        let rest = trim(rest);
+        let token = if scheme.eq_ignore_ascii_case(b"bearer") {
             Cow::Borrowed(rest)
-        } else if scheme.eq_ignore_ascii_case("basic") {
+        } else if scheme.eq_ignore_ascii_case(b"basic") {
             match password(rest)? {
                 Some(password) => Cow::Owned(password),
                 None => return Ok(Self::Anonymous),
@@ -54,18 +55,28 @@ impl<'a> Credential<'a> {
         } else {
             return Err(Reason::MalformedCredential);
         };
-        Self::of_token(token)
+        Self::of_length(token)
     }
 
     /// Reads a token that stands alone, such as a field of a form.
-    pub(crate) fn of_token(token: Cow<'a, str>) -> Result<Self, Reason> {
+    ///
+    /// # Errors
+    /// `TokenTooLong`, otherwise `MalformedCredential`.
+    pub(crate) fn of_token(token: &'a str) -> Result<Self, Reason> {
+        if token.len() <= MAX_TOKEN {
+            check(token.as_bytes())?;
+        }
+        Self::of_length(token.as_bytes().into())
+    }
+
+    fn of_length(token: Cow<'a, [u8]>) -> Result<Self, Reason> {
         if token.len() > MAX_TOKEN {
             return Err(Reason::TokenTooLong);
         }
-        if token == ANONYMOUS {
+        if *token == *ANONYMOUS.as_bytes() {
             return Ok(Self::Anonymous);
         }
-        if token.is_empty() || !token.bytes().all(is_token_byte) {
+        if token.is_empty() {
             return Err(Reason::MalformedCredential);
         }
         Ok(Self::Token(token))
@@ -83,18 +94,35 @@ impl<'a> Credential<'a> {
 
 /// The password of Basic credentials (RFC 7617) without blanks and line feeds around it; the user name decides nothing. Nothing
 /// if both are empty: so clients of the containers project (skopeo, podman) answer a Basic challenge when they have no credential.
-fn password(encoded: &str) -> Result<Option<String>, Reason> {
+fn password(encoded: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
     if encoded.len() > MAX_BASIC {
         return Err(Reason::TokenTooLong);
     }
     let decoded = BASE64.decode(encoded).map_err(|_| Reason::MalformedCredential)?;
-    let pair = String::from_utf8(decoded).map_err(|_| Reason::MalformedCredential)?;
-    let (_, password) = pair.split_once(':').ok_or(Reason::MalformedCredential)?;
-    Ok((pair != ":").then(|| password.trim().to_owned()))
+    let colon = decoded.iter().position(|byte| *byte == b':').ok_or(Reason::MalformedCredential)?;
+    let (user, password) = decoded.split_at(colon);
+    let password = password.get(1..).unwrap_or_default();
+    Ok((!user.is_empty() || !password.is_empty()).then(|| password.trim_ascii().to_owned()))
 }
 
-/// `b64token` (RFC 6750 section 2.1).
-const fn is_token_byte(byte: u8) -> bool {
+/// Without the blanks around it.
+const fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = value {
+        value = rest;
+    }
+    value
+}
+
+/// Looks at each character of what was presented: a second step, because a token that is known needs none.
+///
+/// # Errors
+/// `MalformedCredential` for what is no `b64token` (RFC 6750 section 2.1).
+pub(crate) fn check(token: &[u8]) -> Result<&str, Reason> {
+    let text = token.iter().all(is_token_byte).then(|| std::str::from_utf8(token).ok());
+    text.flatten().ok_or(Reason::MalformedCredential)
+}
+
+const fn is_token_byte(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
@@ -112,7 +140,7 @@ mod tests {
     use super::*;
 
     fn token(text: &str) -> Credential<'_> {
-        Credential::Token(text.into())
+        Credential::Token(text.as_bytes().into())
     }
 
     #[test]
@@ -145,7 +173,11 @@ mod tests {
             (b"Digest x", Err(Reason::MalformedCredential)),
         ];
         for (value, wanted) in rows {
-            assert_eq!(Credential::read(&[value]), wanted, "{}", String::from_utf8_lossy(value));
+            let read = Credential::read(&[value]).and_then(|credential| match &credential {
+                Credential::Token(token) => check(token).map(|_| credential.clone()),
+                Credential::Anonymous => Ok(credential),
+            });
+            assert_eq!(read, wanted, "{}", String::from_utf8_lossy(value));
         }
         assert_eq!(Credential::read(&[]), Ok(Credential::Anonymous));
         assert_eq!(Credential::read(&[b"Bearer a.b.c", b"Bearer a.b.c"]), Err(Reason::SeveralCredentials));

@@ -34,7 +34,7 @@ impl Identity {
         &self.groups
     }
 
-    /// All verified claims, in the form that CEL reads.
+    /// All verified claims, in the form that CEL reads; none where no condition reads them.
     #[must_use]
     pub const fn claims(&self) -> &Document {
         &self.claims

@@ -38,8 +38,8 @@ pub(crate) enum Attribute {
 impl Mtls {
     /// Whom the certificate with this PEM text names, unless it has ended: the host verifies it once per connection, and
     /// connections may live long. Groups are those of the configuration.
-    pub(crate) fn prove(&self, pem: &str, policy: Option<&Policy>, now: UnixTime) -> Option<Proven> {
-        let presented = PresentedCertificate::of_pem(pem.as_bytes())?;
+    pub(crate) fn prove(&self, pem: &[u8], policy: Option<&Policy>, now: UnixTime) -> Option<Proven> {
+        let presented = PresentedCertificate::of_pem(pem)?;
         let certificate = presented.read()?;
         // The last second counts (RFC 5280 section 4.1.2.5).
         let expires = certificate.not_after.after(Duration::from_secs(1));

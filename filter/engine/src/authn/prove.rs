@@ -37,6 +37,8 @@ pub(crate) struct Presented<'a> {
     pub(crate) token: &'a UnverifiedToken<'a>,
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) verifier: &'a dyn SignatureVerifier,
+    /// Some condition reads claims: what is kept of the token holds them too, which most of its memory goes to.
+    pub(crate) keeps_claims: bool,
 }
 
 impl<'a> Presented<'a> {
@@ -48,7 +50,7 @@ impl<'a> Presented<'a> {
     /// Verifies the token with the keys of a source; an unknown key id is a need, once. A bad signature never is: it would let
     /// anybody make the filter fetch.
     pub(crate) fn verify(&self, source: SourceId, keys: &Keys, expected: &Expected<'_>) -> Result<VerifiedToken, Stop> {
-        let Self { token, facts, verifier } = self;
+        let Self { token, facts, verifier, .. } = self;
         verify(token, &keys.set, expected, facts.now, *verifier).map_err(|error| match error {
             VerifyError::UnknownKey => self.need(source, token.key_id(), Reason::UnknownKey),
             VerifyError::MissingKeyId | VerifyError::NoFittingKey => Reason::UnknownKey.into(),

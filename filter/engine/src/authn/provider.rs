@@ -10,6 +10,7 @@ use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
 use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
+use crate::cel::Document;
 use crate::reason::Reason;
 
 /// One entry of `http.auth.bearer.oidc`, ready to run.
@@ -59,8 +60,9 @@ impl Provider {
             | MappingError::EmptyUsername
             | MappingError::Groups(_) => Reason::MappingFailed,
         })?;
+        let claims = if presented.keeps_claims { mapped.claims } else { Document::empty() };
         Ok(Proven {
-            identity: Arc::new(Identity::new(mapped.username, mapped.groups, mapped.claims)),
+            identity: Arc::new(Identity::new(mapped.username, mapped.groups, claims)),
             access: None,
             keys: Some((self.source, keys.version)),
             expires: proof.expires(),

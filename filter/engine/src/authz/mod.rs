@@ -5,9 +5,10 @@ mod condition;
 mod index;
 mod pattern;
 mod policy;
+mod req;
 mod rule;
 
-pub use condition::RequestFacts;
 pub use pattern::{Pattern, PatternError};
 pub use policy::Policy;
+pub use req::RequestFacts;
 pub use rule::{Clause, Decision, Permission, Rule};

@@ -1,15 +1,17 @@
 //! Access control as zot evaluates it: the deciding pattern's group, then the admin policy.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::authn::identity::Identity;
 use crate::config::{Diagnostics, raw};
 
 use super::action::Actions;
-use super::condition::{Answer, Conditions, Expressions, Request, RequestFacts};
+use super::condition::{Answer, Conditions, Expressions};
 use super::index::PatternIndex;
 use super::pattern::Pattern;
+use super::req::{Member, Request, RequestFacts};
 use super::rule::{Clause, Decision, Permission, Rule};
 
 /// A compiled `http.accessControl`.
@@ -18,7 +20,8 @@ pub struct Policy {
     repositories: PatternIndex<Group>,
     admin: Option<Entry>,
     groups: BTreeMap<String, Vec<String>>,
-    reads_connection: bool,
+    /// The members of `req` that some condition may look at.
+    read: Vec<Member>,
 }
 
 /// What holds for the repositories of one pattern.
@@ -32,8 +35,9 @@ struct Group {
 /// A grant to named users and groups.
 #[derive(Debug)]
 struct Entry {
-    users: HashSet<String>,
-    groups: HashSet<String>,
+    // Mostly short: to compare is cheaper than to hash.
+    users: BTreeSet<String>,
+    groups: BTreeSet<String>,
     actions: Actions,
     conditions: Conditions,
 }
@@ -51,7 +55,8 @@ impl Policy {
     /// groups, then `defaultPolicy` (with a credential) and `anonymousPolicy` (for everybody), then `adminPolicy`.
     #[must_use]
     pub fn decide(&self, identity: &Identity, permission: &Permission<'_>, facts: &RequestFacts<'_>) -> Decision {
-        let request = Request::new(identity, permission, facts, self.is_admin(identity));
+        let admin = self.is_admin(identity);
+        let request = Request { identity, permission, facts, admin, read: &self.read, made: OnceCell::new() };
         let mut message = None;
         if let Some((pattern, group)) = self.repositories.find(permission.repository, identity.username())
             && let Some(clause) = group.grants(&request, &mut message)
@@ -59,7 +64,7 @@ impl Policy {
             return Decision::Granted(Rule { pattern: Some(pattern.text().clone()), clause });
         }
         if let Some(admin) = &self.admin
-            && (admin.names_user(identity) || admin.names_group(identity))
+            && request.admin
             && admin.grants(&request, &mut message)
         {
             return Decision::Granted(Rule { pattern: None, clause: Clause::Admin });
@@ -88,8 +93,20 @@ impl Policy {
 
     /// Whether a condition may look at the connection: `req.client` or `req.tls`.
     #[must_use]
-    pub const fn reads_connection(&self) -> bool {
-        self.reads_connection
+    pub fn reads_connection(&self) -> bool {
+        self.read.contains(&Member::Client) || self.read.contains(&Member::Tls)
+    }
+
+    /// Whether a condition may look at request headers: `req.client` or `req.userAgent`.
+    #[must_use]
+    pub fn reads_headers(&self) -> bool {
+        self.read.contains(&Member::Client) || self.read.contains(&Member::UserAgent)
+    }
+
+    /// Whether a condition may look at `req.claims`.
+    #[must_use]
+    pub fn reads_claims(&self) -> bool {
+        self.read.contains(&Member::Claims)
     }
 
     /// The configured groups of a user, for callers whose proof carries none (client certificates).
@@ -161,14 +178,15 @@ impl Compiler<'_> {
             groups.extend(pattern.map(|pattern| (pattern, group)));
         }
         let admin = raw.admin_policy.as_ref().map(|entry| self.entry(entry, &format!("{path}.adminPolicy")));
-        let entries = groups.iter().flat_map(|(_, group)| &group.entries).chain(&admin);
-        let reads_connection = entries.map(|entry| &entry.conditions).any(Conditions::reads_connection);
+        let entries = || groups.iter().flat_map(|(_, group)| &group.entries).chain(&admin);
+        let is_read = |member: &Member| entries().any(|entry| entry.conditions.may_read(*member));
+        let read = Member::ALL.into_iter().filter(is_read).collect();
         let Some(repositories) = PatternIndex::build(groups) else {
             self.diagnostics.error(format!("{path}.repositories"), "the patterns together are too large");
             return None;
         };
         let sound = self.diagnostics.errors.len() == before;
-        sound.then(|| Policy { repositories, admin, groups: raw.groups.clone(), reads_connection })
+        sound.then(|| Policy { repositories, admin, groups: raw.groups.clone(), read })
     }
 
     /// Repository names have no upper case and zot's loader lower-cases the patterns, so they are read that way.

@@ -202,10 +202,16 @@ impl<'a> Route<'a> {
 
 /// Visible ASCII that no proxy, registry or file system reads in a second way: no empty, `.` or `..` segment.
 fn is_plain(path: &str) -> bool {
+    let (mut before, mut dotted) = (0, false);
+    let is_fine = |byte: u8| {
+        let doubled = byte == b'/' && before == b'/';
+        dotted |= byte == b'.' && before == b'/';
+        before = byte;
+        byte.is_ascii_graphic() && !matches!(byte, b'\\' | b';' | b'#') && !doubled
+    };
     path.starts_with('/')
-        && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b';' | b'#'))
-        && !path.contains("//")
-        && !path.split('/').any(|segment| segment == "." || segment == "..")
+        && path.bytes().all(is_fine)
+        && !(dotted && path.split('/').any(|segment| segment == "." || segment == ".."))
 }
 
 fn parse_reference(text: &str) -> Result<Reference<'_>, Reason> {

@@ -81,7 +81,7 @@ fn credential(authorization: &[&[u8]], fields: &[Parameter<'_>]) -> Result<Crede
     }
     let mut found = Credential::read(authorization)?.into_owned();
     for (_, value) in fields.iter().filter(|(name, _)| CREDENTIALS.contains(&&**name)) {
-        match Credential::of_token(value.trim().into())?.into_owned() {
+        match Credential::of_token(value.trim())?.into_owned() {
             Credential::Anonymous => {}
             field if found == Credential::Anonymous => found = field,
             field if field == found => {}
@@ -98,7 +98,7 @@ mod tests {
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
     fn token(text: &str) -> Credential<'static> {
-        Credential::Token(text.to_owned().into())
+        Credential::Token(text.as_bytes().to_owned().into())
     }
 
     fn post(media_types: &[&[u8]], body: &[u8]) -> Result<Ask, Reason> {

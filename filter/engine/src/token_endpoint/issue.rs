@@ -35,10 +35,7 @@ impl Engine {
         let (caller, expires) = match holder {
             // It would renew itself for ever.
             Some(proven) if self.is_minted(&proven) => return Err(Reason::UnknownIssuer.into()),
-            Some(proven) => {
-                let expires = proven.expires;
-                (Caller::from(proven), expires)
-            }
+            Some(proven) => (Caller::from(&*proven), proven.expires),
             None if self.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => {
                 (Caller::nobody(), facts.now.after(ANONYMOUS_LIFETIME))
             }
@@ -56,7 +53,7 @@ impl Engine {
                 let holder = Holder { identity: &caller.identity, granted: &granted, not_after: expires };
                 mint.token(&holder, key, facts.now)
             }
-            (None, Credential::Token(token)) => (token.to_string(), expires),
+            (None, Credential::Token(token)) => (String::from_utf8_lossy(token).into_owned(), expires),
             // Also for the holder of a certificate, which every request comes with.
             (None, Credential::Anonymous) => (ANONYMOUS.to_owned(), expires.min(facts.now.after(ANONYMOUS_LIFETIME))),
         };

@@ -1,0 +1,197 @@
+//! `req`, which conditions read.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use crate::authn::identity::Identity;
+use crate::cel::{Bindings, Map};
+use crate::request::RequestHead;
+use crate::time::UnixTime;
+
+use super::rule::Permission;
+
+/// What conditions may know of a request beside who asks for what.
+#[derive(Clone, Debug)]
+pub struct RequestFacts<'a> {
+    head: &'a RequestHead<'a>,
+    now: UnixTime,
+}
+
+impl<'a> RequestFacts<'a> {
+    /// Facts of a request that is decided at `now`. Nothing is read or copied before a condition needs it.
+    #[must_use]
+    pub const fn new(head: &'a RequestHead<'a>, now: UnixTime) -> Self {
+        Self { head, now }
+    }
+}
+
+/// A member of `req`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Member {
+    Time,
+    Method,
+    UserAgent,
+    Action,
+    Repository,
+    Reference,
+    ReferenceType,
+    Tag,
+    Digest,
+    User,
+    Auth,
+    Client,
+    Tls,
+    Claims,
+}
+
+impl Member {
+    /// All of them.
+    pub(super) const ALL: [Self; 14] = [
+        Self::Time,
+        Self::Method,
+        Self::UserAgent,
+        Self::Action,
+        Self::Repository,
+        Self::Reference,
+        Self::ReferenceType,
+        Self::Tag,
+        Self::Digest,
+        Self::User,
+        Self::Auth,
+        Self::Client,
+        Self::Tls,
+        Self::Claims,
+    ];
+
+    /// As conditions write it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Method => "method",
+            Self::UserAgent => "userAgent",
+            Self::Action => "action",
+            Self::Repository => "repository",
+            Self::Reference => "reference",
+            Self::ReferenceType => "referenceType",
+            Self::Tag => "tag",
+            Self::Digest => "digest",
+            Self::User => "user",
+            Self::Auth => "auth",
+            Self::Client => "client",
+            Self::Tls => "tls",
+            Self::Claims => "claims",
+        }
+    }
+}
+
+/// One question of one request; `req` is made when the first condition asks for it, with the members that conditions read.
+pub(super) struct Request<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) permission: &'a Permission<'a>,
+    pub(super) facts: &'a RequestFacts<'a>,
+    pub(super) admin: bool,
+    pub(super) read: &'a [Member],
+    pub(super) made: OnceCell<Bindings>,
+}
+
+impl Request<'_> {
+    pub(super) fn bindings(&self) -> &Bindings {
+        self.made.get_or_init(|| Bindings::conditions(&self.document().build()))
+    }
+
+    fn document(&self) -> Map {
+        self.read.iter().fold(Map::default(), |map, member| self.with(map, *member))
+    }
+
+    fn with(&self, map: Map, member: Member) -> Map {
+        let (head, name) = (self.facts.head, member.name());
+        let reference = self.permission.reference;
+        let kind = kind(reference);
+        let of_kind = |wanted: &str| if kind == wanted { reference } else { "" };
+        match member {
+            Member::Time => map.time(name, self.facts.now),
+            Member::Method => map.text(name, text(head.method)),
+            Member::UserAgent => map.text(name, text(head.user_agent)),
+            Member::Action => map.text(name, self.permission.action.name()),
+            Member::Repository => map.text(name, self.permission.repository),
+            Member::Reference => map.text(name, reference),
+            Member::ReferenceType => map.text(name, kind),
+            Member::Tag => map.text(name, of_kind("tag")),
+            Member::Digest => map.text(name, of_kind("digest")),
+            Member::User => map.map(name, self.user()),
+            Member::Auth => {
+                map.map(name, Map::default().bool("anonymous", self.identity.is_anonymous()).bool("admin", self.admin))
+            }
+            Member::Client => map.map(name, client(head)),
+            Member::Tls => map.map(name, tls(head.connection.tls_version)),
+            Member::Claims => map.document(name, self.identity.claims()),
+        }
+    }
+
+    fn user(&self) -> Map {
+        Map::default()
+            .text("username", self.identity.username())
+            .texts("groups", self.identity.groups().iter().cloned())
+    }
+}
+
+fn kind(reference: &str) -> &'static str {
+    if reference.contains(':') {
+        "digest"
+    } else if reference.is_empty() {
+        ""
+    } else {
+        "tag"
+    }
+}
+
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+fn client(head: &RequestHead<'_>) -> Map {
+    let forwarded = head.forwarded_for.iter().flat_map(|value| value.split(|byte| *byte == b','));
+    let forwarded = forwarded.map(|address| text(address).trim().to_owned()).filter(|address| !address.is_empty());
+    let peer = text(head.connection.peer);
+    Map::default().text("ip", address(&peer)).texts("forwardedFor", forwarded)
+}
+
+/// The host part of `host:port` or `[host]:port`; the whole text when it has no port.
+fn address(peer: &str) -> &str {
+    let Some((host, _port)) = peer.rsplit_once(':') else { return peer };
+    if let Some(inner) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return inner;
+    }
+    if host.contains(':') { peer } else { host }
+}
+
+fn tls(version: &[u8]) -> Map {
+    let number = match version {
+        b"TLSv1" | b"TLSv1.0" => "1.0",
+        b"TLSv1.1" => "1.1",
+        b"TLSv1.2" => "1.2",
+        b"TLSv1.3" => "1.3",
+        _ => "",
+    };
+    Map::default().bool("enabled", !version.is_empty()).text("version", number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_a_peer_has_no_port() {
+        let rows = [
+            ("10.0.0.5:54321", "10.0.0.5"),
+            ("[::1]:443", "::1"),
+            ("::1", "::1"),
+            ("10.0.0.5", "10.0.0.5"),
+            ("no-port-here", "no-port-here"),
+            ("", ""),
+        ];
+        for (peer, expected) in rows {
+            assert_eq!(address(peer), expected, "{peer}");
+        }
+    }
+}
