@@ -13,6 +13,7 @@ pub mod front;
 pub mod host;
 pub mod issuer;
 pub mod key;
+pub mod load;
 pub mod mint;
 pub mod module;
 pub mod native;

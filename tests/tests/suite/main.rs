@@ -15,6 +15,7 @@ mod delay;
 mod differential;
 #[cfg(feature = "vm")]
 mod expressions;
+mod failures;
 #[cfg(feature = "vm")]
 mod faults;
 mod fetches;
