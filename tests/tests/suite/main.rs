@@ -15,6 +15,7 @@ mod delay;
 mod differential;
 #[cfg(feature = "vm")]
 mod expressions;
+#[cfg(feature = "vm")]
 mod failures;
 #[cfg(feature = "vm")]
 mod faults;

@@ -230,8 +230,8 @@ fn wrong_certificate(cast: &Cast, page: &mut Page) {
     let case = at_start("issuer shows a wrong certificate", "one that the cluster's authority did not sign");
     let (issuer, address) = &cast.untrusted;
     let mend = || {
-        drop(cast.servers.borrow_mut().pop_if(|server| server.address() == *address));
-        cast.servers.borrow_mut().insert(0, issuer.serve_over_tls(Port::bind_at(*address)?, "issuer")?);
+        cast.servers.borrow_mut().retain(|server| server.address() != *address);
+        cast.servers.borrow_mut().push(issuer.serve_over_tls(Port::bind_at(*address)?, "issuer")?);
         Ok(())
     };
     page.add(&case, cast.play(&case, UNTRUSTED, || Ok(()), mend));

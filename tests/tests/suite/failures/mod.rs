@@ -2,6 +2,7 @@
 
 mod callers;
 mod crowd;
+mod foreign;
 mod issuers;
 mod page;
 mod policy;
@@ -10,6 +11,7 @@ mod secrets;
 mod shim;
 mod stage;
 mod trial;
+mod vm;
 
 use registry_auth_tests::envoy;
 
@@ -25,5 +27,6 @@ fn failures_around_envoy_come_out_as_their_page_says() -> Outcome {
     issuers::try_all(&mut page)?;
     shim::try_all(&mut page)?;
     policy::try_all(&mut page)?;
+    vm::try_all(&mut page)?;
     Ok(page.check()?)
 }

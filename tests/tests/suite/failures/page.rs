@@ -26,13 +26,13 @@ says otherwise. `-`: no such requests. `none`: the connection broke. `SOURCE` is
 const ELSEWHERE: &str = "
 ## In the module alone
 
-These are made to happen in wasmtime, one by one, because a real Envoy does not let them happen when it is told to.
+These are made to happen in wasmtime, because a real Envoy does not let them happen when it is told to.
 
 | failure | what happens | test |
 |---|---|---|
 | a host call fails, whichever, with whatever status | no request goes on without a grant; the next one is served | `tests/tests/suite/faults` |
 | the clock jumps back or forward | waits end with 503; tokens expire by the clock as it is; keys are used no longer than `maxStale` | `patience.rs`, `fetches/` |
-| another plugin writes over what workers share | what has no MAC of the push key counts as absent, `registry_auth.keys.push_refused` and `registry_auth.keys.share_refused` count it | `intake.rs`, `fetches/hostile.rs` |
+| another plugin writes over what workers tell each other of fetches | what has no MAC of the push key counts as absent, `registry_auth.keys.share_refused` counts it | `fetches/hostile.rs` |
 | more than 10,000 requests of one worker wait | those above get 503 at once | `patience.rs` |
 ";
 

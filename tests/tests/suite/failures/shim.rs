@@ -17,13 +17,17 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::callers::{Right, Tokens, access_control, entry, kinds, read};
+use super::foreign;
 use super::page::Page;
 use super::secrets::{Answer, Secrets};
-use super::stage::{PATIENCE, Stage, bootstrap, comes_to, listeners, until};
+use super::stage::{PATIENCE, Stage, VM_ID, bootstrap, comes_to, listeners, until};
 use super::trial::{Case, Deeds, UNNOTICED, play};
 
 const OTHER: &str = "http://other.test";
 const SETS: &str = "/v1/keys/bearer";
+/// Where the module file of the third listener stands.
+const FOREIGN: &str = "/static_resources/listeners/2/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config\
+                       /config/vm_config/code/local/filename";
 const HOUR: i64 = 3600;
 
 /// Envoy, the shim and Secrets Manager.
@@ -54,9 +58,14 @@ impl Scene {
             "proxy": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}},
         });
         let [main, intake, endpoints] = [free_address()?, free_address()?, free_address()?];
-        let bootstrap =
-            bootstrap(listeners(&plugin, [main.port(), intake.port()]), &backend, &[("issuers", server.address())])?;
-        let stage = Stage::start(backend, &bootstrap, bootstrap.to_json())?;
+        let mut listeners = listeners(&plugin, [main.port(), intake.port()]);
+        listeners.push(foreign::listener(VM_ID));
+        let bootstrap = bootstrap(listeners, &backend, &[("issuers", server.address())])?;
+        let mut document = bootstrap.to_json();
+        let file = folder.path().join("foreign.wasm");
+        fs::write(&file, foreign::module())?;
+        *document.pointer_mut(FOREIGN).context("the listener is somewhere else")? = json!(file);
+        let stage = Stage::start(backend, &bootstrap, document)?;
         let (stage, secrets, shim) = (RefCell::new(stage), RefCell::new(secrets), RefCell::default());
         let scene = Self { stage, secrets, shim, plugin, main, intake, endpoints, folder, _issuers: server };
         scene.start_shim()?;
@@ -133,6 +142,7 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
     page.section("Keys that the shim pushes");
     secrets_manager(&scene, page)?;
     pushes(&scene, page)?;
+    overwritten(&scene, page)?;
     shim_down(&scene, page)?;
     shim_restarts(&scene, page)?;
     envoy_restarts(&scene, page)
@@ -254,6 +264,32 @@ fn pushes(scene: &Scene, page: &mut Page) -> Result<()> {
         scene.play(&case, deeds, page)?;
     }
     Ok(())
+}
+
+fn overwritten(scene: &Scene, page: &mut Page) -> Result<()> {
+    let case = Case {
+        failure: "another plugin writes over our shared data",
+        how: "over the pushed set, in a store that it shares",
+        sign: "`registry_auth.keys.push_refused` and `registry_auth_shim_pushes_total` (`stored`) count",
+        end: "nobody has noticed; the shim pushes again",
+        ..UNNOTICED
+    };
+    let refused = || scene.stage.borrow().metric("keys.push_refused");
+    let foreign = scene.stage.borrow().envoy()?.listener("foreign")?;
+    let (before, stored) = (Cell::new(None), Cell::new(0));
+    let deeds = Deeds {
+        fail: &mut || {
+            before.set(refused()?);
+            stored.set(scene.counted("pushes", "stored")?);
+            until("a refused set", || {
+                client::send(foreign, &Request::new("GET", "/"), PATIENCE)?;
+                Ok(refused()? > before.get())
+            })
+        },
+        look: &mut || until("a push", || Ok(scene.counted("pushes", "stored")? > stored.get())),
+        mend: &mut || Ok(()),
+    };
+    scene.play(&case, deeds, page)
 }
 
 fn shim_down(scene: &Scene, page: &mut Page) -> Result<()> {

@@ -17,6 +17,9 @@ use serde_json::Value;
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// How requests are sent.
 pub(super) const PRESSURE: Pressure = Pressure { connections: 2, patience: Duration::from_secs(30) };
+/// What the log has for each refusal, and how many other lines a message shows.
+const REFUSAL: &str = "\"decision\":\"deny\"";
+const TAIL: usize = 20;
 /// New connections in a row that show that all workers do the same.
 const PROBES: usize = 16;
 
@@ -30,12 +33,15 @@ pub(super) struct Stage {
     environment: Vec<(String, String)>,
 }
 
+/// The VM id of all listeners.
+pub(super) const VM_ID: &str = "registry-auth-failures";
+
 /// A listener `main` in front of the registry, and one for the intake.
 pub(super) fn listeners(plugin: &Value, ports: [u16; 2]) -> Vec<Listener> {
     let listener = |name: &str, configuration: String, port| Listener {
         name: name.to_owned(),
         configuration,
-        vm_id: "registry-auth-failures".to_owned(),
+        vm_id: VM_ID.to_owned(),
         holds_bodies: false,
         secured: false,
         port,
@@ -89,9 +95,11 @@ impl Stage {
         comes_to(self.address()?, status, request).map_err(|error| error.context(self.log_tail()))
     }
 
-    /// The end of Envoy's log, for messages.
+    /// The end of Envoy's log without refusals, for messages.
     pub(super) fn log_tail(&self) -> String {
-        self.envoy.as_ref().map(Envoy::log_tail).unwrap_or_default()
+        let log = self.envoy.as_ref().map(Envoy::log).unwrap_or_default();
+        let lines: Vec<_> = log.lines().filter(|line| !line.contains(REFUSAL)).collect();
+        lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n") + "\n"
     }
 
     /// How many requests of clients Envoy has under way.
