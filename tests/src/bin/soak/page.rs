@@ -36,15 +36,15 @@ pub(crate) fn text(soaked: &Soaked) -> Result<String> {
         ("changes of the policy", soaked.changes.to_string()),
         ("wrong answers", "0".to_owned()),
     ];
-    let rows: String = rows.iter().map(|(name, value)| format!("| {name} | {value} |\n")).collect();
+    let rows: Vec<_> = rows.iter().map(|(name, value)| format!("| {name} | {value} |")).collect();
     let kinds = soaked.answers.iter().map(|(name, statuses)| {
         let statuses: Vec<_> = statuses.iter().map(|(status, count)| format!("{count} × {status}")).collect();
-        format!("| {name} | {} |\n", statuses.join(", "))
+        format!("| {name} | {} |", statuses.join(", "))
     });
-    let kinds: String = kinds.collect();
+    let (rows, kinds) = (rows.join("\n"), kinds.collect::<Vec<_>>().join("\n"));
     let tenths: Vec<_> = soaked.memory.tenths().iter().map(|sample| (sample / 1024).to_string()).collect();
     Ok(format!(
-        "{ABOUT}\n{place}\n\n| | |\n|---|---|\n{rows}\n| kind of request | answers |\n|---|---|\n{kinds}\n\
+        "{ABOUT}\n{place}\n\n| | |\n|---|---|\n{rows}\n\n| kind of request | answers |\n|---|---|\n{kinds}\n\n\
          Memory of Envoy (`VmRSS`), the most in each tenth of the run, in MiB: {}\n",
         tenths.join(", ")
     ))

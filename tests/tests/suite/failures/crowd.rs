@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use registry_auth_tests::issuer::{Endpoint, Fault};
 
 use super::callers::{NO_KEYS, Tokens, kinds, read};
-use super::issuers::Cast;
+use super::issuers::Scene;
 use super::page::Page;
 use super::stage::{PATIENCE, until};
 use super::trial::{Case, Deeds, UNNOTICED, play};
@@ -67,12 +67,12 @@ fn status(mut socket: TcpStream) -> Result<u16> {
 }
 
 /// Plays both crowds.
-pub(super) fn try_all(cast: &Cast, page: &mut Page) -> Result<()> {
-    new_key(cast, page)?;
-    waiting(cast, page)
+pub(super) fn try_all(scene: &Scene, page: &mut Page) -> Result<()> {
+    new_key(scene, page)?;
+    waiting(scene, page)
 }
 
-fn new_key(cast: &Cast, page: &mut Page) -> Result<()> {
+fn new_key(scene: &Scene, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "1,000 requests at once with an unknown key id",
         how: "the issuer has a new key",
@@ -81,7 +81,7 @@ fn new_key(cast: &Cast, page: &mut Page) -> Result<()> {
         ..UNNOTICED
     };
     let tokens = Tokens::of(CROWD, "es256");
-    let (issuer, stage) = (cast.issuer(CROWD)?, &cast.stage);
+    let (issuer, stage) = (scene.issuer(CROWD)?, &scene.stage);
     stage.comes_to(200, &read(&tokens.bearer(0)?))?;
     let new = Tokens::of(CROWD, "next-es256").bearer(0)?;
     let deeds = Deeds {
@@ -98,12 +98,12 @@ fn new_key(cast: &Cast, page: &mut Page) -> Result<()> {
         look: &mut || Ok(()),
         mend: &mut || Ok(()),
     };
-    let kinds = kinds(&tokens, &tokens, &Cast::others())?;
+    let kinds = kinds(&tokens, &tokens, &Scene::others())?;
     page.add(&case, play(&case, stage.address()?, &kinds, deeds).with_context(|| stage.log_tail()));
     Ok(())
 }
 
-fn waiting(cast: &Cast, page: &mut Page) -> Result<()> {
+fn waiting(scene: &Scene, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "10,000 requests at once have to wait, 5,000 clients go away",
         how: "the issuer hangs; four times",
@@ -114,7 +114,7 @@ fn waiting(cast: &Cast, page: &mut Page) -> Result<()> {
         ..UNNOTICED
     };
     let tokens = Tokens::of(WAITING, "es256");
-    let (issuer, stage, bearer) = (cast.issuer(WAITING)?, &cast.stage, tokens.bearer(usize::MAX)?);
+    let (issuer, stage, bearer) = (scene.issuer(WAITING)?, &scene.stage, tokens.bearer(usize::MAX)?);
     let set_fault = |fault: Option<&Fault>| {
         for endpoint in [Endpoint::Discovery, Endpoint::Keys] {
             issuer.fault(endpoint, fault.cloned());
@@ -149,7 +149,7 @@ fn waiting(cast: &Cast, page: &mut Page) -> Result<()> {
             stage.comes_to(200, &read(&bearer))
         },
     };
-    let kinds = kinds(&tokens, &tokens, &Cast::others())?;
+    let kinds = kinds(&tokens, &tokens, &Scene::others())?;
     let outcome = play(&case, stage.address()?, &kinds, deeds);
     let ended = outcome.and_then(|()| until("the end of all requests", || Ok(stage.active()? == Some(0))));
     page.add(&case, ended.with_context(|| stage.log_tail()));

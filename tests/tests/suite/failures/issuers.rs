@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use registry_auth_tests::issuer::{Endpoint, Fault, Issuer, Issuers};
 use registry_auth_tests::load::Backend;
 use registry_auth_tests::program::free_address;
@@ -25,9 +25,10 @@ const UNTRUSTED: &str = "https://untrusted.test";
 const OUTAGE: &str = "http://outage.test";
 const FAILING: &str =
     "`registry_auth.keys.failed` counts, `registry_auth.keys.SOURCE.failing` is 1, log: `keys of ISSUER cannot be had`";
+const STALE: &str = "the same, and `registry_auth.keys.SOURCE.stale` is 1";
 
 /// All issuers, in one Envoy.
-pub(super) struct Cast {
+pub(super) struct Scene {
     /// Envoy.
     pub(super) stage: Stage,
     issuers: Issuers,
@@ -55,7 +56,7 @@ const SHARED: [&str; 14] = [
     crowd::WAITING,
 ];
 
-impl Cast {
+impl Scene {
     fn set_up() -> Result<Self> {
         let mut all = vec![Issuer::new(OTHER, &["other-es256"])?];
         for url in SHARED {
@@ -123,12 +124,15 @@ impl Cast {
         play(case, self.stage.address()?, &kinds, deeds).with_context(|| self.stage.log_tail())
     }
 
-    /// The signs of [`FAILING`] are there.
+    /// The signs of [`FAILING`], or [`STALE`], are there.
     fn look(&self, case: &Case, url: &str, before: u64) -> Result<()> {
-        if case.sign != FAILING {
+        if ![FAILING, STALE].contains(&case.sign) {
             return Ok(());
         }
         let source = label(url);
+        if case.sign == STALE {
+            until("the gauge of age", || Ok(self.stage.metric(&format!("{source}.stale"))? == Some(1)))?;
+        }
         until("the counter", || Ok(self.stage.metric("keys.failed")?.unwrap_or_default() > before))?;
         until("the gauge", || Ok(self.stage.metric(&format!("{source}.failing"))? == Some(1)))?;
         let log = self.stage.envoy()?.log();
@@ -160,7 +164,10 @@ fn trusting(authority: &str) -> Value {
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
             "sni": "localhost",
-            "common_tls_context": {"validation_context": {"trusted_ca": {"filename": file}}},
+            "common_tls_context": {
+                "tls_params": {"tls_maximum_protocol_version": "TLSv1_3"},
+                "validation_context": {"trusted_ca": {"filename": file}},
+            },
         },
     })
 }
@@ -203,41 +210,43 @@ fn faults() -> Vec<(&'static str, Fault, Case)> {
 
 /// Plays all failures of issuers.
 pub(super) fn try_all(page: &mut Page) -> Result<()> {
-    let cast = Cast::set_up()?;
+    let scene = Scene::set_up()?;
     page.section("Issuers that the proxy asks");
-    down_at_start(&cast, page);
-    wrong_certificate(&cast, page);
-    slow(&cast, page);
+    down_at_start(&scene, page);
+    wrong_certificate(&scene, page);
+    slow(&scene, page);
     for (url, fault, case) in faults() {
-        page.add(&case, cast.play(&case, url, || cast.set_fault(url, Some(&fault)), || cast.set_fault(url, None)));
+        page.add(&case, scene.play(&case, url, || scene.set_fault(url, Some(&fault)), || scene.set_fault(url, None)));
     }
-    outage(&cast, page)?;
-    rotation::try_all(&cast, page);
-    crowd::try_all(&cast, page)
+    outage(&scene, page)?;
+    rotation::try_all(&scene, page);
+    crowd::try_all(&scene, page)
 }
 
-fn down_at_start(cast: &Cast, page: &mut Page) {
+fn down_at_start(scene: &Scene, page: &mut Page) {
     let case = at_start("issuer is down", "from the start: nobody listens");
     let mend = || {
-        let server = Issuer::new(DOWN, &["es256"])?.serve_at(Port::bind_at(cast.down)?)?;
-        cast.servers.borrow_mut().push(server);
+        let server = Issuer::new(DOWN, &["es256"])?.serve_at(Port::bind_at(scene.down)?)?;
+        scene.servers.borrow_mut().push(server);
         Ok(())
     };
-    page.add(&case, cast.play(&case, DOWN, || Ok(()), mend));
+    page.add(&case, scene.play(&case, DOWN, || Ok(()), mend));
 }
 
-fn wrong_certificate(cast: &Cast, page: &mut Page) {
+fn wrong_certificate(scene: &Scene, page: &mut Page) {
     let case = at_start("issuer shows a wrong certificate", "one that the cluster's authority did not sign");
-    let (issuer, address) = &cast.untrusted;
+    let (issuer, address) = &scene.untrusted;
     let mend = || {
-        cast.servers.borrow_mut().retain(|server| server.address() != *address);
-        cast.servers.borrow_mut().push(issuer.serve_over_tls(Port::bind_at(*address)?, "issuer")?);
+        let distrusted = scene.stage.envoy()?.stat("cluster.untrusted.ssl.fail_verify_error")?;
+        ensure!(distrusted > Some(0), "it was not the certificate that failed");
+        scene.servers.borrow_mut().retain(|server| server.address() != *address);
+        scene.servers.borrow_mut().push(issuer.serve_over_tls(Port::bind_at(*address)?, "issuer")?);
         Ok(())
     };
-    page.add(&case, cast.play(&case, UNTRUSTED, || Ok(()), mend));
+    page.add(&case, scene.play(&case, UNTRUSTED, || Ok(()), mend));
 }
 
-fn slow(cast: &Cast, page: &mut Page) {
+fn slow(scene: &Scene, page: &mut Page) {
     let case = Case {
         failure: "issuer is slow",
         how: "1 second for each answer",
@@ -247,11 +256,11 @@ fn slow(cast: &Cast, page: &mut Page) {
         ..UNNOTICED
     };
     let (url, fault) = ("http://slow.test", Fault::Delay(Duration::from_secs(1)));
-    page.add(&case, cast.play(&case, url, || cast.set_fault(url, Some(&fault)), || cast.set_fault(url, None)));
+    page.add(&case, scene.play(&case, url, || scene.set_fault(url, Some(&fault)), || scene.set_fault(url, None)));
 }
 
 /// Keys were had; they last until `maxStale`, and then they do not.
-fn outage(cast: &Cast, page: &mut Page) -> Result<()> {
+fn outage(scene: &Scene, page: &mut Page) -> Result<()> {
     let bearer = Tokens::of(OUTAGE, "es256").bearer(usize::MAX)?;
     let unnoticed = Case {
         failure: "issuer is down after keys were had",
@@ -260,21 +269,21 @@ fn outage(cast: &Cast, page: &mut Page) -> Result<()> {
         end: "nobody has noticed",
         ..UNNOTICED
     };
-    let down = || cast.set_fault(OUTAGE, Some(&Fault::Reset));
-    cast.stage.comes_to(200, &read(&bearer))?;
-    page.add(&unnoticed, cast.play(&unnoticed, OUTAGE, down, || cast.set_fault(OUTAGE, None)));
+    let down = || scene.set_fault(OUTAGE, Some(&Fault::Reset));
+    scene.stage.comes_to(200, &read(&bearer))?;
+    page.add(&unnoticed, scene.play(&unnoticed, OUTAGE, down, || scene.set_fault(OUTAGE, None)));
     let stale = Case {
         how: "closes connections for longer than `maxStale`",
         before: Some(NORMAL),
         during: NO_KEYS,
-        sign: FAILING,
+        sign: STALE,
         end: "by itself",
         ..unnoticed
     };
     let fail = || {
         down()?;
-        cast.stage.comes_to(503, &read(&bearer))
+        scene.stage.comes_to(503, &read(&bearer))
     };
-    page.add(&stale, cast.play(&stale, OUTAGE, fail, || cast.set_fault(OUTAGE, None)));
+    page.add(&stale, scene.play(&stale, OUTAGE, fail, || scene.set_fault(OUTAGE, None)));
     Ok(())
 }

@@ -48,7 +48,8 @@ impl Page {
     pub(super) fn section(&mut self, title: &str) {
         let names: Vec<_> =
             ["failure", "what is done"].into_iter().chain(KINDS).chain(["an operator sees", "it ends"]).collect();
-        self.text += &format!("\n## {title}\n\n| {} |\n|{}\n", names.join(" | "), "---|".repeat(names.len()));
+        let rule = "---|".repeat(names.len());
+        self.text = format!("{}\n## {title}\n\n| {} |\n|{rule}\n", self.text, names.join(" | "));
     }
 
     /// Adds a failure, and whether it has come out as its case says.
@@ -59,7 +60,7 @@ impl Page {
         let mut cells = vec![case.failure.to_owned(), case.how.to_owned()];
         cells.extend(statuses(case.during));
         cells.extend([case.sign.to_owned(), case.end.to_owned()]);
-        self.text += &format!("| {} |\n", cells.join(" | "));
+        self.text = format!("{}| {} |\n", self.text, cells.join(" | "));
     }
 
     /// Compares with the page in the checkout, or writes it when `REGISTRY_AUTH_RENEW` is set.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use registry_auth_tests::client;
 
 use super::callers::{Right, Tokens, kinds, read};
-use super::issuers::Cast;
+use super::issuers::Scene;
 use super::page::Page;
 use super::stage::{PATIENCE, until};
 use super::trial::{Case, Deeds, UNNOTICED, play};
@@ -24,7 +24,7 @@ const OLD: Right = [&[200], &[], &[], &[200], &[200], &[403]];
 const REVOKED: Right = [&[401], &[200], &[200], &[200], &[200], &[403]];
 
 /// Rotates with and without overlap. The tokens that were seen before have the old key, the others the new one.
-pub(super) fn try_all(cast: &Cast, page: &mut Page) {
+pub(super) fn try_all(scene: &Scene, page: &mut Page) {
     let overlap = Case {
         failure: "rotation with overlap",
         how: "the issuer has both keys; later it drops the old one, and any token with an unknown key id comes",
@@ -34,7 +34,7 @@ pub(super) fn try_all(cast: &Cast, page: &mut Page) {
         end: "401 for the old key after that refresh",
         ..UNNOTICED
     };
-    page.add(&overlap, rotate(cast, &overlap, OVERLAP, &["es256", "next-es256"]));
+    page.add(&overlap, rotate(scene, &overlap, OVERLAP, &["es256", "next-es256"]));
     let replaced = Case {
         failure: "rotation without overlap",
         how: "the issuer replaces its key",
@@ -42,14 +42,14 @@ pub(super) fn try_all(cast: &Cast, page: &mut Page) {
         end: "the old key stays refused",
         ..overlap
     };
-    page.add(&replaced, rotate(cast, &replaced, REPLACED, &["next-es256"]));
+    page.add(&replaced, rotate(scene, &replaced, REPLACED, &["next-es256"]));
 }
 
-fn rotate(cast: &Cast, case: &Case, url: &str, keys: &[&str]) -> Result<()> {
-    let issuer = cast.issuer(url)?;
+fn rotate(scene: &Scene, case: &Case, url: &str, keys: &[&str]) -> Result<()> {
+    let issuer = scene.issuer(url)?;
     let (old, new) = (Tokens::of(url, "es256"), Tokens::of(url, "next-es256"));
-    let stage = &cast.stage;
-    let kinds = kinds(&old, &new, &Cast::others())?;
+    let stage = &scene.stage;
+    let kinds = kinds(&old, &new, &Scene::others())?;
     let (old, new) = (read(&old.bearer(0)?), read(&new.bearer(0)?));
     let stray = read(&Tokens::of(url, "stray-es256").bearer(0)?);
     stage.comes_to(200, &old)?;

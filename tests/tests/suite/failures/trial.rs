@@ -48,21 +48,22 @@ pub(super) struct Deeds<'a> {
 
 /// Plays a failure at `address`.
 pub(super) fn play(case: &Case, address: SocketAddr, kinds: &[Kind], deeds: Deeds<'_>) -> Result<()> {
+    let Deeds { fail, look, mend } = deeds;
     let sum = Load::run(kinds, address, PRESSURE, |load| {
         match case.before {
-            None => (deeds.fail)()?,
+            None => fail()?,
             Some(before) => {
                 load.turn("before", &rights(before));
                 load.reach(REQUESTS, EACH, PATIENCE)?;
                 load.widen("failing", &rights(case.during));
-                (deeds.fail)()?;
+                fail()?;
             }
         }
         load.turn("during", &rights(case.during));
         load.reach(REQUESTS, EACH, PATIENCE)?;
-        (deeds.look)().context("what an operator sees")?;
+        look().context("what an operator sees")?;
         load.widen("mending", &rights(case.after));
-        (deeds.mend)()?;
+        mend()?;
         load.turn("after", &rights(case.after));
         load.reach(REQUESTS, EACH, PATIENCE)
     });
