@@ -21,7 +21,8 @@ const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012
 /// All tokens, and the key that signs at present.
 pub(crate) struct Crowd {
     tokens: Vec<Vec<String>>,
-    forged: String,
+    /// A token of each key whose signature is wrong. An unknown key would have keys fetched, and delay the fetch for a new one.
+    forged: Vec<String>,
     key: AtomicUsize,
 }
 
@@ -40,8 +41,8 @@ impl Crowd {
             let joined = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("minting failed"))?);
             joined.collect::<Result<Vec<_>>>()
         })?;
-        let [first, ..] = KEYS;
-        Ok(Arc::new(Self { tokens, forged: mint(first, 0, Some(Tamper::Signature))?, key: AtomicUsize::new(0) }))
+        let forged = KEYS.map(|key| mint(key, 0, Some(Tamper::Signature))).into_iter().collect::<Result<_>>()?;
+        Ok(Arc::new(Self { tokens, forged, key: AtomicUsize::new(0) }))
     }
 
     /// How many tokens there are.
@@ -85,7 +86,11 @@ impl Crowd {
         let again = move |number| {
             Ok(Request::new("GET", "/v2/team/app/tags/list").header("authorization", crowd.bearer(number % 50)?))
         };
-        let forged = Request::new("GET", "/v2/team/app/tags/list").header("authorization", &self.forged);
+        let crowd = Arc::clone(self);
+        let forged = move |_| {
+            let bearer = crowd.forged.get(crowd.key.load(Ordering::Relaxed)).context("no token")?;
+            Ok(Request::new("GET", "/v2/team/app/tags/list").header("authorization", bearer))
+        };
         let anonymous = Request::new("GET", "/v2/open/app/tags/list");
         let kinds = vec![
             Kind { name: "any token", make: Box::new(read("/v2/team/app/tags/list")) },
@@ -93,7 +98,7 @@ impl Crowd {
             Kind { name: "push with body", make: Box::new(upload) },
             Kind { name: "refused by policy", make: Box::new(read("/v2/closed/app/tags/list")) },
             Kind { name: "no token", make: Box::new(move |_| Ok(anonymous.clone())) },
-            Kind { name: "forged token", make: Box::new(move |_| Ok(forged.clone())) },
+            Kind { name: "forged token", make: Box::new(forged) },
         ];
         // Anonymous pull is allowed by one of both policies.
         let rights = vec![vec![200], vec![200], vec![200], vec![403], vec![200, 401], vec![401]];

@@ -25,6 +25,7 @@ const UNTRUSTED: &str = "https://untrusted.test";
 const OUTAGE: &str = "http://outage.test";
 const FAILING: &str =
     "`registry_auth.keys.failed` counts, `registry_auth.keys.SOURCE.failing` is 1, log: `keys of ISSUER cannot be had`";
+const AGES: &str = "`registry_auth.keys.SOURCE.age_seconds` grows";
 const STALE: &str = "the same, and `registry_auth.keys.SOURCE.stale` is 1";
 
 /// All issuers, in one Envoy.
@@ -124,12 +125,17 @@ impl Scene {
         play(case, self.stage.address()?, &kinds, deeds).with_context(|| self.stage.log_tail())
     }
 
-    /// The signs of [`FAILING`], or [`STALE`], are there.
+    /// The signs of [`FAILING`], [`STALE`] or [`AGES`] are there.
     fn look(&self, case: &Case, url: &str, before: u64) -> Result<()> {
+        let source = label(url);
+        if case.sign == AGES {
+            let age = || self.stage.metric(&format!("{source}.age_seconds"));
+            let young = age()?;
+            return until("age", || Ok(age()? > young));
+        }
         if ![FAILING, STALE].contains(&case.sign) {
             return Ok(());
         }
-        let source = label(url);
         if case.sign == STALE {
             until("the gauge of age", || Ok(self.stage.metric(&format!("{source}.stale"))? == Some(1)))?;
         }
@@ -265,7 +271,7 @@ fn outage(scene: &Scene, page: &mut Page) -> Result<()> {
     let unnoticed = Case {
         failure: "issuer is down after keys were had",
         how: "closes connections",
-        sign: "`registry_auth.keys.SOURCE.age_seconds` grows",
+        sign: AGES,
         end: "nobody has noticed",
         ..UNNOTICED
     };

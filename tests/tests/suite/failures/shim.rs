@@ -244,7 +244,11 @@ fn pushes(scene: &Scene, page: &mut Page) -> Result<()> {
     until("a good push", || Ok(put(scene, held.as_bytes())? != 401)).context("the intake")?;
     for (failure, how, envelope, status) in bad_pushes(&held)? {
         let counts = status != 413;
-        let sign = if counts { "`registry_auth.intake.refused` counts, log: why" } else { "nothing" };
+        let sign = if counts {
+            "`registry_auth.intake.refused` counts, log: `a pushed key set is refused`"
+        } else {
+            "nothing"
+        };
         let case = Case { failure, how, sign, end: "nobody has noticed", ..UNNOTICED };
         let before = Cell::new(None);
         let deeds = Deeds {
@@ -257,6 +261,8 @@ fn pushes(scene: &Scene, page: &mut Page) -> Result<()> {
             },
             look: &mut || {
                 ensure!(!counts || scene.refused()? > before.get(), "nothing counts");
+                let says = scene.stage.borrow().envoy()?.log().contains("a pushed key set is refused: ");
+                ensure!(!counts || says, "the log does not say so");
                 Ok(())
             },
             mend: &mut || Ok(()),
@@ -296,7 +302,7 @@ fn shim_down(scene: &Scene, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "the shim is down",
         how: "killed",
-        sign: "its endpoints do not answer; `registry_auth.keys.bearer.age_seconds` grows",
+        sign: "its endpoints do not answer",
         end: "when it is started; until then the last good keys, for `maxStale`",
         ..UNNOTICED
     };
@@ -318,7 +324,7 @@ fn shim_restarts(scene: &Scene, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "the shim restarts",
         how: "killed and started",
-        sign: "`/readyz` answers 503 until Envoy holds the keys of this start",
+        sign: "its counters begin anew",
         end: "nobody has noticed",
         ..UNNOTICED
     };

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use registry_auth_tests::client::{self, Request};
 use registry_auth_tests::issuer::Issuers;
 use registry_auth_tests::load::Backend;
@@ -20,6 +20,7 @@ use super::trial::{Case, Deeds, UNNOTICED, play};
 const ISSUER: &str = "http://issuer.test";
 const OTHER: &str = "http://other.test";
 const WITHOUT: Right = [&[200, 503], &[200, 503], &[200, 503], &[200, 503], &[200, 503], &[403, 503]];
+const TRAP: &str = "proxy_on_request_headers failed";
 /// Requests that trap, on a connection each.
 const TRAPS: usize = 8;
 
@@ -45,7 +46,7 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
         failure: "the VM of a worker traps",
         how: "requests that make the module trap",
         during: WITHOUT,
-        sign: "Envoy's `wasm.NAME.vm_reload_success` counts; the log has the trap",
+        sign: "Envoy's `wasm.NAME.vm_reload_success` counts; log: `proxy_on_request_headers failed`",
         end: "Envoy loads the module again after its back-off; until then it answers 503",
         ..UNNOTICED
     };
@@ -59,7 +60,11 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
             }
             Ok(())
         },
-        look: &mut || until("a VM", || Ok(stage.envoy()?.stat("wasm.main.vm_reload_success")? > Some(0))),
+        look: &mut || {
+            until("a VM", || Ok(stage.envoy()?.stat("wasm.main.vm_reload_success")? > Some(0)))?;
+            ensure!(stage.envoy()?.log().contains(TRAP), "the log does not have the trap");
+            Ok(())
+        },
         mend: &mut || stage.comes_to(200, &read(&tokens.bearer(0)?)),
     };
     let outcome = play(&case, stage.address()?, &kinds(&tokens, &tokens, &others)?, deeds);
