@@ -128,6 +128,17 @@ impl Envoy {
         }
     }
 
+    /// The memory that Envoy's process holds (`VmRSS`), in KiB.
+    ///
+    /// # Errors
+    /// The system does not tell: it is no Linux, or the process has ended.
+    pub fn resident(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB")).context("the process tells no VmRSS")?;
+        number.trim().parse().context("VmRSS is no number")
+    }
+
     fn wait(&mut self) -> Result<()> {
         let deadline = Instant::now() + START;
         loop {

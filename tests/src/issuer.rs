@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::key::TestKey;
 use crate::mint::Recipe;
 use crate::server::{Port, Server};
+use crate::tls;
 
 /// Path of the discovery document (OpenID Connect Discovery 1.0 section 4).
 pub const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -199,7 +200,24 @@ impl Issuer {
     /// # Errors
     /// The port or the thread is not to be had.
     pub fn serve(&self) -> Result<Server> {
-        Issuers(vec![self.clone()]).serve(Port::bind()?)
+        self.serve_at(Port::bind()?)
+    }
+
+    /// Serves this one issuer at `port`.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn serve_at(&self, port: Port) -> Result<Server> {
+        Issuers(vec![self.clone()]).serve(port)
+    }
+
+    /// Serves this one issuer at `port`, over TLS with the certificate of this name.
+    ///
+    /// # Errors
+    /// The certificate is missing, or the thread cannot be started.
+    pub fn serve_over_tls(&self, port: Port, certificate: &str) -> Result<Server> {
+        let issuer = self.clone();
+        port.serve_over_tls(tls::serving(certificate)?, move |request| respond(issuer.react(request.uri().path())))
     }
 
     /// An issuer whose URL is where it listens, with its server.

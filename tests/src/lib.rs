@@ -13,6 +13,8 @@ pub mod front;
 pub mod host;
 pub mod issuer;
 pub mod key;
+pub mod load;
+pub mod machine;
 pub mod mint;
 pub mod module;
 pub mod native;

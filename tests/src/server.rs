@@ -34,7 +34,15 @@ impl Port {
     /// # Errors
     /// The system has none to give.
     pub fn bind() -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on loopback")?;
+        Self::bind_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    }
+
+    /// Binds this port, which another server had before.
+    ///
+    /// # Errors
+    /// Somebody else has it.
+    pub fn bind_at(address: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind(address).with_context(|| format!("no port at {address}"))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })

@@ -57,8 +57,17 @@ pub fn connect(mut socket: TcpStream, certificate: Option<&str>) -> Result<Strea
 /// # Errors
 /// A certificate is missing, or is none.
 pub fn issuer() -> Result<ServerConfig> {
+    serving("issuer")
+}
+
+/// TLS of a server that shows the certificate of this name.
+///
+/// # Errors
+/// There is none of that name, or it has no key.
+pub fn serving(name: &str) -> Result<ServerConfig> {
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
-    let certificate = CertificateDer::from_pem_file(folder().join("issuer.pem"))?;
-    Ok(config.with_single_cert(vec![certificate], PrivateKeyDer::from_pem_file(folder().join("issuer.key.pem"))?)?)
+    let file = |ending: &str| folder().join(format!("{name}.{ending}"));
+    let certificate = CertificateDer::from_pem_file(file("pem"))?;
+    Ok(config.with_single_cert(vec![certificate], PrivateKeyDer::from_pem_file(file("key.pem"))?)?)
 }

@@ -8,6 +8,7 @@ mod demo;
 mod fuzz;
 mod module;
 mod process;
+mod soak;
 mod test;
 mod toolchain;
 mod tools;
@@ -39,6 +40,8 @@ enum Command {
     Demo(demo::Options),
     /// Measure what the filter costs in Envoy, beside Envoy's own filters
     Bench(bench::Options),
+    /// Send millions of requests while keys and policy change, and see that memory stays flat
+    Soak(soak::Options),
     /// Install the pinned programs that tests and demo need into .tools
     Tools,
 }
@@ -61,6 +64,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Fuzz(options) => fuzz::run(&workspace, options),
         Command::Demo(options) => demo::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
+        Command::Soak(options) => soak::run(&workspace, options),
         Command::Tools => tools::ALL.iter().try_for_each(|tools| tools::install(&workspace, tools)),
     }
 }

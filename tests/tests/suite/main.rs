@@ -16,6 +16,8 @@ mod differential;
 #[cfg(feature = "vm")]
 mod expressions;
 #[cfg(feature = "vm")]
+mod failures;
+#[cfg(feature = "vm")]
 mod faults;
 mod fetches;
 #[cfg(feature = "vm")]

@@ -93,3 +93,27 @@ fn no_wait_is_without_end_in_the_module() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn a_request_beyond_ten_thousand_that_wait_is_refused_at_once_in_the_module() -> Outcome {
+    let [callouts, _] = configurations();
+    let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(callouts.to_string().as_bytes()))?;
+    let claims = json!({ "iss": "http://issuer.test", "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-1m" });
+    let recipe: Recipe =
+        serde_json::from_value(json!({ "key": "es256", "claims": claims })).map_err(anyhow::Error::from)?;
+    let bearer = format!("Bearer {}", recipe.mint(vm.now())?);
+    let request = Request::new("GET", "/v2/app/tags/list").header("authorization", &bearer);
+    let mut last = 0;
+    for _ in 0..10_000 {
+        last = vm.open(&request)?;
+    }
+    assert_eq!(vm.progress(last)?, Progress::Waiting);
+    let beyond = vm.open(&request)?;
+    let Progress::Answered(answer) = vm.progress(beyond)? else { panic!("it waits too") };
+    assert_eq!(answer.status, 503);
+    // A client that goes away makes room for the next.
+    vm.close(last)?;
+    let next = vm.open(&request)?;
+    assert_eq!(vm.progress(next)?, Progress::Waiting);
+    Ok(())
+}

@@ -6,7 +6,6 @@ mod empty;
 mod figure;
 mod goal;
 mod load;
-mod machine;
 mod memory;
 mod meter;
 mod options;
@@ -25,10 +24,10 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::figure::Figure;
 use crate::load::Generator;
-use crate::machine::Machine;
 use crate::options::Options;
 use crate::results::Results;
 use crate::stand::Files;
+use registry_auth_tests::machine::Machine;
 
 /// Bytes of a body, in the full run and in the quick one.
 const BODY: u64 = 1 << 30;

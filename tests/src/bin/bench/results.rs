@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::figure::{Figure, median, short};
 use crate::goal::{Goal, goals};
 use crate::load::Generator;
-use crate::machine::Machine;
 use crate::rounds::{Measured, Plan};
+use registry_auth_tests::machine::Machine;
 
 /// Everything of one run.
 pub(crate) struct Results {

@@ -4,28 +4,28 @@ use std::fs;
 use std::process::Command;
 use std::thread::available_parallelism;
 
+use crate::substrate::now;
+use crate::{envoy, module};
 use anyhow::{Context as _, Result};
-use registry_auth_tests::substrate::now;
-use registry_auth_tests::{envoy, module};
 use serde::Serialize;
 
 /// Machine, versions and date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// The model of the CPU.
-    pub(crate) cpu: String,
+    pub cpu: String,
     /// Its cores, as far as this process may use them.
-    pub(crate) cores: usize,
+    pub cores: usize,
     /// The kernel's version.
-    pub(crate) kernel: String,
+    pub kernel: String,
     /// Envoy's version.
-    pub(crate) envoy: String,
+    pub envoy: String,
     /// The compiler's version.
-    pub(crate) rustc: String,
+    pub rustc: String,
     /// Our commit, with `+` when files were changed since.
-    pub(crate) commit: String,
+    pub commit: String,
     /// When it was measured, UTC.
-    pub(crate) date: String,
+    pub date: String,
 }
 
 impl Machine {
@@ -33,7 +33,7 @@ impl Machine {
     ///
     /// # Errors
     /// Envoy or the compiler cannot be asked.
-    pub(crate) fn this() -> Result<Self> {
+    pub fn this() -> Result<Self> {
         let envoy = says(Command::new(envoy::binary()?).arg("--version"))?;
         Ok(Self {
             cpu: cpu(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),

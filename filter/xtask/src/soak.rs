@@ -1,0 +1,33 @@
+//! `cargo xtask soak`: everything it needs, then the run itself, which lives beside the harness.
+
+use clap::Args;
+
+use crate::workspace::Workspace;
+use crate::{build, process, tools};
+
+/// How long to run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many requests to send
+    #[arg(long, default_value_t = 10_000_000)]
+    requests: u64,
+    /// Write docs/soak.md
+    #[arg(long)]
+    write: bool,
+}
+
+/// Installs the tools, builds the module, sends requests.
+///
+/// # Errors
+/// Whatever fails; a request that is not answered as it should be; memory that grows.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
+    tools::install(workspace, tools::BUILD)?;
+    build::build_module(workspace)?;
+    let package = ["run", "--package", "registry-auth-tests", "--features", "vm", "--bin", "soak", "--"];
+    let mut soak = workspace.cargo(&package);
+    soak.args(["--requests", &options.requests.to_string()]);
+    if options.write {
+        soak.arg("--write");
+    }
+    process::run(&mut soak)
+}

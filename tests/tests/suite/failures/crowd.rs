@@ -1,0 +1,158 @@
+//! Many requests at once, on a connection each.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use registry_auth_tests::issuer::{Endpoint, Fault};
+
+use super::callers::{NO_KEYS, Tokens, kinds, read};
+use super::issuers::Scene;
+use super::page::Page;
+use super::stage::{PATIENCE, until};
+use super::trial::{Case, Deeds, UNNOTICED, play};
+
+/// The issuer of a crowd with a new key.
+pub(super) const CROWD: &str = "http://crowd.test";
+/// The issuer that a crowd waits for.
+pub(super) const WAITING: &str = "http://waiting.test";
+const THOUSAND: usize = 1_000;
+const TEN_THOUSAND: usize = 10_000;
+/// Unknown keys cause at most one fetch in this time.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Crowds before memory is looked at, besides the first.
+const WARM: usize = 3;
+/// Memory that the next ones may need more than those, in KiB: what the allocator keeps is not exact.
+const SLACK: u64 = 32 * 1024;
+
+/// Connections, each with a request under way.
+struct Crowd(Vec<TcpStream>);
+
+impl Crowd {
+    fn gather(address: SocketAddr, bearer: &str, size: usize) -> Result<Self> {
+        let mut sockets = Vec::with_capacity(size);
+        for _ in 0..size {
+            let socket = TcpStream::connect(address).context("a crowd needs more open files (`ulimit -n`)")?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            sockets.push(socket);
+        }
+        let head = format!(
+            "GET /v2/team/app/tags/list HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: {bearer}\r\n\r\n"
+        );
+        for socket in &mut sockets {
+            socket.write_all(head.as_bytes())?;
+        }
+        Ok(Self(sockets))
+    }
+
+    /// Half of them go away without an answer.
+    fn halve(&mut self) {
+        self.0.truncate(self.0.len() / 2);
+    }
+
+    /// The status that each of the others gets, once each.
+    fn statuses(self) -> Result<Vec<u16>> {
+        let mut statuses = self.0.into_iter().map(status).collect::<Result<Vec<_>>>()?;
+        statuses.sort_unstable();
+        statuses.dedup();
+        Ok(statuses)
+    }
+}
+
+fn status(mut socket: TcpStream) -> Result<u16> {
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer)?;
+    let text = String::from_utf8_lossy(&answer);
+    text.split(' ').nth(1).context("no status")?.parse().with_context(|| format!("no status: {text}"))
+}
+
+/// Plays both crowds.
+pub(super) fn try_all(scene: &Scene, page: &mut Page) -> Result<()> {
+    new_key(scene, page)?;
+    waiting(scene, page)
+}
+
+fn new_key(scene: &Scene, page: &mut Page) -> Result<()> {
+    let case = Case {
+        failure: "1,000 requests at once with an unknown key id",
+        how: "the issuer has a new key",
+        sign: "`registry_auth.keys.fetched` counts once",
+        end: "one fetch; all 1,000 get 200",
+        ..UNNOTICED
+    };
+    let tokens = Tokens::of(CROWD, "es256");
+    let (issuer, stage) = (scene.issuer(CROWD)?, &scene.stage);
+    stage.comes_to(200, &read(&tokens.bearer(0)?))?;
+    let new = Tokens::of(CROWD, "next-es256").bearer(0)?;
+    let deeds = Deeds {
+        fail: &mut || {
+            thread::sleep(LIMIT);
+            issuer.rotate(&["es256", "next-es256"])?;
+            let (fetches, counted) = (issuer.requests(Endpoint::Keys), stage.metric("keys.fetched")?);
+            let statuses = Crowd::gather(stage.address()?, &new, THOUSAND)?.statuses()?;
+            ensure!(statuses == [200], "the crowd got {statuses:?}");
+            let more = issuer.requests(Endpoint::Keys) - fetches;
+            ensure!(more == 1, "{more} fetches");
+            until("the counter", || Ok(stage.metric("keys.fetched")? == counted.map(|count| count + 1)))
+        },
+        look: &mut || Ok(()),
+        mend: &mut || Ok(()),
+    };
+    let kinds = kinds(&tokens, &tokens, &Scene::others())?;
+    page.add(&case, play(&case, stage.address()?, &kinds, deeds).with_context(|| stage.log_tail()));
+    Ok(())
+}
+
+fn waiting(scene: &Scene, page: &mut Page) -> Result<()> {
+    let case = Case {
+        failure: "10,000 requests at once have to wait, 5,000 clients go away",
+        how: "the issuer hangs; seven times",
+        before: None,
+        during: NO_KEYS,
+        sign: "`registry_auth.keys_unavailable` counts; the memory of Envoy stays as it is",
+        end: "the other 5,000 get 503; no request is left in Envoy",
+        ..UNNOTICED
+    };
+    let tokens = Tokens::of(WAITING, "es256");
+    let (issuer, stage, bearer) = (scene.issuer(WAITING)?, &scene.stage, tokens.bearer(usize::MAX)?);
+    let set_fault = |fault: Option<&Fault>| {
+        for endpoint in [Endpoint::Discovery, Endpoint::Keys] {
+            issuer.fault(endpoint, fault.cloned());
+        }
+    };
+    let gather = || -> Result<u64> {
+        let mut crowd = Crowd::gather(stage.address()?, &bearer, TEN_THOUSAND)?;
+        let active = stage.active()?.unwrap_or_default();
+        crowd.halve();
+        let statuses = crowd.statuses()?;
+        ensure!(statuses == [503], "the crowd got {statuses:?}");
+        let memory = stage.envoy()?.resident()?;
+        eprintln!("  {active} requests were in Envoy, which holds {memory} KiB afterwards");
+        Ok(memory)
+    };
+    let deeds = Deeds {
+        fail: &mut || {
+            set_fault(Some(&Fault::Hang));
+            gather().map(drop)
+        },
+        look: &mut || {
+            // What the allocator keeps for so many is there after some of them.
+            let warm = (0..WARM).try_fold(0, |most, _| gather().map(|memory| memory.max(most)))?;
+            let last = (0..WARM).try_fold(0, |_, _| gather())?;
+            ensure!(last <= warm + SLACK, "Envoy holds {last} KiB after the last crowd, {warm} before");
+            ensure!(stage.metric("keys_unavailable")?.is_some(), "nothing counts");
+            Ok(())
+        },
+        mend: &mut || {
+            set_fault(None);
+            stage.comes_to(200, &read(&bearer))
+        },
+    };
+    let kinds = kinds(&tokens, &tokens, &Scene::others())?;
+    let outcome = play(&case, stage.address()?, &kinds, deeds);
+    let ended = outcome.and_then(|()| until("the end of all requests", || Ok(stage.active()? == Some(0))));
+    page.add(&case, ended.with_context(|| stage.log_tail()));
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! What may fail around the filter, under load at the real Envoy; `docs/faults.md` says how each failure comes out.
+
+mod callers;
+mod crowd;
+mod foreign;
+mod issuers;
+mod page;
+mod policy;
+mod rotation;
+mod secrets;
+mod shim;
+mod stage;
+mod trial;
+mod vm;
+
+use registry_auth_tests::envoy;
+
+use self::page::Page;
+use crate::Outcome;
+
+#[test]
+fn failures_around_envoy_come_out_as_their_page_says() -> Outcome {
+    if envoy::may_be_skipped() {
+        return Ok(());
+    }
+    let mut page = Page::default();
+    issuers::try_all(&mut page)?;
+    shim::try_all(&mut page)?;
+    policy::try_all(&mut page)?;
+    vm::try_all(&mut page)?;
+    Ok(page.check()?)
+}

@@ -1,0 +1,359 @@
+//! The shim, its Secrets Manager, what is pushed, and an Envoy that restarts.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use registry_auth_tests::client::{self, Request};
+use registry_auth_tests::issuer::Issuers;
+use registry_auth_tests::load::{Backend, NONE};
+use registry_auth_tests::program::{Program, free_address};
+use registry_auth_tests::server::{Port, Server};
+use registry_auth_tests::substrate::{PUSH_KEY, now};
+use registry_auth_tests::{key, module, push};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::callers::{Right, Tokens, access_control, entry, kinds, read};
+use super::foreign;
+use super::page::Page;
+use super::secrets::{Answer, Secrets};
+use super::stage::{PATIENCE, Stage, VM_ID, bootstrap, comes_to, listeners, until};
+use super::trial::{Case, Deeds, UNNOTICED, play};
+
+const OTHER: &str = "http://other.test";
+const SETS: &str = "/v1/keys/bearer";
+/// Where the module file of the third listener stands.
+const FOREIGN: &str = "/static_resources/listeners/2/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config\
+                       /config/vm_config/code/local/filename";
+const HOUR: i64 = 3600;
+
+/// Envoy, the shim and Secrets Manager.
+struct Scene {
+    stage: RefCell<Stage>,
+    secrets: RefCell<Secrets>,
+    shim: RefCell<Option<Program>>,
+    plugin: Value,
+    main: SocketAddr,
+    intake: SocketAddr,
+    endpoints: SocketAddr,
+    folder: TempDir,
+    _issuers: Server,
+}
+
+impl Scene {
+    fn set_up() -> Result<Self> {
+        let folder = TempDir::with_prefix("registry-auth-failures-")?;
+        let server = Issuers::of_scenarios()?.serve(Port::bind()?)?;
+        let (backend, secrets) = (Backend::start()?, Secrets::start()?);
+        let secret = json!({"region": "us-east-1", "secretName": "keys", "refreshInterval": "1s"});
+        let plugin = json!({
+            "http": {
+                "auth": {"bearer": {"awsSecretsManager": secret, "oidc": [entry(OTHER, "issuers")]}},
+                "accessControl": access_control(),
+            },
+            "log": {"level": "warn"},
+            "proxy": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}},
+        });
+        let [main, intake, endpoints] = [free_address()?, free_address()?, free_address()?];
+        let mut listeners = listeners(&plugin, [main.port(), intake.port()]);
+        listeners.push(foreign::listener(VM_ID));
+        let bootstrap = bootstrap(listeners, &backend, &[("issuers", server.address())])?;
+        let mut document = bootstrap.to_json();
+        let file = folder.path().join("foreign.wasm");
+        fs::write(&file, foreign::module())?;
+        *document.pointer_mut(FOREIGN).context("the listener is somewhere else")? = json!(file);
+        let stage = Stage::start(backend, &bootstrap, document)?;
+        let (stage, secrets, shim) = (RefCell::new(stage), RefCell::new(secrets), RefCell::default());
+        let scene = Self { stage, secrets, shim, plugin, main, intake, endpoints, folder, _issuers: server };
+        scene.start_shim()?;
+        Ok(scene)
+    }
+
+    fn start_shim(&self) -> Result<()> {
+        let file = self.folder.path().join("plugin.json");
+        fs::write(&file, self.plugin.to_string())?;
+        let mut command = Command::new(module::shim()?);
+        command.arg("serve").arg("--config").arg(file).args(["--listen", &self.endpoints.to_string()]);
+        command.args(["--envoy", &format!("http://{}", self.intake)]).env("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY);
+        command.env("AWS_ENDPOINT_URL", format!("http://{}", self.secrets.borrow().address()));
+        command.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
+        let mut program = Program::start("shim", &mut command, self.folder.path())?;
+        program.wait_until(|| self.is_ready())?;
+        *self.shim.borrow_mut() = Some(program);
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        client::send(self.endpoints, &Request::new("GET", "/readyz"), PATIENCE).is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// How often fetches came out so, by the shim's own count.
+    fn fetches(&self, outcome: &str) -> Result<u64> {
+        self.counted("fetches", outcome)
+    }
+
+    /// A counter of the shim, for one outcome.
+    fn counted(&self, name: &str, outcome: &str) -> Result<u64> {
+        let answer = client::send(self.endpoints, &Request::new("GET", "/metrics"), PATIENCE)?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let label = format!("outcome=\"{outcome}\"");
+        let name = format!("registry_auth_shim_{name}_total{{");
+        let samples = text.lines().filter(|line| line.starts_with(&name));
+        let sample = samples.filter(|line| line.contains(&label)).find_map(|line| line.rsplit(' ').next());
+        Ok(sample.and_then(|value| value.parse().ok()).unwrap_or_default())
+    }
+
+    fn shim_says(&self, text: &str) -> bool {
+        self.shim.borrow().as_ref().is_some_and(|shim| shim.output().contains(text))
+    }
+
+    fn log(&self) -> String {
+        let shim = self.shim.borrow().as_ref().map(Program::log).unwrap_or_default();
+        format!("{}\n{shim}", self.stage.borrow().log_tail())
+    }
+
+    fn play(&self, case: &Case, deeds: Deeds<'_>, page: &mut Page) -> Result<()> {
+        let tokens = Tokens::of_server("eddsa");
+        let kinds = kinds(&tokens, &tokens, &Tokens::of(OTHER, "other-es256"))?;
+        page.add(case, play(case, self.main, &kinds, deeds).with_context(|| self.log()));
+        Ok(())
+    }
+
+    /// Waits until the pushed keys, and those of the other issuer, are everywhere.
+    fn settle(&self) -> Result<()> {
+        for tokens in [Tokens::of_server("eddsa"), Tokens::of(OTHER, "other-es256")] {
+            comes_to(self.main, 200, &read(&tokens.bearer(0)?))?;
+        }
+        Ok(())
+    }
+
+    fn refused(&self) -> Result<Option<u64>> {
+        self.stage.borrow().metric("intake.refused")
+    }
+}
+
+/// Plays all failures around the shim.
+pub(super) fn try_all(page: &mut Page) -> Result<()> {
+    let scene = Scene::set_up()?;
+    scene.settle().with_context(|| scene.log())?;
+    page.section("Keys that the shim pushes");
+    secrets_manager(&scene, page)?;
+    pushes(&scene, page)?;
+    overwritten(&scene, page)?;
+    shim_down(&scene, page)?;
+    shim_restarts(&scene, page)?;
+    envoy_restarts(&scene, page)
+}
+
+fn secrets_manager(scene: &Scene, page: &mut Page) -> Result<()> {
+    const REFUSED: &str = "`registry_auth_shim_fetches_total` counts `refused`, log: `the keys could not be refreshed`";
+    const UNUSABLE: &str =
+        "`registry_auth_shim_fetches_total` counts `unusable`, log: `the keys could not be refreshed`";
+    const UNREACHABLE: &str =
+        "`registry_auth_shim_fetches_total` counts `unreachable`, log: `the keys could not be refreshed`";
+    let rows = [
+        ("Secrets Manager is down", "nobody listens", None, "unreachable", UNREACHABLE),
+        (
+            "Secrets Manager throttles",
+            "`ThrottlingException`",
+            Some(Answer::Refusal("ThrottlingException")),
+            "refused",
+            REFUSED,
+        ),
+        (
+            "Secrets Manager denies access",
+            "`AccessDeniedException`",
+            Some(Answer::Refusal("AccessDeniedException")),
+            "refused",
+            REFUSED,
+        ),
+        ("the secret is garbage", "text that is no JSON", Some(Answer::Text("garbage")), "unusable", UNUSABLE),
+        ("the secret is empty", "a JSON object without members", Some(Answer::Text("{}")), "unusable", UNUSABLE),
+    ];
+    for (failure, how, answer, outcome, sign) in rows {
+        let case =
+            Case { failure, how, sign, end: "by itself; until then the last good keys, for `maxStale`", ..UNNOTICED };
+        let before = scene.fetches(outcome)?;
+        let deeds = Deeds {
+            fail: &mut || {
+                match &answer {
+                    None => scene.secrets.borrow_mut().stop(),
+                    Some(answer) => scene.secrets.borrow().answer(answer.clone()),
+                }
+                until("a failed fetch", || Ok(scene.fetches(outcome)? > before))
+            },
+            look: &mut || {
+                ensure!(scene.shim_says("the keys could not be refreshed"), "the shim does not say so");
+                Ok(())
+            },
+            mend: &mut || {
+                let good = scene.fetches("success")?;
+                match &answer {
+                    None => scene.secrets.borrow_mut().resume()?,
+                    Some(_) => scene.secrets.borrow().answer(Answer::Keys(&["eddsa"])),
+                }
+                until("a good fetch", || Ok(scene.fetches("success")? > good))
+            },
+        };
+        scene.play(&case, deeds, page)?;
+    }
+    Ok(())
+}
+
+fn with(payload: &Value, member: &str, value: Value) -> Value {
+    let mut changed = payload.clone();
+    if let Value::Object(changed) = &mut changed {
+        changed.insert(member.to_owned(), value);
+    }
+    changed
+}
+
+/// Failure, what is done, envelope, what the intake answers.
+type Push = (&'static str, &'static str, Vec<u8>, u16);
+
+/// Sets of a key that must not come in. `held` is what the intake holds.
+fn bad_pushes(held: &str) -> Result<Vec<Push>> {
+    let stray = key::jwks(&["stray-eddsa"])?;
+    let at = now();
+    let good = push::payload("bearer", &stray, at);
+    let seal = |payload: &Value| push::seal(payload, PUSH_KEY).into_bytes();
+    let mut oversized = seal(&good);
+    oversized.resize(2 * 1024 * 1024, b'A');
+    Ok(vec![
+        ("a pushed set is forged", "another push key: 401", push::seal(&good, &"x".repeat(64)).into_bytes(), 401),
+        ("a pushed set is replayed", "the envelope that is held: 409", held.as_bytes().to_vec(), 409),
+        ("a pushed set is older", "by an hour: 409", seal(&with(&good, "gen", json!(at.millis() - HOUR * 1000))), 409),
+        ("a pushed set is past its end", "by a second: 410", seal(&with(&good, "exp", json!(at.secs() - 1))), 410),
+        ("a pushed set is too large", "2 MiB: 413", oversized, 413),
+        ("a pushed set has another format", "version 2: 400", seal(&with(&good, "v", json!(2))), 400),
+        ("a pushed set is no envelope", "text: 400", b"garbage".to_vec(), 400),
+        ("a pushed set holds no key", "an empty JWKS: 400", seal(&with(&good, "keys", json!({"keys": []}))), 400),
+    ])
+}
+
+fn put(scene: &Scene, envelope: &[u8]) -> Result<u16> {
+    let request = Request::new("PUT", SETS).header("content-type", "application/jose").body(envelope.to_vec());
+    Ok(client::send(scene.intake, &request, PATIENCE)?.status)
+}
+
+fn pushes(scene: &Scene, page: &mut Page) -> Result<()> {
+    let held = push::seal(&push::payload("bearer", &key::jwks(&["eddsa"])?, now()), PUSH_KEY);
+    until("a good push", || Ok(put(scene, held.as_bytes())? != 401)).context("the intake")?;
+    for (failure, how, envelope, status) in bad_pushes(&held)? {
+        let counts = status != 413;
+        let sign = if counts {
+            "`registry_auth.intake.refused` counts, log: `a pushed key set is refused`"
+        } else {
+            "nothing"
+        };
+        let case = Case { failure, how, sign, end: "nobody has noticed", ..UNNOTICED };
+        let before = Cell::new(None);
+        let deeds = Deeds {
+            fail: &mut || {
+                before.set(scene.refused()?);
+                let found = put(scene, &envelope)?;
+                ensure!(found == status, "the intake answered {found} instead of {status}");
+                let stray = read(&Tokens::of_server("stray-eddsa").bearer(0)?);
+                comes_to(scene.main, 401, &stray)
+            },
+            look: &mut || {
+                ensure!(!counts || scene.refused()? > before.get(), "nothing counts");
+                let says = scene.stage.borrow().envoy()?.log().contains("a pushed key set is refused: ");
+                ensure!(!counts || says, "the log does not say so");
+                Ok(())
+            },
+            mend: &mut || Ok(()),
+        };
+        scene.play(&case, deeds, page)?;
+    }
+    Ok(())
+}
+
+fn overwritten(scene: &Scene, page: &mut Page) -> Result<()> {
+    let case = Case {
+        failure: "another plugin writes over our shared data",
+        how: "over the pushed set, in a store that it shares",
+        sign: "`registry_auth.keys.push_refused` and `registry_auth_shim_pushes_total` (`stored`) count",
+        end: "nobody has noticed; the shim pushes again",
+        ..UNNOTICED
+    };
+    let refused = || scene.stage.borrow().metric("keys.push_refused");
+    let foreign = scene.stage.borrow().envoy()?.listener("foreign")?;
+    let (before, stored) = (Cell::new(None), Cell::new(0));
+    let deeds = Deeds {
+        fail: &mut || {
+            before.set(refused()?);
+            stored.set(scene.counted("pushes", "stored")?);
+            until("a refused set", || {
+                client::send(foreign, &Request::new("GET", "/"), PATIENCE)?;
+                Ok(refused()? > before.get())
+            })
+        },
+        look: &mut || until("a push", || Ok(scene.counted("pushes", "stored")? > stored.get())),
+        mend: &mut || Ok(()),
+    };
+    scene.play(&case, deeds, page)
+}
+
+fn shim_down(scene: &Scene, page: &mut Page) -> Result<()> {
+    let case = Case {
+        failure: "the shim is down",
+        how: "killed",
+        sign: "its endpoints do not answer",
+        end: "when it is started; until then the last good keys, for `maxStale`",
+        ..UNNOTICED
+    };
+    let deeds = Deeds {
+        fail: &mut || {
+            *scene.shim.borrow_mut() = None;
+            Ok(())
+        },
+        look: &mut || {
+            ensure!(!scene.is_ready(), "it is still there");
+            Ok(())
+        },
+        mend: &mut || scene.start_shim(),
+    };
+    scene.play(&case, deeds, page)
+}
+
+fn shim_restarts(scene: &Scene, page: &mut Page) -> Result<()> {
+    let case = Case {
+        failure: "the shim restarts",
+        how: "killed and started",
+        sign: "its counters begin anew",
+        end: "nobody has noticed",
+        ..UNNOTICED
+    };
+    let restart = || {
+        *scene.shim.borrow_mut() = None;
+        scene.start_shim()
+    };
+    scene.play(&case, Deeds { fail: &mut || restart(), look: &mut || Ok(()), mend: &mut || Ok(()) }, page)
+}
+
+fn envoy_restarts(scene: &Scene, page: &mut Page) -> Result<()> {
+    const BROKEN: Right =
+        [&[200, 503, NONE], &[200, 503, NONE], &[200, 503, NONE], &[200, NONE], &[200, NONE], &[403, NONE]];
+    let case = Case {
+        failure: "Envoy restarts",
+        how: "killed and started, under load",
+        during: BROKEN,
+        sign: "`registry_auth_shim_pushes_total` counts `stored`",
+        end: "by itself: the shim pushes within about a second, other keys are fetched",
+        ..UNNOTICED
+    };
+    let before = Cell::new(0);
+    let deeds = Deeds {
+        fail: &mut || {
+            before.set(scene.counted("pushes", "stored")?);
+            scene.stage.borrow_mut().restart()
+        },
+        look: &mut || until("the push", || Ok(scene.counted("pushes", "stored")? > before.get())),
+        mend: &mut || scene.settle(),
+    };
+    scene.play(&case, deeds, page)
+}

@@ -1,0 +1,74 @@
+//! A VM that traps: the module has a trap laid in it.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use registry_auth_tests::client::{self, Request};
+use registry_auth_tests::issuer::Issuers;
+use registry_auth_tests::load::Backend;
+use registry_auth_tests::module;
+use registry_auth_tests::server::Port;
+use registry_auth_tests::trap;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::callers::{Right, Tokens, access_control, entry, kinds, read};
+use super::page::Page;
+use super::stage::{PATIENCE, Stage, bootstrap, listeners, until};
+use super::trial::{Case, Deeds, UNNOTICED, play};
+
+const ISSUER: &str = "http://issuer.test";
+const OTHER: &str = "http://other.test";
+const WITHOUT: Right = [&[200, 503], &[200, 503], &[200, 503], &[200, 503], &[200, 503], &[403, 503]];
+const TRAP: &str = "proxy_on_request_headers failed";
+/// Requests that trap, on a connection each.
+const TRAPS: usize = 8;
+
+/// Plays it.
+pub(super) fn try_all(page: &mut Page) -> Result<()> {
+    let folder = TempDir::with_prefix("registry-auth-failures-")?;
+    let path = folder.path().join("trap.wasm");
+    fs::write(&path, trap::lay(&fs::read(module::path()?)?)?)?;
+    let (server, backend) = (Issuers::of_scenarios()?.serve(Port::bind()?)?, Backend::start()?);
+    let entries = [entry(ISSUER, "issuers"), entry(OTHER, "issuers")];
+    let plugin = json!({
+        "http": {"auth": {"bearer": {"oidc": entries}}, "accessControl": access_control()},
+        "log": {"level": "warn"},
+    });
+    let mut bootstrap = bootstrap(listeners(&plugin, [0, 0]), &backend, &[("issuers", server.address())])?;
+    bootstrap.module = path;
+    let stage = Stage::start(backend, &bootstrap, bootstrap.to_json())?;
+    let (tokens, others) = (Tokens::of(ISSUER, "es256"), Tokens::of(OTHER, "other-es256"));
+    for tokens in [&tokens, &others] {
+        stage.comes_to(200, &read(&tokens.bearer(0)?))?;
+    }
+    let case = Case {
+        failure: "the VM of a worker traps",
+        how: "requests that make the module trap",
+        during: WITHOUT,
+        sign: "Envoy's `wasm.NAME.vm_reload_success` counts; log: `proxy_on_request_headers failed`",
+        end: "Envoy loads the module again after its back-off; until then it answers 503",
+        ..UNNOTICED
+    };
+    let trapping = (0..trap::FIELDS).fold(Request::new("GET", "/v2/open/app/tags/list"), |request, number| {
+        request.header(&format!("x-field-{number}"), "1")
+    });
+    let deeds = Deeds {
+        fail: &mut || {
+            for _ in 0..TRAPS {
+                client::send(stage.address()?, &trapping, PATIENCE)?;
+            }
+            Ok(())
+        },
+        look: &mut || {
+            until("a VM", || Ok(stage.envoy()?.stat("wasm.main.vm_reload_success")? > Some(0)))?;
+            ensure!(stage.envoy()?.log().contains(TRAP), "the log does not have the trap");
+            Ok(())
+        },
+        mend: &mut || stage.comes_to(200, &read(&tokens.bearer(0)?)),
+    };
+    let outcome = play(&case, stage.address()?, &kinds(&tokens, &tokens, &others)?, deeds);
+    page.section("The proxy");
+    page.add(&case, outcome.with_context(|| stage.log_tail()));
+    Ok(())
+}
