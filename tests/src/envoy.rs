@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{self, Request};
-use crate::{module, tls};
+use crate::{module, shipped, tls};
 
 const FILTER: &str = "registry-auth";
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
@@ -97,7 +97,7 @@ impl Envoy {
         for listener in bootstrap.listeners.iter().filter(|listener| listener.discovery.is_some()) {
             bootstrap.publish(listener)?;
         }
-        Self::launch(&bootstrap.to_json(), 2, &bootstrap.environment)
+        Self::launch(&bootstrap.to_json()?, 2, &bootstrap.environment)
     }
 
     /// Starts Envoy with a configuration in its JSON form and so many workers, and waits until it is live.
@@ -238,18 +238,21 @@ impl Drop for Envoy {
 
 impl Bootstrap {
     /// The bootstrap in Envoy's JSON form.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
+    ///
+    /// # Errors
+    /// As [`shipped::capabilities`].
+    pub fn to_json(&self) -> Result<Value> {
         let loopback = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
-        json!({
+        let listeners = self.listeners.iter().map(|listener| self.listener(listener)).collect::<Result<Vec<_>>>()?;
+        Ok(json!({
             // Discovery asks for a name, a file of it too.
             "node": {"id": "test", "cluster": "test"},
             "admin": {"address": loopback},
             "static_resources": {
-                "listeners": self.listeners.iter().map(|listener| self.listener(listener)).collect::<Vec<_>>(),
+                "listeners": listeners,
                 "clusters": self.clusters.iter().map(|(name, address)| cluster(name, *address)).collect::<Vec<_>>(),
             },
-        })
+        }))
     }
 
     /// Puts the filter of a listener into its file of discovery, in one step, as Envoy wants it.
@@ -261,14 +264,14 @@ impl Bootstrap {
         let resource = json!({
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             "name": FILTER,
-            "typed_config": self.wasm(listener),
+            "typed_config": self.wasm(listener)?,
         });
         let new = path.with_extension("new");
         fs::write(&new, json!({"resources": [resource]}).to_string())?;
         fs::rename(&new, path).context("the file cannot be replaced")
     }
 
-    fn listener(&self, listener: &Listener) -> Value {
+    fn listener(&self, listener: &Listener) -> Result<Value> {
         let action = match &listener.cluster {
             Some(cluster) => json!({"route": {"cluster": cluster, "timeout": "0s"}}),
             None => json!({"direct_response": {"status": 404}}),
@@ -287,7 +290,7 @@ impl Bootstrap {
             "max_request_headers_kb": 96,
             "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
-            "http_filters": [self.filter(listener), {
+            "http_filters": [self.filter(listener)?, {
                 "name": "envoy.filters.http.router",
                 "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
             }],
@@ -299,16 +302,16 @@ impl Bootstrap {
         if let (Value::Object(chain), true) = (&mut chain, listener.secured) {
             chain.insert("transport_socket".to_owned(), tls());
         }
-        json!({
+        Ok(json!({
             "name": listener.name,
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": listener.port}},
             "filter_chains": [chain],
-        })
+        }))
     }
 
-    fn filter(&self, listener: &Listener) -> Value {
-        match &listener.discovery {
-            None => json!({"name": FILTER, "typed_config": self.wasm(listener)}),
+    fn filter(&self, listener: &Listener) -> Result<Value> {
+        Ok(match &listener.discovery {
+            None => json!({"name": FILTER, "typed_config": self.wasm(listener)?}),
             Some(path) => json!({
                 "name": FILTER,
                 "config_discovery": {
@@ -316,10 +319,11 @@ impl Bootstrap {
                     "type_urls": [WASM],
                 },
             }),
-        }
+        })
     }
 
-    fn wasm(&self, listener: &Listener) -> Value {
+    /// The plugin, with no more capabilities than the shipped one.
+    fn wasm(&self, listener: &Listener) -> Result<Value> {
         let names: Vec<&String> = self.environment.iter().map(|(name, _)| name).collect();
         let config = json!({
             "name": listener.name,
@@ -327,6 +331,7 @@ impl Bootstrap {
             "failure_policy": "FAIL_RELOAD",
             "reload_config": {"backoff": {"base_interval": "1s"}},
             "allow_on_headers_stop_iteration": !listener.holds_bodies,
+            "capability_restriction_config": shipped::capabilities()?,
             "vm_config": {
                 "vm_id": listener.vm_id,
                 "runtime": "envoy.wasm.runtime.v8",
@@ -338,7 +343,7 @@ impl Bootstrap {
                 "value": listener.configuration,
             },
         });
-        json!({"@type": WASM, "config": config})
+        Ok(json!({"@type": WASM, "config": config}))
     }
 }
 

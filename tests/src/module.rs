@@ -97,6 +97,11 @@ impl Compiled {
         Ok(Self { engine, module })
     }
 
+    /// Names of what the module imports, by the module that has it.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.module.imports().map(|import| (import.module(), import.name()))
+    }
+
     /// Names of what the module exports.
     pub fn exports(&self) -> impl Iterator<Item = &str> {
         self.module.exports().map(|export| export.name())

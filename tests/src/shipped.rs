@@ -6,14 +6,16 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::program::Program;
 use crate::{envoy, module};
 
 /// Envoy's file.
 pub const CONFIGURATION: &str = "envoy/envoy.yaml";
-/// The plugin configuration that is in it.
+/// The file of the filter alone, which Envoy reads again when it is replaced.
+pub const DISCOVERY: &str = "envoy/discovery.json";
+/// The plugin configuration that is in them.
 pub const PLUGIN: &str = "envoy/filter.json";
 
 /// Where everything is, in place of the ports that are written in the file.
@@ -46,6 +48,17 @@ impl Addresses {
             exchange(&text, &format!("port_value: {port} "), &format!("port_value: {} ", address.port()))
         })
     }
+}
+
+/// What the module may call and be called by (`capability_restriction_config`).
+///
+/// # Errors
+/// The file of the filter has none.
+pub fn capabilities() -> Result<Value> {
+    let text = fs::read_to_string(module::workspace().join(DISCOVERY)).context(DISCOVERY)?;
+    let file: Value = serde_json::from_str(&text).context(DISCOVERY)?;
+    let capabilities = file.pointer("/resources/0/typed_config/config/capability_restriction_config");
+    capabilities.cloned().with_context(|| format!("`{DISCOVERY}` restricts no capabilities"))
 }
 
 /// The configuration with `realm` as `bearer.realm`.

@@ -102,7 +102,7 @@ impl Proxy {
             clusters: vec![("upstream".to_owned(), upstream.address())],
             environment: vec![("REGISTRY_AUTH_PUSH_KEY".to_owned(), PUSH_KEY.to_owned())],
         }
-        .to_json();
+        .to_json()?;
         set(&mut bootstrap, "/admin/address/socket_address/port_value", json!(admin.port()))?;
         set(&mut bootstrap, "/static_resources/listeners/1/address", intake.clone())?;
         let folder = TempDir::with_prefix("registry-auth-pushed-envoy-")?;

@@ -40,6 +40,7 @@ fn the_file_of_discovery_has_the_same_plugin() -> Outcome {
     let plugin: Value = serde_json::from_str(&text(PLUGIN)?).context(PLUGIN)?;
     assert_eq!(config["configuration"]["value"], plugin);
     assert_eq!(config["failure_policy"], "FAIL_RELOAD");
+    assert_eq!(config["reload_config"]["backoff"]["base_interval"], "1s");
     assert_eq!(config["allow_on_headers_stop_iteration"], true);
     Ok(())
 }
@@ -49,7 +50,13 @@ fn each_plugin_fails_closed_and_can_wait_with_a_body() -> Outcome {
     let yaml = text(CONFIGURATION)?;
     let plugins = yaml.matches("envoy.extensions.filters.http.wasm.v3.Wasm").count();
     assert_eq!(plugins, 2);
-    for setting in ["failure_policy: FAIL_RELOAD", "allow_on_headers_stop_iteration: true", "vm_config: "] {
+    for setting in [
+        "failure_policy: FAIL_RELOAD",
+        "reload_config: { backoff: { base_interval: 1s } }",
+        "allow_on_headers_stop_iteration: true",
+        "capability_restriction_config: ",
+        "vm_config: ",
+    ] {
         assert_eq!(yaml.matches(setting).count(), plugins, "{setting}");
     }
     for setting in ["normalize_path: false", "merge_slashes: false", "path_with_escaped_slashes_action: KEEP_UNCHANGED"]
