@@ -43,9 +43,7 @@ fn is_nobody(value: &[u8]) -> bool {
     let pair = STANDARD.decode(rest.trim_end_matches('=').to_owned() + padding(rest.trim_end_matches('=').len()));
     match scheme.to_ascii_lowercase().as_str() {
         "bearer" => rest == "anonymous",
-        "basic" => {
-            pair.is_ok_and(|pair| pair == b":" || pair.splitn(2, |byte| *byte == b':').nth(1) == Some(b"anonymous"))
-        }
+        "basic" => pair.is_ok_and(|pair| pair == b":" || is_nobodys(&pair)),
         _ => false,
     }
 }
@@ -56,4 +54,10 @@ const fn padding(length: usize) -> &'static str {
         3 => "=",
         _ => "",
     }
+}
+
+/// The password says so; blanks around it are dropped.
+fn is_nobodys(pair: &[u8]) -> bool {
+    let text = std::str::from_utf8(pair).unwrap_or_default();
+    text.split_once(':').is_some_and(|(_, password)| password.trim() == "anonymous")
 }

@@ -18,7 +18,7 @@ use registry_auth_fuzz::{token, work};
 use serde_json::{Value, json};
 
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
-const FIELDS: [&str; 4] = ["password", "refresh_token", "id_token", "access_token"];
+const FIELDS: [&str; 5] = ["password", "refresh_token", "id_token", "access_token", "token"];
 
 thread_local! {
     static SITE: LazyCell<Site> = LazyCell::new(|| Site::new(&json!({
