@@ -5,7 +5,7 @@ use rsa::pkcs8::der::Decode as _;
 use serde_json::{Value, json};
 use spki::der::oid::ObjectIdentifier;
 
-use super::error::KeyError;
+use super::error::{KeyError, KeysError};
 use super::key::{EC, ED25519, Kind, P256};
 use super::pem::tidy;
 use super::signing::SigningKey;
@@ -49,7 +49,16 @@ impl SigningKey {
             }
             keys.push(read(block.contents(), algorithm, id)?.to_jwk(keys.is_empty())?);
         }
-        if keys.is_empty() { Err(SigningKeyError::NotPem) } else { Ok(json!({ "keys": keys })) }
+        if keys.is_empty() {
+            return Err(SigningKeyError::NotPem);
+        }
+        let jwks = json!({ "keys": keys });
+        // Better told here than by each filter that it is pushed to.
+        match Self::from_jwks_value(&jwks) {
+            Ok(_) => Ok(jwks),
+            Err(KeysError::Key(error)) => Err(error.into()),
+            Err(_) => Err(SigningKeyError::Malformed),
+        }
     }
 }
 
@@ -98,6 +107,8 @@ mod tests {
             let jwks = SigningKey::jwks_from_pem(&text.repeat(2), algorithm, Some("own")).unwrap();
             assert_eq!((&jwks["keys"][0]["kid"], &jwks["keys"][1]["kid"]), (&json!("own"), &json!("own")));
             assert!(jwks["keys"][0]["d"].is_string() && jwks["keys"][1]["d"].is_null());
+            let many = SigningKey::jwks_from_pem(&text.repeat(9), algorithm, Some("own"));
+            assert_eq!(many, Err(KeyError::TooManyWithOneId.into()));
         }
     }
 
