@@ -141,7 +141,7 @@ def tokens() -> None:
         put("authorization", value)
         put("token_endpoint", f"scope=repository:public/a:pull&service=x\n{value}")
         put("request", f"GET /v2/public/a/tags/list\nauthorization: {value.splitlines()[0]}")
-    for body in ("grant_type=password&username=u&password=a.b.c", f"grant_type=refresh_token&refresh_token={token}&scope=repository%3Apublic%2Fa%3Apull%2Cpush",
+    for body in ("token=a.b.c", "grant_type=password&username=u&password=a.b.c", f"grant_type=refresh_token&refresh_token={token}&scope=repository%3Apublic%2Fa%3Apull%2Cpush",
                  "id_token=a.b.c&access_token=a.b.c", "access_token=anonymous", "a=%zz", "grant_type=x"):
         put("token_endpoint", f"\n\n{body}")
     for scope in ("repository:public/a:pull,push registry:catalog:*", "repository(plugin):host:5000/a:*", "repository:a:", "x:y:z"):
@@ -212,6 +212,19 @@ def documents() -> None:
         put("discovery", url)
 
 
+def shared() -> None:
+    ed = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    times = {"owner": None, "until": None, "attempt": NOW * 1000, "success": None, "retry": None}
+    for life in ({"fetched": NOW * 1000, "refresh": NOW * 1000 + 60_000}, {"fetched": -(1 << 63), "refresh": (1 << 63) - 1}):
+        for algorithms in (None, ["RS256", "EdDSA"], ["none"]):
+            put("share", json.dumps({"life": life, "algorithms": algorithms, "jwks": {"keys": [ed, {"kty": "oct", "k": CANARY}]}}))
+    for step in (0, 7, (1 << 64) - 1):
+        for change in ({}, {"owner": 7, "until": NOW * 1000 + 5000}, {"retry": NOW * 1000 + 1, "success": 5}):
+            put("share", json.dumps({"step": step, **times, "failures": 3, **change}))
+    for text in ("max-age=90, public", 'MAX-AGE="5"', "no-store", "max-age=99999999999999999999", f"{{{CANARY}}}"):
+        put("share", text)
+
+
 def configurations() -> None:
     for file in scenarios():
         for config in file.get("configs", {}).values():
@@ -274,5 +287,5 @@ def patterns() -> None:
 
 
 if __name__ == "__main__":
-    for make in (requests, tokens, keys, certificates, documents, configurations, expressions, patterns):
+    for make in (requests, tokens, keys, certificates, documents, shared, configurations, expressions, patterns):
         make()

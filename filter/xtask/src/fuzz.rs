@@ -98,6 +98,11 @@ fn targets(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
 
 /// Builds all targets; gives the folder of their programs.
 fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    if !process::works(workspace.command("c++").arg("--version")) {
+        bail!(
+            "libFuzzer needs a C++ compiler: install one so that `c++` starts it (Debian, Ubuntu: the package `g++`)"
+        );
+    }
     let host = toolchain::host(workspace)?;
     let target = workspace.path(FOLDER).join("target");
     let mut flags = FLAGS.join(" ");

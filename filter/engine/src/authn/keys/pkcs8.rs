@@ -5,11 +5,14 @@ use rsa::pkcs8::der::Decode as _;
 use serde_json::{Value, json};
 use spki::der::oid::ObjectIdentifier;
 
-use super::error::KeyError;
+use super::error::{KeyError, KeysError};
 use super::key::{EC, ED25519, Kind, P256};
 use super::pem::tidy;
 use super::signing::SigningKey;
 use crate::authn::algorithm::Algorithm;
+
+/// `ENCRYPTED PRIVATE KEY` and its like.
+const LONGEST_LABEL: usize = 32;
 
 /// Why a text gives no signing keys. Nothing here holds key material.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,12 +45,27 @@ impl SigningKey {
         let mut keys = Vec::with_capacity(blocks.len());
         for block in &blocks {
             if block.tag() != "PRIVATE KEY" {
-                return Err(SigningKeyError::NotPkcs8(block.tag().to_owned()));
+                return Err(SigningKeyError::NotPkcs8(shown(block.tag())));
             }
             keys.push(read(block.contents(), algorithm, id)?.to_jwk(keys.is_empty())?);
         }
-        if keys.is_empty() { Err(SigningKeyError::NotPem) } else { Ok(json!({ "keys": keys })) }
+        if keys.is_empty() {
+            return Err(SigningKeyError::NotPem);
+        }
+        let jwks = json!({ "keys": keys });
+        // Better told here than by each filter that it is pushed to.
+        match Self::from_jwks_value(&jwks) {
+            Ok(_) => Ok(jwks),
+            Err(KeysError::Key(error)) => Err(error.into()),
+            Err(_) => Err(SigningKeyError::Malformed),
+        }
     }
+}
+
+/// A label as a message may have it. What is none, in a block that is damaged, may be a part of a key.
+fn shown(label: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_uppercase() || byte == b' ';
+    if label.len() <= LONGEST_LABEL && label.bytes().all(plain) { label.to_owned() } else { "?".to_owned() }
 }
 
 fn read(der: &[u8], algorithm: Algorithm, id: Option<&str>) -> Result<SigningKey, SigningKeyError> {
@@ -89,6 +107,8 @@ mod tests {
             let jwks = SigningKey::jwks_from_pem(&text.repeat(2), algorithm, Some("own")).unwrap();
             assert_eq!((&jwks["keys"][0]["kid"], &jwks["keys"][1]["kid"]), (&json!("own"), &json!("own")));
             assert!(jwks["keys"][0]["d"].is_string() && jwks["keys"][1]["d"].is_null());
+            let many = SigningKey::jwks_from_pem(&text.repeat(9), algorithm, Some("own"));
+            assert_eq!(many, Err(KeyError::TooManyWithOneId.into()));
         }
     }
 
@@ -97,11 +117,13 @@ mod tests {
         let public = EC_PEM.replace("PRIVATE", "PUBLIC");
         let sec1 = EC_PEM.replace("PRIVATE", "EC PRIVATE");
         let cut = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n";
+        let damaged = "-----BEGIN PRIVATE KEY\nMIGH\n-----MIGH\n-----END PRIVATE KEY\nMIGH\n-----\n";
         let rows = [
             ("", Algorithm::Es256, SigningKeyError::NotPem),
             ("secret", Algorithm::Es256, SigningKeyError::NotPem),
             (&public, Algorithm::Es256, SigningKeyError::NotPkcs8("PUBLIC KEY".into())),
             (&sec1, Algorithm::Es256, SigningKeyError::NotPkcs8("EC PRIVATE KEY".into())),
+            (damaged, Algorithm::Es256, SigningKeyError::NotPkcs8("?".into())),
             (cut, Algorithm::Es256, SigningKeyError::Malformed),
             (EC_PEM, Algorithm::EdDsa, SigningKeyError::WrongAlgorithm(Algorithm::EdDsa)),
             (ED_PEM, Algorithm::Es256, SigningKeyError::WrongAlgorithm(Algorithm::Es256)),
