@@ -44,6 +44,8 @@ pub(crate) struct Filter {
     granted: RefCell<Vec<u32>>,
     /// When the root context had its last turn.
     last_turn: Cell<UnixTime>,
+    /// Ticks come soon, because there is more to do.
+    hurries: Cell<bool>,
 }
 
 /// What became of a request.
@@ -86,6 +88,7 @@ impl Filter {
             settled: RefCell::default(),
             granted: RefCell::default(),
             last_turn: Cell::new(UnixTime::from_millis(0)),
+            hurries: Cell::new(false),
         }
     }
 

@@ -13,6 +13,10 @@ use crate::host;
 /// How many answers one worker may hold back; the next is sent at once.
 const MAX_HELD: usize = 1_000;
 
+/// How many requests one callback answers or lets go on, of each kind. Envoy ends requests after the callback, each within the end
+/// of the one before, and some hundreds are more than its stack holds.
+pub(crate) const AT_ONCE: usize = 32;
+
 /// The answers of one worker that are not sent yet, by context.
 #[derive(Default)]
 pub(crate) struct Held {
@@ -45,8 +49,13 @@ impl Held {
     /// Answers the request of `context`, which is the effective one; if the host does not take the answer, on the next tick.
     pub(crate) fn send(&self, context: u32, reply: Reply) {
         if host::reply(&reply).is_err() {
-            self.replies.borrow_mut().insert(context, Later { reply, since: None });
+            self.send_later(context, reply);
         }
+    }
+
+    /// Answers the request of `context` on the next tick.
+    pub(crate) fn send_later(&self, context: u32, reply: Reply) {
+        self.replies.borrow_mut().insert(context, Later { reply, since: None });
     }
 
     /// Answers the request of another context.
@@ -54,7 +63,7 @@ impl Held {
         if host::become_context(context).is_ok() {
             self.send(context, reply);
         } else {
-            self.replies.borrow_mut().insert(context, Later { reply, since: None });
+            self.send_later(context, reply);
         }
     }
 
@@ -66,21 +75,27 @@ impl Held {
         }
     }
 
-    /// Sends what was held long enough; everything if there is no clock to tell.
-    pub(crate) fn release(&self, now: Option<UnixTime>) {
-        for (context, reply) in self.take_due(now) {
-            self.send_to(context, reply);
+    /// Sends what was held long enough, everything if there is no clock to tell; [`AT_ONCE`] at most. Whether there are more.
+    pub(crate) fn release(&self, now: Option<UnixTime>) -> bool {
+        let mut due = self.due(now);
+        let more = due.len() > AT_ONCE;
+        due.truncate(AT_ONCE);
+        for context in due {
+            let later = self.replies.borrow_mut().remove(&context);
+            if let Some(Later { reply, .. }) = later {
+                self.send_to(context, reply);
+            }
         }
+        more
     }
 
-    /// Also takes what a clock that jumped back would hold longer.
-    fn take_due(&self, now: Option<UnixTime>) -> Vec<(u32, Reply)> {
+    /// Also what a clock that jumped back would hold longer.
+    fn due(&self, now: Option<UnixTime>) -> Vec<u32> {
         let due = |later: &Later| match (later.since, now) {
             (Some(since), Some(now)) => now < since || now.since(since) >= self.delay,
             _ => true,
         };
-        let mut replies = self.replies.borrow_mut();
-        let ids: Vec<u32> = replies.iter().filter(|(_, later)| due(later)).map(|(id, _)| *id).collect();
-        ids.into_iter().filter_map(|id| replies.remove(&id).map(|later| (id, later.reply))).collect()
+        let replies = self.replies.borrow();
+        replies.iter().filter(|(_, later)| due(later)).map(|(context, _)| *context).collect()
     }
 }

@@ -41,6 +41,11 @@ pub(crate) struct Settled {
 }
 
 impl Settled {
+    /// Whether there is nothing to decide.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.over.is_empty() && self.news.is_empty()
+    }
+
     /// Adds others.
     pub(crate) fn append(&mut self, mut other: Self) {
         self.over.append(&mut other.over);

@@ -19,7 +19,7 @@ use crate::logging;
 use crate::request::Request;
 
 /// How often pushed keys are looked for and due fetches are begun.
-const TICK: Duration = Duration::from_millis(250);
+pub(crate) const TICK: Duration = Duration::from_millis(250);
 
 /// One plugin configuration on one worker.
 pub(crate) struct Plugin {

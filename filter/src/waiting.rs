@@ -38,7 +38,7 @@ pub(crate) enum Awaits {
     Turn(Question),
     /// The answer to a callout.
     Answer(u32, Question),
-    /// A tick of the host: the question could not be asked.
+    /// A tick of the host: it can be decided.
     Tick,
     /// The end of its own body.
     Body,
@@ -110,9 +110,19 @@ impl Waiting {
         self.take_if(|_, awaits| arrived(awaits))
     }
 
-    /// Takes the requests that have waited long enough.
+    /// Takes the requests that have waited long enough, and are not to be decided on the next tick anyway.
     pub(crate) fn take_overdue(&mut self, now: UnixTime) -> Vec<(u32, Pending, Awaits)> {
-        self.take_if(|pending, awaits| pending.is_overdue(awaits, now))
+        self.take_if(|pending, awaits| !matches!(awaits, Awaits::Tick) && pending.is_overdue(awaits, now))
+    }
+
+    /// Takes requests that can be decided on a tick, so many at most; and whether there are more.
+    pub(crate) fn take_ready(&mut self, most: usize) -> (Vec<(u32, Pending)>, bool) {
+        let ready = self.parked.iter().filter(|(_, (_, awaits))| matches!(awaits, Awaits::Tick));
+        let mut ids: Vec<u32> = ready.map(|(id, _)| *id).take(most + 1).collect();
+        let more = ids.len() > most;
+        ids.truncate(most);
+        let parked = |id| self.parked.remove(&id).map(|(pending, _)| (id, pending));
+        (ids.into_iter().filter_map(parked).collect(), more)
     }
 
     fn take_if(&mut self, wanted: impl Fn(&Pending, &Awaits) -> bool) -> Vec<(u32, Pending, Awaits)> {

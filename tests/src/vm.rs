@@ -20,6 +20,8 @@ const CHUNK: usize = 16 * 1024;
 /// `proxy_action_t`, as Envoy reads the answer of the headers callback.
 const CONTINUE: u32 = 0;
 const STOP_ITERATION: u32 = 1;
+/// How many requests one callback may end: Envoy ends them after it, each within the end of the one before.
+const MOST_ENDED: u64 = 100;
 /// The root context's number.
 const ROOT: u32 = 1;
 
@@ -210,7 +212,8 @@ impl Vm {
         Ok(())
     }
 
-    /// Lets the time pass that the module asked for between ticks, and ticks. Nothing happens if it asked for none.
+    /// Lets the time pass that the module asked for between ticks, and ticks; then on as often as it asks for the next tick sooner.
+    /// Nothing happens if it asked for none.
     ///
     /// # Errors
     /// The module traps.
@@ -220,8 +223,21 @@ impl Vm {
             return Ok(());
         }
         self.advance(i64::from(period));
+        self.tick_now()?;
+        self.hurry(period)
+    }
+
+    fn tick_now(&mut self) -> Result<()> {
         self.call::<u32, ()>("proxy_on_tick", ROOT, ROOT)?;
         self.pump()
+    }
+
+    /// Ticks as long as the module asks for a shorter period than before, in no time.
+    fn hurry(&mut self, period: u32) -> Result<()> {
+        while (1..period).contains(&self.store.data().tick) {
+            self.tick_now()?;
+        }
+        Ok(())
     }
 
     /// Moves the clock by so many milliseconds.
@@ -245,7 +261,8 @@ impl Vm {
         self.store.data().callouts.values().cloned().collect()
     }
 
-    /// Brings the answer of a callout. Nothing happens if its context is gone.
+    /// Brings the answer of a callout, and ticks as often as the module asks for the next tick sooner than before. Nothing happens
+    /// if its context is gone.
     ///
     /// # Errors
     /// There is no such callout, or the module traps.
@@ -255,12 +272,14 @@ impl Vm {
         if !state.roots.contains(&callout.context) && !state.streams.contains_key(&callout.context) {
             return Ok(());
         }
+        let period = state.tick;
         let (headers, body) = (u32::try_from(answer.headers.len())?, u32::try_from(answer.body.len())?);
         state.answer = Some(answer);
         let arguments = (callout.context, token, headers, body, 0);
         self.call::<(u32, u32, u32, u32, u32), ()>("proxy_on_http_call_response", callout.context, arguments)?;
         self.store.data_mut().answer = None;
-        self.pump()
+        self.pump()?;
+        self.hurry(period)
     }
 
     /// Lets host calls go wrong, counted from now.
@@ -327,12 +346,15 @@ impl Vm {
     fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, context: u32, arguments: P) -> Result<R> {
         let function: TypedFunc<P, R> = self.instance.get_typed_func(&mut self.store, name)?;
         self.store.data_mut().effective = context;
+        let ended = self.ended();
         let fuel = self.allowance.map_or(FUEL, |allowance| allowance.min(FUEL));
         self.store.set_fuel(fuel)?;
         let result = function.call(&mut self.store, arguments);
         let used = fuel - self.store.get_fuel()?;
         self.fuel += used;
         self.allowance = self.allowance.map(|allowance| allowance - used.min(allowance));
+        let ended = self.ended() - ended;
+        ensure!(ended <= MOST_ENDED, "`{name}` ended {ended} requests: more than the stack of Envoy holds");
         result.map_err(anyhow::Error::from).with_context(|| {
             let log = self.log();
             format!(
@@ -340,6 +362,12 @@ impl Vm {
                 log.get(log.len().saturating_sub(5)..).unwrap_or_default().join("\n")
             )
         })
+    }
+
+    /// How often a request was answered or let go on.
+    fn ended(&self) -> u64 {
+        let calls = self.host_calls();
+        ["proxy_send_local_response", "proxy_continue_stream"].iter().filter_map(|call| calls.get(call)).sum()
     }
 
     /// Moves every request on as far as its gate allows. A callback may open the gate of another request.

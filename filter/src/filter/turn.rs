@@ -1,31 +1,46 @@
 //! The root context's turn: what is due by time, and what came in answer to a callout.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use registry_auth::reason::Reason;
 use registry_auth::time::UnixTime;
 
 use super::{Filter, Progress};
 use crate::enforce::{self, Outcome};
+use crate::held::AT_ONCE;
 use crate::host::{self, HostError};
+use crate::plugin::TICK;
 use crate::upstream::Question;
 use crate::waiting::{Awaits, Pending};
+
+/// Time to the next tick while more is to be done than one callback may.
+const SOON: Duration = Duration::from_millis(1);
 
 impl Filter {
     /// A tick of the host.
     pub(crate) fn tick(&self) -> Result<(), HostError> {
         let now = host::now();
         self.metrics.tell();
-        self.held.release(now.ok());
-        self.resume_granted();
+        let more_held = self.held.release(now.ok());
+        let more_granted = self.resume_granted();
         let Ok(now) = now else {
             self.refuse_waiting();
+            self.hurry(true);
             return Err(HostError("get_current_time"));
         };
         // Callouts belong to the effective context.
         let began = host::become_context(self.root).map(|()| self.begin_turn(now));
-        self.decide_waiting(now);
+        let more_waiting = self.decide_waiting(now);
+        self.hurry(more_held || more_granted || more_waiting);
         began.and(self.ask_upstream())
+    }
+
+    /// Asks for ticks soon while there is more to do than one callback may.
+    fn hurry(&self, more: bool) {
+        if self.hurries.get() != more && host::tick_every(if more { SOON } else { TICK }).is_ok() {
+            self.hurries.set(more);
+        }
     }
 
     /// A request has something to fetch. No request is decided here: its callback has not returned yet, so it cannot be resumed.
@@ -59,40 +74,55 @@ impl Filter {
         let at = now.unwrap_or_else(|_| self.last_turn.get());
         let source = self.keys.borrow_mut().answer(call, body_size, &self.metrics, at);
         self.settled.borrow_mut().over.extend(source);
-        self.decide_settled(now?);
+        let now = now?;
+        self.settle();
+        if self.decide_ready(now) {
+            self.hurry(true);
+        }
         self.ask_upstream()
     }
 
-    /// Decides the requests whose wait is over.
-    fn decide_waiting(&self, now: UnixTime) {
-        self.decide_settled(now);
-        self.decide_all(|awaits| matches!(awaits, Awaits::Tick), now);
+    /// Decides requests whose wait is over. Whether there are more.
+    fn decide_waiting(&self, now: UnixTime) -> bool {
+        self.settle();
         let overdue = self.waiting.borrow_mut().take_overdue(now);
-        self.give_up(overdue, now);
+        self.give_up(overdue);
+        self.decide_ready(now)
     }
 
-    /// Decides the requests that waited for keys which are there now, or will not come; where there are only newer ones, they may
-    /// wait on.
-    fn decide_settled(&self, now: UnixTime) {
+    /// Requests that waited for keys which are there now, or will not come, can be decided; where there are only newer ones, they
+    /// may wait on.
+    fn settle(&self) {
         let settled = self.settled.take();
-        self.decide_all(|awaits| matches!(awaits, Awaits::Keys(source) if settled.over.contains(source)), now);
-        let again = |awaits: &Awaits| matches!(awaits, Awaits::Keys(source) if settled.news.contains(source));
-        let parked = self.waiting.borrow_mut().take(again);
-        for (context, pending, _) in parked {
-            self.go_on(context, pending, now);
+        if settled.is_empty() {
+            return;
         }
+        let mut waiting = self.waiting.borrow_mut();
+        let over = waiting.take(|awaits| matches!(awaits, Awaits::Keys(source) if settled.over.contains(source)));
+        let again = waiting.take(|awaits| matches!(awaits, Awaits::Keys(source) if settled.news.contains(source)));
+        for (context, pending, _) in again {
+            waiting.add(context, pending, Awaits::Tick);
+        }
+        drop(waiting);
+        self.give_up(over);
     }
 
-    fn decide_all(&self, arrived: impl Fn(&Awaits) -> bool, now: UnixTime) {
-        let parked = self.waiting.borrow_mut().take(arrived);
-        self.give_up(parked, now);
-    }
-
-    fn give_up(&self, parked: Vec<(u32, Pending, Awaits)>, now: UnixTime) {
+    /// Requests that can be decided without what they waited for.
+    fn give_up(&self, parked: Vec<(u32, Pending, Awaits)>) {
+        let mut waiting = self.waiting.borrow_mut();
         for (context, mut pending, awaits) in parked {
             pending.give_up(awaits);
+            waiting.add(context, pending, Awaits::Tick);
+        }
+    }
+
+    /// Decides some of the requests that can be. Whether there are more.
+    fn decide_ready(&self, now: UnixTime) -> bool {
+        let (ready, more) = self.waiting.borrow_mut().take_ready(AT_ONCE);
+        for (context, pending) in ready {
             self.go_on(context, pending, now);
         }
+        more
     }
 
     /// Decides a request that waited, in its own context; if the host does not give it that, on the next tick.
@@ -110,20 +140,25 @@ impl Filter {
         }
     }
 
-    /// Lets requests go on that the host did not let go on before.
-    fn resume_granted(&self) {
-        for context in self.granted.take() {
+    /// Lets some of the requests go on that the host did not let go on before. Whether there are more.
+    fn resume_granted(&self) -> bool {
+        let mut granted = self.granted.take();
+        let rest = granted.split_off(granted.len().min(AT_ONCE));
+        let more = !rest.is_empty();
+        self.granted.replace(rest);
+        for context in granted {
             if host::become_context(context).and_then(|()| host::resume_request()).is_err() {
                 self.granted.borrow_mut().push(context);
             }
         }
+        more
     }
 
     /// Without a clock nothing can be decided, and nobody's patience ends.
     fn refuse_waiting(&self) {
         let parked = self.waiting.borrow_mut().take(|_| true);
         for (context, pending, _) in parked {
-            self.refuse_waiter(context, &pending);
+            self.held.send_later(context, enforce::refusal(self, &pending.head, &Reason::NotReady.into()));
         }
     }
 
