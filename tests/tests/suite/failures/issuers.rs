@@ -82,7 +82,7 @@ impl Scene {
         });
         let clusters = [("issuers", server.address()), ("down", down), ("untrusted", untrusted.1)];
         let bootstrap = bootstrap(listeners(&plugin, [0, 0]), &backend, &clusters)?;
-        let mut document = bootstrap.to_json();
+        let mut document = bootstrap.to_json()?;
         let clusters = document.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
         for cluster in clusters.context("no clusters")? {
             if cluster.get("name").is_some_and(|name| name == "untrusted") {

@@ -73,7 +73,7 @@ impl Scene {
         }
         let bootstrap = bootstrap(listeners, &backend, &[("issuers", server.address())])?;
         bootstrap.publish(bootstrap.listeners.first().context("no listener")?)?;
-        let stage = Stage::start(backend, &bootstrap, bootstrap.to_json())?;
+        let stage = Stage::start(backend, &bootstrap, bootstrap.to_json()?)?;
         Ok(Self { stage, bootstrap: RefCell::new(bootstrap), _kept: (server, folder) })
     }
 

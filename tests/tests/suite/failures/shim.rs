@@ -61,7 +61,7 @@ impl Scene {
         let mut listeners = listeners(&plugin, [main.port(), intake.port()]);
         listeners.push(foreign::listener(VM_ID));
         let bootstrap = bootstrap(listeners, &backend, &[("issuers", server.address())])?;
-        let mut document = bootstrap.to_json();
+        let mut document = bootstrap.to_json()?;
         let file = folder.path().join("foreign.wasm");
         fs::write(&file, foreign::module())?;
         *document.pointer_mut(FOREIGN).context("the listener is somewhere else")? = json!(file);

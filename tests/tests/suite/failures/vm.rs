@@ -37,7 +37,7 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
     });
     let mut bootstrap = bootstrap(listeners(&plugin, [0, 0]), &backend, &[("issuers", server.address())])?;
     bootstrap.module = path;
-    let stage = Stage::start(backend, &bootstrap, bootstrap.to_json())?;
+    let stage = Stage::start(backend, &bootstrap, bootstrap.to_json()?)?;
     let (tokens, others) = (Tokens::of(ISSUER, "es256"), Tokens::of(OTHER, "other-es256"));
     for tokens in [&tokens, &others] {
         stage.comes_to(200, &read(&tokens.bearer(0)?))?;
