@@ -27,6 +27,7 @@ const ROOT: u32 = 1;
 
 /// What a VM is started with.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what a host has and has not, each by itself")]
 pub struct Setup {
     /// The plugin configuration.
     pub configuration: Vec<u8>,

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Error};
 use registry_auth_tests::client::Request;
-use registry_auth_tests::host::{Fault, Status};
+use registry_auth_tests::host::{CalloutAnswer, Fault, Status};
 use registry_auth_tests::module::Compiled;
 use registry_auth_tests::substrate::Substrate as _;
 use registry_auth_tests::tls;
@@ -71,7 +71,7 @@ fn a_clock_that_fails_under_an_answer_in_wasm_costs_no_later_request_its_keys() 
     let id = wasm.vm(config)?.open(&request)?;
     let callout = wasm.vm(config)?.callouts().pop().context("no keys were asked for")?;
     wasm.vm(config)?.fail(Some(Fault::always("proxy_get_current_time_nanoseconds", Status::InternalFailure)));
-    wasm.vm(config)?.answer(callout.token, Default::default())?;
+    wasm.vm(config)?.answer(callout.token, CalloutAnswer::default())?;
     wasm.vm(config)?.fail(None);
     for _ in 0..40 {
         wasm.vm(config)?.tick()?;
