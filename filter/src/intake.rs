@@ -47,7 +47,7 @@ impl Intake {
         };
         let stored = stored.and_then(|stored| stored.keys.ok());
         let generation = stored.map_or(0, |keys| keys.generation);
-        let wanted = shared::wanted_at(set).is_some_and(|at| at > generation);
+        let wanted = shared::wanted_beyond(set).is_some_and(|held| held >= generation);
         answer(200, &json!({ "set": set, "generation": generation, "wanted": wanted }))
     }
 

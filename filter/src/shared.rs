@@ -34,14 +34,14 @@ pub(crate) fn store(set: &str, envelope: &[u8], version: Option<u32>) -> Result<
     host::set_shared(&keys_name(set), envelope, version)
 }
 
-/// Notes that a filter met a key id that is not in the set, or has no set at all.
-pub(crate) fn want(set: &str, now: UnixTime) {
+/// Notes that a filter which holds the set of this generation, 0 for none, met a key id that is not in it.
+pub(crate) fn want(set: &str, generation: u64) {
     // If it cannot be noted, the shim's own refresh brings the keys later.
-    let _ = host::set_shared(&wanted_name(set), now.millis().to_string().as_bytes(), None);
+    let _ = host::set_shared(&wanted_name(set), generation.to_string().as_bytes(), None);
 }
 
-/// When a filter last noted that it wants the set, in Unix milliseconds.
-pub(crate) fn wanted_at(set: &str) -> Option<u64> {
+/// The generation beyond which a filter wants the set, as it was noted last. No time: the clock of whoever pushes may be another.
+pub(crate) fn wanted_beyond(set: &str) -> Option<u64> {
     // If it cannot be read, the shim's own refresh brings the keys later.
     let (value, _) = host::shared(&wanted_name(set)).ok()??;
     std::str::from_utf8(&value).ok()?.parse().ok()

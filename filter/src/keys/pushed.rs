@@ -34,7 +34,7 @@ impl Pushed {
     /// Lets the shim know that the set is wanted.
     pub(crate) fn want(&mut self, set: &str, now: UnixTime) {
         self.wanted_since = Some(now);
-        shared::want(set, now);
+        shared::want(set, self.generation);
     }
 
     /// Whether the set that was taken last is over.
