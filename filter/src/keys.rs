@@ -125,6 +125,7 @@ impl KeyStore {
             },
             Ok(Step::Done(answered)) => {
                 let life = ShelfLife::begin(answered.cache_control.as_deref(), host::random(), now);
+                let life = life.within(state.source.max_stale);
                 let keys = FetchedKeys { set: answered.set, algorithms: answered.algorithms, life };
                 self.fetched(id, keys, &answered.skipped, metrics, now);
             }

@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: the fuzz targets of `tests/fuzz`, with libFuzzer and the stable compiler.
 //!
-//! The flags are those of `cargo fuzz build --sanitizer none`, which works there too. Engine and targets are safe Rust but for one
-//! allocator that counts, so a sanitizer would watch over nothing.
+//! The flags are those of `cargo fuzz build --sanitizer none`. Engine and targets are safe Rust but for one allocator that counts, so
+//! a sanitizer would watch over nothing.
 
 use std::fs::{self, File};
 use std::path::PathBuf;

@@ -28,6 +28,12 @@ impl ShelfLife {
         Self { fetched: now, refresh_at: now.after(shortened(refresh_after(cache_control), jitter)) }
     }
 
+    /// The same, but fetched again after half of `max_stale` at the latest: an outage just then must not end the keys at once.
+    #[must_use]
+    pub fn within(self, max_stale: Duration) -> Self {
+        Self { refresh_at: self.refresh_at.min(self.fetched.after(max_stale / 2)), ..self }
+    }
+
     /// When the keys came.
     #[must_use]
     pub const fn fetched(&self) -> UnixTime {
@@ -117,6 +123,15 @@ mod tests {
         let early = ShelfLife::begin(None, 999, at(0));
         assert!(!early.is_refresh_due(at(240)) && early.is_refresh_due(at(241)));
         assert!(!ShelfLife::begin(Some(b"\xff, max-age=90"), 0, at(0)).is_refresh_due(at(299)));
+    }
+
+    #[test]
+    fn keys_are_refreshed_long_before_they_are_stale() {
+        let hour = Duration::from_hours(1);
+        for (stale, seconds) in [(hour, 1800), (4 * hour, 3600), (hour / 360, 5)] {
+            let life = ShelfLife::begin(Some(b"max-age=3600"), 0, at(0)).within(stale);
+            assert!(!life.is_refresh_due(at(seconds - 1)) && life.is_refresh_due(at(seconds)), "{stale:?}");
+        }
     }
 
     #[test]
