@@ -153,7 +153,7 @@ async fn an_issuer_that_is_pushed_has_files_that_can_be_used() {
         let entry = with(&json!({"issuer": "https://i.example", "audiences": ["a"], "keySource": "push"}), &members);
         let mut document = with_bearer(&json!({"oidc": [entry]}));
         document["proxy"] = json!({"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}});
-        document["http"]["accessControl"]["repositories"]["**"]["defaultPolicy"] = json!(["read"]);
+        document["http"]["accessControl"]["repositories"]["**"] = json!({"defaultPolicy": ["read"]});
         let (code, lines) = check(&folder, "push.json", &document.to_string()).await.unwrap();
         assert!(lines.iter().all(|line| !line.contains("tops3cret")), "{members}: {lines:?}");
         match expected {
