@@ -40,9 +40,10 @@ struct Other {
     /// Measure the stages of the engine natively instead, without Envoy
     #[arg(long, conflicts_with_all = PLANNED)]
     engine: bool,
-    /// Tell instead which functions of the module a request with its token in the cache spends its instructions in
-    #[arg(long, conflicts_with_all = PLANNED)]
-    profile: bool,
+    /// Tell instead which functions of the module a request spends its instructions in: one with its token in the cache
+    /// (`hit`), with a new one (`miss`), or with a condition to evaluate (`condition`)
+    #[arg(long, conflicts_with_all = PLANNED, value_name = "REQUEST", num_args = 0..=1, default_missing_value = "hit")]
+    profile: Option<String>,
 }
 
 /// Measures everything shortly, to see that it works.
@@ -65,7 +66,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     build::build_module(workspace)?;
     let folder = workspace.target("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
-    build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
+    if options.other.profile.is_some() {
+        build::named_module(workspace, &folder.join("named.wasm"))?;
+    } else {
+        build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
+    }
     let package = ["run", "--package", "registry-auth-tests", "--features", "vm", "--bin", "bench", "--"];
     process::run(workspace.cargo(&package).args(options.arguments()))
 }
@@ -73,12 +78,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 impl Options {
     /// For the program that measures.
     fn arguments(&self) -> Vec<String> {
-        let flags = [("--quick", self.quick), ("--write", self.write), ("--profile", self.other.profile)];
+        let flags = [("--quick", self.quick), ("--write", self.write)];
         let mut arguments: Vec<_> =
             flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect();
         let numbers = [("--rounds", self.rounds), ("--seconds", self.seconds)];
         let values = numbers.map(|(name, value)| (name, value.map(|value| value.to_string())));
-        for (name, value) in values.into_iter().chain([("--rows", self.rows.clone())]) {
+        let texts = [("--rows", self.rows.clone()), ("--profile", self.other.profile.clone())];
+        for (name, value) in values.into_iter().chain(texts) {
             arguments.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
         }
         arguments

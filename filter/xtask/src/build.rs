@@ -12,6 +12,8 @@ use crate::toolchain;
 use crate::tools;
 use crate::workspace::Workspace;
 
+const LIBRARY: &str = "registry_auth_filter.wasm";
+
 /// What to build; everything when neither is given.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -52,7 +54,7 @@ pub(crate) fn all(workspace: &Workspace) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
-    let (linked, finished) = finished(workspace, &["--lib"], "registry_auth_filter.wasm")?;
+    let (linked, finished) = finished(workspace, &["--lib"], LIBRARY)?;
     module::check_size(finished.bytes.len())?;
     let path = workspace.target("registry-auth.wasm");
     replace(&path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
@@ -69,15 +71,29 @@ pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result
     replace(path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(path)))
 }
 
+/// Builds our module with the names of its functions, before it is shrunk: for a profile.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn named_module(workspace: &Workspace, path: &Path) -> anyhow::Result<()> {
+    let finished = module::finish_with_names(&linked(workspace, &["--lib"], LIBRARY)?)?;
+    replace(path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(path)))
+}
+
 /// A module of the filter's package, and its size as it was linked.
 fn finished(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<(usize, Finished)> {
+    let bytes = linked(workspace, target, file)?;
+    Ok((bytes.len(), module::finish(&shrink(workspace, &module::finish(&bytes)?)?)?))
+}
+
+/// A module of the filter's package, as it was linked.
+fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<Vec<u8>> {
     toolchain::ensure_target(workspace, toolchain::MODULE)?;
     let package = ["build", "--package", "registry-auth-filter", "--target", toolchain::MODULE, "--profile", "module"];
     let flags = format!("target.{}.rustflags = [{:?}]", toolchain::MODULE, toolchain::remap()?);
     process::run(workspace.cargo(&[&package, target].concat()).args(["--config", &flags]))?;
     let linked = workspace.target("wasm32-wasip1/module").join(file);
-    let bytes = fs::read(&linked).with_context(|| format!("cannot read `{}`", workspace.short(&linked)))?;
-    Ok((bytes.len(), module::finish(&shrink(workspace, &module::finish(&bytes)?)?)?))
+    fs::read(&linked).with_context(|| format!("cannot read `{}`", workspace.short(&linked)))
 }
 
 /// What the pruned exports alone reached goes, and the code gets smaller by a tenth.

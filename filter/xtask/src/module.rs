@@ -16,6 +16,7 @@ pub(crate) const MAX_SIZE: usize = 1_572_864;
 const OWN_CALLBACK: &str = "registry_auth_on_";
 const CALLBACK: &str = "proxy_on_";
 const FEATURES: &str = "target_features";
+const NAMES: &str = "name";
 
 /// What stays exported, and why.
 const EXPORTS: [(&str, &str); 13] = [
@@ -47,13 +48,26 @@ pub(crate) struct Finished {
 /// # Errors
 /// `linked` is not a module, lacks an export of the table, or the result is not valid.
 pub(crate) fn finish(linked: &[u8]) -> anyhow::Result<Finished> {
+    // What tools need to know of the instructions in use stays; names and producers do not.
+    rewrite(linked, |custom| custom == FEATURES)
+}
+
+/// As [`finish`], and the functions keep their names: for a profile.
+///
+/// # Errors
+/// As [`finish`].
+pub(crate) fn finish_with_names(linked: &[u8]) -> anyhow::Result<Finished> {
+    rewrite(linked, |custom| custom == FEATURES || custom == NAMES)
+}
+
+/// Prunes and renames exports, and keeps the custom sections that are wanted.
+fn rewrite(linked: &[u8], wanted: impl Fn(&str) -> bool) -> anyhow::Result<Finished> {
     let mut module = Module::new();
     let mut exports = Vec::new();
     for payload in Parser::new(0).parse_all(linked) {
         let payload = payload.context("the linked module cannot be read")?;
         match &payload {
-            // What tools need to know of the instructions in use stays; names and producers do not.
-            Payload::CustomSection(section) if section.name() != FEATURES => {}
+            Payload::CustomSection(section) if !wanted(section.name()) => {}
             Payload::ExportSection(section) => {
                 let (section, names) = prune(section)?;
                 module.section(&section);
@@ -149,7 +163,9 @@ mod tests {
         }
         let mut module = Module::new();
         module.section(&types).section(&declared).section(&memories).section(&exports).section(&code);
-        module.section(&CustomSection { name: "producers".into(), data: (&[0]).into() });
+        for name in ["producers", "name"] {
+            module.section(&CustomSection { name: name.into(), data: (&[]).into() });
+        }
         module.finish()
     }
 
@@ -200,12 +216,17 @@ mod tests {
     }
 
     #[test]
-    fn custom_sections_go() {
-        let finished = finish(&linked(&functions())).unwrap();
-        let custom = Parser::new(0)
-            .parse_all(&finished.bytes)
-            .any(|payload| matches!(payload.unwrap(), Payload::CustomSection(_)));
-        assert!(!custom);
+    fn custom_sections_go_but_a_profile_has_the_names() {
+        let custom = |module: &Finished| -> Vec<String> {
+            let name = |payload| match payload {
+                Payload::CustomSection(section) => Some(section.name().to_owned()),
+                _ => None,
+            };
+            Parser::new(0).parse_all(&module.bytes).filter_map(|payload| name(payload.unwrap())).collect()
+        };
+        let linked = linked(&functions());
+        assert!(custom(&finish(&linked).unwrap()).is_empty());
+        assert_eq!(custom(&finish_with_names(&linked).unwrap()), ["name"]);
     }
 
     #[test]

@@ -47,8 +47,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if arguments == ["--profile"] {
-        return profile::show();
+    if let [flag, request] = arguments.as_slice()
+        && flag == "--profile"
+    {
+        return profile::show(request);
     }
     let options = Options::read(arguments.into_iter())?;
     let files = Files::find()?;

@@ -1,39 +1,55 @@
-//! Where the module spends the instructions of a request whose token is in the cache.
+//! Where the module spends the instructions of a request.
 //!
 //! The request is stopped again and again, each time a little later, and the functions that it is in are noted: a profile that is
-//! the same in each run. The module is the one that was linked, before it is shrunk: it still has names.
+//! the same in each run. The module is the one that is not shrunk yet: it still has names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use registry_auth_tests::module::{self, Compiled};
 use registry_auth_tests::substrate::now;
 use registry_auth_tests::vm::{Progress, Setup, Vm};
 use registry_auth_tests::workload::{self, ALGORITHMS, Policy, REPOSITORY};
 
-const LINKED: &str = "target/wasm32-wasip1/module/registry_auth_filter.wasm";
+const NAMED: &str = "target/bench/named.wasm";
 /// How often the request is stopped.
 const STOPS: u64 = 1_000;
 /// Functions in each list.
 const SHOWN: usize = 40;
 
-/// Prints the functions by their share: alone, and with what they call.
+/// The requests that can be asked for.
+const REQUESTS: [(&str, Case); 3] = [
+    ("hit", Case { policy: Policy::PLAIN, warm: 2 }),
+    ("miss", Case { policy: Policy::PLAIN, warm: 0 }),
+    ("condition", Case { policy: Policy { condition: true, ..Policy::PLAIN }, warm: 2 }),
+];
+
+#[derive(Clone, Copy)]
+struct Case {
+    policy: Policy,
+    /// How often the token was sent before.
+    warm: usize,
+}
+
+/// Prints the functions by their share of such a request: alone, and with what they call.
 ///
 /// # Errors
-/// The module is missing, or does not do what it should.
+/// There is no such request, the module is missing, or it does not do what it should.
 #[expect(clippy::print_stdout, reason = "the profile is what the program is asked for")]
-pub(crate) fn show() -> Result<()> {
-    let module = Compiled::new(&fs::read(module::workspace().join(LINKED)).context(LINKED)?)?;
+pub(crate) fn show(request: &str) -> Result<()> {
+    let case = REQUESTS.iter().find(|(name, _)| *name == request).map(|(_, case)| *case);
+    let case = case.with_context(|| format!("`{request}` is none of {:?}", REQUESTS.map(|(name, _)| name)))?;
+    let module = Compiled::new(&fs::read(module::workspace().join(NAMED)).context(NAMED)?)?;
     let [algorithm, ..] = ALGORITHMS;
     let token = workload::token(algorithm, now())?;
-    let mut vm = warm(&module, &token)?;
+    let mut vm = case.ready(&module, &token)?;
     let before = vm.fuel_used();
     ask(&mut vm, &token)?;
     let whole = vm.fuel_used() - before;
     let (mut alone, mut within) = (BTreeMap::new(), BTreeMap::new());
     for stop in 0..STOPS {
-        let stack = stack_at(&module, &token, whole * stop / STOPS)?;
+        let stack = stack_at(case.ready(&module, &token)?, &token, whole * stop / STOPS);
         *alone.entry(stack.first().cloned().unwrap_or_else(|| "the end".to_owned())).or_insert(0) += 1;
         for function in stack.into_iter().collect::<BTreeSet<_>>() {
             *within.entry(function).or_insert(0) += 1;
@@ -44,13 +60,18 @@ pub(crate) fn show() -> Result<()> {
     Ok(())
 }
 
-fn warm(module: &Compiled, token: &str) -> Result<Vm> {
-    let configuration = Policy::PLAIN.configuration()?.to_string();
-    let mut vm = Vm::start(module, Setup::of_scenarios(configuration.as_bytes()))?;
-    for _ in 0..2 {
-        ask(&mut vm, token)?;
+impl Case {
+    fn ready(self, module: &Compiled, token: &str) -> Result<Vm> {
+        let configuration = self.policy.configuration()?.to_string();
+        let mut vm = Vm::start(module, Setup::of_scenarios(configuration.as_bytes()))?;
+        // What happens once only is no part of it.
+        let [other] = workload::tokens(ALGORITHMS[0], 1, 1, now())?.try_into().map_err(|_| anyhow!("no token"))?;
+        ask(&mut vm, &other)?;
+        for _ in 0..self.warm {
+            ask(&mut vm, token)?;
+        }
+        Ok(vm)
     }
-    Ok(vm)
 }
 
 fn ask(vm: &mut Vm, token: &str) -> Result<()> {
@@ -60,11 +81,10 @@ fn ask(vm: &mut Vm, token: &str) -> Result<()> {
 }
 
 /// The functions that a request is in after so much fuel, the innermost first.
-fn stack_at(module: &Compiled, token: &str, fuel: u64) -> Result<Vec<String>> {
-    let mut vm = warm(module, token)?;
+fn stack_at(mut vm: Vm, token: &str, fuel: u64) -> Vec<String> {
     vm.ration(fuel);
     // wasmtime looks at the fuel where functions and loops begin: at the very end nothing stops it any more.
-    Ok(ask(&mut vm, token).err().map_or_else(Vec::new, |error| functions(&format!("{error:?}"))))
+    ask(&mut vm, token).err().map_or_else(Vec::new, |error| functions(&format!("{error:?}")))
 }
 
 /// Reads the backtrace in wasmtime's message: `0: 0x1f2e - <unknown>!name`.
