@@ -1,5 +1,7 @@
 //! Identities that were proven already, so that a token is verified once per worker.
 
+mod text;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 use std::sync::Arc;
@@ -9,7 +11,9 @@ use crate::authn::identity::Identity;
 use crate::authn::source::{HeldKeys, SourceId};
 use crate::time::UnixTime;
 
-/// Bytes of tokens that one generation holds before it becomes the old one.
+use text::{Beginnings, Text};
+
+/// Bytes of tokens that one generation holds before it becomes the old one; what they share is not counted.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Tokens that one generation holds before it becomes the old one.
@@ -53,10 +57,11 @@ pub(crate) enum Proof<'a> {
 
 /// Tokens and client certificates to proven callers, in two generations: when the young one is full it becomes the old one, and
 /// what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct IdentityCache {
     young: Generation,
     old: Generation,
+    beginnings: Beginnings,
     secret: RandomState,
 }
 
@@ -68,7 +73,7 @@ struct Generation {
 
 struct Entry {
     is_token: bool,
-    text: Box<[u8]>,
+    text: Text,
     proven: Arc<Proven>,
 }
 
@@ -81,9 +86,9 @@ impl<'a> Proof<'a> {
     }
 }
 
-impl std::fmt::Debug for Generation {
+impl std::fmt::Debug for IdentityCache {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Generation({} tokens)", self.entries.len())
+        write!(formatter, "IdentityCache({} + {} tokens)", self.young.entries.len(), self.old.entries.len())
     }
 }
 
@@ -107,7 +112,8 @@ impl IdentityCache {
     /// Remembers a caller.
     pub(crate) fn put(&mut self, proof: Proof<'_>, proven: Arc<Proven>) {
         let (is_token, text) = proof.parts();
-        self.insert(self.hash(proof), Entry { is_token, text: text.into(), proven });
+        let text = self.beginnings.keep(text);
+        self.insert(self.hash(proof), Entry { is_token, text, proven });
     }
 
     /// Forgets everything.
@@ -125,11 +131,11 @@ impl IdentityCache {
     }
 
     fn insert(&mut self, hash: u64, entry: Entry) {
-        let bytes = entry.text.len();
+        let bytes = entry.text.bytes();
         if self.young.entries.len() >= MAX_ENTRIES || self.young.bytes.saturating_add(bytes) > MAX_BYTES {
             self.old = std::mem::take(&mut self.young);
         }
-        let replaced = self.young.entries.insert(hash, entry).map_or(0, |entry| entry.text.len());
+        let replaced = self.young.entries.insert(hash, entry).map_or(0, |entry| entry.text.bytes());
         self.young.bytes = self.young.bytes.saturating_add(bytes).saturating_sub(replaced);
     }
 }
@@ -138,15 +144,8 @@ impl Generation {
     fn find(&self, hash: u64, proof: Proof<'_>) -> Option<&Arc<Proven>> {
         let entry = self.entries.get(&hash)?;
         let (is_token, text) = proof.parts();
-        (entry.is_token == is_token && is_same(&entry.text, text)).then_some(&entry.proven)
+        (entry.is_token == is_token && entry.text.is(text)).then_some(&entry.proven)
     }
-}
-
-/// Word by word: `==` is the C library's `memcmp`, which takes single bytes in WebAssembly.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let ((one, one_end), (other, other_end)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
-    let word = |(one, other): (&[u8; 16], &[u8; 16])| u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other);
-    one.len() == other.len() && one.iter().zip(other).all(word) && one_end == other_end
 }
 
 /// Keys of the map are hashes already.

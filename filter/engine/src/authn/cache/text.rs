@@ -1,0 +1,100 @@
+//! The text of a token, kept to be compared: what tokens of one issuer have in common is there once.
+
+use std::sync::Arc;
+
+/// Bytes at the start of a text that it may share with others: the header of a token, and often its audience.
+const SHARED: usize = 128;
+
+/// Different beginnings that are known at a time; an issuer has one or two for each of its keys.
+const MAX_BEGINNINGS: usize = 32;
+
+type Beginning = Arc<[u8; SHARED]>;
+
+/// A text in two parts; the first is none where the whole is shorter than that.
+pub(super) struct Text {
+    beginning: Option<Beginning>,
+    rest: Box<[u8]>,
+}
+
+impl Text {
+    /// Bytes that this text takes for itself.
+    pub(super) const fn bytes(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Whether it is the same text, to the last byte.
+    pub(super) fn is(&self, text: &[u8]) -> bool {
+        match (&self.beginning, text.split_first_chunk::<SHARED>()) {
+            (Some(known), Some((beginning, rest))) => is_same(&self.rest, rest) && is_same(&**known, beginning),
+            (None, None) => is_same(&self.rest, text),
+            _ => false,
+        }
+    }
+}
+
+/// The beginnings of the last texts.
+#[derive(Default)]
+pub(super) struct Beginnings(Vec<Beginning>);
+
+impl Beginnings {
+    /// Keeps a text; its beginning only if none of those known is the same.
+    pub(super) fn keep(&mut self, text: &[u8]) -> Text {
+        match text.split_first_chunk::<SHARED>() {
+            Some((beginning, rest)) => Text { beginning: Some(self.share(beginning)), rest: rest.into() },
+            None => Text { beginning: None, rest: text.into() },
+        }
+    }
+
+    fn share(&mut self, beginning: &[u8; SHARED]) -> Beginning {
+        if let Some(known) = self.0.iter().find(|known| is_same(&***known, beginning)) {
+            return Arc::clone(known);
+        }
+        if self.0.len() >= MAX_BEGINNINGS {
+            self.0.clear();
+        }
+        let new = Arc::new(*beginning);
+        self.0.push(Arc::clone(&new));
+        new
+    }
+}
+
+/// Word by word: `==` is the C library's `memcmp`, which takes single bytes in WebAssembly.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let ((one, one_end), (other, other_end)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
+    let word = |(one, other): (&[u8; 16], &[u8; 16])| u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other);
+    one.len() == other.len() && one.iter().zip(other).all(word) && one_end == other_end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_itself_and_nothing_else() {
+        let letters: Vec<u8> = (0..200).map(|number| b'a' + number % 26).collect();
+        let mut beginnings = Beginnings::default();
+        for length in [0, 1, 15, 16, SHARED - 1, SHARED, SHARED + 1, 200] {
+            let text = &letters[..length];
+            let kept = beginnings.keep(text);
+            assert!(kept.is(text), "{length}");
+            assert!(!kept.is(&[text, b"x"].concat()) && !kept.is(&[b"x", text].concat()), "{length}");
+            for place in 0..length {
+                let mut other = text.to_vec();
+                other[place] = b'X';
+                assert!(!kept.is(&other) && !kept.is(&text[..place]), "{length} bytes, {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_beginning_is_there_once_and_few_are_known() {
+        let mut beginnings = Beginnings::default();
+        let text = |start: usize, end: &str| format!("{start:0SHARED$}{end}").into_bytes();
+        let (one, two) = (beginnings.keep(&text(1, "one")), beginnings.keep(&text(1, "two")));
+        assert!(Arc::ptr_eq(&one.beginning.unwrap(), &two.beginning.unwrap()));
+        assert_eq!(one.rest.len(), 3);
+        let many: Vec<_> = (0..3 * MAX_BEGINNINGS).map(|start| beginnings.keep(&text(start, "end"))).collect();
+        assert!(beginnings.0.len() <= MAX_BEGINNINGS);
+        assert!(many.iter().enumerate().all(|(start, kept)| kept.is(&text(start, "end"))));
+    }
+}
