@@ -118,13 +118,24 @@ const fn trim(mut value: &[u8]) -> &[u8] {
 /// # Errors
 /// `MalformedCredential` for what is no `b64token` (RFC 6750 section 2.1).
 pub(crate) fn check(token: &[u8]) -> Result<&str, Reason> {
-    let text = token.iter().copied().all(is_token_byte).then(|| std::str::from_utf8(token).ok());
+    let good = token.iter().all(|byte| IS_TOKEN_BYTE.get(usize::from(*byte)).is_some_and(|good| *good));
+    let text = good.then(|| std::str::from_utf8(token).ok());
     text.flatten().ok_or(Reason::MalformedCredential)
 }
 
-const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
-}
+/// For each byte whether a `b64token` may have it: tokens are long, and one look is cheaper than ten comparisons.
+const IS_TOKEN_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut left: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
+    while let [byte, rest @ ..] = left {
+        #[expect(clippy::indexing_slicing, reason = "a byte is less than 256")]
+        {
+            table[*byte as usize] = true;
+        }
+        left = rest;
+    }
+    table
+};
 
 impl fmt::Debug for Credential<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
