@@ -153,6 +153,8 @@ impl Expression {
         let result = check::check(&tree, scope.variables())?;
         limits::check_loops(&tree)?;
         meter::meter(&mut tree);
+        // Built now, and not while the first request waits.
+        environment::shared();
         Ok(Self { tree, result, scope })
     }
 
