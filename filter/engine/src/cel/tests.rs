@@ -101,6 +101,11 @@ fn numbers_of_claims_are_doubles_and_print_as_go_prints_them() {
         ("0.0001", "0.0001"),
         ("0.00001", "1e-05"),
         ("9007199254740993", "9.007199254740992e+15"),
+        // The nearest double, not its neighbour.
+        (
+            "55555555555555555555555555555555555555555555555555555555555555555555555555555555555",
+            "5.555555555555555e+82",
+        ),
     ];
     for (json, expected) in rows {
         let claims = document(&serde_json::from_str(&format!("{{\"n\":{json}}}")).unwrap());
