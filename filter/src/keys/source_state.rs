@@ -123,8 +123,9 @@ impl SourceState {
 
     /// Takes over what other workers have done. Gives keys that are newer than those that are held.
     pub(crate) fn look(&mut self, metrics: &Metrics, now: UnixTime) -> Option<FetchedKeys> {
-        self.life = self.life.map(|life| life.at(now));
         self.read_state(metrics);
+        let now = self.fetch.caught_up(now);
+        self.life = self.life.map(|life| life.at(now));
         // What lies in the future was before a jump of the clock: nobody knows how old its keys are.
         let success = self.newest_success().filter(|success| *success <= now && self.looked_for != Some(*success))?;
         self.looked_for = Some(success);

@@ -67,6 +67,26 @@ fn a_worker_takes_what_another_fetched_without_asking_or_waiting() -> Outcome {
     Ok(())
 }
 
+/// Envoy's workers read the clock in turn: what one did may be later than the time that another has just read.
+#[test]
+fn a_worker_whose_time_is_a_moment_behind_asks_no_more_than_the_others() -> Outcome {
+    for mut workers in start()? {
+        workers.vm(0)?.advance(1);
+        workers.ask(0, "es256")?;
+        workers.deliver()?;
+        let behind = workers.ask(1, "es256")?;
+        assert_eq!(workers.status(behind)?, Some(200));
+        assert_eq!((workers.asking(), workers.fetches()), (vec![], 1));
+        workers.pass(5 * SECOND)?;
+        let stray = workers.ask(0, "stray-es256")?;
+        workers.deliver()?;
+        let behind = workers.ask(1, "stray-es256")?;
+        assert_eq!((workers.status(stray)?, workers.status(behind)?), (Some(401), Some(401)));
+        assert_eq!((workers.asking(), workers.fetches()), (vec![], 2));
+    }
+    Ok(())
+}
+
 #[test]
 fn requests_that_wait_are_served_even_if_another_request_of_their_worker_takes_the_keys() -> Outcome {
     for mut workers in start()? {

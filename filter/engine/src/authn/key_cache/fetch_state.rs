@@ -14,6 +14,9 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_mins(1);
 /// A lease that seems to last longer is one from before a jump of the clock, and counts as run out.
 const MAX_TERM: Duration = Duration::from_secs(5);
+/// A worker's time is that of the beginning of its callback. What another did meanwhile may be so much later, and no jump of the
+/// clock.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// One that may fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,7 @@ impl FetchState {
     /// Whether `me` may fetch. [`Start::Begin`] holds a lease for it.
     #[must_use]
     pub fn begin(&self, cause: Cause, me: &Fetcher, now: UnixTime) -> Start {
+        let now = self.caught_up(now);
         if self.phase(now) == Phase::UnderWay {
             return Start::Join;
         }
@@ -111,6 +115,13 @@ impl FetchState {
         let wait = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures.min(16))).min(MAX_RETRY);
         let retry_at = Some(now.after(shortened(wait, jitter)));
         Self { lease: None, retry_at, failures: self.failures.saturating_add(1), ..self.next() }
+    }
+
+    /// The time of one that knows of this state: not before what it tells of, unless the clock jumped back since.
+    #[must_use]
+    pub fn caught_up(&self, now: UnixTime) -> UnixTime {
+        let latest = self.last_attempt.max(self.last_success);
+        latest.filter(|latest| latest.since(now) <= MOMENT).map_or(now, |latest| latest.max(now))
     }
 
     /// How far the last fetch is.
@@ -151,7 +162,7 @@ impl FetchState {
 
     /// A clock that jumped back must not make the wait longer than it can be.
     fn backs_off(&self, now: UnixTime) -> bool {
-        self.retry_at.is_some_and(|at| now < at && at.since(now) <= MAX_RETRY)
+        self.retry_at.is_some_and(|at| now < at && at.since(now) <= MAX_RETRY + MOMENT)
     }
 
     fn was_tried_just_now(&self, now: UnixTime) -> bool {

@@ -88,6 +88,22 @@ fn a_clock_that_jumps_back_does_not_block_fetches_for_ever() {
 }
 
 #[test]
+fn a_worker_that_is_a_moment_behind_fetches_no_more_than_one_that_is_not() {
+    let succeeded = begun(&FetchState::default(), Cause::Missing, &ONE, 7_000).succeeded(&ONE, at(8_000));
+    for (now, caught_up) in [(6_999, 6_999), (7_000, 8_000), (7_999, 8_000), (8_000, 8_000), (8_001, 8_001)] {
+        assert_eq!(succeeded.caught_up(at(now)), at(caught_up));
+    }
+    assert_eq!(FetchState::default().caught_up(at(-1)), at(-1));
+    let tried = begun(&FetchState::default(), Cause::UnknownKey, &ONE, 7_000).succeeded(&ONE, at(7_000));
+    assert_eq!(tried.begin(Cause::UnknownKey, &TWO, at(6_999)), Start::No);
+    let mut failed = FetchState::default();
+    for _ in 0..7 {
+        failed = failed.failed(&ONE, 0, at(7_000));
+    }
+    assert_eq!(failed.begin(Cause::Missing, &TWO, at(6_999)), Start::No);
+}
+
+#[test]
 fn every_change_comes_after_what_it_changes() {
     let new = FetchState::default();
     let begun = begun(&new, Cause::Missing, &ONE, 0);
