@@ -13,7 +13,7 @@ use crate::time::UnixTime;
 
 use text::{Beginnings, Text};
 
-/// Bytes of tokens that one generation holds before it becomes the old one; what they share is not counted.
+/// Bytes of tokens that one generation holds before it becomes the old one; what they share counts once.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Tokens that one generation holds before it becomes the old one.
@@ -226,6 +226,15 @@ mod tests {
             cache.put(Proof::Token(format!("{long}{number}").as_bytes()), proven(10));
         }
         assert!(cache.young.bytes <= MAX_BYTES && cache.old.bytes <= MAX_BYTES);
+        cache.clear();
+        for number in ["1", "2", "3", "4"] {
+            cache.put(Proof::Token(("0".repeat(128) + &number.repeat(73)).as_bytes()), proven(10));
+        }
+        assert_eq!(cache.young.bytes, 128 + 4 * 73, "a beginning that they share counts once");
+        for number in ["5", "6", "7", "8"] {
+            cache.put(Proof::Token(number.repeat(201).as_bytes()), proven(10));
+        }
+        assert_eq!(cache.young.bytes, 128 + 4 * 73 + 4 * 201, "beginnings of their own count");
     }
 
     #[test]

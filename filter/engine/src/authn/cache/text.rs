@@ -13,13 +13,15 @@ type Beginning = Arc<[u8; SHARED]>;
 /// A text in two parts; the first is none where the whole is shorter than that.
 pub(super) struct Text {
     beginning: Option<Beginning>,
+    /// Nobody had its beginning before.
+    is_first: bool,
     rest: Box<[u8]>,
 }
 
 impl Text {
-    /// Bytes that this text takes for itself.
+    /// Bytes that were taken for this text.
     pub(super) const fn bytes(&self) -> usize {
-        self.rest.len()
+        self.rest.len() + if self.is_first { SHARED } else { 0 }
     }
 
     /// Whether it is the same text, to the last byte.
@@ -39,16 +41,15 @@ pub(super) struct Beginnings(Vec<Beginning>);
 impl Beginnings {
     /// Keeps a text; its beginning only if none of those known is the same.
     pub(super) fn keep(&mut self, text: &[u8]) -> Text {
-        match text.split_first_chunk::<SHARED>() {
-            Some((beginning, rest)) => Text { beginning: Some(self.share(beginning)), rest: rest.into() },
-            None => Text { beginning: None, rest: text.into() },
-        }
+        let Some((beginning, rest)) = text.split_first_chunk::<SHARED>() else {
+            return Text { beginning: None, is_first: false, rest: text.into() };
+        };
+        let known = self.0.iter().find(|known| is_same(&***known, beginning)).map(Arc::clone);
+        let is_first = known.is_none();
+        Text { beginning: Some(known.unwrap_or_else(|| self.add(beginning))), is_first, rest: rest.into() }
     }
 
-    fn share(&mut self, beginning: &[u8; SHARED]) -> Beginning {
-        if let Some(known) = self.0.iter().find(|known| is_same(&***known, beginning)) {
-            return Arc::clone(known);
-        }
+    fn add(&mut self, beginning: &[u8; SHARED]) -> Beginning {
         if self.0.len() >= MAX_BEGINNINGS {
             self.0.clear();
         }
@@ -91,8 +92,8 @@ mod tests {
         let mut beginnings = Beginnings::default();
         let text = |start: usize, end: &str| format!("{start:0SHARED$}{end}").into_bytes();
         let (one, two) = (beginnings.keep(&text(1, "one")), beginnings.keep(&text(1, "two")));
+        assert_eq!((one.bytes(), two.bytes()), (SHARED + 3, 3), "whoever is first pays");
         assert!(Arc::ptr_eq(&one.beginning.unwrap(), &two.beginning.unwrap()));
-        assert_eq!(one.rest.len(), 3);
         let many: Vec<_> = (0..3 * MAX_BEGINNINGS).map(|start| beginnings.keep(&text(start, "end"))).collect();
         assert!(beginnings.0.len() <= MAX_BEGINNINGS);
         assert!(many.iter().enumerate().all(|(start, kept)| kept.is(&text(start, "end"))));
