@@ -18,7 +18,9 @@ pub(crate) enum Chain {
     Nothing,
     /// A module that does nothing, written by hand.
     Empty,
-    /// The same with the Rust SDK.
+    /// The same with the host calls of ours.
+    Calls,
+    /// A module that does nothing, with the Rust SDK.
     EmptySdk,
     /// Envoy's own filters; with the token cache of `jwt_authn` or without.
     Native {
@@ -39,6 +41,8 @@ pub(crate) struct Modules<'a> {
     pub(crate) ours: &'a Path,
     /// [`Chain::Empty`].
     pub(crate) empty: &'a Path,
+    /// [`Chain::Calls`].
+    pub(crate) calls: &'a Path,
     /// [`Chain::EmptySdk`].
     pub(crate) empty_sdk: &'a Path,
 }
@@ -53,6 +57,7 @@ impl Chain {
         let mut filters = match self {
             Self::Nothing => Vec::new(),
             Self::Empty => vec![wasm(name, vm, modules.empty, "")],
+            Self::Calls => vec![wasm(name, vm, modules.calls, "")],
             Self::EmptySdk => vec![wasm(name, vm, modules.empty_sdk, "")],
             Self::Native { cache } => vec![jwt_authn(cache)?, rbac()],
             Self::Ours(policy) => vec![ours(&policy.configuration()?)],

@@ -38,6 +38,7 @@ pub(crate) fn all() -> Vec<Row> {
     let mut rows = vec![
         row("a", "no filter", Chain::Nothing, Traffic::Same(rs256)),
         row("b", "an empty module, written by hand", Chain::Empty, Traffic::Same(rs256)),
+        row("b-calls", "the same with the host calls of (e)", Chain::Calls, Traffic::Same(rs256)),
         row("b-sdk", "an empty module with the Rust SDK, exports pruned", Chain::EmptySdk, Traffic::Same(rs256)),
     ];
     for algorithm in ALGORITHMS {
@@ -92,7 +93,7 @@ mod tests {
         };
         assert_eq!(ids(&["h", "e"]), ["e", "h-10", "h-1000", "h-10000"]);
         assert_eq!(ids(&["g-es256", "b-sdk"]), ["b-sdk", "g-es256"]);
-        assert_eq!(ids(&["b"]), ["b", "b-sdk"]);
+        assert_eq!(ids(&["b"]), ["b", "b-calls", "b-sdk"]);
         assert_eq!(ids(&[]).len(), rows.len());
     }
 }

@@ -49,6 +49,7 @@ pub(crate) struct Files {
     /// The module that ships.
     pub(crate) ours: PathBuf,
     empty: PathBuf,
+    calls: PathBuf,
     empty_sdk: PathBuf,
 }
 
@@ -60,10 +61,11 @@ impl Files {
     pub(crate) fn find() -> Result<Self> {
         let folder = module::workspace().join("target/bench");
         fs::create_dir_all(&folder)?;
-        let [empty, empty_sdk] = ["empty.wasm", "empty-sdk.wasm"].map(|name| folder.join(name));
-        fs::write(&empty, empty::module())?;
+        let [empty, calls, empty_sdk] = ["empty.wasm", "calls.wasm", "empty-sdk.wasm"].map(|name| folder.join(name));
+        fs::write(&empty, empty::module(&[]))?;
+        fs::write(&calls, empty::module(&empty::CALLS))?;
         fs::metadata(&empty_sdk).context("the empty module with the SDK is missing: run `cargo xtask bench`")?;
-        Ok(Self { ours: module::path()?, empty, empty_sdk, folder })
+        Ok(Self { ours: module::path()?, empty, calls, empty_sdk, folder })
     }
 
     /// Starts an Envoy with so many workers.
@@ -71,7 +73,7 @@ impl Files {
     /// # Errors
     /// It does not start; the message ends with its log.
     pub(crate) fn start(&self, listeners: &[Listener], workers: u32) -> Result<Envoy> {
-        let modules = Modules { ours: &self.ours, empty: &self.empty, empty_sdk: &self.empty_sdk };
+        let modules = Modules { ours: &self.ours, empty: &self.empty, calls: &self.calls, empty_sdk: &self.empty_sdk };
         let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Envoy::launch(&bootstrap(listeners, &modules)?, workers, &environment)
     }
