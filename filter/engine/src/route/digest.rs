@@ -13,7 +13,8 @@ impl Digest {
     /// `NotFound` for another percent-escape than `%3A`; `DigestInvalid` when it is no digest. Registered algorithms must have
     /// their own length and lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, Reason> {
-        let text = text.replacen("%3A", ":", 1).replacen("%3a", ":", 1);
+        let text =
+            if text.contains('%') { text.replacen("%3A", ":", 1).replacen("%3a", ":", 1) } else { text.to_owned() };
         if text.contains('%') {
             return Err(Reason::NotFound);
         }

@@ -9,6 +9,7 @@ mod mount;
 mod query;
 mod repository;
 mod surface;
+mod target;
 
 pub use digest::Digest;
 pub use method::Method;
@@ -18,6 +19,7 @@ pub use repository::Repository;
 pub use surface::Surface;
 
 use crate::reason::Reason;
+use target::Target;
 
 /// The most `tag=` parameters that one digest push may carry (zot's limit).
 pub const MAX_TAGS: usize = 46;
@@ -86,11 +88,8 @@ impl<'a> Route<'a> {
     /// `NotFound` for what is no endpoint or could be read differently upstream, `NameInvalid`, `TagInvalid`, `DigestInvalid`
     /// for an endpoint with a malformed name or reference, `MethodNotAllowed` for an endpoint that has no such method.
     pub fn parse(method: &[u8], target: &'a [u8], surface: &Surface) -> Result<Self, Reason> {
-        let target = std::str::from_utf8(target).map_err(|_| Reason::NotFound)?;
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        if !is_plain(path) || !query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
-            return Err(Reason::NotFound);
-        }
+        let target = Target::read(target)?;
+        let path = target.path;
         let method = Method::from_bytes(method);
         if surface.token_endpoint.as_deref() == Some(path) {
             return if matches!(method, Method::Get | Method::Post) {
@@ -101,7 +100,7 @@ impl<'a> Route<'a> {
         }
         match path.strip_prefix("/v2") {
             Some("" | "/") => method.read_or_405(Self::Base),
-            Some(rest) if rest.starts_with('/') => Self::under_v2(method, rest, &Query::new(query), surface),
+            Some(rest) if rest.starts_with('/') => Self::under_v2(method, rest, &target, surface),
             _ if surface.is_public(path) => method.read_or_405(Self::Public),
             _ => Err(Reason::NotFound),
         }
@@ -115,7 +114,9 @@ impl<'a> Route<'a> {
         methods.join(", ")
     }
 
-    fn under_v2(method: Method, rest: &'a str, query: &Query<'a>, surface: &Surface) -> Result<Self, Reason> {
+    /// `rest` is the path behind `/v2`, from its slash on.
+    fn under_v2(method: Method, rest: &'a str, target: &Target<'a>, surface: &Surface) -> Result<Self, Reason> {
+        let query = &Query::new(target.query);
         if rest == "/_catalog" {
             return if method == Method::Get { Ok(Self::Catalog(*query)) } else { Err(Reason::MethodNotAllowed) };
         }
@@ -127,8 +128,7 @@ impl<'a> Route<'a> {
                 _ => Ok(Self::Extension),
             };
         }
-        let (head, leaf) = rest.rsplit_once('/').ok_or(Reason::NotFound)?;
-        let (name, kind) = head.rsplit_once('/').ok_or(Reason::NotFound)?;
+        let (name, kind, leaf) = target.last_two("/v2".len()).ok_or(Reason::NotFound)?;
         match (kind, leaf) {
             ("uploads", session) => Self::upload(method, name, session, query),
             (_, "") => Err(Reason::NotFound),
@@ -200,25 +200,11 @@ impl<'a> Route<'a> {
     }
 }
 
-/// Visible ASCII that no proxy, registry or file system reads in a second way: no empty, `.` or `..` segment.
-fn is_plain(path: &str) -> bool {
-    let (mut before, mut dotted) = (0, false);
-    let is_fine = |byte: u8| {
-        let doubled = byte == b'/' && before == b'/';
-        dotted |= byte == b'.' && before == b'/';
-        before = byte;
-        byte.is_ascii_graphic() && !matches!(byte, b'\\' | b';' | b'#') && !doubled
-    };
-    path.starts_with('/')
-        && path.bytes().all(is_fine)
-        && !(dotted && path.split('/').any(|segment| segment == "." || segment == ".."))
-}
-
 fn parse_reference(text: &str) -> Result<Reference<'_>, Reason> {
-    if text.contains(':') || text.contains('%') {
-        return Digest::parse(text).map(Reference::Digest);
+    if is_tag(text) {
+        return Ok(Reference::Tag(text));
     }
-    if is_tag(text) { Ok(Reference::Tag(text)) } else { Err(Reason::TagInvalid) }
+    if text.contains([':', '%']) { Digest::parse(text).map(Reference::Digest) } else { Err(Reason::TagInvalid) }
 }
 
 fn is_tag(text: &str) -> bool {

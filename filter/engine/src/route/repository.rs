@@ -23,13 +23,10 @@ impl<'a> Repository<'a> {
     /// # Errors
     /// `NotFound` for a percent-escape, which proxy and registry may read differently; otherwise `NameInvalid`.
     pub fn parse_name(name: &'a str) -> Result<Self, Reason> {
-        if name.contains('%') {
-            return Err(Reason::NotFound);
-        }
-        if name.len() <= MAX_LENGTH && name.split('/').all(|component| is_component(component.as_bytes())) {
+        if name.len() <= MAX_LENGTH && is_name(name.as_bytes()) {
             Ok(Self(name))
         } else {
-            Err(Reason::NameInvalid)
+            Err(if name.contains('%') { Reason::NotFound } else { Reason::NameInvalid })
         }
     }
 
@@ -46,14 +43,29 @@ impl fmt::Display for Repository<'_> {
     }
 }
 
-/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
-fn is_component(component: &[u8]) -> bool {
-    let is_word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let (Some(first), Some(last)) = (component.first(), component.last()) else { return false };
-    is_word(first)
-        && is_word(last)
-        && component.split(is_word).all(|separator| match separator {
-            b"" | b"." | b"_" | b"__" => true,
-            dashes => dashes.iter().all(|byte| *byte == b'-'),
-        })
+/// What stands before a byte of a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nothing, or a slash.
+    Slash,
+    /// `[a-z0-9]`
+    Letter,
+    /// One underscore: another may follow.
+    Underscore,
+    /// Dashes: more may follow.
+    Dashes,
+    /// A separator that is whole: `.` or `__`.
+    Separator,
+}
+
+fn is_name(name: &[u8]) -> bool {
+    let step = |before, byte: &u8| match (before, *byte) {
+        (_, b'a'..=b'z' | b'0'..=b'9') => Some(Before::Letter),
+        (Before::Letter, b'/') => Some(Before::Slash),
+        (Before::Letter, b'_') => Some(Before::Underscore),
+        (Before::Letter, b'.') | (Before::Underscore, b'_') => Some(Before::Separator),
+        (Before::Letter | Before::Dashes, b'-') => Some(Before::Dashes),
+        _ => None,
+    };
+    name.iter().try_fold(Before::Slash, step) == Some(Before::Letter)
 }

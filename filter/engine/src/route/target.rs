@@ -1,0 +1,94 @@
+//! The request target, looked at once: where it is cut, and whether anybody could read it in a second way.
+
+use crate::reason::Reason;
+
+/// A target of visible ASCII. Its path begins with a slash and has no second reading: no empty, `.` or `..` segment, nothing that
+/// some proxy, registry or file system takes for a separator.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    pub(super) path: &'a str,
+    /// Without its question mark; empty when there is none.
+    pub(super) query: &'a str,
+    /// Where the last slash of the path is, and the one before it; both 0 if there is one only.
+    slashes: (usize, usize),
+}
+
+/// What a byte is in a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Slash,
+    Dot,
+    Question,
+    /// No visible ASCII, or read in two ways: a fragment, a parameter of a segment, the slash of another system.
+    Refused,
+}
+
+impl<'a> Target<'a> {
+    /// Reads a raw `:path`.
+    ///
+    /// # Errors
+    /// `NotFound` for everything else.
+    pub(super) fn read(target: &'a [u8]) -> Result<Self, Reason> {
+        let (mut slashes, mut dotted, mut before) = ((0, 0), false, Kind::Plain);
+        let mut end = target.len();
+        for (index, byte) in target.iter().enumerate() {
+            let kind = kind(*byte);
+            match kind {
+                Kind::Plain => {}
+                Kind::Slash if before == Kind::Slash => return Err(Reason::NotFound),
+                Kind::Slash => slashes = (index, slashes.0),
+                Kind::Dot => dotted |= before == Kind::Slash,
+                Kind::Question => {
+                    end = index;
+                    break;
+                }
+                Kind::Refused => return Err(Reason::NotFound),
+            }
+            before = kind;
+        }
+        let target = std::str::from_utf8(target).map_err(|_| Reason::NotFound)?;
+        let (path, query) = target.split_at_checked(end).ok_or(Reason::NotFound)?;
+        let query = query.strip_prefix('?').unwrap_or_default();
+        let is_dots = |segment| segment == "." || segment == "..";
+        if !path.starts_with('/')
+            || (dotted && path.split('/').any(is_dots))
+            || !query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        {
+            return Err(Reason::NotFound);
+        }
+        Ok(Self { path, query, slashes })
+    }
+
+    /// What is between the first `skipped` bytes of the path and its last two segments, and these; nothing if it has not so many.
+    pub(super) fn last_two(&self, skipped: usize) -> Option<(&'a str, &'a str, &'a str)> {
+        let (last, before) = self.slashes;
+        let name = self.path.get(skipped..before)?;
+        Some((name, self.path.get(before + 1..last)?, self.path.get(last + 1..)?))
+    }
+}
+
+/// One look instead of ten comparisons: there are hundreds of bytes in a path.
+fn kind(byte: u8) -> Kind {
+    KINDS.get(usize::from(byte)).copied().unwrap_or(Kind::Refused)
+}
+
+const KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Refused; 256];
+    let mut byte = 0;
+    while byte < 256_usize {
+        #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "less than 256")]
+        {
+            kinds[byte] = match byte as u8 {
+                b'/' => Kind::Slash,
+                b'.' => Kind::Dot,
+                b'?' => Kind::Question,
+                b'\\' | b';' | b'#' => Kind::Refused,
+                byte if byte.is_ascii_graphic() => Kind::Plain,
+                _ => Kind::Refused,
+            };
+        }
+        byte += 1;
+    }
+    kinds
+};
