@@ -222,7 +222,7 @@ impl Engine {
         }
         // Not before: the cache holds well-formed tokens only.
         let keeps_claims = self.policy.as_ref().is_some_and(Policy::reads_claims);
-        let token = &UnverifiedToken::parse(credential::check(compact)?)?;
+        let token = &read(compact)?;
         let proven = self.verify(&Presented { token, facts, verifier, keeps_claims })?;
         let proven = Arc::new(proven);
         cache.put(Proof::Token(compact), Arc::clone(&proven));
@@ -256,6 +256,13 @@ impl Engine {
             Err(stop) => Err(stop),
         }
     }
+}
+
+/// Reads a token. What can be parsed has no other characters than a token may have, so they are looked at only to say what is
+/// wrong.
+fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, Stop> {
+    let text = std::str::from_utf8(compact).map_err(|_| Reason::MalformedCredential)?;
+    UnverifiedToken::parse(text).map_err(|error| credential::check(compact).map_or_else(Stop::from, |()| error.into()))
 }
 
 impl Caller {
