@@ -20,7 +20,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 const MAX_ENTRIES: usize = 5_000;
 
 /// Characters of a token's signature that are hashed, and those behind them, which are the same in all certificates.
-const HASHED: usize = 64;
+const HASHED: usize = 32;
 const AFTER_SIGNATURE: usize = 32;
 
 /// A caller whose token or certificate was verified.

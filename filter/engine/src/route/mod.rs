@@ -204,7 +204,11 @@ fn parse_reference(text: &str) -> Result<Reference<'_>, Reason> {
     if is_tag(text) {
         return Ok(Reference::Tag(text));
     }
-    if text.contains([':', '%']) { Digest::parse(text).map(Reference::Digest) } else { Err(Reason::TagInvalid) }
+    if text.contains(':') || text.contains('%') {
+        Digest::parse(text).map(Reference::Digest)
+    } else {
+        Err(Reason::TagInvalid)
+    }
 }
 
 fn is_tag(text: &str) -> bool {
