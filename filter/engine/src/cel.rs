@@ -10,6 +10,7 @@ mod document;
 mod environment;
 mod functions;
 mod limits;
+mod members;
 mod meter;
 pub(crate) mod regular;
 mod sets;
@@ -25,6 +26,7 @@ use cel_interpreter::common::value::{Builtin, CowVal, Val};
 use cel_interpreter::{Context, ExecutionError, IdedExpr, Value};
 
 pub use document::{Document, Map};
+pub use members::Members;
 use types::Type;
 
 /// Which variables an expression may name.
@@ -41,6 +43,14 @@ impl Scope {
         match self {
             Self::Claims => &["claims", "vars"],
             Self::Conditions => &["req"],
+        }
+    }
+
+    /// The variable that holds what the expression is about.
+    const fn document(self) -> &'static str {
+        match self {
+            Self::Claims => "claims",
+            Self::Conditions => "req",
         }
     }
 }
@@ -140,6 +150,7 @@ pub struct Expression {
     tree: IdedExpr,
     result: Type,
     scope: Scope,
+    reads: Members,
 }
 
 impl Expression {
@@ -152,10 +163,11 @@ impl Expression {
         let mut tree = syntax::parse(source)?;
         let result = check::check(&tree, scope.variables())?;
         limits::check_loops(&tree)?;
+        let reads = Members::read_by(&tree, scope.document());
         meter::meter(&mut tree);
         // Built now, and not while the first request waits.
         environment::shared();
-        Ok(Self { tree, result, scope })
+        Ok(Self { tree, result, scope, reads })
     }
 
     fn evaluate<'a>(&'a self, bindings: &'a Bindings) -> Result<CowVal<'a, 'static>, EvaluationError> {
@@ -185,10 +197,10 @@ impl Expression {
         self.result.join(&Type::list(Type::String)).is_some()
     }
 
-    /// Whether the expression may read one of `members` of its scope's variable; true when that cannot be told.
+    /// Which members of the claims, or of the request, the expression may read.
     #[must_use]
-    pub fn may_read(&self, members: &[&str]) -> bool {
-        syntax::may_read(&self.tree, self.scope.variables(), members)
+    pub const fn reads(&self) -> &Members {
+        &self.reads
     }
 
     /// Evaluates to a bool.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::cel::{Bindings, Document, EvaluationError, Expression, Scope};
+use crate::cel::{Bindings, Document, EvaluationError, Expression, Members, Scope};
 use crate::config::{Diagnostics, raw};
 
 /// The user name of a mapping that says nothing: issuer and subject.
@@ -16,6 +16,8 @@ pub struct ClaimMapping {
     validations: Vec<Validation>,
     username: Expression,
     groups: Option<Expression>,
+    /// The claims that some expression reads.
+    reads: Members,
 }
 
 struct Variable {
@@ -35,7 +37,7 @@ pub struct Mapped {
     pub username: String,
     /// Order and repetitions as the expression gave them.
     pub groups: Vec<String>,
-    /// The claims, in the form that conditions read.
+    /// The claims, in the form that conditions read; without members unless they are to be kept.
     pub claims: Document,
 }
 
@@ -99,15 +101,22 @@ impl ClaimMapping {
             None => Some(None),
             Some(compiled) => compiled.map(Some),
         };
-        Some(Self { variables: variables?, validations: validations?, username: username?, groups: groups? })
+        let (variables, validations, username, groups) = (variables?, validations?, username?, groups?);
+        let mut reads = Members::default();
+        let of_variables = variables.iter().map(|variable| &variable.expression);
+        let of_validations = validations.iter().map(|validation| &validation.expression);
+        for expression in of_variables.chain(of_validations).chain([&username]).chain(&groups) {
+            reads.add(expression.reads());
+        }
+        Some(Self { variables, validations, username, groups, reads })
     }
 
-    /// Maps the claims of a verified token.
+    /// Maps the claims of a verified token, and gives them back if they are to be kept.
     ///
     /// # Errors
     /// Any step that fails; the steps after it are not looked at.
-    pub fn map(&self, claims: &Map<String, Value>) -> Result<Mapped, MappingError> {
-        let claims = Document::from_claims(claims);
+    pub fn map(&self, claims: &Map<String, Value>, keeps: bool) -> Result<Mapped, MappingError> {
+        let claims = Document::from_some_claims(claims, if keeps { &Members::All } else { &self.reads });
         let mut bindings = Bindings::claims(&claims);
         for variable in &self.variables {
             let failed = |source| MappingError::Variable { name: variable.name.clone(), source };
@@ -127,7 +136,7 @@ impl ClaimMapping {
             Some(expression) => expression.evaluate_strings(&bindings).map_err(MappingError::Groups)?,
             None => Vec::new(),
         };
-        Ok(Mapped { username, groups, claims })
+        Ok(Mapped { username, groups, claims: if keeps { claims } else { Document::empty() } })
     }
 }
 

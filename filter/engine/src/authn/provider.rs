@@ -10,7 +10,6 @@ use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
 use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
-use crate::cel::Document;
 use crate::reason::Reason;
 
 /// One entry of `http.auth.bearer.oidc`, ready to run.
@@ -52,17 +51,17 @@ impl Provider {
             algorithms: keys.algorithms.as_deref(),
         };
         let proof = presented.verify(self.source, keys, &expected)?;
-        let mapped = self.mapping.map(proof.claims().as_map()).map_err(|error| match error {
-            MappingError::Invalid { .. } => Reason::ValidationFailed,
-            MappingError::Variable { .. }
-            | MappingError::Validation { .. }
-            | MappingError::Username(_)
-            | MappingError::EmptyUsername
-            | MappingError::Groups(_) => Reason::MappingFailed,
-        })?;
-        let claims = if presented.keeps_claims { mapped.claims } else { Document::empty() };
+        let mapped =
+            self.mapping.map(proof.claims().as_map(), presented.keeps_claims).map_err(|error| match error {
+                MappingError::Invalid { .. } => Reason::ValidationFailed,
+                MappingError::Variable { .. }
+                | MappingError::Validation { .. }
+                | MappingError::Username(_)
+                | MappingError::EmptyUsername
+                | MappingError::Groups(_) => Reason::MappingFailed,
+            })?;
         Ok(Proven {
-            identity: Arc::new(Identity::new(mapped.username, mapped.groups, claims)),
+            identity: Arc::new(Identity::new(mapped.username, mapped.groups, mapped.claims)),
             access: None,
             keys: Some((self.source, keys.version)),
             expires: proof.expires(),

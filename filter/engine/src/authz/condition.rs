@@ -59,7 +59,7 @@ impl Conditions {
 
     /// Whether some condition may look at a member of `req`.
     pub(super) fn may_read(&self, member: Member) -> bool {
-        self.0.iter().any(|condition| condition.expression.may_read(&[member.name()]))
+        self.0.iter().any(|condition| condition.expression.reads().contains(member.name()))
     }
 }
 

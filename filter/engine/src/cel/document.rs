@@ -12,6 +12,7 @@ use cel_interpreter::common::value::{BuiltinRef, Val};
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value as Json;
 
+use super::Members;
 use crate::time::UnixTime;
 
 /// An object that expressions read; cloning shares it.
@@ -28,7 +29,13 @@ impl Document {
     /// A JSON object; its numbers become doubles, as JSON means them and zot reads them.
     #[must_use]
     pub fn from_claims(claims: &serde_json::Map<String, Json>) -> Self {
-        Self(Some(Arc::new(object(claims))))
+        Self::from_some_claims(claims, &Members::All)
+    }
+
+    /// The same with some of its members: tokens have many, expressions read few.
+    #[must_use]
+    pub fn from_some_claims(claims: &serde_json::Map<String, Json>, some: &Members) -> Self {
+        Self(Some(Arc::new(object(claims, some))))
     }
 
     pub(super) fn to_value(&self) -> Box<dyn Val> {
@@ -107,9 +114,10 @@ impl fmt::Debug for Map {
     }
 }
 
-fn object(members: &serde_json::Map<String, Json>) -> CelMap<'static> {
+fn object(members: &serde_json::Map<String, Json>, some: &Members) -> CelMap<'static> {
+    let some = members.iter().filter(|(name, _)| some.contains(name));
     let entries: HashMap<CelMapKey<'static>, Box<dyn Val>> =
-        members.iter().map(|(name, value)| (CelMapKey::from(name.clone()), convert(value))).collect();
+        some.map(|(name, value)| (CelMapKey::from(name.clone()), convert(value))).collect();
     CelMap::from(entries)
 }
 
@@ -121,7 +129,7 @@ fn convert(json: &Json) -> Box<dyn Val> {
         Json::Number(number) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
         Json::String(text) => Box::new(CelString::from(text.clone())),
         Json::Array(items) => Box::new(CelList::from(items.iter().map(convert).collect::<Vec<_>>())),
-        Json::Object(members) => Box::new(object(members)),
+        Json::Object(members) => Box::new(object(members, &Members::All)),
     }
 }
 

@@ -6,7 +6,6 @@ use cel_interpreter::common::ast::{
 };
 use cel_interpreter::parser::PrattParser;
 
-use super::functions::HAS;
 use super::{CompileError, limits};
 
 /// The name under which the environment has its own `string`, see [`super::functions`].
@@ -62,29 +61,6 @@ fn entries<'a>(entries: &'a [IdedEntryExpr], visit: &mut dyn FnMut(&'a IdedExpr)
             }
         }
     }
-}
-
-/// Whether the tree may read one of `members` of one of `variables`.
-pub(super) fn may_read(node: &IdedExpr, variables: &[&str], members: &[&str]) -> bool {
-    let is_variable = |node: &IdedExpr| matches!(&node.expr, Expr::Ident(name) if variables.contains(&name.as_str()));
-    match &node.expr {
-        Expr::Select(select) if is_variable(&select.operand) => return members.contains(&select.field.as_str()),
-        Expr::Call(call)
-            if [operators::INDEX, operators::OPT_INDEX, operators::OPT_SELECT, HAS].contains(&&*call.func_name) =>
-        {
-            if let [operand, IdedExpr { expr: Expr::Literal(LiteralValue::String(member)), .. }] = call.args.as_slice()
-                && is_variable(operand)
-            {
-                return members.contains(&member.inner());
-            }
-        }
-        // The variable as a whole: what happens to it cannot be told from here.
-        Expr::Ident(_) => return is_variable(node),
-        _ => {}
-    }
-    let mut found = false;
-    children(node, &mut |child| found = found || may_read(child, variables, members));
-    found
 }
 
 /// Puts our `string` in the place of the crate's, goes on with `?` where it began, and expands `optMap` and `optFlatMap`, which this parser does not.

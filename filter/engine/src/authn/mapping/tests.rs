@@ -41,7 +41,7 @@ fn mappings_do_what_they_do_in_zot() {
             assert_eq!(compiled.is_ok(), expect["accepted"] == true, "{id}");
             continue;
         }
-        let mapped = compiled.unwrap().map(input["claims"].as_object().unwrap());
+        let mapped = compiled.unwrap().map(input["claims"].as_object().unwrap(), false);
         match (mapped, expect["username"].as_str()) {
             (Ok(mapped), Some(username)) => {
                 assert_eq!(mapped.username, username, "{id}");
@@ -136,8 +136,32 @@ fn the_first_step_that_fails_ends_the_mapping() {
         (json!({"groups": "claims.missing"}), Err(MappingError::Groups(NoSuchKey))),
     ];
     for (raw, expected) in rows {
-        let mapped = compile(&raw).unwrap().map(claims.as_object().unwrap());
+        let mapped = compile(&raw).unwrap().map(claims.as_object().unwrap(), false);
         let mapped = mapped.map(|mapped| format!("{} {:?}", mapped.username, mapped.groups));
         assert_eq!(mapped.as_deref().map_err(Clone::clone), expected, "{raw}");
+    }
+}
+
+/// Only claims that some expression reads are made ready for expressions: nobody may see the difference.
+#[test]
+fn each_step_sees_the_claims_that_it_reads_and_conditions_see_all() {
+    let claims = json!({"sub": "s", "team": {"name": "t"}, "more": {"a": 1}, "rare": true});
+    let rows = [
+        json!({"username": "claims.team.name + '/' + claims['sub']"}),
+        json!({"variables": [["x", "claims.team"]], "username": "vars.x.name + '/' + claims.?sub.orValue('')"}),
+        json!({"validations": [["claims.rare == true", "r"]], "groups": "[claims.sub]", "username": "claims.team.name + '/s'"}),
+        json!({"username": "claims.exists(name, name == 'rare') ? 't/' + claims.sub : 'lost'"}),
+        json!({"username": "claims.size() == 4 && has(claims.more) ? 't/s' : 'lost'"}),
+        json!({"username": "claims[claims.rare ? 'team' : 'more'].name + '/s'"}),
+        json!({"username": "['team'].map(name, claims[name].name)[0] + '/s'"}),
+    ];
+    for raw in rows {
+        for keeps in [false, true] {
+            let mapped = compile(&raw).unwrap().map(claims.as_object().unwrap(), keeps).unwrap();
+            assert_eq!(mapped.username, "t/s", "{raw}");
+            let count = Expression::compile("string(claims.size())", Scope::Claims).unwrap();
+            let seen = count.evaluate_string(&Bindings::claims(&mapped.claims)).unwrap();
+            assert_eq!(seen, if keeps { "4" } else { "0" }, "{raw}");
+        }
     }
 }
