@@ -16,8 +16,12 @@ use crate::stand::{Answer, Files, Listener};
 const GIBIBYTE: u64 = 1 << 30;
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(30);
-const PLAIN: &str = "plain";
-const FILTERED: &str = "filtered";
+/// Listeners, what the figures say of them, and their filters.
+const CHAINS: [(&str, &str, Chain); 3] = [
+    ("plain", "no filter", Chain::Nothing),
+    ("empty", "an empty module", Chain::Empty),
+    ("filtered", "ours", Chain::Ours(Policy::PLAIN)),
+];
 
 /// CPU time of Envoy in milliseconds for each GiB, in so many interleaved rounds of `bytes`.
 ///
@@ -26,14 +30,13 @@ const FILTERED: &str = "filtered";
 pub(crate) fn measure(rounds: usize, bytes: u64, files: &Files) -> Result<Vec<Figure>> {
     let upstream = drain()?;
     let listener = |name: &str, chain| Listener { answer: Answer::Upstream(upstream), ..Listener::new(name, chain) };
-    let listeners = [listener(PLAIN, Chain::Nothing), listener(FILTERED, Chain::Ours(Policy::PLAIN))];
-    let envoy = files.start(&listeners, 1)?;
+    let envoy = files.start(&CHAINS.map(|(name, _, chain)| listener(name, chain)), 1)?;
     let [algorithm, ..] = ALGORITHMS;
     let token = workload::token(algorithm, now())?;
-    let [mut plain, mut filtered] = [Vec::new(), Vec::new()];
+    let mut samples = CHAINS.map(|_| Vec::new());
     // The first round only warms up.
     for round in 0..=rounds {
-        for (name, samples) in [(PLAIN, &mut plain), (FILTERED, &mut filtered)] {
+        for ((name, ..), samples) in CHAINS.iter().zip(&mut samples) {
             let before = Cpu::of(envoy.process())?;
             upload(envoy.listener(name)?, &token, bytes)?;
             let used = Cpu::of(envoy.process())? - before;
@@ -43,10 +46,10 @@ pub(crate) fn measure(rounds: usize, bytes: u64, files: &Files) -> Result<Vec<Fi
             }
         }
     }
-    Ok(vec![
-        Figure::new("body-plain", "body of a push, no filter, per GiB", plain, "ms CPU"),
-        Figure::new("body-filtered", "body of a push, ours, per GiB", filtered, "ms CPU"),
-    ])
+    let figure = |((name, what, _), samples)| {
+        Figure::new(&format!("body-{name}"), &format!("body of a push, {what}, per GiB"), samples, "ms CPU")
+    };
+    Ok(CHAINS.into_iter().zip(samples).map(figure).collect())
 }
 
 fn upload(address: SocketAddr, token: &str, bytes: u64) -> Result<()> {
