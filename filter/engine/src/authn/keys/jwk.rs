@@ -46,7 +46,7 @@ pub(super) fn write(key: &PublicKey) -> Value {
         Material::P256(key) => point("P-256", key.to_encoded_point(false).as_bytes()),
         Material::P384(key) => point("P-384", key.to_encoded_point(false).as_bytes()),
         Material::P521(key) => point("P-521", key.to_encoded_point(false).as_bytes()),
-        Material::Ed25519(key) => json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(&key[..]) }),
+        Material::Ed25519(key) => json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(key.as_bytes()) }),
     };
     if let Some(members) = members.as_object_mut() {
         members.insert("use".to_owned(), "sig".into());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ed25519_compact::PublicKey as Ed25519Key;
+use ed25519_dalek::VerifyingKey as Ed25519Key;
 use rsa::pkcs1;
 use rsa::traits::PublicKeyParts as _;
 use rsa::{BigUint, RsaPublicKey};
@@ -200,9 +200,9 @@ impl PublicKey {
 
     /// An Ed25519 key from its 32 bytes.
     pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, KeyError> {
-        let key = Ed25519Key::from_slice(bytes).map_err(|_| KeyError::BadPoint)?;
-        key.validate().map_err(|_| KeyError::BadPoint)?;
-        Self::new(Material::Ed25519(key))
+        let key = Ed25519Key::try_from(bytes).map_err(|_| KeyError::BadPoint)?;
+        // Of small order: there are signatures of it for any message.
+        if key.is_weak() { Err(KeyError::BadPoint) } else { Self::new(Material::Ed25519(key)) }
     }
 
     /// The key of a `SubjectPublicKeyInfo`.
@@ -263,7 +263,7 @@ fn spki_of(material: &Material) -> spki::der::Result<Vec<u8>> {
         Material::P256(key) => (EC, Any::from(P256), key.to_encoded_point(false).as_bytes().to_vec()),
         Material::P384(key) => (EC, Any::from(P384), key.to_encoded_point(false).as_bytes().to_vec()),
         Material::P521(key) => (EC, Any::from(P521), key.to_encoded_point(false).as_bytes().to_vec()),
-        Material::Ed25519(key) => return encode(ED25519, None, &key[..]),
+        Material::Ed25519(key) => return encode(ED25519, None, key.as_bytes()),
     };
     encode(oid, Some(parameters), &bits)
 }

@@ -4,7 +4,6 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_compact::{KeyPair, Seed};
 use p256::ecdsa::signature::Signer as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -24,7 +23,7 @@ pub struct SigningKey {
 #[derive(Clone)]
 enum Secret {
     P256(p256::ecdsa::SigningKey),
-    Ed25519(KeyPair),
+    Ed25519(ed25519_dalek::SigningKey),
 }
 
 impl SigningKey {
@@ -91,7 +90,7 @@ impl SigningKey {
                 let signature: p256::ecdsa::Signature = key.sign(message);
                 signature.to_bytes().to_vec()
             }
-            Secret::Ed25519(pair) => pair.sk.sign(message, None).to_vec(),
+            Secret::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
         }
     }
 
@@ -104,7 +103,7 @@ impl SigningKey {
         if with_secret && let Some(members) = jwk.as_object_mut() {
             let secret = match &self.secret {
                 Secret::P256(key) => URL_SAFE_NO_PAD.encode(key.to_bytes()),
-                Secret::Ed25519(pair) => URL_SAFE_NO_PAD.encode(&pair.sk.seed()[..]),
+                Secret::Ed25519(key) => URL_SAFE_NO_PAD.encode(key.as_bytes()),
             };
             members.insert("d".to_owned(), secret.into());
         }
@@ -117,10 +116,7 @@ impl Secret {
         let malformed = || KeyError::Member("d");
         match kind {
             Kind::P256 => Ok(Self::P256(p256::ecdsa::SigningKey::from_slice(bytes).map_err(|_| malformed())?)),
-            Kind::Ed25519 => {
-                let seed = Seed::from_slice(bytes).map_err(|_| malformed())?;
-                Ok(Self::Ed25519(KeyPair::try_from_seed(seed).map_err(|_| malformed())?))
-            }
+            Kind::Ed25519 => Ok(Self::Ed25519(ed25519_dalek::SigningKey::try_from(bytes).map_err(|_| malformed())?)),
             Kind::Rsa | Kind::P384 | Kind::P521 => Err(KeyError::UnsupportedAlgorithm),
         }
     }
@@ -128,7 +124,7 @@ impl Secret {
     fn public(&self) -> Result<PublicKey, KeyError> {
         match self {
             Self::P256(key) => PublicKey::ecdsa(Kind::P256, key.verifying_key().to_encoded_point(false).as_bytes()),
-            Self::Ed25519(pair) => PublicKey::ed25519(&pair.pk[..]),
+            Self::Ed25519(key) => PublicKey::ed25519(key.verifying_key().as_bytes()),
         }
     }
 }
