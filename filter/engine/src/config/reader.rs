@@ -151,11 +151,13 @@ impl<'a> Object<'a> {
         let path = self.path_of(name);
         let Some(value) = self.take(name) else { return BTreeMap::new() };
         let members = Object::new(&path, value, self.diagnostics).members;
-        let nested = |(key, value): (String, Value)| {
+        // Not collected, which sorts first: each kind of map would bring 4 kB of sorting into the module.
+        let mut map = BTreeMap::new();
+        for (key, value) in members {
             let inner = join(&path, &key);
-            (key, self.nested(inner, value, &read))
-        };
-        members.into_iter().map(nested).collect()
+            map.insert(key, self.nested(inner, value, &read));
+        }
+        map
     }
 
     /// Names known to zot that mean nothing here: each that is there is told, not refused.
