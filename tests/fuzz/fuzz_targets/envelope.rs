@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use libfuzzer_sys::fuzz_target;
 use registry_auth::envelope::{EnvelopeError, MIN_KEY, PushKey, open, seal};
 use registry_auth_fuzz::site::NOW;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use libfuzzer_sys::fuzz_target;
 use registry_auth::authn::key_cache::{Cause, Fetcher, Share, ShareError, ShareKey, Start, refresh_after};
 use registry_auth::authn::source::Callout;

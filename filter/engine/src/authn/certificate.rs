@@ -32,14 +32,14 @@ impl PresentedCertificate {
         let [certificate] = *items(&self.0)? else { return None };
         let [signed, _, _] = *sequence(certificate)? else { return None };
         let mut fields = sequence(signed)?;
-        if fields.first()?.tag() == context(TagNumber::N0, true) {
+        if fields.first()?.tag() == context(TagNumber(0), true) {
             fields.remove(0);
         }
         // Serial number, signature, issuer, validity, subject, key; then unique ids and extensions, each with its own tag.
         let [_, _, _, validity, subject, _, ref rest @ ..] = *fields else { return None };
         let [_, not_after] = *sequence(validity)? else { return None };
         let mut names = Vec::new();
-        if let Some(extensions) = rest.iter().find(|field| field.tag() == context(TagNumber::N3, true)) {
+        if let Some(extensions) = rest.iter().find(|field| field.tag() == context(TagNumber(3), true)) {
             names = alternative_names(*extensions)?;
         }
         Some(Certificate { subject: DistinguishedName::read(subject)?, names, not_after: time(not_after)? })
@@ -70,9 +70,9 @@ impl<'a> Certificate<'a> {
     /// The alternative name of that form at `index`, counted within the form.
     pub(crate) fn name(&self, form: NameForm, index: usize) -> Option<&'a str> {
         let number = match form {
-            NameForm::Email => TagNumber::N1,
-            NameForm::Dns => TagNumber::N2,
-            NameForm::Uri => TagNumber::N6,
+            NameForm::Email => TagNumber(1),
+            NameForm::Dns => TagNumber(2),
+            NameForm::Uri => TagNumber(6),
         };
         let name = self.names.iter().filter(|name| name.tag() == context(number, false)).nth(index)?;
         std::str::from_utf8(name.value()).ok()

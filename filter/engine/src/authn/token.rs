@@ -1,7 +1,7 @@
 //! A token as it was presented: its structure is good, nothing about it is proven (RFC 7515 section 7.1, RFC 7519 section 7.2).
 //!
 //! jwt-compact's own parser is not used here: it keeps the last of two equal members, and it drops what it does not know
-//! from the header, `crit` among it. Its algorithms are used in [`verify`](super::verify).
+//! from the header, `crit` among it. Its `Algorithm` is used in [`verify`](super::verify).
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! From an [`UnverifiedToken`] to a [`VerifiedToken`]: claims, key choice, signature (RFC 8725, RFC 7519 section 7.2).
 
-mod ecdsa;
+mod curves;
+mod rsa;
 mod signature;
 
 use std::fmt;

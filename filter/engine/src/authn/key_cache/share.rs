@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use hmac::{Hmac, Mac};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -86,7 +88,8 @@ impl Share {
         let Callout { issuer, discovery, jwks_uri, cluster, jwks_cluster } = callout;
         let way = json!([issuer, url(discovery), url(jwks_uri), cluster, jwks_cluster]).to_string();
         let digest = Sha256::new().chain_update(key.0).chain_update(way).finalize();
-        let name = |what| format!("registry-auth/fetch/{FORMAT}/{digest:x}/{what}");
+        let digest = URL_SAFE_NO_PAD.encode(digest);
+        let name = |what| format!("registry-auth/fetch/{FORMAT}/{digest}/{what}");
         Self { key, state_name: name("state"), keys_name: name("keys") }
     }
 

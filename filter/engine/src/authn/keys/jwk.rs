@@ -40,12 +40,12 @@ pub(super) fn write(key: &PublicKey) -> Value {
     let mut members = match key.material() {
         Material::Rsa(key) => json!({
             "kty": "RSA",
-            "n": encode(&key.n().to_bytes_be()),
-            "e": encode(&key.e().to_bytes_be()),
+            "n": encode(&key.n_bytes()),
+            "e": encode(&key.e_bytes()),
         }),
-        Material::P256(key) => point("P-256", key.to_encoded_point(false).as_bytes()),
-        Material::P384(key) => point("P-384", key.to_encoded_point(false).as_bytes()),
-        Material::P521(key) => point("P-521", key.to_encoded_point(false).as_bytes()),
+        Material::P256(key) => point("P-256", key.to_sec1_point(false).as_bytes()),
+        Material::P384(key) => point("P-384", key.to_sec1_point(false).as_bytes()),
+        Material::P521(key) => point("P-521", key.to_sec1_point(false).as_bytes()),
         Material::Ed25519(key) => json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(key.as_bytes()) }),
     };
     if let Some(members) = members.as_object_mut() {

@@ -1,11 +1,12 @@
 //! One public key: its material, what it may be used for, and its DER form.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use ed25519_dalek::VerifyingKey as Ed25519Key;
 use rsa::pkcs1;
 use rsa::traits::PublicKeyParts as _;
-use rsa::{BigUint, RsaPublicKey};
+use rsa::{BoxedUint, PublicKey as RsaPublicKey};
 use spki::der::asn1::{Any, BitString, Null, UintRef};
 use spki::der::oid::ObjectIdentifier;
 use spki::der::{Decode as _, Encode as _};
@@ -27,8 +28,7 @@ const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 /// `secp521r1`.
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
-const MIN_RSA_BITS: usize = 2048;
-const MAX_RSA_BITS: usize = 8192;
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// `kid` of a key: an opaque text, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -100,6 +100,7 @@ pub struct PublicKey {
     id: Option<KeyId>,
     algorithm: Option<Algorithm>,
     material: Material,
+    signature_len: usize,
     spki: Vec<u8>,
 }
 
@@ -136,13 +137,8 @@ impl PublicKey {
 
     /// The length that every signature of this key has, in bytes.
     #[must_use]
-    pub fn signature_len(&self) -> usize {
-        match &self.material {
-            Material::Rsa(key) => key.size(),
-            Material::P256(_) | Material::Ed25519(_) => 64,
-            Material::P384(_) => 96,
-            Material::P521(_) => 132,
-        }
+    pub const fn signature_len(&self) -> usize {
+        self.signature_len
     }
 
     /// DER `SubjectPublicKeyInfo` (RFC 5280 section 4.1), as host verifiers take it.
@@ -174,17 +170,13 @@ impl PublicKey {
 
     /// An RSA key from big-endian numbers; leading zeros mean nothing.
     pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
-        let modulus = BigUint::from_bytes_be(modulus);
-        if modulus.bits() < MIN_RSA_BITS {
-            return Err(KeyError::TooShort);
-        }
-        let key = RsaPublicKey::new_with_max_size(modulus, BigUint::from_bytes_be(exponent), MAX_RSA_BITS).map_err(
-            |error| match error {
-                rsa::Error::ModulusTooLarge => KeyError::TooLong,
-                _ => KeyError::BadRsa,
-            },
-        )?;
-        Self::new(Material::Rsa(key))
+        let number = BoxedUint::from_be_slice_vartime;
+        let key = RsaPublicKey::new_with_size_limits(number(modulus), number(exponent), RSA_BITS);
+        Self::new(Material::Rsa(key.map_err(|error| match error {
+            rsa::Error::ModulusTooSmall => KeyError::TooShort,
+            rsa::Error::ModulusTooLarge => KeyError::TooLong,
+            _ => KeyError::BadRsa,
+        })?))
     }
 
     /// An elliptic-curve key from its point, encoded by SEC 1 section 2.3.3. `kind` is one of the NIST curves.
@@ -217,14 +209,20 @@ impl PublicKey {
     }
 
     /// The key of a PKCS#1 `RSAPublicKey`.
-    pub(super) fn from_pkcs1(key: &pkcs1::RsaPublicKey<'_>) -> Result<Self, KeyError> {
+    pub(super) fn from_pkcs1(key: &pkcs1::RsaPublicKey<UintRef<'_>>) -> Result<Self, KeyError> {
         Self::rsa(key.modulus.as_bytes(), key.public_exponent.as_bytes())
     }
 
     fn new(material: Material) -> Result<Self, KeyError> {
         // Encoding fails only above 256 MiB.
         let spki = spki_of(&material).map_err(|_| KeyError::TooLong)?;
-        Ok(Self { id: None, algorithm: None, material, spki })
+        let signature_len = match &material {
+            Material::Rsa(key) => key.size(),
+            Material::P256(_) | Material::Ed25519(_) => 64,
+            Material::P384(_) => 96,
+            Material::P521(_) => 132,
+        };
+        Ok(Self { id: None, algorithm: None, material, signature_len, spki })
     }
 }
 
@@ -260,9 +258,9 @@ fn named_curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Kind, KeyError>
 fn spki_of(material: &Material) -> spki::der::Result<Vec<u8>> {
     let (oid, parameters, bits) = match material {
         Material::Rsa(key) => (RSA, Any::from(Null), pkcs1_of(key)?),
-        Material::P256(key) => (EC, Any::from(P256), key.to_encoded_point(false).as_bytes().to_vec()),
-        Material::P384(key) => (EC, Any::from(P384), key.to_encoded_point(false).as_bytes().to_vec()),
-        Material::P521(key) => (EC, Any::from(P521), key.to_encoded_point(false).as_bytes().to_vec()),
+        Material::P256(key) => (EC, Any::from(P256), key.to_sec1_point(false).as_bytes().to_vec()),
+        Material::P384(key) => (EC, Any::from(P384), key.to_sec1_point(false).as_bytes().to_vec()),
+        Material::P521(key) => (EC, Any::from(P521), key.to_sec1_point(false).as_bytes().to_vec()),
         Material::Ed25519(key) => return encode(ED25519, None, key.as_bytes()),
     };
     encode(oid, Some(parameters), &bits)
@@ -274,6 +272,6 @@ fn encode(oid: ObjectIdentifier, parameters: Option<Any>, bits: &[u8]) -> spki::
 }
 
 fn pkcs1_of(key: &RsaPublicKey) -> spki::der::Result<Vec<u8>> {
-    let (modulus, exponent) = (key.n().to_bytes_be(), key.e().to_bytes_be());
+    let (modulus, exponent) = (key.n_bytes(), key.e_bytes());
     pkcs1::RsaPublicKey { modulus: UintRef::new(&modulus)?, public_exponent: UintRef::new(&exponent)? }.to_der()
 }

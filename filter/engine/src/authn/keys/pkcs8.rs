@@ -1,6 +1,6 @@
 //! Private keys in PEM text, as `openssl genpkey` writes them: PKCS#8 (RFC 5958). For the native side; the filter gets JWKs.
 
-use rsa::pkcs8::PrivateKeyInfo;
+use rsa::pkcs8::PrivateKeyInfoRef;
 use rsa::pkcs8::der::Decode as _;
 use serde_json::{Value, json};
 use spki::der::oid::ObjectIdentifier;
@@ -69,9 +69,9 @@ fn shown(label: &str) -> String {
 }
 
 fn read(der: &[u8], algorithm: Algorithm, id: Option<&str>) -> Result<SigningKey, SigningKeyError> {
-    let info = PrivateKeyInfo::from_der(der).map_err(|_| SigningKeyError::Malformed)?;
+    let info = PrivateKeyInfoRef::from_der(der).map_err(|_| SigningKeyError::Malformed)?;
     let parameters = info.algorithm.parameters.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
-    let (kind, secret) = match (info.algorithm.oid, parameters, info.private_key) {
+    let (kind, secret) = match (info.algorithm.oid, parameters, info.private_key.as_bytes()) {
         // `ECPrivateKey` (RFC 5915 section 3): version 1, then the number in its full length.
         (EC, Some(P256), [0x30, _, 0x02, 0x01, 0x01, 0x04, 0x20, rest @ ..]) => (Kind::P256, rest.get(..32)),
         // `CurvePrivateKey` (RFC 8410 section 7).

@@ -123,7 +123,7 @@ impl Secret {
 
     fn public(&self) -> Result<PublicKey, KeyError> {
         match self {
-            Self::P256(key) => PublicKey::ecdsa(Kind::P256, key.verifying_key().to_encoded_point(false).as_bytes()),
+            Self::P256(key) => PublicKey::ecdsa(Kind::P256, key.verifying_key().to_sec1_point(false).as_bytes()),
             Self::Ed25519(key) => PublicKey::ed25519(key.verifying_key().as_bytes()),
         }
     }

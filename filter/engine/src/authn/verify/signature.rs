@@ -1,11 +1,12 @@
 //! Signatures over bytes: the seam for the host's implementation, and the one in Rust.
 
-use jwt_compact::alg::{Ed25519, Es256, Rsa};
 use jwt_compact::{Algorithm as Implementation, AlgorithmSignature as _};
+use sha2::{Sha256, Sha384, Sha512};
 use spki::der::Encode as _;
-use spki::der::asn1::{SequenceOf, UintRef};
+use spki::der::asn1::UintRef;
 
-use super::ecdsa::{Es384, Es512};
+use super::curves::{Ed25519, Es256, Es384, Es512};
+use super::rsa::Rsa;
 use crate::authn::algorithm::Algorithm;
 use crate::authn::keys::{Material, PublicKey};
 
@@ -27,23 +28,23 @@ pub trait SignatureVerifier {
     fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Answer;
 }
 
-/// The verifier that is always there: jwt-compact, and P-384 and P-521 through its `Algorithm` trait.
+/// The verifier that is always there, whatever the host can do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureRust;
 
 impl SignatureVerifier for PureRust {
     fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Answer {
         match (algorithm, key.material()) {
-            (Algorithm::Rs256, Material::Rsa(key)) => check(&Rsa::rs256(), key, message, signature),
-            (Algorithm::Rs384, Material::Rsa(key)) => check(&Rsa::rs384(), key, message, signature),
-            (Algorithm::Rs512, Material::Rsa(key)) => check(&Rsa::rs512(), key, message, signature),
-            (Algorithm::Ps256, Material::Rsa(key)) => check(&Rsa::ps256(), key, message, signature),
-            (Algorithm::Ps384, Material::Rsa(key)) => check(&Rsa::ps384(), key, message, signature),
-            (Algorithm::Ps512, Material::Rsa(key)) => check(&Rsa::ps512(), key, message, signature),
-            (Algorithm::Es256, Material::P256(key)) => check(&Es256, key, message, signature),
-            (Algorithm::Es384, Material::P384(key)) => check(&Es384, key, message, signature),
-            (Algorithm::Es512, Material::P521(key)) => check(&Es512, key, message, signature),
-            (Algorithm::EdDsa, Material::Ed25519(key)) => check(&Ed25519, key, message, signature),
+            (Algorithm::Rs256, Material::Rsa(key)) => check(&Rsa::<Sha256>::pkcs1(), key, message, signature),
+            (Algorithm::Rs384, Material::Rsa(key)) => check(&Rsa::<Sha384>::pkcs1(), key, message, signature),
+            (Algorithm::Rs512, Material::Rsa(key)) => check(&Rsa::<Sha512>::pkcs1(), key, message, signature),
+            (Algorithm::Ps256, Material::Rsa(key)) => check(&Rsa::<Sha256>::pss(), key, message, signature),
+            (Algorithm::Ps384, Material::Rsa(key)) => check(&Rsa::<Sha384>::pss(), key, message, signature),
+            (Algorithm::Ps512, Material::Rsa(key)) => check(&Rsa::<Sha512>::pss(), key, message, signature),
+            (Algorithm::Es256, Material::P256(key)) => check(&Es256::new(), key, message, signature),
+            (Algorithm::Es384, Material::P384(key)) => check(&Es384::new(), key, message, signature),
+            (Algorithm::Es512, Material::P521(key)) => check(&Es512::new(), key, message, signature),
+            (Algorithm::EdDsa, Material::Ed25519(key)) => check(&Ed25519::new(), key, message, signature),
             // A key of another kind did not make it, whatever the token says.
             _ => Answer::Invalid,
         }
@@ -69,10 +70,7 @@ pub fn ecdsa_signature_der(raw: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let (r, s) = raw.split_at(raw.len() / 2);
-    let mut both = SequenceOf::<UintRef<'_>, 2>::new();
-    both.add(UintRef::new(r).ok()?).ok()?;
-    both.add(UintRef::new(s).ok()?).ok()?;
-    both.to_der().ok()
+    [UintRef::new(r).ok()?, UintRef::new(s).ok()?].to_der().ok()
 }
 
 #[cfg(test)]
