@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{ExportSectionReader, ExternalKind, Parser, Payload, Validator};
 
-/// Largest size of the module that ships: 1.5 MiB.
-pub(crate) const MAX_SIZE: usize = 1_572_864;
+/// Largest size of the module that ships: 1.3 MiB.
+pub(crate) const MAX_SIZE: usize = 1_363_148;
 
 /// A callback of our own has this name instead of [`CALLBACK`], and takes the place of the SDK's.
 const OWN_CALLBACK: &str = "registry_auth_on_";

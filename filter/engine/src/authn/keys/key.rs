@@ -1,7 +1,6 @@
 //! One public key: its material, what it may be used for, and its DER form.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use ed25519_dalek::VerifyingKey as Ed25519Key;
 use rsa::pkcs1;
@@ -28,7 +27,8 @@ const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 /// `secp521r1`.
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
-const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
+const MIN_RSA_BITS: usize = 2048;
+const MAX_RSA_BITS: usize = 8192;
 
 /// `kid` of a key: an opaque text, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -171,7 +171,7 @@ impl PublicKey {
     /// An RSA key from big-endian numbers; leading zeros mean nothing.
     pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
         let number = BoxedUint::from_be_slice_vartime;
-        let key = RsaPublicKey::new_with_size_limits(number(modulus), number(exponent), RSA_BITS);
+        let key = RsaPublicKey::new_with_size_limits(number(modulus), number(exponent), MIN_RSA_BITS..=MAX_RSA_BITS);
         Self::new(Material::Rsa(key.map_err(|error| match error {
             rsa::Error::ModulusTooSmall => KeyError::TooShort,
             rsa::Error::ModulusTooLarge => KeyError::TooLong,
