@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, process, tools};
+use crate::{build, callgrind, process, tools};
 
 /// What to measure, and how long.
 #[derive(Args, Default)]
@@ -40,6 +40,9 @@ struct Other {
     /// Measure the stages of the engine natively instead, without Envoy
     #[arg(long, conflicts_with_all = PLANNED)]
     engine: bool,
+    /// Count the instructions of the engine for one request natively instead, with valgrind
+    #[arg(long, conflicts_with_all = PLANNED)]
+    callgrind: bool,
     /// Tell instead which functions of the module a request spends its instructions in: one with its token in the cache
     /// (`hit`), with a new one (`miss`), or with a condition to evaluate (`condition`)
     #[arg(long, conflicts_with_all = PLANNED, value_name = "REQUEST", num_args = 0..=1, default_missing_value = "hit")]
@@ -61,6 +64,9 @@ pub(crate) fn quick(workspace: &Workspace) -> anyhow::Result<()> {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     if options.other.engine {
         return process::run(&mut workspace.cargo(&["bench", "--package", "registry-auth"]));
+    }
+    if options.other.callgrind {
+        return callgrind::run(workspace);
     }
     tools::install(workspace, if options.quick { tools::BUILD } else { tools::BENCH })?;
     build::build_module(workspace)?;

@@ -241,7 +241,7 @@ mod tests {
     fn the_limit_itself_is_allowed_and_one_byte_more_is_not() {
         check_size(MAX_SIZE).unwrap();
         let message = check_size(MAX_SIZE + 1).unwrap_err().to_string();
-        assert_eq!(message, "the module has 1572865 bytes, 1 more than the limit of 1572864");
+        assert_eq!(message, "the module has 1363149 bytes, 1 more than the limit of 1363148");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What the stages of a decision cost, natively: time, and how often they allocate. `cargo xtask bench --engine` runs them.
+//! What the stages of a decision cost, natively: time, and how often they allocate. `cargo xtask bench --engine` runs them;
+//! `--callgrind` counts the instructions of the most frequent one.
 
 mod world;
 
@@ -16,7 +17,19 @@ static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 const PATTERNS: [usize; 3] = [10, 1_000, 10_000];
 
 fn main() {
-    divan::main();
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next().map(|count| count.parse())) {
+        (Some("--hits"), Some(Ok(count))) => hit(count),
+        _ => divan::main(),
+    }
+}
+
+/// So many requests with a known token, and nothing else that depends on the number.
+fn hit(count: u32) {
+    let mut world = World::new(Policy::default());
+    for _ in 0..count {
+        assert!(black_box(world.decide(Caller::Known)), "something else would be counted");
+    }
 }
 
 #[divan::bench(args = ["/v2/", "/v2/team/app/manifests/v1", "/v2/team/app/blobs/uploads/?mount=sha256:e3b0&from=team/base"])]
