@@ -380,3 +380,12 @@ fn variables_cannot_grow_without_end() {
         assert_eq!(bindings.define("x", &step), Err(EvaluationError::TooCostly));
     }
 }
+
+/// What an expression reads is told by the name of the document: there must be no second one.
+#[test]
+fn a_document_has_no_second_name() {
+    for source in [".claims.sub == 'x'", "!has(.claims.x)", ".claims['sub'] == 'x'", "cel.bind(c, claims, c.a == 1)"] {
+        let refused = matches!(Expression::compile(source, Scope::Claims), Err(CompileError::UnknownName { .. }));
+        assert!(refused, "{source}");
+    }
+}
