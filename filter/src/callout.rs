@@ -87,7 +87,7 @@ fn get(cluster: &str, url: &HttpUrl) -> Result<u32, HostError> {
         (":method", "GET"),
         (":scheme", url.scheme()),
         (":authority", url.authority()),
-        (":path", url.path()),
+        (":path", url.target()),
         ("accept", "application/json, application/jwk-set+json"),
         ("user-agent", "registry-auth"),
     ];

@@ -5,25 +5,30 @@ mod turn;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use log::warn;
 use registry_auth::authn::cache::IdentityCache;
-use registry_auth::authn::key_cache::{ShareKey, Wanted};
+use registry_auth::authn::key_cache::{Lack, ShareKey, Wanted};
 use registry_auth::config::{Compiled, Enforcement};
-use registry_auth::decision::{Denial, Grant, Need, Verdict};
+use registry_auth::decision::{Denial, Grant, Missing, Need, Verdict};
 use registry_auth::engine::Engine;
 use registry_auth::envelope::PushKey;
-use registry_auth::facts::{Facts, Gathered, MAX_BODY, RequestBody};
+use registry_auth::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};
+use registry_auth::question::Question;
 use registry_auth::reason::Reason;
 use registry_auth::time::UnixTime;
 
+use crate::clock;
 use crate::enforce::{self, Outcome};
 use crate::head::Head;
 use crate::held::Held;
 use crate::host::{self, HostError};
 use crate::keys::{KeyStore, Settled};
 use crate::metrics::Metrics;
-use crate::upstream::{Question, Upstream};
 use crate::verifier::HostVerifier;
 use crate::waiting::{Awaits, Pending, Waiting};
+
+/// Logged once, at the first request that shows it.
+const NO_ADDRESS: &str = "a request came without x-forwarded-for, so the proxy does not set the client's address and conditions on `req.client` grant nothing: in Envoy, set `use_remote_address: true` and leave `skip_xff_append` off";
 
 /// What one plugin configuration is on one worker. Requests share it; no borrow is held over a host call that can call back.
 pub(crate) struct Filter {
@@ -32,7 +37,6 @@ pub(crate) struct Filter {
     pub(crate) enforcement: Enforcement,
     pub(crate) upstream_authorization: Option<String>,
     pub(crate) metrics: Metrics,
-    upstream: Option<Upstream>,
     verifier: HostVerifier,
     keys: RefCell<KeyStore>,
     identities: RefCell<IdentityCache>,
@@ -46,6 +50,8 @@ pub(crate) struct Filter {
     last_turn: Cell<UnixTime>,
     /// Ticks come soon, because there is more to do.
     hurries: Cell<bool>,
+    /// It was logged that the proxy does not tell the client's address.
+    warned_of_address: Cell<bool>,
 }
 
 /// What became of a request.
@@ -72,13 +78,11 @@ impl Filter {
         share_key: Option<&ShareKey>,
         upstream_authorization: Option<String>,
     ) -> Self {
-        let cluster = compiled.proxy.upstream_cluster.clone();
         Self {
             root,
             keys: RefCell::new(KeyStore::new(compiled.engine.sources(), push_key, share_key)),
             engine: compiled.engine,
             enforcement: compiled.proxy,
-            upstream: cluster.map(|cluster| Upstream { cluster, authorization: upstream_authorization.clone() }),
             upstream_authorization,
             metrics: Metrics::default(),
             verifier: HostVerifier::prove(),
@@ -89,6 +93,7 @@ impl Filter {
             granted: RefCell::default(),
             last_turn: Cell::new(UnixTime::from_millis(0)),
             hurries: Cell::new(false),
+            warned_of_address: Cell::new(false),
         }
     }
 
@@ -104,9 +109,14 @@ impl Filter {
 
     /// A new request of the effective context; `ended` when it has no body.
     pub(crate) fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
-        let began = host::now()?;
+        let began = clock::now()?;
         let head = Head::read(&self.engine)?;
-        let pending = Pending { head, ended, gathered: Gathered::default(), began, granted: Rc::default() };
+        let told = !self.engine.reads_client_address() || head.fields().first("x-forwarded-for").is_some();
+        if !told && !self.warned_of_address.replace(true) {
+            warn!("{NO_ADDRESS}");
+        }
+        let gathered = Gathered::default();
+        let pending = Pending { head, ended, gathered, began, granted: Rc::default(), is_verified: false };
         Ok(self.advance(context, pending, began))
     }
 
@@ -129,7 +139,7 @@ impl Filter {
             return;
         }
         let Some(mut pending) = self.waiting.borrow_mut().take_reader(context) else { return };
-        if let (Ok(body), Ok(now)) = (read_body(size), host::now()) {
+        if let (Ok(body), Ok(now)) = (read_body(size), clock::now()) {
             pending.gathered.body = Some(body);
             self.advance(context, pending, now);
         } else {
@@ -147,8 +157,13 @@ impl Filter {
                 }
                 Verdict::Deny(denial) if denial.reason.is_delayed() && self.held.takes() => {
                     let reply = enforce::refusal(self, &pending.head, &denial);
-                    self.held.hold(context, reply, now);
-                    return Progress::Waits { turn: false, granted: pending.granted };
+                    let bytes = reply.size() + pending.head.size();
+                    if self.waiting.borrow().has_room_for_answer(bytes, self.held.bytes()) {
+                        self.held.hold(context, reply, bytes, now);
+                        return Progress::Waits { turn: false, granted: pending.granted };
+                    }
+                    self.held.send(context, reply);
+                    return Progress::Decided(Outcome::Answered);
                 }
                 Verdict::Deny(denial) => return Progress::Decided(self.refuse(context, &pending.head, &denial)),
                 Verdict::Need(need) => need,
@@ -156,14 +171,16 @@ impl Filter {
             let Some((awaits, turn)) = self.awaits(need, &mut pending, now) else { continue };
             if pending.is_overdue(&awaits, now) {
                 pending.give_up(awaits);
-            } else if self.waiting.borrow().is_full() {
-                return Progress::Decided(self.refuse(context, &pending.head, &Reason::TooManyWaiting.into()));
-            } else {
-                let reads = matches!(awaits, Awaits::Body);
-                let granted = Rc::clone(&pending.granted);
-                self.waiting.borrow_mut().add(context, pending, awaits);
-                return if reads { Progress::ReadsBody } else { Progress::Waits { turn, granted } };
+                continue;
             }
+            pending.head.reduce();
+            if !self.waiting.borrow().has_room(&pending, &awaits, self.held.bytes()) {
+                return Progress::Decided(self.refuse(context, &pending.head, &Reason::TooManyWaiting.into()));
+            }
+            let reads = matches!(awaits, Awaits::Body);
+            let granted = Rc::clone(&pending.granted);
+            self.waiting.borrow_mut().add(context, pending, awaits);
+            return if reads { Progress::ReadsBody } else { Progress::Waits { turn, granted } };
         }
     }
 
@@ -183,18 +200,28 @@ impl Filter {
     /// What to wait for, and whether the root context has to do something for it; nothing if the answer is there at once.
     fn awaits(&self, need: Need, pending: &mut Pending, now: UnixTime) -> Option<(Awaits, bool)> {
         match need {
-            Need::Keys { source, unknown } => {
-                match self.keys.borrow_mut().want(source, unknown.as_deref(), &self.metrics, now) {
+            Need::Keys { source, missing } => {
+                let (lack, awaits) = match missing {
+                    Missing::Keys => (Lack::Keys, Awaits::Keys(source)),
+                    Missing::Key => (Lack::Key { since: pending.began }, Awaits::UnknownKey(source)),
+                };
+                match self.keys.borrow_mut().want(source, lack, &self.metrics, now) {
+                    Wanted::Current => {
+                        pending.gathered.keys.push((source, KeysAnswer::Current));
+                        None
+                    }
                     Wanted::No => {
-                        pending.give_up(Awaits::Keys(source));
+                        pending.gathered.keys.push((source, KeysAnswer::Unavailable));
                         None
                     }
                     Wanted::Again => None,
-                    wanted => Some((Awaits::Keys(source), wanted == Wanted::Fetch)),
+                    Wanted::Fetch => Some((awaits, true)),
+                    Wanted::Join => Some((awaits, false)),
+                    Wanted::Next => Some((Awaits::NextFetch(source), false)),
                 }
             }
-            Need::Tag(name) => Some((Awaits::Turn(Question::Tag(name)), true)),
-            Need::Catalog(listing) => Some((Awaits::Turn(Question::Catalog(listing)), true)),
+            Need::Tag(name) => Some((Self::asks(Question::Tag(name), pending), true)),
+            Need::Catalog(listing) => Some((Self::asks(Question::Catalog(listing), pending), true)),
             Need::Body if !self.enforcement.read_request_bodies => {
                 pending.gathered.body = Some(RequestBody::NotRead);
                 None
@@ -205,6 +232,12 @@ impl Filter {
             }
             Need::Body => Some((Awaits::Body, false)),
         }
+    }
+
+    /// The registry is asked for callers only who may come in: a credential that they present was verified.
+    fn asks(question: Question, pending: &mut Pending) -> Awaits {
+        pending.is_verified = pending.head.presents_credential();
+        Awaits::Turn(question)
     }
 
     fn decide(&self, pending: &Pending, now: UnixTime) -> Verdict {

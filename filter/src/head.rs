@@ -1,5 +1,6 @@
 //! A request head as the host gave it, kept while the request waits.
 
+use registry_auth::authn::credential::Credential;
 use registry_auth::engine::Engine;
 use registry_auth::fields::Fields;
 use registry_auth::request::{Connection, RequestHead};
@@ -9,6 +10,9 @@ use crate::host::{self, HostError};
 /// Headers and connection attributes of one request.
 pub(crate) struct Head {
     headers: Fields,
+    /// What the host holds of it, and whether only what is used is kept here.
+    sent: usize,
+    is_reduced: bool,
     /// Conditions look at what is said of the client.
     told: bool,
     peer: Vec<u8>,
@@ -21,6 +25,7 @@ impl Head {
     /// Reads the effective context's head; of the connection only what the engine looks at.
     pub(crate) fn read(engine: &Engine) -> Result<Self, HostError> {
         let headers = host::request_headers()?;
+        let sent = headers.size();
         let read = |needed: bool, path: &str| {
             if needed { host::property(path) } else { Ok(Vec::new()) }
         };
@@ -29,6 +34,8 @@ impl Head {
         let untold = engine.reads_certificate() && certificate.is_empty();
         Ok(Self {
             headers,
+            sent,
+            is_reduced: false,
             told: engine.reads_headers(),
             peer: read(connection, "source\0address")?,
             tls_version: read(connection, "connection\0tls_version")?,
@@ -44,9 +51,9 @@ impl Head {
         let all = |needed: bool, name: &str| if needed { self.headers.all(name).collect() } else { Vec::new() };
         RequestHead {
             method,
-            path: self.first(":path"),
+            path: self.target(),
             authorization: all(true, "authorization"),
-            content_types: all(method == b"POST", "content-type"),
+            content_types: all(matches!(method, b"POST" | b"PUT"), "content-type"),
             user_agent: if self.told { self.first("user-agent") } else { &[] },
             forwarded_for: all(self.told, "x-forwarded-for"),
             connection: Connection {
@@ -58,14 +65,32 @@ impl Head {
         }
     }
 
+    /// Lets go of what is not used while the request waits: every name stays, since what is removed from the head is decided by
+    /// names, and only those values that are read.
+    pub(crate) fn reduce(&mut self) {
+        if !self.is_reduced {
+            let told = self.told;
+            self.headers = self.headers.keeping(|name| is_read(name, told));
+            self.is_reduced = true;
+        }
+    }
+
+    /// How many bytes are held for it, here and at the host.
+    pub(crate) fn size(&self) -> usize {
+        self.sent + self.headers.size() + self.peer.len() + self.tls_version.len() + self.certificate.len()
+    }
+
+    /// Returns true if the client presents a credential or a certificate. The token `anonymous` and empty Basic credentials are
+    /// none: with them, strangers would take the room of those who are known.
+    pub(crate) fn presents_credential(&self) -> bool {
+        let sent: Vec<_> = self.headers.all("authorization").collect();
+        let presented = matches!(Credential::read(&sent), Ok(Credential::Token(_)));
+        presented || self.mtls || !self.certificate.is_empty()
+    }
+
     /// The method; empty when there is none.
     pub(crate) fn method(&self) -> &[u8] {
         self.first(":method")
-    }
-
-    /// `:authority`; empty when there is none.
-    pub(crate) fn authority(&self) -> &[u8] {
-        self.first(":authority")
     }
 
     /// The client's `Authorization`, if it is text.
@@ -74,18 +99,32 @@ impl Head {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// The path without its query, for the log.
-    pub(crate) fn path(&self) -> String {
-        let path = self.first(":path").split(|byte| *byte == b'?').next().unwrap_or_default();
-        String::from_utf8_lossy(path).into_owned()
+    /// The raw `:path`; empty when there is none.
+    pub(crate) fn target(&self) -> &[u8] {
+        self.first(":path")
     }
 
-    /// Whether the client sent a header.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.headers.first(name).is_some()
+    /// The path without its query.
+    pub(crate) fn path(&self) -> &[u8] {
+        self.target().split(|byte| *byte == b'?').next().unwrap_or_default()
+    }
+
+    /// All header fields, as the client sent them.
+    pub(crate) const fn fields(&self) -> &Fields {
+        &self.headers
     }
 
     fn first(&self, name: &str) -> &[u8] {
         self.headers.first(name).unwrap_or_default()
     }
+}
+
+/// Returns true if the value of a field may be read after a wait. Some registries take `_` for `-` in names.
+fn is_read(name: &[u8], told: bool) -> bool {
+    const ALWAYS: [&[u8]; 5] = [b":authority", b":method", b":path", b"authorization", b"content-type"];
+    const TOLD: [&[u8]; 2] = [b"user-agent", b"x-forwarded-for"];
+    let folded =
+        |byte: &u8| if byte.is_ascii_alphanumeric() || *byte == b':' { byte.to_ascii_lowercase() } else { b'-' };
+    let is = |known: &&[u8]| name.iter().map(folded).eq(known.iter().copied());
+    ALWAYS.iter().any(is) || (told && TOLD.iter().any(is))
 }

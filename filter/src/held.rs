@@ -1,7 +1,7 @@
 //! Answers that are sent later: refusals that are held back for `failDelay`, so that guessing takes time, and answers that the
 //! host did not take. Bounded in number, and no worker waits for them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -22,10 +22,13 @@ pub(crate) const AT_ONCE: usize = 32;
 pub(crate) struct Held {
     delay: Duration,
     replies: RefCell<HashMap<u32, Later>>,
+    bytes: Cell<usize>,
 }
 
 struct Later {
     reply: Reply,
+    /// What is held for it, here and at the host.
+    bytes: usize,
     /// When it was made; `None` if it is to be sent as soon as the host takes it.
     since: Option<UnixTime>,
 }
@@ -41,9 +44,26 @@ impl Held {
         !self.delay.is_zero() && self.replies.borrow().len() < MAX_HELD
     }
 
-    /// Holds an answer back.
-    pub(crate) fn hold(&self, context: u32, reply: Reply, now: UnixTime) {
-        self.replies.borrow_mut().insert(context, Later { reply, since: Some(now) });
+    /// How many bytes are held for all answers.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
+    /// Holds an answer back, for which `bytes` are held.
+    pub(crate) fn hold(&self, context: u32, reply: Reply, bytes: usize, now: UnixTime) {
+        self.keep(context, Later { reply, bytes, since: Some(now) });
+    }
+
+    fn keep(&self, context: u32, later: Later) {
+        self.forget(context);
+        self.bytes.set(self.bytes.get().saturating_add(later.bytes));
+        self.replies.borrow_mut().insert(context, later);
+    }
+
+    fn take(&self, context: u32) -> Option<Later> {
+        let later = self.replies.borrow_mut().remove(&context)?;
+        self.bytes.set(self.bytes.get().saturating_sub(later.bytes));
+        Some(later)
     }
 
     /// Answers the request of `context`, which is the effective one; if the host does not take the answer, on the next tick.
@@ -55,7 +75,8 @@ impl Held {
 
     /// Answers the request of `context` on the next tick.
     pub(crate) fn send_later(&self, context: u32, reply: Reply) {
-        self.replies.borrow_mut().insert(context, Later { reply, since: None });
+        let bytes = reply.size();
+        self.keep(context, Later { reply, bytes, since: None });
     }
 
     /// Answers the request of another context.
@@ -69,9 +90,8 @@ impl Held {
 
     /// Forgets the answer to a client that is gone.
     pub(crate) fn forget(&self, context: u32) {
-        let mut replies = self.replies.borrow_mut();
-        if !replies.is_empty() {
-            replies.remove(&context);
+        if !self.replies.borrow().is_empty() {
+            self.take(context);
         }
     }
 
@@ -81,8 +101,7 @@ impl Held {
         let more = due.len() > AT_ONCE;
         due.truncate(AT_ONCE);
         for context in due {
-            let later = self.replies.borrow_mut().remove(&context);
-            if let Some(Later { reply, .. }) = later {
+            if let Some(Later { reply, .. }) = self.take(context) {
                 self.send_to(context, reply);
             }
         }

@@ -41,8 +41,8 @@ pub(crate) fn log(loudness: Loudness, line: &str) {
     let _ = raw::log(loudness as u32, line.as_bytes());
 }
 
-/// Now, by the host's wall clock.
-pub(crate) fn now() -> Result<UnixTime, HostError> {
+/// What the host's wall clock shows. Whether that can be right is known to [`crate::clock`] only.
+pub(crate) fn time() -> Result<UnixTime, HostError> {
     let nanos = raw::time().map_err(|_| HostError("get_current_time"))?;
     Ok(UnixTime::from_millis(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX)))
 }
@@ -62,8 +62,8 @@ fn header_map(map: u32) -> Result<Fields, HostError> {
 }
 
 /// Removes every copy of a request header.
-pub(crate) fn remove_request_header(name: &str) -> Result<(), HostError> {
-    raw::remove_header(REQUEST_HEADERS, name.as_bytes()).map_err(|_| HostError("remove_header_map_value"))
+pub(crate) fn remove_request_header(name: &[u8]) -> Result<(), HostError> {
+    raw::remove_header(REQUEST_HEADERS, name).map_err(|_| HostError("remove_header_map_value"))
 }
 
 /// Replaces a request header.

@@ -1,5 +1,6 @@
 //! The intake role: checks pushed key sets and writes them to shared data. Described in `host-shim/README.md`.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use log::{info, warn};
@@ -7,32 +8,40 @@ use percent_encoding::percent_decode;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use registry_auth::authn::keys::{KeySet, SigningKey};
-use registry_auth::envelope::{self, EnvelopeError, MAX_ENVELOPE, PushKey};
+use registry_auth::envelope::{self, EnvelopeError, MAX_ENVELOPE, MAX_NAME, PushKey, PushRequest, PushResponse};
 use registry_auth::reply::Reply;
-use serde_json::{Value, json};
+use registry_auth::time::UnixTime;
+use serde_json::json;
 
+use crate::clock;
 use crate::held::Held;
-use crate::host;
+use crate::host::{self, HostError};
 use crate::metrics::Metrics;
 use crate::shared;
 
-const PREFIX: &[u8] = b"/v1/keys/";
+const PREFIX: &[u8] = b"/keys/v2/";
+/// Where version 1 of the protocol was spoken.
+const FORMER_PREFIX: &[u8] = b"/v1/keys/";
 
 const HOST_FAILED: &str = "the host failed";
-
-/// The longest name of a set, in bytes.
-const MAX_NAME: usize = 512;
+const FORMER: &str = "version 1 of the push protocol is not spoken here, only version 2: update `registry-auth serve`";
+const UNPROVEN: &str = "the request does not prove the push key";
 
 /// The intake of one worker.
 pub(crate) struct Intake {
     key: PushKey,
     metrics: Metrics,
     held: Held,
+    /// The log has it that requests are refused unheard, and none was heard since.
+    complained: Cell<bool>,
 }
+
+/// Why a pushed set is not taken: status, reason, and the generation that is held if that was looked up.
+type Refusal = (u16, String, u64);
 
 impl Intake {
     pub(crate) fn new(key: PushKey) -> Self {
-        Self { key, metrics: Metrics::default(), held: Held::default() }
+        Self { key, metrics: Metrics::default(), held: Held::default(), complained: Cell::new(false) }
     }
 
     /// A tick of the host: sends the answers that it did not take before.
@@ -40,52 +49,98 @@ impl Intake {
         self.held.release(None);
     }
 
-    /// What the intake holds of a set, and whether a filter wants a newer one.
-    fn tell(&self, set: &str) -> Reply {
-        let Ok(stored) = host::now().and_then(|now| shared::load(set, &self.key, now)) else {
-            return problem(503, HOST_FAILED);
+    /// Finds out whether a request comes from somebody who has the push key. Anybody else learns nothing.
+    ///
+    /// # Errors
+    /// What is answered.
+    fn authenticate(&self, route: &Route) -> Result<PushRequest, Reply> {
+        let now = clock::now().map_err(|_| problem(503, HOST_FAILED))?;
+        let refuse = |why: &str| {
+            self.complain(why);
+            problem(401, why)
         };
-        let stored = stored.and_then(|stored| stored.keys.ok());
-        let generation = stored.map_or(0, |keys| keys.generation);
-        let wanted = shared::wanted_beyond(set).is_some_and(|held| held >= generation);
-        answer(200, &json!({ "set": set, "generation": generation, "wanted": wanted }))
+        let text = route.authorization.as_deref().ok_or_else(|| refuse(UNPROVEN))?;
+        let request =
+            PushRequest::verify(text, &self.key, now).map_err(|why| refuse(&format!("the request: {why}")))?;
+        let asks = match route.method {
+            Method::Get => request.generation.is_none(),
+            Method::Put => request.generation.is_some(),
+            Method::Other => false,
+        };
+        if !asks || request.set != route.set {
+            return Err(refuse(UNPROVEN));
+        }
+        self.complained.set(false);
+        Ok(request)
     }
 
-    fn take(&self, set: &str, body: &[u8]) -> Reply {
-        match self.check_and_store(set, body) {
-            Ok(()) => Reply { status: 204, headers: Vec::new(), body: Vec::new() },
-            Err((status, why)) => {
+    /// Strangers may ask as often as they like, so that the log says it once.
+    fn complain(&self, why: &str) {
+        self.metrics.count("intake.refused");
+        if !self.complained.replace(true) {
+            warn!("requests to the intake are refused: {why}");
+        }
+    }
+
+    /// What the intake holds of a set, and whether a filter wants a newer one.
+    fn tell(&self, request: &PushRequest) -> Reply {
+        let stored = clock::now().and_then(|now| self.generation_of(&request.set, now));
+        let Ok(generation) = stored.map(|(generation, _)| generation) else {
+            return self.respond(request, 503, 0, false, Some(HOST_FAILED));
+        };
+        let wanted = shared::wanted_beyond(&request.set).is_some_and(|held| held >= generation);
+        self.respond(request, 200, generation, wanted, None)
+    }
+
+    fn take(&self, request: &PushRequest, body: &[u8]) -> Reply {
+        match self.check_and_store(request, body) {
+            Ok(generation) => self.respond(request, 200, generation, false, None),
+            Err((status, why, held)) => {
                 self.metrics.count("intake.refused");
                 warn!("a pushed key set is refused: {why}");
-                problem(status, &why)
+                self.respond(request, status, held, false, Some(&why))
             }
         }
     }
 
-    fn check_and_store(&self, set: &str, body: &[u8]) -> Result<(), (u16, String)> {
-        let host_failed = |_| (503, HOST_FAILED.to_owned());
-        let now = host::now().map_err(host_failed)?;
-        let pushed = envelope::open(body, &self.key, now).map_err(|error| (status_of(error), error.to_string()))?;
-        if pushed.set != set {
-            return Err((400, "the envelope is for another set than the path".to_owned()));
+    fn check_and_store(&self, request: &PushRequest, body: &[u8]) -> Result<u64, Refusal> {
+        let host_failed = |_| (503, HOST_FAILED.to_owned(), 0);
+        let refused = |status, why: &str| (status, why.to_owned(), 0);
+        let now = clock::now().map_err(host_failed)?;
+        let pushed =
+            envelope::open(body, &self.key, now).map_err(|error| refused(status_of(error), &error.to_string()))?;
+        if pushed.set != request.set || Some(pushed.generation) != request.generation {
+            return Err(refused(400, "the envelope is another than the request says"));
         }
         let count = if pushed.is_signing() {
             SigningKey::from_jwks_value(&pushed.keys).map(|(_, public)| public.len())
         } else {
             KeySet::from_jwks_value(&pushed.keys).map(|loaded| loaded.keys.len())
         };
-        let count = count.map_err(|error| (400, error.to_string()))?;
+        let count = count.map_err(|error| refused(400, &error.to_string()))?;
         // Only where it is known that nothing newer is held.
-        let stored = shared::load(set, &self.key, now).map_err(host_failed)?;
-        let held = stored.as_ref().and_then(|stored| stored.keys.as_ref().ok()).map_or(0, |keys| keys.generation);
+        let (held, version) = self.generation_of(&pushed.set, now).map_err(host_failed)?;
         if pushed.generation <= held {
-            return Err((409, format!("the set is not newer: generation {held} is held")));
+            return Err((409, "the set is not newer than the one that is held".to_owned(), held));
         }
-        shared::store(set, body, stored.map(|stored| stored.version))
-            .map_err(|_| (409, "another set was written at the same time".to_owned()))?;
+        shared::store(&pushed.set, body, version)
+            .map_err(|_| (409, "another set was written at the same time".to_owned(), held))?;
         self.metrics.count("intake.accepted");
         info!("took a set of {count} keys");
-        Ok(())
+        Ok(pushed.generation)
+    }
+
+    /// The generation of the set that is held, 0 for none, and the version of what stands in shared data.
+    fn generation_of(&self, set: &str, now: UnixTime) -> Result<(u64, Option<u32>), HostError> {
+        let stored = shared::load(set, &self.key, now)?;
+        let generation = stored.as_ref().and_then(|stored| stored.keys.as_ref().ok()).map_or(0, |keys| keys.generation);
+        Ok((generation, stored.map(|stored| stored.version)))
+    }
+
+    fn respond(&self, request: &PushRequest, status: u16, generation: u64, wanted: bool, error: Option<&str>) -> Reply {
+        let response = PushResponse { status, generation, wanted, error: error.map(str::to_owned) };
+        let headers = vec![("content-type", "application/jose".to_owned())];
+        Reply { status, headers, body: response.sign(request, &self.key).into_bytes() }
     }
 }
 
@@ -93,12 +148,36 @@ impl Intake {
 pub(crate) struct IntakeRequest {
     id: u32,
     intake: Rc<Intake>,
-    set: Option<String>,
+    /// What is pushed, until its body has come.
+    pushed: Option<PushRequest>,
 }
 
 impl IntakeRequest {
     pub(crate) const fn new(id: u32, intake: Rc<Intake>) -> Self {
-        Self { id, intake, set: None }
+        Self { id, intake, pushed: None }
+    }
+
+    /// The answer, if it does not depend on a body.
+    fn answer(&mut self, end_of_stream: bool) -> Option<Reply> {
+        let route = match route() {
+            Ok(route) => route,
+            Err(reply) => return Some(reply),
+        };
+        if route.method == Method::Other {
+            return Some(problem(405, "only GET and PUT"));
+        }
+        let request = match self.intake.authenticate(&route) {
+            Ok(request) => request,
+            Err(reply) => return Some(reply),
+        };
+        match (route.method, end_of_stream) {
+            (Method::Put, false) => {
+                self.pushed = Some(request);
+                None
+            }
+            (Method::Put, true) => Some(self.intake.take(&request, b"")),
+            (Method::Get | Method::Other, _) => Some(self.intake.tell(&request)),
+        }
     }
 
     fn send(&self, reply: Reply) {
@@ -116,70 +195,80 @@ impl Drop for IntakeRequest {
 
 impl HttpContext for IntakeRequest {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        let reply = match (route(), end_of_stream) {
-            (Some((Method::Get, set)), _) => self.intake.tell(&set),
-            (Some((Method::Put, set)), true) => self.intake.take(&set, b""),
-            (Some((Method::Put, set)), false) => {
-                // The body comes to the body callback; the answer is made there.
-                self.set = Some(set);
-                return Action::Pause;
-            }
-            (Some((Method::Other, _)), _) => problem(405, "only GET and PUT"),
-            (None, _) => problem(404, "only /v1/keys/SET"),
-        };
-        self.send(reply);
+        if let Some(reply) = self.answer(end_of_stream) {
+            self.send(reply);
+        }
         Action::Pause
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let Some(set) = &self.set else { return Action::Pause };
+        let Some(request) = &self.pushed else { return Action::Pause };
         if size > MAX_ENVELOPE {
-            self.send(problem(413, "the envelope is larger than 1 MiB"));
-            self.set = None;
+            self.send(self.intake.respond(request, 413, 0, false, Some("the envelope is larger than 1 MiB")));
+            self.pushed = None;
         } else if end_of_stream {
             let reply = match host::request_body(size) {
-                Ok(body) => self.intake.take(set, &body),
-                Err(_) => problem(503, HOST_FAILED),
+                Ok(body) => self.intake.take(request, &body),
+                Err(_) => self.intake.respond(request, 503, 0, false, Some(HOST_FAILED)),
             };
             self.send(reply);
-            self.set = None;
+            self.pushed = None;
         }
         Action::Pause
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
     Get,
     Put,
     Other,
 }
 
-fn route() -> Option<(Method, String)> {
-    let headers = host::request_headers().ok()?;
-    let path = headers.first(":path")?.strip_prefix(PREFIX)?;
-    let set = percent_decode(path).decode_utf8().ok()?.into_owned();
-    let method = match headers.first(":method")? {
-        b"GET" => Method::Get,
-        b"PUT" => Method::Put,
+/// What the head of a request asks for.
+struct Route {
+    method: Method,
+    set: String,
+    /// The credential of the scheme `Bearer`.
+    authorization: Option<Vec<u8>>,
+}
+
+/// Reads the head.
+///
+/// # Errors
+/// What is answered.
+fn route() -> Result<Route, Reply> {
+    let unknown = || problem(404, "only /keys/v2/SET");
+    let headers = host::request_headers().map_err(|_| problem(503, HOST_FAILED))?;
+    let path = headers.first(":path").ok_or_else(unknown)?;
+    if path.starts_with(FORMER_PREFIX) {
+        return Err(problem(501, FORMER));
+    }
+    let path = path.strip_prefix(PREFIX).filter(|path| !path.contains(&b'?')).ok_or_else(unknown)?;
+    let set = percent_decode(path).decode_utf8().map_err(|_| unknown())?.into_owned();
+    if set.is_empty() || set.len() > MAX_NAME {
+        return Err(unknown());
+    }
+    let method = match headers.first(":method") {
+        Some(b"GET") => Method::Get,
+        Some(b"PUT") => Method::Put,
         _ => Method::Other,
     };
-    (!set.is_empty() && set.len() <= MAX_NAME && !path.contains(&b'?')).then_some((method, set))
+    let authorization = headers.first("authorization").and_then(|value| value.strip_prefix(b"Bearer "));
+    Ok(Route { method, set, authorization: authorization.map(<[u8]>::to_vec) })
 }
 
 const fn status_of(error: EnvelopeError) -> u16 {
     match error {
         EnvelopeError::TooLarge => 413,
-        EnvelopeError::Malformed | EnvelopeError::Version => 400,
+        EnvelopeError::Malformed | EnvelopeError::Version | EnvelopeError::Ahead | EnvelopeError::TooLong => 400,
         EnvelopeError::Mac => 401,
         EnvelopeError::Expired => 410,
     }
 }
 
+/// An answer to somebody who may be anybody: nothing in it is to be believed.
 fn problem(status: u16, why: &str) -> Reply {
-    answer(status, &json!({ "error": why }))
-}
-
-fn answer(status: u16, body: &Value) -> Reply {
     let headers = vec![("content-type", "application/json".to_owned())];
-    Reply { status, headers, body: body.to_string().into_bytes() }
+    Reply { status, headers, body: json!({ "error": why }).to_string().into_bytes() }
 }

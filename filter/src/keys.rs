@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use log::{info, warn};
-use registry_auth::authn::key_cache::{FetchedKeys, ShareKey, ShelfLife, Wanted};
+use registry_auth::authn::key_cache::{FetchedKeys, Lack, ShareKey, ShelfLife, Wanted};
 use registry_auth::authn::keys::Skipped;
 use registry_auth::authn::source::{HeldKeys, Keys, Source, SourceId, SourceKind, labels};
-use registry_auth::envelope::{PushKey, PushedKeys};
+use registry_auth::envelope::{PushKey, PushedKeys, made};
 use registry_auth::time::UnixTime;
 
 use self::source_state::SourceState;
@@ -20,21 +20,32 @@ use crate::callout::{self, Stage, Step};
 use crate::host;
 use crate::metrics::Metrics;
 
+/// How many entries that cannot be used are named in the log after a fetch. A set has room for a thousand.
+const LOGGED: usize = 20;
+
 const NOT_ASKED: &str = "cannot be asked: is the cluster known to the proxy?";
 
 /// All sources of one configuration.
 pub(crate) struct KeyStore {
     held: HeldKeys,
     states: Vec<SourceState>,
-    calls: HashMap<u32, (SourceId, Stage)>,
+    calls: HashMap<u32, Call>,
     push_key: Option<PushKey>,
     version: u64,
+}
+
+/// A callout under way.
+struct Call {
+    source: SourceId,
+    stage: Stage,
+    /// When it was sent.
+    asked: UnixTime,
 }
 
 /// Sources whose waiting requests can be decided.
 #[derive(Default)]
 pub(crate) struct Settled {
-    /// Keys came, or will not come: requests do without what they still lack.
+    /// Keys will not come: requests do without what they lack.
     pub(crate) over: Vec<SourceId>,
     /// Newer keys are held: requests that still lack something may wait on.
     pub(crate) news: Vec<SourceId>,
@@ -70,17 +81,17 @@ impl KeyStore {
         &self.held
     }
 
-    /// A request lacks keys, or the one with this id. Whether it may wait; the root context has to take its turn then.
-    pub(crate) fn want(&mut self, id: SourceId, unknown: Option<&str>, metrics: &Metrics, now: UnixTime) -> Wanted {
+    /// What a request can do that lacks a key of a source, or all. If it may wait, the root context has to take its turn.
+    pub(crate) fn want(&mut self, id: SourceId, lack: Lack, metrics: &Metrics, now: UnixTime) -> Wanted {
         let index = id.index();
         let inline = |state: &SourceState| matches!(state.source.kind, SourceKind::Inline(_));
-        if self.states.get(index).is_none_or(inline) {
-            return Wanted::No;
+        if self.states.get(index).is_some_and(inline) {
+            return Wanted::Current;
         }
         if self.look(index, metrics, now) {
             return Wanted::Again;
         }
-        self.states.get_mut(index).map_or(Wanted::No, |state| state.want(unknown, metrics, now))
+        self.states.get_mut(index).map_or(Wanted::No, |state| state.want(lack, metrics, now))
     }
 
     /// The root context's turn: begins what is wanted or due, takes what others fetched and what was pushed, drops what is too
@@ -101,37 +112,49 @@ impl KeyStore {
             settled.over.extend((over == Some(true)).then_some(id));
             self.drop_stale(index, now);
             let count = self.held.get(id).map_or(0, |keys| keys.set.len());
+            settled.news.extend(self.takes_news(id));
             if let Some(state) = self.states.get_mut(index) {
-                settled.news.extend(state.take_news().then_some(id));
                 state.show(count, now);
             }
         }
         settled
     }
 
-    /// An answer came. Gives the source whose waiting requests can be decided.
-    pub(crate) fn answer(&mut self, call: u32, body_size: usize, metrics: &Metrics, now: UnixTime) -> Option<SourceId> {
-        let (id, asked) = self.calls.remove(&call)?;
-        let state = self.states.get_mut(id.index())?;
-        let SourceKind::Callout(callout) = &state.source.kind else { return None };
-        match callout::read(callout, asked, body_size) {
-            Ok(Step::Next(url, next)) => match callout::next(callout, &url) {
-                Ok(call) => {
-                    self.calls.insert(call, (id, next));
+    /// An answer came.
+    pub(crate) fn answer(&mut self, call: u32, body_size: usize, metrics: &Metrics, now: UnixTime) -> Settled {
+        let mut settled = Settled::default();
+        let Some(Call { source: id, stage, asked }) = self.calls.remove(&call) else { return settled };
+        let Some(state) = self.states.get_mut(id.index()) else { return settled };
+        let SourceKind::Callout(callout) = &state.source.kind else { return settled };
+        let failed = match callout::read(callout, stage, body_size) {
+            Ok(Step::Next(url, next)) => callout::next(callout, &url).map_or_else(
+                |_| Some(NOT_ASKED.to_owned()),
+                |call| {
+                    self.calls.insert(call, Call { source: id, stage: next, asked: now });
                     state.renew(metrics, now);
-                    return None;
-                }
-                Err(_) => self.failed(id, NOT_ASKED, metrics, now),
-            },
+                    None
+                },
+            ),
             Ok(Step::Done(answered)) => {
                 let life = ShelfLife::begin(answered.cache_control.as_deref(), host::random(), now);
-                let life = life.within(state.source.max_stale);
+                let life = life.asked_at(asked).within(state.source.max_stale);
                 let keys = FetchedKeys { set: answered.set, algorithms: answered.algorithms, life };
                 self.fetched(id, keys, &answered.skipped, metrics, now);
+                settled.news.extend(self.takes_news(id));
+                None
             }
-            Err(why) => self.failed(id, &why, metrics, now),
+            Err(why) => Some(why),
+        };
+        if let Some(why) = failed {
+            self.failed(id, &why, metrics, now);
+            settled.over.push(id);
         }
-        Some(id)
+        settled
+    }
+
+    /// The source, if newer keys of it were taken since this was asked last.
+    fn takes_news(&mut self, id: SourceId) -> Option<SourceId> {
+        self.states.get_mut(id.index())?.take_news().then_some(id)
     }
 
     /// Takes keys that another worker fetched; whether there are some.
@@ -148,13 +171,14 @@ impl KeyStore {
         self.look(index, metrics, now);
         let state = self.states.get_mut(index)?;
         let over = state.is_over(metrics, now);
+        state.begin_next(metrics, now);
         state.refresh(metrics, now);
-        if !state.take_start() {
+        if state.take_start().is_none() {
             return Some(over);
         }
         let (id, SourceKind::Callout(callout)) = (state.id, &state.source.kind) else { return None };
-        if let Ok((call, asked)) = callout::start(callout) {
-            self.calls.insert(call, (id, asked));
+        if let Ok((call, stage)) = callout::start(callout) {
+            self.calls.insert(call, Call { source: id, stage, asked: now });
             return Some(over);
         }
         self.failed(id, NOT_ASKED, metrics, now);
@@ -166,12 +190,12 @@ impl KeyStore {
         let state = self.states.get_mut(index)?;
         let key = self.push_key.as_ref()?;
         let id = state.id;
-        if state.take_start() {
-            state.pushed.want(set, now);
+        if let Some(pushed) = state.pushed.newer(set, state.source.max_stale, key, metrics, now) {
+            return Some(!self.take_push(id, &pushed, metrics, now));
         }
-        if let Some(pushed) = state.pushed.newer(set, key, metrics, now) {
-            self.take_push(id, &pushed, metrics, now);
-            return Some(true);
+        state.begin_next(metrics, now);
+        if let Some(cause) = state.take_start() {
+            state.pushed.want(set, cause, now);
         }
         let overdue = state.pushed.is_overdue(now);
         if overdue {
@@ -180,19 +204,23 @@ impl KeyStore {
         Some(overdue)
     }
 
-    fn take_push(&mut self, id: SourceId, pushed: &PushedKeys, metrics: &Metrics, now: UnixTime) {
-        let Some(state) = self.states.get(id.index()) else { return };
+    /// Returns true if the set can be used.
+    fn take_push(&mut self, id: SourceId, pushed: &PushedKeys, metrics: &Metrics, now: UnixTime) -> bool {
+        let Some(state) = self.states.get(id.index()) else { return false };
         match pushed::read(&state.source.kind, &pushed.keys) {
             Ok(read) => {
                 if let Some(key) = read.signing {
                     self.held.set_signing(key);
                 }
-                let made = UnixTime::from_millis(i64::try_from(pushed.generation).unwrap_or(i64::MAX));
-                let keys =
-                    FetchedKeys { set: read.set, algorithms: None, life: ShelfLife::begin(None, 0, made.min(now)) };
+                let life = ShelfLife::begin(None, 0, made(pushed.generation).min(now));
+                let keys = FetchedKeys { set: read.set, algorithms: None, life };
                 self.fetched(id, keys, &read.skipped, metrics, now);
+                true
             }
-            Err(why) => self.failed(id, &why.to_string(), metrics, now),
+            Err(why) => {
+                self.failed(id, &why.to_string(), metrics, now);
+                false
+            }
         }
     }
 
@@ -208,9 +236,15 @@ impl KeyStore {
     fn fetched(&mut self, id: SourceId, keys: FetchedKeys, skipped: &[Skipped], metrics: &Metrics, now: UnixTime) {
         let Some(state) = self.states.get_mut(id.index()) else { return };
         metrics.count("keys.fetched");
-        for skipped in skipped {
-            metrics.count("keys.skipped");
-            warn!("keys of {}: {skipped}", state.source.name);
+        for _ in skipped {
+            metrics.note("keys.skipped");
+        }
+        metrics.tell();
+        for entry in skipped.iter().take(LOGGED) {
+            warn!("keys of {}: {entry}", state.source.name);
+        }
+        if let Some(more) = skipped.len().checked_sub(LOGGED).filter(|more| *more > 0) {
+            warn!("keys of {}: {more} more entries are skipped", state.source.name);
         }
         state.succeed(&keys, metrics, now);
         self.hold(id, keys);

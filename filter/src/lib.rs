@@ -2,6 +2,7 @@
 
 mod abi;
 mod callout;
+mod clock;
 mod enforce;
 mod filter;
 mod head;

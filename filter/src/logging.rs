@@ -1,9 +1,18 @@
 //! The log: lines for the host.
 
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
 use log::{LevelFilter, Metadata, Record};
 use registry_auth::config::LogLevel;
 
 use crate::host::{self, Loudness};
+
+/// The longest text of a client, or of a mapping or condition, in a line of the log, in bytes.
+const MAX_TEXT: usize = 2048;
+
+/// The longest line of the log, in bytes. One with every text as long as it may be, and escaped as JSON, fits.
+const MAX_LINE: usize = 64 * 1024;
 
 struct HostLog;
 
@@ -30,6 +39,38 @@ pub(crate) fn set_level(level: LogLevel) {
     });
 }
 
+/// A text for the log: as it is, or its first [`MAX_TEXT`] bytes and how many it has. Nothing longer is made on the way.
+pub(crate) fn clip<T: AsRef<[u8]> + ?Sized>(text: &T) -> Cow<'_, str> {
+    let text = text.as_ref();
+    let Some(start) = text.get(..MAX_TEXT).filter(|start| start.len() < text.len()) else {
+        return String::from_utf8_lossy(text);
+    };
+    let start = match std::str::from_utf8(start) {
+        // The cut went through a character.
+        Err(error) if error.error_len().is_none() => start.get(..error.valid_up_to()).unwrap_or_default(),
+        _ => start,
+    };
+    format!("{}... ({} bytes)", String::from_utf8_lossy(start), text.len()).into()
+}
+
+/// A line of at most [`MAX_LINE`] bytes and a mark for the cut.
+#[derive(Default)]
+struct Line(String);
+
+impl fmt::Write for Line {
+    /// Takes what there is room for; an error ends the formatting when there is no more.
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MAX_LINE.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        self.0.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
+        self.0.push_str("...");
+        Err(fmt::Error)
+    }
+}
+
 impl log::Log for HostLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= log::max_level()
@@ -44,7 +85,10 @@ impl log::Log for HostLog {
                 log::Level::Warn => Loudness::Warn,
                 log::Level::Error => Loudness::Error,
             };
-            host::log(loudness, &record.args().to_string());
+            let mut line = Line::default();
+            // It fails when the line is full; what it holds by then is what is logged.
+            let _ = write!(line, "{}", record.args());
+            host::log(loudness, &line.0);
         }
     }
 

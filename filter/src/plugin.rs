@@ -12,8 +12,9 @@ use registry_auth::config::{self, Compiled, Diagnostics, Role, raw};
 use registry_auth::envelope::PushKey;
 
 use crate::abi::{self, Turn};
+use crate::clock;
 use crate::filter::Filter;
-use crate::host::{self, HostError};
+use crate::host::{self, HostError, Loudness};
 use crate::intake::{Intake, IntakeRequest};
 use crate::logging;
 use crate::request::Request;
@@ -53,9 +54,11 @@ impl Plugin {
             Role::Intake(from) => push_key("intake.pushKey", &from.env, &mut refused)
                 .map(|key| Running::Intake(Rc::new(Intake::new(key)))),
             Role::Filter(document) => self.start_filter(&document, &mut refused),
+            Role::Unreadable => None,
         };
         for warning in &refused.warnings {
-            warn!("configuration: {warning}");
+            // Whatever `log.level` says: one of them may be that everything is open.
+            host::log(Loudness::Warn, &format!("configuration: {warning}"));
         }
         match running {
             Some(running) if refused.errors.is_empty() => Ok(running),
@@ -114,8 +117,10 @@ impl RootContext for Plugin {
             }
             (Running::Nothing, _) => Ok(()),
         };
-        if let Err(HostError(call)) = taken {
-            error!("the host failed in {call}");
+        match taken {
+            // It is in the log already, once.
+            Ok(()) | Err(clock::NOT_SET) => {}
+            Err(HostError(call)) => error!("the host failed in {call}"),
         }
     }
 

@@ -54,9 +54,9 @@ fn open(set: &str, value: &[u8], key: &PushKey, now: UnixTime) -> Result<PushedK
 }
 
 fn keys_name(set: &str) -> String {
-    format!("registry-auth/keys/{set}")
+    format!("registry-auth/keys/2/{set}")
 }
 
 fn wanted_name(set: &str) -> String {
-    format!("registry-auth/wanted/{set}")
+    format!("registry-auth/wanted/2/{set}")
 }

@@ -1,100 +1,50 @@
-//! Asking the registry itself: whether a tag exists, what its catalog holds.
+//! Asking the registry itself: sends the engine's questions, and reads what comes back.
 
 use std::time::Duration;
 
-use registry_auth::catalog::{Listing, UpstreamPage};
-use registry_auth::facts::{Gathered, TagAnswer, TagName};
-use registry_auth::token_endpoint::scope::{Scope, ScopeAction};
+use registry_auth::config::Upstream;
+use registry_auth::question::{Question, QuestionResponse};
 
-use crate::head::Head;
 use crate::host::{self, HostError};
 
 const TAG_TIMEOUT: Duration = Duration::from_millis(2_500);
 const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The most that is read of a page: a thousand names of greatest length, and room.
 const MAX_PAGE: usize = 1024 * 1024;
-/// Registries tell manifests apart by what a client accepts, and some answer 404 to one that accepts too little.
-const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
 
-/// A question that the engine has.
-#[derive(Clone, Debug)]
-pub(crate) enum Question {
-    /// Whether a tag exists.
-    Tag(TagName),
-    /// The next page of the catalog.
-    Catalog(Listing),
+/// Sends a question; the response comes to the effective context under the returned number. The host is the configured one,
+/// whatever the client's is: with another the registry could be one that does not have the tag.
+pub(crate) fn ask(upstream: &Upstream, question: &Question, authorization: Option<&str>) -> Result<u32, HostError> {
+    let request = question.request();
+    let mut headers = vec![
+        (":method", request.method),
+        (":path", &request.target),
+        (":authority", &upstream.host),
+        ("accept", request.accept),
+        ("user-agent", "registry-auth"),
+    ];
+    if let Some(value) = authorization {
+        headers.push(("authorization", value));
+    }
+    host::call(&upstream.cluster, &headers, timeout(question))
 }
 
-/// The registry, as the proxy knows it.
-pub(crate) struct Upstream {
-    /// The proxy's name for it.
-    pub(crate) cluster: String,
-    /// `Authorization` for it.
-    pub(crate) authorization: Option<String>,
-}
-
-impl Upstream {
-    /// Asks with the configured `Authorization`, or else with `own`; the answer comes to the effective context under the returned
-    /// number.
-    pub(crate) fn ask(&self, question: &Question, head: &Head, own: Option<&str>) -> Result<u32, HostError> {
-        let (method, target, accept, timeout) = match question {
-            Question::Tag(TagName { repository, tag }) => {
-                ("HEAD", format!("/v2/{repository}/manifests/{tag}"), MANIFESTS, TAG_TIMEOUT)
-            }
-            Question::Catalog(listing) => ("GET", listing.target(), "application/json", PAGE_TIMEOUT),
-        };
-        let authority = std::str::from_utf8(head.authority()).unwrap_or_default();
-        let mut headers = vec![
-            (":method", method),
-            (":path", &target),
-            (":authority", if authority.is_empty() { &self.cluster } else { authority }),
-            ("accept", accept),
-            ("user-agent", "registry-auth"),
-        ];
-        if let Some(value) = self.authorization.as_deref().or(own) {
-            headers.push(("authorization", value));
-        }
-        host::call(&self.cluster, &headers, timeout)
+const fn timeout(question: &Question) -> Duration {
+    match question {
+        Question::Tag(_) | Question::Registry(_) => TAG_TIMEOUT,
+        Question::Catalog(_) => PAGE_TIMEOUT,
     }
 }
 
-impl Question {
-    /// What it needs of a registry that wants tokens.
-    pub(crate) fn scope(&self) -> Scope {
-        match self {
-            Self::Tag(name) => Scope::Repository(name.repository.clone(), vec![ScopeAction::Pull]),
-            Self::Catalog(_) => Scope::Catalog,
-        }
-    }
-
-    /// Reads the answer of the effective context's callout. Whatever is wrong with it is an answer too.
-    pub(crate) fn read(self, body_size: usize, gathered: &mut Gathered) {
-        let Ok(headers) = host::callout_headers() else { return self.fail(gathered) };
-        let status = headers.first(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
-        let status = status.unwrap_or(0);
-        match self {
-            Self::Tag(name) => gathered.tags.push((
-                name,
-                match status {
-                    200 => TagAnswer::Exists,
-                    404 => TagAnswer::Missing,
-                    _ => TagAnswer::Unknown,
-                },
-            )),
-            Self::Catalog(listing) => {
-                let body = if body_size > MAX_PAGE { None } else { host::callout_body(MAX_PAGE).ok() };
-                let page =
-                    body.map(|body| UpstreamPage { status, link: headers.first("link").map(<[u8]>::to_vec), body });
-                gathered.catalog = Some((listing, page.unwrap_or_default()));
-            }
-        }
-    }
-
-    /// There is no answer.
-    pub(crate) fn fail(self, gathered: &mut Gathered) {
-        match self {
-            Self::Tag(name) => gathered.tags.push((name, TagAnswer::Unknown)),
-            Self::Catalog(listing) => gathered.catalog = Some((listing, UpstreamPage::default())),
-        }
-    }
+/// Reads the response to the effective context's callout; nothing if any part of it cannot be read.
+pub(crate) fn response(question: &Question, body_size: usize) -> Option<QuestionResponse> {
+    let headers = host::callout_headers().ok()?;
+    let body = if !question.reads_body() {
+        Vec::new()
+    } else if body_size > MAX_PAGE {
+        return None;
+    } else {
+        host::callout_body(MAX_PAGE).ok()?
+    };
+    Some(QuestionResponse { headers, body })
 }

@@ -6,17 +6,16 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use registry_auth::config::raw::{AwsSecretsManager, Bearer, Document, Oidc};
-use registry_auth::config::{
-    ConfigError, Diagnostics, MINT_SET, Role, SECRET_SET, compile, decode_value, issuer_set, mint_algorithm,
-};
-use registry_auth::json;
+use registry_auth::config::{ConfigError, Diagnostics, Role, compile, decode, decode_value, mint_algorithm};
+use registry_auth::envelope::{issuer_set, secret_set, signing_set};
+use registry_auth::json::{self, StrictValue};
 use serde_json::Value;
 
 use crate::inline::Inlined;
 use crate::issuer::Issuer;
 use crate::refresh::Timing;
 use crate::secrets::Content;
-use crate::zot::differences;
+use crate::zot::{differences, shared_blobs};
 
 /// A set of keys that is to be kept fresh in the intakes.
 #[derive(Debug)]
@@ -44,6 +43,8 @@ pub(crate) struct Configuration {
     /// As it is written: files are named, not read.
     document: Option<Box<Document>>,
     found: Diagnostics,
+    /// What zot's `storage` section, which is no part of the document, says about blobs.
+    storage: Vec<ConfigError>,
 }
 
 impl Configuration {
@@ -54,25 +55,33 @@ impl Configuration {
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-        let value = if is_yaml { of_yaml(&text) } else { json::parse(&text).map_err(|error| error.to_string()) };
-        Ok(value.map_or_else(Self::unreadable, Self::checked))
+        Ok(if is_yaml {
+            of_yaml(&text).map_or_else(Self::unreadable, Self::checked)
+        } else if let Ok(value) = json::parse(&text) {
+            Self::checked(value)
+        } else {
+            // The filter's own words for what is no JSON.
+            let (_, found) = decode(&text);
+            Self { found, ..Self::default() }
+        })
     }
 
     fn unreadable(message: String) -> Self {
         let mut found = Diagnostics::default();
         found.error("", message);
-        Self { document: None, found }
+        Self { found, ..Self::default() }
     }
 
     fn checked(value: Value) -> Self {
+        let storage = shared_blobs(&value);
         let (role, mut found) = decode_value(value);
-        let Role::Filter(document) = role else { return Self { document: None, found } };
+        let Role::Filter(document) = role else { return Self { found, ..Self::default() } };
         let mut whole = document.clone();
         let inlined = Inlined::files_of(&mut whole, &mut found);
         let mut compiled = Diagnostics::default();
         let _engine = compile(&whole, &mut compiled);
         inlined.add(compiled, &mut found);
-        Self { document: Some(document), found }
+        Self { document: Some(document), found, storage }
     }
 
     /// Whether the filter would refuse to start with it.
@@ -92,7 +101,9 @@ impl Configuration {
 
     /// What it means here and not in zot.
     pub(crate) fn differences(&self) -> Vec<ConfigError> {
-        self.document.as_deref().map(differences).unwrap_or_default()
+        let mut all = self.document.as_deref().map(differences).unwrap_or_default();
+        all.extend(self.storage.iter().cloned());
+        all
     }
 
     /// The sets that the shim keeps fresh: at most one with keys that verify, one with a key that signs, and one for each issuer
@@ -118,16 +129,19 @@ impl Configuration {
 }
 
 fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeptSet> {
-    let set = |name: &str, place: &AwsSecretsManager, content| KeptSet {
+    let set = |name: String, place: &AwsSecretsManager, content| KeptSet {
         name: name.into(),
         origin: Origin::Secret(place.clone(), content),
         timing: Timing { interval: place.refresh_interval, max_stale: place.max_stale },
     };
     let verifying = bearer.aws_secrets_manager.as_ref();
-    let verifying = verifying.map(|place| set(SECRET_SET, place, Content::Verifying { strict: place.strict }));
+    let verifying = verifying.map(|place| {
+        set(secret_set(&place.region, &place.secret_name), place, Content::Verifying { strict: place.strict })
+    });
     let signing = bearer.mint.as_ref().and_then(|mint| {
         let content = Content::Signing { algorithm: mint_algorithm(mint)?, key_id: mint.key_id.clone() };
-        Some(set(MINT_SET, mint.aws_secrets_manager.as_ref()?, content))
+        let place = mint.aws_secrets_manager.as_ref()?;
+        Some(set(signing_set(&place.region, &place.secret_name), place, content))
     });
     verifying.into_iter().chain(signing)
 }
@@ -135,20 +149,26 @@ fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeptSet> {
 fn issuer(oidc: &Oidc) -> Option<KeptSet> {
     let pushed = oidc.key_source.as_deref() == Some("push");
     Some(KeptSet {
-        name: issuer_set(&oidc.issuer).into(),
+        name: issuer_set(&oidc.issuer, oidc.jwks_uri.as_deref()).into(),
         origin: Origin::Issuer(Issuer::of(oidc).filter(|_| pushed)?),
         timing: Timing { interval: None, max_stale: oidc.max_stale },
     })
 }
 
 /// The JSON value of a YAML document. Duplicate keys are errors, aliases are bounded by the parser's budget.
+///
+/// As in zot's loader, `yes` and `on` are texts, and merge keys (`<<`) are merged. A tag that YAML does not define is an error:
+/// what it stands for elsewhere (`!include`, `!reset`) would not happen here.
 fn of_yaml(text: &[u8]) -> Result<Value, String> {
-    serde_saphyr::from_slice(text).map_err(|error| {
+    let options = serde_saphyr::options! { strict_booleans: true, reject_unsupported_tags: true };
+    let value = serde_saphyr::from_slice_with_options(text, options).map(|StrictValue(value)| value);
+    value.map_err(|error| {
         // The parser's message may quote the document, so only the place survives.
         let place = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
         format!("not valid YAML{}", place.unwrap_or_default())
     })
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +197,94 @@ mod tests {
             assert!(!message.contains("tops3cret"), "{message}");
         }
         assert!(of_yaml(b"\xff").is_err());
+    }
+
+    /// What a document is read as, and what is said of it.
+    fn said(yaml: &str) -> Vec<String> {
+        let configuration = of_yaml(yaml.as_bytes()).map_or_else(Configuration::unreadable, Configuration::checked);
+        configuration.errors().iter().map(ToString::to_string).collect()
+    }
+
+    const HTTP: &str = "http:\n  auth:\n    bearer:\n      cert: /no/such/file\n      audiences: [a]\n";
+
+    /// Whatever YAML has for nothing, or for a key that is there twice: no section gets lost by it.
+    #[test]
+    fn a_section_that_says_nothing_in_yaml_is_refused() {
+        let control = "http.accessControl: is null";
+        let rows = [
+            ("  accessControl:\n", control),
+            ("  accessControl: ~\n", control),
+            ("  accessControl: null\n", control),
+            ("  accessControl: !!null ''\n", control),
+            ("  accessControl: # later\n", control),
+            ("  accessControl: &x\n", control),
+            ("  accesscontrol:\n", control),
+            ("  accessControl:\n\n# accessControl: {}\n", control),
+            ("  accessControl:\n    repositories:\n", "http.accessControl.repositories: is null"),
+            (
+                "  accessControl:\n    repositories:\n      a/**:\n",
+                "http.accessControl.repositories[\"a/**\"]: is null",
+            ),
+            ("  accessControl:\n    adminPolicy:\n", "http.accessControl.adminPolicy: is null"),
+            ("  accessControl: ''\n", "http.accessControl: must be an object, not a string"),
+            ("  accessControl: []\n", "http.accessControl: must be an object, not a list"),
+            ("  accessControl: off\n", "http.accessControl: must be an object, not a string"),
+            ("  accessControl: !!str {}\n", "not valid YAML"),
+            ("  accessControl: !reset {}\n", "not valid YAML"),
+            ("  accessControl: !include policy.yaml\n", "not valid YAML"),
+            ("  accessControl: {}\n  accessControl: {}\n", "not valid YAML"),
+            ("  accessControl: {}\n  'accessControl': {}\n", "not valid YAML"),
+            ("  accessControl: {}\n  \"access\\u0043ontrol\": {}\n", "not valid YAML"),
+            ("  accessControl: {}\n  accesscontrol:\n", "http.accesscontrol: duplicate key"),
+            ("  accesControl: {}\n", "did you mean `accessControl`"),
+            ("accessControl: {}\n", "did you mean `http.accessControl`"),
+            ("  - accessControl: {}\n", "not valid YAML"),
+            ("  accessControl: {repositories: {11: {}, '11': {}}}\n", "not valid YAML"),
+            ("  accessControl: {repositories: {~: {}}}\n", "not valid YAML"),
+            ("  ? [accessControl]\n  : {}\n", "not valid YAML"),
+            ("  <<: {accessControl: }\n", control),
+            ("  <<: {accessControl: {}, accessControl: {repositories: {}}}\n", "not valid YAML"),
+            ("  <<: [{accessControl: {}}, {accesscontrol: {}}]\n", "duplicate key"),
+            ("---\nhttp: {}\n", "not valid YAML"),
+            ("...\n---\nhttp: {}\n", "not valid YAML"),
+            ("  accessControl: {policies: }\n", "did you mean"),
+        ];
+        for (rest, message) in rows {
+            let said = said(&format!("{HTTP}{rest}"));
+            assert!(said.iter().any(|line| line.contains(message)), "{rest:?} ({message}): {said:#?}");
+        }
+        for (empty, message) in [
+            ("", "is empty"),
+            ("# nothing\n", "is empty"),
+            ("~\n", "is empty"),
+            ("---\n", "is empty"),
+            ("---\n...\n", "is empty"),
+            ("{}\n", "who may do what"),
+            ("http:\n", "http: is null"),
+            ("[]\n", "must be an object"),
+            ("http\n", "must be an object"),
+            ("intake:\n", "intake: is null"),
+            ("\u{feff}http:\n", "http: is null"),
+        ] {
+            let said = said(empty);
+            assert!(said.iter().any(|line| line.contains(message)), "{empty:?} ({message}): {said:#?}");
+        }
+    }
+
+    #[test]
+    fn what_yaml_has_beside_json_is_read_as_zot_reads_it() {
+        let rows = [
+            ("a: &x [b]\nc: *x\n", r#"{"a": ["b"], "c": ["b"]}"#),
+            ("a: &x {b: 1}\nc: {<<: *x, d: 2}\n", r#"{"a": {"b": 1}, "c": {"b": 1, "d": 2}}"#),
+            ("a: &x {b: 1}\nc: {<<: *x, b: 2}\n", r#"{"a": {"b": 1}, "c": {"b": 2}}"#),
+            ("a: yes\nb: on\nc: true\n", r#"{"a": "yes", "b": "on", "c": true}"#),
+            ("a: !!str 1\nb: '~'\nc: \"null\"\n", r#"{"a": "1", "b": "~", "c": "null"}"#),
+            ("a: |\n  b\n  c\n", r#"{"a": "b\nc\n"}"#),
+            ("1: a\n", r#"{"1": "a"}"#),
+        ];
+        for (yaml, json) in rows {
+            assert_eq!(of_yaml(yaml.as_bytes()).unwrap(), json::parse(json.as_bytes()).unwrap(), "{yaml}");
+        }
     }
 
     #[test]

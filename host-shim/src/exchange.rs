@@ -1,9 +1,11 @@
-//! One HTTP/1.1 exchange over a connection of its own.
+//! HTTP/1.1 exchanges over a connection of their own.
 
 use std::fmt;
+use std::pin::Pin;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,7 +19,66 @@ pub(crate) enum ExchangeError {
     TooLarge,
 }
 
-/// Sends a request and reads the whole answer, its body up to `limit` bytes. Nothing is followed, nothing is repeated.
+/// A connection on which exchanges follow each other. Nothing goes on between them.
+pub(crate) struct Session {
+    sender: SendRequest<Full<Bytes>>,
+    /// Reads and writes; gone when the connection has ended.
+    connection: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Session {
+    /// Begins on a stream to which nothing was sent.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub(crate) async fn begin<S>(stream: S) -> Result<Self, ExchangeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+        // How it ended is told by the exchange.
+        let connection = Box::pin(async { drop(connection.await) });
+        Ok(Self { sender, connection: Some(connection) })
+    }
+
+    /// Sends a request and reads the whole answer, its body up to `limit` bytes. Nothing is followed, nothing is repeated.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, ExchangeError> {
+        let Self { sender, connection } = self;
+        let mut exchange = std::pin::pin!(exchange(sender, request, limit));
+        let Some(running) = connection else { return exchange.await };
+        tokio::select! {
+            answer = &mut exchange => answer,
+            () = running.as_mut() => {
+                *connection = None;
+                exchange.await
+            }
+        }
+    }
+}
+
+async fn exchange(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+    limit: usize,
+) -> Result<Response<Bytes>, ExchangeError> {
+    sender.ready().await.map_err(|error| broken(&error))?;
+    let (head, body) = sender.send_request(request).await.map_err(|error| broken(&error))?.into_parts();
+    let body =
+        Limited::new(body, limit).collect().await.map_err(|error| match error.downcast::<LengthLimitError>() {
+            Ok(_) => ExchangeError::TooLarge,
+            Err(error) => broken(&error),
+        })?;
+    Ok(Response::from_parts(head, body.to_bytes()))
+}
+
+/// One exchange on a stream.
 ///
 /// # Errors
 /// See [`ExchangeError`].
@@ -26,23 +87,7 @@ pub(crate) async fn send<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     request: Request<Full<Bytes>>,
     limit: usize,
 ) -> Result<Response<Bytes>, ExchangeError> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
-    let exchange = async {
-        let (head, body) = sender.send_request(request).await.map_err(|error| broken(&error))?.into_parts();
-        let body =
-            Limited::new(body, limit).collect().await.map_err(|error| match error.downcast::<LengthLimitError>() {
-                Ok(_) => ExchangeError::TooLarge,
-                Err(error) => broken(&error),
-            })?;
-        Ok(Response::from_parts(head, body.to_bytes()))
-    };
-    let mut connection = std::pin::pin!(connection);
-    let mut exchange = std::pin::pin!(exchange);
-    tokio::select! {
-        answer = &mut exchange => answer,
-        _ = &mut connection => exchange.await,
-    }
+    Session::begin(stream).await?.send(request, limit).await
 }
 
 fn broken(error: &impl fmt::Display) -> ExchangeError {

@@ -1,31 +1,21 @@
-//! What the intakes tell: which generation they hold, and whether a key was missing.
+//! What the intakes tell the refresher: that a key was missing. Nothing else of their answers reaches it, and so no other intake.
 
 /// The sum of what all intakes told; goes from the push tasks to the refresher.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Feedback {
-    newest: u64,
     wanted: Option<u64>,
 }
 
 impl Feedback {
-    /// Notes what an intake answered. Returns whether that is news.
-    pub(crate) fn note(&mut self, generation: u64, wanted: bool) -> bool {
+    /// Notes that a filter misses a key in the set that was published as `generation`, 0 for none. Returns true if that is new.
+    pub(crate) fn note_wanted(&mut self, generation: u64) -> bool {
         let before = *self;
-        self.newest = self.newest.max(generation);
-        if wanted {
-            self.wanted = self.wanted.max(Some(generation));
-        }
+        self.wanted = self.wanted.max(Some(generation));
         *self != before
     }
 
-    /// The generation for a set that every intake must take as newer: Unix milliseconds, above `last` and above what any
-    /// intake holds.
-    pub(crate) fn next_generation(self, now_millis: u64, last: u64) -> u64 {
-        now_millis.max(last.saturating_add(1)).max(self.newest.saturating_add(1))
-    }
-
-    /// Whether a key was missing in the set of generation `current` or a newer one. In an older one it proves nothing: the
-    /// intake is about to get the current set.
+    /// Returns true if a key was missing in the set published as `current`. In an older one it proves nothing: the intake is about
+    /// to get the current set.
     pub(crate) fn wants_newer_than(self, current: u64) -> bool {
         self.wanted.is_some_and(|generation| generation >= current)
     }
@@ -36,34 +26,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generations_follow_the_clock_and_always_increase() {
-        let rows = [
-            ("the clock leads", 1000, 900, 0, 1000),
-            ("the clock stands still", 1000, 1000, 0, 1001),
-            ("the clock jumped back", 500, 1000, 0, 1001),
-            ("another shim's set is newer", 1000, 900, 2000, 2001),
-            ("nothing is newer than the last number", 1000, 900, u64::MAX, u64::MAX),
-        ];
-        for (name, now, last, seen, expected) in rows {
-            let mut feedback = Feedback::default();
-            feedback.note(seen, false);
-            assert_eq!(feedback.next_generation(now, last), expected, "{name}");
-        }
-    }
-
-    #[test]
     fn only_a_key_missing_in_the_current_set_is_wanted() {
         let rows = [
-            ("nothing wanted", 7, false, 7, false),
-            ("wanted from the current set", 7, true, 7, true),
-            ("wanted from an older set", 6, true, 7, false),
-            ("wanted from another shim's newer set", 8, true, 7, true),
-            ("wanted from an intake without keys", 0, true, 7, false),
-            ("wanted while there are none yet", 0, true, 0, true),
+            ("nothing wanted", None, 7, false),
+            ("wanted from the current set", Some(7), 7, true),
+            ("wanted from an older set", Some(6), 7, false),
+            ("wanted from an intake without keys", Some(0), 7, false),
+            ("wanted while there are none yet", Some(0), 0, true),
         ];
-        for (name, held, wanted, current, expected) in rows {
+        for (name, wanted, current, expected) in rows {
             let mut feedback = Feedback::default();
-            feedback.note(held, wanted);
+            if let Some(generation) = wanted {
+                feedback.note_wanted(generation);
+            }
             assert_eq!(feedback.wants_newer_than(current), expected, "{name}");
         }
     }
@@ -71,9 +46,9 @@ mod tests {
     #[test]
     fn the_same_answer_again_is_no_news() {
         let mut feedback = Feedback::default();
-        assert!(feedback.note(7, false));
-        assert!(!feedback.note(7, false));
-        assert!(feedback.note(7, true));
-        assert!(!feedback.note(7, true));
+        assert!(feedback.note_wanted(7));
+        assert!(!feedback.note_wanted(7));
+        assert!(!feedback.note_wanted(6));
+        assert!(feedback.note_wanted(8));
     }
 }

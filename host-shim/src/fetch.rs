@@ -75,7 +75,7 @@ pub(crate) async fn get(
 }
 
 fn request(url: &HttpUrl, authorization: Option<&HeaderValue>) -> Result<Request<Full<Bytes>>, GetError> {
-    let mut request = Request::get(url.path())
+    let mut request = Request::get(url.target())
         .header(HOST, url.authority())
         .header(ACCEPT, "application/json, application/jwk-set+json")
         .header(USER_AGENT, "registry-auth")

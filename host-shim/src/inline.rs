@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use registry_auth::authn::keys::is_key_text;
 use registry_auth::config::raw::Document;
 use registry_auth::config::{ConfigError, Diagnostics};
 
@@ -25,7 +26,7 @@ impl Inlined {
     pub(crate) fn files_of(document: &mut Document, found: &mut Diagnostics) -> Self {
         let mut inlined = Self::default();
         let Some(bearer) = &mut document.bearer else { return inlined };
-        if let Some(cert) = bearer.cert.as_mut().filter(|cert| !is_keys(cert)) {
+        if let Some(cert) = bearer.cert.as_mut().filter(|cert| !is_key_text(cert)) {
             match keys_of(cert) {
                 Ok(text) => *cert = text,
                 Err(message) => {
@@ -70,18 +71,13 @@ impl Inlined {
     }
 }
 
-/// Whether a `cert` is the text of keys and not a path.
-fn is_keys(cert: &str) -> bool {
-    cert.contains("-----BEGIN") || cert.trim_start().starts_with('{')
-}
-
 /// The text of the keys in the file that `cert` names.
 fn keys_of(cert: &str) -> Result<String, String> {
     if cert.contains('\n') {
         return Err("is neither PEM nor JWKS text, nor the path of a file with one of them".to_owned());
     }
     let text = read(cert)?;
-    if is_keys(&text) {
+    if is_key_text(&text) {
         return Ok(text);
     }
     Err(format!("the file `{}` holds neither PEM nor a JWKS", cert.escape_debug()))

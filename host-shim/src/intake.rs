@@ -1,19 +1,25 @@
-//! The client's side of the intake protocol: one HTTP/1.1 exchange over TCP or a Unix socket.
+//! The client's side of the push protocol, over TCP or a Unix socket. Whoever answers at the address of an intake may be anybody, until
+//! an answer proves the push key: before that nothing but the question is sent.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use registry_auth::envelope::{PushRequest, PushResponse, is_ahead};
+use registry_auth::url::BaseUrl;
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 
-use crate::exchange::{ExchangeError, send};
+use crate::clock::wall_clock;
+use crate::envelope::{NoRandomBytes, Seal};
+use crate::exchange::{ExchangeError, Session};
+use crate::refresh::Published;
 
 /// The longest that one exchange may take.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,16 +51,11 @@ impl FromStr for Intake {
                 Err(format!("not an absolute path, {FORMS}"))
             };
         }
-        let uri = Uri::from_str(text).map_err(|_| format!("not a URL, {FORMS}"))?;
-        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
-        match (uri.scheme_str(), authority, uri.path_and_query().map_or("/", |rest| rest.as_str())) {
-            (Some("http"), Some(authority), "/") => match authority.port_u16() {
-                Some(port) => Ok(Self::Tcp(format!("{}:{port}", authority.host()))),
-                None if authority.as_str() == authority.host() => Ok(Self::Tcp(format!("{authority}:80"))),
-                None => Err(format!("not a port, {FORMS}")),
-            },
-            (Some("http"), Some(_), _) => Err(format!("an intake has no path, {FORMS}")),
-            _ => Err(format!("not the address of an intake, {FORMS}")),
+        let url = BaseUrl::parse(text).map_err(|error| format!("{error}, {FORMS}"))?;
+        match url.url() {
+            url if url.is_https() => Err(format!("not the address of an intake, {FORMS}")),
+            url if url.path() != "/" => Err(format!("an intake has no path, {FORMS}")),
+            url => Ok(Self::Tcp(url.address())),
         }
     }
 }
@@ -95,84 +96,101 @@ pub(crate) enum IntakeError {
     /// No answer in time.
     #[error("timed out")]
     Timeout,
-    /// The answer to the question for the generation is not the one of the protocol.
-    #[error("does not answer like an intake")]
+    /// The answer does not prove the push key for this request.
+    #[error("does not answer like an intake with this push key; nothing is sent to it")]
     NotAnIntake,
-    /// Another status than the protocol's success.
+    /// The intake holds a set that no clock of ours can have made.
+    #[error("holds a set that is more than 5 minutes ahead of the clock, look at the clocks")]
+    Ahead,
+    /// A refusal. Without proof of the push key, nothing but this error comes of it.
     #[error("answers {status}: {meaning}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// What the protocol means by it.
-        meaning: &'static str,
+        /// What the protocol means by it, or what an intake with the push key says.
+        meaning: String,
     },
+    /// No request can be made.
+    #[error(transparent)]
+    NoRandomBytes(#[from] NoRandomBytes),
 }
 
 impl Intake {
-    /// Whether what is sent there stays on this machine, as far as its name tells.
-    pub(crate) fn is_local(&self) -> bool {
-        let Self::Tcp(authority) = self else { return true };
-        let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    }
-
-    /// Asks what the intake holds of a set: `GET /v1/keys/{set}`.
+    /// Asks what the intake holds of a set: `GET /keys/v2/{set}`.
     ///
     /// # Errors
-    /// No answer in time, or not one of an intake.
-    pub(crate) async fn held(&self, set: &str) -> Result<Held, IntakeError> {
-        let (status, body) = self.exchange(set, Method::GET, Bytes::new()).await?;
-        if status != StatusCode::OK {
-            return Err(refused(status));
+    /// No answer in time, or none that proves the push key.
+    pub(crate) async fn ask<'a>(&self, set: &'a str, seal: &'a Seal) -> Result<(Held, Asked<'a>), IntakeError> {
+        let session = timeout(EXCHANGE_TIMEOUT, self.connect()).await.unwrap_or(Err(IntakeError::Timeout))?;
+        let host = if let Self::Tcp(authority) = self { authority.as_str() } else { "localhost" };
+        let mut asked = Asked { session, host: host.to_owned(), set, seal };
+        let answer = asked.exchange(None, Bytes::new()).await?;
+        if answer.status != StatusCode::OK.as_u16() {
+            return Err(refused(answer));
         }
-        let answer: serde_json::Value = serde_json::from_slice(&body).map_err(|_| IntakeError::NotAnIntake)?;
-        let member = |name| answer.get(name);
-        let named = member("set").and_then(serde_json::Value::as_str);
-        let generation = member("generation").and_then(serde_json::Value::as_u64);
-        let wanted = member("wanted").and_then(serde_json::Value::as_bool);
-        match (named, generation, wanted) {
-            (Some(named), Some(generation), Some(wanted)) if named == set => Ok(Held { generation, wanted }),
-            _ => Err(IntakeError::NotAnIntake),
+        if is_ahead(answer.generation, wall_clock()) {
+            return Err(IntakeError::Ahead);
         }
+        Ok((Held { generation: answer.generation, wanted: answer.wanted }, asked))
     }
 
-    /// Hands over a sealed set: `PUT /v1/keys/{set}`.
-    ///
-    /// # Errors
-    /// No answer in time, or a refusal other than "not newer".
-    pub(crate) async fn put(&self, set: &str, envelope: String) -> Result<Taken, IntakeError> {
-        let (status, _) = self.exchange(set, Method::PUT, Bytes::from(envelope)).await?;
-        match status {
-            StatusCode::NO_CONTENT => Ok(Taken::Stored),
-            StatusCode::CONFLICT => Ok(Taken::NotNewer),
-            status => Err(refused(status)),
-        }
-    }
-
-    async fn exchange(&self, set: &str, method: Method, body: Bytes) -> Result<(StatusCode, Bytes), IntakeError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("/v1/keys/{}", utf8_percent_encode(set, ESCAPED)))
-            .header(HOST, if let Self::Tcp(authority) = self { authority } else { "localhost" })
-            .header(CONTENT_TYPE, "application/jose")
-            .header(CONNECTION, "close")
-            .body(Full::new(body))
-            .map_err(|error| unreachable(&error))?;
-        let whole = async {
-            match self {
-                Self::Tcp(authority) => {
-                    let stream = TcpStream::connect(authority).await.map_err(|error| unreachable(&error.kind()))?;
-                    Ok(send(stream, request, MAX_ANSWER).await?)
-                }
-                Self::Unix(path) => {
-                    let stream = UnixStream::connect(path).await.map_err(|error| unreachable(&error.kind()))?;
-                    Ok(send(stream, request, MAX_ANSWER).await?)
-                }
+    async fn connect(&self) -> Result<Session, IntakeError> {
+        Ok(match self {
+            Self::Tcp(authority) => {
+                Session::begin(TcpStream::connect(authority).await.map_err(|error| unreachable(&error.kind()))?).await?
             }
-        };
-        let answer = tokio::time::timeout(EXCHANGE_TIMEOUT, whole).await.unwrap_or(Err(IntakeError::Timeout));
-        answer.map(Response::into_parts).map(|(head, body)| (head.status, body))
+            Self::Unix(path) => {
+                Session::begin(UnixStream::connect(path).await.map_err(|error| unreachable(&error.kind()))?).await?
+            }
+        })
+    }
+}
+
+/// A connection to an intake that has proven the push key on it. Another connection may lead to somebody else, so that keys are sent
+/// on this one only.
+pub(crate) struct Asked<'a> {
+    session: Session,
+    host: String,
+    set: &'a str,
+    seal: &'a Seal,
+}
+
+impl Asked<'_> {
+    /// Hands over a set as `generation`: `PUT /keys/v2/{set}`.
+    ///
+    /// # Errors
+    /// No answer in time, none that proves the push key, or a refusal other than "not newer".
+    pub(crate) async fn put(mut self, generation: u64, keys: &Published) -> Result<Taken, IntakeError> {
+        let envelope = self.seal.seal(self.set, generation, keys)?;
+        let answer = self.exchange(Some(generation), Bytes::from(envelope)).await?;
+        match answer.status {
+            200 => Ok(Taken::Stored),
+            409 => Ok(Taken::NotNewer),
+            _ => Err(refused(answer)),
+        }
+    }
+
+    /// Sends a question, or a push, and believes only what answers this very request.
+    async fn exchange(&mut self, generation: Option<u64>, body: Bytes) -> Result<PushResponse, IntakeError> {
+        let asks = Seal::request(self.set, generation, wall_clock())?;
+        let request = self.request(&asks, body)?;
+        let answer = timeout(EXCHANGE_TIMEOUT, self.session.send(request, MAX_ANSWER)).await;
+        let answer = answer.map_err(|_| IntakeError::Timeout)??;
+        let status = answer.status();
+        let believed = self.seal.verify(&asks, status.as_u16(), answer.body());
+        believed.map_err(|_| if status.is_success() { IntakeError::NotAnIntake } else { unproven(status) })
+    }
+
+    fn request(&self, asks: &PushRequest, body: Bytes) -> Result<Request<Full<Bytes>>, IntakeError> {
+        let method = if asks.generation.is_some() { Method::PUT } else { Method::GET };
+        Request::builder()
+            .method(method)
+            .uri(format!("/keys/v2/{}", utf8_percent_encode(self.set, ESCAPED)))
+            .header(HOST, &self.host)
+            .header(AUTHORIZATION, format!("Bearer {}", self.seal.sign(asks)))
+            .header(CONTENT_TYPE, "application/jose")
+            .body(Full::new(body))
+            .map_err(|error| unreachable(&error))
     }
 }
 
@@ -189,16 +207,19 @@ fn unreachable(error: &impl fmt::Display) -> IntakeError {
     IntakeError::Unreachable(error.to_string())
 }
 
-fn refused(status: StatusCode) -> IntakeError {
+/// A refusal that is believed.
+fn refused(answer: PushResponse) -> IntakeError {
+    IntakeError::Refused { status: answer.status, meaning: answer.error.unwrap_or_default() }
+}
+
+/// A refusal of somebody who may be anybody.
+fn unproven(status: StatusCode) -> IntakeError {
     let meaning = match status.as_u16() {
-        400 => "the envelope is malformed",
-        401 => "the push keys differ",
-        404 => "no intake listens there",
-        410 => "the set is past its not-after, look at the clocks",
-        413 => "the set is too large",
-        _ => "not a status of the intake protocol",
+        401 => "the push keys differ, or the clocks by more than 5 minutes",
+        404 => "no intake of version 2 of the push protocol; is the filter older than this program?",
+        _ => "not an answer of an intake with this push key",
     };
-    IntakeError::Refused { status: status.as_u16(), meaning }
+    IntakeError::Refused { status: status.as_u16(), meaning: meaning.to_owned() }
 }
 
 #[cfg(test)]
@@ -223,6 +244,11 @@ mod tests {
             ("http://user:secret@127.0.0.1:9901", None),
             ("127.0.0.1:9901", None),
             ("http://127.0.0.1:99999", None),
+            ("http://Envoy:9901/", Some("http://envoy:9901")),
+            ("http://[::1]", Some("http://[::1]:80")),
+            ("http://envoy:9901/#x", None),
+            ("http://::1:9901", None),
+            ("http://:9901", None),
             ("", None),
         ];
         for (text, expected) in rows {
@@ -232,27 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_and_sockets_stay_on_this_machine() {
-        let rows = [
-            ("http://127.0.0.1:9902", true),
-            ("http://127.1.2.3", true),
-            ("http://[::1]:9902", true),
-            ("http://localhost:9902", true),
-            ("unix:/run/intake.sock", true),
-            ("http://10.0.0.1:9902", false),
-            ("http://envoy:9902", false),
-            ("http://localhost.example.com:9902", false),
-            ("http://[2001:db8::1]:9902", false),
-        ];
-        for (text, local) in rows {
-            assert_eq!(Intake::from_str(text).unwrap().is_local(), local, "{text}");
-        }
-    }
-
-    #[test]
     fn a_name_of_a_set_is_one_segment_of_the_path() {
         let escaped = |set| utf8_percent_encode(set, ESCAPED).to_string();
-        assert_eq!(escaped("bearer"), "bearer");
+        assert_eq!(escaped("secret:us-east-1/a"), "secret%3Aus-east-1%2Fa");
         assert_eq!(
             escaped("oidc:https://a.b-c_d~e:1/f?g#h%i \u{e9}"),
             "oidc%3Ahttps%3A%2F%2Fa.b-c_d~e%3A1%2Ff%3Fg%23h%25i%20%C3%A9"

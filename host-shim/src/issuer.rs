@@ -11,7 +11,7 @@ use registry_auth::authn::discovery::{Discovery, DiscoveryError, WELL_KNOWN};
 use registry_auth::authn::key_cache::refresh_after;
 use registry_auth::authn::keys::KeysError;
 use registry_auth::config::raw::Oidc;
-use registry_auth::url::HttpUrl;
+use registry_auth::url::{BaseUrl, HttpUrl};
 use rustls::ClientConfig;
 
 use crate::fetch::{self, GetError};
@@ -79,8 +79,8 @@ impl Issuer {
     /// The issuer of a configuration that was checked; nothing if it cannot be asked.
     pub(crate) fn of(oidc: &Oidc) -> Option<Self> {
         let first = match oidc.jwks_uri.as_deref() {
-            Some(jwks_uri) => HttpUrl::parse(jwks_uri)?,
-            None => HttpUrl::parse(&oidc.issuer)?.join(WELL_KNOWN),
+            Some(jwks_uri) => HttpUrl::parse(jwks_uri).ok()?,
+            None => BaseUrl::parse(&oidc.issuer).ok()?.join(WELL_KNOWN),
         };
         Some(Self {
             name: oidc.issuer.clone(),

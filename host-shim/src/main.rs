@@ -1,12 +1,14 @@
 //! The native companion: key shim and command line.
 
 mod check;
+mod clock;
 mod configuration;
 mod envelope;
 mod exchange;
 mod feedback;
 mod fetch;
 mod file;
+mod generation;
 mod inline;
 mod intake;
 mod issuer;

@@ -129,7 +129,7 @@ mod tests {
             source.last_success = Some(start);
             (source.keys, source.skipped, source.generation) = (4, 1, Some(u64::MAX));
         });
-        status.source(&"bearer".into());
+        status.source(&"secret:us-east-1/a".into());
         let feed = status.feed("unix:/run/intake.sock", &set);
         feed.pushed("stored");
         feed.update(|feed| feed.held = Some(7));
@@ -139,12 +139,12 @@ mod tests {
         let expected = [
             format!("source_age_seconds{{{set}}} 1.5"),
             format!("source_keys{{{set}}} 4"),
-            r#"source_keys{set="bearer"} 0"#.to_owned(),
+            r#"source_keys{set="secret:us-east-1/a"} 0"#.to_owned(),
             format!("source_skipped_entries{{{set}}} 1"),
             format!("source_generation{{{set}}} {}", u64::MAX),
             format!("fetches_total{{{set},outcome=\"success\"}} 3"),
             format!("fetches_total{{{set},outcome=\"timeout\"}} 2"),
-            r#"fetches_total{set="bearer",outcome="success"} 0"#.to_owned(),
+            r#"fetches_total{set="secret:us-east-1/a",outcome="success"} 0"#.to_owned(),
             format!("envoy_up{{envoy=\"unix:/run/intake.sock\",{set}}} 1"),
             format!("envoy_up{{envoy=\"http://127.0.0.1:9902\",{set}}} 0"),
             format!("envoy_generation{{envoy=\"unix:/run/intake.sock\",{set}}} 7"),

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
+use crate::generation::Generations;
 use crate::intake::{Intake, IntakeError, Taken};
 use crate::refresh::Published;
 use crate::status::FeedReport;
@@ -43,8 +44,9 @@ impl Pusher {
     /// Runs until the refresher is gone.
     pub(crate) async fn run(mut self) {
         let mut state = State::Silent;
+        let mut generations = Generations::default();
         loop {
-            let next = match self.exchange().await {
+            let next = match self.exchange(&mut generations).await {
                 Ok(()) => State::Fed,
                 Err(error) => State::Failing(error),
             };
@@ -57,30 +59,42 @@ impl Pusher {
         }
     }
 
-    async fn exchange(&mut self) -> Result<(), IntakeError> {
-        let held = self.intake.held(&self.set).await;
-        self.report.update(|feed| feed.held = held.as_ref().ok().map(|held| held.generation));
-        let held = held?;
-        self.feedback.send_if_modified(|feedback| feedback.note(held.generation, held.wanted));
-        let Some(keys) = self.keys.borrow_and_update().clone() else { return Ok(()) };
-        if held.generation >= keys.generation {
+    async fn exchange(&mut self, generations: &mut Generations) -> Result<(), IntakeError> {
+        let asked = self.intake.ask(&self.set, &self.seal).await;
+        self.report.update(|feed| feed.held = asked.as_ref().ok().map(|(held, _)| held.generation));
+        let (held, asked) = asked?;
+        let Some(keys) = self.keys.borrow_and_update().clone() else {
+            generations.see(held.generation);
+            self.note(0, held.wanted);
+            return Ok(());
+        };
+        let generation = generations.target(keys.generation, held.generation);
+        if held.generation >= generation {
+            self.note(keys.generation, held.wanted);
             return Ok(());
         }
-        let taken = self.intake.put(&self.set, self.seal.seal(&self.set, &keys)).await;
+        let taken = asked.put(generation, &keys).await;
         self.report.pushed(outcome(taken.as_ref()));
-        let taken = taken?;
-        if taken == Taken::Stored {
-            self.report.update(|feed| feed.held = Some(keys.generation));
-        }
-        match taken {
-            Taken::Stored if held.generation == 0 => {
-                tracing::info!(intake = %self.intake, generation = keys.generation, "keys are pushed to an intake without any");
+        match taken? {
+            Taken::Stored => {
+                self.report.update(|feed| feed.held = Some(generation));
+                if held.generation == 0 {
+                    tracing::info!(intake = %self.intake, generation, "keys are pushed to an intake without any");
+                } else {
+                    tracing::debug!(intake = %self.intake, generation, "keys are pushed");
+                }
             }
-            Taken::Stored => tracing::debug!(intake = %self.intake, generation = keys.generation, "keys are pushed"),
             // Another shim was faster; the next question tells its generation, and the next refresh goes above it.
             Taken::NotNewer => tracing::debug!(intake = %self.intake, "the intake got a newer set meanwhile"),
         }
         Ok(())
+    }
+
+    /// Lets the refresher know that a key is missing in the set that it published as `generation`.
+    fn note(&self, generation: u64, wanted: bool) {
+        if wanted {
+            self.feedback.send_if_modified(|feedback| feedback.note_wanted(generation));
+        }
     }
 }
 
@@ -91,7 +105,7 @@ const fn outcome(taken: Result<&Taken, &IntakeError>) -> &'static str {
         Ok(Taken::NotNewer) => "not_newer",
         Err(IntakeError::Unreachable(_)) => "unreachable",
         Err(IntakeError::Timeout) => "timeout",
-        Err(IntakeError::NotAnIntake | IntakeError::Refused { .. }) => "refused",
+        Err(_) => "refused",
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::feedback::Feedback;
+use crate::generation::next_generation;
 use crate::keys::{SkippedEntry, SourceKeys};
 use crate::pace::Pace;
 use crate::source::{Failure, FetchError, Fetched, Source};
@@ -24,7 +25,7 @@ const SHOWN: (usize, usize) = (20, 100);
 /// A key set as it goes to the intakes.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Published {
-    /// Unix milliseconds, always increasing.
+    /// When the source was asked, in Unix milliseconds; always increasing unless the clock was far ahead.
     pub(crate) generation: u64,
     /// The last success plus `maxStale`.
     pub(crate) not_after: UnixTime,
@@ -111,8 +112,9 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
 
     async fn refresh(&mut self) {
         self.pace.asks(Instant::now());
+        let asked = (self.clock)();
         match timeout(ASK_TIMEOUT, self.source.fetch()).await {
-            Ok(Ok(fetched)) => self.publish(fetched),
+            Ok(Ok(fetched)) => self.publish(fetched, asked),
             Ok(Err(error)) => self.failed(&error),
             Err(_) => self.failed(&FetchError::new(Failure::Timeout, &"there is no answer in time")),
         }
@@ -127,13 +129,13 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
         tracing::warn!(%error, retry_ms, holding, "the keys could not be refreshed");
     }
 
-    fn publish(&mut self, fetched: Fetched) {
+    /// The generation tells when the source was asked: a filter calls no key unknown that may have been published since.
+    fn publish(&mut self, fetched: Fetched, asked: UnixTime) {
         let Fetched { keys, again_after } = fetched;
         let (now, wall) = (Instant::now(), (self.clock)());
         let wait = self.pace.succeeded(again_after, now);
         self.stale_at = now.checked_add(self.max_stale);
-        let now_millis = u64::try_from(wall.millis()).unwrap_or(0);
-        self.generation = self.channels.feedback.borrow().next_generation(now_millis, self.generation);
+        self.generation = next_generation(asked, self.generation);
         self.told.tell(&keys, self.generation, wait);
         self.channels.report.update(|source| {
             source.succeeded += 1;

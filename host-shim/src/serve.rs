@@ -4,16 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::{Context, ensure};
-use registry_auth::config::MINT_SET;
-use registry_auth::time::UnixTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
+use crate::clock::wall_clock;
 use crate::configuration::{Configuration, KeptSet, Origin};
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
@@ -114,9 +112,6 @@ impl Shim {
         let intakes = self.intakes.len();
         match origin {
             Origin::Secret(place, content) => {
-                if &*name == MINT_SET {
-                    self.warn_of_clear_text();
-                }
                 let source = SecretsManager::connect(&place, content).await;
                 self.start(&name, source, timing);
                 tracing::info!(
@@ -154,13 +149,6 @@ impl Shim {
         let channels = Channels { keys: keys_sender, feedback: feedback_receiver, report };
         self.tasks.spawn(Refresher::new(source, timing, wall_clock, channels).run().instrument(span));
     }
-
-    /// An envelope is signed, not encrypted.
-    fn warn_of_clear_text(&self) {
-        for intake in self.intakes.iter().filter(|intake| !intake.is_local()) {
-            tracing::warn!(%intake, "the key that signs is sent in clear text: use loopback or a Unix socket");
-        }
-    }
 }
 
 /// Two tasks that feed one intake would only be in each other's way.
@@ -172,9 +160,4 @@ fn unique(intakes: &[Intake]) -> Vec<Intake> {
         }
     }
     unique
-}
-
-fn wall_clock() -> UnixTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

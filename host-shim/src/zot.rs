@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use registry_auth::authz::Pattern;
 use registry_auth::config::ConfigError;
 use registry_auth::config::raw::{AccessControl, Bearer, Document, PolicyGroup};
+use serde_json::Value;
 
 use crate::overlap::overlap;
 
@@ -18,10 +19,31 @@ pub(crate) fn differences(document: &Document) -> Vec<ConfigError> {
         found.access_control(control, document.bearer.is_some() || document.mtls.is_some());
         found.anonymous(control, document);
     }
+    if document.proxy.mounts {
+        found.tell("proxy.mounts", "D48: zot looks up a mount by its digest in all repositories, whatever `from` says; leave it out behind zot");
+    }
     if document.bearer.is_some() && document.fail_delay.is_some_and(|seconds| seconds > 0) {
         found.tell("http.auth.failDelay", "refusals of bad tokens are held too; zot answers them at once");
     }
     found.0
+}
+
+/// The places of zot's `storage` section by which it shares blobs between repositories (`dedupe`, which is on when absent). Whoever
+/// knows the digest of a blob gets it in any repository then: zot links it there when it is asked for.
+pub(crate) fn shared_blobs(document: &Value) -> Vec<ConfigError> {
+    let Some(Value::Object(storage)) = member(document, "storage") else { return Vec::new() };
+    let section = Value::Object(storage.clone());
+    let own = std::iter::once(("storage.dedupe".to_owned(), &section));
+    let below = member(&section, "subPaths").and_then(Value::as_object).into_iter().flatten();
+    let below = below.map(|(path, section)| (format!("storage.subPaths[\"{path}\"].dedupe"), section));
+    let shared = own.chain(below).filter(|(_, section)| member(section, "dedupe") != Some(&Value::Bool(false)));
+    let message = "D48: zot shows a blob in every repository that it is asked for in, by its digest; set it to false behind the filter";
+    shared.map(|(path, _)| ConfigError { path, message: message.to_owned() }).collect()
+}
+
+/// A member, its name in any case, as zot reads it.
+fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
+    object.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 struct Found(Vec<ConfigError>);

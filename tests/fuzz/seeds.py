@@ -186,9 +186,9 @@ def keys() -> None:
         put("json", text)
         put("pem", text)
         put("secret", json.dumps({"a": text, "b": json.dumps({"keys": keys[:1]})}))
-        payload = json.dumps({"v": 1, "set": "bearer", "gen": 7, "exp": NOW + 60, "keys": {"keys": keys}})
+        payload = json.dumps({"v": 2, "set": "secret:us-east-1/keys", "gen": 7, "exp": NOW + 60, "keys": {"keys": keys}})
         put("envelope", '{"alg":"HS256","typ":"registry-auth-keys+jws"}\n' + payload)
-        mint = payload.replace('"bearer"', '"mint"')
+        mint = payload.replace('secret:', 'mint:')
         put("envelope", '{"alg":"HS256","typ":"registry-auth-signing-keys+jws"}\n' + mint)
     for header, payload in (("[]", "{}"), ('{"alg":"none"}', payload), ('{"alg":"HS256","typ":"JWT"}', payload), ("{}", "")):
         put("envelope", f"{header}\n{payload}")

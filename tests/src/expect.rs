@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 use crate::client::{Request, Response};
 use crate::upstream::Seen;
 
+/// What registries put on each of their answers.
+const VERSION: &str = "docker-distribution-api-version";
 /// Stands in `json` for the credential of the request itself.
 const PRESENTED: &str = "${presented}";
 
@@ -136,6 +138,8 @@ impl Expect {
         for (name, expected) in &self.headers {
             found.equal(name, expected.as_deref(), response.header(name).as_deref());
         }
+        let version = is_under_v2(&request.target).then_some("registry/2.0");
+        found.equal(VERSION, version, response.header(VERSION).as_deref());
         let challenge = response.header("www-authenticate");
         match &self.challenge {
             Some(Challenge::Text(text)) => found.equal("www-authenticate", Some(text), challenge.as_deref()),
@@ -186,6 +190,12 @@ impl SeenUpstream {
             found.compare(&what, &format!("{expected:?}"), &format!("{values:?}"), || expected == values);
         }
     }
+}
+
+/// Whether a target belongs to the API of registries, whose answers name it.
+fn is_under_v2(target: &[u8]) -> bool {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    path == b"/v2" || path.starts_with(b"/v2/")
 }
 
 /// Whether a token is the credential of a request: in its `authorization`, or in its form, where it needs no escape.
@@ -283,7 +293,7 @@ mod tests {
     }
 
     fn refusal(status: u16, headers: &[(&str, &str)], body: &str) -> Outcome {
-        let fields = [("content-type", "application/json")].iter().chain(headers);
+        let fields = [("content-type", "application/json"), (VERSION, "registry/2.0")].iter().chain(headers);
         let headers = fields.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
         Outcome::Answered(Response { status, headers, body: body.as_bytes().to_vec() })
     }
@@ -307,6 +317,11 @@ mod tests {
 
     #[test]
     fn every_departure_from_the_form_shows() {
+        let without = |name: &str| {
+            let headers = [("content-type", "application/json"), (VERSION, "registry/2.0")].into_iter();
+            let headers = headers.filter(|(other, _)| *other != name).map(|(name, value)| (name.into(), value.into()));
+            Outcome::Answered(Response { status: 403, headers: headers.collect(), body: BODY.into() })
+        };
         let rows = [
             (refusal(401, &[], BODY), 401, "GET"),
             (refusal(403, &[("www-authenticate", "Basic x")], BODY), 403, "GET"),
@@ -314,12 +329,16 @@ mod tests {
             (refusal(403, &[], r#"{"errors":[{"code":"DENIED","message":""}]}"#), 403, "GET"),
             (refusal(403, &[], BODY), 403, "HEAD"),
             (refusal(403, &[], BODY), 404, "GET"),
-            (Outcome::Answered(Response { status: 403, headers: vec![], body: BODY.into() }), 403, "GET"),
+            (without("content-type"), 403, "GET"),
+            (without(VERSION), 403, "GET"),
         ];
         for (outcome, status, method) in rows {
             let row = expect(json!({"status": status}));
             assert_eq!(row.differences(&Request::new(method, "/v2/"), &outcome).len(), 1, "{outcome:?}");
         }
+        let elsewhere =
+            expect(json!({"status": 403})).differences(&Request::new("GET", "/v2x"), &refusal(403, &[], BODY));
+        assert_eq!(elsewhere.len(), 1, "the version is of the registry's API only: {elsewhere:?}");
         let without_body = refusal(403, &[], "");
         let found = expect(json!({"status": 403})).differences(&Request::new("GET", "/v2/"), &without_body);
         assert_eq!(found.len(), 2, "neither code nor message: {found:?}");

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::callers::{ISSUER, ISSUER_KEY};
@@ -61,14 +62,31 @@ impl Front {
     /// # Errors
     /// Something is missing or does not start.
     pub fn start(realm: Realm) -> Result<Self> {
+        Self::start_with(realm, distribution::start, |_| Ok(()))
+    }
+
+    /// The same in front of another registry, and with another plugin configuration: `change` changes the shipped one.
+    ///
+    /// # Errors
+    /// Something is missing or does not start.
+    pub fn start_with(
+        realm: Realm,
+        registry: impl FnOnce(&Path) -> Result<(Program, SocketAddr)>,
+        change: impl FnOnce(&mut Value) -> Result<()>,
+    ) -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-front-")?;
         let issuer = Issuer::new(ISSUER, &[ISSUER_KEY])?.serve()?;
-        let (registry, upstream) = distribution::start(folder.path())?;
-        let [clients, intake, admin] = [free_address()?, free_address()?, free_address()?];
+        let (registry, upstream) = registry(folder.path())?;
+        let [clients, admin] = [free_address()?, free_address()?];
+        let intake = folder.path().join("intake.sock");
         let addresses = Addresses { clients, intake, admin, registry: upstream, issuer: issuer.address() };
-        let mut text = addresses.configuration()?;
+        let mut text = shipped::with_plugin(&addresses.configuration()?, change)?;
         if realm == Realm::Url {
-            text = shipped::with_realm(&text, &format!("http://{clients}/auth/token"))?;
+            text = shipped::with_plugin(&text, |plugin| {
+                let realm = plugin.pointer_mut("/http/auth/bearer/realm").context("there is no bearer block")?;
+                *realm = format!("http://{clients}/auth/token").into();
+                Ok(())
+            })?;
         }
         let envoy = shipped::start(&text, admin, &random_key()?, folder.path())?;
         Ok(Self { envoy, registry, _issuer: issuer, clients, folder })

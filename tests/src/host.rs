@@ -113,6 +113,7 @@ pub(crate) struct Metric {
 
 /// What the host calls of one VM work on.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what a host has and has not, each by itself")]
 pub struct HostState {
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) plugin_configuration: Vec<u8>,
@@ -124,6 +125,7 @@ pub struct HostState {
     pub(crate) clock: Clock,
     pub(crate) verifies: bool,
     pub(crate) holds_bodies: bool,
+    pub(crate) forwards: bool,
     pub(crate) streams: BTreeMap<u32, Stream>,
     pub(crate) roots: BTreeSet<u32>,
     pub(crate) effective: u32,

@@ -9,10 +9,12 @@ use anyhow::{Context as _, Result};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Response};
 use registry_auth::time::UnixTime;
 use serde_json::{Map, Value, json};
 
+use crate::field;
 use crate::key::TestKey;
 use crate::mint::Recipe;
 use crate::server::{Port, Server};
@@ -75,6 +77,7 @@ pub enum Reaction {
 #[derive(Clone)]
 pub struct Issuer {
     url: Arc<str>,
+    keys_at: Arc<str>,
     state: Arc<Mutex<State>>,
 }
 
@@ -92,9 +95,15 @@ impl Issuer {
     /// # Errors
     /// A key is unknown.
     pub fn new(url: &str, keys: &[&str]) -> Result<Self> {
-        let issuer = Self { url: url.into(), state: Arc::default() };
+        let issuer = Self { url: url.into(), keys_at: KEYS.into(), state: Arc::default() };
         issuer.rotate(keys)?;
         Ok(issuer)
+    }
+
+    /// The same issuer with its JWKS document at another path, with a query or without one; nowhere else.
+    #[must_use]
+    pub fn with_keys_at(self, target: &str) -> Self {
+        Self { keys_at: target.into(), ..self }
     }
 
     /// The issuer identifier.
@@ -123,7 +132,7 @@ impl Issuer {
     pub fn discovery(&self) -> Value {
         json!({
             "issuer": self.url(),
-            "jwks_uri": format!("{}{KEYS}", self.url()),
+            "jwks_uri": format!("{}{}", self.url(), self.keys_at),
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ALGORITHMS,
@@ -170,12 +179,12 @@ impl Issuer {
         self.state().requests.get(&endpoint).copied().unwrap_or(0)
     }
 
-    /// Takes one request for `path` and says what happens to it.
+    /// Takes one request for a path with its query and says what happens to it.
     #[must_use]
-    pub fn react(&self, path: &str) -> Reaction {
-        let (endpoint, document) = match path.split('?').next() {
-            Some(DISCOVERY) => (Endpoint::Discovery, self.discovery()),
-            Some(KEYS) => (Endpoint::Keys, self.jwks()),
+    pub fn react(&self, target: &str) -> Reaction {
+        let (endpoint, document) = match target {
+            DISCOVERY => (Endpoint::Discovery, self.discovery()),
+            target if *target == *self.keys_at => (Endpoint::Keys, self.jwks()),
             _ => return answer(Duration::ZERO, 404, b"not found".to_vec()),
         };
         let mut state = self.state();
@@ -217,7 +226,7 @@ impl Issuer {
     /// The certificate is missing, or the thread cannot be started.
     pub fn serve_over_tls(&self, port: Port, certificate: &str) -> Result<Server> {
         let issuer = self.clone();
-        port.serve_over_tls(tls::serving(certificate)?, move |request| respond(issuer.react(request.uri().path())))
+        port.serve_over_tls(tls::serving(certificate)?, move |request| respond(issuer.react(target_of(&request))))
     }
 
     /// An issuer whose URL is where it listens, with its server.
@@ -242,7 +251,7 @@ pub struct Issuers(pub Vec<Issuer>);
 
 impl Issuers {
     /// The issuers of the scenarios. `http://issuer.test` publishes the key named after each algorithm,
-    /// `http://other.test` the `other-*` keys; `http://down.test` closes every connection.
+    /// `http://other.test` the `other-*` keys; `http://down.test` closes every connection; then those of [`field`].
     ///
     /// # Errors
     /// A key is missing.
@@ -251,24 +260,26 @@ impl Issuers {
         let down = Issuer::new("http://down.test", &["rs256"])?;
         down.fault(Endpoint::Discovery, Some(Fault::Reset));
         down.fault(Endpoint::Keys, Some(Fault::Reset));
-        Ok(Self(vec![
+        let mut issuers = vec![
             Issuer::new("http://issuer.test", &main)?,
             Issuer::new("http://other.test", &["other-rs256", "other-es256", "other-eddsa"])?,
             down,
-        ]))
+        ];
+        issuers.extend(field::issuers()?);
+        Ok(Self(issuers))
     }
 
     /// The issuer whose URL has this authority (`host` or `host:port`).
     #[must_use]
     pub fn at(&self, authority: &str) -> Option<&Issuer> {
-        self.0.iter().find(|issuer| issuer.url().strip_prefix("http://") == Some(authority))
+        self.0.iter().find(|issuer| issuer.url().split_once("://").is_some_and(|(_, own)| own == authority))
     }
 
     /// What happens to one request; 404 for an authority that is nobody's.
     #[must_use]
-    pub fn react(&self, authority: &str, path: &str) -> Reaction {
+    pub fn react(&self, authority: &str, target: &str) -> Reaction {
         self.at(authority)
-            .map_or_else(|| answer(Duration::ZERO, 404, b"no such issuer".to_vec()), |issuer| issuer.react(path))
+            .map_or_else(|| answer(Duration::ZERO, 404, b"no such issuer".to_vec()), |issuer| issuer.react(target))
     }
 
     /// Serves them all on `port`. A request whose `Host` is the address itself goes to the first.
@@ -283,10 +294,14 @@ impl Issuers {
     fn react_to(&self, request: &Request<Incoming>, address: SocketAddr) -> Reaction {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         match self.0.first() {
-            Some(first) if host == address.to_string() => first.react(request.uri().path()),
-            _ => self.react(host, request.uri().path()),
+            Some(first) if host == address.to_string() => first.react(target_of(request)),
+            _ => self.react(host, target_of(request)),
         }
     }
+}
+
+fn target_of(request: &Request<Incoming>) -> &str {
+    request.uri().path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
 const fn answer(after: Duration, status: u16, body: Vec<u8>) -> Reaction {

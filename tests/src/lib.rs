@@ -8,6 +8,7 @@ pub mod distribution;
 pub mod envoy;
 pub mod expand;
 pub mod expect;
+pub mod field;
 pub mod front;
 #[cfg(feature = "vm")]
 pub mod host;

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use registry_auth::authn::cache::IdentityCache;
 use registry_auth::authn::discovery::Discovery;
 use registry_auth::authn::keys::{KeySet, SigningKey};
 use registry_auth::authn::source::{Callout, HeldKeys, Keys, SourceId, SourceKind};
 use registry_auth::authn::verify::PureRust;
-use registry_auth::catalog::UpstreamPage;
 use registry_auth::config::{self, Compiled, Diagnostics, Role};
 use registry_auth::decision::{Grant, Need, Verdict};
-use registry_auth::facts::{Facts, Gathered, MAX_BODY, RequestBody, TagAnswer};
+use registry_auth::edits::Edit;
+use registry_auth::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};
+use registry_auth::fields::{self, Fields};
+use registry_auth::question::{Question, QuestionResponse};
 use registry_auth::reply::Reply;
 use registry_auth::request::{Connection, RequestHead};
 use registry_auth::url::HttpUrl;
@@ -23,11 +24,9 @@ use crate::expect::Outcome;
 use crate::issuer::{Issuers, Reaction};
 use crate::key::{self, TestKey};
 use crate::scenario::Config;
-use crate::substrate::{Substrate, UPSTREAM_AUTHORIZATION, now};
+use crate::substrate::{CLIENT, Substrate, UPSTREAM_AUTHORIZATION, now};
 use crate::upstream::{self, Seen, sha256};
 
-/// What cannot stand in the identity header as it is: everything but visible ASCII, and the escape itself.
-const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Facts that one request may need.
 const PATIENCE: usize = 64;
 
@@ -84,9 +83,11 @@ impl Served {
         for _ in 0..PATIENCE {
             let facts = Facts { keys: &self.keys, gathered: &gathered, now: now() };
             match self.compiled.engine.decide(&head, &facts, &mut self.identities, &PureRust) {
-                Verdict::Allow(grant) => return Ok(self.forward(request, &grant)),
+                Verdict::Allow(grant) => return self.forward(request, &grant),
                 Verdict::Answer(answer) => return Ok(sent(request, answer.reply)),
-                Verdict::Deny(denial) => return Ok(sent(request, denial.reply(self.compiled.engine.realm()))),
+                Verdict::Deny(denial) => {
+                    return Ok(sent(request, denial.reply(self.compiled.engine.realm(), &request.target)));
+                }
                 Verdict::Need(need) => self.gather(need, request, &mut gathered, issuers)?,
             }
         }
@@ -97,25 +98,12 @@ impl Served {
     fn gather(&mut self, need: Need, request: &Request, gathered: &mut Gathered, issuers: &Issuers) -> Result<()> {
         match need {
             Need::Keys { source, .. } => {
-                ensure!(!gathered.settled.contains(&source), "the engine needs again what it was given");
-                gathered.settled.push(source);
-                self.learn(source, issuers)?;
+                let again = gathered.keys.iter().any(|(known, _)| *known == source);
+                ensure!(!again, "the engine needs again what it was given");
+                gathered.keys.push((source, self.learn(source, issuers)?));
             }
-            Need::Tag(name) => {
-                let target = format!("/v2/{}/manifests/{}", name.repository, name.tag);
-                let answer = match self.config.registry.answer("HEAD", &target).status {
-                    200 => TagAnswer::Exists,
-                    404 => TagAnswer::Missing,
-                    _ => TagAnswer::Unknown,
-                };
-                gathered.tags.push((name, answer));
-            }
-            Need::Catalog(listing) => {
-                let answer = self.config.registry.answer("GET", &listing.target());
-                let (status, link) = (answer.status, answer.link.map(String::into_bytes));
-                let body = answer.body.unwrap_or_default().into_bytes();
-                gathered.catalog = Some((listing, UpstreamPage { status, link, body }));
-            }
+            Need::Tag(name) => self.ask(Question::Tag(name), gathered)?,
+            Need::Catalog(listing) => self.ask(Question::Catalog(listing), gathered)?,
             Need::Body => {
                 let body = request.body.bytes();
                 gathered.body = Some(match body.len() {
@@ -128,11 +116,31 @@ impl Served {
         Ok(())
     }
 
+    /// Asks the registry, until the answer is known.
+    fn ask(&self, question: Question, gathered: &mut Gathered) -> Result<()> {
+        let upstream = self.compiled.proxy.upstream.as_ref().context("the engine asks a registry that there is not")?;
+        let mut next = Some(question);
+        while let Some(question) = next.take() {
+            let request = question.request();
+            let answer = self.config.registry.answer(request.method, &request.target, Some(&upstream.host));
+            let status = answer.status.to_string();
+            let mut headers = vec![(":status", status.as_bytes())];
+            headers.extend(answer.headers.iter().map(|(name, value)| (*name, value.as_bytes())));
+            let headers = Fields::parse(fields::write(&headers)).context("fields that cannot be read")?;
+            let body = answer.body.unwrap_or_default().into_bytes();
+            next = question.answer(QuestionResponse { headers, body }, gathered);
+        }
+        Ok(())
+    }
+
     /// Gets the keys of a source; whatever is wrong with them, there are none then.
-    fn learn(&mut self, source: SourceId, issuers: &Issuers) -> Result<()> {
+    fn learn(&mut self, source: SourceId, issuers: &Issuers) -> Result<KeysAnswer> {
         let kind = self.compiled.engine.sources().get(source.index()).map(|source| source.kind.clone());
-        let keys = match kind.context("the engine needs a source that there is not")? {
-            SourceKind::Inline(_) => return Ok(()),
+        let kind = kind.context("the engine needs a source that there is not")?;
+        // No shim is there to be asked for newer keys.
+        let is_asked = matches!(kind, SourceKind::Callout(_));
+        let keys = match kind {
+            SourceKind::Inline(_) => return Ok(KeysAnswer::Current),
             SourceKind::Callout(callout) => fetch(&callout, issuers),
             SourceKind::Signing(_) => match &self.config.minting {
                 None => None,
@@ -151,38 +159,35 @@ impl Served {
                 }
             },
         };
-        if let Some(keys) = keys {
-            self.version += 1;
-            self.keys.set(source, Some(Keys { version: self.version, ..keys }));
-        }
-        Ok(())
+        let Some(keys) = keys else { return Ok(KeysAnswer::Unavailable) };
+        self.version += 1;
+        self.keys.set(source, Some(Keys { version: self.version, ..keys }));
+        Ok(if is_asked { KeysAnswer::Current } else { KeysAnswer::Unavailable })
     }
 
-    /// What the filter does with a grant (contract, section 4).
-    fn forward(&self, request: &Request, grant: &Grant) -> Outcome {
+    /// Edits the head as the filter does.
+    fn forward(&self, request: &Request, grant: &Grant) -> Result<Outcome> {
         let proxy = &self.compiled.proxy;
+        let sent: Vec<(String, &[u8])> =
+            request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_slice())).collect();
+        let sent: Vec<(&str, &[u8])> = sent.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let fields = Fields::parse(fields::write(&sent)).context("the head is no head")?;
+        let credential = proxy.upstream_authorization.as_ref().map(|_| UPSTREAM_AUTHORIZATION);
+        let mut path = upstream::latin1(&request.target);
         let mut headers: Vec<(String, Vec<u8>)> =
-            request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
-        if let Some(identity) = &proxy.identity_header {
-            headers.retain(|(name, _)| name != identity);
-            let user = grant.identity().username();
-            if !user.is_empty() {
-                let value: String = percent_encode(user.as_bytes(), ESCAPED).collect();
-                headers.push((identity.clone(), value.into_bytes()));
+            sent.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
+        grant.edits(&fields, &proxy.head, credential).apply(|edit| {
+            match edit {
+                Edit::Target(target) => target.clone_into(&mut path),
+                Edit::Remove(name) => headers.retain(|(other, _)| other.as_bytes() != name),
+                Edit::Add(name, value) => headers.push((name.to_ascii_lowercase(), value.as_bytes().to_vec())),
             }
-        }
-        if !proxy.forward_authorization {
-            headers.retain(|(name, _)| name != "authorization");
-        }
-        let authorized = headers.iter().any(|(name, _)| name == "authorization");
-        if proxy.upstream_authorization.is_some() && !authorized {
-            headers.push(("authorization".to_owned(), UPSTREAM_AUTHORIZATION.as_bytes().to_vec()));
-        }
+            anyhow::Ok(())
+        })?;
         let body = request.body.bytes();
-        let path = grant.target().map_or_else(|| upstream::latin1(&request.target), str::to_owned);
-        let status = self.config.registry.answer(&request.method, &path).status;
+        let status = self.config.registry.answer(&request.method, &path, None).status;
         let seen = Seen { method: request.method.clone(), path, headers, body: body.len(), sha256: sha256(&body) };
-        Outcome::Forwarded { seen, status }
+        Ok(Outcome::Forwarded { seen, status })
     }
 }
 
@@ -200,13 +205,15 @@ fn head(request: &Request, secured: bool) -> RequestHead<'_> {
         let named = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
         named.map(|(_, value)| value.as_slice()).collect()
     };
+    let mut forwarded_for = all("x-forwarded-for");
+    forwarded_for.push(CLIENT.as_bytes());
     RequestHead {
         method: request.method.as_bytes(),
         path: &request.target,
         authorization: all("authorization"),
         content_types: all("content-type"),
         user_agent: all("user-agent").first().copied().unwrap_or_default(),
-        forwarded_for: all("x-forwarded-for"),
+        forwarded_for,
         connection: Connection {
             peer: b"127.0.0.1:40000",
             tls_version: if secured { b"TLSv1.3" } else { b"" },
@@ -229,7 +236,7 @@ fn fetch(callout: &Callout, issuers: &Issuers) -> Option<Keys> {
 }
 
 fn get(url: &HttpUrl, issuers: &Issuers) -> Option<Vec<u8>> {
-    match issuers.react(url.authority(), url.path()) {
+    match issuers.react(url.authority(), url.target()) {
         Reaction::Answer { status: 200, body, .. } => Some(body),
         Reaction::Answer { .. } | Reaction::Hang | Reaction::Reset => None,
     }

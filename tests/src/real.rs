@@ -34,11 +34,11 @@ pub struct RealEnvoy {
     running: Option<Envoy>,
 }
 
-/// What is pushed: the set `bearer`, the set `mint`.
-type Group = (Option<Vec<String>>, Option<String>);
+/// What is pushed.
+type Group = Vec<(String, Value)>;
 
-fn group_of(config: &Config) -> Group {
-    (config.pushed.clone(), config.minting.clone())
+fn group_of(config: &Config) -> Result<Group> {
+    push::sets(&config.plugin, config.pushed.as_deref(), config.minting.as_deref())
 }
 
 impl RealEnvoy {
@@ -60,10 +60,11 @@ impl RealEnvoy {
         self.running.as_ref().context("envoy was not started")
     }
 
-    fn bootstrap(&self) -> Bootstrap {
+    fn bootstrap(&self) -> Result<Bootstrap> {
         let mut listeners = Vec::new();
         for (number, config) in self.configs.iter().enumerate() {
-            let group = self.groups.iter().position(|group| *group == group_of(config)).unwrap_or_default();
+            let group = group_of(config)?;
+            let group = self.groups.iter().position(|known| *known == group).unwrap_or_default();
             listeners.push(Listener {
                 name: format!("config-{number}"),
                 configuration: config.plugin.to_string(),
@@ -87,7 +88,7 @@ impl RealEnvoy {
                 discovery: None,
             });
         }
-        Bootstrap {
+        Ok(Bootstrap {
             module: self.module.clone(),
             listeners,
             clusters: vec![
@@ -95,7 +96,7 @@ impl RealEnvoy {
                 ("issuers".to_owned(), self.issuers.address()),
             ],
             environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-        }
+        })
     }
 
     fn outcome(&self, response: Response) -> Result<Outcome> {
@@ -107,18 +108,19 @@ impl RealEnvoy {
 
 impl Substrate for RealEnvoy {
     fn serve(&mut self, config: &Config) -> Result<usize> {
-        if !self.groups.contains(&group_of(config)) {
-            self.groups.push(group_of(config));
+        let group = group_of(config)?;
+        if !self.groups.contains(&group) {
+            self.groups.push(group);
         }
         self.configs.push(config.clone());
         Ok(self.configs.len() - 1)
     }
 
     fn start(&mut self) -> Result<()> {
-        let envoy = Envoy::start(&self.bootstrap())?;
-        for (group, (pushed, minting)) in self.groups.iter().enumerate() {
-            for (set, keys) in push::sets(pushed.as_deref(), minting.as_deref())? {
-                push_keys(envoy.listener(&format!("intake-{group}"))?, set, &keys)?;
+        let envoy = Envoy::start(&self.bootstrap()?)?;
+        for (group, sets) in self.groups.iter().enumerate() {
+            for (set, keys) in sets {
+                push_keys(envoy.listener(&format!("intake-{group}"))?, set, keys)?;
             }
         }
         std::thread::sleep(SPREAD);
@@ -146,7 +148,7 @@ pub fn push_keys(intake: SocketAddr, set: &str, keys: &Value) -> Result<()> {
     loop {
         let request = push::request(set, keys, now());
         let answer = client::send(intake, &request, PATIENCE)?;
-        if answer.status == 204 {
+        if answer.status == 200 {
             return Ok(());
         }
         let body = String::from_utf8_lossy(&answer.body).into_owned();

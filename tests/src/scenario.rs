@@ -35,10 +35,10 @@ pub struct Scenarios {
 pub struct Config {
     /// The plugin configuration, complete.
     pub plugin: Value,
-    /// Test keys that the shim has pushed as the set `bearer`; `None`: nothing was pushed.
+    /// Test keys that the shim has pushed as the set of `awsSecretsManager`; `None`: nothing was pushed.
     #[serde(default)]
     pub pushed: Option<Vec<String>>,
-    /// The test key that the shim has pushed as the set `mint`; `None`: nothing was pushed.
+    /// The test key that the shim has pushed as the set of `mint`; `None`: nothing was pushed.
     #[serde(default)]
     pub minting: Option<String>,
     /// What the registry holds.

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::program::Program;
+use crate::substrate::UPSTREAM_AUTHORIZATION;
 use crate::{envoy, module};
 
 /// Envoy's file.
@@ -19,12 +20,12 @@ pub const DISCOVERY: &str = "envoy/discovery.json";
 pub const PLUGIN: &str = "envoy/filter.json";
 
 /// Where everything is, in place of the ports that are written in the file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Addresses {
     /// The listener for registry clients.
     pub clients: SocketAddr,
-    /// The listener for pushed keys.
-    pub intake: SocketAddr,
+    /// The socket for pushed keys.
+    pub intake: PathBuf,
     /// Envoy's admin port.
     pub admin: SocketAddr,
     /// The registry.
@@ -42,8 +43,8 @@ impl Addresses {
         let text = fs::read_to_string(module::workspace().join(CONFIGURATION)).context(CONFIGURATION)?;
         let text =
             exchange(&text, "filename: target/registry-auth.wasm ", &format!("filename: {} ", json!(module::path()?)))?;
-        let ports =
-            [(8080, self.clients), (9902, self.intake), (9901, self.admin), (5000, self.registry), (5556, self.issuer)];
+        let text = exchange(&text, "path: target/intake.sock,", &format!("path: {},", json!(self.intake)))?;
+        let ports = [(8080, self.clients), (9901, self.admin), (5000, self.registry), (5556, self.issuer)];
         ports.into_iter().try_fold(text, |text, (port, address)| {
             exchange(&text, &format!("port_value: {port} "), &format!("port_value: {} ", address.port()))
         })
@@ -61,15 +62,18 @@ pub fn capabilities() -> Result<Value> {
     capabilities.cloned().with_context(|| format!("`{DISCOVERY}` restricts no capabilities"))
 }
 
-/// The configuration with `realm` as `bearer.realm`.
+/// The configuration with a changed plugin configuration.
 ///
 /// # Errors
-/// The file has no such member.
-pub fn with_realm(configuration: &str, realm: &str) -> Result<String> {
-    let (before, after) = configuration.split_once("\"bearer\": {").context("there is no bearer block")?;
-    let (between, rest) = after.split_once("\"realm\": \"registry\"").context("the bearer block has no realm")?;
-    ensure!(between.trim().is_empty(), "the realm is not the first member of the bearer block");
-    Ok(format!("{before}\"bearer\": {{\"realm\": {}{rest}", json!(realm)))
+/// The plugin configuration is not where it is in the file, or `change` says so.
+pub fn with_plugin(configuration: &str, change: impl FnOnce(&mut Value) -> Result<()>) -> Result<String> {
+    let (before, rest) = configuration.split_once("value: |\n").context("there is no plugin configuration")?;
+    let indentation: String = rest.chars().take_while(|character| *character == ' ').collect();
+    let block: String = rest.split_inclusive('\n').take_while(|line| line.starts_with(&indentation)).collect();
+    let after = rest.strip_prefix(&block).unwrap_or_default();
+    let mut plugin = serde_json::from_str(&block).context("the plugin configuration is no JSON")?;
+    change(&mut plugin)?;
+    Ok(format!("{before}value: |\n{indentation}{plugin}\n{after}"))
 }
 
 fn exchange(text: &str, from: &str, to: &str) -> Result<String> {
@@ -90,7 +94,8 @@ pub fn start(configuration: &str, admin: SocketAddr, push_key: &str, folder: &Pa
             .arg("-c")
             .arg(file)
             .args(["--concurrency", "2", "--use-dynamic-base-id", "--file-flush-interval-msec", "20"])
-            .env("REGISTRY_AUTH_PUSH_KEY", push_key),
+            .env("REGISTRY_AUTH_PUSH_KEY", push_key)
+            .env("REGISTRY_UPSTREAM_AUTHORIZATION", UPSTREAM_AUTHORIZATION),
         folder,
     )?;
     program.wait(admin, "/ready")?;

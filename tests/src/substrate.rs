@@ -9,6 +9,8 @@ use crate::client::Request;
 use crate::expect::Outcome;
 use crate::scenario::{Config, Row, Scenarios};
 
+/// The client's address, which the host adds to `x-forwarded-for`.
+pub const CLIENT: &str = "127.0.0.1";
 /// The push key of the scenarios, as `REGISTRY_AUTH_PUSH_KEY`.
 pub const PUSH_KEY: &str = "scenario-push-key-scenario-push-key";
 /// What the scenarios' upstream is sent, as `REGISTRY_UPSTREAM_AUTHORIZATION`.

@@ -114,13 +114,14 @@ async fn echo(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Option<Re
     };
     let text = seen.to_json().to_string();
     let mut state = lock(&state);
-    let answer = state.holdings.answer(&seen.method, &seen.path);
+    let host = seen.values("host");
+    let answer = state.holdings.answer(&seen.method, &seen.path, host.first().map(String::as_str));
     state.seen.push(seen);
     let number = state.seen.len() - 1;
     let mut response = Response::builder().status(answer.status);
     response = response.header("content-type", "application/json").header(NUMBER, number);
-    if let Some(link) = answer.link {
-        response = response.header("link", link);
+    for (name, value) in answer.headers {
+        response = response.header(name, value);
     }
     response.body(Full::new(answer.body.unwrap_or(text).into())).ok()
 }

@@ -118,7 +118,8 @@ impl Vm {
     pub fn open(&mut self, request: &Request) -> Result<u32> {
         self.last_context += 1;
         let id = self.last_context;
-        self.store.data_mut().streams.insert(id, Stream::new(request));
+        let state = self.store.data_mut();
+        state.streams.insert(id, Stream::new(request, state.forwards));
         self.call::<(u32, u32), ()>("proxy_on_context_create", id, (id, ROOT))?;
         if self.exports("proxy_on_request_headers") {
             let stream = self.stream(id)?;

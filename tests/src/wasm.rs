@@ -142,11 +142,11 @@ impl Wasm {
         let mut vm = Vm::start(self.module, setup)?;
         let failed = vm.failed();
         vm.fail(None);
-        for (set, keys) in push::sets(config.pushed.as_deref(), config.minting.as_deref())? {
+        for (set, keys) in push::sets(&config.plugin, config.pushed.as_deref(), config.minting.as_deref())? {
             let mut intake = Vm::start(self.module, intake.clone())?;
-            let id = intake.open(&push::request(set, &keys, intake.now()))?;
+            let id = intake.open(&push::request(&set, &keys, intake.now()))?;
             match intake.progress(id)? {
-                Progress::Answered(Response { status: 204, .. }) => {}
+                Progress::Answered(Response { status: 200, .. }) => {}
                 other => bail!("the intake did not take the keys: {other:?}"),
             }
             vm.tick()?;
@@ -174,7 +174,7 @@ impl Substrate for Wasm {
         Ok(match progress {
             Progress::Answered(response) => Outcome::Answered(response),
             Progress::Forwarded(seen) => {
-                let status = registry.answer(&seen.method, &seen.path).status;
+                let status = registry.answer(&seen.method, &seen.path, None).status;
                 Outcome::Forwarded { seen, status }
             }
             Progress::Waiting => bail!("it still waits after {PATIENCE} ticks\n{}", vm.log().join("\n")),
@@ -213,9 +213,9 @@ pub fn respond(issuers: &Issuers, holdings: &Holdings, callout: &Callout) -> Res
     let header = |name: &str| callout.header(name).unwrap_or_default();
     let (method, path) = (header(":method"), header(":path"));
     if callout.cluster == "upstream" {
-        let registry::Answer { status, link, body } = holdings.answer(&method, &path);
+        let registry::Answer { status, headers, body } = holdings.answer(&method, &path, Some(&header(":authority")));
         let mut answer = answer(status, None, body.unwrap_or_default().into_bytes());
-        answer.headers.extend(link.map(|link| (b"link".to_vec(), link.into_bytes())));
+        answer.headers.extend(headers.into_iter().map(|(name, value)| (name.into(), value.into_bytes())));
         return Ok(answer);
     }
     ensure!(callout.cluster == "issuers", "no scenario has a cluster `{}`", callout.cluster);

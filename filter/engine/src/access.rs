@@ -84,6 +84,8 @@ pub struct TagPush<'a> {
 pub enum AccessSet<'a> {
     /// Nothing: a public path.
     Nothing,
+    /// Any credential, also one that names nobody: the answer says only that the credential is good.
+    Credential,
     /// Somebody, whoever it is.
     Identity,
     /// The catalog, as far as each repository may be read.
@@ -111,13 +113,18 @@ impl<'a> AccessSet<'a> {
     pub fn of(route: &'a Route<'_>) -> Self {
         match route {
             Route::Public => Self::Nothing,
-            Route::Base | Route::Extension | Route::Token => Self::Identity,
+            Route::Base => Self::Credential,
+            Route::Extension | Route::Token => Self::Identity,
             Route::Catalog(_) => Self::Catalog,
             Route::PullManifest(name, reference) => Self::Checks(vec![check(Action::Read, name, reference.as_str())]),
             Route::DeleteManifest(name, reference) => {
                 Self::Checks(vec![check(Action::Delete, name, reference.as_str())])
             }
-            Route::PushManifest(name, Reference::Tag(tag), _) => Self::Tags(vec![tag_push(name, tag, None)]),
+            Route::PushManifest(name, Reference::Tag(reference), tags) => {
+                let others = tags.iter().map(String::as_str).filter(|tag| tag != reference);
+                let tags = std::iter::once(*reference).chain(others);
+                Self::Tags(tags.map(|tag| tag_push(name, tag, None)).collect())
+            }
             Route::PushManifest(name, Reference::Digest(digest), tags) if tags.is_empty() => {
                 Self::Checks(vec![check(Action::Create, name, digest.as_str())])
             }
@@ -143,7 +150,7 @@ impl<'a> AccessSet<'a> {
     #[must_use]
     pub fn scope(&self) -> String {
         let checks: Vec<&Check<'_>> = match self {
-            Self::Nothing | Self::Identity => return String::new(),
+            Self::Nothing | Self::Credential | Self::Identity => return String::new(),
             Self::Catalog => return "registry:catalog:*".to_owned(),
             Self::Checks(checks) => checks.iter().collect(),
             Self::Tags(pushes) => pushes.iter().flat_map(|push| &push.missing).collect(),
@@ -185,7 +192,7 @@ mod tests {
     const SHA: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn needs(method: &str, target: &str) -> (Vec<String>, String) {
-        let surface = Surface::default();
+        let surface = Surface { extensions: true, ..Surface::default() };
         let route = Route::parse(method.as_bytes(), target.as_bytes(), &surface).unwrap();
         let access = AccessSet::of(&route);
         let scope = access.scope();
@@ -195,6 +202,7 @@ mod tests {
         };
         let checks = match access {
             AccessSet::Nothing => vec!["nothing".into()],
+            AccessSet::Credential => vec!["credential".into()],
             AccessSet::Identity => vec!["identity".into()],
             AccessSet::Catalog => vec!["catalog".into()],
             AccessSet::Checks(checks) => checks.iter().map(text).collect(),
@@ -213,8 +221,9 @@ mod tests {
 
     #[test]
     fn a_route_needs_what_the_contract_says() {
-        let rows: [(&str, &str, &[&str], &str); 18] = [
-            ("GET", "/v2/", &["identity"], ""),
+        let rows: [(&str, &str, &[&str], &str); 19] = [
+            ("GET", "/v2/", &["credential"], ""),
+            ("GET", "/v2/_zot/ext/search", &["identity"], ""),
             ("GET", "/v2/_catalog?n=5", &["catalog"], "registry:catalog:*"),
             ("GET", "/v2/a/b/tags/list", &["read a/b"], "repository:a/b:pull"),
             ("HEAD", "/v2/a/manifests/v1", &["read a v1"], "repository:a:pull"),
@@ -239,7 +248,12 @@ mod tests {
                 &["tag x", "create a x", "create a SHA", "update a x", "update a SHA"],
                 "repository:a:pull,push",
             ),
-            ("PUT", "/v2/a/manifests/v1?tag=x", &["tag v1", "create a v1", "update a v1"], "repository:a:pull,push"),
+            (
+                "PUT",
+                "/v2/a/manifests/v1?tag=x&tag=v1&%74ag=x",
+                &["tag v1", "create a v1", "update a v1", "tag x", "create a x", "update a x"],
+                "repository:a:pull,push",
+            ),
             ("DELETE", "/v2/a/manifests/v1", &["delete a v1"], "repository:a:delete"),
             ("DELETE", "/v2/a/blobs/uploads/x", &["delete a"], "repository:a:delete"),
         ];

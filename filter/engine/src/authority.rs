@@ -19,9 +19,9 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The anonymous caller.
-    pub(crate) fn nobody() -> Self {
-        Self { identity: Arc::new(Identity::anonymous()), claim: None }
+    /// Without a credential.
+    pub(crate) fn anonymous() -> Self {
+        Self { identity: Arc::new(Identity::Anonymous), claim: None }
     }
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Authority<'a> {
 /// Why something is not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Nobody asked, and it is not open to everybody.
+    /// The caller is anonymous, and it is not open to everybody.
     NoCredential,
     /// The `access` claim does not cover it.
     InsufficientScope,
@@ -58,10 +58,15 @@ pub(crate) enum Refusal {
 type Ruling = Result<GrantRule, Refusal>;
 
 impl Authority<'_> {
-    /// Some identity is enough; nobody is one only where nobody can be anybody.
+    /// Any identity is enough. Anonymous callers pass only if every grant is anonymous.
     pub(crate) fn enter(&self) -> Ruling {
         let open = self.policy.is_some_and(Policy::is_anonymous_only);
-        if self.is_nobody() && !open { Err(Refusal::NoCredential) } else { Ok(GrantRule::Identity) }
+        if self.caller.identity.is_anonymous() && !open { Err(Refusal::NoCredential) } else { Ok(GrantRule::Identity) }
+    }
+
+    /// Any credential is enough, also the token that an anonymous caller got: clients ask with it whether it is good.
+    pub(crate) fn ping(&self) -> Ruling {
+        if self.caller.claim.is_some() { Ok(GrantRule::Identity) } else { self.enter() }
     }
 
     /// One action on one repository.
@@ -162,16 +167,15 @@ impl Authority<'_> {
         policy.decide(&self.caller.identity, &permission, self.request)
     }
 
+    /// Every authenticated caller may do everything. A token server's token may name nobody: its claim, which has been asked
+    /// before, decides then.
     fn without_policy(&self) -> Ruling {
-        if self.is_nobody() { Err(Refusal::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
-    }
-
-    /// Nobody has asked. A token server's token may name nobody, and counts by its claim all the same.
-    fn is_nobody(&self) -> bool {
-        self.caller.identity.is_anonymous() && self.caller.claim.is_none()
+        let granted = self.caller.claim.as_ref().is_some_and(|claim| claim.is_of_token_server());
+        let anonymous = self.caller.identity.is_anonymous() && !granted;
+        if anonymous { Err(Refusal::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
     }
 
     fn refusal(&self, message: Option<Arc<str>>) -> Refusal {
-        if self.is_nobody() { Refusal::NoCredential } else { Refusal::Policy(message) }
+        if self.caller.identity.is_anonymous() { Refusal::NoCredential } else { Refusal::Policy(message) }
     }
 }

@@ -67,6 +67,12 @@ impl Listing {
         Ok(if wanted == 0 { Step::Done(listing.reply()) } else { Step::More(listing) })
     }
 
+    /// How many bytes of text it holds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.last.len() + self.found.iter().map(|name| name.len() + size_of::<String>()).sum::<usize>()
+    }
+
     /// What to ask the upstream for next.
     #[must_use]
     pub fn target(&self) -> String {

@@ -12,7 +12,9 @@ mod functions;
 mod limits;
 mod members;
 mod meter;
+mod precision;
 pub(crate) mod regular;
+mod select;
 mod sets;
 mod syntax;
 mod text;
@@ -47,10 +49,18 @@ impl Scope {
     }
 
     /// The variable that holds what the expression is about.
-    const fn document(self) -> &'static str {
+    const fn document(self) -> &'static [&'static str] {
         match self {
-            Self::Claims => "claims",
-            Self::Conditions => "req",
+            Self::Claims => &["claims"],
+            Self::Conditions => &["req"],
+        }
+    }
+
+    /// Where the claims of the caller are.
+    const fn claims(self) -> &'static [&'static str] {
+        match self {
+            Self::Claims => &["claims"],
+            Self::Conditions => &["req", "claims"],
         }
     }
 }
@@ -58,6 +68,9 @@ impl Scope {
 /// Why an expression is refused when the configuration is compiled. It may quote the expression, which is configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
+    /// Nothing but blanks.
+    #[error("is empty: write a CEL expression")]
+    Empty,
     /// Longer than the limit.
     #[error("the expression is longer than {} bytes", limits::MAX_SOURCE)]
     TooLong,
@@ -97,6 +110,10 @@ pub enum CompileError {
     #[error("{0}")]
     Mismatch(String),
 }
+
+/// What to say about an expression that [`Expression::is_inexact`].
+pub const INEXACT: &str = "has a number of 2^53 (9007199254740992) or more, and numbers in claims are doubles: it equals its \
+                           neighbours there; let the issuer send such an identifier as text, and compare it with a text";
 
 /// What went wrong in an evaluation: a kind, never a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -151,6 +168,8 @@ pub struct Expression {
     result: Type,
     scope: Scope,
     reads: Members,
+    reads_of_claims: Members,
+    is_inexact: bool,
 }
 
 impl Expression {
@@ -159,15 +178,21 @@ impl Expression {
     /// # Errors
     /// Over a limit (checked before the parser sees the text), not CEL, unknown names and functions, types that cannot fit.
     pub fn compile(source: &str, scope: Scope) -> Result<Self, CompileError> {
+        if source.trim().is_empty() {
+            return Err(CompileError::Empty);
+        }
         limits::check_source(source)?;
         let mut tree = syntax::parse(source)?;
         let result = check::check(&tree, scope.variables())?;
         limits::check_loops(&tree)?;
         let reads = Members::read_by(&tree, scope.document());
+        let reads_of_claims = Members::read_by(&tree, scope.claims());
+        let is_inexact = precision::is_inexact(&tree);
+        select::replace(&mut tree);
         meter::meter(&mut tree);
         // Built now, and not while the first request waits.
         environment::shared();
-        Ok(Self { tree, result, scope, reads })
+        Ok(Self { tree, result, scope, reads, reads_of_claims, is_inexact })
     }
 
     fn evaluate<'a>(&'a self, bindings: &'a Bindings) -> Result<CowVal<'a, 'static>, EvaluationError> {
@@ -201,6 +226,18 @@ impl Expression {
     #[must_use]
     pub const fn reads(&self) -> &Members {
         &self.reads
+    }
+
+    /// Which claims of the caller the expression may read.
+    #[must_use]
+    pub const fn reads_of_claims(&self) -> &Members {
+        &self.reads_of_claims
+    }
+
+    /// Returns true if the expression has a number of 2^53 or more, which no number in claims can be told from: those are doubles.
+    #[must_use]
+    pub const fn is_inexact(&self) -> bool {
+        self.is_inexact
     }
 
     /// Evaluates to a bool.
@@ -297,3 +334,5 @@ impl fmt::Debug for Bindings {
 mod conformance;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod values;

@@ -10,6 +10,7 @@ use crate::catalog::Listing;
 use crate::facts::TagName;
 use crate::reason::Reason;
 use crate::reply::Reply;
+use crate::route::Payload;
 
 /// What to do with a request.
 #[derive(Clone, Debug)]
@@ -27,12 +28,12 @@ pub enum Verdict {
 /// A fact that the host has to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Keys of a source: none are held yet, or none with this key id.
+    /// Keys of a source.
     Keys {
         /// Whose keys.
         source: SourceId,
-        /// The key id that is not among the held keys; absent when no keys are held.
-        unknown: Option<String>,
+        /// What is not held.
+        missing: Missing,
     },
     /// Whether a tag exists upstream.
     Tag(TagName),
@@ -40,6 +41,15 @@ pub enum Need {
     Catalog(Listing),
     /// The request's body.
     Body,
+}
+
+/// What is not held of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Any key.
+    Keys,
+    /// A key with the id that the token names.
+    Key,
 }
 
 /// An answer to a request that was granted and is not forwarded.
@@ -58,6 +68,7 @@ pub struct Answer {
 pub struct Grant {
     identity: Arc<Identity>,
     rule: GrantRule,
+    payload: Payload,
     target: Option<String>,
 }
 
@@ -76,6 +87,16 @@ pub enum GrantRule {
     Policy(Rule),
 }
 
+impl GrantRule {
+    /// Returns true if the rule is about repositories: about one, or (for the catalog) about all of them.
+    pub(crate) const fn is_of_repositories(&self) -> bool {
+        match self {
+            Self::Public | Self::Identity => false,
+            Self::NoAccessControl | Self::AccessClaim | Self::Policy(_) => true,
+        }
+    }
+}
+
 /// For the log.
 impl fmt::Display for GrantRule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,8 +111,8 @@ impl fmt::Display for GrantRule {
 }
 
 impl Grant {
-    pub(crate) const fn new(identity: Arc<Identity>, rule: GrantRule) -> Self {
-        Self { identity, rule, target: None }
+    pub(crate) const fn new(identity: Arc<Identity>, rule: GrantRule, payload: Payload) -> Self {
+        Self { identity, rule, payload, target: None }
     }
 
     /// The same for another target than the client's.
@@ -109,6 +130,11 @@ impl Grant {
     #[must_use]
     pub const fn rule(&self) -> &GrantRule {
         &self.rule
+    }
+
+    /// Which media types it is forwarded with.
+    pub(crate) const fn payload(&self) -> Payload {
+        self.payload
     }
 
     /// The target to forward instead of the client's: an upload without the mount that is not granted.

@@ -18,6 +18,8 @@ use crate::authz::{Policy, RequestFacts};
 use crate::catalog::{Listing, Step};
 use crate::decision::{Answer, Denial, Grant, GrantRule, Need, Verdict};
 use crate::facts::Facts;
+use crate::media::may_be_form;
+use crate::ping::{self, PingAnswer};
 use crate::reason::Reason;
 use crate::reply::Realm;
 use crate::request::{Connection, RequestHead};
@@ -39,6 +41,9 @@ pub struct Engine {
     pub(crate) sources: Vec<Source>,
     /// Whether the host can be asked to ask the upstream.
     pub(crate) asks_upstream: bool,
+    /// Mounts are forwarded where their sources may be read (`proxy.mounts`).
+    pub(crate) forwards_mounts: bool,
+    pub(crate) ping: PingAnswer,
 }
 
 /// What ends a decision without a grant.
@@ -79,6 +84,12 @@ impl Engine {
         self.policy.as_ref().is_some_and(Policy::reads_headers)
     }
 
+    /// Whether some condition looks at the client's address, which the proxy has to set.
+    #[must_use]
+    pub fn reads_client_address(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.client_readers().is_some())
+    }
+
     /// Whether client certificates count, so that the host has to tell the connection's.
     #[must_use]
     pub const fn reads_certificate(&self) -> bool {
@@ -103,7 +114,7 @@ impl Engine {
     ) -> Verdict {
         match self.judge(head, facts, cache, verifier) {
             Ok(grant) => Verdict::Allow(grant),
-            Err(End::Answer(answer)) => Verdict::Answer(answer),
+            Err(End::Answer(answer)) => Verdict::Answer(Answer { reply: answer.reply.at(head.path), ..answer }),
             Err(End::Deny(denial)) => Verdict::Deny(denial),
             Err(End::Need(need)) => Verdict::Need(need),
         }
@@ -132,9 +143,12 @@ impl Engine {
                 Err(Stop::Need(need)) => End::Need(need),
             });
         }
+        if matches!(route, Route::PushManifest(..)) && head.content_types.iter().any(|value| may_be_form(value)) {
+            return Err(denied(Reason::ManifestInvalid).into());
+        }
         let access = AccessSet::of(&route);
         if access == AccessSet::Nothing {
-            return Ok(Grant::new(Arc::new(Identity::anonymous()), GrantRule::Public));
+            return Ok(Grant::new(Arc::new(Identity::Anonymous), GrantRule::Public, route.payload()));
         }
         let stopped = |stop| match stop {
             Stop::Deny(reason) => End::Deny(Denial { scope: access.scope(), ..Denial::new(reason) }),
@@ -142,19 +156,28 @@ impl Engine {
         };
         let credential = Credential::read(&head.authorization).map_err(|reason| stopped(reason.into()))?;
         let proven = self.identify(&credential, &head.connection, facts, cache, verifier).map_err(stopped)?;
-        let caller = proven.as_deref().map_or_else(Caller::nobody, Caller::from);
+        let caller = proven.as_deref().map_or_else(Caller::anonymous, Caller::from);
         let request = RequestFacts::new(head, facts.now);
         let authority = self.authority(&caller, &request, facts);
-        let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule);
+        let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule, route.payload());
         let refused = |refusal| caller.refused(refusal, &access);
         match &access {
+            AccessSet::Credential => {
+                let grant = authority.ping().map(grant).map_err(refused)?;
+                if !self.ping.is_own(&head.authorization) {
+                    return Ok(grant);
+                }
+                let username = caller.identity.username().into();
+                Err(End::Answer(Answer { reply: ping::reply(), label: "ping", username }))
+            }
             AccessSet::Nothing | AccessSet::Identity => authority.enter().map(grant).map_err(refused),
             AccessSet::Checks(checks) => authority.all(checks).map(grant).map_err(refused),
             AccessSet::Tags(pushes) => authority.push(pushes, self.asks_upstream).map(grant).map_err(refused),
             AccessSet::Mount(create, sources) => {
                 let grant = authority.check(create).map(grant).map_err(refused)?;
                 let target = std::str::from_utf8(head.path).unwrap_or_default();
-                Ok(if authority.may_mount(sources) { grant } else { grant.redirected(without_mount(target)) })
+                let is_forwarded = self.forwards_mounts && authority.may_mount(sources);
+                Ok(if is_forwarded { grant } else { grant.redirected(without_mount(target)) })
             }
             AccessSet::Catalog => match authority.list(self.asks_upstream).map_err(refused)? {
                 GrantRule::Identity => list(&route, &authority),
@@ -221,9 +244,8 @@ impl Engine {
             return Ok(proven);
         }
         // Not before: the cache holds well-formed tokens only.
-        let keeps_claims = self.policy.as_ref().is_some_and(Policy::reads_claims);
         let token = &read(compact)?;
-        let proven = self.verify(&Presented { token, facts, verifier, keeps_claims })?;
+        let proven = self.verify(&Presented { token, facts, verifier, policy: self.policy.as_ref() })?;
         let proven = Arc::new(proven);
         cache.put(Proof::Token(compact), Arc::clone(&proven));
         Ok(proven)
@@ -260,7 +282,7 @@ impl Engine {
 
 /// Reads a token. What can be parsed has no other characters than a token may have, so they are looked at only to say what is
 /// wrong.
-fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, Stop> {
+pub(crate) fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, Stop> {
     let text = std::str::from_utf8(compact).map_err(|_| Reason::MalformedCredential)?;
     UnverifiedToken::parse(text).map_err(|error| credential::check(compact).map_or_else(Stop::from, |()| error.into()))
 }

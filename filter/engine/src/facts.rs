@@ -18,14 +18,23 @@ pub struct Facts<'a> {
 /// What the host fetched for one request because the engine needed it. A failure is an answer too: nothing is needed twice.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
-    /// Sources that need not be asked for: they were just asked, or may not be asked again yet.
-    pub settled: Vec<SourceId>,
+    /// What came of asking for the keys of sources; of several about one source, the last counts.
+    pub keys: Vec<(SourceId, KeysAnswer)>,
     /// Whether tags exist upstream.
     pub tags: Vec<(TagName, TagAnswer)>,
     /// The page that a listing waited for.
     pub catalog: Option<(Listing, UpstreamPage)>,
     /// The request's body.
     pub body: Option<RequestBody>,
+}
+
+/// What came of asking for the keys of a source because of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeysAnswer {
+    /// The keys that are held were asked for after the request came: a key that is not among them does not exist.
+    Current,
+    /// They could not be had in time. Nothing is known about a key that is not held.
+    Unavailable,
 }
 
 /// A tag of a repository.
@@ -65,6 +74,24 @@ pub enum RequestBody {
 pub const MAX_BODY: usize = 64 * 1024;
 
 impl Gathered {
+    /// How many bytes of text it holds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let tags = self.tags.iter().map(|(name, _)| name.repository.len() + name.tag.len());
+        let page = |page: &UpstreamPage| page.body.len() + page.link.as_ref().map_or(0, Vec::len);
+        let catalog = self.catalog.as_ref().map_or(0, |(listing, upstream)| listing.size() + page(upstream));
+        let body = match &self.body {
+            Some(RequestBody::Whole(body)) => body.len(),
+            Some(RequestBody::TooLong | RequestBody::Late | RequestBody::NotRead) | None => 0,
+        };
+        tags.sum::<usize>() + catalog + body
+    }
+
+    /// What came of asking for the keys of a source.
+    pub(crate) fn keys_of(&self, source: SourceId) -> Option<KeysAnswer> {
+        self.keys.iter().rev().find(|(known, _)| *known == source).map(|(_, answer)| *answer)
+    }
+
     /// What was said about a tag.
     pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<TagAnswer> {
         let known = self.tags.iter().find(|(name, _)| name.repository == repository && name.tag == tag);

@@ -4,6 +4,7 @@
 //! are 32 bits, little-endian.
 
 use std::fmt;
+use std::ops::Range;
 
 /// Bytes of a number.
 const NUMBER: usize = 4;
@@ -65,6 +66,40 @@ impl Fields {
         self.places.iter().map(|place| (self.name(place), self.value(place)))
     }
 
+    /// The same fields, with the values of those only whose name `keeps` names.
+    #[must_use]
+    pub fn keeping(&self, keeps: impl Fn(&[u8]) -> bool) -> Self {
+        let mut kept = Self::default();
+        for (name, value) in self.iter() {
+            let start = kept.bytes.len();
+            kept.bytes.extend_from_slice(name);
+            kept.bytes.push(0);
+            kept.bytes.extend_from_slice(if keeps(name) { value } else { &[] });
+            kept.places.push(Place { start, name: name.len(), end: kept.bytes.len() });
+            kept.bytes.push(0);
+        }
+        kept.bytes.shrink_to_fit();
+        kept
+    }
+
+    /// How many bytes of memory they take.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.capacity() + self.places.capacity() * size_of::<Place>()
+    }
+
+    /// Places, names and values of the fields whose names have one of these lengths ([`length_bit`]), in order.
+    pub fn of_lengths(&self, lengths: u64) -> impl Iterator<Item = (usize, (&[u8], &[u8]))> {
+        let places = self.places.iter().enumerate().filter(move |(_, place)| lengths & length_bit(place.name) != 0);
+        places.map(|(index, place)| (index, (self.name(place), self.value(place))))
+    }
+
+    /// Names and values of some fields, in order.
+    pub fn within(&self, range: Range<usize>) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let places = self.places.get(range).unwrap_or_default();
+        places.iter().map(|place| (self.name(place), self.value(place)))
+    }
+
     fn is(&self, place: &Place, name: &str) -> bool {
         // Most proxies write names in lower case; to look at each character twice is dear.
         let (here, name) = (self.name(place), name.as_bytes());
@@ -86,6 +121,12 @@ impl fmt::Debug for Fields {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.iter().map(|(name, _)| String::from_utf8_lossy(name))).finish()
     }
+}
+
+/// The bit of a length in a set of lengths. Those that are too long for a set of 64 have one together.
+#[must_use]
+pub const fn length_bit(length: usize) -> u64 {
+    1 << if length < 63 { length } else { 63 }
 }
 
 /// The buffer of these fields.
@@ -133,8 +174,25 @@ mod tests {
         assert_eq!(fields.first("X-Empty"), Some(&b""[..]));
         assert_eq!(fields.first("x-empt"), None);
         assert_eq!(fields.iter().count(), SENT.len());
+        assert_eq!(fields.within(1..3).collect::<Vec<_>>(), fields.iter().skip(1).take(2).collect::<Vec<_>>());
+        let lengths = length_bit(5) | length_bit(13);
+        assert_eq!(fields.of_lengths(lengths).map(|(index, _)| index).collect::<Vec<_>>(), [0, 1, 3]);
+        assert_eq!(length_bit(63), length_bit(1000));
+        assert_eq!((fields.within(4..4).count(), fields.within(3..5).count()), (0, 0));
         assert_eq!(Fields::parse(Vec::new()), Some(Fields::default()));
         assert_eq!(Fields::default().iter().count(), 0);
+    }
+
+    #[test]
+    fn names_stay_when_their_values_are_not_kept() {
+        let sent = Fields::parse(write(&SENT)).unwrap();
+        let kept = sent.keeping(|name| name == b":path" || name.eq_ignore_ascii_case(b"authorization"));
+        assert_eq!(kept.iter().collect::<Vec<_>>(), SENT.map(|(name, value)| (name.as_bytes(), value)));
+        let kept = sent.keeping(|name| name == b":path");
+        assert_eq!(kept.first(":path"), Some(&b"/v2/"[..]));
+        assert_eq!(kept.all("authorization").collect::<Vec<_>>(), [&b""[..], b""]);
+        let long = Fields::parse(write(&[("x-long", &vec![b'a'; 90_000])])).unwrap();
+        assert!(long.size() > 90_000 && long.keeping(|_| false).size() < 500);
     }
 
     #[test]

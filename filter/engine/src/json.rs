@@ -5,11 +5,20 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// The deepest nesting that is read, counted in arrays and objects.
 pub const MAX_NESTING: usize = 64;
+
+/// The byte order mark that some editors and servers put before a text.
+pub const MARK: char = '\u{feff}';
+
+/// A text without its byte order mark, which a reader of what others publish may leave out (RFC 8259 section 8.1).
+#[must_use]
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
 
 /// Why a text is not acceptable JSON. The message holds a place, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +38,16 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let value = Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| describe(&error))?;
     reader.end().map_err(|error| describe(&error))?;
     Ok(value)
+}
+
+/// A value of another format that has the data model of JSON, read as strictly as [`parse`] reads JSON.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StrictValue(pub Value);
+
+impl<'de> Deserialize<'de> for StrictValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Strict { depth: 0 }.deserialize(deserializer).map(Self)
+    }
 }
 
 const DUPLICATE: &str = "a member stands twice in one object";
@@ -151,6 +170,17 @@ mod tests {
             assert!(!message.contains("secret"), "{message}");
         }
         assert!(parse(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_left_out_only_where_that_is_asked_for() {
+        let marked = "\u{feff}{}".as_bytes();
+        assert!(parse(marked).is_err());
+        assert_eq!(without_mark(marked), b"{}");
+        assert_eq!(without_mark(b"{}"), b"{}");
+        assert_eq!(without_mark("\u{feff}\u{feff}{}".as_bytes()), marked);
+        assert_eq!(without_mark(b"\xef\xbb"), b"\xef\xbb");
+        assert_eq!(MARK.to_string().as_bytes(), b"\xef\xbb\xbf");
     }
 
     #[test]

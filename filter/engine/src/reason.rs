@@ -15,6 +15,8 @@ pub enum Reason {
     TagInvalid,
     /// The digest breaks the grammar.
     DigestInvalid,
+    /// The manifest is sent as a form.
+    ManifestInvalid,
     /// The endpoint has no such method.
     MethodNotAllowed,
     /// A request for a token that breaks the grammar of its query, form or scopes.
@@ -31,6 +33,8 @@ pub enum Reason {
     TokenTooLong,
     /// The token is not a JWT of three segments with strict JSON.
     MalformedToken,
+    /// The token is no identity: its `typ` says something else, or it is a security event.
+    WrongTokenType,
     /// The token's algorithm is not supported or not allowed for the issuer.
     AlgorithmNotAllowed,
     /// No provider has the token's issuer.
@@ -99,12 +103,13 @@ pub enum Challenge {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::NotFound,
         Self::PaginationInvalid,
         Self::NameInvalid,
         Self::TagInvalid,
         Self::DigestInvalid,
+        Self::ManifestInvalid,
         Self::MethodNotAllowed,
         Self::MalformedRequest,
         Self::BodyTooLarge,
@@ -113,6 +118,7 @@ impl Reason {
         Self::MalformedCredential,
         Self::TokenTooLong,
         Self::MalformedToken,
+        Self::WrongTokenType,
         Self::AlgorithmNotAllowed,
         Self::UnknownIssuer,
         Self::WrongAudience,
@@ -150,6 +156,9 @@ impl Reason {
             Self::NameInvalid => plain(400, "NAME_INVALID", "invalid repository name", "name_invalid"),
             Self::TagInvalid => plain(400, "TAG_INVALID", "invalid tag", "tag_invalid"),
             Self::DigestInvalid => plain(400, "DIGEST_INVALID", "invalid digest", "digest_invalid"),
+            Self::ManifestInvalid => {
+                plain(400, "MANIFEST_INVALID", "a manifest is not sent as a form", "manifest_invalid")
+            }
             Self::MethodNotAllowed => plain(405, "UNSUPPORTED", "the operation is unsupported", "method_not_allowed"),
             Self::MalformedRequest => plain(400, "BAD_REQUEST", "malformed request for a token", "malformed_request"),
             Self::BodyTooLarge => plain(413, "TOO_LARGE", "the body is too large", "body_too_large"),
@@ -158,6 +167,7 @@ impl Reason {
             Self::MalformedCredential => unauthorized("malformed_credential", Challenge::InvalidToken),
             Self::TokenTooLong => unauthorized("token_too_long", Challenge::InvalidToken),
             Self::MalformedToken => unauthorized("malformed_token", Challenge::InvalidToken),
+            Self::WrongTokenType => unauthorized("wrong_token_type", Challenge::InvalidToken),
             Self::AlgorithmNotAllowed => unauthorized("algorithm_not_allowed", Challenge::InvalidToken),
             Self::UnknownIssuer => unauthorized("unknown_issuer", Challenge::InvalidToken),
             Self::WrongAudience => unauthorized("wrong_audience", Challenge::InvalidToken),

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::decision::Denial;
 use crate::reason::Challenge;
+use crate::route::is_registry_target;
 
 /// Seconds after which a client may try again when keys cannot be had.
 const RETRY_AFTER: &str = "5";
@@ -30,10 +31,28 @@ pub struct Realm {
     pub service: String,
 }
 
-impl Denial {
-    /// The answer; to HEAD, the host sends it without its body.
+impl Reply {
+    /// How many bytes of text it holds.
     #[must_use]
-    pub fn reply(&self, realm: &Realm) -> Reply {
+    pub fn size(&self) -> usize {
+        self.body.len() + self.headers.iter().map(|(_, value)| value.len()).sum::<usize>()
+    }
+
+    /// This as the answer to a request for `target`: under `/v2` with what registries put on each of their answers, as Docker's
+    /// command line takes a registry for one that it knows only then.
+    #[must_use]
+    pub fn at(mut self, target: &[u8]) -> Self {
+        if is_registry_target(target) {
+            self.headers.push(("docker-distribution-api-version", "registry/2.0".to_owned()));
+        }
+        self
+    }
+}
+
+impl Denial {
+    /// The answer to a request for `target`; to HEAD, the host sends it without its body.
+    #[must_use]
+    pub fn reply(&self, realm: &Realm, target: &[u8]) -> Reply {
         let face = self.reason.face();
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if self.asked_for_token {
@@ -48,7 +67,7 @@ impl Denial {
         if face.status == 503 {
             headers.push(("retry-after", RETRY_AFTER.to_owned()));
         }
-        Reply { status: face.status, headers, body: self.body() }
+        Reply { status: face.status, headers, body: self.body() }.at(target)
     }
 
     /// At the token endpoint it is Basic: that is where Bearer challenges send clients to.
@@ -146,7 +165,7 @@ mod tests {
     #[test]
     fn every_refusal_is_an_oci_error_and_401_carries_a_challenge() {
         for reason in Reason::ALL {
-            let reply = Denial::new(reason).reply(&Realm::default());
+            let reply = Denial::new(reason).reply(&Realm::default(), b"/v2/");
             let body: Value = serde_json::from_slice(&reply.body).unwrap();
             assert_eq!(body["errors"][0]["code"], reason.face().code);
             assert_eq!(header(&reply, "content-type"), Some("application/json"));
@@ -178,7 +197,7 @@ mod tests {
             ),
         ];
         for (realm, reason, wanted) in rows {
-            let reply = Denial { reason, ..denial.clone() }.reply(realm);
+            let reply = Denial { reason, ..denial.clone() }.reply(realm, b"/v2/");
             assert_eq!(header(&reply, "www-authenticate"), Some(wanted));
         }
     }
@@ -187,7 +206,7 @@ mod tests {
     fn a_refusal_of_the_token_endpoint_has_a_basic_challenge_and_is_not_stored() {
         for reason in Reason::ALL {
             let denial = Denial { asked_for_token: true, scope: "repository:a:pull".into(), ..Denial::new(reason) };
-            let reply = denial.reply(&url_realm());
+            let reply = denial.reply(&url_realm(), b"/auth/token");
             let challenge = (reply.status == 401).then_some("Basic realm=\"registry\"");
             assert_eq!(header(&reply, "www-authenticate"), challenge, "{reason:?}");
             assert_eq!(header(&reply, "cache-control"), Some("no-store"));
@@ -196,9 +215,33 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_under_v2_is_that_of_a_registry() {
+        let rows = [
+            ("/v2", true),
+            ("/v2/", true),
+            ("/v2?x", true),
+            ("/v2/?n=1", true),
+            ("/v2/_catalog", true),
+            ("/v2//a", true),
+            ("/v2x", false),
+            ("/v1/", false),
+            ("/auth/token", false),
+            ("/", false),
+            ("", false),
+        ];
+        for (target, has) in rows {
+            for reason in Reason::ALL {
+                let reply = Denial::new(reason).reply(&Realm::default(), target.as_bytes());
+                let version = header(&reply, "docker-distribution-api-version");
+                assert_eq!(version, has.then_some("registry/2.0"), "{target} {reason:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_condition_message_is_told() {
         let denial = Denial { detail: Some("push by digest".into()), ..Denial::new(Reason::PolicyDenied) };
-        let body: Value = serde_json::from_slice(&denial.reply(&Realm::default()).body).unwrap();
+        let body: Value = serde_json::from_slice(&denial.reply(&Realm::default(), b"/v2/").body).unwrap();
         assert_eq!(body["errors"][0]["detail"]["reason"], "push by digest");
     }
 }

@@ -9,7 +9,7 @@ pub struct RequestHead<'a> {
     pub path: &'a [u8],
     /// Every value of `authorization`, in order.
     pub authorization: Vec<&'a [u8]>,
-    /// Every value of `content-type`, in order.
+    /// Every value of `content-type`, in order; read of POST and PUT.
     pub content_types: Vec<&'a [u8]>,
     /// The first `user-agent`, or empty.
     pub user_agent: &'a [u8],

@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct UnixTime(i64);
 
 impl UnixTime {
+    /// The latest point in time.
+    pub(crate) const MAX: Self = Self(i64::MAX);
+
     /// A point in time from whole seconds; saturates at the ends of the range.
     #[must_use]
     pub const fn from_secs(seconds: i64) -> Self {

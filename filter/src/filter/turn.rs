@@ -3,15 +3,17 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use registry_auth::question::Question;
 use registry_auth::reason::Reason;
 use registry_auth::time::UnixTime;
 
 use super::{Filter, Progress};
+use crate::clock;
 use crate::enforce::{self, Outcome};
 use crate::held::AT_ONCE;
 use crate::host::{self, HostError};
 use crate::plugin::TICK;
-use crate::upstream::Question;
+use crate::upstream;
 use crate::waiting::{Awaits, Pending};
 
 /// Time to the next tick while more is to be done than one callback may.
@@ -20,14 +22,17 @@ const SOON: Duration = Duration::from_millis(1);
 impl Filter {
     /// A tick of the host.
     pub(crate) fn tick(&self) -> Result<(), HostError> {
-        let now = host::now();
+        let now = clock::now();
         self.metrics.tell();
         let more_held = self.held.release(now.ok());
         let more_granted = self.resume_granted();
-        let Ok(now) = now else {
-            self.refuse_waiting();
-            self.hurry(true);
-            return Err(HostError("get_current_time"));
+        let now = match now {
+            Ok(now) => now,
+            Err(error) => {
+                let refused = self.refuse_waiting();
+                self.hurry(more_held || more_granted || refused);
+                return Err(error);
+            }
         };
         // Callouts belong to the effective context.
         let began = host::become_context(self.root).map(|()| self.begin_turn(now));
@@ -46,7 +51,7 @@ impl Filter {
     /// A request has something to fetch. No request is decided here: its callback has not returned yet, so it cannot be resumed.
     pub(crate) fn turn_of_request(&self) -> Result<(), HostError> {
         host::become_context(self.root)?;
-        self.begin_turn(host::now()?);
+        self.begin_turn(clock::now()?);
         self.ask_upstream()
     }
 
@@ -58,22 +63,21 @@ impl Filter {
 
     /// The answer of a callout.
     pub(crate) fn answer(&self, call: u32, body_size: usize) -> Result<(), HostError> {
-        let now = host::now();
+        let now = clock::now();
         let asked =
             self.waiting.borrow_mut().take(|awaits| matches!(awaits, Awaits::Answer(asked, _) if *asked == call));
         for (context, mut pending, awaits) in asked {
-            if let Awaits::Answer(_, question) = awaits {
-                question.read(body_size, &mut pending.gathered);
-            }
-            match now {
-                Ok(now) => self.go_on(context, pending, now),
-                Err(_) => self.refuse_waiter(context, &pending),
+            let next = read(awaits, body_size, &mut pending);
+            match (now, next) {
+                (Ok(_), Some(question)) => self.waiting.borrow_mut().add(context, pending, Awaits::Turn(question)),
+                (Ok(now), None) => self.go_on(context, pending, now),
+                (Err(_), _) => self.refuse_waiter(context, &pending),
             }
         }
         // Without a clock it is as late as it was: what was under way must end in any case.
         let at = now.unwrap_or_else(|_| self.last_turn.get());
-        let source = self.keys.borrow_mut().answer(call, body_size, &self.metrics, at);
-        self.settled.borrow_mut().over.extend(source);
+        let settled = self.keys.borrow_mut().answer(call, body_size, &self.metrics, at);
+        self.settled.borrow_mut().append(settled);
         let now = now?;
         self.settle();
         if self.decide_ready(now) {
@@ -90,16 +94,16 @@ impl Filter {
         self.decide_ready(now)
     }
 
-    /// Requests that waited for keys which are there now, or will not come, can be decided; where there are only newer ones, they
-    /// may wait on.
+    /// Requests that waited for keys which will not come can be decided without, and where there are newer ones, with those; they
+    /// may wait on then.
     fn settle(&self) {
         let settled = self.settled.take();
         if settled.is_empty() {
             return;
         }
         let mut waiting = self.waiting.borrow_mut();
-        let over = waiting.take(|awaits| matches!(awaits, Awaits::Keys(source) if settled.over.contains(source)));
-        let again = waiting.take(|awaits| matches!(awaits, Awaits::Keys(source) if settled.news.contains(source)));
+        let over = waiting.take(|awaits| awaits.source().is_some_and(|source| settled.over.contains(&source)));
+        let again = waiting.take(|awaits| awaits.source().is_some_and(|source| settled.news.contains(&source)));
         for (context, pending, _) in again {
             waiting.add(context, pending, Awaits::Tick);
         }
@@ -154,12 +158,15 @@ impl Filter {
         more
     }
 
-    /// Without a clock nothing can be decided, and nobody's patience ends.
-    fn refuse_waiting(&self) {
+    /// Refuses all requests that wait: without a clock nothing can be decided, and no timeout can fire. Returns true if there
+    /// were any.
+    fn refuse_waiting(&self) -> bool {
         let parked = self.waiting.borrow_mut().take(|_| true);
+        let any = !parked.is_empty();
         for (context, pending, _) in parked {
             self.held.send_later(context, enforce::refusal(self, &pending.head, &Reason::NotReady.into()));
         }
+        any
     }
 
     fn refuse_waiter(&self, context: u32, pending: &Pending) {
@@ -188,14 +195,25 @@ impl Filter {
     }
 
     fn ask(&self, question: &Question, pending: &Pending) -> Option<u32> {
-        let upstream = self.upstream.as_ref()?;
+        let upstream = self.enforcement.upstream.as_ref()?;
         // Where the client's credential reaches the registry, a question for it is asked with that, or with a token of our own.
-        let own = if self.enforcement.forward_authorization {
-            let own = self.engine.own_authorization(question.scope(), self.keys.borrow().held(), host::now().ok()?);
+        let own = if self.enforcement.head.forward_authorization {
+            let own = self.engine.own_authorization(question.scope(), self.keys.borrow().held(), clock::now().ok()?);
             own.or_else(|| pending.head.authorization())
         } else {
             None
         };
-        upstream.ask(question, &pending.head, own.as_deref()).ok()
+        upstream::ask(upstream, question, self.upstream_authorization.as_deref().or(own.as_deref())).ok()
+    }
+}
+
+/// Reads what a callout brought for a request. Returns the question that has to be asked next, if there is one.
+fn read(awaits: Awaits, body_size: usize, pending: &mut Pending) -> Option<Question> {
+    let Awaits::Answer(_, question) = awaits else { return None };
+    if let Some(response) = upstream::response(&question, body_size) {
+        question.answer(response, &mut pending.gathered)
+    } else {
+        question.fail(&mut pending.gathered);
+        None
     }
 }

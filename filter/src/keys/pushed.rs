@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use log::warn;
+use registry_auth::authn::key_cache::Cause;
 use registry_auth::authn::keys::{KeySet, KeysError, SigningKey, Skipped};
 use registry_auth::authn::source::SourceKind;
-use registry_auth::envelope::{PushKey, PushedKeys};
+use registry_auth::envelope::{PushKey, PushedKeys, is_ahead, made};
 use registry_auth::time::UnixTime;
 
 use crate::metrics::Metrics;
 use crate::shared;
 
-/// How long a request waits for the shim to push what is wanted.
-const TIMEOUT: Duration = Duration::from_secs(4);
+/// How long requests wait for the shim to push a set where there is none.
+const SET_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long they wait for one with an unknown key: the shim asks its source at most every five seconds for that.
+const KEY_TIMEOUT: Duration = Duration::from_secs(9);
 
 #[derive(Default)]
 pub(crate) struct Pushed {
@@ -20,7 +23,20 @@ pub(crate) struct Pushed {
     seen: Option<u32>,
     generation: u64,
     not_after: Option<UnixTime>,
-    wanted_since: Option<UnixTime>,
+    wanted: Option<Want>,
+}
+
+/// What was asked of the shim.
+#[derive(Clone, Copy)]
+struct Want {
+    since: UnixTime,
+    timeout: Duration,
+}
+
+impl Want {
+    fn is_overdue(self, now: UnixTime) -> bool {
+        now < self.since || now.since(self.since) >= self.timeout
+    }
 }
 
 /// A pushed set that was read. The key that signs, if it has one.
@@ -31,9 +47,10 @@ pub(crate) struct Read {
 }
 
 impl Pushed {
-    /// Lets the shim know that the set is wanted.
-    pub(crate) fn want(&mut self, set: &str, now: UnixTime) {
-        self.wanted_since = Some(now);
+    /// Lets the shim know that a newer set is wanted. Those who ask again do not make the others wait longer.
+    pub(crate) fn want(&mut self, set: &str, cause: Cause, now: UnixTime) {
+        let timeout = if cause == Cause::UnknownKey { KEY_TIMEOUT } else { SET_TIMEOUT };
+        self.wanted.get_or_insert(Want { since: now, timeout });
         shared::want(set, self.generation);
     }
 
@@ -42,15 +59,22 @@ impl Pushed {
         self.not_after.is_some_and(|end| end <= now)
     }
 
-    /// A set that is newer than the last one, if shared data has one.
-    pub(crate) fn newer(&mut self, set: &str, key: &PushKey, metrics: &Metrics, now: UnixTime) -> Option<PushedKeys> {
+    /// A set that is newer than the last one, if shared data has one. It is used for `max_stale` at most, whatever it says.
+    pub(crate) fn newer(
+        &mut self,
+        set: &str,
+        max_stale: Duration,
+        key: &PushKey,
+        metrics: &Metrics,
+        now: UnixTime,
+    ) -> Option<PushedKeys> {
         let stored = shared::changed(set, self.seen, key, now).ok()??;
         self.seen = Some(stored.version);
         match stored.keys {
-            Ok(pushed) if pushed.generation > self.generation => {
+            Ok(pushed) if self.is_followed_by(pushed.generation, now) => {
                 self.generation = pushed.generation;
-                self.not_after = Some(pushed.not_after);
-                self.wanted_since = None;
+                self.not_after = Some(pushed.not_after.min(made(pushed.generation).min(now).after(max_stale)));
+                self.wanted = None;
                 Some(pushed)
             }
             Ok(_) => None,
@@ -62,13 +86,15 @@ impl Pushed {
         }
     }
 
+    /// Whether a set of this generation may replace the last one. One that has ended, or that a clock which was ahead has made,
+    /// holds nothing up.
+    fn is_followed_by(&self, generation: u64, now: UnixTime) -> bool {
+        generation > self.generation || self.has_ended(now) || is_ahead(self.generation, now)
+    }
+
     /// Whether what is wanted did not come in time; said once.
     pub(crate) fn is_overdue(&mut self, now: UnixTime) -> bool {
-        let overdue = self.wanted_since.is_some_and(|since| now < since || now.since(since) >= TIMEOUT);
-        if overdue {
-            self.wanted_since = None;
-        }
-        overdue
+        self.wanted.take_if(|wanted| wanted.is_overdue(now)).is_some()
     }
 }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use registry_auth::authn::key_cache::{
-    Cause, FetchState, FetchedKeys, Fetcher, Phase, Share, ShareKey, ShelfLife, Start, UnknownKeys, Wanted,
+    Cause, FetchState, FetchedKeys, Fetcher, Lack, NEXT_FETCH, Phase, Share, ShareKey, ShelfLife, Start, Wanted,
 };
-use registry_auth::authn::keys::KeySet;
 use registry_auth::authn::source::{Source, SourceId, SourceKind};
 use registry_auth::time::UnixTime;
 
@@ -33,13 +32,14 @@ pub(crate) struct SourceState {
     shared: Option<SharedFetch>,
     /// The success of which the keys were looked for in shared data.
     looked_for: Option<UnixTime>,
-    unknown: UnknownKeys,
-    /// Keys of another worker were taken since the last turn.
+    /// Newer keys were taken since the last turn.
     has_news: bool,
     /// Requests wait for a fetch, whoever fetches.
     awaited: bool,
-    /// A fetch of this worker was decided and not begun: only the root context may begin it.
-    to_start: bool,
+    /// Requests wait for a fetch that may not begin yet.
+    awaits_next: bool,
+    /// Why a fetch of this worker was decided and not begun: only the root context may begin it.
+    to_start: Option<Cause>,
     gauges: Gauges,
 }
 
@@ -62,38 +62,51 @@ impl SourceState {
             fetcher: Fetcher { id: id_of_worker, term },
             shared,
             looked_for: None,
-            unknown: UnknownKeys::default(),
             has_news: false,
             awaited: false,
-            to_start: false,
+            awaits_next: false,
+            to_start: None,
             gauges: Gauges::new(label),
         }
     }
 
-    /// Whether a request that lacks keys, or this one, may wait.
-    pub(crate) fn want(&mut self, unknown: Option<&str>, metrics: &Metrics, now: UnixTime) -> Wanted {
-        if unknown.is_some_and(|id| self.unknown.is_known_absent(id, now)) {
-            return Wanted::No;
+    /// What a request can do that lacks a key, or all.
+    pub(crate) fn want(&mut self, lack: Lack, metrics: &Metrics, now: UnixTime) -> Wanted {
+        if let Lack::Key { since } = lack
+            && self.life.is_some_and(|life| life.covers(since))
+        {
+            return Wanted::Current;
         }
-        let cause = if unknown.is_some() { Cause::UnknownKey } else { Cause::Missing };
-        let wanted = self.start(cause, metrics, now);
+        let wanted = self.start(lack.cause(), metrics, now);
         if wanted != Wanted::No {
             self.awaited = true;
-            if let Some(id) = unknown {
-                self.unknown.ask(id, now);
-            }
+            return wanted;
         }
-        wanted
+        match lack {
+            Lack::Key { since } if self.fetch.may_begin_by(lack.cause(), since.after(NEXT_FETCH)) => {
+                self.awaits_next = true;
+                Wanted::Next
+            }
+            Lack::Key { .. } | Lack::Keys => Wanted::No,
+        }
     }
 
-    /// Whether keys of another worker were taken, said once.
+    /// Decides to fetch if requests wait for a fetch, and one may begin now.
+    pub(crate) fn begin_next(&mut self, metrics: &Metrics, now: UnixTime) {
+        if self.awaits_next && self.start(Cause::UnknownKey, metrics, now) != Wanted::No {
+            self.awaited = true;
+            self.awaits_next = false;
+        }
+    }
+
+    /// Whether newer keys were taken, said once.
     pub(crate) fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.has_news)
     }
 
-    /// Whether a fetch of this worker is to begin.
-    pub(crate) fn take_start(&mut self) -> bool {
-        std::mem::take(&mut self.to_start)
+    /// Why a fetch of this worker is to begin, if one is.
+    pub(crate) const fn take_start(&mut self) -> Option<Cause> {
+        self.to_start.take()
     }
 
     /// Decides to fetch if the keys will be missed soon.
@@ -105,7 +118,7 @@ impl SourceState {
 
     /// Whether the fetch that requests wait for is over and brought this worker nothing.
     pub(crate) fn is_over(&mut self, metrics: &Metrics, now: UnixTime) -> bool {
-        if !self.awaited || self.to_start {
+        if !self.awaited || self.to_start.is_some() {
             return false;
         }
         let ends = match self.fetch.phase(now) {
@@ -115,8 +128,7 @@ impl SourceState {
             Phase::RunOut | Phase::Ended => self.start(Cause::Missing, metrics, now) == Wanted::No,
         };
         if ends {
-            self.awaited = false;
-            self.unknown.give_up();
+            self.nobody_waits();
         }
         ends
     }
@@ -135,8 +147,7 @@ impl SourceState {
         if !newer || !usable {
             return None;
         }
-        self.arrived(&fetched.set, fetched.life, now);
-        self.has_news = true;
+        self.arrived(fetched.life);
         Some(fetched)
     }
 
@@ -153,15 +164,14 @@ impl SourceState {
         if let Some(shared) = &self.shared {
             shared.publish(keys);
         }
-        self.arrived(&keys.set, keys.life, now);
+        self.arrived(keys.life);
         let me = self.fetcher;
         self.conclude(metrics, |state| state.succeeded(&me, now));
     }
 
     /// The fetch of this worker failed.
     pub(crate) fn fail(&mut self, metrics: &Metrics, now: UnixTime) {
-        self.awaited = false;
-        self.unknown.give_up();
+        self.nobody_waits();
         let (me, jitter) = (self.fetcher, host::random());
         self.conclude(metrics, |state| state.failed(&me, jitter, now));
     }
@@ -191,16 +201,23 @@ impl SourceState {
             Start::No => Wanted::No,
             Start::Join => Wanted::Join,
             Start::Begin(begun) => {
-                self.to_start = self.commit(begun, metrics);
-                if self.to_start { Wanted::Fetch } else { Wanted::Join }
+                let is_mine = self.commit(begun, metrics);
+                self.to_start = is_mine.then_some(cause);
+                if is_mine { Wanted::Fetch } else { Wanted::Join }
             }
         }
     }
 
-    fn arrived(&mut self, set: &KeySet, life: ShelfLife, now: UnixTime) {
+    fn arrived(&mut self, life: ShelfLife) {
         self.life = Some(life);
+        self.has_news = true;
+        self.nobody_waits();
+    }
+
+    /// All that wait are decided again, and say so if they wait on.
+    const fn nobody_waits(&mut self) {
         self.awaited = false;
-        self.unknown.settle(set, now);
+        self.awaits_next = false;
     }
 
     /// When somebody fetched keys that this worker has not.

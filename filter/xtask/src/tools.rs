@@ -37,8 +37,8 @@ pub(crate) const BUILD: &[Tool] = &[SERVERS];
 pub(crate) const DEMO: &[Tool] = &[SERVERS, REGISTRY, CRANE];
 /// What most tests need.
 pub(crate) const TEST: &[Tool] = &[SERVERS, DENY, REGISTRY, CRANE];
-/// More registry clients, and the conformance suite of the OCI.
-pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN];
+/// More registry clients, a registry of the release before, and the conformance suite of the OCI.
+pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, OLD_REGISTRY];
 /// What makes load for the benchmark; there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[SERVERS, WRK];
 /// All of them.
@@ -86,6 +86,11 @@ const DEBIAN: Tool = Tool {
         &["docker", "dockerd", "containerd", "ctr", "runc", "skopeo", "buildah"],
     ),
     probe: ["bin/skopeo", "--version"],
+};
+const OLD_REGISTRY: Tool = Tool {
+    name: "registry 2.8",
+    source: Source::Debian("debian-registry", &["docker-registry"], &["docker-registry"]),
+    probe: ["bin/docker-registry", "--version"],
 };
 const WRK: Tool =
     Tool { name: "wrk", source: Source::Debian("debian-wrk", &["wrk"], &["wrk"]), probe: ["bin/wrk", "--version"] };

@@ -79,7 +79,40 @@ async fn a_warning_is_told_and_refuses_nothing() {
     open["http"].as_object_mut().unwrap().remove("accessControl");
     let (code, lines) = check(&folder, "open.json", &open.to_string()).await.unwrap();
     assert_eq!(code, Some(0), "{lines:?}");
-    assert!(!lines.is_empty() && lines.iter().any(|line| line.starts_with("warning: ")), "{lines:?}");
+    let warning = "warning: http.accessControl: is absent: every authenticated caller may do everything";
+    assert!(lines.iter().any(|line| line == warning), "{lines:?}");
+}
+
+/// Each of these was silent, or a warning, and opened everything to every authenticated caller.
+#[tokio::test]
+async fn access_control_that_gets_lost_is_an_error() {
+    let folder = Folder::new().unwrap();
+    let auth = "http:\n  auth:\n    bearer:\n      oidc:\n        - issuer: https://i.example\n          audiences: a\n          cluster: i\n";
+    let policy = "\n    repositories:\n      '**':\n        defaultPolicy: [read]\n";
+    let rows = [
+        (format!("  accesControl:{policy}"), "error: http.accesControl: unknown key; did you mean `accessControl`"),
+        (format!("  accessControls:{policy}"), "error: http.accessControls: unknown key; did you mean `accessControl`"),
+        (format!("  access_control:{policy}"), "error: http.access_control: unknown key; did you mean `accessControl`"),
+        ("  accessControl:\n".to_owned(), "error: http.accessControl: is null"),
+        (
+            "accessControl:\n  repositories: {}\n".to_owned(),
+            "error: accessControl: unknown key here; did you mean `http.accessControl`",
+        ),
+    ];
+    for (rest, error) in rows {
+        let (code, lines) = check(&folder, "lost.yaml", &format!("{auth}{rest}")).await.unwrap();
+        assert_eq!(code, Some(1), "{rest}: {lines:?}");
+        assert!(lines.iter().any(|line| line.starts_with(error)), "{rest}: {lines:?}");
+    }
+    for (name, content, error) in [
+        ("mark.json", "\u{feff}{}", "error: begins with a byte order mark"),
+        ("empty.json", "", "error: is empty"),
+        ("empty.yaml", "", "error: is empty"),
+    ] {
+        let (code, lines) = check(&folder, name, content).await.unwrap();
+        assert_eq!((code, lines.len()), (Some(1), 1), "{name}: {lines:?}");
+        assert!(lines[0].starts_with(error), "{name}: {lines:?}");
+    }
 }
 
 #[tokio::test]
@@ -224,7 +257,8 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
         (&oidc, control("a[bc]", read.clone()), &[]),
     ];
     for (bearer, control, expected) in rows {
-        let document = json!({"http": {"auth": {"bearer": bearer}, "accessControl": control}});
+        let auth = if bearer.is_null() { json!({}) } else { json!({"bearer": bearer}) };
+        let document = json!({"http": {"auth": auth, "accessControl": control}});
         let (code, lines) = check(&folder, "zot.json", &document.to_string()).await.unwrap();
         assert_eq!(code, Some(0), "{document}: {lines:?}");
         let found: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("zot: ")).collect();
@@ -250,5 +284,37 @@ async fn a_delay_of_refusals_that_zot_does_not_hold_is_pointed_out() {
         document["http"]["auth"]["failDelay"] = json!(seconds);
         let (code, lines) = check(&folder, "delay.json", &document.to_string()).await.unwrap();
         assert_eq!((code, lines), (Some(0), expected.iter().map(|line| (*line).to_owned()).collect()), "{document}");
+    }
+}
+
+#[tokio::test]
+async fn blobs_that_zot_shares_between_repositories_are_pointed_out() {
+    let folder = Folder::new().unwrap();
+    let bearer = json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
+    let control = json!({"repositories": {"**": {"defaultPolicy": "read"}}});
+    let (own, a, b) =
+        ("storage.dedupe: D48", "storage.subPaths[\"/a\"].dedupe: D48", "storage.subPaths[\"/b\"].dedupe: D48");
+    // (storage, mounts, the places)
+    let rows: [(Value, bool, &[&str]); 9] = [
+        (json!(null), false, &[]),
+        (json!({"rootDirectory": "/x"}), false, &[own]),
+        (json!({"rootDirectory": "/x", "dedupe": true}), false, &[own]),
+        (json!({"rootDirectory": "/x", "dedupe": null}), false, &[own]),
+        (json!({"rootDirectory": "/x", "dedupe": false}), false, &[]),
+        (json!({"rootdirectory": "/x", "Dedupe": false}), false, &[]),
+        (json!({"dedupe": false, "subPaths": {"/a": {"dedupe": false}, "/b": {}}}), false, &[b]),
+        (json!({"subpaths": {"/a": {"dedupe": true}, "/b": {"dedupe": false}}}), false, &[own, a]),
+        (json!({"dedupe": false}), true, &["proxy.mounts: D48"]),
+    ];
+    for (storage, mounts, expected) in rows {
+        let http = json!({"auth": {"bearer": bearer}, "accessControl": control});
+        let document = json!({"http": http, "proxy": {"mounts": mounts}, "storage": storage});
+        let (code, lines) = check(&folder, "storage.json", &document.to_string()).await.unwrap();
+        assert_eq!(code, Some(0), "{document}: {lines:?}");
+        let found: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("zot: ")).collect();
+        assert_eq!(found.len(), expected.len(), "{document}: {found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{document}: {found}");
+        }
     }
 }

@@ -173,15 +173,12 @@ async fn an_envoy_that_refuses_the_keys_is_named() {
     let log = shim.log().unwrap();
     let authority = log.iter().find_map(|line| line.get("address")?.as_str()).unwrap().to_owned();
     let stage = Stage { shim, authority };
-    let reason = "it does not hold the present keys";
+    let reason = "it does not answer like an intake";
     stage.becomes(503, &json!([{"source": issuer.set(), "envoy": intake.url(), "reason": reason}])).await.unwrap();
     let metrics = stage.metrics().await.unwrap();
-    let sample = format!(
-        "registry_auth_shim_pushes_total{{envoy=\"{}\",set=\"{}\",outcome=\"refused\"}}",
-        intake.url(),
-        issuer.set()
-    );
-    assert!(value(&metrics, &sample) >= Some(1.0), "{metrics}");
+    let sample = format!("registry_auth_shim_envoy_up{{envoy=\"{}\",set=\"{}\"}}", intake.url(), issuer.set());
+    assert_eq!(value(&metrics, &sample), Some(0.0), "{metrics}");
+    assert!(!metrics.contains("registry_auth_shim_pushes_total{"), "nothing is sent to it: {metrics}");
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Opens envelopes as the filter does, and proves the example of the README.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use registry_auth::envelope::{PushKey, PushedKeys, open, seal};
+use registry_auth::authn::keys::{KeySet, SigningKey};
+use registry_auth::envelope::{NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, open, seal};
 use registry_auth::time::UnixTime;
 use serde_json::Value;
 
@@ -29,24 +30,65 @@ pub(crate) fn opened(body: &[u8]) -> anyhow::Result<Pushed> {
 }
 
 /// The block of the README whose fence ends with `name`.
-fn example(name: &str) -> Option<&'static str> {
-    let (_, rest) = include_str!("../../README.md").split_once(&format!("```{name}\n"))?;
-    Some(rest.split_once("```")?.0.trim())
+fn example(name: &str) -> anyhow::Result<&'static str> {
+    let block = include_str!("../../README.md").split_once(&format!("```{name}\n"));
+    let (_, rest) = block.with_context(|| format!("there is no `{name}`"))?;
+    Ok(rest.split_once("```").context("no end")?.0.trim())
+}
+
+fn json(name: &str) -> anyhow::Result<Value> {
+    Ok(serde_json::from_str(example(name)?)?)
+}
+
+fn key() -> anyhow::Result<PushKey> {
+    Ok(PushKey::new(b"an example key of the push format")?)
+}
+
+/// What the README says above an envelope; the keys are those of another block in a private set.
+fn pushed(payload: &Value, keys: &Value) -> anyhow::Result<PushedKeys> {
+    Ok(PushedKeys {
+        set: payload["set"].as_str().context("no set")?.to_owned(),
+        generation: payload["gen"].as_u64().context("no generation")?,
+        not_after: UnixTime::from_secs(payload["exp"].as_i64().context("no end")?),
+        keys: keys.clone(),
+    })
 }
 
 #[test]
-fn the_example_of_the_readme_opens_to_what_stands_above_it() {
-    let payload: Value = serde_json::from_str(example("json payload").unwrap()).unwrap();
-    let expected = PushedKeys {
-        set: payload["set"].as_str().unwrap().to_owned(),
-        generation: payload["gen"].as_u64().unwrap(),
-        not_after: UnixTime::from_secs(payload["exp"].as_i64().unwrap()),
-        keys: payload["keys"].clone(),
-    };
-    let key = PushKey::new(b"an example key of the push format").unwrap();
-    let envelope = example("text envelope").unwrap();
-    let before = expected.not_after.before(std::time::Duration::from_secs(1));
-    assert_eq!(open(envelope.as_bytes(), &key, before), Ok(expected.clone()));
-    assert_eq!(open(seal(&expected, &key).as_bytes(), &key, before), Ok(expected));
-    assert!(registry_auth::authn::keys::KeySet::from_jwks_value(&payload["keys"]).unwrap().skipped.is_empty());
+fn the_examples_of_envelopes_in_the_readme_hold_what_stands_above_them() {
+    let payload = json("json payload").unwrap();
+    let public = pushed(&payload, &payload["keys"]).unwrap();
+    let payload = json("json private-payload").unwrap();
+    let private = pushed(&payload, &json("json private-keys").unwrap()).unwrap();
+    assert!(KeySet::from_jwks_value(&public.keys).unwrap().skipped.is_empty());
+    SigningKey::from_jwks_value(&private.keys).unwrap();
+    let mut nonce = [0; NONCE_LENGTH];
+    for (byte, index) in nonce.iter_mut().zip(0..) {
+        *byte = index;
+    }
+    let key = key().unwrap();
+    for (name, expected) in [("text envelope", public), ("text private-envelope", private)] {
+        let envelope = example(name).unwrap();
+        assert_eq!(seal(&expected, &key, &nonce), envelope, "{name}");
+        let before = expected.not_after.before(Duration::from_secs(1));
+        assert_eq!(open(envelope.as_bytes(), &key, before), Ok(expected), "{name}");
+    }
+}
+
+#[test]
+fn the_exchange_of_the_readme_proves_the_push_key() {
+    let (key, payload) = (key().unwrap(), json("json request").unwrap());
+    let at = UnixTime::from_secs(payload["at"].as_i64().unwrap());
+    let set = payload["set"].as_str().unwrap().to_owned();
+    let request = PushRequest { set, nonce: (0..32).collect(), at, generation: None };
+    let text = example("text request").unwrap();
+    assert_eq!(request.sign(&key), text);
+    assert_eq!(PushRequest::verify(text.as_bytes(), &key, at), Ok(request.clone()));
+
+    let payload = json("json response").unwrap();
+    let generation = payload["gen"].as_u64().unwrap();
+    let response = PushResponse { status: 200, generation, wanted: false, error: None };
+    let text = example("text response").unwrap();
+    assert_eq!(response.sign(&request, &key), text);
+    assert_eq!(PushResponse::verify(text.as_bytes(), 200, &request, &key), Ok(response));
 }

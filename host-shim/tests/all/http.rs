@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
@@ -37,6 +37,14 @@ impl From<(u16, String)> for Answer {
     fn from((status, body): (u16, String)) -> Self {
         Self { status, body, ..Self::default() }
     }
+}
+
+/// Listens on a loopback port that others may listen on too; 0 takes a free one.
+pub(crate) fn shared(port: u16) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseport(true)?;
+    socket.bind(([127, 0, 0, 1], port).into())?;
+    socket.listen(64)
 }
 
 pub(crate) type Handler = Arc<dyn Fn(Seen) -> Answer + Send + Sync>;
@@ -92,7 +100,7 @@ async fn respond(request: Request<Incoming>, handler: &Handler) -> Response<Full
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let seen = Seen {
         method: head.method.to_string(),
-        path: head.uri.path().to_owned(),
+        path: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         content_type: header("content-type"),
         authorization: header("authorization"),
         body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),

@@ -7,17 +7,24 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use percent_encoding::percent_decode_str;
-use serde_json::json;
+use registry_auth::envelope::{PushKey, PushRequest, PushResponse};
+use registry_auth::time::UnixTime;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 
-use crate::http::{self, Listener, Seen};
+use crate::http::{self, Answer, Listener, Seen};
 
 /// The push key of intake and shim.
 pub(crate) const PUSH_KEY: &str = "only-for-tests-0123456789abcdefgh";
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Under which name the tests know a set: that of a secret by its kind alone.
+fn key_of(name: &str) -> &str {
+    let (kind, _) = name.split_once(':').unwrap_or((name, ""));
+    if kind == "oidc" { name } else { kind }
+}
 
 /// A listening intake.
 pub(crate) struct Intake {
@@ -35,6 +42,8 @@ struct State {
 
 #[derive(Default)]
 struct Set {
+    /// In full.
+    name: String,
     generation: u64,
     wanted: bool,
     key_ids: Vec<String>,
@@ -44,6 +53,13 @@ impl Intake {
     /// Listens on a free TCP port.
     pub(crate) async fn tcp() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        Ok(Self::over(Listener::Tcp(listener), url))
+    }
+
+    /// Listens on a TCP port that somebody else may listen on too, as Envoy does.
+    pub(crate) fn shared(port: u16) -> anyhow::Result<Self> {
+        let listener = http::shared(port)?;
         let url = format!("http://{}", listener.local_addr()?);
         Ok(Self::over(Listener::Tcp(listener), url))
     }
@@ -59,7 +75,7 @@ impl Intake {
     fn over(listener: Listener, url: String) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = state.clone();
-        let task = http::serve(listener, Arc::new(move |seen| lock(&shared).answer(&seen).into()));
+        let task = http::serve(listener, Arc::new(move |seen| lock(&shared).answer(&seen)));
         Self { url, state, task }
     }
 
@@ -70,7 +86,7 @@ impl Intake {
 
     /// Says from now on that a filter met an unknown key id.
     pub(crate) fn want(&self) {
-        self.want_in("bearer");
+        self.want_in("secret");
     }
 
     /// The same of another set.
@@ -80,7 +96,9 @@ impl Intake {
 
     /// Holds a set of that generation without keys, as another shim might have pushed it; 0 forgets everything.
     pub(crate) fn hold(&self, generation: u64) {
-        *lock(&self.state).set("bearer") = Set { generation, ..Set::default() };
+        let mut state = lock(&self.state);
+        let set = state.set("secret");
+        *set = Set { generation, name: std::mem::take(&mut set.name), ..Set::default() };
     }
 
     /// Says from now on that nothing is held, or the truth: as if another shim's push fell between a question and a push.
@@ -90,12 +108,17 @@ impl Intake {
 
     /// The generation that is held.
     pub(crate) fn generation(&self) -> u64 {
-        self.generation_of("bearer")
+        self.generation_of("secret")
     }
 
     /// The same of another set.
     pub(crate) fn generation_of(&self, set: &str) -> u64 {
         lock(&self.state).set(set).generation
+    }
+
+    /// The names of the sets that it was asked for.
+    pub(crate) fn names(&self) -> Vec<String> {
+        lock(&self.state).sets.values().map(|set| set.name.clone()).collect()
     }
 
     /// The statuses of refused pushes.
@@ -105,7 +128,7 @@ impl Intake {
 
     /// Waits until exactly the keys `expected` are held, in the order of their names.
     pub(crate) async fn holds(&self, expected: &[&str]) -> anyhow::Result<()> {
-        self.holds_in("bearer", expected).await
+        self.holds_in("secret", expected).await
     }
 
     /// The same of another set.
@@ -123,27 +146,27 @@ impl Drop for Intake {
 }
 
 impl State {
-    fn answer(&mut self, seen: &Seen) -> (u16, String) {
-        let name = seen.path.strip_prefix("/v1/keys/").filter(|name| !name.contains('/'));
-        let Some(Ok(name)) = name.map(|name| percent_decode_str(name).decode_utf8()) else {
-            return (404, String::new());
+    fn answer(&mut self, seen: &Seen) -> Answer {
+        let Some(request) = proven(seen) else {
+            self.refusals.push(401);
+            return (401, String::new()).into();
         };
-        let (name, lags) = (&*name, self.lags);
-        let set = self.sets.entry(name.to_owned()).or_default();
-        match seen.method.as_str() {
-            "GET" => {
-                let generation = if lags { 0 } else { set.generation };
-                (200, json!({"set": name, "generation": generation, "wanted": set.wanted}).to_string())
-            }
-            "PUT" => {
-                let status = set.take(name, seen);
-                if status != 204 {
+        let name = request.set.clone();
+        let (lags, set) = (self.lags, self.sets.entry(key_of(&name).to_owned()).or_default());
+        set.name.clone_from(&name);
+        let (status, generation) = match (seen.method.as_str(), request.generation) {
+            ("GET", None) => (200, if lags { 0 } else { set.generation }),
+            ("PUT", Some(generation)) => {
+                let status = set.take(&name, generation, seen);
+                if status != 200 {
                     self.refusals.push(status);
                 }
-                (status, String::new())
+                (status, set.generation)
             }
-            _ => (404, String::new()),
-        }
+            _ => return (404, String::new()).into(),
+        };
+        let error = (status != 200).then(|| "refused by a test".to_owned());
+        respond(&request, &PushResponse { status, generation, wanted: set.wanted, error })
     }
 
     fn set(&mut self, name: &str) -> &mut Set {
@@ -152,12 +175,12 @@ impl State {
 }
 
 impl Set {
-    fn take(&mut self, name: &str, seen: &Seen) -> u16 {
+    fn take(&mut self, name: &str, generation: u64, seen: &Seen) -> u16 {
         if seen.content_type != "application/jose" {
             return 400;
         }
         let Ok(pushed) = crate::envelope::opened(&seen.body) else { return 401 };
-        if pushed.set != name {
+        if (pushed.set.as_str(), pushed.generation) != (name, generation) {
             return 400;
         }
         if pushed.generation <= self.generation {
@@ -166,8 +189,36 @@ impl Set {
         self.generation = pushed.generation;
         self.wanted = false;
         self.key_ids = pushed.key_ids;
-        204
+        200
     }
+}
+
+/// What a request says of itself, if it proves the push key and asks for the set in its path.
+pub(crate) fn proven(seen: &Seen) -> Option<PushRequest> {
+    let text = seen.authorization.strip_prefix("Bearer ")?;
+    let request = PushRequest::verify(text.as_bytes(), &push_key()?, now()).ok()?;
+    let name = seen.path.strip_prefix("/keys/v2/").filter(|name| !name.contains('/'))?;
+    (percent_decode_str(name).decode_utf8().ok()? == request.set).then_some(request)
+}
+
+/// An answer that proves the push key.
+pub(crate) fn respond(request: &PushRequest, response: &PushResponse) -> Answer {
+    (response.status, push_key().map(|key| response.sign(request, &key)).unwrap_or_default()).into()
+}
+
+fn push_key() -> Option<PushKey> {
+    PushKey::new(PUSH_KEY.as_bytes()).ok()
+}
+
+/// The time, as the shim has it.
+pub(crate) fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_millis(since.as_millis().try_into().unwrap_or(i64::MAX))
+}
+
+/// The generation of a set that is made in so many milliseconds.
+pub(crate) fn generation_in(millis: i64) -> u64 {
+    u64::try_from(now().millis() + millis).unwrap_or_default()
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

@@ -19,6 +19,8 @@ use crate::sample::{jwk, with};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/openid/v1/jwks";
+/// Where its keys are too, as others have them: with `@` and a query.
+pub(crate) const ACCOUNT_KEYS: &str = "/jwk/builder@project.iam.gserviceaccount.com?appid=6731de76&p=B2C_1";
 
 /// A running issuer.
 pub(crate) struct Issuer {
@@ -97,6 +99,11 @@ impl Issuer {
         self.url.replace("localhost", "127.0.0.1") + KEYS
     }
 
+    /// The same keys at [`ACCOUNT_KEYS`].
+    pub(crate) fn account_keys(&self) -> String {
+        self.url.clone() + ACCOUNT_KEYS
+    }
+
     /// An entry of a configuration, with members of its own.
     pub(crate) fn entry(&self, members: &Value) -> Value {
         with(&json!({"issuer": self.url, "audiences": ["registry"], "keySource": "push"}), members)
@@ -156,6 +163,8 @@ impl State {
                 body: json!({"keys": self.keys}).to_string(),
                 after: Duration::ZERO,
             },
+            // With a byte order mark, as some servers send files.
+            (ACCOUNT_KEYS, _) => (200, format!("\u{feff}{}", json!({"keys": self.keys}))).into(),
             _ => (404, String::new()).into(),
         }
     }

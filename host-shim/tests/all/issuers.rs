@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::http::Answer;
 use crate::intake::Intake;
-use crate::issuer::{Asked, Fault, Issuer, certificate};
+use crate::issuer::{ACCOUNT_KEYS, Asked, Fault, Issuer, certificate};
 use crate::sample::{FIRST, SECOND, THIRD, jwk, with};
 use crate::shim::{Folder, Launch, Shim, text};
 
@@ -76,8 +76,34 @@ async fn jwks_uri_skips_discovery_and_may_see_the_token() {
         ..Launch::default()
     };
     let _shim = Shim::launch(launch).unwrap();
-    intake.holds_in(&issuer.set(), &["a"]).await.unwrap();
+    let set = format!("{} {}", issuer.set(), issuer.jwks_uri());
+    intake.holds_in(&set, &["a"]).await.unwrap();
     assert_eq!(issuer.asked(), [asked("/openid/v1/jwks", "tops3cret")]);
+}
+
+#[tokio::test]
+async fn keys_are_fetched_from_an_address_as_it_is_written() {
+    let account = "builder@project.iam.gserviceaccount.com";
+    let issuer = Issuer::start().await.unwrap();
+    let keys = issuer.account_keys();
+    issuer.publish(&[("a", FIRST)]).unwrap();
+    issuer.add(with(&jwk("b", SECOND).unwrap(), &json!({"use": null, "alg": null, "key_ops": null, "x5c": null})));
+    // (members, what discovery says, the set, how many documents are asked for)
+    let rows = [
+        (json!({"issuer": account, "jwksUri": keys}), json!({}), format!("oidc:{account} {keys}"), 1),
+        (json!({"jwksUri": keys}), json!({}), format!("{} {keys}", issuer.set()), 1),
+        (json!({}), json!({"jwks_uri": keys}), issuer.set(), 2),
+    ];
+    for (members, discovery, set, documents) in rows {
+        issuer.fault(Some(Fault::Discovery(discovery)));
+        let before = issuer.asked().len();
+        let intake = Intake::tcp().await.unwrap();
+        let entry = with(&issuer.entry(&trusting()), &members);
+        let _shim = start(&configuration(&[entry]), &intake).unwrap();
+        intake.holds_in(&set, &["a", "b"]).await.unwrap();
+        let asked: Vec<_> = issuer.asked().into_iter().skip(before).map(|asked| asked.path).collect();
+        assert_eq!((asked.len(), asked.last().map(String::as_str)), (documents, Some(ACCOUNT_KEYS)), "{members}");
+    }
 }
 
 #[tokio::test]
@@ -151,7 +177,10 @@ fn faults() -> Vec<(Fault, &'static str)> {
             Fault::Discovery(json!({"jwks_uri": "http://127.0.0.1/"})),
             "the discovery document has a jwks_uri without https",
         ),
-        (Fault::Discovery(json!({"jwks_uri": "file:///tops3cret"})), "the discovery document has no usable jwks_uri"),
+        (
+            Fault::Discovery(json!({"jwks_uri": "file:///tops3cret"})),
+            "the jwks_uri of the discovery document is not an absolute http or https URL",
+        ),
         (Fault::Discovery(json!({"jwks_uri": "https://127.0.0.1:1/"})), "the JWKS of the issuer cannot be reached"),
         (Fault::Both(redirect), "the discovery document of the issuer answers 302, and redirects are not followed"),
         (keys("tops3cret".to_owned()), "the JWKS of the issuer cannot be used: it is not acceptable JSON"),

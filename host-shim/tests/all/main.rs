@@ -4,6 +4,7 @@ mod check;
 mod endpoints;
 mod envelope;
 mod http;
+mod impostor;
 mod intake;
 mod issuer;
 mod issuers;

@@ -4,12 +4,13 @@
 
 use libfuzzer_sys::fuzz_target;
 use registry_auth::authn::keys::{KeySet, MAX_KEYS, MAX_SAME_ID, SigningKey};
+use registry_auth::json;
 use registry_auth_fuzz::keys::{check_named, check_set};
 use registry_auth_fuzz::work;
 use serde_json::Value;
 
 fuzz_target!(|text: &[u8]| {
-    let value: Value = serde_json::from_slice(text).unwrap_or_default();
+    let value: Value = serde_json::from_slice(json::without_mark(text)).unwrap_or_default();
     let entries = value["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
     let ids = || entries.iter().filter_map(|entry| entry["kid"].as_str());
     let loaded = match work::linear(text, KeySet::from_jwks) {

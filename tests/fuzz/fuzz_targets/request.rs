@@ -39,6 +39,7 @@ thread_local! {
         },
         "proxy": {
             "upstreamCluster": "registry",
+            "clientAddress": "proxy",
             "publicPaths": ["/healthz", "/metrics/**"],
             "readRequestBodies": true,
             "extensions": true,

@@ -63,7 +63,7 @@ fuzz_target!(|input: &[u8]| {
 fn share() -> Share {
     let callout = Callout {
         issuer: token::ISSUER.to_owned(),
-        discovery: HttpUrl::parse(token::ISSUER),
+        discovery: HttpUrl::parse(token::ISSUER).ok(),
         jwks_uri: None,
         cluster: "issuers".to_owned(),
         jwks_cluster: "issuers".to_owned(),

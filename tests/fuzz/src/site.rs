@@ -52,7 +52,7 @@ impl Site {
             Verdict::Allow(_) | Verdict::Need(_) => {}
             Verdict::Answer(answer) => check(&answer.reply),
             Verdict::Deny(denial) => {
-                let reply = denial.reply(self.engine.realm());
+                let reply = denial.reply(self.engine.realm(), head.path);
                 check(&reply);
                 assert!(reply.status >= 400, "a refusal has the status {}", reply.status);
                 assert_eq!(reply.status == 401, reply.headers.iter().any(|(name, _)| *name == "www-authenticate"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::client::{Request, Response};
+use crate::substrate::CLIENT;
 use crate::upstream::{Seen, latin1, sha256};
 
 use super::Fields;
@@ -40,7 +41,8 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(request: &Request) -> Self {
+    /// `forwards` adds the client's address to `x-forwarded-for`.
+    pub(crate) fn new(request: &Request, forwards: bool) -> Self {
         let mut headers = vec![
             (b":method".to_vec(), request.method.clone().into_bytes()),
             (b":path".to_vec(), request.target.clone()),
@@ -51,6 +53,9 @@ impl Stream {
             .push((b":authority".to_vec(), host.map_or_else(|| b"registry.test".to_vec(), |(_, value)| value.clone())));
         let rest = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
         headers.extend(rest.map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), value.clone())));
+        if forwards {
+            headers.push((b"x-forwarded-for".to_vec(), CLIENT.as_bytes().to_vec()));
+        }
         Self {
             headers,
             unread: request.body.bytes(),

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
 
+use crate::registry::API_VERSION;
 use crate::server::{Port, Server};
 
 /// Request header with the length that the body must have here.
@@ -72,5 +73,5 @@ async fn answer(request: Request<Incoming>, question: Question) -> Option<Respon
         _ if expected.unwrap_or(length) == length => 200,
         _ => 400,
     };
-    Response::builder().status(status).body(Full::from("{}")).ok()
+    Response::builder().status(status).header(API_VERSION.0, API_VERSION.1).body(Full::from("{}")).ok()
 }

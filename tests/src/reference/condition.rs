@@ -43,10 +43,10 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("req.missing == 1", |_| None),
     ("req.repository", |_| None),
     ("req.client.ip == '10.0.0.5' && !req.tls.enabled", |_| Some(true)),
-    ("size(req.client.forwardedFor) > 0", |_| Some(false)),
+    ("size(req.client.forwardedFor) > 1", |_| Some(false)),
 ];
 
-/// The expressions that configurations may be made of. Requests come from 10.0.0.5, without TLS and without `X-Forwarded-For`.
+/// The expressions that configurations may be made of. Requests come from 10.0.0.5, as the proxy says, and without TLS.
 #[must_use]
 pub fn conditions() -> Vec<&'static str> {
     MEANINGS.iter().map(|(expression, _)| *expression).collect()

@@ -26,6 +26,8 @@ pub struct World {
     pub bypass: bool,
     /// The registry can be asked (`proxy.upstreamCluster`).
     pub asks: bool,
+    /// Mounts are forwarded where their sources may be read (`proxy.mounts`).
+    pub mounts: bool,
     /// Tags that exist, as `team/app:v1`. About the tag `broken` the registry says nothing.
     pub tags: BTreeSet<String>,
     /// The registry's catalog.
@@ -102,6 +104,11 @@ impl Caller {
             Self::Anonymous => "",
             Self::Person { user, .. } | Self::Server { user, .. } => user,
         }
+    }
+
+    /// Returns true for a caller without a name, whatever the token says besides.
+    fn is_anonymous(&self) -> bool {
+        self.user().is_empty()
     }
 
     fn groups(&self) -> &[String] {

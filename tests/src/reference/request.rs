@@ -14,14 +14,16 @@ pub enum Ask {
     Base,
     /// `GET /v2/_catalog`.
     Catalog,
+    /// One of zot's extensions.
+    Extension,
     /// A method and what stands behind the name, which is no manifest: `tags/list`, `blobs/@` (`@` stands for a digest).
     Plain(&'static str, String, &'static str),
     /// GET, HEAD or DELETE of a manifest by tag, or by digest without one.
     Manifest(&'static str, String, Option<String>),
     /// A mount, from another repository or from wherever the blob is.
     Mount(String, Option<String>),
-    /// A push of a manifest by tag.
-    PushTag(String, String),
+    /// A push of a manifest by tag, with more tags in its query.
+    PushTag(String, String, Vec<String>),
     /// A push of a manifest by digest, with tags.
     PushDigest(String, Vec<String>),
 }
@@ -36,20 +38,22 @@ impl Ask {
         match self {
             Self::Base => ("GET", "/v2/".to_owned()),
             Self::Catalog => ("GET", "/v2/_catalog".to_owned()),
+            Self::Extension => ("GET", "/v2/_zot/ext/search".to_owned()),
             Self::Plain(method, name, rest) => (method, target(name, rest)),
             Self::Manifest(method, name, tag) => {
                 (method, target(name, &format!("manifests/{}", tag.as_deref().unwrap_or("@"))))
             }
             Self::Mount(name, None) => ("POST", target(name, "blobs/uploads/?mount=@")),
             Self::Mount(name, Some(from)) => ("POST", target(name, &format!("blobs/uploads/?mount=@&from={from}"))),
-            Self::PushTag(name, tag) => ("PUT", target(name, &format!("manifests/{tag}"))),
-            Self::PushDigest(name, tags) => {
-                let tags: Vec<String> = tags.iter().map(|tag| format!("tag={tag}")).collect();
-                let query = if tags.is_empty() { String::new() } else { format!("?{}", tags.join("&")) };
-                ("PUT", target(name, &format!("manifests/@{query}")))
-            }
+            Self::PushTag(name, tag, others) => ("PUT", target(name, &format!("manifests/{tag}{}", query(others)))),
+            Self::PushDigest(name, tags) => ("PUT", target(name, &format!("manifests/@{}", query(tags)))),
         }
     }
+}
+
+fn query(tags: &[String]) -> String {
+    let tags: Vec<String> = tags.iter().map(|tag| format!("tag={tag}")).collect();
+    if tags.is_empty() { String::new() } else { format!("?{}", tags.join("&")) }
 }
 
 impl World {
@@ -63,9 +67,10 @@ impl World {
             if refusals.is_empty() { Expected::Forwarded(target.clone()) } else { Expected::Refused(refusals) }
         };
         match ask {
-            Ask::Base => {
+            Ask::Base if matches!(caller, Caller::Server { .. }) => every(Vec::new()),
+            Ask::Base | Ask::Extension => {
                 let open = self.access_control.as_ref().is_some_and(policy::is_anonymous_only);
-                if *caller == Caller::Anonymous && !open { refused(Refusal::NoCredential) } else { every(Vec::new()) }
+                if caller.is_anonymous() && !open { refused(Refusal::NoCredential) } else { every(Vec::new()) }
             }
             Ask::Catalog => self.catalog(caller),
             Ask::Plain(method, name, _) => every(vec![check(action(method), name, "")]),
@@ -78,7 +83,10 @@ impl World {
                 }
                 other => other,
             },
-            Ask::PushTag(name, tag) => every(self.tag_push(caller, name, tag, &[tag])),
+            Ask::PushTag(name, tag, others) => {
+                let tags = others.iter().chain([tag]);
+                every(tags.flat_map(|tag| self.tag_push(caller, name, tag, &[tag])).collect())
+            }
             Ask::PushDigest(name, tags) if tags.is_empty() => every(vec![check("create", name, DIGEST)]),
             Ask::PushDigest(name, tags) => {
                 every(tags.iter().flat_map(|tag| self.tag_push(caller, name, tag, &[tag, DIGEST])).collect())
@@ -89,16 +97,16 @@ impl World {
     /// The tags about which the registry may be asked: those that make a difference.
     #[must_use]
     pub fn may_ask(&self, caller: &Caller, ask: &Ask) -> BTreeSet<String> {
-        let (name, tags, digest) = match ask {
-            Ask::PushTag(name, tag) => (name, std::slice::from_ref(tag), None),
-            Ask::PushDigest(name, tags) => (name, tags.as_slice(), Some(DIGEST)),
+        let (name, tags, digest): (_, Vec<&String>, _) = match ask {
+            Ask::PushTag(name, tag, others) => (name, others.iter().chain([tag]).collect(), None),
+            Ask::PushDigest(name, tags) => (name, tags.iter().collect(), Some(DIGEST)),
             _ => return BTreeSet::new(),
         };
-        let matters = |tag: &&String| {
+        let matters = |tag: &&&String| {
             let references: Vec<&str> = [Some(tag.as_str()), digest].into_iter().flatten().collect();
             self.matters(caller, name, &references)
         };
-        tags.iter().filter(matters).cloned().collect()
+        tags.iter().filter(matters).map(|tag| (*tag).clone()).collect()
     }
 
     /// A tag that exists is updated, one that does not is created. Where that is not known, or makes no difference, both are needed.
@@ -121,9 +129,11 @@ impl World {
         is_granted("create") != is_granted("update")
     }
 
-    /// From a repository that may be read; from wherever the blob is only where there are no rules.
+    /// Where mounts are forwarded at all: from a repository that may be read; from wherever the blob is only where there are no
+    /// rules.
     fn may_mount(&self, caller: &Caller, from: Option<&str>) -> bool {
         match from {
+            _ if !self.mounts => false,
             Some(from) => self.check(caller, &check("read", from, ""), "POST").is_ok(),
             None => self.access_control.is_none() && !matches!(caller, Caller::Server { .. }),
         }
@@ -139,11 +149,10 @@ impl World {
                 return whole;
             }
         }
-        let nobody = *caller == Caller::Anonymous;
         let Some(control) = &self.access_control else {
-            return if nobody { refused(Refusal::NoCredential) } else { whole };
+            return if *caller == Caller::Anonymous { refused(Refusal::NoCredential) } else { whole };
         };
-        if nobody && !(self.asks && policy::is_anonymous_only(control)) {
+        if caller.is_anonymous() && !(self.asks && policy::is_anonymous_only(control)) {
             return refused(Refusal::NoCredential);
         }
         if !self.asks {
@@ -165,10 +174,7 @@ impl World {
             None => Ok(()),
             Some(control) => policy::decide(control, caller, check, method),
         };
-        decided.map_err(|message| match caller {
-            Caller::Anonymous => Refusal::NoCredential,
-            Caller::Person { .. } | Caller::Server { .. } => Refusal::Denied(message),
-        })
+        decided.map_err(|message| if caller.is_anonymous() { Refusal::NoCredential } else { Refusal::Denied(message) })
     }
 }
 

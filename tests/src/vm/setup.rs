@@ -29,6 +29,8 @@ pub struct Setup {
     pub holds_bodies: bool,
     /// Connections have TLS.
     pub secured: bool,
+    /// The client's address is added to `x-forwarded-for`, as Envoy does with `use_remote_address`.
+    pub forwards: bool,
     /// Fails a host call, counted from the start of the VM.
     pub fault: Option<Fault>,
 }
@@ -48,6 +50,7 @@ impl Setup {
             verifies: true,
             holds_bodies: false,
             secured: false,
+            forwards: true,
             fault: None,
         }
     }
@@ -74,6 +77,7 @@ impl HostState {
             clock: setup.clock,
             verifies: setup.verifies,
             holds_bodies: setup.holds_bodies,
+            forwards: setup.forwards,
             fault: setup.fault,
             roots: [ROOT].into(),
             ..Self::default()

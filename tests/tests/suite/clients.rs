@@ -78,6 +78,7 @@ const CASES: &[Case] = &[
     granted("login", Who::Admin, Operation::Login, "team/{row}"),
     granted("push", Who::Admin, Operation::Push, "team/{row}"),
     granted("pull", Who::Admin, Operation::Pull, "team/{row}"),
+    granted("inspect", Who::Admin, Operation::Inspect, "team/{row}"),
     granted("list tags", Who::Admin, Operation::Tags, "team/{row}"),
     granted("referrers", Who::Admin, Operation::Referrers, "team/{row}"),
     granted("mount", Who::Admin, Operation::Mount, "team/{row}"),

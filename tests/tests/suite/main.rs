@@ -8,8 +8,13 @@ mod abi;
 mod budgets;
 #[cfg(feature = "vm")]
 mod catalog;
+#[cfg(feature = "vm")]
+mod client_address;
 mod clients;
+#[cfg(feature = "vm")]
+mod clock;
 mod conformance;
+mod credential;
 mod delay;
 #[cfg(feature = "vm")]
 mod differential;
@@ -25,17 +30,22 @@ mod generated;
 mod hostile;
 #[cfg(feature = "vm")]
 mod intake;
+#[cfg(feature = "vm")]
+mod log_lines;
 mod minting;
 mod mounts;
 mod mtls;
 #[cfg(feature = "vm")]
 mod outage;
+mod parking;
 #[cfg(feature = "vm")]
 mod patience;
 mod pushed;
 #[cfg(feature = "vm")]
 mod questions;
 mod readme;
+#[cfg(feature = "vm")]
+mod refused;
 mod reload;
 mod routes;
 mod scenarios;
@@ -44,6 +54,7 @@ mod threats;
 mod token_server;
 #[cfg(feature = "vm")]
 mod traps;
+mod virtual_host;
 #[cfg(feature = "vm")]
 mod work;
 #[cfg(feature = "vm")]

@@ -95,7 +95,7 @@ fn no_wait_is_without_end_in_the_module() -> Outcome {
 }
 
 #[test]
-fn a_request_beyond_ten_thousand_that_wait_is_refused_at_once_in_the_module() -> Outcome {
+fn a_request_beyond_five_thousand_that_wait_for_keys_is_refused_at_once_in_the_module() -> Outcome {
     let [callouts, _] = configurations();
     let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(callouts.to_string().as_bytes()))?;
     let claims = json!({ "iss": "http://issuer.test", "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-1m" });
@@ -104,7 +104,7 @@ fn a_request_beyond_ten_thousand_that_wait_is_refused_at_once_in_the_module() ->
     let bearer = format!("Bearer {}", recipe.mint(vm.now())?);
     let request = Request::new("GET", "/v2/app/tags/list").header("authorization", &bearer);
     let mut last = 0;
-    for _ in 0..10_000 {
+    for _ in 0..5_000 {
         last = vm.open(&request)?;
     }
     assert_eq!(vm.progress(last)?, Progress::Waiting);

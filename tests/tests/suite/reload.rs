@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth::config::SECRET_SET;
+use registry_auth::envelope::secret_set;
 use registry_auth::time::UnixTime;
 use registry_auth_tests::client::{self, Connection, Request};
 use registry_auth_tests::envoy::{self, Bootstrap, Envoy, Listener};
@@ -91,7 +91,7 @@ impl Stage {
             environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         };
         let envoy = Envoy::start(&bootstrap)?;
-        push_keys(envoy.listener("intake")?, SECRET_SET, &key::jwks(&["eddsa"])?)?;
+        push_keys(envoy.listener("intake")?, &secret_set("us-east-1", "keys"), &key::jwks(&["eddsa"])?)?;
         thread::sleep(SPREAD);
         Ok(Self { envoy, bootstrap, upstream, _kept: (issuers, folder) })
     }
@@ -124,7 +124,7 @@ impl Stage {
 }
 
 impl Stage {
-    /// `envoy/discovery.json` is a filter that Envoy takes.
+    /// `envoy/discovery.json` is a filter that Envoy takes, and that decides: a plugin that failed answers 5xx.
     fn adopt_the_shipped_file(&self) -> Result<()> {
         let text = fs::read_to_string(module::workspace().join("envoy/discovery.json"))?;
         let module = module::path()?;
@@ -133,7 +133,11 @@ impl Stage {
         let path = path.context("the filter stands in the listener")?;
         let new = path.with_extension("shipped");
         fs::write(&new, text)?;
-        self.counted("config_reload", || fs::rename(&new, &path).context("the file cannot be replaced"))
+        self.counted("config_reload", || fs::rename(&new, &path).context("the file cannot be replaced"))?;
+        thread::sleep(Duration::from_millis(300));
+        let got = client::send(self.address()?, &Request::new("GET", "/v2/"), PATIENCE)?.status;
+        ensure!(got == 401, "the shipped filter answers {got}\n{}", self.envoy.log_tail());
+        Ok(())
     }
 }
 

@@ -1,11 +1,18 @@
 //! The configurations that ship in `envoy/`.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use anyhow::Context as _;
+use registry_auth_tests::program::free_address;
+use registry_auth_tests::push::random_key;
+use registry_auth_tests::shipped::{self, Addresses};
 use registry_auth_tests::{envoy, module};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::Outcome;
 
@@ -32,13 +39,17 @@ fn the_plugin_configuration_in_envoys_is_that_of_filter_json() -> Outcome {
     Ok(())
 }
 
-/// The file that Envoy reads again when it is replaced; its plugin configuration is JSON and no text.
+/// The file that Envoy reads again when it is replaced. Its plugin configuration is text too: a `Struct` would reach the module as a
+/// protobuf message.
 #[test]
 fn the_file_of_discovery_has_the_same_plugin() -> Outcome {
     let file: Value = serde_json::from_str(&text(DISCOVERY)?).context(DISCOVERY)?;
     let config = file.pointer("/resources/0/typed_config/config").context("no plugin")?;
     let plugin: Value = serde_json::from_str(&text(PLUGIN)?).context(PLUGIN)?;
-    assert_eq!(config["configuration"]["value"], plugin);
+    let configuration = &config["configuration"];
+    assert_eq!(configuration["@type"], "type.googleapis.com/google.protobuf.StringValue");
+    let text = configuration["value"].as_str().context("the plugin configuration is no text")?;
+    assert_eq!(serde_json::from_str::<Value>(text).context(DISCOVERY)?, plugin);
     assert_eq!(config["failure_policy"], "FAIL_RELOAD");
     assert_eq!(config["reload_config"]["backoff"]["base_interval"], "1s");
     assert_eq!(config["allow_on_headers_stop_iteration"], true);
@@ -88,5 +99,55 @@ fn envoy_accepts_the_shipped_configuration_and_refuses_it_without_the_push_key()
     if validate(None)?.0 {
         return Err(anyhow::anyhow!("envoy accepted a plugin without push key").into());
     }
+    Ok(())
+}
+
+/// Beside a port that Envoy opens by default, any program of the host may listen on the same one.
+#[test]
+fn no_other_program_can_listen_where_a_shipped_intake_does() -> Outcome {
+    shipped_intakes_are_kept()?;
+    Ok(())
+}
+
+fn shipped_intakes_are_kept() -> anyhow::Result<()> {
+    let mut intakes = 0;
+    for entry in fs::read_dir(module::workspace().join("envoy"))? {
+        let path = entry?.path();
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let roles = text.matches("\"intake\": {\"pushKey\"").count();
+        let socket = |line: &&str| line.trim_start().starts_with("address: { pipe: ") && line.contains("mode: 0600");
+        let kept = text.lines().filter(socket).count()
+            + text.lines().filter(|line| line.trim() == "enable_reuse_port: false").count();
+        assert!(roles <= kept, "{}: {roles} intakes, {kept} of them for Envoy alone", path.display());
+        assert!(!text.contains("--envoy http"), "{}", path.display());
+        intakes += roles;
+    }
+    assert!(intakes > 0, "no intake is shipped");
+    Ok(())
+}
+
+#[test]
+fn the_intake_of_the_shipped_configuration_is_a_socket_of_envoys_user_in_envoy() -> Outcome {
+    the_shipped_socket()?;
+    Ok(())
+}
+
+fn the_shipped_socket() -> anyhow::Result<()> {
+    if envoy::may_be_skipped() {
+        return Ok(());
+    }
+    let folder = TempDir::with_prefix("registry-auth-shipped-")?;
+    let intake = folder.path().join("intake.sock");
+    let [clients, admin, registry, issuer] = [free_address()?, free_address()?, free_address()?, free_address()?];
+    let text = Addresses { clients, intake: intake.clone(), admin, registry, issuer }.configuration()?;
+    let _envoy = shipped::start(&text, admin, &random_key()?, folder.path())?;
+    let found = fs::metadata(&intake)?;
+    assert!(found.file_type().is_socket());
+    assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    let mut stream = UnixStream::connect(&intake)?;
+    stream.write_all(b"GET /keys/v2/bearer HTTP/1.1\r\nhost: intake\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     Ok(())
 }

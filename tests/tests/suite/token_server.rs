@@ -29,6 +29,8 @@ use crate::Outcome;
 const PATIENCE: Duration = Duration::from_mins(1);
 const TOKEN_ISSUER: &str = "token.test";
 const SERVICE: &str = "registry.test";
+/// `ci` with a token that is good for every tag but `v2`.
+const UNTRUSTED: &str = "untrusted";
 
 /// Where the registry has the key from that verifies.
 #[derive(Clone, Copy)]
@@ -37,13 +39,30 @@ enum Trust {
     Certificate,
     /// A JWK Set.
     Keys,
+    /// A certificate, and the registry is of the release 2.8, which works out another key id.
+    OldCertificate,
 }
 
 impl Trust {
     const fn key(self) -> (&'static str, Algorithm) {
         match self {
-            Self::Certificate => ("es256", Algorithm::Es256),
+            Self::Certificate | Self::OldCertificate => ("es256", Algorithm::Es256),
             Self::Keys => ("eddsa", Algorithm::EdDsa),
+        }
+    }
+
+    /// `mint.keyId`
+    const fn key_id(self) -> Option<&'static str> {
+        match self {
+            Self::Certificate | Self::Keys => None,
+            Self::OldCertificate => Some("libtrust"),
+        }
+    }
+
+    const fn program(self) -> &'static str {
+        match self {
+            Self::Certificate | Self::Keys => "bin/registry",
+            Self::OldCertificate => "bin/docker-registry",
         }
     }
 }
@@ -76,7 +95,7 @@ impl Stage {
         let folder = TempDir::with_prefix("registry-auth-token-server-")?;
         let (name, algorithm) = trust.key();
         let key = TestKey::named(name)?;
-        let jwks = SigningKey::jwks_from_pem(key.private_pem(), algorithm, None)?;
+        let jwks = SigningKey::jwks_from_pem(key.private_pem(), algorithm, trust.key_id())?;
         let clients = free_address()?;
         let realm = format!("http://{clients}/auth/token");
         let registry = start_registry(folder.path(), trust, &realm, &jwks)?;
@@ -95,14 +114,15 @@ impl Stage {
         let envoy = Envoy::start(&Bootstrap {
             module: module::path()?,
             listeners: vec![
-                listener("clients", clients.port(), &configuration(&realm, algorithm), Some("registry")),
+                listener("clients", clients.port(), &configuration(&realm, trust), Some("registry")),
                 listener("intake", 0, &intake, None),
             ],
             clusters: vec![("registry".to_owned(), registry.address), ("issuers".to_owned(), issuer.address())],
             environment: vec![("REGISTRY_AUTH_PUSH_KEY".to_owned(), PUSH_KEY.to_owned())],
         })?;
-        let pushed = client::send(envoy.listener("intake")?, &push::request("mint", &jwks, now()), PATIENCE)?;
-        ensure!(pushed.status == 204, "the intake answers {}", pushed.status);
+        let pushed =
+            client::send(envoy.listener("intake")?, &push::request("mint:us-east-1/mint", &jwks, now()), PATIENCE)?;
+        ensure!(pushed.status == 200, "the intake answers {}", pushed.status);
         Ok(Self { envoy, registry, _issuer: issuer, clients, folder, pushes: Cell::default() })
     }
 
@@ -150,7 +170,15 @@ impl Stage {
     }
 }
 
-fn configuration(realm: &str, algorithm: Algorithm) -> Value {
+fn configuration(realm: &str, trust: Trust) -> Value {
+    let mut mint = json!({
+        "issuer": TOKEN_ISSUER,
+        "algorithm": trust.key().1.name(),
+        "awsSecretsManager": { "region": "us-east-1", "secretName": "mint" },
+    });
+    if let (Some(mint), Some(id)) = (mint.as_object_mut(), trust.key_id()) {
+        mint.insert("keyId".to_owned(), id.into());
+    }
     json!({
         "http": {
             "auth": { "bearer": {
@@ -161,16 +189,14 @@ fn configuration(realm: &str, algorithm: Algorithm) -> Value {
                     "audiences": ["registry"],
                     "claimMapping": { "username": "claims.sub" },
                 }],
-                "mint": {
-                    "issuer": TOKEN_ISSUER,
-                    "algorithm": algorithm.name(),
-                    "awsSecretsManager": { "region": "us-east-1", "secretName": "mint" },
-                },
+                "mint": mint,
             } },
             "accessControl": {
                 "repositories": {
                     "team/**": { "policies": [
-                        { "users": ["ci"], "actions": ["read", "create"] },
+                        { "users": ["ci"], "actions": ["read", "create"], "conditions": [
+                            { "expression": "!(has(req.claims.untrusted) && req.tag == 'v2')" },
+                        ] },
                         { "users": ["reader"], "actions": ["read"] },
                     ] },
                     "public/**": {
@@ -195,7 +221,9 @@ fn start_registry(folder: &Path, trust: Trust, realm: &str, jwks: &Value) -> Res
     let address = free_address()?;
     let file = folder.join("trust");
     let (text, kind) = match trust {
-        Trust::Certificate => (TestKey::named(trust.key().0)?.certificate_pem()?.to_owned(), "rootcertbundle"),
+        Trust::Certificate | Trust::OldCertificate => {
+            (TestKey::named(trust.key().0)?.certificate_pem()?.to_owned(), "rootcertbundle")
+        }
         Trust::Keys => (KeySet::from_jwks_value(jwks)?.keys.to_jwks().to_string(), "jwks"),
     };
     fs::write(&file, text)?;
@@ -213,7 +241,7 @@ fn start_registry(folder: &Path, trust: Trust, realm: &str, jwks: &Value) -> Res
     let file = folder.join("registry.json");
     fs::write(&file, configuration.to_string())?;
     let log = fs::File::create(folder.join("registry.log"))?;
-    let mut command = Command::new(tool("bin/registry"));
+    let mut command = Command::new(tool(trust.program()));
     command.arg("serve").arg(file).env("OTEL_TRACES_EXPORTER", "none");
     // The registry takes every variable of that prefix for a part of its own configuration.
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_")) {
@@ -232,7 +260,14 @@ fn start_registry(folder: &Path, trust: Trust, realm: &str, jwks: &Value) -> Res
 }
 
 fn credential(user: &str) -> Result<String> {
-    let claims = json!({ "iss": "http://issuer.test", "aud": "registry", "sub": user, "iat": "-1m", "exp": "+1h" });
+    let mut claims = json!({ "iss": "http://issuer.test", "aud": "registry", "sub": user, "iat": "-1m", "exp": "+1h" });
+    // What restricts the token goes into the minted one, which the registry has to take with it.
+    if user == UNTRUSTED {
+        claims = json!({
+            "iss": "http://issuer.test", "aud": "registry", "sub": "ci", "iat": "-1m", "exp": "+1h",
+            "untrusted": { "pull_request": 17 }, "cnf": { "x5t#S256": "x" },
+        });
+    }
     let Value::Object(claims) = claims else { bail!("claims are an object") };
     Recipe::plain("rs256", claims).mint(now())
 }
@@ -269,7 +304,13 @@ fn play(trust: Trust) -> Result<()> {
     stage.push("reader", false, &app)?;
     // Only the filter knows create from update: the registry is asked whether the tag is there.
     stage.push("ci", false, &app)?;
+    stage.push(UNTRUSTED, true, &image("team/app:untrusted"))?;
+    stage.push(UNTRUSTED, false, &image("team/app:v2"))?;
     stage.push("ci", true, &image("team/app:v2"))?;
+    for (tag, succeeds) in [("untrusted", true), ("v2", false)] {
+        let arguments = pull(&image(&format!("team/app:{tag}")));
+        stage.crane(Some(UNTRUSTED), succeeds, &arguments.each_ref().map(String::as_str))?;
+    }
     stage.push("ci", true, &public)?;
 
     // Names are those that each may read.
@@ -310,4 +351,16 @@ fn a_registry_that_trusts_a_key_set_takes_minted_tokens() -> Outcome {
         return Ok(());
     }
     Ok(play(Trust::Keys)?)
+}
+
+#[test]
+fn a_registry_of_the_release_before_takes_minted_tokens_through_envoy() -> Outcome {
+    if envoy::may_be_skipped() {
+        return Ok(());
+    }
+    if !tool(Trust::OldCertificate.program()).exists() && env::var_os("CI").is_none() {
+        eprintln!("SKIPPED: docker-registry is missing: run `cargo xtask tools`");
+        return Ok(());
+    }
+    Ok(play(Trust::OldCertificate)?)
 }

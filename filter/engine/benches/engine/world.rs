@@ -106,7 +106,7 @@ pub(crate) fn compile(text: &str) -> Compiled {
     let (role, mut diagnostics) = config::decode(text.as_bytes());
     let compiled = match &role {
         Role::Filter(document) => config::compile(document, &mut diagnostics),
-        Role::Intake(_) => None,
+        Role::Intake(_) | Role::Unreadable => None,
     };
     assert!(diagnostics.errors.is_empty(), "the configuration is refused: {:?}", diagnostics.errors);
     compiled.expect("the configuration of a filter")

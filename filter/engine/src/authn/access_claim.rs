@@ -4,12 +4,15 @@ use serde_json::Value;
 
 use crate::access::Check;
 use crate::authn::claims::Claims;
+use crate::authn::origin::Origin;
 use crate::time::UnixTime;
 
 /// What a token server granted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessClaim {
     entries: Vec<Entry>,
+    /// A token server granted it, to whomever the token names: also to nobody.
+    of_token_server: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -33,19 +36,36 @@ impl AccessClaim {
         match claims.as_map().get("access") {
             None | Some(Value::Null) => Ok(Self::default()),
             Some(Value::Array(entries)) => {
-                Ok(Self { entries: entries.iter().map(Entry::read).collect::<Result<_, _>>()? })
+                Ok(Self { entries: entries.iter().map(Entry::read).collect::<Result<_, _>>()?, of_token_server: true })
             }
             Some(_) => Err(MalformedAccess),
         }
     }
 
-    /// The same with the catalog: for tokens that were minted here. Without it in the token a registry shows nobody its
-    /// catalog, and here it is filtered.
-    pub(crate) fn with_catalog(mut self) -> Self {
-        let entry = |text: &str| text.to_owned();
-        let actions = vec![entry("*")];
-        self.entries.push(Entry { kind: entry("registry"), name: entry("catalog"), actions, expires: None });
-        self
+    /// The claim of a token that was minted here. It covers the catalog if the credential does that it was given for: without
+    /// the entry in the token a registry shows nobody its catalog, and here it is filtered.
+    pub(crate) fn minted(mut self, origin: &Origin) -> Self {
+        if origin.may_list() {
+            let entry = |text: &str| text.to_owned();
+            let actions = vec![entry("*")];
+            self.entries.push(Entry { kind: entry("registry"), name: entry("catalog"), actions, expires: None });
+        }
+        Self { of_token_server: origin.is_of_token_server(), ..self }
+    }
+
+    /// Returns true if a token server granted it, which may grant something to a token that names nobody.
+    pub(crate) const fn is_of_token_server(&self) -> bool {
+        self.of_token_server
+    }
+
+    /// Until when an action on a repository is covered, in the words of the claim; `None` if it is not.
+    pub(crate) fn covers_until(&self, repository: &str, action: &str, now: UnixTime) -> Option<UnixTime> {
+        self.grants_until("repository", repository, action, now)
+    }
+
+    /// Until when the catalog is covered; `None` if it is not.
+    pub(crate) fn covers_catalog_until(&self, now: UnixTime) -> Option<UnixTime> {
+        self.grants_until("registry", "catalog", "*", now)
     }
 
     /// Whether a check is covered (D5: an action `*` covers all).
@@ -59,16 +79,23 @@ impl AccessClaim {
     }
 
     fn grants(&self, kind: &str, name: &str, action: &str, now: UnixTime) -> bool {
-        self.entries.iter().any(|entry| {
-            entry.kind == kind
-                && entry.name == name
-                && entry.expires.is_none_or(|expires| now < expires)
-                && entry.actions.iter().any(|granted| granted == action || granted == "*")
-        })
+        self.entries.iter().any(|entry| entry.grants(kind, name, action, now))
+    }
+
+    fn grants_until(&self, kind: &str, name: &str, action: &str, now: UnixTime) -> Option<UnixTime> {
+        let granting = self.entries.iter().filter(|entry| entry.grants(kind, name, action, now));
+        granting.map(|entry| entry.expires.unwrap_or(UnixTime::MAX)).max()
     }
 }
 
 impl Entry {
+    fn grants(&self, kind: &str, name: &str, action: &str, now: UnixTime) -> bool {
+        self.kind == kind
+            && self.name == name
+            && self.expires.is_none_or(|expires| now < expires)
+            && self.actions.iter().any(|granted| granted == action || granted == "*")
+    }
+
     fn read(value: &Value) -> Result<Self, MalformedAccess> {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(MalformedAccess);
         let actions = match value.get("actions") {

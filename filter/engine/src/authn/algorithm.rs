@@ -1,4 +1,4 @@
-//! Signature algorithms of tokens (RFC 7518 section 3.1, RFC 8037 section 3.1).
+//! Signature algorithms of tokens (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864 section 2.2).
 
 use std::fmt;
 
@@ -23,9 +23,12 @@ pub enum Algorithm {
     Es384,
     /// ECDSA on P-521 with SHA-512.
     Es512,
-    /// Ed25519.
+    /// Ed25519, under either of its names: `EdDSA`, which would also mean curves that are not here, and `Ed25519`.
     EdDsa,
 }
+
+/// The name of [`Algorithm::EdDsa`] that names the curve too (RFC 9864 section 2.2).
+const ED25519: &str = "Ed25519";
 
 impl Algorithm {
     /// Every algorithm, in the order of the declaration.
@@ -42,7 +45,7 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// The name in `alg`.
+    /// The name in `alg`, the older one of two.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -62,6 +65,7 @@ impl Algorithm {
     /// The algorithm of a name, case-sensitive (RFC 7515 section 4.1.1).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
+        let name = if name == ED25519 { Self::EdDsa.name() } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 }
@@ -81,9 +85,30 @@ mod tests {
         for algorithm in Algorithm::ALL {
             assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
         }
-        for name in
-            ["none", "None", "NONE", "", "HS256", "HS384", "HS512", "rs256", "RS256 ", "ES256K", "RSA-OAEP", "Ed448"]
-        {
+        assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDsa));
+        for name in [
+            "none",
+            "None",
+            "NONE",
+            "",
+            "HS256",
+            "HS384",
+            "HS512",
+            "rs256",
+            "RS256 ",
+            "ES256K",
+            "RSA-OAEP",
+            "Ed448",
+            "ed25519",
+            "ED25519",
+            "eddsa",
+            "Ed25519ph",
+            "ESP256",
+            "ESP384",
+            "ESP512",
+            "ESB256",
+            "ES256-P256",
+        ] {
             assert_eq!(Algorithm::from_name(name), None, "{name}");
         }
     }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::cache::Proven;
 use crate::authn::claims::Claims;
-use crate::authn::identity::Identity;
+use crate::authn::identity::{Identity, User};
+use crate::authn::origin::Origin;
 use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
@@ -25,7 +26,7 @@ pub struct Bearer {
     pub(crate) audiences: Vec<String>,
     pub(crate) key_id: KeyIdRule,
     pub(crate) bypass_access_control: bool,
-    /// Leeway for times, and whether a claim `groups` counts: only in tokens that were minted here.
+    /// Leeway for times. Only in tokens that were minted here the claims `groups` and `origin` are read.
     pub(crate) minted: Option<Duration>,
     pub(crate) source: SourceId,
 }
@@ -47,22 +48,34 @@ impl Bearer {
         };
         let proof = presented.verify(self.source, keys, &expected)?;
         let claims = proof.claims();
-        let mut access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;
+        let access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;
         let subject = claims.subject().map_err(|_| Reason::BadClaim)?.unwrap_or_default().to_owned();
-        let mut groups = Vec::new();
-        if self.minted.is_some() {
-            access = access.with_catalog();
-            groups = groups_of(claims);
-        }
-        let kept = if presented.keeps_claims { Document::from_claims(claims.as_map()) } else { Document::empty() };
+        let (user, access) = if self.minted.is_some() {
+            let origin = Origin::read(claims).ok_or(Reason::BadClaim)?;
+            (minted(subject, claims, &origin, presented)?, access.minted(&origin))
+        } else {
+            (User::new(subject, Vec::new(), presented.kept(claims)), access)
+        };
         Ok(Proven {
-            identity: Arc::new(Identity::new(subject, groups, kept)),
+            identity: Arc::new(Identity::of(user)),
             access: Some(Arc::new(access)),
             keys: Some((self.source, keys.version)),
             expires: proof.expires(),
             bound_to: claims.bound_to().map(Into::into),
         })
     }
+}
+
+/// The user of a token that was minted here, as the credential names him that it was given for. A policy that reads claims of
+/// which the token says nothing refuses it: the client gets another one.
+fn minted(name: String, claims: &Claims, origin: &Origin, presented: &Presented<'_>) -> Result<Option<User>, Reason> {
+    let Some(policy) = presented.policy else { return Ok(User::new(name, groups_of(claims), Document::empty())) };
+    // Conditions are those of users and groups: none is asked for an anonymous caller.
+    if !name.is_empty() && !origin.knows(policy.claims_read()) {
+        return Err(Reason::BadClaim);
+    }
+    let groups = if origin.has_configured_groups() { policy.groups_of(&name) } else { groups_of(claims) };
+    Ok(User::new(name, groups, presented.kept(origin.claims())))
 }
 
 /// The groups that were known when the token was minted.

@@ -188,7 +188,7 @@ mod tests {
 
     fn proven(expires: i64) -> Arc<Proven> {
         Arc::new(Proven {
-            identity: Arc::new(Identity::anonymous()),
+            identity: Arc::new(Identity::Anonymous),
             access: None,
             keys: Some((SOURCE, 1)),
             expires: UnixTime::from_secs(expires),

@@ -6,10 +6,16 @@ use serde_json::{Map, Number, Value};
 
 use crate::time::UnixTime;
 
-/// A claim is there, but its type is not the one that RFC 7519 gives it. Never to be taken as absence.
+/// A claim is there, but its type is not the one that RFC 7519 gives it, or it is a time that no clock shows. Never to be taken
+/// as absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the claim `{0}` has the wrong type")]
 pub struct WrongType(pub &'static str);
+
+/// The claim that binds a token to a key or a certificate (RFC 7800 section 3.1).
+pub(crate) const CONFIRMATION: &str = "cnf";
+/// Its member for certificates (RFC 8705 section 3.1).
+pub(crate) const THUMBPRINT: &str = "x5t#S256";
 
 /// A claims set. Holding one proves nothing: only a `VerifiedToken`'s claims are true.
 #[derive(Clone, PartialEq)]
@@ -55,36 +61,42 @@ impl Claims {
         Ok(Some(listed))
     }
 
-    /// `exp`, the first moment at which the token is no longer good.
+    /// `exp`, the first moment at which the token is no longer good; rounded down to milliseconds.
     ///
     /// # Errors
-    /// Not a number.
+    /// Not a number, or out of range.
     pub fn expires(&self) -> Result<Option<UnixTime>, WrongType> {
-        self.date("exp")
+        self.date("exp", f64::floor)
     }
 
-    /// `nbf`, the first moment at which the token is good.
+    /// `nbf`, the first moment at which the token is good; rounded up to milliseconds.
     ///
     /// # Errors
-    /// Not a number.
+    /// Not a number, or out of range.
     pub fn not_before(&self) -> Result<Option<UnixTime>, WrongType> {
-        self.date("nbf")
+        self.date("nbf", f64::ceil)
     }
 
-    /// `iat`, when the token was made.
+    /// `iat`, when the token was made; rounded up to milliseconds.
     ///
     /// # Errors
-    /// Not a number.
+    /// Not a number, or out of range.
     pub fn issued(&self) -> Result<Option<UnixTime>, WrongType> {
-        self.date("iat")
+        self.date("iat", f64::ceil)
+    }
+
+    /// Returns true if this is a security event (RFC 8417 section 2.2), such as a logout token, whatever `events` holds.
+    #[must_use]
+    pub fn is_event(&self) -> bool {
+        self.0.contains_key("events")
     }
 
     /// The certificate that the token is bound to (RFC 8705 section 3.1): SHA-256 of its DER in base64url. Something else in
     /// its place is the empty text: the token is bound, to no certificate that there is.
     #[must_use]
     pub fn bound_to(&self) -> Option<&str> {
-        match self.0.get("cnf")? {
-            Value::Object(confirmation) => Some(confirmation.get("x5t#S256")?.as_str().unwrap_or_default()),
+        match self.0.get(CONFIRMATION)? {
+            Value::Object(confirmation) => Some(confirmation.get(THUMBPRINT)?.as_str().unwrap_or_default()),
             _ => Some(""),
         }
     }
@@ -99,10 +111,10 @@ impl Claims {
         self.0.get(name).map(|value| value.as_str().ok_or(WrongType(name))).transpose()
     }
 
-    fn date(&self, name: &'static str) -> Result<Option<UnixTime>, WrongType> {
+    fn date(&self, name: &'static str, round: fn(f64) -> f64) -> Result<Option<UnixTime>, WrongType> {
         match self.0.get(name) {
             None => Ok(None),
-            Some(Value::Number(seconds)) => Ok(Some(time_of(seconds))),
+            Some(Value::Number(seconds)) => time_of(seconds, round).ok_or(WrongType(name)).map(Some),
             Some(_) => Err(WrongType(name)),
         }
     }
@@ -114,18 +126,22 @@ impl fmt::Debug for Claims {
     }
 }
 
-/// `NumericDate` (RFC 7519 section 2): seconds, fractions allowed. Rounded down to milliseconds; beyond the range, its end.
-fn time_of(seconds: &Number) -> UnixTime {
-    match (seconds.as_i64(), seconds.as_f64()) {
-        (Some(whole), _) => UnixTime::from_secs(whole),
-        (None, Some(fraction)) => UnixTime::from_millis(saturated((fraction * 1000.0).floor())),
-        // Not reachable without serde_json's `arbitrary_precision`; the past refuses as `exp`.
-        (None, None) => UnixTime::from_millis(i64::MIN),
+/// The first number of milliseconds that is too large, as a floating-point number: 2^63.
+const OUT_OF_RANGE: f64 = 9_223_372_036_854_775_808.0;
+
+/// `NumericDate` (RFC 7519 section 2): seconds, in any form that JSON has for a number. `None` if milliseconds do not fit.
+fn time_of(seconds: &Number, round: fn(f64) -> f64) -> Option<UnixTime> {
+    if let Some(whole) = seconds.as_i64() {
+        return whole.checked_mul(1000).map(UnixTime::from_millis);
     }
+    let seconds = seconds.as_f64()?;
+    let whole = seconds.floor();
+    let millis = whole * 1000.0 + round((seconds - whole) * 1000.0);
+    (-OUT_OF_RANGE..OUT_OF_RANGE).contains(&millis).then(|| UnixTime::from_millis(truncated(millis)))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a float cast to an integer saturates, which is what is wanted")]
-const fn saturated(millis: f64) -> i64 {
+#[expect(clippy::cast_possible_truncation, reason = "the number is whole and in range")]
+const fn truncated(millis: f64) -> i64 {
     millis as i64
 }
 
@@ -194,20 +210,31 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_numbers_and_saturate() {
-        let rows: [(&str, Option<i64>); 16] = [
-            ("0", Some(0)),
-            ("-0", Some(0)),
-            ("1300819380", Some(1_300_819_380_000)),
-            ("1300819380.5", Some(1_300_819_380_500)),
-            ("1.3008193809999e9", Some(1_300_819_380_999)),
-            ("-1.5", Some(-1500)),
-            ("-0.0001", Some(-1)),
-            ("9223372036854775807", Some(i64::MAX)),
-            ("18446744073709551615", Some(i64::MAX)),
-            ("1e308", Some(i64::MAX)),
-            ("-1e308", Some(i64::MIN)),
-            ("-9223372036854775808", Some(i64::MIN)),
+    fn dates_are_numbers_of_any_form_and_nothing_lives_longer() {
+        // (number, `exp`, `nbf` and `iat`), in milliseconds; nothing where the number is refused.
+        let rows: [(&str, Option<(i64, i64)>); 26] = [
+            ("0", Some((0, 0))),
+            ("-0", Some((0, 0))),
+            ("1300819380", Some((1_300_819_380_000, 1_300_819_380_000))),
+            ("1300819380.0", Some((1_300_819_380_000, 1_300_819_380_000))),
+            ("1300819380.5", Some((1_300_819_380_500, 1_300_819_380_500))),
+            ("1.9e9", Some((1_900_000_000_000, 1_900_000_000_000))),
+            ("1.9E+9", Some((1_900_000_000_000, 1_900_000_000_000))),
+            ("19000000000e-1", Some((1_900_000_000_000, 1_900_000_000_000))),
+            ("1.3008193809999e9", Some((1_300_819_380_999, 1_300_819_381_000))),
+            ("1300819380.0001", Some((1_300_819_380_000, 1_300_819_380_001))),
+            ("-1.5", Some((-1500, -1500))),
+            ("-0.0001", Some((-1, 0))),
+            ("9223372036854775", Some((9_223_372_036_854_775_000, 9_223_372_036_854_775_000))),
+            ("-9223372036854775", Some((-9_223_372_036_854_775_000, -9_223_372_036_854_775_000))),
+            ("9.2e15", Some((9_200_000_000_000_000_000, 9_200_000_000_000_000_000))),
+            ("9223372036854776", None),
+            ("9.3e15", None),
+            ("-9.3e15", None),
+            ("9223372036854775807", None),
+            ("18446744073709551615", None),
+            ("1e308", None),
+            ("-1e308", None),
             ("\"1300819380\"", None),
             ("null", None),
             ("true", None),
@@ -215,10 +242,13 @@ mod tests {
         ];
         for (number, expected) in rows {
             let claims = claims(&format!(r#"{{"exp":{number},"nbf":{number},"iat":{number}}}"#));
-            let expected = |name| expected.map(|millis| Some(UnixTime::from_millis(millis))).ok_or(WrongType(name));
-            assert_eq!(claims.expires(), expected("exp"), "{number}");
-            assert_eq!(claims.not_before(), expected("nbf"), "{number}");
-            assert_eq!(claims.issued(), expected("iat"), "{number}");
+            let time = |name, millis: Option<i64>| {
+                millis.map(|millis| Some(UnixTime::from_millis(millis))).ok_or(WrongType(name))
+            };
+            let (down, up) = (expected.map(|(down, _)| down), expected.map(|(_, up)| up));
+            assert_eq!(claims.expires(), time("exp", down), "{number}");
+            assert_eq!(claims.not_before(), time("nbf", up), "{number}");
+            assert_eq!(claims.issued(), time("iat", up), "{number}");
         }
         assert_eq!(claims("{}").expires(), Ok(None));
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::authn::algorithm::Algorithm;
 use crate::json;
-use crate::url::HttpUrl;
+use crate::url::{HttpUrl, UrlError};
 
 /// Where the document is, below the issuer.
 pub const WELL_KNOWN: &str = "/.well-known/openid-configuration";
@@ -33,9 +33,12 @@ pub enum DiscoveryError {
     /// `issuer` is missing or another than the configured one, compared exactly (section 4.3).
     #[error("the discovery document names another issuer")]
     OtherIssuer,
-    /// `jwks_uri` is missing or no plain http(s) URL.
-    #[error("the discovery document has no usable jwks_uri")]
+    /// `jwks_uri` is missing or no text.
+    #[error("the discovery document has no jwks_uri")]
     NoJwksUri,
+    /// `jwks_uri` is no URL that is fetched from.
+    #[error("the jwks_uri of the discovery document {0}")]
+    JwksUri(#[source] UrlError),
     /// `jwks_uri` is http while the issuer is https.
     #[error("the discovery document has a jwks_uri without https")]
     InsecureJwksUri,
@@ -53,13 +56,15 @@ impl Discovery {
         if document.len() > MAX_DOCUMENT {
             return Err(DiscoveryError::TooLarge);
         }
-        let Ok(Value::Object(members)) = json::parse(document) else { return Err(DiscoveryError::NotAnObject) };
+        let Ok(Value::Object(members)) = json::parse(json::without_mark(document)) else {
+            return Err(DiscoveryError::NotAnObject);
+        };
         if members.get("issuer").and_then(Value::as_str) != Some(issuer) {
             return Err(DiscoveryError::OtherIssuer);
         }
-        let jwks_uri = members.get("jwks_uri").and_then(Value::as_str).and_then(HttpUrl::parse);
-        let jwks_uri = jwks_uri.ok_or(DiscoveryError::NoJwksUri)?;
-        if !jwks_uri.is_https() && HttpUrl::parse(issuer).is_none_or(|issuer| issuer.is_https()) {
+        let jwks_uri = members.get("jwks_uri").and_then(Value::as_str).ok_or(DiscoveryError::NoJwksUri)?;
+        let jwks_uri = HttpUrl::parse(jwks_uri).map_err(DiscoveryError::JwksUri)?;
+        if !jwks_uri.is_https() && !HttpUrl::parse(issuer).is_ok_and(|issuer| !issuer.is_https()) {
             return Err(DiscoveryError::InsecureJwksUri);
         }
         let algorithms = announced(members.get("id_token_signing_alg_values_supported"));
@@ -85,7 +90,7 @@ mod tests {
     fn a_document_is_taken_only_if_it_is_the_issuers_own() {
         let https = "https://i.example";
         let http = "http://i.example";
-        let rows: [(&str, &str, Result<usize, DiscoveryError>); 12] = [
+        let rows: [(&str, &str, Result<usize, DiscoveryError>); 19] = [
             (https, r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k"}"#, Ok(1)),
             (
                 http,
@@ -112,7 +117,30 @@ mod tests {
             (
                 https,
                 r#"{"issuer":"https://i.example","jwks_uri":"file:///etc/passwd"}"#,
-                Err(DiscoveryError::NoJwksUri),
+                Err(DiscoveryError::JwksUri(UrlError::NotHttp)),
+            ),
+            (https, r#"{"issuer":"https://i.example","jwks_uri":null}"#, Err(DiscoveryError::NoJwksUri)),
+            (
+                https,
+                r#"{"issuer":"https://i.example","jwks_uri":"https://i.example@evil.example/k"}"#,
+                Err(DiscoveryError::JwksUri(UrlError::UserInfo)),
+            ),
+            (
+                https,
+                r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k#x"}"#,
+                Err(DiscoveryError::JwksUri(UrlError::Fragment)),
+            ),
+            (https, r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/v1/k@j?appid=6731de76"}"#, Ok(1)),
+            (
+                https,
+                r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k","id_token_signing_alg_values_supported":["Ed25519","Ed448","ESP256"]}"#,
+                Ok(1),
+            ),
+            (https, "\u{feff}{\"issuer\":\"https://i.example\",\"jwks_uri\":\"https://i.example/k\"}", Ok(1)),
+            (
+                "https://accounts.google.com",
+                r#"{"issuer":"accounts.google.com","jwks_uri":"https://i.example/k"}"#,
+                Err(DiscoveryError::OtherIssuer),
             ),
             (
                 https,
@@ -131,6 +159,9 @@ mod tests {
             let found = Discovery::parse(document.as_bytes(), issuer).map(|document| document.algorithms.len());
             assert_eq!(found, wanted, "{document}");
         }
+        let document = r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/v1/k@j?appid=6731de76&x=/"}"#;
+        let found = Discovery::parse(document.as_bytes(), https).unwrap();
+        assert_eq!(found.jwks_uri.target(), "/v1/k@j?appid=6731de76&x=/");
         assert_eq!(Discovery::parse(&vec![b' '; MAX_DOCUMENT + 1], https), Err(DiscoveryError::TooLarge));
     }
 }

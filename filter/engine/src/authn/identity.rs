@@ -2,30 +2,35 @@
 
 use crate::cel::Document;
 
-/// A caller: anonymous, or proven by a verified token.
+/// A caller: anonymous, or somebody with a name.
+///
+/// What has no name is anonymous, whatever else it brought: a token without `sub` is a credential, and nobody's.
 #[derive(Clone, Debug)]
-pub struct Identity {
-    username: String,
+pub enum Identity {
+    /// Nobody in particular: user name empty, no groups, no claims.
+    Anonymous,
+    /// Somebody.
+    Authenticated(User),
+}
+
+/// Somebody who is authenticated. The name is never empty.
+#[derive(Clone, Debug)]
+pub struct User {
+    name: String,
     groups: Vec<String>,
     claims: Document,
 }
 
-impl Identity {
-    /// The caller without credentials: user name empty, no groups, no claims.
-    #[must_use]
-    pub fn anonymous() -> Self {
-        Self { username: String::new(), groups: Vec::new(), claims: Document::empty() }
+impl User {
+    /// For verified tokens and certificates only; `None` for an empty name.
+    pub(crate) fn new(name: String, groups: Vec<String>, claims: Document) -> Option<Self> {
+        (!name.is_empty()).then_some(Self { name, groups, claims })
     }
 
-    /// For a verified token only; callers in this crate hold a `VerifiedToken`.
-    pub(crate) const fn new(username: String, groups: Vec<String>, claims: Document) -> Self {
-        Self { username, groups, claims }
-    }
-
-    /// The user name; empty for the anonymous caller and never otherwise.
+    /// The user name.
     #[must_use]
-    pub fn username(&self) -> &str {
-        &self.username
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Groups in the order in which the mapping gave them.
@@ -39,10 +44,62 @@ impl Identity {
     pub const fn claims(&self) -> &Document {
         &self.claims
     }
+}
 
-    /// Whether no credential was presented.
+impl Identity {
+    /// Somebody if `user` is one, anonymous otherwise.
+    pub(crate) fn of(user: Option<User>) -> Self {
+        user.map_or(Self::Anonymous, Self::Authenticated)
+    }
+
+    /// Somebody, if it is one.
     #[must_use]
-    pub fn is_anonymous(&self) -> bool {
-        self.username.is_empty()
+    pub const fn user(&self) -> Option<&User> {
+        match self {
+            Self::Anonymous => None,
+            Self::Authenticated(user) => Some(user),
+        }
+    }
+
+    /// The user name; empty for the anonymous caller and never otherwise.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        self.user().map_or("", User::name)
+    }
+
+    /// The groups of the user; none for the anonymous caller.
+    #[must_use]
+    pub fn groups(&self) -> &[String] {
+        self.user().map_or(&[], User::groups)
+    }
+
+    /// The claims of the user; none for the anonymous caller.
+    #[must_use]
+    pub fn claims(&self) -> &Document {
+        const NONE: &Document = &Document::empty();
+        self.user().map_or(NONE, User::claims)
+    }
+
+    /// Returns true for the caller without a name.
+    #[must_use]
+    pub const fn is_anonymous(&self) -> bool {
+        matches!(self, Self::Anonymous)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_without_a_name_is_anonymous_and_has_nothing() {
+        let identity = |name: &str| Identity::of(User::new(name.to_owned(), vec!["g".to_owned()], Document::empty()));
+        let nobody = identity("");
+        assert!(nobody.is_anonymous() && nobody.username().is_empty() && nobody.groups().is_empty());
+        for name in ["alice", " ", "anonymous", "\0"] {
+            let somebody = identity(name);
+            assert!(!somebody.is_anonymous(), "{name:?}");
+            assert_eq!((somebody.username(), somebody.groups()), (name, &["g".to_owned()][..]));
+        }
     }
 }

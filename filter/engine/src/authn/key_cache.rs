@@ -4,14 +4,37 @@
 mod fetch_state;
 mod share;
 mod shelf_life;
-mod unknown_keys;
 
 use std::time::Duration;
 
-pub use fetch_state::{Cause, FetchState, Fetcher, Phase, Start};
+use crate::time::UnixTime;
+
+pub use fetch_state::{Cause, FetchState, Fetcher, NEXT_FETCH, Phase, Start};
 pub use share::{FetchedKeys, Share, ShareError, ShareKey};
 pub use shelf_life::{ShelfLife, refresh_after};
-pub use unknown_keys::UnknownKeys;
+
+/// What a request lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// No keys are held.
+    Keys,
+    /// None of the keys that are held has the key id of its token.
+    Key {
+        /// When the request came.
+        since: UnixTime,
+    },
+}
+
+impl Lack {
+    /// Why keys are fetched for it.
+    #[must_use]
+    pub const fn cause(self) -> Cause {
+        match self {
+            Self::Keys => Cause::Missing,
+            Self::Key { .. } => Cause::UnknownKey,
+        }
+    }
+}
 
 /// What a request that lacks a key can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +43,13 @@ pub enum Wanted {
     Fetch,
     /// One is under way: wait.
     Join,
+    /// None may begin yet: wait for the next one, which begins within [`NEXT_FETCH`].
+    Next,
     /// Newer keys are held now: decide again.
     Again,
-    /// There will be none soon: decide with what is here.
+    /// The keys that are held were asked for after the request came: the key does not exist.
+    Current,
+    /// There will be none soon, and nothing is known about the key.
     No,
 }
 

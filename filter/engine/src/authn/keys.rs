@@ -4,6 +4,7 @@ pub(crate) mod certificate;
 mod error;
 mod jwk;
 mod key;
+mod libtrust;
 mod pem;
 mod pkcs8;
 mod secret;
@@ -19,6 +20,7 @@ use crate::json;
 pub use error::{KeyError, KeysError, Skipped};
 pub(in crate::authn) use key::Material;
 pub use key::{KeyId, Kind, PublicKey};
+pub(crate) use libtrust::LIBTRUST;
 pub use pkcs8::SigningKeyError;
 pub use signing::SigningKey;
 
@@ -28,13 +30,16 @@ pub const MAX_TEXT: usize = 256 * 1024;
 /// How many keys may share one key id; all of them are tried, so this bounds what one token costs.
 pub const MAX_SAME_ID: usize = 8;
 
-/// How many keys one set may have. Whether a point is on its curve takes a worker a moment, and each bad entry a line of the log.
-pub const MAX_KEYS: usize = 256;
+/// How many keys one set may have: some providers publish one for each of their tenants or nodes, and a worker checks each. The 640
+/// RSA keys that [`MAX_TEXT`] has room for take it a quarter of a second, a thousand others less.
+pub const MAX_KEYS: usize = 1000;
 
 /// Keys, in the order of their source. Never empty when it comes from a reader of this module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySet {
     keys: Vec<PublicKey>,
+    /// The places in `keys` of each id, in order.
+    by_id: HashMap<KeyId, Vec<usize>>,
 }
 
 /// A key set, and what its source held besides.
@@ -60,8 +65,8 @@ impl KeySet {
     /// # Errors
     /// As [`KeySet::from_jwks`], without those of the text.
     pub fn from_jwks_value(value: &Value) -> Result<Loaded, KeysError> {
-        let mut loading = Loading::default();
         let entries = jwks_entries(value)?;
+        let mut loading = Loading::default();
         for (index, entry) in entries.iter().enumerate().take(MAX_KEYS) {
             match jwk::read(entry) {
                 Ok(key) => loading.add(key, || jwk::name(entry, index)),
@@ -80,7 +85,9 @@ impl KeySet {
     /// # Errors
     /// Longer than [`MAX_TEXT`], neither of the two forms, a private key, or a key that cannot be used.
     pub fn from_cert(text: &str) -> Result<Self, KeysError> {
-        Ok(Self { keys: vec![read_one(text)?] })
+        let mut set = Self::default();
+        set.push(read_one(text)?);
+        Ok(set)
     }
 
     /// Reads a secret: a JSON object from key id to a text as in [`KeySet::from_cert`]. A key id inside the text is ignored; a
@@ -119,31 +126,41 @@ impl KeySet {
     /// Whether some key has this id.
     #[must_use]
     pub fn contains(&self, key_id: &str) -> bool {
-        self.keys.iter().any(|key| key.has_id(key_id))
+        self.by_id.contains_key(key_id)
     }
 
     /// The keys that may verify a token of `algorithm`: of this id if one is given, and of a fitting type, curve and `alg`.
-    pub fn fitting<'a>(&'a self, key_id: Option<&'a str>, algorithm: Algorithm) -> impl Iterator<Item = &'a PublicKey> {
-        self.keys.iter().filter(move |key| key_id.is_none_or(|wanted| key.has_id(wanted)) && key.fits(algorithm))
+    pub fn fitting(&self, key_id: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &PublicKey> {
+        let places = |id| self.by_id.get(id).map(Vec::as_slice).unwrap_or_default();
+        let named = key_id.map(places).unwrap_or_default().iter().filter_map(|place| self.keys.get(*place));
+        let all = key_id.is_none().then(|| self.keys.iter());
+        named.chain(all.into_iter().flatten()).filter(move |key| key.fits(algorithm))
+    }
+
+    /// How many keys have this id.
+    fn count_of(&self, key_id: &KeyId) -> usize {
+        self.by_id.get(key_id).map_or(0, Vec::len)
+    }
+
+    fn push(&mut self, key: PublicKey) {
+        if let Some(id) = key.key_id() {
+            self.by_id.entry(id.clone()).or_default().push(self.keys.len());
+        }
+        self.keys.push(key);
     }
 }
 
 /// A set under construction.
 #[derive(Default)]
 struct Loading {
-    keys: Vec<PublicKey>,
+    keys: KeySet,
     skipped: Vec<Skipped>,
-    same_id: HashMap<KeyId, usize>,
 }
 
 impl Loading {
     fn add(&mut self, key: PublicKey, place: impl FnOnce() -> String) {
-        if let Some(id) = key.key_id() {
-            let count = self.same_id.entry(id.clone()).or_default();
-            if *count == MAX_SAME_ID {
-                return self.skip(place(), KeyError::TooManyWithOneId);
-            }
-            *count += 1;
+        if key.key_id().is_some_and(|id| self.keys.count_of(id) >= MAX_SAME_ID) {
+            return self.skip(place(), KeyError::TooManyWithOneId);
         }
         self.keys.push(key);
     }
@@ -163,8 +180,14 @@ impl Loading {
         if self.keys.is_empty() {
             return Err(KeysError::NoUsableKey(self.skipped));
         }
-        Ok(Loaded { keys: KeySet { keys: self.keys }, skipped: self.skipped })
+        Ok(Loaded { keys: self.keys, skipped: self.skipped })
     }
+}
+
+/// Returns true if a text is that of keys, as [`KeySet::from_cert`] reads it, and not the path of a file.
+#[must_use]
+pub fn is_key_text(text: &str) -> bool {
+    pem::is_likely(text) || text.strip_prefix(json::MARK).unwrap_or(text).trim_start().starts_with('{')
 }
 
 /// One key from JWKS or PEM text.
@@ -172,6 +195,7 @@ fn read_one(text: &str) -> Result<PublicKey, KeysError> {
     if text.len() > MAX_TEXT {
         return Err(KeysError::TooLong);
     }
+    let text = text.strip_prefix(json::MARK).unwrap_or(text);
     match json::parse(text.as_bytes()) {
         Ok(value) => match jwks_entries(&value)?.as_slice() {
             [entry] => Ok(jwk::read(entry)?),
@@ -191,7 +215,7 @@ fn read_json(text: &[u8]) -> Result<Value, KeysError> {
     if text.len() > MAX_TEXT {
         return Err(KeysError::TooLong);
     }
-    Ok(json::parse(text)?)
+    Ok(json::parse(json::without_mark(text))?)
 }
 
 /// What a JSON value is, without what it holds.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::cel::{Bindings, Document, EvaluationError, Expression, Members, Scope};
+use crate::authn::identity::User;
+use crate::cel::{Bindings, Document, EvaluationError, Expression, INEXACT, Members, Scope};
 use crate::config::{Diagnostics, raw};
 
 /// The user name of a mapping that says nothing: issuer and subject.
@@ -28,17 +29,6 @@ struct Variable {
 struct Validation {
     expression: Expression,
     message: String,
-}
-
-/// What a mapping makes of verified claims.
-#[derive(Clone, Debug)]
-pub struct Mapped {
-    /// Not empty.
-    pub username: String,
-    /// Order and repetitions as the expression gave them.
-    pub groups: Vec<String>,
-    /// The claims, in the form that conditions read; without members unless they are to be kept.
-    pub claims: Document,
 }
 
 /// Which step refused the claims. Each refuses the token; what went wrong is a kind and never a value.
@@ -111,11 +101,11 @@ impl ClaimMapping {
         Some(Self { variables, validations, username, groups, reads })
     }
 
-    /// Maps the claims of a verified token, and gives them back if they are to be kept.
+    /// Maps the claims of a verified token to its user, who gets them if they are to be kept.
     ///
     /// # Errors
     /// Any step that fails; the steps after it are not looked at.
-    pub fn map(&self, claims: &Map<String, Value>, keeps: bool) -> Result<Mapped, MappingError> {
+    pub fn map(&self, claims: &Map<String, Value>, keeps: bool) -> Result<User, MappingError> {
         let claims = Document::from_some_claims(claims, if keeps { &Members::All } else { &self.reads });
         let mut bindings = Bindings::claims(&claims);
         for variable in &self.variables {
@@ -136,7 +126,8 @@ impl ClaimMapping {
             Some(expression) => expression.evaluate_strings(&bindings).map_err(MappingError::Groups)?,
             None => Vec::new(),
         };
-        Ok(Mapped { username, groups, claims: if keeps { claims } else { Document::empty() } })
+        let claims = if keeps { claims } else { Document::empty() };
+        User::new(username, groups, claims).ok_or(MappingError::EmptyUsername)
     }
 }
 
@@ -192,8 +183,18 @@ fn validations(raw: &[raw::Condition], path: &str, diagnostics: &mut Diagnostics
 }
 
 fn expression(source: &str, path: &str, diagnostics: &mut Diagnostics) -> Option<Expression> {
-    let compiled = Expression::compile(source, Scope::Claims);
-    compiled.map_err(|error| diagnostics.error(path, error.to_string())).ok()
+    match Expression::compile(source, Scope::Claims) {
+        Ok(compiled) => {
+            if compiled.is_inexact() {
+                diagnostics.warn(path, INEXACT);
+            }
+            Some(compiled)
+        }
+        Err(error) => {
+            diagnostics.error(path, error.to_string());
+            None
+        }
+    }
 }
 
 #[cfg(test)]

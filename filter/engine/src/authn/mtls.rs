@@ -12,7 +12,7 @@ use regex_automata::{Anchored, Input, PatternID};
 
 use super::certificate::{Certificate, NameForm, PresentedCertificate};
 use crate::authn::cache::Proven;
-use crate::authn::identity::Identity;
+use crate::authn::identity::{Identity, User};
 use crate::authz::Policy;
 use crate::cel::{Document, regular};
 use crate::request::Connection;
@@ -45,8 +45,8 @@ impl Mtls {
         let expires = certificate.not_after.after(Duration::from_secs(1));
         let username = self.username(&certificate).filter(|_| now < expires)?;
         let groups = policy.map(|policy| policy.groups_of(&username)).unwrap_or_default();
-        let groups = groups.into_iter().map(str::to_owned).collect();
-        let identity = Arc::new(Identity::new(username, groups, Document::empty()));
+        let user = User::new(username, groups, Document::empty())?;
+        let identity = Arc::new(Identity::Authenticated(user));
         Some(Proven { identity, access: None, keys: None, expires, bound_to: None })
     }
 
@@ -59,8 +59,7 @@ impl Mtls {
 
     /// That of the first attribute that the certificate has; if it is empty, no other is looked at, as in zot.
     fn username(&self, certificate: &Certificate<'_>) -> Option<String> {
-        let name = self.attributes.iter().find_map(|attribute| self.value(*attribute, certificate));
-        name.filter(|name| !name.is_empty())
+        self.attributes.iter().find_map(|attribute| self.value(*attribute, certificate))
     }
 
     fn value(&self, attribute: Attribute, certificate: &Certificate<'_>) -> Option<String> {
@@ -78,9 +77,14 @@ impl Mtls {
     }
 }
 
-/// Whether `wanted` is the `x5t#S256` of the certificate with this PEM text (RFC 8705 section 3.1).
+/// The `x5t#S256` of the certificate with this PEM text (RFC 8705 section 3.1).
+pub(crate) fn thumbprint(pem: &[u8]) -> Option<String> {
+    PresentedCertificate::of_pem(pem).map(|presented| URL_SAFE_NO_PAD.encode(presented.thumbprint()))
+}
+
+/// Whether `wanted` is the `x5t#S256` of the certificate with this PEM text.
 pub(crate) fn is_thumbprint(wanted: &str, pem: &[u8]) -> bool {
-    PresentedCertificate::of_pem(pem).is_some_and(|presented| URL_SAFE_NO_PAD.encode(presented.thumbprint()) == wanted)
+    thumbprint(pem).is_some_and(|thumbprint| thumbprint == wanted)
 }
 
 /// `uriSanPattern`: its first group is the user name.

@@ -1,10 +1,13 @@
 //! What providers and the token server share: the facts they read, and what stops them.
 
+use crate::authn::claims::Claims;
 use crate::authn::source::{Keys, SourceId};
 use crate::authn::token::{TokenError, UnverifiedToken};
 use crate::authn::verify::{Expected, SignatureVerifier, VerifiedToken, VerifyError, verify};
-use crate::decision::Need;
-use crate::facts::Facts;
+use crate::authz::Policy;
+use crate::cel::Document;
+use crate::decision::{Missing, Need};
+use crate::facts::{Facts, KeysAnswer};
 use crate::reason::Reason;
 
 /// Why no identity comes out.
@@ -27,6 +30,7 @@ impl From<TokenError> for Stop {
         Self::Deny(match error {
             TokenError::TooLong => Reason::TokenTooLong,
             TokenError::UnsupportedAlgorithm => Reason::AlgorithmNotAllowed,
+            TokenError::ForeignType => Reason::WrongTokenType,
             _ => Reason::MalformedToken,
         })
     }
@@ -37,22 +41,32 @@ pub(crate) struct Presented<'a> {
     pub(crate) token: &'a UnverifiedToken<'a>,
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) verifier: &'a dyn SignatureVerifier,
-    /// Some condition reads claims: what is kept of the token holds them too, which most of its memory goes to.
-    pub(crate) keeps_claims: bool,
+    pub(crate) policy: Option<&'a Policy>,
 }
 
 impl<'a> Presented<'a> {
-    /// The keys of a source; without any, they are needed, or cannot be had.
-    pub(crate) fn keys_of(&self, source: SourceId) -> Result<&'a Keys, Stop> {
-        self.facts.keys.get(source).ok_or_else(|| self.need(source, None, Reason::KeysUnavailable))
+    /// Returns true if some condition reads claims: what is kept of the token holds them too, which most of its memory goes to.
+    pub(crate) fn keeps_claims(&self) -> bool {
+        self.policy.is_some_and(Policy::reads_claims)
     }
 
-    /// Verifies the token with the keys of a source; an unknown key id is a need, once. A bad signature never is: it would let
-    /// anybody make the filter fetch.
+    /// Claims as conditions read them; none if no condition does.
+    pub(crate) fn kept(&self, claims: &Claims) -> Document {
+        if self.keeps_claims() { Document::from_claims(claims.as_map()) } else { Document::empty() }
+    }
+
+    /// The keys of a source; without any, they are needed, or cannot be had.
+    pub(crate) fn keys_of(&self, source: SourceId) -> Result<&'a Keys, Stop> {
+        self.facts.keys.get(source).ok_or_else(|| missing(source, Missing::Keys, self.facts))
+    }
+
+    /// Verifies the token with the keys of a source. An unknown key id is a need until the keys are some that were asked for after
+    /// the request came: a token whose key was not looked for is never called bad. A bad signature is no need: it would let anybody
+    /// make the filter fetch.
     pub(crate) fn verify(&self, source: SourceId, keys: &Keys, expected: &Expected<'_>) -> Result<VerifiedToken, Stop> {
         let Self { token, facts, verifier, .. } = self;
         verify(token, &keys.set, expected, facts.now, *verifier).map_err(|error| match error {
-            VerifyError::UnknownKey => self.need(source, token.key_id(), Reason::UnknownKey),
+            VerifyError::UnknownKey => missing(source, Missing::Key, facts),
             VerifyError::MissingKeyId | VerifyError::NoFittingKey => Reason::UnknownKey.into(),
             VerifyError::AlgorithmNotAllowed => Reason::AlgorithmNotAllowed.into(),
             VerifyError::BadSignature => Reason::BadSignature.into(),
@@ -63,16 +77,13 @@ impl<'a> Presented<'a> {
             VerifyError::MissingClaim(_) | VerifyError::WrongClaimType(_) => Reason::BadClaim.into(),
         })
     }
-
-    fn need(&self, source: SourceId, key_id: Option<&str>, otherwise: Reason) -> Stop {
-        missing(source, key_id, self.facts, otherwise)
-    }
 }
 
-/// Keys are needed, or cannot be had: no source is asked twice for one request.
-pub(crate) fn missing(source: SourceId, key_id: Option<&str>, facts: &Facts<'_>, otherwise: Reason) -> Stop {
-    if facts.gathered.settled.contains(&source) {
-        return Stop::Deny(otherwise);
+/// Keys are needed, cannot be had, or do not exist.
+pub(crate) fn missing(source: SourceId, missing: Missing, facts: &Facts<'_>) -> Stop {
+    match (facts.gathered.keys_of(source), missing) {
+        (None, _) => Stop::Need(Need::Keys { source, missing }),
+        (Some(KeysAnswer::Current), Missing::Key) => Stop::Deny(Reason::UnknownKey),
+        (Some(_), _) => Stop::Deny(Reason::KeysUnavailable),
     }
-    Stop::Need(Need::Keys { source, unknown: key_id.map(str::to_owned) })
 }

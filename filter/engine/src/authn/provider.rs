@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::authn::cache::Proven;
 use crate::authn::identity::Identity;
+use crate::authn::issuer;
 use crate::authn::mapping::{ClaimMapping, MappingError};
 use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
@@ -35,9 +36,9 @@ impl Provider {
     /// # Errors
     /// `UnknownIssuer` when the token is somebody else's; a [`Stop::Need`] when keys are missing; otherwise the refusal.
     pub(crate) fn prove(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
-        if !self.skip_issuer_verification
-            && presented.token.claims_unverified().issuer() != Ok(Some(self.issuer.as_str()))
-        {
+        let claimed = presented.token.claims_unverified().issuer();
+        let is_ours = matches!(claimed, Ok(Some(claimed)) if issuer::is_named(&self.issuer, claimed));
+        if !self.skip_issuer_verification && !is_ours {
             return Err(Reason::UnknownIssuer.into());
         }
         let keys = presented.keys_of(self.source)?;
@@ -51,8 +52,8 @@ impl Provider {
             algorithms: keys.algorithms.as_deref(),
         };
         let proof = presented.verify(self.source, keys, &expected)?;
-        let mapped =
-            self.mapping.map(proof.claims().as_map(), presented.keeps_claims).map_err(|error| match error {
+        let user =
+            self.mapping.map(proof.claims().as_map(), presented.keeps_claims()).map_err(|error| match error {
                 MappingError::Invalid { .. } => Reason::ValidationFailed,
                 MappingError::Variable { .. }
                 | MappingError::Validation { .. }
@@ -61,7 +62,7 @@ impl Provider {
                 | MappingError::Groups(_) => Reason::MappingFailed,
             })?;
         Ok(Proven {
-            identity: Arc::new(Identity::new(mapped.username, mapped.groups, mapped.claims)),
+            identity: Arc::new(Identity::Authenticated(user)),
             access: None,
             keys: Some((self.source, keys.version)),
             expires: proof.expires(),

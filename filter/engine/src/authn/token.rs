@@ -71,6 +71,10 @@ pub enum TokenError {
     /// `b64` other than true (RFC 7797 section 3).
     #[error("the payload is not encoded")]
     UnencodedPayload,
+    /// It is explicitly typed as something else than an ID token or an access token (RFC 8725 section 3.11), or it is a security
+    /// event (RFC 8417 section 2.2), such as a logout token: signed with the same keys, and says who nobody is.
+    #[error("the token is of a type that is no identity")]
+    ForeignType,
 }
 
 /// A well-formed token whose signature nobody has looked at.
@@ -84,8 +88,8 @@ pub struct UnverifiedToken<'a> {
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Reads a token in compact form, without scheme and without white space. `jwk`, `jku`, `x5u`, `x5c` and `typ` in the
-    /// header mean nothing here: they are not read.
+    /// Reads a token in compact form, without scheme and without white space. `jwk`, `jku`, `x5u`, `x5c` and `cty` in the header
+    /// mean nothing here: they are not read. (The payload of a nested token is no JSON object.)
     ///
     /// # Errors
     /// See [`TokenError`]. The length is checked before anything else.
@@ -101,6 +105,9 @@ impl<'a> UnverifiedToken<'a> {
         let signature = decode(Segment::Signature, signature)?;
         let header = Header::read(&object(Segment::Header, header)?)?;
         let claims = Arc::new(Claims::new(object(Segment::Payload, payload)?));
+        if claims.is_event() {
+            return Err(TokenError::ForeignType);
+        }
         Ok(Self { message, algorithm: header.algorithm, key_id: header.key_id, claims, signature })
     }
 
@@ -110,7 +117,7 @@ impl<'a> UnverifiedToken<'a> {
         self.algorithm
     }
 
-    /// `kid`.
+    /// `kid`; an empty one names no key.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
@@ -162,11 +169,30 @@ impl Header {
         let algorithm = Algorithm::from_name(name).ok_or(TokenError::UnsupportedAlgorithm)?;
         let key_id = match members.get("kid") {
             None => None,
-            Some(Value::String(id)) => Some(id.clone()),
+            Some(Value::String(id)) => Some(id.clone()).filter(|id| !id.is_empty()),
             Some(_) => return Err(TokenError::KeyId),
         };
+        match members.get("typ") {
+            None => {}
+            Some(Value::String(name)) if is_identity_type(name) => {}
+            Some(_) => return Err(TokenError::ForeignType),
+        }
         Ok(Self { algorithm, key_id })
     }
+}
+
+/// What `typ` may say: any JWT (RFC 7519 section 5.1), or an access token (RFC 9068 section 2.1).
+const IDENTITY_TYPES: [&str; 2] = ["JWT", "at+jwt"];
+/// Of a media type, and may be left out (RFC 7515 section 4.1.9).
+const PREFIX: &str = "application/";
+
+/// Media types have no case (RFC 2045 section 5.1).
+fn is_identity_type(name: &str) -> bool {
+    let name = match name.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
+        _ => name,
+    };
+    IDENTITY_TYPES.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn object(segment: Segment, text: &str) -> Result<Map<String, Value>, TokenError> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::algorithm::Algorithm;
 use super::claims::{Claims, WrongType};
+use super::issuer;
 use super::keys::{KeySet, MAX_SAME_ID, PublicKey};
 use super::token::UnverifiedToken;
 use crate::time::UnixTime;
@@ -19,6 +20,10 @@ pub use signature::{Answer, PureRust, SignatureVerifier, ecdsa_signature_der};
 /// How far in the future `nbf` of an OIDC token may lie; go-oidc's constant, which zot has by using it.
 pub const OIDC_NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);
 
+/// How far in the future `iat` of an OIDC token may lie, beside the clock skew: further, somebody's clock is wrong, or the token
+/// was made to be used another day.
+pub const OIDC_ISSUED_AT_LEEWAY: Duration = Duration::from_mins(5);
+
 /// How many keys are tried for a token that names none.
 pub const MAX_TRIED: usize = MAX_SAME_ID;
 
@@ -26,7 +31,7 @@ pub const MAX_TRIED: usize = MAX_SAME_ID;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// An ID token of an OIDC issuer. `iss`, `sub`, `aud`, `exp` and `iat` must be there (OIDC Core section 2); an audience is
-    /// always checked; `nbf` has [`OIDC_NOT_BEFORE_LEEWAY`]; `iat` may lie in the future, as go-oidc has it.
+    /// always checked; `nbf` has [`OIDC_NOT_BEFORE_LEEWAY`], `iat` [`OIDC_ISSUED_AT_LEEWAY`].
     Oidc,
     /// A token of a Docker token server (`cert`, Secrets Manager). `exp` must be there; `nbf` and `iat` may not lie in the
     /// future; issuer and audience are checked only when configured.
@@ -49,7 +54,7 @@ pub enum KeyIdRule {
 pub struct Expected<'a> {
     /// The rules.
     pub kind: TokenKind,
-    /// `iss`, compared exactly (RFC 7519 section 4.1.1); `None` takes every issuer.
+    /// `iss`, compared exactly (RFC 7519 section 4.1.1), for OIDC as [`issuer::is_named`] does; `None` takes every issuer.
     pub issuer: Option<&'a str>,
     /// At least one of these must be in `aud`, compared exactly. Empty: a traditional token's `aud` is not looked at, an OIDC
     /// token is refused.
@@ -71,7 +76,7 @@ pub enum VerifyError {
     /// A claim that must be there is not.
     #[error("the claim `{0}` is missing")]
     MissingClaim(&'static str),
-    /// A claim has another type than RFC 7519 says.
+    /// A claim has another type than RFC 7519 says, or is a time out of range.
     #[error("the claim `{0}` has the wrong type")]
     WrongClaimType(&'static str),
     /// `iss` is another.
@@ -86,7 +91,7 @@ pub enum VerifyError {
     /// `nbf` has not come.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// `iat` lies in the future.
+    /// `iat` lies in the future, further than clocks differ.
     #[error("the token was issued in the future")]
     IssuedInFuture,
     /// The token names no key, and must.
@@ -197,7 +202,7 @@ impl Expected<'_> {
         if not_before.is_some_and(|time| now.after(self.not_before_leeway()) < time) {
             return Err(VerifyError::NotYetValid);
         }
-        if self.kind == TokenKind::Traditional && issued.is_some_and(|time| now.after(self.clock_skew) < time) {
+        if issued.is_some_and(|time| now.after(self.issued_at_leeway()) < time) {
             return Err(VerifyError::IssuedInFuture);
         }
         Ok(expires)
@@ -208,12 +213,18 @@ impl Expected<'_> {
         let (issuer, subject, audiences) = (claims.issuer()?, claims.subject()?, claims.audiences()?);
         if self.kind == TokenKind::Oidc {
             issuer.ok_or(VerifyError::MissingClaim("iss"))?;
-            subject.ok_or(VerifyError::MissingClaim("sub"))?;
+            // OpenID Connect Core, section 2: never empty. Nobody's name would be the issuer's alone.
+            subject.filter(|subject| !subject.is_empty()).ok_or(VerifyError::MissingClaim("sub"))?;
         }
-        if let Some(wanted) = self.issuer
-            && issuer.ok_or(VerifyError::MissingClaim("iss"))? != wanted
-        {
-            return Err(VerifyError::WrongIssuer);
+        if let Some(wanted) = self.issuer {
+            let claimed = issuer.ok_or(VerifyError::MissingClaim("iss"))?;
+            let is_wanted = match self.kind {
+                TokenKind::Oidc => issuer::is_named(wanted, claimed),
+                TokenKind::Traditional => claimed == wanted,
+            };
+            if !is_wanted {
+                return Err(VerifyError::WrongIssuer);
+            }
         }
         if self.kind == TokenKind::Traditional && self.audiences.is_empty() {
             return Ok(());
@@ -229,6 +240,13 @@ impl Expected<'_> {
     fn not_before_leeway(&self) -> Duration {
         match self.kind {
             TokenKind::Oidc => self.clock_skew.max(OIDC_NOT_BEFORE_LEEWAY),
+            TokenKind::Traditional => self.clock_skew,
+        }
+    }
+
+    const fn issued_at_leeway(&self) -> Duration {
+        match self.kind {
+            TokenKind::Oidc => self.clock_skew.saturating_add(OIDC_ISSUED_AT_LEEWAY),
             TokenKind::Traditional => self.clock_skew,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::cel::{Expression, Scope};
+use crate::cel::{Expression, INEXACT, Members, Scope};
 use crate::config::{Diagnostics, raw};
 
 use super::req::{Member, Request};
@@ -39,7 +39,10 @@ impl Conditions {
         let mut conditions = Vec::new();
         for (index, condition) in raw.iter().enumerate() {
             let place = format!("{path}[{index}].expression");
-            let Some(expression) = expressions.compile(&condition.expression, place, diagnostics) else { continue };
+            let Some(expression) = expressions.compile(&condition.expression, &place, diagnostics) else { continue };
+            if expression.is_inexact() {
+                diagnostics.warn(place, INEXACT);
+            }
             let message = Some(condition.message.as_str()).filter(|message| !message.is_empty()).map(Arc::from);
             conditions.push(Condition { expression, message });
         }
@@ -57,6 +60,11 @@ impl Conditions {
         Answer::Hold
     }
 
+    /// Adds the claims that some condition may read.
+    pub(super) fn add_claims_read(&self, members: &mut Members) {
+        self.0.iter().for_each(|condition| members.add(condition.expression.reads_of_claims()));
+    }
+
     /// Whether some condition may look at a member of `req`.
     pub(super) fn may_read(&self, member: Member) -> bool {
         self.0.iter().any(|condition| condition.expression.reads().contains(member.name()))
@@ -68,7 +76,7 @@ impl Conditions {
 pub(super) struct Expressions(HashMap<String, Arc<Expression>>);
 
 impl Expressions {
-    fn compile(&mut self, source: &str, place: String, diagnostics: &mut Diagnostics) -> Option<Arc<Expression>> {
+    fn compile(&mut self, source: &str, place: &str, diagnostics: &mut Diagnostics) -> Option<Arc<Expression>> {
         if let Some(known) = self.0.get(source) {
             return Some(Arc::clone(known));
         }

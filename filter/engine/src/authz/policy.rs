@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::authn::identity::Identity;
+use crate::cel::Members;
 use crate::config::{Diagnostics, raw};
 
 use super::action::Actions;
@@ -22,6 +23,10 @@ pub struct Policy {
     groups: BTreeMap<String, Vec<String>>,
     /// The members of `req` that some condition may look at.
     read: Vec<Member>,
+    /// The members of `req.claims` that some condition may look at.
+    claims_read: Members,
+    /// The place of the first conditions that may look at `req.client`.
+    client_readers: Option<String>,
 }
 
 /// What holds for the repositories of one pattern.
@@ -46,7 +51,7 @@ impl Policy {
     /// Compiles the access control that stands at `path`; `None` when something in it is an error. An empty one grants nothing.
     #[must_use]
     pub fn compile(raw: &raw::AccessControl, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
-        Compiler { expressions: Expressions::default(), diagnostics }.policy(raw, path)
+        Compiler { expressions: Expressions::default(), client_readers: None, diagnostics }.policy(raw, path)
     }
 
     /// Decides one permission.
@@ -97,6 +102,12 @@ impl Policy {
         self.read.contains(&Member::Client) || self.read.contains(&Member::Tls)
     }
 
+    /// The JSON path of conditions that may look at `req.client`, if there are any.
+    #[must_use]
+    pub fn client_readers(&self) -> Option<&str> {
+        self.client_readers.as_deref()
+    }
+
     /// Whether a condition may look at request headers: `req.client` or `req.userAgent`.
     #[must_use]
     pub fn reads_headers(&self) -> bool {
@@ -109,11 +120,17 @@ impl Policy {
         self.read.contains(&Member::Claims)
     }
 
+    /// The claims that a condition may look at, as members of `req.claims`.
+    #[must_use]
+    pub const fn claims_read(&self) -> &Members {
+        &self.claims_read
+    }
+
     /// The configured groups of a user, for callers whose proof carries none (client certificates).
     #[must_use]
-    pub fn groups_of(&self, user: &str) -> Vec<&str> {
+    pub fn groups_of(&self, user: &str) -> Vec<String> {
         let member = self.groups.iter().filter(|(_, users)| users.iter().any(|name| name == user));
-        member.map(|(group, _)| group.as_str()).collect()
+        member.map(|(group, _)| group.clone()).collect()
     }
 }
 
@@ -163,6 +180,7 @@ impl Entry {
 
 struct Compiler<'a> {
     expressions: Expressions,
+    client_readers: Option<String>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -181,12 +199,15 @@ impl Compiler<'_> {
         let entries = || groups.iter().flat_map(|(_, group)| &group.entries).chain(&admin);
         let is_read = |member: &Member| entries().any(|entry| entry.conditions.may_read(*member));
         let read = Member::ALL.into_iter().filter(is_read).collect();
+        let mut claims_read = Members::default();
+        entries().for_each(|entry| entry.conditions.add_claims_read(&mut claims_read));
         let Some(repositories) = PatternIndex::build(groups) else {
             self.diagnostics.error(format!("{path}.repositories"), "the patterns together are too large");
             return None;
         };
         let sound = self.diagnostics.errors.len() == before;
-        sound.then(|| Policy { repositories, admin, groups: raw.groups.clone(), read })
+        let client_readers = self.client_readers;
+        sound.then(|| Policy { repositories, admin, groups: raw.groups.clone(), read, claims_read, client_readers })
     }
 
     /// Repository names have no upper case and zot's loader lower-cases the patterns, so they are read that way.
@@ -217,17 +238,26 @@ impl Compiler<'_> {
             let advice = "an empty user name: write `anonymousPolicy` for callers without credentials";
             self.diagnostics.error(format!("{place}.users[{index}]"), advice);
         }
+        for (index, _) in raw.groups.iter().enumerate().filter(|(_, group)| group.is_empty()) {
+            let advice = "an empty group name: write `defaultPolicy` for everybody with a credential";
+            self.diagnostics.error(format!("{place}.groups[{index}]"), advice);
+        }
         if raw.users.is_empty() && raw.groups.is_empty() {
             self.diagnostics.warn(place, "names no users and no groups, so it grants nothing");
         } else if raw.actions.is_empty() {
             self.diagnostics.warn(place, "names no actions, so it grants nothing");
         }
-        let conditions = format!("{place}.conditions");
+        let actions = Actions::compile(&raw.actions, &format!("{place}.actions"), self.diagnostics);
+        let place = format!("{place}.conditions");
+        let conditions = Conditions::compile(&raw.conditions, &place, &mut self.expressions, self.diagnostics);
+        if self.client_readers.is_none() && conditions.may_read(Member::Client) {
+            self.client_readers = Some(place);
+        }
         Entry {
             users: raw.users.iter().cloned().collect(),
             groups: raw.groups.iter().cloned().collect(),
-            actions: Actions::compile(&raw.actions, &format!("{place}.actions"), self.diagnostics),
-            conditions: Conditions::compile(&raw.conditions, &conditions, &mut self.expressions, self.diagnostics),
+            actions,
+            conditions,
         }
     }
 }

@@ -122,7 +122,10 @@ impl Request<'_> {
             Member::Auth => {
                 map.map(name, Map::default().bool("anonymous", self.identity.is_anonymous()).bool("admin", self.admin))
             }
-            Member::Client => map.map(name, client(head)),
+            Member::Client => match client(head) {
+                Some(client) => map.map(name, client),
+                None => map,
+            },
             Member::Tls => map.map(name, tls(head.connection.tls_version)),
             Member::Claims => map.document(name, self.identity.claims()),
         }
@@ -149,11 +152,17 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-fn client(head: &RequestHead<'_>) -> Map {
+/// What the proxy says of the client; nothing unless it is known to say it. A proxy that sets the address adds it to
+/// `x-forwarded-for`. Where that is missing there is no member `client`, so that a condition on it cannot be evaluated and grants
+/// nothing.
+fn client(head: &RequestHead<'_>) -> Option<Map> {
     let forwarded = head.forwarded_for.iter().flat_map(|value| value.split(|byte| *byte == b','));
     let forwarded = forwarded.map(|address| text(address).trim().to_owned()).filter(|address| !address.is_empty());
+    let forwarded: Vec<String> = forwarded.collect();
     let peer = text(head.connection.peer);
-    Map::default().text("ip", address(&peer)).texts("forwardedFor", forwarded)
+    let ip = address(&peer);
+    let known = !ip.is_empty() && !forwarded.is_empty();
+    known.then(|| Map::default().text("ip", ip).texts("forwardedFor", forwarded))
 }
 
 /// The host part of `host:port` or `[host]:port`; the whole text when it has no port.
@@ -179,6 +188,28 @@ fn tls(version: &[u8]) -> Map {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Connection;
+
+    #[test]
+    fn a_client_is_known_where_the_proxy_says_who_it_is() {
+        let connection = |peer: &'static str| Connection { peer: peer.as_bytes(), ..Connection::default() };
+        // (attribute of the connection, x-forwarded-for, known)
+        let rows: &[(&str, &[&str], bool)] = &[
+            ("10.0.0.5:1", &["10.0.0.5"], true),
+            ("10.0.0.5:1", &["192.0.2.7, 10.0.0.5"], true),
+            ("10.0.0.5:1", &["192.0.2.7", "10.0.0.5"], true),
+            ("10.0.0.5:1", &["", "10.0.0.5"], true),
+            ("10.0.0.5:1", &[], false),
+            ("10.0.0.5:1", &[""], false),
+            ("10.0.0.5:1", &[" , ,", ""], false),
+            ("", &["10.0.0.5"], false),
+        ];
+        for (peer, forwarded, known) in rows {
+            let forwarded_for = forwarded.iter().map(|value| value.as_bytes()).collect();
+            let head = RequestHead { forwarded_for, connection: connection(peer), ..RequestHead::default() };
+            assert_eq!(client(&head).is_some(), *known, "{peer} {forwarded:?}");
+        }
+    }
 
     #[test]
     fn the_address_of_a_peer_has_no_port() {

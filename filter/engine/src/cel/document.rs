@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use cel_interpreter::ExecutionError;
 use cel_interpreter::common::traits::{Container, Indexer, Iterable, Sizer, Zeroer};
 use cel_interpreter::common::types::{
     CelBool, CelDouble, CelList, CelMap, CelMapKey, CelNull, CelString, CelTimestamp, Type,
 };
-use cel_interpreter::common::value::{BuiltinRef, Val};
+use cel_interpreter::common::value::{Builtin, BuiltinRef, CowVal, Val};
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value as Json;
 
@@ -157,6 +158,13 @@ impl Val for Shared {
         self.0.as_indexer()
     }
 
+    fn into_indexer<'v>(self: Box<Self>) -> Option<Box<dyn Indexer + 'v>>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
     fn as_iterable<'b, 'v>(&'b self) -> Option<&'b (dyn Iterable + 'v)>
     where
         Self: 'v,
@@ -189,4 +197,31 @@ impl Val for Shared {
     {
         self.0.as_builtin()
     }
+
+    fn into_builtin<'v>(self: Box<Self>) -> Option<Builtin<'v>>
+    where
+        Self: 'v,
+    {
+        Some(Builtin::Map(Arc::unwrap_or_clone(self.0)))
+    }
 }
+
+impl Indexer for Shared {
+    fn get<'b, 'v>(&'b self, key: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        self.0.get(key)
+    }
+
+    fn steal<'v>(self: Box<Self>, key: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        // Others may hold the map, so that nothing can be taken out of it.
+        self.0.get(key).map(CowVal::into_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use cel_interpreter::{DeclarationError, Env, ExecutionError};
 
 use super::syntax::STRING;
 use super::types::Type;
-use super::{budget, environment, regular, sets, text};
+use super::{budget, environment, regular, select, sets, text};
 
 /// What a member function may be called on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +78,6 @@ const ANY: &str = "nbiufsytDTlmo";
 
 /// What [`super::meter`] puts in the place of `+`.
 pub(super) const ADD: &str = "@add";
-/// What [`super::meter`] puts in the place of `has(one.member)`.
-pub(super) const HAS: &str = "@has";
 /// What [`super::meter`] puts around the index of an element.
 pub(super) const KEY: &str = "@key";
 /// What [`super::meter`] puts around a value that is paid for: the value, and units on top of its size.
@@ -163,9 +161,9 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_member_overload("unwrapOpt", "list_unwrap_opt", LIST_TYPE, Vec::new(), |args| unwrap(&args))?;
     env.add_overload("optional.unwrap", "optional_unwrap_list", vec![LIST_TYPE], |args| unwrap(&args))?;
     env.add_overload(ADD, ADD, vec![DYN_TYPE, DYN_TYPE], |args| add(&args))?;
-    env.add_overload(HAS, HAS, vec![DYN_TYPE, STRING_TYPE], |args| has(&args))?;
     env.add_overload(KEY, KEY, vec![DYN_TYPE], key)?;
     env.add_overload(PAY, PAY, vec![DYN_TYPE, INT_TYPE], pay)?;
+    select::extension(env)?;
     sets::extension(env)?;
     text::extension(env)
 }
@@ -195,25 +193,11 @@ fn add<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
     Ok(CowVal::Owned(adder.add(other.as_ref())?.into_owned()))
 }
 
-/// Whether the first argument has the member; what has no members at all does not, as in zot.
-fn has<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
-    let [holder, member] = args else { return Err(ExecutionError::no_such_overload(HAS, Vec::new())) };
-    let holder = match holder.downcast_ref::<CelOptional<'v>>() {
-        Some(optional) => optional.option(),
-        None => Some(holder.as_ref()),
-    };
-    let indexer = holder.and_then(Val::as_indexer);
-    Ok(CowVal::owned(CelBool::from(indexer.is_some_and(|indexer| indexer.get(member.as_ref()).is_ok()))))
-}
-
 /// The argument, paid for, if it can be an index: in the error about a fraction the crate would copy the whole list.
 fn key<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     let key = args.pop().ok_or_else(|| ExecutionError::no_such_overload(KEY, Vec::new()))?;
     budget::pay_for(key.as_ref())?;
-    match key.downcast_ref::<CelDouble>() {
-        Some(number) if number.inner().fract() != 0.0 => Err(ExecutionError::no_such_overload("index", Vec::new())),
-        _ => Ok(key),
-    }
+    if select::is_index(key.as_ref()) { Ok(key) } else { Err(ExecutionError::no_such_overload("index", Vec::new())) }
 }
 
 /// The first argument, paid for.

@@ -6,11 +6,12 @@
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, SelectExpr, operators,
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, operators,
 };
 
 use super::check::qualified_name;
-use super::functions::{ADD, HAS, KEY, NAMESPACES, PAY};
+use super::functions::{ADD, KEY, NAMESPACES, PAY};
+use super::select::{FIND, GET, HAS};
 use super::syntax::{children, node};
 use super::{budget, text};
 
@@ -21,12 +22,7 @@ const SHORT: usize = 64;
 pub(super) fn meter(tree: &mut IdedExpr) {
     match &mut tree.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
-        Expr::Select(select) => {
-            meter(&mut select.operand);
-            if select.test {
-                tree.expr = member_test(select);
-            }
-        }
+        Expr::Select(select) => meter(&mut select.operand),
         Expr::List(list) => list.elements.iter_mut().for_each(paid),
         Expr::Map(map) => map.entries.iter_mut().for_each(entry),
         Expr::Struct(message) => message.entries.iter_mut().for_each(entry),
@@ -39,13 +35,6 @@ pub(super) fn meter(tree: &mut IdedExpr) {
     }
 }
 
-/// Puts our `has` in the place of the crate's.
-fn member_test(select: &mut SelectExpr) -> Expr {
-    let holder = std::mem::replace(&mut *select.operand, node(Expr::Unspecified));
-    let member = node(Expr::Literal(LiteralValue::String(std::mem::take(&mut select.field).into())));
-    Expr::Call(CallExpr { func_name: HAS.to_owned(), target: None, args: vec![holder, member] })
-}
-
 /// Meters a call; true when its result has to be paid for.
 fn call(call: &mut CallExpr) -> bool {
     use operators::{CONDITIONAL, INDEX, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR, NEGATE, NOT_STRICTLY_FALSE};
@@ -53,14 +42,12 @@ fn call(call: &mut CallExpr) -> bool {
         LOGICAL_AND | LOGICAL_OR | LOGICAL_NOT | CONDITIONAL | NOT_STRICTLY_FALSE | NEGATE => {
             call.args.iter_mut().for_each(meter);
         }
-        // The container is not read as a whole, the index is; an optional result is a copy.
-        name @ (INDEX | operators::OPT_INDEX | operators::OPT_SELECT) => {
-            let copies = name != INDEX;
+        // The container is not read as a whole, the index is. Where the result is a copy, the function pays for it.
+        INDEX | HAS | FIND | GET => {
             if let [container, index] = call.args.as_mut_slice() {
                 meter(container);
-                key(index);
+                key(index, call.func_name == INDEX);
             }
-            return copies;
         }
         // Pays for both operands itself: a chain of `+` must not become deeper.
         operators::ADD => {
@@ -147,9 +134,11 @@ fn paid(node: &mut IdedExpr) {
     }
 }
 
-/// Meters the index of an element.
-fn key(index: &mut IdedExpr) {
-    if !matches!(index.expr, Expr::Literal(LiteralValue::Int(_) | LiteralValue::String(_))) {
+/// Meters the index of an element; `checked` for the crate's own operator, which must see none that is a fraction.
+fn key(index: &mut IdedExpr, checked: bool) {
+    if !checked {
+        paid(index);
+    } else if !matches!(index.expr, Expr::Literal(LiteralValue::Int(_) | LiteralValue::String(_))) {
         meter(index);
         wrap(index, KEY, Vec::new());
     }

@@ -63,6 +63,39 @@ fn entries<'a>(entries: &'a [IdedEntryExpr], visit: &mut dyn FnMut(&'a IdedExpr)
     }
 }
 
+/// Hands each child of `node` to `visit`, to be changed.
+pub(super) fn children_mut(node: &mut IdedExpr, visit: &mut dyn FnMut(&mut IdedExpr)) {
+    match &mut node.expr {
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
+        Expr::Select(select) => visit(&mut select.operand),
+        Expr::Call(call) => {
+            if let Some(target) = &mut call.target {
+                visit(target);
+            }
+            call.args.iter_mut().for_each(visit);
+        }
+        Expr::List(list) => list.elements.iter_mut().for_each(visit),
+        Expr::Map(map) => entries_mut(&mut map.entries, visit),
+        Expr::Struct(message) => entries_mut(&mut message.entries, visit),
+        Expr::Comprehension(loops) => {
+            let ComprehensionExpr { iter_range, accu_init, loop_cond, loop_step, result, .. } = &mut **loops;
+            [iter_range, accu_init, loop_cond, loop_step, result].into_iter().for_each(visit);
+        }
+    }
+}
+
+fn entries_mut(entries: &mut [IdedEntryExpr], visit: &mut dyn FnMut(&mut IdedExpr)) {
+    for entry in entries {
+        match &mut entry.expr {
+            EntryExpr::StructField(field) => visit(&mut field.value),
+            EntryExpr::MapEntry(entry) => {
+                visit(&mut entry.key);
+                visit(&mut entry.value);
+            }
+        }
+    }
+}
+
 /// Puts our `string` in the place of the crate's, goes on with `?` where it began, and expands `optMap` and `optFlatMap`, which this parser does not.
 fn rewrite(node: &mut IdedExpr) -> Result<(), CompileError> {
     match &mut node.expr {

@@ -5,21 +5,18 @@ use std::time::Duration;
 
 use super::Diagnostics;
 use super::compile::DEFAULT_MAX_STALE;
-use super::{mint, push, raw};
+use super::issuer::{self, Documents, Issuer};
+use super::{mint, push, raw, user_names};
 use crate::authn::bearer::Bearer;
-use crate::authn::discovery::WELL_KNOWN;
-use crate::authn::keys::{KeySet, certificate};
+use crate::authn::keys::{KeySet, certificate, is_key_text};
 use crate::authn::mapping::ClaimMapping;
 use crate::authn::provider::Provider;
 use crate::authn::source::{Callout, Keys, Source, SourceId, SourceKind};
 use crate::authn::verify::KeyIdRule;
+use crate::envelope::secret_set;
 use crate::token_endpoint::mint::Mint;
-use crate::url::HttpUrl;
 
 const PATH: &str = "http.auth.bearer";
-
-/// The set name under which the shim pushes the keys of Secrets Manager.
-pub const SECRET_SET: &str = "bearer";
 
 /// Who can prove a token.
 #[derive(Debug, Default)]
@@ -44,7 +41,9 @@ pub(super) fn compile(
         let path = format!("{PATH}.oidc[{index}]");
         providers.extend(provider(entry, &path, proxy, sources, diagnostics));
     }
+    issuer::keep_apart(&raw.oidc, &format!("{PATH}.oidc"), diagnostics);
     push::agree(&raw.oidc, &format!("{PATH}.oidc"), diagnostics);
+    user_names::keep_apart(&raw.oidc, &format!("{PATH}.oidc"), diagnostics);
     let bearer = token_server(raw, proxy, sources, diagnostics);
     Authn { providers, bearer, mint: mint::compile(raw, proxy, sources, diagnostics) }
 }
@@ -63,8 +62,9 @@ fn token_server(
         }
         (Some(cert), None) => (SourceKind::Inline(certificate(cert, diagnostics)?), KeyIdRule::Ignored, None),
         (None, Some(aws)) => {
-            secrets_manager(aws, &format!("{PATH}.awsSecretsManager"), proxy, diagnostics);
-            (SourceKind::Pushed(SECRET_SET.to_owned()), KeyIdRule::Required, aws.max_stale)
+            let set = secret_set(&aws.region, &aws.secret_name);
+            secrets_manager(aws, &set, &format!("{PATH}.awsSecretsManager"), proxy, diagnostics);
+            (SourceKind::Pushed(set), KeyIdRule::Required, aws.max_stale)
         }
     };
     if raw.audiences.is_empty() && raw.issuer.is_none() {
@@ -84,7 +84,7 @@ fn token_server(
 
 fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
     let path = format!("{PATH}.cert");
-    if !(cert.contains("-----BEGIN") || cert.trim_start().starts_with('{')) {
+    if !is_key_text(cert) {
         diagnostics.error(
             path,
             "is a path, which the proxy cannot read; run `registry-auth render`, or write the PEM or JWKS text here",
@@ -100,9 +100,10 @@ fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
     }
 }
 
-/// Checks a section `awsSecretsManager` that stands at `path`.
+/// Checks a section `awsSecretsManager` at `path`, whose keys are pushed as `set`.
 pub(super) fn secrets_manager(
     aws: &raw::AwsSecretsManager,
+    set: &str,
     path: &str,
     proxy: &raw::Proxy,
     diagnostics: &mut Diagnostics,
@@ -112,6 +113,12 @@ pub(super) fn secrets_manager(
             diagnostics.error(format!("{path}.{name}"), "must be given");
         }
     }
+    // Otherwise two secrets could have one name.
+    if aws.region.contains('/') {
+        diagnostics.error(format!("{path}.region"), "is no region: write it as in `us-east-1`");
+    }
+    push::check_name(set, &format!("{path}.secretName"), diagnostics);
+    push::check_life(aws.max_stale, path, diagnostics);
     push::needs_key(path, proxy, diagnostics);
 }
 
@@ -122,13 +129,11 @@ fn provider(
     sources: &mut Vec<Source>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Provider> {
-    if raw.issuer.is_empty() {
-        diagnostics.error(format!("{path}.issuer"), "must be given");
-    }
+    let issuer = Issuer::read(raw, path, diagnostics);
     let audiences = audiences(raw, path, diagnostics);
     authority(raw, path, diagnostics);
     let mapping = ClaimMapping::compile(raw.claim_mapping.as_ref(), &format!("{path}.claimMapping"), diagnostics);
-    let kind = source_kind(raw, path, proxy, diagnostics);
+    let kind = source_kind(raw, issuer.as_ref(), path, proxy, diagnostics);
     let source = add(&raw.issuer, kind?, raw.max_stale, sources);
     Some(Provider {
         issuer: raw.issuer.clone(),
@@ -181,11 +186,17 @@ fn is_certificate(text: &str) -> bool {
     pem::parse_many(text).is_ok_and(|blocks| !blocks.is_empty() && blocks.iter().all(one))
 }
 
-fn source_kind(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) -> Option<SourceKind> {
+fn source_kind(
+    raw: &raw::Oidc,
+    issuer: Option<&Issuer>,
+    path: &str,
+    proxy: &raw::Proxy,
+    diagnostics: &mut Diagnostics,
+) -> Option<SourceKind> {
     match (raw.key_source.as_deref(), &raw.jwks) {
         (None | Some("callout"), Some(jwks)) => inline(jwks, path, diagnostics),
-        (None | Some("callout"), None) => callout(raw, path, proxy, diagnostics),
-        (Some("push"), _) => push::source(raw, path, proxy, diagnostics),
+        (None | Some("callout"), None) => callout(raw, issuer, path, proxy, diagnostics),
+        (Some("push"), _) => push::source(raw, issuer, path, proxy, diagnostics),
         (Some(other), _) => {
             let message = format!("`{other}` is not a source of keys; write callout or push");
             diagnostics.error(format!("{path}.keySource"), message);
@@ -209,15 +220,24 @@ fn inline(jwks: &serde_json::Value, path: &str, diagnostics: &mut Diagnostics) -
     }
 }
 
-fn callout(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) -> Option<SourceKind> {
+fn callout(
+    raw: &raw::Oidc,
+    issuer: Option<&Issuer>,
+    path: &str,
+    proxy: &raw::Proxy,
+    diagnostics: &mut Diagnostics,
+) -> Option<SourceKind> {
     let cluster = raw.cluster.clone().or_else(|| proxy.oidc_cluster.clone()).filter(|cluster| !cluster.is_empty());
     if cluster.is_none() {
         let message = "must name the proxy's cluster of the issuer (or set `proxy.oidcCluster`, or `keySource` `push`, or inline `jwks`)";
         diagnostics.error(format!("{path}.cluster"), message);
     }
-    let places = Places::read(raw, path, diagnostics);
+    let documents = issuer.and_then(|issuer| issuer.documents(raw, path, diagnostics));
     let cluster = cluster?;
-    let Places { discovery, jwks_uri } = places?;
+    let (discovery, jwks_uri) = match documents? {
+        Documents::Discovery(url) => (Some(url), None),
+        Documents::Keys(url) => (None, Some(url)),
+    };
     Some(SourceKind::Callout(Callout {
         issuer: raw.issuer.clone(),
         discovery,
@@ -225,37 +245,6 @@ fn callout(raw: &raw::Oidc, path: &str, proxy: &raw::Proxy, diagnostics: &mut Di
         jwks_cluster: raw.jwks_cluster.clone().unwrap_or_else(|| cluster.clone()),
         cluster,
     }))
-}
-
-/// Where an issuer is asked: one of the two at least.
-pub(super) struct Places {
-    discovery: Option<HttpUrl>,
-    jwks_uri: Option<HttpUrl>,
-}
-
-impl Places {
-    /// Reads them from `issuer` and `jwksUri`, which skips discovery.
-    pub(super) fn read(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let issuer = HttpUrl::parse(&raw.issuer);
-        if issuer.is_none() && !raw.issuer.is_empty() && raw.jwks_uri.is_none() {
-            let message = format!(
-                "`{}` is not an absolute http or https URL, so it cannot be asked for keys; set `jwksUri` or `jwks`",
-                raw.issuer
-            );
-            diagnostics.error(format!("{path}.issuer"), message);
-        }
-        let jwks_uri = raw.jwks_uri.as_deref().map(HttpUrl::parse);
-        if jwks_uri == Some(None) {
-            diagnostics.error(format!("{path}.jwksUri"), "is not an absolute http or https URL");
-        }
-        let jwks_uri = jwks_uri.flatten();
-        let secure = issuer.as_ref().is_some_and(HttpUrl::is_https);
-        if secure && jwks_uri.as_ref().is_some_and(|url| !url.is_https()) {
-            diagnostics.error(format!("{path}.jwksUri"), "must be https, as the issuer is");
-        }
-        let discovery = if jwks_uri.is_some() { None } else { Some(issuer?.join(WELL_KNOWN)) };
-        Some(Self { discovery, jwks_uri })
-    }
 }
 
 /// Appends a source.

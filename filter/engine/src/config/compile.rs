@@ -6,9 +6,10 @@ use super::raw::{AccessControl, Document};
 use super::{Diagnostics, bearer, mtls, proxy};
 use crate::authz::Policy;
 use crate::engine::Engine;
+use crate::ping::PingAnswer;
 use crate::reply::Realm;
 use crate::route::{Route, Surface};
-use crate::url::HttpUrl;
+use crate::url::BaseUrl;
 
 /// How long keys are used after the last success, when nothing is configured.
 pub(super) const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
@@ -55,13 +56,15 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         .map(|raw| bearer::compile(raw, &document.proxy, &mut sources, diagnostics))
         .unwrap_or_default();
     let policy = document.access_control.as_ref().map(|raw| policy(raw, authenticates(document), diagnostics));
+    let client_readers = policy.iter().flatten().find_map(Policy::client_readers);
+    proxy::client_address(&document.proxy, client_readers, diagnostics);
     let mtls = document.mtls.as_ref().map(|raw| mtls::compile(raw, diagnostics));
     nobody_may_enter(document, diagnostics);
     let fail_delay = fail_delay(document, diagnostics);
     let mut surface = proxy::surface(&document.proxy, diagnostics);
     let realm = realm(document, &surface, diagnostics);
-    let endpoint = realm.token_endpoint.as_deref().and_then(HttpUrl::parse);
-    surface.token_endpoint = endpoint.map(|url| url.path().to_owned());
+    let endpoint = realm.token_endpoint.as_deref().and_then(|url| BaseUrl::parse(url).ok());
+    surface.token_endpoint = endpoint.map(|url| url.url().path().to_owned());
     let enforcement = proxy::enforcement(&document.proxy, diagnostics);
     let log_level = log_level(document.log_level.as_deref(), diagnostics);
     if !diagnostics.errors.is_empty() {
@@ -78,6 +81,8 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         policy: policy.flatten(),
         sources,
         asks_upstream: document.proxy.upstream_cluster.is_some(),
+        forwards_mounts: document.proxy.mounts,
+        ping: PingAnswer::new(document.proxy.upstream_authorization.is_some(), document.proxy.forward_authorization),
     };
     Some(Compiled { engine, proxy: enforcement?, fail_delay, log_level })
 }
@@ -126,23 +131,24 @@ fn realm(document: &Document, surface: &Surface, diagnostics: &mut Diagnostics) 
     let bearer = document.bearer.as_ref();
     let configured = bearer.and_then(|bearer| bearer.realm.clone()).unwrap_or_default();
     let service = bearer.and_then(|bearer| bearer.service.clone()).unwrap_or_default();
-    let endpoint = HttpUrl::parse(&configured);
-    if configured.contains("://") && endpoint.is_none() {
-        let message =
-            format!("`{configured}` is not an absolute http or https URL without query; write one, or plain text");
+    let endpoint = BaseUrl::parse(&configured);
+    if let Err(error) = &endpoint
+        && configured.contains("://")
+    {
+        let message = format!("{error}; write the URL of the token endpoint, or plain text");
         diagnostics.error("http.auth.bearer.realm", message);
     }
-    if let Some(url) = &endpoint {
-        let route = Route::parse(b"GET", url.path().as_bytes(), surface);
+    if let Ok(url) = &endpoint {
+        let path = url.url().path();
+        let route = Route::parse(b"GET", path.as_bytes(), surface);
         if route != Err(crate::reason::Reason::NotFound) {
-            let message =
-                format!("its path `{}` is also a registry route; choose another, such as /auth/token", url.path());
+            let message = format!("its path `{path}` is also a registry route; choose another, such as /auth/token");
             diagnostics.error("http.auth.bearer.realm", message);
         }
     }
-    let basic = [document.realm.clone(), (endpoint.is_none()).then(|| configured.clone())];
+    let basic = [document.realm.clone(), (endpoint.is_err()).then(|| configured.clone())];
     let name = basic.into_iter().flatten().find(|name| !name.is_empty()).unwrap_or_else(|| "registry".to_owned());
-    Realm { token_endpoint: endpoint.map(|_| configured), name, service }
+    Realm { token_endpoint: endpoint.is_ok().then_some(configured), name, service }
 }
 
 fn log_level(level: Option<&str>, diagnostics: &mut Diagnostics) -> LogLevel {

@@ -7,10 +7,13 @@ use super::raw::{
     PolicyEntry, PolicyGroup, Proxy, Variable,
 };
 use super::reader::Object;
-use super::{Diagnostics, Role};
+use super::sections::{UNUSED_ROOT, ZOT_AUTH, ZOT_HTTP, ZOT_LOG, ZOT_ROOT};
+use super::{Diagnostics, Role, protobuf};
 use crate::json;
 
-const NOT_OURS: &str = "is not looked at here: this filter authenticates by tokens and client certificates only";
+const ZOTS_OWN: &str = "ignored, as only zot reads them";
+const NOT_OURS: &str = "is ignored: this filter authenticates by tokens and client certificates only";
+const NOT_YET: &str = "is ignored: this version knows the section and does not use it yet";
 
 /// Reads a plugin configuration.
 ///
@@ -18,19 +21,40 @@ const NOT_OURS: &str = "is not looked at here: this filter authenticates by toke
 /// nothing may run on it if there are any.
 #[must_use]
 pub fn decode(text: &[u8]) -> (Role, Diagnostics) {
-    let mut diagnostics = Diagnostics::default();
-    let value = json::parse(text).unwrap_or_else(|error| {
-        diagnostics.error("", error.to_string());
-        Value::Null
-    });
-    let role = root(&mut Object::new("", value, &mut diagnostics));
-    (role, diagnostics)
+    match json::parse(text) {
+        Ok(value) => decode_value(value),
+        Err(error) => {
+            let mut diagnostics = Diagnostics::default();
+            diagnostics.error("", what_it_is(text).map_or_else(|| error.to_string(), str::to_owned));
+            (Role::Unreadable, diagnostics)
+        }
+    }
+}
+
+/// What a text that is not JSON is instead, where that can be told.
+fn what_it_is(text: &[u8]) -> Option<&'static str> {
+    let empty = "is empty: the host handed over no configuration";
+    let message = "is a protobuf message and not JSON: the host handed over a google.protobuf.Struct, or another type, as it is; write the configuration as a google.protobuf.StringValue that holds the JSON text";
+    let mark = "begins with a byte order mark: write it as UTF-8 without one";
+    if text.trim_ascii().is_empty() {
+        Some(empty)
+    } else if protobuf::is_message(text) {
+        Some(message)
+    } else if text.starts_with("\u{feff}".as_bytes()) {
+        Some(mark)
+    } else {
+        std::str::from_utf8(text).is_err().then_some("is not UTF-8 text: write it as JSON in UTF-8")
+    }
 }
 
 /// Reads a configuration that is JSON data already (from YAML, say).
 #[must_use]
 pub fn decode_value(value: Value) -> (Role, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
+    if value.is_null() {
+        diagnostics.error("", "is empty: write at least a section `http`");
+        return (Role::Unreadable, diagnostics);
+    }
     let role = root(&mut Object::new("", value, &mut diagnostics));
     (role, diagnostics)
 }
@@ -44,16 +68,15 @@ fn root(root: &mut Object<'_>) -> Role {
         intake.end();
         key
     }) {
-        root.end();
+        root.refuse_rest("cannot stand beside `intake`: the filter gets a configuration of its own");
         return Role::Intake(intake);
     }
     let mut document = root.object("http", http).unwrap_or_default();
     document.proxy = root.object("proxy", proxy).unwrap_or_default();
-    document.log_level = root.object("log", |log| log.text("level")).flatten();
-    let ignored = root.rest();
-    if !ignored.is_empty() {
-        root.warn(format!("not looked at here: {}", ignored.join(", ")));
-    }
+    document.log_level = root.object("log", log_level).flatten();
+    root.ignore_together(ZOT_ROOT, ZOTS_OWN);
+    root.ignore(UNUSED_ROOT, NOT_YET);
+    root.end();
     Role::Filter(Box::new(document))
 }
 
@@ -63,18 +86,20 @@ fn http(http: &mut Object<'_>) -> Document {
         document.fail_delay = auth.seconds("failDelay");
         document.bearer = auth.object("bearer", bearer);
         document.mtls = auth.object("mtls", mtls);
-        auth.ignore(
-            &["htpasswd", "ldap", "openid", "apiKey", "sessionKeysFile", "sessionDriver", "secureSession"],
-            NOT_OURS,
-        );
+        auth.ignore(ZOT_AUTH, NOT_OURS);
         auth.end();
     });
     document.access_control = http.object("accessControl", access_control);
-    let ignored: Vec<_> = http.rest().iter().map(|name| http.path_of(name)).collect();
-    if !ignored.is_empty() {
-        http.warn(format!("not looked at here: {}", ignored.join(", ")));
-    }
+    http.ignore_together(ZOT_HTTP, ZOTS_OWN);
+    http.end();
     document
+}
+
+fn log_level(log: &mut Object<'_>) -> Option<String> {
+    let level = log.text("level");
+    log.ignore_together(ZOT_LOG, ZOTS_OWN);
+    log.end();
+    level
 }
 
 fn bearer(object: &mut Object<'_>) -> Bearer {
@@ -84,12 +109,12 @@ fn bearer(object: &mut Object<'_>) -> Bearer {
         cert: object.text("cert").filter(|cert| !cert.is_empty()),
         aws_secrets_manager: object.object("awsSecretsManager", aws_secrets_manager),
         oidc: object.objects("oidc", oidc),
-        audiences: object.texts("audiences"),
-        issuer: object.text("issuer"),
+        audiences: object.filled_texts("audiences"),
+        issuer: object.filled("issuer"),
         bypass_access_control: object.flag("bypassAccessControl"),
         mint: object.object("mint", mint),
     };
-    object.ignore(&["upstreamTokenEndpoint"], "is not looked at here: tokens are not fetched for clients");
+    object.ignore(&["upstreamTokenEndpoint"], "is ignored: tokens are not fetched for clients");
     object.end();
     bearer
 }
@@ -128,7 +153,7 @@ fn oidc(object: &mut Object<'_>) -> Oidc {
         certificate_authority_file: object.text("certificateAuthorityFile").filter(|path| !path.is_empty()),
         cluster: object.text("cluster"),
         jwks_uri: object.text("jwksUri"),
-        jwks_cluster: object.text("jwksCluster"),
+        jwks_cluster: object.filled("jwksCluster"),
         jwks: object.take("jwks"),
         key_source: object.text("keySource"),
         token_file: object.text("tokenFile").filter(|path| !path.is_empty()),
@@ -189,7 +214,7 @@ fn access_control(object: &mut Object<'_>) -> AccessControl {
         repositories: object.map("repositories", policy_group),
         admin_policy: object.object("adminPolicy", policy_entry),
     };
-    object.ignore(&["metrics"], "is not looked at here: it concerns zot's own metrics endpoint");
+    object.ignore(&["metrics"], "is ignored: it concerns zot's own metrics endpoint");
     object.end();
     control
 }
@@ -217,7 +242,8 @@ fn policy_entry(object: &mut Object<'_>) -> PolicyEntry {
 
 fn proxy(object: &mut Object<'_>) -> Proxy {
     let proxy = Proxy {
-        upstream_cluster: object.text("upstreamCluster"),
+        upstream_cluster: object.filled("upstreamCluster"),
+        upstream_host: object.text("upstreamHost"),
         oidc_cluster: object.text("oidcCluster"),
         push_key: object.object("pushKey", from_env),
         upstream_authorization: object.object("upstreamAuthorization", from_env),
@@ -226,6 +252,8 @@ fn proxy(object: &mut Object<'_>) -> Proxy {
         public_paths: object.texts("publicPaths"),
         read_request_bodies: object.flag("readRequestBodies"),
         extensions: object.flag("extensions"),
+        mounts: object.flag("mounts"),
+        client_address: object.text("clientAddress"),
     };
     object.end();
     proxy

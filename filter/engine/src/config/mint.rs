@@ -6,15 +6,15 @@ use super::bearer::{add, secrets_manager};
 use super::{Diagnostics, raw};
 use crate::authn::algorithm::Algorithm;
 use crate::authn::bearer::Bearer;
+use crate::authn::issuer::is_named;
+use crate::authn::keys::LIBTRUST;
 use crate::authn::source::{Source, SourceKind};
 use crate::authn::verify::KeyIdRule;
+use crate::envelope::signing_set;
 use crate::token_endpoint::mint::{CLOCK_SKEW, Mint};
-use crate::url::HttpUrl;
+use crate::url::BaseUrl;
 
 const PATH: &str = "http.auth.bearer.mint";
-
-/// The set name under which the shim pushes the key that signs.
-pub const MINT_SET: &str = "mint";
 
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(5);
 /// Docker uses no token for less.
@@ -33,13 +33,19 @@ pub(super) fn compile(
     let at = |name: &str| format!("{PATH}.{name}");
     if raw.issuer.is_empty() {
         diagnostics.error(at("issuer"), "must be given");
-    } else if bearer.oidc.iter().any(|oidc| oidc.issuer == raw.issuer) || bearer.issuer.as_ref() == Some(&raw.issuer) {
+    } else if bearer.oidc.iter().any(|oidc| is_named(&oidc.issuer, &raw.issuer))
+        || bearer.issuer.as_ref() == Some(&raw.issuer)
+    {
         diagnostics.error(at("issuer"), "is the issuer of other tokens too: choose another");
     }
     if raw.key_id.as_ref().is_some_and(String::is_empty) {
         diagnostics.error(at("keyId"), "is empty: leave it out for the key's thumbprint");
     }
-    if bearer.realm.as_deref().and_then(HttpUrl::parse).is_none() {
+    if raw.key_id.as_deref() == Some(LIBTRUST) && algorithm(raw) == Some(Algorithm::EdDsa) {
+        let message = "`libtrust` is for registries that know no EdDSA: write ES256 as `algorithm`, or another `keyId`";
+        diagnostics.error(at("keyId"), message);
+    }
+    if bearer.realm.as_deref().is_none_or(|realm| BaseUrl::parse(realm).is_err()) {
         diagnostics.error(PATH, "needs `http.auth.bearer.realm` to be the URL of the token endpoint");
     }
     let audience = bearer.service.clone().unwrap_or_default();
@@ -56,8 +62,10 @@ pub(super) fn compile(
     if algorithm(raw).is_none() {
         diagnostics.error(at("algorithm"), "is none that signs here; write ES256 or EdDSA");
     }
+    let set =
+        raw.aws_secrets_manager.as_ref().map(|aws| signing_set(&aws.region, &aws.secret_name)).unwrap_or_default();
     match &raw.aws_secrets_manager {
-        Some(aws) => secrets_manager(aws, &at("awsSecretsManager"), proxy, diagnostics),
+        Some(aws) => secrets_manager(aws, &set, &at("awsSecretsManager"), proxy, diagnostics),
         None => diagnostics.error(at("awsSecretsManager"), "must be given: the secret with the key that signs"),
     }
     let max_stale = raw.aws_secrets_manager.as_ref().and_then(|aws| aws.max_stale);
@@ -67,7 +75,7 @@ pub(super) fn compile(
         key_id: KeyIdRule::Required,
         bypass_access_control: false,
         minted: Some(CLOCK_SKEW),
-        source: add(MINT_SET, SourceKind::Signing(MINT_SET.to_owned()), max_stale, sources),
+        source: add("mint", SourceKind::Signing(set), max_stale, sources),
     };
     Some(Mint { issuer: raw.issuer.clone(), audience, lifetime, own })
 }
@@ -87,7 +95,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::config::Diagnostics;
-    use crate::config::tests::{diagnose, good};
+    use crate::config::tests::{diagnose, good, merge};
 
     fn minting() -> Value {
         let mut document = good();
@@ -109,16 +117,24 @@ mod tests {
             least["http"]["auth"]["bearer"]["mint"].as_object_mut().unwrap().remove(name);
         }
         assert_eq!(diagnose(&least), Diagnostics::default());
+        // Without an algorithm it is ES256.
+        least["http"]["auth"]["bearer"]["mint"]["keyId"] = json!("libtrust");
+        assert_eq!(diagnose(&least), Diagnostics::default());
     }
 
     #[test]
     fn every_refusal_names_its_place() {
         let bearer = |name: &str, value: Value| (format!("/http/auth/bearer/{name}"), value);
         let mint = |name: &str, value: Value| bearer(&format!("mint/{name}"), value);
+        let mut google = minting();
+        google["http"]["auth"]["bearer"]["oidc"][0]["issuer"] = json!("https://accounts.google.com");
+        google["http"]["auth"]["bearer"]["mint"]["issuer"] = json!("accounts.google.com");
+        assert!(diagnose(&google).errors[0].message.contains("choose another"));
         let rows = [
             (mint("issuer", json!(null)), "issuer", "must be given"),
             (mint("issuer", json!("https://issuer.example.com")), "issuer", "choose another"),
             (mint("keyId", json!("")), "keyId", "thumbprint"),
+            (mint("keyId", json!("libtrust")), "keyId", "write ES256"),
             (mint("lifetime", json!("59s")), "lifetime", "`1m` and `1h`"),
             (mint("lifetime", json!("61m")), "lifetime", "`1m` and `1h`"),
             (mint("lifetime", json!("5")), "lifetime", "not a duration"),
@@ -126,6 +142,9 @@ mod tests {
             (mint("algorithm", json!("none")), "algorithm", "ES256 or EdDSA"),
             (mint("awsSecretsManager", json!(null)), "awsSecretsManager", "must be given"),
             (mint("awsSecretsManager/secretName", json!(null)), "awsSecretsManager.secretName", "must be given"),
+            (mint("awsSecretsManager/region", json!("us/east")), "awsSecretsManager.region", "us-east-1"),
+            (mint("awsSecretsManager/secretName", json!("x".repeat(600))), "awsSecretsManager.secretName", "too long"),
+            (mint("awsSecretsManager/maxStale", json!("721h")), "awsSecretsManager.maxStale", "at most `720h`"),
             (mint("key", json!("x")), "key", "did you mean `keyId`"),
             (bearer("realm", json!("registry")), "", "the URL of the token endpoint"),
             (bearer("service", json!(null)), "", "the audience of the tokens"),
@@ -135,7 +154,7 @@ mod tests {
         for ((pointer, value), path, message) in rows {
             let mut document = minting();
             let (parent, name) = pointer.rsplit_once('/').unwrap();
-            document.pointer_mut(parent).unwrap()[name] = value;
+            merge(document.pointer_mut(parent).unwrap(), &json!({ name: value }));
             let found = diagnose(&document).errors;
             let path = format!("http.auth.bearer.mint.{path}");
             let path = path.trim_end_matches('.');

@@ -5,22 +5,25 @@ mod compile;
 mod decode;
 mod duration;
 mod error;
+mod issuer;
 mod mint;
 mod mtls;
+mod protobuf;
 mod proxy;
 mod push;
 pub mod raw;
 mod reader;
+mod sections;
 #[cfg(test)]
 mod tests;
+mod unknown_key;
+mod user_names;
 
-pub use bearer::SECRET_SET;
 pub use compile::{Compiled, LogLevel, compile};
 pub use decode::{decode, decode_value};
 pub use error::{ConfigError, Diagnostics};
-pub use mint::{MINT_SET, algorithm as mint_algorithm};
-pub use proxy::Enforcement;
-pub use push::issuer_set;
+pub use mint::algorithm as mint_algorithm;
+pub use proxy::{Enforcement, Upstream};
 
 /// What a plugin configuration makes of the plugin.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,4 +32,6 @@ pub enum Role {
     Filter(Box<raw::Document>),
     /// Takes pushed key sets.
     Intake(raw::FromEnv),
+    /// The text is no configuration; the diagnostics say what it is instead.
+    Unreadable,
 }

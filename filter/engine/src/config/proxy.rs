@@ -5,7 +5,9 @@ use globset::GlobBuilder;
 use super::raw::Proxy;
 use super::{Diagnostics, raw};
 use crate::automaton::Automaton;
+use crate::edits::{HeadRules, is_decided};
 use crate::route::Surface;
+use crate::url::HttpUrl;
 
 /// The largest automaton of all public paths, bytes.
 const MAX_PUBLIC: usize = 1 << 20;
@@ -13,18 +15,25 @@ const MAX_PUBLIC: usize = 1 << 20;
 /// What the host does with a request that passes, and where it asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Enforcement {
-    /// The host's name for the registry.
-    pub upstream_cluster: Option<String>,
+    /// The registry, for questions of our own.
+    pub upstream: Option<Upstream>,
     /// Environment variable that holds the push key.
     pub push_key: Option<String>,
     /// Environment variable that holds the `Authorization` for the upstream.
     pub upstream_authorization: Option<String>,
-    /// The client's `Authorization` stays.
-    pub forward_authorization: bool,
-    /// Header that tells the upstream the user name, in lower case.
-    pub identity_header: Option<String>,
+    /// How heads are edited.
+    pub head: HeadRules,
     /// The host hands bodies over while headers wait.
     pub read_request_bodies: bool,
+}
+
+/// Where questions to the registry go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// The host's name for the registry.
+    pub cluster: String,
+    /// `Host` of the questions (RFC 9110 section 7.2), as the proxy sends it with requests.
+    pub host: String,
 }
 
 /// Compiles `publicPaths` and `extensions`.
@@ -66,6 +75,25 @@ fn may_match_v2(pattern: &str) -> bool {
     }
 }
 
+/// Checks `clientAddress`, the operator's word that the proxy sets the address that `req.client` has. The filter cannot see
+/// whether it does, so conditions (`readers` is their place) may read the address only where that is said.
+pub(super) fn client_address(raw: &Proxy, readers: Option<&str>, diagnostics: &mut Diagnostics) {
+    match (raw.client_address.as_deref(), readers) {
+        (Some(PROXY), _) | (None, None) => {}
+        (Some(other), _) => {
+            let message = format!("`{other}` is not known; write `{PROXY}` if the proxy sets the client's address");
+            diagnostics.error("proxy.clientAddress", message);
+        }
+        (None, Some(path)) => {
+            let message = "may read `req.client`, which a client may choose (x-forwarded-for) unless the proxy sets it: let it (Envoy: `use_remote_address: true`, and `xff_num_trusted_hops` behind other proxies) and write `\"clientAddress\": \"proxy\"` under `proxy`";
+            diagnostics.error(path, message);
+        }
+    }
+}
+
+/// The one value of `clientAddress`.
+const PROXY: &str = "proxy";
+
 /// Compiles the rest of the section.
 pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<Enforcement> {
     let identity_header = raw.identity_header.as_deref().map(str::to_ascii_lowercase);
@@ -78,23 +106,51 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
         );
         return None;
     }
+    let upstream = upstream(raw, diagnostics);
     let env = |from: &Option<raw::FromEnv>| from.as_ref().map(|from| from.env.clone());
     Some(Enforcement {
-        upstream_cluster: raw.upstream_cluster.clone(),
+        upstream,
         push_key: env(&raw.push_key),
         upstream_authorization: env(&raw.upstream_authorization),
-        forward_authorization: raw.forward_authorization,
-        identity_header,
+        head: HeadRules { identity_header, forward_authorization: raw.forward_authorization },
         read_request_bodies: raw.read_request_bodies,
     })
+}
+
+/// Compiles `upstreamCluster` and `upstreamHost`. Nothing that a client sends may choose which host is asked.
+fn upstream(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<Upstream> {
+    let Some(cluster) = raw.upstream_cluster.clone() else {
+        if raw.upstream_host.is_some() {
+            diagnostics.error("proxy.upstreamHost", "is used for questions to proxy.upstreamCluster, which is missing");
+        }
+        return None;
+    };
+    let host = raw.upstream_host.clone().unwrap_or_else(|| cluster.clone());
+    if !is_host(&host) {
+        let message = if raw.upstream_host.is_some() {
+            format!("`{host}` is not a host; write a name or address as in registry.internal or 10.0.0.1:5000")
+        } else {
+            format!(
+                "must be given, because the cluster's name `{host}` cannot be a Host; write the one that the proxy sends to the registry, such as registry.internal"
+            )
+        };
+        diagnostics.error("proxy.upstreamHost", message);
+        return None;
+    }
+    Some(Upstream { cluster, host })
+}
+
+/// Host and optional port (RFC 3986 section 3.2), in the characters that every server accepts.
+fn is_host(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    text.bytes().all(plain) && HttpUrl::parse(&format!("http://{text}")).is_ok()
 }
 
 /// A token (RFC 9110 section 5.6.2) that means nothing to proxies and registries already.
 fn may_be_set(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let reserved =
-        ["authorization", "connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"];
-    !name.is_empty() && name.bytes().all(token) && !reserved.contains(&name)
+    let reserved = ["connection", "content-length", "host", "te", "transfer-encoding", "upgrade"];
+    !name.is_empty() && name.bytes().all(token) && !reserved.contains(&name) && !is_decided(name)
 }
 
 #[cfg(test)]

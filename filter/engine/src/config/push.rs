@@ -1,18 +1,17 @@
 //! `keySource: "push"`: an issuer that the shim asks, and whose keys it pushes.
 
-use super::bearer::Places;
+use std::time::Duration;
+
+use super::issuer::Issuer;
 use super::{Diagnostics, raw};
 use crate::authn::source::SourceKind;
+use crate::envelope::{MAX_LIFE, MAX_NAME, issuer_set};
 use crate::url::HttpUrl;
 
-/// The longest name of a set that an intake takes, bytes.
-const MAX_NAME: usize = 512;
-
-/// The set name under which the shim pushes the keys of an issuer.
-#[must_use]
-pub fn issuer_set(issuer: &str) -> String {
-    format!("oidc:{issuer}")
-}
+/// The longest `maxStale` of pushed keys.
+const MAX_STALE: Duration = Duration::from_hours(720);
+// An end is counted from a clock that may not be that of the generation.
+const _: () = assert!(MAX_STALE.as_secs() < MAX_LIFE.as_secs());
 
 /// What is pushed needs a key that proves who pushed.
 pub(super) fn needs_key(path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) {
@@ -22,9 +21,25 @@ pub(super) fn needs_key(path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagno
     }
 }
 
+/// Checks that the set named by the value at `path` has a name that an intake takes.
+pub(super) fn check_name(set: &str, path: &str, diagnostics: &mut Diagnostics) {
+    if set.len() > MAX_NAME {
+        let message = format!("is too long: the name of the pushed set would be longer than {MAX_NAME} bytes");
+        diagnostics.error(path, message);
+    }
+}
+
+/// Checks that an intake takes sets that are good for `maxStale` of the section at `path`.
+pub(super) fn check_life(max_stale: Option<Duration>, path: &str, diagnostics: &mut Diagnostics) {
+    if max_stale.is_some_and(|life| life > MAX_STALE) {
+        diagnostics.error(format!("{path}.maxStale"), "is too long for pushed keys: write at most `720h`");
+    }
+}
+
 /// The source of an issuer at `path` whose `keySource` is `push`.
 pub(super) fn source(
     raw: &raw::Oidc,
+    issuer: Option<&Issuer>,
     path: &str,
     proxy: &raw::Proxy,
     diagnostics: &mut Diagnostics,
@@ -39,15 +54,17 @@ pub(super) fn source(
             diagnostics.warn(at(name), "has no effect with `keySource` `push`: the proxy does not ask this issuer");
         }
     }
-    let set = issuer_set(&raw.issuer);
-    if set.len() > MAX_NAME {
-        diagnostics.error(at("issuer"), format!("is too long for the name of a pushed set: at most {MAX_NAME} bytes"));
+    let set = issuer_set(&raw.issuer, raw.jwks_uri.as_deref());
+    if raw.issuer.contains(char::is_whitespace) {
+        diagnostics.error(at("issuer"), "has white space, which no pushed set may have in the name of its issuer");
     }
+    check_name(&set, &at("issuer"), diagnostics);
+    check_life(raw.max_stale, path, diagnostics);
     let asked = raw.jwks_uri.as_deref().unwrap_or(&raw.issuer);
-    if raw.token_file.is_some() && HttpUrl::parse(asked).is_some_and(|url| !url.is_https()) {
+    if raw.token_file.is_some() && HttpUrl::parse(asked).is_ok_and(|url| !url.is_https()) {
         diagnostics.warn(at("tokenFile"), "is sent in clear text: the issuer is asked without https");
     }
-    Places::read(raw, path, diagnostics).map(|_| SourceKind::Pushed(set))
+    issuer?.documents(raw, path, diagnostics).map(|_| SourceKind::Pushed(set))
 }
 
 /// Entries of one issuer share one pushed set, so what says how it is fetched must be the same in all of them.
@@ -75,7 +92,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::config::Diagnostics;
-    use crate::config::tests::{diagnose, good};
+    use crate::config::tests::{diagnose, good, merge};
 
     fn pushed() -> Value {
         let mut document = good();
@@ -89,8 +106,7 @@ mod tests {
     /// The document with members of its entry laid over; null removes.
     fn with(members: &Value) -> Value {
         let mut document = pushed();
-        let entry = document["http"]["auth"]["bearer"]["oidc"][0].as_object_mut().unwrap();
-        entry.extend(members.as_object().unwrap().clone());
+        merge(&mut document["http"]["auth"]["bearer"]["oidc"][0], members);
         document
     }
 
@@ -102,6 +118,7 @@ mod tests {
             json!({ "jwksUri": "https://10.0.0.1:6443/openid/v1/jwks" }),
             json!({ "issuer": "no-url", "jwksUri": "https://10.0.0.1:6443/openid/v1/jwks" }),
             json!({ "tokenFile": "" }),
+            json!({ "maxStale": "720h" }),
         ] {
             assert_eq!(diagnose(&with(&members)), Diagnostics::default(), "{members}");
         }
@@ -116,8 +133,10 @@ mod tests {
             (json!({ "keySource": "callout", "cluster": "i" }), ".tokenFile", "`push`"),
             (json!({ "jwks": { "keys": [] } }), ".jwks", "keep one"),
             (json!({ "issuer": "no-url" }), ".issuer", "absolute"),
-            (json!({ "issuer": "https://i:port" }), ".issuer", "absolute"),
+            (json!({ "issuer": "https://i:port" }), ".issuer", "port"),
             (json!({ "issuer": long }), ".issuer", "too long"),
+            (json!({ "issuer": "a b", "jwksUri": "https://a/b" }), ".issuer", "white space"),
+            (json!({ "maxStale": "721h" }), ".maxStale", "at most `720h`"),
             (json!({ "jwksUri": "x" }), ".jwksUri", "absolute"),
             (json!({ "jwksUri": "http://a/b" }), ".jwksUri", "https"),
             (json!({ "certificateAuthority": "x" }), "", "keep one"),
@@ -158,7 +177,7 @@ mod tests {
             let mut document = with(&json!({}));
             let entries = document["http"]["auth"]["bearer"]["oidc"].as_array_mut().unwrap();
             let mut second = entries[0].clone();
-            second.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+            merge(&mut second, &members);
             let other =
                 json!({ "issuer": "https://other.example.com", "audiences": ["registry"], "keySource": "push" });
             entries.insert(0, other);

@@ -124,7 +124,7 @@ pub struct AwsSecretsManager {
 pub struct Mint {
     /// `iss` of the tokens.
     pub issuer: String,
-    /// `kid` of the tokens; the thumbprint of the key when absent.
+    /// `kid` of the tokens; the thumbprint of the key when absent, its id of Distribution 2.8 for `libtrust`.
     pub key_id: Option<String>,
     /// How long a token is good.
     pub lifetime: Option<Duration>,
@@ -182,10 +182,13 @@ pub struct FromEnv {
 }
 
 /// `proxy`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the document")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxy {
     /// The host's name for the registry, for questions of our own.
     pub upstream_cluster: Option<String>,
+    /// `Host` of those questions; the cluster's name when absent.
+    pub upstream_host: Option<String>,
     /// The host's name for issuers that name no cluster.
     pub oidc_cluster: Option<String>,
     /// Key that authenticates pushed key sets.
@@ -202,6 +205,10 @@ pub struct Proxy {
     pub read_request_bodies: bool,
     /// Let zot's extension routes through.
     pub extensions: bool,
+    /// Forward mounts; the registry keeps repositories apart itself.
+    pub mounts: bool,
+    /// Who sets the client's address: `proxy`.
+    pub client_address: Option<String>,
 }
 
 /// The whole document, in the filter role.

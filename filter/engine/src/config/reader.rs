@@ -5,7 +5,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Diagnostics, duration};
+use super::{Diagnostics, duration, unknown_key};
+
+/// What is said of null: what it stands for would be missing without a trace, and a missing restriction allows more.
+const NULL: &str = "is null, as a YAML key without a value is: write what belongs here, or remove the key";
+
+/// What is said of an empty string or list that would restrict nothing.
+const EMPTY: &str = "is empty: write a value, or remove the key";
+
+/// Unknown keys get a suggestion while there are fewer errors than this; more are no typing errors, and comparing costs memory.
+const MAX_SUGGESTED: usize = 20;
 
 /// The members of one object; what is not taken until the end is unknown.
 pub(super) struct Object<'a> {
@@ -21,9 +30,12 @@ impl<'a> Object<'a> {
         let path = path.into();
         let members = match value {
             Value::Object(members) => members,
-            Value::Null => Map::new(),
             other => {
-                diagnostics.error(&path, format!("must be an object, not {}", kind(&other)));
+                let message = match other {
+                    Value::Null => NULL.to_owned(),
+                    other => format!("must be an object, not {}", kind(&other)),
+                };
+                diagnostics.error(&path, message);
                 Map::new()
             }
         };
@@ -34,24 +46,33 @@ impl<'a> Object<'a> {
         join(&self.path, name)
     }
 
-    pub(super) fn warn(&mut self, message: impl Into<String>) {
-        self.diagnostics.warn(&self.path, message);
-    }
-
     pub(super) fn error(&mut self, name: &str, message: impl Into<String>) {
         let path = self.path_of(name);
         self.diagnostics.error(path, message);
     }
 
-    /// Takes a member as it is. Names are compared without case, as zot's loader does; null counts as absent.
+    /// Takes a member as it is. Names are compared without case, as zot's loader does; null is an error, and reads as absent.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Value> {
+        let value = self.remove(name)?;
+        if value.is_null() {
+            self.error(name, NULL);
+            return None;
+        }
+        Some(value)
+    }
+
+    fn key(&self, name: &str) -> Option<&String> {
+        let (key, _) = self
+            .members
+            .get_key_value(name)
+            .or_else(|| self.members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))?;
+        Some(key)
+    }
+
+    fn remove(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
-        let key = if self.members.contains_key(name) {
-            name.to_owned()
-        } else {
-            self.members.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone()
-        };
-        self.members.remove(&key).filter(|value| !value.is_null())
+        let key = self.key(name)?.clone();
+        self.members.remove(&key)
     }
 
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
@@ -62,6 +83,16 @@ impl<'a> Object<'a> {
                 None
             }
         }
+    }
+
+    /// A string that has to say something where it is given.
+    pub(super) fn filled(&mut self, name: &'static str) -> Option<String> {
+        let text = self.text(name)?;
+        if text.trim().is_empty() {
+            self.error(name, EMPTY);
+            return None;
+        }
+        Some(text)
     }
 
     pub(super) fn flag(&mut self, name: &'static str) -> bool {
@@ -127,6 +158,16 @@ impl<'a> Object<'a> {
         texts
     }
 
+    /// As [`Self::texts`], but where the list is given it has to name something: without names it would restrict nothing.
+    pub(super) fn filled_texts(&mut self, name: &'static str) -> Vec<String> {
+        let given = self.key(name).and_then(|key| self.members.get(key)).is_some_and(|value| !value.is_null());
+        let texts = self.texts(name);
+        if given && texts.iter().all(|text| text.trim().is_empty()) {
+            self.error(name, EMPTY);
+        }
+        texts
+    }
+
     /// A member that is an object, read by `read`.
     pub(super) fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_>) -> T) -> Option<T> {
         let path = self.path_of(name);
@@ -160,42 +201,56 @@ impl<'a> Object<'a> {
         map
     }
 
-    /// Names known to zot that mean nothing here: each that is there is told, not refused.
+    /// Names that mean nothing here, whatever their values are: each that is there is told, not refused.
     pub(super) fn ignore(&mut self, names: &[&'static str], why: &str) {
         for name in names {
-            if self.take(name).is_some() {
+            if self.remove(name).is_some() {
                 let path = self.path_of(name);
                 self.diagnostics.warn(path, why);
             }
         }
     }
 
-    /// Takes all that is left, by name.
-    pub(super) fn rest(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.members).into_iter().map(|(name, _)| name).collect()
+    /// As [`Self::ignore`], but in one warning for all of them.
+    pub(super) fn ignore_together(&mut self, names: &[&'static str], why: &str) {
+        let mut there = Vec::new();
+        for name in names {
+            if self.remove(name).is_some() {
+                there.push(self.path_of(name));
+            }
+        }
+        if !there.is_empty() {
+            self.diagnostics.warn(&self.path, format!("{why}: {}", there.join(", ")));
+        }
+    }
+
+    /// Whatever was not taken is an error, for the same reason.
+    pub(super) fn refuse_rest(&mut self, why: &str) {
+        for (name, _) in std::mem::take(&mut self.members) {
+            self.error(&name, why);
+        }
     }
 
     /// Whatever was not taken is an error.
     pub(super) fn end(&mut self) {
         let known = std::mem::take(&mut self.known);
-        for name in self.rest() {
-            self.error(&name, unknown(&name, &known));
+        for (name, _) in std::mem::take(&mut self.members) {
+            let message = self.unknown(&name, &known);
+            self.error(&name, message);
         }
+    }
+
+    fn unknown(&self, name: &str, known: &[&str]) -> String {
+        if let Some(same) = known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+            return format!("duplicate key: names are compared without case, and `{same}` is there too");
+        }
+        let suggestion = || unknown_key::suggestion(name, known);
+        let suggestion = if self.diagnostics.errors.len() < MAX_SUGGESTED { suggestion() } else { None };
+        suggestion.unwrap_or_else(|| format!("unknown key; known here: {}", known.join(", ")))
     }
 
     fn nested<T>(&mut self, path: String, value: Value, read: impl FnOnce(&mut Object<'_>) -> T) -> T {
         read(&mut Object::new(path, value, self.diagnostics))
-    }
-}
-
-fn unknown(name: &str, known: &[&str]) -> String {
-    let close = known.iter().find(|candidate| {
-        let (a, b) = (candidate.to_ascii_lowercase(), name.to_ascii_lowercase());
-        a.starts_with(&b) || b.starts_with(&a)
-    });
-    match close {
-        Some(close) => format!("unknown key; did you mean `{close}`"),
-        None => format!("unknown key; known here: {}", known.join(", ")),
     }
 }
 

@@ -2,6 +2,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod client_address;
+mod nothing;
+mod sections;
+mod user_names;
+
 const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEVs/o5+uQbTjL3chynL4wXgUg2R9\nq9UU8I5mEovUf86QZ7kOBIjJwqnzD1omageEHWwHdBO6B+dFabmdT9POxg==\n-----END PUBLIC KEY-----\n";
 
 /// A configuration that holds, for rows that change one thing.
@@ -30,12 +35,32 @@ fn with(pointer: &str, value: Value) -> Value {
             other => &mut other[step],
         };
     }
-    place[name] = value;
+    merge(place, &Value::Object([(name.to_owned(), value)].into_iter().collect()));
     document
+}
+
+/// Lays members over an object; null removes (RFC 7396).
+pub(super) fn merge(place: &mut Value, members: &Value) {
+    if place.is_null() {
+        *place = json!({});
+    }
+    let place = place.as_object_mut().unwrap();
+    for (name, value) in members.as_object().unwrap() {
+        if value.is_null() {
+            place.remove(name)
+        } else {
+            place.insert(name.clone(), value.clone())
+        };
+    }
 }
 
 fn mtls(mtls: Value) -> Value {
     with("/http/auth/mtls", mtls)
+}
+
+/// A registry that is asked under a host.
+fn upstream_host(host: &str) -> Value {
+    with("/proxy", json!({ "pushKey": { "env": "KEY" }, "upstreamCluster": "registry", "upstreamHost": host }))
 }
 
 pub(super) fn diagnose(document: &Value) -> Diagnostics {
@@ -50,6 +75,26 @@ pub(super) fn diagnose(document: &Value) -> Diagnostics {
 #[test]
 fn a_configuration_that_holds_compiles_without_a_word() {
     assert_eq!(diagnose(&good()), Diagnostics::default());
+}
+
+#[test]
+fn the_registry_is_asked_under_the_host_that_is_configured() {
+    let rows = [
+        (with("/proxy/upstreamCluster", json!("registry")), "registry"),
+        (
+            with("/proxy/upstreamCluster", json!("registry.default.svc.cluster.local")),
+            "registry.default.svc.cluster.local",
+        ),
+        (upstream_host("registry.internal"), "registry.internal"),
+        (upstream_host("Registry_1.internal:5000"), "Registry_1.internal:5000"),
+        (upstream_host("10.0.0.1:5000"), "10.0.0.1:5000"),
+        (upstream_host("[fd00::1]:5000"), "[fd00::1]:5000"),
+    ];
+    for (document, host) in rows {
+        let (Role::Filter(document), mut diagnostics) = decode(document.to_string().as_bytes()) else { panic!() };
+        let compiled = compile(&document, &mut diagnostics).unwrap();
+        assert_eq!(compiled.proxy.upstream.unwrap().host, host);
+    }
 }
 
 #[test]
@@ -93,6 +138,9 @@ fn every_refusal_names_its_place_and_what_to_write() {
         (with(&bearer("realm"), json!("https://a/v2/")), "http.auth.bearer.realm", "registry route"),
         (with(&bearer("realm"), json!("https://a/v2/x/tags/list")), "http.auth.bearer.realm", "registry route"),
         (with(&bearer("realm"), json!("ftp://a/b")), "http.auth.bearer.realm", "absolute"),
+        (with(&bearer("realm"), json!("https://a/b?c")), "http.auth.bearer.realm", "has a query"),
+        (with(&bearer("realm"), json!("https://u:p@a/b")), "http.auth.bearer.realm", "has user information"),
+        (with(&bearer("realm"), json!("https://a/b c")), "http.auth.bearer.realm", "has a blank"),
         (with(&bearer("extra"), json!(1)), "http.auth.bearer.extra", "unknown key"),
         (with(&bearer("awsSecretsManager"), json!({})), "http.auth.bearer.awsSecretsManager.region", "must be given"),
         (with("/http/auth/bearer/realm", json!(7)), "http.auth.bearer.realm", "must be a string, not a number"),
@@ -109,10 +157,26 @@ fn every_refusal_names_its_place_and_what_to_write() {
         (mtls(json!({ "identityAttributes": "URI", "uriSanIndex": -1 })), "http.auth.mtls.uriSanIndex", "zero or more"),
         (mtls(json!({ "identityAttribute": "URI" })), "http.auth.mtls.identityAttribute", "did you mean"),
         (with("/proxy/publicPaths", json!(["/healthz", "/v*/x"])), "proxy.publicPaths[1]", "/v2"),
+        (
+            with("/proxy", json!({ "pushKey": { "env": "KEY" }, "upstreamHost": "a" })),
+            "proxy.upstreamHost",
+            "proxy.upstreamCluster, which is missing",
+        ),
+        (
+            with("/proxy/upstreamCluster", json!("outbound|5000||registry.default.svc.cluster.local")),
+            "proxy.upstreamHost",
+            "must be given",
+        ),
+        (upstream_host("https://a"), "proxy.upstreamHost", "is not a host"),
+        (upstream_host("a/b"), "proxy.upstreamHost", "is not a host"),
+        (upstream_host("a\r\nx: y"), "proxy.upstreamHost", "is not a host"),
+        (upstream_host(""), "proxy.upstreamHost", "is not a host"),
+        (upstream_host("a:b"), "proxy.upstreamHost", "is not a host"),
+        (upstream_host("me@a"), "proxy.upstreamHost", "is not a host"),
         (with("/proxy/publicPaths", json!("/a[")), "proxy.publicPaths[0]", "glob"),
         (with("/proxy/identityHeader", json!("host")), "proxy.identityHeader", "x-registry-user"),
         (with("/proxy/pushKey", json!({})), "proxy.pushKey.env", "environment variable"),
-        (with("/proxy/upstream", json!("x")), "proxy.upstream", "did you mean `upstreamCluster`"),
+        (with("/proxy/upstream", json!("x")), "proxy.upstream", "did you mean `upstreamHost`"),
         (with("/http/accessControl/x/y", json!(1)), "http.accessControl.x", "unknown key"),
         (with("/http/accessControl/repositories", json!({ "a[": {} })), "http.accessControl.repositories[\"a[\"]", ""),
         (
@@ -165,24 +229,9 @@ fn broken_json_says_where() {
 }
 
 #[test]
-fn what_is_zots_and_not_ours_is_told_and_not_refused() {
-    let mut document = good();
-    document["storage"] = json!({ "rootDirectory": "/x" });
-    document["http"]["address"] = json!("0.0.0.0");
-    document["http"]["auth"]["htpasswd"] = json!({ "path": "/x" });
-    document["http"]["accessControl"]["metrics"] = json!({ "users": ["a"] });
-    let diagnostics = diagnose(&document);
-    assert_eq!(diagnostics.errors, []);
-    let told: Vec<_> = diagnostics.warnings.iter().map(ToString::to_string).collect();
-    for word in ["storage", "http.address", "http.auth.htpasswd", "http.accessControl.metrics"] {
-        assert!(told.iter().any(|line| line.contains(word)), "{word}: {told:#?}");
-    }
-}
-
-#[test]
 fn what_is_open_or_unchecked_is_warned_of() {
     let mut open = good();
-    open["http"]["accessControl"] = json!(null);
+    merge(&mut open["http"], &json!({ "accessControl": null }));
     let mut unchecked = good();
     unchecked["http"]["auth"]["bearer"]["cert"] = json!(KEY);
     let empty = with("/http/accessControl", json!({}));
@@ -194,12 +243,22 @@ fn what_is_open_or_unchecked_is_warned_of() {
 }
 
 #[test]
+fn a_condition_with_a_number_that_claims_cannot_hold_is_warned_of_at_each_place() {
+    let policy = |number: u64| json!({ "users": ["a"], "actions": ["read"], "conditions": [{ "expression": format!("req.claims.id == {number}"), "message": "no" }] });
+    let control =
+        |number| json!({ "repositories": { "a": { "policies": [policy(number)] } }, "adminPolicy": policy(number) });
+    for (number, places) in [(9_007_199_254_740_991, 0), (9_007_199_254_740_993, 2)] {
+        let diagnostics = diagnose(&with("/http/accessControl", control(number)));
+        assert_eq!(diagnostics.errors, []);
+        let warned = diagnostics.warnings.iter().filter(|warning| warning.message.contains("2^53"));
+        assert!(warned.clone().all(|warning| warning.path.ends_with("conditions[0].expression")), "{diagnostics:?}");
+        assert_eq!(warned.count(), places, "{number}: {diagnostics:?}");
+    }
+}
+
+#[test]
 fn client_certificates_are_enough_to_be_somebody() {
-    let document = |mtls: Value| {
-        let mut document = good();
-        document["http"]["auth"] = json!({ "mtls": mtls });
-        diagnose(&document)
-    };
+    let document = |mtls: Value| diagnose(&with("/http/auth", json!({ "mtls": mtls })));
     let all = ["CommonName", "CN", "Subject", "DN", "Email", "rfc822name", "URI", "URL", "DNSName", "DNS"];
     for mtls in [
         json!({}),
@@ -209,7 +268,7 @@ fn client_certificates_are_enough_to_be_somebody() {
     ] {
         assert_eq!(document(mtls.clone()), Diagnostics::default(), "{mtls}");
     }
-    assert!(!document(json!(null)).errors.is_empty());
+    assert!(!diagnose(&with("/http/auth", json!({}))).errors.is_empty());
 }
 
 #[test]

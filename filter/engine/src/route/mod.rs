@@ -6,6 +6,7 @@
 mod digest;
 mod method;
 mod mount;
+mod payload;
 mod query;
 mod repository;
 mod surface;
@@ -14,6 +15,7 @@ mod target;
 pub use digest::Digest;
 pub use method::Method;
 pub use mount::{Mount, without_mount};
+pub use payload::Payload;
 pub use query::Query;
 pub use repository::Repository;
 pub use surface::Surface;
@@ -21,7 +23,7 @@ pub use surface::Surface;
 use crate::reason::Reason;
 use target::Target;
 
-/// The most `tag=` parameters that one digest push may carry (zot's limit).
+/// The most `tag=` parameters that one push may carry (zot's limit).
 pub const MAX_TAGS: usize = 46;
 
 /// What a manifest is addressed by.
@@ -55,7 +57,7 @@ pub enum Route<'a> {
     Tags(Repository<'a>),
     /// Pull of `/v2/NAME/manifests/REFERENCE`.
     PullManifest(Repository<'a>, Reference<'a>),
-    /// `PUT /v2/NAME/manifests/REFERENCE`; the tags are those of `?tag=` and belong to a digest push only.
+    /// `PUT /v2/NAME/manifests/REFERENCE`, and the tags of `?tag=`.
     PushManifest(Repository<'a>, Reference<'a>, Vec<String>),
     /// `DELETE /v2/NAME/manifests/REFERENCE`.
     DeleteManifest(Repository<'a>, Reference<'a>),
@@ -148,10 +150,7 @@ impl<'a> Route<'a> {
         let reference = parse_reference(reference)?;
         match method {
             Method::Get | Method::Head => Ok(Self::PullManifest(name, reference)),
-            Method::Put => {
-                let tags = if matches!(reference, Reference::Digest(_)) { tags_of(query)? } else { Vec::new() };
-                Ok(Self::PushManifest(name, reference, tags))
-            }
+            Method::Put => Ok(Self::PushManifest(name, reference, tags_of(query)?)),
             Method::Delete => Ok(Self::DeleteManifest(name, reference)),
             Method::Post | Method::Patch | Method::Other => Err(Reason::MethodNotAllowed),
         }
@@ -200,6 +199,12 @@ impl<'a> Route<'a> {
     }
 }
 
+/// Returns true if a raw `:path` is `/v2` or below it, well-formed or not.
+#[must_use]
+pub fn is_registry_target(target: &[u8]) -> bool {
+    target.strip_prefix(b"/v2").is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?')))
+}
+
 fn parse_reference(text: &str) -> Result<Reference<'_>, Reason> {
     if is_tag(text) {
         return Ok(Reference::Tag(text));
@@ -218,8 +223,9 @@ fn is_tag(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-/// Trimmed and without repetition, empty ones left out, as zot reads them; an invalid one refuses the request, since a
-/// registry that reads it otherwise would set a tag that nobody asked the policy about.
+/// Trimmed and without repetition, empty ones left out, as zot reads them of a push by digest; an invalid one refuses the
+/// request, since a registry that reads it otherwise would set a tag that nobody asked the policy about. Of a push by tag they
+/// are read too: what a registry makes of them there is not known.
 fn tags_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
     let mut tags: Vec<String> = Vec::new();
     for (count, value) in query.values("tag").enumerate() {

@@ -142,14 +142,14 @@ fn a_digest_may_be_written_with_an_escaped_colon() {
 }
 
 #[test]
-fn the_tags_of_a_digest_push_are_trimmed_once_each_and_found_however_they_are_written() {
-    let target = format!("/v2/a/manifests/{SHA}?tag=x&t%61g=y&tag=&tag=+x+&ns=q;tag=z");
-    let Ok(Route::PushManifest(_, _, tags)) = parse("PUT", &target) else { panic!("{target}") };
-    assert_eq!(tags, ["x", "y", "z"]);
-    let many = format!("/v2/a/manifests/{SHA}?{}", "tag=x&".repeat(MAX_TAGS + 1));
-    assert_eq!(parse("PUT", &many), Err(Reason::TagInvalid));
-    let Ok(Route::PushManifest(_, _, tags)) = parse("PUT", "/v2/a/manifests/v1?tag=x") else { panic!() };
-    assert!(tags.is_empty(), "a tag push has no other tags");
+fn the_tags_of_a_push_are_trimmed_once_each_and_found_however_they_are_written() {
+    for reference in [SHA, "v1"] {
+        let target = format!("/v2/a/manifests/{reference}?tag=x&t%61g=y&tag=&tag=+x+&ns=q;tag=z&Tag=w");
+        let Ok(Route::PushManifest(_, _, tags)) = parse("PUT", &target) else { panic!("{target}") };
+        assert_eq!(tags, ["x", "y", "z"]);
+        let many = format!("/v2/a/manifests/{reference}?{}", "tag=x&".repeat(MAX_TAGS + 1));
+        assert_eq!(parse("PUT", &many), Err(Reason::TagInvalid));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::answer::{ANONYMOUS_LIFETIME, Issued};
 use super::ask::{Ask, Form};
-use super::mint::Holder;
+use super::holder::{Holder, Source};
 use super::scope::Scope;
 use crate::access::Check;
 use crate::authn::cache::{IdentityCache, Proven};
@@ -11,8 +11,8 @@ use crate::authn::prove::{Stop, missing};
 use crate::authn::verify::SignatureVerifier;
 use crate::authority::Caller;
 use crate::authz::{Policy, RequestFacts};
-use crate::decision::{Answer, Need};
-use crate::engine::Engine;
+use crate::decision::{Answer, Missing, Need};
+use crate::engine::{self, Engine};
 use crate::facts::{Facts, RequestBody};
 use crate::reason::Reason;
 use crate::request::RequestHead;
@@ -31,16 +31,16 @@ impl Engine {
     ) -> Result<Answer, Stop> {
         let form = if head.method == b"POST" { Some(form(head, facts)?) } else { None };
         let ask = Ask::read(head.path, &head.authorization, form)?;
-        let holder = self.identify(&ask.credential, &head.connection, facts, cache, verifier)?;
-        let (caller, expires) = match holder {
+        let proven = self.identify(&ask.credential, &head.connection, facts, cache, verifier)?;
+        let caller = match &proven {
             // It would renew itself for ever.
-            Some(proven) if self.is_minted(&proven) => return Err(Reason::UnknownIssuer.into()),
-            Some(proven) => (Caller::from(&*proven), proven.expires),
-            None if self.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => {
-                (Caller::nobody(), facts.now.after(ANONYMOUS_LIFETIME))
-            }
+            Some(proven) if self.is_minted(proven) => return Err(Reason::UnknownIssuer.into()),
+            Some(proven) => Caller::from(&**proven),
+            None if self.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => Caller::anonymous(),
             None => return Err(Reason::NoCredential.into()),
         };
+        let not_after = proven.as_ref().map(|proven| proven.expires);
+        let soon = facts.now.after(ANONYMOUS_LIFETIME);
         let request = RequestFacts::new(head, facts.now);
         let authority = self.authority(&caller, &request, facts);
         let may = |action, repository: &str| authority.check(&Check { action, repository, reference: "" }).is_ok();
@@ -48,14 +48,20 @@ impl Engine {
         let (token, expires) = match (&self.mint, &ask.credential) {
             (Some(mint), _) => {
                 let source = mint.own.source;
-                let unsigned = || missing(source, None, facts, Reason::KeysUnavailable);
+                let unsigned = || missing(source, Missing::Keys, facts);
                 let key = facts.keys.signing(source).ok_or_else(unsigned)?;
-                let holder = Holder { identity: &caller.identity, granted: &granted, not_after: expires };
-                mint.token(&holder, key, facts.now)
+                let source = Source::of(&ask.credential, not_after, &head.connection, self.policy.as_ref())?;
+                let holder = Holder::of(&caller, &granted, source, mint, facts.now);
+                let token = mint.token(&holder, key, facts.now);
+                // Claims that are carried may make it too long: what would not be read here is not given out.
+                engine::read(token.as_bytes())?;
+                (token, holder.expires)
             }
-            (None, Credential::Token(token)) => (String::from_utf8_lossy(token).into_owned(), expires),
+            (None, Credential::Token(token)) => {
+                (String::from_utf8_lossy(token).into_owned(), not_after.unwrap_or(facts.now))
+            }
             // Also for the holder of a certificate, which every request comes with.
-            (None, Credential::Anonymous) => (ANONYMOUS.to_owned(), expires.min(facts.now.after(ANONYMOUS_LIFETIME))),
+            (None, Credential::Anonymous) => (ANONYMOUS.to_owned(), not_after.map_or(soon, |end| end.min(soon))),
         };
         let issued = Issued { token: &token, expires, granted: &granted, is_post: ask.is_post };
         Ok(Answer { reply: issued.reply(facts.now), label: "token", username: caller.identity.username().into() })

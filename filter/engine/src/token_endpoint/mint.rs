@@ -7,10 +7,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::answer::ANONYMOUS_LIFETIME;
+use super::holder::Holder;
 use super::scope::Scope;
 use crate::authn::bearer::{Bearer, GROUPS};
-use crate::authn::identity::Identity;
+use crate::authn::claims::CONFIRMATION;
+use crate::authn::identity::{Identity, User};
 use crate::authn::keys::SigningKey;
+use crate::authn::origin::{self, Origin};
 use crate::cel::Document;
 use crate::time::UnixTime;
 
@@ -30,44 +34,47 @@ pub struct Mint {
     pub(crate) own: Bearer,
 }
 
-/// What a minted token says of its holder.
-#[derive(Clone, Debug)]
-pub(crate) struct Holder<'a> {
-    /// Who it is; anonymous gives a token with an empty `sub`.
-    pub(crate) identity: &'a Identity,
-    /// What may be done with the token.
-    pub(crate) granted: &'a [Scope],
-    /// When the credential ends that the token is given for. The token does not outlive it.
-    pub(crate) not_after: UnixTime,
-}
-
 impl Mint {
     /// The `Authorization` of a question of the filter itself, good for that question only.
     pub(crate) fn own_authorization(&self, scope: Scope, key: &SigningKey, now: UnixTime) -> String {
-        let identity = Identity::new(self.issuer.clone(), Vec::new(), Document::empty());
-        let holder = Holder { identity: &identity, granted: &[scope], not_after: now.after(OWN_LIFETIME) };
+        let identity = Identity::of(User::new(self.issuer.clone(), Vec::new(), Document::empty()));
+        let expires = self.end(Some(now.after(OWN_LIFETIME)), now);
+        let holder =
+            Holder { identity: &identity, granted: &[scope], expires, confirmation: None, origin: Origin::default() };
         let mut value = "Bearer ".to_owned();
-        value.push_str(&self.token(&holder, key, now).0);
+        value.push_str(&self.token(&holder, key, now));
         value
     }
 
-    /// A token (RFC 7519; Distribution, "Token Authentication Implementation") and when it ends.
-    pub(crate) fn token(&self, holder: &Holder<'_>, key: &SigningKey, now: UnixTime) -> (String, UnixTime) {
+    /// When a token ends that is minted now, for a credential that ends at `not_after`, if it ends. The token does not outlive
+    /// it: a minted token is taken for [`CLOCK_SKEW`] after its own end.
+    pub(crate) fn end(&self, not_after: Option<UnixTime>, now: UnixTime) -> UnixTime {
+        let latest = not_after.map_or(now.after(ANONYMOUS_LIFETIME), |end| end.before(CLOCK_SKEW));
+        UnixTime::from_secs(now.after(self.lifetime).min(latest).secs())
+    }
+
+    /// A token (RFC 7519; Distribution, "Token Authentication Implementation").
+    pub(crate) fn token(&self, holder: &Holder<'_>, key: &SigningKey, now: UnixTime) -> String {
         let header = json!({ "alg": key.algorithm().name(), "typ": "JWT", "kid": key.id() });
-        let expires = UnixTime::from_secs(now.after(self.lifetime).min(holder.not_after).secs());
         let access: Vec<_> = holder.granted.iter().map(Scope::entry).collect();
         let mut claims = json!({
             "iss": self.issuer,
             "sub": holder.identity.username(),
             "aud": self.audience,
-            "exp": expires.secs(),
+            "exp": holder.expires.secs(),
             "nbf": now.before(CLOCK_SKEW).secs(),
             "iat": now.secs(),
             "access": access,
         });
-        let groups = holder.identity.groups();
-        if let Some(claims) = claims.as_object_mut().filter(|_| !groups.is_empty()) {
-            claims.insert(GROUPS.to_owned(), json!(groups));
+        let groups = Some(holder.identity.groups()).filter(|_| !holder.origin.has_configured_groups());
+        let groups = groups.filter(|groups| !groups.is_empty()).map(|groups| json!(groups));
+        if let Some(claims) = claims.as_object_mut() {
+            let more = [
+                (GROUPS, groups),
+                (CONFIRMATION, holder.confirmation.clone()),
+                (origin::CLAIM, holder.origin.to_value()),
+            ];
+            claims.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
         // Two tokens of one id are one token: the rest of what they say is the same.
         let digest = Sha256::digest(claims.to_string());
@@ -80,7 +87,7 @@ impl Mint {
         let signature = encode(&key.sign(token.as_bytes()));
         token.push('.');
         token.push_str(&signature);
-        (token, expires)
+        token
     }
 }
 

@@ -4,6 +4,9 @@
 pub mod answer;
 pub mod ask;
 mod form;
+mod holder;
 mod issue;
 pub mod mint;
+#[cfg(test)]
+mod properties;
 pub mod scope;

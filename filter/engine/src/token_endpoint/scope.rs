@@ -57,17 +57,20 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Adds the scopes of a list that is separated by blanks to `scopes`. A scope that nothing can be granted of, such as one of
-    /// another resource type, is left out; so is a resource class, which Distribution does not look at any more.
+    /// Adds the scopes of a list that is separated by blanks to `scopes`, each repository once with all that is asked of it, in
+    /// the order in which they come first. A scope that nothing can be granted of, such as one of another resource type, is left
+    /// out; so is a resource class, which Distribution ignores today.
     ///
     /// # Errors
-    /// `MalformedRequest` when a scope breaks the grammar, or there are too many.
+    /// `MalformedRequest` when a scope breaks the grammar, or there are more than [`MAX_SCOPES`] different ones.
     pub fn parse_list(list: &str, scopes: &mut Vec<Self>) -> Result<(), Reason> {
         for text in list.split(' ').filter(|text| !text.is_empty()) {
-            if scopes.len() >= MAX_SCOPES {
+            if let Some(scope) = Self::parse(text)? {
+                scope.join(scopes);
+            }
+            if scopes.len() > MAX_SCOPES {
                 return Err(Reason::MalformedRequest);
             }
-            scopes.extend(Self::parse(text)?);
         }
         Ok(())
     }
@@ -110,20 +113,26 @@ impl Scope {
                 Self::Catalog if open => Self::Catalog,
                 Self::Catalog => continue,
             };
-            scope.join(&mut granted);
+            if !scope.is_empty() {
+                scope.join(&mut granted);
+            }
         }
         granted
     }
 
-    /// Adds the scope to those that are granted, unless it says nothing new.
-    fn join(self, granted: &mut Vec<Self>) {
+    const fn is_empty(&self) -> bool {
+        matches!(self, Self::Repository(_, actions) if actions.is_empty())
+    }
+
+    /// Adds the scope to others, as far as it says something new.
+    fn join(self, others: &mut Vec<Self>) {
         let Self::Repository(name, actions) = &self else {
-            if !granted.contains(&self) {
-                granted.push(self);
+            if !others.contains(&self) {
+                others.push(self);
             }
             return;
         };
-        let known = granted.iter_mut().find_map(|other| match other {
+        let known = others.iter_mut().find_map(|other| match other {
             Self::Repository(known, actions) if known == name => Some(actions),
             _ => None,
         });
@@ -132,8 +141,7 @@ impl Scope {
                 let new: Vec<_> = actions.iter().filter(|action| !known.contains(action)).copied().collect();
                 known.extend(new);
             }
-            None if actions.is_empty() => {}
-            None => granted.push(self),
+            None => others.push(self),
         }
     }
 
@@ -237,6 +245,10 @@ mod tests {
             ("repository:Host/a:pull", ""),
             ("repository:a:pull repository:b:push", "repository:a:pull repository:b:push"),
             ("repository:a:pull  registry:catalog:*", "repository:a:pull registry:catalog:*"),
+            ("repository:b:pull repository:a:pull repository:b:pull", "repository:b:pull repository:a:pull"),
+            ("repository:b:push repository:a:pull repository:b:pull", "repository:b:push,pull repository:a:pull"),
+            ("repository:b: repository(plugin):b:pull", "repository:b:pull"),
+            ("registry:catalog:* registry:catalog:*", "registry:catalog:*"),
             (&long, &long),
         ];
         for (list, wanted) in rows {
@@ -281,10 +293,22 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_scopes_is_bounded() {
-        let most = vec!["repository:a:pull"; MAX_SCOPES].join(" ");
-        assert!(read(&most).is_ok());
-        assert_eq!(read(&format!("{most} repository:a:pull")), Err(Reason::MalformedRequest));
+    fn the_number_of_different_scopes_is_bounded() {
+        let different = |count: usize| {
+            let each = (0..count).map(|number| format!("repository:a{number}:pull"));
+            each.collect::<Vec<_>>().join(" ")
+        };
+        let most = different(MAX_SCOPES);
+        assert_eq!(read(&most).as_deref(), Ok(&*most));
+        assert_eq!(read(&different(MAX_SCOPES + 1)), Err(Reason::MalformedRequest));
+        assert_eq!(read(&format!("{most} registry:catalog:*")), Err(Reason::MalformedRequest));
+        // What is asked again is asked once, wherever it stands.
+        assert_eq!(read(&format!("{most} {most}")).as_deref(), Ok(&*most));
+        let mut scopes = Vec::new();
+        for _ in 0..100 {
+            Scope::parse_list("repository:b:push registry:catalog:* repository:a:pull,push", &mut scopes).unwrap();
+        }
+        assert_eq!(Scope::list(&scopes), "repository:b:push registry:catalog:* repository:a:pull,push");
     }
 
     #[test]

@@ -67,21 +67,21 @@ impl Stage {
     /// Envoy with the configuration of `envoy/`, nothing changed but addresses; and the shim, with the same document.
     fn start_envoy(&mut self, registry: SocketAddr) -> Result<()> {
         let (clients, issuer) = (self.registry_clients, self.issuer.address());
-        let (admin, intake, push_key) = (free_address()?, free_address()?, random_key()?);
-        let text = Addresses { clients, intake, admin, registry, issuer }.configuration()?;
+        let (admin, intake, push_key) = (free_address()?, self.folder.path().join("intake.sock"), random_key()?);
+        let text = Addresses { clients, intake: intake.clone(), admin, registry, issuer }.configuration()?;
         self.programs.push(shipped::start(&text, admin, &push_key, self.folder.path())?);
         told("Envoy with the filter", self.registry_clients);
         let shim = Program::start(
             "shim",
             Command::new(module::workspace().join("target/release/registry-auth"))
-                .args(["serve", "--config", shipped::PLUGIN, "--envoy", &format!("http://{intake}")])
+                .args(["serve", "--config", shipped::PLUGIN, "--envoy", &format!("unix://{}", intake.display())])
                 .env("REGISTRY_AUTH_PUSH_KEY", &push_key)
                 .env("AWS_ENDPOINT_URL", format!("http://{}", self.secrets))
                 .envs([("AWS_ACCESS_KEY_ID", "demo"), ("AWS_SECRET_ACCESS_KEY", "demo")]),
             self.folder.path(),
         )?;
         self.programs.push(shim);
-        told("registry-auth serve, pushing to", intake);
+        told("registry-auth serve, pushing to", intake.display());
         Ok(())
     }
 
@@ -168,6 +168,6 @@ fn secret(keys: &[&str]) -> Result<String> {
     Ok(serde_json::Value::Object(members).to_string())
 }
 
-fn told(what: &str, address: SocketAddr) {
+fn told(what: &str, address: impl std::fmt::Display) {
     eprintln!("  {what:<32} {address}");
 }

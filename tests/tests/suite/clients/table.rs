@@ -6,7 +6,7 @@
 //! `{containerd}` the socket of containerd. `{token}` is the caller's token; for a caller without one, its word and the one
 //! before are left out.
 
-use Operation::{Catalog, Delete, Login, Mount, Pull, Push, Referrers, Tags};
+use Operation::{Catalog, Delete, Inspect, Login, Mount, Pull, Push, Referrers, Tags};
 
 /// What a client is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) enum Operation {
     Login,
     Push,
     Pull,
+    /// The manifest alone, shown.
+    Inspect,
     Tags,
     Referrers,
     /// A copy into another repository of the registry.
@@ -107,6 +109,7 @@ const DOCKER: &[(Operation, &str)] = &[
     (Login, "docker login -u token -p {token} {host}"),
     (Push, "docker import {layer} {host}/{repo}:1 && docker push {host}/{repo}:1"),
     (Pull, "docker pull {host}/{repo}:1"),
+    (Inspect, "docker manifest inspect --insecure {host}/{repo}:1"),
     (Mount, "docker tag {host}/{repo}:1 {host}/{repo}-mounted:1 && docker push {host}/{repo}-mounted:1"),
 ];
 
@@ -129,6 +132,7 @@ const CRANE: &[(Operation, &str)] = &[
     (Login, "crane auth login {host} -u token -p {token}"),
     (Push, "crane push {layout} {host}/{repo}:1"),
     (Pull, "crane pull {host}/{repo}:1 {folder}/pulled"),
+    (Inspect, "crane manifest {host}/{repo}:1"),
     (Tags, "crane ls {host}/{repo}"),
     (Mount, "crane copy {host}/{repo}:1 {host}/{repo}-mounted:1"),
     (Catalog, "crane catalog {host}"),
@@ -179,6 +183,7 @@ const SKOPEO: &[(Operation, &str)] = &[
     (Login, "skopeo login {host} --tls-verify=false -u token -p {token}"),
     (Push, "skopeo --insecure-policy copy --dest-tls-verify=false oci:{layout}:1 docker://{host}/{repo}:1"),
     (Pull, "skopeo --insecure-policy copy --src-tls-verify=false docker://{host}/{repo}:1 oci:{folder}/pulled:1"),
+    (Inspect, "skopeo inspect --raw --tls-verify=false docker://{host}/{repo}:1"),
     (Tags, "skopeo list-tags --tls-verify=false docker://{host}/{repo}"),
     (
         Mount,
@@ -199,6 +204,7 @@ const SKOPEO_TOKEN: &[(Operation, &str)] = &[
         "skopeo --insecure-policy copy --src-tls-verify=false --src-registry-token {token} docker://{host}/{repo}:1 \
          oci:{folder}/pulled:1",
     ),
+    (Inspect, "skopeo inspect --raw --tls-verify=false --registry-token {token} docker://{host}/{repo}:1"),
     (Tags, "skopeo list-tags --tls-verify=false --registry-token {token} docker://{host}/{repo}"),
     (
         Mount,

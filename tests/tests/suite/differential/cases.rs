@@ -153,13 +153,15 @@ fn world() -> impl Strategy<Value = World> {
         weighted(0.95, access_control()),
         weighted(0.2, Just(())),
         weighted(0.8, Just(())),
+        weighted(0.8, Just(())),
         btree_set(tag, 0..30),
         subsequence(NAMES, 0..=NAMES.len()),
     )
-        .prop_map(|(access_control, bypass, asks, tags, catalog)| {
+        .prop_map(|(access_control, bypass, asks, mounts, tags, catalog)| {
             let mut catalog: Vec<String> = catalog.into_iter().map(str::to_owned).collect();
             catalog.sort();
-            World { access_control, bypass: bypass.is_some(), asks: asks.is_some(), tags, catalog }
+            let [bypass, asks, mounts] = [bypass, asks, mounts].map(|set| set.is_some());
+            World { access_control, bypass, asks, mounts, tags, catalog }
         })
 }
 
@@ -183,15 +185,17 @@ fn ask() -> impl Strategy<Value = Ask> {
     let plain = (select(PLAIN), name()).prop_map(|((method, rest), name)| Ask::Plain(method, name, rest));
     let manifest = (select(&["GET", "HEAD", "DELETE"][..]), name(), weighted(0.7, one(TAGS)))
         .prop_map(|(method, name, tag)| Ask::Manifest(method, name, tag));
-    let tags = subsequence(TAGS, 0..=3).prop_map(|tags| tags.into_iter().map(str::to_owned).collect());
+    let tags = |most| subsequence(TAGS, 0..=most).prop_map(|tags| tags.into_iter().map(str::to_owned).collect());
     prop_oneof![
         1 => Just(Ask::Base),
         2 => Just(Ask::Catalog),
+        1 => Just(Ask::Extension),
         5 => plain,
         4 => manifest,
         3 => (name(), weighted(0.8, name())).prop_map(|(name, from)| Ask::Mount(name, from)),
-        4 => (name(), one(TAGS)).prop_map(|(name, tag)| Ask::PushTag(name, tag)),
-        3 => (name(), tags).prop_map(|(name, tags)| Ask::PushDigest(name, tags)),
+        3 => (name(), one(TAGS)).prop_map(|(name, tag)| Ask::PushTag(name, tag, Vec::new())),
+        2 => (name(), one(TAGS), tags(2)).prop_map(|(name, tag, others)| Ask::PushTag(name, tag, others)),
+        3 => (name(), tags(3)).prop_map(|(name, tags)| Ask::PushDigest(name, tags)),
     ]
 }
 

@@ -76,6 +76,7 @@ impl Subject {
             method: method.as_bytes(),
             path: target.as_bytes(),
             authorization: authorization.iter().map(String::as_bytes).collect(),
+            forwarded_for: vec![b"10.0.0.5"],
             connection: Connection { peer: b"10.0.0.5:40000", ..Connection::default() },
             ..RequestHead::default()
         };
@@ -131,7 +132,9 @@ fn plugin(world: &World) -> Result<Value> {
         Some(control) => json!({"auth": auth, "accessControl": control}),
         None => json!({"auth": auth}),
     };
-    let proxy = if world.asks { json!({"upstreamCluster": "upstream"}) } else { json!({}) };
+    let upstream = world.asks.then(|| json!({"upstreamCluster": "upstream"}));
+    let proxy = json!({"extensions": true, "mounts": world.mounts, "clientAddress": "proxy"});
+    let proxy = merged(proxy, upstream);
     Ok(json!({"http": http, "proxy": proxy}))
 }
 

@@ -6,8 +6,8 @@ use wasm_encoder::{
     ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
 };
 
-/// What it writes over: the pushed set `bearer`.
-const NAME: &[u8] = b"registry-auth/keys/bearer";
+/// What it writes over: the pushed set of the secret.
+const NAME: &[u8] = b"registry-auth/keys/2/secret:us-east-1/keys";
 const VALUE: &[u8] = b"garbage of another plugin";
 /// Where both are in its memory.
 const PLACES: [i32; 2] = [1024, 2048];

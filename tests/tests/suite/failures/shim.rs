@@ -24,7 +24,7 @@ use super::stage::{PATIENCE, Stage, VM_ID, bootstrap, comes_to, listeners, until
 use super::trial::{Case, Deeds, UNNOTICED, play};
 
 const OTHER: &str = "http://other.test";
-const SETS: &str = "/v1/keys/bearer";
+const SET: &str = "secret:us-east-1/keys";
 /// Where the module file of the third listener stands.
 const FOREIGN: &str = "/static_resources/listeners/2/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config\
                        /config/vm_config/code/local/filename";
@@ -142,6 +142,7 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
     page.section("Keys that the shim pushes");
     secrets_manager(&scene, page)?;
     pushes(&scene, page)?;
+    strangers(&scene, page)?;
     overwritten(&scene, page)?;
     shim_down(&scene, page)?;
     shim_restarts(&scene, page)?;
@@ -211,38 +212,90 @@ fn with(payload: &Value, member: &str, value: Value) -> Value {
     changed
 }
 
-/// Failure, what is done, envelope, what the intake answers.
-type Push = (&'static str, &'static str, Vec<u8>, u16);
+/// Failure, what is done, what is pushed, what the intake answers.
+type Push = (&'static str, &'static str, Request, u16);
 
 /// Sets of a key that must not come in. `held` is what the intake holds.
-fn bad_pushes(held: &str) -> Result<Vec<Push>> {
+fn bad_pushes(held: &Value) -> Result<Vec<Push>> {
     let stray = key::jwks(&["stray-eddsa"])?;
     let at = now();
-    let good = push::payload("bearer", &stray, at);
-    let seal = |payload: &Value| push::seal(payload, PUSH_KEY).into_bytes();
-    let mut oversized = seal(&good);
-    oversized.resize(2 * 1024 * 1024, b'A');
+    let good = push::payload(SET, &stray, at);
+    let put = |payload: &Value, envelope: &str| push::put(SET, payload, envelope, at);
+    let changed = |name: &str, value: Value| {
+        let payload = with(&good, name, value);
+        put(&payload, &push::seal(&payload, PUSH_KEY))
+    };
+    let mut oversized = push::seal(&good, PUSH_KEY);
+    oversized.push_str(&"A".repeat(2 * 1024 * 1024));
+    let ahead = at.millis() + HOUR * 1000;
     Ok(vec![
-        ("a pushed set is forged", "another push key: 401", push::seal(&good, &"x".repeat(64)).into_bytes(), 401),
-        ("a pushed set is replayed", "the envelope that is held: 409", held.as_bytes().to_vec(), 409),
-        ("a pushed set is older", "by an hour: 409", seal(&with(&good, "gen", json!(at.millis() - HOUR * 1000))), 409),
-        ("a pushed set is past its end", "by a second: 410", seal(&with(&good, "exp", json!(at.secs() - 1))), 410),
-        ("a pushed set is too large", "2 MiB: 413", oversized, 413),
-        ("a pushed set has another format", "version 2: 400", seal(&with(&good, "v", json!(2))), 400),
-        ("a pushed set is no envelope", "text: 400", b"garbage".to_vec(), 400),
-        ("a pushed set holds no key", "an empty JWKS: 400", seal(&with(&good, "keys", json!({"keys": []}))), 400),
+        ("a pushed set is forged", "another push key: 401", put(&good, &push::seal(&good, &"x".repeat(64))), 401),
+        ("a pushed set is replayed", "the envelope that is held: 409", put(held, &push::seal(held, PUSH_KEY)), 409),
+        ("a pushed set is older", "by an hour: 409", changed("gen", json!(at.millis() - HOUR * 1000)), 409),
+        ("a pushed set is of the future", "by an hour: 400", changed("gen", json!(ahead)), 400),
+        ("a pushed set is past its end", "by a second: 410", changed("exp", json!(at.secs() - 1)), 410),
+        ("a pushed set would last too long", "a year: 400", changed("exp", json!(at.secs() + 365 * 24 * HOUR)), 400),
+        ("a pushed set is too large", "2 MiB: 413", put(&good, &oversized), 413),
+        ("a pushed set has another format", "version 1: 400", changed("v", json!(1)), 400),
+        ("a pushed set is no envelope", "text: 400", put(&good, "garbage"), 400),
+        ("a pushed set holds no key", "an empty JWKS: 400", changed("keys", json!({"keys": []})), 400),
     ])
 }
 
-fn put(scene: &Scene, envelope: &[u8]) -> Result<u16> {
-    let request = Request::new("PUT", SETS).header("content-type", "application/jose").body(envelope.to_vec());
-    Ok(client::send(scene.intake, &request, PATIENCE)?.status)
+fn put(scene: &Scene, request: &Request) -> Result<u16> {
+    Ok(client::send(scene.intake, request, PATIENCE)?.status)
+}
+
+/// Requests to the intake of somebody without the push key.
+fn strangers(scene: &Scene, page: &mut Page) -> Result<()> {
+    let at = now();
+    let says = json!({"v": 2, "set": SET, "nonce": "AAAAAAAAAAAAAAAAAAAAAAAA", "at": at.secs()});
+    let rows = [
+        ("a stranger asks the intake", "no push key: 401", Request::new("GET", &push::path(SET)), 401),
+        ("another push key asks the intake", "401", push::proven("GET", SET, &says, &"x".repeat(64)), 401),
+        (
+            "an old request is replayed",
+            "an hour old: 401",
+            push::proven("GET", SET, &with(&says, "at", json!(at.secs() - HOUR)), PUSH_KEY),
+            401,
+        ),
+        ("a shim of version 1 asks the intake", "`/v1/keys/...`: 501", Request::new("GET", "/v1/keys/bearer"), 501),
+    ];
+    for (failure, how, request, status) in rows {
+        let counts = status == 401;
+        let sign = if counts {
+            "`registry_auth.intake.refused` counts, log: `requests to the intake are refused`"
+        } else {
+            "log of the shim: `an intake cannot be fed`"
+        };
+        let case = Case { failure, how, sign, end: "nobody has noticed", ..UNNOTICED };
+        let before = Cell::new(None);
+        let deeds = Deeds {
+            fail: &mut || {
+                before.set(scene.refused()?);
+                let answer = client::send(scene.intake, &request, PATIENCE)?;
+                ensure!(answer.status == status, "the intake answered {} instead of {status}", answer.status);
+                let said = String::from_utf8_lossy(&answer.body);
+                ensure!(said.contains("error") && !said.contains("gen"), "a stranger learns: {said}");
+                Ok(())
+            },
+            look: &mut || {
+                until("a count", || Ok(!counts || scene.refused()? > before.get()))?;
+                let says = || Ok(scene.stage.borrow().envoy()?.log().contains("requests to the intake are refused: "));
+                until("a line of the log", says)
+            },
+            mend: &mut || Ok(()),
+        };
+        scene.play(&case, deeds, page)?;
+    }
+    Ok(())
 }
 
 fn pushes(scene: &Scene, page: &mut Page) -> Result<()> {
-    let held = push::seal(&push::payload("bearer", &key::jwks(&["eddsa"])?, now()), PUSH_KEY);
-    until("a good push", || Ok(put(scene, held.as_bytes())? != 401)).context("the intake")?;
-    for (failure, how, envelope, status) in bad_pushes(&held)? {
+    let held = push::payload(SET, &key::jwks(&["eddsa"])?, now());
+    let good = push::put(SET, &held, &push::seal(&held, PUSH_KEY), now());
+    until("a good push", || Ok(put(scene, &good)? != 401)).context("the intake")?;
+    for (failure, how, request, status) in bad_pushes(&held)? {
         let counts = status != 413;
         let sign = if counts {
             "`registry_auth.intake.refused` counts, log: `a pushed key set is refused`"
@@ -254,7 +307,7 @@ fn pushes(scene: &Scene, page: &mut Page) -> Result<()> {
         let deeds = Deeds {
             fail: &mut || {
                 before.set(scene.refused()?);
-                let found = put(scene, &envelope)?;
+                let found = put(scene, &request)?;
                 ensure!(found == status, "the intake answered {found} instead of {status}");
                 let stray = read(&Tokens::of_server("stray-eddsa").bearer(0)?);
                 comes_to(scene.main, 401, &stray)

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use registry_auth_tests::client::Connection;
 use registry_auth_tests::envoy::{self, Bootstrap, Envoy, Listener};
 use registry_auth_tests::issuer::{Endpoint, Issuer};
@@ -57,11 +57,12 @@ impl Stage {
         Ok(Self { envoy, issuer, _server: server })
     }
 
-    /// A thousand requests at once, over both listeners, all get the status `wanted` and cause one fetch.
+    /// A thousand requests at once, over both listeners, with a key that the issuer publishes: all are granted, and cause one fetch.
     ///
     /// A machine that is too busy to bring the issuer's answer in its time proves less: that all are answered, and that there
     /// is one fetch for each lease that can have run out.
-    fn crowd(&self, key: &str, wanted: u16) -> Result<()> {
+    fn crowd(&self, key: &str) -> Result<()> {
+        let wanted = GRANTED;
         let (before, began) = (self.fetches(), Instant::now());
         let statuses = self.ask(key)?;
         let (fetches, took) = (self.fetches() - before, began.elapsed());
@@ -71,19 +72,52 @@ impl Stage {
             return Ok(());
         }
         eprintln!("{CROWD} requests took {took:?}: less is proven");
-        let known = statuses.iter().all(|status| [wanted, 401, 503].contains(status));
+        let known = statuses.iter().all(|status| [wanted, 503].contains(status));
         let most = 1 + usize::try_from(took.as_millis() / TIMEOUT.as_millis())?;
         ensure!(known && (1..=most).contains(&fetches), "{key}: {statuses:?}, {fetches} fetches\n{}", story());
         Ok(())
     }
 
-    /// What a thousand requests at once get: each status once.
+    /// The same with a key that it does not publish. Who came after the issuer was asked waits for the next time, or is more than
+    /// may wait for that.
+    fn crowd_of_strangers(&self, key: &str) -> Result<()> {
+        let (before, began) = (self.fetches(), Instant::now());
+        let statuses = self.ask(key)?;
+        let (fetches, took) = (self.fetches() - before, began.elapsed());
+        let known = statuses.contains(&401) && statuses.iter().all(|status| [401, 503].contains(status));
+        let most = 1 + usize::try_from(took.as_millis() / LIMIT.as_millis())?;
+        let story = || self.story().unwrap_or_default();
+        ensure!(known && (1..=most).contains(&fetches), "{key}: {statuses:?}, {fetches} fetches\n{}", story());
+        Ok(())
+    }
+
+    /// A rotation right after somebody made up a key id: the new key's token waits, and is not refused.
+    fn rotates_after_made_up_ids(&self, key: &str) -> Result<()> {
+        let before = self.fetches();
+        ensure!(self.ask_once("stray-rs256")? == 401, "a key that nobody has is taken");
+        self.issuer.rotate(&[key])?;
+        let status = self.ask_once(key)?;
+        let fetches = self.fetches() - before;
+        ensure!(status == GRANTED && fetches == 2, "{status}, {fetches} fetches\n{}", self.story()?);
+        Ok(())
+    }
+
+    fn ask_once(&self, key: &str) -> Result<u16> {
+        let statuses = self.ask_at_once(key, 1)?;
+        statuses.first().copied().context("no answer")
+    }
+
     fn ask(&self, key: &str) -> Result<Vec<u16>> {
+        self.ask_at_once(key, CROWD)
+    }
+
+    /// What so many requests at once get: each status once.
+    fn ask_at_once(&self, key: &str, count: usize) -> Result<Vec<u16>> {
         let claims = json!({ "sub": "ci", "aud": "registry", "exp": "+1h", "iat": "-1m" });
         let token = self.issuer.token(key, serde_json::from_value(claims)?, now())?;
         let head = format!("GET /v2/app/tags/list HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
         let listeners = [self.envoy.listener("one")?, self.envoy.listener("two")?];
-        let addresses = listeners.iter().cycle().take(CROWD);
+        let addresses = listeners.iter().cycle().take(count);
         let mut clients = addresses.map(|address| Connection::open(*address, PATIENCE)).collect::<Result<Vec<_>>>()?;
         clients.iter_mut().try_for_each(|client| client.write(head.as_bytes()))?;
         let status = |client: &mut Connection| client.answer().map(|answer| answer.status);
@@ -121,13 +155,15 @@ fn envoy_asks_an_issuer_once_for_a_thousand_requests() -> Outcome {
     }
     for (vm_id, push_key) in [("registry-auth", false), ("", true)] {
         let stage = Stage::set_up(vm_id, push_key)?;
-        stage.crowd("es256", GRANTED)?;
+        stage.crowd("es256")?;
         stage.shows()?;
         thread::sleep(LIMIT);
         stage.issuer.rotate(&["next-es256"])?;
-        stage.crowd("next-es256", GRANTED)?;
+        stage.crowd("next-es256")?;
         thread::sleep(LIMIT);
-        stage.crowd("stray-es256", 401)?;
+        stage.crowd_of_strangers("stray-es256")?;
+        thread::sleep(LIMIT);
+        stage.rotates_after_made_up_ids("es256")?;
     }
     Ok(())
 }

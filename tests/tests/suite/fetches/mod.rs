@@ -8,4 +8,6 @@ mod lease;
 #[cfg(feature = "vm")]
 mod life;
 #[cfg(feature = "vm")]
+mod unknown;
+#[cfg(feature = "vm")]
 mod workers;

@@ -22,8 +22,8 @@ const TICK: i64 = 250;
 /// A request on a worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
-    worker: usize,
-    id: u32,
+    pub(crate) worker: usize,
+    pub(crate) id: u32,
 }
 
 pub(crate) struct Workers {
@@ -137,6 +137,11 @@ impl Workers {
     /// How far a request is.
     pub(crate) fn progress(&mut self, asked: Asked) -> Result<Progress> {
         self.vm(asked.worker)?.progress(asked.id)
+    }
+
+    /// The client is gone.
+    pub(crate) fn close(&mut self, asked: Asked) -> Result<()> {
+        self.vm(asked.worker)?.close(asked.id)
     }
 
     /// The statuses of several, each once.

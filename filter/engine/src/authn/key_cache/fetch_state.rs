@@ -9,6 +9,9 @@ use crate::time::UnixTime;
 
 /// At most one fetch in this time because of unknown key ids.
 const UNKNOWN_KEY_LIMIT: Duration = Duration::from_secs(5);
+/// How long a request waits for the next fetch to begin. Not shorter than the limit: a fetch that began before the request came
+/// must not make it give up.
+pub const NEXT_FETCH: Duration = UNKNOWN_KEY_LIMIT;
 /// The first wait after a failure; doubled for each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_mins(1);
@@ -90,6 +93,12 @@ impl FetchState {
             return Start::No;
         }
         Start::Begin(Self { lease: Some(Lease::of(me, now)), last_attempt: Some(now), ..self.next() })
+    }
+
+    /// Returns true if a fetch may begin at `time` at the latest, or is under way, going by what is known now.
+    #[must_use]
+    pub fn may_begin_by(&self, cause: Cause, time: UnixTime) -> bool {
+        !self.backs_off(time) && (cause != Cause::UnknownKey || !self.was_tried_just_now(time))
     }
 
     /// The lease of `me` begins anew; nothing if it holds none any more.

@@ -16,18 +16,17 @@ use super::{FetchState, ShelfLife};
 use crate::authn::algorithm::Algorithm;
 use crate::authn::keys::KeySet;
 use crate::authn::source::Callout;
-use crate::envelope::PushKey;
+use crate::envelope::{Purpose, PushKey};
 use crate::json;
 use crate::url::HttpUrl;
 
 /// A VM id that begins so says that this module alone has it.
 const OWN_VM_ID: &[u8] = b"registry-auth";
 /// Of the names and the objects. Workers of two versions of the module share only what both read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The largest value that is read, in bytes.
 const MAX_VALUE: usize = 1024 * 1024;
 const MAC_LENGTH: usize = 32;
-const PURPOSE: &[u8] = b"registry-auth shared fetches";
 
 /// What makes a value in shared data believable.
 #[derive(Clone)]
@@ -39,7 +38,7 @@ impl ShareKey {
     #[must_use]
     pub fn choose(push_key: Option<&PushKey>, vm_id: &[u8]) -> Option<Self> {
         match push_key {
-            Some(key) => key.derive(PURPOSE).map(Self),
+            Some(key) => key.derive(Purpose::SharedFetches).map(Self),
             // Not secret, and need not be: the MAC notices damage only.
             None => vm_id.starts_with(OWN_VM_ID).then_some(Self([0; MAC_LENGTH])),
         }

@@ -16,6 +16,8 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 /// When keys were fetched, and when they are to be fetched again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShelfLife {
+    /// When the request was sent that they are the answer to.
+    asked: UnixTime,
     fetched: UnixTime,
     refresh_at: UnixTime,
 }
@@ -25,13 +27,26 @@ impl ShelfLife {
     /// after its `max-age`, which counts as 60 s to 1 h, or after 5 minutes, at most a fifth earlier by `jitter`.
     #[must_use]
     pub fn begin(cache_control: Option<&[u8]>, jitter: u32, now: UnixTime) -> Self {
-        Self { fetched: now, refresh_at: now.after(shortened(refresh_after(cache_control), jitter)) }
+        Self { asked: now, fetched: now, refresh_at: now.after(shortened(refresh_after(cache_control), jitter)) }
+    }
+
+    /// The same for keys that were asked for earlier than they came.
+    #[must_use]
+    pub fn asked_at(self, asked: UnixTime) -> Self {
+        Self { asked: asked.min(self.fetched), ..self }
     }
 
     /// The same, but fetched again after half of `max_stale` at the latest: an outage just then must not end the keys at once.
     #[must_use]
     pub fn within(self, max_stale: Duration) -> Self {
         Self { refresh_at: self.refresh_at.min(self.fetched.after(max_stale / 2)), ..self }
+    }
+
+    /// Returns true if the issuer was asked for the keys at `time` or later: a key that was published before then is among them,
+    /// unless it was taken back.
+    #[must_use]
+    pub fn covers(&self, time: UnixTime) -> bool {
+        self.asked >= time
     }
 
     /// When the keys came.
@@ -56,19 +71,25 @@ impl ShelfLife {
     /// are to be fetched again, and whatever is fetched from now on is newer.
     #[must_use]
     pub fn at(&self, now: UnixTime) -> Self {
-        let jumped = Self { fetched: now.before(Duration::from_millis(1)), refresh_at: now };
+        let before = now.before(Duration::from_millis(1));
+        let jumped = Self { asked: before, fetched: before, refresh_at: now };
         if now < self.fetched { jumped } else { *self }
     }
 
     /// As JSON, for other workers.
     pub(super) fn to_json(self) -> Value {
-        json!({ "fetched": self.fetched.millis(), "refresh": self.refresh_at.millis() })
+        json!({
+            "asked": self.asked.millis(),
+            "fetched": self.fetched.millis(),
+            "refresh": self.refresh_at.millis(),
+        })
     }
 
     /// The reverse of [`Self::to_json`]; nothing if a member is missing or of another type.
     pub(super) fn from_json(value: &Value) -> Option<Self> {
         let time = |name: &str| value.get(name).and_then(Value::as_i64).map(UnixTime::from_millis);
-        Some(Self { fetched: time("fetched")?, refresh_at: time("refresh")? })
+        let (asked, fetched, refresh_at) = (time("asked")?, time("fetched")?, time("refresh")?);
+        Some(Self { asked: fetched, fetched, refresh_at }.asked_at(asked))
     }
 }
 
@@ -140,6 +161,21 @@ mod tests {
         let hour = Duration::from_hours(1);
         assert!(!life.is_stale(hour, at(4599)) && life.is_stale(hour, at(4600)));
         assert!(life.is_stale(Duration::ZERO, at(1000)));
+    }
+
+    #[test]
+    fn keys_cover_what_was_published_before_they_were_asked_for() {
+        let life = ShelfLife::begin(None, 0, at(1000)).asked_at(at(998));
+        assert!(
+            life.covers(at(997)) && life.covers(at(998)) && !life.covers(at(999)),
+            "not what was published meanwhile"
+        );
+        assert!(
+            !ShelfLife::begin(None, 0, at(1000)).asked_at(at(2000)).covers(at(1001)),
+            "nothing is asked for in the future"
+        );
+        let jumped = life.at(at(10));
+        assert!(!jumped.covers(at(10)) && !jumped.covers(at(998)), "what a clock said before it jumped proves nothing");
     }
 
     #[test]

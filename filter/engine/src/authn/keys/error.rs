@@ -46,8 +46,11 @@ pub enum KeyError {
     /// More than eight keys with the same id.
     #[error("too many keys have its key id")]
     TooManyWithOneId,
-    /// More than 256 keys in one set.
-    #[error("a set has 256 keys at most")]
+    /// An entry of a secret whose key id is empty: no token can name it.
+    #[error("its key id is empty, and no token can name it")]
+    EmptyId,
+    /// More than 1,000 keys in one set.
+    #[error("a set has 1,000 keys at most")]
     TooMany,
     /// Neither JSON nor a PEM block.
     #[error("it holds no PEM block")]

@@ -1,7 +1,12 @@
 //! One JSON Web Key (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2), read and written.
+//!
+//! Keys are read more forgivingly than tokens: whoever publishes them is trusted, and one way to write a number more does not make
+//! it another. A member that is `null` is absent, and an empty `kid` is none.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Map, Value, json};
 
@@ -12,6 +17,12 @@ use crate::authn::algorithm::Algorithm;
 /// The first byte of an uncompressed point (SEC 1 section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
 
+/// base64url (RFC 7515 section 2), with or without padding.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 type Members = Map<String, Value>;
 
 /// Reads a JWK. Members that only private keys have are never looked at.
@@ -19,7 +30,7 @@ pub(super) fn read(entry: &Value) -> Result<PublicKey, KeyError> {
     let members = entry.as_object().ok_or(KeyError::NotAnObject)?;
     for_signatures(members)?;
     let algorithm = text(members, "alg")?.map(|name| Algorithm::from_name(name).ok_or(KeyError::UnsupportedAlgorithm));
-    let id = text(members, "kid")?.map(KeyId::new);
+    let id = text(members, "kid")?.filter(|id| !id.is_empty()).map(KeyId::new);
     let key = match text(members, "kty")?.ok_or(KeyError::Member("kty"))? {
         "RSA" => PublicKey::rsa(&bytes(members, "n")?, &bytes(members, "e")?),
         "EC" => ecdsa(members),
@@ -32,7 +43,8 @@ pub(super) fn read(entry: &Value) -> Result<PublicKey, KeyError> {
 
 /// What to call an entry in a message: its key id, or its place.
 pub(super) fn name(entry: &Value, index: usize) -> String {
-    entry.get("kid").and_then(Value::as_str).map_or_else(|| format!("keys[{index}]"), str::to_owned)
+    let id = entry.get("kid").and_then(Value::as_str).filter(|id| !id.is_empty());
+    id.map_or_else(|| format!("keys[{index}]"), str::to_owned)
 }
 
 /// Writes the public members, and `use`.
@@ -62,7 +74,7 @@ fn for_signatures(members: &Members) -> Result<(), KeyError> {
         return Err(KeyError::NotForSignatures);
     }
     match members.get("key_ops") {
-        None => Ok(()),
+        None | Some(Value::Null) => Ok(()),
         Some(Value::Array(operations)) if operations.iter().any(|operation| operation == "verify") => Ok(()),
         Some(Value::Array(_)) => Err(KeyError::NotForSignatures),
         Some(_) => Err(KeyError::Member("key_ops")),
@@ -96,12 +108,14 @@ fn sized(bytes: Vec<u8>, size: usize) -> Option<Vec<u8>> {
 }
 
 fn text<'a>(members: &'a Members, name: &'static str) -> Result<Option<&'a str>, KeyError> {
-    members.get(name).map(|value| value.as_str().ok_or(KeyError::Member(name))).transpose()
+    let value = members.get(name).filter(|value| !value.is_null());
+    value.map(|value| value.as_str().ok_or(KeyError::Member(name))).transpose()
 }
 
-fn bytes(members: &Members, name: &'static str) -> Result<Vec<u8>, KeyError> {
+/// A member that is bytes in base64url, or in base64 (RFC 4648 sections 4 and 5): only two characters of the alphabets differ.
+pub(super) fn bytes(members: &Members, name: &'static str) -> Result<Vec<u8>, KeyError> {
     let text = text(members, name)?.ok_or(KeyError::Member(name))?;
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::Member(name))
+    BASE64URL.decode(text.replace('+', "-").replace('/', "_")).map_err(|_| KeyError::Member(name))
 }
 
 /// A JWK of an uncompressed point: one byte of form, then the coordinates.

@@ -1,5 +1,6 @@
 //! One public key: its material, what it may be used for, and its DER form.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use ed25519_dalek::VerifyingKey as Ed25519Key;
@@ -43,6 +44,13 @@ impl KeyId {
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Equal ids have equal texts and equal hashes, so that a set is searched without a copy of the id.
+impl Borrow<str> for KeyId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -145,10 +153,6 @@ impl PublicKey {
     #[must_use]
     pub fn spki_der(&self) -> &[u8] {
         &self.spki
-    }
-
-    pub(super) fn has_id(&self, id: &str) -> bool {
-        self.id.as_ref().is_some_and(|own| own.as_str() == id)
     }
 
     pub(in crate::authn) const fn material(&self) -> &Material {

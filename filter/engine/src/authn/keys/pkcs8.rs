@@ -107,6 +107,9 @@ mod tests {
             let jwks = SigningKey::jwks_from_pem(&text.repeat(2), algorithm, Some("own")).unwrap();
             assert_eq!((&jwks["keys"][0]["kid"], &jwks["keys"][1]["kid"]), (&json!("own"), &json!("own")));
             assert!(jwks["keys"][0]["d"].is_string() && jwks["keys"][1]["d"].is_null());
+            let jwks = SigningKey::jwks_from_pem(text, algorithm, Some("libtrust")).unwrap();
+            let id = jwks["keys"][0]["kid"].as_str().unwrap();
+            assert_eq!((id.len(), id.split(':').count()), (59, 12));
             let many = SigningKey::jwks_from_pem(&text.repeat(9), algorithm, Some("own"));
             assert_eq!(many, Err(KeyError::TooManyWithOneId.into()));
         }

@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::error::KeysError;
+use super::error::{KeyError, KeysError};
 use super::key::{KeyId, PublicKey};
 use super::{Loaded, Loading, MAX_KEYS, kind_of, read_json, read_one};
+use crate::json;
 
 /// Reads a secret; see [`super::KeySet::from_secret`].
 pub(super) fn read(text: &[u8]) -> Result<Loaded, KeysError> {
-    if text.trim_ascii().is_empty() {
+    if json::without_mark(text).trim_ascii().is_empty() {
         return Err(KeysError::Empty);
     }
     let entries = match read_json(text)? {
@@ -19,7 +20,8 @@ pub(super) fn read(text: &[u8]) -> Result<Loaded, KeysError> {
     let (mut loading, count) = (Loading::default(), entries.len());
     for (id, value) in entries.into_iter().take(MAX_KEYS) {
         match entry(&value) {
-            Ok(key) => loading.keys.push(key.with_id(Some(KeyId::new(id)))),
+            Ok(_) if id.is_empty() => loading.skip(id, KeyError::EmptyId),
+            Ok(key) => loading.add(key.with_id(Some(KeyId::new(id.as_str()))), || id),
             Err(reason) => loading.skip(id, reason),
         }
     }
@@ -29,7 +31,7 @@ pub(super) fn read(text: &[u8]) -> Result<Loaded, KeysError> {
 
 fn entry(value: &Value) -> Result<PublicKey, KeysError> {
     match value {
-        Value::String(text) if text.trim().is_empty() => Err(KeysError::Empty),
+        Value::String(text) if json::without_mark(text.as_bytes()).trim_ascii().is_empty() => Err(KeysError::Empty),
         Value::String(text) => read_one(text),
         other => Err(KeysError::NotText(kind_of(other))),
     }

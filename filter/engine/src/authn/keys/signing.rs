@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::{KeyError, KeysError};
 use super::key::{KeyId, Kind, PublicKey};
+use super::libtrust::{self, LIBTRUST};
 use super::{KeySet, jwk, jwks_entries};
 use crate::authn::algorithm::Algorithm;
 
@@ -44,22 +45,25 @@ impl SigningKey {
     }
 
     fn from_jwk(members: &Map<String, Value>, public: &PublicKey) -> Result<Self, KeyError> {
-        let malformed = KeyError::Member("d");
         let id = public.key_id().ok_or(KeyError::Member("kid"))?.clone();
-        let secret = members.get("d").and_then(Value::as_str).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-        let secret = Secret::new(public.kind(), &secret.ok_or_else(|| malformed.clone())?)?;
+        let secret = Secret::new(public.kind(), &jwk::bytes(members, "d")?)?;
         // A public key that is not that of the private one would give the private one away (Ed25519).
-        if secret.public()?.spki_der() == public.spki_der() { Ok(Self { id, secret }) } else { Err(malformed) }
+        if secret.public()?.spki_der() == public.spki_der() {
+            Ok(Self { id, secret })
+        } else {
+            Err(KeyError::Member("d"))
+        }
     }
 
     /// A key of 32 secret bytes. Without an id it gets the one that Distribution computes of a certificate: its JWK thumbprint
-    /// (RFC 7638).
+    /// (RFC 7638), or with the id `libtrust` the one that it computed up to its release 2.8.
     ///
     /// # Errors
     /// The bytes are no key of this kind, or the kind does not sign here.
     pub fn new(kind: Kind, secret: &[u8], id: Option<&str>) -> Result<Self, KeyError> {
         let secret = Secret::new(kind, secret)?;
         let id = match id {
+            Some(LIBTRUST) => libtrust::key_id(secret.public()?.spki_der()),
             Some(id) => id.to_owned(),
             None => thumbprint(&jwk::write(&secret.public()?)),
         };
@@ -191,6 +195,9 @@ mod tests {
         let other = key(Kind::Ed25519).to_jwk(false).unwrap()["x"].clone();
         for kind in [Kind::P256, Kind::Ed25519] {
             assert!(with(kind, "alg", json!(key(kind).algorithm().name())).is_ok());
+            let padded = format!("{}=", URL_SAFE_NO_PAD.encode([7; 32]));
+            assert!(with(kind, "d", padded.into()).is_ok());
+            assert!(with(kind, "kid", json!("")).is_err());
             for bad in [json!(null), json!(1), json!(""), json!("AA"), json!("A".repeat(43)), json!("!")] {
                 assert_eq!(with(kind, "d", bad.clone()), Err(KeyError::Member("d").into()), "{bad}");
             }

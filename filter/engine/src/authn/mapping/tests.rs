@@ -44,9 +44,9 @@ fn mappings_do_what_they_do_in_zot() {
         let mapped = compiled.unwrap().map(input["claims"].as_object().unwrap(), false);
         match (mapped, expect["username"].as_str()) {
             (Ok(mapped), Some(username)) => {
-                assert_eq!(mapped.username, username, "{id}");
+                assert_eq!(mapped.name(), username, "{id}");
                 let groups = expect["groups"].as_array().cloned().unwrap_or_default();
-                assert_eq!(json!(mapped.groups), json!(groups), "{id}");
+                assert_eq!(json!(mapped.groups()), json!(groups), "{id}");
             }
             (Err(error), None) => assert!(names_the_same_stage(&error, &expect["error_contains"]), "{id}: {error}"),
             (mapped, _) => panic!("{id}: {mapped:?}"),
@@ -104,6 +104,23 @@ fn a_mapping_that_refuses_every_token_is_a_warning() {
 }
 
 #[test]
+fn a_number_that_claims_cannot_hold_is_a_warning_in_each_part() {
+    let large = "claims.id == 9007199254740993";
+    let rows = [
+        (json!({"variables": [["a", "1"], ["id", "9007199254740993"]]}), "m.variables[1].expression"),
+        (json!({"validations": [[large, "no"]]}), "m.validations[0].expression"),
+        (json!({"username": format!("{large} ? 'a' : 'b'")}), "m.username"),
+        (json!({"groups": "claims.id in [9007199254740993] ? ['a'] : []"}), "m.groups"),
+    ];
+    for (raw, expected) in rows {
+        let mut diagnostics = Diagnostics::default();
+        assert!(ClaimMapping::compile(Some(&mapping(&raw)), "m", &mut diagnostics).is_some(), "{raw}");
+        let [warning] = diagnostics.warnings.as_slice() else { panic!("{raw}: {diagnostics:?}") };
+        assert!(warning.path == expected && warning.message.contains("2^53"), "{raw}: {warning}");
+    }
+}
+
+#[test]
 fn the_first_step_that_fails_ends_the_mapping() {
     use EvaluationError::{NoSuchKey, NotA};
     let claims =
@@ -137,7 +154,7 @@ fn the_first_step_that_fails_ends_the_mapping() {
     ];
     for (raw, expected) in rows {
         let mapped = compile(&raw).unwrap().map(claims.as_object().unwrap(), false);
-        let mapped = mapped.map(|mapped| format!("{} {:?}", mapped.username, mapped.groups));
+        let mapped = mapped.map(|mapped| format!("{} {:?}", mapped.name(), mapped.groups()));
         assert_eq!(mapped.as_deref().map_err(Clone::clone), expected, "{raw}");
     }
 }
@@ -158,9 +175,9 @@ fn each_step_sees_the_claims_that_it_reads_and_conditions_see_all() {
     for raw in rows {
         for keeps in [false, true] {
             let mapped = compile(&raw).unwrap().map(claims.as_object().unwrap(), keeps).unwrap();
-            assert_eq!(mapped.username, "t/s", "{raw}");
+            assert_eq!(mapped.name(), "t/s", "{raw}");
             let count = Expression::compile("string(claims.size())", Scope::Claims).unwrap();
-            let seen = count.evaluate_string(&Bindings::claims(&mapped.claims)).unwrap();
+            let seen = count.evaluate_string(&Bindings::claims(mapped.claims())).unwrap();
             assert_eq!(seen, if keeps { "4" } else { "0" }, "{raw}");
         }
     }

@@ -8,6 +8,8 @@ use super::*;
 use crate::authn::test_signer::Signer;
 
 const NOW: i64 = 1_800_000_000;
+/// The same.
+const SECONDS: f64 = 1_800_000_000.0;
 
 fn now() -> UnixTime {
     UnixTime::from_secs(NOW)
@@ -117,12 +119,13 @@ fn every_algorithm_goes_round() {
 
 #[test]
 fn an_oidc_token_must_say_who_for_whom_and_how_long() {
-    use VerifyError::{Expired, MissingClaim, NotYetValid, WrongAudience, WrongClaimType, WrongIssuer};
+    use VerifyError::{Expired, IssuedInFuture, MissingClaim, NotYetValid, WrongAudience, WrongClaimType, WrongIssuer};
     let audiences = audiences();
     let rows = [
         (json!({}), Ok(())),
         (json!({"iss":"absent"}), Err(MissingClaim("iss"))),
         (json!({"sub":"absent"}), Err(MissingClaim("sub"))),
+        (json!({"sub":""}), Err(MissingClaim("sub"))),
         (json!({"aud":"absent"}), Err(MissingClaim("aud"))),
         (json!({"exp":"absent"}), Err(MissingClaim("exp"))),
         (json!({"iat":"absent"}), Err(MissingClaim("iat"))),
@@ -153,13 +156,21 @@ fn an_oidc_token_must_say_who_for_whom_and_how_long() {
         (json!({"exp":NOW - 1}), Err(Expired)),
         (json!({"exp":0}), Err(Expired)),
         (json!({"exp":-1}), Err(Expired)),
-        (json!({"exp":-1e300}), Err(Expired)),
-        (json!({"exp":1e300}), Ok(())),
+        (json!({"exp":9e15}), Ok(())),
+        (json!({"exp":1e300}), Err(WrongClaimType("exp"))),
+        (json!({"exp":-1e300}), Err(WrongClaimType("exp"))),
+        (json!({"exp":SECONDS + 0.5}), Ok(())),
+        (json!({"exp":SECONDS + 0.0001}), Err(Expired)),
         (json!({"nbf":NOW}), Ok(())),
         (json!({"nbf":NOW + 300}), Ok(())),
         (json!({"nbf":NOW + 301}), Err(NotYetValid)),
-        (json!({"nbf":1e300}), Err(NotYetValid)),
-        (json!({"iat":NOW + 9999}), Ok(())),
+        (json!({"nbf":SECONDS + 300.0001}), Err(NotYetValid)),
+        (json!({"nbf":1e300}), Err(WrongClaimType("nbf"))),
+        (json!({"iat":NOW + 300}), Ok(())),
+        (json!({"iat":NOW + 301}), Err(IssuedInFuture)),
+        (json!({"iat":SECONDS + 300.0001}), Err(IssuedInFuture)),
+        (json!({"iat":1e300}), Err(WrongClaimType("iat"))),
+        (json!({"iat":0}), Ok(())),
     ];
     table(&oidc(&audiences), &rows);
 }
@@ -216,6 +227,23 @@ fn an_oidc_provider_may_skip_the_issuer_but_never_the_audience() {
 }
 
 #[test]
+fn google_alone_may_leave_the_scheme_out() {
+    let audiences = audiences();
+    let rows = |result: Result<(), VerifyError>| {
+        [
+            (json!({"iss":"https://accounts.google.com"}), Ok(())),
+            (json!({"iss":"accounts.google.com"}), result),
+            (json!({"iss":"accounts.google.com.evil"}), Err(VerifyError::WrongIssuer)),
+            (json!({"iss":"issuer"}), Err(VerifyError::WrongIssuer)),
+        ]
+    };
+    let google = Some("https://accounts.google.com");
+    table(&Expected { issuer: google, ..oidc(&audiences) }, &rows(Ok(())));
+    table(&Expected { issuer: google, ..TRADITIONAL }, &rows(Err(VerifyError::WrongIssuer)));
+    table(&oidc(&audiences), &[(json!({"iss":"issuer"}), Err(VerifyError::WrongIssuer))]);
+}
+
+#[test]
 fn clock_skew_moves_every_date() {
     use VerifyError::{Expired, IssuedInFuture, NotYetValid};
     let audiences = audiences();
@@ -229,7 +257,12 @@ fn clock_skew_moves_every_date() {
         (json!({"iat":NOW + 61}), Err(IssuedInFuture)),
     ];
     table(&Expected { clock_skew: minute, ..TRADITIONAL }, &rows);
-    let rows = [(json!({"nbf":NOW + 300}), Ok(())), (json!({"nbf":NOW + 301}), Err(NotYetValid))];
+    let rows = [
+        (json!({"nbf":NOW + 300}), Ok(())),
+        (json!({"nbf":NOW + 301}), Err(NotYetValid)),
+        (json!({"iat":NOW + 360}), Ok(())),
+        (json!({"iat":NOW + 361}), Err(IssuedInFuture)),
+    ];
     table(&Expected { clock_skew: minute, ..oidc(&audiences) }, &rows);
     let rows = [(json!({"nbf":NOW + 600}), Ok(())), (json!({"nbf":NOW + 601}), Err(NotYetValid))];
     table(&Expected { clock_skew: minute * 10, ..oidc(&audiences) }, &rows);
@@ -267,6 +300,23 @@ fn claims_are_checked_before_any_signature() {
 }
 
 #[test]
+fn both_names_of_eddsa_mean_the_same_wherever_they_stand() {
+    let signer = Signer::new(Algorithm::EdDsa);
+    for in_key in [json!({"kid":"k"}), json!({"kid":"k","alg":"EdDSA"}), json!({"kid":"k","alg":"Ed25519"})] {
+        let keys = set(&[signer.jwk(&in_key)]);
+        for in_token in ["EdDSA", "Ed25519"] {
+            let header = json!({"alg":in_token,"kid":"k"}).to_string();
+            let token = signer.token_of(Algorithm::EdDsa, &header, &good_claims().to_string());
+            assert_eq!(check(&token, &keys, &TRADITIONAL).map(drop), Ok(()), "{in_key} {in_token}");
+        }
+    }
+    // The name of the curve does not make another key one of it.
+    let other = Signer::new(Algorithm::Es256);
+    let token = other.token_of(Algorithm::Es256, r#"{"alg":"Ed25519","kid":"k"}"#, &good_claims().to_string());
+    assert_eq!(check(&token, &other.keys("k"), &TRADITIONAL).map(drop), Err(VerifyError::NoFittingKey));
+}
+
+#[test]
 fn a_key_id_chooses_keys_by_its_rule() {
     use KeyIdRule::{IfPresent, Ignored, Required};
     use VerifyError::{BadSignature, MissingKeyId, UnknownKey};
@@ -276,12 +326,13 @@ fn a_key_id_chooses_keys_by_its_rule() {
         (IfPresent, json!({"kid":"one"}), Ok(())),
         (IfPresent, json!({"kid":"two"}), Err(BadSignature)),
         (IfPresent, json!({"kid":"three"}), Err(UnknownKey)),
-        (IfPresent, json!({"kid":""}), Err(UnknownKey)),
+        (IfPresent, json!({"kid":""}), Ok(())),
         (IfPresent, json!({"kid":"ONE"}), Err(UnknownKey)),
         (IfPresent, json!({}), Ok(())),
         (Required, json!({"kid":"one"}), Ok(())),
         (Required, json!({"kid":"two"}), Err(BadSignature)),
         (Required, json!({"kid":"three"}), Err(UnknownKey)),
+        (Required, json!({"kid":""}), Err(MissingKeyId)),
         (Required, json!({}), Err(MissingKeyId)),
         (Ignored, json!({"kid":"three"}), Ok(())),
         (Ignored, json!({}), Ok(())),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::access::Action;
+use crate::authn::identity::User;
 use crate::cel::Document;
 use crate::config::{Role, decode};
 use crate::request::RequestHead;
@@ -147,11 +148,7 @@ fn answers(policy: &Policy) -> Vec<bool> {
     for user in ["", "alice", "bob", "carol", "dave"] {
         for groups in [&[] as &[&str], &["devs"], &["ops"], &["devs", "ops"]] {
             let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-            let identity = if user.is_empty() {
-                Identity::anonymous()
-            } else {
-                Identity::new(user.to_owned(), groups, Document::empty())
-            };
+            let identity = Identity::of(User::new(user.to_owned(), groups, Document::empty()));
             for action in ACTIONS.iter().filter_map(|word| Action::from_name(word)) {
                 let permission = |repository| Permission { action, repository, reference: "" };
                 answers

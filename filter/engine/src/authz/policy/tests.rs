@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::access::Action;
+use crate::authn::identity::User;
 use crate::cel::Document;
 use crate::request::{Connection, RequestHead};
 use crate::time::UnixTime;
@@ -52,7 +53,11 @@ fn compile(value: &Value) -> Result<Policy, Diagnostics> {
 }
 
 fn who(user: &str, groups: &[&str]) -> Identity {
-    Identity::new(user.to_owned(), groups.iter().map(|group| (*group).to_owned()).collect(), Document::empty())
+    Identity::of(User::new(
+        user.to_owned(),
+        groups.iter().map(|group| (*group).to_owned()).collect(),
+        Document::empty(),
+    ))
 }
 
 fn ask(policy: &Policy, identity: &Identity, action: Action, repository: &str) -> Decision {
@@ -77,7 +82,9 @@ fn the_matrix_of_a_running_zot_holds_but_for_the_deviations() {
     assert_eq!(rows.len(), 65);
     for row in rows {
         let (repository, user) = (row["repository"].as_str().unwrap(), row["user"].as_str().unwrap());
-        let identity = if user == "anon" { Identity::anonymous() } else { who(user, &policy.groups_of(user)) };
+        let groups = policy.groups_of(user);
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let identity = if user == "anon" { Identity::Anonymous } else { who(user, &groups) };
         for (word, action) in [("read", Action::Read), ("create", Action::Create)] {
             let expected = match (repository, user, word) {
                 // Whoever has a credential may do what anyone may do; group names are compared as written.
@@ -146,8 +153,9 @@ fn decide(policy: &Policy, input: &Value) -> Decision {
     let claims = json!({"email": "alice@example.com", "email_verified": true, "roles": ["prod-pusher", "dev"]});
     let groups = strings(&input["groups"]);
     let user = input["user"].as_str().unwrap_or("alice");
-    let identity = Identity::new(user.to_owned(), groups, Document::from_claims(claims.as_object().unwrap()));
-    let forwarded = input["x-forwarded-for"].as_str().map(str::as_bytes);
+    let identity = Identity::of(User::new(user.to_owned(), groups, Document::from_claims(claims.as_object().unwrap())));
+    // A row that does not say what stands in it has what a proxy adds that sets the client's address.
+    let forwarded = input.get("x-forwarded-for").map_or(Some("10.0.0.5"), Value::as_str).map(str::as_bytes);
     let tls_version: &[u8] = match (&input["tls"], input["tls"].as_str()) {
         (Value::Bool(false), _) => b"",
         (_, Some("TLS 1.0")) => b"TLSv1",
@@ -173,6 +181,28 @@ fn decide(policy: &Policy, input: &Value) -> Decision {
         reference: input["reference"].as_str().unwrap_or("v1.2.3"),
     };
     policy.decide(&identity, &permission, &RequestFacts::new(&head, NOW))
+}
+
+/// A list of addresses that may not is as closed as one of those that may, when the proxy does not say who the client is.
+#[test]
+fn a_condition_on_a_client_that_is_not_known_grants_nothing() {
+    let rows = [
+        "req.client.ip == '10.0.0.5'",
+        "req.client.ip != '10.0.0.66'",
+        "!(req.client.ip in ['10.0.0.66'])",
+        "!has(req.client.ip)",
+        "size(req.client.forwardedFor) == 0",
+        "[req].all(r, r.client.ip != '10.0.0.66')",
+    ];
+    for expression in rows {
+        let policy = compile(&policy_of(&json!({"expr": expression}))).unwrap();
+        let decision = decide(&policy, &json!({"x-forwarded-for": null}));
+        assert_eq!(decision, Decision::Refused { message: None }, "{expression}");
+    }
+    for expression in rows.iter().filter(|expression| !expression.contains("has(") && !expression.contains("size(")) {
+        let policy = compile(&policy_of(&json!({"expr": expression}))).unwrap();
+        assert!(matches!(decide(&policy, &json!({})), Decision::Granted(_)), "{expression}");
+    }
 }
 
 #[test]
@@ -252,7 +282,7 @@ fn the_rule_that_grants_is_named() {
         (who("bob", &["devs"]), Action::Create, "team/a", "repositories[\"team/**\"].policies[0]"),
         (who("bob", &[]), Action::Read, "team", "repositories[\"team/**\"].defaultPolicy"),
         (who("bob", &[]), Action::Read, "other", "repositories[\"**\"].anonymousPolicy"),
-        (Identity::anonymous(), Action::Read, "other", "repositories[\"**\"].anonymousPolicy"),
+        (Identity::Anonymous, Action::Read, "other", "repositories[\"**\"].anonymousPolicy"),
         (who("bob", &["ops"]), Action::Delete, "team/a", "adminPolicy"),
     ];
     for (identity, action, repository, expected) in rows {
@@ -261,7 +291,7 @@ fn the_rule_that_grants_is_named() {
             Decision::Refused { .. } => panic!("{expected} does not grant"),
         }
     }
-    assert!(!granted(&policy, &Identity::anonymous(), Action::Read, "team/a"), "`**` adds nothing to `team/**`");
+    assert!(!granted(&policy, &Identity::Anonymous, Action::Read, "team/a"), "`**` adds nothing to `team/**`");
     assert!(!granted(&policy, &who("carol", &["dev"]), Action::Create, "team/a"));
     assert!(policy.is_admin(&who("bob", &["ops"])) && !policy.is_admin(&who("bob", &[])));
 }
@@ -351,7 +381,7 @@ fn the_admin_policy_comes_last_and_its_message_replaces_others() {
 #[test]
 fn nothing_is_granted_by_nothing() {
     let policy = compile(&json!({})).unwrap();
-    for identity in [Identity::anonymous(), who("alice", &["", "admin"])] {
+    for identity in [Identity::Anonymous, who("alice", &["", "admin"])] {
         assert_eq!(ask(&policy, &identity, Action::Read, "a"), Decision::Refused { message: None });
     }
     assert!(!policy.opens_to_anonymous() && !policy.is_anonymous_only() && !policy.reads_connection());

@@ -7,7 +7,7 @@ use crate::url::HttpUrl;
 const OWN: &[u8] = b"registry-auth";
 
 fn url(text: &str) -> Option<HttpUrl> {
-    HttpUrl::parse(text)
+    HttpUrl::parse(text).ok()
 }
 
 fn callout() -> Callout {
@@ -110,7 +110,7 @@ fn any_changed_byte_is_noticed() {
 #[test]
 fn a_sealed_value_of_another_form_is_refused() {
     let share = share();
-    let good = json!({ "life": { "fetched": 1, "refresh": 2 }, "algorithms": null, "jwks": keys(None).set.to_jwks() });
+    let good = json!({ "life": { "asked": 0, "fetched": 1, "refresh": 2 }, "algorithms": null, "jwks": keys(None).set.to_jwks() });
     assert!(share.open_keys(&share.seal(&share.keys_name, &good)).is_ok());
     let with = |name: &str, value: Value| {
         let mut changed = good.clone();
@@ -120,8 +120,9 @@ fn a_sealed_value_of_another_form_is_refused() {
     let rows = [
         json!([]),
         json!({}),
-        with("life", json!({ "fetched": 1 })),
-        with("life", json!({ "fetched": "1", "refresh": 2 })),
+        with("life", json!({ "asked": 0, "fetched": 1 })),
+        with("life", json!({ "fetched": 1, "refresh": 2 })),
+        with("life", json!({ "asked": 0, "fetched": "1", "refresh": 2 })),
         with("algorithms", json!("ES256")),
         with("algorithms", json!(["none"])),
         with("algorithms", json!([1])),

@@ -1,0 +1,208 @@
+//! Members and elements: `has(x.y)`, `x.?y`, `x[?i]`, and `x.y` and `x[i]` where `x` may be an optional.
+//!
+//! The crate turns every error of an optional selection into none, so that `!x.?y.hasValue()` holds when the selection failed. As in
+//! cel-go, only what is missing is none here: a key that is not there, an index out of bounds, a member of what has no members.
+
+use cel_interpreter::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
+use cel_interpreter::common::types::{CelBool, CelDouble, CelList, CelOptional, DYN_TYPE};
+use cel_interpreter::common::value::{Builtin, BuiltinRef, CowVal, Val};
+use cel_interpreter::{DeclarationError, Env, ExecutionError, IdedExpr};
+
+use super::budget;
+use super::syntax::{children, children_mut, node};
+
+/// What [`replace`] puts in the place of `has(one.member)`.
+pub(super) const HAS: &str = "@has";
+/// What [`replace`] puts in the place of `one.?member` and `one[?index]`.
+pub(super) const FIND: &str = "@find";
+/// What [`replace`] puts in the place of `one.member` and `one[index]`, where `one` may be an optional.
+pub(super) const GET: &str = "@get";
+
+/// Variables that are objects, whatever the claims are.
+const VARIABLES: &[&str] = &["claims", "vars", "req"];
+/// The first part of the names of types, which look like members.
+const TYPES: &str = "google";
+
+/// Declares the functions that [`replace`] uses.
+pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
+    env.add_overload(HAS, HAS, vec![DYN_TYPE, DYN_TYPE], has)?;
+    env.add_overload(FIND, FIND, vec![DYN_TYPE, DYN_TYPE], find)?;
+    env.add_overload(GET, GET, vec![DYN_TYPE, DYN_TYPE], get)
+}
+
+/// Puts our selections in the place of the crate's. Members of claims and of the request, which are no optionals, stay as they are:
+/// they are the cheapest way to read a value.
+pub(super) fn replace(tree: &mut IdedExpr) {
+    let shadowed = is_shadowed(tree);
+    replace_in(tree, shadowed);
+}
+
+fn replace_in(tree: &mut IdedExpr, shadowed: bool) {
+    children_mut(tree, &mut |child| replace_in(child, shadowed));
+    let plain = |operand: &IdedExpr| !shadowed && is_plain(operand);
+    match &mut tree.expr {
+        Expr::Select(select) if select.test || !plain(&select.operand) && !is_type_name(&select.operand) => {
+            let function = if select.test { HAS } else { GET };
+            let operand = std::mem::replace(&mut *select.operand, node(Expr::Unspecified));
+            let member = node(Expr::Literal(LiteralValue::String(std::mem::take(&mut select.field).into())));
+            tree.expr =
+                Expr::Call(CallExpr { func_name: function.to_owned(), target: None, args: vec![operand, member] });
+        }
+        Expr::Call(call) => match call.func_name.as_str() {
+            operators::OPT_INDEX | operators::OPT_SELECT => FIND.clone_into(&mut call.func_name),
+            operators::INDEX if !call.args.first().is_some_and(plain) => GET.clone_into(&mut call.func_name),
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+/// Returns true if the value is no optional: a variable, or a member of claims or request. A member of `vars` may be one.
+fn is_plain(tree: &IdedExpr) -> bool {
+    match &tree.expr {
+        Expr::Ident(name) => VARIABLES.contains(&name.as_str()),
+        Expr::Select(select) => !is_vars(&select.operand) && is_plain(&select.operand),
+        Expr::Call(call) if call.func_name == operators::INDEX => {
+            call.args.first().is_some_and(|operand| !is_vars(operand) && is_plain(operand))
+        }
+        _ => false,
+    }
+}
+
+fn is_vars(tree: &IdedExpr) -> bool {
+    matches!(&tree.expr, Expr::Ident(name) if name == "vars")
+}
+
+fn is_type_name(tree: &IdedExpr) -> bool {
+    match &tree.expr {
+        Expr::Ident(name) => name == TYPES,
+        Expr::Select(select) => is_type_name(&select.operand),
+        _ => false,
+    }
+}
+
+/// Returns true if a loop gives the name of a variable to something else.
+fn is_shadowed(tree: &IdedExpr) -> bool {
+    let mut open = vec![tree];
+    while let Some(found) = open.pop() {
+        if let Expr::Comprehension(loops) = &found.expr
+            && names(loops).iter().any(|name| VARIABLES.contains(name) || *name == TYPES)
+        {
+            return true;
+        }
+        children(found, &mut |child| open.push(child));
+    }
+    false
+}
+
+fn names(loops: &ComprehensionExpr) -> [&str; 3] {
+    [&loops.iter_var, loops.iter_var2.as_deref().unwrap_or_default(), &loops.accu_var]
+}
+
+type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
+type Evaluated<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+
+/// A container that may be in an optional.
+enum Opened<'b, 'v> {
+    Plain(CowVal<'b, 'v>),
+    Some(CowVal<'b, 'v>),
+    None,
+}
+
+fn has<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
+    let (container, key) = two(args)?;
+    let found = match open(container) {
+        Opened::Plain(container) | Opened::Some(container) => find_in(container, key.as_ref())?.is_some(),
+        Opened::None => false,
+    };
+    Ok(CowVal::owned(CelBool::from(found)))
+}
+
+fn find<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
+    let (container, key) = two(args)?;
+    match open(container) {
+        Opened::Plain(container) | Opened::Some(container) => optional(find_in(container, key.as_ref())?),
+        Opened::None => optional(None),
+    }
+}
+
+fn get<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
+    let (container, key) = two(args)?;
+    match open(container) {
+        Opened::Plain(container) => get_in(container, key.as_ref()),
+        Opened::Some(container) => optional(find_in(container, key.as_ref())?),
+        Opened::None => optional(None),
+    }
+}
+
+fn two<'b, 'v>(args: Arguments<'b, 'v>) -> Result<(CowVal<'b, 'v>, CowVal<'b, 'v>), ExecutionError> {
+    let args: Result<[CowVal<'b, 'v>; 2], _> = args.try_into();
+    let [container, key] = args.map_err(|_| no_overload())?;
+    Ok((container, key))
+}
+
+fn open<'b, 'v>(value: CowVal<'b, 'v>) -> Opened<'b, 'v> {
+    match value {
+        CowVal::Borrowed(value) => match value.downcast_ref::<CelOptional<'v>>() {
+            Some(optional) => optional.option().map_or(Opened::None, |inner| Opened::Some(CowVal::Borrowed(inner))),
+            None => Opened::Plain(CowVal::Borrowed(value)),
+        },
+        CowVal::Owned(value) if matches!(value.as_builtin(), BuiltinRef::Optional(_)) => match value.into_builtin() {
+            Some(Builtin::Optional(optional)) => {
+                Option::<Box<dyn Val + 'v>>::from(optional).map_or(Opened::None, |inner| Opened::Some(inner.into()))
+            }
+            _ => Opened::None,
+        },
+        owned @ CowVal::Owned(_) => Opened::Plain(owned),
+    }
+}
+
+/// The value at `key`; nothing if it is missing, and an error if no value could be at such a key.
+fn find_in<'b, 'v>(container: CowVal<'b, 'v>, key: &dyn Val) -> Result<Option<CowVal<'b, 'v>>, ExecutionError> {
+    if container.as_indexer().is_none() {
+        return Ok(None);
+    }
+    match get_in(container, key) {
+        Ok(value) => Ok(Some(value)),
+        Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn get_in<'b, 'v>(container: CowVal<'b, 'v>, key: &dyn Val) -> Evaluated<'b, 'v> {
+    // The crate would copy the whole list into its error, and nobody has paid for that.
+    if !is_index(key) && container.downcast_ref::<CelList<'v>>().is_some() {
+        return Err(no_overload());
+    }
+    match container {
+        CowVal::Borrowed(container) => container.as_indexer().ok_or_else(no_overload)?.get(key),
+        CowVal::Owned(container) => {
+            let value = container.as_indexer().ok_or_else(no_overload)?.get(key)?;
+            budget::pay_for(value.as_ref())?;
+            Ok(CowVal::Owned(value.into_owned()))
+        }
+    }
+}
+
+/// Returns false for a number that is no index of any list: a fraction, or out of range.
+pub(super) fn is_index(key: &dyn Val) -> bool {
+    /// The first number that no 64-bit index reaches.
+    const OUT_OF_RANGE: f64 = 9_223_372_036_854_775_808.0;
+    key.downcast_ref::<CelDouble>().is_none_or(|number| {
+        let number = *number.inner();
+        number.fract() == 0.0 && number.abs() < OUT_OF_RANGE
+    })
+}
+
+/// An optional of a copy, which is paid for here.
+fn optional<'b, 'v>(value: Option<CowVal<'b, 'v>>) -> Evaluated<'b, 'v> {
+    let Some(value) = value else { return Ok(CowVal::owned(CelOptional::none())) };
+    if value.is_borrowed() {
+        budget::pay_for(value.as_ref())?;
+    }
+    Ok(CowVal::owned(CelOptional::of(value.into_owned())))
+}
+
+fn no_overload() -> ExecutionError {
+    ExecutionError::no_such_overload("select", Vec::new())
+}

@@ -1,0 +1,219 @@
+//! How the head of a granted request changes on its way to the registry: what is forwarded is what was checked.
+//!
+//! Removed is whatever a registry, or a framework that it is built with, may take for another method, target, caller or
+//! parameter than those that were decided on. Names are compared as the strangest server reads them: a CGI-like interface
+//! makes letters upper case and every other character `_`, so that `X_Registry.User` is `x-registry-user`.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+
+use crate::authn::credential::Credential;
+use crate::decision::Grant;
+use crate::fields::{Fields, length_bit};
+use crate::media::may_be_form;
+use crate::route::Payload;
+
+const AUTHORIZATION: &str = "authorization";
+const CONTENT_TYPE: &str = "content-type";
+const BYTES: &str = "application/octet-stream";
+
+/// The field names that matter, besides that of the user name.
+const KNOWN: [(&str, Meaning); 11] = [
+    (AUTHORIZATION, Meaning::Credential),
+    (CONTENT_TYPE, Meaning::MediaType),
+    // A session of the registry's own (zot, Harbor): a second credential.
+    ("cookie", Meaning::Session),
+    // RFC 9110 section 11.7.1.
+    ("proxy-authorization", Meaning::Override),
+    // Symfony, Rack, ASP.NET and others take these for the method, these for the target.
+    ("x-http-method", Meaning::Override),
+    ("x-http-method-override", Meaning::Override),
+    ("x-method-override", Meaning::Override),
+    ("x-original-method", Meaning::Override),
+    ("x-original-uri", Meaning::Override),
+    ("x-original-url", Meaning::Override),
+    ("x-rewrite-url", Meaning::Override),
+];
+/// A bit for each length that a known name has: most fields need no comparison.
+const LENGTHS: u64 = {
+    let mut lengths = 0;
+    let mut rest: &[(&str, Meaning)] = &KNOWN;
+    while let [(name, _), others @ ..] = rest {
+        lengths |= length_bit(name.len());
+        rest = others;
+    }
+    lengths
+};
+
+/// Everything in a user name but visible ASCII, and `%` itself so that it can be read back.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// What a header field is to a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// It decides nothing.
+    None,
+    /// `Authorization`.
+    Credential,
+    /// `Content-Type`.
+    MediaType,
+    /// `Cookie`.
+    Session,
+    /// Another caller, method or target than what was checked.
+    Override,
+}
+
+/// What the configuration says about heads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadRules {
+    /// Header field that tells the registry the user name.
+    pub identity_header: Option<String>,
+    /// The client's `Authorization` is forwarded, if it is one.
+    pub forward_authorization: bool,
+}
+
+/// One change of a head. Applied in order, all of them make the head that may be forwarded; if one fails, none may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit<'a> {
+    /// Replace `:path`.
+    Target(&'a str),
+    /// Remove every field of this name, which is as the client sent it.
+    Remove(&'a [u8]),
+    /// Add a field.
+    Add(&'a str, Cow<'a, str>),
+}
+
+/// The changes that a grant makes to one head.
+#[derive(Clone, Debug)]
+pub struct HeadEdits<'a> {
+    grant: &'a Grant,
+    fields: &'a Fields,
+    rules: &'a HeadRules,
+    /// The registry's own `Authorization`, if this request gets it.
+    credential: Option<&'a str>,
+    /// The client's `Authorization` is forwarded.
+    keeps_credential: bool,
+    /// The media type is not forwarded as the client sent it.
+    is_retyped: bool,
+    /// Where the fields are that matter: most heads have one, or two side by side.
+    span: Range<usize>,
+}
+
+impl Grant {
+    /// How to change the head that this grant was given for. `credential` is the registry's own `Authorization`
+    /// (`proxy.upstreamAuthorization`); only requests that a rule about repositories has granted get it.
+    #[must_use]
+    pub fn edits<'a>(&'a self, fields: &'a Fields, rules: &'a HeadRules, credential: Option<&'a str>) -> HeadEdits<'a> {
+        let credential = credential.filter(|_| self.rule().is_of_repositories());
+        let (mut keeps_credential, mut types, mut is_retyped, mut span) = (false, 0_usize, false, 0..0);
+        for (index, (name, value)) in fields.of_lengths(rules.lengths()) {
+            let meaning = rules.meaning(name);
+            if meaning != Meaning::None {
+                span = if span.is_empty() { index..index + 1 } else { span.start..index + 1 };
+            }
+            match meaning {
+                // What counts as none gives way to the registry's own.
+                Meaning::Credential => {
+                    keeps_credential |= rules.forward_authorization
+                        && (credential.is_none() || Credential::read(&[value]) != Ok(Credential::Anonymous));
+                }
+                Meaning::MediaType => {
+                    types += 1;
+                    is_retyped |= match self.payload() {
+                        Payload::Any => false,
+                        Payload::NoForm => may_be_form(value),
+                        Payload::Bytes => types > 1 || value != BYTES.as_bytes(),
+                    };
+                }
+                Meaning::None | Meaning::Session | Meaning::Override => {}
+            }
+        }
+        let credential = credential.filter(|_| !keeps_credential);
+        HeadEdits { grant: self, fields, rules, credential, keeps_credential, is_retyped, span }
+    }
+}
+
+impl<'a> HeadEdits<'a> {
+    /// Makes the changes, in order, up to the first that fails.
+    ///
+    /// # Errors
+    /// That of the change that failed.
+    pub fn apply<E>(&self, mut change: impl FnMut(Edit<'a>) -> Result<(), E>) -> Result<(), E> {
+        if let Some(target) = self.grant.target() {
+            change(Edit::Target(target))?;
+        }
+        for name in self.removed() {
+            change(Edit::Remove(name))?;
+        }
+        if self.is_retyped {
+            change(Edit::Add(CONTENT_TYPE, Cow::Borrowed(BYTES)))?;
+        }
+        if let Some(user) = self.user() {
+            change(user)?;
+        }
+        self.credential.map_or(Ok(()), |credential| change(Edit::Add(AUTHORIZATION, Cow::Borrowed(credential))))
+    }
+
+    /// Names of fields to remove, each once.
+    fn removed(&self) -> impl Iterator<Item = &'a [u8]> {
+        let edits = self.clone();
+        let start = edits.span.start;
+        let is_first = move |index, name| edits.fields.within(start..index).all(|(earlier, _)| earlier != name);
+        let removed = move |(index, (name, _))| (edits.removes(name) && is_first(index, name)).then_some(name);
+        (start..).zip(self.fields.within(self.span.clone())).filter_map(removed)
+    }
+
+    fn removes(&self, name: &[u8]) -> bool {
+        match self.rules.meaning(name) {
+            Meaning::None => false,
+            Meaning::Override => true,
+            Meaning::Credential => !self.keeps_credential,
+            Meaning::MediaType => self.is_retyped,
+            // Outside of `/v2` are pages of the registry that an operator made public, its login among them.
+            Meaning::Session => self.grant.payload() != Payload::Any,
+        }
+    }
+
+    fn user(&self) -> Option<Edit<'a>> {
+        let name = self.rules.identity_header.as_deref()?;
+        let user = self.grant.identity().username();
+        (!user.is_empty()).then(|| Edit::Add(name, percent_encode(user.as_bytes(), ESCAPED).into()))
+    }
+}
+
+impl HeadRules {
+    /// A bit for each length that a name which matters has.
+    fn lengths(&self) -> u64 {
+        LENGTHS | self.identity_header.as_ref().map_or(0, |name| length_bit(name.len()))
+    }
+
+    fn meaning(&self, name: &[u8]) -> Meaning {
+        // Pseudo header fields are the request line.
+        let is_own = |own: &str| is_read_as(name, own) && !name.starts_with(b":");
+        if self.identity_header.as_deref().is_some_and(is_own) { Meaning::Override } else { known(name) }
+    }
+}
+
+fn known(name: &[u8]) -> Meaning {
+    KNOWN.iter().find(|(known, _)| is_read_as(name, known)).map_or(Meaning::None, |(_, meaning)| *meaning)
+}
+
+/// Returns true if the filter decides about fields of this name itself, so that it can be no field of the user name.
+#[must_use]
+pub fn is_decided(name: &str) -> bool {
+    known(name.as_bytes()) != Meaning::None
+}
+
+/// Returns true if some server may take one field name for the other.
+fn is_read_as(name: &[u8], other: &str) -> bool {
+    let folded = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    // Most proxies write names in lower case, and most fields are what they are called.
+    name.len() == other.len()
+        && (name == other.as_bytes()
+            || name.iter().zip(other.bytes()).all(|(byte, other)| folded(*byte) == folded(other)))
+}
+
+#[cfg(test)]
+mod tests;

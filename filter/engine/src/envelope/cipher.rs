@@ -1,0 +1,53 @@
+//! Encryption of private keys: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a key derived from the push key.
+//!
+//! The nonce is long enough to be chosen at random, whoever else chooses with the same key.
+
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use serde_json::Value;
+
+use super::jws::{decode, encode};
+use super::push_key::{Purpose, PushKey};
+use crate::json;
+use crate::time::UnixTime;
+
+/// Bytes of a nonce.
+pub const NONCE_LENGTH: usize = 24;
+
+/// What a ciphertext is bound to: moved to another envelope, it does not open.
+#[derive(Clone, Copy)]
+pub(super) struct Binding<'a> {
+    pub(super) set: &'a str,
+    pub(super) generation: u64,
+    pub(super) not_after: UnixTime,
+}
+
+impl Binding<'_> {
+    /// The name comes last, so that no other fields give the same text.
+    fn text(self) -> String {
+        format!("{} {} {}", self.generation, self.not_after.secs(), self.set)
+    }
+}
+
+/// Encrypts a JWKS: BASE64URL of nonce, ciphertext and tag.
+pub(super) fn encrypt(keys: &Value, binding: Binding<'_>, key: &PushKey, nonce: &[u8; NONCE_LENGTH]) -> Option<String> {
+    let text = keys.to_string();
+    let binding = binding.text();
+    let payload = Payload { msg: text.as_bytes(), aad: binding.as_bytes() };
+    let ciphertext = cipher(key)?.encrypt(&XNonce::from(*nonce), payload).ok()?;
+    Some(encode(&[nonce.as_slice(), &ciphertext].concat()))
+}
+
+/// Decrypts a JWKS.
+pub(super) fn decrypt(sealed: &str, binding: Binding<'_>, key: &PushKey) -> Option<Value> {
+    let sealed = decode(sealed).ok()?;
+    let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LENGTH>()?;
+    let binding = binding.text();
+    let payload = Payload { msg: ciphertext, aad: binding.as_bytes() };
+    let text = cipher(key)?.decrypt(&XNonce::from(*nonce), payload).ok()?;
+    json::parse(&text).ok()
+}
+
+fn cipher(key: &PushKey) -> Option<XChaCha20Poly1305> {
+    Some(XChaCha20Poly1305::new(&key.derive(Purpose::Encryption)?.into()))
+}

@@ -1,0 +1,159 @@
+//! What shim and intake say of themselves, so that each knows the other by the push key: the request and the response of an
+//! exchange, as JWS. The response repeats the nonce of the request, so that it answers this request and no other.
+
+use serde_json::{Map, Value, json};
+
+use super::jws::{self, JwsError, decode, encode};
+use super::push_key::{Purpose, PushKey};
+use super::{MAX_CLOCK_DIFFERENCE, VERSION};
+use crate::time::UnixTime;
+
+/// The largest request or response that is read, in bytes.
+pub const MAX_MESSAGE: usize = 4096;
+
+/// The fewest and most bytes of a nonce.
+const NONCE: std::ops::RangeInclusive<usize> = 16..=64;
+
+const REQUEST_TYPE: &str = "registry-auth-request+jws";
+const RESPONSE_TYPE: &str = "registry-auth-response+jws";
+
+/// What a request to the intake says of itself, in its `Authorization` field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushRequest {
+    /// The name of the set that is asked for or pushed.
+    pub set: String,
+    /// Chosen at random for this request.
+    pub nonce: Vec<u8>,
+    /// When it was made, in whole seconds.
+    pub at: UnixTime,
+    /// The generation that is pushed; nothing in a question.
+    pub generation: Option<u64>,
+}
+
+/// What the intake answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushResponse {
+    /// The HTTP status that it is sent with.
+    pub status: u16,
+    /// The generation that is held now, 0 for none.
+    pub generation: u64,
+    /// A filter met a key id that is not in the set of that generation.
+    pub wanted: bool,
+    /// Why the request was refused.
+    pub error: Option<String>,
+}
+
+/// Why a request or a response is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExchangeError {
+    /// Not made with this push key for this exchange.
+    #[error("it does not prove the push key")]
+    Unproven,
+    /// Of another version.
+    #[error("it is of another version of the push protocol")]
+    Version,
+    /// Made too long ago, or ahead of the clock.
+    #[error("it was made more than 5 minutes ago or ahead, look at the clocks")]
+    Clock,
+}
+
+impl PushRequest {
+    /// The text of the request.
+    #[must_use]
+    pub fn sign(&self, key: &PushKey) -> String {
+        let mut payload = json!({
+            "v": VERSION,
+            "set": self.set,
+            "nonce": encode(&self.nonce),
+            "at": self.at.secs(),
+        });
+        if let (Some(members), Some(generation)) = (payload.as_object_mut(), self.generation) {
+            members.insert("gen".to_owned(), generation.into());
+        }
+        jws::sign(REQUEST_TYPE, &payload, key, Purpose::Request)
+    }
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub fn verify(text: &[u8], key: &PushKey, now: UnixTime) -> Result<Self, ExchangeError> {
+        let payload = verify(text, key, Purpose::Request, REQUEST_TYPE)?;
+        let set = text_of(&payload, "set")?.to_owned();
+        let nonce = decode(text_of(&payload, "nonce")?)?;
+        let at = payload.get("at").and_then(Value::as_i64).ok_or(ExchangeError::Unproven)?;
+        let generation = match payload.get("gen") {
+            None => None,
+            Some(generation) => Some(generation.as_u64().ok_or(ExchangeError::Unproven)?),
+        };
+        let request = Self { set, nonce, at: UnixTime::from_secs(at), generation };
+        if !NONCE.contains(&request.nonce.len()) {
+            return Err(ExchangeError::Unproven);
+        }
+        let apart = now.since(request.at).max(request.at.since(now));
+        if apart > MAX_CLOCK_DIFFERENCE { Err(ExchangeError::Clock) } else { Ok(request) }
+    }
+}
+
+impl PushResponse {
+    /// The text of the response to `request`.
+    #[must_use]
+    pub fn sign(&self, request: &PushRequest, key: &PushKey) -> String {
+        let mut payload = json!({
+            "v": VERSION,
+            "set": request.set,
+            "nonce": encode(&request.nonce),
+            "status": self.status,
+            "gen": self.generation,
+            "wanted": self.wanted,
+        });
+        if let (Some(members), Some(error)) = (payload.as_object_mut(), &self.error) {
+            members.insert("error".to_owned(), error.as_str().into());
+        }
+        jws::sign(RESPONSE_TYPE, &payload, key, Purpose::Response)
+    }
+
+    /// Reads the response to `request` that came with an HTTP status.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub fn verify(text: &[u8], status: u16, request: &PushRequest, key: &PushKey) -> Result<Self, ExchangeError> {
+        let payload = verify(text, key, Purpose::Response, RESPONSE_TYPE)?;
+        let number = |name: &str| payload.get(name).and_then(Value::as_u64);
+        let same = text_of(&payload, "set")? == request.set
+            && text_of(&payload, "nonce")? == encode(&request.nonce)
+            && number("status") == Some(u64::from(status));
+        let wanted = payload.get("wanted").and_then(Value::as_bool);
+        match (same, number("gen"), wanted) {
+            (true, Some(generation), Some(wanted)) => {
+                let error = payload.get("error").and_then(Value::as_str).map(str::to_owned);
+                Ok(Self { status, generation, wanted, error })
+            }
+            _ => Err(ExchangeError::Unproven),
+        }
+    }
+}
+
+impl From<JwsError> for ExchangeError {
+    fn from(_: JwsError) -> Self {
+        Self::Unproven
+    }
+}
+
+fn verify(text: &[u8], key: &PushKey, purpose: Purpose, kind: &str) -> Result<Map<String, Value>, ExchangeError> {
+    if text.len() > MAX_MESSAGE {
+        return Err(ExchangeError::Unproven);
+    }
+    let signed = jws::verify(text, key, purpose)?;
+    if signed.kind != kind {
+        return Err(ExchangeError::Unproven);
+    }
+    match signed.payload.get("v").and_then(Value::as_u64) {
+        Some(VERSION) => Ok(signed.payload),
+        _ => Err(ExchangeError::Version),
+    }
+}
+
+fn text_of<'a>(payload: &'a Map<String, Value>, name: &str) -> Result<&'a str, ExchangeError> {
+    payload.get(name).and_then(Value::as_str).ok_or(ExchangeError::Unproven)
+}

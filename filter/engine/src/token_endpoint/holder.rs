@@ -1,0 +1,101 @@
+//! The holder of a minted token: who it is, and all that restricts the credential which the token is given for.
+//!
+//! Whatever the token may do, the credential may do at that moment. So the token has the credential's end, what binds it, and the
+//! claims that conditions read.
+
+use serde_json::{Value, json};
+
+use super::mint::{CLOCK_SKEW, Mint};
+use super::scope::Scope;
+use crate::authn::access_claim::AccessClaim;
+use crate::authn::claims::{CONFIRMATION, THUMBPRINT};
+use crate::authn::credential::Credential;
+use crate::authn::identity::Identity;
+use crate::authn::mtls::thumbprint;
+use crate::authn::origin::Origin;
+use crate::authn::prove::Stop;
+use crate::authority::Caller;
+use crate::authz::Policy;
+use crate::cel::Members;
+use crate::engine;
+use crate::reason::Reason;
+use crate::request::Connection;
+use crate::time::UnixTime;
+
+/// What a minted token says of its holder.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder<'a> {
+    /// Who it is; anonymous gives a token with an empty `sub`.
+    pub(crate) identity: &'a Identity,
+    /// What may be done with the token.
+    pub(crate) granted: &'a [Scope],
+    /// When the token ends; see [`Mint::end`].
+    pub(crate) expires: UnixTime,
+    /// `cnf`: what binds the credential, as it stands there.
+    pub(crate) confirmation: Option<Value>,
+    /// What else restricts the credential.
+    pub(crate) origin: Origin,
+}
+
+/// A credential that was proven, as far as it restricts its holder.
+pub(crate) struct Source {
+    /// When it ends; an anonymous caller's never does.
+    not_after: Option<UnixTime>,
+    confirmation: Option<Value>,
+    origin: Origin,
+}
+
+impl Source {
+    /// Reads what is presented. `policy` is the one whose conditions will be asked.
+    ///
+    /// # Errors
+    /// The credential cannot be read, which cannot be once it was proven.
+    pub(crate) fn of(
+        credential: &Credential<'_>,
+        not_after: Option<UnixTime>,
+        connection: &Connection<'_>,
+        policy: Option<&Policy>,
+    ) -> Result<Self, Stop> {
+        let nothing = Members::default();
+        let read = policy.map_or(&nothing, Policy::claims_read);
+        let (origin, confirmation) = match (credential, not_after) {
+            (Credential::Token(token), _) => {
+                let token = engine::read(token)?;
+                let claims = token.claims_unverified();
+                (Origin::of_token(claims, read), claims.as_map().get(CONFIRMATION).cloned())
+            }
+            (Credential::Anonymous, Some(_)) => {
+                let thumbprint = thumbprint(connection.certificate).ok_or(Reason::UnusableCertificate)?;
+                (Origin::of_certificate(), Some(json!({ THUMBPRINT: thumbprint })))
+            }
+            (Credential::Anonymous, None) => (Origin::default(), None),
+        };
+        Ok(Self { not_after, confirmation, origin })
+    }
+}
+
+impl<'a> Holder<'a> {
+    /// The caller with what is granted of a request for a token, restricted as the credential is.
+    pub(crate) fn of(caller: &'a Caller, granted: &'a [Scope], source: Source, mint: &Mint, now: UnixTime) -> Self {
+        let claim = caller.claim.as_deref();
+        let not_after = source.not_after.map(|end| claim.map_or(end, |claim| end.min(end_of(claim, granted, now))));
+        let expires = mint.end(not_after, now);
+        // The token says it once, for all the time that it is taken.
+        let lists =
+            |claim: &AccessClaim| claim.covers_catalog_until(now).is_some_and(|end| end >= expires.after(CLOCK_SKEW));
+        let origin = source.origin.with_catalog(claim.map(lists));
+        Self { identity: &caller.identity, granted, expires, confirmation: source.confirmation, origin }
+    }
+}
+
+/// When the first of the entries of an `access` claim ends by which something is granted.
+fn end_of(claim: &AccessClaim, granted: &[Scope], now: UnixTime) -> UnixTime {
+    let end = |scope: &Scope| match scope {
+        Scope::Repository(name, actions) => {
+            let ends = actions.iter().map(|action| claim.covers_until(name, action.name(), now).unwrap_or(now));
+            ends.min().unwrap_or(UnixTime::MAX)
+        }
+        Scope::Catalog => claim.covers_catalog_until(now).unwrap_or(now),
+    };
+    granted.iter().map(end).min().unwrap_or(UnixTime::MAX)
+}

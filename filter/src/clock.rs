@@ -1,0 +1,56 @@
+//! The host's wall clock, and whether it can be right.
+//!
+//! A host that loses the upper half of the 64 bits that it tells the time in, or whose clock was never set, makes it 1970, and
+//! every token that ever was is not expired. So no time before the module was built is a time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use registry_auth::time::UnixTime;
+
+use crate::host::{self, HostError, Loudness};
+
+/// 2026-11-01T00:00:00Z, raised with each release. `SOURCE_DATE_EPOCH` (reproducible-builds.org), set while building, may raise
+/// it further; never the machine's own clock, so that the same source stays the same module.
+const RELEASED: i64 = 1_793_491_200;
+
+/// No time before this is believed.
+const BUILT: UnixTime = UnixTime::from_secs(built(option_env!("SOURCE_DATE_EPOCH")));
+
+/// The clock shows a time before [`BUILT`].
+pub(crate) const NOT_SET: HostError = HostError("get_current_time: the time is before the module was built");
+
+/// The log has been told that the clock cannot be right; it is told once until the clock is right again.
+static REPORTED: AtomicBool = AtomicBool::new(false);
+
+/// Now.
+///
+/// # Errors
+/// [`NOT_SET`], which is logged once, and a failure of the host. Nothing may be decided by either.
+pub(crate) fn now() -> Result<UnixTime, HostError> {
+    let now = host::time()?;
+    if now >= BUILT {
+        if REPORTED.load(Ordering::Relaxed) {
+            REPORTED.store(false, Ordering::Relaxed);
+            host::log(Loudness::Warn, "the host's clock is right again");
+        }
+        return Ok(now);
+    }
+    if !REPORTED.swap(true, Ordering::Relaxed) {
+        let line = format!(
+            "the host's clock says {}, before this module was built ({}): every request is answered with 503 until it is right",
+            now.rfc3339(),
+            BUILT.rfc3339()
+        );
+        host::log(Loudness::Error, &line);
+    }
+    Err(NOT_SET)
+}
+
+/// The seconds of `SOURCE_DATE_EPOCH`, at least [`RELEASED`]; that too if it is no number.
+const fn built(epoch: Option<&str>) -> i64 {
+    let Some(epoch) = epoch else { return RELEASED };
+    match i64::from_str_radix(epoch, 10) {
+        Ok(seconds) if seconds > RELEASED => seconds,
+        _ => RELEASED,
+    }
+}
