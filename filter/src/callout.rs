@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use registry_auth::authn::algorithm::Algorithm;
-use registry_auth::authn::discovery::Discovery;
-use registry_auth::authn::keys::{KeySet, MAX_TEXT, Skipped};
-use registry_auth::authn::source::Callout;
-use registry_auth::url::HttpUrl;
+use registry_auth_engine::authn::algorithm::Algorithm;
+use registry_auth_engine::authn::discovery::Discovery;
+use registry_auth_engine::authn::keys::{KeySet, MAX_TEXT, Skipped};
+use registry_auth_engine::authn::source::Callout;
+use registry_auth_engine::url::HttpUrl;
 
 use crate::host::{self, HostError};
 

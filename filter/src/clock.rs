@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 
 use crate::host::{self, HostError, Loudness};
 

@@ -1,10 +1,10 @@
 //! A verdict as it leaves: the head as it goes on to the upstream, or the answer.
 
 use log::{debug, info, warn};
-use registry_auth::decision::{Answer, Denial, Grant};
-use registry_auth::edits::Edit;
-use registry_auth::reason::Reason;
-use registry_auth::reply::{Realm, Reply};
+use registry_auth_engine::decision::{Answer, Denial, Grant};
+use registry_auth_engine::edits::Edit;
+use registry_auth_engine::reason::Reason;
+use registry_auth_engine::reply::{Realm, Reply};
 use serde_json::json;
 
 use crate::filter::Filter;

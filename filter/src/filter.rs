@@ -6,16 +6,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use log::warn;
-use registry_auth::authn::cache::IdentityCache;
-use registry_auth::authn::key_cache::{Lack, ShareKey, Wanted};
-use registry_auth::config::{Compiled, Enforcement};
-use registry_auth::decision::{Denial, Grant, Missing, Need, Verdict};
-use registry_auth::engine::Engine;
-use registry_auth::envelope::PushKey;
-use registry_auth::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};
-use registry_auth::question::Question;
-use registry_auth::reason::Reason;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::authn::cache::IdentityCache;
+use registry_auth_engine::authn::key_cache::{Lack, ShareKey, Wanted};
+use registry_auth_engine::config::{Compiled, Enforcement};
+use registry_auth_engine::decision::{Denial, Grant, Missing, Need, Verdict};
+use registry_auth_engine::engine::Engine;
+use registry_auth_engine::envelope::PushKey;
+use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};
+use registry_auth_engine::question::Question;
+use registry_auth_engine::reason::Reason;
+use registry_auth_engine::time::UnixTime;
 
 use crate::clock;
 use crate::enforce::{self, Outcome};

@@ -1,9 +1,9 @@
 //! A request head as the host gave it, kept while the request waits.
 
-use registry_auth::authn::credential::Credential;
-use registry_auth::engine::Engine;
-use registry_auth::fields::Fields;
-use registry_auth::request::{Connection, RequestHead};
+use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::engine::Engine;
+use registry_auth_engine::fields::Fields;
+use registry_auth_engine::request::{Connection, RequestHead};
 
 use crate::host::{self, HostError};
 

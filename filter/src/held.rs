@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use registry_auth::reply::Reply;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::reply::Reply;
+use registry_auth_engine::time::UnixTime;
 
 use crate::host;
 

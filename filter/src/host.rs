@@ -5,9 +5,9 @@ mod raw;
 
 use std::time::Duration;
 
-use registry_auth::fields::{self, Fields};
-use registry_auth::reply::Reply;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::fields::{self, Fields};
+use registry_auth_engine::reply::Reply;
+use registry_auth_engine::time::UnixTime;
 
 pub(crate) use memory::lend;
 

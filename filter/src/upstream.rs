@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use registry_auth::config::Upstream;
-use registry_auth::question::{Question, QuestionResponse};
+use registry_auth_engine::config::Upstream;
+use registry_auth_engine::question::{Question, QuestionResponse};
 
 use crate::host::{self, HostError};
 

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use registry_auth::authn::source::SourceId;
-use registry_auth::facts::{Gathered, KeysAnswer, RequestBody};
-use registry_auth::parking::{Parking, Wait};
-use registry_auth::question::Question;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::authn::source::SourceId;
+use registry_auth_engine::facts::{Gathered, KeysAnswer, RequestBody};
+use registry_auth_engine::parking::{Parking, Wait};
+use registry_auth_engine::question::Question;
+use registry_auth_engine::time::UnixTime;
 
 use crate::head::Head;
 

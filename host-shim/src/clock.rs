@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 
 /// The time now; the beginning of Unix time for a clock that is before it.
 pub(crate) fn wall_clock() -> UnixTime {

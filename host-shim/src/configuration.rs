@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use registry_auth::config::raw::{AwsSecretsManager, Bearer, Document, Oidc};
-use registry_auth::config::{ConfigError, Diagnostics, Role, compile, decode, decode_value, mint_algorithm};
-use registry_auth::envelope::{issuer_set, secret_set, signing_set};
-use registry_auth::json::{self, StrictValue};
+use registry_auth_engine::config::raw::{AwsSecretsManager, Bearer, Document, Oidc};
+use registry_auth_engine::config::{ConfigError, Diagnostics, Role, compile, decode, decode_value, mint_algorithm};
+use registry_auth_engine::envelope::{issuer_set, secret_set, signing_set};
+use registry_auth_engine::json::{self, StrictValue};
 use serde_json::Value;
 
 use crate::inline::Inlined;

@@ -1,8 +1,10 @@
 //! What is made with the push key, and what is believed by it; the only place that knows the key.
 
 use anyhow::Context;
-use registry_auth::envelope::{ExchangeError, NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, seal};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::envelope::{
+    ExchangeError, NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, seal,
+};
+use registry_auth_engine::time::UnixTime;
 use rustls::crypto::aws_lc_rs::default_provider;
 
 use crate::refresh::Published;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
-use registry_auth::authn::discovery::{Discovery, DiscoveryError, WELL_KNOWN};
-use registry_auth::authn::key_cache::refresh_after;
-use registry_auth::authn::keys::KeysError;
-use registry_auth::config::raw::Oidc;
-use registry_auth::url::{BaseUrl, HttpUrl};
+use registry_auth_engine::authn::discovery::{Discovery, DiscoveryError, WELL_KNOWN};
+use registry_auth_engine::authn::key_cache::refresh_after;
+use registry_auth_engine::authn::keys::KeysError;
+use registry_auth_engine::config::raw::Oidc;
+use registry_auth_engine::url::{BaseUrl, HttpUrl};
 use rustls::ClientConfig;
 
 use crate::fetch::{self, GetError};

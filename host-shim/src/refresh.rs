@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 

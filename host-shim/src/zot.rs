@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use registry_auth::authz::Pattern;
-use registry_auth::config::ConfigError;
-use registry_auth::config::raw::{AccessControl, Bearer, Document, PolicyGroup};
+use registry_auth_engine::authz::Pattern;
+use registry_auth_engine::config::ConfigError;
+use registry_auth_engine::config::raw::{AccessControl, Bearer, Document, PolicyGroup};
 use serde_json::Value;
 
 use crate::overlap::overlap;

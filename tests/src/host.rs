@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 
 use crate::shared::SharedData;
 use crate::substrate;

@@ -11,7 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Response};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use serde_json::{Map, Value, json};
 
 use crate::field;

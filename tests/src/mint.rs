@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use registry_auth::authn::cache::IdentityCache;
-use registry_auth::authn::discovery::Discovery;
-use registry_auth::authn::keys::{KeySet, SigningKey};
-use registry_auth::authn::source::{Callout, HeldKeys, Keys, SourceId, SourceKind};
-use registry_auth::authn::verify::PureRust;
-use registry_auth::config::{self, Compiled, Diagnostics, Role};
-use registry_auth::decision::{Grant, Need, Verdict};
-use registry_auth::edits::Edit;
-use registry_auth::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};
-use registry_auth::fields::{self, Fields};
-use registry_auth::question::{Question, QuestionResponse};
-use registry_auth::reply::Reply;
-use registry_auth::request::{Connection, RequestHead};
-use registry_auth::url::HttpUrl;
+use registry_auth_engine::authn::cache::IdentityCache;
+use registry_auth_engine::authn::discovery::Discovery;
+use registry_auth_engine::authn::keys::{KeySet, SigningKey};
+use registry_auth_engine::authn::source::{Callout, HeldKeys, Keys, SourceId, SourceKind};
+use registry_auth_engine::authn::verify::PureRust;
+use registry_auth_engine::config::{self, Compiled, Diagnostics, Role};
+use registry_auth_engine::decision::{Grant, Need, Verdict};
+use registry_auth_engine::edits::Edit;
+use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};
+use registry_auth_engine::fields::{self, Fields};
+use registry_auth_engine::question::{Question, QuestionResponse};
+use registry_auth_engine::reply::Reply;
+use registry_auth_engine::request::{Connection, RequestHead};
+use registry_auth_engine::url::HttpUrl;
 use serde_json::json;
 
 use crate::client::{Request, Response};

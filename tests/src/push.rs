@@ -6,7 +6,7 @@ use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use serde_json::{Value, json};
 
 use crate::client::{Request, Response};
@@ -202,7 +202,7 @@ pub fn random_key() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use registry_auth::envelope::{self, PushKey};
+    use registry_auth_engine::envelope::{self, PushKey};
 
     use super::*;
 

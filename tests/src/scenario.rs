@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -164,7 +164,7 @@ impl Scenarios {
     /// # Errors
     /// Not JSON, unknown or missing members (with their place), names that stand twice or point nowhere.
     pub fn parse(name: &str, text: &[u8]) -> Result<Self> {
-        let mut file = registry_auth::json::parse(text)?;
+        let mut file = registry_auth_engine::json::parse(text)?;
         if file.get("vectors").is_some() {
             file = Vectors::parse(text)?.expand()?;
         }

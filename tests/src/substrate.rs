@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, ensure};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 
 use crate::client::Request;
 use crate::expect::Outcome;

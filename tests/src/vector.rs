@@ -59,7 +59,7 @@ impl Vectors {
     /// # Errors
     /// Not JSON, or unknown or missing members, with their place.
     pub fn parse(text: &[u8]) -> Result<Self> {
-        typed(registry_auth::json::parse(text)?)
+        typed(registry_auth_engine::json::parse(text)?)
     }
 
     /// The scenario file that these vectors stand for: for each the rows that only exactly its needs can pass.

@@ -5,7 +5,7 @@ mod setup;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use wasmtime::{Instance, InstancePre, Store, TypedFunc, WasmParams, WasmResults};
 
 use crate::client::{Request, Response};

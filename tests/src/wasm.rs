@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 
 use crate::client::{Request, Response};
 use crate::expect::Outcome;

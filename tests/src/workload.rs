@@ -1,7 +1,7 @@
 //! What benchmark and budgets run: one policy in several sizes, and the tokens of Kubernetes service accounts.
 
 use anyhow::{Context as _, Result};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use serde_json::{Map, Value, json};
 
 use crate::client::Request;
@@ -173,7 +173,7 @@ pub fn pull(repository: &str, token: Option<&str>) -> Request {
 mod tests {
     use std::collections::BTreeSet;
 
-    use registry_auth::config::{self, Role};
+    use registry_auth_engine::config::{self, Role};
 
     use super::*;
 

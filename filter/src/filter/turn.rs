@@ -3,9 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use registry_auth::question::Question;
-use registry_auth::reason::Reason;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::question::Question;
+use registry_auth_engine::reason::Reason;
+use registry_auth_engine::time::UnixTime;
 
 use super::{Filter, Progress};
 use crate::clock;

@@ -128,7 +128,7 @@ pub(super) fn continue_stream(stream: u32) -> Answer<()> {
     Status::check(proxy_continue_stream(stream))
 }
 
-/// Answers a request; `headers` as [`registry_auth::fields::write`] makes them.
+/// Answers a request; `headers` as [`registry_auth_engine::fields::write`] makes them.
 pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8]) -> Answer<()> {
     const NO_GRPC_STATUS: i32 = -1;
     let (head, rest) = ((headers.as_ptr(), headers.len()), (body.as_ptr(), body.len()));
@@ -150,7 +150,7 @@ pub(super) fn buffer(buffer: u32, start: usize, max_size: usize) -> Answer<Vec<u
     value(|place, size| unsafe { proxy_get_buffer_bytes(buffer, start, max_size, place, size) })
 }
 
-/// A header map (`proxy_header_map_type_t`), as [`registry_auth::fields::Fields::parse`] reads it.
+/// A header map (`proxy_header_map_type_t`), as [`registry_auth_engine::fields::Fields::parse`] reads it.
 pub(super) fn header_map(map: u32) -> Answer<Vec<u8>> {
     // SAFETY: `value` gives the two places that the host writes to.
     value(|place, size| unsafe { proxy_get_header_map_pairs(map, place, size) })

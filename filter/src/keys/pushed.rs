@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use log::warn;
-use registry_auth::authn::key_cache::Cause;
-use registry_auth::authn::keys::{KeySet, KeysError, SigningKey, Skipped};
-use registry_auth::authn::source::SourceKind;
-use registry_auth::envelope::{PushKey, PushedKeys, is_ahead, made};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::authn::key_cache::Cause;
+use registry_auth_engine::authn::keys::{KeySet, KeysError, SigningKey, Skipped};
+use registry_auth_engine::authn::source::SourceKind;
+use registry_auth_engine::envelope::{PushKey, PushedKeys, is_ahead, made};
+use registry_auth_engine::time::UnixTime;
 
 use crate::metrics::Metrics;
 use crate::shared;

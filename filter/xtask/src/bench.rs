@@ -63,7 +63,7 @@ pub(crate) fn quick(workspace: &Workspace) -> anyhow::Result<()> {
 /// Whatever fails; a request that is not answered as it should be.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     if options.other.engine {
-        return process::run(&mut workspace.cargo(&["bench", "--package", "registry-auth"]));
+        return process::run(&mut workspace.cargo(&["bench", "--package", "registry-auth-engine"]));
     }
     if options.other.callgrind {
         return callgrind::run(workspace);

@@ -27,7 +27,7 @@ fn count(workspace: &Workspace, requests: u32) -> anyhow::Result<u64> {
     let file = workspace.target("callgrind.out");
     let runner = ["valgrind", "--tool=callgrind", &format!("--callgrind-out-file={}", file.display())];
     let runner = format!("target.'cfg(unix)'.runner = {runner:?}");
-    let bench = ["bench", "--quiet", "--package", "registry-auth", "--config", &runner, "--", "--hits"];
+    let bench = ["bench", "--quiet", "--package", "registry-auth-engine", "--config", &runner, "--", "--hits"];
     let mut command = workspace.cargo(&bench);
     let output = command.arg(requests.to_string()).stdout(Stdio::inherit()).output().context("cannot start cargo")?;
     let told = String::from_utf8_lossy(&output.stderr);

@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use registry_auth::authn::keys::{KeySet, SigningKey};
-use registry_auth::envelope::{NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, open, seal};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::authn::keys::{KeySet, SigningKey};
+use registry_auth_engine::envelope::{NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, open, seal};
+use registry_auth_engine::time::UnixTime;
 use serde_json::Value;
 
 use crate::intake::PUSH_KEY;

@@ -5,9 +5,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
-use registry_auth::authn::credential::Credential;
-use registry_auth::authn::token::MAX_TOKEN;
-use registry_auth::reason::Reason;
+use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::authn::token::MAX_TOKEN;
+use registry_auth_engine::reason::Reason;
 use registry_auth_fuzz::{CANARY, work};
 
 fuzz_target!(|input: &[u8]| {

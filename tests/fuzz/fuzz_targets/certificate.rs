@@ -5,9 +5,9 @@
 use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::decision::Verdict;
-use registry_auth::facts::Gathered;
-use registry_auth::request::{Connection, RequestHead};
+use registry_auth_engine::decision::Verdict;
+use registry_auth_engine::facts::Gathered;
+use registry_auth_engine::request::{Connection, RequestHead};
 use registry_auth_fuzz::keys::armour;
 use registry_auth_fuzz::site::Site;
 use registry_auth_fuzz::work;

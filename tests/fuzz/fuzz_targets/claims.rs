@@ -5,10 +5,10 @@
 use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::authn::cache::IdentityCache;
-use registry_auth::decision::Verdict;
-use registry_auth::facts::Gathered;
-use registry_auth::request::RequestHead;
+use registry_auth_engine::authn::cache::IdentityCache;
+use registry_auth_engine::decision::Verdict;
+use registry_auth_engine::facts::Gathered;
+use registry_auth_engine::request::RequestHead;
 use registry_auth_fuzz::site::{NOW, Site};
 use registry_auth_fuzz::token;
 use serde_json::{Value, json};

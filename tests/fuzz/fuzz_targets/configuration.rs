@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::config::{self, Role};
-use registry_auth::decision::{GrantRule, Verdict};
-use registry_auth::facts::Gathered;
-use registry_auth::request::RequestHead;
+use registry_auth_engine::config::{self, Role};
+use registry_auth_engine::decision::{GrantRule, Verdict};
+use registry_auth_engine::facts::Gathered;
+use registry_auth_engine::request::RequestHead;
 use registry_auth_fuzz::site::Site;
 use registry_auth_fuzz::{CANARY, check_line, work};
 use serde_json::Value;

@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::authn::algorithm::Algorithm;
-use registry_auth::authn::discovery::Discovery;
-use registry_auth::json;
-use registry_auth::url::{BaseUrl, HttpUrl};
+use registry_auth_engine::authn::algorithm::Algorithm;
+use registry_auth_engine::authn::discovery::Discovery;
+use registry_auth_engine::json;
+use registry_auth_engine::url::{BaseUrl, HttpUrl};
 use registry_auth_fuzz::{check_message, work};
 use serde_json::Value;
 

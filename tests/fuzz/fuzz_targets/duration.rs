@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::config::{Role, decode_value};
+use registry_auth_engine::config::{Role, decode_value};
 use registry_auth_fuzz::check_line;
 use serde_json::json;
 

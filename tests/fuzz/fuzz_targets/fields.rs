@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::fields::{Fields, write};
+use registry_auth_engine::fields::{Fields, write};
 use registry_auth_fuzz::{CANARY, work};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::json::{MAX_NESTING, parse};
+use registry_auth_engine::json::{MAX_NESTING, parse};
 use registry_auth_fuzz::{check_message, work};
 use serde_json::Value;
 

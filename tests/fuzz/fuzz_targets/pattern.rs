@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::authz::Pattern;
-use registry_auth::decision::Verdict;
-use registry_auth::facts::Gathered;
-use registry_auth::request::RequestHead;
+use registry_auth_engine::authz::Pattern;
+use registry_auth_engine::decision::Verdict;
+use registry_auth_engine::facts::Gathered;
+use registry_auth_engine::request::RequestHead;
 use registry_auth_fuzz::site::Site;
 use registry_auth_fuzz::{check_line, grammar};
 use serde_json::json;

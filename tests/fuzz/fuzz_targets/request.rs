@@ -5,11 +5,11 @@
 use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::authn::credential::Credential;
-use registry_auth::catalog::UpstreamPage;
-use registry_auth::decision::{GrantRule, Need, Verdict};
-use registry_auth::facts::{Gathered, RequestBody, TagAnswer};
-use registry_auth::request::{Connection, RequestHead};
+use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::catalog::UpstreamPage;
+use registry_auth_engine::decision::{GrantRule, Need, Verdict};
+use registry_auth_engine::facts::{Gathered, RequestBody, TagAnswer};
+use registry_auth_engine::request::{Connection, RequestHead};
 use registry_auth_fuzz::site::Site;
 use registry_auth_fuzz::token;
 use serde_json::json;

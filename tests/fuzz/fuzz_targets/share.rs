@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use libfuzzer_sys::fuzz_target;
-use registry_auth::authn::key_cache::{Cause, Fetcher, Share, ShareError, ShareKey, Start, refresh_after};
-use registry_auth::authn::source::Callout;
-use registry_auth::url::HttpUrl;
+use registry_auth_engine::authn::key_cache::{Cause, Fetcher, Share, ShareError, ShareKey, Start, refresh_after};
+use registry_auth_engine::authn::source::Callout;
+use registry_auth_engine::url::HttpUrl;
 use registry_auth_fuzz::keys::check_set;
 use registry_auth_fuzz::site::NOW;
 use registry_auth_fuzz::{check_message, token, work};

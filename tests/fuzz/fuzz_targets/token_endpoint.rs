@@ -6,13 +6,13 @@
 use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth::authn::credential::Credential;
-use registry_auth::decision::Verdict;
-use registry_auth::facts::{Gathered, RequestBody};
-use registry_auth::reason::Reason;
-use registry_auth::request::RequestHead;
-use registry_auth::token_endpoint::ask::{Ask, Form};
-use registry_auth::token_endpoint::scope::{MAX_SCOPES, Scope};
+use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::decision::Verdict;
+use registry_auth_engine::facts::{Gathered, RequestBody};
+use registry_auth_engine::reason::Reason;
+use registry_auth_engine::request::RequestHead;
+use registry_auth_engine::token_endpoint::ask::{Ask, Form};
+use registry_auth_engine::token_endpoint::scope::{MAX_SCOPES, Scope};
 use registry_auth_fuzz::site::Site;
 use registry_auth_fuzz::{CANARY, token, work};
 use serde_json::{Value, json};

@@ -1,15 +1,15 @@
 //! One configuration, asked as a host asks it.
 
-use registry_auth::authn::cache::IdentityCache;
-use registry_auth::authn::source::HeldKeys;
-use registry_auth::authn::verify::PureRust;
-use registry_auth::config::{self, Compiled, Diagnostics, Role};
-use registry_auth::decision::Verdict;
-use registry_auth::engine::Engine;
-use registry_auth::facts::{Facts, Gathered};
-use registry_auth::reply::Reply;
-use registry_auth::request::RequestHead;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::authn::cache::IdentityCache;
+use registry_auth_engine::authn::source::HeldKeys;
+use registry_auth_engine::authn::verify::PureRust;
+use registry_auth_engine::config::{self, Compiled, Diagnostics, Role};
+use registry_auth_engine::decision::Verdict;
+use registry_auth_engine::engine::Engine;
+use registry_auth_engine::facts::{Facts, Gathered};
+use registry_auth_engine::reply::Reply;
+use registry_auth_engine::request::RequestHead;
+use registry_auth_engine::time::UnixTime;
 use serde_json::Value;
 
 /// When everything happens.

@@ -4,7 +4,7 @@
 mod table;
 
 use anyhow::{Result, ensure};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use registry_auth_tests::client::{Request, Response};
 use registry_auth_tests::host::Clock;
 use registry_auth_tests::module::{self, Compiled};

@@ -1,7 +1,7 @@
 //! A clock that cannot be right lets nothing in: hosts exist that hand over the lower 32 bits of the time, which makes it 1970.
 
 use anyhow::{Context as _, Result};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use registry_auth_tests::client::Request;
 use registry_auth_tests::host::Clock;
 use registry_auth_tests::mint::Recipe;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use registry_auth_tests::client::{Body, Request, Response};
 use registry_auth_tests::key;
 use registry_auth_tests::mint::Recipe;

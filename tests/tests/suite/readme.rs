@@ -1,6 +1,6 @@
 //! The policies of the pages are configurations that hold.
 
-use registry_auth::config::{self, Role};
+use registry_auth_engine::config::{self, Role};
 
 #[test]
 fn the_policy_of_each_page_compiles_without_a_word() {

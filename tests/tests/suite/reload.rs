@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth::envelope::secret_set;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::envelope::secret_set;
+use registry_auth_engine::time::UnixTime;
 use registry_auth_tests::client::{self, Connection, Request};
 use registry_auth_tests::envoy::{self, Bootstrap, Envoy, Listener};
 use registry_auth_tests::issuer::Issuers;

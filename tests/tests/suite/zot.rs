@@ -4,7 +4,7 @@ mod ledger;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use registry_auth::config::{self, Role};
+use registry_auth_engine::config::{self, Role};
 use registry_auth_tests::expand;
 use registry_auth_tests::expect::Expect;
 use serde::Deserialize;

@@ -4,9 +4,9 @@
 mod world;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use registry_auth::authn::credential::Credential;
-use registry_auth::authn::token::UnverifiedToken;
-use registry_auth::route::{Route, Surface};
+use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::authn::token::UnverifiedToken;
+use registry_auth_engine::route::{Route, Surface};
 
 use crate::world::{Caller, Policy, World};
 

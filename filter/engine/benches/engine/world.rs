@@ -3,14 +3,14 @@
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use registry_auth::authn::cache::IdentityCache;
-use registry_auth::authn::source::HeldKeys;
-use registry_auth::authn::verify::PureRust;
-use registry_auth::config::{self, Compiled, Role};
-use registry_auth::decision::Verdict;
-use registry_auth::facts::{Facts, Gathered};
-use registry_auth::request::RequestHead;
-use registry_auth::time::UnixTime;
+use registry_auth_engine::authn::cache::IdentityCache;
+use registry_auth_engine::authn::source::HeldKeys;
+use registry_auth_engine::authn::verify::PureRust;
+use registry_auth_engine::config::{self, Compiled, Role};
+use registry_auth_engine::decision::Verdict;
+use registry_auth_engine::facts::{Facts, Gathered};
+use registry_auth_engine::request::RequestHead;
+use registry_auth_engine::time::UnixTime;
 use serde_json::{Map, Value, json};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);

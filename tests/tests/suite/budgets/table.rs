@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use registry_auth_tests::module;
 use registry_auth_tests::vm::Vm;
 use registry_auth_tests::workload::{self, ALGORITHMS};

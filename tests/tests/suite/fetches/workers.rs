@@ -1,7 +1,7 @@
 //! Several VMs with one store of shared data and one clock, as workers of a proxy are, and an issuer that they ask.
 
 use anyhow::{Context as _, Result};
-use registry_auth::time::UnixTime;
+use registry_auth_engine::time::UnixTime;
 use registry_auth_tests::client::Request;
 use registry_auth_tests::host::Clock;
 use registry_auth_tests::issuer::{Endpoint, Issuer, Issuers};
