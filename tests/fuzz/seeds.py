@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
 ENGINE = TESTS.parent / "filter/engine/src"
+CEL = TESTS.parent / "filter/cel/src"
 NOW = 1_790_000_000
 CANARY = "h1dd3n"
 
@@ -247,7 +248,7 @@ def expressions() -> None:
     for file in scenarios():
         for name in ("expression", "username", "groups"):
             found.update(text for text in walk(file, name) if isinstance(text, str))
-    for path in sorted((ENGINE / "cel/testdata").rglob("*.json")):
+    for path in sorted((CEL / "testdata").rglob("*.json")):
         for name in ("expr", "expression", "e"):
             found.update(text for text in walk(json.loads(path.read_text()), name) if isinstance(text, str))
         rows = json.loads(path.read_text())

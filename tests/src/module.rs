@@ -25,7 +25,7 @@ pub fn path() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("REGISTRY_AUTH_MODULE") {
         return Ok(path.into());
     }
-    fresh("target/registry-auth.wasm", &["filter/src", "filter/engine/src"])
+    fresh("target/registry-auth.wasm", &["filter/src", "filter/cel/src", "filter/engine/src"])
 }
 
 /// The file of the native binary, `target/release/registry-auth`, or what `REGISTRY_AUTH_SHIM` names.
@@ -36,7 +36,7 @@ pub fn shim() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("REGISTRY_AUTH_SHIM") {
         return Ok(path.into());
     }
-    fresh("target/release/registry-auth", &["host-shim/src", "filter/engine/src"])
+    fresh("target/release/registry-auth", &["host-shim/src", "filter/cel/src", "filter/engine/src"])
 }
 
 fn fresh(file: &str, sources: &[&str]) -> Result<PathBuf> {

@@ -105,7 +105,7 @@ const CLIPPY_FUZZ: &[&str] = &[
     "--",
     "-Dwarnings",
 ];
-const DOC: &[&str] = &["doc", "--package=registry-auth-engine", "--no-deps"];
+const DOC: &[&str] = &["doc", "--package=registry-auth-cel", "--package=registry-auth-engine", "--no-deps"];
 // Advisories need a clone of their database from GitHub, which not every machine reaches.
 const DENY: &[&str] = &["--workspace", "--all-features", "check", "bans", "licenses", "sources"];
 // The same packages each time: with others, what they share would have other features and be compiled again.
@@ -113,6 +113,7 @@ macro_rules! harness {
     ($($argument:literal),*) => {
         &[
             "test",
+            "--package=registry-auth-cel",
             "--package=registry-auth-engine",
             "--package=xtask",
             "--package=registry-auth-tests",

@@ -5,7 +5,7 @@
 use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::cel::{Bindings, Document, Expression, Scope};
+use registry_auth_cel::{Bindings, Document, Expression, Scope};
 use registry_auth_fuzz::{check_line, work};
 use serde_json::json;
 

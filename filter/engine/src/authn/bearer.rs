@@ -13,8 +13,8 @@ use crate::authn::origin::Origin;
 use crate::authn::prove::{Presented, Stop};
 use crate::authn::source::SourceId;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
-use crate::cel::Document;
 use crate::reason::Reason;
+use registry_auth_cel::Document;
 
 /// The claim of minted tokens that holds the groups of the user.
 pub(crate) const GROUPS: &str = "groups";

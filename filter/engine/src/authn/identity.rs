@@ -1,6 +1,6 @@
 //! The caller, as policies see it.
 
-use crate::cel::Document;
+use registry_auth_cel::Document;
 
 /// A caller: anonymous, or somebody with a name.
 ///

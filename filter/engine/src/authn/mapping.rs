@@ -5,8 +5,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::authn::identity::User;
-use crate::cel::{Bindings, Document, EvaluationError, Expression, INEXACT, Members, Scope};
 use crate::config::{Diagnostics, raw};
+use registry_auth_cel::{Bindings, Document, EvaluationError, Expression, INEXACT, Members, Scope};
 
 /// The user name of a mapping that says nothing: issuer and subject.
 const DEFAULT_USERNAME: &str = "claims.iss + '/' + claims.sub";

@@ -14,9 +14,9 @@ use super::certificate::{Certificate, NameForm, PresentedCertificate};
 use crate::authn::cache::Proven;
 use crate::authn::identity::{Identity, User};
 use crate::authz::Policy;
-use crate::cel::{Document, regular};
 use crate::request::Connection;
 use crate::time::UnixTime;
+use registry_auth_cel::{Document, regular};
 
 /// Which part of a certificate is the user name.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::authn::claims::Claims;
-use crate::cel::Members;
+use registry_auth_cel::Members;
 
 /// The private claim (RFC 7519 section 4.3) of minted tokens.
 pub(crate) const CLAIM: &str = "origin";

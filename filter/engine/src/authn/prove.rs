@@ -5,10 +5,10 @@ use crate::authn::source::{Keys, SourceId};
 use crate::authn::token::{TokenError, UnverifiedToken};
 use crate::authn::verify::{Expected, SignatureVerifier, VerifiedToken, VerifyError, verify};
 use crate::authz::Policy;
-use crate::cel::Document;
 use crate::decision::{Missing, Need};
 use crate::facts::{Facts, KeysAnswer};
 use crate::reason::Reason;
+use registry_auth_cel::Document;
 
 /// Why no identity comes out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@
 use std::cmp::Reverse;
 
 use super::pattern::{MARK, Pattern, TEMPLATE};
-use crate::automaton::Automaton;
 use crate::route::Repository;
+use registry_auth_cel::automaton::Automaton;
 
 /// The largest automaton of all patterns together, bytes.
 const MAX_SIZE: usize = 64 << 20;

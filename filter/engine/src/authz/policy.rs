@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::authn::identity::Identity;
-use crate::cel::Members;
 use crate::config::{Diagnostics, raw};
+use registry_auth_cel::Members;
 
 use super::action::Actions;
 use super::condition::{Answer, Conditions, Expressions};

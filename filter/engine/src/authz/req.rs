@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use crate::authn::identity::Identity;
-use crate::cel::{Bindings, Map};
 use crate::request::RequestHead;
 use crate::time::UnixTime;
+use registry_auth_cel::{Bindings, Map};
 
 use super::rule::Permission;
 
@@ -109,7 +109,7 @@ impl Request<'_> {
         let kind = kind(reference);
         let of_kind = |wanted: &str| if kind == wanted { reference } else { "" };
         match member {
-            Member::Time => map.time(name, self.facts.now),
+            Member::Time => map.time(name, self.facts.now.millis()),
             Member::Method => map.text(name, text(head.method)),
             Member::UserAgent => map.text(name, text(head.user_agent)),
             Member::Action => map.text(name, self.permission.action.name()),

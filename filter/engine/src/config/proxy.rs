@@ -4,10 +4,10 @@ use globset::GlobBuilder;
 
 use super::raw::Proxy;
 use super::{Diagnostics, raw};
-use crate::automaton::Automaton;
 use crate::edits::{HeadRules, is_decided};
 use crate::route::Surface;
 use crate::url::HttpUrl;
+use registry_auth_cel::automaton::Automaton;
 
 /// The largest automaton of all public paths, bytes.
 const MAX_PUBLIC: usize = 1 << 20;

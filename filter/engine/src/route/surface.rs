@@ -1,6 +1,6 @@
 //! What of the path space is open besides the registry's own endpoints.
 
-use crate::automaton::Automaton;
+use registry_auth_cel::automaton::Automaton;
 
 /// Public paths and switched-on extensions of one configuration.
 #[derive(Debug, Default)]

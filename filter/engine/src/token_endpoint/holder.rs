@@ -16,11 +16,11 @@ use crate::authn::origin::Origin;
 use crate::authn::prove::Stop;
 use crate::authority::Caller;
 use crate::authz::Policy;
-use crate::cel::Members;
 use crate::engine;
 use crate::reason::Reason;
 use crate::request::Connection;
 use crate::time::UnixTime;
+use registry_auth_cel::Members;
 
 /// What a minted token says of its holder.
 #[derive(Clone, Debug)]

@@ -15,8 +15,8 @@ use crate::authn::claims::CONFIRMATION;
 use crate::authn::identity::{Identity, User};
 use crate::authn::keys::SigningKey;
 use crate::authn::origin::{self, Origin};
-use crate::cel::Document;
 use crate::time::UnixTime;
+use registry_auth_cel::Document;
 
 /// How far apart the clocks of two proxies may be: one mints, the other verifies.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(10);

@@ -17,7 +17,7 @@ const ENGINE: [(&str, &str); 4] = [
     ("filter/engine/src/authz/testdata/zot_policies.json", "/rows"),
     ("filter/engine/src/authn/testdata/zot_mappings.json", "/rows"),
     ("filter/engine/src/authn/testdata/zot_mtls.json", ""),
-    ("filter/engine/src/cel/testdata/zot_expressions.json", "/rows"),
+    ("filter/cel/src/testdata/zot_expressions.json", "/rows"),
 ];
 
 /// The file.

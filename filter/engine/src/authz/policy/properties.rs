@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::access::Action;
 use crate::authn::identity::User;
-use crate::cel::Document;
 use crate::config::{Role, decode};
 use crate::request::RequestHead;
 use crate::time::UnixTime;
+use registry_auth_cel::Document;
 
 const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
 const USERS: &[&str] = &["alice", "bob", "carol"];

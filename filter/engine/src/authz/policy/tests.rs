@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::access::Action;
 use crate::authn::identity::User;
-use crate::cel::Document;
 use crate::request::{Connection, RequestHead};
 use crate::time::UnixTime;
+use registry_auth_cel::Document;
 
 const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
 

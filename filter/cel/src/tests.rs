@@ -16,7 +16,7 @@ fn expressions_do_what_they_do_in_zot() {
     let mut claims = claims;
     claims.define("x", &Expression::compile("'y'", Scope::Claims).unwrap()).unwrap();
     let request = Map::default()
-        .time("time", crate::time::UnixTime::from_secs(1_790_000_000))
+        .time("time", 1_790_000_000_000)
         .text("method", "PUT")
         .text("action", "create")
         .text("repository", "prod/api")

@@ -54,7 +54,7 @@ fn writes_numbers(node: &IdedExpr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::cel::{Expression, Scope};
+    use crate::{Expression, Scope};
 
     #[test]
     fn numbers_that_claims_cannot_hold_are_found_wherever_they_are() {

@@ -149,7 +149,7 @@ fn after(mut text: &[u8], ends: impl Fn(&[u8]) -> bool, length: usize) -> &[u8] 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cel::{Expression, Scope};
+    use crate::{Expression, Scope};
 
     #[test]
     fn text_that_nests_too_deep_never_reaches_the_parser() {
@@ -203,14 +203,13 @@ mod tests {
             "string(".repeat(31) + "1" + &")".repeat(31),
         ];
         let run = move || {
-            let claims = crate::cel::Document::from_claims(
-                serde_json::json!({"a": 1, "b": false, "list": [1]}).as_object().unwrap(),
-            );
+            let claims =
+                crate::Document::from_claims(serde_json::json!({"a": 1, "b": false, "list": [1]}).as_object().unwrap());
             let mut accepted = 0;
             for source in &sources {
                 if let Ok(expression) = Expression::compile(source, Scope::Claims) {
                     accepted += 1;
-                    let mut bindings = crate::cel::Bindings::claims(&claims);
+                    let mut bindings = crate::Bindings::claims(&claims);
                     let _ = bindings.define("x", &expression);
                 }
             }

@@ -116,7 +116,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cel::{Bindings, Document, Expression, Map, Scope};
+    use crate::{Bindings, Document, Expression, Map, Scope};
 
     /// With the claims that it reads an expression says what it says with all of them.
     #[test]

@@ -14,14 +14,15 @@ const CACHE: usize = 2 << 20;
 
 /// Some expressions, compiled.
 #[derive(Debug)]
-pub(crate) struct Automaton {
+pub struct Automaton {
     dfa: DFA,
     cache: Mutex<Cache>,
 }
 
 impl Automaton {
     /// Compiles expressions in the language of the crate `regex`; nothing if one is none, or if they need more than `limit` bytes.
-    pub(crate) fn build<P: AsRef<str>>(expressions: &[P], limit: usize) -> Option<Self> {
+    #[must_use]
+    pub fn build<P: AsRef<str>>(expressions: &[P], limit: usize) -> Option<Self> {
         let nfa = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(limit));
         let lazy = DFA::config().match_kind(MatchKind::All).cache_capacity(CACHE).skip_cache_capacity_check(true);
         let syntax = syntax::Config::new().utf8(false);
@@ -31,18 +32,21 @@ impl Automaton {
     }
 
     /// States that each byte may have to be compared with, at worst.
-    pub(crate) fn states(&self) -> usize {
+    #[must_use]
+    pub fn states(&self) -> usize {
         self.dfa.get_nfa().states().len()
     }
 
-    /// Whether an expression matches somewhere in `text`.
-    pub(crate) fn is_match(&self, text: &str) -> bool {
+    /// Returns true if an expression matches somewhere in `text`.
+    #[must_use]
+    pub fn is_match(&self, text: &str) -> bool {
         self.read(Anchored::No, text, |_, state, _| state.is_match().then_some(())).is_some()
     }
 
     /// The number of the first expression, in the order in which they were given, that matches `text`. Each has to hold on to the
     /// beginning and the end of it.
-    pub(crate) fn first(&self, text: &str) -> Option<usize> {
+    #[must_use]
+    pub fn first(&self, text: &str) -> Option<usize> {
         self.read(Anchored::Yes, text, |cache, state, at_end| {
             (at_end && state.is_match()).then(|| self.dfa.match_pattern(cache, state, 0).as_usize())
         })

@@ -55,7 +55,7 @@ fn a_shared_map_answers_every_method_as_the_map_does() {
 /// the test above has to know it.
 #[test]
 fn the_methods_were_walked_for_this_version_of_the_crate() {
-    let lock = include_str!("../../../../../Cargo.lock");
+    let lock = include_str!("../../../../Cargo.lock");
     assert!(
         lock.contains("name = \"cel\"\nversion = \"0.15.0\"\n"),
         "another version of the crate: compare the methods of `Val` with those of `Shared` and of the test above"

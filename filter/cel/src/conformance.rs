@@ -78,7 +78,7 @@ fn the_conformance_suite_passes_but_for_the_rows_that_the_page_lists() {
     }
     failures.extend(listed.keys().map(|name| format!("{name}: no such row")));
     assert!(failures.is_empty(), "{}\n{} failures", failures.join("\n"), failures.len());
-    let page = include_str!("../../../../docs/cel.md");
+    let page = include_str!("../../../docs/cel.md");
     assert!(page.contains(&table), "docs/cel.md must have this table:\n{table}");
     assert!(page.contains(&format!(
         "| work of a condition, and of all expressions of a claim mapping together | {} units |\n",

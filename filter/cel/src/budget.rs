@@ -14,7 +14,7 @@ pub(super) const UNITS: usize = 2 << 20;
 pub(super) const STEP: usize = 16;
 /// A node of a loop's body.
 pub(super) const NODE: usize = 12;
-/// Deepest value, so that no walk over it can run out of stack; that of claims is [`crate::json::MAX_NESTING`].
+/// Deepest value, so that no walk over it can run out of stack; whoever parses JSON for a document must allow less.
 const MAX_DEPTH: usize = 128;
 
 thread_local! {

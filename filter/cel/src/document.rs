@@ -14,7 +14,6 @@ use chrono::{DateTime, FixedOffset};
 use serde_json::Value as Json;
 
 use super::Members;
-use crate::time::UnixTime;
 
 /// An object that expressions read; cloning shares it.
 #[derive(Clone, Default)]
@@ -78,10 +77,10 @@ impl Map {
         self.with(name, Box::new(CelList::from(list)))
     }
 
-    /// A timestamp in UTC; the epoch when `time` is out of CEL's range.
+    /// A timestamp in UTC, from milliseconds since the epoch; the epoch itself when they are out of CEL's range.
     #[must_use]
-    pub fn time(self, name: &'static str, time: UnixTime) -> Self {
-        let utc: DateTime<FixedOffset> = DateTime::from_timestamp_millis(time.millis()).unwrap_or_default().into();
+    pub fn time(self, name: &'static str, unix_millis: i64) -> Self {
+        let utc: DateTime<FixedOffset> = DateTime::from_timestamp_millis(unix_millis).unwrap_or_default().into();
         self.with(name, Box::new(CelTimestamp::from(utc)))
     }
 
@@ -122,7 +121,7 @@ fn object(members: &serde_json::Map<String, Json>, some: &Members) -> CelMap<'st
     CelMap::from(entries)
 }
 
-/// Recursion is bounded by [`crate::json::MAX_NESTING`], the limit of the only reader of claims.
+/// Recursion is as deep as the JSON nests, which its parser bounds.
 fn convert(json: &Json) -> Box<dyn Val> {
     match json {
         Json::Null => Box::new(CelNull),

@@ -12,7 +12,7 @@ use crate::automaton::Automaton;
 /// Longest pattern, bytes.
 const MAX_PATTERN: usize = 1024;
 /// Largest automaton, bytes.
-pub(crate) const MAX_AUTOMATON: usize = 1 << 20;
+pub const MAX_AUTOMATON: usize = 1 << 20;
 /// Most repetitions of one thing in RE2.
 const MAX_REPETITIONS: u32 = 1000;
 /// Units for the compilation of the smallest pattern.
@@ -29,7 +29,7 @@ thread_local! {
 
 /// The pattern was not acceptable.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotAnExpression;
+pub struct NotAnExpression;
 
 /// Whether `pattern` matches somewhere in `text`. The budget pays for a pattern that is not kept, and for the worst that the text
 /// can do to the automaton; out of budget is an error as well.
@@ -78,7 +78,10 @@ fn compile(pattern: &str) -> Result<Automaton, NotAnExpression> {
 }
 
 /// The pattern in the language of the crate `regex`.
-pub(crate) fn translate(pattern: &str) -> Result<String, NotAnExpression> {
+///
+/// # Errors
+/// RE2 has no such pattern, or it is too long.
+pub fn translate(pattern: &str) -> Result<String, NotAnExpression> {
     if pattern.len() > MAX_PATTERN { Err(NotAnExpression) } else { translated(pattern).ok_or(NotAnExpression) }
 }
 

@@ -3,6 +3,7 @@
 //! The environment is zot's (cel-go with optional types and the strings, sets and encoders extensions): JSON numbers are doubles, the
 //! literals of a list have one type, unknown names and functions are refused when the expression is compiled.
 
+pub mod automaton;
 mod budget;
 mod check;
 mod constants;
@@ -13,7 +14,7 @@ mod limits;
 mod members;
 mod meter;
 mod precision;
-pub(crate) mod regular;
+pub mod regular;
 mod select;
 mod sets;
 mod syntax;
