@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use registry_auth_engine::authn::algorithm::Algorithm;
-use registry_auth_engine::authn::discovery::Discovery;
-use registry_auth_engine::authn::keys::{KeySet, MAX_TEXT, Skipped};
-use registry_auth_engine::authn::source::Callout;
+use registry_auth_engine::keys::algorithm::Algorithm;
+use registry_auth_engine::keys::discovery::Discovery;
+use registry_auth_engine::keys::source::Callout;
+use registry_auth_engine::keys::{KeySet, MAX_TEXT, Skipped};
 use registry_auth_engine::url::HttpUrl;
 
 use crate::host::{self, HostError};

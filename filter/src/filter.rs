@@ -7,12 +7,12 @@ use std::rc::Rc;
 
 use log::warn;
 use registry_auth_engine::authn::cache::IdentityCache;
-use registry_auth_engine::authn::key_cache::{Lack, ShareKey, Wanted};
 use registry_auth_engine::config::{Compiled, Enforcement};
 use registry_auth_engine::decision::{Denial, Grant, Missing, Need, Verdict};
 use registry_auth_engine::engine::Engine;
-use registry_auth_engine::envelope::PushKey;
 use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};
+use registry_auth_engine::keys::cache::{Lack, ShareKey, Wanted};
+use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::question::Question;
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::time::UnixTime;

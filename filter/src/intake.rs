@@ -7,8 +7,10 @@ use log::{info, warn};
 use percent_encoding::percent_decode;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
-use registry_auth_engine::authn::keys::{KeySet, SigningKey};
-use registry_auth_engine::envelope::{self, EnvelopeError, MAX_ENVELOPE, MAX_NAME, PushKey, PushRequest, PushResponse};
+use registry_auth_engine::keys::envelope::{
+    self, EnvelopeError, MAX_ENVELOPE, MAX_NAME, PushKey, PushRequest, PushResponse,
+};
+use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::time::UnixTime;
 use serde_json::json;

@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use log::{info, warn};
-use registry_auth_engine::authn::key_cache::{FetchedKeys, Lack, ShareKey, ShelfLife, Wanted};
-use registry_auth_engine::authn::keys::Skipped;
-use registry_auth_engine::authn::source::{HeldKeys, Keys, Source, SourceId, SourceKind, labels};
-use registry_auth_engine::envelope::{PushKey, PushedKeys, made};
+use registry_auth_engine::keys::Skipped;
+use registry_auth_engine::keys::cache::{FetchedKeys, Lack, ShareKey, ShelfLife, Wanted};
+use registry_auth_engine::keys::envelope::{PushKey, PushedKeys, made};
+use registry_auth_engine::keys::source::{HeldKeys, Keys, Source, SourceId, SourceKind, labels};
 use registry_auth_engine::time::UnixTime;
 
 use self::source_state::SourceState;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use log::{error, info, warn};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
-use registry_auth_engine::authn::key_cache::ShareKey;
-use registry_auth_engine::authn::source::{Source, SourceKind};
 use registry_auth_engine::config::{self, Compiled, Diagnostics, Role, raw};
-use registry_auth_engine::envelope::PushKey;
+use registry_auth_engine::keys::cache::ShareKey;
+use registry_auth_engine::keys::envelope::PushKey;
+use registry_auth_engine::keys::source::{Source, SourceKind};
 
 use crate::abi::{self, Turn};
 use crate::clock;

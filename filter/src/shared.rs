@@ -1,6 +1,6 @@
 //! Shared data between the intake and the filters of one proxy process: names, and what stands under them.
 
-use registry_auth_engine::envelope::{self, EnvelopeError, PushKey, PushedKeys};
+use registry_auth_engine::keys::envelope::{self, EnvelopeError, PushKey, PushedKeys};
 use registry_auth_engine::time::UnixTime;
 
 use crate::host::{self, HostError};

@@ -4,9 +4,9 @@
 //! `SubjectPublicKeyInfo` (2), signature (3), text (4); the answer's field 1 says whether it is valid. It knows RSASSA-PKCS1-v1_5
 //! and ECDSA with DER signatures.
 
-use registry_auth_engine::authn::algorithm::Algorithm;
-use registry_auth_engine::authn::keys::PublicKey;
 use registry_auth_engine::authn::verify::{Answer, SignatureVerifier, ecdsa_signature_der};
+use registry_auth_engine::keys::PublicKey;
+use registry_auth_engine::keys::algorithm::Algorithm;
 
 use crate::host;
 

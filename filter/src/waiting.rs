@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use registry_auth_engine::authn::source::SourceId;
 use registry_auth_engine::facts::{Gathered, KeysAnswer, RequestBody};
+use registry_auth_engine::keys::source::SourceId;
 use registry_auth_engine::parking::{Parking, Wait};
 use registry_auth_engine::question::Question;
 use registry_auth_engine::time::UnixTime;

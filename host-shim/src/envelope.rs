@@ -1,7 +1,7 @@
 //! What is made with the push key, and what is believed by it; the only place that knows the key.
 
 use anyhow::Context;
-use registry_auth_engine::envelope::{
+use registry_auth_engine::keys::envelope::{
     ExchangeError, NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, seal,
 };
 use registry_auth_engine::time::UnixTime;

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, HOST, HeaderValue, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
-use registry_auth_engine::authn::keys::MAX_TEXT;
+use registry_auth_engine::keys::MAX_TEXT;
 use registry_auth_engine::url::HttpUrl;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;

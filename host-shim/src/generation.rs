@@ -1,6 +1,6 @@
 //! Which generation a set has: by the clock for all intakes, and above what one intake holds for this intake alone.
 
-use registry_auth_engine::envelope::is_ahead;
+use registry_auth_engine::keys::envelope::is_ahead;
 use registry_auth_engine::time::UnixTime;
 
 /// The generation of a set that is made `now`: Unix milliseconds, above `last`, unless a clock that was ahead has made that one and no

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use registry_auth_engine::authn::keys::is_key_text;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Diagnostics};
+use registry_auth_engine::keys::is_key_text;
 
 use crate::token;
 

@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use registry_auth_engine::envelope::{PushRequest, PushResponse, is_ahead};
+use registry_auth_engine::keys::envelope::{PushRequest, PushResponse, is_ahead};
 use registry_auth_engine::url::BaseUrl;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
-use registry_auth_engine::authn::discovery::{Discovery, DiscoveryError, WELL_KNOWN};
-use registry_auth_engine::authn::key_cache::refresh_after;
-use registry_auth_engine::authn::keys::KeysError;
 use registry_auth_engine::config::raw::Oidc;
+use registry_auth_engine::keys::KeysError;
+use registry_auth_engine::keys::cache::refresh_after;
+use registry_auth_engine::keys::discovery::{Discovery, DiscoveryError, WELL_KNOWN};
 use registry_auth_engine::url::{BaseUrl, HttpUrl};
 use rustls::ClientConfig;
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use registry_auth_engine::authn::algorithm::Algorithm;
-use registry_auth_engine::authn::keys::{KeyId, KeySet, KeysError, Loaded, SigningKey, SigningKeyError};
+use registry_auth_engine::keys::algorithm::Algorithm;
+use registry_auth_engine::keys::{KeyId, KeySet, KeysError, Loaded, SigningKey, SigningKeyError};
 use serde_json::Value;
 
 /// What a key without `kid` is called in the log.

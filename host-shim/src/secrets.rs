@@ -10,9 +10,9 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use registry_auth_engine::authn::algorithm::Algorithm;
-use registry_auth_engine::authn::keys::{KeysError, SigningKeyError};
 use registry_auth_engine::config::raw::AwsSecretsManager;
+use registry_auth_engine::keys::algorithm::Algorithm;
+use registry_auth_engine::keys::{KeysError, SigningKeyError};
 
 use crate::keys::{self, SourceKeys};
 use crate::source::{Failure, FetchError, Fetched, Source};

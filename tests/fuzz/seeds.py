@@ -153,7 +153,7 @@ def tokens() -> None:
 
 
 def keys() -> None:
-    pems = [path.read_text() for path in sorted((ENGINE / "authn/keys/testdata").iterdir())]
+    pems = [path.read_text() for path in sorted((ENGINE / "keys/testdata").iterdir())]
     pems += [path.read_text() for path in sorted((TESTS / "keys").glob("*.crt"))]
     pems += [(TESTS / "keys" / name).read_text() for name in ("es256.pem", "eddsa.pem", "next-es256.pem")]
     for pem in pems:

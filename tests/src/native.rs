@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_engine::authn::cache::IdentityCache;
-use registry_auth_engine::authn::discovery::Discovery;
-use registry_auth_engine::authn::keys::{KeySet, SigningKey};
-use registry_auth_engine::authn::source::{Callout, HeldKeys, Keys, SourceId, SourceKind};
 use registry_auth_engine::authn::verify::PureRust;
 use registry_auth_engine::config::{self, Compiled, Diagnostics, Role};
 use registry_auth_engine::decision::{Grant, Need, Verdict};
 use registry_auth_engine::edits::Edit;
 use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};
 use registry_auth_engine::fields::{self, Fields};
+use registry_auth_engine::keys::discovery::Discovery;
+use registry_auth_engine::keys::source::{Callout, HeldKeys, Keys, SourceId, SourceKind};
+use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::question::{Question, QuestionResponse};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::request::{Connection, RequestHead};

@@ -5,9 +5,9 @@ use std::cell::RefCell;
 
 use anyhow::{Context as _, Error, Result, ensure};
 use prost::Message as _;
-use registry_auth_engine::authn::algorithm::Algorithm;
-use registry_auth_engine::authn::keys::PublicKey;
 use registry_auth_engine::authn::verify::{Answer, SignatureVerifier, ecdsa_signature_der};
+use registry_auth_engine::keys::PublicKey;
+use registry_auth_engine::keys::algorithm::Algorithm;
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
     GlobalSection, GlobalType, ImportSection, MemArg, MemorySection, MemoryType, Module, TypeSection, ValType,

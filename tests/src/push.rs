@@ -202,7 +202,7 @@ pub fn random_key() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use registry_auth_engine::envelope::{self, PushKey};
+    use registry_auth_engine::keys::envelope::{self, PushKey};
 
     use super::*;
 

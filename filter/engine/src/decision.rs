@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::authn::identity::Identity;
-use crate::authn::source::SourceId;
 use crate::authz::Rule;
 use crate::catalog::Listing;
 use crate::facts::TagName;
+use crate::keys::source::SourceId;
 use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::route::Payload;

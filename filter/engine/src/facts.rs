@@ -1,7 +1,7 @@
 //! What the host knows when a decision is made.
 
-use crate::authn::source::{HeldKeys, SourceId};
 use crate::catalog::{Listing, UpstreamPage};
+use crate::keys::source::{HeldKeys, SourceId};
 use crate::time::UnixTime;
 
 /// Everything that a decision reads besides the request.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use log::warn;
-use registry_auth_engine::authn::key_cache::Cause;
-use registry_auth_engine::authn::keys::{KeySet, KeysError, SigningKey, Skipped};
-use registry_auth_engine::authn::source::SourceKind;
-use registry_auth_engine::envelope::{PushKey, PushedKeys, is_ahead, made};
+use registry_auth_engine::keys::cache::Cause;
+use registry_auth_engine::keys::envelope::{PushKey, PushedKeys, is_ahead, made};
+use registry_auth_engine::keys::source::SourceKind;
+use registry_auth_engine::keys::{KeySet, KeysError, SigningKey, Skipped};
 use registry_auth_engine::time::UnixTime;
 
 use crate::metrics::Metrics;

@@ -1,7 +1,7 @@
 //! The fetches of one source as workers share them: reading and writing of shared data.
 
 use log::warn;
-use registry_auth_engine::authn::key_cache::{FetchState, FetchedKeys, Share, ShareError};
+use registry_auth_engine::keys::cache::{FetchState, FetchedKeys, Share, ShareError};
 
 use crate::host;
 use crate::metrics::Metrics;

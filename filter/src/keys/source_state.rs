@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use registry_auth_engine::authn::key_cache::{
+use registry_auth_engine::keys::cache::{
     Cause, FetchState, FetchedKeys, Fetcher, Lack, NEXT_FETCH, Phase, Share, ShareKey, ShelfLife, Start, Wanted,
 };
-use registry_auth_engine::authn::source::{Source, SourceId, SourceKind};
+use registry_auth_engine::keys::source::{Source, SourceId, SourceKind};
 use registry_auth_engine::time::UnixTime;
 
 use super::gauges::{Gauges, Sight};

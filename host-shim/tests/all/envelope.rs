@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use registry_auth_engine::authn::keys::{KeySet, SigningKey};
-use registry_auth_engine::envelope::{NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, open, seal};
+use registry_auth_engine::keys::envelope::{NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, open, seal};
+use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::time::UnixTime;
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use registry_auth_engine::envelope::{PushKey, PushRequest, PushResponse};
+use registry_auth_engine::keys::envelope::{PushKey, PushRequest, PushResponse};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

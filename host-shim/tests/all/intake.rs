@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use percent_encoding::percent_decode_str;
-use registry_auth_engine::envelope::{PushKey, PushRequest, PushResponse};
+use registry_auth_engine::keys::envelope::{PushKey, PushRequest, PushResponse};
 use registry_auth_engine::time::UnixTime;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;

@@ -1,7 +1,7 @@
 //! Public keys whose private halves are thrown away, and secrets made of them.
 
 use anyhow::Context as _;
-use registry_auth_engine::authn::keys::KeySet;
+use registry_auth_engine::keys::KeySet;
 use serde_json::{Map, Value, json};
 
 pub(crate) const FIRST: &str = "\

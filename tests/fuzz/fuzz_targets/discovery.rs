@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::authn::algorithm::Algorithm;
-use registry_auth_engine::authn::discovery::Discovery;
+use registry_auth_engine::keys::algorithm::Algorithm;
+use registry_auth_engine::keys::discovery::Discovery;
 use registry_auth_engine::json;
 use registry_auth_engine::url::{BaseUrl, HttpUrl};
 use registry_auth_fuzz::{check_message, work};

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::envelope::{EnvelopeError, MIN_KEY, NONCE_LENGTH, PushKey, PushRequest, open, seal};
+use registry_auth_engine::keys::envelope::{EnvelopeError, MIN_KEY, NONCE_LENGTH, PushKey, PushRequest, open, seal};
 use registry_auth_fuzz::site::NOW;
 use registry_auth_fuzz::{CANARY, check_message, work};
 use sha2::Sha256;

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::authn::algorithm::Algorithm;
-use registry_auth_engine::authn::keys::{KeySet, SigningKey};
+use registry_auth_engine::keys::algorithm::Algorithm;
+use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_fuzz::keys::check_set;
 use registry_auth_fuzz::{check_line, check_message, work};
 

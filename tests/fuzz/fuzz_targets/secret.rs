@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::authn::keys::{KeySet, MAX_KEYS};
+use registry_auth_engine::keys::{KeySet, MAX_KEYS};
 use registry_auth_fuzz::keys::{check_named, check_set};
 use registry_auth_fuzz::work;
 use serde_json::Value;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::authn::key_cache::{Cause, Fetcher, Share, ShareError, ShareKey, Start, refresh_after};
-use registry_auth_engine::authn::source::Callout;
+use registry_auth_engine::keys::cache::{Cause, Fetcher, Share, ShareError, ShareKey, Start, refresh_after};
+use registry_auth_engine::keys::source::Callout;
 use registry_auth_engine::url::HttpUrl;
 use registry_auth_fuzz::keys::check_set;
 use registry_auth_fuzz::site::NOW;

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use registry_auth_engine::authn::keys::{KeySet, Kind};
+use registry_auth_engine::keys::{KeySet, Kind};
 
 use crate::{CANARY, check_line};
 

@@ -1,7 +1,7 @@
 //! One configuration, asked as a host asks it.
 
 use registry_auth_engine::authn::cache::IdentityCache;
-use registry_auth_engine::authn::source::HeldKeys;
+use registry_auth_engine::keys::source::HeldKeys;
 use registry_auth_engine::authn::verify::PureRust;
 use registry_auth_engine::config::{self, Compiled, Diagnostics, Role};
 use registry_auth_engine::decision::Verdict;

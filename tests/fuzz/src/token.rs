@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use registry_auth_engine::authn::keys::{Kind, SigningKey};
+use registry_auth_engine::keys::{Kind, SigningKey};
 use serde_json::{Value, json};
 
 /// The issuer of the tokens.

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_engine::envelope::secret_set;
+use registry_auth_engine::keys::envelope::secret_set;
 use registry_auth_engine::time::UnixTime;
 use registry_auth_tests::client::{self, Connection, Request};
 use registry_auth_tests::envoy::{self, Bootstrap, Envoy, Listener};

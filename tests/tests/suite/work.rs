@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use registry_auth_engine::authn::keys::MAX_KEYS;
+use registry_auth_engine::keys::MAX_KEYS;
 use registry_auth_tests::client::Request;
 use registry_auth_tests::host::CalloutAnswer;
 use registry_auth_tests::issuer::Issuer;

@@ -11,8 +11,8 @@ use crate::authn::claims::Claims;
 use crate::authn::identity::{Identity, User};
 use crate::authn::origin::Origin;
 use crate::authn::prove::{Presented, Stop};
-use crate::authn::source::SourceId;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
+use crate::keys::source::SourceId;
 use crate::reason::Reason;
 use registry_auth_cel::Document;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::identity::Identity;
-use crate::authn::source::{HeldKeys, SourceId};
+use crate::keys::source::{HeldKeys, SourceId};
 use crate::time::UnixTime;
 
 use text::{Beginnings, Text};
@@ -171,15 +171,15 @@ impl Hasher for Hashed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authn::keys::KeySet;
-    use crate::authn::source::Keys;
+    use crate::keys::KeySet;
+    use crate::keys::source::Keys;
 
     const SOURCE: SourceId = SourceId(0);
 
     fn held(version: u64) -> HeldKeys {
-        let mut held = HeldKeys::of(&[crate::authn::source::Source {
+        let mut held = HeldKeys::of(&[crate::keys::source::Source {
             name: "bearer".into(),
-            kind: crate::authn::source::SourceKind::Pushed("bearer".into()),
+            kind: crate::keys::source::SourceKind::Pushed("bearer".into()),
             max_stale: std::time::Duration::ZERO,
         }]);
         held.set(SOURCE, Some(Keys { set: Arc::new(KeySet::default()), algorithms: None, version }));

@@ -1,12 +1,12 @@
 //! What providers and the token server share: the facts they read, and what stops them.
 
 use crate::authn::claims::Claims;
-use crate::authn::source::{Keys, SourceId};
 use crate::authn::token::{TokenError, UnverifiedToken};
 use crate::authn::verify::{Expected, SignatureVerifier, VerifiedToken, VerifyError, verify};
 use crate::authz::Policy;
 use crate::decision::{Missing, Need};
 use crate::facts::{Facts, KeysAnswer};
+use crate::keys::source::{Keys, SourceId};
 use crate::reason::Reason;
 use registry_auth_cel::Document;
 

@@ -8,9 +8,9 @@ use crate::authn::identity::Identity;
 use crate::authn::issuer;
 use crate::authn::mapping::{ClaimMapping, MappingError};
 use crate::authn::prove::{Presented, Stop};
-use crate::authn::source::SourceId;
 use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
+use crate::keys::source::SourceId;
 use crate::reason::Reason;
 
 /// One entry of `http.auth.bearer.oidc`, ready to run.

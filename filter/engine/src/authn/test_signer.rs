@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::algorithm::Algorithm;
-use super::keys::KeySet;
+use crate::keys::KeySet;
+use crate::keys::algorithm::Algorithm;
 
 /// A private key, for one family of algorithms.
 pub(crate) enum Signer {

@@ -10,9 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::algorithm::Algorithm;
 use super::claims::Claims;
 use crate::json::{self, JsonError};
+use crate::keys::algorithm::Algorithm;
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN: usize = 48 * 1024;

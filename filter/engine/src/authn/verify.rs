@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::algorithm::Algorithm;
 use super::claims::{Claims, WrongType};
 use super::issuer;
-use super::keys::{KeySet, MAX_SAME_ID, PublicKey};
 use super::token::UnverifiedToken;
+use crate::keys::algorithm::Algorithm;
+use crate::keys::{KeySet, MAX_SAME_ID, PublicKey};
 use crate::time::UnixTime;
 
 pub use signature::{Answer, PureRust, SignatureVerifier, ecdsa_signature_der};

@@ -8,12 +8,12 @@ use super::compile::DEFAULT_MAX_STALE;
 use super::issuer::{self, Documents, Issuer};
 use super::{mint, push, raw, user_names};
 use crate::authn::bearer::Bearer;
-use crate::authn::keys::{KeySet, certificate, is_key_text};
 use crate::authn::mapping::ClaimMapping;
 use crate::authn::provider::Provider;
-use crate::authn::source::{Callout, Keys, Source, SourceId, SourceKind};
 use crate::authn::verify::KeyIdRule;
-use crate::envelope::secret_set;
+use crate::keys::envelope::secret_set;
+use crate::keys::source::{Callout, Keys, Source, SourceId, SourceKind};
+use crate::keys::{KeySet, certificate, is_key_text};
 use crate::token_endpoint::mint::Mint;
 
 const PATH: &str = "http.auth.bearer";

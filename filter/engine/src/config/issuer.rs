@@ -1,8 +1,8 @@
 //! `issuer` and `jwksUri` of an entry of `http.auth.bearer.oidc`: who the issuer is, and where its keys are.
 
 use super::{Diagnostics, raw};
-use crate::authn::discovery::WELL_KNOWN;
 use crate::authn::issuer::is_named;
+use crate::keys::discovery::WELL_KNOWN;
 use crate::url::{BaseUrl, HttpUrl, UrlError};
 
 /// Who signs: `iss` of its tokens.

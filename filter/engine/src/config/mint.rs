@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::bearer::{add, secrets_manager};
 use super::{Diagnostics, raw};
-use crate::authn::algorithm::Algorithm;
 use crate::authn::bearer::Bearer;
 use crate::authn::issuer::is_named;
-use crate::authn::keys::LIBTRUST;
-use crate::authn::source::{Source, SourceKind};
 use crate::authn::verify::KeyIdRule;
-use crate::envelope::signing_set;
+use crate::keys::LIBTRUST;
+use crate::keys::algorithm::Algorithm;
+use crate::keys::envelope::signing_set;
+use crate::keys::source::{Source, SourceKind};
 use crate::token_endpoint::mint::{CLOCK_SKEW, Mint};
 use crate::url::BaseUrl;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::issuer::Issuer;
 use super::{Diagnostics, raw};
-use crate::authn::source::SourceKind;
-use crate::envelope::{MAX_LIFE, MAX_NAME, issuer_set};
+use crate::keys::envelope::{MAX_LIFE, MAX_NAME, issuer_set};
+use crate::keys::source::SourceKind;
 use crate::url::HttpUrl;
 
 /// The longest `maxStale` of pushed keys.

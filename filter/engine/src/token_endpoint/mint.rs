@@ -13,8 +13,8 @@ use super::scope::Scope;
 use crate::authn::bearer::{Bearer, GROUPS};
 use crate::authn::claims::CONFIRMATION;
 use crate::authn::identity::{Identity, User};
-use crate::authn::keys::SigningKey;
 use crate::authn::origin::{self, Origin};
+use crate::keys::SigningKey;
 use crate::time::UnixTime;
 use registry_auth_cel::Document;
 

@@ -13,10 +13,7 @@ use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::authn::algorithm::Algorithm;
 use crate::authn::cache::IdentityCache;
-use crate::authn::keys::{Kind, PublicKey, SigningKey};
-use crate::authn::source::{HeldKeys, Keys, SourceId, SourceKind};
 use crate::authn::test_certificate as make;
 use crate::authn::verify::{Answer as Verified, SignatureVerifier};
 use crate::catalog::UpstreamPage;
@@ -24,6 +21,9 @@ use crate::config::{self, Role};
 use crate::decision::{Need, Verdict};
 use crate::engine::Engine;
 use crate::facts::{Facts, Gathered, TagAnswer};
+use crate::keys::algorithm::Algorithm;
+use crate::keys::source::{HeldKeys, Keys, SourceId, SourceKind};
+use crate::keys::{Kind, PublicKey, SigningKey};
 use crate::request::{Connection, RequestHead};
 use crate::time::UnixTime;
 

@@ -2,12 +2,12 @@ use serde_json::{Value, json};
 
 use super::super::test_certificate as make;
 use crate::authn::cache::IdentityCache;
-use crate::authn::source::HeldKeys;
 use crate::authn::verify::PureRust;
 use crate::config::{self, Role};
 use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::facts::{Facts, Gathered};
+use crate::keys::source::HeldKeys;
 use crate::reason::Reason;
 use crate::request::{Connection, RequestHead};
 use crate::time::UnixTime;

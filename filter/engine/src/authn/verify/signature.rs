@@ -7,8 +7,8 @@ use spki::der::asn1::UintRef;
 
 use super::curves::{Ed25519, Es256, Es384, Es512};
 use super::rsa::Rsa;
-use crate::authn::algorithm::Algorithm;
-use crate::authn::keys::{Material, PublicKey};
+use crate::keys::algorithm::Algorithm;
+use crate::keys::{Material, PublicKey};
 
 /// What a verifier says about a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

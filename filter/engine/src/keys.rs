@@ -1,6 +1,11 @@
-//! Public keys that tokens are verified with, and the texts they come in: JWKS, PEM, a secret of both.
+//! Keys: public ones that tokens are verified with and the one that tokens are signed with, the texts they come in (JWKS, PEM, a
+//! secret of both), where they come from, and how long they are used.
 
+pub mod algorithm;
+pub mod cache;
 pub(crate) mod certificate;
+pub mod discovery;
+pub mod envelope;
 mod error;
 mod jwk;
 mod key;
@@ -9,16 +14,17 @@ mod pem;
 mod pkcs8;
 mod secret;
 mod signing;
+pub mod source;
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::algorithm::Algorithm;
 use crate::json;
 
+use algorithm::Algorithm;
 pub use error::{KeyError, KeysError, Skipped};
-pub(in crate::authn) use key::Material;
+pub(crate) use key::Material;
 pub use key::{KeyId, Kind, PublicKey};
 pub(crate) use libtrust::LIBTRUST;
 pub use pkcs8::SigningKeyError;

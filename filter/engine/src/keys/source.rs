@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authn::algorithm::Algorithm;
-use crate::authn::keys::{KeySet, SigningKey};
+use crate::keys::algorithm::Algorithm;
+use crate::keys::{KeySet, SigningKey};
 use crate::url::HttpUrl;
 
 /// Which source of a configuration; an index into [`crate::engine::Engine::sources`].

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::authn::algorithm::Algorithm;
 use crate::json;
+use crate::keys::algorithm::Algorithm;
 use crate::url::{HttpUrl, UrlError};
 
 /// Where the document is, below the issuer.

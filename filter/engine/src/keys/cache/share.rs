@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{FetchState, ShelfLife};
-use crate::authn::algorithm::Algorithm;
-use crate::authn::keys::KeySet;
-use crate::authn::source::Callout;
-use crate::envelope::{Purpose, PushKey};
 use crate::json;
+use crate::keys::KeySet;
+use crate::keys::algorithm::Algorithm;
+use crate::keys::envelope::{Purpose, PushKey};
+use crate::keys::source::Callout;
 use crate::url::HttpUrl;
 
 /// A VM id that begins so says that this module alone has it.

@@ -1,6 +1,6 @@
 use super::*;
-use crate::authn::key_cache::{Cause, Fetcher, Start};
 use crate::authn::test_signer::Signer;
+use crate::keys::cache::{Cause, Fetcher, Start};
 use crate::time::UnixTime;
 use crate::url::HttpUrl;
 

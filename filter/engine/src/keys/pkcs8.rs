@@ -9,7 +9,7 @@ use super::error::{KeyError, KeysError};
 use super::key::{EC, ED25519, Kind, P256};
 use super::pem::tidy;
 use super::signing::SigningKey;
-use crate::authn::algorithm::Algorithm;
+use crate::keys::algorithm::Algorithm;
 
 /// `ENCRYPTED PRIVATE KEY` and its like.
 const LONGEST_LABEL: usize = 32;

@@ -13,7 +13,7 @@ use spki::der::{Decode as _, Encode as _};
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 
 use super::error::KeyError;
-use crate::authn::algorithm::Algorithm;
+use crate::keys::algorithm::Algorithm;
 
 /// `rsaEncryption` (RFC 8017 appendix C).
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -94,7 +94,7 @@ impl Kind {
 
 /// The numbers of a key, in the form that its implementation reads.
 #[derive(Clone)]
-pub(in crate::authn) enum Material {
+pub(crate) enum Material {
     Rsa(RsaPublicKey),
     P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
@@ -155,7 +155,7 @@ impl PublicKey {
         &self.spki
     }
 
-    pub(in crate::authn) const fn material(&self) -> &Material {
+    pub(crate) const fn material(&self) -> &Material {
         &self.material
     }
 

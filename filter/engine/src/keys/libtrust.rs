@@ -34,7 +34,7 @@ pub(super) fn key_id(spki_der: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authn::keys::KeySet;
+    use crate::keys::KeySet;
 
     /// Worked out by `openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | head -c 30 | base32`.
     #[test]

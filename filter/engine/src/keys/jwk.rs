@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::KeyError;
 use super::key::{KeyId, Kind, Material, PublicKey};
-use crate::authn::algorithm::Algorithm;
+use crate::keys::algorithm::Algorithm;
 
 /// The first byte of an uncompressed point (SEC 1 section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
