@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use log::warn;
 use registry_auth_engine::authn::cache::IdentityCache;
-use registry_auth_engine::config::{Compiled, Enforcement};
+use registry_auth_engine::compile::{Compiled, Enforcement};
 use registry_auth_engine::decision::{Denial, Grant, Missing, Need, Verdict};
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};

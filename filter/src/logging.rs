@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use log::{LevelFilter, Metadata, Record};
-use registry_auth_engine::config::LogLevel;
+use registry_auth_engine::compile::LogLevel;
 
 use crate::host::{self, Loudness};
 

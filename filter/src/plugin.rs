@@ -6,7 +6,8 @@ use std::time::Duration;
 use log::{error, info, warn};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
-use registry_auth_engine::config::{self, Compiled, Diagnostics, Role, raw};
+use registry_auth_engine::compile::{self, Compiled};
+use registry_auth_engine::config::{self, Diagnostics, Role, raw};
 use registry_auth_engine::keys::cache::ShareKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::source::{Source, SourceKind};
@@ -71,7 +72,7 @@ impl Plugin {
         let push = push.map(|from| push_key("proxy.pushKey", &from.env, diagnostics));
         let upstream = document.proxy.upstream_authorization.as_ref();
         let upstream = upstream.map(|from| secret("proxy.upstreamAuthorization", &from.env, diagnostics));
-        let compiled: Compiled = config::compile(document, diagnostics)?;
+        let compiled: Compiled = compile::compile(document, diagnostics)?;
         if !diagnostics.errors.is_empty() {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry_auth_engine::config::Upstream;
+use registry_auth_engine::compile::Upstream;
 use registry_auth_engine::question::{Question, QuestionResponse};
 
 use crate::host::{self, HostError};

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use registry_auth_engine::compile::{compile, mint_algorithm};
 use registry_auth_engine::config::raw::{AwsSecretsManager, Bearer, Document, Oidc};
-use registry_auth_engine::config::{ConfigError, Diagnostics, Role, compile, decode, decode_value, mint_algorithm};
+use registry_auth_engine::config::{ConfigError, Diagnostics, Role, decode, decode_value};
 use registry_auth_engine::json::{self, StrictValue};
 use registry_auth_engine::keys::envelope::{issuer_set, secret_set, signing_set};
 use serde_json::Value;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::authn::verify::PureRust;
-use registry_auth_engine::config::{self, Compiled, Diagnostics, Role};
+use registry_auth_engine::compile::{self, Compiled};
+use registry_auth_engine::config::{self, Diagnostics, Role};
 use registry_auth_engine::decision::{Grant, Need, Verdict};
 use registry_auth_engine::edits::Edit;
 use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, RequestBody};
@@ -58,7 +59,7 @@ impl Substrate for Native {
     fn serve(&mut self, config: &Config) -> Result<usize> {
         let (role, mut diagnostics) = config::decode(config.plugin.to_string().as_bytes());
         let Role::Filter(document) = role else { bail!("an intake decides nothing") };
-        let compiled = config::compile(&document, &mut diagnostics).filter(|_| diagnostics.errors.is_empty());
+        let compiled = compile::compile(&document, &mut diagnostics).filter(|_| diagnostics.errors.is_empty());
         let compiled = compiled.with_context(|| list(&diagnostics))?;
         let keys = HeldKeys::of(compiled.engine.sources());
         let identities = IdentityCache::default();

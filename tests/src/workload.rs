@@ -173,6 +173,7 @@ pub fn pull(repository: &str, token: Option<&str>) -> Request {
 mod tests {
     use std::collections::BTreeSet;
 
+    use registry_auth_engine::compile;
     use registry_auth_engine::config::{self, Role};
 
     use super::*;
@@ -184,7 +185,7 @@ mod tests {
             let (Role::Filter(document), mut diagnostics) = config::decode(configuration.to_string().as_bytes()) else {
                 panic!("an intake");
             };
-            assert!(config::compile(&document, &mut diagnostics).is_some());
+            assert!(compile::compile(&document, &mut diagnostics).is_some());
             assert!(diagnostics.errors.is_empty(), "{:?}", diagnostics.errors);
             assert_eq!(document.access_control.unwrap().repositories.len(), policy.patterns);
         }

@@ -5,6 +5,7 @@ pub mod authn;
 mod authority;
 pub mod authz;
 pub mod catalog;
+pub mod compile;
 pub mod config;
 pub mod decision;
 pub mod edits;

@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use registry_auth_engine::json;
 use registry_auth_engine::keys::algorithm::Algorithm;
 use registry_auth_engine::keys::discovery::Discovery;
-use registry_auth_engine::json;
 use registry_auth_engine::url::{BaseUrl, HttpUrl};
 use registry_auth_fuzz::{check_message, work};
 use serde_json::Value;

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::keys::{KeySet, MAX_KEYS, MAX_SAME_ID, SigningKey};
 use registry_auth_engine::json;
+use registry_auth_engine::keys::{KeySet, MAX_KEYS, MAX_SAME_ID, SigningKey};
 use registry_auth_fuzz::keys::{check_named, check_set};
 use registry_auth_fuzz::work;
 use serde_json::Value;

@@ -5,8 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::keys::algorithm::Algorithm;
 use registry_auth_engine::authn::token::{MAX_TOKEN, UnverifiedToken};
+use registry_auth_engine::keys::algorithm::Algorithm;
 use registry_auth_fuzz::{CANARY, check_message, work};
 use serde_json::Value;
 

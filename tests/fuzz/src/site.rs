@@ -1,12 +1,13 @@
 //! One configuration, asked as a host asks it.
 
 use registry_auth_engine::authn::cache::IdentityCache;
-use registry_auth_engine::keys::source::HeldKeys;
 use registry_auth_engine::authn::verify::PureRust;
-use registry_auth_engine::config::{self, Compiled, Diagnostics, Role};
+use registry_auth_engine::compile::{self, Compiled};
+use registry_auth_engine::config::{self, Diagnostics, Role};
 use registry_auth_engine::decision::Verdict;
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::facts::{Facts, Gathered};
+use registry_auth_engine::keys::source::HeldKeys;
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::request::RequestHead;
 use registry_auth_engine::time::UnixTime;
@@ -32,7 +33,7 @@ impl Site {
     /// Compiles what was read, if it can be.
     pub fn of_role(role: &Role, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Role::Filter(document) = role else { return None };
-        let Compiled { engine, .. } = config::compile(document, diagnostics)?;
+        let Compiled { engine, .. } = compile::compile(document, diagnostics)?;
         let keys = HeldKeys::of(engine.sources());
         Some(Self { engine, keys })
     }

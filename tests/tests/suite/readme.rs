@@ -1,5 +1,6 @@
 //! The policies of the pages are configurations that hold.
 
+use registry_auth_engine::compile;
 use registry_auth_engine::config::{self, Role};
 
 #[test]
@@ -9,7 +10,7 @@ fn the_policy_of_each_page_compiles_without_a_word() {
         let [policy] = policies.as_slice() else { panic!("{} policies", policies.len()) };
         let (role, mut diagnostics) = config::decode(policy.as_bytes());
         let Role::Filter(document) = role else { panic!("not the configuration of a filter") };
-        let compiled = config::compile(&document, &mut diagnostics);
+        let compiled = compile::compile(&document, &mut diagnostics);
         assert!(compiled.is_some() && diagnostics.warnings.is_empty(), "{diagnostics:#?}");
     }
 }

@@ -4,6 +4,7 @@ mod ledger;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use registry_auth_engine::compile;
 use registry_auth_engine::config::{self, Role};
 use registry_auth_tests::expand;
 use registry_auth_tests::expect::Expect;
@@ -138,7 +139,7 @@ fn zots_configurations_are_accepted_and_refused_as_there() -> Outcome {
         expand::keys(&mut document)?;
         let (role, mut diagnostics) = config::decode_value(document);
         let Role::Filter(document) = role else { panic!("{}", row.id) };
-        let compiled = config::compile(&document, &mut diagnostics);
+        let compiled = compile::compile(&document, &mut diagnostics);
         let accepted = compiled.is_some() && diagnostics.errors.is_empty();
         assert_eq!(accepted, row.accepted, "{} ({}): {:?}", row.id, row.note, diagnostics.errors);
         if let Some(Probed { probe, zot, .. }) = probes.get(&row.id) {

@@ -5,7 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::authn::verify::PureRust;
-use registry_auth_engine::config::{self, Compiled, Role};
+use registry_auth_engine::compile::{self, Compiled};
+use registry_auth_engine::config::{self, Role};
 use registry_auth_engine::decision::Verdict;
 use registry_auth_engine::facts::{Facts, Gathered};
 use registry_auth_engine::keys::source::HeldKeys;
@@ -105,7 +106,7 @@ impl World {
 pub(crate) fn compile(text: &str) -> Compiled {
     let (role, mut diagnostics) = config::decode(text.as_bytes());
     let compiled = match &role {
-        Role::Filter(document) => config::compile(document, &mut diagnostics),
+        Role::Filter(document) => compile::compile(document, &mut diagnostics),
         Role::Intake(_) | Role::Unreadable => None,
     };
     assert!(diagnostics.errors.is_empty(), "the configuration is refused: {:?}", diagnostics.errors);

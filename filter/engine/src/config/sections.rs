@@ -76,6 +76,6 @@ pub(super) const PLACES: &[(&str, &str)] = &[
 
 /// Returns true if some section has the name and this filter ignores it.
 #[cfg(test)]
-pub(super) fn is_ignored(name: &str) -> bool {
+pub(crate) fn is_ignored(name: &str) -> bool {
     [ZOT_ROOT, UNUSED_ROOT, ZOT_HTTP, ZOT_AUTH, ZOT_LOG].iter().any(|names| names.contains(&name))
 }

@@ -9,7 +9,8 @@ use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::authn::verify::{Answer, SignatureVerifier};
 use registry_auth_engine::authz::PatternError;
 use registry_auth_engine::catalog::UpstreamPage;
-use registry_auth_engine::config::{self, Compiled, Role};
+use registry_auth_engine::compile::{self, Compiled};
+use registry_auth_engine::config::{self, Role};
 use registry_auth_engine::decision::{Denial, Need, Verdict};
 use registry_auth_engine::facts::{Facts, Gathered, TagAnswer};
 use registry_auth_engine::keys::PublicKey;
@@ -58,7 +59,7 @@ impl Subject {
     pub(super) fn compile(world: &World) -> Result<Option<Self>> {
         let (role, mut diagnostics) = config::decode_value(plugin(world)?);
         let Role::Filter(document) = role else { bail!("an intake decides nothing") };
-        let compiled = config::compile(&document, &mut diagnostics);
+        let compiled = compile::compile(&document, &mut diagnostics);
         let limit = PatternError::TooManyAlternatives.to_string();
         if !diagnostics.errors.is_empty() && diagnostics.errors.iter().all(|error| error.message == limit) {
             return Ok(None);

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::super::test_certificate as make;
 use crate::authn::cache::IdentityCache;
 use crate::authn::verify::PureRust;
+use crate::compile;
 use crate::config::{self, Role};
 use crate::decision::Verdict;
 use crate::engine::Engine;
@@ -19,7 +20,7 @@ const WORKLOAD: &str = include_str!("../../../../../tests/certificates/workload.
 fn engine(document: &Value) -> Option<Engine> {
     let (role, mut diagnostics) = config::decode(document.to_string().as_bytes());
     let Role::Filter(document) = role else { panic!("an intake") };
-    config::compile(&document, &mut diagnostics)
+    compile::compile(&document, &mut diagnostics)
         .filter(|_| diagnostics.errors.is_empty())
         .map(|compiled| compiled.engine)
 }

@@ -2,8 +2,8 @@
 
 use globset::GlobBuilder;
 
-use super::raw::Proxy;
-use super::{Diagnostics, raw};
+use crate::config::raw::Proxy;
+use crate::config::{Diagnostics, raw};
 use crate::edits::{HeadRules, is_decided};
 use crate::route::Surface;
 use crate::url::HttpUrl;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Diagnostics;
-use super::compile::DEFAULT_MAX_STALE;
+use super::DEFAULT_MAX_STALE;
 use super::issuer::{self, Documents, Issuer};
-use super::{mint, push, raw, user_names};
+use super::{mint, push, user_names};
 use crate::authn::bearer::Bearer;
 use crate::authn::mapping::ClaimMapping;
 use crate::authn::provider::Provider;
 use crate::authn::verify::KeyIdRule;
+use crate::config::{Diagnostics, raw};
 use crate::keys::envelope::secret_set;
 use crate::keys::source::{Callout, Keys, Source, SourceId, SourceKind};
 use crate::keys::{KeySet, certificate, is_key_text};

@@ -1,8 +1,8 @@
 //! `http.auth.mtls`: what of a client certificate is the user name.
 
-use super::{Diagnostics, raw};
 use crate::authn::certificate::NameForm;
 use crate::authn::mtls::{Attribute, Mtls, NoPattern, UriPattern};
+use crate::config::{Diagnostics, raw};
 
 const PATH: &str = "http.auth.mtls";
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::issuer::Issuer;
-use super::{Diagnostics, raw};
+use crate::config::{Diagnostics, raw};
 use crate::keys::envelope::{MAX_LIFE, MAX_NAME, issuer_set};
 use crate::keys::source::SourceKind;
 use crate::url::HttpUrl;
@@ -91,8 +91,8 @@ pub(super) fn agree(entries: &[raw::Oidc], path: &str, diagnostics: &mut Diagnos
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::compile::tests::{diagnose, good, merge};
     use crate::config::Diagnostics;
-    use crate::config::tests::{diagnose, good, merge};
 
     fn pushed() -> Value {
         let mut document = good();

@@ -1,18 +1,31 @@
 //! From the document as written to an engine that cannot be wrong, or to the list of everything that is.
 
+mod bearer;
+mod issuer;
+mod mint;
+mod mtls;
+mod proxy;
+mod push;
+#[cfg(test)]
+mod tests;
+mod user_names;
+
 use std::time::Duration;
 
-use super::raw::{AccessControl, Document};
-use super::{Diagnostics, bearer, mtls, proxy};
 use crate::authz::Policy;
+use crate::config::Diagnostics;
+use crate::config::raw::{AccessControl, Document};
 use crate::engine::Engine;
 use crate::ping::PingAnswer;
 use crate::reply::Realm;
 use crate::route::{Route, Surface};
 use crate::url::BaseUrl;
 
+pub use mint::algorithm as mint_algorithm;
+pub use proxy::{Enforcement, Upstream};
+
 /// How long keys are used after the last success, when nothing is configured.
-pub(super) const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
+const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
 
 /// The longest `failDelay`, seconds: held requests take room.
 const MAX_FAIL_DELAY: u64 = 60;
@@ -23,7 +36,7 @@ pub struct Compiled {
     /// Decides requests.
     pub engine: Engine,
     /// What the host does around decisions.
-    pub proxy: proxy::Enforcement,
+    pub proxy: Enforcement,
     /// How long refusals of a presented credential are held back; zero for not at all.
     pub fail_delay: Duration,
     /// What is logged.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::bearer::{add, secrets_manager};
-use super::{Diagnostics, raw};
 use crate::authn::bearer::Bearer;
 use crate::authn::issuer::is_named;
 use crate::authn::verify::KeyIdRule;
+use crate::config::{Diagnostics, raw};
 use crate::keys::LIBTRUST;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::envelope::signing_set;
@@ -94,8 +94,8 @@ pub fn algorithm(raw: &raw::Mint) -> Option<Algorithm> {
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::compile::tests::{diagnose, good, merge};
     use crate::config::Diagnostics;
-    use crate::config::tests::{diagnose, good, merge};
 
     fn minting() -> Value {
         let mut document = good();

@@ -3,8 +3,8 @@
 //! A mapping without `username` makes `ISSUER/SUB`. An issuer decides what its `sub` is, and a `sub` may have slashes: that of
 //! `https://a` could be `tenant/admin`, and be taken for `admin` of `https://a/tenant`.
 
-use super::{Diagnostics, raw};
 use crate::authn::issuer::names;
+use crate::config::{Diagnostics, raw};
 
 /// Refuses entries of `http.auth.bearer.oidc`, which stands at `path`, that could make the same user name for different callers.
 /// Where both map their names, what they make of them is the configuration's word.

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::{Role, decode};
 
 mod client_address;
 mod nothing;

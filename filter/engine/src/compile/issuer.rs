@@ -1,7 +1,7 @@
 //! `issuer` and `jwksUri` of an entry of `http.auth.bearer.oidc`: who the issuer is, and where its keys are.
 
-use super::{Diagnostics, raw};
 use crate::authn::issuer::is_named;
+use crate::config::{Diagnostics, raw};
 use crate::keys::discovery::WELL_KNOWN;
 use crate::url::{BaseUrl, HttpUrl, UrlError};
 
@@ -75,8 +75,8 @@ pub(super) fn keep_apart(entries: &[raw::Oidc], path: &str, diagnostics: &mut Di
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::compile::tests::{diagnose, good, merge};
     use crate::config::Diagnostics;
-    use crate::config::tests::{diagnose, good, merge};
 
     const ROBOT: &str = "builder@project.iam.gserviceaccount.com";
     const ROBOT_KEYS: &str =
