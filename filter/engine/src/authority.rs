@@ -7,8 +7,8 @@ use crate::authn::access_claim::AccessClaim;
 use crate::authn::cache::Proven;
 use crate::authn::identity::Identity;
 use crate::authz::{self, Clause, Permission, Policy, RequestFacts, Rule};
-use crate::decision::{GrantRule, Need};
-use crate::facts::{Facts, TagAnswer, TagName};
+use crate::decision::GrantRule;
+use crate::facts::{Facts, Need, TagAnswer, TagName};
 
 /// Who asks.
 #[derive(Clone, Debug)]

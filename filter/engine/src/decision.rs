@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use crate::authn::identity::Identity;
 use crate::authz::Rule;
-use crate::catalog::Listing;
-use crate::facts::TagName;
-use crate::keys::source::SourceId;
+use crate::facts::Need;
 use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::route::Payload;
@@ -23,33 +21,6 @@ pub enum Verdict {
     Deny(Denial),
     /// A fact is missing: get it, then decide again.
     Need(Need),
-}
-
-/// A fact that the host has to fetch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// Keys of a source.
-    Keys {
-        /// Whose keys.
-        source: SourceId,
-        /// What is not held.
-        missing: Missing,
-    },
-    /// Whether a tag exists upstream.
-    Tag(TagName),
-    /// A page of the upstream's catalog, under [`Listing::target`].
-    Catalog(Listing),
-    /// The request's body.
-    Body,
-}
-
-/// What is not held of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Any key.
-    Keys,
-    /// A key with the id that the token names.
-    Key,
 }
 
 /// An answer to a request that was granted and is not forwarded.

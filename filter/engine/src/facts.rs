@@ -1,4 +1,4 @@
-//! What the host knows when a decision is made.
+//! What the host knows when a decision is made, and what it has to fetch for one.
 
 use crate::catalog::{Listing, UpstreamPage};
 use crate::keys::source::{HeldKeys, SourceId};
@@ -13,6 +13,33 @@ pub struct Facts<'a> {
     pub gathered: &'a Gathered,
     /// Now.
     pub now: UnixTime,
+}
+
+/// A fact that the host has to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Keys of a source.
+    Keys {
+        /// Whose keys.
+        source: SourceId,
+        /// What is not held.
+        missing: Missing,
+    },
+    /// Whether a tag exists upstream.
+    Tag(TagName),
+    /// A page of the upstream's catalog, under [`Listing::target`].
+    Catalog(Listing),
+    /// The request's body.
+    Body,
+}
+
+/// What is not held of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Any key.
+    Keys,
+    /// A key with the id that the token names.
+    Key,
 }
 
 /// What the host fetched for one request because the engine needed it. A failure is an answer too: nothing is needed twice.

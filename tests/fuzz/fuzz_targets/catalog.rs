@@ -7,8 +7,8 @@ use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
 use registry_auth_engine::catalog::{Listing, MAX_ENTRIES, UpstreamPage};
-use registry_auth_engine::decision::{Need, Verdict};
-use registry_auth_engine::facts::Gathered;
+use registry_auth_engine::decision::Verdict;
+use registry_auth_engine::facts::{Gathered, Need};
 use registry_auth_engine::request::RequestHead;
 use registry_auth_fuzz::site::Site;
 use registry_auth_fuzz::work;

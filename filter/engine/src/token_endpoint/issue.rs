@@ -11,9 +11,9 @@ use crate::authn::prove::{Stop, missing};
 use crate::authn::verify::SignatureVerifier;
 use crate::authority::Caller;
 use crate::authz::{Policy, RequestFacts};
-use crate::decision::{Answer, Missing, Need};
+use crate::decision::Answer;
 use crate::engine::{self, Engine};
-use crate::facts::{Facts, RequestBody};
+use crate::facts::{Facts, Missing, Need, RequestBody};
 use crate::reason::Reason;
 use crate::request::RequestHead;
 
