@@ -24,9 +24,9 @@ use crate::reason::Reason;
 use crate::reply::Realm;
 use crate::request::{Connection, RequestHead};
 use crate::route::{Route, Surface, without_mount};
+use crate::scope::Scope;
 use crate::time::UnixTime;
 use crate::token_endpoint::mint::Mint;
-use crate::token_endpoint::scope::Scope;
 
 /// One configuration, compiled: it cannot be wrong any more.
 #[derive(Debug)]

@@ -22,6 +22,7 @@ pub mod reason;
 pub mod reply;
 pub mod request;
 pub mod route;
+pub mod scope;
 pub mod time;
 pub mod token_endpoint;
 pub mod url;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::catalog::{Listing, UpstreamPage};
 use crate::facts::{Gathered, TagAnswer, TagName};
 use crate::fields::Fields;
-use crate::token_endpoint::scope::{Scope, ScopeAction};
+use crate::scope::{Scope, ScopeAction};
 
 /// Registries tell manifests apart by what a client accepts, and some answer 404 to one that accepts too little.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use registry_auth_engine::access::AccessSet;
 use registry_auth_engine::route::{Mount, Reference, Route, Surface, without_mount};
-use registry_auth_engine::token_endpoint::scope::Scope;
+use registry_auth_engine::scope::Scope;
 use registry_auth_fuzz::{grammar, work};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

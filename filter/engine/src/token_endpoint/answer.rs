@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::scope::Scope;
 use crate::reply::{Reply, unstored};
+use crate::scope::Scope;
 use crate::time::UnixTime;
 
 /// For how long a client may go on without asking again whether it is still enough to be nobody.

@@ -1,9 +1,9 @@
 //! What a client asks of the token endpoint: a query, a form, and one credential.
 
 use super::form::{self, Parameter};
-use super::scope::Scope;
 use crate::authn::credential::Credential;
 use crate::reason::Reason;
+use crate::scope::Scope;
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 

@@ -6,7 +6,6 @@
 use serde_json::{Value, json};
 
 use super::mint::{CLOCK_SKEW, Mint};
-use super::scope::Scope;
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::claims::{CONFIRMATION, THUMBPRINT};
 use crate::authn::credential::Credential;
@@ -19,6 +18,7 @@ use crate::authz::Policy;
 use crate::engine;
 use crate::reason::Reason;
 use crate::request::Connection;
+use crate::scope::Scope;
 use crate::time::UnixTime;
 use registry_auth_cel::Members;
 

@@ -3,7 +3,6 @@
 use super::answer::{ANONYMOUS_LIFETIME, Issued};
 use super::ask::{Ask, Form};
 use super::holder::{Holder, Source};
-use super::scope::Scope;
 use crate::access::Check;
 use crate::authn::cache::{IdentityCache, Proven};
 use crate::authn::credential::{ANONYMOUS, Credential};
@@ -16,6 +15,7 @@ use crate::engine::{self, Engine};
 use crate::facts::{Facts, Missing, Need, RequestBody};
 use crate::reason::Reason;
 use crate::request::RequestHead;
+use crate::scope::Scope;
 
 impl Engine {
     /// The answer with a token: the presented one as it is, or one that is minted for what is granted.

@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::answer::ANONYMOUS_LIFETIME;
 use super::holder::Holder;
-use super::scope::Scope;
 use crate::authn::bearer::{Bearer, GROUPS};
 use crate::authn::claims::CONFIRMATION;
 use crate::authn::identity::{Identity, User};
 use crate::authn::origin::{self, Origin};
 use crate::keys::SigningKey;
+use crate::scope::Scope;
 use crate::time::UnixTime;
 use registry_auth_cel::Document;
 

@@ -9,4 +9,3 @@ mod issue;
 pub mod mint;
 #[cfg(test)]
 mod properties;
-pub mod scope;
