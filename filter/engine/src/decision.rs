@@ -1,14 +1,17 @@
 //! What comes out of the engine: a verdict.
 
+mod denial;
+
 use std::fmt;
 use std::sync::Arc;
 
 use crate::authn::identity::Identity;
 use crate::authz::Rule;
 use crate::facts::Need;
-use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::route::Payload;
+
+pub use denial::Denial;
 
 /// What to do with a request.
 #[derive(Clone, Debug)]
@@ -112,43 +115,5 @@ impl Grant {
     #[must_use]
     pub fn target(&self) -> Option<&str> {
         self.target.as_deref()
-    }
-}
-
-/// A refusal, ready to be made into a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// The row of the table.
-    pub reason: Reason,
-    /// Message of the policy condition that said no.
-    pub detail: Option<Arc<str>>,
-    /// Scopes for the challenge, as Docker writes them, separated by blanks; empty for none.
-    pub scope: String,
-    /// The user name, when the caller is known; for the log.
-    pub username: Option<Arc<str>>,
-    /// The methods that the endpoint has, for `Allow` (RFC 9110 section 15.5.6); empty if it is not about them.
-    pub allow: String,
-    /// It is an answer of the token endpoint.
-    pub asked_for_token: bool,
-}
-
-impl Denial {
-    /// A refusal that has nothing to say besides its reason.
-    #[must_use]
-    pub const fn new(reason: Reason) -> Self {
-        Self {
-            reason,
-            detail: None,
-            scope: String::new(),
-            username: None,
-            allow: String::new(),
-            asked_for_token: false,
-        }
-    }
-}
-
-impl From<Reason> for Denial {
-    fn from(reason: Reason) -> Self {
-        Self::new(reason)
     }
 }
