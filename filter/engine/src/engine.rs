@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use registry_auth_cel::Document;
+
 use crate::access::AccessSet;
 use crate::authn::bearer::Bearer;
 use crate::authn::cache::{IdentityCache, Proof, Proven};
-use crate::authn::credential::{self, Credential};
-use crate::authn::identity::Identity;
+use crate::authn::credential::Credential;
+use crate::authn::identity::{Identity, User};
 use crate::authn::mtls::Mtls;
-use crate::authn::prove::{Presented, Stop};
+use crate::authn::prove::{self, PolicyView, Presented, Stop};
 use crate::authn::provider::Provider;
-use crate::authn::token::UnverifiedToken;
 use crate::authn::verify::SignatureVerifier;
 use crate::authority::{Authority, Caller, Refusal};
 use crate::authz::{Policy, RequestFacts};
@@ -226,8 +227,13 @@ impl Engine {
         if let Some(proven) = cache.get(Proof::Certificate(pem), facts.keys, facts.now) {
             return Ok(Some(proven));
         }
-        let proven = mtls.prove(pem, self.policy.as_ref(), facts.now).ok_or(Reason::UnusableCertificate)?;
-        let proven = Arc::new(proven);
+        let user = mtls.name(pem, facts.now).and_then(|(name, expires)| {
+            let groups = self.groups_of(&name);
+            Some((User::new(name, groups, Document::empty())?, expires))
+        });
+        let (user, expires) = user.ok_or(Reason::UnusableCertificate)?;
+        let identity = Arc::new(Identity::Authenticated(user));
+        let proven = Arc::new(Proven { identity, access: None, keys: None, expires, bound_to: None });
         cache.put(Proof::Certificate(pem), Arc::clone(&proven));
         Ok(Some(proven))
     }
@@ -244,11 +250,22 @@ impl Engine {
             return Ok(proven);
         }
         // Not before: the cache holds well-formed tokens only.
-        let token = &read(compact)?;
-        let proven = self.verify(&Presented { token, facts, verifier, policy: self.policy.as_ref() })?;
+        let token = &prove::read(compact)?;
+        let groups_of = |user: &str| self.groups_of(user);
+        let policy = self.policy.as_ref().map(|policy| PolicyView {
+            reads_claims: policy.reads_claims(),
+            claims_read: policy.claims_read(),
+            groups_of: &groups_of,
+        });
+        let proven = self.verify(&Presented { token, facts, verifier, policy })?;
         let proven = Arc::new(proven);
         cache.put(Proof::Token(compact), Arc::clone(&proven));
         Ok(proven)
+    }
+
+    /// The groups of the configuration that name a user.
+    fn groups_of(&self, user: &str) -> Vec<String> {
+        self.policy.as_ref().map(|policy| policy.groups_of(user)).unwrap_or_default()
     }
 
     fn verify(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
@@ -278,13 +295,6 @@ impl Engine {
             Err(stop) => Err(stop),
         }
     }
-}
-
-/// Reads a token. What can be parsed has no other characters than a token may have, so they are looked at only to say what is
-/// wrong.
-pub(crate) fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, Stop> {
-    let text = std::str::from_utf8(compact).map_err(|_| Reason::MalformedCredential)?;
-    UnverifiedToken::parse(text).map_err(|error| credential::check(compact).map_or_else(Stop::from, |()| error.into()))
 }
 
 impl Caller {

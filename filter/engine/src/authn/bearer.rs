@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use registry_auth_cel::Document;
 use serde_json::Value;
 
 use crate::authn::access_claim::AccessClaim;
@@ -14,7 +15,6 @@ use crate::authn::prove::{Presented, Stop};
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
 use crate::keys::source::SourceId;
 use crate::reason::Reason;
-use registry_auth_cel::Document;
 
 /// The claim of minted tokens that holds the groups of the user.
 pub(crate) const GROUPS: &str = "groups";
@@ -71,10 +71,10 @@ impl Bearer {
 fn minted(name: String, claims: &Claims, origin: &Origin, presented: &Presented<'_>) -> Result<Option<User>, Reason> {
     let Some(policy) = presented.policy else { return Ok(User::new(name, groups_of(claims), Document::empty())) };
     // Conditions are those of users and groups: none is asked for an anonymous caller.
-    if !name.is_empty() && !origin.knows(policy.claims_read()) {
+    if !name.is_empty() && !origin.knows(policy.claims_read) {
         return Err(Reason::BadClaim);
     }
-    let groups = if origin.has_configured_groups() { policy.groups_of(&name) } else { groups_of(claims) };
+    let groups = if origin.has_configured_groups() { (policy.groups_of)(&name) } else { groups_of(claims) };
     Ok(User::new(name, groups, presented.kept(origin.claims())))
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use registry_auth_cel::{Bindings, Document, EvaluationError, Expression, INEXACT, Members, Scope};
 use serde_json::{Map, Value};
 
 use crate::authn::identity::User;
 use crate::config::{Diagnostics, raw};
-use registry_auth_cel::{Bindings, Document, EvaluationError, Expression, INEXACT, Members, Scope};
 
 /// The user name of a mapping that says nothing: issuer and subject.
 const DEFAULT_USERNAME: &str = "claims.iss + '/' + claims.sub";

@@ -1,7 +1,6 @@
 //! Who a client certificate names: zot's `http.auth.mtls`, ready to run.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,14 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex_automata::nfa::thompson;
 use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::{Anchored, Input, PatternID};
+use registry_auth_cel::regular;
 
 use super::certificate::{Certificate, NameForm, PresentedCertificate};
 use crate::authn::cache::Proven;
-use crate::authn::identity::{Identity, User};
-use crate::authz::Policy;
 use crate::request::Connection;
 use crate::time::UnixTime;
-use registry_auth_cel::{Document, regular};
 
 /// Which part of a certificate is the user name.
 #[derive(Debug)]
@@ -36,18 +33,15 @@ pub(crate) enum Attribute {
 }
 
 impl Mtls {
-    /// Whom the certificate with this PEM text names, unless it has ended: the host verifies it once per connection, and
-    /// connections may live long. Groups are those of the configuration.
-    pub(crate) fn prove(&self, pem: &[u8], policy: Option<&Policy>, now: UnixTime) -> Option<Proven> {
+    /// The user name that the certificate with this PEM text gives, and when the certificate ends. `None` once it has ended: the
+    /// host verifies it once per connection, and connections may live long.
+    pub(crate) fn name(&self, pem: &[u8], now: UnixTime) -> Option<(String, UnixTime)> {
         let presented = PresentedCertificate::of_pem(pem)?;
         let certificate = presented.read()?;
         // The last second counts (RFC 5280 section 4.1.2.5).
         let expires = certificate.not_after.after(Duration::from_secs(1));
         let username = self.username(&certificate).filter(|_| now < expires)?;
-        let groups = policy.map(|policy| policy.groups_of(&username)).unwrap_or_default();
-        let user = User::new(username, groups, Document::empty())?;
-        let identity = Arc::new(Identity::Authenticated(user));
-        Some(Proven { identity, access: None, keys: None, expires, bound_to: None })
+        Some((username, expires))
     }
 
     /// Whether a token counts on this connection: one that is bound to a certificate does with that one only (RFC 8705

@@ -1,9 +1,9 @@
 //! What a minted token says of the credential that it was given for, so that it may do no more than that.
 
+use registry_auth_cel::Members;
 use serde_json::{Map, Value};
 
 use crate::authn::claims::Claims;
-use registry_auth_cel::Members;
 
 /// The private claim (RFC 7519 section 4.3) of minted tokens.
 pub(crate) const CLAIM: &str = "origin";

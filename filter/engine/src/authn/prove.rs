@@ -1,13 +1,14 @@
 //! What providers and the token server share: the facts they read, and what stops them.
 
+use registry_auth_cel::{Document, Members};
+
 use crate::authn::claims::Claims;
+use crate::authn::credential;
 use crate::authn::token::{TokenError, UnverifiedToken};
 use crate::authn::verify::{Expected, SignatureVerifier, VerifiedToken, VerifyError, verify};
-use crate::authz::Policy;
 use crate::facts::{Facts, KeysAnswer, Missing, Need};
 use crate::keys::source::{Keys, SourceId};
 use crate::reason::Reason;
-use registry_auth_cel::Document;
 
 /// Why no identity comes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,13 +41,31 @@ pub(crate) struct Presented<'a> {
     pub(crate) token: &'a UnverifiedToken<'a>,
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) verifier: &'a dyn SignatureVerifier,
-    pub(crate) policy: Option<&'a Policy>,
+    pub(crate) policy: Option<PolicyView<'a>>,
+}
+
+/// What a policy reads of a caller, and what it knows of him.
+#[derive(Clone, Copy)]
+pub(crate) struct PolicyView<'a> {
+    /// Some condition reads `req.claims`.
+    pub(crate) reads_claims: bool,
+    /// The claims that conditions read.
+    pub(crate) claims_read: &'a Members,
+    /// The configured groups of a user.
+    pub(crate) groups_of: &'a dyn Fn(&str) -> Vec<String>,
+}
+
+/// Reads a token. What can be parsed has no other characters than a token may have, so they are looked at only to say what is
+/// wrong.
+pub(crate) fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, Stop> {
+    let text = std::str::from_utf8(compact).map_err(|_| Reason::MalformedCredential)?;
+    UnverifiedToken::parse(text).map_err(|error| credential::check(compact).map_or_else(Stop::from, |()| error.into()))
 }
 
 impl<'a> Presented<'a> {
     /// Returns true if some condition reads claims: what is kept of the token holds them too, which most of its memory goes to.
     pub(crate) fn keeps_claims(&self) -> bool {
-        self.policy.is_some_and(Policy::reads_claims)
+        self.policy.is_some_and(|policy| policy.reads_claims)
     }
 
     /// Claims as conditions read them; none if no condition does.

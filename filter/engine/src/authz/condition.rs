@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::{Diagnostics, raw};
 use registry_auth_cel::{Expression, INEXACT, Members, Scope};
+
+use crate::config::{Diagnostics, raw};
 
 use super::req::{Member, Request};
 

@@ -5,9 +5,10 @@
 
 use std::cmp::Reverse;
 
+use registry_auth_cel::automaton::Automaton;
+
 use super::pattern::{MARK, Pattern, TEMPLATE};
 use crate::route::Repository;
-use registry_auth_cel::automaton::Automaton;
 
 /// The largest automaton of all patterns together, bytes.
 const MAX_SIZE: usize = 64 << 20;

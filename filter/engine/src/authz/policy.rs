@@ -4,9 +4,10 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use registry_auth_cel::Members;
+
 use crate::authn::identity::Identity;
 use crate::config::{Diagnostics, raw};
-use registry_auth_cel::Members;
 
 use super::action::Actions;
 use super::condition::{Answer, Conditions, Expressions};

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use registry_auth_cel::{Bindings, Map};
+
 use crate::authn::identity::Identity;
 use crate::request::RequestHead;
 use crate::time::UnixTime;
-use registry_auth_cel::{Bindings, Map};
 
 use super::rule::Permission;
 

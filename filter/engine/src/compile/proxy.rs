@@ -1,13 +1,13 @@
 //! `proxy`: what the host does around decisions.
 
 use globset::GlobBuilder;
+use registry_auth_cel::automaton::Automaton;
 
 use crate::config::raw::Proxy;
 use crate::config::{Diagnostics, raw};
 use crate::edits::{HeadRules, is_decided};
 use crate::route::Surface;
 use crate::url::HttpUrl;
-use registry_auth_cel::automaton::Automaton;
 
 /// The largest automaton of all public paths, bytes.
 const MAX_PUBLIC: usize = 1 << 20;

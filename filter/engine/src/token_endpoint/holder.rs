@@ -3,6 +3,7 @@
 //! Whatever the token may do, the credential may do at that moment. So the token has the credential's end, what binds it, and the
 //! claims that conditions read.
 
+use registry_auth_cel::Members;
 use serde_json::{Value, json};
 
 use super::mint::{CLOCK_SKEW, Mint};
@@ -12,15 +13,13 @@ use crate::authn::credential::Credential;
 use crate::authn::identity::Identity;
 use crate::authn::mtls::thumbprint;
 use crate::authn::origin::Origin;
-use crate::authn::prove::Stop;
+use crate::authn::prove::{self, Stop};
 use crate::authority::Caller;
 use crate::authz::Policy;
-use crate::engine;
 use crate::reason::Reason;
 use crate::request::Connection;
 use crate::scope::Scope;
 use crate::time::UnixTime;
-use registry_auth_cel::Members;
 
 /// What a minted token says of its holder.
 #[derive(Clone, Debug)]
@@ -60,7 +59,7 @@ impl Source {
         let read = policy.map_or(&nothing, Policy::claims_read);
         let (origin, confirmation) = match (credential, not_after) {
             (Credential::Token(token), _) => {
-                let token = engine::read(token)?;
+                let token = prove::read(token)?;
                 let claims = token.claims_unverified();
                 (Origin::of_token(claims, read), claims.as_map().get(CONFIRMATION).cloned())
             }

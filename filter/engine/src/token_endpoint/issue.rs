@@ -6,12 +6,12 @@ use super::holder::{Holder, Source};
 use crate::access::Check;
 use crate::authn::cache::{IdentityCache, Proven};
 use crate::authn::credential::{ANONYMOUS, Credential};
-use crate::authn::prove::{Stop, missing};
+use crate::authn::prove::{self, Stop, missing};
 use crate::authn::verify::SignatureVerifier;
 use crate::authority::Caller;
 use crate::authz::{Policy, RequestFacts};
 use crate::decision::Answer;
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::facts::{Facts, Missing, Need, RequestBody};
 use crate::reason::Reason;
 use crate::request::RequestHead;
@@ -54,7 +54,7 @@ impl Engine {
                 let holder = Holder::of(&caller, &granted, source, mint, facts.now);
                 let token = mint.token(&holder, key, facts.now);
                 // Claims that are carried may make it too long: what would not be read here is not given out.
-                engine::read(token.as_bytes())?;
+                prove::read(token.as_bytes())?;
                 (token, holder.expires)
             }
             (None, Credential::Token(token)) => {

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use registry_auth_cel::Document;
+
 use super::answer::ANONYMOUS_LIFETIME;
 use super::holder::Holder;
 use crate::authn::bearer::{Bearer, GROUPS};
@@ -16,7 +18,6 @@ use crate::authn::origin::{self, Origin};
 use crate::keys::SigningKey;
 use crate::scope::Scope;
 use crate::time::UnixTime;
-use registry_auth_cel::Document;
 
 /// How far apart the clocks of two proxies may be: one mints, the other verifies.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(10);

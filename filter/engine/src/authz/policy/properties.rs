@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
+use registry_auth_cel::Document;
 use serde_json::{Value, json};
 
 use super::*;
@@ -11,7 +12,6 @@ use crate::authn::identity::User;
 use crate::config::{Role, decode};
 use crate::request::RequestHead;
 use crate::time::UnixTime;
-use registry_auth_cel::Document;
 
 const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
 const USERS: &[&str] = &["alice", "bob", "carol"];

@@ -1,5 +1,6 @@
 //! Rows of zot's own tests and probes, and properties of the evaluation.
 
+use registry_auth_cel::Document;
 use serde_json::{Value, json};
 
 use super::*;
@@ -7,7 +8,6 @@ use crate::access::Action;
 use crate::authn::identity::User;
 use crate::request::{Connection, RequestHead};
 use crate::time::UnixTime;
-use registry_auth_cel::Document;
 
 const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
 
