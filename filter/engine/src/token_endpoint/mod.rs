@@ -4,8 +4,7 @@
 pub mod answer;
 pub mod ask;
 mod form;
-mod holder;
-mod issue;
+pub(crate) mod holder;
 pub mod mint;
 #[cfg(test)]
 mod properties;

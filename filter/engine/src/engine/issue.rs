@@ -1,13 +1,10 @@
 //! From a request for a token to its answer.
 
-use super::answer::{ANONYMOUS_LIFETIME, Issued};
-use super::ask::{Ask, Form};
-use super::holder::{Holder, Source};
+use super::decide::Decision;
 use crate::access::Check;
-use crate::authn::cache::{IdentityCache, Proven};
+use crate::authn::cache::Proven;
 use crate::authn::credential::{ANONYMOUS, Credential};
 use crate::authn::prove::{self, Stop, missing};
-use crate::authn::verify::SignatureVerifier;
 use crate::authority::Caller;
 use crate::authz::{Policy, RequestFacts};
 use crate::decision::Answer;
@@ -16,41 +13,39 @@ use crate::facts::{Facts, Missing, Need, RequestBody};
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::scope::Scope;
+use crate::token_endpoint::answer::{ANONYMOUS_LIFETIME, Issued};
+use crate::token_endpoint::ask::{Ask, Form};
+use crate::token_endpoint::holder::{Holder, Source};
 
-impl Engine {
+impl Decision<'_> {
     /// The answer with a token: the presented one as it is, or one that is minted for what is granted.
     ///
     /// # Errors
     /// A [`Stop::Need`] for the body of a POST, and for keys; otherwise the refusal.
-    pub(crate) fn issue(
-        &self,
-        head: &RequestHead<'_>,
-        facts: &Facts<'_>,
-        cache: &mut IdentityCache,
-        verifier: &dyn SignatureVerifier,
-    ) -> Result<Answer, Stop> {
+    pub(super) fn issue(&mut self) -> Result<Answer, Stop> {
+        let (engine, head, facts) = (self.engine, self.head, self.facts);
         let form = if head.method == b"POST" { Some(form(head, facts)?) } else { None };
         let ask = Ask::read(head.path, &head.authorization, form)?;
-        let proven = self.identify(&ask.credential, &head.connection, facts, cache, verifier)?;
+        let proven = self.identify(&ask.credential)?;
         let caller = match &proven {
             // It would renew itself for ever.
-            Some(proven) if self.is_minted(proven) => return Err(Reason::UnknownIssuer.into()),
+            Some(proven) if engine.is_minted(proven) => return Err(Reason::UnknownIssuer.into()),
             Some(proven) => Caller::from(&**proven),
-            None if self.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => Caller::anonymous(),
+            None if engine.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => Caller::anonymous(),
             None => return Err(Reason::NoCredential.into()),
         };
         let not_after = proven.as_ref().map(|proven| proven.expires);
         let soon = facts.now.after(ANONYMOUS_LIFETIME);
         let request = RequestFacts::new(head, facts.now);
-        let authority = self.authority(&caller, &request, facts);
+        let authority = self.authority(&caller, &request);
         let may = |action, repository: &str| authority.check(&Check { action, repository, reference: "" }).is_ok();
         let granted = Scope::granted(&ask.scopes, &may, authority.sees_all());
-        let (token, expires) = match (&self.mint, &ask.credential) {
+        let (token, expires) = match (&engine.mint, &ask.credential) {
             (Some(mint), _) => {
                 let source = mint.own.source;
                 let unsigned = || missing(source, Missing::Keys, facts);
                 let key = facts.keys.signing(source).ok_or_else(unsigned)?;
-                let source = Source::of(&ask.credential, not_after, &head.connection, self.policy.as_ref())?;
+                let source = Source::of(&ask.credential, not_after, &head.connection, engine.policy.as_ref())?;
                 let holder = Holder::of(&caller, &granted, source, mint, facts.now);
                 let token = mint.token(&holder, key, facts.now);
                 // Claims that are carried may make it too long: what would not be read here is not given out.
@@ -66,7 +61,10 @@ impl Engine {
         let issued = Issued { token: &token, expires, granted: &granted, is_post: ask.is_post };
         Ok(Answer { reply: issued.reply(facts.now), label: "token", username: caller.identity.username().into() })
     }
+}
 
+impl Engine {
+    /// Returns true for the caller with a token that this engine minted.
     fn is_minted(&self, proven: &Proven) -> bool {
         self.mint.as_ref().is_some_and(|mint| proven.keys.is_some_and(|(source, _)| source == mint.own.source))
     }
