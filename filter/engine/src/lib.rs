@@ -12,6 +12,8 @@ pub mod edits;
 pub mod engine;
 pub mod facts;
 pub mod fields;
+#[cfg(test)]
+mod floors;
 pub mod json;
 pub mod keys;
 mod media;
