@@ -212,6 +212,7 @@ fn expressions_over_claims_do_what_they_do_in_zot() {
 /// Expressions that do not do what they do in zot, and why.
 const OTHERWISE: &[(&str, &str)] = &[
     (r"claims.s.matches('\\Qa.c\\E')", QUOTES),
+    (r"claims.s.matches('\\pL+')", "classes of Unicode in patterns are refused at start"),
     (r"claims.s.matches('\\141')", "octal escapes in patterns are refused at start"),
     ("claims.s.matches('[a-c--b]')", "`--` in a class of characters is refused at start"),
     (

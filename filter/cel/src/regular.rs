@@ -203,8 +203,9 @@ fn escape<'a>(tail: &'a str, out: &mut String, in_class: bool) -> Option<&'a str
         'b' | 'B' if in_class => return None,
         'b' => out.push_str("(?-u:\\b)"),
         'B' => out.push_str("(?-u:\\B)"),
-        // Escapes that only the crate has.
-        'u' | 'U' | '<' | '>' => return None,
+        // Escapes that only the crate has; and classes of Unicode, whose tables would make the module large. In a native build other
+        // crates may bring them.
+        'u' | 'U' | '<' | '>' | 'p' | 'P' => return None,
         char => out.extend(['\\', char]),
     }
     tail.get(char.len_utf8()..)
