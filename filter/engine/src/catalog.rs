@@ -97,7 +97,9 @@ impl Listing {
             404 | 405 | 501 => return Err(Reason::NotFound),
             _ => return Err(Reason::UpstreamUnavailable),
         }
-        let names = repositories(&page.body).ok_or(Reason::UpstreamUnavailable)?;
+        // More than it was ever asked for: each name is a decision.
+        let names = repositories(&page.body).filter(|names| names.len() <= MAX_ENTRIES);
+        let names = names.ok_or(Reason::UpstreamUnavailable)?;
         for name in names {
             if self.found.len() > self.wanted {
                 break;
@@ -238,6 +240,19 @@ mod tests {
         ];
         for (link, last) in rows {
             assert_eq!(next_after(link.as_bytes()).as_deref(), last, "{link}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_more_names_than_it_was_ever_asked_for_is_not_judged() {
+        for (count, is_taken) in [(MAX_ENTRIES, true), (MAX_ENTRIES + 1, false), (100 * MAX_ENTRIES, false)] {
+            let page = page(&vec!["a"; count], None);
+            let judged = std::cell::Cell::new(0);
+            let step = begin("").take(&page, |_| {
+                judged.set(judged.get() + 1);
+                true
+            });
+            assert_eq!((step.is_ok(), judged.get()), (is_taken, if is_taken { count } else { 0 }), "{count}");
         }
     }
 

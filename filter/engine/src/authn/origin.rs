@@ -12,6 +12,8 @@ const CLAIMS: &str = "claims";
 const ABSENT: &str = "absent";
 const GROUPS: &str = "groups";
 const CATALOG: &str = "catalog";
+/// The token is for a question of the filter itself.
+const QUESTION: &str = "question";
 
 /// Every other claim is absent.
 const OTHERS: &str = "*";
@@ -29,12 +31,14 @@ pub(crate) struct Origin {
     has_configured_groups: bool,
     /// For a token of a token server: its `access` claim covers the catalog.
     catalog: Option<bool>,
+    /// The token is for a question of the filter itself: no client may present it.
+    is_question: bool,
 }
 
 impl Default for Origin {
     fn default() -> Self {
         let claims = Claims::new(Map::new());
-        Self { claims, absent: Members::default(), has_configured_groups: false, catalog: None }
+        Self { claims, absent: Members::default(), has_configured_groups: false, catalog: None, is_question: false }
     }
 }
 
@@ -55,6 +59,11 @@ impl Origin {
     /// Of a client certificate: it has no claims, and its groups are those of the configuration.
     pub(crate) fn of_certificate() -> Self {
         Self { absent: Members::All, has_configured_groups: true, ..Self::default() }
+    }
+
+    /// Of no credential: the filter asks the registry for itself.
+    pub(crate) fn of_question() -> Self {
+        Self { is_question: true, ..Self::default() }
     }
 
     /// The same for a token of a token server, whose `access` claim covers the catalog or does not.
@@ -111,10 +120,14 @@ impl Origin {
         if let Some(catalog) = self.catalog {
             members.insert(CATALOG.to_owned(), catalog.into());
         }
+        if self.is_question {
+            members.insert(QUESTION.to_owned(), true.into());
+        }
         (!members.is_empty()).then(|| members.into())
     }
 
-    /// Reads the claim of a minted token. `None` if it has another form: it may be a restriction that is not understood here.
+    /// Reads the claim of a minted token. `None` if it has another form, since it may be a restriction that is not understood
+    /// here, and for the token of a question: a registry that was shown it must not be somebody with it.
     pub(crate) fn read(claims: &Claims) -> Option<Self> {
         let mut origin = Self::default();
         let members = match claims.as_map().get(CLAIM) {
@@ -217,6 +230,7 @@ mod tests {
             json!({ "groups": true }),
             json!({ "catalog": "false" }),
             json!({ "until": 1 }),
+            Origin::of_question().to_value().unwrap(),
         ];
         for row in rows {
             assert_eq!(Origin::read(&claims(&json!({ CLAIM: row }))), None, "{row}");

@@ -31,14 +31,18 @@ impl Provider {
         audiences.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience))
     }
 
+    /// Returns true if the token says that this issuer made it.
+    pub(crate) fn is_named_by(&self, token: &UnverifiedToken<'_>) -> bool {
+        let claimed = token.claims_unverified().issuer();
+        matches!(claimed, Ok(Some(claimed)) if issuer::is_named(&self.issuer, claimed))
+    }
+
     /// Proves a token of this issuer: issuer, claims, signature, mapping, in this order.
     ///
     /// # Errors
     /// `UnknownIssuer` when the token is somebody else's; a [`Stop::Need`] when keys are missing; otherwise the refusal.
     pub(crate) fn prove(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
-        let claimed = presented.token.claims_unverified().issuer();
-        let is_ours = matches!(claimed, Ok(Some(claimed)) if issuer::is_named(&self.issuer, claimed));
-        if !self.skip_issuer_verification && !is_ours {
+        if !self.skip_issuer_verification && !self.is_named_by(presented.token) {
             return Err(Reason::UnknownIssuer.into());
         }
         let keys = presented.keys_of(self.source)?;

@@ -9,6 +9,7 @@ use crate::authn::cache::{Proof, Proven};
 use crate::authn::credential::Credential;
 use crate::authn::identity::{Identity, User};
 use crate::authn::prove::{self, PolicyView, Presented, Stop};
+use crate::authn::provider::Provider;
 use crate::engine::Engine;
 use crate::reason::Reason;
 
@@ -42,7 +43,7 @@ impl Decision<'_> {
         Ok(Some(proven))
     }
 
-    /// Who a token proves: from the cache, or the first provider in order that takes it, or the token server.
+    /// Who a token proves: from the cache, or the first provider that takes it, or the token server.
     fn prove(&mut self, compact: &[u8]) -> Result<Arc<Proven>, Stop> {
         let (engine, facts, verifier) = (self.engine, self.facts, self.verifier);
         if let Some(proven) = self.cache.get(Proof::Token(compact), facts.keys, facts.now) {
@@ -76,7 +77,10 @@ impl Engine {
             return mint.own.prove(presented);
         }
         let mut closest = Reason::UnknownIssuer;
-        for provider in &self.providers {
+        let named = |provider: &&Provider| provider.is_named_by(presented.token);
+        // Whom the token names comes first: an entry that takes any issuer must not stop what is another's.
+        let others = self.providers.iter().filter(|provider| !named(provider));
+        for provider in self.providers.iter().filter(named).chain(others) {
             match provider.prove(presented) {
                 Ok(proven) => return Ok(proven),
                 Err(Stop::Need(need)) => return Err(Stop::Need(need)),
@@ -104,5 +108,71 @@ const fn nearness(reason: Reason) -> u8 {
         Reason::UnknownIssuer => 0,
         Reason::WrongAudience => 1,
         _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
+    use crate::authn::cache::IdentityCache;
+    use crate::authn::verify::{Answer, SignatureVerifier};
+    use crate::compile;
+    use crate::config::{self, Role};
+    use crate::decision::Verdict;
+    use crate::facts::{Facts, Gathered};
+    use crate::keys::algorithm::Algorithm;
+    use crate::keys::source::HeldKeys;
+    use crate::keys::{Kind, PublicKey, SigningKey};
+    use crate::request::RequestHead;
+    use crate::time::UnixTime;
+
+    struct EverySignature;
+
+    impl SignatureVerifier for EverySignature {
+        fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
+            Answer::Valid
+        }
+    }
+
+    /// A token of `https://b.test` whose key its entry has, and of which an entry that takes any issuer knows nothing.
+    #[test]
+    fn an_entry_for_any_issuer_does_not_stop_the_token_of_another_entry() {
+        let key = SigningKey::new(Kind::Ed25519, &[7; 32], None).unwrap().to_jwk(false).unwrap();
+        let any = json!({
+            "issuer": "https://a.test",
+            "audiences": ["registry"],
+            "cluster": "a",
+            "skipIssuerVerification": true,
+            "claimMapping": { "username": "'a:' + claims.sub" },
+        });
+        let named = json!({
+            "issuer": "https://b.test",
+            "audiences": ["registry"],
+            "jwks": { "keys": [key] },
+            "claimMapping": { "username": "'b:' + claims.sub" },
+        });
+        let claims = json!({ "iss": "https://b.test", "sub": "ci", "aud": "registry", "iat": 1, "exp": 2_000_000_000 });
+        let [header, claims] = [json!({ "alg": "EdDSA" }), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        let authorization = format!("Bearer {header}.{claims}.{}", URL_SAFE_NO_PAD.encode([0; 64]));
+        for oidc in [json!([any, named]), json!([named, any])] {
+            let (role, mut diagnostics) =
+                config::decode_value(json!({ "http": { "auth": { "bearer": { "oidc": oidc } } } }));
+            let Role::Filter(document) = role else { panic!("{diagnostics:?}") };
+            let engine = compile(&document, &mut diagnostics).unwrap().engine;
+            let keys = HeldKeys::of(engine.sources());
+            let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000) };
+            let head = RequestHead {
+                method: b"GET",
+                path: b"/v2/team/app/tags/list",
+                authorization: vec![authorization.as_bytes()],
+                ..RequestHead::default()
+            };
+            let verdict = engine.decide(&head, &facts, &mut IdentityCache::default(), &EverySignature);
+            let Verdict::Allow(grant) = verdict else { panic!("{verdict:?}") };
+            assert_eq!(grant.identity().username(), "b:ci");
+        }
     }
 }

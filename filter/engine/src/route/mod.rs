@@ -228,7 +228,7 @@ fn is_tag(text: &str) -> bool {
 /// are read too: what a registry makes of them there is not known.
 fn tags_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
     let mut tags: Vec<String> = Vec::new();
-    for (count, value) in query.values("tag").enumerate() {
+    for (count, value) in query.values_as_any_server_reads("tag").enumerate() {
         let tag = value.trim();
         if count >= MAX_TAGS || !(tag.is_empty() || is_tag(tag)) {
             return Err(Reason::TagInvalid);

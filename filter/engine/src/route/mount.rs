@@ -2,7 +2,11 @@
 
 use crate::reason::Reason;
 
+use super::query::is_read_as;
 use super::{Digest, Query, Repository};
+
+/// Sources that one mount may name. Registries read one of them; each is a decision of its own.
+pub(super) const MAX_SOURCES: usize = 8;
 
 /// What an upload may take instead of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,17 +23,20 @@ impl Mount {
     /// Reads `mount` and `from`.
     ///
     /// # Errors
-    /// `DigestInvalid` or `NameInvalid` for values that break the grammar.
+    /// `DigestInvalid` or `NameInvalid` for values that break the grammar, and for more than [`MAX_SOURCES`] sources.
     pub(super) fn read(query: &Query<'_>) -> Result<Self, Reason> {
         let mut asked = false;
-        for digest in query.values("mount") {
+        for digest in query.values_as_any_server_reads("mount") {
             Digest::parse(&digest)?;
             asked = true;
         }
         let mut sources = Vec::new();
         // An empty one is none, as registries read it.
-        for name in query.values("from").filter(|name| !name.is_empty()) {
+        for name in query.values_as_any_server_reads("from").filter(|name| !name.is_empty()) {
             Repository::parse_name(&name)?;
+            if sources.len() >= MAX_SOURCES {
+                return Err(Reason::NameInvalid);
+            }
             sources.push(name.into_owned());
         }
         Ok(match (asked, sources.is_empty()) {
@@ -48,7 +55,8 @@ pub fn without_mount(target: &str) -> String {
     let mut separator = '?';
     for parameter in query.split(['&', ';']) {
         let name = form_urlencoded::parse(parameter.as_bytes()).next().map(|(name, _)| name);
-        if !matches!(name.as_deref(), Some("mount" | "from")) && !parameter.is_empty() {
+        let asks = name.is_some_and(|name| is_read_as(&name, "mount") || is_read_as(&name, "from"));
+        if !asks && !parameter.is_empty() {
             kept.push(separator);
             kept.push_str(parameter);
             separator = '&';
@@ -70,6 +78,7 @@ mod tests {
             ("/v2/a/blobs/uploads/?digest=d&%6dount=x&fro%6D=b&y=%20", "/v2/a/blobs/uploads/?digest=d&y=%20"),
             ("/v2/a/blobs/uploads/?x=1;from=b;mount=d&&z", "/v2/a/blobs/uploads/?x=1&z"),
             ("/v2/a/blobs/uploads/?mount&from", "/v2/a/blobs/uploads/"),
+            ("/v2/a/blobs/uploads/?Mount=x&FROM=b&from[]=c&%20mount=d&mount%00=e&n=1", "/v2/a/blobs/uploads/?n=1"),
             ("/v2/a/blobs/uploads/?mounted=1&x=from=b", "/v2/a/blobs/uploads/?mounted=1&x=from=b"),
         ];
         for (target, kept) in rows {

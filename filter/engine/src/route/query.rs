@@ -23,4 +23,23 @@ impl<'a> Query<'a> {
             .filter(move |(key, _)| key == name)
             .map(|(_, value)| value)
     }
+
+    /// The same for every name that [some server may read][is_read_as] as this parameter.
+    pub(super) fn values_as_any_server_reads(
+        &self,
+        name: &'static str,
+    ) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
+        self.0
+            .split(';')
+            .flat_map(|part| form_urlencoded::parse(part.as_bytes()))
+            .filter(move |(key, _)| is_read_as(key, name))
+            .map(|(_, value)| value)
+    }
+}
+
+/// Returns true if some server may take a decoded parameter name for `name`, which is in lower case: ASP.NET compares without
+/// case, PHP and Rails read `name[]` as `name` and leave out blanks before it.
+pub(super) fn is_read_as(key: &str, name: &str) -> bool {
+    let key = key.split(['[', '\0']).next().unwrap_or_default();
+    key.trim_matches(|symbol: char| symbol.is_whitespace() || symbol.is_control()).eq_ignore_ascii_case(name)
 }

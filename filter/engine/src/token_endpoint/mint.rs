@@ -36,12 +36,17 @@ pub struct Mint {
 }
 
 impl Mint {
-    /// The `Authorization` of a question of the filter itself, good for that question only.
+    /// The `Authorization` of a question of the filter itself, good at the registry and for that question only.
     pub(crate) fn own_authorization(&self, scope: Scope, key: &SigningKey, now: UnixTime) -> String {
         let identity = Identity::of(User::new(self.issuer.clone(), Vec::new(), Document::empty()));
         let expires = self.end(Some(now.after(OWN_LIFETIME)), now);
-        let holder =
-            Holder { identity: &identity, granted: &[scope], expires, confirmation: None, origin: Origin::default() };
+        let holder = Holder {
+            identity: &identity,
+            granted: &[scope],
+            expires,
+            confirmation: None,
+            origin: Origin::of_question(),
+        };
         let mut value = "Bearer ".to_owned();
         value.push_str(&self.token(&holder, key, now));
         value

@@ -17,7 +17,7 @@ use crate::authn::cache::IdentityCache;
 use crate::authn::test_certificate as make;
 use crate::authn::verify::{Answer as Verified, SignatureVerifier};
 use crate::catalog::UpstreamPage;
-use crate::compile;
+use crate::compile::compile;
 use crate::config::{self, Role};
 use crate::decision::Verdict;
 use crate::engine::Engine;
@@ -25,7 +25,9 @@ use crate::facts::{Facts, Gathered, Need, TagAnswer};
 use crate::keys::algorithm::Algorithm;
 use crate::keys::source::{HeldKeys, Keys, SourceId, SourceKind};
 use crate::keys::{Kind, PublicKey, SigningKey};
+use crate::reason::Reason;
 use crate::request::{Connection, RequestHead};
+use crate::scope::{Scope, ScopeAction};
 use crate::time::UnixTime;
 
 const NOW: i64 = 1_790_000_000;
@@ -158,7 +160,7 @@ impl World {
         let proxy = json!({ "upstreamCluster": "u", "extensions": true, "pushKey": { "env": "K" } });
         let (role, mut diagnostics) = config::decode_value(json!({ "http": http, "proxy": proxy }));
         let Role::Filter(document) = role else { panic!("an intake") };
-        let compiled = compile::compile(&document, &mut diagnostics);
+        let compiled = compile(&document, &mut diagnostics);
         let engine = compiled.unwrap_or_else(|| panic!("{:?}", diagnostics.errors)).engine;
         let mut keys = HeldKeys::of(engine.sources());
         let signing = |kind: &SourceKind| matches!(kind, SourceKind::Signing(_));
@@ -214,6 +216,20 @@ impl World {
         };
         let body: Value = serde_json::from_slice(&answer.reply.body).unwrap();
         Some(format!("Bearer {}", body["token"].as_str().unwrap()))
+    }
+}
+
+#[test]
+fn the_token_of_a_question_of_the_filter_is_nobodys() {
+    let policy = json!({ "repositories": { "**": { "defaultPolicy": ["read"], "anonymousPolicy": ["read"] } } });
+    let world = World::new(Some(&policy), false);
+    for scope in [Scope::Catalog, Scope::Repository("team/app".to_owned(), vec![ScopeAction::Pull])] {
+        let own = world.engine.own_authorization(scope, &world.keys, UnixTime::from_secs(NOW)).unwrap();
+        for request in REQUESTS {
+            let verdict = world.decide(*request, Some(&own), None, NOW, false);
+            let Verdict::Deny(denial) = verdict else { panic!("{request:?}: {verdict:?}") };
+            assert_eq!(denial.reason, Reason::BadClaim, "{request:?}");
+        }
     }
 }
 
