@@ -24,6 +24,8 @@ const THOUSAND: usize = 1_000;
 const TEN_THOUSAND: usize = 10_000;
 /// Unknown keys cause at most one fetch in this time.
 const LIMIT: Duration = Duration::from_secs(5);
+/// Connections that Envoy has besides those of a crowd, at most.
+const FEW: u64 = 100;
 /// Crowds before memory is looked at, besides the first.
 const WARM: usize = 3;
 /// Memory that the next ones may need more than those, in KiB: what the allocator keeps is not exact.
@@ -138,6 +140,8 @@ fn waiting(scene: &Scene, page: &mut Page) -> Result<()> {
         }
     };
     let gather = || -> Result<u64> {
+        // Envoy must not run out of open files: it ends when it cannot open a connection to an upstream.
+        until("the end of earlier connections", || Ok(stage.connections()? < Some(FEW)))?;
         let mut crowd = Crowd::gather(stage.address()?, &bearer, TEN_THOUSAND)?;
         let active = stage.active()?.unwrap_or_default();
         crowd.halve();

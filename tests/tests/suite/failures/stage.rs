@@ -107,6 +107,11 @@ impl Stage {
         self.envoy()?.stat("http.main.downstream_rq_active")
     }
 
+    /// How many connections clients have to Envoy.
+    pub(super) fn connections(&self) -> Result<Option<u64>> {
+        self.envoy()?.stat("http.main.downstream_cx_active")
+    }
+
     /// The greatest of the module's metrics whose names end so.
     pub(super) fn metric(&self, name: &str) -> Result<Option<u64>> {
         let stats = self.envoy()?.admin_get("/stats?filter=registry_auth")?;
