@@ -1,5 +1,6 @@
 //! Many requests at once, on a connection each.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -7,11 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_tests::issuer::{Endpoint, Fault};
+use registry_auth_tests::load::NONE;
 
 use super::callers::{NO_KEYS, Tokens, kinds, read};
 use super::issuers::Scene;
 use super::page::Page;
-use super::stage::{PATIENCE, until};
+use super::stage::{PATIENCE, Stage, until};
 use super::trial::{Case, Deeds, UNNOTICED, play};
 
 /// The issuer of a crowd with a new key.
@@ -22,6 +24,8 @@ const THOUSAND: usize = 1_000;
 const TEN_THOUSAND: usize = 10_000;
 /// Unknown keys cause at most one fetch in this time.
 const LIMIT: Duration = Duration::from_secs(5);
+/// Connections that Envoy has besides those of a crowd, at most.
+const FEW: u64 = 100;
 /// Crowds before memory is looked at, besides the first.
 const WARM: usize = 3;
 /// Memory that the next ones may need more than those, in KiB: what the allocator keeps is not exact.
@@ -52,20 +56,33 @@ impl Crowd {
         self.0.truncate(self.0.len() / 2);
     }
 
-    /// The status that each of the others gets, once each.
-    fn statuses(self) -> Result<Vec<u16>> {
-        let mut statuses = self.0.into_iter().map(status).collect::<Result<Vec<_>>>()?;
-        statuses.sort_unstable();
-        statuses.dedup();
-        Ok(statuses)
+    /// How many of the others get each status; [`NONE`]: the connection ended without one.
+    fn statuses(self) -> BTreeMap<u16, usize> {
+        let mut statuses = BTreeMap::new();
+        for socket in self.0 {
+            *statuses.entry(status(socket).unwrap_or(NONE)).or_default() += 1;
+        }
+        statuses
     }
 }
 
-fn status(mut socket: TcpStream) -> Result<u16> {
+fn status(mut socket: TcpStream) -> Option<u16> {
     let mut answer = Vec::new();
-    socket.read_to_end(&mut answer)?;
-    let text = String::from_utf8_lossy(&answer);
-    text.split(' ').nth(1).context("no status")?.parse().with_context(|| format!("no status: {text}"))
+    // What was read before an error is an answer too.
+    drop(socket.read_to_end(&mut answer));
+    String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+}
+
+/// All of a crowd got this status, and nothing else.
+fn ensure_all(statuses: &BTreeMap<u16, usize>, status: u16) -> Result<()> {
+    ensure!(statuses.keys().eq([&status]), "the crowd got {statuses:?} (0: no answer), not {status}");
+    Ok(())
+}
+
+/// What Envoy says of the connections of clients, for messages.
+fn connections(stage: &Stage) -> String {
+    let stats = stage.envoy().and_then(|envoy| envoy.admin_get("/stats?usedonly&filter=downstream_(cx|rq)_"));
+    stats.unwrap_or_else(|error| format!("Envoy does not answer: {error:#}"))
 }
 
 /// Plays both crowds.
@@ -91,8 +108,8 @@ fn new_key(scene: &Scene, page: &mut Page) -> Result<()> {
             thread::sleep(LIMIT);
             issuer.rotate(&["es256", "next-es256"])?;
             let (fetches, counted) = (issuer.requests(Endpoint::Keys), stage.metric("keys.fetched")?);
-            let statuses = Crowd::gather(stage.address()?, &new, THOUSAND)?.statuses()?;
-            ensure!(statuses == [200], "the crowd got {statuses:?}");
+            let statuses = Crowd::gather(stage.address()?, &new, THOUSAND)?.statuses();
+            ensure_all(&statuses, 200)?;
             let more = issuer.requests(Endpoint::Keys) - fetches;
             ensure!(more == 1, "{more} fetches");
             until("the counter", || Ok(stage.metric("keys.fetched")? == counted.map(|count| count + 1)))
@@ -123,11 +140,12 @@ fn waiting(scene: &Scene, page: &mut Page) -> Result<()> {
         }
     };
     let gather = || -> Result<u64> {
+        // Envoy must not run out of open files: it ends when it cannot open a connection to an upstream.
+        until("the end of earlier connections", || Ok(stage.connections()? < Some(FEW)))?;
         let mut crowd = Crowd::gather(stage.address()?, &bearer, TEN_THOUSAND)?;
         let active = stage.active()?.unwrap_or_default();
         crowd.halve();
-        let statuses = crowd.statuses()?;
-        ensure!(statuses == [503], "the crowd got {statuses:?}");
+        ensure_all(&crowd.statuses(), 503).with_context(|| connections(stage))?;
         let memory = stage.envoy()?.resident()?;
         eprintln!("  {active} requests were in Envoy, which holds {memory} KiB afterwards");
         Ok(memory)

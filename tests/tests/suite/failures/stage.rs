@@ -20,7 +20,7 @@ pub(super) const PRESSURE: Pressure = Pressure { connections: 2, patience: Durat
 /// What the log has for each refusal, and how many other lines a message shows.
 const REFUSAL: &str = "\"decision\":\"deny\"";
 const TAIL: usize = 20;
-/// New connections in a row that show that all workers do the same.
+/// New connections at once that show that all workers do the same.
 const PROBES: usize = 16;
 
 /// Envoy, and what it talks to.
@@ -107,6 +107,11 @@ impl Stage {
         self.envoy()?.stat("http.main.downstream_rq_active")
     }
 
+    /// How many connections clients have to Envoy.
+    pub(super) fn connections(&self) -> Result<Option<u64>> {
+        self.envoy()?.stat("http.main.downstream_cx_active")
+    }
+
     /// The greatest of the module's metrics whose names end so.
     pub(super) fn metric(&self, name: &str) -> Result<Option<u64>> {
         let stats = self.envoy()?.admin_get("/stats?filter=registry_auth")?;
@@ -118,16 +123,23 @@ impl Stage {
 /// Waits until every worker there answers a request with this status.
 pub(super) fn comes_to(address: SocketAddr, status: u16, request: &Request) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    let mut same = 0;
-    while same < PROBES {
-        let found = client::send(address, request, PATIENCE).map_or(0, |answer| answer.status);
-        same = if found == status { same + 1 } else { 0 };
-        if same == 0 {
-            ensure!(Instant::now() < deadline, "{found} instead of {status}");
-            thread::sleep(Duration::from_millis(100));
+    loop {
+        let found = probe(address, request);
+        if found.iter().all(|found| *found == status) {
+            return Ok(());
         }
+        ensure!(Instant::now() < deadline, "{found:?} instead of {status}");
+        thread::sleep(Duration::from_millis(100));
     }
-    Ok(())
+}
+
+/// The statuses of a request that is sent on many new connections at once, since each answer may take seconds; 0: none.
+fn probe(address: SocketAddr, request: &Request) -> Vec<u16> {
+    let send = || client::send(address, request, PATIENCE).map_or(0, |answer| answer.status);
+    thread::scope(|scope| {
+        let probes: Vec<_> = (0..PROBES).map(|_| scope.spawn(send)).collect();
+        probes.into_iter().map(|probe| probe.join().unwrap_or_default()).collect()
+    })
 }
 
 /// Waits until something is so.
