@@ -102,6 +102,7 @@ fn holds(row: &Json) -> Result<(), String> {
         (Err(error), None) => return Err(error.to_string()),
         (Ok(expression), _) => expression,
     };
+    bindings.evaluation.begin(expression.patterns.as_ref());
     let result = Value::resolve_val(&expression.tree, &bindings.context);
     match (result, row["want"].get("error").is_some()) {
         (Err(_), true) => Ok(()),

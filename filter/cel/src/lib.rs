@@ -9,6 +9,7 @@ mod check;
 mod constants;
 mod document;
 mod environment;
+mod evaluation;
 mod functions;
 mod limits;
 mod members;
@@ -21,15 +22,17 @@ mod syntax;
 mod text;
 mod types;
 
-use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 
 use cel_interpreter::common::types::{CelBool, CelList, CelMap, CelMapKey, CelString};
 use cel_interpreter::common::value::{Builtin, CowVal, Val};
 use cel_interpreter::{Context, ExecutionError, IdedExpr, Value};
 
 pub use document::{Document, Map};
+use evaluation::{Evaluation, Patterns};
 pub use members::Members;
+pub use regular::PatternPool;
 use types::Type;
 
 /// Which variables an expression may name.
@@ -112,6 +115,12 @@ pub enum CompileError {
     Mismatch(String),
 }
 
+impl CompileError {
+    fn pattern() -> Self {
+        Self::Mismatch("the pattern of `matches` is not a regular expression of RE2, or too large".to_owned())
+    }
+}
+
 /// What to say about an expression that [`Expression::is_inexact`].
 pub const INEXACT: &str = "has a number of 2^53 (9007199254740992) or more, and numbers in claims are doubles: it equals its \
                            neighbours there; let the issuer send such an identifier as text, and compare it with a text";
@@ -171,6 +180,8 @@ pub struct Expression {
     reads: Members,
     reads_of_claims: Members,
     is_inexact: bool,
+    /// None if it has none.
+    patterns: Option<Arc<Patterns>>,
 }
 
 impl Expression {
@@ -179,6 +190,14 @@ impl Expression {
     /// # Errors
     /// Over a limit (checked before the parser sees the text), not CEL, unknown names and functions, types that cannot fit.
     pub fn compile(source: &str, scope: Scope) -> Result<Self, CompileError> {
+        Self::compile_with(source, scope, &mut PatternPool::default())
+    }
+
+    /// Compiles `source` as [`Expression::compile`] does, with patterns that other expressions share.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn compile_with(source: &str, scope: Scope, pool: &mut PatternPool) -> Result<Self, CompileError> {
         if source.trim().is_empty() {
             return Err(CompileError::Empty);
         }
@@ -186,6 +205,8 @@ impl Expression {
         let mut tree = syntax::parse(source)?;
         let result = check::check(&tree, scope.variables())?;
         limits::check_loops(&tree)?;
+        let patterns = pool.patterns_of(&tree).map_err(|_| CompileError::pattern())?;
+        let patterns = (!patterns.is_empty()).then(|| Arc::new(patterns));
         let reads = Members::read_by(&tree, scope.document());
         let reads_of_claims = Members::read_by(&tree, scope.claims());
         let is_inexact = precision::is_inexact(&tree);
@@ -193,16 +214,17 @@ impl Expression {
         meter::meter(&mut tree);
         // Built now, and not while the first request waits.
         environment::shared();
-        Ok(Self { tree, result, scope, reads, reads_of_claims, is_inexact })
+        Ok(Self { tree, result, scope, reads, reads_of_claims, is_inexact, patterns })
     }
 
     fn evaluate<'a>(&'a self, bindings: &'a Bindings) -> Result<CowVal<'a, 'static>, EvaluationError> {
-        budget::refill(bindings.left.as_ref().map_or(budget::UNITS, Cell::get));
-        let value = Value::resolve_val(&self.tree, &bindings.context);
-        if let Some(left) = &bindings.left {
-            left.set(budget::left());
+        let evaluation = &bindings.evaluation;
+        match self.scope {
+            Scope::Claims => evaluation.begin(self.patterns.as_ref()),
+            Scope::Conditions => evaluation.begin_anew(self.patterns.as_ref()),
         }
-        if budget::is_spent() { Err(EvaluationError::TooCostly) } else { Ok(value?) }
+        let value = Value::resolve_val(&self.tree, &bindings.context);
+        if evaluation.budget().is_spent() { Err(EvaluationError::TooCostly) } else { Ok(value?) }
     }
 
     /// Whether the result is known to be a bool before any value is seen; `claims.ok` is not, `claims.ok == true` is.
@@ -283,26 +305,31 @@ impl fmt::Debug for Expression {
 /// The values of an expression's variables.
 pub struct Bindings {
     context: Context<'static, 'static>,
-    /// Units that are left to all expressions of a claim mapping; a condition has a budget of its own.
-    left: Option<Cell<usize>>,
+    /// One for all expressions of a claim mapping; each condition begins it anew.
+    evaluation: Evaluation,
 }
 
 impl Bindings {
     /// For [`Scope::Claims`]: the claims, no `vars` yet.
     #[must_use]
     pub fn claims(claims: &Document) -> Self {
-        let mut context = Context::with_env(environment::shared());
-        context.add_variable_as_val("claims", claims.to_value());
-        context.add_variable_as_val("vars", Box::new(CelMap::default()));
-        Self { context, left: Some(Cell::new(budget::UNITS)) }
+        let mut bindings = Self::new("claims", claims);
+        bindings.context.add_variable_as_val("vars", Box::new(CelMap::default()));
+        bindings
     }
 
     /// For [`Scope::Conditions`]: the request.
     #[must_use]
     pub fn conditions(request: &Document) -> Self {
+        Self::new("req", request)
+    }
+
+    fn new(name: &str, document: &Document) -> Self {
+        let evaluation = Evaluation::default();
         let mut context = Context::with_env(environment::shared());
-        context.add_variable_as_val("req", request.to_value());
-        Self { context, left: None }
+        context.add_variable_as_val(name, document.to_value());
+        context.add_variable_as_val(evaluation::NAME, Box::new(evaluation.clone()));
+        Self { context, evaluation }
     }
 
     /// Evaluates `expression` and keeps the result as `vars.<name>`; a later one of the same name replaces it.
@@ -311,7 +338,11 @@ impl Bindings {
     /// The evaluation fails.
     pub fn define(&mut self, name: &str, expression: &Expression) -> Result<(), EvaluationError> {
         let value = expression.evaluate(self)?;
-        budget::pay_for(value.as_ref()).map_err(|_| EvaluationError::TooCostly)?;
+        let budget = self.evaluation.budget();
+        let left = budget.left();
+        budget.pay_for(value.as_ref()).map_err(|_| EvaluationError::TooCostly)?;
+        // The expression has paid for it already: this is about its size and depth.
+        budget.refill(left);
         let value = value.into_owned();
         let Context::Root { variables, .. } = &mut self.context else { return Err(EvaluationError::Other) };
         let Some(Builtin::Map(vars)) = variables.remove("vars").and_then(|vars: Box<dyn Val>| vars.into_builtin())

@@ -82,7 +82,7 @@ fn borrowed_and_owned_values_answer_as_in_cel_go() {
 
 fn evaluate(source: &str, scope: Scope, bindings: &Bindings) -> String {
     // Each row has a whole budget.
-    bindings.left.iter().for_each(|left| left.set(budget::UNITS));
+    bindings.evaluation.budget().refill(budget::UNITS);
     match Expression::compile(source, scope) {
         Err(_) => "refused".to_owned(),
         Ok(expression) => expression.evaluate(bindings).map_or("error".to_owned(), |value| text(value.as_ref())),
