@@ -1,7 +1,23 @@
-//! The one door to the CEL crate: what an expression may say, what it costs, what it reads, and errors without values.
+//! Expressions of CEL as zot reads them, and patterns of RE2.
 //!
 //! The environment is zot's (cel-go with optional types and the strings, sets and encoders extensions): JSON numbers are doubles, the
 //! literals of a list have one type, unknown names and functions are refused when the expression is compiled.
+//!
+//! An expression is written by an operator, the values that it reads come from anybody. So all mistakes that can be found are found
+//! when it is compiled, and its work is bounded when it is evaluated. An evaluation depends on the expression and the values alone.
+//! Errors tell a kind and never a value.
+//!
+//! ```
+//! use registry_auth_cel::{Bindings, Document, Expression, Scope};
+//!
+//! let mapping = Expression::compile("claims.sub.split(':')[0]", Scope::Claims)?;
+//! let claims = serde_json::json!({ "sub": "builder:main" });
+//! let claims = claims.as_object().map(Document::from_claims).unwrap_or_default();
+//! assert_eq!(mapping.evaluate_string(&Bindings::claims(&claims)).as_deref(), Ok("builder"));
+//!
+//! assert!(Expression::compile("claim.sub", Scope::Claims).is_err());
+//! # Ok::<(), registry_auth_cel::CompileError>(())
+//! ```
 
 pub mod automaton;
 mod budget;
