@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
+use cel_interpreter::Value;
 use cel_interpreter::common::types::{
-    CelBytes, CelDouble, CelDuration, CelInt, CelMap, CelMapKey, CelNull, CelTimestamp, CelUInt,
+    CelBool, CelBytes, CelDouble, CelDuration, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelTimestamp,
+    CelUInt,
 };
-use cel_interpreter::common::value::CowVal;
+use cel_interpreter::common::value::{CowVal, Val};
 use serde_json::Value as Json;
 
 use super::*;

@@ -9,7 +9,7 @@ use cel_interpreter::{DeclarationError, Env, ExecutionError};
 use super::evaluation::Evaluation;
 use super::syntax::STRING;
 use super::types::Type;
-use super::{environment, regular, select, sets, text};
+use super::{environment, patterns, regular, select, sets, text};
 
 /// What a member function may be called on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,7 +234,7 @@ fn matches<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
         && let Some(text) = text.downcast_ref::<CelString<'v>>()
         && let Some(pattern) = pattern.downcast_ref::<CelString<'v>>()
     {
-        let matched = regular::is_match(evaluation, pattern.inner(), text.inner());
+        let matched = patterns::is_match(evaluation, pattern.inner(), text.inner());
         return match matched {
             Ok(matched) => Ok(CowVal::owned(CelBool::from(matched))),
             Err(regular::NotAnExpression) => Err(ExecutionError::function_error("matches", "not a regular expression")),

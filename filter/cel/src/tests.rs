@@ -1,5 +1,8 @@
 //! Rows of cel-go's behaviour, and what the crate behind the door must not show.
 
+use std::fmt;
+
+use cel_interpreter::{ExecutionError, Value};
 use serde_json::{Value as Json, json};
 
 use super::*;

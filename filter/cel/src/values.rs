@@ -1,8 +1,8 @@
 //! Selections, macros, equality and sizes of borrowed and owned values, compared with cel-go; `testdata/values/README.md` says how
 //! the rows were made.
 
-use cel_interpreter::common::types::{CelDouble, CelInt, CelType, CelUInt};
-use cel_interpreter::common::value::BuiltinRef;
+use cel_interpreter::common::types::{CelBool, CelDouble, CelInt, CelType, CelUInt};
+use cel_interpreter::common::value::{BuiltinRef, Val};
 use serde_json::{Value as Json, json};
 
 use super::*;
