@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use registry_auth::time::UnixTime;
 
-use crate::host::{self, HostError, Loudness};
+use crate::host::{self, HostError, LogLevel};
 
 /// 2026-11-01T00:00:00Z, raised with each release. `SOURCE_DATE_EPOCH` (reproducible-builds.org), set while building, may raise
 /// it further; never the machine's own clock, so that the same source stays the same module.
@@ -31,7 +31,7 @@ pub(crate) fn now() -> Result<UnixTime, HostError> {
     if now >= BUILT {
         if REPORTED.load(Ordering::Relaxed) {
             REPORTED.store(false, Ordering::Relaxed);
-            host::log(Loudness::Warn, "the host's clock is right again");
+            host::log(LogLevel::Warn, "the host's clock is right again");
         }
         return Ok(now);
     }
@@ -41,7 +41,7 @@ pub(crate) fn now() -> Result<UnixTime, HostError> {
             now.rfc3339(),
             BUILT.rfc3339()
         );
-        host::log(Loudness::Error, &line);
+        host::log(LogLevel::Error, &line);
     }
     Err(NOT_SET)
 }

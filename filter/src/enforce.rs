@@ -24,7 +24,7 @@ pub(crate) enum Outcome {
 /// Prepares the head for the upstream. If any part of that fails the request must not go on.
 pub(crate) fn grant(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError> {
     prepare(filter, head, grant)?;
-    filter.metrics.note("allowed");
+    filter.metrics.increment("allowed");
     debug!(
         "{}",
         json!({
@@ -49,7 +49,7 @@ fn prepare(filter: &Filter, head: &Head, grant: &Grant) -> Result<(), HostError>
 
 /// Counts and logs that a request was granted which is not the upstream's; gives its answer.
 pub(crate) fn answer(filter: &Filter, head: &Head, answer: Answer) -> Reply {
-    filter.metrics.note("answered");
+    filter.metrics.increment("answered");
     debug!(
         "{}",
         json!({
@@ -67,7 +67,7 @@ pub(crate) fn answer(filter: &Filter, head: &Head, answer: Answer) -> Reply {
 /// headers that describe it only if it was given one.
 pub(crate) fn refusal(filter: &Filter, head: &Head, denial: &Denial) -> Reply {
     let face = denial.reason.face();
-    filter.metrics.note(face.label);
+    filter.metrics.increment(face.label);
     let line = json!({
         "decision": "deny",
         "reason": face.label,

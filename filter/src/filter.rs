@@ -22,7 +22,7 @@ use crate::enforce::{self, Outcome};
 use crate::head::Head;
 use crate::held::Held;
 use crate::host::{self, HostError};
-use crate::keys::{KeyStore, Settled};
+use crate::keys::{KeyStore, ReadySources};
 use crate::metrics::Metrics;
 use crate::verifier::HostVerifier;
 use crate::waiting::{Awaits, Pending, Waiting};
@@ -43,7 +43,7 @@ pub(crate) struct Filter {
     waiting: RefCell<Waiting>,
     held: Held,
     /// What is to be decided on the host's next tick.
-    settled: RefCell<Settled>,
+    settled: RefCell<ReadySources>,
     /// Requests that are granted, and that the host did not let go on.
     granted: RefCell<Vec<u32>>,
     /// When the root context had its last turn.

@@ -15,10 +15,10 @@ pub(crate) use memory::lend;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostError(pub(crate) &'static str);
 
-/// How loud a line of the log is (`proxy_log_level_t`).
+/// The severity of a line of the log (`proxy_log_level_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(crate) enum Loudness {
+pub(crate) enum LogLevel {
     Trace = 0,
     Debug = 1,
     Info = 2,
@@ -37,8 +37,8 @@ const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 
 /// Writes a line to the host's log. That it cannot be written changes nothing.
-pub(crate) fn log(loudness: Loudness, line: &str) {
-    let _ = raw::log(loudness as u32, line.as_bytes());
+pub(crate) fn log(level: LogLevel, line: &str) {
+    let _ = raw::log(level as u32, line.as_bytes());
 }
 
 /// What the host's wall clock shows. Whether that can be right is known to [`crate::clock`] only.
@@ -174,7 +174,7 @@ pub(crate) fn record(metric: u32, value: u64) {
 }
 
 /// Asks for a tick every `period`.
-pub(crate) fn tick_every(period: Duration) -> Result<(), HostError> {
+pub(crate) fn set_tick_period(period: Duration) -> Result<(), HostError> {
     let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
     raw::set_tick_period(millis).map_err(|_| HostError("set_tick_period_milliseconds"))
 }

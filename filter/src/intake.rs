@@ -17,7 +17,7 @@ use crate::clock;
 use crate::held::Held;
 use crate::host::{self, HostError};
 use crate::metrics::Metrics;
-use crate::shared;
+use crate::pushed_store;
 
 const PREFIX: &[u8] = b"/keys/v2/";
 /// Where version 1 of the protocol was spoken.
@@ -76,7 +76,7 @@ impl Intake {
 
     /// Strangers may ask as often as they like, so that the log says it once.
     fn complain(&self, why: &str) {
-        self.metrics.count("intake.refused");
+        self.metrics.increment_now("intake.refused");
         if !self.complained.replace(true) {
             warn!("requests to the intake are refused: {why}");
         }
@@ -88,7 +88,7 @@ impl Intake {
         let Ok(generation) = stored.map(|(generation, _)| generation) else {
             return self.respond(request, 503, 0, false, Some(HOST_FAILED));
         };
-        let wanted = shared::wanted_beyond(&request.set).is_some_and(|held| held >= generation);
+        let wanted = pushed_store::wanted_beyond(&request.set).is_some_and(|held| held >= generation);
         self.respond(request, 200, generation, wanted, None)
     }
 
@@ -96,7 +96,7 @@ impl Intake {
         match self.check_and_store(request, body) {
             Ok(generation) => self.respond(request, 200, generation, false, None),
             Err((status, why, held)) => {
-                self.metrics.count("intake.refused");
+                self.metrics.increment_now("intake.refused");
                 warn!("a pushed key set is refused: {why}");
                 self.respond(request, status, held, false, Some(&why))
             }
@@ -123,16 +123,16 @@ impl Intake {
         if pushed.generation <= held {
             return Err((409, "the set is not newer than the one that is held".to_owned(), held));
         }
-        shared::store(&pushed.set, body, version)
+        pushed_store::store(&pushed.set, body, version)
             .map_err(|_| (409, "another set was written at the same time".to_owned(), held))?;
-        self.metrics.count("intake.accepted");
+        self.metrics.increment_now("intake.accepted");
         info!("took a set of {count} keys");
         Ok(pushed.generation)
     }
 
     /// The generation of the set that is held, 0 for none, and the version of what stands in shared data.
     fn generation_of(&self, set: &str, now: UnixTime) -> Result<(u64, Option<u32>), HostError> {
-        let stored = shared::load(set, &self.key, now)?;
+        let stored = pushed_store::load(set, &self.key, now)?;
         let generation = stored.as_ref().and_then(|stored| stored.keys.as_ref().ok()).map_or(0, |keys| keys.generation);
         Ok((generation, stored.map(|stored| stored.version)))
     }

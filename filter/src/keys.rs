@@ -44,14 +44,14 @@ struct Call {
 
 /// Sources whose waiting requests can be decided.
 #[derive(Default)]
-pub(crate) struct Settled {
+pub(crate) struct ReadySources {
     /// Keys will not come: requests do without what they lack.
     pub(crate) over: Vec<SourceId>,
     /// Newer keys are held: requests that still lack something may wait on.
     pub(crate) news: Vec<SourceId>,
 }
 
-impl Settled {
+impl ReadySources {
     /// Whether there is nothing to decide.
     pub(crate) const fn is_empty(&self) -> bool {
         self.over.is_empty() && self.news.is_empty()
@@ -96,8 +96,8 @@ impl KeyStore {
 
     /// The root context's turn: begins what is wanted or due, takes what others fetched and what was pushed, drops what is too
     /// old.
-    pub(crate) fn turn(&mut self, metrics: &Metrics, now: UnixTime) -> Settled {
-        let mut settled = Settled::default();
+    pub(crate) fn turn(&mut self, metrics: &Metrics, now: UnixTime) -> ReadySources {
+        let mut settled = ReadySources::default();
         for index in 0..self.states.len() {
             let Some(state) = self.states.get(index) else { break };
             let id = state.id;
@@ -121,8 +121,8 @@ impl KeyStore {
     }
 
     /// An answer came.
-    pub(crate) fn answer(&mut self, call: u32, body_size: usize, metrics: &Metrics, now: UnixTime) -> Settled {
-        let mut settled = Settled::default();
+    pub(crate) fn answer(&mut self, call: u32, body_size: usize, metrics: &Metrics, now: UnixTime) -> ReadySources {
+        let mut settled = ReadySources::default();
         let Some(Call { source: id, stage, asked }) = self.calls.remove(&call) else { return settled };
         let Some(state) = self.states.get_mut(id.index()) else { return settled };
         let SourceKind::Callout(callout) = &state.source.kind else { return settled };
@@ -235,11 +235,11 @@ impl KeyStore {
 
     fn fetched(&mut self, id: SourceId, keys: FetchedKeys, skipped: &[Skipped], metrics: &Metrics, now: UnixTime) {
         let Some(state) = self.states.get_mut(id.index()) else { return };
-        metrics.count("keys.fetched");
+        metrics.increment_now("keys.fetched");
         for _ in skipped {
-            metrics.note("keys.skipped");
+            metrics.increment("keys.skipped");
         }
-        metrics.tell();
+        metrics.flush();
         for entry in skipped.iter().take(LOGGED) {
             warn!("keys of {}: {entry}", state.source.name);
         }
@@ -252,7 +252,7 @@ impl KeyStore {
 
     fn failed(&mut self, id: SourceId, why: &str, metrics: &Metrics, now: UnixTime) {
         let Some(state) = self.states.get_mut(id.index()) else { return };
-        metrics.count("keys.failed");
+        metrics.increment_now("keys.failed");
         warn!("keys of {} cannot be had: {why}", state.source.name);
         state.fail(metrics, now);
     }

@@ -8,13 +8,13 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use registry_auth::authn::key_cache::ShareKey;
 use registry_auth::authn::source::{Source, SourceKind};
-use registry_auth::config::{self, Compiled, Diagnostics, Role, raw};
+use registry_auth::config::{self, Compiled, Diagnostics, raw};
 use registry_auth::envelope::PushKey;
 
 use crate::abi::{self, Turn};
 use crate::clock;
 use crate::filter::Filter;
-use crate::host::{self, HostError, Loudness};
+use crate::host::{self, HostError, LogLevel};
 use crate::intake::{Intake, IntakeRequest};
 use crate::logging;
 use crate::request::Request;
@@ -25,10 +25,10 @@ pub(crate) const TICK: Duration = Duration::from_millis(250);
 /// One plugin configuration on one worker.
 pub(crate) struct Plugin {
     id: u32,
-    role: Running,
+    role: Role,
 }
 
-enum Running {
+enum Role {
     /// No configuration was accepted.
     Nothing,
     Filter(Rc<Filter>),
@@ -38,10 +38,10 @@ enum Running {
 impl Plugin {
     pub(crate) fn new(id: u32) -> Self {
         abi::root_begins(id);
-        Self { id, role: Running::Nothing }
+        Self { id, role: Role::Nothing }
     }
 
-    fn start(&self) -> Result<Running, Diagnostics> {
+    fn start(&self) -> Result<Role, Diagnostics> {
         let mut refused = Diagnostics::default();
         let text = host::configuration().unwrap_or_else(|HostError(call)| {
             refused.error("", format!("the host failed in {call}"));
@@ -51,14 +51,15 @@ impl Plugin {
         refused.errors.extend(read.errors);
         refused.warnings.extend(read.warnings);
         let running = match role {
-            Role::Intake(from) => push_key("intake.pushKey", &from.env, &mut refused)
-                .map(|key| Running::Intake(Rc::new(Intake::new(key)))),
-            Role::Filter(document) => self.start_filter(&document, &mut refused),
-            Role::Unreadable => None,
+            config::Role::Intake(from) => {
+                push_key("intake.pushKey", &from.env, &mut refused).map(|key| Role::Intake(Rc::new(Intake::new(key))))
+            }
+            config::Role::Filter(document) => self.start_filter(&document, &mut refused),
+            config::Role::Unreadable => None,
         };
         for warning in &refused.warnings {
             // Whatever `log.level` says: one of them may be that everything is open.
-            host::log(Loudness::Warn, &format!("configuration: {warning}"));
+            host::log(LogLevel::Warn, &format!("configuration: {warning}"));
         }
         match running {
             Some(running) if refused.errors.is_empty() => Ok(running),
@@ -66,7 +67,7 @@ impl Plugin {
         }
     }
 
-    fn start_filter(&self, document: &raw::Document, diagnostics: &mut Diagnostics) -> Option<Running> {
+    fn start_filter(&self, document: &raw::Document, diagnostics: &mut Diagnostics) -> Option<Role> {
         let push = document.proxy.push_key.as_ref();
         let push = push.map(|from| push_key("proxy.pushKey", &from.env, diagnostics));
         let upstream = document.proxy.upstream_authorization.as_ref();
@@ -80,7 +81,7 @@ impl Plugin {
         let share = share_key(push.as_ref(), compiled.engine.sources());
         let filter = Filter::new(self.id, compiled, push, share.as_ref(), upstream.flatten());
         info!("started; signatures are verified {}", filter.verification());
-        Some(Running::Filter(Rc::new(filter)))
+        Some(Role::Filter(Rc::new(filter)))
     }
 }
 
@@ -89,7 +90,7 @@ impl Context for Plugin {}
 impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
         match self.start() {
-            Ok(running) if host::tick_every(TICK).is_ok() => {
+            Ok(running) if host::set_tick_period(TICK).is_ok() => {
                 self.role = running;
                 true
             }
@@ -108,14 +109,14 @@ impl RootContext for Plugin {
 
     fn on_tick(&mut self) {
         let taken = match (&self.role, abi::turn()) {
-            (Running::Filter(filter), Turn::Tick) => filter.tick(),
-            (Running::Filter(filter), Turn::Request) => filter.turn_of_request(),
-            (Running::Filter(filter), Turn::Answer { call, body_size }) => filter.answer(call, body_size),
-            (Running::Intake(intake), _) => {
+            (Role::Filter(filter), Turn::Tick) => filter.tick(),
+            (Role::Filter(filter), Turn::Request) => filter.turn_of_request(),
+            (Role::Filter(filter), Turn::Answer { call, body_size }) => filter.answer(call, body_size),
+            (Role::Intake(intake), _) => {
                 intake.tick();
                 Ok(())
             }
-            (Running::Nothing, _) => Ok(()),
+            (Role::Nothing, _) => Ok(()),
         };
         match taken {
             // It is in the log already, once.
@@ -126,9 +127,9 @@ impl RootContext for Plugin {
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.role {
-            Running::Intake(intake) => Box::new(IntakeRequest::new(id, Rc::clone(intake))),
-            Running::Filter(filter) => Box::new(Request::new(id, Some(Rc::clone(filter)))),
-            Running::Nothing => Box::new(Request::new(id, None)),
+            Role::Intake(intake) => Box::new(IntakeRequest::new(id, Rc::clone(intake))),
+            Role::Filter(filter) => Box::new(Request::new(id, Some(Rc::clone(filter)))),
+            Role::Nothing => Box::new(Request::new(id, None)),
         })
     }
 

@@ -23,7 +23,7 @@ impl Filter {
     /// A tick of the host.
     pub(crate) fn tick(&self) -> Result<(), HostError> {
         let now = clock::now();
-        self.metrics.tell();
+        self.metrics.flush();
         let more_held = self.held.release(now.ok());
         let more_granted = self.resume_granted();
         let now = match now {
@@ -43,7 +43,7 @@ impl Filter {
 
     /// Asks for ticks soon while there is more to do than one callback may.
     fn hurry(&self, more: bool) {
-        if self.hurries.get() != more && host::tick_every(if more { SOON } else { TICK }).is_ok() {
+        if self.hurries.get() != more && host::set_tick_period(if more { SOON } else { TICK }).is_ok() {
             self.hurries.set(more);
         }
     }

@@ -4,7 +4,7 @@ use crate::host;
 
 /// What a worker knows of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sight {
+pub(crate) struct SourceSnapshot {
     /// Seconds since its keys came; none ever did when absent.
     pub(crate) age: Option<u64>,
     /// How many keys are held.
@@ -38,11 +38,11 @@ impl Gauges {
 
     /// Writes what has changed. Workers share a gauge, so that it shows what the one knows that wrote last; one that has
     /// nothing to tell keeps silent.
-    pub(crate) fn show(&mut self, sight: &Sight) {
-        if sight.age.is_none() && !sight.failing {
+    pub(crate) fn show(&mut self, snapshot: &SourceSnapshot) {
+        if snapshot.age.is_none() && !snapshot.failing {
             return;
         }
-        let values = [sight.age, Some(sight.count), Some(sight.stale.into()), Some(sight.failing.into())];
+        let values = [snapshot.age, Some(snapshot.count), Some(snapshot.stale.into()), Some(snapshot.failing.into())];
         for ((shown, name), value) in self.shown.iter_mut().zip(NAMES).zip(values) {
             let Some(value) = value.filter(|value| shown.is_none_or(|gauge| gauge.value != *value)) else { continue };
             let define = || host::gauge(&format!("registry_auth.keys.{}.{name}", self.label));

@@ -10,7 +10,7 @@ use registry_auth::envelope::{PushKey, PushedKeys, is_ahead, made};
 use registry_auth::time::UnixTime;
 
 use crate::metrics::Metrics;
-use crate::shared;
+use crate::pushed_store;
 
 /// How long requests wait for the shim to push a set where there is none.
 const SET_TIMEOUT: Duration = Duration::from_secs(4);
@@ -51,7 +51,7 @@ impl Pushed {
     pub(crate) fn want(&mut self, set: &str, cause: Cause, now: UnixTime) {
         let timeout = if cause == Cause::UnknownKey { KEY_TIMEOUT } else { SET_TIMEOUT };
         self.wanted.get_or_insert(Want { since: now, timeout });
-        shared::want(set, self.generation);
+        pushed_store::want(set, self.generation);
     }
 
     /// Whether the set that was taken last is over.
@@ -68,7 +68,7 @@ impl Pushed {
         metrics: &Metrics,
         now: UnixTime,
     ) -> Option<PushedKeys> {
-        let stored = shared::changed(set, self.seen, key, now).ok()??;
+        let stored = pushed_store::changed(set, self.seen, key, now).ok()??;
         self.seen = Some(stored.version);
         match stored.keys {
             Ok(pushed) if self.is_followed_by(pushed.generation, now) => {
@@ -79,7 +79,7 @@ impl Pushed {
             }
             Ok(_) => None,
             Err(why) => {
-                metrics.count("keys.push_refused");
+                metrics.increment_now("keys.push_refused");
                 warn!("what stands in shared data for the set `{set}` is not used: {why}");
                 None
             }

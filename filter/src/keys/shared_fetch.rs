@@ -59,7 +59,7 @@ impl SharedFetch {
 /// On some hosts every plugin of the proxy can write here: what is not ours is as good as absent.
 fn accept<T>(read: Result<T, ShareError>, metrics: &Metrics) -> Option<T> {
     read.inspect_err(|why| {
-        metrics.count("keys.share_refused");
+        metrics.increment_now("keys.share_refused");
         warn!("what stands in shared data for the fetches of keys is not used: {why}");
     })
     .ok()

@@ -8,7 +8,7 @@ use registry_auth::authn::key_cache::{
 use registry_auth::authn::source::{Source, SourceId, SourceKind};
 use registry_auth::time::UnixTime;
 
-use super::gauges::{Gauges, Sight};
+use super::gauges::{Gauges, SourceSnapshot};
 use super::pushed::Pushed;
 use super::shared_fetch::SharedFetch;
 use crate::host;
@@ -187,13 +187,13 @@ impl SourceState {
 
     /// Shows the state of this source, of which `count` keys are held.
     pub(crate) fn show(&mut self, count: usize, now: UnixTime) {
-        let sight = Sight {
+        let snapshot = SourceSnapshot {
             age: self.life.map(|life| now.since(life.fetched()).as_secs()),
             count: u64::try_from(count).unwrap_or(u64::MAX),
             stale: self.is_stale(now),
             failing: self.fetch.is_failing(),
         };
-        self.gauges.show(&sight);
+        self.gauges.show(&snapshot);
     }
 
     fn start(&mut self, cause: Cause, metrics: &Metrics, now: UnixTime) -> Wanted {
