@@ -102,13 +102,13 @@ impl Filter {
             return;
         }
         let mut waiting = self.waiting.borrow_mut();
-        let over = waiting.take(|awaits| awaits.source().is_some_and(|source| settled.over.contains(&source)));
-        let again = waiting.take(|awaits| awaits.source().is_some_and(|source| settled.news.contains(&source)));
+        let failed = waiting.take(|awaits| awaits.source().is_some_and(|source| settled.failed.contains(&source)));
+        let again = waiting.take(|awaits| awaits.source().is_some_and(|source| settled.renewed.contains(&source)));
         for (context, pending, _) in again {
             waiting.add(context, pending, Awaits::Tick);
         }
         drop(waiting);
-        self.give_up(over);
+        self.give_up(failed);
     }
 
     /// Requests that can be decided without what they waited for.
