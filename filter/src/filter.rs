@@ -8,7 +8,7 @@ use std::rc::Rc;
 use log::warn;
 use registry_auth::authn::cache::IdentityCache;
 use registry_auth::authn::key_cache::{Lack, ShareKey, Wanted};
-use registry_auth::config::{Compiled, Enforcement};
+use registry_auth::config::{Compiled, Upstream};
 use registry_auth::decision::{Denial, Grant, Missing, Need, Verdict};
 use registry_auth::engine::Engine;
 use registry_auth::envelope::PushKey;
@@ -18,12 +18,12 @@ use registry_auth::reason::Reason;
 use registry_auth::time::UnixTime;
 
 use crate::clock;
-use crate::enforce::{self, Outcome};
+use crate::enforce::{self, Enforcer};
 use crate::head::Head;
 use crate::held::Held;
 use crate::host::{self, HostError};
 use crate::keys::{KeyStore, ReadySources};
-use crate::metrics::Metrics;
+use crate::tick::Ticker;
 use crate::verifier::HostVerifier;
 use crate::waiting::{Awaits, Pending, Waiting};
 
@@ -33,10 +33,12 @@ const NO_ADDRESS: &str = "a request came without x-forwarded-for, so the proxy d
 /// What one plugin configuration is on one worker. Requests share it; no borrow is held over a host call that can call back.
 pub(crate) struct Filter {
     root: u32,
-    pub(crate) engine: Engine,
-    pub(crate) enforcement: Enforcement,
-    pub(crate) upstream_authorization: Option<String>,
-    pub(crate) metrics: Metrics,
+    engine: Engine,
+    enforcer: Enforcer,
+    /// The registry, for questions of the filter itself.
+    upstream: Option<Upstream>,
+    /// The host hands bodies over while headers wait.
+    reads_bodies: bool,
     verifier: HostVerifier,
     keys: RefCell<KeyStore>,
     identities: RefCell<IdentityCache>,
@@ -48,10 +50,18 @@ pub(crate) struct Filter {
     granted: RefCell<Vec<u32>>,
     /// When the root context had its last turn.
     last_turn: Cell<UnixTime>,
-    /// Ticks come soon, because there is more to do.
-    hurries: Cell<bool>,
+    ticker: Ticker,
     /// It was logged that the proxy does not tell the client's address.
     warned_of_address: Cell<bool>,
+}
+
+/// What the client's request comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The head is ready for the upstream.
+    Granted,
+    /// It was answered here, or will be.
+    Answered,
 }
 
 /// What became of a request.
@@ -81,10 +91,10 @@ impl Filter {
         Self {
             root,
             keys: RefCell::new(KeyStore::new(compiled.engine.sources(), push_key, share_key)),
+            enforcer: Enforcer::new(compiled.proxy.head, upstream_authorization, compiled.engine.realm().clone()),
             engine: compiled.engine,
-            enforcement: compiled.proxy,
-            upstream_authorization,
-            metrics: Metrics::default(),
+            upstream: compiled.proxy.upstream,
+            reads_bodies: compiled.proxy.read_request_bodies,
             verifier: HostVerifier::prove(),
             identities: RefCell::default(),
             waiting: RefCell::default(),
@@ -92,7 +102,7 @@ impl Filter {
             settled: RefCell::default(),
             granted: RefCell::default(),
             last_turn: Cell::new(UnixTime::from_millis(0)),
-            hurries: Cell::new(false),
+            ticker: Ticker::default(),
             warned_of_address: Cell::new(false),
         }
     }
@@ -152,11 +162,11 @@ impl Filter {
             let need = match self.decide(&pending, now) {
                 Verdict::Allow(grant) => return Progress::Decided(self.grant(context, &pending.head, &grant)),
                 Verdict::Answer(answer) => {
-                    self.held.send(context, enforce::answer(self, &pending.head, answer));
+                    self.held.send(context, self.enforcer.answer(&pending.head, answer));
                     return Progress::Decided(Outcome::Answered);
                 }
                 Verdict::Deny(denial) if denial.reason.is_delayed() && self.held.takes() => {
-                    let reply = enforce::refusal(self, &pending.head, &denial);
+                    let reply = self.enforcer.refusal(&pending.head, &denial);
                     let bytes = reply.size() + pending.head.size();
                     if self.waiting.borrow().has_room_for_answer(bytes, self.held.bytes()) {
                         self.held.hold(context, reply, bytes, now);
@@ -186,14 +196,14 @@ impl Filter {
 
     /// Only a head that is ready in every part goes on.
     fn grant(&self, context: u32, head: &Head, grant: &Grant) -> Outcome {
-        match enforce::grant(self, head, grant) {
+        match self.enforcer.grant(head, grant) {
             Ok(()) => Outcome::Granted,
             Err(_) => self.refuse(context, head, &Reason::NotReady.into()),
         }
     }
 
     fn refuse(&self, context: u32, head: &Head, denial: &Denial) -> Outcome {
-        self.held.send(context, enforce::refusal(self, head, denial));
+        self.held.send(context, self.enforcer.refusal(head, denial));
         Outcome::Answered
     }
 
@@ -205,7 +215,7 @@ impl Filter {
                     Missing::Keys => (Lack::Keys, Awaits::Keys(source)),
                     Missing::Key => (Lack::Key { since: pending.began }, Awaits::UnknownKey(source)),
                 };
-                match self.keys.borrow_mut().want(source, lack, &self.metrics, now) {
+                match self.keys.borrow_mut().want(source, lack, &self.enforcer.metrics, now) {
                     Wanted::Current => {
                         pending.gathered.keys.push((source, KeysAnswer::Current));
                         None
@@ -222,7 +232,7 @@ impl Filter {
             }
             Need::Tag(name) => Some((Self::asks(Question::Tag(name), pending), true)),
             Need::Catalog(listing) => Some((Self::asks(Question::Catalog(listing), pending), true)),
-            Need::Body if !self.enforcement.read_request_bodies => {
+            Need::Body if !self.reads_bodies => {
                 pending.gathered.body = Some(RequestBody::NotRead);
                 None
             }

@@ -15,7 +15,7 @@ const MAX_HELD: usize = 1_000;
 
 /// How many requests one callback answers or lets go on, of each kind. Envoy ends requests after the callback, each within the end
 /// of the one before, and some hundreds are more than its stack holds.
-pub(crate) const AT_ONCE: usize = 32;
+pub(crate) const BATCH: usize = 32;
 
 /// The answers of one worker that are not sent yet, by context.
 #[derive(Default)]
@@ -95,11 +95,11 @@ impl Held {
         }
     }
 
-    /// Sends what was held long enough, everything if there is no clock to tell; [`AT_ONCE`] at most. Whether there are more.
+    /// Sends what was held long enough, everything if there is no clock to tell; [`BATCH`] at most. Whether there are more.
     pub(crate) fn release(&self, now: Option<UnixTime>) -> bool {
         let mut due = self.due(now);
-        let more = due.len() > AT_ONCE;
-        due.truncate(AT_ONCE);
+        let more = due.len() > BATCH;
+        due.truncate(BATCH);
         for context in due {
             if let Some(Later { reply, .. }) = self.take(context) {
                 self.send_to(context, reply);

@@ -15,6 +15,7 @@ mod metrics;
 mod plugin;
 mod pushed_store;
 mod request;
+mod tick;
 mod upstream;
 mod verifier;
 mod waiting;

@@ -1,7 +1,6 @@
 //! The root context: takes the configuration, keeps time, gets answers.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use log::{error, info, warn};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -18,9 +17,7 @@ use crate::host::{self, HostError, LogLevel};
 use crate::intake::{Intake, IntakeRequest};
 use crate::logging;
 use crate::request::Request;
-
-/// How often pushed keys are looked for and due fetches are begun.
-pub(crate) const TICK: Duration = Duration::from_millis(250);
+use crate::tick::Ticker;
 
 /// One plugin configuration on one worker.
 pub(crate) struct Plugin {
@@ -90,7 +87,7 @@ impl Context for Plugin {}
 impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
         match self.start() {
-            Ok(running) if host::set_tick_period(TICK).is_ok() => {
+            Ok(running) if Ticker::start().is_ok() => {
                 self.role = running;
                 true
             }

@@ -7,8 +7,8 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::abi;
-use crate::enforce::{self, Outcome};
-use crate::filter::{Filter, Progress};
+use crate::enforce;
+use crate::filter::{Filter, Outcome, Progress};
 use crate::host;
 
 /// The context of one request; without a filter every request is refused.

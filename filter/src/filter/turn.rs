@@ -1,51 +1,38 @@
 //! The root context's turn: what is due by time, and what came in answer to a callout.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use registry_auth::question::Question;
 use registry_auth::reason::Reason;
 use registry_auth::time::UnixTime;
 
-use super::{Filter, Progress};
+use super::{Filter, Outcome, Progress};
 use crate::clock;
-use crate::enforce::{self, Outcome};
-use crate::held::AT_ONCE;
+use crate::held::BATCH;
 use crate::host::{self, HostError};
-use crate::plugin::TICK;
 use crate::upstream;
 use crate::waiting::{Awaits, Pending};
-
-/// Time to the next tick while more is to be done than one callback may.
-const SOON: Duration = Duration::from_millis(1);
 
 impl Filter {
     /// A tick of the host.
     pub(crate) fn tick(&self) -> Result<(), HostError> {
         let now = clock::now();
-        self.metrics.flush();
+        self.enforcer.metrics.flush();
         let more_held = self.held.release(now.ok());
         let more_granted = self.resume_granted();
         let now = match now {
             Ok(now) => now,
             Err(error) => {
                 let refused = self.refuse_waiting();
-                self.hurry(more_held || more_granted || refused);
+                self.ticker.set_tick(more_held || more_granted || refused);
                 return Err(error);
             }
         };
         // Callouts belong to the effective context.
         let began = host::become_context(self.root).map(|()| self.begin_turn(now));
         let more_waiting = self.decide_waiting(now);
-        self.hurry(more_held || more_granted || more_waiting);
+        self.ticker.set_tick(more_held || more_granted || more_waiting);
         began.and(self.ask_upstream())
-    }
-
-    /// Asks for ticks soon while there is more to do than one callback may.
-    fn hurry(&self, more: bool) {
-        if self.hurries.get() != more && host::set_tick_period(if more { SOON } else { TICK }).is_ok() {
-            self.hurries.set(more);
-        }
     }
 
     /// A request has something to fetch. No request is decided here: its callback has not returned yet, so it cannot be resumed.
@@ -57,7 +44,7 @@ impl Filter {
 
     fn begin_turn(&self, now: UnixTime) {
         self.last_turn.set(now);
-        let settled = self.keys.borrow_mut().turn(&self.metrics, now);
+        let settled = self.keys.borrow_mut().turn(&self.enforcer.metrics, now);
         self.settled.borrow_mut().append(settled);
     }
 
@@ -76,12 +63,12 @@ impl Filter {
         }
         // Without a clock it is as late as it was: what was under way must end in any case.
         let at = now.unwrap_or_else(|_| self.last_turn.get());
-        let settled = self.keys.borrow_mut().answer(call, body_size, &self.metrics, at);
+        let settled = self.keys.borrow_mut().answer(call, body_size, &self.enforcer.metrics, at);
         self.settled.borrow_mut().append(settled);
         let now = now?;
         self.settle();
         if self.decide_ready(now) {
-            self.hurry(true);
+            self.ticker.set_tick(true);
         }
         self.ask_upstream()
     }
@@ -122,7 +109,7 @@ impl Filter {
 
     /// Decides some of the requests that can be. Whether there are more.
     fn decide_ready(&self, now: UnixTime) -> bool {
-        let (ready, more) = self.waiting.borrow_mut().take_ready(AT_ONCE);
+        let (ready, more) = self.waiting.borrow_mut().take_ready(BATCH);
         for (context, pending) in ready {
             self.go_on(context, pending, now);
         }
@@ -147,7 +134,7 @@ impl Filter {
     /// Lets some of the requests go on that the host did not let go on before. Whether there are more.
     fn resume_granted(&self) -> bool {
         let mut granted = self.granted.take();
-        let rest = granted.split_off(granted.len().min(AT_ONCE));
+        let rest = granted.split_off(granted.len().min(BATCH));
         let more = !rest.is_empty();
         self.granted.replace(rest);
         for context in granted {
@@ -164,13 +151,13 @@ impl Filter {
         let parked = self.waiting.borrow_mut().take(|_| true);
         let any = !parked.is_empty();
         for (context, pending, _) in parked {
-            self.held.send_later(context, enforce::refusal(self, &pending.head, &Reason::NotReady.into()));
+            self.held.send_later(context, self.enforcer.refusal(&pending.head, &Reason::NotReady.into()));
         }
         any
     }
 
     fn refuse_waiter(&self, context: u32, pending: &Pending) {
-        self.held.send_to(context, enforce::refusal(self, &pending.head, &Reason::NotReady.into()));
+        self.held.send_to(context, self.enforcer.refusal(&pending.head, &Reason::NotReady.into()));
     }
 
     /// Asks what waiting requests have to ask, as the root context: only it may.
@@ -195,15 +182,15 @@ impl Filter {
     }
 
     fn ask(&self, question: &Question, pending: &Pending) -> Option<u32> {
-        let upstream = self.enforcement.upstream.as_ref()?;
+        let upstream = self.upstream.as_ref()?;
         // Where the client's credential reaches the registry, a question for it is asked with that, or with a token of our own.
-        let own = if self.enforcement.head.forward_authorization {
+        let own = if self.enforcer.rules.forward_authorization {
             let own = self.engine.own_authorization(question.scope(), self.keys.borrow().held(), clock::now().ok()?);
             own.or_else(|| pending.head.authorization())
         } else {
             None
         };
-        upstream::ask(upstream, question, self.upstream_authorization.as_deref().or(own.as_deref())).ok()
+        upstream::ask(upstream, question, self.enforcer.upstream_authorization.as_deref().or(own.as_deref())).ok()
     }
 }
 
