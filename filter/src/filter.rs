@@ -1,5 +1,6 @@
-//! The filter of one worker: an engine, the keys it holds, the requests that wait.
+//! The filter of one worker: an engine, the keys it holds, the requests that are not done.
 
+mod replies;
 mod turn;
 
 use std::cell::{Cell, RefCell};
@@ -20,17 +21,17 @@ use registry_auth::time::UnixTime;
 use crate::clock;
 use crate::enforce::{self, Enforcer};
 use crate::head::Head;
-use crate::held::Held;
 use crate::host::{self, HostError};
 use crate::keys::{KeyStore, ReadySources};
+use crate::parked::{Body, Parked};
+use crate::pending::{Awaits, Pending};
 use crate::tick::Ticker;
 use crate::verifier::HostVerifier;
-use crate::waiting::{Awaits, Pending, Waiting};
 
 /// Logged once, at the first request that shows it.
 const NO_ADDRESS: &str = "a request came without x-forwarded-for, so the proxy does not set the client's address and conditions on `req.client` grant nothing: in Envoy, set `use_remote_address: true` and leave `skip_xff_append` off";
 
-/// What one plugin configuration is on one worker. Requests share it; no borrow is held over a host call that can call back.
+/// One plugin configuration on one worker. No borrow is held over a host call that can call back.
 pub(crate) struct Filter {
     root: u32,
     engine: Engine,
@@ -42,39 +43,38 @@ pub(crate) struct Filter {
     verifier: HostVerifier,
     keys: RefCell<KeyStore>,
     identities: RefCell<IdentityCache>,
-    waiting: RefCell<Waiting>,
-    held: Held,
-    /// What is to be decided on the host's next tick.
-    settled: RefCell<ReadySources>,
-    /// Requests that are granted, and that the host did not let go on.
-    granted: RefCell<Vec<u32>>,
+    parked: RefCell<Parked>,
+    /// Sources whose waiting requests are decided on the host's next tick.
+    ready: RefCell<ReadySources>,
     /// When the root context had its last turn.
     last_turn: Cell<UnixTime>,
-    ticker: Ticker,
+    ticker: Rc<Ticker>,
     /// It was logged that the proxy does not tell the client's address.
     warned_of_address: Cell<bool>,
 }
 
-/// What the client's request comes to.
+/// What becomes of a request when a callback ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The head is ready for the upstream.
-    Granted,
-    /// It was answered here, or will be.
-    Answered,
+pub(crate) enum BodyGate {
+    /// It goes on.
+    Open,
+    /// It is held; its body is handed over.
+    Closed,
+    /// It is held, and its body with it.
+    Waiting {
+        /// The root context has to take its turn, because there is something to fetch.
+        turn: bool,
+    },
 }
 
-/// What became of a request.
-pub(crate) enum Progress {
-    /// It was let through or answered.
-    Decided(Outcome),
-    /// It waits.
-    Waits {
-        /// The root context has to take its turn: there is something to fetch.
-        turn: bool,
-        /// Is set when the request is granted.
-        granted: Rc<Cell<bool>>,
-    },
+/// What a decision comes to.
+enum Progress {
+    /// The head is ready for the upstream.
+    Granted,
+    /// It was answered, or will be.
+    Answered,
+    /// It waits; with true if the root context has to take its turn.
+    Waits { turn: bool },
     /// Its body is needed.
     ReadsBody,
 }
@@ -83,6 +83,7 @@ impl Filter {
     /// A filter without keys, besides those of the configuration.
     pub(crate) fn new(
         root: u32,
+        ticker: Rc<Ticker>,
         compiled: Compiled,
         push_key: Option<PushKey>,
         share_key: Option<&ShareKey>,
@@ -97,19 +98,12 @@ impl Filter {
             reads_bodies: compiled.proxy.read_request_bodies,
             verifier: HostVerifier::prove(),
             identities: RefCell::default(),
-            waiting: RefCell::default(),
-            held: Held::new(compiled.fail_delay),
-            settled: RefCell::default(),
-            granted: RefCell::default(),
+            parked: RefCell::new(Parked::new(compiled.fail_delay)),
+            ready: RefCell::default(),
             last_turn: Cell::new(UnixTime::from_millis(0)),
-            ticker: Ticker::default(),
+            ticker,
             warned_of_address: Cell::new(false),
         }
-    }
-
-    /// The context in which callouts are dispatched.
-    pub(crate) const fn root(&self) -> u32 {
-        self.root
     }
 
     /// Where signatures are verified, for the log.
@@ -117,65 +111,80 @@ impl Filter {
         self.verifier.describe()
     }
 
-    /// A new request of the effective context; `ended` when it has no body.
-    pub(crate) fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
+    /// Handles the head of the effective context's request; `ended` when it has no body.
+    pub(crate) fn headers(&self, context: u32, ended: bool) -> BodyGate {
+        match self.begin(context, ended) {
+            Ok(Progress::Granted) => {
+                if !ended {
+                    self.parked.borrow_mut().grant(context);
+                }
+                BodyGate::Open
+            }
+            // Nothing is granted on the grounds of a body: it is read to be answered.
+            Ok(Progress::Answered | Progress::ReadsBody) => BodyGate::Closed,
+            Ok(Progress::Waits { turn }) => BodyGate::Waiting { turn },
+            Err(_) => {
+                self.send(context, enforce::not_ready());
+                BodyGate::Closed
+            }
+        }
+    }
+
+    /// Handles a part of the body of the effective context's request; `size` is what is there of it, or absent when trailers
+    /// came instead of a last part. Nothing is read for requests that do not wait for it. Some hosts begin the body of a paused
+    /// request: it must not go on by that.
+    pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
+        let body = self.parked.borrow_mut().body(context, size, ended, MAX_BODY);
+        match body {
+            Body::Granted => return BodyGate::Open,
+            Body::Held => {}
+            Body::Read(mut pending) => {
+                let size = pending.body.unwrap_or_default();
+                if let (Ok(body), Ok(now)) = (read_body(size), clock::now()) {
+                    pending.gathered.body = Some(body);
+                    self.advance(context, pending, now);
+                } else {
+                    self.refuse(context, &pending.head, &Reason::NotReady.into());
+                }
+            }
+        }
+        BodyGate::Closed
+    }
+
+    /// Returns true if a request of this context is not done.
+    pub(crate) fn holds(&self, context: u32) -> bool {
+        self.parked.borrow().contains(context)
+    }
+
+    /// Forgets a request whose client is gone.
+    pub(crate) fn forget(&self, context: u32) {
+        self.parked.borrow_mut().forget(context);
+    }
+
+    fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
         let began = clock::now()?;
         let head = Head::read(&self.engine)?;
-        let told = !self.engine.reads_client_address() || head.fields().first("x-forwarded-for").is_some();
-        if !told && !self.warned_of_address.replace(true) {
+        if self.engine.reads_client_address()
+            && head.fields().first("x-forwarded-for").is_none()
+            && !self.warned_of_address.replace(true)
+        {
             warn!("{NO_ADDRESS}");
         }
-        let gathered = Gathered::default();
-        let pending = Pending { head, ended, gathered, began, granted: Rc::default(), is_verified: false };
+        let body = (!ended).then_some(0);
+        let pending = Pending { head, body, gathered: Gathered::default(), began, is_verified: false };
         Ok(self.advance(context, pending, began))
     }
 
-    /// The client is gone, or the request is over.
-    pub(crate) fn end(&self, context: u32) {
-        self.waiting.borrow_mut().forget(context);
-        self.held.forget(context);
-        self.granted.borrow_mut().retain(|granted| *granted != context);
-    }
-
-    /// Answers a request of the effective context whose head could not be read.
-    pub(crate) fn refuse_unread(&self, context: u32) {
-        self.held.send(context, enforce::not_ready());
-    }
-
-    /// A part of the body of the effective context's request; `size` is what is there of it. Nothing is read for requests
-    /// that do not wait for it.
-    pub(crate) fn read_body(&self, context: u32, size: usize, ended: bool) {
-        if !ended && size <= MAX_BODY {
-            return;
-        }
-        let Some(mut pending) = self.waiting.borrow_mut().take_reader(context) else { return };
-        if let (Ok(body), Ok(now)) = (read_body(size), clock::now()) {
-            pending.gathered.body = Some(body);
-            self.advance(context, pending, now);
-        } else {
-            self.refuse(context, &pending.head, &Reason::NotReady.into());
-        }
-    }
-
+    /// Decides a request of the effective context as far as the facts go, and parks it if one is missing.
     fn advance(&self, context: u32, mut pending: Pending, now: UnixTime) -> Progress {
         loop {
             let need = match self.decide(&pending, now) {
-                Verdict::Allow(grant) => return Progress::Decided(self.grant(context, &pending.head, &grant)),
+                Verdict::Allow(grant) => return self.grant(context, &pending.head, &grant),
                 Verdict::Answer(answer) => {
-                    self.held.send(context, self.enforcer.answer(&pending.head, answer));
-                    return Progress::Decided(Outcome::Answered);
+                    self.send(context, self.enforcer.answer(&pending.head, answer));
+                    return Progress::Answered;
                 }
-                Verdict::Deny(denial) if denial.reason.is_delayed() && self.held.takes() => {
-                    let reply = self.enforcer.refusal(&pending.head, &denial);
-                    let bytes = reply.size() + pending.head.size();
-                    if self.waiting.borrow().has_room_for_answer(bytes, self.held.bytes()) {
-                        self.held.hold(context, reply, bytes, now);
-                        return Progress::Waits { turn: false, granted: pending.granted };
-                    }
-                    self.held.send(context, reply);
-                    return Progress::Decided(Outcome::Answered);
-                }
-                Verdict::Deny(denial) => return Progress::Decided(self.refuse(context, &pending.head, &denial)),
+                Verdict::Deny(denial) => return self.deny(context, &pending.head, &denial, now),
                 Verdict::Need(need) => need,
             };
             let Some((awaits, turn)) = self.awaits(need, &mut pending, now) else { continue };
@@ -184,30 +193,44 @@ impl Filter {
                 continue;
             }
             pending.head.reduce();
-            if !self.waiting.borrow().has_room(&pending, &awaits, self.held.bytes()) {
-                return Progress::Decided(self.refuse(context, &pending.head, &Reason::TooManyWaiting.into()));
+            if !self.parked.borrow().has_room(&pending, &awaits) {
+                return self.refuse(context, &pending.head, &Reason::TooManyWaiting.into());
             }
-            let reads = matches!(awaits, Awaits::Body);
-            let granted = Rc::clone(&pending.granted);
-            self.waiting.borrow_mut().add(context, pending, awaits);
-            return if reads { Progress::ReadsBody } else { Progress::Waits { turn, granted } };
+            let reads_body = matches!(awaits, Awaits::Body);
+            self.parked.borrow_mut().wait(context, pending, awaits);
+            return if reads_body { Progress::ReadsBody } else { Progress::Waits { turn } };
         }
     }
 
     /// Only a head that is ready in every part goes on.
-    fn grant(&self, context: u32, head: &Head, grant: &Grant) -> Outcome {
+    fn grant(&self, context: u32, head: &Head, grant: &Grant) -> Progress {
         match self.enforcer.grant(head, grant) {
-            Ok(()) => Outcome::Granted,
+            Ok(()) => Progress::Granted,
             Err(_) => self.refuse(context, head, &Reason::NotReady.into()),
         }
     }
 
-    fn refuse(&self, context: u32, head: &Head, denial: &Denial) -> Outcome {
-        self.held.send(context, self.enforcer.refusal(head, denial));
-        Outcome::Answered
+    /// Refuses a request, after `failDelay` if the reason is one that guessing meets.
+    fn deny(&self, context: u32, head: &Head, denial: &Denial, now: UnixTime) -> Progress {
+        if !denial.reason.is_delayed() || !self.parked.borrow().delays() {
+            return self.refuse(context, head, denial);
+        }
+        let reply = self.enforcer.refusal(head, denial);
+        let bytes = reply.size() + head.size();
+        if self.parked.borrow().has_room_for_reply(bytes) {
+            self.parked.borrow_mut().delay(context, reply, bytes, now);
+            return Progress::Waits { turn: false };
+        }
+        self.send(context, reply);
+        Progress::Answered
     }
 
-    /// What to wait for, and whether the root context has to do something for it; nothing if the answer is there at once.
+    fn refuse(&self, context: u32, head: &Head, denial: &Denial) -> Progress {
+        self.send(context, self.enforcer.refusal(head, denial));
+        Progress::Answered
+    }
+
+    /// Returns what to wait for, and true if the root context has to do something for it; `None` if the fact is there at once.
     fn awaits(&self, need: Need, pending: &mut Pending, now: UnixTime) -> Option<(Awaits, bool)> {
         match need {
             Need::Keys { source, missing } => {
@@ -236,7 +259,7 @@ impl Filter {
                 pending.gathered.body = Some(RequestBody::NotRead);
                 None
             }
-            Need::Body if pending.ended => {
+            Need::Body if pending.body.is_none() => {
                 pending.gathered.body = Some(RequestBody::Whole(Vec::new()));
                 None
             }
@@ -244,7 +267,7 @@ impl Filter {
         }
     }
 
-    /// The registry is asked for callers only who may come in: a credential that they present was verified.
+    /// The registry is asked only for callers who may come in: a credential that they present was verified.
     fn asks(question: Question, pending: &mut Pending) -> Awaits {
         pending.is_verified = pending.head.presents_credential();
         Awaits::Turn(question)

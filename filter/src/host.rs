@@ -99,6 +99,15 @@ pub(crate) fn become_context(id: u32) -> Result<(), HostError> {
     raw::set_effective_context(id).map_err(|_| HostError("set_effective_context"))
 }
 
+/// Makes host calls count for a request of another callback.
+///
+/// # Errors
+/// The host does not know the context, or the request is over. In Envoy that may be so for the rest of an iteration of its event
+/// loop: the context is known until then, and what would be sent goes nowhere safe.
+pub(crate) fn become_request(id: u32) -> Result<(), HostError> {
+    become_context(id)
+}
+
 /// Reads a part of the effective context's request body.
 pub(crate) fn request_body(max: usize) -> Result<Vec<u8>, HostError> {
     buffer(REQUEST_BODY, max)

@@ -1,6 +1,7 @@
 //! The intake role: checks pushed key sets and writes them to shared data. Described in `host-shim/README.md`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use log::{info, warn};
@@ -14,9 +15,9 @@ use registry_auth::time::UnixTime;
 use serde_json::json;
 
 use crate::clock;
-use crate::held::Held;
 use crate::host::{self, HostError};
 use crate::metrics::Metrics;
+use crate::parked::BATCH;
 use crate::pushed_store;
 
 const PREFIX: &[u8] = b"/keys/v2/";
@@ -31,9 +32,38 @@ const UNPROVEN: &str = "the request does not prove the push key";
 pub(crate) struct Intake {
     key: PushKey,
     metrics: Metrics,
-    held: Held,
+    unsent: Unsent,
     /// The log has it that requests are refused unheard, and none was heard since.
     complained: Cell<bool>,
+}
+
+/// Replies that the host did not take.
+#[derive(Default)]
+struct Unsent(RefCell<HashMap<u32, Reply>>);
+
+impl Unsent {
+    fn send_to_effective(&self, context: u32, reply: Reply) {
+        if host::reply(&reply).is_err() {
+            self.0.borrow_mut().insert(context, reply);
+        }
+    }
+
+    /// Sends up to [`BATCH`] of them.
+    fn send(&self) {
+        let contexts: Vec<u32> = self.0.borrow().keys().copied().take(BATCH).collect();
+        for context in contexts {
+            let Some(reply) = self.0.borrow_mut().remove(&context) else { continue };
+            if host::become_request(context).is_ok() {
+                self.send_to_effective(context, reply);
+            } else {
+                self.0.borrow_mut().insert(context, reply);
+            }
+        }
+    }
+
+    fn forget(&self, context: u32) {
+        self.0.borrow_mut().remove(&context);
+    }
 }
 
 /// Why a pushed set is not taken: status, reason, and the generation that is held if that was looked up.
@@ -41,12 +71,12 @@ type Refusal = (u16, String, u64);
 
 impl Intake {
     pub(crate) fn new(key: PushKey) -> Self {
-        Self { key, metrics: Metrics::default(), held: Held::default(), complained: Cell::new(false) }
+        Self { key, metrics: Metrics::default(), unsent: Unsent::default(), complained: Cell::new(false) }
     }
 
     /// A tick of the host: sends the answers that it did not take before.
     pub(crate) fn tick(&self) {
-        self.held.release(None);
+        self.unsent.send();
     }
 
     /// Finds out whether a request comes from somebody who has the push key. Anybody else learns nothing.
@@ -181,7 +211,7 @@ impl IntakeRequest {
     }
 
     fn send(&self, reply: Reply) {
-        self.intake.held.send(self.id, reply);
+        self.intake.unsent.send_to_effective(self.id, reply);
     }
 }
 
@@ -189,7 +219,7 @@ impl Context for IntakeRequest {}
 
 impl Drop for IntakeRequest {
     fn drop(&mut self) {
-        self.intake.held.forget(self.id);
+        self.intake.unsent.forget(self.id);
     }
 }
 

@@ -6,19 +6,19 @@ mod clock;
 mod enforce;
 mod filter;
 mod head;
-mod held;
 mod host;
 mod intake;
 mod keys;
 mod logging;
 mod metrics;
+mod parked;
+mod pending;
 mod plugin;
 mod pushed_store;
 mod request;
 mod tick;
 mod upstream;
 mod verifier;
-mod waiting;
 
 /// What the host calls first.
 mod entry {

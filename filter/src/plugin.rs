@@ -22,6 +22,7 @@ use crate::tick::Ticker;
 /// One plugin configuration on one worker.
 pub(crate) struct Plugin {
     id: u32,
+    ticker: Rc<Ticker>,
     role: Role,
 }
 
@@ -35,7 +36,7 @@ enum Role {
 impl Plugin {
     pub(crate) fn new(id: u32) -> Self {
         abi::root_begins(id);
-        Self { id, role: Role::Nothing }
+        Self { id, ticker: Rc::default(), role: Role::Nothing }
     }
 
     fn start(&self) -> Result<Role, Diagnostics> {
@@ -76,7 +77,7 @@ impl Plugin {
         logging::set_level(compiled.log_level);
         let push = push.flatten();
         let share = share_key(push.as_ref(), compiled.engine.sources());
-        let filter = Filter::new(self.id, compiled, push, share.as_ref(), upstream.flatten());
+        let filter = Filter::new(self.id, Rc::clone(&self.ticker), compiled, push, share.as_ref(), upstream.flatten());
         info!("started; signatures are verified {}", filter.verification());
         Some(Role::Filter(Rc::new(filter)))
     }
@@ -125,8 +126,8 @@ impl RootContext for Plugin {
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.role {
             Role::Intake(intake) => Box::new(IntakeRequest::new(id, Rc::clone(intake))),
-            Role::Filter(filter) => Box::new(Request::new(id, Some(Rc::clone(filter)))),
-            Role::Nothing => Box::new(Request::new(id, None)),
+            Role::Filter(filter) => Box::new(Request::new(id, self.id, Some(Rc::clone(filter)))),
+            Role::Nothing => Box::new(Request::new(id, self.id, None)),
         })
     }
 

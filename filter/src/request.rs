@@ -1,6 +1,5 @@
-//! One request: read the head, decide, enforce.
+//! One request, as the SDK hands it over.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -8,59 +7,33 @@ use proxy_wasm::types::Action;
 
 use crate::abi;
 use crate::enforce;
-use crate::filter::{Filter, Outcome, Progress};
+use crate::filter::{BodyGate, Filter};
 use crate::host;
 
 /// The context of one request; without a filter every request is refused.
 pub(crate) struct Request {
     id: u32,
+    root: u32,
     filter: Option<Rc<Filter>>,
-    passes: Passes,
-    /// Bytes of the body that have been there.
-    body_size: usize,
-}
-
-/// Whether the request, and so its body, may go on.
-enum Passes {
-    /// It was answered, or will be.
-    No,
-    /// It was granted.
-    Yes,
-    /// Not before it is granted.
-    Later(Rc<Cell<bool>>),
 }
 
 impl Request {
-    pub(crate) const fn new(id: u32, filter: Option<Rc<Filter>>) -> Self {
-        Self { id, filter, passes: Passes::No, body_size: 0 }
+    pub(crate) const fn new(id: u32, root: u32, filter: Option<Rc<Filter>>) -> Self {
+        Self { id, root, filter }
     }
 
-    fn begin(&mut self, filter: &Filter, ended: bool) {
-        self.passes = match filter.begin(self.id, ended) {
-            Ok(Progress::Decided(Outcome::Granted)) => Passes::Yes,
-            // Nothing is granted on the grounds of a body: it is read to be answered.
-            Ok(Progress::Decided(Outcome::Answered) | Progress::ReadsBody) => Passes::No,
-            Ok(Progress::Waits { turn, granted }) => {
+    fn action(&self, gate: BodyGate) -> Action {
+        match gate {
+            BodyGate::Open => return Action::Continue,
+            BodyGate::Closed => {}
+            BodyGate::Waiting { turn } => {
                 if turn {
-                    abi::give_turn_to(filter.root());
+                    abi::give_turn_to(self.root);
                 }
                 abi::wait_with_body();
-                Passes::Later(granted)
             }
-            Err(_) => {
-                filter.refuse_unread(self.id);
-                Passes::No
-            }
-        };
-    }
-
-    fn go_on(&self) -> Action {
-        let granted = match &self.passes {
-            Passes::No => false,
-            Passes::Yes => true,
-            Passes::Later(granted) => granted.get(),
-        };
-        if granted { Action::Continue } else { Action::Pause }
+        }
+        Action::Pause
     }
 }
 
@@ -68,36 +41,29 @@ impl Context for Request {}
 
 impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        match self.filter.clone() {
-            Some(filter) => self.begin(&filter, end_of_stream),
+        let Some(filter) = &self.filter else {
             // If it cannot be answered it stays held, and ends with the host's time limit.
-            None => drop(host::reply(&enforce::not_ready())),
-        }
-        self.go_on()
+            let _ = host::reply(&enforce::not_ready());
+            return Action::Pause;
+        };
+        self.action(filter.headers(self.id, end_of_stream))
     }
 
-    /// Some hosts begin the body of a paused request: it must not go on by that.
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        self.body_size = size;
-        if let Some(filter) = &self.filter {
-            filter.read_body(self.id, size, end_of_stream);
-        }
-        self.go_on()
+        let gate = self.filter.as_ref().map(|filter| filter.body(self.id, Some(size), end_of_stream));
+        self.action(gate.unwrap_or(BodyGate::Closed))
     }
 
-    /// A body may end with trailers instead of a last piece.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        if let Some(filter) = &self.filter {
-            filter.read_body(self.id, self.body_size, true);
-        }
-        self.go_on()
+        let gate = self.filter.as_ref().map(|filter| filter.body(self.id, None, true));
+        self.action(gate.unwrap_or(BodyGate::Closed))
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
         if let Some(filter) = &self.filter {
-            filter.end(self.id);
+            filter.forget(self.id);
         }
     }
 }
