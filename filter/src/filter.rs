@@ -20,6 +20,7 @@ use registry_auth::time::UnixTime;
 
 use crate::clock;
 use crate::enforce::{self, Enforcer};
+use crate::gate::BodyGate;
 use crate::head::Head;
 use crate::host::{self, HostError};
 use crate::keys::{KeyStore, ReadySources};
@@ -51,20 +52,6 @@ pub(crate) struct Filter {
     ticker: Rc<Ticker>,
     /// It was logged that the proxy does not tell the client's address.
     warned_of_address: Cell<bool>,
-}
-
-/// What becomes of a request when a callback ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BodyGate {
-    /// It goes on.
-    Open,
-    /// It is held; its body is handed over.
-    Closed,
-    /// It is held, and its body with it.
-    Waiting {
-        /// The root context has to take its turn, because there is something to fetch.
-        turn: bool,
-    },
 }
 
 /// What a decision comes to.
@@ -156,9 +143,9 @@ impl Filter {
         self.parked.borrow().contains(context)
     }
 
-    /// Forgets a request whose client is gone.
-    pub(crate) fn forget(&self, context: u32) {
-        self.parked.borrow_mut().forget(context);
+    /// Returns true if no request is parked.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.parked.borrow().is_empty()
     }
 
     fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {

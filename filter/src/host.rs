@@ -99,13 +99,22 @@ pub(crate) fn become_context(id: u32) -> Result<(), HostError> {
     raw::set_effective_context(id).map_err(|_| HostError("set_effective_context"))
 }
 
-/// Makes host calls count for a request of another callback.
+/// Makes host calls count for a request other than that of this callback, to answer it or let it go on.
 ///
 /// # Errors
-/// The host does not know the context, or the request is over. In Envoy that may be so for the rest of an iteration of its event
-/// loop: the context is known until then, and what would be sent goes nowhere safe.
+/// The host does not know the context, or the request has ended. Envoy knows the context of a request that ended until its event
+/// loop comes around, and must not be told to do anything with it.
 pub(crate) fn become_request(id: u32) -> Result<(), HostError> {
-    become_context(id)
+    become_context(id)?;
+    // Envoy has this attribute once a request has ended; other hosts may never have it.
+    let has_ended = raw::property(b"request\0duration").is_ok_and(|duration| !duration.is_empty());
+    if has_ended { Err(HostError("set_effective_context")) } else { Ok(()) }
+}
+
+/// Returns true if the host knows a context no more. Host calls count for `root` or another context afterwards.
+pub(crate) fn is_gone(id: u32, root: u32) -> bool {
+    // The root is asked for between, and the context again, so that a failure of the host is not taken for the end of a request.
+    become_context(id).is_err() && become_context(root).is_ok() && become_context(id).is_err()
 }
 
 /// Reads a part of the effective context's request body.

@@ -1,82 +1,139 @@
 //! The intake role: checks pushed key sets and writes them to shared data. Described in `host-shim/README.md`.
 
+mod problem;
+mod route;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use log::{info, warn};
-use percent_encoding::percent_decode;
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
 use registry_auth::authn::keys::{KeySet, SigningKey};
-use registry_auth::envelope::{self, EnvelopeError, MAX_ENVELOPE, MAX_NAME, PushKey, PushRequest, PushResponse};
+use registry_auth::envelope::{self, EnvelopeError, MAX_ENVELOPE, PushKey, PushRequest, PushResponse};
 use registry_auth::reply::Reply;
 use registry_auth::time::UnixTime;
-use serde_json::json;
 
+use self::problem::{HOST_FAILED, problem};
+use self::route::{Method, Route};
 use crate::clock;
+use crate::gate::BodyGate;
 use crate::host::{self, HostError};
 use crate::metrics::Metrics;
 use crate::parked::BATCH;
 use crate::pushed_store;
 
-const PREFIX: &[u8] = b"/keys/v2/";
-/// Where version 1 of the protocol was spoken.
-const FORMER_PREFIX: &[u8] = b"/v1/keys/";
-
-const HOST_FAILED: &str = "the host failed";
-const FORMER: &str = "version 1 of the push protocol is not spoken here, only version 2: update `registry-auth serve`";
 const UNPROVEN: &str = "the request does not prove the push key";
 
 /// The intake of one worker.
 pub(crate) struct Intake {
+    root: u32,
     key: PushKey,
     metrics: Metrics,
-    unsent: Unsent,
+    parked: RefCell<HashMap<u32, Parked>>,
     /// The log has it that requests are refused unheard, and none was heard since.
     complained: Cell<bool>,
 }
 
-/// Replies that the host did not take.
-#[derive(Default)]
-struct Unsent(RefCell<HashMap<u32, Reply>>);
-
-impl Unsent {
-    fn send_to_effective(&self, context: u32, reply: Reply) {
-        if host::reply(&reply).is_err() {
-            self.0.borrow_mut().insert(context, reply);
-        }
-    }
-
-    /// Sends up to [`BATCH`] of them.
-    fn send(&self) {
-        let contexts: Vec<u32> = self.0.borrow().keys().copied().take(BATCH).collect();
-        for context in contexts {
-            let Some(reply) = self.0.borrow_mut().remove(&context) else { continue };
-            if host::become_request(context).is_ok() {
-                self.send_to_effective(context, reply);
-            } else {
-                self.0.borrow_mut().insert(context, reply);
-            }
-        }
-    }
-
-    fn forget(&self, context: u32) {
-        self.0.borrow_mut().remove(&context);
-    }
+/// A request that is not done when a callback ends.
+enum Parked {
+    /// Its body is read.
+    Reading(Rc<PushRequest>),
+    /// The host did not take the reply.
+    Unsent(Reply),
 }
 
 /// Why a pushed set is not taken: status, reason, and the generation that is held if that was looked up.
 type Refusal = (u16, String, u64);
 
 impl Intake {
-    pub(crate) fn new(key: PushKey) -> Self {
-        Self { key, metrics: Metrics::default(), unsent: Unsent::default(), complained: Cell::new(false) }
+    pub(crate) fn new(root: u32, key: PushKey) -> Self {
+        Self { root, key, metrics: Metrics::default(), parked: RefCell::default(), complained: Cell::new(false) }
     }
 
-    /// A tick of the host: sends the answers that it did not take before.
+    /// Handles the head of the effective context's request; `ended` when it has no body.
+    pub(crate) fn headers(&self, context: u32, ended: bool) -> BodyGate {
+        match self.read_head(context, ended) {
+            Ok(Some(reply)) | Err(reply) => self.send(context, reply),
+            Ok(None) => {}
+        }
+        BodyGate::Closed
+    }
+
+    /// Handles a part of the body of the effective context's request; `size` is what is there of it, or absent when trailers
+    /// came, which nobody sends who speaks the protocol.
+    pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
+        let request = match self.parked.borrow().get(&context) {
+            Some(Parked::Reading(request)) => Rc::clone(request),
+            Some(Parked::Unsent(_)) | None => return BodyGate::Closed,
+        };
+        let reply = match size {
+            Some(size) if size > MAX_ENVELOPE => {
+                self.respond(&request, 413, 0, false, Some("the envelope is larger than 1 MiB"))
+            }
+            Some(_) if !ended => return BodyGate::Closed,
+            Some(size) => match host::request_body(size) {
+                Ok(body) => self.take(&request, &body),
+                Err(_) => self.respond(&request, 503, 0, false, Some(HOST_FAILED)),
+            },
+            None => self.respond(&request, 400, 0, false, Some("trailers")),
+        };
+        self.parked.borrow_mut().remove(&context);
+        self.send(context, reply);
+        BodyGate::Closed
+    }
+
+    /// A tick of the host: forgets requests that are gone, and sends replies that the host did not take before.
     pub(crate) fn tick(&self) {
-        self.unsent.send();
+        let parked: Vec<u32> = self.parked.borrow().keys().copied().collect();
+        for context in parked.into_iter().filter(|context| host::is_gone(*context, self.root)) {
+            self.parked.borrow_mut().remove(&context);
+        }
+        let is_unsent = |_: &u32, parked: &mut Parked| matches!(parked, Parked::Unsent(_));
+        let unsent: Vec<_> = self.parked.borrow_mut().extract_if(is_unsent).take(BATCH).collect();
+        for (context, parked) in unsent {
+            if let (Parked::Unsent(reply), Ok(())) = (&parked, host::become_request(context))
+                && host::reply(reply).is_ok()
+            {
+                continue;
+            }
+            self.parked.borrow_mut().insert(context, parked);
+        }
+    }
+
+    /// Returns true if a request of this context is not done.
+    pub(crate) fn holds(&self, context: u32) -> bool {
+        self.parked.borrow().contains_key(&context)
+    }
+
+    /// Returns true if no request is parked.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.parked.borrow().is_empty()
+    }
+
+    fn send(&self, context: u32, reply: Reply) {
+        if host::reply(&reply).is_err() {
+            self.parked.borrow_mut().insert(context, Parked::Unsent(reply));
+        }
+    }
+
+    /// Returns the reply, unless the body is needed for it.
+    ///
+    /// # Errors
+    /// The reply to a request that is not for the intake, or not authentic.
+    fn read_head(&self, context: u32, ended: bool) -> Result<Option<Reply>, Reply> {
+        let route = Route::read()?;
+        if route.method == Method::Other {
+            return Err(problem(405, "only GET and PUT"));
+        }
+        let request = self.authenticate(&route)?;
+        match (route.method, ended) {
+            (Method::Put, false) => {
+                self.parked.borrow_mut().insert(context, Parked::Reading(Rc::new(request)));
+                Ok(None)
+            }
+            (Method::Put, true) => Ok(Some(self.take(&request, b""))),
+            (Method::Get | Method::Other, _) => Ok(Some(self.tell(&request))),
+        }
     }
 
     /// Finds out whether a request comes from somebody who has the push key. Anybody else learns nothing.
@@ -174,120 +231,6 @@ impl Intake {
     }
 }
 
-/// One request to the intake.
-pub(crate) struct IntakeRequest {
-    id: u32,
-    intake: Rc<Intake>,
-    /// What is pushed, until its body has come.
-    pushed: Option<PushRequest>,
-}
-
-impl IntakeRequest {
-    pub(crate) const fn new(id: u32, intake: Rc<Intake>) -> Self {
-        Self { id, intake, pushed: None }
-    }
-
-    /// The answer, if it does not depend on a body.
-    fn answer(&mut self, end_of_stream: bool) -> Option<Reply> {
-        let route = match route() {
-            Ok(route) => route,
-            Err(reply) => return Some(reply),
-        };
-        if route.method == Method::Other {
-            return Some(problem(405, "only GET and PUT"));
-        }
-        let request = match self.intake.authenticate(&route) {
-            Ok(request) => request,
-            Err(reply) => return Some(reply),
-        };
-        match (route.method, end_of_stream) {
-            (Method::Put, false) => {
-                self.pushed = Some(request);
-                None
-            }
-            (Method::Put, true) => Some(self.intake.take(&request, b"")),
-            (Method::Get | Method::Other, _) => Some(self.intake.tell(&request)),
-        }
-    }
-
-    fn send(&self, reply: Reply) {
-        self.intake.unsent.send_to_effective(self.id, reply);
-    }
-}
-
-impl Context for IntakeRequest {}
-
-impl Drop for IntakeRequest {
-    fn drop(&mut self) {
-        self.intake.unsent.forget(self.id);
-    }
-}
-
-impl HttpContext for IntakeRequest {
-    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        if let Some(reply) = self.answer(end_of_stream) {
-            self.send(reply);
-        }
-        Action::Pause
-    }
-
-    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let Some(request) = &self.pushed else { return Action::Pause };
-        if size > MAX_ENVELOPE {
-            self.send(self.intake.respond(request, 413, 0, false, Some("the envelope is larger than 1 MiB")));
-            self.pushed = None;
-        } else if end_of_stream {
-            let reply = match host::request_body(size) {
-                Ok(body) => self.intake.take(request, &body),
-                Err(_) => self.intake.respond(request, 503, 0, false, Some(HOST_FAILED)),
-            };
-            self.send(reply);
-            self.pushed = None;
-        }
-        Action::Pause
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Get,
-    Put,
-    Other,
-}
-
-/// What the head of a request asks for.
-struct Route {
-    method: Method,
-    set: String,
-    /// The credential of the scheme `Bearer`.
-    authorization: Option<Vec<u8>>,
-}
-
-/// Reads the head.
-///
-/// # Errors
-/// What is answered.
-fn route() -> Result<Route, Reply> {
-    let unknown = || problem(404, "only /keys/v2/SET");
-    let headers = host::request_headers().map_err(|_| problem(503, HOST_FAILED))?;
-    let path = headers.first(":path").ok_or_else(unknown)?;
-    if path.starts_with(FORMER_PREFIX) {
-        return Err(problem(501, FORMER));
-    }
-    let path = path.strip_prefix(PREFIX).filter(|path| !path.contains(&b'?')).ok_or_else(unknown)?;
-    let set = percent_decode(path).decode_utf8().map_err(|_| unknown())?.into_owned();
-    if set.is_empty() || set.len() > MAX_NAME {
-        return Err(unknown());
-    }
-    let method = match headers.first(":method") {
-        Some(b"GET") => Method::Get,
-        Some(b"PUT") => Method::Put,
-        _ => Method::Other,
-    };
-    let authorization = headers.first("authorization").and_then(|value| value.strip_prefix(b"Bearer "));
-    Ok(Route { method, set, authorization: authorization.map(<[u8]>::to_vec) })
-}
-
 const fn status_of(error: EnvelopeError) -> u16 {
     match error {
         EnvelopeError::TooLarge => 413,
@@ -295,10 +238,4 @@ const fn status_of(error: EnvelopeError) -> u16 {
         EnvelopeError::Mac => 401,
         EnvelopeError::Expired => 410,
     }
-}
-
-/// An answer to somebody who may be anybody: nothing in it is to be believed.
-fn problem(status: u16, why: &str) -> Reply {
-    let headers = vec![("content-type", "application/json".to_owned())];
-    Reply { status, headers, body: json!({ "error": why }).to_string().into_bytes() }
 }

@@ -1,42 +1,32 @@
-//! The root context: takes the configuration, keeps time, gets answers.
+//! The root context as the SDK knows it: takes the configuration.
 
 use std::rc::Rc;
 
 use log::{error, info, warn};
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
+use proxy_wasm::traits::{Context, RootContext};
 use registry_auth::authn::key_cache::ShareKey;
 use registry_auth::authn::source::{Source, SourceKind};
 use registry_auth::config::{self, Compiled, Diagnostics, raw};
 use registry_auth::envelope::PushKey;
 
-use crate::abi::{self, Turn};
-use crate::clock;
 use crate::filter::Filter;
 use crate::host::{self, HostError, LogLevel};
-use crate::intake::{Intake, IntakeRequest};
+use crate::intake::Intake;
 use crate::logging;
-use crate::request::Request;
+use crate::role::Role;
+use crate::roots;
 use crate::tick::Ticker;
 
-/// One plugin configuration on one worker.
+/// One root context.
 pub(crate) struct Plugin {
     id: u32,
     ticker: Rc<Ticker>,
-    role: Role,
-}
-
-enum Role {
-    /// No configuration was accepted.
-    Nothing,
-    Filter(Rc<Filter>),
-    Intake(Rc<Intake>),
 }
 
 impl Plugin {
     pub(crate) fn new(id: u32) -> Self {
-        abi::root_begins(id);
-        Self { id, ticker: Rc::default(), role: Role::Nothing }
+        roots::add(id);
+        Self { id, ticker: Rc::default() }
     }
 
     fn start(&self) -> Result<Role, Diagnostics> {
@@ -49,9 +39,8 @@ impl Plugin {
         refused.errors.extend(read.errors);
         refused.warnings.extend(read.warnings);
         let running = match role {
-            config::Role::Intake(from) => {
-                push_key("intake.pushKey", &from.env, &mut refused).map(|key| Role::Intake(Rc::new(Intake::new(key))))
-            }
+            config::Role::Intake(from) => push_key("intake.pushKey", &from.env, &mut refused)
+                .map(|key| Role::Intake(Rc::new(Intake::new(self.id, key)))),
             config::Role::Filter(document) => self.start_filter(&document, &mut refused),
             config::Role::Unreadable => None,
         };
@@ -88,8 +77,8 @@ impl Context for Plugin {}
 impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
         match self.start() {
-            Ok(running) if Ticker::start().is_ok() => {
-                self.role = running;
+            Ok(role) if Ticker::start().is_ok() => {
+                roots::set_role(self.id, role);
                 true
             }
             Ok(_) => {
@@ -104,35 +93,11 @@ impl RootContext for Plugin {
             }
         }
     }
+}
 
-    fn on_tick(&mut self) {
-        let taken = match (&self.role, abi::turn()) {
-            (Role::Filter(filter), Turn::Tick) => filter.tick(),
-            (Role::Filter(filter), Turn::Request) => filter.turn_of_request(),
-            (Role::Filter(filter), Turn::Answer { call, body_size }) => filter.answer(call, body_size),
-            (Role::Intake(intake), _) => {
-                intake.tick();
-                Ok(())
-            }
-            (Role::Nothing, _) => Ok(()),
-        };
-        match taken {
-            // It is in the log already, once.
-            Ok(()) | Err(clock::NOT_SET) => {}
-            Err(HostError(call)) => error!("the host failed in {call}"),
-        }
-    }
-
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(match &self.role {
-            Role::Intake(intake) => Box::new(IntakeRequest::new(id, Rc::clone(intake))),
-            Role::Filter(filter) => Box::new(Request::new(id, self.id, Some(Rc::clone(filter)))),
-            Role::Nothing => Box::new(Request::new(id, self.id, None)),
-        })
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        roots::remove(self.id);
     }
 }
 
@@ -164,10 +129,4 @@ fn secret(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<String
         diagnostics.error(path, message);
     }
     value
-}
-
-impl Drop for Plugin {
-    fn drop(&mut self) {
-        abi::root_ends(self.id);
-    }
 }

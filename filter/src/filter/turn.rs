@@ -15,6 +15,7 @@ impl Filter {
     pub(crate) fn tick(&self) -> Result<(), HostError> {
         let now = clock::now();
         self.enforcer.metrics.flush();
+        self.sweep();
         let more_held = self.release_replies(now.ok());
         let more_granted = self.resume_granted();
         let now = match now {
@@ -30,6 +31,18 @@ impl Filter {
         let more_waiting = self.decide_waiting(now);
         self.ticker.set_tick(more_held || more_granted || more_waiting);
         began.and(self.ask_upstream())
+    }
+
+    /// Forgets requests that are gone: the host does not say so, because a callback for that would cost every request a call.
+    /// While ticks are fast, only some of them do.
+    fn sweep(&self) {
+        if !self.ticker.is_due() {
+            return;
+        }
+        let parked = self.parked.borrow().contexts();
+        for context in parked.into_iter().filter(|context| host::is_gone(*context, self.root)) {
+            self.parked.borrow_mut().forget(context);
+        }
     }
 
     /// A request has something to fetch. No request is decided here: its callback has not returned yet, so it cannot be resumed.
