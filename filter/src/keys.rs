@@ -2,6 +2,7 @@
 
 mod callout_source;
 mod current;
+mod event;
 mod gauges;
 mod lease_store;
 mod leases;
@@ -15,7 +16,8 @@ use registry_auth::envelope::PushKey;
 use registry_auth::time::UnixTime;
 
 use self::current::{Context, CurrentKeys};
-use self::source::{Event, KeySource};
+use self::event::Event;
+use self::source::KeySource;
 use crate::metrics::Metrics;
 
 /// All sources of one configuration.

@@ -8,9 +8,9 @@ use registry_auth::authn::source::Callout;
 use registry_auth::time::UnixTime;
 
 use super::current::Context;
+use super::event::Event;
 use super::lease_store::LeaseStore;
 use super::leases::Leases;
-use super::source::Event;
 use super::supply::Supply;
 use crate::callout::{self, Stage, Step};
 use crate::host;

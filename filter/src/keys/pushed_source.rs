@@ -9,8 +9,8 @@ use registry_auth::envelope::{PushKey, PushedKeys, is_ahead, made};
 use registry_auth::time::UnixTime;
 
 use super::current::Context;
+use super::event::Event;
 use super::leases::Leases;
-use super::source::Event;
 use super::supply::Supply;
 use crate::pushed_store;
 

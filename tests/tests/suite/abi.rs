@@ -12,13 +12,12 @@ use registry_auth_tests::vm::{Progress, Setup, Vm};
 use crate::Outcome;
 
 /// Envoy calls each callback that exists, so each of these has a reason in `filter/xtask/src/module.rs`.
-const EXPORTS: [&str; 13] = [
+const EXPORTS: [&str; 12] = [
     "_initialize",
     "memory",
     "proxy_abi_version_0_2_1",
     "proxy_on_configure",
     "proxy_on_context_create",
-    "proxy_on_delete",
     "proxy_on_http_call_response",
     "proxy_on_memory_allocate",
     "proxy_on_request_body",
