@@ -107,9 +107,16 @@ impl Filter {
                 }
                 BodyGate::Open
             }
+            Ok(Progress::Answered) => BodyGate::Closed,
             // Nothing is granted on the grounds of a body: it is read to be answered.
-            Ok(Progress::Answered | Progress::ReadsBody) => BodyGate::Closed,
-            Ok(Progress::Waits { turn }) => BodyGate::Waiting { turn },
+            Ok(Progress::ReadsBody) => {
+                host::learn_of_ends();
+                BodyGate::Closed
+            }
+            Ok(Progress::Waits { turn }) => {
+                host::learn_of_ends();
+                BodyGate::Waiting { turn }
+            }
             Err(_) => {
                 self.send(context, enforce::not_ready());
                 BodyGate::Closed

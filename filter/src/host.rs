@@ -3,6 +3,7 @@
 mod memory;
 mod raw;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use registry_auth::fields::{self, Fields};
@@ -25,6 +26,11 @@ pub(crate) enum LogLevel {
     Warn = 3,
     Error = 4,
     Critical = 5,
+}
+
+thread_local! {
+    /// Requests have a duration only when they have ended; unknown before one has waited.
+    static DURATION_TELLS_END: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
 const REQUEST_HEADERS: u32 = 0;
@@ -106,9 +112,20 @@ pub(crate) fn become_context(id: u32) -> Result<(), HostError> {
 /// loop comes around, and must not be told to do anything with it.
 pub(crate) fn become_request(id: u32) -> Result<(), HostError> {
     become_context(id)?;
-    // Envoy has this attribute once a request has ended; other hosts may never have it.
-    let has_ended = raw::property(b"request\0duration").is_ok_and(|duration| !duration.is_empty());
+    let has_ended = DURATION_TELLS_END.get() == Some(true) && has_duration();
     if has_ended { Err(HostError("set_effective_context")) } else { Ok(()) }
+}
+
+/// The request of this callback waits, so it has not ended: finds out, once, whether [`become_request`] can tell.
+pub(crate) fn learn_of_ends() {
+    if DURATION_TELLS_END.get().is_none() {
+        DURATION_TELLS_END.set(Some(!has_duration()));
+    }
+}
+
+/// Envoy has this attribute of a request once it has ended. Other hosts may not have it, or always.
+fn has_duration() -> bool {
+    raw::property(b"request\0duration").is_ok_and(|duration| !duration.is_empty())
 }
 
 /// Returns true if the host knows a context no more. Host calls count for `root` or another context afterwards.

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use crate::host;
 use crate::role::{Role, RootEvent};
 
 thread_local! {
@@ -73,9 +74,13 @@ pub(crate) fn handle(id: u32, event: RootEvent) {
         let root = roots.iter().find(|root| root.id == id);
         root.into_iter().flat_map(Root::roles).cloned().collect()
     });
-    for role in roles {
-        role.handle(event);
+    for (index, role) in roles.iter().enumerate() {
+        // What came before may have made host calls for its requests.
+        if index == 0 || host::become_context(id).is_ok() {
+            role.handle(event);
+        }
     }
+    drop(roles);
     let idle: Vec<Role> = ROOTS.with_borrow_mut(|roots| {
         let root = roots.iter_mut().find(|root| root.id == id);
         root.map(|root| root.retired.extract_if(.., |role| role.is_idle()).collect()).unwrap_or_default()

@@ -195,6 +195,15 @@ impl Vm {
     /// # Errors
     /// The module traps.
     pub fn begin(&mut self, id: u32) -> Result<()> {
+        self.begin_head(id)?;
+        self.pump()
+    }
+
+    /// Shows the head of a request to the module; its body comes with the next callback.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn begin_head(&mut self, id: u32) -> Result<()> {
         if self.exports("proxy_on_request_headers") {
             let stream = self.stream(id)?;
             let (count, ended) = (u32::try_from(stream.headers.len())?, u32::from(stream.unread.is_empty()));
@@ -208,7 +217,7 @@ impl Vm {
                 other => bail!("the headers callback answered {other}"),
             };
         }
-        self.pump()
+        Ok(())
     }
 
     /// Shows the body of a request to the module without its head.
