@@ -1,7 +1,7 @@
-//! The host's wall clock, and whether it can be right.
+//! The host's wall clock, checked for plausibility.
 //!
 //! A host that loses the upper half of the 64 bits that it tells the time in, or whose clock was never set, makes it 1970, and
-//! every token that ever was is not expired. So no time before the module was built is a time.
+//! by that no token has expired. So times before the module was built are rejected.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,13 +19,13 @@ const BUILT: UnixTime = UnixTime::from_secs(built(option_env!("SOURCE_DATE_EPOCH
 /// The clock shows a time before [`BUILT`].
 pub(crate) const NOT_SET: HostError = HostError("get_current_time: the time is before the module was built");
 
-/// The log has been told that the clock cannot be right; it is told once until the clock is right again.
+/// It was logged that the clock cannot be right; logged once until the clock is right again.
 static REPORTED: AtomicBool = AtomicBool::new(false);
 
 /// Now.
 ///
 /// # Errors
-/// [`NOT_SET`], which is logged once, and a failure of the host. Nothing may be decided by either.
+/// [`NOT_SET`], which is logged once, and a failure of the host. No request may be decided then.
 pub(crate) fn now() -> Result<UnixTime, HostError> {
     let now = host::time()?;
     if now >= BUILT {

@@ -47,7 +47,7 @@ pub(crate) struct Filter {
     parked: RefCell<Parked>,
     /// Sources whose waiting requests are decided on the host's next tick.
     ready: RefCell<ReadySources>,
-    /// When the root context had its last turn.
+    /// When the root context ran last.
     last_turn: Cell<UnixTime>,
     ticker: Rc<Ticker>,
     /// It was logged that the proxy does not tell the client's address.
@@ -67,7 +67,7 @@ enum Progress {
 }
 
 impl Filter {
-    /// A filter without keys, besides those of the configuration.
+    /// Starts with the inline keys of the configuration.
     pub(crate) fn new(
         root: u32,
         ticker: Rc<Ticker>,
@@ -83,7 +83,7 @@ impl Filter {
             engine: compiled.engine,
             upstream: compiled.proxy.upstream,
             reads_bodies: compiled.proxy.read_request_bodies,
-            verifier: HostVerifier::prove(),
+            verifier: HostVerifier::self_test(),
             identities: RefCell::default(),
             parked: RefCell::new(Parked::new(compiled.fail_delay)),
             ready: RefCell::default(),
@@ -108,7 +108,7 @@ impl Filter {
                 BodyGate::Open
             }
             Ok(Progress::Answered) => BodyGate::Closed,
-            // Nothing is granted on the grounds of a body: it is read to be answered.
+            // A body is read to answer the request; such a request never goes on.
             Ok(Progress::ReadsBody) => {
                 host::learn_of_ends();
                 BodyGate::Closed
@@ -274,7 +274,7 @@ impl Filter {
     }
 }
 
-/// The body, of which the host says that it has so many bytes.
+/// Reads the body, which has `size` bytes by the host's account.
 fn read_body(size: usize) -> Result<RequestBody, HostError> {
     let body = host::request_body(MAX_BODY + 1)?;
     if body.len() < size.min(MAX_BODY + 1) {

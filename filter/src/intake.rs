@@ -30,7 +30,7 @@ pub(crate) struct Intake {
     key: PushKey,
     metrics: Metrics,
     parked: RefCell<HashMap<u32, Parked>>,
-    /// The log has it that requests are refused unheard, and none was heard since.
+    /// It was logged that requests are not authentic, and none was authentic since.
     complained: Cell<bool>,
 }
 
@@ -42,7 +42,7 @@ enum Parked {
     Unsent(Reply),
 }
 
-/// Why a pushed set is not taken: status, reason, and the generation that is held if that was looked up.
+/// Why a pushed set is refused: status, reason, and the generation that is held, 0 if it was not read.
 type Refusal = (u16, String, u64);
 
 impl Intake {
@@ -60,7 +60,7 @@ impl Intake {
     }
 
     /// Handles a part of the body of the effective context's request; `size` is what is there of it, or absent when trailers
-    /// came, which nobody sends who speaks the protocol.
+    /// came, which the push protocol does not have.
     pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
         let request = match self.parked.borrow().get(&context) {
             Some(Parked::Reading(request)) => Rc::clone(request),
@@ -136,10 +136,10 @@ impl Intake {
         }
     }
 
-    /// Finds out whether a request comes from somebody who has the push key. Anybody else learns nothing.
+    /// Checks that a request comes from a holder of the push key. Everybody else learns nothing.
     ///
     /// # Errors
-    /// What is answered.
+    /// The reply to a request that is not authentic.
     fn authenticate(&self, route: &Route) -> Result<PushRequest, Reply> {
         let now = clock::now().map_err(|_| problem(503, HOST_FAILED))?;
         let refuse = |why: &str| {
@@ -161,7 +161,7 @@ impl Intake {
         Ok(request)
     }
 
-    /// Strangers may ask as often as they like, so that the log says it once.
+    /// Logged once: anybody may send such requests, as many as they like.
     fn complain(&self, why: &str) {
         self.metrics.increment_now("intake.refused");
         if !self.complained.replace(true) {
@@ -169,7 +169,7 @@ impl Intake {
         }
     }
 
-    /// What the intake holds of a set, and whether a filter wants a newer one.
+    /// Answers what the intake holds of a set, and whether a filter wants a newer one.
     fn tell(&self, request: &PushRequest) -> Reply {
         let stored = clock::now().and_then(|now| self.generation_of(&request.set, now));
         let Ok(generation) = stored.map(|(generation, _)| generation) else {
@@ -205,7 +205,7 @@ impl Intake {
             KeySet::from_jwks_value(&pushed.keys).map(|loaded| loaded.keys.len())
         };
         let count = count.map_err(|error| refused(400, &error.to_string()))?;
-        // Only where it is known that nothing newer is held.
+        // If what is held cannot be read, nothing is replaced.
         let (held, version) = self.generation_of(&pushed.set, now).map_err(host_failed)?;
         if pushed.generation <= held {
             return Err((409, "the set is not newer than the one that is held".to_owned(), held));
@@ -217,7 +217,7 @@ impl Intake {
         Ok(pushed.generation)
     }
 
-    /// The generation of the set that is held, 0 for none, and the version of what stands in shared data.
+    /// Returns the generation of the set that is held, 0 for none, and the version of its entry in shared data.
     fn generation_of(&self, set: &str, now: UnixTime) -> Result<(u64, Option<u32>), HostError> {
         let stored = pushed_store::load(set, &self.key, now)?;
         let generation = stored.as_ref().and_then(|stored| stored.keys.as_ref().ok()).map_or(0, |keys| keys.generation);

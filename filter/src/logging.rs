@@ -39,7 +39,7 @@ pub(crate) fn set_level(level: config::LogLevel) {
     });
 }
 
-/// A text for the log: as it is, or its first [`MAX_TEXT`] bytes and how many it has. Nothing longer is made on the way.
+/// Returns a text for the log: as it is, or its first [`MAX_TEXT`] bytes and its length. No longer text is made on the way.
 pub(crate) fn clip<T: AsRef<[u8]> + ?Sized>(text: &T) -> Cow<'_, str> {
     let text = text.as_ref();
     let Some(start) = text.get(..MAX_TEXT).filter(|start| start.len() < text.len()) else {

@@ -127,7 +127,7 @@ impl Parked {
         self.take_waiting(is_overdue, usize::MAX)
     }
 
-    /// Takes up to [`BATCH`] requests that can be decided on a tick. Returns true beside them if there are more.
+    /// Takes up to [`BATCH`] requests that can be decided on a tick. The flag is true if there are more.
     pub(crate) fn take_ready(&mut self) -> (Vec<(u32, Pending, Awaits)>, bool) {
         let is_ready =
             |state: &State| matches!(state, State::Waiting(waiting) if matches!(waiting.awaits, Awaits::Tick));
@@ -140,7 +140,7 @@ impl Parked {
         !self.delayed.delay.is_zero() && self.delayed.count < MAX_DELAYED
     }
 
-    /// Returns true if so many bytes may be held for a delayed reply.
+    /// Returns true if `bytes` more may be held for a delayed reply.
     pub(crate) const fn has_room_for_reply(&self, bytes: usize) -> bool {
         self.room.admits(Wait::Unverified, bytes, self.delayed.bytes)
     }
@@ -156,7 +156,7 @@ impl Parked {
         self.insert(context, State::Delayed(DelayedReply { reply, bytes, since: None }));
     }
 
-    /// Takes up to [`BATCH`] replies that are due, all of them being due without a clock. Returns true beside them if there are
+    /// Takes up to [`BATCH`] replies that are due, all of them being due without a clock. The flag is true if there are
     /// more.
     pub(crate) fn take_due(&mut self, now: Option<UnixTime>) -> (Vec<(u32, Reply)>, bool) {
         if self.delayed.count == 0 {
@@ -186,8 +186,8 @@ impl Parked {
         self.insert(context, State::Granted(Granted { is_resumed: false, has_body }));
     }
 
-    /// Takes up to [`BATCH`] granted requests that could not be resumed, each with true if it has a body. Returns true beside
-    /// them if there are more.
+    /// Takes up to [`BATCH`] granted requests that could not be resumed, each with true if it has a body. The flag is
+    /// true if there are more.
     pub(crate) fn take_unresumed(&mut self) -> (Vec<(u32, bool)>, bool) {
         let (contexts, more) = self.some(|state| matches!(state, State::Granted(granted) if !granted.is_resumed));
         let granted = |context| match self.remove(context) {

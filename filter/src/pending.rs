@@ -10,13 +10,13 @@ use registry_auth::time::UnixTime;
 
 use crate::head::Head;
 
-/// Bytes that a waiting request takes besides its texts.
+/// Bytes that a waiting request takes in addition to its texts.
 const OVERHEAD: usize = 512;
 
 /// A request that is not decided yet.
 pub(crate) struct Pending {
     pub(crate) head: Head,
-    /// The request has a body, of which so many bytes have come.
+    /// How many bytes of its body have come; `None` if it has no body.
     pub(crate) body: Option<usize>,
     /// What was fetched for it so far.
     pub(crate) gathered: Gathered,

@@ -63,7 +63,7 @@ impl Role {
         let handled = match (self, event) {
             (Self::Filter(filter), RootEvent::Tick) => filter.tick(),
             (Self::Filter(filter), RootEvent::Request) => filter.turn_of_request(),
-            (Self::Filter(filter), RootEvent::Response { call, body_size }) => filter.answer(call, body_size),
+            (Self::Filter(filter), RootEvent::Response { call, body_size }) => filter.response(call, body_size),
             (Self::Intake(intake), RootEvent::Tick) => {
                 intake.tick();
                 Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::host::{self, HostError};
 
-/// How often pushed keys are looked for, due fetches are begun, and time limits of requests are checked.
+/// How often pushed keys are read, due fetches begin, and time limits of requests are checked.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
 /// Time to the next tick while more is to be done than one callback may.

@@ -1,4 +1,4 @@
-//! The root context's turn: what is due by time, and what came in answer to a callout.
+//! Events of the root context: what is due by time, and responses to callouts.
 
 use registry_auth::question::Question;
 use registry_auth::reason::Reason;
@@ -16,20 +16,20 @@ impl Filter {
         let now = clock::now();
         self.enforcer.metrics.flush();
         self.sweep();
-        let more_held = self.release_replies(now.ok());
+        let more_replies = self.release_replies(now.ok());
         let more_granted = self.resume_granted();
         let now = match now {
             Ok(now) => now,
             Err(error) => {
                 let refused = self.refuse_waiting();
-                self.ticker.set_tick(more_held || more_granted || refused);
+                self.ticker.set_tick(more_replies || more_granted || refused);
                 return Err(error);
             }
         };
         // Callouts belong to the effective context.
         let began = host::become_context(self.root).map(|()| self.begin_turn(now));
         let more_waiting = self.decide_waiting(now);
-        self.ticker.set_tick(more_held || more_granted || more_waiting);
+        self.ticker.set_tick(more_replies || more_granted || more_waiting);
         began.and(self.ask_upstream())
     }
 
@@ -58,8 +58,8 @@ impl Filter {
         self.ready.borrow_mut().append(ready);
     }
 
-    /// The answer of a callout.
-    pub(crate) fn answer(&self, call: u32, body_size: usize) -> Result<(), HostError> {
+    /// The response to a callout arrived.
+    pub(crate) fn response(&self, call: u32, body_size: usize) -> Result<(), HostError> {
         let now = clock::now();
         let asked =
             self.parked.borrow_mut().take(|awaits| matches!(awaits, Awaits::Response(asked, _) if *asked == call));
@@ -71,7 +71,7 @@ impl Filter {
                 (Err(_), _) => self.refuse_waiter(context, &pending),
             }
         }
-        // Without a clock it is as late as it was: what was under way must end in any case.
+        // Without a clock the time of the last turn is used: fetches under way must end in any case.
         let at = now.unwrap_or_else(|_| self.last_turn.get());
         let ready = self.keys.borrow_mut().answer(call, body_size, &self.enforcer.metrics, at);
         self.ready.borrow_mut().append(ready);
@@ -83,7 +83,7 @@ impl Filter {
         self.ask_upstream()
     }
 
-    /// Decides requests whose wait is over. Returns true if there are more.
+    /// Decides requests whose wait has ended. Returns true if there are more.
     fn decide_waiting(&self, now: UnixTime) -> bool {
         self.settle();
         let overdue = self.parked.borrow_mut().take_overdue(now);
@@ -91,8 +91,8 @@ impl Filter {
         self.decide_ready(now)
     }
 
-    /// Requests that waited for keys which will not come can be decided without, and where there are newer ones, with those; they
-    /// may wait on then.
+    /// Requests that waited for keys which will not come are decided without; where newer keys are held they are decided with
+    /// those, and may wait on.
     fn settle(&self) {
         let ready = self.ready.take();
         if ready.is_empty() {
@@ -108,7 +108,7 @@ impl Filter {
         self.give_up(failed);
     }
 
-    /// Requests that can be decided without what they waited for.
+    /// Lets requests be decided without what they waited for.
     fn give_up(&self, overdue: Vec<(u32, Pending, Awaits)>) {
         let mut parked = self.parked.borrow_mut();
         for (context, mut pending, awaits) in overdue {

@@ -1,11 +1,11 @@
-//! Replies to whoever has not proven the push key.
+//! Replies to requests that are not authenticated with the push key.
 
 use registry_auth::reply::Reply;
 use serde_json::json;
 
 pub(super) const HOST_FAILED: &str = "the host failed";
 
-/// An answer to somebody who may be anybody: nothing in it is to be believed.
+/// A reply that is not signed, since the sender is not known to have the push key.
 pub(super) fn problem(status: u16, why: &str) -> Reply {
     let headers = vec![("content-type", "application/json".to_owned())];
     Reply { status, headers, body: json!({ "error": why }).to_string().into_bytes() }

@@ -25,7 +25,7 @@ pub(super) struct CalloutSource {
     callout: Callout,
     max_stale: Duration,
     supply: Supply,
-    /// The success whose keys were looked for in shared data last.
+    /// The success whose keys were read from shared data last.
     looked_for: Option<UnixTime>,
     calls: HashMap<u32, Call>,
 }

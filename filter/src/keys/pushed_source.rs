@@ -18,7 +18,7 @@ use crate::pushed_store;
 const SET_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long they wait for one with an unknown key: the shim asks its source at most every five seconds for that.
 const KEY_TIMEOUT: Duration = Duration::from_secs(9);
-/// How long the wait for a push counts as a fetch: longer than a request waits for it.
+/// How long the wait for a push is taken for a fetch: longer than a request waits for it.
 const LEASE: Duration = Duration::from_secs(5);
 
 const NOT_PUSHED: &str = "nothing was pushed in time: is `registry-auth serve` running?";
