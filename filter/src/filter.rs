@@ -156,23 +156,37 @@ impl Filter {
     }
 
     fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
-        let began = clock::now()?;
+        let now = clock::now()?;
         let head = Head::read(&self.engine)?;
+        self.check_address(&head);
+        let gathered = Gathered::default();
+        let verdict = self.decide(&head, &gathered, now);
+        if let Verdict::Allow(grant) = &verdict {
+            return Ok(self.grant(context, &head, grant));
+        }
+        let pending = Pending { head, body: (!ended).then_some(0), gathered, began: now, is_verified: false };
+        Ok(self.conclude(context, pending, verdict, now))
+    }
+
+    fn check_address(&self, head: &Head) {
         if self.engine.reads_client_address()
             && head.fields().first("x-forwarded-for").is_none()
             && !self.warned_of_address.replace(true)
         {
             warn!("{NO_ADDRESS}");
         }
-        let body = (!ended).then_some(0);
-        let pending = Pending { head, body, gathered: Gathered::default(), began, is_verified: false };
-        Ok(self.advance(context, pending, began))
     }
 
-    /// Decides a request of the effective context as far as the facts go, and parks it if one is missing.
-    fn advance(&self, context: u32, mut pending: Pending, now: UnixTime) -> Progress {
+    /// Decides a request of the effective context as far as the facts go.
+    fn advance(&self, context: u32, pending: Pending, now: UnixTime) -> Progress {
+        let verdict = self.decide(&pending.head, &pending.gathered, now);
+        self.conclude(context, pending, verdict, now)
+    }
+
+    /// Applies a verdict. A request that lacks a fact is parked until it arrives, or decided again if it is there already.
+    fn conclude(&self, context: u32, mut pending: Pending, mut verdict: Verdict, now: UnixTime) -> Progress {
         loop {
-            let need = match self.decide(&pending, now) {
+            let need = match verdict {
                 Verdict::Allow(grant) => return self.grant(context, &pending.head, &grant),
                 Verdict::Answer(answer) => {
                     self.send(context, self.enforcer.answer(&pending.head, answer));
@@ -181,19 +195,26 @@ impl Filter {
                 Verdict::Deny(denial) => return self.deny(context, &pending.head, &denial, now),
                 Verdict::Need(need) => need,
             };
-            let Some((awaits, turn)) = self.awaits(need, &mut pending, now) else { continue };
-            if pending.is_overdue(&awaits, now) {
-                pending.give_up(awaits);
-                continue;
+            match self.awaits(need, &mut pending, now) {
+                Some((awaits, turn)) if !pending.is_overdue(&awaits, now) => {
+                    return self.park(context, pending, awaits, turn);
+                }
+                Some((awaits, _)) => pending.give_up(awaits),
+                None => {}
             }
-            pending.head.reduce();
-            if !self.parked.borrow().has_room(&pending, &awaits) {
-                return self.refuse(context, &pending.head, &Reason::TooManyWaiting.into());
-            }
-            let reads_body = matches!(awaits, Awaits::Body);
-            self.parked.borrow_mut().wait(context, pending, awaits);
-            return if reads_body { Progress::ReadsBody } else { Progress::Waits { turn } };
+            verdict = self.decide(&pending.head, &pending.gathered, now);
         }
+    }
+
+    /// Parks a request until a fact arrives, if there is room.
+    fn park(&self, context: u32, mut pending: Pending, awaits: Awaits, turn: bool) -> Progress {
+        pending.head.reduce();
+        if !self.parked.borrow().has_room(&pending, &awaits) {
+            return self.refuse(context, &pending.head, &Reason::TooManyWaiting.into());
+        }
+        let reads_body = matches!(awaits, Awaits::Body);
+        self.parked.borrow_mut().wait(context, pending, awaits);
+        if reads_body { Progress::ReadsBody } else { Progress::Waits { turn } }
     }
 
     /// Only a head that is ready in every part goes on.
@@ -267,10 +288,10 @@ impl Filter {
         Awaits::Turn(question)
     }
 
-    fn decide(&self, pending: &Pending, now: UnixTime) -> Verdict {
+    fn decide(&self, head: &Head, gathered: &Gathered, now: UnixTime) -> Verdict {
         let keys = self.keys.borrow();
-        let facts = Facts { keys: keys.held(), gathered: &pending.gathered, now };
-        self.engine.decide(&pending.head.view(), &facts, &mut self.identities.borrow_mut(), &self.verifier)
+        let facts = Facts { keys: keys.held(), gathered, now };
+        self.engine.decide(&head.view(), &facts, &mut self.identities.borrow_mut(), &self.verifier)
     }
 }
 
