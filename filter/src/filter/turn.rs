@@ -4,7 +4,8 @@ use registry_auth::question::Question;
 use registry_auth::reason::Reason;
 use registry_auth::time::UnixTime;
 
-use super::{Filter, Progress};
+use super::Filter;
+use super::request::Progress;
 use crate::clock;
 use crate::host::{self, HostError};
 use crate::pending::{Awaits, Pending};
