@@ -62,7 +62,6 @@ const NOT_CALLED: [(&str, &[&str]); 2] = [
     (
         "default methods of the SDK's traits, which no implementation can leave out",
         &[
-            "proxy_close_stream",
             "proxy_dequeue_shared_queue",
             "proxy_done",
             "proxy_enqueue_shared_queue",
@@ -75,8 +74,6 @@ const NOT_CALLED: [(&str, &[&str]); 2] = [
             "proxy_grpc_stream",
             "proxy_register_shared_queue",
             "proxy_resolve_shared_queue",
-            "proxy_set_buffer_bytes",
-            "proxy_set_header_map_pairs",
             "proxy_set_property",
         ],
     ),
