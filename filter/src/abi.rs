@@ -1,89 +1,84 @@
-//! Callbacks as hosts call them, where the SDK's own do not do: a status of the headers callback that it has no word for, the
-//! root's turn after that callback, answers of callouts that it was not asked to send, and memory that it would not give back.
+//! Exports that replace the SDK's: requests without a context of the SDK for each, `StopAllIterationAndWatermark`, responses to
+//! callouts that the SDK has not sent, and memory that it would not give back. The SDK still creates and configures root
+//! contexts.
+//!
+//! Callbacks at the end of a request are not exported, because each costs every request a call. What is parked for a request that
+//! ended is found on the next tick.
 
-use std::cell::{Cell, RefCell};
-
+/// `proxy_action_t`: the request goes on.
+const CONTINUE: u32 = 0;
+/// `StopIteration`: the head is held, the body is handed over.
+const STOP: u32 = 1;
 /// `StopAllIterationAndWatermark`: body and trailers wait too, with back-pressure, whatever their size.
 const WAIT: u32 = 4;
-
-thread_local! {
-    static WAITING: Cell<bool> = const { Cell::new(false) };
-    static ROOT_TURN: Cell<Option<u32>> = const { Cell::new(None) };
-    static TURN: Cell<Turn> = const { Cell::new(Turn::Tick) };
-    static ROOTS: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Why the SDK calls the root context's tick callback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// The host ticks.
-    Tick,
-    /// A request has something for the root to do; its own callback has not returned to the host yet.
-    Request,
-    /// The answer of a callout is there.
-    Answer {
-        /// The number that it was sent under.
-        call: u32,
-        /// Bytes of its body.
-        body_size: usize,
-    },
-}
-
-/// Why the root has its turn.
-pub(crate) fn turn() -> Turn {
-    TURN.get()
-}
-
-/// The request of this callback waits for a fact, and its body with it.
-pub(crate) fn wait_with_body() {
-    WAITING.set(true);
-}
-
-/// The root context has something to do as soon as this callback has ended.
-///
-/// A callout belongs to the context that is effective when it is dispatched; dispatched from a request, its answer would be lost
-/// with a client that hangs up.
-pub(crate) fn give_turn_to(root: u32) {
-    ROOT_TURN.set(Some(root));
-}
-
-/// There is a root context of this number from now on.
-pub(crate) fn root_begins(id: u32) {
-    ROOTS.with_borrow_mut(|roots| roots.push(id));
-}
-
-/// That root context is gone.
-pub(crate) fn root_ends(id: u32) {
-    ROOTS.with_borrow_mut(|roots| roots.retain(|root| *root != id));
-}
 
 /// Exported as `proxy_on_...` by `cargo xtask build`.
 #[expect(unsafe_code, reason = "exports, and calls of the SDK's exports, which have no safe path")]
 mod export {
-    use super::{ROOT_TURN, ROOTS, TURN, Turn, WAIT, WAITING};
-    use crate::host;
+    use super::{CONTINUE, STOP, WAIT};
+    use crate::gate::BodyGate;
+    use crate::role::{self, RootEvent};
+    use crate::{contexts, host, roots};
 
     unsafe extern "C" {
-        fn proxy_on_request_headers(context: u32, headers: usize, end_of_stream: bool) -> u32;
-        fn proxy_on_tick(root: u32);
+        fn proxy_on_context_create(context: u32, root: u32);
+        fn proxy_on_delete(context: u32);
     }
 
     #[unsafe(no_mangle)]
-    extern "C" fn registry_auth_on_request_headers(context: u32, headers: usize, end_of_stream: u32) -> u32 {
-        // SAFETY: it is a safe Rust function of the SDK, exported with this very signature (the action is an enum with the
-        // representation of u32), and this is the thread that runs all callbacks.
-        let action = unsafe { proxy_on_request_headers(context, headers, end_of_stream != 0) };
-        let wait = WAITING.take();
-        if let Some(root) = ROOT_TURN.take() {
-            take_turn(root, Turn::Request);
+    extern "C" fn registry_auth_on_context_create(context: u32, root: u32) {
+        if root == 0 {
+            // SAFETY: it is a safe Rust function of the SDK, exported with this very signature, and this is the thread that runs
+            // all callbacks.
+            unsafe { proxy_on_context_create(context, root) };
+        } else {
+            contexts::add(context, root);
         }
-        if wait { WAIT } else { action }
     }
 
-    /// The SDK knows only callouts that it has sent itself, and panics at the answer of any other.
+    /// A request of which nothing is known is refused.
+    #[unsafe(no_mangle)]
+    extern "C" fn registry_auth_on_request_headers(context: u32, _: usize, end_of_stream: u32) -> u32 {
+        let root = contexts::take(context);
+        let Some((root, role)) = root.and_then(|root| Some((root, roots::role(root)?))) else {
+            return action(role::refuse());
+        };
+        let gate = role.headers(context, end_of_stream != 0);
+        if gate == (BodyGate::Waiting { turn: true }) {
+            // A callout belongs to the context that is effective when it is dispatched; dispatched from a request, its response
+            // would be lost with a client that hangs up.
+            roots::handle(root, RootEvent::Request);
+        }
+        action(gate)
+    }
+
+    /// The body of a request that is not granted, or of which nothing is known, is held.
+    #[unsafe(no_mangle)]
+    extern "C" fn registry_auth_on_request_body(context: u32, size: usize, end_of_stream: u32) -> u32 {
+        body(context, Some(size), end_of_stream != 0)
+    }
+
+    /// A body may end with trailers instead of a last part.
+    #[unsafe(no_mangle)]
+    extern "C" fn registry_auth_on_request_trailers(context: u32, _: usize) -> u32 {
+        body(context, None, true)
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn registry_auth_on_tick(root: u32) {
+        roots::handle(root, RootEvent::Tick);
+        contexts::sweep(|context| host::is_gone(context, root));
+        for other in roots::others(root) {
+            if host::is_gone(other, root) {
+                // SAFETY: as above; the SDK knows each root context of the table.
+                unsafe { proxy_on_delete(other) };
+            }
+        }
+    }
+
     #[unsafe(no_mangle)]
     extern "C" fn registry_auth_on_http_call_response(root: u32, call: u32, _: usize, body_size: usize, _: usize) {
-        take_turn(root, Turn::Answer { call, body_size });
+        roots::handle(root, RootEvent::Response { call, body_size });
     }
 
     #[unsafe(no_mangle)]
@@ -91,14 +86,15 @@ mod export {
         host::lend(size)
     }
 
-    /// Nothing happens if there is no such root context: the SDK would panic.
-    fn take_turn(root: u32, turn: Turn) {
-        if !ROOTS.with_borrow(|roots| roots.contains(&root)) {
-            return;
+    fn body(context: u32, size: Option<usize>, ended: bool) -> u32 {
+        roots::holder(context).map_or(STOP, |role| action(role.body(context, size, ended)))
+    }
+
+    const fn action(gate: BodyGate) -> u32 {
+        match gate {
+            BodyGate::Open => CONTINUE,
+            BodyGate::Closed => STOP,
+            BodyGate::Waiting { .. } => WAIT,
         }
-        TURN.set(turn);
-        // SAFETY: as above.
-        unsafe { proxy_on_tick(root) };
-        TURN.set(Turn::Tick);
     }
 }

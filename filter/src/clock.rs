@@ -1,13 +1,13 @@
-//! The host's wall clock, and whether it can be right.
+//! The host's wall clock, checked for plausibility.
 //!
 //! A host that loses the upper half of the 64 bits that it tells the time in, or whose clock was never set, makes it 1970, and
-//! every token that ever was is not expired. So no time before the module was built is a time.
+//! by that no token has expired. So times before the module was built are rejected.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use registry_auth_engine::time::UnixTime;
 
-use crate::host::{self, HostError, Loudness};
+use crate::host::{self, HostError, LogLevel};
 
 /// 2026-11-01T00:00:00Z, raised with each release. `SOURCE_DATE_EPOCH` (reproducible-builds.org), set while building, may raise
 /// it further; never the machine's own clock, so that the same source stays the same module.
@@ -19,19 +19,19 @@ const BUILT: UnixTime = UnixTime::from_secs(built(option_env!("SOURCE_DATE_EPOCH
 /// The clock shows a time before [`BUILT`].
 pub(crate) const NOT_SET: HostError = HostError("get_current_time: the time is before the module was built");
 
-/// The log has been told that the clock cannot be right; it is told once until the clock is right again.
+/// It was logged that the clock cannot be right; logged once until the clock is right again.
 static REPORTED: AtomicBool = AtomicBool::new(false);
 
 /// Now.
 ///
 /// # Errors
-/// [`NOT_SET`], which is logged once, and a failure of the host. Nothing may be decided by either.
+/// [`NOT_SET`], which is logged once, and a failure of the host. No request may be decided then.
 pub(crate) fn now() -> Result<UnixTime, HostError> {
     let now = host::time()?;
     if now >= BUILT {
         if REPORTED.load(Ordering::Relaxed) {
             REPORTED.store(false, Ordering::Relaxed);
-            host::log(Loudness::Warn, "the host's clock is right again");
+            host::log(LogLevel::Warn, "the host's clock is right again");
         }
         return Ok(now);
     }
@@ -41,7 +41,7 @@ pub(crate) fn now() -> Result<UnixTime, HostError> {
             now.rfc3339(),
             BUILT.rfc3339()
         );
-        host::log(Loudness::Error, &line);
+        host::log(LogLevel::Error, &line);
     }
     Err(NOT_SET)
 }

@@ -10,11 +10,12 @@ use crate::host::{self, HostError};
 /// Headers and connection attributes of one request.
 pub(crate) struct Head {
     headers: Fields,
-    /// What the host holds of it, and whether only what is used is kept here.
+    /// Bytes that the host holds of it.
     sent: usize,
+    /// Values that are not read again were dropped.
     is_reduced: bool,
-    /// Conditions look at what is said of the client.
-    told: bool,
+    /// Conditions read headers about the client.
+    reads_client: bool,
     peer: Vec<u8>,
     tls_version: Vec<u8>,
     mtls: bool,
@@ -22,7 +23,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Reads the effective context's head; of the connection only what the engine looks at.
+    /// Reads the effective context's head; of the connection only what the engine reads.
     pub(crate) fn read(engine: &Engine) -> Result<Self, HostError> {
         let headers = host::request_headers()?;
         let sent = headers.size();
@@ -31,21 +32,21 @@ impl Head {
         };
         let connection = engine.reads_connection();
         let certificate = read(engine.reads_certificate(), "connection\0peer_certificate")?;
-        let untold = engine.reads_certificate() && certificate.is_empty();
+        let lacks_text = engine.reads_certificate() && certificate.is_empty();
         Ok(Self {
             headers,
             sent,
             is_reduced: false,
-            told: engine.reads_headers(),
+            reads_client: engine.reads_headers(),
             peer: read(connection, "source\0address")?,
             tls_version: read(connection, "connection\0tls_version")?,
             // A bool is one byte. A host that does not know the certificate's text may know that there is one.
-            mtls: read(untold, "connection\0mtls")?.contains(&1),
+            mtls: read(lacks_text, "connection\0mtls")?.contains(&1),
             certificate,
         })
     }
 
-    /// The head as the engine reads it. What it does not look at is not looked for.
+    /// The head as the engine reads it; what it does not read is left empty.
     pub(crate) fn view(&self) -> RequestHead<'_> {
         let method = self.method();
         let all = |needed: bool, name: &str| if needed { self.headers.all(name).collect() } else { Vec::new() };
@@ -54,8 +55,8 @@ impl Head {
             path: self.target(),
             authorization: all(true, "authorization"),
             content_types: all(matches!(method, b"POST" | b"PUT"), "content-type"),
-            user_agent: if self.told { self.first("user-agent") } else { &[] },
-            forwarded_for: all(self.told, "x-forwarded-for"),
+            user_agent: if self.reads_client { self.first("user-agent") } else { &[] },
+            forwarded_for: all(self.reads_client, "x-forwarded-for"),
             connection: Connection {
                 peer: &self.peer,
                 tls_version: &self.tls_version,
@@ -65,12 +66,12 @@ impl Head {
         }
     }
 
-    /// Lets go of what is not used while the request waits: every name stays, since what is removed from the head is decided by
-    /// names, and only those values that are read.
+    /// Drops the values that are not read after a wait. All names stay: which fields are removed from the head is decided by
+    /// name.
     pub(crate) fn reduce(&mut self) {
         if !self.is_reduced {
-            let told = self.told;
-            self.headers = self.headers.keeping(|name| is_read(name, told));
+            let reads_client = self.reads_client;
+            self.headers = self.headers.keeping(|name| is_read(name, reads_client));
             self.is_reduced = true;
         }
     }
@@ -120,11 +121,11 @@ impl Head {
 }
 
 /// Returns true if the value of a field may be read after a wait. Some registries take `_` for `-` in names.
-fn is_read(name: &[u8], told: bool) -> bool {
+fn is_read(name: &[u8], reads_client: bool) -> bool {
     const ALWAYS: [&[u8]; 5] = [b":authority", b":method", b":path", b"authorization", b"content-type"];
-    const TOLD: [&[u8]; 2] = [b"user-agent", b"x-forwarded-for"];
+    const CLIENT: [&[u8]; 2] = [b"user-agent", b"x-forwarded-for"];
     let folded =
         |byte: &u8| if byte.is_ascii_alphanumeric() || *byte == b':' { byte.to_ascii_lowercase() } else { b'-' };
     let is = |known: &&[u8]| name.iter().map(folded).eq(known.iter().copied());
-    ALWAYS.iter().any(is) || (told && TOLD.iter().any(is))
+    ALWAYS.iter().any(is) || (reads_client && CLIENT.iter().any(is))
 }

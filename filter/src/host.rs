@@ -3,6 +3,7 @@
 mod memory;
 mod raw;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use registry_auth_engine::fields::{self, Fields};
@@ -15,16 +16,21 @@ pub(crate) use memory::lend;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostError(pub(crate) &'static str);
 
-/// How loud a line of the log is (`proxy_log_level_t`).
+/// The severity of a line of the log (`proxy_log_level_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(crate) enum Loudness {
+pub(crate) enum LogLevel {
     Trace = 0,
     Debug = 1,
     Info = 2,
     Warn = 3,
     Error = 4,
     Critical = 5,
+}
+
+thread_local! {
+    /// Requests have a duration only when they have ended; unknown before one has waited.
+    static DURATION_TELLS_END: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
 const REQUEST_HEADERS: u32 = 0;
@@ -37,8 +43,8 @@ const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 
 /// Writes a line to the host's log. That it cannot be written changes nothing.
-pub(crate) fn log(loudness: Loudness, line: &str) {
-    let _ = raw::log(loudness as u32, line.as_bytes());
+pub(crate) fn log(level: LogLevel, line: &str) {
+    let _ = raw::log(level as u32, line.as_bytes());
 }
 
 /// What the host's wall clock shows. Whether that can be right is known to [`crate::clock`] only.
@@ -97,6 +103,35 @@ pub(crate) fn resume_request() -> Result<(), HostError> {
 /// Makes host calls count for another context until this callback ends.
 pub(crate) fn become_context(id: u32) -> Result<(), HostError> {
     raw::set_effective_context(id).map_err(|_| HostError("set_effective_context"))
+}
+
+/// Makes host calls count for a request other than that of this callback, to answer it or let it go on.
+///
+/// # Errors
+/// The host does not know the context, or the request has ended. Envoy knows the context of a request that ended until its event
+/// loop comes around, and must not be told to do anything with it.
+pub(crate) fn become_request(id: u32) -> Result<(), HostError> {
+    become_context(id)?;
+    let has_ended = DURATION_TELLS_END.get() == Some(true) && has_duration();
+    if has_ended { Err(HostError("set_effective_context")) } else { Ok(()) }
+}
+
+/// The request of this callback waits, so it has not ended: finds out, once, whether [`become_request`] can tell.
+pub(crate) fn learn_of_ends() {
+    if DURATION_TELLS_END.get().is_none() {
+        DURATION_TELLS_END.set(Some(!has_duration()));
+    }
+}
+
+/// Envoy has this attribute of a request once it has ended. Other hosts may not have it, or always.
+fn has_duration() -> bool {
+    raw::property(b"request\0duration").is_ok_and(|duration| !duration.is_empty())
+}
+
+/// Returns true if the host knows a context no more. Host calls count for `root` or another context afterwards.
+pub(crate) fn is_gone(id: u32, root: u32) -> bool {
+    // The root is asked for between, and the context again, so that a failure of the host is not taken for the end of a request.
+    become_context(id).is_err() && become_context(root).is_ok() && become_context(id).is_err()
 }
 
 /// Reads a part of the effective context's request body.
@@ -174,7 +209,7 @@ pub(crate) fn record(metric: u32, value: u64) {
 }
 
 /// Asks for a tick every `period`.
-pub(crate) fn tick_every(period: Duration) -> Result<(), HostError> {
+pub(crate) fn set_tick_period(period: Duration) -> Result<(), HostError> {
     let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
     raw::set_tick_period(millis).map_err(|_| HostError("set_tick_period_milliseconds"))
 }

@@ -1,60 +1,145 @@
 //! The intake role: checks pushed key sets and writes them to shared data. Described in `host-shim/README.md`.
 
-use std::cell::Cell;
+mod problem;
+mod route;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use log::{info, warn};
-use percent_encoding::percent_decode;
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
-use registry_auth_engine::keys::envelope::{
-    self, EnvelopeError, MAX_ENVELOPE, MAX_NAME, PushKey, PushRequest, PushResponse,
-};
+use registry_auth_engine::keys::envelope::{self, EnvelopeError, MAX_ENVELOPE, PushKey, PushRequest, PushResponse};
 use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::time::UnixTime;
-use serde_json::json;
 
+use self::problem::{HOST_FAILED, problem};
+use self::route::{Method, Route};
 use crate::clock;
-use crate::held::Held;
+use crate::gate::BodyGate;
 use crate::host::{self, HostError};
 use crate::metrics::Metrics;
-use crate::shared;
+use crate::parked::BATCH;
+use crate::pushed_store;
 
-const PREFIX: &[u8] = b"/keys/v2/";
-/// Where version 1 of the protocol was spoken.
-const FORMER_PREFIX: &[u8] = b"/v1/keys/";
-
-const HOST_FAILED: &str = "the host failed";
-const FORMER: &str = "version 1 of the push protocol is not spoken here, only version 2: update `registry-auth serve`";
 const UNPROVEN: &str = "the request does not prove the push key";
 
 /// The intake of one worker.
 pub(crate) struct Intake {
+    root: u32,
     key: PushKey,
     metrics: Metrics,
-    held: Held,
-    /// The log has it that requests are refused unheard, and none was heard since.
+    parked: RefCell<HashMap<u32, Parked>>,
+    /// It was logged that requests are not authentic, and none was authentic since.
     complained: Cell<bool>,
 }
 
-/// Why a pushed set is not taken: status, reason, and the generation that is held if that was looked up.
+/// A request that is not done when a callback ends.
+enum Parked {
+    /// Its body is read.
+    Reading(Rc<PushRequest>),
+    /// The host did not take the reply.
+    Unsent(Reply),
+}
+
+/// Why a pushed set is refused: status, reason, and the generation that is held, 0 if it was not read.
 type Refusal = (u16, String, u64);
 
 impl Intake {
-    pub(crate) fn new(key: PushKey) -> Self {
-        Self { key, metrics: Metrics::default(), held: Held::default(), complained: Cell::new(false) }
+    pub(crate) fn new(root: u32, key: PushKey) -> Self {
+        Self { root, key, metrics: Metrics::default(), parked: RefCell::default(), complained: Cell::new(false) }
     }
 
-    /// A tick of the host: sends the answers that it did not take before.
+    /// Handles the head of the effective context's request; `ended` when it has no body.
+    pub(crate) fn headers(&self, context: u32, ended: bool) -> BodyGate {
+        match self.read_head(context, ended) {
+            Ok(Some(reply)) | Err(reply) => self.send(context, reply),
+            Ok(None) => {}
+        }
+        BodyGate::Closed
+    }
+
+    /// Handles a part of the body of the effective context's request; `size` is what is there of it, or absent when trailers
+    /// came, which the push protocol does not have.
+    pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
+        let request = match self.parked.borrow().get(&context) {
+            Some(Parked::Reading(request)) => Rc::clone(request),
+            Some(Parked::Unsent(_)) | None => return BodyGate::Closed,
+        };
+        let reply = match size {
+            Some(size) if size > MAX_ENVELOPE => {
+                self.respond(&request, 413, 0, false, Some("the envelope is larger than 1 MiB"))
+            }
+            Some(_) if !ended => return BodyGate::Closed,
+            Some(size) => match host::request_body(size) {
+                Ok(body) => self.take(&request, &body),
+                Err(_) => self.respond(&request, 503, 0, false, Some(HOST_FAILED)),
+            },
+            None => self.respond(&request, 400, 0, false, Some("trailers")),
+        };
+        self.parked.borrow_mut().remove(&context);
+        self.send(context, reply);
+        BodyGate::Closed
+    }
+
+    /// A tick of the host: forgets requests that are gone, and sends replies that the host did not take before.
     pub(crate) fn tick(&self) {
-        self.held.release(None);
+        let parked: Vec<u32> = self.parked.borrow().keys().copied().collect();
+        for context in parked.into_iter().filter(|context| host::is_gone(*context, self.root)) {
+            self.parked.borrow_mut().remove(&context);
+        }
+        let is_unsent = |_: &u32, parked: &mut Parked| matches!(parked, Parked::Unsent(_));
+        let unsent: Vec<_> = self.parked.borrow_mut().extract_if(is_unsent).take(BATCH).collect();
+        for (context, parked) in unsent {
+            if let (Parked::Unsent(reply), Ok(())) = (&parked, host::become_request(context))
+                && host::reply(reply).is_ok()
+            {
+                continue;
+            }
+            self.parked.borrow_mut().insert(context, parked);
+        }
     }
 
-    /// Finds out whether a request comes from somebody who has the push key. Anybody else learns nothing.
+    /// Returns true if a request of this context is not done.
+    pub(crate) fn holds(&self, context: u32) -> bool {
+        self.parked.borrow().contains_key(&context)
+    }
+
+    /// Returns true if no request is parked.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.parked.borrow().is_empty()
+    }
+
+    fn send(&self, context: u32, reply: Reply) {
+        if host::reply(&reply).is_err() {
+            self.parked.borrow_mut().insert(context, Parked::Unsent(reply));
+        }
+    }
+
+    /// Returns the reply, unless the body is needed for it.
     ///
     /// # Errors
-    /// What is answered.
+    /// The reply to a request that is not for the intake, or not authentic.
+    fn read_head(&self, context: u32, ended: bool) -> Result<Option<Reply>, Reply> {
+        let route = Route::read()?;
+        if route.method == Method::Other {
+            return Err(problem(405, "only GET and PUT"));
+        }
+        let request = self.authenticate(&route)?;
+        match (route.method, ended) {
+            (Method::Put, false) => {
+                self.parked.borrow_mut().insert(context, Parked::Reading(Rc::new(request)));
+                Ok(None)
+            }
+            (Method::Put, true) => Ok(Some(self.take(&request, b""))),
+            (Method::Get | Method::Other, _) => Ok(Some(self.tell(&request))),
+        }
+    }
+
+    /// Checks that a request comes from a holder of the push key. Everybody else learns nothing.
+    ///
+    /// # Errors
+    /// The reply to a request that is not authentic.
     fn authenticate(&self, route: &Route) -> Result<PushRequest, Reply> {
         let now = clock::now().map_err(|_| problem(503, HOST_FAILED))?;
         let refuse = |why: &str| {
@@ -76,21 +161,21 @@ impl Intake {
         Ok(request)
     }
 
-    /// Strangers may ask as often as they like, so that the log says it once.
+    /// Logged once: anybody may send such requests, as many as they like.
     fn complain(&self, why: &str) {
-        self.metrics.count("intake.refused");
+        self.metrics.increment_now("intake.refused");
         if !self.complained.replace(true) {
             warn!("requests to the intake are refused: {why}");
         }
     }
 
-    /// What the intake holds of a set, and whether a filter wants a newer one.
+    /// Answers what the intake holds of a set, and whether a filter wants a newer one.
     fn tell(&self, request: &PushRequest) -> Reply {
         let stored = clock::now().and_then(|now| self.generation_of(&request.set, now));
         let Ok(generation) = stored.map(|(generation, _)| generation) else {
             return self.respond(request, 503, 0, false, Some(HOST_FAILED));
         };
-        let wanted = shared::wanted_beyond(&request.set).is_some_and(|held| held >= generation);
+        let wanted = pushed_store::wanted_beyond(&request.set).is_some_and(|held| held >= generation);
         self.respond(request, 200, generation, wanted, None)
     }
 
@@ -98,7 +183,7 @@ impl Intake {
         match self.check_and_store(request, body) {
             Ok(generation) => self.respond(request, 200, generation, false, None),
             Err((status, why, held)) => {
-                self.metrics.count("intake.refused");
+                self.metrics.increment_now("intake.refused");
                 warn!("a pushed key set is refused: {why}");
                 self.respond(request, status, held, false, Some(&why))
             }
@@ -120,21 +205,21 @@ impl Intake {
             KeySet::from_jwks_value(&pushed.keys).map(|loaded| loaded.keys.len())
         };
         let count = count.map_err(|error| refused(400, &error.to_string()))?;
-        // Only where it is known that nothing newer is held.
+        // If what is held cannot be read, nothing is replaced.
         let (held, version) = self.generation_of(&pushed.set, now).map_err(host_failed)?;
         if pushed.generation <= held {
             return Err((409, "the set is not newer than the one that is held".to_owned(), held));
         }
-        shared::store(&pushed.set, body, version)
+        pushed_store::store(&pushed.set, body, version)
             .map_err(|_| (409, "another set was written at the same time".to_owned(), held))?;
-        self.metrics.count("intake.accepted");
+        self.metrics.increment_now("intake.accepted");
         info!("took a set of {count} keys");
         Ok(pushed.generation)
     }
 
-    /// The generation of the set that is held, 0 for none, and the version of what stands in shared data.
+    /// Returns the generation of the set that is held, 0 for none, and the version of its entry in shared data.
     fn generation_of(&self, set: &str, now: UnixTime) -> Result<(u64, Option<u32>), HostError> {
-        let stored = shared::load(set, &self.key, now)?;
+        let stored = pushed_store::load(set, &self.key, now)?;
         let generation = stored.as_ref().and_then(|stored| stored.keys.as_ref().ok()).map_or(0, |keys| keys.generation);
         Ok((generation, stored.map(|stored| stored.version)))
     }
@@ -146,120 +231,6 @@ impl Intake {
     }
 }
 
-/// One request to the intake.
-pub(crate) struct IntakeRequest {
-    id: u32,
-    intake: Rc<Intake>,
-    /// What is pushed, until its body has come.
-    pushed: Option<PushRequest>,
-}
-
-impl IntakeRequest {
-    pub(crate) const fn new(id: u32, intake: Rc<Intake>) -> Self {
-        Self { id, intake, pushed: None }
-    }
-
-    /// The answer, if it does not depend on a body.
-    fn answer(&mut self, end_of_stream: bool) -> Option<Reply> {
-        let route = match route() {
-            Ok(route) => route,
-            Err(reply) => return Some(reply),
-        };
-        if route.method == Method::Other {
-            return Some(problem(405, "only GET and PUT"));
-        }
-        let request = match self.intake.authenticate(&route) {
-            Ok(request) => request,
-            Err(reply) => return Some(reply),
-        };
-        match (route.method, end_of_stream) {
-            (Method::Put, false) => {
-                self.pushed = Some(request);
-                None
-            }
-            (Method::Put, true) => Some(self.intake.take(&request, b"")),
-            (Method::Get | Method::Other, _) => Some(self.intake.tell(&request)),
-        }
-    }
-
-    fn send(&self, reply: Reply) {
-        self.intake.held.send(self.id, reply);
-    }
-}
-
-impl Context for IntakeRequest {}
-
-impl Drop for IntakeRequest {
-    fn drop(&mut self) {
-        self.intake.held.forget(self.id);
-    }
-}
-
-impl HttpContext for IntakeRequest {
-    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        if let Some(reply) = self.answer(end_of_stream) {
-            self.send(reply);
-        }
-        Action::Pause
-    }
-
-    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let Some(request) = &self.pushed else { return Action::Pause };
-        if size > MAX_ENVELOPE {
-            self.send(self.intake.respond(request, 413, 0, false, Some("the envelope is larger than 1 MiB")));
-            self.pushed = None;
-        } else if end_of_stream {
-            let reply = match host::request_body(size) {
-                Ok(body) => self.intake.take(request, &body),
-                Err(_) => self.intake.respond(request, 503, 0, false, Some(HOST_FAILED)),
-            };
-            self.send(reply);
-            self.pushed = None;
-        }
-        Action::Pause
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Get,
-    Put,
-    Other,
-}
-
-/// What the head of a request asks for.
-struct Route {
-    method: Method,
-    set: String,
-    /// The credential of the scheme `Bearer`.
-    authorization: Option<Vec<u8>>,
-}
-
-/// Reads the head.
-///
-/// # Errors
-/// What is answered.
-fn route() -> Result<Route, Reply> {
-    let unknown = || problem(404, "only /keys/v2/SET");
-    let headers = host::request_headers().map_err(|_| problem(503, HOST_FAILED))?;
-    let path = headers.first(":path").ok_or_else(unknown)?;
-    if path.starts_with(FORMER_PREFIX) {
-        return Err(problem(501, FORMER));
-    }
-    let path = path.strip_prefix(PREFIX).filter(|path| !path.contains(&b'?')).ok_or_else(unknown)?;
-    let set = percent_decode(path).decode_utf8().map_err(|_| unknown())?.into_owned();
-    if set.is_empty() || set.len() > MAX_NAME {
-        return Err(unknown());
-    }
-    let method = match headers.first(":method") {
-        Some(b"GET") => Method::Get,
-        Some(b"PUT") => Method::Put,
-        _ => Method::Other,
-    };
-    let authorization = headers.first("authorization").and_then(|value| value.strip_prefix(b"Bearer "));
-    Ok(Route { method, set, authorization: authorization.map(<[u8]>::to_vec) })
-}
-
 const fn status_of(error: EnvelopeError) -> u16 {
     match error {
         EnvelopeError::TooLarge => 413,
@@ -267,10 +238,4 @@ const fn status_of(error: EnvelopeError) -> u16 {
         EnvelopeError::Mac => 401,
         EnvelopeError::Expired => 410,
     }
-}
-
-/// An answer to somebody who may be anybody: nothing in it is to be believed.
-fn problem(status: u16, why: &str) -> Reply {
-    let headers = vec![("content-type", "application/json".to_owned())];
-    Reply { status, headers, body: json!({ "error": why }).to_string().into_bytes() }
 }

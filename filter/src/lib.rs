@@ -3,21 +3,25 @@
 mod abi;
 mod callout;
 mod clock;
+mod contexts;
 mod enforce;
 mod filter;
+mod gate;
 mod head;
-mod held;
 mod host;
 mod intake;
 mod keys;
 mod logging;
 mod metrics;
+mod parked;
+mod pending;
 mod plugin;
-mod request;
-mod shared;
+mod pushed_store;
+mod role;
+mod roots;
+mod tick;
 mod upstream;
 mod verifier;
-mod waiting;
 
 /// What the host calls first.
 mod entry {

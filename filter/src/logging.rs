@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use log::{LevelFilter, Metadata, Record};
-use registry_auth_engine::compile::LogLevel;
+use registry_auth_engine::compile;
 
-use crate::host::{self, Loudness};
+use crate::host::{self, LogLevel};
 
 /// The longest text of a client, or of a mapping or condition, in a line of the log, in bytes.
 const MAX_TEXT: usize = 2048;
@@ -24,22 +24,22 @@ pub(crate) fn start() {
     std::panic::set_hook(Box::new(|panic| {
         // The message may hold what a client has sent.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        host::log(Loudness::Critical, &format!("panicked at {place}"));
+        host::log(LogLevel::Critical, &format!("panicked at {place}"));
     }));
 }
 
-/// Logs what is at least as loud.
-pub(crate) fn set_level(level: LogLevel) {
+/// Sets the least severe level that is logged.
+pub(crate) fn set_level(level: compile::LogLevel) {
     log::set_max_level(match level {
-        LogLevel::Trace => LevelFilter::Trace,
-        LogLevel::Debug => LevelFilter::Debug,
-        LogLevel::Info => LevelFilter::Info,
-        LogLevel::Warn => LevelFilter::Warn,
-        LogLevel::Error => LevelFilter::Error,
+        compile::LogLevel::Trace => LevelFilter::Trace,
+        compile::LogLevel::Debug => LevelFilter::Debug,
+        compile::LogLevel::Info => LevelFilter::Info,
+        compile::LogLevel::Warn => LevelFilter::Warn,
+        compile::LogLevel::Error => LevelFilter::Error,
     });
 }
 
-/// A text for the log: as it is, or its first [`MAX_TEXT`] bytes and how many it has. Nothing longer is made on the way.
+/// Returns a text for the log: as it is, or its first [`MAX_TEXT`] bytes and its length. No longer text is made on the way.
 pub(crate) fn clip<T: AsRef<[u8]> + ?Sized>(text: &T) -> Cow<'_, str> {
     let text = text.as_ref();
     let Some(start) = text.get(..MAX_TEXT).filter(|start| start.len() < text.len()) else {
@@ -78,17 +78,17 @@ impl log::Log for HostLog {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let loudness = match record.level() {
-                log::Level::Trace => Loudness::Trace,
-                log::Level::Debug => Loudness::Debug,
-                log::Level::Info => Loudness::Info,
-                log::Level::Warn => Loudness::Warn,
-                log::Level::Error => Loudness::Error,
+            let level = match record.level() {
+                log::Level::Trace => LogLevel::Trace,
+                log::Level::Debug => LogLevel::Debug,
+                log::Level::Info => LogLevel::Info,
+                log::Level::Warn => LogLevel::Warn,
+                log::Level::Error => LogLevel::Error,
             };
             let mut line = Line::default();
             // It fails when the line is full; what it holds by then is what is logged.
             let _ = write!(line, "{}", record.args());
-            host::log(loudness, &line.0);
+            host::log(level, &line.0);
         }
     }
 

@@ -13,33 +13,33 @@ pub(crate) struct Metrics {
 struct Counter {
     name: &'static str,
     id: Option<u32>,
-    /// What the host has not been told yet.
-    untold: i64,
+    /// Added since the host was told.
+    pending: i64,
 }
 
 impl Metrics {
-    /// Counts one more of `registry_auth.NAME`.
-    pub(crate) fn count(&self, name: &'static str) {
-        self.note(name);
-        self.tell();
+    /// Adds one to `registry_auth.NAME`, and tells the host at once.
+    pub(crate) fn increment_now(&self, name: &'static str) {
+        self.increment(name);
+        self.flush();
     }
 
-    /// The same, for what every request counts: the host is told with the next tick, because a host call for each costs as much
-    /// as a decision.
-    pub(crate) fn note(&self, name: &'static str) {
+    /// Adds one to `registry_auth.NAME`, of which the host is told with the next tick: a host call per request costs as much as
+    /// a decision.
+    pub(crate) fn increment(&self, name: &'static str) {
         let mut counters = self.counters.borrow_mut();
         match counters.iter_mut().find(|counter| std::ptr::eq(counter.name, name) || counter.name == name) {
-            Some(counter) => counter.untold = counter.untold.saturating_add(1),
-            None => counters.push(Counter { name, id: None, untold: 1 }),
+            Some(counter) => counter.pending = counter.pending.saturating_add(1),
+            None => counters.push(Counter { name, id: None, pending: 1 }),
         }
     }
 
-    /// Tells the host what it does not know yet. What cannot be told now is told later: it must not change an answer.
-    pub(crate) fn tell(&self) {
-        for counter in self.counters.borrow_mut().iter_mut().filter(|counter| counter.untold > 0) {
+    /// Tells the host what was added since. A failure is no error: it is told the next time.
+    pub(crate) fn flush(&self) {
+        for counter in self.counters.borrow_mut().iter_mut().filter(|counter| counter.pending > 0) {
             counter.id = counter.id.or_else(|| host::counter(&format!("registry_auth.{}", counter.name)).ok());
-            if counter.id.is_some_and(|id| host::count(id, counter.untold).is_ok()) {
-                counter.untold = 0;
+            if counter.id.is_some_and(|id| host::count(id, counter.pending).is_ok()) {
+                counter.pending = 0;
             }
         }
     }
@@ -48,6 +48,6 @@ impl Metrics {
 /// With its configuration.
 impl Drop for Metrics {
     fn drop(&mut self) {
-        self.tell();
+        self.flush();
     }
 }

@@ -1,48 +1,36 @@
-//! The root context: takes the configuration, keeps time, gets answers.
+//! The root context as the SDK knows it: takes the configuration.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use log::{error, info, warn};
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
+use proxy_wasm::traits::{Context, RootContext};
 use registry_auth_engine::compile::{self, Compiled};
-use registry_auth_engine::config::{self, Diagnostics, Role, raw};
+use registry_auth_engine::config::{self, Diagnostics, raw};
 use registry_auth_engine::keys::cache::ShareKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::source::{Source, SourceKind};
 
-use crate::abi::{self, Turn};
-use crate::clock;
 use crate::filter::Filter;
-use crate::host::{self, HostError, Loudness};
-use crate::intake::{Intake, IntakeRequest};
+use crate::host::{self, HostError, LogLevel};
+use crate::intake::Intake;
 use crate::logging;
-use crate::request::Request;
+use crate::role::Role;
+use crate::roots;
+use crate::tick::Ticker;
 
-/// How often pushed keys are looked for and due fetches are begun.
-pub(crate) const TICK: Duration = Duration::from_millis(250);
-
-/// One plugin configuration on one worker.
+/// One root context.
 pub(crate) struct Plugin {
     id: u32,
-    role: Running,
-}
-
-enum Running {
-    /// No configuration was accepted.
-    Nothing,
-    Filter(Rc<Filter>),
-    Intake(Rc<Intake>),
+    ticker: Rc<Ticker>,
 }
 
 impl Plugin {
     pub(crate) fn new(id: u32) -> Self {
-        abi::root_begins(id);
-        Self { id, role: Running::Nothing }
+        roots::add(id);
+        Self { id, ticker: Rc::default() }
     }
 
-    fn start(&self) -> Result<Running, Diagnostics> {
+    fn start(&self) -> Result<Role, Diagnostics> {
         let mut refused = Diagnostics::default();
         let text = host::configuration().unwrap_or_else(|HostError(call)| {
             refused.error("", format!("the host failed in {call}"));
@@ -52,14 +40,14 @@ impl Plugin {
         refused.errors.extend(read.errors);
         refused.warnings.extend(read.warnings);
         let running = match role {
-            Role::Intake(from) => push_key("intake.pushKey", &from.env, &mut refused)
-                .map(|key| Running::Intake(Rc::new(Intake::new(key)))),
-            Role::Filter(document) => self.start_filter(&document, &mut refused),
-            Role::Unreadable => None,
+            config::Role::Intake(from) => push_key("intake.pushKey", &from.env, &mut refused)
+                .map(|key| Role::Intake(Rc::new(Intake::new(self.id, key)))),
+            config::Role::Filter(document) => self.start_filter(&document, &mut refused),
+            config::Role::Unreadable => None,
         };
         for warning in &refused.warnings {
             // Whatever `log.level` says: one of them may be that everything is open.
-            host::log(Loudness::Warn, &format!("configuration: {warning}"));
+            host::log(LogLevel::Warn, &format!("configuration: {warning}"));
         }
         match running {
             Some(running) if refused.errors.is_empty() => Ok(running),
@@ -67,7 +55,7 @@ impl Plugin {
         }
     }
 
-    fn start_filter(&self, document: &raw::Document, diagnostics: &mut Diagnostics) -> Option<Running> {
+    fn start_filter(&self, document: &raw::Document, diagnostics: &mut Diagnostics) -> Option<Role> {
         let push = document.proxy.push_key.as_ref();
         let push = push.map(|from| push_key("proxy.pushKey", &from.env, diagnostics));
         let upstream = document.proxy.upstream_authorization.as_ref();
@@ -79,9 +67,9 @@ impl Plugin {
         logging::set_level(compiled.log_level);
         let push = push.flatten();
         let share = share_key(push.as_ref(), compiled.engine.sources());
-        let filter = Filter::new(self.id, compiled, push, share.as_ref(), upstream.flatten());
+        let filter = Filter::new(self.id, Rc::clone(&self.ticker), compiled, push, share.as_ref(), upstream.flatten());
         info!("started; signatures are verified {}", filter.verification());
-        Some(Running::Filter(Rc::new(filter)))
+        Some(Role::Filter(Rc::new(filter)))
     }
 }
 
@@ -90,8 +78,8 @@ impl Context for Plugin {}
 impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
         match self.start() {
-            Ok(running) if host::tick_every(TICK).is_ok() => {
-                self.role = running;
+            Ok(role) if Ticker::start().is_ok() => {
+                roots::set_role(self.id, role);
                 true
             }
             Ok(_) => {
@@ -106,35 +94,11 @@ impl RootContext for Plugin {
             }
         }
     }
+}
 
-    fn on_tick(&mut self) {
-        let taken = match (&self.role, abi::turn()) {
-            (Running::Filter(filter), Turn::Tick) => filter.tick(),
-            (Running::Filter(filter), Turn::Request) => filter.turn_of_request(),
-            (Running::Filter(filter), Turn::Answer { call, body_size }) => filter.answer(call, body_size),
-            (Running::Intake(intake), _) => {
-                intake.tick();
-                Ok(())
-            }
-            (Running::Nothing, _) => Ok(()),
-        };
-        match taken {
-            // It is in the log already, once.
-            Ok(()) | Err(clock::NOT_SET) => {}
-            Err(HostError(call)) => error!("the host failed in {call}"),
-        }
-    }
-
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(match &self.role {
-            Running::Intake(intake) => Box::new(IntakeRequest::new(id, Rc::clone(intake))),
-            Running::Filter(filter) => Box::new(Request::new(id, Some(Rc::clone(filter)))),
-            Running::Nothing => Box::new(Request::new(id, None)),
-        })
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        roots::remove(self.id);
     }
 }
 
@@ -166,10 +130,4 @@ fn secret(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<String
         diagnostics.error(path, message);
     }
     value
-}
-
-impl Drop for Plugin {
-    fn drop(&mut self) {
-        abi::root_ends(self.id);
-    }
 }

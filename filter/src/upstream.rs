@@ -36,7 +36,7 @@ const fn timeout(question: &Question) -> Duration {
     }
 }
 
-/// Reads the response to the effective context's callout; nothing if any part of it cannot be read.
+/// Reads the response to the effective context's callout; `None` if any part of it cannot be read.
 pub(crate) fn response(question: &Question, body_size: usize) -> Option<QuestionResponse> {
     let headers = host::callout_headers().ok()?;
     let body = if !question.reads_body() {

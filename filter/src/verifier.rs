@@ -1,4 +1,4 @@
-//! Signature verification by the host, where the host has it and proves at start that it works.
+//! Signature verification by the host, where the host has it and passes a self-test at start.
 //!
 //! Envoy's foreign function `verify_signature` takes a protobuf message: hash name (1), public key as DER
 //! `SubjectPublicKeyInfo` (2), signature (3), text (4); the answer's field 1 says whether it is valid. It knows RSASSA-PKCS1-v1_5
@@ -20,7 +20,7 @@ const RSA_SIGNATURE: &[u8] = include_bytes!("selftest/rsa-2048-sha256.sig");
 const P256_KEY: &[u8] = include_bytes!("selftest/p256.spki.der");
 const P256_SIGNATURE: &[u8] = include_bytes!("selftest/p256-sha256.sig");
 
-/// What the host has proven to do.
+/// What the host passed the self-test for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostVerifier {
     rsa: bool,
@@ -29,7 +29,7 @@ pub(crate) struct HostVerifier {
 
 impl HostVerifier {
     /// Trusts the host with a kind of key only if it accepts a good signature and refuses a bad one.
-    pub(crate) fn prove() -> Self {
+    pub(crate) fn self_test() -> Self {
         Self { rsa: works(RSA_KEY, RSA_SIGNATURE), ecdsa: works(P256_KEY, P256_SIGNATURE) }
     }
 
@@ -75,7 +75,7 @@ fn works(key: &[u8], signature: &[u8]) -> bool {
     ask("sha256", key, signature, TEXT) == Some(true) && ask("sha256", key, signature, other_text) == Some(false)
 }
 
-/// Nothing when the host has no such function or could not answer.
+/// Returns `None` when the host has no such function or could not answer.
 fn ask(hash: &str, key: &[u8], signature: &[u8], text: &[u8]) -> Option<bool> {
     let mut argument = Vec::with_capacity(hash.len() + key.len() + signature.len() + text.len() + 24);
     for (number, field) in [(1, hash.as_bytes()), (2, key), (3, signature), (4, text)] {

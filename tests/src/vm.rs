@@ -1,4 +1,4 @@
-//! One VM with one plugin, driven as Envoy drives it.
+//! One VM with a plugin or several, driven as Envoy drives it.
 
 mod setup;
 
@@ -67,16 +67,58 @@ impl Vm {
                 break;
             }
         }
-        vm.call::<(u32, u32), ()>("proxy_on_context_create", ROOT, (ROOT, 0))?;
-        if vm.exports("proxy_on_vm_start") {
-            let accepted = vm.call::<(u32, u32), u32>("proxy_on_vm_start", ROOT, (ROOT, 0))?;
-            ensure!(accepted != 0, "the module refused to start\n{}", vm.log().join("\n"));
-        }
-        if vm.exports("proxy_on_configure") {
-            let accepted = vm.call::<(u32, u32), u32>("proxy_on_configure", ROOT, (ROOT, configuration_size))?;
-            ensure!(accepted != 0, "the module refused the configuration\n{}", vm.log().join("\n"));
-        }
+        vm.start_root(ROOT, configuration_size)?;
         Ok(vm)
+    }
+
+    fn start_root(&mut self, root: u32, configuration_size: u32) -> Result<()> {
+        self.call::<(u32, u32), ()>("proxy_on_context_create", root, (root, 0))?;
+        if self.exports("proxy_on_vm_start") {
+            let accepted = self.call::<(u32, u32), u32>("proxy_on_vm_start", root, (root, 0))?;
+            ensure!(accepted != 0, "the module refused to start\n{}", self.log().join("\n"));
+        }
+        self.configure_root(root, configuration_size)
+    }
+
+    fn configure_root(&mut self, root: u32, configuration_size: u32) -> Result<()> {
+        if self.exports("proxy_on_configure") {
+            let accepted = self.call::<(u32, u32), u32>("proxy_on_configure", root, (root, configuration_size))?;
+            ensure!(accepted != 0, "the module refused the configuration\n{}", self.log().join("\n"));
+        }
+        Ok(())
+    }
+
+    /// Configures one more plugin in the same VM. Returns its root context.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn add_plugin(&mut self, configuration: &[u8]) -> Result<u32> {
+        self.last_context += 1;
+        let root = self.last_context;
+        let state = self.store.data_mut();
+        state.plugin_configuration = configuration.to_vec();
+        state.roots.insert(root);
+        self.start_root(root, u32::try_from(configuration.len())?)?;
+        Ok(root)
+    }
+
+    /// Gives a plugin another configuration.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn reconfigure(&mut self, root: u32, configuration: &[u8]) -> Result<()> {
+        self.store.data_mut().plugin_configuration = configuration.to_vec();
+        self.configure_root(root, u32::try_from(configuration.len())?)
+    }
+
+    /// Ends a plugin that has no more requests.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn remove_plugin(&mut self, root: u32) -> Result<()> {
+        self.end(root)?;
+        self.store.data_mut().roots.remove(&root);
+        Ok(())
     }
 
     /// A copy that goes its own way, with shared data of its own. Between callbacks all state of the module is in its memory.
@@ -116,11 +158,52 @@ impl Vm {
     /// # Errors
     /// The module traps.
     pub fn open(&mut self, request: &Request) -> Result<u32> {
+        self.open_under(ROOT, request)
+    }
+
+    /// As [`Self::open`], for a request to another plugin than the first.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn open_under(&mut self, root: u32, request: &Request) -> Result<u32> {
+        let id = self.create(root, request)?;
+        self.begin(id)?;
+        Ok(id)
+    }
+
+    /// Creates the context of a request, and no more.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn create(&mut self, root: u32, request: &Request) -> Result<u32> {
+        let id = self.accept(request);
+        self.call::<(u32, u32), ()>("proxy_on_context_create", id, (id, root))?;
+        Ok(id)
+    }
+
+    /// A request of which the module is told nothing.
+    pub fn accept(&mut self, request: &Request) -> u32 {
         self.last_context += 1;
         let id = self.last_context;
         let state = self.store.data_mut();
         state.streams.insert(id, Stream::new(request, state.forwards));
-        self.call::<(u32, u32), ()>("proxy_on_context_create", id, (id, ROOT))?;
+        id
+    }
+
+    /// Shows the request of a context to the module, as far as the module lets it.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn begin(&mut self, id: u32) -> Result<()> {
+        self.begin_head(id)?;
+        self.pump()
+    }
+
+    /// Shows the head of a request to the module; its body comes with the next callback.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn begin_head(&mut self, id: u32) -> Result<()> {
         if self.exports("proxy_on_request_headers") {
             let stream = self.stream(id)?;
             let (count, ended) = (u32::try_from(stream.headers.len())?, u32::from(stream.unread.is_empty()));
@@ -134,8 +217,16 @@ impl Vm {
                 other => bail!("the headers callback answered {other}"),
             };
         }
-        self.pump()?;
-        Ok(id)
+        Ok(())
+    }
+
+    /// Shows the body of a request to the module without its head.
+    ///
+    /// # Errors
+    /// The module traps.
+    pub fn begin_with_body(&mut self, id: u32) -> Result<()> {
+        self.stream(id)?.gate = Gate::Head;
+        self.pump()
     }
 
     /// How far a request has come.
@@ -156,6 +247,13 @@ impl Vm {
     /// # Errors
     /// The module traps.
     pub fn close(&mut self, id: u32) -> Result<()> {
+        self.end(id)?;
+        self.store.data_mut().streams.remove(&id);
+        Ok(())
+    }
+
+    /// Tells the module that a context ends, as far as it wants to know.
+    fn end(&mut self, id: u32) -> Result<()> {
         if self.exports("proxy_on_done") {
             self.call::<u32, u32>("proxy_on_done", id, id)?;
         }
@@ -164,7 +262,6 @@ impl Vm {
                 self.call::<u32, ()>(callback, id, id)?;
             }
         }
-        self.store.data_mut().streams.remove(&id);
         Ok(())
     }
 
@@ -184,7 +281,9 @@ impl Vm {
     }
 
     fn tick_now(&mut self) -> Result<()> {
-        self.call::<u32, ()>("proxy_on_tick", ROOT, ROOT)?;
+        for root in self.store.data().roots.clone() {
+            self.call::<u32, ()>("proxy_on_tick", root, root)?;
+        }
         self.pump()
     }
 

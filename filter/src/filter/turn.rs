@@ -1,50 +1,48 @@
-//! The root context's turn: what is due by time, and what came in answer to a callout.
-
-use std::rc::Rc;
-use std::time::Duration;
+//! Events of the root context: what is due by time, and responses to callouts.
 
 use registry_auth_engine::question::Question;
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::time::UnixTime;
 
-use super::{Filter, Progress};
+use super::Filter;
+use super::request::Progress;
 use crate::clock;
-use crate::enforce::{self, Outcome};
-use crate::held::AT_ONCE;
 use crate::host::{self, HostError};
-use crate::plugin::TICK;
+use crate::pending::{Awaits, Pending};
 use crate::upstream;
-use crate::waiting::{Awaits, Pending};
-
-/// Time to the next tick while more is to be done than one callback may.
-const SOON: Duration = Duration::from_millis(1);
 
 impl Filter {
     /// A tick of the host.
     pub(crate) fn tick(&self) -> Result<(), HostError> {
         let now = clock::now();
-        self.metrics.tell();
-        let more_held = self.held.release(now.ok());
+        self.enforcer.metrics.flush();
+        self.sweep();
+        let more_replies = self.release_replies(now.ok());
         let more_granted = self.resume_granted();
         let now = match now {
             Ok(now) => now,
             Err(error) => {
                 let refused = self.refuse_waiting();
-                self.hurry(more_held || more_granted || refused);
+                self.ticker.set_tick(more_replies || more_granted || refused);
                 return Err(error);
             }
         };
         // Callouts belong to the effective context.
         let began = host::become_context(self.root).map(|()| self.begin_turn(now));
         let more_waiting = self.decide_waiting(now);
-        self.hurry(more_held || more_granted || more_waiting);
+        self.ticker.set_tick(more_replies || more_granted || more_waiting);
         began.and(self.ask_upstream())
     }
 
-    /// Asks for ticks soon while there is more to do than one callback may.
-    fn hurry(&self, more: bool) {
-        if self.hurries.get() != more && host::tick_every(if more { SOON } else { TICK }).is_ok() {
-            self.hurries.set(more);
+    /// Forgets requests that are gone: the host does not say so, because a callback for that would cost every request a call.
+    /// While ticks are fast, only some of them do.
+    fn sweep(&self) {
+        if !self.ticker.is_due() {
+            return;
+        }
+        let parked = self.parked.borrow().contexts();
+        for context in parked.into_iter().filter(|context| host::is_gone(*context, self.root)) {
+            self.parked.borrow_mut().forget(context);
         }
     }
 
@@ -57,73 +55,73 @@ impl Filter {
 
     fn begin_turn(&self, now: UnixTime) {
         self.last_turn.set(now);
-        let settled = self.keys.borrow_mut().turn(&self.metrics, now);
-        self.settled.borrow_mut().append(settled);
+        let ready = self.keys.borrow_mut().turn(&self.enforcer.metrics, now);
+        self.ready.borrow_mut().append(ready);
     }
 
-    /// The answer of a callout.
-    pub(crate) fn answer(&self, call: u32, body_size: usize) -> Result<(), HostError> {
+    /// The response to a callout arrived.
+    pub(crate) fn response(&self, call: u32, body_size: usize) -> Result<(), HostError> {
         let now = clock::now();
         let asked =
-            self.waiting.borrow_mut().take(|awaits| matches!(awaits, Awaits::Answer(asked, _) if *asked == call));
+            self.parked.borrow_mut().take(|awaits| matches!(awaits, Awaits::Response(asked, _) if *asked == call));
         for (context, mut pending, awaits) in asked {
             let next = read(awaits, body_size, &mut pending);
             match (now, next) {
-                (Ok(_), Some(question)) => self.waiting.borrow_mut().add(context, pending, Awaits::Turn(question)),
+                (Ok(_), Some(question)) => self.parked.borrow_mut().wait(context, pending, Awaits::Turn(question)),
                 (Ok(now), None) => self.go_on(context, pending, now),
                 (Err(_), _) => self.refuse_waiter(context, &pending),
             }
         }
-        // Without a clock it is as late as it was: what was under way must end in any case.
+        // Without a clock the time of the last turn is used: fetches under way must end in any case.
         let at = now.unwrap_or_else(|_| self.last_turn.get());
-        let settled = self.keys.borrow_mut().answer(call, body_size, &self.metrics, at);
-        self.settled.borrow_mut().append(settled);
+        let ready = self.keys.borrow_mut().answer(call, body_size, &self.enforcer.metrics, at);
+        self.ready.borrow_mut().append(ready);
         let now = now?;
         self.settle();
         if self.decide_ready(now) {
-            self.hurry(true);
+            self.ticker.set_tick(true);
         }
         self.ask_upstream()
     }
 
-    /// Decides requests whose wait is over. Whether there are more.
+    /// Decides requests whose wait has ended. Returns true if there are more.
     fn decide_waiting(&self, now: UnixTime) -> bool {
         self.settle();
-        let overdue = self.waiting.borrow_mut().take_overdue(now);
+        let overdue = self.parked.borrow_mut().take_overdue(now);
         self.give_up(overdue);
         self.decide_ready(now)
     }
 
-    /// Requests that waited for keys which will not come can be decided without, and where there are newer ones, with those; they
-    /// may wait on then.
+    /// Requests that waited for keys which will not come are decided without; where newer keys are held they are decided with
+    /// those, and may wait on.
     fn settle(&self) {
-        let settled = self.settled.take();
-        if settled.is_empty() {
+        let ready = self.ready.take();
+        if ready.is_empty() {
             return;
         }
-        let mut waiting = self.waiting.borrow_mut();
-        let over = waiting.take(|awaits| awaits.source().is_some_and(|source| settled.over.contains(&source)));
-        let again = waiting.take(|awaits| awaits.source().is_some_and(|source| settled.news.contains(&source)));
+        let mut parked = self.parked.borrow_mut();
+        let failed = parked.take(|awaits| awaits.source().is_some_and(|source| ready.failed.contains(&source)));
+        let again = parked.take(|awaits| awaits.source().is_some_and(|source| ready.renewed.contains(&source)));
         for (context, pending, _) in again {
-            waiting.add(context, pending, Awaits::Tick);
+            parked.wait(context, pending, Awaits::Tick);
         }
-        drop(waiting);
-        self.give_up(over);
+        drop(parked);
+        self.give_up(failed);
     }
 
-    /// Requests that can be decided without what they waited for.
-    fn give_up(&self, parked: Vec<(u32, Pending, Awaits)>) {
-        let mut waiting = self.waiting.borrow_mut();
-        for (context, mut pending, awaits) in parked {
+    /// Lets requests be decided without what they waited for.
+    fn give_up(&self, overdue: Vec<(u32, Pending, Awaits)>) {
+        let mut parked = self.parked.borrow_mut();
+        for (context, mut pending, awaits) in overdue {
             pending.give_up(awaits);
-            waiting.add(context, pending, Awaits::Tick);
+            parked.wait(context, pending, Awaits::Tick);
         }
     }
 
-    /// Decides some of the requests that can be. Whether there are more.
+    /// Decides some of the requests that can be. Returns true if there are more.
     fn decide_ready(&self, now: UnixTime) -> bool {
-        let (ready, more) = self.waiting.borrow_mut().take_ready(AT_ONCE);
-        for (context, pending) in ready {
+        let (ready, more) = self.parked.borrow_mut().take_ready();
+        for (context, pending, _) in ready {
             self.go_on(context, pending, now);
         }
         more
@@ -131,28 +129,33 @@ impl Filter {
 
     /// Decides a request that waited, in its own context; if the host does not give it that, on the next tick.
     fn go_on(&self, context: u32, pending: Pending, now: UnixTime) {
-        if host::become_context(context).is_err() {
-            self.waiting.borrow_mut().add(context, pending, Awaits::Tick);
+        if host::become_request(context).is_err() {
+            self.parked.borrow_mut().wait(context, pending, Awaits::Tick);
             return;
         }
-        let granted = Rc::clone(&pending.granted);
-        if let Progress::Decided(Outcome::Granted) = self.advance(context, pending, now) {
-            granted.set(true);
-            if host::resume_request().is_err() {
-                self.granted.borrow_mut().push(context);
-            }
+        let has_body = pending.body.is_some();
+        if matches!(self.advance(context, pending, now), Progress::Granted) {
+            self.resume(context, has_body);
         }
     }
 
-    /// Lets some of the requests go on that the host did not let go on before. Whether there are more.
+    /// Lets a granted request of the effective context go on; if the host does not, on the next tick.
+    fn resume(&self, context: u32, has_body: bool) {
+        if host::resume_request().is_err() {
+            self.parked.borrow_mut().resume_later(context, has_body);
+        } else if has_body {
+            self.parked.borrow_mut().grant(context);
+        }
+    }
+
+    /// Resumes granted requests that could not be before. Returns true if there are more.
     fn resume_granted(&self) -> bool {
-        let mut granted = self.granted.take();
-        let rest = granted.split_off(granted.len().min(AT_ONCE));
-        let more = !rest.is_empty();
-        self.granted.replace(rest);
-        for context in granted {
-            if host::become_context(context).and_then(|()| host::resume_request()).is_err() {
-                self.granted.borrow_mut().push(context);
+        let (granted, more) = self.parked.borrow_mut().take_unresumed();
+        for (context, has_body) in granted {
+            if host::become_request(context).is_ok() {
+                self.resume(context, has_body);
+            } else {
+                self.parked.borrow_mut().resume_later(context, has_body);
             }
         }
         more
@@ -161,21 +164,21 @@ impl Filter {
     /// Refuses all requests that wait: without a clock nothing can be decided, and no timeout can fire. Returns true if there
     /// were any.
     fn refuse_waiting(&self) -> bool {
-        let parked = self.waiting.borrow_mut().take(|_| true);
+        let parked = self.parked.borrow_mut().take(|_| true);
         let any = !parked.is_empty();
         for (context, pending, _) in parked {
-            self.held.send_later(context, enforce::refusal(self, &pending.head, &Reason::NotReady.into()));
+            self.send_later(context, self.enforcer.refusal(&pending.head, &Reason::NotReady.into()));
         }
         any
     }
 
     fn refuse_waiter(&self, context: u32, pending: &Pending) {
-        self.held.send_to(context, enforce::refusal(self, &pending.head, &Reason::NotReady.into()));
+        self.send_to(context, self.enforcer.refusal(&pending.head, &Reason::NotReady.into()));
     }
 
     /// Asks what waiting requests have to ask, as the root context: only it may.
     fn ask_upstream(&self) -> Result<(), HostError> {
-        let unasked = self.waiting.borrow_mut().take(|awaits| matches!(awaits, Awaits::Turn(_)));
+        let unasked = self.parked.borrow_mut().take(|awaits| matches!(awaits, Awaits::Turn(_)));
         if unasked.is_empty() {
             return Ok(());
         }
@@ -184,32 +187,32 @@ impl Filter {
             let Awaits::Turn(question) = awaits else { continue };
             let call = became.ok().and_then(|()| self.ask(&question, &pending));
             let awaits = if let Some(call) = call {
-                Awaits::Answer(call, question)
+                Awaits::Response(call, question)
             } else {
                 question.fail(&mut pending.gathered);
                 Awaits::Tick
             };
-            self.waiting.borrow_mut().add(context, pending, awaits);
+            self.parked.borrow_mut().wait(context, pending, awaits);
         }
         became
     }
 
     fn ask(&self, question: &Question, pending: &Pending) -> Option<u32> {
-        let upstream = self.enforcement.upstream.as_ref()?;
+        let upstream = self.upstream.as_ref()?;
         // Where the client's credential reaches the registry, a question for it is asked with that, or with a token of our own.
-        let own = if self.enforcement.head.forward_authorization {
+        let own = if self.enforcer.rules.forward_authorization {
             let own = self.engine.own_authorization(question.scope(), self.keys.borrow().held(), clock::now().ok()?);
             own.or_else(|| pending.head.authorization())
         } else {
             None
         };
-        upstream::ask(upstream, question, self.upstream_authorization.as_deref().or(own.as_deref())).ok()
+        upstream::ask(upstream, question, self.enforcer.upstream_authorization.as_deref().or(own.as_deref())).ok()
     }
 }
 
 /// Reads what a callout brought for a request. Returns the question that has to be asked next, if there is one.
 fn read(awaits: Awaits, body_size: usize, pending: &mut Pending) -> Option<Question> {
-    let Awaits::Answer(_, question) = awaits else { return None };
+    let Awaits::Response(_, question) = awaits else { return None };
     if let Some(response) = upstream::response(&question, body_size) {
         question.answer(response, &mut pending.gathered)
     } else {

@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::ptr;
 
-/// What a place is filled with, piece by piece: filling it byte by byte is dear.
+/// Zeros that a buffer is filled with, piece by piece: filling it byte by byte is slow.
 const BLANK: [u8; 512] = [0; 512];
 
 thread_local! {
     static LENT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A place for `size` bytes, for the host to write to before its call ends; null if there are not so many.
+/// Returns a buffer of `size` bytes for the host to write to before its call ends; null if memory is exhausted.
 pub(crate) fn lend(size: usize) -> *mut u8 {
     let mut bytes = Vec::new();
     if bytes.try_reserve_exact(size).is_err() {

@@ -113,7 +113,7 @@ pub(super) fn time() -> Answer<u64> {
     Ok(time)
 }
 
-/// Asks for a tick every so many milliseconds.
+/// Asks for a tick every `millis` milliseconds.
 pub(super) fn set_tick_period(millis: u32) -> Answer<()> {
     Status::check(proxy_set_tick_period_milliseconds(millis))
 }

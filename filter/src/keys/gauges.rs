@@ -1,22 +1,22 @@
-//! What can be seen of one source from outside.
+//! The gauges of one source.
 
 use crate::host;
 
-/// What a worker knows of a source.
+/// The state of a source as one worker knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sight {
+pub(super) struct SourceSnapshot {
     /// Seconds since its keys came; none ever did when absent.
-    pub(crate) age: Option<u64>,
-    /// How many keys are held.
-    pub(crate) count: u64,
+    pub(super) age: Option<u64>,
+    /// The number of keys that are held.
+    pub(super) count: u64,
     /// Keys were held and are too old.
-    pub(crate) stale: bool,
+    pub(super) stale: bool,
     /// The last fetch failed.
-    pub(crate) failing: bool,
+    pub(super) failing: bool,
 }
 
 /// The gauges of one source: `registry_auth.keys.LABEL.NAME`, each defined when there is something to see.
-pub(crate) struct Gauges {
+pub(super) struct Gauges {
     label: String,
     shown: [Option<Gauge>; NAMES.len()],
 }
@@ -32,17 +32,17 @@ const NAMES: [&str; 4] = ["age_seconds", "count", "stale", "failing"];
 
 impl Gauges {
     /// Of the source with this label.
-    pub(crate) const fn new(label: String) -> Self {
+    pub(super) const fn new(label: String) -> Self {
         Self { label, shown: [None; NAMES.len()] }
     }
 
     /// Writes what has changed. Workers share a gauge, so that it shows what the one knows that wrote last; one that has
     /// nothing to tell keeps silent.
-    pub(crate) fn show(&mut self, sight: &Sight) {
-        if sight.age.is_none() && !sight.failing {
+    pub(super) fn show(&mut self, snapshot: &SourceSnapshot) {
+        if snapshot.age.is_none() && !snapshot.failing {
             return;
         }
-        let values = [sight.age, Some(sight.count), Some(sight.stale.into()), Some(sight.failing.into())];
+        let values = [snapshot.age, Some(snapshot.count), Some(snapshot.stale.into()), Some(snapshot.failing.into())];
         for ((shown, name), value) in self.shown.iter_mut().zip(NAMES).zip(values) {
             let Some(value) = value.filter(|value| shown.is_none_or(|gauge| gauge.value != *value)) else { continue };
             let define = || host::gauge(&format!("registry_auth.keys.{}.{name}", self.label));

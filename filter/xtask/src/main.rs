@@ -6,6 +6,8 @@ mod callgrind;
 mod corpus;
 mod debian;
 mod demo;
+#[cfg(test)]
+mod floors;
 mod fuzz;
 mod module;
 mod process;

@@ -19,12 +19,12 @@ const FEATURES: &str = "target_features";
 const NAMES: &str = "name";
 
 /// What stays exported, and why.
-const EXPORTS: [(&str, &str); 13] = [
+const EXPORTS: [(&str, &str); 12] = [
     ("memory", "the host reads and writes it"),
     ("_initialize", "static initialisers; registers the root context"),
     ("proxy_abi_version_0_2_1", "tells the host which ABI this is"),
     ("proxy_on_memory_allocate", "the host hands over values through it"),
-    ("proxy_on_context_create", "a context for the plugin and for each request"),
+    ("proxy_on_context_create", "which plugin configuration a request comes under"),
     ("proxy_on_vm_start", "some hosts insist on it; once per VM"),
     ("proxy_on_configure", "compiles the configuration"),
     ("proxy_on_tick", "background refresh, pushed keys, time limits of waiting requests"),
@@ -32,8 +32,10 @@ const EXPORTS: [(&str, &str); 13] = [
     ("proxy_on_request_body", "the intake and the token endpoint read bodies"),
     ("proxy_on_request_trailers", "a body that is read may end with them"),
     ("proxy_on_http_call_response", "discovery documents, keys, tags, the catalog"),
-    ("proxy_on_delete", "frees the context"),
 ];
+
+/// Frees what the SDK makes for a request, where `proxy_on_context_create` is the SDK's.
+const DELETE: &str = "proxy_on_delete";
 
 /// The module that ships.
 pub(crate) struct Finished {
@@ -92,6 +94,7 @@ fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Ve
     let linked =
         section.clone().into_iter().collect::<Result<Vec<_>, _>>().context("the export section cannot be read")?;
     let own: BTreeSet<String> = linked.iter().filter_map(|export| own_callback(export.name)).collect();
+    let deletes = !own.contains("proxy_on_context_create");
     let mut kept = ExportSection::new();
     let mut names = Vec::new();
     for export in linked {
@@ -99,7 +102,7 @@ fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Ve
             continue;
         }
         let name = own_callback(export.name).unwrap_or_else(|| export.name.to_owned());
-        if EXPORTS.iter().any(|(kept, _)| *kept == name) {
+        if EXPORTS.iter().any(|(kept, _)| *kept == name) || (deletes && name == DELETE) {
             kept.export(&name, kind(export.kind)?, export.index);
             names.push(name);
         }
@@ -207,6 +210,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_sdk_makes_for_a_request_is_deleted_and_what_it_does_not_make_is_not() {
+        for own in [false, true] {
+            let mut names = functions();
+            names.push(DELETE);
+            if own {
+                names.push("registry_auth_on_context_create");
+            }
+            assert_eq!(index_of(&finish(&linked(&names)).unwrap().bytes, DELETE).is_none(), own);
+        }
+    }
+
+    #[test]
     fn without_a_callback_of_our_own_the_sdks_stays() {
         let names = functions();
         let theirs = "proxy_on_request_headers";
@@ -234,7 +249,7 @@ mod tests {
         let names: Vec<_> = functions().into_iter().filter(|name| *name != "proxy_on_tick").collect();
         let message = finish(&linked(&names)).err().unwrap().to_string();
         assert!(message.contains("`proxy_on_tick` (background refresh"), "{message}");
-        assert!(!message.contains("proxy_on_delete"), "{message}");
+        assert!(!message.contains("proxy_on_configure"), "{message}");
     }
 
     #[test]

@@ -12,13 +12,12 @@ use registry_auth_tests::vm::{Progress, Setup, Vm};
 use crate::Outcome;
 
 /// Envoy calls each callback that exists, so each of these has a reason in `filter/xtask/src/module.rs`.
-const EXPORTS: [&str; 13] = [
+const EXPORTS: [&str; 12] = [
     "_initialize",
     "memory",
     "proxy_abi_version_0_2_1",
     "proxy_on_configure",
     "proxy_on_context_create",
-    "proxy_on_delete",
     "proxy_on_http_call_response",
     "proxy_on_memory_allocate",
     "proxy_on_request_body",
@@ -63,7 +62,6 @@ const NOT_CALLED: [(&str, &[&str]); 2] = [
     (
         "default methods of the SDK's traits, which no implementation can leave out",
         &[
-            "proxy_close_stream",
             "proxy_dequeue_shared_queue",
             "proxy_done",
             "proxy_enqueue_shared_queue",
@@ -76,8 +74,6 @@ const NOT_CALLED: [(&str, &[&str]); 2] = [
             "proxy_grpc_stream",
             "proxy_register_shared_queue",
             "proxy_resolve_shared_queue",
-            "proxy_set_buffer_bytes",
-            "proxy_set_header_map_pairs",
             "proxy_set_property",
         ],
     ),

@@ -180,6 +180,7 @@ mod vm {
             assert_eq!(status(&mut vm, *id)?, None);
         }
         vm.close(held.remove(0))?;
+        vm.tick()?;
         let next = vm.open(&bad)?;
         assert_eq!(status(&mut vm, next)?, None);
         for _ in 0..TICKS {

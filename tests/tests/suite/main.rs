@@ -14,6 +14,8 @@ mod clients;
 #[cfg(feature = "vm")]
 mod clock;
 mod conformance;
+#[cfg(feature = "vm")]
+mod contexts;
 mod credential;
 mod delay;
 #[cfg(feature = "vm")]

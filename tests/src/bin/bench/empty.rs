@@ -13,7 +13,7 @@ const ACCEPTED: i32 = 1;
 /// A callback: name, number of its arguments, what it returns.
 type Callback = (&'static str, usize, Option<i32>);
 
-const CALLBACKS: [Callback; 10] = [
+const CALLBACKS: [Callback; 9] = [
     ("_initialize", 0, None),
     ("proxy_abi_version_0_2_1", 0, None),
     ("proxy_on_memory_allocate", 1, Some(LENT)),
@@ -23,7 +23,6 @@ const CALLBACKS: [Callback; 10] = [
     (HEADERS, 3, Some(CONTINUE)),
     ("proxy_on_request_body", 3, Some(CONTINUE)),
     ("proxy_on_request_trailers", 2, Some(CONTINUE)),
-    ("proxy_on_delete", 1, None),
 ];
 const HEADERS: &str = "proxy_on_request_headers";
 

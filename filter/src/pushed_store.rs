@@ -1,19 +1,19 @@
-//! Shared data between the intake and the filters of one proxy process: names, and what stands under them.
+//! Shared data between the intake and the filters of one proxy process: names and values.
 
 use registry_auth_engine::keys::envelope::{self, EnvelopeError, PushKey, PushedKeys};
 use registry_auth_engine::time::UnixTime;
 
 use crate::host::{self, HostError};
 
-/// A pushed set as it stands in shared data.
+/// A pushed set in shared data.
 pub(crate) struct Stored {
     /// The version of the value in the store; changes with every write, whoever wrote.
     pub(crate) version: u32,
-    /// The set, if it is one of ours and not over.
+    /// The set, if it is authentic and has not expired.
     pub(crate) keys: Result<PushedKeys, EnvelopeError>,
 }
 
-/// The version of a set's value if it is another than `known`. Nothing is opened for it.
+/// Returns a set if the version of its value is not `known`; the value is not opened otherwise.
 pub(crate) fn changed(
     set: &str,
     known: Option<u32>,
@@ -24,7 +24,7 @@ pub(crate) fn changed(
     Ok(stored.map(|(value, version)| Stored { version, keys: open(set, &value, key, now) }))
 }
 
-/// What stands under a set's name.
+/// Returns a set.
 pub(crate) fn load(set: &str, key: &PushKey, now: UnixTime) -> Result<Option<Stored>, HostError> {
     changed(set, None, key, now)
 }
@@ -34,13 +34,13 @@ pub(crate) fn store(set: &str, envelope: &[u8], version: Option<u32>) -> Result<
     host::set_shared(&keys_name(set), envelope, version)
 }
 
-/// Notes that a filter which holds the set of this generation, 0 for none, met a key id that is not in it.
+/// Tells the intake that a filter which holds the set of this generation, 0 for none, met a key id that is not in it.
 pub(crate) fn want(set: &str, generation: u64) {
     // If it cannot be noted, the shim's own refresh brings the keys later.
     let _ = host::set_shared(&wanted_name(set), generation.to_string().as_bytes(), None);
 }
 
-/// The generation beyond which a filter wants the set, as it was noted last. No time: the clock of whoever pushes may be another.
+/// Returns the generation beyond which a filter wants the set. Not a time: the clock of the shim may differ.
 pub(crate) fn wanted_beyond(set: &str) -> Option<u64> {
     // If it cannot be read, the shim's own refresh brings the keys later.
     let (value, _) = host::shared(&wanted_name(set)).ok()??;

@@ -1,0 +1,230 @@
+//! One request: read the head, decide, enforce.
+
+use log::warn;
+use registry_auth_engine::decision::{Denial, Grant, Verdict};
+use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, Missing, Need, RequestBody};
+use registry_auth_engine::keys::cache::{Lack, Wanted};
+use registry_auth_engine::question::Question;
+use registry_auth_engine::reason::Reason;
+use registry_auth_engine::time::UnixTime;
+
+use super::Filter;
+use crate::clock;
+use crate::enforce;
+use crate::gate::BodyGate;
+use crate::head::Head;
+use crate::host::{self, HostError};
+use crate::parked::Body;
+use crate::pending::{Awaits, Pending};
+
+/// Logged once, at the first request that shows it.
+const NO_ADDRESS: &str = "a request came without x-forwarded-for, so the proxy does not set the client's address and conditions on `req.client` grant nothing: in Envoy, set `use_remote_address: true` and leave `skip_xff_append` off";
+
+/// What a decision comes to.
+pub(super) enum Progress {
+    /// The head is ready for the upstream.
+    Granted,
+    /// It was answered, or will be.
+    Answered,
+    /// It waits; with true if the root context has to take its turn.
+    Waits { turn: bool },
+    /// Its body is needed.
+    ReadsBody,
+}
+
+impl Filter {
+    /// Handles the head of the effective context's request; `ended` when it has no body.
+    pub(crate) fn headers(&self, context: u32, ended: bool) -> BodyGate {
+        match self.begin(context, ended) {
+            Ok(Progress::Granted) => {
+                if !ended {
+                    self.parked.borrow_mut().grant(context);
+                }
+                BodyGate::Open
+            }
+            Ok(Progress::Answered) => BodyGate::Closed,
+            // A body is read to answer the request; such a request never goes on.
+            Ok(Progress::ReadsBody) => {
+                host::learn_of_ends();
+                BodyGate::Closed
+            }
+            Ok(Progress::Waits { turn }) => {
+                host::learn_of_ends();
+                BodyGate::Waiting { turn }
+            }
+            Err(_) => {
+                self.send(context, enforce::not_ready());
+                BodyGate::Closed
+            }
+        }
+    }
+
+    /// Handles a part of the body of the effective context's request; `size` is what is there of it, or absent when trailers
+    /// came instead of a last part. Nothing is read for requests that do not wait for it. Some hosts begin the body of a paused
+    /// request: it must not go on by that.
+    pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
+        let body = self.parked.borrow_mut().body(context, size, ended, MAX_BODY);
+        match body {
+            Body::Granted => return BodyGate::Open,
+            Body::Held => {}
+            Body::Read(mut pending) => {
+                let size = pending.body.unwrap_or_default();
+                if let (Ok(body), Ok(now)) = (read_body(size), clock::now()) {
+                    pending.gathered.body = Some(body);
+                    self.advance(context, pending, now);
+                } else {
+                    self.refuse(context, &pending.head, &Reason::NotReady.into());
+                }
+            }
+        }
+        BodyGate::Closed
+    }
+
+    fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
+        let now = clock::now()?;
+        let head = Head::read(&self.engine)?;
+        self.check_address(&head);
+        let gathered = Gathered::default();
+        let verdict = self.decide(&head, &gathered, now);
+        if let Verdict::Allow(grant) = &verdict {
+            return Ok(self.grant(context, &head, grant));
+        }
+        let pending = Pending { head, body: (!ended).then_some(0), gathered, began: now, is_verified: false };
+        Ok(self.conclude(context, pending, verdict, now))
+    }
+
+    fn check_address(&self, head: &Head) {
+        if self.engine.reads_client_address()
+            && head.fields().first("x-forwarded-for").is_none()
+            && !self.warned_of_address.replace(true)
+        {
+            warn!("{NO_ADDRESS}");
+        }
+    }
+
+    /// Decides a request of the effective context as far as the facts go.
+    pub(super) fn advance(&self, context: u32, pending: Pending, now: UnixTime) -> Progress {
+        let verdict = self.decide(&pending.head, &pending.gathered, now);
+        self.conclude(context, pending, verdict, now)
+    }
+
+    /// Applies a verdict. A request that lacks a fact is parked until it arrives, or decided again if it is there already.
+    fn conclude(&self, context: u32, mut pending: Pending, mut verdict: Verdict, now: UnixTime) -> Progress {
+        loop {
+            let need = match verdict {
+                Verdict::Allow(grant) => return self.grant(context, &pending.head, &grant),
+                Verdict::Answer(answer) => {
+                    self.send(context, self.enforcer.answer(&pending.head, answer));
+                    return Progress::Answered;
+                }
+                Verdict::Deny(denial) => return self.deny(context, &pending.head, &denial, now),
+                Verdict::Need(need) => need,
+            };
+            match self.awaits(need, &mut pending, now) {
+                Some((awaits, turn)) if !pending.is_overdue(&awaits, now) => {
+                    return self.park(context, pending, awaits, turn);
+                }
+                Some((awaits, _)) => pending.give_up(awaits),
+                None => {}
+            }
+            verdict = self.decide(&pending.head, &pending.gathered, now);
+        }
+    }
+
+    /// Parks a request until a fact arrives, if there is room.
+    fn park(&self, context: u32, mut pending: Pending, awaits: Awaits, turn: bool) -> Progress {
+        pending.head.reduce();
+        if !self.parked.borrow().has_room(&pending, &awaits) {
+            return self.refuse(context, &pending.head, &Reason::TooManyWaiting.into());
+        }
+        let reads_body = matches!(awaits, Awaits::Body);
+        self.parked.borrow_mut().wait(context, pending, awaits);
+        if reads_body { Progress::ReadsBody } else { Progress::Waits { turn } }
+    }
+
+    /// Only a head that is ready in every part goes on.
+    fn grant(&self, context: u32, head: &Head, grant: &Grant) -> Progress {
+        match self.enforcer.grant(head, grant) {
+            Ok(()) => Progress::Granted,
+            Err(_) => self.refuse(context, head, &Reason::NotReady.into()),
+        }
+    }
+
+    /// Refuses a request, after `failDelay` if the reason is one that guessing meets.
+    fn deny(&self, context: u32, head: &Head, denial: &Denial, now: UnixTime) -> Progress {
+        if !denial.reason.is_delayed() || !self.parked.borrow().delays() {
+            return self.refuse(context, head, denial);
+        }
+        let reply = self.enforcer.refusal(head, denial);
+        let bytes = reply.size() + head.size();
+        if self.parked.borrow().has_room_for_reply(bytes) {
+            self.parked.borrow_mut().delay(context, reply, bytes, now);
+            return Progress::Waits { turn: false };
+        }
+        self.send(context, reply);
+        Progress::Answered
+    }
+
+    fn refuse(&self, context: u32, head: &Head, denial: &Denial) -> Progress {
+        self.send(context, self.enforcer.refusal(head, denial));
+        Progress::Answered
+    }
+
+    /// Returns what to wait for, and true if the root context has to do something for it; `None` if the fact is there at once.
+    fn awaits(&self, need: Need, pending: &mut Pending, now: UnixTime) -> Option<(Awaits, bool)> {
+        match need {
+            Need::Keys { source, missing } => {
+                let (lack, awaits) = match missing {
+                    Missing::Keys => (Lack::Keys, Awaits::Keys(source)),
+                    Missing::Key => (Lack::Key { since: pending.began }, Awaits::UnknownKey(source)),
+                };
+                match self.keys.borrow_mut().want(source, lack, &self.enforcer.metrics, now) {
+                    Wanted::Current => {
+                        pending.gathered.keys.push((source, KeysAnswer::Current));
+                        None
+                    }
+                    Wanted::No => {
+                        pending.gathered.keys.push((source, KeysAnswer::Unavailable));
+                        None
+                    }
+                    Wanted::Again => None,
+                    Wanted::Fetch => Some((awaits, true)),
+                    Wanted::Join => Some((awaits, false)),
+                    Wanted::Next => Some((Awaits::NextFetch(source), false)),
+                }
+            }
+            Need::Tag(name) => Some((Self::asks(Question::Tag(name), pending), true)),
+            Need::Catalog(listing) => Some((Self::asks(Question::Catalog(listing), pending), true)),
+            Need::Body if !self.reads_bodies => {
+                pending.gathered.body = Some(RequestBody::NotRead);
+                None
+            }
+            Need::Body if pending.body.is_none() => {
+                pending.gathered.body = Some(RequestBody::Whole(Vec::new()));
+                None
+            }
+            Need::Body => Some((Awaits::Body, false)),
+        }
+    }
+
+    /// The registry is asked only for callers who may come in: a credential that they present was verified.
+    fn asks(question: Question, pending: &mut Pending) -> Awaits {
+        pending.is_verified = pending.head.presents_credential();
+        Awaits::Turn(question)
+    }
+
+    fn decide(&self, head: &Head, gathered: &Gathered, now: UnixTime) -> Verdict {
+        let keys = self.keys.borrow();
+        let facts = Facts { keys: keys.held(), gathered, now };
+        self.engine.decide(&head.view(), &facts, &mut self.identities.borrow_mut(), &self.verifier)
+    }
+}
+
+/// Reads the body, which has `size` bytes by the host's account.
+fn read_body(size: usize) -> Result<RequestBody, HostError> {
+    let body = host::request_body(MAX_BODY + 1)?;
+    if body.len() < size.min(MAX_BODY + 1) {
+        return Err(HostError("get_buffer_bytes"));
+    }
+    Ok(if size.max(body.len()) > MAX_BODY { RequestBody::TooLong } else { RequestBody::Whole(body) })
+}

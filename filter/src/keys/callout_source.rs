@@ -1,0 +1,126 @@
+//! A source of keys that is asked by HTTP callouts.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use registry_auth_engine::keys::cache::{Cause, FetchedKeys, Lack, Share, ShareKey, ShelfLife, Wanted};
+use registry_auth_engine::keys::source::Callout;
+use registry_auth_engine::time::UnixTime;
+
+use super::current::Context;
+use super::event::Event;
+use super::lease_store::LeaseStore;
+use super::leases::Leases;
+use super::supply::Supply;
+use crate::callout::{self, Stage, Step};
+use crate::host;
+
+/// How long a fetch holds its lease unless it comes to its next stage: the time limit of one answer, and a little.
+const LEASE: Duration = Duration::from_secs(3);
+
+const NOT_ASKED: &str = "cannot be asked: is the cluster known to the proxy?";
+
+/// An issuer.
+pub(super) struct CalloutSource {
+    callout: Callout,
+    max_stale: Duration,
+    supply: Supply,
+    /// The success whose keys were read from shared data last.
+    looked_for: Option<UnixTime>,
+    calls: HashMap<u32, Call>,
+}
+
+/// A callout under way.
+struct Call {
+    stage: Stage,
+    sent: UnixTime,
+}
+
+impl CalloutSource {
+    /// Workers share fetches if there is a `share_key`. `supply` gets its leases.
+    pub(super) fn new(
+        callout: &Callout,
+        max_stale: Duration,
+        share_key: Option<&ShareKey>,
+        supply: impl FnOnce(Leases) -> Supply,
+    ) -> Self {
+        let store = share_key.map(|key| LeaseStore::new(Share::new(callout, key.clone())));
+        let supply = supply(Leases::new(LEASE, store));
+        Self { callout: callout.clone(), max_stale, supply, looked_for: None, calls: HashMap::new() }
+    }
+
+    /// Decides what a request can do that lacks a key, or all keys.
+    pub(super) fn want(&mut self, lack: Lack, cx: &mut Context<'_>) -> Wanted {
+        if self.look(cx) { Wanted::Again } else { self.supply.want(lack, cx) }
+    }
+
+    /// The root context's turn.
+    pub(super) fn turn(&mut self, cx: &mut Context<'_>) -> Event {
+        self.look(cx);
+        let mut failed = self.supply.leases.has_ended(self.supply.fetched_at(), cx.metrics, cx.now);
+        self.supply.leases.begin_next(cx.metrics, cx.now);
+        if self.supply.life.is_some_and(|life| life.is_refresh_due(cx.now)) {
+            self.supply.leases.start(Cause::Refresh, cx.metrics, cx.now);
+        }
+        if self.supply.leases.take_start().is_some() {
+            failed |= self.begin(cx);
+        }
+        let is_stale = self.supply.life.is_some_and(|life| life.is_stale(self.max_stale, cx.now));
+        Event::of(failed, self.supply.end_turn(is_stale, cx))
+    }
+
+    /// Sends the first callout of a fetch. Returns true if it could not be sent.
+    fn begin(&mut self, cx: &Context<'_>) -> bool {
+        let Ok((call, stage)) = callout::start(&self.callout) else {
+            self.supply.fail(NOT_ASKED, cx);
+            return true;
+        };
+        self.calls.insert(call, Call { stage, sent: cx.now });
+        false
+    }
+
+    /// Reads the response to a callout; `None` if it is none of this source.
+    pub(super) fn answer(&mut self, call: u32, body_size: usize, cx: &mut Context<'_>) -> Option<Event> {
+        let Call { stage, sent } = self.calls.remove(&call)?;
+        let failed = match callout::read(&self.callout, stage, body_size) {
+            Ok(Step::Next(url, stage)) => callout::next(&self.callout, &url).map_or_else(
+                |_| Some(NOT_ASKED.to_owned()),
+                |call| {
+                    self.calls.insert(call, Call { stage, sent: cx.now });
+                    self.supply.leases.renew(cx.metrics, cx.now);
+                    None
+                },
+            ),
+            Ok(Step::Done(answered)) => {
+                let life = ShelfLife::begin(answered.cache_control.as_deref(), host::random(), cx.now);
+                let life = life.asked_at(sent).within(self.max_stale);
+                let keys = FetchedKeys { set: answered.set, algorithms: answered.algorithms, life };
+                self.supply.succeed(keys, &answered.skipped, cx);
+                return Some(Event::of(false, self.supply.take_news()));
+            }
+            Err(why) => Some(why),
+        };
+        if let Some(why) = &failed {
+            self.supply.fail(why, cx);
+        }
+        Some(Event::of(failed.is_some(), false))
+    }
+
+    /// Takes keys that another worker fetched. Returns true if they are newer than those that were held.
+    fn look(&mut self, cx: &mut Context<'_>) -> bool {
+        let now = self.supply.leases.catch_up(cx.metrics, cx.now);
+        self.supply.life = self.supply.life.map(|life| life.at(now));
+        let held = self.supply.fetched_at();
+        // A success in the future was before a jump of the clock: how old its keys are is unknown.
+        let is_new = |success: &UnixTime| *success <= now && self.looked_for != Some(*success);
+        let Some(success) = self.supply.leases.newer_success(held).filter(is_new) else { return false };
+        self.looked_for = Some(success);
+        let Some(fetched) = self.supply.leases.stored_keys(cx.metrics) else { return false };
+        let newer = held.is_none_or(|held| held < fetched.life.fetched());
+        let usable = fetched.life.fetched() <= now && !fetched.life.is_stale(self.max_stale, now);
+        if newer && usable {
+            self.supply.adopt(fetched, cx);
+        }
+        newer && usable
+    }
+}
