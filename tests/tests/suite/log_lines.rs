@@ -114,7 +114,8 @@ fn no_credential_in_wasm_comes_into_the_log_whatever_becomes_of_it() -> Outcome 
             "iss": "https://issuer.test", "aud": "registry", "sub": "ci", "iat": "-1m", "exp": "+1h", "team": "x", "secret": in_claim,
         });
         all.as_object_mut().into_iter().zip(claims.as_object()).for_each(|(all, claims)| all.extend(claims.clone()));
-        let recipe: Recipe = serde_json::from_value(json!({ "key": key, "claims": all }))?;
+        let recipe: Recipe =
+            serde_json::from_value(json!({ "key": key, "claims": all })).map_err(anyhow::Error::from)?;
         let token = recipe.mint(now())?;
         let (begin, _) = token.rsplit_once('.').ok_or_else(|| anyhow::anyhow!("no signature"))?;
         credentials.extend([
