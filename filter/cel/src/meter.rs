@@ -2,7 +2,7 @@
 //!
 //! Every loop pays for each turn by the size of its body, and everything that reads or copies a value as a whole pays for that value
 //! before: arguments and receivers of functions, operands of comparisons and of `+`, ranges of loops, elements of literals. What is
-//! left costs no more than the text is long. So the work of an evaluation is bounded by its
+//! left costs no more than the text is long: equality with a short literal, for one. So the work of an evaluation is bounded by its
 //! budget, whatever the claims are.
 
 use cel_interpreter::IdedExpr;
@@ -56,7 +56,9 @@ impl Meter {
 
     /// Meters a call; true when its result has to be paid for.
     fn call(&self, call: &mut CallExpr) -> bool {
-        use operators::{CONDITIONAL, INDEX, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR, NEGATE, NOT_STRICTLY_FALSE};
+        use operators::{
+            CONDITIONAL, EQUALS, INDEX, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR, NEGATE, NOT_EQUALS, NOT_STRICTLY_FALSE,
+        };
         match call.func_name.as_str() {
             LOGICAL_AND | LOGICAL_OR | LOGICAL_NOT | CONDITIONAL | NOT_STRICTLY_FALSE | NEGATE => {
                 call.args.iter_mut().for_each(|node| self.meter(node));
@@ -70,6 +72,10 @@ impl Meter {
                 if call.func_name != INDEX {
                     call.args.push(self.evaluation());
                 }
+            }
+            // Whatever the other operand is, no more of it is read than the literal is long.
+            EQUALS | NOT_EQUALS if call.args.iter().any(is_short) => {
+                call.args.iter_mut().for_each(|node| self.meter(node))
             }
             // Pays for both operands itself: a chain of `+` must not become deeper.
             operators::ADD => {
