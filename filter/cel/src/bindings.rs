@@ -6,7 +6,7 @@ use cel_interpreter::Context;
 use cel_interpreter::common::types::{CelMap, CelMapKey};
 use cel_interpreter::common::value::{Builtin, Val};
 
-use super::evaluation::{self, Evaluation};
+use super::evaluation::Evaluation;
 use super::{Document, EvaluationError, Expression, environment};
 
 /// The values of an expression's variables.
@@ -34,8 +34,7 @@ impl Bindings {
     fn new(name: &str, document: &Document) -> Self {
         let evaluation = Evaluation::default();
         let mut context = Context::with_env(environment::shared());
-        context.add_variable_as_val(name, document.to_value());
-        context.add_variable_as_val(evaluation::NAME, Box::new(evaluation.clone()));
+        context.add_variable_as_val(name, document.to_root(evaluation.clone()));
         Self { context, evaluation }
     }
 

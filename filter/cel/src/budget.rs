@@ -58,8 +58,10 @@ impl Budget {
     /// The units of a value; stops when they are more than `most`.
     pub(super) fn size(&self, value: &dyn Val, most: usize) -> Result<usize, ExecutionError> {
         let mut size = 0;
-        let mut open = vec![(value, 0_usize)];
-        while let Some((value, depth)) = open.pop() {
+        // Most values are texts, for which nothing is allocated here.
+        let mut first = Some((value, 0_usize));
+        let mut open = Vec::new();
+        while let Some((value, depth)) = first.take().or_else(|| open.pop()) {
             size += STEP;
             match value.as_builtin() {
                 BuiltinRef::String(text) => size += text.inner().len(),

@@ -1,31 +1,18 @@
 //! One evaluation: what it may still cost, and its patterns.
 //!
-//! The crate's functions see their arguments and nothing else, so this is one of them: a variable that no expression can name, which
-//! [`super::meter`] adds to each call that pays or matches.
+//! The crate's functions see their arguments and nothing else, so this is in one of them: the document of the evaluation's bindings,
+//! which [`super::meter`] adds to each call that pays or matches.
 
-use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cel_interpreter::common::ast::Expr;
-use cel_interpreter::common::types::Type;
-use cel_interpreter::common::value::{CowVal, StaticVal, Val};
-use cel_interpreter::{ExecutionError, IdedExpr};
+use cel_interpreter::ExecutionError;
+use cel_interpreter::common::value::CowVal;
 
 use super::automaton::Automaton;
 use super::budget::{Budget, UNITS};
-use super::syntax::node;
-
-/// The name of the variable.
-pub(super) const NAME: &str = "@evaluation";
-/// The same in expressions: that of the outermost scope, so that no loop is searched for it.
-const ABSOLUTE: &str = ".@evaluation";
-
-static TYPE: Type = Type::new_unspecified_type("@evaluation");
-
-/// The compiled patterns of an expression, by their text.
-pub(super) type Patterns = BTreeMap<String, Arc<Automaton>>;
+use super::document::Shared;
+use super::patterns::{Made, Patterns};
 
 /// The state of one evaluation; clones share it.
 #[derive(Clone, Default)]
@@ -35,19 +22,14 @@ pub(super) struct Evaluation(Arc<State>);
 struct State {
     budget: Budget,
     patterns: Mutex<Option<Arc<Patterns>>>,
-    made: Mutex<HashMap<String, Automaton>>,
+    made: Mutex<Made>,
 }
 
 impl Evaluation {
-    /// The argument that calls get.
-    pub(super) fn argument() -> IdedExpr {
-        node(Expr::Ident(ABSOLUTE.to_owned()))
-    }
-
     /// The evaluation in the last argument of a function.
     pub(super) fn of<'a>(argument: Option<&'a CowVal<'_, '_>>) -> Result<&'a Self, ExecutionError> {
-        let evaluation = argument.and_then(|argument| argument.downcast_ref::<Self>());
-        evaluation.ok_or_else(|| ExecutionError::no_such_overload(NAME, Vec::new()))
+        let document = argument.and_then(|argument| argument.downcast_ref::<Shared>());
+        document.and_then(Shared::evaluation).ok_or_else(|| ExecutionError::no_such_overload("evaluation", Vec::new()))
     }
 
     /// The evaluation in the last argument of a function, and the arguments before it.
@@ -80,7 +62,7 @@ impl Evaluation {
     }
 
     /// Patterns that claims have made.
-    pub(super) fn made(&self) -> MutexGuard<'_, HashMap<String, Automaton>> {
+    pub(super) fn made(&self) -> MutexGuard<'_, Made> {
         lock(&self.0.made)
     }
 }
@@ -94,26 +76,3 @@ impl fmt::Debug for Evaluation {
         formatter.write_str("Evaluation")
     }
 }
-
-impl Val for Evaluation {
-    fn get_type(&self) -> &Type {
-        &TYPE
-    }
-
-    fn cel_type() -> &'static Type {
-        &TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
-    where
-        Self: 'v,
-    {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Evaluation {}

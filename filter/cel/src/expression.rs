@@ -7,7 +7,7 @@ use cel_interpreter::common::types::{CelBool, CelList, CelString};
 use cel_interpreter::common::value::CowVal;
 use cel_interpreter::{IdedExpr, Value};
 
-use super::evaluation::Patterns;
+use super::patterns::Patterns;
 use super::types::Type;
 use super::{
     Bindings, CompileError, EvaluationError, Members, PatternPool, Scope, check, environment, limits, meter, precision,
@@ -57,7 +57,7 @@ impl Expression {
         let reads_of_claims = Members::read_by(&tree, scope.claims());
         let is_inexact = precision::is_inexact(&tree);
         select::replace(&mut tree);
-        meter::meter(&mut tree);
+        meter::meter(&mut tree, scope);
         // Built now, and not while the first request waits.
         environment::shared();
         Ok(Self { tree, result, scope, reads, reads_of_claims, is_inexact, patterns })

@@ -66,6 +66,14 @@ impl Scope {
         }
     }
 
+    /// The variable that holds the document, from whatever loop it is named.
+    const fn root(self) -> &'static str {
+        match self {
+            Self::Claims => ".claims",
+            Self::Conditions => ".req",
+        }
+    }
+
     /// The variable that holds what the expression is about.
     const fn document(self) -> &'static [&'static str] {
         match self {

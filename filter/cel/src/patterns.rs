@@ -1,6 +1,6 @@
 //! Patterns of `matches`, compiled: those that an expression names once for all evaluations, those that claims make once for each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use cel_interpreter::IdedExpr;
@@ -8,7 +8,7 @@ use cel_interpreter::common::ast::{Expr, LiteralValue};
 
 use super::automaton::Automaton;
 use super::budget::Budget;
-use super::evaluation::{Evaluation, Patterns};
+use super::evaluation::Evaluation;
 use super::regular::{MAX_AUTOMATON, NotAnExpression, translate};
 use super::syntax::children;
 
@@ -16,6 +16,12 @@ use super::syntax::children;
 const COMPILATION: usize = 8192;
 /// Patterns that claims have made and that one evaluation keeps.
 const MAX_MADE: usize = 16;
+
+/// The compiled patterns of an expression, by their text.
+pub(super) type Patterns = BTreeMap<String, Arc<Automaton>>;
+
+/// The patterns that claims have made in one evaluation, with their texts.
+pub(super) type Made = Vec<(String, Automaton)>;
 
 /// Returns true if `pattern` matches somewhere in `text`. The budget pays for a pattern that is none of the expression's own, and
 /// for the worst that the text can do to the automaton; out of budget is an error as well.
@@ -25,16 +31,18 @@ pub(super) fn is_match(evaluation: &Evaluation, pattern: &str, text: &str) -> Re
         return read(&automaton, text, budget);
     }
     let mut made = evaluation.made();
-    if !made.contains_key(pattern) {
-        pay(COMPILATION, budget)?;
-        let automaton = compile(pattern).inspect_err(|_| drop(pay(MAX_AUTOMATON / 4, budget)))?;
-        pay(automaton.states().saturating_mul(8), budget)?;
-        if made.len() >= MAX_MADE {
-            made.clear();
-        }
-        made.insert(pattern.to_owned(), automaton);
+    if let Some((_, automaton)) = made.iter().find(|(known, _)| known == pattern) {
+        return read(automaton, text, budget);
     }
-    made.get(pattern).map_or(Err(NotAnExpression), |automaton| read(automaton, text, budget))
+    pay(COMPILATION, budget)?;
+    let automaton = compile(pattern).inspect_err(|_| drop(pay(MAX_AUTOMATON / 4, budget)))?;
+    pay(automaton.states().saturating_mul(8), budget)?;
+    let matched = read(&automaton, text, budget);
+    if made.len() >= MAX_MADE {
+        made.clear();
+    }
+    made.push((pattern.to_owned(), automaton));
+    matched
 }
 
 /// Compiled patterns that expressions share: those of one policy are mostly the same.
