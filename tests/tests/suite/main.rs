@@ -13,11 +13,13 @@ mod client_address;
 mod clients;
 #[cfg(feature = "vm")]
 mod clock;
+mod configuration_page;
 mod conformance;
 mod credential;
 mod delay;
 #[cfg(feature = "vm")]
 mod differential;
+mod examples;
 #[cfg(feature = "vm")]
 mod expressions;
 #[cfg(feature = "vm")]
