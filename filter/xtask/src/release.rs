@@ -75,7 +75,8 @@ fn seconds(date: NaiveDate) -> i64 {
 
 /// The first release of a changelog, which is the newest; their dates must not increase from there.
 fn newest(changelog: &str) -> anyhow::Result<Option<Release>> {
-    let headings = changelog.lines().filter_map(|line| line.strip_prefix("## ")).filter(|heading| *heading != UNRELEASED);
+    let headings =
+        changelog.lines().filter_map(|line| line.strip_prefix("## ")).filter(|heading| *heading != UNRELEASED);
     let releases = headings.map(release).collect::<anyhow::Result<Vec<_>>>()?;
     if let Some([later, earlier]) = releases.array_windows().find(|[later, earlier]| later.date < earlier.date) {
         bail!("CHANGELOG.md has {} of {} above {} of {}", later.version, later.date, earlier.version, earlier.date);
@@ -86,8 +87,8 @@ fn newest(changelog: &str) -> anyhow::Result<Option<Release>> {
 /// `[1.2.3] - 2026-01-31`
 fn release(heading: &str) -> anyhow::Result<Release> {
     let parts = heading.strip_prefix('[').and_then(|rest| rest.split_once("] - "));
-    let (version, date) =
-        parts.with_context(|| format!("CHANGELOG.md: `{heading}` is not `[VERSION] - YYYY-MM-DD` or `{UNRELEASED}`"))?;
+    let (version, date) = parts
+        .with_context(|| format!("CHANGELOG.md: `{heading}` is not `[VERSION] - YYYY-MM-DD` or `{UNRELEASED}`"))?;
     let date = NaiveDate::parse_from_str(date, "%Y-%m-%d").with_context(|| format!("CHANGELOG.md: `{heading}`"))?;
     Ok(Release { version: version.to_owned(), date })
 }
@@ -109,7 +110,8 @@ fn version(manifest: &str) -> anyhow::Result<String> {
 mod tests {
     use super::*;
 
-    const CHANGELOG: &str = "# Changelog\n\n## [Unreleased]\n\n## [0.2.0] - 2026-12-01\n\n- x\n\n## [0.1.0] - 2026-11-01\n";
+    const CHANGELOG: &str =
+        "# Changelog\n\n## [Unreleased]\n\n## [0.2.0] - 2026-12-01\n\n- x\n\n## [0.1.0] - 2026-11-01\n";
 
     fn clock(seconds: &str) -> String {
         format!("const RELEASED: i64 = {seconds};\n")

@@ -103,7 +103,8 @@ impl Words {
     fn parse(text: &str) -> anyhow::Result<Self> {
         let (mut patterns, mut instead) = (Vec::new(), Vec::new());
         for line in entries(text) {
-            let (pattern, other) = line.split_once(" => ").with_context(|| format!("{WORDS}: `{line}` has no ` => `"))?;
+            let (pattern, other) =
+                line.split_once(" => ").with_context(|| format!("{WORDS}: `{line}` has no ` => `"))?;
             patterns.push(format!(r"(?i-u:\b)(?i:{})(?-u:\b)", pattern.trim()));
             instead.push(other.trim().to_owned());
         }
@@ -217,7 +218,8 @@ mod tests {
 
     #[test]
     fn whole_words_in_prose_are_found_and_code_is_not() {
-        let text = "Dear reader,\nendear `dear` x\n```sh\ndear\n```\nit stands in a file for ever, dear\nit stands for it";
+        let text =
+            "Dear reader,\nendear `dear` x\n```sh\ndear\n```\nit stands in a file for ever, dear\nit stands for it";
         let expected = [(0, "Dear"), (5, "stands in"), (5, "for ever"), (5, "dear")];
         assert_eq!(found(text, Kind::Page), expected.map(|(number, word)| (number, word.to_owned())));
     }

@@ -50,7 +50,8 @@ fn the_examples_of_the_page_have_the_type_of_their_key() -> Outcome {
         };
         let value: Value = serde_json::from_str(example).with_context(|| path.clone())?;
         let (_, found) = config::decode_value(probe::document(&path, value));
-        let at_key: Vec<_> = found.errors.iter().filter(|error| error.path.starts_with(&probe::written(&path))).collect();
+        let at_key: Vec<_> =
+            found.errors.iter().filter(|error| error.path.starts_with(&probe::written(&path))).collect();
         ensure(at_key.is_empty(), &path, &format!("{at_key:?}"))?;
     }
     Ok(())
@@ -68,9 +69,8 @@ fn the_defaults_of_the_page_are_those_of_the_code() -> Outcome {
             let mut places = 0;
             for object in &section.paths {
                 for (name, example) in &examples {
-                    places += try_default(example, object, row, &default).with_context(|| {
-                        format!("examples/{name}.json with {object}.{} as on the page", row.name)
-                    })?;
+                    places += try_default(example, object, row, &default)
+                        .with_context(|| format!("examples/{name}.json with {object}.{} as on the page", row.name))?;
                 }
             }
             ensure(places > 0, &row.name, "no example has its object")?;

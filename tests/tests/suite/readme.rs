@@ -42,7 +42,8 @@ fn the_page_of_metrics_has_every_reason_with_its_status() -> Outcome {
 /// Relative links of all pages lead somewhere.
 #[test]
 fn no_link_between_pages_is_broken() -> Outcome {
-    let mut pages = vec!["host-shim/README.md".to_owned(), "tests/README.md".to_owned(), "examples/README.md".to_owned()];
+    let mut pages =
+        vec!["host-shim/README.md".to_owned(), "tests/README.md".to_owned(), "examples/README.md".to_owned()];
     for folder in ["", "docs/"] {
         for entry in fs::read_dir(workspace().join(folder))? {
             let name = entry?.file_name().to_string_lossy().into_owned();

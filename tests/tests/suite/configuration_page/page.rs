@@ -55,7 +55,9 @@ impl Page {
     /// Every key with its path.
     pub(super) fn keys(&self) -> impl Iterator<Item = (String, &Row)> {
         self.sections.iter().flat_map(|section| {
-            let of_object = move |object: &String| section.rows.iter().map(move |row| (join(object, &row.name), row)).collect::<Vec<_>>();
+            let of_object = move |object: &String| {
+                section.rows.iter().map(move |row| (join(object, &row.name), row)).collect::<Vec<_>>()
+            };
             section.paths.iter().flat_map(of_object)
         })
     }

@@ -146,7 +146,9 @@ fn kind(path: &str) -> Kind {
         Some(message) if message.starts_with("must be true or false") => Kind::Flag,
         Some(message) if message.contains("number of seconds") => Kind::Seconds,
         Some(message) if message.starts_with("must be a whole number") => Kind::Index,
-        Some(_) if errors(path, &json!("x")).iter().any(|message| message.contains("is not a duration")) => Kind::Duration,
+        Some(_) if errors(path, &json!("x")).iter().any(|message| message.contains("is not a duration")) => {
+            Kind::Duration
+        }
         Some(message) if message.starts_with("must be a string") => Kind::Text,
         Some(message) => panic!("{path}: {message}"),
         None if found.warnings.iter().any(|warning| format!("{warning}").contains(&place)) => Kind::Ignored,
