@@ -24,14 +24,14 @@ pub(super) struct Row {
     pub(super) name: String,
     pub(super) kind: String,
     /// What is tested: `required`, or a JSON value.
-    pub(super) default: Option<Default>,
+    pub(super) default: Option<Absent>,
     /// A JSON value.
     pub(super) example: Option<String>,
 }
 
 /// What a key is when it is absent.
 #[derive(Clone)]
-pub(super) enum Default {
+pub(super) enum Absent {
     Required,
     Value(Value),
 }
@@ -67,8 +67,8 @@ impl Row {
     fn parse(cells: &[&str]) -> Option<Self> {
         let [name, kind, default, _meaning, example] = cells else { return None };
         let default = match *default {
-            "required" => Some(Default::Required),
-            other => code(other).and_then(|value| serde_json::from_str(value).ok()).map(Default::Value),
+            "required" => Some(Absent::Required),
+            other => code(other).and_then(|value| serde_json::from_str(value).ok()).map(Absent::Value),
         };
         let example = code(example).map(str::to_owned);
         Some(Self { name: code(name)?.to_owned(), kind: (*kind).to_owned(), default, example })
