@@ -89,7 +89,8 @@ fn release(heading: &str) -> anyhow::Result<Release> {
     let parts = heading.strip_prefix('[').and_then(|rest| rest.split_once("] - "));
     let (version, date) = parts
         .with_context(|| format!("CHANGELOG.md: `{heading}` is not `[VERSION] - YYYY-MM-DD` or `{UNRELEASED}`"))?;
-    let date = NaiveDate::parse_from_str(date, "%Y-%m-%d").with_context(|| format!("CHANGELOG.md: `{heading}`"))?;
+    let date = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok();
+    let date = date.with_context(|| format!("CHANGELOG.md: `{heading}` has no date"))?;
     Ok(Release { version: version.to_owned(), date })
 }
 
