@@ -38,7 +38,7 @@ fn each_example_holds_without_a_warning() -> Outcome {
     for (name, example) in all()? {
         let (role, mut found) = config::decode_value(example);
         if let Role::Filter(document) = role {
-            config::compile(&document, &mut found);
+            assert_eq!(config::compile(&document, &mut found).is_some(), found.errors.is_empty(), "{name}");
         }
         assert!(found.errors.is_empty() && found.warnings.is_empty(), "{name}: {found:#?}");
     }
