@@ -28,7 +28,11 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     ensure_clock(&read(workspace, CLOCK)?, Some(&newest))?;
     ensure_exact(&read(workspace, CLOCK)?, &newest)?;
     let version = version(&read(workspace, "Cargo.toml")?)?;
-    ensure!(newest.version == version, "CHANGELOG.md ends with {}, Cargo.toml has {version}", newest.version);
+    ensure!(
+        newest.version == version,
+        "the newest release of CHANGELOG.md is {}, the version of Cargo.toml {version}",
+        newest.version
+    );
     ensure!(is_empty(&changelog), "CHANGELOG.md has entries under `{UNRELEASED}`");
     eprintln!("{} of {} can be released", newest.version, newest.date);
     Ok(())

@@ -28,7 +28,7 @@ fn the_page_has_the_keys_of_the_reader_with_their_types() -> Outcome {
     let page = page()?;
     let mut wanted = BTreeMap::new();
     let mut ignored = BTreeMap::new();
-    for (path, kind) in probe::keys() {
+    for (path, kind) in probe::keys()? {
         let keys = if kind == Kind::Ignored { &mut ignored } else { &mut wanted };
         keys.insert(path, kind);
     }

@@ -1,6 +1,7 @@
 //! What the pages show holds: policies compile without a warning, and every reason of a refusal is on its page.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Error};
 use registry_auth::config::{self, Role};
@@ -61,7 +62,7 @@ fn pages() -> Result<Vec<String>, Error> {
     for folder in ["", "docs/", "examples/", "host-shim/", "tests/"] {
         for entry in fs::read_dir(workspace().join(folder))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".md") {
+            if Path::new(&name).extension().is_some_and(|ending| ending == "md") {
                 pages.push(format!("{folder}{name}"));
             }
         }

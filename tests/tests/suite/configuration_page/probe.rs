@@ -1,5 +1,6 @@
 //! Finds out from the reader's errors which keys it takes, and which values.
 
+use anyhow::{Context as _, Error, bail};
 use registry_auth::config;
 use serde_json::{Map, Value, json};
 
@@ -46,13 +47,16 @@ impl Kind {
 }
 
 /// Every key that the reader takes, by its path: `a.b[].c` below a list, `a.NAME.c` below a map.
-pub(super) fn keys() -> Vec<(String, Kind)> {
+///
+/// # Errors
+/// The reader says something that is not understood here.
+pub(super) fn keys() -> Result<Vec<(String, Kind)>, Error> {
     let mut keys = Vec::new();
     let mut objects = vec![String::new()];
     while let Some(object) = objects.pop() {
-        for name in names(&object) {
+        for name in names(&object)? {
             let path = if object.is_empty() { name.clone() } else { format!("{object}.{name}") };
-            let kind = kind(&path);
+            let kind = kind(&path)?;
             objects.extend(match kind {
                 Kind::Object => Some(path.clone()),
                 Kind::Objects => Some(format!("{path}[]")),
@@ -62,7 +66,7 @@ pub(super) fn keys() -> Vec<(String, Kind)> {
             keys.push((path, kind));
         }
     }
-    keys
+    Ok(keys)
 }
 
 /// A document in which the value at `path` is this one, and nothing else.
@@ -109,12 +113,12 @@ fn free(map: &str) -> &'static str {
 }
 
 /// The names of the keys that the reader knows in an object.
-fn names(object: &str) -> Vec<String> {
+fn names(object: &str) -> Result<Vec<String>, Error> {
     let path = if object.is_empty() { UNKNOWN.to_owned() } else { format!("{object}.{UNKNOWN}") };
     let errors = errors(&path, &Value::Null);
     let known = errors.iter().find_map(|message| message.strip_prefix("unknown key; known here: "));
-    let known = known.unwrap_or_else(|| panic!("{path}: the reader does not say what it knows: {errors:?}"));
-    known.split(", ").map(str::to_owned).collect()
+    let known = known.with_context(|| format!("{path}: the reader does not say what it knows: {errors:?}"))?;
+    Ok(known.split(", ").map(str::to_owned).collect())
 }
 
 /// What the reader says about the value at a path.
@@ -124,25 +128,25 @@ fn errors(path: &str, value: &Value) -> Vec<String> {
     found.errors.into_iter().filter(|error| error.path == place).map(|error| error.message).collect()
 }
 
-fn kind(path: &str) -> Kind {
+fn kind(path: &str) -> Result<Kind, Error> {
     let object = json!({ UNKNOWN: 1 });
     let (_, found) = config::decode_value(document(path, object.clone()));
     let place = written(path);
     let at = |place: &str| found.errors.iter().find(|error| error.path == place).map(|error| error.message.as_str());
     let is = |place: String, beginning: &str| at(&place).is_some_and(|message| message.starts_with(beginning));
     if is(format!("{place}.{UNKNOWN}"), "unknown key") {
-        return Kind::Object;
+        return Ok(Kind::Object);
     }
     if is(format!("{place}.{UNKNOWN}"), "must be an object") {
-        return Kind::Map;
+        return Ok(Kind::Map);
     }
     if is(format!("{place}[0].{UNKNOWN}"), "unknown key") {
-        return Kind::Objects;
+        return Ok(Kind::Objects);
     }
     if is(format!("{place}[0]"), "must be a string") {
-        return Kind::Texts;
+        return Ok(Kind::Texts);
     }
-    match at(&place) {
+    Ok(match at(&place) {
         Some(message) if message.starts_with("must be true or false") => Kind::Flag,
         Some(message) if message.contains("number of seconds") => Kind::Seconds,
         Some(message) if message.starts_with("must be a whole number") => Kind::Index,
@@ -150,8 +154,8 @@ fn kind(path: &str) -> Kind {
             Kind::Duration
         }
         Some(message) if message.starts_with("must be a string") => Kind::Text,
-        Some(message) => panic!("{path}: {message}"),
+        Some(message) => bail!("{path}: {message}"),
         None if found.warnings.iter().any(|warning| format!("{warning}").contains(&place)) => Kind::Ignored,
         None => Kind::Any,
-    }
+    })
 }
