@@ -56,3 +56,26 @@ fn main() -> ExitCode {
         ExitCode::FAILURE
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_configuration_has_every_option() {
+        let page = include_str!("../../docs/configuration.md");
+        let mut rows = 0;
+        for command in Arguments::command().get_subcommands() {
+            for option in command.get_arguments() {
+                let name = option.get_long().unwrap_or_default();
+                let value = option.get_value_names().unwrap_or_default().join(" ");
+                let row = format!("| `registry-auth {}` | `--{name} {value}` | ", command.get_name());
+                assert_eq!(page.matches(&row).count(), 1, "{row}");
+                rows += 1;
+            }
+        }
+        assert_eq!(page.matches("\n| `registry-auth ").count(), rows);
+    }
+}

@@ -348,7 +348,7 @@ impl Bootstrap {
     }
 }
 
-/// As the README says: without `trusted_ca` every certificate would be taken.
+/// As docs/mtls.md says: without `trusted_ca` every certificate would be taken.
 fn tls() -> Value {
     let file = |name: &str| json!({"filename": tls::folder().join(name)});
     json!({

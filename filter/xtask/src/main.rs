@@ -11,10 +11,12 @@ mod floors;
 mod fuzz;
 mod module;
 mod process;
+mod release;
 mod soak;
 mod test;
 mod toolchain;
 mod tools;
+mod words;
 mod workspace;
 
 use std::process::ExitCode;
@@ -45,6 +47,10 @@ enum Command {
     Bench(bench::Options),
     /// Send millions of requests while keys and policy change, and see that memory stays flat
     Soak(soak::Options),
+    /// Say whether changelog, version and clock are ready for a release
+    ReleaseCheck,
+    /// Say where pages use words that filter/xtask/words.txt replaces
+    Words,
     /// Install the pinned programs that tests and demo need into .tools
     Tools,
 }
@@ -68,6 +74,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Soak(options) => soak::run(&workspace, options),
+        Command::ReleaseCheck => release::run(&workspace),
+        Command::Words => words::run(&workspace),
         Command::Tools => tools::ALL.iter().try_for_each(|tools| tools::install(&workspace, tools)),
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, fuzz, process, toolchain, tools};
+use crate::{bench, build, fuzz, process, release, toolchain, tools, words};
 
 /// What to run; everything when nothing is given.
 #[derive(Args)]
@@ -49,6 +49,10 @@ enum Work {
     /// Targets and components of the toolchain.
     Toolchain,
     Install(&'static [tools::Tool]),
+    /// The wording of the pages.
+    Words,
+    /// The module's earliest time and the changelog.
+    Released,
     Build,
     Bench,
     /// A program of `.tools`; its arguments.
@@ -66,6 +70,8 @@ const STEPS: &[Step] = &[
     Step { name: "toolchain", parts: &[Part::Checks], work: Work::Toolchain },
     Step { name: "format", parts: &[Part::Checks], work: Work::Cargo(&["fmt", "--all", "--check"]) },
     Step { name: "format of the fuzz targets", parts: &[Part::Checks], work: Work::Cargo(FORMAT_FUZZ) },
+    Step { name: "wording", parts: &[Part::Checks], work: Work::Words },
+    Step { name: "date of the release", parts: &[Part::Checks], work: Work::Released },
     Step { name: "lints", parts: &[Part::Checks], work: Work::Cargo(CLIPPY) },
     Step { name: "lints of the filter", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FILTER) },
     Step { name: "lints of the fuzz targets", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FUZZ) },
@@ -164,6 +170,8 @@ impl Work {
                 toolchain::ensure_target(workspace, toolchain::MODULE)
             }
             Self::Install(tools) => tools::install(workspace, tools),
+            Self::Words => words::run(workspace),
+            Self::Released => release::check_clock(workspace),
             Self::Build => build::all(workspace),
             Self::Bench => bench::quick(workspace),
             Self::Tool(program, arguments) => {

@@ -13,6 +13,7 @@ mod client_address;
 mod clients;
 #[cfg(feature = "vm")]
 mod clock;
+mod configuration_page;
 mod conformance;
 #[cfg(feature = "vm")]
 mod contexts;
@@ -20,6 +21,7 @@ mod credential;
 mod delay;
 #[cfg(feature = "vm")]
 mod differential;
+mod examples;
 #[cfg(feature = "vm")]
 mod expressions;
 #[cfg(feature = "vm")]

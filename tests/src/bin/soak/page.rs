@@ -12,7 +12,7 @@ const PAGE: &str = "docs/soak.md";
 const ABOUT: &str = "# Soak
 
 `cargo xtask soak --write` sends requests to a real Envoy with two workers for as long as it takes, while the issuer rotates its
-keys and the policy changes, checks every answer, looks at Envoy's memory each second, and writes this page. It fails at the first
+keys and the policy changes, checks every answer, samples Envoy's memory each second, and writes this page. It fails at the first
 wrong answer (any 5xx is one), and when memory grows by more than a tenth after the first three tenths of the run.
 ";
 

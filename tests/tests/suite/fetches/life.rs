@@ -282,8 +282,8 @@ fn gauges_show_age_count_failure_and_staleness_of_each_source() -> Outcome {
     let see = |workers: &mut Workers| -> anyhow::Result<Vec<Option<u64>>> {
         let vm = workers.vm(0)?;
         let names = ["age_seconds", "count", "failing", "stale"];
-        let readme = include_str!("../../../../README.md");
-        assert!(names.iter().all(|name| readme.contains(&format!("`registry_auth.keys.SOURCE.{name}`"))));
+        let page = include_str!("../../../../docs/metrics.md");
+        assert!(names.iter().all(|name| page.contains(&format!("`registry_auth.keys.SOURCE.{name}`"))));
         Ok(names.map(|name| vm.metric(&format!("registry_auth.keys.issuer_test.{name}"))).to_vec())
     };
     workers.pass(SECOND)?;
