@@ -17,7 +17,7 @@ pub struct Bindings {
 }
 
 impl Bindings {
-    /// For [`Scope::Claims`]: the claims, no `vars` yet.
+    /// For [`Scope::Claims`](super::Scope::Claims): the claims, no `vars` yet.
     #[must_use]
     pub fn claims(claims: &Document) -> Self {
         let mut bindings = Self::new("claims", claims);
@@ -25,7 +25,7 @@ impl Bindings {
         bindings
     }
 
-    /// For [`Scope::Conditions`]: the request.
+    /// For [`Scope::Conditions`](super::Scope::Conditions): the request.
     #[must_use]
     pub fn conditions(request: &Document) -> Self {
         Self::new("req", request)

@@ -75,7 +75,7 @@ impl Meter {
             }
             // Whatever the other operand is, no more of it is read than the literal is long.
             EQUALS | NOT_EQUALS if call.args.iter().any(is_short) => {
-                call.args.iter_mut().for_each(|node| self.meter(node))
+                call.args.iter_mut().for_each(|node| self.meter(node));
             }
             // Pays for both operands itself: a chain of `+` must not become deeper.
             operators::ADD => {

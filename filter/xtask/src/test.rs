@@ -130,7 +130,7 @@ macro_rules! harness {
     };
 }
 const UNITS: &[&str] = harness!["--lib", "--bins"];
-const DOC_TESTS: &[&str] = &["test", "--package=registry-auth-cel", "--package=registry-auth-engine", "--doc"];
+const DOC_TESTS: &[&str] = harness!["--doc"];
 const SUITE_NATIVE: &[&str] = harness!["--test=suite", "--", "--skip=wasm", "--skip=envoy"];
 const SUITE_WASM: &[&str] = harness!["--test=suite", "--", "wasm"];
 const SUITE_ENVOY: &[&str] = harness!["--test=suite", "--", "envoy"];
