@@ -10,6 +10,7 @@ use std::rc::Rc;
 use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::compile::{Compiled, Upstream};
 use registry_auth_engine::engine::Engine;
+use registry_auth_engine::facts::Gathered;
 use registry_auth_engine::keys::cache::ShareKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::time::UnixTime;
@@ -33,6 +34,8 @@ pub(crate) struct Filter {
     keys: RefCell<KeyStore>,
     identities: RefCell<IdentityCache>,
     parked: RefCell<Parked>,
+    /// What is fetched for a request when it comes: making it each time costs more than to keep it.
+    nothing: Gathered,
     /// Sources whose waiting requests are decided on the host's next tick.
     ready: RefCell<ReadySources>,
     /// When the root context ran last.
@@ -62,6 +65,7 @@ impl Filter {
             verifier: HostVerifier::self_test(),
             identities: RefCell::default(),
             parked: RefCell::new(Parked::new(compiled.fail_delay)),
+            nothing: Gathered::default(),
             ready: RefCell::default(),
             last_turn: Cell::new(UnixTime::from_millis(0)),
             ticker,

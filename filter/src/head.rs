@@ -7,6 +7,9 @@ use registry_auth_engine::request::{Connection, RequestHead};
 
 use crate::host::{self, HostError};
 
+/// A connection of which nothing is read.
+const NO_CONNECTION: Connection<'_> = Connection { peer: &[], tls_version: &[], mtls: false, certificate: &[] };
+
 /// Headers and connection attributes of one request.
 pub(crate) struct Head {
     headers: Fields,
@@ -16,17 +19,21 @@ pub(crate) struct Head {
     is_reduced: bool,
     /// Conditions read headers about the client.
     reads_client: bool,
+    /// Attributes of the connection, if the engine reads some.
+    connection: Option<Box<Attributes>>,
+}
+
+/// What the host says about a connection.
+struct Attributes {
     peer: Vec<u8>,
     tls_version: Vec<u8>,
     mtls: bool,
     certificate: Vec<u8>,
 }
 
-impl Head {
-    /// Reads the effective context's head; of the connection only what the engine reads.
-    pub(crate) fn read(engine: &Engine) -> Result<Self, HostError> {
-        let headers = host::request_headers()?;
-        let sent = headers.size();
+impl Attributes {
+    /// Reads those that the engine reads.
+    fn read(engine: &Engine) -> Result<Self, HostError> {
         let read = |needed: bool, path: &str| {
             if needed { host::property(path) } else { Ok(Vec::new()) }
         };
@@ -34,16 +41,35 @@ impl Head {
         let certificate = read(engine.reads_certificate(), "connection\0peer_certificate")?;
         let lacks_text = engine.reads_certificate() && certificate.is_empty();
         Ok(Self {
-            headers,
-            sent,
-            is_reduced: false,
-            reads_client: engine.reads_headers(),
             peer: read(connection, "source\0address")?,
             tls_version: read(connection, "connection\0tls_version")?,
             // A bool is one byte. A host that does not know the certificate's text may know that there is one.
             mtls: read(lacks_text, "connection\0mtls")?.contains(&1),
             certificate,
         })
+    }
+
+    fn view(&self) -> Connection<'_> {
+        Connection { peer: &self.peer, tls_version: &self.tls_version, mtls: self.mtls, certificate: &self.certificate }
+    }
+
+    const fn size(&self) -> usize {
+        self.peer.len() + self.tls_version.len() + self.certificate.len()
+    }
+
+    const fn has_certificate(&self) -> bool {
+        self.mtls || !self.certificate.is_empty()
+    }
+}
+
+impl Head {
+    /// Reads the effective context's head; of the connection only what the engine reads.
+    pub(crate) fn read(engine: &Engine) -> Result<Self, HostError> {
+        let headers = host::request_headers()?;
+        let sent = headers.size();
+        let reads_connection = engine.reads_connection() || engine.reads_certificate();
+        let connection = if reads_connection { Some(Box::new(Attributes::read(engine)?)) } else { None };
+        Ok(Self { headers, sent, is_reduced: false, reads_client: engine.reads_headers(), connection })
     }
 
     /// The head as the engine reads it; what it does not read is left empty.
@@ -57,12 +83,7 @@ impl Head {
             content_types: all(matches!(method, b"POST" | b"PUT"), "content-type"),
             user_agent: if self.reads_client { self.first("user-agent") } else { &[] },
             forwarded_for: all(self.reads_client, "x-forwarded-for"),
-            connection: Connection {
-                peer: &self.peer,
-                tls_version: &self.tls_version,
-                mtls: self.mtls,
-                certificate: &self.certificate,
-            },
+            connection: self.connection.as_deref().map_or(NO_CONNECTION, Attributes::view),
         }
     }
 
@@ -78,7 +99,7 @@ impl Head {
 
     /// How many bytes are held for it, here and at the host.
     pub(crate) fn size(&self) -> usize {
-        self.sent + self.headers.size() + self.peer.len() + self.tls_version.len() + self.certificate.len()
+        self.sent + self.headers.size() + self.connection.as_deref().map_or(0, Attributes::size)
     }
 
     /// Returns true if the client presents a credential or a certificate. The token `anonymous` and empty Basic credentials are
@@ -86,7 +107,7 @@ impl Head {
     pub(crate) fn presents_credential(&self) -> bool {
         let sent: Vec<_> = self.headers.all("authorization").collect();
         let presented = matches!(Credential::read(&sent), Ok(Credential::Token(_)));
-        presented || self.mtls || !self.certificate.is_empty()
+        presented || self.connection.as_deref().is_some_and(Attributes::has_certificate)
     }
 
     /// The method; empty when there is none.

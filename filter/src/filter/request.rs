@@ -84,12 +84,12 @@ impl Filter {
         let now = clock::now()?;
         let head = Head::read(&self.engine)?;
         self.check_address(&head);
-        let gathered = Gathered::default();
-        let verdict = self.decide(&head, &gathered, now);
+        let verdict = self.decide(&head, &self.nothing, now);
         if let Verdict::Allow(grant) = &verdict {
             return Ok(self.grant(context, &head, grant));
         }
-        let pending = Pending { head, body: (!ended).then_some(0), gathered, began: now, is_verified: false };
+        let body = (!ended).then_some(0);
+        let pending = Pending { head, body, gathered: Gathered::default(), began: now, is_verified: false };
         Ok(self.conclude(context, pending, verdict, now))
     }
 
