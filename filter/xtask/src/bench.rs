@@ -77,8 +77,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     } else {
         build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
     }
-    let package = ["run", "--package", "registry-auth-tests", "--features", "vm", "--bin", "bench", "--"];
-    process::run(workspace.cargo(&package).args(options.arguments()))
+    process::run(workspace.program("bench")?.args(options.arguments()))
 }
 
 impl Options {

@@ -23,8 +23,7 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     tools::install(workspace, tools::BUILD)?;
     build::build_module(workspace)?;
-    let package = ["run", "--package", "registry-auth-tests", "--features", "vm", "--bin", "soak", "--"];
-    let mut soak = workspace.cargo(&package);
+    let mut soak = workspace.program("soak")?;
     soak.args(["--requests", &options.requests.to_string()]);
     if options.write {
         soak.arg("--write");

@@ -6,15 +6,15 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::callers::{self, ISSUER, ISSUER_KEY};
-use registry_auth_tests::client::{self, Request};
-use registry_auth_tests::issuer::Issuer;
-use registry_auth_tests::key::TestKey;
-use registry_auth_tests::program::{Program, free_address, tool};
-use registry_auth_tests::push::random_key;
-use registry_auth_tests::server::Server;
-use registry_auth_tests::shipped::{self, Addresses};
-use registry_auth_tests::{distribution, module};
+use registry_auth_harness::callers::{self, ISSUER, ISSUER_KEY};
+use registry_auth_harness::client::{self, Request};
+use registry_auth_harness::issuer::Issuer;
+use registry_auth_harness::key::TestKey;
+use registry_auth_harness::program::{Program, free_address, tool};
+use registry_auth_harness::push::random_key;
+use registry_auth_harness::server::Server;
+use registry_auth_harness::shipped::{self, Addresses};
+use registry_auth_harness::{distribution, module};
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::callers;
+use registry_auth_harness::callers;
 
 use crate::stage::Stage;
 

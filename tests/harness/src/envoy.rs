@@ -76,18 +76,6 @@ pub fn binary() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Whether tests of Envoy may be left out: it is missing, `REGISTRY_AUTH_SKIP_ENVOY` is set and `CI` is not. Says so on
-/// standard error, so that nobody takes the silence for success.
-#[must_use]
-pub fn may_be_skipped() -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let skipped = set("REGISTRY_AUTH_SKIP_ENVOY") && !set("CI") && binary().is_err();
-    if skipped {
-        eprintln!("SKIPPED: Envoy is missing and REGISTRY_AUTH_SKIP_ENVOY is set");
-    }
-    skipped
-}
-
 impl Envoy {
     /// Starts Envoy with two workers and waits until it is live.
     ///

@@ -1,4 +1,4 @@
-//! The test keys of `keys/`, signing with aws-lc: an implementation that shares nothing with the engine's.
+//! The test keys of `tests/fixtures/keys`, signing with aws-lc: an implementation that shares nothing with the engine's.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 macro_rules! sources {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../keys/", $name, ".pem")))),*]
+        &[$(($name, include_str!(concat!("../../fixtures/keys/", $name, ".pem")))),*]
     };
 }
 
@@ -46,9 +46,9 @@ const SOURCES: &[(&str, &str)] = sources![
 
 /// Self-signed certificates of some of the keys.
 const CERTIFICATES: &[(&str, &str)] = &[
-    ("rs256", include_str!("../keys/rs256.crt")),
-    ("es256", include_str!("../keys/es256.crt")),
-    ("eddsa", include_str!("../keys/eddsa.crt")),
+    ("rs256", include_str!("../../fixtures/keys/rs256.crt")),
+    ("es256", include_str!("../../fixtures/keys/es256.crt")),
+    ("eddsa", include_str!("../../fixtures/keys/eddsa.crt")),
 ];
 
 static KEYS: LazyLock<Result<BTreeMap<&'static str, TestKey>, String>> = LazyLock::new(|| {
@@ -77,7 +77,7 @@ impl TestKey {
     /// There is none of that name.
     pub fn named(name: &str) -> Result<&'static Self> {
         let keys = KEYS.as_ref().map_err(|error| anyhow!("{error}"))?;
-        keys.get(name).with_context(|| format!("there is no test key `{name}`; those of tests/keys are known"))
+        keys.get(name).with_context(|| format!("there is no test key `{name}`; those of tests/fixtures/keys are known"))
     }
 
     /// Names of all keys.

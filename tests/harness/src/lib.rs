@@ -1,6 +1,6 @@
-//! The harness: a proxy-wasm host on wasmtime, the real Envoy, an OIDC issuer, scenarios.
+//! The harness: tokens and an OIDC issuer, an upstream, a client, scenarios, the real Envoy.
 //!
-//! `README.md` describes the scenario format and how the tests are run.
+//! `tests/README.md` describes the scenario format and how the tests are run.
 
 pub mod callers;
 pub mod client;
@@ -10,8 +10,6 @@ pub mod expand;
 pub mod expect;
 pub mod field;
 pub mod front;
-#[cfg(feature = "vm")]
-pub mod host;
 pub mod issuer;
 pub mod key;
 pub mod load;
@@ -19,12 +17,9 @@ pub mod machine;
 pub mod mint;
 pub mod module;
 pub mod native;
-#[cfg(feature = "vm")]
-pub mod probe;
 pub mod program;
 pub mod push;
 pub mod real;
-pub mod reference;
 pub mod registry;
 pub mod scenario;
 pub mod server;
@@ -32,14 +27,6 @@ pub mod shared;
 pub mod shipped;
 pub mod substrate;
 pub mod tls;
-#[cfg(feature = "vm")]
-pub mod trap;
 pub mod upstream;
 pub mod vector;
-#[cfg(feature = "vm")]
-pub mod vm;
-#[cfg(feature = "vm")]
-pub mod wasm;
 pub mod workload;
-#[cfg(feature = "vm")]
-pub mod wycheproof;

@@ -1,9 +1,7 @@
-//! The built module: found, checked for its age, compiled once per process.
+//! The built module and the native binary: found, and checked for their age.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-#[cfg(feature = "vm")]
-use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,8 +11,8 @@ const BUILD: &str = "run `cargo xtask build`";
 /// The root of the workspace.
 #[must_use]
 pub fn workspace() -> &'static Path {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().unwrap_or(tests)
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package)
 }
 
 /// The file of the built module, `target/registry-auth.wasm`, or what `REGISTRY_AUTH_MODULE` names.
@@ -61,49 +59,4 @@ fn newest(folder: &Path) -> Result<(SystemTime, PathBuf)> {
 
 fn modified(path: &Path) -> Result<SystemTime> {
     Ok(fs::metadata(path)?.modified()?)
-}
-
-/// A module that wasmtime has compiled.
-#[cfg(feature = "vm")]
-#[derive(Clone)]
-pub struct Compiled {
-    pub(crate) engine: wasmtime::Engine,
-    pub(crate) module: wasmtime::Module,
-}
-
-#[cfg(feature = "vm")]
-impl Compiled {
-    /// The built module, compiled at the first call.
-    ///
-    /// # Errors
-    /// As [`path`], or it is no valid module.
-    pub fn built() -> Result<&'static Self> {
-        static BUILT: LazyLock<Result<Compiled, String>> = LazyLock::new(|| {
-            let compile = || Compiled::new(&fs::read(path()?)?);
-            compile().map_err(|error| format!("{error:#}"))
-        });
-        BUILT.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
-    }
-
-    /// Compiles a module from its bytes.
-    ///
-    /// # Errors
-    /// It is no valid module.
-    pub fn new(bytes: &[u8]) -> Result<Self> {
-        let mut config = wasmtime::Config::new();
-        config.consume_fuel(true);
-        let engine = wasmtime::Engine::new(&config)?;
-        let module = wasmtime::Module::new(&engine, bytes)?;
-        Ok(Self { engine, module })
-    }
-
-    /// Names of what the module imports, by the module that has it.
-    pub fn imports(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.module.imports().map(|import| (import.module(), import.name()))
-    }
-
-    /// Names of what the module exports.
-    pub fn exports(&self) -> impl Iterator<Item = &str> {
-        self.module.exports().map(|export| export.name())
-    }
 }

@@ -1,4 +1,4 @@
-//! The scenario format: configurations, tokens and rows in one JSON file. `README.md` is its manual.
+//! The scenario format: configurations, tokens and rows in one JSON file. `tests/README.md` is its manual.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ use crate::client::{Body, Request};
 use crate::mint::Recipe;
 use crate::registry::Holdings;
 use crate::vector::Vectors;
-use crate::{expand, expect::Expect, tls};
+use crate::{expand, expect::Expect, module, tls};
 
 /// A file of `scenarios/`, ready to run.
 #[derive(Clone, Debug)]
@@ -51,7 +51,8 @@ pub struct Config {
 
 impl Config {
     /// Whether it is served over TLS: when client certificates count.
-    pub(crate) fn is_secured(&self) -> bool {
+    #[must_use]
+    pub fn is_secured(&self) -> bool {
         self.plugin.pointer("/http/auth/mtls").is_some()
     }
 }
@@ -135,6 +136,12 @@ struct File {
     rows: Vec<Value>,
 }
 
+/// Where the scenario files are.
+#[must_use]
+pub fn folder() -> PathBuf {
+    module::workspace().join("tests/scenarios")
+}
+
 impl Scenarios {
     /// Reads a file.
     ///
@@ -146,12 +153,13 @@ impl Scenarios {
         Self::parse(name, &text).with_context(|| path.display().to_string())
     }
 
-    /// Reads every file of a folder, in order of their names.
+    /// Reads every file of `tests/scenarios`, in order of their names.
     ///
     /// # Errors
     /// As [`Self::read`], or there is no file at all.
-    pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
-        let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    pub fn all() -> Result<Vec<Self>> {
+        let folder = folder();
+        let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
         let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
         paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
         paths.sort();
@@ -343,8 +351,7 @@ mod tests {
 
     #[test]
     fn the_smoke_file_is_well_formed() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-        assert!(!Scenarios::read_all(&folder).unwrap().is_empty());
+        assert!(!Scenarios::all().unwrap().is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A client that shows certificates, and what an issuer shows. `certificates/README.md` says what each of them is.
+//! A client that shows certificates, and what an issuer shows. `tests/fixtures/certificates/README.md` says what each of them is.
 
 use std::fs;
 use std::net::TcpStream;
@@ -11,13 +11,15 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
+use crate::module;
+
 /// What the listeners' certificate is for.
 const SERVER: &str = "registry.test";
 
 /// Where the certificates are.
 #[must_use]
 pub fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("certificates")
+    module::workspace().join("tests/fixtures/certificates")
 }
 
 /// The PEM text of a certificate.

@@ -1,6 +1,6 @@
 //! Vectors: a request with exactly what it needs, or with the refusal that it gets from whomever it comes.
 //!
-//! A file of vectors is made into an ordinary scenario file. `README.md` has the format.
+//! A file of vectors is made into an ordinary scenario file. `tests/README.md` has the format.
 
 use std::collections::BTreeMap;
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use registry_auth_engine::time::UnixTime;
 
-use crate::shared::SharedData;
-use crate::substrate;
+use registry_auth_harness::shared::SharedData;
+use registry_auth_harness::substrate;
 
 mod fault;
 pub(crate) mod foreign;
@@ -91,7 +91,7 @@ impl Callout {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let field = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()));
-        field.map(|(_, value)| crate::upstream::latin1(value))
+        field.map(|(_, value)| registry_auth_harness::upstream::latin1(value))
     }
 }
 

@@ -1,19 +1,15 @@
 //! One VM with one plugin, driven as Envoy drives it.
 
-mod setup;
-
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_engine::time::UnixTime;
 use wasmtime::{Instance, InstancePre, Store, TypedFunc, WasmParams, WasmResults};
 
-use crate::client::{Request, Response};
 use crate::host::{self, Callout, CalloutAnswer, Clock, Fault, Gate, HostState, Stream};
-use crate::module::Compiled;
-use crate::upstream::Seen;
-
-pub use setup::Setup;
+use crate::{Compiled, Setup};
+use registry_auth_harness::client::{Request, Response};
+use registry_auth_harness::upstream::Seen;
 
 /// Fuel for one callback: a module that loops ends here.
 const FUEL: u64 = 100_000_000_000;
@@ -25,7 +21,7 @@ const STOP_ITERATION: u32 = 1;
 /// How many requests one callback may end: Envoy ends them after it, each within the end of the one before.
 const MOST_ENDED: u64 = 100;
 /// The root context's number.
-const ROOT: u32 = 1;
+pub(crate) const ROOT: u32 = 1;
 
 /// How far a request has come.
 #[derive(Clone, Debug, PartialEq, Eq)]

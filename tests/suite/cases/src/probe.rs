@@ -13,8 +13,7 @@ use wasm_encoder::{
     GlobalSection, GlobalType, ImportSection, MemArg, MemorySection, MemoryType, Module, TypeSection, ValType,
 };
 
-use crate::client::{Request, Response};
-use crate::host::foreign::{Arguments, Outcome};
+use registry_auth_harness::client::{Request, Response};
 
 const FUNCTION: &str = "verify_signature";
 const PAUSE: i32 = 1;
@@ -42,6 +41,28 @@ const EXPORTS: [(&str, u32); 5] = [
     ("proxy_on_request_headers", 6),
     ("proxy_on_request_body", 6),
 ];
+
+/// `envoy.source.extensions.common.wasm.VerifySignatureArguments`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Arguments {
+    #[prost(string, tag = "1")]
+    hash_function: String,
+    #[prost(bytes = "vec", tag = "2")]
+    public_key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    signature: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    clear_text: Vec<u8>,
+}
+
+/// `envoy.source.extensions.common.wasm.VerifySignatureResult`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Outcome {
+    #[prost(bool, tag = "1")]
+    result: bool,
+    #[prost(string, tag = "2")]
+    error: String,
+}
 
 /// The module in the binary format.
 #[must_use]

@@ -1,6 +1,8 @@
 //! The built module with a trap laid in it, which the shipped one does not have.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use registry_auth_harness::client::Request;
+use serde_json::{Value, json};
 use wasm_encoder::{CodeSection, ExportKind, ExportSection, Function, FunctionSection, Module, RawSection};
 use wasmparser::{ExportSectionReader, ExternalKind, FunctionSectionReader, Parser, Payload, TypeRef, Validator};
 
@@ -16,6 +18,28 @@ struct Callback {
     /// Types of the module's own functions.
     types: Vec<u32>,
     index: u32,
+}
+
+/// A configuration that opens `public/**`, with an issuer whose keys have to be fetched.
+#[must_use]
+pub fn configuration() -> Value {
+    let oidc = json!([{ "issuer": "http://issuer.test", "audiences": ["registry"], "cluster": "issuers" }]);
+    json!({ "http": {
+        "auth": { "bearer": { "oidc": oidc } },
+        "accessControl": { "repositories": { "public/**": { "anonymousPolicy": ["read"] } } },
+    } })
+}
+
+/// A request that is let through.
+#[must_use]
+pub fn good() -> Request {
+    Request::new("GET", "/v2/public/app/tags/list")
+}
+
+/// The request that traps.
+#[must_use]
+pub fn trapping() -> Request {
+    (0..FIELDS).fold(good(), |request, number| request.header(&format!("x-{number}"), "1"))
 }
 
 /// Puts a function in front of the headers callback that traps at a request of [`FIELDS`] header fields.
@@ -43,7 +67,7 @@ pub fn lay(module: &[u8]) -> Result<Vec<u8>> {
                 let Some((id, range)) = payload.as_section() else { continue };
                 // Data comes after code.
                 if id == wasm_encoder::SectionId::Data as u8 {
-                    out.section(bodies.function(&trapping(callback.index)));
+                    out.section(bodies.function(&headers_callback(callback.index)));
                     bodies = CodeSection::new();
                 }
                 out.section(&RawSection { id, data: module.get(range).context("a section ends early")? })
@@ -105,7 +129,7 @@ fn exported(section: &ExportSectionReader<'_>, callback: u32) -> Result<ExportSe
     Ok(exported)
 }
 
-fn trapping(callback: u32) -> Function {
+fn headers_callback(callback: u32) -> Function {
     let (context, fields, ended) = (0, 1, 2);
     let mut body = Function::new([]);
     let mut code = body.instructions();

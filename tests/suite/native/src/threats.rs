@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Error, ensure};
-use registry_auth_tests::module::workspace;
+use registry_auth_harness::module::workspace;
 
 use crate::Outcome;
 
-const PAGE: &str = include_str!("../../../docs/threats.md");
+const PAGE: &str = include_str!("../../../../docs/threats.md");
 
 #[test]
 fn every_limit_of_the_page_is_that_of_the_code() -> Outcome {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use registry_auth_engine::compile;
 use registry_auth_engine::config::{self, Role};
-use registry_auth_tests::expand;
-use registry_auth_tests::expect::Expect;
+use registry_auth_harness::expand;
+use registry_auth_harness::expect::Expect;
 use serde::Deserialize;
 use serde_json::json;
 

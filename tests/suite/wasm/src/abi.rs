@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::Context as _;
-use registry_auth_tests::client::Request;
-use registry_auth_tests::module::{self, Compiled};
-use registry_auth_tests::shipped;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
+use registry_auth_harness::client::Request;
+use registry_auth_harness::module;
+use registry_auth_harness::shipped;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 use crate::Outcome;
 

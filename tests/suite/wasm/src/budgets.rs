@@ -5,11 +5,11 @@ mod table;
 
 use anyhow::{Result, ensure};
 use registry_auth_engine::time::UnixTime;
-use registry_auth_tests::client::{Request, Response};
-use registry_auth_tests::host::Clock;
-use registry_auth_tests::module::{self, Compiled};
-use registry_auth_tests::vm::{Progress, Setup, Vm};
-use registry_auth_tests::workload::{self, ALGORITHMS, Policy, REPOSITORY};
+use registry_auth_harness::client::{Request, Response};
+use registry_auth_harness::module;
+use registry_auth_harness::workload::{self, ALGORITHMS, Policy, REPOSITORY};
+use registry_auth_vm::host::Clock;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 use self::table::{Cost, Table};
 use crate::Outcome;

@@ -1,9 +1,8 @@
 //! The catalog of a large registry: bounded memory, one question for each page.
 
-use registry_auth_tests::client::Request;
-use registry_auth_tests::host::CalloutAnswer;
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
+use registry_auth_harness::client::Request;
+use registry_auth_vm::host::CalloutAnswer;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use serde_json::{Value, json};
 
 use crate::Outcome;

@@ -2,13 +2,12 @@
 
 use anyhow::{Context as _, Result};
 use registry_auth_engine::time::UnixTime;
-use registry_auth_tests::client::Request;
-use registry_auth_tests::host::Clock;
-use registry_auth_tests::mint::Recipe;
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::substrate::now;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
-use registry_auth_tests::{key, push};
+use registry_auth_harness::client::Request;
+use registry_auth_harness::mint::Recipe;
+use registry_auth_harness::substrate::now;
+use registry_auth_harness::{key, push};
+use registry_auth_vm::host::Clock;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use serde_json::{Value, json};
 
 use crate::Outcome;

@@ -1,9 +1,8 @@
 //! Expressions in the built module: what hostile ones cost there, and that the deepest ones fit its stack.
 
-use registry_auth_tests::client::Request;
-use registry_auth_tests::issuer::Issuer;
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
+use registry_auth_harness::client::Request;
+use registry_auth_harness::issuer::Issuer;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use serde_json::{Map, Value, json};
 
 use crate::Outcome;
@@ -50,7 +49,7 @@ fn no_expression_stalls_a_worker() -> Outcome {
 }
 
 /// Whether a token with large claims passes the validation `expression`, and what that took.
-fn judge(expression: &str) -> Result<(bool, u64), crate::Failure> {
+fn judge(expression: &str) -> anyhow::Result<(bool, u64)> {
     let issuer = Issuer::new("http://issuer.test", &["es256"])?;
     let validation = json!({"expression": expression, "message": "no"});
     let provider = json!({

@@ -5,18 +5,18 @@
 use std::cell::{Cell, RefCell};
 use std::time::SystemTime;
 
+use crate::wasm::Wasm;
 use anyhow::{Context as _, Error, ensure};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use registry_auth_tests::client::Request;
-use registry_auth_tests::expand::basic;
-use registry_auth_tests::expect::Outcome as Became;
-use registry_auth_tests::native::Native;
-use registry_auth_tests::scenario::Scenarios;
-use registry_auth_tests::substrate::{Substrate, now};
-use registry_auth_tests::wasm::Wasm;
+use registry_auth_harness::client::Request;
+use registry_auth_harness::expand::basic;
+use registry_auth_harness::expect::Outcome as Became;
+use registry_auth_harness::native::Native;
+use registry_auth_harness::scenario::Scenarios;
+use registry_auth_harness::substrate::{Substrate, now};
 
 use crate::Outcome;
 

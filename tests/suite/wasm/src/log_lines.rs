@@ -1,11 +1,10 @@
 //! No client makes a long line of the log.
 
-use registry_auth_tests::client::Request;
-use registry_auth_tests::key;
-use registry_auth_tests::mint::Recipe;
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::substrate::now;
-use registry_auth_tests::vm::{Setup, Vm};
+use registry_auth_harness::client::Request;
+use registry_auth_harness::key;
+use registry_auth_harness::mint::Recipe;
+use registry_auth_harness::substrate::now;
+use registry_auth_vm::{Compiled, Setup, Vm};
 use serde_json::json;
 
 use crate::Outcome;

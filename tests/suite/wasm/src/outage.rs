@@ -1,11 +1,10 @@
 //! An issuer that goes down after its keys were had.
 
 use anyhow::Context as _;
-use registry_auth_tests::client::Request;
-use registry_auth_tests::host::CalloutAnswer;
-use registry_auth_tests::issuer::{DISCOVERY, Issuer};
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
+use registry_auth_harness::client::Request;
+use registry_auth_harness::issuer::{DISCOVERY, Issuer};
+use registry_auth_vm::host::CalloutAnswer;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use serde_json::{Map, Value, json};
 
 use crate::Outcome;

@@ -1,9 +1,8 @@
 //! A request that waits for keys gets its answer, whatever issuers, the shim and the clock do.
 
-use registry_auth_tests::client::Request;
-use registry_auth_tests::mint::Recipe;
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
+use registry_auth_harness::client::Request;
+use registry_auth_harness::mint::Recipe;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use serde_json::json;
 
 use crate::Outcome;

@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_engine::time::UnixTime;
 
-use crate::client::{Request, Response};
-use crate::expect::Outcome;
-use crate::host::{Callout, CalloutAnswer, Clock, Fault};
-use crate::issuer::{Issuers, Reaction};
-use crate::module::Compiled;
-use crate::push;
-use crate::registry::{self, Holdings};
-use crate::scenario::Config;
-use crate::substrate::{self, Substrate};
-use crate::vm::{Progress, Setup, Vm};
+use registry_auth_harness::client::{Request, Response};
+use registry_auth_harness::expect::Outcome;
+use registry_auth_harness::issuer::{Issuers, Reaction};
+use registry_auth_harness::push;
+use registry_auth_harness::registry::{self, Holdings};
+use registry_auth_harness::scenario::Config;
+use registry_auth_harness::substrate::{self, Substrate};
+use registry_auth_vm::host::{Callout, CalloutAnswer, Clock, Fault};
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 /// Ticks that a waiting request gets; the clock moves with each of them.
 const PATIENCE: usize = 100;
@@ -23,7 +22,7 @@ const MOST_MEMORY: usize = 64 << 20;
 const INTAKE: &[u8] = br#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}}}"#;
 
 /// The built module on wasmtime.
-pub struct Wasm {
+pub(crate) struct Wasm {
     module: &'static Compiled,
     issuers: Issuers,
     verifies: bool,
@@ -44,7 +43,7 @@ impl Wasm {
     ///
     /// # Errors
     /// The module is missing, too old or invalid.
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Self::with(true, Clock::Ahead(0))
     }
 
@@ -52,7 +51,7 @@ impl Wasm {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn stopped() -> Result<Self> {
+    pub(crate) fn stopped() -> Result<Self> {
         Self::with(true, Clock::At(substrate::now()))
     }
 
@@ -60,7 +59,7 @@ impl Wasm {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn bare() -> Result<Self> {
+    pub(crate) fn bare() -> Result<Self> {
         Self::with(false, Clock::Ahead(0))
     }
 
@@ -73,7 +72,7 @@ impl Wasm {
     ///
     /// # Errors
     /// There is no such configuration, or the module traps.
-    pub fn try_on_copy(&mut self, config: usize, request: &Request, fault: Option<Fault>) -> Result<Trial> {
+    pub(crate) fn try_on_copy(&mut self, config: usize, request: &Request, fault: Option<Fault>) -> Result<Trial> {
         const MINUTE: i64 = 60_000;
         let issuers = &self.issuers;
         let Served { vm: original, registry, copy } =
@@ -108,14 +107,14 @@ impl Wasm {
     ///
     /// # Errors
     /// There is no such configuration.
-    pub fn vm(&mut self, config: usize) -> Result<&mut Vm> {
+    pub(crate) fn vm(&mut self, config: usize) -> Result<&mut Vm> {
         self.served.get_mut(config).map(|served| &mut served.vm).context("there is no such configuration")
     }
 }
 
 /// What became of a request to a copy.
 #[derive(Clone, Debug)]
-pub struct Trial {
+pub(crate) struct Trial {
     /// How far it has come.
     pub progress: Progress,
     /// How often each host call was made.
@@ -129,7 +128,11 @@ impl Wasm {
     ///
     /// # Errors
     /// As [`Substrate::serve`].
-    pub fn serve_disturbed(&mut self, config: &Config, fault: Option<Fault>) -> Result<(usize, Option<&'static str>)> {
+    pub(crate) fn serve_disturbed(
+        &mut self,
+        config: &Config,
+        fault: Option<Fault>,
+    ) -> Result<(usize, Option<&'static str>)> {
         let setup = Setup {
             fault,
             clock: self.clock,
@@ -209,7 +212,7 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &Holdings) -> Resul
 ///
 /// # Errors
 /// It goes to another cluster than `upstream` and `issuers`.
-pub fn respond(issuers: &Issuers, holdings: &Holdings, callout: &Callout) -> Result<CalloutAnswer> {
+pub(crate) fn respond(issuers: &Issuers, holdings: &Holdings, callout: &Callout) -> Result<CalloutAnswer> {
     let header = |name: &str| callout.header(name).unwrap_or_default();
     let (method, path) = (header(":method"), header(":path"));
     if callout.cluster == "upstream" {

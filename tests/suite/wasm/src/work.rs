@@ -3,11 +3,10 @@
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use registry_auth_engine::keys::MAX_KEYS;
-use registry_auth_tests::client::Request;
-use registry_auth_tests::host::CalloutAnswer;
-use registry_auth_tests::issuer::Issuer;
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::vm::{Setup, Vm};
+use registry_auth_harness::client::Request;
+use registry_auth_harness::issuer::Issuer;
+use registry_auth_vm::host::CalloutAnswer;
+use registry_auth_vm::{Compiled, Setup, Vm};
 use serde_json::{Value, json};
 
 use crate::Outcome;
@@ -113,7 +112,7 @@ fn hostile_keys_cost_in_proportion_to_their_length_in_wasmtime() -> Outcome {
     Ok(())
 }
 
-fn serve() -> Result<Vm, crate::Failure> {
+fn serve() -> anyhow::Result<Vm> {
     let issuer = Issuer::new("http://issuer.test", &["rs256"])?;
     let provider = json!({ "issuer": "http://issuer.test", "audiences": ["registry.test"], "jwks": issuer.jwks() });
     let slow = json!({ "issuer": "http://slow.test", "audiences": ["registry.test"], "cluster": "issuers", "jwksUri": "http://slow.test/keys" });

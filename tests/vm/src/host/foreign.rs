@@ -66,7 +66,7 @@ fn algorithms(hash: &str) -> [&'static dyn VerificationAlgorithm; 4] {
 
 #[cfg(test)]
 mod tests {
-    use crate::key::TestKey;
+    use registry_auth_harness::key::TestKey;
 
     use super::*;
 

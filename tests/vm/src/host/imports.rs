@@ -4,7 +4,7 @@ use wasmtime::{Caller, ExternType, Linker, Module, Result, Store, Val, bail};
 
 use super::guest::{Guest, deserialize, serialize};
 use super::{Callout, Failure, Fields, HostState, Metric, Status, foreign, wasi};
-use crate::client::Response;
+use registry_auth_harness::client::Response;
 
 /// What the SDK imports whatever is used, and no filter of ours may call: it answers [`Status::Unimplemented`].
 const UNUSED: &[&str] = &[

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::client::{Request, Response};
-use crate::substrate::CLIENT;
-use crate::upstream::{Seen, latin1, sha256};
+use registry_auth_harness::client::{Request, Response};
+use registry_auth_harness::substrate::CLIENT;
+use registry_auth_harness::upstream::{Seen, latin1, sha256};
 
 use super::Fields;
 

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::substrate::now;
-use registry_auth_tests::workload::{self, ALGORITHMS, Policy, REPOSITORY};
+use registry_auth_harness::substrate::now;
+use registry_auth_harness::workload::{self, ALGORITHMS, Policy, REPOSITORY};
 
 use crate::chain::Chain;
 use crate::figure::Figure;

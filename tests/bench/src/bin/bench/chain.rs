@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use registry_auth_tests::workload::{self, AUDIENCE, ISSUER, Policy, REPOSITORY, SUBJECT};
+use registry_auth_harness::workload::{self, AUDIENCE, ISSUER, Policy, REPOSITORY, SUBJECT};
 use serde_json::{Value, json};
 
 /// Where the router's filter is named.

@@ -94,9 +94,8 @@ fn make(calls: &[Call], body: &mut Function) {
 
 #[cfg(test)]
 mod tests {
-    use registry_auth_tests::client::Request;
-    use registry_auth_tests::module::Compiled;
-    use registry_auth_tests::vm::{Progress, Setup, Vm};
+    use registry_auth_harness::client::Request;
+    use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
     use super::*;
 

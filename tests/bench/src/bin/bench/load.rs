@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use registry_auth_tests::program::tool;
+use registry_auth_harness::program::tool;
 
 /// Connections at once.
 pub(crate) const CONNECTIONS: usize = 16;

@@ -27,7 +27,7 @@ use crate::load::Generator;
 use crate::options::Options;
 use crate::results::Results;
 use crate::stand::Files;
-use registry_auth_tests::machine::Machine;
+use registry_auth_harness::machine::Machine;
 
 /// Bytes of a body, in the full run and in the quick one.
 const BODY: u64 = 1 << 32;

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::envoy::Envoy;
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::substrate::now;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
-use registry_auth_tests::workload::{self, ALGORITHMS, Policy, REPOSITORY};
+use registry_auth_harness::envoy::Envoy;
+use registry_auth_harness::substrate::now;
+use registry_auth_harness::workload::{self, ALGORITHMS, Policy, REPOSITORY};
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 use crate::chain::Chain;
 use crate::figure::Figure;

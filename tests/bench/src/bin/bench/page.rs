@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use registry_auth_tests::module;
+use registry_auth_harness::module;
 
 const PAGE: &str = "docs/performance.md";
 const BEGIN: &str = "<!-- cargo xtask bench --write -->\n";

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use registry_auth_tests::module::{self, Compiled};
-use registry_auth_tests::substrate::now;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
-use registry_auth_tests::workload::{self, ALGORITHMS, Policy, REPOSITORY};
+use registry_auth_harness::module;
+use registry_auth_harness::substrate::now;
+use registry_auth_harness::workload::{self, ALGORITHMS, Policy, REPOSITORY};
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 const NAMED: &str = "target/bench/named.wasm";
 /// How often the request is stopped.

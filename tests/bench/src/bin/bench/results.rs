@@ -8,7 +8,7 @@ use crate::figure::{Figure, median, short};
 use crate::goal::{Goal, goals};
 use crate::load::Generator;
 use crate::rounds::{Measured, Plan};
-use registry_auth_tests::machine::Machine;
+use registry_auth_harness::machine::Machine;
 
 /// Everything of one run.
 pub(crate) struct Results {

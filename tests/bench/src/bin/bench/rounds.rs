@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use registry_auth_tests::envoy::Envoy;
-use registry_auth_tests::substrate::now;
-use registry_auth_tests::workload::{self, Algorithm};
+use registry_auth_harness::envoy::Envoy;
+use registry_auth_harness::substrate::now;
+use registry_auth_harness::workload::{self, Algorithm};
 
 use crate::figure::median;
 use crate::load::{Generator, Load};

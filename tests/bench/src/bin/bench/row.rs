@@ -1,6 +1,6 @@
 //! The rows that are measured side by side.
 
-use registry_auth_tests::workload::{ALGORITHMS, Algorithm, Policy};
+use registry_auth_harness::workload::{ALGORITHMS, Algorithm, Policy};
 
 use crate::chain::Chain;
 

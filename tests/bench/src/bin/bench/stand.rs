@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use registry_auth_tests::envoy::Envoy;
-use registry_auth_tests::module;
-use registry_auth_tests::substrate::ENVIRONMENT;
+use registry_auth_harness::envoy::Envoy;
+use registry_auth_harness::module;
+use registry_auth_harness::substrate::ENVIRONMENT;
 use serde_json::{Value, json};
 
 use crate::chain::{Chain, Modules};

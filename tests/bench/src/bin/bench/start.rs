@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use registry_auth_tests::client;
-use registry_auth_tests::push;
-use registry_auth_tests::substrate::now;
-use registry_auth_tests::workload::{self, Policy};
+use registry_auth_harness::client;
+use registry_auth_harness::push;
+use registry_auth_harness::substrate::now;
+use registry_auth_harness::workload::{self, Policy};
 use serde_json::{Value, json};
 
 use crate::chain::Chain;

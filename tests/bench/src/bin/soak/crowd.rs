@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
-use registry_auth_tests::client::Request;
-use registry_auth_tests::load::{Kind, LENGTH, Rights};
-use registry_auth_tests::mint::{Recipe, Tamper};
-use registry_auth_tests::substrate::now;
+use registry_auth_harness::client::Request;
+use registry_auth_harness::load::{Kind, LENGTH, Rights};
+use registry_auth_harness::mint::{Recipe, Tamper};
+use registry_auth_harness::substrate::now;
 use serde_json::{Map, json};
 
 /// The keys that sign, one after another. There are more than an issuer publishes at a time, so that each is new when it comes.

@@ -3,8 +3,8 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use registry_auth_tests::machine::Machine;
-use registry_auth_tests::module;
+use registry_auth_harness::machine::Machine;
+use registry_auth_harness::module;
 
 use crate::scene::Soaked;
 

@@ -6,11 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::envoy::{Bootstrap, Envoy, Listener};
-use registry_auth_tests::issuer::{Endpoint, Issuer};
-use registry_auth_tests::load::{Backend, Load, Pressure, Sum};
-use registry_auth_tests::module;
-use registry_auth_tests::server::Server;
+use registry_auth_harness::envoy::{Bootstrap, Envoy, Listener};
+use registry_auth_harness::issuer::{Endpoint, Issuer};
+use registry_auth_harness::load::{Backend, Load, Pressure, Sum};
+use registry_auth_harness::module;
+use registry_auth_harness::server::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,25 +1,25 @@
 //! Tokens that the endpoint mints: what they say, who accepts them, and that nothing else passes for one.
 
-mod restrictions;
-mod stage;
+pub mod restrictions;
+pub mod stage;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, VerificationAlgorithm};
-use registry_auth_tests::expect::Outcome as Became;
-use registry_auth_tests::key::TestKey;
-use registry_auth_tests::native::Native;
-use registry_auth_tests::real::RealEnvoy;
-use registry_auth_tests::scenario::Config;
-use registry_auth_tests::substrate::Substrate;
-use registry_auth_tests::{envoy, module};
+use registry_auth_harness::expect::Outcome as Became;
+use registry_auth_harness::key::TestKey;
+use registry_auth_harness::scenario::Config;
+use registry_auth_harness::substrate::Substrate;
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use stage::{Stage, claims, member, part};
 
 const UPLOAD: &str = "POST /v2/team/app/blobs/uploads/";
 
-fn configuration(key: &str) -> Result<Config> {
+/// The policy of all rows, with tokens signed by the test key `key`.
+///
+/// # Errors
+/// There is no such key.
+pub fn configuration(key: &str) -> Result<Config> {
     let policies = json!([
         { "users": ["ci"], "actions": ["read", "create"] },
         { "groups": ["release"], "actions": ["read", "create", "update", "delete"] },
@@ -154,7 +154,11 @@ fn forgeries(stage: &mut Stage<'_>, key: &str) -> Result<()> {
     Ok(())
 }
 
-fn run(substrate: &mut dyn Substrate) -> Result<()> {
+/// Mints tokens with each kind of key, and tries them and forgeries of them.
+///
+/// # Errors
+/// A request came out otherwise than it should; the message says which.
+pub fn run(substrate: &mut dyn Substrate) -> Result<()> {
     let keys = ["stray-es256", "stray-eddsa"];
     let configs = keys.map(|key| substrate.serve(&configuration(key)?));
     substrate.start()?;
@@ -162,55 +166,4 @@ fn run(substrate: &mut dyn Substrate) -> Result<()> {
         play(&mut Stage::new(substrate, config?), key).with_context(|| key.to_owned())?;
     }
     Ok(())
-}
-
-#[test]
-fn minted_tokens_native() -> Outcome {
-    Ok(run(&mut Native::new()?)?)
-}
-
-#[cfg(feature = "vm")]
-#[test]
-fn minted_tokens_wasm() -> Outcome {
-    Ok(run(&mut registry_auth_tests::wasm::Wasm::new()?)?)
-}
-
-#[cfg(feature = "vm")]
-#[test]
-fn minted_tokens_wasm_without_host_verification() -> Outcome {
-    Ok(run(&mut registry_auth_tests::wasm::Wasm::bare()?)?)
-}
-
-#[cfg(feature = "vm")]
-#[test]
-fn a_minted_token_ends_and_so_does_the_key() -> Outcome {
-    let list = "GET /v2/team/app/tags/list";
-    let mut wasm = registry_auth_tests::wasm::Wasm::new()?;
-    let config = wasm.serve(&configuration("stray-es256")?)?;
-    let mut stage = Stage::new(&mut wasm, config);
-    let credential = stage.credential(&json!({ "exp": "+3h" }))?;
-    let token = stage.mint("repository:team/app:pull", Some(&credential))?;
-    let ask = "GET /auth/token?scope=repository:team/app:pull";
-    // Five minutes and the leeway of ten seconds; the key was pushed for an hour.
-    for (seconds, good, status) in [(305, true, 200), (6, false, 200), (3600, false, 503)] {
-        let vm = wasm.vm(config)?;
-        vm.advance(seconds * 1000);
-        vm.tick()?;
-        let mut stage = Stage::new(&mut wasm, config);
-        if good {
-            stage.passes(list, Some(&token), "ci")?;
-        } else {
-            assert_ne!(stage.status(list, Some(&token))?.0, 200, "after {seconds} s more");
-        }
-        assert_eq!(stage.status(ask, Some(&credential))?.0, status, "after {seconds} s more");
-    }
-    Ok(())
-}
-
-#[test]
-fn minted_tokens_envoy() -> Outcome {
-    if envoy::may_be_skipped() {
-        return Ok(());
-    }
-    Ok(run(&mut RealEnvoy::new(module::path()?)?)?)
 }

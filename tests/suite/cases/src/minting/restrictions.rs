@@ -1,15 +1,12 @@
 //! A minted token may do no more than the credential that it was given for, and as much.
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::native::Native;
-use registry_auth_tests::real::RealEnvoy;
-use registry_auth_tests::scenario::Config;
-use registry_auth_tests::substrate::Substrate;
-use registry_auth_tests::{envoy, key::TestKey, module};
+use registry_auth_harness::key::TestKey;
+use registry_auth_harness::scenario::Config;
+use registry_auth_harness::substrate::Substrate;
 use serde_json::json;
 
 use super::stage::{Stage, claims, member};
-use crate::Outcome;
 
 const KEY: &str = "stray-es256";
 /// The longest token that is taken.
@@ -189,7 +186,11 @@ fn lengths(stage: &mut Stage<'_>) -> Result<()> {
     stage.refused(&format!("GET /auth/token?scope={SCOPES}"), Some(&credential), "Basic realm=")
 }
 
-fn run(substrate: &mut dyn Substrate) -> Result<()> {
+/// Compares what each credential may do with what the tokens minted for it may do.
+///
+/// # Errors
+/// As [`super::run`].
+pub fn run(substrate: &mut dyn Substrate) -> Result<()> {
     let variants = [(true, false), (false, false), (true, true)];
     let configs =
         variants.map(|(binds, whole)| configuration(binds, whole).and_then(|config| substrate.serve(&config)));
@@ -202,23 +203,4 @@ fn run(substrate: &mut dyn Substrate) -> Result<()> {
         lengths(stage).context("lengths")?;
     }
     Ok(())
-}
-
-#[test]
-fn minted_tokens_are_restricted_native() -> Outcome {
-    Ok(run(&mut Native::new()?)?)
-}
-
-#[cfg(feature = "vm")]
-#[test]
-fn minted_tokens_are_restricted_wasm() -> Outcome {
-    Ok(run(&mut registry_auth_tests::wasm::Wasm::new()?)?)
-}
-
-#[test]
-fn minted_tokens_are_restricted_envoy() -> Outcome {
-    if envoy::may_be_skipped() {
-        return Ok(());
-    }
-    Ok(run(&mut RealEnvoy::new(module::path()?)?)?)
 }

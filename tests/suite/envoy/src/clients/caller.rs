@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::program::tool;
+use registry_auth_harness::program::tool;
 use serde_json::json;
 
 use super::daemons::Sockets;

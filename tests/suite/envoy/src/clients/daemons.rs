@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
-use registry_auth_tests::program::{Program, tool};
+use registry_auth_harness::program::{Program, tool};
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -3,8 +3,8 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use registry_auth_tests::front::{Access, Realm};
-use registry_auth_tests::module;
+use registry_auth_harness::front::{Access, Realm};
+use registry_auth_harness::module;
 
 use super::caller::Ended;
 use super::table::{CLIENTS, Client};
@@ -14,7 +14,7 @@ use super::{Case, Permission};
 const PAGE: &str = "docs/clients.md";
 /// Set, it has the page written instead of compared.
 const RENEW: &str = "REGISTRY_AUTH_RENEW";
-const TEST: &str = "cargo test -p registry-auth-tests --features vm --test suite clients_through_envoy";
+const TEST: &str = "cargo test -p registry-auth-suite-envoy clients";
 const ABOUT: &str = "# Clients
 
 How real clients come out against a real registry (Distribution) behind Envoy with `envoy/envoy.yaml`. A test makes these

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use registry_auth_tests::front::Access;
+use registry_auth_harness::front::Access;
 
 use super::caller::Ended;
 use super::table::Operation;

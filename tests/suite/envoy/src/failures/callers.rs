@@ -1,10 +1,10 @@
 //! Who sends requests while something fails: the kinds of requests, which are the columns of the page.
 
 use anyhow::Result;
-use registry_auth_tests::client::Request;
-use registry_auth_tests::load::{Kind, LENGTH};
-use registry_auth_tests::mint::Recipe;
-use registry_auth_tests::substrate::now;
+use registry_auth_harness::client::Request;
+use registry_auth_harness::load::{Kind, LENGTH};
+use registry_auth_harness::mint::Recipe;
+use registry_auth_harness::substrate::now;
 use serde_json::{Value, json};
 
 /// The names of the kinds.

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::issuer::{Endpoint, Fault};
+use registry_auth_harness::issuer::{Endpoint, Fault};
 
 use super::callers::{NO_KEYS, Tokens, kinds, read};
 use super::issuers::Scene;

@@ -1,6 +1,6 @@
 //! Another plugin in the same store of shared data, which writes over what is ours at every request.
 
-use registry_auth_tests::envoy::Listener;
+use registry_auth_harness::envoy::Listener;
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
     ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,

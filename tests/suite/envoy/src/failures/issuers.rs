@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::issuer::{Endpoint, Fault, Issuer, Issuers};
-use registry_auth_tests::load::Backend;
-use registry_auth_tests::program::free_address;
-use registry_auth_tests::server::{Port, Server};
-use registry_auth_tests::tls;
+use registry_auth_harness::issuer::{Endpoint, Fault, Issuer, Issuers};
+use registry_auth_harness::load::Backend;
+use registry_auth_harness::program::free_address;
+use registry_auth_harness::server::{Port, Server};
+use registry_auth_harness::tls;
 use serde_json::{Value, json};
 
 use super::callers::{NO_KEYS, NORMAL, Tokens, access_control, entry, kinds, read};

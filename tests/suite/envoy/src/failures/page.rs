@@ -3,8 +3,8 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use registry_auth_tests::load::NONE;
-use registry_auth_tests::module;
+use registry_auth_harness::load::NONE;
+use registry_auth_harness::module;
 
 use super::callers::{KINDS, Right};
 use super::trial::Case;
@@ -12,7 +12,7 @@ use super::trial::Case;
 const PAGE: &str = "docs/faults.md";
 /// Set, it has the page written instead of compared.
 const RENEW: &str = "REGISTRY_AUTH_RENEW";
-const TEST: &str = "cargo test -p registry-auth-tests --features vm --test suite failures_around_envoy";
+const TEST: &str = "cargo test -p registry-auth-suite-envoy failures";
 const ABOUT: &str = "# Failures
 
 What clients and operators see when something around the filter fails. A test makes each failure happen at a real Envoy with two
@@ -30,7 +30,7 @@ These are made to happen in wasmtime, because a real Envoy does not let them hap
 
 | failure | what happens | test |
 |---|---|---|
-| a host call fails, whichever, with whatever status | no request goes on without a grant; the next one is served | `tests/tests/suite/faults` |
+| a host call fails, whichever, with whatever status | no request goes on without a grant; the next one is served | `tests/suite/wasm/src/faults` |
 | the clock says a time before the module was built, as where a host hands over 32 bits of it | every request gets 503, public paths too, and the intake takes nothing; one line of the log says so, and one when the clock is right again | `clock.rs` |
 | the clock jumps back or forward | waits end with 503; tokens expire by the clock as it is; keys are used no longer than `maxStale` | `patience.rs`, `fetches/` |
 | another plugin writes over what workers tell each other of fetches | what has no MAC of the push key counts as absent, `registry_auth.keys.share_refused` counts it | `fetches/hostile.rs` |

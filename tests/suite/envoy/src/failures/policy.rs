@@ -5,10 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::envoy::{Bootstrap, Listener};
-use registry_auth_tests::issuer::Issuers;
-use registry_auth_tests::load::{Backend, Kind, Question};
-use registry_auth_tests::server::{Port, Server};
+use registry_auth_harness::envoy::{Bootstrap, Listener};
+use registry_auth_harness::issuer::Issuers;
+use registry_auth_harness::load::{Backend, Kind, Question};
+use registry_auth_harness::server::{Port, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

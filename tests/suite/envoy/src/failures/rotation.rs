@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::client;
+use registry_auth_harness::client;
 
 use super::callers::{Right, Tokens, kinds, read};
 use super::issuers::Scene;

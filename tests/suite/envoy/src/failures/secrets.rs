@@ -8,8 +8,8 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::CONTENT_TYPE;
-use registry_auth_tests::key::TestKey;
-use registry_auth_tests::server::{Port, Server};
+use registry_auth_harness::key::TestKey;
+use registry_auth_harness::server::{Port, Server};
 use serde_json::{Map, Value, json};
 
 /// What the service does.

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::client::{self, Request};
-use registry_auth_tests::issuer::Issuers;
-use registry_auth_tests::load::{Backend, NONE};
-use registry_auth_tests::program::{Program, free_address};
-use registry_auth_tests::server::{Port, Server};
-use registry_auth_tests::substrate::{PUSH_KEY, now};
-use registry_auth_tests::{key, module, push};
+use registry_auth_harness::client::{self, Request};
+use registry_auth_harness::issuer::Issuers;
+use registry_auth_harness::load::{Backend, NONE};
+use registry_auth_harness::program::{Program, free_address};
+use registry_auth_harness::server::{Port, Server};
+use registry_auth_harness::substrate::{PUSH_KEY, now};
+use registry_auth_harness::{key, module, push};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -5,12 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use registry_auth_tests::client::{self, Request};
-use registry_auth_tests::envoy::{Bootstrap, Envoy, Listener};
-use registry_auth_tests::load::{Backend, Pressure};
-use registry_auth_tests::module;
-use registry_auth_tests::real::INTAKE;
-use registry_auth_tests::substrate::ENVIRONMENT;
+use registry_auth_harness::client::{self, Request};
+use registry_auth_harness::envoy::{Bootstrap, Envoy, Listener};
+use registry_auth_harness::load::{Backend, Pressure};
+use registry_auth_harness::module;
+use registry_auth_harness::real::INTAKE;
+use registry_auth_harness::substrate::ENVIRONMENT;
 use serde_json::Value;
 
 /// How long anything may take on a busy machine.

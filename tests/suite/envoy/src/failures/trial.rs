@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
-use registry_auth_tests::load::{Kind, Load, Rights};
+use registry_auth_harness::load::{Kind, Load, Rights};
 
 use super::callers::{NORMAL, Right};
 use super::stage::{PATIENCE, PRESSURE};

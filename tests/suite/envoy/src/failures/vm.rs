@@ -3,12 +3,12 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::client::{self, Request};
-use registry_auth_tests::issuer::Issuers;
-use registry_auth_tests::load::Backend;
-use registry_auth_tests::module;
-use registry_auth_tests::server::Port;
-use registry_auth_tests::trap;
+use registry_auth_cases::trap;
+use registry_auth_harness::client::{self, Request};
+use registry_auth_harness::issuer::Issuers;
+use registry_auth_harness::load::Backend;
+use registry_auth_harness::module;
+use registry_auth_harness::server::Port;
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use registry_auth_tests::reference::{Ask, Caller, Entry, World, conditions};
+use registry_auth_cases::reference::{Ask, Caller, Entry, World, conditions};
 use serde_json::{Map, Value, json};
 
 /// Requests to one configuration: at least so many on average.

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use anyhow::Error;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use registry_auth_tests::reference::{Expected, Refusal};
+use registry_auth_cases::reference::{Expected, Refusal};
 
 use crate::Outcome;
 use cases::{Case, REQUESTS};

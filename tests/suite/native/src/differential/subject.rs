@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use registry_auth_cases::reference::{Ask, Caller, Entry, Refusal, World};
 use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::authn::verify::{Answer, SignatureVerifier};
 use registry_auth_engine::authz::PatternError;
@@ -19,8 +20,7 @@ use registry_auth_engine::keys::source::HeldKeys;
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::request::{Connection, RequestHead};
 use registry_auth_engine::time::UnixTime;
-use registry_auth_tests::key::{self, TestKey};
-use registry_auth_tests::reference::{Ask, Caller, Entry, Refusal, World};
+use registry_auth_harness::key::{self, TestKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

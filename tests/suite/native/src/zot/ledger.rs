@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::module;
-use registry_auth_tests::scenario::Scenarios;
+use registry_auth_harness::module;
+use registry_auth_harness::scenario::{self, Scenarios};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -172,7 +172,7 @@ impl Shown {
 }
 
 /// Every scenario that is named after a row, with what is expected of it.
-pub(super) fn scenarios() -> Result<Vec<(String, registry_auth_tests::expect::Expect)>> {
+pub(super) fn scenarios() -> Result<Vec<(String, registry_auth_harness::expect::Expect)>> {
     let mut all = Vec::new();
     for name in SCENARIOS {
         all.extend(rows_of(name)?);
@@ -185,8 +185,8 @@ pub(super) fn id_of(name: &str) -> Option<String> {
     name.split_once(": ").map(|(id, _)| id.to_owned())
 }
 
-fn rows_of(file: &str) -> Result<Vec<(String, registry_auth_tests::expect::Expect)>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(file);
+fn rows_of(file: &str) -> Result<Vec<(String, registry_auth_harness::expect::Expect)>> {
+    let path = scenario::folder().join(file);
     Ok(Scenarios::read(&path)?.rows.into_iter().map(|row| (row.name, row.expect)).collect())
 }
 

@@ -5,15 +5,15 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_engine::time::UnixTime;
-use registry_auth_tests::module;
-use registry_auth_tests::vm::Vm;
-use registry_auth_tests::workload::{self, ALGORITHMS};
+use registry_auth_harness::module;
+use registry_auth_harness::workload::{self, ALGORITHMS};
+use registry_auth_vm::Vm;
 use serde::{Deserialize, Serialize};
 
-const FILE: &str = "tests/tests/suite/budgets.json";
+const FILE: &str = "tests/suite/wasm/src/budgets.json";
 /// Set, it has the file written instead of compared.
 const RENEW: &str = "REGISTRY_AUTH_RENEW";
-const TEST: &str = "cargo test -p registry-auth-tests --features vm --test suite budgets";
+const TEST: &str = "cargo test -p registry-auth-suite-wasm budgets";
 
 /// What something costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

@@ -1,14 +1,13 @@
 //! Host calls that go wrong under the intake: what is pushed is stored and said to be, or refused.
 
 use anyhow::{Context as _, Error};
-use registry_auth_tests::client::{Request, Response};
-use registry_auth_tests::host::{Calls, Clock, Failure, Fault, Lie, Status};
-use registry_auth_tests::key;
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::push;
-use registry_auth_tests::real::INTAKE;
-use registry_auth_tests::substrate::now;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
+use registry_auth_harness::client::{Request, Response};
+use registry_auth_harness::key;
+use registry_auth_harness::push;
+use registry_auth_harness::real::INTAKE;
+use registry_auth_harness::substrate::now;
+use registry_auth_vm::host::{Calls, Clock, Failure, Fault, Lie, Status};
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 use super::judge;
 use crate::Outcome;

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use registry_auth_tests::client::Response;
-use registry_auth_tests::vm::Progress;
+use registry_auth_harness::client::Response;
+use registry_auth_vm::Progress;
 use serde_json::Value;
 
 /// Members of an answer, or claims of a token in it, that tell the time, and what is made up for each.
@@ -53,7 +53,7 @@ fn forget_the_time(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use registry_auth_tests::upstream::Seen;
+    use registry_auth_harness::upstream::Seen;
     use serde_json::json;
 
     use super::*;

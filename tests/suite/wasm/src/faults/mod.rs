@@ -9,12 +9,11 @@ mod single;
 mod start;
 mod sweep;
 
-use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 
 use anyhow::{Error, anyhow, ensure};
-use registry_auth_tests::scenario::{Row, Scenarios};
+use registry_auth_harness::scenario::{Row, Scenarios};
 
 use crate::Outcome;
 use crate::abi::CALLED;
@@ -28,7 +27,7 @@ const SHOWN: usize = 40;
 const AT_START: [&str; 1] = ["proxy_set_tick_period_milliseconds"];
 
 fn files() -> Result<Vec<Scenarios>, Error> {
-    Scenarios::read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
+    Scenarios::all()
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Single requests whose host calls fail.
 
+use crate::wasm::Wasm;
 use anyhow::{Context as _, Error};
-use registry_auth_tests::client::Request;
-use registry_auth_tests::host::{CalloutAnswer, Fault, Status};
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::substrate::Substrate as _;
-use registry_auth_tests::tls;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
-use registry_auth_tests::wasm::Wasm;
+use registry_auth_harness::client::Request;
+use registry_auth_harness::substrate::Substrate as _;
+use registry_auth_harness::tls;
+use registry_auth_vm::host::{CalloutAnswer, Fault, Status};
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 use crate::Outcome;
 

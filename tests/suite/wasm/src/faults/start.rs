@@ -1,11 +1,11 @@
 //! Host calls that go wrong while a VM starts: it does not, or it decides as it should.
 
+use crate::wasm::Wasm;
 use anyhow::{Context as _, Error, ensure};
-use registry_auth_tests::host::{Calls, Failure, Fault, Lie, Status};
-use registry_auth_tests::scenario::{Row, Scenarios};
-use registry_auth_tests::substrate::Substrate as _;
-use registry_auth_tests::vm::Progress;
-use registry_auth_tests::wasm::Wasm;
+use registry_auth_harness::scenario::{Row, Scenarios};
+use registry_auth_harness::substrate::Substrate as _;
+use registry_auth_vm::Progress;
+use registry_auth_vm::host::{Calls, Failure, Fault, Lie, Status};
 
 use super::judge;
 use super::sweep::Sweep;

@@ -3,13 +3,13 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::wasm::{Trial, Wasm};
 use anyhow::{Context as _, Result};
-use registry_auth_tests::client::Request;
-use registry_auth_tests::host::{Calls, Failure, Fault, Lie, Status};
-use registry_auth_tests::scenario::{Row, Scenarios};
-use registry_auth_tests::substrate::Substrate as _;
-use registry_auth_tests::vm::Progress;
-use registry_auth_tests::wasm::{Trial, Wasm};
+use registry_auth_harness::client::Request;
+use registry_auth_harness::scenario::{Row, Scenarios};
+use registry_auth_harness::substrate::Substrate as _;
+use registry_auth_vm::Progress;
+use registry_auth_vm::host::{Calls, Failure, Fault, Lie, Status};
 
 use super::judge;
 

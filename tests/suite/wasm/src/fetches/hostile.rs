@@ -1,8 +1,8 @@
 //! Shared data that others write to, that is lost, or that fails.
 
 use anyhow::ensure;
-use registry_auth_tests::host::{Calls, Failure, Fault as HostFault, Status};
-use registry_auth_tests::mint::{Recipe, Tamper};
+use registry_auth_harness::mint::{Recipe, Tamper};
+use registry_auth_vm::host::{Calls, Failure, Fault as HostFault, Status};
 use serde_json::json;
 
 use super::workers::{OWN, Workers, configuration, keyed};

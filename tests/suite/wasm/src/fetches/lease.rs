@@ -1,7 +1,7 @@
 //! One fetch for all workers of a proxy.
 
-use registry_auth_tests::host::CalloutAnswer;
-use registry_auth_tests::issuer::{DISCOVERY, Endpoint, Fault, KEYS};
+use registry_auth_harness::issuer::{DISCOVERY, Endpoint, Fault, KEYS};
+use registry_auth_vm::host::CalloutAnswer;
 use serde_json::json;
 
 use super::workers::{OWN, Workers, configuration, keyed};

@@ -1,8 +1,8 @@
 //! What a worker makes of the answers of an issuer, and how long it uses them.
 
-use registry_auth_tests::issuer::{DISCOVERY, Endpoint, Fault, KEYS};
-use registry_auth_tests::key::TestKey;
-use registry_auth_tests::mint::{Recipe, Tamper};
+use registry_auth_harness::issuer::{DISCOVERY, Endpoint, Fault, KEYS};
+use registry_auth_harness::key::TestKey;
+use registry_auth_harness::mint::{Recipe, Tamper};
 use serde_json::{Value, json};
 
 use super::workers::{ISSUER, OWN, Workers, configuration};
@@ -282,7 +282,7 @@ fn gauges_show_age_count_failure_and_staleness_of_each_source() -> Outcome {
     let see = |workers: &mut Workers| -> anyhow::Result<Vec<Option<u64>>> {
         let vm = workers.vm(0)?;
         let names = ["age_seconds", "count", "failing", "stale"];
-        let readme = include_str!("../../../../README.md");
+        let readme = include_str!("../../../../../README.md");
         assert!(names.iter().all(|name| readme.contains(&format!("`registry_auth.keys.SOURCE.{name}`"))));
         Ok(names.map(|name| vm.metric(&format!("registry_auth.keys.issuer_test.{name}"))).to_vec())
     };

@@ -1,9 +1,9 @@
 //! Requests whose key id is unknown: what they wait for, how many may, and that none is called bad before it was looked up.
 
-use registry_auth_tests::issuer::{DISCOVERY, Endpoint, Fault};
-use registry_auth_tests::key::TestKey;
-use registry_auth_tests::mint::Recipe;
-use registry_auth_tests::vm::Progress;
+use registry_auth_harness::issuer::{DISCOVERY, Endpoint, Fault};
+use registry_auth_harness::key::TestKey;
+use registry_auth_harness::mint::Recipe;
+use registry_auth_vm::Progress;
 use serde_json::{Value, json};
 
 use super::workers::{Asked, ISSUER, OWN, Workers, configuration};

@@ -1,17 +1,16 @@
 //! Several VMs with one store of shared data and one clock, as workers of a proxy are, and an issuer that they ask.
 
+use crate::wasm::respond;
 use anyhow::{Context as _, Result};
 use registry_auth_engine::time::UnixTime;
-use registry_auth_tests::client::Request;
-use registry_auth_tests::host::Clock;
-use registry_auth_tests::issuer::{Endpoint, Issuer, Issuers};
-use registry_auth_tests::mint::Recipe;
-use registry_auth_tests::module::Compiled;
-use registry_auth_tests::registry::Holdings;
-use registry_auth_tests::shared::SharedData;
-use registry_auth_tests::substrate::PUSH_KEY;
-use registry_auth_tests::vm::{Progress, Setup, Vm};
-use registry_auth_tests::wasm::respond;
+use registry_auth_harness::client::Request;
+use registry_auth_harness::issuer::{Endpoint, Issuer, Issuers};
+use registry_auth_harness::mint::Recipe;
+use registry_auth_harness::registry::Holdings;
+use registry_auth_harness::shared::SharedData;
+use registry_auth_harness::substrate::PUSH_KEY;
+use registry_auth_vm::host::Clock;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use serde_json::{Map, Value, json};
 
 pub(crate) const ISSUER: &str = "http://issuer.test";

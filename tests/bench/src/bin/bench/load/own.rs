@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use registry_auth_tests::workload::HEADERS;
+use registry_auth_harness::workload::HEADERS;
 
 use super::{CONNECTIONS, Load, TARGET};
 

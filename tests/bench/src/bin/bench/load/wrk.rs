@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_tests::workload::HEADERS;
+use registry_auth_harness::workload::HEADERS;
 use tempfile::NamedTempFile;
 
 use super::{CONNECTIONS, Load, TARGET};

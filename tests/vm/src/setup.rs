@@ -1,9 +1,9 @@
 //! What a VM is started with.
 
-use super::ROOT;
 use crate::host::{Clock, Fault, HostState};
-use crate::shared::SharedData;
-use crate::substrate::ENVIRONMENT;
+use crate::vm::ROOT;
+use registry_auth_harness::shared::SharedData;
+use registry_auth_harness::substrate::ENVIRONMENT;
 
 /// What a VM is started with.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Setup {
 }
 
 impl HostState {
-    pub(super) fn new(setup: Setup) -> Self {
+    pub(crate) fn new(setup: Setup) -> Self {
         let properties = [
             ("source\0address", "127.0.0.1:40000"),
             ("connection\0mtls", "\0"),
