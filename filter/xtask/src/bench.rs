@@ -68,7 +68,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     if options.other.callgrind {
         return callgrind::run(workspace);
     }
-    tools::install(workspace, if options.quick { tools::BUILD } else { tools::BENCH })?;
+    tools::install(workspace, if options.quick { tools::ENVOY } else { tools::BENCH })?;
     build::build_module(workspace)?;
     let folder = workspace.target("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;

@@ -21,7 +21,7 @@ pub(crate) struct Options {
 /// # Errors
 /// Whatever fails; a request that is not answered as it should be; memory that grows.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    tools::install(workspace, tools::BUILD)?;
+    tools::install(workspace, tools::ENVOY)?;
     build::build_module(workspace)?;
     let mut soak = workspace.program("soak")?;
     soak.args(["--requests", &options.requests.to_string()]);

@@ -113,7 +113,7 @@ const DOC: &[&str] = &[
 const DENY: &[&str] = &["--workspace", "--all-features", "check", "bans", "licenses", "sources"];
 const UNITS: &[&str] = &["--lib", "--bins"];
 // What `cargo test` says that it leaves out has steps of its own.
-const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out"];
+const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
 // Those that need moto are ignored otherwise.
