@@ -1,6 +1,6 @@
 //! The main job on one machine, told step by step; `cargo xtask demo` builds what it needs and starts it.
 
-mod stage;
+mod services;
 mod story;
 
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::stage::Stage;
+use crate::services::Services;
 
 fn main() -> ExitCode {
     match run() {
@@ -27,13 +27,13 @@ fn run() -> Result<()> {
         ["--keep"] => true,
         _ => bail!("the only argument is `--keep`"),
     };
-    let stage = Stage::set_up()?;
-    if let Err(error) = story::tell(&stage) {
-        eprintln!("\n{}", stage.logs());
+    let services = Services::set_up()?;
+    if let Err(error) = story::tell(&services) {
+        eprintln!("\n{}", services.logs());
         return Err(error);
     }
     if keep {
-        stage.describe()?;
+        services.describe()?;
         wait_for_signal()?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_harness::callers;
 
-use crate::stage::Stage;
+use crate::services::Services;
 
 /// How long a rotated key may take: the shim asks once a second who is missed, and refreshes at most every few seconds.
 const ROTATION: Duration = Duration::from_secs(30);
@@ -16,8 +16,8 @@ const STEPS: usize = 9;
 ///
 /// # Errors
 /// A step did not come out as it says.
-pub(crate) fn tell(stage: &Stage) -> Result<()> {
-    let mut teller = Teller { stage, step: 0 };
+pub(crate) fn tell(services: &Services) -> Result<()> {
+    let mut teller = Teller { services, step: 0 };
     teller.kubernetes()?;
     teller.anonymous()?;
     teller.secrets_manager()?;
@@ -27,7 +27,7 @@ pub(crate) fn tell(stage: &Stage) -> Result<()> {
 }
 
 struct Teller<'a> {
-    stage: &'a Stage,
+    services: &'a Services,
     step: usize,
 }
 
@@ -59,7 +59,7 @@ impl Teller<'_> {
             Push("public/hello:1"),
             Outcome::Accepted,
         )?;
-        self.stage.log_in("anonymous", None)?;
+        self.services.log_in("anonymous", None)?;
         self.step("anybody pulls public/hello", "anonymous", Pull("public/hello:1"), Outcome::Accepted)?;
         self.step("nobody without a token pulls team/app", "anonymous", Pull("team/app:1"), Outcome::Unauthorized)
     }
@@ -69,7 +69,7 @@ impl Teller<'_> {
         self.log_in("builder", &callers::builder("es256", "release/app")?)?;
         let what = "the build farm pushes, its key is in Secrets Manager";
         self.step_within(ROTATION, what, "builder", Push("release/app:1"), Outcome::Accepted)?;
-        self.stage.rotate(&["next-es256"])?;
+        self.services.rotate(&["next-es256"])?;
         self.log_in("rotated", &callers::builder("next-es256", "release/app")?)?;
         let what = "key rotated, nothing restarted: the new key pushes";
         self.step_within(ROTATION, what, "rotated", Push("release/app:2"), Outcome::Accepted)?;
@@ -82,7 +82,7 @@ impl Teller<'_> {
     }
 
     fn log_in(&self, caller: &str, token: &str) -> Result<()> {
-        self.stage.log_in(caller, Some(token))
+        self.services.log_in(caller, Some(token))
     }
 
     /// One call of crane.
@@ -102,7 +102,7 @@ impl Teller<'_> {
         self.step += 1;
         eprint!("[{}/{STEPS}] {what:<55} ", self.step);
         // Another layer each time (blocks of zeros are an empty tar archive), or crane finds that there is nothing to push.
-        fs::write(self.stage.path("layer.tar"), vec![0; 1024 * self.step])?;
+        fs::write(self.services.path("layer.tar"), vec![0; 1024 * self.step])?;
         let deadline = Instant::now() + patience;
         loop {
             let (outcome, text) = self.call(caller, call)?;
@@ -117,13 +117,13 @@ impl Teller<'_> {
     }
 
     fn call(&self, caller: &str, call: Call) -> Result<(Outcome, String)> {
-        let layer = self.stage.path("layer.tar");
+        let layer = self.services.path("layer.tar");
         let layer = layer.to_str().context("the temporary folder has a readable name")?;
         let (Push(image) | Pull(image)) = call;
-        let image = format!("{}/{image}", self.stage.address());
+        let image = format!("{}/{image}", self.services.address());
         let output = match call {
-            Push(_) => self.stage.crane(caller, &["append", "--new_layer", layer, "--new_tag", &image])?,
-            Pull(_) => self.stage.crane(caller, &["pull", &image, "/dev/null"])?,
+            Push(_) => self.services.crane(caller, &["append", "--new_layer", layer, "--new_tag", &image])?,
+            Pull(_) => self.services.crane(caller, &["pull", &image, "/dev/null"])?,
         };
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         Ok((Outcome::of(output.status.success(), &text), text))

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::client::{Request, Response};
-use crate::upstream::Seen;
+use crate::upstream::UpstreamRequest;
 
 /// What registries put on each of their answers.
 const VERSION: &str = "docker-distribution-api-version";
@@ -22,7 +22,7 @@ pub enum Outcome {
     /// It reached the upstream, which answered with this status.
     Forwarded {
         /// The request as the upstream saw it.
-        seen: Seen,
+        seen: UpstreamRequest,
         /// Status of the upstream's answer.
         status: u16,
     },
@@ -179,7 +179,7 @@ impl Expect {
 }
 
 impl SeenUpstream {
-    fn compare(&self, seen: &Seen, found: &mut Differences) {
+    fn compare(&self, seen: &UpstreamRequest, found: &mut Differences) {
         if let Some(path) = &self.path {
             found.equal("upstream path", Some(path), Some(&seen.path));
         }
@@ -216,7 +216,7 @@ fn presents(request: &Request, token: &str) -> bool {
 }
 
 /// Method and body reach the upstream as they were sent.
-fn unchanged(request: &Request, seen: &Seen, found: &mut Differences) {
+fn unchanged(request: &Request, seen: &UpstreamRequest, found: &mut Differences) {
     found.equal("upstream method", Some(&request.method), Some(&seen.method));
     let body = request.body.bytes();
     found.compare("upstream body", &body.len().to_string(), &seen.body.to_string(), || {
@@ -380,7 +380,7 @@ mod tests {
     #[test]
     fn what_reached_the_upstream_is_compared() {
         let request = Request::new("PUT", "/v2/a").body(b"abc".to_vec());
-        let seen = Seen {
+        let seen = UpstreamRequest {
             method: "PUT".into(),
             path: "/v2/a".into(),
             headers: vec![("x-user".into(), b"ann".to_vec())],
@@ -399,7 +399,7 @@ mod tests {
         ] {
             assert_eq!(expect(wrong.clone()).differences(&request, &outcome).len(), 1, "{wrong}");
         }
-        let lost = Outcome::Forwarded { seen: Seen { body: 2, ..seen }, status: 200 };
+        let lost = Outcome::Forwarded { seen: UpstreamRequest { body: 2, ..seen }, status: 200 };
         assert_eq!(expect(json!({"status": 200})).differences(&request, &lost).len(), 1);
     }
 

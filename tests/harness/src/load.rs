@@ -31,7 +31,7 @@ pub struct Kind {
 }
 
 /// The statuses that are right, for each kind; none: the kind rests.
-pub type Rights = Vec<Vec<u16>>;
+pub type ExpectedStatuses = Vec<Vec<u16>>;
 
 /// How requests are sent.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ struct State {
 
 struct Phase {
     name: String,
-    rights: Rights,
+    expected: ExpectedStatuses,
     /// Answers to requests that have seen no other phase, by kind and status.
     settled: Vec<BTreeMap<u16, usize>>,
 }
@@ -118,15 +118,15 @@ impl<'a> Load<'a> {
     }
 
     /// From now on this is right.
-    pub fn turn(&self, name: &str, rights: &Rights) {
+    pub fn turn(&self, name: &str, expected: &ExpectedStatuses) {
         let settled = vec![BTreeMap::new(); self.kinds.len()];
-        self.state().phases.push(Phase { name: name.to_owned(), rights: rights.clone(), settled });
+        self.state().phases.push(Phase { name: name.to_owned(), expected: expected.clone(), settled });
     }
 
     /// From now on what was right stays right, and this is too; kinds that rest do so still.
-    pub fn widen(&self, name: &str, rights: &Rights) {
-        let before = self.state().phases.last().map(|phase| phase.rights.clone()).unwrap_or_default();
-        let both = before.into_iter().zip(rights).map(|(mut right, more)| {
+    pub fn widen(&self, name: &str, expected: &ExpectedStatuses) {
+        let before = self.state().phases.last().map(|phase| phase.expected.clone()).unwrap_or_default();
+        let both = before.into_iter().zip(expected).map(|(mut right, more)| {
             if !right.is_empty() {
                 right.extend(more);
             }
@@ -148,7 +148,8 @@ impl<'a> Load<'a> {
                 ensure!(state.errors == 0, "an answer was wrong");
                 let Some(phase) = state.phases.last() else { return Ok(()) };
                 let counts = phase.settled.iter().map(|kind| kind.values().sum::<usize>());
-                let enough = counts.clone().zip(&phase.rights).all(|(count, right)| right.is_empty() || count >= each);
+                let enough =
+                    counts.clone().zip(&phase.expected).all(|(count, right)| right.is_empty() || count >= each);
                 if enough && counts.clone().sum::<usize>() >= total {
                     return Ok(());
                 }
@@ -178,7 +179,7 @@ impl<'a> Load<'a> {
     /// The number of the phase, when this kind does not rest in it.
     fn phase(&self, kind: usize) -> Option<usize> {
         let state = self.state();
-        let works = state.phases.last()?.rights.get(kind).is_some_and(|right| !right.is_empty());
+        let works = state.phases.last()?.expected.get(kind).is_some_and(|right| !right.is_empty());
         works.then(|| state.phases.len() - 1)
     }
 
@@ -218,7 +219,7 @@ impl<'a> Load<'a> {
         let state = &mut *state;
         state.answers += 1;
         let seen = state.phases.get(began..).unwrap_or_default();
-        let right = |phase: &Phase| phase.rights.get(kind).is_some_and(|right| right.contains(&status));
+        let right = |phase: &Phase| phase.expected.get(kind).is_some_and(|right| right.contains(&status));
         if !seen.iter().any(right) {
             state.errors += 1;
             if state.wrong.len() < KEPT {

@@ -26,7 +26,7 @@ use crate::issuer::{Issuers, Reaction};
 use crate::key::{self, TestKey};
 use crate::scenario::Config;
 use crate::substrate::{CLIENT, Substrate, UPSTREAM_AUTHORIZATION, now};
-use crate::upstream::{self, Seen, sha256};
+use crate::upstream::{self, UpstreamRequest, sha256};
 
 /// Facts that one request may need.
 const PATIENCE: usize = 64;
@@ -187,7 +187,8 @@ impl Served {
         })?;
         let body = request.body.bytes();
         let status = self.config.registry.answer(&request.method, &path, None).status;
-        let seen = Seen { method: request.method.clone(), path, headers, body: body.len(), sha256: sha256(&body) };
+        let seen =
+            UpstreamRequest { method: request.method.clone(), path, headers, body: body.len(), sha256: sha256(&body) };
         Ok(Outcome::Forwarded { seen, status })
     }
 }

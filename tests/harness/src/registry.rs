@@ -33,7 +33,7 @@ pub enum RegistryKind {
 
 /// The members of a scenario's configuration that say so.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Holdings {
+pub struct RegistryState {
     /// Tags that exist, as `team/app:v1`. A question about the tag `broken` is answered with 500.
     #[serde(default)]
     pub tags: BTreeSet<String>,
@@ -59,7 +59,7 @@ pub struct Answer {
     pub body: Option<String>,
 }
 
-impl Holdings {
+impl RegistryState {
     /// The answer to a request: 404 to `HEAD` of a manifest by a tag that does not exist, pages of the catalog, 200 otherwise.
     /// What the filter asks is answered according to `kind` and `host`.
     #[must_use]
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_tag_exists_when_it_was_said_so() {
-        let holdings = Holdings { tags: BTreeSet::from(["a/b:v1".to_owned()]), ..Holdings::default() };
+        let registry = RegistryState { tags: BTreeSet::from(["a/b:v1".to_owned()]), ..RegistryState::default() };
         let rows = [
             ("HEAD", "/v2/a/b/manifests/v1", 200),
             ("HEAD", "/v2/a/b/manifests/v2?x", 404),
@@ -144,15 +144,15 @@ mod tests {
             ("GET", "/v2/_catalog", 200),
         ];
         for (method, target, status) in rows {
-            assert_eq!(holdings.answer(method, target, None).status, status, "{method} {target}");
+            assert_eq!(registry.answer(method, target, None).status, status, "{method} {target}");
         }
     }
 
     #[test]
     fn what_answers_questions_may_be_another_server() {
-        let holdings = |kind, host: Option<&str>| {
+        let registry = |kind, host: Option<&str>| {
             let tags = BTreeSet::from(["a/b:v1".to_owned()]);
-            Holdings { tags, kind, host: host.map(str::to_owned), ..Holdings::default() }
+            RegistryState { tags, kind, host: host.map(str::to_owned), ..RegistryState::default() }
         };
         let rows = [
             (RegistryKind::Marked, None, [200, 404, 200]),
@@ -166,25 +166,25 @@ mod tests {
         ];
         let questions = [("HEAD", "/v2/a/b/manifests/v1"), ("HEAD", "/v2/a/b/manifests/v2"), ("GET", "/v2/")];
         for (kind, host, statuses) in rows {
-            let holdings = holdings(kind, host);
-            let answers = questions.map(|(method, target)| holdings.answer(method, target, Some("registry.test")));
+            let registry = registry(kind, host);
+            let answers = questions.map(|(method, target)| registry.answer(method, target, Some("registry.test")));
             assert_eq!(answers.each_ref().map(|answer| answer.status), statuses, "{kind:?}");
             let marked = kind == RegistryKind::Marked && host != Some("other.test");
             assert!(
                 answers.iter().all(|answer| answer.headers.iter().any(|(name, _)| *name == API_VERSION.0) == marked)
             );
-            assert_eq!(holdings.answer("PUT", "/v2/a/b/manifests/v1", Some("x.test")).status, 200);
+            assert_eq!(registry.answer("PUT", "/v2/a/b/manifests/v1", Some("x.test")).status, 200);
         }
     }
 
     #[test]
     fn the_catalog_comes_in_pages() {
         let catalog = ["a", "b", "c", "d", "e"].map(str::to_owned);
-        let holdings = Holdings { catalog: Some(catalog.into()), ..Holdings::default() };
-        let first = holdings.answer("GET", "/v2/_catalog?n=1000", None);
+        let registry = RegistryState { catalog: Some(catalog.into()), ..RegistryState::default() };
+        let first = registry.answer("GET", "/v2/_catalog?n=1000", None);
         assert_eq!(first.body.as_deref(), Some("{\"repositories\":[\"a\",\"b\",\"c\"]}"));
         assert_eq!(first.link(), Some("</v2/_catalog?last=c&n=1000>; rel=\"next\""));
-        let second = holdings.answer("GET", "/v2/_catalog?last=c&n=1000", None);
+        let second = registry.answer("GET", "/v2/_catalog?last=c&n=1000", None);
         assert_eq!((second.body.as_deref(), second.link()), (Some("{\"repositories\":[\"d\",\"e\"]}"), None));
     }
 }

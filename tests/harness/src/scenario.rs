@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::client::{Body, Request};
 use crate::mint::Recipe;
-use crate::registry::Holdings;
+use crate::registry::RegistryState;
 use crate::vector::Vectors;
 use crate::{expand, expect::Expect, module, tls};
 
@@ -43,7 +43,7 @@ pub struct Config {
     pub minting: Option<String>,
     /// What the registry holds.
     #[serde(default)]
-    pub registry: Holdings,
+    pub registry: RegistryState,
     /// The host holds the body back whenever the head is held, as Envoy does without `allow_on_headers_stop_iteration`.
     #[serde(default, rename = "holdsBodies")]
     pub holds_bodies: bool,

@@ -10,7 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
 use serde_json::{Value, json};
 
-use crate::registry::Holdings;
+use crate::registry::RegistryState;
 use crate::server::{Port, Server};
 
 /// Response header that holds the number of the request, so that a test can look it up.
@@ -18,7 +18,7 @@ pub const NUMBER: &str = "x-upstream-request";
 
 /// One request as the upstream saw it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct UpstreamRequest {
     /// The method.
     pub method: String,
     /// The request target, query included.
@@ -31,7 +31,7 @@ pub struct Seen {
     pub sha256: String,
 }
 
-impl Seen {
+impl UpstreamRequest {
     /// Every value of a header field; bytes that are not ASCII as Latin-1.
     #[must_use]
     pub fn values(&self, name: &str) -> Vec<String> {
@@ -55,8 +55,8 @@ pub struct Upstream {
 
 #[derive(Default)]
 struct State {
-    holdings: Holdings,
-    seen: Vec<Seen>,
+    registry: RegistryState,
+    seen: Vec<UpstreamRequest>,
 }
 
 impl Upstream {
@@ -78,13 +78,13 @@ impl Upstream {
     }
 
     /// Tells it what it holds.
-    pub fn hold(&self, holdings: Holdings) {
-        lock(&self.state).holdings = holdings;
+    pub fn hold(&self, registry: RegistryState) {
+        lock(&self.state).registry = registry;
     }
 
     /// The request of this number, as the answer's [`NUMBER`] names it.
     #[must_use]
-    pub fn seen(&self, number: usize) -> Option<Seen> {
+    pub fn seen(&self, number: usize) -> Option<UpstreamRequest> {
         lock(&self.state).seen.get(number).cloned()
     }
 
@@ -105,7 +105,7 @@ async fn echo(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Option<Re
             length += data.len();
         }
     }
-    let seen = Seen {
+    let seen = UpstreamRequest {
         method: head.method.to_string(),
         path: head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string),
         headers: head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
@@ -115,7 +115,7 @@ async fn echo(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Option<Re
     let text = seen.to_json().to_string();
     let mut state = lock(&state);
     let host = seen.values("host");
-    let answer = state.holdings.answer(&seen.method, &seen.path, host.first().map(String::as_str));
+    let answer = state.registry.answer(&seen.method, &seen.path, host.first().map(String::as_str));
     state.seen.push(seen);
     let number = state.seen.len() - 1;
     let mut response = Response::builder().status(answer.status);

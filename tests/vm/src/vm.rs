@@ -9,7 +9,7 @@ use wasmtime::{Instance, InstancePre, Store, TypedFunc, WasmParams, WasmResults}
 use crate::host::{self, Callout, CalloutAnswer, Clock, Fault, Gate, HostState, Stream};
 use crate::{Compiled, Setup};
 use registry_auth_harness::client::{Request, Response};
-use registry_auth_harness::upstream::Seen;
+use registry_auth_harness::upstream::UpstreamRequest;
 
 /// Fuel for one callback: a module that loops ends here.
 const FUEL: u64 = 100_000_000_000;
@@ -27,7 +27,7 @@ pub(crate) const ROOT: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// It reached the upstream, body and all.
-    Forwarded(Seen),
+    Forwarded(UpstreamRequest),
     /// The module answered it.
     Answered(Response),
     /// The module holds it.

@@ -23,13 +23,13 @@ const TIMEOUT: Duration = Duration::from_millis(2_500);
 /// What is granted gets this from Envoy itself: there is no upstream.
 const GRANTED: u16 = 404;
 
-struct Stage {
+struct Fixture {
     envoy: Envoy,
     issuer: Issuer,
     _server: Server,
 }
 
-impl Stage {
+impl Fixture {
     fn set_up(vm_id: &str, push_key: bool) -> Result<Self> {
         let issuer = Issuer::new("http://issuer.test", &["es256"])?;
         let server = issuer.serve()?;
@@ -151,16 +151,16 @@ impl Stage {
 #[test]
 fn envoy_asks_an_issuer_once_for_a_thousand_requests() -> Outcome {
     for (vm_id, push_key) in [("registry-auth", false), ("", true)] {
-        let stage = Stage::set_up(vm_id, push_key)?;
-        stage.crowd("es256")?;
-        stage.shows()?;
+        let fixture = Fixture::set_up(vm_id, push_key)?;
+        fixture.crowd("es256")?;
+        fixture.shows()?;
         thread::sleep(LIMIT);
-        stage.issuer.rotate(&["next-es256"])?;
-        stage.crowd("next-es256")?;
+        fixture.issuer.rotate(&["next-es256"])?;
+        fixture.crowd("next-es256")?;
         thread::sleep(LIMIT);
-        stage.crowd_of_strangers("stray-es256")?;
+        fixture.crowd_of_strangers("stray-es256")?;
         thread::sleep(LIMIT);
-        stage.rotates_after_made_up_ids("es256")?;
+        fixture.rotates_after_made_up_ids("es256")?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ fn tokens() -> Result<[String; 2]> {
 }
 
 /// Envoy with a filter that is read from a file.
-struct Stage {
+struct Fixture {
     envoy: Envoy,
     bootstrap: Bootstrap,
     upstream: Upstream,
@@ -67,7 +67,7 @@ struct Stage {
     _kept: (registry_auth_harness::server::Server, TempDir),
 }
 
-impl Stage {
+impl Fixture {
     fn set_up() -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-reload-")?;
         let (upstream, issuers) = (Upstream::start()?, Issuers::of_scenarios()?.serve(Port::bind()?)?);
@@ -123,7 +123,7 @@ impl Stage {
     }
 }
 
-impl Stage {
+impl Fixture {
     /// `envoy/discovery.json` is a filter that Envoy takes, and that decides: a plugin that failed answers 5xx.
     fn adopt_the_shipped_file(&self) -> Result<()> {
         let text = fs::read_to_string(module::workspace().join("envoy/discovery.json"))?;
@@ -190,11 +190,11 @@ fn status(address: SocketAddr, token: &str) -> Result<u16> {
 }
 
 /// Changes the policy three times under load: to one that refuses, to one that is refused itself, back.
-fn change_under_load(stage: &mut Stage, tokens: &[String; 2]) -> Result<()> {
-    let address = stage.address()?;
+fn change_under_load(fixture: &mut Fixture, tokens: &[String; 2]) -> Result<()> {
+    let address = fixture.address()?;
     let mut uploads = tokens.iter().map(|token| begin(address, token)).collect::<Result<Vec<_>>>()?;
     thread::sleep(Duration::from_millis(200));
-    stage.change(&plugin("other/**", ACTIONS), "config_reload")?;
+    fixture.change(&plugin("other/**", ACTIONS), "config_reload")?;
     for token in tokens {
         // Every worker has it after a moment; the listener's connections are theirs by chance.
         thread::sleep(Duration::from_millis(100));
@@ -203,44 +203,44 @@ fn change_under_load(stage: &mut Stage, tokens: &[String; 2]) -> Result<()> {
         }
     }
     for upload in &mut uploads {
-        finish(upload, &stage.upstream)?;
+        finish(upload, &fixture.upstream)?;
     }
-    stage.change(&plugin("team/**", &["wirte"]), "update_rejected")?;
+    fixture.change(&plugin("team/**", &["wirte"]), "update_rejected")?;
     thread::sleep(Duration::from_millis(200));
     for token in tokens {
         for _ in 0..8 {
             ensure!(status(address, token)? == 403, "a refused configuration has changed the policy");
         }
     }
-    stage.change(&plugin("team/*", ACTIONS), "config_reload")?;
+    fixture.change(&plugin("team/*", ACTIONS), "config_reload")?;
     thread::sleep(Duration::from_millis(300));
     Ok(())
 }
 
 fn reload() -> Result<()> {
-    let mut stage = Stage::set_up()?;
-    let (address, tokens, stop) = (stage.address()?, tokens()?, AtomicBool::new(false));
+    let mut fixture = Fixture::set_up()?;
+    let (address, tokens, stop) = (fixture.address()?, tokens()?, AtomicBool::new(false));
     for token in &tokens {
-        ensure!(status(address, token)? == 200, "the first policy does not hold\n{}", stage.envoy.log_tail());
+        ensure!(status(address, token)? == 200, "the first policy does not hold\n{}", fixture.envoy.log_tail());
     }
     let ran = thread::scope(|scope| {
         let clients: Vec<_> =
             tokens.iter().cycle().take(8).map(|token| scope.spawn(|| load(address, token, &stop))).collect();
-        let changed = change_under_load(&mut stage, &tokens);
+        let changed = change_under_load(&mut fixture, &tokens);
         stop.store(true, Ordering::Relaxed);
         let ran: Vec<_> =
             clients.into_iter().map(|client| client.join().map_err(|_| anyhow::anyhow!("panicked"))).collect();
         changed.map(|()| ran)
     });
-    let ran = ran.with_context(|| stage.envoy.log_tail())?;
+    let ran = ran.with_context(|| fixture.envoy.log_tail())?;
     let mut requests = 0;
     for client in ran {
         let (statuses, count) = client?.context("a request was dropped")?;
         ensure!(statuses == [200, 403, 200], "a connection saw {statuses:?}");
         requests += count;
     }
-    stage.adopt_the_shipped_file()?;
-    let drained = stage.envoy.stat("listener_manager.total_listeners_draining")?;
+    fixture.adopt_the_shipped_file()?;
+    let drained = fixture.envoy.stat("listener_manager.total_listeners_draining")?;
     ensure!(drained == Some(0), "listeners drain: {drained:?}");
     eprintln!("{requests} requests during three changes");
     Ok(())

@@ -81,7 +81,7 @@ impl Drop for Registry {
 }
 
 /// Everything that runs. Dropped in the order of the fields.
-struct Stage {
+struct Fixture {
     envoy: Envoy,
     registry: Registry,
     _issuer: Server,
@@ -90,7 +90,7 @@ struct Stage {
     pushes: Cell<usize>,
 }
 
-impl Stage {
+impl Fixture {
     fn set_up(trust: Trust) -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-token-server-")?;
         let (name, algorithm) = trust.key();
@@ -281,13 +281,13 @@ fn tool(path: &str) -> PathBuf {
 }
 
 fn play(trust: Trust) -> Result<()> {
-    let stage = Stage::set_up(trust)?;
-    let image = |name: &str| format!("{}/{name}", stage.clients);
+    let fixture = Fixture::set_up(trust)?;
+    let image = |name: &str| format!("{}/{name}", fixture.clients);
     let (app, public) = (image("team/app:v1"), image("public/app:v1"));
 
     // A client pushes and pulls; it fetches a token for each scope.
-    stage.push("ci", true, &app)?;
-    stage.push("ci", true, &public)?;
+    fixture.push("ci", true, &app)?;
+    fixture.push("ci", true, &public)?;
     let pull = |name: &str| ["pull".to_owned(), name.to_owned(), "/dev/null".to_owned()];
     for (user, name, succeeds) in [
         (Some("ci"), &app, true),
@@ -299,41 +299,42 @@ fn play(trust: Trust) -> Result<()> {
         (Some("stranger"), &public, true),
     ] {
         let arguments = pull(name);
-        stage.crane(user, succeeds, &arguments.each_ref().map(String::as_str))?;
+        fixture.crane(user, succeeds, &arguments.each_ref().map(String::as_str))?;
     }
-    stage.push("reader", false, &app)?;
+    fixture.push("reader", false, &app)?;
     // Only the filter knows create from update: the registry is asked whether the tag is there.
-    stage.push("ci", false, &app)?;
-    stage.push(UNTRUSTED, true, &image("team/app:untrusted"))?;
-    stage.push(UNTRUSTED, false, &image("team/app:v2"))?;
-    stage.push("ci", true, &image("team/app:v2"))?;
+    fixture.push("ci", false, &app)?;
+    fixture.push(UNTRUSTED, true, &image("team/app:untrusted"))?;
+    fixture.push(UNTRUSTED, false, &image("team/app:v2"))?;
+    fixture.push("ci", true, &image("team/app:v2"))?;
     for (tag, succeeds) in [("untrusted", true), ("v2", false)] {
         let arguments = pull(&image(&format!("team/app:{tag}")));
-        stage.crane(Some(UNTRUSTED), succeeds, &arguments.each_ref().map(String::as_str))?;
+        fixture.crane(Some(UNTRUSTED), succeeds, &arguments.each_ref().map(String::as_str))?;
     }
-    stage.push("ci", true, &public)?;
+    fixture.push("ci", true, &public)?;
 
     // Names are those that each may read.
-    let listed = stage.crane(Some("stranger"), true, &["catalog", &stage.clients.to_string()])?;
+    let listed = fixture.crane(Some("stranger"), true, &["catalog", &fixture.clients.to_string()])?;
     ensure!(listed.contains("public/app") && !listed.contains("team/app"), "{listed}");
-    let listed = stage.crane(Some("reader"), true, &["catalog", &stage.clients.to_string()])?;
+    let listed = fixture.crane(Some("reader"), true, &["catalog", &fixture.clients.to_string()])?;
     ensure!(listed.contains("public/app") && listed.contains("team/app"), "{listed}");
 
     // The registry itself holds a token to what it says, and takes no other.
-    let token = stage.mint("ci", "repository:team/app:pull")?;
-    ensure!(stage.directly("GET", "/v2/team/app/tags/list", &token)? == 200);
-    ensure!(stage.directly("POST", "/v2/team/app/blobs/uploads/", &token)? == 401);
-    ensure!(stage.directly("GET", "/v2/public/app/tags/list", &token)? == 401);
+    let token = fixture.mint("ci", "repository:team/app:pull")?;
+    ensure!(fixture.directly("GET", "/v2/team/app/tags/list", &token)? == 200);
+    ensure!(fixture.directly("POST", "/v2/team/app/blobs/uploads/", &token)? == 401);
+    ensure!(fixture.directly("GET", "/v2/public/app/tags/list", &token)? == 401);
     ensure!(
-        stage.directly("GET", "/v2/team/app/tags/list", &stage.mint("stranger", "repository:team/app:pull")?)? == 401
+        fixture.directly("GET", "/v2/team/app/tags/list", &fixture.mint("stranger", "repository:team/app:pull")?)?
+            == 401
     );
-    ensure!(stage.directly("GET", "/v2/_catalog", &stage.mint("reader", "registry:catalog:*")?)? == 401);
-    ensure!(stage.directly("GET", "/v2/_catalog", &stage.mint("root", "registry:catalog:*")?)? == 200);
-    ensure!(stage.directly("GET", "/v2/team/app/tags/list", &credential("ci")?)? == 401);
+    ensure!(fixture.directly("GET", "/v2/_catalog", &fixture.mint("reader", "registry:catalog:*")?)? == 401);
+    ensure!(fixture.directly("GET", "/v2/_catalog", &fixture.mint("root", "registry:catalog:*")?)? == 200);
+    ensure!(fixture.directly("GET", "/v2/team/app/tags/list", &credential("ci")?)? == 401);
 
-    stage.crane(Some("ci"), false, &["delete", &app])?;
-    let digest = stage.crane(Some("root"), true, &["digest", &app])?;
-    stage.crane(Some("root"), true, &["delete", &image(&format!("team/app@{}", digest.trim()))])?;
+    fixture.crane(Some("ci"), false, &["delete", &app])?;
+    let digest = fixture.crane(Some("root"), true, &["digest", &app])?;
+    fixture.crane(Some("root"), true, &["delete", &image(&format!("team/app@{}", digest.trim()))])?;
     Ok(())
 }
 

@@ -26,7 +26,7 @@ const STEADY: usize = 40;
 const PARKED: usize = 8;
 
 /// Envoy with the trap in its module, an upstream, and an issuer that never answers.
-struct Stage {
+struct Fixture {
     envoy: Envoy,
     upstream: Upstream,
     address: SocketAddr,
@@ -35,7 +35,7 @@ struct Stage {
     _folder: TempDir,
 }
 
-impl Stage {
+impl Fixture {
     fn start() -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-trap-")?;
         let path = folder.path().join("trap.wasm");
@@ -82,35 +82,35 @@ impl Stage {
 
 #[test]
 fn a_vm_that_traps_in_envoy_refuses_and_is_loaded_again() -> Outcome {
-    let stage = Stage::start()?;
+    let fixture = Fixture::start()?;
     let mut served = 0;
     for _ in 0..STEADY {
-        assert_eq!(stage.status(&good())?, 200);
+        assert_eq!(fixture.status(&good())?, 200);
         served += 1;
     }
-    assert_eq!(stage.stat("wasm.main.vm_reload_success")?, 0);
-    let parked = (0..PARKED).map(|_| stage.park()).collect::<Result<Vec<_>>>()?;
-    until(|| Ok(stage.stat("http.main.downstream_rq_active")? == u64::try_from(PARKED)?))?;
+    assert_eq!(fixture.stat("wasm.main.vm_reload_success")?, 0);
+    let parked = (0..PARKED).map(|_| fixture.park()).collect::<Result<Vec<_>>>()?;
+    until(|| Ok(fixture.stat("http.main.downstream_rq_active")? == u64::try_from(PARKED)?))?;
 
-    assert_eq!(stage.status(&trapping())?, 503);
+    assert_eq!(fixture.status(&trapping())?, 503);
     let deadline = Instant::now() + PATIENCE;
     let mut steady = 0;
-    while steady < STEADY || stage.stat("wasm.main.vm_reload_success")? == 0 {
-        assert!(Instant::now() < deadline, "{steady} answers in a row; the log ends\n{}", stage.envoy.log_tail());
-        match stage.status(&good())? {
+    while steady < STEADY || fixture.stat("wasm.main.vm_reload_success")? == 0 {
+        assert!(Instant::now() < deadline, "{steady} answers in a row; the log ends\n{}", fixture.envoy.log_tail());
+        match fixture.status(&good())? {
             200 => (steady, served) = (steady + 1, served + 1),
             // One worker is without VM until its back-off is over.
             503 => steady = 0,
             other => panic!("{other}"),
         }
     }
-    assert_eq!(stage.stat("wasm.main.vm_reload_failure")?, 0);
+    assert_eq!(fixture.stat("wasm.main.vm_reload_failure")?, 0);
     // Envoy tells a VM that is gone nothing, so what waited in it ends with the stream's idle timeout, or the client's patience.
     for socket in parked {
         let answer = status_line(socket)?;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 503"), "{answer}");
     }
-    assert_eq!(stage.upstream.requests(), served);
+    assert_eq!(fixture.upstream.requests(), served);
     Ok(())
 }
 

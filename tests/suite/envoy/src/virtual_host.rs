@@ -22,7 +22,7 @@ const NAME: &str = "registry.internal";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Distribution, a virtual host for it, and the filter in front. Dropped in the order of the fields.
-struct Stage {
+struct Fixture {
     envoy: Envoy,
     registry: Program,
     token: String,
@@ -78,7 +78,7 @@ fn virtual_host(address: SocketAddr) -> Value {
     })
 }
 
-impl Stage {
+impl Fixture {
     /// Starts everything; `cluster` is Envoy's name for the registry.
     fn start(cluster: &str, proxy: &Value) -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-host-")?;
@@ -141,14 +141,14 @@ fn the_host_of_a_client_opens_no_tag_through_envoy() -> Outcome {
         ("registry", json!({"upstreamCluster": "registry", "upstreamHost": NAME})),
     ];
     for (cluster, proxy) in rows {
-        let stage = Stage::start(cluster, &proxy)?;
+        let fixture = Fixture::start(cluster, &proxy)?;
         for (number, host) in ["whatever.example", NAME, "127.0.0.1:5000"].into_iter().enumerate() {
             let tag = format!("v{number}");
-            assert_eq!(stage.push(host, &tag, "first")?, 201, "{cluster} {host}: a new tag");
+            assert_eq!(fixture.push(host, &tag, "first")?, 201, "{cluster} {host}: a new tag");
             for other in ["whatever.example", NAME] {
-                assert_eq!(stage.push(other, &tag, "second")?, 403, "{cluster} {other}: a tag that is there");
+                assert_eq!(fixture.push(other, &tag, "second")?, 403, "{cluster} {other}: a tag that is there");
             }
-            assert_eq!(stage.pull(&tag)?, "first", "{cluster} {host}");
+            assert_eq!(fixture.pull(&tag)?, "first", "{cluster} {host}");
         }
     }
     Ok(())
@@ -157,9 +157,9 @@ fn the_host_of_a_client_opens_no_tag_through_envoy() -> Outcome {
 /// A cluster's name that the registry does not know as a host: its 404 is not the registry's, and nothing is opened by it.
 #[test]
 fn a_virtual_host_that_does_not_know_the_name_opens_no_tag_through_envoy() -> Outcome {
-    let stage = Stage::start("registry", &json!({"upstreamCluster": "registry"}))?;
+    let fixture = Fixture::start("registry", &json!({"upstreamCluster": "registry"}))?;
     for host in ["whatever.example", NAME] {
-        assert_eq!(stage.push(host, "v1", "first")?, 403, "{host}");
+        assert_eq!(fixture.push(host, "v1", "first")?, 403, "{host}");
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use registry_auth_harness::client::{Request, Response};
 use registry_auth_harness::expect::Outcome;
 use registry_auth_harness::issuer::{Issuers, Reaction};
 use registry_auth_harness::push;
-use registry_auth_harness::registry::{self, Holdings};
+use registry_auth_harness::registry::{self, RegistryState};
 use registry_auth_harness::scenario::Config;
 use registry_auth_harness::substrate::{self, Substrate};
 use registry_auth_vm::host::{Callout, CalloutAnswer, Clock, Fault};
@@ -33,7 +33,7 @@ pub(crate) struct Wasm {
 /// A configuration's VM.
 struct Served {
     vm: Vm,
-    registry: Holdings,
+    registry: RegistryState,
     /// A copy that was used, to be used again.
     copy: Option<Vm>,
 }
@@ -190,7 +190,7 @@ impl Substrate for Wasm {
 }
 
 /// Answers callouts and ticks until a request is decided, or time is up.
-fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &Holdings) -> Result<Progress> {
+fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &RegistryState) -> Result<Progress> {
     for _ in 0..PATIENCE {
         match vm.progress(id)? {
             Progress::Waiting => {}
@@ -212,11 +212,11 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &Holdings) -> Resul
 ///
 /// # Errors
 /// It goes to another cluster than `upstream` and `issuers`.
-pub(crate) fn respond(issuers: &Issuers, holdings: &Holdings, callout: &Callout) -> Result<CalloutAnswer> {
+pub(crate) fn respond(issuers: &Issuers, registry: &RegistryState, callout: &Callout) -> Result<CalloutAnswer> {
     let header = |name: &str| callout.header(name).unwrap_or_default();
     let (method, path) = (header(":method"), header(":path"));
     if callout.cluster == "upstream" {
-        let registry::Answer { status, headers, body } = holdings.answer(&method, &path, Some(&header(":authority")));
+        let registry::Answer { status, headers, body } = registry.answer(&method, &path, Some(&header(":authority")));
         let mut answer = answer(status, None, body.unwrap_or_default().into_bytes());
         answer.headers.extend(headers.into_iter().map(|(name, value)| (name.into(), value.into_bytes())));
         return Ok(answer);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use registry_auth_harness::client::{Request, Response};
 use registry_auth_harness::substrate::CLIENT;
-use registry_auth_harness::upstream::{Seen, latin1, sha256};
+use registry_auth_harness::upstream::{UpstreamRequest, latin1, sha256};
 
 use super::Fields;
 
@@ -87,12 +87,12 @@ impl Stream {
         sent
     }
 
-    pub(crate) fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> UpstreamRequest {
         let pseudo =
             |wanted: &[u8]| self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| latin1(value));
         let fields: &Fields = &self.headers;
         let headers = fields.iter().filter(|(name, _)| !name.starts_with(b":"));
-        Seen {
+        UpstreamRequest {
             method: pseudo(b":method").unwrap_or_default(),
             path: pseudo(b":path").unwrap_or_default(),
             headers: headers.map(|(name, value)| (latin1(name), value.clone())).collect(),

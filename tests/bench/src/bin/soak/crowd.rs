@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
 use registry_auth_harness::client::Request;
-use registry_auth_harness::load::{Kind, LENGTH, Rights};
+use registry_auth_harness::load::{ExpectedStatuses, Kind, LENGTH};
 use registry_auth_harness::mint::{Recipe, Tamper};
 use registry_auth_harness::substrate::now;
 use serde_json::{Map, json};
@@ -70,7 +70,7 @@ impl Crowd {
     }
 
     /// The kinds of requests: their makers and what is right for them.
-    pub(crate) fn kinds(self: &Arc<Self>) -> (Vec<Kind>, Rights) {
+    pub(crate) fn kinds(self: &Arc<Self>) -> (Vec<Kind>, ExpectedStatuses) {
         let read = |path: &'static str| {
             let crowd = Arc::clone(self);
             move |number| Ok(Request::new("GET", path).header("authorization", crowd.bearer(number)?))
@@ -101,7 +101,7 @@ impl Crowd {
             Kind { name: "forged token", make: Box::new(forged) },
         ];
         // Anonymous pull is allowed by one of both policies.
-        let rights = vec![vec![200], vec![200], vec![200], vec![403], vec![200, 401], vec![401]];
-        (kinds, rights)
+        let expected = vec![vec![200], vec![200], vec![200], vec![403], vec![200, 401], vec![401]];
+        (kinds, expected)
     }
 }

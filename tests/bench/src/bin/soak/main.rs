@@ -2,15 +2,15 @@
 //! `cargo xtask soak` builds what it needs and starts it.
 
 mod crowd;
+mod fixture;
 mod memory;
 mod page;
-mod scene;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 
 const REQUESTS: u64 = 10_000_000;
 
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let (requests, write) = read(std::env::args().skip(1))?;
-    let soaked = Scene::set_up()?.soak(requests)?;
+    let soaked = Fixture::set_up()?.soak(requests)?;
     let page = page::text(&soaked)?;
     eprintln!("{page}");
     soaked.memory.check()?;

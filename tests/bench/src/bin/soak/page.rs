@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use registry_auth_harness::machine::Machine;
 use registry_auth_harness::module;
 
-use crate::scene::Soaked;
+use crate::fixture::Soaked;
 
 const PAGE: &str = "docs/soak.md";
 const ABOUT: &str = "# Soak

@@ -1,7 +1,7 @@
 //! Tokens that the endpoint mints: what they say, who accepts them, and that nothing else passes for one.
 
+pub mod client;
 pub mod restrictions;
-pub mod stage;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, VerificationAlgorithm};
@@ -11,7 +11,7 @@ use registry_auth_harness::scenario::Config;
 use registry_auth_harness::substrate::Substrate;
 use serde_json::{Value, json};
 
-use stage::{Stage, claims, member, part};
+use client::{Client, claims, member, part};
 
 const UPLOAD: &str = "POST /v2/team/app/blobs/uploads/";
 
@@ -67,14 +67,14 @@ fn verified(token: &str, key: &str) -> Result<()> {
     Ok(public.verify_sig(input.as_bytes(), &part(token, 2)?)?)
 }
 
-fn play(stage: &mut Stage<'_>, key: &str) -> Result<()> {
-    let ci = stage.credential(&json!({}))?;
-    let group = stage.credential(&json!({ "sub": "g", "groups": ["release", "x"] }))?;
+fn play(client: &mut Client<'_>, key: &str) -> Result<()> {
+    let ci = client.credential(&json!({}))?;
+    let group = client.credential(&json!({ "sub": "g", "groups": ["release", "x"] }))?;
 
-    let token = stage.mint("repository:team/app:pull,push,delete+repository:secret/a:pull", Some(&ci))?;
+    let token = client.mint("repository:team/app:pull,push,delete+repository:secret/a:pull", Some(&ci))?;
     verified(&token, key)?;
     let mut said = claims(&token)?;
-    let now = stage.substrate.now().secs();
+    let now = client.substrate.now().secs();
     let issued = member(&said, "iat").as_i64().context("no iat")?;
     // The clock of a VM that has waited is ahead.
     ensure!((now - 60..=now + 60).contains(&issued), "iat {issued}, now {now}");
@@ -87,43 +87,43 @@ fn play(stage: &mut Stage<'_>, key: &str) -> Result<()> {
     ensure!(said == json!({ "iss": "token.test", "sub": "ci", "aud": "registry.test", "access": access }), "{said}");
 
     // It is good for what it says, together with the policy, and the registry gets it.
-    stage.passes("GET /v2/", Some(&token), "ci")?;
-    stage.passes("GET /v2/team/app/tags/list", Some(&token), "ci")?;
-    stage.passes(UPLOAD, Some(&token), "ci")?;
-    let Became::Forwarded { seen, .. } = stage.send(UPLOAD, Some(&token))? else { anyhow::bail!("not forwarded") };
+    client.passes("GET /v2/", Some(&token), "ci")?;
+    client.passes("GET /v2/team/app/tags/list", Some(&token), "ci")?;
+    client.passes(UPLOAD, Some(&token), "ci")?;
+    let Became::Forwarded { seen, .. } = client.send(UPLOAD, Some(&token))? else { anyhow::bail!("not forwarded") };
     ensure!(seen.values("authorization") == [format!("Bearer {token}")], "the registry does not get the token");
-    stage.refused("GET /v2/team/other/tags/list", Some(&token), "insufficient_scope")?;
-    stage.refused("DELETE /v2/team/app/manifests/v1", Some(&token), "insufficient_scope")?;
-    let narrow = stage.mint("repository:team/app:pull", Some(&ci))?;
-    stage.passes("GET /v2/team/app/tags/list", Some(&narrow), "ci")?;
-    stage.refused(UPLOAD, Some(&narrow), "insufficient_scope")?;
+    client.refused("GET /v2/team/other/tags/list", Some(&token), "insufficient_scope")?;
+    client.refused("DELETE /v2/team/app/manifests/v1", Some(&token), "insufficient_scope")?;
+    let narrow = client.mint("repository:team/app:pull", Some(&ci))?;
+    client.passes("GET /v2/team/app/tags/list", Some(&narrow), "ci")?;
+    client.refused(UPLOAD, Some(&narrow), "insufficient_scope")?;
 
     // Groups go with it; the catalog is filtered and not in it.
-    let token = stage.mint("repository:team/app:*+registry:catalog:*", Some(&group))?;
+    let token = client.mint("repository:team/app:*+registry:catalog:*", Some(&group))?;
     ensure!(*member(&claims(&token)?, "groups") == json!(["release", "x"]), "groups are lost");
     ensure!(
         member(&claims(&token)?, "access").as_array().is_some_and(|access| access.len() == 1),
         "the catalog is in it"
     );
-    stage.passes("DELETE /v2/team/app/manifests/v1", Some(&token), "g")?;
-    let Became::Answered(catalog) = stage.send("GET /v2/_catalog", Some(&token))? else { anyhow::bail!("no catalog") };
+    client.passes("DELETE /v2/team/app/manifests/v1", Some(&token), "g")?;
+    let Became::Answered(catalog) = client.send("GET /v2/_catalog", Some(&token))? else { anyhow::bail!("no catalog") };
     let names: Value = serde_json::from_slice(&catalog.body)?;
     ensure!(names == json!({ "repositories": ["public/a", "team/app"] }), "{names}");
 
     // Nobody's token is good for what it says and no more, as at a registry that checks it itself.
-    let token = stage.mint("repository:public/a:pull+repository:team/app:pull", None)?;
+    let token = client.mint("repository:public/a:pull+repository:team/app:pull", None)?;
     ensure!(*member(&claims(&token)?, "sub") == "", "nobody has a name");
-    stage.passes("GET /v2/public/a/tags/list", Some(&token), "")?;
-    stage.refused("GET /v2/team/app/tags/list", Some(&token), "Bearer realm=")?;
-    stage.passes("GET /v2/", Some(&token), "")?;
+    client.passes("GET /v2/public/a/tags/list", Some(&token), "")?;
+    client.refused("GET /v2/team/app/tags/list", Some(&token), "Bearer realm=")?;
+    client.passes("GET /v2/", Some(&token), "")?;
 
-    forgeries(stage, key)
+    forgeries(client, key)
 }
 
-fn forgeries(stage: &mut Stage<'_>, key: &str) -> Result<()> {
-    let ci = stage.credential(&json!({}))?;
-    let token = stage.mint("repository:team/app:pull", Some(&ci))?;
-    stage.refused("GET /auth/token?scope=repository:team/app:pull", Some(&token), "Basic realm=")?;
+fn forgeries(client: &mut Client<'_>, key: &str) -> Result<()> {
+    let ci = client.credential(&json!({}))?;
+    let token = client.mint("repository:team/app:pull", Some(&ci))?;
+    client.refused("GET /auth/token?scope=repository:team/app:pull", Some(&token), "Basic realm=")?;
     let access = json!([{ "type": "repository", "name": "team/app", "actions": ["pull"] }]);
     let good = json!({
         "iss": "token.test", "sub": "ci", "aud": "registry.test", "iat": "-1s", "exp": "+5m", "access": access,
@@ -134,22 +134,22 @@ fn forgeries(stage: &mut Stage<'_>, key: &str) -> Result<()> {
         claims
     };
     let list = "GET /v2/team/app/tags/list";
-    let as_minted = stage.signed(key, good.clone())?;
-    stage.passes(list, Some(&as_minted), "ci")?;
+    let as_minted = client.signed(key, good.clone())?;
+    client.passes(list, Some(&as_minted), "ci")?;
     // No shim is there to be asked for a key of this id, and nothing is called bad that was not looked up.
-    let (status, _) = stage.status(list, Some(&stage.signed("es256", good.clone())?))?;
+    let (status, _) = client.status(list, Some(&client.signed("es256", good.clone())?))?;
     ensure!(status == 503, "a key id that nobody looks up: {status}");
     let forged = [
-        stage.signed(key, with("iss", json!("http://issuer.test")))?,
-        stage.signed(key, with("iss", json!("token.test/")))?,
-        stage.signed(key, with("aud", json!("other.test")))?,
-        stage.signed(key, with("exp", json!("-20s")))?,
-        stage.signed(key, with("exp", Value::Null))?,
-        stage.signed(key, with("iat", json!("+1h")))?,
-        stage.signed(key, with("access", json!("all")))?,
+        client.signed(key, with("iss", json!("http://issuer.test")))?,
+        client.signed(key, with("iss", json!("token.test/")))?,
+        client.signed(key, with("aud", json!("other.test")))?,
+        client.signed(key, with("exp", json!("-20s")))?,
+        client.signed(key, with("exp", Value::Null))?,
+        client.signed(key, with("iat", json!("+1h")))?,
+        client.signed(key, with("access", json!("all")))?,
     ];
     for (index, forged) in forged.iter().enumerate() {
-        stage.refused(list, Some(forged), "invalid_token").with_context(|| format!("forgery {index}"))?;
+        client.refused(list, Some(forged), "invalid_token").with_context(|| format!("forgery {index}"))?;
     }
     Ok(())
 }
@@ -163,7 +163,7 @@ pub fn run(substrate: &mut dyn Substrate) -> Result<()> {
     let configs = keys.map(|key| substrate.serve(&configuration(key)?));
     substrate.start()?;
     for (key, config) in keys.into_iter().zip(configs) {
-        play(&mut Stage::new(substrate, config?), key).with_context(|| key.to_owned())?;
+        play(&mut Client::new(substrate, config?), key).with_context(|| key.to_owned())?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use registry_auth_harness::scenario::Config;
 use registry_auth_harness::substrate::Substrate;
 use serde_json::json;
 
-use super::stage::{Stage, claims, member};
+use super::client::{Client, claims, member};
 
 const KEY: &str = "stray-es256";
 /// The longest token that is taken.
@@ -63,7 +63,7 @@ fn configuration(binds: bool, whole: bool) -> Result<Config> {
 }
 
 /// Conditions decide by the claims of the credential, which the token has as far as they are read.
-fn conditions(stage: &mut Stage<'_>, whole: bool) -> Result<()> {
+fn conditions(client: &mut Client<'_>, whole: bool) -> Result<()> {
     let (v1, latest) = ("PUT /v2/team/app/manifests/v1", "PUT /v2/team/app/manifests/latest");
     let (rank, all) = ("GET /v2/rank/app/tags/list", "GET /v2/whole/app/tags/list");
     let rows = [
@@ -81,17 +81,17 @@ fn conditions(stage: &mut Stage<'_>, whole: bool) -> Result<()> {
         (json!({ "untrusted": false }), all, 403),
     ];
     for (more, line, expected) in rows {
-        let credential = stage.credential(&more)?;
-        let by_credential = stage.status(line, Some(&credential))?.0;
+        let credential = client.credential(&more)?;
+        let by_credential = client.status(line, Some(&credential))?.0;
         ensure!(by_credential == expected, "{line} with {more}: {by_credential} instead of {expected}");
         // What is not granted is not in the token: another scope that is does for that.
-        let token = stage.mint(SCOPES, Some(&credential))?;
-        let by_token = stage.status(line, Some(&token))?.0;
+        let token = client.mint(SCOPES, Some(&credential))?;
+        let by_token = client.status(line, Some(&token))?.0;
         let unchanged = by_token == expected || (expected == 403 && by_token == 401 && line != latest);
         ensure!(unchanged, "{line} with a token for {more}: {by_token} instead of {expected}");
     }
-    let credential = stage.credential(&json!({ "untrusted": true, "email": "ci@acme.test" }))?;
-    let said = claims(&stage.mint(SCOPES, Some(&credential))?)?;
+    let credential = client.credential(&json!({ "untrusted": true, "email": "ci@acme.test" }))?;
+    let said = claims(&client.mint(SCOPES, Some(&credential))?)?;
     let origin = member(&said, "origin");
     if whole {
         let carried = member(origin, "claims");
@@ -107,35 +107,35 @@ fn conditions(stage: &mut Stage<'_>, whole: bool) -> Result<()> {
     let mut known = unsaid.clone();
     let origin = json!({ "claims": {}, "absent": if whole { json!("*") } else { json!(["untrusted", "rank"]) } });
     known.as_object_mut().context("claims")?.insert("origin".to_owned(), origin);
-    let (unsaid, known) = (stage.signed(KEY, unsaid)?, stage.signed(KEY, known)?);
-    stage.refused(LIST, Some(&unsaid), "invalid_token")?;
-    stage.passes(LIST, Some(&known), "ci")
+    let (unsaid, known) = (client.signed(KEY, unsaid)?, client.signed(KEY, known)?);
+    client.refused(LIST, Some(&unsaid), "invalid_token")?;
+    client.passes(LIST, Some(&known), "ci")
 }
 
 /// A bound credential gives a bound token, and a certificate one that is bound to it.
-fn bindings(stage: &mut Stage<'_>, binds: bool) -> Result<()> {
+fn bindings(client: &mut Client<'_>, binds: bool) -> Result<()> {
     let bound = json!({ "cnf": { "x5t#S256": ALICE } });
     let of_other_key = json!({ "cnf": { "jkt": "x" } });
-    let credential = stage.credential(&bound)?;
-    let by_token = stage.showing(Some("alice")).mint(SCOPES, Some(&credential))?;
-    let by_certificate = stage.mint(SCOPES, None)?;
-    let credential = stage.credential(&of_other_key)?;
-    let by_other = stage.showing(None).mint(SCOPES, Some(&credential))?;
+    let credential = client.credential(&bound)?;
+    let by_token = client.showing(Some("alice")).mint(SCOPES, Some(&credential))?;
+    let by_certificate = client.mint(SCOPES, None)?;
+    let credential = client.credential(&of_other_key)?;
+    let by_other = client.showing(None).mint(SCOPES, Some(&credential))?;
     for (token, user, confirmation) in
         [(&by_token, "ci", &bound), (&by_certificate, "alice", &bound), (&by_other, "ci", &of_other_key)]
     {
         let said = claims(token)?;
         ensure!(member(&said, "cnf") == member(confirmation, "cnf"), "{said}");
-        stage.showing(Some("alice")).passes(LIST, Some(token), user)?;
+        client.showing(Some("alice")).passes(LIST, Some(token), user)?;
         for certificate in [None, Some("workload")] {
-            stage.showing(certificate);
+            client.showing(certificate);
             if binds && token != &by_other {
-                stage.refused(LIST, Some(token), "invalid_token")?;
+                client.refused(LIST, Some(token), "invalid_token")?;
             } else {
-                stage.passes(LIST, Some(token), user)?;
+                client.passes(LIST, Some(token), user)?;
             }
         }
-        stage.showing(None);
+        client.showing(None);
     }
     // The groups of a certificate are those of the configuration, whenever it is asked.
     let said = claims(&by_certificate)?;
@@ -145,12 +145,12 @@ fn bindings(stage: &mut Stage<'_>, binds: bool) -> Result<()> {
 }
 
 /// A token ends with the first of what it is granted by, and grants no catalog that was not.
-fn ends(stage: &mut Stage<'_>) -> Result<()> {
-    let soon = stage.credential(&json!({ "exp": "+100s" }))?;
-    let (_, seconds) = stage.issue(SCOPES, Some(&soon))?;
+fn ends(client: &mut Client<'_>) -> Result<()> {
+    let soon = client.credential(&json!({ "exp": "+100s" }))?;
+    let (_, seconds) = client.issue(SCOPES, Some(&soon))?;
     ensure!((30..=90).contains(&seconds), "it is good for {seconds} s");
 
-    let now = stage.substrate.now().secs();
+    let now = client.substrate.now().secs();
     let entry = |action: &str, seconds: i64| json!({ "type": "repository", "name": "team/app", "actions": [action], "exp": now + seconds });
     let catalog = json!({ "type": "registry", "name": "catalog", "actions": ["*"] });
     let pull = "repository:team/app:pull";
@@ -163,11 +163,11 @@ fn ends(stage: &mut Stage<'_>) -> Result<()> {
     ];
     for (access, scopes, lifetime, lists) in rows {
         let server = json!({ "sub": "server", "iat": "-1m", "exp": "+2h", "access": access });
-        let credential = stage.signed("eddsa", server)?;
-        let (token, seconds) = stage.issue(scopes, Some(&credential))?;
+        let credential = client.signed("eddsa", server)?;
+        let (token, seconds) = client.issue(scopes, Some(&credential))?;
         ensure!(lifetime.contains(&seconds), "{access} {scopes}: {seconds} s");
         for token in [&credential, &token] {
-            let (status, _) = stage.status("GET /v2/_catalog", Some(token))?;
+            let (status, _) = client.status("GET /v2/_catalog", Some(token))?;
             ensure!(status == if lists { 200 } else { 401 }, "{access}: the catalog is {status}");
         }
     }
@@ -175,15 +175,15 @@ fn ends(stage: &mut Stage<'_>) -> Result<()> {
 }
 
 /// Claims that are carried may make a token longer than is taken: then there is none.
-fn lengths(stage: &mut Stage<'_>) -> Result<()> {
-    let with = |stage: &Stage<'_>, length| stage.credential(&json!({ "untrusted": "x".repeat(length) }));
-    let credential = with(stage, 30_000)?;
-    let token = stage.mint(SCOPES, Some(&credential))?;
-    stage.passes(LIST, Some(&token), "ci")?;
-    let overhead = with(stage, 0)?.len();
-    let credential = with(stage, (LONGEST - overhead) / 4 * 3 - 3)?;
-    stage.passes(LIST, Some(&credential), "ci")?;
-    stage.refused(&format!("GET /auth/token?scope={SCOPES}"), Some(&credential), "Basic realm=")
+fn lengths(client: &mut Client<'_>) -> Result<()> {
+    let with = |client: &Client<'_>, length| client.credential(&json!({ "untrusted": "x".repeat(length) }));
+    let credential = with(client, 30_000)?;
+    let token = client.mint(SCOPES, Some(&credential))?;
+    client.passes(LIST, Some(&token), "ci")?;
+    let overhead = with(client, 0)?.len();
+    let credential = with(client, (LONGEST - overhead) / 4 * 3 - 3)?;
+    client.passes(LIST, Some(&credential), "ci")?;
+    client.refused(&format!("GET /auth/token?scope={SCOPES}"), Some(&credential), "Basic realm=")
 }
 
 /// Compares what each credential may do with what the tokens minted for it may do.
@@ -196,11 +196,11 @@ pub fn run(substrate: &mut dyn Substrate) -> Result<()> {
         variants.map(|(binds, whole)| configuration(binds, whole).and_then(|config| substrate.serve(&config)));
     substrate.start()?;
     for ((binds, whole), config) in variants.into_iter().zip(configs) {
-        let stage = &mut Stage::new(substrate, config?);
-        conditions(stage, whole).with_context(|| format!("conditions, whole {whole}"))?;
-        bindings(stage, binds).with_context(|| format!("bindings, binds {binds}"))?;
-        ends(stage).context("ends")?;
-        lengths(stage).context("lengths")?;
+        let client = &mut Client::new(substrate, config?);
+        conditions(client, whole).with_context(|| format!("conditions, whole {whole}"))?;
+        bindings(client, binds).with_context(|| format!("bindings, binds {binds}"))?;
+        ends(client).context("ends")?;
+        lengths(client).context("lengths")?;
     }
     Ok(())
 }

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 pub(super) const KINDS: [&str; 6] =
     ["token seen before", "new tokens", "push with body", "token of another issuer", "no token", "refused by policy"];
 /// What every kind gets while nothing fails.
-pub(super) const NORMAL: Right = [&[200], &[200], &[200], &[200], &[200], &[403]];
+pub(super) const NORMAL: KindStatuses = [&[200], &[200], &[200], &[200], &[200], &[403]];
 /// The keys of the issuer cannot be had, and nothing else is touched.
-pub(super) const NO_KEYS: Right = [&[503], &[503], &[503], &[200], &[200], &[403]];
+pub(super) const NO_KEYS: KindStatuses = [&[503], &[503], &[503], &[200], &[200], &[403]];
 
 /// The statuses that are right, by kind.
-pub(super) type Right = [&'static [u16]; 6];
+pub(super) type KindStatuses = [&'static [u16]; 6];
 
 const BODY: usize = 10_000;
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";

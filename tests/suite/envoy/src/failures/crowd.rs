@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, ensure};
 use registry_auth_harness::issuer::{Endpoint, Fault};
 
 use super::callers::{NO_KEYS, Tokens, kinds, read};
-use super::issuers::Scene;
+use super::issuers::Fixture;
 use super::page::Page;
-use super::stage::{PATIENCE, until};
-use super::trial::{Case, Deeds, UNNOTICED, play};
+use super::proxy::{PATIENCE, until};
+use super::trial::{Case, Hooks, UNNOTICED, play};
 
 /// The issuer of a crowd with a new key.
 pub(super) const CROWD: &str = "http://crowd.test";
@@ -69,12 +69,12 @@ fn status(mut socket: TcpStream) -> Result<u16> {
 }
 
 /// Plays both crowds.
-pub(super) fn try_all(scene: &Scene, page: &mut Page) -> Result<()> {
-    new_key(scene, page)?;
-    waiting(scene, page)
+pub(super) fn try_all(fixture: &Fixture, page: &mut Page) -> Result<()> {
+    new_key(fixture, page)?;
+    waiting(fixture, page)
 }
 
-fn new_key(scene: &Scene, page: &mut Page) -> Result<()> {
+fn new_key(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "1,000 requests at once with an unknown key id",
         how: "the issuer has a new key",
@@ -83,29 +83,29 @@ fn new_key(scene: &Scene, page: &mut Page) -> Result<()> {
         ..UNNOTICED
     };
     let tokens = Tokens::of(CROWD, "es256");
-    let (issuer, stage) = (scene.issuer(CROWD)?, &scene.stage);
-    stage.comes_to(200, &read(&tokens.bearer(0)?))?;
+    let (issuer, proxy) = (fixture.issuer(CROWD)?, &fixture.proxy);
+    proxy.comes_to(200, &read(&tokens.bearer(0)?))?;
     let new = Tokens::of(CROWD, "next-es256").bearer(0)?;
-    let deeds = Deeds {
+    let hooks = Hooks {
         fail: &mut || {
             thread::sleep(LIMIT);
             issuer.rotate(&["es256", "next-es256"])?;
-            let (fetches, counted) = (issuer.requests(Endpoint::Keys), stage.metric("keys.fetched")?);
-            let statuses = Crowd::gather(stage.address()?, &new, THOUSAND)?.statuses()?;
+            let (fetches, counted) = (issuer.requests(Endpoint::Keys), proxy.metric("keys.fetched")?);
+            let statuses = Crowd::gather(proxy.address()?, &new, THOUSAND)?.statuses()?;
             ensure!(statuses == [200], "the crowd got {statuses:?}");
             let more = issuer.requests(Endpoint::Keys) - fetches;
             ensure!(more == 1, "{more} fetches");
-            until("the counter", || Ok(stage.metric("keys.fetched")? == counted.map(|count| count + 1)))
+            until("the counter", || Ok(proxy.metric("keys.fetched")? == counted.map(|count| count + 1)))
         },
         look: &mut || Ok(()),
         mend: &mut || Ok(()),
     };
-    let kinds = kinds(&tokens, &tokens, &Scene::others())?;
-    page.add(&case, play(&case, stage.address()?, &kinds, deeds).with_context(|| stage.log_tail()));
+    let kinds = kinds(&tokens, &tokens, &Fixture::others())?;
+    page.add(&case, play(&case, proxy.address()?, &kinds, hooks).with_context(|| proxy.log_tail()));
     Ok(())
 }
 
-fn waiting(scene: &Scene, page: &mut Page) -> Result<()> {
+fn waiting(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "10,000 requests at once have to wait, 5,000 clients go away",
         how: "the issuer hangs; seven times",
@@ -116,23 +116,23 @@ fn waiting(scene: &Scene, page: &mut Page) -> Result<()> {
         ..UNNOTICED
     };
     let tokens = Tokens::of(WAITING, "es256");
-    let (issuer, stage, bearer) = (scene.issuer(WAITING)?, &scene.stage, tokens.bearer(usize::MAX)?);
+    let (issuer, proxy, bearer) = (fixture.issuer(WAITING)?, &fixture.proxy, tokens.bearer(usize::MAX)?);
     let set_fault = |fault: Option<&Fault>| {
         for endpoint in [Endpoint::Discovery, Endpoint::Keys] {
             issuer.fault(endpoint, fault.cloned());
         }
     };
     let gather = || -> Result<u64> {
-        let mut crowd = Crowd::gather(stage.address()?, &bearer, TEN_THOUSAND)?;
-        let active = stage.active()?.unwrap_or_default();
+        let mut crowd = Crowd::gather(proxy.address()?, &bearer, TEN_THOUSAND)?;
+        let active = proxy.active()?.unwrap_or_default();
         crowd.halve();
         let statuses = crowd.statuses()?;
         ensure!(statuses == [503], "the crowd got {statuses:?}");
-        let memory = stage.envoy()?.resident()?;
+        let memory = proxy.envoy()?.resident()?;
         eprintln!("  {active} requests were in Envoy, which holds {memory} KiB afterwards");
         Ok(memory)
     };
-    let deeds = Deeds {
+    let hooks = Hooks {
         fail: &mut || {
             set_fault(Some(&Fault::Hang));
             gather().map(drop)
@@ -142,17 +142,17 @@ fn waiting(scene: &Scene, page: &mut Page) -> Result<()> {
             let warm = (0..WARM).try_fold(0, |most, _| gather().map(|memory| memory.max(most)))?;
             let last = (0..WARM).try_fold(0, |_, _| gather())?;
             ensure!(last <= warm + SLACK, "Envoy holds {last} KiB after the last crowd, {warm} before");
-            until("the counter", || Ok(stage.metric("keys_unavailable")?.is_some()))?;
+            until("the counter", || Ok(proxy.metric("keys_unavailable")?.is_some()))?;
             Ok(())
         },
         mend: &mut || {
             set_fault(None);
-            stage.comes_to(200, &read(&bearer))
+            proxy.comes_to(200, &read(&bearer))
         },
     };
-    let kinds = kinds(&tokens, &tokens, &Scene::others())?;
-    let outcome = play(&case, stage.address()?, &kinds, deeds);
-    let ended = outcome.and_then(|()| until("the end of all requests", || Ok(stage.active()? == Some(0))));
-    page.add(&case, ended.with_context(|| stage.log_tail()));
+    let kinds = kinds(&tokens, &tokens, &Fixture::others())?;
+    let outcome = play(&case, proxy.address()?, &kinds, hooks);
+    let ended = outcome.and_then(|()| until("the end of all requests", || Ok(proxy.active()? == Some(0))));
+    page.add(&case, ended.with_context(|| proxy.log_tail()));
     Ok(())
 }

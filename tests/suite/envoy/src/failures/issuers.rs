@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::callers::{NO_KEYS, NORMAL, Tokens, access_control, entry, kinds, read};
 use super::page::Page;
-use super::stage::{Stage, bootstrap, listeners, until};
-use super::trial::{Case, Deeds, UNNOTICED, play};
+use super::proxy::{Proxy, bootstrap, listeners, until};
+use super::trial::{Case, Hooks, UNNOTICED, play};
 use super::{crowd, rotation};
 
 /// The issuer that never fails.
@@ -29,9 +29,9 @@ const AGES: &str = "`registry_auth.keys.SOURCE.age_seconds` grows";
 const STALE: &str = "the same, and `registry_auth.keys.SOURCE.stale` is 1";
 
 /// All issuers, in one Envoy.
-pub(super) struct Scene {
+pub(super) struct Fixture {
     /// Envoy.
-    pub(super) stage: Stage,
+    pub(super) proxy: Proxy,
     issuers: Issuers,
     down: SocketAddr,
     untrusted: (Issuer, SocketAddr),
@@ -57,7 +57,7 @@ const SHARED: [&str; 14] = [
     crowd::WAITING,
 ];
 
-impl Scene {
+impl Fixture {
     fn set_up() -> Result<Self> {
         let mut all = vec![Issuer::new(OTHER, &["other-es256"])?];
         for url in SHARED {
@@ -89,8 +89,8 @@ impl Scene {
                 put(cluster, "", "transport_socket", trusting("issuer-ca"))?;
             }
         }
-        let stage = Stage::start(backend, &bootstrap, document)?;
-        Ok(Self { stage, issuers, down, untrusted, servers: RefCell::new(vec![server, secured]) })
+        let proxy = Proxy::start(backend, &bootstrap, document)?;
+        Ok(Self { proxy, issuers, down, untrusted, servers: RefCell::new(vec![server, secured]) })
     }
 
     /// The issuer of this URL.
@@ -115,21 +115,21 @@ impl Scene {
     fn play(&self, case: &Case, url: &str, fail: impl Fn() -> Result<()>, mend: impl Fn() -> Result<()>) -> Result<()> {
         let tokens = Tokens::of(url, "es256");
         let kinds = kinds(&tokens, &tokens, &Self::others())?;
-        let before = self.stage.metric("keys.failed")?.unwrap_or_default();
+        let before = self.proxy.metric("keys.failed")?.unwrap_or_default();
         let taken = read(&tokens.bearer(usize::MAX)?);
         let mended = || {
             mend()?;
-            self.stage.comes_to(200, &taken)
+            self.proxy.comes_to(200, &taken)
         };
-        let deeds = Deeds { fail: &mut || fail(), look: &mut || self.look(case, url, before), mend: &mut || mended() };
-        play(case, self.stage.address()?, &kinds, deeds).with_context(|| self.stage.log_tail())
+        let hooks = Hooks { fail: &mut || fail(), look: &mut || self.look(case, url, before), mend: &mut || mended() };
+        play(case, self.proxy.address()?, &kinds, hooks).with_context(|| self.proxy.log_tail())
     }
 
     /// The signs of [`FAILING`], [`STALE`] or [`AGES`] are there.
     fn look(&self, case: &Case, url: &str, before: u64) -> Result<()> {
         let source = label(url);
         if case.sign == AGES {
-            let age = || self.stage.metric(&format!("{source}.age_seconds"));
+            let age = || self.proxy.metric(&format!("{source}.age_seconds"));
             let young = age()?;
             return until("age", || Ok(age()? > young));
         }
@@ -137,11 +137,11 @@ impl Scene {
             return Ok(());
         }
         if case.sign == STALE {
-            until("the gauge of age", || Ok(self.stage.metric(&format!("{source}.stale"))? == Some(1)))?;
+            until("the gauge of age", || Ok(self.proxy.metric(&format!("{source}.stale"))? == Some(1)))?;
         }
-        until("the counter", || Ok(self.stage.metric("keys.failed")?.unwrap_or_default() > before))?;
-        until("the gauge", || Ok(self.stage.metric(&format!("{source}.failing"))? == Some(1)))?;
-        let log = self.stage.envoy()?.log();
+        until("the counter", || Ok(self.proxy.metric("keys.failed")?.unwrap_or_default() > before))?;
+        until("the gauge", || Ok(self.proxy.metric(&format!("{source}.failing"))? == Some(1)))?;
+        let log = self.proxy.envoy()?.log();
         let line = format!("keys of {url} cannot be had: ");
         let found = log.lines().find_map(|text| text.split_once(&line).map(|(_, why)| why));
         eprintln!("  {url}: {}", found.context("the log does not say it")?);
@@ -216,43 +216,46 @@ fn faults() -> Vec<(&'static str, Fault, Case)> {
 
 /// Plays all failures of issuers.
 pub(super) fn try_all(page: &mut Page) -> Result<()> {
-    let scene = Scene::set_up()?;
+    let fixture = Fixture::set_up()?;
     page.section("Issuers that the proxy asks");
-    down_at_start(&scene, page);
-    wrong_certificate(&scene, page);
-    slow(&scene, page);
+    down_at_start(&fixture, page);
+    wrong_certificate(&fixture, page);
+    slow(&fixture, page);
     for (url, fault, case) in faults() {
-        page.add(&case, scene.play(&case, url, || scene.set_fault(url, Some(&fault)), || scene.set_fault(url, None)));
+        page.add(
+            &case,
+            fixture.play(&case, url, || fixture.set_fault(url, Some(&fault)), || fixture.set_fault(url, None)),
+        );
     }
-    outage(&scene, page)?;
-    rotation::try_all(&scene, page);
-    crowd::try_all(&scene, page)
+    outage(&fixture, page)?;
+    rotation::try_all(&fixture, page);
+    crowd::try_all(&fixture, page)
 }
 
-fn down_at_start(scene: &Scene, page: &mut Page) {
+fn down_at_start(fixture: &Fixture, page: &mut Page) {
     let case = at_start("issuer is down", "from the start: nobody listens");
     let mend = || {
-        let server = Issuer::new(DOWN, &["es256"])?.serve_at(Port::bind_at(scene.down)?)?;
-        scene.servers.borrow_mut().push(server);
+        let server = Issuer::new(DOWN, &["es256"])?.serve_at(Port::bind_at(fixture.down)?)?;
+        fixture.servers.borrow_mut().push(server);
         Ok(())
     };
-    page.add(&case, scene.play(&case, DOWN, || Ok(()), mend));
+    page.add(&case, fixture.play(&case, DOWN, || Ok(()), mend));
 }
 
-fn wrong_certificate(scene: &Scene, page: &mut Page) {
+fn wrong_certificate(fixture: &Fixture, page: &mut Page) {
     let case = at_start("issuer shows a wrong certificate", "one that the cluster's authority did not sign");
-    let (issuer, address) = &scene.untrusted;
+    let (issuer, address) = &fixture.untrusted;
     let mend = || {
-        let distrusted = scene.stage.envoy()?.stat("cluster.untrusted.ssl.fail_verify_error")?;
+        let distrusted = fixture.proxy.envoy()?.stat("cluster.untrusted.ssl.fail_verify_error")?;
         ensure!(distrusted > Some(0), "it was not the certificate that failed");
-        scene.servers.borrow_mut().retain(|server| server.address() != *address);
-        scene.servers.borrow_mut().push(issuer.serve_over_tls(Port::bind_at(*address)?, "issuer")?);
+        fixture.servers.borrow_mut().retain(|server| server.address() != *address);
+        fixture.servers.borrow_mut().push(issuer.serve_over_tls(Port::bind_at(*address)?, "issuer")?);
         Ok(())
     };
-    page.add(&case, scene.play(&case, UNTRUSTED, || Ok(()), mend));
+    page.add(&case, fixture.play(&case, UNTRUSTED, || Ok(()), mend));
 }
 
-fn slow(scene: &Scene, page: &mut Page) {
+fn slow(fixture: &Fixture, page: &mut Page) {
     let case = Case {
         failure: "issuer is slow",
         how: "1 second for each answer",
@@ -262,11 +265,11 @@ fn slow(scene: &Scene, page: &mut Page) {
         ..UNNOTICED
     };
     let (url, fault) = ("http://slow.test", Fault::Delay(Duration::from_secs(1)));
-    page.add(&case, scene.play(&case, url, || scene.set_fault(url, Some(&fault)), || scene.set_fault(url, None)));
+    page.add(&case, fixture.play(&case, url, || fixture.set_fault(url, Some(&fault)), || fixture.set_fault(url, None)));
 }
 
 /// Keys were had; they last until `maxStale`, and then they do not.
-fn outage(scene: &Scene, page: &mut Page) -> Result<()> {
+fn outage(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let bearer = Tokens::of(OUTAGE, "es256").bearer(usize::MAX)?;
     let unnoticed = Case {
         failure: "issuer is down after keys were had",
@@ -275,9 +278,9 @@ fn outage(scene: &Scene, page: &mut Page) -> Result<()> {
         end: "nobody has noticed",
         ..UNNOTICED
     };
-    let down = || scene.set_fault(OUTAGE, Some(&Fault::Reset));
-    scene.stage.comes_to(200, &read(&bearer))?;
-    page.add(&unnoticed, scene.play(&unnoticed, OUTAGE, down, || scene.set_fault(OUTAGE, None)));
+    let down = || fixture.set_fault(OUTAGE, Some(&Fault::Reset));
+    fixture.proxy.comes_to(200, &read(&bearer))?;
+    page.add(&unnoticed, fixture.play(&unnoticed, OUTAGE, down, || fixture.set_fault(OUTAGE, None)));
     let stale = Case {
         how: "closes connections for longer than `maxStale`",
         before: Some(NORMAL),
@@ -288,8 +291,8 @@ fn outage(scene: &Scene, page: &mut Page) -> Result<()> {
     };
     let fail = || {
         down()?;
-        scene.stage.comes_to(503, &read(&bearer))
+        fixture.proxy.comes_to(503, &read(&bearer))
     };
-    page.add(&stale, scene.play(&stale, OUTAGE, fail, || scene.set_fault(OUTAGE, None)));
+    page.add(&stale, fixture.play(&stale, OUTAGE, fail, || fixture.set_fault(OUTAGE, None)));
     Ok(())
 }

@@ -6,10 +6,10 @@ mod foreign;
 mod issuers;
 mod page;
 mod policy;
+mod proxy;
 mod rotation;
 mod secrets;
 mod shim;
-mod stage;
 mod trial;
 mod vm;
 

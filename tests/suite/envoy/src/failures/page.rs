@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_harness::load::NONE;
 use registry_auth_harness::module;
 
-use super::callers::{KINDS, Right};
+use super::callers::{KINDS, KindStatuses};
 use super::trial::Case;
 
 const PAGE: &str = "docs/faults.md";
@@ -89,7 +89,7 @@ impl Page {
     }
 }
 
-fn statuses(right: Right) -> impl Iterator<Item = String> {
+fn statuses(right: KindStatuses) -> impl Iterator<Item = String> {
     let text = |status: &u16| if *status == NONE { "none".to_owned() } else { status.to_string() };
     right.into_iter().map(move |statuses| match statuses {
         [] => "-".to_owned(),

@@ -12,11 +12,11 @@ use registry_auth_harness::server::{Port, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::callers::{NORMAL, Right, Tokens, entry, kinds, push_tag, read};
+use super::callers::{KindStatuses, NORMAL, Tokens, entry, kinds, push_tag, read};
 use super::issuers::put;
 use super::page::Page;
-use super::stage::{Stage, bootstrap, listeners, until};
-use super::trial::{Case, Deeds, UNNOTICED, play};
+use super::proxy::{Proxy, bootstrap, listeners, until};
+use super::trial::{Case, Hooks, UNNOTICED, play};
 
 const ISSUER: &str = "http://issuer.test";
 const OTHER: &str = "http://other.test";
@@ -29,8 +29,8 @@ const SLACK: u64 = 32 * 1024;
 const SPREAD: Duration = Duration::from_millis(600);
 
 /// Envoy with a filter that is read from a file.
-struct Scene {
-    stage: Stage,
+struct Fixture {
+    proxy: Proxy,
     bootstrap: RefCell<Bootstrap>,
     _kept: (Server, TempDir),
 }
@@ -61,7 +61,7 @@ fn both() -> [Value; 2] {
     [plugin("a", "b", &["read"]), plugin("b", "a", &[])]
 }
 
-impl Scene {
+impl Fixture {
     fn set_up() -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-failures-")?;
         let server = Issuers::of_scenarios()?.serve(Port::bind()?)?;
@@ -73,13 +73,13 @@ impl Scene {
         }
         let bootstrap = bootstrap(listeners, &backend, &[("issuers", server.address())])?;
         bootstrap.publish(bootstrap.listeners.first().context("no listener")?)?;
-        let stage = Stage::start(backend, &bootstrap, bootstrap.to_json()?)?;
-        Ok(Self { stage, bootstrap: RefCell::new(bootstrap), _kept: (server, folder) })
+        let proxy = Proxy::start(backend, &bootstrap, bootstrap.to_json()?)?;
+        Ok(Self { proxy, bootstrap: RefCell::new(bootstrap), _kept: (server, folder) })
     }
 
     fn counted(&self, counter: &str) -> Result<u64> {
         let name = format!("extension_config_discovery.http_filter.registry-auth.{counter}");
-        Ok(self.stage.envoy()?.stat(&name)?.unwrap_or_default())
+        Ok(self.proxy.envoy()?.stat(&name)?.unwrap_or_default())
     }
 
     /// Gives the plugin another configuration, and waits until Envoy says what it made of it.
@@ -101,35 +101,35 @@ impl Scene {
         for configuration in [&second, &first].into_iter().cycle().take(times) {
             self.change(configuration, "config_reload")?;
         }
-        self.stage.envoy()?.resident()
+        self.proxy.envoy()?.resident()
     }
 
-    fn play(&self, case: &Case, kinds: &[Kind], deeds: Deeds<'_>) -> Result<()> {
-        play(case, self.stage.address()?, kinds, deeds).with_context(|| self.stage.log_tail())
+    fn play(&self, case: &Case, kinds: &[Kind], hooks: Hooks<'_>) -> Result<()> {
+        play(case, self.proxy.address()?, kinds, hooks).with_context(|| self.proxy.log_tail())
     }
 }
 
 /// Plays changes, a bad configuration and questions that fail.
 pub(super) fn try_all(page: &mut Page) -> Result<()> {
-    let scene = Scene::set_up()?;
+    let fixture = Fixture::set_up()?;
     let (tokens, others) = (Tokens::of(ISSUER, "es256"), Tokens::of(OTHER, "other-es256"));
     for tokens in [&tokens, &others] {
-        scene.stage.comes_to(200, &read(&tokens.bearer(0)?))?;
+        fixture.proxy.comes_to(200, &read(&tokens.bearer(0)?))?;
     }
     let all = || kinds(&tokens, &tokens, &others);
     page.section("Configurations, and the registry");
-    changes(&scene, &all()?, page);
-    bad(&scene, &all()?, page)?;
+    changes(&fixture, &all()?, page);
+    bad(&fixture, &all()?, page)?;
     let mut kinds = all()?;
     if let Some(push) = kinds.get_mut(2) {
         *push = push_tag(&tokens.bearer(0)?);
     }
-    questions(&scene, &kinds, page);
+    questions(&fixture, &kinds, page);
     Ok(())
 }
 
-fn changes(scene: &Scene, kinds: &[Kind], page: &mut Page) {
-    const EITHER: Right = [&[200], &[200], &[200], &[200], &[200, 401], &[403]];
+fn changes(fixture: &Fixture, kinds: &[Kind], page: &mut Page) {
+    const EITHER: KindStatuses = [&[200], &[200], &[200], &[200], &[200, 401], &[403]];
     let case = Case {
         failure: "the configuration changes 100 times",
         how: "back and forth: other names for callers, other policy, anonymous pull or not",
@@ -139,13 +139,13 @@ fn changes(scene: &Scene, kinds: &[Kind], page: &mut Page) {
         ..UNNOTICED
     };
     let (mut before, mut after) = (0, 0);
-    let deeds = Deeds {
+    let hooks = Hooks {
         fail: &mut || {
-            before = scene.change_often(WARM)?;
+            before = fixture.change_often(WARM)?;
             Ok(())
         },
         look: &mut || {
-            after = scene.change_often(CHANGES)?;
+            after = fixture.change_often(CHANGES)?;
             Ok(())
         },
         mend: &mut || {
@@ -153,7 +153,7 @@ fn changes(scene: &Scene, kinds: &[Kind], page: &mut Page) {
             Ok(())
         },
     };
-    let outcome = scene.play(&case, kinds, deeds).and_then(|()| {
+    let outcome = fixture.play(&case, kinds, hooks).and_then(|()| {
         eprintln!("  {before} KiB, and {after} KiB after {CHANGES} more changes");
         ensure!(after <= before + SLACK, "Envoy holds {after} KiB after {CHANGES} changes, {before} before");
         Ok(())
@@ -161,7 +161,7 @@ fn changes(scene: &Scene, kinds: &[Kind], page: &mut Page) {
     page.add(&case, outcome);
 }
 
-fn bad(scene: &Scene, kinds: &[Kind], page: &mut Page) -> Result<()> {
+fn bad(fixture: &Fixture, kinds: &[Kind], page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "a new configuration is bad",
         how: "an action that does not exist",
@@ -172,21 +172,21 @@ fn bad(scene: &Scene, kinds: &[Kind], page: &mut Page) -> Result<()> {
     let [mut wrong, _] = both();
     let right = wrong.clone();
     put(&mut wrong, "/http/accessControl/repositories/team~1**/policies/0", "actions", json!(["wirte"]))?;
-    let deeds = Deeds {
-        fail: &mut || scene.change(&wrong, "update_rejected"),
+    let hooks = Hooks {
+        fail: &mut || fixture.change(&wrong, "update_rejected"),
         look: &mut || {
-            let log = scene.stage.envoy()?.log();
+            let log = fixture.proxy.envoy()?.log();
             ensure!(log.contains("policies[0].actions[0]"), "the log does not name the place");
             Ok(())
         },
-        mend: &mut || scene.change(&right, "config_reload"),
+        mend: &mut || fixture.change(&right, "config_reload"),
     };
-    page.add(&case, scene.play(&case, kinds, deeds));
+    page.add(&case, fixture.play(&case, kinds, hooks));
     Ok(())
 }
 
-fn questions(scene: &Scene, kinds: &[Kind], page: &mut Page) {
-    const STRICTER: Right = [&[200], &[200], &[403], &[200], &[200], &[403]];
+fn questions(fixture: &Fixture, kinds: &[Kind], page: &mut Page) {
+    const STRICTER: KindStatuses = [&[200], &[200], &[403], &[200], &[200], &[403]];
     for (question, how) in [(Question::Fails, "it answers 500"), (Question::Hangs, "it does not answer")] {
         let case = Case {
             failure: "the registry does not say whether a tag exists",
@@ -198,19 +198,19 @@ fn questions(scene: &Scene, kinds: &[Kind], page: &mut Page) {
             ..UNNOTICED
         };
         let before = Cell::new(None);
-        let deeds = Deeds {
+        let hooks = Hooks {
             fail: &mut || {
-                before.set(scene.stage.metric("policy_denied")?);
-                scene.stage.backend.answer(question);
+                before.set(fixture.proxy.metric("policy_denied")?);
+                fixture.proxy.backend.answer(question);
                 Ok(())
             },
             // Workers tell their counts with the next tick.
-            look: &mut || until("the counter", || Ok(scene.stage.metric("policy_denied")? > before.get())),
+            look: &mut || until("the counter", || Ok(fixture.proxy.metric("policy_denied")? > before.get())),
             mend: &mut || {
-                scene.stage.backend.answer(Question::Answered);
+                fixture.proxy.backend.answer(Question::Answered);
                 Ok(())
             },
         };
-        page.add(&case, scene.play(&case, kinds, deeds));
+        page.add(&case, fixture.play(&case, kinds, hooks));
     }
 }

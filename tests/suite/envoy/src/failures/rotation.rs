@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_harness::client;
 
-use super::callers::{Right, Tokens, kinds, read};
-use super::issuers::Scene;
+use super::callers::{KindStatuses, Tokens, kinds, read};
+use super::issuers::Fixture;
 use super::page::Page;
-use super::stage::{PATIENCE, until};
-use super::trial::{Case, Deeds, UNNOTICED, play};
+use super::proxy::{PATIENCE, until};
+use super::trial::{Case, Hooks, UNNOTICED, play};
 
 /// The issuer that has both keys for a while.
 pub(super) const OVERLAP: &str = "http://overlap.test";
@@ -20,11 +20,11 @@ pub(super) const REPLACED: &str = "http://replaced.test";
 const LIMIT: Duration = Duration::from_secs(5);
 /// Requests that come as soon as the key is there.
 const FIRST: usize = 50;
-const OLD: Right = [&[200], &[], &[], &[200], &[200], &[403]];
-const REVOKED: Right = [&[401], &[200], &[200], &[200], &[200], &[403]];
+const OLD: KindStatuses = [&[200], &[], &[], &[200], &[200], &[403]];
+const REVOKED: KindStatuses = [&[401], &[200], &[200], &[200], &[200], &[403]];
 
 /// Rotates with and without overlap. The tokens that were seen before have the old key, the others the new one.
-pub(super) fn try_all(scene: &Scene, page: &mut Page) {
+pub(super) fn try_all(fixture: &Fixture, page: &mut Page) {
     let overlap = Case {
         failure: "rotation with overlap",
         how: "the issuer has both keys; later it drops the old one, and any token with an unknown key id comes",
@@ -34,7 +34,7 @@ pub(super) fn try_all(scene: &Scene, page: &mut Page) {
         end: "401 for the old key after that refresh",
         ..UNNOTICED
     };
-    page.add(&overlap, rotate(scene, &overlap, OVERLAP, &["es256", "next-es256"]));
+    page.add(&overlap, rotate(fixture, &overlap, OVERLAP, &["es256", "next-es256"]));
     let replaced = Case {
         failure: "rotation without overlap",
         how: "the issuer replaces its key",
@@ -42,43 +42,43 @@ pub(super) fn try_all(scene: &Scene, page: &mut Page) {
         end: "the old key stays refused",
         ..overlap
     };
-    page.add(&replaced, rotate(scene, &replaced, REPLACED, &["next-es256"]));
+    page.add(&replaced, rotate(fixture, &replaced, REPLACED, &["next-es256"]));
 }
 
-fn rotate(scene: &Scene, case: &Case, url: &str, keys: &[&str]) -> Result<()> {
-    let issuer = scene.issuer(url)?;
+fn rotate(fixture: &Fixture, case: &Case, url: &str, keys: &[&str]) -> Result<()> {
+    let issuer = fixture.issuer(url)?;
     let (old, new) = (Tokens::of(url, "es256"), Tokens::of(url, "next-es256"));
-    let stage = &scene.stage;
-    let kinds = kinds(&old, &new, &Scene::others())?;
+    let proxy = &fixture.proxy;
+    let kinds = kinds(&old, &new, &Fixture::others())?;
     let (old, new) = (read(&old.bearer(0)?), read(&new.bearer(0)?));
     let stray = read(&Tokens::of(url, "stray-es256").bearer(0)?);
-    stage.comes_to(200, &old)?;
-    let fetched = stage.metric("keys.fetched")?.unwrap_or_default();
+    proxy.comes_to(200, &old)?;
+    let fetched = proxy.metric("keys.fetched")?.unwrap_or_default();
     let status = if case.during == REVOKED { 401 } else { 200 };
-    let deeds = Deeds {
+    let hooks = Hooks {
         fail: &mut || {
             thread::sleep(LIMIT);
             issuer.rotate(keys)?;
             for number in 0..FIRST {
                 // None may be refused, from the first on.
-                let status = client::send(stage.address()?, &new, PATIENCE)?.status;
+                let status = client::send(proxy.address()?, &new, PATIENCE)?.status;
                 ensure!(status == 200, "request {number} with the new key got {status}");
             }
-            stage.comes_to(status, &old)
+            proxy.comes_to(status, &old)
         },
         look: &mut || {
-            ensure!(stage.metric("keys.fetched")? > Some(fetched), "no fetch was counted");
+            ensure!(proxy.metric("keys.fetched")? > Some(fetched), "no fetch was counted");
             Ok(())
         },
         mend: &mut || {
             issuer.rotate(&["next-es256"])?;
-            let status = |request| Ok::<_, anyhow::Error>(client::send(stage.address()?, request, PATIENCE)?.status);
+            let status = |request| Ok::<_, anyhow::Error>(client::send(proxy.address()?, request, PATIENCE)?.status);
             until("the refresh", || {
                 ensure!(status(&stray)? == 401, "an unknown key is taken");
                 Ok(status(&old)? == 401)
             })?;
-            stage.comes_to(401, &old)
+            proxy.comes_to(401, &old)
         },
     };
-    play(case, stage.address()?, &kinds, deeds).with_context(|| stage.log_tail())
+    play(case, proxy.address()?, &kinds, hooks).with_context(|| proxy.log_tail())
 }

@@ -16,12 +16,12 @@ use registry_auth_harness::{key, module, push};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::callers::{Right, Tokens, access_control, entry, kinds, read};
+use super::callers::{KindStatuses, Tokens, access_control, entry, kinds, read};
 use super::foreign;
 use super::page::Page;
+use super::proxy::{PATIENCE, Proxy, VM_ID, bootstrap, comes_to, listeners, until};
 use super::secrets::{Answer, Secrets};
-use super::stage::{PATIENCE, Stage, VM_ID, bootstrap, comes_to, listeners, until};
-use super::trial::{Case, Deeds, UNNOTICED, play};
+use super::trial::{Case, Hooks, UNNOTICED, play};
 
 const OTHER: &str = "http://other.test";
 const SET: &str = "secret:us-east-1/keys";
@@ -31,8 +31,8 @@ const FOREIGN: &str = "/static_resources/listeners/2/filter_chains/0/filters/0/t
 const HOUR: i64 = 3600;
 
 /// Envoy, the shim and Secrets Manager.
-struct Scene {
-    stage: RefCell<Stage>,
+struct Fixture {
+    proxy: RefCell<Proxy>,
     secrets: RefCell<Secrets>,
     shim: RefCell<Option<Program>>,
     plugin: Value,
@@ -43,7 +43,7 @@ struct Scene {
     _issuers: Server,
 }
 
-impl Scene {
+impl Fixture {
     fn set_up() -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-failures-")?;
         let server = Issuers::of_scenarios()?.serve(Port::bind()?)?;
@@ -65,11 +65,11 @@ impl Scene {
         let file = folder.path().join("foreign.wasm");
         fs::write(&file, foreign::module())?;
         *document.pointer_mut(FOREIGN).context("the listener is somewhere else")? = json!(file);
-        let stage = Stage::start(backend, &bootstrap, document)?;
-        let (stage, secrets, shim) = (RefCell::new(stage), RefCell::new(secrets), RefCell::default());
-        let scene = Self { stage, secrets, shim, plugin, main, intake, endpoints, folder, _issuers: server };
-        scene.start_shim()?;
-        Ok(scene)
+        let proxy = Proxy::start(backend, &bootstrap, document)?;
+        let (proxy, secrets, shim) = (RefCell::new(proxy), RefCell::new(secrets), RefCell::default());
+        let fixture = Self { proxy, secrets, shim, plugin, main, intake, endpoints, folder, _issuers: server };
+        fixture.start_shim()?;
+        Ok(fixture)
     }
 
     fn start_shim(&self) -> Result<()> {
@@ -112,13 +112,13 @@ impl Scene {
 
     fn log(&self) -> String {
         let shim = self.shim.borrow().as_ref().map(Program::log).unwrap_or_default();
-        format!("{}\n{shim}", self.stage.borrow().log_tail())
+        format!("{}\n{shim}", self.proxy.borrow().log_tail())
     }
 
-    fn play(&self, case: &Case, deeds: Deeds<'_>, page: &mut Page) -> Result<()> {
+    fn play(&self, case: &Case, hooks: Hooks<'_>, page: &mut Page) -> Result<()> {
         let tokens = Tokens::of_server("eddsa");
         let kinds = kinds(&tokens, &tokens, &Tokens::of(OTHER, "other-es256"))?;
-        page.add(case, play(case, self.main, &kinds, deeds).with_context(|| self.log()));
+        page.add(case, play(case, self.main, &kinds, hooks).with_context(|| self.log()));
         Ok(())
     }
 
@@ -131,25 +131,25 @@ impl Scene {
     }
 
     fn refused(&self) -> Result<Option<u64>> {
-        self.stage.borrow().metric("intake.refused")
+        self.proxy.borrow().metric("intake.refused")
     }
 }
 
 /// Plays all failures around the shim.
 pub(super) fn try_all(page: &mut Page) -> Result<()> {
-    let scene = Scene::set_up()?;
-    scene.settle().with_context(|| scene.log())?;
+    let fixture = Fixture::set_up()?;
+    fixture.settle().with_context(|| fixture.log())?;
     page.section("Keys that the shim pushes");
-    secrets_manager(&scene, page)?;
-    pushes(&scene, page)?;
-    strangers(&scene, page)?;
-    overwritten(&scene, page)?;
-    shim_down(&scene, page)?;
-    shim_restarts(&scene, page)?;
-    envoy_restarts(&scene, page)
+    secrets_manager(&fixture, page)?;
+    pushes(&fixture, page)?;
+    strangers(&fixture, page)?;
+    overwritten(&fixture, page)?;
+    shim_down(&fixture, page)?;
+    shim_restarts(&fixture, page)?;
+    envoy_restarts(&fixture, page)
 }
 
-fn secrets_manager(scene: &Scene, page: &mut Page) -> Result<()> {
+fn secrets_manager(fixture: &Fixture, page: &mut Page) -> Result<()> {
     const REFUSED: &str = "`registry_auth_shim_fetches_total` counts `refused`, log: `the keys could not be refreshed`";
     const UNUSABLE: &str =
         "`registry_auth_shim_fetches_total` counts `unusable`, log: `the keys could not be refreshed`";
@@ -177,29 +177,29 @@ fn secrets_manager(scene: &Scene, page: &mut Page) -> Result<()> {
     for (failure, how, answer, outcome, sign) in rows {
         let case =
             Case { failure, how, sign, end: "by itself; until then the last good keys, for `maxStale`", ..UNNOTICED };
-        let before = scene.fetches(outcome)?;
-        let deeds = Deeds {
+        let before = fixture.fetches(outcome)?;
+        let hooks = Hooks {
             fail: &mut || {
                 match &answer {
-                    None => scene.secrets.borrow_mut().stop(),
-                    Some(answer) => scene.secrets.borrow().answer(answer.clone()),
+                    None => fixture.secrets.borrow_mut().stop(),
+                    Some(answer) => fixture.secrets.borrow().answer(answer.clone()),
                 }
-                until("a failed fetch", || Ok(scene.fetches(outcome)? > before))
+                until("a failed fetch", || Ok(fixture.fetches(outcome)? > before))
             },
             look: &mut || {
-                ensure!(scene.shim_says("the keys could not be refreshed"), "the shim does not say so");
+                ensure!(fixture.shim_says("the keys could not be refreshed"), "the shim does not say so");
                 Ok(())
             },
             mend: &mut || {
-                let good = scene.fetches("success")?;
+                let good = fixture.fetches("success")?;
                 match &answer {
-                    None => scene.secrets.borrow_mut().resume()?,
-                    Some(_) => scene.secrets.borrow().answer(Answer::Keys(&["eddsa"])),
+                    None => fixture.secrets.borrow_mut().resume()?,
+                    Some(_) => fixture.secrets.borrow().answer(Answer::Keys(&["eddsa"])),
                 }
-                until("a good fetch", || Ok(scene.fetches("success")? > good))
+                until("a good fetch", || Ok(fixture.fetches("success")? > good))
             },
         };
-        scene.play(&case, deeds, page)?;
+        fixture.play(&case, hooks, page)?;
     }
     Ok(())
 }
@@ -242,12 +242,12 @@ fn bad_pushes(held: &Value) -> Result<Vec<Push>> {
     ])
 }
 
-fn put(scene: &Scene, request: &Request) -> Result<u16> {
-    Ok(client::send(scene.intake, request, PATIENCE)?.status)
+fn put(fixture: &Fixture, request: &Request) -> Result<u16> {
+    Ok(client::send(fixture.intake, request, PATIENCE)?.status)
 }
 
 /// Requests to the intake of somebody without the push key.
-fn strangers(scene: &Scene, page: &mut Page) -> Result<()> {
+fn strangers(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let at = now();
     let says = json!({"v": 2, "set": SET, "nonce": "AAAAAAAAAAAAAAAAAAAAAAAA", "at": at.secs()});
     let rows = [
@@ -270,31 +270,32 @@ fn strangers(scene: &Scene, page: &mut Page) -> Result<()> {
         };
         let case = Case { failure, how, sign, end: "nobody has noticed", ..UNNOTICED };
         let before = Cell::new(None);
-        let deeds = Deeds {
+        let hooks = Hooks {
             fail: &mut || {
-                before.set(scene.refused()?);
-                let answer = client::send(scene.intake, &request, PATIENCE)?;
+                before.set(fixture.refused()?);
+                let answer = client::send(fixture.intake, &request, PATIENCE)?;
                 ensure!(answer.status == status, "the intake answered {} instead of {status}", answer.status);
                 let said = String::from_utf8_lossy(&answer.body);
                 ensure!(said.contains("error") && !said.contains("gen"), "a stranger learns: {said}");
                 Ok(())
             },
             look: &mut || {
-                until("a count", || Ok(!counts || scene.refused()? > before.get()))?;
-                let says = || Ok(scene.stage.borrow().envoy()?.log().contains("requests to the intake are refused: "));
+                until("a count", || Ok(!counts || fixture.refused()? > before.get()))?;
+                let says =
+                    || Ok(fixture.proxy.borrow().envoy()?.log().contains("requests to the intake are refused: "));
                 until("a line of the log", says)
             },
             mend: &mut || Ok(()),
         };
-        scene.play(&case, deeds, page)?;
+        fixture.play(&case, hooks, page)?;
     }
     Ok(())
 }
 
-fn pushes(scene: &Scene, page: &mut Page) -> Result<()> {
+fn pushes(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let held = push::payload(SET, &key::jwks(&["eddsa"])?, now());
     let good = push::put(SET, &held, &push::seal(&held, PUSH_KEY), now());
-    until("a good push", || Ok(put(scene, &good)? != 401)).context("the intake")?;
+    until("a good push", || Ok(put(fixture, &good)? != 401)).context("the intake")?;
     for (failure, how, request, status) in bad_pushes(&held)? {
         let counts = status != 413;
         let sign = if counts {
@@ -304,28 +305,28 @@ fn pushes(scene: &Scene, page: &mut Page) -> Result<()> {
         };
         let case = Case { failure, how, sign, end: "nobody has noticed", ..UNNOTICED };
         let before = Cell::new(None);
-        let deeds = Deeds {
+        let hooks = Hooks {
             fail: &mut || {
-                before.set(scene.refused()?);
-                let found = put(scene, &request)?;
+                before.set(fixture.refused()?);
+                let found = put(fixture, &request)?;
                 ensure!(found == status, "the intake answered {found} instead of {status}");
                 let stray = read(&Tokens::of_server("stray-eddsa").bearer(0)?);
-                comes_to(scene.main, 401, &stray)
+                comes_to(fixture.main, 401, &stray)
             },
             look: &mut || {
-                ensure!(!counts || scene.refused()? > before.get(), "nothing counts");
-                let says = scene.stage.borrow().envoy()?.log().contains("a pushed key set is refused: ");
+                ensure!(!counts || fixture.refused()? > before.get(), "nothing counts");
+                let says = fixture.proxy.borrow().envoy()?.log().contains("a pushed key set is refused: ");
                 ensure!(!counts || says, "the log does not say so");
                 Ok(())
             },
             mend: &mut || Ok(()),
         };
-        scene.play(&case, deeds, page)?;
+        fixture.play(&case, hooks, page)?;
     }
     Ok(())
 }
 
-fn overwritten(scene: &Scene, page: &mut Page) -> Result<()> {
+fn overwritten(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "another plugin writes over our shared data",
         how: "over the pushed set, in a store that it shares",
@@ -333,25 +334,25 @@ fn overwritten(scene: &Scene, page: &mut Page) -> Result<()> {
         end: "nobody has noticed; the shim pushes again",
         ..UNNOTICED
     };
-    let refused = || scene.stage.borrow().metric("keys.push_refused");
-    let foreign = scene.stage.borrow().envoy()?.listener("foreign")?;
+    let refused = || fixture.proxy.borrow().metric("keys.push_refused");
+    let foreign = fixture.proxy.borrow().envoy()?.listener("foreign")?;
     let (before, stored) = (Cell::new(None), Cell::new(0));
-    let deeds = Deeds {
+    let hooks = Hooks {
         fail: &mut || {
             before.set(refused()?);
-            stored.set(scene.counted("pushes", "stored")?);
+            stored.set(fixture.counted("pushes", "stored")?);
             until("a refused set", || {
                 client::send(foreign, &Request::new("GET", "/"), PATIENCE)?;
                 Ok(refused()? > before.get())
             })
         },
-        look: &mut || until("a push", || Ok(scene.counted("pushes", "stored")? > stored.get())),
+        look: &mut || until("a push", || Ok(fixture.counted("pushes", "stored")? > stored.get())),
         mend: &mut || Ok(()),
     };
-    scene.play(&case, deeds, page)
+    fixture.play(&case, hooks, page)
 }
 
-fn shim_down(scene: &Scene, page: &mut Page) -> Result<()> {
+fn shim_down(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "the shim is down",
         how: "killed",
@@ -359,21 +360,21 @@ fn shim_down(scene: &Scene, page: &mut Page) -> Result<()> {
         end: "when it is started; until then the last good keys, for `maxStale`",
         ..UNNOTICED
     };
-    let deeds = Deeds {
+    let hooks = Hooks {
         fail: &mut || {
-            *scene.shim.borrow_mut() = None;
+            *fixture.shim.borrow_mut() = None;
             Ok(())
         },
         look: &mut || {
-            ensure!(!scene.is_ready(), "it is still there");
+            ensure!(!fixture.is_ready(), "it is still there");
             Ok(())
         },
-        mend: &mut || scene.start_shim(),
+        mend: &mut || fixture.start_shim(),
     };
-    scene.play(&case, deeds, page)
+    fixture.play(&case, hooks, page)
 }
 
-fn shim_restarts(scene: &Scene, page: &mut Page) -> Result<()> {
+fn shim_restarts(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "the shim restarts",
         how: "killed and started",
@@ -382,14 +383,14 @@ fn shim_restarts(scene: &Scene, page: &mut Page) -> Result<()> {
         ..UNNOTICED
     };
     let restart = || {
-        *scene.shim.borrow_mut() = None;
-        scene.start_shim()
+        *fixture.shim.borrow_mut() = None;
+        fixture.start_shim()
     };
-    scene.play(&case, Deeds { fail: &mut || restart(), look: &mut || Ok(()), mend: &mut || Ok(()) }, page)
+    fixture.play(&case, Hooks { fail: &mut || restart(), look: &mut || Ok(()), mend: &mut || Ok(()) }, page)
 }
 
-fn envoy_restarts(scene: &Scene, page: &mut Page) -> Result<()> {
-    const BROKEN: Right =
+fn envoy_restarts(fixture: &Fixture, page: &mut Page) -> Result<()> {
+    const BROKEN: KindStatuses =
         [&[200, 503, NONE], &[200, 503, NONE], &[200, 503, NONE], &[200, NONE], &[200, NONE], &[403, NONE]];
     let case = Case {
         failure: "Envoy restarts",
@@ -400,13 +401,13 @@ fn envoy_restarts(scene: &Scene, page: &mut Page) -> Result<()> {
         ..UNNOTICED
     };
     let before = Cell::new(0);
-    let deeds = Deeds {
+    let hooks = Hooks {
         fail: &mut || {
-            before.set(scene.counted("pushes", "stored")?);
-            scene.stage.borrow_mut().restart()
+            before.set(fixture.counted("pushes", "stored")?);
+            fixture.proxy.borrow_mut().restart()
         },
-        look: &mut || until("the push", || Ok(scene.counted("pushes", "stored")? > before.get())),
-        mend: &mut || scene.settle(),
+        look: &mut || until("the push", || Ok(fixture.counted("pushes", "stored")? > before.get())),
+        mend: &mut || fixture.settle(),
     };
-    scene.play(&case, deeds, page)
+    fixture.play(&case, hooks, page)
 }

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
-use registry_auth_harness::load::{Kind, Load, Rights};
+use registry_auth_harness::load::{ExpectedStatuses, Kind, Load};
 
-use super::callers::{NORMAL, Right};
-use super::stage::{PATIENCE, PRESSURE};
+use super::callers::{KindStatuses, NORMAL};
+use super::proxy::{PATIENCE, PRESSURE};
 
 /// Requests that each phase takes at least.
 const REQUESTS: usize = 2_000;
@@ -21,13 +21,13 @@ pub(super) struct Case {
     /// What is done to it.
     pub(super) how: &'static str,
     /// What is right before; nothing: it fails from the start.
-    pub(super) before: Option<Right>,
+    pub(super) before: Option<KindStatuses>,
     /// What is right while it fails.
-    pub(super) during: Right,
+    pub(super) during: KindStatuses,
     /// What an operator sees.
     pub(super) sign: &'static str,
     /// What is right afterwards.
-    pub(super) after: Right,
+    pub(super) after: KindStatuses,
     /// How it ends.
     pub(super) end: &'static str,
 }
@@ -37,7 +37,7 @@ pub(super) const UNNOTICED: Case =
     Case { failure: "", how: "", before: Some(NORMAL), during: NORMAL, sign: "", after: NORMAL, end: "by itself" };
 
 /// What happens in a trial; each waits until it shows.
-pub(super) struct Deeds<'a> {
+pub(super) struct Hooks<'a> {
     /// Makes it fail.
     pub(super) fail: &'a mut dyn FnMut() -> Result<()>,
     /// Looks at what the operator sees.
@@ -47,24 +47,24 @@ pub(super) struct Deeds<'a> {
 }
 
 /// Plays a failure at `address`.
-pub(super) fn play(case: &Case, address: SocketAddr, kinds: &[Kind], deeds: Deeds<'_>) -> Result<()> {
-    let Deeds { fail, look, mend } = deeds;
+pub(super) fn play(case: &Case, address: SocketAddr, kinds: &[Kind], hooks: Hooks<'_>) -> Result<()> {
+    let Hooks { fail, look, mend } = hooks;
     let sum = Load::run(kinds, address, PRESSURE, |load| {
         match case.before {
             None => fail()?,
             Some(before) => {
-                load.turn("before", &rights(before));
+                load.turn("before", &expected(before));
                 load.reach(REQUESTS, EACH, PATIENCE)?;
-                load.widen("failing", &rights(case.during));
+                load.widen("failing", &expected(case.during));
                 fail()?;
             }
         }
-        load.turn("during", &rights(case.during));
+        load.turn("during", &expected(case.during));
         load.reach(REQUESTS, EACH, PATIENCE)?;
         look().context("what an operator sees")?;
-        load.widen("mending", &rights(case.after));
+        load.widen("mending", &expected(case.after));
         mend()?;
-        load.turn("after", &rights(case.after));
+        load.turn("after", &expected(case.after));
         load.reach(REQUESTS, EACH, PATIENCE)
     });
     let sum = sum?;
@@ -72,6 +72,6 @@ pub(super) fn play(case: &Case, address: SocketAddr, kinds: &[Kind], deeds: Deed
     Ok(())
 }
 
-fn rights(right: Right) -> Rights {
+fn expected(right: KindStatuses) -> ExpectedStatuses {
     right.iter().map(|statuses| statuses.to_vec()).collect()
 }

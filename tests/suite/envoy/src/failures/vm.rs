@@ -12,14 +12,14 @@ use registry_auth_harness::server::Port;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::callers::{Right, Tokens, access_control, entry, kinds, read};
+use super::callers::{KindStatuses, Tokens, access_control, entry, kinds, read};
 use super::page::Page;
-use super::stage::{PATIENCE, Stage, bootstrap, listeners, until};
-use super::trial::{Case, Deeds, UNNOTICED, play};
+use super::proxy::{PATIENCE, Proxy, bootstrap, listeners, until};
+use super::trial::{Case, Hooks, UNNOTICED, play};
 
 const ISSUER: &str = "http://issuer.test";
 const OTHER: &str = "http://other.test";
-const WITHOUT: Right = [&[200, 503], &[200, 503], &[200, 503], &[200, 503], &[200, 503], &[403, 503]];
+const WITHOUT: KindStatuses = [&[200, 503], &[200, 503], &[200, 503], &[200, 503], &[200, 503], &[403, 503]];
 const TRAP: &str = "proxy_on_request_headers failed";
 /// Requests that trap, on a connection each.
 const TRAPS: usize = 8;
@@ -37,10 +37,10 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
     });
     let mut bootstrap = bootstrap(listeners(&plugin, [0, 0]), &backend, &[("issuers", server.address())])?;
     bootstrap.module = path;
-    let stage = Stage::start(backend, &bootstrap, bootstrap.to_json()?)?;
+    let proxy = Proxy::start(backend, &bootstrap, bootstrap.to_json()?)?;
     let (tokens, others) = (Tokens::of(ISSUER, "es256"), Tokens::of(OTHER, "other-es256"));
     for tokens in [&tokens, &others] {
-        stage.comes_to(200, &read(&tokens.bearer(0)?))?;
+        proxy.comes_to(200, &read(&tokens.bearer(0)?))?;
     }
     let case = Case {
         failure: "the VM of a worker traps",
@@ -53,22 +53,22 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
     let trapping = (0..trap::FIELDS).fold(Request::new("GET", "/v2/open/app/tags/list"), |request, number| {
         request.header(&format!("x-field-{number}"), "1")
     });
-    let deeds = Deeds {
+    let hooks = Hooks {
         fail: &mut || {
             for _ in 0..TRAPS {
-                client::send(stage.address()?, &trapping, PATIENCE)?;
+                client::send(proxy.address()?, &trapping, PATIENCE)?;
             }
             Ok(())
         },
         look: &mut || {
-            until("a VM", || Ok(stage.envoy()?.stat("wasm.main.vm_reload_success")? > Some(0)))?;
-            ensure!(stage.envoy()?.log().contains(TRAP), "the log does not have the trap");
+            until("a VM", || Ok(proxy.envoy()?.stat("wasm.main.vm_reload_success")? > Some(0)))?;
+            ensure!(proxy.envoy()?.log().contains(TRAP), "the log does not have the trap");
             Ok(())
         },
-        mend: &mut || stage.comes_to(200, &read(&tokens.bearer(0)?)),
+        mend: &mut || proxy.comes_to(200, &read(&tokens.bearer(0)?)),
     };
-    let outcome = play(&case, stage.address()?, &kinds(&tokens, &tokens, &others)?, deeds);
+    let outcome = play(&case, proxy.address()?, &kinds(&tokens, &tokens, &others)?, hooks);
     page.section("The proxy");
-    page.add(&case, outcome.with_context(|| stage.log_tail()));
+    page.add(&case, outcome.with_context(|| proxy.log_tail()));
     Ok(())
 }

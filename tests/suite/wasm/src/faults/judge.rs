@@ -53,13 +53,13 @@ fn forget_the_time(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use registry_auth_harness::upstream::Seen;
+    use registry_auth_harness::upstream::UpstreamRequest;
     use serde_json::json;
 
     use super::*;
 
     fn forwarded(user: &str) -> Progress {
-        Progress::Forwarded(Seen {
+        Progress::Forwarded(UpstreamRequest {
             method: "GET".to_owned(),
             path: "/v2/".to_owned(),
             headers: vec![("x-user".to_owned(), user.as_bytes().to_vec())],

@@ -6,7 +6,7 @@ use registry_auth_engine::time::UnixTime;
 use registry_auth_harness::client::Request;
 use registry_auth_harness::issuer::{Endpoint, Issuer, Issuers};
 use registry_auth_harness::mint::Recipe;
-use registry_auth_harness::registry::Holdings;
+use registry_auth_harness::registry::RegistryState;
 use registry_auth_harness::shared::SharedData;
 use registry_auth_harness::substrate::PUSH_KEY;
 use registry_auth_vm::host::Clock;
@@ -162,7 +162,7 @@ impl Workers {
         let issuers = Issuers(vec![self.issuer.clone()]);
         for vm in &mut self.vms {
             if let Some(callout) = vm.callouts().iter().find(|callout| callout.cluster == "issuers") {
-                vm.answer(callout.token, respond(&issuers, &Holdings::default(), callout)?)?;
+                vm.answer(callout.token, respond(&issuers, &RegistryState::default(), callout)?)?;
                 return Ok(true);
             }
         }

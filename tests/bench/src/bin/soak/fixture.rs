@@ -25,7 +25,7 @@ const ROTATION: usize = 20;
 const CHANGE: usize = 7;
 
 /// Everything that runs.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     envoy: Envoy,
     bootstrap: Bootstrap,
     issuer: Issuer,
@@ -69,7 +69,7 @@ fn plugin(number: usize) -> Value {
     })
 }
 
-impl Scene {
+impl Fixture {
     /// Signs the tokens and starts everything.
     pub(crate) fn set_up() -> Result<Self> {
         eprintln!("signing tokens");
@@ -103,12 +103,12 @@ impl Scene {
     /// # Errors
     /// An answer is wrong, or something does not get on.
     pub(crate) fn soak(mut self, requests: u64) -> Result<Soaked> {
-        let (kinds, rights) = self.crowd.kinds();
+        let (kinds, expected) = self.crowd.kinds();
         let mut memory = Memory::default();
         let (mut rotations, mut changes, mut answers) = (0, 0, Vec::new());
         let address = self.envoy.listener("main")?;
         let sum = Load::run(&kinds, address, PRESSURE, |load| {
-            load.turn("soak", &rights);
+            load.turn("soak", &expected);
             for second in 1_usize.. {
                 thread::sleep(SAMPLE);
                 load.reach(0, 0, PRESSURE.patience)?;

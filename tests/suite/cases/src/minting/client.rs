@@ -11,7 +11,7 @@ use registry_auth_harness::tls;
 use serde_json::{Value, json};
 
 /// One configuration on one substrate.
-pub struct Stage<'a> {
+pub struct Client<'a> {
     /// The substrate.
     pub substrate: &'a mut dyn Substrate,
     /// Its number of the configuration.
@@ -20,7 +20,7 @@ pub struct Stage<'a> {
     pub certificate: Option<&'static str>,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> Client<'a> {
     /// Without a certificate.
     pub fn new(substrate: &'a mut dyn Substrate, config: usize) -> Self {
         Self { substrate, config, certificate: None }

@@ -23,7 +23,7 @@ const SECRET: &str = "registry/jwt-verification-keys";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The running parts. Dropped in the order of the fields, so that nobody asks who has gone.
-pub(crate) struct Stage {
+pub(crate) struct Services {
     programs: Vec<Program>,
     issuer: Server,
     registry_clients: SocketAddr,
@@ -31,18 +31,18 @@ pub(crate) struct Stage {
     folder: TempDir,
 }
 
-impl Stage {
+impl Services {
     /// Starts all parts on free ports of loopback; the secret holds the key `es256`.
     pub(crate) fn set_up() -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-demo-")?;
         let issuer = Issuer::new(ISSUER, &[ISSUER_KEY])?.serve()?;
         told("OIDC issuer", issuer.address());
         let (registry_clients, secrets) = (free_address()?, free_address()?);
-        let mut stage = Self { programs: Vec::new(), issuer, registry_clients, secrets, folder };
-        stage.start_secrets_manager()?;
-        let registry = stage.start_registry()?;
-        stage.start_envoy(registry)?;
-        Ok(stage)
+        let mut services = Self { programs: Vec::new(), issuer, registry_clients, secrets, folder };
+        services.start_secrets_manager()?;
+        let registry = services.start_registry()?;
+        services.start_envoy(registry)?;
+        Ok(services)
     }
 
     fn start_secrets_manager(&mut self) -> Result<()> {

@@ -24,7 +24,7 @@ const TAIL: usize = 20;
 const PROBES: usize = 16;
 
 /// Envoy, and what it talks to.
-pub(super) struct Stage {
+pub(super) struct Proxy {
     /// Nothing while it restarts.
     pub(super) envoy: Option<Envoy>,
     /// The registry.
@@ -64,13 +64,13 @@ pub(super) fn bootstrap(
     Ok(Bootstrap { module: module::path()?, listeners, clusters: all, environment })
 }
 
-impl Stage {
+impl Proxy {
     /// Starts Envoy with a bootstrap in JSON.
     pub(super) fn start(backend: Backend, bootstrap: &Bootstrap, configuration: Value) -> Result<Self> {
         let environment = bootstrap.environment.clone();
-        let mut stage = Self { envoy: None, backend, configuration, environment };
-        stage.restart()?;
-        Ok(stage)
+        let mut proxy = Self { envoy: None, backend, configuration, environment };
+        proxy.restart()?;
+        Ok(proxy)
     }
 
     /// Ends Envoy, if it runs, and starts it.
