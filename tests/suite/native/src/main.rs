@@ -1,6 +1,7 @@
 //! The tests of the engine by itself. They need neither the module nor a proxy.
 
 mod differential;
+mod formatting;
 mod left_out;
 mod minting;
 mod readme;
