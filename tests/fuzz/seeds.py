@@ -154,8 +154,8 @@ def tokens() -> None:
 
 def keys() -> None:
     pems = [path.read_text() for path in sorted((ENGINE / "keys/testdata").iterdir())]
-    pems += [path.read_text() for path in sorted((TESTS / "keys").glob("*.crt"))]
-    pems += [(TESTS / "keys" / name).read_text() for name in ("es256.pem", "eddsa.pem", "next-es256.pem")]
+    pems += [path.read_text() for path in sorted((TESTS / "fixtures/keys").glob("*.crt"))]
+    pems += [(TESTS / "fixtures/keys" / name).read_text() for name in ("es256.pem", "eddsa.pem", "next-es256.pem")]
     for pem in pems:
         put("pem", pem)
         put("pem", pem.replace("\n", "\\n"))
@@ -198,7 +198,7 @@ def keys() -> None:
 
 
 def certificates() -> None:
-    for path in sorted((TESTS / "certificates").glob("*.pem")):
+    for path in sorted((TESTS / "fixtures/certificates").glob("*.pem")):
         for block in re.findall(r"-----BEGIN CERTIFICATE-----\n(.*?)-----END", path.read_text(), re.S):
             put("certificate", base64.b64decode(block))
 

@@ -68,7 +68,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     if options.other.callgrind {
         return callgrind::run(workspace);
     }
-    tools::install(workspace, if options.quick { tools::BUILD } else { tools::BENCH })?;
+    tools::install(workspace, if options.quick { tools::ENVOY } else { tools::BENCH })?;
     build::build_module(workspace)?;
     let folder = workspace.target("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
@@ -77,8 +77,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     } else {
         build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
     }
-    let package = ["run", "--package", "registry-auth-tests", "--features", "vm", "--bin", "bench", "--"];
-    process::run(workspace.cargo(&package).args(options.arguments()))
+    process::run(workspace.program("bench")?.args(options.arguments()))
 }
 
 impl Options {

@@ -101,7 +101,7 @@ fn shrink(workspace: &Workspace, pruned: &Finished) -> anyhow::Result<Vec<u8>> {
     tools::install(workspace, tools::BUILD)?;
     let [from, to] = ["pruned", "shrunk"].map(|name| workspace.target(&format!("wasm32-wasip1/module/{name}.wasm")));
     fs::write(&from, &pruned.bytes).with_context(|| format!("cannot write `{}`", workspace.short(&from)))?;
-    let python = workspace.tools().join("venv/bin/python");
+    let python = workspace.tools().join(tools::BUILD_ENVIRONMENT).join("bin/python");
     process::run(workspace.command(python).arg("filter/xtask/shrink.py").args([&from, &to]))?;
     fs::read(&to).with_context(|| format!("cannot read `{}`", workspace.short(&to)))
 }

@@ -23,7 +23,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     eprintln!("[2/3] build");
     build::all(workspace)?;
     eprintln!("[3/3] demo");
-    let mut story = workspace.cargo(&["run", "--package", "registry-auth-tests", "--bin", "demo"]);
+    let mut story = workspace.cargo(&["run", "--package", "registry-auth-demo"]);
     if options.keep {
         story.args(["--", "--keep"]);
     }

@@ -21,10 +21,9 @@ pub(crate) struct Options {
 /// # Errors
 /// Whatever fails; a request that is not answered as it should be; memory that grows.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    tools::install(workspace, tools::BUILD)?;
+    tools::install(workspace, tools::ENVOY)?;
     build::build_module(workspace)?;
-    let package = ["run", "--package", "registry-auth-tests", "--features", "vm", "--bin", "soak", "--"];
-    let mut soak = workspace.cargo(&package);
+    let mut soak = workspace.program("soak")?;
     soak.args(["--requests", &options.requests.to_string()]);
     if options.write {
         soak.arg("--write");

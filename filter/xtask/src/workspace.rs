@@ -6,6 +6,24 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::process;
+
+/// The packages of the tests, always built together: with others, the crates that they share would have other features and be compiled
+/// again.
+const TESTED: &[&str] = &[
+    "--package=registry-auth-cel",
+    "--package=registry-auth-engine",
+    "--package=xtask",
+    "--package=registry-auth-harness",
+    "--package=registry-auth-vm",
+    "--package=registry-auth-cases",
+    "--package=registry-auth-suite-native",
+    "--package=registry-auth-suite-wasm",
+    "--package=registry-auth-suite-envoy",
+    "--package=registry-auth-bench",
+    "--package=registry-auth-demo",
+];
+
 /// The checkout that `cargo xtask` was started in.
 pub(crate) struct Workspace {
     root: PathBuf,
@@ -51,5 +69,23 @@ impl Workspace {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(arguments).env("REGISTRY_AUTH_TOOLS", self.tools()).env("CARGO_TARGET_DIR", self.path("target"));
         command
+    }
+
+    /// Cargo's command `name` for all packages of the tests, with more arguments.
+    pub(crate) fn tested(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = self.cargo(&[name]);
+        command.args(TESTED).args(arguments);
+        command
+    }
+
+    /// Builds a program of the tests, together with their packages, and gives the command that starts it.
+    ///
+    /// # Errors
+    /// A compiler error; its text is on the screen.
+    pub(crate) fn program(&self, name: &str) -> anyhow::Result<Command> {
+        process::run(&mut self.tested("build", &["--bin", name]))?;
+        let mut command = self.command(self.target("debug").join(name));
+        command.env("REGISTRY_AUTH_TOOLS", self.tools());
+        Ok(command)
     }
 }

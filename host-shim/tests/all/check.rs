@@ -126,7 +126,7 @@ async fn files_that_a_configuration_names_are_read_and_checked() {
     let file = |path: &str| oidc("certificateAuthorityFile", path);
     let rows = [
         ("a key", cert(text(&keys).unwrap()), None),
-        ("a CA file", file(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/certificates/ca.pem")), None),
+        ("a CA file", file(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/certificates/ca.pem")), None),
         ("no path", cert("MFkw\nEwYH"), Some("http.auth.bearer.cert: is neither PEM nor JWKS text")),
         ("no file", cert(text(&missing).unwrap()), Some("http.auth.bearer.cert: cannot read")),
         ("no key", cert(text(&garbage).unwrap()), Some("http.auth.bearer.cert: the file")),

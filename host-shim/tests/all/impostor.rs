@@ -136,6 +136,7 @@ impl Answer {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn nothing_is_sent_to_an_impostor_and_nothing_that_it_says_moves_another_intake() {
     let moto = Moto::shared().unwrap();
     moto.create("impostors", &secret(&[("a", FIRST)])).await.unwrap();
@@ -166,6 +167,7 @@ async fn nothing_is_sent_to_an_impostor_and_nothing_that_it_says_moves_another_i
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn a_program_on_the_port_of_an_intake_gets_nothing() {
     let moto = Moto::shared().unwrap();
     moto.create("shared-port", &secret(&[("a", FIRST)])).await.unwrap();
@@ -189,6 +191,7 @@ async fn a_program_on_the_port_of_an_intake_gets_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn a_push_is_done_only_when_its_answer_proves_it() {
     let moto = Moto::shared().unwrap();
     moto.create("unproven", &secret(&[("a", FIRST)])).await.unwrap();

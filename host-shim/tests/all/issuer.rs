@@ -57,7 +57,7 @@ pub(crate) enum Fault {
 
 /// The file of a certificate of the tests.
 pub(crate) fn certificate(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/certificates/{name}.pem"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/fixtures/certificates/{name}.pem"))
 }
 
 impl Issuer {

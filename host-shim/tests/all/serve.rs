@@ -13,6 +13,7 @@ use crate::sample::{FIRST, SECOND, THIRD, secret};
 use crate::shim::{Folder, Launch, NOWHERE, Shim, configuration};
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn keys_arrive_and_rotated_ones_follow_without_a_restart() {
     let moto = Moto::shared().unwrap();
     moto.create("rotation", &secret(&[("a", FIRST)])).await.unwrap();
@@ -29,9 +30,10 @@ async fn keys_arrive_and_rotated_ones_follow_without_a_restart() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn the_key_that_signs_arrives_beside_those_that_verify() {
     let moto = Moto::shared().unwrap();
-    let path = |name: &str| format!("{}/../tests/keys/{name}.pem", env!("CARGO_MANIFEST_DIR"));
+    let path = |name: &str| format!("{}/../tests/fixtures/keys/{name}.pem", env!("CARGO_MANIFEST_DIR"));
     let [signs, next] = ["stray-es256", "next-es256"].map(|name| std::fs::read_to_string(path(name)).unwrap());
     moto.create("beside", &secret(&[("a", FIRST)])).await.unwrap();
     moto.create("mint", &signs).await.unwrap();
@@ -59,6 +61,7 @@ async fn the_key_that_signs_arrives_beside_those_that_verify() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn an_intake_that_restarts_has_its_keys_again() {
     let moto = Moto::shared().unwrap();
     moto.create("restart", &secret(&[("a", FIRST)])).await.unwrap();
@@ -80,6 +83,7 @@ async fn an_intake_that_restarts_has_its_keys_again() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn a_secret_that_becomes_garbage_leaves_the_last_good_keys() {
     let moto = Moto::shared().unwrap();
     moto.create("garbage", &secret(&[("a", FIRST)])).await.unwrap();
@@ -98,6 +102,7 @@ async fn a_secret_that_becomes_garbage_leaves_the_last_good_keys() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn what_is_wrong_with_a_secret_is_named() {
     let moto = Moto::shared().unwrap();
     moto.create_binary("binary", "dG9wczNjcmV0").await.unwrap();
@@ -118,6 +123,7 @@ async fn what_is_wrong_with_a_secret_is_named() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn one_bad_entry_is_skipped_and_named() {
     let moto = Moto::shared().unwrap();
     moto.create("skipped", &secret(&[("bad", "tops3cret"), ("good", FIRST)])).await.unwrap();
@@ -132,6 +138,7 @@ async fn one_bad_entry_is_skipped_and_named() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn strict_refuses_the_whole_set_for_one_bad_entry() {
     let moto = Moto::shared().unwrap();
     moto.create("strict", &secret(&[("bad", "tops3cret"), ("good", FIRST)])).await.unwrap();
@@ -144,6 +151,7 @@ async fn strict_refuses_the_whole_set_for_one_bad_entry() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn aws_may_be_down_at_the_start() {
     let port = {
         let probe = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -159,6 +167,7 @@ async fn aws_may_be_down_at_the_start() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn a_wanted_key_is_fetched_before_the_interval_ends() {
     let moto = Moto::shared().unwrap();
     moto.create("wanted", &secret(&[("a", FIRST)])).await.unwrap();
@@ -171,6 +180,7 @@ async fn a_wanted_key_is_fetched_before_the_interval_ends() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn another_shims_newer_set_is_overtaken_by_the_next_refresh() {
     let moto = Moto::shared().unwrap();
     moto.create("overtaken", &secret(&[("a", FIRST)])).await.unwrap();
@@ -183,6 +193,7 @@ async fn another_shims_newer_set_is_overtaken_by_the_next_refresh() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn a_set_that_came_between_question_and_push_is_no_failure() {
     let moto = Moto::shared().unwrap();
     moto.create("raced", &secret(&[("a", FIRST)])).await.unwrap();
@@ -197,6 +208,7 @@ async fn a_set_that_came_between_question_and_push_is_no_failure() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn an_intake_with_another_push_key_is_told_once() {
     let moto = Moto::shared().unwrap();
     moto.create("forged", &secret(&[("a", FIRST)])).await.unwrap();
@@ -239,6 +251,7 @@ async fn throttling_and_denial_are_named_and_end() {
 }
 
 #[tokio::test]
+#[ignore = "needs moto: run `cargo xtask test --only shim`"]
 async fn an_envoy_that_hangs_or_is_not_there_holds_up_no_other() {
     let moto = Moto::shared().unwrap();
     moto.create("several", &secret(&[("a", FIRST)])).await.unwrap();

@@ -1,9 +1,9 @@
 use super::super::test_certificate::{self as make, tlv};
 use super::*;
 
-const NAMED: &str = include_str!("../../../../../tests/certificates/named.pem");
-const WORKLOAD: &str = include_str!("../../../../../tests/certificates/workload.pem");
-const NAMELESS: &str = include_str!("../../../../../tests/certificates/nameless.pem");
+const NAMED: &str = include_str!("../../../../../tests/fixtures/certificates/named.pem");
+const WORKLOAD: &str = include_str!("../../../../../tests/fixtures/certificates/workload.pem");
+const NAMELESS: &str = include_str!("../../../../../tests/fixtures/certificates/nameless.pem");
 
 fn der(pem: &str) -> PresentedCertificate {
     PresentedCertificate::of_pem(pem.as_bytes()).unwrap()

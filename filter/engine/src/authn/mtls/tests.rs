@@ -13,9 +13,9 @@ use crate::reason::Reason;
 use crate::request::{Connection, RequestHead};
 use crate::time::UnixTime;
 
-const NAMED: &str = include_str!("../../../../../tests/certificates/named.pem");
-const INSIDE: &str = include_str!("../../../../../tests/certificates/inside.pem");
-const WORKLOAD: &str = include_str!("../../../../../tests/certificates/workload.pem");
+const NAMED: &str = include_str!("../../../../../tests/fixtures/certificates/named.pem");
+const INSIDE: &str = include_str!("../../../../../tests/fixtures/certificates/inside.pem");
+const WORKLOAD: &str = include_str!("../../../../../tests/fixtures/certificates/workload.pem");
 
 fn engine(document: &Value) -> Option<Engine> {
     let (role, mut diagnostics) = config::decode(document.to_string().as_bytes());

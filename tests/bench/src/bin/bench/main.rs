@@ -1,0 +1,98 @@
+//! What the filter costs in the real Envoy, beside Envoy's own filters; `cargo xtask bench` builds what it needs and starts it.
+
+mod body;
+mod chain;
+mod empty;
+mod figure;
+mod goal;
+mod load;
+mod memory;
+mod meter;
+mod options;
+mod page;
+mod profile;
+mod results;
+mod rounds;
+mod row;
+mod stand;
+mod start;
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::figure::Figure;
+use crate::load::Generator;
+use crate::options::Options;
+use crate::results::Results;
+use crate::stand::Files;
+use registry_auth_harness::machine::Machine;
+
+/// Bytes of a body, in the full run and in the quick one.
+const BODY: u64 = 1 << 32;
+/// Bodies for each round: a difference of some percent has to show, and CPU time is told in steps of 10 ms.
+const BODIES: usize = 2;
+const SHORT_BODY: u64 = 1 << 24;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if let [flag, request] = arguments.as_slice()
+        && flag == "--profile"
+    {
+        return profile::show(request);
+    }
+    let options = Options::read(arguments.into_iter())?;
+    let files = Files::find()?;
+    let rows = row::selected(&options.rows);
+    ensure!(!rows.is_empty(), "there is no such row: {}", options.rows.join(", "));
+    // wrk measures whole seconds.
+    let generator = if options.quick { Generator::Own } else { Generator::best() };
+    let machine = Machine::this()?;
+    let rows = rounds::measure(&rows, &options.plan, &generator, &files)?;
+    let figures = if options.beside { beside(&options, &files)? } else { Vec::new() };
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let module_size = files.size()? as f64;
+    let results = Results { machine, generator, plan: options.plan, rows, figures, module_size };
+    report(&results, &options, &files)
+}
+
+/// What is measured beside the rows.
+fn beside(options: &Options, files: &Files) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    eprintln!("bodies");
+    let (rounds, size) = if options.quick { (1, SHORT_BODY) } else { (BODIES * options.plan.rounds, BODY) };
+    figures.extend(body::measure(rounds, size, files)?);
+    eprintln!("start");
+    let patterns = if options.quick { start::FEW } else { start::PATTERNS };
+    figures.extend(start::configure(options.plan.rounds, patterns, files)?);
+    eprintln!("pushes");
+    figures.extend(start::push(options.plan.rounds, files)?);
+    if !options.quick {
+        eprintln!("memory");
+        figures.extend(memory::measure(&options.plan, files)?);
+    }
+    Ok(figures)
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what the program is asked for")]
+fn report(results: &Results, options: &Options, files: &Files) -> Result<()> {
+    let page = results.page();
+    let json = files.folder.join("results.json");
+    fs::write(&json, format!("{:#}\n", results.to_json())).context("the results cannot be written")?;
+    println!("{page}");
+    if options.write {
+        page::write(&page)?;
+    }
+    Ok(())
+}

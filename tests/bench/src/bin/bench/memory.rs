@@ -1,0 +1,140 @@
+//! What workers and cached identities take, and whether that grows.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use registry_auth_harness::envoy::Envoy;
+use registry_auth_harness::substrate::now;
+use registry_auth_harness::workload::{self, ALGORITHMS, Policy, REPOSITORY};
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
+
+use crate::chain::Chain;
+use crate::figure::Figure;
+use crate::load::{CONNECTIONS, Generator, Load};
+use crate::meter::resident;
+use crate::rounds::Plan;
+use crate::stand::{Files, Listener};
+
+/// As many as one worker is to remember.
+const IDENTITIES: usize = 10_000;
+/// Workers of the Envoy that tells what one more takes.
+const WORKERS: u32 = 5;
+/// How often new connections are made: each worker gets some.
+const REPEATS: usize = 5;
+const MIB: f64 = 1024.0 * 1024.0;
+/// Longer than the load takes.
+const PATIENCE: Duration = Duration::from_mins(2);
+const NAME: &str = "memory";
+
+/// Memory of the process, and of the module alone.
+///
+/// # Errors
+/// Envoy does not start, or a request is refused.
+pub(crate) fn measure(plan: &Plan, files: &Files) -> Result<Vec<Figure>> {
+    let [algorithm, ..] = ALGORITHMS;
+    let tokens = workload::tokens(algorithm, 0, IDENTITIES, now())?;
+    let ours = Chain::Ours(Policy::PLAIN);
+    let workers = [each_worker(Chain::Empty, &tokens, files)?, each_worker(ours, &tokens, files)?];
+    let [empty, full] = [loaded(Chain::Empty, &tokens, files)?, loaded(ours, &tokens, files)?];
+    let identities = [empty, full].map(|sizes| sizes.after - sizes.before);
+    let [worker, identity] = [workers, identities].map(|[empty, ours]| ours - empty);
+    let guest = guest(&tokens)?;
+    let (requests, growth) = growth(plan, &tokens, files)?;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let each = guest * MIB / IDENTITIES as f64;
+    let mib = |id: &str, what: &str, value: f64| Figure::new(id, what, vec![value], "MiB");
+    Ok(vec![
+        mib("memory-empty", "memory of Envoy with the empty module and one worker", empty.before),
+        mib("memory-ours", "memory of Envoy with ours and one worker", full.before),
+        mib("memory-worker", "one more worker, ours above the empty module", worker),
+        mib("memory-identities", "10,000 identities in the cache, ours above the empty module", identity),
+        mib("memory-above", "a worker with 10,000 identities, ours above the empty module", worker + identity),
+        mib("memory-guest", "growth of the module's own memory by 10,000 identities", guest),
+        Figure::new("memory-identity", "the same for each identity", vec![each], "bytes"),
+        mib(
+            "memory-growth",
+            &format!("growth over {requests} more requests, with forgotten tokens and with a known one"),
+            growth,
+        ),
+    ])
+}
+
+/// MiB that one more worker takes, all of them having had requests.
+fn each_worker(chain: Chain, tokens: &[String], files: &Files) -> Result<f64> {
+    let mut sizes = [0.0; 2];
+    for (workers, size) in [1, WORKERS].into_iter().zip(&mut sizes) {
+        let envoy = files.start(&[Listener::new(NAME, chain)], workers)?;
+        // Each time other connections, which workers take by chance.
+        for _ in 0..REPEATS {
+            send_each(&envoy, tokens.get(..CONNECTIONS).unwrap_or_default())?;
+        }
+        *size = self::size(&envoy)?;
+    }
+    let [one, more] = sizes;
+    Ok((more - one) / f64::from(WORKERS - 1))
+}
+
+/// MiB of a process after the first request, and after one with each token.
+#[derive(Clone, Copy)]
+struct Sizes {
+    before: f64,
+    after: f64,
+}
+
+fn loaded(chain: Chain, tokens: &[String], files: &Files) -> Result<Sizes> {
+    let envoy = files.start(&[Listener::new(NAME, chain)], 1)?;
+    send_each(&envoy, tokens.get(..1).unwrap_or_default())?;
+    let before = size(&envoy)?;
+    send_each(&envoy, tokens)?;
+    Ok(Sizes { before, after: size(&envoy)? })
+}
+
+/// Requests, and MiB that the process grows with them when the cache is full already.
+fn growth(plan: &Plan, tokens: &[String], files: &Files) -> Result<(u64, f64)> {
+    let envoy = files.start(&[Listener::new(NAME, Chain::Ours(Policy::PLAIN))], 1)?;
+    let address = envoy.listener(NAME)?;
+    // More tokens than are remembered: in turn, each is forgotten before it comes again.
+    for _ in 0..3 {
+        send_each(&envoy, tokens)?;
+    }
+    let before = size(&envoy)?;
+    let mut requests = 0;
+    for _ in 0..plan.rounds {
+        for tokens in [tokens, tokens.get(..1).unwrap_or_default()] {
+            requests += Generator::Own.send(&Load { address, tokens, once: false, time: plan.time })?;
+        }
+    }
+    Ok((requests, size(&envoy)? - before))
+}
+
+fn send_each(envoy: &Envoy, tokens: &[String]) -> Result<()> {
+    let load = Load { address: envoy.listener(NAME)?, tokens, once: true, time: PATIENCE };
+    let sent = Generator::Own.send(&load)?;
+    ensure!(usize::try_from(sent)? == tokens.len(), "only {sent} requests were sent in {PATIENCE:?}");
+    Ok(())
+}
+
+fn size(envoy: &Envoy) -> Result<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let bytes = resident(envoy.process())? as f64;
+    Ok(bytes / MIB)
+}
+
+/// How many MiB the module's own memory grows.
+fn guest(tokens: &[String]) -> Result<f64> {
+    let configuration = Policy::PLAIN.configuration()?.to_string();
+    let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(configuration.as_bytes()))?;
+    let (first, rest) = tokens.split_first().context("there are tokens")?;
+    ask(&mut vm, first)?;
+    let before = vm.memory();
+    rest.iter().try_for_each(|token| ask(&mut vm, token))?;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let grown = (vm.memory() - before) as f64;
+    Ok(grown / MIB)
+}
+
+fn ask(vm: &mut Vm, token: &str) -> Result<()> {
+    let id = vm.open(&workload::pull(REPOSITORY, Some(token)))?;
+    ensure!(matches!(vm.progress(id)?, Progress::Forwarded(_)), "a request was refused");
+    vm.close(id)
+}

@@ -1,0 +1,171 @@
+//! What a run has found: as a page and as JSON.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::figure::{Figure, median, short};
+use crate::goal::{Goal, goals};
+use crate::load::Generator;
+use crate::rounds::{Measured, Plan};
+use registry_auth_harness::machine::Machine;
+
+/// Everything of one run.
+pub(crate) struct Results {
+    /// Where and with what.
+    pub(crate) machine: Machine,
+    /// What made the load.
+    pub(crate) generator: Generator,
+    /// How long and how often.
+    pub(crate) plan: Plan,
+    /// The rows.
+    pub(crate) rows: Vec<Measured>,
+    /// What was measured beside them.
+    pub(crate) figures: Vec<Figure>,
+    /// The module that ships, in bytes.
+    pub(crate) module_size: f64,
+}
+
+impl Results {
+    /// The median of a row, in microseconds for each request.
+    pub(crate) fn row(&self, id: &str) -> Option<f64> {
+        self.rows.iter().find(|measured| measured.row.id == id).map(Measured::median)
+    }
+
+    /// The median of a figure, in its unit.
+    pub(crate) fn figure(&self, id: &str) -> Option<f64> {
+        self.figures.iter().find(|figure| figure.id == id).map(Figure::median)
+    }
+
+    /// The tables, in Markdown.
+    pub(crate) fn page(&self) -> String {
+        let parts = [self.about(), self.table(), self.beside(), table_of(&goals(self))];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+
+    fn about(&self) -> String {
+        let Machine { cpu, cores, kernel, envoy, rustc, commit, date } = &self.machine;
+        let Plan { rounds, time, .. } = self.plan;
+        let day = date.get(..10).unwrap_or(date);
+        format!(
+            "{day}, commit {commit}, {cpu}, {cores} cores, Linux {kernel}, Envoy {envoy}, {rustc}; {}, {rounds} rounds of {} s; module of {} bytes.\n",
+            self.generator.name(),
+            time.as_secs_f64(),
+            self.module_size,
+        )
+    }
+
+    fn table(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let mut table =
+            "| row | what | us CPU per request | lowest - highest | above (a) | (d) = 1 |\n|---|---|--:|--:|--:|--:|\n"
+                .to_owned();
+        let [none, native] = ["a", "d"].map(|id| self.row(id));
+        for measured in &self.rows {
+            let value = measured.median();
+            let lowest = measured.samples.iter().copied().fold(f64::INFINITY, f64::min);
+            let highest = measured.samples.iter().copied().fold(0.0, f64::max);
+            let above = none.map_or_else(String::new, |none| short(value - none));
+            let ratio = native.map_or_else(String::new, |native| format!("{:.2}", value / native));
+            let (id, what) = (&measured.row.id, &measured.row.what);
+            let [value, lowest, highest] = [value, lowest, highest].map(short);
+            // Writing to a string cannot fail.
+            let _ = writeln!(table, "| {id} | {what} | {value} | {lowest} - {highest} | {above} | {ratio} |");
+        }
+        table
+    }
+
+    fn beside(&self) -> String {
+        if self.figures.is_empty() {
+            return String::new();
+        }
+        let mut table = "| what | median | unit |\n|---|--:|---|\n".to_owned();
+        for figure in &self.figures {
+            let _ = writeln!(table, "| {} | {} | {} |", figure.what, short(figure.median()), figure.unit);
+        }
+        table
+    }
+
+    /// All samples, for programs.
+    pub(crate) fn to_json(&self) -> Value {
+        let row = |measured: &Measured| {
+            json!({
+                "id": measured.row.id,
+                "what": measured.row.what,
+                "unit": "us CPU",
+                "median": median(&measured.samples),
+                "samples": measured.samples,
+                "requests": measured.requests,
+            })
+        };
+        json!({
+            "machine": self.machine,
+            "generator": self.generator.name(),
+            "rounds": self.plan.rounds,
+            "seconds": self.plan.time.as_secs_f64(),
+            "module": self.module_size,
+            "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
+            "figures": self.figures,
+            "goals": goals(self),
+        })
+    }
+}
+
+fn table_of(goals: &[Goal]) -> String {
+    let mut table = "| goal | this run | |\n|---|--:|---|\n".to_owned();
+    for Goal { what, figure, reached } in goals {
+        let reached = reached.map_or("no promise", |reached| if reached { "reached" } else { "not reached" });
+        let _ = writeln!(table, "| {what} | {figure} | {reached} |");
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::row;
+
+    fn results(medians: &[(&str, f64)]) -> Results {
+        let measured = |(id, value): &(&str, f64)| Measured {
+            row: row::all().into_iter().find(|row| row.id == *id).unwrap(),
+            samples: vec![*value],
+            requests: 1,
+        };
+        Results {
+            machine: Machine {
+                cpu: "cpu".into(),
+                cores: 2,
+                kernel: "6".into(),
+                envoy: "1.40.0".into(),
+                rustc: "rustc 1.95.0".into(),
+                commit: "abc".into(),
+                date: "2026-01-02T00:00:00Z".into(),
+            },
+            generator: Generator::Own,
+            plan: Plan { rounds: 1, time: Duration::from_secs(1), warm_up: Duration::ZERO, fresh: 1 },
+            rows: medians.iter().map(measured).collect(),
+            figures: vec![Figure::new("configure-100", "configure", vec![60.0], "ms CPU")],
+            module_size: 1024.0 * 1024.0,
+        }
+    }
+
+    #[test]
+    fn goals_are_judged_by_the_figures_of_the_run_and_left_out_without_them() {
+        let results = results(&[("a", 50.0), ("d", 80.0), ("e", 75.0), ("f", 90.0)]);
+        let judged: Vec<_> = goals(&results).into_iter().map(|goal| (goal.figure, goal.reached)).collect();
+        let expected = [("0.83 x", true), ("1.20 x", false), ("1.00 MiB", true), ("60.0 ms", false)]
+            .map(|(figure, reached)| (figure.to_owned(), Some(reached)));
+        assert_eq!(judged, expected);
+    }
+
+    #[test]
+    fn the_page_has_a_line_for_each_row() {
+        let page = results(&[("a", 50.0), ("d", 80.0), ("e", 75.0)]).page();
+        assert!(page.contains("| e | ours, token in the cache | 75.0 | 75.0 - 75.0 | 25.0 | 0.94 |"), "{page}");
+        assert!(page.starts_with("2026-01-02, commit abc, cpu, 2 cores"), "{page}");
+    }
+}

@@ -1,0 +1,110 @@
+//! The rows, measured in turn: A B C A B C, so that a machine that changes its mind changes it for all.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use registry_auth_harness::envoy::Envoy;
+use registry_auth_harness::substrate::now;
+use registry_auth_harness::workload::{self, Algorithm};
+
+use crate::figure::median;
+use crate::load::{Generator, Load};
+use crate::meter::Cpu;
+use crate::row::{Row, Traffic};
+use crate::stand::{Files, Listener};
+
+/// How long and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Rounds, each with every row.
+    pub(crate) rounds: usize,
+    /// How long a row is measured in a round.
+    pub(crate) time: Duration,
+    /// How long each row is sent requests before the first round: V8 compiles again what it sees often.
+    pub(crate) warm_up: Duration,
+    /// Tokens that are used once, for each row and round that needs them.
+    pub(crate) fresh: usize,
+}
+
+/// What came out for a row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Measured {
+    /// The row.
+    pub(crate) row: Row,
+    /// CPU time of the Envoy process for each request, in microseconds; one value a round.
+    pub(crate) samples: Vec<f64>,
+    /// Requests in all rounds.
+    pub(crate) requests: u64,
+}
+
+impl Measured {
+    /// The median of the rounds.
+    pub(crate) fn median(&self) -> f64 {
+        median(&self.samples)
+    }
+}
+
+/// Measures the rows in one Envoy.
+///
+/// # Errors
+/// Envoy does not start, or answers something else than 200.
+pub(crate) fn measure(rows: &[Row], plan: &Plan, generator: &Generator, files: &Files) -> Result<Vec<Measured>> {
+    let listeners: Vec<_> = rows.iter().map(|row| Listener::new(&row.id, row.chain)).collect();
+    let envoy = files.start(&listeners, 1)?;
+    let mut lanes = rows.iter().map(|row| Lane::new(row, plan)).collect::<Result<Vec<_>>>()?;
+    for lane in &mut lanes {
+        lane.send(&envoy, plan.warm_up, &Generator::Own)?;
+    }
+    for round in 1..=plan.rounds {
+        eprintln!("round {round} of {}", plan.rounds);
+        for lane in &mut lanes {
+            lane.measure(&envoy, plan, generator)?;
+        }
+    }
+    Ok(lanes.into_iter().map(|lane| lane.measured).collect())
+}
+
+/// A row that is being measured.
+struct Lane {
+    measured: Measured,
+    tokens: Vec<String>,
+    /// How often new tokens were minted.
+    batches: usize,
+}
+
+impl Lane {
+    fn new(row: &Row, plan: &Plan) -> Result<Self> {
+        let tokens = match row.traffic {
+            Traffic::Same(algorithm) => vec![workload::token(algorithm, now())?],
+            Traffic::Rotation(algorithm, count) => workload::tokens(algorithm, 0, count, now())?,
+            Traffic::Once(algorithm) => workload::tokens(algorithm, 0, amount(algorithm, plan), now())?,
+        };
+        Ok(Self { measured: Measured { row: row.clone(), samples: Vec::new(), requests: 0 }, tokens, batches: 0 })
+    }
+
+    fn measure(&mut self, envoy: &Envoy, plan: &Plan, generator: &Generator) -> Result<()> {
+        if let Traffic::Once(algorithm) = self.measured.row.traffic {
+            self.batches += 1;
+            self.tokens = workload::tokens(algorithm, self.batches, amount(algorithm, plan), now())?;
+        }
+        let before = Cpu::of(envoy.process())?;
+        let requests = self.send(envoy, plan.time, generator)?;
+        let used = Cpu::of(envoy.process())? - before;
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        self.measured.samples.push(used.as_secs_f64() * 1e6 / requests as f64);
+        self.measured.requests += requests;
+        Ok(())
+    }
+
+    fn send(&self, envoy: &Envoy, time: Duration, generator: &Generator) -> Result<u64> {
+        let row = &self.measured.row;
+        let once = matches!(row.traffic, Traffic::Once(_));
+        let load = Load { address: envoy.listener(&row.id)?, tokens: &self.tokens, once, time };
+        generator.send(&load).with_context(|| format!("row {}; the log of Envoy ends\n{}", row.id, envoy.log_tail()))
+    }
+}
+
+/// Where the module verifies by itself a request takes some ten times as long.
+fn amount(algorithm: Algorithm, plan: &Plan) -> usize {
+    if algorithm.name == "PS256" { plan.fresh.div_ceil(4) } else { plan.fresh }
+}

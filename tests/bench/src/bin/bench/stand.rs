@@ -1,0 +1,147 @@
+//! One Envoy with a listener for each row.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use registry_auth_harness::envoy::Envoy;
+use registry_auth_harness::module;
+use registry_auth_harness::substrate::ENVIRONMENT;
+use serde_json::{Value, json};
+
+use crate::chain::{Chain, Modules};
+use crate::empty;
+
+/// What answers a request that has passed the filters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    /// Envoy itself, with 200.
+    Direct,
+    /// An upstream.
+    Upstream(SocketAddr),
+}
+
+/// A listener with filters.
+#[derive(Clone, Debug)]
+pub(crate) struct Listener {
+    /// Its name.
+    pub(crate) name: String,
+    /// Listeners with the same module and the same VM share memory and shared data.
+    pub(crate) vm: String,
+    /// Its filters.
+    pub(crate) chain: Chain,
+    /// What stands behind them.
+    pub(crate) answer: Answer,
+}
+
+impl Listener {
+    /// With a VM of its own, answered by Envoy.
+    pub(crate) fn new(name: &str, chain: Chain) -> Self {
+        Self { name: name.to_owned(), vm: name.to_owned(), chain, answer: Answer::Direct }
+    }
+}
+
+/// Module files.
+pub(crate) struct Files {
+    /// Where results go.
+    pub(crate) folder: PathBuf,
+    /// The module that ships.
+    pub(crate) ours: PathBuf,
+    empty: PathBuf,
+    calls: PathBuf,
+    empty_sdk: PathBuf,
+}
+
+impl Files {
+    /// The built modules, and the empty one, which is written here.
+    ///
+    /// # Errors
+    /// One is missing; the message says what to run.
+    pub(crate) fn find() -> Result<Self> {
+        let folder = module::workspace().join("target/bench");
+        fs::create_dir_all(&folder)?;
+        let [empty, calls, empty_sdk] = ["empty.wasm", "calls.wasm", "empty-sdk.wasm"].map(|name| folder.join(name));
+        fs::write(&empty, empty::module(&[]))?;
+        fs::write(&calls, empty::module(&empty::CALLS))?;
+        fs::metadata(&empty_sdk).context("the empty module with the SDK is missing: run `cargo xtask bench`")?;
+        Ok(Self { ours: module::path()?, empty, calls, empty_sdk, folder })
+    }
+
+    /// Starts an Envoy with so many workers.
+    ///
+    /// # Errors
+    /// It does not start; the message ends with its log.
+    pub(crate) fn start(&self, listeners: &[Listener], workers: u32) -> Result<Envoy> {
+        let modules = Modules { ours: &self.ours, empty: &self.empty, calls: &self.calls, empty_sdk: &self.empty_sdk };
+        let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Envoy::launch(&bootstrap(listeners, &modules)?, workers, &environment)
+    }
+
+    /// The module that ships, in bytes.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub(crate) fn size(&self) -> Result<u64> {
+        Ok(fs::metadata(Path::new(&self.ours))?.len())
+    }
+}
+
+fn bootstrap(listeners: &[Listener], modules: &Modules<'_>) -> Result<Value> {
+    let loopback = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
+    let mut clusters = Vec::new();
+    for listener in listeners {
+        if let Answer::Upstream(address) = listener.answer {
+            clusters.push(cluster(&listener.name, address));
+        }
+    }
+    let listeners = listeners.iter().map(|listener| listener.to_json(modules)).collect::<Result<Vec<_>>>()?;
+    Ok(json!({
+        "admin": {"address": loopback},
+        "static_resources": {"listeners": listeners, "clusters": clusters},
+    }))
+}
+
+impl Listener {
+    fn to_json(&self, modules: &Modules<'_>) -> Result<Value> {
+        let route = match self.answer {
+            Answer::Direct => json!({"match": {"prefix": "/"}, "direct_response": {"status": 200}}),
+            Answer::Upstream(_) => {
+                json!({"match": {"prefix": "/"}, "route": {"cluster": self.name, "timeout": "0s"}})
+            }
+        };
+        // As the configurations that ship have it.
+        let manager = json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": self.name,
+            "normalize_path": false,
+            "merge_slashes": false,
+            "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+            "use_remote_address": true,
+            "max_request_headers_kb": 96,
+            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+            "http_filters": self.chain.filters(&self.name, &self.vm, modules)?,
+        });
+        Ok(json!({
+            "name": self.name,
+            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+            "filter_chains": [{"filters": [{
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": manager,
+            }]}],
+        }))
+    }
+}
+
+fn cluster(name: &str, address: SocketAddr) -> Value {
+    let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "2s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"socket_address": socket}}}]}],
+        },
+    })
+}

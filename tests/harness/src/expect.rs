@@ -1,0 +1,412 @@
+//! What a row expects, and what every answer has to be whether a row says so or not.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::client::{Request, Response};
+use crate::upstream::UpstreamRequest;
+
+/// What registries put on each of their answers.
+const VERSION: &str = "docker-distribution-api-version";
+/// Stands in `json` for the credential of the request itself.
+const PRESENTED: &str = "${presented}";
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It reached the upstream, which answered with this status.
+    Forwarded {
+        /// The request as the upstream saw it.
+        seen: UpstreamRequest,
+        /// Status of the upstream's answer.
+        status: u16,
+    },
+    /// The filter (or the proxy) answered.
+    Answered(Response),
+}
+
+/// The members of `expect`. What is absent is not looked at, beyond the general rules.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// The status that the client gets.
+    pub status: u16,
+    /// The status that a proxy may give on its own, in its own form: it refuses the request before the filter sees it.
+    #[serde(default)]
+    pub proxy: Option<u16>,
+    /// `errors[0].code`.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// `www-authenticate`: its exact text, or whether there is one.
+    #[serde(default)]
+    pub challenge: Option<Challenge>,
+    /// `errors[0].detail.reason`.
+    #[serde(default)]
+    pub detail: Option<String>,
+    /// Header fields of a local answer; `null`: absent.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Option<String>>,
+    /// Members of the JSON body of a local answer: those that stand here must be equal. `${presented}` is the credential of the
+    /// request.
+    #[serde(default)]
+    pub json: Option<Map<String, Value>>,
+    /// What the upstream sees.
+    #[serde(default)]
+    pub upstream: Option<SeenUpstream>,
+}
+
+/// The challenge of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Challenge {
+    /// Whether there is one.
+    Present(bool),
+    /// Its text.
+    Text(String),
+}
+
+/// What the upstream sees of a request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeenUpstream {
+    /// The path with its query.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Header fields: the only value, or `null` for none.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Option<String>>,
+}
+
+impl Expect {
+    /// Refuses contradictions: what only a refusal has beside what only the upstream sees.
+    ///
+    /// # Errors
+    /// There is one.
+    pub fn check(&self) -> Result<()> {
+        let refusal = self.code.is_some() || self.detail.is_some() || self.challenge.is_some();
+        ensure!(!(refusal && self.upstream.is_some()), "`expect`: a refusal does not reach the upstream");
+        ensure!(
+            !(self.json.is_some() && self.upstream.is_some()),
+            "`expect`: `json` is of an answer that is made here"
+        );
+        ensure!(!(self.status < 400 && refusal), "`expect`: status {} is no refusal", self.status);
+        Ok(())
+    }
+
+    /// Every way in which `outcome` differs; empty when it is as expected.
+    #[must_use]
+    pub fn differences(&self, request: &Request, outcome: &Outcome) -> Vec<String> {
+        let mut found = Differences::default();
+        match outcome {
+            Outcome::Forwarded { seen, status } => {
+                found.compare(
+                    "status",
+                    &self.status.to_string(),
+                    &format!("{status} (it reached the upstream)"),
+                    || self.status == *status,
+                );
+                if self.code.is_some() || self.json.is_some() {
+                    found.note("an answer was expected, and it reached the upstream".to_owned());
+                }
+                self.upstream.iter().for_each(|upstream| upstream.compare(seen, &mut found));
+                unchanged(request, seen, &mut found);
+            }
+            // A body that is not ours: Envoy's own are plain text, or none.
+            Outcome::Answered(response)
+                if self.proxy == Some(response.status)
+                    && response.header("content-type").as_deref() != Some("application/json") => {}
+            Outcome::Answered(response) => {
+                let body = String::from_utf8_lossy(&response.body);
+                found.compare("status", &self.status.to_string(), &format!("{} {body}", response.status), || {
+                    self.status == response.status
+                });
+                if self.upstream.is_some() {
+                    found.note("it did not reach the upstream".to_owned());
+                }
+                self.compare_answer(request, response, &mut found);
+            }
+        }
+        found.0
+    }
+
+    fn compare_answer(&self, request: &Request, response: &Response, found: &mut Differences) {
+        for (name, expected) in &self.headers {
+            found.equal(name, expected.as_deref(), response.header(name).as_deref());
+        }
+        let version = is_under_v2(&request.target).then_some("registry/2.0");
+        found.equal(VERSION, version, response.header(VERSION).as_deref());
+        let challenge = response.header("www-authenticate");
+        match &self.challenge {
+            Some(Challenge::Text(text)) => found.equal("www-authenticate", Some(text), challenge.as_deref()),
+            Some(Challenge::Present(present)) => {
+                let expected = if *present { "a challenge" } else { "no challenge" };
+                found.compare("www-authenticate", expected, &format!("{challenge:?}"), || {
+                    challenge.is_some() == *present
+                });
+            }
+            None => {}
+        }
+        let bodiless = request.method == "HEAD";
+        if response.status >= 400 {
+            refusal_form(bodiless, response, found);
+        }
+        if bodiless {
+            return;
+        }
+        let error: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        for (member, expected) in self.json.iter().flatten() {
+            let value = error.get(member).unwrap_or(&Value::Null);
+            found.compare(member, &expected.to_string(), &value.to_string(), || {
+                if expected == PRESENTED {
+                    value.as_str().is_some_and(|token| presents(request, token))
+                } else {
+                    expected == value
+                }
+            });
+        }
+        if let Some(code) = &self.code {
+            found.equal("code", Some(code), error.pointer("/errors/0/code").and_then(Value::as_str));
+        }
+        if let Some(detail) = &self.detail {
+            found.equal("detail", Some(detail), error.pointer("/errors/0/detail/reason").and_then(Value::as_str));
+        }
+    }
+}
+
+impl SeenUpstream {
+    fn compare(&self, seen: &UpstreamRequest, found: &mut Differences) {
+        if let Some(path) = &self.path {
+            found.equal("upstream path", Some(path), Some(&seen.path));
+        }
+        for (name, expected) in &self.headers {
+            let expected: Vec<String> = expected.iter().cloned().collect();
+            let values = seen.values(name);
+            let what = format!("upstream header `{name}`");
+            found.compare(&what, &format!("{expected:?}"), &format!("{values:?}"), || expected == values);
+        }
+    }
+}
+
+/// Whether a target belongs to the API of registries, whose answers name it.
+fn is_under_v2(target: &[u8]) -> bool {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    path == b"/v2" || path.starts_with(b"/v2/")
+}
+
+/// Whether a token is the credential of a request: in its `authorization`, or in its form, where it needs no escape.
+fn presents(request: &Request, token: &str) -> bool {
+    let is_credential = |value: &[u8]| {
+        let value = String::from_utf8_lossy(value);
+        let (scheme, rest) = value.split_once(' ').unwrap_or_default();
+        match scheme {
+            "Basic" => BASE64_STANDARD.decode(rest).is_ok_and(|pair| pair.ends_with(format!(":{token}").as_bytes())),
+            _ => rest == token,
+        }
+    };
+    let mut headers = request.headers.iter().filter(|(name, _)| name == "authorization");
+    let body = request.body.bytes();
+    let mut fields = body.split(|byte| *byte == b'&');
+    let is_field = |field: &[u8]| field.ends_with(format!("={token}").as_bytes());
+    !token.is_empty() && (headers.any(|(_, value)| is_credential(value)) || fields.any(is_field))
+}
+
+/// Method and body reach the upstream as they were sent.
+fn unchanged(request: &Request, seen: &UpstreamRequest, found: &mut Differences) {
+    found.equal("upstream method", Some(&request.method), Some(&seen.method));
+    let body = request.body.bytes();
+    found.compare("upstream body", &body.len().to_string(), &seen.body.to_string(), || {
+        body.len() == seen.body && crate::upstream::sha256(&body) == seen.sha256
+    });
+}
+
+/// The form of every refusal: the OCI error body, and the header fields that belong to its status.
+fn refusal_form(bodiless: bool, response: &Response, found: &mut Differences) {
+    let has = |name: &str| response.header(name).is_some();
+    // Envoy takes the type of an empty body away.
+    let untyped = bodiless && !has("content-type");
+    if !untyped {
+        found.equal("content-type", Some("application/json"), response.header("content-type").as_deref());
+    }
+    if response.status == 401 && !has("www-authenticate") {
+        found.note("a 401 without `www-authenticate`".to_owned());
+    }
+    if response.status != 401 && has("www-authenticate") {
+        found.note(format!("a {} with `www-authenticate`", response.status));
+    }
+    if response.status == 405 && !has("allow") {
+        found.note("a 405 without `allow`".to_owned());
+    }
+    if response.status == 503 && !has("retry-after") {
+        found.note("a 503 without `retry-after`".to_owned());
+    }
+    if bodiless {
+        if !response.body.is_empty() {
+            found.note("the answer to HEAD has a body".to_owned());
+        }
+        return;
+    }
+    let error: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    for member in ["code", "message"] {
+        if error
+            .pointer("/errors/0")
+            .and_then(|error| error.get(member))
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty)
+        {
+            found.note(format!("the body has no `errors[0].{member}`: {}", String::from_utf8_lossy(&response.body)));
+        }
+    }
+}
+
+#[derive(Default)]
+struct Differences(Vec<String>);
+
+impl Differences {
+    fn note(&mut self, difference: String) {
+        self.0.push(difference);
+    }
+
+    fn compare(&mut self, what: &str, expected: &str, found: &str, same: impl FnOnce() -> bool) {
+        if !same() {
+            self.note(format!("{what}: expected {expected}, found {found}"));
+        }
+    }
+
+    fn equal(&mut self, what: &str, expected: Option<&str>, found: Option<&str>) {
+        self.compare(what, &format!("{expected:?}"), &format!("{found:?}"), || expected == found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn expect(value: Value) -> Expect {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn refusal(status: u16, headers: &[(&str, &str)], body: &str) -> Outcome {
+        let fields = [("content-type", "application/json"), (VERSION, "registry/2.0")].iter().chain(headers);
+        let headers = fields.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        Outcome::Answered(Response { status, headers, body: body.as_bytes().to_vec() })
+    }
+
+    const BODY: &str = r#"{"errors":[{"code":"DENIED","message":"no","detail":{"reason":"because"}}]}"#;
+
+    #[test]
+    fn a_refusal_in_good_form_has_no_differences() {
+        let get = Request::new("GET", "/v2/");
+        let row = expect(json!({"status": 403, "code": "DENIED", "detail": "because", "challenge": false}));
+        assert_eq!(row.differences(&get, &refusal(403, &[], BODY)), Vec::<String>::new());
+        let row = expect(json!({"status": 401, "challenge": "Basic x", "headers": {"x-other": null}}));
+        assert_eq!(
+            row.differences(&get, &refusal(401, &[("www-authenticate", "Basic x")], BODY)),
+            Vec::<String>::new()
+        );
+        let head = Request::new("HEAD", "/v2/");
+        let row = expect(json!({"status": 403, "code": "DENIED"}));
+        assert_eq!(row.differences(&head, &refusal(403, &[], "")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_departure_from_the_form_shows() {
+        let without = |name: &str| {
+            let headers = [("content-type", "application/json"), (VERSION, "registry/2.0")].into_iter();
+            let headers = headers.filter(|(other, _)| *other != name).map(|(name, value)| (name.into(), value.into()));
+            Outcome::Answered(Response { status: 403, headers: headers.collect(), body: BODY.into() })
+        };
+        let rows = [
+            (refusal(401, &[], BODY), 401, "GET"),
+            (refusal(403, &[("www-authenticate", "Basic x")], BODY), 403, "GET"),
+            (refusal(503, &[], BODY), 503, "GET"),
+            (refusal(403, &[], r#"{"errors":[{"code":"DENIED","message":""}]}"#), 403, "GET"),
+            (refusal(403, &[], BODY), 403, "HEAD"),
+            (refusal(403, &[], BODY), 404, "GET"),
+            (without("content-type"), 403, "GET"),
+            (without(VERSION), 403, "GET"),
+        ];
+        for (outcome, status, method) in rows {
+            let row = expect(json!({"status": status}));
+            assert_eq!(row.differences(&Request::new(method, "/v2/"), &outcome).len(), 1, "{outcome:?}");
+        }
+        let elsewhere =
+            expect(json!({"status": 403})).differences(&Request::new("GET", "/v2x"), &refusal(403, &[], BODY));
+        assert_eq!(elsewhere.len(), 1, "the version is of the registry's API only: {elsewhere:?}");
+        let without_body = refusal(403, &[], "");
+        let found = expect(json!({"status": 403})).differences(&Request::new("GET", "/v2/"), &without_body);
+        assert_eq!(found.len(), 2, "neither code nor message: {found:?}");
+    }
+
+    #[test]
+    fn the_credential_of_the_request_itself_may_be_expected() {
+        let row = expect(json!({"status": 200, "json": {"token": "${presented}"}}));
+        let request = |value: &str| Request::new("GET", "/token").header("authorization", value);
+        let form = |body: &str| Request::new("POST", "/token").body(body.as_bytes().to_vec());
+        let answer = |token: &str| {
+            let body = json!({ "token": token }).to_string().into_bytes();
+            Outcome::Answered(Response { status: 200, headers: vec![], body })
+        };
+        for request in [request("Bearer a.b.c"), request("Basic dTphLmIuYw=="), form("x=1&password=a.b.c&y=2")] {
+            assert_eq!(row.differences(&request, &answer("a.b.c")), Vec::<String>::new(), "{request:?}");
+            for other in ["", "b.c", "a.b.cd", "password", "anonymous"] {
+                assert_eq!(row.differences(&request, &answer(other)).len(), 1, "{other}: {request:?}");
+            }
+        }
+        let other = row.differences(&Request::new("GET", "/token"), &answer("a.b.c"));
+        assert_eq!(other.len(), 1, "{other:?}");
+    }
+
+    #[test]
+    fn a_proxy_may_refuse_in_its_own_form_and_no_other() {
+        let plain = |status| {
+            let headers = vec![("content-type".to_owned(), b"text/plain".to_vec())];
+            Outcome::Answered(Response { status, headers, body: b"Bad Request".to_vec() })
+        };
+        let row = expect(json!({"status": 405, "code": "UNSUPPORTED", "proxy": 400}));
+        let get = Request::new("get", "/v2/");
+        assert_eq!(row.differences(&get, &plain(400)), Vec::<String>::new());
+        for other in [plain(403), refusal(400, &[], BODY)] {
+            assert!(!row.differences(&get, &other).is_empty(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_reached_the_upstream_is_compared() {
+        let request = Request::new("PUT", "/v2/a").body(b"abc".to_vec());
+        let seen = UpstreamRequest {
+            method: "PUT".into(),
+            path: "/v2/a".into(),
+            headers: vec![("x-user".into(), b"ann".to_vec())],
+            body: 3,
+            sha256: crate::upstream::sha256(b"abc"),
+        };
+        let outcome = Outcome::Forwarded { seen: seen.clone(), status: 200 };
+        let good =
+            json!({"status": 200, "upstream": {"path": "/v2/a", "headers": {"x-user": "ann", "authorization": null}}});
+        assert_eq!(expect(good).differences(&request, &outcome), Vec::<String>::new());
+        for wrong in [
+            json!({"status": 403, "upstream": {}}),
+            json!({"status": 200, "upstream": {"path": "/v2/b"}}),
+            json!({"status": 200, "upstream": {"headers": {"x-user": null}}}),
+            json!({"status": 200, "upstream": {"headers": {"x-other": "1"}}}),
+        ] {
+            assert_eq!(expect(wrong.clone()).differences(&request, &outcome).len(), 1, "{wrong}");
+        }
+        let lost = Outcome::Forwarded { seen: UpstreamRequest { body: 2, ..seen }, status: 200 };
+        assert_eq!(expect(json!({"status": 200})).differences(&request, &lost).len(), 1);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        assert!(expect(json!({"status": 403, "code": "DENIED", "upstream": {}})).check().is_err());
+        assert!(expect(json!({"status": 200, "challenge": true})).check().is_err());
+        assert!(expect(json!({"status": 404, "upstream": {}})).check().is_ok());
+    }
+}

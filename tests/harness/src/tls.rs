@@ -1,0 +1,75 @@
+//! A client that shows certificates, and what an issuer shows. `tests/fixtures/certificates/README.md` says what each of them is.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+
+use crate::module;
+
+/// What the listeners' certificate is for.
+const SERVER: &str = "registry.test";
+
+/// Where the certificates are.
+#[must_use]
+pub fn folder() -> PathBuf {
+    module::workspace().join("tests/fixtures/certificates")
+}
+
+/// The PEM text of a certificate.
+///
+/// # Errors
+/// There is none of that name.
+pub fn pem(name: &str) -> Result<String> {
+    fs::read_to_string(folder().join(name).with_extension("pem")).with_context(|| format!("no certificate `{name}`"))
+}
+
+/// A TLS connection to a listener, with the client certificate of this PEM text if there is one.
+///
+/// # Errors
+/// The handshake fails, or a certificate is none.
+pub fn connect(mut socket: TcpStream, certificate: Option<&str>) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(folder().join("server.pem"))?)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_root_certificates(roots);
+    let config = match certificate {
+        None => config.with_no_client_auth(),
+        Some(pem) => {
+            let certificate = CertificateDer::from_pem_slice(pem.as_bytes())?;
+            let key = PrivateKeyDer::from_pem_file(folder().join("client.key.pem"))?;
+            config.with_client_auth_cert(vec![certificate], key)?
+        }
+    };
+    let mut connection = ClientConnection::new(Arc::new(config), ServerName::try_from(SERVER)?)?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut socket).context("the handshake failed")?;
+    }
+    Ok(StreamOwned::new(connection, socket))
+}
+
+/// TLS of an issuer with a private authority, `issuer-ca`.
+///
+/// # Errors
+/// A certificate is missing, or is none.
+pub fn issuer() -> Result<ServerConfig> {
+    serving("issuer")
+}
+
+/// TLS of a server that shows the certificate of this name.
+///
+/// # Errors
+/// There is none of that name, or it has no key.
+pub fn serving(name: &str) -> Result<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
+    let file = |ending: &str| folder().join(format!("{name}.{ending}"));
+    let certificate = CertificateDer::from_pem_file(file("pem"))?;
+    Ok(config.with_single_cert(vec![certificate], PrivateKeyDer::from_pem_file(file("key.pem"))?)?)
+}

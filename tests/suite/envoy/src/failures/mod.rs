@@ -1,0 +1,27 @@
+//! What may fail around the filter, under load at the real Envoy; `docs/faults.md` says how each failure comes out.
+
+mod callers;
+mod crowd;
+mod foreign;
+mod issuers;
+mod page;
+mod policy;
+mod proxy;
+mod rotation;
+mod secrets;
+mod shim;
+mod trial;
+mod vm;
+
+use self::page::Page;
+use crate::Outcome;
+
+#[test]
+fn failures_around_envoy_come_out_as_their_page_says() -> Outcome {
+    let mut page = Page::default();
+    issuers::try_all(&mut page)?;
+    shim::try_all(&mut page)?;
+    policy::try_all(&mut page)?;
+    vm::try_all(&mut page)?;
+    Ok(page.check()?)
+}

@@ -1,0 +1,25 @@
+//! The tests of the built module in the real Envoy, with registries and their clients. `cargo xtask tools` installs all of them.
+
+mod client_address;
+mod clients;
+mod conformance;
+mod credential;
+mod crowd;
+mod delay;
+mod failures;
+mod hostile;
+mod minting;
+mod mounts;
+mod mtls;
+mod parking;
+mod pushed;
+mod refused;
+mod reload;
+mod scenarios;
+mod shipped;
+mod token_server;
+mod traps;
+mod virtual_host;
+mod wycheproof;
+
+use registry_auth_cases::Outcome;

@@ -1,0 +1,69 @@
+//! Configurations that must not start, in Envoy.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use registry_auth_cases::Outcome;
+use registry_auth_cases::refused::{good, rows};
+use registry_auth_harness::envoy::{self, Bootstrap, Listener};
+use registry_auth_harness::module;
+use registry_auth_harness::substrate::ENVIRONMENT;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Whether Envoy takes a plugin configuration, given in its JSON form of a protobuf `Any`; and its log.
+fn validate(configuration: &Value) -> Result<(bool, String)> {
+    const PLUGIN: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config/configuration";
+    let bootstrap = Bootstrap {
+        module: module::path()?,
+        listeners: vec![Listener {
+            name: "main".to_owned(),
+            configuration: String::new(),
+            vm_id: "refused".to_owned(),
+            holds_bodies: false,
+            secured: false,
+            port: 0,
+            cluster: None,
+            discovery: None,
+        }],
+        environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        ..Bootstrap::default()
+    };
+    let mut json = bootstrap.to_json()?;
+    *json.pointer_mut(PLUGIN).context("there is no plugin")? = configuration.clone();
+    let folder = TempDir::with_prefix("registry-auth-refused-")?;
+    let file = folder.path().join("envoy.json");
+    std::fs::write(&file, json.to_string())?;
+    let output = Command::new(envoy::binary()?)
+        .args(["--mode", "validate", "--use-dynamic-base-id", "-c"])
+        .arg(&file)
+        .envs(ENVIRONMENT)
+        .output()
+        .context("envoy cannot be run")?;
+    Ok((output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+#[test]
+fn what_must_not_start_is_refused_envoy() -> Outcome {
+    let text = |value: &str| json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": value});
+    let of_type = |name: &str, value: Value| json!({"@type": format!("type.googleapis.com/google.protobuf.{name}"), "value": value});
+    let (started, log) = validate(&text(&good().to_string()))?;
+    check(started, &log)?;
+    // Envoy hands over everything but a text, and bytes, as the message that it is.
+    let raw = ["Struct", "Value"].map(|name| (of_type(name, good()), "is a protobuf message and not JSON"));
+    let rows = rows().into_iter().filter_map(|(configuration, message)| {
+        // The bytes of a message are no text that a bootstrap may hold.
+        let configuration = String::from_utf8(configuration).ok().filter(|text| !text.contains('\0'))?;
+        Some((text(&configuration), message))
+    });
+    for (configuration, message) in rows.chain(raw) {
+        let (started, log) = validate(&configuration)?;
+        check(!started && log.contains(message), &format!("{configuration} ({message}): {log}"))?;
+    }
+    Ok(())
+}
+
+fn check(holds: bool, message: &str) -> Result<()> {
+    ensure!(holds, "{message}");
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! The tests of the engine by itself. They need neither the module nor a proxy.
+
+mod configuration_page;
+mod differential;
+mod examples;
+mod formatting;
+mod left_out;
+mod minting;
+mod readme;
+mod routes;
+mod scenarios;
+mod shipped;
+mod threats;
+mod wycheproof;
+mod zot;
+
+use registry_auth_cases::Outcome;

@@ -1,0 +1,151 @@
+//! What the built module asks of its host, and gives it.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::Context as _;
+use registry_auth_harness::client::Request;
+use registry_auth_harness::module;
+use registry_auth_harness::shipped;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
+
+use crate::Outcome;
+
+/// Envoy calls each callback that exists, so each of these has a reason in `filter/xtask/src/module.rs`.
+const EXPORTS: [&str; 12] = [
+    "_initialize",
+    "memory",
+    "proxy_abi_version_0_2_1",
+    "proxy_on_configure",
+    "proxy_on_context_create",
+    "proxy_on_http_call_response",
+    "proxy_on_memory_allocate",
+    "proxy_on_request_body",
+    "proxy_on_request_headers",
+    "proxy_on_request_trailers",
+    "proxy_on_tick",
+    "proxy_on_vm_start",
+];
+
+/// Host calls that the module makes (`filter/src/host/raw.rs`).
+pub(crate) const CALLED: [&str; 19] = [
+    "proxy_add_header_map_value",
+    "proxy_call_foreign_function",
+    "proxy_continue_stream",
+    "proxy_define_metric",
+    "proxy_get_buffer_bytes",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_get_header_map_pairs",
+    "proxy_get_property",
+    "proxy_get_shared_data",
+    "proxy_http_call",
+    "proxy_increment_metric",
+    "proxy_log",
+    "proxy_record_metric",
+    "proxy_remove_header_map_value",
+    "proxy_replace_header_map_value",
+    "proxy_send_local_response",
+    "proxy_set_effective_context",
+    "proxy_set_shared_data",
+    "proxy_set_tick_period_milliseconds",
+];
+
+/// What it calls of WASI, and why.
+const WASI: [(&str, &str); 3] = [
+    ("environ_get", "the secrets that a configuration names"),
+    ("environ_sizes_get", "the same"),
+    ("random_get", "seeds of hash tables"),
+];
+
+/// What it imports and does not call; no configuration allows it.
+const NOT_CALLED: [(&str, &[&str]); 2] = [
+    (
+        "default methods of the SDK's traits, which no implementation can leave out",
+        &[
+            "proxy_dequeue_shared_queue",
+            "proxy_done",
+            "proxy_enqueue_shared_queue",
+            "proxy_get_header_map_value",
+            "proxy_get_status",
+            "proxy_grpc_call",
+            "proxy_grpc_cancel",
+            "proxy_grpc_close",
+            "proxy_grpc_send",
+            "proxy_grpc_stream",
+            "proxy_register_shared_queue",
+            "proxy_resolve_shared_queue",
+            "proxy_set_property",
+        ],
+    ),
+    ("the standard library's last words, which the log has instead", &["fd_write", "proc_exit"]),
+];
+
+const OPEN: &[u8] = br#"{"http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}}}}"#;
+
+#[test]
+fn the_module_exports_what_we_use_and_nothing_else() -> Outcome {
+    let exports: BTreeSet<&str> = Compiled::built()?.exports().collect();
+    assert_eq!(exports, BTreeSet::from(EXPORTS));
+    Ok(())
+}
+
+#[test]
+fn the_module_imports_what_it_calls_and_what_is_accounted_for() -> Outcome {
+    let imports: BTreeSet<(&str, &str)> = Compiled::built()?.imports().collect();
+    let not_called = NOT_CALLED.iter().flat_map(|(_, names)| names.iter().copied());
+    let names = CALLED.into_iter().chain(WASI.map(|(name, _)| name)).chain(not_called);
+    let module = |name: &str| if name.starts_with("proxy_") { "env" } else { "wasi_snapshot_preview1" };
+    assert_eq!(imports, names.map(|name| (module(name), name)).collect());
+    Ok(())
+}
+
+#[test]
+fn each_shipped_configuration_allows_what_the_module_needs_and_nothing_else() -> Outcome {
+    let callbacks = EXPORTS.into_iter().filter(|name| name.starts_with("proxy_on_"));
+    let needed: BTreeSet<&str> = CALLED.into_iter().chain(WASI.map(|(name, _)| name)).chain(callbacks).collect();
+    let discovery = shipped::capabilities()?;
+    let allowed = discovery["allowed_capabilities"].as_object().context("no list")?;
+    assert_eq!(allowed.keys().map(String::as_str).collect::<BTreeSet<_>>(), needed);
+    let yaml = fs::read_to_string(module::workspace().join(shipped::CONFIGURATION)).context("no configuration")?;
+    let (_, listed) = yaml.split_once("allowed_capabilities:\n").context("no list")?;
+    let listed = listed.lines().map_while(|line| line.trim().strip_suffix(": {}"));
+    assert_eq!(listed.collect::<BTreeSet<_>>(), needed);
+    Ok(())
+}
+
+/// Messages of panics name source files. With folders of whoever built it the module would be another on each machine.
+#[test]
+fn the_module_names_no_folder_of_the_machine_that_built_it() -> Outcome {
+    let module = fs::read(module::path()?).map_err(anyhow::Error::from)?;
+    let here = module::workspace().to_string_lossy();
+    for folder in [&*here, "/registry/src/", "/home/", "/Users/", "/root/"] {
+        let found = module.windows(folder.len()).any(|bytes| bytes == folder.as_bytes());
+        assert!(!found, "the module holds `{folder}`");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_is_refused_says_why() -> Outcome {
+    let Err(error) = Vm::start(Compiled::built()?, Setup::of_scenarios(br#"{"http": {"auht": 1}}"#)) else {
+        panic!("the configuration was accepted")
+    };
+    assert!(error.to_string().contains("http.auht"), "{error:#}");
+    Ok(())
+}
+
+#[test]
+fn a_vm_counts_calls_and_fuel_and_serves_many_requests() -> Outcome {
+    let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(OPEN))?;
+    for _ in 0..3 {
+        let id = vm.open(&Request::new("GET", "/v2/team/app/tags/list"))?;
+        assert!(matches!(vm.progress(id)?, Progress::Forwarded(_)));
+        vm.close(id)?;
+        let id = vm.open(&Request::new("DELETE", "/v2/team/app/manifests/v1"))?;
+        assert!(matches!(vm.progress(id)?, Progress::Answered(_)));
+        vm.close(id)?;
+    }
+    assert_eq!(vm.host_calls().get("proxy_send_local_response"), Some(&3));
+    assert!(vm.fuel_used() > 0);
+    Ok(())
+}

@@ -1,0 +1,494 @@
+//! Pushed keys in the module: what the intake takes, and what a filter makes of what stands in shared data.
+
+use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use registry_auth_engine::time::UnixTime;
+use registry_auth_harness::client::{Body, Request, Response};
+use registry_auth_harness::key;
+use registry_auth_harness::mint::Recipe;
+use registry_auth_harness::push;
+use registry_auth_harness::real::INTAKE;
+use registry_auth_harness::substrate::PUSH_KEY;
+use registry_auth_vm::{Compiled, Progress, Setup, Vm};
+use serde_json::{Value, json};
+
+use crate::Outcome;
+
+const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+const SET: &str = "oidc:https://kubernetes.default.svc.cluster.local";
+/// Where the envelope of the set stands in shared data.
+const STORED: &[u8] = b"registry-auth/keys/2/oidc:https://kubernetes.default.svc.cluster.local";
+const OTHER_KEY: &str = "another-push-key-another-push-key";
+/// Longer than a filter waits for a push.
+const PATIENCE: i64 = 11_000;
+/// A filter asks for a newer set at most once in this time.
+const LIMIT: i64 = 5_000;
+
+/// An intake and a filter that share data, as in one proxy.
+struct Proxy {
+    setup: Setup,
+    filter: Vm,
+    intake: Vm,
+}
+
+impl Proxy {
+    fn start() -> Result<Self> {
+        let document = json!({
+            "http": {"auth": {"bearer": {"oidc": [
+                {"issuer": ISSUER, "audiences": ["registry"], "keySource": "push", "tokenFile": "/token"},
+            ]}}},
+            "proxy": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}},
+        });
+        let setup = Setup::of_scenarios(document.to_string().as_bytes());
+        let intake = Setup { shared: setup.shared.clone(), ..Setup::of_scenarios(INTAKE.as_bytes()) };
+        let module = Compiled::built()?;
+        Ok(Self { filter: Vm::start(module, setup.clone())?, intake: Vm::start(module, intake)?, setup })
+    }
+
+    /// Another worker, or the same one after a reload.
+    fn another_filter(&self) -> Result<Vm> {
+        Vm::start(Compiled::built()?, self.setup.clone())
+    }
+
+    fn ask(&mut self, request: &Request) -> Result<Response> {
+        let id = self.intake.open(request)?;
+        match self.intake.progress(id)? {
+            Progress::Answered(answer) => Ok(answer),
+            other => anyhow::bail!("the intake does not answer: {other:?}"),
+        }
+    }
+
+    /// Pushes a payload as it is.
+    fn push(&mut self, payload: &Value) -> Result<u16> {
+        self.put(&push::put(SET, payload, &push::seal(payload, PUSH_KEY), self.intake.now()))
+    }
+
+    fn put(&mut self, request: &Request) -> Result<u16> {
+        let answer = self.ask(request)?;
+        ensure!(!String::from_utf8_lossy(&answer.body).contains("kty"), "{answer:?}");
+        if answer.header("content-type").as_deref() == Some("application/jose") {
+            let told = push::answer(SET, &answer)?;
+            ensure!((answer.status == 200) == told.get("error").is_none(), "{told}");
+        } else {
+            let told: Value = serde_json::from_slice(&answer.body)?;
+            ensure!(answer.status != 200 && told.get("error").is_some(), "{answer:?}");
+        }
+        Ok(answer.status)
+    }
+
+    /// What the intake says that it holds, and whether more is wanted.
+    fn held(&mut self) -> Result<(u64, bool)> {
+        self.held_of(SET)
+    }
+
+    fn held_of(&mut self, set: &str) -> Result<(u64, bool)> {
+        let answer = self.ask(&push::get(set, self.intake.now()))?;
+        let told = push::answer(set, &answer)?;
+        ensure!(answer.status == 200, "{told}");
+        let generation = told.get("gen").and_then(Value::as_u64).context("no generation")?;
+        Ok((generation, told.get("wanted").and_then(Value::as_bool).context("no wanted")?))
+    }
+}
+
+/// A request with a token of this key arrives, once the filter has looked.
+fn open(filter: &mut Vm, key: &str) -> Result<u32> {
+    filter.tick()?;
+    let claims = json!({"iss": ISSUER, "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-8h"});
+    let recipe: Recipe = serde_json::from_value(json!({"key": key, "claims": claims}))?;
+    let bearer = format!("Bearer {}", recipe.mint(filter.now())?);
+    filter.open(&Request::new("GET", "/v2/app/tags/list").header("authorization", &bearer))
+}
+
+/// The status that a token with this key gets; 200 when it is let through.
+fn status(filter: &mut Vm, key: &str) -> Result<u16> {
+    let id = open(filter, key)?;
+    filter.tick()?;
+    if filter.progress(id)? == Progress::Waiting {
+        filter.advance(PATIENCE);
+        filter.tick()?;
+    }
+    Ok(match filter.progress(id)? {
+        Progress::Answered(answer) => answer.status,
+        Progress::Forwarded(_) => 200,
+        Progress::Waiting => anyhow::bail!("still held after {PATIENCE} ms"),
+    })
+}
+
+/// The payload of a set with one key, that is `offset` milliseconds newer than now.
+fn payload(now: UnixTime, key: &str, offset: i64) -> Result<Value> {
+    Ok(with(&push::payload(SET, &key::jwks(&[key])?, now), "gen", json!(now.millis() + offset)))
+}
+
+fn with(payload: &Value, name: &str, value: Value) -> Value {
+    let mut payload = payload.clone();
+    if let Value::Object(members) = &mut payload {
+        members.insert(name.to_owned(), value);
+    }
+    payload
+}
+
+#[test]
+fn what_is_forged_old_over_or_malformed_is_refused_and_the_old_set_stays_in_the_module() -> Outcome {
+    let mut proxy = Proxy::start()?;
+    let now = proxy.intake.now();
+    let first = payload(now, "es256", 0)?;
+    let generation = u64::try_from(now.millis()).unwrap_or_default();
+    assert_eq!(proxy.held()?, (0, false));
+    assert_eq!(status(&mut proxy.filter, "es256")?, 503, "nothing was pushed");
+    assert_eq!(proxy.held()?, (0, true));
+    assert_eq!(proxy.push(&first)?, 200);
+    assert_eq!(proxy.held()?.0, generation);
+    assert_eq!(status(&mut proxy.filter, "es256")?, 200);
+
+    let newer = payload(now, "eddsa", 1)?;
+    let put = |payload: &Value, envelope: &str| push::put(SET, payload, envelope, now);
+    let changed = |name: &str, value: Value| {
+        let payload = with(&newer, name, value);
+        put(&payload, &push::seal(&payload, PUSH_KEY))
+    };
+    let private = with(&newer, "set", json!("mint:us-east-1/mint"));
+    let (good, other) = (push::seal(&newer, PUSH_KEY), push::seal(&first, PUSH_KEY));
+    let (signed, _) = good.rsplit_once('.').unwrap_or_default();
+    let (_, mac) = other.rsplit_once('.').unwrap_or_default();
+    let says = |name: &str, value: Value| {
+        let says =
+            json!({"v": 2, "set": SET, "nonce": "AAAAAAAAAAAAAAAAAAAAAA", "at": now.secs(), "gen": newer["gen"]});
+        push::proven("PUT", SET, &with(&says, name, value), PUSH_KEY).body(good.clone().into_bytes())
+    };
+    let bare = |path: &str| Request::new("PUT", path).body(good.clone().into_bytes());
+    let in_path = |path: &str| {
+        let mut request = put(&newer, &good);
+        request.target = path.as_bytes().to_vec();
+        request
+    };
+    let rows = [
+        ("an envelope with another push key", put(&newer, &push::seal(&newer, OTHER_KEY)), 401),
+        ("the MAC of another envelope", put(&newer, &format!("{signed}.{mac}")), 401),
+        ("no MAC", put(&newer, &format!("{signed}.")), 401),
+        ("no envelope", put(&newer, "tops3cret"), 400),
+        ("nothing", put(&newer, ""), 400),
+        ("the former version", changed("v", json!(1)), 400),
+        ("another version", changed("v", json!(3)), 400),
+        ("another set than in the path", changed("set", json!("secret:us-east-1/keys")), 400),
+        ("a private set under another name", put(&newer, &push::seal(&private, PUSH_KEY)), 400),
+        ("another generation than the request says", put(&first, &good), 400),
+        ("no keys", changed("keys", json!({"keys": []})), 400),
+        ("keys that are none", changed("keys", json!({"keys": [{"kty": "oct", "k": "tops3cret"}]})), 400),
+        ("the same generation", put(&first, &other), 409),
+        ("an older generation", changed("gen", json!(now.millis() - 1)), 409),
+        ("a generation of the future", changed("gen", json!(now.millis() + 360_000)), 400),
+        ("the greatest generation", changed("gen", json!(u64::MAX)), 400),
+        ("its end is now", changed("exp", json!(now.secs())), 410),
+        ("it would last too long", changed("exp", json!(now.secs() + 32 * 86_400)), 400),
+        ("too large", put(&newer, &"a".repeat(1024 * 1024 + 1)), 413),
+        ("no request that proves anything", bare(&push::path(SET)), 401),
+        ("a credential that is none", bare(&push::path(SET)).header("authorization", "Bearer tops3cret"), 401),
+        ("a proof of another push key", push::proven("PUT", SET, &json!({"v": 2}), OTHER_KEY), 401),
+        ("a proof for another set", says("set", json!("secret:us-east-1/keys")), 401),
+        ("a proof of a question", says("gen", Value::Null), 401),
+        ("a proof of the former version", says("v", json!(1)), 401),
+        ("a proof that is replayed", says("at", json!(now.secs() - 360)), 401),
+        ("a proof of the future", says("at", json!(now.secs() + 360)), 401),
+        ("a nonce that can be guessed", says("nonce", json!("AAAA")), 401),
+        ("no name", in_path("/keys/v2/"), 404),
+        ("a name that is too long", in_path(&push::path(&"x".repeat(513))), 404),
+        ("a query", in_path(&format!("{}?x", push::path(SET))), 404),
+        ("another path", in_path("/v2/"), 404),
+        ("version 1 of the protocol", in_path("/v1/keys/bearer"), 501),
+    ];
+    let mut refused = 0;
+    for (name, request, expected) in rows {
+        assert_eq!(proxy.put(&request)?, expected, "{name}");
+        assert_eq!(proxy.held()?.0, generation, "{name}");
+        refused += u64::from(!matches!(expected, 404 | 413 | 501));
+    }
+    assert_eq!(proxy.ask(&Request::new("POST", &push::path(SET)))?.status, 405);
+    assert_eq!(proxy.intake.metric("registry_auth.intake.refused"), Some(refused));
+    assert_eq!(proxy.intake.metric("registry_auth.intake.accepted"), Some(1));
+    assert_eq!(status(&mut proxy.filter, "es256")?, 200);
+    assert_eq!(status(&mut proxy.filter, "eddsa")?, 503, "nobody has looked it up");
+    for vm in [&proxy.intake, &proxy.filter] {
+        assert!(vm.log().iter().all(|line| !line.contains("tops3cret") && !line.contains(PUSH_KEY)), "{:?}", vm.log());
+    }
+
+    assert_eq!(proxy.push(&newer)?, 200);
+    assert_eq!(status(&mut proxy.filter, "eddsa")?, 200);
+    let old = open(&mut proxy.filter, "es256")?;
+    assert_eq!(proxy.filter.progress(old)?, Progress::Waiting, "the new set replaces the old one");
+    Ok(())
+}
+
+#[test]
+fn whatever_another_plugin_writes_over_a_set_is_not_used_and_the_set_comes_back_in_the_module() -> Outcome {
+    let now = Proxy::start()?.intake.now();
+    let old = push::seal(&payload(now, "stray-es256", -1_000)?, PUSH_KEY);
+    let good = payload(now, "es256", 0)?;
+    let forged = push::seal(&payload(now, "stray-es256", 1_000)?, OTHER_KEY);
+    let foreign =
+        push::seal(&with(&payload(now, "stray-es256", 1_000)?, "set", json!("secret:us-east-1/keys")), PUSH_KEY);
+    // (what is written, whether the MAC gives it away)
+    let rows = [
+        ("garbage", "tops3cret", true),
+        ("nothing", "", false),
+        ("a forged set", &forged, true),
+        ("another set's envelope", &foreign, true),
+        ("an earlier envelope of the set", &old, false),
+    ];
+    for (name, written, noticed) in rows {
+        let mut proxy = Proxy::start()?;
+        assert_eq!(proxy.push(&good)?, 200);
+        assert_eq!(status(&mut proxy.filter, "es256")?, 200, "{name}");
+        proxy.setup.shared.set(STORED, written.as_bytes().to_vec(), 0).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        // What is held stays, and what was written lets nobody in.
+        assert_eq!(status(&mut proxy.filter, "es256")?, 200, "{name}");
+        assert_eq!(status(&mut proxy.filter, "stray-es256")?, 503, "{name}");
+        assert_eq!(proxy.filter.metric("registry_auth.keys.push_refused").is_some(), noticed, "{name}");
+        // The intake says that it holds less, so the shim pushes again what it has.
+        assert!(proxy.held()?.0 < u64::try_from(now.millis()).unwrap_or_default(), "{name}");
+        assert_eq!(proxy.push(&good)?, 200, "{name}");
+        assert_eq!(status(&mut proxy.another_filter()?, "es256")?, 200, "{name}");
+        assert_eq!(status(&mut proxy.filter, "es256")?, 200, "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_set_counts_until_its_end_and_not_longer_in_the_module() -> Outcome {
+    let mut proxy = Proxy::start()?;
+    let now = proxy.intake.now();
+    let short = with(&payload(now, "es256", 0)?, "exp", json!(now.secs() + 60));
+    assert_eq!(proxy.push(&short)?, 200);
+    assert_eq!(status(&mut proxy.filter, "es256")?, 200);
+    for vm in [&mut proxy.filter, &mut proxy.intake] {
+        vm.advance(61_000);
+    }
+    assert_eq!(status(&mut proxy.filter, "es256")?, 503);
+    assert_eq!(proxy.held()?.0, 0, "a set that is over is as good as none");
+    // The next success of the shim brings the keys back.
+    let next = payload(proxy.intake.now(), "es256", 0)?;
+    assert_eq!(proxy.push(&next)?, 200);
+    assert_eq!(status(&mut proxy.filter, "es256")?, 200);
+    Ok(())
+}
+
+#[test]
+fn an_unknown_key_is_wanted_until_a_newer_set_comes_in_the_module() -> Outcome {
+    const MINUTE: i64 = 60_000;
+    // Also of a shim whose clock is ahead.
+    [-1, 4 * MINUTE].into_iter().try_for_each(wanted_until_it_comes)
+}
+
+fn wanted_until_it_comes(ahead: i64) -> Outcome {
+    let mut proxy = Proxy::start()?;
+    let now = proxy.intake.now();
+    assert_eq!(proxy.push(&payload(now, "es256", ahead)?)?, 200);
+    assert_eq!(status(&mut proxy.filter, "es256")?, 200);
+    assert!(!proxy.held()?.1);
+    assert_eq!(status(&mut proxy.filter, "next-es256")?, 503, "nobody has looked it up");
+    assert!(proxy.held()?.1, "the filter wants a set with the key");
+    let next = payload(proxy.filter.now(), "next-es256", ahead + 1)?;
+    assert_eq!(proxy.push(&next)?, 200);
+    assert!(!proxy.held()?.1);
+    assert_eq!(status(&mut proxy.filter, "next-es256")?, 200);
+    Ok(())
+}
+
+#[test]
+fn an_unknown_key_is_called_bad_only_by_a_set_that_was_asked_for_after_its_request_came_in_the_module() -> Outcome {
+    for (key, wanted) in [("es256", 401), ("next-es256", 200)] {
+        let mut proxy = Proxy::start()?;
+        let now = proxy.intake.now();
+        assert_eq!(proxy.push(&payload(now, "es256", -60_000)?)?, 200);
+        assert_eq!(status(&mut proxy.filter, "es256")?, 200);
+        let id = open(&mut proxy.filter, "next-es256")?;
+        assert!(proxy.held()?.1, "{key}");
+        // A refresh that the shim had under way when the request came.
+        assert_eq!(proxy.push(&payload(now, "es256", -30_000)?)?, 200);
+        proxy.filter.tick()?;
+        assert_eq!((proxy.filter.progress(id)?, proxy.held()?.1), (Progress::Waiting, false), "{key}");
+        proxy.filter.advance(LIMIT);
+        proxy.filter.tick()?;
+        assert_eq!(
+            (proxy.filter.progress(id)?, proxy.held()?.1),
+            (Progress::Waiting, true),
+            "{key}: it is wanted again"
+        );
+        // One that was begun since.
+        let later = payload(proxy.filter.now(), key, 0)?;
+        assert_eq!(proxy.push(&later)?, 200);
+        proxy.filter.tick()?;
+        let status = match proxy.filter.progress(id)? {
+            Progress::Answered(answer) => answer.status,
+            Progress::Forwarded(_) => 200,
+            Progress::Waiting => 0,
+        };
+        assert_eq!(status, wanted, "{key}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stranger_learns_nothing_from_the_intake_in_the_module() -> Outcome {
+    let mut proxy = Proxy::start()?;
+    let now = proxy.intake.now();
+    assert_eq!(proxy.push(&payload(now, "es256", 0)?)?, 200);
+    let says = json!({"v": 2, "set": SET, "nonce": "AAAAAAAAAAAAAAAAAAAAAA", "at": now.secs()});
+    let get = |name: &str, value: Value| push::proven("GET", SET, &with(&says, name, value), PUSH_KEY);
+    let rows = [
+        ("no credential", Request::new("GET", &push::path(SET))),
+        ("another push key", push::proven("GET", SET, &says, OTHER_KEY)),
+        ("another set", push::proven("GET", SET, &with(&says, "set", json!("secret:us-east-1/keys")), PUSH_KEY)),
+        ("what was asked an hour ago", get("at", json!(now.secs() - 3600))),
+        ("a push", get("gen", json!(1))),
+        ("another version", get("v", json!(1))),
+    ];
+    for (name, request) in rows {
+        let answer = proxy.ask(&request)?;
+        let said = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.status, 401, "{name}");
+        let generation = now.millis().to_string();
+        assert!(push::answer(SET, &answer).is_err() && !said.contains(&generation), "{name}: {said}");
+    }
+    let lines = proxy.intake.log().iter().filter(|line| line.contains("requests to the intake are refused")).count();
+    assert_eq!(lines, 1, "{:?}", proxy.intake.log());
+    assert_eq!(proxy.ask(&get("nonce", json!("AAAAAAAAAAAAAAAAAAAAAA")))?.status, 200);
+    assert_eq!(proxy.ask(&Request::new("GET", &push::path(SET)))?.status, 401);
+    let lines = proxy.intake.log().iter().filter(|line| line.contains("requests to the intake are refused")).count();
+    assert_eq!(lines, 2, "a request that was heard lies between");
+    Ok(())
+}
+
+#[test]
+fn a_set_that_has_ended_is_followed_by_one_of_a_smaller_generation_in_the_module() -> Outcome {
+    const AHEAD: i64 = 240_000;
+    let mut proxy = Proxy::start()?;
+    let now = proxy.intake.now();
+    // By a clock that is ahead, for a minute.
+    let short = with(&payload(now, "es256", AHEAD)?, "exp", json!(now.secs() + 60));
+    assert_eq!(proxy.push(&short)?, 200);
+    assert_eq!(status(&mut proxy.filter, "es256")?, 200);
+    for vm in [&mut proxy.filter, &mut proxy.intake] {
+        vm.advance(61_000);
+    }
+    let next = payload(proxy.intake.now(), "eddsa", 0)?;
+    assert!(next["gen"].as_i64() < short["gen"].as_i64());
+    assert_eq!(status(&mut proxy.filter, "es256")?, 503);
+    assert_eq!(proxy.push(&next)?, 200);
+    assert_eq!(status(&mut proxy.filter, "eddsa")?, 200);
+    Ok(())
+}
+
+#[test]
+fn a_set_is_used_for_max_stale_at_most_whatever_it_says_in_the_module() -> Outcome {
+    let mut proxy = Proxy::start()?;
+    let now = proxy.intake.now();
+    let long = with(&payload(now, "es256", 0)?, "exp", json!(now.secs() + 20 * 86_400));
+    assert_eq!(proxy.push(&long)?, 200);
+    assert_eq!(status(&mut proxy.filter, "es256")?, 200);
+    proxy.filter.advance(3_599_000);
+    assert_eq!(status(&mut proxy.filter, "es256")?, 200);
+    proxy.filter.advance(2_000);
+    assert_eq!(status(&mut proxy.filter, "es256")?, 503);
+    Ok(())
+}
+
+/// A filter whose tokens are signed with the keys of a secret, and which mints with those of another.
+fn server(region: &str, secret: &str, mint: &str) -> Setup {
+    let place = |name: &str| json!({"region": region, "secretName": name});
+    let document = json!({
+        "http": {
+            "auth": {"bearer": {
+                "realm": "https://registry.test/auth/token",
+                "service": "registry.test",
+                "audiences": ["registry"],
+                "awsSecretsManager": place(secret),
+                "mint": {"issuer": "token.test", "awsSecretsManager": place(mint)},
+            }},
+            "accessControl": {"repositories": {"**": {"defaultPolicy": ["read"]}}},
+        },
+        "proxy": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}},
+    });
+    Setup::of_scenarios(document.to_string().as_bytes())
+}
+
+/// Whether a filter accepts a token that is signed with this key, as one of the token server's or as one that it has minted.
+fn accepts(filter: &mut Vm, key: &str, claims: &Value) -> Result<bool> {
+    filter.tick()?;
+    let recipe: Recipe = serde_json::from_value(json!({"key": key, "claims": claims}))?;
+    let bearer = format!("Bearer {}", recipe.mint(filter.now())?);
+    let id = filter.open(&Request::new("GET", "/v2/app/tags/list").header("authorization", &bearer))?;
+    filter.tick()?;
+    if filter.progress(id)? == Progress::Waiting {
+        filter.advance(PATIENCE);
+        filter.tick()?;
+    }
+    Ok(matches!(filter.progress(id)?, Progress::Forwarded(_)))
+}
+
+#[test]
+fn a_filter_uses_the_keys_of_its_own_secrets_only_in_the_module() -> Outcome {
+    own_secrets_only()?;
+    Ok(())
+}
+
+fn own_secrets_only() -> Result<()> {
+    let module = Compiled::built()?;
+    let access = json!([{"type": "repository", "name": "app", "actions": ["pull"]}]);
+    let served = json!({"sub": "ci", "aud": "registry", "access": access, "exp": "+1h", "iat": "-1m"});
+    let minted = json!({"iss": "token.test", "sub": "ci", "aud": "registry.test", "access": access,
+                        "exp": "+4m", "iat": "-1s", "nbf": "-1s", "jti": "1"});
+    // (region, secret, secret that mints), and whether the keys are its own.
+    let rows = [
+        ("its own", ["us-east-1", "keys", "signing"], [true, true]),
+        ("another secret", ["us-east-1", "other", "other-signing"], [false, false]),
+        ("another region", ["eu-west-1", "keys", "signing"], [false, false]),
+        ("the two secrets in each other's place", ["us-east-1", "signing", "keys"], [false, false]),
+        ("one of the two", ["us-east-1", "keys", "other-signing"], [true, false]),
+    ];
+    for (name, [region, secret, mint], [serves, mints]) in rows {
+        let setup = server(region, secret, mint);
+        let intake = Setup { shared: setup.shared.clone(), ..Setup::of_scenarios(INTAKE.as_bytes()) };
+        let (mut filter, mut intake) = (Vm::start(module, setup)?, Vm::start(module, intake)?);
+        let private = json!({"keys": [key::TestKey::named("next-es256")?.private_jwk()?]});
+        let sets = [("secret:us-east-1/keys", key::jwks(&["eddsa"])?), ("mint:us-east-1/signing", private)];
+        for (set, keys) in sets {
+            let id = intake.open(&push::request(set, &keys, intake.now()))?;
+            ensure!(matches!(intake.progress(id)?, Progress::Answered(Response { status: 200, .. })), "{name}: {set}");
+        }
+        assert_eq!(accepts(&mut filter, "eddsa", &served)?, serves, "{name}: the keys that verify");
+        assert_eq!(accepts(&mut filter, "next-es256", &minted)?, mints, "{name}: the key that signs");
+    }
+    Ok(())
+}
+
+#[test]
+fn another_plugin_finds_no_private_key_in_shared_data_in_the_module() -> Outcome {
+    no_private_key_is_found()?;
+    Ok(())
+}
+
+fn no_private_key_is_found() -> Result<()> {
+    let module = Compiled::built()?;
+    let setup = server("us-east-1", "keys", "signing");
+    let intake = Setup { shared: setup.shared.clone(), ..Setup::of_scenarios(INTAKE.as_bytes()) };
+    let mut intake = Vm::start(module, intake)?;
+    let private = key::TestKey::named("es256")?.private_jwk()?;
+    let set = "mint:us-east-1/signing";
+    let request = push::request(set, &json!({"keys": [private]}), intake.now());
+    let id = intake.open(&request)?;
+    ensure!(matches!(intake.progress(id)?, Progress::Answered(Response { status: 200, .. })), "not taken");
+    let secret = private.get("d").and_then(Value::as_str).context("no private key")?;
+    let name = format!("registry-auth/keys/2/{set}");
+    let (stored, _) = setup.shared.get(name.as_bytes()).context("nothing is stored")?;
+    let Body::Sized(pushed) = &request.body else { anyhow::bail!("no body") };
+    for (place, bytes) in [("on the way", pushed), ("in shared data", &stored)] {
+        for part in bytes.split(|byte| *byte == b'.') {
+            let text = BASE64_URL_SAFE_NO_PAD.decode(part)?;
+            ensure!(!String::from_utf8_lossy(&text).contains(secret), "a private key is {place}");
+            ensure!(!String::from_utf8_lossy(&text).contains("\"d\""), "a private key is {place}");
+        }
+    }
+    ensure!(String::from_utf8_lossy(&stored).matches('.').count() == 2, "no envelope is stored");
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! The tests of the built module on wasmtime. They need `target/registry-auth.wasm`, which `cargo xtask build` makes.
+
+mod abi;
+mod budgets;
+mod catalog;
+mod client_address;
+mod clock;
+mod contexts;
+mod delay;
+mod expressions;
+mod faults;
+mod fetches;
+mod generated;
+mod hostile;
+mod intake;
+mod log_lines;
+mod minting;
+mod mtls;
+mod outage;
+mod parking;
+mod patience;
+mod questions;
+mod refused;
+mod scenarios;
+mod traps;
+mod wasm;
+mod work;
+mod wycheproof;
+
+use registry_auth_cases::Outcome;

@@ -1,0 +1,50 @@
+//! A compiled module.
+
+use std::fs;
+use std::sync::LazyLock;
+
+use anyhow::Result;
+use registry_auth_harness::module;
+
+/// A module that wasmtime has compiled.
+#[derive(Clone)]
+pub struct Compiled {
+    pub(crate) engine: wasmtime::Engine,
+    pub(crate) module: wasmtime::Module,
+}
+
+impl Compiled {
+    /// The built module, compiled at the first call.
+    ///
+    /// # Errors
+    /// As [`module::path`], or it is no valid module.
+    pub fn built() -> Result<&'static Self> {
+        static BUILT: LazyLock<Result<Compiled, String>> = LazyLock::new(|| {
+            let compile = || Compiled::new(&fs::read(module::path()?)?);
+            compile().map_err(|error| format!("{error:#}"))
+        });
+        BUILT.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    /// Compiles a module from its bytes.
+    ///
+    /// # Errors
+    /// It is no valid module.
+    pub fn new(bytes: &[u8]) -> Result<Self> {
+        let mut config = wasmtime::Config::new();
+        config.consume_fuel(true);
+        let engine = wasmtime::Engine::new(&config)?;
+        let module = wasmtime::Module::new(&engine, bytes)?;
+        Ok(Self { engine, module })
+    }
+
+    /// Names of what the module imports, by the module that has it.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.module.imports().map(|import| (import.module(), import.name()))
+    }
+
+    /// Names of what the module exports.
+    pub fn exports(&self) -> impl Iterator<Item = &str> {
+        self.module.exports().map(|export| export.name())
+    }
+}

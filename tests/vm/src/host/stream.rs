@@ -1,0 +1,115 @@
+//! One request inside the host.
+
+use std::collections::BTreeMap;
+
+use registry_auth_harness::client::{Request, Response};
+use registry_auth_harness::substrate::CLIENT;
+use registry_auth_harness::upstream::{UpstreamRequest, latin1, sha256};
+
+use super::Fields;
+
+/// What stands between a request and the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Nothing.
+    Open,
+    /// The head is held; the body still comes to the module (`StopIteration`).
+    Head,
+    /// Head and body are held (`StopAllIteration...`, or the end of the body was held back).
+    Closed,
+}
+
+/// What the host knows of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream {
+    pub(crate) headers: Fields,
+    /// What has not been shown to the module yet.
+    pub(crate) unread: Vec<u8>,
+    /// What the module has seen and held back.
+    pub(crate) held: Vec<u8>,
+    /// What went on to the upstream.
+    pub(crate) sent: Vec<u8>,
+    /// What the body callback that runs now sees.
+    pub(crate) visible: Vec<u8>,
+    /// The end of the body was shown.
+    pub(crate) ended: bool,
+    pub(crate) gate: Gate,
+    pub(crate) resumed: bool,
+    pub(crate) reply: Option<Response>,
+    /// Attributes of its connection.
+    pub(super) properties: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Stream {
+    /// `forwards` adds the client's address to `x-forwarded-for`.
+    pub(crate) fn new(request: &Request, forwards: bool) -> Self {
+        let mut headers = vec![
+            (b":method".to_vec(), request.method.clone().into_bytes()),
+            (b":path".to_vec(), request.target.clone()),
+            (b":scheme".to_vec(), b"http".to_vec()),
+        ];
+        let host = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        headers
+            .push((b":authority".to_vec(), host.map_or_else(|| b"registry.test".to_vec(), |(_, value)| value.clone())));
+        let rest = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
+        headers.extend(rest.map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), value.clone())));
+        if forwards {
+            headers.push((b"x-forwarded-for".to_vec(), CLIENT.as_bytes().to_vec()));
+        }
+        Self {
+            headers,
+            unread: request.body.bytes(),
+            held: Vec::new(),
+            sent: Vec::new(),
+            visible: Vec::new(),
+            ended: false,
+            gate: Gate::Open,
+            resumed: false,
+            reply: None,
+            properties: properties_of(request),
+        }
+    }
+
+    pub(crate) fn open(&mut self) {
+        self.gate = Gate::Open;
+        self.sent.append(&mut self.held);
+    }
+
+    /// The module's answer as Envoy sends it: an empty body has no type, and HEAD has no body.
+    pub(crate) fn as_sent(&self, reply: &Response) -> Response {
+        let mut sent = reply.clone();
+        if sent.body.is_empty() {
+            sent.headers.retain(|(name, _)| name != "content-type");
+        }
+        if self.headers.iter().any(|(name, value)| name == b":method" && value == b"HEAD") {
+            sent.body.clear();
+        }
+        sent
+    }
+
+    pub(crate) fn seen(&self) -> UpstreamRequest {
+        let pseudo =
+            |wanted: &[u8]| self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| latin1(value));
+        let fields: &Fields = &self.headers;
+        let headers = fields.iter().filter(|(name, _)| !name.starts_with(b":"));
+        UpstreamRequest {
+            method: pseudo(b":method").unwrap_or_default(),
+            path: pseudo(b":path").unwrap_or_default(),
+            headers: headers.map(|(name, value)| (latin1(name), value.clone())).collect(),
+            body: self.sent.len(),
+            sha256: sha256(&self.sent),
+        }
+    }
+
+    /// Whether the request asks for no body.
+    pub(crate) fn is_head(&self) -> bool {
+        self.headers.iter().any(|(name, value)| name.as_slice() == b":method" && value.as_slice() == b"HEAD")
+    }
+}
+
+/// What the connection of a request has besides that of all.
+fn properties_of(request: &Request) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let Some(pem) = &request.certificate else { return BTreeMap::new() };
+    let told = [("connection\0mtls", "\u{1}"), ("connection\0peer_certificate", pem)];
+    told.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec())).into()
+}

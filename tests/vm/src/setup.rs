@@ -1,0 +1,86 @@
+//! What a VM is started with.
+
+use crate::host::{Clock, Fault, HostState};
+use crate::vm::ROOT;
+use registry_auth_harness::shared::SharedData;
+use registry_auth_harness::substrate::ENVIRONMENT;
+
+/// What a VM is started with.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what a host has and has not, each by itself")]
+pub struct Setup {
+    /// The plugin configuration.
+    pub configuration: Vec<u8>,
+    /// The environment that the module sees.
+    pub environment: Vec<(String, String)>,
+    /// Clusters that callouts may go to.
+    pub clusters: Vec<String>,
+    /// Its VM id.
+    pub vm_id: String,
+    /// The store of its VM id.
+    pub shared: SharedData,
+    /// Whether the host has shared data at all.
+    pub shares: bool,
+    /// The clock.
+    pub clock: Clock,
+    /// Whether the host has `verify_signature`.
+    pub verifies: bool,
+    /// The body waits whenever the head does, as in Envoy without `allow_on_headers_stop_iteration`.
+    pub holds_bodies: bool,
+    /// Connections have TLS.
+    pub secured: bool,
+    /// The client's address is added to `x-forwarded-for`, as Envoy does with `use_remote_address`.
+    pub forwards: bool,
+    /// Fails a host call, counted from the start of the VM.
+    pub fault: Option<Fault>,
+}
+
+impl Setup {
+    /// The environment and the clusters of the scenarios, and nothing special.
+    #[must_use]
+    pub fn of_scenarios(configuration: &[u8]) -> Self {
+        Self {
+            configuration: configuration.to_vec(),
+            environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            clusters: vec!["issuers".to_owned(), "upstream".to_owned()],
+            vm_id: "registry-auth".to_owned(),
+            shared: SharedData::default(),
+            shares: true,
+            clock: Clock::Ahead(0),
+            verifies: true,
+            holds_bodies: false,
+            secured: false,
+            forwards: true,
+            fault: None,
+        }
+    }
+}
+
+impl HostState {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let properties = [
+            ("source\0address", "127.0.0.1:40000"),
+            ("connection\0mtls", "\0"),
+            ("connection\0tls_version", if setup.secured { "TLSv1.3" } else { "" }),
+            ("plugin_root_id", ""),
+            ("plugin_vm_id", setup.vm_id.as_str()),
+            ("plugin_name", "registry-auth"),
+        ];
+        let properties = properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        Self {
+            plugin_configuration: setup.configuration,
+            environment: setup.environment,
+            properties: properties.into(),
+            clusters: setup.clusters.into_iter().collect(),
+            shared: setup.shared,
+            shares: setup.shares,
+            clock: setup.clock,
+            verifies: setup.verifies,
+            holds_bodies: setup.holds_bodies,
+            forwards: setup.forwards,
+            fault: setup.fault,
+            roots: [ROOT].into(),
+            ..Self::default()
+        }
+    }
+}
