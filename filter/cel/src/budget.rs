@@ -3,7 +3,7 @@
 //! A unit is about a byte copied or compared. Each call of a function and each element of a list costs [`STEP`] on top, each turn of
 //! a loop also [`NODE`] for each node of its body.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cel_interpreter::ExecutionError;
 use cel_interpreter::common::value::{BuiltinRef, Val};
@@ -17,60 +17,70 @@ pub(super) const NODE: usize = 12;
 /// Deepest value, so that no walk over it can run out of stack; whoever parses JSON for a document must allow less.
 const MAX_DEPTH: usize = 128;
 
-thread_local! {
-    static LEFT: Cell<usize> = const { Cell::new(UNITS) };
-}
+/// The units that are left. Values have to be `Sync` for the crate, so it is an atomic; one thread at a time uses it.
+#[derive(Debug)]
+pub(super) struct Budget(AtomicUsize);
 
-/// Begins an evaluation that may use `units`.
-pub(super) fn refill(units: usize) {
-    LEFT.set(units);
-}
-
-/// Units that are left.
-pub(super) fn left() -> usize {
-    LEFT.get()
-}
-
-/// Whether the evaluation ran out of units; its result is then worth nothing, as `||` may have covered the error.
-pub(super) fn is_spent() -> bool {
-    LEFT.get() == 0
-}
-
-/// Takes `units`; when there are too few, all are gone and each later payment fails too.
-pub(super) fn pay(units: usize) -> Result<(), ExecutionError> {
-    let left = LEFT.get().saturating_sub(units);
-    LEFT.set(left);
-    if left == 0 { Err(ExecutionError::function_error("budget", "too costly")) } else { Ok(()) }
-}
-
-/// Pays for one reading or copy of `value`.
-pub(super) fn pay_for(value: &dyn Val) -> Result<(), ExecutionError> {
-    pay(size(value, LEFT.get())?)
-}
-
-/// The units of a value; stops when they are more than `most`.
-pub(super) fn size(value: &dyn Val, most: usize) -> Result<usize, ExecutionError> {
-    let mut size = 0;
-    let mut open = vec![(value, 0_usize)];
-    while let Some((value, depth)) = open.pop() {
-        size += STEP;
-        match value.as_builtin() {
-            BuiltinRef::String(text) => size += text.inner().len(),
-            BuiltinRef::Bytes(bytes) => size += bytes.inner().len(),
-            BuiltinRef::List(list) => open.extend(list.inner().iter().map(|item| (&**item, depth + 1))),
-            BuiltinRef::Map(map) => {
-                for (key, value) in map.inner() {
-                    open.push((key.inner(), depth + 1));
-                    open.push((&**value, depth + 1));
-                }
-            }
-            BuiltinRef::Optional(optional) => open.extend(optional.option().map(|value| (value, depth + 1))),
-            _ => {}
-        }
-        if size > most || depth > MAX_DEPTH {
-            LEFT.set(0);
-            return pay(1).map(|()| size);
-        }
+impl Default for Budget {
+    fn default() -> Self {
+        Self(AtomicUsize::new(UNITS))
     }
-    Ok(size)
+}
+
+impl Budget {
+    /// Sets what is left to `units`.
+    pub(super) fn refill(&self, units: usize) {
+        self.0.store(units, Ordering::Relaxed);
+    }
+
+    /// Units that are left.
+    pub(super) fn left(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Returns true if the units ran out; the result of the evaluation is then worth nothing, as `||` may have covered the error.
+    pub(super) fn is_spent(&self) -> bool {
+        self.left() == 0
+    }
+
+    /// Takes `units`; when there are too few, all are gone and each later payment fails too.
+    pub(super) fn pay(&self, units: usize) -> Result<(), ExecutionError> {
+        let left = self.left().saturating_sub(units);
+        self.refill(left);
+        if left == 0 { Err(ExecutionError::function_error("budget", "too costly")) } else { Ok(()) }
+    }
+
+    /// Pays for one reading or copy of `value`.
+    pub(super) fn pay_for(&self, value: &dyn Val) -> Result<(), ExecutionError> {
+        self.pay(self.size(value, self.left())?)
+    }
+
+    /// The units of a value; stops when they are more than `most`.
+    pub(super) fn size(&self, value: &dyn Val, most: usize) -> Result<usize, ExecutionError> {
+        let mut size = 0;
+        // Most values are texts, for which nothing is allocated here.
+        let mut first = Some((value, 0_usize));
+        let mut open = Vec::new();
+        while let Some((value, depth)) = first.take().or_else(|| open.pop()) {
+            size += STEP;
+            match value.as_builtin() {
+                BuiltinRef::String(text) => size += text.inner().len(),
+                BuiltinRef::Bytes(bytes) => size += bytes.inner().len(),
+                BuiltinRef::List(list) => open.extend(list.inner().iter().map(|item| (&**item, depth + 1))),
+                BuiltinRef::Map(map) => {
+                    for (key, value) in map.inner() {
+                        open.push((key.inner(), depth + 1));
+                        open.push((&**value, depth + 1));
+                    }
+                }
+                BuiltinRef::Optional(optional) => open.extend(optional.option().map(|value| (value, depth + 1))),
+                _ => {}
+            }
+            if size > most || depth > MAX_DEPTH {
+                self.refill(0);
+                return self.pay(1).map(|()| size);
+            }
+        }
+        Ok(size)
+    }
 }

@@ -6,7 +6,7 @@ use cel_interpreter::{Context, IdedExpr, Value};
 
 use super::check::mismatch;
 use super::types::Type;
-use super::{CompileError, environment, regular, syntax};
+use super::{CompileError, environment, syntax};
 
 /// Functions that are evaluated at once when their argument is a literal.
 const CONVERSIONS: &[&str] = &["int", "uint", "double", "bool", "bytes", syntax::STRING, "timestamp", "duration"];
@@ -16,9 +16,6 @@ pub(super) fn check(call: &CallExpr, types: &[Type]) -> Result<(), CompileError>
     let name = call.func_name.as_str();
     let last = call.args.last().map(|last| &last.expr);
     match (name, last) {
-        ("matches", Some(Expr::Literal(LiteralValue::String(pattern)))) if regular::keep(pattern.inner()).is_err() => {
-            mismatch("the pattern of `matches` is not a regular expression of RE2, or too large".to_owned())
-        }
         ("format", Some(Expr::List(arguments))) => match call.target.as_deref().map(|target| &target.expr) {
             Some(Expr::Literal(LiteralValue::String(format))) => {
                 check_format(format.inner(), &arguments.elements, types)

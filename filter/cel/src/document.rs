@@ -1,5 +1,6 @@
 //! JSON in the form that CEL reads, converted once and shared.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +10,12 @@ use cel_interpreter::common::traits::{Container, Indexer, Iterable, Sizer, Zeroe
 use cel_interpreter::common::types::{
     CelBool, CelDouble, CelList, CelMap, CelMapKey, CelNull, CelString, CelTimestamp, Type,
 };
-use cel_interpreter::common::value::{Builtin, BuiltinRef, CowVal, Val};
+use cel_interpreter::common::value::{Builtin, BuiltinRef, CowVal, StaticVal, Val};
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value as Json;
 
 use super::Members;
+use super::evaluation::Evaluation;
 
 /// An object that expressions read; cloning shares it.
 #[derive(Clone, Default)]
@@ -40,9 +42,15 @@ impl Document {
 
     pub(super) fn to_value(&self) -> Box<dyn Val> {
         match &self.0 {
-            Some(map) => Box::new(Shared(Arc::clone(map))),
+            Some(map) => Box::new(Shared { map: Arc::clone(map), evaluation: None }),
             None => Box::new(CelMap::default()),
         }
+    }
+
+    /// The document as the variable of an evaluation, which functions find in it.
+    pub(super) fn to_root(&self, evaluation: Evaluation) -> Box<dyn Val> {
+        let map = self.0.as_ref().map(Arc::clone).unwrap_or_default();
+        Box::new(Shared { map, evaluation: Some(evaluation) })
     }
 }
 
@@ -135,11 +143,23 @@ fn convert(json: &Json) -> Box<dyn Val> {
 
 /// A map that many evaluations share: all it can do is what the map inside can do.
 #[derive(Debug)]
-struct Shared(Arc<CelMap<'static>>);
+pub(super) struct Shared {
+    map: Arc<CelMap<'static>>,
+    /// Of the document of an evaluation; what is inside of documents has none.
+    evaluation: Option<Evaluation>,
+}
+
+impl Shared {
+    pub(super) const fn evaluation(&self) -> Option<&Evaluation> {
+        self.evaluation.as_ref()
+    }
+}
+
+impl StaticVal for Shared {}
 
 impl Val for Shared {
     fn get_type(&self) -> &Type {
-        self.0.get_type()
+        self.map.get_type()
     }
 
     fn cel_type() -> &'static Type {
@@ -147,14 +167,14 @@ impl Val for Shared {
     }
 
     fn as_container(&self) -> Option<&dyn Container> {
-        self.0.as_container()
+        self.map.as_container()
     }
 
     fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
     where
         Self: 'v,
     {
-        self.0.as_indexer()
+        self.map.as_indexer()
     }
 
     fn into_indexer<'v>(self: Box<Self>) -> Option<Box<dyn Indexer + 'v>>
@@ -168,40 +188,45 @@ impl Val for Shared {
     where
         Self: 'v,
     {
-        self.0.as_iterable()
+        self.map.as_iterable()
     }
 
     fn as_sizer(&self) -> Option<&dyn Sizer> {
-        self.0.as_sizer()
+        self.map.as_sizer()
     }
 
     fn as_zeroer(&self) -> Option<&dyn Zeroer> {
-        self.0.as_zeroer()
+        self.map.as_zeroer()
     }
 
     fn equals(&self, other: &dyn Val) -> bool {
-        self.0.equals(other)
+        self.map.equals(other)
     }
 
     fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
     where
         Self: 'v,
     {
-        Box::new(Self(Arc::clone(&self.0)))
+        Box::new(Self { map: Arc::clone(&self.map), evaluation: None })
+    }
+
+    /// For [`Evaluation::of`]: as a map it is known by [`Val::as_builtin`].
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 
     fn as_builtin<'b, 'v>(&'b self) -> BuiltinRef<'b, 'v>
     where
         Self: 'v,
     {
-        self.0.as_builtin()
+        self.map.as_builtin()
     }
 
     fn into_builtin<'v>(self: Box<Self>) -> Option<Builtin<'v>>
     where
         Self: 'v,
     {
-        Some(Builtin::Map(Arc::unwrap_or_clone(self.0)))
+        Some(Builtin::Map(Arc::unwrap_or_clone(self.map)))
     }
 }
 
@@ -210,7 +235,7 @@ impl Indexer for Shared {
     where
         Self: 'v,
     {
-        self.0.get(key)
+        self.map.get(key)
     }
 
     fn steal<'v>(self: Box<Self>, key: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
@@ -218,7 +243,7 @@ impl Indexer for Shared {
         Self: 'v,
     {
         // Others may hold the map, so that nothing can be taken out of it.
-        self.0.get(key).map(CowVal::into_owned)
+        self.map.get(key).map(CowVal::into_owned)
     }
 }
 

@@ -6,9 +6,10 @@ use cel_interpreter::common::types::{
 use cel_interpreter::common::value::{CowVal, Val};
 use cel_interpreter::{DeclarationError, Env, ExecutionError};
 
+use super::evaluation::Evaluation;
 use super::syntax::STRING;
 use super::types::Type;
-use super::{budget, environment, regular, select, sets, text};
+use super::{environment, patterns, regular, select, sets, text};
 
 /// What a member function may be called on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ const ANY: &str = "nbiufsytDTlmo";
 pub(super) const ADD: &str = "@add";
 /// What [`super::meter`] puts around the index of an element.
 pub(super) const KEY: &str = "@key";
-/// What [`super::meter`] puts around a value that is paid for: the value, and units on top of its size.
+/// What [`super::meter`] puts around a value that is paid for: the value, and maybe units on top of its size.
 pub(super) const PAY: &str = "@pay";
 
 /// zot's environment.
@@ -153,16 +154,19 @@ pub(super) const NAMESPACES: &[&str] = &["base64", "strings", "sets", "optional"
 /// Declares what the crate lacks.
 pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_overload(STRING, "string_as_go", vec![DYN_TYPE], string)?;
-    let matches_text = vec![STRING_TYPE, STRING_TYPE];
-    env.add_overload("matches", "matches", matches_text, |args| matches(&args))?;
-    env.add_member_overload("matches", "matches_string", STRING_TYPE, vec![STRING_TYPE], |args| matches(&args))?;
+    // Calls have an argument more than their expression: the evaluation, see `meter`.
+    env.add_overload("matches", "matches", vec![STRING_TYPE, STRING_TYPE, DYN_TYPE], |args| matches(&args))?;
+    env.add_member_overload("matches", "matches_string", STRING_TYPE, vec![STRING_TYPE, DYN_TYPE], |args| {
+        matches(&args)
+    })?;
     env.add_member_overload("first", "list_first", LIST_TYPE, Vec::new(), |args| element(&args, <[_]>::first))?;
     env.add_member_overload("last", "list_last", LIST_TYPE, Vec::new(), |args| element(&args, <[_]>::last))?;
     env.add_member_overload("unwrapOpt", "list_unwrap_opt", LIST_TYPE, Vec::new(), |args| unwrap(&args))?;
     env.add_overload("optional.unwrap", "optional_unwrap_list", vec![LIST_TYPE], |args| unwrap(&args))?;
-    env.add_overload(ADD, ADD, vec![DYN_TYPE, DYN_TYPE], |args| add(&args))?;
-    env.add_overload(KEY, KEY, vec![DYN_TYPE], key)?;
-    env.add_overload(PAY, PAY, vec![DYN_TYPE, INT_TYPE], pay)?;
+    env.add_overload(ADD, ADD, vec![DYN_TYPE, DYN_TYPE, DYN_TYPE], |args| add(&args))?;
+    env.add_overload(KEY, KEY, vec![DYN_TYPE, DYN_TYPE], key)?;
+    env.add_overload(PAY, PAY, vec![DYN_TYPE, DYN_TYPE], pay)?;
+    env.add_overload(PAY, "@pay_units", vec![DYN_TYPE, INT_TYPE, DYN_TYPE], pay_units)?;
     select::extension(env)?;
     sets::extension(env)?;
     text::extension(env)
@@ -186,40 +190,51 @@ fn string<'b, 'v>(args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 
 /// `one + other`, both paid for.
 fn add<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
-    let [one, other] = args else { return Err(ExecutionError::no_such_overload("+", Vec::new())) };
-    budget::pay_for(one.as_ref())?;
-    budget::pay_for(other.as_ref())?;
+    let (evaluation, [one, other]) = Evaluation::split(args)? else {
+        return Err(ExecutionError::no_such_overload("+", Vec::new()));
+    };
+    evaluation.budget().pay_for(one.as_ref())?;
+    evaluation.budget().pay_for(other.as_ref())?;
     let adder = one.as_adder().ok_or_else(|| ExecutionError::no_such_overload("+", Vec::new()))?;
     Ok(CowVal::Owned(adder.add(other.as_ref())?.into_owned()))
 }
 
 /// The argument, paid for, if it can be an index: in the error about a fraction the crate would copy the whole list.
 fn key<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let evaluation = args.pop();
     let key = args.pop().ok_or_else(|| ExecutionError::no_such_overload(KEY, Vec::new()))?;
-    budget::pay_for(key.as_ref())?;
+    Evaluation::of(evaluation.as_ref())?.budget().pay_for(key.as_ref())?;
     if select::is_index(key.as_ref()) { Ok(key) } else { Err(ExecutionError::no_such_overload("index", Vec::new())) }
 }
 
 /// The first argument, paid for.
 fn pay<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let evaluation = args.pop();
+    let value = args.pop().ok_or_else(|| ExecutionError::no_such_overload(PAY, Vec::new()))?;
+    Evaluation::of(evaluation.as_ref())?.budget().pay_for(value.as_ref())?;
+    Ok(value)
+}
+
+/// The first argument, paid for with units on top.
+fn pay_units<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let evaluation = args.pop();
     let units = args.pop().and_then(|units| usize::try_from(*units.downcast_ref::<CelInt>()?.inner()).ok());
-    match (args.pop(), units) {
-        (Some(value), Some(units)) => {
-            budget::pay(units)?;
-            budget::pay_for(value.as_ref())?;
-            Ok(value)
-        }
-        _ => Err(ExecutionError::no_such_overload(PAY, Vec::new())),
-    }
+    let (Some(value), Some(units)) = (args.pop(), units) else {
+        return Err(ExecutionError::no_such_overload(PAY, Vec::new()));
+    };
+    let budget = Evaluation::of(evaluation.as_ref())?.budget();
+    budget.pay(units)?;
+    budget.pay_for(value.as_ref())?;
+    Ok(value)
 }
 
 /// `text.matches(pattern)` and `matches(text, pattern)`.
 fn matches<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
-    if let [text, pattern] = args
+    if let (evaluation, [text, pattern]) = Evaluation::split(args)?
         && let Some(text) = text.downcast_ref::<CelString<'v>>()
         && let Some(pattern) = pattern.downcast_ref::<CelString<'v>>()
     {
-        let matched = regular::is_match(pattern.inner(), text.inner());
+        let matched = patterns::is_match(evaluation, pattern.inner(), text.inner());
         return match matched {
             Ok(matched) => Ok(CowVal::owned(CelBool::from(matched))),
             Err(regular::NotAnExpression) => Err(ExecutionError::function_error("matches", "not a regular expression")),

@@ -3,79 +3,15 @@
 //! RE2's `\d`, `\s`, `\w` and `\b` are ASCII, so they are spelled out. Time is linear in the text, the size of a compiled pattern is
 //! bounded, and a pattern that is refused (`\pL`, over the bound, not an expression) is an error, never a match.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
-use super::budget;
-use crate::automaton::Automaton;
-
 /// Longest pattern, bytes.
 const MAX_PATTERN: usize = 1024;
 /// Largest automaton, bytes.
 pub const MAX_AUTOMATON: usize = 1 << 20;
 /// Most repetitions of one thing in RE2.
 const MAX_REPETITIONS: u32 = 1000;
-/// Units for the compilation of the smallest pattern.
-const COMPILATION: usize = 8192;
-/// Patterns of the configuration that are kept compiled.
-const MAX_KEPT: usize = 64;
-/// Patterns that claims have made, or that did not fit in there.
-const MAX_MADE: usize = 16;
-
-thread_local! {
-    static KEPT: RefCell<HashMap<String, Automaton>> = RefCell::default();
-    static MADE: RefCell<HashMap<String, Automaton>> = RefCell::default();
-}
-
 /// The pattern was not acceptable.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotAnExpression;
-
-/// Whether `pattern` matches somewhere in `text`. The budget pays for a pattern that is not kept, and for the worst that the text
-/// can do to the automaton; out of budget is an error as well.
-pub(super) fn is_match(pattern: &str, text: &str) -> Result<bool, NotAnExpression> {
-    if let Some(matched) = KEPT.with_borrow(|kept| kept.get(pattern).map(|automaton| read(automaton, text))) {
-        return matched;
-    }
-    MADE.with_borrow_mut(|made| {
-        if !made.contains_key(pattern) {
-            pay(COMPILATION)?;
-            let automaton = compile(pattern).inspect_err(|_| drop(pay(MAX_AUTOMATON / 4)))?;
-            pay(automaton.states().saturating_mul(8))?;
-            if made.len() >= MAX_MADE {
-                made.clear();
-            }
-            made.insert(pattern.to_owned(), automaton);
-        }
-        made.get(pattern).map_or(Err(NotAnExpression), |automaton| read(automaton, text))
-    })
-}
-
-/// Compiles a pattern of the configuration, so that no evaluation has to.
-pub(super) fn keep(pattern: &str) -> Result<(), NotAnExpression> {
-    let automaton = compile(pattern)?;
-    KEPT.with_borrow_mut(|kept| {
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
-        }
-        kept.insert(pattern.to_owned(), automaton);
-    });
-    Ok(())
-}
-
-fn read(automaton: &Automaton, text: &str) -> Result<bool, NotAnExpression> {
-    pay(text.len().saturating_mul(1 + automaton.states() / 4))?;
-    Ok(automaton.is_match(text))
-}
-
-fn pay(units: usize) -> Result<(), NotAnExpression> {
-    budget::pay(units).map_err(|_| NotAnExpression)
-}
-
-/// Compiles a pattern.
-fn compile(pattern: &str) -> Result<Automaton, NotAnExpression> {
-    Automaton::build(&[translate(pattern)?], MAX_AUTOMATON).ok_or(NotAnExpression)
-}
 
 /// The pattern in the language of the crate `regex`.
 ///
@@ -203,8 +139,9 @@ fn escape<'a>(tail: &'a str, out: &mut String, in_class: bool) -> Option<&'a str
         'b' | 'B' if in_class => return None,
         'b' => out.push_str("(?-u:\\b)"),
         'B' => out.push_str("(?-u:\\B)"),
-        // Escapes that only the crate has.
-        'u' | 'U' | '<' | '>' => return None,
+        // Escapes that only the crate has; and classes of Unicode, whose tables would make the module large. In a native build other
+        // crates may bring them.
+        'u' | 'U' | '<' | '>' | 'p' | 'P' => return None,
         char => out.extend(['\\', char]),
     }
     tail.get(char.len_utf8()..)
@@ -213,6 +150,8 @@ fn escape<'a>(tail: &'a str, out: &mut String, in_class: bool) -> Option<&'a str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::Evaluation;
+    use crate::patterns::is_match;
 
     #[test]
     fn patterns_mean_what_they_mean_to_re2() {
@@ -256,21 +195,10 @@ mod tests {
             ("(?:(?:(?:a{99}){99}){99}){99}", "a", Err(NotAnExpression)),
         ];
         for (pattern, text, expected) in rows {
-            budget::refill(budget::UNITS);
-            assert_eq!(is_match(pattern, text), expected, "{pattern} on {text}");
-            assert_eq!(is_match(pattern, text), expected, "{pattern} on {text}, kept");
+            let evaluation = Evaluation::default();
+            assert_eq!(is_match(&evaluation, pattern, text), expected, "{pattern} on {text}");
+            assert_eq!(is_match(&evaluation, pattern, text), expected, "{pattern} on {text}, kept");
         }
-        assert_eq!(is_match(&"a".repeat(1025), "a"), Err(NotAnExpression));
-    }
-
-    #[test]
-    fn patterns_from_claims_cannot_fill_the_memory() {
-        for n in 0..200 {
-            budget::refill(budget::UNITS);
-            assert_eq!(is_match(&format!("^{n}$"), &n.to_string()), Ok(true));
-            keep(&format!("^k{n}$")).unwrap();
-        }
-        assert!(MADE.with_borrow(HashMap::len) <= MAX_MADE);
-        assert!(KEPT.with_borrow(HashMap::len) <= MAX_KEPT);
+        assert_eq!(is_match(&Evaluation::default(), &"a".repeat(1025), "a"), Err(NotAnExpression));
     }
 }

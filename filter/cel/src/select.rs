@@ -8,7 +8,7 @@ use cel_interpreter::common::types::{CelBool, CelDouble, CelList, CelOptional, D
 use cel_interpreter::common::value::{Builtin, BuiltinRef, CowVal, Val};
 use cel_interpreter::{DeclarationError, Env, ExecutionError, IdedExpr};
 
-use super::budget;
+use super::evaluation::Evaluation;
 use super::syntax::{children, children_mut, node};
 
 /// What [`replace`] puts in the place of `has(one.member)`.
@@ -25,9 +25,11 @@ const TYPES: &str = "google";
 
 /// Declares the functions that [`replace`] uses.
 pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
-    env.add_overload(HAS, HAS, vec![DYN_TYPE, DYN_TYPE], has)?;
-    env.add_overload(FIND, FIND, vec![DYN_TYPE, DYN_TYPE], find)?;
-    env.add_overload(GET, GET, vec![DYN_TYPE, DYN_TYPE], get)
+    // Container, key, and the evaluation, see `meter`.
+    let args = || vec![DYN_TYPE, DYN_TYPE, DYN_TYPE];
+    env.add_overload(HAS, HAS, args(), has)?;
+    env.add_overload(FIND, FIND, args(), find)?;
+    env.add_overload(GET, GET, args(), get)
 }
 
 /// Puts our selections in the place of the crate's. Members of claims and of the request, which are no optionals, stay as they are:
@@ -110,35 +112,42 @@ enum Opened<'b, 'v> {
 }
 
 fn has<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
-    let (container, key) = two(args)?;
+    let (container, key, evaluation) = three(args)?;
+    let evaluation = Evaluation::of(Some(&evaluation))?;
     let found = match open(container) {
-        Opened::Plain(container) | Opened::Some(container) => find_in(container, key.as_ref())?.is_some(),
+        Opened::Plain(container) | Opened::Some(container) => find_in(container, key.as_ref(), evaluation)?.is_some(),
         Opened::None => false,
     };
     Ok(CowVal::owned(CelBool::from(found)))
 }
 
 fn find<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
-    let (container, key) = two(args)?;
+    let (container, key, evaluation) = three(args)?;
+    let evaluation = Evaluation::of(Some(&evaluation))?;
     match open(container) {
-        Opened::Plain(container) | Opened::Some(container) => optional(find_in(container, key.as_ref())?),
-        Opened::None => optional(None),
+        Opened::Plain(container) | Opened::Some(container) => {
+            optional(find_in(container, key.as_ref(), evaluation)?, evaluation)
+        }
+        Opened::None => optional(None, evaluation),
     }
 }
 
 fn get<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
-    let (container, key) = two(args)?;
+    let (container, key, evaluation) = three(args)?;
+    let evaluation = Evaluation::of(Some(&evaluation))?;
     match open(container) {
-        Opened::Plain(container) => get_in(container, key.as_ref()),
-        Opened::Some(container) => optional(find_in(container, key.as_ref())?),
-        Opened::None => optional(None),
+        Opened::Plain(container) => get_in(container, key.as_ref(), evaluation),
+        Opened::Some(container) => optional(find_in(container, key.as_ref(), evaluation)?, evaluation),
+        Opened::None => optional(None, evaluation),
     }
 }
 
-fn two<'b, 'v>(args: Arguments<'b, 'v>) -> Result<(CowVal<'b, 'v>, CowVal<'b, 'v>), ExecutionError> {
-    let args: Result<[CowVal<'b, 'v>; 2], _> = args.try_into();
-    let [container, key] = args.map_err(|_| no_overload())?;
-    Ok((container, key))
+type Three<'b, 'v> = (CowVal<'b, 'v>, CowVal<'b, 'v>, CowVal<'b, 'v>);
+
+fn three<'b, 'v>(args: Arguments<'b, 'v>) -> Result<Three<'b, 'v>, ExecutionError> {
+    let args: Result<[CowVal<'b, 'v>; 3], _> = args.try_into();
+    let [container, key, evaluation] = args.map_err(|_| no_overload())?;
+    Ok((container, key, evaluation))
 }
 
 fn open<'b, 'v>(value: CowVal<'b, 'v>) -> Opened<'b, 'v> {
@@ -158,18 +167,22 @@ fn open<'b, 'v>(value: CowVal<'b, 'v>) -> Opened<'b, 'v> {
 }
 
 /// The value at `key`; nothing if it is missing, and an error if no value could be at such a key.
-fn find_in<'b, 'v>(container: CowVal<'b, 'v>, key: &dyn Val) -> Result<Option<CowVal<'b, 'v>>, ExecutionError> {
+fn find_in<'b, 'v>(
+    container: CowVal<'b, 'v>,
+    key: &dyn Val,
+    evaluation: &Evaluation,
+) -> Result<Option<CowVal<'b, 'v>>, ExecutionError> {
     if container.as_indexer().is_none() {
         return Ok(None);
     }
-    match get_in(container, key) {
+    match get_in(container, key, evaluation) {
         Ok(value) => Ok(Some(value)),
         Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn get_in<'b, 'v>(container: CowVal<'b, 'v>, key: &dyn Val) -> Evaluated<'b, 'v> {
+fn get_in<'b, 'v>(container: CowVal<'b, 'v>, key: &dyn Val, evaluation: &Evaluation) -> Evaluated<'b, 'v> {
     // The crate would copy the whole list into its error, and nobody has paid for that.
     if !is_index(key) && container.downcast_ref::<CelList<'v>>().is_some() {
         return Err(no_overload());
@@ -178,7 +191,7 @@ fn get_in<'b, 'v>(container: CowVal<'b, 'v>, key: &dyn Val) -> Evaluated<'b, 'v>
         CowVal::Borrowed(container) => container.as_indexer().ok_or_else(no_overload)?.get(key),
         CowVal::Owned(container) => {
             let value = container.as_indexer().ok_or_else(no_overload)?.get(key)?;
-            budget::pay_for(value.as_ref())?;
+            evaluation.budget().pay_for(value.as_ref())?;
             Ok(CowVal::Owned(value.into_owned()))
         }
     }
@@ -195,10 +208,10 @@ pub(super) fn is_index(key: &dyn Val) -> bool {
 }
 
 /// An optional of a copy, which is paid for here.
-fn optional<'b, 'v>(value: Option<CowVal<'b, 'v>>) -> Evaluated<'b, 'v> {
+fn optional<'b, 'v>(value: Option<CowVal<'b, 'v>>, evaluation: &Evaluation) -> Evaluated<'b, 'v> {
     let Some(value) = value else { return Ok(CowVal::owned(CelOptional::none())) };
     if value.is_borrowed() {
-        budget::pay_for(value.as_ref())?;
+        evaluation.budget().pay_for(value.as_ref())?;
     }
     Ok(CowVal::owned(CelOptional::of(value.into_owned())))
 }

@@ -1,5 +1,8 @@
 //! Rows of cel-go's behaviour, and what the crate behind the door must not show.
 
+use std::fmt;
+
+use cel_interpreter::{ExecutionError, Value};
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -336,7 +339,7 @@ fn no_expression_does_more_than_its_budget() {
                 Err(error) => panic!("{source}: {error}"),
             },
         };
-        let left = budget::left();
+        let left = bindings.evaluation.budget().left();
         assert_eq!(found, outcome, "{source}: {left} units left");
         assert_eq!(found == Outcome::TooCostly, left == 0, "{source}");
     }
@@ -362,10 +365,27 @@ fn all_expressions_of_a_mapping_share_a_budget_and_each_condition_has_its_own() 
     let bindings = Bindings::claims(&document(&json!({"groups": groups})));
     let prefixed = Expression::compile("claims.groups.map(g, 'oidc:' + g)", Scope::Claims).unwrap();
     assert_eq!(prefixed.evaluate_strings(&bindings).unwrap().len(), 1000);
-    assert!(budget::left() > budget::UNITS / 100 * 85, "as docs/cel.md says");
+    assert!(bindings.evaluation.budget().left() > budget::UNITS / 100 * 85, "as docs/cel.md says");
     let bindings = Bindings::conditions(&claims);
     let expression = Expression::compile("req.many.exists(g, g == '3999')", Scope::Conditions).unwrap();
     assert!((0..9).all(|_| expression.evaluate_bool(&bindings) == Ok(true)));
+}
+
+/// Neither units nor compiled patterns outlive a condition, so that an answer does not hang on what was asked before.
+#[test]
+fn an_evaluation_leaves_nothing_to_the_next() {
+    let request = document(&json!({"ref": "refs/heads/main", "pattern": "^refs/heads/"}));
+    let literal = Expression::compile("req.ref.matches('^refs/heads/')", Scope::Conditions).unwrap();
+    let dynamic = Expression::compile("req.ref.matches(req.pattern)", Scope::Conditions).unwrap();
+    let bindings = Bindings::conditions(&request);
+    let cost = |expression: &Expression| {
+        assert_eq!(expression.evaluate_bool(&bindings), Ok(true));
+        budget::UNITS - bindings.evaluation.budget().left()
+    };
+    let first = [cost(&literal), cost(&dynamic)];
+    assert!(first[0] < first[1], "{first:?}");
+    assert_eq!([cost(&literal), cost(&dynamic)], first);
+    assert_eq!([cost(&dynamic), cost(&literal)], [first[1], first[0]]);
 }
 
 /// Each variable doubles the one before it, or puts it into a list: no chain of variables outgrows the budget or the stack.

@@ -1,11 +1,11 @@
 //! Functions of text whose cost is no multiple of their arguments' size in the crate: searches are linear here, and what grows pays
 //! before it does.
 
-use cel_interpreter::common::types::{CelInt, CelList, CelString, INT_TYPE, LIST_TYPE, STRING_TYPE};
+use cel_interpreter::common::types::{CelInt, CelList, CelString, DYN_TYPE, INT_TYPE, LIST_TYPE, STRING_TYPE, Type};
 use cel_interpreter::common::value::CowVal;
 use cel_interpreter::{DeclarationError, Env, ExecutionError};
 
-use super::budget;
+use super::evaluation::Evaluation;
 
 type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
@@ -22,10 +22,12 @@ pub(super) fn own_name(name: &str) -> Option<&'static str> {
 pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     let texts = |count| std::iter::repeat_with(|| STRING_TYPE).take(count).collect::<Vec<_>>();
     let then_int = |count| texts(count).into_iter().chain([INT_TYPE]).collect::<Vec<_>>();
-    env.add_member_overload("@replace", "@replace", STRING_TYPE, texts(2), |args| replace(&args))?;
-    env.add_member_overload("@replace", "@replace_n", STRING_TYPE, then_int(2), |args| replace(&args))?;
-    env.add_member_overload("@join", "@join", LIST_TYPE, Vec::new(), |args| join(&args))?;
-    env.add_member_overload("@join", "@join_with", LIST_TYPE, texts(1), |args| join(&args))?;
+    // Those that pay have the evaluation as their last argument, see `meter`.
+    let paying = |args: Vec<Type>| args.into_iter().chain([DYN_TYPE]).collect::<Vec<_>>();
+    env.add_member_overload("@replace", "@replace", STRING_TYPE, paying(texts(2)), |args| replace(&args))?;
+    env.add_member_overload("@replace", "@replace_n", STRING_TYPE, paying(then_int(2)), |args| replace(&args))?;
+    env.add_member_overload("@join", "@join", LIST_TYPE, paying(Vec::new()), |args| join(&args))?;
+    env.add_member_overload("@join", "@join_with", LIST_TYPE, paying(texts(1)), |args| join(&args))?;
     env.add_member_overload("@indexOf", "@index", STRING_TYPE, texts(1), |args| index_of(&args))?;
     env.add_member_overload("@indexOf", "@index_at", STRING_TYPE, then_int(1), |args| index_of(&args))?;
     env.add_member_overload("@lastIndexOf", "@last", STRING_TYPE, texts(1), |args| last_index_of(&args))?;
@@ -33,17 +35,19 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
 }
 
 fn replace<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+    let (evaluation, args) = Evaluation::split(args)?;
     let (text, from, to) = (string(args, 0)?, string(args, 1)?, string(args, 2)?);
     let most = if args.len() > 3 { usize::try_from(int(args, 3)?).unwrap_or(usize::MAX) } else { usize::MAX };
     let found = text.matches(from).take(most).count();
-    budget::pay(text.len().saturating_add(found.saturating_mul(to.len())))?;
+    evaluation.budget().pay(text.len().saturating_add(found.saturating_mul(to.len())))?;
     Ok(CowVal::owned(CelString::from(text.replacen(from, to, most))))
 }
 
 fn join<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+    let (evaluation, args) = Evaluation::split(args)?;
     let list = args.first().and_then(|list| list.downcast_ref::<CelList<'v>>()).ok_or_else(mismatch)?;
     let separator = if args.len() > 1 { string(args, 1)? } else { "" };
-    budget::pay(list.inner().len().saturating_mul(separator.len()))?;
+    evaluation.budget().pay(list.inner().len().saturating_mul(separator.len()))?;
     let texts = list.inner().iter().map(|item| item.downcast_ref::<CelString<'v>>().map(CelString::inner));
     let texts = texts.collect::<Option<Vec<_>>>().ok_or_else(mismatch)?;
     Ok(CowVal::owned(CelString::from(texts.join(separator))))

@@ -1,8 +1,8 @@
 //! Selections, macros, equality and sizes of borrowed and owned values, compared with cel-go; `testdata/values/README.md` says how
 //! the rows were made.
 
-use cel_interpreter::common::types::{CelDouble, CelInt, CelType, CelUInt};
-use cel_interpreter::common::value::BuiltinRef;
+use cel_interpreter::common::types::{CelBool, CelDouble, CelInt, CelType, CelUInt};
+use cel_interpreter::common::value::{BuiltinRef, Val};
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -82,7 +82,7 @@ fn borrowed_and_owned_values_answer_as_in_cel_go() {
 
 fn evaluate(source: &str, scope: Scope, bindings: &Bindings) -> String {
     // Each row has a whole budget.
-    bindings.left.iter().for_each(|left| left.set(budget::UNITS));
+    bindings.evaluation.budget().refill(budget::UNITS);
     match Expression::compile(source, scope) {
         Err(_) => "refused".to_owned(),
         Ok(expression) => expression.evaluate(bindings).map_or("error".to_owned(), |value| text(value.as_ref())),

@@ -178,8 +178,8 @@ impl<'a> HeadEdits<'a> {
 
     fn user(&self) -> Option<Edit<'a>> {
         let name = self.rules.identity_header.as_deref()?;
-        let user = self.grant.identity().username();
-        (!user.is_empty()).then(|| Edit::Add(name, percent_encode(user.as_bytes(), ESCAPED).into()))
+        let user = self.grant.identity().user()?;
+        Some(Edit::Add(name, percent_encode(user.name().as_bytes(), ESCAPED).into()))
     }
 }
 

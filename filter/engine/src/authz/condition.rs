@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use registry_auth_cel::{Expression, INEXACT, Members, Scope};
+use registry_auth_cel::{Expression, INEXACT, Members, PatternPool, Scope};
 
 use crate::config::{Diagnostics, raw};
 
@@ -72,19 +72,22 @@ impl Conditions {
     }
 }
 
-/// The compiled expressions of one policy; the same text is compiled once.
+/// The compiled expressions of one policy; the same text is compiled once, and so is the same pattern.
 #[derive(Default)]
-pub(super) struct Expressions(HashMap<String, Arc<Expression>>);
+pub(super) struct Expressions {
+    known: HashMap<String, Arc<Expression>>,
+    patterns: PatternPool,
+}
 
 impl Expressions {
     fn compile(&mut self, source: &str, place: &str, diagnostics: &mut Diagnostics) -> Option<Arc<Expression>> {
-        if let Some(known) = self.0.get(source) {
+        if let Some(known) = self.known.get(source) {
             return Some(Arc::clone(known));
         }
-        match Expression::compile(source, Scope::Conditions) {
+        match Expression::compile_with(source, Scope::Conditions, &mut self.patterns) {
             Ok(expression) => {
                 let expression = Arc::new(expression);
-                self.0.insert(source.to_owned(), Arc::clone(&expression));
+                self.known.insert(source.to_owned(), Arc::clone(&expression));
                 Some(expression)
             }
             Err(error) => {
@@ -96,6 +99,6 @@ impl Expressions {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.known.len()
     }
 }

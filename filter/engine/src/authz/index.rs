@@ -37,16 +37,16 @@ impl<T> PatternIndex<T> {
         Some(Self { plain: Ordered::build(plain)?, templates: Ordered::build(templates)? })
     }
 
-    /// The entry that decides for `name` when `user` asks; the anonymous caller's name is empty.
-    pub(super) fn find(&self, name: &str, user: &str) -> Option<(&Pattern, &T)> {
+    /// The entry that decides for `name` when the user of this name asks; an anonymous caller has none.
+    pub(super) fn find(&self, name: &str, user: Option<&str>) -> Option<(&Pattern, &T)> {
         let plain = self.plain.find(name);
-        let template = self.templates.find_marked(name, user);
+        let template = user.and_then(|user| Some((user, self.templates.find_marked(name, user)?)));
         let (pattern, value) = match (plain, template) {
-            (Some(plain), Some(template)) => {
+            (Some(plain), Some((user, template))) => {
                 let expanded = template.0.text().len().saturating_sub(TEMPLATE.len()).saturating_add(user.len());
                 if expanded > plain.0.text().len() { template } else { plain }
             }
-            (plain, template) => plain.or(template)?,
+            (plain, template) => plain.or_else(|| template.map(|(_, template)| template))?,
         };
         Some((pattern, value))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use registry_auth_cel::Members;
 
-use crate::authn::identity::Identity;
+use crate::authn::identity::{Identity, User};
 use crate::config::{Diagnostics, raw};
 
 use super::action::Actions;
@@ -64,7 +64,8 @@ impl Policy {
         let admin = self.is_admin(identity);
         let request = Request { identity, permission, facts, admin, read: &self.read, made: OnceCell::new() };
         let mut message = None;
-        if let Some((pattern, group)) = self.repositories.find(permission.repository, identity.username())
+        let user = identity.user().map(User::name);
+        if let Some((pattern, group)) = self.repositories.find(permission.repository, user)
             && let Some(clause) = group.grants(&request, &mut message)
         {
             return Decision::Granted(Rule { pattern: Some(pattern.text().clone()), clause });
@@ -154,7 +155,7 @@ impl Group {
 
 impl Entry {
     fn names_user(&self, identity: &Identity) -> bool {
-        !identity.is_anonymous() && self.users.contains(identity.username())
+        identity.user().is_some_and(|user| self.users.contains(user.name()))
     }
 
     fn names_group(&self, identity: &Identity) -> bool {

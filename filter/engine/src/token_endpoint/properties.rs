@@ -158,7 +158,7 @@ impl World {
         let proxy = json!({ "upstreamCluster": "u", "extensions": true, "pushKey": { "env": "K" } });
         let (role, mut diagnostics) = config::decode_value(json!({ "http": http, "proxy": proxy }));
         let Role::Filter(document) = role else { panic!("an intake") };
-        let compiled = compile::compile(&document, &mut diagnostics);
+        let compiled = compile(&document, &mut diagnostics);
         let engine = compiled.unwrap_or_else(|| panic!("{:?}", diagnostics.errors)).engine;
         let mut keys = HeldKeys::of(engine.sources());
         let signing = |kind: &SourceKind| matches!(kind, SourceKind::Signing(_));

@@ -10,7 +10,7 @@ fn the_policy_of_each_page_compiles_without_a_word() {
         let [policy] = policies.as_slice() else { panic!("{} policies", policies.len()) };
         let (role, mut diagnostics) = config::decode(policy.as_bytes());
         let Role::Filter(document) = role else { panic!("not the configuration of a filter") };
-        let compiled = compile::compile(&document, &mut diagnostics);
+        let compiled = compile(&document, &mut diagnostics);
         assert!(compiled.is_some() && diagnostics.warnings.is_empty(), "{diagnostics:#?}");
     }
 }

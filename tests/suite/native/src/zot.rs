@@ -139,7 +139,7 @@ fn zots_configurations_are_accepted_and_refused_as_there() -> Outcome {
         expand::keys(&mut document)?;
         let (role, mut diagnostics) = config::decode_value(document);
         let Role::Filter(document) = role else { panic!("{}", row.id) };
-        let compiled = compile::compile(&document, &mut diagnostics);
+        let compiled = compile(&document, &mut diagnostics);
         let accepted = compiled.is_some() && diagnostics.errors.is_empty();
         assert_eq!(accepted, row.accepted, "{} ({}): {:?}", row.id, row.note, diagnostics.errors);
         if let Some(Probed { probe, zot, .. }) = probes.get(&row.id) {

@@ -20,9 +20,7 @@ const WORKLOAD: &str = include_str!("../../../../../tests/fixtures/certificates/
 fn engine(document: &Value) -> Option<Engine> {
     let (role, mut diagnostics) = config::decode(document.to_string().as_bytes());
     let Role::Filter(document) = role else { panic!("an intake") };
-    compile::compile(&document, &mut diagnostics)
-        .filter(|_| diagnostics.errors.is_empty())
-        .map(|compiled| compiled.engine)
+    compile(&document, &mut diagnostics).filter(|_| diagnostics.errors.is_empty()).map(|compiled| compiled.engine)
 }
 
 /// `users` may read everything, and so may the group `ops`.

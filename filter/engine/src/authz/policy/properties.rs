@@ -188,7 +188,7 @@ proptest! {
         };
         let (sorted, shuffled) = (build(PATTERNS), build(&shuffled));
         for name in NAMES {
-            let winner = |index: &PatternIndex<()>| index.find(name, "").map(|(pattern, ())| pattern.text().clone());
+            let winner = |index: &PatternIndex<()>| index.find(name, None).map(|(pattern, ())| pattern.text().clone());
             prop_assert_eq!(winner(&sorted), winner(&shuffled), "{}", name);
         }
     }

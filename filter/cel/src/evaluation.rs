@@ -1,0 +1,78 @@
+//! One evaluation: what it may still cost, and its patterns.
+//!
+//! The crate's functions see their arguments and nothing else, so this is in one of them: the document of the evaluation's bindings,
+//! which [`super::meter`] adds to each call that pays or matches.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cel_interpreter::ExecutionError;
+use cel_interpreter::common::value::CowVal;
+
+use super::automaton::Automaton;
+use super::budget::{Budget, UNITS};
+use super::document::Shared;
+use super::patterns::{Made, Patterns};
+
+/// The state of one evaluation; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Evaluation(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    budget: Budget,
+    patterns: Mutex<Option<Arc<Patterns>>>,
+    made: Mutex<Made>,
+}
+
+impl Evaluation {
+    /// The evaluation in the last argument of a function.
+    pub(super) fn of<'a>(argument: Option<&'a CowVal<'_, '_>>) -> Result<&'a Self, ExecutionError> {
+        let document = argument.and_then(|argument| argument.downcast_ref::<Shared>());
+        document.and_then(Shared::evaluation).ok_or_else(|| ExecutionError::no_such_overload("evaluation", Vec::new()))
+    }
+
+    /// The evaluation in the last argument of a function, and the arguments before it.
+    pub(super) fn split<'a, 'b, 'v>(
+        args: &'a [CowVal<'b, 'v>],
+    ) -> Result<(&'a Self, &'a [CowVal<'b, 'v>]), ExecutionError> {
+        let (last, args) = args.split_last().unzip();
+        Ok((Self::of(last)?, args.unwrap_or_default()))
+    }
+
+    /// Begins an evaluation of an expression with these patterns.
+    pub(super) fn begin(&self, patterns: Option<&Arc<Patterns>>) {
+        *lock(&self.0.patterns) = patterns.map(Arc::clone);
+    }
+
+    /// Begins it anew, with all units and without what others have left.
+    pub(super) fn begin_anew(&self, patterns: Option<&Arc<Patterns>>) {
+        self.begin(patterns);
+        self.0.budget.refill(UNITS);
+        lock(&self.0.made).clear();
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
+    /// A pattern of the expression.
+    pub(super) fn pattern(&self, text: &str) -> Option<Arc<Automaton>> {
+        lock(&self.0.patterns).as_ref().and_then(|patterns| patterns.get(text).map(Arc::clone))
+    }
+
+    /// Patterns that claims have made.
+    pub(super) fn made(&self) -> MutexGuard<'_, Made> {
+        lock(&self.0.made)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Evaluation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Evaluation")
+    }
+}

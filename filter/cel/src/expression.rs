@@ -1,0 +1,149 @@
+//! An expression: compiled once, evaluated with the values of its variables.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cel_interpreter::common::types::{CelBool, CelList, CelString};
+use cel_interpreter::common::value::CowVal;
+use cel_interpreter::{IdedExpr, Value};
+
+use super::patterns::Patterns;
+use super::types::Type;
+use super::{
+    Bindings, CompileError, EvaluationError, Members, PatternPool, Scope, check, environment, limits, meter, precision,
+    select, syntax,
+};
+
+/// What to say about an expression that [`Expression::is_inexact`].
+pub const INEXACT: &str = "has a number of 2^53 (9007199254740992) or more, and numbers in claims are doubles: it equals its \
+                           neighbours there; let the issuer send such an identifier as text, and compare it with a text";
+
+/// A compiled expression.
+pub struct Expression {
+    pub(super) tree: IdedExpr,
+    pub(super) result: Type,
+    scope: Scope,
+    reads: Members,
+    reads_of_claims: Members,
+    is_inexact: bool,
+    /// None if it has none.
+    pub(super) patterns: Option<Arc<Patterns>>,
+}
+
+impl Expression {
+    /// Compiles `source` for the variables of `scope`.
+    ///
+    /// # Errors
+    /// Over a limit (checked before the parser sees the text), not CEL, unknown names and functions, types that cannot fit.
+    pub fn compile(source: &str, scope: Scope) -> Result<Self, CompileError> {
+        Self::compile_with(source, scope, &mut PatternPool::default())
+    }
+
+    /// Compiles `source` as [`Expression::compile`] does, with patterns that other expressions share.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn compile_with(source: &str, scope: Scope, pool: &mut PatternPool) -> Result<Self, CompileError> {
+        if source.trim().is_empty() {
+            return Err(CompileError::Empty);
+        }
+        limits::check_source(source)?;
+        let mut tree = syntax::parse(source)?;
+        let result = check::check(&tree, scope.variables())?;
+        limits::check_loops(&tree)?;
+        let patterns = pool.patterns_of(&tree).map_err(|_| CompileError::pattern())?;
+        let patterns = (!patterns.is_empty()).then(|| Arc::new(patterns));
+        let reads = Members::read_by(&tree, scope.document());
+        let reads_of_claims = Members::read_by(&tree, scope.claims());
+        let is_inexact = precision::is_inexact(&tree);
+        select::replace(&mut tree);
+        meter::meter(&mut tree, scope);
+        // Built now, and not while the first request waits.
+        environment::shared();
+        Ok(Self { tree, result, scope, reads, reads_of_claims, is_inexact, patterns })
+    }
+
+    pub(super) fn evaluate<'a>(&'a self, bindings: &'a Bindings) -> Result<CowVal<'a, 'static>, EvaluationError> {
+        let evaluation = &bindings.evaluation;
+        match self.scope {
+            Scope::Claims => evaluation.begin(self.patterns.as_ref()),
+            Scope::Conditions => evaluation.begin_anew(self.patterns.as_ref()),
+        }
+        let value = Value::resolve_val(&self.tree, &bindings.context);
+        if evaluation.budget().is_spent() { Err(EvaluationError::TooCostly) } else { Ok(value?) }
+    }
+
+    /// Whether the result is known to be a bool before any value is seen; `claims.ok` is not, `claims.ok == true` is.
+    #[must_use]
+    pub fn is_bool(&self) -> bool {
+        self.result == Type::Bool
+    }
+
+    /// Whether the result may be a string, as far as can be told before any value is seen.
+    #[must_use]
+    pub fn may_be_string(&self) -> bool {
+        self.result.join(&Type::String).is_some()
+    }
+
+    /// Whether the result may be a list of strings, as far as can be told before any value is seen.
+    #[must_use]
+    pub fn may_be_strings(&self) -> bool {
+        self.result.join(&Type::list(Type::String)).is_some()
+    }
+
+    /// Which members of the claims, or of the request, the expression may read.
+    #[must_use]
+    pub const fn reads(&self) -> &Members {
+        &self.reads
+    }
+
+    /// Which claims of the caller the expression may read.
+    #[must_use]
+    pub const fn reads_of_claims(&self) -> &Members {
+        &self.reads_of_claims
+    }
+
+    /// Returns true if the expression has a number of 2^53 or more, which no number in claims can be told from: those are doubles.
+    #[must_use]
+    pub const fn is_inexact(&self) -> bool {
+        self.is_inexact
+    }
+
+    /// Evaluates to a bool.
+    ///
+    /// # Errors
+    /// The evaluation fails, or yields something else.
+    pub fn evaluate_bool(&self, bindings: &Bindings) -> Result<bool, EvaluationError> {
+        let value = self.evaluate(bindings)?;
+        value.downcast_ref::<CelBool>().map(|value| *value.inner()).ok_or(EvaluationError::NotA("a bool"))
+    }
+
+    /// Evaluates to a string.
+    ///
+    /// # Errors
+    /// The evaluation fails, or yields something else (an optional has to be unwrapped).
+    pub fn evaluate_string(&self, bindings: &Bindings) -> Result<String, EvaluationError> {
+        let value = self.evaluate(bindings)?;
+        let text = value.downcast_ref::<CelString<'_>>().ok_or(EvaluationError::NotA("a string"))?;
+        Ok(text.inner().to_owned())
+    }
+
+    /// Evaluates to a list of strings, order and repetitions kept.
+    ///
+    /// # Errors
+    /// The evaluation fails, or yields something else, if only in one element.
+    pub fn evaluate_strings(&self, bindings: &Bindings) -> Result<Vec<String>, EvaluationError> {
+        const EXPECTED: EvaluationError = EvaluationError::NotA("a list of strings");
+        let value = self.evaluate(bindings)?;
+        let list = value.downcast_ref::<CelList<'_>>().ok_or(EXPECTED)?;
+        let texts =
+            list.inner().iter().map(|item| item.downcast_ref::<CelString<'_>>().map(|text| text.inner().to_owned()));
+        texts.collect::<Option<_>>().ok_or(EXPECTED)
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Expression").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}

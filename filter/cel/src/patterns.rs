@@ -1,0 +1,109 @@
+//! Patterns of `matches`, compiled: those that an expression names once for all evaluations, those that claims make once for each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use cel_interpreter::IdedExpr;
+use cel_interpreter::common::ast::{Expr, LiteralValue};
+
+use super::automaton::Automaton;
+use super::budget::Budget;
+use super::evaluation::Evaluation;
+use super::regular::{MAX_AUTOMATON, NotAnExpression, translate};
+use super::syntax::children;
+
+/// Units for the compilation of the smallest pattern.
+const COMPILATION: usize = 8192;
+/// Patterns that claims have made and that one evaluation keeps.
+const MAX_MADE: usize = 16;
+
+/// The compiled patterns of an expression, by their text.
+pub(super) type Patterns = BTreeMap<String, Arc<Automaton>>;
+
+/// The patterns that claims have made in one evaluation, with their texts.
+pub(super) type Made = Vec<(String, Automaton)>;
+
+/// Returns true if `pattern` matches somewhere in `text`. The budget pays for a pattern that is none of the expression's own, and
+/// for the worst that the text can do to the automaton; out of budget is an error as well.
+pub(super) fn is_match(evaluation: &Evaluation, pattern: &str, text: &str) -> Result<bool, NotAnExpression> {
+    let budget = evaluation.budget();
+    if let Some(automaton) = evaluation.pattern(pattern) {
+        return read(&automaton, text, budget);
+    }
+    let mut made = evaluation.made();
+    if let Some((_, automaton)) = made.iter().find(|(known, _)| known == pattern) {
+        return read(automaton, text, budget);
+    }
+    pay(COMPILATION, budget)?;
+    let automaton = compile(pattern).inspect_err(|_| drop(pay(MAX_AUTOMATON / 4, budget)))?;
+    pay(automaton.states().saturating_mul(8), budget)?;
+    let matched = read(&automaton, text, budget);
+    if made.len() >= MAX_MADE {
+        made.clear();
+    }
+    made.push((pattern.to_owned(), automaton));
+    matched
+}
+
+/// Compiled patterns that expressions share: those of one policy are mostly the same.
+#[derive(Debug, Default)]
+pub struct PatternPool(HashMap<String, Arc<Automaton>>);
+
+impl PatternPool {
+    /// Compiles the literal patterns of an expression, so that no evaluation has to.
+    pub(super) fn patterns_of(&mut self, tree: &IdedExpr) -> Result<Patterns, NotAnExpression> {
+        let mut patterns = Patterns::new();
+        let mut open = vec![tree];
+        while let Some(found) = open.pop() {
+            if let Expr::Call(call) = &found.expr
+                && call.func_name == "matches"
+                && let Some(Expr::Literal(LiteralValue::String(pattern))) = call.args.last().map(|last| &last.expr)
+            {
+                patterns.insert(pattern.inner().to_owned(), self.get(pattern.inner())?);
+            }
+            children(found, &mut |child| open.push(child));
+        }
+        Ok(patterns)
+    }
+
+    fn get(&mut self, pattern: &str) -> Result<Arc<Automaton>, NotAnExpression> {
+        if let Some(known) = self.0.get(pattern) {
+            return Ok(Arc::clone(known));
+        }
+        let automaton = Arc::new(compile(pattern)?);
+        self.0.insert(pattern.to_owned(), Arc::clone(&automaton));
+        Ok(automaton)
+    }
+}
+
+fn read(automaton: &Automaton, text: &str, budget: &Budget) -> Result<bool, NotAnExpression> {
+    pay(text.len().saturating_mul(1 + automaton.states() / 4), budget)?;
+    Ok(automaton.is_match(text))
+}
+
+fn pay(units: usize, budget: &Budget) -> Result<(), NotAnExpression> {
+    budget.pay(units).map_err(|_| NotAnExpression)
+}
+
+/// Compiles a pattern.
+fn compile(pattern: &str) -> Result<Automaton, NotAnExpression> {
+    Automaton::build(&[translate(pattern)?], MAX_AUTOMATON).ok_or(NotAnExpression)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::UNITS;
+
+    #[test]
+    fn patterns_from_claims_cannot_fill_the_memory() {
+        let evaluation = Evaluation::default();
+        for n in 0..200 {
+            evaluation.budget().refill(UNITS);
+            assert_eq!(is_match(&evaluation, &format!("^{n}$"), &n.to_string()), Ok(true));
+            assert!(evaluation.made().len() <= MAX_MADE);
+        }
+        evaluation.begin_anew(None);
+        assert!(evaluation.made().is_empty());
+    }
+}
