@@ -153,7 +153,7 @@ def tokens() -> None:
 
 
 def keys() -> None:
-    pems = [path.read_text() for path in sorted((ENGINE / "keys/testdata").iterdir())]
+    pems = [path.read_text() for path in sorted((TESTS / "fixtures/public").iterdir()) if path.suffix != ".md"]
     pems += [path.read_text() for path in sorted((TESTS / "fixtures/keys").glob("*.crt"))]
     pems += [(TESTS / "fixtures/keys" / name).read_text() for name in ("es256.pem", "eddsa.pem", "next-es256.pem")]
     for pem in pems:

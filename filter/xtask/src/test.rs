@@ -126,6 +126,7 @@ const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
 // Those that need moto are ignored otherwise.
 const SHIM: &[&str] = &["test", "--package=registry-auth-shim", "--", "--include-ignored"];
+
 /// Runs the steps in order, up to the first that fails.
 ///
 /// # Errors

@@ -6,18 +6,13 @@ mod story;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use registry_auth_harness::exit;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::services::Services;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit::code(run())
 }
 
 fn run() -> Result<()> {

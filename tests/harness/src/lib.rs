@@ -6,6 +6,7 @@ pub mod callers;
 pub mod client;
 pub mod distribution;
 pub mod envoy;
+pub mod exit;
 pub mod expand;
 pub mod expect;
 pub mod field;

@@ -39,7 +39,7 @@ mod tests {
     /// Worked out by `openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | head -c 30 | base32`.
     #[test]
     fn an_id_is_that_of_libtrust() {
-        let key = KeySet::from_cert(include_str!("testdata/p256.pub")).unwrap();
+        let key = KeySet::from_cert(include_str!("../../../../tests/fixtures/public/p256.pub")).unwrap();
         let key = key.iter().next().unwrap();
         assert_eq!(key_id(key.spki_der()), "NR3P:SUPJ:HJXE:KVEX:ER6Z:BU35:U7FB:DA6K:3LWP:JVCA:2U3A:TKWS");
     }

@@ -6,13 +6,33 @@ use super::*;
 use crate::authn::test_signer::{Signer, pem};
 
 const CERTIFICATES: [(Kind, &str, &str); 5] = [
-    (Kind::Rsa, include_str!("testdata/rsa.crt"), include_str!("testdata/rsa.pub")),
-    (Kind::P256, include_str!("testdata/p256.crt"), include_str!("testdata/p256.pub")),
-    (Kind::P384, include_str!("testdata/p384.crt"), include_str!("testdata/p384.pub")),
-    (Kind::P521, include_str!("testdata/p521.crt"), include_str!("testdata/p521.pub")),
-    (Kind::Ed25519, include_str!("testdata/ed25519.crt"), include_str!("testdata/ed25519.pub")),
+    (
+        Kind::Rsa,
+        include_str!("../../../../tests/fixtures/public/rsa.crt"),
+        include_str!("../../../../tests/fixtures/public/rsa.pub"),
+    ),
+    (
+        Kind::P256,
+        include_str!("../../../../tests/fixtures/public/p256.crt"),
+        include_str!("../../../../tests/fixtures/public/p256.pub"),
+    ),
+    (
+        Kind::P384,
+        include_str!("../../../../tests/fixtures/public/p384.crt"),
+        include_str!("../../../../tests/fixtures/public/p384.pub"),
+    ),
+    (
+        Kind::P521,
+        include_str!("../../../../tests/fixtures/public/p521.crt"),
+        include_str!("../../../../tests/fixtures/public/p521.pub"),
+    ),
+    (
+        Kind::Ed25519,
+        include_str!("../../../../tests/fixtures/public/ed25519.crt"),
+        include_str!("../../../../tests/fixtures/public/ed25519.pub"),
+    ),
 ];
-const PKCS1: &str = include_str!("testdata/rsa.pkcs1");
+const PKCS1: &str = include_str!("../../../../tests/fixtures/public/rsa.pkcs1");
 const ED25519: &str = CERTIFICATES[4].2;
 
 /// RFC 7515 A.3.
@@ -129,7 +149,7 @@ fn what_is_no_public_key_in_pem_is_refused() {
             KeyError::NotAPublicKey,
         ),
         (&rsa.replace("MIIB", "MIIC"), KeyError::NotAPublicKey),
-        (include_str!("testdata/pss.pub"), KeyError::UnsupportedType),
+        (include_str!("../../../../tests/fixtures/public/pss.pub"), KeyError::UnsupportedType),
         (
             "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VuAyEAhjr13HlkOD/Hmh5drRTVjmrAYToeCde55Vlymh7CmA8=\n-----END PUBLIC KEY-----",
             KeyError::UnsupportedType,

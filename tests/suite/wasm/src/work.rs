@@ -126,7 +126,7 @@ fn serve() -> anyhow::Result<Vm> {
         },
         "proxy": { "readRequestBodies": true },
     });
-    Ok(Vm::start(Compiled::built()?, Setup::of_scenarios(configuration.to_string().as_bytes()))?)
+    Vm::start(Compiled::built()?, Setup::of_scenarios(configuration.to_string().as_bytes()))
 }
 
 fn get(target: &str) -> Request {

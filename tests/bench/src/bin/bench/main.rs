@@ -27,6 +27,7 @@ use crate::load::Generator;
 use crate::options::Options;
 use crate::results::Results;
 use crate::stand::Files;
+use registry_auth_harness::exit;
 use registry_auth_harness::machine::Machine;
 
 /// Bytes of a body, in the full run and in the quick one.
@@ -36,13 +37,7 @@ const BODIES: usize = 2;
 const SHORT_BODY: u64 = 1 << 24;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit::code(run())
 }
 
 fn run() -> Result<()> {

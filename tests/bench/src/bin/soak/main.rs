@@ -9,19 +9,14 @@ mod page;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use registry_auth_harness::exit;
 
 use crate::fixture::Fixture;
 
 const REQUESTS: u64 = 10_000_000;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit::code(run())
 }
 
 fn run() -> Result<()> {

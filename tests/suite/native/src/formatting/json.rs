@@ -8,8 +8,8 @@ const WIDTH: usize = 120;
 /// A value, its texts and numbers as they are written.
 enum Node<'a> {
     Scalar(&'a str),
-    Array(Vec<Node<'a>>),
-    Object(Vec<(&'a str, Node<'a>)>),
+    Array(Vec<Self>),
+    Object(Vec<(&'a str, Self)>),
 }
 
 /// The text in the one style, with a line feed at its end.
@@ -93,20 +93,19 @@ impl Node<'_> {
         }
         let (open, close, members): (_, _, Vec<(String, &Node<'_>)>) = match self {
             Self::Scalar(text) => return out.push_str(text),
-            Self::Array(items) => ('[', ']', items.iter().map(|item| (String::new(), item)).collect()),
+            Self::Array(items) => ("[", "]", items.iter().map(|item| (String::new(), item)).collect()),
             Self::Object(members) => {
-                ('{', '}', members.iter().map(|(name, value)| (format!("{name}: "), value)).collect())
+                ("{", "}", members.iter().map(|(name, value)| (format!("{name}: "), value)).collect())
             }
         };
         let margin = "  ".repeat(depth);
-        out.push(open);
+        out.push_str(open);
         for (index, (name, value)) in members.iter().enumerate() {
             out.push_str(if index == 0 { "\n" } else { ",\n" });
-            out.push_str(&format!("{margin}  {name}"));
+            out.extend([&margin, "  ", &**name]);
             value.write(out, depth + 1, margin.len() + 2 + name.chars().count());
         }
-        out.push_str(&format!("\n{margin}"));
-        out.push(close);
+        out.extend(["\n", &margin, close]);
     }
 
     fn on_one_line(&self) -> String {
