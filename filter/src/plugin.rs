@@ -78,7 +78,7 @@ impl Context for Plugin {}
 impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
         match self.start() {
-            Ok(role) if Ticker::start().is_ok() => {
+            Ok(role) if self.ticker.start().is_ok() => {
                 roots::set_role(self.id, role);
                 true
             }

@@ -22,12 +22,14 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    /// Starts the ticks.
+    /// Starts the ticks, or starts them anew.
     ///
     /// # Errors
     /// The host does not tick.
-    pub(crate) fn start() -> Result<(), HostError> {
-        host::set_tick_period(TICK)
+    pub(crate) fn start(&self) -> Result<(), HostError> {
+        host::set_tick_period(TICK)?;
+        self.is_fast.set(false);
+        Ok(())
     }
 
     /// Asks for the next tick soon while there is more to do.
