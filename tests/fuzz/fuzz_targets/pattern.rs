@@ -11,7 +11,7 @@ use registry_auth_fuzz::site::Site;
 use registry_auth_fuzz::{check_line, grammar};
 use serde_json::json;
 
-#[path = "../../src/reference/glob.rs"]
+#[path = "../../suite/cases/src/reference/glob.rs"]
 #[expect(dead_code, unreachable_pub, reason = "only the matching is needed of it")]
 mod reference;
 
