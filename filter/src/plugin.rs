@@ -59,7 +59,7 @@ impl Plugin {
         let push = document.proxy.push_key.as_ref();
         let push = push.map(|from| push_key("proxy.pushKey", &from.env, diagnostics));
         let upstream = document.proxy.upstream_authorization.as_ref();
-        let upstream = upstream.map(|from| secret("proxy.upstreamAuthorization", &from.env, diagnostics));
+        let upstream = upstream.map(|from| authorization("proxy.upstreamAuthorization", &from.env, diagnostics));
         let compiled: Compiled = compile::compile(document, diagnostics)?;
         if !diagnostics.errors.is_empty() {
             return None;
@@ -118,6 +118,20 @@ fn push_key(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<Push
     PushKey::new(value.as_bytes())
         .map_err(|short| diagnostics.error(path, format!("`{env}`: {short}; make one with `openssl rand -hex 32`")))
         .ok()
+}
+
+/// The value of a header field `Authorization` (RFC 9110 section 11.6.2): the host would refuse each request with another one.
+fn authorization(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    let value = secret(path, env, diagnostics)?;
+    let is_visible = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_visible && value.split_once(' ').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.trim().is_empty()) {
+        return Some(value);
+    }
+    let message = format!(
+        "`{env}` does not hold the value of `Authorization`, such as `Basic dXNlcjpwYXNz`: a scheme, a blank and a credential, without a line break"
+    );
+    diagnostics.error(path, message);
+    None
 }
 
 /// The value of an environment variable that the host hands to the VM.

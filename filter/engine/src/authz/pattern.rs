@@ -12,6 +12,7 @@
 //! | `${username}` as a whole component, once | the caller's name, when a component may be called so |
 
 mod parse;
+mod reach;
 mod translate;
 
 use std::sync::Arc;
@@ -70,6 +71,7 @@ pub struct Pattern {
     text: Arc<str>,
     wildcards: usize,
     is_template: bool,
+    unreachable: Option<Arc<str>>,
     globs: Vec<Glob>,
 }
 
@@ -88,7 +90,8 @@ impl Pattern {
         let is_template = text.contains("${");
         let sequence = if is_template { template(text)? } else { parse::parse(text)? };
         let globs = translate::plain(&sequence)?.iter().map(|plain| glob(plain)).collect::<Result<_, _>>()?;
-        Ok(Self { text: text.into(), wildcards: parse::wildcards(&sequence), is_template, globs })
+        let unreachable = reach::unreachable(&sequence).map(Into::into);
+        Ok(Self { text: text.into(), wildcards: parse::wildcards(&sequence), is_template, unreachable, globs })
     }
 
     /// The pattern as written.
@@ -101,6 +104,12 @@ impl Pattern {
     #[must_use]
     pub const fn wildcards(&self) -> usize {
         self.wildcards
+    }
+
+    /// Why no name of a repository can match it, if none can, and what to write instead.
+    #[must_use]
+    pub fn unreachable(&self) -> Option<&str> {
+        self.unreachable.as_deref()
     }
 
     /// Whether it has a place for the caller's name.

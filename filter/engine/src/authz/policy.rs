@@ -222,7 +222,17 @@ impl Compiler<'_> {
             self.diagnostics.error(place, "the pattern stands twice, but for upper case");
             return None;
         }
-        Pattern::compile(&lower).map_err(|error| self.diagnostics.error(place, error.to_string())).ok()
+        let pattern =
+            Pattern::compile(&lower).map_err(|error| self.diagnostics.error(place, error.to_string())).ok()?;
+        if let Some(reason) = pattern.unreachable() {
+            let message = format!("no repository has such a name, so this closes and opens nothing: {reason}");
+            self.diagnostics.warn(place, message);
+        } else if text.split('/').any(|component| component == "{username}") {
+            self.diagnostics.warn(place, "`{username}` is the name `username`; the caller's name is `${username}`");
+        } else if lower.starts_with("v2/") {
+            self.diagnostics.warn(place, "names begin behind `/v2/`: this is a repository `v2/...`");
+        }
+        Some(pattern)
     }
 
     fn group(&mut self, raw: &raw::PolicyGroup, place: &str) -> Group {

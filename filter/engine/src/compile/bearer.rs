@@ -18,6 +18,9 @@ use crate::token_endpoint::mint::Mint;
 
 const PATH: &str = "http.auth.bearer";
 
+/// The most that the clock of an issuer may differ (`clockSkew`).
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(10);
+
 /// Who can prove a token.
 #[derive(Debug, Default)]
 pub(super) struct Authn {
@@ -133,6 +136,10 @@ fn provider(
     let audiences = audiences(raw, path, diagnostics);
     authority(raw, path, diagnostics);
     let mapping = ClaimMapping::compile(raw.claim_mapping.as_ref(), &format!("{path}.claimMapping"), diagnostics);
+    if raw.clock_skew.is_some_and(|skew| skew > MAX_CLOCK_SKEW) {
+        diagnostics
+            .error(format!("{path}.clockSkew"), "must be at most 10m: tokens are accepted that long after their end");
+    }
     let kind = source_kind(raw, issuer.as_ref(), path, proxy, diagnostics);
     let source = add(&raw.issuer, kind?, raw.max_stale, sources);
     Some(Provider {

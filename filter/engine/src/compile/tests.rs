@@ -117,6 +117,14 @@ fn every_refusal_names_its_place_and_what_to_write() {
         (with(&at("jwks"), json!({ "keys": [] })), "http.auth.bearer.oidc[0].jwks", ""),
         (with(&at("keySource"), json!("file")), "http.auth.bearer.oidc[0].keySource", "callout or push"),
         (with(&at("clockSkew"), json!("5")), "http.auth.bearer.oidc[0].clockSkew", "30s"),
+        (with(&at("clockSkew"), json!("10m1s")), "http.auth.bearer.oidc[0].clockSkew", "at most 10m"),
+        (with("/proxy", json!({ "pushKey": { "env": "$KEY" } })), "proxy.pushKey.env", "not the value itself"),
+        (with("/proxy", json!({ "pushKey": { "env": "4c1a9b" } })), "proxy.pushKey.env", "not the value itself"),
+        (
+            with("/proxy", json!({ "pushKey": { "env": "" } })),
+            "proxy.pushKey.env",
+            "the name of an environment variable",
+        ),
         (with(&at("certificateAuthority"), json!("x")), "http.auth.bearer.oidc[0].certificateAuthority", "PEM"),
         (
             with(&at("certificateAuthorityFile"), json!("/ca")),

@@ -261,8 +261,12 @@ fn proxy(object: &mut Object<'_>) -> Proxy {
 
 fn from_env(object: &mut Object<'_>) -> FromEnv {
     let from_env = FromEnv { env: object.text("env").unwrap_or_default() };
-    if from_env.env.is_empty() {
-        object.error("env", "must name an environment variable");
+    let is_name = from_env.env.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && from_env.env.bytes().next().is_some_and(|first| !first.is_ascii_digit());
+    if !is_name {
+        // The value is not repeated: it may be the secret itself.
+        object
+            .error("env", "must be the name of an environment variable: letters, digits and `_`, not the value itself");
     }
     object.end();
     from_env

@@ -30,7 +30,7 @@ fn count(sequence: &[Piece]) -> usize {
     })
 }
 
-fn expand(sequence: &[Piece]) -> Vec<Vec<Piece>> {
+pub(super) fn expand(sequence: &[Piece]) -> Vec<Vec<Piece>> {
     let mut all: Vec<Vec<Piece>> = vec![Vec::new()];
     for piece in sequence {
         let Piece::Alternatives(alternatives) = piece else {
