@@ -53,6 +53,14 @@ pub fn rows() -> Vec<(Vec<u8>, &'static str)> {
         (with("/http", "accessControl", policy(&open)), ".policies[0].conditions: is null"),
         (with("/http", "accessControl", policy(&condition)), "`\"clientAddress\": \"proxy\"`"),
         (with("/http/auth/bearer", "oidc", issuers), "http.auth.bearer.oidc[1].issuer: "),
+        (
+            with("", "proxy", json!({"upstreamAuthorization": {"env": "REGISTRY_AUTH_PUSH_KEY"}})),
+            "proxy.upstreamAuthorization: `REGISTRY_AUTH_PUSH_KEY` does not hold the value of `Authorization`",
+        ),
+        (
+            with("", "proxy", json!({"pushKey": {"env": "Basic 4c1a"}})),
+            "proxy.pushKey.env: must be the name of an environment variable",
+        ),
     ];
     let mut rows: Vec<_> = documents.map(|(document, message)| (document.to_string().into_bytes(), message)).into();
     rows.push((b"\x0a\x0a\x0a\x04http\x12\x02\x2a\x00".to_vec(), "google.protobuf.StringValue"));

@@ -24,6 +24,28 @@ fn what_must_not_start_is_refused_wasm() -> Outcome {
     Ok(())
 }
 
+/// The host would refuse each request with such a value, or the registry.
+#[test]
+fn a_credential_for_the_registry_that_is_no_header_value_is_refused_and_not_shown_wasm() -> Outcome {
+    let document = with("", "proxy", json!({"upstreamAuthorization": {"env": "UPSTREAM"}})).to_string();
+    for (value, starts) in [
+        ("Basic c2VjcmV0", true),
+        ("Bearer a b", true),
+        ("Basic c2VjcmV0\n", false),
+        ("c2VjcmV0", false),
+        ("Basic ", false),
+        (" c2VjcmV0", false),
+        ("Basic c2VjcmV0\u{e4}", false),
+    ] {
+        let environment = vec![("UPSTREAM".to_owned(), value.to_owned())];
+        let setup = Setup { environment, ..Setup::of_scenarios(document.as_bytes()) };
+        let refusal = Vm::start(Compiled::built()?, setup).err().map(|error| format!("{error:#}")).unwrap_or_default();
+        check(starts == refusal.is_empty(), &format!("{value:?}: {refusal}"))?;
+        check(!refusal.contains("c2VjcmV0"), &format!("{value:?} is shown: {refusal}"))?;
+    }
+    Ok(())
+}
+
 /// Access control that is left out is no error, as in zot; it is said whatever `log.level` is.
 #[test]
 fn access_control_that_is_left_out_is_said_loudly_wasm() -> Outcome {
