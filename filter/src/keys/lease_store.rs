@@ -61,7 +61,7 @@ impl LeaseStore {
 fn accept<T>(read: Result<T, ShareError>, metrics: &Metrics) -> Option<T> {
     read.inspect_err(|why| {
         metrics.increment_now("keys.share_refused");
-        warn!("what stands in shared data for the fetches of keys is not used: {why}");
+        warn!("the entry in shared data for the fetches of keys is not used: {why}");
     })
     .ok()
 }

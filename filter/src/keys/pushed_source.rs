@@ -125,7 +125,7 @@ impl PushedSource {
             Ok(_) => None,
             Err(why) => {
                 cx.metrics.increment_now("keys.push_refused");
-                warn!("what stands in shared data for the set `{}` is not used: {why}", self.set);
+                warn!("the entry in shared data for the set `{}` is not used: {why}", self.set);
                 None
             }
         }

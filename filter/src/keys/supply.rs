@@ -73,7 +73,7 @@ impl Supply {
     /// A fetch of this worker failed.
     pub(super) fn fail(&mut self, why: &str, cx: &Context<'_>) {
         cx.metrics.increment_now("keys.failed");
-        warn!("keys of {} cannot be had: {why}", self.name);
+        warn!("fetching keys of {} failed: {why}", self.name);
         self.leases.fail(cx.metrics, cx.now);
     }
 

@@ -35,7 +35,7 @@ pub enum PatternError {
     #[error("the pattern is longer than {MAX_LENGTH} bytes")]
     TooLong,
     /// More than 64 after expansion.
-    #[error("the pattern stands for more than {MAX_ALTERNATIVES} alternatives, write several patterns")]
+    #[error("the pattern expands to more than {MAX_ALTERNATIVES} alternatives, write several patterns")]
     TooManyAlternatives,
     /// Braces nest too deep.
     #[error("braces nest too deep")]

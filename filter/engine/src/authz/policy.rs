@@ -219,7 +219,7 @@ impl Compiler<'_> {
             self.diagnostics.warn(place, format!("repository names have no upper case, read as `{lower}`"));
         }
         if !seen.insert(lower.clone()) {
-            self.diagnostics.error(place, "the pattern stands twice, but for upper case");
+            self.diagnostics.error(place, "duplicate pattern (case-insensitive)");
             return None;
         }
         Pattern::compile(&lower).map_err(|error| self.diagnostics.error(place, error.to_string())).ok()

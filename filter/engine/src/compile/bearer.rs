@@ -85,10 +85,7 @@ fn token_server(
 fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
     let path = format!("{PATH}.cert");
     if !is_key_text(cert) {
-        diagnostics.error(
-            path,
-            "is a path, which the proxy cannot read; run `registry-auth render`, or write the PEM or JWKS text here",
-        );
+        diagnostics.error(path, "is a path, which the proxy cannot read: write the PEM or JWKS text here");
         return None;
     }
     match KeySet::from_cert(cert) {
@@ -165,8 +162,7 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
     if raw.certificate_authority.is_some() && raw.certificate_authority_file.is_some() {
         diagnostics.error(path, "cannot have both `certificateAuthority` and `certificateAuthorityFile`: keep one");
     } else if raw.certificate_authority_file.is_some() && raw.key_source.as_deref() != Some("push") {
-        let message =
-            "is a path, which the proxy cannot read; run `registry-auth render`, or set `keySource` to `push`";
+        let message = "is a path, which the proxy cannot read: set `keySource` to `push`, or configure the authority in the proxy's cluster of the issuer";
         diagnostics.error(format!("{path}.certificateAuthorityFile"), message);
     }
     if let Some(pem) = &raw.certificate_authority

@@ -60,7 +60,7 @@ pub(super) fn compile(
         diagnostics.error(at("lifetime"), "must be between `1m` and `1h`");
     }
     if algorithm(raw).is_none() {
-        diagnostics.error(at("algorithm"), "is none that signs here; write ES256 or EdDSA");
+        diagnostics.error(at("algorithm"), "cannot sign here; write ES256 or EdDSA");
     }
     let set =
         raw.aws_secrets_manager.as_ref().map(|aws| signing_set(&aws.region, &aws.secret_name)).unwrap_or_default();

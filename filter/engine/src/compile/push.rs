@@ -47,7 +47,7 @@ pub(super) fn source(
     let at = |name: &str| format!("{path}.{name}");
     needs_key(path, proxy, diagnostics);
     if raw.jwks.is_some() {
-        diagnostics.error(at("jwks"), "cannot stand beside `keySource` `push`: keep one");
+        diagnostics.error(at("jwks"), "cannot be combined with `keySource` `push`: keep one");
     }
     for (name, value) in [("cluster", &raw.cluster), ("jwksCluster", &raw.jwks_cluster)] {
         if value.is_some() {

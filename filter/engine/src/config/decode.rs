@@ -68,7 +68,7 @@ fn root(root: &mut Object<'_>) -> Role {
         intake.end();
         key
     }) {
-        root.refuse_rest("cannot stand beside `intake`: the filter gets a configuration of its own");
+        root.refuse_rest("cannot be combined with `intake`: the filter gets a configuration of its own");
         return Role::Intake(intake);
     }
     let mut document = root.object("http", http).unwrap_or_default();

@@ -229,7 +229,7 @@ fn every_error_is_reported_with_its_path() {
     let errors: Vec<String> = diagnostics.errors.iter().map(ToString::to_string).collect();
     let expected = [
         "ac.repositories[\"\"]: an empty pattern matches nothing, write `**` for all repositories",
-        "ac.repositories[\"a/b\"]: the pattern stands twice, but for upper case",
+        "ac.repositories[\"a/b\"]: duplicate pattern (case-insensitive)",
         "ac.repositories[\"team/**\"].policies[0].users[1]: an empty user name: write `anonymousPolicy` for callers without credentials",
         "ac.repositories[\"team/**\"].policies[0].actions[1]: unknown action `write`: did you mean `create` and `update`?",
         "ac.repositories[\"team/**\"].policies[0].conditions[1].expression: unknown name `nope`: write `req.`...",

@@ -153,7 +153,7 @@ fn an_intake_has_nothing_beside_it() {
         let mut document = json!({ "intake": { "pushKey": { "env": "KEY" } } });
         merge(&mut document, &json!({ name: value }));
         let found = diagnose(&document).errors;
-        assert!(found[0].message.contains("cannot stand beside `intake`"), "{name}: {found:#?}");
+        assert!(found[0].message.contains("cannot be combined with `intake`"), "{name}: {found:#?}");
     }
 }
 
