@@ -9,10 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cel_interpreter::ExecutionError;
 use cel_interpreter::common::value::CowVal;
 
-use super::automaton::Automaton;
 use super::budget::{Budget, UNITS};
 use super::document::Shared;
+use super::pattern_set::PatternSet;
 use super::patterns::{Made, Patterns};
+
+/// The arguments of a function of the environment.
+pub(super) type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
+/// What a function of the environment returns.
+pub(super) type FunctionResult<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
 /// The state of one evaluation; clones share it.
 #[derive(Clone, Default)]
@@ -57,7 +62,7 @@ impl Evaluation {
     }
 
     /// A pattern of the expression.
-    pub(super) fn pattern(&self, text: &str) -> Option<Arc<Automaton>> {
+    pub(super) fn pattern(&self, text: &str) -> Option<Arc<PatternSet>> {
         lock(&self.0.patterns).as_ref().and_then(|patterns| patterns.get(text).map(Arc::clone))
     }
 

@@ -19,7 +19,6 @@
 //! # Ok::<(), registry_auth_cel::CompileError>(())
 //! ```
 
-pub mod automaton;
 mod bindings;
 mod budget;
 mod check;
@@ -33,9 +32,10 @@ mod functions;
 mod limits;
 mod members;
 mod meter;
+pub mod pattern_set;
 mod patterns;
 mod precision;
-pub mod regular;
+pub mod re2;
 mod select;
 mod sets;
 mod syntax;

@@ -11,7 +11,7 @@ use crate::authn::identity::Identity;
 use crate::keys::source::{HeldKeys, SourceId};
 use crate::time::UnixTime;
 
-use text::{Beginnings, Text};
+use text::{SharedPrefixes, Text};
 
 /// Bytes of tokens that one generation holds before it becomes the old one; what they share counts once.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -61,7 +61,7 @@ pub(crate) enum Proof<'a> {
 pub struct IdentityCache {
     young: Generation,
     old: Generation,
-    beginnings: Beginnings,
+    prefixes: SharedPrefixes,
     secret: RandomState,
 }
 
@@ -112,7 +112,7 @@ impl IdentityCache {
     /// Remembers a caller.
     pub(crate) fn put(&mut self, proof: Proof<'_>, proven: Arc<Proven>) {
         let (is_token, text) = proof.parts();
-        let text = self.beginnings.keep(text);
+        let text = self.prefixes.keep(text);
         self.insert(self.hash(proof), Entry { is_token, text, proven });
     }
 
@@ -230,11 +230,11 @@ mod tests {
         for number in ["1", "2", "3", "4"] {
             cache.put(Proof::Token(("0".repeat(128) + &number.repeat(73)).as_bytes()), proven(10));
         }
-        assert_eq!(cache.young.bytes, 128 + 4 * 73, "a beginning that they share counts once");
+        assert_eq!(cache.young.bytes, 128 + 4 * 73, "a prefix that they share counts once");
         for number in ["5", "6", "7", "8"] {
             cache.put(Proof::Token(number.repeat(201).as_bytes()), proven(10));
         }
-        assert_eq!(cache.young.bytes, 128 + 4 * 73 + 4 * 201, "beginnings of their own count");
+        assert_eq!(cache.young.bytes, 128 + 4 * 73 + 4 * 201, "prefixes of their own count");
     }
 
     #[test]

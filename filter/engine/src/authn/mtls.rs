@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex_automata::nfa::thompson;
 use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::{Anchored, Input, PatternID};
-use registry_auth_cel::regular;
+use registry_auth_cel::re2;
 
 use super::certificate::{Certificate, NameForm, PresentedCertificate};
 use crate::authn::cache::Proven;
@@ -96,8 +96,8 @@ pub(crate) enum NoPattern {
 impl UriPattern {
     /// Compiles an expression as RE2 reads it.
     pub(crate) fn compile(text: &str) -> Result<Self, NoPattern> {
-        let text = regular::translate(text).map_err(|_| NoPattern::Malformed)?;
-        let limited = thompson::Config::new().nfa_size_limit(Some(regular::MAX_AUTOMATON));
+        let text = re2::translate(text).map_err(|_| NoPattern::Malformed)?;
+        let limited = thompson::Config::new().nfa_size_limit(Some(re2::MAX_AUTOMATON));
         let machine = PikeVM::builder().thompson(limited).build(&text).map_err(|_| NoPattern::Malformed)?;
         let groups = machine.get_nfa().group_info().group_len(PatternID::ZERO);
         if groups > 1 { Ok(Self(machine)) } else { Err(NoPattern::NoGroup) }

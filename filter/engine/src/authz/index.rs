@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use registry_auth_cel::automaton::Automaton;
+use registry_auth_cel::pattern_set::PatternSet;
 
 use super::pattern::{MARK, Pattern, TEMPLATE};
 use crate::route::Repository;
@@ -25,7 +25,7 @@ pub(super) struct PatternIndex<T> {
 #[derive(Debug)]
 struct Ordered<T> {
     entries: Vec<(Pattern, T)>,
-    globs: Automaton,
+    globs: PatternSet,
     /// The entry of each glob.
     owners: Vec<usize>,
 }
@@ -73,7 +73,7 @@ impl<T> Ordered<T> {
                 owners.push(index);
             }
         }
-        let globs = Automaton::build(&expressions, MAX_SIZE)?;
+        let globs = PatternSet::build(&expressions, MAX_SIZE)?;
         Some(Self { entries, globs, owners })
     }
 

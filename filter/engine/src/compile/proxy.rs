@@ -1,7 +1,7 @@
 //! `proxy`: what the host does around decisions.
 
 use globset::GlobBuilder;
-use registry_auth_cel::automaton::Automaton;
+use registry_auth_cel::pattern_set::PatternSet;
 
 use crate::config::raw::Proxy;
 use crate::config::{Diagnostics, raw};
@@ -41,7 +41,7 @@ pub(super) fn surface(raw: &Proxy, diagnostics: &mut Diagnostics) -> Surface {
     Surface { public: public(&raw.public_paths, diagnostics), extensions: raw.extensions, token_endpoint: None }
 }
 
-fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<Automaton> {
+fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<PatternSet> {
     let mut expressions = Vec::new();
     for (index, pattern) in patterns.iter().enumerate() {
         let path = format!("proxy.publicPaths[{index}]");
@@ -59,7 +59,7 @@ fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<Automato
     if expressions.is_empty() {
         return None;
     }
-    let automaton = Automaton::build(&expressions, MAX_PUBLIC);
+    let automaton = PatternSet::build(&expressions, MAX_PUBLIC);
     if automaton.is_none() {
         diagnostics.error("proxy.publicPaths", "are too many or too long");
     }

@@ -187,7 +187,7 @@ fn respelled(target: &str, colon: &str, respell: impl Fn(&str) -> String) -> Str
 
 fn surface() -> Surface {
     let glob = globset::GlobBuilder::new("/health*").literal_separator(true).build().unwrap();
-    let public = registry_auth_cel::automaton::Automaton::build(&[glob.regex()], 1 << 20);
+    let public = registry_auth_cel::pattern_set::PatternSet::build(&[glob.regex()], 1 << 20);
     Surface { public, extensions: true, token_endpoint: Some("/auth/token".to_owned()) }
 }
 

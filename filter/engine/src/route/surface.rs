@@ -1,12 +1,12 @@
 //! What of the path space is open besides the registry's own endpoints.
 
-use registry_auth_cel::automaton::Automaton;
+use registry_auth_cel::pattern_set::PatternSet;
 
 /// Public paths and switched-on extensions of one configuration.
 #[derive(Debug, Default)]
 pub struct Surface {
     /// None: nothing is public.
-    pub(crate) public: Option<Automaton>,
+    pub(crate) public: Option<PatternSet>,
     pub(crate) extensions: bool,
     /// The path of the token endpoint.
     pub(crate) token_endpoint: Option<String>,

@@ -162,7 +162,7 @@ fn every_source_of_a_mount_is_found() {
 #[test]
 fn public_paths_and_extensions_are_open_only_when_configured() {
     let glob = globset::GlobBuilder::new("/health*").literal_separator(true).build().unwrap();
-    let public = registry_auth_cel::automaton::Automaton::build(&[glob.regex()], 1 << 20);
+    let public = registry_auth_cel::pattern_set::PatternSet::build(&[glob.regex()], 1 << 20);
     let surface = Surface { public, extensions: true, token_endpoint: Some("/auth/token".into()) };
     let rows = [
         ("GET", "/healthz", Ok(Route::Public)),

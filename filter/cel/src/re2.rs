@@ -11,14 +11,14 @@ pub const MAX_AUTOMATON: usize = 1 << 20;
 const MAX_REPETITIONS: u32 = 1000;
 /// The pattern was not acceptable.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NotAnExpression;
+pub struct InvalidPattern;
 
 /// The pattern in the language of the crate `regex`.
 ///
 /// # Errors
 /// RE2 has no such pattern, or it is too long.
-pub fn translate(pattern: &str) -> Result<String, NotAnExpression> {
-    if pattern.len() > MAX_PATTERN { Err(NotAnExpression) } else { translated(pattern).ok_or(NotAnExpression) }
+pub fn translate(pattern: &str) -> Result<String, InvalidPattern> {
+    if pattern.len() > MAX_PATTERN { Err(InvalidPattern) } else { translated(pattern).ok_or(InvalidPattern) }
 }
 
 /// The pattern in the language of the crate, `None` where RE2 has none or where the two would differ.
@@ -182,23 +182,23 @@ mod tests {
             ("a{x", "a{x", Ok(true)),
             ("^a{2}?$", "aa", Ok(true)),
             ("^a{1000}$", "a", Ok(false)),
-            ("a{1001}", "a", Err(NotAnExpression)),
-            ("a**", "a", Err(NotAnExpression)),
-            ("a*??", "a", Err(NotAnExpression)),
-            ("a{2}{2}", "a", Err(NotAnExpression)),
-            ("(?x) a", "a", Err(NotAnExpression)),
-            ("(?-u:a)", "a", Err(NotAnExpression)),
-            (r"[\b]", "b", Err(NotAnExpression)),
-            ("[a--b]", "a", Err(NotAnExpression)),
-            (r"\<a", "a", Err(NotAnExpression)),
-            ("(", "", Err(NotAnExpression)),
-            ("(?:(?:(?:a{99}){99}){99}){99}", "a", Err(NotAnExpression)),
+            ("a{1001}", "a", Err(InvalidPattern)),
+            ("a**", "a", Err(InvalidPattern)),
+            ("a*??", "a", Err(InvalidPattern)),
+            ("a{2}{2}", "a", Err(InvalidPattern)),
+            ("(?x) a", "a", Err(InvalidPattern)),
+            ("(?-u:a)", "a", Err(InvalidPattern)),
+            (r"[\b]", "b", Err(InvalidPattern)),
+            ("[a--b]", "a", Err(InvalidPattern)),
+            (r"\<a", "a", Err(InvalidPattern)),
+            ("(", "", Err(InvalidPattern)),
+            ("(?:(?:(?:a{99}){99}){99}){99}", "a", Err(InvalidPattern)),
         ];
         for (pattern, text, expected) in rows {
             let evaluation = Evaluation::default();
             assert_eq!(is_match(&evaluation, pattern, text), expected, "{pattern} on {text}");
             assert_eq!(is_match(&evaluation, pattern, text), expected, "{pattern} on {text}, kept");
         }
-        assert_eq!(is_match(&Evaluation::default(), &"a".repeat(1025), "a"), Err(NotAnExpression));
+        assert_eq!(is_match(&Evaluation::default(), &"a".repeat(1025), "a"), Err(InvalidPattern));
     }
 }

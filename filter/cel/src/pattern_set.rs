@@ -14,12 +14,12 @@ const CACHE: usize = 2 << 20;
 
 /// Some expressions, compiled.
 #[derive(Debug)]
-pub struct Automaton {
+pub struct PatternSet {
     dfa: DFA,
     cache: Mutex<Cache>,
 }
 
-impl Automaton {
+impl PatternSet {
     /// Compiles expressions in the language of the crate `regex`; nothing if one is none, or if they need more than `limit` bytes.
     #[must_use]
     pub fn build<P: AsRef<str>>(expressions: &[P], limit: usize) -> Option<Self> {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_first_of_several_that_match_is_found() {
-        let automaton = Automaton::build(&["^a$", "^a.*$", "^.*b$"], 1 << 20).unwrap();
+        let automaton = PatternSet::build(&["^a$", "^a.*$", "^.*b$"], 1 << 20).unwrap();
         for (text, first) in [("a", Some(0)), ("ab", Some(1)), ("xb", Some(2)), ("x", None), ("", None), ("xa", None)] {
             assert_eq!(automaton.first(text), first, "{text}");
         }
@@ -91,14 +91,14 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_or_is_no_expression_is_refused() {
-        assert!(Automaton::build(&["("], 1 << 20).is_none());
-        assert!(Automaton::build(&["(?:(?:(?:a{99}){99}){99}){99}"], 1 << 20).is_none());
+        assert!(PatternSet::build(&["("], 1 << 20).is_none());
+        assert!(PatternSet::build(&["(?:(?:(?:a{99}){99}){99}){99}"], 1 << 20).is_none());
     }
 
     #[test]
     fn ten_thousand_expressions_are_one_automaton() {
         let expressions: Vec<String> = (0..10_000).map(|number| format!("^team-{number}/[^/]*$")).collect();
-        let automaton = Automaton::build(&expressions, 64 << 20).unwrap();
+        let automaton = PatternSet::build(&expressions, 64 << 20).unwrap();
         for number in [0, 1, 77, 9_999] {
             assert_eq!(automaton.first(&format!("team-{number}/app")), Some(number));
         }
