@@ -12,7 +12,7 @@ use crate::authn::verify::SignatureVerifier;
 use crate::authz::Policy;
 use crate::decision::Verdict;
 use crate::facts::Facts;
-use crate::keys::source::{HeldKeys, Source};
+use crate::keys::source::{KeyRing, Source};
 use crate::ping::PingAnswer;
 use crate::reply::Realm;
 use crate::request::RequestHead;
@@ -80,7 +80,7 @@ impl Engine {
     /// The `Authorization` that a question of the filter itself is asked with at a registry that wants tokens which are minted
     /// here; nothing if none are, or the key is not there. `scope` is what the question needs.
     #[must_use]
-    pub fn own_authorization(&self, scope: Scope, keys: &HeldKeys, now: UnixTime) -> Option<String> {
+    pub fn own_authorization(&self, scope: Scope, keys: &KeyRing, now: UnixTime) -> Option<String> {
         let mint = self.mint.as_ref()?;
         Some(mint.own_authorization(scope, keys.signing(mint.own.source)?, now))
     }

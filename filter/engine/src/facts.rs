@@ -1,14 +1,14 @@
 //! What the host knows when a decision is made, and what it has to fetch for one.
 
 use crate::catalog::{Listing, UpstreamPage};
-use crate::keys::source::{HeldKeys, SourceId};
+use crate::keys::source::{KeyRing, SourceId};
 use crate::time::UnixTime;
 
 /// Everything that a decision reads besides the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The keys that are held.
-    pub keys: &'a HeldKeys,
+    pub keys: &'a KeyRing,
     /// What was fetched for this request.
     pub gathered: &'a Gathered,
     /// Now.

@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use registry_auth_engine::{
-//!     Facts, Gathered, HeldKeys, IdentityCache, PureRust, Reason, RequestHead, Role, UnixTime, Verdict, compile, decode,
+//!     Facts, Gathered, KeyRing, IdentityCache, PureRust, Reason, RequestHead, Role, UnixTime, Verdict, compile, decode,
 //! };
 //!
 //! let text = br#"{ "http": { "accessControl": { "repositories": { "public/**": { "anonymousPolicy": ["read"] } } } } }"#;
@@ -18,7 +18,7 @@
 //! let Role::Filter(document) = role else { panic!("{diagnostics:?}") };
 //! let engine = compile(&document, &mut diagnostics).expect("a configuration without errors").engine;
 //!
-//! let keys = HeldKeys::of(engine.sources());
+//! let keys = KeyRing::of(engine.sources());
 //! let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000) };
 //! let mut cache = IdentityCache::default();
 //! let mut decide = |method, path| {
@@ -92,7 +92,7 @@ pub use config::{Diagnostics, Role, decode};
 pub use decision::{Answer, Denial, Grant, Verdict};
 pub use engine::Engine;
 pub use facts::{Facts, Gathered, Need};
-pub use keys::source::HeldKeys;
+pub use keys::source::KeyRing;
 pub use reason::Reason;
 pub use reply::Reply;
 pub use request::{Connection, RequestHead};

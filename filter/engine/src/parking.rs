@@ -44,19 +44,19 @@ impl Wait {
 /// What is held now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parking {
-    all: Held,
-    unverified: Held,
+    all: Usage,
+    unverified: Usage,
     bodies: usize,
     next_fetch: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Held {
+struct Usage {
     count: usize,
     bytes: usize,
 }
 
-impl Held {
+impl Usage {
     const fn admits(self, more: usize, count: usize, bytes: usize) -> bool {
         self.count < count && self.bytes.saturating_add(more) <= bytes
     }

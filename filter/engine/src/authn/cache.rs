@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::identity::Identity;
-use crate::keys::source::{HeldKeys, SourceId};
+use crate::keys::source::{KeyRing, SourceId};
 use crate::time::UnixTime;
 
 use text::{SharedPrefixes, Text};
@@ -40,7 +40,7 @@ pub struct Proven {
 
 impl Proven {
     /// Whether the proof still counts: the token has not ended and the keys are the same.
-    fn holds(&self, keys: &HeldKeys, now: UnixTime) -> bool {
+    fn holds(&self, keys: &KeyRing, now: UnixTime) -> bool {
         let same = |(source, version)| keys.get(source).is_some_and(|keys| keys.version == version);
         now < self.expires && self.keys.is_none_or(same)
     }
@@ -94,7 +94,7 @@ impl std::fmt::Debug for IdentityCache {
 
 impl IdentityCache {
     /// The proven caller, if the proof still counts. The whole text is compared.
-    pub(crate) fn get(&mut self, proof: Proof<'_>, keys: &HeldKeys, now: UnixTime) -> Option<Arc<Proven>> {
+    pub(crate) fn get(&mut self, proof: Proof<'_>, keys: &KeyRing, now: UnixTime) -> Option<Arc<Proven>> {
         let hash = self.hash(proof);
         if let Some(proven) = self.young.find(hash, proof) {
             return proven.holds(keys, now).then(|| Arc::clone(proven));
@@ -176,8 +176,8 @@ mod tests {
 
     const SOURCE: SourceId = SourceId(0);
 
-    fn held(version: u64) -> HeldKeys {
-        let mut held = HeldKeys::of(&[crate::keys::source::Source {
+    fn held(version: u64) -> KeyRing {
+        let mut held = KeyRing::of(&[crate::keys::source::Source {
             name: "bearer".into(),
             kind: crate::keys::source::SourceKind::Pushed("bearer".into()),
             max_stale: std::time::Duration::ZERO,

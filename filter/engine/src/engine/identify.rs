@@ -124,7 +124,7 @@ mod tests {
     use crate::decision::Verdict;
     use crate::facts::{Facts, Gathered};
     use crate::keys::algorithm::Algorithm;
-    use crate::keys::source::HeldKeys;
+    use crate::keys::source::KeyRing;
     use crate::keys::{Kind, PublicKey, SigningKey};
     use crate::request::RequestHead;
     use crate::time::UnixTime;
@@ -162,7 +162,7 @@ mod tests {
                 config::decode_value(json!({ "http": { "auth": { "bearer": { "oidc": oidc } } } }));
             let Role::Filter(document) = role else { panic!("{diagnostics:?}") };
             let engine = compile(&document, &mut diagnostics).unwrap().engine;
-            let keys = HeldKeys::of(engine.sources());
+            let keys = KeyRing::of(engine.sources());
             let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000) };
             let head = RequestHead {
                 method: b"GET",

@@ -96,12 +96,12 @@ pub struct Keys {
 
 /// What is held of each source, in the order of the sources.
 #[derive(Clone, Debug, Default)]
-pub struct HeldKeys {
+pub struct KeyRing {
     held: Vec<Option<Keys>>,
     signing: Option<Arc<SigningKey>>,
 }
 
-impl HeldKeys {
+impl KeyRing {
     /// The start: inline keys are there, everything else is missing.
     #[must_use]
     pub fn of(sources: &[Source]) -> Self {

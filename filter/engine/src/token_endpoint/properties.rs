@@ -23,7 +23,7 @@ use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::facts::{Facts, Gathered, Need, TagAnswer};
 use crate::keys::algorithm::Algorithm;
-use crate::keys::source::{HeldKeys, Keys, SourceId, SourceKind};
+use crate::keys::source::{KeyRing, Keys, SourceId, SourceKind};
 use crate::keys::{Kind, PublicKey, SigningKey};
 use crate::reason::Reason;
 use crate::request::{Connection, RequestHead};
@@ -99,7 +99,7 @@ struct Case {
 
 struct World {
     engine: Engine,
-    keys: HeldKeys,
+    keys: KeyRing,
 }
 
 struct EverySignature;
@@ -162,7 +162,7 @@ impl World {
         let Role::Filter(document) = role else { panic!("an intake") };
         let compiled = compile(&document, &mut diagnostics);
         let engine = compiled.unwrap_or_else(|| panic!("{:?}", diagnostics.errors)).engine;
-        let mut keys = HeldKeys::of(engine.sources());
+        let mut keys = KeyRing::of(engine.sources());
         let signing = |kind: &SourceKind| matches!(kind, SourceKind::Signing(_));
         let mint = engine.sources().iter().position(|source| signing(&source.kind)).unwrap();
         let (key, set) = SigningKey::from_jwks_value(&signing_key()).unwrap();

@@ -8,7 +8,7 @@ use crate::config::{self, Role};
 use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::facts::{Facts, Gathered};
-use crate::keys::source::HeldKeys;
+use crate::keys::source::KeyRing;
 use crate::reason::Reason;
 use crate::request::{Connection, RequestHead};
 use crate::time::UnixTime;
@@ -48,7 +48,7 @@ fn ask(
     now: i64,
 ) -> Result<String, Reason> {
     let head = RequestHead { method: b"GET", path: path.as_bytes(), connection, ..RequestHead::default() };
-    let keys = HeldKeys::of(engine.sources());
+    let keys = KeyRing::of(engine.sources());
     let gathered = Gathered::default();
     let facts = Facts { keys: &keys, gathered: &gathered, now: UnixTime::from_secs(now) };
     match engine.decide(&head, &facts, cache, &PureRust) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::shortened;
+use super::with_jitter;
 use crate::time::UnixTime;
 
 /// At most one fetch in this time because of unknown key ids.
@@ -16,7 +16,7 @@ pub const NEXT_FETCH: Duration = UNKNOWN_KEY_LIMIT;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_mins(1);
 /// A lease that seems to last longer is one from before a jump of the clock, and counts as run out.
-const MAX_TERM: Duration = Duration::from_secs(5);
+const MAX_LEASE: Duration = Duration::from_secs(5);
 /// A worker's time is that of the beginning of its callback. What another did meanwhile may be so much later, and no jump of the
 /// clock.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ pub struct Fetcher {
     /// Tells it from the others; any number that nobody else has.
     pub id: u64,
     /// How long its lease lasts unless it is renewed; at most 5 seconds.
-    pub term: Duration,
+    pub lease: Duration,
 }
 
 /// Why keys are fetched.
@@ -122,7 +122,7 @@ impl FetchState {
             return *self;
         }
         let wait = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures.min(16))).min(MAX_RETRY);
-        let retry_at = Some(now.after(shortened(wait, jitter)));
+        let retry_at = Some(now.after(with_jitter(wait, jitter)));
         Self { lease: None, retry_at, failures: self.failures.saturating_add(1), ..self.next() }
     }
 
@@ -138,7 +138,7 @@ impl FetchState {
     pub fn phase(&self, now: UnixTime) -> Phase {
         match self.lease {
             None => Phase::Ended,
-            Some(lease) if now < lease.until && lease.until.since(now) <= MAX_TERM => Phase::UnderWay,
+            Some(lease) if now < lease.until && lease.until.since(now) <= MAX_LEASE => Phase::UnderWay,
             Some(_) => Phase::RunOut,
         }
     }
@@ -212,7 +212,7 @@ impl FetchState {
 
 impl Lease {
     fn of(fetcher: &Fetcher, now: UnixTime) -> Self {
-        Self { owner: fetcher.id, until: now.after(fetcher.term) }
+        Self { owner: fetcher.id, until: now.after(fetcher.lease) }
     }
 }
 

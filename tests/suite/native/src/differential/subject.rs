@@ -16,7 +16,7 @@ use registry_auth_engine::decision::{Denial, Verdict};
 use registry_auth_engine::facts::{Facts, Gathered, Need, TagAnswer};
 use registry_auth_engine::keys::PublicKey;
 use registry_auth_engine::keys::algorithm::Algorithm;
-use registry_auth_engine::keys::source::HeldKeys;
+use registry_auth_engine::keys::source::KeyRing;
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::request::{Connection, RequestHead};
 use registry_auth_engine::time::UnixTime;
@@ -37,7 +37,7 @@ pub(super) enum Became {
 
 pub(super) struct Subject {
     compiled: Compiled,
-    keys: HeldKeys,
+    keys: KeyRing,
     identities: IdentityCache,
 }
 
@@ -65,7 +65,7 @@ impl Subject {
             return Ok(None);
         }
         let compiled = compiled.with_context(|| format!("the configuration is refused: {:?}", diagnostics.errors))?;
-        let keys = HeldKeys::of(compiled.engine.sources());
+        let keys = KeyRing::of(compiled.engine.sources());
         Ok(Some(Self { compiled, keys, identities: IdentityCache::default() }))
     }
 

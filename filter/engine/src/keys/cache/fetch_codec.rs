@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit as _, Mac};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{FetchState, ShelfLife};
+use super::{FetchState, Freshness};
 use crate::json;
 use crate::keys::KeySet;
 use crate::keys::algorithm::Algorithm;
@@ -30,9 +30,9 @@ const MAC_LENGTH: usize = 32;
 
 /// What makes a value in shared data believable.
 #[derive(Clone)]
-pub struct ShareKey([u8; MAC_LENGTH]);
+pub struct SharedDataKey([u8; MAC_LENGTH]);
 
-impl ShareKey {
+impl SharedDataKey {
     /// The key of workers that have `push_key`, or else of those whose VM id is their own. `None`: whoever writes to shared
     /// data could be anybody, and each worker has to fetch for itself.
     #[must_use]
@@ -47,7 +47,7 @@ impl ShareKey {
 
 /// Why a value is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ShareError {
+pub enum FetchCodecError {
     /// Longer than 1 MiB.
     #[error("it is larger than 1 MiB")]
     TooLarge,
@@ -67,22 +67,22 @@ pub struct FetchedKeys {
     /// The algorithms that the issuer announced.
     pub algorithms: Option<Arc<[Algorithm]>>,
     /// How long they are used.
-    pub life: ShelfLife,
+    pub freshness: Freshness,
 }
 
 /// Names and form of the values of one source.
 #[derive(Clone)]
-pub struct Share {
-    key: ShareKey,
+pub struct FetchCodec {
+    key: SharedDataKey,
     state_name: String,
     keys_name: String,
 }
 
-impl Share {
+impl FetchCodec {
     /// The values of the issuer that `callout` asks. Another way of asking, and another key, have other names: what two
     /// configurations hold is never mixed.
     #[must_use]
-    pub fn new(callout: &Callout, key: ShareKey) -> Self {
+    pub fn new(callout: &Callout, key: SharedDataKey) -> Self {
         let url = |url: &Option<HttpUrl>| url.as_ref().map(ToString::to_string);
         let Callout { issuer, discovery, jwks_uri, cluster, jwks_cluster } = callout;
         let way = json!([issuer, url(discovery), url(jwks_uri), cluster, jwks_cluster]).to_string();
@@ -113,31 +113,34 @@ impl Share {
     /// Reads what stands under [`Self::state_name`].
     ///
     /// # Errors
-    /// See [`ShareError`].
-    pub fn open_state(&self, value: &[u8]) -> Result<FetchState, ShareError> {
-        FetchState::from_json(&Value::Object(self.open(&self.state_name, value)?)).ok_or(ShareError::Malformed)
+    /// See [`FetchCodecError`].
+    pub fn open_state(&self, value: &[u8]) -> Result<FetchState, FetchCodecError> {
+        FetchState::from_json(&Value::Object(self.open(&self.state_name, value)?)).ok_or(FetchCodecError::Malformed)
     }
 
     /// The value of keys.
     #[must_use]
-    pub fn seal_keys(&self, set: &KeySet, algorithms: Option<&[Algorithm]>, life: ShelfLife) -> Vec<u8> {
+    pub fn seal_keys(&self, set: &KeySet, algorithms: Option<&[Algorithm]>, freshness: Freshness) -> Vec<u8> {
         let algorithms: Option<Vec<_>> =
             algorithms.map(|algorithms| algorithms.iter().map(|algorithm| algorithm.name()).collect());
-        self.seal(&self.keys_name, &json!({ "life": life.to_json(), "algorithms": algorithms, "jwks": set.to_jwks() }))
+        self.seal(
+            &self.keys_name,
+            &json!({ "life": freshness.to_json(), "algorithms": algorithms, "jwks": set.to_jwks() }),
+        )
     }
 
     /// Reads what stands under [`Self::keys_name`].
     ///
     /// # Errors
-    /// See [`ShareError`].
-    pub fn open_keys(&self, value: &[u8]) -> Result<FetchedKeys, ShareError> {
+    /// See [`FetchCodecError`].
+    pub fn open_keys(&self, value: &[u8]) -> Result<FetchedKeys, FetchCodecError> {
         let members = self.open(&self.keys_name, value)?;
-        let member = |name: &str| members.get(name).ok_or(ShareError::Malformed);
-        let loaded = KeySet::from_jwks_value(member("jwks")?).map_err(|_| ShareError::Malformed)?;
+        let member = |name: &str| members.get(name).ok_or(FetchCodecError::Malformed);
+        let loaded = KeySet::from_jwks_value(member("jwks")?).map_err(|_| FetchCodecError::Malformed)?;
         Ok(FetchedKeys {
             set: loaded.keys,
             algorithms: algorithms(member("algorithms")?)?,
-            life: ShelfLife::from_json(member("life")?).ok_or(ShareError::Malformed)?,
+            freshness: Freshness::from_json(member("life")?).ok_or(FetchCodecError::Malformed)?,
         })
     }
 
@@ -149,15 +152,15 @@ impl Share {
     }
 
     /// The MAC is checked before anything inside is read.
-    fn open(&self, name: &str, value: &[u8]) -> Result<Map<String, Value>, ShareError> {
+    fn open(&self, name: &str, value: &[u8]) -> Result<Map<String, Value>, FetchCodecError> {
         if value.len() > MAX_VALUE {
-            return Err(ShareError::TooLarge);
+            return Err(FetchCodecError::TooLarge);
         }
-        let (mac, object) = value.split_at_checked(MAC_LENGTH).ok_or(ShareError::Mac)?;
-        self.mac(name, object).ok_or(ShareError::Mac)?.verify_slice(mac).map_err(|_| ShareError::Mac)?;
+        let (mac, object) = value.split_at_checked(MAC_LENGTH).ok_or(FetchCodecError::Mac)?;
+        self.mac(name, object).ok_or(FetchCodecError::Mac)?.verify_slice(mac).map_err(|_| FetchCodecError::Mac)?;
         match json::parse(object) {
             Ok(Value::Object(members)) => Ok(members),
-            _ => Err(ShareError::Malformed),
+            _ => Err(FetchCodecError::Malformed),
         }
     }
 
@@ -169,12 +172,12 @@ impl Share {
 }
 
 /// `null` for none announced; an unknown name makes the whole malformed.
-fn algorithms(value: &Value) -> Result<Option<Arc<[Algorithm]>>, ShareError> {
+fn algorithms(value: &Value) -> Result<Option<Arc<[Algorithm]>>, FetchCodecError> {
     if value.is_null() {
         return Ok(None);
     }
-    let names = value.as_array().ok_or(ShareError::Malformed)?;
-    let algorithm = |name: &Value| name.as_str().and_then(Algorithm::from_name).ok_or(ShareError::Malformed);
+    let names = value.as_array().ok_or(FetchCodecError::Malformed)?;
+    let algorithm = |name: &Value| name.as_str().and_then(Algorithm::from_name).ok_or(FetchCodecError::Malformed);
     names.iter().map(algorithm).collect::<Result<_, _>>().map(Some)
 }
 
