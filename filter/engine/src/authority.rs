@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::access::{Check, Sources, TagPush};
 use crate::authn::access_claim::AccessClaim;
-use crate::authn::cache::Proven;
+use crate::authn::cache::Authenticated;
 use crate::authn::identity::Identity;
 use crate::authz::{self, Clause, Permission, Policy, RequestFacts, Rule};
 use crate::decision::GrantRule;
@@ -25,9 +25,9 @@ impl Caller {
     }
 }
 
-impl From<&Proven> for Caller {
-    fn from(proven: &Proven) -> Self {
-        Self { identity: Arc::clone(&proven.identity), claim: proven.access.clone() }
+impl From<&Authenticated> for Caller {
+    fn from(authenticated: &Authenticated) -> Self {
+        Self { identity: Arc::clone(&authenticated.identity), claim: authenticated.access.clone() }
     }
 }
 

@@ -11,7 +11,7 @@ use regex_automata::{Anchored, Input, PatternID};
 use registry_auth_cel::re2;
 
 use super::certificate::{Certificate, NameForm, PresentedCertificate};
-use crate::authn::cache::Proven;
+use crate::authn::cache::Authenticated;
 use crate::request::Connection;
 use crate::time::UnixTime;
 
@@ -46,7 +46,7 @@ impl Mtls {
 
     /// Whether a token counts on this connection: one that is bound to a certificate does with that one only (RFC 8705
     /// section 3). Not part of what is cached of a token: the next connection may have another certificate.
-    pub(crate) fn may_carry(&self, token: &Proven, connection: &Connection<'_>) -> bool {
+    pub(crate) fn may_carry(&self, token: &Authenticated, connection: &Connection<'_>) -> bool {
         let bound_to = token.bound_to.as_deref().filter(|_| self.bind_tokens);
         bound_to.is_none_or(|wanted| is_thumbprint(wanted, connection.certificate))
     }

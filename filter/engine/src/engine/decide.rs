@@ -6,7 +6,7 @@ use crate::access::AccessSet;
 use crate::authn::cache::IdentityCache;
 use crate::authn::credential::Credential;
 use crate::authn::identity::Identity;
-use crate::authn::prove::Stop;
+use crate::authn::token_context::AuthnError;
 use crate::authn::verify::SignatureVerifier;
 use crate::authority::{Authority, Caller, Refusal};
 use crate::authz::RequestFacts;
@@ -67,8 +67,8 @@ impl Decision<'_> {
             let denied = |reason| Denial { asked_for_token: true, allow: allow(reason), ..Denial::new(reason) };
             return Err(match self.issue() {
                 Ok(answer) => End::Answer(answer),
-                Err(Stop::Deny(reason)) => End::Deny(denied(reason)),
-                Err(Stop::Need(need)) => End::Need(need),
+                Err(AuthnError::Deny(reason)) => End::Deny(denied(reason)),
+                Err(AuthnError::Need(need)) => End::Need(need),
             });
         }
         if matches!(route, Route::PushManifest(..)) && head.content_types.iter().any(|value| may_be_form(value)) {
@@ -79,12 +79,12 @@ impl Decision<'_> {
             return Ok(Grant::new(Arc::new(Identity::Anonymous), GrantRule::Public, route.payload()));
         }
         let stopped = |stop| match stop {
-            Stop::Deny(reason) => End::Deny(Denial { scope: access.scope(), ..Denial::new(reason) }),
-            Stop::Need(need) => End::Need(need),
+            AuthnError::Deny(reason) => End::Deny(Denial { scope: access.scope(), ..Denial::new(reason) }),
+            AuthnError::Need(need) => End::Need(need),
         };
         let credential = Credential::read(&head.authorization).map_err(|reason| stopped(reason.into()))?;
-        let proven = self.identify(&credential).map_err(stopped)?;
-        let caller = proven.as_deref().map_or_else(Caller::anonymous, Caller::from);
+        let authenticated = self.identify(&credential).map_err(stopped)?;
+        let caller = authenticated.as_deref().map_or_else(Caller::anonymous, Caller::from);
         let request = RequestFacts::new(head, self.facts.now);
         let authority = self.authority(&caller, &request);
         let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule, route.payload());

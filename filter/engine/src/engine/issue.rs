@@ -2,9 +2,9 @@
 
 use super::decide::Decision;
 use crate::access::Check;
-use crate::authn::cache::Proven;
+use crate::authn::cache::Authenticated;
 use crate::authn::credential::{ANONYMOUS, Credential};
-use crate::authn::prove::{self, Stop, missing};
+use crate::authn::token_context::{self, AuthnError, missing};
 use crate::authority::Caller;
 use crate::authz::{Policy, RequestFacts};
 use crate::decision::Answer;
@@ -21,20 +21,20 @@ impl Decision<'_> {
     /// The answer with a token: the presented one as it is, or one that is minted for what is granted.
     ///
     /// # Errors
-    /// A [`Stop::Need`] for the body of a POST, and for keys; otherwise the refusal.
-    pub(super) fn issue(&mut self) -> Result<Answer, Stop> {
+    /// A [`AuthnError::Need`] for the body of a POST, and for keys; otherwise the refusal.
+    pub(super) fn issue(&mut self) -> Result<Answer, AuthnError> {
         let (engine, head, facts) = (self.engine, self.head, self.facts);
         let form = if head.method == b"POST" { Some(form(head, facts)?) } else { None };
         let ask = Ask::read(head.path, &head.authorization, form)?;
-        let proven = self.identify(&ask.credential)?;
-        let caller = match &proven {
+        let authenticated = self.identify(&ask.credential)?;
+        let caller = match &authenticated {
             // It would renew itself for ever.
-            Some(proven) if engine.is_minted(proven) => return Err(Reason::UnknownIssuer.into()),
-            Some(proven) => Caller::from(&**proven),
+            Some(authenticated) if engine.is_minted(authenticated) => return Err(Reason::UnknownIssuer.into()),
+            Some(authenticated) => Caller::from(&**authenticated),
             None if engine.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => Caller::anonymous(),
             None => return Err(Reason::NoCredential.into()),
         };
-        let not_after = proven.as_ref().map(|proven| proven.expires);
+        let not_after = authenticated.as_ref().map(|authenticated| authenticated.expires);
         let soon = facts.now.after(ANONYMOUS_LIFETIME);
         let request = RequestFacts::new(head, facts.now);
         let authority = self.authority(&caller, &request);
@@ -49,7 +49,7 @@ impl Decision<'_> {
                 let holder = Holder::of(&caller, &granted, source, mint, facts.now);
                 let token = mint.token(&holder, key, facts.now);
                 // Claims that are carried may make it too long: what would not be read here is not given out.
-                prove::read(token.as_bytes())?;
+                token_context::read(token.as_bytes())?;
                 (token, holder.expires)
             }
             (None, Credential::Token(token)) => {
@@ -65,15 +65,15 @@ impl Decision<'_> {
 
 impl Engine {
     /// Returns true for the caller with a token that this engine minted.
-    fn is_minted(&self, proven: &Proven) -> bool {
-        self.mint.as_ref().is_some_and(|mint| proven.keys.is_some_and(|(source, _)| source == mint.own.source))
+    fn is_minted(&self, authenticated: &Authenticated) -> bool {
+        self.mint.as_ref().is_some_and(|mint| authenticated.keys.is_some_and(|(source, _)| source == mint.own.source))
     }
 }
 
 /// The body of a POST; where bodies cannot be read there is no POST.
-fn form<'a>(head: &'a RequestHead<'_>, facts: &Facts<'a>) -> Result<Form<'a>, Stop> {
+fn form<'a>(head: &'a RequestHead<'_>, facts: &Facts<'a>) -> Result<Form<'a>, AuthnError> {
     match &facts.gathered.body {
-        None => Err(Stop::Need(Need::Body)),
+        None => Err(AuthnError::Need(Need::Body)),
         Some(RequestBody::Whole(body)) => Ok(Form { media_types: &head.content_types, body }),
         Some(RequestBody::TooLong) => Err(Reason::BodyTooLarge.into()),
         Some(RequestBody::Late) => Err(Reason::MalformedRequest.into()),

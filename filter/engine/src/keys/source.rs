@@ -90,7 +90,7 @@ pub struct Keys {
     pub set: Arc<KeySet>,
     /// The algorithms that the issuer announced; all of ours when absent.
     pub algorithms: Option<Arc<[Algorithm]>>,
-    /// Changes whenever the keys do; identities proven by another version are proven again.
+    /// Changes whenever the keys do; callers that another version authenticated are authenticated again.
     pub version: u64,
 }
 

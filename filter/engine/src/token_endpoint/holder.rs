@@ -13,7 +13,7 @@ use crate::authn::credential::Credential;
 use crate::authn::identity::Identity;
 use crate::authn::mtls::thumbprint;
 use crate::authn::origin::Origin;
-use crate::authn::prove::{self, Stop};
+use crate::authn::token_context::{self, AuthnError};
 use crate::authority::Caller;
 use crate::authz::Policy;
 use crate::reason::Reason;
@@ -54,12 +54,12 @@ impl Source {
         not_after: Option<UnixTime>,
         connection: &Connection<'_>,
         policy: Option<&Policy>,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, AuthnError> {
         let nothing = Members::default();
         let read = policy.map_or(&nothing, Policy::claims_read);
         let (origin, confirmation) = match (credential, not_after) {
             (Credential::Token(token), _) => {
-                let token = prove::read(token)?;
+                let token = token_context::read(token)?;
                 let claims = token.claims_unverified();
                 (Origin::of_token(claims, read), claims.as_map().get(CONFIRMATION).cloned())
             }

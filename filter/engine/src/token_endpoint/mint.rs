@@ -31,7 +31,7 @@ pub struct Mint {
     pub(crate) issuer: String,
     pub(crate) audience: String,
     pub(crate) lifetime: Duration,
-    /// Proves its own tokens on the registry's routes.
+    /// Authenticates callers with its own tokens on the registry's routes.
     pub(crate) own: Bearer,
 }
 

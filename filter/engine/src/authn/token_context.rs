@@ -12,20 +12,20 @@ use crate::reason::Reason;
 
 /// Why no identity comes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum AuthnError {
     /// The token is refused.
     Deny(Reason),
     /// A fact is missing.
     Need(Need),
 }
 
-impl From<Reason> for Stop {
+impl From<Reason> for AuthnError {
     fn from(reason: Reason) -> Self {
         Self::Deny(reason)
     }
 }
 
-impl From<TokenError> for Stop {
+impl From<TokenError> for AuthnError {
     fn from(error: TokenError) -> Self {
         Self::Deny(match error {
             TokenError::TooLong => Reason::TokenTooLong,
@@ -37,7 +37,7 @@ impl From<TokenError> for Stop {
 }
 
 /// A token that somebody presents, and what it is judged with.
-pub(crate) struct Presented<'a> {
+pub(crate) struct TokenContext<'a> {
     pub(crate) token: &'a UnverifiedToken<'a>,
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) verifier: &'a dyn SignatureVerifier,
@@ -57,12 +57,13 @@ pub(crate) struct PolicyView<'a> {
 
 /// Reads a token. What can be parsed has no other characters than a token may have, so they are looked at only to say what is
 /// wrong.
-pub(crate) fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, Stop> {
+pub(crate) fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, AuthnError> {
     let text = std::str::from_utf8(compact).map_err(|_| Reason::MalformedCredential)?;
-    UnverifiedToken::parse(text).map_err(|error| credential::check(compact).map_or_else(Stop::from, |()| error.into()))
+    UnverifiedToken::parse(text)
+        .map_err(|error| credential::check(compact).map_or_else(AuthnError::from, |()| error.into()))
 }
 
-impl<'a> Presented<'a> {
+impl<'a> TokenContext<'a> {
     /// Returns true if some condition reads claims: what is kept of the token holds them too, which most of its memory goes to.
     pub(crate) fn keeps_claims(&self) -> bool {
         self.policy.is_some_and(|policy| policy.reads_claims)
@@ -74,14 +75,19 @@ impl<'a> Presented<'a> {
     }
 
     /// The keys of a source; without any, they are needed, or cannot be had.
-    pub(crate) fn keys_of(&self, source: SourceId) -> Result<&'a Keys, Stop> {
+    pub(crate) fn keys_of(&self, source: SourceId) -> Result<&'a Keys, AuthnError> {
         self.facts.keys.get(source).ok_or_else(|| missing(source, Missing::Keys, self.facts))
     }
 
     /// Verifies the token with the keys of a source. An unknown key id is a need until the keys are some that were asked for after
     /// the request came: a token whose key was not looked for is never called bad. A bad signature is no need: it would let anybody
     /// make the filter fetch.
-    pub(crate) fn verify(&self, source: SourceId, keys: &Keys, expected: &Expected<'_>) -> Result<VerifiedToken, Stop> {
+    pub(crate) fn verify(
+        &self,
+        source: SourceId,
+        keys: &Keys,
+        expected: &Expected<'_>,
+    ) -> Result<VerifiedToken, AuthnError> {
         let Self { token, facts, verifier, .. } = self;
         verify(token, &keys.set, expected, facts.now, *verifier).map_err(|error| match error {
             VerifyError::UnknownKey => missing(source, Missing::Key, facts),
@@ -98,10 +104,10 @@ impl<'a> Presented<'a> {
 }
 
 /// Keys are needed, cannot be had, or do not exist.
-pub(crate) fn missing(source: SourceId, missing: Missing, facts: &Facts<'_>) -> Stop {
+pub(crate) fn missing(source: SourceId, missing: Missing, facts: &Facts<'_>) -> AuthnError {
     match (facts.gathered.keys_of(source), missing) {
-        (None, _) => Stop::Need(Need::Keys { source, missing }),
-        (Some(KeysAnswer::Current), Missing::Key) => Stop::Deny(Reason::UnknownKey),
-        (Some(_), _) => Stop::Deny(Reason::KeysUnavailable),
+        (None, _) => AuthnError::Need(Need::Keys { source, missing }),
+        (Some(KeysAnswer::Current), Missing::Key) => AuthnError::Deny(Reason::UnknownKey),
+        (Some(_), _) => AuthnError::Deny(Reason::KeysUnavailable),
     }
 }
