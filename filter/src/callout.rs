@@ -28,11 +28,11 @@ pub(crate) enum Step {
     /// Ask for the keys next.
     Next(HttpUrl, Stage),
     /// Keys.
-    Done(Answered),
+    Done(FetchedJwks),
 }
 
 /// Keys that an issuer gave.
-pub(crate) struct Answered {
+pub(crate) struct FetchedJwks {
     /// The keys.
     pub(crate) set: KeySet,
     /// The algorithms that the issuer announced.
@@ -62,11 +62,11 @@ pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<
     let headers = host::callout_headers().map_err(|HostError(call)| format!("the host failed in {call}"))?;
     match headers.first(":status") {
         Some(b"200") => {}
-        Some(status) => return Err(format!("answered with status {}", String::from_utf8_lossy(status))),
+        Some(status) => return Err(format!("fetched with status {}", String::from_utf8_lossy(status))),
         None => return Err("did not answer in time, or cannot be reached".to_owned()),
     }
     if body_size > MAX_TEXT {
-        return Err(format!("answered with more than {MAX_TEXT} bytes"));
+        return Err(format!("fetched with more than {MAX_TEXT} bytes"));
     }
     let body = host::callout_body(MAX_TEXT).map_err(|HostError(call)| format!("the host failed in {call}"))?;
     match stage {
@@ -77,7 +77,7 @@ pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<
         Stage::Keys(algorithms) => {
             let loaded = KeySet::from_jwks(&body).map_err(|error| error.to_string())?;
             let cache_control = headers.first("cache-control").map(<[u8]>::to_vec);
-            Ok(Step::Done(Answered { set: loaded.keys, algorithms, cache_control, skipped: loaded.skipped }))
+            Ok(Step::Done(FetchedJwks { set: loaded.keys, algorithms, cache_control, skipped: loaded.skipped }))
         }
     }
 }

@@ -154,7 +154,7 @@ fn buffer(buffer: u32, max: usize) -> Result<Vec<u8>, HostError> {
     absent_is_empty(raw::buffer(buffer, 0, max)).map_err(|_| HostError("get_buffer_bytes"))
 }
 
-fn absent_is_empty(read: raw::Answer<Vec<u8>>) -> raw::Answer<Vec<u8>> {
+fn absent_is_empty(read: raw::HostResult<Vec<u8>>) -> raw::HostResult<Vec<u8>> {
     match read {
         Err(raw::Status::NOT_FOUND) => Ok(Vec::new()),
         read => read,

@@ -16,7 +16,7 @@ use crate::authz::Policy;
 use crate::config::Diagnostics;
 use crate::config::raw::{AccessControl, Document};
 use crate::engine::Engine;
-use crate::ping::PingAnswer;
+use crate::ping::PingMode;
 use crate::reply::Realm;
 use crate::route::{Route, Surface};
 use crate::url::BaseUrl;
@@ -95,7 +95,7 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         sources,
         asks_upstream: document.proxy.upstream_cluster.is_some(),
         forwards_mounts: document.proxy.mounts,
-        ping: PingAnswer::new(document.proxy.upstream_authorization.is_some(), document.proxy.forward_authorization),
+        ping: PingMode::new(document.proxy.upstream_authorization.is_some(), document.proxy.forward_authorization),
     };
     Some(Compiled { engine, proxy: enforcement?, fail_delay, log_level })
 }

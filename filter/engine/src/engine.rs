@@ -13,7 +13,7 @@ use crate::authz::Policy;
 use crate::decision::Verdict;
 use crate::facts::Facts;
 use crate::keys::source::{KeyRing, Source};
-use crate::ping::PingAnswer;
+use crate::ping::PingMode;
 use crate::reply::Realm;
 use crate::request::RequestHead;
 use crate::route::Surface;
@@ -37,7 +37,7 @@ pub struct Engine {
     pub(crate) asks_upstream: bool,
     /// Mounts are forwarded where their sources may be read (`proxy.mounts`).
     pub(crate) forwards_mounts: bool,
-    pub(crate) ping: PingAnswer,
+    pub(crate) ping: PingMode,
 }
 
 impl Engine {

@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 12] = [
     &["authn"],
     &["authz"],
     // What a caller may do (`authority`), and what becomes of the head of a request that is granted (`edits`).
-    &["decision", "authority", "edits", "ping"],
+    &["decision", "authorizer", "edits", "ping"],
     &["token_endpoint"],
     &["engine"],
     &["compile"],

@@ -7,7 +7,7 @@ use crate::reply::Reply;
 /// A registry that wants a credential of its own would refuse the one that is forwarded without it: nothing but an identity is
 /// asked for here, so the credential of `proxy.upstreamAuthorization` does not go along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum PingAnswer {
+pub(crate) enum PingMode {
     /// Never: the registry answers.
     #[default]
     Forwarded,
@@ -17,7 +17,7 @@ pub(crate) enum PingAnswer {
     Own,
 }
 
-impl PingAnswer {
+impl PingMode {
     pub(crate) const fn new(has_credential: bool, forwards_authorization: bool) -> Self {
         match (has_credential, forwards_authorization) {
             (false, _) => Self::Forwarded,
@@ -56,7 +56,7 @@ mod tests {
             (true, true, false, true),
         ];
         for (has_credential, forwards, with, without) in rows {
-            let ping = PingAnswer::new(has_credential, forwards);
+            let ping = PingMode::new(has_credential, forwards);
             assert_eq!((ping.is_own(sent), ping.is_own(&[])), (with, without), "{ping:?}");
         }
     }

@@ -167,13 +167,13 @@ impl Filter {
         let parked = self.parked.borrow_mut().take(|_| true);
         let any = !parked.is_empty();
         for (context, pending, _) in parked {
-            self.send_later(context, self.enforcer.refusal(&pending.head, &Reason::NotReady.into()));
+            self.send_later(context, self.enforcer.denied(&pending.head, &Reason::NotReady.into()));
         }
         any
     }
 
     fn refuse_waiter(&self, context: u32, pending: &Pending) {
-        self.send_to(context, self.enforcer.refusal(&pending.head, &Reason::NotReady.into()));
+        self.send_to(context, self.enforcer.denied(&pending.head, &Reason::NotReady.into()));
     }
 
     /// Asks what waiting requests have to ask, as the root context: only it may.

@@ -91,11 +91,11 @@ impl CalloutSource {
                     None
                 },
             ),
-            Ok(Step::Done(answered)) => {
-                let freshness = Freshness::begin(answered.cache_control.as_deref(), host::random(), cx.now);
+            Ok(Step::Done(fetched)) => {
+                let freshness = Freshness::begin(fetched.cache_control.as_deref(), host::random(), cx.now);
                 let freshness = freshness.asked_at(sent).within(self.max_stale);
-                let keys = FetchedKeys { set: answered.set, algorithms: answered.algorithms, freshness };
-                self.supply.succeed(keys, &answered.skipped, cx);
+                let keys = FetchedKeys { set: fetched.set, algorithms: fetched.algorithms, freshness };
+                self.supply.succeed(keys, &fetched.skipped, cx);
                 return Some(Event::of(false, self.supply.take_news()));
             }
             Err(why) => Some(why),

@@ -51,12 +51,12 @@ fuzz_target!(|input: &[u8]| {
     };
     let gathered = Gathered { body: body.map(|body| RequestBody::Whole(body.to_vec())), ..Gathered::default() };
     match SITE.with(|site| site.decide(&head, &gathered)) {
-        Verdict::Answer(answer) => {
+        Verdict::Reply(answer) => {
             let answer: Value = serde_json::from_slice(&answer.reply.body).expect("JSON");
             assert_eq!(answer["token"], "anonymous", "a token that nobody signed");
         }
         // Odd bytes make it no endpoint at all.
-        Verdict::Deny(denial) => assert!(denial.asked_for_token || denial.reason == Reason::NotFound, "{denial:?}"),
+        Verdict::Deny(denied) => assert!(denied.asked_for_token || denied.reason == Reason::NotFound, "{denied:?}"),
         other => panic!("{other:?}"),
     }
 });

@@ -51,9 +51,9 @@ impl Site {
         assert_eq!(format!("{verdict:?}"), format!("{again:?}"), "a cache changes the verdict");
         match &verdict {
             Verdict::Allow(_) | Verdict::Need(_) => {}
-            Verdict::Answer(answer) => check(&answer.reply),
-            Verdict::Deny(denial) => {
-                let reply = denial.reply(self.engine.realm(), head.path);
+            Verdict::Reply(answer) => check(&answer.reply),
+            Verdict::Deny(denied) => {
+                let reply = denied.reply(self.engine.realm(), head.path);
                 check(&reply);
                 assert!(reply.status >= 400, "a refusal has the status {}", reply.status);
                 assert_eq!(reply.status == 401, reply.headers.iter().any(|(name, _)| *name == "www-authenticate"));

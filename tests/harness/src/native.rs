@@ -85,9 +85,9 @@ impl Served {
             let facts = Facts { keys: &self.keys, gathered: &gathered, now: now() };
             match self.compiled.engine.decide(&head, &facts, &mut self.identities, &PureRust) {
                 Verdict::Allow(grant) => return self.forward(request, &grant),
-                Verdict::Answer(answer) => return Ok(sent(request, answer.reply)),
-                Verdict::Deny(denial) => {
-                    return Ok(sent(request, denial.reply(self.compiled.engine.realm(), &request.target)));
+                Verdict::Reply(answer) => return Ok(sent(request, answer.reply)),
+                Verdict::Deny(denied) => {
+                    return Ok(sent(request, denied.reply(self.compiled.engine.realm(), &request.target)));
                 }
                 Verdict::Need(need) => self.gather(need, request, &mut gathered, issuers)?,
             }

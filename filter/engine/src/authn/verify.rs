@@ -15,7 +15,7 @@ use crate::keys::algorithm::Algorithm;
 use crate::keys::{KeySet, MAX_SAME_ID, PublicKey};
 use crate::time::UnixTime;
 
-pub use signature::{Answer, PureRust, SignatureVerifier, ecdsa_signature_der};
+pub use signature::{PureRust, SignatureVerifier, Verification, ecdsa_signature_der};
 
 /// How far in the future `nbf` of an OIDC token may lie; go-oidc's constant, which zot has by using it.
 pub const OIDC_NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);
@@ -267,10 +267,10 @@ fn is_signed_by(token: &UnverifiedToken<'_>, key: &PublicKey, verifier: &dyn Sig
         return false;
     }
     let answer = match verifier.verify(token.algorithm(), key, token.message(), token.signature()) {
-        Answer::Unsupported => PureRust.verify(token.algorithm(), key, token.message(), token.signature()),
+        Verification::Unsupported => PureRust.verify(token.algorithm(), key, token.message(), token.signature()),
         answer => answer,
     };
-    answer == Answer::Valid
+    answer == Verification::Valid
 }
 
 #[cfg(test)]

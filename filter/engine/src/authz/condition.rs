@@ -21,13 +21,13 @@ struct Condition {
 pub(super) struct Conditions(Vec<Condition>);
 
 /// What an entry's conditions say.
-pub(super) enum Answer {
+pub(super) enum ConditionResult {
     /// All are true.
-    Hold,
+    True,
     /// One is false, with its message.
-    Fail(Option<Arc<str>>),
+    False(Option<Arc<str>>),
     /// One could not be evaluated, or gave no bool.
-    Broken,
+    Error,
 }
 
 impl Conditions {
@@ -50,15 +50,15 @@ impl Conditions {
         Self(conditions)
     }
 
-    pub(super) fn check(&self, request: &Request<'_>) -> Answer {
+    pub(super) fn check(&self, request: &Request<'_>) -> ConditionResult {
         for condition in &self.0 {
             match condition.expression.evaluate_bool(request.bindings()) {
                 Ok(true) => {}
-                Ok(false) => return Answer::Fail(condition.message.clone()),
-                Err(_) => return Answer::Broken,
+                Ok(false) => return ConditionResult::False(condition.message.clone()),
+                Err(_) => return ConditionResult::Error,
             }
         }
-        Answer::Hold
+        ConditionResult::True
     }
 
     /// Adds the claims that some condition may read.

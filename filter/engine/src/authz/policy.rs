@@ -10,7 +10,7 @@ use crate::authn::identity::{Identity, User};
 use crate::config::{Diagnostics, raw};
 
 use super::action::Actions;
-use super::condition::{Answer, Conditions, Expressions};
+use super::condition::{ConditionResult, Conditions, Expressions};
 use super::index::PatternIndex;
 use super::pattern::Pattern;
 use super::req::{Member, Request, RequestFacts};
@@ -168,14 +168,14 @@ impl Entry {
             return false;
         }
         match self.conditions.check(request) {
-            Answer::Hold => true,
-            Answer::Fail(said) => {
+            ConditionResult::True => true,
+            ConditionResult::False(said) => {
                 if said.is_some() {
                     *message = said;
                 }
                 false
             }
-            Answer::Broken => false,
+            ConditionResult::Error => false,
         }
     }
 }

@@ -120,7 +120,7 @@ mod tests {
     use serde_json::json;
 
     use crate::authn::cache::IdentityCache;
-    use crate::authn::verify::{Answer, SignatureVerifier};
+    use crate::authn::verify::{SignatureVerifier, Verification};
     use crate::compile;
     use crate::config::{self, Role};
     use crate::decision::Verdict;
@@ -134,8 +134,8 @@ mod tests {
     struct EverySignature;
 
     impl SignatureVerifier for EverySignature {
-        fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
-            Answer::Valid
+        fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Verification {
+            Verification::Valid
         }
     }
 

@@ -5,9 +5,9 @@ use crate::access::Check;
 use crate::authn::cache::Authenticated;
 use crate::authn::credential::{ANONYMOUS, Credential};
 use crate::authn::token_context::{self, AuthnError, missing};
-use crate::authority::Caller;
+use crate::authorizer::Caller;
 use crate::authz::{Policy, RequestFacts};
-use crate::decision::Answer;
+use crate::decision::LocalReply;
 use crate::engine::Engine;
 use crate::facts::{Facts, Missing, Need, RequestBody};
 use crate::reason::Reason;
@@ -22,7 +22,7 @@ impl Decision<'_> {
     ///
     /// # Errors
     /// A [`AuthnError::Need`] for the body of a POST, and for keys; otherwise the refusal.
-    pub(super) fn issue(&mut self) -> Result<Answer, AuthnError> {
+    pub(super) fn issue(&mut self) -> Result<LocalReply, AuthnError> {
         let (engine, head, facts) = (self.engine, self.head, self.facts);
         let form = if head.method == b"POST" { Some(form(head, facts)?) } else { None };
         let ask = Ask::read(head.path, &head.authorization, form)?;
@@ -37,9 +37,9 @@ impl Decision<'_> {
         let not_after = authenticated.as_ref().map(|authenticated| authenticated.expires);
         let soon = facts.now.after(ANONYMOUS_LIFETIME);
         let request = RequestFacts::new(head, facts.now);
-        let authority = self.authority(&caller, &request);
-        let may = |action, repository: &str| authority.check(&Check { action, repository, reference: "" }).is_ok();
-        let granted = Scope::granted(&ask.scopes, &may, authority.sees_all());
+        let authorizer = self.authorizer(&caller, &request);
+        let may = |action, repository: &str| authorizer.check(&Check { action, repository, reference: "" }).is_ok();
+        let granted = Scope::granted(&ask.scopes, &may, authorizer.sees_all());
         let (token, expires) = match (&engine.mint, &ask.credential) {
             (Some(mint), _) => {
                 let source = mint.own.source;
@@ -59,7 +59,7 @@ impl Decision<'_> {
             (None, Credential::Anonymous) => (ANONYMOUS.to_owned(), not_after.map_or(soon, |end| end.min(soon))),
         };
         let issued = Issued { token: &token, expires, granted: &granted, is_post: ask.is_post };
-        Ok(Answer { reply: issued.reply(facts.now), label: "token", username: caller.identity.username().into() })
+        Ok(LocalReply { reply: issued.reply(facts.now), label: "token", username: caller.identity.username().into() })
     }
 }
 

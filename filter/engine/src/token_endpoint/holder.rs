@@ -14,7 +14,7 @@ use crate::authn::identity::Identity;
 use crate::authn::mtls::thumbprint;
 use crate::authn::origin::Origin;
 use crate::authn::token_context::{self, AuthnError};
-use crate::authority::Caller;
+use crate::authorizer::Caller;
 use crate::authz::Policy;
 use crate::reason::Reason;
 use crate::request::Connection;

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::authn::cache::IdentityCache;
 use crate::authn::test_certificate as make;
-use crate::authn::verify::{Answer as Verified, SignatureVerifier};
+use crate::authn::verify::{SignatureVerifier, Verification as Verified};
 use crate::catalog::UpstreamPage;
 use crate::compile::compile;
 use crate::config::{self, Role};
@@ -211,7 +211,7 @@ impl World {
 
     fn mint(&self, scopes: &str, authorization: Option<&str>, shown: Option<usize>) -> Option<String> {
         let target = format!("/token?scope={scopes}");
-        let Verdict::Answer(answer) = self.decide(("GET", &target), authorization, shown, NOW, false) else {
+        let Verdict::Reply(answer) = self.decide(("GET", &target), authorization, shown, NOW, false) else {
             return None;
         };
         let body: Value = serde_json::from_slice(&answer.reply.body).unwrap();
@@ -227,8 +227,8 @@ fn the_token_of_a_question_of_the_filter_is_nobodys() {
         let own = world.engine.own_authorization(scope, &world.keys, UnixTime::from_secs(NOW)).unwrap();
         for request in REQUESTS {
             let verdict = world.decide(*request, Some(&own), None, NOW, false);
-            let Verdict::Deny(denial) = verdict else { panic!("{request:?}: {verdict:?}") };
-            assert_eq!(denial.reason, Reason::BadClaim, "{request:?}");
+            let Verdict::Deny(denied) = verdict else { panic!("{request:?}: {verdict:?}") };
+            assert_eq!(denied.reason, Reason::BadClaim, "{request:?}");
         }
     }
 }
@@ -237,9 +237,9 @@ fn the_token_of_a_question_of_the_filter_is_nobodys() {
 fn is_within(one: &Verdict, other: &Verdict) -> bool {
     match (one, other) {
         // The whole catalog holds every list of it.
-        (Verdict::Deny(_), _) | (Verdict::Answer(_), Verdict::Allow(_)) => true,
+        (Verdict::Deny(_), _) | (Verdict::Reply(_), Verdict::Allow(_)) => true,
         (Verdict::Allow(one), Verdict::Allow(other)) => one.target().is_some() || other.target().is_none(),
-        (Verdict::Answer(one), Verdict::Answer(other)) => {
+        (Verdict::Reply(one), Verdict::Reply(other)) => {
             let listed = |body: &[u8]| serde_json::from_slice::<BTreeMap<String, Vec<String>>>(body).unwrap();
             let (one, other) = (listed(&one.reply.body), listed(&other.reply.body));
             one["repositories"].iter().all(|name| other["repositories"].contains(name))

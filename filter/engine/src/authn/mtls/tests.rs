@@ -53,7 +53,7 @@ fn ask(
     let facts = Facts { keys: &keys, gathered: &gathered, now: UnixTime::from_secs(now) };
     match engine.decide(&head, &facts, cache, &PureRust) {
         Verdict::Allow(grant) => Ok(grant.identity().username().to_owned()),
-        Verdict::Deny(denial) => Err(denial.reason),
+        Verdict::Deny(denied) => Err(denied.reason),
         other => panic!("{other:?}"),
     }
 }
@@ -96,7 +96,7 @@ fn certificates_get_zots_answers() {
         for _ in 0..2 {
             let status = match ask(&engine, "/v2/any/tags/list", with(&certificate), &mut cache, 0) {
                 Ok(_) => 404,
-                Err(reason) => reason.face().status,
+                Err(reason) => reason.descriptor().status,
             };
             assert_eq!(json!(status), row["status"], "{id}");
         }

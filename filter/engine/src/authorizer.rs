@@ -33,7 +33,7 @@ impl From<&Authenticated> for Caller {
 
 /// A caller before the rules, for one request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Authority<'a> {
+pub(crate) struct Authorizer<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) policy: Option<&'a Policy>,
     /// The `access` claim alone decides (`bypassAccessControl`).
@@ -42,9 +42,9 @@ pub(crate) struct Authority<'a> {
     pub(crate) facts: &'a Facts<'a>,
 }
 
-/// Why something is not granted.
+/// Why something is not granted. It becomes a [`Denied`](crate::decision::Denied) once the scopes of the challenge are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum AuthzError {
     /// The caller is anonymous, and it is not open to everybody.
     NoCredential,
     /// The `access` claim does not cover it.
@@ -55,25 +55,30 @@ pub(crate) enum Refusal {
     Need(Need),
 }
 
-type Ruling = Result<GrantRule, Refusal>;
+/// What lets a caller do something, or why nothing does.
+type AuthzResult = Result<GrantRule, AuthzError>;
 
-impl Authority<'_> {
+impl Authorizer<'_> {
     /// Any identity is enough. Anonymous callers pass only if every grant is anonymous.
-    pub(crate) fn enter(&self) -> Ruling {
+    pub(crate) fn enter(&self) -> AuthzResult {
         let open = self.policy.is_some_and(Policy::is_anonymous_only);
-        if self.caller.identity.is_anonymous() && !open { Err(Refusal::NoCredential) } else { Ok(GrantRule::Identity) }
+        if self.caller.identity.is_anonymous() && !open {
+            Err(AuthzError::NoCredential)
+        } else {
+            Ok(GrantRule::Identity)
+        }
     }
 
     /// Any credential is enough, also the token that an anonymous caller got: clients ask with it whether it is good.
-    pub(crate) fn ping(&self) -> Ruling {
+    pub(crate) fn ping(&self) -> AuthzResult {
         if self.caller.claim.is_some() { Ok(GrantRule::Identity) } else { self.enter() }
     }
 
     /// One action on one repository.
-    pub(crate) fn check(&self, check: &Check<'_>) -> Ruling {
+    pub(crate) fn check(&self, check: &Check<'_>) -> AuthzResult {
         if let Some(claim) = &self.caller.claim {
             if !claim.covers(check, self.facts.now) {
-                return Err(Refusal::InsufficientScope);
+                return Err(AuthzError::InsufficientScope);
             }
             if self.bypass {
                 return Ok(GrantRule::AccessClaim);
@@ -87,23 +92,23 @@ impl Authority<'_> {
     }
 
     /// All of them; the last one's rule.
-    pub(crate) fn all(&self, checks: &[Check<'_>]) -> Ruling {
-        let mut ruling = Err(self.refusal(None));
+    pub(crate) fn all(&self, checks: &[Check<'_>]) -> AuthzResult {
+        let mut result = Err(self.refusal(None));
         for check in checks {
-            ruling = Ok(self.check(check)?);
+            result = Ok(self.check(check)?);
         }
-        ruling
+        result
     }
 
     /// All of them. The upstream is asked about a tag only if the answer matters and nothing else refuses already.
-    pub(crate) fn push(&self, pushes: &[TagPush<'_>], may_ask: bool) -> Ruling {
-        let mut ruling = Err(self.refusal(None));
+    pub(crate) fn push(&self, pushes: &[TagPush<'_>], may_ask: bool) -> AuthzResult {
+        let mut result = Err(self.refusal(None));
         let mut open = None;
         for push in pushes {
-            let stricter = |missing: Ruling, existing: Ruling| missing.and(existing);
-            ruling = Ok(match (self.all(&push.missing), self.all(&push.existing)) {
+            let stricter = |missing: AuthzResult, existing: AuthzResult| missing.and(existing);
+            result = Ok(match (self.all(&push.missing), self.all(&push.existing)) {
                 (Ok(_), Ok(rule)) => rule,
-                (Err(missing), Err(Refusal::Policy(None))) => return Err(missing),
+                (Err(missing), Err(AuthzError::Policy(None))) => return Err(missing),
                 (Err(_), Err(existing)) => return Err(existing),
                 (missing, existing) => match self.facts.gathered.tag(push.repository, push.tag) {
                     Some(TagAnswer::Missing) => missing?,
@@ -117,7 +122,7 @@ impl Authority<'_> {
                 },
             });
         }
-        open.map_or(ruling, |need| Err(Refusal::Need(need)))
+        open.map_or(result, |need| Err(AuthzError::Need(need)))
     }
 
     /// Whether a blob may be taken from where the mount says.
@@ -130,10 +135,10 @@ impl Authority<'_> {
 
     /// The catalog, before any of its names is looked at: [`GrantRule::Identity`] if they have to be. Where the upstream cannot
     /// be asked for them, the whole catalog is the administrators'.
-    pub(crate) fn list(&self, may_ask: bool) -> Ruling {
+    pub(crate) fn list(&self, may_ask: bool) -> AuthzResult {
         if let Some(claim) = &self.caller.claim {
             if !claim.covers_catalog(self.facts.now) {
-                return Err(Refusal::InsufficientScope);
+                return Err(AuthzError::InsufficientScope);
             }
             if self.bypass {
                 return Ok(GrantRule::AccessClaim);
@@ -169,13 +174,13 @@ impl Authority<'_> {
 
     /// Every authenticated caller may do everything. A token server's token may name nobody: its claim, which has been asked
     /// before, decides then.
-    fn without_policy(&self) -> Ruling {
+    fn without_policy(&self) -> AuthzResult {
         let granted = self.caller.claim.as_ref().is_some_and(|claim| claim.is_of_token_server());
         let anonymous = self.caller.identity.is_anonymous() && !granted;
-        if anonymous { Err(Refusal::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
+        if anonymous { Err(AuthzError::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
     }
 
-    fn refusal(&self, message: Option<Arc<str>>) -> Refusal {
-        if self.caller.identity.is_anonymous() { Refusal::NoCredential } else { Refusal::Policy(message) }
+    fn refusal(&self, message: Option<Arc<str>>) -> AuthzError {
+        if self.caller.identity.is_anonymous() { AuthzError::NoCredential } else { AuthzError::Policy(message) }
     }
 }
