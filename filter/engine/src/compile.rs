@@ -18,7 +18,7 @@ use crate::config::raw::{AccessControl, Document};
 use crate::engine::Engine;
 use crate::ping::PingMode;
 use crate::reply::Realm;
-use crate::route::{Route, Surface};
+use crate::route::{Route, RouteConfig};
 use crate::url::BaseUrl;
 
 pub use mint::algorithm as mint_algorithm;
@@ -74,17 +74,17 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     let mtls = document.mtls.as_ref().map(|raw| mtls::compile(raw, diagnostics));
     nobody_may_enter(document, diagnostics);
     let fail_delay = fail_delay(document, diagnostics);
-    let mut surface = proxy::surface(&document.proxy, diagnostics);
-    let realm = realm(document, &surface, diagnostics);
+    let mut routes = proxy::routes(&document.proxy, diagnostics);
+    let realm = realm(document, &routes, diagnostics);
     let endpoint = realm.token_endpoint.as_deref().and_then(|url| BaseUrl::parse(url).ok());
-    surface.token_endpoint = endpoint.map(|url| url.url().path().to_owned());
+    routes.token_endpoint = endpoint.map(|url| url.url().path().to_owned());
     let enforcement = proxy::enforcement(&document.proxy, diagnostics);
     let log_level = log_level(document.log_level.as_deref(), diagnostics);
     if !diagnostics.errors.is_empty() {
         return None;
     }
     let engine = Engine {
-        surface,
+        routes,
         realm,
         providers: authn.providers,
         bearer: authn.bearer,
@@ -140,7 +140,7 @@ fn fail_delay(document: &Document, diagnostics: &mut Diagnostics) -> Duration {
     Duration::from_secs(seconds.min(MAX_FAIL_DELAY))
 }
 
-fn realm(document: &Document, surface: &Surface, diagnostics: &mut Diagnostics) -> Realm {
+fn realm(document: &Document, routes: &RouteConfig, diagnostics: &mut Diagnostics) -> Realm {
     let bearer = document.bearer.as_ref();
     let configured = bearer.and_then(|bearer| bearer.realm.clone()).unwrap_or_default();
     let service = bearer.and_then(|bearer| bearer.service.clone()).unwrap_or_default();
@@ -153,7 +153,7 @@ fn realm(document: &Document, surface: &Surface, diagnostics: &mut Diagnostics) 
     }
     if let Ok(url) = &endpoint {
         let path = url.url().path();
-        let route = Route::parse(b"GET", path.as_bytes(), surface);
+        let route = Route::parse(b"GET", path.as_bytes(), routes);
         if route != Err(crate::reason::Reason::NotFound) {
             let message = format!("its path `{path}` is also a registry route; choose another, such as /auth/token");
             diagnostics.error("http.auth.bearer.realm", message);

@@ -16,7 +16,7 @@ use crate::keys::source::{KeyRing, Source};
 use crate::ping::PingMode;
 use crate::reply::Realm;
 use crate::request::RequestHead;
-use crate::route::Surface;
+use crate::route::RouteConfig;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 use crate::token_endpoint::mint::Mint;
@@ -25,7 +25,7 @@ use decide::Decision;
 /// One configuration, compiled: it cannot be wrong any more.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) surface: Surface,
+    pub(crate) routes: RouteConfig,
     pub(crate) realm: Realm,
     pub(crate) providers: Vec<Provider>,
     pub(crate) bearer: Option<Bearer>,
@@ -80,9 +80,9 @@ impl Engine {
     /// The `Authorization` that a question of the filter itself is asked with at a registry that wants tokens which are minted
     /// here; nothing if none are, or the key is not there. `scope` is what the question needs.
     #[must_use]
-    pub fn own_authorization(&self, scope: Scope, keys: &KeyRing, now: UnixTime) -> Option<String> {
+    pub fn filter_token(&self, scope: Scope, keys: &KeyRing, now: UnixTime) -> Option<String> {
         let mint = self.mint.as_ref()?;
-        Some(mint.own_authorization(scope, keys.signing(mint.own.source)?, now))
+        Some(mint.filter_token(scope, keys.signing(mint.own.source)?, now))
     }
 
     /// Decides a request. Pure and total: the same arguments give the same verdict, and every input gives one.

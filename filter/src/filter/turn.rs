@@ -201,7 +201,7 @@ impl Filter {
         let upstream = self.upstream.as_ref()?;
         // Where the client's credential reaches the registry, a question for it is asked with that, or with a token of our own.
         let own = if self.enforcer.rules.forward_authorization {
-            let own = self.engine.own_authorization(question.scope(), self.keys.borrow().held(), clock::now().ok()?);
+            let own = self.engine.filter_token(question.scope(), self.keys.borrow().held(), clock::now().ok()?);
             own.or_else(|| pending.head.authorization())
         } else {
             None

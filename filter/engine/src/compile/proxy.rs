@@ -6,7 +6,7 @@ use registry_auth_cel::pattern_set::PatternSet;
 use crate::config::raw::Proxy;
 use crate::config::{Diagnostics, raw};
 use crate::edits::{HeadRules, is_decided};
-use crate::route::Surface;
+use crate::route::RouteConfig;
 use crate::url::HttpUrl;
 
 /// The largest automaton of all public paths, bytes.
@@ -37,8 +37,8 @@ pub struct Upstream {
 }
 
 /// Compiles `publicPaths` and `extensions`.
-pub(super) fn surface(raw: &Proxy, diagnostics: &mut Diagnostics) -> Surface {
-    Surface { public: public(&raw.public_paths, diagnostics), extensions: raw.extensions, token_endpoint: None }
+pub(super) fn routes(raw: &Proxy, diagnostics: &mut Diagnostics) -> RouteConfig {
+    RouteConfig { public: public(&raw.public_paths, diagnostics), extensions: raw.extensions, token_endpoint: None }
 }
 
 fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<PatternSet> {

@@ -59,10 +59,10 @@ impl Decision<'_> {
         let (engine, head) = (self.engine, self.head);
         let denied = |reason| {
             let wrong_method = reason == Reason::MethodNotAllowed;
-            let allow = if wrong_method { Route::methods(head.path, &engine.surface) } else { String::new() };
+            let allow = if wrong_method { Route::methods(head.path, &engine.routes) } else { String::new() };
             Denied { allow, ..Denied::new(reason) }
         };
-        let route = Route::parse(head.method, head.path, &engine.surface).map_err(denied)?;
+        let route = Route::parse(head.method, head.path, &engine.routes).map_err(denied)?;
         if route == Route::Token {
             // The only method that may be missing here is POST, where bodies are not read.
             let allow = |reason| if reason == Reason::MethodNotAllowed { "GET".to_owned() } else { String::new() };

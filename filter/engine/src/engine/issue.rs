@@ -13,9 +13,9 @@ use crate::facts::{Facts, Missing, Need, RequestBody};
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::scope::Scope;
-use crate::token_endpoint::answer::{ANONYMOUS_LIFETIME, Issued};
-use crate::token_endpoint::ask::{Ask, Form};
-use crate::token_endpoint::holder::{Holder, Source};
+use crate::token_endpoint::request::{Form, TokenRequest};
+use crate::token_endpoint::response::{ANONYMOUS_LIFETIME, TokenResponse};
+use crate::token_endpoint::subject::{Source, Subject};
 
 impl Decision<'_> {
     /// The answer with a token: the presented one as it is, or one that is minted for what is granted.
@@ -25,8 +25,8 @@ impl Decision<'_> {
     pub(super) fn issue(&mut self) -> Result<LocalReply, AuthnError> {
         let (engine, head, facts) = (self.engine, self.head, self.facts);
         let form = if head.method == b"POST" { Some(form(head, facts)?) } else { None };
-        let ask = Ask::read(head.path, &head.authorization, form)?;
-        let authenticated = self.identify(&ask.credential)?;
+        let asked = TokenRequest::read(head.path, &head.authorization, form)?;
+        let authenticated = self.identify(&asked.credential)?;
         let caller = match &authenticated {
             // It would renew itself for ever.
             Some(authenticated) if engine.is_minted(authenticated) => return Err(Reason::UnknownIssuer.into()),
@@ -39,18 +39,18 @@ impl Decision<'_> {
         let request = RequestFacts::new(head, facts.now);
         let authorizer = self.authorizer(&caller, &request);
         let may = |action, repository: &str| authorizer.check(&Check { action, repository, reference: "" }).is_ok();
-        let granted = Scope::granted(&ask.scopes, &may, authorizer.sees_all());
-        let (token, expires) = match (&engine.mint, &ask.credential) {
+        let granted = Scope::granted(&asked.scopes, &may, authorizer.sees_all());
+        let (token, expires) = match (&engine.mint, &asked.credential) {
             (Some(mint), _) => {
                 let source = mint.own.source;
                 let unsigned = || missing(source, Missing::Keys, facts);
                 let key = facts.keys.signing(source).ok_or_else(unsigned)?;
-                let source = Source::of(&ask.credential, not_after, &head.connection, engine.policy.as_ref())?;
-                let holder = Holder::of(&caller, &granted, source, mint, facts.now);
-                let token = mint.token(&holder, key, facts.now);
+                let source = Source::of(&asked.credential, not_after, &head.connection, engine.policy.as_ref())?;
+                let subject = Subject::of(&caller, &granted, source, mint, facts.now);
+                let token = mint.token(&subject, key, facts.now);
                 // Claims that are carried may make it too long: what would not be read here is not given out.
                 token_context::read(token.as_bytes())?;
-                (token, holder.expires)
+                (token, subject.expires)
             }
             (None, Credential::Token(token)) => {
                 (String::from_utf8_lossy(token).into_owned(), not_after.unwrap_or(facts.now))
@@ -58,8 +58,8 @@ impl Decision<'_> {
             // Also for the holder of a certificate, which every request comes with.
             (None, Credential::Anonymous) => (ANONYMOUS.to_owned(), not_after.map_or(soon, |end| end.min(soon))),
         };
-        let issued = Issued { token: &token, expires, granted: &granted, is_post: ask.is_post };
-        Ok(LocalReply { reply: issued.reply(facts.now), label: "token", username: caller.identity.username().into() })
+        let response = TokenResponse { token: &token, expires, granted: &granted, is_post: asked.is_post };
+        Ok(LocalReply { reply: response.reply(facts.now), label: "token", username: caller.identity.username().into() })
     }
 }
 

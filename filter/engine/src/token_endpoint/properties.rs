@@ -224,7 +224,7 @@ fn the_token_of_a_question_of_the_filter_is_nobodys() {
     let policy = json!({ "repositories": { "**": { "defaultPolicy": ["read"], "anonymousPolicy": ["read"] } } });
     let world = World::new(Some(&policy), false);
     for scope in [Scope::Catalog, Scope::Repository("team/app".to_owned(), vec![ScopeAction::Pull])] {
-        let own = world.engine.own_authorization(scope, &world.keys, UnixTime::from_secs(NOW)).unwrap();
+        let own = world.engine.filter_token(scope, &world.keys, UnixTime::from_secs(NOW)).unwrap();
         for request in REQUESTS {
             let verdict = world.decide(*request, Some(&own), None, NOW, false);
             let Verdict::Deny(denied) = verdict else { panic!("{request:?}: {verdict:?}") };

@@ -4,7 +4,7 @@ use registry_auth_cel::pattern_set::PatternSet;
 
 /// Public paths and switched-on extensions of one configuration.
 #[derive(Debug, Default)]
-pub struct Surface {
+pub struct RouteConfig {
     /// None: nothing is public.
     pub(crate) public: Option<PatternSet>,
     pub(crate) extensions: bool,
@@ -12,7 +12,7 @@ pub struct Surface {
     pub(crate) token_endpoint: Option<String>,
 }
 
-impl Surface {
+impl RouteConfig {
     /// Whether the operator declared a path public. Only asked for paths outside `/v2` that have no second reading.
     #[must_use]
     pub fn is_public(&self, path: &str) -> bool {

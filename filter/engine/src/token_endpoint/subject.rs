@@ -23,7 +23,7 @@ use crate::time::UnixTime;
 
 /// What a minted token says of its holder.
 #[derive(Clone, Debug)]
-pub(crate) struct Holder<'a> {
+pub(crate) struct Subject<'a> {
     /// Who it is; anonymous gives a token with an empty `sub`.
     pub(crate) identity: &'a Identity,
     /// What may be done with the token.
@@ -73,7 +73,7 @@ impl Source {
     }
 }
 
-impl<'a> Holder<'a> {
+impl<'a> Subject<'a> {
     /// The caller with what is granted of a request for a token, restricted as the credential is.
     pub(crate) fn of(caller: &'a Caller, granted: &'a [Scope], source: Source, mint: &Mint, now: UnixTime) -> Self {
         let claim = caller.claim.as_deref();
