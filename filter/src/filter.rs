@@ -41,7 +41,7 @@ pub(crate) struct Filter {
     /// When the root context ran last.
     last_turn: Cell<UnixTime>,
     ticker: Rc<Ticker>,
-    /// It was logged that the proxy does not tell the client's address.
+    /// It was logged that the proxy does not set the client's address.
     warned_of_address: Cell<bool>,
 }
 

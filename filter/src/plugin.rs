@@ -102,7 +102,7 @@ impl Drop for Plugin {
     }
 }
 
-/// What workers believe each other's fetches by; says so if they cannot.
+/// Returns the key by which workers trust each other's fetches; logs it if they cannot share them.
 fn shared_data_key(push_key: Option<&PushKey>, sources: &[Source]) -> Option<SharedDataKey> {
     let shared_data_key = SharedDataKey::choose(push_key, &host::property("plugin_vm_id").unwrap_or_default());
     if shared_data_key.is_none() && sources.iter().any(|source| matches!(source.kind, SourceKind::Callout(_))) {

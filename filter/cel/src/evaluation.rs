@@ -1,7 +1,7 @@
 //! One evaluation: what it may still cost, and its patterns.
 //!
-//! The crate's functions see their arguments and nothing else, so this is in one of them: the document of the evaluation's bindings,
-//! which [`super::meter`] adds to each call that pays or matches.
+//! The crate's functions see their arguments and nothing else, so this is in one of them: the document of the evaluation's
+//! bindings, which [`super::meter`] adds to each call that pays or matches.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,7 +50,7 @@ impl Evaluation {
         *lock(&self.0.patterns) = patterns.map(Arc::clone);
     }
 
-    /// Begins it anew, with all units and without what others have left.
+    /// Begins a new evaluation, with all units and without patterns of earlier ones.
     pub(super) fn begin_anew(&self, patterns: Option<&Arc<Patterns>>) {
         self.begin(patterns);
         self.0.budget.refill(UNITS);

@@ -1,5 +1,5 @@
-//! Many expressions as one automaton that is made while it reads: time is linear in the text and does not grow with the number of
-//! expressions, memory is bounded.
+//! Many expressions as one lazily built DFA: time is linear in the text and does not grow with the number of expressions, and
+//! memory is bounded.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
-/// States that are kept, bytes; beyond it they are made anew.
+/// Bytes of states that are kept; beyond it they are discarded and built again.
 const CACHE: usize = 2 << 20;
 
 /// Some expressions, compiled.
@@ -20,7 +20,8 @@ pub struct PatternSet {
 }
 
 impl PatternSet {
-    /// Compiles expressions in the language of the crate `regex`; nothing if one is none, or if they need more than `limit` bytes.
+    /// Compiles expressions in the syntax of the crate `regex`. Returns `None` if one is invalid, or if they need more than `limit`
+    /// bytes.
     #[must_use]
     pub fn build<P: AsRef<str>>(expressions: &[P], limit: usize) -> Option<Self> {
         let nfa = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(limit));
@@ -31,7 +32,7 @@ impl PatternSet {
         Some(Self { dfa, cache })
     }
 
-    /// States that each byte may have to be compared with, at worst.
+    /// Returns the number of states that each byte may have to be compared with, at worst.
     #[must_use]
     pub fn states(&self) -> usize {
         self.dfa.get_nfa().states().len()
@@ -43,8 +44,8 @@ impl PatternSet {
         self.read(Anchored::No, text, |_, state, _| state.is_match().then_some(())).is_some()
     }
 
-    /// The number of the first expression, in the order in which they were given, that matches `text`. Each has to hold on to the
-    /// beginning and the end of it.
+    /// Returns the index of the first expression, in the order in which they were given, that matches `text`. Each has to be
+    /// anchored at both ends.
     #[must_use]
     pub fn first(&self, text: &str) -> Option<usize> {
         self.read(Anchored::Yes, text, |cache, state, at_end| {
@@ -52,7 +53,7 @@ impl PatternSet {
         })
     }
 
-    /// Reads `text` until `found` has something. The automaton cannot fail as it is configured; if it did, nothing would match.
+    /// Reads `text` until `found` returns something. The DFA cannot fail as it is configured; if it did, nothing would match.
     fn read<T>(
         &self,
         anchored: Anchored,

@@ -1,4 +1,4 @@
-//! Patterns of `matches`, compiled: those that an expression names once for all evaluations, those that claims make once for each.
+//! Patterns of `matches`, compiled: literals of an expression once for all evaluations, those computed from claims once for each.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use super::syntax::children;
 
 /// Units for the compilation of the smallest pattern.
 const COMPILATION: usize = 8192;
-/// Patterns that claims have made and that one evaluation keeps.
+/// Patterns computed from claims that one evaluation keeps.
 const MAX_MADE: usize = 16;
 
 /// The compiled patterns of an expression, by their text.
 pub(super) type Patterns = BTreeMap<String, Arc<PatternSet>>;
 
-/// The patterns that claims have made in one evaluation, with their texts.
+/// The patterns that were computed from claims in one evaluation, with their texts.
 pub(super) type Made = Vec<(String, PatternSet)>;
 
-/// Returns true if `pattern` matches somewhere in `text`. The budget pays for a pattern that is none of the expression's own, and
-/// for the worst that the text can do to the automaton; out of budget is an error as well.
+/// Returns true if `pattern` matches somewhere in `text`. The budget pays for a pattern that is not a literal of the expression,
+/// and for the worst that the text can do to the automaton; out of budget is an error as well.
 pub(super) fn is_match(evaluation: &Evaluation, pattern: &str, text: &str) -> Result<bool, InvalidPattern> {
     let budget = evaluation.budget();
     if let Some(automaton) = evaluation.pattern(pattern) {
@@ -85,7 +85,6 @@ fn pay(units: usize, budget: &Budget) -> Result<(), InvalidPattern> {
     budget.pay(units).map_err(|_| InvalidPattern)
 }
 
-/// Compiles a pattern.
 fn compile(pattern: &str) -> Result<PatternSet, InvalidPattern> {
     PatternSet::build(&[translate(pattern)?], MAX_AUTOMATON).ok_or(InvalidPattern)
 }

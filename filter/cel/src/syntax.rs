@@ -152,7 +152,7 @@ fn rewrite_call(call: &mut CallExpr) -> Result<Option<Expr>, CompileError> {
     Ok(None)
 }
 
-/// Whether the node is a selection with `?`, after which each further one is of that kind too.
+/// Returns true if the node is a selection with `?`, after which each further one is of that kind too.
 fn is_optional(node: &IdedExpr) -> bool {
     matches!(&node.expr, Expr::Call(call) if [operators::OPT_INDEX, operators::OPT_SELECT].contains(&&*call.func_name))
 }

@@ -10,7 +10,7 @@ use crate::authz::{self, Clause, Permission, Policy, RequestFacts, Rule};
 use crate::decision::GrantRule;
 use crate::facts::{Facts, Need, TagAnswer, TagName};
 
-/// Who asks.
+/// The caller of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) identity: Arc<Identity>,
@@ -19,7 +19,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Without a credential.
+    /// The caller without a credential.
     pub(crate) fn anonymous() -> Self {
         Self { identity: Arc::new(Identity::Anonymous), claim: None }
     }
@@ -31,7 +31,7 @@ impl From<&Authenticated> for Caller {
     }
 }
 
-/// A caller before the rules, for one request.
+/// Applies the rules to one caller and one request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Authorizer<'a> {
     pub(crate) caller: &'a Caller,
@@ -45,13 +45,13 @@ pub(crate) struct Authorizer<'a> {
 /// Why something is not granted. It becomes a [`Denied`](crate::decision::Denied) once the scopes of the challenge are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AuthzError {
-    /// The caller is anonymous, and it is not open to everybody.
+    /// The caller is anonymous, and anonymous callers may not do it.
     NoCredential,
     /// The `access` claim does not cover it.
     InsufficientScope,
-    /// The policy says no; what the condition that said so had to say.
+    /// The policy does not allow it; the message of the condition that was false.
     Policy(Option<Arc<str>>),
-    /// Not known yet.
+    /// A fact is missing.
     Need(Need),
 }
 
@@ -69,7 +69,7 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Any credential is enough, also the token that an anonymous caller got: clients ask with it whether it is good.
+    /// Any credential is enough, also the token that an anonymous caller got: clients check their token with this request.
     pub(crate) fn ping(&self) -> AuthzResult {
         if self.caller.claim.is_some() { Ok(GrantRule::Identity) } else { self.enter() }
     }
@@ -91,7 +91,7 @@ impl Authorizer<'_> {
         }
     }
 
-    /// All of them; the last one's rule.
+    /// All of them. Returns the rule of the last one.
     pub(crate) fn all(&self, checks: &[Check<'_>]) -> AuthzResult {
         let mut result = Err(self.refusal(None));
         for check in checks {
@@ -100,7 +100,7 @@ impl Authorizer<'_> {
         result
     }
 
-    /// All of them. The upstream is asked about a tag only if the answer matters and nothing else refuses already.
+    /// All of them. The upstream is asked about a tag only if the result depends on it and no other check fails.
     pub(crate) fn push(&self, pushes: &[TagPush<'_>], may_ask: bool) -> AuthzResult {
         let mut result = Err(self.refusal(None));
         let mut open = None;
@@ -125,7 +125,7 @@ impl Authorizer<'_> {
         open.map_or(result, |need| Err(AuthzError::Need(need)))
     }
 
-    /// Whether a blob may be taken from where the mount says.
+    /// Returns true if the caller may read the blob in the repositories that the mount may take it from.
     pub(crate) fn may_mount(&self, sources: &Sources<'_>) -> bool {
         match sources {
             Sources::Any => self.policy.is_none() && self.caller.claim.is_none(),
@@ -133,8 +133,8 @@ impl Authorizer<'_> {
         }
     }
 
-    /// The catalog, before any of its names is looked at: [`GrantRule::Identity`] if they have to be. Where the upstream cannot
-    /// be asked for them, the whole catalog is the administrators'.
+    /// The catalog, before any of its names is read: [`GrantRule::Identity`] if each name has to be checked. Where the upstream
+    /// cannot be asked for the names, only administrators may read the catalog.
     pub(crate) fn list(&self, may_ask: bool) -> AuthzResult {
         if let Some(claim) = &self.caller.claim {
             if !claim.covers_catalog(self.facts.now) {
@@ -154,14 +154,14 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Whether the caller may see the catalog of a registry that does not filter it.
+    /// Returns true if the caller may see the catalog of a registry that does not filter it.
     pub(crate) fn sees_all(&self) -> bool {
         let covered = self.caller.claim.as_ref().is_none_or(|claim| claim.covers_catalog(self.facts.now));
         let named = self.policy.is_none_or(|policy| policy.is_admin(&self.caller.identity));
         covered && !self.caller.identity.is_anonymous() && (self.bypass && self.caller.claim.is_some() || named)
     }
 
-    /// Whether the policy lets the caller read a repository; the claim has been asked for the whole catalog.
+    /// Returns true if the policy lets the caller read a repository; the `access` claim was checked for the whole catalog before.
     pub(crate) fn may_list(&self, repository: &str) -> bool {
         let check = Check { action: crate::access::Action::Read, repository, reference: "" };
         self.policy.is_some_and(|policy| self.ask(policy, &check).is_granted())
@@ -172,8 +172,8 @@ impl Authorizer<'_> {
         policy.decide(&self.caller.identity, &permission, self.request)
     }
 
-    /// Every authenticated caller may do everything. A token server's token may name nobody: its claim, which has been asked
-    /// before, decides then.
+    /// Every authenticated caller may do everything. A token server's token may have no `sub`: its claim, which was checked before,
+    /// decides then.
     fn without_policy(&self) -> AuthzResult {
         let granted = self.caller.claim.as_ref().is_some_and(|claim| claim.is_of_token_server());
         let anonymous = self.caller.identity.is_anonymous() && !granted;

@@ -1,4 +1,4 @@
-//! From the document as written to an engine that cannot be wrong, or to the list of everything that is.
+//! From the document as written to an engine, or to the list of all errors.
 
 mod bearer;
 mod issuer;
@@ -30,7 +30,7 @@ const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
 /// The longest `failDelay`, seconds: held requests take room.
 const MAX_FAIL_DELAY: u64 = 60;
 
-/// A document that holds, compiled.
+/// A compiled document without errors.
 #[derive(Debug)]
 pub struct Compiled {
     /// Decides requests.
@@ -59,7 +59,7 @@ pub enum LogLevel {
     Error,
 }
 
-/// Compiles a document. All mistakes are noted, with their paths; nothing comes out if there is any.
+/// Compiles a document. All errors are reported with their paths; the result is `None` if there is one.
 #[must_use]
 pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Compiled> {
     let mut sources = Vec::new();
@@ -100,7 +100,7 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     Some(Compiled { engine, proxy: enforcement?, fail_delay, log_level })
 }
 
-/// Whether somebody can be anybody.
+/// Returns true if callers can authenticate.
 const fn authenticates(document: &Document) -> bool {
     document.bearer.is_some() || document.mtls.is_some()
 }

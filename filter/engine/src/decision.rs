@@ -1,4 +1,4 @@
-//! What comes out of the engine: a verdict.
+//! The result of a decision: a verdict.
 
 mod denied;
 

@@ -33,7 +33,7 @@ pub struct Engine {
     pub(crate) mint: Option<Mint>,
     pub(crate) policy: Option<Policy>,
     pub(crate) sources: Vec<Source>,
-    /// Whether the host can be asked to ask the upstream.
+    /// True if the host can send questions to the upstream.
     pub(crate) asks_upstream: bool,
     /// Mounts are forwarded where their sources may be read (`proxy.mounts`).
     pub(crate) forwards_mounts: bool,
@@ -53,25 +53,25 @@ impl Engine {
         &self.realm
     }
 
-    /// Whether some condition looks at the connection, so that the host has to read its attributes.
+    /// Returns true if some condition reads the connection, so that the host has to read its attributes.
     #[must_use]
     pub fn reads_connection(&self) -> bool {
         self.policy.as_ref().is_some_and(Policy::reads_connection)
     }
 
-    /// Whether some condition looks at headers that say something about the client.
+    /// Returns true if some condition reads headers about the client.
     #[must_use]
     pub fn reads_headers(&self) -> bool {
         self.policy.as_ref().is_some_and(Policy::reads_headers)
     }
 
-    /// Whether some condition looks at the client's address, which the proxy has to set.
+    /// Returns true if some condition reads the client's address, which the proxy has to set.
     #[must_use]
     pub fn reads_client_address(&self) -> bool {
         self.policy.as_ref().is_some_and(|policy| policy.client_readers().is_some())
     }
 
-    /// Whether client certificates count, so that the host has to tell the connection's.
+    /// Returns true if client certificates authenticate, so that the host has to pass the connection's.
     #[must_use]
     pub const fn reads_certificate(&self) -> bool {
         self.mtls.is_some()

@@ -16,7 +16,7 @@ pub struct Fields {
     places: Vec<Place>,
 }
 
-/// Where a field stands in the buffer: its name, a NUL, its value.
+/// Where a field is in the buffer: its name, a NUL, its value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
     start: usize,
@@ -101,7 +101,7 @@ impl Fields {
     }
 
     fn is(&self, place: &Place, name: &str) -> bool {
-        // Most proxies write names in lower case; to look at each character twice is dear.
+        // Most proxies write names in lower case; reading each character twice is expensive.
         let (here, name) = (self.name(place), name.as_bytes());
         place.name == name.len() && (here == name || here.eq_ignore_ascii_case(name))
     }

@@ -2,7 +2,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-/// Why a request is refused. Each has a row in [`Reason::descriptor`].
+/// Why a request is refused. Each has an entry in [`Reason::descriptor`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// No endpoint, or a path with two readings.
@@ -57,13 +57,13 @@ pub enum Reason {
     MappingFailed,
     /// The token is bound to another client certificate than the connection's.
     WrongCertificate,
-    /// The client certificate gives no user name, has ended, or the host does not tell it.
+    /// The client certificate gives no user name, has expired, or the host does not pass it.
     UnusableCertificate,
     /// The `access` claim does not cover the request.
     InsufficientScope,
     /// The policy does not allow it.
     PolicyDenied,
-    /// Keys cannot be had and none are cached.
+    /// Keys cannot be fetched and none are cached.
     KeysUnavailable,
     /// The upstream does not answer a question of ours.
     UpstreamUnavailable,
@@ -73,7 +73,7 @@ pub enum Reason {
     NotReady,
 }
 
-/// What a client learns of a refusal, and what the operator sees.
+/// How a refusal is presented: to the client, in metrics and in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorDescriptor {
     /// HTTP status.
@@ -139,13 +139,13 @@ impl Reason {
         Self::NotReady,
     ];
 
-    /// Whether somebody presented a credential and was refused with it, so that `failDelay` holds the answer back.
+    /// Returns true if a credential was presented and refused, so that `failDelay` delays the reply.
     #[must_use]
     pub const fn is_delayed(self) -> bool {
         matches!(self.descriptor().status, 401 | 403) && !matches!(self, Self::NoCredential)
     }
 
-    /// The row of this reason.
+    /// The descriptor of this reason.
     #[must_use]
     pub const fn descriptor(self) -> ErrorDescriptor {
         match self {

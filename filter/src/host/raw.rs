@@ -5,7 +5,7 @@ use std::ptr::null;
 
 use super::memory;
 
-/// What a host call answers instead of success (`proxy_status_t`): any number.
+/// The status of a host call that failed (`proxy_status_t`): any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Status(u32);
 
@@ -118,7 +118,7 @@ pub(super) fn set_tick_period(millis: u32) -> HostResult<()> {
     Status::check(proxy_set_tick_period_milliseconds(millis))
 }
 
-/// Makes host calls count for another context.
+/// Makes host calls apply to another context.
 pub(super) fn set_effective_context(context: u32) -> HostResult<()> {
     Status::check(proxy_set_effective_context(context))
 }

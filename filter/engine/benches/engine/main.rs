@@ -24,7 +24,7 @@ fn main() {
     }
 }
 
-/// So many requests with a known token, and nothing else that depends on the number.
+/// That number of requests with a known token, and nothing else that depends on the number.
 fn hit(count: u32) {
     let mut world = World::new(Policy::default());
     for _ in 0..count {

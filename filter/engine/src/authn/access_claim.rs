@@ -11,7 +11,7 @@ use crate::time::UnixTime;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessClaim {
     entries: Vec<Entry>,
-    /// A token server granted it, to whomever the token names: also to nobody.
+    /// A token server granted it, to whomever the token names; the token may name nobody (an empty `sub`).
     of_token_server: bool,
 }
 
@@ -68,12 +68,12 @@ impl AccessClaim {
         self.grants_until("registry", "catalog", "*", now)
     }
 
-    /// Whether a check is covered (D5: an action `*` covers all).
+    /// Returns true if a check is covered (D5: an action `*` covers all).
     pub(crate) fn covers(&self, check: &Check<'_>, now: UnixTime) -> bool {
         self.grants("repository", check.repository, check.action.scope_action(), now)
     }
 
-    /// Whether the catalog is covered.
+    /// Returns true if the catalog is covered.
     pub(crate) fn covers_catalog(&self, now: UnixTime) -> bool {
         self.grants("registry", "catalog", "*", now)
     }

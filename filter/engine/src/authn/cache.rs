@@ -13,7 +13,7 @@ use crate::time::UnixTime;
 
 use text::{SharedPrefixes, Text};
 
-/// Bytes of tokens that one generation holds before it becomes the old one; what they share counts once.
+/// Bytes of tokens that one generation holds before it becomes the old one; a shared prefix is counted once.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Tokens that one generation holds before it becomes the old one.
@@ -55,8 +55,8 @@ pub(crate) enum CacheKey<'a> {
     Certificate(&'a [u8]),
 }
 
-/// Tokens and client certificates to authenticated callers, in two generations: when the young one is full it becomes the old one, and
-/// what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
+/// Tokens and client certificates to authenticated callers, in two generations: when the young one is full it becomes the old one,
+/// and what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
 #[derive(Default)]
 pub struct IdentityCache {
     young: Generation,
@@ -121,8 +121,8 @@ impl IdentityCache {
         *self = Self::default();
     }
 
-    /// Tokens are as long as kilobytes and differ in their signatures, so a part of that tells them apart well enough: whoever
-    /// makes two valid ones with the same part shares one place with himself.
+    /// Tokens are kilobytes long and differ in their signatures, so a part of the signature is enough for the hash: two valid
+    /// tokens of one caller with the same part only replace each other.
     fn hash(&self, key: CacheKey<'_>) -> u64 {
         let (is_token, text) = key.parts();
         let end = text.len().saturating_sub(AFTER_SIGNATURE);

@@ -20,7 +20,7 @@ use crate::time::UnixTime;
 pub struct Mtls {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) uri_pattern: Option<UriPattern>,
-    /// A token that names a certificate counts only with that certificate (RFC 8705 section 3).
+    /// A token that names a certificate is valid only with that certificate (RFC 8705 section 3).
     pub(crate) bind_tokens: bool,
 }
 
@@ -44,14 +44,14 @@ impl Mtls {
         Some((username, expires))
     }
 
-    /// Whether a token counts on this connection: one that is bound to a certificate does with that one only (RFC 8705
+    /// Returns true if a token is valid on this connection: one that is bound to a certificate only with that one (RFC 8705
     /// section 3). Not part of what is cached of a token: the next connection may have another certificate.
     pub(crate) fn may_carry(&self, token: &Authenticated, connection: &Connection<'_>) -> bool {
         let bound_to = token.bound_to.as_deref().filter(|_| self.bind_tokens);
         bound_to.is_none_or(|wanted| is_thumbprint(wanted, connection.certificate))
     }
 
-    /// That of the first attribute that the certificate has; if it is empty, no other is looked at, as in zot.
+    /// That of the first attribute that the certificate has; if it is empty, no other is read, as in zot.
     fn username(&self, certificate: &Certificate<'_>) -> Option<String> {
         self.attributes.iter().find_map(|attribute| self.value(*attribute, certificate))
     }
@@ -76,7 +76,7 @@ pub(crate) fn thumbprint(pem: &[u8]) -> Option<String> {
     PresentedCertificate::of_pem(pem).map(|presented| URL_SAFE_NO_PAD.encode(presented.thumbprint()))
 }
 
-/// Whether `wanted` is the `x5t#S256` of the certificate with this PEM text.
+/// Returns true if `wanted` is the `x5t#S256` of the certificate with this PEM text.
 pub(crate) fn is_thumbprint(wanted: &str, pem: &[u8]) -> bool {
     thumbprint(pem).is_some_and(|thumbprint| thumbprint == wanted)
 }

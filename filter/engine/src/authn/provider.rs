@@ -25,7 +25,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Whether the token may be for this provider, going by what it says itself: enough to refuse, never to grant.
+    /// Returns true if the token may be for this provider, going by what it says itself: enough to refuse, never to grant.
     pub(crate) fn may_take(&self, token: &UnverifiedToken<'_>) -> bool {
         let audiences = token.claims_unverified().audiences().ok().flatten().unwrap_or_default();
         audiences.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience))

@@ -1,4 +1,4 @@
-//! A token as it was presented: its structure is good, nothing about it is proven (RFC 7515 section 7.1, RFC 7519 section 7.2).
+//! A token as it was presented: well-formed, not verified (RFC 7515 section 7.1, RFC 7519 section 7.2).
 //!
 //! jwt-compact's own parser is not used here: it keeps the last of two equal members, and it drops what it does not know
 //! from the header, `crit` among it. Its `Algorithm` is used in [`verify`](super::verify).
@@ -14,7 +14,7 @@ use super::claims::Claims;
 use crate::json::{self, JsonError};
 use crate::keys::algorithm::Algorithm;
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that is read, in bytes.
 pub const MAX_TOKEN: usize = 48 * 1024;
 
 /// One of the three parts of a token.
@@ -77,7 +77,7 @@ pub enum TokenError {
     ForeignType,
 }
 
-/// A well-formed token whose signature nobody has looked at.
+/// A well-formed token whose signature is not verified yet.
 #[derive(Clone)]
 pub struct UnverifiedToken<'a> {
     message: &'a str,

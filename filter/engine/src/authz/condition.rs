@@ -20,13 +20,13 @@ struct Condition {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conditions(Vec<Condition>);
 
-/// What an entry's conditions say.
+/// The result of an entry's conditions.
 pub(super) enum ConditionResult {
     /// All are true.
     True,
     /// One is false, with its message.
     False(Option<Arc<str>>),
-    /// One could not be evaluated, or gave no bool.
+    /// One could not be evaluated, or its result was not a bool.
     Error,
 }
 
@@ -66,7 +66,7 @@ impl Conditions {
         self.0.iter().for_each(|condition| members.add(condition.expression.reads_of_claims()));
     }
 
-    /// Whether some condition may look at a member of `req`.
+    /// Returns true if some condition may read a member of `req`.
     pub(super) fn may_read(&self, member: Member) -> bool {
         self.0.iter().any(|condition| condition.expression.reads().contains(member.name()))
     }

@@ -1,7 +1,8 @@
 //! Which pattern decides for a name: the longest text, in bytes; of equally long ones that with fewer wildcards, then the first in
 //! text order (zot leaves ties to chance).
 //!
-//! The length of a pattern with `${username}` is that with the caller's name in place; of equally long ones a pattern without decides.
+//! The length of a pattern with `${username}` is that with the caller's name in place; of equally long ones a pattern without
+//! decides.
 
 use std::cmp::Reverse;
 
@@ -82,16 +83,16 @@ impl<T> Ordered<T> {
     }
 
     fn owner(&self, name: &str) -> Option<usize> {
-        // Globs stand in the order of their entries, so the first that matches belongs to the first entry that does.
+        // Globs are in the order of their entries, so the first that matches belongs to the first entry that does.
         self.owners.get(self.globs.first(name)?).copied()
     }
 
     /// The entry that decides when each `${username}` is `user`.
     ///
-    /// Nothing is compiled for a user: in the automaton `${username}` is a mark, and the name is read with the mark in the place of a
-    /// component that is the user's name, for each such component. A pattern has one mark and so has what is read, so the two
-    /// meet, and no wildcard takes the mark for a character. There is one reading for each component that is the user's name: mostly
-    /// none or one, and never more than half of the 255 characters of a name.
+    /// Nothing is compiled for a user: in the automaton `${username}` is a mark, and the name is read with the mark in the place of
+    /// a component that is the user's name, for each such component. A pattern has one mark and so has what is read, so the two
+    /// meet, and no wildcard takes the mark for a character. There is one reading for each component that is the user's name:
+    /// mostly none or one, and never more than half of the 255 characters of a name.
     fn find_marked(&self, name: &str, user: &str) -> Option<&(Pattern, T)> {
         if self.entries.is_empty() || user.contains('/') || Repository::parse_name(user).is_err() {
             return None;

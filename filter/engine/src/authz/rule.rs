@@ -23,13 +23,13 @@ pub enum Decision {
     Granted(Rule),
     /// No rule does.
     Refused {
-        /// What the last condition that said no had to say.
+        /// The message of the last condition that was false.
         message: Option<Arc<str>>,
     },
 }
 
 impl Decision {
-    /// Whether it was granted.
+    /// Returns true if it was granted.
     #[must_use]
     pub const fn is_granted(&self) -> bool {
         matches!(self, Self::Granted(_))

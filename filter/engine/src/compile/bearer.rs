@@ -18,7 +18,7 @@ use crate::token_endpoint::mint::Mint;
 
 const PATH: &str = "http.auth.bearer";
 
-/// Who can prove a token.
+/// What authenticates tokens: issuers and the token server.
 #[derive(Debug, Default)]
 pub(super) struct Authn {
     pub(super) providers: Vec<Provider>,
@@ -176,7 +176,7 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// At least one certificate, and nothing that is none (RFC 7468 section 5).
+/// Returns true if the text has at least one certificate, and nothing else (RFC 7468 section 5).
 fn is_certificate(text: &str) -> bool {
     let one = |block: &pem::Pem| block.tag() == "CERTIFICATE" && certificate::public_key(block.contents()).is_ok();
     pem::parse_many(text).is_ok_and(|blocks| !blocks.is_empty() && blocks.iter().all(one))

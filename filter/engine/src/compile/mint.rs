@@ -17,9 +17,9 @@ use crate::url::BaseUrl;
 const PATH: &str = "http.auth.bearer.mint";
 
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(5);
-/// Docker uses no token for less.
+/// Docker uses a token for at least this long.
 const MIN_LIFETIME: Duration = Duration::from_mins(1);
-/// The policy of the moment of minting counts for that long with a registry that is asked without the filter.
+/// A registry that is reached without the filter accepts for that long what the policy allowed when the token was minted.
 const MAX_LIFETIME: Duration = Duration::from_hours(1);
 
 /// Compiles the section, if it is there; the source of its key is appended.

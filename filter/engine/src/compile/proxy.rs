@@ -66,7 +66,7 @@ fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<PatternS
     automaton
 }
 
-/// Whether a pattern could match `/v2` or something below it, judged by what it says before its first wildcard.
+/// Returns true if a pattern could match `/v2` or something below it, judged by what it says before its first wildcard.
 fn may_match_v2(pattern: &str) -> bool {
     let wildcard = |character| matches!(character, '*' | '?' | '[' | '{' | '\\');
     match pattern.find(wildcard).and_then(|end| pattern.get(..end)) {

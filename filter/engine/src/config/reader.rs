@@ -1,4 +1,4 @@
-//! Reads JSON values into raw types and notes every mistake with its path instead of stopping at the first.
+//! Reads JSON values into raw types and reports every error with its path instead of stopping at the first.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -137,7 +137,7 @@ impl<'a> Object<'a> {
         duration
     }
 
-    /// A list of strings; a single string counts as a list of one (zot's weak decoding).
+    /// A list of strings; a single string is treated as a list of one (zot's weak decoding).
     pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
         let path = self.path_of(name);
         let items = match self.take(name) {
@@ -175,7 +175,7 @@ impl<'a> Object<'a> {
         Some(self.nested(path, value, read))
     }
 
-    /// A list of objects, each read by `read`; a single object counts as a list of one.
+    /// A list of objects, each read by `read`; a single object is treated as a list of one.
     pub(super) fn objects<T>(&mut self, name: &'static str, read: impl Fn(&mut Object<'_>) -> T) -> Vec<T> {
         let path = self.path_of(name);
         let items = match self.take(name) {
@@ -201,7 +201,7 @@ impl<'a> Object<'a> {
         map
     }
 
-    /// Names that mean nothing here, whatever their values are: each that is there is told, not refused.
+    /// Names that have no effect, whatever their values are: each that is present is a warning, not an error.
     pub(super) fn ignore(&mut self, names: &[&'static str], why: &str) {
         for name in names {
             if self.remove(name).is_some() {

@@ -1,4 +1,4 @@
-//! A refusal, and the HTTP answer that it becomes: status, headers, the OCI error body, the challenge.
+//! A refusal, and the HTTP reply that is made of it: status, headers, the OCI error body, the challenge.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::reason::Reason;
 use crate::reply::{Realm, Reply, unstored};
 
-/// Seconds after which a client may try again when keys cannot be had.
+/// Seconds after which a client may try again when keys cannot be fetched.
 const RETRY_AFTER: &str = "5";
 
 /// A refusal, ready to be made into a reply.
@@ -15,20 +15,20 @@ const RETRY_AFTER: &str = "5";
 pub struct Denied {
     /// The row of the table.
     pub reason: Reason,
-    /// Message of the policy condition that said no.
+    /// Message of the policy condition that was false.
     pub detail: Option<Arc<str>>,
     /// Scopes for the challenge, as Docker writes them, separated by blanks; empty for none.
     pub scope: String,
     /// The user name, when the caller is known; for the log.
     pub username: Option<Arc<str>>,
-    /// The methods that the endpoint has, for `Allow` (RFC 9110 section 15.5.6); empty if it is not about them.
+    /// The methods of the endpoint, for `Allow` (RFC 9110 section 15.5.6); empty for other refusals.
     pub allow: String,
-    /// It is an answer of the token endpoint.
+    /// It is a reply of the token endpoint.
     pub asked_for_token: bool,
 }
 
 impl Denied {
-    /// A refusal that has nothing to say besides its reason.
+    /// A refusal that has only a reason.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Denied {
         }
     }
 
-    /// The answer to a request for `target`; to HEAD, the host sends it without its body.
+    /// The reply to a request for `target`; to HEAD, the host sends it without its body.
     #[must_use]
     pub fn reply(&self, realm: &Realm, target: &[u8]) -> Reply {
         let descriptor = self.reason.descriptor();
@@ -72,14 +72,14 @@ impl Denied {
         let descriptor = self.reason.descriptor();
         let mut error = json!({ "code": descriptor.code, "message": descriptor.message });
         if let (401 | 403, Value::Object(members)) = (descriptor.status, &mut error) {
-            members.insert("detail".to_owned(), self.told().into());
+            members.insert("detail".to_owned(), self.detail_members().into());
         }
         json!({ "errors": [error] }).to_string().into_bytes()
     }
 
     /// `detail`: what the condition said, and what was needed, which the client knows from its own request. It is never absent:
     /// Docker tries five times when a refusal has no detail.
-    fn told(&self) -> Map<String, Value> {
+    fn detail_members(&self) -> Map<String, Value> {
         let reason = self.detail.as_deref().map(|reason| ("reason".to_owned(), reason.into()));
         let scope = (!self.scope.is_empty()).then(|| ("scope".to_owned(), self.scope.as_str().into()));
         reason.into_iter().chain(scope).collect()

@@ -20,7 +20,7 @@ use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::route::{Route, without_mount};
 
-/// A request that is being decided, with all that its verdict depends on.
+/// A request that is being decided, with everything that the verdict depends on.
 pub(super) struct Decision<'a> {
     pub(super) engine: &'a Engine,
     pub(super) head: &'a RequestHead<'a>,
@@ -116,7 +116,7 @@ impl Decision<'_> {
         }
     }
 
-    /// The caller before the rules.
+    /// What applies the rules to this request.
     pub(super) fn authorizer<'c>(&'c self, caller: &'c Caller, request: &'c RequestFacts<'c>) -> Authorizer<'c> {
         let bypass = self.engine.bearer.as_ref().is_some_and(|bearer| bearer.bypass_access_control);
         Authorizer { caller, policy: self.engine.policy.as_ref(), bypass, request, facts: self.facts }

@@ -1,4 +1,4 @@
-//! Who asks: what a client presents, from the cache or authenticated anew.
+//! Who the caller is: from the cache, or by authenticating what the client presents.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::reason::Reason;
 
 impl Decision<'_> {
-    /// Who asks; nobody if nothing is context. What is presented decides alone: a bad credential is never taken as none.
+    /// Returns the caller; `None` if no credential is presented. A bad credential is never treated as none.
     pub(super) fn identify(&mut self, credential: &Credential<'_>) -> Result<Option<Arc<Authenticated>>, AuthnError> {
         let Credential::Token(token) = credential else { return Ok(self.authenticate_certificate()?) };
         let authenticated = self.authenticate_token(token)?;
@@ -26,7 +26,7 @@ impl Decision<'_> {
         }
     }
 
-    /// Who the client certificate names; nobody if none was context. One that names nobody is refused.
+    /// Returns the caller that the client certificate names; `None` if none was presented. One that names no user is refused.
     fn authenticate_certificate(&mut self) -> Result<Option<Arc<Authenticated>>, Reason> {
         let (connection, facts) = (&self.head.connection, self.facts);
         let Some(mtls) = self.engine.mtls.as_ref().filter(|_| connection.has_certificate()) else { return Ok(None) };
@@ -80,13 +80,13 @@ impl Engine {
         }
         let mut closest = Reason::UnknownIssuer;
         let named = |provider: &&Provider| provider.is_named_by(context.token);
-        // Whom the token names comes first: an entry that takes any issuer must not stop what is another's.
+        // The issuer that the token names comes first: an entry that accepts any issuer must not refuse tokens of another entry.
         let others = self.providers.iter().filter(|provider| !named(provider));
         for provider in self.providers.iter().filter(named).chain(others) {
             match provider.authenticate(context) {
                 Ok(authenticated) => return Ok(authenticated),
                 Err(AuthnError::Need(need)) => return Err(AuthnError::Need(need)),
-                // It might have taken the token: no later one answers for it while its keys cannot be had.
+                // This provider may own the token: no later one may accept it while its keys are unavailable.
                 Err(error @ AuthnError::Deny(Reason::KeysUnavailable)) if provider.may_take(context.token) => {
                     return Err(error);
                 }
@@ -97,14 +97,14 @@ impl Engine {
         let Some(bearer) = &self.bearer else { return Err(closest.into()) };
         match bearer.authenticate(context) {
             Ok(authenticated) => Ok(authenticated),
-            // Somebody else's token: say so, and ask nobody for keys because of it.
+            // It is a token of another issuer: report that, and fetch no keys because of it.
             Err(_) if closest != Reason::UnknownIssuer => Err(closest.into()),
             Err(error) => Err(error),
         }
     }
 }
 
-/// How far a token came with a provider: the refusal that is nearest to success says most.
+/// How far a token came with a provider: the error that is nearest to success is reported.
 const fn nearness(reason: Reason) -> u8 {
     match reason {
         Reason::UnknownIssuer => 0,

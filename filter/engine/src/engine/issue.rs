@@ -1,4 +1,4 @@
-//! From a request for a token to its answer.
+//! From a request for a token to the reply.
 
 use super::decide::Decision;
 use crate::access::Check;
@@ -18,7 +18,7 @@ use crate::token_endpoint::response::{ANONYMOUS_LIFETIME, TokenResponse};
 use crate::token_endpoint::subject::{Source, Subject};
 
 impl Decision<'_> {
-    /// The answer with a token: the presented one as it is, or one that is minted for what is granted.
+    /// The reply with a token: the presented one as it is, or one that is minted for what is granted.
     ///
     /// # Errors
     /// A [`AuthnError::Need`] for the body of a POST, and for keys; otherwise the refusal.
@@ -28,7 +28,7 @@ impl Decision<'_> {
         let asked = TokenRequest::read(head.path, &head.authorization, form)?;
         let authenticated = self.identify(&asked.credential)?;
         let caller = match &authenticated {
-            // It would renew itself for ever.
+            // It could be renewed without end.
             Some(authenticated) if engine.is_minted(authenticated) => return Err(Reason::UnknownIssuer.into()),
             Some(authenticated) => Caller::from(&**authenticated),
             None if engine.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => Caller::anonymous(),
@@ -48,7 +48,7 @@ impl Decision<'_> {
                 let source = Source::of(&asked.credential, not_after, &head.connection, engine.policy.as_ref())?;
                 let subject = Subject::of(&caller, &granted, source, mint, facts.now);
                 let token = mint.token(&subject, key, facts.now);
-                // Claims that are carried may make it too long: what would not be read here is not given out.
+                // Claims of the credential may make it too long: a token that would not be accepted here is not issued.
                 token_context::read(token.as_bytes())?;
                 (token, subject.expires)
             }

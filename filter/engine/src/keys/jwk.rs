@@ -25,7 +25,7 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 
 type Members = Map<String, Value>;
 
-/// Reads a JWK. Members that only private keys have are never looked at.
+/// Reads a JWK. Members that only private keys have are never read.
 pub(super) fn read(entry: &Value) -> Result<PublicKey, KeyError> {
     let members = entry.as_object().ok_or(KeyError::NotAnObject)?;
     for_signatures(members)?;

@@ -53,7 +53,7 @@ impl SigningKey {
             return Err(SigningKeyError::NotPem);
         }
         let jwks = json!({ "keys": keys });
-        // Better told here than by each filter that it is pushed to.
+        // Better reported here than by each filter that it is pushed to.
         match Self::from_jwks_value(&jwks) {
             Ok(_) => Ok(jwks),
             Err(KeysError::Key(error)) => Err(error.into()),

@@ -30,7 +30,7 @@ impl SourceId {
 pub struct Source {
     /// For logs: the issuer, or `bearer`.
     pub name: String,
-    /// How its keys are had.
+    /// How its keys are obtained.
     pub kind: SourceKind,
     /// How long keys are used after the last success.
     pub max_stale: Duration,
@@ -55,10 +55,10 @@ pub fn labels(sources: &[Source]) -> Vec<String> {
     labels
 }
 
-/// How keys are had.
+/// How keys are obtained.
 #[derive(Clone, Debug)]
 pub enum SourceKind {
-    /// They stand in the configuration.
+    /// They are in the configuration.
     Inline(Keys),
     /// By HTTP callouts of the host.
     Callout(Callout),
@@ -94,7 +94,7 @@ pub struct Keys {
     pub version: u64,
 }
 
-/// What is held of each source, in the order of the sources.
+/// The keys that are held, in the order of the sources.
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
     held: Vec<Option<Keys>>,
@@ -102,7 +102,7 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// The start: inline keys are there, everything else is missing.
+    /// The ring at the start: inline keys are held, all others are missing.
     #[must_use]
     pub fn of(sources: &[Source]) -> Self {
         let inline = |source: &Source| match &source.kind {

@@ -1,4 +1,4 @@
-//! What of the path space is open besides the registry's own endpoints.
+//! Paths outside the registry's own endpoints that a configuration opens.
 
 use registry_auth_cel::pattern_set::PatternSet;
 
@@ -13,7 +13,7 @@ pub struct RouteConfig {
 }
 
 impl RouteConfig {
-    /// Whether the operator declared a path public. Only asked for paths outside `/v2` that have no second reading.
+    /// Returns true if the operator declared a path public. Only used for paths outside `/v2` that every parser reads alike.
     #[must_use]
     pub fn is_public(&self, path: &str) -> bool {
         !path.contains('%') && self.public.as_ref().is_some_and(|public| public.first(path).is_some())

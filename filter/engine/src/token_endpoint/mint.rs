@@ -36,7 +36,7 @@ pub struct Mint {
 }
 
 impl Mint {
-    /// The `Authorization` of a question of the filter itself, good at the registry and for that question only.
+    /// The `Authorization` of a question of the filter itself, valid at the registry and for that question only.
     pub(crate) fn filter_token(&self, scope: Scope, key: &SigningKey, now: UnixTime) -> String {
         let identity = Identity::of(User::new(self.issuer.clone(), Vec::new(), Document::empty()));
         let expires = self.end(Some(now.after(FILTER_LIFETIME)), now);

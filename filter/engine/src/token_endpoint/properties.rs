@@ -233,7 +233,7 @@ fn the_token_of_a_question_of_the_filter_is_nobodys() {
     }
 }
 
-/// Whether one verdict grants at most what another does.
+/// Returns true if one verdict grants at most what another does.
 fn is_within(one: &Verdict, other: &Verdict) -> bool {
     match (one, other) {
         // The whole catalog holds every list of it.
@@ -390,8 +390,8 @@ fn check(case: &Case, counts: &mut Counts) -> Result<(), TestCaseError> {
         let by_credential = then.decide(*request, authorization.as_deref(), shown, now, case.tag_exists);
         // Clients ask with the token of an anonymous caller whether it is good.
         let is_ping = request.1 == "/v2/" && matches!(case.credential, Credential::None);
-        let told = || format!("{request:?}: by token {by_token:?}, by credential {by_credential:?}");
-        prop_assert!(is_ping || is_within(&by_token, &by_credential), "{}", told());
+        let reported = || format!("{request:?}: by token {by_token:?}, by credential {by_credential:?}");
+        prop_assert!(is_ping || is_within(&by_token, &by_credential), "{}", reported());
         let kind = match (&by_token, &by_credential) {
             (Verdict::Deny(_), Verdict::Deny(_)) => "neither",
             (Verdict::Deny(_), _) => "the credential alone",

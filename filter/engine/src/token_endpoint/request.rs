@@ -26,7 +26,7 @@ pub struct TokenRequest {
     pub credential: Credential<'static>,
     /// What for, in order.
     pub scopes: Vec<Scope>,
-    /// Whether it is a POST, whose answer has to name the scopes that are granted.
+    /// True for a POST, whose reply has to name the scopes that are granted.
     pub is_post: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The answers of the token endpoint.
+//! Replies of the token endpoint.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::reply::{Reply, unstored};
 use crate::scope::Scope;
 use crate::time::UnixTime;
 
-/// For how long a client may go on without asking again whether it is still enough to be nobody.
+/// For how long an anonymous client may go on before it has to ask for a token again.
 pub const ANONYMOUS_LIFETIME: Duration = Duration::from_mins(5);
 
 /// A token for the client.
@@ -16,16 +16,16 @@ pub const ANONYMOUS_LIFETIME: Duration = Duration::from_mins(5);
 pub struct TokenResponse<'a> {
     /// The token itself.
     pub token: &'a str,
-    /// When it ends.
+    /// When it expires.
     pub expires: UnixTime,
     /// What is granted of what was asked.
     pub granted: &'a [Scope],
-    /// Whether the question was a POST, whose answer names what is granted.
+    /// True for a POST, whose reply names what is granted.
     pub is_post: bool,
 }
 
 impl TokenResponse<'_> {
-    /// The answer. Docker keeps a token for at least 60 seconds, whatever `expires_in` says.
+    /// The reply. Docker keeps a token for at least 60 seconds, whatever `expires_in` says.
     ///
     /// There is never a `refresh_token`. It could only be the credential that the client has anyway; clients that get one
     /// forget the password, can only POST from then on, and some give up when POST is not there.

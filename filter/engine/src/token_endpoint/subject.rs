@@ -1,4 +1,4 @@
-//! The holder of a minted token: who it is, and all that restricts the credential which the token is given for.
+//! The subject of a minted token: who it is, and all that restricts the credential which the token is issued for.
 //!
 //! Whatever the token may do, the credential may do at that moment. So the token has the credential's end, what binds it, and the
 //! claims that conditions read.
@@ -21,7 +21,7 @@ use crate::request::Connection;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 
-/// What a minted token says of its holder.
+/// What a minted token says of its subject.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject<'a> {
     /// Who it is; anonymous gives a token with an empty `sub`.
@@ -30,13 +30,13 @@ pub(crate) struct Subject<'a> {
     pub(crate) granted: &'a [Scope],
     /// When the token ends; see [`Mint::end`].
     pub(crate) expires: UnixTime,
-    /// `cnf`: what binds the credential, as it stands there.
+    /// `cnf`, which binds the token as the credential is bound.
     pub(crate) confirmation: Option<Value>,
     /// What else restricts the credential.
     pub(crate) origin: Origin,
 }
 
-/// A credential that was proven, as far as it restricts its holder.
+/// A credential that was authenticated, as far as it restricts its holder.
 pub(crate) struct Source {
     /// When it ends; an anonymous caller's never does.
     not_after: Option<UnixTime>,
@@ -48,7 +48,7 @@ impl Source {
     /// Reads what is presented. `policy` is the one whose conditions will be asked.
     ///
     /// # Errors
-    /// The credential cannot be read, which cannot be once it was proven.
+    /// The credential cannot be read, which does not happen once it was authenticated.
     pub(crate) fn of(
         credential: &Credential<'_>,
         not_after: Option<UnixTime>,

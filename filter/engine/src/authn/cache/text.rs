@@ -1,4 +1,4 @@
-//! The text of a token, kept to be compared: what tokens of one issuer have in common is there once.
+//! The text of a token, kept for comparison: prefixes that tokens of one issuer have in common are stored once.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ const MAX_PREFIXES: usize = 32;
 
 type SharedPrefix = Arc<[u8; SHARED]>;
 
-/// A text in two parts; the first is none where the whole is shorter than that.
+/// A text in two parts; a text that is shorter than [`SHARED`] has no prefix.
 pub(super) struct Text {
     prefix: Option<SharedPrefix>,
-    /// Nobody had its prefix before.
+    /// It was the first with its prefix, whose bytes are counted for it.
     is_first: bool,
     rest: Box<[u8]>,
 }
 
 impl Text {
-    /// Bytes that were taken for this text.
+    /// Returns the bytes that were allocated for this text.
     pub(super) const fn bytes(&self) -> usize {
         self.rest.len() + if self.is_first { SHARED } else { 0 }
     }
 
-    /// Whether it is the same text, to the last byte.
+    /// Returns true if it is the same text.
     pub(super) fn is(&self, text: &[u8]) -> bool {
         match (&self.prefix, text.split_first_chunk::<SHARED>()) {
             (Some(known), Some((prefix, rest))) => is_same(&self.rest, rest) && is_same(&**known, prefix),

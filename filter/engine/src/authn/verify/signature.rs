@@ -1,4 +1,4 @@
-//! Signatures over bytes: the seam for the host's implementation, and the one in Rust.
+//! Signatures over bytes: the trait for the host's implementation, and the implementation in Rust.
 
 use jwt_compact::{Algorithm as Implementation, AlgorithmSignature as _};
 use sha2::{Sha256, Sha384, Sha512};
@@ -10,25 +10,25 @@ use super::rsa::Rsa;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::{Material, PublicKey};
 
-/// What a verifier says about a signature.
+/// The result of verifying a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verification {
     /// The key made it.
     Valid,
     /// The key did not make it.
     Invalid,
-    /// This verifier does not know the algorithm, or cannot answer now; another one must be asked.
+    /// This verifier does not support the algorithm, or failed; another one has to verify.
     Unsupported,
 }
 
-/// Something that verifies signatures.
+/// Verifies signatures.
 pub trait SignatureVerifier {
-    /// Looks at the `signature` of `message` as it stands in a token: for ECDSA that is r and s side by side, each as long as
+    /// Verifies the `signature` of `message` as it is in a token: for ECDSA that is r and s concatenated, each as long as
     /// the curve's order. Callers have checked that the key fits the algorithm and that the length is right.
     fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verification;
 }
 
-/// The verifier that is always there, whatever the host can do.
+/// The verifier in Rust, which is always available.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureRust;
 

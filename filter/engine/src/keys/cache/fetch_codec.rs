@@ -1,7 +1,7 @@
-//! What workers tell each other about one source, in shared data of the host: the state of its fetches, and fetched keys.
+//! What workers share about one source, in shared data of the host: the state of its fetches, and fetched keys.
 //!
-//! A value is 32 bytes of MAC and a JSON object. The MAC is over the name and the object, so no value can stand in for another.
-//! Its key comes from the push key if there is one. Without one, values are believed only in a store that no other plugin
+//! A value is 32 bytes of MAC and a JSON object. The MAC covers the name and the object, so no value can replace another.
+//! Its key comes from the push key if there is one. Without one, values are trusted only in a store that no other plugin
 //! writes to: it belongs to one VM id, and whoever puts a plugin into a VM id writes the proxy's configuration.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::keys::envelope::{Purpose, PushKey};
 use crate::keys::source::Callout;
 use crate::url::HttpUrl;
 
-/// A VM id that begins so says that this module alone has it.
+/// A VM id with this prefix declares that no other module has it.
 const OWN_VM_ID: &[u8] = b"registry-auth";
 /// Of the names and the objects. Workers of two versions of the module share only what both read.
 const FORMAT: u32 = 2;
@@ -28,7 +28,7 @@ const FORMAT: u32 = 2;
 const MAX_VALUE: usize = 1024 * 1024;
 const MAC_LENGTH: usize = 32;
 
-/// What makes a value in shared data believable.
+/// The key of the MAC of values in shared data.
 #[derive(Clone)]
 pub struct SharedDataKey([u8; MAC_LENGTH]);
 
@@ -54,7 +54,7 @@ pub enum FetchCodecError {
     /// Made with another key or for another name, or changed.
     #[error("its MAC is wrong")]
     Mac,
-    /// The MAC is good, what it is over is not of this format.
+    /// The MAC is valid, but the object is not of this format.
     #[error("it is malformed")]
     Malformed,
 }
@@ -70,7 +70,7 @@ pub struct FetchedKeys {
     pub freshness: Freshness,
 }
 
-/// Names and form of the values of one source.
+/// Names and format of the values of one source.
 #[derive(Clone)]
 pub struct FetchCodec {
     key: SharedDataKey,
@@ -92,13 +92,13 @@ impl FetchCodec {
         Self { key, state_name: name("state"), keys_name: name("keys") }
     }
 
-    /// Where the state of the fetches stands.
+    /// The name of the value with the state of the fetches.
     #[must_use]
     pub fn state_name(&self) -> &str {
         &self.state_name
     }
 
-    /// Where the keys stand that were fetched last.
+    /// The name of the value with the keys that were fetched last.
     #[must_use]
     pub fn keys_name(&self) -> &str {
         &self.keys_name
@@ -110,7 +110,7 @@ impl FetchCodec {
         self.seal(&self.state_name, &state.to_json())
     }
 
-    /// Reads what stands under [`Self::state_name`].
+    /// Reads the value under [`Self::state_name`].
     ///
     /// # Errors
     /// See [`FetchCodecError`].
@@ -129,7 +129,7 @@ impl FetchCodec {
         )
     }
 
-    /// Reads what stands under [`Self::keys_name`].
+    /// Reads the value under [`Self::keys_name`].
     ///
     /// # Errors
     /// See [`FetchCodecError`].

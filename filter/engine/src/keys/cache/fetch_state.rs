@@ -15,7 +15,7 @@ pub const NEXT_FETCH: Duration = UNKNOWN_KEY_LIMIT;
 /// The first wait after a failure; doubled for each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_mins(1);
-/// A lease that seems to last longer is one from before a jump of the clock, and counts as run out.
+/// A lease that seems to last longer is one from before a jump of the clock, and is treated as expired.
 const MAX_LEASE: Duration = Duration::from_secs(5);
 /// A worker's time is that of the beginning of its callback. What another did meanwhile may be so much later, and no jump of the
 /// clock.
@@ -24,7 +24,7 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// One that may fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fetcher {
-    /// Tells it from the others; any number that nobody else has.
+    /// Identifies the worker; any number that no other has.
     pub id: u64,
     /// How long its lease lasts unless it is renewed; at most 5 seconds.
     pub lease: Duration,
@@ -41,10 +41,10 @@ pub enum Cause {
     Refresh,
 }
 
-/// Whether a fetch may begin.
+/// The result of asking for a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Yes, once this state is the one that counts.
+    /// It may begin once this state is written.
     Begin(FetchState),
     /// Somebody fetches already.
     Join,
@@ -82,7 +82,7 @@ struct Lease {
 }
 
 impl FetchState {
-    /// Whether `me` may fetch. [`Start::Begin`] holds a lease for it.
+    /// Asks for a fetch by `me`. [`Start::Begin`] holds a lease for it.
     #[must_use]
     pub fn begin(&self, cause: Cause, me: &Fetcher, now: UnixTime) -> Start {
         let now = self.caught_up(now);
@@ -101,7 +101,7 @@ impl FetchState {
         !self.backs_off(time) && (cause != Cause::UnknownKey || !self.was_tried_just_now(time))
     }
 
-    /// The lease of `me` begins anew; nothing if it holds none any more.
+    /// Extends the lease of `me`; `None` if it does not hold one any more.
     #[must_use]
     pub fn renewed(&self, me: &Fetcher, now: UnixTime) -> Option<Self> {
         self.lease.filter(|lease| lease.owner == me.id)?;
@@ -149,13 +149,13 @@ impl FetchState {
         self.last_success
     }
 
-    /// Whether the last fetch that ended failed.
+    /// Returns true if the last fetch that ended failed.
     #[must_use]
     pub const fn is_failing(&self) -> bool {
         self.failures > 0
     }
 
-    /// Whether this came after the other: what was written earlier, and is read again, changes nothing.
+    /// Returns true if this came after the other: what was written earlier, and is read again, changes nothing.
     #[must_use]
     pub const fn is_after(&self, other: &Self) -> bool {
         self.step > other.step

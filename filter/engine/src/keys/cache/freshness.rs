@@ -24,7 +24,7 @@ pub struct Freshness {
 
 impl Freshness {
     /// Of keys that came now, with the answer's `Cache-Control` (RFC 9111 section 5.2.2.1) if it has one. They are fetched again
-    /// after its `max-age`, which counts as 60 s to 1 h, or after 5 minutes, at most a fifth earlier by `jitter`.
+    /// after its `max-age`, limited to 60 s to 1 h, or after 5 minutes, at most a fifth earlier by `jitter`.
     #[must_use]
     pub fn begin(cache_control: Option<&[u8]>, jitter: u32, now: UnixTime) -> Self {
         Self { asked: now, fetched: now, refresh_at: now.after(with_jitter(refresh_after(cache_control), jitter)) }
@@ -55,20 +55,20 @@ impl Freshness {
         self.fetched
     }
 
-    /// Whether they should be fetched again, before they are missed.
+    /// Returns true if they should be fetched again, before they are stale.
     #[must_use]
     pub fn is_refresh_due(&self, now: UnixTime) -> bool {
         now >= self.refresh_at
     }
 
-    /// Whether they are older than `max_stale` and must not be used.
+    /// Returns true if they are older than `max_stale` and must not be used.
     #[must_use]
     pub fn is_stale(&self, max_stale: Duration, now: UnixTime) -> bool {
         now.since(self.fetched) >= max_stale
     }
 
-    /// The same with a clock that may have jumped back behind the fetch: the time that keys are used counts from the jump, they
-    /// are to be fetched again, and whatever is fetched from now on is newer.
+    /// The same with a clock that may have jumped back behind the fetch: their age is measured from the jump, they are fetched
+    /// again, and whatever is fetched from now on is newer.
     #[must_use]
     pub fn at(&self, now: UnixTime) -> Self {
         let before = now.before(Duration::from_millis(1));
@@ -85,7 +85,7 @@ impl Freshness {
         })
     }
 
-    /// The reverse of [`Self::to_json`]; nothing if a member is missing or of another type.
+    /// The reverse of [`Self::to_json`]; `None` if a member is missing or of another type.
     pub(super) fn from_json(value: &Value) -> Option<Self> {
         let time = |name: &str| value.get(name).and_then(Value::as_i64).map(UnixTime::from_millis);
         let (asked, fetched, refresh_at) = (time("asked")?, time("fetched")?, time("refresh")?);
@@ -99,7 +99,7 @@ pub fn refresh_after(cache_control: Option<&[u8]>) -> Duration {
     cache_control.and_then(max_age).unwrap_or(DEFAULT_AGE).clamp(MIN_AGE, MAX_AGE)
 }
 
-/// Seconds of the directive `max-age`; a number beyond counting is a long time.
+/// Seconds of the directive `max-age`; a number out of range is the largest.
 fn max_age(cache_control: &[u8]) -> Option<Duration> {
     let directives = std::str::from_utf8(cache_control).ok()?.split(',').filter_map(|text| text.split_once('='));
     let (_, value) = directives.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("max-age"))?;
