@@ -1,4 +1,4 @@
-//! Asking an issuer over HTTP: the requests, and what their answers mean.
+//! Requests to an issuer over HTTP, and how their responses are read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use registry_auth_engine::url::HttpUrl;
 
 use crate::host::{self, HostError};
 
-/// How long one answer may take.
+/// How long one response may take.
 const TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// What was asked for.
@@ -23,7 +23,7 @@ pub(crate) enum Stage {
     Keys(Option<Arc<[Algorithm]>>),
 }
 
-/// What comes out of an answer.
+/// What follows from a response.
 pub(crate) enum Step {
     /// Ask for the keys next.
     Next(HttpUrl, Stage),
@@ -37,7 +37,7 @@ pub(crate) struct FetchedJwks {
     pub(crate) set: KeySet,
     /// The algorithms that the issuer announced.
     pub(crate) algorithms: Option<Arc<[Algorithm]>>,
-    /// `Cache-Control` of the answer.
+    /// `Cache-Control` of the response.
     pub(crate) cache_control: Option<Vec<u8>>,
     /// What was left out of the set.
     pub(crate) skipped: Vec<Skipped>,
@@ -57,7 +57,7 @@ pub(crate) fn next(callout: &Callout, url: &HttpUrl) -> Result<u32, HostError> {
     get(&callout.jwks_cluster, url)
 }
 
-/// Reads the answer of the effective context's callout. The error is for the log: it names what was wrong, never content.
+/// Reads the response to the effective context's callout. The error is for the log: it names what was wrong, never content.
 pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<Step, String> {
     let headers = host::callout_headers().map_err(|HostError(call)| format!("the host failed in {call}"))?;
     match headers.first(":status") {

@@ -1,4 +1,4 @@
-//! A verdict as it leaves: the head as it goes on to the upstream, or the answer.
+//! Applies verdicts: the head for the upstream, or the reply.
 
 use log::{debug, info, warn};
 use registry_auth_engine::decision::{Denied, Grant, LocalReply};
@@ -67,8 +67,8 @@ impl Enforcer {
         local.reply
     }
 
-    /// Returns the reply to a request that is refused. The host leaves the body of an answer to HEAD away, and keeps the headers
-    /// that describe it only if it was given one.
+    /// Returns the reply to a request that is refused. The host omits the body of a reply to HEAD, and keeps the headers that
+    /// describe it only if it was given one.
     pub(crate) fn denied(&self, head: &Head, denied: &Denied) -> Reply {
         let descriptor = denied.reason.descriptor();
         self.metrics.increment(descriptor.label);

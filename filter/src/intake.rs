@@ -161,7 +161,7 @@ impl Intake {
         Ok(request)
     }
 
-    /// Logged once: anybody may send such requests, as many as they like.
+    /// Logged once, because any client may send such requests in any number.
     fn complain(&self, why: &str) {
         self.metrics.increment_now("intake.refused");
         if !self.complained.replace(true) {

@@ -7,7 +7,7 @@ use crate::host::{self, HostError};
 
 /// A pushed set in shared data.
 pub(crate) struct Stored {
-    /// The version of the value in the store; changes with every write, whoever wrote.
+    /// The version of the value in the store; changes with every write.
     pub(crate) version: u32,
     /// The set, if it is authentic and has not expired.
     pub(crate) keys: Result<PushedKeys, EnvelopeError>,

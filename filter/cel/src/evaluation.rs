@@ -1,4 +1,4 @@
-//! One evaluation: what it may still cost, and its patterns.
+//! One evaluation: its remaining budget, and its patterns.
 //!
 //! The crate's functions see their arguments and nothing else, so this is in one of them: the document of the evaluation's
 //! bindings, which [`super::meter`] adds to each call that pays or matches.
@@ -66,7 +66,7 @@ impl Evaluation {
         lock(&self.0.patterns).as_ref().and_then(|patterns| patterns.get(text).map(Arc::clone))
     }
 
-    /// Patterns that claims have made.
+    /// Patterns that were computed from claims.
     pub(super) fn made(&self) -> MutexGuard<'_, Made> {
         lock(&self.0.made)
     }

@@ -1,4 +1,4 @@
-//! Which members of its document an expression may read, as far as its text tells.
+//! Which members of its document an expression may read, going by its text.
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{Expr, LiteralValue, operators};
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
     use crate::{Bindings, Document, Expression, Map, Scope};
 
-    /// With the claims that it reads an expression says what it says with all of them.
+    /// With the claims that it reads an expression has the same result as with all of them.
     #[test]
     fn the_claims_that_a_condition_reads_are_known_or_assumed() {
         const ALL: Option<&[&str]> = None;

@@ -12,7 +12,7 @@ use super::pattern_set::PatternSet;
 use super::re2::{InvalidPattern, MAX_AUTOMATON, translate};
 use super::syntax::children;
 
-/// Units for the compilation of the smallest pattern.
+/// Units that the compilation of the smallest pattern costs.
 const COMPILATION: usize = 8192;
 /// Patterns computed from claims that one evaluation keeps.
 const MAX_MADE: usize = 16;

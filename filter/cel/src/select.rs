@@ -1,7 +1,7 @@
 //! Members and elements: `has(x.y)`, `x.?y`, `x[?i]`, and `x.y` and `x[i]` where `x` may be an optional.
 //!
-//! The crate turns every error of an optional selection into none, so that `!x.?y.hasValue()` holds when the selection failed. As in
-//! cel-go, only what is missing is none here: a key that is not there, an index out of bounds, a member of what has no members.
+//! The crate turns every error of an optional selection into none, so that `!x.?y.hasValue()` holds when the selection failed. As
+//! in cel-go, only a missing value is none here: a missing key, an index out of bounds, a member of a value without members.
 
 use cel_interpreter::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
 use cel_interpreter::common::types::{CelBool, CelDouble, CelList, CelOptional, DYN_TYPE};
@@ -180,7 +180,7 @@ fn find_in<'b, 'v>(
 }
 
 fn get_in<'b, 'v>(container: CowVal<'b, 'v>, key: &dyn Val, evaluation: &Evaluation) -> FunctionResult<'b, 'v> {
-    // The crate would copy the whole list into its error, and nobody has paid for that.
+    // The crate would copy the whole list into its error, which is not paid for.
     if !is_index(key) && container.downcast_ref::<CelList<'v>>().is_some() {
         return Err(no_overload());
     }

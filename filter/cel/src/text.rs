@@ -1,5 +1,5 @@
-//! Functions of text whose cost is no multiple of their arguments' size in the crate: searches are linear here, and what grows pays
-//! before it does.
+//! Functions of text whose cost in the crate is not linear in the size of their arguments: searches are linear here, and what
+//! grows pays before.
 
 use cel_interpreter::common::types::{CelInt, CelList, CelString, DYN_TYPE, INT_TYPE, LIST_TYPE, STRING_TYPE, Type};
 use cel_interpreter::common::value::CowVal;

@@ -84,9 +84,9 @@ pub struct TagPush<'a> {
 pub enum AccessSet<'a> {
     /// Nothing: a public path.
     Nothing,
-    /// Any credential, also one that names nobody: the answer says only that the credential is good.
+    /// Any credential, also one that names no user: the reply says only that the credential is valid.
     Credential,
-    /// Somebody, whoever it is.
+    /// Any identity.
     Identity,
     /// The catalog, as far as each repository may be read.
     Catalog,

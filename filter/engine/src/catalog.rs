@@ -44,7 +44,7 @@ pub struct Listing {
 pub(crate) enum Step {
     /// The next page is needed.
     More(Listing),
-    /// The answer is complete.
+    /// The reply is complete.
     Done(Reply),
 }
 
@@ -119,7 +119,7 @@ impl Listing {
         }
     }
 
-    /// The names found so far as an answer.
+    /// The names found so far as a reply.
     fn reply(mut self) -> Reply {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if self.found.len() > self.wanted {

@@ -119,7 +119,7 @@ impl Gathered {
         self.keys.iter().rev().find(|(known, _)| *known == source).map(|(_, answer)| *answer)
     }
 
-    /// What was said about a tag.
+    /// Returns what is known about a tag.
     pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<TagAnswer> {
         let known = self.tags.iter().find(|(name, _)| name.repository == repository && name.tag == tag);
         known.map(|(_, answer)| *answer)

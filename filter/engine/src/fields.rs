@@ -152,7 +152,7 @@ const fn number(bytes: [u8; NUMBER]) -> usize {
     u32::from_le_bytes(bytes) as usize
 }
 
-/// A length that 32 bits do not hold is one that no buffer has: whoever reads it finds that it ends early.
+/// A length that does not fit in 32 bits becomes the largest: no buffer has it, so a reader fails.
 fn length(length: usize) -> [u8; NUMBER] {
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }

@@ -51,7 +51,7 @@ pub enum Reason {
     UnknownKey,
     /// The signature does not verify.
     BadSignature,
-    /// A claim validation said no.
+    /// A claim validation failed.
     ValidationFailed,
     /// A claim mapping failed, or gave no user name.
     MappingFailed,
@@ -65,7 +65,7 @@ pub enum Reason {
     PolicyDenied,
     /// Keys cannot be fetched and none are cached.
     KeysUnavailable,
-    /// The upstream does not answer a question of ours.
+    /// The upstream does not answer a question of the filter.
     UpstreamUnavailable,
     /// Too many requests wait already.
     TooManyWaiting,

@@ -46,7 +46,7 @@ impl HttpUrl {
     /// Reads a URL. Only scheme and authority lose their capitals; path and query stay as they are written.
     ///
     /// # Errors
-    /// See [`UrlError`]; a query is none.
+    /// See [`UrlError`]; a query is an error.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (https, rest) = match text.split_once("://").ok_or(UrlError::NotHttp)? {
             (scheme, rest) if scheme.eq_ignore_ascii_case("https") => (true, rest),

@@ -1,4 +1,4 @@
-//! Host calls of proxy-wasm ABI 0.2.1 as they are. Whatever the host answers, none of them panics.
+//! Host calls of proxy-wasm ABI 0.2.1. No result of the host makes them panic.
 #![expect(unsafe_code, reason = "imported functions that take addresses; there is no safe path to the host")]
 
 use std::ptr::null;

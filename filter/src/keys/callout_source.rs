@@ -79,7 +79,7 @@ impl CalloutSource {
         false
     }
 
-    /// Reads the response to a callout; `None` if it is none of this source.
+    /// Reads the response to a callout; `None` if this source did not send it.
     pub(super) fn answer(&mut self, call: u32, body_size: usize, cx: &mut Context<'_>) -> Option<Event> {
         let Call { stage, sent } = self.calls.remove(&call)?;
         let failed = match callout::read(&self.callout, stage, body_size) {

@@ -65,7 +65,7 @@ impl Leases {
         }
     }
 
-    /// Decides to fetch for `cause` if nobody fetches and a fetch may begin now.
+    /// Decides to fetch for `cause` if no worker fetches and a fetch may begin now.
     pub(super) fn start(&mut self, cause: Cause, metrics: &Metrics, now: UnixTime) -> Wanted {
         match self.state.begin(cause, &self.me, now) {
             Start::No => Wanted::No,

@@ -51,7 +51,7 @@ impl KeySource {
         }
     }
 
-    /// Reads the response to a callout; `None` if it is none of this source.
+    /// Reads the response to a callout; `None` if this source did not send it.
     pub(super) fn answer(&mut self, call: u32, body_size: usize, cx: &mut Context<'_>) -> Option<Event> {
         match self {
             Self::Callout(source) => source.answer(call, body_size, cx),

@@ -43,7 +43,7 @@ impl AccessClaim {
     }
 
     /// The claim of a token that was minted here. It covers the catalog if the credential does that it was given for: without
-    /// the entry in the token a registry shows nobody its catalog, and here it is filtered.
+    /// the entry in the token a registry refuses its catalog, and here it is filtered.
     pub(crate) fn minted(mut self, origin: &Origin) -> Self {
         if origin.may_list() {
             let entry = |text: &str| text.to_owned();
@@ -53,7 +53,7 @@ impl AccessClaim {
         Self { of_token_server: origin.is_of_token_server(), ..self }
     }
 
-    /// Returns true if a token server granted it, which may grant something to a token that names nobody.
+    /// Returns true if a token server granted it, which may grant something to a token that names no user.
     pub(crate) const fn is_of_token_server(&self) -> bool {
         self.of_token_server
     }

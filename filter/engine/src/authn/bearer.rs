@@ -66,8 +66,8 @@ impl Bearer {
     }
 }
 
-/// The user of a token that was minted here, as the credential names him that it was given for. A policy that reads claims of
-/// which the token says nothing refuses it: the client gets another one.
+/// The user of a token that was minted here, named as in the credential that it was issued for. The token is refused if the policy
+/// reads claims that are not recorded in it: the client then gets another one.
 fn minted(name: String, claims: &Claims, origin: &Origin, context: &TokenContext<'_>) -> Result<Option<User>, Reason> {
     let Some(policy) = context.policy else { return Ok(User::new(name, groups_of(claims), Document::empty())) };
     // Conditions are those of users and groups: none is asked for an anonymous caller.

@@ -49,14 +49,15 @@ impl Authenticated {
 /// What a caller is remembered by.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CacheKey<'a> {
-    /// A token that somebody presents, whatever its bytes are.
+    /// A token as it was presented.
     Token(&'a [u8]),
-    /// PEM of the client certificate that the host has verified. Certificates are no secret: a token of the same bytes is none.
+    /// PEM of the client certificate that the host has verified. Certificates are not secret: a token of the same bytes is not a
+    /// hit.
     Certificate(&'a [u8]),
 }
 
-/// Tokens and client certificates to authenticated callers, in two generations: when the young one is full it becomes the old one,
-/// and what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
+/// Maps tokens and client certificates to authenticated callers, in two generations: when the young one is full it becomes the old
+/// one, and what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
 #[derive(Default)]
 pub struct IdentityCache {
     young: Generation,

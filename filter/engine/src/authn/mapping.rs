@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::authn::identity::User;
 use crate::config::{Diagnostics, raw};
 
-/// The user name of a mapping that says nothing: issuer and subject.
+/// The user name of a mapping without `username`: issuer and subject.
 const DEFAULT_USERNAME: &str = "claims.iss + '/' + claims.sub";
 
 /// A compiled claim mapping.

@@ -89,7 +89,7 @@ pub(crate) struct UriPattern(PikeVM);
 pub(crate) enum NoPattern {
     /// Not an expression, or too large.
     Malformed,
-    /// It has no group, so it would name nobody.
+    /// It has no group, so it would yield no name.
     NoGroup,
 }
 

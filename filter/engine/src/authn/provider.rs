@@ -25,7 +25,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Returns true if the token may be for this provider, going by what it says itself: enough to refuse, never to grant.
+    /// Returns true if the token may be for this provider, going by its unverified claims: enough to refuse, never to grant.
     pub(crate) fn may_take(&self, token: &UnverifiedToken<'_>) -> bool {
         let audiences = token.claims_unverified().audiences().ok().flatten().unwrap_or_default();
         audiences.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience))
@@ -40,7 +40,7 @@ impl Provider {
     /// Authenticates a caller with a token of this issuer: issuer, claims, signature, mapping, in this order.
     ///
     /// # Errors
-    /// `UnknownIssuer` when the token is somebody else's; a [`AuthnError::Need`] when keys are missing; otherwise the refusal.
+    /// `UnknownIssuer` for a token of another issuer; a [`AuthnError::Need`] when keys are missing; otherwise the refusal.
     pub(crate) fn authenticate(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {
         if !self.skip_issuer_verification && !self.is_named_by(context.token) {
             return Err(Reason::UnknownIssuer.into());

@@ -59,7 +59,7 @@ pub enum TokenError {
     /// `alg` is absent or not a string.
     #[error("the header has no algorithm")]
     NoAlgorithm,
-    /// `alg` is none of ours: `none`, `HS*`, unknown.
+    /// `alg` is not supported: `none`, `HS*`, unknown.
     #[error("the algorithm is not supported")]
     UnsupportedAlgorithm,
     /// `kid` is not a string.
@@ -72,7 +72,7 @@ pub enum TokenError {
     #[error("the payload is not encoded")]
     UnencodedPayload,
     /// It is explicitly typed as something else than an ID token or an access token (RFC 8725 section 3.11), or it is a security
-    /// event (RFC 8417 section 2.2), such as a logout token: signed with the same keys, and says who nobody is.
+    /// event (RFC 8417 section 2.2), such as a logout token: signed with the same keys, but not the identity of a caller.
     #[error("the token is of a type that is no identity")]
     ForeignType,
 }

@@ -103,7 +103,7 @@ pub enum VerifyError {
     /// Keys are there, but none of the type, curve and `alg` that the token needs.
     #[error("no key fits the algorithm of the token")]
     NoFittingKey,
-    /// Every key that may have signed it says no.
+    /// No key that may have signed it verifies the signature.
     #[error("the signature is wrong")]
     BadSignature,
 }

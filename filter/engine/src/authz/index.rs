@@ -18,7 +18,8 @@ const MAX_SIZE: usize = 64 << 20;
 #[derive(Debug)]
 pub(super) struct PatternIndex<T> {
     plain: Ordered<T>,
-    /// Those with `${username}`. All of them grow by the same length when the name is put in, so their order is everybody's.
+    /// Those with `${username}`. All of them grow by the same length when the name is put in, so their order is the same for every
+    /// user.
     templates: Ordered<T>,
 }
 
@@ -57,7 +58,7 @@ impl<T> PatternIndex<T> {
         self.of_anybody().chain(self.templates.entries.iter().map(|(_, value)| value))
     }
 
-    /// What hangs on the patterns that match whoever asks.
+    /// The values of the patterns that match for any caller.
     pub(super) fn of_anybody(&self) -> impl Iterator<Item = &T> {
         self.plain.entries.iter().map(|(_, value)| value)
     }

@@ -58,7 +58,7 @@ impl Policy {
     /// Decides one permission.
     ///
     /// Only the group of the deciding pattern counts; in it entries that name the user, then entries that name one of the user's
-    /// groups, then `defaultPolicy` (with a credential) and `anonymousPolicy` (for everybody), then `adminPolicy`.
+    /// groups, then `defaultPolicy` (with a credential) and `anonymousPolicy` (for all callers), then `adminPolicy`.
     #[must_use]
     pub fn decide(&self, identity: &Identity, permission: &Permission<'_>, facts: &RequestFacts<'_>) -> Decision {
         let admin = self.is_admin(identity);

@@ -16,7 +16,7 @@ pub struct Permission<'a> {
     pub reference: &'a str,
 }
 
-/// The answer.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Some rule grants it.

@@ -76,7 +76,7 @@ fn may_match_v2(pattern: &str) -> bool {
 }
 
 /// Checks `clientAddress`, the operator's word that the proxy sets the address that `req.client` has. The filter cannot see
-/// whether it does, so conditions (`readers` is their place) may read the address only where that is said.
+/// whether it does, so conditions (`readers` is their place) may read the address only if it is declared.
 pub(super) fn client_address(raw: &Proxy, readers: Option<&str>, diagnostics: &mut Diagnostics) {
     match (raw.client_address.as_deref(), readers) {
         (Some(PROXY), _) | (None, None) => {}

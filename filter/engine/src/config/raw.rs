@@ -54,7 +54,7 @@ pub struct PolicyGroup {
     pub policies: Vec<PolicyEntry>,
     /// Actions of every authenticated caller.
     pub default_policy: Vec<String>,
-    /// Actions of everybody.
+    /// Actions of all callers, with or without a credential.
     pub anonymous_policy: Vec<String>,
 }
 

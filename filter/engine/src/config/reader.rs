@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use super::{Diagnostics, duration, unknown_key};
 
-/// What is said of null: what it stands for would be missing without a trace, and a missing restriction allows more.
+/// The error for null: a value would be missing unnoticed, and a missing restriction allows more.
 const NULL: &str = "is null, as a YAML key without a value is: write what belongs here, or remove the key";
 
-/// What is said of an empty string or list that would restrict nothing.
+/// The error for an empty string or list that would restrict nothing.
 const EMPTY: &str = "is empty: write a value, or remove the key";
 
 /// Unknown keys get a suggestion while there are fewer errors than this; more are no typing errors, and comparing costs memory.

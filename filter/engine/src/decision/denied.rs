@@ -77,8 +77,8 @@ impl Denied {
         json!({ "errors": [error] }).to_string().into_bytes()
     }
 
-    /// `detail`: what the condition said, and what was needed, which the client knows from its own request. It is never absent:
-    /// Docker tries five times when a refusal has no detail.
+    /// `detail`: the message of the condition, and what was needed, which the client knows from its own request. It is never
+    /// absent: Docker tries five times when a refusal has no detail.
     fn detail_members(&self) -> Map<String, Value> {
         let reason = self.detail.as_deref().map(|reason| ("reason".to_owned(), reason.into()));
         let scope = (!self.scope.is_empty()).then(|| ("scope".to_owned(), self.scope.as_str().into()));

@@ -224,7 +224,7 @@ fn is_tag(text: &str) -> bool {
 }
 
 /// Trimmed and without repetition, empty ones left out, as zot reads them of a push by digest; an invalid one refuses the
-/// request, since a registry that reads it otherwise would set a tag that nobody asked the policy about. Of a push by tag they
+/// request, since a registry that reads it otherwise would set a tag that the policy was not asked about. Of a push by tag they
 /// are read too: what a registry makes of them there is not known.
 fn tags_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
     let mut tags: Vec<String> = Vec::new();

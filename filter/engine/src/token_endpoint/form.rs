@@ -16,7 +16,7 @@ pub(super) fn parameters(text: &[u8]) -> Result<Vec<Parameter<'_>>, Reason> {
         return Err(Reason::MalformedRequest);
     }
     let pairs: Vec<_> = form_urlencoded::parse(text).collect();
-    // The decoder writes this character for what is not UTF-8; nobody needs it here.
+    // The decoder writes this character for invalid UTF-8; no valid parameter has it.
     let is_text = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
     if pairs.iter().all(|(name, value)| is_text(name) && is_text(value)) {
         Ok(pairs)

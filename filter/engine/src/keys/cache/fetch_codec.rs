@@ -33,8 +33,8 @@ const MAC_LENGTH: usize = 32;
 pub struct SharedDataKey([u8; MAC_LENGTH]);
 
 impl SharedDataKey {
-    /// The key of workers that have `push_key`, or else of those whose VM id is their own. `None`: whoever writes to shared
-    /// data could be anybody, and each worker has to fetch for itself.
+    /// The key of workers that have `push_key`, or else of those whose VM id is their own. `None`: values in
+    /// shared data cannot be trusted, and each worker has to fetch for itself.
     #[must_use]
     pub fn choose(push_key: Option<&PushKey>, vm_id: &[u8]) -> Option<Self> {
         match push_key {

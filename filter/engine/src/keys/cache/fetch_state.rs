@@ -57,7 +57,7 @@ pub enum Start {
 pub enum Phase {
     /// Somebody fetches.
     UnderWay,
-    /// Who fetched is gone, and nobody knows how it ended.
+    /// The lease has expired without a result.
     RunOut,
     /// It succeeded or failed, or there was none.
     Ended,
@@ -108,7 +108,7 @@ impl FetchState {
         Some(Self { lease: Some(Lease::of(me, now)), ..self.next() })
     }
 
-    /// `me` has keys. The lease of somebody else stays.
+    /// `me` has keys. The lease of another worker stays.
     #[must_use]
     pub fn succeeded(&self, me: &Fetcher, now: UnixTime) -> Self {
         Self { lease: self.lease_of_others(me), last_success: Some(now), retry_at: None, failures: 0, ..self.next() }
