@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use strum::VariantArray;
+
 use crate::route::{Mount, Reference, Repository, Route};
 
 /// zot's method actions, the words of policies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum Action {
     /// Pull: manifests, blobs, tag lists, referrers.
     Read,
@@ -32,7 +34,7 @@ impl Action {
     /// The action of a word, exactly as written in policies.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Read, Self::Create, Self::Update, Self::Delete].into_iter().find(|action| action.name() == name)
+        Self::VARIANTS.iter().copied().find(|action| action.name() == name)
     }
 
     /// The action of an `access` claim that covers this one (Docker token authentication specification, "scope").

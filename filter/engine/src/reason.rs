@@ -2,8 +2,10 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+use strum::VariantArray;
+
 /// Why a request is refused. Each has an entry in [`Reason::descriptor`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub enum Reason {
     /// No endpoint, or a path with two readings.
     NotFound,
@@ -103,41 +105,7 @@ pub enum Challenge {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 33] = [
-        Self::NotFound,
-        Self::PaginationInvalid,
-        Self::NameInvalid,
-        Self::TagInvalid,
-        Self::DigestInvalid,
-        Self::ManifestInvalid,
-        Self::MethodNotAllowed,
-        Self::MalformedRequest,
-        Self::BodyTooLarge,
-        Self::NoCredential,
-        Self::SeveralCredentials,
-        Self::MalformedCredential,
-        Self::TokenTooLong,
-        Self::MalformedToken,
-        Self::WrongTokenType,
-        Self::AlgorithmNotAllowed,
-        Self::UnknownIssuer,
-        Self::WrongAudience,
-        Self::BadClaim,
-        Self::TokenExpired,
-        Self::TokenNotYetValid,
-        Self::UnknownKey,
-        Self::BadSignature,
-        Self::ValidationFailed,
-        Self::MappingFailed,
-        Self::WrongCertificate,
-        Self::UnusableCertificate,
-        Self::InsufficientScope,
-        Self::PolicyDenied,
-        Self::KeysUnavailable,
-        Self::UpstreamUnavailable,
-        Self::TooManyWaiting,
-        Self::NotReady,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Returns true if a credential was presented and refused, so that `failDelay` delays the reply.
     #[must_use]
@@ -211,7 +179,7 @@ mod tests {
     fn every_reason_has_a_label_of_its_own_and_401_always_has_a_challenge() {
         let labels: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.descriptor().label).collect();
         assert_eq!(labels.len(), Reason::ALL.len());
-        for reason in Reason::ALL {
+        for reason in Reason::ALL.iter().copied() {
             let descriptor = reason.descriptor();
             assert_eq!(descriptor.status == 401, descriptor.challenge != Challenge::No, "{reason:?}");
         }
@@ -219,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_is_delayed_is_a_refusal_of_who_asks() {
-        for reason in Reason::ALL {
+        for reason in Reason::ALL.iter().copied() {
             let refused = matches!(reason.descriptor().status, 401 | 403) && reason != Reason::NoCredential;
             assert_eq!(reason.is_delayed(), refused, "{reason:?}");
         }

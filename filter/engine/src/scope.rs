@@ -1,6 +1,7 @@
 //! Scopes: what a client asks a token for, and what it gets (Distribution, "Token Scope Documentation").
 
 use serde_json::{Value, json};
+use strum::VariantArray;
 
 use crate::access::Action;
 use crate::reason::Reason;
@@ -13,7 +14,7 @@ pub const MAX_SCOPES: usize = 64;
 const MAX_ACTIONS: usize = 16;
 
 /// An action of a repository scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum ScopeAction {
     /// Reading.
     Pull,
@@ -24,8 +25,6 @@ pub enum ScopeAction {
 }
 
 impl ScopeAction {
-    const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::Delete];
-
     /// The word in scopes and in the `access` claim.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -92,7 +91,7 @@ impl Scope {
         Ok(match kind {
             "repository" if is_repository => {
                 let wanted = |action: &ScopeAction| asked("*") || asked(action.name());
-                Some(Self::Repository(name.to_owned(), ScopeAction::ALL.into_iter().filter(wanted).collect()))
+                Some(Self::Repository(name.to_owned(), ScopeAction::VARIANTS.iter().copied().filter(wanted).collect()))
             }
             "registry" if name == "catalog" && asked("*") => Some(Self::Catalog),
             _ => None,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use registry_auth_cel::Members;
+use strum::VariantArray as _;
 
 use crate::authn::identity::{Identity, User};
 use crate::config::{Diagnostics, raw};
@@ -200,7 +201,7 @@ impl Compiler<'_> {
         let admin = raw.admin_policy.as_ref().map(|entry| self.entry(entry, &format!("{path}.adminPolicy")));
         let entries = || groups.iter().flat_map(|(_, group)| &group.entries).chain(&admin);
         let is_read = |member: &Member| entries().any(|entry| entry.conditions.may_read(*member));
-        let read = Member::ALL.into_iter().filter(is_read).collect();
+        let read = Member::VARIANTS.iter().copied().filter(is_read).collect();
         let mut claims_read = Members::default();
         entries().for_each(|entry| entry.conditions.add_claims_read(&mut claims_read));
         let Some(repositories) = PatternIndex::build(groups) else {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use registry_auth_cel::{Bindings, Map};
+use strum::VariantArray;
 
 use crate::authn::identity::Identity;
 use crate::request::RequestHead;
@@ -27,7 +28,7 @@ impl<'a> RequestFacts<'a> {
 }
 
 /// A member of `req`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub(super) enum Member {
     Time,
     Method,
@@ -46,24 +47,6 @@ pub(super) enum Member {
 }
 
 impl Member {
-    /// All of them.
-    pub(super) const ALL: [Self; 14] = [
-        Self::Time,
-        Self::Method,
-        Self::UserAgent,
-        Self::Action,
-        Self::Repository,
-        Self::Reference,
-        Self::ReferenceType,
-        Self::Tag,
-        Self::Digest,
-        Self::User,
-        Self::Auth,
-        Self::Client,
-        Self::Tls,
-        Self::Claims,
-    ];
-
     /// As conditions write it.
     pub(super) const fn name(self) -> &'static str {
         match self {

@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn every_refusal_is_an_oci_error_and_401_carries_a_challenge() {
-        for reason in Reason::ALL {
+        for reason in Reason::ALL.iter().copied() {
             let reply = Denied::new(reason).reply(&Realm::default(), b"/v2/");
             let body: Value = serde_json::from_slice(&reply.body).unwrap();
             assert_eq!(body["errors"][0]["code"], reason.descriptor().code);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_refusal_of_the_token_endpoint_has_a_basic_challenge_and_is_not_stored() {
-        for reason in Reason::ALL {
+        for reason in Reason::ALL.iter().copied() {
             let denied = Denied { asked_for_token: true, scope: "repository:a:pull".into(), ..Denied::new(reason) };
             let reply = denied.reply(&url_realm(), b"/auth/token");
             let challenge = (reply.status == 401).then_some("Basic realm=\"registry\"");
@@ -176,7 +176,7 @@ mod tests {
             ("", false),
         ];
         for (target, has) in rows {
-            for reason in Reason::ALL {
+            for reason in Reason::ALL.iter().copied() {
                 let reply = Denied::new(reason).reply(&Realm::default(), target.as_bytes());
                 let version = header(&reply, "docker-distribution-api-version");
                 assert_eq!(version, has.then_some("registry/2.0"), "{target} {reason:?}");

@@ -446,7 +446,8 @@ fn keys_may_share_an_id_up_to_a_limit() {
 fn a_written_set_is_read_back_and_holds_nothing_private() {
     let mut entries = vec![with(good(), &json!({"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","alg":"ES256"}))];
     entries.push(rsa(2048, &json!({"d":"AAAA","p":"AAAA","q":"AAAA","dp":"AAAA","dq":"AAAA","qi":"AAAA","oth":[]})));
-    entries.extend(Algorithm::ALL.map(|algorithm| Signer::new(algorithm).jwk(&json!({"alg":algorithm.name()}))));
+    entries
+        .extend(Algorithm::ALL.iter().map(|algorithm| Signer::new(*algorithm).jwk(&json!({"alg":algorithm.name()}))));
     let keys = KeySet::from_jwks_value(&jwks(&entries)).unwrap().keys;
     let written = keys.to_jwks();
     assert_eq!(keys.len(), 12);

@@ -97,7 +97,7 @@ fn table(expected: &Expected<'_>, rows: &[(Value, Result<(), VerifyError>)]) {
 #[test]
 fn every_algorithm_goes_round() {
     let audiences = audiences();
-    for algorithm in Algorithm::ALL {
+    for algorithm in Algorithm::ALL.iter().copied() {
         let signer = Signer::new(algorithm);
         let token = signer.token(algorithm, &json!({"kid":"k","typ":"JWT"}), &good_claims());
         for keys in [signer.keys("k"), set(&[signer.jwk(&json!({"kid":"k","alg":algorithm.name()}))])] {

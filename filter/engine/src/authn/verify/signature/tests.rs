@@ -93,7 +93,7 @@ fn a_key_says_yes_to_its_own_algorithm_only() {
         let signature = signer.sign(*signed, message);
         assert_eq!(key.signature_len(), signature.len(), "{signed}");
         assert_eq!(key.spki_der(), signer.spki(), "{signed}");
-        for claimed in Algorithm::ALL {
+        for claimed in Algorithm::ALL.iter().copied() {
             let expected = if claimed == *signed { Verification::Valid } else { Verification::Invalid };
             assert_eq!(PureRust.verify(claimed, &key, message, &signature), expected, "{signed} taken for {claimed}");
         }
@@ -102,7 +102,7 @@ fn a_key_says_yes_to_its_own_algorithm_only() {
 
 #[test]
 fn every_changed_byte_is_noticed() {
-    for algorithm in Algorithm::ALL {
+    for algorithm in Algorithm::ALL.iter().copied() {
         let signer = Signer::new(algorithm);
         let (key, message) = (key_of_der(&signer.spki()), b"message".to_vec());
         let signature = signer.sign(algorithm, &message);
