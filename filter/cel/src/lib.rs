@@ -66,7 +66,7 @@ impl Scope {
         }
     }
 
-    /// The variable that holds the document, from whatever loop it is named.
+    /// The variable that holds the document, whatever loop it is used in.
     const fn root(self) -> &'static str {
         match self {
             Self::Claims => ".claims",

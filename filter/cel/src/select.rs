@@ -32,8 +32,8 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_overload(GET, GET, args(), get)
 }
 
-/// Puts our selections in the place of the crate's. Members of claims and of the request, which are no optionals, stay as they are:
-/// they are the cheapest way to read a value.
+/// Replaces the selections of the crate by ours. Members of claims and of the request, which are not optionals, stay as they are,
+/// because that is the cheapest way to read a value.
 pub(super) fn replace(tree: &mut IdedExpr) {
     let shadowed = is_shadowed(tree);
     replace_in(tree, shadowed);
@@ -59,7 +59,7 @@ fn replace_in(tree: &mut IdedExpr, shadowed: bool) {
     }
 }
 
-/// Returns true if the value is no optional: a variable, or a member of claims or request. A member of `vars` may be one.
+/// Returns true if the value is not an optional: a variable, or a member of claims or request. A member of `vars` may be one.
 fn is_plain(tree: &IdedExpr) -> bool {
     match &tree.expr {
         Expr::Ident(name) => VARIABLES.contains(&name.as_str()),

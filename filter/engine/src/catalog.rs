@@ -9,11 +9,11 @@ use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::route::Query;
 
-/// The most repositories that one answer holds, and that one page of the upstream is asked for.
+/// The most repositories in one reply, and in one page that the upstream is asked for.
 pub const MAX_ENTRIES: usize = 1_000;
 /// The fewest that the upstream is asked for: a caller who may read little should not cost a page for each name.
 const MIN_PAGE: usize = 100;
-/// Pages of the upstream that one answer is made from: a quarter of a million repositories.
+/// Pages of the upstream that one reply is made from: a quarter of a million repositories.
 const MAX_PAGES: u32 = 256;
 /// Characters that are not escaped in a query.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -21,7 +21,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 /// A page of the upstream's catalog, as the host got it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpstreamPage {
-    /// The status; 0 when there was no answer.
+    /// The status; 0 when there was no response.
     pub status: u16,
     /// Value of `Link`.
     pub link: Option<Vec<u8>>,
@@ -29,7 +29,7 @@ pub struct UpstreamPage {
     pub body: Vec<u8>,
 }
 
-/// A listing in the making.
+/// An unfinished listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     wanted: usize,
@@ -97,7 +97,7 @@ impl Listing {
             404 | 405 | 501 => return Err(Reason::NotFound),
             _ => return Err(Reason::UpstreamUnavailable),
         }
-        // More than it was ever asked for: each name is a decision.
+        // More than was asked for: each name costs a decision.
         let names = repositories(&page.body).filter(|names| names.len() <= MAX_ENTRIES);
         let names = names.ok_or(Reason::UpstreamUnavailable)?;
         for name in names {

@@ -42,10 +42,10 @@ pub enum Missing {
     Key,
 }
 
-/// What the host fetched for one request because the engine needed it. A failure is an answer too: nothing is needed twice.
+/// What the host fetched for one request because the engine needed it. A failure is recorded too: nothing is needed twice.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
-    /// What came of asking for the keys of sources; of several about one source, the last counts.
+    /// The results of fetching the keys of sources; of several for one source, the last applies.
     pub keys: Vec<(SourceId, KeysAnswer)>,
     /// Tags whose existence upstream was asked for.
     pub tags: Vec<(TagName, TagAnswer)>,
@@ -55,7 +55,7 @@ pub struct Gathered {
     pub body: Option<RequestBody>,
 }
 
-/// What came of asking for the keys of a source because of one request.
+/// The result of fetching the keys of a source because of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeysAnswer {
     /// The keys that are held were asked for after the request came: a key that is not among them does not exist.
@@ -73,14 +73,14 @@ pub struct TagName {
     pub tag: String,
 }
 
-/// What the upstream says about a tag.
+/// The existence of a tag upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagAnswer {
     /// It exists: a push overwrites it.
     Exists,
     /// It does not exist: a push creates it.
     Missing,
-    /// The question failed; the stricter of both decides.
+    /// The question failed; the stricter of both cases decides.
     Unknown,
 }
 
@@ -114,7 +114,7 @@ impl Gathered {
         tags.sum::<usize>() + catalog + body
     }
 
-    /// What came of asking for the keys of a source.
+    /// Returns the result of fetching the keys of a source.
     pub(crate) fn keys_of(&self, source: SourceId) -> Option<KeysAnswer> {
         self.keys.iter().rev().find(|(known, _)| *known == source).map(|(_, answer)| *answer)
     }

@@ -11,9 +11,9 @@ use crate::facts::{Gathered, TagAnswer, TagName};
 use crate::fields::Fields;
 use crate::scope::{Scope, ScopeAction};
 
-/// Registries tell manifests apart by what a client accepts, and some answer 404 to one that accepts too little.
+/// Registries choose a manifest by what a client accepts, and some reply 404 to one that accepts too little.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
-/// Media types of manifests begin like this.
+/// The prefix of media types of manifests.
 const MANIFEST_TYPES: [&str; 2] = ["application/vnd.oci.image.", "application/vnd.docker.distribution.manifest."];
 
 /// Something that only the registry knows.
@@ -38,7 +38,7 @@ pub struct QuestionRequest {
     pub accept: &'static str,
 }
 
-/// What came back, as the host got it.
+/// The response, as the host got it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuestionResponse {
     /// The header fields, `:status` among them.
@@ -79,7 +79,7 @@ impl Question {
         }
     }
 
-    /// Returns true if the answer is in the body.
+    /// Returns true if the result is in the body.
     #[must_use]
     pub const fn reads_body(&self) -> bool {
         matches!(self, Self::Catalog(_))

@@ -18,7 +18,7 @@ const MAX_ACTIONS: usize = 16;
 pub enum ScopeAction {
     /// Reading.
     Pull,
-    /// Writing, be it new or over something.
+    /// Writing, both new and over something existing.
     Push,
     /// Deleting.
     Delete,
@@ -46,7 +46,7 @@ impl ScopeAction {
     }
 }
 
-/// What a scope is about, if it is something that can be granted at all.
+/// The subject of a scope that can be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// `repository:NAME:...`, with what is asked (or granted) of it.
@@ -74,7 +74,7 @@ impl Scope {
         Ok(())
     }
 
-    /// One scope; nothing if it cannot be granted.
+    /// One scope; `None` if it cannot be granted.
     fn parse(text: &str) -> Result<Option<Self>, Reason> {
         let malformed = Reason::MalformedRequest;
         let (kind, rest) = text.split_once(':').ok_or(malformed)?;
@@ -123,7 +123,7 @@ impl Scope {
         matches!(self, Self::Repository(_, actions) if actions.is_empty())
     }
 
-    /// Adds the scope to others, as far as it says something new.
+    /// Adds the scope to others, as far as it is new.
     fn join(self, others: &mut Vec<Self>) {
         let Self::Repository(name, actions) = &self else {
             if !others.contains(&self) {
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(read(&most).as_deref(), Ok(&*most));
         assert_eq!(read(&different(MAX_SCOPES + 1)), Err(Reason::MalformedRequest));
         assert_eq!(read(&format!("{most} registry:catalog:*")), Err(Reason::MalformedRequest));
-        // What is asked again is asked once, wherever it stands.
+        // A repeated scope is one scope, wherever it is.
         assert_eq!(read(&format!("{most} {most}")).as_deref(), Ok(&*most));
         let mut scopes = Vec::new();
         for _ in 0..100 {

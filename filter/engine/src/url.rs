@@ -18,13 +18,13 @@ pub enum UrlError {
     /// A port that is no number up to 65535.
     #[error("has a port that is not a number up to 65535")]
     Port,
-    /// `#`, which is sent to no server.
+    /// `#`: a fragment is not sent to servers.
     #[error("has a fragment (`#`): leave it out")]
     Fragment,
     /// `?`, where a path is to be appended or compared.
     #[error("has a query (`?`), which is possible for `jwksUri` only")]
     Query,
-    /// A character that no URL has.
+    /// A character that is not allowed in URLs.
     #[error("has a blank or another character that must be percent-encoded in a URL")]
     Character,
 }
@@ -43,7 +43,7 @@ pub struct HttpUrl {
 pub struct BaseUrl(HttpUrl);
 
 impl HttpUrl {
-    /// Reads a URL. Only scheme and authority lose their capitals; path and query stay as they are written.
+    /// Reads a URL. Only scheme and authority are made lower case; path and query stay as they are written.
     ///
     /// # Errors
     /// See [`UrlError`]; a query is an error.

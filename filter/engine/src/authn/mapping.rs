@@ -58,13 +58,13 @@ pub enum MappingError {
         /// The kind of error.
         source: EvaluationError,
     },
-    /// The user name could not be evaluated, or is no string.
+    /// The user name could not be evaluated, or is not a string.
     #[error("the user name cannot be evaluated: {0}")]
     Username(#[source] EvaluationError),
     /// The user name is the empty string.
     #[error("the user name is empty")]
     EmptyUsername,
-    /// The groups could not be evaluated, or are no list of strings.
+    /// The groups could not be evaluated, or are not a list of strings.
     #[error("the groups cannot be evaluated: {0}")]
     Groups(#[source] EvaluationError),
 }

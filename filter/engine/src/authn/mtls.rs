@@ -33,12 +33,12 @@ pub(crate) enum Attribute {
 }
 
 impl Mtls {
-    /// The user name that the certificate with this PEM text gives, and when the certificate ends. `None` once it has ended: the
-    /// host verifies it once per connection, and connections may live long.
+    /// The user name that the certificate with this PEM text gives, and when the certificate expires. `None` once it has expired:
+    /// the host verifies it once per connection, and connections may live long.
     pub(crate) fn name(&self, pem: &[u8], now: UnixTime) -> Option<(String, UnixTime)> {
         let presented = PresentedCertificate::of_pem(pem)?;
         let certificate = presented.read()?;
-        // The last second counts (RFC 5280 section 4.1.2.5).
+        // `notAfter` is inclusive (RFC 5280 section 4.1.2.5).
         let expires = certificate.not_after.after(Duration::from_secs(1));
         let username = self.username(&certificate).filter(|_| now < expires)?;
         Some((username, expires))
@@ -84,7 +84,7 @@ pub(crate) fn is_thumbprint(wanted: &str, pem: &[u8]) -> bool {
 /// `uriSanPattern`: its first group is the user name.
 pub(crate) struct UriPattern(PikeVM);
 
-/// Why a text is no pattern.
+/// Why a text is not a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoPattern {
     /// Not an expression, or too large.
@@ -103,8 +103,8 @@ impl UriPattern {
         if groups > 1 { Ok(Self(machine)) } else { Err(NoPattern::NoGroup) }
     }
 
-    /// What the first group holds. The pattern has to match from the beginning of the URI: what stands inside a path is chosen
-    /// by whoever asks for the certificate, as `spiffe://other.org/spiffe://example.org/admin` shows.
+    /// The text that the first group matches. The pattern has to match from the beginning of the URI: what stands inside a path is
+    /// chosen by whoever asks for the certificate, as `spiffe://other.org/spiffe://example.org/admin` shows.
     fn first_group(&self, uri: &str) -> Option<String> {
         let mut found = self.0.create_captures();
         self.0.captures(&mut self.0.create_cache(), Input::new(uri).anchored(Anchored::Yes), &mut found);

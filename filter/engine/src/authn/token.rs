@@ -38,7 +38,7 @@ impl fmt::Display for Segment {
     }
 }
 
-/// Why a text is not a token that we read.
+/// Why a text is not a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Longer than [`MAX_TOKEN`].
@@ -65,7 +65,7 @@ pub enum TokenError {
     /// `kid` is not a string.
     #[error("the key id is not a string")]
     KeyId,
-    /// `crit` is there: it names extensions, and we understand none (RFC 7515 section 4.1.11).
+    /// `crit` is present: it names extensions, and none is supported (RFC 7515 section 4.1.11).
     #[error("the header asks for extensions that are not supported")]
     Critical,
     /// `b64` other than true (RFC 7797 section 3).
@@ -89,7 +89,7 @@ pub struct UnverifiedToken<'a> {
 
 impl<'a> UnverifiedToken<'a> {
     /// Reads a token in compact form, without scheme and without white space. `jwk`, `jku`, `x5u`, `x5c` and `cty` in the header
-    /// mean nothing here: they are not read. (The payload of a nested token is no JSON object.)
+    /// are ignored. (The payload of a nested token is not a JSON object.)
     ///
     /// # Errors
     /// See [`TokenError`]. The length is checked before anything else.
@@ -123,7 +123,7 @@ impl<'a> UnverifiedToken<'a> {
         self.key_id.as_deref()
     }
 
-    /// What the token says about itself: good to choose an issuer by, and for nothing else.
+    /// The unverified claims: only for choosing an issuer.
     #[must_use]
     pub fn claims_unverified(&self) -> &Claims {
         &self.claims

@@ -38,7 +38,7 @@ pub enum TokenKind {
     Traditional,
 }
 
-/// What the `kid` of a token does.
+/// How the `kid` of a token is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyIdRule {
     /// If the token has one, only keys of that id are tried; otherwise all that fit, at most [`MAX_TRIED`]. For JWKS.
@@ -49,7 +49,7 @@ pub enum KeyIdRule {
     Ignored,
 }
 
-/// What a token must say. There is no default: a check is left out only by writing so.
+/// What a token must contain. There is no default, so that no check is left out by accident.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The rules.
@@ -97,10 +97,10 @@ pub enum VerifyError {
     /// The token names no key, and must.
     #[error("the token names no key")]
     MissingKeyId,
-    /// No key has the token's `kid`. The only error that newer keys may cure.
+    /// No key has the token's `kid`. The only error that newer keys may resolve.
     #[error("the token names an unknown key")]
     UnknownKey,
-    /// Keys are there, but none of the type, curve and `alg` that the token needs.
+    /// There are keys, but none of the type, curve and `alg` that the token needs.
     #[error("no key fits the algorithm of the token")]
     NoFittingKey,
     /// No key that may have signed it verifies the signature.
@@ -114,7 +114,7 @@ impl From<WrongType> for VerifyError {
     }
 }
 
-/// A token whose signature and claims are good. There is no way to one but [`verify`].
+/// A token whose signature and claims are verified. Only [`verify`] makes one.
 #[derive(Clone)]
 pub struct VerifiedToken {
     claims: Arc<Claims>,
@@ -156,7 +156,7 @@ impl fmt::Debug for VerifiedToken {
 }
 
 /// Verifies a token at the time `now`. The claims come first, because they cost least and decide whether keys are worth
-/// fetching; then the key, then the signature. What `verifier` cannot do is done in Rust.
+/// fetching; then the key, then the signature. What `verifier` does not support is done by [`PureRust`].
 ///
 /// # Errors
 /// See [`VerifyError`].
@@ -187,7 +187,7 @@ pub fn verify(
 }
 
 impl Expected<'_> {
-    /// Checks everything but the signature; gives the moment from which this check fails.
+    /// Checks everything but the signature. Returns the time from which this check fails.
     fn check(&self, claims: &Claims, now: UnixTime) -> Result<UnixTime, VerifyError> {
         self.check_names(claims)?;
         let expires = claims.expires()?.ok_or(VerifyError::MissingClaim("exp"))?.after(self.clock_skew);
@@ -213,7 +213,7 @@ impl Expected<'_> {
         let (issuer, subject, audiences) = (claims.issuer()?, claims.subject()?, claims.audiences()?);
         if self.kind == TokenKind::Oidc {
             issuer.ok_or(VerifyError::MissingClaim("iss"))?;
-            // OpenID Connect Core, section 2: never empty. Nobody's name would be the issuer's alone.
+            // OpenID Connect Core, section 2: never empty. All such callers would share one name.
             subject.filter(|subject| !subject.is_empty()).ok_or(VerifyError::MissingClaim("sub"))?;
         }
         if let Some(wanted) = self.issuer {

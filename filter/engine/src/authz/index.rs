@@ -14,7 +14,7 @@ use crate::route::Repository;
 /// The largest automaton of all patterns together, bytes.
 const MAX_SIZE: usize = 64 << 20;
 
-/// Patterns with what hangs on them, in the order in which they decide.
+/// Patterns with their values, in the order of precedence.
 #[derive(Debug)]
 pub(super) struct PatternIndex<T> {
     plain: Ordered<T>,
@@ -53,7 +53,7 @@ impl<T> PatternIndex<T> {
         Some((pattern, value))
     }
 
-    /// What hangs on the patterns.
+    /// The values of the patterns.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.of_anybody().chain(self.templates.entries.iter().map(|(_, value)| value))
     }
@@ -90,10 +90,10 @@ impl<T> Ordered<T> {
 
     /// The entry that decides when each `${username}` is `user`.
     ///
-    /// Nothing is compiled for a user: in the automaton `${username}` is a mark, and the name is read with the mark in the place of
-    /// a component that is the user's name, for each such component. A pattern has one mark and so has what is read, so the two
-    /// meet, and no wildcard takes the mark for a character. There is one reading for each component that is the user's name:
-    /// mostly none or one, and never more than half of the 255 characters of a name.
+    /// Nothing is compiled for a user: in the automaton `${username}` is a mark. For each component that equals the user's name,
+    /// the repository name is matched with the mark in place of that component. Pattern and text have one mark each, and no
+    /// wildcard matches it. There are as many passes as such components: mostly none or one, and never more than half of the 255
+    /// characters of a name.
     fn find_marked(&self, name: &str, user: &str) -> Option<&(Pattern, T)> {
         if self.entries.is_empty() || user.contains('/') || Repository::parse_name(user).is_err() {
             return None;

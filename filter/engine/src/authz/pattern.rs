@@ -22,7 +22,7 @@ use parse::Piece;
 
 /// Longest pattern, bytes.
 const MAX_LENGTH: usize = 512;
-/// Most plain patterns that the alternatives of one pattern may stand for.
+/// Most plain patterns that the alternatives of one pattern may expand to.
 const MAX_ALTERNATIVES: usize = 64;
 
 /// Why a pattern is refused.
@@ -40,7 +40,7 @@ pub enum PatternError {
     /// Braces nest too deep.
     #[error("braces nest too deep")]
     TooDeep,
-    /// `[` without end, or empty.
+    /// `[` without `]`, or an empty class.
     #[error("a character class is not closed or empty, write `\\[` for a plain bracket")]
     Class,
     /// Braces that do not pair.
@@ -54,12 +54,12 @@ pub enum PatternError {
         "`${{username}}` may stand once, as a whole component such as in `${{username}}/**`; there is no other `${{`"
     )]
     Template,
-    /// Refused by the library below.
+    /// Refused by globset.
     #[error("not a pattern that can be matched")]
     Other,
 }
 
-/// What stands for the caller's name.
+/// The placeholder for the caller's name.
 pub(super) const TEMPLATE: &str = "${username}";
 /// What it is compiled to: a character that is in no name, so that only it matches it.
 pub(super) const MARK: char = '\u{1}';
@@ -109,8 +109,7 @@ impl Pattern {
         self.is_template
     }
 
-    /// What it stands for in globset's language: a name matches the pattern if it matches one of these; none at all for a pattern
-    /// that cannot match.
+    /// The equivalent patterns of globset: a name matches if it matches one of these; empty for a pattern that cannot match.
     pub(super) fn globs(&self) -> &[Glob] {
         &self.globs
     }

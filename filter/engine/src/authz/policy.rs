@@ -31,7 +31,7 @@ pub struct Policy {
     client_readers: Option<String>,
 }
 
-/// What holds for the repositories of one pattern.
+/// The policies for the repositories of one pattern.
 #[derive(Debug)]
 struct Group {
     entries: Vec<Entry>,
@@ -58,7 +58,7 @@ impl Policy {
 
     /// Decides one permission.
     ///
-    /// Only the group of the deciding pattern counts; in it entries that name the user, then entries that name one of the user's
+    /// Only the group of the deciding pattern applies; in it entries that name the user, then entries that name one of the user's
     /// groups, then `defaultPolicy` (with a credential) and `anonymousPolicy` (for all callers), then `adminPolicy`.
     #[must_use]
     pub fn decide(&self, identity: &Identity, permission: &Permission<'_>, facts: &RequestFacts<'_>) -> Decision {

@@ -68,7 +68,7 @@ impl Member {
     }
 }
 
-/// One question of one request; `req` is made when the first condition asks for it, with the members that conditions read.
+/// One check of one request; `req` is made when the first condition needs it, with the members that conditions read.
 pub(super) struct Request<'a> {
     pub(super) identity: &'a Identity,
     pub(super) permission: &'a Permission<'a>,
@@ -136,7 +136,7 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-/// What the proxy says of the client; nothing unless it is known to say it. A proxy that sets the address adds it to
+/// What the proxy reports of the client; `None` unless the proxy is known to report it. A proxy that sets the address adds it to
 /// `x-forwarded-for`. Where that is missing there is no member `client`, so that a condition on it cannot be evaluated and grants
 /// nothing.
 fn client(head: &RequestHead<'_>) -> Option<Map> {

@@ -1,4 +1,4 @@
-//! The question and the answer.
+//! What is asked of a policy, and the result.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct Permission<'a> {
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Some rule grants it.
+    /// A rule grants it.
     Granted(Rule),
     /// No rule does.
     Refused {
@@ -36,7 +36,7 @@ impl Decision {
     }
 }
 
-/// Which part of the configuration granted.
+/// The part of the configuration that granted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The pattern that decided; none for the admin policy.

@@ -1,4 +1,4 @@
-//! Where keys come from, and what is held of them: the facts that a decision reads.
+//! Where keys come from, and which are held: the facts that a decision reads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +91,7 @@ pub struct Callout {
 pub struct Keys {
     /// The keys.
     pub set: Arc<KeySet>,
-    /// The algorithms that the issuer announced; all of ours when absent.
+    /// The algorithms that the issuer announced; all supported ones when absent.
     pub algorithms: Option<Arc<[Algorithm]>>,
     /// Changes whenever the keys do; callers that another version authenticated are authenticated again.
     pub version: u64,

@@ -5,7 +5,7 @@ use registry_auth_cel::pattern_set::PatternSet;
 /// Public paths and switched-on extensions of one configuration.
 #[derive(Debug, Default)]
 pub struct RouteConfig {
-    /// None: nothing is public.
+    /// `None`: nothing is public.
     pub(crate) public: Option<PatternSet>,
     pub(crate) extensions: bool,
     /// The path of the token endpoint.

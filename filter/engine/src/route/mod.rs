@@ -1,4 +1,4 @@
-//! The raw `:path` and method, parsed with the grammar of the OCI distribution spec, from the right, before anything else.
+//! Parses the raw `:path` and the method by the grammar of the OCI distribution spec, from the right, before anything else.
 //!
 //! Two segments at the end name the endpoint; what is before them must be a repository name. Read from the left, a repository
 //! with a component called `blobs` would be checked under one name and served under another.
@@ -46,7 +46,7 @@ impl Reference<'_> {
     }
 }
 
-/// A request that was understood: endpoint, names and method, all valid.
+/// A parsed request: endpoint, names and method, all valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
     /// `GET /v2/`.
@@ -87,8 +87,9 @@ impl<'a> Route<'a> {
     /// Parses method and raw path (query included).
     ///
     /// # Errors
-    /// `NotFound` for what is no endpoint or could be read differently upstream, `NameInvalid`, `TagInvalid`, `DigestInvalid`
-    /// for an endpoint with a malformed name or reference, `MethodNotAllowed` for an endpoint that has no such method.
+    /// `NotFound` for paths that are not an endpoint or could be read differently upstream, `NameInvalid`, `TagInvalid`,
+    /// `DigestInvalid` for an endpoint with a malformed name or reference, `MethodNotAllowed` for an endpoint that has no such
+    /// method.
     pub fn parse(method: &[u8], target: &'a [u8], routes: &RouteConfig) -> Result<Self, Reason> {
         let target = Target::read(target)?;
         let path = target.path;
@@ -225,7 +226,7 @@ fn is_tag(text: &str) -> bool {
 
 /// Trimmed and without repetition, empty ones left out, as zot reads them of a push by digest; an invalid one refuses the
 /// request, since a registry that reads it otherwise would set a tag that the policy was not asked about. Of a push by tag they
-/// are read too: what a registry makes of them there is not known.
+/// are read too: how a registry uses them there is not known.
 fn tags_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
     let mut tags: Vec<String> = Vec::new();
     for (count, value) in query.values_as_any_server_reads("tag").enumerate() {

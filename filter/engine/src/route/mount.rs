@@ -8,7 +8,7 @@ use super::{Digest, Query, Repository};
 /// Sources that one mount may name. Registries read one of them; each is a decision of its own.
 pub(super) const MAX_SOURCES: usize = 8;
 
-/// What an upload may take instead of bytes.
+/// Where an upload may take its blob from, instead of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mount {
     /// Nothing: the bytes follow.

@@ -2,8 +2,8 @@
 
 use crate::reason::Reason;
 
-/// A target of visible ASCII. Its path begins with a slash and has no second reading: no empty, `.` or `..` segment, nothing that
-/// some proxy, registry or file system takes for a separator.
+/// A target of visible ASCII. Its path begins with a slash and is unambiguous: no empty, `.` or `..` segment, nothing that some
+/// proxy, registry or file system treats as a separator.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
     pub(super) path: &'a str,
@@ -20,7 +20,7 @@ enum Kind {
     Slash,
     Dot,
     Question,
-    /// No visible ASCII, or read in two ways: a fragment, a parameter of a segment, the slash of another system.
+    /// Not visible ASCII, or ambiguous: a fragment, a parameter of a segment, the slash of another system.
     Refused,
 }
 
@@ -68,7 +68,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// One look instead of ten comparisons: there are hundreds of bytes in a path.
+/// One lookup instead of ten comparisons: there are hundreds of bytes in a path.
 fn kind(byte: u8) -> Kind {
     KINDS.get(usize::from(byte)).copied().unwrap_or(Kind::Refused)
 }

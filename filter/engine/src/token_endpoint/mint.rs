@@ -1,4 +1,4 @@
-//! Tokens that are minted here, for registries that check tokens themselves (Distribution's `auth.token`, zot's `cert`).
+//! Minted tokens, for registries that check tokens themselves (Distribution's `auth.token`, zot's `cert`).
 
 use std::time::Duration;
 
@@ -52,8 +52,8 @@ impl Mint {
         value
     }
 
-    /// When a token ends that is minted now, for a credential that ends at `not_after`, if it ends. The token does not outlive
-    /// it: a minted token is taken for [`CLOCK_SKEW`] after its own end.
+    /// When a token expires that is minted now, for a credential that expires at `not_after`, if it does. The token does not
+    /// outlive it: a minted token is accepted for [`CLOCK_SKEW`] after its own end.
     pub(crate) fn end(&self, not_after: Option<UnixTime>, now: UnixTime) -> UnixTime {
         let latest = not_after.map_or(now.after(ANONYMOUS_LIFETIME), |end| end.before(CLOCK_SKEW));
         UnixTime::from_secs(now.after(self.lifetime).min(latest).secs())
@@ -82,7 +82,7 @@ impl Mint {
             ];
             claims.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
-        // Two tokens of one id are one token: the rest of what they say is the same.
+        // Two tokens of one id are one token: their other claims are the same.
         let digest = Sha256::digest(claims.to_string());
         if let Some(claims) = claims.as_object_mut() {
             claims.insert("jti".to_owned(), encode(digest.get(..16).unwrap_or_default()).into());

@@ -22,9 +22,9 @@ pub struct Form<'a> {
 /// One request for a token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TokenRequest {
-    /// Who asks.
+    /// The credential of the caller.
     pub credential: Credential<'static>,
-    /// What for, in order.
+    /// The requested scopes, in order.
     pub scopes: Vec<Scope>,
     /// True for a POST, whose reply has to name the scopes that are granted.
     pub is_post: bool,
@@ -32,7 +32,7 @@ pub struct TokenRequest {
 
 impl TokenRequest {
     /// Reads the query of the target, every value of `Authorization` and, of a POST, the form. `service`, `account`,
-    /// `client_id`, `username`, `access_type` and `offline_token` may be there and decide nothing.
+    /// `client_id`, `username`, `access_type` and `offline_token` are ignored.
     ///
     /// # Errors
     /// `MalformedRequest`, or what is wrong with the credential: it is refused when it cannot be read, when an

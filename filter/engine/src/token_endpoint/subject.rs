@@ -79,7 +79,7 @@ impl<'a> Subject<'a> {
         let claim = caller.claim.as_deref();
         let not_after = source.not_after.map(|end| claim.map_or(end, |claim| end.min(end_of(claim, granted, now))));
         let expires = mint.end(not_after, now);
-        // The token says it once, for all the time that it is taken.
+        // The token says it once, for all the time that it is accepted.
         let lists =
             |claim: &AccessClaim| claim.covers_catalog_until(now).is_some_and(|end| end >= expires.after(CLOCK_SKEW));
         let origin = source.origin.with_catalog(claim.map(lists));

@@ -27,7 +27,7 @@ impl<K, S, const LENGTH: usize> Curve<K, S, LENGTH> {
     }
 }
 
-/// Two numbers side by side, of the same length.
+/// Two concatenated numbers of the same length.
 pub(super) struct Sides<S, const LENGTH: usize>(S);
 
 impl<S, const LENGTH: usize> AlgorithmSignature for Sides<S, LENGTH>

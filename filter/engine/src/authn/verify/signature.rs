@@ -45,14 +45,14 @@ impl SignatureVerifier for PureRust {
             (Algorithm::Es384, Material::P384(key)) => check(&Es384::new(), key, message, signature),
             (Algorithm::Es512, Material::P521(key)) => check(&Es512::new(), key, message, signature),
             (Algorithm::EdDsa, Material::Ed25519(key)) => check(&Ed25519::new(), key, message, signature),
-            // A key of another kind did not make it, whatever the token says.
+            // A key of another kind did not make it, whatever `alg` is.
             _ => Verification::Invalid,
         }
     }
 }
 
 fn check<A: Implementation>(algorithm: &A, key: &A::VerifyingKey, message: &[u8], signature: &[u8]) -> Verification {
-    // Some implementations count on the length.
+    // Some implementations rely on the length.
     if A::Signature::LENGTH.is_some_and(|length| length.get() != signature.len()) {
         return Verification::Invalid;
     }
@@ -62,7 +62,7 @@ fn check<A: Implementation>(algorithm: &A, key: &A::VerifyingKey, message: &[u8]
     }
 }
 
-/// An ECDSA signature as DER `ECDSA-Sig-Value` (RFC 3279 section 2.2.3), from r and s side by side as JWS has them (RFC 7518
+/// An ECDSA signature as DER `ECDSA-Sig-Value` (RFC 3279 section 2.2.3), from r and s concatenated as JWS has them (RFC 7518
 /// section 3.4). `None` unless it is 64, 96 or 132 bytes long.
 #[must_use]
 pub fn ecdsa_signature_der(raw: &[u8]) -> Option<Vec<u8>> {
