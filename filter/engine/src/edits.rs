@@ -1,7 +1,7 @@
 //! How the head of a granted request changes on its way to the registry: what is forwarded is what was checked.
 //!
-//! Removed is whatever a registry, or a framework that it is built with, may take for another method, target, caller or
-//! parameter than those that were decided on. Names are compared as the strangest server reads them: a CGI-like interface
+//! Fields are removed that a registry, or a framework that it is built with, may treat as another method, target, caller or
+//! parameter than those that were decided on. Names are compared as the most lenient server reads them: a CGI-like interface
 //! makes letters upper case and every other character `_`, so that `X_Registry.User` is `x-registry-user`.
 
 use std::borrow::Cow;
@@ -50,10 +50,10 @@ const LENGTHS: u64 = {
 /// Everything in a user name but visible ASCII, and `%` itself so that it can be read back.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// What a header field is to a registry.
+/// How a registry may use a header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
-    /// It decides nothing.
+    /// It has no meaning here.
     None,
     /// `Authorization`.
     Credential,
@@ -68,7 +68,7 @@ enum Meaning {
 /// What the configuration says about heads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadRules {
-    /// Header field that tells the registry the user name.
+    /// Header field that passes the user name to the registry.
     pub identity_header: Option<String>,
     /// The client's `Authorization` is forwarded, if it is one.
     pub forward_authorization: bool,
@@ -97,7 +97,7 @@ pub struct HeadEdits<'a> {
     keeps_credential: bool,
     /// The media type is not forwarded as the client sent it.
     is_retyped: bool,
-    /// Where the fields are that matter: most heads have one, or two side by side.
+    /// Where the fields are that matter: most heads have one, or two adjacent ones.
     span: Range<usize>,
 }
 
@@ -114,7 +114,7 @@ impl Grant {
                 span = if span.is_empty() { index..index + 1 } else { span.start..index + 1 };
             }
             match meaning {
-                // What counts as none gives way to the registry's own.
+                // A field that is treated as absent is replaced by the registry's own.
                 Meaning::Credential => {
                     keeps_credential |= rules.forward_authorization
                         && (credential.is_none() || Credential::read(&[value]) != Ok(Credential::Anonymous));
@@ -200,13 +200,13 @@ fn known(name: &[u8]) -> Meaning {
     KNOWN.iter().find(|(known, _)| is_read_as(name, known)).map_or(Meaning::None, |(_, meaning)| *meaning)
 }
 
-/// Returns true if the filter decides about fields of this name itself, so that it can be no field of the user name.
+/// Returns true if the filter edits fields of this name itself, so that it cannot be the field of the user name.
 #[must_use]
 pub fn is_decided(name: &str) -> bool {
     known(name.as_bytes()) != Meaning::None
 }
 
-/// Returns true if some server may take one field name for the other.
+/// Returns true if some server may treat one field name as the other.
 fn is_read_as(name: &[u8], other: &str) -> bool {
     let folded = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
     // Most proxies write names in lower case, and most fields are what they are called.

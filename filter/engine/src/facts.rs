@@ -1,14 +1,14 @@
 //! What the host knows when a decision is made, and what it has to fetch for one.
 
 use crate::catalog::{Listing, UpstreamPage};
-use crate::keys::source::{HeldKeys, SourceId};
+use crate::keys::source::{KeyRing, SourceId};
 use crate::time::UnixTime;
 
 /// Everything that a decision reads besides the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The keys that are held.
-    pub keys: &'a HeldKeys,
+    pub keys: &'a KeyRing,
     /// What was fetched for this request.
     pub gathered: &'a Gathered,
     /// Now.
@@ -25,7 +25,7 @@ pub enum Need {
         /// What is not held.
         missing: Missing,
     },
-    /// Whether a tag exists upstream.
+    /// The existence of a tag upstream.
     Tag(TagName),
     /// A page of the upstream's catalog, under [`Listing::target`].
     Catalog(Listing),
@@ -42,12 +42,12 @@ pub enum Missing {
     Key,
 }
 
-/// What the host fetched for one request because the engine needed it. A failure is an answer too: nothing is needed twice.
+/// What the host fetched for one request because the engine needed it. A failure is recorded too: nothing is needed twice.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
-    /// What came of asking for the keys of sources; of several about one source, the last counts.
+    /// The results of fetching the keys of sources; of several for one source, the last applies.
     pub keys: Vec<(SourceId, KeysAnswer)>,
-    /// Whether tags exist upstream.
+    /// Tags whose existence upstream was asked for.
     pub tags: Vec<(TagName, TagAnswer)>,
     /// The page that a listing waited for.
     pub catalog: Option<(Listing, UpstreamPage)>,
@@ -55,12 +55,12 @@ pub struct Gathered {
     pub body: Option<RequestBody>,
 }
 
-/// What came of asking for the keys of a source because of one request.
+/// The result of fetching the keys of a source because of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeysAnswer {
     /// The keys that are held were asked for after the request came: a key that is not among them does not exist.
     Current,
-    /// They could not be had in time. Nothing is known about a key that is not held.
+    /// They did not arrive in time. Nothing is known about a key that is not held.
     Unavailable,
 }
 
@@ -73,14 +73,14 @@ pub struct TagName {
     pub tag: String,
 }
 
-/// What the upstream says about a tag.
+/// The existence of a tag upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagAnswer {
     /// It exists: a push overwrites it.
     Exists,
     /// It does not exist: a push creates it.
     Missing,
-    /// The question failed; the stricter of both decides.
+    /// The question failed; the stricter of both cases decides.
     Unknown,
 }
 
@@ -114,12 +114,12 @@ impl Gathered {
         tags.sum::<usize>() + catalog + body
     }
 
-    /// What came of asking for the keys of a source.
+    /// Returns the result of fetching the keys of a source.
     pub(crate) fn keys_of(&self, source: SourceId) -> Option<KeysAnswer> {
         self.keys.iter().rev().find(|(known, _)| *known == source).map(|(_, answer)| *answer)
     }
 
-    /// What was said about a tag.
+    /// Returns what is known about a tag.
     pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<TagAnswer> {
         let known = self.tags.iter().find(|(name, _)| name.repository == repository && name.tag == tag);
         known.map(|(_, answer)| *answer)

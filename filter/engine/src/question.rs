@@ -1,4 +1,4 @@
-//! Questions to the registry: what is asked, and what an answer proves.
+//! Questions to the registry: what is asked, and what follows from a response.
 //!
 //! A `404` says that a tag is missing, and a `200` that it exists, only if the registry itself says so. A virtual host that does
 //! not know the name, a proxy in between or a web server answer with the same statuses, and their answers must not choose
@@ -11,17 +11,17 @@ use crate::facts::{Gathered, TagAnswer, TagName};
 use crate::fields::Fields;
 use crate::scope::{Scope, ScopeAction};
 
-/// Registries tell manifests apart by what a client accepts, and some answer 404 to one that accepts too little.
+/// Registries choose a manifest by what a client accepts, and some reply 404 to one that accepts too little.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
-/// Media types of manifests begin like this.
+/// The prefix of media types of manifests.
 const MANIFEST_TYPES: [&str; 2] = ["application/vnd.oci.image.", "application/vnd.docker.distribution.manifest."];
 
 /// Something that only the registry knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Whether a tag exists.
+    /// The existence of a tag.
     Tag(TagName),
-    /// Whether a registry answers at all: a 404 for this tag did not show it.
+    /// The existence of a registry: a 404 for this tag is no evidence of it.
     Registry(TagName),
     /// The next page of the catalog.
     Catalog(Listing),
@@ -38,7 +38,7 @@ pub struct QuestionRequest {
     pub accept: &'static str,
 }
 
-/// What came back, as the host got it.
+/// The response, as the host got it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuestionResponse {
     /// The header fields, `:status` among them.
@@ -79,13 +79,13 @@ impl Question {
         }
     }
 
-    /// Returns true if the answer is in the body.
+    /// Returns true if the result is in the body.
     #[must_use]
     pub const fn reads_body(&self) -> bool {
         matches!(self, Self::Catalog(_))
     }
 
-    /// Records what the response proves. Returns the question that has to be asked next if it proves nothing yet.
+    /// Records what follows from the response. Returns the question that has to be asked next if it is not conclusive.
     #[must_use]
     pub fn answer(self, response: QuestionResponse, gathered: &mut Gathered) -> Option<Self> {
         let status = response.status();

@@ -1,6 +1,7 @@
 //! Scopes: what a client asks a token for, and what it gets (Distribution, "Token Scope Documentation").
 
 use serde_json::{Value, json};
+use strum::VariantArray;
 
 use crate::access::Action;
 use crate::reason::Reason;
@@ -13,19 +14,17 @@ pub const MAX_SCOPES: usize = 64;
 const MAX_ACTIONS: usize = 16;
 
 /// An action of a repository scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum ScopeAction {
     /// Reading.
     Pull,
-    /// Writing, be it new or over something.
+    /// Writing, both new and over something existing.
     Push,
     /// Deleting.
     Delete,
 }
 
 impl ScopeAction {
-    const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::Delete];
-
     /// The word in scopes and in the `access` claim.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -47,7 +46,7 @@ impl ScopeAction {
     }
 }
 
-/// What a scope is about, if it is something that can be granted at all.
+/// The subject of a scope that can be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// `repository:NAME:...`, with what is asked (or granted) of it.
@@ -75,7 +74,7 @@ impl Scope {
         Ok(())
     }
 
-    /// One scope; nothing if it cannot be granted.
+    /// One scope; `None` if it cannot be granted.
     fn parse(text: &str) -> Result<Option<Self>, Reason> {
         let malformed = Reason::MalformedRequest;
         let (kind, rest) = text.split_once(':').ok_or(malformed)?;
@@ -92,7 +91,7 @@ impl Scope {
         Ok(match kind {
             "repository" if is_repository => {
                 let wanted = |action: &ScopeAction| asked("*") || asked(action.name());
-                Some(Self::Repository(name.to_owned(), ScopeAction::ALL.into_iter().filter(wanted).collect()))
+                Some(Self::Repository(name.to_owned(), ScopeAction::VARIANTS.iter().copied().filter(wanted).collect()))
             }
             "registry" if name == "catalog" && asked("*") => Some(Self::Catalog),
             _ => None,
@@ -124,7 +123,7 @@ impl Scope {
         matches!(self, Self::Repository(_, actions) if actions.is_empty())
     }
 
-    /// Adds the scope to others, as far as it says something new.
+    /// Adds the scope to others, as far as it is new.
     fn join(self, others: &mut Vec<Self>) {
         let Self::Repository(name, actions) = &self else {
             if !others.contains(&self) {
@@ -302,7 +301,7 @@ mod tests {
         assert_eq!(read(&most).as_deref(), Ok(&*most));
         assert_eq!(read(&different(MAX_SCOPES + 1)), Err(Reason::MalformedRequest));
         assert_eq!(read(&format!("{most} registry:catalog:*")), Err(Reason::MalformedRequest));
-        // What is asked again is asked once, wherever it stands.
+        // A repeated scope is one scope, wherever it is.
         assert_eq!(read(&format!("{most} {most}")).as_deref(), Ok(&*most));
         let mut scopes = Vec::new();
         for _ in 0..100 {

@@ -9,7 +9,7 @@ pub enum UrlError {
     /// Relative, or of another scheme.
     #[error("is not an absolute http or https URL")]
     NotHttp,
-    /// `user@` before the host: credentials stand in no configuration, and readers that overlook them see another host.
+    /// `user@` before the host: credentials do not belong in a configuration, and parsers that ignore them see another host.
     #[error("has user information (`user@`) before its host: leave it out")]
     UserInfo,
     /// No host, or none that is a name or an IPv6 address in brackets.
@@ -18,13 +18,13 @@ pub enum UrlError {
     /// A port that is no number up to 65535.
     #[error("has a port that is not a number up to 65535")]
     Port,
-    /// `#`, which is sent to no server.
+    /// `#`: a fragment is not sent to servers.
     #[error("has a fragment (`#`): leave it out")]
     Fragment,
     /// `?`, where a path is to be appended or compared.
     #[error("has a query (`?`), which is possible for `jwksUri` only")]
     Query,
-    /// A character that no URL has.
+    /// A character that is not allowed in URLs.
     #[error("has a blank or another character that must be percent-encoded in a URL")]
     Character,
 }
@@ -43,10 +43,10 @@ pub struct HttpUrl {
 pub struct BaseUrl(HttpUrl);
 
 impl HttpUrl {
-    /// Reads a URL. Only scheme and authority lose their capitals; path and query stay as they are written.
+    /// Reads a URL. Only scheme and authority are made lower case; path and query stay as they are written.
     ///
     /// # Errors
-    /// See [`UrlError`]; a query is none.
+    /// See [`UrlError`]; a query is an error.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (https, rest) = match text.split_once("://").ok_or(UrlError::NotHttp)? {
             (scheme, rest) if scheme.eq_ignore_ascii_case("https") => (true, rest),

@@ -1,4 +1,4 @@
-//! What a minted token says of the credential that it was given for, so that it may do no more than that.
+//! What a minted token records of the credential that it was issued for, so that it may do no more than that.
 
 use registry_auth_cel::Members;
 use serde_json::{Map, Value};
@@ -61,7 +61,7 @@ impl Origin {
         Self { absent: Members::All, has_configured_groups: true, ..Self::default() }
     }
 
-    /// Of no credential: the filter asks the registry for itself.
+    /// Of no credential: the filter asks the registry on its own behalf.
     pub(crate) fn of_question() -> Self {
         Self { is_question: true, ..Self::default() }
     }
@@ -77,7 +77,7 @@ impl Origin {
     }
 
     /// Returns true if the value or the absence of each of these claims is known. A policy that was changed since may read
-    /// others; to take those for absent would open what they close.
+    /// others; treating those as absent would grant what they restrict.
     pub(crate) fn knows(&self, read: &Members) -> bool {
         match (read, &self.absent) {
             (_, Members::All) => true,
@@ -98,12 +98,12 @@ impl Origin {
         self.catalog.is_some()
     }
 
-    /// Returns true unless the `access` claim of the credential keeps the catalog closed.
+    /// Returns true unless the `access` claim of the credential does not cover the catalog.
     pub(crate) const fn may_list(&self) -> bool {
         !matches!(self.catalog, Some(false))
     }
 
-    /// The value of the claim; none if there is nothing to say.
+    /// The value of the claim; `None` if it would be empty.
     pub(crate) fn to_value(&self) -> Option<Value> {
         let mut members = Map::new();
         if !self.claims.as_map().is_empty() {
@@ -127,7 +127,7 @@ impl Origin {
     }
 
     /// Reads the claim of a minted token. `None` if it has another form, since it may be a restriction that is not understood
-    /// here, and for the token of a question: a registry that was shown it must not be somebody with it.
+    /// here, and for the token of a question: a registry that receives it must not be able to use it.
     pub(crate) fn read(claims: &Claims) -> Option<Self> {
         let mut origin = Self::default();
         let members = match claims.as_map().get(CLAIM) {

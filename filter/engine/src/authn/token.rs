@@ -1,4 +1,4 @@
-//! A token as it was presented: its structure is good, nothing about it is proven (RFC 7515 section 7.1, RFC 7519 section 7.2).
+//! A token as it was presented: well-formed, not verified (RFC 7515 section 7.1, RFC 7519 section 7.2).
 //!
 //! jwt-compact's own parser is not used here: it keeps the last of two equal members, and it drops what it does not know
 //! from the header, `crit` among it. Its `Algorithm` is used in [`verify`](super::verify).
@@ -14,7 +14,7 @@ use super::claims::Claims;
 use crate::json::{self, JsonError};
 use crate::keys::algorithm::Algorithm;
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that is read, in bytes.
 pub const MAX_TOKEN: usize = 48 * 1024;
 
 /// One of the three parts of a token.
@@ -38,7 +38,7 @@ impl fmt::Display for Segment {
     }
 }
 
-/// Why a text is not a token that we read.
+/// Why a text is not a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Longer than [`MAX_TOKEN`].
@@ -59,25 +59,25 @@ pub enum TokenError {
     /// `alg` is absent or not a string.
     #[error("the header has no algorithm")]
     NoAlgorithm,
-    /// `alg` is none of ours: `none`, `HS*`, unknown.
+    /// `alg` is not supported: `none`, `HS*`, unknown.
     #[error("the algorithm is not supported")]
     UnsupportedAlgorithm,
     /// `kid` is not a string.
     #[error("the key id is not a string")]
     KeyId,
-    /// `crit` is there: it names extensions, and we understand none (RFC 7515 section 4.1.11).
+    /// `crit` is present: it names extensions, and none is supported (RFC 7515 section 4.1.11).
     #[error("the header asks for extensions that are not supported")]
     Critical,
     /// `b64` other than true (RFC 7797 section 3).
     #[error("the payload is not encoded")]
     UnencodedPayload,
     /// It is explicitly typed as something else than an ID token or an access token (RFC 8725 section 3.11), or it is a security
-    /// event (RFC 8417 section 2.2), such as a logout token: signed with the same keys, and says who nobody is.
+    /// event (RFC 8417 section 2.2), such as a logout token: signed with the same keys, but not the identity of a caller.
     #[error("the token is of a type that is no identity")]
     ForeignType,
 }
 
-/// A well-formed token whose signature nobody has looked at.
+/// A well-formed token whose signature is not verified yet.
 #[derive(Clone)]
 pub struct UnverifiedToken<'a> {
     message: &'a str,
@@ -89,7 +89,7 @@ pub struct UnverifiedToken<'a> {
 
 impl<'a> UnverifiedToken<'a> {
     /// Reads a token in compact form, without scheme and without white space. `jwk`, `jku`, `x5u`, `x5c` and `cty` in the header
-    /// mean nothing here: they are not read. (The payload of a nested token is no JSON object.)
+    /// are ignored. (The payload of a nested token is not a JSON object.)
     ///
     /// # Errors
     /// See [`TokenError`]. The length is checked before anything else.
@@ -123,7 +123,7 @@ impl<'a> UnverifiedToken<'a> {
         self.key_id.as_deref()
     }
 
-    /// What the token says about itself: good to choose an issuer by, and for nothing else.
+    /// The unverified claims: only for choosing an issuer.
     #[must_use]
     pub fn claims_unverified(&self) -> &Claims {
         &self.claims

@@ -15,19 +15,19 @@ use crate::keys::algorithm::Algorithm;
 use crate::keys::{KeySet, MAX_SAME_ID, PublicKey};
 use crate::time::UnixTime;
 
-pub use signature::{Answer, PureRust, SignatureVerifier, ecdsa_signature_der};
+pub use signature::{PureRust, SignatureVerifier, Verification, ecdsa_signature_der};
 
 /// How far in the future `nbf` of an OIDC token may lie; go-oidc's constant, which zot has by using it.
 pub const OIDC_NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);
 
-/// How far in the future `iat` of an OIDC token may lie, beside the clock skew: further, somebody's clock is wrong, or the token
+/// How far in the future `iat` of an OIDC token may lie, in addition to the clock skew: further, a clock is wrong, or the token
 /// was made to be used another day.
 pub const OIDC_ISSUED_AT_LEEWAY: Duration = Duration::from_mins(5);
 
 /// How many keys are tried for a token that names none.
 pub const MAX_TRIED: usize = MAX_SAME_ID;
 
-/// Which rules a token stands under.
+/// Which rules apply to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// An ID token of an OIDC issuer. `iss`, `sub`, `aud`, `exp` and `iat` must be there (OIDC Core section 2); an audience is
@@ -38,25 +38,25 @@ pub enum TokenKind {
     Traditional,
 }
 
-/// What the `kid` of a token does.
+/// How the `kid` of a token is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyIdRule {
     /// If the token has one, only keys of that id are tried; otherwise all that fit, at most [`MAX_TRIED`]. For JWKS.
     IfPresent,
     /// A token without one is refused. For Secrets Manager.
     Required,
-    /// It is not looked at. For `cert`, which is one key.
+    /// It is ignored. For `cert`, which is one key.
     Ignored,
 }
 
-/// What a token must say. There is no default: a check is left out only by writing so.
+/// What a token must contain. There is no default, so that no check is left out by accident.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The rules.
     pub kind: TokenKind,
     /// `iss`, compared exactly (RFC 7519 section 4.1.1), for OIDC as [`issuer::is_named`] does; `None` takes every issuer.
     pub issuer: Option<&'a str>,
-    /// At least one of these must be in `aud`, compared exactly. Empty: a traditional token's `aud` is not looked at, an OIDC
+    /// At least one of these must be in `aud`, compared exactly. Empty: a traditional token's `aud` is ignored, an OIDC
     /// token is refused.
     pub audiences: &'a [String],
     /// Leeway for `exp`, `nbf` and `iat`.
@@ -97,13 +97,13 @@ pub enum VerifyError {
     /// The token names no key, and must.
     #[error("the token names no key")]
     MissingKeyId,
-    /// No key has the token's `kid`. The only error that newer keys may cure.
+    /// No key has the token's `kid`. The only error that newer keys may resolve.
     #[error("the token names an unknown key")]
     UnknownKey,
-    /// Keys are there, but none of the type, curve and `alg` that the token needs.
+    /// There are keys, but none of the type, curve and `alg` that the token needs.
     #[error("no key fits the algorithm of the token")]
     NoFittingKey,
-    /// Every key that may have signed it says no.
+    /// No key that may have signed it verifies the signature.
     #[error("the signature is wrong")]
     BadSignature,
 }
@@ -114,7 +114,7 @@ impl From<WrongType> for VerifyError {
     }
 }
 
-/// A token whose signature and claims are good. There is no way to one but [`verify`].
+/// A token whose signature and claims are verified. Only [`verify`] makes one.
 #[derive(Clone)]
 pub struct VerifiedToken {
     claims: Arc<Claims>,
@@ -156,7 +156,7 @@ impl fmt::Debug for VerifiedToken {
 }
 
 /// Verifies a token at the time `now`. The claims come first, because they cost least and decide whether keys are worth
-/// fetching; then the key, then the signature. What `verifier` cannot do is done in Rust.
+/// fetching; then the key, then the signature. What `verifier` does not support is done by [`PureRust`].
 ///
 /// # Errors
 /// See [`VerifyError`].
@@ -187,7 +187,7 @@ pub fn verify(
 }
 
 impl Expected<'_> {
-    /// Checks everything but the signature; gives the moment from which this check fails.
+    /// Checks everything but the signature. Returns the time from which this check fails.
     fn check(&self, claims: &Claims, now: UnixTime) -> Result<UnixTime, VerifyError> {
         self.check_names(claims)?;
         let expires = claims.expires()?.ok_or(VerifyError::MissingClaim("exp"))?.after(self.clock_skew);
@@ -213,7 +213,7 @@ impl Expected<'_> {
         let (issuer, subject, audiences) = (claims.issuer()?, claims.subject()?, claims.audiences()?);
         if self.kind == TokenKind::Oidc {
             issuer.ok_or(VerifyError::MissingClaim("iss"))?;
-            // OpenID Connect Core, section 2: never empty. Nobody's name would be the issuer's alone.
+            // OpenID Connect Core, section 2: never empty. All such callers would share one name.
             subject.filter(|subject| !subject.is_empty()).ok_or(VerifyError::MissingClaim("sub"))?;
         }
         if let Some(wanted) = self.issuer {
@@ -267,10 +267,10 @@ fn is_signed_by(token: &UnverifiedToken<'_>, key: &PublicKey, verifier: &dyn Sig
         return false;
     }
     let answer = match verifier.verify(token.algorithm(), key, token.message(), token.signature()) {
-        Answer::Unsupported => PureRust.verify(token.algorithm(), key, token.message(), token.signature()),
+        Verification::Unsupported => PureRust.verify(token.algorithm(), key, token.message(), token.signature()),
         answer => answer,
     };
-    answer == Answer::Valid
+    answer == Verification::Valid
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use parse::Piece;
 
 /// Longest pattern, bytes.
 const MAX_LENGTH: usize = 512;
-/// Most plain patterns that the alternatives of one pattern may stand for.
+/// Most plain patterns that the alternatives of one pattern may expand to.
 const MAX_ALTERNATIVES: usize = 64;
 
 /// Why a pattern is refused.
@@ -36,12 +36,12 @@ pub enum PatternError {
     #[error("the pattern is longer than {MAX_LENGTH} bytes")]
     TooLong,
     /// More than 64 after expansion.
-    #[error("the pattern stands for more than {MAX_ALTERNATIVES} alternatives, write several patterns")]
+    #[error("the pattern expands to more than {MAX_ALTERNATIVES} alternatives, write several patterns")]
     TooManyAlternatives,
     /// Braces nest too deep.
     #[error("braces nest too deep")]
     TooDeep,
-    /// `[` without end, or empty.
+    /// `[` without `]`, or an empty class.
     #[error("a character class is not closed or empty, write `\\[` for a plain bracket")]
     Class,
     /// Braces that do not pair.
@@ -55,12 +55,12 @@ pub enum PatternError {
         "`${{username}}` may stand once, as a whole component such as in `${{username}}/**`; there is no other `${{`"
     )]
     Template,
-    /// Refused by the library below.
+    /// Refused by globset.
     #[error("not a pattern that can be matched")]
     Other,
 }
 
-/// What stands for the caller's name.
+/// The placeholder for the caller's name.
 pub(super) const TEMPLATE: &str = "${username}";
 /// What it is compiled to: a character that is in no name, so that only it matches it.
 pub(super) const MARK: char = '\u{1}';
@@ -112,20 +112,19 @@ impl Pattern {
         self.unreachable.as_deref()
     }
 
-    /// Whether it has a place for the caller's name.
+    /// Returns true if it contains `${username}`.
     #[must_use]
     pub const fn is_template(&self) -> bool {
         self.is_template
     }
 
-    /// What it stands for in globset's language: a name matches the pattern if it matches one of these; none at all for a pattern
-    /// that cannot match.
+    /// The equivalent patterns of globset: a name matches if it matches one of these; empty for a pattern that cannot match.
     pub(super) fn globs(&self) -> &[Glob] {
         &self.globs
     }
 }
 
-/// A pattern with [`MARK`] for the caller's name, which is one whole component and stands in no alternative.
+/// A pattern with [`MARK`] for the caller's name, which is one whole component and not part of an alternative.
 fn template(text: &str) -> Result<Vec<Piece>, PatternError> {
     let whole = text.split('/').filter(|component| *component == TEMPLATE).count();
     if whole != 1 || text.matches("${").count() != 1 || text.contains(MARK) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use registry_auth_cel::{Bindings, Map};
+use strum::VariantArray;
 
 use crate::authn::identity::Identity;
 use crate::request::RequestHead;
@@ -11,7 +12,7 @@ use crate::time::UnixTime;
 
 use super::rule::Permission;
 
-/// What conditions may know of a request beside who asks for what.
+/// What conditions may read of a request in addition to the caller and what is requested.
 #[derive(Clone, Debug)]
 pub struct RequestFacts<'a> {
     head: &'a RequestHead<'a>,
@@ -27,7 +28,7 @@ impl<'a> RequestFacts<'a> {
 }
 
 /// A member of `req`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub(super) enum Member {
     Time,
     Method,
@@ -46,24 +47,6 @@ pub(super) enum Member {
 }
 
 impl Member {
-    /// All of them.
-    pub(super) const ALL: [Self; 14] = [
-        Self::Time,
-        Self::Method,
-        Self::UserAgent,
-        Self::Action,
-        Self::Repository,
-        Self::Reference,
-        Self::ReferenceType,
-        Self::Tag,
-        Self::Digest,
-        Self::User,
-        Self::Auth,
-        Self::Client,
-        Self::Tls,
-        Self::Claims,
-    ];
-
     /// As conditions write it.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -85,7 +68,7 @@ impl Member {
     }
 }
 
-/// One question of one request; `req` is made when the first condition asks for it, with the members that conditions read.
+/// One check of one request; `req` is made when the first condition needs it, with the members that conditions read.
 pub(super) struct Request<'a> {
     pub(super) identity: &'a Identity,
     pub(super) permission: &'a Permission<'a>,
@@ -153,7 +136,7 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-/// What the proxy says of the client; nothing unless it is known to say it. A proxy that sets the address adds it to
+/// What the proxy reports of the client; `None` unless the proxy is known to report it. A proxy that sets the address adds it to
 /// `x-forwarded-for`. Where that is missing there is no member `client`, so that a condition on it cannot be evaluated and grants
 /// nothing.
 fn client(head: &RequestHead<'_>) -> Option<Map> {

@@ -1,4 +1,4 @@
-//! The question and the answer.
+//! What is asked of a policy, and the result.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,27 +16,27 @@ pub struct Permission<'a> {
     pub reference: &'a str,
 }
 
-/// The answer.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Some rule grants it.
+    /// A rule grants it.
     Granted(Rule),
     /// No rule does.
     Refused {
-        /// What the last condition that said no had to say.
+        /// The message of the last condition that was false.
         message: Option<Arc<str>>,
     },
 }
 
 impl Decision {
-    /// Whether it was granted.
+    /// Returns true if it was granted.
     #[must_use]
     pub const fn is_granted(&self) -> bool {
         matches!(self, Self::Granted(_))
     }
 }
 
-/// Which part of the configuration granted.
+/// The part of the configuration that granted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The pattern that decided; none for the admin policy.

@@ -7,10 +7,10 @@ use crate::json::JsonError;
 /// Why one key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// A JWK that is no object.
+    /// A JWK that is not an object.
     #[error("it is not a JSON object")]
     NotAnObject,
-    /// `kty` is absent or none of RSA, EC, OKP; or the algorithm of a PEM key is none of ours.
+    /// `kty` is absent or none of RSA, EC, OKP; or the algorithm of a PEM key is not supported.
     #[error("its key type is not supported")]
     UnsupportedType,
     /// A shared secret (`oct`).
@@ -22,7 +22,7 @@ pub enum KeyError {
     /// `use` is not `sig`, or `key_ops` lacks `verify`.
     #[error("it is not for verifying signatures")]
     NotForSignatures,
-    /// `alg` is none of ours.
+    /// `alg` is not supported.
     #[error("its algorithm is not supported")]
     UnsupportedAlgorithm,
     /// `alg` belongs to another key type or curve.
@@ -61,7 +61,7 @@ pub enum KeyError {
     /// A PEM block with something else in it.
     #[error("its PEM block is not a certificate or public key")]
     NotAPublicKey,
-    /// A private key, which has no business here.
+    /// A private key, where a public key belongs.
     #[error("it is a private key; use the public key")]
     PrivateKey,
 }
@@ -75,19 +75,19 @@ pub enum KeysError {
     /// Not strict JSON.
     #[error("it is not acceptable JSON: {0}")]
     Json(#[from] JsonError),
-    /// JSON, but not an object. Holds what it is.
+    /// JSON, but not an object; the kind of the value.
     #[error("it is {0}, not a JSON object")]
     NotAnObject(&'static str),
     /// An object without an array `keys`.
     #[error("it is not a JWKS: there is no array `keys`")]
     NotJwks,
-    /// Where one key must stand, there are more or none.
+    /// More keys than one, or none, where one key belongs.
     #[error("expected 1 key in JWKS, found {0}")]
     NotOneKey(usize),
-    /// Text of no length, or an object without entries.
+    /// Empty text, or an object without entries.
     #[error("it is empty")]
     Empty,
-    /// A secret's entry whose value is no text. Holds what it is.
+    /// A secret's entry whose value is not a text; the kind of the value.
     #[error("it is {0}, not a text")]
     NotText(&'static str),
     /// Entries, but none that can be used.

@@ -71,7 +71,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether a key of this kind verifies signatures of `algorithm`.
+    /// Returns true if a key of this kind verifies signatures of `algorithm`.
     #[must_use]
     pub const fn fits(self, algorithm: Algorithm) -> bool {
         matches!(
@@ -102,7 +102,7 @@ pub(crate) enum Material {
     Ed25519(Ed25519Key),
 }
 
-/// A key that is sound: strong enough, on its curve, and for signatures.
+/// A valid key: strong enough, on its curve, and for signatures.
 #[derive(Clone)]
 pub struct PublicKey {
     id: Option<KeyId>,
@@ -119,7 +119,7 @@ impl PublicKey {
         self.id.as_ref()
     }
 
-    /// The only algorithm it declares itself for, if it does.
+    /// `alg`: the only algorithm that it may be used with, if it is declared.
     #[must_use]
     pub const fn algorithm(&self) -> Option<Algorithm> {
         self.algorithm
@@ -137,7 +137,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether it may verify `algorithm`: type and curve fit, and `alg`, if declared, is the same (RFC 8725 section 3.1).
+    /// Returns true if it may verify `algorithm`: type and curve fit, and `alg`, if declared, is the same (RFC 8725 section 3.1).
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {
         self.kind().fits(algorithm) && self.algorithm.is_none_or(|declared| declared == algorithm)
@@ -172,7 +172,7 @@ impl PublicKey {
         Ok(Self { algorithm, ..self })
     }
 
-    /// An RSA key from big-endian numbers; leading zeros mean nothing.
+    /// An RSA key from big-endian numbers; leading zeros are ignored.
     pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
         let number = BoxedUint::from_be_slice_vartime;
         let key = RsaPublicKey::new_with_size_limits(number(modulus), number(exponent), MIN_RSA_BITS..=MAX_RSA_BITS);

@@ -1,4 +1,4 @@
-//! A public key in PEM text (RFC 7468), read as forgivingly as Go's `encoding/pem`, which zot uses.
+//! A public key in PEM text (RFC 7468), read as leniently as Go's `encoding/pem`, which zot uses.
 
 use rsa::pkcs1;
 use spki::SubjectPublicKeyInfoRef;
@@ -11,19 +11,19 @@ use super::key::PublicKey;
 const BEGIN: &str = "-----BEGIN ";
 const END_OF_PRIVATE_LABEL: &str = "PRIVATE KEY-----";
 
-/// Whether there is something that looks like a PEM block.
+/// Returns true if the text contains the start of a PEM block.
 pub(super) fn is_likely(text: &str) -> bool {
     text.contains(BEGIN)
 }
 
-/// The key of the first block. Its label means nothing: the content is tried as certificate, then as `SubjectPublicKeyInfo`,
+/// The key of the first block. Its label is ignored: the content is tried as certificate, then as `SubjectPublicKeyInfo`,
 /// then as PKCS#1. Text before the block and blocks after it are ignored.
 pub(super) fn read(text: &str) -> Result<PublicKey, KeyError> {
     if !is_likely(text) {
         return Err(KeyError::NoPem);
     }
     let block = pem::parse(tidy(text)).map_err(|_| {
-        // An encrypted private key has headers that the reader does not take for PEM.
+        // An encrypted private key has headers that the reader does not accept as PEM.
         if text.contains(END_OF_PRIVATE_LABEL) { KeyError::PrivateKey } else { KeyError::MalformedPem }
     })?;
     match of_der(block.contents()) {

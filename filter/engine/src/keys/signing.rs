@@ -28,7 +28,7 @@ enum Secret {
 }
 
 impl SigningKey {
-    /// Reads a JWK Set whose first key is private and has an id: that one signs. Gives it together with the public halves of
+    /// Reads a JWK Set whose first key is private and has an id: that one signs. Returns it together with the public halves of
     /// all, which verify.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl SigningKey {
     fn from_jwk(members: &Map<String, Value>, public: &PublicKey) -> Result<Self, KeyError> {
         let id = public.key_id().ok_or(KeyError::Member("kid"))?.clone();
         let secret = Secret::new(public.kind(), &jwk::bytes(members, "d")?)?;
-        // A public key that is not that of the private one would give the private one away (Ed25519).
+        // Signing with a public key that is not that of the private one would reveal the private one (Ed25519).
         if secret.public()?.spki_der() == public.spki_der() {
             Ok(Self { id, secret })
         } else {
@@ -59,7 +59,7 @@ impl SigningKey {
     /// (RFC 7638), or with the id `libtrust` the one that it computed up to its release 2.8.
     ///
     /// # Errors
-    /// The bytes are no key of this kind, or the kind does not sign here.
+    /// The bytes are not a key of this kind, or the kind cannot sign.
     pub fn new(kind: Kind, secret: &[u8], id: Option<&str>) -> Result<Self, KeyError> {
         let secret = Secret::new(kind, secret)?;
         let id = match id {
@@ -152,7 +152,7 @@ fn thumbprint(jwk: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authn::verify::{Answer, PureRust, SignatureVerifier as _};
+    use crate::authn::verify::{PureRust, SignatureVerifier as _, Verification};
 
     fn key(kind: Kind) -> SigningKey {
         SigningKey::new(kind, &[7; 32], None).unwrap()
@@ -170,8 +170,8 @@ mod tests {
             assert_eq!(public.key_id().unwrap().as_str(), key.id());
             let signature = key.sign(b"message");
             let verify = |message: &[u8]| PureRust.verify(key.algorithm(), &public, message, &signature);
-            assert_eq!(verify(b"message"), Answer::Valid);
-            assert_eq!(verify(b"messagf"), Answer::Invalid);
+            assert_eq!(verify(b"message"), Verification::Valid);
+            assert_eq!(verify(b"messagf"), Verification::Invalid);
             assert_eq!(key.sign(b"message"), signature);
             let other = SigningKey::new(kind, &[8; 32], None).unwrap();
             assert_ne!(other.sign(b"message"), signature);

@@ -57,7 +57,7 @@ fn okp() -> Value {
     json!({"kty":"OKP","kid":"okp","crv":"Ed25519","x":"3pL95mHbZYNG6-YT_MqXKibGQrXF7WziWk25EcgEJGs"})
 }
 
-/// An RSA key of so many bits; nobody knows its factors, and nobody needs to.
+/// An RSA key of `bits` bits; its factors are unknown, and not needed.
 fn rsa(bits: usize, changes: &Value) -> Value {
     let mut modulus = vec![0xff; bits.div_ceil(8)];
     if !bits.is_multiple_of(8) {
@@ -446,7 +446,8 @@ fn keys_may_share_an_id_up_to_a_limit() {
 fn a_written_set_is_read_back_and_holds_nothing_private() {
     let mut entries = vec![with(good(), &json!({"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","alg":"ES256"}))];
     entries.push(rsa(2048, &json!({"d":"AAAA","p":"AAAA","q":"AAAA","dp":"AAAA","dq":"AAAA","qi":"AAAA","oth":[]})));
-    entries.extend(Algorithm::ALL.map(|algorithm| Signer::new(algorithm).jwk(&json!({"alg":algorithm.name()}))));
+    entries
+        .extend(Algorithm::ALL.iter().map(|algorithm| Signer::new(*algorithm).jwk(&json!({"alg":algorithm.name()}))));
     let keys = KeySet::from_jwks_value(&jwks(&entries)).unwrap().keys;
     let written = keys.to_jwks();
     assert_eq!(keys.len(), 12);

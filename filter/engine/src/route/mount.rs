@@ -8,7 +8,7 @@ use super::{Digest, Query, Repository};
 /// Sources that one mount may name. Registries read one of them; each is a decision of its own.
 pub(super) const MAX_SOURCES: usize = 8;
 
-/// What an upload may take instead of bytes.
+/// Where an upload may take its blob from, instead of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mount {
     /// Nothing: the bytes follow.
@@ -31,7 +31,7 @@ impl Mount {
             asked = true;
         }
         let mut sources = Vec::new();
-        // An empty one is none, as registries read it.
+        // An empty one is treated as absent, as registries do.
         for name in query.values_as_any_server_reads("from").filter(|name| !name.is_empty()) {
             Repository::parse_name(&name)?;
             if sources.len() >= MAX_SOURCES {

@@ -1,4 +1,4 @@
-//! What a registry may take the body of a forwarded request for.
+//! As what a registry may read the body of a forwarded request.
 
 use super::Route;
 

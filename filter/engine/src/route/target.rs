@@ -1,9 +1,9 @@
-//! The request target, looked at once: where it is cut, and whether anybody could read it in a second way.
+//! The request target, read once: where its parts are, and whether another parser could read it differently.
 
 use crate::reason::Reason;
 
-/// A target of visible ASCII. Its path begins with a slash and has no second reading: no empty, `.` or `..` segment, nothing that
-/// some proxy, registry or file system takes for a separator.
+/// A target of visible ASCII. Its path begins with a slash and is unambiguous: no empty, `.` or `..` segment, nothing that some
+/// proxy, registry or file system treats as a separator.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
     pub(super) path: &'a str,
@@ -20,7 +20,7 @@ enum Kind {
     Slash,
     Dot,
     Question,
-    /// No visible ASCII, or read in two ways: a fragment, a parameter of a segment, the slash of another system.
+    /// Not visible ASCII, or ambiguous: a fragment, a parameter of a segment, the slash of another system.
     Refused,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Target<'a> {
         Ok(Self { path, query, slashes })
     }
 
-    /// What is between the first `skipped` bytes of the path and its last two segments, and these; nothing if it has not so many.
+    /// Splits the path after its first `skipped` bytes into (prefix, second-last, last) segment; `None` if the path is too short.
     pub(super) fn last_two(&self, skipped: usize) -> Option<(&'a str, &'a str, &'a str)> {
         let (last, before) = self.slashes;
         let name = self.path.get(skipped..before)?;
@@ -68,7 +68,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// One look instead of ten comparisons: there are hundreds of bytes in a path.
+/// One lookup instead of ten comparisons: there are hundreds of bytes in a path.
 fn kind(byte: u8) -> Kind {
     KINDS.get(usize::from(byte)).copied().unwrap_or(Kind::Refused)
 }

@@ -1,4 +1,4 @@
-//! Tokens that are minted here, for registries that check tokens themselves (Distribution's `auth.token`, zot's `cert`).
+//! Minted tokens, for registries that check tokens themselves (Distribution's `auth.token`, zot's `cert`).
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use registry_auth_cel::Document;
 
-use super::answer::ANONYMOUS_LIFETIME;
-use super::holder::Holder;
+use super::response::ANONYMOUS_LIFETIME;
+use super::subject::Subject;
 use crate::authn::bearer::{Bearer, GROUPS};
 use crate::authn::claims::CONFIRMATION;
 use crate::authn::identity::{Identity, User};
@@ -23,7 +23,7 @@ use crate::time::UnixTime;
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(10);
 
 /// How long a question of the filter to the registry may take.
-const OWN_LIFETIME: Duration = Duration::from_mins(1);
+const FILTER_LIFETIME: Duration = Duration::from_mins(1);
 
 /// `http.auth.bearer.mint`, ready to run.
 #[derive(Debug)]
@@ -31,16 +31,16 @@ pub struct Mint {
     pub(crate) issuer: String,
     pub(crate) audience: String,
     pub(crate) lifetime: Duration,
-    /// Proves its own tokens on the registry's routes.
+    /// Authenticates callers with its own tokens on the registry's routes.
     pub(crate) own: Bearer,
 }
 
 impl Mint {
-    /// The `Authorization` of a question of the filter itself, good at the registry and for that question only.
-    pub(crate) fn own_authorization(&self, scope: Scope, key: &SigningKey, now: UnixTime) -> String {
+    /// The `Authorization` of a question of the filter itself, valid at the registry and for that question only.
+    pub(crate) fn filter_token(&self, scope: Scope, key: &SigningKey, now: UnixTime) -> String {
         let identity = Identity::of(User::new(self.issuer.clone(), Vec::new(), Document::empty()));
-        let expires = self.end(Some(now.after(OWN_LIFETIME)), now);
-        let holder = Holder {
+        let expires = self.end(Some(now.after(FILTER_LIFETIME)), now);
+        let subject = Subject {
             identity: &identity,
             granted: &[scope],
             expires,
@@ -48,41 +48,41 @@ impl Mint {
             origin: Origin::of_question(),
         };
         let mut value = "Bearer ".to_owned();
-        value.push_str(&self.token(&holder, key, now));
+        value.push_str(&self.token(&subject, key, now));
         value
     }
 
-    /// When a token ends that is minted now, for a credential that ends at `not_after`, if it ends. The token does not outlive
-    /// it: a minted token is taken for [`CLOCK_SKEW`] after its own end.
+    /// When a token expires that is minted now, for a credential that expires at `not_after`, if it does. The token does not
+    /// outlive it: a minted token is accepted for [`CLOCK_SKEW`] after its own end.
     pub(crate) fn end(&self, not_after: Option<UnixTime>, now: UnixTime) -> UnixTime {
         let latest = not_after.map_or(now.after(ANONYMOUS_LIFETIME), |end| end.before(CLOCK_SKEW));
         UnixTime::from_secs(now.after(self.lifetime).min(latest).secs())
     }
 
     /// A token (RFC 7519; Distribution, "Token Authentication Implementation").
-    pub(crate) fn token(&self, holder: &Holder<'_>, key: &SigningKey, now: UnixTime) -> String {
+    pub(crate) fn token(&self, subject: &Subject<'_>, key: &SigningKey, now: UnixTime) -> String {
         let header = json!({ "alg": key.algorithm().name(), "typ": "JWT", "kid": key.id() });
-        let access: Vec<_> = holder.granted.iter().map(Scope::entry).collect();
+        let access: Vec<_> = subject.granted.iter().map(Scope::entry).collect();
         let mut claims = json!({
             "iss": self.issuer,
-            "sub": holder.identity.username(),
+            "sub": subject.identity.username(),
             "aud": self.audience,
-            "exp": holder.expires.secs(),
+            "exp": subject.expires.secs(),
             "nbf": now.before(CLOCK_SKEW).secs(),
             "iat": now.secs(),
             "access": access,
         });
-        let groups = Some(holder.identity.groups()).filter(|_| !holder.origin.has_configured_groups());
+        let groups = Some(subject.identity.groups()).filter(|_| !subject.origin.has_configured_groups());
         let groups = groups.filter(|groups| !groups.is_empty()).map(|groups| json!(groups));
         if let Some(claims) = claims.as_object_mut() {
             let more = [
                 (GROUPS, groups),
-                (CONFIRMATION, holder.confirmation.clone()),
-                (origin::CLAIM, holder.origin.to_value()),
+                (CONFIRMATION, subject.confirmation.clone()),
+                (origin::CLAIM, subject.origin.to_value()),
             ];
             claims.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
-        // Two tokens of one id are one token: the rest of what they say is the same.
+        // Two tokens of one id are one token: their other claims are the same.
         let digest = Sha256::digest(claims.to_string());
         if let Some(claims) = claims.as_object_mut() {
             claims.insert("jti".to_owned(), encode(digest.get(..16).unwrap_or_default()).into());

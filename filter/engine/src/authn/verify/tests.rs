@@ -61,17 +61,17 @@ fn claims(changes: &Value) -> Value {
 struct Agreeable(Cell<usize>);
 
 impl SignatureVerifier for Agreeable {
-    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
+    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Verification {
         self.0.set(self.0.get() + 1);
-        Answer::Valid
+        Verification::Valid
     }
 }
 
 /// Always gives the same answer.
-struct Fixed(Answer);
+struct Fixed(Verification);
 
 impl SignatureVerifier for Fixed {
-    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
+    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Verification {
         self.0
     }
 }
@@ -97,7 +97,7 @@ fn table(expected: &Expected<'_>, rows: &[(Value, Result<(), VerifyError>)]) {
 #[test]
 fn every_algorithm_goes_round() {
     let audiences = audiences();
-    for algorithm in Algorithm::ALL {
+    for algorithm in Algorithm::ALL.iter().copied() {
         let signer = Signer::new(algorithm);
         let token = signer.token(algorithm, &json!({"kid":"k","typ":"JWT"}), &good_claims());
         for keys in [signer.keys("k"), set(&[signer.jwk(&json!({"kid":"k","alg":algorithm.name()}))])] {

@@ -111,7 +111,7 @@ fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Class, PatternError> {
             '\\' => chars.next().ok_or(PatternError::Class)?,
             char => char,
         };
-        // A range that runs backwards holds nothing, but the class goes on.
+        // A range that runs backwards is empty, but the class goes on.
         ranges.push((low, high));
     }
 }

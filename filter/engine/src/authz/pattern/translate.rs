@@ -1,9 +1,9 @@
-//! Pieces to globset's language: alternatives expanded, `**` where globset reads it as doublestar does.
+//! Translates pieces to patterns of globset: alternatives expanded, `**` where globset reads it as doublestar does.
 
 use super::parse::{Class, Piece};
 use super::{MAX_ALTERNATIVES, PatternError};
 
-/// The plain patterns that a sequence stands for; each is counted before it is made.
+/// The plain patterns that a sequence expands to; each is counted before it is made.
 pub(super) fn plain(sequence: &[Piece]) -> Result<Vec<String>, PatternError> {
     if count(sequence) > MAX_ALTERNATIVES {
         return Err(PatternError::TooManyAlternatives);
@@ -75,7 +75,7 @@ fn spell(flat: &[Piece]) -> Vec<String> {
 }
 
 fn join(components: &[Component]) -> String {
-    // globset takes a `**/` that is all there is for a `**`.
+    // globset treats a pattern `**/` as `**`.
     if let [Component::Recursive, Component::Text(last)] = components
         && last.is_empty()
     {
@@ -91,8 +91,8 @@ fn join(components: &[Component]) -> String {
     texts.join("/")
 }
 
-/// One component in globset's language; empty when nothing can match it. A `**` alternative that ends it crosses slashes: `a{**}` is
-/// `a*` or `a*/**/*`. With something behind it, it is a star like others.
+/// One component in globset's language; empty when nothing can match it. A `**` alternative that ends it crosses slashes: `a{**}`
+/// is `a*` or `a*/**/*`. With something behind it, it is a star like others.
 fn component_choices(pieces: &[Piece]) -> Vec<Vec<Component>> {
     if matches!(pieces, [Piece::Stars(2) | Piece::Recursive]) {
         return vec![vec![Component::Recursive]];
