@@ -8,8 +8,8 @@ use crate::configuration::Configuration;
 /// Prints every error and warning of a configuration
 ///
 /// One line each on stderr; the exit status is 1 if there is an error. Lines that begin with `zot:` say what the configuration
-/// means here and not in zot (docs/zot.md). Relative paths in the configuration count from the
-/// current directory.
+/// means here and not in zot (docs/zot.md). Relative paths in the configuration are
+/// relative to the current directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML

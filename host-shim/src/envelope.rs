@@ -18,7 +18,7 @@ pub(crate) struct Seal(PushKey);
 
 /// The system has no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the system gives no random bytes")]
+#[error("the system has no random bytes")]
 pub(crate) struct NoRandomBytes;
 
 impl Seal {

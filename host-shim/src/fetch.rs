@@ -27,22 +27,22 @@ const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(8);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GetError {
     /// The certificate authorities cannot be had.
-    #[error("cannot be asked: the certificate authorities cannot be used: {0}")]
+    #[error("the certificate authorities cannot be used: {0}")]
     Trust(#[from] TrustError),
     /// No connection, or one that broke.
-    #[error("cannot be reached: {0}")]
+    #[error("connection failed: {0}")]
     Unreachable(String),
     /// No answer in time.
     #[error("timed out")]
     Timeout,
     /// A redirect: the issuer says where its documents are in other ways.
-    #[error("answers {0}, and redirects are not followed")]
+    #[error("status {0}, redirects are not followed")]
     Redirect(u16),
     /// Another status than 200.
-    #[error("answers {0}")]
+    #[error("status {0}")]
     Status(u16),
     /// More than any document needs.
-    #[error("answers with more than {MAX_TEXT} bytes")]
+    #[error("the response is longer than {MAX_TEXT} bytes")]
     TooLarge,
 }
 

@@ -91,19 +91,19 @@ pub(crate) enum Taken {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IntakeError {
     /// Nobody listens, or the connection broke.
-    #[error("cannot be reached: {0}")]
+    #[error("connection failed: {0}")]
     Unreachable(String),
     /// No answer in time.
     #[error("timed out")]
     Timeout,
     /// The answer does not prove the push key for this request.
-    #[error("does not answer like an intake with this push key; nothing is sent to it")]
+    #[error("the response does not prove this push key; no keys are sent")]
     NotAnIntake,
     /// The intake holds a set that no clock of ours can have made.
-    #[error("holds a set that is more than 5 minutes ahead of the clock, look at the clocks")]
+    #[error("the intake holds a set that is more than 5 minutes ahead of the clock; check the clocks of both hosts")]
     Ahead,
     /// A refusal. Without proof of the push key, nothing but this error comes of it.
-    #[error("answers {status}: {meaning}")]
+    #[error("status {status}: {meaning}")]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -216,8 +216,8 @@ fn refused(answer: PushResponse) -> IntakeError {
 fn unproven(status: StatusCode) -> IntakeError {
     let meaning = match status.as_u16() {
         401 => "the push keys differ, or the clocks by more than 5 minutes",
-        404 => "no intake of version 2 of the push protocol; is the filter older than this program?",
-        _ => "not an answer of an intake with this push key",
+        404 => "not an intake of version 2 of the push protocol; is the filter older than this program?",
+        _ => "the response does not prove this push key",
     };
     IntakeError::Refused { status: status.as_u16(), meaning: meaning.to_owned() }
 }

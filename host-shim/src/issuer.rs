@@ -46,7 +46,7 @@ pub(crate) enum IssuerError {
     #[error("`tokenFile` cannot be used: {0}")]
     Token(#[from] TokenError),
     /// A document cannot be had.
-    #[error("{document} of the issuer {error}")]
+    #[error("fetching {document} failed: {error}")]
     Get {
         /// Which.
         document: Document,
@@ -55,7 +55,7 @@ pub(crate) enum IssuerError {
     },
     /// A host that the issuer names refuses, and was not shown the token.
     #[error(
-        "the JWKS of the issuer answers {0} without the token, which goes to another host than the issuer's only if `certificateAuthority` vouches for it; or set `jwksUri`"
+        "fetching the JWKS failed: status {0}; the token was not sent, because the JWKS is on another host than the issuer: set `certificateAuthority` for that host, or `jwksUri`"
     )]
     Withheld(u16),
     /// The discovery document is of no use.
@@ -65,7 +65,7 @@ pub(crate) enum IssuerError {
     #[error("the JWKS of the issuer cannot be used: {0}")]
     Keys(#[from] KeysError),
     /// The task that reads files ended.
-    #[error("the files cannot be read")]
+    #[error("reading the files of the issuer failed")]
     Files,
 }
 

@@ -85,7 +85,7 @@ fn answer(method: &Method, path: &str, state: State) -> Response<Full<Bytes>> {
         "/readyz" => readiness(&state),
         "/metrics" => match metrics::text(state, Instant::now()) {
             Ok(text) => (StatusCode::OK, metrics::CONTENT_TYPE, text),
-            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, "the metrics cannot be written\n".to_owned()),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, "writing the metrics failed\n".to_owned()),
         },
         _ => (StatusCode::NOT_FOUND, TEXT, "only /healthz, /readyz and /metrics\n".to_owned()),
     };

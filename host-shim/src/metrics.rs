@@ -57,16 +57,21 @@ impl Moment {
             let age = self.now.saturating_duration_since(source.last_success?);
             Some((labels, ConstGauge::new(age.as_secs_f64())))
         });
-        let family = Family("source_age", Some(Unit::Seconds), "Time since the source gave keys, absent before it did");
+        let family =
+            Family("source_age", Some(Unit::Seconds), "Time since the last successful fetch, absent before the first");
         write(encoder, family, age)?;
         let keys = sources().map(|(labels, source)| (labels, ConstGauge::new(source.keys)));
-        write(encoder, Family("source_keys", None, "Keys that the source gave, none when they are too old"), keys)?;
+        write(
+            encoder,
+            Family("source_keys", None, "Usable keys of the source, 0 when they are older than maxStale"),
+            keys,
+        )?;
         let skipped = sources().map(|(labels, source)| (labels, ConstGauge::new(source.skipped)));
         write(encoder, Family("source_skipped_entries", None, "Entries of the source that cannot be used"), skipped)?;
         let generations = sources().map(|(labels, source)| (labels, ConstGauge::new(source.generation.unwrap_or(0))));
         write(
             encoder,
-            Family("source_generation", None, "Generation that Envoys shall hold, 0 for none"),
+            Family("source_generation", None, "Generation that Envoys should hold, 0 for none"),
             generations,
         )?;
         let fetches = sources().flat_map(|(labels, source)| {
@@ -74,7 +79,7 @@ impl Moment {
             let outcomes = std::iter::once((SUCCESS, source.succeeded)).chain(failed);
             outcomes.map(move |(outcome, count)| (with(&labels, "outcome", outcome), ConstCounter::new(count)))
         });
-        write(encoder, Family("fetches", None, "Fetches from the source by what came of them"), fetches)
+        write(encoder, Family("fetches", None, "Fetches from the source by outcome"), fetches)
     }
 
     fn envoys(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -83,14 +88,14 @@ impl Moment {
             self.state.feeds.iter().map(move |((envoy, set), feed)| (labels(&**envoy, &**set), feed))
         };
         let up = feeds().map(|(labels, feed)| (labels, ConstGauge::new(u32::from(feed.held.is_some()))));
-        write(encoder, Family("envoy_up", None, "Whether the intake answers"), up)?;
+        write(encoder, Family("envoy_up", None, "1 when the intake responds, 0 otherwise"), up)?;
         let held = feeds().filter_map(|(labels, feed)| Some((labels, ConstGauge::new(feed.held?))));
         write(encoder, Family("envoy_generation", None, "Generation that the intake holds, 0 for none"), held)?;
         let pushes = feeds().flat_map(|(labels, feed)| {
             let pushes = feed.pushes.iter();
             pushes.map(move |(outcome, count)| (with(&labels, "outcome", outcome), ConstCounter::new(*count)))
         });
-        write(encoder, Family("pushes", None, "Pushes to the intake by what came of them"), pushes)
+        write(encoder, Family("pushes", None, "Pushes to the intake by outcome"), pushes)
     }
 }
 

@@ -79,13 +79,15 @@ impl Pusher {
             Taken::Stored => {
                 self.report.update(|feed| feed.held = Some(generation));
                 if held.generation == 0 {
-                    tracing::info!(intake = %self.intake, generation, "keys are pushed to an intake without any");
+                    tracing::info!(intake = %self.intake, generation, "pushed keys to an intake that held none");
                 } else {
-                    tracing::debug!(intake = %self.intake, generation, "keys are pushed");
+                    tracing::debug!(intake = %self.intake, generation, "pushed keys");
                 }
             }
             // Another shim was faster; the next question tells its generation, and the next refresh goes above it.
-            Taken::NotNewer => tracing::debug!(intake = %self.intake, "the intake got a newer set meanwhile"),
+            Taken::NotNewer => {
+                tracing::debug!(intake = %self.intake, "the intake has received a newer set in the meantime")
+            }
         }
         Ok(())
     }
@@ -113,7 +115,7 @@ const fn outcome(taken: Result<&Taken, &IntakeError>) -> &'static str {
 fn tell(intake: &Intake, before: &State, after: &State) {
     match after {
         _ if before == after => {}
-        State::Failing(error) => tracing::warn!(%intake, %error, "an intake cannot be fed"),
-        State::Fed | State::Silent => tracing::info!(%intake, "an intake answers"),
+        State::Failing(error) => tracing::warn!(%intake, %error, "pushing to an intake failed"),
+        State::Fed | State::Silent => tracing::info!(%intake, "an intake responds"),
     }
 }

@@ -116,7 +116,7 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
         match timeout(ASK_TIMEOUT, self.source.fetch()).await {
             Ok(Ok(fetched)) => self.publish(fetched, asked),
             Ok(Err(error)) => self.failed(&error),
-            Err(_) => self.failed(&FetchError::new(Failure::Timeout, &"there is no answer in time")),
+            Err(_) => self.failed(&FetchError::new(Failure::Timeout, &"timed out")),
         }
     }
 
@@ -126,7 +126,7 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
         self.channels.report.update(|source| *source.failed.entry(error.failure).or_default() += 1);
         let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let holding = self.stale_at.is_some();
-        tracing::warn!(%error, retry_ms, holding, "the keys could not be refreshed");
+        tracing::warn!(%error, retry_ms, holding, "refreshing the keys failed");
     }
 
     /// The generation tells when the source was asked: a filter calls no key unknown that may have been published since.
@@ -156,13 +156,13 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
             source.keys = 0;
             source.generation = None;
         });
-        tracing::error!(generation = self.generation, "the keys are older than maxStale, nothing is left to push");
+        tracing::error!(generation = self.generation, "the keys are older than maxStale and are no longer pushed");
     }
 
     fn heed(&mut self) {
         let wanted = self.channels.feedback.borrow_and_update().wants_newer_than(self.generation);
         if wanted {
-            tracing::debug!("a filter met an unknown key id");
+            tracing::debug!("a filter has received a token with an unknown key id");
             self.pace.wanted(Instant::now());
         }
     }
@@ -173,17 +173,17 @@ impl Told {
     fn tell(&mut self, keys: &SourceKeys, generation: u64, wait: Duration) {
         if self.skipped != keys.skipped {
             for SkippedEntry { key_id, reason } in keys.skipped.iter().take(SHOWN.0) {
-                tracing::warn!(kid = shortened(key_id), reason, "an entry is skipped");
+                tracing::warn!(kid = shortened(key_id), reason, "skipped an entry");
             }
             self.skipped.clone_from(&keys.skipped);
         }
         let kids = keys.key_ids.iter().take(SHOWN.0).map(|id| shortened(id)).collect::<Vec<_>>().join(" ");
         let (count, skipped, next_s) = (keys.key_ids.len(), keys.skipped.len(), wait.as_secs());
         if self.failing || self.key_ids != keys.key_ids {
-            tracing::info!(generation, kids, keys = count, skipped, next_s, "the keys are read");
+            tracing::info!(generation, kids, keys = count, skipped, next_s, "refreshed the keys");
             self.key_ids.clone_from(&keys.key_ids);
         } else {
-            tracing::debug!(generation, kids, keys = count, skipped, next_s, "the keys are read again");
+            tracing::debug!(generation, kids, keys = count, skipped, next_s, "refreshed the keys, no key id changed");
         }
         self.failing = false;
     }

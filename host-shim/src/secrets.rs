@@ -24,7 +24,7 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
     /// Secrets Manager refused.
-    #[error("secrets manager answers {code}: {message}")]
+    #[error("Secrets Manager returned {code}: {message}")]
     Refused {
         /// The name of the error, such as `ResourceNotFoundException`.
         code: String,
@@ -32,10 +32,10 @@ pub(crate) enum SecretError {
         message: String,
     },
     /// No answer, or none that can be read.
-    #[error("secrets manager cannot be reached: {0}")]
+    #[error("cannot reach Secrets Manager: {0}")]
     Unreachable(String),
     /// No answer in time.
-    #[error("secrets manager cannot be reached: timed out")]
+    #[error("cannot reach Secrets Manager: timed out")]
     Timeout,
     /// The secret has bytes in place of text.
     #[error("the secret is stored as SecretBinary, it must be SecretString")]
@@ -154,7 +154,7 @@ fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
         SdkError::DispatchFailure(failure) => SecretError::Unreachable(
             failure.as_connector_error().map_or_else(|| "connection failed".to_owned(), |error| causes(error)),
         ),
-        SdkError::ResponseError(_) => SecretError::Unreachable("the answer is not from secrets manager".to_owned()),
+        SdkError::ResponseError(_) => SecretError::Unreachable("the response is not from Secrets Manager".to_owned()),
         other => SecretError::Unreachable(
             other.into_source().map_or_else(|_| "request not sent".to_owned(), |error| causes(&*error)),
         ),

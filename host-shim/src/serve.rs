@@ -27,8 +27,8 @@ use crate::{check, logging};
 /// Fetches keys and pushes them to Envoy
 ///
 /// Reads the secrets that `http.auth.bearer.awsSecretsManager` and `http.auth.bearer.mint` name, with AWS's default credential
-/// chain, asks the issuers whose `keySource` is `push`, and keeps the intake of every given Envoy supplied. The environment
-/// variable `REGISTRY_AUTH_PUSH_KEY` holds the key that both sides share, at least 32 bytes.
+/// chain, and the keys of the issuers whose `keySource` is `push`, and pushes them to every given intake. The environment variable
+/// `REGISTRY_AUTH_PUSH_KEY` holds the key that both sides share, at least 32 bytes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let sets = configuration.kept_sets();
     ensure!(
         !sets.is_empty(),
-        "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager`, no `mint` and no issuer with `keySource` `push`, keys of other kinds need no shim",
+        "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager`, no `mint` and no issuer with `keySource` `push`, which are the only sources that it fetches",
     );
     let seal = Seal::from_environment()?;
     logging::start(configuration.log_level());
@@ -84,7 +84,7 @@ async fn serve(sets: Vec<KeptSet>, arguments: &Arguments, seal: Seal) -> anyhow:
     }
     // Only now: a shim that does not know of its sources yet would be ready.
     if let Some(endpoints) = endpoints {
-        tracing::info!(address = %endpoints.address()?, "the endpoints are up");
+        tracing::info!(address = %endpoints.address()?, "the endpoints are listening");
         shim.tasks.spawn(endpoints.run());
     }
 
@@ -93,7 +93,7 @@ async fn serve(sets: Vec<KeptSet>, arguments: &Arguments, seal: Seal) -> anyhow:
         _ = interrupt.recv() => {}
         Some(_) = shim.tasks.join_next() => anyhow::bail!("a task of the shim ended"),
     }
-    tracing::info!("the shim ends");
+    tracing::info!("shutting down");
     shim.tasks.shutdown().await;
     Ok(())
 }
@@ -119,11 +119,11 @@ impl Shim {
                     secret = place.secret_name,
                     region = place.region,
                     intakes,
-                    "the shim is up"
+                    "started to fetch keys"
                 );
             }
             Origin::Issuer(issuer) => {
-                tracing::info!(set = &*name, %issuer, intakes, "the shim is up");
+                tracing::info!(set = &*name, %issuer, intakes, "started to fetch keys");
                 self.start(&name, issuer, timing);
             }
         }

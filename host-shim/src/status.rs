@@ -102,7 +102,7 @@ impl State {
         let sources = self.sources.iter().filter_map(|(set, source)| {
             let reason = match (source.generation, source.last_success) {
                 (Some(_), _) => return None,
-                (None, None) => "no keys were had yet",
+                (None, None) => "no keys fetched yet",
                 (None, Some(_)) => "the keys are older than maxStale",
             };
             Some(Waiting { source: Arc::clone(set), envoy: None, reason })
@@ -110,8 +110,8 @@ impl State {
         let feeds = self.feeds.iter().filter_map(|((envoy, set), feed)| {
             let wanted = self.sources.get(set).and_then(|source| source.generation);
             let reason = match (feed.held, wanted) {
-                (None, _) => "it does not answer like an intake",
-                (Some(held), Some(wanted)) if held < wanted => "it does not hold the present keys",
+                (None, _) => "no valid response from the intake",
+                (Some(held), Some(wanted)) if held < wanted => "it does not hold the current keys",
                 (Some(_), _) => return None,
             };
             Some(Waiting { source: Arc::clone(set), envoy: Some(Arc::clone(envoy)), reason })
@@ -153,18 +153,18 @@ mod tests {
         let held = |generation| Some(Some(generation));
         let rows: [Row; 6] = [
             (Some(7), past, [held(7), held(8)], &[]),
-            (Some(7), past, [held(6), held(7)], &[(Some("a"), "it does not hold the present keys")]),
-            (Some(7), past, [held(7), Some(None)], &[(Some("b"), "it does not answer like an intake")]),
-            (None, None, [held(0), held(0)], &[(None, "no keys were had yet")]),
+            (Some(7), past, [held(6), held(7)], &[(Some("a"), "it does not hold the current keys")]),
+            (Some(7), past, [held(7), Some(None)], &[(Some("b"), "no valid response from the intake")]),
+            (None, None, [held(0), held(0)], &[(None, "no keys fetched yet")]),
             (None, past, [held(7), held(0)], &[(None, "the keys are older than maxStale")]),
             (
                 None,
                 None,
                 [None, None],
                 &[
-                    (None, "no keys were had yet"),
-                    (Some("a"), "it does not answer like an intake"),
-                    (Some("b"), "it does not answer like an intake"),
+                    (None, "no keys fetched yet"),
+                    (Some("a"), "no valid response from the intake"),
+                    (Some("b"), "no valid response from the intake"),
                 ],
             ),
         ];

@@ -20,10 +20,10 @@ pub(crate) fn differences(document: &Document) -> Vec<ConfigError> {
         found.anonymous(control, document);
     }
     if document.proxy.mounts {
-        found.tell("proxy.mounts", "D48: zot looks up a mount by its digest in all repositories, whatever `from` says; leave it out behind zot");
+        found.tell("proxy.mounts", "D48: zot searches all repositories for the digest of a mount, whatever `from` says; leave this key out when the registry is zot");
     }
     if document.bearer.is_some() && document.fail_delay.is_some_and(|seconds| seconds > 0) {
-        found.tell("http.auth.failDelay", "refusals of bad tokens are held too; zot answers them at once");
+        found.tell("http.auth.failDelay", "responses to bad tokens are delayed too; zot sends them at once");
     }
     found.0
 }
@@ -37,7 +37,7 @@ pub(crate) fn shared_blobs(document: &Value) -> Vec<ConfigError> {
     let below = member(&section, "subPaths").and_then(Value::as_object).into_iter().flatten();
     let below = below.map(|(path, section)| (format!("storage.subPaths[\"{path}\"].dedupe"), section));
     let shared = own.chain(below).filter(|(_, section)| member(section, "dedupe") != Some(&Value::Bool(false)));
-    let message = "D48: zot shows a blob in every repository that it is asked for in, by its digest; set it to false behind the filter";
+    let message = "D48: zot serves a blob by its digest from every repository; set this key to false behind the filter";
     shared.map(|(path, _)| ConfigError { path, message: message.to_owned() }).collect()
 }
 
@@ -57,9 +57,9 @@ impl Found {
         let path = "http.auth.bearer";
         if bearer.cert.is_some() || bearer.aws_secrets_manager.is_some() {
             if has_policy && !bearer.bypass_access_control {
-                self.tell(path, "D3: accessControl counts for tokens of `cert` and `awsSecretsManager` too, with `sub` as user name; zot skips it: `bypassAccessControl: true`");
+                self.tell(path, "D3: accessControl applies to tokens of `cert` and `awsSecretsManager` too, with `sub` as user name; zot skips it, as `bypassAccessControl: true` does here");
             }
-            self.tell(path, "D4: these tokens need `exp`, which zot does not ask for");
+            self.tell(path, "D4: these tokens must have `exp`, which zot does not require");
         }
         for (index, oidc) in bearer.oidc.iter().enumerate() {
             let username = oidc.claim_mapping.as_ref().and_then(|mapping| mapping.username.as_deref());
@@ -67,7 +67,7 @@ impl Found {
                 let path = format!("{path}.oidc[{index}].claimMapping.username");
                 self.tell(
                     path,
-                    "D15: tokens need `sub` and `iat` even when they are not mapped; zot does not ask for them",
+                    "D15: tokens must have `sub` and `iat` even when these are not mapped; zot does not require them",
                 );
             }
         }
@@ -76,12 +76,12 @@ impl Found {
     fn access_control(&mut self, control: &AccessControl, authenticates: bool) {
         let path = "http.accessControl";
         if control.repositories.is_empty() && control.admin_policy.is_none() {
-            self.tell(path, "D2: nobody may do anything; zot takes it for absent and allows everything");
+            self.tell(path, "D2: nobody may do anything; zot treats it as absent and allows everything");
         }
         for group in control.groups.keys().filter(|group| group.chars().any(char::is_uppercase)) {
             self.tell(
                 format!("{path}.groups[\"{group}\"]"),
-                "D14: the name is compared as written; zot reads it in lower case",
+                "D14: the name is compared as written; zot converts it to lower case",
             );
         }
         for (pattern, group) in &control.repositories {
@@ -100,9 +100,9 @@ impl Found {
             return;
         }
         let message = if document.bearer.is_some() {
-            "anonymousPolicy counts beside `bearer`, as in zot after 2.1.20; before, every request without a token was refused"
+            "anonymousPolicy applies with `bearer` too, as in zot after 2.1.20; earlier versions refuse every request without a token"
         } else if document.mtls.is_none() {
-            "callers who present a credential are refused, as nobody can authenticate; zot ignores the credential"
+            "requests with a credential are refused, as no authentication is configured; zot ignores the credential"
         } else {
             return;
         };
@@ -111,12 +111,13 @@ impl Found {
 
     fn group(&mut self, path: &str, group: &PolicyGroup, authenticates: bool) {
         if authenticates && group.anonymous_policy.iter().any(|action| !group.default_policy.contains(action)) {
-            let message = "D9: callers with a credential get it too; zot refuses them what only anonymousPolicy grants";
+            let message =
+                "D9: authenticated callers may do this too; zot refuses them what only anonymousPolicy grants";
             self.tell(format!("{path}.anonymousPolicy"), message);
         }
         for (index, entry) in group.policies.iter().enumerate() {
             if !entry.conditions.is_empty() && entry.actions.iter().any(|action| action == "read") {
-                let message = "D12: they count for what the catalog lists too; zot lists such repositories always";
+                let message = "D12: conditions apply to what the catalog lists too; zot always lists such repositories";
                 self.tell(format!("{path}.policies[{index}].conditions"), message);
             }
         }
@@ -133,7 +134,7 @@ impl Found {
                 for other in patterns.iter().skip(index + 1).filter(|other| overlap(one, other)) {
                     let decides = if rank(one) <= rank(other) { one } else { other };
                     let message = format!(
-                        "D8: is as long as `{other}` and matches names in common; `{decides}` decides, in zot one or the other by chance"
+                        "D8: has the same length as `{other}`, and both match some names; `{decides}` decides, in zot either of them at random"
                     );
                     self.tell(format!("http.accessControl.repositories[\"{one}\"]"), message);
                 }

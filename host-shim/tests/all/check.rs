@@ -229,18 +229,18 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
             control("a", json!({"anonymousPolicy": "read"})),
             &[
                 "http.accessControl.repositories[\"a\"].anonymousPolicy: D9",
-                "http.accessControl: anonymousPolicy counts beside `bearer`",
+                "http.accessControl: anonymousPolicy applies with `bearer` too",
             ],
         ),
         (
             &oidc,
             control("a", json!({"anonymousPolicy": "read", "defaultPolicy": "read"})),
-            &["http.accessControl: anonymousPolicy counts beside `bearer`"],
+            &["http.accessControl: anonymousPolicy applies with `bearer` too"],
         ),
         (
             &json!(null),
             control("a", json!({"anonymousPolicy": "read"})),
-            &["http.accessControl: callers who present a credential are refused"],
+            &["http.accessControl: requests with a credential are refused"],
         ),
         (
             &oidc,
@@ -274,7 +274,7 @@ async fn a_delay_of_refusals_that_zot_does_not_hold_is_pointed_out() {
     let folder = Folder::new().unwrap();
     let bearer = json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
     let control = json!({"repositories": {"**": {"defaultPolicy": "read"}}});
-    let told = "zot: http.auth.failDelay: refusals of bad tokens are held too; zot answers them at once";
+    let told = "zot: http.auth.failDelay: responses to bad tokens are delayed too; zot sends them at once";
     for (seconds, auth, expected) in [
         (1, json!({"bearer": bearer}), &[told] as &[&str]),
         (0, json!({"bearer": bearer}), &[]),

@@ -22,7 +22,7 @@ struct Stage {
 impl Stage {
     async fn start(configuration: &Value, intakes: &[&str]) -> anyhow::Result<Self> {
         let shim = Shim::launch(Launch { configuration, intakes, listen: Some("127.0.0.1:0"), ..Launch::default() })?;
-        shim.says(&["the endpoints are up"]).await?;
+        shim.says(&["the endpoints are listening"]).await?;
         let log = shim.log()?;
         let address = log.iter().find_map(|line| line.get("address")?.as_str()).context("no address")?;
         let authority = address.to_owned();
@@ -84,7 +84,7 @@ async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them
     let intakes = [tcp.url(), &unix_url, unix.url()];
     let stage = Stage::start(&configuration(&entries), &intakes).await.unwrap();
 
-    stage.becomes(503, &json!([{"source": late.set(), "reason": "no keys were had yet"}])).await.unwrap();
+    stage.becomes(503, &json!([{"source": late.set(), "reason": "no keys fetched yet"}])).await.unwrap();
     assert_eq!(stage.get("/healthz").await.unwrap().status(), 200);
     assert_eq!(
         value(
@@ -121,7 +121,7 @@ async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them
     drop(unix);
     let gone = |issuer: &Issuer| {
         let envoy = format!("unix:{}", socket.display());
-        json!({"source": issuer.set(), "envoy": envoy, "reason": "it does not answer like an intake"})
+        json!({"source": issuer.set(), "envoy": envoy, "reason": "no valid response from the intake"})
     };
     let mut waiting = [gone(&late), gone(&good)];
     waiting.sort_by_key(|entry| entry["source"].to_string());
@@ -169,11 +169,11 @@ async fn an_envoy_that_refuses_the_keys_is_named() {
         ..Launch::default()
     };
     let shim = Shim::launch(launch).unwrap();
-    shim.says(&["answers 401: the push keys differ"]).await.unwrap();
+    shim.says(&["status 401: the push keys differ"]).await.unwrap();
     let log = shim.log().unwrap();
     let authority = log.iter().find_map(|line| line.get("address")?.as_str()).unwrap().to_owned();
     let stage = Stage { shim, authority };
-    let reason = "it does not answer like an intake";
+    let reason = "no valid response from the intake";
     stage.becomes(503, &json!([{"source": issuer.set(), "envoy": intake.url(), "reason": reason}])).await.unwrap();
     let metrics = stage.metrics().await.unwrap();
     let sample = format!("registry_auth_shim_envoy_up{{envoy=\"{}\",set=\"{}\"}}", intake.url(), issuer.set());

@@ -80,27 +80,35 @@ fn former(request: &PushRequest, generation: u64) -> String {
 
 /// (what is answered, how, what the log says)
 const LIES: [(&str, Lie, &str); 10] = [
-    ("nothing that is proven", |request, _| (200, former(request, 0)).into(), "does not answer like an intake"),
-    ("the greatest generation", |request, _| (200, former(request, u64::MAX)).into(), "does not answer like an intake"),
+    (
+        "nothing that is proven",
+        |request, _| (200, former(request, 0)).into(),
+        "the response does not prove this push key",
+    ),
+    (
+        "the greatest generation",
+        |request, _| (200, former(request, u64::MAX)).into(),
+        "the response does not prove this push key",
+    ),
     (
         "an answer to another question",
         |request, before| before.cloned().unwrap_or_else(|| respond(&other_nonce(request), &truth())),
-        "does not answer like an intake",
+        "the response does not prove this push key",
     ),
     (
         "an answer about another set",
         |request, _| respond(&PushRequest { set: "secret:us-east-1/other".to_owned(), ..request.clone() }, &truth()),
-        "does not answer like an intake",
+        "the response does not prove this push key",
     ),
     (
         "an answer that was made for another status",
         |request, _| respond(request, &PushResponse { status: 409, ..truth() }).with_status(200),
-        "does not answer like an intake",
+        "the response does not prove this push key",
     ),
     (
         "an answer with another push key",
         |request, _| (200, PushKey::new(&[7; 32]).map(|key| truth().sign(request, &key)).unwrap_or_default()).into(),
-        "does not answer like an intake",
+        "the response does not prove this push key",
     ),
     (
         // Whoever has the push key may say what he likes, but not that.
@@ -116,7 +124,7 @@ const LIES: [(&str, Lie, &str); 10] = [
     (
         "a refusal without proof",
         |_, _| (409, json!({"error": "generation 18446744073709551615"}).to_string()).into(),
-        "answers 409: not an answer of an intake",
+        "status 409: the response does not prove this push key",
     ),
     (
         "an intake of version 1",
@@ -206,8 +214,8 @@ async fn a_push_is_done_only_when_its_answer_proves_it() {
             }),
         );
         let shim = Shim::start(&configuration("unproven", "1s", false), &moto.endpoint(), &url).unwrap();
-        shim.says(&["an intake cannot be fed", &url]).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
-        assert_eq!(shim.count(&["keys are pushed"]).unwrap(), 0, "{name}");
+        shim.says(&["pushing to an intake failed", &url]).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        assert_eq!(shim.count(&["pushed keys"]).unwrap(), 0, "{name}");
         task.abort();
     }
 }

@@ -121,7 +121,7 @@ async fn a_host_that_a_document_names_sees_the_token_only_if_the_configured_ca_v
         ..Launch::default()
     };
     let shim = Shim::launch(launch).unwrap();
-    shim.says(&["the JWKS of the issuer answers 403 without the token"]).await.unwrap();
+    shim.says(&["fetching the JWKS failed: status 403; the token was not sent"]).await.unwrap();
     assert_eq!(issuer.asked()[0], asked("/.well-known/openid-configuration", "tops3cret"));
     assert_eq!(issuer.asked()[1].authorization, "");
 }
@@ -131,7 +131,7 @@ async fn only_the_configured_authorities_are_believed_or_else_those_of_the_syste
     let issuer = Issuer::start().await.unwrap();
     issuer.publish(&[("a", FIRST)]).unwrap();
     let (ours, other) = (certificate("issuer-ca"), certificate("ca"));
-    let refused = "cannot be reached: invalid peer certificate: UnknownIssuer";
+    let refused = "connection failed: invalid peer certificate: UnknownIssuer";
     let file = |path| json!({"certificateAuthorityFile": path});
     // (members, the system's authorities, what is said when there are no keys)
     let rows = [
@@ -152,7 +152,7 @@ async fn only_the_configured_authorities_are_believed_or_else_those_of_the_syste
         match said {
             None => intake.holds_in(&issuer.set(), &["a"]).await.unwrap(),
             Some(said) => {
-                shim.says(&["the keys could not be refreshed", said]).await.unwrap();
+                shim.says(&["refreshing the keys failed", said]).await.unwrap();
                 assert_eq!(intake.generation_of(&issuer.set()), 0, "{members}");
             }
         }
@@ -169,7 +169,7 @@ fn faults() -> Vec<(Fault, &'static str)> {
     let slow = Answer { after: Duration::from_mins(5), ..(200, "{}".to_owned()).into() };
     let shared = json!({"keys": [{"kty": "oct", "k": "tops3cret", "kid": "o"}]}).to_string();
     vec![
-        (both(500, "tops3cret"), "the discovery document of the issuer answers 500"),
+        (both(500, "tops3cret"), "fetching the discovery document failed: status 500"),
         (both(200, "<html>tops3cret</html>"), "the discovery document is not a JSON object"),
         (both(200, "{\"issuer\":\"https://other\"}"), "the discovery document names another issuer"),
         (Fault::Discovery(json!({"issuer": "https://localhost"})), "the discovery document names another issuer"),
@@ -181,14 +181,14 @@ fn faults() -> Vec<(Fault, &'static str)> {
             Fault::Discovery(json!({"jwks_uri": "file:///tops3cret"})),
             "the jwks_uri of the discovery document is not an absolute http or https URL",
         ),
-        (Fault::Discovery(json!({"jwks_uri": "https://127.0.0.1:1/"})), "the JWKS of the issuer cannot be reached"),
-        (Fault::Both(redirect), "the discovery document of the issuer answers 302, and redirects are not followed"),
+        (Fault::Discovery(json!({"jwks_uri": "https://127.0.0.1:1/"})), "fetching the JWKS failed: connection failed"),
+        (Fault::Both(redirect), "fetching the discovery document failed: status 302, redirects are not followed"),
         (keys("tops3cret".to_owned()), "the JWKS of the issuer cannot be used: it is not acceptable JSON"),
         (keys("{\"keys\":[]}".to_owned()), "the JWKS of the issuer cannot be used: it holds no usable key"),
         (keys(shared), "it holds no usable key (`o`: it is a shared secret"),
         (keys("[]".to_owned()), "the JWKS of the issuer cannot be used: it is an array"),
-        (keys(huge), "the JWKS of the issuer answers with more than 262144 bytes"),
-        (Fault::Both(slow), "the discovery document of the issuer timed out"),
+        (keys(huge), "fetching the JWKS failed: the response is longer than 262144 bytes"),
+        (Fault::Both(slow), "fetching the discovery document failed: timed out"),
     ]
 }
 
@@ -211,7 +211,7 @@ async fn issuers_that_fail_hold_nobody_up_keep_their_keys_and_recover() {
 
     intake.holds_in(&good.set(), &["good"]).await.unwrap();
     for (issuer, _, said) in &failing {
-        shim.says(&["the keys could not be refreshed", said, &issuer.set(), "false"]).await.unwrap();
+        shim.says(&["refreshing the keys failed", said, &issuer.set(), "false"]).await.unwrap();
         assert_eq!(intake.generation_of(&issuer.set()), 0, "{said}");
     }
     for (issuer, ..) in &failing {
@@ -223,7 +223,7 @@ async fn issuers_that_fail_hold_nobody_up_keep_their_keys_and_recover() {
         intake.want_in(&issuer.set());
     }
     for (issuer, _, said) in &failing {
-        shim.says(&["the keys could not be refreshed", said, &issuer.set(), "true"]).await.unwrap();
+        shim.says(&["refreshing the keys failed", said, &issuer.set(), "true"]).await.unwrap();
         intake.holds_in(&issuer.set(), &["a"]).await.unwrap();
     }
     assert_eq!(intake.refusals(), [0u16; 0]);
@@ -240,7 +240,7 @@ async fn keys_that_cannot_be_used_are_skipped_and_named() {
     let shim = start(&configuration(&[issuer.entry(&trusting())]), &intake).unwrap();
     intake.holds_in(&issuer.set(), &["a", "b"]).await.unwrap();
     for part in ["shared", "short"] {
-        shim.says(&["an entry is skipped", part]).await.unwrap();
+        shim.says(&["skipped an entry", part]).await.unwrap();
     }
 }
 
@@ -266,7 +266,7 @@ async fn an_issuer_says_how_long_its_keys_may_be_cached() {
         let socket = format!("unix:{}", folder.path("nowhere.sock").display());
         let launch = Launch { configuration: &configuration(&[entry]), intakes: &[&socket], ..Launch::default() };
         let shim = Shim::launch(launch).unwrap();
-        shim.says(&["the keys are read"]).await.unwrap();
+        shim.says(&["refreshed the keys"]).await.unwrap();
         let log = shim.log().unwrap();
         let next = log.iter().find_map(|line| line.get("next_s")?.as_u64()).unwrap();
         assert!(next <= expected && next >= expected * 9 / 10, "{cache_control:?} {max_stale}: {next}");
