@@ -20,7 +20,7 @@ use crate::zot::{differences, shared_blobs};
 
 /// A set of keys that is to be kept fresh in the intakes.
 #[derive(Debug)]
-pub(crate) struct KeptSet {
+pub(crate) struct KeySetSource {
     /// Its name.
     pub(crate) name: Arc<str>,
     /// Where its keys come from.
@@ -109,11 +109,11 @@ impl Configuration {
 
     /// The sets that the shim keeps fresh: at most one with keys that verify, one with a key that signs, and one for each issuer
     /// whose keys are pushed.
-    pub(crate) fn kept_sets(&self) -> Vec<KeptSet> {
+    pub(crate) fn key_set_sources(&self) -> Vec<KeySetSource> {
         let Some(bearer) = self.document.as_ref().and_then(|document| document.bearer.as_ref()) else {
             return Vec::new();
         };
-        let mut sets: Vec<KeptSet> = secrets(bearer).collect();
+        let mut sets: Vec<KeySetSource> = secrets(bearer).collect();
         for set in bearer.oidc.iter().filter_map(issuer) {
             // Entries of one issuer share a set, and are fetched in one way.
             if !sets.iter().any(|earlier| earlier.name == set.name) {
@@ -129,8 +129,8 @@ impl Configuration {
     }
 }
 
-fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeptSet> {
-    let set = |name: String, place: &AwsSecretsManager, content| KeptSet {
+fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeySetSource> {
+    let set = |name: String, place: &AwsSecretsManager, content| KeySetSource {
         name: name.into(),
         origin: Origin::Secret(place.clone(), content),
         timing: Timing { interval: place.refresh_interval, max_stale: place.max_stale },
@@ -147,9 +147,9 @@ fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeptSet> {
     verifying.into_iter().chain(signing)
 }
 
-fn issuer(oidc: &Oidc) -> Option<KeptSet> {
+fn issuer(oidc: &Oidc) -> Option<KeySetSource> {
     let pushed = oidc.key_source.as_deref() == Some("push");
-    Some(KeptSet {
+    Some(KeySetSource {
         name: issuer_set(&oidc.issuer, oidc.jwks_uri.as_deref()).into(),
         origin: Origin::Issuer(Issuer::of(oidc).filter(|_| pushed)?),
         timing: Timing { interval: None, max_stale: oidc.max_stale },

@@ -71,7 +71,7 @@ impl fmt::Display for Intake {
 
 /// What an intake holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct HeldSet {
     /// The generation of the set; 0 when there is none.
     pub(crate) generation: u64,
     /// Whether a filter met an unknown key id since that set came.
@@ -80,7 +80,7 @@ pub(crate) struct Held {
 
 /// What an intake did with a pushed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum PushOutcome {
     /// It is stored.
     Stored,
     /// The intake holds this generation or a newer one.
@@ -120,10 +120,14 @@ impl Intake {
     ///
     /// # Errors
     /// No answer in time, or none that proves the push key.
-    pub(crate) async fn ask<'a>(&self, set: &'a str, seal: &'a Seal) -> Result<(Held, Asked<'a>), IntakeError> {
+    pub(crate) async fn ask<'a>(
+        &self,
+        set: &'a str,
+        seal: &'a Seal,
+    ) -> Result<(HeldSet, ProvenSession<'a>), IntakeError> {
         let session = timeout(EXCHANGE_TIMEOUT, self.connect()).await.unwrap_or(Err(IntakeError::Timeout))?;
         let host = if let Self::Tcp(authority) = self { authority.as_str() } else { "localhost" };
-        let mut asked = Asked { session, host: host.to_owned(), set, seal };
+        let mut asked = ProvenSession { session, host: host.to_owned(), set, seal };
         let answer = asked.exchange(None, Bytes::new()).await?;
         if answer.status != StatusCode::OK.as_u16() {
             return Err(refused(answer));
@@ -131,7 +135,7 @@ impl Intake {
         if is_ahead(answer.generation, wall_clock()) {
             return Err(IntakeError::Ahead);
         }
-        Ok((Held { generation: answer.generation, wanted: answer.wanted }, asked))
+        Ok((HeldSet { generation: answer.generation, wanted: answer.wanted }, asked))
     }
 
     async fn connect(&self) -> Result<Session, IntakeError> {
@@ -148,24 +152,24 @@ impl Intake {
 
 /// A connection to an intake that has proven the push key on it. Another connection may lead to somebody else, so that keys are sent
 /// on this one only.
-pub(crate) struct Asked<'a> {
+pub(crate) struct ProvenSession<'a> {
     session: Session,
     host: String,
     set: &'a str,
     seal: &'a Seal,
 }
 
-impl Asked<'_> {
+impl ProvenSession<'_> {
     /// Hands over a set as `generation`: `PUT /keys/v2/{set}`.
     ///
     /// # Errors
     /// No answer in time, none that proves the push key, or a refusal other than "not newer".
-    pub(crate) async fn put(mut self, generation: u64, keys: &Published) -> Result<Taken, IntakeError> {
+    pub(crate) async fn put(mut self, generation: u64, keys: &Published) -> Result<PushOutcome, IntakeError> {
         let envelope = self.seal.seal(self.set, generation, keys)?;
         let answer = self.exchange(Some(generation), Bytes::from(envelope)).await?;
         match answer.status {
-            200 => Ok(Taken::Stored),
-            409 => Ok(Taken::NotNewer),
+            200 => Ok(PushOutcome::Stored),
+            409 => Ok(PushOutcome::NotNewer),
             _ => Err(refused(answer)),
         }
     }

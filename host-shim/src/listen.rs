@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::metrics;
-use crate::status::{State, Status, Waiting};
+use crate::status::{NotReady, State, Status};
 
 /// Connections at a time; more wait.
 const MAX_CONNECTIONS: usize = 64;
@@ -109,7 +109,7 @@ fn answer(method: &Method, path: &str, state: State) -> Response<Full<Bytes>> {
 fn readiness(state: &State) -> (StatusCode, &'static str, String) {
     let waiting = state.waiting();
     let status = if waiting.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let entry = |Waiting { source, envoy, reason }: &Waiting| match envoy {
+    let entry = |NotReady { source, envoy, reason }: &NotReady| match envoy {
         None => json!({"source": &**source, "reason": reason}),
         Some(envoy) => json!({"source": &**source, "envoy": &**envoy, "reason": reason}),
     };

@@ -25,14 +25,14 @@ const SUCCESS: &str = "success";
 /// The library cannot write them.
 pub(crate) fn text(state: State, now: Instant) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("registry_auth_shim");
-    registry.register_collector(Box::new(Moment { state, now }));
+    registry.register_collector(Box::new(Snapshot { state, now }));
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
 }
 
 #[derive(Debug)]
-struct Moment {
+struct Snapshot {
     state: State,
     now: Instant,
 }
@@ -43,14 +43,14 @@ struct Family(&'static str, Option<Unit>, &'static str);
 /// The labels of a sample, and the sample.
 type Sample<'a, M> = (Vec<(&'static str, &'a str)>, M);
 
-impl Collector for Moment {
+impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.sources(&mut encoder)?;
         self.envoys(&mut encoder)
     }
 }
 
-impl Moment {
+impl Snapshot {
     fn sources(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let sources = || self.state.sources.iter().map(|(set, source)| (vec![("set", &**set)], source));
         let age = sources().filter_map(|(labels, source)| {

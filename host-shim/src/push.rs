@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
 use crate::generation::Generations;
-use crate::intake::{Intake, IntakeError, Taken};
+use crate::intake::{Intake, IntakeError, PushOutcome};
 use crate::refresh::Published;
 use crate::status::FeedReport;
 
@@ -50,7 +50,7 @@ impl Pusher {
                 Ok(()) => State::Fed,
                 Err(error) => State::Failing(error),
             };
-            tell(&self.intake, &state, &next);
+            log_transition(&self.intake, &state, &next);
             state = next;
             // A new set goes out at once, a question waits for its second.
             if let Ok(Err(_)) = timeout(POLL, self.keys.changed()).await {
@@ -65,18 +65,18 @@ impl Pusher {
         let (held, asked) = asked?;
         let Some(keys) = self.keys.borrow_and_update().clone() else {
             generations.see(held.generation);
-            self.note(0, held.wanted);
+            self.report_wanted(0, held.wanted);
             return Ok(());
         };
         let generation = generations.target(keys.generation, held.generation);
         if held.generation >= generation {
-            self.note(keys.generation, held.wanted);
+            self.report_wanted(keys.generation, held.wanted);
             return Ok(());
         }
         let taken = asked.put(generation, &keys).await;
         self.report.pushed(outcome(taken.as_ref()));
         match taken? {
-            Taken::Stored => {
+            PushOutcome::Stored => {
                 self.report.update(|feed| feed.held = Some(generation));
                 if held.generation == 0 {
                     tracing::info!(intake = %self.intake, generation, "pushed keys to an intake that held none");
@@ -85,7 +85,7 @@ impl Pusher {
                 }
             }
             // Another shim was faster; the next question tells its generation, and the next refresh goes above it.
-            Taken::NotNewer => {
+            PushOutcome::NotNewer => {
                 tracing::debug!(intake = %self.intake, "the intake has received a newer set in the meantime")
             }
         }
@@ -93,7 +93,7 @@ impl Pusher {
     }
 
     /// Lets the refresher know that a key is missing in the set that it published as `generation`.
-    fn note(&self, generation: u64, wanted: bool) {
+    fn report_wanted(&self, generation: u64, wanted: bool) {
         if wanted {
             self.feedback.send_if_modified(|feedback| feedback.note_wanted(generation));
         }
@@ -101,10 +101,10 @@ impl Pusher {
 }
 
 /// The name of what came of a push, in the metrics.
-const fn outcome(taken: Result<&Taken, &IntakeError>) -> &'static str {
+const fn outcome(taken: Result<&PushOutcome, &IntakeError>) -> &'static str {
     match taken {
-        Ok(Taken::Stored) => "stored",
-        Ok(Taken::NotNewer) => "not_newer",
+        Ok(PushOutcome::Stored) => "stored",
+        Ok(PushOutcome::NotNewer) => "not_newer",
         Err(IntakeError::Unreachable(_)) => "unreachable",
         Err(IntakeError::Timeout) => "timeout",
         Err(_) => "refused",
@@ -112,7 +112,7 @@ const fn outcome(taken: Result<&Taken, &IntakeError>) -> &'static str {
 }
 
 /// Logs a change of state, not a state: an intake that is down for an hour is one line.
-fn tell(intake: &Intake, before: &State, after: &State) {
+fn log_transition(intake: &Intake, before: &State, after: &State) {
     match after {
         _ if before == after => {}
         State::Failing(error) => tracing::warn!(%intake, %error, "pushing to an intake failed"),

@@ -11,14 +11,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::feedback::Feedback;
 use crate::generation::next_generation;
 use crate::keys::{SkippedEntry, SourceKeys};
-use crate::pace::Pace;
+use crate::schedule::Schedule;
 use crate::source::{Failure, FetchError, Fetched, Source};
 use crate::status::SourceReport;
 
 /// How long keys are used after the last success when the configuration does not say.
 const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
 /// The longest that one ask may take, credentials included.
-const ASK_TIMEOUT: Duration = Duration::from_secs(20);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
 /// How many names of keys one line of the log has, and how much of each.
 const SHOWN: (usize, usize) = (20, 100);
 
@@ -63,16 +63,16 @@ pub(crate) struct Refresher<S, C> {
     source: S,
     clock: C,
     channels: Channels,
-    pace: Pace,
+    schedule: Schedule,
     max_stale: Duration,
     generation: u64,
     stale_at: Option<Instant>,
-    told: Told,
+    log_state: LogState,
 }
 
 /// What the log has said already.
 #[derive(Default)]
-struct Told {
+struct LogState {
     failing: bool,
     key_ids: Vec<String>,
     skipped: Vec<SkippedEntry>,
@@ -86,11 +86,11 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
             source,
             clock,
             channels,
-            pace: Pace::new(timing.interval, max_stale, Instant::now()),
+            schedule: Schedule::new(timing.interval, max_stale, Instant::now()),
             max_stale,
             generation: 0,
             stale_at: None,
-            told: Told::default(),
+            log_state: LogState::default(),
         }
     }
 
@@ -100,10 +100,10 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
             let stale_at = self.stale_at;
             tokio::select! {
                 biased;
-                () = sleep_until(self.pace.due()) => self.refresh().await,
+                () = sleep_until(self.schedule.due()) => self.refresh().await,
                 () = until(stale_at) => self.withdraw(),
                 changed = self.channels.feedback.changed() => match changed {
-                    Ok(()) => self.heed(),
+                    Ok(()) => self.on_wanted(),
                     Err(_) => return,
                 },
             }
@@ -111,9 +111,9 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
     }
 
     async fn refresh(&mut self) {
-        self.pace.asks(Instant::now());
+        self.schedule.started(Instant::now());
         let asked = (self.clock)();
-        match timeout(ASK_TIMEOUT, self.source.fetch()).await {
+        match timeout(FETCH_TIMEOUT, self.source.fetch()).await {
             Ok(Ok(fetched)) => self.publish(fetched, asked),
             Ok(Err(error)) => self.failed(&error),
             Err(_) => self.failed(&FetchError::new(Failure::Timeout, &"timed out")),
@@ -121,8 +121,8 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
     }
 
     fn failed(&mut self, error: &FetchError) {
-        let pause = self.pace.failed(Instant::now());
-        self.told.failing = true;
+        let pause = self.schedule.failed(Instant::now());
+        self.log_state.failing = true;
         self.channels.report.update(|source| *source.failed.entry(error.failure).or_default() += 1);
         let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let holding = self.stale_at.is_some();
@@ -133,10 +133,10 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
     fn publish(&mut self, fetched: Fetched, asked: UnixTime) {
         let Fetched { keys, again_after } = fetched;
         let (now, wall) = (Instant::now(), (self.clock)());
-        let wait = self.pace.succeeded(again_after, now);
+        let wait = self.schedule.succeeded(again_after, now);
         self.stale_at = now.checked_add(self.max_stale);
         self.generation = next_generation(asked, self.generation);
-        self.told.tell(&keys, self.generation, wait);
+        self.log_state.log_refresh(&keys, self.generation, wait);
         self.channels.report.update(|source| {
             source.succeeded += 1;
             source.last_success = Some(now);
@@ -159,25 +159,25 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
         tracing::error!(generation = self.generation, "the keys are older than maxStale and are no longer pushed");
     }
 
-    fn heed(&mut self) {
+    fn on_wanted(&mut self) {
         let wanted = self.channels.feedback.borrow_and_update().wants_newer_than(self.generation);
         if wanted {
             tracing::debug!("a filter has received a token with an unknown key id");
-            self.pace.wanted(Instant::now());
+            self.schedule.wanted(Instant::now());
         }
     }
 }
 
-impl Told {
+impl LogState {
     /// Logs a refreshed set: what changed loudly, the rest quietly.
-    fn tell(&mut self, keys: &SourceKeys, generation: u64, wait: Duration) {
+    fn log_refresh(&mut self, keys: &SourceKeys, generation: u64, wait: Duration) {
         if self.skipped != keys.skipped {
             for SkippedEntry { key_id, reason } in keys.skipped.iter().take(SHOWN.0) {
-                tracing::warn!(kid = shortened(key_id), reason, "skipped an entry");
+                tracing::warn!(kid = truncated(key_id), reason, "skipped an entry");
             }
             self.skipped.clone_from(&keys.skipped);
         }
-        let kids = keys.key_ids.iter().take(SHOWN.0).map(|id| shortened(id)).collect::<Vec<_>>().join(" ");
+        let kids = keys.key_ids.iter().take(SHOWN.0).map(|id| truncated(id)).collect::<Vec<_>>().join(" ");
         let (count, skipped, next_s) = (keys.key_ids.len(), keys.skipped.len(), wait.as_secs());
         if self.failing || self.key_ids != keys.key_ids {
             tracing::info!(generation, kids, keys = count, skipped, next_s, "refreshed the keys");
@@ -190,7 +190,7 @@ impl Told {
 }
 
 /// What of a name goes to the log: whoever publishes keys chooses their names.
-fn shortened(key_id: &str) -> String {
+fn truncated(key_id: &str) -> String {
     key_id.chars().take(SHOWN.1).collect()
 }
 

@@ -148,7 +148,7 @@ fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
         SdkError::TimeoutError(_) => SecretError::Timeout,
         SdkError::ServiceError(context) => SecretError::Refused {
             code: context.err().code().unwrap_or("an unknown error").to_owned(),
-            message: one_line(context.err().message().unwrap_or("without a message")),
+            message: collapse_whitespace(context.err().message().unwrap_or("without a message")),
         },
         SdkError::DispatchFailure(failure) if failure.is_timeout() => SecretError::Timeout,
         SdkError::DispatchFailure(failure) => SecretError::Unreachable(
@@ -164,10 +164,10 @@ fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
 /// An error and its causes in one line.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
-    one_line(&chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    collapse_whitespace(&chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 
-fn one_line(text: &str) -> String {
+fn collapse_whitespace(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

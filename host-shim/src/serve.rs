@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::clock::wall_clock;
-use crate::configuration::{Configuration, KeptSet, Origin};
+use crate::configuration::{Configuration, KeySetSource, Origin};
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
 use crate::intake::Intake;
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         check::print(&configuration);
         return Ok(ExitCode::FAILURE);
     }
-    let sets = configuration.kept_sets();
+    let sets = configuration.key_set_sources();
     ensure!(
         !sets.is_empty(),
         "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager`, no `mint` and no issuer with `keySource` `push`, which are the only sources that it fetches",
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(sets: Vec<KeptSet>, arguments: &Arguments, seal: Seal) -> anyhow::Result<()> {
+async fn serve(sets: Vec<KeySetSource>, arguments: &Arguments, seal: Seal) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut shim = Shim {
@@ -107,8 +107,8 @@ struct Shim {
 }
 
 impl Shim {
-    async fn keep_fresh(&mut self, set: KeptSet) {
-        let KeptSet { name, origin, timing } = set;
+    async fn keep_fresh(&mut self, set: KeySetSource) {
+        let KeySetSource { name, origin, timing } = set;
         let intakes = self.intakes.len();
         match origin {
             Origin::Secret(place, content) => {

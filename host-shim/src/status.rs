@@ -48,7 +48,7 @@ pub(crate) struct FeedState {
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Waiting {
+pub(crate) struct NotReady {
     /// The set.
     pub(crate) source: Arc<str>,
     /// The Envoy, if the set itself is there.
@@ -98,14 +98,14 @@ impl Status {
 
 impl State {
     /// What is missing until every source has keys that are not too old and every Envoy holds them.
-    pub(crate) fn waiting(&self) -> Vec<Waiting> {
+    pub(crate) fn waiting(&self) -> Vec<NotReady> {
         let sources = self.sources.iter().filter_map(|(set, source)| {
             let reason = match (source.generation, source.last_success) {
                 (Some(_), _) => return None,
                 (None, None) => "no keys fetched yet",
                 (None, Some(_)) => "the keys are older than maxStale",
             };
-            Some(Waiting { source: Arc::clone(set), envoy: None, reason })
+            Some(NotReady { source: Arc::clone(set), envoy: None, reason })
         });
         let feeds = self.feeds.iter().filter_map(|((envoy, set), feed)| {
             let wanted = self.sources.get(set).and_then(|source| source.generation);
@@ -114,7 +114,7 @@ impl State {
                 (Some(held), Some(wanted)) if held < wanted => "it does not hold the current keys",
                 (Some(_), _) => return None,
             };
-            Some(Waiting { source: Arc::clone(set), envoy: Some(Arc::clone(envoy)), reason })
+            Some(NotReady { source: Arc::clone(set), envoy: Some(Arc::clone(envoy)), reason })
         });
         sources.chain(feeds).collect()
     }

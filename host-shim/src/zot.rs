@@ -11,21 +11,21 @@ use crate::overlap::overlap;
 
 /// What is different, with its place.
 pub(crate) fn differences(document: &Document) -> Vec<ConfigError> {
-    let mut found = Found(Vec::new());
+    let mut differences = Differences(Vec::new());
     if let Some(bearer) = &document.bearer {
-        found.bearer(bearer, document.access_control.is_some());
+        differences.bearer(bearer, document.access_control.is_some());
     }
     if let Some(control) = &document.access_control {
-        found.access_control(control, document.bearer.is_some() || document.mtls.is_some());
-        found.anonymous(control, document);
+        differences.access_control(control, document.bearer.is_some() || document.mtls.is_some());
+        differences.anonymous(control, document);
     }
     if document.proxy.mounts {
-        found.tell("proxy.mounts", "D48: zot searches all repositories for the digest of a mount, whatever `from` says; leave this key out when the registry is zot");
+        differences.add("proxy.mounts", "D48: zot searches all repositories for the digest of a mount, whatever `from` says; leave this key out when the registry is zot");
     }
     if document.bearer.is_some() && document.fail_delay.is_some_and(|seconds| seconds > 0) {
-        found.tell("http.auth.failDelay", "responses to bad tokens are delayed too; zot sends them at once");
+        differences.add("http.auth.failDelay", "responses to bad tokens are delayed too; zot sends them at once");
     }
-    found.0
+    differences.0
 }
 
 /// The places of zot's `storage` section by which it shares blobs between repositories (`dedupe`, which is on when absent). Whoever
@@ -46,10 +46,10 @@ fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     object.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-struct Found(Vec<ConfigError>);
+struct Differences(Vec<ConfigError>);
 
-impl Found {
-    fn tell(&mut self, path: impl Into<String>, message: impl Into<String>) {
+impl Differences {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(ConfigError { path: path.into(), message: message.into() });
     }
 
@@ -57,15 +57,15 @@ impl Found {
         let path = "http.auth.bearer";
         if bearer.cert.is_some() || bearer.aws_secrets_manager.is_some() {
             if has_policy && !bearer.bypass_access_control {
-                self.tell(path, "D3: accessControl applies to tokens of `cert` and `awsSecretsManager` too, with `sub` as user name; zot skips it, as `bypassAccessControl: true` does here");
+                self.add(path, "D3: accessControl applies to tokens of `cert` and `awsSecretsManager` too, with `sub` as user name; zot skips it, as `bypassAccessControl: true` does here");
             }
-            self.tell(path, "D4: these tokens must have `exp`, which zot does not require");
+            self.add(path, "D4: these tokens must have `exp`, which zot does not require");
         }
         for (index, oidc) in bearer.oidc.iter().enumerate() {
             let username = oidc.claim_mapping.as_ref().and_then(|mapping| mapping.username.as_deref());
             if username.is_some_and(|expression| !expression.contains("claims.sub")) {
                 let path = format!("{path}.oidc[{index}].claimMapping.username");
-                self.tell(
+                self.add(
                     path,
                     "D15: tokens must have `sub` and `iat` even when these are not mapped; zot does not require them",
                 );
@@ -76,10 +76,10 @@ impl Found {
     fn access_control(&mut self, control: &AccessControl, authenticates: bool) {
         let path = "http.accessControl";
         if control.repositories.is_empty() && control.admin_policy.is_none() {
-            self.tell(path, "D2: nobody may do anything; zot treats it as absent and allows everything");
+            self.add(path, "D2: nobody may do anything; zot treats it as absent and allows everything");
         }
         for group in control.groups.keys().filter(|group| group.chars().any(char::is_uppercase)) {
-            self.tell(
+            self.add(
                 format!("{path}.groups[\"{group}\"]"),
                 "D14: the name is compared as written; zot converts it to lower case",
             );
@@ -87,7 +87,7 @@ impl Found {
         for (pattern, group) in &control.repositories {
             let path = format!("{path}.repositories[\"{pattern}\"]");
             if has_slashing_class(pattern) {
-                self.tell(&path, "D16: a class never matches `/`; in zot this one does");
+                self.add(&path, "D16: a class never matches `/`; in zot this one does");
             }
             self.group(&path, group, authenticates);
         }
@@ -106,19 +106,19 @@ impl Found {
         } else {
             return;
         };
-        self.tell("http.accessControl", message);
+        self.add("http.accessControl", message);
     }
 
     fn group(&mut self, path: &str, group: &PolicyGroup, authenticates: bool) {
         if authenticates && group.anonymous_policy.iter().any(|action| !group.default_policy.contains(action)) {
             let message =
                 "D9: authenticated callers may do this too; zot refuses them what only anonymousPolicy grants";
-            self.tell(format!("{path}.anonymousPolicy"), message);
+            self.add(format!("{path}.anonymousPolicy"), message);
         }
         for (index, entry) in group.policies.iter().enumerate() {
             if !entry.conditions.is_empty() && entry.actions.iter().any(|action| action == "read") {
                 let message = "D12: conditions apply to what the catalog lists too; zot always lists such repositories";
-                self.tell(format!("{path}.policies[{index}].conditions"), message);
+                self.add(format!("{path}.policies[{index}].conditions"), message);
             }
         }
     }
@@ -136,7 +136,7 @@ impl Found {
                     let message = format!(
                         "D8: has the same length as `{other}`, and both match some names; `{decides}` decides, in zot either of them at random"
                     );
-                    self.tell(format!("http.accessControl.repositories[\"{one}\"]"), message);
+                    self.add(format!("http.accessControl.repositories[\"{one}\"]"), message);
                 }
             }
         }

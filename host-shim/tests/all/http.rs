@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 /// A request that was read whole.
-pub(crate) struct Seen {
+pub(crate) struct ReceivedRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) content_type: String,
@@ -47,7 +47,7 @@ pub(crate) fn shared(port: u16) -> std::io::Result<TcpListener> {
     socket.listen(64)
 }
 
-pub(crate) type Handler = Arc<dyn Fn(Seen) -> Answer + Send + Sync>;
+pub(crate) type Handler = Arc<dyn Fn(ReceivedRequest) -> Answer + Send + Sync>;
 
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -98,7 +98,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: 
 async fn respond(request: Request<Incoming>, handler: &Handler) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let seen = Seen {
+    let seen = ReceivedRequest {
         method: head.method.to_string(),
         path: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         content_type: header("content-type"),

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::http::{self, Answer, Listener, Seen};
+use crate::http::{self, Answer, Listener, ReceivedRequest};
 use crate::intake::{Intake, eventually, generation_in, proven, respond};
 use crate::moto::Moto;
 use crate::sample::{FIRST, SECOND, secret};
@@ -57,7 +57,7 @@ impl Drop for Impostor {
     }
 }
 
-fn take(received: &Mutex<Received>, seen: &Seen, lie: Lie) -> Answer {
+fn take(received: &Mutex<Received>, seen: &ReceivedRequest, lie: Lie) -> Answer {
     let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
     received.requests += 1;
     if seen.method != "GET" || !seen.body.is_empty() {

@@ -12,7 +12,7 @@ use registry_auth_engine::time::UnixTime;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 
-use crate::http::{self, Answer, Listener, Seen};
+use crate::http::{self, Answer, Listener, ReceivedRequest};
 
 /// The push key of intake and shim.
 pub(crate) const PUSH_KEY: &str = "only-for-tests-0123456789abcdefgh";
@@ -146,7 +146,7 @@ impl Drop for Intake {
 }
 
 impl State {
-    fn answer(&mut self, seen: &Seen) -> Answer {
+    fn answer(&mut self, seen: &ReceivedRequest) -> Answer {
         let Some(request) = proven(seen) else {
             self.refusals.push(401);
             return (401, String::new()).into();
@@ -175,7 +175,7 @@ impl State {
 }
 
 impl Set {
-    fn take(&mut self, name: &str, generation: u64, seen: &Seen) -> u16 {
+    fn take(&mut self, name: &str, generation: u64, seen: &ReceivedRequest) -> u16 {
         if seen.content_type != "application/jose" {
             return 400;
         }
@@ -194,7 +194,7 @@ impl Set {
 }
 
 /// What a request says of itself, if it proves the push key and asks for the set in its path.
-pub(crate) fn proven(seen: &Seen) -> Option<PushRequest> {
+pub(crate) fn proven(seen: &ReceivedRequest) -> Option<PushRequest> {
     let text = seen.authorization.strip_prefix("Bearer ")?;
     let request = PushRequest::verify(text.as_bytes(), &push_key()?, now()).ok()?;
     let name = seen.path.strip_prefix("/keys/v2/").filter(|name| !name.contains('/'))?;

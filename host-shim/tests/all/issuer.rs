@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::http::{self, Answer, Listener, Seen};
+use crate::http::{self, Answer, Listener, ReceivedRequest};
 use crate::sample::{jwk, with};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -144,8 +144,8 @@ impl Drop for Issuer {
 }
 
 impl State {
-    fn answer(&mut self, seen: Seen) -> Answer {
-        let Seen { path, authorization, .. } = seen;
+    fn answer(&mut self, seen: ReceivedRequest) -> Answer {
+        let ReceivedRequest { path, authorization, .. } = seen;
         self.asked.push(Asked { path: path.clone(), authorization: authorization.clone() });
         if self.token.as_ref().is_some_and(|token| authorization != format!("Bearer {token}")) {
             return (403, "forbidden".to_owned()).into();

@@ -14,7 +14,7 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 
 /// Says when the next ask is due.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Schedule {
     interval: Duration,
     longest: Duration,
     due: Instant,
@@ -22,7 +22,7 @@ pub(crate) struct Pace {
     back_off: Option<ExponentialBackoff>,
 }
 
-impl Pace {
+impl Schedule {
     /// Starts with an ask that is due at once. Keys are good for `max_stale`, so half of it is the longest interval: an outage
     /// that begins with an ask has the other half to end in.
     pub(crate) fn new(interval: Option<Duration>, max_stale: Duration, now: Instant) -> Self {
@@ -36,7 +36,7 @@ impl Pace {
     }
 
     /// An ask begins.
-    pub(crate) const fn asks(&mut self, now: Instant) {
+    pub(crate) const fn started(&mut self, now: Instant) {
         self.asked = Some(now);
     }
 
@@ -99,11 +99,11 @@ mod tests {
         ];
         let start = Instant::now();
         for (configured, interval) in rows {
-            let mut pace = Pace::new(configured, Duration::MAX, start);
-            assert_eq!(pace.due(), start, "the first ask is due at once");
+            let mut schedule = Schedule::new(configured, Duration::MAX, start);
+            assert_eq!(schedule.due(), start, "the first ask is due at once");
             for (said, interval) in [(None, interval), (Some(seconds(300)), seconds(300))] {
-                pace.succeeded(said, start);
-                let wait = pace.due() - start;
+                schedule.succeeded(said, start);
+                let wait = schedule.due() - start;
                 assert!(wait <= interval && wait >= interval.mul_f64(0.9), "{configured:?} {said:?}: {wait:?}");
             }
         }
@@ -113,9 +113,9 @@ mod tests {
     fn keys_are_asked_for_twice_before_they_are_too_old() {
         let start = Instant::now();
         for (configured, said) in [(Some(seconds(7200)), None), (None, Some(seconds(3600)))] {
-            let mut pace = Pace::new(configured, HOUR, start);
-            pace.succeeded(said, start);
-            let wait = pace.due() - start;
+            let mut schedule = Schedule::new(configured, HOUR, start);
+            schedule.succeeded(said, start);
+            let wait = schedule.due() - start;
             assert!(wait <= HOUR / 2 && wait >= HOUR.mul_f64(0.45), "{configured:?} {said:?}: {wait:?}");
         }
     }
@@ -123,41 +123,41 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_minute_and_start_again_after_a_success() {
         let start = Instant::now();
-        let mut pace = Pace::new(None, HOUR, start);
+        let mut schedule = Schedule::new(None, HOUR, start);
         for base in [1, 2, 4, 8, 16, 30, 30, 30] {
-            let pause = pace.failed(start);
+            let pause = schedule.failed(start);
             assert!(pause >= seconds(base) && pause <= seconds(2 * base), "{base}: {pause:?}");
-            assert_eq!(pace.due(), start + pause);
+            assert_eq!(schedule.due(), start + pause);
         }
-        pace.succeeded(None, start);
-        assert!(pace.failed(start) <= seconds(2));
+        schedule.succeeded(None, start);
+        assert!(schedule.failed(start) <= seconds(2));
     }
 
     #[test]
     fn a_wanted_key_is_asked_for_early_but_not_within_five_seconds_of_the_last_ask() {
         let start = Instant::now();
         for (since_ask, expected) in [(0, 5), (3, 5), (5, 5), (20, 20)] {
-            let mut pace = Pace::new(None, HOUR, start);
-            pace.asks(start);
-            pace.succeeded(None, start);
-            pace.wanted(start + seconds(since_ask));
-            assert_eq!(pace.due(), start + seconds(expected), "{since_ask} seconds after the ask");
+            let mut schedule = Schedule::new(None, HOUR, start);
+            schedule.started(start);
+            schedule.succeeded(None, start);
+            schedule.wanted(start + seconds(since_ask));
+            assert_eq!(schedule.due(), start + seconds(expected), "{since_ask} seconds after the ask");
         }
     }
 
     #[test]
     fn a_wanted_key_never_delays_and_never_shortens_a_pause_after_an_error() {
         let start = Instant::now();
-        let mut pace = Pace::new(Some(seconds(2)), HOUR, start);
-        pace.asks(start);
-        pace.succeeded(None, start);
-        let due = pace.due();
-        pace.wanted(start);
-        assert_eq!(pace.due(), due);
+        let mut schedule = Schedule::new(Some(seconds(2)), HOUR, start);
+        schedule.started(start);
+        schedule.succeeded(None, start);
+        let due = schedule.due();
+        schedule.wanted(start);
+        assert_eq!(schedule.due(), due);
 
-        pace.failed(start);
-        let due = pace.due();
-        pace.wanted(start + seconds(20));
-        assert_eq!(pace.due(), due);
+        schedule.failed(start);
+        let due = schedule.due();
+        schedule.wanted(start + seconds(20));
+        assert_eq!(schedule.due(), due);
     }
 }
