@@ -1,4 +1,4 @@
-//! The native companion: key shim and command line.
+//! `registry-auth`: fetches keys for the filter and pushes them to Envoy (`serve`), and checks configurations (`check`).
 
 mod check;
 mod clock;

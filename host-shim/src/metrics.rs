@@ -1,4 +1,4 @@
-//! The state of the shim as metrics, in the text format of `OpenMetrics` 1.0.
+//! Metrics of the shim in the text format of `OpenMetrics` 1.0.
 
 use std::fmt;
 
@@ -13,16 +13,16 @@ use tokio::time::Instant;
 
 use crate::status::State;
 
-/// The content type of the format.
+/// The content type of the text format.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The name of fetches that gave keys, among the kinds of failure.
+/// The value of the label `outcome` for successful fetches.
 const SUCCESS: &str = "success";
 
-/// Writes the metrics of a moment. Labels are names of sets, addresses of Envoys and kinds of outcome, nothing else.
+/// Encodes the metrics at the time `now`. Labels are names of sets, addresses of Envoys and kinds of outcome, nothing else.
 ///
 /// # Errors
-/// The library cannot write them.
+/// The encoder fails.
 pub(crate) fn text(state: State, now: Instant) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("registry_auth_shim");
     registry.register_collector(Box::new(Snapshot { state, now }));
@@ -37,10 +37,10 @@ struct Snapshot {
     now: Instant,
 }
 
-/// The name of a family, and what it tells.
+/// Name, unit and help text of a metric family.
 struct Family(&'static str, Option<Unit>, &'static str);
 
-/// The labels of a sample, and the sample.
+/// The labels and the value of a sample.
 type Sample<'a, M> = (Vec<(&'static str, &'a str)>, M);
 
 impl Collector for Snapshot {
@@ -125,7 +125,7 @@ mod tests {
     use crate::status::Status;
 
     #[test]
-    fn each_thing_that_is_told_has_its_line() {
+    fn each_part_of_the_state_has_its_sample() {
         let (status, start) = (Status::default(), Instant::now());
         let set = "oidc:https://i.example/\"\\\n".into();
         status.source(&set).update(|source| {

@@ -1,4 +1,4 @@
-//! One task per intake: asks each second what it holds, and pushes when that is older than what we have.
+//! One task per intake and set: queries each second what the intake holds, and pushes if that is older than the current set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use crate::intake::{Intake, IntakeError, PushOutcome};
 use crate::refresh::Published;
 use crate::status::FeedReport;
 
-/// Time between two questions: an Envoy that restarted has its keys within about this time.
+/// Time between two queries; an Envoy that has restarted gets its keys within about this time.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Feeds one set of one intake.
+/// Pushes one set to one intake.
 pub(crate) struct Pusher {
     /// The name of the set.
     pub(crate) set: Arc<str>,
-    /// Where it listens.
+    /// The address of the intake.
     pub(crate) intake: Intake,
-    /// Makes envelopes.
+    /// The push key.
     pub(crate) seal: Arc<Seal>,
-    /// What the intake shall hold.
+    /// The set that the intake should hold.
     pub(crate) keys: watch::Receiver<Option<Arc<Published>>>,
-    /// What the refresher learns.
+    /// Feedback to the refresher.
     pub(crate) feedback: watch::Sender<Feedback>,
-    /// What the endpoints tell.
+    /// The state that the endpoints report.
     pub(crate) report: FeedReport,
 }
 
-/// How the last exchange went, as far as the log cares.
+/// The result of the last exchange, as far as it is logged.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     Silent,
@@ -41,7 +41,7 @@ enum State {
 }
 
 impl Pusher {
-    /// Runs until the refresher is gone.
+    /// Runs until the refresher is dropped.
     pub(crate) async fn run(mut self) {
         let mut state = State::Silent;
         let mut generations = Generations::default();
@@ -52,7 +52,7 @@ impl Pusher {
             };
             log_transition(&self.intake, &state, &next);
             state = next;
-            // A new set goes out at once, a question waits for its second.
+            // A new set is pushed immediately; without one, the next query follows after `POLL`.
             if let Ok(Err(_)) = timeout(POLL, self.keys.changed()).await {
                 return;
             }
@@ -84,7 +84,7 @@ impl Pusher {
                     tracing::debug!(intake = %self.intake, generation, "pushed keys");
                 }
             }
-            // Another shim was faster; the next question tells its generation, and the next refresh goes above it.
+            // Another shim was faster. The next query returns its generation, and the next refresh exceeds it.
             PushOutcome::NotNewer => {
                 tracing::debug!(intake = %self.intake, "the intake has received a newer set in the meantime")
             }
@@ -92,7 +92,7 @@ impl Pusher {
         Ok(())
     }
 
-    /// Lets the refresher know that a key is missing in the set that it published as `generation`.
+    /// Reports to the refresher that a key is missing in the set that it published as `generation`.
     fn report_wanted(&self, generation: u64, wanted: bool) {
         if wanted {
             self.feedback.send_if_modified(|feedback| feedback.note_wanted(generation));
@@ -100,7 +100,7 @@ impl Pusher {
     }
 }
 
-/// The name of what came of a push, in the metrics.
+/// The value of the label `outcome` for a push.
 const fn outcome(taken: Result<&PushOutcome, &IntakeError>) -> &'static str {
     match taken {
         Ok(PushOutcome::Stored) => "stored",
@@ -111,7 +111,7 @@ const fn outcome(taken: Result<&PushOutcome, &IntakeError>) -> &'static str {
     }
 }
 
-/// Logs a change of state, not a state: an intake that is down for an hour is one line.
+/// Logs changes of state only: an intake that is down for an hour is one line.
 fn log_transition(intake: &Intake, before: &State, after: &State) {
     match after {
         _ if before == after => {}

@@ -1,4 +1,4 @@
-//! Keeps the key set fresh: asks the source, publishes what it gave, withdraws what has become too old.
+//! Keeps a key set fresh: fetches it from its source, publishes it, and withdraws it when it is older than `maxStale`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use crate::schedule::Schedule;
 use crate::source::{Failure, FetchError, Fetched, Source};
 use crate::status::SourceReport;
 
-/// How long keys are used after the last success when the configuration does not say.
+/// `maxStale` if the configuration does not have it.
 const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
-/// The longest that one ask may take, credentials included.
+/// Time limit for a fetch, including its credentials.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
-/// How many names of keys one line of the log has, and how much of each.
+/// Maximum number of key ids per log line, and of characters of each.
 const SHOWN: (usize, usize) = (20, 100);
 
-/// A key set as it goes to the intakes.
+/// A key set as it is pushed to the intakes.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Published {
-    /// When the source was asked, in Unix milliseconds; always increasing unless the clock was far ahead.
+    /// When the fetch started, in Unix milliseconds; strictly increasing unless the clock was far ahead.
     pub(crate) generation: u64,
-    /// The last success plus `maxStale`.
+    /// The time of the last successful fetch plus `maxStale`.
     pub(crate) not_after: UnixTime,
-    /// A JWKS with public keys only, or with the private one that signs.
+    /// A JWKS of public keys; in a signing set the first key is private.
     pub(crate) jwks: serde_json::Value,
 }
 
@@ -42,23 +42,23 @@ impl fmt::Debug for Published {
 /// The two configured durations; absent means the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Timing {
-    /// `refreshInterval`; what the source says counts more.
+    /// `refreshInterval`; a time given by the source takes precedence.
     pub(crate) interval: Option<Duration>,
     /// `maxStale`
     pub(crate) max_stale: Option<Duration>,
 }
 
-/// The refresher's ends of what it shares with others.
+/// The refresher's ends of its channels.
 pub(crate) struct Channels {
-    /// What the intakes shall hold; `None` as long as there is nothing to use.
+    /// The set that the intakes should hold; `None` while there is none that is valid.
     pub(crate) keys: watch::Sender<Option<Arc<Published>>>,
-    /// What the intakes tell.
+    /// Feedback of the intakes.
     pub(crate) feedback: watch::Receiver<Feedback>,
-    /// What the endpoints tell.
+    /// The state that the endpoints report.
     pub(crate) report: SourceReport,
 }
 
-/// The refresher: one task, one source.
+/// The task that keeps the key set of one source fresh.
 pub(crate) struct Refresher<S, C> {
     source: S,
     clock: C,
@@ -70,7 +70,7 @@ pub(crate) struct Refresher<S, C> {
     log_state: LogState,
 }
 
-/// What the log has said already.
+/// What was logged last, to log changes only.
 #[derive(Default)]
 struct LogState {
     failing: bool,
@@ -79,7 +79,7 @@ struct LogState {
 }
 
 impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
-    /// A refresher whose first ask is due at once. `clock` is the wall clock.
+    /// Creates a refresher whose first fetch is due immediately. `clock` is the wall clock.
     pub(crate) fn new(source: S, timing: Timing, clock: C, channels: Channels) -> Self {
         let max_stale = timing.max_stale.unwrap_or(DEFAULT_MAX_STALE);
         Self {
@@ -94,7 +94,7 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
         }
     }
 
-    /// Runs until the push tasks are gone.
+    /// Runs until the push tasks have ended.
     pub(crate) async fn run(mut self) {
         loop {
             let stale_at = self.stale_at;
@@ -129,7 +129,8 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
         tracing::warn!(%error, retry_ms, holding, "refreshing the keys failed");
     }
 
-    /// The generation tells when the source was asked: a filter calls no key unknown that may have been published since.
+    /// The generation is the time at which the fetch started: a filter must not treat a key as unknown that may have been published
+    /// since.
     fn publish(&mut self, fetched: Fetched, asked: UnixTime) {
         let Fetched { keys, again_after } = fetched;
         let (now, wall) = (Instant::now(), (self.clock)());
@@ -148,7 +149,7 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
         self.channels.keys.send_replace(Some(Arc::new(published)));
     }
 
-    /// The filter gives up a set at its `not_after` by itself; to push it again would only be refused.
+    /// Stops pushing a set that has expired. Filters discard it at its `not_after`, and intakes would refuse it.
     fn withdraw(&mut self) {
         self.stale_at = None;
         self.channels.keys.send_replace(None);
@@ -169,7 +170,7 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
 }
 
 impl LogState {
-    /// Logs a refreshed set: what changed loudly, the rest quietly.
+    /// Logs a refreshed set: changes at `info`, anything else at `debug`.
     fn log_refresh(&mut self, keys: &SourceKeys, generation: u64, wait: Duration) {
         if self.skipped != keys.skipped {
             for SkippedEntry { key_id, reason } in keys.skipped.iter().take(SHOWN.0) {
@@ -189,7 +190,7 @@ impl LogState {
     }
 }
 
-/// What of a name goes to the log: whoever publishes keys chooses their names.
+/// Truncates a key id for the log: its length is the choice of whoever publishes the key.
 fn truncated(key_id: &str) -> String {
     key_id.chars().take(SHOWN.1).collect()
 }

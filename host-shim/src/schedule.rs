@@ -1,18 +1,18 @@
-//! When to ask a source again: pure decisions about points in time.
+//! When to fetch from a source again. Pure: the current time is an argument.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 
-/// Time between refreshes when the configuration names none, or zero (zot does the same).
+/// Time between fetches if the configuration has no interval, or zero (as in zot).
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(1);
-/// The least time between two asks that an unknown key id causes.
+/// Minimum time between the last fetch and one that an unknown key id causes.
 const WANTED_GAP: Duration = Duration::from_secs(5);
-/// The first pause after an error, and the last one; jitter adds up to as much again, so that no pause is above a minute.
+/// Minimum and maximum pause after an error. Jitter adds up to the same time, so that no pause exceeds a minute.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// Says when the next ask is due.
+/// Computes when the next fetch is due.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     interval: Duration,
@@ -23,25 +23,25 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Starts with an ask that is due at once. Keys are good for `max_stale`, so half of it is the longest interval: an outage
-    /// that begins with an ask has the other half to end in.
+    /// Creates a schedule whose first fetch is due at `now`. The interval is at most half of `max_stale`, so that an outage that begins
+    /// with a fetch may last the other half before the keys expire.
     pub(crate) fn new(interval: Option<Duration>, max_stale: Duration, now: Instant) -> Self {
         let interval = interval.filter(|interval| !interval.is_zero()).unwrap_or(DEFAULT_INTERVAL);
         Self { interval, longest: max_stale / 2, due: now, asked: None, back_off: None }
     }
 
-    /// When to ask next.
+    /// Returns when the next fetch is due.
     pub(crate) const fn due(&self) -> Instant {
         self.due
     }
 
-    /// An ask begins.
+    /// Records the start of a fetch.
     pub(crate) const fn started(&mut self, now: Instant) {
         self.asked = Some(now);
     }
 
-    /// The ask gave a key set: the next one follows after the interval, or after what the source said in its place; a tenth of
-    /// it earlier at most, so that instances that started together drift apart. Returns the wait.
+    /// Records a successful fetch and returns the time until the next one: `again_after` of the source, else the interval, minus up
+    /// to a tenth as jitter, so that instances that started together drift apart.
     pub(crate) fn succeeded(&mut self, again_after: Option<Duration>, now: Instant) -> Duration {
         self.back_off = None;
         let interval = again_after.unwrap_or(self.interval).min(self.longest);
@@ -50,7 +50,7 @@ impl Schedule {
         wait
     }
 
-    /// The ask failed: the pause doubles from one failure to the next. Returns the pause.
+    /// Records a failed fetch and returns the pause until the next one, which doubles with each failure.
     pub(crate) fn failed(&mut self, now: Instant) -> Duration {
         let (first, last) = BACK_OFF;
         let back_off = self.back_off.get_or_insert_with(|| {
@@ -62,8 +62,8 @@ impl Schedule {
         pause
     }
 
-    /// A filter met a key id that the set does not hold: ask early, but not more often than every five seconds, and not
-    /// against a source that is failing.
+    /// Moves the next fetch forward because a filter has received a token with an unknown key id: at most one fetch in five seconds,
+    /// and none while the source is failing.
     pub(crate) fn wanted(&mut self, now: Instant) {
         if self.back_off.is_some() {
             return;
@@ -73,7 +73,7 @@ impl Schedule {
     }
 }
 
-/// Adds without overflow: an absurd interval means "in a year", not a panic.
+/// Adds without overflow: a wait of more than a year is a year.
 fn later(now: Instant, wait: Duration) -> Instant {
     const YEAR: Duration = Duration::from_hours(365 * 24);
     now + wait.min(YEAR)

@@ -1,4 +1,4 @@
-//! `registry-auth serve`: the shim.
+//! `registry-auth serve`: fetches keys and pushes them to Envoy.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let ended = runtime.block_on(serve(sets, arguments, seal));
-    // A look-up of a name that hangs would hold up the end.
+    // Does not wait for blocking tasks, such as a DNS lookup that hangs.
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)
 }
@@ -82,7 +82,7 @@ async fn serve(sets: Vec<KeySetSource>, arguments: &Arguments, seal: Seal) -> an
     for set in sets {
         shim.keep_fresh(set).await;
     }
-    // Only now: a shim that does not know of its sources yet would be ready.
+    // After the sources are registered: without any, `/readyz` would report ready.
     if let Some(endpoints) = endpoints {
         tracing::info!(address = %endpoints.address()?, "the endpoints are listening");
         shim.tasks.spawn(endpoints.run());
@@ -98,7 +98,7 @@ async fn serve(sets: Vec<KeySetSource>, arguments: &Arguments, seal: Seal) -> an
     Ok(())
 }
 
-/// What all sets share.
+/// What the tasks of all sets share.
 struct Shim {
     intakes: Vec<Intake>,
     seal: Arc<Seal>,
@@ -129,7 +129,7 @@ impl Shim {
         }
     }
 
-    /// Starts the tasks of one set: one that asks, and one that pushes for each intake. None of them waits for another set's.
+    /// Starts the tasks of one set: one that fetches, and one for each intake that pushes. They do not wait for those of other sets.
     fn start<S: Source + Send + Sync + 'static>(&mut self, name: &Arc<str>, source: S, timing: Timing) {
         let (keys_sender, keys) = watch::channel(None);
         let (feedback, feedback_receiver) = watch::channel(Feedback::default());
@@ -151,7 +151,7 @@ impl Shim {
     }
 }
 
-/// Two tasks that feed one intake would only be in each other's way.
+/// Removes duplicates: two tasks for one intake would interfere with each other.
 fn unique(intakes: &[Intake]) -> Vec<Intake> {
     let mut unique: Vec<Intake> = Vec::with_capacity(intakes.len());
     for intake in intakes {

@@ -1,4 +1,4 @@
-//! What a configuration that comes from zot means here and meant there: the deviations of `docs/zot.md` that it touches.
+//! Finds the deviations of `docs/zot.md` that matter for a configuration: what it means here but not in zot.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::overlap::overlap;
 
-/// What is different, with its place.
+/// Returns the deviations, each with its JSON path.
 pub(crate) fn differences(document: &Document) -> Vec<ConfigError> {
     let mut differences = Differences(Vec::new());
     if let Some(bearer) = &document.bearer {
@@ -28,8 +28,8 @@ pub(crate) fn differences(document: &Document) -> Vec<ConfigError> {
     differences.0
 }
 
-/// The places of zot's `storage` section by which it shares blobs between repositories (`dedupe`, which is on when absent). Whoever
-/// knows the digest of a blob gets it in any repository then: zot links it there when it is asked for.
+/// Returns the members of zot's `storage` section by which it shares blobs between repositories (`dedupe`, on when absent). With it,
+/// who knows the digest of a blob gets it from any repository: zot links it there on request.
 pub(crate) fn shared_blobs(document: &Value) -> Vec<ConfigError> {
     let Some(Value::Object(storage)) = member(document, "storage") else { return Vec::new() };
     let section = Value::Object(storage.clone());
@@ -41,7 +41,7 @@ pub(crate) fn shared_blobs(document: &Value) -> Vec<ConfigError> {
     shared.map(|(path, _)| ConfigError { path, message: message.to_owned() }).collect()
 }
 
-/// A member, its name in any case, as zot reads it.
+/// Returns a member of an object. As in zot, the case of its name does not matter.
 fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     object.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
@@ -94,7 +94,7 @@ impl Differences {
         self.ties(&control.repositories);
     }
 
-    /// What callers without a credential get, and those who present one where nobody can authenticate.
+    /// Deviations for requests without a credential, and for those with one if no authentication is configured.
     fn anonymous(&mut self, control: &AccessControl, document: &Document) {
         if control.repositories.values().all(|group| group.anonymous_policy.is_empty()) {
             return;
@@ -123,7 +123,7 @@ impl Differences {
         }
     }
 
-    /// Patterns of one length that match a name in common.
+    /// Reports patterns of the same length that match some name in common.
     fn ties(&mut self, repositories: &BTreeMap<String, PolicyGroup>) {
         let mut by_length: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for pattern in repositories.keys() {
@@ -143,12 +143,12 @@ impl Differences {
     }
 }
 
-/// Fewer wildcards first, then text order.
+/// The order in which patterns of one length decide: fewer wildcards first, then lexical order.
 fn rank(pattern: &str) -> (usize, &str) {
     (Pattern::compile(pattern).map_or(usize::MAX, |pattern| pattern.wildcards()), pattern)
 }
 
-/// A negated class, or one that names the slash.
+/// Returns true if the pattern has a negated class, or one with a slash.
 fn has_slashing_class(pattern: &str) -> bool {
     let classes = pattern.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
     classes.into_iter().any(|(class, _)| class.starts_with(['!', '^']) || class.contains('/'))

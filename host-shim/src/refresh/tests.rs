@@ -1,4 +1,4 @@
-//! The refresher with paused time and a scripted source.
+//! Tests of the refresher with paused time and a scripted source.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::status::{SourceState, Status};
 
 const SET: &str = "s";
 
-/// What the source answers, in order; the last answer is repeated.
+/// A source with scripted results, in order; the last one repeats.
 struct Script {
     answers: Mutex<VecDeque<Answer>>,
     asked: watch::Sender<Vec<Duration>>,
@@ -20,9 +20,9 @@ struct Script {
 #[derive(Clone)]
 enum Answer {
     Keys(&'static str),
-    /// With the time after which it is to be asked again.
+    /// With `again_after`.
     Until(&'static str, Duration),
-    /// After a while.
+    /// After this time.
     Slow(&'static str, Duration),
     Outage,
     Hanging,
@@ -52,7 +52,7 @@ fn keys(key_id: &str) -> SourceKeys {
     SourceKeys { jwks: json!({"keys": [{"kid": key_id}]}), key_ids: vec![key_id.to_owned()], skipped: vec![] }
 }
 
-/// A running refresher, seen from outside.
+/// A running refresher with the other ends of its channels.
 struct Fixture {
     keys: watch::Receiver<Option<Arc<Published>>>,
     feedback: watch::Sender<Feedback>,
@@ -111,7 +111,7 @@ async fn a_set_is_refreshed_each_interval_with_a_rising_generation_and_a_later_e
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_generation_tells_when_the_source_was_asked_and_not_when_it_answered() {
+async fn a_generation_is_the_time_at_which_the_fetch_started() {
     let mut fixture = Fixture::start(Timing::default(), &[Answer::Slow("a", seconds(7))]);
     let published = fixture.published().await;
     assert_eq!(published.generation, u64::try_from(EPOCH.millis()).unwrap());
@@ -142,7 +142,7 @@ async fn an_outage_keeps_the_last_set_until_max_stale_and_ends_with_a_new_one() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_down_is_asked_ever_more_rarely_and_at_least_each_minute() {
+async fn fetches_from_a_failing_source_back_off_up_to_a_minute() {
     let mut fixture = Fixture::start(Timing::default(), &[Answer::Outage]);
     let asked = fixture.asks(12).await;
     let pauses: Vec<_> = asked.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
@@ -152,7 +152,7 @@ async fn a_source_that_is_down_is_asked_ever_more_rarely_and_at_least_each_minut
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_hangs_counts_as_one_that_is_down() {
+async fn a_fetch_that_hangs_fails() {
     let mut fixture = Fixture::start(Timing::default(), &[Answer::Hanging, Answer::Keys("a")]);
     assert_eq!(fixture.published().await.jwks, keys("a").jwks);
     assert!(fixture.asks(2).await[1] > FETCH_TIMEOUT);
@@ -160,7 +160,7 @@ async fn a_source_that_hangs_counts_as_one_that_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_source_says_of_the_next_ask_counts_more_than_the_interval() {
+async fn again_after_of_the_source_takes_precedence_over_the_interval() {
     let timing = Timing { interval: Some(seconds(10)), max_stale: None };
     let answers = [Answer::Until("a", seconds(300)), Answer::Until("a", seconds(60)), Answer::Keys("a")];
     let mut fixture = Fixture::start(timing, &answers);
@@ -177,7 +177,7 @@ async fn wanted_keys_are_fetched_early_once_per_set_and_at_most_every_five_secon
     let mut fixture = Fixture::start(timing, &[Answer::Keys("a")]);
     let mut generation = fixture.published().await.generation;
     for _ in 0..3 {
-        // An intake repeats itself every second; that is one wish.
+        // An intake repeats its report every second; only the first has an effect.
         for _ in 0..3 {
             fixture.feedback.send_if_modified(|feedback| feedback.note_wanted(generation));
             tokio::time::sleep(Duration::from_millis(10)).await;
