@@ -1,4 +1,4 @@
-//! `registry-auth serve --listen`: what an operator asks.
+//! `registry-auth serve --listen`: the endpoints for operators.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Fixture {
         http::ask(&self.authority, "GET", path).await
     }
 
-    /// Waits until `/readyz` answers with this status and these entries.
+    /// Waits until `/readyz` responds with this status and these entries.
     async fn becomes(&self, status: u16, waiting: &Value) -> anyhow::Result<()> {
         let mut last = String::new();
         for _ in 0..600 {
@@ -60,7 +60,7 @@ impl Fixture {
     }
 }
 
-/// The value of a sample.
+/// Returns the value of a sample.
 fn value(metrics: &str, sample: &str) -> Option<f64> {
     metrics.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
 }
@@ -80,7 +80,7 @@ async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them
     let (tcp, unix) = (Intake::tcp().await.unwrap(), Intake::unix(&socket).unwrap());
     let unix_url = format!("unix://{}", socket.display());
     let entries = [late.entry(&members), good.entry(&members)];
-    // The same intake twice is one.
+    // The same intake is given twice.
     let intakes = [tcp.url(), &unix_url, unix.url()];
     let fixture = Fixture::start(&configuration(&entries), &intakes).await.unwrap();
 
@@ -117,7 +117,7 @@ async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them
         assert!(generation > Some(0.0) && of("envoy_generation", &feed) == generation, "{metrics}");
     }
 
-    // An Envoy that is gone is named, for each set that it lacks; one that comes back gets its keys.
+    // An Envoy that is down is listed once per set; one that comes back gets its keys.
     drop(unix);
     let gone = |issuer: &Issuer| {
         let envoy = format!("unix:{}", socket.display());
@@ -207,7 +207,7 @@ async fn nothing_but_the_three_pages_is_answered_and_only_get() {
         assert_eq!(answer.headers().contains_key("allow"), status == 405, "{method} {path}");
         assert_eq!(answer.body().is_empty(), method == "HEAD", "{method} {path}");
     }
-    // Connections that say nothing hold up nobody.
+    // Idle connections do not block others.
     let mut silent = Vec::new();
     for _ in 0..20 {
         silent.push(tokio::net::TcpStream::connect(&fixture.authority).await.unwrap());

@@ -1,4 +1,4 @@
-//! `registry-auth serve` with issuers whose keys are pushed: from discovery to the intake.
+//! `registry-auth serve` with OIDC issuers: discovery, fetch and push.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::issuer::{ACCOUNT_KEYS, Asked, Fault, Issuer, certificate};
 use crate::sample::{FIRST, SECOND, THIRD, jwk, with};
 use crate::shim::{Folder, Launch, Shim, text};
 
-/// A configuration with these entries of `oidc`.
+/// Returns a configuration with these entries of `oidc`.
 pub(crate) fn configuration(entries: &[Value]) -> Value {
     json!({
         "http": {
@@ -21,7 +21,7 @@ pub(crate) fn configuration(entries: &[Value]) -> Value {
     })
 }
 
-/// The members of an entry for our private certificate authority.
+/// Returns members of an entry that trust the certificate authority of the tests.
 fn trusting() -> Value {
     json!({"certificateAuthorityFile": certificate("issuer-ca")})
 }
@@ -88,7 +88,7 @@ async fn keys_are_fetched_from_an_address_as_it_is_written() {
     let keys = issuer.account_keys();
     issuer.publish(&[("a", FIRST)]).unwrap();
     issuer.add(with(&jwk("b", SECOND).unwrap(), &json!({"use": null, "alg": null, "key_ops": null, "x5c": null})));
-    // (members, what discovery says, the set, how many documents are asked for)
+    // (members, members of the discovery document, set, number of requests)
     let rows = [
         (json!({"issuer": account, "jwksUri": keys}), json!({}), format!("oidc:{account} {keys}"), 1),
         (json!({"jwksUri": keys}), json!({}), format!("{} {keys}", issuer.set()), 1),
@@ -127,13 +127,13 @@ async fn a_host_that_a_document_names_sees_the_token_only_if_the_configured_ca_v
 }
 
 #[tokio::test]
-async fn only_the_configured_authorities_are_believed_or_else_those_of_the_system() {
+async fn only_the_configured_authorities_are_trusted_or_else_those_of_the_system() {
     let issuer = Issuer::start().await.unwrap();
     issuer.publish(&[("a", FIRST)]).unwrap();
     let (ours, other) = (certificate("issuer-ca"), certificate("ca"));
     let refused = "connection failed: invalid peer certificate: UnknownIssuer";
     let file = |path| json!({"certificateAuthorityFile": path});
-    // (members, the system's authorities, what is said when there are no keys)
+    // (members, the system's authorities, log line if there are no keys)
     let rows = [
         (file(&ours), Some(&other), None),
         (file(&other), Some(&ours), Some(refused)),
@@ -159,7 +159,7 @@ async fn only_the_configured_authorities_are_believed_or_else_those_of_the_syste
     }
 }
 
-/// What goes wrong, and what is said about it.
+/// Returns faults of an issuer with the log line for each.
 fn faults() -> Vec<(Fault, &'static str)> {
     let both = |status, body: &str| Fault::Both((status, body.to_owned()).into());
     let keys = |body: String| Fault::Keys((200, body).into());
@@ -193,7 +193,7 @@ fn faults() -> Vec<(Fault, &'static str)> {
 }
 
 #[tokio::test]
-async fn issuers_that_fail_hold_nobody_up_keep_their_keys_and_recover() {
+async fn issuers_that_fail_do_not_delay_others_keep_their_keys_and_recover() {
     let good = Issuer::start().await.unwrap();
     good.publish(&[("good", FIRST)]).unwrap();
     let mut failing = Vec::new();
@@ -300,7 +300,7 @@ async fn an_outage_ends_the_keys_at_max_stale_and_the_next_success_brings_them_b
 }
 
 #[tokio::test]
-async fn files_may_be_unreadable_for_a_while_and_a_replaced_ca_counts_at_the_next_fetch() {
+async fn files_may_be_unreadable_for_a_while_and_a_replaced_ca_is_used_by_the_next_fetch() {
     let issuer = Issuer::start().await.unwrap();
     issuer.publish(&[("a", FIRST)]).unwrap();
     let folder = Folder::new().unwrap();

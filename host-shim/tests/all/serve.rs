@@ -1,4 +1,4 @@
-//! `registry-auth serve`, from the secret to the intake.
+//! `registry-auth serve` with secrets of AWS Secrets Manager.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -31,13 +31,13 @@ async fn keys_arrive_and_rotated_ones_follow_without_a_restart() {
 
 #[tokio::test]
 #[ignore = "needs moto: run `cargo xtask test --only shim`"]
-async fn the_key_that_signs_arrives_beside_those_that_verify() {
+async fn a_signing_key_is_pushed_in_addition_to_verification_keys() {
     let moto = Moto::shared().unwrap();
     let path = |name: &str| format!("{}/../tests/fixtures/keys/{name}.pem", env!("CARGO_MANIFEST_DIR"));
     let [signs, next] = ["stray-es256", "next-es256"].map(|name| std::fs::read_to_string(path(name)).unwrap());
-    moto.create("beside", &secret(&[("a", FIRST)])).await.unwrap();
+    moto.create("next-to-mint", &secret(&[("a", FIRST)])).await.unwrap();
     moto.create("mint", &signs).await.unwrap();
-    let mut configuration = configuration("beside", "1s", false);
+    let mut configuration = configuration("next-to-mint", "1s", false);
     let bearer = &mut configuration["http"]["auth"]["bearer"];
     bearer["realm"] = json!("https://registry.example.com/auth/token");
     bearer["mint"] = json!({
@@ -48,9 +48,9 @@ async fn the_key_that_signs_arrives_beside_those_that_verify() {
     let shim = Shim::start(&configuration, &moto.endpoint(), intake.url()).unwrap();
     intake.holds(&["a"]).await.unwrap();
     intake.holds_in("mint", &["own"]).await.unwrap();
-    assert_eq!(intake.names(), ["mint:us-east-1/mint", "secret:us-east-1/beside"]);
+    assert_eq!(intake.names(), ["mint:us-east-1/mint", "secret:us-east-1/next-to-mint"]);
 
-    // The next key is announced behind the one that signs.
+    // The next signing key is published after the current one.
     moto.put("mint", &format!("{signs}{next}")).await.unwrap();
     intake.holds_in("mint", &["own", "own"]).await.unwrap();
     moto.put("mint", &secret(&[("a", FIRST)])).await.unwrap();
@@ -68,7 +68,7 @@ async fn an_intake_that_restarts_has_its_keys_again() {
     let folder = Folder::new().unwrap();
     let socket = folder.path("intake.sock");
     let intake = Intake::unix(&socket).unwrap();
-    // The interval says: it is the question each second that brings the keys, not a refresh.
+    // The interval is long: the query each second restores the keys, not a refresh.
     let shim = Shim::start(&configuration("restart", "1h", false), &moto.endpoint(), intake.url()).unwrap();
     intake.holds(&["a"]).await.unwrap();
     let generation = intake.generation();
@@ -131,7 +131,7 @@ async fn one_bad_entry_is_skipped_and_named() {
     let shim = Shim::start(&configuration("skipped", "1s", false), &moto.endpoint(), intake.url()).unwrap();
     intake.holds(&["good"]).await.unwrap();
     shim.says(&["skipped an entry", "bad"]).await.unwrap();
-    // A second refresh with the same entry is not told again.
+    // A second refresh does not log the same entry again.
     let generation = intake.generation();
     crate::intake::eventually(|| (intake.generation() > generation).then_some(())).await.unwrap();
     assert_eq!(shim.count(&["skipped an entry"]).unwrap(), 1);
@@ -209,7 +209,7 @@ async fn a_set_that_came_between_question_and_push_is_no_failure() {
 
 #[tokio::test]
 #[ignore = "needs moto: run `cargo xtask test --only shim`"]
-async fn an_intake_with_another_push_key_is_told_once() {
+async fn an_intake_with_another_push_key_is_logged_once() {
     let moto = Moto::shared().unwrap();
     moto.create("forged", &secret(&[("a", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
