@@ -148,10 +148,9 @@ fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeySetSource> {
 }
 
 fn issuer(oidc: &Oidc) -> Option<KeySetSource> {
-    let pushed = oidc.key_source.as_deref() == Some("push");
     Some(KeySetSource {
         name: issuer_set(&oidc.issuer, oidc.jwks_uri.as_deref()).into(),
-        origin: Origin::Issuer(Issuer::of(oidc).filter(|_| pushed)?),
+        origin: Origin::Issuer(Issuer::of(oidc)?),
         timing: Timing { interval: None, max_stale: oidc.max_stale },
     })
 }

@@ -41,6 +41,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     }
 }
 
-fn shown(path: &Path) -> String {
+/// Returns a path as messages show it.
+pub(crate) fn shown(path: &Path) -> String {
     path.to_string_lossy().escape_debug().to_string()
 }

@@ -7,6 +7,8 @@ use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Diagnostics};
 use registry_auth_engine::keys::is_key_text;
 
+use crate::file::shown;
+use crate::issuer::is_pushed;
 use crate::token;
 
 const CERT: &str = "http.auth.bearer.cert";
@@ -36,8 +38,8 @@ impl Inlined {
             }
         }
         for (index, oidc) in bearer.oidc.iter_mut().enumerate() {
-            let pushed = oidc.key_source.as_deref() == Some("push");
-            let token = oidc.token_file.as_ref().filter(|_| pushed).map(|path| token::authorization(Path::new(path)));
+            let token = oidc.token_file.as_deref().filter(|_| is_pushed(oidc));
+            let token = token.map(|path| token::authorization(Path::new(path)));
             if let Some(Err(error)) = token {
                 found.error(format!("http.auth.bearer.oidc[{index}].tokenFile"), error.to_string());
             }
@@ -80,11 +82,11 @@ fn keys_of(cert: &str) -> Result<String, String> {
     if is_key_text(&text) {
         return Ok(text);
     }
-    Err(format!("the file `{}` holds neither PEM nor a JWKS", cert.escape_debug()))
+    Err(format!("the file `{}` holds neither PEM nor a JWKS", shown(Path::new(cert))))
 }
 
 fn read(path: &str) -> Result<String, String> {
-    let shown = path.escape_debug();
+    let shown = shown(Path::new(path));
     let bytes = fs::read(path).map_err(|error| format!("cannot read `{shown}`: {}", error.kind()))?;
     String::from_utf8(bytes).map_err(|_| format!("the file `{shown}` is not text"))
 }

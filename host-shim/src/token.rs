@@ -30,14 +30,13 @@ pub(crate) enum TokenError {
 pub(crate) fn authorization(path: &Path) -> Result<HeaderValue, TokenError> {
     let content = file::read(path, MAX_TOKEN)?;
     let token = content.trim_ascii();
-    let name = || path.to_string_lossy().escape_debug().to_string();
     if token.is_empty() {
-        return Err(TokenError::Empty(name()));
+        return Err(TokenError::Empty(file::shown(path)));
     }
     let one = token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte));
     let value = [b"Bearer ", token].concat();
     let mut value =
-        HeaderValue::from_bytes(&value).ok().filter(|_| one).ok_or_else(|| TokenError::NotAToken(name()))?;
+        HeaderValue::from_bytes(&value).ok().filter(|_| one).ok_or_else(|| TokenError::NotAToken(file::shown(path)))?;
     value.set_sensitive(true);
     Ok(value)
 }
