@@ -23,7 +23,7 @@ const ADMIN: Duration = Duration::from_secs(10);
 const TAIL: usize = 40;
 
 /// A listener with the module in front of a cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Listener {
     /// Its name, which is also the plugin's root id.
     pub name: String,
@@ -351,7 +351,9 @@ fn tls() -> Value {
     })
 }
 
-fn cluster(name: &str, address: SocketAddr) -> Value {
+/// A cluster of one address, in Envoy's JSON form.
+#[must_use]
+pub fn cluster(name: &str, address: SocketAddr) -> Value {
     let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
     json!({
         "name": name,

@@ -71,9 +71,8 @@ impl RealEnvoy {
                 vm_id: format!("registry-auth-{group}"),
                 holds_bodies: config.holds_bodies,
                 secured: config.is_secured(),
-                port: 0,
                 cluster: Some("upstream".to_owned()),
-                discovery: None,
+                ..Listener::default()
             });
         }
         for group in 0..self.groups.len() {
@@ -81,11 +80,7 @@ impl RealEnvoy {
                 name: format!("intake-{group}"),
                 configuration: INTAKE.to_owned(),
                 vm_id: format!("registry-auth-{group}"),
-                holds_bodies: false,
-                secured: false,
-                port: 0,
-                cluster: None,
-                discovery: None,
+                ..Listener::default()
             });
         }
         Ok(Bootstrap {

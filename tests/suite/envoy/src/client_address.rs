@@ -22,11 +22,8 @@ fn start(settings: &Value, upstream: &Upstream) -> Result<Envoy> {
             name: "main".to_owned(),
             configuration: plugin()?.to_string(),
             vm_id: "client-address".to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
             cluster: Some("upstream".to_owned()),
-            discovery: None,
+            ..Listener::default()
         }],
         clusters: vec![("upstream".to_owned(), upstream.address())],
         environment: Vec::new(),

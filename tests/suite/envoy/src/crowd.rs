@@ -42,11 +42,7 @@ impl Fixture {
             name: name.to_owned(),
             configuration: document.to_string(),
             vm_id: vm_id.to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
-            cluster: None,
-            discovery: None,
+            ..Listener::default()
         };
         let envoy = Envoy::start(&Bootstrap {
             module: module::path()?,

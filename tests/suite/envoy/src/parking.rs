@@ -26,11 +26,8 @@ fn leave_lying() -> Result<()> {
         name: "clients".to_owned(),
         configuration: document()?.to_string(),
         vm_id: "registry-auth".to_owned(),
-        holds_bodies: false,
-        secured: false,
-        port: 0,
         cluster: Some("upstream".to_owned()),
-        discovery: None,
+        ..Listener::default()
     };
     let envoy = Envoy::start(&Bootstrap {
         module: module::path()?,

@@ -87,11 +87,9 @@ impl Proxy {
             name: name.to_owned(),
             configuration,
             vm_id: "pushed".to_owned(),
-            holds_bodies: false,
-            secured: false,
             port: clients.port(),
             cluster: cluster.map(str::to_owned),
-            discovery: None,
+            ..Listener::default()
         };
         let mut bootstrap = Bootstrap {
             module: module::path()?,

@@ -20,11 +20,7 @@ fn validate(configuration: &Value) -> Result<(bool, String)> {
             name: "main".to_owned(),
             configuration: String::new(),
             vm_id: "refused".to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
-            cluster: None,
-            discovery: None,
+            ..Listener::default()
         }],
         environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         ..Bootstrap::default()

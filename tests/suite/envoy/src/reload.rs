@@ -75,11 +75,9 @@ impl Fixture {
             name: name.to_owned(),
             configuration,
             vm_id: "reload".to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
             cluster: (name == "main").then(|| "upstream".to_owned()),
             discovery: (name == "main").then(|| folder.path().join("filter.json")),
+            ..Listener::default()
         };
         let bootstrap = Bootstrap {
             module: module::path()?,

@@ -104,11 +104,9 @@ impl Fixture {
             name: name.to_owned(),
             configuration: configuration.to_string(),
             vm_id: "one".to_owned(),
-            holds_bodies: false,
             port,
-            discovery: None,
-            secured: false,
             cluster: cluster.map(str::to_owned),
+            ..Listener::default()
         };
         let intake = json!({ "intake": { "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } } });
         let envoy = Envoy::start(&Bootstrap {

@@ -48,11 +48,8 @@ impl Fixture {
                 name: "main".to_owned(),
                 configuration: configuration().to_string(),
                 vm_id: "traps".to_owned(),
-                holds_bodies: false,
-                secured: false,
-                port: 0,
                 cluster: Some("upstream".to_owned()),
-                discovery: None,
+                ..Listener::default()
             }],
             clusters: vec![("upstream".to_owned(), upstream.address()), ("issuers".to_owned(), issuer.local_addr()?)],
             environment: Vec::new(),

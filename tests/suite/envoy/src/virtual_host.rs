@@ -90,11 +90,8 @@ impl Fixture {
                 name: "clients".to_owned(),
                 configuration: plugin(proxy)?.to_string(),
                 vm_id: "registry-auth".to_owned(),
-                holds_bodies: false,
-                secured: false,
-                port: 0,
                 cluster: Some(cluster.to_owned()),
-                discovery: None,
+                ..Listener::default()
             }],
             clusters: vec![(cluster.to_owned(), address), ("distribution".to_owned(), distribution)],
             environment: Vec::new(),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use registry_auth_harness::envoy::Envoy;
+use registry_auth_harness::envoy::{Envoy, cluster};
 use registry_auth_harness::module;
 use registry_auth_harness::substrate::ENVIRONMENT;
 use serde_json::{Value, json};
@@ -131,17 +131,4 @@ impl Listener {
             }]}],
         }))
     }
-}
-
-fn cluster(name: &str, address: SocketAddr) -> Value {
-    let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
-    json!({
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "2s",
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"socket_address": socket}}}]}],
-        },
-    })
 }

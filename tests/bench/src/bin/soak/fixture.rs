@@ -82,11 +82,9 @@ impl Fixture {
             name: "main".to_owned(),
             configuration: plugin(0).to_string(),
             vm_id: "registry-auth-soak".to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
             cluster: Some("upstream".to_owned()),
             discovery: Some(folder.path().join("filter.json")),
+            ..Listener::default()
         };
         let bootstrap = Bootstrap {
             module: module::path()?,
