@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: everything it needs, then the measurements themselves, which live beside the harness.
+//! `cargo xtask bench`: builds what the package of the benchmark needs, and runs it.
 
 use std::fs;
 

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 const DOWNLOAD: &[&str] =
     &["install", "--quiet=2", "--yes", "--download-only", "--reinstall", "--no-install-recommends"];
 
-/// Whether this system has its packages from apt.
+/// Returns true if this system uses apt.
 pub(crate) fn is_here(workspace: &Workspace) -> bool {
     ["apt-get", "dpkg-deb"].iter().all(|program| process::works(workspace.command(program).arg("--version")))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: everything it needs, then the story itself, which lives beside the harness.
+//! `cargo xtask demo`: builds what the package of the demonstration needs, and runs it.
 
 use clap::Args;
 
@@ -13,7 +13,7 @@ pub(crate) struct Options {
     keep: bool,
 }
 
-/// Installs the tools, builds the artefacts, tells the story.
+/// Installs the tools, builds the artefacts, and runs the demonstration.
 ///
 /// # Errors
 /// Whatever fails; a step of the story that does not come out as said.

@@ -43,7 +43,7 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Show the whole main job on this machine: Envoy, a registry, an issuer, AWS Secrets Manager, a client
     Demo(demo::Options),
-    /// Measure what the filter costs in Envoy, beside Envoy's own filters
+    /// Measure what the filter costs in Envoy, compared with Envoy's own filters
     Bench(bench::Options),
     /// Send millions of requests while keys and policy change, and see that memory stays flat
     Soak(soak::Options),

@@ -22,7 +22,7 @@ const NAMES: &str = "name";
 const EXPORTS: [(&str, &str); 12] = [
     ("memory", "the host reads and writes it"),
     ("_initialize", "static initialisers; registers the root context"),
-    ("proxy_abi_version_0_2_1", "tells the host which ABI this is"),
+    ("proxy_abi_version_0_2_1", "declares the version of the ABI"),
     ("proxy_on_memory_allocate", "the host hands over values through it"),
     ("proxy_on_context_create", "which plugin configuration a request comes under"),
     ("proxy_on_vm_start", "some hosts insist on it; once per VM"),

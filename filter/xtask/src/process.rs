@@ -15,12 +15,12 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     succeeded(&line, status)
 }
 
-/// Whether a program starts and ends well, whatever it writes.
+/// Returns true if a program starts and exits with 0, whatever it writes.
 pub(crate) fn works(command: &mut Command) -> bool {
     silent(command).is_some_and(|status| status.success())
 }
 
-/// Whether a program starts, however it ends. 126 and 127 are what shells and loaders say when it does not.
+/// Returns true if a program starts, whatever its exit status. 126 and 127 are what shells and loaders say when it does not.
 pub(crate) fn starts(command: &mut Command) -> bool {
     silent(command).and_then(|status| status.code()).is_some_and(|code| code < 126)
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: everything it needs, then the run itself, which lives beside the harness.
+//! `cargo xtask soak`: builds what the package of the benchmark needs, and runs the soak test.
 
 use clap::Args;
 

@@ -61,11 +61,11 @@ pub(crate) fn host(workspace: &Workspace) -> anyhow::Result<String> {
     host.map(str::to_owned).context("`rustc -vV` names no host")
 }
 
-/// Whether the compiler has the standard library of a target, wherever it came from.
+/// Returns true if the compiler has the standard library of a target, wherever it came from.
 fn has_target(workspace: &Workspace, target: &str) -> anyhow::Result<bool> {
     let output = workspace.command("rustc").args(["--print", "sysroot"]).output().context("cannot start `rustc`")?;
     process::succeeded("rustc --print sysroot", output.status)?;
-    let sysroot = String::from_utf8(output.stdout).context("the compiler stands in a folder without a name")?;
+    let sysroot = String::from_utf8(output.stdout).context("the path of the compiler's folder is not UTF-8")?;
     Ok(Path::new(sysroot.trim_end()).join("lib/rustlib").join(target).join("lib").is_dir())
 }
 

@@ -1,6 +1,6 @@
 //! `.tools`: the pinned programs that tests and demo need, installed when they are missing.
 //!
-//! A tool counts as installed when its stamp, written last, holds the version of this table and the program starts. So a half
+//! A tool is treated as installed when its stamp, written last, holds the version of this table and the program starts. So a half
 //! install, a changed version and a checkout that was moved are all installed again.
 
 use std::fs::{self, File};
@@ -168,7 +168,7 @@ impl Tool {
         // The conformance suite has no call that does nothing, but it stops at a version that it does not know.
         let mut command = workspace.command(workspace.tools().join(program));
         command.arg(argument).env("OCI_VERSION", "none");
-        // wrk tells its version and then that it was given nothing to do, as a failure.
+        // wrk prints its version and then its usage, and exits with an error.
         if self.name == WRK.name { process::starts(&mut command) } else { process::works(&mut command) }
     }
 }
@@ -198,7 +198,7 @@ fn install_wheels(workspace: &Workspace, folder: &str, requirements: &str) -> an
     process::run(workspace.command(python).args(arguments).arg(requirements))
 }
 
-/// Built in a folder of its own and moved: what stands in `.tools/bin` is whole.
+/// Built in a folder of its own and moved: a program in `.tools/bin` is always complete.
 fn install_go(workspace: &Workspace, package: &str, version: &str) -> anyhow::Result<()> {
     if !process::works(workspace.command("go").arg("version")) {
         bail!("Go 1.21 or newer is needed: install it so that `go` starts it");

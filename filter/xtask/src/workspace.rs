@@ -30,7 +30,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout by what cargo tells the programs that it starts.
+    /// Finds the checkout by the environment variables that cargo sets.
     pub(crate) fn find() -> anyhow::Result<Self> {
         let package = env::var_os("CARGO_MANIFEST_DIR").context("start this program with `cargo xtask`")?;
         let root = Path::new(&package).ancestors().nth(2).context("xtask stands two folders below the root")?;
@@ -64,7 +64,7 @@ impl Workspace {
         command
     }
 
-    /// The very cargo that runs this program, in the root, told where tools and build results are.
+    /// The cargo that runs this program, in the root, with the paths of tools and build results in its environment.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(arguments).env("REGISTRY_AUTH_TOOLS", self.tools()).env("CARGO_TARGET_DIR", self.path("target"));
