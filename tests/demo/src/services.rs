@@ -1,4 +1,4 @@
-//! Everything that stands around the filter: registry, issuer, Secrets Manager, shim, Envoy.
+//! The services of the demonstration: registry, issuer, Secrets Manager, shim, Envoy.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -12,7 +12,7 @@ use crate::services::Services;
 const ROTATION: Duration = Duration::from_secs(30);
 const STEPS: usize = 9;
 
-/// Tells the story once.
+/// Runs all steps once.
 ///
 /// # Errors
 /// A step did not come out as it says.
@@ -31,7 +31,7 @@ struct Teller<'a> {
     step: usize,
 }
 
-/// What crane is told.
+/// The arguments for crane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Accepted,

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client that sends what it is told, well-formed or not, and never waits without a bound.
+//! An HTTP/1.1 client that can send malformed requests too, and has a time limit for everything.
 
 use std::io::{Read, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -36,7 +36,7 @@ impl Release {
     }
 }
 
-/// Starts a registry without any authentication, which deletes when it is told to. `folder` gets its data and its log.
+/// Starts a registry without authentication and with deletion enabled. `folder` gets its data and its log.
 ///
 /// # Errors
 /// It is missing, or does not start.

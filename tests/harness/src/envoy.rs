@@ -39,7 +39,7 @@ pub struct Listener {
     pub port: u16,
     /// The cluster that requests go to; without one, what passes the filter gets 404.
     pub cluster: Option<String>,
-    /// The file that the filter is read from, and read again when it is replaced (ECDS); without one, it stands in the listener.
+    /// The file that the filter's configuration is read from, again whenever it is replaced (ECDS); `None`: it is part of the listener.
     pub discovery: Option<PathBuf>,
 }
 
@@ -88,7 +88,7 @@ impl Envoy {
         Self::launch(&bootstrap.to_json()?, 2, &bootstrap.environment)
     }
 
-    /// Starts Envoy with a configuration in its JSON form and so many workers, and waits until it is live.
+    /// Starts Envoy with a configuration in its JSON form and this number of workers, and waits until it is live.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -248,7 +248,7 @@ impl Bootstrap {
     /// # Errors
     /// The listener has none, or it cannot be written.
     pub fn publish(&self, listener: &Listener) -> Result<()> {
-        let path = listener.discovery.as_ref().context("the filter stands in the listener")?;
+        let path = listener.discovery.as_ref().context("the filter is configured in the listener")?;
         let resource = json!({
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             "name": FILTER,

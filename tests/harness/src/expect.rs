@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use crate::client::{Request, Response};
 use crate::upstream::UpstreamRequest;
 
-/// What registries put on each of their answers.
+/// The header field that registries set in every response.
 const VERSION: &str = "docker-distribution-api-version";
-/// Stands in `json` for the credential of the request itself.
+/// Placeholder in `json` for the credential of the request itself.
 const PRESENTED: &str = "${presented}";
 
 /// What became of a request.
@@ -30,7 +30,7 @@ pub enum Outcome {
     Answered(Response),
 }
 
-/// The members of `expect`. What is absent is not looked at, beyond the general rules.
+/// The members of `expect`. Absent ones are not checked, beyond the general rules.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
@@ -64,7 +64,7 @@ pub struct Expect {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Challenge {
-    /// Whether there is one.
+    /// True if there must be one, false if there must not.
     Present(bool),
     /// Its text.
     Text(String),
@@ -83,10 +83,10 @@ pub struct SeenUpstream {
 }
 
 impl Expect {
-    /// Refuses contradictions: what only a refusal has beside what only the upstream sees.
+    /// Checks that `expect` does not contradict itself, such as a refusal that reaches the upstream.
     ///
     /// # Errors
-    /// There is one.
+    /// It does.
     pub fn check(&self) -> Result<()> {
         let refusal = self.code.is_some() || self.detail.is_some() || self.challenge.is_some();
         ensure!(!(refusal && self.upstream.is_some()), "`expect`: a refusal does not reach the upstream");
@@ -192,13 +192,13 @@ impl SeenUpstream {
     }
 }
 
-/// Whether a target belongs to the API of registries, whose answers name it.
+/// Returns true if a target is under `/v2`, whose responses have the version field.
 fn is_under_v2(target: &[u8]) -> bool {
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     path == b"/v2" || path.starts_with(b"/v2/")
 }
 
-/// Whether a token is the credential of a request: in its `authorization`, or in its form, where it needs no escape.
+/// Returns true if a token is the credential of a request: in its `authorization`, or unescaped in its form.
 fn presents(request: &Request, token: &str) -> bool {
     let is_credential = |value: &[u8]| {
         let value = String::from_utf8_lossy(value);

@@ -24,7 +24,7 @@ pub fn issuers() -> Result<Vec<Issuer>> {
     ])
 }
 
-/// An issuer whose documents begin with a byte order mark. Its keys stand behind many others, with padding, in the other alphabet,
+/// An issuer whose documents begin with a byte order mark. Its keys follow many others, with padding, in the other alphabet,
 /// with `null` for absent members; that of EdDSA has the new name of its algorithm; that of ES384 has an empty id.
 fn odd() -> Result<Issuer> {
     let issuer = Issuer::new("http://odd.test", &[])?;

@@ -149,7 +149,7 @@ impl Issuer {
         Ok(())
     }
 
-    /// Publishes a JWK of any form beside the others.
+    /// Publishes a further JWK of any form.
     pub fn publish(&self, jwk: Value) {
         self.state().keys.push(jwk);
     }
@@ -207,7 +207,7 @@ impl Issuer {
     /// Serves this one issuer on loopback.
     ///
     /// # Errors
-    /// The port or the thread is not to be had.
+    /// The port cannot be bound, or no thread started.
     pub fn serve(&self) -> Result<Server> {
         self.serve_at(Port::bind()?)
     }
@@ -245,7 +245,7 @@ impl Issuer {
     }
 }
 
-/// Several issuers behind one address, told apart by `Host`.
+/// Several issuers at one address, distinguished by `Host`.
 #[derive(Clone)]
 pub struct Issuers(pub Vec<Issuer>);
 

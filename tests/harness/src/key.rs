@@ -152,7 +152,7 @@ impl TestKey {
         })
     }
 
-    /// The private key as PKCS#8 PEM, as it stands in its file.
+    /// The private key as PKCS#8 PEM, the content of its file.
     #[must_use]
     pub fn private_pem(&self) -> &'static str {
         SOURCES.iter().find(|(name, _)| *name == self.name).map_or("", |(_, pem)| pem)

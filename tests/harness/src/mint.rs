@@ -57,7 +57,7 @@ pub enum Tamper {
     Truncated,
     /// A fourth segment follows.
     FourSegments,
-    /// `=` stands behind the signature.
+    /// The signature is followed by `=`.
     Padding,
 }
 

@@ -1,4 +1,4 @@
-//! Programs that run beside the filter: the registry, the shim, the shipped Envoy.
+//! Programs that tests start: the registry, the shim, the shipped Envoy.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -37,7 +37,7 @@ impl Port {
         Self::bind_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
     }
 
-    /// Binds this port, which another server had before.
+    /// Binds this port, which another server used before.
     ///
     /// # Errors
     /// Somebody else has it.

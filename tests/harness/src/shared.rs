@@ -24,7 +24,7 @@ impl SharedData {
         self.with(|store| store.values.get(key).cloned())
     }
 
-    /// Writes a value. A `cas` of 0 always writes, and so does the first write of a key: Envoy looks at `cas` only when
+    /// Writes a value. A `cas` of 0 always writes, and so does the first write of a key: Envoy checks `cas` only when
     /// there is something to compare it with.
     ///
     /// # Errors

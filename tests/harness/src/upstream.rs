@@ -63,7 +63,7 @@ impl Upstream {
     /// Starts it on a free port of loopback.
     ///
     /// # Errors
-    /// The port or the thread is not to be had.
+    /// The port cannot be bound, or no thread started.
     pub fn start() -> Result<Self> {
         let state: Arc<Mutex<State>> = Arc::default();
         let shared = Arc::clone(&state);
@@ -77,7 +77,7 @@ impl Upstream {
         self.server.address()
     }
 
-    /// Tells it what it holds.
+    /// Sets what it holds.
     pub fn hold(&self, registry: RegistryState) {
         lock(&self.state).registry = registry;
     }

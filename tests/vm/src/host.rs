@@ -46,7 +46,7 @@ pub enum Status {
 /// The host's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// The system's, so many milliseconds ahead.
+    /// The system's, this number of milliseconds ahead.
     Ahead(i64),
     /// Stopped.
     At(UnixTime),

@@ -19,11 +19,11 @@ pub struct Setup {
     pub vm_id: String,
     /// The store of its VM id.
     pub shared: SharedData,
-    /// Whether the host has shared data at all.
+    /// True if the host has shared data.
     pub shares: bool,
     /// The clock.
     pub clock: Clock,
-    /// Whether the host has `verify_signature`.
+    /// True if the host has `verify_signature`.
     pub verifies: bool,
     /// The body waits whenever the head does, as in Envoy without `allow_on_headers_stop_iteration`.
     pub holds_bodies: bool,

@@ -142,7 +142,7 @@ impl Vm {
         let missing = from.size(&other.store).saturating_sub(to.size(&self.store));
         to.grow(&mut self.store, missing)?;
         let pages = to.data_mut(&mut self.store).chunks_mut(PAGE).zip(from.data(&other.store).chunks(PAGE));
-        // Writing to a page costs much more than looking at it.
+        // Writing to a page costs much more than reading it.
         pages.filter(|(to, from)| to != from).for_each(|(to, from)| to.copy_from_slice(from));
         *self.store.data_mut() = other.store.data().copy();
         self.last_context = other.last_context;
@@ -177,7 +177,7 @@ impl Vm {
         Ok(id)
     }
 
-    /// A request of which the module is told nothing.
+    /// A request that the module is not notified of.
     pub fn accept(&mut self, request: &Request) -> u32 {
         self.last_context += 1;
         let id = self.last_context;
@@ -248,7 +248,7 @@ impl Vm {
         Ok(())
     }
 
-    /// Tells the module that a context ends, as far as it wants to know.
+    /// Notifies the module that a context ends, through the callbacks that it exports.
     fn end(&mut self, id: u32) -> Result<()> {
         if self.exports("proxy_on_done") {
             self.call::<u32, u32>("proxy_on_done", id, id)?;
@@ -291,7 +291,7 @@ impl Vm {
         Ok(())
     }
 
-    /// Moves the clock by so many milliseconds.
+    /// Moves the clock forward by this number of milliseconds.
     pub fn advance(&mut self, millis: i64) {
         let clock = &mut self.store.data_mut().clock;
         *clock = match *clock {

@@ -36,7 +36,7 @@ impl Backend {
     /// Starts it on a free port of loopback.
     ///
     /// # Errors
-    /// The port or the thread is not to be had.
+    /// The port cannot be bound, or no thread started.
     pub fn start() -> Result<Self> {
         let question: Arc<Mutex<Question>> = Arc::default();
         let shared = Arc::clone(&question);

@@ -18,7 +18,7 @@ pub struct Row {
     pub name: &'static str,
     /// Names and values, each character a byte; `{}` is a good credential.
     headers: &'static [(&'static str, &'static str)],
-    /// So many bytes more in the last value.
+    /// This number of further bytes in the last value.
     padding: usize,
     /// The status in Envoy; it is 401 where the head comes to the module in any case.
     pub envoy: u16,

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An Envoy whose connection manager has these settings beside those of all.
+/// Starts an Envoy whose connection manager has these settings in addition to the usual ones.
 fn start(settings: &Value, upstream: &Upstream) -> Result<Envoy> {
     const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
     let bootstrap = Bootstrap {

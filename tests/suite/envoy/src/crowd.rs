@@ -107,7 +107,7 @@ impl Fixture {
         self.ask_at_once(key, CROWD)
     }
 
-    /// What so many requests at once get: each status once.
+    /// The statuses of this number of simultaneous requests: each once.
     fn ask_at_once(&self, key: &str, count: usize) -> Result<Vec<u16>> {
         let claims = json!({ "sub": "ci", "aud": "registry", "exp": "+1h", "iat": "-1m" });
         let token = self.issuer.token(key, serde_json::from_value(claims)?, now())?;

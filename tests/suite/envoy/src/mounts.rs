@@ -111,7 +111,7 @@ fn a_mount_that_may_not_be_read_goes_on_as_a_plain_upload_through_envoy() -> Out
     Ok(())
 }
 
-/// Distribution reads `mount` and `from` from a form in the body before it looks at the query.
+/// Distribution reads `mount` and `from` from a form in the body before it reads the query.
 #[test]
 fn a_mount_in_a_form_is_a_plain_upload_through_envoy() -> Outcome {
     for release in releases()? {
@@ -139,7 +139,7 @@ fn a_mount_in_a_form_is_a_plain_upload_through_envoy() -> Outcome {
                 assert_eq!(ci.finds("team/app", &digest())?, 404, "{release:?} {media_type} {query}");
             }
         }
-        // What a form says is not the name of the upload either: curl sends this type when nobody tells it another.
+        // What a form says is not the name of the upload either: curl sends this type by default.
         for (number, media_type) in [FORM, PARTS].into_iter().enumerate() {
             let repository = format!("team/curl-{number}");
             ci.push(&repository, &digest(), Some(media_type)).with_context(|| front.logs())?;

@@ -64,7 +64,7 @@ fn published_at(issuer: &Issuer, path: &str, port: u16) -> Option<(&'static str,
     }
 }
 
-/// Replaces what stands at a JSON pointer.
+/// Replaces the value at a JSON pointer.
 fn set(document: &mut Value, pointer: &str, value: Value) -> Result<()> {
     *document.pointer_mut(pointer).with_context(|| format!("there is no {pointer}"))? = value;
     Ok(())

@@ -128,7 +128,7 @@ impl Fixture {
         let module = module::path()?;
         let text = text.replace("target/registry-auth.wasm", module.to_str().context("an odd path")?);
         let path = self.bootstrap.listeners.first().and_then(|listener| listener.discovery.clone());
-        let path = path.context("the filter stands in the listener")?;
+        let path = path.context("the filter is configured in the listener")?;
         let new = path.with_extension("shipped");
         fs::write(&new, text)?;
         self.counted("config_reload", || fs::rename(&new, &path).context("the file cannot be replaced"))?;
@@ -139,7 +139,7 @@ impl Fixture {
     }
 }
 
-/// Reads over and over on one connection until it is told to stop: the statuses without repetitions, and how many there were.
+/// Reads over and over on one connection until it is stopped: the statuses without repetitions, and how many there were.
 fn load(address: SocketAddr, token: &str, stop: &AtomicBool) -> Result<(Vec<u16>, usize)> {
     let request = Request::new("GET", "/v2/team/app/tags/list").header("authorization", token);
     let mut connection = Connection::open(address, PATIENCE)?;

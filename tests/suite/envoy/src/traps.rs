@@ -20,7 +20,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// So many answers in a row reach both workers.
+/// This number of answers in a row reaches both workers.
 const STEADY: usize = 40;
 /// Requests that wait in the VMs of both workers.
 const PARKED: usize = 8;
@@ -96,7 +96,7 @@ fn a_vm_that_traps_in_envoy_refuses_and_is_loaded_again() -> Outcome {
         assert!(Instant::now() < deadline, "{steady} answers in a row; the log ends\n{}", fixture.envoy.log_tail());
         match fixture.status(&good())? {
             200 => (steady, served) = (steady + 1, served + 1),
-            // One worker is without VM until its back-off is over.
+            // One worker is without VM until its back-off has ended.
             503 => steady = 0,
             other => panic!("{other}"),
         }

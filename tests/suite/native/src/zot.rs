@@ -75,7 +75,7 @@ fn every_row_of_zot_is_run_or_left_out_for_a_reason() -> Outcome {
     let mut by_row: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for (id, place) in ledger.places()? {
         let fresh = by_row.entry(id.clone()).or_default().insert(place);
-        assert!(fresh || place == "scenarios", "{id} stands twice in {place}");
+        assert!(fresh || place == "scenarios", "duplicate {id} in {place}");
     }
     let known: BTreeSet<String> = by_row.keys().cloned().collect();
     let (missing, unknown): (Vec<_>, Vec<_>) = (all.difference(&known).collect(), known.difference(&all).collect());

@@ -1,4 +1,4 @@
-//! What requests cost, counted and not timed: host calls, and the instructions that wasmtime counts as fuel. `budgets.json` has the
+//! What requests cost, counted and not timed: host calls, and instructions, measured as fuel of wasmtime. `budgets.json` has the
 //! exact values: a change of them is made on purpose, by renewing the file.
 
 mod table;
@@ -32,7 +32,7 @@ struct Row {
     verifies: bool,
 }
 
-/// The pull of a manifest, and what comes of it.
+/// The pull of a manifest, and its outcome.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     /// With a good token of this algorithm.
@@ -145,7 +145,7 @@ fn send(vm: &mut Vm, request: &Request, status: Option<u16>) -> Result<()> {
     vm.close(id)
 }
 
-/// Bytes that the module's memory grows with so many remembered tokens.
+/// Bytes that the module's memory grows with this number of remembered tokens.
 fn memory() -> Result<usize> {
     let [_, es256, ..] = ALGORITHMS;
     let mut vm = start(Policy::PLAIN, true)?;

@@ -151,7 +151,7 @@ fn requests_of_a_plugin_that_has_ended_are_refused_in_wasm() -> Outcome {
     vm.close(id)?;
     vm.remove_plugin(second)?;
     vm.tick()?;
-    // What it counted is told when it ends.
+    // Its counts are reported when it ends.
     assert_eq!(vm.metric("registry_auth.allowed"), Some(1));
     let id = vm.open_under(second, &read("second"))?;
     assert_eq!(status(&mut vm, id)?, 503);

@@ -96,7 +96,7 @@ impl Both {
         Ok(Self { native, wasm })
     }
 
-    /// Whether the request was forwarded, by both.
+    /// True if the request was forwarded, for both.
     fn forward(&mut self, config: usize, request: &Request) -> Result<bool, Error> {
         let (granted, became) = (self.native.send(config, request)?, self.wasm.send(config, request)?);
         match (&granted, &became) {

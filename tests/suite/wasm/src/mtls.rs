@@ -22,7 +22,7 @@ fn a_certificate_that_the_host_does_not_tell_is_refused_and_not_taken_as_none() 
     Ok(())
 }
 
-/// Attributes cost host calls, so nobody pays for what the configuration does not look at.
+/// Attributes cost host calls, so only those that the configuration uses are read.
 #[test]
 fn attributes_are_read_only_when_the_configuration_looks_at_them() -> Outcome {
     let without = r#"{"http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}}}}"#;

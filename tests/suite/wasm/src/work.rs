@@ -13,7 +13,7 @@ use crate::Outcome;
 
 /// Instructions that are there whatever the input: callbacks, host calls, a line of the log.
 const ALWAYS: u64 = 300_000;
-/// Instructions for a byte. Many of them are those of a check for each member, segment or source; none is another look at the rest.
+/// Instructions for a byte. Many of them are those of a check for each member, segment or source; none reads the rest again.
 const PER_BYTE: u64 = 1_000;
 /// Instructions for a key: a square root, to find out whether its point is on the curve.
 const PER_KEY: u64 = 600_000;

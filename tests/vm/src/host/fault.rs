@@ -14,7 +14,7 @@ pub struct Fault {
 /// Some host calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {
-    /// The one after so many that work.
+    /// The call after this number of successful ones.
     After(u64),
     /// Each of this name.
     Named(&'static str),

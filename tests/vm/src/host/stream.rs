@@ -101,7 +101,7 @@ impl Stream {
         }
     }
 
-    /// Whether the request asks for no body.
+    /// True if the request asks for no body.
     pub(crate) fn is_head(&self) -> bool {
         self.headers.iter().any(|(name, value)| name.as_slice() == b":method" && value.as_slice() == b"HEAD")
     }

@@ -23,7 +23,7 @@ const CHAINS: [(&str, &str, Chain); 3] = [
     ("filtered", "ours", Chain::Ours(Policy::PLAIN)),
 ];
 
-/// CPU time of Envoy in milliseconds for each GiB, in so many interleaved rounds of `bytes`.
+/// CPU time of Envoy in milliseconds for each GiB, in this number of interleaved rounds of `bytes`.
 ///
 /// # Errors
 /// Envoy does not start, or the upload is refused.

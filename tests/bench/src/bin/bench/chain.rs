@@ -1,4 +1,4 @@
-//! What stands in front of the answer in each row: filters in Envoy's JSON form.
+//! The filter chain of each row, in Envoy's JSON form.
 
 use std::path::Path;
 

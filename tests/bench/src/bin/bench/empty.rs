@@ -37,7 +37,7 @@ pub(crate) const CALLS: [Call; 3] = [
 ];
 /// `proxy_map_type_t`: the headers of the request.
 const REQUEST: i32 = 0;
-/// What stands at address 0, and its size.
+/// The data at address 0, and its size.
 const NAME: [u8; 13] = *b"authorization";
 const NAME_SIZE: i32 = 13;
 /// Where the host writes its answers: eight bytes.

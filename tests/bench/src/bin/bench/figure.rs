@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Something that was measured beside the rows.
+/// A measurement other than the rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Figure {
     /// Its name, for goals and for the JSON.

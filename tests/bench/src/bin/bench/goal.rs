@@ -12,7 +12,7 @@ pub(crate) struct Goal {
     pub(crate) what: String,
     /// What this run has.
     pub(crate) figure: String,
-    /// Whether that is enough; absent where nothing is promised.
+    /// True if that is enough; `None` where nothing is promised.
     pub(crate) reached: Option<bool>,
 }
 

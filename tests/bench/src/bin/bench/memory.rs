@@ -17,7 +17,7 @@ use crate::stand::{Files, Listener};
 
 /// As many as one worker is to remember.
 const IDENTITIES: usize = 10_000;
-/// Workers of the Envoy that tells what one more takes.
+/// Number of workers of the second Envoy, from which the memory of one more worker is computed.
 const WORKERS: u32 = 5;
 /// How often new connections are made: each worker gets some.
 const REPEATS: usize = 5;
@@ -59,7 +59,7 @@ pub(crate) fn measure(plan: &Plan, files: &Files) -> Result<Vec<Figure>> {
     ])
 }
 
-/// MiB that one more worker takes, all of them having had requests.
+/// MiB that one more worker takes, after each of them has served requests.
 fn each_worker(chain: Chain, tokens: &[String], files: &Files) -> Result<f64> {
     let mut sizes = [0.0; 2];
     for (workers, size) in [1, WORKERS].into_iter().zip(&mut sizes) {

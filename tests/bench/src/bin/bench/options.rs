@@ -15,8 +15,8 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     /// Names or letters of rows; all when empty.
     pub(crate) rows: Vec<String>,
-    /// What is measured beside the rows too.
-    pub(crate) beside: bool,
+    /// True if the figures other than the rows are measured too.
+    pub(crate) figures: bool,
     /// Write the page of the documentation.
     pub(crate) write: bool,
 }
@@ -28,7 +28,7 @@ impl Options {
     /// One is unknown or lacks its value.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Self> {
         let plan = Plan { rounds: 5, time: Duration::from_secs(2), warm_up: Duration::from_secs(2), fresh: 4_000 };
-        let mut options = Self { plan, quick: false, rows: Vec::new(), beside: true, write: false };
+        let mut options = Self { plan, quick: false, rows: Vec::new(), figures: true, write: false };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().with_context(|| format!("`{argument}` lacks its value"));
@@ -37,7 +37,7 @@ impl Options {
                 "--write" => options.write = true,
                 "--rows" => {
                     options.rows = value()?.split(',').map(str::to_owned).collect();
-                    options.beside = false;
+                    options.figures = false;
                 }
                 "--rounds" => options.plan.rounds = value()?.parse().context("`--rounds` is a number")?,
                 "--seconds" => {

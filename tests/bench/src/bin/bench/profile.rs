@@ -83,7 +83,7 @@ fn ask(vm: &mut Vm, token: &str) -> Result<()> {
 /// The functions that a request is in after so much fuel, the innermost first.
 fn stack_at(mut vm: Vm, token: &str, fuel: u64) -> Vec<String> {
     vm.ration(fuel);
-    // wasmtime looks at the fuel where functions and loops begin: at the very end nothing stops it any more.
+    // wasmtime checks the fuel where functions and loops begin, not after the last of them.
     ask(&mut vm, token).err().map_or_else(Vec::new, |error| functions(&format!("{error:?}")))
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Results {
     pub(crate) plan: Plan,
     /// The rows.
     pub(crate) rows: Vec<Measured>,
-    /// What was measured beside them.
+    /// The other measurements.
     pub(crate) figures: Vec<Figure>,
     /// The module that ships, in bytes.
     pub(crate) module_size: f64,

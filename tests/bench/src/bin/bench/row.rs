@@ -12,7 +12,7 @@ const ROTATING: usize = 1_000;
 pub(crate) enum Traffic {
     /// One token, again and again.
     Same(Algorithm),
-    /// So many tokens in rotation.
+    /// This number of tokens in rotation.
     Rotation(Algorithm, usize),
     /// Each token once.
     Once(Algorithm),

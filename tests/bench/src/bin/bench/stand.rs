@@ -31,7 +31,7 @@ pub(crate) struct Listener {
     pub(crate) vm: String,
     /// Its filters.
     pub(crate) chain: Chain,
-    /// What stands behind them.
+    /// What answers requests that pass them.
     pub(crate) answer: Answer,
 }
 
@@ -68,7 +68,7 @@ impl Files {
         Ok(Self { ours: module::path()?, empty, calls, empty_sdk, folder })
     }
 
-    /// Starts an Envoy with so many workers.
+    /// Starts an Envoy with this number of workers.
     ///
     /// # Errors
     /// It does not start; the message ends with its log.

@@ -18,7 +18,7 @@ use crate::stand::{Files, Listener};
 pub(crate) const PATTERNS: &[(usize, &str)] = &[(10, "10"), (100, "100"), (1_000, "1,000"), (10_000, "10,000")];
 /// Some of them.
 pub(crate) const FEW: &[(usize, &str)] = &[(100, "100")];
-/// Plugins, each with a VM of its own: what they take has to show beside what it takes to compile the module.
+/// Number of plugins, each with its own VM: enough for a measurable time in addition to compiling the module.
 const PLUGINS: usize = 8;
 /// An Envoy with one worker configures each plugin on the main thread and on the worker.
 const VMS: f64 = 16.0;
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The longest key set that is read.
 const LONGEST_SET: usize = 256 * 1024;
 
-/// CPU time in milliseconds to configure one VM, with so many patterns: what Envoy needs to start, above what it needs with the
+/// CPU time in milliseconds to configure one VM, with this number of patterns: what Envoy needs to start, above what it needs with the
 /// intake role of the same module, which has nothing to compile.
 ///
 /// # Errors

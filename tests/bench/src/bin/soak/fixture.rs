@@ -96,7 +96,7 @@ impl Fixture {
         Ok(Self { envoy, bootstrap, issuer, crowd, _kept: (backend, server, folder) })
     }
 
-    /// Sends so many requests.
+    /// Sends this number of requests.
     ///
     /// # Errors
     /// An answer is wrong, or something does not get on.
@@ -134,7 +134,7 @@ impl Fixture {
         Ok(Soaked { sum, answers, tokens, rotations, fetches, changes, memory })
     }
 
-    /// The issuer publishes a new key beside the present one, and then signs with it.
+    /// Publishes a new key of the issuer in addition to the current one, and then signs with it.
     fn rotate(&self) -> Result<()> {
         self.issuer.rotate(&self.crowd.next()?)?;
         self.crowd.rotate().map(drop)

@@ -27,7 +27,7 @@ impl Memory {
         self.samples.chunks(length).map(|part| part.iter().copied().max().unwrap_or_default()).collect()
     }
 
-    /// Whether it stayed flat after the first tenths.
+    /// Returns true if it stayed flat after the first tenths.
     ///
     /// # Errors
     /// It grew.

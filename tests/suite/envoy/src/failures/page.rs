@@ -81,9 +81,9 @@ impl Page {
         }
         let committed = fs::read_to_string(path).context(PAGE)?;
         let news: Vec<_> = text.lines().filter(|line| !committed.lines().any(|old| old == *line)).collect();
-        ensure!(news.is_empty(), "{PAGE} says otherwise; `{RENEW}=1 {TEST}` writes it anew\n{}", news.join("\n"));
+        ensure!(news.is_empty(), "{PAGE} says otherwise; `{RENEW}=1 {TEST}` updates it\n{}", news.join("\n"));
         if committed != text {
-            bail!("{PAGE} has lines that no failure makes; `{RENEW}=1 {TEST}` writes it anew");
+            bail!("{PAGE} has lines that no failure makes; `{RENEW}=1 {TEST}` updates it");
         }
         Ok(())
     }

@@ -228,7 +228,7 @@ fn shim_restarts(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "the shim restarts",
         how: "killed and started",
-        sign: "its counters begin anew",
+        sign: "its counters restart at 0",
         end: "nobody has noticed",
         ..UNNOTICED
     };

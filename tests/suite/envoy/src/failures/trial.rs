@@ -40,7 +40,7 @@ pub(super) const UNNOTICED: Case =
 pub(super) struct Hooks<'a> {
     /// Makes it fail.
     pub(super) fail: &'a mut dyn FnMut() -> Result<()>,
-    /// Looks at what the operator sees.
+    /// Checks what the operator sees.
     pub(super) look: &'a mut dyn FnMut() -> Result<()>,
     /// Mends it.
     pub(super) mend: &'a mut dyn FnMut() -> Result<()>,

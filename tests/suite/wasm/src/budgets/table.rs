@@ -68,7 +68,7 @@ fn change(old: u64, new: u64) -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// The module may have so many bytes. Raised by hand.
+    /// Maximum size of the module in bytes. Raised by hand.
     module_bytes_at_most: u64,
     /// What the module's memory grows with remembered tokens, by their number.
     memory: BTreeMap<usize, usize>,
@@ -142,7 +142,7 @@ impl Table {
         let faults: Vec<_> = self.oversize().into_iter().chain(differences).collect();
         ensure!(
             faults.is_empty(),
-            "`{FILE}` says otherwise; if that is meant, `{RENEW}=1 {TEST}` writes it anew\n{}",
+            "`{FILE}` says otherwise; if that is meant, `{RENEW}=1 {TEST}` updates it\n{}",
             faults.join("\n")
         );
         Ok(())

@@ -27,7 +27,7 @@ const OTHERS: [Failure; 9] = [
     Failure::Lie(Lie::Noise),
     Failure::Lie(Lie::Spare),
 ];
-/// So many calls for one that fails in another way too; prime, so that all calls get their turn.
+/// One in this number of calls fails in another way too; prime, so that every call does at some time.
 const SAMPLE: usize = 5;
 /// Without these no request can be answered, or let through.
 const NEEDED: [&str; 3] = ["proxy_send_local_response", "proxy_continue_stream", "proxy_set_effective_context"];
@@ -74,7 +74,7 @@ impl Sweep {
         Ok(sweep)
     }
 
-    /// Adds what comes of other rows.
+    /// Adds the results of other rows.
     pub(super) fn add(&mut self, other: Self) {
         self.trials += other.trials;
         self.calls.extend(other.calls);
