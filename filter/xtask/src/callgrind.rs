@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use crate::workspace::Workspace;
 
-/// Requests of two runs: the difference is free of what both begin and end with.
+/// Requests of two runs: their difference excludes start and end of the process.
 const FEW: u32 = 100;
 const MANY: u32 = 1_100;
 
