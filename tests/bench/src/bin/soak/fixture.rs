@@ -1,4 +1,4 @@
-//! Envoy, an issuer and a registry, and what changes while requests run.
+//! Envoy, an issuer and a registry, with changes of keys and policy while requests run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const SAMPLE: Duration = Duration::from_secs(1);
 const ROTATION: usize = 20;
 const CHANGE: usize = 7;
 
-/// Everything that runs.
+/// The running services.
 pub(crate) struct Fixture {
     envoy: Envoy,
     bootstrap: Bootstrap,
@@ -33,7 +33,7 @@ pub(crate) struct Fixture {
     _kept: (Backend, Server, TempDir),
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(crate) struct Soaked {
     /// Requests and time.
     pub(crate) sum: Sum,
@@ -51,7 +51,7 @@ pub(crate) struct Soaked {
     pub(crate) memory: Memory,
 }
 
-/// One of two configurations, which allow the same but for anonymous pulls.
+/// Returns one of two configurations, which differ in anonymous pulls only.
 fn plugin(number: usize) -> Value {
     let anonymous: &[&str] = if number.is_multiple_of(2) { &["read"] } else { &[] };
     let mapping = json!({"username": format!("'{}-' + claims.sub", number % 2)});
@@ -70,7 +70,7 @@ fn plugin(number: usize) -> Value {
 }
 
 impl Fixture {
-    /// Signs the tokens and starts everything.
+    /// Signs the tokens and starts the services.
     pub(crate) fn set_up() -> Result<Self> {
         eprintln!("signing tokens");
         let crowd = Crowd::gather(ISSUER)?;
@@ -99,7 +99,7 @@ impl Fixture {
     /// Sends this number of requests.
     ///
     /// # Errors
-    /// An answer is wrong, or something does not get on.
+    /// A response is wrong, or a change takes too long.
     pub(crate) fn soak(mut self, requests: u64) -> Result<Soaked> {
         let (kinds, expected) = self.crowd.kinds();
         let mut memory = Memory::default();
@@ -140,7 +140,7 @@ impl Fixture {
         self.crowd.rotate().map(drop)
     }
 
-    /// Gives the plugin its other configuration, and waits until Envoy has taken it.
+    /// Switches the plugin to the other configuration, and waits until Envoy uses it.
     fn change(&mut self, number: usize) -> Result<()> {
         const COUNTER: &str = "extension_config_discovery.http_filter.registry-auth.config_reload";
         let before = self.envoy.stat(COUNTER)?;
