@@ -1,4 +1,4 @@
-//! What a process has cost so far, as the kernel counts it.
+//! CPU time and memory of a process, as the kernel reports them.
 
 use std::fs;
 use std::ops::Sub;

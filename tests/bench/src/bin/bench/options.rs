@@ -1,4 +1,4 @@
-//! The command line, as `cargo xtask bench` gives it.
+//! The command line, as `cargo xtask bench` passes it.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::rounds::Plan;
 
-/// What to measure.
+/// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// How long and how often.
     pub(crate) plan: Plan,
-    /// Short, with what is at hand: to see that it works.
+    /// True for a brief run with the built-in load generator, to check that everything works.
     pub(crate) quick: bool,
     /// Names or letters of rows; all when empty.
     pub(crate) rows: Vec<String>,
     /// True if the figures other than the rows are measured too.
     pub(crate) figures: bool,
-    /// Write the page of the documentation.
+    /// True if the page of the documentation is written.
     pub(crate) write: bool,
 }
 

@@ -36,15 +36,15 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// With a VM of its own, answered by Envoy.
+    /// Creates a listener with its own VM, answered by Envoy.
     pub(crate) fn new(name: &str, chain: Chain) -> Self {
         Self { name: name.to_owned(), vm: name.to_owned(), chain, answer: Answer::Direct }
     }
 }
 
-/// Module files.
+/// The files of the modules.
 pub(crate) struct Files {
-    /// Where results go.
+    /// The folder for results.
     pub(crate) folder: PathBuf,
     /// The module that ships.
     pub(crate) ours: PathBuf,
@@ -54,10 +54,10 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// The built modules, and the empty one, which is written here.
+    /// Finds the built modules, and writes the empty ones.
     ///
     /// # Errors
-    /// One is missing; the message says what to run.
+    /// A module is missing; the message says what to run.
     pub(crate) fn find() -> Result<Self> {
         let folder = module::workspace().join("target/bench");
         fs::create_dir_all(&folder)?;
@@ -78,10 +78,10 @@ impl Files {
         Envoy::launch(&bootstrap(listeners, &modules)?, workers, &environment)
     }
 
-    /// The module that ships, in bytes.
+    /// Returns the size of the module that ships in bytes.
     ///
     /// # Errors
-    /// It is gone.
+    /// The file cannot be read.
     pub(crate) fn size(&self) -> Result<u64> {
         Ok(fs::metadata(Path::new(&self.ours))?.len())
     }
