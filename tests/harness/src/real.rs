@@ -17,9 +17,9 @@ use crate::server::{Port, Server};
 use crate::substrate::{ENVIRONMENT, Substrate, now};
 use crate::upstream::{NUMBER, Upstream};
 
-/// How long one request may take: longer than the filter's own patience.
+/// Time limit for a request, longer than the timeouts of the filter.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long pushed keys may take to every worker.
+/// Time limit for pushed keys to reach every worker.
 pub const SPREAD: Duration = Duration::from_millis(600);
 /// The plugin configuration of an intake.
 pub const INTAKE: &str = r#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}}}"#;
@@ -42,7 +42,7 @@ fn group_of(config: &Config) -> Result<Group> {
 }
 
 impl RealEnvoy {
-    /// Prepares everything but Envoy itself.
+    /// Starts everything but Envoy.
     ///
     /// # Errors
     /// A server cannot be started.
@@ -52,7 +52,7 @@ impl RealEnvoy {
         Ok(Self { module, configs, groups, upstream: Upstream::start()?, issuers, running: None })
     }
 
-    /// The running Envoy.
+    /// Returns the running Envoy.
     ///
     /// # Errors
     /// It was not started.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A store; clones are the same store.
+/// A store; clones refer to the same one.
 #[derive(Clone, Debug, Default)]
 pub struct SharedData(Arc<Mutex<Store>>);
 
@@ -41,13 +41,13 @@ impl SharedData {
         })
     }
 
-    /// A store of its own with the same values.
+    /// Returns a separate store with the same values.
     #[must_use]
     pub fn copy(&self) -> Self {
         self.with(|store| Self(Arc::new(Mutex::new(store.clone()))))
     }
 
-    /// The keys that have a value.
+    /// Returns the keys that have a value.
     #[must_use]
     pub fn names(&self) -> Vec<Vec<u8>> {
         self.with(|store| store.values.keys().cloned().collect())
