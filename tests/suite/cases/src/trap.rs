@@ -1,4 +1,4 @@
-//! The built module with a trap laid in it, which the shipped one does not have.
+//! Adds a trap to the built module, which the shipped one does not have.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_harness::client::Request;

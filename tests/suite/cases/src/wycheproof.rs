@@ -1,4 +1,4 @@
-//! Project Wycheproof's signatures as the engine would meet them: valid and invalid ones.
+//! The signatures of project Wycheproof, valid and invalid ones, in the engine's types.
 
 use anyhow::{Context as _, Result, anyhow};
 use percent_encoding::percent_decode_str;
@@ -29,7 +29,7 @@ pub struct Test {
     /// Its number in the file.
     #[serde(rename = "tcId")]
     pub number: usize,
-    /// What is special about it.
+    /// Its comment.
     #[serde(default)]
     pub comment: String,
     /// What is signed, in hexadecimal.
@@ -134,7 +134,7 @@ impl RawGroup {
 pub struct Jws {
     /// Its number in the file.
     pub number: usize,
-    /// What is special about it.
+    /// Its comment.
     pub comment: String,
     /// The key as JWK.
     pub key: Value,

@@ -1,4 +1,4 @@
-//! `failDelay`: refusals of a presented credential are held back, and nobody else waits for them.
+//! `failDelay`: responses to invalid credentials are delayed, and other requests do not wait for them.
 
 use std::io::Write as _;
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! What a table of requests cannot say about client certificates.
+//! Client certificates, as far as scenarios cannot express it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What waits in Envoy takes its own room only: who is known goes on, whatever others leave lying around.
+//! Waiting requests in Envoy are limited by kind: unfinished requests of others do not block known clients.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

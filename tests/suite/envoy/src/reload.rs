@@ -1,4 +1,4 @@
-//! A new `accessControl` while requests are on their way: nothing is dropped, what was decided stays decided.
+//! A new `accessControl` while requests are in progress: none is dropped, and decisions already made are kept.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -98,7 +98,7 @@ impl Fixture {
         self.envoy.listener("main")
     }
 
-    /// Gives the plugin another configuration, and waits until Envoy says what it made of it.
+    /// Replaces the configuration of the plugin, and waits until Envoy has accepted or rejected it.
     fn change(&mut self, configuration: &Value, counter: &str) -> Result<()> {
         let listener = self.bootstrap.listeners.first_mut().context("there is no listener")?;
         listener.configuration = configuration.to_string();
@@ -153,7 +153,7 @@ fn load(address: SocketAddr, token: &str, stop: &AtomicBool) -> Result<(Vec<u16>
     Ok((statuses, count))
 }
 
-/// Begins an upload, which is granted now.
+/// Starts an upload, which is granted at this time.
 fn begin(address: SocketAddr, token: &str) -> Result<Connection> {
     let mut upload = Connection::open(address, PATIENCE)?;
     let length = PARTS * PART.len();
@@ -167,7 +167,7 @@ fn begin(address: SocketAddr, token: &str) -> Result<Connection> {
     Ok(upload)
 }
 
-/// The rest of it.
+/// Sends the rest of the upload.
 fn finish(upload: &mut Connection, upstream: &Upstream) -> Result<()> {
     for _ in PARTS / 2..PARTS {
         upload.write(PART)?;

@@ -1,4 +1,4 @@
-//! Every row of zot's own tests, and every probe of a running zot, is run somewhere, or left out for a reason.
+//! Checks that every row of zot's own tests, and every probe of a running zot, is a scenario, or is left out for a reason.
 
 mod ledger;
 
@@ -40,7 +40,7 @@ enum Deed {
     Refuses,
 }
 
-/// A probe as it was sent, and what became of it.
+/// A probe and its result.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Probed {
@@ -50,7 +50,7 @@ struct Probed {
 }
 
 impl Answer {
-    /// What a scenario expects, in the same terms.
+    /// Converts the expectation of a scenario to the result of a probe.
     fn of(expect: &Expect) -> Self {
         if expect.upstream.is_some() || expect.status == 200 {
             Self::Did(Deed::Granted)

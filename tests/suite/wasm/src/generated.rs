@@ -1,4 +1,4 @@
-//! Whatever is asked, and however: what the module lets through the engine has granted natively, and nothing traps.
+//! Generated requests: the module forwards only what the native engine grants, and never traps.
 //!
 //! The seed of a run is printed; `REGISTRY_AUTH_SEED` repeats it.
 
@@ -68,7 +68,7 @@ const HOSTILE: &[&str] = &[
     "/manifests/",
     " ",
 ];
-/// Header fields that try to say who is asking, or for what.
+/// Header fields that try to change the caller or the target.
 const FIELDS: &[(&str, &str)] = &[
     ("x-registry-user", "root"),
     ("X-Registry-User", "ci"),

@@ -1,4 +1,4 @@
-//! What a table of requests cannot say about client certificates, at a host that tests have in their hands.
+//! Client certificates on wasmtime, as far as scenarios cannot express it.
 
 use registry_auth_cases::Outcome;
 use registry_auth_harness::client::Request;

@@ -1,4 +1,4 @@
-//! A request that waits for keys gets its answer, whatever issuers, the shim and the clock do.
+//! A request that waits for keys is always answered, whatever issuers, the shim and the clock do.
 
 use registry_auth_harness::client::Request;
 use registry_auth_harness::mint::Recipe;

@@ -1,4 +1,4 @@
-//! What hostile input costs in the built module: counted in instructions, in proportion to its length and no more.
+//! The cost of hostile input in the built module, counted in instructions: at most proportional to its length.
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};

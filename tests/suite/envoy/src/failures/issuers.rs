@@ -1,4 +1,4 @@
-//! Issuers that fail: all of them in one Envoy, so that each failure also shows that it touches nobody else.
+//! Issuers that fail: all of them in one Envoy, which also shows that a failure does not affect others.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! `docs/faults.md`: what it should hold, and whether it does.
+//! `docs/faults.md`: compares its content with the results, or writes it.
 
 use std::fs;
 
@@ -55,7 +55,7 @@ impl Page {
         self.text = format!("{}\n## {title}\n\n| {} |\n|{rule}\n", self.text, names.join(" | "));
     }
 
-    /// Adds a failure, and whether it has come out as its case says.
+    /// Adds a failure and the result of its trial.
     pub(super) fn add(&mut self, case: &Case, outcome: Result<()>) {
         if let Err(error) = outcome {
             self.faults.push(format!("{}, {}: {error:#}", case.failure, case.how));

@@ -1,4 +1,4 @@
-//! Host calls that go wrong under the intake: what is pushed is stored and said to be, or refused.
+//! Host calls that fail in the intake: a push is stored and confirmed, or refused.
 
 use anyhow::{Context as _, Error};
 use registry_auth_harness::client::{Request, Response};

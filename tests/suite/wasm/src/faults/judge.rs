@@ -1,4 +1,4 @@
-//! What may become of a request when something goes wrong on its way.
+//! Which outcomes a request may have when host calls fail.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ const OF_THE_TIME: [&str; 6] = ["expires_in", "issued_at", "exp", "iat", "nbf", 
 /// Members of an answer that are tokens.
 const TOKENS: [&str; 3] = ["token", "access_token", "refresh_token"];
 
-/// Says what is wrong with `disturbed`, if anything.
+/// Returns what is wrong with `disturbed`, if anything.
 ///
 /// A request goes on only if it would have gone on, and then as it would have: no header more, none less, none another. It is
 /// answered with a success only if it would have been answered so without the fault. Any refusal is right; no answer at all is not.

@@ -1,4 +1,4 @@
-//! Rows of a scenario file, with each of their host calls going wrong in turn.
+//! Rows of a scenario file, with each of their host calls failing in turn.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ const SAMPLE: usize = 5;
 /// Without these no request can be answered, or let through.
 const NEEDED: [&str; 3] = ["proxy_send_local_response", "proxy_continue_stream", "proxy_set_effective_context"];
 
-/// What was tried, and what went wrong.
+/// Numbers of requests and faults, and the wrong outcomes.
 #[derive(Default)]
 pub(super) struct Sweep {
     /// How many requests were sent.

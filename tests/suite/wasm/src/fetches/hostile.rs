@@ -1,4 +1,4 @@
-//! Shared data that others write to, that is lost, or that fails.
+//! Shared data that other plugins write to, that is lost, or that fails.
 
 use anyhow::ensure;
 use registry_auth_harness::mint::{Recipe, Tamper};
@@ -47,7 +47,7 @@ fn on_a_host_without_shared_data_each_worker_fetches_for_itself() -> Outcome {
     Ok(())
 }
 
-/// What a worker of somebody else would tell of keys that the issuer does not have: state and keys, by another push key or none.
+/// Forged state and keys in shared data, as by a worker with another push key or none.
 fn forged() -> anyhow::Result<Vec<[Vec<u8>; 2]>> {
     let mut forged = Vec::new();
     for (vm_id, document) in [(OWN, configuration(&json!({}))), ("", keyed())] {

@@ -1,4 +1,4 @@
-//! What a worker makes of the answers of an issuer, and how long it uses them.
+//! How a worker handles the responses of an issuer, and how long it uses the keys.
 
 use registry_auth_harness::issuer::{DISCOVERY, Endpoint, Fault, KEYS};
 use registry_auth_harness::key::TestKey;

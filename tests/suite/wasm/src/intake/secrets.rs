@@ -1,4 +1,4 @@
-//! Whose secrets a filter uses, and that private keys are in no clear text.
+//! A filter uses its own secrets only, and private keys are never in plain text.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Tokens with a key that no set has: a newer set is wanted, and only its coming calls the key bad.
+//! Tokens with a key that no set has: the filter requests a newer set, and refuses the token only when that has arrived.
 
 use super::*;
 use crate::Outcome;
