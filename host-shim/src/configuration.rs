@@ -148,10 +148,9 @@ fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeptSet> {
 }
 
 fn issuer(oidc: &Oidc) -> Option<KeptSet> {
-    let pushed = oidc.key_source.as_deref() == Some("push");
     Some(KeptSet {
         name: issuer_set(&oidc.issuer, oidc.jwks_uri.as_deref()).into(),
-        origin: Origin::Issuer(Issuer::of(oidc).filter(|_| pushed)?),
+        origin: Origin::Issuer(Issuer::of(oidc).filter(|_| oidc.is_pushed())?),
         timing: Timing { interval: None, max_stale: oidc.max_stale },
     })
 }

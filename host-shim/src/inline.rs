@@ -36,8 +36,8 @@ impl Inlined {
             }
         }
         for (index, oidc) in bearer.oidc.iter_mut().enumerate() {
-            let pushed = oidc.key_source.as_deref() == Some("push");
-            let token = oidc.token_file.as_ref().filter(|_| pushed).map(|path| token::authorization(Path::new(path)));
+            let token =
+                oidc.token_file.as_ref().filter(|_| oidc.is_pushed()).map(|path| token::authorization(Path::new(path)));
             if let Some(Err(error)) = token {
                 found.error(format!("http.auth.bearer.oidc[{index}].tokenFile"), error.to_string());
             }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use registry_auth_engine::keys::source::DEFAULT_MAX_STALE;
 use registry_auth_engine::time::UnixTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -15,8 +16,6 @@ use crate::pace::Pace;
 use crate::source::{Failure, FetchError, Fetched, Source};
 use crate::status::SourceReport;
 
-/// How long keys are used after the last success when the configuration does not say.
-const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
 /// The longest that one ask may take, credentials included.
 const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 /// How many names of keys one line of the log has, and how much of each.

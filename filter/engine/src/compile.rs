@@ -24,9 +24,6 @@ use crate::url::BaseUrl;
 pub use mint::algorithm as mint_algorithm;
 pub use proxy::{Enforcement, Upstream};
 
-/// How long keys are used after the last success, when nothing is configured.
-const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
-
 /// The longest `failDelay`, seconds: held requests take room.
 const MAX_FAIL_DELAY: u64 = 60;
 

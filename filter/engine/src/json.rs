@@ -50,6 +50,19 @@ impl<'de> Deserialize<'de> for StrictValue {
     }
 }
 
+/// Names the kind of a value, for messages that must not quote it.
+#[must_use]
+pub const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
 const DUPLICATE: &str = "duplicate key";
 const TOO_DEEP: &str = "nesting is too deep";
 

@@ -213,7 +213,7 @@ fn read_one(text: &str) -> Result<PublicKey, KeysError> {
 }
 
 fn jwks_entries(value: &Value) -> Result<&Vec<Value>, KeysError> {
-    let members = value.as_object().ok_or(KeysError::NotAnObject(kind_of(value)))?;
+    let members = value.as_object().ok_or(KeysError::NotAnObject(json::kind(value)))?;
     members.get("keys").and_then(Value::as_array).ok_or(KeysError::NotJwks)
 }
 
@@ -222,18 +222,6 @@ fn read_json(text: &[u8]) -> Result<Value, KeysError> {
         return Err(KeysError::TooLong);
     }
     Ok(json::parse(json::without_mark(text))?)
-}
-
-/// What a JSON value is, without what it holds.
-const fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
 }
 
 #[cfg(test)]

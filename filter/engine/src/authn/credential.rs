@@ -118,8 +118,13 @@ const fn trim(mut value: &[u8]) -> &[u8] {
 /// # Errors
 /// `MalformedCredential` if it is not a `b64token` (RFC 6750 section 2.1).
 pub(crate) fn check(token: &[u8]) -> Result<(), Reason> {
-    let is_good = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-    if token.iter().all(is_good) { Ok(()) } else { Err(Reason::MalformedCredential) }
+    if is_b64token(token) { Ok(()) } else { Err(Reason::MalformedCredential) }
+}
+
+/// Returns true if all characters are those of a `b64token` (RFC 6750 section 2.1).
+#[must_use]
+pub fn is_b64token(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte))
 }
 
 impl fmt::Debug for Credential<'_> {

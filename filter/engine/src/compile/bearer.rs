@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::DEFAULT_MAX_STALE;
 use super::issuer::{self, Documents, Issuer};
 use super::{mint, push, user_names};
 use crate::authn::bearer::Bearer;
@@ -12,7 +11,7 @@ use crate::authn::provider::Provider;
 use crate::authn::verify::KeyIdRule;
 use crate::config::{Diagnostics, raw};
 use crate::keys::envelope::secret_set;
-use crate::keys::source::{Callout, Keys, Source, SourceId, SourceKind};
+use crate::keys::source::{Callout, DEFAULT_MAX_STALE, Keys, Source, SourceId, SourceKind};
 use crate::keys::{KeySet, certificate, is_key_text};
 use crate::token_endpoint::mint::Mint;
 
@@ -161,7 +160,7 @@ fn audiences(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) -> Vec<
 fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
     if raw.certificate_authority.is_some() && raw.certificate_authority_file.is_some() {
         diagnostics.error(path, "cannot have both `certificateAuthority` and `certificateAuthorityFile`: keep one");
-    } else if raw.certificate_authority_file.is_some() && raw.key_source.as_deref() != Some("push") {
+    } else if raw.certificate_authority_file.is_some() && !raw.is_pushed() {
         let message = "is a path, which the proxy cannot read: set `keySource` to `push`, or configure the authority in the proxy's cluster of the issuer";
         diagnostics.error(format!("{path}.certificateAuthorityFile"), message);
     }
@@ -170,7 +169,7 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
     {
         diagnostics.error(format!("{path}.certificateAuthority"), "is not the PEM text of a certificate");
     }
-    if raw.token_file.is_some() && raw.key_source.as_deref() != Some("push") {
+    if raw.token_file.is_some() && !raw.is_pushed() {
         let message = "is read by `registry-auth serve` only; set `keySource` to `push`, or let the proxy's cluster of the issuer add the bearer";
         diagnostics.error(format!("{path}.tokenFile"), message);
     }

@@ -104,6 +104,14 @@ pub struct Oidc {
     pub max_stale: Option<Duration>,
 }
 
+impl Oidc {
+    /// Returns true if the keys are pushed (`keySource` is `push`).
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.key_source.as_deref() == Some("push")
+    }
+}
+
 /// `http.auth.bearer.awsSecretsManager`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AwsSecretsManager {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{Diagnostics, duration, unknown_key};
+use crate::json;
 
 /// The error for null: a value would be missing unnoticed, and a missing restriction allows more.
 const NULL: &str = "is null, as a YAML key without a value is: write what belongs here, or remove the key";
@@ -264,13 +265,7 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
+/// The kind of a value in the words of Go and YAML, whose sequences are lists.
 fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
+    if value.is_array() { "a list" } else { json::kind(value) }
 }

@@ -25,6 +25,9 @@ impl SourceId {
     }
 }
 
+/// How long keys are used after the last success, when nothing is configured.
+pub const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
+
 /// One source of keys.
 #[derive(Clone, Debug)]
 pub struct Source {
