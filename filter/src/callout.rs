@@ -1,4 +1,4 @@
-//! Asking an issuer over HTTP: the requests, and what their answers mean.
+//! Requests to an issuer over HTTP, and how their responses are read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use registry_auth_engine::url::HttpUrl;
 
 use crate::host::{self, HostError};
 
-/// How long one answer may take.
+/// How long one response may take.
 const TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// What was asked for.
@@ -23,21 +23,21 @@ pub(crate) enum Stage {
     Keys(Option<Arc<[Algorithm]>>),
 }
 
-/// What comes out of an answer.
+/// What follows from a response.
 pub(crate) enum Step {
     /// Ask for the keys next.
     Next(HttpUrl, Stage),
     /// Keys.
-    Done(Answered),
+    Done(FetchedJwks),
 }
 
 /// Keys that an issuer gave.
-pub(crate) struct Answered {
+pub(crate) struct FetchedJwks {
     /// The keys.
     pub(crate) set: KeySet,
     /// The algorithms that the issuer announced.
     pub(crate) algorithms: Option<Arc<[Algorithm]>>,
-    /// `Cache-Control` of the answer.
+    /// `Cache-Control` of the response.
     pub(crate) cache_control: Option<Vec<u8>>,
     /// What was left out of the set.
     pub(crate) skipped: Vec<Skipped>,
@@ -57,16 +57,16 @@ pub(crate) fn next(callout: &Callout, url: &HttpUrl) -> Result<u32, HostError> {
     get(&callout.jwks_cluster, url)
 }
 
-/// Reads the answer of the effective context's callout. The error is for the log: it names what was wrong, never content.
+/// Reads the response to the effective context's callout. The error is for the log: it names what was wrong, never content.
 pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<Step, String> {
     let headers = host::callout_headers().map_err(|HostError(call)| format!("the host failed in {call}"))?;
     match headers.first(":status") {
         Some(b"200") => {}
-        Some(status) => return Err(format!("answered with status {}", String::from_utf8_lossy(status))),
+        Some(status) => return Err(format!("fetched with status {}", String::from_utf8_lossy(status))),
         None => return Err("did not answer in time, or cannot be reached".to_owned()),
     }
     if body_size > MAX_TEXT {
-        return Err(format!("answered with more than {MAX_TEXT} bytes"));
+        return Err(format!("fetched with more than {MAX_TEXT} bytes"));
     }
     let body = host::callout_body(MAX_TEXT).map_err(|HostError(call)| format!("the host failed in {call}"))?;
     match stage {
@@ -77,7 +77,7 @@ pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<
         Stage::Keys(algorithms) => {
             let loaded = KeySet::from_jwks(&body).map_err(|error| error.to_string())?;
             let cache_control = headers.first("cache-control").map(<[u8]>::to_vec);
-            Ok(Step::Done(Answered { set: loaded.keys, algorithms, cache_control, skipped: loaded.skipped }))
+            Ok(Step::Done(FetchedJwks { set: loaded.keys, algorithms, cache_control, skipped: loaded.skipped }))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The host's wall clock, checked for plausibility.
 //!
-//! A host that loses the upper half of the 64 bits that it tells the time in, or whose clock was never set, makes it 1970, and
+//! A host that loses the upper half of the 64 bits of its time, or whose clock was never set, makes it 1970, and
 //! by that no token has expired. So times before the module was built are rejected.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::host::{self, HostError, LogLevel};
 /// it further; never the machine's own clock, so that the same source stays the same module.
 const RELEASED: i64 = 1_793_491_200;
 
-/// No time before this is believed.
+/// No time before this is accepted.
 const BUILT: UnixTime = UnixTime::from_secs(built(option_env!("SOURCE_DATE_EPOCH")));
 
 /// The clock shows a time before [`BUILT`].

@@ -1,7 +1,7 @@
-//! A verdict as it leaves: the head as it goes on to the upstream, or the answer.
+//! Applies verdicts: the head for the upstream, or the reply.
 
 use log::{debug, info, warn};
-use registry_auth_engine::decision::{Answer, Denial, Grant};
+use registry_auth_engine::decision::{Denied, Grant, LocalReply};
 use registry_auth_engine::edits::{Edit, HeadRules};
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::reply::{Realm, Reply};
@@ -52,45 +52,45 @@ impl Enforcer {
     }
 
     /// Returns the reply to a request that was granted and is not the upstream's.
-    pub(crate) fn answer(&self, head: &Head, answer: Answer) -> Reply {
+    pub(crate) fn local_reply(&self, head: &Head, local: LocalReply) -> Reply {
         self.metrics.increment("answered");
         debug!(
             "{}",
             json!({
                 "decision": "answer",
-                "answer": answer.label,
-                "user": clip(&*answer.username),
+                "answer": local.label,
+                "user": clip(&*local.username),
                 "method": clip(head.method()),
                 "path": clip(head.path()),
             })
         );
-        answer.reply
+        local.reply
     }
 
-    /// Returns the reply to a request that is refused. The host leaves the body of an answer to HEAD away, and keeps the headers
-    /// that describe it only if it was given one.
-    pub(crate) fn refusal(&self, head: &Head, denial: &Denial) -> Reply {
-        let face = denial.reason.face();
-        self.metrics.increment(face.label);
+    /// Returns the reply to a request that is refused. The host omits the body of a reply to HEAD, and keeps the headers that
+    /// describe it only if it was given one.
+    pub(crate) fn denied(&self, head: &Head, denied: &Denied) -> Reply {
+        let descriptor = denied.reason.descriptor();
+        self.metrics.increment(descriptor.label);
         let line = json!({
             "decision": "deny",
-            "reason": face.label,
-            "status": face.status,
-            "user": denial.username.as_deref().map(clip),
-            "detail": denial.detail.as_deref().map(clip),
+            "reason": descriptor.label,
+            "status": descriptor.status,
+            "user": denied.username.as_deref().map(clip),
+            "detail": denied.detail.as_deref().map(clip),
             "method": clip(head.method()),
             "path": clip(head.path()),
         });
-        if face.status == 503 {
+        if descriptor.status == 503 {
             warn!("{line}");
         } else {
             info!("{line}");
         }
-        denial.reply(&self.realm, head.target())
+        denied.reply(&self.realm, head.target())
     }
 }
 
 /// Returns the reply to a request for which there is no filter or no head, and so no target: most are for a registry.
 pub(crate) fn not_ready() -> Reply {
-    Denial::new(Reason::NotReady).reply(&Realm::default(), b"/v2/")
+    Denied::new(Reason::NotReady).reply(&Realm::default(), b"/v2/")
 }

@@ -11,7 +11,7 @@ use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::compile::{Compiled, Upstream};
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::facts::Gathered;
-use registry_auth_engine::keys::cache::ShareKey;
+use registry_auth_engine::keys::cache::SharedDataKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::time::UnixTime;
 
@@ -41,7 +41,7 @@ pub(crate) struct Filter {
     /// When the root context ran last.
     last_turn: Cell<UnixTime>,
     ticker: Rc<Ticker>,
-    /// It was logged that the proxy does not tell the client's address.
+    /// It was logged that the proxy does not set the client's address.
     warned_of_address: Cell<bool>,
 }
 
@@ -52,12 +52,12 @@ impl Filter {
         ticker: Rc<Ticker>,
         compiled: Compiled,
         push_key: Option<PushKey>,
-        share_key: Option<&ShareKey>,
+        shared_data_key: Option<&SharedDataKey>,
         upstream_authorization: Option<String>,
     ) -> Self {
         Self {
             root,
-            keys: RefCell::new(KeyStore::new(compiled.engine.sources(), push_key, share_key)),
+            keys: RefCell::new(KeyStore::new(compiled.engine.sources(), push_key, shared_data_key)),
             enforcer: Enforcer::new(compiled.proxy.head, upstream_authorization, compiled.engine.realm().clone()),
             engine: compiled.engine,
             upstream: compiled.proxy.upstream,

@@ -100,16 +100,16 @@ pub(crate) fn resume_request() -> Result<(), HostError> {
     raw::continue_stream(REQUEST_STREAM).map_err(|_| HostError("continue_stream"))
 }
 
-/// Makes host calls count for another context until this callback ends.
+/// Makes host calls apply to another context until this callback ends.
 pub(crate) fn become_context(id: u32) -> Result<(), HostError> {
     raw::set_effective_context(id).map_err(|_| HostError("set_effective_context"))
 }
 
-/// Makes host calls count for a request other than that of this callback, to answer it or let it go on.
+/// Makes host calls apply to a request other than that of this callback, to answer it or let it go on.
 ///
 /// # Errors
 /// The host does not know the context, or the request has ended. Envoy knows the context of a request that ended until its event
-/// loop comes around, and must not be told to do anything with it.
+/// loop comes around, and must not do anything with it.
 pub(crate) fn become_request(id: u32) -> Result<(), HostError> {
     become_context(id)?;
     let has_ended = DURATION_TELLS_END.get() == Some(true) && has_duration();
@@ -128,7 +128,7 @@ fn has_duration() -> bool {
     raw::property(b"request\0duration").is_ok_and(|duration| !duration.is_empty())
 }
 
-/// Returns true if the host knows a context no more. Host calls count for `root` or another context afterwards.
+/// Returns true if the host knows a context no more. Host calls apply to `root` or another context afterwards.
 pub(crate) fn is_gone(id: u32, root: u32) -> bool {
     // The root is asked for between, and the context again, so that a failure of the host is not taken for the end of a request.
     become_context(id).is_err() && become_context(root).is_ok() && become_context(id).is_err()
@@ -154,7 +154,7 @@ fn buffer(buffer: u32, max: usize) -> Result<Vec<u8>, HostError> {
     absent_is_empty(raw::buffer(buffer, 0, max)).map_err(|_| HostError("get_buffer_bytes"))
 }
 
-fn absent_is_empty(read: raw::Answer<Vec<u8>>) -> raw::Answer<Vec<u8>> {
+fn absent_is_empty(read: raw::HostResult<Vec<u8>>) -> raw::HostResult<Vec<u8>> {
     match read {
         Err(raw::Status::NOT_FOUND) => Ok(Vec::new()),
         read => read,

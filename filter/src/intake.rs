@@ -43,7 +43,7 @@ enum Parked {
 }
 
 /// Why a pushed set is refused: status, reason, and the generation that is held, 0 if it was not read.
-type Refusal = (u16, String, u64);
+type PushError = (u16, String, u64);
 
 impl Intake {
     pub(crate) fn new(root: u32, key: PushKey) -> Self {
@@ -161,7 +161,7 @@ impl Intake {
         Ok(request)
     }
 
-    /// Logged once: anybody may send such requests, as many as they like.
+    /// Logged once, because any client may send such requests in any number.
     fn complain(&self, why: &str) {
         self.metrics.increment_now("intake.refused");
         if !self.complained.replace(true) {
@@ -190,7 +190,7 @@ impl Intake {
         }
     }
 
-    fn check_and_store(&self, request: &PushRequest, body: &[u8]) -> Result<u64, Refusal> {
+    fn check_and_store(&self, request: &PushRequest, body: &[u8]) -> Result<u64, PushError> {
         let host_failed = |_| (503, HOST_FAILED.to_owned(), 0);
         let refused = |status, why: &str| (status, why.to_owned(), 0);
         let now = clock::now().map_err(host_failed)?;

@@ -10,9 +10,9 @@ mod pushed_source;
 mod source;
 mod supply;
 
-use registry_auth_engine::keys::cache::{Lack, ShareKey, Wanted};
+use registry_auth_engine::keys::cache::{Lack, SharedDataKey, Wanted};
 use registry_auth_engine::keys::envelope::PushKey;
-use registry_auth_engine::keys::source::{HeldKeys, Source, SourceId, labels};
+use registry_auth_engine::keys::source::{KeyRing, Source, SourceId, labels};
 use registry_auth_engine::time::UnixTime;
 
 use self::current::{Context, CurrentKeys};
@@ -60,17 +60,17 @@ impl ReadySources {
 
 impl KeyStore {
     /// Inline keys are held at once; everything else is fetched when a token needs it, once for all workers that share
-    /// `share_key`.
-    pub(crate) fn new(sources: &[Source], push_key: Option<PushKey>, share_key: Option<&ShareKey>) -> Self {
+    /// `shared_data_key`.
+    pub(crate) fn new(sources: &[Source], push_key: Option<PushKey>, shared_data_key: Option<&SharedDataKey>) -> Self {
         let labelled = sources.iter().zip(labels(sources)).enumerate();
         let source = |(index, (source, label)): (usize, (&Source, String))| {
-            KeySource::new(SourceId::from_index(index), source, label, share_key)
+            KeySource::new(SourceId::from_index(index), source, label, shared_data_key)
         };
         Self { sources: labelled.map(source).collect(), current: CurrentKeys::of(sources), push_key }
     }
 
     /// Returns the keys that are held now.
-    pub(crate) const fn held(&self) -> &HeldKeys {
+    pub(crate) const fn held(&self) -> &KeyRing {
         &self.current.held
     }
 

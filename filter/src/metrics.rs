@@ -13,18 +13,18 @@ pub(crate) struct Metrics {
 struct Counter {
     name: &'static str,
     id: Option<u32>,
-    /// Added since the host was told.
+    /// Added since the last flush.
     pending: i64,
 }
 
 impl Metrics {
-    /// Adds one to `registry_auth.NAME`, and tells the host at once.
+    /// Adds one to `registry_auth.NAME`, and passes it to the host at once.
     pub(crate) fn increment_now(&self, name: &'static str) {
         self.increment(name);
         self.flush();
     }
 
-    /// Adds one to `registry_auth.NAME`, of which the host is told with the next tick: a host call per request costs as much as
+    /// Adds one to `registry_auth.NAME`, which the host gets with the next tick: a host call per request costs as much as
     /// a decision.
     pub(crate) fn increment(&self, name: &'static str) {
         let mut counters = self.counters.borrow_mut();
@@ -34,7 +34,7 @@ impl Metrics {
         }
     }
 
-    /// Tells the host what was added since. A failure is no error: it is told the next time.
+    /// Passes what was added to the host. A failure is not an error: it is passed the next time.
     pub(crate) fn flush(&self) {
         for counter in self.counters.borrow_mut().iter_mut().filter(|counter| counter.pending > 0) {
             counter.id = counter.id.or_else(|| host::counter(&format!("registry_auth.{}", counter.name)).ok());

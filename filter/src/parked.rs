@@ -50,7 +50,7 @@ struct DelayedReply {
 
 #[derive(Clone, Copy)]
 struct Granted {
-    /// The host was told that the request goes on.
+    /// The host was asked to continue the request.
     is_resumed: bool,
     has_body: bool,
 }

@@ -67,7 +67,7 @@ impl Awaits {
 }
 
 impl Pending {
-    /// Returns the limit that a request counts for while it waits, and how many bytes are held for it.
+    /// Returns the limit that applies to a request while it waits, and how many bytes are held for it.
     pub(crate) fn takes(&self, awaits: &Awaits) -> (Wait, usize) {
         let wait = match awaits {
             Awaits::Body => Wait::Body,

@@ -6,7 +6,7 @@ use log::{error, info, warn};
 use proxy_wasm::traits::{Context, RootContext};
 use registry_auth_engine::compile::{self, Compiled};
 use registry_auth_engine::config::{self, Diagnostics, raw};
-use registry_auth_engine::keys::cache::ShareKey;
+use registry_auth_engine::keys::cache::SharedDataKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::source::{Source, SourceKind};
 
@@ -66,7 +66,7 @@ impl Plugin {
         }
         logging::set_level(compiled.log_level);
         let push = push.flatten();
-        let share = share_key(push.as_ref(), compiled.engine.sources());
+        let share = shared_data_key(push.as_ref(), compiled.engine.sources());
         let filter = Filter::new(self.id, Rc::clone(&self.ticker), compiled, push, share.as_ref(), upstream.flatten());
         info!("started; signatures are verified {}", filter.verification());
         Some(Role::Filter(Rc::new(filter)))
@@ -102,15 +102,15 @@ impl Drop for Plugin {
     }
 }
 
-/// What workers believe each other's fetches by; says so if they cannot.
-fn share_key(push_key: Option<&PushKey>, sources: &[Source]) -> Option<ShareKey> {
-    let share_key = ShareKey::choose(push_key, &host::property("plugin_vm_id").unwrap_or_default());
-    if share_key.is_none() && sources.iter().any(|source| matches!(source.kind, SourceKind::Callout(_))) {
+/// Returns the key by which workers trust each other's fetches; logs it if they cannot share them.
+fn shared_data_key(push_key: Option<&PushKey>, sources: &[Source]) -> Option<SharedDataKey> {
+    let shared_data_key = SharedDataKey::choose(push_key, &host::property("plugin_vm_id").unwrap_or_default());
+    if shared_data_key.is_none() && sources.iter().any(|source| matches!(source.kind, SourceKind::Callout(_))) {
         warn!(
             "each worker fetches the keys of issuers for itself: set `proxy.pushKey`, or a `vm_id` that begins with `registry-auth`"
         );
     }
-    share_key
+    shared_data_key
 }
 
 fn push_key(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<PushKey> {

@@ -7,7 +7,7 @@ use crate::host::{self, HostError};
 
 /// A pushed set in shared data.
 pub(crate) struct Stored {
-    /// The version of the value in the store; changes with every write, whoever wrote.
+    /// The version of the value in the store; changes with every write.
     pub(crate) version: u32,
     /// The set, if it is authentic and has not expired.
     pub(crate) keys: Result<PushedKeys, EnvelopeError>,
@@ -34,7 +34,7 @@ pub(crate) fn store(set: &str, envelope: &[u8], version: Option<u32>) -> Result<
     host::set_shared(&keys_name(set), envelope, version)
 }
 
-/// Tells the intake that a filter which holds the set of this generation, 0 for none, met a key id that is not in it.
+/// Reports to the intake that a filter which holds the set of this generation, 0 for none, met a key id that is not in it.
 pub(crate) fn want(set: &str, generation: u64) {
     // If it cannot be noted, the shim's own refresh brings the keys later.
     let _ = host::set_shared(&wanted_name(set), generation.to_string().as_bytes(), None);

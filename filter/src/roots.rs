@@ -68,7 +68,7 @@ pub(crate) fn others(id: u32) -> Vec<u32> {
     ROOTS.with_borrow(|roots| roots.iter().map(|root| root.id).filter(|other| *other != id).collect())
 }
 
-/// Handles an event of a root context; nothing happens if there is none of this id.
+/// Handles an event of a root context; unknown ids are ignored.
 pub(crate) fn handle(id: u32, event: RootEvent) {
     let roles: Vec<Role> = ROOTS.with_borrow(|roots| {
         let root = roots.iter().find(|root| root.id == id);

@@ -11,7 +11,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(250);
 /// Time to the next tick while more is to be done than one callback may.
 const FAST_TICK: Duration = Duration::from_millis(1);
 
-/// How many fast ticks count as one: what takes long is done with some of them only.
+/// How many fast ticks make a slow one: expensive work is done with slow ones only.
 const FAST_TICKS: u32 = 64;
 
 /// The tick period of one root context.
@@ -22,7 +22,7 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    /// Starts the ticks, or starts them anew.
+    /// Starts the ticks, or restarts them.
     ///
     /// # Errors
     /// The host does not tick.

@@ -1,4 +1,4 @@
-//! Asking the registry itself: sends the engine's questions, and reads what comes back.
+//! Sends the engine's questions to the registry, and reads the responses.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 //! `SubjectPublicKeyInfo` (2), signature (3), text (4); the answer's field 1 says whether it is valid. It knows RSASSA-PKCS1-v1_5
 //! and ECDSA with DER signatures.
 
-use registry_auth_engine::authn::verify::{Answer, SignatureVerifier, ecdsa_signature_der};
+use registry_auth_engine::authn::verify::{SignatureVerifier, Verification, ecdsa_signature_der};
 use registry_auth_engine::keys::PublicKey;
 use registry_auth_engine::keys::algorithm::Algorithm;
 
@@ -45,27 +45,29 @@ impl HostVerifier {
 }
 
 impl SignatureVerifier for HostVerifier {
-    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Answer {
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verification {
         let hash = match algorithm {
             Algorithm::Rs256 | Algorithm::Es256 => "sha256",
             Algorithm::Rs384 | Algorithm::Es384 => "sha384",
             Algorithm::Rs512 | Algorithm::Es512 => "sha512",
-            Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 | Algorithm::EdDsa => return Answer::Unsupported,
+            Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 | Algorithm::EdDsa => {
+                return Verification::Unsupported;
+            }
         };
         let valid = match algorithm {
             Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 if self.rsa => {
                 ask(hash, key.spki_der(), signature, message)
             }
             Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 if self.ecdsa => {
-                let Some(signature) = ecdsa_signature_der(signature) else { return Answer::Invalid };
+                let Some(signature) = ecdsa_signature_der(signature) else { return Verification::Invalid };
                 ask(hash, key.spki_der(), &signature, message)
             }
-            _ => return Answer::Unsupported,
+            _ => return Verification::Unsupported,
         };
         match valid {
-            Some(true) => Answer::Valid,
-            Some(false) => Answer::Invalid,
-            None => Answer::Unsupported,
+            Some(true) => Verification::Valid,
+            Some(false) => Verification::Invalid,
+            None => Verification::Unsupported,
         }
     }
 }

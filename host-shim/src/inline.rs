@@ -8,7 +8,6 @@ use registry_auth_engine::config::{ConfigError, Diagnostics};
 use registry_auth_engine::keys::is_key_text;
 
 use crate::file::shown;
-use crate::issuer::is_pushed;
 use crate::token;
 
 const CERT: &str = "http.auth.bearer.cert";
@@ -38,7 +37,7 @@ impl Inlined {
             }
         }
         for (index, oidc) in bearer.oidc.iter_mut().enumerate() {
-            let token = oidc.token_file.as_deref().filter(|_| is_pushed(oidc));
+            let token = oidc.token_file.as_deref().filter(|_| oidc.is_pushed());
             let token = token.map(|path| token::authorization(Path::new(path)));
             if let Some(Err(error)) = token {
                 found.error(format!("http.auth.bearer.oidc[{index}].tokenFile"), error.to_string());

@@ -79,7 +79,7 @@ impl Issuer {
     /// Returns the issuer of an entry of a checked configuration; `None` if its keys are not pushed, or it has no URL to fetch
     /// from.
     pub(crate) fn of(oidc: &Oidc) -> Option<Self> {
-        if !is_pushed(oidc) {
+        if !oidc.is_pushed() {
             return None;
         }
         let first = match oidc.jwks_uri.as_deref() {
@@ -139,11 +139,6 @@ impl Issuer {
     fn may_see_token(&self, url: &HttpUrl) -> bool {
         url.is_same_origin(&self.first) || (url.is_https() && self.authorities.are_configured())
     }
-}
-
-/// Returns true if the keys of an entry are fetched here, and not by the filter.
-pub(crate) fn is_pushed(oidc: &Oidc) -> bool {
-    oidc.key_source.as_deref() == Some("push")
 }
 
 impl Source for Issuer {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use registry_auth_engine::keys::source::DEFAULT_MAX_STALE;
 use registry_auth_engine::time::UnixTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -15,8 +16,6 @@ use crate::schedule::Schedule;
 use crate::source::{Failure, FetchError, Fetched, Source};
 use crate::status::SourceReport;
 
-/// `maxStale` if the configuration does not have it.
-const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
 /// Time limit for a fetch, including its credentials.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
 /// Maximum number of key ids per log line, and of characters of each.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hyper::header::HeaderValue;
+use registry_auth_engine::authn::credential::is_b64token;
 
 use crate::file::{self, FileError};
 
@@ -33,10 +34,11 @@ pub(crate) fn authorization(path: &Path) -> Result<HeaderValue, TokenError> {
     if token.is_empty() {
         return Err(TokenError::Empty(file::shown(path)));
     }
-    let one = token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte));
     let value = [b"Bearer ", token].concat();
-    let mut value =
-        HeaderValue::from_bytes(&value).ok().filter(|_| one).ok_or_else(|| TokenError::NotAToken(file::shown(path)))?;
+    let mut value = HeaderValue::from_bytes(&value)
+        .ok()
+        .filter(|_| is_b64token(token))
+        .ok_or_else(|| TokenError::NotAToken(file::shown(path)))?;
     value.set_sensitive(true);
     Ok(value)
 }

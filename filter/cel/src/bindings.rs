@@ -12,7 +12,7 @@ use super::{Document, EvaluationError, Expression, environment};
 /// The values of an expression's variables.
 pub struct Bindings {
     pub(super) context: Context<'static, 'static>,
-    /// One for all expressions of a claim mapping; each condition begins it anew.
+    /// One for all expressions of a claim mapping; each condition starts a new one.
     pub(super) evaluation: Evaluation,
 }
 

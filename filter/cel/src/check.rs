@@ -29,7 +29,7 @@ struct Checker {
     variables: &'static [&'static str],
     /// Variables of macros, innermost last.
     locals: Vec<(String, Type)>,
-    /// Whether literals may mix types here.
+    /// True if literals may mix types here.
     mixed: bool,
 }
 
@@ -356,7 +356,7 @@ fn arithmetic(name: &str, left: &Type, right: &Type) -> Option<Type> {
     }
 }
 
-/// Whether types that have to be alike are.
+/// Returns true if types that have to be alike are.
 fn fit(name: &str, receiver: Option<&Type>, arguments: &[Type]) -> bool {
     match (name, receiver, arguments) {
         ("or", Some(one), [other]) => one.join(other).is_some(),

@@ -91,7 +91,7 @@ fn the_conformance_suite_passes_but_for_the_rows_that_the_page_lists() {
     }
 }
 
-/// Whether the row's expression does what the row says.
+/// Checks that the row's expression does what the row says.
 fn holds(row: &Json) -> Result<(), String> {
     let source = row["expr"].as_str().unwrap();
     let mut bindings = Bindings::claims(&Document::empty());
@@ -273,7 +273,7 @@ fn what_zots_checker_refuses_is_refused() {
             let Some(source) = written(kind, name, &arguments) else { continue };
             let expected = accepted.contains(&letters.as_str()) || (letters.is_empty() && accepted.contains(&"-"));
             let found = Expression::compile(&source, Scope::Claims);
-            // Constants are looked at here too, there only when the program is made.
+            // Constants are checked here too, in cel-go only when the program is made.
             let constant = |error: &CompileError| {
                 let shown = error.to_string();
                 shown.contains("this constant") || shown.contains("time zone")

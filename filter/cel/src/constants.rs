@@ -36,7 +36,7 @@ pub(super) fn check(call: &CallExpr, types: &[Type]) -> Result<(), CompileError>
     }
 }
 
-/// Whether `key` may be one of a map, as far as its type is known; `dyn()` around a literal hides nothing.
+/// Returns true if `key` may be one of a map, as far as its type is known; `dyn()` around a literal hides nothing.
 pub(super) fn may_be_key(key: &IdedExpr, found: &Type) -> bool {
     let literal = match &key.expr {
         Expr::Call(call) if call.func_name == "dyn" => call.args.first(),

@@ -210,7 +210,7 @@ impl Val for Shared {
         Box::new(Self { map: Arc::clone(&self.map), evaluation: None })
     }
 
-    /// For [`Evaluation::of`]: as a map it is known by [`Val::as_builtin`].
+    /// For [`Evaluation::of`]; as a map it is recognised by [`Val::as_builtin`].
     fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
     }

@@ -74,7 +74,7 @@ pub enum EvaluationError {
     /// A function refused its input.
     #[error("a function refused its input")]
     Function,
-    /// More work than one evaluation may be, or a value that nests too deep.
+    /// More work than one evaluation may do, or a value that nests too deep.
     #[error("too costly")]
     TooCostly,
     /// The result has another type than its use needs.

@@ -1,7 +1,7 @@
-//! One evaluation: what it may still cost, and its patterns.
+//! One evaluation: its remaining budget, and its patterns.
 //!
-//! The crate's functions see their arguments and nothing else, so this is in one of them: the document of the evaluation's bindings,
-//! which [`super::meter`] adds to each call that pays or matches.
+//! The crate's functions see their arguments and nothing else, so this is in one of them: the document of the evaluation's
+//! bindings, which [`super::meter`] adds to each call that pays or matches.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cel_interpreter::ExecutionError;
 use cel_interpreter::common::value::CowVal;
 
-use super::automaton::Automaton;
 use super::budget::{Budget, UNITS};
 use super::document::Shared;
+use super::pattern_set::PatternSet;
 use super::patterns::{Made, Patterns};
+
+/// The arguments of a function of the environment.
+pub(super) type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
+/// What a function of the environment returns.
+pub(super) type FunctionResult<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
 /// The state of one evaluation; clones share it.
 #[derive(Clone, Default)]
@@ -45,7 +50,7 @@ impl Evaluation {
         *lock(&self.0.patterns) = patterns.map(Arc::clone);
     }
 
-    /// Begins it anew, with all units and without what others have left.
+    /// Begins a new evaluation, with all units and without patterns of earlier ones.
     pub(super) fn begin_anew(&self, patterns: Option<&Arc<Patterns>>) {
         self.begin(patterns);
         self.0.budget.refill(UNITS);
@@ -57,11 +62,11 @@ impl Evaluation {
     }
 
     /// A pattern of the expression.
-    pub(super) fn pattern(&self, text: &str) -> Option<Arc<Automaton>> {
+    pub(super) fn pattern(&self, text: &str) -> Option<Arc<PatternSet>> {
         lock(&self.0.patterns).as_ref().and_then(|patterns| patterns.get(text).map(Arc::clone))
     }
 
-    /// Patterns that claims have made.
+    /// Patterns that were computed from claims.
     pub(super) fn made(&self) -> MutexGuard<'_, Made> {
         lock(&self.0.made)
     }

@@ -73,19 +73,19 @@ impl Expression {
         if evaluation.budget().is_spent() { Err(EvaluationError::TooCostly) } else { Ok(value?) }
     }
 
-    /// Whether the result is known to be a bool before any value is seen; `claims.ok` is not, `claims.ok == true` is.
+    /// Returns true if the result is known to be a bool before any value is seen; `claims.ok` is not, `claims.ok == true` is.
     #[must_use]
     pub fn is_bool(&self) -> bool {
         self.result == Type::Bool
     }
 
-    /// Whether the result may be a string, as far as can be told before any value is seen.
+    /// Returns true if the result may be a string, as far as the types are known before any value is seen.
     #[must_use]
     pub fn may_be_string(&self) -> bool {
         self.result.join(&Type::String).is_some()
     }
 
-    /// Whether the result may be a list of strings, as far as can be told before any value is seen.
+    /// Returns true if the result may be a list of strings, as far as the types are known before any value is seen.
     #[must_use]
     pub fn may_be_strings(&self) -> bool {
         self.result.join(&Type::list(Type::String)).is_some()
@@ -103,7 +103,8 @@ impl Expression {
         &self.reads_of_claims
     }
 
-    /// Returns true if the expression has a number of 2^53 or more, which no number in claims can be told from: those are doubles.
+    /// Returns true if the expression has a number of 2^53 or more, which may compare equal to other numbers of claims: those are
+    /// doubles.
     #[must_use]
     pub const fn is_inexact(&self) -> bool {
         self.is_inexact

@@ -6,10 +6,10 @@ use cel_interpreter::common::types::{
 use cel_interpreter::common::value::{CowVal, Val};
 use cel_interpreter::{DeclarationError, Env, ExecutionError};
 
-use super::evaluation::Evaluation;
+use super::evaluation::{Arguments, Evaluation, FunctionResult};
 use super::syntax::STRING;
 use super::types::Type;
-use super::{environment, patterns, regular, select, sets, text};
+use super::{environment, patterns, re2, select, sets, text};
 
 /// What a member function may be called on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,11 +172,8 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     text::extension(env)
 }
 
-type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
-
 /// `string(x)`: doubles as Go prints them, all else as the crate does.
-fn string<'b, 'v>(args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn string<'b, 'v>(args: Arguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     if let [argument] = args.as_slice()
         && let Some(number) = argument.downcast_ref::<CelDouble>()
     {
@@ -189,7 +186,7 @@ fn string<'b, 'v>(args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 /// `one + other`, both paid for.
-fn add<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+fn add<'b, 'v>(args: &[CowVal<'b, 'v>]) -> FunctionResult<'b, 'v> {
     let (evaluation, [one, other]) = Evaluation::split(args)? else {
         return Err(ExecutionError::no_such_overload("+", Vec::new()));
     };
@@ -200,7 +197,7 @@ fn add<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
 }
 
 /// The argument, paid for, if it can be an index: in the error about a fraction the crate would copy the whole list.
-fn key<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn key<'b, 'v>(mut args: Arguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let evaluation = args.pop();
     let key = args.pop().ok_or_else(|| ExecutionError::no_such_overload(KEY, Vec::new()))?;
     Evaluation::of(evaluation.as_ref())?.budget().pay_for(key.as_ref())?;
@@ -208,7 +205,7 @@ fn key<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 /// The first argument, paid for.
-fn pay<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn pay<'b, 'v>(mut args: Arguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let evaluation = args.pop();
     let value = args.pop().ok_or_else(|| ExecutionError::no_such_overload(PAY, Vec::new()))?;
     Evaluation::of(evaluation.as_ref())?.budget().pay_for(value.as_ref())?;
@@ -216,7 +213,7 @@ fn pay<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 /// The first argument, paid for with units on top.
-fn pay_units<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn pay_units<'b, 'v>(mut args: Arguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let evaluation = args.pop();
     let units = args.pop().and_then(|units| usize::try_from(*units.downcast_ref::<CelInt>()?.inner()).ok());
     let (Some(value), Some(units)) = (args.pop(), units) else {
@@ -229,7 +226,7 @@ fn pay_units<'b, 'v>(mut args: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 /// `text.matches(pattern)` and `matches(text, pattern)`.
-fn matches<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+fn matches<'b, 'v>(args: &[CowVal<'b, 'v>]) -> FunctionResult<'b, 'v> {
     if let (evaluation, [text, pattern]) = Evaluation::split(args)?
         && let Some(text) = text.downcast_ref::<CelString<'v>>()
         && let Some(pattern) = pattern.downcast_ref::<CelString<'v>>()
@@ -237,7 +234,7 @@ fn matches<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
         let matched = patterns::is_match(evaluation, pattern.inner(), text.inner());
         return match matched {
             Ok(matched) => Ok(CowVal::owned(CelBool::from(matched))),
-            Err(regular::NotAnExpression) => Err(ExecutionError::function_error("matches", "not a regular expression")),
+            Err(re2::InvalidPattern) => Err(ExecutionError::function_error("matches", "not a regular expression")),
         };
     }
     Err(ExecutionError::no_such_overload("matches", Vec::new()))
@@ -276,12 +273,12 @@ type Elements<'v> = [Box<dyn Val + 'v>];
 fn element<'b, 'v>(
     args: &[CowVal<'b, 'v>],
     pick: for<'a> fn(&'a Elements<'v>) -> Option<&'a Box<dyn Val + 'v>>,
-) -> Answer<'b, 'v> {
+) -> FunctionResult<'b, 'v> {
     Ok(CowVal::owned(pick(elements(args)?).map_or_else(CelOptional::none, |value| CelOptional::of(value.clone()))))
 }
 
 /// The contents of the optionals of a list, those without are left out.
-fn unwrap<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+fn unwrap<'b, 'v>(args: &[CowVal<'b, 'v>]) -> FunctionResult<'b, 'v> {
     let mut contents: Vec<Box<dyn Val + 'v>> = Vec::new();
     for value in elements(args)? {
         match value.downcast_ref::<CelOptional<'v>>() {

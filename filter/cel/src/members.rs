@@ -1,4 +1,4 @@
-//! Which members of its document an expression may read, as far as its text tells.
+//! Which members of its document an expression may read, going by its text.
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{Expr, LiteralValue, operators};
@@ -8,7 +8,7 @@ use super::syntax::children;
 /// Members of an object, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Members {
-    /// Every one, or it cannot be told which.
+    /// Every one, or it is not known which.
     All,
     /// These at most.
     These(Vec<String>),
@@ -28,7 +28,7 @@ impl Members {
         members
     }
 
-    /// Whether the member of this name is among them.
+    /// Returns true if the member of this name is among them.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         match self {
@@ -51,7 +51,7 @@ impl Members {
         {
             match document.get(depth) {
                 None => self.add_name(member.name),
-                // The document as a whole: what happens to it cannot be told from here.
+                // The document as a whole: what happens to it is not known here.
                 Some(next) if *next == member.name && !member.is_tested => *self = Self::All,
                 // Another member of what the document is in, or only whether the document is there.
                 Some(_) => {}
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
     use crate::{Bindings, Document, Expression, Map, Scope};
 
-    /// With the claims that it reads an expression says what it says with all of them.
+    /// With the claims that it reads an expression has the same result as with all of them.
     #[test]
     fn the_claims_that_a_condition_reads_are_known_or_assumed() {
         const ALL: Option<&[&str]> = None;

@@ -1,9 +1,9 @@
 //! Where an expression pays for what it does: calls into [`super::budget`], put into the checked tree.
 //!
-//! Every loop pays for each turn by the size of its body, and everything that reads or copies a value as a whole pays for that value
-//! before: arguments and receivers of functions, operands of comparisons and of `+`, ranges of loops, elements of literals. What is
-//! left costs no more than the text is long: equality with a short literal, for one. So the work of an evaluation is bounded by its
-//! budget, whatever the claims are.
+//! Every loop pays for each turn by the size of its body, and everything that reads or copies a value as a whole pays for that
+//! value before: arguments and receivers of functions, operands of comparisons and of `+`, ranges of loops, elements of literals.
+//! What is left costs no more than the text is long: equality with a short literal, for one. So the work of an evaluation is
+//! bounded by its budget, whatever the claims are.
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{
@@ -20,7 +20,7 @@ use super::{Scope, budget, text};
 /// Longest literal that costs nothing.
 const SHORT: usize = 64;
 
-/// Functions that pay by themselves, and so are told the evaluation; those of `sets` do, too.
+/// Functions that pay by themselves, and so get the evaluation as an argument; those of `sets` do, too.
 const PAYING: &[&str] = &["matches", "@replace", "@join"];
 
 /// Puts payments into the tree of an expression of this scope.

@@ -1,4 +1,4 @@
-//! Patterns of `matches`, compiled: those that an expression names once for all evaluations, those that claims make once for each.
+//! Patterns of `matches`, compiled: literals of an expression once for all evaluations, those computed from claims once for each.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,26 +6,26 @@ use std::sync::Arc;
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{Expr, LiteralValue};
 
-use super::automaton::Automaton;
 use super::budget::Budget;
 use super::evaluation::Evaluation;
-use super::regular::{MAX_AUTOMATON, NotAnExpression, translate};
+use super::pattern_set::PatternSet;
+use super::re2::{InvalidPattern, MAX_AUTOMATON, translate};
 use super::syntax::children;
 
-/// Units for the compilation of the smallest pattern.
+/// Units that the compilation of the smallest pattern costs.
 const COMPILATION: usize = 8192;
-/// Patterns that claims have made and that one evaluation keeps.
+/// Patterns computed from claims that one evaluation keeps.
 const MAX_MADE: usize = 16;
 
 /// The compiled patterns of an expression, by their text.
-pub(super) type Patterns = BTreeMap<String, Arc<Automaton>>;
+pub(super) type Patterns = BTreeMap<String, Arc<PatternSet>>;
 
-/// The patterns that claims have made in one evaluation, with their texts.
-pub(super) type Made = Vec<(String, Automaton)>;
+/// The patterns that were computed from claims in one evaluation, with their texts.
+pub(super) type Made = Vec<(String, PatternSet)>;
 
-/// Returns true if `pattern` matches somewhere in `text`. The budget pays for a pattern that is none of the expression's own, and
-/// for the worst that the text can do to the automaton; out of budget is an error as well.
-pub(super) fn is_match(evaluation: &Evaluation, pattern: &str, text: &str) -> Result<bool, NotAnExpression> {
+/// Returns true if `pattern` matches somewhere in `text`. The budget pays for a pattern that is not a literal of the expression,
+/// and for the worst that the text can do to the automaton; out of budget is an error as well.
+pub(super) fn is_match(evaluation: &Evaluation, pattern: &str, text: &str) -> Result<bool, InvalidPattern> {
     let budget = evaluation.budget();
     if let Some(automaton) = evaluation.pattern(pattern) {
         return read(&automaton, text, budget);
@@ -47,11 +47,11 @@ pub(super) fn is_match(evaluation: &Evaluation, pattern: &str, text: &str) -> Re
 
 /// Compiled patterns that expressions share: those of one policy are mostly the same.
 #[derive(Debug, Default)]
-pub struct PatternPool(HashMap<String, Arc<Automaton>>);
+pub struct PatternPool(HashMap<String, Arc<PatternSet>>);
 
 impl PatternPool {
     /// Compiles the literal patterns of an expression, so that no evaluation has to.
-    pub(super) fn patterns_of(&mut self, tree: &IdedExpr) -> Result<Patterns, NotAnExpression> {
+    pub(super) fn patterns_of(&mut self, tree: &IdedExpr) -> Result<Patterns, InvalidPattern> {
         let mut patterns = Patterns::new();
         let mut open = vec![tree];
         while let Some(found) = open.pop() {
@@ -66,7 +66,7 @@ impl PatternPool {
         Ok(patterns)
     }
 
-    fn get(&mut self, pattern: &str) -> Result<Arc<Automaton>, NotAnExpression> {
+    fn get(&mut self, pattern: &str) -> Result<Arc<PatternSet>, InvalidPattern> {
         if let Some(known) = self.0.get(pattern) {
             return Ok(Arc::clone(known));
         }
@@ -76,18 +76,17 @@ impl PatternPool {
     }
 }
 
-fn read(automaton: &Automaton, text: &str, budget: &Budget) -> Result<bool, NotAnExpression> {
+fn read(automaton: &PatternSet, text: &str, budget: &Budget) -> Result<bool, InvalidPattern> {
     pay(text.len().saturating_mul(1 + automaton.states() / 4), budget)?;
     Ok(automaton.is_match(text))
 }
 
-fn pay(units: usize, budget: &Budget) -> Result<(), NotAnExpression> {
-    budget.pay(units).map_err(|_| NotAnExpression)
+fn pay(units: usize, budget: &Budget) -> Result<(), InvalidPattern> {
+    budget.pay(units).map_err(|_| InvalidPattern)
 }
 
-/// Compiles a pattern.
-fn compile(pattern: &str) -> Result<Automaton, NotAnExpression> {
-    Automaton::build(&[translate(pattern)?], MAX_AUTOMATON).ok_or(NotAnExpression)
+fn compile(pattern: &str) -> Result<PatternSet, InvalidPattern> {
+    PatternSet::build(&[translate(pattern)?], MAX_AUTOMATON).ok_or(InvalidPattern)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Constants that the numbers of claims cannot be told from: JSON numbers are doubles, as in zot, and from 2^53 on whole numbers
+//! Constants that compare equal to several numbers of claims: JSON numbers are doubles, as in zot, and from 2^53 on whole numbers
 //! share a double with their neighbours.
 
 use cel_interpreter::IdedExpr;
@@ -12,7 +12,8 @@ const FIRST_INEXACT: u64 = 1 << 53;
 const FIRST_INEXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
 /// Returns true if the tree has a number of 2^53 or more in magnitude, whatever it is compared with: it may get there through a
-/// list, a variable or arithmetic. Digits in a text count where they are converted, or where the tree turns whole numbers into text.
+/// list, a variable or arithmetic. Digits in a text count where they are converted, or where the tree turns whole numbers into
+/// text.
 pub(super) fn is_inexact(tree: &IdedExpr) -> bool {
     any(tree, &mut is_large) || (any(tree, &mut writes_numbers) && any(tree, &mut is_large_text))
 }

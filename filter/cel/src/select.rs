@@ -1,14 +1,14 @@
 //! Members and elements: `has(x.y)`, `x.?y`, `x[?i]`, and `x.y` and `x[i]` where `x` may be an optional.
 //!
-//! The crate turns every error of an optional selection into none, so that `!x.?y.hasValue()` holds when the selection failed. As in
-//! cel-go, only what is missing is none here: a key that is not there, an index out of bounds, a member of what has no members.
+//! The crate turns every error of an optional selection into none, so that `!x.?y.hasValue()` holds when the selection failed. As
+//! in cel-go, only a missing value is none here: a missing key, an index out of bounds, a member of a value without members.
 
 use cel_interpreter::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
 use cel_interpreter::common::types::{CelBool, CelDouble, CelList, CelOptional, DYN_TYPE};
 use cel_interpreter::common::value::{Builtin, BuiltinRef, CowVal, Val};
 use cel_interpreter::{DeclarationError, Env, ExecutionError, IdedExpr};
 
-use super::evaluation::Evaluation;
+use super::evaluation::{Arguments, Evaluation, FunctionResult};
 use super::syntax::{children, children_mut, node};
 
 /// What [`replace`] puts in the place of `has(one.member)`.
@@ -101,9 +101,6 @@ fn names(loops: &ComprehensionExpr) -> [&str; 3] {
     [&loops.iter_var, loops.iter_var2.as_deref().unwrap_or_default(), &loops.accu_var]
 }
 
-type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Evaluated<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
-
 /// A container that may be in an optional.
 enum Opened<'b, 'v> {
     Plain(CowVal<'b, 'v>),
@@ -111,7 +108,7 @@ enum Opened<'b, 'v> {
     None,
 }
 
-fn has<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
+fn has<'b, 'v>(args: Arguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let (container, key, evaluation) = three(args)?;
     let evaluation = Evaluation::of(Some(&evaluation))?;
     let found = match open(container) {
@@ -121,7 +118,7 @@ fn has<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
     Ok(CowVal::owned(CelBool::from(found)))
 }
 
-fn find<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
+fn find<'b, 'v>(args: Arguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let (container, key, evaluation) = three(args)?;
     let evaluation = Evaluation::of(Some(&evaluation))?;
     match open(container) {
@@ -132,7 +129,7 @@ fn find<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
     }
 }
 
-fn get<'b, 'v>(args: Arguments<'b, 'v>) -> Evaluated<'b, 'v> {
+fn get<'b, 'v>(args: Arguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let (container, key, evaluation) = three(args)?;
     let evaluation = Evaluation::of(Some(&evaluation))?;
     match open(container) {
@@ -182,8 +179,8 @@ fn find_in<'b, 'v>(
     }
 }
 
-fn get_in<'b, 'v>(container: CowVal<'b, 'v>, key: &dyn Val, evaluation: &Evaluation) -> Evaluated<'b, 'v> {
-    // The crate would copy the whole list into its error, and nobody has paid for that.
+fn get_in<'b, 'v>(container: CowVal<'b, 'v>, key: &dyn Val, evaluation: &Evaluation) -> FunctionResult<'b, 'v> {
+    // The crate would copy the whole list into its error, which is not paid for.
     if !is_index(key) && container.downcast_ref::<CelList<'v>>().is_some() {
         return Err(no_overload());
     }
@@ -208,7 +205,7 @@ pub(super) fn is_index(key: &dyn Val) -> bool {
 }
 
 /// An optional of a copy, which is paid for here.
-fn optional<'b, 'v>(value: Option<CowVal<'b, 'v>>, evaluation: &Evaluation) -> Evaluated<'b, 'v> {
+fn optional<'b, 'v>(value: Option<CowVal<'b, 'v>>, evaluation: &Evaluation) -> FunctionResult<'b, 'v> {
     let Some(value) = value else { return Ok(CowVal::owned(CelOptional::none())) };
     if value.is_borrowed() {
         evaluation.budget().pay_for(value.as_ref())?;

@@ -5,7 +5,7 @@ use cel_interpreter::common::value::{CowVal, Val};
 use cel_interpreter::{DeclarationError, Env, ExecutionError};
 
 use super::budget::UNITS;
-use super::evaluation::Evaluation;
+use super::evaluation::{Evaluation, FunctionResult};
 
 /// The first part of the names of these functions.
 pub(super) const SETS: &str = "sets";
@@ -14,22 +14,22 @@ pub(super) const SETS: &str = "sets";
 pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     let lists = || vec![LIST_TYPE, LIST_TYPE, DYN_TYPE];
     env.add_overload("sets.contains", "list_sets_contains_list", lists(), |args| {
-        answer(&args, |one, other| contains(one, other))
+        compared(&args, |one, other| contains(one, other))
     })?;
     env.add_overload("sets.equivalent", "list_sets_equivalent_list", lists(), |args| {
-        answer(&args, |one, other| contains(one, other) && contains(other, one))
+        compared(&args, |one, other| contains(one, other) && contains(other, one))
     })?;
     env.add_overload("sets.intersects", "list_sets_intersects_list", lists(), |args| {
-        answer(&args, |one, other| one.iter().any(|item| holds(other, &**item)))
+        compared(&args, |one, other| one.iter().any(|item| holds(other, &**item)))
     })
 }
 
 type Elements<'v> = [Box<dyn Val + 'v>];
 
-fn answer<'b, 'v>(
+fn compared<'b, 'v>(
     args: &[CowVal<'b, 'v>],
     compare: fn(&Elements<'v>, &Elements<'v>) -> bool,
-) -> Result<CowVal<'b, 'v>, ExecutionError> {
+) -> FunctionResult<'b, 'v> {
     if let (evaluation, [one, other]) = Evaluation::split(args)?
         && let Some(first) = one.downcast_ref::<CelList<'v>>()
         && let Some(second) = other.downcast_ref::<CelList<'v>>()

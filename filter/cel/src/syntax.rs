@@ -96,7 +96,8 @@ fn entries_mut(entries: &mut [IdedEntryExpr], visit: &mut dyn FnMut(&mut IdedExp
     }
 }
 
-/// Puts our `string` in the place of the crate's, goes on with `?` where it began, and expands `optMap` and `optFlatMap`, which this parser does not.
+/// Puts our `string` in the place of the crate's, goes on with `?` where it began, and expands `optMap` and `optFlatMap`, which
+/// this parser does not.
 fn rewrite(node: &mut IdedExpr) -> Result<(), CompileError> {
     match &mut node.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
@@ -152,12 +153,12 @@ fn rewrite_call(call: &mut CallExpr) -> Result<Option<Expr>, CompileError> {
     Ok(None)
 }
 
-/// Whether the node is a selection with `?`, after which each further one is of that kind too.
+/// Returns true if the node is a selection with `?`, after which each further one is of that kind too.
 fn is_optional(node: &IdedExpr) -> bool {
     matches!(&node.expr, Expr::Call(call) if [operators::OPT_INDEX, operators::OPT_SELECT].contains(&&*call.func_name))
 }
 
-/// `a.?b.c` as `a.?b.?c`: a member of what has no members is none, and no error, as in zot.
+/// `a.?b.c` as `a.?b.?c`: a member of a value without members is none, and not an error, as in zot.
 fn optional_select(select: &mut SelectExpr) -> Expr {
     let operand = std::mem::replace(&mut *select.operand, node(Expr::Unspecified));
     let field = node(Expr::Literal(LiteralValue::String(std::mem::take(&mut select.field).into())));

@@ -401,7 +401,7 @@ fn variables_cannot_grow_without_end() {
     }
 }
 
-/// What an expression reads is told by the name of the document: there must be no second one.
+/// What an expression reads is found by the name of the document: there must be no second one.
 #[test]
 fn a_document_has_no_second_name() {
     for source in [".claims.sub == 'x'", "!has(.claims.x)", ".claims['sub'] == 'x'", "cel.bind(c, claims, c.a == 1)"] {

@@ -1,13 +1,11 @@
-//! Functions of text whose cost is no multiple of their arguments' size in the crate: searches are linear here, and what grows pays
-//! before it does.
+//! Functions of text whose cost in the crate is not linear in the size of their arguments: searches are linear here, and what
+//! grows pays before.
 
 use cel_interpreter::common::types::{CelInt, CelList, CelString, DYN_TYPE, INT_TYPE, LIST_TYPE, STRING_TYPE, Type};
 use cel_interpreter::common::value::CowVal;
 use cel_interpreter::{DeclarationError, Env, ExecutionError};
 
-use super::evaluation::Evaluation;
-
-type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+use super::evaluation::{Evaluation, FunctionResult};
 
 /// Names of the crate's functions and of ours in their place.
 const OWN: &[(&str, &str)] =
@@ -34,7 +32,7 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_member_overload("@lastIndexOf", "@last_at", STRING_TYPE, then_int(1), |args| last_index_of(&args))
 }
 
-fn replace<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+fn replace<'b, 'v>(args: &[CowVal<'b, 'v>]) -> FunctionResult<'b, 'v> {
     let (evaluation, args) = Evaluation::split(args)?;
     let (text, from, to) = (string(args, 0)?, string(args, 1)?, string(args, 2)?);
     let most = if args.len() > 3 { usize::try_from(int(args, 3)?).unwrap_or(usize::MAX) } else { usize::MAX };
@@ -43,7 +41,7 @@ fn replace<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
     Ok(CowVal::owned(CelString::from(text.replacen(from, to, most))))
 }
 
-fn join<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+fn join<'b, 'v>(args: &[CowVal<'b, 'v>]) -> FunctionResult<'b, 'v> {
     let (evaluation, args) = Evaluation::split(args)?;
     let list = args.first().and_then(|list| list.downcast_ref::<CelList<'v>>()).ok_or_else(mismatch)?;
     let separator = if args.len() > 1 { string(args, 1)? } else { "" };
@@ -54,7 +52,7 @@ fn join<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
 }
 
 /// Positions are counted in code points; a search that begins beyond the end finds nothing.
-fn index_of<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+fn index_of<'b, 'v>(args: &[CowVal<'b, 'v>]) -> FunctionResult<'b, 'v> {
     let (text, needle) = (string(args, 0)?, string(args, 1)?);
     let found = match start(args, text)? {
         Some(start) => text.get(start..).and_then(|rest| rest.find(needle)).map(|at| start + at),
@@ -63,7 +61,7 @@ fn index_of<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
     Ok(position(text, found))
 }
 
-fn last_index_of<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Answer<'b, 'v> {
+fn last_index_of<'b, 'v>(args: &[CowVal<'b, 'v>]) -> FunctionResult<'b, 'v> {
     let (text, needle) = (string(args, 0)?, string(args, 1)?);
     let found = match (args.len(), start(args, text)?) {
         (2, _) => text.rfind(needle),

@@ -84,9 +84,9 @@ pub struct TagPush<'a> {
 pub enum AccessSet<'a> {
     /// Nothing: a public path.
     Nothing,
-    /// Any credential, also one that names nobody: the answer says only that the credential is good.
+    /// Any credential, also one that names no user: the reply says only that the credential is valid.
     Credential,
-    /// Somebody, whoever it is.
+    /// Any identity.
     Identity,
     /// The catalog, as far as each repository may be read.
     Catalog,
@@ -187,13 +187,13 @@ const fn check<'a>(action: Action, repository: &Repository<'a>, reference: &'a s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::Surface;
+    use crate::route::RouteConfig;
 
     const SHA: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn needs(method: &str, target: &str) -> (Vec<String>, String) {
-        let surface = Surface { extensions: true, ..Surface::default() };
-        let route = Route::parse(method.as_bytes(), target.as_bytes(), &surface).unwrap();
+        let routes = RouteConfig { extensions: true, ..RouteConfig::default() };
+        let route = Route::parse(method.as_bytes(), target.as_bytes(), &routes).unwrap();
         let access = AccessSet::of(&route);
         let scope = access.scope();
         let text = |check: &Check<'_>| {

@@ -1,4 +1,4 @@
-//! The catalog as one caller may see it: pages of the upstream's, filtered by read, put together anew.
+//! The catalog as one caller may see it: pages of the upstream's catalog, filtered by `read` and paginated again.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub const MAX_ENTRIES: usize = 1_000;
 const MIN_PAGE: usize = 100;
 /// Pages of the upstream that one answer is made from: a quarter of a million repositories.
 const MAX_PAGES: u32 = 256;
-/// What stands in a query as it is.
+/// Characters that are not escaped in a query.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// A page of the upstream's catalog, as the host got it.
@@ -44,7 +44,7 @@ pub struct Listing {
 pub(crate) enum Step {
     /// The next page is needed.
     More(Listing),
-    /// The answer is complete.
+    /// The reply is complete.
     Done(Reply),
 }
 
@@ -52,7 +52,7 @@ impl Listing {
     /// The listing that `n` and `last` ask for (OCI distribution spec, "Listing Tags", for the catalog as in Docker's API).
     ///
     /// # Errors
-    /// `PaginationInvalid` when `n` is no number, or stands twice.
+    /// `PaginationInvalid` when `n` is not a number, or is given twice.
     pub(crate) fn begin(query: &Query<'_>) -> Result<Step, Reason> {
         let mut numbers = query.values("n");
         let wanted = match (numbers.next(), numbers.next()) {
@@ -85,8 +85,8 @@ impl Listing {
         target
     }
 
-    /// Takes what may be read of a page. One name more than wanted is looked for: only then there is a next page, and nothing
-    /// about unreadable repositories can be told from the answer.
+    /// Takes the names of a page that the caller may read. One name more than wanted is looked for: there is a next page only if it
+    /// exists, so the reply reveals nothing about unreadable repositories.
     ///
     /// # Errors
     /// `NotFound` when the upstream has no catalog, `UpstreamUnavailable` for every other failure and for more pages
@@ -113,13 +113,13 @@ impl Listing {
         match next {
             Some(_) if self.found.len() > self.wanted => Ok(Step::Done(self.reply())),
             None => Ok(Step::Done(self.reply())),
-            // A link that leads nowhere would be followed for ever.
+            // A link that does not advance would be followed without end.
             Some(next) if next == self.last || self.pages >= MAX_PAGES => Err(Reason::UpstreamUnavailable),
             Some(next) => Ok(Step::More(Self { last: next, ..self })),
         }
     }
 
-    /// The names found so far as an answer.
+    /// The names found so far as a reply.
     fn reply(mut self) -> Reply {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if self.found.len() > self.wanted {

@@ -1,4 +1,4 @@
-//! From the document as written to an engine that cannot be wrong, or to the list of everything that is.
+//! From the document as written to an engine, or to the list of all errors.
 
 mod bearer;
 mod issuer;
@@ -16,21 +16,18 @@ use crate::authz::Policy;
 use crate::config::Diagnostics;
 use crate::config::raw::{AccessControl, Document};
 use crate::engine::Engine;
-use crate::ping::PingAnswer;
+use crate::ping::PingMode;
 use crate::reply::Realm;
-use crate::route::{Route, Surface};
+use crate::route::{Route, RouteConfig};
 use crate::url::BaseUrl;
 
 pub use mint::algorithm as mint_algorithm;
 pub use proxy::{Enforcement, Upstream};
 
-/// How long keys are used after the last success, when nothing is configured.
-const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
-
 /// The longest `failDelay`, seconds: held requests take room.
 const MAX_FAIL_DELAY: u64 = 60;
 
-/// A document that holds, compiled.
+/// A compiled document without errors.
 #[derive(Debug)]
 pub struct Compiled {
     /// Decides requests.
@@ -59,7 +56,7 @@ pub enum LogLevel {
     Error,
 }
 
-/// Compiles a document. All mistakes are noted, with their paths; nothing comes out if there is any.
+/// Compiles a document. All errors are reported with their paths; the result is `None` if there is one.
 #[must_use]
 pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Compiled> {
     let mut sources = Vec::new();
@@ -74,17 +71,17 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     let mtls = document.mtls.as_ref().map(|raw| mtls::compile(raw, diagnostics));
     nobody_may_enter(document, diagnostics);
     let fail_delay = fail_delay(document, diagnostics);
-    let mut surface = proxy::surface(&document.proxy, diagnostics);
-    let realm = realm(document, &surface, diagnostics);
+    let mut routes = proxy::routes(&document.proxy, diagnostics);
+    let realm = realm(document, &routes, diagnostics);
     let endpoint = realm.token_endpoint.as_deref().and_then(|url| BaseUrl::parse(url).ok());
-    surface.token_endpoint = endpoint.map(|url| url.url().path().to_owned());
+    routes.token_endpoint = endpoint.map(|url| url.url().path().to_owned());
     let enforcement = proxy::enforcement(&document.proxy, diagnostics);
     let log_level = log_level(document.log_level.as_deref(), diagnostics);
     if !diagnostics.errors.is_empty() {
         return None;
     }
     let engine = Engine {
-        surface,
+        routes,
         realm,
         providers: authn.providers,
         bearer: authn.bearer,
@@ -95,12 +92,12 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         sources,
         asks_upstream: document.proxy.upstream_cluster.is_some(),
         forwards_mounts: document.proxy.mounts,
-        ping: PingAnswer::new(document.proxy.upstream_authorization.is_some(), document.proxy.forward_authorization),
+        ping: PingMode::new(document.proxy.upstream_authorization.is_some(), document.proxy.forward_authorization),
     };
     Some(Compiled { engine, proxy: enforcement?, fail_delay, log_level })
 }
 
-/// Whether somebody can be anybody.
+/// Returns true if callers can authenticate.
 const fn authenticates(document: &Document) -> bool {
     document.bearer.is_some() || document.mtls.is_some()
 }
@@ -140,7 +137,7 @@ fn fail_delay(document: &Document, diagnostics: &mut Diagnostics) -> Duration {
     Duration::from_secs(seconds.min(MAX_FAIL_DELAY))
 }
 
-fn realm(document: &Document, surface: &Surface, diagnostics: &mut Diagnostics) -> Realm {
+fn realm(document: &Document, routes: &RouteConfig, diagnostics: &mut Diagnostics) -> Realm {
     let bearer = document.bearer.as_ref();
     let configured = bearer.and_then(|bearer| bearer.realm.clone()).unwrap_or_default();
     let service = bearer.and_then(|bearer| bearer.service.clone()).unwrap_or_default();
@@ -153,7 +150,7 @@ fn realm(document: &Document, surface: &Surface, diagnostics: &mut Diagnostics) 
     }
     if let Ok(url) = &endpoint {
         let path = url.url().path();
-        let route = Route::parse(b"GET", path.as_bytes(), surface);
+        let route = Route::parse(b"GET", path.as_bytes(), routes);
         if route != Err(crate::reason::Reason::NotFound) {
             let message = format!("its path `{path}` is also a registry route; choose another, such as /auth/token");
             diagnostics.error("http.auth.bearer.realm", message);

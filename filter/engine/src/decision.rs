@@ -1,6 +1,6 @@
-//! What comes out of the engine: a verdict.
+//! The result of a decision: a verdict.
 
-mod denial;
+mod denied;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,24 +11,24 @@ use crate::facts::Need;
 use crate::reply::Reply;
 use crate::route::Payload;
 
-pub use denial::Denial;
+pub use denied::Denied;
 
 /// What to do with a request.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// Let it through.
     Allow(Grant),
-    /// It is for us, not for the upstream: answer it.
-    Answer(Answer),
+    /// The filter answers it in place of the upstream.
+    Reply(LocalReply),
     /// Refuse it.
-    Deny(Denial),
+    Deny(Denied),
     /// A fact is missing: get it, then decide again.
     Need(Need),
 }
 
-/// An answer to a request that was granted and is not forwarded.
+/// The reply to a request that is granted and not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct LocalReply {
     /// What to send.
     pub reply: Reply,
     /// Value of the metric's label and of the log's `answer` field.

@@ -68,7 +68,7 @@ enum Meaning {
 /// What the configuration says about heads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadRules {
-    /// Header field that tells the registry the user name.
+    /// Header field that passes the user name to the registry.
     pub identity_header: Option<String>,
     /// The client's `Authorization` is forwarded, if it is one.
     pub forward_authorization: bool,
@@ -114,7 +114,7 @@ impl Grant {
                 span = if span.is_empty() { index..index + 1 } else { span.start..index + 1 };
             }
             match meaning {
-                // What counts as none gives way to the registry's own.
+                // A field that is treated as absent is replaced by the registry's own.
                 Meaning::Credential => {
                     keeps_credential |= rules.forward_authorization
                         && (credential.is_none() || Credential::read(&[value]) != Ok(Credential::Anonymous));

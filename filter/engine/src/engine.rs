@@ -12,11 +12,11 @@ use crate::authn::verify::SignatureVerifier;
 use crate::authz::Policy;
 use crate::decision::Verdict;
 use crate::facts::Facts;
-use crate::keys::source::{HeldKeys, Source};
-use crate::ping::PingAnswer;
+use crate::keys::source::{KeyRing, Source};
+use crate::ping::PingMode;
 use crate::reply::Realm;
 use crate::request::RequestHead;
-use crate::route::Surface;
+use crate::route::RouteConfig;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 use crate::token_endpoint::mint::Mint;
@@ -25,7 +25,7 @@ use decide::Decision;
 /// One configuration, compiled: it cannot be wrong any more.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) surface: Surface,
+    pub(crate) routes: RouteConfig,
     pub(crate) realm: Realm,
     pub(crate) providers: Vec<Provider>,
     pub(crate) bearer: Option<Bearer>,
@@ -33,11 +33,11 @@ pub struct Engine {
     pub(crate) mint: Option<Mint>,
     pub(crate) policy: Option<Policy>,
     pub(crate) sources: Vec<Source>,
-    /// Whether the host can be asked to ask the upstream.
+    /// True if the host can send questions to the upstream.
     pub(crate) asks_upstream: bool,
     /// Mounts are forwarded where their sources may be read (`proxy.mounts`).
     pub(crate) forwards_mounts: bool,
-    pub(crate) ping: PingAnswer,
+    pub(crate) ping: PingMode,
 }
 
 impl Engine {
@@ -53,25 +53,25 @@ impl Engine {
         &self.realm
     }
 
-    /// Whether some condition looks at the connection, so that the host has to read its attributes.
+    /// Returns true if some condition reads the connection, so that the host has to read its attributes.
     #[must_use]
     pub fn reads_connection(&self) -> bool {
         self.policy.as_ref().is_some_and(Policy::reads_connection)
     }
 
-    /// Whether some condition looks at headers that say something about the client.
+    /// Returns true if some condition reads headers about the client.
     #[must_use]
     pub fn reads_headers(&self) -> bool {
         self.policy.as_ref().is_some_and(Policy::reads_headers)
     }
 
-    /// Whether some condition looks at the client's address, which the proxy has to set.
+    /// Returns true if some condition reads the client's address, which the proxy has to set.
     #[must_use]
     pub fn reads_client_address(&self) -> bool {
         self.policy.as_ref().is_some_and(|policy| policy.client_readers().is_some())
     }
 
-    /// Whether client certificates count, so that the host has to tell the connection's.
+    /// Returns true if client certificates authenticate, so that the host has to pass the connection's.
     #[must_use]
     pub const fn reads_certificate(&self) -> bool {
         self.mtls.is_some()
@@ -80,9 +80,9 @@ impl Engine {
     /// The `Authorization` that a question of the filter itself is asked with at a registry that wants tokens which are minted
     /// here; nothing if none are, or the key is not there. `scope` is what the question needs.
     #[must_use]
-    pub fn own_authorization(&self, scope: Scope, keys: &HeldKeys, now: UnixTime) -> Option<String> {
+    pub fn filter_token(&self, scope: Scope, keys: &KeyRing, now: UnixTime) -> Option<String> {
         let mint = self.mint.as_ref()?;
-        Some(mint.own_authorization(scope, keys.signing(mint.own.source)?, now))
+        Some(mint.filter_token(scope, keys.signing(mint.own.source)?, now))
     }
 
     /// Decides a request. Pure and total: the same arguments give the same verdict, and every input gives one.

@@ -1,14 +1,14 @@
 //! What the host knows when a decision is made, and what it has to fetch for one.
 
 use crate::catalog::{Listing, UpstreamPage};
-use crate::keys::source::{HeldKeys, SourceId};
+use crate::keys::source::{KeyRing, SourceId};
 use crate::time::UnixTime;
 
 /// Everything that a decision reads besides the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The keys that are held.
-    pub keys: &'a HeldKeys,
+    pub keys: &'a KeyRing,
     /// What was fetched for this request.
     pub gathered: &'a Gathered,
     /// Now.
@@ -25,7 +25,7 @@ pub enum Need {
         /// What is not held.
         missing: Missing,
     },
-    /// Whether a tag exists upstream.
+    /// The existence of a tag upstream.
     Tag(TagName),
     /// A page of the upstream's catalog, under [`Listing::target`].
     Catalog(Listing),
@@ -47,7 +47,7 @@ pub enum Missing {
 pub struct Gathered {
     /// What came of asking for the keys of sources; of several about one source, the last counts.
     pub keys: Vec<(SourceId, KeysAnswer)>,
-    /// Whether tags exist upstream.
+    /// Tags whose existence upstream was asked for.
     pub tags: Vec<(TagName, TagAnswer)>,
     /// The page that a listing waited for.
     pub catalog: Option<(Listing, UpstreamPage)>,
@@ -60,7 +60,7 @@ pub struct Gathered {
 pub enum KeysAnswer {
     /// The keys that are held were asked for after the request came: a key that is not among them does not exist.
     Current,
-    /// They could not be had in time. Nothing is known about a key that is not held.
+    /// They did not arrive in time. Nothing is known about a key that is not held.
     Unavailable,
 }
 
@@ -119,7 +119,7 @@ impl Gathered {
         self.keys.iter().rev().find(|(known, _)| *known == source).map(|(_, answer)| *answer)
     }
 
-    /// What was said about a tag.
+    /// Returns what is known about a tag.
     pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<TagAnswer> {
         let known = self.tags.iter().find(|(name, _)| name.repository == repository && name.tag == tag);
         known.map(|(_, answer)| *answer)

@@ -16,7 +16,7 @@ pub struct Fields {
     places: Vec<Place>,
 }
 
-/// Where a field stands in the buffer: its name, a NUL, its value.
+/// Where a field is in the buffer: its name, a NUL, its value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
     start: usize,
@@ -101,7 +101,7 @@ impl Fields {
     }
 
     fn is(&self, place: &Place, name: &str) -> bool {
-        // Most proxies write names in lower case; to look at each character twice is dear.
+        // Most proxies write names in lower case; reading each character twice is expensive.
         let (here, name) = (self.name(place), name.as_bytes());
         place.name == name.len() && (here == name || here.eq_ignore_ascii_case(name))
     }
@@ -152,7 +152,7 @@ const fn number(bytes: [u8; NUMBER]) -> usize {
     u32::from_le_bytes(bytes) as usize
 }
 
-/// A length that 32 bits do not hold is one that no buffer has: whoever reads it finds that it ends early.
+/// A length that does not fit in 32 bits becomes the largest: no buffer has it, so a reader fails.
 fn length(length: usize) -> [u8; NUMBER] {
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }

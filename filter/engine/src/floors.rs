@@ -16,8 +16,8 @@ const FLOORS: [&[&str]; 12] = [
     &["facts", "question", "parking"],
     &["authn"],
     &["authz"],
-    // What a caller may do (`authority`), and what becomes of the head of a request that is granted (`edits`).
-    &["decision", "authority", "edits", "ping"],
+    // What a caller may do (`authority`), and what changes in the head of a request that is granted (`edits`).
+    &["decision", "authorizer", "edits", "ping"],
     &["token_endpoint"],
     &["engine"],
     &["compile"],

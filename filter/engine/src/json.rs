@@ -1,4 +1,4 @@
-//! JSON read strictly: a member may stand once, nesting is bounded, nothing follows the value.
+//! JSON read strictly: duplicate keys are errors, nesting is bounded, nothing follows the value.
 //!
 //! Two readers that take different duplicates are an old way around a check (RFC 8725 section 2.4 and 3.10; RFC 7519 section 4
 //! lets a parser refuse them, and this one does).
@@ -32,7 +32,7 @@ pub struct JsonError {
 /// Reads one JSON value.
 ///
 /// # Errors
-/// Not JSON, not UTF-8, a member that stands twice in one object, nesting above [`MAX_NESTING`], text after the value.
+/// Not JSON, not UTF-8, a duplicate key in one object, nesting above [`MAX_NESTING`], text after the value.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| describe(&error))?;
@@ -50,7 +50,20 @@ impl<'de> Deserialize<'de> for StrictValue {
     }
 }
 
-const DUPLICATE: &str = "a member stands twice in one object";
+/// Names the kind of a value, for messages that must not quote it.
+#[must_use]
+pub const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+const DUPLICATE: &str = "duplicate key";
 const TOO_DEEP: &str = "nesting is too deep";
 
 /// serde's messages may quote input, so only the kind of the error and its place survive.
@@ -155,8 +168,8 @@ mod tests {
     fn refusals_name_kind_and_place_but_no_value() {
         let deep = format!("{}1{}", "[".repeat(65), "]".repeat(65));
         let rows: [(&str, &str); 8] = [
-            (r#"{"a":1,"a":2}"#, "a member stands twice in one object"),
-            (r#"{"x":{"a":1,"b":0,"a":2}}"#, "a member stands twice in one object"),
+            (r#"{"a":1,"a":2}"#, "duplicate key"),
+            (r#"{"x":{"a":1,"b":0,"a":2}}"#, "duplicate key"),
             (&deep, "nesting is too deep"),
             ("{", "JSON ends early"),
             ("", "JSON ends early"),

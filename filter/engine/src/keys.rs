@@ -66,7 +66,7 @@ impl KeySet {
         Self::from_jwks_value(&read_json(text)?)
     }
 
-    /// Reads a JWK Set that is JSON already, such as one that stands in the configuration.
+    /// Reads a JWK Set that is JSON already, such as one in the configuration.
     ///
     /// # Errors
     /// As [`KeySet::from_jwks`], without those of the text.
@@ -86,7 +86,7 @@ impl KeySet {
     /// Reads the text of zot's `cert`: JSON must be a JWKS with exactly one key; anything else is searched for its first PEM
     /// block, which must hold an X.509 certificate, a `SubjectPublicKeyInfo` or a PKCS#1 public key.
     ///
-    /// The dates and the signature of a certificate are not looked at: whoever writes the configuration vouches for the key.
+    /// The dates and the signature of a certificate are not checked: whoever writes the configuration vouches for the key.
     ///
     /// # Errors
     /// Longer than [`MAX_TEXT`], neither of the two forms, a private key, or a key that cannot be used.
@@ -123,13 +123,13 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if the set has no keys.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Whether some key has this id.
+    /// Returns true if some key has this id.
     #[must_use]
     pub fn contains(&self, key_id: &str) -> bool {
         self.by_id.contains_key(key_id)
@@ -175,7 +175,7 @@ impl Loading {
         self.skipped.push(Skipped { which, reason: Box::new(reason.into()) });
     }
 
-    /// What stands behind the first [`MAX_KEYS`] of so many entries.
+    /// The error for entries after the first [`MAX_KEYS`].
     fn skip_rest(&mut self, entries: usize) {
         if entries > MAX_KEYS {
             self.skip(format!("the last {}", entries - MAX_KEYS), KeyError::TooMany);
@@ -213,7 +213,7 @@ fn read_one(text: &str) -> Result<PublicKey, KeysError> {
 }
 
 fn jwks_entries(value: &Value) -> Result<&Vec<Value>, KeysError> {
-    let members = value.as_object().ok_or(KeysError::NotAnObject(kind_of(value)))?;
+    let members = value.as_object().ok_or(KeysError::NotAnObject(json::kind(value)))?;
     members.get("keys").and_then(Value::as_array).ok_or(KeysError::NotJwks)
 }
 
@@ -222,18 +222,6 @@ fn read_json(text: &[u8]) -> Result<Value, KeysError> {
         return Err(KeysError::TooLong);
     }
     Ok(json::parse(json::without_mark(text))?)
-}
-
-/// What a JSON value is, without what it holds.
-const fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
 }
 
 #[cfg(test)]

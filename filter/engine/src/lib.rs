@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use registry_auth_engine::{
-//!     Facts, Gathered, HeldKeys, IdentityCache, PureRust, Reason, RequestHead, Role, UnixTime, Verdict, compile, decode,
+//!     Facts, Gathered, KeyRing, IdentityCache, PureRust, Reason, RequestHead, Role, UnixTime, Verdict, compile, decode,
 //! };
 //!
 //! let text = br#"{ "http": { "accessControl": { "repositories": { "public/**": { "anonymousPolicy": ["read"] } } } } }"#;
@@ -18,7 +18,7 @@
 //! let Role::Filter(document) = role else { panic!("{diagnostics:?}") };
 //! let engine = compile(&document, &mut diagnostics).expect("a configuration without errors").engine;
 //!
-//! let keys = HeldKeys::of(engine.sources());
+//! let keys = KeyRing::of(engine.sources());
 //! let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000) };
 //! let mut cache = IdentityCache::default();
 //! let mut decide = |method, path| {
@@ -28,9 +28,9 @@
 //!
 //! assert!(matches!(decide(b"GET", b"/v2/public/app/manifests/latest"), Verdict::Allow(_)));
 //!
-//! let Verdict::Deny(denial) = decide(b"DELETE", b"/v2/public/app/manifests/latest") else { panic!("not refused") };
-//! assert_eq!(denial.reason, Reason::NoCredential);
-//! assert_eq!(denial.reply(engine.realm(), b"/v2/public/app/manifests/latest").status, 401);
+//! let Verdict::Deny(denied) = decide(b"DELETE", b"/v2/public/app/manifests/latest") else { panic!("not refused") };
+//! assert_eq!(denied.reason, Reason::NoCredential);
+//! assert_eq!(denied.reply(engine.realm(), b"/v2/public/app/manifests/latest").status, 401);
 //! ```
 //!
 //! # Modules
@@ -41,7 +41,7 @@
 //!  compile         from a configuration to an engine
 //!  engine          from a request to a verdict: decide, identify, issue
 //!  token_endpoint  what a client asks of the token endpoint, tokens that are minted
-//!  decision        verdict, grant, denial     authority  what one caller may do
+//!  decision        verdict, grant, refusal    authorizer what one caller may do
 //!  edits           what changes in a head     ping       the answer to `GET /v2/`
 //!  authz           policies, patterns, conditions
 //!  authn           credentials, tokens, certificates, claim mappings, identities
@@ -57,7 +57,7 @@
 
 pub mod access;
 pub mod authn;
-mod authority;
+mod authorizer;
 pub mod authz;
 pub mod catalog;
 pub mod compile;
@@ -89,10 +89,10 @@ pub use authn::identity::Identity;
 pub use authn::verify::{PureRust, SignatureVerifier};
 pub use compile::{Compiled, compile};
 pub use config::{Diagnostics, Role, decode};
-pub use decision::{Answer, Denial, Grant, Verdict};
+pub use decision::{Denied, Grant, LocalReply, Verdict};
 pub use engine::Engine;
 pub use facts::{Facts, Gathered, Need};
-pub use keys::source::HeldKeys;
+pub use keys::source::KeyRing;
 pub use reason::Reason;
 pub use reply::Reply;
 pub use request::{Connection, RequestHead};

@@ -5,10 +5,10 @@ const FORMS: [&[u8]; 2] = [b"application/x-www-form-urlencoded", b"application/x
 
 /// Returns true if some server may read a body with this `Content-Type` as a form.
 ///
-/// Servers disagree about values that break the grammar: Go ignores malformed parameters and lower-cases letters outside of
-/// ASCII into it, others take one of several types that are joined by commas. So each element of such a list has to be
-/// `type/subtype`, with parameters or without, and no form; every other value may be one. An empty value is none (RFC 9110: the
-/// recipient may take it for `application/octet-stream`).
+/// Servers disagree about values that break the grammar: Go ignores malformed parameters and lower-cases letters outside of ASCII
+/// into it, others take one of several types that are joined by commas. So each element of such a list has to be `type/subtype`,
+/// with parameters or without, and not a form; every other value may be one. An empty value is treated as absent (RFC 9110: the
+/// recipient may treat it as `application/octet-stream`).
 pub(crate) fn may_be_form(content_type: &[u8]) -> bool {
     !content_type.trim_ascii().is_empty() && !content_type.split(|byte| *byte == b',').all(is_harmless)
 }

@@ -1,23 +1,23 @@
-//! How much one worker holds for requests that wait: so many of each kind, and so many bytes. What nobody has authenticated yet
-//! gets a part only, so that it never takes the room of those who are known.
+//! How much one worker holds for requests that wait: limits on the number of each kind, and on bytes. Requests that are not
+//! authenticated get a part only, so that they never take the room of those that are.
 
 use crate::facts::MAX_BODY;
 
 /// How many requests of one worker may wait.
 const MAX_WAITING: usize = 10_000;
-/// How many of them may be such that nobody has authenticated.
+/// How many of them may be unauthenticated.
 const MAX_UNVERIFIED: usize = 5_000;
 /// How many of these may have their bodies read, for which the host holds them.
 const MAX_BODIES: usize = 256;
 /// How many of these may wait for a fetch that may not begin yet: anybody can make up key ids.
 const MAX_NEXT_FETCH: usize = 256;
-/// How many bytes may be held for all of them: heads here and at the host, bodies that are read, what was fetched, answers that
+/// How many bytes may be held for all of them: heads here and at the host, bodies that are read, what was fetched, replies that
 /// are sent later.
 const MAX_PARKED: usize = 64 * 1024 * 1024;
-/// The same for those that nobody has authenticated.
+/// The same for those that are not authenticated.
 const MAX_PARKED_UNVERIFIED: usize = 32 * 1024 * 1024;
 
-/// What a request waits for, as far as it decides how many may.
+/// What a request waits for, as far as limits depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Anything, with a credential that was verified.
@@ -31,7 +31,7 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// What the host holds while a request waits so, besides its head.
+    /// Bytes that the host holds while a request waits, in addition to its head.
     #[must_use]
     pub const fn reserved(self) -> usize {
         match self {
@@ -44,19 +44,19 @@ impl Wait {
 /// What is held now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parking {
-    all: Held,
-    unverified: Held,
+    all: Usage,
+    unverified: Usage,
     bodies: usize,
     next_fetch: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Held {
+struct Usage {
     count: usize,
     bytes: usize,
 }
 
-impl Held {
+impl Usage {
     const fn admits(self, more: usize, count: usize, bytes: usize) -> bool {
         self.count < count && self.bytes.saturating_add(more) <= bytes
     }
@@ -73,7 +73,7 @@ impl Held {
 }
 
 impl Parking {
-    /// Returns true if one more may wait, for which `bytes` are held. `answers` are the bytes of answers that are sent later.
+    /// Returns true if one more may wait, for which `bytes` are held. `answers` are the bytes of replies that are sent later.
     #[must_use]
     pub const fn admits(&self, wait: Wait, bytes: usize, answers: usize) -> bool {
         let more = bytes.saturating_add(answers);
@@ -102,7 +102,7 @@ impl Parking {
         self.unverified.enter(bytes);
     }
 
-    /// One that has entered so waits no more.
+    /// One that has entered with the same arguments does not wait any more.
     pub const fn leave(&mut self, wait: Wait, bytes: usize) {
         self.all.leave(bytes);
         match wait {

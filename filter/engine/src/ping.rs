@@ -1,14 +1,15 @@
-//! `GET /v2/`, by which clients find out whether a registry is there and takes their credential (OCI distribution spec, "Endpoints").
+//! `GET /v2/`, by which clients find out whether a registry exists and accepts their credential (OCI distribution spec,
+//! "Endpoints").
 
 use crate::reply::Reply;
 
-/// When the filter answers it in place of the registry.
+/// When the filter replies in place of the registry.
 ///
 /// A registry that wants a credential of its own would refuse the one that is forwarded without it: nothing but an identity is
 /// asked for here, so the credential of `proxy.upstreamAuthorization` does not go along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum PingAnswer {
-    /// Never: the registry answers.
+pub(crate) enum PingMode {
+    /// Never: the request is forwarded.
     #[default]
     Forwarded,
     /// When the client has no credential that could be forwarded.
@@ -17,7 +18,7 @@ pub(crate) enum PingAnswer {
     Own,
 }
 
-impl PingAnswer {
+impl PingMode {
     pub(crate) const fn new(has_credential: bool, forwards_authorization: bool) -> Self {
         match (has_credential, forwards_authorization) {
             (false, _) => Self::Forwarded,
@@ -36,7 +37,7 @@ impl PingAnswer {
     }
 }
 
-/// The answer of a registry that is there.
+/// The reply of an existing registry.
 pub(crate) fn reply() -> Reply {
     let headers = vec![("content-type", "application/json".to_owned())];
     Reply { status: 200, headers, body: b"{}".to_vec() }
@@ -56,7 +57,7 @@ mod tests {
             (true, true, false, true),
         ];
         for (has_credential, forwards, with, without) in rows {
-            let ping = PingAnswer::new(has_credential, forwards);
+            let ping = PingMode::new(has_credential, forwards);
             assert_eq!((ping.is_own(sent), ping.is_own(&[])), (with, without), "{ping:?}");
         }
     }

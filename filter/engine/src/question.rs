@@ -1,4 +1,4 @@
-//! Questions to the registry: what is asked, and what an answer proves.
+//! Questions to the registry: what is asked, and what follows from a response.
 //!
 //! A `404` says that a tag is missing, and a `200` that it exists, only if the registry itself says so. A virtual host that does
 //! not know the name, a proxy in between or a web server answer with the same statuses, and their answers must not choose
@@ -19,9 +19,9 @@ const MANIFEST_TYPES: [&str; 2] = ["application/vnd.oci.image.", "application/vn
 /// Something that only the registry knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Whether a tag exists.
+    /// The existence of a tag.
     Tag(TagName),
-    /// Whether a registry answers at all: a 404 for this tag did not show it.
+    /// The existence of a registry: a 404 for this tag is no evidence of it.
     Registry(TagName),
     /// The next page of the catalog.
     Catalog(Listing),
@@ -85,7 +85,7 @@ impl Question {
         matches!(self, Self::Catalog(_))
     }
 
-    /// Records what the response proves. Returns the question that has to be asked next if it proves nothing yet.
+    /// Records what follows from the response. Returns the question that has to be asked next if it is not conclusive.
     #[must_use]
     pub fn answer(self, response: QuestionResponse, gathered: &mut Gathered) -> Option<Self> {
         let status = response.status();

@@ -2,7 +2,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-/// Why a request is refused. Each has a row in [`Reason::face`].
+/// Why a request is refused. Each has an entry in [`Reason::descriptor`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// No endpoint, or a path with two readings.
@@ -51,21 +51,21 @@ pub enum Reason {
     UnknownKey,
     /// The signature does not verify.
     BadSignature,
-    /// A claim validation said no.
+    /// A claim validation failed.
     ValidationFailed,
     /// A claim mapping failed, or gave no user name.
     MappingFailed,
     /// The token is bound to another client certificate than the connection's.
     WrongCertificate,
-    /// The client certificate gives no user name, has ended, or the host does not tell it.
+    /// The client certificate gives no user name, has expired, or the host does not pass it.
     UnusableCertificate,
     /// The `access` claim does not cover the request.
     InsufficientScope,
     /// The policy does not allow it.
     PolicyDenied,
-    /// Keys cannot be had and none are cached.
+    /// Keys cannot be fetched and none are cached.
     KeysUnavailable,
-    /// The upstream does not answer a question of ours.
+    /// The upstream does not answer a question of the filter.
     UpstreamUnavailable,
     /// Too many requests wait already.
     TooManyWaiting,
@@ -73,9 +73,9 @@ pub enum Reason {
     NotReady,
 }
 
-/// What a client learns of a refusal, and what the operator sees.
+/// How a refusal is presented: to the client, in metrics and in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Face {
+pub struct ErrorDescriptor {
     /// HTTP status.
     pub status: u16,
     /// Error code of the OCI distribution spec.
@@ -139,15 +139,15 @@ impl Reason {
         Self::NotReady,
     ];
 
-    /// Whether somebody presented a credential and was refused with it, so that `failDelay` holds the answer back.
+    /// Returns true if a credential was presented and refused, so that `failDelay` delays the reply.
     #[must_use]
     pub const fn is_delayed(self) -> bool {
-        matches!(self.face().status, 401 | 403) && !matches!(self, Self::NoCredential)
+        matches!(self.descriptor().status, 401 | 403) && !matches!(self, Self::NoCredential)
     }
 
-    /// The row of this reason.
+    /// The descriptor of this reason.
     #[must_use]
-    pub const fn face(self) -> Face {
+    pub const fn descriptor(self) -> ErrorDescriptor {
         match self {
             Self::NotFound => plain(404, "NOT_FOUND", "no such endpoint", "not_found"),
             Self::PaginationInvalid => {
@@ -190,15 +190,15 @@ impl Reason {
     }
 }
 
-const fn plain(status: u16, code: &'static str, message: &'static str, label: &'static str) -> Face {
-    Face { status, code, message, label, challenge: Challenge::No }
+const fn plain(status: u16, code: &'static str, message: &'static str, label: &'static str) -> ErrorDescriptor {
+    ErrorDescriptor { status, code, message, label, challenge: Challenge::No }
 }
 
-const fn unauthorized(label: &'static str, challenge: Challenge) -> Face {
-    Face { status: 401, code: "UNAUTHORIZED", message: "authentication required", label, challenge }
+const fn unauthorized(label: &'static str, challenge: Challenge) -> ErrorDescriptor {
+    ErrorDescriptor { status: 401, code: "UNAUTHORIZED", message: "authentication required", label, challenge }
 }
 
-const fn unavailable(label: &'static str) -> Face {
+const fn unavailable(label: &'static str) -> ErrorDescriptor {
     plain(503, "UNAVAILABLE", "service unavailable", label)
 }
 
@@ -209,18 +209,18 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_label_of_its_own_and_401_always_has_a_challenge() {
-        let labels: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.face().label).collect();
+        let labels: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.descriptor().label).collect();
         assert_eq!(labels.len(), Reason::ALL.len());
         for reason in Reason::ALL {
-            let face = reason.face();
-            assert_eq!(face.status == 401, face.challenge != Challenge::No, "{reason:?}");
+            let descriptor = reason.descriptor();
+            assert_eq!(descriptor.status == 401, descriptor.challenge != Challenge::No, "{reason:?}");
         }
     }
 
     #[test]
     fn what_is_delayed_is_a_refusal_of_who_asks() {
         for reason in Reason::ALL {
-            let refused = matches!(reason.face().status, 401 | 403) && reason != Reason::NoCredential;
+            let refused = matches!(reason.descriptor().status, 401 | 403) && reason != Reason::NoCredential;
             assert_eq!(reason.is_delayed(), refused, "{reason:?}");
         }
         assert!(!Reason::KeysUnavailable.is_delayed() && Reason::PolicyDenied.is_delayed());

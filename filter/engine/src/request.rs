@@ -15,7 +15,7 @@ pub struct RequestHead<'a> {
     pub user_agent: &'a [u8],
     /// Every value of `x-forwarded-for`, in order; not trusted.
     pub forwarded_for: Vec<&'a [u8]>,
-    /// What the connection says; looked at by conditions and `mtls` only.
+    /// The connection; read by conditions and `mtls` only.
     pub connection: Connection<'a>,
 }
 
@@ -26,14 +26,14 @@ pub struct Connection<'a> {
     pub peer: &'a [u8],
     /// TLS version as the host writes it (`TLSv1.3`); empty without TLS.
     pub tls_version: &'a [u8],
-    /// Whether the peer has presented a certificate.
+    /// True if the peer has presented a certificate.
     pub mtls: bool,
-    /// PEM of the peer's own certificate, as it is or percent-encoded; empty when there is none, or the host does not tell it.
+    /// PEM of the peer's own certificate, as it is or percent-encoded; empty when there is none, or the host does not pass it.
     pub certificate: &'a [u8],
 }
 
 impl Connection<'_> {
-    /// Whether the peer has presented a certificate, told or not.
+    /// Returns true if the peer has presented a certificate, whether the host passes it or not.
     #[must_use]
     pub const fn has_certificate(&self) -> bool {
         self.mtls || !self.certificate.is_empty()

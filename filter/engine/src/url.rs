@@ -9,7 +9,7 @@ pub enum UrlError {
     /// Relative, or of another scheme.
     #[error("is not an absolute http or https URL")]
     NotHttp,
-    /// `user@` before the host: credentials stand in no configuration, and readers that overlook them see another host.
+    /// `user@` before the host: credentials do not belong in a configuration, and parsers that ignore them see another host.
     #[error("has user information (`user@`) before its host: leave it out")]
     UserInfo,
     /// No host, or none that is a name or an IPv6 address in brackets.
@@ -46,7 +46,7 @@ impl HttpUrl {
     /// Reads a URL. Only scheme and authority lose their capitals; path and query stay as they are written.
     ///
     /// # Errors
-    /// See [`UrlError`]; a query is none.
+    /// See [`UrlError`]; a query is an error.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (https, rest) = match text.split_once("://").ok_or(UrlError::NotHttp)? {
             (scheme, rest) if scheme.eq_ignore_ascii_case("https") => (true, rest),

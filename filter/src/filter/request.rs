@@ -1,7 +1,7 @@
 //! One request: read the head, decide, enforce.
 
 use log::warn;
-use registry_auth_engine::decision::{Denial, Grant, Verdict};
+use registry_auth_engine::decision::{Denied, Grant, Verdict};
 use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, Missing, Need, RequestBody};
 use registry_auth_engine::keys::cache::{Lack, Wanted};
 use registry_auth_engine::question::Question;
@@ -113,11 +113,11 @@ impl Filter {
         loop {
             let need = match verdict {
                 Verdict::Allow(grant) => return self.grant(context, &pending.head, &grant),
-                Verdict::Answer(answer) => {
-                    self.send(context, self.enforcer.answer(&pending.head, answer));
+                Verdict::Reply(reply) => {
+                    self.send(context, self.enforcer.local_reply(&pending.head, reply));
                     return Progress::Answered;
                 }
-                Verdict::Deny(denial) => return self.deny(context, &pending.head, &denial, now),
+                Verdict::Deny(denied) => return self.deny(context, &pending.head, &denied, now),
                 Verdict::Need(need) => need,
             };
             match self.awaits(need, &mut pending, now) {
@@ -151,11 +151,11 @@ impl Filter {
     }
 
     /// Refuses a request, after `failDelay` if the reason is one that guessing meets.
-    fn deny(&self, context: u32, head: &Head, denial: &Denial, now: UnixTime) -> Progress {
-        if !denial.reason.is_delayed() || !self.parked.borrow().delays() {
-            return self.refuse(context, head, denial);
+    fn deny(&self, context: u32, head: &Head, denied: &Denied, now: UnixTime) -> Progress {
+        if !denied.reason.is_delayed() || !self.parked.borrow().delays() {
+            return self.refuse(context, head, denied);
         }
-        let reply = self.enforcer.refusal(head, denial);
+        let reply = self.enforcer.denied(head, denied);
         let bytes = reply.size() + head.size();
         if self.parked.borrow().has_room_for_reply(bytes) {
             self.parked.borrow_mut().delay(context, reply, bytes, now);
@@ -165,8 +165,8 @@ impl Filter {
         Progress::Answered
     }
 
-    fn refuse(&self, context: u32, head: &Head, denial: &Denial) -> Progress {
-        self.send(context, self.enforcer.refusal(head, denial));
+    fn refuse(&self, context: u32, head: &Head, denied: &Denied) -> Progress {
+        self.send(context, self.enforcer.denied(head, denied));
         Progress::Answered
     }
 

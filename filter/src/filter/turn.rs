@@ -167,13 +167,13 @@ impl Filter {
         let parked = self.parked.borrow_mut().take(|_| true);
         let any = !parked.is_empty();
         for (context, pending, _) in parked {
-            self.send_later(context, self.enforcer.refusal(&pending.head, &Reason::NotReady.into()));
+            self.send_later(context, self.enforcer.denied(&pending.head, &Reason::NotReady.into()));
         }
         any
     }
 
     fn refuse_waiter(&self, context: u32, pending: &Pending) {
-        self.send_to(context, self.enforcer.refusal(&pending.head, &Reason::NotReady.into()));
+        self.send_to(context, self.enforcer.denied(&pending.head, &Reason::NotReady.into()));
     }
 
     /// Asks what waiting requests have to ask, as the root context: only it may.
@@ -201,7 +201,7 @@ impl Filter {
         let upstream = self.upstream.as_ref()?;
         // Where the client's credential reaches the registry, a question for it is asked with that, or with a token of our own.
         let own = if self.enforcer.rules.forward_authorization {
-            let own = self.engine.own_authorization(question.scope(), self.keys.borrow().held(), clock::now().ok()?);
+            let own = self.engine.filter_token(question.scope(), self.keys.borrow().held(), clock::now().ok()?);
             own.or_else(|| pending.head.authorization())
         } else {
             None

@@ -1,11 +1,11 @@
-//! Host calls of proxy-wasm ABI 0.2.1 as they are. Whatever the host answers, none of them panics.
+//! Host calls of proxy-wasm ABI 0.2.1. No result of the host makes them panic.
 #![expect(unsafe_code, reason = "imported functions that take addresses; there is no safe path to the host")]
 
 use std::ptr::null;
 
 use super::memory;
 
-/// What a host call answers instead of success (`proxy_status_t`): any number.
+/// The status of a host call that failed (`proxy_status_t`): any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Status(u32);
 
@@ -21,8 +21,8 @@ impl Status {
     }
 }
 
-/// What comes of a host call.
-pub(super) type Answer<T> = Result<T, Status>;
+/// What a host call returns.
+pub(super) type HostResult<T> = Result<T, Status>;
 
 // `proxy_log_level_t` and the other enumerations are plain numbers here: what is unknown to Rust's enums must not come in.
 unsafe extern "C" {
@@ -100,13 +100,13 @@ unsafe extern "C" {
 }
 
 /// Writes a line to the host's log.
-pub(super) fn log(level: u32, text: &[u8]) -> Answer<()> {
+pub(super) fn log(level: u32, text: &[u8]) -> HostResult<()> {
     // SAFETY: address and size are those of a slice that outlives the call.
     Status::check(unsafe { proxy_log(level, text.as_ptr(), text.len()) })
 }
 
 /// Nanoseconds since 1970.
-pub(super) fn time() -> Answer<u64> {
+pub(super) fn time() -> HostResult<u64> {
     let mut time = 0;
     // SAFETY: the host writes a 64-bit number to a place of that size, which outlives the call.
     Status::check(unsafe { proxy_get_current_time_nanoseconds(&raw mut time) })?;
@@ -114,22 +114,22 @@ pub(super) fn time() -> Answer<u64> {
 }
 
 /// Asks for a tick every `millis` milliseconds.
-pub(super) fn set_tick_period(millis: u32) -> Answer<()> {
+pub(super) fn set_tick_period(millis: u32) -> HostResult<()> {
     Status::check(proxy_set_tick_period_milliseconds(millis))
 }
 
-/// Makes host calls count for another context.
-pub(super) fn set_effective_context(context: u32) -> Answer<()> {
+/// Makes host calls apply to another context.
+pub(super) fn set_effective_context(context: u32) -> HostResult<()> {
     Status::check(proxy_set_effective_context(context))
 }
 
 /// Lets a stream go on (`proxy_stream_type_t`).
-pub(super) fn continue_stream(stream: u32) -> Answer<()> {
+pub(super) fn continue_stream(stream: u32) -> HostResult<()> {
     Status::check(proxy_continue_stream(stream))
 }
 
 /// Answers a request; `headers` as [`registry_auth_engine::fields::write`] makes them.
-pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8]) -> Answer<()> {
+pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8]) -> HostResult<()> {
     const NO_GRPC_STATUS: i32 = -1;
     let (head, rest) = ((headers.as_ptr(), headers.len()), (body.as_ptr(), body.len()));
     // SAFETY: addresses and sizes are those of slices that outlive the call; there are no bytes of details.
@@ -139,45 +139,45 @@ pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8]) -> A
 }
 
 /// An attribute; the parts of `path` are separated by NUL.
-pub(super) fn property(path: &[u8]) -> Answer<Vec<u8>> {
+pub(super) fn property(path: &[u8]) -> HostResult<Vec<u8>> {
     // SAFETY: address and size of the path are those of a slice that outlives the call.
     value(|place, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), place, size) })
 }
 
 /// A part of a buffer (`proxy_buffer_type_t`).
-pub(super) fn buffer(buffer: u32, start: usize, max_size: usize) -> Answer<Vec<u8>> {
+pub(super) fn buffer(buffer: u32, start: usize, max_size: usize) -> HostResult<Vec<u8>> {
     // SAFETY: `value` gives the two places that the host writes to.
     value(|place, size| unsafe { proxy_get_buffer_bytes(buffer, start, max_size, place, size) })
 }
 
 /// A header map (`proxy_header_map_type_t`), as [`registry_auth_engine::fields::Fields::parse`] reads it.
-pub(super) fn header_map(map: u32) -> Answer<Vec<u8>> {
+pub(super) fn header_map(map: u32) -> HostResult<Vec<u8>> {
     // SAFETY: `value` gives the two places that the host writes to.
     value(|place, size| unsafe { proxy_get_header_map_pairs(map, place, size) })
 }
 
 /// Adds a header.
-pub(super) fn add_header(map: u32, name: &[u8], value: &[u8]) -> Answer<()> {
+pub(super) fn add_header(map: u32, name: &[u8], value: &[u8]) -> HostResult<()> {
     let (name, value) = ((name.as_ptr(), name.len()), (value.as_ptr(), value.len()));
     // SAFETY: addresses and sizes are those of slices that outlive the call.
     Status::check(unsafe { proxy_add_header_map_value(map, name.0, name.1, value.0, value.1) })
 }
 
 /// Replaces all copies of a header by one.
-pub(super) fn replace_header(map: u32, name: &[u8], value: &[u8]) -> Answer<()> {
+pub(super) fn replace_header(map: u32, name: &[u8], value: &[u8]) -> HostResult<()> {
     let (name, value) = ((name.as_ptr(), name.len()), (value.as_ptr(), value.len()));
     // SAFETY: addresses and sizes are those of slices that outlive the call.
     Status::check(unsafe { proxy_replace_header_map_value(map, name.0, name.1, value.0, value.1) })
 }
 
 /// Removes all copies of a header.
-pub(super) fn remove_header(map: u32, name: &[u8]) -> Answer<()> {
+pub(super) fn remove_header(map: u32, name: &[u8]) -> HostResult<()> {
     // SAFETY: address and size are those of a slice that outlives the call.
     Status::check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
 }
 
 /// Sends a request without body to a cluster; gives the number of the answer to come.
-pub(super) fn http_call(cluster: &[u8], headers: &[u8], timeout_millis: u32) -> Answer<u32> {
+pub(super) fn http_call(cluster: &[u8], headers: &[u8], timeout_millis: u32) -> HostResult<u32> {
     let (cluster, headers) = ((cluster.as_ptr(), cluster.len()), (headers.as_ptr(), headers.len()));
     let mut call = 0;
     // SAFETY: addresses and sizes are those of slices that outlive the call, body and trailers have no bytes, and the host
@@ -201,7 +201,7 @@ pub(super) fn http_call(cluster: &[u8], headers: &[u8], timeout_millis: u32) -> 
 }
 
 /// A shared value and its version.
-pub(super) fn shared_data(key: &[u8]) -> Answer<(Vec<u8>, u32)> {
+pub(super) fn shared_data(key: &[u8]) -> HostResult<(Vec<u8>, u32)> {
     let mut version = 0;
     let place_of_version = &raw mut version;
     // SAFETY: address and size of the key are those of a slice that outlives the call, and the host writes a 32-bit number to a
@@ -212,21 +212,21 @@ pub(super) fn shared_data(key: &[u8]) -> Answer<(Vec<u8>, u32)> {
 }
 
 /// Writes a shared value if it still has this version, or in any case if that is 0.
-pub(super) fn set_shared_data(key: &[u8], value: &[u8], version: u32) -> Answer<()> {
+pub(super) fn set_shared_data(key: &[u8], value: &[u8], version: u32) -> HostResult<()> {
     let (key, value) = ((key.as_ptr(), key.len()), (value.as_ptr(), value.len()));
     // SAFETY: addresses and sizes are those of slices that outlive the call.
     Status::check(unsafe { proxy_set_shared_data(key.0, key.1, value.0, value.1, version) })
 }
 
 /// Calls a function that only some hosts have.
-pub(super) fn call_foreign_function(name: &[u8], argument: &[u8]) -> Answer<Vec<u8>> {
+pub(super) fn call_foreign_function(name: &[u8], argument: &[u8]) -> HostResult<Vec<u8>> {
     let (name, argument) = ((name.as_ptr(), name.len()), (argument.as_ptr(), argument.len()));
     // SAFETY: addresses and sizes are those of slices that outlive the call.
     value(|place, size| unsafe { proxy_call_foreign_function(name.0, name.1, argument.0, argument.1, place, size) })
 }
 
 /// Defines a metric (`proxy_metric_type_t`); gives its number.
-pub(super) fn define_metric(kind: u32, name: &[u8]) -> Answer<u32> {
+pub(super) fn define_metric(kind: u32, name: &[u8]) -> HostResult<u32> {
     let mut metric = 0;
     // SAFETY: address and size are those of a slice that outlives the call, and the host writes a 32-bit number to a place of
     // that size.
@@ -235,17 +235,17 @@ pub(super) fn define_metric(kind: u32, name: &[u8]) -> Answer<u32> {
 }
 
 /// Adds to a metric.
-pub(super) fn increment_metric(metric: u32, offset: i64) -> Answer<()> {
+pub(super) fn increment_metric(metric: u32, offset: i64) -> HostResult<()> {
     Status::check(proxy_increment_metric(metric, offset))
 }
 
 /// Sets a metric.
-pub(super) fn record_metric(metric: u32, value: u64) -> Answer<()> {
+pub(super) fn record_metric(metric: u32, value: u64) -> HostResult<()> {
     Status::check(proxy_record_metric(metric, value))
 }
 
 /// Makes a host call that hands over a value: `ask` gets the places where the host writes its address and its size.
-fn value(ask: impl FnOnce(*mut *const u8, *mut usize) -> u32) -> Answer<Vec<u8>> {
+fn value(ask: impl FnOnce(*mut *const u8, *mut usize) -> u32) -> HostResult<Vec<u8>> {
     let (mut place, mut size) = (null(), 0);
     let status = Status::check(ask(&raw mut place, &raw mut size));
     // Taken back in any case: a host may have asked for memory before it failed.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use registry_auth_engine::keys::cache::{Cause, FetchedKeys, Lack, Share, ShareKey, ShelfLife, Wanted};
+use registry_auth_engine::keys::cache::{Cause, FetchCodec, FetchedKeys, Freshness, Lack, SharedDataKey, Wanted};
 use registry_auth_engine::keys::source::Callout;
 use registry_auth_engine::time::UnixTime;
 
@@ -37,14 +37,14 @@ struct Call {
 }
 
 impl CalloutSource {
-    /// Workers share fetches if there is a `share_key`. `supply` gets its leases.
+    /// Workers share fetches if there is a `shared_data_key`. `supply` gets its leases.
     pub(super) fn new(
         callout: &Callout,
         max_stale: Duration,
-        share_key: Option<&ShareKey>,
+        shared_data_key: Option<&SharedDataKey>,
         supply: impl FnOnce(Leases) -> Supply,
     ) -> Self {
-        let store = share_key.map(|key| LeaseStore::new(Share::new(callout, key.clone())));
+        let store = shared_data_key.map(|key| LeaseStore::new(FetchCodec::new(callout, key.clone())));
         let supply = supply(Leases::new(LEASE, store));
         Self { callout: callout.clone(), max_stale, supply, looked_for: None, calls: HashMap::new() }
     }
@@ -59,13 +59,13 @@ impl CalloutSource {
         self.look(cx);
         let mut failed = self.supply.leases.has_ended(self.supply.fetched_at(), cx.metrics, cx.now);
         self.supply.leases.begin_next(cx.metrics, cx.now);
-        if self.supply.life.is_some_and(|life| life.is_refresh_due(cx.now)) {
+        if self.supply.freshness.is_some_and(|freshness| freshness.is_refresh_due(cx.now)) {
             self.supply.leases.start(Cause::Refresh, cx.metrics, cx.now);
         }
         if self.supply.leases.take_start().is_some() {
             failed |= self.begin(cx);
         }
-        let is_stale = self.supply.life.is_some_and(|life| life.is_stale(self.max_stale, cx.now));
+        let is_stale = self.supply.freshness.is_some_and(|freshness| freshness.is_stale(self.max_stale, cx.now));
         Event::of(failed, self.supply.end_turn(is_stale, cx))
     }
 
@@ -79,7 +79,7 @@ impl CalloutSource {
         false
     }
 
-    /// Reads the response to a callout; `None` if it is none of this source.
+    /// Reads the response to a callout; `None` if this source did not send it.
     pub(super) fn answer(&mut self, call: u32, body_size: usize, cx: &mut Context<'_>) -> Option<Event> {
         let Call { stage, sent } = self.calls.remove(&call)?;
         let failed = match callout::read(&self.callout, stage, body_size) {
@@ -91,11 +91,11 @@ impl CalloutSource {
                     None
                 },
             ),
-            Ok(Step::Done(answered)) => {
-                let life = ShelfLife::begin(answered.cache_control.as_deref(), host::random(), cx.now);
-                let life = life.asked_at(sent).within(self.max_stale);
-                let keys = FetchedKeys { set: answered.set, algorithms: answered.algorithms, life };
-                self.supply.succeed(keys, &answered.skipped, cx);
+            Ok(Step::Done(fetched)) => {
+                let freshness = Freshness::begin(fetched.cache_control.as_deref(), host::random(), cx.now);
+                let freshness = freshness.asked_at(sent).within(self.max_stale);
+                let keys = FetchedKeys { set: fetched.set, algorithms: fetched.algorithms, freshness };
+                self.supply.succeed(keys, &fetched.skipped, cx);
                 return Some(Event::of(false, self.supply.take_news()));
             }
             Err(why) => Some(why),
@@ -109,15 +109,15 @@ impl CalloutSource {
     /// Takes keys that another worker fetched. Returns true if they are newer than those that were held.
     fn look(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.supply.leases.catch_up(cx.metrics, cx.now);
-        self.supply.life = self.supply.life.map(|life| life.at(now));
+        self.supply.freshness = self.supply.freshness.map(|freshness| freshness.at(now));
         let held = self.supply.fetched_at();
         // A success in the future was before a jump of the clock: how old its keys are is unknown.
         let is_new = |success: &UnixTime| *success <= now && self.looked_for != Some(*success);
         let Some(success) = self.supply.leases.newer_success(held).filter(is_new) else { return false };
         self.looked_for = Some(success);
         let Some(fetched) = self.supply.leases.stored_keys(cx.metrics) else { return false };
-        let newer = held.is_none_or(|held| held < fetched.life.fetched());
-        let usable = fetched.life.fetched() <= now && !fetched.life.is_stale(self.max_stale, now);
+        let newer = held.is_none_or(|held| held < fetched.freshness.fetched());
+        let usable = fetched.freshness.fetched() <= now && !fetched.freshness.is_stale(self.max_stale, now);
         if newer && usable {
             self.supply.adopt(fetched, cx);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use registry_auth_engine::keys::cache::FetchedKeys;
 use registry_auth_engine::keys::envelope::PushKey;
-use registry_auth_engine::keys::source::{HeldKeys, Keys, Source, SourceId};
+use registry_auth_engine::keys::source::{KeyRing, Keys, Source, SourceId};
 use registry_auth_engine::time::UnixTime;
 
 use crate::metrics::Metrics;
@@ -19,14 +19,14 @@ pub(super) struct Context<'a> {
 
 /// The keys of all sources, and a version that changes with them.
 pub(super) struct CurrentKeys {
-    pub(super) held: HeldKeys,
+    pub(super) held: KeyRing,
     version: u64,
 }
 
 impl CurrentKeys {
     /// Inline keys are there from the start.
     pub(super) fn of(sources: &[Source]) -> Self {
-        Self { held: HeldKeys::of(sources), version: 0 }
+        Self { held: KeyRing::of(sources), version: 0 }
     }
 
     /// Replaces the keys of a source; identities that were authenticated with the old ones are authenticated again. Returns

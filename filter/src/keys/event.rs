@@ -1,4 +1,4 @@
-//! What comes of a turn of a source, or of a response to it.
+//! The result of a turn of a source, or of a response to it.
 
 /// What a turn or a response means for the requests that wait for the keys of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The fetches of one source as workers share them: reading and writing of shared data.
 
 use log::warn;
-use registry_auth_engine::keys::cache::{FetchState, FetchedKeys, Share, ShareError};
+use registry_auth_engine::keys::cache::{FetchCodec, FetchCodecError, FetchState, FetchedKeys};
 
 use crate::host;
 use crate::metrics::Metrics;
@@ -11,13 +11,13 @@ const FIRST: u32 = u32::MAX;
 
 /// The entries of one source in shared data.
 pub(super) struct LeaseStore {
-    codec: Share,
+    codec: FetchCodec,
     /// Version of the state that was read last.
     seen: Option<u32>,
 }
 
 impl LeaseStore {
-    pub(super) const fn new(codec: Share) -> Self {
+    pub(super) const fn new(codec: FetchCodec) -> Self {
         Self { codec, seen: None }
     }
 
@@ -51,17 +51,17 @@ impl LeaseStore {
 
     /// Gives keys to the other workers, who read them as soon as the shared state says that a fetch succeeded.
     pub(super) fn publish(&self, keys: &FetchedKeys) {
-        let value = self.codec.seal_keys(&keys.set, keys.algorithms.as_deref(), keys.life);
+        let value = self.codec.seal_keys(&keys.set, keys.algorithms.as_deref(), keys.freshness);
         // If it cannot be written the others find nothing new, and fetch for themselves.
         let _ = host::set_shared(self.codec.keys_name(), &value, None);
     }
 }
 
 /// On some hosts every plugin of the proxy can write here: an entry that is not authentic is treated as absent.
-fn accept<T>(read: Result<T, ShareError>, metrics: &Metrics) -> Option<T> {
+fn accept<T>(read: Result<T, FetchCodecError>, metrics: &Metrics) -> Option<T> {
     read.inspect_err(|why| {
         metrics.increment_now("keys.share_refused");
-        warn!("what stands in shared data for the fetches of keys is not used: {why}");
+        warn!("the entry in shared data for the fetches of keys is not used: {why}");
     })
     .ok()
 }

@@ -28,12 +28,12 @@ pub(super) struct Leases {
 }
 
 impl Leases {
-    /// `term` is how long a fetch holds its lease without news.
-    pub(super) fn new(term: Duration, store: Option<LeaseStore>) -> Self {
+    /// `lease` is how long a fetch holds its lease without news.
+    pub(super) fn new(lease: Duration, store: Option<LeaseStore>) -> Self {
         let id = u64::from(host::random()) << 32 | u64::from(host::random());
         Self {
             state: FetchState::default(),
-            me: Fetcher { id, term },
+            me: Fetcher { id, lease },
             store,
             awaited: false,
             awaits_next: false,
@@ -65,7 +65,7 @@ impl Leases {
         }
     }
 
-    /// Decides to fetch for `cause` if nobody fetches and a fetch may begin now.
+    /// Decides to fetch for `cause` if no worker fetches and a fetch may begin now.
     pub(super) fn start(&mut self, cause: Cause, metrics: &Metrics, now: UnixTime) -> Wanted {
         match self.state.begin(cause, &self.me, now) {
             Start::No => Wanted::No,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use log::warn;
-use registry_auth_engine::keys::cache::{Cause, FetchedKeys, Lack, ShelfLife, Wanted};
+use registry_auth_engine::keys::cache::{Cause, FetchedKeys, Freshness, Lack, Wanted};
 use registry_auth_engine::keys::envelope::{PushKey, PushedKeys, is_ahead, made};
 use registry_auth_engine::keys::{KeySet, KeysError, SigningKey, Skipped};
 use registry_auth_engine::time::UnixTime;
@@ -75,7 +75,7 @@ impl PushedSource {
     /// Decides what a request can do that lacks a key, or all keys.
     pub(super) fn want(&mut self, lack: Lack, cx: &Context<'_>) -> Wanted {
         let now = self.supply.leases.catch_up(cx.metrics, cx.now);
-        self.supply.life = self.supply.life.map(|life| life.at(now));
+        self.supply.freshness = self.supply.freshness.map(|freshness| freshness.at(now));
         self.supply.want(lack, cx)
     }
 
@@ -125,7 +125,7 @@ impl PushedSource {
             Ok(_) => None,
             Err(why) => {
                 cx.metrics.increment_now("keys.push_refused");
-                warn!("what stands in shared data for the set `{}` is not used: {why}", self.set);
+                warn!("the entry in shared data for the set `{}` is not used: {why}", self.set);
                 None
             }
         }
@@ -144,8 +144,8 @@ impl PushedSource {
                 if let Some(key) = read.signing {
                     cx.current.held.set_signing(key);
                 }
-                let life = ShelfLife::begin(None, 0, made(pushed.generation).min(cx.now));
-                let keys = FetchedKeys { set: read.set, algorithms: None, life };
+                let freshness = Freshness::begin(None, 0, made(pushed.generation).min(cx.now));
+                let keys = FetchedKeys { set: read.set, algorithms: None, freshness };
                 self.supply.succeed(keys, &read.skipped, cx);
                 true
             }

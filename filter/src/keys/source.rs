@@ -1,6 +1,6 @@
 //! One source of keys, by how it is asked.
 
-use registry_auth_engine::keys::cache::{Lack, ShareKey, Wanted};
+use registry_auth_engine::keys::cache::{Lack, SharedDataKey, Wanted};
 use registry_auth_engine::keys::source::{Source, SourceId, SourceKind};
 
 use super::callout_source::CalloutSource;
@@ -21,12 +21,12 @@ pub(super) enum KeySource {
 
 impl KeySource {
     /// `label` is the source's part of metric names.
-    pub(super) fn new(id: SourceId, source: &Source, label: String, share_key: Option<&ShareKey>) -> Self {
+    pub(super) fn new(id: SourceId, source: &Source, label: String, shared_data_key: Option<&SharedDataKey>) -> Self {
         let supply = |leases| Supply::new(id, source.name.clone(), label, leases);
         match &source.kind {
             SourceKind::Inline(_) => Self::Inline,
             SourceKind::Callout(callout) => {
-                Self::Callout(CalloutSource::new(callout, source.max_stale, share_key, supply))
+                Self::Callout(CalloutSource::new(callout, source.max_stale, shared_data_key, supply))
             }
             SourceKind::Pushed(set) => Self::Pushed(PushedSource::new(set, false, source.max_stale, supply)),
             SourceKind::Signing(set) => Self::Pushed(PushedSource::new(set, true, source.max_stale, supply)),
@@ -51,7 +51,7 @@ impl KeySource {
         }
     }
 
-    /// Reads the response to a callout; `None` if it is none of this source.
+    /// Reads the response to a callout; `None` if this source did not send it.
     pub(super) fn answer(&mut self, call: u32, body_size: usize, cx: &mut Context<'_>) -> Option<Event> {
         match self {
             Self::Callout(source) => source.answer(call, body_size, cx),

@@ -2,7 +2,7 @@
 
 use log::{info, warn};
 use registry_auth_engine::keys::Skipped;
-use registry_auth_engine::keys::cache::{FetchedKeys, Lack, ShelfLife, Wanted};
+use registry_auth_engine::keys::cache::{FetchedKeys, Freshness, Lack, Wanted};
 use registry_auth_engine::keys::source::SourceId;
 use registry_auth_engine::time::UnixTime;
 
@@ -20,7 +20,7 @@ pub(super) struct Supply {
     pub(super) name: String,
     pub(super) leases: Leases,
     /// The age of the keys that are held, or were until they were too old.
-    pub(super) life: Option<ShelfLife>,
+    pub(super) freshness: Option<Freshness>,
     /// Newer keys were taken since [`Self::take_news`].
     has_news: bool,
     gauges: Gauges,
@@ -29,18 +29,18 @@ pub(super) struct Supply {
 impl Supply {
     /// `label` is the source's part of metric names.
     pub(super) const fn new(id: SourceId, name: String, label: String, leases: Leases) -> Self {
-        Self { id, name, leases, life: None, has_news: false, gauges: Gauges::new(label) }
+        Self { id, name, leases, freshness: None, has_news: false, gauges: Gauges::new(label) }
     }
 
     /// Returns when the keys were fetched that are held.
     pub(super) fn fetched_at(&self) -> Option<UnixTime> {
-        self.life.map(|life| life.fetched())
+        self.freshness.map(|freshness| freshness.fetched())
     }
 
     /// Decides what a request can do that lacks a key, or all keys.
     pub(super) fn want(&mut self, lack: Lack, cx: &Context<'_>) -> Wanted {
         if let Lack::Key { since } = lack
-            && self.life.is_some_and(|life| life.covers(since))
+            && self.freshness.is_some_and(|freshness| freshness.covers(since))
         {
             return Wanted::Current;
         }
@@ -73,7 +73,7 @@ impl Supply {
     /// A fetch of this worker failed.
     pub(super) fn fail(&mut self, why: &str, cx: &Context<'_>) {
         cx.metrics.increment_now("keys.failed");
-        warn!("keys of {} cannot be had: {why}", self.name);
+        warn!("fetching keys of {} failed: {why}", self.name);
         self.leases.fail(cx.metrics, cx.now);
     }
 
@@ -98,7 +98,7 @@ impl Supply {
     }
 
     fn hold(&mut self, keys: FetchedKeys, cx: &mut Context<'_>) {
-        self.life = Some(keys.life);
+        self.freshness = Some(keys.freshness);
         self.has_news = true;
         let count = keys.set.len();
         if cx.current.replace(self.id, keys) {

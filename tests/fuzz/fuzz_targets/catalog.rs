@@ -46,7 +46,7 @@ fn ask(site: &Site, target: &[u8], catalog: Option<(Listing, UpstreamPage)>) -> 
             assert!(target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'), "{target}");
             Some(listing)
         }
-        Verdict::Answer(answer) => {
+        Verdict::Reply(answer) => {
             let body: Value = serde_json::from_slice(&answer.reply.body).expect("JSON");
             let names = body["repositories"].as_array().expect("a list");
             assert!(names.len() <= MAX_ENTRIES);

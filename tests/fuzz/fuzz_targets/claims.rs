@@ -83,7 +83,7 @@ fn admits(site: &Site, cache: &mut IdentityCache, token: &str) -> Option<String>
         Verdict::Allow(grant) => Some(grant.identity().username().to_owned()),
         // Another key id may be that of a new key.
         Verdict::Deny(_) | Verdict::Need(_) => None,
-        Verdict::Answer(answer) => panic!("{answer:?}"),
+        Verdict::Reply(answer) => panic!("{answer:?}"),
     }
 }
 

@@ -92,7 +92,7 @@ fn check(site: &Site, head: &RequestHead<'_>, body: &[u8]) {
                 assert!(grant.identity().is_anonymous() && is_open(head), "let in: {:?}", grant.rule());
                 return;
             }
-            Verdict::Answer(answer) => return assert_eq!(&*answer.username, "", "nobody has a name"),
+            Verdict::Reply(answer) => return assert_eq!(&*answer.username, "", "nobody has a name"),
             Verdict::Deny(_) => return,
             Verdict::Need(Need::Tag(name)) => gathered.tags.push((name, TagAnswer::Missing)),
             Verdict::Need(Need::Body) => gathered.body = Some(RequestBody::Whole(body.to_vec())),

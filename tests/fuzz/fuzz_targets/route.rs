@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use registry_auth_engine::access::AccessSet;
-use registry_auth_engine::route::{Mount, Reference, Route, Surface, without_mount};
+use registry_auth_engine::route::{Mount, Reference, Route, RouteConfig, without_mount};
 use registry_auth_engine::scope::Scope;
 use registry_auth_fuzz::{grammar, work};
 
@@ -13,21 +13,21 @@ const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca49
 fuzz_target!(|input: &[u8]| {
     let (method, target) = input.split_at(input.iter().position(|byte| *byte == b' ').unwrap_or_default());
     let target = target.get(1..).unwrap_or_default();
-    let surface = Surface::default();
-    let parsed = work::linear(target, |target| Route::parse(method, target, &surface));
-    let allowed = Route::methods(target, &surface);
+    let routes = RouteConfig::default();
+    let parsed = work::linear(target, |target| Route::parse(method, target, &routes));
+    let allowed = Route::methods(target, &routes);
     assert_eq!(parsed.is_ok(), allowed.split(", ").any(|name| name.as_bytes() == method && !name.is_empty()));
     let Ok(route) = parsed else { return };
     let text = std::str::from_utf8(target).expect("what is accepted is ASCII");
     check(&route, text);
     let again = render(&route);
-    match (Route::parse(method, again.as_bytes(), &surface), &route) {
+    match (Route::parse(method, again.as_bytes(), &routes), &route) {
         // Its query is read later, and not written here.
         (Ok(Route::Catalog(_)), Route::Catalog(_)) => {}
         (again, route) => assert_eq!(again.as_ref(), Ok(route)),
     }
     let plain = without_mount(text);
-    match Route::parse(method, plain.as_bytes(), &surface) {
+    match Route::parse(method, plain.as_bytes(), &routes) {
         Ok(Route::StartUpload(_, mount)) => assert_eq!(mount, Mount::No, "{plain}"),
         other => assert!(!matches!(route, Route::StartUpload(..)), "{other:?}"),
     }

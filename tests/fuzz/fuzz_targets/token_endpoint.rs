@@ -12,7 +12,7 @@ use registry_auth_engine::facts::{Gathered, RequestBody};
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::request::RequestHead;
 use registry_auth_engine::scope::{MAX_SCOPES, Scope};
-use registry_auth_engine::token_endpoint::ask::{Ask, Form};
+use registry_auth_engine::token_endpoint::request::{Form, TokenRequest};
 use registry_auth_fuzz::site::Site;
 use registry_auth_fuzz::{CANARY, token, work};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
     let authorization: Vec<&[u8]> = value.filter(|value| !value.is_empty()).into_iter().collect();
     let target = [b"/token?", query].concat();
     let form = body.map(|body| Form { media_types: &[FORM], body });
-    if let Ok(ask) = work::linear(input, |_| Ask::read(&target, &authorization, form)) {
+    if let Ok(ask) = work::linear(input, |_| TokenRequest::read(&target, &authorization, form)) {
         check(&ask, &authorization, body.unwrap_or_default());
     }
     let head = RequestHead {
@@ -51,17 +51,17 @@ fuzz_target!(|input: &[u8]| {
     };
     let gathered = Gathered { body: body.map(|body| RequestBody::Whole(body.to_vec())), ..Gathered::default() };
     match SITE.with(|site| site.decide(&head, &gathered)) {
-        Verdict::Answer(answer) => {
+        Verdict::Reply(answer) => {
             let answer: Value = serde_json::from_slice(&answer.reply.body).expect("JSON");
             assert_eq!(answer["token"], "anonymous", "a token that nobody signed");
         }
         // Odd bytes make it no endpoint at all.
-        Verdict::Deny(denial) => assert!(denial.asked_for_token || denial.reason == Reason::NotFound, "{denial:?}"),
+        Verdict::Deny(denied) => assert!(denied.asked_for_token || denied.reason == Reason::NotFound, "{denied:?}"),
         other => panic!("{other:?}"),
     }
 });
 
-fn check(ask: &Ask, authorization: &[&[u8]], body: &[u8]) {
+fn check(ask: &TokenRequest, authorization: &[&[u8]], body: &[u8]) {
     assert!(ask.scopes.len() <= MAX_SCOPES);
     let list = Scope::list(&ask.scopes);
     let mut again = Vec::new();

@@ -7,7 +7,7 @@ use registry_auth_engine::config::{self, Diagnostics, Role};
 use registry_auth_engine::decision::Verdict;
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::facts::{Facts, Gathered};
-use registry_auth_engine::keys::source::HeldKeys;
+use registry_auth_engine::keys::source::KeyRing;
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::request::RequestHead;
 use registry_auth_engine::time::UnixTime;
@@ -19,7 +19,7 @@ pub const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
 /// An engine with the keys that its configuration holds.
 pub struct Site {
     engine: Engine,
-    keys: HeldKeys,
+    keys: KeyRing,
 }
 
 impl Site {
@@ -34,7 +34,7 @@ impl Site {
     pub fn of_role(role: &Role, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Role::Filter(document) = role else { return None };
         let Compiled { engine, .. } = compile::compile(document, diagnostics)?;
-        let keys = HeldKeys::of(engine.sources());
+        let keys = KeyRing::of(engine.sources());
         Some(Self { engine, keys })
     }
 
@@ -51,9 +51,9 @@ impl Site {
         assert_eq!(format!("{verdict:?}"), format!("{again:?}"), "a cache changes the verdict");
         match &verdict {
             Verdict::Allow(_) | Verdict::Need(_) => {}
-            Verdict::Answer(answer) => check(&answer.reply),
-            Verdict::Deny(denial) => {
-                let reply = denial.reply(self.engine.realm(), head.path);
+            Verdict::Reply(answer) => check(&answer.reply),
+            Verdict::Deny(denied) => {
+                let reply = denied.reply(self.engine.realm(), head.path);
                 check(&reply);
                 assert!(reply.status >= 400, "a refusal has the status {}", reply.status);
                 assert_eq!(reply.status == 401, reply.headers.iter().any(|(name, _)| *name == "www-authenticate"));

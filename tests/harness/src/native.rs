@@ -12,7 +12,7 @@ use registry_auth_engine::edits::Edit;
 use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, Need, RequestBody};
 use registry_auth_engine::fields::{self, Fields};
 use registry_auth_engine::keys::discovery::Discovery;
-use registry_auth_engine::keys::source::{Callout, HeldKeys, Keys, SourceId, SourceKind};
+use registry_auth_engine::keys::source::{Callout, KeyRing, Keys, SourceId, SourceKind};
 use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::question::{Question, QuestionResponse};
 use registry_auth_engine::reply::Reply;
@@ -40,7 +40,7 @@ pub struct Native {
 struct Served {
     config: Config,
     compiled: Compiled,
-    keys: HeldKeys,
+    keys: KeyRing,
     identities: IdentityCache,
     version: u64,
 }
@@ -61,7 +61,7 @@ impl Substrate for Native {
         let Role::Filter(document) = role else { bail!("an intake decides nothing") };
         let compiled = compile::compile(&document, &mut diagnostics).filter(|_| diagnostics.errors.is_empty());
         let compiled = compiled.with_context(|| list(&diagnostics))?;
-        let keys = HeldKeys::of(compiled.engine.sources());
+        let keys = KeyRing::of(compiled.engine.sources());
         let identities = IdentityCache::default();
         self.served.push(Served { config: config.clone(), compiled, keys, identities, version: 0 });
         Ok(self.served.len() - 1)
@@ -85,9 +85,9 @@ impl Served {
             let facts = Facts { keys: &self.keys, gathered: &gathered, now: now() };
             match self.compiled.engine.decide(&head, &facts, &mut self.identities, &PureRust) {
                 Verdict::Allow(grant) => return self.forward(request, &grant),
-                Verdict::Answer(answer) => return Ok(sent(request, answer.reply)),
-                Verdict::Deny(denial) => {
-                    return Ok(sent(request, denial.reply(self.compiled.engine.realm(), &request.target)));
+                Verdict::Reply(answer) => return Ok(sent(request, answer.reply)),
+                Verdict::Deny(denied) => {
+                    return Ok(sent(request, denied.reply(self.compiled.engine.realm(), &request.target)));
                 }
                 Verdict::Need(need) => self.gather(need, request, &mut gathered, issuers)?,
             }

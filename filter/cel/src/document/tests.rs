@@ -8,7 +8,7 @@ fn both() -> [Box<dyn Val>; 2] {
     [own, Box::new(object(claims.as_object().unwrap(), &Members::All))]
 }
 
-/// Every method of the trait, ours beside the map's own.
+/// Every method of the trait, ours compared with the map's own.
 #[test]
 fn a_shared_map_answers_every_method_as_the_map_does() {
     let [own, map] = both();

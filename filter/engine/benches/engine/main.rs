@@ -6,7 +6,7 @@ mod world;
 use divan::{AllocProfiler, Bencher, black_box};
 use registry_auth_engine::authn::credential::Credential;
 use registry_auth_engine::authn::token::UnverifiedToken;
-use registry_auth_engine::route::{Route, Surface};
+use registry_auth_engine::route::{Route, RouteConfig};
 
 use crate::world::{Caller, Policy, World};
 
@@ -24,7 +24,7 @@ fn main() {
     }
 }
 
-/// So many requests with a known token, and nothing else that depends on the number.
+/// That number of requests with a known token, and nothing else that depends on the number.
 fn hit(count: u32) {
     let mut world = World::new(Policy::default());
     for _ in 0..count {
@@ -34,8 +34,8 @@ fn hit(count: u32) {
 
 #[divan::bench(args = ["/v2/", "/v2/team/app/manifests/v1", "/v2/team/app/blobs/uploads/?mount=sha256:e3b0&from=team/base"])]
 fn parse_a_route(bencher: Bencher<'_, '_>, target: &str) {
-    let surface = Surface::default();
-    bencher.bench_local(|| Route::parse(black_box(b"GET"), black_box(target.as_bytes()), &surface).is_ok());
+    let routes = RouteConfig::default();
+    bencher.bench_local(|| Route::parse(black_box(b"GET"), black_box(target.as_bytes()), &routes).is_ok());
 }
 
 #[divan::bench]

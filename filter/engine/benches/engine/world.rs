@@ -9,7 +9,7 @@ use registry_auth_engine::compile::{self, Compiled};
 use registry_auth_engine::config::{self, Role};
 use registry_auth_engine::decision::Verdict;
 use registry_auth_engine::facts::{Facts, Gathered};
-use registry_auth_engine::keys::source::HeldKeys;
+use registry_auth_engine::keys::source::KeyRing;
 use registry_auth_engine::request::RequestHead;
 use registry_auth_engine::time::UnixTime;
 use serde_json::{Map, Value, json};
@@ -54,7 +54,7 @@ pub(crate) enum Caller {
 /// An engine with its keys and its cache.
 pub(crate) struct World {
     compiled: Compiled,
-    keys: HeldKeys,
+    keys: KeyRing,
     identities: IdentityCache,
     gathered: Gathered,
     token: String,
@@ -65,7 +65,7 @@ impl World {
     /// A world in which the caller may read.
     pub(crate) fn new(policy: Policy) -> Self {
         let compiled = compile(&configuration(policy));
-        let keys = HeldKeys::of(compiled.engine.sources());
+        let keys = KeyRing::of(compiled.engine.sources());
         let token = token();
         let authorization = format!("Bearer {token}");
         Self {

@@ -11,7 +11,7 @@ use crate::time::UnixTime;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessClaim {
     entries: Vec<Entry>,
-    /// A token server granted it, to whomever the token names: also to nobody.
+    /// A token server granted it, to whomever the token names; the token may name nobody (an empty `sub`).
     of_token_server: bool,
 }
 
@@ -43,7 +43,7 @@ impl AccessClaim {
     }
 
     /// The claim of a token that was minted here. It covers the catalog if the credential does that it was given for: without
-    /// the entry in the token a registry shows nobody its catalog, and here it is filtered.
+    /// the entry in the token a registry refuses its catalog, and here it is filtered.
     pub(crate) fn minted(mut self, origin: &Origin) -> Self {
         if origin.may_list() {
             let entry = |text: &str| text.to_owned();
@@ -53,7 +53,7 @@ impl AccessClaim {
         Self { of_token_server: origin.is_of_token_server(), ..self }
     }
 
-    /// Returns true if a token server granted it, which may grant something to a token that names nobody.
+    /// Returns true if a token server granted it, which may grant something to a token that names no user.
     pub(crate) const fn is_of_token_server(&self) -> bool {
         self.of_token_server
     }
@@ -68,12 +68,12 @@ impl AccessClaim {
         self.grants_until("registry", "catalog", "*", now)
     }
 
-    /// Whether a check is covered (D5: an action `*` covers all).
+    /// Returns true if a check is covered (D5: an action `*` covers all).
     pub(crate) fn covers(&self, check: &Check<'_>, now: UnixTime) -> bool {
         self.grants("repository", check.repository, check.action.scope_action(), now)
     }
 
-    /// Whether the catalog is covered.
+    /// Returns true if the catalog is covered.
     pub(crate) fn covers_catalog(&self, now: UnixTime) -> bool {
         self.grants("registry", "catalog", "*", now)
     }

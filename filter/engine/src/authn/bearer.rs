@@ -7,11 +7,11 @@ use registry_auth_cel::Document;
 use serde_json::Value;
 
 use crate::authn::access_claim::AccessClaim;
-use crate::authn::cache::Proven;
+use crate::authn::cache::Authenticated;
 use crate::authn::claims::Claims;
 use crate::authn::identity::{Identity, User};
 use crate::authn::origin::Origin;
-use crate::authn::prove::{Presented, Stop};
+use crate::authn::token_context::{AuthnError, TokenContext};
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
 use crate::keys::source::SourceId;
 use crate::reason::Reason;
@@ -32,12 +32,12 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Proves a token of the token server.
+    /// Authenticates a caller with a token of the token server.
     ///
     /// # Errors
-    /// A [`Stop::Need`] when keys are missing; otherwise the refusal.
-    pub(crate) fn prove(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
-        let keys = presented.keys_of(self.source)?;
+    /// A [`AuthnError::Need`] when keys are missing; otherwise the refusal.
+    pub(crate) fn authenticate(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {
+        let keys = context.keys_of(self.source)?;
         let expected = Expected {
             kind: TokenKind::Traditional,
             issuer: self.issuer.as_deref(),
@@ -46,36 +46,36 @@ impl Bearer {
             key_id: self.key_id,
             algorithms: None,
         };
-        let proof = presented.verify(self.source, keys, &expected)?;
-        let claims = proof.claims();
+        let verified = context.verify(self.source, keys, &expected)?;
+        let claims = verified.claims();
         let access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;
         let subject = claims.subject().map_err(|_| Reason::BadClaim)?.unwrap_or_default().to_owned();
         let (user, access) = if self.minted.is_some() {
             let origin = Origin::read(claims).ok_or(Reason::BadClaim)?;
-            (minted(subject, claims, &origin, presented)?, access.minted(&origin))
+            (minted(subject, claims, &origin, context)?, access.minted(&origin))
         } else {
-            (User::new(subject, Vec::new(), presented.kept(claims)), access)
+            (User::new(subject, Vec::new(), context.kept(claims)), access)
         };
-        Ok(Proven {
+        Ok(Authenticated {
             identity: Arc::new(Identity::of(user)),
             access: Some(Arc::new(access)),
             keys: Some((self.source, keys.version)),
-            expires: proof.expires(),
+            expires: verified.expires(),
             bound_to: claims.bound_to().map(Into::into),
         })
     }
 }
 
-/// The user of a token that was minted here, as the credential names him that it was given for. A policy that reads claims of
-/// which the token says nothing refuses it: the client gets another one.
-fn minted(name: String, claims: &Claims, origin: &Origin, presented: &Presented<'_>) -> Result<Option<User>, Reason> {
-    let Some(policy) = presented.policy else { return Ok(User::new(name, groups_of(claims), Document::empty())) };
+/// The user of a token that was minted here, named as in the credential that it was issued for. The token is refused if the policy
+/// reads claims that are not recorded in it: the client then gets another one.
+fn minted(name: String, claims: &Claims, origin: &Origin, context: &TokenContext<'_>) -> Result<Option<User>, Reason> {
+    let Some(policy) = context.policy else { return Ok(User::new(name, groups_of(claims), Document::empty())) };
     // Conditions are those of users and groups: none is asked for an anonymous caller.
     if !name.is_empty() && !origin.knows(policy.claims_read) {
         return Err(Reason::BadClaim);
     }
     let groups = if origin.has_configured_groups() { (policy.groups_of)(&name) } else { groups_of(claims) };
-    Ok(User::new(name, groups, presented.kept(origin.claims())))
+    Ok(User::new(name, groups, context.kept(origin.claims())))
 }
 
 /// The groups that were known when the token was minted.

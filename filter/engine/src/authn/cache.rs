@@ -1,4 +1,4 @@
-//! Identities that were proven already, so that a token is verified once per worker.
+//! Callers that were authenticated already, so that a token is verified once per worker.
 
 mod text;
 
@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::identity::Identity;
-use crate::keys::source::{HeldKeys, SourceId};
+use crate::keys::source::{KeyRing, SourceId};
 use crate::time::UnixTime;
 
-use text::{Beginnings, Text};
+use text::{SharedPrefixes, Text};
 
-/// Bytes of tokens that one generation holds before it becomes the old one; what they share counts once.
+/// Bytes of tokens that one generation holds before it becomes the old one; a shared prefix is counted once.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Tokens that one generation holds before it becomes the old one.
@@ -25,12 +25,12 @@ const AFTER_SIGNATURE: usize = 32;
 
 /// A caller whose token or certificate was verified.
 #[derive(Debug)]
-pub struct Proven {
+pub struct Authenticated {
     /// Who it is.
     pub(crate) identity: Arc<Identity>,
     /// What a token server granted; absent for OIDC tokens, which carry no such claim.
     pub(crate) access: Option<Arc<AccessClaim>>,
-    /// Whose keys proved it, and their version; none for a client certificate, which the host has verified.
+    /// Whose keys verified it, and their version; none for a client certificate, which the host has verified.
     pub(crate) keys: Option<(SourceId, u64)>,
     /// When the token or the certificate ends.
     pub(crate) expires: UnixTime,
@@ -38,30 +38,31 @@ pub struct Proven {
     pub(crate) bound_to: Option<Box<str>>,
 }
 
-impl Proven {
-    /// Whether the proof still counts: the token has not ended and the keys are the same.
-    fn holds(&self, keys: &HeldKeys, now: UnixTime) -> bool {
+impl Authenticated {
+    /// Returns true if the caller is still authenticated: the token has not expired and the keys are the same.
+    fn holds(&self, keys: &KeyRing, now: UnixTime) -> bool {
         let same = |(source, version)| keys.get(source).is_some_and(|keys| keys.version == version);
         now < self.expires && self.keys.is_none_or(same)
     }
 }
 
-/// What proves a caller.
+/// What a caller is remembered by.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Proof<'a> {
-    /// A token that somebody presents, whatever its bytes are.
+pub(crate) enum CacheKey<'a> {
+    /// A token as it was presented.
     Token(&'a [u8]),
-    /// PEM of the client certificate that the host has verified. Certificates are no secret: a token of the same bytes is none.
+    /// PEM of the client certificate that the host has verified. Certificates are not secret: a token of the same bytes is not a
+    /// hit.
     Certificate(&'a [u8]),
 }
 
-/// Tokens and client certificates to proven callers, in two generations: when the young one is full it becomes the old one, and
-/// what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
+/// Maps tokens and client certificates to authenticated callers, in two generations: when the young one is full it becomes the old
+/// one, and what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
 #[derive(Default)]
 pub struct IdentityCache {
     young: Generation,
     old: Generation,
-    beginnings: Beginnings,
+    prefixes: SharedPrefixes,
     secret: RandomState,
 }
 
@@ -74,10 +75,10 @@ struct Generation {
 struct Entry {
     is_token: bool,
     text: Text,
-    proven: Arc<Proven>,
+    authenticated: Arc<Authenticated>,
 }
 
-impl<'a> Proof<'a> {
+impl<'a> CacheKey<'a> {
     const fn parts(self) -> (bool, &'a [u8]) {
         match self {
             Self::Token(text) => (true, text),
@@ -93,27 +94,27 @@ impl std::fmt::Debug for IdentityCache {
 }
 
 impl IdentityCache {
-    /// The proven caller, if the proof still counts. The whole text is compared.
-    pub(crate) fn get(&mut self, proof: Proof<'_>, keys: &HeldKeys, now: UnixTime) -> Option<Arc<Proven>> {
-        let hash = self.hash(proof);
-        if let Some(proven) = self.young.find(hash, proof) {
-            return proven.holds(keys, now).then(|| Arc::clone(proven));
+    /// Returns the caller if it is still authenticated. The whole text is compared.
+    pub(crate) fn get(&mut self, key: CacheKey<'_>, keys: &KeyRing, now: UnixTime) -> Option<Arc<Authenticated>> {
+        let hash = self.hash(key);
+        if let Some(authenticated) = self.young.find(hash, key) {
+            return authenticated.holds(keys, now).then(|| Arc::clone(authenticated));
         }
-        self.old.find(hash, proof)?;
+        self.old.find(hash, key)?;
         let entry = self.old.entries.remove(&hash)?;
-        if !entry.proven.holds(keys, now) {
+        if !entry.authenticated.holds(keys, now) {
             return None;
         }
-        let proven = Arc::clone(&entry.proven);
+        let authenticated = Arc::clone(&entry.authenticated);
         self.insert(hash, entry);
-        Some(proven)
+        Some(authenticated)
     }
 
     /// Remembers a caller.
-    pub(crate) fn put(&mut self, proof: Proof<'_>, proven: Arc<Proven>) {
-        let (is_token, text) = proof.parts();
-        let text = self.beginnings.keep(text);
-        self.insert(self.hash(proof), Entry { is_token, text, proven });
+    pub(crate) fn put(&mut self, key: CacheKey<'_>, authenticated: Arc<Authenticated>) {
+        let (is_token, text) = key.parts();
+        let text = self.prefixes.keep(text);
+        self.insert(self.hash(key), Entry { is_token, text, authenticated });
     }
 
     /// Forgets everything.
@@ -121,10 +122,10 @@ impl IdentityCache {
         *self = Self::default();
     }
 
-    /// Tokens are as long as kilobytes and differ in their signatures, so a part of that tells them apart well enough: whoever
-    /// makes two valid ones with the same part shares one place with himself.
-    fn hash(&self, proof: Proof<'_>) -> u64 {
-        let (is_token, text) = proof.parts();
+    /// Tokens are kilobytes long and differ in their signatures, so a part of the signature is enough for the hash: two valid
+    /// tokens of one caller with the same part only replace each other.
+    fn hash(&self, key: CacheKey<'_>) -> u64 {
+        let (is_token, text) = key.parts();
         let end = text.len().saturating_sub(AFTER_SIGNATURE);
         let signature = text.get(end.saturating_sub(HASHED)..end).filter(|part| part.len() == HASHED);
         self.secret.hash_one((is_token, signature.unwrap_or(text)))
@@ -141,10 +142,10 @@ impl IdentityCache {
 }
 
 impl Generation {
-    fn find(&self, hash: u64, proof: Proof<'_>) -> Option<&Arc<Proven>> {
+    fn find(&self, hash: u64, key: CacheKey<'_>) -> Option<&Arc<Authenticated>> {
         let entry = self.entries.get(&hash)?;
-        let (is_token, text) = proof.parts();
-        (entry.is_token == is_token && entry.text.is(text)).then_some(&entry.proven)
+        let (is_token, text) = key.parts();
+        (entry.is_token == is_token && entry.text.is(text)).then_some(&entry.authenticated)
     }
 }
 
@@ -176,8 +177,8 @@ mod tests {
 
     const SOURCE: SourceId = SourceId(0);
 
-    fn held(version: u64) -> HeldKeys {
-        let mut held = HeldKeys::of(&[crate::keys::source::Source {
+    fn held(version: u64) -> KeyRing {
+        let mut held = KeyRing::of(&[crate::keys::source::Source {
             name: "bearer".into(),
             kind: crate::keys::source::SourceKind::Pushed("bearer".into()),
             max_stale: std::time::Duration::ZERO,
@@ -186,8 +187,8 @@ mod tests {
         held
     }
 
-    fn proven(expires: i64) -> Arc<Proven> {
-        Arc::new(Proven {
+    fn authenticated(expires: i64) -> Arc<Authenticated> {
+        Arc::new(Authenticated {
             identity: Arc::new(Identity::Anonymous),
             access: None,
             keys: Some((SOURCE, 1)),
@@ -199,42 +200,42 @@ mod tests {
     #[test]
     fn a_proof_ends_with_the_token_and_with_the_keys() {
         let mut cache = IdentityCache::default();
-        cache.put(Proof::Token(b"a"), proven(10));
+        cache.put(CacheKey::Token(b"a"), authenticated(10));
         let at = UnixTime::from_secs;
-        assert!(cache.get(Proof::Token(b"a"), &held(1), at(9)).is_some());
-        assert!(cache.get(Proof::Token(b"a"), &held(1), at(10)).is_none());
-        assert!(cache.get(Proof::Token(b"a"), &held(2), at(9)).is_none());
-        assert!(cache.get(Proof::Token(b"b"), &held(1), at(9)).is_none());
+        assert!(cache.get(CacheKey::Token(b"a"), &held(1), at(9)).is_some());
+        assert!(cache.get(CacheKey::Token(b"a"), &held(1), at(10)).is_none());
+        assert!(cache.get(CacheKey::Token(b"a"), &held(2), at(9)).is_none());
+        assert!(cache.get(CacheKey::Token(b"b"), &held(1), at(9)).is_none());
         let mut none = held(1);
         none.set(SOURCE, None);
-        assert!(cache.get(Proof::Token(b"a"), &none, at(9)).is_none());
+        assert!(cache.get(CacheKey::Token(b"a"), &none, at(9)).is_none());
     }
 
     #[test]
     fn memory_is_bounded_and_what_is_used_stays() {
         let mut cache = IdentityCache::default();
         let now = UnixTime::from_secs(0);
-        cache.put(Proof::Token(b"used"), proven(10));
+        cache.put(CacheKey::Token(b"used"), authenticated(10));
         for number in 0..4 * MAX_ENTRIES {
-            cache.put(Proof::Token(number.to_string().as_bytes()), proven(10));
-            assert!(cache.get(Proof::Token(b"used"), &held(1), now).is_some());
+            cache.put(CacheKey::Token(number.to_string().as_bytes()), authenticated(10));
+            assert!(cache.get(CacheKey::Token(b"used"), &held(1), now).is_some());
         }
         assert!(cache.young.entries.len() + cache.old.entries.len() <= 2 * MAX_ENTRIES);
-        assert!(cache.get(Proof::Token(b"0"), &held(1), now).is_none());
+        assert!(cache.get(CacheKey::Token(b"0"), &held(1), now).is_none());
         let long = "x".repeat(MAX_BYTES / 2);
         for number in 0..5 {
-            cache.put(Proof::Token(format!("{long}{number}").as_bytes()), proven(10));
+            cache.put(CacheKey::Token(format!("{long}{number}").as_bytes()), authenticated(10));
         }
         assert!(cache.young.bytes <= MAX_BYTES && cache.old.bytes <= MAX_BYTES);
         cache.clear();
         for number in ["1", "2", "3", "4"] {
-            cache.put(Proof::Token(("0".repeat(128) + &number.repeat(73)).as_bytes()), proven(10));
+            cache.put(CacheKey::Token(("0".repeat(128) + &number.repeat(73)).as_bytes()), authenticated(10));
         }
-        assert_eq!(cache.young.bytes, 128 + 4 * 73, "a beginning that they share counts once");
+        assert_eq!(cache.young.bytes, 128 + 4 * 73, "a prefix that they share counts once");
         for number in ["5", "6", "7", "8"] {
-            cache.put(Proof::Token(number.repeat(201).as_bytes()), proven(10));
+            cache.put(CacheKey::Token(number.repeat(201).as_bytes()), authenticated(10));
         }
-        assert_eq!(cache.young.bytes, 128 + 4 * 73 + 4 * 201, "beginnings of their own count");
+        assert_eq!(cache.young.bytes, 128 + 4 * 73 + 4 * 201, "prefixes of their own count");
     }
 
     #[test]
@@ -242,18 +243,18 @@ mod tests {
         let token = "0123456789".repeat(20);
         let mut cache = IdentityCache::default();
         let now = UnixTime::from_secs(0);
-        cache.put(Proof::Token(token.as_bytes()), proven(10));
-        assert!(cache.get(Proof::Token(token.as_bytes()), &held(1), now).is_some());
+        cache.put(CacheKey::Token(token.as_bytes()), authenticated(10));
+        assert!(cache.get(CacheKey::Token(token.as_bytes()), &held(1), now).is_some());
         for place in 0..token.len() {
             let mut other = token.clone().into_bytes();
             other[place] = b'x';
-            assert!(cache.get(Proof::Token(&other), &held(1), now).is_none(), "{place}");
+            assert!(cache.get(CacheKey::Token(&other), &held(1), now).is_none(), "{place}");
         }
         let longer = [format!("{token}0"), format!("0{token}")];
         let (_, without_first) = token.as_bytes().split_first().unwrap();
         let (_, without_last) = token.as_bytes().split_last().unwrap();
         for other in [without_first, without_last, longer[0].as_bytes(), longer[1].as_bytes(), b""] {
-            assert!(cache.get(Proof::Token(other), &held(1), now).is_none(), "{} bytes", other.len());
+            assert!(cache.get(CacheKey::Token(other), &held(1), now).is_none(), "{} bytes", other.len());
         }
     }
 
@@ -262,22 +263,22 @@ mod tests {
         let mut cache = IdentityCache::default();
         let (one, other) = (format!("1{}", "s".repeat(96)), format!("2{}", "s".repeat(96)));
         for _ in 0..3 {
-            cache.put(Proof::Token(one.as_bytes()), proven(10));
-            cache.put(Proof::Token(other.as_bytes()), proven(10));
+            cache.put(CacheKey::Token(one.as_bytes()), authenticated(10));
+            cache.put(CacheKey::Token(other.as_bytes()), authenticated(10));
         }
         assert_eq!(cache.young.bytes, other.len());
-        assert!(cache.get(Proof::Token(one.as_bytes()), &held(1), UnixTime::from_secs(0)).is_none());
-        assert!(cache.get(Proof::Token(other.as_bytes()), &held(1), UnixTime::from_secs(0)).is_some());
+        assert!(cache.get(CacheKey::Token(one.as_bytes()), &held(1), UnixTime::from_secs(0)).is_none());
+        assert!(cache.get(CacheKey::Token(other.as_bytes()), &held(1), UnixTime::from_secs(0)).is_some());
     }
 
     #[test]
     fn a_certificate_that_is_presented_as_a_token_proves_nothing() {
         let mut cache = IdentityCache::default();
         let now = UnixTime::from_secs(0);
-        cache.put(Proof::Certificate(b"-----BEGIN%20CERTIFICATE-----"), proven(10));
-        assert!(cache.get(Proof::Certificate(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_some());
-        assert!(cache.get(Proof::Token(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_none());
-        cache.put(Proof::Token(b"a.b.c"), proven(10));
-        assert!(cache.get(Proof::Certificate(b"a.b.c"), &held(1), now).is_none());
+        cache.put(CacheKey::Certificate(b"-----BEGIN%20CERTIFICATE-----"), authenticated(10));
+        assert!(cache.get(CacheKey::Certificate(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_some());
+        assert!(cache.get(CacheKey::Token(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_none());
+        cache.put(CacheKey::Token(b"a.b.c"), authenticated(10));
+        assert!(cache.get(CacheKey::Certificate(b"a.b.c"), &held(1), now).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! A client certificate, read for what names its holder (RFC 5280). The host has verified it: nothing here proves anything.
+//! A client certificate, read for the names of its subject (RFC 5280). The host has verified it: nothing is verified here.
 
 use chrono::NaiveDate;
 use sha2::{Digest as _, Sha256};
@@ -27,7 +27,7 @@ impl PresentedCertificate {
         Sha256::digest(&self.0).into()
     }
 
-    /// What stands in it. `None` for anything that is not a certificate through and through.
+    /// Parses the certificate. `None` for anything that is not a complete certificate.
     pub(crate) fn read(&self) -> Option<Certificate<'_>> {
         let [certificate] = *items(&self.0)? else { return None };
         let [signed, _, _] = *sequence(certificate)? else { return None };
@@ -46,12 +46,12 @@ impl PresentedCertificate {
     }
 }
 
-/// What names the holder of a certificate, and until when.
+/// The names in a certificate, and when it expires.
 pub(crate) struct Certificate<'a> {
     /// `subject`.
     pub(crate) subject: DistinguishedName<'a>,
     names: Vec<AnyRef<'a>>,
-    /// The last moment at which it is good.
+    /// `notAfter`, the last moment at which it is valid.
     pub(crate) not_after: UnixTime,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// The names of the one extension that has them; twice is no certificate.
+/// The names of `subjectAltName`. A certificate with two of these extensions is invalid.
 fn alternative_names(extensions: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
     let [list] = *items(extensions.value())? else { return None };
     let mut found = None;
@@ -119,7 +119,7 @@ pub(super) fn sequence(value: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
     if value.tag() == Tag::Sequence { items(value.value()) } else { None }
 }
 
-/// All elements that stand one after the other; nothing may be left over.
+/// All elements of a sequence of DER values; nothing may be left over.
 pub(super) fn items(der: &[u8]) -> Option<Vec<AnyRef<'_>>> {
     let mut reader = SliceReader::new(der).ok()?;
     let mut items = Vec::new();

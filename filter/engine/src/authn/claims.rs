@@ -6,8 +6,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::time::UnixTime;
 
-/// A claim is there, but its type is not the one that RFC 7519 gives it, or it is a time that no clock shows. Never to be taken
-/// as absence.
+/// A claim is present, but its type is not the one that RFC 7519 gives it, or it is a time out of range. Never treated as absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the claim `{0}` has the wrong type")]
 pub struct WrongType(pub &'static str);
@@ -44,8 +43,8 @@ impl Claims {
         self.string("sub")
     }
 
-    /// `aud` as a list, whether written as one string or as an array. A number, an object, a boolean or null is a list of
-    /// nobody: it is there, and it matches nothing.
+    /// `aud` as a list, whether written as one string or as an array. A number, an object, a boolean or null is the empty list:
+    /// the claim is present, and it matches nothing.
     ///
     /// # Errors
     /// An array that holds something other than strings.
@@ -61,7 +60,7 @@ impl Claims {
         Ok(Some(listed))
     }
 
-    /// `exp`, the first moment at which the token is no longer good; rounded down to milliseconds.
+    /// `exp`, the first moment at which the token is no longer valid; rounded down to milliseconds.
     ///
     /// # Errors
     /// Not a number, or out of range.
@@ -69,7 +68,7 @@ impl Claims {
         self.date("exp", f64::floor)
     }
 
-    /// `nbf`, the first moment at which the token is good; rounded up to milliseconds.
+    /// `nbf`, the first moment at which the token is valid; rounded up to milliseconds.
     ///
     /// # Errors
     /// Not a number, or out of range.
@@ -92,7 +91,7 @@ impl Claims {
     }
 
     /// The certificate that the token is bound to (RFC 8705 section 3.1): SHA-256 of its DER in base64url. Something else in
-    /// its place is the empty text: the token is bound, to no certificate that there is.
+    /// its place is the empty text: the token is bound, but to no existing certificate.
     #[must_use]
     pub fn bound_to(&self) -> Option<&str> {
         match self.0.get(CONFIRMATION)? {
@@ -101,7 +100,7 @@ impl Claims {
         }
     }
 
-    /// Every claim as it stands in the payload.
+    /// Every claim as it is in the payload.
     #[must_use]
     pub const fn as_map(&self) -> &Map<String, Value> {
         &self.0

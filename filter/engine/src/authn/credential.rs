@@ -13,7 +13,7 @@ use crate::reason::Reason;
 /// The token that stands for "no credential", for clients that cannot ask for a token without sending one afterwards.
 pub(crate) const ANONYMOUS: &str = "anonymous";
 
-/// Room for a user name beside a token of the greatest length, in base64.
+/// Bytes for a user name in addition to a token of the greatest length, in base64.
 const MAX_BASIC: usize = (MAX_TOKEN + 1024) / 3 * 4;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -58,7 +58,7 @@ impl<'a> Credential<'a> {
         Self::of_length(token)
     }
 
-    /// Reads a token that stands alone, such as a field of a form.
+    /// Reads a token without a scheme, such as a field of a form.
     ///
     /// # Errors
     /// `TokenTooLong`, otherwise `MalformedCredential`.
@@ -82,7 +82,7 @@ impl<'a> Credential<'a> {
         Ok(Self::Token(token))
     }
 
-    /// The same, borrowing nothing.
+    /// The same with owned data.
     #[must_use]
     pub fn into_owned(self) -> Credential<'static> {
         match self {
@@ -113,13 +113,18 @@ const fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// Looks at each character of what was presented: a second step, because a token that is known or can be parsed needs none.
+/// Checks each character of a credential: a second step, because a token that is cached or can be parsed does not need it.
 ///
 /// # Errors
-/// `MalformedCredential` for what is no `b64token` (RFC 6750 section 2.1).
+/// `MalformedCredential` if it is not a `b64token` (RFC 6750 section 2.1).
 pub(crate) fn check(token: &[u8]) -> Result<(), Reason> {
-    let is_good = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-    if token.iter().all(is_good) { Ok(()) } else { Err(Reason::MalformedCredential) }
+    if is_b64token(token) { Ok(()) } else { Err(Reason::MalformedCredential) }
+}
+
+/// Returns true if all characters are those of a `b64token` (RFC 6750 section 2.1).
+#[must_use]
+pub fn is_b64token(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte))
 }
 
 impl fmt::Debug for Credential<'_> {

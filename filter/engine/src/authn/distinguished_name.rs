@@ -78,7 +78,7 @@ impl<'a> DistinguishedName<'a> {
     }
 }
 
-/// Whether an object identifier is `id-at` with this last arc.
+/// Returns true if an object identifier is `id-at` with this last arc.
 fn is_named(id: AnyRef<'_>, arc: u8) -> bool {
     id.value() == [0x55, 0x04, arc]
 }

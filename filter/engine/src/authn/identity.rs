@@ -2,18 +2,18 @@
 
 use registry_auth_cel::Document;
 
-/// A caller: anonymous, or somebody with a name.
+/// A caller: anonymous, or an authenticated user.
 ///
-/// What has no name is anonymous, whatever else it brought: a token without `sub` is a credential, and nobody's.
+/// A caller without a name is anonymous, whatever it presented: a token without `sub` is a credential, but names no user.
 #[derive(Clone, Debug)]
 pub enum Identity {
-    /// Nobody in particular: user name empty, no groups, no claims.
+    /// User name empty, no groups, no claims.
     Anonymous,
-    /// Somebody.
+    /// A user with a name.
     Authenticated(User),
 }
 
-/// Somebody who is authenticated. The name is never empty.
+/// An authenticated user. The name is never empty.
 #[derive(Clone, Debug)]
 pub struct User {
     name: String,
@@ -47,12 +47,12 @@ impl User {
 }
 
 impl Identity {
-    /// Somebody if `user` is one, anonymous otherwise.
+    /// The identity of `user`, anonymous for `None`.
     pub(crate) fn of(user: Option<User>) -> Self {
         user.map_or(Self::Anonymous, Self::Authenticated)
     }
 
-    /// Somebody, if it is one.
+    /// The user; `None` for the anonymous caller.
     #[must_use]
     pub const fn user(&self) -> Option<&User> {
         match self {

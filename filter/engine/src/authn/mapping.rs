@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::authn::identity::User;
 use crate::config::{Diagnostics, raw};
 
-/// The user name of a mapping that says nothing: issuer and subject.
+/// The user name of a mapping without `username`: issuer and subject.
 const DEFAULT_USERNAME: &str = "claims.iss + '/' + claims.sub";
 
 /// A compiled claim mapping.
@@ -70,7 +70,7 @@ pub enum MappingError {
 }
 
 impl ClaimMapping {
-    /// Compiles the mapping that stands at `path`, or the default when there is none; `None` when something in it is an error.
+    /// Compiles the mapping at `path`, or the default when there is none; `None` when something in it is an error.
     #[must_use]
     pub fn compile(raw: Option<&raw::ClaimMapping>, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
         let absent = raw::ClaimMapping::default();
@@ -104,7 +104,7 @@ impl ClaimMapping {
     /// Maps the claims of a verified token to its user, who gets them if they are to be kept.
     ///
     /// # Errors
-    /// Any step that fails; the steps after it are not looked at.
+    /// Any step that fails; the steps after it are not evaluated.
     pub fn map(&self, claims: &Map<String, Value>, keeps: bool) -> Result<User, MappingError> {
         let claims = Document::from_some_claims(claims, if keeps { &Members::All } else { &self.reads });
         let mut bindings = Bindings::claims(&claims);

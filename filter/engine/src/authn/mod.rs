@@ -12,11 +12,11 @@ pub mod issuer;
 pub mod mapping;
 pub mod mtls;
 pub(crate) mod origin;
-pub mod prove;
 pub mod provider;
 #[cfg(test)]
 pub(crate) mod test_certificate;
 #[cfg(test)]
 pub(crate) mod test_signer;
 pub mod token;
+pub mod token_context;
 pub mod verify;

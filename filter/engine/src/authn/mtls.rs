@@ -8,10 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex_automata::nfa::thompson;
 use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::{Anchored, Input, PatternID};
-use registry_auth_cel::regular;
+use registry_auth_cel::re2;
 
 use super::certificate::{Certificate, NameForm, PresentedCertificate};
-use crate::authn::cache::Proven;
+use crate::authn::cache::Authenticated;
 use crate::request::Connection;
 use crate::time::UnixTime;
 
@@ -20,7 +20,7 @@ use crate::time::UnixTime;
 pub struct Mtls {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) uri_pattern: Option<UriPattern>,
-    /// A token that names a certificate counts only with that certificate (RFC 8705 section 3).
+    /// A token that names a certificate is valid only with that certificate (RFC 8705 section 3).
     pub(crate) bind_tokens: bool,
 }
 
@@ -44,14 +44,14 @@ impl Mtls {
         Some((username, expires))
     }
 
-    /// Whether a token counts on this connection: one that is bound to a certificate does with that one only (RFC 8705
+    /// Returns true if a token is valid on this connection: one that is bound to a certificate only with that one (RFC 8705
     /// section 3). Not part of what is cached of a token: the next connection may have another certificate.
-    pub(crate) fn may_carry(&self, token: &Proven, connection: &Connection<'_>) -> bool {
+    pub(crate) fn may_carry(&self, token: &Authenticated, connection: &Connection<'_>) -> bool {
         let bound_to = token.bound_to.as_deref().filter(|_| self.bind_tokens);
         bound_to.is_none_or(|wanted| is_thumbprint(wanted, connection.certificate))
     }
 
-    /// That of the first attribute that the certificate has; if it is empty, no other is looked at, as in zot.
+    /// That of the first attribute that the certificate has; if it is empty, no other is read, as in zot.
     fn username(&self, certificate: &Certificate<'_>) -> Option<String> {
         self.attributes.iter().find_map(|attribute| self.value(*attribute, certificate))
     }
@@ -76,7 +76,7 @@ pub(crate) fn thumbprint(pem: &[u8]) -> Option<String> {
     PresentedCertificate::of_pem(pem).map(|presented| URL_SAFE_NO_PAD.encode(presented.thumbprint()))
 }
 
-/// Whether `wanted` is the `x5t#S256` of the certificate with this PEM text.
+/// Returns true if `wanted` is the `x5t#S256` of the certificate with this PEM text.
 pub(crate) fn is_thumbprint(wanted: &str, pem: &[u8]) -> bool {
     thumbprint(pem).is_some_and(|thumbprint| thumbprint == wanted)
 }
@@ -89,15 +89,15 @@ pub(crate) struct UriPattern(PikeVM);
 pub(crate) enum NoPattern {
     /// Not an expression, or too large.
     Malformed,
-    /// It has no group, so it would name nobody.
+    /// It has no group, so it would yield no name.
     NoGroup,
 }
 
 impl UriPattern {
     /// Compiles an expression as RE2 reads it.
     pub(crate) fn compile(text: &str) -> Result<Self, NoPattern> {
-        let text = regular::translate(text).map_err(|_| NoPattern::Malformed)?;
-        let limited = thompson::Config::new().nfa_size_limit(Some(regular::MAX_AUTOMATON));
+        let text = re2::translate(text).map_err(|_| NoPattern::Malformed)?;
+        let limited = thompson::Config::new().nfa_size_limit(Some(re2::MAX_AUTOMATON));
         let machine = PikeVM::builder().thompson(limited).build(&text).map_err(|_| NoPattern::Malformed)?;
         let groups = machine.get_nfa().group_info().group_len(PatternID::ZERO);
         if groups > 1 { Ok(Self(machine)) } else { Err(NoPattern::NoGroup) }

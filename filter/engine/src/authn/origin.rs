@@ -1,4 +1,4 @@
-//! What a minted token says of the credential that it was given for, so that it may do no more than that.
+//! What a minted token records of the credential that it was issued for, so that it may do no more than that.
 
 use registry_auth_cel::Members;
 use serde_json::{Map, Value};
@@ -61,7 +61,7 @@ impl Origin {
         Self { absent: Members::All, has_configured_groups: true, ..Self::default() }
     }
 
-    /// Of no credential: the filter asks the registry for itself.
+    /// Of no credential: the filter asks the registry on its own behalf.
     pub(crate) fn of_question() -> Self {
         Self { is_question: true, ..Self::default() }
     }

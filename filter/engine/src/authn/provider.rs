@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authn::cache::Proven;
+use crate::authn::cache::Authenticated;
 use crate::authn::identity::Identity;
 use crate::authn::issuer;
 use crate::authn::mapping::{ClaimMapping, MappingError};
-use crate::authn::prove::{Presented, Stop};
 use crate::authn::token::UnverifiedToken;
+use crate::authn::token_context::{AuthnError, TokenContext};
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
 use crate::keys::source::SourceId;
 use crate::reason::Reason;
@@ -25,7 +25,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Whether the token may be for this provider, going by what it says itself: enough to refuse, never to grant.
+    /// Returns true if the token may be for this provider, going by its unverified claims: enough to refuse, never to grant.
     pub(crate) fn may_take(&self, token: &UnverifiedToken<'_>) -> bool {
         let audiences = token.claims_unverified().audiences().ok().flatten().unwrap_or_default();
         audiences.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience))
@@ -37,15 +37,15 @@ impl Provider {
         matches!(claimed, Ok(Some(claimed)) if issuer::is_named(&self.issuer, claimed))
     }
 
-    /// Proves a token of this issuer: issuer, claims, signature, mapping, in this order.
+    /// Authenticates a caller with a token of this issuer: issuer, claims, signature, mapping, in this order.
     ///
     /// # Errors
-    /// `UnknownIssuer` when the token is somebody else's; a [`Stop::Need`] when keys are missing; otherwise the refusal.
-    pub(crate) fn prove(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
-        if !self.skip_issuer_verification && !self.is_named_by(presented.token) {
+    /// `UnknownIssuer` for a token of another issuer; a [`AuthnError::Need`] when keys are missing; otherwise the refusal.
+    pub(crate) fn authenticate(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {
+        if !self.skip_issuer_verification && !self.is_named_by(context.token) {
             return Err(Reason::UnknownIssuer.into());
         }
-        let keys = presented.keys_of(self.source)?;
+        let keys = context.keys_of(self.source)?;
         let issuer = (!self.skip_issuer_verification).then_some(self.issuer.as_str());
         let expected = Expected {
             kind: TokenKind::Oidc,
@@ -55,9 +55,9 @@ impl Provider {
             key_id: KeyIdRule::IfPresent,
             algorithms: keys.algorithms.as_deref(),
         };
-        let proof = presented.verify(self.source, keys, &expected)?;
+        let verified = context.verify(self.source, keys, &expected)?;
         let user =
-            self.mapping.map(proof.claims().as_map(), presented.keeps_claims()).map_err(|error| match error {
+            self.mapping.map(verified.claims().as_map(), context.keeps_claims()).map_err(|error| match error {
                 MappingError::Invalid { .. } => Reason::ValidationFailed,
                 MappingError::Variable { .. }
                 | MappingError::Validation { .. }
@@ -65,12 +65,12 @@ impl Provider {
                 | MappingError::EmptyUsername
                 | MappingError::Groups(_) => Reason::MappingFailed,
             })?;
-        Ok(Proven {
+        Ok(Authenticated {
             identity: Arc::new(Identity::Authenticated(user)),
             access: None,
             keys: Some((self.source, keys.version)),
-            expires: proof.expires(),
-            bound_to: proof.claims().bound_to().map(Into::into),
+            expires: verified.expires(),
+            bound_to: verified.claims().bound_to().map(Into::into),
         })
     }
 }

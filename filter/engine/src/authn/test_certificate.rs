@@ -1,4 +1,4 @@
-//! Makes certificates of the form that tests need, signed by nobody.
+//! Makes certificates for tests, without a valid signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! A token as it was presented: its structure is good, nothing about it is proven (RFC 7515 section 7.1, RFC 7519 section 7.2).
+//! A token as it was presented: well-formed, not verified (RFC 7515 section 7.1, RFC 7519 section 7.2).
 //!
 //! jwt-compact's own parser is not used here: it keeps the last of two equal members, and it drops what it does not know
 //! from the header, `crit` among it. Its `Algorithm` is used in [`verify`](super::verify).
@@ -14,7 +14,7 @@ use super::claims::Claims;
 use crate::json::{self, JsonError};
 use crate::keys::algorithm::Algorithm;
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that is read, in bytes.
 pub const MAX_TOKEN: usize = 48 * 1024;
 
 /// One of the three parts of a token.
@@ -59,7 +59,7 @@ pub enum TokenError {
     /// `alg` is absent or not a string.
     #[error("the header has no algorithm")]
     NoAlgorithm,
-    /// `alg` is none of ours: `none`, `HS*`, unknown.
+    /// `alg` is not supported: `none`, `HS*`, unknown.
     #[error("the algorithm is not supported")]
     UnsupportedAlgorithm,
     /// `kid` is not a string.
@@ -72,12 +72,12 @@ pub enum TokenError {
     #[error("the payload is not encoded")]
     UnencodedPayload,
     /// It is explicitly typed as something else than an ID token or an access token (RFC 8725 section 3.11), or it is a security
-    /// event (RFC 8417 section 2.2), such as a logout token: signed with the same keys, and says who nobody is.
+    /// event (RFC 8417 section 2.2), such as a logout token: signed with the same keys, but not the identity of a caller.
     #[error("the token is of a type that is no identity")]
     ForeignType,
 }
 
-/// A well-formed token whose signature nobody has looked at.
+/// A well-formed token whose signature is not verified yet.
 #[derive(Clone)]
 pub struct UnverifiedToken<'a> {
     message: &'a str,

@@ -15,19 +15,19 @@ use crate::keys::algorithm::Algorithm;
 use crate::keys::{KeySet, MAX_SAME_ID, PublicKey};
 use crate::time::UnixTime;
 
-pub use signature::{Answer, PureRust, SignatureVerifier, ecdsa_signature_der};
+pub use signature::{PureRust, SignatureVerifier, Verification, ecdsa_signature_der};
 
 /// How far in the future `nbf` of an OIDC token may lie; go-oidc's constant, which zot has by using it.
 pub const OIDC_NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);
 
-/// How far in the future `iat` of an OIDC token may lie, beside the clock skew: further, somebody's clock is wrong, or the token
+/// How far in the future `iat` of an OIDC token may lie, in addition to the clock skew: further, a clock is wrong, or the token
 /// was made to be used another day.
 pub const OIDC_ISSUED_AT_LEEWAY: Duration = Duration::from_mins(5);
 
 /// How many keys are tried for a token that names none.
 pub const MAX_TRIED: usize = MAX_SAME_ID;
 
-/// Which rules a token stands under.
+/// Which rules apply to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// An ID token of an OIDC issuer. `iss`, `sub`, `aud`, `exp` and `iat` must be there (OIDC Core section 2); an audience is
@@ -45,7 +45,7 @@ pub enum KeyIdRule {
     IfPresent,
     /// A token without one is refused. For Secrets Manager.
     Required,
-    /// It is not looked at. For `cert`, which is one key.
+    /// It is ignored. For `cert`, which is one key.
     Ignored,
 }
 
@@ -56,7 +56,7 @@ pub struct Expected<'a> {
     pub kind: TokenKind,
     /// `iss`, compared exactly (RFC 7519 section 4.1.1), for OIDC as [`issuer::is_named`] does; `None` takes every issuer.
     pub issuer: Option<&'a str>,
-    /// At least one of these must be in `aud`, compared exactly. Empty: a traditional token's `aud` is not looked at, an OIDC
+    /// At least one of these must be in `aud`, compared exactly. Empty: a traditional token's `aud` is ignored, an OIDC
     /// token is refused.
     pub audiences: &'a [String],
     /// Leeway for `exp`, `nbf` and `iat`.
@@ -103,7 +103,7 @@ pub enum VerifyError {
     /// Keys are there, but none of the type, curve and `alg` that the token needs.
     #[error("no key fits the algorithm of the token")]
     NoFittingKey,
-    /// Every key that may have signed it says no.
+    /// No key that may have signed it verifies the signature.
     #[error("the signature is wrong")]
     BadSignature,
 }
@@ -267,10 +267,10 @@ fn is_signed_by(token: &UnverifiedToken<'_>, key: &PublicKey, verifier: &dyn Sig
         return false;
     }
     let answer = match verifier.verify(token.algorithm(), key, token.message(), token.signature()) {
-        Answer::Unsupported => PureRust.verify(token.algorithm(), key, token.message(), token.signature()),
+        Verification::Unsupported => PureRust.verify(token.algorithm(), key, token.message(), token.signature()),
         answer => answer,
     };
-    answer == Answer::Valid
+    answer == Verification::Valid
 }
 
 #[cfg(test)]

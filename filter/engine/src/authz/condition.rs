@@ -20,14 +20,14 @@ struct Condition {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conditions(Vec<Condition>);
 
-/// What an entry's conditions say.
-pub(super) enum Answer {
+/// The result of an entry's conditions.
+pub(super) enum ConditionResult {
     /// All are true.
-    Hold,
+    True,
     /// One is false, with its message.
-    Fail(Option<Arc<str>>),
-    /// One could not be evaluated, or gave no bool.
-    Broken,
+    False(Option<Arc<str>>),
+    /// One could not be evaluated, or its result was not a bool.
+    Error,
 }
 
 impl Conditions {
@@ -50,15 +50,15 @@ impl Conditions {
         Self(conditions)
     }
 
-    pub(super) fn check(&self, request: &Request<'_>) -> Answer {
+    pub(super) fn check(&self, request: &Request<'_>) -> ConditionResult {
         for condition in &self.0 {
             match condition.expression.evaluate_bool(request.bindings()) {
                 Ok(true) => {}
-                Ok(false) => return Answer::Fail(condition.message.clone()),
-                Err(_) => return Answer::Broken,
+                Ok(false) => return ConditionResult::False(condition.message.clone()),
+                Err(_) => return ConditionResult::Error,
             }
         }
-        Answer::Hold
+        ConditionResult::True
     }
 
     /// Adds the claims that some condition may read.
@@ -66,7 +66,7 @@ impl Conditions {
         self.0.iter().for_each(|condition| members.add(condition.expression.reads_of_claims()));
     }
 
-    /// Whether some condition may look at a member of `req`.
+    /// Returns true if some condition may read a member of `req`.
     pub(super) fn may_read(&self, member: Member) -> bool {
         self.0.iter().any(|condition| condition.expression.reads().contains(member.name()))
     }

@@ -1,11 +1,12 @@
 //! Which pattern decides for a name: the longest text, in bytes; of equally long ones that with fewer wildcards, then the first in
 //! text order (zot leaves ties to chance).
 //!
-//! The length of a pattern with `${username}` is that with the caller's name in place; of equally long ones a pattern without decides.
+//! The length of a pattern with `${username}` is that with the caller's name in place; of equally long ones a pattern without
+//! decides.
 
 use std::cmp::Reverse;
 
-use registry_auth_cel::automaton::Automaton;
+use registry_auth_cel::pattern_set::PatternSet;
 
 use super::pattern::{MARK, Pattern, TEMPLATE};
 use crate::route::Repository;
@@ -17,7 +18,8 @@ const MAX_SIZE: usize = 64 << 20;
 #[derive(Debug)]
 pub(super) struct PatternIndex<T> {
     plain: Ordered<T>,
-    /// Those with `${username}`. All of them grow by the same length when the name is put in, so their order is everybody's.
+    /// Those with `${username}`. All of them grow by the same length when the name is put in, so their order is the same for every
+    /// user.
     templates: Ordered<T>,
 }
 
@@ -25,7 +27,7 @@ pub(super) struct PatternIndex<T> {
 #[derive(Debug)]
 struct Ordered<T> {
     entries: Vec<(Pattern, T)>,
-    globs: Automaton,
+    globs: PatternSet,
     /// The entry of each glob.
     owners: Vec<usize>,
 }
@@ -56,7 +58,7 @@ impl<T> PatternIndex<T> {
         self.of_anybody().chain(self.templates.entries.iter().map(|(_, value)| value))
     }
 
-    /// What hangs on the patterns that match whoever asks.
+    /// The values of the patterns that match for any caller.
     pub(super) fn of_anybody(&self) -> impl Iterator<Item = &T> {
         self.plain.entries.iter().map(|(_, value)| value)
     }
@@ -73,7 +75,7 @@ impl<T> Ordered<T> {
                 owners.push(index);
             }
         }
-        let globs = Automaton::build(&expressions, MAX_SIZE)?;
+        let globs = PatternSet::build(&expressions, MAX_SIZE)?;
         Some(Self { entries, globs, owners })
     }
 
@@ -82,16 +84,16 @@ impl<T> Ordered<T> {
     }
 
     fn owner(&self, name: &str) -> Option<usize> {
-        // Globs stand in the order of their entries, so the first that matches belongs to the first entry that does.
+        // Globs are in the order of their entries, so the first that matches belongs to the first entry that does.
         self.owners.get(self.globs.first(name)?).copied()
     }
 
     /// The entry that decides when each `${username}` is `user`.
     ///
-    /// Nothing is compiled for a user: in the automaton `${username}` is a mark, and the name is read with the mark in the place of a
-    /// component that is the user's name, for each such component. A pattern has one mark and so has what is read, so the two
-    /// meet, and no wildcard takes the mark for a character. There is one reading for each component that is the user's name: mostly
-    /// none or one, and never more than half of the 255 characters of a name.
+    /// Nothing is compiled for a user: in the automaton `${username}` is a mark, and the name is read with the mark in the place of
+    /// a component that is the user's name, for each such component. A pattern has one mark and so has what is read, so the two
+    /// meet, and no wildcard takes the mark for a character. There is one reading for each component that is the user's name:
+    /// mostly none or one, and never more than half of the 255 characters of a name.
     fn find_marked(&self, name: &str, user: &str) -> Option<&(Pattern, T)> {
         if self.entries.is_empty() || user.contains('/') || Repository::parse_name(user).is_err() {
             return None;

@@ -35,7 +35,7 @@ pub enum PatternError {
     #[error("the pattern is longer than {MAX_LENGTH} bytes")]
     TooLong,
     /// More than 64 after expansion.
-    #[error("the pattern stands for more than {MAX_ALTERNATIVES} alternatives, write several patterns")]
+    #[error("the pattern expands to more than {MAX_ALTERNATIVES} alternatives, write several patterns")]
     TooManyAlternatives,
     /// Braces nest too deep.
     #[error("braces nest too deep")]
@@ -103,7 +103,7 @@ impl Pattern {
         self.wildcards
     }
 
-    /// Whether it has a place for the caller's name.
+    /// Returns true if it contains `${username}`.
     #[must_use]
     pub const fn is_template(&self) -> bool {
         self.is_template
@@ -116,7 +116,7 @@ impl Pattern {
     }
 }
 
-/// A pattern with [`MARK`] for the caller's name, which is one whole component and stands in no alternative.
+/// A pattern with [`MARK`] for the caller's name, which is one whole component and not part of an alternative.
 fn template(text: &str) -> Result<Vec<Piece>, PatternError> {
     let whole = text.split('/').filter(|component| *component == TEMPLATE).count();
     if whole != 1 || text.matches("${").count() != 1 || text.contains(MARK) {

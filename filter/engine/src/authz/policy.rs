@@ -10,7 +10,7 @@ use crate::authn::identity::{Identity, User};
 use crate::config::{Diagnostics, raw};
 
 use super::action::Actions;
-use super::condition::{Answer, Conditions, Expressions};
+use super::condition::{ConditionResult, Conditions, Expressions};
 use super::index::PatternIndex;
 use super::pattern::Pattern;
 use super::req::{Member, Request, RequestFacts};
@@ -22,11 +22,11 @@ pub struct Policy {
     repositories: PatternIndex<Group>,
     admin: Option<Entry>,
     groups: BTreeMap<String, Vec<String>>,
-    /// The members of `req` that some condition may look at.
+    /// The members of `req` that some condition may read.
     read: Vec<Member>,
-    /// The members of `req.claims` that some condition may look at.
+    /// The members of `req.claims` that some condition may read.
     claims_read: Members,
-    /// The place of the first conditions that may look at `req.client`.
+    /// The path of the first conditions that may read `req.client`.
     client_readers: Option<String>,
 }
 
@@ -49,7 +49,7 @@ struct Entry {
 }
 
 impl Policy {
-    /// Compiles the access control that stands at `path`; `None` when something in it is an error. An empty one grants nothing.
+    /// Compiles the access control at `path`; `None` when something in it is an error. An empty one grants nothing.
     #[must_use]
     pub fn compile(raw: &raw::AccessControl, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
         Compiler { expressions: Expressions::default(), client_readers: None, diagnostics }.policy(raw, path)
@@ -58,7 +58,7 @@ impl Policy {
     /// Decides one permission.
     ///
     /// Only the group of the deciding pattern counts; in it entries that name the user, then entries that name one of the user's
-    /// groups, then `defaultPolicy` (with a credential) and `anonymousPolicy` (for everybody), then `adminPolicy`.
+    /// groups, then `defaultPolicy` (with a credential) and `anonymousPolicy` (for all callers), then `adminPolicy`.
     #[must_use]
     pub fn decide(&self, identity: &Identity, permission: &Permission<'_>, facts: &RequestFacts<'_>) -> Decision {
         let admin = self.is_admin(identity);
@@ -79,56 +79,56 @@ impl Policy {
         Decision::Refused { message }
     }
 
-    /// Whether the admin policy names the caller, whatever its actions and conditions.
+    /// Returns true if the admin policy names the caller, whatever its actions and conditions.
     #[must_use]
     pub fn is_admin(&self, identity: &Identity) -> bool {
         self.admin.as_ref().is_some_and(|admin| admin.names_user(identity) || admin.names_group(identity))
     }
 
-    /// Whether something is open to callers without credentials.
+    /// Returns true if anonymous callers are granted something.
     #[must_use]
     pub fn opens_to_anonymous(&self) -> bool {
         self.repositories.of_anybody().any(|group| !group.anonymous.is_empty())
     }
 
-    /// Whether all that is granted is granted to everybody.
+    /// Returns true if everything that is granted is granted to anonymous callers.
     #[must_use]
     pub fn is_anonymous_only(&self) -> bool {
         let open = |group: &Group| group.entries.is_empty() && group.default.is_empty();
         self.admin.is_none() && self.opens_to_anonymous() && self.repositories.values().all(open)
     }
 
-    /// Whether a condition may look at the connection: `req.client` or `req.tls`.
+    /// Returns true if a condition may read the connection: `req.client` or `req.tls`.
     #[must_use]
     pub fn reads_connection(&self) -> bool {
         self.read.contains(&Member::Client) || self.read.contains(&Member::Tls)
     }
 
-    /// The JSON path of conditions that may look at `req.client`, if there are any.
+    /// The JSON path of the first conditions that may read `req.client`, if there are any.
     #[must_use]
     pub fn client_readers(&self) -> Option<&str> {
         self.client_readers.as_deref()
     }
 
-    /// Whether a condition may look at request headers: `req.client` or `req.userAgent`.
+    /// Returns true if a condition may read request headers: `req.client` or `req.userAgent`.
     #[must_use]
     pub fn reads_headers(&self) -> bool {
         self.read.contains(&Member::Client) || self.read.contains(&Member::UserAgent)
     }
 
-    /// Whether a condition may look at `req.claims`.
+    /// Returns true if a condition may read `req.claims`.
     #[must_use]
     pub fn reads_claims(&self) -> bool {
         self.read.contains(&Member::Claims)
     }
 
-    /// The claims that a condition may look at, as members of `req.claims`.
+    /// The claims that a condition may read, as members of `req.claims`.
     #[must_use]
     pub const fn claims_read(&self) -> &Members {
         &self.claims_read
     }
 
-    /// The configured groups of a user, for callers whose proof carries none (client certificates).
+    /// The configured groups of a user, for callers whose credential has none (client certificates).
     #[must_use]
     pub fn groups_of(&self, user: &str) -> Vec<String> {
         let member = self.groups.iter().filter(|(_, users)| users.iter().any(|name| name == user));
@@ -162,20 +162,20 @@ impl Entry {
         identity.groups().iter().any(|group| self.groups.contains(group))
     }
 
-    /// Whether actions and conditions allow; a condition that says no leaves its message.
+    /// Returns true if actions and conditions allow the request. The message of a condition that is false is put into `message`.
     fn grants(&self, request: &Request<'_>, message: &mut Option<Arc<str>>) -> bool {
         if !self.actions.contains(request.permission.action) {
             return false;
         }
         match self.conditions.check(request) {
-            Answer::Hold => true,
-            Answer::Fail(said) => {
+            ConditionResult::True => true,
+            ConditionResult::False(said) => {
                 if said.is_some() {
                     *message = said;
                 }
                 false
             }
-            Answer::Broken => false,
+            ConditionResult::Error => false,
         }
     }
 }
@@ -219,7 +219,7 @@ impl Compiler<'_> {
             self.diagnostics.warn(place, format!("repository names have no upper case, read as `{lower}`"));
         }
         if !seen.insert(lower.clone()) {
-            self.diagnostics.error(place, "the pattern stands twice, but for upper case");
+            self.diagnostics.error(place, "duplicate pattern (case-insensitive)");
             return None;
         }
         Pattern::compile(&lower).map_err(|error| self.diagnostics.error(place, error.to_string())).ok()

@@ -11,7 +11,7 @@ use crate::time::UnixTime;
 
 use super::rule::Permission;
 
-/// What conditions may know of a request beside who asks for what.
+/// What conditions may read of a request in addition to the caller and what is requested.
 #[derive(Clone, Debug)]
 pub struct RequestFacts<'a> {
     head: &'a RequestHead<'a>,

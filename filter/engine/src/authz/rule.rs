@@ -16,20 +16,20 @@ pub struct Permission<'a> {
     pub reference: &'a str,
 }
 
-/// The answer.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Some rule grants it.
     Granted(Rule),
     /// No rule does.
     Refused {
-        /// What the last condition that said no had to say.
+        /// The message of the last condition that was false.
         message: Option<Arc<str>>,
     },
 }
 
 impl Decision {
-    /// Whether it was granted.
+    /// Returns true if it was granted.
     #[must_use]
     pub const fn is_granted(&self) -> bool {
         matches!(self, Self::Granted(_))

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::DEFAULT_MAX_STALE;
 use super::issuer::{self, Documents, Issuer};
 use super::{mint, push, user_names};
 use crate::authn::bearer::Bearer;
@@ -12,13 +11,13 @@ use crate::authn::provider::Provider;
 use crate::authn::verify::KeyIdRule;
 use crate::config::{Diagnostics, raw};
 use crate::keys::envelope::secret_set;
-use crate::keys::source::{Callout, Keys, Source, SourceId, SourceKind};
+use crate::keys::source::{Callout, DEFAULT_MAX_STALE, Keys, Source, SourceId, SourceKind};
 use crate::keys::{KeySet, certificate, is_key_text};
 use crate::token_endpoint::mint::Mint;
 
 const PATH: &str = "http.auth.bearer";
 
-/// Who can prove a token.
+/// What authenticates tokens: issuers and the token server.
 #[derive(Debug, Default)]
 pub(super) struct Authn {
     pub(super) providers: Vec<Provider>,
@@ -85,10 +84,7 @@ fn token_server(
 fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
     let path = format!("{PATH}.cert");
     if !is_key_text(cert) {
-        diagnostics.error(
-            path,
-            "is a path, which the proxy cannot read; run `registry-auth render`, or write the PEM or JWKS text here",
-        );
+        diagnostics.error(path, "is a path, which the proxy cannot read: write the PEM or JWKS text here");
         return None;
     }
     match KeySet::from_cert(cert) {
@@ -164,9 +160,8 @@ fn audiences(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) -> Vec<
 fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
     if raw.certificate_authority.is_some() && raw.certificate_authority_file.is_some() {
         diagnostics.error(path, "cannot have both `certificateAuthority` and `certificateAuthorityFile`: keep one");
-    } else if raw.certificate_authority_file.is_some() && raw.key_source.as_deref() != Some("push") {
-        let message =
-            "is a path, which the proxy cannot read; run `registry-auth render`, or set `keySource` to `push`";
+    } else if raw.certificate_authority_file.is_some() && !raw.is_pushed() {
+        let message = "is a path, which the proxy cannot read: set `keySource` to `push`, or configure the authority in the proxy's cluster of the issuer";
         diagnostics.error(format!("{path}.certificateAuthorityFile"), message);
     }
     if let Some(pem) = &raw.certificate_authority
@@ -174,13 +169,13 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
     {
         diagnostics.error(format!("{path}.certificateAuthority"), "is not the PEM text of a certificate");
     }
-    if raw.token_file.is_some() && raw.key_source.as_deref() != Some("push") {
+    if raw.token_file.is_some() && !raw.is_pushed() {
         let message = "is read by `registry-auth serve` only; set `keySource` to `push`, or let the proxy's cluster of the issuer add the bearer";
         diagnostics.error(format!("{path}.tokenFile"), message);
     }
 }
 
-/// At least one certificate, and nothing that is none (RFC 7468 section 5).
+/// Returns true if the text has at least one certificate, and nothing else (RFC 7468 section 5).
 fn is_certificate(text: &str) -> bool {
     let one = |block: &pem::Pem| block.tag() == "CERTIFICATE" && certificate::public_key(block.contents()).is_ok();
     pem::parse_many(text).is_ok_and(|blocks| !blocks.is_empty() && blocks.iter().all(one))

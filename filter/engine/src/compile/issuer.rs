@@ -10,7 +10,7 @@ use crate::url::{BaseUrl, HttpUrl, UrlError};
 pub(super) enum Issuer {
     /// A URL, below which its documents are (`OpenID` Connect Discovery 1.0 section 4).
     Url(BaseUrl),
-    /// Any other text, such as the address of a service account. It says nothing about where keys are.
+    /// Any other text, such as the address of a service account. Keys cannot be found by it.
     Name,
 }
 
@@ -60,7 +60,7 @@ impl Issuer {
     }
 }
 
-/// Refuses an issuer that another entry has as its second name: tokens would be judged with the keys of either.
+/// Refuses an issuer that another entry has as its second name: tokens would be verified with the keys of either.
 pub(super) fn keep_apart(entries: &[raw::Oidc], path: &str, diagnostics: &mut Diagnostics) {
     for (index, entry) in entries.iter().enumerate() {
         let is_second_name = |other: &raw::Oidc| other.issuer != entry.issuer && is_named(&other.issuer, &entry.issuer);

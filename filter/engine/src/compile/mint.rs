@@ -17,9 +17,9 @@ use crate::url::BaseUrl;
 const PATH: &str = "http.auth.bearer.mint";
 
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(5);
-/// Docker uses no token for less.
+/// Docker uses a token for at least this long.
 const MIN_LIFETIME: Duration = Duration::from_mins(1);
-/// The policy of the moment of minting counts for that long with a registry that is asked without the filter.
+/// A registry that is reached without the filter accepts for that long what the policy allowed when the token was minted.
 const MAX_LIFETIME: Duration = Duration::from_hours(1);
 
 /// Compiles the section, if it is there; the source of its key is appended.
@@ -60,7 +60,7 @@ pub(super) fn compile(
         diagnostics.error(at("lifetime"), "must be between `1m` and `1h`");
     }
     if algorithm(raw).is_none() {
-        diagnostics.error(at("algorithm"), "is none that signs here; write ES256 or EdDSA");
+        diagnostics.error(at("algorithm"), "cannot sign here; write ES256 or EdDSA");
     }
     let set =
         raw.aws_secrets_manager.as_ref().map(|aws| signing_set(&aws.region, &aws.secret_name)).unwrap_or_default();

@@ -1,12 +1,12 @@
 //! `proxy`: what the host does around decisions.
 
 use globset::GlobBuilder;
-use registry_auth_cel::automaton::Automaton;
+use registry_auth_cel::pattern_set::PatternSet;
 
 use crate::config::raw::Proxy;
 use crate::config::{Diagnostics, raw};
 use crate::edits::{HeadRules, is_decided};
-use crate::route::Surface;
+use crate::route::RouteConfig;
 use crate::url::HttpUrl;
 
 /// The largest automaton of all public paths, bytes.
@@ -37,11 +37,11 @@ pub struct Upstream {
 }
 
 /// Compiles `publicPaths` and `extensions`.
-pub(super) fn surface(raw: &Proxy, diagnostics: &mut Diagnostics) -> Surface {
-    Surface { public: public(&raw.public_paths, diagnostics), extensions: raw.extensions, token_endpoint: None }
+pub(super) fn routes(raw: &Proxy, diagnostics: &mut Diagnostics) -> RouteConfig {
+    RouteConfig { public: public(&raw.public_paths, diagnostics), extensions: raw.extensions, token_endpoint: None }
 }
 
-fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<Automaton> {
+fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<PatternSet> {
     let mut expressions = Vec::new();
     for (index, pattern) in patterns.iter().enumerate() {
         let path = format!("proxy.publicPaths[{index}]");
@@ -59,14 +59,14 @@ fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<Automato
     if expressions.is_empty() {
         return None;
     }
-    let automaton = Automaton::build(&expressions, MAX_PUBLIC);
+    let automaton = PatternSet::build(&expressions, MAX_PUBLIC);
     if automaton.is_none() {
         diagnostics.error("proxy.publicPaths", "are too many or too long");
     }
     automaton
 }
 
-/// Whether a pattern could match `/v2` or something below it, judged by what it says before its first wildcard.
+/// Returns true if a pattern could match `/v2` or something below it, judged by what it says before its first wildcard.
 fn may_match_v2(pattern: &str) -> bool {
     let wildcard = |character| matches!(character, '*' | '?' | '[' | '{' | '\\');
     match pattern.find(wildcard).and_then(|end| pattern.get(..end)) {
@@ -76,7 +76,7 @@ fn may_match_v2(pattern: &str) -> bool {
 }
 
 /// Checks `clientAddress`, the operator's word that the proxy sets the address that `req.client` has. The filter cannot see
-/// whether it does, so conditions (`readers` is their place) may read the address only where that is said.
+/// whether it does, so conditions (`readers` is their place) may read the address only if it is declared.
 pub(super) fn client_address(raw: &Proxy, readers: Option<&str>, diagnostics: &mut Diagnostics) {
     match (raw.client_address.as_deref(), readers) {
         (Some(PROXY), _) | (None, None) => {}

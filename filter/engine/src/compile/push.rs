@@ -47,7 +47,7 @@ pub(super) fn source(
     let at = |name: &str| format!("{path}.{name}");
     needs_key(path, proxy, diagnostics);
     if raw.jwks.is_some() {
-        diagnostics.error(at("jwks"), "cannot stand beside `keySource` `push`: keep one");
+        diagnostics.error(at("jwks"), "cannot be combined with `keySource` `push`: keep one");
     }
     for (name, value) in [("cluster", &raw.cluster), ("jwksCluster", &raw.jwks_cluster)] {
         if value.is_some() {
@@ -69,7 +69,7 @@ pub(super) fn source(
 
 /// Entries of one issuer share one pushed set, so what says how it is fetched must be the same in all of them.
 pub(super) fn agree(entries: &[raw::Oidc], path: &str, diagnostics: &mut Diagnostics) {
-    let pushed = |entry: &(usize, &raw::Oidc)| entry.1.key_source.as_deref() == Some("push");
+    let pushed = |entry: &(usize, &raw::Oidc)| entry.1.is_pushed();
     let pushed: Vec<_> = entries.iter().enumerate().filter(pushed).collect();
     for (index, entry) in &pushed {
         let Some((_, first)) = pushed.iter().find(|(_, first)| first.issuer == entry.issuer) else { continue };

@@ -121,7 +121,7 @@ fn every_refusal_names_its_place_and_what_to_write() {
         (
             with(&at("certificateAuthorityFile"), json!("/ca")),
             "http.auth.bearer.oidc[0].certificateAuthorityFile",
-            "registry-auth render",
+            "set `keySource` to `push`",
         ),
         (with(&at("issuers"), json!("x")), "http.auth.bearer.oidc[0].issuers", "did you mean `issuer`"),
         (
@@ -134,7 +134,7 @@ fn every_refusal_names_its_place_and_what_to_write() {
             "http.auth.bearer.oidc[0].claimMapping.validations[0].message",
             "",
         ),
-        (with(&bearer("cert"), json!("/etc/key.pem")), "http.auth.bearer.cert", "registry-auth render"),
+        (with(&bearer("cert"), json!("/etc/key.pem")), "http.auth.bearer.cert", "write the PEM or JWKS text here"),
         (with(&bearer("cert"), json!("{\"keys\":[]}")), "http.auth.bearer.cert", ""),
         (with(&bearer("realm"), json!("https://a/v2/")), "http.auth.bearer.realm", "registry route"),
         (with(&bearer("realm"), json!("https://a/v2/x/tags/list")), "http.auth.bearer.realm", "registry route"),
@@ -226,7 +226,7 @@ fn broken_json_says_where() {
     let (_, diagnostics) = decode(b"{\n  \"http\": {\n");
     assert!(diagnostics.errors[0].message.contains("line 3"), "{diagnostics:?}");
     let (_, diagnostics) = decode(br#"{"http":{"realm":"a","realm":"b"}}"#);
-    assert!(diagnostics.errors[0].message.contains("twice"), "{diagnostics:?}");
+    assert!(diagnostics.errors[0].message.contains("duplicate key"), "{diagnostics:?}");
 }
 
 #[test]

@@ -6,8 +6,8 @@
 use crate::authn::issuer::names;
 use crate::config::{Diagnostics, raw};
 
-/// Refuses entries of `http.auth.bearer.oidc`, which stands at `path`, that could make the same user name for different callers.
-/// Where both map their names, what they make of them is the configuration's word.
+/// Refuses entries of `http.auth.bearer.oidc`, at `path`, that could make the same user name for different callers.
+/// Where both map their names, the configuration is responsible for keeping them apart.
 pub(super) fn keep_apart(entries: &[raw::Oidc], path: &str, diagnostics: &mut Diagnostics) {
     for (index, entry) in entries.iter().enumerate() {
         for (earlier, other) in entries.iter().enumerate().take(index) {

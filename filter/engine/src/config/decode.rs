@@ -31,7 +31,7 @@ pub fn decode(text: &[u8]) -> (Role, Diagnostics) {
     }
 }
 
-/// What a text that is not JSON is instead, where that can be told.
+/// What a text that is not JSON is instead, where that can be recognised.
 fn what_it_is(text: &[u8]) -> Option<&'static str> {
     let empty = "is empty: the host handed over no configuration";
     let message = "is a protobuf message and not JSON: the host handed over a google.protobuf.Struct, or another type, as it is; write the configuration as a google.protobuf.StringValue that holds the JSON text";
@@ -68,7 +68,7 @@ fn root(root: &mut Object<'_>) -> Role {
         intake.end();
         key
     }) {
-        root.refuse_rest("cannot stand beside `intake`: the filter gets a configuration of its own");
+        root.refuse_rest("cannot be combined with `intake`: the filter gets a configuration of its own");
         return Role::Intake(intake);
     }
     let mut document = root.object("http", http).unwrap_or_default();

@@ -21,7 +21,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// What is collected while a configuration is read and compiled: errors refuse it, warnings are only told.
+/// What is collected while a configuration is read and compiled: errors refuse it, warnings are only reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     /// Each of these refuses the configuration.
@@ -31,12 +31,12 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Notes an error. What both texts quote may hold anything; they stay on one line.
+    /// Adds an error. Both texts may quote anything; they are kept on one line.
     pub fn error(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.errors.push(ConfigError { path: one_line(&path.into()), message: one_line(&message.into()) });
     }
 
-    /// Notes a warning, as [`Diagnostics::error`] does an error.
+    /// Adds a warning, as [`Diagnostics::error`] adds an error.
     pub fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.warnings.push(ConfigError { path: one_line(&path.into()), message: one_line(&message.into()) });
     }

@@ -54,7 +54,7 @@ pub struct PolicyGroup {
     pub policies: Vec<PolicyEntry>,
     /// Actions of every authenticated caller.
     pub default_policy: Vec<String>,
-    /// Actions of everybody.
+    /// Actions of all callers, with or without a credential.
     pub anonymous_policy: Vec<String>,
 }
 
@@ -104,6 +104,14 @@ pub struct Oidc {
     pub max_stale: Option<Duration>,
 }
 
+impl Oidc {
+    /// Returns true if the keys are pushed (`keySource` is `push`).
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.key_source.as_deref() == Some("push")
+    }
+}
+
 /// `http.auth.bearer.awsSecretsManager`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AwsSecretsManager {
@@ -126,7 +134,7 @@ pub struct Mint {
     pub issuer: String,
     /// `kid` of the tokens; the thumbprint of the key when absent, its id of Distribution 2.8 for `libtrust`.
     pub key_id: Option<String>,
-    /// How long a token is good.
+    /// How long a token is valid.
     pub lifetime: Option<Duration>,
     /// `ES256` (default) or `EdDSA`.
     pub algorithm: Option<String>,
@@ -170,7 +178,7 @@ pub struct Mtls {
     pub dns_san_index: usize,
     /// Which of its e-mail addresses.
     pub email_san_index: usize,
-    /// Ours: a token with `cnf.x5t#S256` counts only with that certificate.
+    /// Ours: a token with `cnf.x5t#S256` is valid only with that certificate.
     pub bind_tokens: bool,
 }
 
@@ -197,7 +205,7 @@ pub struct Proxy {
     pub upstream_authorization: Option<FromEnv>,
     /// Leave the client's Authorization in place.
     pub forward_authorization: bool,
-    /// Header that tells the upstream the user name.
+    /// Header that passes the user name to the upstream.
     pub identity_header: Option<String>,
     /// Globs of paths that need no identity.
     pub public_paths: Vec<String>,

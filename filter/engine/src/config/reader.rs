@@ -1,4 +1,4 @@
-//! Reads JSON values into raw types and notes every mistake with its path instead of stopping at the first.
+//! Reads JSON values into raw types and reports every error with its path instead of stopping at the first.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{Diagnostics, duration, unknown_key};
+use crate::json;
 
-/// What is said of null: what it stands for would be missing without a trace, and a missing restriction allows more.
+/// The error for null: a value would be missing unnoticed, and a missing restriction allows more.
 const NULL: &str = "is null, as a YAML key without a value is: write what belongs here, or remove the key";
 
-/// What is said of an empty string or list that would restrict nothing.
+/// The error for an empty string or list that would restrict nothing.
 const EMPTY: &str = "is empty: write a value, or remove the key";
 
 /// Unknown keys get a suggestion while there are fewer errors than this; more are no typing errors, and comparing costs memory.
@@ -137,7 +138,7 @@ impl<'a> Object<'a> {
         duration
     }
 
-    /// A list of strings; a single string counts as a list of one (zot's weak decoding).
+    /// A list of strings; a single string is treated as a list of one (zot's weak decoding).
     pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
         let path = self.path_of(name);
         let items = match self.take(name) {
@@ -175,7 +176,7 @@ impl<'a> Object<'a> {
         Some(self.nested(path, value, read))
     }
 
-    /// A list of objects, each read by `read`; a single object counts as a list of one.
+    /// A list of objects, each read by `read`; a single object is treated as a list of one.
     pub(super) fn objects<T>(&mut self, name: &'static str, read: impl Fn(&mut Object<'_>) -> T) -> Vec<T> {
         let path = self.path_of(name);
         let items = match self.take(name) {
@@ -201,7 +202,7 @@ impl<'a> Object<'a> {
         map
     }
 
-    /// Names that mean nothing here, whatever their values are: each that is there is told, not refused.
+    /// Names that have no effect, whatever their values are: each that is present is a warning, not an error.
     pub(super) fn ignore(&mut self, names: &[&'static str], why: &str) {
         for name in names {
             if self.remove(name).is_some() {
@@ -264,13 +265,7 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
+/// The kind of a value in the words of Go and YAML, whose sequences are lists.
 fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
+    if value.is_array() { "a list" } else { json::kind(value) }
 }

@@ -37,8 +37,8 @@ pub(super) const ZOT_AUTH: &[&str] =
 /// What zot has under `log` besides `level`.
 pub(super) const ZOT_LOG: &[&str] = &["output", "audit"];
 
-/// Names that stand in one place only, each with its path. A policy at the wrong place would restrict nothing, so the error says
-/// where it belongs.
+/// Names that are valid in one place only, each with its path. A policy at the wrong place would restrict nothing, so the error
+/// says where it belongs.
 pub(super) const PLACES: &[(&str, &str)] = &[
     ("http", "http"),
     ("proxy", "proxy"),

@@ -1,36 +1,38 @@
-//! Who asks: what a client presents, from the cache or proven anew.
+//! Who the caller is: from the cache, or by authenticating what the client presents.
 
 use std::sync::Arc;
 
 use registry_auth_cel::Document;
 
 use super::decide::Decision;
-use crate::authn::cache::{Proof, Proven};
+use crate::authn::cache::{Authenticated, CacheKey};
 use crate::authn::credential::Credential;
 use crate::authn::identity::{Identity, User};
-use crate::authn::prove::{self, PolicyView, Presented, Stop};
 use crate::authn::provider::Provider;
+use crate::authn::token_context::{self, AuthnError, PolicyView, TokenContext};
 use crate::engine::Engine;
 use crate::reason::Reason;
 
 impl Decision<'_> {
-    /// Who asks; nobody if nothing is presented. What is presented decides alone: a bad credential is never taken as none.
-    pub(super) fn identify(&mut self, credential: &Credential<'_>) -> Result<Option<Arc<Proven>>, Stop> {
-        let Credential::Token(token) = credential else { return Ok(self.holder()?) };
-        let proven = self.prove(token)?;
+    /// Returns the caller; `None` if no credential is presented. A bad credential is never treated as none.
+    pub(super) fn identify(&mut self, credential: &Credential<'_>) -> Result<Option<Arc<Authenticated>>, AuthnError> {
+        let Credential::Token(token) = credential else { return Ok(self.authenticate_certificate()?) };
+        let authenticated = self.authenticate_token(token)?;
         match &self.engine.mtls {
-            Some(mtls) if !mtls.may_carry(&proven, &self.head.connection) => Err(Reason::WrongCertificate.into()),
-            _ => Ok(Some(proven)),
+            Some(mtls) if !mtls.may_carry(&authenticated, &self.head.connection) => {
+                Err(Reason::WrongCertificate.into())
+            }
+            _ => Ok(Some(authenticated)),
         }
     }
 
-    /// Who the client certificate names; nobody if none was presented. One that names nobody is refused.
-    fn holder(&mut self) -> Result<Option<Arc<Proven>>, Reason> {
+    /// Returns the caller that the client certificate names; `None` if none was presented. One that names no user is refused.
+    fn authenticate_certificate(&mut self) -> Result<Option<Arc<Authenticated>>, Reason> {
         let (connection, facts) = (&self.head.connection, self.facts);
         let Some(mtls) = self.engine.mtls.as_ref().filter(|_| connection.has_certificate()) else { return Ok(None) };
         let pem = connection.certificate;
-        if let Some(proven) = self.cache.get(Proof::Certificate(pem), facts.keys, facts.now) {
-            return Ok(Some(proven));
+        if let Some(authenticated) = self.cache.get(CacheKey::Certificate(pem), facts.keys, facts.now) {
+            return Ok(Some(authenticated));
         }
         let user = mtls.name(pem, facts.now).and_then(|(name, expires)| {
             let groups = self.engine.groups_of(&name);
@@ -38,29 +40,29 @@ impl Decision<'_> {
         });
         let (user, expires) = user.ok_or(Reason::UnusableCertificate)?;
         let identity = Arc::new(Identity::Authenticated(user));
-        let proven = Arc::new(Proven { identity, access: None, keys: None, expires, bound_to: None });
-        self.cache.put(Proof::Certificate(pem), Arc::clone(&proven));
-        Ok(Some(proven))
+        let authenticated = Arc::new(Authenticated { identity, access: None, keys: None, expires, bound_to: None });
+        self.cache.put(CacheKey::Certificate(pem), Arc::clone(&authenticated));
+        Ok(Some(authenticated))
     }
 
-    /// Who a token proves: from the cache, or the first provider that takes it, or the token server.
-    fn prove(&mut self, compact: &[u8]) -> Result<Arc<Proven>, Stop> {
+    /// The caller that a token authenticates: from the cache, or the first provider that takes it, or the token server.
+    fn authenticate_token(&mut self, compact: &[u8]) -> Result<Arc<Authenticated>, AuthnError> {
         let (engine, facts, verifier) = (self.engine, self.facts, self.verifier);
-        if let Some(proven) = self.cache.get(Proof::Token(compact), facts.keys, facts.now) {
-            return Ok(proven);
+        if let Some(authenticated) = self.cache.get(CacheKey::Token(compact), facts.keys, facts.now) {
+            return Ok(authenticated);
         }
         // Not before: the cache holds well-formed tokens only.
-        let token = &prove::read(compact)?;
+        let token = &token_context::read(compact)?;
         let groups_of = |user: &str| engine.groups_of(user);
         let policy = engine.policy.as_ref().map(|policy| PolicyView {
             reads_claims: policy.reads_claims(),
             claims_read: policy.claims_read(),
             groups_of: &groups_of,
         });
-        let proven = engine.verify(&Presented { token, facts, verifier, policy })?;
-        let proven = Arc::new(proven);
-        self.cache.put(Proof::Token(compact), Arc::clone(&proven));
-        Ok(proven)
+        let authenticated = engine.verify(&TokenContext { token, facts, verifier, policy })?;
+        let authenticated = Arc::new(authenticated);
+        self.cache.put(CacheKey::Token(compact), Arc::clone(&authenticated));
+        Ok(authenticated)
     }
 }
 
@@ -70,39 +72,39 @@ impl Engine {
         self.policy.as_ref().map(|policy| policy.groups_of(user)).unwrap_or_default()
     }
 
-    fn verify(&self, presented: &Presented<'_>) -> Result<Proven, Stop> {
+    fn verify(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {
         if let Some(mint) = &self.mint
-            && presented.token.claims_unverified().issuer() == Ok(Some(mint.issuer.as_str()))
+            && context.token.claims_unverified().issuer() == Ok(Some(mint.issuer.as_str()))
         {
-            return mint.own.prove(presented);
+            return mint.own.authenticate(context);
         }
         let mut closest = Reason::UnknownIssuer;
-        let named = |provider: &&Provider| provider.is_named_by(presented.token);
-        // Whom the token names comes first: an entry that takes any issuer must not stop what is another's.
+        let named = |provider: &&Provider| provider.is_named_by(context.token);
+        // The issuer that the token names comes first: an entry that accepts any issuer must not refuse tokens of another entry.
         let others = self.providers.iter().filter(|provider| !named(provider));
         for provider in self.providers.iter().filter(named).chain(others) {
-            match provider.prove(presented) {
-                Ok(proven) => return Ok(proven),
-                Err(Stop::Need(need)) => return Err(Stop::Need(need)),
-                // It might have taken the token: no later one answers for it while its keys cannot be had.
-                Err(stop @ Stop::Deny(Reason::KeysUnavailable)) if provider.may_take(presented.token) => {
-                    return Err(stop);
+            match provider.authenticate(context) {
+                Ok(authenticated) => return Ok(authenticated),
+                Err(AuthnError::Need(need)) => return Err(AuthnError::Need(need)),
+                // This provider may own the token: no later one may accept it while its keys are unavailable.
+                Err(error @ AuthnError::Deny(Reason::KeysUnavailable)) if provider.may_take(context.token) => {
+                    return Err(error);
                 }
-                Err(Stop::Deny(reason)) if nearness(reason) > nearness(closest) => closest = reason,
-                Err(Stop::Deny(_)) => {}
+                Err(AuthnError::Deny(reason)) if nearness(reason) > nearness(closest) => closest = reason,
+                Err(AuthnError::Deny(_)) => {}
             }
         }
         let Some(bearer) = &self.bearer else { return Err(closest.into()) };
-        match bearer.prove(presented) {
-            Ok(proven) => Ok(proven),
-            // Somebody else's token: say so, and ask nobody for keys because of it.
+        match bearer.authenticate(context) {
+            Ok(authenticated) => Ok(authenticated),
+            // It is a token of another issuer: report that, and fetch no keys because of it.
             Err(_) if closest != Reason::UnknownIssuer => Err(closest.into()),
-            Err(stop) => Err(stop),
+            Err(error) => Err(error),
         }
     }
 }
 
-/// How far a token came with a provider: the refusal that is nearest to success says most.
+/// How far a token came with a provider: the error that is nearest to success is reported.
 const fn nearness(reason: Reason) -> u8 {
     match reason {
         Reason::UnknownIssuer => 0,
@@ -118,13 +120,13 @@ mod tests {
     use serde_json::json;
 
     use crate::authn::cache::IdentityCache;
-    use crate::authn::verify::{Answer, SignatureVerifier};
+    use crate::authn::verify::{SignatureVerifier, Verification};
     use crate::compile;
     use crate::config::{self, Role};
     use crate::decision::Verdict;
     use crate::facts::{Facts, Gathered};
     use crate::keys::algorithm::Algorithm;
-    use crate::keys::source::HeldKeys;
+    use crate::keys::source::KeyRing;
     use crate::keys::{Kind, PublicKey, SigningKey};
     use crate::request::RequestHead;
     use crate::time::UnixTime;
@@ -132,8 +134,8 @@ mod tests {
     struct EverySignature;
 
     impl SignatureVerifier for EverySignature {
-        fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
-            Answer::Valid
+        fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Verification {
+            Verification::Valid
         }
     }
 
@@ -162,7 +164,7 @@ mod tests {
                 config::decode_value(json!({ "http": { "auth": { "bearer": { "oidc": oidc } } } }));
             let Role::Filter(document) = role else { panic!("{diagnostics:?}") };
             let engine = compile(&document, &mut diagnostics).unwrap().engine;
-            let keys = HeldKeys::of(engine.sources());
+            let keys = KeyRing::of(engine.sources());
             let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000) };
             let head = RequestHead {
                 method: b"GET",

@@ -1,56 +1,56 @@
-//! From a request for a token to its answer.
+//! From a request for a token to the reply.
 
 use super::decide::Decision;
 use crate::access::Check;
-use crate::authn::cache::Proven;
+use crate::authn::cache::Authenticated;
 use crate::authn::credential::{ANONYMOUS, Credential};
-use crate::authn::prove::{self, Stop, missing};
-use crate::authority::Caller;
+use crate::authn::token_context::{self, AuthnError, missing};
+use crate::authorizer::Caller;
 use crate::authz::{Policy, RequestFacts};
-use crate::decision::Answer;
+use crate::decision::LocalReply;
 use crate::engine::Engine;
 use crate::facts::{Facts, Missing, Need, RequestBody};
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::scope::Scope;
-use crate::token_endpoint::answer::{ANONYMOUS_LIFETIME, Issued};
-use crate::token_endpoint::ask::{Ask, Form};
-use crate::token_endpoint::holder::{Holder, Source};
+use crate::token_endpoint::request::{Form, TokenRequest};
+use crate::token_endpoint::response::{ANONYMOUS_LIFETIME, TokenResponse};
+use crate::token_endpoint::subject::{Source, Subject};
 
 impl Decision<'_> {
-    /// The answer with a token: the presented one as it is, or one that is minted for what is granted.
+    /// The reply with a token: the presented one as it is, or one that is minted for what is granted.
     ///
     /// # Errors
-    /// A [`Stop::Need`] for the body of a POST, and for keys; otherwise the refusal.
-    pub(super) fn issue(&mut self) -> Result<Answer, Stop> {
+    /// A [`AuthnError::Need`] for the body of a POST, and for keys; otherwise the refusal.
+    pub(super) fn issue(&mut self) -> Result<LocalReply, AuthnError> {
         let (engine, head, facts) = (self.engine, self.head, self.facts);
         let form = if head.method == b"POST" { Some(form(head, facts)?) } else { None };
-        let ask = Ask::read(head.path, &head.authorization, form)?;
-        let proven = self.identify(&ask.credential)?;
-        let caller = match &proven {
-            // It would renew itself for ever.
-            Some(proven) if engine.is_minted(proven) => return Err(Reason::UnknownIssuer.into()),
-            Some(proven) => Caller::from(&**proven),
+        let asked = TokenRequest::read(head.path, &head.authorization, form)?;
+        let authenticated = self.identify(&asked.credential)?;
+        let caller = match &authenticated {
+            // It could be renewed without end.
+            Some(authenticated) if engine.is_minted(authenticated) => return Err(Reason::UnknownIssuer.into()),
+            Some(authenticated) => Caller::from(&**authenticated),
             None if engine.policy.as_ref().is_some_and(Policy::opens_to_anonymous) => Caller::anonymous(),
             None => return Err(Reason::NoCredential.into()),
         };
-        let not_after = proven.as_ref().map(|proven| proven.expires);
+        let not_after = authenticated.as_ref().map(|authenticated| authenticated.expires);
         let soon = facts.now.after(ANONYMOUS_LIFETIME);
         let request = RequestFacts::new(head, facts.now);
-        let authority = self.authority(&caller, &request);
-        let may = |action, repository: &str| authority.check(&Check { action, repository, reference: "" }).is_ok();
-        let granted = Scope::granted(&ask.scopes, &may, authority.sees_all());
-        let (token, expires) = match (&engine.mint, &ask.credential) {
+        let authorizer = self.authorizer(&caller, &request);
+        let may = |action, repository: &str| authorizer.check(&Check { action, repository, reference: "" }).is_ok();
+        let granted = Scope::granted(&asked.scopes, &may, authorizer.sees_all());
+        let (token, expires) = match (&engine.mint, &asked.credential) {
             (Some(mint), _) => {
                 let source = mint.own.source;
                 let unsigned = || missing(source, Missing::Keys, facts);
                 let key = facts.keys.signing(source).ok_or_else(unsigned)?;
-                let source = Source::of(&ask.credential, not_after, &head.connection, engine.policy.as_ref())?;
-                let holder = Holder::of(&caller, &granted, source, mint, facts.now);
-                let token = mint.token(&holder, key, facts.now);
-                // Claims that are carried may make it too long: what would not be read here is not given out.
-                prove::read(token.as_bytes())?;
-                (token, holder.expires)
+                let source = Source::of(&asked.credential, not_after, &head.connection, engine.policy.as_ref())?;
+                let subject = Subject::of(&caller, &granted, source, mint, facts.now);
+                let token = mint.token(&subject, key, facts.now);
+                // Claims of the credential may make it too long: a token that would not be accepted here is not issued.
+                token_context::read(token.as_bytes())?;
+                (token, subject.expires)
             }
             (None, Credential::Token(token)) => {
                 (String::from_utf8_lossy(token).into_owned(), not_after.unwrap_or(facts.now))
@@ -58,22 +58,22 @@ impl Decision<'_> {
             // Also for the holder of a certificate, which every request comes with.
             (None, Credential::Anonymous) => (ANONYMOUS.to_owned(), not_after.map_or(soon, |end| end.min(soon))),
         };
-        let issued = Issued { token: &token, expires, granted: &granted, is_post: ask.is_post };
-        Ok(Answer { reply: issued.reply(facts.now), label: "token", username: caller.identity.username().into() })
+        let response = TokenResponse { token: &token, expires, granted: &granted, is_post: asked.is_post };
+        Ok(LocalReply { reply: response.reply(facts.now), label: "token", username: caller.identity.username().into() })
     }
 }
 
 impl Engine {
     /// Returns true for the caller with a token that this engine minted.
-    fn is_minted(&self, proven: &Proven) -> bool {
-        self.mint.as_ref().is_some_and(|mint| proven.keys.is_some_and(|(source, _)| source == mint.own.source))
+    fn is_minted(&self, authenticated: &Authenticated) -> bool {
+        self.mint.as_ref().is_some_and(|mint| authenticated.keys.is_some_and(|(source, _)| source == mint.own.source))
     }
 }
 
 /// The body of a POST; where bodies cannot be read there is no POST.
-fn form<'a>(head: &'a RequestHead<'_>, facts: &Facts<'a>) -> Result<Form<'a>, Stop> {
+fn form<'a>(head: &'a RequestHead<'_>, facts: &Facts<'a>) -> Result<Form<'a>, AuthnError> {
     match &facts.gathered.body {
-        None => Err(Stop::Need(Need::Body)),
+        None => Err(AuthnError::Need(Need::Body)),
         Some(RequestBody::Whole(body)) => Ok(Form { media_types: &head.content_types, body }),
         Some(RequestBody::TooLong) => Err(Reason::BodyTooLarge.into()),
         Some(RequestBody::Late) => Err(Reason::MalformedRequest.into()),

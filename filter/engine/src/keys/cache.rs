@@ -1,17 +1,17 @@
 //! When the keys of one source are fetched, by which worker, and how long they are used. Decisions only: the host fetches,
 //! and keeps what workers share.
 
+mod fetch_codec;
 mod fetch_state;
-mod share;
-mod shelf_life;
+mod freshness;
 
 use std::time::Duration;
 
 use crate::time::UnixTime;
 
+pub use fetch_codec::{FetchCodec, FetchCodecError, FetchedKeys, SharedDataKey};
 pub use fetch_state::{Cause, FetchState, Fetcher, NEXT_FETCH, Phase, Start};
-pub use share::{FetchedKeys, Share, ShareError, ShareKey};
-pub use shelf_life::{ShelfLife, refresh_after};
+pub use freshness::{Freshness, refresh_after};
 
 /// What a request lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub enum Wanted {
 }
 
 /// Between four fifths of a duration and all of it, by any number.
-fn shortened(duration: Duration, jitter: u32) -> Duration {
+fn with_jitter(duration: Duration, jitter: u32) -> Duration {
     let share = jitter % 1000;
     duration.saturating_sub((duration / 5_000).saturating_mul(share))
 }
@@ -66,9 +66,9 @@ mod tests {
     #[test]
     fn jitter_takes_at_most_a_fifth() {
         for jitter in [0, 1, 999, 1000, u32::MAX] {
-            let short = shortened(Duration::from_secs(100), jitter);
+            let short = with_jitter(Duration::from_secs(100), jitter);
             assert!(short >= Duration::from_secs(80) && short <= Duration::from_secs(100), "{jitter}");
         }
-        assert_ne!(shortened(Duration::from_secs(100), 0), shortened(Duration::from_secs(100), 999));
+        assert_ne!(with_jitter(Duration::from_secs(100), 0), with_jitter(Duration::from_secs(100), 999));
     }
 }

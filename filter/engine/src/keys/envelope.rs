@@ -1,10 +1,10 @@
 //! The push protocol between shim and filter, version 2; `host-shim/README.md` describes it for other programs.
 //!
-//! An envelope carries a key set: a compact JWS (RFC 7515) with HS256, so that any JOSE library can make one.
-//! Header `{"alg":"HS256","typ":"registry-auth-keys+jws"}`; payload `{"v":2,"set":NAME,"gen":N,"exp":SECONDS,"keys":JWKS}`.
-//! The sets `mint:...` are those with a private key. Their `typ` is `registry-auth-signing-keys+jws`, and in the place of `keys` they
-//! have `sealed`, the encrypted JWKS; so no envelope with a private key is ever taken for one of the others, nor one of those for it.
-//! `gen` orders the sets of one name: Unix milliseconds, always increasing. After `exp` a set is as good as absent.
+//! An envelope carries a key set: a compact JWS (RFC 7515) with HS256, so that any JOSE library can make one. Header
+//! `{"alg":"HS256","typ":"registry-auth-keys+jws"}`; payload `{"v":2,"set":NAME,"gen":N,"exp":SECONDS,"keys":JWKS}`. The sets
+//! `mint:...` are those with a private key. Their `typ` is `registry-auth-signing-keys+jws`, and in the place of `keys` they have
+//! `sealed`, the encrypted JWKS; so no envelope with a private key is ever taken for one of the others, nor one of those for it.
+//! `gen` orders the sets of one name: Unix milliseconds, always increasing. After `exp` a set is treated as absent.
 
 mod cipher;
 mod exchange;

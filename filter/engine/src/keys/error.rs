@@ -10,7 +10,7 @@ pub enum KeyError {
     /// A JWK that is no object.
     #[error("it is not a JSON object")]
     NotAnObject,
-    /// `kty` is absent or none of RSA, EC, OKP; or the algorithm of a PEM key is none of ours.
+    /// `kty` is absent or none of RSA, EC, OKP; or the algorithm of a PEM key is not supported.
     #[error("its key type is not supported")]
     UnsupportedType,
     /// A shared secret (`oct`).
@@ -22,7 +22,7 @@ pub enum KeyError {
     /// `use` is not `sig`, or `key_ops` lacks `verify`.
     #[error("it is not for verifying signatures")]
     NotForSignatures,
-    /// `alg` is none of ours.
+    /// `alg` is not supported.
     #[error("its algorithm is not supported")]
     UnsupportedAlgorithm,
     /// `alg` belongs to another key type or curve.

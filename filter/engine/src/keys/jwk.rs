@@ -1,7 +1,7 @@
 //! One JSON Web Key (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2), read and written.
 //!
-//! Keys are read more forgivingly than tokens: whoever publishes them is trusted, and one way to write a number more does not make
-//! it another. A member that is `null` is absent, and an empty `kid` is none.
+//! Keys are read less strictly than tokens: their publisher is trusted, and another encoding of a number does not change it. A
+//! member that is `null` is absent, and so is an empty `kid`.
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -25,7 +25,7 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 
 type Members = Map<String, Value>;
 
-/// Reads a JWK. Members that only private keys have are never looked at.
+/// Reads a JWK. Members that only private keys have are never read.
 pub(super) fn read(entry: &Value) -> Result<PublicKey, KeyError> {
     let members = entry.as_object().ok_or(KeyError::NotAnObject)?;
     for_signatures(members)?;

@@ -71,7 +71,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether a key of this kind verifies signatures of `algorithm`.
+    /// Returns true if a key of this kind verifies signatures of `algorithm`.
     #[must_use]
     pub const fn fits(self, algorithm: Algorithm) -> bool {
         matches!(
@@ -137,7 +137,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether it may verify `algorithm`: type and curve fit, and `alg`, if declared, is the same (RFC 8725 section 3.1).
+    /// Returns true if it may verify `algorithm`: type and curve fit, and `alg`, if declared, is the same (RFC 8725 section 3.1).
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {
         self.kind().fits(algorithm) && self.algorithm.is_none_or(|declared| declared == algorithm)

@@ -11,7 +11,7 @@ use super::key::PublicKey;
 const BEGIN: &str = "-----BEGIN ";
 const END_OF_PRIVATE_LABEL: &str = "PRIVATE KEY-----";
 
-/// Whether there is something that looks like a PEM block.
+/// Returns true if the text contains the start of a PEM block.
 pub(super) fn is_likely(text: &str) -> bool {
     text.contains(BEGIN)
 }

@@ -36,7 +36,7 @@ pub enum SigningKeyError {
 
 impl SigningKey {
     /// Reads PEM text as a JWK Set as [`SigningKey::from_jwks_value`] takes it. The first block signs; those after it are keys
-    /// that signed before, or will next: only their public halves come out.
+    /// that signed before, or will next: only their public halves are returned.
     ///
     /// # Errors
     /// See [`SigningKeyError`].
@@ -53,7 +53,7 @@ impl SigningKey {
             return Err(SigningKeyError::NotPem);
         }
         let jwks = json!({ "keys": keys });
-        // Better told here than by each filter that it is pushed to.
+        // Better reported here than by each filter that it is pushed to.
         match Self::from_jwks_value(&jwks) {
             Ok(_) => Ok(jwks),
             Err(KeysError::Key(error)) => Err(error.into()),
@@ -62,7 +62,7 @@ impl SigningKey {
     }
 }
 
-/// A label as a message may have it. What is none, in a block that is damaged, may be a part of a key.
+/// A label as a message may quote it. The label of a damaged block may be a part of a key.
 fn shown(label: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_uppercase() || byte == b' ';
     if label.len() <= LONGEST_LABEL && label.bytes().all(plain) { label.to_owned() } else { "?".to_owned() }

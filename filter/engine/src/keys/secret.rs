@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::error::{KeyError, KeysError};
 use super::key::{KeyId, PublicKey};
-use super::{Loaded, Loading, MAX_KEYS, kind_of, read_json, read_one};
+use super::{Loaded, Loading, MAX_KEYS, read_json, read_one};
 use crate::json;
 
 /// Reads a secret; see [`super::KeySet::from_secret`].
@@ -15,7 +15,7 @@ pub(super) fn read(text: &[u8]) -> Result<Loaded, KeysError> {
     let entries = match read_json(text)? {
         Value::Object(entries) if entries.is_empty() => return Err(KeysError::Empty),
         Value::Object(entries) => entries,
-        other => return Err(KeysError::NotAnObject(kind_of(&other))),
+        other => return Err(KeysError::NotAnObject(json::kind(&other))),
     };
     let (mut loading, count) = (Loading::default(), entries.len());
     for (id, value) in entries.into_iter().take(MAX_KEYS) {
@@ -33,6 +33,6 @@ fn entry(value: &Value) -> Result<PublicKey, KeysError> {
     match value {
         Value::String(text) if json::without_mark(text.as_bytes()).trim_ascii().is_empty() => Err(KeysError::Empty),
         Value::String(text) => read_one(text),
-        other => Err(KeysError::NotText(kind_of(other))),
+        other => Err(KeysError::NotText(json::kind(other))),
     }
 }

@@ -152,7 +152,7 @@ fn thumbprint(jwk: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authn::verify::{Answer, PureRust, SignatureVerifier as _};
+    use crate::authn::verify::{PureRust, SignatureVerifier as _, Verification};
 
     fn key(kind: Kind) -> SigningKey {
         SigningKey::new(kind, &[7; 32], None).unwrap()
@@ -170,8 +170,8 @@ mod tests {
             assert_eq!(public.key_id().unwrap().as_str(), key.id());
             let signature = key.sign(b"message");
             let verify = |message: &[u8]| PureRust.verify(key.algorithm(), &public, message, &signature);
-            assert_eq!(verify(b"message"), Answer::Valid);
-            assert_eq!(verify(b"messagf"), Answer::Invalid);
+            assert_eq!(verify(b"message"), Verification::Valid);
+            assert_eq!(verify(b"messagf"), Verification::Invalid);
             assert_eq!(key.sign(b"message"), signature);
             let other = SigningKey::new(kind, &[8; 32], None).unwrap();
             assert_ne!(other.sign(b"message"), signature);

@@ -25,12 +25,15 @@ impl SourceId {
     }
 }
 
+/// How long keys are used after the last success, when nothing is configured.
+pub const DEFAULT_MAX_STALE: Duration = Duration::from_hours(1);
+
 /// One source of keys.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// For logs: the issuer, or `bearer`.
     pub name: String,
-    /// How its keys are had.
+    /// How its keys are obtained.
     pub kind: SourceKind,
     /// How long keys are used after the last success.
     pub max_stale: Duration,
@@ -55,10 +58,10 @@ pub fn labels(sources: &[Source]) -> Vec<String> {
     labels
 }
 
-/// How keys are had.
+/// How keys are obtained.
 #[derive(Clone, Debug)]
 pub enum SourceKind {
-    /// They stand in the configuration.
+    /// They are in the configuration.
     Inline(Keys),
     /// By HTTP callouts of the host.
     Callout(Callout),
@@ -90,19 +93,19 @@ pub struct Keys {
     pub set: Arc<KeySet>,
     /// The algorithms that the issuer announced; all of ours when absent.
     pub algorithms: Option<Arc<[Algorithm]>>,
-    /// Changes whenever the keys do; identities proven by another version are proven again.
+    /// Changes whenever the keys do; callers that another version authenticated are authenticated again.
     pub version: u64,
 }
 
-/// What is held of each source, in the order of the sources.
+/// The keys that are held, in the order of the sources.
 #[derive(Clone, Debug, Default)]
-pub struct HeldKeys {
+pub struct KeyRing {
     held: Vec<Option<Keys>>,
     signing: Option<Arc<SigningKey>>,
 }
 
-impl HeldKeys {
-    /// The start: inline keys are there, everything else is missing.
+impl KeyRing {
+    /// The ring at the start: inline keys are held, all others are missing.
     #[must_use]
     pub fn of(sources: &[Source]) -> Self {
         let inline = |source: &Source| match &source.kind {

@@ -57,7 +57,7 @@ fn okp() -> Value {
     json!({"kty":"OKP","kid":"okp","crv":"Ed25519","x":"3pL95mHbZYNG6-YT_MqXKibGQrXF7WziWk25EcgEJGs"})
 }
 
-/// An RSA key of so many bits; nobody knows its factors, and nobody needs to.
+/// An RSA key of `bits` bits; its factors are unknown, and not needed.
 fn rsa(bits: usize, changes: &Value) -> Value {
     let mut modulus = vec![0xff; bits.div_ceil(8)];
     if !bits.is_multiple_of(8) {

@@ -20,7 +20,7 @@ fn name() -> TagName {
 }
 
 /// What a response to a question about a tag proves; `None` if another question follows.
-fn told(question: Question, response: QuestionResponse) -> Option<TagAnswer> {
+fn reported(question: Question, response: QuestionResponse) -> Option<TagAnswer> {
     let mut gathered = Gathered::default();
     let next = question.answer(response, &mut gathered);
     assert_eq!(next.is_some(), gathered.tags.is_empty(), "one of both");
@@ -70,10 +70,10 @@ fn only_the_registry_says_whether_a_tag_exists() {
         ("404 ", &[API], Some(Unknown)),
     ];
     for (status, headers, answer) in rows {
-        assert_eq!(told(Question::Tag(name()), response(status, headers, "")), *answer, "{status} {headers:?}");
+        assert_eq!(reported(Question::Tag(name()), response(status, headers, "")), *answer, "{status} {headers:?}");
     }
     let nothing = QuestionResponse::default();
-    assert_eq!(told(Question::Tag(name()), nothing), Some(Unknown));
+    assert_eq!(reported(Question::Tag(name()), nothing), Some(Unknown));
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn a_404_without_a_mark_counts_where_a_registry_answers() {
         ("", &[], Unknown),
     ];
     for (status, headers, answer) in rows {
-        let told = told(Question::Registry(name()), response(status, headers, ""));
-        assert_eq!(told, Some(*answer), "{status} {headers:?}");
+        let reported = reported(Question::Registry(name()), response(status, headers, ""));
+        assert_eq!(reported, Some(*answer), "{status} {headers:?}");
     }
 }
 
@@ -130,7 +130,7 @@ fn only_the_registry_says_that_it_has_no_catalog() {
     let error = r#"{"errors":[{"code":"UNSUPPORTED","message":"no"}]}"#;
     let rows: &[(&str, Headers<'_>, &str, u16)] = &[
         ("200", &[], r#"{"repositories":[]}"#, 200),
-        // A page that is none is found out when it is read.
+        // An invalid page is recognised when it is read.
         ("200", &[HTML], "<html>", 200),
         ("404", &[API], "", 404),
         ("404", &[], error, 404),

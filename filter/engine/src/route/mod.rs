@@ -3,22 +3,22 @@
 //! Two segments at the end name the endpoint; what is before them must be a repository name. Read from the left, a repository
 //! with a component called `blobs` would be checked under one name and served under another.
 
+mod config;
 mod digest;
 mod method;
 mod mount;
 mod payload;
 mod query;
 mod repository;
-mod surface;
 mod target;
 
+pub use config::RouteConfig;
 pub use digest::Digest;
 pub use method::Method;
 pub use mount::{Mount, without_mount};
 pub use payload::Payload;
 pub use query::Query;
 pub use repository::Repository;
-pub use surface::Surface;
 
 use crate::reason::Reason;
 use target::Target;
@@ -89,11 +89,11 @@ impl<'a> Route<'a> {
     /// # Errors
     /// `NotFound` for what is no endpoint or could be read differently upstream, `NameInvalid`, `TagInvalid`, `DigestInvalid`
     /// for an endpoint with a malformed name or reference, `MethodNotAllowed` for an endpoint that has no such method.
-    pub fn parse(method: &[u8], target: &'a [u8], surface: &Surface) -> Result<Self, Reason> {
+    pub fn parse(method: &[u8], target: &'a [u8], routes: &RouteConfig) -> Result<Self, Reason> {
         let target = Target::read(target)?;
         let path = target.path;
         let method = Method::from_bytes(method);
-        if surface.token_endpoint.as_deref() == Some(path) {
+        if routes.token_endpoint.as_deref() == Some(path) {
             return if matches!(method, Method::Get | Method::Post) {
                 Ok(Self::Token)
             } else {
@@ -102,29 +102,29 @@ impl<'a> Route<'a> {
         }
         match path.strip_prefix("/v2") {
             Some("" | "/") => method.read_or_405(Self::Base),
-            Some(rest) if rest.starts_with('/') => Self::under_v2(method, rest, &target, surface),
-            _ if surface.is_public(path) => method.read_or_405(Self::Public),
+            Some(rest) if rest.starts_with('/') => Self::under_v2(method, rest, &target, routes),
+            _ if routes.is_public(path) => method.read_or_405(Self::Public),
             _ => Err(Reason::NotFound),
         }
     }
 
     /// The methods that a target has, as `Allow` lists them.
     #[must_use]
-    pub fn methods(target: &[u8], surface: &Surface) -> String {
-        let has = |method: &&str| Route::parse(method.as_bytes(), target, surface).is_ok();
+    pub fn methods(target: &[u8], routes: &RouteConfig) -> String {
+        let has = |method: &&str| Route::parse(method.as_bytes(), target, routes).is_ok();
         let methods: Vec<_> = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"].into_iter().filter(has).collect();
         methods.join(", ")
     }
 
     /// `rest` is the path behind `/v2`, from its slash on.
-    fn under_v2(method: Method, rest: &'a str, target: &Target<'a>, surface: &Surface) -> Result<Self, Reason> {
+    fn under_v2(method: Method, rest: &'a str, target: &Target<'a>, routes: &RouteConfig) -> Result<Self, Reason> {
         let query = &Query::new(target.query);
         if rest == "/_catalog" {
             return if method == Method::Get { Ok(Self::Catalog(*query)) } else { Err(Reason::MethodNotAllowed) };
         }
         if rest.starts_with("/_zot/") || rest.starts_with("/_oci/ext/") {
             return match method {
-                _ if !surface.extensions || rest.contains('%') => Err(Reason::NotFound),
+                _ if !routes.extensions || rest.contains('%') => Err(Reason::NotFound),
                 // TRACE among them, which would show what the upstream is sent.
                 Method::Other => Err(Reason::MethodNotAllowed),
                 _ => Ok(Self::Extension),
@@ -224,7 +224,7 @@ fn is_tag(text: &str) -> bool {
 }
 
 /// Trimmed and without repetition, empty ones left out, as zot reads them of a push by digest; an invalid one refuses the
-/// request, since a registry that reads it otherwise would set a tag that nobody asked the policy about. Of a push by tag they
+/// request, since a registry that reads it otherwise would set a tag that the policy was not asked about. Of a push by tag they
 /// are read too: what a registry makes of them there is not known.
 fn tags_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
     let mut tags: Vec<String> = Vec::new();

@@ -31,7 +31,7 @@ impl Mount {
             asked = true;
         }
         let mut sources = Vec::new();
-        // An empty one is none, as registries read it.
+        // An empty one is treated as absent, as registries do.
         for name in query.values_as_any_server_reads("from").filter(|name| !name.is_empty()) {
             Repository::parse_name(&name)?;
             if sources.len() >= MAX_SOURCES {

@@ -185,10 +185,10 @@ fn respelled(target: &str, colon: &str, respell: impl Fn(&str) -> String) -> Str
     path.replace(':', colon) + mark + &pairs.join("&")
 }
 
-fn surface() -> Surface {
+fn route_config() -> RouteConfig {
     let glob = globset::GlobBuilder::new("/health*").literal_separator(true).build().unwrap();
-    let public = registry_auth_cel::automaton::Automaton::build(&[glob.regex()], 1 << 20);
-    Surface { public, extensions: true, token_endpoint: Some("/auth/token".to_owned()) }
+    let public = registry_auth_cel::pattern_set::PatternSet::build(&[glob.regex()], 1 << 20);
+    RouteConfig { public, extensions: true, token_endpoint: Some("/auth/token".to_owned()) }
 }
 
 /// A change of some bytes of a target.
@@ -246,7 +246,7 @@ proptest! {
         for route in routes(&parts) {
             let (methods, target) = render(&route, &parts);
             for (method, target) in methods.iter().flat_map(|method| spellings(&target).map(|target| (method, target))) {
-                let parsed = Route::parse(method.as_bytes(), target.as_bytes(), &surface());
+                let parsed = Route::parse(method.as_bytes(), target.as_bytes(), &route_config());
                 prop_assert_eq!(parsed.as_ref(), Ok(&route), "{} {}", method, target);
             }
         }
@@ -266,7 +266,7 @@ proptest! {
         for edit in &edits {
             edit.apply(&mut target);
         }
-        let Ok(route) = Route::parse(method.as_bytes(), &target, &surface()) else { return Ok(()) };
+        let Ok(route) = Route::parse(method.as_bytes(), &target, &route_config()) else { return Ok(()) };
         let target = std::str::from_utf8(&target).unwrap();
         let path = target.split('?').next().unwrap();
         let plain = path.split('/').all(|segment| segment != "." && segment != "..") && !path.contains("//");
@@ -281,7 +281,7 @@ proptest! {
                     prop_assert!(sources.iter().all(|name| is_name(name)), "{}", target);
                 }
                 let plain = without_mount(target);
-                let parsed = Route::parse(method.as_bytes(), plain.as_bytes(), &surface());
+                let parsed = Route::parse(method.as_bytes(), plain.as_bytes(), &route_config());
                 prop_assert_eq!(parsed, Ok(Route::StartUpload(*name, Mount::No)), "{}", target);
             }
             Route::PushManifest(_, reference, tags) => {

@@ -43,7 +43,7 @@ impl fmt::Display for Repository<'_> {
     }
 }
 
-/// What stands before a byte of a name.
+/// The kind of the byte before another one in a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// Nothing, or a slash.

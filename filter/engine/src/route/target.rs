@@ -1,4 +1,4 @@
-//! The request target, looked at once: where it is cut, and whether anybody could read it in a second way.
+//! The request target, read once: where its parts are, and whether another parser could read it differently.
 
 use crate::reason::Reason;
 
@@ -60,7 +60,7 @@ impl<'a> Target<'a> {
         Ok(Self { path, query, slashes })
     }
 
-    /// What is between the first `skipped` bytes of the path and its last two segments, and these; nothing if it has not so many.
+    /// Splits the path after its first `skipped` bytes into (prefix, second-last, last) segment; `None` if the path is too short.
     pub(super) fn last_two(&self, skipped: usize) -> Option<(&'a str, &'a str, &'a str)> {
         let (last, before) = self.slashes;
         let name = self.path.get(skipped..before)?;

@@ -3,7 +3,7 @@ use super::*;
 const SHA: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 fn parse<'a>(method: &str, target: &'a str) -> Result<Route<'a>, Reason> {
-    Route::parse(method.as_bytes(), target.as_bytes(), &Surface::default())
+    Route::parse(method.as_bytes(), target.as_bytes(), &RouteConfig::default())
 }
 
 fn repository(name: &str) -> Repository<'_> {
@@ -73,7 +73,7 @@ fn what_has_two_readings_or_is_no_endpoint_is_not_found() {
     for target in targets {
         assert_eq!(parse("GET", target), Err(Reason::NotFound), "{target}");
     }
-    assert_eq!(Route::parse(b"GET", b"/v2/\xff/tags/list", &Surface::default()), Err(Reason::NotFound));
+    assert_eq!(Route::parse(b"GET", b"/v2/\xff/tags/list", &RouteConfig::default()), Err(Reason::NotFound));
 }
 
 #[test]
@@ -162,8 +162,8 @@ fn every_source_of_a_mount_is_found() {
 #[test]
 fn public_paths_and_extensions_are_open_only_when_configured() {
     let glob = globset::GlobBuilder::new("/health*").literal_separator(true).build().unwrap();
-    let public = registry_auth_cel::automaton::Automaton::build(&[glob.regex()], 1 << 20);
-    let surface = Surface { public, extensions: true, token_endpoint: Some("/auth/token".into()) };
+    let public = registry_auth_cel::pattern_set::PatternSet::build(&[glob.regex()], 1 << 20);
+    let routes = RouteConfig { public, extensions: true, token_endpoint: Some("/auth/token".into()) };
     let rows = [
         ("GET", "/healthz", Ok(Route::Public)),
         ("POST", "/healthz", Err(Reason::MethodNotAllowed)),
@@ -189,7 +189,7 @@ fn public_paths_and_extensions_are_open_only_when_configured() {
         ("GET", "/auth/token#x", Err(Reason::NotFound)),
     ];
     for (method, target, wanted) in rows {
-        assert_eq!(Route::parse(method.as_bytes(), target.as_bytes(), &surface), wanted, "{method} {target}");
+        assert_eq!(Route::parse(method.as_bytes(), target.as_bytes(), &routes), wanted, "{method} {target}");
     }
 }
 
@@ -207,6 +207,6 @@ fn the_methods_of_an_endpoint_are_known() {
         ("/nowhere", ""),
     ];
     for (target, methods) in rows {
-        assert_eq!(Route::methods(target.as_bytes(), &Surface::default()), methods, "{target}");
+        assert_eq!(Route::methods(target.as_bytes(), &RouteConfig::default()), methods, "{target}");
     }
 }

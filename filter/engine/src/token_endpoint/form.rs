@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded`, strictly: what would be read in two ways is not read at all.
+//! `application/x-www-form-urlencoded`, strictly: ambiguous input is refused.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ pub(super) type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 /// The parameters of a query or a form, in order.
 ///
 /// # Errors
-/// `MalformedRequest` for a byte that is not visible ASCII, an escape that is none, or text that is not UTF-8.
+/// `MalformedRequest` for a byte that is not visible ASCII, an invalid escape, or text that is not UTF-8.
 pub(super) fn parameters(text: &[u8]) -> Result<Vec<Parameter<'_>>, Reason> {
     if !text.iter().all(u8::is_ascii_graphic) || !text.split(|byte| *byte == b'%').skip(1).all(is_escape) {
         return Err(Reason::MalformedRequest);
     }
     let pairs: Vec<_> = form_urlencoded::parse(text).collect();
-    // The decoder writes this character for what is not UTF-8; nobody needs it here.
+    // The decoder writes this character for invalid UTF-8; no valid parameter has it.
     let is_text = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
     if pairs.iter().all(|(name, value)| is_text(name) && is_text(value)) {
         Ok(pairs)
@@ -25,7 +25,7 @@ pub(super) fn parameters(text: &[u8]) -> Result<Vec<Parameter<'_>>, Reason> {
     }
 }
 
-/// Whether the text behind a percent sign begins with two hexadecimal digits.
+/// Returns true if the text behind a percent sign begins with two hexadecimal digits.
 fn is_escape(behind: &[u8]) -> bool {
     matches!(behind, [first, second, ..] if first.is_ascii_hexdigit() && second.is_ascii_hexdigit())
 }

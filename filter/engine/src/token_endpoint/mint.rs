@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use registry_auth_cel::Document;
 
-use super::answer::ANONYMOUS_LIFETIME;
-use super::holder::Holder;
+use super::response::ANONYMOUS_LIFETIME;
+use super::subject::Subject;
 use crate::authn::bearer::{Bearer, GROUPS};
 use crate::authn::claims::CONFIRMATION;
 use crate::authn::identity::{Identity, User};
@@ -23,7 +23,7 @@ use crate::time::UnixTime;
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(10);
 
 /// How long a question of the filter to the registry may take.
-const OWN_LIFETIME: Duration = Duration::from_mins(1);
+const FILTER_LIFETIME: Duration = Duration::from_mins(1);
 
 /// `http.auth.bearer.mint`, ready to run.
 #[derive(Debug)]
@@ -31,16 +31,16 @@ pub struct Mint {
     pub(crate) issuer: String,
     pub(crate) audience: String,
     pub(crate) lifetime: Duration,
-    /// Proves its own tokens on the registry's routes.
+    /// Authenticates callers with its own tokens on the registry's routes.
     pub(crate) own: Bearer,
 }
 
 impl Mint {
-    /// The `Authorization` of a question of the filter itself, good at the registry and for that question only.
-    pub(crate) fn own_authorization(&self, scope: Scope, key: &SigningKey, now: UnixTime) -> String {
+    /// The `Authorization` of a question of the filter itself, valid at the registry and for that question only.
+    pub(crate) fn filter_token(&self, scope: Scope, key: &SigningKey, now: UnixTime) -> String {
         let identity = Identity::of(User::new(self.issuer.clone(), Vec::new(), Document::empty()));
-        let expires = self.end(Some(now.after(OWN_LIFETIME)), now);
-        let holder = Holder {
+        let expires = self.end(Some(now.after(FILTER_LIFETIME)), now);
+        let subject = Subject {
             identity: &identity,
             granted: &[scope],
             expires,
@@ -48,7 +48,7 @@ impl Mint {
             origin: Origin::of_question(),
         };
         let mut value = "Bearer ".to_owned();
-        value.push_str(&self.token(&holder, key, now));
+        value.push_str(&self.token(&subject, key, now));
         value
     }
 
@@ -60,25 +60,25 @@ impl Mint {
     }
 
     /// A token (RFC 7519; Distribution, "Token Authentication Implementation").
-    pub(crate) fn token(&self, holder: &Holder<'_>, key: &SigningKey, now: UnixTime) -> String {
+    pub(crate) fn token(&self, subject: &Subject<'_>, key: &SigningKey, now: UnixTime) -> String {
         let header = json!({ "alg": key.algorithm().name(), "typ": "JWT", "kid": key.id() });
-        let access: Vec<_> = holder.granted.iter().map(Scope::entry).collect();
+        let access: Vec<_> = subject.granted.iter().map(Scope::entry).collect();
         let mut claims = json!({
             "iss": self.issuer,
-            "sub": holder.identity.username(),
+            "sub": subject.identity.username(),
             "aud": self.audience,
-            "exp": holder.expires.secs(),
+            "exp": subject.expires.secs(),
             "nbf": now.before(CLOCK_SKEW).secs(),
             "iat": now.secs(),
             "access": access,
         });
-        let groups = Some(holder.identity.groups()).filter(|_| !holder.origin.has_configured_groups());
+        let groups = Some(subject.identity.groups()).filter(|_| !subject.origin.has_configured_groups());
         let groups = groups.filter(|groups| !groups.is_empty()).map(|groups| json!(groups));
         if let Some(claims) = claims.as_object_mut() {
             let more = [
                 (GROUPS, groups),
-                (CONFIRMATION, holder.confirmation.clone()),
-                (origin::CLAIM, holder.origin.to_value()),
+                (CONFIRMATION, subject.confirmation.clone()),
+                (origin::CLAIM, subject.origin.to_value()),
             ];
             claims.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }

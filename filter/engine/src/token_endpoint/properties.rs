@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::authn::cache::IdentityCache;
 use crate::authn::test_certificate as make;
-use crate::authn::verify::{Answer as Verified, SignatureVerifier};
+use crate::authn::verify::{SignatureVerifier, Verification as Verified};
 use crate::catalog::UpstreamPage;
 use crate::compile::compile;
 use crate::config::{self, Role};
@@ -23,7 +23,7 @@ use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::facts::{Facts, Gathered, Need, TagAnswer};
 use crate::keys::algorithm::Algorithm;
-use crate::keys::source::{HeldKeys, Keys, SourceId, SourceKind};
+use crate::keys::source::{KeyRing, Keys, SourceId, SourceKind};
 use crate::keys::{Kind, PublicKey, SigningKey};
 use crate::reason::Reason;
 use crate::request::{Connection, RequestHead};
@@ -99,7 +99,7 @@ struct Case {
 
 struct World {
     engine: Engine,
-    keys: HeldKeys,
+    keys: KeyRing,
 }
 
 struct EverySignature;
@@ -162,7 +162,7 @@ impl World {
         let Role::Filter(document) = role else { panic!("an intake") };
         let compiled = compile(&document, &mut diagnostics);
         let engine = compiled.unwrap_or_else(|| panic!("{:?}", diagnostics.errors)).engine;
-        let mut keys = HeldKeys::of(engine.sources());
+        let mut keys = KeyRing::of(engine.sources());
         let signing = |kind: &SourceKind| matches!(kind, SourceKind::Signing(_));
         let mint = engine.sources().iter().position(|source| signing(&source.kind)).unwrap();
         let (key, set) = SigningKey::from_jwks_value(&signing_key()).unwrap();
@@ -211,7 +211,7 @@ impl World {
 
     fn mint(&self, scopes: &str, authorization: Option<&str>, shown: Option<usize>) -> Option<String> {
         let target = format!("/token?scope={scopes}");
-        let Verdict::Answer(answer) = self.decide(("GET", &target), authorization, shown, NOW, false) else {
+        let Verdict::Reply(answer) = self.decide(("GET", &target), authorization, shown, NOW, false) else {
             return None;
         };
         let body: Value = serde_json::from_slice(&answer.reply.body).unwrap();
@@ -224,22 +224,22 @@ fn the_token_of_a_question_of_the_filter_is_nobodys() {
     let policy = json!({ "repositories": { "**": { "defaultPolicy": ["read"], "anonymousPolicy": ["read"] } } });
     let world = World::new(Some(&policy), false);
     for scope in [Scope::Catalog, Scope::Repository("team/app".to_owned(), vec![ScopeAction::Pull])] {
-        let own = world.engine.own_authorization(scope, &world.keys, UnixTime::from_secs(NOW)).unwrap();
+        let own = world.engine.filter_token(scope, &world.keys, UnixTime::from_secs(NOW)).unwrap();
         for request in REQUESTS {
             let verdict = world.decide(*request, Some(&own), None, NOW, false);
-            let Verdict::Deny(denial) = verdict else { panic!("{request:?}: {verdict:?}") };
-            assert_eq!(denial.reason, Reason::BadClaim, "{request:?}");
+            let Verdict::Deny(denied) = verdict else { panic!("{request:?}: {verdict:?}") };
+            assert_eq!(denied.reason, Reason::BadClaim, "{request:?}");
         }
     }
 }
 
-/// Whether one verdict grants at most what another does.
+/// Returns true if one verdict grants at most what another does.
 fn is_within(one: &Verdict, other: &Verdict) -> bool {
     match (one, other) {
         // The whole catalog holds every list of it.
-        (Verdict::Deny(_), _) | (Verdict::Answer(_), Verdict::Allow(_)) => true,
+        (Verdict::Deny(_), _) | (Verdict::Reply(_), Verdict::Allow(_)) => true,
         (Verdict::Allow(one), Verdict::Allow(other)) => one.target().is_some() || other.target().is_none(),
-        (Verdict::Answer(one), Verdict::Answer(other)) => {
+        (Verdict::Reply(one), Verdict::Reply(other)) => {
             let listed = |body: &[u8]| serde_json::from_slice::<BTreeMap<String, Vec<String>>>(body).unwrap();
             let (one, other) = (listed(&one.reply.body), listed(&other.reply.body));
             one["repositories"].iter().all(|name| other["repositories"].contains(name))
@@ -390,8 +390,8 @@ fn check(case: &Case, counts: &mut Counts) -> Result<(), TestCaseError> {
         let by_credential = then.decide(*request, authorization.as_deref(), shown, now, case.tag_exists);
         // Clients ask with the token of an anonymous caller whether it is good.
         let is_ping = request.1 == "/v2/" && matches!(case.credential, Credential::None);
-        let told = || format!("{request:?}: by token {by_token:?}, by credential {by_credential:?}");
-        prop_assert!(is_ping || is_within(&by_token, &by_credential), "{}", told());
+        let reported = || format!("{request:?}: by token {by_token:?}, by credential {by_credential:?}");
+        prop_assert!(is_ping || is_within(&by_token, &by_credential), "{}", reported());
         let kind = match (&by_token, &by_credential) {
             (Verdict::Deny(_), Verdict::Deny(_)) => "neither",
             (Verdict::Deny(_), _) => "the credential alone",

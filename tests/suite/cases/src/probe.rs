@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use anyhow::{Context as _, Error, Result, ensure};
 use prost::Message as _;
-use registry_auth_engine::authn::verify::{Answer, SignatureVerifier, ecdsa_signature_der};
+use registry_auth_engine::authn::verify::{SignatureVerifier, Verification, ecdsa_signature_der};
 use registry_auth_engine::keys::PublicKey;
 use registry_auth_engine::keys::algorithm::Algorithm;
 use wasm_encoder::{
@@ -147,14 +147,14 @@ pub struct HostVerifier<S> {
 }
 
 impl<S: Fn(&Request) -> Result<Response>> SignatureVerifier for HostVerifier<S> {
-    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Answer {
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verification {
         match self.ask(algorithm, key, message, signature) {
-            Ok(Some(true)) => Answer::Valid,
-            Ok(Some(false)) => Answer::Invalid,
-            Ok(None) => Answer::Unsupported,
+            Ok(Some(true)) => Verification::Valid,
+            Ok(Some(false)) => Verification::Invalid,
+            Ok(None) => Verification::Unsupported,
             Err(error) => {
                 self.failure.borrow_mut().get_or_insert(error);
-                Answer::Invalid
+                Verification::Invalid
             }
         }
     }

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use registry_auth_engine::authn::token::{Segment, TokenError, UnverifiedToken};
-use registry_auth_engine::authn::verify::{Answer, PureRust, SignatureVerifier};
+use registry_auth_engine::authn::verify::{PureRust, SignatureVerifier, Verification};
 use registry_auth_engine::keys::KeySet;
 use registry_auth_engine::keys::algorithm::Algorithm;
 use registry_auth_harness::client::{Request, Response};
@@ -22,7 +22,7 @@ const MADE_RIGHT: [(&str, &str); 2] = [
 ];
 
 /// What must come of a signature.
-fn wanted(group: &Group, test: &Test) -> Answer {
+fn wanted(group: &Group, test: &Test) -> Verification {
     let exception = |(file, comment): &(&str, &str)| group.file.starts_with(file) && test.comment.starts_with(comment);
     let is_made_right = group.fits || MADE_RIGHT.iter().any(exception);
     let is_one = match test.result {
@@ -32,7 +32,7 @@ fn wanted(group: &Group, test: &Test) -> Answer {
         // By a lax reading of its padding only.
         Judgement::Acceptable => false,
     };
-    if is_one { Answer::Valid } else { Answer::Invalid }
+    if is_one { Verification::Valid } else { Verification::Invalid }
 }
 
 /// Asks a verifier about everything that it knows; gives the number of signatures by algorithm.
@@ -50,9 +50,9 @@ pub fn compare(verifier: &dyn SignatureVerifier) -> Result<BTreeMap<Algorithm, u
             let found = if signature.len() == key.signature_len() {
                 verifier.verify(group.algorithm, key, &test.message(), &signature)
             } else {
-                Answer::Invalid
+                Verification::Invalid
             };
-            if found == Answer::Unsupported {
+            if found == Verification::Unsupported {
                 break;
             }
             *asked.entry(group.algorithm).or_default() += 1;
@@ -103,8 +103,8 @@ pub fn judge(key: &Value, text: &str, verifier: &dyn SignatureVerifier) -> Resul
         return Ok(false);
     }
     let answer = match verifier.verify(algorithm, key, message.as_bytes(), &signature) {
-        Answer::Unsupported => PureRust.verify(algorithm, key, message.as_bytes(), &signature),
+        Verification::Unsupported => PureRust.verify(algorithm, key, message.as_bytes(), &signature),
         answer => answer,
     };
-    Ok(answer == Answer::Valid)
+    Ok(answer == Verification::Valid)
 }

@@ -34,8 +34,8 @@ fn the_policy_of_each_page_compiles_without_a_word() -> Outcome {
 fn the_page_of_metrics_has_every_reason_with_its_status() -> Outcome {
     let page = read("docs/metrics.md")?;
     for reason in Reason::ALL {
-        let face = reason.face();
-        let row = format!("| `{}` | {} | ", face.label, face.status);
+        let descriptor = reason.descriptor();
+        let row = format!("| `{}` | {} | ", descriptor.label, descriptor.status);
         assert_eq!(page.matches(&row).count(), 1, "{row}");
     }
     Ok(())

@@ -27,7 +27,7 @@ fn compile(raw: &Value) -> Result<ClaimMapping, Diagnostics> {
     ClaimMapping::compile(raw.as_ref(), "m", &mut diagnostics).ok_or(diagnostics)
 }
 
-/// Without the rows about the audience: here the token check looks at it, not the mapping.
+/// Without the rows about the audience: here the token check reads it, not the mapping.
 #[test]
 fn mappings_do_what_they_do_in_zot() {
     let file: Value = serde_json::from_str(include_str!("../testdata/zot_mappings.json")).unwrap();

@@ -8,7 +8,7 @@ use crate::config::{self, Role};
 use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::facts::{Facts, Gathered};
-use crate::keys::source::HeldKeys;
+use crate::keys::source::KeyRing;
 use crate::reason::Reason;
 use crate::request::{Connection, RequestHead};
 use crate::time::UnixTime;
@@ -48,12 +48,12 @@ fn ask(
     now: i64,
 ) -> Result<String, Reason> {
     let head = RequestHead { method: b"GET", path: path.as_bytes(), connection, ..RequestHead::default() };
-    let keys = HeldKeys::of(engine.sources());
+    let keys = KeyRing::of(engine.sources());
     let gathered = Gathered::default();
     let facts = Facts { keys: &keys, gathered: &gathered, now: UnixTime::from_secs(now) };
     match engine.decide(&head, &facts, cache, &PureRust) {
         Verdict::Allow(grant) => Ok(grant.identity().username().to_owned()),
-        Verdict::Deny(denial) => Err(denial.reason),
+        Verdict::Deny(denied) => Err(denied.reason),
         other => panic!("{other:?}"),
     }
 }
@@ -96,7 +96,7 @@ fn certificates_get_zots_answers() {
         for _ in 0..2 {
             let status = match ask(&engine, "/v2/any/tags/list", with(&certificate), &mut cache, 0) {
                 Ok(_) => 404,
-                Err(reason) => reason.face().status,
+                Err(reason) => reason.descriptor().status,
             };
             assert_eq!(json!(status), row["status"], "{id}");
         }

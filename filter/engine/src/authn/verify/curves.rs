@@ -17,7 +17,7 @@ pub(super) type Es512 = Curve<p521::ecdsa::VerifyingKey, p521::ecdsa::Signature,
 /// Ed25519, verifying only.
 pub(super) type Ed25519 = Curve<ed25519_dalek::VerifyingKey, ed25519_dalek::Signature, 64>;
 
-/// An algorithm with keys `K` and signatures `S` of so many bytes.
+/// An algorithm with keys `K` and signatures `S` of `LENGTH` bytes.
 pub(super) struct Curve<K, S, const LENGTH: usize>(PhantomData<(K, S)>);
 
 impl<K, S, const LENGTH: usize> Curve<K, S, LENGTH> {

@@ -1,4 +1,4 @@
-//! Signatures over bytes: the seam for the host's implementation, and the one in Rust.
+//! Signatures over bytes: the trait for the host's implementation, and the implementation in Rust.
 
 use jwt_compact::{Algorithm as Implementation, AlgorithmSignature as _};
 use sha2::{Sha256, Sha384, Sha512};
@@ -10,30 +10,30 @@ use super::rsa::Rsa;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::{Material, PublicKey};
 
-/// What a verifier says about a signature.
+/// The result of verifying a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Verification {
     /// The key made it.
     Valid,
     /// The key did not make it.
     Invalid,
-    /// This verifier does not know the algorithm, or cannot answer now; another one must be asked.
+    /// This verifier does not support the algorithm, or failed; another one has to verify.
     Unsupported,
 }
 
-/// Something that verifies signatures.
+/// Verifies signatures.
 pub trait SignatureVerifier {
-    /// Looks at the `signature` of `message` as it stands in a token: for ECDSA that is r and s side by side, each as long as
+    /// Verifies the `signature` of `message` as it is in a token: for ECDSA that is r and s concatenated, each as long as
     /// the curve's order. Callers have checked that the key fits the algorithm and that the length is right.
-    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Answer;
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verification;
 }
 
-/// The verifier that is always there, whatever the host can do.
+/// The verifier in Rust, which is always available.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureRust;
 
 impl SignatureVerifier for PureRust {
-    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Answer {
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verification {
         match (algorithm, key.material()) {
             (Algorithm::Rs256, Material::Rsa(key)) => check(&Rsa::<Sha256>::pkcs1(), key, message, signature),
             (Algorithm::Rs384, Material::Rsa(key)) => check(&Rsa::<Sha384>::pkcs1(), key, message, signature),
@@ -46,19 +46,19 @@ impl SignatureVerifier for PureRust {
             (Algorithm::Es512, Material::P521(key)) => check(&Es512::new(), key, message, signature),
             (Algorithm::EdDsa, Material::Ed25519(key)) => check(&Ed25519::new(), key, message, signature),
             // A key of another kind did not make it, whatever the token says.
-            _ => Answer::Invalid,
+            _ => Verification::Invalid,
         }
     }
 }
 
-fn check<A: Implementation>(algorithm: &A, key: &A::VerifyingKey, message: &[u8], signature: &[u8]) -> Answer {
+fn check<A: Implementation>(algorithm: &A, key: &A::VerifyingKey, message: &[u8], signature: &[u8]) -> Verification {
     // Some implementations count on the length.
     if A::Signature::LENGTH.is_some_and(|length| length.get() != signature.len()) {
-        return Answer::Invalid;
+        return Verification::Invalid;
     }
     match A::Signature::try_from_slice(signature) {
-        Ok(signature) if algorithm.verify_signature(&signature, key, message) => Answer::Valid,
-        _ => Answer::Invalid,
+        Ok(signature) if algorithm.verify_signature(&signature, key, message) => Verification::Valid,
+        _ => Verification::Invalid,
     }
 }
 

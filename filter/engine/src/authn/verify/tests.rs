@@ -61,17 +61,17 @@ fn claims(changes: &Value) -> Value {
 struct Agreeable(Cell<usize>);
 
 impl SignatureVerifier for Agreeable {
-    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
+    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Verification {
         self.0.set(self.0.get() + 1);
-        Answer::Valid
+        Verification::Valid
     }
 }
 
 /// Always gives the same answer.
-struct Fixed(Answer);
+struct Fixed(Verification);
 
 impl SignatureVerifier for Fixed {
-    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
+    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Verification {
         self.0
     }
 }

@@ -154,7 +154,7 @@ fn decide(policy: &Policy, input: &Value) -> Decision {
     let groups = strings(&input["groups"]);
     let user = input["user"].as_str().unwrap_or("alice");
     let identity = Identity::of(User::new(user.to_owned(), groups, Document::from_claims(claims.as_object().unwrap())));
-    // A row that does not say what stands in it has what a proxy adds that sets the client's address.
+    // A row without this header gets the one that a proxy adds that sets the client's address.
     let forwarded = input.get("x-forwarded-for").map_or(Some("10.0.0.5"), Value::as_str).map(str::as_bytes);
     let tls_version: &[u8] = match (&input["tls"], input["tls"].as_str()) {
         (Value::Bool(false), _) => b"",
@@ -229,7 +229,7 @@ fn every_error_is_reported_with_its_path() {
     let errors: Vec<String> = diagnostics.errors.iter().map(ToString::to_string).collect();
     let expected = [
         "ac.repositories[\"\"]: an empty pattern matches nothing, write `**` for all repositories",
-        "ac.repositories[\"a/b\"]: the pattern stands twice, but for upper case",
+        "ac.repositories[\"a/b\"]: duplicate pattern (case-insensitive)",
         "ac.repositories[\"team/**\"].policies[0].users[1]: an empty user name: write `anonymousPolicy` for callers without credentials",
         "ac.repositories[\"team/**\"].policies[0].actions[1]: unknown action `write`: did you mean `create` and `update`?",
         "ac.repositories[\"team/**\"].policies[0].conditions[1].expression: unknown name `nope`: write `req.`...",

@@ -232,6 +232,6 @@ fn what_is_plainly_empty_is_accepted() {
 #[test]
 fn access_control_that_is_absent_is_said_to_be() {
     let warnings = diagnose(&with("/http/accessControl", json!(null))).warnings;
-    let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["http.accessControl: is absent: every authenticated caller may do everything"]);
+    let reported: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(reported, ["http.accessControl: is absent: every authenticated caller may do everything"]);
 }

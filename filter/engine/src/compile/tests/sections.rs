@@ -40,16 +40,16 @@ fn of_zot() -> Value {
 fn what_is_zots_and_not_ours_is_named_and_not_refused() {
     let diagnostics = diagnose(&of_zot());
     assert_eq!(diagnostics.errors, []);
-    let told: Vec<_> = diagnostics.warnings.iter().map(ToString::to_string).collect();
+    let reported: Vec<_> = diagnostics.warnings.iter().map(ToString::to_string).collect();
     for line in [
         "ignored, as only zot reads them: distSpecVersion, storage, extensions, scheduler, cluster, goVersion, commit, releaseTag, binaryType",
         "http: ignored, as only zot reads them: http.address, http.port, http.externalUrl, http.tls, http.allowOrigin, http.readTimeout, http.writeTimeout, http.ratelimit, http.compat, http.allowReadAccess",
         "log: ignored, as only zot reads them: log.output, log.audit",
     ] {
-        assert!(told.iter().any(|told| told == line), "{line}: {told:#?}");
+        assert!(reported.iter().any(|reported| reported == line), "{line}: {reported:#?}");
     }
     for word in ["auth.htpasswd", "auth.ldap", "auth.openid", "auth.apiKey", "accessControl.metrics", "TokenEndpoint"] {
-        assert!(told.iter().any(|line| line.contains(word)), "{word}: {told:#?}");
+        assert!(reported.iter().any(|line| line.contains(word)), "{word}: {reported:#?}");
     }
 }
 
@@ -58,8 +58,11 @@ fn a_section_that_has_no_effect_yet_says_so() {
     for section in ["tests", "shadow", "lint"] {
         let diagnostics = diagnose(&with(&format!("/{section}"), json!({})));
         assert_eq!(diagnostics.errors, []);
-        let told: Vec<_> = diagnostics.warnings.iter().map(ToString::to_string).collect();
-        assert_eq!(told, [format!("{section}: is ignored: this version knows the section and does not use it yet")]);
+        let reported: Vec<_> = diagnostics.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            reported,
+            [format!("{section}: is ignored: this version knows the section and does not use it yet")]
+        );
     }
 }
 
@@ -153,7 +156,7 @@ fn an_intake_has_nothing_beside_it() {
         let mut document = json!({ "intake": { "pushKey": { "env": "KEY" } } });
         merge(&mut document, &json!({ name: value }));
         let found = diagnose(&document).errors;
-        assert!(found[0].message.contains("cannot stand beside `intake`"), "{name}: {found:#?}");
+        assert!(found[0].message.contains("cannot be combined with `intake`"), "{name}: {found:#?}");
     }
 }
 

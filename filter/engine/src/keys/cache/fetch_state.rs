@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::shortened;
+use super::with_jitter;
 use crate::time::UnixTime;
 
 /// At most one fetch in this time because of unknown key ids.
@@ -15,8 +15,8 @@ pub const NEXT_FETCH: Duration = UNKNOWN_KEY_LIMIT;
 /// The first wait after a failure; doubled for each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_mins(1);
-/// A lease that seems to last longer is one from before a jump of the clock, and counts as run out.
-const MAX_TERM: Duration = Duration::from_secs(5);
+/// A lease that seems to last longer is one from before a jump of the clock, and is treated as expired.
+const MAX_LEASE: Duration = Duration::from_secs(5);
 /// A worker's time is that of the beginning of its callback. What another did meanwhile may be so much later, and no jump of the
 /// clock.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -24,10 +24,10 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// One that may fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fetcher {
-    /// Tells it from the others; any number that nobody else has.
+    /// Identifies the worker; any number that no other has.
     pub id: u64,
     /// How long its lease lasts unless it is renewed; at most 5 seconds.
-    pub term: Duration,
+    pub lease: Duration,
 }
 
 /// Why keys are fetched.
@@ -41,10 +41,10 @@ pub enum Cause {
     Refresh,
 }
 
-/// Whether a fetch may begin.
+/// The result of asking for a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Yes, once this state is the one that counts.
+    /// It may begin once this state is written.
     Begin(FetchState),
     /// Somebody fetches already.
     Join,
@@ -57,7 +57,7 @@ pub enum Start {
 pub enum Phase {
     /// Somebody fetches.
     UnderWay,
-    /// Who fetched is gone, and nobody knows how it ended.
+    /// The lease has expired without a result.
     RunOut,
     /// It succeeded or failed, or there was none.
     Ended,
@@ -82,7 +82,7 @@ struct Lease {
 }
 
 impl FetchState {
-    /// Whether `me` may fetch. [`Start::Begin`] holds a lease for it.
+    /// Asks for a fetch by `me`. [`Start::Begin`] holds a lease for it.
     #[must_use]
     pub fn begin(&self, cause: Cause, me: &Fetcher, now: UnixTime) -> Start {
         let now = self.caught_up(now);
@@ -101,14 +101,14 @@ impl FetchState {
         !self.backs_off(time) && (cause != Cause::UnknownKey || !self.was_tried_just_now(time))
     }
 
-    /// The lease of `me` begins anew; nothing if it holds none any more.
+    /// Extends the lease of `me`; `None` if it does not hold one any more.
     #[must_use]
     pub fn renewed(&self, me: &Fetcher, now: UnixTime) -> Option<Self> {
         self.lease.filter(|lease| lease.owner == me.id)?;
         Some(Self { lease: Some(Lease::of(me, now)), ..self.next() })
     }
 
-    /// `me` has keys. The lease of somebody else stays.
+    /// `me` has keys. The lease of another worker stays.
     #[must_use]
     pub fn succeeded(&self, me: &Fetcher, now: UnixTime) -> Self {
         Self { lease: self.lease_of_others(me), last_success: Some(now), retry_at: None, failures: 0, ..self.next() }
@@ -122,7 +122,7 @@ impl FetchState {
             return *self;
         }
         let wait = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures.min(16))).min(MAX_RETRY);
-        let retry_at = Some(now.after(shortened(wait, jitter)));
+        let retry_at = Some(now.after(with_jitter(wait, jitter)));
         Self { lease: None, retry_at, failures: self.failures.saturating_add(1), ..self.next() }
     }
 
@@ -138,7 +138,7 @@ impl FetchState {
     pub fn phase(&self, now: UnixTime) -> Phase {
         match self.lease {
             None => Phase::Ended,
-            Some(lease) if now < lease.until && lease.until.since(now) <= MAX_TERM => Phase::UnderWay,
+            Some(lease) if now < lease.until && lease.until.since(now) <= MAX_LEASE => Phase::UnderWay,
             Some(_) => Phase::RunOut,
         }
     }
@@ -149,13 +149,13 @@ impl FetchState {
         self.last_success
     }
 
-    /// Whether the last fetch that ended failed.
+    /// Returns true if the last fetch that ended failed.
     #[must_use]
     pub const fn is_failing(&self) -> bool {
         self.failures > 0
     }
 
-    /// Whether this came after the other: what was written earlier, and is read again, changes nothing.
+    /// Returns true if this came after the other: what was written earlier, and is read again, changes nothing.
     #[must_use]
     pub const fn is_after(&self, other: &Self) -> bool {
         self.step > other.step
@@ -212,7 +212,7 @@ impl FetchState {
 
 impl Lease {
     fn of(fetcher: &Fetcher, now: UnixTime) -> Self {
-        Self { owner: fetcher.id, until: now.after(fetcher.term) }
+        Self { owner: fetcher.id, until: now.after(fetcher.lease) }
     }
 }
 

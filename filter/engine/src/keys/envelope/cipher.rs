@@ -1,6 +1,6 @@
 //! Encryption of private keys: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a key derived from the push key.
 //!
-//! The nonce is long enough to be chosen at random, whoever else chooses with the same key.
+//! The nonce is long enough to be chosen at random by any number of senders with the same key.
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};

@@ -43,7 +43,7 @@ pub struct PushResponse {
     pub error: Option<String>,
 }
 
-/// Why a request or a response is not believed.
+/// Why a request or a response is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeError {
     /// Not made with this push key for this exchange.
@@ -53,7 +53,7 @@ pub enum ExchangeError {
     #[error("it is of another version of the push protocol")]
     Version,
     /// Made too long ago, or ahead of the clock.
-    #[error("it was made more than 5 minutes ago or ahead, look at the clocks")]
+    #[error("it was made more than 5 minutes ago or ahead, check the clocks")]
     Clock,
 }
 

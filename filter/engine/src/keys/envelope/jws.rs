@@ -9,7 +9,7 @@ use sha2::Sha256;
 use super::push_key::{Purpose, PushKey};
 use crate::json;
 
-/// Why a JWS is not believed.
+/// Why a JWS is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JwsError {
     /// Not of this form.

@@ -23,8 +23,7 @@ const OTHER: &str = "http://other.test";
 const DOWN: &str = "http://down.test";
 const UNTRUSTED: &str = "https://untrusted.test";
 const OUTAGE: &str = "http://outage.test";
-const FAILING: &str =
-    "`registry_auth.keys.failed` counts, `registry_auth.keys.SOURCE.failing` is 1, log: `keys of ISSUER cannot be had`";
+const FAILING: &str = "`registry_auth.keys.failed` counts, `registry_auth.keys.SOURCE.failing` is 1, log: `fetching keys of ISSUER failed`";
 const AGES: &str = "`registry_auth.keys.SOURCE.age_seconds` grows";
 const STALE: &str = "the same, and `registry_auth.keys.SOURCE.stale` is 1";
 
@@ -142,7 +141,7 @@ impl Fixture {
         until("the counter", || Ok(self.proxy.metric("keys.failed")?.unwrap_or_default() > before))?;
         until("the gauge", || Ok(self.proxy.metric(&format!("{source}.failing"))? == Some(1)))?;
         let log = self.proxy.envoy()?.log();
-        let line = format!("keys of {url} cannot be had: ");
+        let line = format!("fetching keys of {url} failed: ");
         let found = log.lines().find_map(|text| text.split_once(&line).map(|(_, why)| why));
         eprintln!("  {url}: {}", found.context("the log does not say it")?);
         Ok(())

@@ -7,16 +7,16 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use registry_auth_cases::reference::{Ask, Caller, Entry, Refusal, World};
 use registry_auth_engine::authn::cache::IdentityCache;
-use registry_auth_engine::authn::verify::{Answer, SignatureVerifier};
+use registry_auth_engine::authn::verify::{SignatureVerifier, Verification};
 use registry_auth_engine::authz::PatternError;
 use registry_auth_engine::catalog::UpstreamPage;
 use registry_auth_engine::compile::{self, Compiled};
 use registry_auth_engine::config::{self, Role};
-use registry_auth_engine::decision::{Denial, Verdict};
+use registry_auth_engine::decision::{Denied, Verdict};
 use registry_auth_engine::facts::{Facts, Gathered, Need, TagAnswer};
 use registry_auth_engine::keys::PublicKey;
 use registry_auth_engine::keys::algorithm::Algorithm;
-use registry_auth_engine::keys::source::HeldKeys;
+use registry_auth_engine::keys::source::KeyRing;
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::request::{Connection, RequestHead};
 use registry_auth_engine::time::UnixTime;
@@ -37,7 +37,7 @@ pub(super) enum Became {
 
 pub(super) struct Subject {
     compiled: Compiled,
-    keys: HeldKeys,
+    keys: KeyRing,
     identities: IdentityCache,
 }
 
@@ -49,8 +49,8 @@ struct Listed {
 }
 
 impl SignatureVerifier for EverySignature {
-    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Answer {
-        Answer::Valid
+    fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> Verification {
+        Verification::Valid
     }
 }
 
@@ -65,7 +65,7 @@ impl Subject {
             return Ok(None);
         }
         let compiled = compiled.with_context(|| format!("the configuration is refused: {:?}", diagnostics.errors))?;
-        let keys = HeldKeys::of(compiled.engine.sources());
+        let keys = KeyRing::of(compiled.engine.sources());
         Ok(Some(Self { compiled, keys, identities: IdentityCache::default() }))
     }
 
@@ -89,11 +89,11 @@ impl Subject {
                 Verdict::Allow(grant) => {
                     return Ok((Became::Forwarded(grant.target().map_or(target, str::to_owned)), asked));
                 }
-                Verdict::Answer(answer) => {
+                Verdict::Reply(answer) => {
                     let body: Listed = serde_json::from_slice(&answer.reply.body)?;
                     return Ok((Became::Listed(body.repositories), asked));
                 }
-                Verdict::Deny(denial) => return Ok((Became::Refused(refusal(&denial)?), asked)),
+                Verdict::Deny(denied) => return Ok((Became::Refused(refusal(&denied)?), asked)),
                 Verdict::Need(Need::Tag(name)) => {
                     ensure!(world.asks && asked.insert(name.tag.clone()), "it asks for {name:?}");
                     let answer =
@@ -114,11 +114,11 @@ impl Subject {
     }
 }
 
-fn refusal(denial: &Denial) -> Result<Refusal> {
-    Ok(match denial.reason {
+fn refusal(denied: &Denied) -> Result<Refusal> {
+    Ok(match denied.reason {
         Reason::NoCredential => Refusal::NoCredential,
         Reason::InsufficientScope => Refusal::InsufficientScope,
-        Reason::PolicyDenied => Refusal::Denied(denial.detail.as_deref().map(str::to_owned)),
+        Reason::PolicyDenied => Refusal::Denied(denied.detail.as_deref().map(str::to_owned)),
         other => bail!("it is refused for {other:?}"),
     })
 }

@@ -75,8 +75,12 @@ fn the_examples_of_the_rfcs_verify() {
     for (name, algorithm, jwk, message, signature) in rows {
         let key = key_of(&jwk);
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-        assert_eq!(PureRust.verify(algorithm, &key, message.as_bytes(), &signature), Answer::Valid, "{name}");
-        assert_eq!(PureRust.verify(algorithm, &key, &message.as_bytes()[1..], &signature), Answer::Invalid, "{name}");
+        assert_eq!(PureRust.verify(algorithm, &key, message.as_bytes(), &signature), Verification::Valid, "{name}");
+        assert_eq!(
+            PureRust.verify(algorithm, &key, &message.as_bytes()[1..], &signature),
+            Verification::Invalid,
+            "{name}"
+        );
     }
 }
 
@@ -90,7 +94,7 @@ fn a_key_says_yes_to_its_own_algorithm_only() {
         assert_eq!(key.signature_len(), signature.len(), "{signed}");
         assert_eq!(key.spki_der(), signer.spki(), "{signed}");
         for claimed in Algorithm::ALL {
-            let expected = if claimed == *signed { Answer::Valid } else { Answer::Invalid };
+            let expected = if claimed == *signed { Verification::Valid } else { Verification::Invalid };
             assert_eq!(PureRust.verify(claimed, &key, message, &signature), expected, "{signed} taken for {claimed}");
         }
     }
@@ -105,19 +109,23 @@ fn every_changed_byte_is_noticed() {
         for index in [0, 1, signature.len() / 2 - 1, signature.len() / 2, signature.len() - 1] {
             let mut changed = signature.clone();
             changed[index] ^= 1;
-            assert_eq!(PureRust.verify(algorithm, &key, &message, &changed), Answer::Invalid, "{algorithm} {index}");
+            assert_eq!(
+                PureRust.verify(algorithm, &key, &message, &changed),
+                Verification::Invalid,
+                "{algorithm} {index}"
+            );
         }
         for length in [0, 1, signature.len() - 1] {
             assert_eq!(
                 PureRust.verify(algorithm, &key, &message, &signature[..length]),
-                Answer::Invalid,
+                Verification::Invalid,
                 "{algorithm}"
             );
         }
         let longer = [signature.as_slice(), &[0]].concat();
-        assert_eq!(PureRust.verify(algorithm, &key, &message, &longer), Answer::Invalid, "{algorithm}");
+        assert_eq!(PureRust.verify(algorithm, &key, &message, &longer), Verification::Invalid, "{algorithm}");
         let zeros = vec![0; signature.len()];
-        assert_eq!(PureRust.verify(algorithm, &key, &message, &zeros), Answer::Invalid, "{algorithm}");
+        assert_eq!(PureRust.verify(algorithm, &key, &message, &zeros), Verification::Invalid, "{algorithm}");
     }
 }
 
@@ -197,8 +205,8 @@ fn wycheproof_agrees_on_rsa_pss() {
 /// What is merely acceptable there may be refused here, and is not asked.
 fn agree(algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8], result: TestResult, id: usize) {
     let expected = match result {
-        TestResult::Valid => Answer::Valid,
-        TestResult::Invalid => Answer::Invalid,
+        TestResult::Valid => Verification::Valid,
+        TestResult::Invalid => Verification::Invalid,
         TestResult::Acceptable => return,
     };
     assert_eq!(PureRust.verify(algorithm, key, message, signature), expected, "{algorithm} {id}");

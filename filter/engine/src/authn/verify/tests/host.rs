@@ -9,10 +9,10 @@ fn what_the_host_cannot_do_is_done_here_and_nothing_else() {
     let text = signer.token(Algorithm::Ps256, &json!({}), &good_claims());
     let token = UnverifiedToken::parse(&text).unwrap();
     let rows = [
-        (Answer::Unsupported, &keys, Ok(())),
-        (Answer::Unsupported, &stranger, Err(VerifyError::BadSignature)),
-        (Answer::Invalid, &keys, Err(VerifyError::BadSignature)),
-        (Answer::Valid, &stranger, Ok(())),
+        (Verification::Unsupported, &keys, Ok(())),
+        (Verification::Unsupported, &stranger, Err(VerifyError::BadSignature)),
+        (Verification::Invalid, &keys, Err(VerifyError::BadSignature)),
+        (Verification::Valid, &stranger, Ok(())),
     ];
     for (answer, keys, result) in rows {
         assert_eq!(verify(&token, keys, &TRADITIONAL, now(), &Fixed(answer)).map(drop), result, "{answer:?}");

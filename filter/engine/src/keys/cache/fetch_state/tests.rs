@@ -1,7 +1,7 @@
 use super::*;
 
-const ONE: Fetcher = Fetcher { id: 1, term: Duration::from_secs(3) };
-const TWO: Fetcher = Fetcher { id: 2, term: Duration::from_secs(3) };
+const ONE: Fetcher = Fetcher { id: 1, lease: Duration::from_secs(3) };
+const TWO: Fetcher = Fetcher { id: 2, lease: Duration::from_secs(3) };
 
 fn at(millis: i64) -> UnixTime {
     UnixTime::from_millis(millis)

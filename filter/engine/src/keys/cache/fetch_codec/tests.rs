@@ -20,16 +20,16 @@ fn callout() -> Callout {
     }
 }
 
-fn pushed(byte: u8) -> ShareKey {
-    ShareKey::choose(Some(&PushKey::new(&[byte; 32]).unwrap()), b"").unwrap()
+fn pushed(byte: u8) -> SharedDataKey {
+    SharedDataKey::choose(Some(&PushKey::new(&[byte; 32]).unwrap()), b"").unwrap()
 }
 
-fn share() -> Share {
-    Share::new(&callout(), pushed(1))
+fn codec() -> FetchCodec {
+    FetchCodec::new(&callout(), pushed(1))
 }
 
 fn state() -> FetchState {
-    let me = Fetcher { id: 7, term: std::time::Duration::from_secs(3) };
+    let me = Fetcher { id: 7, lease: std::time::Duration::from_secs(3) };
     match FetchState::default().begin(Cause::Missing, &me, UnixTime::from_secs(1)) {
         Start::Begin(state) => state,
         other => panic!("{other:?}"),
@@ -38,12 +38,12 @@ fn state() -> FetchState {
 
 fn keys(algorithms: Option<&[Algorithm]>) -> FetchedKeys {
     let set = Signer::new(Algorithm::Es256).keys("k");
-    let life = ShelfLife::begin(None, 0, UnixTime::from_secs(1));
-    FetchedKeys { set, algorithms: algorithms.map(Arc::from), life }
+    let freshness = Freshness::begin(None, 0, UnixTime::from_secs(1));
+    FetchedKeys { set, algorithms: algorithms.map(Arc::from), freshness }
 }
 
-fn sealed(share: &Share, keys: &FetchedKeys) -> Vec<u8> {
-    share.seal_keys(&keys.set, keys.algorithms.as_deref(), keys.life)
+fn sealed(codec: &FetchCodec, keys: &FetchedKeys) -> Vec<u8> {
+    codec.seal_keys(&keys.set, keys.algorithms.as_deref(), keys.freshness)
 }
 
 #[test]
@@ -61,57 +61,57 @@ fn workers_believe_each_other_with_a_push_key_or_in_a_store_of_their_own() {
         (None, b"\xff", false),
     ];
     for (push_key, vm_id, believed) in rows {
-        assert_eq!(ShareKey::choose(push_key, vm_id).is_some(), believed, "{:?}", String::from_utf8_lossy(vm_id));
+        assert_eq!(SharedDataKey::choose(push_key, vm_id).is_some(), believed, "{:?}", String::from_utf8_lossy(vm_id));
     }
     // The push key counts wherever there is one: the VM id must not open another way in.
-    let keyed = ShareKey::choose(Some(&push_key), OWN).unwrap();
-    let value = Share::new(&callout(), ShareKey::choose(None, OWN).unwrap()).seal_state(&state());
-    assert_eq!(Share::new(&callout(), keyed).open_state(&value), Err(ShareError::Mac));
+    let keyed = SharedDataKey::choose(Some(&push_key), OWN).unwrap();
+    let value = FetchCodec::new(&callout(), SharedDataKey::choose(None, OWN).unwrap()).seal_state(&state());
+    assert_eq!(FetchCodec::new(&callout(), keyed).open_state(&value), Err(FetchCodecError::Mac));
     assert_ne!(pushed(1).0, [1; 32], "the push key itself makes MACs of another kind");
 }
 
 #[test]
 fn what_is_sealed_opens_with_the_same_key() {
-    let share = share();
-    assert_eq!(share.open_state(&share.seal_state(&state())), Ok(state()));
+    let codec = codec();
+    assert_eq!(codec.open_state(&codec.seal_state(&state())), Ok(state()));
     let announced: [Option<&[Algorithm]>; 3] = [None, Some(&[]), Some(&[Algorithm::Es256, Algorithm::Ps512])];
     for keys in announced.map(keys) {
-        assert_eq!(share.open_keys(&sealed(&share, &keys)), Ok(keys));
+        assert_eq!(codec.open_keys(&sealed(&codec, &keys)), Ok(keys));
     }
-    let other = Share { key: pushed(2), ..share.clone() };
-    assert_eq!(other.open_state(&share.seal_state(&state())), Err(ShareError::Mac));
-    assert_eq!(other.open_keys(&sealed(&share, &keys(None))), Err(ShareError::Mac));
+    let other = FetchCodec { key: pushed(2), ..codec.clone() };
+    assert_eq!(other.open_state(&codec.seal_state(&state())), Err(FetchCodecError::Mac));
+    assert_eq!(other.open_keys(&sealed(&codec, &keys(None))), Err(FetchCodecError::Mac));
 }
 
 #[test]
 fn a_value_stands_for_its_own_name_only() {
-    let (share, state) = (share(), state());
-    let elsewhere = Share { state_name: "elsewhere".to_owned(), ..share.clone() };
-    assert_eq!(elsewhere.open_state(&share.seal_state(&state)), Err(ShareError::Mac));
-    assert_eq!(share.open_keys(&share.seal_state(&state)), Err(ShareError::Mac));
-    assert_eq!(share.open_state(&sealed(&share, &keys(None))), Err(ShareError::Mac));
+    let (codec, state) = (codec(), state());
+    let elsewhere = FetchCodec { state_name: "elsewhere".to_owned(), ..codec.clone() };
+    assert_eq!(elsewhere.open_state(&codec.seal_state(&state)), Err(FetchCodecError::Mac));
+    assert_eq!(codec.open_keys(&codec.seal_state(&state)), Err(FetchCodecError::Mac));
+    assert_eq!(codec.open_state(&sealed(&codec, &keys(None))), Err(FetchCodecError::Mac));
 }
 
 #[test]
 fn any_changed_byte_is_noticed() {
-    let share = share();
-    for value in [share.seal_state(&state()), sealed(&share, &keys(None))] {
+    let codec = codec();
+    for value in [codec.seal_state(&state()), sealed(&codec, &keys(None))] {
         for index in 0..value.len() {
             let mut changed = value.clone();
             changed[index] ^= 1;
-            assert_eq!(share.open_state(&changed), Err(ShareError::Mac), "byte {index}");
-            assert_eq!(share.open_keys(&changed), Err(ShareError::Mac), "byte {index}");
-            assert_eq!(share.open_keys(&value[..index]), Err(ShareError::Mac), "{index} bytes");
+            assert_eq!(codec.open_state(&changed), Err(FetchCodecError::Mac), "byte {index}");
+            assert_eq!(codec.open_keys(&changed), Err(FetchCodecError::Mac), "byte {index}");
+            assert_eq!(codec.open_keys(&value[..index]), Err(FetchCodecError::Mac), "{index} bytes");
         }
     }
-    assert_eq!(share.open_state(&vec![0; MAX_VALUE + 1]), Err(ShareError::TooLarge));
+    assert_eq!(codec.open_state(&vec![0; MAX_VALUE + 1]), Err(FetchCodecError::TooLarge));
 }
 
 #[test]
 fn a_sealed_value_of_another_form_is_refused() {
-    let share = share();
+    let codec = codec();
     let good = json!({ "life": { "asked": 0, "fetched": 1, "refresh": 2 }, "algorithms": null, "jwks": keys(None).set.to_jwks() });
-    assert!(share.open_keys(&share.seal(&share.keys_name, &good)).is_ok());
+    assert!(codec.open_keys(&codec.seal(&codec.keys_name, &good)).is_ok());
     let with = |name: &str, value: Value| {
         let mut changed = good.clone();
         changed[name] = value;
@@ -130,8 +130,16 @@ fn a_sealed_value_of_another_form_is_refused() {
         with("jwks", Value::Null),
     ];
     for object in rows {
-        assert_eq!(share.open_keys(&share.seal(&share.keys_name, &object)), Err(ShareError::Malformed), "{object}");
-        assert_eq!(share.open_state(&share.seal(&share.state_name, &object)), Err(ShareError::Malformed), "{object}");
+        assert_eq!(
+            codec.open_keys(&codec.seal(&codec.keys_name, &object)),
+            Err(FetchCodecError::Malformed),
+            "{object}"
+        );
+        assert_eq!(
+            codec.open_state(&codec.seal(&codec.state_name, &object)),
+            Err(FetchCodecError::Malformed),
+            "{object}"
+        );
     }
 }
 
@@ -148,13 +156,13 @@ fn two_ways_to_ask_an_issuer_and_two_keys_have_different_names() {
         Callout { cluster: "a".to_owned(), jwks_cluster: "bc".to_owned(), ..callout() },
         Callout { cluster: "ab".to_owned(), jwks_cluster: "c".to_owned(), ..callout() },
     ];
-    let mut shares: Vec<_> = ways.iter().map(|way| Share::new(way, pushed(1))).collect();
-    shares.push(Share::new(&callout(), pushed(2)));
-    shares.push(Share::new(&callout(), ShareKey::choose(None, OWN).unwrap()));
-    let mut names: Vec<_> = shares.iter().flat_map(|share| [share.state_name(), share.keys_name()]).collect();
+    let mut codecs: Vec<_> = ways.iter().map(|way| FetchCodec::new(way, pushed(1))).collect();
+    codecs.push(FetchCodec::new(&callout(), pushed(2)));
+    codecs.push(FetchCodec::new(&callout(), SharedDataKey::choose(None, OWN).unwrap()));
+    let mut names: Vec<_> = codecs.iter().flat_map(|codec| [codec.state_name(), codec.keys_name()]).collect();
     let count = names.len();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
-    assert_eq!(Share::new(&callout(), pushed(1)).state_name(), share().state_name());
+    assert_eq!(FetchCodec::new(&callout(), pushed(1)).state_name(), codec().state_name());
 }

@@ -1,4 +1,4 @@
-//! The answers of the token endpoint.
+//! Replies of the token endpoint.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use crate::reply::{Reply, unstored};
 use crate::scope::Scope;
 use crate::time::UnixTime;
 
-/// For how long a client may go on without asking again whether it is still enough to be nobody.
+/// For how long an anonymous client may go on before it has to ask for a token again.
 pub const ANONYMOUS_LIFETIME: Duration = Duration::from_mins(5);
 
 /// A token for the client.
 #[derive(Clone, Copy, Debug)]
-pub struct Issued<'a> {
+pub struct TokenResponse<'a> {
     /// The token itself.
     pub token: &'a str,
-    /// When it ends.
+    /// When it expires.
     pub expires: UnixTime,
     /// What is granted of what was asked.
     pub granted: &'a [Scope],
-    /// Whether the question was a POST, whose answer names what is granted.
+    /// True for a POST, whose reply names what is granted.
     pub is_post: bool,
 }
 
-impl Issued<'_> {
-    /// The answer. Docker keeps a token for at least 60 seconds, whatever `expires_in` says.
+impl TokenResponse<'_> {
+    /// The reply. Docker keeps a token for at least 60 seconds, whatever `expires_in` says.
     ///
     /// There is never a `refresh_token`. It could only be the credential that the client has anyway; clients that get one
     /// forget the password, can only POST from then on, and some give up when POST is not there.
@@ -65,15 +65,15 @@ mod tests {
         let mut granted = Vec::new();
         Scope::parse_list("repository:a:pull,push registry:catalog:*", &mut granted).unwrap();
         let expires = NOW.after(Duration::from_millis(300_999));
-        let get = Issued { token: "a.b.c", expires, granted: &granted, is_post: false };
+        let get = TokenResponse { token: "a.b.c", expires, granted: &granted, is_post: false };
         let mut wanted = json!({ "token": "a.b.c", "access_token": "a.b.c", "expires_in": 300, "issued_at": "2024-02-29T12:34:56Z" });
-        let body = |issued: Issued<'_>| serde_json::from_slice::<Value>(&issued.reply(NOW).body).unwrap();
+        let body = |response: TokenResponse<'_>| serde_json::from_slice::<Value>(&response.reply(NOW).body).unwrap();
         assert_eq!(body(get), wanted);
         wanted["scope"] = json!("repository:a:pull,push registry:catalog:*");
-        assert_eq!(body(Issued { is_post: true, ..get }), wanted);
+        assert_eq!(body(TokenResponse { is_post: true, ..get }), wanted);
         wanted["scope"] = json!("");
         wanted["expires_in"] = json!(0);
-        assert_eq!(body(Issued { is_post: true, granted: &[], expires: UnixTime::from_secs(0), ..get }), wanted);
+        assert_eq!(body(TokenResponse { is_post: true, granted: &[], expires: UnixTime::from_secs(0), ..get }), wanted);
         assert_eq!(get.reply(NOW).status, 200);
         assert_eq!(header(&get.reply(NOW), "content-type"), Some("application/json"));
         assert_eq!(header(&get.reply(NOW), "cache-control"), Some("no-store"));

@@ -1,5 +1,5 @@
-//! Many expressions as one automaton that is made while it reads: time is linear in the text and does not grow with the number of
-//! expressions, memory is bounded.
+//! Many expressions as one lazily built DFA: time is linear in the text and does not grow with the number of expressions, and
+//! memory is bounded.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,18 +9,19 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
-/// States that are kept, bytes; beyond it they are made anew.
+/// Bytes of states that are kept; beyond it they are discarded and built again.
 const CACHE: usize = 2 << 20;
 
 /// Some expressions, compiled.
 #[derive(Debug)]
-pub struct Automaton {
+pub struct PatternSet {
     dfa: DFA,
     cache: Mutex<Cache>,
 }
 
-impl Automaton {
-    /// Compiles expressions in the language of the crate `regex`; nothing if one is none, or if they need more than `limit` bytes.
+impl PatternSet {
+    /// Compiles expressions in the syntax of the crate `regex`. Returns `None` if one is invalid, or if they need more than `limit`
+    /// bytes.
     #[must_use]
     pub fn build<P: AsRef<str>>(expressions: &[P], limit: usize) -> Option<Self> {
         let nfa = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(limit));
@@ -31,7 +32,7 @@ impl Automaton {
         Some(Self { dfa, cache })
     }
 
-    /// States that each byte may have to be compared with, at worst.
+    /// Returns the number of states that each byte may have to be compared with, at worst.
     #[must_use]
     pub fn states(&self) -> usize {
         self.dfa.get_nfa().states().len()
@@ -43,8 +44,8 @@ impl Automaton {
         self.read(Anchored::No, text, |_, state, _| state.is_match().then_some(())).is_some()
     }
 
-    /// The number of the first expression, in the order in which they were given, that matches `text`. Each has to hold on to the
-    /// beginning and the end of it.
+    /// Returns the index of the first expression, in the order in which they were given, that matches `text`. Each has to be
+    /// anchored at both ends.
     #[must_use]
     pub fn first(&self, text: &str) -> Option<usize> {
         self.read(Anchored::Yes, text, |cache, state, at_end| {
@@ -52,7 +53,7 @@ impl Automaton {
         })
     }
 
-    /// Reads `text` until `found` has something. The automaton cannot fail as it is configured; if it did, nothing would match.
+    /// Reads `text` until `found` returns something. The DFA cannot fail as it is configured; if it did, nothing would match.
     fn read<T>(
         &self,
         anchored: Anchored,
@@ -83,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_first_of_several_that_match_is_found() {
-        let automaton = Automaton::build(&["^a$", "^a.*$", "^.*b$"], 1 << 20).unwrap();
+        let automaton = PatternSet::build(&["^a$", "^a.*$", "^.*b$"], 1 << 20).unwrap();
         for (text, first) in [("a", Some(0)), ("ab", Some(1)), ("xb", Some(2)), ("x", None), ("", None), ("xa", None)] {
             assert_eq!(automaton.first(text), first, "{text}");
         }
@@ -91,14 +92,14 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_or_is_no_expression_is_refused() {
-        assert!(Automaton::build(&["("], 1 << 20).is_none());
-        assert!(Automaton::build(&["(?:(?:(?:a{99}){99}){99}){99}"], 1 << 20).is_none());
+        assert!(PatternSet::build(&["("], 1 << 20).is_none());
+        assert!(PatternSet::build(&["(?:(?:(?:a{99}){99}){99}){99}"], 1 << 20).is_none());
     }
 
     #[test]
     fn ten_thousand_expressions_are_one_automaton() {
         let expressions: Vec<String> = (0..10_000).map(|number| format!("^team-{number}/[^/]*$")).collect();
-        let automaton = Automaton::build(&expressions, 64 << 20).unwrap();
+        let automaton = PatternSet::build(&expressions, 64 << 20).unwrap();
         for number in [0, 1, 77, 9_999] {
             assert_eq!(automaton.first(&format!("team-{number}/app")), Some(number));
         }

@@ -1,7 +1,7 @@
-//! What workers tell each other about one source, in shared data of the host: the state of its fetches, and fetched keys.
+//! What workers share about one source, in shared data of the host: the state of its fetches, and fetched keys.
 //!
-//! A value is 32 bytes of MAC and a JSON object. The MAC is over the name and the object, so no value can stand in for another.
-//! Its key comes from the push key if there is one. Without one, values are believed only in a store that no other plugin
+//! A value is 32 bytes of MAC and a JSON object. The MAC covers the name and the object, so no value can replace another.
+//! Its key comes from the push key if there is one. Without one, values are trusted only in a store that no other plugin
 //! writes to: it belongs to one VM id, and whoever puts a plugin into a VM id writes the proxy's configuration.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit as _, Mac};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{FetchState, ShelfLife};
+use super::{FetchState, Freshness};
 use crate::json;
 use crate::keys::KeySet;
 use crate::keys::algorithm::Algorithm;
@@ -20,7 +20,7 @@ use crate::keys::envelope::{Purpose, PushKey};
 use crate::keys::source::Callout;
 use crate::url::HttpUrl;
 
-/// A VM id that begins so says that this module alone has it.
+/// A VM id with this prefix declares that no other module has it.
 const OWN_VM_ID: &[u8] = b"registry-auth";
 /// Of the names and the objects. Workers of two versions of the module share only what both read.
 const FORMAT: u32 = 2;
@@ -28,13 +28,13 @@ const FORMAT: u32 = 2;
 const MAX_VALUE: usize = 1024 * 1024;
 const MAC_LENGTH: usize = 32;
 
-/// What makes a value in shared data believable.
+/// The key of the MAC of values in shared data.
 #[derive(Clone)]
-pub struct ShareKey([u8; MAC_LENGTH]);
+pub struct SharedDataKey([u8; MAC_LENGTH]);
 
-impl ShareKey {
-    /// The key of workers that have `push_key`, or else of those whose VM id is their own. `None`: whoever writes to shared
-    /// data could be anybody, and each worker has to fetch for itself.
+impl SharedDataKey {
+    /// The key of workers that have `push_key`, or else of those whose VM id is their own. `None`: values in
+    /// shared data cannot be trusted, and each worker has to fetch for itself.
     #[must_use]
     pub fn choose(push_key: Option<&PushKey>, vm_id: &[u8]) -> Option<Self> {
         match push_key {
@@ -47,14 +47,14 @@ impl ShareKey {
 
 /// Why a value is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ShareError {
+pub enum FetchCodecError {
     /// Longer than 1 MiB.
     #[error("it is larger than 1 MiB")]
     TooLarge,
     /// Made with another key or for another name, or changed.
     #[error("its MAC is wrong")]
     Mac,
-    /// The MAC is good, what it is over is not of this format.
+    /// The MAC is valid, but the object is not of this format.
     #[error("it is malformed")]
     Malformed,
 }
@@ -67,22 +67,22 @@ pub struct FetchedKeys {
     /// The algorithms that the issuer announced.
     pub algorithms: Option<Arc<[Algorithm]>>,
     /// How long they are used.
-    pub life: ShelfLife,
+    pub freshness: Freshness,
 }
 
-/// Names and form of the values of one source.
+/// Names and format of the values of one source.
 #[derive(Clone)]
-pub struct Share {
-    key: ShareKey,
+pub struct FetchCodec {
+    key: SharedDataKey,
     state_name: String,
     keys_name: String,
 }
 
-impl Share {
+impl FetchCodec {
     /// The values of the issuer that `callout` asks. Another way of asking, and another key, have other names: what two
     /// configurations hold is never mixed.
     #[must_use]
-    pub fn new(callout: &Callout, key: ShareKey) -> Self {
+    pub fn new(callout: &Callout, key: SharedDataKey) -> Self {
         let url = |url: &Option<HttpUrl>| url.as_ref().map(ToString::to_string);
         let Callout { issuer, discovery, jwks_uri, cluster, jwks_cluster } = callout;
         let way = json!([issuer, url(discovery), url(jwks_uri), cluster, jwks_cluster]).to_string();
@@ -92,13 +92,13 @@ impl Share {
         Self { key, state_name: name("state"), keys_name: name("keys") }
     }
 
-    /// Where the state of the fetches stands.
+    /// The name of the value with the state of the fetches.
     #[must_use]
     pub fn state_name(&self) -> &str {
         &self.state_name
     }
 
-    /// Where the keys stand that were fetched last.
+    /// The name of the value with the keys that were fetched last.
     #[must_use]
     pub fn keys_name(&self) -> &str {
         &self.keys_name
@@ -110,34 +110,37 @@ impl Share {
         self.seal(&self.state_name, &state.to_json())
     }
 
-    /// Reads what stands under [`Self::state_name`].
+    /// Reads the value under [`Self::state_name`].
     ///
     /// # Errors
-    /// See [`ShareError`].
-    pub fn open_state(&self, value: &[u8]) -> Result<FetchState, ShareError> {
-        FetchState::from_json(&Value::Object(self.open(&self.state_name, value)?)).ok_or(ShareError::Malformed)
+    /// See [`FetchCodecError`].
+    pub fn open_state(&self, value: &[u8]) -> Result<FetchState, FetchCodecError> {
+        FetchState::from_json(&Value::Object(self.open(&self.state_name, value)?)).ok_or(FetchCodecError::Malformed)
     }
 
     /// The value of keys.
     #[must_use]
-    pub fn seal_keys(&self, set: &KeySet, algorithms: Option<&[Algorithm]>, life: ShelfLife) -> Vec<u8> {
+    pub fn seal_keys(&self, set: &KeySet, algorithms: Option<&[Algorithm]>, freshness: Freshness) -> Vec<u8> {
         let algorithms: Option<Vec<_>> =
             algorithms.map(|algorithms| algorithms.iter().map(|algorithm| algorithm.name()).collect());
-        self.seal(&self.keys_name, &json!({ "life": life.to_json(), "algorithms": algorithms, "jwks": set.to_jwks() }))
+        self.seal(
+            &self.keys_name,
+            &json!({ "life": freshness.to_json(), "algorithms": algorithms, "jwks": set.to_jwks() }),
+        )
     }
 
-    /// Reads what stands under [`Self::keys_name`].
+    /// Reads the value under [`Self::keys_name`].
     ///
     /// # Errors
-    /// See [`ShareError`].
-    pub fn open_keys(&self, value: &[u8]) -> Result<FetchedKeys, ShareError> {
+    /// See [`FetchCodecError`].
+    pub fn open_keys(&self, value: &[u8]) -> Result<FetchedKeys, FetchCodecError> {
         let members = self.open(&self.keys_name, value)?;
-        let member = |name: &str| members.get(name).ok_or(ShareError::Malformed);
-        let loaded = KeySet::from_jwks_value(member("jwks")?).map_err(|_| ShareError::Malformed)?;
+        let member = |name: &str| members.get(name).ok_or(FetchCodecError::Malformed);
+        let loaded = KeySet::from_jwks_value(member("jwks")?).map_err(|_| FetchCodecError::Malformed)?;
         Ok(FetchedKeys {
             set: loaded.keys,
             algorithms: algorithms(member("algorithms")?)?,
-            life: ShelfLife::from_json(member("life")?).ok_or(ShareError::Malformed)?,
+            freshness: Freshness::from_json(member("life")?).ok_or(FetchCodecError::Malformed)?,
         })
     }
 
@@ -149,15 +152,15 @@ impl Share {
     }
 
     /// The MAC is checked before anything inside is read.
-    fn open(&self, name: &str, value: &[u8]) -> Result<Map<String, Value>, ShareError> {
+    fn open(&self, name: &str, value: &[u8]) -> Result<Map<String, Value>, FetchCodecError> {
         if value.len() > MAX_VALUE {
-            return Err(ShareError::TooLarge);
+            return Err(FetchCodecError::TooLarge);
         }
-        let (mac, object) = value.split_at_checked(MAC_LENGTH).ok_or(ShareError::Mac)?;
-        self.mac(name, object).ok_or(ShareError::Mac)?.verify_slice(mac).map_err(|_| ShareError::Mac)?;
+        let (mac, object) = value.split_at_checked(MAC_LENGTH).ok_or(FetchCodecError::Mac)?;
+        self.mac(name, object).ok_or(FetchCodecError::Mac)?.verify_slice(mac).map_err(|_| FetchCodecError::Mac)?;
         match json::parse(object) {
             Ok(Value::Object(members)) => Ok(members),
-            _ => Err(ShareError::Malformed),
+            _ => Err(FetchCodecError::Malformed),
         }
     }
 
@@ -169,12 +172,12 @@ impl Share {
 }
 
 /// `null` for none announced; an unknown name makes the whole malformed.
-fn algorithms(value: &Value) -> Result<Option<Arc<[Algorithm]>>, ShareError> {
+fn algorithms(value: &Value) -> Result<Option<Arc<[Algorithm]>>, FetchCodecError> {
     if value.is_null() {
         return Ok(None);
     }
-    let names = value.as_array().ok_or(ShareError::Malformed)?;
-    let algorithm = |name: &Value| name.as_str().and_then(Algorithm::from_name).ok_or(ShareError::Malformed);
+    let names = value.as_array().ok_or(FetchCodecError::Malformed)?;
+    let algorithm = |name: &Value| name.as_str().and_then(Algorithm::from_name).ok_or(FetchCodecError::Malformed);
     names.iter().map(algorithm).collect::<Result<_, _>>().map(Some)
 }
 

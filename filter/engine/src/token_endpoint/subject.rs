@@ -1,4 +1,4 @@
-//! The holder of a minted token: who it is, and all that restricts the credential which the token is given for.
+//! The subject of a minted token: who it is, and all that restricts the credential which the token is issued for.
 //!
 //! Whatever the token may do, the credential may do at that moment. So the token has the credential's end, what binds it, and the
 //! claims that conditions read.
@@ -13,30 +13,30 @@ use crate::authn::credential::Credential;
 use crate::authn::identity::Identity;
 use crate::authn::mtls::thumbprint;
 use crate::authn::origin::Origin;
-use crate::authn::prove::{self, Stop};
-use crate::authority::Caller;
+use crate::authn::token_context::{self, AuthnError};
+use crate::authorizer::Caller;
 use crate::authz::Policy;
 use crate::reason::Reason;
 use crate::request::Connection;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 
-/// What a minted token says of its holder.
+/// What a minted token says of its subject.
 #[derive(Clone, Debug)]
-pub(crate) struct Holder<'a> {
+pub(crate) struct Subject<'a> {
     /// Who it is; anonymous gives a token with an empty `sub`.
     pub(crate) identity: &'a Identity,
     /// What may be done with the token.
     pub(crate) granted: &'a [Scope],
     /// When the token ends; see [`Mint::end`].
     pub(crate) expires: UnixTime,
-    /// `cnf`: what binds the credential, as it stands there.
+    /// `cnf`, which binds the token as the credential is bound.
     pub(crate) confirmation: Option<Value>,
     /// What else restricts the credential.
     pub(crate) origin: Origin,
 }
 
-/// A credential that was proven, as far as it restricts its holder.
+/// A credential that was authenticated, as far as it restricts its holder.
 pub(crate) struct Source {
     /// When it ends; an anonymous caller's never does.
     not_after: Option<UnixTime>,
@@ -48,18 +48,18 @@ impl Source {
     /// Reads what is presented. `policy` is the one whose conditions will be asked.
     ///
     /// # Errors
-    /// The credential cannot be read, which cannot be once it was proven.
+    /// The credential cannot be read, which does not happen once it was authenticated.
     pub(crate) fn of(
         credential: &Credential<'_>,
         not_after: Option<UnixTime>,
         connection: &Connection<'_>,
         policy: Option<&Policy>,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, AuthnError> {
         let nothing = Members::default();
         let read = policy.map_or(&nothing, Policy::claims_read);
         let (origin, confirmation) = match (credential, not_after) {
             (Credential::Token(token), _) => {
-                let token = prove::read(token)?;
+                let token = token_context::read(token)?;
                 let claims = token.claims_unverified();
                 (Origin::of_token(claims, read), claims.as_map().get(CONFIRMATION).cloned())
             }
@@ -73,7 +73,7 @@ impl Source {
     }
 }
 
-impl<'a> Holder<'a> {
+impl<'a> Subject<'a> {
     /// The caller with what is granted of a request for a token, restricted as the credential is.
     pub(crate) fn of(caller: &'a Caller, granted: &'a [Scope], source: Source, mint: &Mint, now: UnixTime) -> Self {
         let claim = caller.claim.as_deref();

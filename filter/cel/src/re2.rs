@@ -1,7 +1,7 @@
-//! `matches`: RE2's meaning on the automata that the globs use already.
+//! `matches`: patterns with the meaning that RE2 gives them, translated to the syntax of the crate `regex`.
 //!
-//! RE2's `\d`, `\s`, `\w` and `\b` are ASCII, so they are spelled out. Time is linear in the text, the size of a compiled pattern is
-//! bounded, and a pattern that is refused (`\pL`, over the bound, not an expression) is an error, never a match.
+//! RE2's `\d`, `\s`, `\w` and `\b` are ASCII, so they are spelled out. Time is linear in the text, the size of a compiled pattern
+//! is bounded, and a pattern that is refused (`\pL`, over the bound, not an expression) is an error, never a match.
 
 /// Longest pattern, bytes.
 const MAX_PATTERN: usize = 1024;
@@ -9,19 +9,19 @@ const MAX_PATTERN: usize = 1024;
 pub const MAX_AUTOMATON: usize = 1 << 20;
 /// Most repetitions of one thing in RE2.
 const MAX_REPETITIONS: u32 = 1000;
-/// The pattern was not acceptable.
+/// The pattern is not one of RE2, is too long, or would need too much memory.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NotAnExpression;
+pub struct InvalidPattern;
 
-/// The pattern in the language of the crate `regex`.
+/// Translates a pattern to the syntax of the crate `regex`.
 ///
 /// # Errors
 /// RE2 has no such pattern, or it is too long.
-pub fn translate(pattern: &str) -> Result<String, NotAnExpression> {
-    if pattern.len() > MAX_PATTERN { Err(NotAnExpression) } else { translated(pattern).ok_or(NotAnExpression) }
+pub fn translate(pattern: &str) -> Result<String, InvalidPattern> {
+    if pattern.len() > MAX_PATTERN { Err(InvalidPattern) } else { translated(pattern).ok_or(InvalidPattern) }
 }
 
-/// The pattern in the language of the crate, `None` where RE2 has none or where the two would differ.
+/// Translates a pattern, `None` where RE2 has no such pattern or where the two would differ.
 fn translated(pattern: &str) -> Option<String> {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern;
@@ -80,13 +80,13 @@ fn counted(tail: &str) -> Option<u32> {
     if most.is_empty() { Some(least) } else { number(most).map(|most| most.max(least)) }
 }
 
-/// Whether what follows `(?` is a name or flags that RE2 has.
+/// Returns true if what follows `(?` is a name or flags that RE2 has.
 fn is_group(tail: &str) -> bool {
     let flags = tail.split([':', ')']).next().unwrap_or_default();
     tail.starts_with(['P', '<']) || flags.chars().all(|flag| "imsU-".contains(flag))
 }
 
-/// Copies a class, whose set operations RE2 does not have; gives what follows it.
+/// Copies a class, whose set operations RE2 does not have, and returns what follows it.
 fn class<'a>(tail: &'a str, out: &mut String) -> Option<&'a str> {
     out.push('[');
     let mut rest = tail;
@@ -126,7 +126,7 @@ fn class<'a>(tail: &'a str, out: &mut String) -> Option<&'a str> {
     }
 }
 
-/// Copies an escape, ASCII classes spelled out; gives what follows it.
+/// Copies an escape, ASCII classes spelled out, and returns what follows it.
 fn escape<'a>(tail: &'a str, out: &mut String, in_class: bool) -> Option<&'a str> {
     let char = tail.chars().next()?;
     match char {
@@ -139,8 +139,8 @@ fn escape<'a>(tail: &'a str, out: &mut String, in_class: bool) -> Option<&'a str
         'b' | 'B' if in_class => return None,
         'b' => out.push_str("(?-u:\\b)"),
         'B' => out.push_str("(?-u:\\B)"),
-        // Escapes that only the crate has; and classes of Unicode, whose tables would make the module large. In a native build other
-        // crates may bring them.
+        // Escapes that only the crate has; and classes of Unicode, whose tables would make the module large. In a native build
+        // other crates may bring them.
         'u' | 'U' | '<' | '>' | 'p' | 'P' => return None,
         char => out.extend(['\\', char]),
     }
@@ -182,23 +182,23 @@ mod tests {
             ("a{x", "a{x", Ok(true)),
             ("^a{2}?$", "aa", Ok(true)),
             ("^a{1000}$", "a", Ok(false)),
-            ("a{1001}", "a", Err(NotAnExpression)),
-            ("a**", "a", Err(NotAnExpression)),
-            ("a*??", "a", Err(NotAnExpression)),
-            ("a{2}{2}", "a", Err(NotAnExpression)),
-            ("(?x) a", "a", Err(NotAnExpression)),
-            ("(?-u:a)", "a", Err(NotAnExpression)),
-            (r"[\b]", "b", Err(NotAnExpression)),
-            ("[a--b]", "a", Err(NotAnExpression)),
-            (r"\<a", "a", Err(NotAnExpression)),
-            ("(", "", Err(NotAnExpression)),
-            ("(?:(?:(?:a{99}){99}){99}){99}", "a", Err(NotAnExpression)),
+            ("a{1001}", "a", Err(InvalidPattern)),
+            ("a**", "a", Err(InvalidPattern)),
+            ("a*??", "a", Err(InvalidPattern)),
+            ("a{2}{2}", "a", Err(InvalidPattern)),
+            ("(?x) a", "a", Err(InvalidPattern)),
+            ("(?-u:a)", "a", Err(InvalidPattern)),
+            (r"[\b]", "b", Err(InvalidPattern)),
+            ("[a--b]", "a", Err(InvalidPattern)),
+            (r"\<a", "a", Err(InvalidPattern)),
+            ("(", "", Err(InvalidPattern)),
+            ("(?:(?:(?:a{99}){99}){99}){99}", "a", Err(InvalidPattern)),
         ];
         for (pattern, text, expected) in rows {
             let evaluation = Evaluation::default();
             assert_eq!(is_match(&evaluation, pattern, text), expected, "{pattern} on {text}");
             assert_eq!(is_match(&evaluation, pattern, text), expected, "{pattern} on {text}, kept");
         }
-        assert_eq!(is_match(&Evaluation::default(), &"a".repeat(1025), "a"), Err(NotAnExpression));
+        assert_eq!(is_match(&Evaluation::default(), &"a".repeat(1025), "a"), Err(InvalidPattern));
     }
 }

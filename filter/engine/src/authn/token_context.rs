@@ -1,4 +1,4 @@
-//! What providers and the token server share: the facts they read, and what stops them.
+//! What providers and the token server share: the facts they read, and their errors.
 
 use registry_auth_cel::{Document, Members};
 
@@ -10,22 +10,22 @@ use crate::facts::{Facts, KeysAnswer, Missing, Need};
 use crate::keys::source::{Keys, SourceId};
 use crate::reason::Reason;
 
-/// Why no identity comes out.
+/// Why a caller is not authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum AuthnError {
     /// The token is refused.
     Deny(Reason),
     /// A fact is missing.
     Need(Need),
 }
 
-impl From<Reason> for Stop {
+impl From<Reason> for AuthnError {
     fn from(reason: Reason) -> Self {
         Self::Deny(reason)
     }
 }
 
-impl From<TokenError> for Stop {
+impl From<TokenError> for AuthnError {
     fn from(error: TokenError) -> Self {
         Self::Deny(match error {
             TokenError::TooLong => Reason::TokenTooLong,
@@ -36,15 +36,15 @@ impl From<TokenError> for Stop {
     }
 }
 
-/// A token that somebody presents, and what it is judged with.
-pub(crate) struct Presented<'a> {
+/// A token that a client presents, and what it is verified with.
+pub(crate) struct TokenContext<'a> {
     pub(crate) token: &'a UnverifiedToken<'a>,
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) verifier: &'a dyn SignatureVerifier,
     pub(crate) policy: Option<PolicyView<'a>>,
 }
 
-/// What a policy reads of a caller, and what it knows of him.
+/// What a policy reads of a caller, and which groups it adds.
 #[derive(Clone, Copy)]
 pub(crate) struct PolicyView<'a> {
     /// Some condition reads `req.claims`.
@@ -55,33 +55,38 @@ pub(crate) struct PolicyView<'a> {
     pub(crate) groups_of: &'a dyn Fn(&str) -> Vec<String>,
 }
 
-/// Reads a token. What can be parsed has no other characters than a token may have, so they are looked at only to say what is
-/// wrong.
-pub(crate) fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, Stop> {
+/// Reads a token. A token that can be parsed has valid characters only, so they are checked only to find the reason of an error.
+pub(crate) fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, AuthnError> {
     let text = std::str::from_utf8(compact).map_err(|_| Reason::MalformedCredential)?;
-    UnverifiedToken::parse(text).map_err(|error| credential::check(compact).map_or_else(Stop::from, |()| error.into()))
+    UnverifiedToken::parse(text)
+        .map_err(|error| credential::check(compact).map_or_else(AuthnError::from, |()| error.into()))
 }
 
-impl<'a> Presented<'a> {
-    /// Returns true if some condition reads claims: what is kept of the token holds them too, which most of its memory goes to.
+impl<'a> TokenContext<'a> {
+    /// Returns true if some condition reads claims. They are cached then, which takes most of the memory of a cached token.
     pub(crate) fn keeps_claims(&self) -> bool {
         self.policy.is_some_and(|policy| policy.reads_claims)
     }
 
-    /// Claims as conditions read them; none if no condition does.
+    /// Returns the claims as conditions read them; none if no condition does.
     pub(crate) fn kept(&self, claims: &Claims) -> Document {
         if self.keeps_claims() { Document::from_claims(claims.as_map()) } else { Document::empty() }
     }
 
-    /// The keys of a source; without any, they are needed, or cannot be had.
-    pub(crate) fn keys_of(&self, source: SourceId) -> Result<&'a Keys, Stop> {
+    /// Returns the keys of a source. If none are held, they have to be fetched, or fetching them failed.
+    pub(crate) fn keys_of(&self, source: SourceId) -> Result<&'a Keys, AuthnError> {
         self.facts.keys.get(source).ok_or_else(|| missing(source, Missing::Keys, self.facts))
     }
 
-    /// Verifies the token with the keys of a source. An unknown key id is a need until the keys are some that were asked for after
-    /// the request came: a token whose key was not looked for is never called bad. A bad signature is no need: it would let anybody
-    /// make the filter fetch.
-    pub(crate) fn verify(&self, source: SourceId, keys: &Keys, expected: &Expected<'_>) -> Result<VerifiedToken, Stop> {
+    /// Verifies the token with the keys of a source. An unknown key id is a [`Need`] until the held keys are some that were
+    /// requested after the request came: a token is not refused before its key was looked up. A bad signature is not a [`Need`]:
+    /// anybody could make the filter fetch.
+    pub(crate) fn verify(
+        &self,
+        source: SourceId,
+        keys: &Keys,
+        expected: &Expected<'_>,
+    ) -> Result<VerifiedToken, AuthnError> {
         let Self { token, facts, verifier, .. } = self;
         verify(token, &keys.set, expected, facts.now, *verifier).map_err(|error| match error {
             VerifyError::UnknownKey => missing(source, Missing::Key, facts),
@@ -97,11 +102,11 @@ impl<'a> Presented<'a> {
     }
 }
 
-/// Keys are needed, cannot be had, or do not exist.
-pub(crate) fn missing(source: SourceId, missing: Missing, facts: &Facts<'_>) -> Stop {
+/// The error for missing keys: they have to be fetched, fetching them failed, or they do not exist.
+pub(crate) fn missing(source: SourceId, missing: Missing, facts: &Facts<'_>) -> AuthnError {
     match (facts.gathered.keys_of(source), missing) {
-        (None, _) => Stop::Need(Need::Keys { source, missing }),
-        (Some(KeysAnswer::Current), Missing::Key) => Stop::Deny(Reason::UnknownKey),
-        (Some(_), _) => Stop::Deny(Reason::KeysUnavailable),
+        (None, _) => AuthnError::Need(Need::Keys { source, missing }),
+        (Some(KeysAnswer::Current), Missing::Key) => AuthnError::Deny(Reason::UnknownKey),
+        (Some(_), _) => AuthnError::Deny(Reason::KeysUnavailable),
     }
 }

@@ -1,19 +1,19 @@
-//! What of the path space is open besides the registry's own endpoints.
+//! Paths outside the registry's own endpoints that a configuration opens.
 
-use registry_auth_cel::automaton::Automaton;
+use registry_auth_cel::pattern_set::PatternSet;
 
 /// Public paths and switched-on extensions of one configuration.
 #[derive(Debug, Default)]
-pub struct Surface {
+pub struct RouteConfig {
     /// None: nothing is public.
-    pub(crate) public: Option<Automaton>,
+    pub(crate) public: Option<PatternSet>,
     pub(crate) extensions: bool,
     /// The path of the token endpoint.
     pub(crate) token_endpoint: Option<String>,
 }
 
-impl Surface {
-    /// Whether the operator declared a path public. Only asked for paths outside `/v2` that have no second reading.
+impl RouteConfig {
+    /// Returns true if the operator declared a path public. Only used for paths outside `/v2` that every parser reads alike.
     #[must_use]
     pub fn is_public(&self, path: &str) -> bool {
         !path.contains('%') && self.public.as_ref().is_some_and(|public| public.first(path).is_some())

@@ -1,4 +1,4 @@
-//! A refusal, and the HTTP answer that it becomes: status, headers, the OCI error body, the challenge.
+//! A refusal, and the HTTP reply that is made of it: status, headers, the OCI error body, the challenge.
 
 use std::sync::Arc;
 
@@ -7,28 +7,28 @@ use serde_json::{Map, Value, json};
 use crate::reason::Reason;
 use crate::reply::{Realm, Reply, unstored};
 
-/// Seconds after which a client may try again when keys cannot be had.
+/// Seconds after which a client may try again when keys cannot be fetched.
 const RETRY_AFTER: &str = "5";
 
 /// A refusal, ready to be made into a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
+pub struct Denied {
     /// The row of the table.
     pub reason: Reason,
-    /// Message of the policy condition that said no.
+    /// Message of the policy condition that was false.
     pub detail: Option<Arc<str>>,
     /// Scopes for the challenge, as Docker writes them, separated by blanks; empty for none.
     pub scope: String,
     /// The user name, when the caller is known; for the log.
     pub username: Option<Arc<str>>,
-    /// The methods that the endpoint has, for `Allow` (RFC 9110 section 15.5.6); empty if it is not about them.
+    /// The methods of the endpoint, for `Allow` (RFC 9110 section 15.5.6); empty for other refusals.
     pub allow: String,
-    /// It is an answer of the token endpoint.
+    /// It is a reply of the token endpoint.
     pub asked_for_token: bool,
 }
 
-impl Denial {
-    /// A refusal that has nothing to say besides its reason.
+impl Denied {
+    /// A refusal that has only a reason.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
         Self {
@@ -41,10 +41,10 @@ impl Denial {
         }
     }
 
-    /// The answer to a request for `target`; to HEAD, the host sends it without its body.
+    /// The reply to a request for `target`; to HEAD, the host sends it without its body.
     #[must_use]
     pub fn reply(&self, realm: &Realm, target: &[u8]) -> Reply {
-        let face = self.reason.face();
+        let descriptor = self.reason.descriptor();
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if self.asked_for_token {
             headers.extend(unstored());
@@ -55,38 +55,38 @@ impl Denial {
         if !self.allow.is_empty() {
             headers.push(("allow", self.allow.clone()));
         }
-        if face.status == 503 {
+        if descriptor.status == 503 {
             headers.push(("retry-after", RETRY_AFTER.to_owned()));
         }
-        Reply { status: face.status, headers, body: self.body() }.at(target)
+        Reply { status: descriptor.status, headers, body: self.body() }.at(target)
     }
 
     /// At the token endpoint it is Basic: that is where Bearer challenges send clients to.
     fn challenge(&self, realm: &Realm) -> Option<String> {
-        let kind = self.reason.face().challenge;
+        let kind = self.reason.descriptor().challenge;
         if self.asked_for_token { realm.basic_challenge(kind) } else { realm.challenge(kind, &self.scope) }
     }
 
     /// `{"errors": [...]}` (OCI distribution spec, "Error Codes").
     fn body(&self) -> Vec<u8> {
-        let face = self.reason.face();
-        let mut error = json!({ "code": face.code, "message": face.message });
-        if let (401 | 403, Value::Object(members)) = (face.status, &mut error) {
-            members.insert("detail".to_owned(), self.told().into());
+        let descriptor = self.reason.descriptor();
+        let mut error = json!({ "code": descriptor.code, "message": descriptor.message });
+        if let (401 | 403, Value::Object(members)) = (descriptor.status, &mut error) {
+            members.insert("detail".to_owned(), self.detail_members().into());
         }
         json!({ "errors": [error] }).to_string().into_bytes()
     }
 
-    /// `detail`: what the condition said, and what was needed, which the client knows from its own request. It is never absent:
-    /// Docker tries five times when a refusal has no detail.
-    fn told(&self) -> Map<String, Value> {
+    /// `detail`: the message of the condition, and what was needed, which the client knows from its own request. It is never
+    /// absent: Docker tries five times when a refusal has no detail.
+    fn detail_members(&self) -> Map<String, Value> {
         let reason = self.detail.as_deref().map(|reason| ("reason".to_owned(), reason.into()));
         let scope = (!self.scope.is_empty()).then(|| ("scope".to_owned(), self.scope.as_str().into()));
         reason.into_iter().chain(scope).collect()
     }
 }
 
-impl From<Reason> for Denial {
+impl From<Reason> for Denied {
     fn from(reason: Reason) -> Self {
         Self::new(reason)
     }
@@ -111,9 +111,9 @@ mod tests {
     #[test]
     fn every_refusal_is_an_oci_error_and_401_carries_a_challenge() {
         for reason in Reason::ALL {
-            let reply = Denial::new(reason).reply(&Realm::default(), b"/v2/");
+            let reply = Denied::new(reason).reply(&Realm::default(), b"/v2/");
             let body: Value = serde_json::from_slice(&reply.body).unwrap();
-            assert_eq!(body["errors"][0]["code"], reason.face().code);
+            assert_eq!(body["errors"][0]["code"], reason.descriptor().code);
             assert_eq!(header(&reply, "content-type"), Some("application/json"));
             assert_eq!(reply.status == 401, header(&reply, "www-authenticate").is_some(), "{reason:?}");
             assert_eq!(reply.status == 503, header(&reply, "retry-after").is_some(), "{reason:?}");
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_challenge_follows_the_realm() {
         let plain = Realm { token_endpoint: None, name: "my \"registry\"".into(), service: "s".into() };
-        let denial = Denial { scope: "repository:a:pull".into(), ..Denial::new(Reason::TokenExpired) };
+        let denied = Denied { scope: "repository:a:pull".into(), ..Denied::new(Reason::TokenExpired) };
         let rows = [
             (&plain, Reason::TokenExpired, r#"Basic realm="my \"registry\"""#),
             (
@@ -143,7 +143,7 @@ mod tests {
             ),
         ];
         for (realm, reason, wanted) in rows {
-            let reply = Denial { reason, ..denial.clone() }.reply(realm, b"/v2/");
+            let reply = Denied { reason, ..denied.clone() }.reply(realm, b"/v2/");
             assert_eq!(header(&reply, "www-authenticate"), Some(wanted));
         }
     }
@@ -151,8 +151,8 @@ mod tests {
     #[test]
     fn a_refusal_of_the_token_endpoint_has_a_basic_challenge_and_is_not_stored() {
         for reason in Reason::ALL {
-            let denial = Denial { asked_for_token: true, scope: "repository:a:pull".into(), ..Denial::new(reason) };
-            let reply = denial.reply(&url_realm(), b"/auth/token");
+            let denied = Denied { asked_for_token: true, scope: "repository:a:pull".into(), ..Denied::new(reason) };
+            let reply = denied.reply(&url_realm(), b"/auth/token");
             let challenge = (reply.status == 401).then_some("Basic realm=\"registry\"");
             assert_eq!(header(&reply, "www-authenticate"), challenge, "{reason:?}");
             assert_eq!(header(&reply, "cache-control"), Some("no-store"));
@@ -177,7 +177,7 @@ mod tests {
         ];
         for (target, has) in rows {
             for reason in Reason::ALL {
-                let reply = Denial::new(reason).reply(&Realm::default(), target.as_bytes());
+                let reply = Denied::new(reason).reply(&Realm::default(), target.as_bytes());
                 let version = header(&reply, "docker-distribution-api-version");
                 assert_eq!(version, has.then_some("registry/2.0"), "{target} {reason:?}");
             }
@@ -186,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_condition_message_is_told() {
-        let denial = Denial { detail: Some("push by digest".into()), ..Denial::new(Reason::PolicyDenied) };
-        let body: Value = serde_json::from_slice(&denial.reply(&Realm::default(), b"/v2/").body).unwrap();
+        let denied = Denied { detail: Some("push by digest".into()), ..Denied::new(Reason::PolicyDenied) };
+        let body: Value = serde_json::from_slice(&denied.reply(&Realm::default(), b"/v2/").body).unwrap();
         assert_eq!(body["errors"][0]["detail"]["reason"], "push by digest");
     }
 }

@@ -21,16 +21,16 @@ pub struct Form<'a> {
 
 /// One request for a token.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct TokenRequest {
     /// Who asks.
     pub credential: Credential<'static>,
     /// What for, in order.
     pub scopes: Vec<Scope>,
-    /// Whether it is a POST, whose answer has to name the scopes that are granted.
+    /// True for a POST, whose reply has to name the scopes that are granted.
     pub is_post: bool,
 }
 
-impl Ask {
+impl TokenRequest {
     /// Reads the query of the target, every value of `Authorization` and, of a POST, the form. `service`, `account`,
     /// `client_id`, `username`, `access_type` and `offline_token` may be there and decide nothing.
     ///
@@ -101,8 +101,8 @@ mod tests {
         Credential::Token(text.as_bytes().to_owned().into())
     }
 
-    fn post(media_types: &[&[u8]], body: &[u8]) -> Result<Ask, Reason> {
-        Ask::read(b"/token", &[], Some(Form { media_types, body }))
+    fn post(media_types: &[&[u8]], body: &[u8]) -> Result<TokenRequest, Reason> {
+        TokenRequest::read(b"/token", &[], Some(Form { media_types, body }))
     }
 
     #[test]
@@ -110,16 +110,16 @@ mod tests {
         let target =
             b"/token?account=u&scope=repository:a:pull&scope=repository%3Ab%3Apush+registry:catalog:*&service=s\
             &client_id=docker&offline_token=true&password=a.b.c&access_token=a.b.c";
-        let ask = Ask::read(target, &[b"Bearer d.e.f"], None).unwrap();
+        let request = TokenRequest::read(target, &[b"Bearer d.e.f"], None).unwrap();
         let mut scopes = Vec::new();
         Scope::parse_list("repository:a:pull repository:b:push registry:catalog:*", &mut scopes).unwrap();
-        assert_eq!(ask, Ask { credential: token("d.e.f"), scopes, is_post: false });
+        assert_eq!(request, TokenRequest { credential: token("d.e.f"), scopes, is_post: false });
         for bad in ["?scope=a", "?scope=%", "?%zz=1", "?a=\u{7f}", "?scope=repository:a:pull%ff"] {
             let target = format!("/token{bad}");
-            assert_eq!(Ask::read(target.as_bytes(), &[], None), Err(Reason::MalformedRequest), "{bad}");
+            assert_eq!(TokenRequest::read(target.as_bytes(), &[], None), Err(Reason::MalformedRequest), "{bad}");
         }
-        let bare = Ask { credential: Credential::Anonymous, scopes: vec![], is_post: false };
-        assert_eq!(Ask::read(b"/token", &[], None), Ok(bare));
+        let bare = TokenRequest { credential: Credential::Anonymous, scopes: vec![], is_post: false };
+        assert_eq!(TokenRequest::read(b"/token", &[], None), Ok(bare));
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         ];
         for (authorization, body, wanted) in rows {
             let form = Form { media_types: &[FORM], body: body.as_bytes() };
-            let read = Ask::read(b"/token", authorization, Some(form)).map(|ask| ask.credential);
+            let read = TokenRequest::read(b"/token", authorization, Some(form)).map(|request| request.credential);
             assert_eq!(read, wanted, "{body}");
         }
     }
@@ -181,7 +181,7 @@ mod tests {
             assert_eq!(post(media_types, body).map(drop), wanted, "{media_types:?} {}", body.len());
         }
         let both = Form { media_types: &[FORM], body: b"scope=repository:b:push" };
-        let ask = Ask::read(b"/token?scope=repository:a:pull", &[], Some(both)).unwrap();
-        assert!(ask.is_post && ask.scopes.len() == 2);
+        let request = TokenRequest::read(b"/token?scope=repository:a:pull", &[], Some(both)).unwrap();
+        assert!(request.is_post && request.scopes.len() == 2);
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::access::{Check, Sources, TagPush};
 use crate::authn::access_claim::AccessClaim;
-use crate::authn::cache::Proven;
+use crate::authn::cache::Authenticated;
 use crate::authn::identity::Identity;
 use crate::authz::{self, Clause, Permission, Policy, RequestFacts, Rule};
 use crate::decision::GrantRule;
 use crate::facts::{Facts, Need, TagAnswer, TagName};
 
-/// Who asks.
+/// The caller of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) identity: Arc<Identity>,
@@ -19,21 +19,21 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Without a credential.
+    /// The caller without a credential.
     pub(crate) fn anonymous() -> Self {
         Self { identity: Arc::new(Identity::Anonymous), claim: None }
     }
 }
 
-impl From<&Proven> for Caller {
-    fn from(proven: &Proven) -> Self {
-        Self { identity: Arc::clone(&proven.identity), claim: proven.access.clone() }
+impl From<&Authenticated> for Caller {
+    fn from(authenticated: &Authenticated) -> Self {
+        Self { identity: Arc::clone(&authenticated.identity), claim: authenticated.access.clone() }
     }
 }
 
-/// A caller before the rules, for one request.
+/// Applies the rules to one caller and one request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Authority<'a> {
+pub(crate) struct Authorizer<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) policy: Option<&'a Policy>,
     /// The `access` claim alone decides (`bypassAccessControl`).
@@ -42,38 +42,43 @@ pub(crate) struct Authority<'a> {
     pub(crate) facts: &'a Facts<'a>,
 }
 
-/// Why something is not granted.
+/// Why something is not granted. It becomes a [`Denied`](crate::decision::Denied) once the scopes of the challenge are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// The caller is anonymous, and it is not open to everybody.
+pub(crate) enum AuthzError {
+    /// The caller is anonymous, and anonymous callers may not do it.
     NoCredential,
     /// The `access` claim does not cover it.
     InsufficientScope,
-    /// The policy says no; what the condition that said so had to say.
+    /// The policy does not allow it; the message of the condition that was false.
     Policy(Option<Arc<str>>),
-    /// Not known yet.
+    /// A fact is missing.
     Need(Need),
 }
 
-type Ruling = Result<GrantRule, Refusal>;
+/// What lets a caller do something, or why nothing does.
+type AuthzResult = Result<GrantRule, AuthzError>;
 
-impl Authority<'_> {
+impl Authorizer<'_> {
     /// Any identity is enough. Anonymous callers pass only if every grant is anonymous.
-    pub(crate) fn enter(&self) -> Ruling {
+    pub(crate) fn enter(&self) -> AuthzResult {
         let open = self.policy.is_some_and(Policy::is_anonymous_only);
-        if self.caller.identity.is_anonymous() && !open { Err(Refusal::NoCredential) } else { Ok(GrantRule::Identity) }
+        if self.caller.identity.is_anonymous() && !open {
+            Err(AuthzError::NoCredential)
+        } else {
+            Ok(GrantRule::Identity)
+        }
     }
 
-    /// Any credential is enough, also the token that an anonymous caller got: clients ask with it whether it is good.
-    pub(crate) fn ping(&self) -> Ruling {
+    /// Any credential is enough, also the token that an anonymous caller got: clients check their token with this request.
+    pub(crate) fn ping(&self) -> AuthzResult {
         if self.caller.claim.is_some() { Ok(GrantRule::Identity) } else { self.enter() }
     }
 
     /// One action on one repository.
-    pub(crate) fn check(&self, check: &Check<'_>) -> Ruling {
+    pub(crate) fn check(&self, check: &Check<'_>) -> AuthzResult {
         if let Some(claim) = &self.caller.claim {
             if !claim.covers(check, self.facts.now) {
-                return Err(Refusal::InsufficientScope);
+                return Err(AuthzError::InsufficientScope);
             }
             if self.bypass {
                 return Ok(GrantRule::AccessClaim);
@@ -86,24 +91,24 @@ impl Authority<'_> {
         }
     }
 
-    /// All of them; the last one's rule.
-    pub(crate) fn all(&self, checks: &[Check<'_>]) -> Ruling {
-        let mut ruling = Err(self.refusal(None));
+    /// All of them. Returns the rule of the last one.
+    pub(crate) fn all(&self, checks: &[Check<'_>]) -> AuthzResult {
+        let mut result = Err(self.refusal(None));
         for check in checks {
-            ruling = Ok(self.check(check)?);
+            result = Ok(self.check(check)?);
         }
-        ruling
+        result
     }
 
-    /// All of them. The upstream is asked about a tag only if the answer matters and nothing else refuses already.
-    pub(crate) fn push(&self, pushes: &[TagPush<'_>], may_ask: bool) -> Ruling {
-        let mut ruling = Err(self.refusal(None));
+    /// All of them. The upstream is asked about a tag only if the result depends on it and no other check fails.
+    pub(crate) fn push(&self, pushes: &[TagPush<'_>], may_ask: bool) -> AuthzResult {
+        let mut result = Err(self.refusal(None));
         let mut open = None;
         for push in pushes {
-            let stricter = |missing: Ruling, existing: Ruling| missing.and(existing);
-            ruling = Ok(match (self.all(&push.missing), self.all(&push.existing)) {
+            let stricter = |missing: AuthzResult, existing: AuthzResult| missing.and(existing);
+            result = Ok(match (self.all(&push.missing), self.all(&push.existing)) {
                 (Ok(_), Ok(rule)) => rule,
-                (Err(missing), Err(Refusal::Policy(None))) => return Err(missing),
+                (Err(missing), Err(AuthzError::Policy(None))) => return Err(missing),
                 (Err(_), Err(existing)) => return Err(existing),
                 (missing, existing) => match self.facts.gathered.tag(push.repository, push.tag) {
                     Some(TagAnswer::Missing) => missing?,
@@ -117,10 +122,10 @@ impl Authority<'_> {
                 },
             });
         }
-        open.map_or(ruling, |need| Err(Refusal::Need(need)))
+        open.map_or(result, |need| Err(AuthzError::Need(need)))
     }
 
-    /// Whether a blob may be taken from where the mount says.
+    /// Returns true if the caller may read the blob in the repositories that the mount may take it from.
     pub(crate) fn may_mount(&self, sources: &Sources<'_>) -> bool {
         match sources {
             Sources::Any => self.policy.is_none() && self.caller.claim.is_none(),
@@ -128,12 +133,12 @@ impl Authority<'_> {
         }
     }
 
-    /// The catalog, before any of its names is looked at: [`GrantRule::Identity`] if they have to be. Where the upstream cannot
-    /// be asked for them, the whole catalog is the administrators'.
-    pub(crate) fn list(&self, may_ask: bool) -> Ruling {
+    /// The catalog, before any of its names is read: [`GrantRule::Identity`] if each name has to be checked. Where the upstream
+    /// cannot be asked for the names, only administrators may read the catalog.
+    pub(crate) fn list(&self, may_ask: bool) -> AuthzResult {
         if let Some(claim) = &self.caller.claim {
             if !claim.covers_catalog(self.facts.now) {
-                return Err(Refusal::InsufficientScope);
+                return Err(AuthzError::InsufficientScope);
             }
             if self.bypass {
                 return Ok(GrantRule::AccessClaim);
@@ -149,14 +154,14 @@ impl Authority<'_> {
         }
     }
 
-    /// Whether the caller may see the catalog of a registry that does not filter it.
+    /// Returns true if the caller may see the catalog of a registry that does not filter it.
     pub(crate) fn sees_all(&self) -> bool {
         let covered = self.caller.claim.as_ref().is_none_or(|claim| claim.covers_catalog(self.facts.now));
         let named = self.policy.is_none_or(|policy| policy.is_admin(&self.caller.identity));
         covered && !self.caller.identity.is_anonymous() && (self.bypass && self.caller.claim.is_some() || named)
     }
 
-    /// Whether the policy lets the caller read a repository; the claim has been asked for the whole catalog.
+    /// Returns true if the policy lets the caller read a repository; the `access` claim was checked for the whole catalog before.
     pub(crate) fn may_list(&self, repository: &str) -> bool {
         let check = Check { action: crate::access::Action::Read, repository, reference: "" };
         self.policy.is_some_and(|policy| self.ask(policy, &check).is_granted())
@@ -167,15 +172,15 @@ impl Authority<'_> {
         policy.decide(&self.caller.identity, &permission, self.request)
     }
 
-    /// Every authenticated caller may do everything. A token server's token may name nobody: its claim, which has been asked
-    /// before, decides then.
-    fn without_policy(&self) -> Ruling {
+    /// Every authenticated caller may do everything. A token server's token may have no `sub`: its claim, which was checked before,
+    /// decides then.
+    fn without_policy(&self) -> AuthzResult {
         let granted = self.caller.claim.as_ref().is_some_and(|claim| claim.is_of_token_server());
         let anonymous = self.caller.identity.is_anonymous() && !granted;
-        if anonymous { Err(Refusal::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
+        if anonymous { Err(AuthzError::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
     }
 
-    fn refusal(&self, message: Option<Arc<str>>) -> Refusal {
-        if self.caller.identity.is_anonymous() { Refusal::NoCredential } else { Refusal::Policy(message) }
+    fn refusal(&self, message: Option<Arc<str>>) -> AuthzError {
+        if self.caller.identity.is_anonymous() { AuthzError::NoCredential } else { AuthzError::Policy(message) }
     }
 }

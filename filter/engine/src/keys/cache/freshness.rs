@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::shortened;
+use super::with_jitter;
 use crate::time::UnixTime;
 
 /// Keys are fetched again after this time when the issuer names none.
@@ -15,19 +15,19 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// When keys were fetched, and when they are to be fetched again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShelfLife {
+pub struct Freshness {
     /// When the request was sent that they are the answer to.
     asked: UnixTime,
     fetched: UnixTime,
     refresh_at: UnixTime,
 }
 
-impl ShelfLife {
+impl Freshness {
     /// Of keys that came now, with the answer's `Cache-Control` (RFC 9111 section 5.2.2.1) if it has one. They are fetched again
-    /// after its `max-age`, which counts as 60 s to 1 h, or after 5 minutes, at most a fifth earlier by `jitter`.
+    /// after its `max-age`, limited to 60 s to 1 h, or after 5 minutes, at most a fifth earlier by `jitter`.
     #[must_use]
     pub fn begin(cache_control: Option<&[u8]>, jitter: u32, now: UnixTime) -> Self {
-        Self { asked: now, fetched: now, refresh_at: now.after(shortened(refresh_after(cache_control), jitter)) }
+        Self { asked: now, fetched: now, refresh_at: now.after(with_jitter(refresh_after(cache_control), jitter)) }
     }
 
     /// The same for keys that were asked for earlier than they came.
@@ -55,20 +55,20 @@ impl ShelfLife {
         self.fetched
     }
 
-    /// Whether they should be fetched again, before they are missed.
+    /// Returns true if they should be fetched again, before they are stale.
     #[must_use]
     pub fn is_refresh_due(&self, now: UnixTime) -> bool {
         now >= self.refresh_at
     }
 
-    /// Whether they are older than `max_stale` and must not be used.
+    /// Returns true if they are older than `max_stale` and must not be used.
     #[must_use]
     pub fn is_stale(&self, max_stale: Duration, now: UnixTime) -> bool {
         now.since(self.fetched) >= max_stale
     }
 
-    /// The same with a clock that may have jumped back behind the fetch: the time that keys are used counts from the jump, they
-    /// are to be fetched again, and whatever is fetched from now on is newer.
+    /// The same with a clock that may have jumped back behind the fetch: their age is measured from the jump, they are fetched
+    /// again, and whatever is fetched from now on is newer.
     #[must_use]
     pub fn at(&self, now: UnixTime) -> Self {
         let before = now.before(Duration::from_millis(1));
@@ -85,7 +85,7 @@ impl ShelfLife {
         })
     }
 
-    /// The reverse of [`Self::to_json`]; nothing if a member is missing or of another type.
+    /// The reverse of [`Self::to_json`]; `None` if a member is missing or of another type.
     pub(super) fn from_json(value: &Value) -> Option<Self> {
         let time = |name: &str| value.get(name).and_then(Value::as_i64).map(UnixTime::from_millis);
         let (asked, fetched, refresh_at) = (time("asked")?, time("fetched")?, time("refresh")?);
@@ -99,7 +99,7 @@ pub fn refresh_after(cache_control: Option<&[u8]>) -> Duration {
     cache_control.and_then(max_age).unwrap_or(DEFAULT_AGE).clamp(MIN_AGE, MAX_AGE)
 }
 
-/// Seconds of the directive `max-age`; a number beyond counting is a long time.
+/// Seconds of the directive `max-age`; a number out of range is the largest.
 fn max_age(cache_control: &[u8]) -> Option<Duration> {
     let directives = std::str::from_utf8(cache_control).ok()?.split(',').filter_map(|text| text.split_once('='));
     let (_, value) = directives.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("max-age"))?;
@@ -137,54 +137,57 @@ mod tests {
             (Some(""), 300),
         ];
         for (cache_control, seconds) in rows {
-            let life = ShelfLife::begin(cache_control.map(str::as_bytes), 0, at(0));
-            assert!(!life.is_refresh_due(at(seconds - 1)), "{cache_control:?}");
-            assert!(life.is_refresh_due(at(seconds)), "{cache_control:?}");
+            let freshness = Freshness::begin(cache_control.map(str::as_bytes), 0, at(0));
+            assert!(!freshness.is_refresh_due(at(seconds - 1)), "{cache_control:?}");
+            assert!(freshness.is_refresh_due(at(seconds)), "{cache_control:?}");
         }
-        let early = ShelfLife::begin(None, 999, at(0));
+        let early = Freshness::begin(None, 999, at(0));
         assert!(!early.is_refresh_due(at(240)) && early.is_refresh_due(at(241)));
-        assert!(!ShelfLife::begin(Some(b"\xff, max-age=90"), 0, at(0)).is_refresh_due(at(299)));
+        assert!(!Freshness::begin(Some(b"\xff, max-age=90"), 0, at(0)).is_refresh_due(at(299)));
     }
 
     #[test]
     fn keys_are_refreshed_long_before_they_are_stale() {
         let hour = Duration::from_hours(1);
         for (stale, seconds) in [(hour, 1800), (4 * hour, 3600), (hour / 360, 5)] {
-            let life = ShelfLife::begin(Some(b"max-age=3600"), 0, at(0)).within(stale);
-            assert!(!life.is_refresh_due(at(seconds - 1)) && life.is_refresh_due(at(seconds)), "{stale:?}");
+            let freshness = Freshness::begin(Some(b"max-age=3600"), 0, at(0)).within(stale);
+            assert!(!freshness.is_refresh_due(at(seconds - 1)) && freshness.is_refresh_due(at(seconds)), "{stale:?}");
         }
     }
 
     #[test]
     fn keys_are_used_until_they_are_stale() {
-        let life = ShelfLife::begin(Some(b"max-age=3600"), 0, at(1000));
+        let freshness = Freshness::begin(Some(b"max-age=3600"), 0, at(1000));
         let hour = Duration::from_hours(1);
-        assert!(!life.is_stale(hour, at(4599)) && life.is_stale(hour, at(4600)));
-        assert!(life.is_stale(Duration::ZERO, at(1000)));
+        assert!(!freshness.is_stale(hour, at(4599)) && freshness.is_stale(hour, at(4600)));
+        assert!(freshness.is_stale(Duration::ZERO, at(1000)));
     }
 
     #[test]
     fn keys_cover_what_was_published_before_they_were_asked_for() {
-        let life = ShelfLife::begin(None, 0, at(1000)).asked_at(at(998));
+        let freshness = Freshness::begin(None, 0, at(1000)).asked_at(at(998));
         assert!(
-            life.covers(at(997)) && life.covers(at(998)) && !life.covers(at(999)),
+            freshness.covers(at(997)) && freshness.covers(at(998)) && !freshness.covers(at(999)),
             "not what was published meanwhile"
         );
         assert!(
-            !ShelfLife::begin(None, 0, at(1000)).asked_at(at(2000)).covers(at(1001)),
+            !Freshness::begin(None, 0, at(1000)).asked_at(at(2000)).covers(at(1001)),
             "nothing is asked for in the future"
         );
-        let jumped = life.at(at(10));
+        let jumped = freshness.at(at(10));
         assert!(!jumped.covers(at(10)) && !jumped.covers(at(998)), "what a clock said before it jumped proves nothing");
     }
 
     #[test]
     fn a_clock_that_jumps_back_makes_keys_due_and_prolongs_their_use_by_no_more_than_max_stale() {
-        let life = ShelfLife::begin(None, 0, at(1_000_000));
-        assert_eq!(life.at(at(1_000_000)), life);
-        assert_eq!(life.at(at(1_000_100)), life);
-        let life = life.at(at(0));
-        assert!(life.is_refresh_due(at(0)) && life.fetched() < at(0));
-        assert!(!life.is_stale(Duration::from_hours(1), at(3599)) && life.is_stale(Duration::from_hours(1), at(3600)));
+        let freshness = Freshness::begin(None, 0, at(1_000_000));
+        assert_eq!(freshness.at(at(1_000_000)), freshness);
+        assert_eq!(freshness.at(at(1_000_100)), freshness);
+        let freshness = freshness.at(at(0));
+        assert!(freshness.is_refresh_due(at(0)) && freshness.fetched() < at(0));
+        assert!(
+            !freshness.is_stale(Duration::from_hours(1), at(3599))
+                && freshness.is_stale(Duration::from_hours(1), at(3600))
+        );
     }
 }
