@@ -1,4 +1,4 @@
-//! `registry-auth check`: all errors and warnings of a configuration.
+//! `registry-auth check`: prints all errors and warnings of a configuration.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,8 +8,8 @@ use crate::configuration::Configuration;
 /// Prints every error and warning of a configuration
 ///
 /// One line each on stderr; the exit status is 1 if there is an error. Lines that begin with `zot:` say what the configuration
-/// means here and not in zot (docs/zot.md). Relative paths in the configuration count from the
-/// current directory.
+/// means here and not in zot (docs/zot.md). Relative paths in the configuration are
+/// relative to the current directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML
@@ -17,7 +17,10 @@ pub(crate) struct Arguments {
     config: PathBuf,
 }
 
-/// Fails only if the file cannot be read; a bad configuration is an exit status.
+/// Runs the check. An invalid configuration is an exit status, not an error.
+///
+/// # Errors
+/// The file cannot be read.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let configuration = Configuration::read(&arguments.config)?;
     print(&configuration);
@@ -27,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if configuration.is_refused() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Prints what was found, errors first.
+/// Prints errors and warnings to stderr, errors first.
 pub(crate) fn print(configuration: &Configuration) {
     for error in configuration.errors() {
         eprintln!("error: {error}");

@@ -1,4 +1,4 @@
-//! Reads a configuration file: JSON, or YAML that becomes the same JSON value.
+//! Reads a configuration file, JSON or YAML, and derives the key sets to fetch from it.
 
 use std::fs;
 use std::path::Path;
@@ -18,38 +18,38 @@ use crate::refresh::Timing;
 use crate::secrets::Content;
 use crate::zot::{differences, shared_blobs};
 
-/// A set of keys that is to be kept fresh in the intakes.
+/// A key set that the shim fetches and pushes to the intakes.
 #[derive(Debug)]
-pub(crate) struct KeptSet {
-    /// Its name.
+pub(crate) struct KeySetSource {
+    /// The name of the set in the push protocol.
     pub(crate) name: Arc<str>,
     /// Where its keys come from.
     pub(crate) origin: Origin,
-    /// How often it is fetched, and how long it is good.
+    /// How often it is fetched, and how long it is valid.
     pub(crate) timing: Timing,
 }
 
 /// Where the keys of a set come from.
 #[derive(Debug)]
 pub(crate) enum Origin {
-    /// A secret in AWS Secrets Manager, and what it holds.
+    /// A secret in AWS Secrets Manager, and the kind of its keys.
     Secret(AwsSecretsManager, Content),
     /// An OIDC issuer.
     Issuer(Issuer),
 }
 
-/// A configuration with everything that is wrong with it.
+/// A configuration with its errors and warnings.
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
-    /// As it is written: files are named, not read.
+    /// As written: files are named, not read. `None` if it cannot be decoded, or is the configuration of an intake.
     document: Option<Box<Document>>,
     found: Diagnostics,
-    /// What zot's `storage` section, which is no part of the document, says about blobs.
+    /// Differences in the `storage` section, which only zot has.
     storage: Vec<ConfigError>,
 }
 
 impl Configuration {
-    /// Reads and checks the file at `path`. What is wrong inside is in the value.
+    /// Reads and checks the file at `path`. Errors of its content are part of the value.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -61,7 +61,7 @@ impl Configuration {
         } else if let Ok(value) = json::parse(&text) {
             Self::checked(value)
         } else {
-            // The filter's own words for what is no JSON.
+            // The same message as the filter's for invalid JSON.
             let (_, found) = decode(&text);
             Self { found, ..Self::default() }
         })
@@ -85,37 +85,37 @@ impl Configuration {
         Self { document: Some(document), found, storage }
     }
 
-    /// Whether the filter would refuse to start with it.
+    /// Returns true if the filter would refuse to start with it.
     pub(crate) fn is_refused(&self) -> bool {
         !self.found.errors.is_empty()
     }
 
-    /// What refuses it.
+    /// Returns the errors, for each of which the filter refuses to start.
     pub(crate) fn errors(&self) -> &[ConfigError] {
         &self.found.errors
     }
 
-    /// What is only told.
+    /// Returns the warnings.
     pub(crate) fn warnings(&self) -> &[ConfigError] {
         &self.found.warnings
     }
 
-    /// What it means here and not in zot.
+    /// Returns what the configuration means here but not in zot.
     pub(crate) fn differences(&self) -> Vec<ConfigError> {
         let mut all = self.document.as_deref().map(differences).unwrap_or_default();
         all.extend(self.storage.iter().cloned());
         all
     }
 
-    /// The sets that the shim keeps fresh: at most one with keys that verify, one with a key that signs, and one for each issuer
-    /// whose keys are pushed.
-    pub(crate) fn kept_sets(&self) -> Vec<KeptSet> {
+    /// Returns the sets that the shim fetches: at most one of verification keys, one with a signing key, and one for each
+    /// issuer whose `keySource` is `push`.
+    pub(crate) fn key_set_sources(&self) -> Vec<KeySetSource> {
         let Some(bearer) = self.document.as_ref().and_then(|document| document.bearer.as_ref()) else {
             return Vec::new();
         };
-        let mut sets: Vec<KeptSet> = secrets(bearer).collect();
+        let mut sets: Vec<KeySetSource> = secrets(bearer).collect();
         for set in bearer.oidc.iter().filter_map(issuer) {
-            // Entries of one issuer share a set, and are fetched in one way.
+            // Entries of one issuer share a set.
             if !sets.iter().any(|earlier| earlier.name == set.name) {
                 sets.push(set);
             }
@@ -123,14 +123,14 @@ impl Configuration {
         sets
     }
 
-    /// `log.level`
+    /// Returns `log.level`.
     pub(crate) fn log_level(&self) -> Option<&str> {
         self.document.as_ref()?.log_level.as_deref()
     }
 }
 
-fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeptSet> {
-    let set = |name: String, place: &AwsSecretsManager, content| KeptSet {
+fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeySetSource> {
+    let set = |name: String, place: &AwsSecretsManager, content| KeySetSource {
         name: name.into(),
         origin: Origin::Secret(place.clone(), content),
         timing: Timing { interval: place.refresh_interval, max_stale: place.max_stale },
@@ -147,23 +147,23 @@ fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeptSet> {
     verifying.into_iter().chain(signing)
 }
 
-fn issuer(oidc: &Oidc) -> Option<KeptSet> {
-    Some(KeptSet {
+fn issuer(oidc: &Oidc) -> Option<KeySetSource> {
+    Some(KeySetSource {
         name: issuer_set(&oidc.issuer, oidc.jwks_uri.as_deref()).into(),
-        origin: Origin::Issuer(Issuer::of(oidc).filter(|_| oidc.is_pushed())?),
+        origin: Origin::Issuer(Issuer::of(oidc)?),
         timing: Timing { interval: None, max_stale: oidc.max_stale },
     })
 }
 
-/// The JSON value of a YAML document. Duplicate keys are errors, aliases are bounded by the parser's budget.
+/// Converts a YAML document to JSON. Duplicate keys are errors; the parser bounds the expansion of aliases.
 ///
-/// As in zot's loader, `yes` and `on` are texts, and merge keys (`<<`) are merged. A tag that YAML does not define is an error:
-/// what it stands for elsewhere (`!include`, `!reset`) would not happen here.
+/// As in zot's loader, `yes` and `on` are strings, and merge keys (`<<`) are merged. A tag that YAML does not define is an
+/// error, since what other tools do for it (`!include`, `!reset`) would not happen here.
 fn of_yaml(text: &[u8]) -> Result<Value, String> {
     let options = serde_saphyr::options! { strict_booleans: true, reject_unsupported_tags: true };
     let value = serde_saphyr::from_slice_with_options(text, options).map(|StrictValue(value)| value);
     value.map_err(|error| {
-        // The parser's message may quote the document, so only the place survives.
+        // The parser's message may quote the document, which may hold secrets: keep only the position.
         let place = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
         format!("not valid YAML{}", place.unwrap_or_default())
     })
@@ -199,7 +199,7 @@ mod tests {
         assert!(of_yaml(b"\xff").is_err());
     }
 
-    /// What a document is read as, and what is said of it.
+    /// Returns the errors of a YAML document.
     fn said(yaml: &str) -> Vec<String> {
         let configuration = of_yaml(yaml.as_bytes()).map_or_else(Configuration::unreadable, Configuration::checked);
         configuration.errors().iter().map(ToString::to_string).collect()
@@ -207,7 +207,7 @@ mod tests {
 
     const HTTP: &str = "http:\n  auth:\n    bearer:\n      cert: /no/such/file\n      audiences: [a]\n";
 
-    /// Whatever YAML has for nothing, or for a key that is there twice: no section gets lost by it.
+    /// No form of null, and no form of a duplicate key, may drop a section silently.
     #[test]
     fn a_section_that_says_nothing_in_yaml_is_refused() {
         let control = "http.accessControl: is null";

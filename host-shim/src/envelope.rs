@@ -1,4 +1,4 @@
-//! What is made with the push key, and what is believed by it; the only place that knows the key.
+//! Seals, signs and verifies messages with the push key; no other module has access to the key.
 
 use anyhow::Context;
 use registry_auth_engine::keys::envelope::{
@@ -13,19 +13,19 @@ const KEY: &str = "REGISTRY_AUTH_PUSH_KEY";
 /// Bytes of the nonce of a request.
 const REQUEST_NONCE: usize = 32;
 
-/// Makes and believes with the push key.
+/// The push key.
 pub(crate) struct Seal(PushKey);
 
 /// The system has no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the system gives no random bytes")]
+#[error("the system has no random bytes")]
 pub(crate) struct NoRandomBytes;
 
 impl Seal {
-    /// Takes the push key from the environment.
+    /// Reads the push key from the environment variable `REGISTRY_AUTH_PUSH_KEY`.
     ///
     /// # Errors
-    /// It is not there, or too short.
+    /// The variable is not set, or its value is too short.
     pub(crate) fn from_environment() -> anyhow::Result<Self> {
         let key = std::env::var_os(KEY).with_context(|| {
             format!("`{KEY}` is not set, it must hold the push key of the filter, at least 32 bytes")
@@ -33,32 +33,32 @@ impl Seal {
         Ok(Self(PushKey::new(key.as_encoded_bytes()).with_context(|| format!("`{KEY}` cannot be used"))?))
     }
 
-    /// The body of a push of a set as `generation`.
+    /// Returns the envelope of a set for a push as `generation`.
     ///
     /// # Errors
-    /// There are no random bytes.
+    /// The system has no random bytes.
     pub(crate) fn seal(&self, set: &str, generation: u64, keys: &Published) -> Result<String, NoRandomBytes> {
         let pushed = PushedKeys { set: set.to_owned(), generation, not_after: keys.not_after, keys: keys.jwks.clone() };
         Ok(seal(&pushed, &self.0, &random::<NONCE_LENGTH>()?))
     }
 
-    /// A new request for a set, or to push the set of this generation.
+    /// Creates a request: a query for a set, or with `generation` a push of it.
     ///
     /// # Errors
-    /// There are no random bytes.
+    /// The system has no random bytes.
     pub(crate) fn request(set: &str, generation: Option<u64>, at: UnixTime) -> Result<PushRequest, NoRandomBytes> {
         Ok(PushRequest { set: set.to_owned(), nonce: random::<REQUEST_NONCE>()?.to_vec(), at, generation })
     }
 
-    /// What a request says of itself.
+    /// Signs a request; the result is its credential.
     pub(crate) fn sign(&self, request: &PushRequest) -> String {
         request.sign(&self.0)
     }
 
-    /// Reads the answer to a request.
+    /// Verifies and reads the response to a request.
     ///
     /// # Errors
-    /// It is not one of an intake with the push key to this request.
+    /// The response is not signed with the push key, or is the response to another request.
     pub(crate) fn verify(
         &self,
         request: &PushRequest,

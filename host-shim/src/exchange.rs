@@ -1,4 +1,4 @@
-//! HTTP/1.1 exchanges over a connection of their own.
+//! HTTP/1.1 requests on a connection that is not shared.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,24 +10,24 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ExchangeError {
-    /// The connection broke, or what came was no HTTP. Says how.
+    /// The connection broke, or the peer does not speak HTTP; with the cause.
     Broken(String),
-    /// The body is longer than was allowed.
+    /// The body is longer than the limit.
     TooLarge,
 }
 
-/// A connection on which exchanges follow each other. Nothing goes on between them.
+/// A connection for requests one after another. It makes no progress between them.
 pub(crate) struct Session {
     sender: SendRequest<Full<Bytes>>,
-    /// Reads and writes; gone when the connection has ended.
+    /// Drives the connection; `None` once it has ended.
     connection: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Session {
-    /// Begins on a stream to which nothing was sent.
+    /// Starts HTTP/1.1 on a new stream.
     ///
     /// # Errors
     /// See [`ExchangeError`].
@@ -36,12 +36,13 @@ impl Session {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
-        // How it ended is told by the exchange.
+        // The exchange reports how the connection ended.
         let connection = Box::pin(async { drop(connection.await) });
         Ok(Self { sender, connection: Some(connection) })
     }
 
-    /// Sends a request and reads the whole answer, its body up to `limit` bytes. Nothing is followed, nothing is repeated.
+    /// Sends a request and reads the response with a body of at most `limit` bytes. Redirects are not followed, and nothing is
+    /// retried.
     ///
     /// # Errors
     /// See [`ExchangeError`].
@@ -78,7 +79,7 @@ async fn exchange(
     Ok(Response::from_parts(head, body.to_bytes()))
 }
 
-/// One exchange on a stream.
+/// Sends one request on a new stream.
 ///
 /// # Errors
 /// See [`ExchangeError`].

@@ -1,21 +1,23 @@
-//! What the intakes tell the refresher: that a key was missing. Nothing else of their answers reaches it, and so no other intake.
+//! Feedback of the intakes to the refresher: a key is missing. Nothing else of their responses reaches the refresher, and so
+//! none of it reaches another intake.
 
-/// The sum of what all intakes told; goes from the push tasks to the refresher.
+/// The feedback of all intakes together, sent from the push tasks to the refresher.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Feedback {
     wanted: Option<u64>,
 }
 
 impl Feedback {
-    /// Notes that a filter misses a key in the set that was published as `generation`, 0 for none. Returns true if that is new.
+    /// Records that a filter misses a key in the set that was published as `generation`, 0 for none. Returns true if this changes
+    /// anything.
     pub(crate) fn note_wanted(&mut self, generation: u64) -> bool {
         let before = *self;
         self.wanted = self.wanted.max(Some(generation));
         *self != before
     }
 
-    /// Returns true if a key was missing in the set published as `current`. In an older one it proves nothing: the intake is about
-    /// to get the current set.
+    /// Returns true if a key is missing in the set published as `current`. A key missing in an older set does not matter, since
+    /// the intake is about to get the current one.
     pub(crate) fn wants_newer_than(self, current: u64) -> bool {
         self.wanted.is_some_and(|generation| generation >= current)
     }

@@ -1,4 +1,4 @@
-//! One GET of a document that an issuer publishes.
+//! Fetches a document that an issuer publishes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,36 +18,36 @@ use tokio_rustls::TlsConnector;
 use crate::exchange::{ExchangeError, send};
 use crate::trust::TrustError;
 
-/// The longest that one connection may take, per address of the host.
+/// Time limit to connect to one address of the host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// The longest that one document may take, connection included.
+/// Time limit for a document, including the connection.
 const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Why there is no document.
+/// Why a document could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GetError {
-    /// The certificate authorities cannot be had.
-    #[error("cannot be asked: the certificate authorities cannot be used: {0}")]
+    /// The certificate authorities cannot be loaded.
+    #[error("the certificate authorities cannot be used: {0}")]
     Trust(#[from] TrustError),
-    /// No connection, or one that broke.
-    #[error("cannot be reached: {0}")]
+    /// There is no connection, or it broke.
+    #[error("connection failed: {0}")]
     Unreachable(String),
-    /// No answer in time.
+    /// There is no response in time.
     #[error("timed out")]
     Timeout,
-    /// A redirect: the issuer says where its documents are in other ways.
-    #[error("answers {0}, and redirects are not followed")]
+    /// A redirect. It is not followed: `jwks_uri` is the only way to name another address.
+    #[error("status {0}, redirects are not followed")]
     Redirect(u16),
-    /// Another status than 200.
-    #[error("answers {0}")]
+    /// A status other than 200.
+    #[error("status {0}")]
     Status(u16),
-    /// More than any document needs.
-    #[error("answers with more than {MAX_TEXT} bytes")]
+    /// The body is longer than the limit.
+    #[error("the response is longer than {MAX_TEXT} bytes")]
     TooLarge,
 }
 
-/// Gets a document of at most 256 KiB, over TLS if the URL says so. `authorization` is sent to this URL's host, so the caller
-/// decides whether that may see it.
+/// Fetches a document of at most 256 KiB, over TLS for an https URL. `authorization` is sent to the host of the URL: the caller
+/// must make sure that this host may see it.
 ///
 /// # Errors
 /// See [`GetError`].
@@ -86,7 +86,7 @@ fn request(url: &HttpUrl, authorization: Option<&HeaderValue>) -> Result<Request
     request.body(Full::default()).map_err(|error| unreachable(&error))
 }
 
-/// Connects to the first address of the host that answers.
+/// Connects to the first address of the host that accepts the connection.
 async fn connect(url: &HttpUrl) -> Result<TcpStream, GetError> {
     let addresses = lookup_host((url.host(), url.port())).await.map_err(|error| unreachable(&error))?;
     let mut failed = GetError::Unreachable("the host has no address".to_owned());

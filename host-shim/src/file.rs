@@ -1,26 +1,26 @@
-//! Files that are read again and again while the shim runs.
+//! Reads files that may be replaced while the shim runs.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-/// Why a file gives nothing. No message holds a part of it.
+/// Why a file cannot be used. No message holds a part of its content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FileError {
-    /// It is missing, or may not be read.
+    /// It is missing, or access is denied.
     #[error("cannot read `{}`: {kind}", shown(.path))]
     Unreadable {
-        /// Where.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The kind of error.
         kind: ErrorKind,
     },
-    /// It is longer than anything that it could be.
+    /// It is longer than the limit.
     #[error("the file `{}` is longer than {limit} bytes", shown(.path))]
     TooLong {
-        /// Where.
+        /// The path of the file.
         path: PathBuf,
-        /// What was allowed.
+        /// The limit in bytes.
         limit: u64,
     },
 }
@@ -41,6 +41,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     }
 }
 
-fn shown(path: &Path) -> String {
+/// Returns a path as messages show it.
+pub(crate) fn shown(path: &Path) -> String {
     path.to_string_lossy().escape_debug().to_string()
 }

@@ -1,10 +1,10 @@
-//! Which generation a set has: by the clock for all intakes, and above what one intake holds for this intake alone.
+//! Generations of key sets: taken from the clock, and raised above what an intake holds for that intake alone.
 
 use registry_auth_engine::keys::envelope::is_ahead;
 use registry_auth_engine::time::UnixTime;
 
-/// The generation of a set that is made `now`: Unix milliseconds, above `last`, unless a clock that was ahead has made that one and no
-/// intake takes anything above it.
+/// Returns the generation of a set created at `now`: Unix milliseconds, and greater than `last`. The exception is a `last` so far
+/// ahead of the clock that no intake would accept a greater one.
 pub(crate) fn next_generation(now: UnixTime, last: u64) -> u64 {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     if is_ahead(last, now) { millis } else { millis.max(last.saturating_add(1)) }
@@ -13,22 +13,22 @@ pub(crate) fn next_generation(now: UnixTime, last: u64) -> u64 {
 /// Generations of one set in one intake.
 #[derive(Debug, Default)]
 pub(crate) struct Generations {
-    /// What the intake held when it was asked last.
+    /// The generation that the intake held at the last query.
     seen: Option<u64>,
-    /// A published generation, and the one that the intake gets it as.
+    /// A published generation, and the one under which it is pushed to this intake.
     target: Option<(u64, u64)>,
 }
 
 impl Generations {
-    /// Notes what the intake holds while there is nothing to push.
+    /// Records what the intake holds while there is nothing to push.
     pub(crate) fn see(&mut self, held: u64) {
         self.seen = Some(held);
     }
 
-    /// The generation under which the intake shall hold the set that was published as `published`, now that it holds `held`.
+    /// Returns the generation under which to push the set that was published as `published` to an intake that holds `held`.
     ///
-    /// A set that the intake held before ours was made is overtaken, if another shim has made it by a clock ahead of ours. What
-    /// comes later is newer than ours, and stays until ours is made again.
+    /// A set that the intake already held when ours was fetched is replaced, even if another shim with a clock ahead of ours has
+    /// pushed it. One that arrives later is newer than ours and stays until our next refresh.
     pub(crate) fn target(&mut self, published: u64, held: u64) -> u64 {
         let before = self.seen.replace(held);
         match self.target {
@@ -87,6 +87,6 @@ mod tests {
         }
         let mut generations = Generations::default();
         generations.see(20);
-        assert_eq!(generations.target(7, 20), 21, "what was there before we had anything");
+        assert_eq!(generations.target(7, 20), 21, "a set held before our first fetch");
     }
 }

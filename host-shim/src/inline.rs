@@ -1,4 +1,4 @@
-//! Files that a configuration names: read, and put where their text may stand, so that the engine checks them.
+//! Reads the files that a configuration names and puts their text inline, so that the engine checks it.
 
 use std::fs;
 use std::path::Path;
@@ -7,22 +7,23 @@ use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Diagnostics};
 use registry_auth_engine::keys::is_key_text;
 
+use crate::file::shown;
 use crate::token;
 
 const CERT: &str = "http.auth.bearer.cert";
 
-/// Which JSON paths got the content of a file.
+/// Which JSON paths have received the content of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Inlined {
-    /// Paths about which everything is said: their file cannot be used.
+    /// Paths whose file cannot be used: the error is reported already.
     unusable: Vec<String>,
-    /// Paths of a text, and of the file name that it came from.
+    /// Paths of inline text, with the paths of the file names that it was read from.
     texts: Vec<(String, String)>,
 }
 
 impl Inlined {
-    /// Reads `cert` when it is a path, each `certificateAuthorityFile` and, only to see whether that can be done, each
-    /// `tokenFile`. Relative paths count from the current directory.
+    /// Reads `cert` if it is a path, and each `certificateAuthorityFile`; each `tokenFile` is read only to report errors. Relative
+    /// paths are relative to the current directory.
     pub(crate) fn files_of(document: &mut Document, found: &mut Diagnostics) -> Self {
         let mut inlined = Self::default();
         let Some(bearer) = &mut document.bearer else { return inlined };
@@ -36,8 +37,8 @@ impl Inlined {
             }
         }
         for (index, oidc) in bearer.oidc.iter_mut().enumerate() {
-            let token =
-                oidc.token_file.as_ref().filter(|_| oidc.is_pushed()).map(|path| token::authorization(Path::new(path)));
+            let token = oidc.token_file.as_deref().filter(|_| oidc.is_pushed());
+            let token = token.map(|path| token::authorization(Path::new(path)));
             if let Some(Err(error)) = token {
                 found.error(format!("http.auth.bearer.oidc[{index}].tokenFile"), error.to_string());
             }
@@ -58,7 +59,7 @@ impl Inlined {
         inlined
     }
 
-    /// Adds what the engine said about the document with the files inside, under the paths that the user wrote.
+    /// Adds the errors and warnings of the compiled document, under the paths that the user wrote.
     pub(crate) fn add(&self, compiled: Diagnostics, found: &mut Diagnostics) {
         let errors = compiled.errors.into_iter().filter(|error| !self.unusable.contains(&error.path));
         found.errors.extend(errors.map(|error| self.renamed(error)));
@@ -71,7 +72,7 @@ impl Inlined {
     }
 }
 
-/// The text of the keys in the file that `cert` names.
+/// Reads the keys in the file that `cert` names.
 fn keys_of(cert: &str) -> Result<String, String> {
     if cert.contains('\n') {
         return Err("is neither PEM nor JWKS text, nor the path of a file with one of them".to_owned());
@@ -80,11 +81,11 @@ fn keys_of(cert: &str) -> Result<String, String> {
     if is_key_text(&text) {
         return Ok(text);
     }
-    Err(format!("the file `{}` holds neither PEM nor a JWKS", cert.escape_debug()))
+    Err(format!("the file `{}` holds neither PEM nor a JWKS", shown(Path::new(cert))))
 }
 
 fn read(path: &str) -> Result<String, String> {
-    let shown = path.escape_debug();
+    let shown = shown(Path::new(path));
     let bytes = fs::read(path).map_err(|error| format!("cannot read `{shown}`: {}", error.kind()))?;
     String::from_utf8(bytes).map_err(|_| format!("the file `{shown}` is not text"))
 }

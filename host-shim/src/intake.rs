@@ -1,5 +1,5 @@
-//! The client's side of the push protocol, over TCP or a Unix socket. Whoever answers at the address of an intake may be anybody, until
-//! an answer proves the push key: before that nothing but the question is sent.
+//! The client side of the push protocol, over TCP or a Unix socket. Any program may listen at the address of an intake, so that
+//! nothing but a query is sent before a response has proven the push key.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,14 +21,14 @@ use crate::envelope::{NoRandomBytes, Seal};
 use crate::exchange::{ExchangeError, Session};
 use crate::refresh::Published;
 
-/// The longest that one exchange may take.
+/// Time limit for one request with its response.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest answer that is read.
+/// The longest response body that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
-/// What of a set's name does not stand in a path as it is: all but the unreserved characters (RFC 3986 section 2.3).
+/// Characters that are percent-encoded in a path: all but the unreserved ones (RFC 3986 section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Where an intake listens.
+/// The address of an intake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Intake {
     /// `http://HOST:PORT`; holds `HOST:PORT`.
@@ -69,61 +69,65 @@ impl fmt::Display for Intake {
     }
 }
 
-/// What an intake holds.
+/// The set that an intake holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    /// The generation of the set; 0 when there is none.
+pub(crate) struct HeldSet {
+    /// Its generation; 0 if the intake holds none.
     pub(crate) generation: u64,
-    /// Whether a filter met an unknown key id since that set came.
+    /// True if a filter has received a token with an unknown key id since the set was pushed.
     pub(crate) wanted: bool,
 }
 
-/// What an intake did with a pushed set.
+/// How an intake handled a pushed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
-    /// It is stored.
+pub(crate) enum PushOutcome {
+    /// The set is stored.
     Stored,
     /// The intake holds this generation or a newer one.
     NotNewer,
 }
 
-/// Why an exchange failed; equal for two failures of one kind, so that the log says it once.
+/// Why a query or push failed. Errors of one kind are equal, so that each is logged once.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IntakeError {
-    /// Nobody listens, or the connection broke.
-    #[error("cannot be reached: {0}")]
+    /// There is no connection, or it broke.
+    #[error("connection failed: {0}")]
     Unreachable(String),
-    /// No answer in time.
+    /// There is no response in time.
     #[error("timed out")]
     Timeout,
-    /// The answer does not prove the push key for this request.
-    #[error("does not answer like an intake with this push key; nothing is sent to it")]
+    /// The response does not prove the push key for this request.
+    #[error("the response does not prove this push key; no keys are sent")]
     NotAnIntake,
-    /// The intake holds a set that no clock of ours can have made.
-    #[error("holds a set that is more than 5 minutes ahead of the clock, look at the clocks")]
+    /// The intake holds a set with a generation too far ahead of the clock.
+    #[error("the intake holds a set that is more than 5 minutes ahead of the clock; check the clocks of both hosts")]
     Ahead,
-    /// A refusal. Without proof of the push key, nothing but this error comes of it.
-    #[error("answers {status}: {meaning}")]
+    /// A response with an error status. Without proof of the push key it has no other effect than this error.
+    #[error("status {status}: {meaning}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// What the protocol means by it, or what an intake with the push key says.
+        /// The meaning of the status in the protocol, or the message of an intake that has proven the push key.
         meaning: String,
     },
-    /// No request can be made.
+    /// No nonce can be created.
     #[error(transparent)]
     NoRandomBytes(#[from] NoRandomBytes),
 }
 
 impl Intake {
-    /// Asks what the intake holds of a set: `GET /keys/v2/{set}`.
+    /// Queries which generation of a set the intake holds: `GET /keys/v2/{set}`.
     ///
     /// # Errors
-    /// No answer in time, or none that proves the push key.
-    pub(crate) async fn ask<'a>(&self, set: &'a str, seal: &'a Seal) -> Result<(Held, Asked<'a>), IntakeError> {
+    /// See [`IntakeError`].
+    pub(crate) async fn ask<'a>(
+        &self,
+        set: &'a str,
+        seal: &'a Seal,
+    ) -> Result<(HeldSet, ProvenSession<'a>), IntakeError> {
         let session = timeout(EXCHANGE_TIMEOUT, self.connect()).await.unwrap_or(Err(IntakeError::Timeout))?;
         let host = if let Self::Tcp(authority) = self { authority.as_str() } else { "localhost" };
-        let mut asked = Asked { session, host: host.to_owned(), set, seal };
+        let mut asked = ProvenSession { session, host: host.to_owned(), set, seal };
         let answer = asked.exchange(None, Bytes::new()).await?;
         if answer.status != StatusCode::OK.as_u16() {
             return Err(refused(answer));
@@ -131,7 +135,7 @@ impl Intake {
         if is_ahead(answer.generation, wall_clock()) {
             return Err(IntakeError::Ahead);
         }
-        Ok((Held { generation: answer.generation, wanted: answer.wanted }, asked))
+        Ok((HeldSet { generation: answer.generation, wanted: answer.wanted }, asked))
     }
 
     async fn connect(&self) -> Result<Session, IntakeError> {
@@ -146,39 +150,39 @@ impl Intake {
     }
 }
 
-/// A connection to an intake that has proven the push key on it. Another connection may lead to somebody else, so that keys are sent
-/// on this one only.
-pub(crate) struct Asked<'a> {
+/// A connection on which the intake has proven the push key. Keys are sent on this connection only, since another one may lead to
+/// another program.
+pub(crate) struct ProvenSession<'a> {
     session: Session,
     host: String,
     set: &'a str,
     seal: &'a Seal,
 }
 
-impl Asked<'_> {
-    /// Hands over a set as `generation`: `PUT /keys/v2/{set}`.
+impl ProvenSession<'_> {
+    /// Pushes a set as `generation`: `PUT /keys/v2/{set}`.
     ///
     /// # Errors
-    /// No answer in time, none that proves the push key, or a refusal other than "not newer".
-    pub(crate) async fn put(mut self, generation: u64, keys: &Published) -> Result<Taken, IntakeError> {
+    /// See [`IntakeError`]; "not newer" is no error.
+    pub(crate) async fn put(mut self, generation: u64, keys: &Published) -> Result<PushOutcome, IntakeError> {
         let envelope = self.seal.seal(self.set, generation, keys)?;
         let answer = self.exchange(Some(generation), Bytes::from(envelope)).await?;
         match answer.status {
-            200 => Ok(Taken::Stored),
-            409 => Ok(Taken::NotNewer),
+            200 => Ok(PushOutcome::Stored),
+            409 => Ok(PushOutcome::NotNewer),
             _ => Err(refused(answer)),
         }
     }
 
-    /// Sends a question, or a push, and believes only what answers this very request.
+    /// Sends a query, or with `generation` a push, and accepts only a response that proves the push key for this request.
     async fn exchange(&mut self, generation: Option<u64>, body: Bytes) -> Result<PushResponse, IntakeError> {
         let asks = Seal::request(self.set, generation, wall_clock())?;
         let request = self.request(&asks, body)?;
         let answer = timeout(EXCHANGE_TIMEOUT, self.session.send(request, MAX_ANSWER)).await;
         let answer = answer.map_err(|_| IntakeError::Timeout)??;
         let status = answer.status();
-        let believed = self.seal.verify(&asks, status.as_u16(), answer.body());
-        believed.map_err(|_| if status.is_success() { IntakeError::NotAnIntake } else { unproven(status) })
+        let verified = self.seal.verify(&asks, status.as_u16(), answer.body());
+        verified.map_err(|_| if status.is_success() { IntakeError::NotAnIntake } else { unproven(status) })
     }
 
     fn request(&self, asks: &PushRequest, body: Bytes) -> Result<Request<Full<Bytes>>, IntakeError> {
@@ -207,17 +211,17 @@ fn unreachable(error: &impl fmt::Display) -> IntakeError {
     IntakeError::Unreachable(error.to_string())
 }
 
-/// A refusal that is believed.
+/// An error response that proves the push key.
 fn refused(answer: PushResponse) -> IntakeError {
     IntakeError::Refused { status: answer.status, meaning: answer.error.unwrap_or_default() }
 }
 
-/// A refusal of somebody who may be anybody.
+/// An error response without proof of the push key, which any program may have sent.
 fn unproven(status: StatusCode) -> IntakeError {
     let meaning = match status.as_u16() {
         401 => "the push keys differ, or the clocks by more than 5 minutes",
-        404 => "no intake of version 2 of the push protocol; is the filter older than this program?",
-        _ => "not an answer of an intake with this push key",
+        404 => "not an intake of version 2 of the push protocol; is the filter older than this program?",
+        _ => "the response does not prove this push key",
     };
     IntakeError::Refused { status: status.as_u16(), meaning: meaning.to_owned() }
 }

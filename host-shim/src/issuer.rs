@@ -1,4 +1,4 @@
-//! An OIDC issuer whose keys are fetched here: discovery, then the JWKS (`OpenID` Connect Discovery 1.0 section 4).
+//! Fetches the keys of an OIDC issuer: discovery, then the JWKS (`OpenID` Connect Discovery 1.0 section 4).
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::source::{Failure, FetchError, Fetched, Source};
 use crate::token::{self, TokenError};
 use crate::trust::{Authorities, TrustError};
 
-/// An issuer, and how it is asked.
+/// An issuer, and how to fetch its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Issuer {
     name: String,
@@ -30,54 +30,58 @@ pub(crate) struct Issuer {
     token_file: Option<PathBuf>,
 }
 
-/// The two documents of an issuer.
+/// A document of an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Document {
-    /// What says where the keys are.
+    /// The discovery document, which names the address of the JWKS.
     Discovery,
-    /// The keys.
+    /// The JWKS.
     Keys,
 }
 
-/// Why an issuer gave no keys.
+/// Why the keys of an issuer could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IssuerError {
-    /// The bearer token cannot be had.
+    /// The bearer token cannot be read.
     #[error("`tokenFile` cannot be used: {0}")]
     Token(#[from] TokenError),
-    /// A document cannot be had.
-    #[error("{document} of the issuer {error}")]
+    /// A document cannot be fetched.
+    #[error("fetching {document} failed: {error}")]
     Get {
-        /// Which.
+        /// Which document.
         document: Document,
-        /// Why.
+        /// Why it cannot be fetched.
         error: GetError,
     },
-    /// A host that the issuer names refuses, and was not shown the token.
+    /// A host that the discovery document names denies access, and the token was not sent to it.
     #[error(
-        "the JWKS of the issuer answers {0} without the token, which goes to another host than the issuer's only if `certificateAuthority` vouches for it; or set `jwksUri`"
+        "fetching the JWKS failed: status {0}; the token was not sent, because the JWKS is on another host than the issuer: set `certificateAuthority` for that host, or `jwksUri`"
     )]
     Withheld(u16),
-    /// The discovery document is of no use.
+    /// The discovery document is invalid.
     #[error("{0}")]
     Discovery(#[from] DiscoveryError),
-    /// The JWKS is of no use.
+    /// The JWKS has no usable key, or is invalid.
     #[error("the JWKS of the issuer cannot be used: {0}")]
     Keys(#[from] KeysError),
-    /// The task that reads files ended.
-    #[error("the files cannot be read")]
+    /// The task that reads the files has ended early.
+    #[error("reading the files of the issuer failed")]
     Files,
 }
 
-/// What the files held at the time of a fetch.
+/// The content of the files at the time of a fetch.
 struct Credentials {
     tls: Result<Arc<ClientConfig>, TrustError>,
     authorization: Option<HeaderValue>,
 }
 
 impl Issuer {
-    /// The issuer of a configuration that was checked; nothing if it cannot be asked.
+    /// Returns the issuer of an entry of a checked configuration; `None` if its keys are not pushed, or it has no URL to fetch
+    /// from.
     pub(crate) fn of(oidc: &Oidc) -> Option<Self> {
+        if !oidc.is_pushed() {
+            return None;
+        }
         let first = match oidc.jwks_uri.as_deref() {
             Some(jwks_uri) => HttpUrl::parse(jwks_uri).ok()?,
             None => BaseUrl::parse(&oidc.issuer).ok()?.join(WELL_KNOWN),
@@ -95,7 +99,7 @@ impl Issuer {
         })
     }
 
-    /// Reads the files, which are replaced from time to time, away from the task that serves everybody.
+    /// Reads the files, which may have been replaced, on the blocking pool: the runtime has a single thread.
     async fn credentials(&self) -> Result<Credentials, IssuerError> {
         let (authorities, token_file) = (self.authorities.clone(), self.token_file.clone());
         let read = move || {
@@ -106,7 +110,7 @@ impl Issuer {
         tokio::task::spawn_blocking(read).await.unwrap_or(Err(IssuerError::Files))
     }
 
-    /// Where the keys are.
+    /// Returns the address of the JWKS, from the configuration or from discovery.
     async fn jwks_uri(&self, credentials: &Credentials) -> Result<HttpUrl, IssuerError> {
         if !self.discovers {
             return Ok(self.first.clone());
@@ -130,8 +134,8 @@ impl Issuer {
         }
     }
 
-    /// The host that the configuration names may; one that a document names only if the operator's own authorities vouch for
-    /// it (a Kubernetes API server names the address of a node).
+    /// Returns true if the token may be sent to the host of `url`: to the configured host always, to one that the discovery document
+    /// names only if the configured authorities authenticate it (a Kubernetes API server names the address of a node).
     fn may_see_token(&self, url: &HttpUrl) -> bool {
         url.is_same_origin(&self.first) || (url.is_https() && self.authorities.are_configured())
     }

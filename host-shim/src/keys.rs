@@ -1,4 +1,4 @@
-//! The keys of a source; the only place that calls the engine's reading of them.
+//! Reads the keys of a source with the engine's parsers.
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use registry_auth_engine::keys::algorithm::Algorithm;
 use registry_auth_engine::keys::{KeyId, KeySet, KeysError, Loaded, SigningKey, SigningKeyError};
 use serde_json::Value;
 
-/// What a key without `kid` is called in the log.
+/// Name of a key without `kid` in the log.
 const UNNAMED: &str = "(no kid)";
 
 /// An entry of the source that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SkippedEntry {
-    /// The entry's name.
+    /// Its key id, or the engine's name for it.
     pub(crate) key_id: String,
-    /// What is wrong with it.
+    /// Why it cannot be used.
     pub(crate) reason: String,
 }
 
-/// What a source holds; at least one key.
+/// The keys of a source; at least one.
 #[derive(Clone, PartialEq)]
 pub(crate) struct SourceKeys {
-    /// The keys as a JWKS, public members only, but for the first one of a secret that signs.
+    /// The keys as a JWKS with public members only, except the first key of a signing secret, which is private.
     pub(crate) jwks: Value,
-    /// The name of each key.
+    /// The key id of each key.
     pub(crate) key_ids: Vec<String>,
-    /// The entries that were left out.
+    /// The entries that were skipped.
     pub(crate) skipped: Vec<SkippedEntry>,
 }
 
@@ -49,10 +49,10 @@ impl From<Loaded> for SourceKeys {
     }
 }
 
-/// Reads a secret that signs: PKCS#8 PEM, the first key signs.
+/// Reads a signing secret: PKCS#8 PEM blocks, of which the first is the signing key.
 ///
 /// # Errors
-/// It is not that, or not for the algorithm.
+/// The text is not PKCS#8 PEM, or the key does not fit the algorithm.
 pub(crate) fn from_pem(text: &str, algorithm: Algorithm, key_id: Option<&str>) -> Result<SourceKeys, SigningKeyError> {
     let jwks = SigningKey::jwks_from_pem(text, algorithm, key_id)?;
     let keys = jwks.get("keys").and_then(Value::as_array).into_iter().flatten();
@@ -60,10 +60,10 @@ pub(crate) fn from_pem(text: &str, algorithm: Algorithm, key_id: Option<&str>) -
     Ok(SourceKeys { jwks, key_ids, skipped: Vec::new() })
 }
 
-/// Reads a secret: a JSON object of key id to PEM or JWKS with one key.
+/// Reads a secret of verification keys: a JSON object of key id to PEM or to a JWKS with one key.
 ///
 /// # Errors
-/// It is not a JSON object, or has no usable entry.
+/// The text is not a JSON object, or has no usable entry.
 pub(crate) fn from_secret(text: &str) -> Result<SourceKeys, KeysError> {
     KeySet::from_secret(text.as_bytes()).map(SourceKeys::from)
 }
@@ -71,7 +71,7 @@ pub(crate) fn from_secret(text: &str) -> Result<SourceKeys, KeysError> {
 /// Reads the JWKS of an issuer.
 ///
 /// # Errors
-/// It is not a JWKS, or has no usable key.
+/// The text is not a JWKS, or has no usable key.
 pub(crate) fn from_jwks(text: &[u8]) -> Result<SourceKeys, KeysError> {
     KeySet::from_jwks(text).map(SourceKeys::from)
 }

@@ -1,4 +1,4 @@
-//! What an operator asks the shim: `/healthz`, `/readyz`, `/metrics`.
+//! HTTP endpoints for operators: `/healthz`, `/readyz`, `/metrics`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -17,13 +17,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::metrics;
-use crate::status::{State, Status, Waiting};
+use crate::status::{NotReady, State, Status};
 
-/// Connections at a time; more wait.
+/// Maximum number of connections at a time; more wait.
 const MAX_CONNECTIONS: usize = 64;
-/// The longest that one connection may take.
+/// Time limit for one connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long nothing is accepted after the system refused to.
+/// Pause after the system failed to accept a connection.
 const PAUSE: Duration = Duration::from_millis(200);
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -36,21 +36,21 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Listens at `address`, and answers as soon as it runs.
+    /// Binds `address`. Requests are answered once [`Self::run`] is polled.
     ///
     /// # Errors
-    /// The address is not to be had.
+    /// The address cannot be bound.
     pub(crate) async fn bind(address: SocketAddr, status: Status) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}`"))?;
         Ok(Self { listener, status })
     }
 
-    /// Where it listens; the port is known now even if 0 was asked for.
+    /// Returns the bound address, with the actual port if port 0 was requested.
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
         self.listener.local_addr().context("the listening socket has no address")
     }
 
-    /// Answers for ever.
+    /// Serves requests until it is dropped.
     pub(crate) async fn run(self) {
         let mut connections = JoinSet::new();
         loop {
@@ -75,7 +75,7 @@ async fn serve(stream: TcpStream, status: Status) {
     });
     let connection =
         hyper::server::conn::http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
-    // A client that goes away is its own business.
+    // Ignored: the client has closed the connection.
     let _ = connection.await;
 }
 
@@ -85,7 +85,7 @@ fn answer(method: &Method, path: &str, state: State) -> Response<Full<Bytes>> {
         "/readyz" => readiness(&state),
         "/metrics" => match metrics::text(state, Instant::now()) {
             Ok(text) => (StatusCode::OK, metrics::CONTENT_TYPE, text),
-            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, "the metrics cannot be written\n".to_owned()),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, "writing the metrics failed\n".to_owned()),
         },
         _ => (StatusCode::NOT_FOUND, TEXT, "only /healthz, /readyz and /metrics\n".to_owned()),
     };
@@ -109,7 +109,7 @@ fn answer(method: &Method, path: &str, state: State) -> Response<Full<Bytes>> {
 fn readiness(state: &State) -> (StatusCode, &'static str, String) {
     let waiting = state.waiting();
     let status = if waiting.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let entry = |Waiting { source, envoy, reason }: &Waiting| match envoy {
+    let entry = |NotReady { source, envoy, reason }: &NotReady| match envoy {
         None => json!({"source": &**source, "reason": reason}),
         Some(envoy) => json!({"source": &**source, "envoy": &**envoy, "reason": reason}),
     };

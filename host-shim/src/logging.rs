@@ -1,4 +1,4 @@
-//! Structured logs: one JSON object a line, on stderr.
+//! Structured logs: one JSON object per line, on stderr.
 
 use std::str::FromStr;
 
@@ -7,9 +7,9 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts the log at `level`, a value of the configuration's `log.level`; anything else means `info`.
+/// Starts logging at `level`, a value of the configuration's `log.level`; any other value means `info`.
 ///
-/// The level counts for our own lines only. Those of libraries begin at `warn`: below it the AWS SDK describes requests.
+/// The level applies to our own events. Those of libraries are logged from `warn` on: below it the AWS SDK describes requests.
 pub(crate) fn start(level: Option<&str>) {
     let level = level.and_then(|level| LevelFilter::from_str(level).ok()).unwrap_or(LevelFilter::INFO);
     let ours = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), level);

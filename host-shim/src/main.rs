@@ -1,4 +1,4 @@
-//! The native companion: key shim and command line.
+//! `registry-auth`: fetches keys for the filter and pushes them to Envoy (`serve`), and checks configurations (`check`).
 
 mod check;
 mod clock;
@@ -17,9 +17,9 @@ mod listen;
 mod logging;
 mod metrics;
 mod overlap;
-mod pace;
 mod push;
 mod refresh;
+mod schedule;
 mod secrets;
 mod serve;
 mod source;

@@ -1,4 +1,4 @@
-//! The state of the shim as metrics, in the text format of `OpenMetrics` 1.0.
+//! Metrics of the shim in the text format of `OpenMetrics` 1.0.
 
 use std::fmt;
 
@@ -13,60 +13,65 @@ use tokio::time::Instant;
 
 use crate::status::State;
 
-/// The content type of the format.
+/// The content type of the text format.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The name of fetches that gave keys, among the kinds of failure.
+/// The value of the label `outcome` for successful fetches.
 const SUCCESS: &str = "success";
 
-/// Writes the metrics of a moment. Labels are names of sets, addresses of Envoys and kinds of outcome, nothing else.
+/// Encodes the metrics at the time `now`. Labels are names of sets, addresses of Envoys and kinds of outcome, nothing else.
 ///
 /// # Errors
-/// The library cannot write them.
+/// The encoder fails.
 pub(crate) fn text(state: State, now: Instant) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("registry_auth_shim");
-    registry.register_collector(Box::new(Moment { state, now }));
+    registry.register_collector(Box::new(Snapshot { state, now }));
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
 }
 
 #[derive(Debug)]
-struct Moment {
+struct Snapshot {
     state: State,
     now: Instant,
 }
 
-/// The name of a family, and what it tells.
+/// Name, unit and help text of a metric family.
 struct Family(&'static str, Option<Unit>, &'static str);
 
-/// The labels of a sample, and the sample.
+/// The labels and the value of a sample.
 type Sample<'a, M> = (Vec<(&'static str, &'a str)>, M);
 
-impl Collector for Moment {
+impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.sources(&mut encoder)?;
         self.envoys(&mut encoder)
     }
 }
 
-impl Moment {
+impl Snapshot {
     fn sources(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let sources = || self.state.sources.iter().map(|(set, source)| (vec![("set", &**set)], source));
         let age = sources().filter_map(|(labels, source)| {
             let age = self.now.saturating_duration_since(source.last_success?);
             Some((labels, ConstGauge::new(age.as_secs_f64())))
         });
-        let family = Family("source_age", Some(Unit::Seconds), "Time since the source gave keys, absent before it did");
+        let family =
+            Family("source_age", Some(Unit::Seconds), "Time since the last successful fetch, absent before the first");
         write(encoder, family, age)?;
         let keys = sources().map(|(labels, source)| (labels, ConstGauge::new(source.keys)));
-        write(encoder, Family("source_keys", None, "Keys that the source gave, none when they are too old"), keys)?;
+        write(
+            encoder,
+            Family("source_keys", None, "Usable keys of the source, 0 when they are older than maxStale"),
+            keys,
+        )?;
         let skipped = sources().map(|(labels, source)| (labels, ConstGauge::new(source.skipped)));
         write(encoder, Family("source_skipped_entries", None, "Entries of the source that cannot be used"), skipped)?;
         let generations = sources().map(|(labels, source)| (labels, ConstGauge::new(source.generation.unwrap_or(0))));
         write(
             encoder,
-            Family("source_generation", None, "Generation that Envoys shall hold, 0 for none"),
+            Family("source_generation", None, "Generation that Envoys should hold, 0 for none"),
             generations,
         )?;
         let fetches = sources().flat_map(|(labels, source)| {
@@ -74,7 +79,7 @@ impl Moment {
             let outcomes = std::iter::once((SUCCESS, source.succeeded)).chain(failed);
             outcomes.map(move |(outcome, count)| (with(&labels, "outcome", outcome), ConstCounter::new(count)))
         });
-        write(encoder, Family("fetches", None, "Fetches from the source by what came of them"), fetches)
+        write(encoder, Family("fetches", None, "Fetches from the source by outcome"), fetches)
     }
 
     fn envoys(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -83,14 +88,14 @@ impl Moment {
             self.state.feeds.iter().map(move |((envoy, set), feed)| (labels(&**envoy, &**set), feed))
         };
         let up = feeds().map(|(labels, feed)| (labels, ConstGauge::new(u32::from(feed.held.is_some()))));
-        write(encoder, Family("envoy_up", None, "Whether the intake answers"), up)?;
+        write(encoder, Family("envoy_up", None, "1 when the intake responds, 0 otherwise"), up)?;
         let held = feeds().filter_map(|(labels, feed)| Some((labels, ConstGauge::new(feed.held?))));
         write(encoder, Family("envoy_generation", None, "Generation that the intake holds, 0 for none"), held)?;
         let pushes = feeds().flat_map(|(labels, feed)| {
             let pushes = feed.pushes.iter();
             pushes.map(move |(outcome, count)| (with(&labels, "outcome", outcome), ConstCounter::new(*count)))
         });
-        write(encoder, Family("pushes", None, "Pushes to the intake by what came of them"), pushes)
+        write(encoder, Family("pushes", None, "Pushes to the intake by outcome"), pushes)
     }
 }
 
@@ -120,7 +125,7 @@ mod tests {
     use crate::status::Status;
 
     #[test]
-    fn each_thing_that_is_told_has_its_line() {
+    fn each_part_of_the_state_has_its_sample() {
         let (status, start) = (Status::default(), Instant::now());
         let set = "oidc:https://i.example/\"\\\n".into();
         status.source(&set).update(|source| {

@@ -1,11 +1,11 @@
-//! Whether two patterns match a name in common.
+//! Decides if two patterns can match the same name.
 
-/// With more alternatives or stars, a pattern is taken to overlap with every other: to find out could take for ever.
+/// Patterns with more alternatives or stars are treated as overlapping with every other, to bound the time.
 const MOST: usize = 64;
 const MOST_STARS: usize = 12;
 
-/// Whether there may be a name that both patterns match. Classes are taken for `?`, so that it is sometimes said of patterns that
-/// have none in common.
+/// Returns true if both patterns may match the same name. Character classes are treated as `?`, so the result can be true for
+/// patterns without a common name, never false for patterns with one.
 pub(crate) fn overlap(one: &str, other: &str) -> bool {
     let stars = |pattern: &str| pattern.matches('*').count();
     if stars(one) + stars(other) > MOST_STARS {
@@ -15,7 +15,7 @@ pub(crate) fn overlap(one: &str, other: &str) -> bool {
     ones.iter().any(|one| others.iter().any(|other| meet(&components(one), &components(other))))
 }
 
-/// The patterns without braces that a pattern stands for.
+/// Expands the braces of a pattern.
 fn alternatives(pattern: &str) -> Vec<String> {
     let mut all = vec![pattern.to_owned()];
     while let Some(index) = all.iter().position(|pattern| pattern.contains('{')) {
@@ -34,7 +34,7 @@ fn components(pattern: &str) -> Vec<Vec<char>> {
     pattern.split('/').map(component).collect()
 }
 
-/// A component with `?` for each class, and without escapes.
+/// Returns a component with `?` for each class, and without escapes.
 fn component(text: &str) -> Vec<char> {
     let mut chars = text.chars();
     let mut simple = Vec::new();

@@ -1,4 +1,4 @@
-//! One task per intake: asks each second what it holds, and pushes when that is older than what we have.
+//! One task per intake and set: queries each second what the intake holds, and pushes if that is older than the current set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,30 +9,30 @@ use tokio::time::timeout;
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
 use crate::generation::Generations;
-use crate::intake::{Intake, IntakeError, Taken};
+use crate::intake::{Intake, IntakeError, PushOutcome};
 use crate::refresh::Published;
 use crate::status::FeedReport;
 
-/// Time between two questions: an Envoy that restarted has its keys within about this time.
+/// Time between two queries; an Envoy that has restarted gets its keys within about this time.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Feeds one set of one intake.
+/// Pushes one set to one intake.
 pub(crate) struct Pusher {
     /// The name of the set.
     pub(crate) set: Arc<str>,
-    /// Where it listens.
+    /// The address of the intake.
     pub(crate) intake: Intake,
-    /// Makes envelopes.
+    /// The push key.
     pub(crate) seal: Arc<Seal>,
-    /// What the intake shall hold.
+    /// The set that the intake should hold.
     pub(crate) keys: watch::Receiver<Option<Arc<Published>>>,
-    /// What the refresher learns.
+    /// Feedback to the refresher.
     pub(crate) feedback: watch::Sender<Feedback>,
-    /// What the endpoints tell.
+    /// The state that the endpoints report.
     pub(crate) report: FeedReport,
 }
 
-/// How the last exchange went, as far as the log cares.
+/// The result of the last exchange, as far as it is logged.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     Silent,
@@ -41,7 +41,7 @@ enum State {
 }
 
 impl Pusher {
-    /// Runs until the refresher is gone.
+    /// Runs until the refresher is dropped.
     pub(crate) async fn run(mut self) {
         let mut state = State::Silent;
         let mut generations = Generations::default();
@@ -50,9 +50,9 @@ impl Pusher {
                 Ok(()) => State::Fed,
                 Err(error) => State::Failing(error),
             };
-            tell(&self.intake, &state, &next);
+            log_transition(&self.intake, &state, &next);
             state = next;
-            // A new set goes out at once, a question waits for its second.
+            // A new set is pushed immediately; without one, the next query follows after `POLL`.
             if let Ok(Err(_)) = timeout(POLL, self.keys.changed()).await {
                 return;
             }
@@ -65,55 +65,57 @@ impl Pusher {
         let (held, asked) = asked?;
         let Some(keys) = self.keys.borrow_and_update().clone() else {
             generations.see(held.generation);
-            self.note(0, held.wanted);
+            self.report_wanted(0, held.wanted);
             return Ok(());
         };
         let generation = generations.target(keys.generation, held.generation);
         if held.generation >= generation {
-            self.note(keys.generation, held.wanted);
+            self.report_wanted(keys.generation, held.wanted);
             return Ok(());
         }
         let taken = asked.put(generation, &keys).await;
         self.report.pushed(outcome(taken.as_ref()));
         match taken? {
-            Taken::Stored => {
+            PushOutcome::Stored => {
                 self.report.update(|feed| feed.held = Some(generation));
                 if held.generation == 0 {
-                    tracing::info!(intake = %self.intake, generation, "keys are pushed to an intake without any");
+                    tracing::info!(intake = %self.intake, generation, "pushed keys to an intake that held none");
                 } else {
-                    tracing::debug!(intake = %self.intake, generation, "keys are pushed");
+                    tracing::debug!(intake = %self.intake, generation, "pushed keys");
                 }
             }
-            // Another shim was faster; the next question tells its generation, and the next refresh goes above it.
-            Taken::NotNewer => tracing::debug!(intake = %self.intake, "the intake got a newer set meanwhile"),
+            // Another shim was faster. The next query returns its generation, and the next refresh exceeds it.
+            PushOutcome::NotNewer => {
+                tracing::debug!(intake = %self.intake, "the intake has received a newer set in the meantime")
+            }
         }
         Ok(())
     }
 
-    /// Lets the refresher know that a key is missing in the set that it published as `generation`.
-    fn note(&self, generation: u64, wanted: bool) {
+    /// Reports to the refresher that a key is missing in the set that it published as `generation`.
+    fn report_wanted(&self, generation: u64, wanted: bool) {
         if wanted {
             self.feedback.send_if_modified(|feedback| feedback.note_wanted(generation));
         }
     }
 }
 
-/// The name of what came of a push, in the metrics.
-const fn outcome(taken: Result<&Taken, &IntakeError>) -> &'static str {
+/// The value of the label `outcome` for a push.
+const fn outcome(taken: Result<&PushOutcome, &IntakeError>) -> &'static str {
     match taken {
-        Ok(Taken::Stored) => "stored",
-        Ok(Taken::NotNewer) => "not_newer",
+        Ok(PushOutcome::Stored) => "stored",
+        Ok(PushOutcome::NotNewer) => "not_newer",
         Err(IntakeError::Unreachable(_)) => "unreachable",
         Err(IntakeError::Timeout) => "timeout",
         Err(_) => "refused",
     }
 }
 
-/// Logs a change of state, not a state: an intake that is down for an hour is one line.
-fn tell(intake: &Intake, before: &State, after: &State) {
+/// Logs changes of state only: an intake that is down for an hour is one line.
+fn log_transition(intake: &Intake, before: &State, after: &State) {
     match after {
         _ if before == after => {}
-        State::Failing(error) => tracing::warn!(%intake, %error, "an intake cannot be fed"),
-        State::Fed | State::Silent => tracing::info!(%intake, "an intake answers"),
+        State::Failing(error) => tracing::warn!(%intake, %error, "pushing to an intake failed"),
+        State::Fed | State::Silent => tracing::info!(%intake, "an intake responds"),
     }
 }

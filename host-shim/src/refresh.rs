@@ -1,4 +1,4 @@
-//! Keeps the key set fresh: asks the source, publishes what it gave, withdraws what has become too old.
+//! Keeps a key set fresh: fetches it from its source, publishes it, and withdraws it when it is older than `maxStale`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,23 +12,23 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::feedback::Feedback;
 use crate::generation::next_generation;
 use crate::keys::{SkippedEntry, SourceKeys};
-use crate::pace::Pace;
+use crate::schedule::Schedule;
 use crate::source::{Failure, FetchError, Fetched, Source};
 use crate::status::SourceReport;
 
-/// The longest that one ask may take, credentials included.
-const ASK_TIMEOUT: Duration = Duration::from_secs(20);
-/// How many names of keys one line of the log has, and how much of each.
+/// Time limit for a fetch, including its credentials.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
+/// Maximum number of key ids per log line, and of characters of each.
 const SHOWN: (usize, usize) = (20, 100);
 
-/// A key set as it goes to the intakes.
+/// A key set as it is pushed to the intakes.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Published {
-    /// When the source was asked, in Unix milliseconds; always increasing unless the clock was far ahead.
+    /// When the fetch started, in Unix milliseconds; strictly increasing unless the clock was far ahead.
     pub(crate) generation: u64,
-    /// The last success plus `maxStale`.
+    /// The time of the last successful fetch plus `maxStale`.
     pub(crate) not_after: UnixTime,
-    /// A JWKS with public keys only, or with the private one that signs.
+    /// A JWKS of public keys; in a signing set the first key is private.
     pub(crate) jwks: serde_json::Value,
 }
 
@@ -41,68 +41,68 @@ impl fmt::Debug for Published {
 /// The two configured durations; absent means the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Timing {
-    /// `refreshInterval`; what the source says counts more.
+    /// `refreshInterval`; a time given by the source takes precedence.
     pub(crate) interval: Option<Duration>,
     /// `maxStale`
     pub(crate) max_stale: Option<Duration>,
 }
 
-/// The refresher's ends of what it shares with others.
+/// The refresher's ends of its channels.
 pub(crate) struct Channels {
-    /// What the intakes shall hold; `None` as long as there is nothing to use.
+    /// The set that the intakes should hold; `None` while there is none that is valid.
     pub(crate) keys: watch::Sender<Option<Arc<Published>>>,
-    /// What the intakes tell.
+    /// Feedback of the intakes.
     pub(crate) feedback: watch::Receiver<Feedback>,
-    /// What the endpoints tell.
+    /// The state that the endpoints report.
     pub(crate) report: SourceReport,
 }
 
-/// The refresher: one task, one source.
+/// The task that keeps the key set of one source fresh.
 pub(crate) struct Refresher<S, C> {
     source: S,
     clock: C,
     channels: Channels,
-    pace: Pace,
+    schedule: Schedule,
     max_stale: Duration,
     generation: u64,
     stale_at: Option<Instant>,
-    told: Told,
+    log_state: LogState,
 }
 
-/// What the log has said already.
+/// What was logged last, to log changes only.
 #[derive(Default)]
-struct Told {
+struct LogState {
     failing: bool,
     key_ids: Vec<String>,
     skipped: Vec<SkippedEntry>,
 }
 
 impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
-    /// A refresher whose first ask is due at once. `clock` is the wall clock.
+    /// Creates a refresher whose first fetch is due immediately. `clock` is the wall clock.
     pub(crate) fn new(source: S, timing: Timing, clock: C, channels: Channels) -> Self {
         let max_stale = timing.max_stale.unwrap_or(DEFAULT_MAX_STALE);
         Self {
             source,
             clock,
             channels,
-            pace: Pace::new(timing.interval, max_stale, Instant::now()),
+            schedule: Schedule::new(timing.interval, max_stale, Instant::now()),
             max_stale,
             generation: 0,
             stale_at: None,
-            told: Told::default(),
+            log_state: LogState::default(),
         }
     }
 
-    /// Runs until the push tasks are gone.
+    /// Runs until the push tasks have ended.
     pub(crate) async fn run(mut self) {
         loop {
             let stale_at = self.stale_at;
             tokio::select! {
                 biased;
-                () = sleep_until(self.pace.due()) => self.refresh().await,
+                () = sleep_until(self.schedule.due()) => self.refresh().await,
                 () = until(stale_at) => self.withdraw(),
                 changed = self.channels.feedback.changed() => match changed {
-                    Ok(()) => self.heed(),
+                    Ok(()) => self.on_wanted(),
                     Err(_) => return,
                 },
             }
@@ -110,32 +110,33 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
     }
 
     async fn refresh(&mut self) {
-        self.pace.asks(Instant::now());
+        self.schedule.started(Instant::now());
         let asked = (self.clock)();
-        match timeout(ASK_TIMEOUT, self.source.fetch()).await {
+        match timeout(FETCH_TIMEOUT, self.source.fetch()).await {
             Ok(Ok(fetched)) => self.publish(fetched, asked),
             Ok(Err(error)) => self.failed(&error),
-            Err(_) => self.failed(&FetchError::new(Failure::Timeout, &"there is no answer in time")),
+            Err(_) => self.failed(&FetchError::new(Failure::Timeout, &"timed out")),
         }
     }
 
     fn failed(&mut self, error: &FetchError) {
-        let pause = self.pace.failed(Instant::now());
-        self.told.failing = true;
+        let pause = self.schedule.failed(Instant::now());
+        self.log_state.failing = true;
         self.channels.report.update(|source| *source.failed.entry(error.failure).or_default() += 1);
         let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let holding = self.stale_at.is_some();
-        tracing::warn!(%error, retry_ms, holding, "the keys could not be refreshed");
+        tracing::warn!(%error, retry_ms, holding, "refreshing the keys failed");
     }
 
-    /// The generation tells when the source was asked: a filter calls no key unknown that may have been published since.
+    /// The generation is the time at which the fetch started: a filter must not treat a key as unknown that may have been published
+    /// since.
     fn publish(&mut self, fetched: Fetched, asked: UnixTime) {
         let Fetched { keys, again_after } = fetched;
         let (now, wall) = (Instant::now(), (self.clock)());
-        let wait = self.pace.succeeded(again_after, now);
+        let wait = self.schedule.succeeded(again_after, now);
         self.stale_at = now.checked_add(self.max_stale);
         self.generation = next_generation(asked, self.generation);
-        self.told.tell(&keys, self.generation, wait);
+        self.log_state.log_refresh(&keys, self.generation, wait);
         self.channels.report.update(|source| {
             source.succeeded += 1;
             source.last_success = Some(now);
@@ -147,7 +148,7 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
         self.channels.keys.send_replace(Some(Arc::new(published)));
     }
 
-    /// The filter gives up a set at its `not_after` by itself; to push it again would only be refused.
+    /// Stops pushing a set that has expired. Filters discard it at its `not_after`, and intakes would refuse it.
     fn withdraw(&mut self) {
         self.stale_at = None;
         self.channels.keys.send_replace(None);
@@ -155,41 +156,41 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
             source.keys = 0;
             source.generation = None;
         });
-        tracing::error!(generation = self.generation, "the keys are older than maxStale, nothing is left to push");
+        tracing::error!(generation = self.generation, "the keys are older than maxStale and are no longer pushed");
     }
 
-    fn heed(&mut self) {
+    fn on_wanted(&mut self) {
         let wanted = self.channels.feedback.borrow_and_update().wants_newer_than(self.generation);
         if wanted {
-            tracing::debug!("a filter met an unknown key id");
-            self.pace.wanted(Instant::now());
+            tracing::debug!("a filter has received a token with an unknown key id");
+            self.schedule.wanted(Instant::now());
         }
     }
 }
 
-impl Told {
-    /// Logs a refreshed set: what changed loudly, the rest quietly.
-    fn tell(&mut self, keys: &SourceKeys, generation: u64, wait: Duration) {
+impl LogState {
+    /// Logs a refreshed set: changes at `info`, anything else at `debug`.
+    fn log_refresh(&mut self, keys: &SourceKeys, generation: u64, wait: Duration) {
         if self.skipped != keys.skipped {
             for SkippedEntry { key_id, reason } in keys.skipped.iter().take(SHOWN.0) {
-                tracing::warn!(kid = shortened(key_id), reason, "an entry is skipped");
+                tracing::warn!(kid = truncated(key_id), reason, "skipped an entry");
             }
             self.skipped.clone_from(&keys.skipped);
         }
-        let kids = keys.key_ids.iter().take(SHOWN.0).map(|id| shortened(id)).collect::<Vec<_>>().join(" ");
+        let kids = keys.key_ids.iter().take(SHOWN.0).map(|id| truncated(id)).collect::<Vec<_>>().join(" ");
         let (count, skipped, next_s) = (keys.key_ids.len(), keys.skipped.len(), wait.as_secs());
         if self.failing || self.key_ids != keys.key_ids {
-            tracing::info!(generation, kids, keys = count, skipped, next_s, "the keys are read");
+            tracing::info!(generation, kids, keys = count, skipped, next_s, "refreshed the keys");
             self.key_ids.clone_from(&keys.key_ids);
         } else {
-            tracing::debug!(generation, kids, keys = count, skipped, next_s, "the keys are read again");
+            tracing::debug!(generation, kids, keys = count, skipped, next_s, "refreshed the keys, no key id changed");
         }
         self.failing = false;
     }
 }
 
-/// What of a name goes to the log: whoever publishes keys chooses their names.
-fn shortened(key_id: &str) -> String {
+/// Truncates a key id for the log: its length is the choice of whoever publishes the key.
+fn truncated(key_id: &str) -> String {
     key_id.chars().take(SHOWN.1).collect()
 }
 

@@ -1,4 +1,4 @@
-//! The AWS Secrets Manager source.
+//! Fetches keys from AWS Secrets Manager.
 
 use std::error::Error;
 use std::time::Duration;
@@ -20,36 +20,36 @@ use crate::source::{Failure, FetchError, Fetched, Source};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why the secret gave no keys. No message holds a part of the secret.
+/// Why a secret could not be fetched or used. No message holds a part of the secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
-    /// Secrets Manager refused.
-    #[error("secrets manager answers {code}: {message}")]
+    /// Secrets Manager returned an error.
+    #[error("Secrets Manager returned {code}: {message}")]
     Refused {
-        /// The name of the error, such as `ResourceNotFoundException`.
+        /// The code of the error, such as `ResourceNotFoundException`.
         code: String,
-        /// What the service says about it.
+        /// The message of the service.
         message: String,
     },
-    /// No answer, or none that can be read.
-    #[error("secrets manager cannot be reached: {0}")]
+    /// There is no response, or it cannot be read.
+    #[error("cannot reach Secrets Manager: {0}")]
     Unreachable(String),
-    /// No answer in time.
-    #[error("secrets manager cannot be reached: timed out")]
+    /// There is no response in time.
+    #[error("cannot reach Secrets Manager: timed out")]
     Timeout,
-    /// The secret has bytes in place of text.
+    /// The secret is stored as bytes.
     #[error("the secret is stored as SecretBinary, it must be SecretString")]
     Binary,
-    /// The secret has neither.
+    /// The secret has neither text nor bytes.
     #[error("the secret has no value")]
     Missing,
-    /// The text is no set of keys.
+    /// The text has no usable verification key.
     #[error("the secret cannot be used: {0}")]
     Unusable(#[from] KeysError),
-    /// The text is no private key that signs.
+    /// The text has no usable signing key.
     #[error("the secret cannot be used: {0}")]
     NotSigning(#[from] SigningKeyError),
-    /// Entries are bad, and `strict` is set.
+    /// Some entries are invalid, and `strict` is set.
     #[error("the secret is refused because `strict` is set: {0}")]
     Strict(String),
 }
@@ -61,15 +61,15 @@ pub(crate) struct SecretsManager {
     content: Content,
 }
 
-/// What a secret is for.
+/// The kind of keys in a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// Public keys that verify; with `strict`, one bad entry refuses the secret.
+    /// Verification keys.
     Verifying {
-        /// `strict`
+        /// `strict`: one invalid entry makes the whole secret invalid.
         strict: bool,
     },
-    /// A private key that signs.
+    /// A private signing key.
     Signing {
         /// `algorithm`
         algorithm: Algorithm,
@@ -79,7 +79,7 @@ pub(crate) enum Content {
 }
 
 impl SecretsManager {
-    /// The secret that `config` names, read with the default credential chain. Contacts nobody yet.
+    /// Creates a client for the secret that `config` names, with the default credential chain. Sends nothing yet.
     pub(crate) async fn connect(config: &AwsSecretsManager, content: Content) -> Self {
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build();
@@ -88,7 +88,7 @@ impl SecretsManager {
             .timeout_config(timeouts)
             .load()
             .await;
-        // The refresher repeats; two back-offs inside each other would hide an outage.
+        // The refresher retries; retries of the SDK inside them would hide an outage.
         let client = Client::from_conf(Builder::from(&shared).retry_config(RetryConfig::disabled()).build());
         Self { client, secret_name: config.secret_name.clone(), content }
     }
@@ -131,7 +131,7 @@ impl Content {
     }
 }
 
-/// Reads the text of a secret. With `strict`, one bad entry refuses it.
+/// Reads the verification keys of a secret. With `strict`, one invalid entry is an error.
 fn read(text: &str, strict: bool) -> Result<SourceKeys, SecretError> {
     let keys = keys::from_secret(text)?;
     if strict && !keys.skipped.is_empty() {
@@ -142,32 +142,32 @@ fn read(text: &str, strict: bool) -> Result<SourceKeys, SecretError> {
     Ok(keys)
 }
 
-/// Keeps what the service says and the chain of causes. The error's own `Debug` is never printed: it holds the answer.
+/// Keeps the message of the service and the chain of causes. The error's own `Debug` is never printed: it holds the response.
 fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
     match error {
         SdkError::TimeoutError(_) => SecretError::Timeout,
         SdkError::ServiceError(context) => SecretError::Refused {
             code: context.err().code().unwrap_or("an unknown error").to_owned(),
-            message: one_line(context.err().message().unwrap_or("without a message")),
+            message: collapse_whitespace(context.err().message().unwrap_or("without a message")),
         },
         SdkError::DispatchFailure(failure) if failure.is_timeout() => SecretError::Timeout,
         SdkError::DispatchFailure(failure) => SecretError::Unreachable(
             failure.as_connector_error().map_or_else(|| "connection failed".to_owned(), |error| causes(error)),
         ),
-        SdkError::ResponseError(_) => SecretError::Unreachable("the answer is not from secrets manager".to_owned()),
+        SdkError::ResponseError(_) => SecretError::Unreachable("the response is not from Secrets Manager".to_owned()),
         other => SecretError::Unreachable(
             other.into_source().map_or_else(|_| "request not sent".to_owned(), |error| causes(&*error)),
         ),
     }
 }
 
-/// An error and its causes in one line.
+/// Formats an error and its causes in one line.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
-    one_line(&chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    collapse_whitespace(&chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 
-fn one_line(text: &str) -> String {
+fn collapse_whitespace(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -1,4 +1,4 @@
-//! `registry-auth serve`: the shim.
+//! `registry-auth serve`: fetches keys and pushes them to Envoy.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::clock::wall_clock;
-use crate::configuration::{Configuration, KeptSet, Origin};
+use crate::configuration::{Configuration, KeySetSource, Origin};
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
 use crate::intake::Intake;
@@ -27,8 +27,8 @@ use crate::{check, logging};
 /// Fetches keys and pushes them to Envoy
 ///
 /// Reads the secrets that `http.auth.bearer.awsSecretsManager` and `http.auth.bearer.mint` name, with AWS's default credential
-/// chain, asks the issuers whose `keySource` is `push`, and keeps the intake of every given Envoy supplied. The environment
-/// variable `REGISTRY_AUTH_PUSH_KEY` holds the key that both sides share, at least 32 bytes.
+/// chain, and the keys of the issuers whose `keySource` is `push`, and pushes them to every given intake. The environment variable
+/// `REGISTRY_AUTH_PUSH_KEY` holds the key that both sides share, at least 32 bytes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML
@@ -49,10 +49,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         check::print(&configuration);
         return Ok(ExitCode::FAILURE);
     }
-    let sets = configuration.kept_sets();
+    let sets = configuration.key_set_sources();
     ensure!(
         !sets.is_empty(),
-        "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager`, no `mint` and no issuer with `keySource` `push`, keys of other kinds need no shim",
+        "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager`, no `mint` and no issuer with `keySource` `push`, which are the only sources that it fetches",
     );
     let seal = Seal::from_environment()?;
     logging::start(configuration.log_level());
@@ -61,12 +61,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let ended = runtime.block_on(serve(sets, arguments, seal));
-    // A look-up of a name that hangs would hold up the end.
+    // Does not wait for blocking tasks, such as a DNS lookup that hangs.
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(sets: Vec<KeptSet>, arguments: &Arguments, seal: Seal) -> anyhow::Result<()> {
+async fn serve(sets: Vec<KeySetSource>, arguments: &Arguments, seal: Seal) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut shim = Shim {
@@ -82,9 +82,9 @@ async fn serve(sets: Vec<KeptSet>, arguments: &Arguments, seal: Seal) -> anyhow:
     for set in sets {
         shim.keep_fresh(set).await;
     }
-    // Only now: a shim that does not know of its sources yet would be ready.
+    // After the sources are registered: without any, `/readyz` would report ready.
     if let Some(endpoints) = endpoints {
-        tracing::info!(address = %endpoints.address()?, "the endpoints are up");
+        tracing::info!(address = %endpoints.address()?, "the endpoints are listening");
         shim.tasks.spawn(endpoints.run());
     }
 
@@ -93,12 +93,12 @@ async fn serve(sets: Vec<KeptSet>, arguments: &Arguments, seal: Seal) -> anyhow:
         _ = interrupt.recv() => {}
         Some(_) = shim.tasks.join_next() => anyhow::bail!("a task of the shim ended"),
     }
-    tracing::info!("the shim ends");
+    tracing::info!("shutting down");
     shim.tasks.shutdown().await;
     Ok(())
 }
 
-/// What all sets share.
+/// What the tasks of all sets share.
 struct Shim {
     intakes: Vec<Intake>,
     seal: Arc<Seal>,
@@ -107,8 +107,8 @@ struct Shim {
 }
 
 impl Shim {
-    async fn keep_fresh(&mut self, set: KeptSet) {
-        let KeptSet { name, origin, timing } = set;
+    async fn keep_fresh(&mut self, set: KeySetSource) {
+        let KeySetSource { name, origin, timing } = set;
         let intakes = self.intakes.len();
         match origin {
             Origin::Secret(place, content) => {
@@ -119,17 +119,17 @@ impl Shim {
                     secret = place.secret_name,
                     region = place.region,
                     intakes,
-                    "the shim is up"
+                    "started to fetch keys"
                 );
             }
             Origin::Issuer(issuer) => {
-                tracing::info!(set = &*name, %issuer, intakes, "the shim is up");
+                tracing::info!(set = &*name, %issuer, intakes, "started to fetch keys");
                 self.start(&name, issuer, timing);
             }
         }
     }
 
-    /// Starts the tasks of one set: one that asks, and one that pushes for each intake. None of them waits for another set's.
+    /// Starts the tasks of one set: one that fetches, and one for each intake that pushes. They do not wait for those of other sets.
     fn start<S: Source + Send + Sync + 'static>(&mut self, name: &Arc<str>, source: S, timing: Timing) {
         let (keys_sender, keys) = watch::channel(None);
         let (feedback, feedback_receiver) = watch::channel(Feedback::default());
@@ -151,7 +151,7 @@ impl Shim {
     }
 }
 
-/// Two tasks that feed one intake would only be in each other's way.
+/// Removes duplicates: two tasks for one intake would interfere with each other.
 fn unique(intakes: &[Intake]) -> Vec<Intake> {
     let mut unique: Vec<Intake> = Vec::with_capacity(intakes.len());
     for intake in intakes {

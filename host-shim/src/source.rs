@@ -1,54 +1,54 @@
-//! Where key sets come from, and what comes of asking there.
+//! Sources of key sets, and the results of fetching from them.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::keys::SourceKeys;
 
-/// A place that gives key sets when it is asked.
+/// A place that key sets are fetched from.
 pub(crate) trait Source {
-    /// Asks once.
+    /// Fetches the key set once.
     ///
     /// # Errors
-    /// There is no answer, or no set of keys in it.
+    /// There is no response, or it has no usable keys.
     fn fetch(&self) -> impl Future<Output = Result<Fetched, FetchError>> + Send;
 }
 
-/// A good answer.
+/// The result of a successful fetch.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     /// The keys.
     pub(crate) keys: SourceKeys,
-    /// When to ask again, if the source has a say in it; else the configured interval counts.
+    /// When to fetch again, if the source says so (`Cache-Control`); the configured interval otherwise.
     pub(crate) again_after: Option<Duration>,
 }
 
-/// Why there are no keys. The message is one line for the log, without a token, a key or a part of a secret.
+/// Why a fetch failed. The message is one line for the log, without a token, a key or a part of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FetchError {
-    /// Of which kind it is.
+    /// The kind of failure, for the metrics.
     pub(crate) failure: Failure,
-    /// What happened.
+    /// What happened, for the log.
     pub(crate) message: String,
 }
 
-/// The kinds of failed fetches that the metrics tell apart.
+/// The kinds of failed fetches in the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Failure {
     /// A file that the configuration names cannot be used.
     File,
-    /// No connection, or one that broke.
+    /// There is no connection, or it broke.
     Unreachable,
-    /// No answer in time.
+    /// There is no response in time.
     Timeout,
-    /// An answer that says no.
+    /// A response with an error status.
     Refused,
-    /// An answer without keys that can be used.
+    /// A response without usable keys.
     Unusable,
 }
 
 impl Failure {
-    /// Its name in the metrics.
+    /// Returns the value of the label `outcome`.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::File => "file",
@@ -61,7 +61,7 @@ impl Failure {
 }
 
 impl FetchError {
-    /// An error with the text of its cause.
+    /// Creates an error with the message of its cause.
     pub(crate) fn new(failure: Failure, cause: &impl fmt::Display) -> Self {
         Self { failure, message: cause.to_string() }
     }

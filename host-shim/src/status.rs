@@ -1,4 +1,4 @@
-//! What the shim has done and what the Envoys hold: written by the tasks that fetch and push, read by the endpoints.
+//! The state of the sources and of the intakes: written by the tasks that fetch and push, read by the endpoints.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use crate::source::Failure;
 
-/// The state of everything; clones are the same.
+/// The shared state; clones refer to the same one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Status(Arc<Mutex<State>>);
 
-/// A moment's state.
+/// A copy of the state at one time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     /// By the name of the set.
@@ -20,51 +20,51 @@ pub(crate) struct State {
     pub(crate) feeds: BTreeMap<(Arc<str>, Arc<str>), FeedState>,
 }
 
-/// What is known of a source.
+/// The state of a source.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SourceState {
-    /// Fetches that gave keys.
+    /// Number of successful fetches.
     pub(crate) succeeded: u64,
-    /// The others.
+    /// Number of failed fetches, by kind.
     pub(crate) failed: BTreeMap<Failure, u64>,
-    /// When it gave keys last.
+    /// When the last successful fetch ended.
     pub(crate) last_success: Option<Instant>,
-    /// How many keys it gave then; none when they are too old.
+    /// Number of usable keys in it; 0 once they are older than `maxStale`.
     pub(crate) keys: usize,
-    /// How many entries were left out.
+    /// Number of skipped entries in it.
     pub(crate) skipped: usize,
-    /// What the Envoys shall hold; none before the first success, and when the keys are too old.
+    /// The generation that the intakes should hold; `None` before the first success and once the keys are older than `maxStale`.
     pub(crate) generation: Option<u64>,
 }
 
-/// What is known of one set of one Envoy.
+/// The state of one set in one Envoy.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FeedState {
-    /// Pushes by how they went.
+    /// Number of pushes, by outcome.
     pub(crate) pushes: BTreeMap<&'static str, u64>,
-    /// The generation that it holds, 0 for none; nothing when it does not answer.
+    /// The generation that it holds, 0 for none; `None` if there is no valid response.
     pub(crate) held: Option<u64>,
 }
 
-/// Something that is not as it should be.
+/// A reason why the shim is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Waiting {
+pub(crate) struct NotReady {
     /// The set.
     pub(crate) source: Arc<str>,
-    /// The Envoy, if the set itself is there.
+    /// The Envoy; `None` if the source itself has no valid keys.
     pub(crate) envoy: Option<Arc<str>>,
     /// What is missing.
     pub(crate) reason: &'static str,
 }
 
-/// The end of one source: writes its state.
+/// Updates the state of one source.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceReport {
     status: Status,
     set: Arc<str>,
 }
 
-/// The end of one set of one Envoy: writes its state.
+/// Updates the state of one set in one Envoy.
 #[derive(Clone, Debug)]
 pub(crate) struct FeedReport {
     status: Status,
@@ -72,21 +72,21 @@ pub(crate) struct FeedReport {
 }
 
 impl Status {
-    /// Where a source tells its state; from now on it counts.
+    /// Registers a source; the shim is not ready until it has keys.
     pub(crate) fn source(&self, set: &Arc<str>) -> SourceReport {
         let report = SourceReport { status: self.clone(), set: Arc::clone(set) };
         report.update(|_| ());
         report
     }
 
-    /// Where the feed of a set of an Envoy tells its state; from now on it counts.
+    /// Registers a set of an Envoy; the shim is not ready until that Envoy holds it.
     pub(crate) fn feed(&self, envoy: &str, set: &Arc<str>) -> FeedReport {
         let report = FeedReport { status: self.clone(), feed: (envoy.into(), Arc::clone(set)) };
         report.update(|_| ());
         report
     }
 
-    /// What is known now.
+    /// Returns a copy of the state.
     pub(crate) fn now(&self) -> State {
         self.change(|state| state.clone())
     }
@@ -97,38 +97,38 @@ impl Status {
 }
 
 impl State {
-    /// What is missing until every source has keys that are not too old and every Envoy holds them.
-    pub(crate) fn waiting(&self) -> Vec<Waiting> {
+    /// Returns why the shim is not ready; empty if every source has valid keys and every Envoy holds them.
+    pub(crate) fn waiting(&self) -> Vec<NotReady> {
         let sources = self.sources.iter().filter_map(|(set, source)| {
             let reason = match (source.generation, source.last_success) {
                 (Some(_), _) => return None,
-                (None, None) => "no keys were had yet",
+                (None, None) => "no keys fetched yet",
                 (None, Some(_)) => "the keys are older than maxStale",
             };
-            Some(Waiting { source: Arc::clone(set), envoy: None, reason })
+            Some(NotReady { source: Arc::clone(set), envoy: None, reason })
         });
         let feeds = self.feeds.iter().filter_map(|((envoy, set), feed)| {
             let wanted = self.sources.get(set).and_then(|source| source.generation);
             let reason = match (feed.held, wanted) {
-                (None, _) => "it does not answer like an intake",
-                (Some(held), Some(wanted)) if held < wanted => "it does not hold the present keys",
+                (None, _) => "no valid response from the intake",
+                (Some(held), Some(wanted)) if held < wanted => "it does not hold the current keys",
                 (Some(_), _) => return None,
             };
-            Some(Waiting { source: Arc::clone(set), envoy: Some(Arc::clone(envoy)), reason })
+            Some(NotReady { source: Arc::clone(set), envoy: Some(Arc::clone(envoy)), reason })
         });
         sources.chain(feeds).collect()
     }
 }
 
 impl SourceReport {
-    /// Changes the state of the source.
+    /// Updates the state of the source.
     pub(crate) fn update(&self, change: impl FnOnce(&mut SourceState)) {
         self.status.change(|state| change(state.sources.entry(Arc::clone(&self.set)).or_default()));
     }
 }
 
 impl FeedReport {
-    /// Changes the state of the feed.
+    /// Updates the state of the set in the Envoy.
     pub(crate) fn update(&self, change: impl FnOnce(&mut FeedState)) {
         self.status.change(|state| change(state.feeds.entry(self.feed.clone()).or_default()));
     }
@@ -143,28 +143,28 @@ impl FeedReport {
 mod tests {
     use super::*;
 
-    /// What is published, the last success, what each of two Envoys has told that it holds, and what is waited for.
+    /// The published generation, the last success, what each of two Envoys reports to hold (if anything), and the expected reasons.
     type Row =
         (Option<u64>, Option<Instant>, [Option<Option<u64>>; 2], &'static [(Option<&'static str>, &'static str)]);
 
     #[test]
-    fn only_keys_that_are_fresh_and_held_everywhere_are_not_waited_for() {
+    fn the_shim_is_ready_when_keys_are_fresh_and_held_everywhere() {
         let past = Some(Instant::now());
         let held = |generation| Some(Some(generation));
         let rows: [Row; 6] = [
             (Some(7), past, [held(7), held(8)], &[]),
-            (Some(7), past, [held(6), held(7)], &[(Some("a"), "it does not hold the present keys")]),
-            (Some(7), past, [held(7), Some(None)], &[(Some("b"), "it does not answer like an intake")]),
-            (None, None, [held(0), held(0)], &[(None, "no keys were had yet")]),
+            (Some(7), past, [held(6), held(7)], &[(Some("a"), "it does not hold the current keys")]),
+            (Some(7), past, [held(7), Some(None)], &[(Some("b"), "no valid response from the intake")]),
+            (None, None, [held(0), held(0)], &[(None, "no keys fetched yet")]),
             (None, past, [held(7), held(0)], &[(None, "the keys are older than maxStale")]),
             (
                 None,
                 None,
                 [None, None],
                 &[
-                    (None, "no keys were had yet"),
-                    (Some("a"), "it does not answer like an intake"),
-                    (Some("b"), "it does not answer like an intake"),
+                    (None, "no keys fetched yet"),
+                    (Some("a"), "no valid response from the intake"),
+                    (Some("b"), "no valid response from the intake"),
                 ],
             ),
         ];

@@ -1,4 +1,4 @@
-//! The bearer token that an issuer wants to see before it tells its keys.
+//! Reads the bearer token for issuers that require one.
 
 use std::path::Path;
 
@@ -7,37 +7,38 @@ use registry_auth_engine::authn::credential::is_b64token;
 
 use crate::file::{self, FileError};
 
-/// The longest token that is read, bytes.
+/// The longest token file that is read, in bytes.
 const MAX_TOKEN: u64 = 64 * 1024;
 
-/// Why a file holds no token. No message holds a part of it.
+/// Why a token file cannot be used. No message holds a part of its content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Nothing but blanks.
+    /// The file holds nothing but white space.
     #[error("the file `{0}` is empty")]
     Empty(String),
-    /// Something that cannot stand in a header.
+    /// The content is not a `b64token`.
     #[error("the file `{0}` does not hold one token (RFC 6750 section 2.1)")]
     NotAToken(String),
 }
 
-/// Reads the value of `Authorization` from the file with the token; blanks around it do not count.
+/// Reads a token from a file and returns the value of `Authorization`. White space around the token is ignored.
 ///
 /// # Errors
 /// See [`TokenError`].
 pub(crate) fn authorization(path: &Path) -> Result<HeaderValue, TokenError> {
     let content = file::read(path, MAX_TOKEN)?;
     let token = content.trim_ascii();
-    let name = || path.to_string_lossy().escape_debug().to_string();
     if token.is_empty() {
-        return Err(TokenError::Empty(name()));
+        return Err(TokenError::Empty(file::shown(path)));
     }
     let value = [b"Bearer ", token].concat();
-    let value = HeaderValue::from_bytes(&value).ok().filter(|_| is_b64token(token));
-    let mut value = value.ok_or_else(|| TokenError::NotAToken(name()))?;
+    let mut value = HeaderValue::from_bytes(&value)
+        .ok()
+        .filter(|_| is_b64token(token))
+        .ok_or_else(|| TokenError::NotAToken(file::shown(path)))?;
     value.set_sensitive(true);
     Ok(value)
 }

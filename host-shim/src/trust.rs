@@ -1,4 +1,4 @@
-//! Which certificate authorities vouch for an issuer.
+//! The certificate authorities that are trusted for an issuer.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,44 +10,44 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::file::{self, FileError};
 
-/// The longest bundle of certificates that is read, bytes.
+/// The longest file of certificates that is read, in bytes.
 const MAX_BUNDLE: u64 = 1024 * 1024;
 
-/// Where the certificates of the authorities are.
+/// Where the trusted certificates come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Authorities {
-    /// Those that the system trusts.
+    /// The trust store of the system.
     System,
-    /// PEM text, and no others.
+    /// PEM text.
     Text(String),
-    /// A file with PEM text, and no others. It may be replaced while the shim runs.
+    /// A file with PEM text. It may be replaced while the shim runs.
     File(PathBuf),
 }
 
-/// Why nobody can be trusted.
+/// Why the certificate authorities cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TrustError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// No PEM, or something else in it than certificates that can be used.
+    /// The text is not PEM, or has anything but usable certificates.
     #[error("is not the PEM text of certificates")]
     NotCertificates,
-    /// The system has no certificates where they are looked for.
+    /// The trust store of the system was not found, or is empty.
     #[error("the system has no certificate authorities; set SSL_CERT_FILE, or `certificateAuthority`")]
     NoneInSystem,
-    /// TLS cannot be set up.
+    /// The TLS library refuses its configuration.
     #[error("{0}")]
     Tls(String),
 }
 
 impl Authorities {
-    /// Whether they are the operator's choice.
+    /// Returns true if the configuration names them.
     pub(crate) const fn are_configured(&self) -> bool {
         !matches!(self, Self::System)
     }
 
-    /// TLS that believes these authorities and no others. Reads files.
+    /// Returns a TLS configuration that trusts these authorities and no others. Reads files.
     ///
     /// # Errors
     /// See [`TrustError`].
@@ -66,7 +66,7 @@ impl Authorities {
     }
 }
 
-/// Reads PEM text; one certificate that cannot be used refuses it all, as `registry-auth check` does.
+/// Reads PEM text. One unusable certificate is an error, as in `registry-auth check`.
 fn of_text(text: &[u8]) -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(text) {
@@ -78,7 +78,7 @@ fn of_text(text: &[u8]) -> Result<RootCertStore, TrustError> {
 
 fn of_system() -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
-    // Some of a system's certificates are always too old or too odd for webpki.
+    // webpki rejects some certificates of most systems: ignore those.
     let (_added, _ignored) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() { Err(TrustError::NoneInSystem) } else { Ok(roots) }
 }

@@ -1,4 +1,4 @@
-//! What a configuration that comes from zot means here and meant there: the deviations of `docs/zot.md` that it touches.
+//! Finds the deviations of `docs/zot.md` that matter for a configuration: what it means here but not in zot.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,27 @@ use serde_json::Value;
 
 use crate::overlap::overlap;
 
-/// What is different, with its place.
+/// Returns the deviations, each with its JSON path.
 pub(crate) fn differences(document: &Document) -> Vec<ConfigError> {
-    let mut found = Found(Vec::new());
+    let mut differences = Differences(Vec::new());
     if let Some(bearer) = &document.bearer {
-        found.bearer(bearer, document.access_control.is_some());
+        differences.bearer(bearer, document.access_control.is_some());
     }
     if let Some(control) = &document.access_control {
-        found.access_control(control, document.bearer.is_some() || document.mtls.is_some());
-        found.anonymous(control, document);
+        differences.access_control(control, document.bearer.is_some() || document.mtls.is_some());
+        differences.anonymous(control, document);
     }
     if document.proxy.mounts {
-        found.tell("proxy.mounts", "D48: zot looks up a mount by its digest in all repositories, whatever `from` says; leave it out behind zot");
+        differences.add("proxy.mounts", "D48: zot searches all repositories for the digest of a mount, whatever `from` says; leave this key out when the registry is zot");
     }
     if document.bearer.is_some() && document.fail_delay.is_some_and(|seconds| seconds > 0) {
-        found.tell("http.auth.failDelay", "refusals of bad tokens are held too; zot answers them at once");
+        differences.add("http.auth.failDelay", "responses to bad tokens are delayed too; zot sends them at once");
     }
-    found.0
+    differences.0
 }
 
-/// The places of zot's `storage` section by which it shares blobs between repositories (`dedupe`, which is on when absent). Whoever
-/// knows the digest of a blob gets it in any repository then: zot links it there when it is asked for.
+/// Returns the members of zot's `storage` section by which it shares blobs between repositories (`dedupe`, on when absent). With it,
+/// who knows the digest of a blob gets it from any repository: zot links it there on request.
 pub(crate) fn shared_blobs(document: &Value) -> Vec<ConfigError> {
     let Some(Value::Object(storage)) = member(document, "storage") else { return Vec::new() };
     let section = Value::Object(storage.clone());
@@ -37,19 +37,19 @@ pub(crate) fn shared_blobs(document: &Value) -> Vec<ConfigError> {
     let below = member(&section, "subPaths").and_then(Value::as_object).into_iter().flatten();
     let below = below.map(|(path, section)| (format!("storage.subPaths[\"{path}\"].dedupe"), section));
     let shared = own.chain(below).filter(|(_, section)| member(section, "dedupe") != Some(&Value::Bool(false)));
-    let message = "D48: zot shows a blob in every repository that it is asked for in, by its digest; set it to false behind the filter";
+    let message = "D48: zot serves a blob by its digest from every repository; set this key to false behind the filter";
     shared.map(|(path, _)| ConfigError { path, message: message.to_owned() }).collect()
 }
 
-/// A member, its name in any case, as zot reads it.
+/// Returns a member of an object. As in zot, the case of its name does not matter.
 fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     object.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-struct Found(Vec<ConfigError>);
+struct Differences(Vec<ConfigError>);
 
-impl Found {
-    fn tell(&mut self, path: impl Into<String>, message: impl Into<String>) {
+impl Differences {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(ConfigError { path: path.into(), message: message.into() });
     }
 
@@ -57,17 +57,17 @@ impl Found {
         let path = "http.auth.bearer";
         if bearer.cert.is_some() || bearer.aws_secrets_manager.is_some() {
             if has_policy && !bearer.bypass_access_control {
-                self.tell(path, "D3: accessControl counts for tokens of `cert` and `awsSecretsManager` too, with `sub` as user name; zot skips it: `bypassAccessControl: true`");
+                self.add(path, "D3: accessControl applies to tokens of `cert` and `awsSecretsManager` too, with `sub` as user name; zot skips it, as `bypassAccessControl: true` does here");
             }
-            self.tell(path, "D4: these tokens need `exp`, which zot does not ask for");
+            self.add(path, "D4: these tokens must have `exp`, which zot does not require");
         }
         for (index, oidc) in bearer.oidc.iter().enumerate() {
             let username = oidc.claim_mapping.as_ref().and_then(|mapping| mapping.username.as_deref());
             if username.is_some_and(|expression| !expression.contains("claims.sub")) {
                 let path = format!("{path}.oidc[{index}].claimMapping.username");
-                self.tell(
+                self.add(
                     path,
-                    "D15: tokens need `sub` and `iat` even when they are not mapped; zot does not ask for them",
+                    "D15: tokens must have `sub` and `iat` even when these are not mapped; zot does not require them",
                 );
             }
         }
@@ -76,53 +76,54 @@ impl Found {
     fn access_control(&mut self, control: &AccessControl, authenticates: bool) {
         let path = "http.accessControl";
         if control.repositories.is_empty() && control.admin_policy.is_none() {
-            self.tell(path, "D2: nobody may do anything; zot takes it for absent and allows everything");
+            self.add(path, "D2: nobody may do anything; zot treats it as absent and allows everything");
         }
         for group in control.groups.keys().filter(|group| group.chars().any(char::is_uppercase)) {
-            self.tell(
+            self.add(
                 format!("{path}.groups[\"{group}\"]"),
-                "D14: the name is compared as written; zot reads it in lower case",
+                "D14: the name is compared as written; zot converts it to lower case",
             );
         }
         for (pattern, group) in &control.repositories {
             let path = format!("{path}.repositories[\"{pattern}\"]");
             if has_slashing_class(pattern) {
-                self.tell(&path, "D16: a class never matches `/`; in zot this one does");
+                self.add(&path, "D16: a class never matches `/`; in zot this one does");
             }
             self.group(&path, group, authenticates);
         }
         self.ties(&control.repositories);
     }
 
-    /// What callers without a credential get, and those who present one where nobody can authenticate.
+    /// Deviations for requests without a credential, and for those with one if no authentication is configured.
     fn anonymous(&mut self, control: &AccessControl, document: &Document) {
         if control.repositories.values().all(|group| group.anonymous_policy.is_empty()) {
             return;
         }
         let message = if document.bearer.is_some() {
-            "anonymousPolicy counts beside `bearer`, as in zot after 2.1.20; before, every request without a token was refused"
+            "anonymousPolicy applies with `bearer` too, as in zot after 2.1.20; earlier versions refuse every request without a token"
         } else if document.mtls.is_none() {
-            "callers who present a credential are refused, as nobody can authenticate; zot ignores the credential"
+            "requests with a credential are refused, as no authentication is configured; zot ignores the credential"
         } else {
             return;
         };
-        self.tell("http.accessControl", message);
+        self.add("http.accessControl", message);
     }
 
     fn group(&mut self, path: &str, group: &PolicyGroup, authenticates: bool) {
         if authenticates && group.anonymous_policy.iter().any(|action| !group.default_policy.contains(action)) {
-            let message = "D9: callers with a credential get it too; zot refuses them what only anonymousPolicy grants";
-            self.tell(format!("{path}.anonymousPolicy"), message);
+            let message =
+                "D9: authenticated callers may do this too; zot refuses them what only anonymousPolicy grants";
+            self.add(format!("{path}.anonymousPolicy"), message);
         }
         for (index, entry) in group.policies.iter().enumerate() {
             if !entry.conditions.is_empty() && entry.actions.iter().any(|action| action == "read") {
-                let message = "D12: they count for what the catalog lists too; zot lists such repositories always";
-                self.tell(format!("{path}.policies[{index}].conditions"), message);
+                let message = "D12: conditions apply to what the catalog lists too; zot always lists such repositories";
+                self.add(format!("{path}.policies[{index}].conditions"), message);
             }
         }
     }
 
-    /// Patterns of one length that match a name in common.
+    /// Reports patterns of the same length that match some name in common.
     fn ties(&mut self, repositories: &BTreeMap<String, PolicyGroup>) {
         let mut by_length: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for pattern in repositories.keys() {
@@ -133,21 +134,21 @@ impl Found {
                 for other in patterns.iter().skip(index + 1).filter(|other| overlap(one, other)) {
                     let decides = if rank(one) <= rank(other) { one } else { other };
                     let message = format!(
-                        "D8: is as long as `{other}` and matches names in common; `{decides}` decides, in zot one or the other by chance"
+                        "D8: has the same length as `{other}`, and both match some names; `{decides}` decides, in zot either of them at random"
                     );
-                    self.tell(format!("http.accessControl.repositories[\"{one}\"]"), message);
+                    self.add(format!("http.accessControl.repositories[\"{one}\"]"), message);
                 }
             }
         }
     }
 }
 
-/// Fewer wildcards first, then text order.
+/// The order in which patterns of one length decide: fewer wildcards first, then lexical order.
 fn rank(pattern: &str) -> (usize, &str) {
     (Pattern::compile(pattern).map_or(usize::MAX, |pattern| pattern.wildcards()), pattern)
 }
 
-/// A negated class, or one that names the slash.
+/// Returns true if the pattern has a negated class, or one with a slash.
 fn has_slashing_class(pattern: &str) -> bool {
     let classes = pattern.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
     classes.into_iter().any(|(class, _)| class.starts_with(['!', '^']) || class.contains('/'))

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: everything it needs, then the measurements themselves, which live beside the harness.
+//! `cargo xtask bench`: builds what the package of the benchmark needs, and runs it.
 
 use std::fs;
 
@@ -8,10 +8,10 @@ use clap::Args;
 use crate::workspace::Workspace;
 use crate::{build, callgrind, process, tools};
 
-/// What to measure, and how long.
+/// Options of `cargo xtask bench`.
 #[derive(Args, Default)]
 pub(crate) struct Options {
-    /// Measure shortly and only once, to see that everything works; the figures mean nothing
+    /// Measure briefly and only once, to check that everything works; the figures are meaningless
     #[arg(long)]
     quick: bool,
     /// Measure only these rows, by name or letter: `e,f` or `g-es256`
@@ -30,10 +30,10 @@ pub(crate) struct Options {
     other: Other,
 }
 
-/// What says nothing about those.
+/// Options that do not apply to the measurements of [`Other`].
 const PLANNED: [&str; 5] = ["quick", "rows", "rounds", "seconds", "write"];
 
-/// Something else that is asked for.
+/// Other measurements, without Envoy.
 #[derive(Args, Default)]
 #[group(multiple = false)]
 struct Other {
@@ -43,13 +43,13 @@ struct Other {
     /// Count the instructions of the engine for one request natively instead, with valgrind
     #[arg(long, conflicts_with_all = PLANNED)]
     callgrind: bool,
-    /// Tell instead which functions of the module a request spends its instructions in: one with its token in the cache
+    /// Show instead in which functions of the module a request spends its instructions: one with its token in the cache
     /// (`hit`), with a new one (`miss`), or with a condition to evaluate (`condition`)
     #[arg(long, conflicts_with_all = PLANNED, value_name = "REQUEST", num_args = 0..=1, default_missing_value = "hit")]
     profile: Option<String>,
 }
 
-/// Measures everything shortly, to see that it works.
+/// Measures everything briefly, to check that it works.
 ///
 /// # Errors
 /// As [`run`].
@@ -57,10 +57,10 @@ pub(crate) fn quick(workspace: &Workspace) -> anyhow::Result<()> {
     run(workspace, &Options { quick: true, ..Options::default() })
 }
 
-/// Installs the tools, builds the modules, measures.
+/// Installs the tools, builds the modules, and measures.
 ///
 /// # Errors
-/// Whatever fails; a request that is not answered as it should be.
+/// A step fails, or a request gets a wrong response.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     if options.other.engine {
         return process::run(&mut workspace.cargo(&["bench", "--package", "registry-auth-engine"]));
@@ -81,7 +81,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 }
 
 impl Options {
-    /// For the program that measures.
+    /// Returns the arguments for the benchmark.
     fn arguments(&self) -> Vec<String> {
         let flags = [("--quick", self.quick), ("--write", self.write)];
         let mut arguments: Vec<_> =

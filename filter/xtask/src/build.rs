@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the two artefacts.
+//! `cargo xtask build`: builds the two artefacts, module and native binary.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 
 const LIBRARY: &str = "registry_auth_filter.wasm";
 
-/// What to build; everything when neither is given.
+/// Options of `cargo xtask build`; without any, both artefacts are built.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Build only target/registry-auth.wasm
@@ -25,10 +25,10 @@ pub(crate) struct Options {
     native: bool,
 }
 
-/// Builds what `options` ask for.
+/// Builds the artefacts that `options` select.
 ///
 /// # Errors
-/// A compiler error (its text is on the screen), or a module that cannot ship.
+/// The compiler fails (its output is on the terminal), or the module is too large or invalid.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let all = options.module == options.native;
     if all || options.module {
@@ -62,7 +62,7 @@ pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the filter that does nothing, as ours is built.
+/// Builds the empty filter in the same way as ours, for the benchmark.
 ///
 /// # Errors
 /// As [`run`].
@@ -71,7 +71,7 @@ pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result
     replace(path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(path)))
 }
 
-/// Builds our module with the names of its functions, before it is shrunk: for a profile.
+/// Builds our module with the names of its functions and without wasm-opt, for a profile.
 ///
 /// # Errors
 /// As [`run`].
@@ -80,13 +80,13 @@ pub(crate) fn named_module(workspace: &Workspace, path: &Path) -> anyhow::Result
     replace(path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(path)))
 }
 
-/// A module of the filter's package, and its size as it was linked.
+/// Finishes a module of the filter's package; returns it with its size as linked.
 fn finished(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<(usize, Finished)> {
     let bytes = linked(workspace, target, file)?;
     Ok((bytes.len(), module::finish(&shrink(workspace, &module::finish(&bytes)?)?)?))
 }
 
-/// A module of the filter's package, as it was linked.
+/// Compiles a module of the filter's package and returns it as linked.
 fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<Vec<u8>> {
     toolchain::ensure_target(workspace, toolchain::MODULE)?;
     let package = ["build", "--package", "registry-auth-filter", "--target", toolchain::MODULE, "--profile", "module"];
@@ -96,7 +96,7 @@ fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<
     fs::read(&linked).with_context(|| format!("cannot read `{}`", workspace.short(&linked)))
 }
 
-/// What the pruned exports alone reached goes, and the code gets smaller by a tenth.
+/// Runs wasm-opt: it removes code that only pruned exports reached, and makes the rest smaller by a tenth.
 fn shrink(workspace: &Workspace, pruned: &Finished) -> anyhow::Result<Vec<u8>> {
     tools::install(workspace, tools::BUILD)?;
     let [from, to] = ["pruned", "shrunk"].map(|name| workspace.target(&format!("wasm32-wasip1/module/{name}.wasm")));
@@ -113,7 +113,7 @@ fn report(path: &str, linked: usize, finished: &Finished) {
     eprintln!("exports: {}", finished.exports.join(" "));
 }
 
-/// Replaces the file in one step: an Envoy or a test that opens it meanwhile sees the old one or the new one.
+/// Replaces the file atomically: an Envoy or a test that opens it meanwhile reads the old one or the new one.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let new = path.with_extension("wasm.new");
     fs::write(&new, bytes)?;

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use crate::workspace::Workspace;
 
-/// Requests of two runs: the difference is free of what both begin and end with.
+/// Requests of two runs: their difference excludes start and end of the process.
 const FEW: u32 = 100;
 const MANY: u32 = 1_100;
 
@@ -22,7 +22,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The instructions of so many requests.
+/// The instructions of this many requests.
 fn count(workspace: &Workspace, requests: u32) -> anyhow::Result<u64> {
     let file = workspace.target("callgrind.out");
     let runner = ["valgrind", "--tool=callgrind", &format!("--callgrind-out-file={}", file.display())];
@@ -30,17 +30,17 @@ fn count(workspace: &Workspace, requests: u32) -> anyhow::Result<u64> {
     let bench = ["bench", "--quiet", "--package", "registry-auth-engine", "--config", &runner, "--", "--hits"];
     let mut command = workspace.cargo(&bench);
     let output = command.arg(requests.to_string()).stdout(Stdio::inherit()).output().context("cannot start cargo")?;
-    let told = String::from_utf8_lossy(&output.stderr);
+    let report = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
-        "{told}\nvalgrind of your system is needed, with debian: `apt-get install valgrind`"
+        "{report}\nvalgrind of your system is needed, with debian: `apt-get install valgrind`"
     );
-    collected(&told).with_context(|| format!("callgrind tells no instructions:\n{told}"))
+    collected(&report).with_context(|| format!("callgrind reports no instructions:\n{report}"))
 }
 
-/// What callgrind says that it has counted.
-fn collected(told: &str) -> Option<u64> {
-    told.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+/// Finds the count in the report of callgrind.
+fn collected(report: &str) -> Option<u64> {
+    report.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -48,9 +48,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_count_is_read_from_what_callgrind_tells() {
-        let told = "==7== Events    : Ir\n==7== Collected : 135813\n==7== \n==7== I   refs:      135,813\n";
-        assert_eq!(collected(told), Some(135_813));
+    fn the_count_is_read_from_the_report() {
+        let report = "==7== Events    : Ir\n==7== Collected : 135813\n==7== \n==7== I   refs:      135,813\n";
+        assert_eq!(collected(report), Some(135_813));
         assert_eq!(collected("==7== Collected : \nwarning"), None);
     }
 }

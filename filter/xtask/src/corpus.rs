@@ -1,11 +1,11 @@
-//! The kept inputs of a fuzz target: one text file, an input a line, bytes that are not visible ASCII escaped as in Rust.
+//! The corpus of a fuzz target in git: one text file with an input per line; bytes other than visible ASCII are escaped as in Rust.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// Writes the inputs of a text file as files into a folder, which is emptied before. Without the text file there are none.
+/// Writes each input of a text file as a file into a folder, which is emptied before. A missing text file has no inputs.
 ///
 /// # Errors
 /// A line is not what [`pack`] writes, or a file cannot be written.
@@ -22,10 +22,10 @@ pub(crate) fn unpack(text: &Path, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the files of a folder as lines of a text file, in the order of the lines.
+/// Writes the files of a folder as lines of a text file, sorted.
 ///
 /// # Errors
-/// There are none, or one cannot be read.
+/// The folder is empty, or a file cannot be read.
 pub(crate) fn pack(folder: &Path, text: &Path) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! Programs of Debian and Ubuntu, unpacked into `.tools`: nothing is installed into the system, nobody has to be root.
+//! Programs of Debian and Ubuntu, unpacked into `.tools`, without root and without changes to the system.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -13,16 +13,16 @@ use crate::workspace::Workspace;
 const DOWNLOAD: &[&str] =
     &["install", "--quiet=2", "--yes", "--download-only", "--reinstall", "--no-install-recommends"];
 
-/// Whether this system has its packages from apt.
+/// Returns true if this system uses apt.
 pub(crate) fn is_here(workspace: &Workspace) -> bool {
     ["apt-get", "dpkg-deb"].iter().all(|program| process::works(workspace.command(program).arg("--version")))
 }
 
-/// Fetches packages with the libraries that the system lacks into the folder `name`, and leaves a starter for each program in
+/// Fetches packages with the libraries that the system lacks into the folder `name`, and writes a launcher for each program to
 /// `.tools/bin`.
 ///
 /// # Errors
-/// apt or dpkg fails (its text is on the screen), or the packages lack a program.
+/// apt or dpkg fails (its output is on the terminal), or the packages lack a program.
 pub(crate) fn install(workspace: &Workspace, name: &str, packages: &[&str], programs: &[&str]) -> anyhow::Result<()> {
     let folder = workspace.tools().join(name);
     if folder.exists() {
@@ -45,13 +45,13 @@ pub(crate) fn install(workspace: &Workspace, name: &str, packages: &[&str], prog
     programs.iter().try_for_each(|program| write_starter(workspace, name, program))
 }
 
-/// Of programs only these are kept: the packages hold large ones that nothing here starts.
+/// Programs to keep: the packages have large ones that nothing here uses.
 fn keep(root: &Path, programs: &[&str]) -> anyhow::Result<()> {
     let kept = root.join("bin");
     fs::create_dir_all(&kept).context("cannot create a folder for programs")?;
     for program in programs {
         let found = ["usr/bin", "usr/sbin"].map(|folder| root.join(folder).join(program));
-        // A link leads to where the other folder has the program.
+        // A symbolic link points to the program in the other folder.
         let found = found.iter().find(|path| path.is_file() && !path.is_symlink());
         let found = found.with_context(|| format!("no package brought the program `{program}`"))?;
         fs::rename(found, kept.join(program)).with_context(|| format!("cannot move the program `{program}`"))?;
@@ -62,7 +62,7 @@ fn keep(root: &Path, programs: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// apt with lists and archives of its own, so that it needs no rights and changes nothing.
+/// Returns a command of apt with private lists and archives, so that it needs no privileges and changes nothing.
 fn apt(workspace: &Workspace, folder: &Path) -> std::process::Command {
     let place = |name: &str, below: &str| {
         let mut option = OsString::from(format!("{name}="));
@@ -79,7 +79,7 @@ fn apt(workspace: &Workspace, folder: &Path) -> std::process::Command {
     command
 }
 
-/// The archives of the packages and of libraries; what else they want (network tools, user management) no client needs.
+/// Returns the archives of the packages and of libraries. Clients do not need their other dependencies (network tools, user management).
 fn archives(folder: &Path, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).context("apt has fetched nothing")? {

@@ -1,11 +1,11 @@
-//! `cargo xtask demo`: everything it needs, then the story itself, which lives beside the harness.
+//! `cargo xtask demo`: builds what the package of the demonstration needs, and runs it.
 
 use clap::Args;
 
 use crate::workspace::Workspace;
 use crate::{build, process, tools};
 
-/// How to show it.
+/// Options of `cargo xtask demo`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Leave everything running at the end and print commands to try by hand
@@ -13,10 +13,10 @@ pub(crate) struct Options {
     keep: bool,
 }
 
-/// Installs the tools, builds the artefacts, tells the story.
+/// Installs the tools, builds the artefacts, and runs the demonstration.
 ///
 /// # Errors
-/// Whatever fails; a step of the story that does not come out as said.
+/// A step fails, or has another outcome than the demonstration says.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     eprintln!("[1/3] tools");
     tools::install(workspace, tools::DEMO)?;

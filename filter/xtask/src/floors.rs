@@ -1,4 +1,4 @@
-//! The imports of the filter point one way.
+//! Checks that the imports of the filter have no cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -34,7 +34,7 @@ fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../src")
 }
 
-/// Modules by path, `keys::source` for `keys/source.rs`, and their code without comments.
+/// Returns modules by path (`keys::source` for `keys/source.rs`) with their code without comments.
 fn modules() -> BTreeMap<String, String> {
     let mut modules = BTreeMap::new();
     let mut folders = vec![source()];
@@ -55,7 +55,7 @@ fn modules() -> BTreeMap<String, String> {
     modules
 }
 
-/// What follows each `keyword::` in some code: one name, or those in braces.
+/// Returns what follows each `keyword::` in some code: one name, or those in braces.
 fn names_after<'a>(code: &'a str, keyword: &str) -> Vec<&'a str> {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     let mut names = Vec::new();
@@ -97,7 +97,7 @@ fn modules_of_the_filter_import_those_of_lower_floors_only() {
     }
 }
 
-/// The module that a name means, seen from another.
+/// Resolves a name in a module to the module that it refers to.
 fn target<'a>(modules: &'a BTreeMap<String, String>, base: &str, name: &str) -> Option<&'a str> {
     let full = if base.is_empty() { name.to_owned() } else { format!("{base}::{name}") };
     modules.get_key_value(&full).or_else(|| modules.get_key_value(base)).map(|(module, _)| module.as_str())
@@ -115,7 +115,7 @@ fn files_of_the_filter_do_not_import_each_other_in_a_circle() {
         });
         names.filter(|imported| *imported != module).collect()
     };
-    // What imports nothing that is left is on a floor; a circle is never.
+    // A module with no remaining imports is assigned to a floor; those of a cycle never are.
     let mut left: BTreeSet<&str> = modules.keys().map(String::as_str).collect();
     loop {
         let (rest, free): (BTreeSet<&str>, BTreeSet<&str>) =

@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: the fuzz targets of `tests/fuzz`, with libFuzzer and the stable compiler.
 //!
 //! The flags are those of `cargo fuzz build --sanitizer none`. Engine and targets are safe Rust but for one allocator that counts, so
-//! a sanitizer would watch over nothing.
+//! a sanitizer would have nothing to check.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -29,20 +29,20 @@ const FLAGS: &[&str] = &[
     "fuzzing",
 ];
 
-/// Seconds that one input may take: not a bound to rely on (targets count bytes for that), but an end for what never ends.
+/// Time limit for one input in seconds, to stop endless loops. (Targets check their effort by counting bytes.)
 const TIMEOUT: u32 = 10;
-/// Memory of one target, MiB.
+/// Memory limit of one target in MiB.
 const MEMORY: u32 = 2048;
-/// Longest input, bytes: larger ones find nothing more and cost time.
+/// Longest input in bytes: longer ones find nothing more and cost time.
 const LONGEST: u32 = 8192;
-/// Longest input that is kept, bytes.
+/// Longest input that is kept in the corpus, in bytes.
 const LONGEST_KEPT: u32 = 1024;
-/// The stack, KiB: that of a wasm module. No input may need more.
+/// Size of the stack in KiB, that of a wasm module. No input may need more.
 const STACK: u32 = 1024;
-/// Lines that a failure shows.
+/// Number of lines of output that a failure shows.
 const TAIL: usize = 30;
 
-/// What to run.
+/// Options of `cargo xtask fuzz`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The targets; all of them when none is named
@@ -55,10 +55,10 @@ pub(crate) struct Options {
     keep: bool,
 }
 
-/// Builds the targets and runs those that are asked for.
+/// Builds the targets and runs the selected ones.
 ///
 /// # Errors
-/// There is no such target, the compiler fails, or a target found something: its report is on the screen, its input in a file.
+/// There is no such target, the compiler fails, or a target finds a failure: its report is on the terminal, its input in a file.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let all = targets(workspace)?;
     if let Some(unknown) = options.targets.iter().find(|name| !all.contains(name)) {
@@ -73,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     Ok(())
 }
 
-/// Runs all targets; gives their number.
+/// Runs all targets and returns their number.
 ///
 /// # Errors
 /// As [`run`].
@@ -84,7 +84,7 @@ pub(crate) fn smoke(workspace: &Workspace, seconds: u32) -> anyhow::Result<u64> 
     Ok(u64::try_from(all.len())?)
 }
 
-/// The names of all targets: each is a file.
+/// Returns the names of all targets: each is a file.
 fn targets(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let folder = workspace.path(FOLDER).join("fuzz_targets");
     let mut names = Vec::new();
@@ -96,7 +96,7 @@ fn targets(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds all targets; gives the folder of their programs.
+/// Builds all targets and returns the folder of their programs.
 fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     if !process::works(workspace.command("c++").arg("--version")) {
         bail!(
@@ -117,7 +117,7 @@ fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(target.join(host).join("release"))
 }
 
-/// Does `work` for each target, as many at a time as there are cores. All are done, whichever fail.
+/// Runs `work` for each target, as many at a time as there are cores. A failure does not stop the others.
 fn each(targets: &[String], work: impl Fn(&str) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     let left = Mutex::new(targets.iter());
     let failed = Mutex::new(Vec::new());
@@ -161,7 +161,7 @@ fn fuzz(workspace: &Workspace, programs: &std::path::Path, target: &str, seconds
     if dictionary.exists() {
         command.arg(format!("-dict={}", dictionary.display()));
     }
-    // What is new goes to the first folder.
+    // libFuzzer writes new inputs to the first folder.
     command.args([&found, &known]);
     let log = run_logged(workspace, target, &mut command)?;
     let stat = |name: &str| log.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::trim);
@@ -171,7 +171,7 @@ fn fuzz(workspace: &Workspace, programs: &std::path::Path, target: &str, seconds
     Ok(())
 }
 
-/// Replaces the kept inputs of a target by the fewest that reach what they and the found ones reach.
+/// Replaces the corpus of a target by a minimal one with the coverage of the old one and the new inputs.
 fn keep(workspace: &Workspace, programs: &std::path::Path, target: &str) -> anyhow::Result<()> {
     let folder = workspace.path(FOLDER);
     let [found, known, fewest] =
@@ -182,7 +182,7 @@ fn keep(workspace: &Workspace, programs: &std::path::Path, target: &str) -> anyh
     }
     fs::create_dir_all(&fewest).context("cannot create a folder for the inputs")?;
     let mut command = limited(workspace, &programs.join(target));
-    // What is reached counts, not how often.
+    // Only coverage matters, not how often code is reached.
     command.args(["-set_cover_merge=1".to_owned(), "-use_counters=0".to_owned()]);
     command.args([format!("-max_len={LONGEST_KEPT}"), format!("-timeout={TIMEOUT}")]);
     command.args([&fewest, &known, &found]);
@@ -190,19 +190,19 @@ fn keep(workspace: &Workspace, programs: &std::path::Path, target: &str) -> anyh
     corpus::pack(&fewest, &kept(workspace, target))
 }
 
-/// The kept inputs of a target.
+/// Returns the file of a target's corpus.
 fn kept(workspace: &Workspace, target: &str) -> PathBuf {
     workspace.path(FOLDER).join("corpus").join(target).with_extension("txt")
 }
 
-/// The program with a small stack.
+/// Returns a command that runs a target with a small stack.
 fn limited(workspace: &Workspace, program: &std::path::Path) -> Command {
     let mut command = workspace.command("sh");
     command.arg("-c").arg(format!("ulimit -s {STACK} && exec \"$0\" \"$@\"")).arg(program);
     command
 }
 
-/// Runs a target with its output in a file; gives the output.
+/// Runs a target with its output in a file, and returns the output.
 fn run_logged(workspace: &Workspace, target: &str, command: &mut Command) -> anyhow::Result<String> {
     let path = workspace.path(FOLDER).join(format!("target/{target}.log"));
     let log = File::create(&path).with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
@@ -223,7 +223,7 @@ mod tests {
 
     use super::*;
 
-    /// Versions by the name of a package and its generation, from the text of a lock file.
+    /// Returns the versions in a lock file by name and major version of the package.
     fn versions(lock: &str) -> BTreeMap<(String, String), String> {
         let mut versions = BTreeMap::new();
         let value = |line: &str| line.split('"').nth(1).unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! The front door: builds, tests, shows and measures registry-auth. `cargo xtask help` lists the commands.
+//! Builds, tests, demonstrates and measures registry-auth. `cargo xtask help` lists the commands.
 
 mod bench;
 mod build;
@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 use crate::workspace::Workspace;
 
-/// Builds, tests and shows registry-auth.
+/// Builds, tests and demonstrates registry-auth.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -37,19 +37,19 @@ struct Arguments {
 enum Command {
     /// Build target/registry-auth.wasm and target/release/registry-auth
     Build(build::Options),
-    /// Run what CI runs, cheap first; stop at the first failure
+    /// Run what CI runs, the fastest first; stop at the first failure
     Test(test::Options),
-    /// Feed the parsers what nobody would write, for a while
+    /// Fuzz the parsers
     Fuzz(fuzz::Options),
-    /// Show the whole main job on this machine: Envoy, a registry, an issuer, AWS Secrets Manager, a client
+    /// Demonstrate the main use case on this machine: Envoy, a registry, an issuer, AWS Secrets Manager, a client
     Demo(demo::Options),
-    /// Measure what the filter costs in Envoy, beside Envoy's own filters
+    /// Measure what the filter costs in Envoy, compared with Envoy's own filters
     Bench(bench::Options),
-    /// Send millions of requests while keys and policy change, and see that memory stays flat
+    /// Send millions of requests while keys and policy change, and check that memory stays flat
     Soak(soak::Options),
-    /// Say whether changelog, version and clock are ready for a release
+    /// Check that changelog, version and clock are ready for a release
     ReleaseCheck,
-    /// Say where pages use words that filter/xtask/words.txt replaces
+    /// List words of filter/xtask/words.txt in pages, comments and strings
     Words,
     /// Install the pinned programs that tests and demo need into .tools
     Tools,

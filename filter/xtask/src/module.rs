@@ -1,4 +1,4 @@
-//! From the linked module to the one that ships: fewer exports, no names and no other custom sections.
+//! Converts the linked module to the one that ships: fewer exports, no names and no other custom sections.
 //!
 //! The proxy-wasm SDK exports every callback there is, rustc cannot take an export back, and hosts call each one that exists,
 //! some once per piece of a body.
@@ -12,17 +12,17 @@ use wasmparser::{ExportSectionReader, ExternalKind, Parser, Payload, Validator};
 /// Largest size of the module that ships: 1.45 MiB.
 pub(crate) const MAX_SIZE: usize = 1_520_435;
 
-/// A callback of our own has this name instead of [`CALLBACK`], and takes the place of the SDK's.
+/// Prefix of our own callbacks, which replace those of the SDK with the prefix [`CALLBACK`].
 const OWN_CALLBACK: &str = "registry_auth_on_";
 const CALLBACK: &str = "proxy_on_";
 const FEATURES: &str = "target_features";
 const NAMES: &str = "name";
 
-/// What stays exported, and why.
+/// The exports to keep, each with the reason.
 const EXPORTS: [(&str, &str); 12] = [
     ("memory", "the host reads and writes it"),
     ("_initialize", "static initialisers; registers the root context"),
-    ("proxy_abi_version_0_2_1", "tells the host which ABI this is"),
+    ("proxy_abi_version_0_2_1", "declares the version of the ABI"),
     ("proxy_on_memory_allocate", "the host hands over values through it"),
     ("proxy_on_context_create", "which plugin configuration a request comes under"),
     ("proxy_on_vm_start", "some hosts insist on it; once per VM"),
@@ -34,27 +34,27 @@ const EXPORTS: [(&str, &str); 12] = [
     ("proxy_on_http_call_response", "discovery documents, keys, tags, the catalog"),
 ];
 
-/// Frees what the SDK makes for a request, where `proxy_on_context_create` is the SDK's.
+/// Frees what the SDK allocates for a request, if `proxy_on_context_create` is the SDK's.
 const DELETE: &str = "proxy_on_delete";
 
 /// The module that ships.
 pub(crate) struct Finished {
     /// The module in the binary format.
     pub(crate) bytes: Vec<u8>,
-    /// The names of its exports, in order.
+    /// The names of its exports, sorted.
     pub(crate) exports: Vec<String>,
 }
 
-/// Prunes and renames exports, drops custom sections, validates the result. Doing it twice changes nothing.
+/// Prunes and renames exports, drops custom sections, and validates the result. Idempotent.
 ///
 /// # Errors
 /// `linked` is not a module, lacks an export of the table, or the result is not valid.
 pub(crate) fn finish(linked: &[u8]) -> anyhow::Result<Finished> {
-    // What tools need to know of the instructions in use stays; names and producers do not.
+    // The section of target features stays, since tools need it; names and producers do not.
     rewrite(linked, |custom| custom == FEATURES)
 }
 
-/// As [`finish`], and the functions keep their names: for a profile.
+/// As [`finish`], but keeps the names of functions, for a profile.
 ///
 /// # Errors
 /// As [`finish`].
@@ -62,7 +62,7 @@ pub(crate) fn finish_with_names(linked: &[u8]) -> anyhow::Result<Finished> {
     rewrite(linked, |custom| custom == FEATURES || custom == NAMES)
 }
 
-/// Prunes and renames exports, and keeps the custom sections that are wanted.
+/// Prunes and renames exports, and keeps the given custom sections.
 fn rewrite(linked: &[u8], wanted: impl Fn(&str) -> bool) -> anyhow::Result<Finished> {
     let mut module = Module::new();
     let mut exports = Vec::new();
@@ -89,7 +89,7 @@ fn rewrite(linked: &[u8], wanted: impl Fn(&str) -> bool) -> anyhow::Result<Finis
     Ok(Finished { bytes, exports })
 }
 
-/// The exports that stay, under their final names.
+/// Returns the exports to keep under their final names.
 fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Vec<String>)> {
     let linked =
         section.clone().into_iter().collect::<Result<Vec<_>, _>>().context("the export section cannot be read")?;
@@ -110,7 +110,7 @@ fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Ve
     Ok((kept, names))
 }
 
-/// The name under which hosts call a callback of our own.
+/// Returns the name under which hosts call a callback of our own.
 fn own_callback(name: &str) -> Option<String> {
     name.strip_prefix(OWN_CALLBACK).map(|event| format!("{CALLBACK}{event}"))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask release-check`: version, changelog and the module's earliest time agree.
+//! `cargo xtask release-check`: checks that version, changelog and the module's earliest time agree.
 
 use std::fs;
 
@@ -18,10 +18,10 @@ struct Release {
     date: NaiveDate,
 }
 
-/// Checks everything that has to hold for a release of the tree as it is.
+/// Checks that the tree is ready for a release.
 ///
 /// # Errors
-/// What does not hold.
+/// What is not ready.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let changelog = read(workspace, CHANGELOG)?;
     let newest = newest(&changelog)?.context("CHANGELOG.md has no release: rename `[Unreleased]`")?;
@@ -38,7 +38,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks what holds at any time: the module takes no time before the newest release for a time.
+/// Checks what must hold at any time: the module rejects times before the newest release.
 ///
 /// # Errors
 /// The changelog or the constant cannot be read, or the constant is older than the newest release.

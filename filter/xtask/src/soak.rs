@@ -1,11 +1,11 @@
-//! `cargo xtask soak`: everything it needs, then the run itself, which lives beside the harness.
+//! `cargo xtask soak`: builds what the package of the benchmark needs, and runs the soak test.
 
 use clap::Args;
 
 use crate::workspace::Workspace;
 use crate::{build, process, tools};
 
-/// How long to run.
+/// Options of `cargo xtask soak`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// How many requests to send
@@ -16,10 +16,10 @@ pub(crate) struct Options {
     write: bool,
 }
 
-/// Installs the tools, builds the module, sends requests.
+/// Installs the tools, builds the module, and sends requests.
 ///
 /// # Errors
-/// Whatever fails; a request that is not answered as it should be; memory that grows.
+/// A step fails, a request gets a wrong response, or memory grows.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     tools::install(workspace, tools::ENVOY)?;
     build::build_module(workspace)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: what CI runs, cheap first.
+//! `cargo xtask test`: runs what CI runs, the fastest first.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::workspace::Workspace;
 use crate::{bench, build, fuzz, process, release, toolchain, tools, words};
 
-/// What to run; everything when nothing is given.
+/// Options of `cargo xtask test`; without any, everything runs.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Run only the tests of one kind
@@ -34,13 +34,13 @@ enum Part {
     Shim,
     /// A real Envoy with a real registry
     Envoy,
-    /// The parsers, with whatever libFuzzer makes up
+    /// The fuzz targets
     Fuzz,
 }
 
 struct Step {
     name: &'static str,
-    /// The parts that need it.
+    /// The parts that the step belongs to.
     parts: &'static [Part],
     work: Work,
 }
@@ -49,7 +49,7 @@ enum Work {
     /// Targets and components of the toolchain.
     Toolchain,
     Install(&'static [tools::Tool]),
-    /// The wording of the pages.
+    /// The wording of pages, comments and strings.
     Words,
     /// The module's earliest time and the changelog.
     Released,
@@ -60,7 +60,7 @@ enum Work {
     Cargo(&'static [&'static str]),
     /// Cargo, with warnings of rustdoc as errors.
     Doc(&'static [&'static str]),
-    /// Cargo, its tests counted: at least one has to run.
+    /// Cargo, with its tests counted: at least one has to run.
     Tests(&'static [&'static str]),
     /// Tests of the packages that are always built together.
     Tested(&'static [&'static str]),
@@ -130,7 +130,7 @@ const SHIM: &[&str] = &["test", "--package=registry-auth-shim", "--", "--include
 /// Runs the steps in order, up to the first that fails.
 ///
 /// # Errors
-/// The name of the failed step; what it wrote is on the screen.
+/// A step fails; its output is on the terminal.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let skipped = |step: &Step| options.fuzz_seconds == 0 && matches!(step.work, Work::Fuzz);
     let wanted = |step: &&Step| options.only.is_none_or(|only| step.parts.contains(&only)) && !skipped(step);
@@ -179,7 +179,7 @@ impl Work {
     }
 }
 
-/// How many tests passed and failed so far.
+/// Numbers of tests that passed and failed so far.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tests {
     passed: u64,
@@ -187,7 +187,7 @@ struct Tests {
 }
 
 impl Tests {
-    /// Shows what the tests write, and counts them.
+    /// Forwards the output of the tests, and counts them.
     fn run(&mut self, command: &mut Command) -> anyhow::Result<()> {
         let line = process::line_of(command);
         let before = self.passed;
@@ -206,7 +206,7 @@ impl Tests {
         Ok(())
     }
 
-    /// Adds what `test result: ok. 12 passed; 0 failed; ...` says; any other line says nothing.
+    /// Adds the numbers of a line `test result: ok. 12 passed; 0 failed; ...`; ignores any other line.
     fn read(&mut self, line: &str) {
         let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|result| result.split_once(". ")) else {
             return;

@@ -1,4 +1,4 @@
-//! What the toolchain needs besides the compiler: the module's target, clippy, rustfmt.
+//! Installs what the toolchain needs besides the compiler: the target of the module, clippy, rustfmt.
 //!
 //! `rust-toolchain.toml` names them, but rustup adds them only when it installs the toolchain itself: not when the toolchain is
 //! there already and `RUSTUP_AUTO_INSTALL` is 0.
@@ -11,15 +11,15 @@ use anyhow::{Context, bail};
 use crate::process;
 use crate::workspace::Workspace;
 
-/// What the module is built for.
+/// The target of the module.
 pub(crate) const MODULE: &str = "wasm32-wasip1";
-/// What the checks need, by the names of cargo's commands and of rustup's components.
+/// Components that the checks need: cargo's command and rustup's name.
 const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")];
 
 /// Adds the standard library of a target, if it is missing.
 ///
 /// # Errors
-/// There is no rustup, or it fails (its text is on the screen).
+/// There is no rustup, or it fails (its output is on the terminal).
 pub(crate) fn ensure_target(workspace: &Workspace, target: &str) -> anyhow::Result<()> {
     if has_target(workspace, target)? { Ok(()) } else { add(workspace, ["target", target]) }
 }
@@ -37,8 +37,8 @@ pub(crate) fn ensure_components(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A flag of the compiler that makes the module the same whoever builds it: messages of panics name the files of the crates in use,
-/// in the folder that cargo has them in.
+/// Returns a flag of the compiler that makes builds reproducible: messages of panics have the paths of source files, which depend on
+/// cargo's home.
 ///
 /// # Errors
 /// Cargo has no home.
@@ -49,7 +49,7 @@ pub(crate) fn remap() -> anyhow::Result<String> {
     Ok(format!("--remap-path-prefix={}=/crates", home.join("registry/src").display()))
 }
 
-/// The machine that the compiler runs on, as it names it.
+/// Returns the target triple of the host.
 ///
 /// # Errors
 /// The compiler cannot be started, or does not say.
@@ -61,15 +61,15 @@ pub(crate) fn host(workspace: &Workspace) -> anyhow::Result<String> {
     host.map(str::to_owned).context("`rustc -vV` names no host")
 }
 
-/// Whether the compiler has the standard library of a target, wherever it came from.
+/// Returns true if the compiler has the standard library of a target, wherever it came from.
 fn has_target(workspace: &Workspace, target: &str) -> anyhow::Result<bool> {
     let output = workspace.command("rustc").args(["--print", "sysroot"]).output().context("cannot start `rustc`")?;
     process::succeeded("rustc --print sysroot", output.status)?;
-    let sysroot = String::from_utf8(output.stdout).context("the compiler stands in a folder without a name")?;
+    let sysroot = String::from_utf8(output.stdout).context("the path of the compiler's folder is not UTF-8")?;
     Ok(Path::new(sysroot.trim_end()).join("lib/rustlib").join(target).join("lib").is_dir())
 }
 
-/// Adds to the toolchain that `rust-toolchain.toml` names.
+/// Runs `rustup ... add` for the toolchain of `rust-toolchain.toml`.
 fn add(workspace: &Workspace, [kind, name]: [&str; 2]) -> anyhow::Result<()> {
     eprintln!("the toolchain lacks the {kind} {name}: rustup adds it");
     if !process::works(workspace.command("rustup").arg("--version")) {

@@ -1,7 +1,7 @@
 //! `.tools`: the pinned programs that tests and demo need, installed when they are missing.
 //!
-//! A tool counts as installed when its stamp, written last, holds the version of this table and the program starts. So a half
-//! install, a changed version and a checkout that was moved are all installed again.
+//! A tool is treated as installed when its stamp, written last, holds the version of this table and the program starts. So an
+//! incomplete install, a changed version and a moved checkout are all installed again.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -20,13 +20,13 @@ pub(crate) struct Tool {
 }
 
 enum Source {
-    /// A virtual environment in a folder of its own, from a requirements file.
+    /// A virtual environment in its own folder, from a requirements file.
     NewEnvironment(&'static str, &'static str),
-    /// More wheels for an environment that is there.
+    /// Further wheels for an existing environment.
     Wheels(&'static str, &'static str),
     /// A Go command, built from source, and its version.
     Go(&'static str, &'static str),
-    /// A folder of its own with packages of Debian and Ubuntu, in the version of the system, and their programs. Without apt there
+    /// Its own folder with packages of Debian and Ubuntu, in the version of the system, and their programs. Without apt there
     /// are none.
     Debian(&'static str, &'static [&'static str], &'static [&'static str]),
 }
@@ -41,14 +41,14 @@ pub(crate) const DEMO: &[Tool] = &[BINARYEN, SERVERS, REGISTRY, CRANE];
 pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, DENY, REGISTRY, CRANE];
 /// More registry clients, a registry of the release before, and the conformance suite of the OCI.
 pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, OLD_REGISTRY];
-/// What makes load for the benchmark; there is a substitute.
+/// The load generator of the benchmark, for which there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
 /// All of them.
 pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, BENCH];
 
-/// The environment with a Python that has binaryen.
+/// The virtual environment with binaryen.
 pub(crate) const BUILD_ENVIRONMENT: &str = "venv-build";
-/// The environment with Envoy and moto.
+/// The virtual environment with Envoy and moto.
 const ENVIRONMENT: &str = "venv";
 
 const BINARYEN: Tool = Tool {
@@ -112,7 +112,7 @@ const OLDEST_PYTHON: (u32, u32) = (3, 10);
 /// Installs what is missing of `tools`, one process at a time.
 ///
 /// # Errors
-/// Python or Go is missing, or their installers fail (their text is on the screen).
+/// Python or Go is missing, or an installer fails (its output is on the terminal).
 pub(crate) fn install(workspace: &Workspace, tools: &[Tool]) -> anyhow::Result<()> {
     let folder = workspace.tools();
     fs::create_dir_all(folder.join("stamps")).with_context(|| format!("cannot create `{}`", folder.display()))?;
@@ -152,7 +152,7 @@ impl Tool {
         fs::write(&stamp, version).with_context(|| format!("cannot write `{}`", workspace.short(&stamp)))
     }
 
-    /// What the stamp holds: everything that decides what is installed.
+    /// Returns the content of the stamp: everything that determines what is installed.
     fn version(&self, workspace: &Workspace) -> anyhow::Result<String> {
         match self.source {
             Source::NewEnvironment(_, file) | Source::Wheels(_, file) => {
@@ -165,15 +165,15 @@ impl Tool {
 
     fn starts(&self, workspace: &Workspace) -> bool {
         let [program, argument] = self.probe;
-        // The conformance suite has no call that does nothing, but it stops at a version that it does not know.
+        // The conformance suite has no option that only prints something, but it stops at an unknown version.
         let mut command = workspace.command(workspace.tools().join(program));
         command.arg(argument).env("OCI_VERSION", "none");
-        // wrk tells its version and then that it was given nothing to do, as a failure.
+        // wrk prints its version and then its usage, and exits with an error.
         if self.name == WRK.name { process::starts(&mut command) } else { process::works(&mut command) }
     }
 }
 
-/// Scripts in an environment name its folder, so it cannot be made elsewhere and moved here.
+/// Scripts in a virtual environment have its path, so it cannot be created elsewhere and moved.
 fn create_environment(workspace: &Workspace, folder: &str) -> anyhow::Result<()> {
     check_python(workspace)?;
     let environment = workspace.tools().join(folder);
@@ -191,14 +191,14 @@ fn check_python(workspace: &Workspace) -> anyhow::Result<()> {
     if process::works(workspace.command("python3").args(["-c", &question])) { Ok(()) } else { bail!(missing) }
 }
 
-/// Only wheels: nothing is compiled, and no package runs code of its own while it is installed.
+/// Installs wheels only: nothing is compiled, and no package runs its own code while it is installed.
 fn install_wheels(workspace: &Workspace, folder: &str, requirements: &str) -> anyhow::Result<()> {
     let python = workspace.tools().join(folder).join("bin/python");
     let arguments = ["-m", "pip", "install", "--disable-pip-version-check", "--only-binary", ":all:", "--requirement"];
     process::run(workspace.command(python).args(arguments).arg(requirements))
 }
 
-/// Built in a folder of its own and moved: what stands in `.tools/bin` is whole.
+/// Builds a Go command in a temporary folder and moves it: a program in `.tools/bin` is always complete.
 fn install_go(workspace: &Workspace, package: &str, version: &str) -> anyhow::Result<()> {
     if !process::works(workspace.command("go").arg("version")) {
         bail!("Go 1.21 or newer is needed: install it so that `go` starts it");

@@ -1,6 +1,6 @@
-//! `cargo xtask words`: pages are written in plain technical English.
+//! `cargo xtask words`: checks that pages, and comments and strings of Rust sources, are written in plain technical English.
 //!
-//! `words.txt` has patterns and what to write instead, `words-allow.txt` the places where a pattern means something else.
+//! `words.txt` has patterns with their replacements, `words-allow.txt` the places where a pattern means something else.
 
 use std::fs;
 use std::path::Path;
@@ -12,19 +12,17 @@ use crate::workspace::Workspace;
 
 const WORDS: &str = "filter/xtask/words.txt";
 const ALLOWED: &str = "filter/xtask/words-allow.txt";
-/// Folders whose pages are checked; the root without what is below it.
+/// Folders whose pages are checked, in addition to those of the root itself.
 const PAGES: &[&str] = &["docs", "examples", "host-shim", "tests", ".github"];
-/// Whether comments and strings of Rust sources are checked too.
-const CHECKS_RUST: bool = false;
-/// Folders with Rust sources.
-const SOURCES: &[&str] = &["filter", "host-shim", "tests"];
-/// Folders of other people's or generated files.
+/// Folders whose Rust sources are checked.
+const SOURCES: &[&str] = &["filter/xtask", "host-shim", "tests"];
+/// Folders of third-party or generated files.
 const SKIPPED: &[&str] = &["target", "artifacts", "corpus", "testdata"];
 
-/// Checks every page.
+/// Checks all files and prints what it finds.
 ///
 /// # Errors
-/// A list cannot be read, an exception applies to nothing any more, or a page has a word of the list: all of them are on the screen.
+/// A list cannot be read, a file has a word of the list, or an exception applies to nothing.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let read = |file: &str| fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read `{file}`"));
     let words = Words::parse(&read(WORDS)?)?;
@@ -50,14 +48,14 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What of a file is prose.
+/// The kind of a file, which decides what of it is prose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Page,
     Rust,
 }
 
-/// All files to check, by their path from the root, in order.
+/// Returns all files to check, sorted by their path from the root.
 fn files(workspace: &Workspace) -> anyhow::Result<Vec<(String, Kind)>> {
     let mut files = Vec::new();
     walk(workspace, "", false, "md", &mut files)?;
@@ -65,13 +63,11 @@ fn files(workspace: &Workspace) -> anyhow::Result<Vec<(String, Kind)>> {
         walk(workspace, folder, true, "md", &mut files)?;
     }
     let mut files: Vec<_> = files.into_iter().map(|file| (file, Kind::Page)).collect();
-    if CHECKS_RUST {
-        let mut sources = Vec::new();
-        for folder in SOURCES {
-            walk(workspace, folder, true, "rs", &mut sources)?;
-        }
-        files.extend(sources.into_iter().map(|file| (file, Kind::Rust)));
+    let mut sources = Vec::new();
+    for folder in SOURCES {
+        walk(workspace, folder, true, "rs", &mut sources)?;
     }
+    files.extend(sources.into_iter().map(|file| (file, Kind::Rust)));
     files.sort_by(|one, other| one.0.cmp(&other.0));
     Ok(files)
 }
@@ -92,7 +88,7 @@ fn walk(workspace: &Workspace, folder: &str, deep: bool, ending: &str, files: &m
     Ok(())
 }
 
-/// The list.
+/// The patterns of `words.txt`.
 struct Words {
     patterns: PikeVM,
     instead: Vec<String>,
@@ -108,11 +104,11 @@ impl Words {
             patterns.push(format!(r"(?i-u:\b)(?i:{})(?-u:\b)", pattern.trim()));
             instead.push(other.trim().to_owned());
         }
-        let patterns = PikeVM::new_many(&patterns).with_context(|| format!("{WORDS} has a pattern that is none"))?;
+        let patterns = PikeVM::new_many(&patterns).with_context(|| format!("{WORDS} has an invalid pattern"))?;
         Ok(Self { patterns, instead })
     }
 
-    /// The words in the prose of a text: number of the line from zero, the word, what to write instead.
+    /// Returns the words found in a text: line number from 0, word, replacement.
     fn find(&self, text: &str, kind: Kind) -> Vec<(usize, String, &str)> {
         let mut found = Vec::new();
         let mut cache = self.patterns.create_cache();
@@ -137,12 +133,12 @@ impl Words {
     }
 }
 
-/// A line without its code spans.
+/// Returns a line of a page without its code spans.
 fn prose_of_page(line: &str) -> String {
     line.split('`').step_by(2).collect::<Vec<_>>().join("`")
 }
 
-/// The strings and the comment of a line, without code spans.
+/// Returns the strings and the comment of a line of Rust; the comment without its code spans.
 fn prose_of_rust(line: &str) -> String {
     let mut prose = String::new();
     let mut rest = line;
@@ -170,7 +166,7 @@ fn prose_of_rust(line: &str) -> String {
     prose
 }
 
-/// Exceptions: `FILE: TEXT` allows the lines of a file that contain the text, `FILE: *` all of them.
+/// The exceptions of `words-allow.txt`: `FILE: TEXT` allows the lines of a file that contain the text, `FILE: *` all of them.
 struct Allowed(Vec<Exception>);
 
 struct Exception {

@@ -1,4 +1,4 @@
-//! Where things are.
+//! Paths of the checkout, and commands that run in it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -30,58 +30,58 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout by what cargo tells the programs that it starts.
+    /// Finds the checkout by the environment variables that cargo sets.
     pub(crate) fn find() -> anyhow::Result<Self> {
         let package = env::var_os("CARGO_MANIFEST_DIR").context("start this program with `cargo xtask`")?;
         let root = Path::new(&package).ancestors().nth(2).context("xtask stands two folders below the root")?;
         Ok(Self { root: root.to_owned() })
     }
 
-    /// A path inside the checkout.
+    /// Returns a path inside the checkout.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
-    /// A path inside the folder of build results: always `target`, where the artefacts are promised to be.
+    /// Returns a path inside `target`, where the documented paths of the artefacts are, whatever `CARGO_TARGET_DIR` says.
     pub(crate) fn target(&self, relative: &str) -> PathBuf {
         self.root.join("target").join(relative)
     }
 
-    /// Where the pinned programs live; ignored by git.
+    /// Returns the folder of the pinned programs; ignored by git.
     pub(crate) fn tools(&self) -> PathBuf {
         self.root.join(".tools")
     }
 
-    /// `path` as a person in the checkout would write it.
+    /// Returns `path` relative to the checkout, for messages.
     pub(crate) fn short<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }
 
-    /// A program, started in the root.
+    /// Returns a command that runs a program in the root.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
         command
     }
 
-    /// The very cargo that runs this program, in the root, told where tools and build results are.
+    /// Returns a command of the cargo that runs this program, in the root, with the paths of tools and build results in its environment.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(arguments).env("REGISTRY_AUTH_TOOLS", self.tools()).env("CARGO_TARGET_DIR", self.path("target"));
         command
     }
 
-    /// Cargo's command `name` for all packages of the tests, with more arguments.
+    /// Returns cargo's command `name` for all packages of the tests, with further arguments.
     pub(crate) fn tested(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = self.cargo(&[name]);
         command.args(TESTED).args(arguments);
         command
     }
 
-    /// Builds a program of the tests, together with their packages, and gives the command that starts it.
+    /// Builds a program of the tests together with their packages, and returns a command that starts it.
     ///
     /// # Errors
-    /// A compiler error; its text is on the screen.
+    /// The compiler fails; its output is on the terminal.
     pub(crate) fn program(&self, name: &str) -> anyhow::Result<Command> {
         process::run(&mut self.tested("build", &["--bin", name]))?;
         let mut command = self.command(self.target("debug").join(name));

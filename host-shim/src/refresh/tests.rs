@@ -1,4 +1,4 @@
-//! The refresher with paused time and a scripted source.
+//! Tests of the refresher with paused time and a scripted source.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::status::{SourceState, Status};
 
 const SET: &str = "s";
 
-/// What the source answers, in order; the last answer is repeated.
+/// A source with scripted results, in order; the last one repeats.
 struct Script {
     answers: Mutex<VecDeque<Answer>>,
     asked: watch::Sender<Vec<Duration>>,
@@ -20,9 +20,9 @@ struct Script {
 #[derive(Clone)]
 enum Answer {
     Keys(&'static str),
-    /// With the time after which it is to be asked again.
+    /// With `again_after`.
     Until(&'static str, Duration),
-    /// After a while.
+    /// After this time.
     Slow(&'static str, Duration),
     Outage,
     Hanging,
@@ -52,8 +52,8 @@ fn keys(key_id: &str) -> SourceKeys {
     SourceKeys { jwks: json!({"keys": [{"kid": key_id}]}), key_ids: vec![key_id.to_owned()], skipped: vec![] }
 }
 
-/// A running refresher, seen from outside.
-struct Rig {
+/// A running refresher with the other ends of its channels.
+struct Fixture {
     keys: watch::Receiver<Option<Arc<Published>>>,
     feedback: watch::Sender<Feedback>,
     asked: watch::Receiver<Vec<Duration>>,
@@ -62,7 +62,7 @@ struct Rig {
 
 const EPOCH: UnixTime = UnixTime::from_secs(1_800_000_000);
 
-impl Rig {
+impl Fixture {
     fn start(timing: Timing, answers: &[Answer]) -> Self {
         let start = Instant::now();
         let (keys_sender, keys) = watch::channel(None);
@@ -99,21 +99,21 @@ const fn seconds(count: u64) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn a_set_is_refreshed_each_interval_with_a_rising_generation_and_a_later_end() {
     let timing = Timing { interval: Some(seconds(10)), max_stale: None };
-    let mut rig = Rig::start(timing, &[Answer::Keys("a"), Answer::Keys("b")]);
-    let first = rig.published().await;
-    let second = rig.published().await;
+    let mut fixture = Fixture::start(timing, &[Answer::Keys("a"), Answer::Keys("b")]);
+    let first = fixture.published().await;
+    let second = fixture.published().await;
     assert_eq!((first.jwks, second.jwks), (keys("a").jwks, keys("b").jwks));
     assert!(second.generation > first.generation);
     assert_eq!(first.not_after, EPOCH.after(seconds(3600)));
     assert!(second.not_after > first.not_after);
-    let asked = rig.asks(2).await;
+    let asked = fixture.asks(2).await;
     assert!(asked[1] >= seconds(9) && asked[1] <= seconds(10), "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_generation_tells_when_the_source_was_asked_and_not_when_it_answered() {
-    let mut rig = Rig::start(Timing::default(), &[Answer::Slow("a", seconds(7))]);
-    let published = rig.published().await;
+async fn a_generation_is_the_time_at_which_the_fetch_started() {
+    let mut fixture = Fixture::start(Timing::default(), &[Answer::Slow("a", seconds(7))]);
+    let published = fixture.published().await;
     assert_eq!(published.generation, u64::try_from(EPOCH.millis()).unwrap());
     assert_eq!(published.not_after, EPOCH.after(seconds(3607)));
 }
@@ -124,27 +124,27 @@ async fn an_outage_keeps_the_last_set_until_max_stale_and_ends_with_a_new_one() 
     let mut answers = vec![Answer::Keys("a")];
     answers.extend(vec![Answer::Outage; 12]);
     answers.push(Answer::Keys("b"));
-    let mut rig = Rig::start(timing, &answers);
+    let mut fixture = Fixture::start(timing, &answers);
     let start = Instant::now();
-    assert_eq!(rig.published().await.not_after, EPOCH.after(seconds(100)));
+    assert_eq!(fixture.published().await.not_after, EPOCH.after(seconds(100)));
 
-    rig.keys.changed().await.unwrap();
-    assert_eq!(*rig.keys.borrow_and_update(), None);
+    fixture.keys.changed().await.unwrap();
+    assert_eq!(*fixture.keys.borrow_and_update(), None);
     assert_eq!(start.elapsed().as_secs(), 100);
-    let source = rig.source();
+    let source = fixture.source();
     assert_eq!((source.generation, source.keys, source.succeeded), (None, 0, 1));
     assert!(source.last_success.is_some() && source.failed[&Failure::Unusable] > 2, "{source:?}");
 
-    let published = rig.published().await;
+    let published = fixture.published().await;
     assert_eq!(published.jwks, keys("b").jwks);
-    let source = rig.source();
+    let source = fixture.source();
     assert_eq!((source.generation, source.keys, source.succeeded), (Some(published.generation), 1, 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_down_is_asked_ever_more_rarely_and_at_least_each_minute() {
-    let mut rig = Rig::start(Timing::default(), &[Answer::Outage]);
-    let asked = rig.asks(12).await;
+async fn fetches_from_a_failing_source_back_off_up_to_a_minute() {
+    let mut fixture = Fixture::start(Timing::default(), &[Answer::Outage]);
+    let asked = fixture.asks(12).await;
     let pauses: Vec<_> = asked.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
     assert!(pauses[0] <= seconds(2) + Duration::from_millis(10), "{pauses:?}");
     assert!(pauses.iter().all(|pause| *pause >= seconds(1) && *pause <= seconds(61)), "{pauses:?}");
@@ -152,19 +152,19 @@ async fn a_source_that_is_down_is_asked_ever_more_rarely_and_at_least_each_minut
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_hangs_counts_as_one_that_is_down() {
-    let mut rig = Rig::start(Timing::default(), &[Answer::Hanging, Answer::Keys("a")]);
-    assert_eq!(rig.published().await.jwks, keys("a").jwks);
-    assert!(rig.asks(2).await[1] > ASK_TIMEOUT);
-    assert_eq!(rig.source().failed, [(Failure::Timeout, 1)].into());
+async fn a_fetch_that_hangs_fails() {
+    let mut fixture = Fixture::start(Timing::default(), &[Answer::Hanging, Answer::Keys("a")]);
+    assert_eq!(fixture.published().await.jwks, keys("a").jwks);
+    assert!(fixture.asks(2).await[1] > FETCH_TIMEOUT);
+    assert_eq!(fixture.source().failed, [(Failure::Timeout, 1)].into());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_source_says_of_the_next_ask_counts_more_than_the_interval() {
+async fn again_after_of_the_source_takes_precedence_over_the_interval() {
     let timing = Timing { interval: Some(seconds(10)), max_stale: None };
     let answers = [Answer::Until("a", seconds(300)), Answer::Until("a", seconds(60)), Answer::Keys("a")];
-    let mut rig = Rig::start(timing, &answers);
-    let asked = rig.asks(4).await;
+    let mut fixture = Fixture::start(timing, &answers);
+    let asked = fixture.asks(4).await;
     let pauses: Vec<_> = asked.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
     for (&pause, expected) in pauses.iter().zip([300, 60, 10]) {
         assert!(pause <= seconds(expected) && pause >= seconds(expected * 9 / 10), "{pauses:?}");
@@ -174,18 +174,18 @@ async fn what_the_source_says_of_the_next_ask_counts_more_than_the_interval() {
 #[tokio::test(start_paused = true)]
 async fn wanted_keys_are_fetched_early_once_per_set_and_at_most_every_five_seconds() {
     let timing = Timing { interval: Some(seconds(3000)), max_stale: None };
-    let mut rig = Rig::start(timing, &[Answer::Keys("a")]);
-    let mut generation = rig.published().await.generation;
+    let mut fixture = Fixture::start(timing, &[Answer::Keys("a")]);
+    let mut generation = fixture.published().await.generation;
     for _ in 0..3 {
-        // An intake repeats itself every second; that is one wish.
+        // An intake repeats its report every second; only the first has an effect.
         for _ in 0..3 {
-            rig.feedback.send_if_modified(|feedback| feedback.note_wanted(generation));
+            fixture.feedback.send_if_modified(|feedback| feedback.note_wanted(generation));
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        generation = rig.published().await.generation;
+        generation = fixture.published().await.generation;
     }
     tokio::time::sleep(seconds(600)).await;
-    let asked = rig.asks(4).await;
+    let asked = fixture.asks(4).await;
     assert_eq!(asked.len(), 4, "{asked:?}");
     assert!(asked.windows(2).all(|pair| pair[1].saturating_sub(pair[0]) >= seconds(5)), "{asked:?}");
     assert!(asked[3] < seconds(17), "{asked:?}");

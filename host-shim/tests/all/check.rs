@@ -8,7 +8,7 @@ use crate::issuer::certificate;
 use crate::sample::{FIRST, with};
 use crate::shim::{Folder, command, configuration, output, text};
 
-/// Runs `check` on a file; gives the exit status and the lines of stderr.
+/// Runs `check` on a file and returns the exit status and the lines of stderr.
 async fn check(folder: &Folder, name: &str, content: &str) -> anyhow::Result<(Option<i32>, Vec<String>)> {
     let file = folder.write(name, content)?;
     let output = output(command(&["check", "--config", text(&file)?])).await?;
@@ -17,7 +17,7 @@ async fn check(folder: &Folder, name: &str, content: &str) -> anyhow::Result<(Op
     Ok((output.status.code(), lines))
 }
 
-/// A configuration with one bearer block.
+/// Returns a configuration with this bearer section.
 fn with_bearer(bearer: &Value) -> Value {
     let repositories = json!({"**": {"anonymousPolicy": ["read"]}});
     json!({"http": {"auth": {"bearer": bearer}, "accessControl": {"repositories": repositories}}})
@@ -36,7 +36,7 @@ async fn a_good_configuration_is_silent_in_json_and_in_yaml() {
     let mut good = configuration("s", "1m", false);
     good["http"]["auth"]["bearer"] = json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
     good["http"]["accessControl"]["repositories"]["**"] = json!({"defaultPolicy": ["read"]});
-    // JSON is YAML too; the second file is written as people write it.
+    // JSON is YAML too; the third file is in block style.
     let yaml = "http:\n  auth:\n    bearer:\n      oidc:\n        - issuer: https://i.example\n          audiences: a\n          cluster: i\n  accessControl:\n    repositories:\n      '**':\n        defaultPolicy: [read]\n";
     for (name, content) in [("a.json", good.to_string().as_str()), ("b.yml", &good.to_string()), ("c.yaml", yaml)] {
         assert_eq!(check(&folder, name, content).await.unwrap(), (Some(0), vec![]), "{name}");
@@ -44,7 +44,7 @@ async fn a_good_configuration_is_silent_in_json_and_in_yaml() {
 }
 
 #[tokio::test]
-async fn all_errors_are_told_with_their_paths_in_json_and_in_yaml() {
+async fn all_errors_are_printed_with_their_paths_in_json_and_in_yaml() {
     let folder = Folder::new().unwrap();
     let mut bad = configuration("s", "1m", false);
     bad["http"]["auth"]["bearer"]["awsSecretsManager"]["regoin"] = json!("x");
@@ -73,7 +73,7 @@ async fn a_file_that_cannot_be_parsed_is_one_error_with_its_place() {
 }
 
 #[tokio::test]
-async fn a_warning_is_told_and_refuses_nothing() {
+async fn a_warning_is_printed_and_is_no_error() {
     let folder = Folder::new().unwrap();
     let mut open = configuration("s", "1m", false);
     open["http"].as_object_mut().unwrap().remove("accessControl");
@@ -83,7 +83,7 @@ async fn a_warning_is_told_and_refuses_nothing() {
     assert!(lines.iter().any(|line| line == warning), "{lines:?}");
 }
 
-/// Each of these was silent, or a warning, and opened everything to every authenticated caller.
+/// Each of these once dropped the section with a warning at most, which gave every authenticated caller full access.
 #[tokio::test]
 async fn access_control_that_gets_lost_is_an_error() {
     let folder = Folder::new().unwrap();
@@ -159,7 +159,7 @@ async fn an_issuer_that_is_pushed_has_files_that_can_be_used() {
     let both = |ca: &Path, token: &Path| json!({"certificateAuthorityFile": ca, "tokenFile": token});
     let place = |member: &str| format!("http.auth.bearer.oidc[0].{member}: ");
     let (at_ca, at_token) = (place("certificateAuthorityFile"), place("tokenFile"));
-    // (members, what the only error begins with)
+    // (members, start of the only error)
     let rows = [
         (both(&ca, &token), None),
         (both(&missing, &token), Some(format!("{at_ca}cannot read `"))),
@@ -215,7 +215,7 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
         |action: &str| json!({"policies": [{"users": "u", "actions": action, "conditions": {"expression": "true"}}]});
     let two = |one: &str, other: &str| json!({"repositories": {one: read, other: read}});
     let group = |name: &str| json!({"repositories": {"**": read}, "groups": {name: {"users": ["u"]}}});
-    // (bearer, accessControl, the deviations with their places)
+    // (bearer, accessControl, starts of the `zot:` lines)
     let rows: [(&Value, Value, &[&str]); 19] = [
         (&oidc, json!({}), &["http.accessControl: D2"]),
         (&oidc, json!({"adminPolicy": {"users": "root", "actions": "read"}}), &[]),
@@ -229,18 +229,18 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
             control("a", json!({"anonymousPolicy": "read"})),
             &[
                 "http.accessControl.repositories[\"a\"].anonymousPolicy: D9",
-                "http.accessControl: anonymousPolicy counts beside `bearer`",
+                "http.accessControl: anonymousPolicy applies with `bearer` too",
             ],
         ),
         (
             &oidc,
             control("a", json!({"anonymousPolicy": "read", "defaultPolicy": "read"})),
-            &["http.accessControl: anonymousPolicy counts beside `bearer`"],
+            &["http.accessControl: anonymousPolicy applies with `bearer` too"],
         ),
         (
             &json!(null),
             control("a", json!({"anonymousPolicy": "read"})),
-            &["http.accessControl: callers who present a credential are refused"],
+            &["http.accessControl: requests with a credential are refused"],
         ),
         (
             &oidc,
@@ -274,9 +274,9 @@ async fn a_delay_of_refusals_that_zot_does_not_hold_is_pointed_out() {
     let folder = Folder::new().unwrap();
     let bearer = json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
     let control = json!({"repositories": {"**": {"defaultPolicy": "read"}}});
-    let told = "zot: http.auth.failDelay: refusals of bad tokens are held too; zot answers them at once";
+    let line = "zot: http.auth.failDelay: responses to bad tokens are delayed too; zot sends them at once";
     for (seconds, auth, expected) in [
-        (1, json!({"bearer": bearer}), &[told] as &[&str]),
+        (1, json!({"bearer": bearer}), &[line] as &[&str]),
         (0, json!({"bearer": bearer}), &[]),
         (1, json!({"mtls": {}}), &[]),
     ] {
@@ -294,7 +294,7 @@ async fn blobs_that_zot_shares_between_repositories_are_pointed_out() {
     let control = json!({"repositories": {"**": {"defaultPolicy": "read"}}});
     let (own, a, b) =
         ("storage.dedupe: D48", "storage.subPaths[\"/a\"].dedupe: D48", "storage.subPaths[\"/b\"].dedupe: D48");
-    // (storage, mounts, the places)
+    // (storage, mounts, starts of the `zot:` lines)
     let rows: [(Value, bool, &[&str]); 9] = [
         (json!(null), false, &[]),
         (json!({"rootDirectory": "/x"}), false, &[own]),

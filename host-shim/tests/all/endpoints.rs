@@ -1,4 +1,4 @@
-//! `registry-auth serve --listen`: what an operator asks.
+//! `registry-auth serve --listen`: the endpoints for operators.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::sample::{FIRST, SECOND};
 use crate::shim::{Folder, Launch, Shim};
 
 /// A shim with its endpoints.
-struct Stage {
+struct Fixture {
     shim: Shim,
     authority: String,
 }
 
-impl Stage {
+impl Fixture {
     async fn start(configuration: &Value, intakes: &[&str]) -> anyhow::Result<Self> {
         let shim = Shim::launch(Launch { configuration, intakes, listen: Some("127.0.0.1:0"), ..Launch::default() })?;
-        shim.says(&["the endpoints are up"]).await?;
+        shim.says(&["the endpoints are listening"]).await?;
         let log = shim.log()?;
         let address = log.iter().find_map(|line| line.get("address")?.as_str()).context("no address")?;
         let authority = address.to_owned();
@@ -33,7 +33,7 @@ impl Stage {
         http::ask(&self.authority, "GET", path).await
     }
 
-    /// Waits until `/readyz` answers with this status and these entries.
+    /// Waits until `/readyz` responds with this status and these entries.
     async fn becomes(&self, status: u16, waiting: &Value) -> anyhow::Result<()> {
         let mut last = String::new();
         for _ in 0..600 {
@@ -60,7 +60,7 @@ impl Stage {
     }
 }
 
-/// The value of a sample.
+/// Returns the value of a sample.
 fn value(metrics: &str, sample: &str) -> Option<f64> {
     metrics.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
 }
@@ -80,28 +80,28 @@ async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them
     let (tcp, unix) = (Intake::tcp().await.unwrap(), Intake::unix(&socket).unwrap());
     let unix_url = format!("unix://{}", socket.display());
     let entries = [late.entry(&members), good.entry(&members)];
-    // The same intake twice is one.
+    // The same intake is given twice.
     let intakes = [tcp.url(), &unix_url, unix.url()];
-    let stage = Stage::start(&configuration(&entries), &intakes).await.unwrap();
+    let fixture = Fixture::start(&configuration(&entries), &intakes).await.unwrap();
 
-    stage.becomes(503, &json!([{"source": late.set(), "reason": "no keys were had yet"}])).await.unwrap();
-    assert_eq!(stage.get("/healthz").await.unwrap().status(), 200);
+    fixture.becomes(503, &json!([{"source": late.set(), "reason": "no keys fetched yet"}])).await.unwrap();
+    assert_eq!(fixture.get("/healthz").await.unwrap().status(), 200);
     assert_eq!(
         value(
-            &stage.metrics().await.unwrap(),
+            &fixture.metrics().await.unwrap(),
             &format!("registry_auth_shim_source_age_seconds{{set=\"{}\"}}", late.set())
         ),
         None
     );
     late.fault(None);
-    stage.becomes(200, &json!([])).await.unwrap();
+    fixture.becomes(200, &json!([])).await.unwrap();
     for intake in [&tcp, &unix] {
         for issuer in [&late, &good] {
             intake.holds_in(&issuer.set(), &["a", "b"]).await.unwrap();
         }
     }
 
-    let metrics = stage.metrics().await.unwrap();
+    let metrics = fixture.metrics().await.unwrap();
     let set = format!("set=\"{}\"", late.set());
     let of = |family: &str, labels: &str| value(&metrics, &format!("registry_auth_shim_{family}{{{labels}}}"));
     assert!(of("source_age_seconds", &set).is_some_and(|age| age >= 0.0), "{metrics}");
@@ -117,21 +117,21 @@ async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them
         assert!(generation > Some(0.0) && of("envoy_generation", &feed) == generation, "{metrics}");
     }
 
-    // An Envoy that is gone is named, for each set that it lacks; one that comes back gets its keys.
+    // An Envoy that is down is listed once per set; one that comes back gets its keys.
     drop(unix);
     let gone = |issuer: &Issuer| {
         let envoy = format!("unix:{}", socket.display());
-        json!({"source": issuer.set(), "envoy": envoy, "reason": "it does not answer like an intake"})
+        json!({"source": issuer.set(), "envoy": envoy, "reason": "no valid response from the intake"})
     };
     let mut waiting = [gone(&late), gone(&good)];
     waiting.sort_by_key(|entry| entry["source"].to_string());
-    stage.becomes(503, &json!(waiting)).await.unwrap();
+    fixture.becomes(503, &json!(waiting)).await.unwrap();
     let feed = format!("registry_auth_shim_envoy_up{{envoy=\"unix:{}\",{set}}}", socket.display());
-    assert_eq!(value(&stage.metrics().await.unwrap(), &feed), Some(0.0));
+    assert_eq!(value(&fixture.metrics().await.unwrap(), &feed), Some(0.0));
     let unix = Intake::unix(&socket).unwrap();
-    stage.becomes(200, &json!([])).await.unwrap();
+    fixture.becomes(200, &json!([])).await.unwrap();
     unix.holds_in(&good.set(), &["a", "b"]).await.unwrap();
-    assert_eq!(stage.shim.end("TERM").await.unwrap(), Some(0));
+    assert_eq!(fixture.shim.end("TERM").await.unwrap(), Some(0));
 }
 
 #[tokio::test]
@@ -140,18 +140,18 @@ async fn keys_that_are_too_old_are_named() {
     issuer.publish(&[("a", FIRST)]).unwrap();
     let members = json!({"certificateAuthorityFile": certificate("issuer-ca"), "maxStale": "2s"});
     let intake = Intake::tcp().await.unwrap();
-    let stage = Stage::start(&configuration(&[issuer.entry(&members)]), &[intake.url()]).await.unwrap();
-    stage.becomes(200, &json!([])).await.unwrap();
+    let fixture = Fixture::start(&configuration(&[issuer.entry(&members)]), &[intake.url()]).await.unwrap();
+    fixture.becomes(200, &json!([])).await.unwrap();
     issuer.fault(Some(Fault::Both((500, String::new()).into())));
     let old = json!([{"source": issuer.set(), "reason": "the keys are older than maxStale"}]);
-    stage.becomes(503, &old).await.unwrap();
-    let metrics = stage.metrics().await.unwrap();
+    fixture.becomes(503, &old).await.unwrap();
+    let metrics = fixture.metrics().await.unwrap();
     for (family, expected) in [("source_keys", 0.0), ("source_generation", 0.0)] {
         let sample = format!("registry_auth_shim_{family}{{set=\"{}\"}}", issuer.set());
         assert_eq!(value(&metrics, &sample), Some(expected), "{metrics}");
     }
     issuer.fault(None);
-    stage.becomes(200, &json!([])).await.unwrap();
+    fixture.becomes(200, &json!([])).await.unwrap();
 }
 
 #[tokio::test]
@@ -169,13 +169,13 @@ async fn an_envoy_that_refuses_the_keys_is_named() {
         ..Launch::default()
     };
     let shim = Shim::launch(launch).unwrap();
-    shim.says(&["answers 401: the push keys differ"]).await.unwrap();
+    shim.says(&["status 401: the push keys differ"]).await.unwrap();
     let log = shim.log().unwrap();
     let authority = log.iter().find_map(|line| line.get("address")?.as_str()).unwrap().to_owned();
-    let stage = Stage { shim, authority };
-    let reason = "it does not answer like an intake";
-    stage.becomes(503, &json!([{"source": issuer.set(), "envoy": intake.url(), "reason": reason}])).await.unwrap();
-    let metrics = stage.metrics().await.unwrap();
+    let fixture = Fixture { shim, authority };
+    let reason = "no valid response from the intake";
+    fixture.becomes(503, &json!([{"source": issuer.set(), "envoy": intake.url(), "reason": reason}])).await.unwrap();
+    let metrics = fixture.metrics().await.unwrap();
     let sample = format!("registry_auth_shim_envoy_up{{envoy=\"{}\",set=\"{}\"}}", intake.url(), issuer.set());
     assert_eq!(value(&metrics, &sample), Some(0.0), "{metrics}");
     assert!(!metrics.contains("registry_auth_shim_pushes_total{"), "nothing is sent to it: {metrics}");
@@ -186,7 +186,7 @@ async fn nothing_but_the_three_pages_is_answered_and_only_get() {
     let issuer = Issuer::start().await.unwrap();
     let members = json!({"certificateAuthorityFile": certificate("issuer-ca")});
     let intake = Intake::tcp().await.unwrap();
-    let stage = Stage::start(&configuration(&[issuer.entry(&members)]), &[intake.url()]).await.unwrap();
+    let fixture = Fixture::start(&configuration(&[issuer.entry(&members)]), &[intake.url()]).await.unwrap();
     let rows = [
         ("GET", "/healthz", 200),
         ("HEAD", "/healthz", 200),
@@ -202,15 +202,15 @@ async fn nothing_but_the_three_pages_is_answered_and_only_get() {
         ("DELETE", "/readyz", 405),
     ];
     for (method, path, status) in rows {
-        let answer = http::ask(&stage.authority, method, path).await.unwrap();
+        let answer = http::ask(&fixture.authority, method, path).await.unwrap();
         assert_eq!(answer.status(), status, "{method} {path}");
         assert_eq!(answer.headers().contains_key("allow"), status == 405, "{method} {path}");
         assert_eq!(answer.body().is_empty(), method == "HEAD", "{method} {path}");
     }
-    // Connections that say nothing hold up nobody.
+    // Idle connections do not block others.
     let mut silent = Vec::new();
     for _ in 0..20 {
-        silent.push(tokio::net::TcpStream::connect(&stage.authority).await.unwrap());
+        silent.push(tokio::net::TcpStream::connect(&fixture.authority).await.unwrap());
     }
-    assert_eq!(stage.get("/healthz").await.unwrap().status(), 200);
+    assert_eq!(fixture.get("/healthz").await.unwrap().status(), 200);
 }

@@ -1,4 +1,4 @@
-//! Opens envelopes as the filter does, and proves the example of the README.
+//! Opens envelopes as the filter does, and checks the examples of the README.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use crate::intake::PUSH_KEY;
 
-/// What was in an envelope.
+/// The content of an envelope.
 pub(crate) struct Pushed {
     pub(crate) set: String,
     pub(crate) generation: u64,
     pub(crate) key_ids: Vec<String>,
 }
 
-/// Opens a body with the push key of the tests, now.
+/// Opens an envelope with the push key of the tests at the current time.
 pub(crate) fn opened(body: &[u8]) -> anyhow::Result<Pushed> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let pushed = open(body, &PushKey::new(PUSH_KEY.as_bytes())?, UnixTime::from_secs(now.as_secs().try_into()?))?;
@@ -29,7 +29,7 @@ pub(crate) fn opened(body: &[u8]) -> anyhow::Result<Pushed> {
     Ok(Pushed { set: pushed.set, generation: pushed.generation, key_ids })
 }
 
-/// The block of the README whose fence ends with `name`.
+/// Returns the code block of the README with the info string `name`.
 fn example(name: &str) -> anyhow::Result<&'static str> {
     let block = include_str!("../../README.md").split_once(&format!("```{name}\n"));
     let (_, rest) = block.with_context(|| format!("there is no `{name}`"))?;
@@ -44,7 +44,7 @@ fn key() -> anyhow::Result<PushKey> {
     Ok(PushKey::new(b"an example key of the push format")?)
 }
 
-/// What the README says above an envelope; the keys are those of another block in a private set.
+/// Returns the set that an example of the README describes; in a private set the keys are in another block.
 fn pushed(payload: &Value, keys: &Value) -> anyhow::Result<PushedKeys> {
     Ok(PushedKeys {
         set: payload["set"].as_str().context("no set")?.to_owned(),

@@ -1,4 +1,4 @@
-//! Small HTTP servers and one request: enough for an intake, and for a Secrets Manager and issuers that misbehave.
+//! Small HTTP servers and a client, for an intake, and for issuers and a Secrets Manager with faults.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-/// A request that was read whole.
-pub(crate) struct Seen {
+/// A received request with its whole body.
+pub(crate) struct ReceivedRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) content_type: String,
@@ -24,7 +24,7 @@ pub(crate) struct Seen {
     pub(crate) body: Bytes,
 }
 
-/// What is answered, and after which time.
+/// A response, and the delay before it.
 #[derive(Clone, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -39,7 +39,7 @@ impl From<(u16, String)> for Answer {
     }
 }
 
-/// Listens on a loopback port that others may listen on too; 0 takes a free one.
+/// Listens on a loopback port with `SO_REUSEPORT`; 0 is a free one.
 pub(crate) fn shared(port: u16) -> std::io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseport(true)?;
@@ -47,7 +47,7 @@ pub(crate) fn shared(port: u16) -> std::io::Result<TcpListener> {
     socket.listen(64)
 }
 
-pub(crate) type Handler = Arc<dyn Fn(Seen) -> Answer + Send + Sync>;
+pub(crate) type Handler = Arc<dyn Fn(ReceivedRequest) -> Answer + Send + Sync>;
 
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -55,7 +55,7 @@ pub(crate) enum Listener {
     Tls(TcpListener, TlsAcceptor),
 }
 
-/// Serves until the handle is aborted; then every connection is gone too.
+/// Serves until the handle is aborted, which closes all connections too.
 pub(crate) fn serve(listener: Listener, handler: Handler) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut connections = JoinSet::new();
@@ -91,14 +91,14 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: 
         let handler = handler.clone();
         async move { Ok::<_, Infallible>(respond(request, &handler).await) }
     });
-    // A peer that goes away is no failure of the test.
+    // A peer that closes its connection is not a failure of the test.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn respond(request: Request<Incoming>, handler: &Handler) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let seen = Seen {
+    let seen = ReceivedRequest {
         method: head.method.to_string(),
         path: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         content_type: header("content-type"),
@@ -114,7 +114,7 @@ async fn respond(request: Request<Incoming>, handler: &Handler) -> Response<Full
     response.body(Full::new(Bytes::from(body))).unwrap_or_default()
 }
 
-/// Sends one POST and returns status and body of the answer.
+/// Sends a POST and returns status and body of the response.
 pub(crate) async fn post(authority: &str, headers: &[(&str, &str)], body: String) -> anyhow::Result<(u16, String)> {
     let mut request = Request::post("/");
     for (name, value) in headers {
@@ -124,7 +124,7 @@ pub(crate) async fn post(authority: &str, headers: &[(&str, &str)], body: String
     Ok((answer.status().as_u16(), answer.into_body()))
 }
 
-/// Sends one request without body.
+/// Sends a request without a body.
 pub(crate) async fn ask(authority: &str, method: &str, path: &str) -> anyhow::Result<Response<String>> {
     send(authority, Request::builder().method(method).uri(path).body(Full::default())?).await
 }

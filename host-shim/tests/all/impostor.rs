@@ -1,5 +1,5 @@
-//! Whoever answers where an intake is expected, without the push key or with an answer that is none to the question: nothing is sent to
-//! it, and what it says moves nothing.
+//! Impostors: programs at the address of an intake that do not have the push key, or respond to another request. No keys are sent to
+//! them, and their responses have no effect.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,16 +8,16 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::http::{self, Answer, Listener, Seen};
+use crate::http::{self, Answer, Listener, ReceivedRequest};
 use crate::intake::{Intake, eventually, generation_in, proven, respond};
 use crate::moto::Moto;
 use crate::sample::{FIRST, SECOND, secret};
 use crate::shim::{Launch, Shim, configuration};
 
-/// A request that proved the push key, and what an impostor makes of it. `before` is its answer to the first one.
+/// Returns the response of an impostor to a request that proves the push key. `before` is its response to the first one.
 type Lie = fn(&PushRequest, before: Option<&Answer>) -> Answer;
 
-/// What an impostor was sent.
+/// The requests that an impostor has received.
 #[derive(Default)]
 struct Received {
     requests: usize,
@@ -57,7 +57,7 @@ impl Drop for Impostor {
     }
 }
 
-fn take(received: &Mutex<Received>, seen: &Seen, lie: Lie) -> Answer {
+fn take(received: &Mutex<Received>, seen: &ReceivedRequest, lie: Lie) -> Answer {
     let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
     received.requests += 1;
     if seen.method != "GET" || !seen.body.is_empty() {
@@ -73,37 +73,45 @@ fn truth() -> PushResponse {
     PushResponse { status: 200, generation: 0, wanted: false, error: None }
 }
 
-/// What version 1 of the protocol answered.
+/// Returns a response of version 1 of the protocol.
 fn former(request: &PushRequest, generation: u64) -> String {
     json!({"set": request.set, "generation": generation, "wanted": true}).to_string()
 }
 
-/// (what is answered, how, what the log says)
+/// (name, response, part of the log line)
 const LIES: [(&str, Lie, &str); 10] = [
-    ("nothing that is proven", |request, _| (200, former(request, 0)).into(), "does not answer like an intake"),
-    ("the greatest generation", |request, _| (200, former(request, u64::MAX)).into(), "does not answer like an intake"),
+    (
+        "nothing that is proven",
+        |request, _| (200, former(request, 0)).into(),
+        "the response does not prove this push key",
+    ),
+    (
+        "the greatest generation",
+        |request, _| (200, former(request, u64::MAX)).into(),
+        "the response does not prove this push key",
+    ),
     (
         "an answer to another question",
         |request, before| before.cloned().unwrap_or_else(|| respond(&other_nonce(request), &truth())),
-        "does not answer like an intake",
+        "the response does not prove this push key",
     ),
     (
         "an answer about another set",
         |request, _| respond(&PushRequest { set: "secret:us-east-1/other".to_owned(), ..request.clone() }, &truth()),
-        "does not answer like an intake",
+        "the response does not prove this push key",
     ),
     (
         "an answer that was made for another status",
         |request, _| respond(request, &PushResponse { status: 409, ..truth() }).with_status(200),
-        "does not answer like an intake",
+        "the response does not prove this push key",
     ),
     (
         "an answer with another push key",
         |request, _| (200, PushKey::new(&[7; 32]).map(|key| truth().sign(request, &key)).unwrap_or_default()).into(),
-        "does not answer like an intake",
+        "the response does not prove this push key",
     ),
     (
-        // Whoever has the push key may say what he likes, but not that.
+        // Even with the push key, such a generation is not accepted.
         "the greatest generation, with the push key",
         |request, _| respond(request, &PushResponse { generation: u64::MAX, wanted: true, ..truth() }),
         "more than 5 minutes ahead of the clock",
@@ -116,7 +124,7 @@ const LIES: [(&str, Lie, &str); 10] = [
     (
         "a refusal without proof",
         |_, _| (409, json!({"error": "generation 18446744073709551615"}).to_string()).into(),
-        "answers 409: not an answer of an intake",
+        "status 409: the response does not prove this push key",
     ),
     (
         "an intake of version 1",
@@ -156,7 +164,7 @@ async fn nothing_is_sent_to_an_impostor_and_nothing_that_it_says_moves_another_i
         eventually(|| (impostor.requests() > 2).then_some(())).await.unwrap();
         shim.says(&[says, &impostor.url]).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
     }
-    // Rotation goes on where there is an intake.
+    // The honest intake still gets new keys.
     moto.put("impostors", &secret(&[("b", SECOND)])).await.unwrap();
     honest.holds(&["b"]).await.unwrap();
     assert!(honest.generation() <= generation_in(0), "an impostor moved the generation");
@@ -177,7 +185,7 @@ async fn a_program_on_the_port_of_an_intake_gets_nothing() {
     assert_eq!(impostor.url, honest.url());
     let configuration = configuration("shared-port", "1s", false);
     let _shim = Shim::start(&configuration, &moto.endpoint(), honest.url()).unwrap();
-    // The kernel deals out connections: each gets some. What follows a proof goes where the proof came from.
+    // The kernel distributes connections over both sockets. A push uses the connection that proved the push key.
     let mut generation = 0;
     for _ in 0..6 {
         generation = eventually(|| Some(honest.generation()).filter(|newer| *newer > generation)).await.unwrap();
@@ -206,8 +214,8 @@ async fn a_push_is_done_only_when_its_answer_proves_it() {
             }),
         );
         let shim = Shim::start(&configuration("unproven", "1s", false), &moto.endpoint(), &url).unwrap();
-        shim.says(&["an intake cannot be fed", &url]).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
-        assert_eq!(shim.count(&["keys are pushed"]).unwrap(), 0, "{name}");
+        shim.says(&["pushing to an intake failed", &url]).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        assert_eq!(shim.count(&["pushed keys"]).unwrap(), 0, "{name}");
         task.abort();
     }
 }

@@ -1,4 +1,4 @@
-//! An intake of our own: takes envelopes as the filter does.
+//! An intake for tests, which accepts envelopes as the filter does.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,15 +12,15 @@ use registry_auth_engine::time::UnixTime;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 
-use crate::http::{self, Answer, Listener, Seen};
+use crate::http::{self, Answer, Listener, ReceivedRequest};
 
 /// The push key of intake and shim.
 pub(crate) const PUSH_KEY: &str = "only-for-tests-0123456789abcdefgh";
 
-/// Longer than anything here takes on a busy machine.
+/// Time limit for whatever a test waits for, generous enough for a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Under which name the tests know a set: that of a secret by its kind alone.
+/// Returns the name that tests use for a set: the kind alone for the set of a secret.
 fn key_of(name: &str) -> &str {
     let (kind, _) = name.split_once(':').unwrap_or((name, ""));
     if kind == "oidc" { name } else { kind }
@@ -42,7 +42,7 @@ struct State {
 
 #[derive(Default)]
 struct Set {
-    /// In full.
+    /// The full name of the set.
     name: String,
     generation: u64,
     wanted: bool,
@@ -57,14 +57,14 @@ impl Intake {
         Ok(Self::over(Listener::Tcp(listener), url))
     }
 
-    /// Listens on a TCP port that somebody else may listen on too, as Envoy does.
+    /// Listens on a TCP port that other sockets can listen on too, as Envoy does by default.
     pub(crate) fn shared(port: u16) -> anyhow::Result<Self> {
         let listener = http::shared(port)?;
         let url = format!("http://{}", listener.local_addr()?);
         Ok(Self::over(Listener::Tcp(listener), url))
     }
 
-    /// Listens on a Unix socket, which an earlier intake may have left behind.
+    /// Listens on a Unix socket, and replaces the file of an earlier intake.
     pub(crate) fn unix(path: &PathBuf) -> anyhow::Result<Self> {
         if path.exists() {
             std::fs::remove_file(path)?;
@@ -79,12 +79,12 @@ impl Intake {
         Self { url, state, task }
     }
 
-    /// What `--envoy` is given.
+    /// Returns the value for `--envoy`.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Says from now on that a filter met an unknown key id.
+    /// Reports from now on that a filter has received a token with an unknown key id.
     pub(crate) fn want(&self) {
         self.want_in("secret");
     }
@@ -101,12 +101,12 @@ impl Intake {
         *set = Set { generation, name: std::mem::take(&mut set.name), ..Set::default() };
     }
 
-    /// Says from now on that nothing is held, or the truth: as if another shim's push fell between a question and a push.
+    /// Reports from now on that nothing is held, or again the truth: as if another shim pushed between a query and a push.
     pub(crate) fn lags(&self, lags: bool) {
         lock(&self.state).lags = lags;
     }
 
-    /// The generation that is held.
+    /// Returns the generation that is held.
     pub(crate) fn generation(&self) -> u64 {
         self.generation_of("secret")
     }
@@ -116,12 +116,12 @@ impl Intake {
         lock(&self.state).set(set).generation
     }
 
-    /// The names of the sets that it was asked for.
+    /// Returns the names of all sets in requests so far.
     pub(crate) fn names(&self) -> Vec<String> {
         lock(&self.state).sets.values().map(|set| set.name.clone()).collect()
     }
 
-    /// The statuses of refused pushes.
+    /// Returns the statuses of refused pushes.
     pub(crate) fn refusals(&self) -> Vec<u16> {
         lock(&self.state).refusals.clone()
     }
@@ -146,7 +146,7 @@ impl Drop for Intake {
 }
 
 impl State {
-    fn answer(&mut self, seen: &Seen) -> Answer {
+    fn answer(&mut self, seen: &ReceivedRequest) -> Answer {
         let Some(request) = proven(seen) else {
             self.refusals.push(401);
             return (401, String::new()).into();
@@ -175,7 +175,7 @@ impl State {
 }
 
 impl Set {
-    fn take(&mut self, name: &str, generation: u64, seen: &Seen) -> u16 {
+    fn take(&mut self, name: &str, generation: u64, seen: &ReceivedRequest) -> u16 {
         if seen.content_type != "application/jose" {
             return 400;
         }
@@ -193,15 +193,15 @@ impl Set {
     }
 }
 
-/// What a request says of itself, if it proves the push key and asks for the set in its path.
-pub(crate) fn proven(seen: &Seen) -> Option<PushRequest> {
+/// Returns the verified credential of a request, if it proves the push key and names the set in the path.
+pub(crate) fn proven(seen: &ReceivedRequest) -> Option<PushRequest> {
     let text = seen.authorization.strip_prefix("Bearer ")?;
     let request = PushRequest::verify(text.as_bytes(), &push_key()?, now()).ok()?;
     let name = seen.path.strip_prefix("/keys/v2/").filter(|name| !name.contains('/'))?;
     (percent_decode_str(name).decode_utf8().ok()? == request.set).then_some(request)
 }
 
-/// An answer that proves the push key.
+/// Returns a response that proves the push key.
 pub(crate) fn respond(request: &PushRequest, response: &PushResponse) -> Answer {
     (response.status, push_key().map(|key| response.sign(request, &key)).unwrap_or_default()).into()
 }
@@ -210,13 +210,13 @@ fn push_key() -> Option<PushKey> {
     PushKey::new(PUSH_KEY.as_bytes()).ok()
 }
 
-/// The time, as the shim has it.
+/// Returns the current time.
 pub(crate) fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     UnixTime::from_millis(since.as_millis().try_into().unwrap_or(i64::MAX))
 }
 
-/// The generation of a set that is made in so many milliseconds.
+/// Returns the generation of a set created in this many milliseconds from now.
 pub(crate) fn generation_in(millis: i64) -> u64 {
     u64::try_from(now().millis() + millis).unwrap_or_default()
 }
@@ -225,14 +225,14 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Asks until there is an answer.
+/// Polls until there is a value.
 pub(crate) async fn eventually<T>(mut probe: impl FnMut() -> Option<T>) -> anyhow::Result<T> {
     let start = SystemTime::now();
     loop {
         if let Some(answer) = probe() {
             return Ok(answer);
         }
-        anyhow::ensure!(start.elapsed().unwrap_or_default() < PATIENCE, "waited in vain");
+        anyhow::ensure!(start.elapsed().unwrap_or_default() < PATIENCE, "timed out");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

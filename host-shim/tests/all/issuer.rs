@@ -1,5 +1,5 @@
-//! An OIDC issuer over TLS with a private certificate authority, as a Kubernetes API server is one: it wants a bearer token and
-//! names another address for its keys. Tests decide what goes wrong.
+//! An OIDC issuer over TLS with a private certificate authority, like a Kubernetes API server: it requires a bearer token and
+//! names another address for its keys. Tests inject faults.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::http::{self, Answer, Listener, Seen};
+use crate::http::{self, Answer, Listener, ReceivedRequest};
 use crate::sample::{jwk, with};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/openid/v1/jwks";
-/// Where its keys are too, as others have them: with `@` and a query.
+/// A second path of the JWKS, with `@` and a query as some issuers have it.
 pub(crate) const ACCOUNT_KEYS: &str = "/jwk/builder@project.iam.gserviceaccount.com?appid=6731de76&p=B2C_1";
 
 /// A running issuer.
@@ -37,31 +37,31 @@ struct State {
     asked: Vec<Asked>,
 }
 
-/// A request that was seen.
+/// A received request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) path: String,
     pub(crate) authorization: String,
 }
 
-/// What goes wrong.
+/// A fault of the issuer.
 #[derive(Clone)]
 pub(crate) enum Fault {
-    /// Both documents are answered like this.
+    /// The response for both documents.
     Both(Answer),
-    /// The JWKS is answered like this.
+    /// The response for the JWKS.
     Keys(Answer),
-    /// Members of the discovery document are others.
+    /// Members that replace those of the discovery document.
     Discovery(Value),
 }
 
-/// The file of a certificate of the tests.
+/// Returns the path of a test certificate.
 pub(crate) fn certificate(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/fixtures/certificates/{name}.pem"))
 }
 
 impl Issuer {
-    /// Listens on a free port with a certificate of `issuer-ca`. It is `https://localhost:PORT`, its keys are at
+    /// Listens on a free port with a certificate of `issuer-ca`. The issuer is `https://localhost:PORT`, its keys are at
     /// `https://127.0.0.1:PORT`.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -89,49 +89,49 @@ impl Issuer {
         Ok(Self { url, state, task })
     }
 
-    /// The name of its set.
+    /// Returns the name of its set.
     pub(crate) fn set(&self) -> String {
         format!("oidc:{}", self.url)
     }
 
-    /// Where its keys are.
+    /// Returns the address of its JWKS.
     pub(crate) fn jwks_uri(&self) -> String {
         self.url.replace("localhost", "127.0.0.1") + KEYS
     }
 
-    /// The same keys at [`ACCOUNT_KEYS`].
+    /// Returns the address of the JWKS at [`ACCOUNT_KEYS`].
     pub(crate) fn account_keys(&self) -> String {
         self.url.clone() + ACCOUNT_KEYS
     }
 
-    /// An entry of a configuration, with members of its own.
+    /// Returns an entry of `oidc` for this issuer with further members.
     pub(crate) fn entry(&self, members: &Value) -> Value {
         with(&json!({"issuer": self.url, "audiences": ["registry"], "keySource": "push"}), members)
     }
 
-    /// Publishes exactly these keys, names and PEM, from now on.
+    /// Replaces the published keys: key ids and PEM.
     pub(crate) fn publish(&self, keys: &[(&str, &str)]) -> anyhow::Result<()> {
         let keys = keys.iter().map(|(key_id, pem)| jwk(key_id, pem)).collect::<anyhow::Result<_>>()?;
         lock(&self.state).keys = keys;
         Ok(())
     }
 
-    /// Publishes a JWK of any form beside the others.
+    /// Publishes a further key, any JSON.
     pub(crate) fn add(&self, key: Value) {
         lock(&self.state).keys.push(key);
     }
 
-    /// Refuses with 403 whoever does not show this token.
+    /// Refuses requests without this token with 403.
     pub(crate) fn want(&self, token: &str) {
         lock(&self.state).token = Some(token.to_owned());
     }
 
-    /// Breaks it, or mends it with nothing.
+    /// Injects a fault; `None` removes it.
     pub(crate) fn fault(&self, fault: Option<Fault>) {
         lock(&self.state).fault = fault;
     }
 
-    /// What was asked so far.
+    /// Returns the requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         lock(&self.state).asked.clone()
     }
@@ -144,8 +144,8 @@ impl Drop for Issuer {
 }
 
 impl State {
-    fn answer(&mut self, seen: Seen) -> Answer {
-        let Seen { path, authorization, .. } = seen;
+    fn answer(&mut self, seen: ReceivedRequest) -> Answer {
+        let ReceivedRequest { path, authorization, .. } = seen;
         self.asked.push(Asked { path: path.clone(), authorization: authorization.clone() });
         if self.token.as_ref().is_some_and(|token| authorization != format!("Bearer {token}")) {
             return (403, "forbidden".to_owned()).into();

@@ -1,4 +1,4 @@
-//! `registry-auth serve` with issuers whose keys are pushed: from discovery to the intake.
+//! `registry-auth serve` with OIDC issuers: discovery, fetch and push.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::issuer::{ACCOUNT_KEYS, Asked, Fault, Issuer, certificate};
 use crate::sample::{FIRST, SECOND, THIRD, jwk, with};
 use crate::shim::{Folder, Launch, Shim, text};
 
-/// A configuration with these entries of `oidc`.
+/// Returns a configuration with these entries of `oidc`.
 pub(crate) fn configuration(entries: &[Value]) -> Value {
     json!({
         "http": {
@@ -21,7 +21,7 @@ pub(crate) fn configuration(entries: &[Value]) -> Value {
     })
 }
 
-/// The members of an entry for our private certificate authority.
+/// Returns members of an entry that trust the certificate authority of the tests.
 fn trusting() -> Value {
     json!({"certificateAuthorityFile": certificate("issuer-ca")})
 }
@@ -88,7 +88,7 @@ async fn keys_are_fetched_from_an_address_as_it_is_written() {
     let keys = issuer.account_keys();
     issuer.publish(&[("a", FIRST)]).unwrap();
     issuer.add(with(&jwk("b", SECOND).unwrap(), &json!({"use": null, "alg": null, "key_ops": null, "x5c": null})));
-    // (members, what discovery says, the set, how many documents are asked for)
+    // (members, members of the discovery document, set, number of requests)
     let rows = [
         (json!({"issuer": account, "jwksUri": keys}), json!({}), format!("oidc:{account} {keys}"), 1),
         (json!({"jwksUri": keys}), json!({}), format!("{} {keys}", issuer.set()), 1),
@@ -121,19 +121,19 @@ async fn a_host_that_a_document_names_sees_the_token_only_if_the_configured_ca_v
         ..Launch::default()
     };
     let shim = Shim::launch(launch).unwrap();
-    shim.says(&["the JWKS of the issuer answers 403 without the token"]).await.unwrap();
+    shim.says(&["fetching the JWKS failed: status 403; the token was not sent"]).await.unwrap();
     assert_eq!(issuer.asked()[0], asked("/.well-known/openid-configuration", "tops3cret"));
     assert_eq!(issuer.asked()[1].authorization, "");
 }
 
 #[tokio::test]
-async fn only_the_configured_authorities_are_believed_or_else_those_of_the_system() {
+async fn only_the_configured_authorities_are_trusted_or_else_those_of_the_system() {
     let issuer = Issuer::start().await.unwrap();
     issuer.publish(&[("a", FIRST)]).unwrap();
     let (ours, other) = (certificate("issuer-ca"), certificate("ca"));
-    let refused = "cannot be reached: invalid peer certificate: UnknownIssuer";
+    let refused = "connection failed: invalid peer certificate: UnknownIssuer";
     let file = |path| json!({"certificateAuthorityFile": path});
-    // (members, the system's authorities, what is said when there are no keys)
+    // (members, the system's authorities, log line if there are no keys)
     let rows = [
         (file(&ours), Some(&other), None),
         (file(&other), Some(&ours), Some(refused)),
@@ -152,14 +152,14 @@ async fn only_the_configured_authorities_are_believed_or_else_those_of_the_syste
         match said {
             None => intake.holds_in(&issuer.set(), &["a"]).await.unwrap(),
             Some(said) => {
-                shim.says(&["the keys could not be refreshed", said]).await.unwrap();
+                shim.says(&["refreshing the keys failed", said]).await.unwrap();
                 assert_eq!(intake.generation_of(&issuer.set()), 0, "{members}");
             }
         }
     }
 }
 
-/// What goes wrong, and what is said about it.
+/// Returns faults of an issuer with the log line for each.
 fn faults() -> Vec<(Fault, &'static str)> {
     let both = |status, body: &str| Fault::Both((status, body.to_owned()).into());
     let keys = |body: String| Fault::Keys((200, body).into());
@@ -169,7 +169,7 @@ fn faults() -> Vec<(Fault, &'static str)> {
     let slow = Answer { after: Duration::from_mins(5), ..(200, "{}".to_owned()).into() };
     let shared = json!({"keys": [{"kty": "oct", "k": "tops3cret", "kid": "o"}]}).to_string();
     vec![
-        (both(500, "tops3cret"), "the discovery document of the issuer answers 500"),
+        (both(500, "tops3cret"), "fetching the discovery document failed: status 500"),
         (both(200, "<html>tops3cret</html>"), "the discovery document is not a JSON object"),
         (both(200, "{\"issuer\":\"https://other\"}"), "the discovery document names another issuer"),
         (Fault::Discovery(json!({"issuer": "https://localhost"})), "the discovery document names another issuer"),
@@ -181,19 +181,19 @@ fn faults() -> Vec<(Fault, &'static str)> {
             Fault::Discovery(json!({"jwks_uri": "file:///tops3cret"})),
             "the jwks_uri of the discovery document is not an absolute http or https URL",
         ),
-        (Fault::Discovery(json!({"jwks_uri": "https://127.0.0.1:1/"})), "the JWKS of the issuer cannot be reached"),
-        (Fault::Both(redirect), "the discovery document of the issuer answers 302, and redirects are not followed"),
+        (Fault::Discovery(json!({"jwks_uri": "https://127.0.0.1:1/"})), "fetching the JWKS failed: connection failed"),
+        (Fault::Both(redirect), "fetching the discovery document failed: status 302, redirects are not followed"),
         (keys("tops3cret".to_owned()), "the JWKS of the issuer cannot be used: it is not acceptable JSON"),
         (keys("{\"keys\":[]}".to_owned()), "the JWKS of the issuer cannot be used: it holds no usable key"),
         (keys(shared), "it holds no usable key (`o`: it is a shared secret"),
         (keys("[]".to_owned()), "the JWKS of the issuer cannot be used: it is an array"),
-        (keys(huge), "the JWKS of the issuer answers with more than 262144 bytes"),
-        (Fault::Both(slow), "the discovery document of the issuer timed out"),
+        (keys(huge), "fetching the JWKS failed: the response is longer than 262144 bytes"),
+        (Fault::Both(slow), "fetching the discovery document failed: timed out"),
     ]
 }
 
 #[tokio::test]
-async fn issuers_that_fail_hold_nobody_up_keep_their_keys_and_recover() {
+async fn issuers_that_fail_do_not_delay_others_keep_their_keys_and_recover() {
     let good = Issuer::start().await.unwrap();
     good.publish(&[("good", FIRST)]).unwrap();
     let mut failing = Vec::new();
@@ -211,7 +211,7 @@ async fn issuers_that_fail_hold_nobody_up_keep_their_keys_and_recover() {
 
     intake.holds_in(&good.set(), &["good"]).await.unwrap();
     for (issuer, _, said) in &failing {
-        shim.says(&["the keys could not be refreshed", said, &issuer.set(), "false"]).await.unwrap();
+        shim.says(&["refreshing the keys failed", said, &issuer.set(), "false"]).await.unwrap();
         assert_eq!(intake.generation_of(&issuer.set()), 0, "{said}");
     }
     for (issuer, ..) in &failing {
@@ -223,7 +223,7 @@ async fn issuers_that_fail_hold_nobody_up_keep_their_keys_and_recover() {
         intake.want_in(&issuer.set());
     }
     for (issuer, _, said) in &failing {
-        shim.says(&["the keys could not be refreshed", said, &issuer.set(), "true"]).await.unwrap();
+        shim.says(&["refreshing the keys failed", said, &issuer.set(), "true"]).await.unwrap();
         intake.holds_in(&issuer.set(), &["a"]).await.unwrap();
     }
     assert_eq!(intake.refusals(), [0u16; 0]);
@@ -240,7 +240,7 @@ async fn keys_that_cannot_be_used_are_skipped_and_named() {
     let shim = start(&configuration(&[issuer.entry(&trusting())]), &intake).unwrap();
     intake.holds_in(&issuer.set(), &["a", "b"]).await.unwrap();
     for part in ["shared", "short"] {
-        shim.says(&["an entry is skipped", part]).await.unwrap();
+        shim.says(&["skipped an entry", part]).await.unwrap();
     }
 }
 
@@ -266,7 +266,7 @@ async fn an_issuer_says_how_long_its_keys_may_be_cached() {
         let socket = format!("unix:{}", folder.path("nowhere.sock").display());
         let launch = Launch { configuration: &configuration(&[entry]), intakes: &[&socket], ..Launch::default() };
         let shim = Shim::launch(launch).unwrap();
-        shim.says(&["the keys are read"]).await.unwrap();
+        shim.says(&["refreshed the keys"]).await.unwrap();
         let log = shim.log().unwrap();
         let next = log.iter().find_map(|line| line.get("next_s")?.as_u64()).unwrap();
         assert!(next <= expected && next >= expected * 9 / 10, "{cache_control:?} {max_stale}: {next}");
@@ -300,7 +300,7 @@ async fn an_outage_ends_the_keys_at_max_stale_and_the_next_success_brings_them_b
 }
 
 #[tokio::test]
-async fn files_may_be_unreadable_for_a_while_and_a_replaced_ca_counts_at_the_next_fetch() {
+async fn files_may_be_unreadable_for_a_while_and_a_replaced_ca_is_used_by_the_next_fetch() {
     let issuer = Issuer::start().await.unwrap();
     issuer.publish(&[("a", FIRST)]).unwrap();
     let folder = Folder::new().unwrap();

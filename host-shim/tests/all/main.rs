@@ -1,4 +1,4 @@
-//! The binary as a process: against the real Secrets Manager API (moto) and an intake of our own.
+//! Tests of the binary as a process, with moto as Secrets Manager and an intake for tests.
 
 mod check;
 mod endpoints;

@@ -1,4 +1,4 @@
-//! The real Secrets Manager API, as moto serves it.
+//! Secrets Manager, emulated by moto.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -25,13 +25,13 @@ pub(crate) struct Moto {
 }
 
 impl Moto {
-    /// The one that tests share; each test has a secret of its own.
+    /// Returns the instance that tests share; each test uses another secret.
     pub(crate) fn shared() -> anyhow::Result<&'static Self> {
         static SHARED: OnceLock<anyhow::Result<Moto>> = OnceLock::new();
         SHARED.get_or_init(|| Self::start(0)).as_ref().map_err(|error| anyhow!("{error:#}"))
     }
 
-    /// Starts one at `port`; 0 takes a free one.
+    /// Starts an instance on `port`; 0 is a free one.
     pub(crate) fn start(port: u16) -> anyhow::Result<Self> {
         let mut process = Command::new(python()?)
             .args(["-c", LAUNCHER, &port.to_string()])
@@ -49,27 +49,27 @@ impl Moto {
                 break url.trim().to_owned();
             }
         };
-        // Its log has to be read, or moto stops at a full pipe.
+        // Reads its log, since moto blocks on a full pipe.
         std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
         Ok(Self { authority, _process: process })
     }
 
-    /// What `AWS_ENDPOINT_URL` is set to.
+    /// Returns the value for `AWS_ENDPOINT_URL`.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.authority)
     }
 
-    /// Creates a secret with a text.
+    /// Creates a secret with `SecretString`.
     pub(crate) async fn create(&self, name: &str, text: &str) -> anyhow::Result<()> {
         self.call("CreateSecret", &json!({"Name": name, "SecretString": text})).await
     }
 
-    /// Creates a secret with bytes, in base64.
+    /// Creates a secret with `SecretBinary`, in base64.
     pub(crate) async fn create_binary(&self, name: &str, base64: &str) -> anyhow::Result<()> {
         self.call("CreateSecret", &json!({"Name": name, "SecretBinary": base64})).await
     }
 
-    /// Gives a secret a new text.
+    /// Replaces the text of a secret.
     pub(crate) async fn put(&self, name: &str, text: &str) -> anyhow::Result<()> {
         self.call("PutSecretValue", &json!({"SecretId": name, "SecretString": text})).await
     }

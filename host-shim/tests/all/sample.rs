@@ -1,4 +1,4 @@
-//! Public keys whose private halves are thrown away, and secrets made of them.
+//! Public keys (their private keys were not kept), and secrets that hold them.
 
 use anyhow::Context as _;
 use registry_auth_engine::keys::KeySet;
@@ -20,20 +20,20 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEvX58rzOSoXCb7uM+LM8zEvRpn5eW\n\
 UoorN3+3QNnKQqcBaw3SalfmAR1ZadY3m8oabXHVPmDsAnJHZmtptX30sw==\n\
 -----END PUBLIC KEY-----\n";
 
-/// The text of a secret: key id to PEM.
+/// Returns the text of a secret: key id to PEM.
 pub(crate) fn secret(entries: &[(&str, &str)]) -> String {
     let entries: Map<_, _> = entries.iter().map(|(key_id, pem)| ((*key_id).to_owned(), Value::from(*pem))).collect();
     Value::Object(entries).to_string()
 }
 
-/// A PEM key as a JWK.
+/// Converts a PEM key to a JWK.
 pub(crate) fn jwk(key_id: &str, pem: &str) -> anyhow::Result<Value> {
     let jwks = KeySet::from_cert(pem)?.to_jwks();
     let key = jwks.pointer("/keys/0").context("no key")?;
     Ok(with(key, &json!({"kid": key_id})))
 }
 
-/// An object with members laid over it.
+/// Returns `object` with `members` added or replaced.
 pub(crate) fn with(object: &Value, members: &Value) -> Value {
     let mut object = object.clone();
     if let (Value::Object(object), Value::Object(members)) = (&mut object, members.clone()) {

@@ -1,4 +1,4 @@
-//! `registry-auth serve`, from the secret to the intake.
+//! `registry-auth serve` with secrets of AWS Secrets Manager.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -31,13 +31,13 @@ async fn keys_arrive_and_rotated_ones_follow_without_a_restart() {
 
 #[tokio::test]
 #[ignore = "needs moto: run `cargo xtask test --only shim`"]
-async fn the_key_that_signs_arrives_beside_those_that_verify() {
+async fn a_signing_key_is_pushed_in_addition_to_verification_keys() {
     let moto = Moto::shared().unwrap();
     let path = |name: &str| format!("{}/../tests/fixtures/keys/{name}.pem", env!("CARGO_MANIFEST_DIR"));
     let [signs, next] = ["stray-es256", "next-es256"].map(|name| std::fs::read_to_string(path(name)).unwrap());
-    moto.create("beside", &secret(&[("a", FIRST)])).await.unwrap();
+    moto.create("next-to-mint", &secret(&[("a", FIRST)])).await.unwrap();
     moto.create("mint", &signs).await.unwrap();
-    let mut configuration = configuration("beside", "1s", false);
+    let mut configuration = configuration("next-to-mint", "1s", false);
     let bearer = &mut configuration["http"]["auth"]["bearer"];
     bearer["realm"] = json!("https://registry.example.com/auth/token");
     bearer["mint"] = json!({
@@ -48,13 +48,13 @@ async fn the_key_that_signs_arrives_beside_those_that_verify() {
     let shim = Shim::start(&configuration, &moto.endpoint(), intake.url()).unwrap();
     intake.holds(&["a"]).await.unwrap();
     intake.holds_in("mint", &["own"]).await.unwrap();
-    assert_eq!(intake.names(), ["mint:us-east-1/mint", "secret:us-east-1/beside"]);
+    assert_eq!(intake.names(), ["mint:us-east-1/mint", "secret:us-east-1/next-to-mint"]);
 
-    // The next key is announced behind the one that signs.
+    // The next signing key is published after the current one.
     moto.put("mint", &format!("{signs}{next}")).await.unwrap();
     intake.holds_in("mint", &["own", "own"]).await.unwrap();
     moto.put("mint", &secret(&[("a", FIRST)])).await.unwrap();
-    shim.says(&["could not be refreshed", "it holds a PEM block `PUBLIC KEY`", "mint"]).await.unwrap();
+    shim.says(&["refreshing the keys failed", "it holds a PEM block `PUBLIC KEY`", "mint"]).await.unwrap();
     intake.holds_in("mint", &["own", "own"]).await.unwrap();
     assert_eq!(intake.refusals(), [0u16; 0]);
     assert_eq!(shim.end("TERM").await.unwrap(), Some(0));
@@ -68,17 +68,17 @@ async fn an_intake_that_restarts_has_its_keys_again() {
     let folder = Folder::new().unwrap();
     let socket = folder.path("intake.sock");
     let intake = Intake::unix(&socket).unwrap();
-    // The interval says: it is the question each second that brings the keys, not a refresh.
+    // The interval is long: the query each second restores the keys, not a refresh.
     let shim = Shim::start(&configuration("restart", "1h", false), &moto.endpoint(), intake.url()).unwrap();
     intake.holds(&["a"]).await.unwrap();
     let generation = intake.generation();
 
     drop(intake);
-    shim.says(&["an intake cannot be fed"]).await.unwrap();
+    shim.says(&["pushing to an intake failed"]).await.unwrap();
     let intake = Intake::unix(&socket).unwrap();
     intake.holds(&["a"]).await.unwrap();
     assert_eq!(intake.generation(), generation);
-    assert_eq!(shim.count(&["an intake cannot be fed"]).unwrap(), 1);
+    assert_eq!(shim.count(&["pushing to an intake failed"]).unwrap(), 1);
     assert_eq!(shim.end("INT").await.unwrap(), Some(0));
 }
 
@@ -92,7 +92,7 @@ async fn a_secret_that_becomes_garbage_leaves_the_last_good_keys() {
     intake.holds(&["a"]).await.unwrap();
 
     moto.put("garbage", "tops3cret").await.unwrap();
-    shim.says(&["could not be refreshed", "the secret cannot be used", "true"]).await.unwrap();
+    shim.says(&["refreshing the keys failed", "the secret cannot be used", "true"]).await.unwrap();
     intake.holds(&["a"]).await.unwrap();
     intake.hold(0);
     intake.holds(&["a"]).await.unwrap();
@@ -112,7 +112,7 @@ async fn what_is_wrong_with_a_secret_is_named() {
         ("binary", "the secret is stored as SecretBinary, it must be SecretString"),
         ("list", "the secret cannot be used: it is an array"),
         ("nothing", "the secret cannot be used: it is empty"),
-        ("missing", "secrets manager answers ResourceNotFoundException"),
+        ("missing", "Secrets Manager returned ResourceNotFoundException"),
     ];
     for (name, message) in rows {
         let intake = Intake::tcp().await.unwrap();
@@ -130,11 +130,11 @@ async fn one_bad_entry_is_skipped_and_named() {
     let intake = Intake::tcp().await.unwrap();
     let shim = Shim::start(&configuration("skipped", "1s", false), &moto.endpoint(), intake.url()).unwrap();
     intake.holds(&["good"]).await.unwrap();
-    shim.says(&["an entry is skipped", "bad"]).await.unwrap();
-    // A second refresh with the same entry is not told again.
+    shim.says(&["skipped an entry", "bad"]).await.unwrap();
+    // A second refresh does not log the same entry again.
     let generation = intake.generation();
     crate::intake::eventually(|| (intake.generation() > generation).then_some(())).await.unwrap();
-    assert_eq!(shim.count(&["an entry is skipped"]).unwrap(), 1);
+    assert_eq!(shim.count(&["skipped an entry"]).unwrap(), 1);
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn aws_may_be_down_at_the_start() {
     let intake = Intake::tcp().await.unwrap();
     let endpoint = format!("http://127.0.0.1:{port}");
     let shim = Shim::start(&configuration("late", "1s", false), &endpoint, intake.url()).unwrap();
-    shim.says(&["secrets manager cannot be reached", "false"]).await.unwrap();
+    shim.says(&["cannot reach Secrets Manager", "false"]).await.unwrap();
     let moto = Moto::start(port).unwrap();
     moto.create("late", &secret(&[("a", FIRST)])).await.unwrap();
     intake.holds(&["a"]).await.unwrap();
@@ -204,12 +204,12 @@ async fn a_set_that_came_between_question_and_push_is_no_failure() {
     crate::intake::eventually(|| intake.refusals().contains(&409).then_some(())).await.unwrap();
     intake.lags(false);
     intake.holds(&["a"]).await.unwrap();
-    assert_eq!(shim.count(&["cannot be fed"]).unwrap(), 0);
+    assert_eq!(shim.count(&["pushing to an intake failed"]).unwrap(), 0);
 }
 
 #[tokio::test]
 #[ignore = "needs moto: run `cargo xtask test --only shim`"]
-async fn an_intake_with_another_push_key_is_told_once() {
+async fn an_intake_with_another_push_key_is_logged_once() {
     let moto = Moto::shared().unwrap();
     moto.create("forged", &secret(&[("a", FIRST)])).await.unwrap();
     let intake = Intake::tcp().await.unwrap();
@@ -222,7 +222,7 @@ async fn an_intake_with_another_push_key_is_told_once() {
     };
     let shim = Shim::launch(launch).unwrap();
     crate::intake::eventually(|| (intake.refusals().len() > 2).then_some(())).await.unwrap();
-    assert_eq!(shim.count(&["answers 401: the push keys differ"]).unwrap(), 1);
+    assert_eq!(shim.count(&["status 401: the push keys differ"]).unwrap(), 1);
     assert_eq!(intake.generation(), 0);
 }
 
@@ -246,7 +246,7 @@ async fn throttling_and_denial_are_named_and_end() {
     for part in ["ThrottlingException: Rate exceeded", "AccessDeniedException: not authorized to perform it"] {
         assert_eq!(shim.count(&[part]).unwrap(), 1, "{part}");
     }
-    assert_eq!(shim.count(&["could not be refreshed"]).unwrap(), 3);
+    assert_eq!(shim.count(&["refreshing the keys failed"]).unwrap(), 3);
     server.abort();
 }
 
@@ -270,8 +270,8 @@ async fn an_envoy_that_hangs_or_is_not_there_holds_up_no_other() {
     for intake in [&tcp, &unix] {
         intake.holds(&["a"]).await.unwrap();
     }
-    shim.says(&["an intake cannot be fed", "timed out", &hanging]).await.unwrap();
-    shim.says(&["an intake cannot be fed", "cannot be reached", NOWHERE]).await.unwrap();
+    shim.says(&["pushing to an intake failed", "timed out", &hanging]).await.unwrap();
+    shim.says(&["pushing to an intake failed", "connection failed", NOWHERE]).await.unwrap();
     moto.put("several", &secret(&[("b", SECOND)])).await.unwrap();
     for intake in [&tcp, &unix] {
         intake.holds(&["b"]).await.unwrap();

@@ -12,11 +12,11 @@ use tokio::process::{Child, Command};
 
 use crate::intake::{PUSH_KEY, eventually};
 
-/// A folder that goes away with the test.
+/// A temporary folder, removed on drop.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// A new, empty one.
+    /// Creates an empty folder.
     pub(crate) fn new() -> anyhow::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("registry-auth-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -32,7 +32,7 @@ impl Folder {
         Ok(path)
     }
 
-    /// The path of a file that need not exist.
+    /// Returns the path of a file, which need not exist.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -44,7 +44,7 @@ impl Drop for Folder {
     }
 }
 
-/// A configuration that the filter takes, with one secret.
+/// Returns a valid configuration with one secret.
 pub(crate) fn configuration(secret_name: &str, interval: &str, strict: bool) -> Value {
     json!({
         "http": {
@@ -60,14 +60,14 @@ pub(crate) fn configuration(secret_name: &str, interval: &str, strict: bool) -> 
     })
 }
 
-/// The binary with nothing of our environment but what it needs.
+/// Returns a command that runs the binary with an empty environment.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_registry-auth"));
     command.args(arguments).env_clear().stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
-/// Runs it to its end.
+/// Runs a command to its end.
 pub(crate) async fn output(mut command: Command) -> anyhow::Result<Output> {
     Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().await?)
 }
@@ -79,33 +79,33 @@ pub(crate) struct Shim {
     _folder: Folder,
 }
 
-/// What a shim is started with.
+/// Arguments and environment of a shim.
 #[derive(Clone, Copy)]
 pub(crate) struct Launch<'a> {
-    /// The configuration.
+    /// The content of the configuration file.
     pub(crate) configuration: &'a Value,
-    /// Where AWS is.
+    /// `AWS_ENDPOINT_URL`.
     pub(crate) endpoint: &'a str,
-    /// The intakes.
+    /// The values for `--envoy`.
     pub(crate) intakes: &'a [&'a str],
     /// The push key.
     pub(crate) push_key: &'a str,
-    /// Where its endpoints listen.
+    /// The value for `--listen`.
     pub(crate) listen: Option<&'a str>,
-    /// The certificate authorities of the system.
+    /// `SSL_CERT_FILE`.
     pub(crate) system: Option<&'a Path>,
 }
 
-/// Nobody listens there.
+/// An address on which nothing listens.
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
 
 impl Shim {
-    /// Starts it with `configuration`, AWS at `endpoint`, and one intake.
+    /// Starts a shim with `configuration`, AWS at `endpoint`, and one intake.
     pub(crate) fn start(configuration: &Value, endpoint: &str, intake: &str) -> anyhow::Result<Self> {
         Self::launch(Launch { configuration, endpoint, intakes: &[intake], ..Launch::default() })
     }
 
-    /// Starts it.
+    /// Starts a shim.
     pub(crate) fn launch(launch: Launch<'_>) -> anyhow::Result<Self> {
         let folder = Folder::new()?;
         let config = folder.write("registry.json", &launch.configuration.to_string())?;
@@ -135,7 +135,7 @@ impl Shim {
         Ok(Self { process, log, _folder: folder })
     }
 
-    /// The lines of the log so far. Each is JSON, and none holds a secret.
+    /// Returns the log lines so far. Fails if one is not JSON or holds a secret.
     pub(crate) fn log(&self) -> anyhow::Result<Vec<Value>> {
         let lines = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         for line in lines.iter() {
@@ -146,7 +146,7 @@ impl Shim {
         lines.iter().map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))).collect()
     }
 
-    /// Waits for a line whose text contains each of `parts`.
+    /// Waits for a log line that contains each of `parts`.
     pub(crate) async fn says(&self, parts: &[&str]) -> anyhow::Result<()> {
         let said = eventually(|| match self.count(parts) {
             Ok(0) => None,
@@ -155,7 +155,7 @@ impl Shim {
         said.await.and_then(|answer| answer.map(drop)).with_context(|| format!("{parts:?} is not in {:#?}", self.log))
     }
 
-    /// How many lines of the log contain each of `parts`.
+    /// Returns the number of log lines that contain each of `parts`.
     pub(crate) fn count(&self, parts: &[&str]) -> anyhow::Result<usize> {
         let lines = self.log()?;
         let said = |line: &Value| {
@@ -190,7 +190,7 @@ impl Default for Launch<'_> {
     }
 }
 
-/// A path as an argument.
+/// Converts a path to an argument.
 pub(crate) fn text(path: &Path) -> anyhow::Result<&str> {
     path.to_str().context("the path is not UTF-8")
 }

@@ -1,9 +1,9 @@
-//! What `registry-auth serve` refuses to start with.
+//! Errors with which `registry-auth serve` refuses to start.
 
 use crate::intake::PUSH_KEY;
 use crate::shim::{Folder, command, configuration, output, text};
 
-/// Name, arguments, push key, exit status, what is said.
+/// Name, arguments, push key, exit status, a part of the message.
 type Row<'a> = (&'a str, &'a [&'a str], Option<&'a str>, i32, &'a str);
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn each_refusal_to_start_is_one_line_that_says_what_is_wrong() {
         ("not JSON", &["--config", broken, "--envoy", intake], Some(PUSH_KEY), 1, "line 2, column 10"),
         ("no envoy", &["--config", good], Some(PUSH_KEY), 2, "--envoy"),
         ("no config", &["--envoy", intake], Some(PUSH_KEY), 2, "--config"),
-        ("a URL that is none", &["--config", good, "--envoy", "tcp://h:1"], Some(PUSH_KEY), 2, "http://HOST:PORT"),
+        ("an invalid URL", &["--config", good, "--envoy", "tcp://h:1"], Some(PUSH_KEY), 2, "http://HOST:PORT"),
         (
             "a port that is taken",
             &["--config", good, "--envoy", intake, "--listen", &taken],

@@ -1,4 +1,4 @@
-//! The main job on one machine, told step by step; `cargo xtask demo` builds what it needs and starts it.
+//! Demonstrates the main use case on one machine, step by step; `cargo xtask demo` builds what it needs and starts it.
 
 mod services;
 mod story;

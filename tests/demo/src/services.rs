@@ -1,4 +1,4 @@
-//! Everything that stands around the filter: registry, issuer, Secrets Manager, shim, Envoy.
+//! The services of the demonstration: registry, issuer, Secrets Manager, shim, Envoy.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 const SECRET: &str = "registry/jwt-verification-keys";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The running parts. Dropped in the order of the fields, so that nobody asks who has gone.
+/// The running services. Dropped in the order of the fields, so that none of them uses one that has stopped.
 pub(crate) struct Services {
     programs: Vec<Program>,
     issuer: Server,
@@ -32,7 +32,7 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Starts all parts on free ports of loopback; the secret holds the key `es256`.
+    /// Starts all services on free loopback ports; the secret holds the key `es256`.
     pub(crate) fn set_up() -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-demo-")?;
         let issuer = Issuer::new(ISSUER, &[ISSUER_KEY])?.serve()?;
@@ -64,7 +64,7 @@ impl Services {
         Ok(address)
     }
 
-    /// Envoy with the configuration of `envoy/`, nothing changed but addresses; and the shim, with the same document.
+    /// Starts Envoy with the configuration of `envoy/`, in which only addresses are replaced, and the shim with the same configuration.
     fn start_envoy(&mut self, registry: SocketAddr) -> Result<()> {
         let (clients, issuer) = (self.registry_clients, self.issuer.address());
         let (admin, intake, push_key) = (free_address()?, self.folder.path().join("intake.sock"), random_key()?);
@@ -92,12 +92,12 @@ impl Services {
         Ok(())
     }
 
-    /// Where clients reach the registry, through the filter.
+    /// Returns the address of the registry for clients, through the filter.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.registry_clients
     }
 
-    /// Replaces the secret: these keys from now on, and no others.
+    /// Replaces the keys in the secret.
     pub(crate) fn rotate(&self, keys: &[&str]) -> Result<()> {
         self.ask_secrets_manager("PutSecretValue", &json!({"SecretId": SECRET, "SecretString": secret(keys)?}))
     }
@@ -114,12 +114,12 @@ impl Services {
         Ok(())
     }
 
-    /// Gives `caller` a token, or none.
+    /// Writes the token of `caller`; `None` removes it.
     pub(crate) fn log_in(&self, caller: &str, token: Option<&str>) -> Result<()> {
         callers::log_in(&self.folder.path().join(caller), self.registry_clients, token)
     }
 
-    /// Runs crane as `caller`, who has logged in.
+    /// Runs crane with the credentials of `caller`.
     pub(crate) fn crane(&self, caller: &str, arguments: &[&str]) -> Result<Output> {
         Command::new(tool("bin/crane"))
             .args(arguments)
@@ -128,17 +128,17 @@ impl Services {
             .context("crane cannot be started: run `cargo xtask demo`")
     }
 
-    /// A file in the demo's folder.
+    /// Returns the path of a file in the demo's folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The ends of all logs, for a story that went wrong.
+    /// Returns the ends of all logs, for a failed step.
     pub(crate) fn logs(&self) -> String {
         self.programs.iter().map(Program::log).collect::<Vec<_>>().join("\n")
     }
 
-    /// What can be tried by hand.
+    /// Prints commands to try by hand.
     pub(crate) fn describe(&self) -> Result<()> {
         let (registry, folder) = (self.registry_clients, self.folder.path().display());
         let crane = tool("bin/crane");

@@ -1,4 +1,4 @@
-//! What a workload sees, step by step, each step checked.
+//! The steps of the demonstration, each with its expected outcome.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use registry_auth_harness::callers;
 
 use crate::services::Services;
 
-/// How long a rotated key may take: the shim asks once a second who is missed, and refreshes at most every few seconds.
+/// Time limit for a rotated key: the shim queries once a second if a key is missing, and refreshes at most every few seconds.
 const ROTATION: Duration = Duration::from_secs(30);
 const STEPS: usize = 9;
 
-/// Tells the story once.
+/// Runs all steps once.
 ///
 /// # Errors
-/// A step did not come out as it says.
+/// A step has another outcome than expected.
 pub(crate) fn tell(services: &Services) -> Result<()> {
     let mut teller = Teller { services, step: 0 };
     teller.kubernetes()?;
@@ -31,7 +31,7 @@ struct Teller<'a> {
     step: usize,
 }
 
-/// What crane is told.
+/// The arguments for crane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Accepted,
@@ -85,12 +85,12 @@ impl Teller<'_> {
         self.services.log_in(caller, Some(token))
     }
 
-    /// One call of crane.
+    /// Runs crane once.
     fn step(&mut self, what: &str, caller: &str, call: Call, expected: Outcome) -> Result<()> {
         self.step_within(Duration::ZERO, what, caller, call, expected)
     }
 
-    /// Calls of crane until one comes out as expected; a 403 is nobody's delay.
+    /// Runs crane until the outcome is as expected. A 403 ends the attempts: no key is delayed then.
     fn step_within(
         &mut self,
         patience: Duration,
@@ -101,7 +101,7 @@ impl Teller<'_> {
     ) -> Result<()> {
         self.step += 1;
         eprint!("[{}/{STEPS}] {what:<55} ", self.step);
-        // Another layer each time (blocks of zeros are an empty tar archive), or crane finds that there is nothing to push.
+        // Another layer each time (blocks of zeros are an empty tar archive), or crane would have nothing to push.
         fs::write(self.services.path("layer.tar"), vec![0; 1024 * self.step])?;
         let deadline = Instant::now() + patience;
         loop {
@@ -139,7 +139,7 @@ enum Call {
 }
 
 impl Outcome {
-    /// By what crane says: the code of the registry's error, or the status where the answer has no body (to `HEAD`).
+    /// Reads the outcome from crane's message: the code of the registry's error, or the status where the response has no body (`HEAD`).
     fn of(success: bool, text: &str) -> Self {
         let says = |words: [&str; 2]| words.iter().any(|word| text.contains(word));
         match (success, says(["UNAUTHORIZED", "401 Unauthorized"]), says(["DENIED", "403 Forbidden"])) {

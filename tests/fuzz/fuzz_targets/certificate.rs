@@ -14,7 +14,7 @@ use registry_auth_fuzz::work;
 use serde_json::{Value, json};
 
 thread_local! {
-    /// Each attribute, and whether its value stands in the certificate as it is.
+    /// Each attribute, and true if its value is in the certificate literally.
     static SITES: LazyCell<[(Site, bool); 6]> = LazyCell::new(|| {
         [
             (json!({}), true),

@@ -38,7 +38,7 @@ thread_local! {
 fuzz_target!(|payload: &[u8]| {
     let good = token::sign(payload);
     let claims: Value = serde_json::from_slice(payload).unwrap_or_default();
-    // The same for good tokens and changed ones: what the cache knows of one must not count for the other.
+    // The same for good tokens and changed ones: an entry of the cache for one must not apply to the other.
     let [mut oidc, mut server] = [IdentityCache::default(), IdentityCache::default()];
     OIDC.with(|site| {
         if let Some(user) = admits(site, &mut oidc, &good) {

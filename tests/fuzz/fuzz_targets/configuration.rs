@@ -44,7 +44,7 @@ fuzz_target!(|text: &[u8]| {
     }
 });
 
-/// Whether the canary stands where messages may quote it: anywhere but inside keys. Key ids are named.
+/// Returns true if the canary is where messages may quote it: anywhere but inside keys, and in key ids.
 fn has_quotable_canary(text: &[u8]) -> bool {
     let Ok(mut document) = serde_json::from_slice(text) else { return false };
     hide_keys(&mut document);
@@ -67,7 +67,7 @@ fn hide_keys(value: &mut Value) {
     }
 }
 
-/// What of a JWK Set may be told.
+/// Members of a JWK Set that messages may quote.
 fn ids(jwks: &Value) -> Value {
     jwks["keys"].as_array().into_iter().flatten().map(|key| key["kid"].clone()).collect()
 }

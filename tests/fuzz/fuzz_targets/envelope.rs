@@ -1,5 +1,5 @@
 //! A pushed key set: nothing without its MAC, and with it only what the format says. A header and a payload, a line each, are sealed
-//! here, so that what stands behind the MAC is reached.
+//! here, so that the code after the check of the MAC is reached.
 
 #![no_main]
 

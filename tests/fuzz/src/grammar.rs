@@ -1,6 +1,6 @@
 //! The OCI grammar by its letter, read another way than the engine does.
 
-/// Whether a text is a repository name.
+/// Returns true if a text is a repository name.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
@@ -13,7 +13,7 @@ pub fn is_name(name: &str) -> bool {
     name.len() <= 255 && name.split('/').all(component) && !name.contains("..") && !name.contains("___")
 }
 
-/// Whether a text is a tag or a digest, as a registry would put it into a path of its own.
+/// Returns true if a text is a tag or a digest, which a registry may use in its own paths.
 #[must_use]
 pub fn is_reference(text: &str) -> bool {
     (1..=256).contains(&text.len())

@@ -1,4 +1,4 @@
-//! Tokens that are really signed, so that what stands behind the signature is reached.
+//! Tokens with valid signatures, so that the code after the check of the signature is reached.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

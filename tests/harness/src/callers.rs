@@ -1,4 +1,4 @@
-//! Who calls: tokens, each in a Docker configuration of its own.
+//! Callers of the end-to-end tests: tokens, each in its own Docker configuration.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,14 +12,14 @@ use serde_json::{Map, Value, json};
 use crate::mint::Recipe;
 use crate::substrate::now;
 
-/// What the registry is called in tokens and in `envoy/filter.json`.
+/// The audience of tokens, and the service in `envoy/filter.json`.
 const AUDIENCE: &str = "registry.test";
 /// The issuer of `envoy/filter.json`.
 pub const ISSUER: &str = "http://issuer.test";
 /// The key that the issuer publishes.
 pub const ISSUER_KEY: &str = "rs256";
 
-/// A token of a Kubernetes service account, valid until `expires` (`+1h`, `-1m`).
+/// Returns a token of a Kubernetes service account, valid until `expires` (`+1h`, `-1m`).
 ///
 /// # Errors
 /// As [`Recipe::mint`].
@@ -38,7 +38,7 @@ pub fn service_account(namespace: &str, name: &str, expires: &str) -> Result<Str
     )
 }
 
-/// A token of the build farm, signed with a key whose public half is in Secrets Manager. It names what it is for.
+/// Returns a token of the build farm with `access` claims, signed with a key whose public key is in Secrets Manager.
 ///
 /// # Errors
 /// As [`Recipe::mint`].

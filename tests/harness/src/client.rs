@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client that sends what it is told, well-formed or not, and never waits without a bound.
+//! An HTTP/1.1 client that can send malformed requests too, and has a time limit for everything.
 
 use std::io::{Read, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::tls;
 use crate::upstream::latin1;
 
-/// Header fields of a response, at most.
+/// Maximum number of header fields of a response.
 const MAX_FIELDS: usize = 64;
 
 /// A request as bytes.
@@ -40,7 +40,7 @@ pub enum Body {
 }
 
 impl Body {
-    /// All bytes of the body.
+    /// Returns all bytes of the body.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         match self {
@@ -63,20 +63,20 @@ pub struct Response {
 }
 
 impl Request {
-    /// A request without body. The characters of `target` are bytes, up to U+00FF.
+    /// Creates a request without a body. The characters of `target` are bytes, up to U+00FF.
     #[must_use]
     pub fn new(method: &str, target: &str) -> Self {
         Self { method: method.to_owned(), target: octets(target), ..Self::default() }
     }
 
-    /// With one more header field. The characters of `value` are bytes, up to U+00FF.
+    /// Adds a header field. The characters of `value` are bytes, up to U+00FF.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), octets(value)));
         self
     }
 
-    /// With a body and its `content-length`.
+    /// Sets a body and its `content-length`.
     #[must_use]
     pub fn body(mut self, body: Vec<u8>) -> Self {
         self.body = Body::Sized(body);
@@ -87,7 +87,7 @@ impl Request {
         self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name))
     }
 
-    /// The bytes on the wire.
+    /// Returns the bytes to send.
     fn encode(&self, address: SocketAddr) -> Vec<u8> {
         let mut bytes = [self.method.as_bytes(), b" ", &self.target, b" HTTP/1.1\r\n"].concat();
         let mut field = |name: &str, value: &[u8]| {
@@ -123,7 +123,7 @@ impl Request {
 }
 
 impl Response {
-    /// The first value of a header field; bytes that are not ASCII as Latin-1.
+    /// Returns the first value of a header field; bytes that are not ASCII as Latin-1.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let field = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -136,14 +136,14 @@ impl Response {
 /// The answer is read while the request is still being written: a refusal may come before the end of a large body.
 ///
 /// # Errors
-/// No connection, no whole answer in time, or one that is not HTTP/1.1.
+/// There is no connection, no complete response in time, or the response is not HTTP/1.1.
 pub fn send(address: SocketAddr, request: &Request, patience: Duration) -> Result<Response> {
     let deadline = Instant::now() + patience;
     let stream = connect(address, patience)?;
     let bytes = request.encode(address);
     let mut writer = stream.try_clone()?;
     std::thread::scope(|scope| {
-        // The peer may close early, so an error here means nothing by itself.
+        // Not an error by itself, since the peer may close early.
         scope.spawn(move || drop(writer.write_all(&bytes)));
         let response = receive(&mut &stream, &stream, request.method == "HEAD", deadline);
         drop(stream.shutdown(Shutdown::Both));
@@ -175,7 +175,7 @@ impl Connection {
     /// Opens a connection; each request on it may take `patience`.
     ///
     /// # Errors
-    /// Nobody listens there.
+    /// The connection is refused.
     pub fn open(address: SocketAddr, patience: Duration) -> Result<Self> {
         Ok(Self { stream: connect(address, patience)?, address, patience })
     }
@@ -196,7 +196,7 @@ impl Connection {
         receive(&mut &self.stream, &self.stream, request.method == "HEAD", deadline)
     }
 
-    /// Sends some bytes, of a request that takes its time for instance.
+    /// Sends bytes, for instance a part of a slow request.
     ///
     /// # Errors
     /// The peer has closed the connection.
@@ -204,7 +204,7 @@ impl Connection {
         self.stream.write_all(bytes).context("the connection is closed")
     }
 
-    /// Reads the answer to what was written, which was no `HEAD`.
+    /// Reads the response to what was written, other than `HEAD`.
     ///
     /// # Errors
     /// As [`send`].
@@ -240,7 +240,7 @@ fn receive(stream: &mut impl Read, socket: &TcpStream, bodiless: bool, deadline:
     }
 }
 
-/// Reads a response; `None` when more bytes are needed. `ended` says that no more will come.
+/// Reads a response; `None` when more bytes are needed. `ended` is true if there are no more.
 fn parse(bytes: &[u8], bodiless: bool, ended: bool) -> Result<Option<Response>> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut head = httparse::Response::new(&mut fields);

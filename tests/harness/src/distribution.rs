@@ -1,4 +1,4 @@
-//! The registry that the filter is tried with: Distribution of `.tools`, with its data in a folder.
+//! Distribution, the registry of the end-to-end tests: the program in `.tools`, with its data in a folder.
 
 use std::env;
 use std::fs;
@@ -36,7 +36,7 @@ impl Release {
     }
 }
 
-/// Starts a registry without any authentication, which deletes when it is told to. `folder` gets its data and its log.
+/// Starts a registry without authentication and with deletion enabled. `folder` gets its data and its log.
 ///
 /// # Errors
 /// It is missing, or does not start.
@@ -44,7 +44,7 @@ pub fn start(folder: &Path) -> Result<(Program, SocketAddr)> {
     start_with(Release::V3, &json!({}), folder)
 }
 
-/// Starts a registry with more sections in its configuration, such as `auth`.
+/// Starts a registry with further sections in its configuration, such as `auth`.
 ///
 /// # Errors
 /// It is missing, or does not start.
@@ -63,7 +63,7 @@ pub fn start_with(release: Release, sections: &Value, folder: &Path) -> Result<(
     fs::write(&file, configuration.to_string())?;
     let mut command = Command::new(tool(release.program()));
     command.arg("serve").arg(file).env("OTEL_TRACES_EXPORTER", "none");
-    // The registry takes every variable of that prefix for a part of its own configuration.
+    // The registry treats every variable with this prefix as a part of its configuration.
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_")) {
         command.env_remove(name);
     }

@@ -15,15 +15,15 @@ use crate::{module, shipped, tls};
 
 const FILTER: &str = "registry-auth";
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-/// How long Envoy may take to start: it compiles the module for each VM id.
+/// Time limit for the start of Envoy, which compiles the module for each VM id.
 const START: Duration = Duration::from_mins(1);
-/// How long its admin port may take to answer.
+/// Time limit for the admin port.
 const ADMIN: Duration = Duration::from_secs(10);
-/// Lines of the log that a failure shows.
+/// Number of lines of the log that a failure shows.
 const TAIL: usize = 40;
 
 /// A listener with the module in front of a cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Listener {
     /// Its name, which is also the plugin's root id.
     pub name: String,
@@ -33,17 +33,17 @@ pub struct Listener {
     pub vm_id: String,
     /// The body waits whenever the head does: `allow_on_headers_stop_iteration` is not set.
     pub holds_bodies: bool,
-    /// TLS; client certificates are asked for, and those that are shown are verified.
+    /// True for TLS with optional client certificates.
     pub secured: bool,
-    /// Its port on loopback; 0 takes a free one.
+    /// Its port on loopback; 0 is a free one.
     pub port: u16,
-    /// The cluster that requests go to; without one, what passes the filter gets 404.
+    /// The cluster for requests; `None`: requests that pass the filter get 404.
     pub cluster: Option<String>,
-    /// The file that the filter is read from, and read again when it is replaced (ECDS); without one, it stands in the listener.
+    /// The file that the filter's configuration is read from, again whenever it is replaced (ECDS); `None`: it is part of the listener.
     pub discovery: Option<PathBuf>,
 }
 
-/// What an Envoy is started with.
+/// The bootstrap configuration of an Envoy.
 #[derive(Clone, Debug, Default)]
 pub struct Bootstrap {
     /// The module file.
@@ -56,7 +56,7 @@ pub struct Bootstrap {
     pub environment: Vec<(String, String)>,
 }
 
-/// A running Envoy, killed when it is dropped.
+/// A running Envoy, killed on drop.
 pub struct Envoy {
     child: Child,
     admin: SocketAddr,
@@ -88,7 +88,7 @@ impl Envoy {
         Self::launch(&bootstrap.to_json()?, 2, &bootstrap.environment)
     }
 
-    /// Starts Envoy with a configuration in its JSON form and so many workers, and waits until it is live.
+    /// Starts Envoy with a configuration in its JSON form and this number of workers, and waits until it is live.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -116,10 +116,10 @@ impl Envoy {
         }
     }
 
-    /// The memory that Envoy's process holds (`VmRSS`), in KiB.
+    /// Returns the resident memory of Envoy's process (`VmRSS`) in KiB.
     ///
     /// # Errors
-    /// The system does not tell: it is no Linux, or the process has ended.
+    /// The system is not Linux, or the process has ended.
     pub fn resident(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -160,28 +160,28 @@ impl Envoy {
         statuses.iter().map(|status| address(status).context("a listener without address")).collect()
     }
 
-    /// Where a listener is reached.
+    /// Returns the address of a listener.
     ///
     /// # Errors
-    /// There is none of that name.
+    /// There is no listener of that name.
     pub fn listener(&self, name: &str) -> Result<SocketAddr> {
         let found = self.listeners.iter().find(|(listener, _)| listener == name);
         found.map(|(_, address)| *address).with_context(|| format!("there is no listener `{name}`"))
     }
 
-    /// The admin address.
+    /// Returns the address of the admin port.
     #[must_use]
     pub const fn admin(&self) -> SocketAddr {
         self.admin
     }
 
-    /// The number of Envoy's process.
+    /// Returns the process id of Envoy.
     #[must_use]
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// The value of a counter or gauge; `None` if Envoy has none of that name.
+    /// Returns the value of a counter or gauge; `None` if there is none of that name.
     ///
     /// # Errors
     /// The admin port does not answer.
@@ -191,23 +191,23 @@ impl Envoy {
         Ok(line.and_then(|value| value.parse().ok()))
     }
 
-    /// The text of an admin page.
+    /// Returns the text of an admin page.
     ///
     /// # Errors
-    /// The admin port does not answer, or with an error.
+    /// The admin port does not respond, or responds with an error.
     pub fn admin_get(&self, path: &str) -> Result<String> {
         let answer = client::send(self.admin, &Request::new("GET", path), ADMIN)?;
         ensure!(answer.status == 200, "admin answered {} to {path}", answer.status);
         Ok(String::from_utf8_lossy(&answer.body).into_owned())
     }
 
-    /// Everything that Envoy has logged.
+    /// Returns the log of Envoy.
     #[must_use]
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
     }
 
-    /// The end of the log, for messages.
+    /// Returns the end of the log, for messages.
     #[must_use]
     pub fn log_tail(&self) -> String {
         let log = self.log();
@@ -218,14 +218,14 @@ impl Envoy {
 
 impl Drop for Envoy {
     fn drop(&mut self) {
-        // It may have ended by itself; nothing is left to be done then.
+        // Ignored: it may have ended by itself.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
 impl Bootstrap {
-    /// The bootstrap in Envoy's JSON form.
+    /// Converts the bootstrap to Envoy's JSON form.
     ///
     /// # Errors
     /// As [`shipped::capabilities`].
@@ -233,7 +233,7 @@ impl Bootstrap {
         let loopback = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
         let listeners = self.listeners.iter().map(|listener| self.listener(listener)).collect::<Result<Vec<_>>>()?;
         Ok(json!({
-            // Discovery asks for a name, a file of it too.
+            // File-based discovery needs a name too.
             "node": {"id": "test", "cluster": "test"},
             "admin": {"address": loopback},
             "static_resources": {
@@ -243,12 +243,12 @@ impl Bootstrap {
         }))
     }
 
-    /// Puts the filter of a listener into its file of discovery, in one step, as Envoy wants it.
+    /// Writes the filter of a listener to its discovery file, atomically, as Envoy requires.
     ///
     /// # Errors
     /// The listener has none, or it cannot be written.
     pub fn publish(&self, listener: &Listener) -> Result<()> {
-        let path = listener.discovery.as_ref().context("the filter stands in the listener")?;
+        let path = listener.discovery.as_ref().context("the filter is configured in the listener")?;
         let resource = json!({
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             "name": FILTER,
@@ -276,7 +276,7 @@ impl Bootstrap {
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
             "use_remote_address": true,
             "max_request_headers_kb": 96,
-            // Envoy's default, said aloud: that of `envoy/` drops them, and the filter has to hold without that.
+            // Envoy's default, set explicitly: `envoy/` drops them, but the filter must be safe without that.
             "common_http_protocol_options": {"headers_with_underscores_action": "ALLOW"},
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
             "http_filters": [self.filter(listener)?, {
@@ -311,7 +311,7 @@ impl Bootstrap {
         })
     }
 
-    /// The plugin, with no more capabilities than the shipped one.
+    /// Returns the configuration of the filter, with the capabilities of the shipped one.
     fn wasm(&self, listener: &Listener) -> Result<Value> {
         let names: Vec<&String> = self.environment.iter().map(|(name, _)| name).collect();
         let config = json!({
@@ -336,7 +336,7 @@ impl Bootstrap {
     }
 }
 
-/// As docs/mtls.md says: without `trusted_ca` every certificate would be taken.
+/// As docs/mtls.md says: without `trusted_ca` every certificate would be accepted.
 fn tls() -> Value {
     let file = |name: &str| json!({"filename": tls::folder().join(name)});
     json!({
@@ -351,7 +351,9 @@ fn tls() -> Value {
     })
 }
 
-fn cluster(name: &str, address: SocketAddr) -> Value {
+/// A cluster of one address, in Envoy's JSON form.
+#[must_use]
+pub fn cluster(name: &str, address: SocketAddr) -> Value {
     let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
     json!({
         "name": name,

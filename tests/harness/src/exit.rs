@@ -1,10 +1,10 @@
-//! How a program ends.
+//! Exit status of programs.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
-/// The status of a program that came to this; an error is printed on standard error.
+/// Converts a result to an exit status; prints an error to standard error.
 #[must_use]
 pub fn code(result: Result<()>) -> ExitCode {
     match result {

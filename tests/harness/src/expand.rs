@@ -63,13 +63,13 @@ pub fn tokens(text: &str, mint: &dyn Fn(&str) -> Result<String>) -> Result<Strin
     Ok(result + rest)
 }
 
-/// The value of `authorization` with Basic credentials (RFC 7617 section 2).
+/// Returns the value of `authorization` with Basic credentials (RFC 7617 section 2).
 #[must_use]
 pub fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// The bytes of a text whose characters are bytes.
+/// Returns the bytes of a text whose characters are bytes.
 ///
 /// # Errors
 /// A character above U+00FF.

@@ -1,4 +1,4 @@
-//! What a row expects, and what every answer has to be whether a row says so or not.
+//! The expectations of a row, and those for every response.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use serde_json::{Map, Value};
 use crate::client::{Request, Response};
 use crate::upstream::UpstreamRequest;
 
-/// What registries put on each of their answers.
+/// The header field that registries set in every response.
 const VERSION: &str = "docker-distribution-api-version";
-/// Stands in `json` for the credential of the request itself.
+/// Placeholder in `json` for the credential of the request itself.
 const PRESENTED: &str = "${presented}";
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It reached the upstream, which answered with this status.
@@ -30,7 +30,7 @@ pub enum Outcome {
     Answered(Response),
 }
 
-/// The members of `expect`. What is absent is not looked at, beyond the general rules.
+/// The members of `expect`. Absent ones are not checked, beyond the general rules.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
@@ -42,7 +42,7 @@ pub struct Expect {
     /// `errors[0].code`.
     #[serde(default)]
     pub code: Option<String>,
-    /// `www-authenticate`: its exact text, or whether there is one.
+    /// `www-authenticate`: its exact text, or true or false for its presence.
     #[serde(default)]
     pub challenge: Option<Challenge>,
     /// `errors[0].detail.reason`.
@@ -51,7 +51,7 @@ pub struct Expect {
     /// Header fields of a local answer; `null`: absent.
     #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
-    /// Members of the JSON body of a local answer: those that stand here must be equal. `${presented}` is the credential of the
+    /// Members of the JSON body of a local answer: the given ones must be equal. `${presented}` is the credential of the
     /// request.
     #[serde(default)]
     pub json: Option<Map<String, Value>>,
@@ -64,13 +64,13 @@ pub struct Expect {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Challenge {
-    /// Whether there is one.
+    /// True if there must be one, false if there must not.
     Present(bool),
     /// Its text.
     Text(String),
 }
 
-/// What the upstream sees of a request.
+/// The request that the upstream must receive.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeenUpstream {
@@ -83,10 +83,10 @@ pub struct SeenUpstream {
 }
 
 impl Expect {
-    /// Refuses contradictions: what only a refusal has beside what only the upstream sees.
+    /// Checks that `expect` does not contradict itself, such as a refusal that reaches the upstream.
     ///
     /// # Errors
-    /// There is one.
+    /// It does.
     pub fn check(&self) -> Result<()> {
         let refusal = self.code.is_some() || self.detail.is_some() || self.challenge.is_some();
         ensure!(!(refusal && self.upstream.is_some()), "`expect`: a refusal does not reach the upstream");
@@ -98,7 +98,7 @@ impl Expect {
         Ok(())
     }
 
-    /// Every way in which `outcome` differs; empty when it is as expected.
+    /// Returns every way in which `outcome` differs; empty if it is as expected.
     #[must_use]
     pub fn differences(&self, request: &Request, outcome: &Outcome) -> Vec<String> {
         let mut found = Differences::default();
@@ -116,7 +116,7 @@ impl Expect {
                 self.upstream.iter().for_each(|upstream| upstream.compare(seen, &mut found));
                 unchanged(request, seen, &mut found);
             }
-            // A body that is not ours: Envoy's own are plain text, or none.
+            // A response of Envoy itself, with a body of plain text or none.
             Outcome::Answered(response)
                 if self.proxy == Some(response.status)
                     && response.header("content-type").as_deref() != Some("application/json") => {}
@@ -192,13 +192,13 @@ impl SeenUpstream {
     }
 }
 
-/// Whether a target belongs to the API of registries, whose answers name it.
+/// Returns true if a target is under `/v2`, whose responses have the version field.
 fn is_under_v2(target: &[u8]) -> bool {
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     path == b"/v2" || path.starts_with(b"/v2/")
 }
 
-/// Whether a token is the credential of a request: in its `authorization`, or in its form, where it needs no escape.
+/// Returns true if a token is the credential of a request: in its `authorization`, or unescaped in its form.
 fn presents(request: &Request, token: &str) -> bool {
     let is_credential = |value: &[u8]| {
         let value = String::from_utf8_lossy(value);
@@ -215,7 +215,7 @@ fn presents(request: &Request, token: &str) -> bool {
     !token.is_empty() && (headers.any(|(_, value)| is_credential(value)) || fields.any(is_field))
 }
 
-/// Method and body reach the upstream as they were sent.
+/// Checks that method and body reach the upstream unchanged.
 fn unchanged(request: &Request, seen: &UpstreamRequest, found: &mut Differences) {
     found.equal("upstream method", Some(&request.method), Some(&seen.method));
     let body = request.body.bytes();
@@ -224,10 +224,10 @@ fn unchanged(request: &Request, seen: &UpstreamRequest, found: &mut Differences)
     });
 }
 
-/// The form of every refusal: the OCI error body, and the header fields that belong to its status.
+/// Checks the form of a refusal: the OCI error body, and the header fields that its status requires.
 fn refusal_form(bodiless: bool, response: &Response, found: &mut Differences) {
     let has = |name: &str| response.header(name).is_some();
-    // Envoy takes the type of an empty body away.
+    // Envoy removes the type of an empty body.
     let untyped = bodiless && !has("content-type");
     if !untyped {
         found.equal("content-type", Some("application/json"), response.header("content-type").as_deref());

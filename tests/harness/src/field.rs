@@ -1,4 +1,4 @@
-//! Issuers of the scenarios that publish as some in the field do: where a key address may be, and how a key may be written.
+//! Issuers of the scenarios with unusual, but valid, addresses and forms of keys, as some real ones have.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::issuer::{Endpoint, Fault, Issuer};
 use crate::key::TestKey;
 
-/// How many keys `http://odd.test` publishes before those that sign.
+/// Number of keys that `http://odd.test` publishes before the signing keys.
 const OTHERS: usize = 300;
 
 /// `http://query.test` has its keys behind a query; `https://keys.test` those of a service account, whose name has an `@`;
@@ -24,7 +24,7 @@ pub fn issuers() -> Result<Vec<Issuer>> {
     ])
 }
 
-/// An issuer whose documents begin with a byte order mark. Its keys stand behind many others, with padding, in the other alphabet,
+/// An issuer whose documents begin with a byte order mark. Its keys follow many others, with padding, in the other alphabet,
 /// with `null` for absent members; that of EdDSA has the new name of its algorithm; that of ES384 has an empty id.
 fn odd() -> Result<Issuer> {
     let issuer = Issuer::new("http://odd.test", &[])?;
@@ -48,7 +48,7 @@ fn odd() -> Result<Issuer> {
     Ok(issuer)
 }
 
-/// A JWK with these members laid over.
+/// Returns a JWK with these members added or replaced.
 fn with(jwk: &Value, members: &Value) -> Value {
     let mut jwk = jwk.clone();
     if let (Some(to), Some(from)) = (jwk.as_object_mut(), members.as_object()) {
@@ -57,7 +57,7 @@ fn with(jwk: &Value, members: &Value) -> Value {
     jwk
 }
 
-/// The same key in base64 (RFC 4648 section 4).
+/// Converts a key to base64 (RFC 4648 section 4).
 fn again(jwk: &Value) -> Value {
     let mut jwk = jwk.clone();
     for (name, value) in jwk.as_object_mut().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! A registry that is ready for clients: Distribution, an OIDC issuer, and the shipped Envoy in front.
+//! A registry for clients: Distribution and an OIDC issuer behind the shipped Envoy.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,12 +17,12 @@ use crate::push::random_key;
 use crate::server::Server;
 use crate::shipped::{self, Addresses};
 
-/// Paths of requests that only mark a place in the log.
+/// Path prefix of requests that only mark a position in the access log.
 const MARK: &str = "/settled-";
-/// How long an access may take to the log.
+/// Time limit for an entry of the access log.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What `bearer.realm` is, and so how the filter asks for a token.
+/// The value of `bearer.realm`, which decides the challenge of the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Realm {
     /// Plain text, as in the shipped configuration: a Basic challenge.
@@ -36,7 +36,7 @@ impl Realm {
     pub const TRIED: &[Self] = &[Self::Text, Self::Url];
 }
 
-/// The running parts. Dropped in the order of the fields, so that nobody asks who has gone.
+/// The running services. Dropped in the order of the fields, so that none of them uses one that has stopped.
 pub struct Front {
     envoy: Program,
     registry: Program,
@@ -57,7 +57,7 @@ pub struct Access {
 }
 
 impl Front {
-    /// Starts everything on free ports of loopback, with the policy of `envoy/filter.json`.
+    /// Starts all services on free loopback ports, with the policy of `envoy/filter.json`.
     ///
     /// # Errors
     /// Something is missing or does not start.
@@ -92,28 +92,28 @@ impl Front {
         Ok(Self { envoy, registry, _issuer: issuer, clients, folder })
     }
 
-    /// Where clients reach the registry, through the filter.
+    /// Returns the address of the registry for clients, through the filter.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.clients
     }
 
-    /// A folder that lives as long as this.
+    /// Returns a temporary folder with the same lifetime.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The ends of the logs, for messages.
+    /// Returns the ends of the logs, for messages.
     #[must_use]
     pub fn logs(&self) -> String {
         format!("{}\n{}", self.envoy.log(), self.registry.log())
     }
 
-    /// What `work` returns, and the requests that Envoy has seen meanwhile.
+    /// Runs `work` and returns its result with the requests that Envoy logged meanwhile.
     ///
     /// # Errors
-    /// Those of `work`, or the log says nothing.
+    /// Those of `work`, or the log cannot be read.
     pub fn watch<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<(T, Vec<Access>)> {
         let before = self.accesses().len();
         let result = work()?;
@@ -122,7 +122,7 @@ impl Front {
         Ok((result, seen.collect()))
     }
 
-    /// Sends a request of its own and waits until the log has it, and so those before it.
+    /// Sends a marker request and waits until it is logged, and so all requests before it.
     fn settle(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let path = format!("{MARK}{}", self.accesses().len());
@@ -145,7 +145,7 @@ impl Access {
         let mut words = line.split_ascii_whitespace().skip(1);
         let (method, path, status) = (words.next()?, words.next()?, words.next()?);
         words.nth(1)?.starts_with("in=").then_some(())?;
-        // `-` is what was no HTTP: some clients try TLS first.
+        // `-` is a connection without HTTP: some clients try TLS first.
         (method != "-").then_some(())?;
         Some(Self { method: method.to_owned(), path: path.to_owned(), status: status.parse().ok()? })
     }

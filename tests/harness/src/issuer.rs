@@ -1,4 +1,4 @@
-//! An OIDC issuer whose keys, answers and faults a test decides.
+//! An OIDC issuer whose keys, responses and faults are set by tests.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,11 +25,11 @@ pub const DISCOVERY: &str = "/.well-known/openid-configuration";
 /// Path of the JWKS document.
 pub const KEYS: &str = "/keys";
 
-/// What every issuer announces in its discovery document.
+/// Algorithms in the discovery document of every issuer.
 const ALGORITHMS: [&str; 10] =
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
-/// What an issuer can be asked for.
+/// An endpoint of an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
     /// The discovery document.
@@ -38,27 +38,27 @@ pub enum Endpoint {
     Keys,
 }
 
-/// What goes wrong at an endpoint.
+/// A fault of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Another status, with a short body.
+    /// This status, with a short body.
     Status(u16),
     /// Status 200 with this body.
     Body(Vec<u8>),
-    /// The right answer, late.
+    /// The right response after this time.
     Delay(Duration),
-    /// No answer, and the connection stays open.
+    /// No response, on an open connection.
     Hang,
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Reset,
 }
 
-/// What an issuer does about one request.
+/// How an issuer handles a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// It answers, after a while.
+    /// It responds.
     Answer {
-        /// How long it takes.
+        /// The delay of the response.
         after: Duration,
         /// Status of the answer.
         status: u16,
@@ -67,13 +67,13 @@ pub enum Reaction {
         /// A JSON document, unless a fault says otherwise.
         body: Vec<u8>,
     },
-    /// It never answers.
+    /// It never responds.
     Hang,
     /// It closes the connection.
     Reset,
 }
 
-/// An issuer; clones are the same issuer.
+/// An issuer; clones refer to the same one.
 #[derive(Clone)]
 pub struct Issuer {
     url: Arc<str>,
@@ -90,7 +90,7 @@ struct State {
 }
 
 impl Issuer {
-    /// An issuer that is known as `url` and publishes the test keys `keys`.
+    /// Creates an issuer with the identifier `url` that publishes the test keys `keys`.
     ///
     /// # Errors
     /// A key is unknown.
@@ -100,19 +100,19 @@ impl Issuer {
         Ok(issuer)
     }
 
-    /// The same issuer with its JWKS document at another path, with a query or without one; nowhere else.
+    /// Moves the JWKS document to another path, which may have a query.
     #[must_use]
     pub fn with_keys_at(self, target: &str) -> Self {
         Self { keys_at: target.into(), ..self }
     }
 
-    /// The issuer identifier.
+    /// Returns the issuer identifier.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A token of this issuer: `iss` is set, the rest of the claims is the caller's.
+    /// Returns a token of this issuer with `iss` and the given claims.
     ///
     /// # Errors
     /// As [`Recipe::mint`].
@@ -121,7 +121,7 @@ impl Issuer {
         Recipe::plain(key, claims).mint(now)
     }
 
-    /// The JWKS document as it is published now.
+    /// Returns the current JWKS document.
     #[must_use]
     pub fn jwks(&self) -> Value {
         json!({"keys": self.state().keys})
@@ -139,32 +139,32 @@ impl Issuer {
         })
     }
 
-    /// Publishes exactly these test keys from now on.
+    /// Replaces the published keys by these test keys.
     ///
     /// # Errors
-    /// A key is unknown; nothing has changed then.
+    /// A key is unknown, and nothing is changed.
     pub fn rotate(&self, keys: &[&str]) -> Result<()> {
         let keys = keys.iter().map(|name| TestKey::named(name)?.jwk()).collect::<Result<Vec<_>>>()?;
         self.state().keys = keys;
         Ok(())
     }
 
-    /// Publishes a JWK of any form beside the others.
+    /// Publishes a further JWK of any form.
     pub fn publish(&self, jwk: Value) {
         self.state().keys.push(jwk);
     }
 
-    /// Takes the keys of this `kid` back.
+    /// Removes the keys with this `kid`.
     pub fn withdraw(&self, kid: &str) {
         self.state().keys.retain(|key| key["kid"] != kid);
     }
 
-    /// Sets `cache-control` of the answers.
+    /// Sets `cache-control` of the responses.
     pub fn cache(&self, value: Option<&str>) {
         self.state().cache_control = value.map(str::to_owned);
     }
 
-    /// Breaks an endpoint, or mends it with `None`.
+    /// Injects a fault into an endpoint; `None` removes it.
     pub fn fault(&self, endpoint: Endpoint, fault: Option<Fault>) {
         let mut state = self.state();
         match fault {
@@ -173,13 +173,13 @@ impl Issuer {
         };
     }
 
-    /// How many requests an endpoint has seen.
+    /// Returns the number of requests to an endpoint.
     #[must_use]
     pub fn requests(&self, endpoint: Endpoint) -> usize {
         self.state().requests.get(&endpoint).copied().unwrap_or(0)
     }
 
-    /// Takes one request for a path with its query and says what happens to it.
+    /// Counts a request for a path with its query and returns how to handle it.
     #[must_use]
     pub fn react(&self, target: &str) -> Reaction {
         let (endpoint, document) = match target {
@@ -207,7 +207,7 @@ impl Issuer {
     /// Serves this one issuer on loopback.
     ///
     /// # Errors
-    /// The port or the thread is not to be had.
+    /// The port cannot be bound, or no thread started.
     pub fn serve(&self) -> Result<Server> {
         self.serve_at(Port::bind()?)
     }
@@ -229,7 +229,7 @@ impl Issuer {
         port.serve_over_tls(tls::serving(certificate)?, move |request| respond(issuer.react(target_of(&request))))
     }
 
-    /// An issuer whose URL is where it listens, with its server.
+    /// Creates and serves an issuer whose URL is the address of its server.
     ///
     /// # Errors
     /// As [`Self::new`] and [`Self::serve`].
@@ -245,7 +245,7 @@ impl Issuer {
     }
 }
 
-/// Several issuers behind one address, told apart by `Host`.
+/// Several issuers at one address, distinguished by `Host`.
 #[derive(Clone)]
 pub struct Issuers(pub Vec<Issuer>);
 
@@ -269,13 +269,13 @@ impl Issuers {
         Ok(Self(issuers))
     }
 
-    /// The issuer whose URL has this authority (`host` or `host:port`).
+    /// Returns the issuer whose URL has this authority (`host` or `host:port`).
     #[must_use]
     pub fn at(&self, authority: &str) -> Option<&Issuer> {
         self.0.iter().find(|issuer| issuer.url().split_once("://").is_some_and(|(_, own)| own == authority))
     }
 
-    /// What happens to one request; 404 for an authority that is nobody's.
+    /// Returns how to handle a request; 404 for an unknown authority.
     #[must_use]
     pub fn react(&self, authority: &str, target: &str) -> Reaction {
         self.at(authority)

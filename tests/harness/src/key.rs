@@ -1,4 +1,4 @@
-//! The test keys of `tests/fixtures/keys`, signing with aws-lc: an implementation that shares nothing with the engine's.
+//! The test keys of `tests/fixtures/keys`. They sign with aws-lc, which shares no code with the engine.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -58,7 +58,7 @@ static KEYS: LazyLock<Result<BTreeMap<&'static str, TestKey>, String>> = LazyLoc
         .collect()
 });
 
-/// A private key of the tests with its public faces.
+/// A private key of the tests.
 pub struct TestKey {
     name: &'static str,
     material: Material,
@@ -74,7 +74,7 @@ impl TestKey {
     /// The key `NAME` of `keys/NAME.pem`.
     ///
     /// # Errors
-    /// There is none of that name.
+    /// There is no key of that name.
     pub fn named(name: &str) -> Result<&'static Self> {
         let keys = KEYS.as_ref().map_err(|error| anyhow!("{error}"))?;
         keys.get(name).with_context(|| format!("there is no test key `{name}`; those of tests/fixtures/keys are known"))
@@ -152,7 +152,7 @@ impl TestKey {
         })
     }
 
-    /// The private key as PKCS#8 PEM, as it stands in its file.
+    /// The private key as PKCS#8 PEM, the content of its file.
     #[must_use]
     pub fn private_pem(&self) -> &'static str {
         SOURCES.iter().find(|(name, _)| *name == self.name).map_or("", |(_, pem)| pem)
@@ -161,7 +161,7 @@ impl TestKey {
     /// The private key as a JWK, with its `kid`.
     ///
     /// # Errors
-    /// The key is of a kind that the filter does not sign with.
+    /// The filter does not sign with keys of this type.
     pub fn private_jwk(&self) -> Result<Value> {
         let secret = match &self.material {
             Material::Rsa(_) => bail!("`{}` is an RSA key", self.name),
@@ -206,7 +206,7 @@ impl TestKey {
     /// A self-signed certificate of the key.
     ///
     /// # Errors
-    /// There is none in `keys/`.
+    /// There is no certificate of it in `keys/`.
     pub fn certificate_pem(&self) -> Result<&'static str> {
         let found = CERTIFICATES.iter().find(|(name, _)| *name == self.name);
         found.map(|(_, pem)| *pem).with_context(|| format!("there is no certificate of `{}`", self.name))

@@ -1,4 +1,4 @@
-//! Requests of several kinds at once, each answer held against what is right at the moment.
+//! Sends requests of several kinds at once and compares each response with what is right at that time.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,22 +15,22 @@ mod backend;
 
 pub use backend::{Backend, LENGTH, Question};
 
-/// The status of a request that got no answer: the connection broke.
+/// The status of a request without a response: the connection broke.
 pub const NONE: u16 = 0;
-/// Wrong answers that are kept for the message.
+/// Maximum number of wrong responses in a message.
 const KEPT: usize = 10;
-/// How long a connection rests after it could not be opened.
+/// Pause after a connection could not be opened.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// One kind of request, and how the next of it is made.
+/// A kind of request.
 pub struct Kind {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub name: &'static str,
-    /// Makes request number `n`.
+    /// Returns request number `n`.
     pub make: Box<dyn Fn(usize) -> Result<Request> + Send + Sync>,
 }
 
-/// The statuses that are right, for each kind; none: the kind rests.
+/// The right statuses for each kind; without any, the kind pauses.
 pub type ExpectedStatuses = Vec<Vec<u16>>;
 
 /// How requests are sent.
@@ -67,17 +67,17 @@ struct Phase {
     settled: Vec<BTreeMap<u16, usize>>,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Sum {
     /// Requests that were sent.
     pub requests: u64,
-    /// How long they took.
+    /// The time that they took.
     pub took: Duration,
 }
 
 impl Sum {
-    /// Requests per second.
+    /// Returns the requests per second.
     #[must_use]
     pub fn rate(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "for people")]

@@ -1,4 +1,4 @@
-//! Where and with what it was measured.
+//! The machine and the versions of a measurement.
 
 use std::fs;
 use std::process::Command;
@@ -14,7 +14,7 @@ use serde::Serialize;
 pub struct Machine {
     /// The model of the CPU.
     pub cpu: String,
-    /// Its cores, as far as this process may use them.
+    /// The cores that this process may use.
     pub cores: usize,
     /// The kernel's version.
     pub kernel: String,
@@ -22,17 +22,17 @@ pub struct Machine {
     pub envoy: String,
     /// The compiler's version.
     pub rustc: String,
-    /// Our commit, with `+` when files were changed since.
+    /// The commit of the checkout, with `+` if files are changed.
     pub commit: String,
-    /// When it was measured, UTC.
+    /// The date, UTC.
     pub date: String,
 }
 
 impl Machine {
-    /// This one, now.
+    /// Reads the values of this machine.
     ///
     /// # Errors
-    /// Envoy or the compiler cannot be asked.
+    /// The version of Envoy or of the compiler cannot be read.
     pub fn this() -> Result<Self> {
         let envoy = says(Command::new(envoy::binary()?).arg("--version"))?;
         Ok(Self {
@@ -65,7 +65,7 @@ fn cpu(cpuinfo: &str) -> String {
     model.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, model)| model.to_owned())
 }
 
-/// The number in `.../envoy  version: HASH/1.40.0/Clean/RELEASE/BoringSSL`.
+/// Returns the version in `.../envoy  version: HASH/1.40.0/Clean/RELEASE/BoringSSL`.
 fn version(text: &str) -> Option<&str> {
     let (_, version) = text.split_once(" version: ")?;
     version.split('/').nth(1)

@@ -1,4 +1,4 @@
-//! Minting of JSON Web Tokens, good ones and every kind of bad one.
+//! Mints JSON Web Tokens, valid ones and all kinds of invalid ones.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::key::TestKey;
 
-/// What a token is made of. In `header` and `claims` a `null` takes the member away.
+/// The recipe of a token. In `header` and `claims` a `null` removes the member.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Recipe {
@@ -24,7 +24,7 @@ pub struct Recipe {
     /// `kid` of the header; the name of the key when absent.
     #[serde(default)]
     pub kid: Option<String>,
-    /// Laid over `{"alg", "kid", "typ": "JWT"}`.
+    /// Members that are added to or replace those of `{"alg", "kid", "typ": "JWT"}`.
     #[serde(default)]
     pub header: Map<String, Value>,
     /// The claims. `exp`, `nbf` and `iat` may be relative: `"+1h"`, `"-30s"`.
@@ -33,15 +33,15 @@ pub struct Recipe {
     /// A claim `pad` of that many bytes.
     #[serde(default)]
     pub pad: usize,
-    /// The payload as it is, instead of `claims`.
+    /// The literal payload, instead of `claims`.
     #[serde(default)]
     pub payload: Option<String>,
-    /// What is broken after signing.
+    /// How the token is damaged after signing.
     #[serde(default)]
     pub tamper: Option<Tamper>,
 }
 
-/// Ways to break a token.
+/// Ways to damage a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tamper {
@@ -57,19 +57,19 @@ pub enum Tamper {
     Truncated,
     /// A fourth segment follows.
     FourSegments,
-    /// `=` stands behind the signature.
+    /// The signature is followed by `=`.
     Padding,
 }
 
 impl Recipe {
-    /// A recipe with these claims and nothing special.
+    /// Creates a recipe with these claims, and defaults otherwise.
     #[must_use]
     pub fn plain(key: &str, claims: Map<String, Value>) -> Self {
         let (header, key) = (Map::new(), key.to_owned());
         Self { key, alg: None, kid: None, header, claims, pad: 0, payload: None, tamper: None }
     }
 
-    /// The token in compact form (RFC 7515 section 3.1); relative times count from `now`.
+    /// Returns the token in compact form (RFC 7515 section 3.1); relative times are relative to `now`.
     ///
     /// # Errors
     /// The key is unknown or a relative time is malformed.

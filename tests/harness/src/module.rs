@@ -1,4 +1,4 @@
-//! The built module and the native binary: found, and checked for their age.
+//! Finds the built module and the native binary, and checks that they are up to date.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result, ensure};
 
 const BUILD: &str = "run `cargo xtask build`";
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 #[must_use]
 pub fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().nth(2).unwrap_or(package)
 }
 
-/// The file of the built module, `target/registry-auth.wasm`, or what `REGISTRY_AUTH_MODULE` names.
+/// Returns the path of the built module, `target/registry-auth.wasm`, or what `REGISTRY_AUTH_MODULE` names.
 ///
 /// # Errors
 /// It is missing, or older than a source of `filter/`; the message says what to run.
@@ -26,7 +26,7 @@ pub fn path() -> Result<PathBuf> {
     fresh("target/registry-auth.wasm", &["filter/src", "filter/cel/src", "filter/engine/src"])
 }
 
-/// The file of the native binary, `target/release/registry-auth`, or what `REGISTRY_AUTH_SHIM` names.
+/// Returns the path of the native binary, `target/release/registry-auth`, or what `REGISTRY_AUTH_SHIM` names.
 ///
 /// # Errors
 /// It is missing, or older than a source of `host-shim/` or the engine; the message says what to run.

@@ -1,4 +1,4 @@
-//! Programs that run beside the filter: the registry, the shim, the shipped Envoy.
+//! Programs that tests start: the registry, the shim, the shipped Envoy.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,13 +12,13 @@ use crate::client::{self, Request};
 use crate::module;
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// How long a program may take to start on a busy machine.
+/// Time limit for the start of a program.
 const START: Duration = Duration::from_mins(1);
 /// Below what Linux and macOS give to connections.
 const PORTS: Range<u32> = 15_000..30_000;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A running program, killed when it is dropped. What it writes goes to a file.
+/// A running program, killed on drop. Its output goes to a file.
 pub struct Program {
     name: &'static str,
     child: Child,
@@ -47,7 +47,7 @@ impl Program {
         self.wait_until(|| client::send(address, &request, START).is_ok_and(|answer| answer.status < 500))
     }
 
-    /// Waits until `answers` says that it does.
+    /// Waits until `answers` returns true.
     ///
     /// # Errors
     /// As [`Self::wait`].
@@ -65,13 +65,13 @@ impl Program {
         }
     }
 
-    /// All that it has written.
+    /// Returns its output.
     #[must_use]
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// The end of what it has written, for messages.
+    /// Returns the end of its output, for messages.
     #[must_use]
     pub fn log(&self) -> String {
         let text = self.output();
@@ -83,13 +83,13 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself; nothing is left to be done then.
+        // Ignored: it may have ended by itself.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// A program of `REGISTRY_AUTH_TOOLS` or `.tools`, whether it is there or not.
+/// Returns the path of a program in `REGISTRY_AUTH_TOOLS` or `.tools`, which may be missing.
 #[must_use]
 pub fn tool(path: &str) -> PathBuf {
     std::env::var_os("REGISTRY_AUTH_TOOLS").map_or_else(|| module::workspace().join(".tools"), PathBuf::from).join(path)
@@ -102,7 +102,7 @@ pub fn tool(path: &str) -> PathBuf {
 /// None is free.
 pub fn free_address() -> Result<SocketAddr> {
     static TRIED: AtomicU32 = AtomicU32::new(0);
-    // Processes that run side by side start far from each other.
+    // Processes that run at the same time start far from each other.
     let start = std::process::id().wrapping_mul(7919);
     let candidates = PORTS.map(|_| start.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)));
     candidates

@@ -13,7 +13,7 @@ use crate::client::{Request, Response};
 use crate::key::{self, TestKey};
 use crate::substrate::PUSH_KEY;
 
-/// How long a pushed set is good.
+/// How long a pushed set is valid.
 const LIFE: i64 = 3600;
 /// The nonce of requests here: what answers an earlier one is tried on purpose only.
 const NONCE: [u8; 32] = [9; 32];
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(found.concat(), expected);
     }
 
-    /// What is written here from the description, the engine reads: both kinds of sets.
+    /// The engine reads what this module writes, for both kinds of sets.
     #[test]
     fn the_engine_opens_what_is_sealed_here() {
         let now = UnixTime::from_secs(1_800_000_000);

@@ -17,9 +17,9 @@ use crate::server::{Port, Server};
 use crate::substrate::{ENVIRONMENT, Substrate, now};
 use crate::upstream::{NUMBER, Upstream};
 
-/// How long one request may take: longer than the filter's own patience.
+/// Time limit for a request, longer than the timeouts of the filter.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long pushed keys may take to every worker.
+/// Time limit for pushed keys to reach every worker.
 pub const SPREAD: Duration = Duration::from_millis(600);
 /// The plugin configuration of an intake.
 pub const INTAKE: &str = r#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}}}"#;
@@ -42,7 +42,7 @@ fn group_of(config: &Config) -> Result<Group> {
 }
 
 impl RealEnvoy {
-    /// Prepares everything but Envoy itself.
+    /// Starts everything but Envoy.
     ///
     /// # Errors
     /// A server cannot be started.
@@ -52,7 +52,7 @@ impl RealEnvoy {
         Ok(Self { module, configs, groups, upstream: Upstream::start()?, issuers, running: None })
     }
 
-    /// The running Envoy.
+    /// Returns the running Envoy.
     ///
     /// # Errors
     /// It was not started.
@@ -71,9 +71,8 @@ impl RealEnvoy {
                 vm_id: format!("registry-auth-{group}"),
                 holds_bodies: config.holds_bodies,
                 secured: config.is_secured(),
-                port: 0,
                 cluster: Some("upstream".to_owned()),
-                discovery: None,
+                ..Listener::default()
             });
         }
         for group in 0..self.groups.len() {
@@ -81,11 +80,7 @@ impl RealEnvoy {
                 name: format!("intake-{group}"),
                 configuration: INTAKE.to_owned(),
                 vm_id: format!("registry-auth-{group}"),
-                holds_bodies: false,
-                secured: false,
-                port: 0,
-                cluster: None,
-                discovery: None,
+                ..Listener::default()
             });
         }
         Ok(Bootstrap {

@@ -50,7 +50,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether it is served over TLS: when client certificates count.
+    /// Returns true if it is served over TLS, which `mtls` needs.
     #[must_use]
     pub fn is_secured(&self) -> bool {
         self.plugin.pointer("/http/auth/mtls").is_some()
@@ -115,7 +115,7 @@ pub enum Literal {
     Many(Vec<String>),
 }
 
-/// A body: so many bytes, or this text.
+/// A body: a number of bytes, or this text.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Content {
@@ -170,7 +170,7 @@ impl Scenarios {
     /// Reads the text of a file called `name`.
     ///
     /// # Errors
-    /// Not JSON, unknown or missing members (with their place), names that stand twice or point nowhere.
+    /// Not JSON, unknown or missing members (with their place), duplicate names, or names that refer to nothing.
     pub fn parse(name: &str, text: &[u8]) -> Result<Self> {
         let mut file = registry_auth_engine::json::parse(text)?;
         if file.get("vectors").is_some() {
@@ -194,7 +194,7 @@ impl Scenarios {
         let mut names = BTreeSet::new();
         for row in &self.rows {
             let at = || format!("row `{}`", row.name);
-            ensure!(names.insert(&row.name), "the name `{}` stands twice", row.name);
+            ensure!(names.insert(&row.name), "duplicate name `{}`", row.name);
             ensure!(self.configs.contains_key(&row.config), "{}: there is no config `{}`", at(), row.config);
             let secured = self.configs.get(&row.config).is_some_and(Config::is_secured);
             ensure!(row.certificate.is_none() || secured, "{}: `certificate` without `mtls` in the config", at());

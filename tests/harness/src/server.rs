@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server on loopback, ended when it is dropped.
+//! A small HTTP/1.1 server on loopback, stopped on drop.
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -32,15 +32,15 @@ impl Port {
     /// Binds a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// The system has none to give.
+    /// No port is free.
     pub fn bind() -> Result<Self> {
         Self::bind_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
     }
 
-    /// Binds this port, which another server had before.
+    /// Binds this port, which another server used before.
     ///
     /// # Errors
-    /// Somebody else has it.
+    /// The port is in use.
     pub fn bind_at(address: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(address).with_context(|| format!("no port at {address}"))?;
         listener.set_nonblocking(true)?;
@@ -48,7 +48,7 @@ impl Port {
         Ok(Self { listener, address })
     }
 
-    /// Where it listens.
+    /// Returns its address.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -99,7 +99,7 @@ impl Port {
 }
 
 impl Server {
-    /// Where it listens.
+    /// Returns its address.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -131,7 +131,7 @@ where
         let tls = tls.clone();
         tokio::spawn(async move {
             let server = hyper::server::conn::http1::Builder::new();
-            // A client that goes away is its own business.
+            // Ignored: the client has closed the connection.
             match tls {
                 None => drop(server.serve_connection(TokioIo::new(stream), service).await),
                 Some(tls) => {

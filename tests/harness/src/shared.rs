@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A store; clones are the same store.
+/// A store; clones refer to the same one.
 #[derive(Clone, Debug, Default)]
 pub struct SharedData(Arc<Mutex<Store>>);
 
@@ -24,7 +24,7 @@ impl SharedData {
         self.with(|store| store.values.get(key).cloned())
     }
 
-    /// Writes a value. A `cas` of 0 always writes, and so does the first write of a key: Envoy looks at `cas` only when
+    /// Writes a value. A `cas` of 0 always writes, and so does the first write of a key: Envoy checks `cas` only when
     /// there is something to compare it with.
     ///
     /// # Errors
@@ -41,13 +41,13 @@ impl SharedData {
         })
     }
 
-    /// A store of its own with the same values.
+    /// Returns a separate store with the same values.
     #[must_use]
     pub fn copy(&self) -> Self {
         self.with(|store| Self(Arc::new(Mutex::new(store.clone()))))
     }
 
-    /// The keys that have a value.
+    /// Returns the keys that have a value.
     #[must_use]
     pub fn names(&self) -> Vec<Vec<u8>> {
         self.with(|store| store.values.keys().cloned().collect())

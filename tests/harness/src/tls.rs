@@ -1,4 +1,4 @@
-//! A client that shows certificates, and what an issuer shows. `tests/fixtures/certificates/README.md` says what each of them is.
+//! TLS of clients with certificates, and of issuers. `tests/fixtures/certificates/README.md` says what each of them is.
 
 use std::fs;
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Stream
 
 use crate::module;
 
-/// What the listeners' certificate is for.
+/// The host name in the certificate of the listeners.
 const SERVER: &str = "registry.test";
 
 /// Where the certificates are.

@@ -1,4 +1,4 @@
-//! An upstream that answers with what it has seen.
+//! An upstream that responds with the request as it has received it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,7 +39,7 @@ impl UpstreamRequest {
         named.map(|(_, value)| latin1(value)).collect()
     }
 
-    /// The JSON that the upstream answers with.
+    /// Returns the JSON body of the response.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| json!([name, latin1(value)])).collect();
@@ -60,10 +60,10 @@ struct State {
 }
 
 impl Upstream {
-    /// Starts it on a free port of loopback.
+    /// Starts it on a free loopback port.
     ///
     /// # Errors
-    /// The port or the thread is not to be had.
+    /// The port cannot be bound, or no thread started.
     pub fn start() -> Result<Self> {
         let state: Arc<Mutex<State>> = Arc::default();
         let shared = Arc::clone(&state);
@@ -71,13 +71,13 @@ impl Upstream {
         Ok(Self { state, server })
     }
 
-    /// Where it listens.
+    /// Returns its address.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Tells it what it holds.
+    /// Sets what it holds.
     pub fn hold(&self, registry: RegistryState) {
         lock(&self.state).registry = registry;
     }
@@ -88,7 +88,7 @@ impl Upstream {
         lock(&self.state).seen.get(number).cloned()
     }
 
-    /// How many requests it has seen.
+    /// Returns the number of requests.
     #[must_use]
     pub fn requests(&self) -> usize {
         lock(&self.state).seen.len()
@@ -136,7 +136,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(digest::digest(&SHA256, bytes).as_ref())
 }
 
-/// Bytes as text, each byte the character of its number.
+/// Decodes bytes as Latin-1.
 #[must_use]
 pub fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::scenario::typed;
 
-/// The words that stand alone in `needs`.
+/// The words that `needs` may have on their own.
 const NOTHING: &str = "nothing";
 const IDENTITY: &str = "identity";
 
@@ -169,7 +169,7 @@ impl Vectors {
         json!({"status": 401, "code": "UNAUTHORIZED", "challenge": format!("{}{scope}", self.challenge)})
     }
 
-    /// Replaces `${WORD}` by what the file says, and `${TEXT*NUMBER}` by so many of the text.
+    /// Replaces `${WORD}` by what the file says, and `${TEXT*NUMBER}` by that number of copies of the text.
     fn fill(&self, text: &str) -> Result<String> {
         let mut result = String::new();
         let mut rest = text;

@@ -43,7 +43,7 @@ pub const ALGORITHMS: [Algorithm; 5] = [
 /// A JWS algorithm (RFC 7518 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Algorithm {
-    /// What stands in `alg`.
+    /// The value of `alg`.
     pub name: &'static str,
     /// The test key, whose name is also its `kid`.
     pub key: &'static str,
@@ -64,7 +64,7 @@ impl Policy {
     /// One pattern, nothing else.
     pub const PLAIN: Self = Self { patterns: 1, condition: false, anonymous: false };
 
-    /// So many patterns.
+    /// This number of patterns.
     #[must_use]
     pub const fn of(patterns: usize) -> Self {
         Self { patterns, ..Self::PLAIN }
@@ -128,7 +128,7 @@ pub fn token(algorithm: Algorithm, now: UnixTime) -> Result<String> {
     mint(algorithm, SUBJECT, "builder", 0, now)
 }
 
-/// So many tokens, each of another service account, none like those of another `batch`.
+/// This number of tokens, each of another service account, none like those of another `batch`.
 ///
 /// # Errors
 /// The crypto library refuses.

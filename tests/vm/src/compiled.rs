@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use anyhow::Result;
 use registry_auth_harness::module;
 
-/// A module that wasmtime has compiled.
+/// A module compiled by wasmtime.
 #[derive(Clone)]
 pub struct Compiled {
     pub(crate) engine: wasmtime::Engine,
@@ -14,10 +14,10 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// The built module, compiled at the first call.
+    /// Returns the built module, which the first call compiles.
     ///
     /// # Errors
-    /// As [`module::path`], or it is no valid module.
+    /// As [`module::path`], or the module is invalid.
     pub fn built() -> Result<&'static Self> {
         static BUILT: LazyLock<Result<Compiled, String>> = LazyLock::new(|| {
             let compile = || Compiled::new(&fs::read(module::path()?)?);
@@ -29,7 +29,7 @@ impl Compiled {
     /// Compiles a module from its bytes.
     ///
     /// # Errors
-    /// It is no valid module.
+    /// The module is invalid.
     pub fn new(bytes: &[u8]) -> Result<Self> {
         let mut config = wasmtime::Config::new();
         config.consume_fuel(true);
@@ -38,12 +38,12 @@ impl Compiled {
         Ok(Self { engine, module })
     }
 
-    /// Names of what the module imports, by the module that has it.
+    /// Returns the imports of the module: module and name.
     pub fn imports(&self) -> impl Iterator<Item = (&str, &str)> {
         self.module.imports().map(|import| (import.module(), import.name()))
     }
 
-    /// Names of what the module exports.
+    /// Returns the names of the exports.
     pub fn exports(&self) -> impl Iterator<Item = &str> {
         self.module.exports().map(|export| export.name())
     }

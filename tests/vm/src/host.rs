@@ -25,28 +25,28 @@ pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Status {
-    /// It worked.
+    /// Success.
     Ok = 0,
-    /// There is no such thing.
+    /// The object or key does not exist.
     NotFound = 1,
-    /// An argument is wrong.
+    /// An argument is invalid.
     BadArgument = 2,
     /// An address outside the guest's memory.
     InvalidMemoryAccess = 6,
-    /// The value has another version.
+    /// The value has been changed by another writer.
     CasMismatch = 8,
-    /// The host failed.
+    /// The host has failed.
     InternalFailure = 10,
-    /// The host does not have it.
+    /// The host does not implement the call.
     Unimplemented = 12,
-    /// What no version of the ABI has.
+    /// A value that no version of the ABI defines.
     Unheard = 99,
 }
 
 /// The host's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// The system's, so many milliseconds ahead.
+    /// The system clock, plus this number of milliseconds.
     Ahead(i64),
     /// Stopped.
     At(UnixTime),
@@ -59,7 +59,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// Now.
+    /// Returns the current time.
     #[must_use]
     pub fn now(self) -> UnixTime {
         match self {
@@ -69,12 +69,12 @@ impl Clock {
     }
 }
 
-/// A request of the module to a cluster.
+/// An HTTP call of the module to a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callout {
-    /// The number that the module knows it by.
+    /// The id that the module got for it.
     pub token: u32,
-    /// The context that gets the answer.
+    /// The context that gets the response.
     pub context: u32,
     /// Name of the cluster.
     pub cluster: String,
@@ -82,12 +82,12 @@ pub struct Callout {
     pub headers: Fields,
     /// The body.
     pub body: Vec<u8>,
-    /// Milliseconds that the module is ready to wait.
+    /// The timeout in milliseconds.
     pub timeout: u32,
 }
 
 impl Callout {
-    /// The first value of a header field, as text.
+    /// Returns the first value of a header field as text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let field = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()));
@@ -95,7 +95,7 @@ impl Callout {
     }
 }
 
-/// The answer to a [`Callout`]; without header fields it failed.
+/// The response to a [`Callout`]; without header fields it failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CalloutAnswer {
     /// Header fields, `:status` first.
@@ -111,7 +111,7 @@ pub(crate) struct Metric {
     pub(crate) value: u64,
 }
 
-/// What the host calls of one VM work on.
+/// The state that the host calls of one VM use.
 #[derive(Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "what a host has and has not, each by itself")]
 pub struct HostState {
@@ -137,15 +137,15 @@ pub struct HostState {
     pub(crate) log: Vec<String>,
     pub(crate) counts: BTreeMap<&'static str, u64>,
     pub(crate) fault: Option<Fault>,
-    /// The host call that has gone wrong last.
+    /// The last host call with an injected fault.
     pub(crate) failed: Option<&'static str>,
-    /// What the host call that runs now hands over instead of its value.
+    /// What the current host call returns instead of its value.
     pub(crate) lie: Option<Lie>,
     pub(crate) random: u64,
 }
 
 impl HostState {
-    /// The same, with shared data of its own.
+    /// Returns a copy with a separate copy of the shared data.
     pub(crate) fn copy(&self) -> Self {
         Self { shared: self.shared.copy(), ..self.clone() }
     }

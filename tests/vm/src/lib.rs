@@ -1,12 +1,12 @@
 //! A proxy-wasm host on wasmtime: runs a filter as Envoy does, without Envoy.
 //!
-//! A [`Vm`] holds one module and one configured plugin. A test opens requests, sees how far each has come, answers the HTTP calls that the
-//! module makes, and moves the clock; nothing happens by itself and no VM has global state, so tests run in parallel and come out the same
-//! each time. The host counts host calls and fuel, makes host calls fail or lie ([`host::Fault`]), and copies a VM with everything in it
-//! ([`Vm::copy`]).
+//! A [`Vm`] holds one module and one configured plugin. A test opens requests, reads the progress of each, responds to the HTTP calls
+//! of the module, and moves the clock. Nothing happens by itself and there is no global state, so tests run in parallel and are
+//! deterministic. The host counts host calls and fuel, injects faults into host calls ([`host::Fault`]), and copies a VM with its whole
+//! state ([`Vm::copy`]).
 //!
-//! It has proxy-wasm ABI 0.2.1 as far as HTTP filters use it, the functions of WASI preview 1 that Envoy has, and Envoy's foreign function
-//! `verify_signature`.
+//! It implements proxy-wasm ABI 0.2.1 as far as HTTP filters use it, the functions of WASI preview 1 that Envoy has, and Envoy's
+//! foreign function `verify_signature`.
 //!
 //! ```no_run
 //! use registry_auth_harness::client::Request;

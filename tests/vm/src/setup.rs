@@ -1,42 +1,42 @@
-//! What a VM is started with.
+//! Options with which a VM is started.
 
 use crate::host::{Clock, Fault, HostState};
 use crate::vm::ROOT;
 use registry_auth_harness::shared::SharedData;
 use registry_auth_harness::substrate::ENVIRONMENT;
 
-/// What a VM is started with.
+/// Options with which a VM is started.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "what a host has and has not, each by itself")]
 pub struct Setup {
     /// The plugin configuration.
     pub configuration: Vec<u8>,
-    /// The environment that the module sees.
+    /// Environment variables of the module.
     pub environment: Vec<(String, String)>,
-    /// Clusters that callouts may go to.
+    /// Clusters for HTTP calls.
     pub clusters: Vec<String>,
-    /// Its VM id.
+    /// The VM id.
     pub vm_id: String,
-    /// The store of its VM id.
+    /// The shared data of the VM id.
     pub shared: SharedData,
-    /// Whether the host has shared data at all.
+    /// True if the host has shared data.
     pub shares: bool,
     /// The clock.
     pub clock: Clock,
-    /// Whether the host has `verify_signature`.
+    /// True if the host has `verify_signature`.
     pub verifies: bool,
-    /// The body waits whenever the head does, as in Envoy without `allow_on_headers_stop_iteration`.
+    /// True if the body waits whenever the head does, as in Envoy without `allow_on_headers_stop_iteration`.
     pub holds_bodies: bool,
-    /// Connections have TLS.
+    /// True if connections use TLS.
     pub secured: bool,
-    /// The client's address is added to `x-forwarded-for`, as Envoy does with `use_remote_address`.
+    /// True if the address of the client is added to `x-forwarded-for`, as Envoy does with `use_remote_address`.
     pub forwards: bool,
-    /// Fails a host call, counted from the start of the VM.
+    /// A fault in host calls, counted from the start of the VM.
     pub fault: Option<Fault>,
 }
 
 impl Setup {
-    /// The environment and the clusters of the scenarios, and nothing special.
+    /// Returns options with the environment and the clusters of the scenarios, and defaults otherwise.
     #[must_use]
     pub fn of_scenarios(configuration: &[u8]) -> Self {
         Self {

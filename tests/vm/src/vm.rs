@@ -1,4 +1,4 @@
-//! One VM with a plugin or several, driven as Envoy drives it.
+//! A VM with one or more plugins, driven as Envoy drives it.
 
 use std::collections::BTreeMap;
 
@@ -11,37 +11,37 @@ use crate::{Compiled, Setup};
 use registry_auth_harness::client::{Request, Response};
 use registry_auth_harness::upstream::UpstreamRequest;
 
-/// Fuel for one callback: a module that loops ends here.
+/// Fuel for one callback, to stop endless loops.
 const FUEL: u64 = 100_000_000_000;
-/// Bytes of a body that a callback is shown at once.
+/// Maximum number of bytes of a body per callback.
 const CHUNK: usize = 16 * 1024;
-/// `proxy_action_t`, as Envoy reads the answer of the headers callback.
+/// `proxy_action_t`, the result of the headers callback.
 const CONTINUE: u32 = 0;
 const STOP_ITERATION: u32 = 1;
-/// How many requests one callback may end: Envoy ends them after it, each within the end of the one before.
+/// Maximum number of requests that one callback may end: Envoy ends them after it, each within the end of the one before.
 const MOST_ENDED: u64 = 100;
-/// The root context's number.
+/// The id of the root context.
 pub(crate) const ROOT: u32 = 1;
 
-/// How far a request has come.
+/// The progress of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It reached the upstream, body and all.
+    /// It reached the upstream with its whole body.
     Forwarded(UpstreamRequest),
-    /// The module answered it.
+    /// The module sent a local reply.
     Answered(Response),
-    /// The module holds it.
+    /// The module has paused it.
     Waiting,
 }
 
-/// A VM with the module in it and a configured plugin.
+/// A VM that runs a module with a configured plugin.
 pub struct Vm {
     pre: InstancePre<HostState>,
     store: Store<HostState>,
     instance: Instance,
     last_context: u32,
     fuel: u64,
-    /// What all further callbacks together may use.
+    /// Fuel for all further callbacks together.
     allowance: Option<u64>,
 }
 
@@ -49,7 +49,7 @@ impl Vm {
     /// Starts the module and configures the plugin.
     ///
     /// # Errors
-    /// It traps, imports what the host does not have, or refuses the configuration; the message ends with its log.
+    /// The module traps, imports what the host does not have, or refuses the configuration; the message ends with its log.
     pub fn start(module: &Compiled, setup: Setup) -> Result<Self> {
         let pre = host::link(&module.module)?.instantiate_pre(&module.module)?;
         let configuration_size = u32::try_from(setup.configuration.len())?;
@@ -84,7 +84,7 @@ impl Vm {
         Ok(())
     }
 
-    /// Configures one more plugin in the same VM. Returns its root context.
+    /// Configures a further plugin in the same VM and returns its root context.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -98,7 +98,7 @@ impl Vm {
         Ok(root)
     }
 
-    /// Gives a plugin another configuration.
+    /// Replaces the configuration of a plugin.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -107,7 +107,7 @@ impl Vm {
         self.configure_root(root, u32::try_from(configuration.len())?)
     }
 
-    /// Ends a plugin that has no more requests.
+    /// Ends a plugin without requests.
     ///
     /// # Errors
     /// The module traps.
@@ -117,10 +117,10 @@ impl Vm {
         Ok(())
     }
 
-    /// A copy that goes its own way, with shared data of its own. Between callbacks all state of the module is in its memory.
+    /// Returns an independent copy, shared data included. Between callbacks the whole state of the module is in its memory.
     ///
     /// # Errors
-    /// There is no memory left.
+    /// Memory cannot be allocated.
     pub fn copy(&mut self) -> Result<Self> {
         let mut store = Store::new(self.pre.module().engine(), HostState::default());
         store.set_fuel(FUEL)?;
@@ -130,8 +130,8 @@ impl Vm {
         Ok(copy)
     }
 
-    /// Becomes a copy of another VM of the same module; cheaper than a new one. Memory that it has beyond that stays its own, out
-    /// of the module's sight.
+    /// Becomes a copy of another VM of the same module, at a lower cost than a new one. If it has more memory than the other, the rest
+    /// is not visible to the module.
     ///
     /// # Errors
     /// As [`Self::copy`].
@@ -142,14 +142,14 @@ impl Vm {
         let missing = from.size(&other.store).saturating_sub(to.size(&self.store));
         to.grow(&mut self.store, missing)?;
         let pages = to.data_mut(&mut self.store).chunks_mut(PAGE).zip(from.data(&other.store).chunks(PAGE));
-        // Writing to a page costs much more than looking at it.
+        // Writing to a page costs much more than reading it.
         pages.filter(|(to, from)| to != from).for_each(|(to, from)| to.copy_from_slice(from));
         *self.store.data_mut() = other.store.data().copy();
         self.last_context = other.last_context;
         Ok(())
     }
 
-    /// Opens a request and shows it to the module, as far as the module lets it.
+    /// Opens a request and delivers it to the module, until the module pauses it.
     ///
     /// # Errors
     /// The module traps.
@@ -167,7 +167,7 @@ impl Vm {
         Ok(id)
     }
 
-    /// Creates the context of a request, and no more.
+    /// Creates the context of a request without delivering it.
     ///
     /// # Errors
     /// The module traps.
@@ -177,7 +177,7 @@ impl Vm {
         Ok(id)
     }
 
-    /// A request of which the module is told nothing.
+    /// A request that the module is not notified of.
     pub fn accept(&mut self, request: &Request) -> u32 {
         self.last_context += 1;
         let id = self.last_context;
@@ -186,7 +186,7 @@ impl Vm {
         id
     }
 
-    /// Shows the request of a context to the module, as far as the module lets it.
+    /// Delivers the request of a context to the module, until the module pauses it.
     ///
     /// # Errors
     /// The module traps.
@@ -195,7 +195,7 @@ impl Vm {
         self.pump()
     }
 
-    /// Shows the head of a request to the module; its body comes with the next callback.
+    /// Delivers the head of a request to the module; its body follows with the next callback.
     ///
     /// # Errors
     /// The module traps.
@@ -216,7 +216,7 @@ impl Vm {
         Ok(())
     }
 
-    /// Shows the body of a request to the module without its head.
+    /// Delivers the body of a request to the module without its head.
     ///
     /// # Errors
     /// The module traps.
@@ -225,7 +225,7 @@ impl Vm {
         self.pump()
     }
 
-    /// How far a request has come.
+    /// Returns the progress of a request.
     ///
     /// # Errors
     /// There is no such request.
@@ -238,7 +238,7 @@ impl Vm {
         })
     }
 
-    /// Ends a request, answered or not: the client has its answer, or hung up.
+    /// Ends a request: the client has received the response, or closed the connection.
     ///
     /// # Errors
     /// The module traps.
@@ -248,7 +248,7 @@ impl Vm {
         Ok(())
     }
 
-    /// Tells the module that a context ends, as far as it wants to know.
+    /// Notifies the module that a context ends, through the callbacks that it exports.
     fn end(&mut self, id: u32) -> Result<()> {
         if self.exports("proxy_on_done") {
             self.call::<u32, u32>("proxy_on_done", id, id)?;
@@ -261,8 +261,8 @@ impl Vm {
         Ok(())
     }
 
-    /// Lets the time pass that the module asked for between ticks, and ticks; then on as often as it asks for the next tick sooner.
-    /// Nothing happens if it asked for none.
+    /// Moves the clock by the tick period of the module and ticks, again as long as the module sets a shorter period. Does nothing if the
+    /// period is 0.
     ///
     /// # Errors
     /// The module traps.
@@ -283,7 +283,7 @@ impl Vm {
         self.pump()
     }
 
-    /// Ticks as long as the module asks for a shorter period than before, in no time.
+    /// Ticks as long as the module sets a shorter period than before, without moving the clock.
     fn hurry(&mut self, period: u32) -> Result<()> {
         while (1..period).contains(&self.store.data().tick) {
             self.tick_now()?;
@@ -291,7 +291,7 @@ impl Vm {
         Ok(())
     }
 
-    /// Moves the clock by so many milliseconds.
+    /// Moves the clock forward by this number of milliseconds.
     pub fn advance(&mut self, millis: i64) {
         let clock = &mut self.store.data_mut().clock;
         *clock = match *clock {
@@ -300,20 +300,20 @@ impl Vm {
         };
     }
 
-    /// Now, by the host's clock.
+    /// Returns the current time of the host's clock.
     #[must_use]
     pub fn now(&self) -> UnixTime {
         self.store.data().clock.now()
     }
 
-    /// Callouts that wait for their answer, oldest first.
+    /// Returns the HTTP calls without a response yet, oldest first.
     #[must_use]
     pub fn callouts(&self) -> Vec<Callout> {
         self.store.data().callouts.values().cloned().collect()
     }
 
-    /// Brings the answer of a callout, and ticks as often as the module asks for the next tick sooner than before. Nothing happens
-    /// if its context is gone.
+    /// Delivers the response to an HTTP call, and ticks as long as the module sets a shorter period than before. Does nothing if its
+    /// context has ended.
     ///
     /// # Errors
     /// There is no such callout, or the module traps.
@@ -333,43 +333,43 @@ impl Vm {
         self.hurry(period)
     }
 
-    /// Lets host calls go wrong, counted from now.
+    /// Injects a fault into host calls, counted from now.
     pub fn fail(&mut self, fault: Option<Fault>) {
         let state = self.store.data_mut();
         (state.fault, state.failed) = (fault, None);
     }
 
-    /// The host call that has gone wrong, if any has since [`Self::fail`].
+    /// Returns the host call that has failed since [`Self::fail`], if any.
     #[must_use]
     pub fn failed(&self) -> Option<&'static str> {
         self.store.data().failed
     }
 
-    /// How often each host call was made.
+    /// Returns how often each host call was made.
     #[must_use]
     pub fn host_calls(&self) -> &BTreeMap<&'static str, u64> {
         &self.store.data().counts
     }
 
-    /// Fuel that all callbacks together have used.
+    /// Returns the fuel used by all callbacks.
     #[must_use]
     pub const fn fuel_used(&self) -> u64 {
         self.fuel
     }
 
-    /// Gives all further callbacks together so much fuel. The one that runs out of it traps, and its error names the functions
-    /// that it was in; nothing can be done with the VM then.
+    /// Limits the fuel of all further callbacks together. The callback that runs out of it traps, with a backtrace in its error; the VM
+    /// cannot be used after that.
     pub const fn ration(&mut self, fuel: u64) {
         self.allowance = Some(fuel);
     }
 
-    /// The value of a metric.
+    /// Returns the value of a metric.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<u64> {
         self.store.data().metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
     }
 
-    /// What the module has logged, `level: line`.
+    /// Returns the log of the module, `level: line`.
     #[must_use]
     pub fn log(&self) -> &[String] {
         &self.store.data().log
@@ -380,7 +380,7 @@ impl Vm {
         self.store.data_mut().properties.insert(path.join("\0").into_bytes(), value.to_vec());
     }
 
-    /// Bytes of the guest's memory.
+    /// Returns the size of the guest's memory in bytes.
     #[must_use]
     pub fn memory(&mut self) -> usize {
         self.instance.get_memory(&mut self.store, "memory").map_or(0, |memory| memory.data_size(&self.store))
@@ -415,13 +415,13 @@ impl Vm {
         })
     }
 
-    /// How often a request was answered or let go on.
+    /// Number of times that a request was answered or resumed.
     fn ended(&self) -> u64 {
         let calls = self.host_calls();
         ["proxy_send_local_response", "proxy_continue_stream"].iter().filter_map(|call| calls.get(call)).sum()
     }
 
-    /// Moves every request on as far as its gate allows. A callback may open the gate of another request.
+    /// Advances every request as far as its gate allows. A callback may open the gate of another request.
     fn pump(&mut self) -> Result<()> {
         let ids: Vec<u32> = self.store.data().streams.keys().copied().collect();
         for id in ids {
@@ -430,7 +430,7 @@ impl Vm {
         Ok(())
     }
 
-    /// One step of one request; false when it can go no further now.
+    /// Advances a request by one step; returns false if it cannot advance now.
     fn step(&mut self, id: u32) -> Result<bool> {
         let stream = self.stream(id)?;
         if stream.reply.is_some() {
@@ -446,7 +446,7 @@ impl Vm {
         Ok(true)
     }
 
-    /// Shows the next part of the body to the module. As in Envoy, a module without body callback lets it through, and the
+    /// Delivers the next part of the body to the module. As in Envoy, a module without body callback lets it through, and the
     /// held head with it.
     fn show_body(&mut self, id: u32) -> Result<()> {
         let exported = self.exports("proxy_on_request_body");

@@ -1,4 +1,4 @@
-//! A registry that costs little: it keeps nothing of what it sees.
+//! A registry with low overhead, which stores nothing.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use crate::server::{Port, Server};
 /// Request header with the length that the body must have here.
 pub const LENGTH: &str = "x-body-length";
 
-/// What happens when the registry is asked for a tag (`HEAD`).
+/// The response to queries for a tag (`HEAD`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Question {
     /// There is no such tag.
@@ -33,10 +33,10 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// Starts it on a free port of loopback.
+    /// Starts it on a free loopback port.
     ///
     /// # Errors
-    /// The port or the thread is not to be had.
+    /// The port cannot be bound, or no thread started.
     pub fn start() -> Result<Self> {
         let question: Arc<Mutex<Question>> = Arc::default();
         let shared = Arc::clone(&question);
@@ -47,13 +47,13 @@ impl Backend {
         Ok(Self { question, server })
     }
 
-    /// Where it listens.
+    /// Returns its address.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// What happens to questions for tags from now on.
+    /// Sets the response to queries for tags.
     pub fn answer(&self, question: Question) {
         *self.question.lock().unwrap_or_else(PoisonError::into_inner) = question;
     }

@@ -82,7 +82,7 @@ fn a_mistake_is_an_error_that_says_where() {
         ("/rows", with("request", json!("GET")), "METHOD TARGET"),
         ("/rows", with("request", json!("GET /\u{100}")), "no byte"),
         ("/rows", with("expect", json!({"status": 403, "code": "DENIED", "upstream": {}})), "does not reach"),
-        ("/rows", json!([row, row]), "`n` stands twice"),
+        ("/rows", json!([row, row]), "duplicate name `n`"),
         ("/tokens/t", json!({"key": "eddsa", "kdi": 1}), "tokens.t"),
         ("/tokens/t/key", json!("nobody"), "no test key `nobody`"),
         ("/tokens/t/claims/exp", json!("+1w"), "relative time"),

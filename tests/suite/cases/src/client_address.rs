@@ -1,4 +1,4 @@
-//! `req.client` where the proxy does not say who the client is, and behind another proxy.
+//! `req.client` where the proxy does not pass the address of the client, and behind another proxy.
 
 use anyhow::Result;
 use registry_auth_harness::client::Request;
@@ -7,7 +7,7 @@ use registry_auth_harness::mint::Recipe;
 use registry_auth_harness::substrate::now;
 use serde_json::{Map, Value, json};
 
-/// What the filter logs once where nobody says who the client is.
+/// The log line, once, if no proxy passes the address of the client.
 pub const WARNING: &str = "a request came without x-forwarded-for";
 /// Open to clients at 127.0.0.1 only.
 pub const HERE: &str = "/v2/here/app/tags/list";

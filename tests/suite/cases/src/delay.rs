@@ -1,4 +1,4 @@
-//! `failDelay`: refusals of a presented credential are held back.
+//! `failDelay`: responses to invalid credentials are delayed.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A hostile header costs its sender a refusal, and nobody else anything: the next request is served.
+//! Hostile headers: the request is refused, and the next one is served.
 
 use anyhow::{Context as _, Error};
 use registry_auth_harness::client::Request;
@@ -14,11 +14,11 @@ const TOO_LARGE: u16 = 431;
 
 /// A request with such a header.
 pub struct Row {
-    /// What is odd about it.
+    /// Its description.
     pub name: &'static str,
     /// Names and values, each character a byte; `{}` is a good credential.
     headers: &'static [(&'static str, &'static str)],
-    /// So many bytes more in the last value.
+    /// This number of further bytes in the last value.
     padding: usize,
     /// The status in Envoy; it is 401 where the head comes to the module in any case.
     pub envoy: u16,
@@ -51,7 +51,7 @@ pub const ROWS: &[Row] = &[
 ];
 
 impl Row {
-    /// The request, with a good credential in the place of `{}`.
+    /// Returns the request, with a valid credential in place of `{}`.
     #[must_use]
     pub fn request(&self, credential: &str) -> Request {
         let mut request = Request::new("GET", TARGET);

@@ -1,4 +1,4 @@
-//! What more than one suite runs: the engine, the module on wasmtime and the module in Envoy have to come out alike.
+//! Cases that more than one suite runs: the engine, the module on wasmtime and the module in Envoy must have the same results.
 
 pub mod client_address;
 pub mod delay;

@@ -1,11 +1,11 @@
-//! What a test ends with.
+//! The result of a test.
 
 use std::fmt;
 
-/// What a test ends with.
+/// The result of a test.
 pub type Outcome = Result<(), Failure>;
 
-/// A failure that shows as its text alone: a table of rows has no use for a backtrace.
+/// A failure, displayed without a backtrace, which tables of rows do not need.
 pub struct Failure(anyhow::Error);
 
 impl From<anyhow::Error> for Failure {

@@ -1,4 +1,4 @@
-//! Requests that wait, and requests of who is known.
+//! Requests that wait, and requests of known clients.
 
 use anyhow::Result;
 use registry_auth_harness::client::Request;
@@ -7,7 +7,7 @@ use registry_auth_harness::mint::Recipe;
 use registry_auth_harness::substrate::now;
 use serde_json::{Value, json};
 
-/// How many bodies one worker reads at once.
+/// Maximum number of bodies that a worker reads at once.
 pub const BODIES: usize = 256;
 const PUSH: &str = "/v2/team/app/manifests/v1";
 

@@ -26,7 +26,7 @@ const ADDRESS: i32 = 64;
 const SIZE: i32 = 68;
 /// The number of header fields of an answer: none.
 const NO_FIELDS: i32 = 72;
-/// What the host hands over begins here, anew for each request.
+/// Start of the memory that is given to the host, reset with each request.
 const HEAP: i32 = 1024;
 
 /// The types of functions: arguments and results, all `i32`.

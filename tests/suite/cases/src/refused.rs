@@ -1,4 +1,4 @@
-//! Configurations that must not start, each with what is said of it: the module refuses them on wasmtime and in Envoy.
+//! Configurations that are refused, each with its error: by the module on wasmtime and in Envoy.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A verifier asked about every signature of project Wycheproof.
+//! Checks a verifier with every signature of project Wycheproof.
 
 use std::collections::BTreeMap;
 

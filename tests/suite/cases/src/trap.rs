@@ -1,4 +1,4 @@
-//! The built module with a trap laid in it, which the shipped one does not have.
+//! Adds a trap to the built module, which the shipped one does not have.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_harness::client::Request;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wasm_encoder::{CodeSection, ExportKind, ExportSection, Function, FunctionSection, Module, RawSection};
 use wasmparser::{ExportSectionReader, ExternalKind, FunctionSectionReader, Parser, Payload, TypeRef, Validator};
 
-/// A request with at least so many header fields, pseudo header fields among them, traps.
+/// A request with at least this number of header fields, pseudo header fields among them, traps.
 pub const FIELDS: u32 = 64;
 
 const HEADERS_CALLBACK: &str = "proxy_on_request_headers";

@@ -1,4 +1,4 @@
-//! Project Wycheproof's signatures as the engine would meet them: what is one, and what only looks like one.
+//! The signatures of project Wycheproof, valid and invalid ones, in the engine's types.
 
 use anyhow::{Context as _, Result, anyhow};
 use percent_encoding::percent_decode_str;
@@ -17,7 +17,7 @@ pub struct Group {
     pub key: Result<PublicKey, KeysError>,
     /// The algorithm that they are taken for.
     pub algorithm: Algorithm,
-    /// Whether they are made as the algorithm says: with its hash, and for RSASSA-PSS its length of salt. If not, none is one.
+    /// True if they use the parameters of the algorithm: its hash, and for RSASSA-PSS its length of salt. If not, all are invalid.
     pub fits: bool,
     /// The signatures.
     pub tests: Vec<Test>,
@@ -29,26 +29,26 @@ pub struct Test {
     /// Its number in the file.
     #[serde(rename = "tcId")]
     pub number: usize,
-    /// What is special about it.
+    /// Its comment.
     #[serde(default)]
     pub comment: String,
     /// What is signed, in hexadecimal.
     msg: String,
     /// The signature, in hexadecimal.
     sig: String,
-    /// Whether it is one.
+    /// The verdict of Wycheproof.
     pub result: Judgement,
 }
 
-/// What Wycheproof says of a signature.
+/// Wycheproof's verdict on a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Judgement {
-    /// It is one.
+    /// It is valid.
     Valid,
-    /// It is none.
+    /// It is invalid.
     Invalid,
-    /// It is one by a lax reading, and may be refused.
+    /// It is valid by a lax reading, and may be refused.
     Acceptable,
 }
 
@@ -134,13 +134,13 @@ impl RawGroup {
 pub struct Jws {
     /// Its number in the file.
     pub number: usize,
-    /// What is special about it.
+    /// Its comment.
     pub comment: String,
     /// The key as JWK.
     pub key: Value,
     /// The compact form; another form is the empty text.
     pub text: String,
-    /// Whether it is good.
+    /// Returns true if the signature is valid.
     pub result: Judgement,
 }
 

@@ -1,4 +1,4 @@
-//! `req.client` where Envoy does not say who the client is, and behind another proxy.
+//! `req.client` where Envoy does not pass the address of the client, and behind another proxy.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An Envoy whose connection manager has these settings beside those of all.
+/// Starts an Envoy whose connection manager has these settings in addition to the usual ones.
 fn start(settings: &Value, upstream: &Upstream) -> Result<Envoy> {
     const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
     let bootstrap = Bootstrap {
@@ -22,11 +22,8 @@ fn start(settings: &Value, upstream: &Upstream) -> Result<Envoy> {
             name: "main".to_owned(),
             configuration: plugin()?.to_string(),
             vm_id: "client-address".to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
             cluster: Some("upstream".to_owned()),
-            discovery: None,
+            ..Listener::default()
         }],
         clusters: vec![("upstream".to_owned(), upstream.address())],
         environment: Vec::new(),
@@ -41,8 +38,8 @@ fn status(address: SocketAddr, path: &str, forwarded_for: Option<&str>) -> Resul
     Ok(client::send(address, &request(path, forwarded_for)?, PATIENCE)?.status)
 }
 
-/// The client's address is the proxy's word: its own connection, or what the trusted proxy before it has added. What a client
-/// writes decides nothing, wherever it stands.
+/// The address of the client comes from the proxy: from its own connection, or from the trusted proxy before it. What a client sends has
+/// no effect.
 #[test]
 fn the_address_is_what_the_proxy_says_envoy() -> Outcome {
     let upstream = Upstream::start()?;
@@ -62,7 +59,7 @@ fn the_address_is_what_the_proxy_says_envoy() -> Outcome {
         (&behind_one, THERE, Some("10.0.0.5, 192.0.2.7"), 403),
         (&behind_one, NOT_THERE, Some("192.0.2.7, 10.0.0.5"), 403),
         (&behind_one, HERE, None, 200),
-        // Against the operator's word: nobody says who the client is.
+        // Contrary to the configuration: no proxy passes the address of the client.
         (&not_told, HERE, None, 403),
         (&not_told, NOT_THERE, None, 403),
         (&not_told, ANYWHERE, None, 200),

@@ -1,4 +1,4 @@
-//! Real clients against a real registry through the shipped Envoy; `docs/clients.md` says how each came out.
+//! Real clients against a real registry through the shipped Envoy; `docs/clients.md` has the results.
 
 mod caller;
 mod daemons;
@@ -18,7 +18,7 @@ use self::page::{Page, Row};
 use self::table::{CLIENTS, Client, Operation};
 use crate::Outcome;
 
-/// Who asks; the policy is that of `envoy/filter.json`.
+/// The caller; the policy is that of `envoy/filter.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     /// May do everything.
@@ -47,7 +47,7 @@ impl Who {
         service_account(namespace, name, expires).map(Some)
     }
 
-    /// Logs in, but for those whose login is a case.
+    /// Logs in, except where the login itself is tested.
     fn log_in(self, caller: &Caller<'_>) -> Result<()> {
         if matches!(self, Self::Reader | Self::Stranger) {
             let ended = caller.ask(Operation::Login, "team/none")?;
@@ -62,7 +62,7 @@ struct Case {
     heading: &'static str,
     who: Who,
     operation: Operation,
-    /// `{row}` is the name of the row, so that each row has repositories of its own; `{client}` that of its client.
+    /// `{row}` is the name of the row, so that each row has its own repositories; `{client}` that of its client.
     repository: &'static str,
     may: Permission,
 }
@@ -111,8 +111,8 @@ fn clients_through_envoy_come_out_as_their_page_says() -> Outcome {
     Ok(page.check()?)
 }
 
-/// Not every client can be installed everywhere, and daemons want root: without them there are fewer rows, but never when
-/// `CI` is set.
+/// Not every client can be installed everywhere, and daemons require root: without them there are fewer rows, except when `CI`
+/// is set.
 fn present(daemons: &Result<Daemons>) -> Result<Vec<&'static Client>> {
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     let mut present = Vec::new();

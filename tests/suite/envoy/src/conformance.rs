@@ -1,7 +1,7 @@
-//! The conformance suite of the OCI distribution spec: through the filter every verdict is that of the registry alone.
+//! The conformance suite of the OCI distribution spec: every result through the filter is that of the registry alone.
 //!
-//! The registry fails some tests by itself (it has no referrers, and stores no sha512), so what is compared is what each
-//! test says: its verdict and why.
+//! The registry fails some tests by itself (it has no referrers, and stores no sha512), so the result of each test and its reason are
+//! compared.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,12 +20,12 @@ use crate::Outcome;
 
 /// Everything of the released spec, and what has come since.
 const VERSION: &str = "dev";
-/// Fewer would mean that the suite gave up early.
+/// With fewer tests, the suite has ended early.
 const LEAST: usize = 800;
 /// Alphanumeric runs of this length are digests and other random values.
 const RANDOM: usize = 20;
 
-/// How often each test said the same.
+/// Number of times that each test gave the same result.
 type Report = BTreeMap<String, usize>;
 
 #[test]
@@ -47,7 +47,7 @@ fn report(registry: SocketAddr, token: &str, folder: &Path) -> Result<Report> {
     let results = folder.join("results");
     let log = File::create(folder.join("conformance.log"))?;
     let user = if token.is_empty() { "" } else { "token" };
-    // Its status tells only whether the registry conforms; that it ran to its end the report tells.
+    // The exit status is 0 only if the registry conforms; the report shows that the suite ran to its end.
     Command::new(tool("bin/conformance"))
         .env_clear()
         .envs([("OCI_TLS", "disabled"), ("OCI_VERSION", VERSION), ("OCI_USERNAME", user), ("OCI_PASSWORD", token)])
@@ -86,7 +86,7 @@ fn read(junit: &str) -> Report {
     report
 }
 
-/// The text without what is another one in each run.
+/// Returns the text without what changes from run to run.
 fn stable(text: &str) -> String {
     let words = text.split_inclusive(|character: char| !character.is_ascii_alphanumeric());
     let stable = |word: &str| {

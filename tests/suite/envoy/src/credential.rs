@@ -1,4 +1,4 @@
-//! A registry with a password of its own behind the filter: the filter has it, and no client does.
+//! A registry with a password behind the filter, which the filter sends and clients do not know.
 
 use std::fs;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn front() -> Result<Front> {
         |plugin| {
             let proxy = plugin["proxy"].as_object_mut().context("no section `proxy`")?;
             proxy.insert("upstreamAuthorization".to_owned(), json!({"env": "REGISTRY_UPSTREAM_AUTHORIZATION"}));
-            // Distribution has a page without password there, and asks for one everywhere else.
+            // Distribution has a page without a password there, and requires one everywhere else.
             proxy.insert("publicPaths".to_owned(), json!(["/"]));
             Ok(())
         },
@@ -59,7 +59,7 @@ fn a_registry_with_a_password_serves_who_may_and_challenges_nobody_through_envoy
         (Some(&ci), "GET", "/v2/", 200),
         (Some(&stranger), "GET", "/v2/", 200),
         (None, "GET", "/v2/", 401),
-        // What a rule grants goes through, with the password.
+        // A granted request is forwarded with the password.
         (Some(&ci), "PUT", "/v2/team/app/manifests/v1", 201),
         (Some(&ci), "GET", "/v2/team/app/manifests/v1", 200),
         (Some(&ci), "GET", "/v2/team/app/tags/list", 200),
@@ -67,7 +67,7 @@ fn a_registry_with_a_password_serves_who_may_and_challenges_nobody_through_envoy
         (None, "GET", "/v2/public/app/manifests/v1", 200),
         (Some(&admin), "DELETE", "/v2/team/app/manifests/v1", 202),
         (Some(&ci), "GET", "/v2/_catalog", 200),
-        // What none grants does not.
+        // Any other request is not.
         (Some(&stranger), "GET", "/v2/team/app/manifests/v1", 403),
         (None, "GET", "/v2/team/app/manifests/v1", 401),
         (None, "GET", "/", 200),

@@ -1,4 +1,4 @@
-//! A thousand requests at once at the real Envoy, whose workers share what one of them fetches.
+//! A thousand requests at once to the real Envoy, whose workers share the keys that one of them fetches.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,9 +18,9 @@ const CROWD: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Unknown keys cause at most one fetch in this time.
 const LIMIT: Duration = Duration::from_secs(5);
-/// The issuer may take so long to answer, and the lease on a fetch lasts a little longer.
+/// Time limit of a fetch; its lease lasts a little longer.
 const TIMEOUT: Duration = Duration::from_millis(2_500);
-/// What is granted gets this from Envoy itself: there is no upstream.
+/// The status of granted requests, from Envoy itself: there is no upstream.
 const GRANTED: u16 = 404;
 
 struct Fixture {
@@ -42,11 +42,7 @@ impl Fixture {
             name: name.to_owned(),
             configuration: document.to_string(),
             vm_id: vm_id.to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
-            cluster: None,
-            discovery: None,
+            ..Listener::default()
         };
         let envoy = Envoy::start(&Bootstrap {
             module: module::path()?,
@@ -59,8 +55,8 @@ impl Fixture {
 
     /// A thousand requests at once, over both listeners, with a key that the issuer publishes: all are granted, and cause one fetch.
     ///
-    /// A machine that is too busy to bring the issuer's answer in its time proves less: that all are answered, and that there
-    /// is one fetch for each lease that can have run out.
+    /// On a machine that is too busy for the timeout of a fetch, the test checks less: all requests are answered, with one fetch for each
+    /// lease that can have expired.
     fn crowd(&self, key: &str) -> Result<()> {
         let wanted = GRANTED;
         let (before, began) = (self.fetches(), Instant::now());
@@ -78,8 +74,8 @@ impl Fixture {
         Ok(())
     }
 
-    /// The same with a key that it does not publish. Who came after the issuer was asked waits for the next time, or is more than
-    /// may wait for that.
+    /// The same with a key that the issuer does not publish. Requests after the start of the fetch wait for the next one, or exceed the
+    /// limit of those that may.
     fn crowd_of_strangers(&self, key: &str) -> Result<()> {
         let (before, began) = (self.fetches(), Instant::now());
         let statuses = self.ask(key)?;
@@ -91,7 +87,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// A rotation right after somebody made up a key id: the new key's token waits, and is not refused.
+    /// A rotation right after a request with an invented key id: the token with the new key waits, and is not refused.
     fn rotates_after_made_up_ids(&self, key: &str) -> Result<()> {
         let before = self.fetches();
         ensure!(self.ask_once("stray-rs256")? == 401, "a key that nobody has is taken");
@@ -111,7 +107,7 @@ impl Fixture {
         self.ask_at_once(key, CROWD)
     }
 
-    /// What so many requests at once get: each status once.
+    /// The statuses of this number of simultaneous requests: each once.
     fn ask_at_once(&self, key: &str, count: usize) -> Result<Vec<u16>> {
         let claims = json!({ "sub": "ci", "aud": "registry", "exp": "+1h", "iat": "-1m" });
         let token = self.issuer.token(key, serde_json::from_value(claims)?, now())?;
@@ -131,7 +127,7 @@ impl Fixture {
         self.issuer.requests(Endpoint::Keys)
     }
 
-    /// What the proxy has to say, for messages.
+    /// Returns the log of the proxy, for messages.
     fn story(&self) -> Result<String> {
         Ok(format!("{}\n{}", self.envoy.admin_get("/stats?filter=registry_auth")?, self.envoy.log_tail()))
     }

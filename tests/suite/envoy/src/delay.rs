@@ -1,4 +1,4 @@
-//! `failDelay`: refusals of a presented credential are held back, and nobody else waits for them.
+//! `failDelay`: responses to invalid credentials are delayed, and other requests do not wait for them.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -23,11 +23,8 @@ fn envoy_serves_others_while_refusals_are_held_and_forgets_clients_that_hang_up(
         name: name.to_owned(),
         configuration: configuration(fail_delay).to_string(),
         vm_id: "delay".to_owned(),
-        holds_bodies: false,
-        secured: false,
-        port: 0,
         cluster: Some("upstream".to_owned()),
-        discovery: None,
+        ..Listener::default()
     };
     let envoy = Envoy::start(&Bootstrap {
         module: module::path()?,

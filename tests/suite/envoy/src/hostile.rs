@@ -1,4 +1,4 @@
-//! A hostile header costs its sender a refusal, and nobody else anything, in Envoy.
+//! Hostile headers in Envoy: the request is refused, and others are not affected.
 
 use std::time::Duration;
 

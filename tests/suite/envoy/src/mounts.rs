@@ -1,4 +1,4 @@
-//! Blobs at real registries: one comes from where it may be read, and from nowhere else, whatever a client asks for it by.
+//! Blobs of real registries: a client gets a blob only from repositories that it may read, in whatever form it asks.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Caller {
     }
 }
 
-/// The target of the upload that an answer has begun or goes on with.
+/// Returns the target for the next request of an upload, from a response.
 fn session(answer: &Response) -> Result<String> {
     let location = answer.header("location").with_context(|| format!("{}: the upload has no place", answer.status))?;
     location.split_once("/v2/").map(|(_, rest)| format!("/v2/{rest}")).context("no place of ours")
@@ -69,7 +69,7 @@ fn digest() -> String {
     format!("sha256:{}", sha256(BLOB))
 }
 
-/// The releases that are installed; without apt there is no 2.8, but never when `CI` is set.
+/// Returns the installed releases; 2.8 is missing without apt, except when `CI` is set.
 fn releases() -> Result<Vec<Release>> {
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     let mut here = Vec::new();
@@ -92,7 +92,7 @@ fn front(release: Release) -> Result<Front> {
 fn a_mount_that_may_not_be_read_goes_on_as_a_plain_upload_through_envoy() -> Outcome {
     let front = Front::start(Realm::Text)?;
     let (admin, ci) = (Caller::of(&front, "registry", "admin")?, Caller::of(&front, "team", "ci")?);
-    // Everybody with a token may read `release`, and nobody but administrators `private`.
+    // Everybody with a token may read `release`, and only administrators `private`.
     for repository in ["private/base", "release/base"] {
         admin.push(repository, &digest(), None)?;
     }
@@ -111,7 +111,7 @@ fn a_mount_that_may_not_be_read_goes_on_as_a_plain_upload_through_envoy() -> Out
     Ok(())
 }
 
-/// Distribution reads `mount` and `from` from a form in the body before it looks at the query.
+/// Distribution reads `mount` and `from` from a form in the body before it reads the query.
 #[test]
 fn a_mount_in_a_form_is_a_plain_upload_through_envoy() -> Outcome {
     for release in releases()? {
@@ -139,7 +139,7 @@ fn a_mount_in_a_form_is_a_plain_upload_through_envoy() -> Outcome {
                 assert_eq!(ci.finds("team/app", &digest())?, 404, "{release:?} {media_type} {query}");
             }
         }
-        // What a form says is not the name of the upload either: curl sends this type when nobody tells it another.
+        // What a form says is not the name of the upload either: curl sends this type by default.
         for (number, media_type) in [FORM, PARTS].into_iter().enumerate() {
             let repository = format!("team/curl-{number}");
             ci.push(&repository, &digest(), Some(media_type)).with_context(|| front.logs())?;
@@ -150,7 +150,7 @@ fn a_mount_in_a_form_is_a_plain_upload_through_envoy() -> Outcome {
     Ok(())
 }
 
-/// `proxy.mounts` is for registries that keep repositories apart themselves: this is what that means. Envoy is not needed to see it.
+/// `proxy.mounts` is for registries that separate repositories themselves, as this test shows without Envoy.
 #[test]
 fn a_registry_that_mounts_are_forwarded_to_keeps_repositories_apart_behind_envoy() -> Outcome {
     for release in releases()? {
@@ -159,7 +159,7 @@ fn a_registry_that_mounts_are_forwarded_to_keeps_repositories_apart_behind_envoy
         let anybody = Caller { address, token: None };
         anybody.push("private/base", &digest(), None)?;
         assert_eq!(anybody.finds("private/base", &digest())?, 200, "{}", registry.log());
-        // By its digest, in a repository that has it not: before and after somebody has tried to mount it from there.
+        // By its digest, in a repository that does not have it: before and after an attempt to mount it from there.
         for _ in 0..2 {
             for method in ["HEAD", "GET"] {
                 let foreign = anybody.send(method, &format!("/v2/team/app/blobs/{}", digest()), None, b"")?;

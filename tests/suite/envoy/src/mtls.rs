@@ -1,4 +1,4 @@
-//! What a table of requests cannot say about client certificates.
+//! Client certificates, as far as scenarios cannot express it.
 
 use std::time::Duration;
 
@@ -20,11 +20,9 @@ fn a_certificate_of_a_stranger_does_not_get_through_envoys_handshake() -> Outcom
             name: "tls".to_owned(),
             configuration: OPEN.to_owned(),
             vm_id: "tls".to_owned(),
-            holds_bodies: false,
             secured: true,
-            port: 0,
             cluster: Some("upstream".to_owned()),
-            discovery: None,
+            ..Listener::default()
         }],
         clusters: vec![("upstream".to_owned(), upstream.address())],
         environment: Vec::new(),

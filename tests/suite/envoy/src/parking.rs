@@ -1,4 +1,4 @@
-//! What waits in Envoy takes its own room only: who is known goes on, whatever others leave lying around.
+//! Waiting requests in Envoy are limited by kind: unfinished requests of others do not block known clients.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -26,11 +26,8 @@ fn leave_lying() -> Result<()> {
         name: "clients".to_owned(),
         configuration: document()?.to_string(),
         vm_id: "registry-auth".to_owned(),
-        holds_bodies: false,
-        secured: false,
-        port: 0,
         cluster: Some("upstream".to_owned()),
-        discovery: None,
+        ..Listener::default()
     };
     let envoy = Envoy::start(&Bootstrap {
         module: module::path()?,

@@ -1,4 +1,4 @@
-//! Keys of an issuer that the proxy cannot ask: from the issuer through the shim into two real Envoys.
+//! Keys of an issuer that the proxy cannot reach: from the issuer through the shim to two real Envoys.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ use crate::Outcome;
 const PATIENCE: Duration = Duration::from_mins(1);
 const TOKEN: &str = "a-service-account-token";
 
-/// An issuer as a Kubernetes API server is one: a private authority, a token, another address for its keys.
+/// An issuer like a Kubernetes API server: a private authority, a token, another address for its keys.
 fn issuer(port: Port) -> Result<(Issuer, Server)> {
     let number = port.address().port();
     let issuer = Issuer::new(&format!("https://localhost:{number}"), &["es256"])?;
@@ -64,13 +64,13 @@ fn published_at(issuer: &Issuer, path: &str, port: u16) -> Option<(&'static str,
     }
 }
 
-/// Replaces what stands at a JSON pointer.
+/// Replaces the value at a JSON pointer.
 fn set(document: &mut Value, pointer: &str, value: Value) -> Result<()> {
     *document.pointer_mut(pointer).with_context(|| format!("there is no {pointer}"))? = value;
     Ok(())
 }
 
-/// An Envoy, and where its clients are.
+/// An Envoy, and the address for its clients.
 struct Proxy {
     bootstrap: Value,
     clients: SocketAddr,
@@ -80,18 +80,16 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// `intake` is what the intake listens at, as Envoy writes addresses.
+    /// `intake` is the address of the intake in Envoy's form.
     fn new(plugin: &Value, intake: &Value, upstream: &Upstream) -> Result<Self> {
         let (clients, admin) = (free_address()?, free_address()?);
         let listener = |name: &str, configuration: String, cluster: Option<&str>| Listener {
             name: name.to_owned(),
             configuration,
             vm_id: "pushed".to_owned(),
-            holds_bodies: false,
-            secured: false,
             port: clients.port(),
             cluster: cluster.map(str::to_owned),
-            discovery: None,
+            ..Listener::default()
         };
         let mut bootstrap = Bootstrap {
             module: module::path()?,
@@ -112,7 +110,7 @@ impl Proxy {
     fn start(&mut self) -> Result<()> {
         let file = self.folder.path().join("envoy.json");
         fs::write(&file, self.bootstrap.to_string())?;
-        // The one before has to let go of its ports.
+        // The previous Envoy must release its ports.
         self.running = None;
         let mut program = Program::start(
             "envoy",
@@ -133,7 +131,7 @@ impl Proxy {
         Ok(client::send(self.clients, &request, PATIENCE)?.status)
     }
 
-    /// Asks until there is this answer: a fetch that an unknown key causes may have to wait for its turn.
+    /// Repeats a request until this is the status: a fetch for an unknown key may be delayed.
     fn comes_to(&self, status: u16, token: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -148,7 +146,7 @@ impl Proxy {
     }
 }
 
-/// A shim that feeds the intakes, and where its endpoints are.
+/// A shim that pushes to the intakes, and the address of its endpoints.
 fn shim(plugin: &Value, intakes: &[String], folder: &Path) -> Result<(Program, SocketAddr)> {
     let (configuration, endpoints) = (folder.join("plugin.json"), free_address()?);
     fs::write(&configuration, plugin.to_string())?;

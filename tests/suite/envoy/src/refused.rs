@@ -11,7 +11,7 @@ use registry_auth_harness::substrate::ENVIRONMENT;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Whether Envoy takes a plugin configuration, given in its JSON form of a protobuf `Any`; and its log.
+/// Returns true if Envoy accepts a plugin configuration, given in its JSON form of a protobuf `Any`; and its log.
 fn validate(configuration: &Value) -> Result<(bool, String)> {
     const PLUGIN: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config/configuration";
     let bootstrap = Bootstrap {
@@ -20,11 +20,7 @@ fn validate(configuration: &Value) -> Result<(bool, String)> {
             name: "main".to_owned(),
             configuration: String::new(),
             vm_id: "refused".to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
-            cluster: None,
-            discovery: None,
+            ..Listener::default()
         }],
         environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         ..Bootstrap::default()

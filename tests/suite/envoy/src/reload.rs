@@ -1,4 +1,4 @@
-//! A new `accessControl` while requests are on their way: nothing is dropped, what was decided stays decided.
+//! A new `accessControl` while requests are in progress: none is dropped, and decisions already made are kept.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -75,11 +75,9 @@ impl Fixture {
             name: name.to_owned(),
             configuration,
             vm_id: "reload".to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
             cluster: (name == "main").then(|| "upstream".to_owned()),
             discovery: (name == "main").then(|| folder.path().join("filter.json")),
+            ..Listener::default()
         };
         let bootstrap = Bootstrap {
             module: module::path()?,
@@ -100,7 +98,7 @@ impl Fixture {
         self.envoy.listener("main")
     }
 
-    /// Gives the plugin another configuration, and waits until Envoy says what it made of it.
+    /// Replaces the configuration of the plugin, and waits until Envoy has accepted or rejected it.
     fn change(&mut self, configuration: &Value, counter: &str) -> Result<()> {
         let listener = self.bootstrap.listeners.first_mut().context("there is no listener")?;
         listener.configuration = configuration.to_string();
@@ -130,7 +128,7 @@ impl Fixture {
         let module = module::path()?;
         let text = text.replace("target/registry-auth.wasm", module.to_str().context("an odd path")?);
         let path = self.bootstrap.listeners.first().and_then(|listener| listener.discovery.clone());
-        let path = path.context("the filter stands in the listener")?;
+        let path = path.context("the filter is configured in the listener")?;
         let new = path.with_extension("shipped");
         fs::write(&new, text)?;
         self.counted("config_reload", || fs::rename(&new, &path).context("the file cannot be replaced"))?;
@@ -141,7 +139,7 @@ impl Fixture {
     }
 }
 
-/// Reads over and over on one connection until it is told to stop: the statuses without repetitions, and how many there were.
+/// Reads over and over on one connection until it is stopped: the statuses without repetitions, and how many there were.
 fn load(address: SocketAddr, token: &str, stop: &AtomicBool) -> Result<(Vec<u16>, usize)> {
     let request = Request::new("GET", "/v2/team/app/tags/list").header("authorization", token);
     let mut connection = Connection::open(address, PATIENCE)?;
@@ -155,7 +153,7 @@ fn load(address: SocketAddr, token: &str, stop: &AtomicBool) -> Result<(Vec<u16>
     Ok((statuses, count))
 }
 
-/// Begins an upload, which is granted now.
+/// Starts an upload, which is granted at this time.
 fn begin(address: SocketAddr, token: &str) -> Result<Connection> {
     let mut upload = Connection::open(address, PATIENCE)?;
     let length = PARTS * PART.len();
@@ -169,7 +167,7 @@ fn begin(address: SocketAddr, token: &str) -> Result<Connection> {
     Ok(upload)
 }
 
-/// The rest of it.
+/// Sends the rest of the upload.
 fn finish(upload: &mut Connection, upstream: &Upstream) -> Result<()> {
     for _ in PARTS / 2..PARTS {
         upload.write(PART)?;

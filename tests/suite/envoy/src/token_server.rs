@@ -1,4 +1,4 @@
-//! An unmodified registry (Distribution) that wants tokens, the filter in front that mints them, and a real client.
+//! An unmodified registry (Distribution) that requires tokens, the filter in front that mints them, and a real client.
 
 use std::cell::Cell;
 use std::env;
@@ -29,10 +29,10 @@ use crate::Outcome;
 const PATIENCE: Duration = Duration::from_mins(1);
 const TOKEN_ISSUER: &str = "token.test";
 const SERVICE: &str = "registry.test";
-/// `ci` with a token that is good for every tag but `v2`.
+/// `ci` with a token for every tag but `v2`.
 const UNTRUSTED: &str = "untrusted";
 
-/// Where the registry has the key from that verifies.
+/// The form of the registry's verification key.
 #[derive(Clone, Copy)]
 enum Trust {
     /// A certificate: the registry works out the key id.
@@ -74,7 +74,7 @@ struct Registry {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        // It may have ended by itself; nothing is left to be done then.
+        // Ignored: it may have ended by itself.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -104,11 +104,9 @@ impl Fixture {
             name: name.to_owned(),
             configuration: configuration.to_string(),
             vm_id: "one".to_owned(),
-            holds_bodies: false,
             port,
-            discovery: None,
-            secured: false,
             cluster: cluster.map(str::to_owned),
+            ..Listener::default()
         };
         let intake = json!({ "intake": { "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } } });
         let envoy = Envoy::start(&Bootstrap {
@@ -261,7 +259,7 @@ fn start_registry(folder: &Path, trust: Trust, realm: &str, jwks: &Value) -> Res
 
 fn credential(user: &str) -> Result<String> {
     let mut claims = json!({ "iss": "http://issuer.test", "aud": "registry", "sub": user, "iat": "-1m", "exp": "+1h" });
-    // What restricts the token goes into the minted one, which the registry has to take with it.
+    // The restrictions of the token are claims of the minted one, which the registry must accept.
     if user == UNTRUSTED {
         claims = json!({
             "iss": "http://issuer.test", "aud": "registry", "sub": "ci", "iat": "-1m", "exp": "+1h",
@@ -302,7 +300,7 @@ fn play(trust: Trust) -> Result<()> {
         fixture.crane(user, succeeds, &arguments.each_ref().map(String::as_str))?;
     }
     fixture.push("reader", false, &app)?;
-    // Only the filter knows create from update: the registry is asked whether the tag is there.
+    // Only the filter distinguishes create from update: it asks the registry if the tag exists.
     fixture.push("ci", false, &app)?;
     fixture.push(UNTRUSTED, true, &image("team/app:untrusted"))?;
     fixture.push(UNTRUSTED, false, &image("team/app:v2"))?;
@@ -319,7 +317,7 @@ fn play(trust: Trust) -> Result<()> {
     let listed = fixture.crane(Some("reader"), true, &["catalog", &fixture.clients.to_string()])?;
     ensure!(listed.contains("public/app") && listed.contains("team/app"), "{listed}");
 
-    // The registry itself holds a token to what it says, and takes no other.
+    // The registry itself enforces the scope of a token, and accepts no other token.
     let token = fixture.mint("ci", "repository:team/app:pull")?;
     ensure!(fixture.directly("GET", "/v2/team/app/tags/list", &token)? == 200);
     ensure!(fixture.directly("POST", "/v2/team/app/blobs/uploads/", &token)? == 401);

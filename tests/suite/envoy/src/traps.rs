@@ -1,6 +1,6 @@
-//! A VM that traps: Envoy refuses, loads the module again and counts that; what waited in the VM is not let through.
+//! A VM that traps: Envoy refuses requests, loads the module again and counts that; requests that waited in the VM are not let through.
 //!
-//! The shipped module cannot be made to trap by a request, so the harness lays a trap in a copy of it (`tests/suite/cases/src/trap.rs`).
+//! No request can make the shipped module trap, so the harness adds a trap to a copy of it (`tests/suite/cases/src/trap.rs`).
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -20,12 +20,12 @@ use serde_json::json;
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// So many answers in a row reach both workers.
+/// This number of answers in a row reaches both workers.
 const STEADY: usize = 40;
 /// Requests that wait in the VMs of both workers.
 const PARKED: usize = 8;
 
-/// Envoy with the trap in its module, an upstream, and an issuer that never answers.
+/// Envoy with the trap in its module, an upstream, and an issuer that never responds.
 struct Fixture {
     envoy: Envoy,
     upstream: Upstream,
@@ -48,11 +48,8 @@ impl Fixture {
                 name: "main".to_owned(),
                 configuration: configuration().to_string(),
                 vm_id: "traps".to_owned(),
-                holds_bodies: false,
-                secured: false,
-                port: 0,
                 cluster: Some("upstream".to_owned()),
-                discovery: None,
+                ..Listener::default()
             }],
             clusters: vec![("upstream".to_owned(), upstream.address()), ("issuers".to_owned(), issuer.local_addr()?)],
             environment: Vec::new(),
@@ -99,13 +96,13 @@ fn a_vm_that_traps_in_envoy_refuses_and_is_loaded_again() -> Outcome {
         assert!(Instant::now() < deadline, "{steady} answers in a row; the log ends\n{}", fixture.envoy.log_tail());
         match fixture.status(&good())? {
             200 => (steady, served) = (steady + 1, served + 1),
-            // One worker is without VM until its back-off is over.
+            // One worker is without VM until its back-off has ended.
             503 => steady = 0,
             other => panic!("{other}"),
         }
     }
     assert_eq!(fixture.stat("wasm.main.vm_reload_failure")?, 0);
-    // Envoy tells a VM that is gone nothing, so what waited in it ends with the stream's idle timeout, or the client's patience.
+    // Envoy does not notify a failed VM, so what waited in it ends with the stream's idle timeout or that of the client.
     for socket in parked {
         let answer = status_line(socket)?;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 503"), "{answer}");

@@ -1,5 +1,5 @@
-//! A registry that has a virtual host of its own, behind a route that rewrites the host: whatever host the client names, tags that
-//! are there are seen, and tags that are not may be created.
+//! A registry with its own virtual host, behind a route that rewrites the host: whatever host the client names, existing tags are found
+//! and others may be created.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::Outcome;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The only name that the registry answers to.
+/// The only host name of the registry.
 const NAME: &str = "registry.internal";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -90,11 +90,8 @@ impl Fixture {
                 name: "clients".to_owned(),
                 configuration: plugin(proxy)?.to_string(),
                 vm_id: "registry-auth".to_owned(),
-                holds_bodies: false,
-                secured: false,
-                port: 0,
                 cluster: Some(cluster.to_owned()),
-                discovery: None,
+                ..Listener::default()
             }],
             clusters: vec![(cluster.to_owned(), address), ("distribution".to_owned(), distribution)],
             environment: Vec::new(),
@@ -154,7 +151,7 @@ fn the_host_of_a_client_opens_no_tag_through_envoy() -> Outcome {
     Ok(())
 }
 
-/// A cluster's name that the registry does not know as a host: its 404 is not the registry's, and nothing is opened by it.
+/// The name of a cluster that the registry does not know as a host: the 404 is not one of the registry, and grants nothing.
 #[test]
 fn a_virtual_host_that_does_not_know_the_name_opens_no_tag_through_envoy() -> Outcome {
     let fixture = Fixture::start("registry", &json!({"upstreamCluster": "registry"}))?;

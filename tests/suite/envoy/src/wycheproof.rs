@@ -21,11 +21,7 @@ fn the_host_agrees_with_the_engine_envoy() -> Outcome {
         name: "probe".to_owned(),
         configuration: String::new(),
         vm_id: "probe".to_owned(),
-        holds_bodies: false,
-        secured: false,
-        port: 0,
-        cluster: None,
-        discovery: None,
+        ..Listener::default()
     };
     let envoy = Envoy::start(&Bootstrap { module, listeners: vec![listener], ..Bootstrap::default() })?;
     let connection = RefCell::new(Connection::open(envoy.listener("probe")?, Duration::from_secs(20))?);

@@ -1,4 +1,4 @@
-//! The configurations of `examples/` hold, and decide the requests of `tests/examples/` as those say.
+//! Checks that the configurations of `examples/` are valid and decide the requests of `tests/examples/` as expected.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The files of scenarios are all written alike: a value stands on one line if it fits there, or else each of its members does.
+//! Checks that all scenario files have the same format: a value is on one line if it fits there, or else each of its members does.
 
 mod json;
 

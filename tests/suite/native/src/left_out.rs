@@ -1,4 +1,4 @@
-//! What `cargo test` leaves out, so that its output says so. `cargo xtask test` runs all of it, and passes over this file.
+//! Lists what `cargo test` leaves out, so that its output shows it. `cargo xtask test` runs all of it, and passes over this file.
 
 const COMPLAINT: &str = "only `cargo xtask test` runs everything";
 

@@ -1,4 +1,4 @@
-//! What the pages show holds: policies compile without a warning, and every reason of a refusal is on its page.
+//! Checks the pages: policies compile without a warning, and every reason of a refusal is on its page.
 
 use std::fs;
 use std::path::Path;

@@ -66,7 +66,7 @@ fn each_plugin_fails_closed_and_can_wait_with_a_body() -> Outcome {
     Ok(())
 }
 
-/// Beside a port that Envoy opens by default, any program of the host may listen on the same one.
+/// By default, any program of the host may listen on the same port as Envoy.
 #[test]
 fn no_other_program_can_listen_where_a_shipped_intake_does() -> Outcome {
     shipped_intakes_are_kept()?;

@@ -1,4 +1,4 @@
-//! The limits that the page about threats names are those of the code.
+//! Checks that the limits in `docs/threats.md` are those of the code.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use registry_auth_engine::keys::algorithm::Algorithm;
 const KEYS: [(KeyError, usize); 2] = [
     // Brainpool, secp160, secp192, secp224; and secp256k1, whose algorithm ES256K is not supported.
     (KeyError::UnsupportedCurve, 2002),
-    // Ed448; and `id-RSASSA-PSS` with parameters of its own, which stands in no JWK.
+    // Ed448; and `id-RSASSA-PSS` with its own parameters, which a JWK cannot have.
     (KeyError::UnsupportedType, 172),
 ];
 

@@ -1,4 +1,4 @@
-//! Every row of zot's own tests, and every probe of a running zot, is run somewhere, or left out for a reason.
+//! Checks that every row of zot's own tests, and every probe of a running zot, is a scenario, or is left out for a reason.
 
 mod ledger;
 
@@ -40,7 +40,7 @@ enum Deed {
     Refuses,
 }
 
-/// A probe as it was sent, and what became of it.
+/// A probe and its result.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Probed {
@@ -50,7 +50,7 @@ struct Probed {
 }
 
 impl Answer {
-    /// What a scenario expects, in the same terms.
+    /// Converts the expectation of a scenario to the result of a probe.
     fn of(expect: &Expect) -> Self {
         if expect.upstream.is_some() || expect.status == 200 {
             Self::Did(Deed::Granted)
@@ -75,7 +75,7 @@ fn every_row_of_zot_is_run_or_left_out_for_a_reason() -> Outcome {
     let mut by_row: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for (id, place) in ledger.places()? {
         let fresh = by_row.entry(id.clone()).or_default().insert(place);
-        assert!(fresh || place == "scenarios", "{id} stands twice in {place}");
+        assert!(fresh || place == "scenarios", "duplicate {id} in {place}");
     }
     let known: BTreeSet<String> = by_row.keys().cloned().collect();
     let (missing, unknown): (Vec<_>, Vec<_>) = (all.difference(&known).collect(), known.difference(&all).collect());

@@ -1,4 +1,4 @@
-//! What the built module asks of its host, and gives it.
+//! The imports and exports of the built module.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,7 +27,7 @@ const EXPORTS: [&str; 12] = [
     "proxy_on_vm_start",
 ];
 
-/// Host calls that the module makes (`filter/src/host/raw.rs`).
+/// The host calls of the module (`filter/src/host/raw.rs`).
 pub(crate) const CALLED: [&str; 19] = [
     "proxy_add_header_map_value",
     "proxy_call_foreign_function",
@@ -50,14 +50,14 @@ pub(crate) const CALLED: [&str; 19] = [
     "proxy_set_tick_period_milliseconds",
 ];
 
-/// What it calls of WASI, and why.
+/// The functions of WASI that it calls, with the reason.
 const WASI: [(&str, &str); 3] = [
     ("environ_get", "the secrets that a configuration names"),
     ("environ_sizes_get", "the same"),
     ("random_get", "seeds of hash tables"),
 ];
 
-/// What it imports and does not call; no configuration allows it.
+/// Imports that it never calls; no configuration allows them.
 const NOT_CALLED: [(&str, &[&str]); 2] = [
     (
         "default methods of the SDK's traits, which no implementation can leave out",

@@ -1,4 +1,4 @@
-//! What requests cost, counted and not timed: host calls, and the instructions that wasmtime counts as fuel. `budgets.json` has the
+//! What requests cost, counted and not timed: host calls, and instructions, measured as fuel of wasmtime. `budgets.json` has the
 //! exact values: a change of them is made on purpose, by renewing the file.
 
 mod table;
@@ -14,9 +14,9 @@ use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use self::table::{Cost, Table};
 use crate::Outcome;
 
-/// When all requests come: the tokens in the table are good then.
+/// The time of all requests, at which the tokens in the table are valid.
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
-/// Tokens that one worker remembers.
+/// Number of tokens in the cache of a worker.
 const IDENTITIES: usize = 10_000;
 const CONDITION: Policy = Policy { condition: true, ..Policy::PLAIN };
 const PUBLIC: Policy = Policy { anonymous: true, ..Policy::PLAIN };
@@ -32,14 +32,14 @@ struct Row {
     verifies: bool,
 }
 
-/// The pull of a manifest, and what comes of it.
+/// The pull of a manifest, and its outcome.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    /// With a good token of this algorithm.
+    /// With a valid token of this algorithm.
     Granted(&'static str),
     /// Without a token where everybody may read.
     Public,
-    /// With a good token where its holder may not read.
+    /// With a valid token where its holder may not read.
     Forbidden,
     /// Without a token where one is needed.
     Unauthorized,
@@ -102,7 +102,7 @@ fn requests_cost_exactly_what_their_table_says() -> Outcome {
 
 fn cost_of(row: &Row, table: &Table) -> Result<Cost> {
     let mut vm = start(row.policy, row.verifies)?;
-    // What is done once per worker is done before: metrics are defined, memory can be used again.
+    // Excludes what is done once per worker: definition of metrics, growth of memory.
     let (other, _) =
         Asked::Granted(if row.asked == Asked::Granted("EdDSA") { "RS256" } else { "EdDSA" }).request(table)?;
     send(&mut vm, &other, None)?;
@@ -133,7 +133,7 @@ fn start(policy: Policy, verifies: bool) -> Result<Vm> {
     Vm::start(Compiled::built()?, setup)
 }
 
-/// One request from its beginning to its end, which has to be the one that was meant: forwarded, or refused with `status`.
+/// Sends one request, which must have the expected outcome: forwarded, or refused with `status`.
 fn send(vm: &mut Vm, request: &Request, status: Option<u16>) -> Result<()> {
     let id = vm.open(request)?;
     let end = match vm.progress(id)? {
@@ -145,7 +145,7 @@ fn send(vm: &mut Vm, request: &Request, status: Option<u16>) -> Result<()> {
     vm.close(id)
 }
 
-/// Bytes that the module's memory grows with so many remembered tokens.
+/// Bytes that the module's memory grows with this number of remembered tokens.
 fn memory() -> Result<usize> {
     let [_, es256, ..] = ALGORITHMS;
     let mut vm = start(Policy::PLAIN, true)?;

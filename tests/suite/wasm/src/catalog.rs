@@ -69,7 +69,7 @@ fn a_catalog_whose_pages_never_end_is_given_up_in_wasmtime() -> Outcome {
         let headers = vec![(b":status".to_vec(), b"200".to_vec()), (b"link".to_vec(), link.into_bytes())];
         vm.answer(callout.token, CalloutAnswer { headers, body: br#"{"repositories":["closed"]}"#.to_vec() })?;
     }
-    let Progress::Answered(answer) = vm.progress(id)? else { panic!("it is asked for ever") };
+    let Progress::Answered(answer) = vm.progress(id)? else { panic!("it is asked for pages without end") };
     assert_eq!(answer.status, 503);
     Ok(())
 }

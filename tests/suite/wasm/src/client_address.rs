@@ -5,7 +5,7 @@ use registry_auth_cases::Outcome;
 use registry_auth_cases::client_address::{ANYWHERE, HERE, NOT_THERE, THERE, WARNING, plugin, request};
 use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
-/// No header says who the client is, so neither "from here" nor "not from there" can be told.
+/// No header has the address of the client, so neither "from here" nor "not from there" can be decided.
 #[test]
 fn a_client_that_the_proxy_does_not_tell_is_refused_and_said_once_wasm() -> Outcome {
     let setup = |forwards: bool| -> Result<Setup> {

@@ -1,4 +1,4 @@
-//! A clock that cannot be right lets nothing in: hosts exist that hand over the lower 32 bits of the time, which makes it 1970.
+//! With a clock that cannot be right, every token is refused: some hosts return the lower 32 bits of the time, which is in 1970.
 
 use anyhow::{Context as _, Result};
 use registry_auth_engine::time::UnixTime;

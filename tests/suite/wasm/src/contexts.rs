@@ -1,5 +1,5 @@
-//! Several plugins in one VM, requests that hosts create, show and end in odd orders: each is decided by the configuration that it
-//! came under, or refused.
+//! Several plugins in one VM, and requests that hosts create, deliver and end in unusual orders: each is decided by the configuration
+//! under which it was created, or refused.
 
 use anyhow::{Result, ensure};
 use registry_auth_harness::client::Request;
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::Outcome;
 
 const ROOT: u32 = 1;
-/// More than a worker lets wait for keys.
+/// More requests than may wait for keys in a worker.
 const UNVERIFIED: usize = 5_000;
 
 /// Anyone may read in `open`; who has a token of the issuer may read everywhere.
@@ -53,7 +53,7 @@ fn keys() -> Result<CalloutAnswer> {
     Ok(CalloutAnswer { headers: vec![(b":status".to_vec(), b"200".to_vec())], body })
 }
 
-/// 200 for a request that goes on, 0 for one that is held.
+/// Returns 200 for a forwarded request, 0 for one that waits.
 fn status(vm: &mut Vm, id: u32) -> Result<u16> {
     Ok(match vm.progress(id)? {
         Progress::Forwarded(_) => 200,
@@ -151,7 +151,7 @@ fn requests_of_a_plugin_that_has_ended_are_refused_in_wasm() -> Outcome {
     vm.close(id)?;
     vm.remove_plugin(second)?;
     vm.tick()?;
-    // What it counted is told when it ends.
+    // Its counts are reported when it ends.
     assert_eq!(vm.metric("registry_auth.allowed"), Some(1));
     let id = vm.open_under(second, &read("second"))?;
     assert_eq!(status(&mut vm, id)?, 503);

@@ -1,4 +1,4 @@
-//! `failDelay`: refusals of a presented credential are held back.
+//! `failDelay`: responses to invalid credentials are delayed.
 
 use registry_auth_cases::Outcome;
 use registry_auth_cases::delay::configuration;
@@ -9,7 +9,7 @@ use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 /// Ticks until two seconds have passed.
 const TICKS: usize = 8;
-/// How many refusals one worker holds.
+/// Maximum number of delayed refusals in a worker.
 const MOST: usize = 1_000;
 const HOUR: i64 = 3_600_000;
 

@@ -48,7 +48,7 @@ fn no_expression_stalls_a_worker() -> Outcome {
     Ok(())
 }
 
-/// Whether a token with large claims passes the validation `expression`, and what that took.
+/// Returns true if a token with large claims passes the validation `expression`, and what that took.
 fn judge(expression: &str) -> anyhow::Result<(bool, u64)> {
     let issuer = Issuer::new("http://issuer.test", &["es256"])?;
     let validation = json!({"expression": expression, "message": "no"});

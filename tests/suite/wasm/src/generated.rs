@@ -1,4 +1,4 @@
-//! Whatever is asked, and however: what the module lets through the engine has granted natively, and nothing traps.
+//! Generated requests: the module forwards only what the native engine grants, and never traps.
 //!
 //! The seed of a run is printed; `REGISTRY_AUTH_SEED` repeats it.
 
@@ -68,7 +68,7 @@ const HOSTILE: &[&str] = &[
     "/manifests/",
     " ",
 ];
-/// Header fields that try to say who is asking, or for what.
+/// Header fields that try to change the caller or the target.
 const FIELDS: &[(&str, &str)] = &[
     ("x-registry-user", "root"),
     ("X-Registry-User", "ci"),
@@ -96,7 +96,7 @@ impl Both {
         Ok(Self { native, wasm })
     }
 
-    /// Whether the request was forwarded, by both.
+    /// True if the request was forwarded, for both.
     fn forward(&mut self, config: usize, request: &Request) -> Result<bool, Error> {
         let (granted, became) = (self.native.send(config, request)?, self.wasm.send(config, request)?);
         match (&granted, &became) {

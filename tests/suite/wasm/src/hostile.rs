@@ -1,4 +1,4 @@
-//! A hostile header costs its sender a refusal, and nobody else anything, on wasmtime.
+//! Hostile headers on wasmtime: the request is refused, and others are not affected.
 
 use anyhow::Context as _;
 use registry_auth_cases::Outcome;

@@ -1,4 +1,4 @@
-//! Pushed keys in the module: what the intake takes, and what a filter makes of what stands in shared data.
+//! Pushed keys in the module: what the intake accepts, and how a filter uses the values in shared data.
 
 mod secrets;
 mod unknown;
@@ -20,7 +20,7 @@ use crate::Outcome;
 
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 const SET: &str = "oidc:https://kubernetes.default.svc.cluster.local";
-/// Where the envelope of the set stands in shared data.
+/// The key of the envelope in shared data.
 const STORED: &[u8] = b"registry-auth/keys/2/oidc:https://kubernetes.default.svc.cluster.local";
 const OTHER_KEY: &str = "another-push-key-another-push-key";
 /// Longer than a filter waits for a push.
@@ -71,11 +71,11 @@ impl Proxy {
         let answer = self.ask(request)?;
         ensure!(!String::from_utf8_lossy(&answer.body).contains("kty"), "{answer:?}");
         if answer.header("content-type").as_deref() == Some("application/jose") {
-            let told = push::answer(SET, &answer)?;
-            ensure!((answer.status == 200) == told.get("error").is_none(), "{told}");
+            let response = push::answer(SET, &answer)?;
+            ensure!((answer.status == 200) == response.get("error").is_none(), "{response}");
         } else {
-            let told: Value = serde_json::from_slice(&answer.body)?;
-            ensure!(answer.status != 200 && told.get("error").is_some(), "{answer:?}");
+            let response: Value = serde_json::from_slice(&answer.body)?;
+            ensure!(answer.status != 200 && response.get("error").is_some(), "{answer:?}");
         }
         Ok(answer.status)
     }
@@ -87,10 +87,10 @@ impl Proxy {
 
     fn held_of(&mut self, set: &str) -> Result<(u64, bool)> {
         let answer = self.ask(&push::get(set, self.intake.now()))?;
-        let told = push::answer(set, &answer)?;
-        ensure!(answer.status == 200, "{told}");
-        let generation = told.get("gen").and_then(Value::as_u64).context("no generation")?;
-        Ok((generation, told.get("wanted").and_then(Value::as_bool).context("no wanted")?))
+        let response = push::answer(set, &answer)?;
+        ensure!(answer.status == 200, "{response}");
+        let generation = response.get("gen").and_then(Value::as_u64).context("no generation")?;
+        Ok((generation, response.get("wanted").and_then(Value::as_bool).context("no wanted")?))
     }
 }
 
@@ -177,7 +177,7 @@ fn what_is_forged_old_over_or_malformed_is_refused_and_the_old_set_stays_in_the_
         ("a private set under another name", put(&newer, &push::seal(&private, PUSH_KEY)), 400),
         ("another generation than the request says", put(&first, &good), 400),
         ("no keys", changed("keys", json!({"keys": []})), 400),
-        ("keys that are none", changed("keys", json!({"keys": [{"kty": "oct", "k": "tops3cret"}]})), 400),
+        ("no usable keys", changed("keys", json!({"keys": [{"kty": "oct", "k": "tops3cret"}]})), 400),
         ("the same generation", put(&first, &other), 409),
         ("an older generation", changed("gen", json!(now.millis() - 1)), 409),
         ("a generation of the future", changed("gen", json!(now.millis() + 360_000)), 400),
@@ -186,7 +186,7 @@ fn what_is_forged_old_over_or_malformed_is_refused_and_the_old_set_stays_in_the_
         ("it would last too long", changed("exp", json!(now.secs() + 32 * 86_400)), 400),
         ("too large", put(&newer, &"a".repeat(1024 * 1024 + 1)), 413),
         ("no request that proves anything", bare(&push::path(SET)), 401),
-        ("a credential that is none", bare(&push::path(SET)).header("authorization", "Bearer tops3cret"), 401),
+        ("an invalid credential", bare(&push::path(SET)).header("authorization", "Bearer tops3cret"), 401),
         ("a proof of another push key", push::proven("PUT", SET, &json!({"v": 2}), OTHER_KEY), 401),
         ("a proof for another set", says("set", json!("secret:us-east-1/keys")), 401),
         ("a proof of a question", says("gen", Value::Null), 401),
@@ -267,7 +267,7 @@ fn a_set_counts_until_its_end_and_not_longer_in_the_module() -> Outcome {
         vm.advance(61_000);
     }
     assert_eq!(status(&mut proxy.filter, "es256")?, 503);
-    assert_eq!(proxy.held()?.0, 0, "a set that is over is as good as none");
+    assert_eq!(proxy.held()?.0, 0, "an expired set is treated as absent");
     // The next success of the shim brings the keys back.
     let next = payload(proxy.intake.now(), "es256", 0)?;
     assert_eq!(proxy.push(&next)?, 200);

@@ -89,7 +89,7 @@ fn no_credential_in_wasm_comes_into_the_log_whatever_becomes_of_it() -> Outcome 
         "log": { "level": "debug" },
     });
     let [in_claim, as_password] = SECRETS;
-    // (claims beside the good ones, key)
+    // (claims in addition to the valid ones, key)
     let tokens = [
         (json!({}), "es256"),
         (json!({ "aud": "other" }), "es256"),

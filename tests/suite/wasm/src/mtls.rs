@@ -1,4 +1,4 @@
-//! What a table of requests cannot say about client certificates, at a host that tests have in their hands.
+//! Client certificates on wasmtime, as far as scenarios cannot express it.
 
 use registry_auth_cases::Outcome;
 use registry_auth_harness::client::Request;
@@ -22,7 +22,7 @@ fn a_certificate_that_the_host_does_not_tell_is_refused_and_not_taken_as_none() 
     Ok(())
 }
 
-/// Attributes cost host calls, so nobody pays for what the configuration does not look at.
+/// Attributes cost host calls, so only those that the configuration uses are read.
 #[test]
 fn attributes_are_read_only_when_the_configuration_looks_at_them() -> Outcome {
     let without = r#"{"http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}}}}"#;

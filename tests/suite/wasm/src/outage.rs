@@ -1,4 +1,4 @@
-//! An issuer that goes down after its keys were had.
+//! An issuer that goes down after its keys were fetched.
 
 use anyhow::Context as _;
 use registry_auth_harness::client::Request;

@@ -1,4 +1,4 @@
-//! What waits takes its own room only: who is known goes on, whatever others leave lying around.
+//! Waiting requests are limited by kind: unfinished requests of others do not block known clients.
 
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_cases::Outcome;
@@ -7,7 +7,7 @@ use registry_auth_harness::client::Request;
 use registry_auth_vm::host::CalloutAnswer;
 use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
-/// What each of this many requests gets, without those that wait.
+/// Returns the statuses of this number of requests, without those that wait.
 struct Crowd {
     waiting: Vec<u32>,
     statuses: Vec<u16>,
@@ -57,7 +57,7 @@ fn unfinished_requests_for_tokens_take_no_room_of_pushes_in_the_module() -> Outc
     let posts = crowd(&mut vm, &unfinished(), 10_450)?;
     assert_eq!((posts.waiting.len(), posts.statuses), (BODIES, vec![503]));
     pushes(&mut vm)?;
-    // Who goes away makes room within a tick, and a form that does not come is refused.
+    // A client that closes its connection makes room within a tick, and a form that does not arrive is refused.
     let first = posts.waiting.first().copied().context("nobody waits")?;
     vm.close(first)?;
     vm.tick()?;
@@ -99,12 +99,12 @@ fn large_heads_that_wait_are_bounded_by_their_bytes_in_the_module() -> Outcome {
     pushes(&mut vm)?;
     let before = vm.memory();
     let waiting = crowd(&mut vm, &large(&bearer("http://issuer.test")?), 1_000)?;
-    // 32 MiB, of heads at the host; here is only what is used of them.
+    // 32 MiB of heads at the host; the module holds only what it uses of them.
     assert!((250..400).contains(&waiting.waiting.len()), "{}", waiting.waiting.len());
     assert_eq!(waiting.statuses, [503]);
     assert!(vm.memory() - before < 4 << 20, "{} bytes", vm.memory() - before);
     pushes(&mut vm)?;
-    // Answers that are held back share the room: a refusal comes at once when there is none.
+    // Delayed replies share the limit: beyond it a refusal is sent at once.
     let refused = crowd(&mut vm, &large("Bearer no.token.here"), 2)?;
     assert_eq!((refused.waiting.len(), refused.statuses), (0, vec![401]));
     for id in waiting.waiting {

@@ -1,4 +1,4 @@
-//! A request that waits for keys gets its answer, whatever issuers, the shim and the clock do.
+//! A request that waits for keys is always answered, whatever issuers, the shim and the clock do.
 
 use registry_auth_harness::client::Request;
 use registry_auth_harness::mint::Recipe;
@@ -69,7 +69,7 @@ fn no_wait_is_without_end_in_the_module() -> Outcome {
     let wait = |request, holds_bodies, millis, status| Wait { request, holds_bodies, millis, status };
     let form = Request::new("POST", "/token").header("content-type", "application/x-www-form-urlencoded");
     let waits = [
-        // Whether the tag exists is not known: the stricter of both decides.
+        // It is unknown if the tag exists: the stricter of both decides.
         wait(Request::new("PUT", "/v2/open/manifests/v1"), false, 5_000, 401),
         wait(Request::new("GET", "/v2/_catalog"), false, 60_000, 503),
         // A host that holds the body back, though it was said that it does not.

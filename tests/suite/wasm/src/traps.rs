@@ -1,4 +1,4 @@
-//! The module has no trap that a request could spring; its copy for the tests of Envoy has one.
+//! The request that traps the copy of the module for tests in Envoy does not trap the shipped one.
 
 use std::fs;
 

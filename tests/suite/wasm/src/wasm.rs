@@ -208,7 +208,7 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &RegistryState) -> 
     vm.progress(id)
 }
 
-/// What Envoy would bring back for a callout: an answer, 503 when the connection breaks, 504 when the time is over.
+/// What Envoy would bring back for a callout: an answer, 503 when the connection breaks, 504 after the timeout.
 ///
 /// # Errors
 /// It goes to another cluster than `upstream` and `issuers`.

@@ -1,4 +1,4 @@
-//! What hostile input costs in the built module: counted in instructions, in proportion to its length and no more.
+//! The cost of hostile input in the built module, counted in instructions: at most proportional to its length.
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -13,7 +13,7 @@ use crate::Outcome;
 
 /// Instructions that are there whatever the input: callbacks, host calls, a line of the log.
 const ALWAYS: u64 = 300_000;
-/// Instructions for a byte. Many of them are those of a check for each member, segment or source; none is another look at the rest.
+/// Instructions for a byte. Many of them are those of a check for each member, segment or source; none reads the rest again.
 const PER_BYTE: u64 = 1_000;
 /// Instructions for a key: a square root, to find out whether its point is on the curve.
 const PER_KEY: u64 = 600_000;

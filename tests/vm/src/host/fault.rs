@@ -1,35 +1,35 @@
-//! Host calls that fail, and hosts that lie.
+//! Faults in host calls: errors, and wrong values.
 
 use super::{HostState, Status};
 
-/// What goes wrong.
+/// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// In which host calls, those of WASI among them.
+    /// The affected host calls, which may be those of WASI.
     pub calls: Calls,
-    /// What they do instead.
+    /// What they do instead of their work.
     pub failure: Failure,
 }
 
-/// Some host calls.
+/// A selection of host calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {
-    /// The one after so many that work.
+    /// The call after this number of successful ones.
     After(u64),
-    /// Each of this name.
+    /// Every call with this name.
     Named(&'static str),
 }
 
 /// How a host call goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It does nothing, and says so.
+    /// It does nothing and returns this status.
     Status(Status),
-    /// It says that it worked, and hands over what it should not. One that hands over no bytes works.
+    /// It returns success with a wrong value. Calls that return no bytes work as usual.
     Lie(Lie),
 }
 
-/// What is handed over instead of a value.
+/// A wrong value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
     /// No address and no bytes.
@@ -40,9 +40,9 @@ pub enum Lie {
     Elsewhere,
     /// More bytes than the module made room for.
     TooMany,
-    /// As many bytes, each FF.
+    /// Bytes of the same length, each FF.
     Noise,
-    /// The value, after room was made for another that nobody wanted.
+    /// The value, after a superfluous allocation.
     Spare,
 }
 
@@ -61,7 +61,7 @@ impl Fault {
 }
 
 impl HostState {
-    /// Counts a host call; `Some` if it is to go wrong.
+    /// Counts a host call; returns its failure if it is affected.
     pub(super) fn enter(&mut self, name: &'static str) -> Option<Failure> {
         *self.counts.entry(name).or_default() += 1;
         let Fault { calls, failure } = self.fault.as_mut()?;

@@ -25,7 +25,7 @@ pub(crate) struct Outcome {
     pub(crate) error: String,
 }
 
-/// Answers a call; `None` when the argument is no message.
+/// Returns the result of a call; `None` if the argument is not a valid message.
 pub(super) fn verify_signature(argument: &[u8]) -> Option<Vec<u8>> {
     let arguments = Arguments::decode(argument).ok()?;
     let result = verifies(&arguments);
@@ -40,7 +40,7 @@ fn verifies(arguments: &Arguments) -> bool {
     })
 }
 
-/// RSASSA-PKCS1-v1_5 and ECDSA with DER signatures: the key decides which of them fits.
+/// Verifies RSASSA-PKCS1-v1_5, or ECDSA with DER signatures: the type of the key decides.
 fn algorithms(hash: &str) -> [&'static dyn VerificationAlgorithm; 4] {
     match hash {
         "sha384" => [
@@ -90,7 +90,7 @@ mod tests {
         }
         assert!(!ask("rs256", "PS256", "sha256", b"text"));
         assert!(!ask("eddsa", "EdDSA", "sha256", b"text"));
-        // The signature of a JWS is `R || S`, and the host wants DER.
+        // The signature of a JWS is `R || S`, but the host expects DER.
         assert!(!ask("es256", "ES256", "sha256", b"text"));
         assert_eq!(verify_signature(&[0xff]), None);
     }

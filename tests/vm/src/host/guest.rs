@@ -41,7 +41,7 @@ impl Guest<'_, '_> {
         self.write(address, &value.to_le_bytes())
     }
 
-    /// Hands bytes over in memory that the guest allocates, as the ABI wants it; nothing is written for no bytes.
+    /// Returns bytes in memory that the guest allocates, as the ABI requires; writes nothing if there are no bytes.
     pub(super) fn give(&mut self, address: u32, size: u32, bytes: &[u8]) -> Result<(), Status> {
         let length = u32::try_from(bytes.len()).map_err(|_| Status::InternalFailure)?;
         if let Some(lie) = self.state().lie.take() {
@@ -86,7 +86,7 @@ impl Guest<'_, '_> {
     }
 }
 
-/// A header map as the ABI writes it: count, sizes, then each name and value with a NUL behind it.
+/// Serializes a header map as the ABI specifies: count, sizes, then each name and value followed by NUL.
 pub(super) fn serialize(fields: &Fields) -> Vec<u8> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
     let mut bytes = u32::try_from(fields.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();

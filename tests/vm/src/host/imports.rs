@@ -6,7 +6,7 @@ use super::guest::{Guest, deserialize, serialize};
 use super::{Callout, Failure, Fields, HostState, Metric, Status, foreign, wasi};
 use registry_auth_harness::client::Response;
 
-/// What the SDK imports whatever is used, and no filter of ours may call: it answers [`Status::Unimplemented`].
+/// Host calls that the SDK always imports, but filters under test may not use: they return [`Status::Unimplemented`].
 const UNUSED: &[&str] = &[
     "proxy_set_property",
     "proxy_register_shared_queue",
@@ -30,7 +30,7 @@ macro_rules! host_calls {
     )*};
 }
 
-/// Makes a linker for `module`.
+/// Creates a linker for `module`.
 ///
 /// # Errors
 /// The module imports something that this host does not have; the message lists it.
@@ -41,7 +41,7 @@ pub(crate) fn link(module: &Module) -> Result<Linker<HostState>> {
     link_effects(&mut linker)?;
     link_metrics(&mut linker)?;
     wasi::link(&mut linker)?;
-    // Looking a definition up needs a store, and only for the engine behind it.
+    // Looking up a definition requires a store, but uses only its engine.
     let mut probe = Store::new(module.engine(), HostState::default());
     let mut unknown = Vec::new();
     for import in module.imports() {
@@ -84,7 +84,7 @@ fn link_environment(linker: &mut Linker<HostState>) -> Result<()> {
         }
         proxy_get_property(path: u32, path_size: u32, result: u32, result_size: u32) |guest| {
             let mut path = guest.read(path, path_size)?;
-            // The SDK separates with NUL, and some callers end with one.
+            // The SDK separates parts with NUL, and some callers end with one.
             if path.last() == Some(&0) {
                 path.pop();
             }
@@ -196,7 +196,7 @@ fn link_effects(linker: &mut Linker<HostState>) -> Result<()> {
         proxy_send_local_response(status: u32, details: u32, details_size: u32, body: u32, body_size: u32, headers: u32, headers_size: u32, grpc: i32) |guest| {
             let _ = (guest.read(details, details_size)?, grpc);
             let body = guest.read(body, body_size)?;
-            // As Envoy does: an answer to HEAD is described by its headers and has no body.
+            // As in Envoy: a response to HEAD has headers and no body.
             let is_head = guest.state().stream()?.is_head();
             let body = if is_head { Vec::new() } else { body };
             let headers = deserialize(&guest.read(headers, headers_size)?).ok_or(Status::BadArgument)?;

@@ -1,4 +1,4 @@
-//! One request inside the host.
+//! The state of a request in the host.
 
 use std::collections::BTreeMap;
 
@@ -8,30 +8,30 @@ use registry_auth_harness::upstream::{UpstreamRequest, latin1, sha256};
 
 use super::Fields;
 
-/// What stands between a request and the upstream.
+/// What keeps a request from the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
     /// Nothing.
     Open,
-    /// The head is held; the body still comes to the module (`StopIteration`).
+    /// The head is paused; the body is still delivered to the module (`StopIteration`).
     Head,
-    /// Head and body are held (`StopAllIteration...`, or the end of the body was held back).
+    /// Head and body are paused (`StopAllIteration...`, or the module paused at the end of the body).
     Closed,
 }
 
-/// What the host knows of it.
+/// The state of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Stream {
     pub(crate) headers: Fields,
-    /// What has not been shown to the module yet.
+    /// The part of the body that was not delivered to the module yet.
     pub(crate) unread: Vec<u8>,
-    /// What the module has seen and held back.
+    /// The part of the body that the module has received and paused.
     pub(crate) held: Vec<u8>,
-    /// What went on to the upstream.
+    /// The part of the body that was sent to the upstream.
     pub(crate) sent: Vec<u8>,
-    /// What the body callback that runs now sees.
+    /// The part of the body in the current body callback.
     pub(crate) visible: Vec<u8>,
-    /// The end of the body was shown.
+    /// True if the end of the body was delivered.
     pub(crate) ended: bool,
     pub(crate) gate: Gate,
     pub(crate) resumed: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// `forwards` adds the client's address to `x-forwarded-for`.
+    /// Creates the state of a request. `forwards` adds the client's address to `x-forwarded-for`.
     pub(crate) fn new(request: &Request, forwards: bool) -> Self {
         let mut headers = vec![
             (b":method".to_vec(), request.method.clone().into_bytes()),
@@ -75,7 +75,7 @@ impl Stream {
         self.sent.append(&mut self.held);
     }
 
-    /// The module's answer as Envoy sends it: an empty body has no type, and HEAD has no body.
+    /// Returns the module's local reply as Envoy sends it: an empty body has no type, and HEAD has no body.
     pub(crate) fn as_sent(&self, reply: &Response) -> Response {
         let mut sent = reply.clone();
         if sent.body.is_empty() {
@@ -101,13 +101,13 @@ impl Stream {
         }
     }
 
-    /// Whether the request asks for no body.
+    /// Returns true if the request is `HEAD`, so that the response has no body.
     pub(crate) fn is_head(&self) -> bool {
         self.headers.iter().any(|(name, value)| name.as_slice() == b":method" && value.as_slice() == b"HEAD")
     }
 }
 
-/// What the connection of a request has besides that of all.
+/// Attributes of a request's connection.
 fn properties_of(request: &Request) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let Some(pem) = &request.certificate else { return BTreeMap::new() };
     let told = [("connection\0mtls", "\u{1}"), ("connection\0peer_certificate", pem)];

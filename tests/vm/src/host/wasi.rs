@@ -1,4 +1,4 @@
-//! The few functions of WASI preview 1 that modules for Envoy may use.
+//! The functions of WASI preview 1 that Envoy offers to modules.
 
 use wasmtime::{Caller, Linker, Result, bail};
 
@@ -11,7 +11,7 @@ const BAD_DESCRIPTOR: i32 = 8;
 const FAULT: i32 = 21;
 const NOT_CAPABLE: i32 = 76;
 
-/// Names of all functions that are here.
+/// Names of all functions of this module.
 pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     linker.func_wrap(MODULE, "random_get", |mut caller: Caller<'_, HostState>, address: u32, size: u32| {
         call(&mut caller, "random_get", |guest| {
@@ -66,7 +66,7 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     Ok(())
 }
 
-/// Standard output and error go to the log; there are no other files.
+/// Writes standard output and error to the log; there are no other files.
 fn link_files(linker: &mut Linker<HostState>) -> Result<()> {
     linker.func_wrap(
         MODULE,

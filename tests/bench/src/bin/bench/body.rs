@@ -1,4 +1,4 @@
-//! What the body of a push costs on its way through Envoy, with the filter and without.
+//! Measures the cost of a push's body in Envoy, with the filter and without.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use crate::meter::Cpu;
 use crate::stand::{Answer, Files, Listener};
 
 const GIBIBYTE: u64 = 1 << 30;
-/// How long either side waits for the other.
+/// Time limit of either side.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Listeners, what the figures say of them, and their filters.
 const CHAINS: [(&str, &str, Chain); 3] = [
@@ -23,7 +23,7 @@ const CHAINS: [(&str, &str, Chain); 3] = [
     ("filtered", "ours", Chain::Ours(Policy::PLAIN)),
 ];
 
-/// CPU time of Envoy in milliseconds for each GiB, in so many interleaved rounds of `bytes`.
+/// CPU time of Envoy in milliseconds for each GiB, in this number of interleaved rounds of `bytes`.
 ///
 /// # Errors
 /// Envoy does not start, or the upload is refused.
@@ -74,7 +74,7 @@ fn drain() -> Result<SocketAddr> {
     let address = listener.local_addr()?;
     std::thread::Builder::new().name("upstream".to_owned()).spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A connection that breaks shows at the other end.
+            // Ignored: the other end reports a broken connection.
             std::thread::spawn(move || drop(serve(stream)));
         }
     })?;

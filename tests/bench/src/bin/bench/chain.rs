@@ -1,4 +1,4 @@
-//! What stands in front of the answer in each row: filters in Envoy's JSON form.
+//! The filter chain of each row, in Envoy's JSON form.
 
 use std::path::Path;
 
@@ -6,15 +6,15 @@ use anyhow::Result;
 use registry_auth_harness::workload::{self, AUDIENCE, ISSUER, Policy, REPOSITORY, SUBJECT};
 use serde_json::{Value, json};
 
-/// Where the router's filter is named.
+/// The name of the router filter.
 const ROUTER: &str = "envoy.filters.http.router";
-/// What `jwt_authn` calls the claims in the metadata that `rbac` reads.
+/// The key of the claims in the metadata that `jwt_authn` writes and `rbac` reads.
 const CLAIMS: &str = "claims";
 
 /// The filters of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chain {
-    /// None.
+    /// No filter.
     Nothing,
     /// A module that does nothing, written by hand.
     Empty,
@@ -29,13 +29,13 @@ pub(crate) enum Chain {
     },
     /// Ours.
     Ours(Policy),
-    /// Ours, as the place where keys are pushed to.
+    /// Ours in the intake role.
     Intake,
     /// Ours, with keys that are pushed.
     Pushed,
 }
 
-/// Where the modules are.
+/// Paths of the modules.
 pub(crate) struct Modules<'a> {
     /// The module that ships.
     pub(crate) ours: &'a Path,

@@ -1,5 +1,5 @@
-//! The least that a proxy-wasm filter can be: it has the callbacks of ours that every request or body reaches, and each only
-//! returns. What it costs is what the machinery costs. With host calls it is the least that a filter can be that makes them.
+//! A minimal proxy-wasm filter: it has our callbacks for requests and bodies, and each only returns. Its cost is that of proxy-wasm
+//! itself; a variant with host calls adds the cost of these.
 
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
@@ -37,7 +37,7 @@ pub(crate) const CALLS: [Call; 3] = [
 ];
 /// `proxy_map_type_t`: the headers of the request.
 const REQUEST: i32 = 0;
-/// What stands at address 0, and its size.
+/// The data at address 0, and its size.
 const NAME: [u8; 13] = *b"authorization";
 const NAME_SIZE: i32 = 13;
 /// Where the host writes its answers: eight bytes.
@@ -45,7 +45,7 @@ const ANSWER: i32 = 32;
 /// What the host gets as memory for a value: the rest of the first page.
 const LENT: i32 = 64;
 
-/// The module in the binary format, that makes these host calls for each request.
+/// Returns a module in the binary format that makes these host calls for each request.
 pub(crate) fn module(calls: &[Call]) -> Vec<u8> {
     let mut types = TypeSection::new();
     let mut imports = ImportSection::new();
@@ -81,7 +81,7 @@ pub(crate) fn module(calls: &[Call]) -> Vec<u8> {
     module.finish()
 }
 
-/// One call after the other, whatever they answer.
+/// Generates one call after the other, with results ignored.
 fn make(calls: &[Call], body: &mut Function) {
     for (index, (_, arguments)) in (0..).zip(calls) {
         for argument in *arguments {

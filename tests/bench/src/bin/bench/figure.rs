@@ -1,13 +1,13 @@
-//! Numbers with a name, and what can be done with them.
+//! Named measurements and their statistics.
 
 use serde::Serialize;
 
-/// Something that was measured beside the rows.
+/// A measurement other than the rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Figure {
-    /// Its name, for goals and for the JSON.
+    /// Its id, for goals and for the JSON.
     pub(crate) id: String,
-    /// For the reader of the table.
+    /// Its description in the table.
     pub(crate) what: String,
     /// One value for each time it was measured.
     pub(crate) samples: Vec<f64>,
@@ -16,18 +16,18 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    /// A figure; `samples` has at least one value.
+    /// Creates a figure; `samples` has at least one value.
     pub(crate) fn new(id: &str, what: &str, samples: Vec<f64>, unit: &'static str) -> Self {
         Self { id: id.to_owned(), what: what.to_owned(), samples, unit }
     }
 
-    /// The median.
+    /// Returns the median.
     pub(crate) fn median(&self) -> f64 {
         median(&self.samples)
     }
 }
 
-/// The value in the middle; of an even number of values the mean of both. 0 of none.
+/// Returns the median, for an even number of values the mean of both middle ones; 0 for no values.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -36,7 +36,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     if sorted.len() % 2 == 1 { middle(half) } else { f64::midpoint(middle(half.saturating_sub(1)), middle(half)) }
 }
 
-/// A number as the tables show it: three digits that count.
+/// Formats a number for the tables, with three significant digits.
 pub(crate) fn short(value: f64) -> String {
     match value.abs() {
         0.0..10.0 => format!("{value:.2}"),

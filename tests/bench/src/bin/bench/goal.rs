@@ -1,22 +1,22 @@
-//! The goals, and whether a run has reached them.
+//! The goals, and which of them a run has reached.
 
 use serde::Serialize;
 
 use crate::figure::short;
 use crate::results::Results;
 
-/// A goal with what this run says about it.
+/// A goal with the result of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Goal {
-    /// What is to be reached.
+    /// The text of the goal.
     pub(crate) what: String,
-    /// What this run has.
+    /// The result of the run.
     pub(crate) figure: String,
-    /// Whether that is enough; absent where nothing is promised.
+    /// True if that is enough; `None` where nothing is promised.
     pub(crate) reached: Option<bool>,
 }
 
-/// How a value is held against its limit.
+/// A value with its limit.
 struct Limit {
     value: f64,
     most: f64,

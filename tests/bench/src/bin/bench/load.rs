@@ -1,4 +1,4 @@
-//! Load: requests over sixteen connections that stay open, as fast as they are answered.
+//! Load: sends requests over sixteen open connections, the next one as soon as the last is answered.
 
 mod own;
 mod wrk;
@@ -10,20 +10,20 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use registry_auth_harness::program::tool;
 
-/// Connections at once.
+/// Number of connections.
 pub(crate) const CONNECTIONS: usize = 16;
 /// The path of all requests.
 const TARGET: &str = "/v2/team/app/manifests/v1";
-/// What makes the load.
+/// The load generator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Generator {
     /// The program wrk.
     Wrk(PathBuf),
-    /// The one in here: slower, but it counts exactly and needs nothing.
+    /// The built-in one: slower, but it counts exactly and has no dependencies.
     Own,
 }
 
-/// What to send.
+/// The requests to send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load<'a> {
     /// The listener.
@@ -32,7 +32,7 @@ pub(crate) struct Load<'a> {
     pub(crate) tokens: &'a [String],
     /// Each token is sent once, and the load ends with the last.
     pub(crate) once: bool,
-    /// How long, at most.
+    /// Time limit.
     pub(crate) time: Duration,
 }
 
@@ -43,7 +43,7 @@ impl Generator {
         if wrk.exists() { Self::Wrk(wrk) } else { Self::Own }
     }
 
-    /// For the reader of the table.
+    /// Returns its name in the table.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Wrk(_) => "wrk -t1 -c16",
@@ -51,10 +51,10 @@ impl Generator {
         }
     }
 
-    /// Sends, and gives how many requests were answered with 200.
+    /// Sends the requests and returns how many of them were answered with 200.
     ///
     /// # Errors
-    /// Any other answer, a broken connection, or no answer at all: what is measured would not be what was meant.
+    /// Any other response, a broken connection, or no response: the measurement would be wrong.
     pub(crate) fn send(&self, load: &Load<'_>) -> Result<u64> {
         let sent = match self {
             Self::Wrk(program) => wrk::send(program, load),

@@ -1,4 +1,4 @@
-//! What the filter costs in the real Envoy, beside Envoy's own filters; `cargo xtask bench` builds what it needs and starts it.
+//! What the filter costs in the real Envoy, compared with Envoy's own filters; `cargo xtask bench` builds what it needs and starts it.
 
 mod body;
 mod chain;
@@ -32,7 +32,7 @@ use registry_auth_harness::machine::Machine;
 
 /// Bytes of a body, in the full run and in the quick one.
 const BODY: u64 = 1 << 32;
-/// Bodies for each round: a difference of some percent has to show, and CPU time is told in steps of 10 ms.
+/// Bodies for each round: a difference of some percent has to show, and the resolution of CPU time is 10 ms.
 const BODIES: usize = 2;
 const SHORT_BODY: u64 = 1 << 24;
 
@@ -55,15 +55,15 @@ fn run() -> Result<()> {
     let generator = if options.quick { Generator::Own } else { Generator::best() };
     let machine = Machine::this()?;
     let rows = rounds::measure(&rows, &options.plan, &generator, &files)?;
-    let figures = if options.beside { beside(&options, &files)? } else { Vec::new() };
+    let figures = if options.figures { figures(&options, &files)? } else { Vec::new() };
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let module_size = files.size()? as f64;
     let results = Results { machine, generator, plan: options.plan, rows, figures, module_size };
     report(&results, &options, &files)
 }
 
-/// What is measured beside the rows.
-fn beside(options: &Options, files: &Files) -> Result<Vec<Figure>> {
+/// Measures the figures other than the rows.
+fn figures(options: &Options, files: &Files) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     eprintln!("bodies");
     let (rounds, size) = if options.quick { (1, SHORT_BODY) } else { (BODIES * options.plan.rounds, BODY) };

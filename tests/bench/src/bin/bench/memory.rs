@@ -1,4 +1,4 @@
-//! What workers and cached identities take, and whether that grows.
+//! Measures the memory of workers and cached identities, and its growth.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::meter::resident;
 use crate::rounds::Plan;
 use crate::stand::{Files, Listener};
 
-/// As many as one worker is to remember.
+/// Number of tokens, all of which one worker should cache.
 const IDENTITIES: usize = 10_000;
-/// Workers of the Envoy that tells what one more takes.
+/// Number of workers of the second Envoy, from which the memory of one more worker is computed.
 const WORKERS: u32 = 5;
 /// How often new connections are made: each worker gets some.
 const REPEATS: usize = 5;
 const MIB: f64 = 1024.0 * 1024.0;
-/// Longer than the load takes.
+/// Time limit for the load.
 const PATIENCE: Duration = Duration::from_mins(2);
 const NAME: &str = "memory";
 
@@ -59,12 +59,12 @@ pub(crate) fn measure(plan: &Plan, files: &Files) -> Result<Vec<Figure>> {
     ])
 }
 
-/// MiB that one more worker takes, all of them having had requests.
+/// MiB that one more worker takes, after each of them has served requests.
 fn each_worker(chain: Chain, tokens: &[String], files: &Files) -> Result<f64> {
     let mut sizes = [0.0; 2];
     for (workers, size) in [1, WORKERS].into_iter().zip(&mut sizes) {
         let envoy = files.start(&[Listener::new(NAME, chain)], workers)?;
-        // Each time other connections, which workers take by chance.
+        // New connections each time, which are distributed to workers at random.
         for _ in 0..REPEATS {
             send_each(&envoy, tokens.get(..CONNECTIONS).unwrap_or_default())?;
         }
@@ -93,7 +93,7 @@ fn loaded(chain: Chain, tokens: &[String], files: &Files) -> Result<Sizes> {
 fn growth(plan: &Plan, tokens: &[String], files: &Files) -> Result<(u64, f64)> {
     let envoy = files.start(&[Listener::new(NAME, Chain::Ours(Policy::PLAIN))], 1)?;
     let address = envoy.listener(NAME)?;
-    // More tokens than are remembered: in turn, each is forgotten before it comes again.
+    // More tokens than the cache holds: each is evicted before it is used again.
     for _ in 0..3 {
         send_each(&envoy, tokens)?;
     }

@@ -1,4 +1,4 @@
-//! What a process has cost so far, as the kernel counts it.
+//! CPU time and memory of a process, as the kernel reports them.
 
 use std::fs;
 use std::ops::Sub;
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 /// One tick of `/proc/PID/stat`: `USER_HZ` is 100 on every Linux that Envoy runs on.
 const TICK: Duration = Duration::from_millis(10);
-/// Fields before `utime` that stand behind the name of the program (proc(5): it is field 14, the name is 2).
+/// Fields before `utime` that follow the name of the program (proc(5): it is field 14, the name is 2).
 const BEFORE_UTIME: usize = 11;
 
 /// CPU time of all threads of a process, in user and in kernel mode.
@@ -30,7 +30,7 @@ impl Cpu {
     }
 
     fn read(stat: &str) -> Option<Self> {
-        // The name stands in brackets and may hold anything, brackets and spaces too.
+        // The name is in brackets and may hold any character, brackets and spaces too.
         let (_, fields) = stat.rsplit_once(')')?;
         let mut times = fields.split_ascii_whitespace().skip(BEFORE_UTIME).map(str::parse::<u32>);
         let (user, system) = (times.next()?.ok()?, times.next()?.ok()?);

@@ -1,4 +1,4 @@
-//! The command line, as `cargo xtask bench` gives it.
+//! The command line, as `cargo xtask bench` passes it.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::rounds::Plan;
 
-/// What to measure.
+/// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// How long and how often.
     pub(crate) plan: Plan,
-    /// Short, with what is at hand: to see that it works.
+    /// True for a brief run with the built-in load generator, to check that everything works.
     pub(crate) quick: bool,
     /// Names or letters of rows; all when empty.
     pub(crate) rows: Vec<String>,
-    /// What is measured beside the rows too.
-    pub(crate) beside: bool,
-    /// Write the page of the documentation.
+    /// True if the figures other than the rows are measured too.
+    pub(crate) figures: bool,
+    /// True if the page of the documentation is written.
     pub(crate) write: bool,
 }
 
@@ -28,7 +28,7 @@ impl Options {
     /// One is unknown or lacks its value.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Self> {
         let plan = Plan { rounds: 5, time: Duration::from_secs(2), warm_up: Duration::from_secs(2), fresh: 4_000 };
-        let mut options = Self { plan, quick: false, rows: Vec::new(), beside: true, write: false };
+        let mut options = Self { plan, quick: false, rows: Vec::new(), figures: true, write: false };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().with_context(|| format!("`{argument}` lacks its value"));
@@ -37,7 +37,7 @@ impl Options {
                 "--write" => options.write = true,
                 "--rows" => {
                     options.rows = value()?.split(',').map(str::to_owned).collect();
-                    options.beside = false;
+                    options.figures = false;
                 }
                 "--rounds" => options.plan.rounds = value()?.parse().context("`--rounds` is a number")?,
                 "--seconds" => {

@@ -1,4 +1,4 @@
-//! `docs/performance.md`: its tables are those of a run, between two marks.
+//! Writes the tables of a run into `docs/performance.md`, between two marks.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ const PAGE: &str = "docs/performance.md";
 const BEGIN: &str = "<!-- cargo xtask bench --write -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// Puts `tables` between the marks.
+/// Replaces the text between the marks by `tables`.
 ///
 /// # Errors
 /// The page is missing, or has no marks.

@@ -1,7 +1,7 @@
-//! Where the module spends the instructions of a request.
+//! Profiles in which functions the module spends the instructions of a request.
 //!
-//! The request is stopped again and again, each time a little later, and the functions that it is in are noted: a profile that is
-//! the same in each run. The module is the one that is not shrunk yet: it still has names.
+//! The request is stopped many times, each time a little later, and its backtrace recorded, so that the profile is the same in each
+//! run. The module is one with names, before wasm-opt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,12 +13,12 @@ use registry_auth_harness::workload::{self, ALGORITHMS, Policy, REPOSITORY};
 use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 const NAMED: &str = "target/bench/named.wasm";
-/// How often the request is stopped.
+/// Number of samples.
 const STOPS: u64 = 1_000;
-/// Functions in each list.
+/// Number of functions in each list.
 const SHOWN: usize = 40;
 
-/// The requests that can be asked for.
+/// The requests to choose from.
 const REQUESTS: [(&str, Case); 3] = [
     ("hit", Case { policy: Policy::PLAIN, warm: 2 }),
     ("miss", Case { policy: Policy::PLAIN, warm: 0 }),
@@ -28,7 +28,7 @@ const REQUESTS: [(&str, Case); 3] = [
 #[derive(Clone, Copy)]
 struct Case {
     policy: Policy,
-    /// How often the token was sent before.
+    /// Number of requests with the token before.
     warm: usize,
 }
 
@@ -64,7 +64,7 @@ impl Case {
     fn ready(self, module: &Compiled, token: &str) -> Result<Vm> {
         let configuration = self.policy.configuration()?.to_string();
         let mut vm = Vm::start(module, Setup::of_scenarios(configuration.as_bytes()))?;
-        // What happens once only is no part of it.
+        // Excludes what happens only once.
         let [other] = workload::tokens(ALGORITHMS[0], 1, 1, now())?.try_into().map_err(|_| anyhow!("no token"))?;
         ask(&mut vm, &other)?;
         for _ in 0..self.warm {
@@ -80,10 +80,10 @@ fn ask(vm: &mut Vm, token: &str) -> Result<()> {
     vm.close(id)
 }
 
-/// The functions that a request is in after so much fuel, the innermost first.
+/// Returns the backtrace of a request after this amount of fuel, innermost function first.
 fn stack_at(mut vm: Vm, token: &str, fuel: u64) -> Vec<String> {
     vm.ration(fuel);
-    // wasmtime looks at the fuel where functions and loops begin: at the very end nothing stops it any more.
+    // wasmtime checks the fuel where functions and loops begin, not after the last of them.
     ask(&mut vm, token).err().map_or_else(Vec::new, |error| functions(&format!("{error:?}")))
 }
 

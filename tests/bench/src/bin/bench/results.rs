@@ -1,4 +1,4 @@
-//! What a run has found: as a page and as JSON.
+//! The results of a run, as a page and as JSON.
 
 use std::fmt::Write as _;
 
@@ -10,17 +10,17 @@ use crate::load::Generator;
 use crate::rounds::{Measured, Plan};
 use registry_auth_harness::machine::Machine;
 
-/// Everything of one run.
+/// The results of one run.
 pub(crate) struct Results {
-    /// Where and with what.
+    /// The machine and the versions.
     pub(crate) machine: Machine,
-    /// What made the load.
+    /// The load generator.
     pub(crate) generator: Generator,
-    /// How long and how often.
+    /// Durations and number of rounds.
     pub(crate) plan: Plan,
     /// The rows.
     pub(crate) rows: Vec<Measured>,
-    /// What was measured beside them.
+    /// The other measurements.
     pub(crate) figures: Vec<Figure>,
     /// The module that ships, in bytes.
     pub(crate) module_size: f64,

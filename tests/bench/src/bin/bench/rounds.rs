@@ -1,4 +1,4 @@
-//! The rows, measured in turn: A B C A B C, so that a machine that changes its mind changes it for all.
+//! Measures the rows in turn, A B C A B C, so that changes of the machine's speed affect all rows.
 
 use std::time::Duration;
 
@@ -13,20 +13,20 @@ use crate::meter::Cpu;
 use crate::row::{Row, Traffic};
 use crate::stand::{Files, Listener};
 
-/// How long and how often.
+/// Durations and number of rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// Rounds, each with every row.
     pub(crate) rounds: usize,
-    /// How long a row is measured in a round.
+    /// Duration of a row in a round.
     pub(crate) time: Duration,
-    /// How long each row is sent requests before the first round: V8 compiles again what it sees often.
+    /// Duration of the warm-up of each row, in which V8 optimizes hot code.
     pub(crate) warm_up: Duration,
     /// Tokens that are used once, for each row and round that needs them.
     pub(crate) fresh: usize,
 }
 
-/// What came out for a row.
+/// The result of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Measured {
     /// The row.
@@ -68,7 +68,7 @@ pub(crate) fn measure(rows: &[Row], plan: &Plan, generator: &Generator, files: &
 struct Lane {
     measured: Measured,
     tokens: Vec<String>,
-    /// How often new tokens were minted.
+    /// Number of times that new tokens were minted.
     batches: usize,
 }
 
@@ -104,7 +104,7 @@ impl Lane {
     }
 }
 
-/// Where the module verifies by itself a request takes some ten times as long.
+/// Returns the number of new tokens for a row: fewer for PS256, which the module verifies itself, about ten times as slow.
 fn amount(algorithm: Algorithm, plan: &Plan) -> usize {
     if algorithm.name == "PS256" { plan.fresh.div_ceil(4) } else { plan.fresh }
 }

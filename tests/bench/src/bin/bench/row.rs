@@ -1,33 +1,33 @@
-//! The rows that are measured side by side.
+//! The rows of the benchmark.
 
 use registry_auth_harness::workload::{ALGORITHMS, Algorithm, Policy};
 
 use crate::chain::Chain;
 
-/// How many tokens take turns in row (f).
+/// Number of tokens in rotation in row (f).
 const ROTATING: usize = 1_000;
 
-/// What is sent to a row.
+/// The tokens of a row's requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traffic {
-    /// One token, again and again.
+    /// The same token in all requests.
     Same(Algorithm),
-    /// So many tokens in rotation.
+    /// This number of tokens in rotation.
     Rotation(Algorithm, usize),
     /// Each token once.
     Once(Algorithm),
 }
 
-/// Something that is measured.
+/// A row of the benchmark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// Its name: the letter of the design, and what of it.
+    /// Its id: a letter, and a variant.
     pub(crate) id: String,
-    /// For the reader of the table.
+    /// Its description in the table.
     pub(crate) what: String,
     /// The filters.
     pub(crate) chain: Chain,
-    /// What is sent.
+    /// The tokens of its requests.
     pub(crate) traffic: Traffic,
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use registry_auth_harness::envoy::Envoy;
+use registry_auth_harness::envoy::{Envoy, cluster};
 use registry_auth_harness::module;
 use registry_auth_harness::substrate::ENVIRONMENT;
 use serde_json::{Value, json};
@@ -31,20 +31,20 @@ pub(crate) struct Listener {
     pub(crate) vm: String,
     /// Its filters.
     pub(crate) chain: Chain,
-    /// What stands behind them.
+    /// What answers requests that pass them.
     pub(crate) answer: Answer,
 }
 
 impl Listener {
-    /// With a VM of its own, answered by Envoy.
+    /// Creates a listener with its own VM, answered by Envoy.
     pub(crate) fn new(name: &str, chain: Chain) -> Self {
         Self { name: name.to_owned(), vm: name.to_owned(), chain, answer: Answer::Direct }
     }
 }
 
-/// Module files.
+/// The files of the modules.
 pub(crate) struct Files {
-    /// Where results go.
+    /// The folder for results.
     pub(crate) folder: PathBuf,
     /// The module that ships.
     pub(crate) ours: PathBuf,
@@ -54,10 +54,10 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// The built modules, and the empty one, which is written here.
+    /// Finds the built modules, and writes the empty ones.
     ///
     /// # Errors
-    /// One is missing; the message says what to run.
+    /// A module is missing; the message says what to run.
     pub(crate) fn find() -> Result<Self> {
         let folder = module::workspace().join("target/bench");
         fs::create_dir_all(&folder)?;
@@ -68,7 +68,7 @@ impl Files {
         Ok(Self { ours: module::path()?, empty, calls, empty_sdk, folder })
     }
 
-    /// Starts an Envoy with so many workers.
+    /// Starts an Envoy with this number of workers.
     ///
     /// # Errors
     /// It does not start; the message ends with its log.
@@ -78,10 +78,10 @@ impl Files {
         Envoy::launch(&bootstrap(listeners, &modules)?, workers, &environment)
     }
 
-    /// The module that ships, in bytes.
+    /// Returns the size of the module that ships in bytes.
     ///
     /// # Errors
-    /// It is gone.
+    /// The file cannot be read.
     pub(crate) fn size(&self) -> Result<u64> {
         Ok(fs::metadata(Path::new(&self.ours))?.len())
     }
@@ -131,17 +131,4 @@ impl Listener {
             }]}],
         }))
     }
-}
-
-fn cluster(name: &str, address: SocketAddr) -> Value {
-    let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
-    json!({
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "2s",
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"socket_address": socket}}}]}],
-        },
-    })
 }

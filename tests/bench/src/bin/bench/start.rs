@@ -1,4 +1,4 @@
-//! What it takes to start with a policy, and to take pushed keys.
+//! Measures the cost of a start with a policy, and of pushed keys.
 
 use std::time::{Duration, Instant};
 
@@ -14,21 +14,21 @@ use crate::figure::Figure;
 use crate::meter::Cpu;
 use crate::stand::{Files, Listener};
 
-/// Numbers of patterns, as numbers and for the reader.
+/// Numbers of patterns, with their text in the table.
 pub(crate) const PATTERNS: &[(usize, &str)] = &[(10, "10"), (100, "100"), (1_000, "1,000"), (10_000, "10,000")];
-/// Some of them.
+/// Those of the quick run.
 pub(crate) const FEW: &[(usize, &str)] = &[(100, "100")];
-/// Plugins, each with a VM of its own: what they take has to show beside what it takes to compile the module.
+/// Number of plugins, each with its own VM: enough for a measurable time in addition to compiling the module.
 const PLUGINS: usize = 8;
 /// An Envoy with one worker configures each plugin on the main thread and on the worker.
 const VMS: f64 = 16.0;
-/// How long pushed keys may take to be used: longer than the time between two looks.
+/// Time limit for pushed keys to be used, longer than the tick period of the filter.
 const SPREAD: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The longest key set that is read.
 const LONGEST_SET: usize = 256 * 1024;
 
-/// CPU time in milliseconds to configure one VM, with so many patterns: what Envoy needs to start, above what it needs with the
+/// CPU time in milliseconds to configure one VM, with this number of patterns: what Envoy needs to start, above what it needs with the
 /// intake role of the same module, which has nothing to compile.
 ///
 /// # Errors
@@ -62,7 +62,7 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// What a push of the largest key set costs: until the intake has answered, and CPU time until all workers use the keys.
+/// Measures a push of the largest key set: time until the intake has responded, and CPU time until all workers use the keys.
 ///
 /// # Errors
 /// Envoy does not start, or the intake refuses.

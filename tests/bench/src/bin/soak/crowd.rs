@@ -1,4 +1,4 @@
-//! Who sends requests: a hundred thousand tokens, signed by one key after another.
+//! The tokens of the requests: a hundred thousand, signed by one key after another.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,17 +11,17 @@ use registry_auth_harness::mint::{Recipe, Tamper};
 use registry_auth_harness::substrate::now;
 use serde_json::{Map, json};
 
-/// The keys that sign, one after another. There are more than an issuer publishes at a time, so that each is new when it comes.
+/// The signing keys, used one after another. There are more than an issuer publishes at a time, so that each is new when it is used.
 pub(crate) const KEYS: [&str; 4] = ["es256", "next-es256", "other-es256", "stray-es256"];
 /// Tokens of each key.
 const TOKENS: usize = 25_000;
 const BODY: usize = 10_000;
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// All tokens, and the key that signs at present.
+/// All tokens, and the current signing key.
 pub(crate) struct Crowd {
     tokens: Vec<Vec<String>>,
-    /// A token of each key whose signature is wrong. An unknown key would have keys fetched, and delay the fetch for a new one.
+    /// A token of each key whose signature is wrong. An unknown key id would cause a fetch, and so delay the fetch of a new key.
     forged: Vec<String>,
     key: AtomicUsize,
 }
@@ -45,19 +45,19 @@ impl Crowd {
         Ok(Arc::new(Self { tokens, forged, key: AtomicUsize::new(0) }))
     }
 
-    /// How many tokens there are.
+    /// Returns the number of tokens.
     pub(crate) fn size(&self) -> usize {
         self.tokens.iter().map(Vec::len).sum()
     }
 
-    /// Signs with the next key from now on; the key before and this one.
+    /// Switches to the next signing key; returns the previous one and the new one.
     pub(crate) fn rotate(&self) -> Result<[&'static str; 2]> {
         let [before, now] = self.next()?;
         self.key.store(KEYS.iter().position(|key| *key == now).unwrap_or_default(), Ordering::Relaxed);
         Ok([before, now])
     }
 
-    /// The present key and the one that comes next.
+    /// Returns the current key and the next one.
     pub(crate) fn next(&self) -> Result<[&'static str; 2]> {
         let present = self.key.load(Ordering::Relaxed);
         let key = |number: usize| KEYS.get(number % KEYS.len()).copied().context("no such key");
@@ -69,7 +69,7 @@ impl Crowd {
         tokens.get(number % TOKENS).map(String::as_str).context("no token")
     }
 
-    /// The kinds of requests: their makers and what is right for them.
+    /// Returns the kinds of requests with their expected statuses.
     pub(crate) fn kinds(self: &Arc<Self>) -> (Vec<Kind>, ExpectedStatuses) {
         let read = |path: &'static str| {
             let crowd = Arc::clone(self);
@@ -81,7 +81,7 @@ impl Crowd {
             let upload = upload.header("authorization", crowd.bearer(number)?).header(LENGTH, &BODY.to_string());
             Ok(upload.body(vec![b'x'; BODY]))
         };
-        // A few tokens come again and again, as those of builds do.
+        // A few tokens are used many times, like those of builds.
         let crowd = Arc::clone(self);
         let again = move |number| {
             Ok(Request::new("GET", "/v2/team/app/tags/list").header("authorization", crowd.bearer(number % 50)?))

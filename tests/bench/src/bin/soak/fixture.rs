@@ -1,4 +1,4 @@
-//! Envoy, an issuer and a registry, and what changes while requests run.
+//! Envoy, an issuer and a registry, with changes of keys and policy while requests run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const SAMPLE: Duration = Duration::from_secs(1);
 const ROTATION: usize = 20;
 const CHANGE: usize = 7;
 
-/// Everything that runs.
+/// The running services.
 pub(crate) struct Fixture {
     envoy: Envoy,
     bootstrap: Bootstrap,
@@ -33,7 +33,7 @@ pub(crate) struct Fixture {
     _kept: (Backend, Server, TempDir),
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(crate) struct Soaked {
     /// Requests and time.
     pub(crate) sum: Sum,
@@ -51,7 +51,7 @@ pub(crate) struct Soaked {
     pub(crate) memory: Memory,
 }
 
-/// One of two configurations, which allow the same but for anonymous pulls.
+/// Returns one of two configurations, which differ in anonymous pulls only.
 fn plugin(number: usize) -> Value {
     let anonymous: &[&str] = if number.is_multiple_of(2) { &["read"] } else { &[] };
     let mapping = json!({"username": format!("'{}-' + claims.sub", number % 2)});
@@ -70,7 +70,7 @@ fn plugin(number: usize) -> Value {
 }
 
 impl Fixture {
-    /// Signs the tokens and starts everything.
+    /// Signs the tokens and starts the services.
     pub(crate) fn set_up() -> Result<Self> {
         eprintln!("signing tokens");
         let crowd = Crowd::gather(ISSUER)?;
@@ -82,11 +82,9 @@ impl Fixture {
             name: "main".to_owned(),
             configuration: plugin(0).to_string(),
             vm_id: "registry-auth-soak".to_owned(),
-            holds_bodies: false,
-            secured: false,
-            port: 0,
             cluster: Some("upstream".to_owned()),
             discovery: Some(folder.path().join("filter.json")),
+            ..Listener::default()
         };
         let bootstrap = Bootstrap {
             module: module::path()?,
@@ -98,10 +96,10 @@ impl Fixture {
         Ok(Self { envoy, bootstrap, issuer, crowd, _kept: (backend, server, folder) })
     }
 
-    /// Sends so many requests.
+    /// Sends this number of requests.
     ///
     /// # Errors
-    /// An answer is wrong, or something does not get on.
+    /// A response is wrong, or a change takes too long.
     pub(crate) fn soak(mut self, requests: u64) -> Result<Soaked> {
         let (kinds, expected) = self.crowd.kinds();
         let mut memory = Memory::default();
@@ -136,13 +134,13 @@ impl Fixture {
         Ok(Soaked { sum, answers, tokens, rotations, fetches, changes, memory })
     }
 
-    /// The issuer publishes a new key beside the present one, and then signs with it.
+    /// Publishes a new key of the issuer in addition to the current one, and then signs with it.
     fn rotate(&self) -> Result<()> {
         self.issuer.rotate(&self.crowd.next()?)?;
         self.crowd.rotate().map(drop)
     }
 
-    /// Gives the plugin its other configuration, and waits until Envoy has taken it.
+    /// Switches the plugin to the other configuration, and waits until Envoy uses it.
     fn change(&mut self, number: usize) -> Result<()> {
         const COUNTER: &str = "extension_config_discovery.http_filter.registry-auth.config_reload";
         let before = self.envoy.stat(COUNTER)?;

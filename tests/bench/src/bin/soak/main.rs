@@ -1,4 +1,5 @@
-//! Many requests through the real Envoy while keys and policy change: does its memory stay flat, is every answer right?
+//! Sends many requests through the real Envoy while keys and policy change, and checks that its memory stays flat and every response
+//! is right.
 //! `cargo xtask soak` builds what it needs and starts it.
 
 mod crowd;
@@ -28,7 +29,7 @@ fn run() -> Result<()> {
     if write { page::write(&page) } else { Ok(()) }
 }
 
-/// How many requests, and whether the page is written.
+/// Reads the arguments: the number of requests, and true if the page is written.
 fn read(arguments: impl Iterator<Item = String>) -> Result<(u64, bool)> {
     let (mut requests, mut write) = (REQUESTS, false);
     let mut arguments = arguments;

@@ -2,32 +2,32 @@
 
 use anyhow::{Result, ensure};
 
-/// Parts of a run that are compared.
+/// Number of parts of a run that are compared.
 const PARTS: usize = 10;
-/// Parts until everything that is kept is there.
+/// Number of parts until the caches are full.
 const WARM: usize = 3;
-/// What memory may grow by after that, in percent: what the allocator keeps is not exact.
+/// Growth allowed after that, in percent: the allocator's reserve varies.
 const GROWTH: u64 = 10;
 
-/// How much there was, over a run.
+/// Samples of memory over a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
     samples: Vec<u64>,
 }
 
 impl Memory {
-    /// One more sample, in KiB.
+    /// Adds a sample in KiB.
     pub(crate) fn add(&mut self, sample: u64) {
         self.samples.push(sample);
     }
 
-    /// The greatest of each tenth of the run, in KiB.
+    /// Returns the maximum of each tenth of the run in KiB.
     pub(crate) fn tenths(&self) -> Vec<u64> {
         let length = self.samples.len().div_ceil(PARTS).max(1);
         self.samples.chunks(length).map(|part| part.iter().copied().max().unwrap_or_default()).collect()
     }
 
-    /// Whether it stayed flat after the first tenths.
+    /// Checks that memory stayed flat after the first tenths.
     ///
     /// # Errors
     /// It grew.

@@ -1,4 +1,4 @@
-//! `docs/soak.md`: the last run that was written down.
+//! Writes `docs/soak.md`, the result of the last run.
 
 use std::fs;
 
@@ -16,10 +16,10 @@ keys and the policy changes, checks every answer, samples Envoy's memory each se
 wrong answer (any 5xx is one), and when memory grows by more than a tenth after the first three tenths of the run.
 ";
 
-/// The page.
+/// Returns the text of the page.
 ///
 /// # Errors
-/// Envoy or the compiler do not tell their version.
+/// The version of Envoy or of the compiler cannot be read.
 pub(crate) fn text(soaked: &Soaked) -> Result<String> {
     let machine = Machine::this()?;
     let place = format!(
@@ -50,7 +50,7 @@ pub(crate) fn text(soaked: &Soaked) -> Result<String> {
     ))
 }
 
-/// Writes it.
+/// Writes the page.
 ///
 /// # Errors
 /// The file cannot be written.

@@ -54,7 +54,7 @@ impl<'a> Client<'a> {
         Recipe::plain(key, claims).mint(self.substrate.now())
     }
 
-    /// What comes of a request, `METHOD TARGET`, with this token.
+    /// The outcome of a request, `METHOD TARGET`, with this token.
     ///
     /// # Errors
     /// There is no outcome.

@@ -1,6 +1,6 @@
 //! Conditions whose meaning is written down.
 
-/// What conditions look at.
+/// The attributes that conditions read.
 pub(super) struct Request<'a> {
     pub(super) method: &'a str,
     pub(super) action: &'a str,

@@ -15,7 +15,7 @@ enum Token {
     },
 }
 
-/// Whether a name matches a pattern of doublestar's language: a whole component or alternative `**` is any number of components,
+/// Returns true if a name matches a pattern of doublestar's language: a whole component or alternative `**` is any number of components,
 /// other stars stay inside one, and a class never matches a slash.
 #[must_use]
 pub fn matches(pattern: &str, name: &str) -> bool {
@@ -23,7 +23,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     alternatives(pattern).iter().any(|plain| is_match(plain, &name, true))
 }
 
-/// How many stars, question marks, classes and braces stand in a pattern.
+/// The number of stars, question marks, classes and braces in a pattern.
 pub(super) fn wildcards(pattern: &str) -> usize {
     let mut text = pattern.to_owned();
     while text.contains("**") {

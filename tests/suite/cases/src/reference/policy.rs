@@ -47,18 +47,18 @@ pub(super) fn decide(control: &Value, caller: &Caller, check: &Check<'_>, method
     Err(message)
 }
 
-/// Whether the administrators' policy names the caller.
+/// Returns true if the administrators' policy names the caller.
 pub(super) fn is_admin(control: &Value, caller: &Caller) -> bool {
     names_user(member(control, "adminPolicy"), caller) || names_group(member(control, "adminPolicy"), caller)
 }
 
-/// Whether some repository is open to everybody. One that is named after its caller is none.
+/// Returns true if some repository is open to everybody, other than one that is named after its caller.
 fn opens_to_anonymous(control: &Value) -> bool {
     patterns(control)
         .any(|(pattern, group)| !pattern.contains(TEMPLATE) && !list(member(group, "anonymousPolicy")).is_empty())
 }
 
-/// Whether all policies that exist are for everybody.
+/// Returns true if every policy applies to everybody.
 pub(super) fn is_anonymous_only(control: &Value) -> bool {
     let others =
         |group: &Value| !list(member(group, "policies")).is_empty() || !list(member(group, "defaultPolicy")).is_empty();

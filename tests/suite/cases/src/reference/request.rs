@@ -16,7 +16,7 @@ pub enum Ask {
     Catalog,
     /// One of zot's extensions.
     Extension,
-    /// A method and what stands behind the name, which is no manifest: `tags/list`, `blobs/@` (`@` stands for a digest).
+    /// A method and the rest of the path after the name, for anything but manifests: `tags/list`, `blobs/@` (`@` stands for a digest).
     Plain(&'static str, String, &'static str),
     /// GET, HEAD or DELETE of a manifest by tag, or by digest without one.
     Manifest(&'static str, String, Option<String>),
@@ -120,7 +120,7 @@ impl World {
         actions.iter().flat_map(|action| references.iter().map(|reference| check(action, name, reference))).collect()
     }
 
-    /// Whether create and update are answered differently.
+    /// True if create and update are answered differently.
     fn matters(&self, caller: &Caller, name: &str, references: &[&str]) -> bool {
         let is_granted = |action| {
             let mut checks = references.iter().map(|reference| check(action, name, reference));

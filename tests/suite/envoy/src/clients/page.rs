@@ -122,7 +122,7 @@ impl Page {
         }
         let changed = self.rows.iter().filter(|row| !committed.lines().any(|line| line == row.line()));
         let stories: Vec<_> = changed.map(|row| format!("{}\n{}", row.line(), row.story.join("\n"))).collect();
-        bail!("{PAGE} says otherwise; `{RENEW}=1 {TEST}` writes it anew\n{}", stories.join("\n"))
+        bail!("{PAGE} says otherwise; `{RENEW}=1 {TEST}` updates it\n{}", stories.join("\n"))
     }
 
     fn has(&self, client: &str) -> bool {

@@ -1,8 +1,8 @@
-//! The clients, and how each is told to do what.
+//! The clients, with the arguments of each for each operation.
 //!
 //! A command is words between spaces, several commands are joined by ` && `. `{host}` is the registry, `{repo}` a repository
 //! and `{parent}`/`{name}` its two halves, `{digest}` that of the image in the OCI layout `{layout}`, `{layer}` the file of its
-//! layer, `{folder}` the caller's own folder, `{storage}` what containers/storage is told to stay in that folder,
+//! layer, `{folder}` the caller's own folder, `{storage}` the configuration of containers/storage that keeps its data in that folder,
 //! `{containerd}` the socket of containerd. `{token}` is the caller's token; for a caller without one, its word and the one
 //! before are left out.
 

@@ -7,7 +7,7 @@ use registry_auth_harness::front::Access;
 use super::caller::Ended;
 use super::table::Operation;
 
-/// So many times a client may meet a refusal in one go: each of two blobs with and without a mount, and a last look.
+/// Maximum number of refusals of one operation: each of two blobs with and without a mount, and a last look.
 const PARALLEL: usize = 5;
 
 /// A cell.
@@ -24,14 +24,14 @@ pub(super) enum Verdict {
     Partial,
     /// The client failed after a refusal with this status.
     Refused(u16),
-    /// As `Refused`, but the client would not believe it.
+    /// As `Refused`, but the client succeeded nonetheless.
     Retried(u16),
     /// The client failed, and nothing was refused.
     Failed,
 }
 
 impl Verdict {
-    /// Judges by how the client ended and what it had asked about `repository`.
+    /// Judges by the exit status of the client and its requests about `repository`.
     pub(super) fn of(operation: Operation, repository: &str, ended: &Ended, accesses: &[Access]) -> Self {
         if !ended.success {
             // Answers to parallel requests come in any order: the refusal that no credential cures counts.
@@ -51,7 +51,7 @@ impl Verdict {
         }
     }
 
-    /// Whether the client was kept from something that it may not do.
+    /// Returns true if the client was kept from something that it may not do.
     pub(super) const fn is_refusal(self) -> bool {
         matches!(self, Self::Absent | Self::Stored | Self::Refused(401 | 403) | Self::Retried(401 | 403))
     }

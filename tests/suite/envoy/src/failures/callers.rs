@@ -12,7 +12,7 @@ pub(super) const KINDS: [&str; 6] =
     ["token seen before", "new tokens", "push with body", "token of another issuer", "no token", "refused by policy"];
 /// What every kind gets while nothing fails.
 pub(super) const NORMAL: KindStatuses = [&[200], &[200], &[200], &[200], &[200], &[403]];
-/// The keys of the issuer cannot be had, and nothing else is touched.
+/// The keys of the issuer cannot be fetched, and nothing else is affected.
 pub(super) const NO_KEYS: KindStatuses = [&[503], &[503], &[503], &[200], &[200], &[403]];
 
 /// The statuses that are right, by kind.
@@ -49,7 +49,7 @@ impl Tokens {
     }
 }
 
-/// The request that tells whether a token is taken.
+/// A request that is answered with 200 if the token is accepted.
 pub(super) fn read(bearer: &str) -> Request {
     Request::new("GET", "/v2/team/app/tags/list").header("authorization", bearer)
 }

@@ -26,7 +26,7 @@ const TEN_THOUSAND: usize = 10_000;
 const LIMIT: Duration = Duration::from_secs(5);
 /// Connections that Envoy has besides those of a crowd, at most.
 const FEW: u64 = 100;
-/// Crowds before memory is looked at, besides the first.
+/// Crowds before memory is measured, after the first.
 const WARM: usize = 3;
 /// Memory that the next ones may need more than those, in KiB: what the allocator keeps is not exact.
 const SLACK: u64 = 32 * 1024;
@@ -156,7 +156,7 @@ fn waiting(fixture: &Fixture, page: &mut Page) -> Result<()> {
             gather().map(drop)
         },
         look: &mut || {
-            // What the allocator keeps for so many is there after some of them.
+            // After some rounds the allocator has reserved what this number of requests takes.
             let warm = (0..WARM).try_fold(0, |most, _| gather().map(|memory| memory.max(most)))?;
             let last = (0..WARM).try_fold(0, |_, _| gather())?;
             ensure!(last <= warm + SLACK, "Envoy holds {last} KiB after the last crowd, {warm} before");

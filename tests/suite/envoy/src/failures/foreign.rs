@@ -34,11 +34,7 @@ pub(super) fn listener(vm_id: &str) -> Listener {
         name: "foreign".to_owned(),
         configuration: "{}".to_owned(),
         vm_id: vm_id.to_owned(),
-        holds_bodies: false,
-        secured: false,
-        port: 0,
-        cluster: None,
-        discovery: None,
+        ..Listener::default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Issuers that fail: all of them in one Envoy, so that each failure also shows that it touches nobody else.
+//! Issuers that fail: all of them in one Envoy, which also shows that a failure does not affect others.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -267,11 +267,11 @@ fn slow(fixture: &Fixture, page: &mut Page) {
     page.add(&case, fixture.play(&case, url, || fixture.set_fault(url, Some(&fault)), || fixture.set_fault(url, None)));
 }
 
-/// Keys were had; they last until `maxStale`, and then they do not.
+/// Keys were fetched; they are used until `maxStale`, and not after it.
 fn outage(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let bearer = Tokens::of(OUTAGE, "es256").bearer(usize::MAX)?;
     let unnoticed = Case {
-        failure: "issuer is down after keys were had",
+        failure: "issuer is down after keys were fetched",
         how: "closes connections",
         sign: AGES,
         end: "nobody has noticed",

@@ -1,4 +1,4 @@
-//! What may fail around the filter, under load at the real Envoy; `docs/faults.md` says how each failure comes out.
+//! Failures of what the filter depends on, in the real Envoy under load; `docs/faults.md` has the results.
 
 mod callers;
 mod crowd;

@@ -1,4 +1,4 @@
-//! `docs/faults.md`: what it should hold, and whether it does.
+//! `docs/faults.md`: compares its content with the results, or writes it.
 
 use std::fs;
 
@@ -55,7 +55,7 @@ impl Page {
         self.text = format!("{}\n## {title}\n\n| {} |\n|{rule}\n", self.text, names.join(" | "));
     }
 
-    /// Adds a failure, and whether it has come out as its case says.
+    /// Adds a failure and the result of its trial.
     pub(super) fn add(&mut self, case: &Case, outcome: Result<()>) {
         if let Err(error) = outcome {
             self.faults.push(format!("{}, {}: {error:#}", case.failure, case.how));
@@ -81,9 +81,9 @@ impl Page {
         }
         let committed = fs::read_to_string(path).context(PAGE)?;
         let news: Vec<_> = text.lines().filter(|line| !committed.lines().any(|old| old == *line)).collect();
-        ensure!(news.is_empty(), "{PAGE} says otherwise; `{RENEW}=1 {TEST}` writes it anew\n{}", news.join("\n"));
+        ensure!(news.is_empty(), "{PAGE} says otherwise; `{RENEW}=1 {TEST}` updates it\n{}", news.join("\n"));
         if committed != text {
-            bail!("{PAGE} has lines that no failure makes; `{RENEW}=1 {TEST}` writes it anew");
+            bail!("{PAGE} has lines that no failure makes; `{RENEW}=1 {TEST}` updates it");
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use super::trial::{Case, Hooks, UNNOTICED, play};
 const ISSUER: &str = "http://issuer.test";
 const OTHER: &str = "http://other.test";
 const CHANGES: usize = 100;
-/// Changes before memory is looked at.
+/// Changes before memory is measured.
 const WARM: usize = 20;
 /// Memory that all changes may need, in KiB: what the allocator keeps is not exact.
 const SLACK: u64 = 32 * 1024;
@@ -194,7 +194,7 @@ fn questions(fixture: &Fixture, kinds: &[Kind], page: &mut Page) {
             before: Some(NORMAL),
             during: STRICTER,
             sign: "`registry_auth.policy_denied` counts",
-            end: "by itself; until then a tag counts as there: who may only create is refused",
+            end: "by itself; until then a tag is treated as existing: who may only create is refused",
             ..UNNOTICED
         };
         let before = Cell::new(None);
@@ -204,7 +204,7 @@ fn questions(fixture: &Fixture, kinds: &[Kind], page: &mut Page) {
                 fixture.proxy.backend.answer(question);
                 Ok(())
             },
-            // Workers tell their counts with the next tick.
+            // Workers send their counters with the next tick.
             look: &mut || until("the counter", || Ok(fixture.proxy.metric("policy_denied")? > before.get())),
             mend: &mut || {
                 fixture.proxy.backend.answer(Question::Answered);

@@ -42,11 +42,9 @@ pub(super) fn listeners(plugin: &Value, ports: [u16; 2]) -> Vec<Listener> {
         name: name.to_owned(),
         configuration,
         vm_id: VM_ID.to_owned(),
-        holds_bodies: false,
-        secured: false,
         port,
         cluster: (name == "main").then(|| "upstream".to_owned()),
-        discovery: None,
+        ..Listener::default()
     };
     let [main, intake] = ports;
     vec![listener("main", plugin.to_string(), main), listener("intake", INTAKE.to_owned(), intake)]

@@ -23,7 +23,7 @@ pub(super) enum Answer {
     Text(&'static str),
 }
 
-/// A service that answers every question alike, until it is told otherwise.
+/// A service that gives the same response to every request, until that is changed.
 pub(super) struct Secrets {
     answer: Arc<Mutex<Answer>>,
     address: SocketAddr,

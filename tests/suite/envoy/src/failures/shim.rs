@@ -149,11 +149,10 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
 }
 
 fn secrets_manager(fixture: &Fixture, page: &mut Page) -> Result<()> {
-    const REFUSED: &str = "`registry_auth_shim_fetches_total` counts `refused`, log: `the keys could not be refreshed`";
-    const UNUSABLE: &str =
-        "`registry_auth_shim_fetches_total` counts `unusable`, log: `the keys could not be refreshed`";
+    const REFUSED: &str = "`registry_auth_shim_fetches_total` counts `refused`, log: `refreshing the keys failed`";
+    const UNUSABLE: &str = "`registry_auth_shim_fetches_total` counts `unusable`, log: `refreshing the keys failed`";
     const UNREACHABLE: &str =
-        "`registry_auth_shim_fetches_total` counts `unreachable`, log: `the keys could not be refreshed`";
+        "`registry_auth_shim_fetches_total` counts `unreachable`, log: `refreshing the keys failed`";
     let rows = [
         ("Secrets Manager is down", "nobody listens", None, "unreachable", UNREACHABLE),
         (
@@ -186,7 +185,7 @@ fn secrets_manager(fixture: &Fixture, page: &mut Page) -> Result<()> {
                 until("a failed fetch", || Ok(fixture.fetches(outcome)? > before))
             },
             look: &mut || {
-                ensure!(fixture.shim_says("the keys could not be refreshed"), "the shim does not say so");
+                ensure!(fixture.shim_says("refreshing the keys failed"), "the shim does not say so");
                 Ok(())
             },
             mend: &mut || {
@@ -229,7 +228,7 @@ fn shim_restarts(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "the shim restarts",
         how: "killed and started",
-        sign: "its counters begin anew",
+        sign: "its counters restart at 0",
         end: "nobody has noticed",
         ..UNNOTICED
     };

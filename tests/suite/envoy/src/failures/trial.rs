@@ -16,33 +16,33 @@ const EACH: usize = 3;
 /// A row of the page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case {
-    /// What fails.
+    /// The failure.
     pub(super) failure: &'static str,
-    /// What is done to it.
+    /// How it is caused.
     pub(super) how: &'static str,
-    /// What is right before; nothing: it fails from the start.
+    /// The right statuses before it; empty if it fails from the start.
     pub(super) before: Option<KindStatuses>,
-    /// What is right while it fails.
+    /// The right statuses during the failure.
     pub(super) during: KindStatuses,
-    /// What an operator sees.
+    /// What an operator sees: metrics and log lines.
     pub(super) sign: &'static str,
-    /// What is right afterwards.
+    /// The right statuses after it.
     pub(super) after: KindStatuses,
     /// How it ends.
     pub(super) end: &'static str,
 }
 
-/// A failure that nobody notices, which ends by itself.
+/// A failure without effect on clients, which ends by itself.
 pub(super) const UNNOTICED: Case =
     Case { failure: "", how: "", before: Some(NORMAL), during: NORMAL, sign: "", after: NORMAL, end: "by itself" };
 
-/// What happens in a trial; each waits until it shows.
+/// The steps of a trial; each waits for its effect.
 pub(super) struct Hooks<'a> {
-    /// Makes it fail.
+    /// Causes the failure.
     pub(super) fail: &'a mut dyn FnMut() -> Result<()>,
-    /// Looks at what the operator sees.
+    /// Checks what the operator sees.
     pub(super) look: &'a mut dyn FnMut() -> Result<()>,
-    /// Mends it.
+    /// Ends the failure.
     pub(super) mend: &'a mut dyn FnMut() -> Result<()>,
 }
 

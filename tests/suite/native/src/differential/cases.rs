@@ -7,7 +7,7 @@ use proptest::sample::{select, subsequence};
 use registry_auth_cases::reference::{Ask, Caller, Entry, World, conditions};
 use serde_json::{Map, Value, json};
 
-/// Requests to one configuration: at least so many on average.
+/// Requests to one configuration: at least this number on average.
 pub(super) const REQUESTS: u32 = 50;
 const MOST: usize = 2 * REQUESTS as usize + 10;
 

@@ -19,7 +19,7 @@ use subject::{Became, Subject};
 
 const CASES: u32 = 60_000;
 const FIXED: u64 = 1;
-/// Each kind of outcome must be at least one in so many.
+/// Each kind of outcome must be at least one in this number.
 const RAREST: u32 = 500;
 
 type Counts = BTreeMap<&'static str, u32>;

@@ -55,7 +55,7 @@ impl SignatureVerifier for EverySignature {
 }
 
 impl Subject {
-    /// Nothing if a pattern of the world is over the limit of alternatives, which the naive evaluator does not have.
+    /// `None` if a pattern of the world exceeds the limit of alternatives, which the naive evaluator does not have.
     pub(super) fn compile(world: &World) -> Result<Option<Self>> {
         let (role, mut diagnostics) = config::decode_value(plugin(world)?);
         let Role::Filter(document) = role else { bail!("an intake decides nothing") };
@@ -69,7 +69,7 @@ impl Subject {
         Ok(Some(Self { compiled, keys, identities: IdentityCache::default() }))
     }
 
-    /// What comes of a request, and the tags that the upstream was asked for.
+    /// The outcome of a request, and the tags that the upstream was asked for.
     pub(super) fn decide(&mut self, world: &World, caller: &Caller, ask: &Ask) -> Result<(Became, BTreeSet<String>)> {
         let (method, target) = ask.line();
         let authorization = token(caller).map(|token| format!("Bearer {token}"));

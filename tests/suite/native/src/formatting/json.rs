@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
         Ok(Node::Scalar(self.scalar()?))
     }
 
-    /// Whether this comes next, after white space; then it is read.
+    /// Returns true if this comes next, after white space, and consumes it.
     fn take(&mut self, token: &str) -> bool {
         let rest = self.rest.trim_start().strip_prefix(token);
         self.rest = rest.unwrap_or(self.rest);

@@ -56,9 +56,9 @@ pub(super) struct Table {
 pub(super) struct Configuration {
     /// The row.
     pub(super) id: String,
-    /// What stands under `http`.
+    /// The section `http`.
     pub(super) http: Value,
-    /// Whether it is accepted here.
+    /// True if it is accepted here.
     pub(super) accepted: bool,
     /// Why it is not as in zot.
     #[serde(default)]
@@ -204,7 +204,7 @@ fn of_the_engine() -> Result<Vec<String>> {
     Ok(ids)
 }
 
-/// Whether a reason is told to users: `D7`, or `D7: more`, is a deviation of `docs/zot.md`; otherwise it is a quotation from there.
+/// Returns true if a reason is one for users: `D7`, or `D7: more`, is a deviation of `docs/zot.md`; otherwise it is a quotation from there.
 ///
 /// # Errors
 /// The page cannot be read.

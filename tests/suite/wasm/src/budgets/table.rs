@@ -1,4 +1,4 @@
-//! `budgets.json`: read, compared, renewed.
+//! Reads, compares and renews `budgets.json`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,11 +11,11 @@ use registry_auth_vm::Vm;
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "tests/suite/wasm/src/budgets.json";
-/// Set, it has the file written instead of compared.
+/// Environment variable: if set, the file is written instead of compared.
 const RENEW: &str = "REGISTRY_AUTH_RENEW";
 const TEST: &str = "cargo test -p registry-auth-suite-wasm budgets";
 
-/// What something costs.
+/// The cost of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cost {
@@ -32,7 +32,7 @@ impl Cost {
         Self { host_calls, fuel: vm.fuel_used() }
     }
 
-    /// What came after `earlier`.
+    /// Returns the cost since `earlier`.
     pub(super) fn since(mut self, earlier: &Self) -> Self {
         for (name, count) in &mut self.host_calls {
             *count -= earlier.host_calls.get(name).copied().unwrap_or(0);
@@ -64,13 +64,13 @@ fn change(old: u64, new: u64) -> String {
     if old == 0 { format!("{old} -> {new}") } else { format!("{old} -> {new} ({percent:+.2} %)") }
 }
 
-/// The file.
+/// The content of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// The module may have so many bytes. Raised by hand.
+    /// Maximum size of the module in bytes. Raised by hand.
     module_bytes_at_most: u64,
-    /// What the module's memory grows with remembered tokens, by their number.
+    /// Growth of the module's memory by the number of cached tokens.
     memory: BTreeMap<usize, usize>,
     /// By the names of the rows.
     costs: BTreeMap<String, Cost>,
@@ -78,7 +78,7 @@ struct File {
     tokens: BTreeMap<String, String>,
 }
 
-/// What the file says, and what was found.
+/// The budgets of the file, and the measured values.
 pub(super) struct Table {
     written: File,
     found: File,
@@ -89,7 +89,7 @@ impl Table {
     /// Reads the file. Renewed for the first time, it gets tokens that are good at `now`.
     ///
     /// # Errors
-    /// It has another form.
+    /// It is malformed.
     pub(super) fn read(now: UnixTime) -> Result<Self> {
         let text = fs::read_to_string(module::workspace().join(FILE));
         let mut written = match text {
@@ -114,17 +114,17 @@ impl Table {
         token.with_context(|| format!("`{FILE}` has no token for {algorithm}"))
     }
 
-    /// Notes a cost.
+    /// Records a cost.
     pub(super) fn found(&mut self, name: &str, cost: Cost) {
         self.found.costs.insert(name.to_owned(), cost);
     }
 
-    /// Notes how far the memory has grown.
+    /// Records the growth of memory.
     pub(super) fn found_memory(&mut self, identities: usize, bytes: usize) {
         self.found.memory.insert(identities, bytes);
     }
 
-    /// Notes the size of the module.
+    /// Records the size of the module.
     pub(super) const fn found_size(&mut self, bytes: u64) {
         self.size = bytes;
     }
@@ -142,7 +142,7 @@ impl Table {
         let faults: Vec<_> = self.oversize().into_iter().chain(differences).collect();
         ensure!(
             faults.is_empty(),
-            "`{FILE}` says otherwise; if that is meant, `{RENEW}=1 {TEST}` writes it anew\n{}",
+            "`{FILE}` says otherwise; if that is meant, `{RENEW}=1 {TEST}` updates it\n{}",
             faults.join("\n")
         );
         Ok(())

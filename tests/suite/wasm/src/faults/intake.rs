@@ -1,4 +1,4 @@
-//! Host calls that go wrong under the intake: what is pushed is stored and said to be, or refused.
+//! Host calls that fail in the intake: a push is stored and confirmed, or refused.
 
 use anyhow::{Context as _, Error};
 use registry_auth_harness::client::{Request, Response};
@@ -12,7 +12,7 @@ use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use super::judge;
 use crate::Outcome;
 
-/// That there is nothing, or something else, is not wrong but an answer: what other plugins write over counts as absent.
+/// That there is nothing, or something else, is a valid answer: what other plugins overwrite is treated as absent.
 const FAILURES: [Failure; 7] = [
     Failure::Status(Status::InternalFailure),
     Failure::Status(Status::BadArgument),

@@ -1,4 +1,4 @@
-//! What may become of a request when something goes wrong on its way.
+//! Which outcomes a request may have when host calls fail.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -6,15 +6,15 @@ use registry_auth_harness::client::Response;
 use registry_auth_vm::Progress;
 use serde_json::Value;
 
-/// Members of an answer, or claims of a token in it, that tell the time, and what is made up for each.
+/// Members of an answer, or claims of a token in it, that have a time, and an invented value for each.
 const OF_THE_TIME: [&str; 6] = ["expires_in", "issued_at", "exp", "iat", "nbf", "jti"];
 /// Members of an answer that are tokens.
 const TOKENS: [&str; 3] = ["token", "access_token", "refresh_token"];
 
-/// Says what is wrong with `disturbed`, if anything.
+/// Returns what is wrong with `disturbed`, if anything.
 ///
 /// A request goes on only if it would have gone on, and then as it would have: no header more, none less, none another. It is
-/// answered with a success only if that is the answer it would have had. Any refusal will do; being held for ever will not.
+/// answered with a success only if it would have been answered so without the fault. Any refusal is right; no answer at all is not.
 pub(super) fn wrong(undisturbed: &Progress, disturbed: &Progress) -> Option<String> {
     match (undisturbed, disturbed) {
         (Progress::Forwarded(as_it_should), Progress::Forwarded(seen)) if as_it_should == seen => None,
@@ -22,7 +22,7 @@ pub(super) fn wrong(undisturbed: &Progress, disturbed: &Progress) -> Option<Stri
         (_, Progress::Answered(Response { status, .. })) if *status >= 400 => None,
         (_, Progress::Answered(answer)) => Some(format!("answered with {} {:?}", answer.status, answer.headers)),
         (_, Progress::Forwarded(seen)) => Some(format!("forwarded: {} {} {:?}", seen.method, seen.path, seen.headers)),
-        (_, Progress::Waiting) => Some("held for ever".to_owned()),
+        (_, Progress::Waiting) => Some("never answered".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Host calls that fail, and hosts that lie: nothing goes on that would not have, nothing traps, nothing is held for ever.
+//! Host calls that fail, and hosts that lie: no request is let through that would not have been, nothing traps, and every request is answered.
 //!
 //! Each row of each scenario is sent to a copy of its VM once for each host call that it makes, with that call failing; a sample of
 //! them fails in other ways too, or all if `REGISTRY_AUTH_FAULTS` is `all`.
@@ -45,7 +45,7 @@ fn no_host_call_that_goes_wrong_in_wasm_grants_traps_or_holds_for_ever() -> Outc
     ensure(never.is_empty(), || format!("never gone wrong: {never:?}"))
 }
 
-/// Adds up what comes of all parts.
+/// Adds up the results of all parts.
 fn in_parallel<T: Sync>(parts: &[T], of: impl Fn(&T) -> Result<Sweep, Error> + Sync) -> Result<Sweep, Error> {
     let queue = Mutex::new(parts.iter());
     let next = || queue.lock().ok()?.next();

@@ -13,7 +13,7 @@ use crate::Outcome;
 /// Anyone may read, but not with a certificate that names nobody.
 const CERTIFICATES: &[u8] = br#"{"http": {"auth": {"failDelay": 1, "mtls": {}}, "accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}}}}"#;
 
-/// What becomes of a request to a copy of a VM while each host call of one name fails in turn, until none is left.
+/// The outcome of a request to a copy of a VM while each host call of one name fails in turn, until none is left.
 fn each_failing(vm: &mut Vm, request: &Request) -> Result<Vec<(&'static str, Progress)>, Error> {
     let mut outcomes = Vec::new();
     for after in 0.. {

@@ -1,4 +1,4 @@
-//! Host calls that go wrong while a VM starts: it does not, or it decides as it should.
+//! Host calls that fail while a VM starts: it does not start, or its decisions are right.
 
 use crate::wasm::Wasm;
 use anyhow::{Context as _, Error, ensure};

@@ -1,4 +1,4 @@
-//! Rows of a scenario file, with each of their host calls going wrong in turn.
+//! Rows of a scenario file, with each of their host calls failing in turn.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,12 +27,12 @@ const OTHERS: [Failure; 9] = [
     Failure::Lie(Lie::Noise),
     Failure::Lie(Lie::Spare),
 ];
-/// So many calls for one that fails in another way too; prime, so that all calls get their turn.
+/// One in this number of calls fails in another way too; prime, so that every call does at some time.
 const SAMPLE: usize = 5;
 /// Without these no request can be answered, or let through.
 const NEEDED: [&str; 3] = ["proxy_send_local_response", "proxy_continue_stream", "proxy_set_effective_context"];
 
-/// What was tried, and what went wrong.
+/// Numbers of requests and faults, and the wrong outcomes.
 #[derive(Default)]
 pub(super) struct Sweep {
     /// How many requests were sent.
@@ -74,7 +74,7 @@ impl Sweep {
         Ok(sweep)
     }
 
-    /// Adds what comes of other rows.
+    /// Adds the results of other rows.
     pub(super) fn add(&mut self, other: Self) {
         self.trials += other.trials;
         self.calls.extend(other.calls);

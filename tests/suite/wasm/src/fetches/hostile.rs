@@ -1,4 +1,4 @@
-//! Shared data that others write to, that is lost, or that fails.
+//! Shared data that other plugins write to, that is lost, or that fails.
 
 use anyhow::ensure;
 use registry_auth_harness::mint::{Recipe, Tamper};
@@ -25,7 +25,7 @@ fn where_anybody_could_write_each_worker_fetches_for_itself() -> Outcome {
         assert_eq!(workers.statuses(&asked)?, [Some(200)], "{vm_id}");
         assert_eq!((workers.fetches(), names(&workers).len()), (3, 0), "{vm_id}");
         let says = workers.vm(0)?.log().iter().any(|line| line.contains("each worker fetches"));
-        assert!(says, "an operator is told");
+        assert!(says, "the log says so");
     }
     Ok(())
 }
@@ -47,7 +47,7 @@ fn on_a_host_without_shared_data_each_worker_fetches_for_itself() -> Outcome {
     Ok(())
 }
 
-/// What a worker of somebody else would tell of keys that the issuer does not have: state and keys, by another push key or none.
+/// Forged state and keys in shared data, as by a worker with another push key or none.
 fn forged() -> anyhow::Result<Vec<[Vec<u8>; 2]>> {
     let mut forged = Vec::new();
     for (vm_id, document) in [(OWN, configuration(&json!({}))), ("", keyed())] {
@@ -94,7 +94,7 @@ fn what_another_plugin_writes_is_never_taken_for_keys() -> Outcome {
         workers.tick()?;
         assert_eq!((workers.status(stray)?, workers.status(good)?), (Some(401), Some(200)));
         assert_eq!(workers.fetches(), fetches + 1, "as if there were nothing");
-        // A value of no length is as good as none.
+        // An empty value is treated as absent.
         let refused = workers.vm(new)?.metric("registry_auth.keys.share_refused");
         assert_eq!(refused.is_some(), !state.is_empty());
     }
@@ -173,7 +173,7 @@ fn no_failing_host_call_lets_a_bad_token_in_or_stops_the_next_request() -> Outco
     Ok(())
 }
 
-/// Fails one host call of a worker that is asked with a good and a bad token; false if it made no more so many.
+/// Fails one host call of a worker that is asked with a good and a bad token; false if it made fewer calls.
 fn fail(fault: HostFault) -> anyhow::Result<bool> {
     let mut workers = Workers::start(2, OWN, &configuration(&json!({})))?;
     let (good, bad) = (workers.token("es256")?, bad(&workers)?);

@@ -10,7 +10,7 @@ use crate::Outcome;
 const SECOND: i64 = 1_000;
 const WORKERS: usize = 4;
 
-/// Both ways to believe the others: a store of their own, and a push key.
+/// Both ways to trust the other workers: a store of their own, and a push key.
 fn start() -> anyhow::Result<[Workers; 2]> {
     Ok([Workers::start(WORKERS, OWN, &configuration(&json!({})))?, Workers::start(WORKERS, "", &keyed())?])
 }

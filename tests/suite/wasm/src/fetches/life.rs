@@ -1,4 +1,4 @@
-//! What a worker makes of the answers of an issuer, and how long it uses them.
+//! How a worker handles the responses of an issuer, and how long it uses the keys.
 
 use registry_auth_harness::issuer::{DISCOVERY, Endpoint, Fault, KEYS};
 use registry_auth_harness::key::TestKey;
@@ -156,7 +156,7 @@ fn keys_are_used_for_max_stale_after_the_last_success_and_not_longer() -> Outcom
             assert_eq!(workers.statuses(&asked)?, [Some(200)], "{more}");
         }
         workers.pass(SECOND)?;
-        // What stands in shared data is as old, and a worker that starts does not take it either.
+        // The value in shared data is as old, and a worker that starts does not use it either.
         workers.add_alike()?;
         let asked = workers.ask_all("es256")?;
         workers.deliver()?;

@@ -1,4 +1,4 @@
-//! When the keys of issuers are fetched, by which worker, and what becomes of those who wait.
+//! When the keys of issuers are fetched, by which worker, and the outcome of requests that wait.
 
 mod hostile;
 mod lease;

@@ -1,4 +1,4 @@
-//! Requests whose key id is unknown: what they wait for, how many may, and that none is called bad before it was looked up.
+//! Requests with an unknown key id: how many may wait and for what, and that none is refused before the keys were fetched.
 
 use registry_auth_harness::issuer::{DISCOVERY, Endpoint, Fault};
 use registry_auth_harness::key::TestKey;
@@ -24,7 +24,7 @@ fn warm(count: usize) -> anyhow::Result<Workers> {
     Ok(workers)
 }
 
-/// Whoever makes up key ids has the issuer asked just now.
+/// A request with an invented key id causes a fetch.
 fn make_up(workers: &mut Workers, kid: &str) -> anyhow::Result<()> {
     let token = workers.token_of(kid)?;
     let asked = workers.present(0, &token)?;

@@ -32,7 +32,7 @@ pub(crate) struct Workers {
     pub(crate) now: UnixTime,
     /// The push key that their environment has.
     pub(crate) push_key: String,
-    /// Whether their host has shared data.
+    /// True if their host has shared data.
     pub(crate) shares: bool,
     vm_id: String,
     document: Value,
@@ -57,7 +57,7 @@ pub(crate) fn keyed() -> Value {
 }
 
 impl Workers {
-    /// So many workers with one configuration; the issuer publishes the key `es256`.
+    /// A number of workers with one configuration; the issuer publishes the key `es256`.
     pub(crate) fn start(count: usize, vm_id: &str, document: &Value) -> Result<Self> {
         let mut workers = Self {
             vms: Vec::new(),

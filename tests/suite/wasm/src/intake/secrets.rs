@@ -1,4 +1,4 @@
-//! Whose secrets a filter uses, and that private keys are in no clear text.
+//! A filter uses its own secrets only, and private keys are never in plain text.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn server(region: &str, secret: &str, mint: &str) -> Setup {
     Setup::of_scenarios(document.to_string().as_bytes())
 }
 
-/// Whether a filter accepts a token that is signed with this key, as one of the token server's or as one that it has minted.
+/// Returns true if a filter accepts a token that is signed with this key, as one of the token server's or as one that it has minted.
 fn accepts(filter: &mut Vm, key: &str, claims: &Value) -> Result<bool> {
     filter.tick()?;
     let recipe: Recipe = serde_json::from_value(json!({"key": key, "claims": claims}))?;

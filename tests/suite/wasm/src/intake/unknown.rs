@@ -1,4 +1,4 @@
-//! Tokens with a key that no set has: a newer set is wanted, and only its coming calls the key bad.
+//! Tokens with a key that no set has: the filter requests a newer set, and refuses the token only when that has arrived.
 
 use super::*;
 use crate::Outcome;
@@ -34,7 +34,7 @@ fn an_unknown_key_is_called_bad_only_by_a_set_that_was_asked_for_after_its_reque
         assert_eq!(status(&mut proxy.filter, "es256")?, 200);
         let id = open(&mut proxy.filter, "next-es256")?;
         assert!(proxy.held()?.1, "{key}");
-        // A refresh that the shim had under way when the request came.
+        // A refresh that the shim started before the request came.
         assert_eq!(proxy.push(&payload(now, "es256", -30_000)?)?, 200);
         proxy.filter.tick()?;
         assert_eq!((proxy.filter.progress(id)?, proxy.held()?.1), (Progress::Waiting, false), "{key}");

@@ -1,4 +1,4 @@
-//! The load generator that needs nothing: one thread that goes round its connections, reads an answer and sends the next request.
+//! The built-in load generator: one thread that polls its connections, reads a response and sends the next request.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use registry_auth_harness::workload::HEADERS;
 
 use super::{CONNECTIONS, Load, TARGET};
 
-/// How long one answer may take.
+/// Time limit for a response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// As [`super::Generator::send`].
@@ -72,7 +72,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads the answer that is due; whether one was.
+    /// Reads the pending response; returns false if there was none.
     fn receive(&mut self) -> Result<bool> {
         if !std::mem::take(&mut self.waits) {
             return Ok(false);

@@ -85,7 +85,7 @@ fn strangers(fixture: &Fixture, page: &mut Page) -> Result<()> {
         let sign = if counts {
             "`registry_auth.intake.refused` counts, log: `requests to the intake are refused`"
         } else {
-            "log of the shim: `an intake cannot be fed`"
+            "log of the shim: `pushing to an intake failed`"
         };
         let case = Case { failure, how, sign, end: "nobody has noticed", ..UNNOTICED };
         let before = Cell::new(None);

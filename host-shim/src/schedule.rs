@@ -1,20 +1,20 @@
-//! When to ask a source again: pure decisions about points in time.
+//! When to fetch from a source again. Pure: the current time is an argument.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 
-/// Time between refreshes when the configuration names none, or zero (zot does the same).
+/// Time between fetches if the configuration has no interval, or zero (as in zot).
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(1);
-/// The least time between two asks that an unknown key id causes.
+/// Minimum time between the last fetch and one that an unknown key id causes.
 const WANTED_GAP: Duration = Duration::from_secs(5);
-/// The first pause after an error, and the last one; jitter adds up to as much again, so that no pause is above a minute.
+/// Minimum and maximum pause after an error. Jitter adds up to the same time, so that no pause exceeds a minute.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// Says when the next ask is due.
+/// Computes when the next fetch is due.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Schedule {
     interval: Duration,
     longest: Duration,
     due: Instant,
@@ -22,26 +22,26 @@ pub(crate) struct Pace {
     back_off: Option<ExponentialBackoff>,
 }
 
-impl Pace {
-    /// Starts with an ask that is due at once. Keys are good for `max_stale`, so half of it is the longest interval: an outage
-    /// that begins with an ask has the other half to end in.
+impl Schedule {
+    /// Creates a schedule whose first fetch is due at `now`. The interval is at most half of `max_stale`, so that an outage that begins
+    /// with a fetch may last the other half before the keys expire.
     pub(crate) fn new(interval: Option<Duration>, max_stale: Duration, now: Instant) -> Self {
         let interval = interval.filter(|interval| !interval.is_zero()).unwrap_or(DEFAULT_INTERVAL);
         Self { interval, longest: max_stale / 2, due: now, asked: None, back_off: None }
     }
 
-    /// When to ask next.
+    /// Returns when the next fetch is due.
     pub(crate) const fn due(&self) -> Instant {
         self.due
     }
 
-    /// An ask begins.
-    pub(crate) const fn asks(&mut self, now: Instant) {
+    /// Records the start of a fetch.
+    pub(crate) const fn started(&mut self, now: Instant) {
         self.asked = Some(now);
     }
 
-    /// The ask gave a key set: the next one follows after the interval, or after what the source said in its place; a tenth of
-    /// it earlier at most, so that instances that started together drift apart. Returns the wait.
+    /// Records a successful fetch and returns the time until the next one: `again_after` of the source, else the interval, minus up
+    /// to a tenth as jitter, so that instances that started together drift apart.
     pub(crate) fn succeeded(&mut self, again_after: Option<Duration>, now: Instant) -> Duration {
         self.back_off = None;
         let interval = again_after.unwrap_or(self.interval).min(self.longest);
@@ -50,7 +50,7 @@ impl Pace {
         wait
     }
 
-    /// The ask failed: the pause doubles from one failure to the next. Returns the pause.
+    /// Records a failed fetch and returns the pause until the next one, which doubles with each failure.
     pub(crate) fn failed(&mut self, now: Instant) -> Duration {
         let (first, last) = BACK_OFF;
         let back_off = self.back_off.get_or_insert_with(|| {
@@ -62,8 +62,8 @@ impl Pace {
         pause
     }
 
-    /// A filter met a key id that the set does not hold: ask early, but not more often than every five seconds, and not
-    /// against a source that is failing.
+    /// Moves the next fetch forward because a filter has received a token with an unknown key id: at most one fetch in five seconds,
+    /// and none while the source is failing.
     pub(crate) fn wanted(&mut self, now: Instant) {
         if self.back_off.is_some() {
             return;
@@ -73,7 +73,7 @@ impl Pace {
     }
 }
 
-/// Adds without overflow: an absurd interval means "in a year", not a panic.
+/// Adds without overflow: a wait of more than a year is a year.
 fn later(now: Instant, wait: Duration) -> Instant {
     const YEAR: Duration = Duration::from_hours(365 * 24);
     now + wait.min(YEAR)
@@ -99,11 +99,11 @@ mod tests {
         ];
         let start = Instant::now();
         for (configured, interval) in rows {
-            let mut pace = Pace::new(configured, Duration::MAX, start);
-            assert_eq!(pace.due(), start, "the first ask is due at once");
+            let mut schedule = Schedule::new(configured, Duration::MAX, start);
+            assert_eq!(schedule.due(), start, "the first ask is due at once");
             for (said, interval) in [(None, interval), (Some(seconds(300)), seconds(300))] {
-                pace.succeeded(said, start);
-                let wait = pace.due() - start;
+                schedule.succeeded(said, start);
+                let wait = schedule.due() - start;
                 assert!(wait <= interval && wait >= interval.mul_f64(0.9), "{configured:?} {said:?}: {wait:?}");
             }
         }
@@ -113,9 +113,9 @@ mod tests {
     fn keys_are_asked_for_twice_before_they_are_too_old() {
         let start = Instant::now();
         for (configured, said) in [(Some(seconds(7200)), None), (None, Some(seconds(3600)))] {
-            let mut pace = Pace::new(configured, HOUR, start);
-            pace.succeeded(said, start);
-            let wait = pace.due() - start;
+            let mut schedule = Schedule::new(configured, HOUR, start);
+            schedule.succeeded(said, start);
+            let wait = schedule.due() - start;
             assert!(wait <= HOUR / 2 && wait >= HOUR.mul_f64(0.45), "{configured:?} {said:?}: {wait:?}");
         }
     }
@@ -123,41 +123,41 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_minute_and_start_again_after_a_success() {
         let start = Instant::now();
-        let mut pace = Pace::new(None, HOUR, start);
+        let mut schedule = Schedule::new(None, HOUR, start);
         for base in [1, 2, 4, 8, 16, 30, 30, 30] {
-            let pause = pace.failed(start);
+            let pause = schedule.failed(start);
             assert!(pause >= seconds(base) && pause <= seconds(2 * base), "{base}: {pause:?}");
-            assert_eq!(pace.due(), start + pause);
+            assert_eq!(schedule.due(), start + pause);
         }
-        pace.succeeded(None, start);
-        assert!(pace.failed(start) <= seconds(2));
+        schedule.succeeded(None, start);
+        assert!(schedule.failed(start) <= seconds(2));
     }
 
     #[test]
     fn a_wanted_key_is_asked_for_early_but_not_within_five_seconds_of_the_last_ask() {
         let start = Instant::now();
         for (since_ask, expected) in [(0, 5), (3, 5), (5, 5), (20, 20)] {
-            let mut pace = Pace::new(None, HOUR, start);
-            pace.asks(start);
-            pace.succeeded(None, start);
-            pace.wanted(start + seconds(since_ask));
-            assert_eq!(pace.due(), start + seconds(expected), "{since_ask} seconds after the ask");
+            let mut schedule = Schedule::new(None, HOUR, start);
+            schedule.started(start);
+            schedule.succeeded(None, start);
+            schedule.wanted(start + seconds(since_ask));
+            assert_eq!(schedule.due(), start + seconds(expected), "{since_ask} seconds after the ask");
         }
     }
 
     #[test]
     fn a_wanted_key_never_delays_and_never_shortens_a_pause_after_an_error() {
         let start = Instant::now();
-        let mut pace = Pace::new(Some(seconds(2)), HOUR, start);
-        pace.asks(start);
-        pace.succeeded(None, start);
-        let due = pace.due();
-        pace.wanted(start);
-        assert_eq!(pace.due(), due);
+        let mut schedule = Schedule::new(Some(seconds(2)), HOUR, start);
+        schedule.started(start);
+        schedule.succeeded(None, start);
+        let due = schedule.due();
+        schedule.wanted(start);
+        assert_eq!(schedule.due(), due);
 
-        pace.failed(start);
-        let due = pace.due();
-        pace.wanted(start + seconds(20));
-        assert_eq!(pace.due(), due);
+        schedule.failed(start);
+        let due = schedule.due();
+        schedule.wanted(start + seconds(20));
+        assert_eq!(schedule.due(), due);
     }
 }
