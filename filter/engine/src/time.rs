@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat};
+
 /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(i64);
@@ -37,19 +39,8 @@ impl UnixTime {
     /// The time as RFC 3339 has it, in whole seconds (section 5.6). Beyond the years of four digits, the nearest end.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        let seconds = self.secs().clamp(YEAR_0, YEAR_10000 - 1);
-        let (days, time) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        // Years that begin in March: the leap day is their last, and their months have a regular length.
-        let days = days + 719_468;
-        let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let day = day - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
-        let year = year + era * 400 + i64::from(month <= 2);
-        let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+        let time = DateTime::from_timestamp_secs(self.secs().clamp(YEAR_0, YEAR_10000 - 1)).unwrap_or_default();
+        time.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
     /// The time `duration` later; saturates.

@@ -1,8 +1,7 @@
 //! A client certificate, read for the names of its subject (RFC 5280). The host has verified it: nothing is verified here.
 
-use chrono::NaiveDate;
 use sha2::{Digest as _, Sha256};
-use spki::der::asn1::AnyRef;
+use spki::der::asn1::{AnyRef, GeneralizedTime, UtcTime};
 use spki::der::{Decode as _, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
 
 use super::distinguished_name::DistinguishedName;
@@ -96,22 +95,14 @@ fn alternative_names(extensions: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
     Some(found.unwrap_or_default())
 }
 
-/// `Time` (RFC 5280 section 4.1.2.5): always with seconds and `Z`.
+/// `Time` (RFC 5280 section 4.1.2.5): always with seconds and `Z`; `None` before 1970 too.
 fn time(value: AnyRef<'_>) -> Option<UnixTime> {
-    let digits = value.value().strip_suffix(b"Z")?;
-    let mut pairs = Vec::with_capacity(7);
-    for pair in digits.chunks(2) {
-        let [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = *pair else { return None };
-        pairs.push(u32::from(tens - b'0') * 10 + u32::from(ones - b'0'));
-    }
-    let (year, rest) = match (value.tag(), pairs.as_slice()) {
-        (Tag::UtcTime, [year, rest @ ..]) => (if *year < 50 { 2000 + year } else { 1900 + year }, rest),
-        (Tag::GeneralizedTime, [century, year, rest @ ..]) => (century * 100 + year, rest),
+    let since = match value.tag() {
+        Tag::UtcTime => value.decode_as::<UtcTime>().ok()?.to_unix_duration(),
+        Tag::GeneralizedTime => value.decode_as::<GeneralizedTime>().ok()?.to_unix_duration(),
         _ => return None,
     };
-    let [month, day, hour, minute, second] = *rest else { return None };
-    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
-    Some(UnixTime::from_secs(date.and_hms_opt(hour, minute, second)?.and_utc().timestamp()))
+    Some(UnixTime::from_secs(i64::try_from(since.as_secs()).ok()?))
 }
 
 /// The elements of a SEQUENCE.

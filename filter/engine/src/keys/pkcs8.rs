@@ -71,18 +71,19 @@ fn shown(label: &str) -> String {
 fn read(der: &[u8], algorithm: Algorithm, id: Option<&str>) -> Result<SigningKey, SigningKeyError> {
     let info = PrivateKeyInfoRef::from_der(der).map_err(|_| SigningKeyError::Malformed)?;
     let parameters = info.algorithm.parameters.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
-    let (kind, secret) = match (info.algorithm.oid, parameters, info.private_key.as_bytes()) {
-        // `ECPrivateKey` (RFC 5915 section 3): version 1, then the number in its full length.
-        (EC, Some(P256), [0x30, _, 0x02, 0x01, 0x01, 0x04, 0x20, rest @ ..]) => (Kind::P256, rest.get(..32)),
-        // `CurvePrivateKey` (RFC 8410 section 7).
-        (ED25519, None, [0x04, 0x20, seed @ ..]) => (Kind::Ed25519, Some(seed)),
-        (EC, Some(P256), _) | (ED25519, _, _) => return Err(SigningKeyError::Malformed),
+    let kind = match (info.algorithm.oid, parameters) {
+        (EC, Some(P256)) => Kind::P256,
+        (ED25519, _) => Kind::Ed25519,
         _ => return Err(SigningKeyError::WrongAlgorithm(algorithm)),
     };
     if !kind.fits(algorithm) {
         return Err(SigningKeyError::WrongAlgorithm(algorithm));
     }
-    Ok(SigningKey::new(kind, secret.ok_or(SigningKeyError::Malformed)?, id)?)
+    let malformed = |_| SigningKeyError::Malformed;
+    Ok(match kind {
+        Kind::P256 => SigningKey::new(kind, &p256::SecretKey::try_from(info).map_err(malformed)?.to_bytes(), id)?,
+        _ => SigningKey::new(kind, ed25519_dalek::SigningKey::try_from(info).map_err(malformed)?.as_bytes(), id)?,
+    })
 }
 
 #[cfg(test)]
