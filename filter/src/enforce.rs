@@ -1,11 +1,11 @@
 //! Applies verdicts: the head for the upstream, or the reply.
 
-use log::{debug, info, warn};
+use log::{Level, LevelFilter, log, log_enabled};
 use registry_auth_engine::decision::{Denied, Grant, LocalReply};
 use registry_auth_engine::edits::{Edit, HeadRules};
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::reply::{Realm, Reply};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::head::Head;
 use crate::host::{self, HostError};
@@ -19,11 +19,25 @@ pub(crate) struct Enforcer {
     /// The `Authorization` for the upstream (`proxy.upstreamAuthorization`).
     pub(crate) upstream_authorization: Option<String>,
     realm: Realm,
+    /// The least severe level that is logged of requests.
+    level: LevelFilter,
 }
 
 impl Enforcer {
-    pub(crate) fn new(rules: HeadRules, upstream_authorization: Option<String>, realm: Realm) -> Self {
-        Self { metrics: Metrics::default(), rules, upstream_authorization, realm }
+    pub(crate) fn new(
+        rules: HeadRules,
+        upstream_authorization: Option<String>,
+        realm: Realm,
+        level: LevelFilter,
+    ) -> Self {
+        Self { metrics: Metrics::default(), rules, upstream_authorization, realm, level }
+    }
+
+    /// Logs a line about a request, which is made only if it is logged.
+    fn log(&self, level: Level, line: impl FnOnce() -> Value) {
+        if level <= self.level && log_enabled!(level) {
+            log!(level, "{}", line());
+        }
     }
 
     /// Prepares the head of the effective context's request for the upstream.
@@ -38,8 +52,7 @@ impl Enforcer {
             Edit::Add(name, value) => host::add_request_header(name, value.as_bytes()),
         })?;
         self.metrics.increment("allowed");
-        debug!(
-            "{}",
+        self.log(Level::Debug, || {
             json!({
                 "decision": "allow",
                 "rule": grant.rule().to_string(),
@@ -47,15 +60,14 @@ impl Enforcer {
                 "method": clip(head.method()),
                 "path": clip(head.path()),
             })
-        );
+        });
         Ok(())
     }
 
     /// Returns the reply to a request that was granted and is not the upstream's.
     pub(crate) fn local_reply(&self, head: &Head, local: LocalReply) -> Reply {
         self.metrics.increment("answered");
-        debug!(
-            "{}",
+        self.log(Level::Debug, || {
             json!({
                 "decision": "answer",
                 "answer": local.label,
@@ -63,7 +75,7 @@ impl Enforcer {
                 "method": clip(head.method()),
                 "path": clip(head.path()),
             })
-        );
+        });
         local.reply
     }
 
@@ -72,20 +84,18 @@ impl Enforcer {
     pub(crate) fn denied(&self, head: &Head, denied: &Denied) -> Reply {
         let descriptor = denied.reason.descriptor();
         self.metrics.increment(descriptor.label);
-        let line = json!({
-            "decision": "deny",
-            "reason": descriptor.label,
-            "status": descriptor.status,
-            "user": denied.username.as_deref().map(clip),
-            "detail": denied.detail.as_deref().map(clip),
-            "method": clip(head.method()),
-            "path": clip(head.path()),
+        let level = if descriptor.status == 503 { Level::Warn } else { Level::Info };
+        self.log(level, || {
+            json!({
+                "decision": "deny",
+                "reason": descriptor.label,
+                "status": descriptor.status,
+                "user": denied.username.as_deref().map(clip),
+                "detail": denied.detail.as_deref().map(clip),
+                "method": clip(head.method()),
+                "path": clip(head.path()),
+            })
         });
-        if descriptor.status == 503 {
-            warn!("{line}");
-        } else {
-            info!("{line}");
-        }
         denied.reply(&self.realm, head.target())
     }
 }

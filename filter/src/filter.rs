@@ -51,14 +51,14 @@ impl Filter {
         root: u32,
         ticker: Rc<Ticker>,
         compiled: Compiled,
+        enforcer: Enforcer,
         push_key: Option<PushKey>,
         shared_data_key: Option<&SharedDataKey>,
-        upstream_authorization: Option<String>,
     ) -> Self {
         Self {
             root,
             keys: RefCell::new(KeyStore::new(compiled.engine.sources(), push_key, shared_data_key)),
-            enforcer: Enforcer::new(compiled.proxy.head, upstream_authorization, compiled.engine.realm().clone()),
+            enforcer,
             engine: compiled.engine,
             upstream: compiled.proxy.upstream,
             reads_bodies: compiled.proxy.read_request_bodies,

@@ -1,6 +1,8 @@
 //! The log: lines for the host.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use log::{LevelFilter, Metadata, Record};
@@ -13,6 +15,11 @@ const MAX_TEXT: usize = 2048;
 
 /// The longest line of the log, in bytes. One with every text as long as it may be, and escaped as JSON, fits.
 const MAX_LINE: usize = 64 * 1024;
+
+thread_local! {
+    /// The levels of the root contexts.
+    static LEVELS: RefCell<BTreeMap<u32, LevelFilter>> = const { RefCell::new(BTreeMap::new()) };
+}
 
 struct HostLog;
 
@@ -28,15 +35,30 @@ pub(crate) fn start() {
     }));
 }
 
-/// Sets the least severe level that is logged.
-pub(crate) fn set_level(level: compile::LogLevel) {
-    log::set_max_level(match level {
+/// Sets the least severe level that a root context logs, and returns it. All root contexts of a VM have one logger: it lets
+/// through what one of them wants, and what belongs to a request is checked against the level of its own root context.
+pub(crate) fn set_level(root: u32, level: compile::LogLevel) -> LevelFilter {
+    let level = match level {
         compile::LogLevel::Trace => LevelFilter::Trace,
         compile::LogLevel::Debug => LevelFilter::Debug,
         compile::LogLevel::Info => LevelFilter::Info,
         compile::LogLevel::Warn => LevelFilter::Warn,
         compile::LogLevel::Error => LevelFilter::Error,
-    });
+    };
+    LEVELS.with_borrow_mut(|levels| levels.insert(root, level));
+    apply_levels();
+    level
+}
+
+/// Forgets the level of a root context that is gone.
+pub(crate) fn forget_level(root: u32) {
+    LEVELS.with_borrow_mut(|levels| levels.remove(&root));
+    apply_levels();
+}
+
+fn apply_levels() {
+    let most = LEVELS.with_borrow(|levels| levels.values().max().copied());
+    log::set_max_level(most.unwrap_or(LevelFilter::Info));
 }
 
 /// Returns a text for the log: as it is, or its first [`MAX_TEXT`] bytes and its length. No longer text is made on the way.

@@ -10,6 +10,7 @@ use registry_auth_engine::keys::cache::SharedDataKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::source::{Source, SourceKind};
 
+use crate::enforce::Enforcer;
 use crate::filter::Filter;
 use crate::host::{self, HostError, LogLevel};
 use crate::intake::Intake;
@@ -64,10 +65,12 @@ impl Plugin {
         if !diagnostics.errors.is_empty() {
             return None;
         }
-        logging::set_level(compiled.log_level);
+        let level = logging::set_level(self.id, compiled.log_level);
         let push = push.flatten();
         let share = shared_data_key(push.as_ref(), compiled.engine.sources());
-        let filter = Filter::new(self.id, Rc::clone(&self.ticker), compiled, push, share.as_ref(), upstream.flatten());
+        let enforcer =
+            Enforcer::new(compiled.proxy.head.clone(), upstream.flatten(), compiled.engine.realm().clone(), level);
+        let filter = Filter::new(self.id, Rc::clone(&self.ticker), compiled, enforcer, push, share.as_ref());
         info!("started; signatures are verified {}", filter.verification());
         Some(Role::Filter(Rc::new(filter)))
     }
@@ -99,6 +102,7 @@ impl RootContext for Plugin {
 impl Drop for Plugin {
     fn drop(&mut self) {
         roots::remove(self.id);
+        logging::forget_level(self.id);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::authn::access_claim::AccessClaim;
 use crate::authn::cache::Authenticated;
 use crate::authn::claims::Claims;
 use crate::authn::identity::{Identity, User};
-use crate::authn::origin::Origin;
+use crate::authn::origin::{self, Origin};
 use crate::authn::token_context::{AuthnError, TokenContext};
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
 use crate::keys::source::SourceId;
@@ -53,6 +53,9 @@ impl Bearer {
         let (user, access) = if self.minted.is_some() {
             let origin = Origin::read(claims).ok_or(Reason::BadClaim)?;
             (minted(subject, claims, &origin, context)?, access.minted(&origin))
+        } else if origin::is_recorded(claims) {
+            // What restricts it is not read here.
+            return Err(Reason::BadClaim.into());
         } else {
             (User::new(subject, Vec::new(), context.kept(claims)), access)
         };

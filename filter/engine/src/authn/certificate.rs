@@ -66,15 +66,14 @@ pub(crate) enum NameForm {
 }
 
 impl<'a> Certificate<'a> {
-    /// The alternative name of that form at `index`, counted within the form.
-    pub(crate) fn name(&self, form: NameForm, index: usize) -> Option<&'a str> {
+    /// The alternative name of that form at `index`, counted within the form, as it is encoded.
+    pub(crate) fn name(&self, form: NameForm, index: usize) -> Option<&'a [u8]> {
         let number = match form {
             NameForm::Email => TagNumber(1),
             NameForm::Dns => TagNumber(2),
             NameForm::Uri => TagNumber(6),
         };
-        let name = self.names.iter().filter(|name| name.tag() == context(number, false)).nth(index)?;
-        std::str::from_utf8(name.value()).ok()
+        self.names.iter().filter(|name| name.tag() == context(number, false)).nth(index).map(|name| name.value())
     }
 }
 

@@ -51,21 +51,23 @@ impl Mtls {
         bound_to.is_none_or(|wanted| is_thumbprint(wanted, connection.certificate))
     }
 
-    /// That of the first attribute that the certificate has; if it is empty, no other is read, as in zot.
+    /// That of the first attribute that the certificate has. If it is empty, no other is read, as in zot; nor if it cannot be
+    /// used: a URI of another trust domain must not make its holder whoever the common name says.
     fn username(&self, certificate: &Certificate<'_>) -> Option<String> {
-        self.attributes.iter().find_map(|attribute| self.value(*attribute, certificate))
+        self.attributes.iter().find_map(|attribute| self.value(*attribute, certificate))?
     }
 
-    fn value(&self, attribute: Attribute, certificate: &Certificate<'_>) -> Option<String> {
+    /// The value of an attribute that the certificate has, if it can be used.
+    fn value(&self, attribute: Attribute, certificate: &Certificate<'_>) -> Option<Option<String>> {
         match attribute {
-            Attribute::CommonName => certificate.subject.common_name().map(str::to_owned),
-            Attribute::Subject => certificate.subject.text(),
+            Attribute::CommonName => certificate.subject.common_name().map(|name| Some(name.to_owned())),
+            Attribute::Subject => certificate.subject.text().map(Some),
             Attribute::Name(form, index) => {
-                let name = certificate.name(form, index)?;
-                match (&self.uri_pattern, form) {
-                    (Some(pattern), NameForm::Uri) => pattern.first_group(name),
-                    _ => Some(name.to_owned()),
-                }
+                let name = std::str::from_utf8(certificate.name(form, index)?).ok();
+                Some(match (&self.uri_pattern, form) {
+                    (Some(pattern), NameForm::Uri) => name.and_then(|name| pattern.first_group(name)),
+                    _ => name.map(str::to_owned),
+                })
             }
         }
     }

@@ -20,6 +20,11 @@ const OTHERS: &str = "*";
 /// The groups are those of `http.accessControl.groups`, at the moment of each request.
 const CONFIGURED: &str = "accessControl";
 
+/// Returns true if these are the claims of a minted token that something restricts.
+pub(crate) fn is_recorded(claims: &Claims) -> bool {
+    claims.as_map().get(CLAIM).is_some_and(Value::is_object)
+}
+
 /// The claim `origin`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Origin {

@@ -233,6 +233,24 @@ fn the_token_of_a_question_of_the_filter_is_nobodys() {
     }
 }
 
+#[test]
+fn a_minted_token_is_no_token_of_a_token_server() {
+    let world = World::new(None, false);
+    let access = json!([{ "type": "repository", "name": "team/app", "actions": ["pull"] }]);
+    for (origin, is_taken) in [
+        (Value::Null, true),
+        (json!("somewhere"), true),
+        (json!({}), false),
+        (json!({ "question": true }), false),
+        (json!({ "claims": { "env": "dev" } }), false),
+    ] {
+        let claims = json!({ "sub": "ann", "access": access, "exp": NOW + 60, "iat": NOW, "origin": origin });
+        let authorization = format!("Bearer {}", token(&claims));
+        let verdict = world.decide(("GET", "/v2/team/app/tags/list"), Some(&authorization), None, NOW, false);
+        assert_eq!(matches!(verdict, Verdict::Allow(_)), is_taken, "{origin}: {verdict:?}");
+    }
+}
+
 /// Returns true if one verdict grants at most what another does.
 fn is_within(one: &Verdict, other: &Verdict) -> bool {
     match (one, other) {

@@ -170,3 +170,25 @@ fn a_pattern_names_from_the_beginning_of_the_uri() {
         assert_eq!(answer, expected.map(str::to_owned), "{mtls}");
     }
 }
+
+#[test]
+fn a_uri_that_the_pattern_refuses_leaves_no_other_name() {
+    let subject = make::attribute(&[0x55, 0x04, 0x03], &make::tlv(0x0c, b"admin"));
+    let certificate = |names: &[(u8, &str)]| make::pem(&make::certificate(&subject, &make::names(names)));
+    let mtls = json!({ "identityAttributes": ["URI", "CommonName"], "uriSanPattern": r"^spiffe://example\.org/(.+)$" });
+    let engine = serving(&mtls, &json!(["alice"])).unwrap();
+    const URI: u8 = 0x86;
+    let refused = Err(Reason::UnusableCertificate);
+    let rows = [
+        (certificate(&[(URI, "spiffe://example.org/ci")]), Ok("ci".to_owned())),
+        (certificate(&[(0x82, "example.org")]), Ok("admin".to_owned())),
+        (certificate(&[(URI, "spiffe://other.org/x")]), refused.clone()),
+        (certificate(&[(URI, "SPIFFE://example.org/ci")]), refused.clone()),
+        (certificate(&[(URI, "")]), refused.clone()),
+        (certificate(&[(URI, "spiffe://other.org/x"), (URI, "spiffe://example.org/ci")]), refused),
+    ];
+    for (number, (certificate, expected)) in rows.into_iter().enumerate() {
+        let answer = ask(&engine, "/v2/", with(&certificate), &mut IdentityCache::default(), 0);
+        assert_eq!(answer, expected, "row {number}");
+    }
+}
