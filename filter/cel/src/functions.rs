@@ -77,11 +77,11 @@ pub(super) type Function = (&'static str, Receiver, usize, &'static [&'static st
 
 const ANY: &str = "nbiufsytDTlmo";
 
-/// What [`super::meter`] puts in the place of `+`.
+/// The function that [`super::meter`] replaces `+` by.
 pub(super) const ADD: &str = "@add";
-/// What [`super::meter`] puts around the index of an element.
+/// The function that [`super::meter`] wraps the index of an element in.
 pub(super) const KEY: &str = "@key";
-/// What [`super::meter`] puts around a value that is paid for: the value, and maybe units on top of its size.
+/// The function that [`super::meter`] wraps a value in that is paid for: the value, and maybe units on top of its size.
 pub(super) const PAY: &str = "@pay";
 
 /// zot's environment.

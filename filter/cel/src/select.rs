@@ -11,11 +11,11 @@ use cel_interpreter::{DeclarationError, Env, ExecutionError, IdedExpr};
 use super::evaluation::{Arguments, Evaluation, FunctionResult};
 use super::syntax::{children, children_mut, node};
 
-/// What [`replace`] puts in the place of `has(one.member)`.
+/// The function that [`replace`] replaces `has(one.member)` by.
 pub(super) const HAS: &str = "@has";
-/// What [`replace`] puts in the place of `one.?member` and `one[?index]`.
+/// The function that [`replace`] replaces `one.?member` and `one[?index]` by.
 pub(super) const FIND: &str = "@find";
-/// What [`replace`] puts in the place of `one.member` and `one[index]`, where `one` may be an optional.
+/// The function that [`replace`] replaces `one.member` and `one[index]` by, where `one` may be an optional.
 pub(super) const GET: &str = "@get";
 
 /// Variables that are objects, whatever the claims are.
@@ -163,7 +163,7 @@ fn open<'b, 'v>(value: CowVal<'b, 'v>) -> Opened<'b, 'v> {
     }
 }
 
-/// The value at `key`; nothing if it is missing, and an error if no value could be at such a key.
+/// The value at `key`; `None` if it is missing, and an error if no value could be at such a key.
 fn find_in<'b, 'v>(
     container: CowVal<'b, 'v>,
     key: &dyn Val,

@@ -96,7 +96,7 @@ fn entries_mut(entries: &mut [IdedEntryExpr], visit: &mut dyn FnMut(&mut IdedExp
     }
 }
 
-/// Puts our `string` in the place of the crate's, goes on with `?` where it began, and expands `optMap` and `optFlatMap`, which
+/// Replaces the `string` of the crate by ours, goes on with `?` where it began, and expands `optMap` and `optFlatMap`, which
 /// this parser does not.
 fn rewrite(node: &mut IdedExpr) -> Result<(), CompileError> {
     match &mut node.expr {

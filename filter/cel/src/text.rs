@@ -7,11 +7,11 @@ use cel_interpreter::{DeclarationError, Env, ExecutionError};
 
 use super::evaluation::{Evaluation, FunctionResult};
 
-/// Names of the crate's functions and of ours in their place.
+/// Names of the crate's functions and of those that replace them.
 const OWN: &[(&str, &str)] =
     &[("replace", "@replace"), ("join", "@join"), ("indexOf", "@indexOf"), ("lastIndexOf", "@lastIndexOf")];
 
-/// The name of our function in the place of the crate's.
+/// The name of the function that replaces the crate's.
 pub(super) fn own_name(name: &str) -> Option<&'static str> {
     OWN.iter().find(|(theirs, _)| *theirs == name).map(|(_, own)| *own)
 }

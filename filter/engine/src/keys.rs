@@ -86,7 +86,7 @@ impl KeySet {
     /// Reads the text of zot's `cert`: JSON must be a JWKS with exactly one key; anything else is searched for its first PEM
     /// block, which must hold an X.509 certificate, a `SubjectPublicKeyInfo` or a PKCS#1 public key.
     ///
-    /// The dates and the signature of a certificate are not checked: whoever writes the configuration vouches for the key.
+    /// The dates and the signature of a certificate are not checked: the author of the configuration vouches for the key.
     ///
     /// # Errors
     /// Longer than [`MAX_TEXT`], neither of the two forms, a private key, or a key that cannot be used.

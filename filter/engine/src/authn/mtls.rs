@@ -106,7 +106,7 @@ impl UriPattern {
     }
 
     /// The text that the first group matches. The pattern has to match from the beginning of the URI: what stands inside a path is
-    /// chosen by whoever asks for the certificate, as `spiffe://other.org/spiffe://example.org/admin` shows.
+    /// chosen by the client that asks for the certificate, as `spiffe://other.org/spiffe://example.org/admin` shows.
     fn first_group(&self, uri: &str) -> Option<String> {
         let mut found = self.0.create_captures();
         self.0.captures(&mut self.0.create_cache(), Input::new(uri).anchored(Anchored::Yes), &mut found);

@@ -80,7 +80,7 @@ pub(super) fn compile(
     Some(Mint { issuer: raw.issuer.clone(), audience, lifetime, own })
 }
 
-/// The algorithm of the key, ES256 when none is configured; nothing for one that does not sign here.
+/// The algorithm of the key, ES256 when none is configured; `None` for one that cannot sign here.
 #[must_use]
 pub fn algorithm(raw: &raw::Mint) -> Option<Algorithm> {
     match raw.algorithm.as_deref() {

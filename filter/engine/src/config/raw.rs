@@ -127,7 +127,7 @@ pub struct AwsSecretsManager {
     pub strict: bool,
 }
 
-/// `http.auth.bearer.mint`, ours.
+/// `http.auth.bearer.mint`; not a section of zot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mint {
     /// `iss` of the tokens.

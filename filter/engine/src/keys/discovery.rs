@@ -17,7 +17,7 @@ pub const MAX_DOCUMENT: usize = 256 * 1024;
 pub struct Discovery {
     /// Where the keys are.
     pub jwks_uri: HttpUrl,
-    /// Algorithms that the issuer signs with, as far as they are ours.
+    /// Algorithms that the issuer signs with, as far as they are supported.
     pub algorithms: Vec<Algorithm>,
 }
 

@@ -51,7 +51,7 @@ enum Component {
     Text(String),
 }
 
-/// The components, joined; a trailing `**` also stands for nothing, which globset's does not.
+/// The components, joined; a trailing `**` also matches no component, which globset's does not.
 fn spell(flat: &[Piece]) -> Vec<String> {
     let mut all: Vec<Vec<Component>> = vec![Vec::new()];
     for component in flat.split(|piece| *piece == Piece::Slash) {

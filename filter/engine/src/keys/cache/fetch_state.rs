@@ -19,7 +19,7 @@ const MAX_RETRY: Duration = Duration::from_mins(1);
 const MAX_LEASE: Duration = Duration::from_secs(5);
 /// A worker's time is that of the beginning of its callback. What another did meanwhile may be so much later, and no jump of the
 /// clock.
-const MOMENT: Duration = Duration::from_secs(1);
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(1);
 
 /// One that may fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl FetchState {
     #[must_use]
     pub fn caught_up(&self, now: UnixTime) -> UnixTime {
         let latest = self.last_attempt.max(self.last_success);
-        latest.filter(|latest| latest.since(now) <= MOMENT).map_or(now, |latest| latest.max(now))
+        latest.filter(|latest| latest.since(now) <= MAX_CLOCK_SKEW).map_or(now, |latest| latest.max(now))
     }
 
     /// How far the last fetch is.
@@ -171,7 +171,7 @@ impl FetchState {
 
     /// A clock that jumped back must not make the wait longer than it can be.
     fn backs_off(&self, now: UnixTime) -> bool {
-        self.retry_at.is_some_and(|at| now < at && at.since(now) <= MAX_RETRY + MOMENT)
+        self.retry_at.is_some_and(|at| now < at && at.since(now) <= MAX_RETRY + MAX_CLOCK_SKEW)
     }
 
     fn was_tried_just_now(&self, now: UnixTime) -> bool {
@@ -192,7 +192,7 @@ impl FetchState {
         })
     }
 
-    /// The reverse of [`Self::to_json`]; nothing if a member is missing or of another type.
+    /// The reverse of [`Self::to_json`]; `None` if a member is missing or of another type.
     pub(super) fn from_json(value: &Value) -> Option<Self> {
         let number = |name: &str| value.get(name).and_then(Value::as_u64);
         let time = |name: &str| match value.get(name)? {

@@ -26,7 +26,7 @@ pub struct PushRequest {
     pub nonce: Vec<u8>,
     /// When it was made, in whole seconds.
     pub at: UnixTime,
-    /// The generation that is pushed; nothing in a question.
+    /// The generation that is pushed; `None` in a question.
     pub generation: Option<u64>,
 }
 
