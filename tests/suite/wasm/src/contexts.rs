@@ -96,6 +96,30 @@ fn each_plugin_of_a_vm_decides_its_own_requests_in_wasm() -> Outcome {
     Ok(())
 }
 
+/// Each plugin logs what its own `log.level` says of its requests, whichever was configured last.
+#[test]
+fn the_log_level_of_one_plugin_is_not_that_of_another_in_wasm() -> Outcome {
+    let leveled = |open: &str, level: &str| -> Result<Vec<u8>> {
+        let mut document: serde_json::Value = serde_json::from_slice(&configuration(open))?;
+        document["log"] = json!({ "level": level });
+        Ok(document.to_string().into_bytes())
+    };
+    let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(&leveled("first", "debug")?))?;
+    let quiet = vm.add_plugin(&leveled("second", "error")?)?;
+    for (root, repository, logged) in
+        [(ROOT, "first", 1), (ROOT, "closed", 1), (quiet, "second", 0), (quiet, "closed", 0), (ROOT, "first", 1)]
+    {
+        let before = vm.log().len();
+        let id = vm.open_under(root, &read(repository))?;
+        vm.close(id)?;
+        let lines = vm.log().get(before..).unwrap_or_default();
+        let found = lines.iter().filter(|line| line.contains("\"decision\"")).count();
+        assert_eq!(found, logged, "{root} {repository}: {lines:?}");
+    }
+    vm.remove_plugin(quiet)?;
+    Ok(())
+}
+
 #[test]
 fn an_intake_beside_a_filter_in_one_vm_takes_sets_and_decides_nothing_in_wasm() -> Outcome {
     let mut vm = start()?;
