@@ -7,6 +7,7 @@ use cel_interpreter::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, MapExpr, SelectExpr, operators,
 };
 
+use super::error::mismatch;
 use super::functions::{FUNCTIONS, NAMESPACES, Receiver, Returns};
 use super::types::Type;
 use super::{CompileError, constants};
@@ -246,10 +247,6 @@ impl Checker {
         };
         Ok(if optional { Type::optional(element) } else { element })
     }
-}
-
-pub(super) fn mismatch<T>(message: String) -> Result<T, CompileError> {
-    Err(CompileError::Mismatch(message))
 }
 
 const fn literal_type(literal: &LiteralValue) -> Type {

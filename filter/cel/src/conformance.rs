@@ -169,7 +169,7 @@ fn build(json: &Json) -> Box<dyn Val> {
         return Box::new(CelMap::from(entries.collect::<HashMap<_, _>>()));
     }
     let name = text("type").unwrap_or_else(|| panic!("{json}"));
-    let tree = syntax::parse(&format!("type({})", of_type(name))).unwrap();
+    let tree = parse::parse(&format!("type({})", of_type(name))).unwrap();
     Value::resolve_val(&tree, &Bindings::claims(&Document::empty()).context).unwrap().into_owned()
 }
 

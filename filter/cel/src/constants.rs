@@ -4,9 +4,9 @@
 use cel_interpreter::common::ast::{CallExpr, Expr, LiteralValue, operators};
 use cel_interpreter::{Context, IdedExpr, Value};
 
-use super::check::mismatch;
+use super::error::mismatch;
 use super::types::Type;
-use super::{CompileError, environment, syntax};
+use super::{CompileError, environment, parse, syntax};
 
 /// Functions that are evaluated at once when their argument is a literal.
 const CONVERSIONS: &[&str] = &["int", "uint", "double", "bool", "bytes", syntax::STRING, "timestamp", "duration"];
@@ -54,7 +54,7 @@ fn check_format(format: &str, arguments: &[IdedExpr], types: &[Type]) -> Result<
     }
     let known = types.iter().map(Type::sample).collect::<Option<Vec<_>>>();
     let Some(samples) = known.filter(|samples| samples.len() == arguments.len()) else { return Ok(()) };
-    let mut call = syntax::parse(&format!("''.format([{}])", samples.join(", ")))?;
+    let mut call = parse::parse(&format!("''.format([{}])", samples.join(", ")))?;
     if let Expr::Call(call) = &mut call.expr {
         call.target = Some(Box::new(syntax::node(Expr::Literal(LiteralValue::String(format.to_owned().into())))));
     }

@@ -102,3 +102,8 @@ impl From<ExecutionError> for EvaluationError {
         }
     }
 }
+
+/// An error about the types of an expression.
+pub(super) fn mismatch<T>(message: String) -> Result<T, CompileError> {
+    Err(CompileError::Mismatch(message))
+}

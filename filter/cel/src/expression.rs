@@ -10,8 +10,8 @@ use cel_interpreter::{IdedExpr, Value};
 use super::patterns::Patterns;
 use super::types::Type;
 use super::{
-    Bindings, CompileError, EvaluationError, Members, PatternPool, Scope, check, environment, limits, meter, precision,
-    select, syntax,
+    Bindings, CompileError, EvaluationError, Members, PatternPool, Scope, check, environment, limits, meter, parse,
+    precision, select,
 };
 
 /// What to say about an expression that [`Expression::is_inexact`].
@@ -48,7 +48,7 @@ impl Expression {
             return Err(CompileError::Empty);
         }
         limits::check_source(source)?;
-        let mut tree = syntax::parse(source)?;
+        let mut tree = parse::parse(source)?;
         let result = check::check(&tree, scope.variables())?;
         limits::check_loops(&tree)?;
         let patterns = pool.patterns_of(&tree).map_err(|_| CompileError::pattern())?;

@@ -32,6 +32,7 @@ mod functions;
 mod limits;
 mod members;
 mod meter;
+mod parse;
 pub mod pattern_set;
 mod patterns;
 mod precision;

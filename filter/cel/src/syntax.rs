@@ -1,33 +1,14 @@
-//! From text to tree, and walks over the tree.
+//! Walks over the tree of an expression.
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue, SelectExpr, operators,
 };
-use cel_interpreter::parser::PrattParser;
 
-use super::{CompileError, limits};
+use super::CompileError;
 
 /// The name under which the environment has its own `string`, see [`super::functions`].
 pub(super) const STRING: &str = "@string";
-
-/// Parses a source that [`limits::check_source`] has passed.
-pub(super) fn parse(source: &str) -> Result<IdedExpr, CompileError> {
-    let parser = PrattParser::new()
-        .max_recursion_depth(96)
-        .error_recovery_limit(0)
-        .max_expression_node_count(limits::MAX_SOURCE * 4)
-        .enable_optional_syntax(true)
-        .enable_ident_escape_syntax(true);
-    let mut tree = parser.parse(source).map_err(|errors| {
-        let (line, column) = errors.errors.iter().map(|error| error.pos).find(|place| place.0 > 0).unwrap_or((1, 1));
-        CompileError::Syntax { line, column }
-    })?;
-    limits::check_tree(&tree)?;
-    rewrite(&mut tree)?;
-    limits::check_tree(&tree)?;
-    Ok(tree)
-}
 
 /// Hands each child of `node` to `visit`, in the order of the text.
 pub(super) fn children<'a>(node: &'a IdedExpr, visit: &mut dyn FnMut(&'a IdedExpr)) {
@@ -98,7 +79,7 @@ fn entries_mut(entries: &mut [IdedEntryExpr], visit: &mut dyn FnMut(&mut IdedExp
 
 /// Replaces the `string` of the crate by ours, goes on with `?` where it began, and expands `optMap` and `optFlatMap`, which
 /// this parser does not.
-fn rewrite(node: &mut IdedExpr) -> Result<(), CompileError> {
+pub(super) fn rewrite(node: &mut IdedExpr) -> Result<(), CompileError> {
     match &mut node.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
         Expr::Select(select) => {

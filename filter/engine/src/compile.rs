@@ -6,6 +6,7 @@ mod mint;
 mod mtls;
 mod proxy;
 mod push;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod user_names;

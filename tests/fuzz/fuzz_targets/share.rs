@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::keys::cache::{Cause, Fetcher, FetchCodec, FetchCodecError, SharedDataKey, Start, refresh_after};
+use registry_auth_engine::keys::cache::{
+    Cause, FetchCodec, FetchCodecError, Fetcher, SharedDataKey, Start, refresh_after,
+};
 use registry_auth_engine::keys::source::Callout;
 use registry_auth_engine::url::HttpUrl;
 use registry_auth_fuzz::keys::check_set;

@@ -2,8 +2,9 @@
 
 use sha2::{Digest as _, Sha256};
 use spki::der::asn1::{AnyRef, GeneralizedTime, UtcTime};
-use spki::der::{Decode as _, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
+use spki::der::{Tag, TagNumber, Tagged as _};
 
+use super::der::{items, sequence};
 use super::distinguished_name::DistinguishedName;
 use crate::time::UnixTime;
 
@@ -102,21 +103,6 @@ fn time(value: AnyRef<'_>) -> Option<UnixTime> {
         _ => return None,
     };
     Some(UnixTime::from_secs(i64::try_from(since.as_secs()).ok()?))
-}
-
-/// The elements of a SEQUENCE.
-pub(super) fn sequence(value: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
-    if value.tag() == Tag::Sequence { items(value.value()) } else { None }
-}
-
-/// All elements of a sequence of DER values; nothing may be left over.
-pub(super) fn items(der: &[u8]) -> Option<Vec<AnyRef<'_>>> {
-    let mut reader = SliceReader::new(der).ok()?;
-    let mut items = Vec::new();
-    while !reader.is_finished() {
-        items.push(AnyRef::decode(&mut reader).ok()?);
-    }
-    Some(items)
 }
 
 const fn context(number: TagNumber, constructed: bool) -> Tag {

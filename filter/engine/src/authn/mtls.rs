@@ -54,21 +54,38 @@ impl Mtls {
     /// That of the first attribute that the certificate has. If it is empty, no other is read, as in zot; nor if it cannot be
     /// used: a URI of another trust domain must not make its holder whoever the common name says.
     fn username(&self, certificate: &Certificate<'_>) -> Option<String> {
-        self.attributes.iter().find_map(|attribute| self.value(*attribute, certificate))?
+        self.attributes.iter().find_map(|attribute| self.value(*attribute, certificate)).and_then(Value::name)
     }
 
-    /// The value of an attribute that the certificate has, if it can be used.
-    fn value(&self, attribute: Attribute, certificate: &Certificate<'_>) -> Option<Option<String>> {
+    /// The value of an attribute, if the certificate has it.
+    fn value(&self, attribute: Attribute, certificate: &Certificate<'_>) -> Option<Value> {
         match attribute {
-            Attribute::CommonName => certificate.subject.common_name().map(|name| Some(name.to_owned())),
-            Attribute::Subject => certificate.subject.text().map(Some),
+            Attribute::CommonName => certificate.subject.common_name().map(|name| Value::Name(name.to_owned())),
+            Attribute::Subject => certificate.subject.text().map(Value::Name),
             Attribute::Name(form, index) => {
                 let name = std::str::from_utf8(certificate.name(form, index)?).ok();
-                Some(match (&self.uri_pattern, form) {
+                let name = match (&self.uri_pattern, form) {
                     (Some(pattern), NameForm::Uri) => name.and_then(|name| pattern.first_group(name)),
                     _ => name.map(str::to_owned),
-                })
+                };
+                Some(name.map_or(Value::Unusable, Value::Name))
             }
+        }
+    }
+}
+
+/// What a certificate has in an attribute.
+enum Value {
+    Name(String),
+    /// The pattern refuses it, or it is no text.
+    Unusable,
+}
+
+impl Value {
+    fn name(self) -> Option<String> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Unusable => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::issuer::{self, Documents, Issuer};
+use super::sources::{add, secrets_manager};
 use super::{mint, push, user_names};
 use crate::authn::bearer::Bearer;
 use crate::authn::mapping::ClaimMapping;
@@ -11,7 +12,7 @@ use crate::authn::provider::Provider;
 use crate::authn::verify::KeyIdRule;
 use crate::config::{Diagnostics, raw};
 use crate::keys::envelope::secret_set;
-use crate::keys::source::{Callout, DEFAULT_MAX_STALE, Keys, Source, SourceId, SourceKind};
+use crate::keys::source::{Callout, Keys, Source, SourceKind};
 use crate::keys::{KeySet, certificate, is_key_text};
 use crate::token_endpoint::mint::Mint;
 
@@ -97,28 +98,6 @@ fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
             None
         }
     }
-}
-
-/// Checks a section `awsSecretsManager` at `path`, whose keys are pushed as `set`.
-pub(super) fn secrets_manager(
-    aws: &raw::AwsSecretsManager,
-    set: &str,
-    path: &str,
-    proxy: &raw::Proxy,
-    diagnostics: &mut Diagnostics,
-) {
-    for (name, value) in [("region", &aws.region), ("secretName", &aws.secret_name)] {
-        if value.is_empty() {
-            diagnostics.error(format!("{path}.{name}"), "must be given");
-        }
-    }
-    // Otherwise two secrets could have one name.
-    if aws.region.contains('/') {
-        diagnostics.error(format!("{path}.region"), "is no region: write it as in `us-east-1`");
-    }
-    push::check_name(set, &format!("{path}.secretName"), diagnostics);
-    push::check_life(aws.max_stale, path, diagnostics);
-    push::needs_key(path, proxy, diagnostics);
 }
 
 fn provider(
@@ -247,11 +226,4 @@ fn callout(
         jwks_cluster: raw.jwks_cluster.clone().unwrap_or_else(|| cluster.clone()),
         cluster,
     }))
-}
-
-/// Appends a source.
-pub(super) fn add(name: &str, kind: SourceKind, max_stale: Option<Duration>, sources: &mut Vec<Source>) -> SourceId {
-    let max_stale = max_stale.unwrap_or(DEFAULT_MAX_STALE);
-    sources.push(Source { name: name.to_owned(), kind, max_stale });
-    SourceId(sources.len() - 1)
 }

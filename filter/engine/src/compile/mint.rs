@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bearer::{add, secrets_manager};
+use super::sources::{add, secrets_manager};
 use crate::authn::bearer::Bearer;
 use crate::authn::issuer::is_named;
 use crate::authn::verify::KeyIdRule;

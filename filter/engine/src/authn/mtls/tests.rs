@@ -173,11 +173,11 @@ fn a_pattern_names_from_the_beginning_of_the_uri() {
 
 #[test]
 fn a_uri_that_the_pattern_refuses_leaves_no_other_name() {
+    const URI: u8 = 0x86;
     let subject = make::attribute(&[0x55, 0x04, 0x03], &make::tlv(0x0c, b"admin"));
     let certificate = |names: &[(u8, &str)]| make::pem(&make::certificate(&subject, &make::names(names)));
     let mtls = json!({ "identityAttributes": ["URI", "CommonName"], "uriSanPattern": r"^spiffe://example\.org/(.+)$" });
     let engine = serving(&mtls, &json!(["alice"])).unwrap();
-    const URI: u8 = 0x86;
     let refused = Err(Reason::UnusableCertificate);
     let rows = [
         (certificate(&[(URI, "spiffe://example.org/ci")]), Ok("ci".to_owned())),
