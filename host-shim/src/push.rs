@@ -86,7 +86,7 @@ impl Pusher {
             }
             // Another shim was faster. The next query returns its generation, and the next refresh exceeds it.
             PushOutcome::NotNewer => {
-                tracing::debug!(intake = %self.intake, "the intake has received a newer set in the meantime")
+                tracing::debug!(intake = %self.intake, "the intake has received a newer set in the meantime");
             }
         }
         Ok(())
