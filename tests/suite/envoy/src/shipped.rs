@@ -5,12 +5,15 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use registry_auth_cases::Outcome;
+use registry_auth_harness::client::{self, Request};
 use registry_auth_harness::program::free_address;
 use registry_auth_harness::push::random_key;
 use registry_auth_harness::shipped::{self, Addresses};
+use registry_auth_harness::upstream::Upstream;
 use registry_auth_harness::{envoy, module};
 use tempfile::TempDir;
 
@@ -33,6 +36,33 @@ fn envoy_accepts_the_shipped_configuration_and_refuses_it_without_the_push_key()
     }
     if validate(None)?.0 {
         return Err(anyhow::anyhow!("envoy accepted a plugin without push key").into());
+    }
+    Ok(())
+}
+
+/// Clients of private networks, the loopback one of this test among them, are no part of the mesh to Envoy.
+#[test]
+fn no_client_of_the_shipped_configuration_steers_retries_in_envoy() -> Outcome {
+    let folder = TempDir::with_prefix("registry-auth-shipped-").context("no folder")?;
+    let registry = Upstream::start()?;
+    let [clients, admin, issuer] = [free_address()?, free_address()?, free_address()?];
+    let intake = folder.path().join("intake.sock");
+    let text = Addresses { clients, intake, admin, registry: registry.address(), issuer }.configuration()?;
+    let _envoy = shipped::start(&text, admin, &random_key()?, folder.path())?;
+    let steering = [
+        ("x-envoy-retry-on", "retriable-status-codes"),
+        ("x-envoy-retriable-status-codes", "200"),
+        ("x-envoy-max-retries", "5"),
+        ("x-envoy-upstream-alt-stat-name", "evil"),
+    ];
+    let request = steering
+        .iter()
+        .fold(Request::new("GET", "/v2/public/x/tags/list"), |request, (name, value)| request.header(name, value));
+    assert_eq!(client::send(clients, &request, Duration::from_secs(20))?.status, 200);
+    assert_eq!(registry.requests(), 1, "it was sent again");
+    let seen = registry.seen(0).context("nothing came")?;
+    for (name, _) in steering.iter().chain(&[("x-envoy-internal", "")]) {
+        assert_eq!(seen.values(name), Vec::<String>::new(), "{name}");
     }
     Ok(())
 }
