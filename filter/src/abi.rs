@@ -1,19 +1,23 @@
-//! Exports that replace the SDK's: requests without a context of the SDK for each, `StopAllIterationAndWatermark`, responses to
-//! callouts that the SDK has not sent, and memory that it would not give back. The SDK still creates and configures root
-//! contexts.
+//! Exports that replace the SDK's: requests without a context of the SDK for each,
+//! `StopAllIterationAndWatermark`, responses to callouts that the SDK has not sent, and memory that
+//! it would not give back. The SDK still creates and configures root contexts.
 //!
-//! Callbacks at the end of a request are not exported, because each costs every request a call. What is parked for a request that
-//! ended is found on the next tick.
+//! Callbacks at the end of a request are not exported, because each costs every request a call.
+//! What is parked for a request that ended is found on the next tick.
 
 /// `proxy_action_t`: the request goes on.
 const CONTINUE: u32 = 0;
 /// `StopIteration`: the head is held, the body is handed over.
 const STOP: u32 = 1;
-/// `StopAllIterationAndWatermark`: body and trailers wait too, with back-pressure, whatever their size.
+/// `StopAllIterationAndWatermark`: body and trailers wait too, with back-pressure, whatever their
+/// size.
 const WAIT: u32 = 4;
 
 /// Exported as `proxy_on_...` by `cargo xtask build`.
-#[expect(unsafe_code, reason = "exports, and calls of the SDK's exports, which have no safe path")]
+#[expect(
+    unsafe_code,
+    reason = "exports, and calls of the SDK's exports, which have no safe path"
+)]
 mod export {
     use super::{CONTINUE, STOP, WAIT};
     use crate::gate::BodyGate;
@@ -28,8 +32,8 @@ mod export {
     #[unsafe(no_mangle)]
     extern "C" fn registry_auth_on_context_create(context: u32, root: u32) {
         if root == 0 {
-            // SAFETY: it is a safe Rust function of the SDK, exported with this very signature, and this is the thread that runs
-            // all callbacks.
+            // SAFETY: it is a safe Rust function of the SDK, exported with this very signature, and
+            // this is the thread that runs all callbacks.
             unsafe { proxy_on_context_create(context, root) };
         } else {
             contexts::add(context, root);
@@ -38,15 +42,19 @@ mod export {
 
     /// A request of which nothing is known is refused.
     #[unsafe(no_mangle)]
-    extern "C" fn registry_auth_on_request_headers(context: u32, _: usize, end_of_stream: u32) -> u32 {
+    extern "C" fn registry_auth_on_request_headers(
+        context: u32,
+        _: usize,
+        end_of_stream: u32,
+    ) -> u32 {
         let root = contexts::take(context);
         let Some((root, role)) = root.and_then(|root| Some((root, roots::role(root)?))) else {
             return action(role::refuse());
         };
         let gate = role.headers(context, end_of_stream != 0);
         if gate == (BodyGate::Waiting { turn: true }) {
-            // A callout belongs to the context that is effective when it is dispatched; dispatched from a request, its response
-            // would be lost with a client that hangs up.
+            // A callout belongs to the context that is effective when it is dispatched; dispatched
+            // from a request, its response would be lost with a client that hangs up.
             roots::handle(root, RootEvent::Request);
         }
         action(gate)
@@ -54,7 +62,11 @@ mod export {
 
     /// The body of a request that is not granted, or of which nothing is known, is held.
     #[unsafe(no_mangle)]
-    extern "C" fn registry_auth_on_request_body(context: u32, size: usize, end_of_stream: u32) -> u32 {
+    extern "C" fn registry_auth_on_request_body(
+        context: u32,
+        size: usize,
+        end_of_stream: u32,
+    ) -> u32 {
         body(context, Some(size), end_of_stream != 0)
     }
 
@@ -77,7 +89,13 @@ mod export {
     }
 
     #[unsafe(no_mangle)]
-    extern "C" fn registry_auth_on_http_call_response(root: u32, call: u32, _: usize, body_size: usize, _: usize) {
+    extern "C" fn registry_auth_on_http_call_response(
+        root: u32,
+        call: u32,
+        _: usize,
+        body_size: usize,
+        _: usize,
+    ) {
         roots::handle(root, RootEvent::Response { call, body_size });
     }
 

@@ -52,32 +52,50 @@ pub(crate) fn start(callout: &Callout) -> Result<(u32, Stage), HostError> {
     }
 }
 
-/// Asks for the keys whose place discovery gave; only through the configured cluster, wherever the document points.
+/// Asks for the keys whose place discovery gave; only through the configured cluster, wherever the
+/// document points.
 pub(crate) fn next(callout: &Callout, url: &HttpUrl) -> Result<u32, HostError> {
     get(&callout.jwks_cluster, url)
 }
 
-/// Reads the response to the effective context's callout. The error is for the log: it names what was wrong, never content.
+/// Reads the response to the effective context's callout. The error is for the log: it names what
+/// was wrong, never content.
 pub(crate) fn read(callout: &Callout, stage: Stage, body_size: usize) -> Result<Step, String> {
-    let headers = host::callout_headers().map_err(|HostError(call)| format!("the host failed in {call}"))?;
+    let headers =
+        host::callout_headers().map_err(|HostError(call)| format!("the host failed in {call}"))?;
     match headers.first(":status") {
         Some(b"200") => {}
-        Some(status) => return Err(format!("fetched with status {}", String::from_utf8_lossy(status))),
+        Some(status) => {
+            return Err(format!(
+                "fetched with status {}",
+                String::from_utf8_lossy(status)
+            ));
+        }
         None => return Err("did not answer in time, or cannot be reached".to_owned()),
     }
     if body_size > MAX_TEXT {
         return Err(format!("fetched with more than {MAX_TEXT} bytes"));
     }
-    let body = host::callout_body(MAX_TEXT).map_err(|HostError(call)| format!("the host failed in {call}"))?;
+    let body = host::callout_body(MAX_TEXT)
+        .map_err(|HostError(call)| format!("the host failed in {call}"))?;
     match stage {
         Stage::Discovery => {
-            let document = Discovery::parse(&body, &callout.issuer).map_err(|error| error.to_string())?;
-            Ok(Step::Next(document.jwks_uri, Stage::Keys(Some(document.algorithms.into()))))
+            let document =
+                Discovery::parse(&body, &callout.issuer).map_err(|error| error.to_string())?;
+            Ok(Step::Next(
+                document.jwks_uri,
+                Stage::Keys(Some(document.algorithms.into())),
+            ))
         }
         Stage::Keys(algorithms) => {
             let loaded = KeySet::from_jwks(&body).map_err(|error| error.to_string())?;
             let cache_control = headers.first("cache-control").map(<[u8]>::to_vec);
-            Ok(Step::Done(FetchedJwks { set: loaded.keys, algorithms, cache_control, skipped: loaded.skipped }))
+            Ok(Step::Done(FetchedJwks {
+                set: loaded.keys,
+                algorithms,
+                cache_control,
+                skipped: loaded.skipped,
+            }))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The host's wall clock, checked for plausibility.
 //!
-//! A host that loses the upper half of the 64 bits of its time, or whose clock was never set, makes it 1970, and
-//! by that no token has expired. So times before the module was built are rejected.
+//! A host that loses the upper half of the 64 bits of its time, or whose clock was never set, makes
+//! it 1970, and by that no token has expired. So times before the module was built are rejected.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,15 +9,17 @@ use registry_auth_engine::time::UnixTime;
 
 use crate::host::{self, HostError, LogLevel};
 
-/// 2026-11-01T00:00:00Z, raised with each release. `SOURCE_DATE_EPOCH` (reproducible-builds.org), set while building, may raise
-/// it further; never the machine's own clock, so that the same source stays the same module.
+/// 2026-11-01T00:00:00Z, raised with each release. `SOURCE_DATE_EPOCH` (reproducible-builds.org),
+/// set while building, may raise it further; never the machine's own clock, so that the same source
+/// stays the same module.
 const RELEASED: i64 = 1_793_491_200;
 
 /// No time before this is accepted.
 const BUILT: UnixTime = UnixTime::from_secs(built(option_env!("SOURCE_DATE_EPOCH")));
 
 /// The clock shows a time before [`BUILT`].
-pub(crate) const NOT_SET: HostError = HostError("get_current_time: the time is before the module was built");
+pub(crate) const NOT_SET: HostError =
+    HostError("get_current_time: the time is before the module was built");
 
 /// It was logged that the clock cannot be right; logged once until the clock is right again.
 static REPORTED: AtomicBool = AtomicBool::new(false);

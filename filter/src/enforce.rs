@@ -30,7 +30,13 @@ impl Enforcer {
         realm: Realm,
         level: LevelFilter,
     ) -> Self {
-        Self { metrics: Metrics::default(), rules, upstream_authorization, realm, level }
+        Self {
+            metrics: Metrics::default(),
+            rules,
+            upstream_authorization,
+            realm,
+            level,
+        }
     }
 
     /// Logs a line about a request, which is made only if it is logged.
@@ -45,7 +51,11 @@ impl Enforcer {
     /// # Errors
     /// A part of that failed: the request must not go on.
     pub(crate) fn grant(&self, head: &Head, grant: &Grant) -> Result<(), HostError> {
-        let edits = grant.edits(head.fields(), &self.rules, self.upstream_authorization.as_deref());
+        let edits = grant.edits(
+            head.fields(),
+            &self.rules,
+            self.upstream_authorization.as_deref(),
+        );
         edits.apply(|edit| match edit {
             Edit::Target(target) => host::set_request_header(":path", target.as_bytes()),
             Edit::Remove(name) => host::remove_request_header(name),
@@ -79,12 +89,16 @@ impl Enforcer {
         local.reply
     }
 
-    /// Returns the reply to a request that is refused. The host omits the body of a reply to HEAD, and keeps the headers that
-    /// describe it only if it was given one.
+    /// Returns the reply to a request that is refused. The host omits the body of a reply to HEAD,
+    /// and keeps the headers that describe it only if it was given one.
     pub(crate) fn denied(&self, head: &Head, denied: &Denied) -> Reply {
         let descriptor = denied.reason.descriptor();
         self.metrics.increment(descriptor.label);
-        let level = if descriptor.status == 503 { Level::Warn } else { Level::Info };
+        let level = if descriptor.status == 503 {
+            Level::Warn
+        } else {
+            Level::Info
+        };
         self.log(level, || {
             json!({
                 "decision": "deny",
@@ -100,7 +114,8 @@ impl Enforcer {
     }
 }
 
-/// Returns the reply to a request for which there is no filter or no head, and so no target: most are for a registry.
+/// Returns the reply to a request for which there is no filter or no head, and so no target: most
+/// are for a registry.
 pub(crate) fn not_ready() -> Reply {
     Denied::new(Reason::NotReady).reply(&Realm::default(), b"/v2/")
 }

@@ -57,7 +57,11 @@ impl Filter {
     ) -> Self {
         Self {
             root,
-            keys: RefCell::new(KeyStore::new(compiled.engine.sources(), push_key, shared_data_key)),
+            keys: RefCell::new(KeyStore::new(
+                compiled.engine.sources(),
+                push_key,
+                shared_data_key,
+            )),
             enforcer,
             engine: compiled.engine,
             upstream: compiled.proxy.upstream,

@@ -8,7 +8,12 @@ use registry_auth_engine::request::{Connection, RequestHead};
 use crate::host::{self, HostError};
 
 /// A connection of which nothing is read.
-const NO_CONNECTION: Connection<'_> = Connection { peer: &[], tls_version: &[], mtls: false, certificate: &[] };
+const NO_CONNECTION: Connection<'_> = Connection {
+    peer: &[],
+    tls_version: &[],
+    mtls: false,
+    certificate: &[],
+};
 
 /// Headers and connection attributes of one request.
 pub(crate) struct Head {
@@ -35,7 +40,11 @@ impl Attributes {
     /// Reads those that the engine reads.
     fn read(engine: &Engine) -> Result<Self, HostError> {
         let read = |needed: bool, path: &str| {
-            if needed { host::property(path) } else { Ok(Vec::new()) }
+            if needed {
+                host::property(path)
+            } else {
+                Ok(Vec::new())
+            }
         };
         let connection = engine.reads_connection();
         let certificate = read(engine.reads_certificate(), "connection\0peer_certificate")?;
@@ -43,14 +52,20 @@ impl Attributes {
         Ok(Self {
             peer: read(connection, "source\0address")?,
             tls_version: read(connection, "connection\0tls_version")?,
-            // A bool is one byte. A host that does not know the certificate's text may know that there is one.
+            // A bool is one byte. A host that does not know the certificate's text may know that
+            // there is one.
             mtls: read(lacks_text, "connection\0mtls")?.contains(&1),
             certificate,
         })
     }
 
     fn view(&self) -> Connection<'_> {
-        Connection { peer: &self.peer, tls_version: &self.tls_version, mtls: self.mtls, certificate: &self.certificate }
+        Connection {
+            peer: &self.peer,
+            tls_version: &self.tls_version,
+            mtls: self.mtls,
+            certificate: &self.certificate,
+        }
     }
 
     const fn size(&self) -> usize {
@@ -68,27 +83,50 @@ impl Head {
         let headers = host::request_headers()?;
         let sent = headers.size();
         let reads_connection = engine.reads_connection() || engine.reads_certificate();
-        let connection = if reads_connection { Some(Box::new(Attributes::read(engine)?)) } else { None };
-        Ok(Self { headers, sent, is_reduced: false, reads_client: engine.reads_headers(), connection })
+        let connection = if reads_connection {
+            Some(Box::new(Attributes::read(engine)?))
+        } else {
+            None
+        };
+        Ok(Self {
+            headers,
+            sent,
+            is_reduced: false,
+            reads_client: engine.reads_headers(),
+            connection,
+        })
     }
 
     /// The head as the engine reads it; what it does not read is left empty.
     pub(crate) fn view(&self) -> RequestHead<'_> {
         let method = self.method();
-        let all = |needed: bool, name: &str| if needed { self.headers.all(name).collect() } else { Vec::new() };
+        let all = |needed: bool, name: &str| {
+            if needed {
+                self.headers.all(name).collect()
+            } else {
+                Vec::new()
+            }
+        };
         RequestHead {
             method,
             path: self.target(),
             authorization: all(true, "authorization"),
             content_types: all(matches!(method, b"POST" | b"PUT"), "content-type"),
-            user_agent: if self.reads_client { self.first("user-agent") } else { &[] },
+            user_agent: if self.reads_client {
+                self.first("user-agent")
+            } else {
+                &[]
+            },
             forwarded_for: all(self.reads_client, "x-forwarded-for"),
-            connection: self.connection.as_deref().map_or(NO_CONNECTION, Attributes::view),
+            connection: self
+                .connection
+                .as_deref()
+                .map_or(NO_CONNECTION, Attributes::view),
         }
     }
 
-    /// Drops the values that are not read after a wait. All names stay: which fields are removed from the head is decided by
-    /// name.
+    /// Drops the values that are not read after a wait. All names stay: which fields are removed
+    /// from the head is decided by name.
     pub(crate) fn reduce(&mut self) {
         if !self.is_reduced {
             let reads_client = self.reads_client;
@@ -102,12 +140,17 @@ impl Head {
         self.sent + self.headers.size() + self.connection.as_deref().map_or(0, Attributes::size)
     }
 
-    /// Returns true if the client presents a credential or a certificate. The token `anonymous` and empty Basic credentials are
-    /// none: with them, strangers would take the room of those who are known.
+    /// Returns true if the client presents a credential or a certificate. The token `anonymous` and
+    /// empty Basic credentials are none: with them, strangers would take the room of those who are
+    /// known.
     pub(crate) fn presents_credential(&self) -> bool {
         let sent: Vec<_> = self.headers.all("authorization").collect();
         let presented = matches!(Credential::read(&sent), Ok(Credential::Token(_)));
-        presented || self.connection.as_deref().is_some_and(Attributes::has_certificate)
+        presented
+            || self
+                .connection
+                .as_deref()
+                .is_some_and(Attributes::has_certificate)
     }
 
     /// The method; empty when there is none.
@@ -128,7 +171,10 @@ impl Head {
 
     /// The path without its query.
     pub(crate) fn path(&self) -> &[u8] {
-        self.target().split(|byte| *byte == b'?').next().unwrap_or_default()
+        self.target()
+            .split(|byte| *byte == b'?')
+            .next()
+            .unwrap_or_default()
     }
 
     /// All header fields, as the client sent them.
@@ -141,12 +187,24 @@ impl Head {
     }
 }
 
-/// Returns true if the value of a field may be read after a wait. Some registries take `_` for `-` in names.
+/// Returns true if the value of a field may be read after a wait. Some registries take `_` for `-`
+/// in names.
 fn is_read(name: &[u8], reads_client: bool) -> bool {
-    const ALWAYS: [&[u8]; 5] = [b":authority", b":method", b":path", b"authorization", b"content-type"];
+    const ALWAYS: [&[u8]; 5] = [
+        b":authority",
+        b":method",
+        b":path",
+        b"authorization",
+        b"content-type",
+    ];
     const CLIENT: [&[u8]; 2] = [b"user-agent", b"x-forwarded-for"];
-    let folded =
-        |byte: &u8| if byte.is_ascii_alphanumeric() || *byte == b':' { byte.to_ascii_lowercase() } else { b'-' };
+    let folded = |byte: &u8| {
+        if byte.is_ascii_alphanumeric() || *byte == b':' {
+            byte.to_ascii_lowercase()
+        } else {
+            b'-'
+        }
+    };
     let is = |known: &&[u8]| name.iter().map(folded).eq(known.iter().copied());
     ALWAYS.iter().any(is) || (reads_client && CLIENT.iter().any(is))
 }

@@ -50,7 +50,9 @@ pub(crate) fn log(level: LogLevel, line: &str) {
 /// What the host's wall clock shows. Whether that can be right is known to [`crate::clock`] only.
 pub(crate) fn time() -> Result<UnixTime, HostError> {
     let nanos = raw::time().map_err(|_| HostError("get_current_time"))?;
-    Ok(UnixTime::from_millis(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX)))
+    Ok(UnixTime::from_millis(
+        i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX),
+    ))
 }
 
 /// All request headers, pseudo headers among them, repeated ones as often as they were sent.
@@ -64,7 +66,10 @@ pub(crate) fn callout_headers() -> Result<Fields, HostError> {
 }
 
 fn header_map(map: u32) -> Result<Fields, HostError> {
-    raw::header_map(map).ok().and_then(Fields::parse).ok_or(HostError("get_header_map_pairs"))
+    raw::header_map(map)
+        .ok()
+        .and_then(Fields::parse)
+        .ok_or(HostError("get_header_map_pairs"))
 }
 
 /// Removes every copy of a request header.
@@ -74,25 +79,35 @@ pub(crate) fn remove_request_header(name: &[u8]) -> Result<(), HostError> {
 
 /// Replaces a request header.
 pub(crate) fn set_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
-    raw::replace_header(REQUEST_HEADERS, name.as_bytes(), value).map_err(|_| HostError("replace_header_map_value"))
+    raw::replace_header(REQUEST_HEADERS, name.as_bytes(), value)
+        .map_err(|_| HostError("replace_header_map_value"))
 }
 
 /// Adds a request header.
 pub(crate) fn add_request_header(name: &str, value: &[u8]) -> Result<(), HostError> {
-    raw::add_header(REQUEST_HEADERS, name.as_bytes(), value).map_err(|_| HostError("add_header_map_value"))
+    raw::add_header(REQUEST_HEADERS, name.as_bytes(), value)
+        .map_err(|_| HostError("add_header_map_value"))
 }
 
-/// An attribute of the effective context's connection or request, the parts of its path separated by NUL; empty when the host
-/// has none.
+/// An attribute of the effective context's connection or request, the parts of its path separated
+/// by NUL; empty when the host has none.
 pub(crate) fn property(path: &str) -> Result<Vec<u8>, HostError> {
     absent_is_empty(raw::property(path.as_bytes())).map_err(|_| HostError("get_property"))
 }
 
 /// Answers the effective context's request.
 pub(crate) fn reply(reply: &Reply) -> Result<(), HostError> {
-    let headers: Vec<(&str, &[u8])> = reply.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    raw::send_local_response(u32::from(reply.status), &fields::write(&headers), &reply.body)
-        .map_err(|_| HostError("send_local_response"))
+    let headers: Vec<(&str, &[u8])> = reply
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
+    raw::send_local_response(
+        u32::from(reply.status),
+        &fields::write(&headers),
+        &reply.body,
+    )
+    .map_err(|_| HostError("send_local_response"))
 }
 
 /// Lets the effective context's request go on.
@@ -105,18 +120,24 @@ pub(crate) fn become_context(id: u32) -> Result<(), HostError> {
     raw::set_effective_context(id).map_err(|_| HostError("set_effective_context"))
 }
 
-/// Makes host calls apply to a request other than that of this callback, to answer it or let it go on.
+/// Makes host calls apply to a request other than that of this callback, to answer it or let it go
+/// on.
 ///
 /// # Errors
-/// The host does not know the context, or the request has ended. Envoy knows the context of a request that ended until its event
-/// loop comes around, and must not do anything with it.
+/// The host does not know the context, or the request has ended. Envoy knows the context of a
+/// request that ended until its event loop comes around, and must not do anything with it.
 pub(crate) fn become_request(id: u32) -> Result<(), HostError> {
     become_context(id)?;
     let has_ended = DURATION_TELLS_END.get() == Some(true) && has_duration();
-    if has_ended { Err(HostError("set_effective_context")) } else { Ok(()) }
+    if has_ended {
+        Err(HostError("set_effective_context"))
+    } else {
+        Ok(())
+    }
 }
 
-/// The request of this callback waits, so it has not ended: finds out, once, whether [`become_request`] can tell.
+/// The request of this callback waits, so it has not ended: finds out, once, whether
+/// [`become_request`] can tell.
 pub(crate) fn learn_of_ends() {
     if DURATION_TELLS_END.get().is_none() {
         DURATION_TELLS_END.set(Some(!has_duration()));
@@ -128,9 +149,11 @@ fn has_duration() -> bool {
     raw::property(b"request\0duration").is_ok_and(|duration| !duration.is_empty())
 }
 
-/// Returns true if the host knows a context no more. Host calls apply to `root` or another context afterwards.
+/// Returns true if the host knows a context no more. Host calls apply to `root` or another context
+/// afterwards.
 pub(crate) fn is_gone(id: u32, root: u32) -> bool {
-    // The root is asked for between, and the context again, so that a failure of the host is not taken for the end of a request.
+    // The root is asked for between, and the context again, so that a failure of the host is not
+    // taken for the end of a request.
     become_context(id).is_err() && become_context(root).is_ok() && become_context(id).is_err()
 }
 
@@ -161,14 +184,24 @@ fn absent_is_empty(read: raw::HostResult<Vec<u8>>) -> raw::HostResult<Vec<u8>> {
     }
 }
 
-/// Sends a request without body to a cluster; the answer comes to the effective context under the returned number.
-pub(crate) fn call(cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<u32, HostError> {
-    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+/// Sends a request without body to a cluster; the answer comes to the effective context under the
+/// returned number.
+pub(crate) fn call(
+    cluster: &str,
+    headers: &[(&str, &str)],
+    timeout: Duration,
+) -> Result<u32, HostError> {
+    let headers: Vec<(&str, &[u8])> = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
     let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    raw::http_call(cluster.as_bytes(), &fields::write(&headers), millis).map_err(|_| HostError("http_call"))
+    raw::http_call(cluster.as_bytes(), &fields::write(&headers), millis)
+        .map_err(|_| HostError("http_call"))
 }
 
-/// A value that all plugins of this process with the same VM id share, and its version; absent also when it is empty.
+/// A value that all plugins of this process with the same VM id share, and its version; absent also
+/// when it is empty.
 pub(crate) fn shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError> {
     match raw::shared_data(key.as_bytes()) {
         Ok((value, version)) => Ok((!value.is_empty()).then_some((value, version))),
@@ -179,12 +212,15 @@ pub(crate) fn shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError> {
 
 /// Writes a shared value; with a version, only if it is still the current one.
 pub(crate) fn set_shared(key: &str, value: &[u8], version: Option<u32>) -> Result<(), HostError> {
-    raw::set_shared_data(key.as_bytes(), value, version.unwrap_or(0)).map_err(|_| HostError("set_shared_data"))
+    raw::set_shared_data(key.as_bytes(), value, version.unwrap_or(0))
+        .map_err(|_| HostError("set_shared_data"))
 }
 
 /// Calls a function that only some hosts have; no answer is also an empty one.
 pub(crate) fn foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
-    raw::call_foreign_function(name.as_bytes(), argument).ok().filter(|answer| !answer.is_empty())
+    raw::call_foreign_function(name.as_bytes(), argument)
+        .ok()
+        .filter(|answer| !answer.is_empty())
 }
 
 /// Defines a counter.

@@ -1,4 +1,5 @@
-//! The intake role: checks pushed key sets and writes them to shared data. Described in `host-shim/README.md`.
+//! The intake role: checks pushed key sets and writes them to shared data. Described in
+//! `host-shim/README.md`.
 
 mod problem;
 mod route;
@@ -8,7 +9,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use log::{info, warn};
-use registry_auth_engine::keys::envelope::{self, EnvelopeError, MAX_ENVELOPE, PushKey, PushRequest, PushResponse};
+use registry_auth_engine::keys::envelope::{
+    self, EnvelopeError, MAX_ENVELOPE, PushKey, PushRequest, PushResponse,
+};
 use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::time::UnixTime;
@@ -42,12 +45,19 @@ enum Parked {
     Unsent(Reply),
 }
 
-/// Why a pushed set is refused: status, reason, and the generation that is held, 0 if it was not read.
+/// Why a pushed set is refused: status, reason, and the generation that is held, 0 if it was not
+/// read.
 type PushError = (u16, String, u64);
 
 impl Intake {
     pub(crate) fn new(root: u32, key: PushKey) -> Self {
-        Self { root, key, metrics: Metrics::default(), parked: RefCell::default(), complained: Cell::new(false) }
+        Self {
+            root,
+            key,
+            metrics: Metrics::default(),
+            parked: RefCell::default(),
+            complained: Cell::new(false),
+        }
     }
 
     /// Handles the head of the effective context's request; `ended` when it has no body.
@@ -59,17 +69,21 @@ impl Intake {
         BodyGate::Closed
     }
 
-    /// Handles a part of the body of the effective context's request; `size` is what is there of it, or absent when trailers
-    /// came, which the push protocol does not have.
+    /// Handles a part of the body of the effective context's request; `size` is what is there of
+    /// it, or absent when trailers came, which the push protocol does not have.
     pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
         let request = match self.parked.borrow().get(&context) {
             Some(Parked::Reading(request)) => Rc::clone(request),
             Some(Parked::Unsent(_)) | None => return BodyGate::Closed,
         };
         let reply = match size {
-            Some(size) if size > MAX_ENVELOPE => {
-                self.respond(&request, 413, 0, false, Some("the envelope is larger than 1 MiB"))
-            }
+            Some(size) if size > MAX_ENVELOPE => self.respond(
+                &request,
+                413,
+                0,
+                false,
+                Some("the envelope is larger than 1 MiB"),
+            ),
             Some(_) if !ended => return BodyGate::Closed,
             Some(size) => match host::request_body(size) {
                 Ok(body) => self.take(&request, &body),
@@ -82,14 +96,23 @@ impl Intake {
         BodyGate::Closed
     }
 
-    /// A tick of the host: forgets requests that are gone, and sends replies that the host did not take before.
+    /// A tick of the host: forgets requests that are gone, and sends replies that the host did not
+    /// take before.
     pub(crate) fn tick(&self) {
         let parked: Vec<u32> = self.parked.borrow().keys().copied().collect();
-        for context in parked.into_iter().filter(|context| host::is_gone(*context, self.root)) {
+        for context in parked
+            .into_iter()
+            .filter(|context| host::is_gone(*context, self.root))
+        {
             self.parked.borrow_mut().remove(&context);
         }
         let is_unsent = |_: &u32, parked: &mut Parked| matches!(parked, Parked::Unsent(_));
-        let unsent: Vec<_> = self.parked.borrow_mut().extract_if(is_unsent).take(BATCH).collect();
+        let unsent: Vec<_> = self
+            .parked
+            .borrow_mut()
+            .extract_if(is_unsent)
+            .take(BATCH)
+            .collect();
         for (context, parked) in unsent {
             if let (Parked::Unsent(reply), Ok(())) = (&parked, host::become_request(context))
                 && host::reply(reply).is_ok()
@@ -112,7 +135,9 @@ impl Intake {
 
     fn send(&self, context: u32, reply: Reply) {
         if host::reply(&reply).is_err() {
-            self.parked.borrow_mut().insert(context, Parked::Unsent(reply));
+            self.parked
+                .borrow_mut()
+                .insert(context, Parked::Unsent(reply));
         }
     }
 
@@ -128,7 +153,9 @@ impl Intake {
         let request = self.authenticate(&route)?;
         match (route.method, ended) {
             (Method::Put, false) => {
-                self.parked.borrow_mut().insert(context, Parked::Reading(Rc::new(request)));
+                self.parked
+                    .borrow_mut()
+                    .insert(context, Parked::Reading(Rc::new(request)));
                 Ok(None)
             }
             (Method::Put, true) => Ok(Some(self.take(&request, b""))),
@@ -146,9 +173,12 @@ impl Intake {
             self.complain(why);
             problem(401, why)
         };
-        let text = route.authorization.as_deref().ok_or_else(|| refuse(UNPROVEN))?;
-        let request =
-            PushRequest::verify(text, &self.key, now).map_err(|why| refuse(&format!("the request: {why}")))?;
+        let text = route
+            .authorization
+            .as_deref()
+            .ok_or_else(|| refuse(UNPROVEN))?;
+        let request = PushRequest::verify(text, &self.key, now)
+            .map_err(|why| refuse(&format!("the request: {why}")))?;
         let asks = match route.method {
             Method::Get => request.generation.is_none(),
             Method::Put => request.generation.is_some(),
@@ -175,7 +205,8 @@ impl Intake {
         let Ok(generation) = stored.map(|(generation, _)| generation) else {
             return self.respond(request, 503, 0, false, Some(HOST_FAILED));
         };
-        let wanted = pushed_store::wanted_beyond(&request.set).is_some_and(|held| held >= generation);
+        let wanted =
+            pushed_store::wanted_beyond(&request.set).is_some_and(|held| held >= generation);
         self.respond(request, 200, generation, wanted, None)
     }
 
@@ -194,10 +225,13 @@ impl Intake {
         let host_failed = |_| (503, HOST_FAILED.to_owned(), 0);
         let refused = |status, why: &str| (status, why.to_owned(), 0);
         let now = clock::now().map_err(host_failed)?;
-        let pushed =
-            envelope::open(body, &self.key, now).map_err(|error| refused(status_of(error), &error.to_string()))?;
+        let pushed = envelope::open(body, &self.key, now)
+            .map_err(|error| refused(status_of(error), &error.to_string()))?;
         if pushed.set != request.set || Some(pushed.generation) != request.generation {
-            return Err(refused(400, "the envelope is another than the request says"));
+            return Err(refused(
+                400,
+                "the envelope is another than the request says",
+            ));
         }
         let count = if pushed.is_signing() {
             SigningKey::from_jwks_value(&pushed.keys).map(|(_, public)| public.len())
@@ -208,33 +242,65 @@ impl Intake {
         // If what is held cannot be read, nothing is replaced.
         let (held, version) = self.generation_of(&pushed.set, now).map_err(host_failed)?;
         if pushed.generation <= held {
-            return Err((409, "the set is not newer than the one that is held".to_owned(), held));
+            return Err((
+                409,
+                "the set is not newer than the one that is held".to_owned(),
+                held,
+            ));
         }
-        pushed_store::store(&pushed.set, body, version)
-            .map_err(|_| (409, "another set was written at the same time".to_owned(), held))?;
+        pushed_store::store(&pushed.set, body, version).map_err(|_| {
+            (
+                409,
+                "another set was written at the same time".to_owned(),
+                held,
+            )
+        })?;
         self.metrics.increment_now("intake.accepted");
         info!("took a set of {count} keys");
         Ok(pushed.generation)
     }
 
-    /// Returns the generation of the set that is held, 0 for none, and the version of its entry in shared data.
+    /// Returns the generation of the set that is held, 0 for none, and the version of its entry in
+    /// shared data.
     fn generation_of(&self, set: &str, now: UnixTime) -> Result<(u64, Option<u32>), HostError> {
         let stored = pushed_store::load(set, &self.key, now)?;
-        let generation = stored.as_ref().and_then(|stored| stored.keys.as_ref().ok()).map_or(0, |keys| keys.generation);
+        let generation = stored
+            .as_ref()
+            .and_then(|stored| stored.keys.as_ref().ok())
+            .map_or(0, |keys| keys.generation);
         Ok((generation, stored.map(|stored| stored.version)))
     }
 
-    fn respond(&self, request: &PushRequest, status: u16, generation: u64, wanted: bool, error: Option<&str>) -> Reply {
-        let response = PushResponse { status, generation, wanted, error: error.map(str::to_owned) };
+    fn respond(
+        &self,
+        request: &PushRequest,
+        status: u16,
+        generation: u64,
+        wanted: bool,
+        error: Option<&str>,
+    ) -> Reply {
+        let response = PushResponse {
+            status,
+            generation,
+            wanted,
+            error: error.map(str::to_owned),
+        };
         let headers = vec![("content-type", "application/jose".to_owned())];
-        Reply { status, headers, body: response.sign(request, &self.key).into_bytes() }
+        Reply {
+            status,
+            headers,
+            body: response.sign(request, &self.key).into_bytes(),
+        }
     }
 }
 
 const fn status_of(error: EnvelopeError) -> u16 {
     match error {
         EnvelopeError::TooLarge => 413,
-        EnvelopeError::Malformed | EnvelopeError::Version | EnvelopeError::Ahead | EnvelopeError::TooLong => 400,
+        EnvelopeError::Malformed
+        | EnvelopeError::Version
+        | EnvelopeError::Ahead
+        | EnvelopeError::TooLong => 400,
         EnvelopeError::Mac => 401,
         EnvelopeError::Expired => 410,
     }

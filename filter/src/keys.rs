@@ -59,14 +59,22 @@ impl ReadySources {
 }
 
 impl KeyStore {
-    /// Inline keys are held at once; everything else is fetched when a token needs it, once for all workers that share
-    /// `shared_data_key`.
-    pub(crate) fn new(sources: &[Source], push_key: Option<PushKey>, shared_data_key: Option<&SharedDataKey>) -> Self {
+    /// Inline keys are held at once; everything else is fetched when a token needs it, once for all
+    /// workers that share `shared_data_key`.
+    pub(crate) fn new(
+        sources: &[Source],
+        push_key: Option<PushKey>,
+        shared_data_key: Option<&SharedDataKey>,
+    ) -> Self {
         let labelled = sources.iter().zip(labels(sources)).enumerate();
         let source = |(index, (source, label)): (usize, (&Source, String))| {
             KeySource::new(SourceId::from_index(index), source, label, shared_data_key)
         };
-        Self { sources: labelled.map(source).collect(), current: CurrentKeys::of(sources), push_key }
+        Self {
+            sources: labelled.map(source).collect(),
+            current: CurrentKeys::of(sources),
+            push_key,
+        }
     }
 
     /// Returns the keys that are held now.
@@ -74,18 +82,45 @@ impl KeyStore {
         &self.current.held
     }
 
-    /// Decides what a request can do that lacks a key of a source, or all. If it may wait, the root context has to take its turn.
-    pub(crate) fn want(&mut self, id: SourceId, lack: Lack, metrics: &Metrics, now: UnixTime) -> Wanted {
-        let Self { current, sources, push_key } = self;
-        let mut cx = Context { current, push_key: push_key.as_ref(), metrics, now };
-        sources.get_mut(id.index()).map_or(Wanted::No, |source| source.want(lack, &mut cx))
+    /// Decides what a request can do that lacks a key of a source, or all. If it may wait, the root
+    /// context has to take its turn.
+    pub(crate) fn want(
+        &mut self,
+        id: SourceId,
+        lack: Lack,
+        metrics: &Metrics,
+        now: UnixTime,
+    ) -> Wanted {
+        let Self {
+            current,
+            sources,
+            push_key,
+        } = self;
+        let mut cx = Context {
+            current,
+            push_key: push_key.as_ref(),
+            metrics,
+            now,
+        };
+        sources
+            .get_mut(id.index())
+            .map_or(Wanted::No, |source| source.want(lack, &mut cx))
     }
 
-    /// The root context's turn: begins what is wanted or due, takes what others fetched and what was pushed, drops what is too
-    /// old.
+    /// The root context's turn: begins what is wanted or due, takes what others fetched and what
+    /// was pushed, drops what is too old.
     pub(crate) fn turn(&mut self, metrics: &Metrics, now: UnixTime) -> ReadySources {
-        let Self { current, sources, push_key } = self;
-        let mut cx = Context { current, push_key: push_key.as_ref(), metrics, now };
+        let Self {
+            current,
+            sources,
+            push_key,
+        } = self;
+        let mut cx = Context {
+            current,
+            push_key: push_key.as_ref(),
+            metrics,
+            now,
+        };
         let mut ready = ReadySources::default();
         for (index, source) in sources.iter_mut().enumerate() {
             ready.add(index, source.turn(&mut cx));
@@ -94,13 +129,28 @@ impl KeyStore {
     }
 
     /// Reads the response to a callout.
-    pub(crate) fn answer(&mut self, call: u32, body_size: usize, metrics: &Metrics, now: UnixTime) -> ReadySources {
-        let Self { current, sources, push_key } = self;
-        let mut cx = Context { current, push_key: push_key.as_ref(), metrics, now };
+    pub(crate) fn answer(
+        &mut self,
+        call: u32,
+        body_size: usize,
+        metrics: &Metrics,
+        now: UnixTime,
+    ) -> ReadySources {
+        let Self {
+            current,
+            sources,
+            push_key,
+        } = self;
+        let mut cx = Context {
+            current,
+            push_key: push_key.as_ref(),
+            metrics,
+            now,
+        };
         let mut ready = ReadySources::default();
         let mut sources = sources.iter_mut().enumerate();
-        if let Some((index, event)) =
-            sources.find_map(|(index, source)| Some((index, source.answer(call, body_size, &mut cx)?)))
+        if let Some((index, event)) = sources
+            .find_map(|(index, source)| Some((index, source.answer(call, body_size, &mut cx)?)))
         {
             ready.add(index, event);
         }

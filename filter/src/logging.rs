@@ -13,7 +13,8 @@ use crate::host::{self, LogLevel};
 /// The longest text of a client, or of a mapping or condition, in a line of the log, in bytes.
 const MAX_TEXT: usize = 2048;
 
-/// The longest line of the log, in bytes. One with every text as long as it may be, and escaped as JSON, fits.
+/// The longest line of the log, in bytes. One with every text as long as it may be, and escaped as
+/// JSON, fits.
 const MAX_LINE: usize = 64 * 1024;
 
 thread_local! {
@@ -30,13 +31,17 @@ pub(crate) fn start() {
     log::set_max_level(LevelFilter::Info);
     std::panic::set_hook(Box::new(|panic| {
         // The message may hold what a client has sent.
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         host::log(LogLevel::Critical, &format!("panicked at {place}"));
     }));
 }
 
-/// Sets the least severe level that a root context logs, and returns it. All root contexts of a VM have one logger: it lets
-/// through what one of them wants, and what belongs to a request is checked against the level of its own root context.
+/// Sets the least severe level that a root context logs, and returns it. All root contexts of a VM
+/// have one logger: it lets through what one of them wants, and what belongs to a request is
+/// checked against the level of its own root context.
 pub(crate) fn set_level(root: u32, level: compile::LogLevel) -> LevelFilter {
     let level = match level {
         compile::LogLevel::Trace => LevelFilter::Trace,
@@ -61,18 +66,29 @@ fn apply_levels() {
     log::set_max_level(most.unwrap_or(LevelFilter::Info));
 }
 
-/// Returns a text for the log: as it is, or its first [`MAX_TEXT`] bytes and its length. No longer text is made on the way.
+/// Returns a text for the log: as it is, or its first [`MAX_TEXT`] bytes and its length. No longer
+/// text is made on the way.
 pub(crate) fn clip<T: AsRef<[u8]> + ?Sized>(text: &T) -> Cow<'_, str> {
     let text = text.as_ref();
-    let Some(start) = text.get(..MAX_TEXT).filter(|start| start.len() < text.len()) else {
+    let Some(start) = text
+        .get(..MAX_TEXT)
+        .filter(|start| start.len() < text.len())
+    else {
         return String::from_utf8_lossy(text);
     };
     let start = match std::str::from_utf8(start) {
         // The cut went through a character.
-        Err(error) if error.error_len().is_none() => start.get(..error.valid_up_to()).unwrap_or_default(),
+        Err(error) if error.error_len().is_none() => {
+            start.get(..error.valid_up_to()).unwrap_or_default()
+        }
         _ => start,
     };
-    format!("{}... ({} bytes)", String::from_utf8_lossy(start), text.len()).into()
+    format!(
+        "{}... ({} bytes)",
+        String::from_utf8_lossy(start),
+        text.len()
+    )
+    .into()
 }
 
 /// A line of at most [`MAX_LINE`] bytes and a mark for the cut.
@@ -87,7 +103,10 @@ impl fmt::Write for Line {
             self.0.push_str(text);
             return Ok(());
         }
-        self.0.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
+        self.0.push_str(
+            text.get(..text.floor_char_boundary(room))
+                .unwrap_or_default(),
+        );
         self.0.push_str("...");
         Err(fmt::Error)
     }

@@ -24,21 +24,38 @@ impl Metrics {
         self.flush();
     }
 
-    /// Adds one to `registry_auth.NAME`, which the host gets with the next tick: a host call per request costs as much as
-    /// a decision.
+    /// Adds one to `registry_auth.NAME`, which the host gets with the next tick: a host call per
+    /// request costs as much as a decision.
     pub(crate) fn increment(&self, name: &'static str) {
         let mut counters = self.counters.borrow_mut();
-        match counters.iter_mut().find(|counter| std::ptr::eq(counter.name, name) || counter.name == name) {
+        match counters
+            .iter_mut()
+            .find(|counter| std::ptr::eq(counter.name, name) || counter.name == name)
+        {
             Some(counter) => counter.pending = counter.pending.saturating_add(1),
-            None => counters.push(Counter { name, id: None, pending: 1 }),
+            None => counters.push(Counter {
+                name,
+                id: None,
+                pending: 1,
+            }),
         }
     }
 
     /// Passes what was added to the host. A failure is not an error: it is passed the next time.
     pub(crate) fn flush(&self) {
-        for counter in self.counters.borrow_mut().iter_mut().filter(|counter| counter.pending > 0) {
-            counter.id = counter.id.or_else(|| host::counter(&format!("registry_auth.{}", counter.name)).ok());
-            if counter.id.is_some_and(|id| host::count(id, counter.pending).is_ok()) {
+        for counter in self
+            .counters
+            .borrow_mut()
+            .iter_mut()
+            .filter(|counter| counter.pending > 0)
+        {
+            counter.id = counter
+                .id
+                .or_else(|| host::counter(&format!("registry_auth.{}", counter.name)).ok());
+            if counter
+                .id
+                .is_some_and(|id| host::count(id, counter.pending).is_ok())
+            {
                 counter.pending = 0;
             }
         }

@@ -1,4 +1,5 @@
-//! The requests of one worker that are not done when a callback ends: bounded in number, bytes and time.
+//! The requests of one worker that are not done when a callback ends: bounded in number, bytes and
+//! time.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,8 +10,9 @@ use registry_auth_engine::time::UnixTime;
 
 use crate::pending::{Awaits, Pending};
 
-/// How many requests one callback answers or lets go on, of each kind. Envoy ends requests after the callback, each within the end
-/// of the one before, and some hundreds are more than its stack holds.
+/// How many requests one callback answers or lets go on, of each kind. Envoy ends requests after
+/// the callback, each within the end of the one before, and some hundreds are more than its stack
+/// holds.
 pub(crate) const BATCH: usize = 32;
 
 /// How many replies one worker may delay; the next is sent at once.
@@ -76,8 +78,16 @@ pub(crate) enum Body {
 impl Parked {
     /// Refusals are delayed by `delay`; zero for not at all.
     pub(crate) fn new(delay: Duration) -> Self {
-        let delayed = DelayedReplies { delay, count: 0, bytes: 0 };
-        Self { requests: HashMap::new(), room: Parking::default(), delayed }
+        let delayed = DelayedReplies {
+            delay,
+            count: 0,
+            bytes: 0,
+        };
+        Self {
+            requests: HashMap::new(),
+            room: Parking::default(),
+            delayed,
+        }
     }
 
     /// Returns true if a request is parked.
@@ -111,28 +121,49 @@ impl Parked {
     /// Parks a request until a fact arrives.
     pub(crate) fn wait(&mut self, context: u32, pending: Pending, awaits: Awaits) {
         let takes = pending.takes(&awaits);
-        self.insert(context, State::Waiting(Box::new(Waiting { pending, awaits, takes })));
+        self.insert(
+            context,
+            State::Waiting(Box::new(Waiting {
+                pending,
+                awaits,
+                takes,
+            })),
+        );
     }
 
     /// Takes the requests that wait for something that is there now.
-    pub(crate) fn take(&mut self, arrived: impl Fn(&Awaits) -> bool) -> Vec<(u32, Pending, Awaits)> {
+    pub(crate) fn take(
+        &mut self,
+        arrived: impl Fn(&Awaits) -> bool,
+    ) -> Vec<(u32, Pending, Awaits)> {
         self.take_waiting(|waiting| arrived(&waiting.awaits), usize::MAX)
     }
 
-    /// Takes the requests that have waited long enough, and are not decided on the next tick anyway.
+    /// Takes the requests that have waited long enough, and are not decided on the next tick
+    /// anyway.
     pub(crate) fn take_overdue(&mut self, now: UnixTime) -> Vec<(u32, Pending, Awaits)> {
-        let is_overdue = |Waiting { pending, awaits, .. }: &Waiting| {
+        let is_overdue = |Waiting {
+                              pending, awaits, ..
+                          }: &Waiting| {
             !matches!(awaits, Awaits::Tick) && pending.is_overdue(awaits, now)
         };
         self.take_waiting(is_overdue, usize::MAX)
     }
 
-    /// Takes up to [`BATCH`] requests that can be decided on a tick. The flag is true if there are more.
+    /// Takes up to [`BATCH`] requests that can be decided on a tick. The flag is true if there are
+    /// more.
     pub(crate) fn take_ready(&mut self) -> (Vec<(u32, Pending, Awaits)>, bool) {
-        let is_ready =
-            |state: &State| matches!(state, State::Waiting(waiting) if matches!(waiting.awaits, Awaits::Tick));
-        let more = self.requests.values().filter(|state| is_ready(state)).nth(BATCH).is_some();
-        (self.take_waiting(|waiting| matches!(waiting.awaits, Awaits::Tick), BATCH), more)
+        let is_ready = |state: &State| matches!(state, State::Waiting(waiting) if matches!(waiting.awaits, Awaits::Tick));
+        let more = self
+            .requests
+            .values()
+            .filter(|state| is_ready(state))
+            .nth(BATCH)
+            .is_some();
+        (
+            self.take_waiting(|waiting| matches!(waiting.awaits, Awaits::Tick), BATCH),
+            more,
+        )
     }
 
     /// Returns true if one more reply may be delayed.
@@ -142,22 +173,37 @@ impl Parked {
 
     /// Returns true if `bytes` more may be held for a delayed reply.
     pub(crate) const fn has_room_for_reply(&self, bytes: usize) -> bool {
-        self.room.admits(Wait::Unverified, bytes, self.delayed.bytes)
+        self.room
+            .admits(Wait::Unverified, bytes, self.delayed.bytes)
     }
 
     /// Delays a refusal, for which `bytes` are held.
     pub(crate) fn delay(&mut self, context: u32, reply: Reply, bytes: usize, now: UnixTime) {
-        self.insert(context, State::Delayed(DelayedReply { reply, bytes, since: Some(now) }));
+        self.insert(
+            context,
+            State::Delayed(DelayedReply {
+                reply,
+                bytes,
+                since: Some(now),
+            }),
+        );
     }
 
     /// Keeps a reply until the next tick.
     pub(crate) fn send_later(&mut self, context: u32, reply: Reply) {
         let bytes = reply.size();
-        self.insert(context, State::Delayed(DelayedReply { reply, bytes, since: None }));
+        self.insert(
+            context,
+            State::Delayed(DelayedReply {
+                reply,
+                bytes,
+                since: None,
+            }),
+        );
     }
 
-    /// Takes up to [`BATCH`] replies that are due, all of them being due without a clock. The flag is true if there are
-    /// more.
+    /// Takes up to [`BATCH`] replies that are due, all of them being due without a clock. The flag
+    /// is true if there are more.
     pub(crate) fn take_due(&mut self, now: Option<UnixTime>) -> (Vec<(u32, Reply)>, bool) {
         if self.delayed.count == 0 {
             return (Vec::new(), false);
@@ -168,7 +214,8 @@ impl Parked {
             (Some(since), Some(now)) => now < since || now.since(since) >= delay,
             _ => true,
         };
-        let (contexts, more) = self.some(|state| matches!(state, State::Delayed(reply) if is_due(reply)));
+        let (contexts, more) =
+            self.some(|state| matches!(state, State::Delayed(reply) if is_due(reply)));
         let reply = |context| match self.remove(context) {
             Some(State::Delayed(DelayedReply { reply, .. })) => Some((context, reply)),
             _ => None,
@@ -178,18 +225,31 @@ impl Parked {
 
     /// A granted request whose body has not ended goes on.
     pub(crate) fn grant(&mut self, context: u32) {
-        self.insert(context, State::Granted(Granted { is_resumed: true, has_body: true }));
+        self.insert(
+            context,
+            State::Granted(Granted {
+                is_resumed: true,
+                has_body: true,
+            }),
+        );
     }
 
     /// A granted request could not be resumed: that is tried again on the next tick.
     pub(crate) fn resume_later(&mut self, context: u32, has_body: bool) {
-        self.insert(context, State::Granted(Granted { is_resumed: false, has_body }));
+        self.insert(
+            context,
+            State::Granted(Granted {
+                is_resumed: false,
+                has_body,
+            }),
+        );
     }
 
-    /// Takes up to [`BATCH`] granted requests that could not be resumed, each with true if it has a body. The flag is
-    /// true if there are more.
+    /// Takes up to [`BATCH`] granted requests that could not be resumed, each with true if it has a
+    /// body. The flag is true if there are more.
     pub(crate) fn take_unresumed(&mut self) -> (Vec<(u32, bool)>, bool) {
-        let (contexts, more) = self.some(|state| matches!(state, State::Granted(granted) if !granted.is_resumed));
+        let (contexts, more) =
+            self.some(|state| matches!(state, State::Granted(granted) if !granted.is_resumed));
         let granted = |context| match self.remove(context) {
             Some(State::Granted(granted)) => Some((context, granted.has_body)),
             _ => None,
@@ -197,9 +257,15 @@ impl Parked {
         (contexts.into_iter().filter_map(granted).collect(), more)
     }
 
-    /// Part of a body came: `size` bytes are there, or as many as before if absent. It is read when it has ended, or has more
-    /// than `max` bytes.
-    pub(crate) fn body(&mut self, context: u32, size: Option<usize>, ended: bool, max: usize) -> Body {
+    /// Part of a body came: `size` bytes are there, or as many as before if absent. It is read when
+    /// it has ended, or has more than `max` bytes.
+    pub(crate) fn body(
+        &mut self,
+        context: u32,
+        size: Option<usize>,
+        ended: bool,
+        max: usize,
+    ) -> Body {
         match self.requests.get_mut(&context) {
             Some(State::Granted(granted)) => {
                 if ended && granted.is_resumed {
@@ -222,7 +288,11 @@ impl Parked {
         }
     }
 
-    fn take_waiting(&mut self, wanted: impl Fn(&Waiting) -> bool, most: usize) -> Vec<(u32, Pending, Awaits)> {
+    fn take_waiting(
+        &mut self,
+        wanted: impl Fn(&Waiting) -> bool,
+        most: usize,
+    ) -> Vec<(u32, Pending, Awaits)> {
         let is_wanted = |state: &State| matches!(state, State::Waiting(waiting) if wanted(waiting));
         let wanted = self.requests.iter().filter(|(_, state)| is_wanted(state));
         let contexts: Vec<u32> = wanted.map(|(context, _)| *context).take(most).collect();
@@ -236,7 +306,10 @@ impl Parked {
     /// Returns up to [`BATCH`] contexts, and true if there are more.
     fn some(&self, wanted: impl Fn(&State) -> bool) -> (Vec<u32>, bool) {
         let wanted = self.requests.iter().filter(|(_, state)| wanted(state));
-        let mut contexts: Vec<u32> = wanted.map(|(context, _)| *context).take(BATCH + 1).collect();
+        let mut contexts: Vec<u32> = wanted
+            .map(|(context, _)| *context)
+            .take(BATCH + 1)
+            .collect();
         let more = contexts.len() > BATCH;
         contexts.truncate(BATCH);
         (contexts, more)

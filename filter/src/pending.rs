@@ -52,39 +52,58 @@ impl Awaits {
             // The next fetch begins within 5 seconds, and has as long.
             Self::UnknownKey(_) | Self::NextFetch(_) | Self::Body => Duration::from_secs(10),
             // Page after page: registries that walk a file system for each take seconds.
-            Self::Turn(Question::Catalog(_)) | Self::Response(_, Question::Catalog(_)) => Duration::from_mins(1),
-            Self::Keys(_) | Self::Turn(_) | Self::Response(..) | Self::Tick => Duration::from_secs(5),
+            Self::Turn(Question::Catalog(_)) | Self::Response(_, Question::Catalog(_)) => {
+                Duration::from_mins(1)
+            }
+            Self::Keys(_) | Self::Turn(_) | Self::Response(..) | Self::Tick => {
+                Duration::from_secs(5)
+            }
         }
     }
 
     /// The source whose keys it waits for.
     pub(crate) const fn source(&self) -> Option<SourceId> {
         match self {
-            Self::Keys(source) | Self::UnknownKey(source) | Self::NextFetch(source) => Some(*source),
+            Self::Keys(source) | Self::UnknownKey(source) | Self::NextFetch(source) => {
+                Some(*source)
+            }
             Self::Turn(_) | Self::Response(..) | Self::Tick | Self::Body => None,
         }
     }
 }
 
 impl Pending {
-    /// Returns the limit that applies to a request while it waits, and how many bytes are held for it.
+    /// Returns the limit that applies to a request while it waits, and how many bytes are held for
+    /// it.
     pub(crate) fn takes(&self, awaits: &Awaits) -> (Wait, usize) {
         let wait = match awaits {
             Awaits::Body => Wait::Body,
             Awaits::NextFetch(_) => Wait::NextFetch,
-            Awaits::Turn(_) | Awaits::Response(..) | Awaits::Tick if self.is_verified => Wait::Verified,
-            Awaits::Keys(_) | Awaits::UnknownKey(_) | Awaits::Turn(_) | Awaits::Response(..) | Awaits::Tick => {
-                Wait::Unverified
+            Awaits::Turn(_) | Awaits::Response(..) | Awaits::Tick if self.is_verified => {
+                Wait::Verified
             }
+            Awaits::Keys(_)
+            | Awaits::UnknownKey(_)
+            | Awaits::Turn(_)
+            | Awaits::Response(..)
+            | Awaits::Tick => Wait::Unverified,
         };
         let question = match awaits {
             Awaits::Turn(question) | Awaits::Response(_, question) => question.size(),
-            Awaits::Keys(_) | Awaits::UnknownKey(_) | Awaits::NextFetch(_) | Awaits::Tick | Awaits::Body => 0,
+            Awaits::Keys(_)
+            | Awaits::UnknownKey(_)
+            | Awaits::NextFetch(_)
+            | Awaits::Tick
+            | Awaits::Body => 0,
         };
-        (wait, OVERHEAD + self.head.size() + self.gathered.size() + question + wait.reserved())
+        (
+            wait,
+            OVERHEAD + self.head.size() + self.gathered.size() + question + wait.reserved(),
+        )
     }
 
-    /// Returns true if it has waited long enough for this, or if the clock jumped back, which would prolong the wait.
+    /// Returns true if it has waited long enough for this, or if the clock jumped back, which would
+    /// prolong the wait.
     pub(crate) fn is_overdue(&self, awaits: &Awaits, now: UnixTime) -> bool {
         now < self.began || now.since(self.began) >= awaits.patience()
     }
@@ -95,7 +114,9 @@ impl Pending {
             Awaits::Keys(source) | Awaits::UnknownKey(source) | Awaits::NextFetch(source) => {
                 self.gathered.keys.push((source, KeysAnswer::Unavailable));
             }
-            Awaits::Turn(question) | Awaits::Response(_, question) => question.fail(&mut self.gathered),
+            Awaits::Turn(question) | Awaits::Response(_, question) => {
+                question.fail(&mut self.gathered)
+            }
             Awaits::Tick => {}
             Awaits::Body => self.gathered.body = Some(RequestBody::Late),
         }

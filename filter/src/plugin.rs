@@ -28,7 +28,10 @@ pub(crate) struct Plugin {
 impl Plugin {
     pub(crate) fn new(id: u32) -> Self {
         roots::add(id);
-        Self { id, ticker: Rc::default() }
+        Self {
+            id,
+            ticker: Rc::default(),
+        }
     }
 
     fn start(&self) -> Result<Role, Diagnostics> {
@@ -56,11 +59,16 @@ impl Plugin {
         }
     }
 
-    fn start_filter(&self, document: &raw::Document, diagnostics: &mut Diagnostics) -> Option<Role> {
+    fn start_filter(
+        &self,
+        document: &raw::Document,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Role> {
         let push = document.proxy.push_key.as_ref();
         let push = push.map(|from| push_key("proxy.pushKey", &from.env, diagnostics));
         let upstream = document.proxy.upstream_authorization.as_ref();
-        let upstream = upstream.map(|from| authorization("proxy.upstreamAuthorization", &from.env, diagnostics));
+        let upstream = upstream
+            .map(|from| authorization("proxy.upstreamAuthorization", &from.env, diagnostics));
         let compiled: Compiled = compile::compile(document, diagnostics)?;
         if !diagnostics.errors.is_empty() {
             return None;
@@ -68,9 +76,20 @@ impl Plugin {
         let level = logging::set_level(self.id, compiled.log_level);
         let push = push.flatten();
         let share = shared_data_key(push.as_ref(), compiled.engine.sources());
-        let enforcer =
-            Enforcer::new(compiled.proxy.head.clone(), upstream.flatten(), compiled.engine.realm().clone(), level);
-        let filter = Filter::new(self.id, Rc::clone(&self.ticker), compiled, enforcer, push, share.as_ref());
+        let enforcer = Enforcer::new(
+            compiled.proxy.head.clone(),
+            upstream.flatten(),
+            compiled.engine.realm().clone(),
+            level,
+        );
+        let filter = Filter::new(
+            self.id,
+            Rc::clone(&self.ticker),
+            compiled,
+            enforcer,
+            push,
+            share.as_ref(),
+        );
         info!("started; signatures are verified {}", filter.verification());
         Some(Role::Filter(Rc::new(filter)))
     }
@@ -108,8 +127,15 @@ impl Drop for Plugin {
 
 /// Returns the key by which workers trust each other's fetches; logs it if they cannot share them.
 fn shared_data_key(push_key: Option<&PushKey>, sources: &[Source]) -> Option<SharedDataKey> {
-    let shared_data_key = SharedDataKey::choose(push_key, &host::property("plugin_vm_id").unwrap_or_default());
-    if shared_data_key.is_none() && sources.iter().any(|source| matches!(source.kind, SourceKind::Callout(_))) {
+    let shared_data_key = SharedDataKey::choose(
+        push_key,
+        &host::property("plugin_vm_id").unwrap_or_default(),
+    );
+    if shared_data_key.is_none()
+        && sources
+            .iter()
+            .any(|source| matches!(source.kind, SourceKind::Callout(_)))
+    {
         warn!(
             "each worker fetches the keys of issuers for itself: set `proxy.pushKey`, or a `vm_id` that begins with `registry-auth`"
         );
@@ -120,15 +146,25 @@ fn shared_data_key(push_key: Option<&PushKey>, sources: &[Source]) -> Option<Sha
 fn push_key(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<PushKey> {
     let value = secret(path, env, diagnostics)?;
     PushKey::new(value.as_bytes())
-        .map_err(|short| diagnostics.error(path, format!("`{env}`: {short}; make one with `openssl rand -hex 32`")))
+        .map_err(|short| {
+            diagnostics.error(
+                path,
+                format!("`{env}`: {short}; make one with `openssl rand -hex 32`"),
+            )
+        })
         .ok()
 }
 
-/// The value of a header field `Authorization` (RFC 9110 section 11.6.2): the host would refuse each request with another one.
+/// The value of a header field `Authorization` (RFC 9110 section 11.6.2): the host would refuse
+/// each request with another one.
 fn authorization(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<String> {
     let value = secret(path, env, diagnostics)?;
     let is_visible = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if is_visible && value.split_once(' ').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.trim().is_empty()) {
+    if is_visible
+        && value
+            .split_once(' ')
+            .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.trim().is_empty())
+    {
         return Some(value);
     }
     let message = format!(

@@ -21,7 +21,10 @@ pub(crate) fn changed(
     now: UnixTime,
 ) -> Result<Option<Stored>, HostError> {
     let stored = host::shared(&keys_name(set))?.filter(|(_, version)| known != Some(*version));
-    Ok(stored.map(|(value, version)| Stored { version, keys: open(set, &value, key, now) }))
+    Ok(stored.map(|(value, version)| Stored {
+        version,
+        keys: open(set, &value, key, now),
+    }))
 }
 
 /// Returns a set.
@@ -34,23 +37,35 @@ pub(crate) fn store(set: &str, envelope: &[u8], version: Option<u32>) -> Result<
     host::set_shared(&keys_name(set), envelope, version)
 }
 
-/// Reports to the intake that a filter which holds the set of this generation, 0 for none, met a key id that is not in it.
+/// Reports to the intake that a filter which holds the set of this generation, 0 for none, met a
+/// key id that is not in it.
 pub(crate) fn want(set: &str, generation: u64) {
     // If it cannot be noted, the shim's own refresh brings the keys later.
     let _ = host::set_shared(&wanted_name(set), generation.to_string().as_bytes(), None);
 }
 
-/// Returns the generation beyond which a filter wants the set. Not a time: the clock of the shim may differ.
+/// Returns the generation beyond which a filter wants the set. Not a time: the clock of the shim
+/// may differ.
 pub(crate) fn wanted_beyond(set: &str) -> Option<u64> {
     // If it cannot be read, the shim's own refresh brings the keys later.
     let (value, _) = host::shared(&wanted_name(set)).ok()??;
     std::str::from_utf8(&value).ok()?.parse().ok()
 }
 
-/// On some hosts every plugin of the proxy can write here, so the envelope is checked again whenever it is read.
-fn open(set: &str, value: &[u8], key: &PushKey, now: UnixTime) -> Result<PushedKeys, EnvelopeError> {
+/// On some hosts every plugin of the proxy can write here, so the envelope is checked again
+/// whenever it is read.
+fn open(
+    set: &str,
+    value: &[u8],
+    key: &PushKey,
+    now: UnixTime,
+) -> Result<PushedKeys, EnvelopeError> {
     let keys = envelope::open(value, key, now)?;
-    if keys.set == set { Ok(keys) } else { Err(EnvelopeError::Malformed) }
+    if keys.set == set {
+        Ok(keys)
+    } else {
+        Err(EnvelopeError::Malformed)
+    }
 }
 
 fn keys_name(set: &str) -> String {

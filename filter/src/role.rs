@@ -48,8 +48,8 @@ impl Role {
         }
     }
 
-    /// Handles a part of the body of the effective context's request; `size` is what is there of it, or absent when trailers
-    /// came instead of a last part.
+    /// Handles a part of the body of the effective context's request; `size` is what is there of
+    /// it, or absent when trailers came instead of a last part.
     pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
         match self {
             Self::Filter(filter) => filter.body(context, size, ended),
@@ -63,12 +63,15 @@ impl Role {
         let handled = match (self, event) {
             (Self::Filter(filter), RootEvent::Tick) => filter.tick(),
             (Self::Filter(filter), RootEvent::Request) => filter.turn_of_request(),
-            (Self::Filter(filter), RootEvent::Response { call, body_size }) => filter.response(call, body_size),
+            (Self::Filter(filter), RootEvent::Response { call, body_size }) => {
+                filter.response(call, body_size)
+            }
             (Self::Intake(intake), RootEvent::Tick) => {
                 intake.tick();
                 Ok(())
             }
-            (Self::Intake(_), RootEvent::Request | RootEvent::Response { .. }) | (Self::Unconfigured, _) => Ok(()),
+            (Self::Intake(_), RootEvent::Request | RootEvent::Response { .. })
+            | (Self::Unconfigured, _) => Ok(()),
         };
         match handled {
             // It is in the log already, once.
@@ -96,8 +99,8 @@ impl Role {
     }
 }
 
-/// Refuses the effective context's request, for which there is no filter. If the host does not take the reply the request stays
-/// held, and ends with the host's time limit.
+/// Refuses the effective context's request, for which there is no filter. If the host does not take
+/// the reply the request stays held, and ends with the host's time limit.
 pub(crate) fn refuse() -> BodyGate {
     let _ = host::reply(&enforce::not_ready());
     BodyGate::Closed

@@ -1,5 +1,5 @@
-//! The root contexts of this VM. Hosts may run several plugin configurations in one VM, old and new ones during a reload among
-//! them; each decides its own requests.
+//! The root contexts of this VM. Hosts may run several plugin configurations in one VM, old and new
+//! ones during a reload among them; each decides its own requests.
 
 use std::cell::RefCell;
 
@@ -13,20 +13,28 @@ thread_local! {
 struct Root {
     id: u32,
     role: Role,
-    /// Former roles, as long as requests wait for them: each is decided by the configuration that it came under.
+    /// Former roles, as long as requests wait for them: each is decided by the configuration that
+    /// it came under.
     retired: Vec<Role>,
 }
 
 impl Root {
     fn roles(&self) -> impl Iterator<Item = &Role> {
-        // The current role comes last: what it says about the next tick is what the host hears last.
+        // The current role comes last: what it says about the next tick is what the host hears
+        // last.
         self.retired.iter().chain([&self.role])
     }
 }
 
 /// Adds a root context without configuration.
 pub(crate) fn add(id: u32) {
-    ROOTS.with_borrow_mut(|roots| roots.push(Root { id, role: Role::Unconfigured, retired: Vec::new() }));
+    ROOTS.with_borrow_mut(|roots| {
+        roots.push(Root {
+            id,
+            role: Role::Unconfigured,
+            retired: Vec::new(),
+        })
+    });
 }
 
 /// Removes a root context.
@@ -55,17 +63,34 @@ pub(crate) fn set_role(id: u32, role: Role) {
 
 /// Returns the role that decides new requests of a root context.
 pub(crate) fn role(id: u32) -> Option<Role> {
-    ROOTS.with_borrow(|roots| roots.iter().find(|root| root.id == id).map(|root| root.role.clone()))
+    ROOTS.with_borrow(|roots| {
+        roots
+            .iter()
+            .find(|root| root.id == id)
+            .map(|root| root.role.clone())
+    })
 }
 
 /// Returns the role that a request came under, if the request is not done.
 pub(crate) fn holder(context: u32) -> Option<Role> {
-    ROOTS.with_borrow(|roots| roots.iter().flat_map(Root::roles).find(|role| role.holds(context)).cloned())
+    ROOTS.with_borrow(|roots| {
+        roots
+            .iter()
+            .flat_map(Root::roles)
+            .find(|role| role.holds(context))
+            .cloned()
+    })
 }
 
 /// Returns the other root contexts.
 pub(crate) fn others(id: u32) -> Vec<u32> {
-    ROOTS.with_borrow(|roots| roots.iter().map(|root| root.id).filter(|other| *other != id).collect())
+    ROOTS.with_borrow(|roots| {
+        roots
+            .iter()
+            .map(|root| root.id)
+            .filter(|other| *other != id)
+            .collect()
+    })
 }
 
 /// Handles an event of a root context; unknown ids are ignored.
@@ -83,7 +108,8 @@ pub(crate) fn handle(id: u32, event: RootEvent) {
     drop(roles);
     let idle: Vec<Role> = ROOTS.with_borrow_mut(|roots| {
         let root = roots.iter_mut().find(|root| root.id == id);
-        root.map(|root| root.retired.extract_if(.., |role| role.is_idle()).collect()).unwrap_or_default()
+        root.map(|root| root.retired.extract_if(.., |role| role.is_idle()).collect())
+            .unwrap_or_default()
     });
     drop(idle);
 }

@@ -34,7 +34,9 @@ impl Ticker {
 
     /// Asks for the next tick soon while there is more to do.
     pub(crate) fn set_tick(&self, more: bool) {
-        if self.is_fast.get() != more && host::set_tick_period(if more { FAST_TICK } else { TICK }).is_ok() {
+        if self.is_fast.get() != more
+            && host::set_tick_period(if more { FAST_TICK } else { TICK }).is_ok()
+        {
             self.is_fast.set(more);
             self.fast_ticks.set(0);
         }

@@ -12,9 +12,14 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The most that is read of a page: a thousand names of greatest length, and room.
 const MAX_PAGE: usize = 1024 * 1024;
 
-/// Sends a question; the response comes to the effective context under the returned number. The host is the configured one,
-/// whatever the client's is: with another the registry could be one that does not have the tag.
-pub(crate) fn ask(upstream: &Upstream, question: &Question, authorization: Option<&str>) -> Result<u32, HostError> {
+/// Sends a question; the response comes to the effective context under the returned number. The
+/// host is the configured one, whatever the client's is: with another the registry could be one
+/// that does not have the tag.
+pub(crate) fn ask(
+    upstream: &Upstream,
+    question: &Question,
+    authorization: Option<&str>,
+) -> Result<u32, HostError> {
     let request = question.request();
     let mut headers = vec![
         (":method", request.method),

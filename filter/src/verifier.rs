@@ -1,8 +1,8 @@
 //! Signature verification by the host, where the host has it and passes a self-test at start.
 //!
-//! Envoy's foreign function `verify_signature` takes a protobuf message: hash name (1), public key as DER
-//! `SubjectPublicKeyInfo` (2), signature (3), text (4); the answer's field 1 says whether it is valid. It knows RSASSA-PKCS1-v1_5
-//! and ECDSA with DER signatures.
+//! Envoy's foreign function `verify_signature` takes a protobuf message: hash name (1), public key
+//! as DER `SubjectPublicKeyInfo` (2), signature (3), text (4); the answer's field 1 says whether it
+//! is valid. It knows RSASSA-PKCS1-v1_5 and ECDSA with DER signatures.
 
 use registry_auth_engine::authn::verify::{SignatureVerifier, Verification, ecdsa_signature_der};
 use registry_auth_engine::keys::PublicKey;
@@ -28,9 +28,13 @@ pub(crate) struct HostVerifier {
 }
 
 impl HostVerifier {
-    /// Trusts the host with a kind of key only if it accepts a good signature and refuses a bad one.
+    /// Trusts the host with a kind of key only if it accepts a good signature and refuses a bad
+    /// one.
     pub(crate) fn self_test() -> Self {
-        Self { rsa: works(RSA_KEY, RSA_SIGNATURE), ecdsa: works(P256_KEY, P256_SIGNATURE) }
+        Self {
+            rsa: works(RSA_KEY, RSA_SIGNATURE),
+            ecdsa: works(P256_KEY, P256_SIGNATURE),
+        }
     }
 
     /// For the log.
@@ -45,7 +49,13 @@ impl HostVerifier {
 }
 
 impl SignatureVerifier for HostVerifier {
-    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verification {
+    fn verify(
+        &self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Verification {
         let hash = match algorithm {
             Algorithm::Rs256 | Algorithm::Es256 => "sha256",
             Algorithm::Rs384 | Algorithm::Es384 => "sha384",
@@ -59,7 +69,9 @@ impl SignatureVerifier for HostVerifier {
                 ask(hash, key.spki_der(), signature, message)
             }
             Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 if self.ecdsa => {
-                let Some(signature) = ecdsa_signature_der(signature) else { return Verification::Invalid };
+                let Some(signature) = ecdsa_signature_der(signature) else {
+                    return Verification::Invalid;
+                };
                 ask(hash, key.spki_der(), &signature, message)
             }
             _ => return Verification::Unsupported,
@@ -74,12 +86,14 @@ impl SignatureVerifier for HostVerifier {
 
 fn works(key: &[u8], signature: &[u8]) -> bool {
     let other_text = b"registry-auth self-tesu";
-    ask("sha256", key, signature, TEXT) == Some(true) && ask("sha256", key, signature, other_text) == Some(false)
+    ask("sha256", key, signature, TEXT) == Some(true)
+        && ask("sha256", key, signature, other_text) == Some(false)
 }
 
 /// Returns `None` when the host has no such function or could not answer.
 fn ask(hash: &str, key: &[u8], signature: &[u8], text: &[u8]) -> Option<bool> {
-    let mut argument = Vec::with_capacity(hash.len() + key.len() + signature.len() + text.len() + 24);
+    let mut argument =
+        Vec::with_capacity(hash.len() + key.len() + signature.len() + text.len() + 24);
     for (number, field) in [(1, hash.as_bytes()), (2, key), (3, signature), (4, text)] {
         argument.push(number << 3 | 2);
         varint(field.len(), &mut argument);

@@ -7,9 +7,9 @@ use crate::configuration::Configuration;
 
 /// Prints every error and warning of a configuration
 ///
-/// One line each on stderr; the exit status is 1 if there is an error. Lines that begin with `zot:` say what the configuration
-/// means here and not in zot (docs/zot.md). Relative paths in the configuration are
-/// relative to the current directory.
+/// One line each on stderr; the exit status is 1 if there is an error. Lines that begin with `zot:`
+/// say what the configuration means here and not in zot (docs/zot.md). Relative paths in the
+/// configuration are relative to the current directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML
@@ -27,7 +27,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for difference in configuration.differences() {
         eprintln!("zot: {difference}");
     }
-    Ok(if configuration.is_refused() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if configuration.is_refused() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// Prints errors and warnings to stderr, errors first.

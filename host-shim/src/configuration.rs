@@ -41,7 +41,8 @@ pub(crate) enum Origin {
 /// A configuration with its errors and warnings.
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
-    /// As written: files are named, not read. `None` if it cannot be decoded, or is the configuration of an intake.
+    /// As written: files are named, not read. `None` if it cannot be decoded, or is the
+    /// configuration of an intake.
     document: Option<Box<Document>>,
     found: Diagnostics,
     /// Differences in the `storage` section, which only zot has.
@@ -55,7 +56,9 @@ impl Configuration {
     /// The file cannot be read.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        let is_yaml = path
+            .extension()
+            .is_some_and(|ending| ending == "yaml" || ending == "yml");
         Ok(if is_yaml {
             of_yaml(&text).map_or_else(Self::unreadable, Self::checked)
         } else if let Ok(value) = json::parse(&text) {
@@ -63,26 +66,41 @@ impl Configuration {
         } else {
             // The same message as the filter's for invalid JSON.
             let (_, found) = decode(&text);
-            Self { found, ..Self::default() }
+            Self {
+                found,
+                ..Self::default()
+            }
         })
     }
 
     fn unreadable(message: String) -> Self {
         let mut found = Diagnostics::default();
         found.error("", message);
-        Self { found, ..Self::default() }
+        Self {
+            found,
+            ..Self::default()
+        }
     }
 
     fn checked(value: Value) -> Self {
         let storage = shared_blobs(&value);
         let (role, mut found) = decode_value(value);
-        let Role::Filter(document) = role else { return Self { found, ..Self::default() } };
+        let Role::Filter(document) = role else {
+            return Self {
+                found,
+                ..Self::default()
+            };
+        };
         let mut whole = document.clone();
         let inlined = Inlined::files_of(&mut whole, &mut found);
         let mut compiled = Diagnostics::default();
         let _engine = compile(&whole, &mut compiled);
         inlined.add(compiled, &mut found);
-        Self { document: Some(document), found, storage }
+        Self {
+            document: Some(document),
+            found,
+            storage,
+        }
     }
 
     /// Returns true if the filter would refuse to start with it.
@@ -102,15 +120,23 @@ impl Configuration {
 
     /// Returns what the configuration means here but not in zot.
     pub(crate) fn differences(&self) -> Vec<ConfigError> {
-        let mut all = self.document.as_deref().map(differences).unwrap_or_default();
+        let mut all = self
+            .document
+            .as_deref()
+            .map(differences)
+            .unwrap_or_default();
         all.extend(self.storage.iter().cloned());
         all
     }
 
-    /// Returns the sets that the shim fetches: at most one of verification keys, one with a signing key, and one for each
-    /// issuer whose `keySource` is `push`.
+    /// Returns the sets that the shim fetches: at most one of verification keys, one with a signing
+    /// key, and one for each issuer whose `keySource` is `push`.
     pub(crate) fn key_set_sources(&self) -> Vec<KeySetSource> {
-        let Some(bearer) = self.document.as_ref().and_then(|document| document.bearer.as_ref()) else {
+        let Some(bearer) = self
+            .document
+            .as_ref()
+            .and_then(|document| document.bearer.as_ref())
+        else {
             return Vec::new();
         };
         let mut sets: Vec<KeySetSource> = secrets(bearer).collect();
@@ -133,16 +159,32 @@ fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeySetSource> {
     let set = |name: String, place: &AwsSecretsManager, content| KeySetSource {
         name: name.into(),
         origin: Origin::Secret(place.clone(), content),
-        timing: Timing { interval: place.refresh_interval, max_stale: place.max_stale },
+        timing: Timing {
+            interval: place.refresh_interval,
+            max_stale: place.max_stale,
+        },
     };
     let verifying = bearer.aws_secrets_manager.as_ref();
     let verifying = verifying.map(|place| {
-        set(secret_set(&place.region, &place.secret_name), place, Content::Verifying { strict: place.strict })
+        set(
+            secret_set(&place.region, &place.secret_name),
+            place,
+            Content::Verifying {
+                strict: place.strict,
+            },
+        )
     });
     let signing = bearer.mint.as_ref().and_then(|mint| {
-        let content = Content::Signing { algorithm: mint_algorithm(mint)?, key_id: mint.key_id.clone() };
+        let content = Content::Signing {
+            algorithm: mint_algorithm(mint)?,
+            key_id: mint.key_id.clone(),
+        };
         let place = mint.aws_secrets_manager.as_ref()?;
-        Some(set(signing_set(&place.region, &place.secret_name), place, content))
+        Some(set(
+            signing_set(&place.region, &place.secret_name),
+            place,
+            content,
+        ))
     });
     verifying.into_iter().chain(signing)
 }
@@ -151,20 +193,29 @@ fn issuer(oidc: &Oidc) -> Option<KeySetSource> {
     Some(KeySetSource {
         name: issuer_set(&oidc.issuer, oidc.jwks_uri.as_deref()).into(),
         origin: Origin::Issuer(Issuer::of(oidc)?),
-        timing: Timing { interval: None, max_stale: oidc.max_stale },
+        timing: Timing {
+            interval: None,
+            max_stale: oidc.max_stale,
+        },
     })
 }
 
-/// Converts a YAML document to JSON. Duplicate keys are errors; the parser bounds the expansion of aliases.
+/// Converts a YAML document to JSON. Duplicate keys are errors; the parser bounds the expansion of
+/// aliases.
 ///
-/// As in zot's loader, `yes` and `on` are strings, and merge keys (`<<`) are merged. A tag that YAML does not define is an
-/// error, since what other tools do for it (`!include`, `!reset`) would not happen here.
+/// As in zot's loader, `yes` and `on` are strings, and merge keys (`<<`) are merged. A tag that
+/// YAML does not define is an error, since what other tools do for it (`!include`, `!reset`) would
+/// not happen here.
 fn of_yaml(text: &[u8]) -> Result<Value, String> {
     let options = serde_saphyr::options! { strict_booleans: true, reject_unsupported_tags: true };
-    let value = serde_saphyr::from_slice_with_options(text, options).map(|StrictValue(value)| value);
+    let value =
+        serde_saphyr::from_slice_with_options(text, options).map(|StrictValue(value)| value);
     value.map_err(|error| {
-        // The parser's message may quote the document, which may hold secrets: keep only the position.
-        let place = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
+        // The parser's message may quote the document, which may hold secrets: keep only the
+        // position.
+        let place = error
+            .location()
+            .map(|at| format!(" at line {}, column {}", at.line(), at.column()));
         format!("not valid YAML{}", place.unwrap_or_default())
     })
 }
@@ -193,7 +244,10 @@ mod tests {
         ];
         for text in rows {
             let message = of_yaml(text.as_bytes()).unwrap_err();
-            assert!(message.starts_with("not valid YAML at line "), "{text}: {message}");
+            assert!(
+                message.starts_with("not valid YAML at line "),
+                "{text}: {message}"
+            );
             assert!(!message.contains("tops3cret"), "{message}");
         }
         assert!(of_yaml(b"\xff").is_err());
@@ -201,11 +255,17 @@ mod tests {
 
     /// Returns the errors of a YAML document.
     fn said(yaml: &str) -> Vec<String> {
-        let configuration = of_yaml(yaml.as_bytes()).map_or_else(Configuration::unreadable, Configuration::checked);
-        configuration.errors().iter().map(ToString::to_string).collect()
+        let configuration =
+            of_yaml(yaml.as_bytes()).map_or_else(Configuration::unreadable, Configuration::checked);
+        configuration
+            .errors()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
-    const HTTP: &str = "http:\n  auth:\n    bearer:\n      cert: /no/such/file\n      audiences: [a]\n";
+    const HTTP: &str =
+        "http:\n  auth:\n    bearer:\n      cert: /no/such/file\n      audiences: [a]\n";
 
     /// No form of null, and no form of a duplicate key, may drop a section silently.
     #[test]
@@ -220,38 +280,80 @@ mod tests {
             ("  accessControl: &x\n", control),
             ("  accesscontrol:\n", control),
             ("  accessControl:\n\n# accessControl: {}\n", control),
-            ("  accessControl:\n    repositories:\n", "http.accessControl.repositories: is null"),
+            (
+                "  accessControl:\n    repositories:\n",
+                "http.accessControl.repositories: is null",
+            ),
             (
                 "  accessControl:\n    repositories:\n      a/**:\n",
                 "http.accessControl.repositories[\"a/**\"]: is null",
             ),
-            ("  accessControl:\n    adminPolicy:\n", "http.accessControl.adminPolicy: is null"),
-            ("  accessControl: ''\n", "http.accessControl: must be an object, not a string"),
-            ("  accessControl: []\n", "http.accessControl: must be an object, not a list"),
-            ("  accessControl: off\n", "http.accessControl: must be an object, not a string"),
+            (
+                "  accessControl:\n    adminPolicy:\n",
+                "http.accessControl.adminPolicy: is null",
+            ),
+            (
+                "  accessControl: ''\n",
+                "http.accessControl: must be an object, not a string",
+            ),
+            (
+                "  accessControl: []\n",
+                "http.accessControl: must be an object, not a list",
+            ),
+            (
+                "  accessControl: off\n",
+                "http.accessControl: must be an object, not a string",
+            ),
             ("  accessControl: !!str {}\n", "not valid YAML"),
             ("  accessControl: !reset {}\n", "not valid YAML"),
             ("  accessControl: !include policy.yaml\n", "not valid YAML"),
-            ("  accessControl: {}\n  accessControl: {}\n", "not valid YAML"),
-            ("  accessControl: {}\n  'accessControl': {}\n", "not valid YAML"),
-            ("  accessControl: {}\n  \"access\\u0043ontrol\": {}\n", "not valid YAML"),
-            ("  accessControl: {}\n  accesscontrol:\n", "http.accesscontrol: duplicate key"),
+            (
+                "  accessControl: {}\n  accessControl: {}\n",
+                "not valid YAML",
+            ),
+            (
+                "  accessControl: {}\n  'accessControl': {}\n",
+                "not valid YAML",
+            ),
+            (
+                "  accessControl: {}\n  \"access\\u0043ontrol\": {}\n",
+                "not valid YAML",
+            ),
+            (
+                "  accessControl: {}\n  accesscontrol:\n",
+                "http.accesscontrol: duplicate key",
+            ),
             ("  accesControl: {}\n", "did you mean `accessControl`"),
             ("accessControl: {}\n", "did you mean `http.accessControl`"),
             ("  - accessControl: {}\n", "not valid YAML"),
-            ("  accessControl: {repositories: {11: {}, '11': {}}}\n", "not valid YAML"),
-            ("  accessControl: {repositories: {~: {}}}\n", "not valid YAML"),
+            (
+                "  accessControl: {repositories: {11: {}, '11': {}}}\n",
+                "not valid YAML",
+            ),
+            (
+                "  accessControl: {repositories: {~: {}}}\n",
+                "not valid YAML",
+            ),
             ("  ? [accessControl]\n  : {}\n", "not valid YAML"),
             ("  <<: {accessControl: }\n", control),
-            ("  <<: {accessControl: {}, accessControl: {repositories: {}}}\n", "not valid YAML"),
-            ("  <<: [{accessControl: {}}, {accesscontrol: {}}]\n", "duplicate key"),
+            (
+                "  <<: {accessControl: {}, accessControl: {repositories: {}}}\n",
+                "not valid YAML",
+            ),
+            (
+                "  <<: [{accessControl: {}}, {accesscontrol: {}}]\n",
+                "duplicate key",
+            ),
             ("---\nhttp: {}\n", "not valid YAML"),
             ("...\n---\nhttp: {}\n", "not valid YAML"),
             ("  accessControl: {policies: }\n", "did you mean"),
         ];
         for (rest, message) in rows {
             let said = said(&format!("{HTTP}{rest}"));
-            assert!(said.iter().any(|line| line.contains(message)), "{rest:?} ({message}): {said:#?}");
+            assert!(
+                said.iter().any(|line| line.contains(message)),
+                "{rest:?} ({message}): {said:#?}"
+            );
         }
         for (empty, message) in [
             ("", "is empty"),
@@ -267,7 +369,10 @@ mod tests {
             ("\u{feff}http:\n", "http: is null"),
         ] {
             let said = said(empty);
-            assert!(said.iter().any(|line| line.contains(message)), "{empty:?} ({message}): {said:#?}");
+            assert!(
+                said.iter().any(|line| line.contains(message)),
+                "{empty:?} ({message}): {said:#?}"
+            );
         }
     }
 
@@ -275,15 +380,31 @@ mod tests {
     fn what_yaml_has_beside_json_is_read_as_zot_reads_it() {
         let rows = [
             ("a: &x [b]\nc: *x\n", r#"{"a": ["b"], "c": ["b"]}"#),
-            ("a: &x {b: 1}\nc: {<<: *x, d: 2}\n", r#"{"a": {"b": 1}, "c": {"b": 1, "d": 2}}"#),
-            ("a: &x {b: 1}\nc: {<<: *x, b: 2}\n", r#"{"a": {"b": 1}, "c": {"b": 2}}"#),
-            ("a: yes\nb: on\nc: true\n", r#"{"a": "yes", "b": "on", "c": true}"#),
-            ("a: !!str 1\nb: '~'\nc: \"null\"\n", r#"{"a": "1", "b": "~", "c": "null"}"#),
+            (
+                "a: &x {b: 1}\nc: {<<: *x, d: 2}\n",
+                r#"{"a": {"b": 1}, "c": {"b": 1, "d": 2}}"#,
+            ),
+            (
+                "a: &x {b: 1}\nc: {<<: *x, b: 2}\n",
+                r#"{"a": {"b": 1}, "c": {"b": 2}}"#,
+            ),
+            (
+                "a: yes\nb: on\nc: true\n",
+                r#"{"a": "yes", "b": "on", "c": true}"#,
+            ),
+            (
+                "a: !!str 1\nb: '~'\nc: \"null\"\n",
+                r#"{"a": "1", "b": "~", "c": "null"}"#,
+            ),
             ("a: |\n  b\n  c\n", r#"{"a": "b\nc\n"}"#),
             ("1: a\n", r#"{"1": "a"}"#),
         ];
         for (yaml, json) in rows {
-            assert_eq!(of_yaml(yaml.as_bytes()).unwrap(), json::parse(json.as_bytes()).unwrap(), "{yaml}");
+            assert_eq!(
+                of_yaml(yaml.as_bytes()).unwrap(),
+                json::parse(json.as_bytes()).unwrap(),
+                "{yaml}"
+            );
         }
     }
 
@@ -291,7 +412,9 @@ mod tests {
     fn yaml_that_grows_without_bound_is_refused() {
         let line = |level: u32, items: String| format!("a{level}: &a{level} [{items}]\n");
         let grows = |level| line(level, vec![format!("*a{}", level - 1); 10].join(", "));
-        let text: String = std::iter::once(line(0, "x, x".to_owned())).chain((1..10).map(grows)).collect();
+        let text: String = std::iter::once(line(0, "x, x".to_owned()))
+            .chain((1..10).map(grows))
+            .collect();
         assert!(of_yaml(text.as_bytes()).is_err());
     }
 }

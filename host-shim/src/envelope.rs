@@ -28,17 +28,32 @@ impl Seal {
     /// The variable is not set, or its value is too short.
     pub(crate) fn from_environment() -> anyhow::Result<Self> {
         let key = std::env::var_os(KEY).with_context(|| {
-            format!("`{KEY}` is not set, it must hold the push key of the filter, at least 32 bytes")
+            format!(
+                "`{KEY}` is not set, it must hold the push key of the filter, at least 32 bytes"
+            )
         })?;
-        Ok(Self(PushKey::new(key.as_encoded_bytes()).with_context(|| format!("`{KEY}` cannot be used"))?))
+        Ok(Self(
+            PushKey::new(key.as_encoded_bytes())
+                .with_context(|| format!("`{KEY}` cannot be used"))?,
+        ))
     }
 
     /// Returns the envelope of a set for a push as `generation`.
     ///
     /// # Errors
     /// The system has no random bytes.
-    pub(crate) fn seal(&self, set: &str, generation: u64, keys: &Published) -> Result<String, NoRandomBytes> {
-        let pushed = PushedKeys { set: set.to_owned(), generation, not_after: keys.not_after, keys: keys.jwks.clone() };
+    pub(crate) fn seal(
+        &self,
+        set: &str,
+        generation: u64,
+        keys: &Published,
+    ) -> Result<String, NoRandomBytes> {
+        let pushed = PushedKeys {
+            set: set.to_owned(),
+            generation,
+            not_after: keys.not_after,
+            keys: keys.jwks.clone(),
+        };
         Ok(seal(&pushed, &self.0, &random::<NONCE_LENGTH>()?))
     }
 
@@ -46,8 +61,17 @@ impl Seal {
     ///
     /// # Errors
     /// The system has no random bytes.
-    pub(crate) fn request(set: &str, generation: Option<u64>, at: UnixTime) -> Result<PushRequest, NoRandomBytes> {
-        Ok(PushRequest { set: set.to_owned(), nonce: random::<REQUEST_NONCE>()?.to_vec(), at, generation })
+    pub(crate) fn request(
+        set: &str,
+        generation: Option<u64>,
+        at: UnixTime,
+    ) -> Result<PushRequest, NoRandomBytes> {
+        Ok(PushRequest {
+            set: set.to_owned(),
+            nonce: random::<REQUEST_NONCE>()?.to_vec(),
+            at,
+            generation,
+        })
     }
 
     /// Signs a request; the result is its credential.
@@ -71,6 +95,9 @@ impl Seal {
 
 fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], NoRandomBytes> {
     let mut bytes = [0; LENGTH];
-    default_provider().secure_random.fill(&mut bytes).map_err(|_| NoRandomBytes)?;
+    default_provider()
+        .secure_random
+        .fill(&mut bytes)
+        .map_err(|_| NoRandomBytes)?;
     Ok(bytes)
 }

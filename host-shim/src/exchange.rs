@@ -35,14 +35,19 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| broken(&error))?;
         // The exchange reports how the connection ended.
         let connection = Box::pin(async { drop(connection.await) });
-        Ok(Self { sender, connection: Some(connection) })
+        Ok(Self {
+            sender,
+            connection: Some(connection),
+        })
     }
 
-    /// Sends a request and reads the response with a body of at most `limit` bytes. Redirects are not followed, and nothing is
-    /// retried.
+    /// Sends a request and reads the response with a body of at most `limit` bytes. Redirects are
+    /// not followed, and nothing is retried.
     ///
     /// # Errors
     /// See [`ExchangeError`].
@@ -53,7 +58,9 @@ impl Session {
     ) -> Result<Response<Bytes>, ExchangeError> {
         let Self { sender, connection } = self;
         let mut exchange = std::pin::pin!(exchange(sender, request, limit));
-        let Some(running) = connection else { return exchange.await };
+        let Some(running) = connection else {
+            return exchange.await;
+        };
         tokio::select! {
             answer = &mut exchange => answer,
             () = running.as_mut() => {
@@ -70,9 +77,15 @@ async fn exchange(
     limit: usize,
 ) -> Result<Response<Bytes>, ExchangeError> {
     sender.ready().await.map_err(|error| broken(&error))?;
-    let (head, body) = sender.send_request(request).await.map_err(|error| broken(&error))?.into_parts();
-    let body =
-        Limited::new(body, limit).collect().await.map_err(|error| match error.downcast::<LengthLimitError>() {
+    let (head, body) = sender
+        .send_request(request)
+        .await
+        .map_err(|error| broken(&error))?
+        .into_parts();
+    let body = Limited::new(body, limit)
+        .collect()
+        .await
+        .map_err(|error| match error.downcast::<LengthLimitError>() {
             Ok(_) => ExchangeError::TooLarge,
             Err(error) => broken(&error),
         })?;

@@ -1,5 +1,5 @@
-//! Feedback of the intakes to the refresher: a key is missing. Nothing else of their responses reaches the refresher, and so
-//! none of it reaches another intake.
+//! Feedback of the intakes to the refresher: a key is missing. Nothing else of their responses
+//! reaches the refresher, and so none of it reaches another intake.
 
 /// The feedback of all intakes together, sent from the push tasks to the refresher.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,16 +8,16 @@ pub(crate) struct Feedback {
 }
 
 impl Feedback {
-    /// Records that a filter misses a key in the set that was published as `generation`, 0 for none. Returns true if this changes
-    /// anything.
+    /// Records that a filter misses a key in the set that was published as `generation`, 0 for
+    /// none. Returns true if this changes anything.
     pub(crate) fn note_wanted(&mut self, generation: u64) -> bool {
         let before = *self;
         self.wanted = self.wanted.max(Some(generation));
         *self != before
     }
 
-    /// Returns true if a key is missing in the set published as `current`. A key missing in an older set does not matter, since
-    /// the intake is about to get the current one.
+    /// Returns true if a key is missing in the set published as `current`. A key missing in an
+    /// older set does not matter, since the intake is about to get the current one.
     pub(crate) fn wants_newer_than(self, current: u64) -> bool {
         self.wanted.is_some_and(|generation| generation >= current)
     }

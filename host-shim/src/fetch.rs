@@ -46,8 +46,8 @@ pub(crate) enum GetError {
     TooLarge,
 }
 
-/// Fetches a document of at most 256 KiB, over TLS for an https URL. `authorization` is sent to the host of the URL: the caller
-/// must make sure that this host may see it.
+/// Fetches a document of at most 256 KiB, over TLS for an https URL. `authorization` is sent to the
+/// host of the URL: the caller must make sure that this host may see it.
 ///
 /// # Errors
 /// See [`GetError`].
@@ -62,11 +62,17 @@ pub(crate) async fn get(
             return Ok(send(connect(url).await?, request, MAX_TEXT).await?);
         }
         let connector = TlsConnector::from(tls.clone()?);
-        let name = ServerName::try_from(url.host().to_owned()).map_err(|error| unreachable(&error))?;
-        let stream = connector.connect(name, connect(url).await?).await.map_err(|error| unreachable(&error))?;
+        let name =
+            ServerName::try_from(url.host().to_owned()).map_err(|error| unreachable(&error))?;
+        let stream = connector
+            .connect(name, connect(url).await?)
+            .await
+            .map_err(|error| unreachable(&error))?;
         Ok(send(stream, request, MAX_TEXT).await?)
     };
-    let answer = timeout(DOCUMENT_TIMEOUT, whole).await.unwrap_or(Err(GetError::Timeout))?;
+    let answer = timeout(DOCUMENT_TIMEOUT, whole)
+        .await
+        .unwrap_or(Err(GetError::Timeout))?;
     match answer.status() {
         StatusCode::OK => Ok(answer),
         status if status.is_redirection() => Err(GetError::Redirect(status.as_u16())),
@@ -74,7 +80,10 @@ pub(crate) async fn get(
     }
 }
 
-fn request(url: &HttpUrl, authorization: Option<&HeaderValue>) -> Result<Request<Full<Bytes>>, GetError> {
+fn request(
+    url: &HttpUrl,
+    authorization: Option<&HeaderValue>,
+) -> Result<Request<Full<Bytes>>, GetError> {
     let mut request = Request::get(url.target())
         .header(HOST, url.authority())
         .header(ACCEPT, "application/json, application/jwk-set+json")
@@ -83,12 +92,16 @@ fn request(url: &HttpUrl, authorization: Option<&HeaderValue>) -> Result<Request
     if let Some(value) = authorization {
         request = request.header(AUTHORIZATION, value);
     }
-    request.body(Full::default()).map_err(|error| unreachable(&error))
+    request
+        .body(Full::default())
+        .map_err(|error| unreachable(&error))
 }
 
 /// Connects to the first address of the host that accepts the connection.
 async fn connect(url: &HttpUrl) -> Result<TcpStream, GetError> {
-    let addresses = lookup_host((url.host(), url.port())).await.map_err(|error| unreachable(&error))?;
+    let addresses = lookup_host((url.host(), url.port()))
+        .await
+        .map_err(|error| unreachable(&error))?;
     let mut failed = GetError::Unreachable("the host has no address".to_owned());
     for address in addresses {
         match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {

@@ -30,14 +30,23 @@ pub(crate) enum FileError {
 /// # Errors
 /// See [`FileError`].
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let unreadable = |error: std::io::Error| FileError::Unreadable { path: path.to_owned(), kind: error.kind() };
+    let unreadable = |error: std::io::Error| FileError::Unreadable {
+        path: path.to_owned(),
+        kind: error.kind(),
+    };
     let mut content = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
-    let length = file.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(unreadable)?;
+    let length = file
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut content)
+        .map_err(unreadable)?;
     if u64::try_from(length).is_ok_and(|length| length <= limit) {
         Ok(content)
     } else {
-        Err(FileError::TooLong { path: path.to_owned(), limit })
+        Err(FileError::TooLong {
+            path: path.to_owned(),
+            limit,
+        })
     }
 }
 

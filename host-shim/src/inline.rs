@@ -1,4 +1,5 @@
-//! Reads the files that a configuration names and puts their text inline, so that the engine checks it.
+//! Reads the files that a configuration names and puts their text inline, so that the engine checks
+//! it.
 
 use std::fs;
 use std::path::Path;
@@ -22,11 +23,13 @@ pub(crate) struct Inlined {
 }
 
 impl Inlined {
-    /// Reads `cert` if it is a path, and each `certificateAuthorityFile`; each `tokenFile` is read only to report errors. Relative
-    /// paths are relative to the current directory.
+    /// Reads `cert` if it is a path, and each `certificateAuthorityFile`; each `tokenFile` is read
+    /// only to report errors. Relative paths are relative to the current directory.
     pub(crate) fn files_of(document: &mut Document, found: &mut Diagnostics) -> Self {
         let mut inlined = Self::default();
-        let Some(bearer) = &mut document.bearer else { return inlined };
+        let Some(bearer) = &mut document.bearer else {
+            return inlined;
+        };
         if let Some(cert) = bearer.cert.as_mut().filter(|cert| !is_key_text(cert)) {
             match keys_of(cert) {
                 Ok(text) => *cert = text,
@@ -40,18 +43,26 @@ impl Inlined {
             let token = oidc.token_file.as_deref().filter(|_| oidc.is_pushed());
             let token = token.map(|path| token::authorization(Path::new(path)));
             if let Some(Err(error)) = token {
-                found.error(format!("http.auth.bearer.oidc[{index}].tokenFile"), error.to_string());
+                found.error(
+                    format!("http.auth.bearer.oidc[{index}].tokenFile"),
+                    error.to_string(),
+                );
             }
             // Both at once is an error that the engine reports.
             if oidc.certificate_authority.is_some() {
                 continue;
             }
-            let Some(file) = oidc.certificate_authority_file.take() else { continue };
+            let Some(file) = oidc.certificate_authority_file.take() else {
+                continue;
+            };
             let place = |member: &str| format!("http.auth.bearer.oidc[{index}].{member}");
             match read(&file) {
                 Ok(text) => {
                     oidc.certificate_authority = Some(text);
-                    inlined.texts.push((place("certificateAuthority"), place("certificateAuthorityFile")));
+                    inlined.texts.push((
+                        place("certificateAuthority"),
+                        place("certificateAuthorityFile"),
+                    ));
                 }
                 Err(message) => found.error(place("certificateAuthorityFile"), message),
             }
@@ -61,31 +72,52 @@ impl Inlined {
 
     /// Adds the errors and warnings of the compiled document, under the paths that the user wrote.
     pub(crate) fn add(&self, compiled: Diagnostics, found: &mut Diagnostics) {
-        let errors = compiled.errors.into_iter().filter(|error| !self.unusable.contains(&error.path));
+        let errors = compiled
+            .errors
+            .into_iter()
+            .filter(|error| !self.unusable.contains(&error.path));
         found.errors.extend(errors.map(|error| self.renamed(error)));
-        found.warnings.extend(compiled.warnings.into_iter().map(|warning| self.renamed(warning)));
+        found.warnings.extend(
+            compiled
+                .warnings
+                .into_iter()
+                .map(|warning| self.renamed(warning)),
+        );
     }
 
     fn renamed(&self, error: ConfigError) -> ConfigError {
-        let file = self.texts.iter().find(|(text, _)| *text == error.path).map(|(_, file)| file.clone());
-        ConfigError { path: file.unwrap_or(error.path), message: error.message }
+        let file = self
+            .texts
+            .iter()
+            .find(|(text, _)| *text == error.path)
+            .map(|(_, file)| file.clone());
+        ConfigError {
+            path: file.unwrap_or(error.path),
+            message: error.message,
+        }
     }
 }
 
 /// Reads the keys in the file that `cert` names.
 fn keys_of(cert: &str) -> Result<String, String> {
     if cert.contains('\n') {
-        return Err("is neither PEM nor JWKS text, nor the path of a file with one of them".to_owned());
+        return Err(
+            "is neither PEM nor JWKS text, nor the path of a file with one of them".to_owned(),
+        );
     }
     let text = read(cert)?;
     if is_key_text(&text) {
         return Ok(text);
     }
-    Err(format!("the file `{}` holds neither PEM nor a JWKS", shown(Path::new(cert))))
+    Err(format!(
+        "the file `{}` holds neither PEM nor a JWKS",
+        shown(Path::new(cert))
+    ))
 }
 
 fn read(path: &str) -> Result<String, String> {
     let shown = shown(Path::new(path));
-    let bytes = fs::read(path).map_err(|error| format!("cannot read `{shown}`: {}", error.kind()))?;
+    let bytes =
+        fs::read(path).map_err(|error| format!("cannot read `{shown}`: {}", error.kind()))?;
     String::from_utf8(bytes).map_err(|_| format!("the file `{shown}` is not text"))
 }

@@ -1,5 +1,6 @@
-//! The client side of the push protocol, over TCP or a Unix socket. Any program may listen at the address of an intake, so that
-//! nothing but a query is sent before a response has proven the push key.
+//! The client side of the push protocol, over TCP or a Unix socket. Any program may listen at the
+//! address of an intake, so that nothing but a query is sent before a response has proven the push
+//! key.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,8 +26,13 @@ use crate::refresh::Published;
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest response body that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Characters that are percent-encoded in a path: all but the unreserved ones (RFC 3986 section 2.3).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Characters that are percent-encoded in a path: all but the unreserved ones (RFC 3986 section
+/// 2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The address of an intake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,14 +106,18 @@ pub(crate) enum IntakeError {
     #[error("the response does not prove this push key; no keys are sent")]
     NotAnIntake,
     /// The intake holds a set with a generation too far ahead of the clock.
-    #[error("the intake holds a set that is more than 5 minutes ahead of the clock; check the clocks of both hosts")]
+    #[error(
+        "the intake holds a set that is more than 5 minutes ahead of the clock; check the clocks of both hosts"
+    )]
     Ahead,
-    /// A response with an error status. Without proof of the push key it has no other effect than this error.
+    /// A response with an error status. Without proof of the push key it has no other effect than
+    /// this error.
     #[error("status {status}: {meaning}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The meaning of the status in the protocol, or the message of an intake that has proven the push key.
+        /// The meaning of the status in the protocol, or the message of an intake that has proven
+        /// the push key.
         meaning: String,
     },
     /// No nonce can be created.
@@ -125,9 +135,20 @@ impl Intake {
         set: &'a str,
         seal: &'a Seal,
     ) -> Result<(HeldSet, ProvenSession<'a>), IntakeError> {
-        let session = timeout(EXCHANGE_TIMEOUT, self.connect()).await.unwrap_or(Err(IntakeError::Timeout))?;
-        let host = if let Self::Tcp(authority) = self { authority.as_str() } else { "localhost" };
-        let mut asked = ProvenSession { session, host: host.to_owned(), set, seal };
+        let session = timeout(EXCHANGE_TIMEOUT, self.connect())
+            .await
+            .unwrap_or(Err(IntakeError::Timeout))?;
+        let host = if let Self::Tcp(authority) = self {
+            authority.as_str()
+        } else {
+            "localhost"
+        };
+        let mut asked = ProvenSession {
+            session,
+            host: host.to_owned(),
+            set,
+            seal,
+        };
         let answer = asked.exchange(None, Bytes::new()).await?;
         if answer.status != StatusCode::OK.as_u16() {
             return Err(refused(answer));
@@ -135,23 +156,39 @@ impl Intake {
         if is_ahead(answer.generation, wall_clock()) {
             return Err(IntakeError::Ahead);
         }
-        Ok((HeldSet { generation: answer.generation, wanted: answer.wanted }, asked))
+        Ok((
+            HeldSet {
+                generation: answer.generation,
+                wanted: answer.wanted,
+            },
+            asked,
+        ))
     }
 
     async fn connect(&self) -> Result<Session, IntakeError> {
         Ok(match self {
             Self::Tcp(authority) => {
-                Session::begin(TcpStream::connect(authority).await.map_err(|error| unreachable(&error.kind()))?).await?
+                Session::begin(
+                    TcpStream::connect(authority)
+                        .await
+                        .map_err(|error| unreachable(&error.kind()))?,
+                )
+                .await?
             }
             Self::Unix(path) => {
-                Session::begin(UnixStream::connect(path).await.map_err(|error| unreachable(&error.kind()))?).await?
+                Session::begin(
+                    UnixStream::connect(path)
+                        .await
+                        .map_err(|error| unreachable(&error.kind()))?,
+                )
+                .await?
             }
         })
     }
 }
 
-/// A connection on which the intake has proven the push key. Keys are sent on this connection only, since another one may lead to
-/// another program.
+/// A connection on which the intake has proven the push key. Keys are sent on this connection only,
+/// since another one may lead to another program.
 pub(crate) struct ProvenSession<'a> {
     session: Session,
     host: String,
@@ -164,9 +201,15 @@ impl ProvenSession<'_> {
     ///
     /// # Errors
     /// See [`IntakeError`]; "not newer" is no error.
-    pub(crate) async fn put(mut self, generation: u64, keys: &Published) -> Result<PushOutcome, IntakeError> {
+    pub(crate) async fn put(
+        mut self,
+        generation: u64,
+        keys: &Published,
+    ) -> Result<PushOutcome, IntakeError> {
         let envelope = self.seal.seal(self.set, generation, keys)?;
-        let answer = self.exchange(Some(generation), Bytes::from(envelope)).await?;
+        let answer = self
+            .exchange(Some(generation), Bytes::from(envelope))
+            .await?;
         match answer.status {
             200 => Ok(PushOutcome::Stored),
             409 => Ok(PushOutcome::NotNewer),
@@ -174,22 +217,44 @@ impl ProvenSession<'_> {
         }
     }
 
-    /// Sends a query, or with `generation` a push, and accepts only a response that proves the push key for this request.
-    async fn exchange(&mut self, generation: Option<u64>, body: Bytes) -> Result<PushResponse, IntakeError> {
+    /// Sends a query, or with `generation` a push, and accepts only a response that proves the push
+    /// key for this request.
+    async fn exchange(
+        &mut self,
+        generation: Option<u64>,
+        body: Bytes,
+    ) -> Result<PushResponse, IntakeError> {
         let asks = Seal::request(self.set, generation, wall_clock())?;
         let request = self.request(&asks, body)?;
         let answer = timeout(EXCHANGE_TIMEOUT, self.session.send(request, MAX_ANSWER)).await;
         let answer = answer.map_err(|_| IntakeError::Timeout)??;
         let status = answer.status();
         let verified = self.seal.verify(&asks, status.as_u16(), answer.body());
-        verified.map_err(|_| if status.is_success() { IntakeError::NotAnIntake } else { unproven(status) })
+        verified.map_err(|_| {
+            if status.is_success() {
+                IntakeError::NotAnIntake
+            } else {
+                unproven(status)
+            }
+        })
     }
 
-    fn request(&self, asks: &PushRequest, body: Bytes) -> Result<Request<Full<Bytes>>, IntakeError> {
-        let method = if asks.generation.is_some() { Method::PUT } else { Method::GET };
+    fn request(
+        &self,
+        asks: &PushRequest,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, IntakeError> {
+        let method = if asks.generation.is_some() {
+            Method::PUT
+        } else {
+            Method::GET
+        };
         Request::builder()
             .method(method)
-            .uri(format!("/keys/v2/{}", utf8_percent_encode(self.set, ESCAPED)))
+            .uri(format!(
+                "/keys/v2/{}",
+                utf8_percent_encode(self.set, ESCAPED)
+            ))
             .header(HOST, &self.host)
             .header(AUTHORIZATION, format!("Bearer {}", self.seal.sign(asks)))
             .header(CONTENT_TYPE, "application/jose")
@@ -213,17 +278,25 @@ fn unreachable(error: &impl fmt::Display) -> IntakeError {
 
 /// An error response that proves the push key.
 fn refused(answer: PushResponse) -> IntakeError {
-    IntakeError::Refused { status: answer.status, meaning: answer.error.unwrap_or_default() }
+    IntakeError::Refused {
+        status: answer.status,
+        meaning: answer.error.unwrap_or_default(),
+    }
 }
 
 /// An error response without proof of the push key, which any program may have sent.
 fn unproven(status: StatusCode) -> IntakeError {
     let meaning = match status.as_u16() {
         401 => "the push keys differ, or the clocks by more than 5 minutes",
-        404 => "not an intake of version 2 of the push protocol; is the filter older than this program?",
+        404 => {
+            "not an intake of version 2 of the push protocol; is the filter older than this program?"
+        }
         _ => "the response does not prove this push key",
     };
-    IntakeError::Refused { status: status.as_u16(), meaning: meaning.to_owned() }
+    IntakeError::Refused {
+        status: status.as_u16(),
+        meaning: meaning.to_owned(),
+    }
 }
 
 #[cfg(test)]

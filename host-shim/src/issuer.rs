@@ -1,4 +1,5 @@
-//! Fetches the keys of an OIDC issuer: discovery, then the JWKS (`OpenID` Connect Discovery 1.0 section 4).
+//! Fetches the keys of an OIDC issuer: discovery, then the JWKS (`OpenID` Connect Discovery 1.0
+//! section 4).
 
 use std::fmt;
 use std::path::PathBuf;
@@ -76,8 +77,8 @@ struct Credentials {
 }
 
 impl Issuer {
-    /// Returns the issuer of an entry of a checked configuration; `None` if its keys are not pushed, or it has no URL to fetch
-    /// from.
+    /// Returns the issuer of an entry of a checked configuration; `None` if its keys are not
+    /// pushed, or it has no URL to fetch from.
     pub(crate) fn of(oidc: &Oidc) -> Option<Self> {
         if !oidc.is_pushed() {
             return None;
@@ -90,7 +91,10 @@ impl Issuer {
             name: oidc.issuer.clone(),
             first,
             discovers: oidc.jwks_uri.is_none(),
-            authorities: match (&oidc.certificate_authority, &oidc.certificate_authority_file) {
+            authorities: match (
+                &oidc.certificate_authority,
+                &oidc.certificate_authority_file,
+            ) {
                 (Some(text), _) => Authorities::Text(text.clone()),
                 (None, Some(path)) => Authorities::File(path.into()),
                 (None, None) => Authorities::System,
@@ -99,15 +103,21 @@ impl Issuer {
         })
     }
 
-    /// Reads the files, which may have been replaced, on the blocking pool: the runtime has a single thread.
+    /// Reads the files, which may have been replaced, on the blocking pool: the runtime has a
+    /// single thread.
     async fn credentials(&self) -> Result<Credentials, IssuerError> {
         let (authorities, token_file) = (self.authorities.clone(), self.token_file.clone());
         let read = move || {
             let tls = authorities.client_config();
-            let authorization = token_file.as_deref().map(token::authorization).transpose()?;
+            let authorization = token_file
+                .as_deref()
+                .map(token::authorization)
+                .transpose()?;
             Ok(Credentials { tls, authorization })
         };
-        tokio::task::spawn_blocking(read).await.unwrap_or(Err(IssuerError::Files))
+        tokio::task::spawn_blocking(read)
+            .await
+            .unwrap_or(Err(IssuerError::Files))
     }
 
     /// Returns the address of the JWKS, from the configuration or from discovery.
@@ -115,7 +125,9 @@ impl Issuer {
         if !self.discovers {
             return Ok(self.first.clone());
         }
-        let answer = self.get(Document::Discovery, &self.first, credentials).await?;
+        let answer = self
+            .get(Document::Discovery, &self.first, credentials)
+            .await?;
         Ok(Discovery::parse(answer.body(), &self.name)?.jwks_uri)
     }
 
@@ -125,17 +137,23 @@ impl Issuer {
         url: &HttpUrl,
         credentials: &Credentials,
     ) -> Result<Response<Bytes>, IssuerError> {
-        let shown = credentials.authorization.as_ref().filter(|_| self.may_see_token(url));
+        let shown = credentials
+            .authorization
+            .as_ref()
+            .filter(|_| self.may_see_token(url));
         let withheld = credentials.authorization.is_some() && shown.is_none();
         match fetch::get(url, &credentials.tls, shown).await {
-            Err(GetError::Status(status @ (401 | 403))) if withheld => Err(IssuerError::Withheld(status)),
+            Err(GetError::Status(status @ (401 | 403))) if withheld => {
+                Err(IssuerError::Withheld(status))
+            }
             Err(error) => Err(IssuerError::Get { document, error }),
             Ok(answer) => Ok(answer),
         }
     }
 
-    /// Returns true if the token may be sent to the host of `url`: to the configured host always, to one that the discovery document
-    /// names only if the configured authorities authenticate it (a Kubernetes API server names the address of a node).
+    /// Returns true if the token may be sent to the host of `url`: to the configured host always,
+    /// to one that the discovery document names only if the configured authorities authenticate it
+    /// (a Kubernetes API server names the address of a node).
     fn may_see_token(&self, url: &HttpUrl) -> bool {
         url.is_same_origin(&self.first) || (url.is_https() && self.authorities.are_configured())
     }
@@ -147,8 +165,14 @@ impl Source for Issuer {
         let jwks_uri = self.jwks_uri(&credentials).await?;
         let answer = self.get(Document::Keys, &jwks_uri, &credentials).await?;
         let keys = keys::from_jwks(answer.body()).map_err(IssuerError::from)?;
-        let cached = answer.headers().get(CACHE_CONTROL).map(HeaderValue::as_bytes);
-        Ok(Fetched { keys, again_after: Some(refresh_after(cached)) })
+        let cached = answer
+            .headers()
+            .get(CACHE_CONTROL)
+            .map(HeaderValue::as_bytes);
+        Ok(Fetched {
+            keys,
+            again_after: Some(refresh_after(cached)),
+        })
     }
 }
 
@@ -170,17 +194,31 @@ impl fmt::Display for Document {
 impl From<IssuerError> for FetchError {
     fn from(error: IssuerError) -> Self {
         let failure = match &error {
-            IssuerError::Token(_) | IssuerError::Files | IssuerError::Get { error: GetError::Trust(_), .. } => {
-                Failure::File
+            IssuerError::Token(_)
+            | IssuerError::Files
+            | IssuerError::Get {
+                error: GetError::Trust(_),
+                ..
+            } => Failure::File,
+            IssuerError::Get {
+                error: GetError::Unreachable(_),
+                ..
+            } => Failure::Unreachable,
+            IssuerError::Get {
+                error: GetError::Timeout,
+                ..
+            } => Failure::Timeout,
+            IssuerError::Get {
+                error: GetError::Redirect(_) | GetError::Status(_),
+                ..
             }
-            IssuerError::Get { error: GetError::Unreachable(_), .. } => Failure::Unreachable,
-            IssuerError::Get { error: GetError::Timeout, .. } => Failure::Timeout,
-            IssuerError::Get { error: GetError::Redirect(_) | GetError::Status(_), .. } | IssuerError::Withheld(_) => {
-                Failure::Refused
+            | IssuerError::Withheld(_) => Failure::Refused,
+            IssuerError::Get {
+                error: GetError::TooLarge,
+                ..
             }
-            IssuerError::Get { error: GetError::TooLarge, .. } | IssuerError::Discovery(_) | IssuerError::Keys(_) => {
-                Failure::Unusable
-            }
+            | IssuerError::Discovery(_)
+            | IssuerError::Keys(_) => Failure::Unusable,
         };
         Self::new(failure, &error)
     }

@@ -21,7 +21,8 @@ pub(crate) struct SkippedEntry {
 /// The keys of a source; at least one.
 #[derive(Clone, PartialEq)]
 pub(crate) struct SourceKeys {
-    /// The keys as a JWKS with public members only, except the first key of a signing secret, which is private.
+    /// The keys as a JWKS with public members only, except the first key of a signing secret, which
+    /// is private.
     pub(crate) jwks: Value,
     /// The key id of each key.
     pub(crate) key_ids: Vec<String>,
@@ -31,7 +32,10 @@ pub(crate) struct SourceKeys {
 
 impl fmt::Debug for SourceKeys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("SourceKeys").field("key_ids", &self.key_ids).finish_non_exhaustive()
+        formatter
+            .debug_struct("SourceKeys")
+            .field("key_ids", &self.key_ids)
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,7 +47,10 @@ impl From<Loaded> for SourceKeys {
             jwks: loaded.keys.to_jwks(),
             key_ids: loaded.keys.iter().map(|key| name(key.key_id())).collect(),
             skipped: skipped
-                .map(|entry| SkippedEntry { key_id: entry.which, reason: entry.reason.to_string() })
+                .map(|entry| SkippedEntry {
+                    key_id: entry.which,
+                    reason: entry.reason.to_string(),
+                })
                 .collect(),
         }
     }
@@ -53,11 +60,25 @@ impl From<Loaded> for SourceKeys {
 ///
 /// # Errors
 /// The text is not PKCS#8 PEM, or the key does not fit the algorithm.
-pub(crate) fn from_pem(text: &str, algorithm: Algorithm, key_id: Option<&str>) -> Result<SourceKeys, SigningKeyError> {
+pub(crate) fn from_pem(
+    text: &str,
+    algorithm: Algorithm,
+    key_id: Option<&str>,
+) -> Result<SourceKeys, SigningKeyError> {
     let jwks = SigningKey::jwks_from_pem(text, algorithm, key_id)?;
-    let keys = jwks.get("keys").and_then(Value::as_array).into_iter().flatten();
-    let key_ids = keys.filter_map(|key| key.get("kid")?.as_str().map(str::to_owned)).collect();
-    Ok(SourceKeys { jwks, key_ids, skipped: Vec::new() })
+    let keys = jwks
+        .get("keys")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let key_ids = keys
+        .filter_map(|key| key.get("kid")?.as_str().map(str::to_owned))
+        .collect();
+    Ok(SourceKeys {
+        jwks,
+        key_ids,
+        skipped: Vec::new(),
+    })
 }
 
 /// Reads a secret of verification keys: a JSON object of key id to PEM or to a JWKS with one key.

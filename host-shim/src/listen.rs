@@ -41,13 +41,17 @@ impl Endpoints {
     /// # Errors
     /// The address cannot be bound.
     pub(crate) async fn bind(address: SocketAddr, status: Status) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}`"))?;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on `{address}`"))?;
         Ok(Self { listener, status })
     }
 
     /// Returns the bound address, with the actual port if port 0 was requested.
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
-        self.listener.local_addr().context("the listening socket has no address")
+        self.listener
+            .local_addr()
+            .context("the listening socket has no address")
     }
 
     /// Serves requests until it is dropped.
@@ -56,7 +60,10 @@ impl Endpoints {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    connections.spawn(timeout(CONNECTION_TIMEOUT, serve(stream, self.status.clone())));
+                    connections.spawn(timeout(
+                        CONNECTION_TIMEOUT,
+                        serve(stream, self.status.clone()),
+                    ));
                 }
                 Err(_) => sleep(PAUSE).await,
             }
@@ -73,8 +80,9 @@ async fn serve(stream: TcpStream, status: Status) {
         let answer = answer(request.method(), request.uri().path(), status.now());
         async { Ok::<_, Infallible>(answer) }
     });
-    let connection =
-        hyper::server::conn::http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
+    let connection = hyper::server::conn::http1::Builder::new()
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
     // Ignored: the client has closed the connection.
     let _ = connection.await;
 }
@@ -85,15 +93,27 @@ fn answer(method: &Method, path: &str, state: State) -> Response<Full<Bytes>> {
         "/readyz" => readiness(&state),
         "/metrics" => match metrics::text(state, Instant::now()) {
             Ok(text) => (StatusCode::OK, metrics::CONTENT_TYPE, text),
-            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, "writing the metrics failed\n".to_owned()),
+            Err(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                TEXT,
+                "writing the metrics failed\n".to_owned(),
+            ),
         },
-        _ => (StatusCode::NOT_FOUND, TEXT, "only /healthz, /readyz and /metrics\n".to_owned()),
+        _ => (
+            StatusCode::NOT_FOUND,
+            TEXT,
+            "only /healthz, /readyz and /metrics\n".to_owned(),
+        ),
     };
     let is_read = *method == Method::GET || *method == Method::HEAD;
     let (status, content_type, body) = if is_read || page.0 == StatusCode::NOT_FOUND {
         page
     } else {
-        (StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET\n".to_owned())
+        (
+            StatusCode::METHOD_NOT_ALLOWED,
+            TEXT,
+            "only GET\n".to_owned(),
+        )
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
@@ -108,11 +128,23 @@ fn answer(method: &Method, path: &str, state: State) -> Response<Full<Bytes>> {
 
 fn readiness(state: &State) -> (StatusCode, &'static str, String) {
     let waiting = state.waiting();
-    let status = if waiting.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let entry = |NotReady { source, envoy, reason }: &NotReady| match envoy {
+    let status = if waiting.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let entry = |NotReady {
+                     source,
+                     envoy,
+                     reason,
+                 }: &NotReady| match envoy {
         None => json!({"source": &**source, "reason": reason}),
         Some(envoy) => json!({"source": &**source, "envoy": &**envoy, "reason": reason}),
     };
     let entries: Vec<_> = waiting.iter().map(entry).collect();
-    (status, JSON, json!({"ready": waiting.is_empty(), "waiting": entries}).to_string())
+    (
+        status,
+        JSON,
+        json!({"ready": waiting.is_empty(), "waiting": entries}).to_string(),
+    )
 }

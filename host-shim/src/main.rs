@@ -1,4 +1,5 @@
-//! `registry-auth`: fetches keys for the filter and pushes them to Envoy (`serve`), and checks configurations (`check`).
+//! `registry-auth`: fetches keys for the filter and pushes them to Envoy (`serve`), and checks
+//! configurations (`check`).
 
 mod check;
 mod clock;
@@ -71,7 +72,10 @@ mod tests {
             for option in command.get_arguments() {
                 let name = option.get_long().unwrap_or_default();
                 let value = option.get_value_names().unwrap_or_default().join(" ");
-                let row = format!("| `registry-auth {}` | `--{name} {value}` | ", command.get_name());
+                let row = format!(
+                    "| `registry-auth {}` | `--{name} {value}` | ",
+                    command.get_name()
+                );
                 assert_eq!(page.matches(&row).count(), 1, "{row}");
                 rows += 1;
             }

@@ -19,7 +19,8 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 /// The value of the label `outcome` for successful fetches.
 const SUCCESS: &str = "success";
 
-/// Encodes the metrics at the time `now`. Labels are names of sets, addresses of Envoys and kinds of outcome, nothing else.
+/// Encodes the metrics at the time `now`. Labels are names of sets, addresses of Envoys and kinds
+/// of outcome, nothing else.
 ///
 /// # Errors
 /// The encoder fails.
@@ -52,54 +53,114 @@ impl Collector for Snapshot {
 
 impl Snapshot {
     fn sources(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let sources = || self.state.sources.iter().map(|(set, source)| (vec![("set", &**set)], source));
+        let sources = || {
+            self.state
+                .sources
+                .iter()
+                .map(|(set, source)| (vec![("set", &**set)], source))
+        };
         let age = sources().filter_map(|(labels, source)| {
             let age = self.now.saturating_duration_since(source.last_success?);
             Some((labels, ConstGauge::new(age.as_secs_f64())))
         });
-        let family =
-            Family("source_age", Some(Unit::Seconds), "Time since the last successful fetch, absent before the first");
+        let family = Family(
+            "source_age",
+            Some(Unit::Seconds),
+            "Time since the last successful fetch, absent before the first",
+        );
         write(encoder, family, age)?;
         let keys = sources().map(|(labels, source)| (labels, ConstGauge::new(source.keys)));
         write(
             encoder,
-            Family("source_keys", None, "Usable keys of the source, 0 when they are older than maxStale"),
+            Family(
+                "source_keys",
+                None,
+                "Usable keys of the source, 0 when they are older than maxStale",
+            ),
             keys,
         )?;
         let skipped = sources().map(|(labels, source)| (labels, ConstGauge::new(source.skipped)));
-        write(encoder, Family("source_skipped_entries", None, "Entries of the source that cannot be used"), skipped)?;
-        let generations = sources().map(|(labels, source)| (labels, ConstGauge::new(source.generation.unwrap_or(0))));
         write(
             encoder,
-            Family("source_generation", None, "Generation that Envoys should hold, 0 for none"),
+            Family(
+                "source_skipped_entries",
+                None,
+                "Entries of the source that cannot be used",
+            ),
+            skipped,
+        )?;
+        let generations = sources()
+            .map(|(labels, source)| (labels, ConstGauge::new(source.generation.unwrap_or(0))));
+        write(
+            encoder,
+            Family(
+                "source_generation",
+                None,
+                "Generation that Envoys should hold, 0 for none",
+            ),
             generations,
         )?;
         let fetches = sources().flat_map(|(labels, source)| {
-            let failed = source.failed.iter().map(|(failure, count)| (failure.label(), *count));
+            let failed = source
+                .failed
+                .iter()
+                .map(|(failure, count)| (failure.label(), *count));
             let outcomes = std::iter::once((SUCCESS, source.succeeded)).chain(failed);
-            outcomes.map(move |(outcome, count)| (with(&labels, "outcome", outcome), ConstCounter::new(count)))
+            outcomes.map(move |(outcome, count)| {
+                (with(&labels, "outcome", outcome), ConstCounter::new(count))
+            })
         });
-        write(encoder, Family("fetches", None, "Fetches from the source by outcome"), fetches)
+        write(
+            encoder,
+            Family("fetches", None, "Fetches from the source by outcome"),
+            fetches,
+        )
     }
 
     fn envoys(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let feeds = || {
             let labels = |envoy, set| vec![("envoy", envoy), ("set", set)];
-            self.state.feeds.iter().map(move |((envoy, set), feed)| (labels(&**envoy, &**set), feed))
+            self.state
+                .feeds
+                .iter()
+                .map(move |((envoy, set), feed)| (labels(&**envoy, &**set), feed))
         };
-        let up = feeds().map(|(labels, feed)| (labels, ConstGauge::new(u32::from(feed.held.is_some()))));
-        write(encoder, Family("envoy_up", None, "1 when the intake responds, 0 otherwise"), up)?;
+        let up =
+            feeds().map(|(labels, feed)| (labels, ConstGauge::new(u32::from(feed.held.is_some()))));
+        write(
+            encoder,
+            Family("envoy_up", None, "1 when the intake responds, 0 otherwise"),
+            up,
+        )?;
         let held = feeds().filter_map(|(labels, feed)| Some((labels, ConstGauge::new(feed.held?))));
-        write(encoder, Family("envoy_generation", None, "Generation that the intake holds, 0 for none"), held)?;
+        write(
+            encoder,
+            Family(
+                "envoy_generation",
+                None,
+                "Generation that the intake holds, 0 for none",
+            ),
+            held,
+        )?;
         let pushes = feeds().flat_map(|(labels, feed)| {
             let pushes = feed.pushes.iter();
-            pushes.map(move |(outcome, count)| (with(&labels, "outcome", outcome), ConstCounter::new(*count)))
+            pushes.map(move |(outcome, count)| {
+                (with(&labels, "outcome", outcome), ConstCounter::new(*count))
+            })
         });
-        write(encoder, Family("pushes", None, "Pushes to the intake by outcome"), pushes)
+        write(
+            encoder,
+            Family("pushes", None, "Pushes to the intake by outcome"),
+            pushes,
+        )
     }
 }
 
-fn with<'a>(labels: &[(&'static str, &'a str)], name: &'static str, value: &'a str) -> Vec<(&'static str, &'a str)> {
+fn with<'a>(
+    labels: &[(&'static str, &'a str)],
+    name: &'static str,
+    value: &'a str,
+) -> Vec<(&'static str, &'a str)> {
     labels.iter().copied().chain([(name, value)]).collect()
 }
 
@@ -160,6 +221,9 @@ mod tests {
             let line = format!("registry_auth_shim_{line}\n");
             assert!(text.contains(&line), "{line} is not in\n{text}");
         }
-        assert!(!text.contains("age_seconds{set=\"bearer\"}") && text.ends_with("# EOF\n"), "{text}");
+        assert!(
+            !text.contains("age_seconds{set=\"bearer\"}") && text.ends_with("# EOF\n"),
+            "{text}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! One task per intake and set: queries each second what the intake holds, and pushes if that is older than the current set.
+//! One task per intake and set: queries each second what the intake holds, and pushes if that is
+//! older than the current set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +62,8 @@ impl Pusher {
 
     async fn exchange(&mut self, generations: &mut Generations) -> Result<(), IntakeError> {
         let asked = self.intake.ask(&self.set, &self.seal).await;
-        self.report.update(|feed| feed.held = asked.as_ref().ok().map(|(held, _)| held.generation));
+        self.report
+            .update(|feed| feed.held = asked.as_ref().ok().map(|(held, _)| held.generation));
         let (held, asked) = asked?;
         let Some(keys) = self.keys.borrow_and_update().clone() else {
             generations.see(held.generation);
@@ -84,7 +86,8 @@ impl Pusher {
                     tracing::debug!(intake = %self.intake, generation, "pushed keys");
                 }
             }
-            // Another shim was faster. The next query returns its generation, and the next refresh exceeds it.
+            // Another shim was faster. The next query returns its generation, and the next refresh
+            // exceeds it.
             PushOutcome::NotNewer => {
                 tracing::debug!(intake = %self.intake, "the intake has received a newer set in the meantime");
             }
@@ -95,7 +98,8 @@ impl Pusher {
     /// Reports to the refresher that a key is missing in the set that it published as `generation`.
     fn report_wanted(&self, generation: u64, wanted: bool) {
         if wanted {
-            self.feedback.send_if_modified(|feedback| feedback.note_wanted(generation));
+            self.feedback
+                .send_if_modified(|feedback| feedback.note_wanted(generation));
         }
     }
 }

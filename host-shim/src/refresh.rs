@@ -1,4 +1,5 @@
-//! Keeps a key set fresh: fetches it from its source, publishes it, and withdraws it when it is older than `maxStale`.
+//! Keeps a key set fresh: fetches it from its source, publishes it, and withdraws it when it is
+//! older than `maxStale`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ const SHOWN: (usize, usize) = (20, 100);
 /// A key set as it is pushed to the intakes.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Published {
-    /// When the fetch started, in Unix milliseconds; strictly increasing unless the clock was far ahead.
+    /// When the fetch started, in Unix milliseconds; strictly increasing unless the clock was far
+    /// ahead.
     pub(crate) generation: u64,
     /// The time of the last successful fetch plus `maxStale`.
     pub(crate) not_after: UnixTime,
@@ -34,7 +36,10 @@ pub(crate) struct Published {
 
 impl fmt::Debug for Published {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Published").field("generation", &self.generation).finish_non_exhaustive()
+        formatter
+            .debug_struct("Published")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -122,14 +127,16 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
     fn failed(&mut self, error: &FetchError) {
         let pause = self.schedule.failed(Instant::now());
         self.log_state.failing = true;
-        self.channels.report.update(|source| *source.failed.entry(error.failure).or_default() += 1);
+        self.channels
+            .report
+            .update(|source| *source.failed.entry(error.failure).or_default() += 1);
         let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let holding = self.stale_at.is_some();
         tracing::warn!(%error, retry_ms, holding, "refreshing the keys failed");
     }
 
-    /// The generation is the time at which the fetch started: a filter must not treat a key as unknown that may have been published
-    /// since.
+    /// The generation is the time at which the fetch started: a filter must not treat a key as
+    /// unknown that may have been published since.
     fn publish(&mut self, fetched: Fetched, asked: UnixTime) {
         let Fetched { keys, again_after } = fetched;
         let (now, wall) = (Instant::now(), (self.clock)());
@@ -143,12 +150,16 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
             (source.keys, source.skipped) = (keys.key_ids.len(), keys.skipped.len());
             source.generation = Some(self.generation);
         });
-        let published =
-            Published { generation: self.generation, not_after: wall.after(self.max_stale), jwks: keys.jwks };
+        let published = Published {
+            generation: self.generation,
+            not_after: wall.after(self.max_stale),
+            jwks: keys.jwks,
+        };
         self.channels.keys.send_replace(Some(Arc::new(published)));
     }
 
-    /// Stops pushing a set that has expired. Filters discard it at its `not_after`, and intakes would refuse it.
+    /// Stops pushing a set that has expired. Filters discard it at its `not_after`, and intakes
+    /// would refuse it.
     fn withdraw(&mut self) {
         self.stale_at = None;
         self.channels.keys.send_replace(None);
@@ -156,11 +167,18 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
             source.keys = 0;
             source.generation = None;
         });
-        tracing::error!(generation = self.generation, "the keys are older than maxStale and are no longer pushed");
+        tracing::error!(
+            generation = self.generation,
+            "the keys are older than maxStale and are no longer pushed"
+        );
     }
 
     fn on_wanted(&mut self) {
-        let wanted = self.channels.feedback.borrow_and_update().wants_newer_than(self.generation);
+        let wanted = self
+            .channels
+            .feedback
+            .borrow_and_update()
+            .wants_newer_than(self.generation);
         if wanted {
             tracing::debug!("a filter has received a token with an unknown key id");
             self.schedule.wanted(Instant::now());
@@ -177,13 +195,33 @@ impl LogState {
             }
             self.skipped.clone_from(&keys.skipped);
         }
-        let kids = keys.key_ids.iter().take(SHOWN.0).map(|id| truncated(id)).collect::<Vec<_>>().join(" ");
+        let kids = keys
+            .key_ids
+            .iter()
+            .take(SHOWN.0)
+            .map(|id| truncated(id))
+            .collect::<Vec<_>>()
+            .join(" ");
         let (count, skipped, next_s) = (keys.key_ids.len(), keys.skipped.len(), wait.as_secs());
         if self.failing || self.key_ids != keys.key_ids {
-            tracing::info!(generation, kids, keys = count, skipped, next_s, "refreshed the keys");
+            tracing::info!(
+                generation,
+                kids,
+                keys = count,
+                skipped,
+                next_s,
+                "refreshed the keys"
+            );
             self.key_ids.clone_from(&keys.key_ids);
         } else {
-            tracing::debug!(generation, kids, keys = count, skipped, next_s, "refreshed the keys, no key id changed");
+            tracing::debug!(
+                generation,
+                kids,
+                keys = count,
+                skipped,
+                next_s,
+                "refreshed the keys, no key id changed"
+            );
         }
         self.failing = false;
     }

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(1);
 /// Minimum time between the last fetch and one that an unknown key id causes.
 const WANTED_GAP: Duration = Duration::from_secs(5);
-/// Minimum and maximum pause after an error. Jitter adds up to the same time, so that no pause exceeds a minute.
+/// Minimum and maximum pause after an error. Jitter adds up to the same time, so that no pause
+/// exceeds a minute.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Computes when the next fetch is due.
@@ -23,11 +24,20 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Creates a schedule whose first fetch is due at `now`. The interval is at most half of `max_stale`, so that an outage that begins
-    /// with a fetch may last the other half before the keys expire.
+    /// Creates a schedule whose first fetch is due at `now`. The interval is at most half of
+    /// `max_stale`, so that an outage that begins with a fetch may last the other half before the
+    /// keys expire.
     pub(crate) fn new(interval: Option<Duration>, max_stale: Duration, now: Instant) -> Self {
-        let interval = interval.filter(|interval| !interval.is_zero()).unwrap_or(DEFAULT_INTERVAL);
-        Self { interval, longest: max_stale / 2, due: now, asked: None, back_off: None }
+        let interval = interval
+            .filter(|interval| !interval.is_zero())
+            .unwrap_or(DEFAULT_INTERVAL);
+        Self {
+            interval,
+            longest: max_stale / 2,
+            due: now,
+            asked: None,
+            back_off: None,
+        }
     }
 
     /// Returns when the next fetch is due.
@@ -40,8 +50,9 @@ impl Schedule {
         self.asked = Some(now);
     }
 
-    /// Records a successful fetch and returns the time until the next one: `again_after` of the source, else the interval, minus up
-    /// to a tenth as jitter, so that instances that started together drift apart.
+    /// Records a successful fetch and returns the time until the next one: `again_after` of the
+    /// source, else the interval, minus up to a tenth as jitter, so that instances that started
+    /// together drift apart.
     pub(crate) fn succeeded(&mut self, again_after: Option<Duration>, now: Instant) -> Duration {
         self.back_off = None;
         let interval = again_after.unwrap_or(self.interval).min(self.longest);
@@ -50,11 +61,14 @@ impl Schedule {
         wait
     }
 
-    /// Records a failed fetch and returns the pause until the next one, which doubles with each failure.
+    /// Records a failed fetch and returns the pause until the next one, which doubles with each
+    /// failure.
     pub(crate) fn failed(&mut self, now: Instant) -> Duration {
         let (first, last) = BACK_OFF;
         let back_off = self.back_off.get_or_insert_with(|| {
-            let builder = ExponentialBuilder::new().with_min_delay(first).with_max_delay(last);
+            let builder = ExponentialBuilder::new()
+                .with_min_delay(first)
+                .with_max_delay(last);
             builder.with_jitter().without_max_times().build()
         });
         let pause = back_off.next().unwrap_or(last);
@@ -62,13 +76,15 @@ impl Schedule {
         pause
     }
 
-    /// Moves the next fetch forward because a filter has received a token with an unknown key id: at most one fetch in five seconds,
-    /// and none while the source is failing.
+    /// Moves the next fetch forward because a filter has received a token with an unknown key id:
+    /// at most one fetch in five seconds, and none while the source is failing.
     pub(crate) fn wanted(&mut self, now: Instant) {
         if self.back_off.is_some() {
             return;
         }
-        let earliest = self.asked.map_or(now, |asked| later(asked, WANTED_GAP).max(now));
+        let earliest = self
+            .asked
+            .map_or(now, |asked| later(asked, WANTED_GAP).max(now));
         self.due = self.due.min(earliest);
     }
 }
@@ -90,7 +106,8 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_a_minute_unless_the_configuration_or_the_source_says_and_ends_at_most_a_tenth_early() {
+    fn the_interval_is_a_minute_unless_the_configuration_or_the_source_says_and_ends_at_most_a_tenth_early()
+     {
         let rows = [
             (None, seconds(60)),
             (Some(Duration::ZERO), seconds(60)),
@@ -104,7 +121,10 @@ mod tests {
             for (said, interval) in [(None, interval), (Some(seconds(300)), seconds(300))] {
                 schedule.succeeded(said, start);
                 let wait = schedule.due() - start;
-                assert!(wait <= interval && wait >= interval.mul_f64(0.9), "{configured:?} {said:?}: {wait:?}");
+                assert!(
+                    wait <= interval && wait >= interval.mul_f64(0.9),
+                    "{configured:?} {said:?}: {wait:?}"
+                );
             }
         }
     }
@@ -116,7 +136,10 @@ mod tests {
             let mut schedule = Schedule::new(configured, HOUR, start);
             schedule.succeeded(said, start);
             let wait = schedule.due() - start;
-            assert!(wait <= HOUR / 2 && wait >= HOUR.mul_f64(0.45), "{configured:?} {said:?}: {wait:?}");
+            assert!(
+                wait <= HOUR / 2 && wait >= HOUR.mul_f64(0.45),
+                "{configured:?} {said:?}: {wait:?}"
+            );
         }
     }
 
@@ -126,7 +149,10 @@ mod tests {
         let mut schedule = Schedule::new(None, HOUR, start);
         for base in [1, 2, 4, 8, 16, 30, 30, 30] {
             let pause = schedule.failed(start);
-            assert!(pause >= seconds(base) && pause <= seconds(2 * base), "{base}: {pause:?}");
+            assert!(
+                pause >= seconds(base) && pause <= seconds(2 * base),
+                "{base}: {pause:?}"
+            );
             assert_eq!(schedule.due(), start + pause);
         }
         schedule.succeeded(None, start);
@@ -141,7 +167,11 @@ mod tests {
             schedule.started(start);
             schedule.succeeded(None, start);
             schedule.wanted(start + seconds(since_ask));
-            assert_eq!(schedule.due(), start + seconds(expected), "{since_ask} seconds after the ask");
+            assert_eq!(
+                schedule.due(),
+                start + seconds(expected),
+                "{since_ask} seconds after the ask"
+            );
         }
     }
 

@@ -79,30 +79,50 @@ pub(crate) enum Content {
 }
 
 impl SecretsManager {
-    /// Creates a client for the secret that `config` names, with the default credential chain. Sends nothing yet.
+    /// Creates a client for the secret that `config` names, with the default credential chain.
+    /// Sends nothing yet.
     pub(crate) async fn connect(config: &AwsSecretsManager, content: Content) -> Self {
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
         let shared = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
             .timeout_config(timeouts)
             .load()
             .await;
         // The refresher retries; retries of the SDK inside them would hide an outage.
-        let client = Client::from_conf(Builder::from(&shared).retry_config(RetryConfig::disabled()).build());
-        Self { client, secret_name: config.secret_name.clone(), content }
+        let client = Client::from_conf(
+            Builder::from(&shared)
+                .retry_config(RetryConfig::disabled())
+                .build(),
+        );
+        Self {
+            client,
+            secret_name: config.secret_name.clone(),
+            content,
+        }
     }
 }
 
 impl Source for SecretsManager {
     async fn fetch(&self) -> Result<Fetched, FetchError> {
-        let answer = self.client.get_secret_value().secret_id(&self.secret_name).send().await.map_err(describe)?;
+        let answer = self
+            .client
+            .get_secret_value()
+            .secret_id(&self.secret_name)
+            .send()
+            .await
+            .map_err(describe)?;
         let keys = match (answer.secret_string(), answer.secret_binary()) {
             (Some(text), _) => self.content.read(text)?,
             (None, Some(_)) => return Err(SecretError::Binary.into()),
             (None, None) => return Err(SecretError::Missing.into()),
         };
-        Ok(Fetched { keys, again_after: None })
+        Ok(Fetched {
+            keys,
+            again_after: None,
+        })
     }
 }
 
@@ -126,7 +146,9 @@ impl Content {
     fn read(&self, text: &str) -> Result<SourceKeys, SecretError> {
         match self {
             Self::Verifying { strict } => read(text, *strict),
-            Self::Signing { algorithm, key_id } => Ok(keys::from_pem(text, *algorithm, key_id.as_deref())?),
+            Self::Signing { algorithm, key_id } => {
+                Ok(keys::from_pem(text, *algorithm, key_id.as_deref())?)
+            }
         }
     }
 }
@@ -135,28 +157,42 @@ impl Content {
 fn read(text: &str, strict: bool) -> Result<SourceKeys, SecretError> {
     let keys = keys::from_secret(text)?;
     if strict && !keys.skipped.is_empty() {
-        let entries: Vec<_> =
-            keys.skipped.iter().map(|entry| format!("`{}`: {}", entry.key_id, entry.reason)).collect();
+        let entries: Vec<_> = keys
+            .skipped
+            .iter()
+            .map(|entry| format!("`{}`: {}", entry.key_id, entry.reason))
+            .collect();
         return Err(SecretError::Strict(entries.join("; ")));
     }
     Ok(keys)
 }
 
-/// Keeps the message of the service and the chain of causes. The error's own `Debug` is never printed: it holds the response.
+/// Keeps the message of the service and the chain of causes. The error's own `Debug` is never
+/// printed: it holds the response.
 fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
     match error {
         SdkError::TimeoutError(_) => SecretError::Timeout,
         SdkError::ServiceError(context) => SecretError::Refused {
-            code: context.err().code().unwrap_or("an unknown error").to_owned(),
+            code: context
+                .err()
+                .code()
+                .unwrap_or("an unknown error")
+                .to_owned(),
             message: collapse_whitespace(context.err().message().unwrap_or("without a message")),
         },
         SdkError::DispatchFailure(failure) if failure.is_timeout() => SecretError::Timeout,
         SdkError::DispatchFailure(failure) => SecretError::Unreachable(
-            failure.as_connector_error().map_or_else(|| "connection failed".to_owned(), |error| causes(error)),
+            failure
+                .as_connector_error()
+                .map_or_else(|| "connection failed".to_owned(), |error| causes(error)),
         ),
-        SdkError::ResponseError(_) => SecretError::Unreachable("the response is not from Secrets Manager".to_owned()),
+        SdkError::ResponseError(_) => {
+            SecretError::Unreachable("the response is not from Secrets Manager".to_owned())
+        }
         other => SecretError::Unreachable(
-            other.into_source().map_or_else(|_| "request not sent".to_owned(), |error| causes(&*error)),
+            other
+                .into_source()
+                .map_or_else(|_| "request not sent".to_owned(), |error| causes(&*error)),
         ),
     }
 }
@@ -164,7 +200,12 @@ fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
 /// Formats an error and its causes in one line.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
-    collapse_whitespace(&chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    collapse_whitespace(
+        &chain
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": "),
+    )
 }
 
 fn collapse_whitespace(text: &str) -> String {
@@ -183,21 +224,39 @@ mod tests {
             ("tops3cret", "it is not acceptable JSON"),
             ("[]", "it is an array"),
             ("{}", "it is empty"),
-            (r#"{"a":"tops3cret"}"#, "it holds no usable key (`a`: it holds no PEM block)"),
+            (
+                r#"{"a":"tops3cret"}"#,
+                "it holds no usable key (`a`: it holds no PEM block)",
+            ),
         ];
         for (text, found) in rows {
             let message = read(text, false).unwrap_err().to_string();
-            assert!(message.starts_with(&format!("the secret cannot be used: {found}")), "{text}: {message}");
-            assert!(!message.contains("tops3cret") && !message.contains('\n'), "{message}");
+            assert!(
+                message.starts_with(&format!("the secret cannot be used: {found}")),
+                "{text}: {message}"
+            );
+            assert!(
+                !message.contains("tops3cret") && !message.contains('\n'),
+                "{message}"
+            );
         }
     }
 
     #[test]
     fn a_secret_that_should_sign_and_does_not_says_why_and_not_what() {
-        let content = Content::Signing { algorithm: Algorithm::Es256, key_id: None };
+        let content = Content::Signing {
+            algorithm: Algorithm::Es256,
+            key_id: None,
+        };
         let rows = [
-            ("tops3cret", "the secret cannot be used: it is not the PEM text of a private key"),
-            (r#"{"a":"tops3cret"}"#, "the secret cannot be used: it is not the PEM text of a private key"),
+            (
+                "tops3cret",
+                "the secret cannot be used: it is not the PEM text of a private key",
+            ),
+            (
+                r#"{"a":"tops3cret"}"#,
+                "the secret cannot be used: it is not the PEM text of a private key",
+            ),
             (
                 "-----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----\n",
                 "the secret cannot be used: it holds a PEM block `EC PRIVATE KEY`; write PKCS#8",
@@ -206,7 +265,10 @@ mod tests {
         for (text, found) in rows {
             let message = content.read(text).unwrap_err().to_string();
             assert!(message.starts_with(found), "{text}: {message}");
-            assert!(!message.contains("tops3cret") && !message.contains("MHcC"), "{message}");
+            assert!(
+                !message.contains("tops3cret") && !message.contains("MHcC"),
+                "{message}"
+            );
         }
     }
 
@@ -215,6 +277,9 @@ mod tests {
         #[derive(Debug, thiserror::Error)]
         #[error("no\n connection")]
         struct Outer(#[source] std::io::Error);
-        assert_eq!(causes(&Outer(std::io::Error::other("refused"))), "no connection: refused");
+        assert_eq!(
+            causes(&Outer(std::io::Error::other("refused"))),
+            "no connection: refused"
+        );
     }
 }

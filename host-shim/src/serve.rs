@@ -26,9 +26,10 @@ use crate::{check, logging};
 
 /// Fetches keys and pushes them to Envoy
 ///
-/// Reads the secrets that `http.auth.bearer.awsSecretsManager` and `http.auth.bearer.mint` name, with AWS's default credential
-/// chain, and the keys of the issuers whose `keySource` is `push`, and pushes them to every given intake. The environment variable
-/// `REGISTRY_AUTH_PUSH_KEY` holds the key that both sides share, at least 32 bytes.
+/// Reads the secrets that `http.auth.bearer.awsSecretsManager` and `http.auth.bearer.mint` name,
+/// with AWS's default credential chain, and the keys of the issuers whose `keySource` is `push`,
+/// and pushes them to every given intake. The environment variable `REGISTRY_AUTH_PUSH_KEY` holds
+/// the key that both sides share, at least 32 bytes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML
@@ -37,7 +38,8 @@ pub(crate) struct Arguments {
     /// An intake listener, `http://HOST:PORT` or `unix:/path/of/socket`; may be given several times
     #[arg(long, value_name = "URL", required = true)]
     envoy: Vec<Intake>,
-    /// Where /healthz, /readyz and /metrics are answered, such as `127.0.0.1:9903`; nowhere when absent
+    /// Where /healthz, /readyz and /metrics are answered, such as `127.0.0.1:9903`; nowhere when
+    /// absent
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
 }
@@ -59,7 +61,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for warning in configuration.warnings() {
         tracing::warn!(path = warning.path, "{}", warning.message);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")?;
     let ended = runtime.block_on(serve(sets, arguments, seal));
     // Does not wait for blocking tasks, such as a DNS lookup that hangs.
     runtime.shutdown_background();
@@ -108,7 +113,11 @@ struct Shim {
 
 impl Shim {
     async fn keep_fresh(&mut self, set: KeySetSource) {
-        let KeySetSource { name, origin, timing } = set;
+        let KeySetSource {
+            name,
+            origin,
+            timing,
+        } = set;
         let intakes = self.intakes.len();
         match origin {
             Origin::Secret(place, content) => {
@@ -129,8 +138,14 @@ impl Shim {
         }
     }
 
-    /// Starts the tasks of one set: one that fetches, and one for each intake that pushes. They do not wait for those of other sets.
-    fn start<S: Source + Send + Sync + 'static>(&mut self, name: &Arc<str>, source: S, timing: Timing) {
+    /// Starts the tasks of one set: one that fetches, and one for each intake that pushes. They do
+    /// not wait for those of other sets.
+    fn start<S: Source + Send + Sync + 'static>(
+        &mut self,
+        name: &Arc<str>,
+        source: S,
+        timing: Timing,
+    ) {
         let (keys_sender, keys) = watch::channel(None);
         let (feedback, feedback_receiver) = watch::channel(Feedback::default());
         let span = tracing::info_span!("source", set = &**name);
@@ -146,8 +161,16 @@ impl Shim {
             self.tasks.spawn(pusher.run().instrument(span.clone()));
         }
         let report = self.status.source(name);
-        let channels = Channels { keys: keys_sender, feedback: feedback_receiver, report };
-        self.tasks.spawn(Refresher::new(source, timing, wall_clock, channels).run().instrument(span));
+        let channels = Channels {
+            keys: keys_sender,
+            feedback: feedback_receiver,
+            report,
+        };
+        self.tasks.spawn(
+            Refresher::new(source, timing, wall_clock, channels)
+                .run()
+                .instrument(span),
+        );
     }
 }
 

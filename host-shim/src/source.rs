@@ -19,11 +19,13 @@ pub(crate) trait Source {
 pub(crate) struct Fetched {
     /// The keys.
     pub(crate) keys: SourceKeys,
-    /// When to fetch again, if the source says so (`Cache-Control`); the configured interval otherwise.
+    /// When to fetch again, if the source says so (`Cache-Control`); the configured interval
+    /// otherwise.
     pub(crate) again_after: Option<Duration>,
 }
 
-/// Why a fetch failed. The message is one line for the log, without a token, a key or a part of a secret.
+/// Why a fetch failed. The message is one line for the log, without a token, a key or a part of a
+/// secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FetchError {
     /// The kind of failure, for the metrics.
@@ -63,7 +65,10 @@ impl Failure {
 impl FetchError {
     /// Creates an error with the message of its cause.
     pub(crate) fn new(failure: Failure, cause: &impl fmt::Display) -> Self {
-        Self { failure, message: cause.to_string() }
+        Self {
+            failure,
+            message: cause.to_string(),
+        }
     }
 }
 

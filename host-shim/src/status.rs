@@ -1,4 +1,5 @@
-//! The state of the sources and of the intakes: written by the tasks that fetch and push, read by the endpoints.
+//! The state of the sources and of the intakes: written by the tasks that fetch and push, read by
+//! the endpoints.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +34,8 @@ pub(crate) struct SourceState {
     pub(crate) keys: usize,
     /// Number of skipped entries in it.
     pub(crate) skipped: usize,
-    /// The generation that the intakes should hold; `None` before the first success and once the keys are older than `maxStale`.
+    /// The generation that the intakes should hold; `None` before the first success and once the
+    /// keys are older than `maxStale`.
     pub(crate) generation: Option<u64>,
 }
 
@@ -74,14 +76,20 @@ pub(crate) struct FeedReport {
 impl Status {
     /// Registers a source; the shim is not ready until it has keys.
     pub(crate) fn source(&self, set: &Arc<str>) -> SourceReport {
-        let report = SourceReport { status: self.clone(), set: Arc::clone(set) };
+        let report = SourceReport {
+            status: self.clone(),
+            set: Arc::clone(set),
+        };
         report.update(|_| ());
         report
     }
 
     /// Registers a set of an Envoy; the shim is not ready until that Envoy holds it.
     pub(crate) fn feed(&self, envoy: &str, set: &Arc<str>) -> FeedReport {
-        let report = FeedReport { status: self.clone(), feed: (envoy.into(), Arc::clone(set)) };
+        let report = FeedReport {
+            status: self.clone(),
+            feed: (envoy.into(), Arc::clone(set)),
+        };
         report.update(|_| ());
         report
     }
@@ -97,7 +105,8 @@ impl Status {
 }
 
 impl State {
-    /// Returns why the shim is not ready; empty if every source has valid keys and every Envoy holds them.
+    /// Returns why the shim is not ready; empty if every source has valid keys and every Envoy
+    /// holds them.
     pub(crate) fn waiting(&self) -> Vec<NotReady> {
         let sources = self.sources.iter().filter_map(|(set, source)| {
             let reason = match (source.generation, source.last_success) {
@@ -105,7 +114,11 @@ impl State {
                 (None, None) => "no keys fetched yet",
                 (None, Some(_)) => "the keys are older than maxStale",
             };
-            Some(NotReady { source: Arc::clone(set), envoy: None, reason })
+            Some(NotReady {
+                source: Arc::clone(set),
+                envoy: None,
+                reason,
+            })
         });
         let feeds = self.feeds.iter().filter_map(|((envoy, set), feed)| {
             let wanted = self.sources.get(set).and_then(|source| source.generation);
@@ -114,7 +127,11 @@ impl State {
                 (Some(held), Some(wanted)) if held < wanted => "it does not hold the current keys",
                 (Some(_), _) => return None,
             };
-            Some(NotReady { source: Arc::clone(set), envoy: Some(Arc::clone(envoy)), reason })
+            Some(NotReady {
+                source: Arc::clone(set),
+                envoy: Some(Arc::clone(envoy)),
+                reason,
+            })
         });
         sources.chain(feeds).collect()
     }
@@ -123,14 +140,16 @@ impl State {
 impl SourceReport {
     /// Updates the state of the source.
     pub(crate) fn update(&self, change: impl FnOnce(&mut SourceState)) {
-        self.status.change(|state| change(state.sources.entry(Arc::clone(&self.set)).or_default()));
+        self.status
+            .change(|state| change(state.sources.entry(Arc::clone(&self.set)).or_default()));
     }
 }
 
 impl FeedReport {
     /// Updates the state of the set in the Envoy.
     pub(crate) fn update(&self, change: impl FnOnce(&mut FeedState)) {
-        self.status.change(|state| change(state.feeds.entry(self.feed.clone()).or_default()));
+        self.status
+            .change(|state| change(state.feeds.entry(self.feed.clone()).or_default()));
     }
 
     /// Counts a push.
@@ -143,9 +162,14 @@ impl FeedReport {
 mod tests {
     use super::*;
 
-    /// The published generation, the last success, what each of two Envoys reports to hold (if anything), and the expected reasons.
-    type Row =
-        (Option<u64>, Option<Instant>, [Option<Option<u64>>; 2], &'static [(Option<&'static str>, &'static str)]);
+    /// The published generation, the last success, what each of two Envoys reports to hold (if
+    /// anything), and the expected reasons.
+    type Row = (
+        Option<u64>,
+        Option<Instant>,
+        [Option<Option<u64>>; 2],
+        &'static [(Option<&'static str>, &'static str)],
+    );
 
     #[test]
     fn the_shim_is_ready_when_keys_are_fresh_and_held_everywhere() {
@@ -153,10 +177,30 @@ mod tests {
         let held = |generation| Some(Some(generation));
         let rows: [Row; 6] = [
             (Some(7), past, [held(7), held(8)], &[]),
-            (Some(7), past, [held(6), held(7)], &[(Some("a"), "it does not hold the current keys")]),
-            (Some(7), past, [held(7), Some(None)], &[(Some("b"), "no valid response from the intake")]),
-            (None, None, [held(0), held(0)], &[(None, "no keys fetched yet")]),
-            (None, past, [held(7), held(0)], &[(None, "the keys are older than maxStale")]),
+            (
+                Some(7),
+                past,
+                [held(6), held(7)],
+                &[(Some("a"), "it does not hold the current keys")],
+            ),
+            (
+                Some(7),
+                past,
+                [held(7), Some(None)],
+                &[(Some("b"), "no valid response from the intake")],
+            ),
+            (
+                None,
+                None,
+                [held(0), held(0)],
+                &[(None, "no keys fetched yet")],
+            ),
+            (
+                None,
+                past,
+                [held(7), held(0)],
+                &[(None, "the keys are older than maxStale")],
+            ),
             (
                 None,
                 None,
@@ -182,7 +226,10 @@ mod tests {
                 }
             }
             let waiting = status.now().waiting();
-            let found: Vec<_> = waiting.iter().map(|waiting| (waiting.envoy.as_deref(), waiting.reason)).collect();
+            let found: Vec<_> = waiting
+                .iter()
+                .map(|waiting| (waiting.envoy.as_deref(), waiting.reason))
+                .collect();
             assert_eq!(found, expected, "{generation:?}");
             assert!(waiting.iter().all(|waiting| &*waiting.source == "s"));
         }

@@ -24,7 +24,8 @@ pub(crate) enum TokenError {
     NotAToken(String),
 }
 
-/// Reads a token from a file and returns the value of `Authorization`. White space around the token is ignored.
+/// Reads a token from a file and returns the value of `Authorization`. White space around the token
+/// is ignored.
 ///
 /// # Errors
 /// See [`TokenError`].
@@ -70,12 +71,20 @@ mod tests {
                 }
                 (Err(error), Err(expected)) => {
                     let message = error.to_string();
-                    assert!(message.contains(expected) && !message.contains("tops3cret"), "{message}");
+                    assert!(
+                        message.contains(expected) && !message.contains("tops3cret"),
+                        "{message}"
+                    );
                 }
                 (found, expected) => panic!("{found:?} in place of {expected:?}"),
             }
         }
         std::fs::remove_file(&path).unwrap();
-        assert!(authorization(&path).unwrap_err().to_string().starts_with("cannot read `"));
+        assert!(
+            authorization(&path)
+                .unwrap_err()
+                .to_string()
+                .starts_with("cannot read `")
+        );
     }
 }

@@ -34,7 +34,9 @@ pub(crate) enum TrustError {
     #[error("is not the PEM text of certificates")]
     NotCertificates,
     /// The trust store of the system was not found, or is empty.
-    #[error("the system has no certificate authorities; set SSL_CERT_FILE, or `certificateAuthority`")]
+    #[error(
+        "the system has no certificate authorities; set SSL_CERT_FILE, or `certificateAuthority`"
+    )]
     NoneInSystem,
     /// The TLS library refuses its configuration.
     #[error("{0}")]
@@ -71,14 +73,25 @@ fn of_text(text: &[u8]) -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(text) {
         let certificate = certificate.map_err(|_| TrustError::NotCertificates)?;
-        roots.add(certificate).map_err(|_| TrustError::NotCertificates)?;
+        roots
+            .add(certificate)
+            .map_err(|_| TrustError::NotCertificates)?;
     }
-    if roots.is_empty() { Err(TrustError::NotCertificates) } else { Ok(roots) }
+    if roots.is_empty() {
+        Err(TrustError::NotCertificates)
+    } else {
+        Ok(roots)
+    }
 }
 
 fn of_system() -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
     // webpki rejects some certificates of most systems: ignore those.
-    let (_added, _ignored) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() { Err(TrustError::NoneInSystem) } else { Ok(roots) }
+    let (_added, _ignored) =
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        Err(TrustError::NoneInSystem)
+    } else {
+        Ok(roots)
+    }
 }

@@ -21,7 +21,9 @@ impl Bindings {
     #[must_use]
     pub fn claims(claims: &Document) -> Self {
         let mut bindings = Self::new("claims", claims);
-        bindings.context.add_variable_as_val("vars", Box::new(CelMap::default()));
+        bindings
+            .context
+            .add_variable_as_val("vars", Box::new(CelMap::default()));
         bindings
     }
 
@@ -35,10 +37,14 @@ impl Bindings {
         let evaluation = Evaluation::default();
         let mut context = Context::with_env(environment::shared());
         context.add_variable_as_val(name, document.to_root(evaluation.clone()));
-        Self { context, evaluation }
+        Self {
+            context,
+            evaluation,
+        }
     }
 
-    /// Evaluates `expression` and keeps the result as `vars.<name>`; a later one of the same name replaces it.
+    /// Evaluates `expression` and keeps the result as `vars.<name>`; a later one of the same name
+    /// replaces it.
     ///
     /// # Errors
     /// The evaluation fails.
@@ -46,18 +52,25 @@ impl Bindings {
         let value = expression.evaluate(self)?;
         let budget = self.evaluation.budget();
         let left = budget.left();
-        budget.pay_for(value.as_ref()).map_err(|_| EvaluationError::TooCostly)?;
+        budget
+            .pay_for(value.as_ref())
+            .map_err(|_| EvaluationError::TooCostly)?;
         // The expression has paid for it already: this is about its size and depth.
         budget.refill(left);
         let value = value.into_owned();
-        let Context::Root { variables, .. } = &mut self.context else { return Err(EvaluationError::Other) };
-        let Some(Builtin::Map(vars)) = variables.remove("vars").and_then(|vars: Box<dyn Val>| vars.into_builtin())
+        let Context::Root { variables, .. } = &mut self.context else {
+            return Err(EvaluationError::Other);
+        };
+        let Some(Builtin::Map(vars)) = variables
+            .remove("vars")
+            .and_then(|vars: Box<dyn Val>| vars.into_builtin())
         else {
             return Err(EvaluationError::Other);
         };
         let mut vars = vars.into_inner();
         vars.insert(CelMapKey::from(name.to_owned()), value);
-        self.context.add_variable_as_val("vars", Box::new(CelMap::from(vars)));
+        self.context
+            .add_variable_as_val("vars", Box::new(CelMap::from(vars)));
         Ok(())
     }
 }

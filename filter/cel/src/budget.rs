@@ -1,24 +1,27 @@
-//! What evaluations may cost. [`super::meter`] says where the tree pays, this says how much is left.
+//! What evaluations may cost. [`super::meter`] says where the tree pays, this says how much is
+//! left.
 //!
-//! A unit is about a byte copied or compared. Each call of a function and each element of a list costs [`STEP`] on top, each turn
-//! of a loop also [`NODE`] for each node of its body.
+//! A unit is about a byte copied or compared. Each call of a function and each element of a list
+//! costs [`STEP`] on top, each turn of a loop also [`NODE`] for each node of its body.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cel_interpreter::ExecutionError;
 use cel_interpreter::common::value::{BuiltinRef, Val};
 
-/// Units of a condition, or of all expressions of a claim mapping. Claims have at most 48 KiB, so that all of them can be read some
-/// twenty times.
+/// Units of a condition, or of all expressions of a claim mapping. Claims have at most 48 KiB, so
+/// that all of them can be read some twenty times.
 pub(super) const UNITS: usize = 2 << 20;
 /// A value of its own on the heap.
 pub(super) const STEP: usize = 16;
 /// A node of a loop's body.
 pub(super) const NODE: usize = 12;
-/// Deepest value, so that no walk over it overflows the stack; a parser of JSON for documents must allow less.
+/// Deepest value, so that no walk over it overflows the stack; a parser of JSON for documents must
+/// allow less.
 const MAX_DEPTH: usize = 128;
 
-/// The units that are left. Values have to be `Sync` for the crate, so it is an atomic; one thread at a time uses it.
+/// The units that are left. Values have to be `Sync` for the crate, so it is an atomic; one thread
+/// at a time uses it.
 #[derive(Debug)]
 pub(super) struct Budget(AtomicUsize);
 
@@ -39,7 +42,8 @@ impl Budget {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Returns true if the units ran out; the result of the evaluation is then invalid, as `||` may have covered the error.
+    /// Returns true if the units ran out; the result of the evaluation is then invalid, as `||` may
+    /// have covered the error.
     pub(super) fn is_spent(&self) -> bool {
         self.left() == 0
     }
@@ -48,7 +52,11 @@ impl Budget {
     pub(super) fn pay(&self, units: usize) -> Result<(), ExecutionError> {
         let left = self.left().saturating_sub(units);
         self.refill(left);
-        if left == 0 { Err(ExecutionError::function_error("budget", "too costly")) } else { Ok(()) }
+        if left == 0 {
+            Err(ExecutionError::function_error("budget", "too costly"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Pays for one reading or copy of `value`.
@@ -67,14 +75,18 @@ impl Budget {
             match value.as_builtin() {
                 BuiltinRef::String(text) => size += text.inner().len(),
                 BuiltinRef::Bytes(bytes) => size += bytes.inner().len(),
-                BuiltinRef::List(list) => open.extend(list.inner().iter().map(|item| (&**item, depth + 1))),
+                BuiltinRef::List(list) => {
+                    open.extend(list.inner().iter().map(|item| (&**item, depth + 1)))
+                }
                 BuiltinRef::Map(map) => {
                     for (key, value) in map.inner() {
                         open.push((key.inner(), depth + 1));
                         open.push((&**value, depth + 1));
                     }
                 }
-                BuiltinRef::Optional(optional) => open.extend(optional.option().map(|value| (value, depth + 1))),
+                BuiltinRef::Optional(optional) => {
+                    open.extend(optional.option().map(|value| (value, depth + 1)))
+                }
                 _ => {}
             }
             if size > most || depth > MAX_DEPTH {

@@ -1,10 +1,13 @@
-//! What can be refused before any value is seen: unknown names and functions, mixed literals, types that never fit.
+//! What can be refused before any value is seen: unknown names and functions, mixed literals, types
+//! that never fit.
 //!
-//! It follows cel-go's checker where that refuses; what is only known when a value is seen is left to the evaluation.
+//! It follows cel-go's checker where that refuses; what is only known when a value is seen is left
+//! to the evaluation.
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, MapExpr, SelectExpr, operators,
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, MapExpr, SelectExpr,
+    operators,
 };
 
 use super::error::mismatch;
@@ -15,15 +18,31 @@ use super::{CompileError, constants};
 type Checked = Result<Type, CompileError>;
 
 /// Names that stand for types, so that `type(x) == string` can be written.
-const TYPES: &[&str] =
-    &["bool", "bytes", "double", "int", "list", "map", "null_type", "optional_type", "string", "type", "uint"];
+const TYPES: &[&str] = &[
+    "bool",
+    "bytes",
+    "double",
+    "int",
+    "list",
+    "map",
+    "null_type",
+    "optional_type",
+    "string",
+    "type",
+    "uint",
+];
 
 /// Qualified names that stand for types.
 const QUALIFIED_TYPES: &[&str] = &["google.protobuf.Timestamp", "google.protobuf.Duration"];
 
 /// The type of the tree's result, as far as it can be known.
 pub(super) fn check(tree: &IdedExpr, variables: &'static [&'static str]) -> Checked {
-    Checker { variables, locals: Vec::new(), mixed: false }.node(tree)
+    Checker {
+        variables,
+        locals: Vec::new(),
+        mixed: false,
+    }
+    .node(tree)
 }
 
 struct Checker {
@@ -59,8 +78,16 @@ impl Checker {
         if TYPES.contains(&name) {
             return Ok(Type::Meta);
         }
-        let expected = self.variables.iter().map(|name| format!("`{name}.`...")).collect::<Vec<_>>().join(" or ");
-        Err(CompileError::UnknownName { name: name.to_owned(), expected })
+        let expected = self
+            .variables
+            .iter()
+            .map(|name| format!("`{name}.`..."))
+            .collect::<Vec<_>>()
+            .join(" or ");
+        Err(CompileError::UnknownName {
+            name: name.to_owned(),
+            expected,
+        })
     }
 
     fn select(&mut self, node: &IdedExpr, select: &SelectExpr) -> Checked {
@@ -91,14 +118,24 @@ impl Checker {
     fn map(&mut self, map: &MapExpr) -> Checked {
         let (mut key, mut value) = (Type::Any, Type::Any);
         for entry in &map.entries {
-            let EntryExpr::MapEntry(entry) = &entry.expr else { return Err(CompileError::Message("{}".to_owned())) };
+            let EntryExpr::MapEntry(entry) = &entry.expr else {
+                return Err(CompileError::Message("{}".to_owned()));
+            };
             let found = self.node(&entry.key)?;
             if !constants::may_be_key(&entry.key, &found) {
                 return mismatch(format!("a {found} cannot be a key"));
             }
             key = self.unify("map", &key, &found)?;
             let found = self.node(&entry.value)?;
-            value = self.unify("map", &value, &if entry.optional { unwrapped(found) } else { found })?;
+            value = self.unify(
+                "map",
+                &value,
+                &if entry.optional {
+                    unwrapped(found)
+                } else {
+                    found
+                },
+            )?;
         }
         Ok(Type::Map(Box::new(key), Box::new(value)))
     }
@@ -110,9 +147,14 @@ impl Checker {
         if self.mixed {
             return Ok(Type::Dyn);
         }
-        let hint =
-            if one.is_open() == other.is_open() { "" } else { ", join lists with `+` or convert with `string()`" };
-        mismatch(format!("a {literal} literal cannot mix {one} and {other}{hint}"))
+        let hint = if one.is_open() == other.is_open() {
+            ""
+        } else {
+            ", join lists with `+` or convert with `string()`"
+        };
+        mismatch(format!(
+            "a {literal} literal cannot mix {one} and {other}{hint}"
+        ))
     }
 
     fn comprehension(&mut self, loops: &ComprehensionExpr) -> Checked {
@@ -156,13 +198,23 @@ impl Checker {
     fn function(&mut self, call: &CallExpr, name: &str, receiver: Option<Type>) -> Checked {
         let arguments = call.args.as_slice();
         let count = arguments.len();
-        let kind = |kind: Receiver| receiver.as_ref().map_or(kind == Receiver::None, |receiver| kind.accepts(receiver));
-        let mut named = FUNCTIONS.iter().filter(|function| function.0 == name).peekable();
+        let kind = |kind: Receiver| {
+            receiver
+                .as_ref()
+                .map_or(kind == Receiver::None, |receiver| kind.accepts(receiver))
+        };
+        let mut named = FUNCTIONS
+            .iter()
+            .filter(|function| function.0 == name)
+            .peekable();
         if named.peek().is_none() {
             return Err(CompileError::UnknownFunction(shown(name)));
         }
-        let found = named.find(|&&(_, on, least, takes, _)| kind(on) && (least..=takes.len()).contains(&count));
-        let Some(&(_, _, _, takes, returns)) = found else { return Err(CompileError::UnknownFunction(shown(name))) };
+        let found = named
+            .find(|&&(_, on, least, takes, _)| kind(on) && (least..=takes.len()).contains(&count));
+        let Some(&(_, _, _, takes, returns)) = found else {
+            return Err(CompileError::UnknownFunction(shown(name)));
+        };
         let mut types = Vec::with_capacity(count);
         let mut formatted = Vec::new();
         for argument in arguments {
@@ -170,7 +222,11 @@ impl Checker {
                 // The one place where literals may be mixed.
                 Expr::List(list) if name == "format" => {
                     let outer = std::mem::replace(&mut self.mixed, true);
-                    formatted = list.elements.iter().map(|item| self.node(item)).collect::<Result<_, _>>()?;
+                    formatted = list
+                        .elements
+                        .iter()
+                        .map(|item| self.node(item))
+                        .collect::<Result<_, _>>()?;
                     self.mixed = outer;
                     Type::list(Type::Dyn)
                 }
@@ -178,12 +234,18 @@ impl Checker {
             });
         }
         for (accepted, found) in takes.iter().zip(&types) {
-            if found.letter().is_some_and(|letter| !accepted.contains(letter)) {
+            if found
+                .letter()
+                .is_some_and(|letter| !accepted.contains(letter))
+            {
                 return mismatch(format!("`{}` does not take a {found}", shown(name)));
             }
         }
         if !fit(name, receiver.as_ref(), &types) {
-            return mismatch(format!("the types of `{}` do not fit each other", shown(name)));
+            return mismatch(format!(
+                "the types of `{}` do not fit each other",
+                shown(name)
+            ));
         }
         constants::check(call, if name == "format" { &formatted } else { &types })?;
         Ok(result_type(returns, receiver, types.into_iter().next()))
@@ -201,11 +263,14 @@ impl Checker {
                 Type::Int | Type::Double | Type::Dyn | Type::Any => Ok(found),
                 other => mismatch(format!("`-` does not take a {other}")),
             }),
-            (operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT, [container, index]) => {
-                self.index(name, container, index)
-            }
+            (
+                operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT,
+                [container, index],
+            ) => self.index(name, container, index),
             (_, [left, right]) if is_binary(name) => {
-                let types = self.node(left).and_then(|left| Ok((left, self.node(right)?)));
+                let types = self
+                    .node(left)
+                    .and_then(|left| Ok((left, self.node(right)?)));
                 types.and_then(|(left, right)| binary(name, &left, &right))
             }
             _ => return None,
@@ -224,7 +289,9 @@ impl Checker {
         let (yes, no) = (self.node(yes)?, self.node(no)?);
         match yes.join(&no) {
             Some(joined) => Ok(joined),
-            None => mismatch(format!("both results of `? :` must have one type, not {yes} and {no}")),
+            None => mismatch(format!(
+                "both results of `? :` must have one type, not {yes} and {no}"
+            )),
         }
     }
 
@@ -237,15 +304,23 @@ impl Checker {
             other => (operator != operators::INDEX, other),
         };
         let element = match container {
-            Type::List(element) if operator != operators::OPT_SELECT && fits && key.join(&Type::Int).is_some() => {
+            Type::List(element)
+                if operator != operators::OPT_SELECT && fits && key.join(&Type::Int).is_some() =>
+            {
                 *element
             }
             Type::Map(keys, value) if fits && key.join(&keys).is_some() => *value,
-            Type::List(_) | Type::Map(..) => return mismatch(format!("no element can be selected with a {key}")),
+            Type::List(_) | Type::Map(..) => {
+                return mismatch(format!("no element can be selected with a {key}"));
+            }
             Type::Dyn | Type::Any => Type::Dyn,
             other => return mismatch(format!("a {other} has no elements to select")),
         };
-        Ok(if optional { Type::optional(element) } else { element })
+        Ok(if optional {
+            Type::optional(element)
+        } else {
+            element
+        })
     }
 }
 
@@ -262,18 +337,30 @@ const fn literal_type(literal: &LiteralValue) -> Type {
 }
 
 fn member_of(container: &Type) -> Type {
-    if let Type::Map(_, value) = container { (**value).clone() } else { Type::Dyn }
+    if let Type::Map(_, value) = container {
+        (**value).clone()
+    } else {
+        Type::Dyn
+    }
 }
 
 fn unwrapped(found: Type) -> Type {
-    if let Type::Optional(inner) = found { *inner } else { found }
+    if let Type::Optional(inner) = found {
+        *inner
+    } else {
+        found
+    }
 }
 
 /// `a.b.c` when the node spells a name.
 pub(super) fn qualified_name(node: &IdedExpr) -> Option<String> {
     match &node.expr {
         Expr::Ident(name) => Some(name.clone()),
-        Expr::Select(select) if !select.test => Some(format!("{}.{}", qualified_name(&select.operand)?, select.field)),
+        Expr::Select(select) if !select.test => Some(format!(
+            "{}.{}",
+            qualified_name(&select.operand)?,
+            select.field
+        )),
         _ => None,
     }
 }
@@ -288,7 +375,9 @@ fn symbol(operator: &str) -> &str {
 }
 
 fn is_binary(name: &str) -> bool {
-    is_arithmetic(name) || is_order(name) || [operators::EQUALS, operators::NOT_EQUALS, operators::IN].contains(&name)
+    is_arithmetic(name)
+        || is_order(name)
+        || [operators::EQUALS, operators::NOT_EQUALS, operators::IN].contains(&name)
 }
 
 fn is_arithmetic(name: &str) -> bool {
@@ -303,7 +392,9 @@ fn is_order(name: &str) -> bool {
 
 fn binary(name: &str, left: &Type, right: &Type) -> Checked {
     let result = match name {
-        operators::EQUALS | operators::NOT_EQUALS => left.join(right).is_some().then_some(Type::Bool),
+        operators::EQUALS | operators::NOT_EQUALS => {
+            left.join(right).is_some().then_some(Type::Bool)
+        }
         operators::IN => match right {
             Type::List(element) => element.join(left).is_some().then_some(Type::Bool),
             Type::Map(key, _) => key.join(left).is_some().then_some(Type::Bool),
@@ -315,16 +406,24 @@ fn binary(name: &str, left: &Type, right: &Type) -> Checked {
     };
     match result {
         Some(result) => Ok(result),
-        None => mismatch(format!("`{}` cannot be applied to {left} and {right}", symbol(name))),
+        None => mismatch(format!(
+            "`{}` cannot be applied to {left} and {right}",
+            symbol(name)
+        )),
     }
 }
 
 fn ordered(left: &Type, right: &Type) -> bool {
     let has_order = |one: &Type| {
         use Type::{Bool, Bytes, Duration, String, Timestamp};
-        one.is_open() || one.is_number() || matches!(one, Bool | Bytes | Duration | String | Timestamp)
+        one.is_open()
+            || one.is_number()
+            || matches!(one, Bool | Bytes | Duration | String | Timestamp)
     };
-    let fits = left.is_open() || right.is_open() || left == right || (left.is_number() && right.is_number());
+    let fits = left.is_open()
+        || right.is_open()
+        || left == right
+        || (left.is_number() && right.is_number());
     fits && has_order(left) && has_order(right)
 }
 
@@ -348,7 +447,9 @@ fn arithmetic(name: &str, left: &Type, right: &Type) -> Option<Type> {
         (Duration, Timestamp) => adds.then_some(Timestamp),
         (Timestamp, Timestamp) => subtracts.then_some(Duration),
         (Duration, Duration) => (adds || subtracts).then_some(Duration),
-        (a, b) if a == b && a.is_number() => (name != operators::MODULO || matches!(a, Int | UInt)).then(|| a.clone()),
+        (a, b) if a == b && a.is_number() => {
+            (name != operators::MODULO || matches!(a, Int | UInt)).then(|| a.clone())
+        }
         _ => None,
     }
 }
@@ -370,7 +471,13 @@ fn fit(name: &str, receiver: Option<&Type>, arguments: &[Type]) -> bool {
 fn result_type(returns: Returns, receiver: Option<Type>, argument: Option<Type>) -> Type {
     let receiver = receiver.unwrap_or(Type::Dyn);
     let first = argument.unwrap_or(Type::Dyn);
-    let content = |optional: Type| if let Type::Optional(inner) = optional { *inner } else { Type::Dyn };
+    let content = |optional: Type| {
+        if let Type::Optional(inner) = optional {
+            *inner
+        } else {
+            Type::Dyn
+        }
+    };
     match returns {
         Returns::Bool => Type::Bool,
         Returns::Int => Type::Int,
@@ -385,9 +492,11 @@ fn result_type(returns: Returns, receiver: Option<Type>, argument: Option<Type>)
         Returns::Dyn => Type::Dyn,
         Returns::OptionalOfArgument => Type::optional(first),
         Returns::OptionalOfAny => Type::optional(Type::Any),
-        Returns::OptionalElement => {
-            Type::optional(if let Type::List(element) = receiver { *element } else { Type::Dyn })
-        }
+        Returns::OptionalElement => Type::optional(if let Type::List(element) = receiver {
+            *element
+        } else {
+            Type::Dyn
+        }),
         Returns::Content => content(receiver),
         Returns::ContentOrArgument => content(receiver).join(&first).unwrap_or(Type::Dyn),
         Returns::Receiver => receiver,

@@ -1,13 +1,13 @@
-//! The public conformance suite, and the signatures that zot's checker accepts; `testdata/conformance/README.md` says where both
-//! come from.
+//! The public conformance suite, and the signatures that zot's checker accepts;
+//! `testdata/conformance/README.md` says where both come from.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use cel_interpreter::Value;
 use cel_interpreter::common::types::{
-    CelBool, CelBytes, CelDouble, CelDuration, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelTimestamp,
-    CelUInt,
+    CelBool, CelBytes, CelDouble, CelDuration, CelInt, CelList, CelMap, CelMapKey, CelNull,
+    CelString, CelTimestamp, CelUInt,
 };
 use cel_interpreter::common::value::{CowVal, Val};
 use serde_json::Value as Json;
@@ -43,13 +43,20 @@ const FILES: &[(&str, &str)] = files![
 /// Rows that fail, as `file/section/name`, each with its reason.
 const FAILING: &[(&str, &str)] = &[
     ("timestamps/timestamp_selectors_tz/getDate", NAMED_ZONE),
-    ("timestamps/timestamp_selectors_tz/getDayOfMonth_name_pos", NAMED_ZONE),
-    ("timestamps/timestamp_selectors_tz/getDayOfMonth_name_neg", NAMED_ZONE),
+    (
+        "timestamps/timestamp_selectors_tz/getDayOfMonth_name_pos",
+        NAMED_ZONE,
+    ),
+    (
+        "timestamps/timestamp_selectors_tz/getDayOfMonth_name_neg",
+        NAMED_ZONE,
+    ),
     ("timestamps/timestamp_selectors_tz/getDayOfYear", NAMED_ZONE),
     ("timestamps/timestamp_selectors_tz/getMinutes", NAMED_ZONE),
 ];
 
-const NAMED_ZONE: &str = "a named time zone: refused at start, as the table of zones would double the module";
+const NAMED_ZONE: &str =
+    "a named time zone: refused at start, as the table of zones would double the module";
 
 #[test]
 fn the_conformance_suite_passes_but_for_the_rows_that_the_page_lists() {
@@ -58,17 +65,30 @@ fn the_conformance_suite_passes_but_for_the_rows_that_the_page_lists() {
     let mut listed: BTreeMap<&str, &str> = FAILING.iter().copied().collect();
     for (file, text) in FILES {
         let data: Json = serde_json::from_str(text).unwrap();
-        let left_out: u64 = data["left_out"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+        let left_out: u64 = data["left_out"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|count| count.as_u64().unwrap())
+            .sum();
         for section in data["sections"].as_array().unwrap() {
             let (mut passed, mut failed, mut zots) = (0, 0, 0);
             for row in section["rows"].as_array().unwrap() {
-                let name = format!("{file}/{}/{}", section["name"].as_str().unwrap(), row["name"].as_str().unwrap());
+                let name = format!(
+                    "{file}/{}/{}",
+                    section["name"].as_str().unwrap(),
+                    row["name"].as_str().unwrap()
+                );
                 zots += usize::from(row["zot"] == true);
                 match (holds(row), listed.remove(name.as_str())) {
                     (Ok(()), None) => passed += 1,
                     (Err(_), Some(_)) => failed += 1,
-                    (Ok(()), Some(_)) => failures.push(format!("{name}: passes now, take it off the list")),
-                    (Err(found), None) => failures.push(format!("{name}: {}: {found}", row["expr"])),
+                    (Ok(()), Some(_)) => {
+                        failures.push(format!("{name}: passes now, take it off the list"))
+                    }
+                    (Err(found), None) => {
+                        failures.push(format!("{name}: {}: {found}", row["expr"]))
+                    }
                 }
             }
             let name = section["name"].as_str().unwrap();
@@ -79,15 +99,26 @@ fn the_conformance_suite_passes_but_for_the_rows_that_the_page_lists() {
         }
     }
     failures.extend(listed.keys().map(|name| format!("{name}: no such row")));
-    assert!(failures.is_empty(), "{}\n{} failures", failures.join("\n"), failures.len());
+    assert!(
+        failures.is_empty(),
+        "{}\n{} failures",
+        failures.join("\n"),
+        failures.len()
+    );
     let page = include_str!("../../../docs/cel.md");
-    assert!(page.contains(&table), "docs/cel.md must have this table:\n{table}");
+    assert!(
+        page.contains(&table),
+        "docs/cel.md must have this table:\n{table}"
+    );
     assert!(page.contains(&format!(
         "| work of a condition, and of all expressions of a claim mapping together | {} units |\n",
         budget::UNITS
     )));
     for (name, reason) in FAILING {
-        assert!(page.contains(&format!("| `{name}` | {reason} |\n")), "docs/cel.md must list {name}: {reason}");
+        assert!(
+            page.contains(&format!("| `{name}` | {reason} |\n")),
+            "docs/cel.md must list {name}: {reason}"
+        );
     }
 }
 
@@ -96,9 +127,17 @@ fn holds(row: &Json) -> Result<(), String> {
     let source = row["expr"].as_str().unwrap();
     let mut bindings = Bindings::claims(&Document::empty());
     let vars = row["vars"].as_object().into_iter().flatten();
-    let vars = vars.map(|(name, value)| (CelMapKey::from(name.clone()), build(value))).collect::<Vec<_>>();
-    bindings.context.add_variable_as_val("vars", Box::new(CelMap::from(vars.into_iter().collect::<HashMap<_, _>>())));
-    let expression = match (Expression::compile(source, Scope::Claims), row["want"]["error"].as_str()) {
+    let vars = vars
+        .map(|(name, value)| (CelMapKey::from(name.clone()), build(value)))
+        .collect::<Vec<_>>();
+    bindings.context.add_variable_as_val(
+        "vars",
+        Box::new(CelMap::from(vars.into_iter().collect::<HashMap<_, _>>())),
+    );
+    let expression = match (
+        Expression::compile(source, Scope::Claims),
+        row["want"]["error"].as_str(),
+    ) {
         (Err(_), Some(_)) => return Ok(()),
         (Ok(_), Some("refused")) => return Err("compiles".to_owned()),
         (Err(error), None) => return Err(error.to_string()),
@@ -124,7 +163,11 @@ fn same(value: &CowVal<'_, 'static>, want: &Json) -> Result<(), String> {
     }
     let want = build(want);
     let alike = value.get_type().name() == want.get_type().name() && value.equals(&*want);
-    if alike { Ok(()) } else { Err(format!("{:?}", value.as_ref())) }
+    if alike {
+        Ok(())
+    } else {
+        Err(format!("{:?}", value.as_ref()))
+    }
 }
 
 fn build(json: &Json) -> Box<dyn Val> {
@@ -134,7 +177,9 @@ fn build(json: &Json) -> Box<dyn Val> {
         Json::Null => return Box::new(CelNull),
         Json::Bool(value) => return Box::new(CelBool::from(*value)),
         Json::String(value) => return Box::new(CelString::from(value.clone())),
-        Json::Array(items) => return Box::new(CelList::from(items.iter().map(build).collect::<Vec<_>>())),
+        Json::Array(items) => {
+            return Box::new(CelList::from(items.iter().map(build).collect::<Vec<_>>()));
+        }
         _ => {}
     }
     if let Some(int) = text("int") {
@@ -148,18 +193,25 @@ fn build(json: &Json) -> Box<dyn Val> {
     }
     if let Some(bytes) = parts("bytes") {
         return Box::new(CelBytes::from(
-            bytes.iter().map(|byte| u8::try_from(byte.as_u64().unwrap()).unwrap()).collect::<Vec<_>>(),
+            bytes
+                .iter()
+                .map(|byte| u8::try_from(byte.as_u64().unwrap()).unwrap())
+                .collect::<Vec<_>>(),
         ));
     }
     if let Some(time) = parts("timestamp") {
         let (seconds, nanos) = (time[0].as_i64().unwrap(), time[1].as_u64().unwrap());
         return Box::new(CelTimestamp::from(
-            chrono::DateTime::from_timestamp(seconds, u32::try_from(nanos).unwrap()).unwrap().fixed_offset(),
+            chrono::DateTime::from_timestamp(seconds, u32::try_from(nanos).unwrap())
+                .unwrap()
+                .fixed_offset(),
         ));
     }
     if let Some(time) = parts("duration") {
         let (seconds, nanos) = (time[0].as_i64().unwrap(), time[1].as_i64().unwrap());
-        return Box::new(CelDuration::from(chrono::Duration::seconds(seconds) + chrono::Duration::nanoseconds(nanos)));
+        return Box::new(CelDuration::from(
+            chrono::Duration::seconds(seconds) + chrono::Duration::nanoseconds(nanos),
+        ));
     }
     if let Some(entries) = parts("map") {
         let entries = entries.iter().map(|entry| {
@@ -170,7 +222,9 @@ fn build(json: &Json) -> Box<dyn Val> {
     }
     let name = text("type").unwrap_or_else(|| panic!("{json}"));
     let tree = parse::parse(&format!("type({})", of_type(name))).unwrap();
-    Value::resolve_val(&tree, &Bindings::claims(&Document::empty()).context).unwrap().into_owned()
+    Value::resolve_val(&tree, &Bindings::claims(&Document::empty()).context)
+        .unwrap()
+        .into_owned()
 }
 
 /// A value of the type.
@@ -198,26 +252,46 @@ fn expressions_over_claims_do_what_they_do_in_zot() {
     let file: Json = serde_json::from_str(include_str!("testdata/zot_claims.json")).unwrap();
     let claims = Document::from_claims(file["claims"].as_object().unwrap());
     let mut bindings = Bindings::claims(&claims);
-    bindings.define("x", &Expression::compile("'y'", Scope::Claims).unwrap()).unwrap();
+    bindings
+        .define("x", &Expression::compile("'y'", Scope::Claims).unwrap())
+        .unwrap();
     let mut failures = Vec::new();
     for row in file["rows"].as_array().unwrap() {
         let source = row["expr"].as_str().unwrap();
-        let listed = OTHERWISE.iter().any(|(expression, _)| *expression == source);
+        let listed = OTHERWISE
+            .iter()
+            .any(|(expression, _)| *expression == source);
         match (over_claims(row, source, &bindings), listed) {
-            (Ok(()), true) => failures.push(format!("{source}: as in zot now, take it off the list")),
+            (Ok(()), true) => {
+                failures.push(format!("{source}: as in zot now, take it off the list"))
+            }
             (Err(found), false) => failures.push(format!("{source}: {found}")),
             _ => {}
         }
     }
-    assert!(failures.is_empty(), "{}\n{} failures", failures.join("\n"), failures.len());
+    assert!(
+        failures.is_empty(),
+        "{}\n{} failures",
+        failures.join("\n"),
+        failures.len()
+    );
 }
 
 /// Expressions that do not do what they do in zot, and why.
 const OTHERWISE: &[(&str, &str)] = &[
     (r"claims.s.matches('\\Qa.c\\E')", QUOTES),
-    (r"claims.s.matches('\\pL+')", "classes of Unicode in patterns are refused at start"),
-    (r"claims.s.matches('\\141')", "octal escapes in patterns are refused at start"),
-    ("claims.s.matches('[a-c--b]')", "`--` in a class of characters is refused at start"),
+    (
+        r"claims.s.matches('\\pL+')",
+        "classes of Unicode in patterns are refused at start",
+    ),
+    (
+        r"claims.s.matches('\\141')",
+        "octal escapes in patterns are refused at start",
+    ),
+    (
+        "claims.s.matches('[a-c--b]')",
+        "`--` in a class of characters is refused at start",
+    ),
     (
         "string(timestamp('2024-01-02T03:04:05+01:00'))",
         "a timestamp keeps no offset: it is written in UTC, which is the same time",
@@ -227,7 +301,10 @@ const OTHERWISE: &[(&str, &str)] = &[
 const QUOTES: &str = "quotations in patterns are refused at start";
 
 fn over_claims(row: &Json, source: &str, bindings: &Bindings) -> Result<(), String> {
-    let expression = match (Expression::compile(source, Scope::Claims), row["fails"].as_str()) {
+    let expression = match (
+        Expression::compile(source, Scope::Claims),
+        row["fails"].as_str(),
+    ) {
         // What always fails may be refused at once.
         (Err(_), Some(_)) => return Ok(()),
         (Ok(_), Some("refused")) => return Err("compiles".to_owned()),
@@ -239,39 +316,65 @@ fn over_claims(row: &Json, source: &str, bindings: &Bindings) -> Result<(), Stri
     }
     let found = match &row["is"] {
         _ if row["fails"] == "evaluation" => {
-            return expression.evaluate(bindings).map_or(Ok(()), |value| Err(format!("evaluates to {value:?}")));
+            return expression
+                .evaluate(bindings)
+                .map_or(Ok(()), |value| Err(format!("evaluates to {value:?}")));
         }
         Json::String(_) => expression.evaluate_string(bindings).map(Json::from),
         Json::Bool(_) => expression.evaluate_bool(bindings).map(Json::from),
         Json::Array(_) => expression.evaluate_strings(bindings).map(Json::from),
         _ => expression.evaluate(bindings).map(|_| row["is"].clone()),
     };
-    if found.as_ref() == Ok(&row["is"]) { Ok(()) } else { Err(format!("{found:?}, not {}", row["is"])) }
+    if found.as_ref() == Ok(&row["is"]) {
+        Ok(())
+    } else {
+        Err(format!("{found:?}, not {}", row["is"]))
+    }
 }
 
-/// Each function and operator with values of each type: accepted here if and only if cel-go accepts it.
+/// Each function and operator with values of each type: accepted here if and only if cel-go accepts
+/// it.
 #[test]
 fn what_zots_checker_refuses_is_refused() {
     let mut failures = Vec::new();
     for line in include_str!("testdata/signatures.txt").lines() {
         let mut words = line.split(' ').filter(|word| !word.is_empty());
         let kind = words.next().unwrap();
-        let name = if ["cond", "index", "list"].contains(&kind) { "" } else { words.next().unwrap() };
+        let name = if ["cond", "index", "list"].contains(&kind) {
+            ""
+        } else {
+            words.next().unwrap()
+        };
         let accepted: Vec<&str> = words.collect();
         // Its format is checked against its arguments there.
         if name == "format" {
             continue;
         }
         let most = accepted.iter().map(|word| word.len()).max().unwrap_or(1);
-        for letters in combinations(most.min(2)).into_iter().chain(accepted.iter().map(|word| (*word).to_owned())) {
-            let letters = if letters == "-" { String::new() } else { letters };
+        for letters in combinations(most.min(2))
+            .into_iter()
+            .chain(accepted.iter().map(|word| (*word).to_owned()))
+        {
+            let letters = if letters == "-" {
+                String::new()
+            } else {
+                letters
+            };
             let arguments = letters.chars().map(sample).collect::<Vec<_>>();
             // Not probed, to keep the table short.
-            if kind == "member" && letters.chars().skip(1).any(|letter| "nuDT".contains(letter)) {
+            if kind == "member"
+                && letters
+                    .chars()
+                    .skip(1)
+                    .any(|letter| "nuDT".contains(letter))
+            {
                 continue;
             }
-            let Some(source) = written(kind, name, &arguments) else { continue };
-            let expected = accepted.contains(&letters.as_str()) || (letters.is_empty() && accepted.contains(&"-"));
+            let Some(source) = written(kind, name, &arguments) else {
+                continue;
+            };
+            let expected = accepted.contains(&letters.as_str())
+                || (letters.is_empty() && accepted.contains(&"-"));
             let found = Expression::compile(&source, Scope::Claims);
             // Constants are checked here too, in cel-go only when the program is made.
             let constant = |error: &CompileError| {
@@ -285,11 +388,18 @@ fn what_zots_checker_refuses_is_refused() {
             // A null operand is refused here also where it only fails when it is evaluated there.
             let tolerated = ["op", "index"].contains(&kind) && letters.contains('n') && expected;
             if found.is_ok() != expected && !tolerated {
-                failures.push(format!("{kind} {name} {letters}: {source}: {expected}, found {found:?}"));
+                failures.push(format!(
+                    "{kind} {name} {letters}: {source}: {expected}, found {found:?}"
+                ));
             }
         }
     }
-    assert!(failures.is_empty(), "{}\n{} failures", failures.join("\n"), failures.len());
+    assert!(
+        failures.is_empty(),
+        "{}\n{} failures",
+        failures.join("\n"),
+        failures.len()
+    );
 }
 
 const LETTERS: &str = "dnbiufsytDTlLmoO";
@@ -298,7 +408,10 @@ fn combinations(most: usize) -> Vec<String> {
     let mut all = vec![String::new()];
     let mut last = all.clone();
     for _ in 0..most {
-        last = last.iter().flat_map(|word| LETTERS.chars().map(move |letter| format!("{word}{letter}"))).collect();
+        last = last
+            .iter()
+            .flat_map(|word| LETTERS.chars().map(move |letter| format!("{word}{letter}")))
+            .collect();
         all.extend(last.iter().cloned());
     }
     all
@@ -333,7 +446,9 @@ fn written(kind: &str, name: &str, arguments: &[&str]) -> Option<String> {
         ("index", [one, other]) => format!("{one}[{other}]"),
         ("list", [one, other]) => format!("[{one},{other}]"),
         ("global", arguments) => format!("{name}({})", arguments.join(", ")),
-        ("member", [target, arguments @ ..]) => format!("{target}.{name}({})", arguments.join(", ")),
+        ("member", [target, arguments @ ..]) => {
+            format!("{target}.{name}({})", arguments.join(", "))
+        }
         _ => return None,
     })
 }

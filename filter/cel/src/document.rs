@@ -42,7 +42,10 @@ impl Document {
 
     pub(super) fn to_value(&self) -> Box<dyn Val> {
         match &self.0 {
-            Some(map) => Box::new(Shared { map: Arc::clone(map), evaluation: None }),
+            Some(map) => Box::new(Shared {
+                map: Arc::clone(map),
+                evaluation: None,
+            }),
             None => Box::new(CelMap::default()),
         }
     }
@@ -50,7 +53,10 @@ impl Document {
     /// The document as the variable of an evaluation, which functions find in it.
     pub(super) fn to_root(&self, evaluation: Evaluation) -> Box<dyn Val> {
         let map = self.0.as_ref().map(Arc::clone).unwrap_or_default();
-        Box::new(Shared { map, evaluation: Some(evaluation) })
+        Box::new(Shared {
+            map,
+            evaluation: Some(evaluation),
+        })
     }
 }
 
@@ -80,15 +86,20 @@ impl Map {
     /// A list of strings.
     #[must_use]
     pub fn texts(self, name: &'static str, values: impl IntoIterator<Item = String>) -> Self {
-        let list: Vec<Box<dyn Val>> =
-            values.into_iter().map(|value| Box::new(CelString::from(value)) as Box<dyn Val>).collect();
+        let list: Vec<Box<dyn Val>> = values
+            .into_iter()
+            .map(|value| Box::new(CelString::from(value)) as Box<dyn Val>)
+            .collect();
         self.with(name, Box::new(CelList::from(list)))
     }
 
-    /// A timestamp in UTC, from milliseconds since the epoch; the epoch itself when they are out of CEL's range.
+    /// A timestamp in UTC, from milliseconds since the epoch; the epoch itself when they are out of
+    /// CEL's range.
     #[must_use]
     pub fn time(self, name: &'static str, unix_millis: i64) -> Self {
-        let utc: DateTime<FixedOffset> = DateTime::from_timestamp_millis(unix_millis).unwrap_or_default().into();
+        let utc: DateTime<FixedOffset> = DateTime::from_timestamp_millis(unix_millis)
+            .unwrap_or_default()
+            .into();
         self.with(name, Box::new(CelTimestamp::from(utc)))
     }
 
@@ -124,8 +135,9 @@ impl fmt::Debug for Map {
 
 fn object(members: &serde_json::Map<String, Json>, some: &Members) -> CelMap<'static> {
     let some = members.iter().filter(|(name, _)| some.contains(name));
-    let entries: HashMap<CelMapKey<'static>, Box<dyn Val>> =
-        some.map(|(name, value)| (CelMapKey::from(name.clone()), convert(value))).collect();
+    let entries: HashMap<CelMapKey<'static>, Box<dyn Val>> = some
+        .map(|(name, value)| (CelMapKey::from(name.clone()), convert(value)))
+        .collect();
     CelMap::from(entries)
 }
 
@@ -136,7 +148,9 @@ fn convert(json: &Json) -> Box<dyn Val> {
         Json::Bool(value) => Box::new(CelBool::from(*value)),
         Json::Number(number) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
         Json::String(text) => Box::new(CelString::from(text.clone())),
-        Json::Array(items) => Box::new(CelList::from(items.iter().map(convert).collect::<Vec<_>>())),
+        Json::Array(items) => {
+            Box::new(CelList::from(items.iter().map(convert).collect::<Vec<_>>()))
+        }
         Json::Object(members) => Box::new(object(members, &Members::All)),
     }
 }
@@ -207,7 +221,10 @@ impl Val for Shared {
     where
         Self: 'v,
     {
-        Box::new(Self { map: Arc::clone(&self.map), evaluation: None })
+        Box::new(Self {
+            map: Arc::clone(&self.map),
+            evaluation: None,
+        })
     }
 
     /// For [`Evaluation::of`]; as a map it is recognised by [`Val::as_builtin`].

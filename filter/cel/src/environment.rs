@@ -15,7 +15,8 @@ pub(super) fn shared() -> Arc<Env> {
 fn build() -> Env {
     let mut env = Env::stdlib().with_optional_support(true);
     env.set_error_on_duplicate_map_keys(false);
-    // A declaration that clashes is left out; every function of the table in `functions` is called by a test.
+    // A declaration that clashes is left out; every function of the table in `functions` is called
+    // by a test.
     let _: Result<(), DeclarationError> = extend(&mut env);
     env
 }

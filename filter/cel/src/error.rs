@@ -4,7 +4,8 @@ use cel_interpreter::ExecutionError;
 
 use super::limits;
 
-/// Why an expression is refused when the configuration is compiled. It may quote the expression, which is configuration.
+/// Why an expression is refused when the configuration is compiled. It may quote the expression,
+/// which is configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
     /// Nothing but blanks.
@@ -21,7 +22,10 @@ pub enum CompileError {
     )]
     TooDeep,
     /// Loops in loops.
-    #[error("macros that iterate nest too deep: at most {} deep", limits::MAX_LOOPS)]
+    #[error(
+        "macros that iterate nest too deep: at most {} deep",
+        limits::MAX_LOOPS
+    )]
     TooManyLoops,
     /// Not CEL.
     #[error("not a CEL expression: syntax error at line {line}, column {column}")]
@@ -52,7 +56,9 @@ pub enum CompileError {
 
 impl CompileError {
     pub(super) fn pattern() -> Self {
-        Self::Mismatch("the pattern of `matches` is not a regular expression of RE2, or too large".to_owned())
+        Self::Mismatch(
+            "the pattern of `matches` is not a regular expression of RE2, or too large".to_owned(),
+        )
     }
 }
 
@@ -91,9 +97,9 @@ impl From<ExecutionError> for EvaluationError {
             ExecutionError::NoSuchKey(_) => Self::NoSuchKey,
             ExecutionError::IndexOutOfBounds(_) => Self::OutOfBounds,
             ExecutionError::FunctionError { .. } => Self::Function,
-            ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) | ExecutionError::Overflow(..) => {
-                Self::Arithmetic
-            }
+            ExecutionError::DivisionByZero(_)
+            | ExecutionError::RemainderByZero(_)
+            | ExecutionError::Overflow(..) => Self::Arithmetic,
             ExecutionError::NoSuchOverload(_)
             | ExecutionError::UnexpectedType { .. }
             | ExecutionError::ValuesNotComparable(..)

@@ -1,7 +1,8 @@
 //! One evaluation: its remaining budget, and its patterns.
 //!
-//! The crate's functions see their arguments and nothing else, so this is in one of them: the document of the evaluation's
-//! bindings, which [`super::meter`] adds to each call that pays or matches.
+//! The crate's functions see their arguments and nothing else, so this is in one of them: the
+//! document of the evaluation's bindings, which [`super::meter`] adds to each call that pays or
+//! matches.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,7 +35,9 @@ impl Evaluation {
     /// The evaluation in the last argument of a function.
     pub(super) fn of<'a>(argument: Option<&'a CowVal<'_, '_>>) -> Result<&'a Self, ExecutionError> {
         let document = argument.and_then(|argument| argument.downcast_ref::<Shared>());
-        document.and_then(Shared::evaluation).ok_or_else(|| ExecutionError::no_such_overload("evaluation", Vec::new()))
+        document
+            .and_then(Shared::evaluation)
+            .ok_or_else(|| ExecutionError::no_such_overload("evaluation", Vec::new()))
     }
 
     /// The evaluation in the last argument of a function, and the arguments before it.
@@ -63,7 +66,9 @@ impl Evaluation {
 
     /// A pattern of the expression.
     pub(super) fn pattern(&self, text: &str) -> Option<Arc<PatternSet>> {
-        lock(&self.0.patterns).as_ref().and_then(|patterns| patterns.get(text).map(Arc::clone))
+        lock(&self.0.patterns)
+            .as_ref()
+            .and_then(|patterns| patterns.get(text).map(Arc::clone))
     }
 
     /// Patterns that were computed from claims.

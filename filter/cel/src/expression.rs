@@ -10,8 +10,8 @@ use cel_interpreter::{IdedExpr, Value};
 use super::patterns::Patterns;
 use super::types::Type;
 use super::{
-    Bindings, CompileError, EvaluationError, Members, PatternPool, Scope, check, environment, limits, meter, parse,
-    precision, select,
+    Bindings, CompileError, EvaluationError, Members, PatternPool, Scope, check, environment,
+    limits, meter, parse, precision, select,
 };
 
 /// What to say about an expression that [`Expression::is_inexact`].
@@ -34,16 +34,22 @@ impl Expression {
     /// Compiles `source` for the variables of `scope`.
     ///
     /// # Errors
-    /// Over a limit (checked before the parser sees the text), not CEL, unknown names and functions, types that cannot fit.
+    /// Over a limit (checked before the parser sees the text), not CEL, unknown names and
+    /// functions, types that cannot fit.
     pub fn compile(source: &str, scope: Scope) -> Result<Self, CompileError> {
         Self::compile_with(source, scope, &mut PatternPool::default())
     }
 
-    /// Compiles `source` as [`Expression::compile`] does, with patterns that other expressions share.
+    /// Compiles `source` as [`Expression::compile`] does, with patterns that other expressions
+    /// share.
     ///
     /// # Errors
     /// The same.
-    pub fn compile_with(source: &str, scope: Scope, pool: &mut PatternPool) -> Result<Self, CompileError> {
+    pub fn compile_with(
+        source: &str,
+        scope: Scope,
+        pool: &mut PatternPool,
+    ) -> Result<Self, CompileError> {
         if source.trim().is_empty() {
             return Err(CompileError::Empty);
         }
@@ -51,7 +57,9 @@ impl Expression {
         let mut tree = parse::parse(source)?;
         let result = check::check(&tree, scope.variables())?;
         limits::check_loops(&tree)?;
-        let patterns = pool.patterns_of(&tree).map_err(|_| CompileError::pattern())?;
+        let patterns = pool
+            .patterns_of(&tree)
+            .map_err(|_| CompileError::pattern())?;
         let patterns = (!patterns.is_empty()).then(|| Arc::new(patterns));
         let reads = Members::read_by(&tree, scope.document());
         let reads_of_claims = Members::read_by(&tree, scope.claims());
@@ -60,32 +68,50 @@ impl Expression {
         meter::meter(&mut tree, scope);
         // Built now, and not while the first request waits.
         environment::shared();
-        Ok(Self { tree, result, scope, reads, reads_of_claims, is_inexact, patterns })
+        Ok(Self {
+            tree,
+            result,
+            scope,
+            reads,
+            reads_of_claims,
+            is_inexact,
+            patterns,
+        })
     }
 
-    pub(super) fn evaluate<'a>(&'a self, bindings: &'a Bindings) -> Result<CowVal<'a, 'static>, EvaluationError> {
+    pub(super) fn evaluate<'a>(
+        &'a self,
+        bindings: &'a Bindings,
+    ) -> Result<CowVal<'a, 'static>, EvaluationError> {
         let evaluation = &bindings.evaluation;
         match self.scope {
             Scope::Claims => evaluation.begin(self.patterns.as_ref()),
             Scope::Conditions => evaluation.begin_anew(self.patterns.as_ref()),
         }
         let value = Value::resolve_val(&self.tree, &bindings.context);
-        if evaluation.budget().is_spent() { Err(EvaluationError::TooCostly) } else { Ok(value?) }
+        if evaluation.budget().is_spent() {
+            Err(EvaluationError::TooCostly)
+        } else {
+            Ok(value?)
+        }
     }
 
-    /// Returns true if the result is known to be a bool before any value is seen; `claims.ok` is not, `claims.ok == true` is.
+    /// Returns true if the result is known to be a bool before any value is seen; `claims.ok` is
+    /// not, `claims.ok == true` is.
     #[must_use]
     pub fn is_bool(&self) -> bool {
         self.result == Type::Bool
     }
 
-    /// Returns true if the result may be a string, as far as the types are known before any value is seen.
+    /// Returns true if the result may be a string, as far as the types are known before any value
+    /// is seen.
     #[must_use]
     pub fn may_be_string(&self) -> bool {
         self.result.join(&Type::String).is_some()
     }
 
-    /// Returns true if the result may be a list of strings, as far as the types are known before any value is seen.
+    /// Returns true if the result may be a list of strings, as far as the types are known before
+    /// any value is seen.
     #[must_use]
     pub fn may_be_strings(&self) -> bool {
         self.result.join(&Type::list(Type::String)).is_some()
@@ -103,8 +129,8 @@ impl Expression {
         &self.reads_of_claims
     }
 
-    /// Returns true if the expression has a number of 2^53 or more, which may compare equal to other numbers of claims: those are
-    /// doubles.
+    /// Returns true if the expression has a number of 2^53 or more, which may compare equal to
+    /// other numbers of claims: those are doubles.
     #[must_use]
     pub const fn is_inexact(&self) -> bool {
         self.is_inexact
@@ -116,7 +142,10 @@ impl Expression {
     /// The evaluation fails, or yields something else.
     pub fn evaluate_bool(&self, bindings: &Bindings) -> Result<bool, EvaluationError> {
         let value = self.evaluate(bindings)?;
-        value.downcast_ref::<CelBool>().map(|value| *value.inner()).ok_or(EvaluationError::NotA("a bool"))
+        value
+            .downcast_ref::<CelBool>()
+            .map(|value| *value.inner())
+            .ok_or(EvaluationError::NotA("a bool"))
     }
 
     /// Evaluates to a string.
@@ -125,7 +154,9 @@ impl Expression {
     /// The evaluation fails, or yields something else (an optional has to be unwrapped).
     pub fn evaluate_string(&self, bindings: &Bindings) -> Result<String, EvaluationError> {
         let value = self.evaluate(bindings)?;
-        let text = value.downcast_ref::<CelString<'_>>().ok_or(EvaluationError::NotA("a string"))?;
+        let text = value
+            .downcast_ref::<CelString<'_>>()
+            .ok_or(EvaluationError::NotA("a string"))?;
         Ok(text.inner().to_owned())
     }
 
@@ -137,14 +168,19 @@ impl Expression {
         const EXPECTED: EvaluationError = EvaluationError::NotA("a list of strings");
         let value = self.evaluate(bindings)?;
         let list = value.downcast_ref::<CelList<'_>>().ok_or(EXPECTED)?;
-        let texts =
-            list.inner().iter().map(|item| item.downcast_ref::<CelString<'_>>().map(|text| text.inner().to_owned()));
+        let texts = list.inner().iter().map(|item| {
+            item.downcast_ref::<CelString<'_>>()
+                .map(|text| text.inner().to_owned())
+        });
         texts.collect::<Option<_>>().ok_or(EXPECTED)
     }
 }
 
 impl fmt::Debug for Expression {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Expression").field("scope", &self.scope).finish_non_exhaustive()
+        formatter
+            .debug_struct("Expression")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
     }
 }

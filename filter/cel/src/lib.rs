@@ -1,11 +1,12 @@
 //! Expressions of CEL as zot reads them, and patterns of RE2.
 //!
-//! The environment is zot's (cel-go with optional types and the strings, sets and encoders extensions): JSON numbers are doubles,
-//! the literals of a list have one type, unknown names and functions are refused when the expression is compiled.
+//! The environment is zot's (cel-go with optional types and the strings, sets and encoders
+//! extensions): JSON numbers are doubles, the literals of a list have one type, unknown names and
+//! functions are refused when the expression is compiled.
 //!
-//! An expression is trusted, the values that it reads are not. So all errors that can be found are found when it is compiled, and
-//! its work is bounded when it is evaluated. An evaluation depends on the expression and the values alone.
-//! Errors name a kind and never a value.
+//! An expression is trusted, the values that it reads are not. So all errors that can be found are
+//! found when it is compiled, and its work is bounded when it is evaluated. An evaluation depends
+//! on the expression and the values alone. Errors name a kind and never a value.
 //!
 //! ```
 //! use registry_auth_cel::{Bindings, Document, Expression, Scope};

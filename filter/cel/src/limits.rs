@@ -1,4 +1,5 @@
-//! Bounds on the text and on the tree, so that neither parser nor evaluation can run out of a 1 MiB stack.
+//! Bounds on the text and on the tree, so that neither parser nor evaluation can run out of a 1 MiB
+//! stack.
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::Expr;
@@ -10,7 +11,8 @@ use super::syntax::children;
 pub(super) const MAX_SOURCE: usize = 4096;
 /// Deepest nesting of brackets.
 pub(super) const MAX_BRACKETS: usize = 32;
-/// Most operators, selections and calls that can hang on one another: `a + b + c`, `a.b.c`, and those around them.
+/// Most operators, selections and calls that can hang on one another: `a + b + c`, `a.b.c`, and
+/// those around them.
 pub(super) const MAX_CHAIN: usize = 64;
 /// Most loops in one another.
 pub(super) const MAX_LOOPS: usize = 4;
@@ -22,7 +24,11 @@ pub(super) fn check_source(source: &str) -> Result<(), CompileError> {
     if source.len() > MAX_SOURCE {
         return Err(CompileError::TooLong);
     }
-    let mut scan = Scan { levels: Vec::new(), current: Level::default(), outer: 0 };
+    let mut scan = Scan {
+        levels: Vec::new(),
+        current: Level::default(),
+        outer: 0,
+    };
     let mut rest = source.as_bytes();
     let mut raw = false;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -42,7 +48,8 @@ pub(super) fn check_source(source: &str) -> Result<(), CompileError> {
             }
             _ => scan.read(byte, tail)?,
         }
-        // A literal's prefix is one or two of r, R, b, B; taking any r before a quote for one only counts more.
+        // A literal's prefix is one or two of r, R, b, B; taking any r before a quote for one only
+        // counts more.
         raw = matches!(byte, b'r' | b'R') || (raw && matches!(byte, b'b' | b'B'));
         rest = tail;
     }
@@ -61,7 +68,8 @@ pub(super) fn check_tree(tree: &IdedExpr) -> Result<(), CompileError> {
     Ok(())
 }
 
-/// Bounds loops in loops, of which each multiplies the work. [`super::budget`] bounds what the claims make of it.
+/// Bounds loops in loops, of which each multiplies the work. [`super::budget`] bounds what the
+/// claims make of it.
 pub(super) fn check_loops(tree: &IdedExpr) -> Result<(), CompileError> {
     let mut open = vec![(tree, 0)];
     while let Some((node, outer)) = open.pop() {
@@ -82,7 +90,8 @@ pub(super) fn check_loops(tree: &IdedExpr) -> Result<(), CompileError> {
 
 #[derive(Clone, Copy, Default)]
 struct Level {
-    /// Links since the last `&&`, `||` or comma: those three do not deepen a chain, the parser balances them.
+    /// Links since the last `&&`, `||` or comma: those three do not deepen a chain, the parser
+    /// balances them.
     links: usize,
     /// `?`, which `&&` and `||` do not end.
     conditionals: usize,
@@ -114,10 +123,17 @@ impl Scan {
             b'.' | b'+' | b'-' | b'*' | b'/' | b'%' | b'!' | b'<' | b'>' => self.current.links += 1,
             b'=' if !tail.starts_with(b"=") => self.current.links += 1,
             // The operator `in`; counting other words that end like it does no harm.
-            b'n' if tail.first().is_some_and(|next| !next.is_ascii_alphanumeric()) => self.current.links += 1,
+            b'n' if tail
+                .first()
+                .is_some_and(|next| !next.is_ascii_alphanumeric()) =>
+            {
+                self.current.links += 1
+            }
             _ => {}
         }
-        if self.levels.len() > MAX_BRACKETS || self.outer + self.current.links + self.current.conditionals > MAX_CHAIN {
+        if self.levels.len() > MAX_BRACKETS
+            || self.outer + self.current.links + self.current.conditionals > MAX_CHAIN
+        {
             return Err(CompileError::TooDeep);
         }
         Ok(())
@@ -127,14 +143,22 @@ impl Scan {
 /// What follows the string literal at the start of `text`; nothing when it does not end.
 fn after_string(text: &[u8], quote: u8, raw: bool) -> &[u8] {
     let triple = [quote; 3];
-    let end: &[u8] = if text.starts_with(&triple) { &triple } else { triple.get(..1).unwrap_or_default() };
+    let end: &[u8] = if text.starts_with(&triple) {
+        &triple
+    } else {
+        triple.get(..1).unwrap_or_default()
+    };
     let mut rest = text.get(end.len()..).unwrap_or_default();
     while let Some((&byte, tail)) = rest.split_first() {
         if rest.starts_with(end) {
             return rest.get(end.len()..).unwrap_or_default();
         }
         let escaped = byte == b'\\' && !raw;
-        rest = if escaped { tail.get(1..).unwrap_or_default() } else { tail };
+        rest = if escaped {
+            tail.get(1..).unwrap_or_default()
+        } else {
+            tail
+        };
     }
     rest
 }
@@ -170,7 +194,10 @@ mod tests {
             ("r'\\' + ".to_owned() + &"(".repeat(33), false),
             ("'''it's (((( '''".to_owned() + " + '\\'((('", true),
             ("')))' + ".to_owned() + &"(".repeat(33), false),
-            ("claims.a == 1".to_owned() + &" || claims.a == 2".repeat(200), true),
+            (
+                "claims.a == 1".to_owned() + &" || claims.a == 2".repeat(200),
+                true,
+            ),
             ("[1".to_owned() + &", 1 + 1".repeat(400) + "]", true),
             ("// ((((\n".repeat(40) + "1", true),
             (" ".repeat(4097), false),
@@ -203,8 +230,11 @@ mod tests {
             "string(".repeat(31) + "1" + &")".repeat(31),
         ];
         let run = move || {
-            let claims =
-                crate::Document::from_claims(serde_json::json!({"a": 1, "b": false, "list": [1]}).as_object().unwrap());
+            let claims = crate::Document::from_claims(
+                serde_json::json!({"a": 1, "b": false, "list": [1]})
+                    .as_object()
+                    .unwrap(),
+            );
             let mut accepted = 0;
             for source in &sources {
                 if let Ok(expression) = Expression::compile(source, Scope::Claims) {
@@ -216,8 +246,17 @@ mod tests {
             accepted
         };
         // Frames of an unoptimised build are some ten times larger than those of the module.
-        let stack = if cfg!(debug_assertions) { 10 << 20 } else { 1 << 20 };
-        let accepted = std::thread::Builder::new().stack_size(stack).spawn(run).unwrap().join().unwrap();
+        let stack = if cfg!(debug_assertions) {
+            10 << 20
+        } else {
+            1 << 20
+        };
+        let accepted = std::thread::Builder::new()
+            .stack_size(stack)
+            .spawn(run)
+            .unwrap()
+            .join()
+            .unwrap();
         assert_eq!(accepted, 15);
     }
 }

@@ -21,7 +21,8 @@ impl Default for Members {
 }
 
 impl Members {
-    /// Those of a document that a tree may read. The document is a variable, or a member of one: a path of names.
+    /// Those of a document that a tree may read. The document is a variable, or a member of one: a
+    /// path of names.
     pub(super) fn read_by(tree: &IdedExpr, document: &[&str]) -> Self {
         let mut members = Self::default();
         members.add_read_by(tree, document);
@@ -40,7 +41,9 @@ impl Members {
     /// Adds others.
     pub fn add(&mut self, others: &Self) {
         match (&*self, others) {
-            (Self::These(_), Self::These(others)) => others.iter().for_each(|name| self.add_name(name)),
+            (Self::These(_), Self::These(others)) => {
+                others.iter().for_each(|name| self.add_name(name))
+            }
             _ => *self = Self::All,
         }
     }
@@ -73,7 +76,8 @@ impl Members {
     }
 }
 
-/// One step from a value to its member, in any of the ways to write it, by a name that is known before any value is.
+/// One step from a value to its member, in any of the ways to write it, by a name that is known
+/// before any value is.
 struct Member<'a> {
     operand: &'a IdedExpr,
     name: &'a str,
@@ -84,17 +88,34 @@ struct Member<'a> {
 impl<'a> Member<'a> {
     fn of(node: &'a IdedExpr) -> Option<Self> {
         match &node.expr {
-            Expr::Select(select) => {
-                Some(Self { operand: &select.operand, name: &select.field, is_tested: select.test })
-            }
+            Expr::Select(select) => Some(Self {
+                operand: &select.operand,
+                name: &select.field,
+                is_tested: select.test,
+            }),
             Expr::Call(call)
-                if [operators::INDEX, operators::OPT_INDEX, operators::OPT_SELECT].contains(&&*call.func_name) =>
+                if [
+                    operators::INDEX,
+                    operators::OPT_INDEX,
+                    operators::OPT_SELECT,
+                ]
+                .contains(&&*call.func_name) =>
             {
-                let [operand, IdedExpr { expr: Expr::Literal(LiteralValue::String(name)), .. }] = call.args.as_slice()
+                let [
+                    operand,
+                    IdedExpr {
+                        expr: Expr::Literal(LiteralValue::String(name)),
+                        ..
+                    },
+                ] = call.args.as_slice()
                 else {
                     return None;
                 };
-                Some(Self { operand, name: name.inner(), is_tested: false })
+                Some(Self {
+                    operand,
+                    name: name.inner(),
+                    is_tested: false,
+                })
             }
             _ => None,
         }
@@ -128,13 +149,25 @@ mod tests {
             ("req['claims'].team == 'x'", Some(&["team"])),
             ("req.claims.`team` == 'x'", Some(&["team"])),
             ("has(req.claims.untrusted)", Some(&["untrusted"])),
-            ("!(has(req.claims.untrusted) && req.tag == 'latest')", Some(&["untrusted"])),
+            (
+                "!(has(req.claims.untrusted) && req.tag == 'latest')",
+                Some(&["untrusted"]),
+            ),
             ("req.?claims.?env.orValue('dev') != 'prod'", Some(&["env"])),
             ("req.claims.?env.orValue('dev') != 'prod'", Some(&["env"])),
-            ("req.claims[?'env'].orValue('dev') != 'prod'", Some(&["env"])),
-            ("req.claims.nested.team == 'x' && req.claims.team == 'x'", Some(&["nested", "team"])),
+            (
+                "req.claims[?'env'].orValue('dev') != 'prod'",
+                Some(&["env"]),
+            ),
+            (
+                "req.claims.nested.team == 'x' && req.claims.team == 'x'",
+                Some(&["nested", "team"]),
+            ),
             ("has(req.claims.nested.team)", Some(&["nested"])),
-            ("req.claims.roles.exists(role, role == req.claims.team)", Some(&["roles", "team"])),
+            (
+                "req.claims.roles.exists(role, role == req.claims.team)",
+                Some(&["roles", "team"]),
+            ),
             ("has(req.claims)", Some(&[])),
             ("req.user.username == 'claims'", Some(&[])),
             ("req.user.claims == 'x'", Some(&[])),
@@ -160,11 +193,16 @@ mod tests {
         for (source, expected) in rows {
             let expression = Expression::compile(source, Scope::Conditions).unwrap();
             let read = expression.reads_of_claims();
-            let listed = |names: &[&str]| Members::These(names.iter().map(|name| (*name).to_owned()).collect());
+            let listed = |names: &[&str]| {
+                Members::These(names.iter().map(|name| (*name).to_owned()).collect())
+            };
             assert_eq!(*read, expected.map_or(Members::All, listed), "{source}");
             let says = |claims: &Document| {
                 let user = Map::default().text("username", "u");
-                let request = Map::default().document("claims", claims).map("user", user).text("tag", "latest");
+                let request = Map::default()
+                    .document("claims", claims)
+                    .map("user", user)
+                    .text("tag", "latest");
                 expression.evaluate_bool(&Bindings::conditions(&request.build()))
             };
             assert_eq!(

@@ -1,8 +1,10 @@
-//! Where an expression pays for what it does: calls into [`super::budget`], put into the checked tree.
+//! Where an expression pays for what it does: calls into [`super::budget`], put into the checked
+//! tree.
 //!
-//! Every loop pays for each turn by the size of its body, and everything that reads or copies a value as a whole pays for that
-//! value before: arguments and receivers of functions, operands of comparisons and of `+`, ranges of loops, elements of literals.
-//! What is left costs no more than the text is long: equality with a short literal, for one. So the work of an evaluation is
+//! Every loop pays for each turn by the size of its body, and everything that reads or copies a
+//! value as a whole pays for that value before: arguments and receivers of functions, operands of
+//! comparisons and of `+`, ranges of loops, elements of literals. What is left costs no more than
+//! the text is long: equality with a short literal, for one. So the work of an evaluation is
 //! bounded by its budget, whatever the claims are.
 
 use cel_interpreter::IdedExpr;
@@ -20,12 +22,16 @@ use super::{Scope, budget, text};
 /// Longest literal that costs nothing.
 const SHORT: usize = 64;
 
-/// Functions that pay by themselves, and so get the evaluation as an argument; those of `sets` do, too.
+/// Functions that pay by themselves, and so get the evaluation as an argument; those of `sets` do,
+/// too.
 const PAYING: &[&str] = &["matches", "@replace", "@join"];
 
 /// Puts payments into the tree of an expression of this scope.
 pub(super) fn meter(tree: &mut IdedExpr, scope: Scope) {
-    Meter { document: scope.root() }.meter(tree);
+    Meter {
+        document: scope.root(),
+    }
+    .meter(tree);
 }
 
 struct Meter {
@@ -57,13 +63,15 @@ impl Meter {
     /// Meters a call; true when its result has to be paid for.
     fn call(&self, call: &mut CallExpr) -> bool {
         use operators::{
-            CONDITIONAL, EQUALS, INDEX, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR, NEGATE, NOT_EQUALS, NOT_STRICTLY_FALSE,
+            CONDITIONAL, EQUALS, INDEX, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR, NEGATE, NOT_EQUALS,
+            NOT_STRICTLY_FALSE,
         };
         match call.func_name.as_str() {
             LOGICAL_AND | LOGICAL_OR | LOGICAL_NOT | CONDITIONAL | NOT_STRICTLY_FALSE | NEGATE => {
                 call.args.iter_mut().for_each(|node| self.meter(node));
             }
-            // The container is not read as a whole, the index is. Where the result is a copy, the function pays for it.
+            // The container is not read as a whole, the index is. Where the result is a copy, the
+            // function pays for it.
             INDEX | HAS | FIND | GET => {
                 if let [container, index] = call.args.as_mut_slice() {
                     self.meter(container);
@@ -87,14 +95,21 @@ impl Meter {
                 if let (Some(name), true) = (text::own_name(name), call.target.is_some()) {
                     name.clone_into(&mut call.func_name);
                 }
-                let space = call.target.as_ref().and_then(|target| qualified_name(target));
+                let space = call
+                    .target
+                    .as_ref()
+                    .and_then(|target| qualified_name(target));
                 if let Some(target) = &mut call.target
-                    && !space.as_ref().is_some_and(|space| NAMESPACES.contains(&space.as_str()))
+                    && !space
+                        .as_ref()
+                        .is_some_and(|space| NAMESPACES.contains(&space.as_str()))
                 {
                     self.paid(target);
                 }
                 call.args.iter_mut().for_each(|node| self.paid(node));
-                if PAYING.contains(&call.func_name.as_str()) || space.is_some_and(|space| space == SETS) {
+                if PAYING.contains(&call.func_name.as_str())
+                    || space.is_some_and(|space| space == SETS)
+                {
                     call.args.push(self.evaluation());
                 }
                 // Each part is a value of its own.
@@ -119,14 +134,16 @@ impl Meter {
         self.paid(&mut loops.iter_range);
         self.paid(&mut loops.accu_init);
         self.meter(&mut loops.loop_cond);
-        // The crate knows `map` and `filter` by their shape, which therefore stays: a literal condition, `accumulator + [element]`.
+        // The crate knows `map` and `filter` by their shape, which therefore stays: a literal
+        // condition, `accumulator + [element]`.
         if matches!(loops.loop_cond.expr, Expr::Literal(_)) {
             self.step(&mut loops.loop_step, turn);
         } else {
             self.meter(&mut loops.loop_step);
             self.pay(&mut loops.loop_cond, turn);
         }
-        // The accumulator as it is, which makes no copy; the crate knows `map` and `filter` by this, too.
+        // The accumulator as it is, which makes no copy; the crate knows `map` and `filter` by
+        // this, too.
         if !matches!(&loops.result.expr, Expr::Ident(name) if *name == loops.accu_var) {
             self.paid(&mut loops.result);
         }
@@ -134,14 +151,25 @@ impl Meter {
 
     /// The step of `map`, `filter` and `exists_one`.
     fn step(&self, node: &mut IdedExpr, turn: usize) {
-        let Expr::Call(call) = &mut node.expr else { return self.meter(node) };
+        let Expr::Call(call) = &mut node.expr else {
+            return self.meter(node);
+        };
         match (call.func_name.as_str(), call.args.as_mut_slice()) {
             (operators::CONDITIONAL, [condition, then, _]) => {
                 self.meter(condition);
                 self.pay(condition, turn);
                 self.step(then, 0);
             }
-            (operators::ADD, [_, IdedExpr { expr: Expr::List(list), .. }]) => {
+            (
+                operators::ADD,
+                [
+                    _,
+                    IdedExpr {
+                        expr: Expr::List(list),
+                        ..
+                    },
+                ],
+            ) => {
                 for element in &mut list.elements {
                     self.meter(element);
                     self.pay(element, turn);
@@ -161,25 +189,45 @@ impl Meter {
         }
     }
 
-    /// Meters the index of an element; `checked` for the crate's own operator, which must see none that is a fraction.
+    /// Meters the index of an element; `checked` for the crate's own operator, which must see none
+    /// that is a fraction.
     fn key(&self, index: &mut IdedExpr, checked: bool) {
         if !checked {
             self.paid(index);
-        } else if !matches!(index.expr, Expr::Literal(LiteralValue::Int(_) | LiteralValue::String(_))) {
+        } else if !matches!(
+            index.expr,
+            Expr::Literal(LiteralValue::Int(_) | LiteralValue::String(_))
+        ) {
             self.meter(index);
             self.wrap(index, KEY, Vec::new());
         }
     }
 
     fn pay(&self, place: &mut IdedExpr, extra: usize) {
-        let units = || node(Expr::Literal(LiteralValue::Int(i64::try_from(extra).unwrap_or(i64::MAX).into())));
-        self.wrap(place, PAY, if extra == 0 { Vec::new() } else { vec![units()] });
+        let units = || {
+            node(Expr::Literal(LiteralValue::Int(
+                i64::try_from(extra).unwrap_or(i64::MAX).into(),
+            )))
+        };
+        self.wrap(
+            place,
+            PAY,
+            if extra == 0 {
+                Vec::new()
+            } else {
+                vec![units()]
+            },
+        );
     }
 
     fn wrap(&self, place: &mut IdedExpr, function: &str, mut more: Vec<IdedExpr>) {
         more.push(self.evaluation());
         more.insert(0, std::mem::replace(place, node(Expr::Unspecified)));
-        place.expr = Expr::Call(CallExpr { func_name: function.to_owned(), target: None, args: more });
+        place.expr = Expr::Call(CallExpr {
+            func_name: function.to_owned(),
+            target: None,
+            args: more,
+        });
     }
 }
 

@@ -15,7 +15,12 @@ pub(super) fn parse(source: &str) -> Result<IdedExpr, CompileError> {
         .enable_optional_syntax(true)
         .enable_ident_escape_syntax(true);
     let mut tree = parser.parse(source).map_err(|errors| {
-        let (line, column) = errors.errors.iter().map(|error| error.pos).find(|place| place.0 > 0).unwrap_or((1, 1));
+        let (line, column) = errors
+            .errors
+            .iter()
+            .map(|error| error.pos)
+            .find(|place| place.0 > 0)
+            .unwrap_or((1, 1));
         CompileError::Syntax { line, column }
     })?;
     limits::check_tree(&tree)?;

@@ -1,4 +1,5 @@
-//! Patterns of `matches`, compiled: literals of an expression once for all evaluations, those computed from claims once for each.
+//! Patterns of `matches`, compiled: literals of an expression once for all evaluations, those
+//! computed from claims once for each.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,9 +24,14 @@ pub(super) type Patterns = BTreeMap<String, Arc<PatternSet>>;
 /// The patterns that were computed from claims in one evaluation, with their texts.
 pub(super) type Made = Vec<(String, PatternSet)>;
 
-/// Returns true if `pattern` matches somewhere in `text`. The budget pays for a pattern that is not a literal of the expression,
-/// and for the worst that the text can do to the automaton; out of budget is an error as well.
-pub(super) fn is_match(evaluation: &Evaluation, pattern: &str, text: &str) -> Result<bool, InvalidPattern> {
+/// Returns true if `pattern` matches somewhere in `text`. The budget pays for a pattern that is not
+/// a literal of the expression, and for the worst that the text can do to the automaton; out of
+/// budget is an error as well.
+pub(super) fn is_match(
+    evaluation: &Evaluation,
+    pattern: &str,
+    text: &str,
+) -> Result<bool, InvalidPattern> {
     let budget = evaluation.budget();
     if let Some(automaton) = evaluation.pattern(pattern) {
         return read(&automaton, text, budget);
@@ -57,7 +63,8 @@ impl PatternPool {
         while let Some(found) = open.pop() {
             if let Expr::Call(call) = &found.expr
                 && call.func_name == "matches"
-                && let Some(Expr::Literal(LiteralValue::String(pattern))) = call.args.last().map(|last| &last.expr)
+                && let Some(Expr::Literal(LiteralValue::String(pattern))) =
+                    call.args.last().map(|last| &last.expr)
             {
                 patterns.insert(pattern.inner().to_owned(), self.get(pattern.inner())?);
             }
@@ -77,7 +84,10 @@ impl PatternPool {
 }
 
 fn read(automaton: &PatternSet, text: &str, budget: &Budget) -> Result<bool, InvalidPattern> {
-    pay(text.len().saturating_mul(1 + automaton.states() / 4), budget)?;
+    pay(
+        text.len().saturating_mul(1 + automaton.states() / 4),
+        budget,
+    )?;
     Ok(automaton.is_match(text))
 }
 
@@ -99,7 +109,10 @@ mod tests {
         let evaluation = Evaluation::default();
         for n in 0..200 {
             evaluation.budget().refill(UNITS);
-            assert_eq!(is_match(&evaluation, &format!("^{n}$"), &n.to_string()), Ok(true));
+            assert_eq!(
+                is_match(&evaluation, &format!("^{n}$"), &n.to_string()),
+                Ok(true)
+            );
             assert!(evaluation.made().len() <= MAX_MADE);
         }
         evaluation.begin_anew(None);

@@ -1,5 +1,5 @@
-//! Constants that compare equal to several numbers of claims: JSON numbers are doubles, as in zot, and from 2^53 on whole numbers
-//! share a double with their neighbours.
+//! Constants that compare equal to several numbers of claims: JSON numbers are doubles, as in zot,
+//! and from 2^53 on whole numbers share a double with their neighbours.
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{Expr, LiteralValue};
@@ -11,9 +11,9 @@ const FIRST_INEXACT: u64 = 1 << 53;
 /// The same as a double.
 const FIRST_INEXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
-/// Returns true if the tree has a number of 2^53 or more in magnitude, whatever it is compared with: it may get there through a
-/// list, a variable or arithmetic. Digits in a text count where they are converted, or where the tree turns whole numbers into
-/// text.
+/// Returns true if the tree has a number of 2^53 or more in magnitude, whatever it is compared
+/// with: it may get there through a list, a variable or arithmetic. Digits in a text count where
+/// they are converted, or where the tree turns whole numbers into text.
 pub(super) fn is_inexact(tree: &IdedExpr) -> bool {
     any(tree, &mut is_large) || (any(tree, &mut writes_numbers) && any(tree, &mut is_large_text))
 }
@@ -48,8 +48,7 @@ fn is_large_text(node: &IdedExpr) -> bool {
 
 /// `string(int(x))`.
 fn writes_numbers(node: &IdedExpr) -> bool {
-    let converts =
-        |node: &IdedExpr| matches!(&node.expr, Expr::Call(call) if ["int", "uint"].contains(&&*call.func_name));
+    let converts = |node: &IdedExpr| matches!(&node.expr, Expr::Call(call) if ["int", "uint"].contains(&&*call.func_name));
     matches!(&node.expr, Expr::Call(call) if call.func_name == STRING && call.args.iter().any(converts))
 }
 
@@ -79,7 +78,10 @@ mod tests {
             ("claims.ids.exists(id, id == 9007199254740993)", true),
             ("sets.intersects(claims.ids, [9007199254740993])", true),
             ("{'a': [claims.id]} == {'a': [dyn(9007199254740993)]}", true),
-            ("has(claims.id) && (claims.ok ? claims.id == 1 : claims.id == 9007199254740993)", true),
+            (
+                "has(claims.id) && (claims.ok ? claims.id == 1 : claims.id == 9007199254740993)",
+                true,
+            ),
             ("claims.?id.orValue(9007199254740993) == 1", true),
             ("int(claims.id) == 9007199254740993", true),
             ("vars.id == 9007199254740993", true),
@@ -93,8 +95,8 @@ mod tests {
             ("claims.sub == 'x'", false),
         ];
         for (source, expected) in rows {
-            let expression =
-                Expression::compile(source, Scope::Claims).unwrap_or_else(|error| panic!("{source}: {error}"));
+            let expression = Expression::compile(source, Scope::Claims)
+                .unwrap_or_else(|error| panic!("{source}: {error}"));
             assert_eq!(expression.is_inexact(), expected, "{source}");
         }
     }

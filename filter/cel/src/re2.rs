@@ -1,7 +1,9 @@
-//! `matches`: patterns with the meaning that RE2 gives them, translated to the syntax of the crate `regex`.
+//! `matches`: patterns with the meaning that RE2 gives them, translated to the syntax of the crate
+//! `regex`.
 //!
-//! RE2's `\d`, `\s`, `\w` and `\b` are ASCII, so they are spelled out. Time is linear in the text, the size of a compiled pattern
-//! is bounded, and a pattern that is refused (`\pL`, over the bound, not an expression) is an error, never a match.
+//! RE2's `\d`, `\s`, `\w` and `\b` are ASCII, so they are spelled out. Time is linear in the text,
+//! the size of a compiled pattern is bounded, and a pattern that is refused (`\pL`, over the bound,
+//! not an expression) is an error, never a match.
 
 /// Longest pattern, bytes.
 const MAX_PATTERN: usize = 1024;
@@ -18,7 +20,11 @@ pub struct InvalidPattern;
 /// # Errors
 /// RE2 has no such pattern, or it is too long.
 pub fn translate(pattern: &str) -> Result<String, InvalidPattern> {
-    if pattern.len() > MAX_PATTERN { Err(InvalidPattern) } else { translated(pattern).ok_or(InvalidPattern) }
+    if pattern.len() > MAX_PATTERN {
+        Err(InvalidPattern)
+    } else {
+        translated(pattern).ok_or(InvalidPattern)
+    }
 }
 
 /// Translates a pattern, `None` where RE2 has no such pattern or where the two would differ.
@@ -75,9 +81,17 @@ enum Before {
 fn counted(tail: &str) -> Option<u32> {
     let (numbers, _) = tail.split_once('}')?;
     let (least, most) = numbers.split_once(',').unwrap_or((numbers, ""));
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().unwrap_or(u32::MAX));
+    let number = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse().unwrap_or(u32::MAX))
+    };
     let least = number(least).filter(|_| !least.is_empty())?;
-    if most.is_empty() { Some(least) } else { number(most).map(|most| most.max(least)) }
+    if most.is_empty() {
+        Some(least)
+    } else {
+        number(most).map(|most| most.max(least))
+    }
 }
 
 /// Returns true if what follows `(?` is a name or flags that RE2 has.
@@ -139,8 +153,8 @@ fn escape<'a>(tail: &'a str, out: &mut String, in_class: bool) -> Option<&'a str
         'b' | 'B' if in_class => return None,
         'b' => out.push_str("(?-u:\\b)"),
         'B' => out.push_str("(?-u:\\B)"),
-        // Escapes that only the crate has; and classes of Unicode, whose tables would make the module large. In a native build
-        // other crates may bring them.
+        // Escapes that only the crate has; and classes of Unicode, whose tables would make the
+        // module large. In a native build other crates may bring them.
         'u' | 'U' | '<' | '>' | 'p' | 'P' => return None,
         char => out.extend(['\\', char]),
     }
@@ -196,9 +210,20 @@ mod tests {
         ];
         for (pattern, text, expected) in rows {
             let evaluation = Evaluation::default();
-            assert_eq!(is_match(&evaluation, pattern, text), expected, "{pattern} on {text}");
-            assert_eq!(is_match(&evaluation, pattern, text), expected, "{pattern} on {text}, kept");
+            assert_eq!(
+                is_match(&evaluation, pattern, text),
+                expected,
+                "{pattern} on {text}"
+            );
+            assert_eq!(
+                is_match(&evaluation, pattern, text),
+                expected,
+                "{pattern} on {text}, kept"
+            );
         }
-        assert_eq!(is_match(&Evaluation::default(), &"a".repeat(1025), "a"), Err(InvalidPattern));
+        assert_eq!(
+            is_match(&Evaluation::default(), &"a".repeat(1025), "a"),
+            Err(InvalidPattern)
+        );
     }
 }

@@ -13,15 +13,32 @@ pub(super) const SETS: &str = "sets";
 /// Declares `sets.contains`, `sets.equivalent` and `sets.intersects`.
 pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     let lists = || vec![LIST_TYPE, LIST_TYPE, DYN_TYPE];
-    env.add_overload("sets.contains", "list_sets_contains_list", lists(), |args| {
-        compared(&args, |one, other| contains(one, other))
-    })?;
-    env.add_overload("sets.equivalent", "list_sets_equivalent_list", lists(), |args| {
-        compared(&args, |one, other| contains(one, other) && contains(other, one))
-    })?;
-    env.add_overload("sets.intersects", "list_sets_intersects_list", lists(), |args| {
-        compared(&args, |one, other| one.iter().any(|item| holds(other, &**item)))
-    })
+    env.add_overload(
+        "sets.contains",
+        "list_sets_contains_list",
+        lists(),
+        |args| compared(&args, |one, other| contains(one, other)),
+    )?;
+    env.add_overload(
+        "sets.equivalent",
+        "list_sets_equivalent_list",
+        lists(),
+        |args| {
+            compared(&args, |one, other| {
+                contains(one, other) && contains(other, one)
+            })
+        },
+    )?;
+    env.add_overload(
+        "sets.intersects",
+        "list_sets_intersects_list",
+        lists(),
+        |args| {
+            compared(&args, |one, other| {
+                one.iter().any(|item| holds(other, &**item))
+            })
+        },
+    )
 }
 
 type Elements<'v> = [Box<dyn Val + 'v>];
@@ -36,10 +53,17 @@ fn compared<'b, 'v>(
     {
         // Each element of the one may be compared with each of the other, twice for `equivalent`.
         let budget = evaluation.budget();
-        let pairs = budget.size(one.as_ref(), UNITS)?.saturating_mul(second.inner().len());
-        let back = budget.size(other.as_ref(), UNITS)?.saturating_mul(first.inner().len());
+        let pairs = budget
+            .size(one.as_ref(), UNITS)?
+            .saturating_mul(second.inner().len());
+        let back = budget
+            .size(other.as_ref(), UNITS)?
+            .saturating_mul(first.inner().len());
         budget.pay(pairs.saturating_add(back))?;
-        return Ok(CowVal::owned(CelBool::from(compare(first.inner(), second.inner()))));
+        return Ok(CowVal::owned(CelBool::from(compare(
+            first.inner(),
+            second.inner(),
+        ))));
     }
     Err(ExecutionError::no_such_overload("sets", Vec::new()))
 }

@@ -2,7 +2,8 @@
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue, SelectExpr, operators,
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue,
+    SelectExpr, operators,
 };
 
 use super::CompileError;
@@ -25,7 +26,13 @@ pub(super) fn children<'a>(node: &'a IdedExpr, visit: &mut dyn FnMut(&'a IdedExp
         Expr::Map(map) => entries(&map.entries, visit),
         Expr::Struct(message) => entries(&message.entries, visit),
         Expr::Comprehension(loops) => {
-            for part in [&loops.iter_range, &loops.accu_init, &loops.loop_cond, &loops.loop_step, &loops.result] {
+            for part in [
+                &loops.iter_range,
+                &loops.accu_init,
+                &loops.loop_cond,
+                &loops.loop_step,
+                &loops.result,
+            ] {
                 visit(part);
             }
         }
@@ -59,8 +66,17 @@ pub(super) fn children_mut(node: &mut IdedExpr, visit: &mut dyn FnMut(&mut IdedE
         Expr::Map(map) => entries_mut(&mut map.entries, visit),
         Expr::Struct(message) => entries_mut(&mut message.entries, visit),
         Expr::Comprehension(loops) => {
-            let ComprehensionExpr { iter_range, accu_init, loop_cond, loop_step, result, .. } = &mut **loops;
-            [iter_range, accu_init, loop_cond, loop_step, result].into_iter().for_each(visit);
+            let ComprehensionExpr {
+                iter_range,
+                accu_init,
+                loop_cond,
+                loop_step,
+                result,
+                ..
+            } = &mut **loops;
+            [iter_range, accu_init, loop_cond, loop_step, result]
+                .into_iter()
+                .for_each(visit);
         }
     }
 }
@@ -77,8 +93,8 @@ fn entries_mut(entries: &mut [IdedEntryExpr], visit: &mut dyn FnMut(&mut IdedExp
     }
 }
 
-/// Replaces the `string` of the crate by ours, goes on with `?` where it began, and expands `optMap` and `optFlatMap`, which
-/// this parser does not.
+/// Replaces the `string` of the crate by ours, goes on with `?` where it began, and expands
+/// `optMap` and `optFlatMap`, which this parser does not.
 pub(super) fn rewrite(node: &mut IdedExpr) -> Result<(), CompileError> {
     match &mut node.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
@@ -125,7 +141,11 @@ fn rewrite_entries(entries: &mut [IdedEntryExpr]) -> Result<(), CompileError> {
 }
 
 fn rewrite_call(call: &mut CallExpr) -> Result<Option<Expr>, CompileError> {
-    match (call.func_name.as_str(), call.target.is_some(), call.args.len()) {
+    match (
+        call.func_name.as_str(),
+        call.target.is_some(),
+        call.args.len(),
+    ) {
         ("string", false, 1) => STRING.clone_into(&mut call.func_name),
         ("optMap", true, 2) => return optional_map(call, true).map(Some),
         ("optFlatMap", true, 2) => return optional_map(call, false).map(Some),
@@ -134,7 +154,8 @@ fn rewrite_call(call: &mut CallExpr) -> Result<Option<Expr>, CompileError> {
     Ok(None)
 }
 
-/// Returns true if the node is a selection with `?`, after which each further one is of that kind too.
+/// Returns true if the node is a selection with `?`, after which each further one is of that kind
+/// too.
 fn is_optional(node: &IdedExpr) -> bool {
     matches!(&node.expr, Expr::Call(call) if [operators::OPT_INDEX, operators::OPT_SELECT].contains(&&*call.func_name))
 }
@@ -142,33 +163,53 @@ fn is_optional(node: &IdedExpr) -> bool {
 /// `a.?b.c` as `a.?b.?c`: a member of a value without members is none, and not an error, as in zot.
 fn optional_select(select: &mut SelectExpr) -> Expr {
     let operand = std::mem::replace(&mut *select.operand, node(Expr::Unspecified));
-    let field = node(Expr::Literal(LiteralValue::String(std::mem::take(&mut select.field).into())));
-    Expr::Call(CallExpr { func_name: operators::OPT_SELECT.to_owned(), target: None, args: vec![operand, field] })
+    let field = node(Expr::Literal(LiteralValue::String(
+        std::mem::take(&mut select.field).into(),
+    )));
+    Expr::Call(CallExpr {
+        func_name: operators::OPT_SELECT.to_owned(),
+        target: None,
+        args: vec![operand, field],
+    })
 }
 
-/// `t.optMap(x, e)` is `t.hasValue() ? optional.of(e with x = t.value()) : optional.none()`, with `t` evaluated once;
-/// `optFlatMap` is the same without `optional.of`.
+/// `t.optMap(x, e)` is `t.hasValue() ? optional.of(e with x = t.value()) : optional.none()`, with
+/// `t` evaluated once; `optFlatMap` is the same without `optional.of`.
 fn optional_map(call: &mut CallExpr, wrap: bool) -> Result<Expr, CompileError> {
     const TARGET: &str = "@target";
-    let (Some(target), Some(mapping), Some(variable)) = (call.target.take(), call.args.pop(), call.args.pop()) else {
+    let (Some(target), Some(mapping), Some(variable)) =
+        (call.target.take(), call.args.pop(), call.args.pop())
+    else {
         return Err(CompileError::UnknownFunction(call.func_name.clone()));
     };
     let Expr::Ident(variable) = variable.expr else {
-        return Err(CompileError::Mismatch(format!("the first argument of `{}` is a simple name", call.func_name)));
+        return Err(CompileError::Mismatch(format!(
+            "the first argument of `{}` is a simple name",
+            call.func_name
+        )));
     };
     let member = |name: &str| method(Expr::Ident(TARGET.to_owned()), name, Vec::new());
     let optional = |name: &str, args| method(Expr::Ident("optional".to_owned()), name, args);
     let mapped = bind(&variable, node(member("value")), mapping);
-    let some = if wrap { optional("of", vec![node(mapped)]) } else { mapped };
+    let some = if wrap {
+        optional("of", vec![node(mapped)])
+    } else {
+        mapped
+    };
     let choice = Expr::Call(CallExpr {
         func_name: operators::CONDITIONAL.to_owned(),
         target: None,
-        args: vec![node(member("hasValue")), node(some), node(optional("none", Vec::new()))],
+        args: vec![
+            node(member("hasValue")),
+            node(some),
+            node(optional("none", Vec::new())),
+        ],
     });
     Ok(bind(TARGET, *target, node(choice)))
 }
 
-/// `result` with `variable` standing for `value`: a loop over nothing whose accumulator is the variable.
+/// `result` with `variable` standing for `value`: a loop over nothing whose accumulator is the
+/// variable.
 fn bind(variable: &str, value: IdedExpr, result: IdedExpr) -> Expr {
     Expr::Comprehension(Box::new(ComprehensionExpr {
         iter_range: node(Expr::List(ListExpr::new(Vec::new()))),
@@ -183,7 +224,11 @@ fn bind(variable: &str, value: IdedExpr, result: IdedExpr) -> Expr {
 }
 
 fn method(target: Expr, name: &str, args: Vec<IdedExpr>) -> Expr {
-    Expr::Call(CallExpr { func_name: name.to_owned(), target: Some(Box::new(node(target))), args })
+    Expr::Call(CallExpr {
+        func_name: name.to_owned(),
+        target: Some(Box::new(node(target))),
+        args,
+    })
 }
 
 pub(super) fn node(expr: Expr) -> IdedExpr {

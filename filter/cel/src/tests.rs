@@ -19,7 +19,9 @@ fn expressions_do_what_they_do_in_zot() {
     let file: Json = serde_json::from_str(include_str!("testdata/cel_go.json")).unwrap();
     let claims = Bindings::claims(&document(&file["data"]["claims"]));
     let mut claims = claims;
-    claims.define("x", &Expression::compile("'y'", Scope::Claims).unwrap()).unwrap();
+    claims
+        .define("x", &Expression::compile("'y'", Scope::Claims).unwrap())
+        .unwrap();
     let request = Map::default()
         .time("time", 1_790_000_000_000)
         .text("method", "PUT")
@@ -27,9 +29,22 @@ fn expressions_do_what_they_do_in_zot() {
         .text("repository", "prod/api")
         .text("referenceType", "tag")
         .text("tag", "v1")
-        .map("user", Map::default().text("username", "alice").texts("groups", ["devs".to_owned()]))
-        .map("client", Map::default().text("ip", "10.0.0.5").texts("forwardedFor", []))
-        .map("tls", Map::default().bool("enabled", false).text("version", ""))
+        .map(
+            "user",
+            Map::default()
+                .text("username", "alice")
+                .texts("groups", ["devs".to_owned()]),
+        )
+        .map(
+            "client",
+            Map::default()
+                .text("ip", "10.0.0.5")
+                .texts("forwardedFor", []),
+        )
+        .map(
+            "tls",
+            Map::default().bool("enabled", false).text("version", ""),
+        )
         .document("claims", &Document::empty());
     let request = Bindings::conditions(&request.build());
     let mut failures = Vec::new();
@@ -65,7 +80,10 @@ fn agrees(row: &Json, source: &str, scope: Scope, bindings: &Bindings) -> Result
         (_, Ok(expression)) => expression,
     };
     if expression.is_bool() != (row["type"] == "bool") {
-        return Err(format!("static type {:?}, not {}", expression.result, row["type"]));
+        return Err(format!(
+            "static type {:?}, not {}",
+            expression.result, row["type"]
+        ));
     }
     if row["stage"] == "eval-error" {
         return match Value::resolve_val(&expression.tree, &bindings.context) {
@@ -82,7 +100,8 @@ fn agrees(row: &Json, source: &str, scope: Scope, bindings: &Bindings) -> Result
     }?;
     let strings = row["as_string_slice"].as_str().unwrap();
     if strings.starts_with('[') {
-        let expected = serde_json::from_str::<Vec<String>>(&strings.replace("\" \"", "\",\"")).unwrap();
+        let expected =
+            serde_json::from_str::<Vec<String>>(&strings.replace("\" \"", "\",\"")).unwrap();
         return same(&expression.evaluate_strings(bindings), expected);
     }
     match expression.evaluate_strings(bindings) {
@@ -91,8 +110,15 @@ fn agrees(row: &Json, source: &str, scope: Scope, bindings: &Bindings) -> Result
     }
 }
 
-fn same<T: PartialEq + fmt::Debug>(found: &Result<T, EvaluationError>, expected: T) -> Result<(), String> {
-    if *found == Ok(expected) { Ok(()) } else { Err(format!("{found:?}")) }
+fn same<T: PartialEq + fmt::Debug>(
+    found: &Result<T, EvaluationError>,
+    expected: T,
+) -> Result<(), String> {
+    if *found == Ok(expected) {
+        Ok(())
+    } else {
+        Err(format!("{found:?}"))
+    }
 }
 
 #[test]
@@ -115,30 +141,66 @@ fn numbers_of_claims_are_doubles_and_print_as_go_prints_them() {
     for (json, expected) in rows {
         let claims = document(&serde_json::from_str(&format!("{{\"n\":{json}}}")).unwrap());
         let expression = Expression::compile("string(claims.n)", Scope::Claims).unwrap();
-        assert_eq!(expression.evaluate_string(&Bindings::claims(&claims)).as_deref(), Ok(expected), "{json}");
+        assert_eq!(
+            expression
+                .evaluate_string(&Bindings::claims(&claims))
+                .as_deref(),
+            Ok(expected),
+            "{json}"
+        );
     }
 }
 
 #[test]
 fn refusals_say_what_to_write_instead() {
     let rows = [
-        ("claim.sub", "unknown name `claim`: write `claims.`... or `vars.`..."),
-        ("claims.sub.foo()", "unknown function `foo`, or a wrong number of arguments for it"),
+        (
+            "claim.sub",
+            "unknown name `claim`: write `claims.`... or `vars.`...",
+        ),
+        (
+            "claims.sub.foo()",
+            "unknown function `foo`, or a wrong number of arguments for it",
+        ),
         (
             "['x', claims.sub]",
             "a list literal cannot mix string and dyn, join lists with `+` or convert with `string()`",
         ),
-        ("claims.", "not a CEL expression: syntax error at line 1, column 8"),
-        ("claims.sub ? 1 : 'a'", "both results of `? :` must have one type, not int and string"),
+        (
+            "claims.",
+            "not a CEL expression: syntax error at line 1, column 8",
+        ),
+        (
+            "claims.sub ? 1 : 'a'",
+            "both results of `? :` must have one type, not int and string",
+        ),
         ("1 == '1'", "`==` cannot be applied to int and string"),
-        ("claims.sub.matches('(')", "the pattern of `matches` is not a regular expression of RE2, or too large"),
-        ("google.rpc.Status{code: 1}", "message types cannot be built: `google.rpc.Status`"),
+        (
+            "claims.sub.matches('(')",
+            "the pattern of `matches` is not a regular expression of RE2, or too large",
+        ),
+        (
+            "google.rpc.Status{code: 1}",
+            "message types cannot be built: `google.rpc.Status`",
+        ),
         ("'a' && true", "`&&` takes bools, not a string"),
-        ("string()", "unknown function `string`, or a wrong number of arguments for it"),
-        ("claims.x == 1 || req.x", "unknown name `req`: write `claims.`... or `vars.`..."),
+        (
+            "string()",
+            "unknown function `string`, or a wrong number of arguments for it",
+        ),
+        (
+            "claims.x == 1 || req.x",
+            "unknown name `req`: write `claims.`... or `vars.`...",
+        ),
     ];
     for (source, expected) in rows {
-        assert_eq!(Expression::compile(source, Scope::Claims).unwrap_err().to_string(), expected, "{source}");
+        assert_eq!(
+            Expression::compile(source, Scope::Claims)
+                .unwrap_err()
+                .to_string(),
+            expected,
+            "{source}"
+        );
     }
 }
 
@@ -182,12 +244,15 @@ fn what_a_condition_may_read_is_known_or_assumed() {
     ];
     for (source, expected) in rows {
         let expression = Expression::compile(source, Scope::Conditions).unwrap();
-        let reads = ["client", "tls"].iter().any(|member| expression.reads().contains(member));
+        let reads = ["client", "tls"]
+            .iter()
+            .any(|member| expression.reads().contains(member));
         assert_eq!(reads, expected, "{source}");
     }
 }
 
-/// Each function of the table is declared in the environment: an unknown one would be an undeclared reference.
+/// Each function of the table is declared in the environment: an unknown one would be an undeclared
+/// reference.
 #[test]
 fn every_function_of_the_table_exists() {
     let bindings = Bindings::claims(&Document::empty());
@@ -204,10 +269,13 @@ fn every_function_of_the_table_exists() {
                 functions::Receiver::Optional => "optional.of(1).".to_owned(),
             };
             let source = format!("{on}{written}({arguments})");
-            let expression =
-                Expression::compile(&source, Scope::Claims).unwrap_or_else(|error| panic!("{source}: {error}"));
+            let expression = Expression::compile(&source, Scope::Claims)
+                .unwrap_or_else(|error| panic!("{source}: {error}"));
             let result = Value::resolve_val(&expression.tree, &bindings.context).map(drop);
-            assert!(!matches!(result, Err(ExecutionError::UndeclaredReference(_))), "{source}: {result:?}");
+            assert!(
+                !matches!(result, Err(ExecutionError::UndeclaredReference(_))),
+                "{source}: {result:?}"
+            );
         }
     }
 }
@@ -223,20 +291,30 @@ fn expressions_of_zots_tests_do_what_they_do_there() {
         let source = input["expr"].as_str().unwrap();
         if id.starts_with("cel-compile") {
             // The one row about a name that is not declared keeps it.
-            let source = if id == "cel-compile-03" { source.to_owned() } else { source.replace("foo", "claims") };
+            let source = if id == "cel-compile-03" {
+                source.to_owned()
+            } else {
+                source.replace("foo", "claims")
+            };
             let compiled = Expression::compile(&source, Scope::Claims);
             let wants_bool = input["mode"].as_str().unwrap().ends_with("output bool");
             let accepted = compiled.is_ok_and(|expression| expression.is_bool() || !wants_bool);
             assert_eq!(accepted, expect["accepted"] == true, "{id}");
             continue;
         }
-        let expression =
-            Expression::compile(&as_members(source), Scope::Claims).unwrap_or_else(|error| panic!("{id}: {error}"));
+        let expression = Expression::compile(&as_members(source), Scope::Claims)
+            .unwrap_or_else(|error| panic!("{id}: {error}"));
         let bindings = Bindings::claims(&document(&input["data"]));
         let result = match input["want"].as_str().unwrap() {
-            "bool" => expression.evaluate_bool(&bindings).map(|value| json!(value)),
-            "string" => expression.evaluate_string(&bindings).map(|value| json!(value)),
-            _ => expression.evaluate_strings(&bindings).map(|value| json!(value)),
+            "bool" => expression
+                .evaluate_bool(&bindings)
+                .map(|value| json!(value)),
+            "string" => expression
+                .evaluate_string(&bindings)
+                .map(|value| json!(value)),
+            _ => expression
+                .evaluate_strings(&bindings)
+                .map(|value| json!(value)),
         };
         match expect["result"].as_str() {
             Some(error) if error.starts_with("ERR") => assert!(result.is_err(), "{id}: {result:?}"),
@@ -264,8 +342,16 @@ fn as_members(source: &str) -> String {
 /// What an expression reads is found by the name of the document: there must be no second one.
 #[test]
 fn a_document_has_no_second_name() {
-    for source in [".claims.sub == 'x'", "!has(.claims.x)", ".claims['sub'] == 'x'", "cel.bind(c, claims, c.a == 1)"] {
-        let refused = matches!(Expression::compile(source, Scope::Claims), Err(CompileError::UnknownName { .. }));
+    for source in [
+        ".claims.sub == 'x'",
+        "!has(.claims.x)",
+        ".claims['sub'] == 'x'",
+        "cel.bind(c, claims, c.a == 1)",
+    ] {
+        let refused = matches!(
+            Expression::compile(source, Scope::Claims),
+            Err(CompileError::UnknownName { .. })
+        );
         assert!(refused, "{source}");
     }
 }

@@ -82,10 +82,14 @@ impl Type {
     }
 
     const fn may_be_null(&self) -> bool {
-        matches!(self, Self::Null | Self::Timestamp | Self::Duration | Self::Optional(_))
+        matches!(
+            self,
+            Self::Null | Self::Timestamp | Self::Duration | Self::Optional(_)
+        )
     }
 
-    /// The type of values of which some are of the one, some of the other; `None` when no value can be of both.
+    /// The type of values of which some are of the one, some of the other; `None` when no value can
+    /// be of both.
     pub(super) fn join(&self, other: &Self) -> Option<Self> {
         Some(match (self, other) {
             (Self::Dyn, other) | (other, Self::Dyn) if *other != Self::Any => Self::Dyn,
@@ -93,19 +97,24 @@ impl Type {
             (Self::Null, one) | (one, Self::Null) if one.may_be_null() => one.clone(),
             (Self::List(a), Self::List(b)) => Self::list(a.join(b)?),
             (Self::Optional(a), Self::Optional(b)) => Self::optional(a.join(b)?),
-            (Self::Map(k, v), Self::Map(l, w)) => Self::Map(Box::new(k.join(l)?), Box::new(v.join(w)?)),
+            (Self::Map(k, v), Self::Map(l, w)) => {
+                Self::Map(Box::new(k.join(l)?), Box::new(v.join(w)?))
+            }
             (a, b) if a == b => a.clone(),
             _ => return None,
         })
     }
 
-    /// The type of the elements of one literal, which must be the same: a known and an unknown type are not.
+    /// The type of the elements of one literal, which must be the same: a known and an unknown type
+    /// are not.
     pub(super) fn unify(&self, other: &Self) -> Option<Self> {
         Some(match (self, other) {
             (Self::Any, one) | (one, Self::Any) => one.clone(),
             (Self::List(a), Self::List(b)) => Self::list(a.unify(b)?),
             (Self::Optional(a), Self::Optional(b)) => Self::optional(a.unify(b)?),
-            (Self::Map(k, v), Self::Map(l, w)) => Self::Map(Box::new(k.unify(l)?), Box::new(v.unify(w)?)),
+            (Self::Map(k, v), Self::Map(l, w)) => {
+                Self::Map(Box::new(k.unify(l)?), Box::new(v.unify(w)?))
+            }
             (a, b) if a == b => a.clone(),
             _ => return None,
         })

@@ -1,5 +1,5 @@
-//! Selections, macros, equality and sizes of borrowed and owned values, compared with cel-go; `testdata/values/README.md` says how
-//! the rows were made.
+//! Selections, macros, equality and sizes of borrowed and owned values, compared with cel-go;
+//! `testdata/values/README.md` says how the rows were made.
 
 use cel_interpreter::common::types::{CelBool, CelDouble, CelInt, CelType, CelUInt};
 use cel_interpreter::common::value::{BuiltinRef, Val};
@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
-/// Templates that have another result here, as docs/cel.md says. No error is another value, and an error refuses.
+/// Templates that have another result here, as docs/cel.md says. No error is another value, and an
+/// error refuses.
 const DIFFERENT: &[(&str, &str)] = &[
     // Refused at start there.
     ("dyn($)[?dyn([1])]", "error"),
@@ -49,22 +50,34 @@ fn borrowed_and_owned_values_answer_as_in_cel_go() {
     let mut bindings = Bindings::claims(&claims);
     for definition in file["vars"].as_array().unwrap() {
         let [name, source] = [0, 1].map(|index| definition[index].as_str().unwrap());
-        bindings.define(name, &Expression::compile(source, Scope::Claims).unwrap()).unwrap();
+        bindings
+            .define(name, &Expression::compile(source, Scope::Claims).unwrap())
+            .unwrap();
     }
     let (mut failures, mut count) = (Vec::new(), 0);
     for row in file["rows"].as_array().unwrap() {
         let [kind, template, common] = [0, 1, 2].map(|index| row[index].as_str().unwrap());
         for base in file[kind].as_array().unwrap() {
             let base = base.as_str().unwrap();
-            let there = row[3][base].as_str().filter(|_| base != HELD_BY_VARIABLE).unwrap_or(common);
+            let there = row[3][base]
+                .as_str()
+                .filter(|_| base != HELD_BY_VARIABLE)
+                .unwrap_or(common);
             let different = DIFFERENT.iter().find(|(known, _)| *known == template);
             let expected = different.map_or(there, |(_, here)| here);
-            assert!(different.is_none_or(|(_, here)| *here != there), "{template} is no different");
+            assert!(
+                different.is_none_or(|(_, here)| *here != there),
+                "{template} is no different"
+            );
             let (scope, bindings, template) = if base.contains("req") {
                 if template.contains("vars") {
                     continue;
                 }
-                (Scope::Conditions, &request, template.replace("claims", "req.claims"))
+                (
+                    Scope::Conditions,
+                    &request,
+                    template.replace("claims", "req.claims"),
+                )
             } else {
                 (Scope::Claims, &bindings, template.to_owned())
             };
@@ -76,7 +89,12 @@ fn borrowed_and_owned_values_answer_as_in_cel_go() {
             }
         }
     }
-    assert!(failures.is_empty(), "{}\n{} of {count}", failures.join("\n"), failures.len());
+    assert!(
+        failures.is_empty(),
+        "{}\n{} of {count}",
+        failures.join("\n"),
+        failures.len()
+    );
     assert!(count > 20_000, "{count}");
 }
 
@@ -85,7 +103,9 @@ fn evaluate(source: &str, scope: Scope, bindings: &Bindings) -> String {
     bindings.evaluation.budget().refill(budget::UNITS);
     match Expression::compile(source, scope) {
         Err(_) => "refused".to_owned(),
-        Ok(expression) => expression.evaluate(bindings).map_or("error".to_owned(), |value| text(value.as_ref())),
+        Ok(expression) => expression
+            .evaluate(bindings)
+            .map_or("error".to_owned(), |value| text(value.as_ref())),
     }
 }
 
@@ -93,17 +113,27 @@ fn text(value: &dyn Val) -> String {
     match value.as_builtin() {
         BuiltinRef::String(value) => json!(value.inner()).to_string(),
         BuiltinRef::List(list) => {
-            format!("[{}]", list.inner().iter().map(|item| text(&**item)).collect::<Vec<_>>().join(", "))
+            format!(
+                "[{}]",
+                list.inner()
+                    .iter()
+                    .map(|item| text(&**item))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
         }
         BuiltinRef::Map(map) => {
-            let mut entries: Vec<_> =
-                map.inner().iter().map(|(key, value)| format!("{}: {}", text(key.inner()), text(&**value))).collect();
+            let mut entries: Vec<_> = map
+                .inner()
+                .iter()
+                .map(|(key, value)| format!("{}: {}", text(key.inner()), text(&**value)))
+                .collect();
             entries.sort();
             format!("{{{}}}", entries.join(", "))
         }
-        BuiltinRef::Optional(optional) => {
-            optional.option().map_or("none".to_owned(), |value| format!("some({})", text(value)))
-        }
+        BuiltinRef::Optional(optional) => optional
+            .option()
+            .map_or("none".to_owned(), |value| format!("some({})", text(value))),
         _ => scalar(value),
     }
 }

@@ -34,10 +34,14 @@ impl Action {
     /// The action of a word, exactly as written in policies.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::VARIANTS.iter().copied().find(|action| action.name() == name)
+        Self::VARIANTS
+            .iter()
+            .copied()
+            .find(|action| action.name() == name)
     }
 
-    /// The action of an `access` claim that covers this one (Docker token authentication specification, "scope").
+    /// The action of an `access` claim that covers this one (Docker token authentication
+    /// specification, "scope").
     #[must_use]
     pub const fn scope_action(self) -> &'static str {
         match self {
@@ -86,7 +90,8 @@ pub struct TagPush<'a> {
 pub enum AccessSet<'a> {
     /// Nothing: a public path.
     Nothing,
-    /// Any credential, also one that names no user: the reply says only that the credential is valid.
+    /// Any credential, also one that names no user: the reply says only that the credential is
+    /// valid.
     Credential,
     /// Any identity.
     Identity,
@@ -118,32 +123,51 @@ impl<'a> AccessSet<'a> {
             Route::Base => Self::Credential,
             Route::Extension | Route::Token => Self::Identity,
             Route::Catalog(_) => Self::Catalog,
-            Route::PullManifest(name, reference) => Self::Checks(vec![check(Action::Read, name, reference.as_str())]),
+            Route::PullManifest(name, reference) => {
+                Self::Checks(vec![check(Action::Read, name, reference.as_str())])
+            }
             Route::DeleteManifest(name, reference) => {
                 Self::Checks(vec![check(Action::Delete, name, reference.as_str())])
             }
             Route::PushManifest(name, Reference::Tag(reference), tags) => {
-                let others = tags.iter().map(String::as_str).filter(|tag| tag != reference);
+                let others = tags
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|tag| tag != reference);
                 let tags = std::iter::once(*reference).chain(others);
                 Self::Tags(tags.map(|tag| tag_push(name, tag, None)).collect())
             }
             Route::PushManifest(name, Reference::Digest(digest), tags) if tags.is_empty() => {
                 Self::Checks(vec![check(Action::Create, name, digest.as_str())])
             }
-            Route::PushManifest(name, Reference::Digest(digest), tags) => {
-                Self::Tags(tags.iter().map(|tag| tag_push(name, tag, Some(digest.as_str()))).collect())
+            Route::PushManifest(name, Reference::Digest(digest), tags) => Self::Tags(
+                tags.iter()
+                    .map(|tag| tag_push(name, tag, Some(digest.as_str())))
+                    .collect(),
+            ),
+            Route::Tags(name)
+            | Route::PullBlob(name)
+            | Route::UploadStatus(name)
+            | Route::Referrers(name) => Self::Checks(vec![check(Action::Read, name, "")]),
+            Route::DeleteBlob(name) | Route::CancelUpload(name) => {
+                Self::Checks(vec![check(Action::Delete, name, "")])
             }
-            Route::Tags(name) | Route::PullBlob(name) | Route::UploadStatus(name) | Route::Referrers(name) => {
-                Self::Checks(vec![check(Action::Read, name, "")])
-            }
-            Route::DeleteBlob(name) | Route::CancelUpload(name) => Self::Checks(vec![check(Action::Delete, name, "")]),
             Route::ContinueUpload(name) | Route::StartUpload(name, Mount::No) => {
                 Self::Checks(vec![check(Action::Create, name, "")])
             }
-            Route::StartUpload(name, Mount::FromAnywhere) => Self::Mount(check(Action::Create, name, ""), Sources::Any),
+            Route::StartUpload(name, Mount::FromAnywhere) => {
+                Self::Mount(check(Action::Create, name, ""), Sources::Any)
+            }
             Route::StartUpload(name, Mount::From(sources)) => {
-                let read = |source: &'a String| Check { action: Action::Read, repository: source, reference: "" };
-                Self::Mount(check(Action::Create, name, ""), Sources::Each(sources.iter().map(read).collect()))
+                let read = |source: &'a String| Check {
+                    action: Action::Read,
+                    repository: source,
+                    reference: "",
+                };
+                Self::Mount(
+                    check(Action::Create, name, ""),
+                    Sources::Each(sources.iter().map(read).collect()),
+                )
             }
         }
     }
@@ -157,7 +181,9 @@ impl<'a> AccessSet<'a> {
             Self::Checks(checks) => checks.iter().collect(),
             Self::Tags(pushes) => pushes.iter().flat_map(|push| &push.missing).collect(),
             Self::Mount(create, Sources::Any) => vec![create],
-            Self::Mount(create, Sources::Each(sources)) => [create].into_iter().chain(sources).collect(),
+            Self::Mount(create, Sources::Each(sources)) => {
+                [create].into_iter().chain(sources).collect()
+            }
         };
         let mut scopes: Vec<(&str, &str)> = Vec::new();
         for check in checks {
@@ -175,15 +201,30 @@ impl<'a> AccessSet<'a> {
     }
 }
 
-/// A tag is created or updated; so is the digest that it is set on together with the push of that digest.
+/// A tag is created or updated; so is the digest that it is set on together with the push of that
+/// digest.
 fn tag_push<'a>(name: &Repository<'a>, tag: &'a str, digest: Option<&'a str>) -> TagPush<'a> {
-    let each =
-        |action| [Some(tag), digest].into_iter().flatten().map(|reference| check(action, name, reference)).collect();
-    TagPush { repository: name.as_str(), tag, missing: each(Action::Create), existing: each(Action::Update) }
+    let each = |action| {
+        [Some(tag), digest]
+            .into_iter()
+            .flatten()
+            .map(|reference| check(action, name, reference))
+            .collect()
+    };
+    TagPush {
+        repository: name.as_str(),
+        tag,
+        missing: each(Action::Create),
+        existing: each(Action::Update),
+    }
 }
 
 const fn check<'a>(action: Action, repository: &Repository<'a>, reference: &'a str) -> Check<'a> {
-    Check { action, repository: repository.as_str(), reference }
+    Check {
+        action,
+        repository: repository.as_str(),
+        reference,
+    }
 }
 
 #[cfg(test)]
@@ -194,13 +235,18 @@ mod tests {
     const SHA: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn needs(method: &str, target: &str) -> (Vec<String>, String) {
-        let routes = RouteConfig { extensions: true, ..RouteConfig::default() };
+        let routes = RouteConfig {
+            extensions: true,
+            ..RouteConfig::default()
+        };
         let route = Route::parse(method.as_bytes(), target.as_bytes(), &routes).unwrap();
         let access = AccessSet::of(&route);
         let scope = access.scope();
         let text = |check: &Check<'_>| {
             let reference = check.reference.replace(SHA, "SHA");
-            format!("{} {} {reference}", check.action.name(), check.repository).trim().to_owned()
+            format!("{} {} {reference}", check.action.name(), check.repository)
+                .trim()
+                .to_owned()
         };
         let checks = match access {
             AccessSet::Nothing => vec!["nothing".into()],
@@ -211,12 +257,21 @@ mod tests {
             AccessSet::Tags(pushes) => pushes
                 .iter()
                 .flat_map(|push| {
-                    let (missing, existing) = (push.missing.iter().map(text), push.existing.iter().map(text));
-                    [format!("tag {}", push.tag)].into_iter().chain(missing).chain(existing).collect::<Vec<_>>()
+                    let (missing, existing) = (
+                        push.missing.iter().map(text),
+                        push.existing.iter().map(text),
+                    );
+                    [format!("tag {}", push.tag)]
+                        .into_iter()
+                        .chain(missing)
+                        .chain(existing)
+                        .collect::<Vec<_>>()
                 })
                 .collect(),
             AccessSet::Mount(create, Sources::Any) => vec![text(&create), "any".into()],
-            AccessSet::Mount(create, Sources::Each(sources)) => [create].iter().chain(&sources).map(text).collect(),
+            AccessSet::Mount(create, Sources::Each(sources)) => {
+                [create].iter().chain(&sources).map(text).collect()
+            }
         };
         (checks, scope)
     }
@@ -226,42 +281,119 @@ mod tests {
         let rows: [(&str, &str, &[&str], &str); 19] = [
             ("GET", "/v2/", &["credential"], ""),
             ("GET", "/v2/_zot/ext/search", &["identity"], ""),
-            ("GET", "/v2/_catalog?n=5", &["catalog"], "registry:catalog:*"),
-            ("GET", "/v2/a/b/tags/list", &["read a/b"], "repository:a/b:pull"),
-            ("HEAD", "/v2/a/manifests/v1", &["read a v1"], "repository:a:pull"),
-            ("GET", "/v2/a/manifests/@", &["read a SHA"], "repository:a:pull"),
+            (
+                "GET",
+                "/v2/_catalog?n=5",
+                &["catalog"],
+                "registry:catalog:*",
+            ),
+            (
+                "GET",
+                "/v2/a/b/tags/list",
+                &["read a/b"],
+                "repository:a/b:pull",
+            ),
+            (
+                "HEAD",
+                "/v2/a/manifests/v1",
+                &["read a v1"],
+                "repository:a:pull",
+            ),
+            (
+                "GET",
+                "/v2/a/manifests/@",
+                &["read a SHA"],
+                "repository:a:pull",
+            ),
             ("GET", "/v2/a/blobs/@", &["read a"], "repository:a:pull"),
             ("GET", "/v2/a/referrers/@", &["read a"], "repository:a:pull"),
-            ("GET", "/v2/a/blobs/uploads/x", &["read a"], "repository:a:pull"),
-            ("POST", "/v2/a/blobs/uploads/", &["create a"], "repository:a:pull,push"),
-            ("PATCH", "/v2/a/blobs/uploads/x", &["create a"], "repository:a:pull,push"),
+            (
+                "GET",
+                "/v2/a/blobs/uploads/x",
+                &["read a"],
+                "repository:a:pull",
+            ),
+            (
+                "POST",
+                "/v2/a/blobs/uploads/",
+                &["create a"],
+                "repository:a:pull,push",
+            ),
+            (
+                "PATCH",
+                "/v2/a/blobs/uploads/x",
+                &["create a"],
+                "repository:a:pull,push",
+            ),
             (
                 "POST",
                 "/v2/a/blobs/uploads/?mount=@&from=b",
                 &["create a", "read b"],
                 "repository:a:pull,push repository:b:pull",
             ),
-            ("POST", "/v2/a/blobs/uploads/?mount=@", &["create a", "any"], "repository:a:pull,push"),
-            ("PUT", "/v2/a/manifests/v1", &["tag v1", "create a v1", "update a v1"], "repository:a:pull,push"),
-            ("PUT", "/v2/a/manifests/@", &["create a SHA"], "repository:a:pull,push"),
+            (
+                "POST",
+                "/v2/a/blobs/uploads/?mount=@",
+                &["create a", "any"],
+                "repository:a:pull,push",
+            ),
+            (
+                "PUT",
+                "/v2/a/manifests/v1",
+                &["tag v1", "create a v1", "update a v1"],
+                "repository:a:pull,push",
+            ),
+            (
+                "PUT",
+                "/v2/a/manifests/@",
+                &["create a SHA"],
+                "repository:a:pull,push",
+            ),
             (
                 "PUT",
                 "/v2/a/manifests/@?tag=x",
-                &["tag x", "create a x", "create a SHA", "update a x", "update a SHA"],
+                &[
+                    "tag x",
+                    "create a x",
+                    "create a SHA",
+                    "update a x",
+                    "update a SHA",
+                ],
                 "repository:a:pull,push",
             ),
             (
                 "PUT",
                 "/v2/a/manifests/v1?tag=x&tag=v1&%74ag=x",
-                &["tag v1", "create a v1", "update a v1", "tag x", "create a x", "update a x"],
+                &[
+                    "tag v1",
+                    "create a v1",
+                    "update a v1",
+                    "tag x",
+                    "create a x",
+                    "update a x",
+                ],
                 "repository:a:pull,push",
             ),
-            ("DELETE", "/v2/a/manifests/v1", &["delete a v1"], "repository:a:delete"),
-            ("DELETE", "/v2/a/blobs/uploads/x", &["delete a"], "repository:a:delete"),
+            (
+                "DELETE",
+                "/v2/a/manifests/v1",
+                &["delete a v1"],
+                "repository:a:delete",
+            ),
+            (
+                "DELETE",
+                "/v2/a/blobs/uploads/x",
+                &["delete a"],
+                "repository:a:delete",
+            ),
         ];
         for (method, target, checks, scope) in rows {
             let target = target.replace('@', SHA);
-            assert_eq!(needs(method, &target), (checks.iter().map(|&c| c.into()).collect(), scope.into()), "{target}");
+            assert_eq!(
+                needs(method, &target),
+                (checks.iter().map(|&c| c.into()).collect(), scope.into()),
+                "{target}"
+            );
         }
     }
 }

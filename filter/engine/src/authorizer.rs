@@ -1,4 +1,5 @@
-//! What one caller may do: first by the token's own `access` claim, if it has one, then by the policy.
+//! What one caller may do: first by the token's own `access` claim, if it has one, then by the
+//! policy.
 
 use std::sync::Arc;
 
@@ -21,13 +22,19 @@ pub(crate) struct Caller {
 impl Caller {
     /// The caller without a credential.
     pub(crate) fn anonymous() -> Self {
-        Self { identity: Arc::new(Identity::Anonymous), claim: None }
+        Self {
+            identity: Arc::new(Identity::Anonymous),
+            claim: None,
+        }
     }
 }
 
 impl From<&Authenticated> for Caller {
     fn from(authenticated: &Authenticated) -> Self {
-        Self { identity: Arc::clone(&authenticated.identity), claim: authenticated.access.clone() }
+        Self {
+            identity: Arc::clone(&authenticated.identity),
+            claim: authenticated.access.clone(),
+        }
     }
 }
 
@@ -42,7 +49,8 @@ pub(crate) struct Authorizer<'a> {
     pub(crate) facts: &'a Facts<'a>,
 }
 
-/// Why something is not granted. It becomes a [`Denied`](crate::decision::Denied) once the scopes of the challenge are known.
+/// Why something is not granted. It becomes a [`Denied`](crate::decision::Denied) once the scopes
+/// of the challenge are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AuthzError {
     /// The caller is anonymous, and anonymous callers may not do it.
@@ -69,9 +77,14 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Any credential is enough, also the token that an anonymous caller got: clients check their token with this request.
+    /// Any credential is enough, also the token that an anonymous caller got: clients check their
+    /// token with this request.
     pub(crate) fn ping(&self) -> AuthzResult {
-        if self.caller.claim.is_some() { Ok(GrantRule::Identity) } else { self.enter() }
+        if self.caller.claim.is_some() {
+            Ok(GrantRule::Identity)
+        } else {
+            self.enter()
+        }
     }
 
     /// One action on one repository.
@@ -84,7 +97,9 @@ impl Authorizer<'_> {
                 return Ok(GrantRule::AccessClaim);
             }
         }
-        let Some(policy) = self.policy else { return self.without_policy() };
+        let Some(policy) = self.policy else {
+            return self.without_policy();
+        };
         match self.ask(policy, check) {
             authz::Decision::Granted(rule) => Ok(GrantRule::Policy(rule)),
             authz::Decision::Refused { message } => Err(self.refusal(message)),
@@ -100,7 +115,8 @@ impl Authorizer<'_> {
         result
     }
 
-    /// All of them. The upstream is asked about a tag only if the result depends on it and no other check fails.
+    /// All of them. The upstream is asked about a tag only if the result depends on it and no other
+    /// check fails.
     pub(crate) fn push(&self, pushes: &[TagPush<'_>], may_ask: bool) -> AuthzResult {
         let mut result = Err(self.refusal(None));
         let mut open = None;
@@ -114,7 +130,10 @@ impl Authorizer<'_> {
                     Some(TagAnswer::Missing) => missing?,
                     Some(TagAnswer::Exists) => existing?,
                     None if may_ask => {
-                        let name = TagName { repository: push.repository.to_owned(), tag: push.tag.to_owned() };
+                        let name = TagName {
+                            repository: push.repository.to_owned(),
+                            tag: push.tag.to_owned(),
+                        };
                         open.get_or_insert(Need::Tag(name));
                         continue;
                     }
@@ -125,7 +144,8 @@ impl Authorizer<'_> {
         open.map_or(result, |need| Err(AuthzError::Need(need)))
     }
 
-    /// Returns true if the caller may read the blob in the repositories that the mount may take it from.
+    /// Returns true if the caller may read the blob in the repositories that the mount may take it
+    /// from.
     pub(crate) fn may_mount(&self, sources: &Sources<'_>) -> bool {
         match sources {
             Sources::Any => self.policy.is_none() && self.caller.claim.is_none(),
@@ -133,8 +153,9 @@ impl Authorizer<'_> {
         }
     }
 
-    /// The catalog, before any of its names is read: [`GrantRule::Identity`] if each name has to be checked. Where the upstream
-    /// cannot be asked for the names, only administrators may read the catalog.
+    /// The catalog, before any of its names is read: [`GrantRule::Identity`] if each name has to be
+    /// checked. Where the upstream cannot be asked for the names, only administrators may read the
+    /// catalog.
     pub(crate) fn list(&self, may_ask: bool) -> AuthzResult {
         if let Some(claim) = &self.caller.claim {
             if !claim.covers_catalog(self.facts.now) {
@@ -147,7 +168,10 @@ impl Authorizer<'_> {
         match self.policy {
             None => self.without_policy(),
             Some(policy) if !may_ask && policy.is_admin(&self.caller.identity) => {
-                Ok(GrantRule::Policy(Rule { pattern: None, clause: Clause::Admin }))
+                Ok(GrantRule::Policy(Rule {
+                    pattern: None,
+                    clause: Clause::Admin,
+                }))
             }
             Some(_) if may_ask => self.enter(),
             Some(_) => Err(self.refusal(None)),
@@ -156,31 +180,61 @@ impl Authorizer<'_> {
 
     /// Returns true if the caller may see the catalog of a registry that does not filter it.
     pub(crate) fn sees_all(&self) -> bool {
-        let covered = self.caller.claim.as_ref().is_none_or(|claim| claim.covers_catalog(self.facts.now));
-        let named = self.policy.is_none_or(|policy| policy.is_admin(&self.caller.identity));
-        covered && !self.caller.identity.is_anonymous() && (self.bypass && self.caller.claim.is_some() || named)
+        let covered = self
+            .caller
+            .claim
+            .as_ref()
+            .is_none_or(|claim| claim.covers_catalog(self.facts.now));
+        let named = self
+            .policy
+            .is_none_or(|policy| policy.is_admin(&self.caller.identity));
+        covered
+            && !self.caller.identity.is_anonymous()
+            && (self.bypass && self.caller.claim.is_some() || named)
     }
 
-    /// Returns true if the policy lets the caller read a repository; the `access` claim was checked for the whole catalog before.
+    /// Returns true if the policy lets the caller read a repository; the `access` claim was checked
+    /// for the whole catalog before.
     pub(crate) fn may_list(&self, repository: &str) -> bool {
-        let check = Check { action: crate::access::Action::Read, repository, reference: "" };
-        self.policy.is_some_and(|policy| self.ask(policy, &check).is_granted())
+        let check = Check {
+            action: crate::access::Action::Read,
+            repository,
+            reference: "",
+        };
+        self.policy
+            .is_some_and(|policy| self.ask(policy, &check).is_granted())
     }
 
     fn ask(&self, policy: &Policy, check: &Check<'_>) -> authz::Decision {
-        let permission = Permission { action: check.action, repository: check.repository, reference: check.reference };
+        let permission = Permission {
+            action: check.action,
+            repository: check.repository,
+            reference: check.reference,
+        };
         policy.decide(&self.caller.identity, &permission, self.request)
     }
 
-    /// Every authenticated caller may do everything. A token server's token may have no `sub`: its claim, which was checked before,
-    /// decides then.
+    /// Every authenticated caller may do everything. A token server's token may have no `sub`: its
+    /// claim, which was checked before, decides then.
     fn without_policy(&self) -> AuthzResult {
-        let granted = self.caller.claim.as_ref().is_some_and(|claim| claim.is_of_token_server());
+        let granted = self
+            .caller
+            .claim
+            .as_ref()
+            .is_some_and(|claim| claim.is_of_token_server());
         let anonymous = self.caller.identity.is_anonymous() && !granted;
-        if anonymous { Err(AuthzError::NoCredential) } else { Ok(GrantRule::NoAccessControl) }
+        if anonymous {
+            Err(AuthzError::NoCredential)
+        } else {
+            Ok(GrantRule::NoAccessControl)
+        }
     }
 
     fn refusal(&self, message: Option<Arc<str>>) -> AuthzError {
-        if self.caller.identity.is_anonymous() { AuthzError::NoCredential } else { AuthzError::Policy(message) }
+        if self.caller.identity.is_anonymous() {
+            AuthzError::NoCredential
+        } else {
+            AuthzError::Policy(message)
+        }
     }
 }

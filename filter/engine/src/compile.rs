@@ -57,7 +57,8 @@ pub enum LogLevel {
     Error,
 }
 
-/// Compiles a document. All errors are reported with their paths; the result is `None` if there is one.
+/// Compiles a document. All errors are reported with their paths; the result is `None` if there is
+/// one.
 #[must_use]
 pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Compiled> {
     let mut sources = Vec::new();
@@ -66,15 +67,24 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         .as_ref()
         .map(|raw| bearer::compile(raw, &document.proxy, &mut sources, diagnostics))
         .unwrap_or_default();
-    let policy = document.access_control.as_ref().map(|raw| policy(raw, authenticates(document), diagnostics));
+    let policy = document
+        .access_control
+        .as_ref()
+        .map(|raw| policy(raw, authenticates(document), diagnostics));
     let client_readers = policy.iter().flatten().find_map(Policy::client_readers);
     proxy::client_address(&document.proxy, client_readers, diagnostics);
-    let mtls = document.mtls.as_ref().map(|raw| mtls::compile(raw, diagnostics));
+    let mtls = document
+        .mtls
+        .as_ref()
+        .map(|raw| mtls::compile(raw, diagnostics));
     nobody_may_enter(document, diagnostics);
     let fail_delay = fail_delay(document, diagnostics);
     let mut routes = proxy::routes(&document.proxy, diagnostics);
     let realm = realm(document, &routes, diagnostics);
-    let endpoint = realm.token_endpoint.as_deref().and_then(|url| BaseUrl::parse(url).ok());
+    let endpoint = realm
+        .token_endpoint
+        .as_deref()
+        .and_then(|url| BaseUrl::parse(url).ok());
     routes.token_endpoint = endpoint.map(|url| url.url().path().to_owned());
     let enforcement = proxy::enforcement(&document.proxy, diagnostics);
     let log_level = log_level(document.log_level.as_deref(), diagnostics);
@@ -88,14 +98,23 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         bearer: authn.bearer,
         mtls,
         mint: authn.mint,
-        // A policy that is configured and did not compile has left an error, so it cannot get lost here.
+        // A policy that is configured and did not compile has left an error, so it cannot get lost
+        // here.
         policy: policy.flatten(),
         sources,
         asks_upstream: document.proxy.upstream_cluster.is_some(),
         forwards_mounts: document.proxy.mounts,
-        ping: PingMode::new(document.proxy.upstream_authorization.is_some(), document.proxy.forward_authorization),
+        ping: PingMode::new(
+            document.proxy.upstream_authorization.is_some(),
+            document.proxy.forward_authorization,
+        ),
     };
-    Some(Compiled { engine, proxy: enforcement?, fail_delay, log_level })
+    Some(Compiled {
+        engine,
+        proxy: enforcement?,
+        fail_delay,
+        log_level,
+    })
 }
 
 /// Returns true if callers can authenticate.
@@ -103,7 +122,11 @@ const fn authenticates(document: &Document) -> bool {
     document.bearer.is_some() || document.mtls.is_some()
 }
 
-fn policy(raw: &AccessControl, authenticates: bool, diagnostics: &mut Diagnostics) -> Option<Policy> {
+fn policy(
+    raw: &AccessControl,
+    authenticates: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<Policy> {
     let policy = Policy::compile(raw, "http.accessControl", diagnostics)?;
     if raw.repositories.is_empty() && raw.admin_policy.is_none() {
         diagnostics.warn(
@@ -121,10 +144,16 @@ fn policy(raw: &AccessControl, authenticates: bool, diagnostics: &mut Diagnostic
 fn nobody_may_enter(document: &Document, diagnostics: &mut Diagnostics) {
     match (authenticates(document), &document.access_control) {
         (false, None) => {
-            diagnostics.error("http", "has neither auth.bearer, auth.mtls nor accessControl: say who may do what");
+            diagnostics.error(
+                "http",
+                "has neither auth.bearer, auth.mtls nor accessControl: say who may do what",
+            );
         }
         (true, None) => {
-            diagnostics.warn("http.accessControl", "is absent: every authenticated caller may do everything");
+            diagnostics.warn(
+                "http.accessControl",
+                "is absent: every authenticated caller may do everything",
+            );
         }
         _ => {}
     }
@@ -140,8 +169,12 @@ fn fail_delay(document: &Document, diagnostics: &mut Diagnostics) -> Duration {
 
 fn realm(document: &Document, routes: &RouteConfig, diagnostics: &mut Diagnostics) -> Realm {
     let bearer = document.bearer.as_ref();
-    let configured = bearer.and_then(|bearer| bearer.realm.clone()).unwrap_or_default();
-    let service = bearer.and_then(|bearer| bearer.service.clone()).unwrap_or_default();
+    let configured = bearer
+        .and_then(|bearer| bearer.realm.clone())
+        .unwrap_or_default();
+    let service = bearer
+        .and_then(|bearer| bearer.service.clone())
+        .unwrap_or_default();
     let endpoint = BaseUrl::parse(&configured);
     if let Err(error) = &endpoint
         && configured.contains("://")
@@ -153,13 +186,26 @@ fn realm(document: &Document, routes: &RouteConfig, diagnostics: &mut Diagnostic
         let path = url.url().path();
         let route = Route::parse(b"GET", path.as_bytes(), routes);
         if route != Err(crate::reason::Reason::NotFound) {
-            let message = format!("its path `{path}` is also a registry route; choose another, such as /auth/token");
+            let message = format!(
+                "its path `{path}` is also a registry route; choose another, such as /auth/token"
+            );
             diagnostics.error("http.auth.bearer.realm", message);
         }
     }
-    let basic = [document.realm.clone(), (endpoint.is_err()).then(|| configured.clone())];
-    let name = basic.into_iter().flatten().find(|name| !name.is_empty()).unwrap_or_else(|| "registry".to_owned());
-    Realm { token_endpoint: endpoint.is_ok().then_some(configured), name, service }
+    let basic = [
+        document.realm.clone(),
+        (endpoint.is_err()).then(|| configured.clone()),
+    ];
+    let name = basic
+        .into_iter()
+        .flatten()
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| "registry".to_owned());
+    Realm {
+        token_endpoint: endpoint.is_ok().then_some(configured),
+        name,
+        service,
+    }
 }
 
 fn log_level(level: Option<&str>, diagnostics: &mut Diagnostics) -> LogLevel {
@@ -170,8 +216,10 @@ fn log_level(level: Option<&str>, diagnostics: &mut Diagnostics) -> LogLevel {
         Some("warn") => LogLevel::Warn,
         Some("error") => LogLevel::Error,
         Some(other) => {
-            diagnostics
-                .error("log.level", format!("`{other}` is not a level; write trace, debug, info, warn or error"));
+            diagnostics.error(
+                "log.level",
+                format!("`{other}` is not a level; write trace, debug, info, warn or error"),
+            );
             LogLevel::Info
         }
     }

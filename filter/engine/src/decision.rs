@@ -62,7 +62,8 @@ pub enum GrantRule {
 }
 
 impl GrantRule {
-    /// Returns true if the rule is about repositories: about one, or (for the catalog) about all of them.
+    /// Returns true if the rule is about repositories: about one, or (for the catalog) about all of
+    /// them.
     pub(crate) const fn is_of_repositories(&self) -> bool {
         match self {
             Self::Public | Self::Identity => false,
@@ -86,12 +87,20 @@ impl fmt::Display for GrantRule {
 
 impl Grant {
     pub(crate) const fn new(identity: Arc<Identity>, rule: GrantRule, payload: Payload) -> Self {
-        Self { identity, rule, payload, target: None }
+        Self {
+            identity,
+            rule,
+            payload,
+            target: None,
+        }
     }
 
     /// The same for another target than the client's.
     pub(crate) fn redirected(self, target: String) -> Self {
-        Self { target: Some(target), ..self }
+        Self {
+            target: Some(target),
+            ..self
+        }
     }
 
     /// Who passes.
@@ -111,7 +120,8 @@ impl Grant {
         self.payload
     }
 
-    /// The target to forward instead of the client's: an upload without the mount that is not granted.
+    /// The target to forward instead of the client's: an upload without the mount that is not
+    /// granted.
     #[must_use]
     pub fn target(&self) -> Option<&str> {
         self.target.as_deref()

@@ -1,8 +1,10 @@
-//! How the head of a granted request changes on its way to the registry: what is forwarded is what was checked.
+//! How the head of a granted request changes on its way to the registry: what is forwarded is what
+//! was checked.
 //!
-//! Fields are removed that a registry, or a framework that it is built with, may treat as another method, target, caller or
-//! parameter than those that were decided on. Names are compared as the most lenient server reads them: a CGI-like interface
-//! makes letters upper case and every other character `_`, so that `X_Registry.User` is `x-registry-user`.
+//! Fields are removed that a registry, or a framework that it is built with, may treat as another
+//! method, target, caller or parameter than those that were decided on. Names are compared as the
+//! most lenient server reads them: a CGI-like interface makes letters upper case and every other
+//! character `_`, so that `X_Registry.User` is `x-registry-user`.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -74,7 +76,8 @@ pub struct HeadRules {
     pub forward_authorization: bool,
 }
 
-/// One change of a head. Applied in order, all of them make the head that may be forwarded; if one fails, none may.
+/// One change of a head. Applied in order, all of them make the head that may be forwarded; if one
+/// fails, none may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit<'a> {
     /// Replace `:path`.
@@ -102,22 +105,34 @@ pub struct HeadEdits<'a> {
 }
 
 impl Grant {
-    /// How to change the head that this grant was given for. `credential` is the registry's own `Authorization`
-    /// (`proxy.upstreamAuthorization`); only requests that a rule about repositories has granted get it.
+    /// How to change the head that this grant was given for. `credential` is the registry's own
+    /// `Authorization` (`proxy.upstreamAuthorization`); only requests that a rule about
+    /// repositories has granted get it.
     #[must_use]
-    pub fn edits<'a>(&'a self, fields: &'a Fields, rules: &'a HeadRules, credential: Option<&'a str>) -> HeadEdits<'a> {
+    pub fn edits<'a>(
+        &'a self,
+        fields: &'a Fields,
+        rules: &'a HeadRules,
+        credential: Option<&'a str>,
+    ) -> HeadEdits<'a> {
         let credential = credential.filter(|_| self.rule().is_of_repositories());
-        let (mut keeps_credential, mut types, mut is_retyped, mut span) = (false, 0_usize, false, 0..0);
+        let (mut keeps_credential, mut types, mut is_retyped, mut span) =
+            (false, 0_usize, false, 0..0);
         for (index, (name, value)) in fields.of_lengths(rules.lengths()) {
             let meaning = rules.meaning(name);
             if meaning != Meaning::None {
-                span = if span.is_empty() { index..index + 1 } else { span.start..index + 1 };
+                span = if span.is_empty() {
+                    index..index + 1
+                } else {
+                    span.start..index + 1
+                };
             }
             match meaning {
                 // A field that is treated as absent is replaced by the registry's own.
                 Meaning::Credential => {
                     keeps_credential |= rules.forward_authorization
-                        && (credential.is_none() || Credential::read(&[value]) != Ok(Credential::Anonymous));
+                        && (credential.is_none()
+                            || Credential::read(&[value]) != Ok(Credential::Anonymous));
                 }
                 Meaning::MediaType => {
                     types += 1;
@@ -131,7 +146,15 @@ impl Grant {
             }
         }
         let credential = credential.filter(|_| !keeps_credential);
-        HeadEdits { grant: self, fields, rules, credential, keeps_credential, is_retyped, span }
+        HeadEdits {
+            grant: self,
+            fields,
+            rules,
+            credential,
+            keeps_credential,
+            is_retyped,
+            span,
+        }
     }
 }
 
@@ -153,16 +176,27 @@ impl<'a> HeadEdits<'a> {
         if let Some(user) = self.user() {
             change(user)?;
         }
-        self.credential.map_or(Ok(()), |credential| change(Edit::Add(AUTHORIZATION, Cow::Borrowed(credential))))
+        self.credential.map_or(Ok(()), |credential| {
+            change(Edit::Add(AUTHORIZATION, Cow::Borrowed(credential)))
+        })
     }
 
     /// Names of fields to remove, each once.
     fn removed(&self) -> impl Iterator<Item = &'a [u8]> {
         let edits = self.clone();
         let start = edits.span.start;
-        let is_first = move |index, name| edits.fields.within(start..index).all(|(earlier, _)| earlier != name);
-        let removed = move |(index, (name, _))| (edits.removes(name) && is_first(index, name)).then_some(name);
-        (start..).zip(self.fields.within(self.span.clone())).filter_map(removed)
+        let is_first = move |index, name| {
+            edits
+                .fields
+                .within(start..index)
+                .all(|(earlier, _)| earlier != name)
+        };
+        let removed = move |(index, (name, _))| {
+            (edits.removes(name) && is_first(index, name)).then_some(name)
+        };
+        (start..)
+            .zip(self.fields.within(self.span.clone()))
+            .filter_map(removed)
     }
 
     fn removes(&self, name: &[u8]) -> bool {
@@ -171,7 +205,8 @@ impl<'a> HeadEdits<'a> {
             Meaning::Override => true,
             Meaning::Credential => !self.keeps_credential,
             Meaning::MediaType => self.is_retyped,
-            // Outside of `/v2` are pages of the registry that an operator made public, its login among them.
+            // Outside of `/v2` are pages of the registry that an operator made public, its login
+            // among them.
             Meaning::Session => self.grant.payload() != Payload::Any,
         }
     }
@@ -179,28 +214,43 @@ impl<'a> HeadEdits<'a> {
     fn user(&self) -> Option<Edit<'a>> {
         let name = self.rules.identity_header.as_deref()?;
         let user = self.grant.identity().user()?;
-        Some(Edit::Add(name, percent_encode(user.name().as_bytes(), ESCAPED).into()))
+        Some(Edit::Add(
+            name,
+            percent_encode(user.name().as_bytes(), ESCAPED).into(),
+        ))
     }
 }
 
 impl HeadRules {
     /// A bit for each length that a name which matters has.
     fn lengths(&self) -> u64 {
-        LENGTHS | self.identity_header.as_ref().map_or(0, |name| length_bit(name.len()))
+        LENGTHS
+            | self
+                .identity_header
+                .as_ref()
+                .map_or(0, |name| length_bit(name.len()))
     }
 
     fn meaning(&self, name: &[u8]) -> Meaning {
         // Pseudo header fields are the request line.
         let is_own = |own: &str| is_read_as(name, own) && !name.starts_with(b":");
-        if self.identity_header.as_deref().is_some_and(is_own) { Meaning::Override } else { known(name) }
+        if self.identity_header.as_deref().is_some_and(is_own) {
+            Meaning::Override
+        } else {
+            known(name)
+        }
     }
 }
 
 fn known(name: &[u8]) -> Meaning {
-    KNOWN.iter().find(|(known, _)| is_read_as(name, known)).map_or(Meaning::None, |(_, meaning)| *meaning)
+    KNOWN
+        .iter()
+        .find(|(known, _)| is_read_as(name, known))
+        .map_or(Meaning::None, |(_, meaning)| *meaning)
 }
 
-/// Returns true if the filter edits fields of this name itself, so that it cannot be the field of the user name.
+/// Returns true if the filter edits fields of this name itself, so that it cannot be the field of
+/// the user name.
 #[must_use]
 pub fn is_decided(name: &str) -> bool {
     known(name.as_bytes()) != Meaning::None
@@ -208,11 +258,20 @@ pub fn is_decided(name: &str) -> bool {
 
 /// Returns true if some server may treat one field name as the other.
 fn is_read_as(name: &[u8], other: &str) -> bool {
-    let folded = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    let folded = |byte: u8| {
+        if byte.is_ascii_alphanumeric() {
+            byte.to_ascii_lowercase()
+        } else {
+            b'-'
+        }
+    };
     // Most proxies write names in lower case, and most fields are what they are called.
     name.len() == other.len()
         && (name == other.as_bytes()
-            || name.iter().zip(other.bytes()).all(|(byte, other)| folded(*byte) == folded(other)))
+            || name
+                .iter()
+                .zip(other.bytes())
+                .all(|(byte, other)| folded(*byte) == folded(other)))
 }
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ impl Engine {
         &self.realm
     }
 
-    /// Returns true if some condition reads the connection, so that the host has to read its attributes.
+    /// Returns true if some condition reads the connection, so that the host has to read its
+    /// attributes.
     #[must_use]
     pub fn reads_connection(&self) -> bool {
         self.policy.as_ref().is_some_and(Policy::reads_connection)
@@ -68,24 +69,29 @@ impl Engine {
     /// Returns true if some condition reads the client's address, which the proxy has to set.
     #[must_use]
     pub fn reads_client_address(&self) -> bool {
-        self.policy.as_ref().is_some_and(|policy| policy.client_readers().is_some())
+        self.policy
+            .as_ref()
+            .is_some_and(|policy| policy.client_readers().is_some())
     }
 
-    /// Returns true if client certificates authenticate, so that the host has to pass the connection's.
+    /// Returns true if client certificates authenticate, so that the host has to pass the
+    /// connection's.
     #[must_use]
     pub const fn reads_certificate(&self) -> bool {
         self.mtls.is_some()
     }
 
-    /// The `Authorization` that a question of the filter itself is asked with at a registry that wants tokens which are minted
-    /// here; nothing if none are, or the key is not there. `scope` is what the question needs.
+    /// The `Authorization` that a question of the filter itself is asked with at a registry that
+    /// wants tokens which are minted here; nothing if none are, or the key is not there. `scope` is
+    /// what the question needs.
     #[must_use]
     pub fn filter_token(&self, scope: Scope, keys: &KeyRing, now: UnixTime) -> Option<String> {
         let mint = self.mint.as_ref()?;
         Some(mint.filter_token(scope, keys.signing(mint.own.source)?, now))
     }
 
-    /// Decides a request. Pure and total: the same arguments give the same verdict, and every input gives one.
+    /// Decides a request. Pure and total: the same arguments give the same verdict, and every input
+    /// gives one.
     pub fn decide(
         &self,
         head: &RequestHead<'_>,
@@ -93,6 +99,13 @@ impl Engine {
         cache: &mut IdentityCache,
         verifier: &dyn SignatureVerifier,
     ) -> Verdict {
-        Decision { engine: self, head, facts, cache, verifier }.verdict()
+        Decision {
+            engine: self,
+            head,
+            facts,
+            cache,
+            verifier,
+        }
+        .verdict()
     }
 }

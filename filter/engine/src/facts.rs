@@ -42,7 +42,8 @@ pub enum Missing {
     Key,
 }
 
-/// What the host fetched for one request because the engine needed it. A failure is recorded too: nothing is needed twice.
+/// What the host fetched for one request because the engine needed it. A failure is recorded too:
+/// nothing is needed twice.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
     /// The results of fetching the keys of sources; of several for one source, the last applies.
@@ -58,7 +59,8 @@ pub struct Gathered {
 /// The result of fetching the keys of a source because of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeysAnswer {
-    /// The keys that are held were asked for after the request came: a key that is not among them does not exist.
+    /// The keys that are held were asked for after the request came: a key that is not among them
+    /// does not exist.
     Current,
     /// They did not arrive in time. Nothing is known about a key that is not held.
     Unavailable,
@@ -104,9 +106,15 @@ impl Gathered {
     /// How many bytes of text it holds.
     #[must_use]
     pub fn size(&self) -> usize {
-        let tags = self.tags.iter().map(|(name, _)| name.repository.len() + name.tag.len());
+        let tags = self
+            .tags
+            .iter()
+            .map(|(name, _)| name.repository.len() + name.tag.len());
         let page = |page: &UpstreamPage| page.body.len() + page.link.as_ref().map_or(0, Vec::len);
-        let catalog = self.catalog.as_ref().map_or(0, |(listing, upstream)| listing.size() + page(upstream));
+        let catalog = self
+            .catalog
+            .as_ref()
+            .map_or(0, |(listing, upstream)| listing.size() + page(upstream));
         let body = match &self.body {
             Some(RequestBody::Whole(body)) => body.len(),
             Some(RequestBody::TooLong | RequestBody::Late | RequestBody::NotRead) | None => 0,
@@ -116,12 +124,19 @@ impl Gathered {
 
     /// Returns the result of fetching the keys of a source.
     pub(crate) fn keys_of(&self, source: SourceId) -> Option<KeysAnswer> {
-        self.keys.iter().rev().find(|(known, _)| *known == source).map(|(_, answer)| *answer)
+        self.keys
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == source)
+            .map(|(_, answer)| *answer)
     }
 
     /// Returns what is known about a tag.
     pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<TagAnswer> {
-        let known = self.tags.iter().find(|(name, _)| name.repository == repository && name.tag == tag);
+        let known = self
+            .tags
+            .iter()
+            .find(|(name, _)| name.repository == repository && name.tag == tag);
         known.map(|(_, answer)| *answer)
     }
 }

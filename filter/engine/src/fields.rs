@@ -1,7 +1,7 @@
 //! Header fields in one buffer, as proxies hand them over.
 //!
-//! First how many there are, then the sizes of each name and value, then names and values, with a NUL behind each; all numbers
-//! are 32 bits, little-endian.
+//! First how many there are, then the sizes of each name and value, then names and values, with a
+//! NUL behind each; all numbers are 32 bits, little-endian.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,7 +9,8 @@ use std::ops::Range;
 /// Bytes of a number.
 const NUMBER: usize = 4;
 
-/// Header fields that are whole: pseudo header fields among them, repeated ones as often as they were sent.
+/// Header fields that are whole: pseudo header fields among them, repeated ones as often as they
+/// were sent.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields {
     bytes: Vec<u8>,
@@ -25,7 +26,8 @@ struct Place {
 }
 
 impl Fields {
-    /// Takes a buffer; an empty one has no fields. `None` if it ends early, or its sizes contradict its bytes.
+    /// Takes a buffer; an empty one has no fields. `None` if it ends early, or its sizes contradict
+    /// its bytes.
     #[must_use]
     pub fn parse(bytes: Vec<u8>) -> Option<Self> {
         let Some((count, rest)) = bytes.split_first_chunk::<NUMBER>() else {
@@ -53,17 +55,25 @@ impl Fields {
     /// The first value of a field; `name` in any case.
     #[must_use]
     pub fn first(&self, name: &str) -> Option<&[u8]> {
-        self.places.iter().find(|place| self.is(place, name)).map(|place| self.value(place))
+        self.places
+            .iter()
+            .find(|place| self.is(place, name))
+            .map(|place| self.value(place))
     }
 
     /// Every value of a field, in order; `name` in any case.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.places.iter().filter(|place| self.is(place, name)).map(|place| self.value(place))
+        self.places
+            .iter()
+            .filter(|place| self.is(place, name))
+            .map(|place| self.value(place))
     }
 
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.places.iter().map(|place| (self.name(place), self.value(place)))
+        self.places
+            .iter()
+            .map(|place| (self.name(place), self.value(place)))
     }
 
     /// The same fields, with the values of those only whose name `keeps` names.
@@ -74,8 +84,13 @@ impl Fields {
             let start = kept.bytes.len();
             kept.bytes.extend_from_slice(name);
             kept.bytes.push(0);
-            kept.bytes.extend_from_slice(if keeps(name) { value } else { &[] });
-            kept.places.push(Place { start, name: name.len(), end: kept.bytes.len() });
+            kept.bytes
+                .extend_from_slice(if keeps(name) { value } else { &[] });
+            kept.places.push(Place {
+                start,
+                name: name.len(),
+                end: kept.bytes.len(),
+            });
             kept.bytes.push(0);
         }
         kept.bytes.shrink_to_fit();
@@ -88,16 +103,23 @@ impl Fields {
         self.bytes.capacity() + self.places.capacity() * size_of::<Place>()
     }
 
-    /// Places, names and values of the fields whose names have one of these lengths ([`length_bit`]), in order.
+    /// Places, names and values of the fields whose names have one of these lengths
+    /// ([`length_bit`]), in order.
     pub fn of_lengths(&self, lengths: u64) -> impl Iterator<Item = (usize, (&[u8], &[u8]))> {
-        let places = self.places.iter().enumerate().filter(move |(_, place)| lengths & length_bit(place.name) != 0);
+        let places = self
+            .places
+            .iter()
+            .enumerate()
+            .filter(move |(_, place)| lengths & length_bit(place.name) != 0);
         places.map(|(index, place)| (index, (self.name(place), self.value(place))))
     }
 
     /// Names and values of some fields, in order.
     pub fn within(&self, range: Range<usize>) -> impl Iterator<Item = (&[u8], &[u8])> {
         let places = self.places.get(range).unwrap_or_default();
-        places.iter().map(|place| (self.name(place), self.value(place)))
+        places
+            .iter()
+            .map(|place| (self.name(place), self.value(place)))
     }
 
     fn is(&self, place: &Place, name: &str) -> bool {
@@ -108,22 +130,30 @@ impl Fields {
 
     // INVARIANT: `parse` has seen that every place is inside the buffer, so no sum here overflows.
     fn name(&self, place: &Place) -> &[u8] {
-        self.bytes.get(place.start..place.start + place.name).unwrap_or_default()
+        self.bytes
+            .get(place.start..place.start + place.name)
+            .unwrap_or_default()
     }
 
     fn value(&self, place: &Place) -> &[u8] {
-        self.bytes.get(place.start + place.name + 1..place.end).unwrap_or_default()
+        self.bytes
+            .get(place.start + place.name + 1..place.end)
+            .unwrap_or_default()
     }
 }
 
 /// Values may be secrets.
 impl fmt::Debug for Fields {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.iter().map(|(name, _)| String::from_utf8_lossy(name))).finish()
+        formatter
+            .debug_list()
+            .entries(self.iter().map(|(name, _)| String::from_utf8_lossy(name)))
+            .finish()
     }
 }
 
-/// The bit of a length in a set of lengths. Those that are too long for a set of 64 have one together.
+/// The bit of a length in a set of lengths. Those that are too long for a set of 64 have one
+/// together.
 #[must_use]
 pub const fn length_bit(length: usize) -> u64 {
     1 << if length < 63 { length } else { 63 }
@@ -132,7 +162,10 @@ pub const fn length_bit(length: usize) -> u64 {
 /// The buffer of these fields.
 #[must_use]
 pub fn write(fields: &[(&str, &[u8])]) -> Vec<u8> {
-    let size = fields.iter().map(|(name, value)| name.len() + value.len() + 2 + 2 * NUMBER).sum::<usize>();
+    let size = fields
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 2 + 2 * NUMBER)
+        .sum::<usize>();
     let mut bytes = Vec::with_capacity(NUMBER + size);
     bytes.extend(length(fields.len()));
     for (name, value) in fields {
@@ -163,22 +196,41 @@ mod tests {
 
     use super::*;
 
-    const SENT: [(&str, &[u8]); 4] =
-        [(":path", b"/v2/"), ("Authorization", b"Bearer a"), ("x-empty", b""), ("authorization", b"\xff\0b")];
+    const SENT: [(&str, &[u8]); 4] = [
+        (":path", b"/v2/"),
+        ("Authorization", b"Bearer a"),
+        ("x-empty", b""),
+        ("authorization", b"\xff\0b"),
+    ];
 
     #[test]
     fn fields_are_found_by_name_in_any_case_and_in_order() {
         let fields = Fields::parse(write(&SENT)).unwrap();
         assert_eq!(fields.first(":path"), Some(&b"/v2/"[..]));
-        assert_eq!(fields.all("authorization").collect::<Vec<_>>(), [&b"Bearer a"[..], b"\xff\0b"]);
+        assert_eq!(
+            fields.all("authorization").collect::<Vec<_>>(),
+            [&b"Bearer a"[..], b"\xff\0b"]
+        );
         assert_eq!(fields.first("X-Empty"), Some(&b""[..]));
         assert_eq!(fields.first("x-empt"), None);
         assert_eq!(fields.iter().count(), SENT.len());
-        assert_eq!(fields.within(1..3).collect::<Vec<_>>(), fields.iter().skip(1).take(2).collect::<Vec<_>>());
+        assert_eq!(
+            fields.within(1..3).collect::<Vec<_>>(),
+            fields.iter().skip(1).take(2).collect::<Vec<_>>()
+        );
         let lengths = length_bit(5) | length_bit(13);
-        assert_eq!(fields.of_lengths(lengths).map(|(index, _)| index).collect::<Vec<_>>(), [0, 1, 3]);
+        assert_eq!(
+            fields
+                .of_lengths(lengths)
+                .map(|(index, _)| index)
+                .collect::<Vec<_>>(),
+            [0, 1, 3]
+        );
         assert_eq!(length_bit(63), length_bit(1000));
-        assert_eq!((fields.within(4..4).count(), fields.within(3..5).count()), (0, 0));
+        assert_eq!(
+            (fields.within(4..4).count(), fields.within(3..5).count()),
+            (0, 0)
+        );
         assert_eq!(Fields::parse(Vec::new()), Some(Fields::default()));
         assert_eq!(Fields::default().iter().count(), 0);
     }
@@ -186,11 +238,18 @@ mod tests {
     #[test]
     fn names_stay_when_their_values_are_not_kept() {
         let sent = Fields::parse(write(&SENT)).unwrap();
-        let kept = sent.keeping(|name| name == b":path" || name.eq_ignore_ascii_case(b"authorization"));
-        assert_eq!(kept.iter().collect::<Vec<_>>(), SENT.map(|(name, value)| (name.as_bytes(), value)));
+        let kept =
+            sent.keeping(|name| name == b":path" || name.eq_ignore_ascii_case(b"authorization"));
+        assert_eq!(
+            kept.iter().collect::<Vec<_>>(),
+            SENT.map(|(name, value)| (name.as_bytes(), value))
+        );
         let kept = sent.keeping(|name| name == b":path");
         assert_eq!(kept.first(":path"), Some(&b"/v2/"[..]));
-        assert_eq!(kept.all("authorization").collect::<Vec<_>>(), [&b""[..], b""]);
+        assert_eq!(
+            kept.all("authorization").collect::<Vec<_>>(),
+            [&b""[..], b""]
+        );
         let long = Fields::parse(write(&[("x-long", &vec![b'a'; 90_000])])).unwrap();
         assert!(long.size() > 90_000 && long.keeping(|_| false).size() < 500);
     }
@@ -199,7 +258,12 @@ mod tests {
     fn a_buffer_that_ends_early_has_no_fields() {
         let whole = write(&SENT);
         for size in 1..whole.len() {
-            assert_eq!(Fields::parse(whole[..size].to_vec()), None, "{size} of {} bytes", whole.len());
+            assert_eq!(
+                Fields::parse(whole[..size].to_vec()),
+                None,
+                "{size} of {} bytes",
+                whole.len()
+            );
         }
     }
 
@@ -226,7 +290,10 @@ mod tests {
 
     #[test]
     fn no_value_is_shown_for_debugging() {
-        assert_eq!(format!("{:?}", Fields::parse(write(&SENT[..2])).unwrap()), r#"[":path", "Authorization"]"#);
+        assert_eq!(
+            format!("{:?}", Fields::parse(write(&SENT[..2])).unwrap()),
+            r#"[":path", "Authorization"]"#
+        );
     }
 
     proptest! {

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-/// A module may use those of the rows above its own, and those to the left of it in its row; whatever it is, it may use
-/// `registry_auth_cel`, which knows nothing of this crate. The picture in `lib.rs` is this table upside down.
+/// A module may use those of the rows above its own, and those to the left of it in its row;
+/// whatever it is, it may use `registry_auth_cel`, which knows nothing of this crate. The picture
+/// in `lib.rs` is this table upside down.
 const FLOORS: [&[&str]; 12] = [
-    &["json", "url", "time", "reason", "request", "fields", "media"],
+    &[
+        "json", "url", "time", "reason", "request", "fields", "media",
+    ],
     // Scopes are those of tokens and of challenges, and of questions to the registry.
     &["route", "access", "scope"],
     // Facts hold a page of the catalog, and a catalog ends in a reply.
@@ -16,21 +19,32 @@ const FLOORS: [&[&str]; 12] = [
     &["facts", "question", "parking"],
     &["authn"],
     &["authz"],
-    // What a caller may do (`authority`), and what changes in the head of a request that is granted (`edits`).
+    // What a caller may do (`authority`), and what changes in the head of a request that is granted
+    // (`edits`).
     &["decision", "authorizer", "edits", "ping"],
     &["token_endpoint"],
     &["engine"],
     &["compile"],
 ];
 
-/// Adds what is wrong with the imports of the files below `folder`, which is of the module `room`; none is the root.
-#[expect(clippy::disallowed_methods, reason = "the sources are what this test is about")]
+/// Adds what is wrong with the imports of the files below `folder`, which is of the module `room`;
+/// none is the root.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sources are what this test is about"
+)]
 fn check(folder: &Path, room: Option<&str>, wrong: &mut Vec<String>) {
-    let height = |name: &str| FLOORS.iter().flat_map(|row| row.iter()).position(|known| *known == name);
+    let height = |name: &str| {
+        FLOORS
+            .iter()
+            .flat_map(|row| row.iter())
+            .position(|known| *known == name)
+    };
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let is_test = ["tests", "properties", "floors"].contains(&name) || name.starts_with("test_");
+        let is_test =
+            ["tests", "properties", "floors"].contains(&name) || name.starts_with("test_");
         if is_test || name == "testdata" || room.is_none() && name == "lib" {
             continue;
         }
@@ -42,16 +56,26 @@ fn check(folder: &Path, room: Option<&str>, wrong: &mut Vec<String>) {
         let text = std::fs::read_to_string(&path).unwrap();
         // Tests may use whatever they like, and comments may name it.
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let code: String = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
         for used in code.split("crate::").skip(1) {
-            let used = used.split(|char: char| !char.is_ascii_alphanumeric() && char != '_').next().unwrap();
+            let used = used
+                .split(|char: char| !char.is_ascii_alphanumeric() && char != '_')
+                .next()
+                .unwrap();
             if height(used).is_none() || used != own && height(used) >= height(own) {
                 wrong.push(format!("{}: uses `crate::{used}`", path.display()));
             }
         }
-        let leaves = code.contains("super::super") || (room.is_none() || name == "mod") && code.contains("super::");
+        let leaves = code.contains("super::super")
+            || (room.is_none() || name == "mod") && code.contains("super::");
         if leaves || height(own).is_none() {
-            wrong.push(format!("{}: leaves its module, or is none of the table", path.display()));
+            wrong.push(format!(
+                "{}: leaves its module, or is none of the table",
+                path.display()
+            ));
         }
     }
 }
@@ -59,6 +83,10 @@ fn check(folder: &Path, room: Option<&str>, wrong: &mut Vec<String>) {
 #[test]
 fn imports_point_down() {
     let mut wrong = Vec::new();
-    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), None, &mut wrong);
+    check(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        None,
+        &mut wrong,
+    );
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

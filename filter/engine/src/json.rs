@@ -1,11 +1,13 @@
 //! JSON read strictly: duplicate keys are errors, nesting is bounded, nothing follows the value.
 //!
-//! Two readers that take different duplicates are an old way around a check (RFC 8725 section 2.4 and 3.10; RFC 7519 section 4
-//! lets a parser refuse them, and this one does).
+//! Two readers that take different duplicates are an old way around a check (RFC 8725 section 2.4
+//! and 3.10; RFC 7519 section 4 lets a parser refuse them, and this one does).
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Number, Value};
 
 /// The deepest nesting that is read, counted in arrays and objects.
@@ -14,7 +16,8 @@ pub const MAX_NESTING: usize = 64;
 /// The byte order mark that some editors and servers put before a text.
 pub const MARK: char = '\u{feff}';
 
-/// A text without its byte order mark, which a reader of what others publish may leave out (RFC 8259 section 8.1).
+/// A text without its byte order mark, which a reader of what others publish may leave out (RFC
+/// 8259 section 8.1).
 #[must_use]
 pub fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
@@ -32,15 +35,19 @@ pub struct JsonError {
 /// Reads one JSON value.
 ///
 /// # Errors
-/// Not JSON, not UTF-8, a duplicate key in one object, nesting above [`MAX_NESTING`], text after the value.
+/// Not JSON, not UTF-8, a duplicate key in one object, nesting above [`MAX_NESTING`], text after
+/// the value.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| describe(&error))?;
+    let value = Strict { depth: 0 }
+        .deserialize(&mut reader)
+        .map_err(|error| describe(&error))?;
     reader.end().map_err(|error| describe(&error))?;
     Ok(value)
 }
 
-/// A value of another format that has the data model of JSON, read as strictly as [`parse`] reads JSON.
+/// A value of another format that has the data model of JSON, read as strictly as [`parse`] reads
+/// JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StrictValue(pub Value);
 
@@ -78,7 +85,11 @@ fn describe(error: &serde_json::Error) -> JsonError {
     } else {
         "not valid JSON"
     };
-    JsonError { kind, line: error.line(), column: error.column() }
+    JsonError {
+        kind,
+        line: error.line(),
+        column: error.column(),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -91,7 +102,9 @@ impl Strict {
         if self.depth >= MAX_NESTING {
             return Err(E::custom(TOO_DEEP));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Self {
+            depth: self.depth + 1,
+        })
     }
 }
 
@@ -127,7 +140,9 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("not a finite number"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -201,6 +216,9 @@ mod tests {
         let deepest = format!("{}1{}", "[".repeat(64), "]".repeat(64));
         assert!(parse(deepest.as_bytes()).is_ok());
         let text = br#" {"a":[1,-2,3.5,"x",null,true],"b":{"a":{}}} "#;
-        assert_eq!(parse(text).unwrap(), serde_json::from_slice::<Value>(text).unwrap());
+        assert_eq!(
+            parse(text).unwrap(),
+            serde_json::from_slice::<Value>(text).unwrap()
+        );
     }
 }

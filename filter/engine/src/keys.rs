@@ -1,5 +1,6 @@
-//! Keys: public ones that tokens are verified with and the one that tokens are signed with, the texts they come in (JWKS, PEM, a
-//! secret of both), where they come from, and how long they are used.
+//! Keys: public ones that tokens are verified with and the one that tokens are signed with, the
+//! texts they come in (JWKS, PEM, a secret of both), where they come from, and how long they are
+//! used.
 
 pub mod algorithm;
 pub mod cache;
@@ -36,8 +37,9 @@ pub const MAX_TEXT: usize = 256 * 1024;
 /// How many keys may share one key id; all of them are tried, so this bounds what one token costs.
 pub const MAX_SAME_ID: usize = 8;
 
-/// How many keys one set may have: some providers publish one for each of their tenants or nodes, and a worker checks each. The 640
-/// RSA keys that [`MAX_TEXT`] has room for take it a quarter of a second, a thousand others less.
+/// How many keys one set may have: some providers publish one for each of their tenants or nodes,
+/// and a worker checks each. The 640 RSA keys that [`MAX_TEXT`] has room for take it a quarter of a
+/// second, a thousand others less.
 pub const MAX_KEYS: usize = 1000;
 
 /// Keys, in the order of their source. Never empty when it comes from a reader of this module.
@@ -58,10 +60,12 @@ pub struct Loaded {
 }
 
 impl KeySet {
-    /// Reads a JWK Set (RFC 7517 section 5). A key that cannot be used is skipped; private members are not read.
+    /// Reads a JWK Set (RFC 7517 section 5). A key that cannot be used is skipped; private members
+    /// are not read.
     ///
     /// # Errors
-    /// Longer than [`MAX_TEXT`], not strict JSON, not an object with an array `keys`, or no usable key in it.
+    /// Longer than [`MAX_TEXT`], not strict JSON, not an object with an array `keys`, or no usable
+    /// key in it.
     pub fn from_jwks(text: &[u8]) -> Result<Loaded, KeysError> {
         Self::from_jwks_value(&read_json(text)?)
     }
@@ -83,30 +87,34 @@ impl KeySet {
         loading.finish()
     }
 
-    /// Reads the text of zot's `cert`: JSON must be a JWKS with exactly one key; anything else is searched for its first PEM
-    /// block, which must hold an X.509 certificate, a `SubjectPublicKeyInfo` or a PKCS#1 public key.
+    /// Reads the text of zot's `cert`: JSON must be a JWKS with exactly one key; anything else is
+    /// searched for its first PEM block, which must hold an X.509 certificate, a
+    /// `SubjectPublicKeyInfo` or a PKCS#1 public key.
     ///
-    /// The dates and the signature of a certificate are not checked: the author of the configuration vouches for the key.
+    /// The dates and the signature of a certificate are not checked: the author of the
+    /// configuration vouches for the key.
     ///
     /// # Errors
-    /// Longer than [`MAX_TEXT`], neither of the two forms, a private key, or a key that cannot be used.
+    /// Longer than [`MAX_TEXT`], neither of the two forms, a private key, or a key that cannot be
+    /// used.
     pub fn from_cert(text: &str) -> Result<Self, KeysError> {
         let mut set = Self::default();
         set.push(read_one(text)?);
         Ok(set)
     }
 
-    /// Reads a secret: a JSON object from key id to a text as in [`KeySet::from_cert`]. A key id inside the text is ignored; a
-    /// bad entry is skipped.
+    /// Reads a secret: a JSON object from key id to a text as in [`KeySet::from_cert`]. A key id
+    /// inside the text is ignored; a bad entry is skipped.
     ///
     /// # Errors
-    /// Longer than [`MAX_TEXT`], not strict JSON, not an object, empty, or no usable entry. The error names what was found,
-    /// never its content.
+    /// Longer than [`MAX_TEXT`], not strict JSON, not an object, empty, or no usable entry. The
+    /// error names what was found, never its content.
     pub fn from_secret(text: &[u8]) -> Result<Loaded, KeysError> {
         secret::read(text)
     }
 
-    /// The set as a JWK Set of public members only; [`KeySet::from_jwks_value`] reads an equal set from it.
+    /// The set as a JWK Set of public members only; [`KeySet::from_jwks_value`] reads an equal set
+    /// from it.
     #[must_use]
     pub fn to_jwks(&self) -> Value {
         json!({ "keys": self.keys.iter().map(jwk::write).collect::<Vec<_>>() })
@@ -135,12 +143,23 @@ impl KeySet {
         self.by_id.contains_key(key_id)
     }
 
-    /// The keys that may verify a token of `algorithm`: of this id if one is given, and of a fitting type, curve and `alg`.
-    pub fn fitting(&self, key_id: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &PublicKey> {
+    /// The keys that may verify a token of `algorithm`: of this id if one is given, and of a
+    /// fitting type, curve and `alg`.
+    pub fn fitting(
+        &self,
+        key_id: Option<&str>,
+        algorithm: Algorithm,
+    ) -> impl Iterator<Item = &PublicKey> {
         let places = |id| self.by_id.get(id).map(Vec::as_slice).unwrap_or_default();
-        let named = key_id.map(places).unwrap_or_default().iter().filter_map(|place| self.keys.get(*place));
+        let named = key_id
+            .map(places)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|place| self.keys.get(*place));
         let all = key_id.is_none().then(|| self.keys.iter());
-        named.chain(all.into_iter().flatten()).filter(move |key| key.fits(algorithm))
+        named
+            .chain(all.into_iter().flatten())
+            .filter(move |key| key.fits(algorithm))
     }
 
     /// How many keys have this id.
@@ -150,7 +169,10 @@ impl KeySet {
 
     fn push(&mut self, key: PublicKey) {
         if let Some(id) = key.key_id() {
-            self.by_id.entry(id.clone()).or_default().push(self.keys.len());
+            self.by_id
+                .entry(id.clone())
+                .or_default()
+                .push(self.keys.len());
         }
         self.keys.push(key);
     }
@@ -165,20 +187,29 @@ struct Loading {
 
 impl Loading {
     fn add(&mut self, key: PublicKey, place: impl FnOnce() -> String) {
-        if key.key_id().is_some_and(|id| self.keys.count_of(id) >= MAX_SAME_ID) {
+        if key
+            .key_id()
+            .is_some_and(|id| self.keys.count_of(id) >= MAX_SAME_ID)
+        {
             return self.skip(place(), KeyError::TooManyWithOneId);
         }
         self.keys.push(key);
     }
 
     fn skip(&mut self, which: String, reason: impl Into<KeysError>) {
-        self.skipped.push(Skipped { which, reason: Box::new(reason.into()) });
+        self.skipped.push(Skipped {
+            which,
+            reason: Box::new(reason.into()),
+        });
     }
 
     /// The error for entries after the first [`MAX_KEYS`].
     fn skip_rest(&mut self, entries: usize) {
         if entries > MAX_KEYS {
-            self.skip(format!("the last {}", entries - MAX_KEYS), KeyError::TooMany);
+            self.skip(
+                format!("the last {}", entries - MAX_KEYS),
+                KeyError::TooMany,
+            );
         }
     }
 
@@ -186,14 +217,23 @@ impl Loading {
         if self.keys.is_empty() {
             return Err(KeysError::NoUsableKey(self.skipped));
         }
-        Ok(Loaded { keys: self.keys, skipped: self.skipped })
+        Ok(Loaded {
+            keys: self.keys,
+            skipped: self.skipped,
+        })
     }
 }
 
-/// Returns true if a text is that of keys, as [`KeySet::from_cert`] reads it, and not the path of a file.
+/// Returns true if a text is that of keys, as [`KeySet::from_cert`] reads it, and not the path of a
+/// file.
 #[must_use]
 pub fn is_key_text(text: &str) -> bool {
-    pem::is_likely(text) || text.strip_prefix(json::MARK).unwrap_or(text).trim_start().starts_with('{')
+    pem::is_likely(text)
+        || text
+            .strip_prefix(json::MARK)
+            .unwrap_or(text)
+            .trim_start()
+            .starts_with('{')
 }
 
 /// One key from JWKS or PEM text.
@@ -207,14 +247,21 @@ fn read_one(text: &str) -> Result<PublicKey, KeysError> {
             [entry] => Ok(jwk::read(entry)?),
             entries => Err(KeysError::NotOneKey(entries.len())),
         },
-        Err(error) if text.trim_start().starts_with('{') && !pem::is_likely(text) => Err(KeysError::Json(error)),
+        Err(error) if text.trim_start().starts_with('{') && !pem::is_likely(text) => {
+            Err(KeysError::Json(error))
+        }
         Err(_) => Ok(pem::read(text)?),
     }
 }
 
 fn jwks_entries(value: &Value) -> Result<&Vec<Value>, KeysError> {
-    let members = value.as_object().ok_or(KeysError::NotAnObject(json::kind(value)))?;
-    members.get("keys").and_then(Value::as_array).ok_or(KeysError::NotJwks)
+    let members = value
+        .as_object()
+        .ok_or(KeysError::NotAnObject(json::kind(value)))?;
+    members
+        .get("keys")
+        .and_then(Value::as_array)
+        .ok_or(KeysError::NotJwks)
 }
 
 fn read_json(text: &[u8]) -> Result<Value, KeysError> {

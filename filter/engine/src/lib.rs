@@ -1,12 +1,14 @@
-//! Decides whether a request to a container registry may pass: who asks, by a token of the workload or by a client certificate,
-//! and what an access control like zot's lets that caller do.
+//! Decides whether a request to a container registry may pass: who asks, by a token of the workload
+//! or by a client certificate, and what an access control like zot's lets that caller do.
 //!
-//! The crate is pure. It opens no connection, reads no file and knows no clock: a request, the keys that are held and the time
-//! come in, a [`Verdict`] comes out. Where a fact is missing, the verdict is a [`Need`]; the host fetches it and asks again.
+//! The crate is pure. It opens no connection, reads no file and knows no clock: a request, the keys
+//! that are held and the time come in, a [`Verdict`] comes out. Where a fact is missing, the
+//! verdict is a [`Need`]; the host fetches it and asks again.
 //!
 //! # Example
 //!
-//! A configuration is [decoded][decode], then [compiled][fn@compile] to an [`Engine`], which decides requests:
+//! A configuration is [decoded][decode], then [compiled][fn@compile] to an [`Engine`], which
+//! decides requests:
 //!
 //! ```
 //! use registry_auth_engine::{

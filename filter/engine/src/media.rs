@@ -1,30 +1,46 @@
-//! Media types of request bodies (RFC 9110 section 8.3): which of them a server may read parameters from.
+//! Media types of request bodies (RFC 9110 section 8.3): which of them a server may read parameters
+//! from.
 
-/// Types whose bodies servers read as parameters, besides `multipart/*`. The second is what Werkzeug also takes for the first.
-const FORMS: [&[u8]; 2] = [b"application/x-www-form-urlencoded", b"application/x-url-encoded"];
+/// Types whose bodies servers read as parameters, besides `multipart/*`. The second is what
+/// Werkzeug also takes for the first.
+const FORMS: [&[u8]; 2] = [
+    b"application/x-www-form-urlencoded",
+    b"application/x-url-encoded",
+];
 
 /// Returns true if some server may read a body with this `Content-Type` as a form.
 ///
-/// Servers disagree about values that break the grammar: Go ignores malformed parameters and lower-cases letters outside of ASCII
-/// into it, others take one of several types that are joined by commas. So each element of such a list has to be `type/subtype`,
-/// with parameters or without, and not a form; every other value may be one. An empty value is treated as absent (RFC 9110: the
+/// Servers disagree about values that break the grammar: Go ignores malformed parameters and
+/// lower-cases letters outside of ASCII into it, others take one of several types that are joined
+/// by commas. So each element of such a list has to be `type/subtype`, with parameters or without,
+/// and not a form; every other value may be one. An empty value is treated as absent (RFC 9110: the
 /// recipient may treat it as `application/octet-stream`).
 pub(crate) fn may_be_form(content_type: &[u8]) -> bool {
-    !content_type.trim_ascii().is_empty() && !content_type.split(|byte| *byte == b',').all(is_harmless)
+    !content_type.trim_ascii().is_empty()
+        && !content_type.split(|byte| *byte == b',').all(is_harmless)
 }
 
 fn is_harmless(element: &[u8]) -> bool {
-    let essence = element.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let essence = element
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
     let mut parts = essence.split(|byte| *byte == b'/');
-    let (Some(kind), Some(subtype), None) = (parts.next(), parts.next(), parts.next()) else { return false };
-    let is_form =
-        kind.eq_ignore_ascii_case(b"multipart") || FORMS.iter().any(|form| essence.eq_ignore_ascii_case(form));
+    let (Some(kind), Some(subtype), None) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let is_form = kind.eq_ignore_ascii_case(b"multipart")
+        || FORMS.iter().any(|form| essence.eq_ignore_ascii_case(form));
     is_token(kind) && is_token(subtype) && !is_form
 }
 
 /// RFC 9110 section 5.6.2.
 fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+    !text.is_empty()
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 #[cfg(test)]

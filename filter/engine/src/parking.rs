@@ -1,5 +1,6 @@
-//! How much one worker holds for requests that wait: limits on the number of each kind, and on bytes. Requests that are not
-//! authenticated get a part only, so that they never take the room of those that are.
+//! How much one worker holds for requests that wait: limits on the number of each kind, and on
+//! bytes. Requests that are not authenticated get a part only, so that they never take the room of
+//! those that are.
 
 use crate::facts::MAX_BODY;
 
@@ -11,8 +12,8 @@ const MAX_UNVERIFIED: usize = 5_000;
 const MAX_BODIES: usize = 256;
 /// How many of these may wait for a fetch that may not begin yet: anybody can make up key ids.
 const MAX_NEXT_FETCH: usize = 256;
-/// How many bytes may be held for all of them: heads here and at the host, bodies that are read, what was fetched, replies that
-/// are sent later.
+/// How many bytes may be held for all of them: heads here and at the host, bodies that are read,
+/// what was fetched, replies that are sent later.
 const MAX_PARKED: usize = 64 * 1024 * 1024;
 /// The same for those that are not authenticated.
 const MAX_PARKED_UNVERIFIED: usize = 32 * 1024 * 1024;
@@ -73,7 +74,8 @@ impl Usage {
 }
 
 impl Parking {
-    /// Returns true if one more may wait, for which `bytes` are held. `answers` are the bytes of replies that are sent later.
+    /// Returns true if one more may wait, for which `bytes` are held. `answers` are the bytes of
+    /// replies that are sent later.
     #[must_use]
     pub const fn admits(&self, wait: Wait, bytes: usize, answers: usize) -> bool {
         let more = bytes.saturating_add(answers);
@@ -87,7 +89,8 @@ impl Parking {
     }
 
     const fn admits_unverified(&self, more: usize) -> bool {
-        self.unverified.admits(more, MAX_UNVERIFIED, MAX_PARKED_UNVERIFIED)
+        self.unverified
+            .admits(more, MAX_UNVERIFIED, MAX_PARKED_UNVERIFIED)
     }
 
     /// One more waits.
@@ -142,7 +145,11 @@ mod tests {
         for (wait, most, left) in rows {
             let mut parking = Parking::default();
             assert_eq!(fill(&mut parking, wait, 1_000), most, "{wait:?}");
-            assert_eq!(fill(&mut parking.clone(), Wait::Verified, 1_000), left, "{wait:?}");
+            assert_eq!(
+                fill(&mut parking.clone(), Wait::Verified, 1_000),
+                left,
+                "{wait:?}"
+            );
             parking.leave(wait, 1_000);
             assert!(parking.admits(wait, 1_000, 0), "{wait:?}");
         }
@@ -150,14 +157,29 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_and_half_of_them_is_for_who_is_known() {
-        for (wait, most) in [(Wait::Verified, 64), (Wait::Unverified, 32), (Wait::Body, 32), (Wait::NextFetch, 32)] {
+        for (wait, most) in [
+            (Wait::Verified, 64),
+            (Wait::Unverified, 32),
+            (Wait::Body, 32),
+            (Wait::NextFetch, 32),
+        ] {
             let mut parking = Parking::default();
             assert_eq!(fill(&mut parking, wait, MIB), most, "{wait:?}");
-            assert!(!parking.admits(wait, 1, 0) && parking.admits(wait, 0, 0), "{wait:?}");
-            assert_eq!(fill(&mut parking, Wait::Verified, MIB), 64 - most, "{wait:?}");
+            assert!(
+                !parking.admits(wait, 1, 0) && parking.admits(wait, 0, 0),
+                "{wait:?}"
+            );
+            assert_eq!(
+                fill(&mut parking, Wait::Verified, MIB),
+                64 - most,
+                "{wait:?}"
+            );
         }
         let mut parking = Parking::default();
-        assert!(!parking.admits(Wait::Unverified, MIB, 32 * MIB), "answers that are sent later count");
+        assert!(
+            !parking.admits(Wait::Unverified, MIB, 32 * MIB),
+            "answers that are sent later count"
+        );
         assert!(!parking.admits(Wait::Verified, usize::MAX, usize::MAX));
         parking.enter(Wait::Unverified, usize::MAX);
         assert!(!parking.admits(Wait::Verified, 1, 0));
@@ -166,7 +188,12 @@ mod tests {
     #[test]
     fn whatever_enters_and_leaves_nothing_stays() {
         let mut parking = Parking::default();
-        for wait in [Wait::Verified, Wait::Unverified, Wait::Body, Wait::NextFetch] {
+        for wait in [
+            Wait::Verified,
+            Wait::Unverified,
+            Wait::Body,
+            Wait::NextFetch,
+        ] {
             parking.enter(wait, 7);
             parking.leave(wait, 7);
             assert_eq!(parking, Parking::default(), "{wait:?}");

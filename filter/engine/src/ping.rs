@@ -1,12 +1,13 @@
-//! `GET /v2/`, by which clients find out whether a registry exists and accepts their credential (OCI distribution spec,
-//! "Endpoints").
+//! `GET /v2/`, by which clients find out whether a registry exists and accepts their credential
+//! (OCI distribution spec, "Endpoints").
 
 use crate::reply::Reply;
 
 /// When the filter replies in place of the registry.
 ///
-/// A registry that wants a credential of its own would refuse the one that is forwarded without it: nothing but an identity is
-/// asked for here, so the credential of `proxy.upstreamAuthorization` does not go along.
+/// A registry that wants a credential of its own would refuse the one that is forwarded without it:
+/// nothing but an identity is asked for here, so the credential of `proxy.upstreamAuthorization`
+/// does not go along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum PingMode {
     /// Never: the request is forwarded.
@@ -40,7 +41,11 @@ impl PingMode {
 /// The reply of an existing registry.
 pub(crate) fn reply() -> Reply {
     let headers = vec![("content-type", "application/json".to_owned())];
-    Reply { status: 200, headers, body: b"{}".to_vec() }
+    Reply {
+        status: 200,
+        headers,
+        body: b"{}".to_vec(),
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +63,11 @@ mod tests {
         ];
         for (has_credential, forwards, with, without) in rows {
             let ping = PingMode::new(has_credential, forwards);
-            assert_eq!((ping.is_own(sent), ping.is_own(&[])), (with, without), "{ping:?}");
+            assert_eq!(
+                (ping.is_own(sent), ping.is_own(&[])),
+                (with, without),
+                "{ping:?}"
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Questions to the registry: what is asked, and what follows from a response.
 //!
-//! A `404` says that a tag is missing, and a `200` that it exists, only if the registry itself says so. A virtual host that does
-//! not know the name, a proxy in between or a web server answer with the same statuses, and their answers must not choose
-//! between `create` and `update`.
+//! A `404` says that a tag is missing, and a `200` that it exists, only if the registry itself says
+//! so. A virtual host that does not know the name, a proxy in between or a web server answer with
+//! the same statuses, and their answers must not choose between `create` and `update`.
 
 use serde_json::Value;
 
@@ -11,10 +11,14 @@ use crate::facts::{Gathered, TagAnswer, TagName};
 use crate::fields::Fields;
 use crate::scope::{Scope, ScopeAction};
 
-/// Registries choose a manifest by what a client accepts, and some reply 404 to one that accepts too little.
+/// Registries choose a manifest by what a client accepts, and some reply 404 to one that accepts
+/// too little.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
 /// The prefix of media types of manifests.
-const MANIFEST_TYPES: [&str; 2] = ["application/vnd.oci.image.", "application/vnd.docker.distribution.manifest."];
+const MANIFEST_TYPES: [&str; 2] = [
+    "application/vnd.oci.image.",
+    "application/vnd.docker.distribution.manifest.",
+];
 
 /// Something that only the registry knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +65,19 @@ impl Question {
     #[must_use]
     pub fn request(&self) -> QuestionRequest {
         let (method, target, accept) = match self {
-            Self::Tag(TagName { repository, tag }) => ("HEAD", format!("/v2/{repository}/manifests/{tag}"), MANIFESTS),
+            Self::Tag(TagName { repository, tag }) => (
+                "HEAD",
+                format!("/v2/{repository}/manifests/{tag}"),
+                MANIFESTS,
+            ),
             Self::Registry(_) => ("GET", "/v2/".to_owned(), "*/*"),
             Self::Catalog(listing) => ("GET", listing.target(), "application/json"),
         };
-        QuestionRequest { method, target, accept }
+        QuestionRequest {
+            method,
+            target,
+            accept,
+        }
     }
 
     /// What a registry that wants tokens has to grant for it.
@@ -85,7 +97,8 @@ impl Question {
         matches!(self, Self::Catalog(_))
     }
 
-    /// Records what follows from the response. Returns the question that has to be asked next if it is not conclusive.
+    /// Records what follows from the response. Returns the question that has to be asked next if it
+    /// is not conclusive.
     #[must_use]
     pub fn answer(self, response: QuestionResponse, gathered: &mut Gathered) -> Option<Self> {
         let status = response.status();
@@ -93,12 +106,17 @@ impl Question {
             Self::Tag(name) => match status {
                 200 if response.is_manifest() => tag(name, TagAnswer::Exists, gathered),
                 404 if response.is_of_registry() => tag(name, TagAnswer::Missing, gathered),
-                // Not every registry marks its errors (zot does not), and a response to HEAD has no body that would.
+                // Not every registry marks its errors (zot does not), and a response to HEAD has no
+                // body that would.
                 404 => Some(Self::Registry(name)),
                 _ => tag(name, TagAnswer::Unknown, gathered),
             },
             Self::Registry(name) => {
-                let answer = if matches!(status, 200 | 401) { TagAnswer::Missing } else { TagAnswer::Unknown };
+                let answer = if matches!(status, 200 | 401) {
+                    TagAnswer::Missing
+                } else {
+                    TagAnswer::Unknown
+                };
                 tag(name, answer, gathered)
             }
             Self::Catalog(listing) => {
@@ -111,7 +129,9 @@ impl Question {
     /// Records that there is no response.
     pub fn fail(self, gathered: &mut Gathered) {
         match self {
-            Self::Tag(name) | Self::Registry(name) => gathered.tags.push((name, TagAnswer::Unknown)),
+            Self::Tag(name) | Self::Registry(name) => {
+                gathered.tags.push((name, TagAnswer::Unknown))
+            }
             Self::Catalog(listing) => gathered.catalog = Some((listing, UpstreamPage::default())),
         }
     }
@@ -125,23 +145,31 @@ fn tag(name: TagName, answer: TagAnswer, gathered: &mut Gathered) -> Option<Ques
 impl QuestionResponse {
     /// The status; 0 if it has none.
     fn status(&self) -> u16 {
-        let status = self.headers.first(":status").and_then(|status| std::str::from_utf8(status).ok());
+        let status = self
+            .headers
+            .first(":status")
+            .and_then(|status| std::str::from_utf8(status).ok());
         status.and_then(|status| status.parse().ok()).unwrap_or(0)
     }
 
-    /// Returns true if the header of Docker's registry API is there, which all versions of Distribution send.
+    /// Returns true if the header of Docker's registry API is there, which all versions of
+    /// Distribution send.
     fn is_of_registry(&self) -> bool {
         let version = self.text("docker-distribution-api-version");
-        version.split_ascii_whitespace().any(|version| version == "registry/2.0")
+        version
+            .split_ascii_whitespace()
+            .any(|version| version == "registry/2.0")
     }
 
-    /// Returns true for the manifest that was asked for, and false for the page of some web server (OCI distribution spec,
-    /// "Checking if content exists in the registry").
+    /// Returns true for the manifest that was asked for, and false for the page of some web server
+    /// (OCI distribution spec, "Checking if content exists in the registry").
     fn is_manifest(&self) -> bool {
         let media_type = self.text("content-type");
         self.is_of_registry()
             || self.text("docker-content-digest").contains(':')
-            || MANIFEST_TYPES.iter().any(|prefix| media_type.starts_with(prefix))
+            || MANIFEST_TYPES
+                .iter()
+                .any(|prefix| media_type.starts_with(prefix))
     }
 
     /// Returns true if the body is an error of a registry (OCI distribution spec, "Error Codes").
@@ -150,16 +178,24 @@ impl QuestionResponse {
         body.is_some_and(|body| body.pointer("/errors/0/code").is_some_and(Value::is_string))
     }
 
-    /// The page of a catalog. That there is no catalog is also something that only the registry can say.
+    /// The page of a catalog. That there is no catalog is also something that only the registry can
+    /// say.
     fn into_page(self, status: u16) -> UpstreamPage {
         if status != 200 && !self.is_of_registry() && !self.is_registry_error() {
             return UpstreamPage::default();
         }
-        UpstreamPage { status, link: self.headers.first("link").map(<[u8]>::to_vec), body: self.body }
+        UpstreamPage {
+            status,
+            link: self.headers.first("link").map(<[u8]>::to_vec),
+            body: self.body,
+        }
     }
 
     fn text(&self, name: &str) -> &str {
-        self.headers.first(name).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default()
+        self.headers
+            .first(name)
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .unwrap_or_default()
     }
 }
 

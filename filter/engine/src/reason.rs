@@ -107,7 +107,8 @@ impl Reason {
     /// Every reason, for tables and metrics.
     pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// Returns true if a credential was presented and refused, so that `failDelay` delays the reply.
+    /// Returns true if a credential was presented and refused, so that `failDelay` delays the
+    /// reply.
     #[must_use]
     pub const fn is_delayed(self) -> bool {
         matches!(self.descriptor().status, 401 | 403) && !matches!(self, Self::NoCredential)
@@ -118,25 +119,54 @@ impl Reason {
     pub const fn descriptor(self) -> ErrorDescriptor {
         match self {
             Self::NotFound => plain(404, "NOT_FOUND", "no such endpoint", "not_found"),
-            Self::PaginationInvalid => {
-                plain(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", "pagination_invalid")
-            }
-            Self::NameInvalid => plain(400, "NAME_INVALID", "invalid repository name", "name_invalid"),
+            Self::PaginationInvalid => plain(
+                400,
+                "PAGINATION_NUMBER_INVALID",
+                "invalid number of results requested",
+                "pagination_invalid",
+            ),
+            Self::NameInvalid => plain(
+                400,
+                "NAME_INVALID",
+                "invalid repository name",
+                "name_invalid",
+            ),
             Self::TagInvalid => plain(400, "TAG_INVALID", "invalid tag", "tag_invalid"),
             Self::DigestInvalid => plain(400, "DIGEST_INVALID", "invalid digest", "digest_invalid"),
-            Self::ManifestInvalid => {
-                plain(400, "MANIFEST_INVALID", "a manifest is not sent as a form", "manifest_invalid")
+            Self::ManifestInvalid => plain(
+                400,
+                "MANIFEST_INVALID",
+                "a manifest is not sent as a form",
+                "manifest_invalid",
+            ),
+            Self::MethodNotAllowed => plain(
+                405,
+                "UNSUPPORTED",
+                "the operation is unsupported",
+                "method_not_allowed",
+            ),
+            Self::MalformedRequest => plain(
+                400,
+                "BAD_REQUEST",
+                "malformed request for a token",
+                "malformed_request",
+            ),
+            Self::BodyTooLarge => {
+                plain(413, "TOO_LARGE", "the body is too large", "body_too_large")
             }
-            Self::MethodNotAllowed => plain(405, "UNSUPPORTED", "the operation is unsupported", "method_not_allowed"),
-            Self::MalformedRequest => plain(400, "BAD_REQUEST", "malformed request for a token", "malformed_request"),
-            Self::BodyTooLarge => plain(413, "TOO_LARGE", "the body is too large", "body_too_large"),
             Self::NoCredential => unauthorized("no_credential", Challenge::Plain),
-            Self::SeveralCredentials => unauthorized("several_credentials", Challenge::InvalidToken),
-            Self::MalformedCredential => unauthorized("malformed_credential", Challenge::InvalidToken),
+            Self::SeveralCredentials => {
+                unauthorized("several_credentials", Challenge::InvalidToken)
+            }
+            Self::MalformedCredential => {
+                unauthorized("malformed_credential", Challenge::InvalidToken)
+            }
             Self::TokenTooLong => unauthorized("token_too_long", Challenge::InvalidToken),
             Self::MalformedToken => unauthorized("malformed_token", Challenge::InvalidToken),
             Self::WrongTokenType => unauthorized("wrong_token_type", Challenge::InvalidToken),
-            Self::AlgorithmNotAllowed => unauthorized("algorithm_not_allowed", Challenge::InvalidToken),
+            Self::AlgorithmNotAllowed => {
+                unauthorized("algorithm_not_allowed", Challenge::InvalidToken)
+            }
             Self::UnknownIssuer => unauthorized("unknown_issuer", Challenge::InvalidToken),
             Self::WrongAudience => unauthorized("wrong_audience", Challenge::InvalidToken),
             Self::BadClaim => unauthorized("bad_claim", Challenge::InvalidToken),
@@ -148,8 +178,15 @@ impl Reason {
             Self::MappingFailed => unauthorized("mapping_failed", Challenge::InvalidToken),
             Self::WrongCertificate => unauthorized("wrong_certificate", Challenge::InvalidToken),
             Self::UnusableCertificate => unauthorized("unusable_certificate", Challenge::Plain),
-            Self::InsufficientScope => unauthorized("insufficient_scope", Challenge::InsufficientScope),
-            Self::PolicyDenied => plain(403, "DENIED", "requested access to the resource is denied", "policy_denied"),
+            Self::InsufficientScope => {
+                unauthorized("insufficient_scope", Challenge::InsufficientScope)
+            }
+            Self::PolicyDenied => plain(
+                403,
+                "DENIED",
+                "requested access to the resource is denied",
+                "policy_denied",
+            ),
             Self::KeysUnavailable => unavailable("keys_unavailable"),
             Self::UpstreamUnavailable => unavailable("upstream_unavailable"),
             Self::TooManyWaiting => unavailable("too_many_waiting"),
@@ -158,12 +195,29 @@ impl Reason {
     }
 }
 
-const fn plain(status: u16, code: &'static str, message: &'static str, label: &'static str) -> ErrorDescriptor {
-    ErrorDescriptor { status, code, message, label, challenge: Challenge::No }
+const fn plain(
+    status: u16,
+    code: &'static str,
+    message: &'static str,
+    label: &'static str,
+) -> ErrorDescriptor {
+    ErrorDescriptor {
+        status,
+        code,
+        message,
+        label,
+        challenge: Challenge::No,
+    }
 }
 
 const fn unauthorized(label: &'static str, challenge: Challenge) -> ErrorDescriptor {
-    ErrorDescriptor { status: 401, code: "UNAUTHORIZED", message: "authentication required", label, challenge }
+    ErrorDescriptor {
+        status: 401,
+        code: "UNAUTHORIZED",
+        message: "authentication required",
+        label,
+        challenge,
+    }
 }
 
 const fn unavailable(label: &'static str) -> ErrorDescriptor {
@@ -177,18 +231,26 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_label_of_its_own_and_401_always_has_a_challenge() {
-        let labels: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.descriptor().label).collect();
+        let labels: BTreeSet<_> = Reason::ALL
+            .iter()
+            .map(|reason| reason.descriptor().label)
+            .collect();
         assert_eq!(labels.len(), Reason::ALL.len());
         for reason in Reason::ALL.iter().copied() {
             let descriptor = reason.descriptor();
-            assert_eq!(descriptor.status == 401, descriptor.challenge != Challenge::No, "{reason:?}");
+            assert_eq!(
+                descriptor.status == 401,
+                descriptor.challenge != Challenge::No,
+                "{reason:?}"
+            );
         }
     }
 
     #[test]
     fn what_is_delayed_is_a_refusal_of_who_asks() {
         for reason in Reason::ALL.iter().copied() {
-            let refused = matches!(reason.descriptor().status, 401 | 403) && reason != Reason::NoCredential;
+            let refused =
+                matches!(reason.descriptor().status, 401 | 403) && reason != Reason::NoCredential;
             assert_eq!(reason.is_delayed(), refused, "{reason:?}");
         }
         assert!(!Reason::KeysUnavailable.is_delayed() && Reason::PolicyDenied.is_delayed());

@@ -29,23 +29,29 @@ impl Reply {
     /// How many bytes of text it holds.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.body.len() + self.headers.iter().map(|(_, value)| value.len()).sum::<usize>()
+        self.body.len()
+            + self
+                .headers
+                .iter()
+                .map(|(_, value)| value.len())
+                .sum::<usize>()
     }
 
-    /// This as the answer to a request for `target`: under `/v2` with what registries put on each of their answers, as Docker's
-    /// command line takes a registry for one that it knows only then.
+    /// This as the answer to a request for `target`: under `/v2` with what registries put on each
+    /// of their answers, as Docker's command line takes a registry for one that it knows only then.
     #[must_use]
     pub fn at(mut self, target: &[u8]) -> Self {
         if is_registry_target(target) {
-            self.headers.push(("docker-distribution-api-version", "registry/2.0".to_owned()));
+            self.headers
+                .push(("docker-distribution-api-version", "registry/2.0".to_owned()));
         }
         self
     }
 }
 
 impl Realm {
-    /// The value of `WWW-Authenticate`: Bearer as the Docker token protocol wants it when there is a token endpoint (RFC 6750
-    /// section 3), otherwise Basic (RFC 7617).
+    /// The value of `WWW-Authenticate`: Bearer as the Docker token protocol wants it when there is
+    /// a token endpoint (RFC 6750 section 3), otherwise Basic (RFC 7617).
     pub(crate) fn challenge(&self, kind: Challenge, scope: &str) -> Option<String> {
         let error = match kind {
             Challenge::No => return None,
@@ -53,8 +59,14 @@ impl Realm {
             Challenge::InvalidToken => Some("invalid_token"),
             Challenge::InsufficientScope => Some("insufficient_scope"),
         };
-        let Some(endpoint) = &self.token_endpoint else { return self.basic_challenge(kind) };
-        let mut value = format!("Bearer realm={},service={}", quoted(endpoint), quoted(&self.service));
+        let Some(endpoint) = &self.token_endpoint else {
+            return self.basic_challenge(kind);
+        };
+        let mut value = format!(
+            "Bearer realm={},service={}",
+            quoted(endpoint),
+            quoted(&self.service)
+        );
         for (name, text) in [("scope", scope), ("error", error.unwrap_or_default())] {
             if !text.is_empty() {
                 value.push(',');
@@ -73,7 +85,10 @@ impl Realm {
 
 /// No answer with a token, or about one, may be kept (RFC 6749 section 5.1).
 pub(crate) fn unstored() -> [(&'static str, String); 2] {
-    [("cache-control", "no-store".to_owned()), ("pragma", "no-cache".to_owned())]
+    [
+        ("cache-control", "no-store".to_owned()),
+        ("pragma", "no-cache".to_owned()),
+    ]
 }
 
 /// A quoted-string (RFC 9110 section 5.6.4); what it cannot hold is left out.

@@ -28,7 +28,8 @@ pub struct Connection<'a> {
     pub tls_version: &'a [u8],
     /// True if the peer has presented a certificate.
     pub mtls: bool,
-    /// PEM of the peer's own certificate, as it is or percent-encoded; empty when there is none, or the host does not pass it.
+    /// PEM of the peer's own certificate, as it is or percent-encoded; empty when there is none, or
+    /// the host does not pass it.
     pub certificate: &'a [u8],
 }
 

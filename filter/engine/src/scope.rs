@@ -1,4 +1,5 @@
-//! Scopes: what a client asks a token for, and what it gets (Distribution, "Token Scope Documentation").
+//! Scopes: what a client asks a token for, and what it gets (Distribution, "Token Scope
+//! Documentation").
 
 use serde_json::{Value, json};
 use strum::VariantArray;
@@ -56,12 +57,14 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Adds the scopes of a list that is separated by blanks to `scopes`, each repository once with all that is asked of it, in
-    /// the order in which they come first. A scope that nothing can be granted of, such as one of another resource type, is left
-    /// out; so is a resource class, which Distribution ignores today.
+    /// Adds the scopes of a list that is separated by blanks to `scopes`, each repository once with
+    /// all that is asked of it, in the order in which they come first. A scope that nothing can be
+    /// granted of, such as one of another resource type, is left out; so is a resource class, which
+    /// Distribution ignores today.
     ///
     /// # Errors
-    /// `MalformedRequest` when a scope breaks the grammar, or there are more than [`MAX_SCOPES`] different ones.
+    /// `MalformedRequest` when a scope breaks the grammar, or there are more than [`MAX_SCOPES`]
+    /// different ones.
     pub fn parse_list(list: &str, scopes: &mut Vec<Self>) -> Result<(), Reason> {
         for text in list.split(' ').filter(|text| !text.is_empty()) {
             if let Some(scope) = Self::parse(text)? {
@@ -84,29 +87,41 @@ impl Scope {
         if !(is_repository || is_on_a_host(name)) || actions.split(',').count() > MAX_ACTIONS {
             return Err(malformed);
         }
-        if !actions.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'*' | b',')) {
+        if !actions
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'*' | b','))
+        {
             return Err(malformed);
         }
         let asked = |wanted: &str| actions.split(',').any(|action| action == wanted);
         Ok(match kind {
             "repository" if is_repository => {
                 let wanted = |action: &ScopeAction| asked("*") || asked(action.name());
-                Some(Self::Repository(name.to_owned(), ScopeAction::VARIANTS.iter().copied().filter(wanted).collect()))
+                Some(Self::Repository(
+                    name.to_owned(),
+                    ScopeAction::VARIANTS
+                        .iter()
+                        .copied()
+                        .filter(wanted)
+                        .collect(),
+                ))
             }
             "registry" if name == "catalog" && asked("*") => Some(Self::Catalog),
             _ => None,
         })
     }
 
-    /// What is granted of what is asked: for each repository once the actions that `may` allows, and the catalog if it is
-    /// `open`. What is not granted is left out, which is no error.
+    /// What is granted of what is asked: for each repository once the actions that `may` allows,
+    /// and the catalog if it is `open`. What is not granted is left out, which is no error.
     #[must_use]
     pub fn granted(asked: &[Self], may: &dyn Fn(Action, &str) -> bool, open: bool) -> Vec<Self> {
         let mut granted: Vec<Self> = Vec::new();
         for scope in asked {
             let scope = match scope {
                 Self::Repository(name, actions) => {
-                    let may = |action: &&ScopeAction| action.actions().iter().any(|action| may(*action, name));
+                    let may = |action: &&ScopeAction| {
+                        action.actions().iter().any(|action| may(*action, name))
+                    };
                     Self::Repository(name.clone(), actions.iter().filter(may).copied().collect())
                 }
                 Self::Catalog if open => Self::Catalog,
@@ -137,7 +152,11 @@ impl Scope {
         });
         match known {
             Some(known) => {
-                let new: Vec<_> = actions.iter().filter(|action| !known.contains(action)).copied().collect();
+                let new: Vec<_> = actions
+                    .iter()
+                    .filter(|action| !known.contains(action))
+                    .copied()
+                    .collect();
                 known.extend(new);
             }
             None => others.push(self),
@@ -188,7 +207,12 @@ impl Scope {
 
 /// `resourcetype`, without its class.
 fn resource_type(text: &str) -> Option<&str> {
-    let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let word = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
     match text.split_once('(') {
         None => word(text).then_some(text),
         Some((kind, class)) => (word(kind) && word(class.strip_suffix(')')?)).then_some(kind),
@@ -197,12 +221,16 @@ fn resource_type(text: &str) -> Option<&str> {
 
 /// `hostname '/' component ...`: the grammar allows it, no repository here has such a name.
 fn is_on_a_host(name: &str) -> bool {
-    let Some((host, path)) = name.split_once('/') else { return false };
+    let Some((host, path)) = name.split_once('/') else {
+        return false;
+    };
     let (host, port) = host.split_once(':').unwrap_or((host, "0"));
     let is_label = |part: &str| {
         let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
         let mut bytes = part.bytes();
-        edge(bytes.next()) && edge(part.bytes().next_back()) && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        edge(bytes.next())
+            && edge(part.bytes().next_back())
+            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     host.split('.').all(is_label)
         && !port.is_empty()
@@ -228,7 +256,10 @@ mod tests {
             ("", ""),
             ("  ", ""),
             ("repository:a:pull", "repository:a:pull"),
-            ("repository:team/app:pull,push", "repository:team/app:pull,push"),
+            (
+                "repository:team/app:pull,push",
+                "repository:team/app:pull,push",
+            ),
             ("repository:a:push,pull", "repository:a:pull,push"),
             ("repository:a:pull,pull", "repository:a:pull"),
             ("repository:a:*", "repository:a:pull,push,delete"),
@@ -242,12 +273,30 @@ mod tests {
             ("artifact:a:pull", ""),
             ("repository:host.example:5000/a:pull", ""),
             ("repository:Host/a:pull", ""),
-            ("repository:a:pull repository:b:push", "repository:a:pull repository:b:push"),
-            ("repository:a:pull  registry:catalog:*", "repository:a:pull registry:catalog:*"),
-            ("repository:b:pull repository:a:pull repository:b:pull", "repository:b:pull repository:a:pull"),
-            ("repository:b:push repository:a:pull repository:b:pull", "repository:b:push,pull repository:a:pull"),
-            ("repository:b: repository(plugin):b:pull", "repository:b:pull"),
-            ("registry:catalog:* registry:catalog:*", "registry:catalog:*"),
+            (
+                "repository:a:pull repository:b:push",
+                "repository:a:pull repository:b:push",
+            ),
+            (
+                "repository:a:pull  registry:catalog:*",
+                "repository:a:pull registry:catalog:*",
+            ),
+            (
+                "repository:b:pull repository:a:pull repository:b:pull",
+                "repository:b:pull repository:a:pull",
+            ),
+            (
+                "repository:b:push repository:a:pull repository:b:pull",
+                "repository:b:push,pull repository:a:pull",
+            ),
+            (
+                "repository:b: repository(plugin):b:pull",
+                "repository:b:pull",
+            ),
+            (
+                "registry:catalog:* registry:catalog:*",
+                "registry:catalog:*",
+            ),
             (&long, &long),
         ];
         for (list, wanted) in rows {
@@ -299,15 +348,28 @@ mod tests {
         };
         let most = different(MAX_SCOPES);
         assert_eq!(read(&most).as_deref(), Ok(&*most));
-        assert_eq!(read(&different(MAX_SCOPES + 1)), Err(Reason::MalformedRequest));
-        assert_eq!(read(&format!("{most} registry:catalog:*")), Err(Reason::MalformedRequest));
+        assert_eq!(
+            read(&different(MAX_SCOPES + 1)),
+            Err(Reason::MalformedRequest)
+        );
+        assert_eq!(
+            read(&format!("{most} registry:catalog:*")),
+            Err(Reason::MalformedRequest)
+        );
         // A repeated scope is one scope, wherever it is.
         assert_eq!(read(&format!("{most} {most}")).as_deref(), Ok(&*most));
         let mut scopes = Vec::new();
         for _ in 0..100 {
-            Scope::parse_list("repository:b:push registry:catalog:* repository:a:pull,push", &mut scopes).unwrap();
+            Scope::parse_list(
+                "repository:b:push registry:catalog:* repository:a:pull,push",
+                &mut scopes,
+            )
+            .unwrap();
         }
-        assert_eq!(Scope::list(&scopes), "repository:b:push registry:catalog:* repository:a:pull,push");
+        assert_eq!(
+            Scope::list(&scopes),
+            "repository:b:push registry:catalog:* repository:a:pull,push"
+        );
     }
 
     #[test]

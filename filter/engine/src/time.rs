@@ -36,10 +36,12 @@ impl UnixTime {
         self.0
     }
 
-    /// The time as RFC 3339 has it, in whole seconds (section 5.6). Beyond the years of four digits, the nearest end.
+    /// The time as RFC 3339 has it, in whole seconds (section 5.6). Beyond the years of four
+    /// digits, the nearest end.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        let time = DateTime::from_timestamp_secs(self.secs().clamp(YEAR_0, YEAR_10000 - 1)).unwrap_or_default();
+        let time = DateTime::from_timestamp_secs(self.secs().clamp(YEAR_0, YEAR_10000 - 1))
+            .unwrap_or_default();
         time.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
@@ -55,7 +57,8 @@ impl UnixTime {
         Self(self.0.saturating_sub(millis_of(duration)))
     }
 
-    /// How long from `earlier` until `self`; zero if `earlier` is not earlier (a clock that jumped back).
+    /// How long from `earlier` until `self`; zero if `earlier` is not earlier (a clock that jumped
+    /// back).
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -79,9 +82,18 @@ mod tests {
     #[test]
     fn arithmetic_saturates_and_never_goes_negative() {
         let end = UnixTime::from_secs(i64::MAX);
-        assert_eq!(end.after(Duration::MAX), end.after(Duration::from_secs(1)).after(Duration::MAX));
-        assert_eq!(UnixTime::from_secs(1).since(UnixTime::from_secs(5)), Duration::ZERO);
-        assert_eq!(UnixTime::from_secs(5).since(UnixTime::from_secs(1)), Duration::from_secs(4));
+        assert_eq!(
+            end.after(Duration::MAX),
+            end.after(Duration::from_secs(1)).after(Duration::MAX)
+        );
+        assert_eq!(
+            UnixTime::from_secs(1).since(UnixTime::from_secs(5)),
+            Duration::ZERO
+        );
+        assert_eq!(
+            UnixTime::from_secs(5).since(UnixTime::from_secs(1)),
+            Duration::from_secs(4)
+        );
         assert_eq!(UnixTime::from_millis(-1).secs(), -1);
     }
 

@@ -9,7 +9,8 @@ pub enum UrlError {
     /// Relative, or of another scheme.
     #[error("is not an absolute http or https URL")]
     NotHttp,
-    /// `user@` before the host: credentials do not belong in a configuration, and parsers that ignore them see another host.
+    /// `user@` before the host: credentials do not belong in a configuration, and parsers that
+    /// ignore them see another host.
     #[error("has user information (`user@`) before its host: leave it out")]
     UserInfo,
     /// No host, or none that is a name or an IPv6 address in brackets.
@@ -29,7 +30,8 @@ pub enum UrlError {
     Character,
 }
 
-/// An absolute `http` or `https` URL without user information or fragment: what a document is fetched from.
+/// An absolute `http` or `https` URL without user information or fragment: what a document is
+/// fetched from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUrl {
     https: bool,
@@ -38,12 +40,14 @@ pub struct HttpUrl {
     target: String,
 }
 
-/// An [`HttpUrl`] without query, so that a path can be appended: an issuer (`OpenID` Connect Core 1.0 section 2) or a realm.
+/// An [`HttpUrl`] without query, so that a path can be appended: an issuer (`OpenID` Connect Core
+/// 1.0 section 2) or a realm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl(HttpUrl);
 
 impl HttpUrl {
-    /// Reads a URL. Only scheme and authority are made lower case; path and query stay as they are written.
+    /// Reads a URL. Only scheme and authority are made lower case; path and query stay as they are
+    /// written.
     ///
     /// # Errors
     /// See [`UrlError`]; a query is an error.
@@ -53,21 +57,27 @@ impl HttpUrl {
             (scheme, rest) if scheme.eq_ignore_ascii_case("http") => (false, rest),
             _ => return Err(UrlError::NotHttp),
         };
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>');
+        let is_plain =
+            |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>');
         if !text.bytes().all(is_plain) {
             return Err(UrlError::Character);
         }
         if rest.contains('#') {
             return Err(UrlError::Fragment);
         }
-        let (authority, target) =
-            rest.split_at_checked(rest.find(['/', '?']).unwrap_or(rest.len())).unwrap_or((rest, ""));
+        let (authority, target) = rest
+            .split_at_checked(rest.find(['/', '?']).unwrap_or(rest.len()))
+            .unwrap_or((rest, ""));
         if authority.contains('@') {
             return Err(UrlError::UserInfo);
         }
         split(authority)?;
         let slash = if target.starts_with('/') { "" } else { "/" };
-        Ok(Self { https, authority: authority.to_ascii_lowercase(), target: format!("{slash}{target}") })
+        Ok(Self {
+            https,
+            authority: authority.to_ascii_lowercase(),
+            target: format!("{slash}{target}"),
+        })
     }
 
     /// Returns true if the scheme is `https`.
@@ -92,7 +102,9 @@ impl HttpUrl {
     #[must_use]
     pub fn host(&self) -> &str {
         let host = split(&self.authority).map_or("", |(host, _)| host);
-        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+        host.strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host)
     }
 
     /// The port, that of the scheme when none is written.
@@ -102,10 +114,15 @@ impl HttpUrl {
         written.unwrap_or(if self.https { 443 } else { 80 })
     }
 
-    /// Host and port as they are written, with the port of the scheme when there is none: what is connected to.
+    /// Host and port as they are written, with the port of the scheme when there is none: what is
+    /// connected to.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("{}:{}", split(&self.authority).map_or("", |(host, _)| host), self.port())
+        format!(
+            "{}:{}",
+            split(&self.authority).map_or("", |(host, _)| host),
+            self.port()
+        )
     }
 
     /// Returns true if both URLs have the same scheme, host and port (RFC 6454 section 5).
@@ -118,7 +135,9 @@ impl HttpUrl {
     /// The path, never empty.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+        self.target
+            .split_once('?')
+            .map_or(self.target.as_str(), |(path, _)| path)
     }
 
     /// Path and query, as for `:path`.
@@ -135,7 +154,11 @@ impl BaseUrl {
     /// See [`UrlError`].
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let url = HttpUrl::parse(text)?;
-        if url.target.contains('?') { Err(UrlError::Query) } else { Ok(Self(url)) }
+        if url.target.contains('?') {
+            Err(UrlError::Query)
+        } else {
+            Ok(Self(url))
+        }
     }
 
     /// The URL itself.
@@ -147,7 +170,10 @@ impl BaseUrl {
     /// The URL with its path extended by `suffix`; a slash at the end is dropped first.
     #[must_use]
     pub fn join(&self, suffix: &str) -> HttpUrl {
-        HttpUrl { target: format!("{}{suffix}", self.0.target.trim_end_matches('/')), ..self.0.clone() }
+        HttpUrl {
+            target: format!("{}{suffix}", self.0.target.trim_end_matches('/')),
+            ..self.0.clone()
+        }
     }
 }
 
@@ -160,7 +186,9 @@ fn split(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
     let (host, port) = authority.split_at_checked(end).ok_or(UrlError::Host)?;
     let bracketed = host.strip_prefix('[').map(|host| host.strip_suffix(']'));
     let named = !host.is_empty() && !host.contains(['[', ']', ':']);
-    if !bracketed.map_or(named, |address| address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())) {
+    if !bracketed.map_or(named, |address| {
+        address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+    }) {
         return Err(UrlError::Host);
     }
     if port.is_empty() || port == ":" {
@@ -170,12 +198,21 @@ fn split(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(UrlError::Port);
     }
-    digits.parse().map(|port| (host, Some(port))).map_err(|_| UrlError::Port)
+    digits
+        .parse()
+        .map(|port| (host, Some(port)))
+        .map_err(|_| UrlError::Port)
 }
 
 impl fmt::Display for HttpUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}://{}{}", self.scheme(), self.authority, self.target)
+        write!(
+            formatter,
+            "{}://{}{}",
+            self.scheme(),
+            self.authority,
+            self.target
+        )
     }
 }
 

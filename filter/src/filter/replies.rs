@@ -7,7 +7,8 @@ use super::Filter;
 use crate::host;
 
 impl Filter {
-    /// Answers the request of `context`, which is the effective one; if the host does not take the reply, on the next tick.
+    /// Answers the request of `context`, which is the effective one; if the host does not take the
+    /// reply, on the next tick.
     pub(super) fn send(&self, context: u32, reply: Reply) {
         if host::reply(&reply).is_err() {
             self.send_later(context, reply);

@@ -2,7 +2,9 @@
 
 use log::warn;
 use registry_auth_engine::decision::{Denied, Grant, Verdict};
-use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, Missing, Need, RequestBody};
+use registry_auth_engine::facts::{
+    Facts, Gathered, KeysAnswer, MAX_BODY, Missing, Need, RequestBody,
+};
 use registry_auth_engine::keys::cache::{Lack, Wanted};
 use registry_auth_engine::question::Question;
 use registry_auth_engine::reason::Reason;
@@ -59,11 +61,15 @@ impl Filter {
         }
     }
 
-    /// Handles a part of the body of the effective context's request; `size` is what is there of it, or absent when trailers
-    /// came instead of a last part. Nothing is read for requests that do not wait for it. Some hosts begin the body of a paused
-    /// request: it must not go on by that.
+    /// Handles a part of the body of the effective context's request; `size` is what is there of
+    /// it, or absent when trailers came instead of a last part. Nothing is read for requests that
+    /// do not wait for it. Some hosts begin the body of a paused request: it must not go on by
+    /// that.
     pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
-        let body = self.parked.borrow_mut().body(context, size, ended, MAX_BODY);
+        let body = self
+            .parked
+            .borrow_mut()
+            .body(context, size, ended, MAX_BODY);
         match body {
             Body::Granted => return BodyGate::Open,
             Body::Held => {}
@@ -89,7 +95,13 @@ impl Filter {
             return Ok(self.grant(context, &head, grant));
         }
         let body = (!ended).then_some(0);
-        let pending = Pending { head, body, gathered: Gathered::default(), began: now, is_verified: false };
+        let pending = Pending {
+            head,
+            body,
+            gathered: Gathered::default(),
+            began: now,
+            is_verified: false,
+        };
         Ok(self.conclude(context, pending, verdict, now))
     }
 
@@ -108,8 +120,15 @@ impl Filter {
         self.conclude(context, pending, verdict, now)
     }
 
-    /// Applies a verdict. A request that lacks a fact is parked until it arrives, or decided again if it is there already.
-    fn conclude(&self, context: u32, mut pending: Pending, mut verdict: Verdict, now: UnixTime) -> Progress {
+    /// Applies a verdict. A request that lacks a fact is parked until it arrives, or decided again
+    /// if it is there already.
+    fn conclude(
+        &self,
+        context: u32,
+        mut pending: Pending,
+        mut verdict: Verdict,
+        now: UnixTime,
+    ) -> Progress {
         loop {
             let need = match verdict {
                 Verdict::Allow(grant) => return self.grant(context, &pending.head, &grant),
@@ -139,7 +158,11 @@ impl Filter {
         }
         let reads_body = matches!(awaits, Awaits::Body);
         self.parked.borrow_mut().wait(context, pending, awaits);
-        if reads_body { Progress::ReadsBody } else { Progress::Waits { turn } }
+        if reads_body {
+            Progress::ReadsBody
+        } else {
+            Progress::Waits { turn }
+        }
     }
 
     /// Only a head that is ready in every part goes on.
@@ -170,21 +193,34 @@ impl Filter {
         Progress::Answered
     }
 
-    /// Returns what to wait for, and true if the root context has to do something for it; `None` if the fact is there at once.
+    /// Returns what to wait for, and true if the root context has to do something for it; `None` if
+    /// the fact is there at once.
     fn awaits(&self, need: Need, pending: &mut Pending, now: UnixTime) -> Option<(Awaits, bool)> {
         match need {
             Need::Keys { source, missing } => {
                 let (lack, awaits) = match missing {
                     Missing::Keys => (Lack::Keys, Awaits::Keys(source)),
-                    Missing::Key => (Lack::Key { since: pending.began }, Awaits::UnknownKey(source)),
+                    Missing::Key => (
+                        Lack::Key {
+                            since: pending.began,
+                        },
+                        Awaits::UnknownKey(source),
+                    ),
                 };
-                match self.keys.borrow_mut().want(source, lack, &self.enforcer.metrics, now) {
+                match self
+                    .keys
+                    .borrow_mut()
+                    .want(source, lack, &self.enforcer.metrics, now)
+                {
                     Wanted::Current => {
                         pending.gathered.keys.push((source, KeysAnswer::Current));
                         None
                     }
                     Wanted::No => {
-                        pending.gathered.keys.push((source, KeysAnswer::Unavailable));
+                        pending
+                            .gathered
+                            .keys
+                            .push((source, KeysAnswer::Unavailable));
                         None
                     }
                     Wanted::Again => None,
@@ -207,7 +243,8 @@ impl Filter {
         }
     }
 
-    /// The registry is asked only for callers who may come in: a credential that they present was verified.
+    /// The registry is asked only for callers who may come in: a credential that they present was
+    /// verified.
     fn asks(question: Question, pending: &mut Pending) -> Awaits {
         pending.is_verified = pending.head.presents_credential();
         Awaits::Turn(question)
@@ -215,8 +252,17 @@ impl Filter {
 
     fn decide(&self, head: &Head, gathered: &Gathered, now: UnixTime) -> Verdict {
         let keys = self.keys.borrow();
-        let facts = Facts { keys: keys.held(), gathered, now };
-        self.engine.decide(&head.view(), &facts, &mut self.identities.borrow_mut(), &self.verifier)
+        let facts = Facts {
+            keys: keys.held(),
+            gathered,
+            now,
+        };
+        self.engine.decide(
+            &head.view(),
+            &facts,
+            &mut self.identities.borrow_mut(),
+            &self.verifier,
+        )
     }
 }
 
@@ -226,5 +272,9 @@ fn read_body(size: usize) -> Result<RequestBody, HostError> {
     if body.len() < size.min(MAX_BODY + 1) {
         return Err(HostError("get_buffer_bytes"));
     }
-    Ok(if size.max(body.len()) > MAX_BODY { RequestBody::TooLong } else { RequestBody::Whole(body) })
+    Ok(if size.max(body.len()) > MAX_BODY {
+        RequestBody::TooLong
+    } else {
+        RequestBody::Whole(body)
+    })
 }

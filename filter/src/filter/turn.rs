@@ -23,30 +23,36 @@ impl Filter {
             Ok(now) => now,
             Err(error) => {
                 let refused = self.refuse_waiting();
-                self.ticker.set_tick(more_replies || more_granted || refused);
+                self.ticker
+                    .set_tick(more_replies || more_granted || refused);
                 return Err(error);
             }
         };
         // Callouts belong to the effective context.
         let began = host::become_context(self.root).map(|()| self.begin_turn(now));
         let more_waiting = self.decide_waiting(now);
-        self.ticker.set_tick(more_replies || more_granted || more_waiting);
+        self.ticker
+            .set_tick(more_replies || more_granted || more_waiting);
         began.and(self.ask_upstream())
     }
 
-    /// Forgets requests that are gone: the host does not say so, because a callback for that would cost every request a call.
-    /// While ticks are fast, only some of them do.
+    /// Forgets requests that are gone: the host does not say so, because a callback for that would
+    /// cost every request a call. While ticks are fast, only some of them do.
     fn sweep(&self) {
         if !self.ticker.is_due() {
             return;
         }
         let parked = self.parked.borrow().contexts();
-        for context in parked.into_iter().filter(|context| host::is_gone(*context, self.root)) {
+        for context in parked
+            .into_iter()
+            .filter(|context| host::is_gone(*context, self.root))
+        {
             self.parked.borrow_mut().forget(context);
         }
     }
 
-    /// A request has something to fetch. No request is decided here: its callback has not returned yet, so it cannot be resumed.
+    /// A request has something to fetch. No request is decided here: its callback has not returned
+    /// yet, so it cannot be resumed.
     pub(crate) fn turn_of_request(&self) -> Result<(), HostError> {
         host::become_context(self.root)?;
         self.begin_turn(clock::now()?);
@@ -62,19 +68,29 @@ impl Filter {
     /// The response to a callout arrived.
     pub(crate) fn response(&self, call: u32, body_size: usize) -> Result<(), HostError> {
         let now = clock::now();
-        let asked =
-            self.parked.borrow_mut().take(|awaits| matches!(awaits, Awaits::Response(asked, _) if *asked == call));
+        let asked = self
+            .parked
+            .borrow_mut()
+            .take(|awaits| matches!(awaits, Awaits::Response(asked, _) if *asked == call));
         for (context, mut pending, awaits) in asked {
             let next = read(awaits, body_size, &mut pending);
             match (now, next) {
-                (Ok(_), Some(question)) => self.parked.borrow_mut().wait(context, pending, Awaits::Turn(question)),
+                (Ok(_), Some(question)) => {
+                    self.parked
+                        .borrow_mut()
+                        .wait(context, pending, Awaits::Turn(question))
+                }
                 (Ok(now), None) => self.go_on(context, pending, now),
                 (Err(_), _) => self.refuse_waiter(context, &pending),
             }
         }
-        // Without a clock the time of the last turn is used: fetches under way must end in any case.
+        // Without a clock the time of the last turn is used: fetches under way must end in any
+        // case.
         let at = now.unwrap_or_else(|_| self.last_turn.get());
-        let ready = self.keys.borrow_mut().answer(call, body_size, &self.enforcer.metrics, at);
+        let ready = self
+            .keys
+            .borrow_mut()
+            .answer(call, body_size, &self.enforcer.metrics, at);
         self.ready.borrow_mut().append(ready);
         let now = now?;
         self.settle();
@@ -92,16 +108,24 @@ impl Filter {
         self.decide_ready(now)
     }
 
-    /// Requests that waited for keys which will not come are decided without; where newer keys are held they are decided with
-    /// those, and may wait on.
+    /// Requests that waited for keys which will not come are decided without; where newer keys are
+    /// held they are decided with those, and may wait on.
     fn settle(&self) {
         let ready = self.ready.take();
         if ready.is_empty() {
             return;
         }
         let mut parked = self.parked.borrow_mut();
-        let failed = parked.take(|awaits| awaits.source().is_some_and(|source| ready.failed.contains(&source)));
-        let again = parked.take(|awaits| awaits.source().is_some_and(|source| ready.renewed.contains(&source)));
+        let failed = parked.take(|awaits| {
+            awaits
+                .source()
+                .is_some_and(|source| ready.failed.contains(&source))
+        });
+        let again = parked.take(|awaits| {
+            awaits
+                .source()
+                .is_some_and(|source| ready.renewed.contains(&source))
+        });
         for (context, pending, _) in again {
             parked.wait(context, pending, Awaits::Tick);
         }
@@ -127,10 +151,13 @@ impl Filter {
         more
     }
 
-    /// Decides a request that waited, in its own context; if the host does not give it that, on the next tick.
+    /// Decides a request that waited, in its own context; if the host does not give it that, on the
+    /// next tick.
     fn go_on(&self, context: u32, pending: Pending, now: UnixTime) {
         if host::become_request(context).is_err() {
-            self.parked.borrow_mut().wait(context, pending, Awaits::Tick);
+            self.parked
+                .borrow_mut()
+                .wait(context, pending, Awaits::Tick);
             return;
         }
         let has_body = pending.body.is_some();
@@ -139,7 +166,8 @@ impl Filter {
         }
     }
 
-    /// Lets a granted request of the effective context go on; if the host does not, on the next tick.
+    /// Lets a granted request of the effective context go on; if the host does not, on the next
+    /// tick.
     fn resume(&self, context: u32, has_body: bool) {
         if host::resume_request().is_err() {
             self.parked.borrow_mut().resume_later(context, has_body);
@@ -161,30 +189,43 @@ impl Filter {
         more
     }
 
-    /// Refuses all requests that wait: without a clock nothing can be decided, and no timeout can fire. Returns true if there
-    /// were any.
+    /// Refuses all requests that wait: without a clock nothing can be decided, and no timeout can
+    /// fire. Returns true if there were any.
     fn refuse_waiting(&self) -> bool {
         let parked = self.parked.borrow_mut().take(|_| true);
         let any = !parked.is_empty();
         for (context, pending, _) in parked {
-            self.send_later(context, self.enforcer.denied(&pending.head, &Reason::NotReady.into()));
+            self.send_later(
+                context,
+                self.enforcer
+                    .denied(&pending.head, &Reason::NotReady.into()),
+            );
         }
         any
     }
 
     fn refuse_waiter(&self, context: u32, pending: &Pending) {
-        self.send_to(context, self.enforcer.denied(&pending.head, &Reason::NotReady.into()));
+        self.send_to(
+            context,
+            self.enforcer
+                .denied(&pending.head, &Reason::NotReady.into()),
+        );
     }
 
     /// Asks what waiting requests have to ask, as the root context: only it may.
     fn ask_upstream(&self) -> Result<(), HostError> {
-        let unasked = self.parked.borrow_mut().take(|awaits| matches!(awaits, Awaits::Turn(_)));
+        let unasked = self
+            .parked
+            .borrow_mut()
+            .take(|awaits| matches!(awaits, Awaits::Turn(_)));
         if unasked.is_empty() {
             return Ok(());
         }
         let became = host::become_context(self.root);
         for (context, mut pending, awaits) in unasked {
-            let Awaits::Turn(question) = awaits else { continue };
+            let Awaits::Turn(question) = awaits else {
+                continue;
+            };
             let call = became.ok().and_then(|()| self.ask(&question, &pending));
             let awaits = if let Some(call) = call {
                 Awaits::Response(call, question)
@@ -199,20 +240,36 @@ impl Filter {
 
     fn ask(&self, question: &Question, pending: &Pending) -> Option<u32> {
         let upstream = self.upstream.as_ref()?;
-        // Where the client's credential reaches the registry, a question for it is asked with that, or with a token of our own.
+        // Where the client's credential reaches the registry, a question for it is asked with that,
+        // or with a token of our own.
         let own = if self.enforcer.rules.forward_authorization {
-            let own = self.engine.filter_token(question.scope(), self.keys.borrow().held(), clock::now().ok()?);
+            let own = self.engine.filter_token(
+                question.scope(),
+                self.keys.borrow().held(),
+                clock::now().ok()?,
+            );
             own.or_else(|| pending.head.authorization())
         } else {
             None
         };
-        upstream::ask(upstream, question, self.enforcer.upstream_authorization.as_deref().or(own.as_deref())).ok()
+        upstream::ask(
+            upstream,
+            question,
+            self.enforcer
+                .upstream_authorization
+                .as_deref()
+                .or(own.as_deref()),
+        )
+        .ok()
     }
 }
 
-/// Reads what a callout brought for a request. Returns the question that has to be asked next, if there is one.
+/// Reads what a callout brought for a request. Returns the question that has to be asked next, if
+/// there is one.
 fn read(awaits: Awaits, body_size: usize, pending: &mut Pending) -> Option<Question> {
-    let Awaits::Response(_, question) = awaits else { return None };
+    let Awaits::Response(_, question) = awaits else {
+        return None;
+    };
     if let Some(response) = upstream::response(&question, body_size) {
         question.answer(response, &mut pending.gathered)
     } else {

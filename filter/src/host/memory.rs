@@ -1,4 +1,5 @@
-//! Memory that the host asks for, to hand over a value: ours until the host call ends, then the value's.
+//! Memory that the host asks for, to hand over a value: ours until the host call ends, then the
+//! value's.
 
 use std::cell::RefCell;
 use std::ptr;
@@ -10,7 +11,8 @@ thread_local! {
     static LENT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Returns a buffer of `size` bytes for the host to write to before its call ends; null if memory is exhausted.
+/// Returns a buffer of `size` bytes for the host to write to before its call ends; null if memory
+/// is exhausted.
 pub(crate) fn lend(size: usize) -> *mut u8 {
     let mut bytes = Vec::new();
     if bytes.try_reserve_exact(size).is_err() {
@@ -24,8 +26,8 @@ pub(crate) fn lend(size: usize) -> *mut u8 {
     place
 }
 
-/// Takes back what was lent during a host call, and gives the value that the host says is there. `None` if it was not lent, or is
-/// shorter than that. No bytes are a value, wherever they are.
+/// Takes back what was lent during a host call, and gives the value that the host says is there.
+/// `None` if it was not lent, or is shorter than that. No bytes are a value, wherever they are.
 pub(super) fn take_back(place: *const u8, size: usize) -> Option<Vec<u8>> {
     LENT.with_borrow_mut(|lent| {
         let index = lent.iter().position(|bytes| ptr::eq(bytes.as_ptr(), place));

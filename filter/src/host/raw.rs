@@ -1,5 +1,8 @@
 //! Host calls of proxy-wasm ABI 0.2.1. No result of the host makes them panic.
-#![expect(unsafe_code, reason = "imported functions that take addresses; there is no safe path to the host")]
+#![expect(
+    unsafe_code,
+    reason = "imported functions that take addresses; there is no safe path to the host"
+)]
 
 use std::ptr::null;
 
@@ -17,14 +20,19 @@ impl Status {
     const INVALID_MEMORY_ACCESS: Self = Self(6);
 
     const fn check(status: u32) -> Result<(), Self> {
-        if status == Self::OK { Ok(()) } else { Err(Self(status)) }
+        if status == Self::OK {
+            Ok(())
+        } else {
+            Err(Self(status))
+        }
     }
 }
 
 /// What a host call returns.
 pub(super) type HostResult<T> = Result<T, Status>;
 
-// `proxy_log_level_t` and the other enumerations are plain numbers here: what is unknown to Rust's enums must not come in.
+// `proxy_log_level_t` and the other enumerations are plain numbers here: what is unknown to Rust's
+// enums must not come in.
 unsafe extern "C" {
     fn proxy_log(level: u32, text: *const u8, text_size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
@@ -41,7 +49,12 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
-    fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *const u8, value_size: *mut usize) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        value: *mut *const u8,
+        value_size: *mut usize,
+    ) -> u32;
     fn proxy_get_buffer_bytes(
         buffer: u32,
         start: usize,
@@ -84,8 +97,13 @@ unsafe extern "C" {
         value_size: *mut usize,
         version: *mut u32,
     ) -> u32;
-    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, version: u32)
-    -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> u32;
     fn proxy_call_foreign_function(
         name: *const u8,
         name_size: usize,
@@ -131,10 +149,23 @@ pub(super) fn continue_stream(stream: u32) -> HostResult<()> {
 /// Answers a request; `headers` as [`registry_auth_engine::fields::write`] makes them.
 pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8]) -> HostResult<()> {
     const NO_GRPC_STATUS: i32 = -1;
-    let (head, rest) = ((headers.as_ptr(), headers.len()), (body.as_ptr(), body.len()));
-    // SAFETY: addresses and sizes are those of slices that outlive the call; there are no bytes of details.
+    let (head, rest) = (
+        (headers.as_ptr(), headers.len()),
+        (body.as_ptr(), body.len()),
+    );
+    // SAFETY: addresses and sizes are those of slices that outlive the call; there are no bytes of
+    // details.
     Status::check(unsafe {
-        proxy_send_local_response(status, null(), 0, rest.0, rest.1, head.0, head.1, NO_GRPC_STATUS)
+        proxy_send_local_response(
+            status,
+            null(),
+            0,
+            rest.0,
+            rest.1,
+            head.0,
+            head.1,
+            NO_GRPC_STATUS,
+        )
     })
 }
 
@@ -150,7 +181,8 @@ pub(super) fn buffer(buffer: u32, start: usize, max_size: usize) -> HostResult<V
     value(|place, size| unsafe { proxy_get_buffer_bytes(buffer, start, max_size, place, size) })
 }
 
-/// A header map (`proxy_header_map_type_t`), as [`registry_auth_engine::fields::Fields::parse`] reads it.
+/// A header map (`proxy_header_map_type_t`), as [`registry_auth_engine::fields::Fields::parse`]
+/// reads it.
 pub(super) fn header_map(map: u32) -> HostResult<Vec<u8>> {
     // SAFETY: `value` gives the two places that the host writes to.
     value(|place, size| unsafe { proxy_get_header_map_pairs(map, place, size) })
@@ -178,10 +210,13 @@ pub(super) fn remove_header(map: u32, name: &[u8]) -> HostResult<()> {
 
 /// Sends a request without body to a cluster; gives the number of the answer to come.
 pub(super) fn http_call(cluster: &[u8], headers: &[u8], timeout_millis: u32) -> HostResult<u32> {
-    let (cluster, headers) = ((cluster.as_ptr(), cluster.len()), (headers.as_ptr(), headers.len()));
+    let (cluster, headers) = (
+        (cluster.as_ptr(), cluster.len()),
+        (headers.as_ptr(), headers.len()),
+    );
     let mut call = 0;
-    // SAFETY: addresses and sizes are those of slices that outlive the call, body and trailers have no bytes, and the host
-    // writes a 32-bit number to a place of that size.
+    // SAFETY: addresses and sizes are those of slices that outlive the call, body and trailers have
+    // no bytes, and the host writes a 32-bit number to a place of that size.
     Status::check(unsafe {
         let (body, trailers) = ((null(), 0), (null(), 0));
         proxy_http_call(
@@ -204,10 +239,11 @@ pub(super) fn http_call(cluster: &[u8], headers: &[u8], timeout_millis: u32) -> 
 pub(super) fn shared_data(key: &[u8]) -> HostResult<(Vec<u8>, u32)> {
     let mut version = 0;
     let place_of_version = &raw mut version;
-    // SAFETY: address and size of the key are those of a slice that outlives the call, and the host writes a 32-bit number to a
-    // place of that size.
-    let value =
-        value(|place, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), place, size, place_of_version) })?;
+    // SAFETY: address and size of the key are those of a slice that outlives the call, and the host
+    // writes a 32-bit number to a place of that size.
+    let value = value(|place, size| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), place, size, place_of_version)
+    })?;
     Ok((value, version))
 }
 
@@ -220,17 +256,24 @@ pub(super) fn set_shared_data(key: &[u8], value: &[u8], version: u32) -> HostRes
 
 /// Calls a function that only some hosts have.
 pub(super) fn call_foreign_function(name: &[u8], argument: &[u8]) -> HostResult<Vec<u8>> {
-    let (name, argument) = ((name.as_ptr(), name.len()), (argument.as_ptr(), argument.len()));
+    let (name, argument) = (
+        (name.as_ptr(), name.len()),
+        (argument.as_ptr(), argument.len()),
+    );
     // SAFETY: addresses and sizes are those of slices that outlive the call.
-    value(|place, size| unsafe { proxy_call_foreign_function(name.0, name.1, argument.0, argument.1, place, size) })
+    value(|place, size| unsafe {
+        proxy_call_foreign_function(name.0, name.1, argument.0, argument.1, place, size)
+    })
 }
 
 /// Defines a metric (`proxy_metric_type_t`); gives its number.
 pub(super) fn define_metric(kind: u32, name: &[u8]) -> HostResult<u32> {
     let mut metric = 0;
-    // SAFETY: address and size are those of a slice that outlives the call, and the host writes a 32-bit number to a place of
-    // that size.
-    Status::check(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut metric) })?;
+    // SAFETY: address and size are those of a slice that outlives the call, and the host writes a
+    // 32-bit number to a place of that size.
+    Status::check(unsafe {
+        proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut metric)
+    })?;
     Ok(metric)
 }
 
@@ -244,7 +287,8 @@ pub(super) fn record_metric(metric: u32, value: u64) -> HostResult<()> {
     Status::check(proxy_record_metric(metric, value))
 }
 
-/// Makes a host call that hands over a value: `ask` gets the places where the host writes its address and its size.
+/// Makes a host call that hands over a value: `ask` gets the places where the host writes its
+/// address and its size.
 fn value(ask: impl FnOnce(*mut *const u8, *mut usize) -> u32) -> HostResult<Vec<u8>> {
     let (mut place, mut size) = (null(), 0);
     let status = Status::check(ask(&raw mut place, &raw mut size));

@@ -8,5 +8,9 @@ pub(super) const HOST_FAILED: &str = "the host failed";
 /// A reply that is not signed, since the sender is not known to have the push key.
 pub(super) fn problem(status: u16, why: &str) -> Reply {
     let headers = vec![("content-type", "application/json".to_owned())];
-    Reply { status, headers, body: json!({ "error": why }).to_string().into_bytes() }
+    Reply {
+        status,
+        headers,
+        body: json!({ "error": why }).to_string().into_bytes(),
+    }
 }

@@ -40,8 +40,14 @@ impl Route {
         if path.starts_with(FORMER_PREFIX) {
             return Err(problem(501, FORMER));
         }
-        let path = path.strip_prefix(PREFIX).filter(|path| !path.contains(&b'?')).ok_or_else(unknown)?;
-        let set = percent_decode(path).decode_utf8().map_err(|_| unknown())?.into_owned();
+        let path = path
+            .strip_prefix(PREFIX)
+            .filter(|path| !path.contains(&b'?'))
+            .ok_or_else(unknown)?;
+        let set = percent_decode(path)
+            .decode_utf8()
+            .map_err(|_| unknown())?
+            .into_owned();
         if set.is_empty() || set.len() > MAX_NAME {
             return Err(unknown());
         }
@@ -50,7 +56,13 @@ impl Route {
             Some(b"PUT") => Method::Put,
             _ => Method::Other,
         };
-        let authorization = headers.first("authorization").and_then(|value| value.strip_prefix(b"Bearer "));
-        Ok(Self { method, set, authorization: authorization.map(<[u8]>::to_vec) })
+        let authorization = headers
+            .first("authorization")
+            .and_then(|value| value.strip_prefix(b"Bearer "));
+        Ok(Self {
+            method,
+            set,
+            authorization: authorization.map(<[u8]>::to_vec),
+        })
     }
 }

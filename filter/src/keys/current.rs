@@ -26,18 +26,25 @@ pub(super) struct CurrentKeys {
 impl CurrentKeys {
     /// Inline keys are there from the start.
     pub(super) fn of(sources: &[Source]) -> Self {
-        Self { held: KeyRing::of(sources), version: 0 }
+        Self {
+            held: KeyRing::of(sources),
+            version: 0,
+        }
     }
 
-    /// Replaces the keys of a source; identities that were authenticated with the old ones are authenticated again. Returns
-    /// false if the same keys are held already.
+    /// Replaces the keys of a source; identities that were authenticated with the old ones are
+    /// authenticated again. Returns false if the same keys are held already.
     pub(super) fn replace(&mut self, id: SourceId, keys: FetchedKeys) -> bool {
         let same = |held: &Keys| *held.set == keys.set && held.algorithms == keys.algorithms;
         if self.held.get(id).is_some_and(same) {
             return false;
         }
         self.version = self.version.wrapping_add(1);
-        let keys = Keys { set: Arc::new(keys.set), algorithms: keys.algorithms, version: self.version };
+        let keys = Keys {
+            set: Arc::new(keys.set),
+            algorithms: keys.algorithms,
+            version: self.version,
+        };
         self.held.set(id, Some(keys));
         true
     }

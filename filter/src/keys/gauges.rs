@@ -15,7 +15,8 @@ pub(super) struct SourceSnapshot {
     pub(super) failing: bool,
 }
 
-/// The gauges of one source: `registry_auth.keys.LABEL.NAME`, each defined when there is something to see.
+/// The gauges of one source: `registry_auth.keys.LABEL.NAME`, each defined when there is something
+/// to see.
 pub(super) struct Gauges {
     label: String,
     shown: [Option<Gauge>; NAMES.len()],
@@ -33,18 +34,29 @@ const NAMES: [&str; 4] = ["age_seconds", "count", "stale", "failing"];
 impl Gauges {
     /// Of the source with this label.
     pub(super) const fn new(label: String) -> Self {
-        Self { label, shown: [None; NAMES.len()] }
+        Self {
+            label,
+            shown: [None; NAMES.len()],
+        }
     }
 
-    /// Writes what has changed. Workers share a gauge, so that it shows what the one knows that wrote last; one that has
-    /// nothing to tell keeps silent.
+    /// Writes what has changed. Workers share a gauge, so that it shows what the one knows that
+    /// wrote last; one that has nothing to tell keeps silent.
     pub(super) fn show(&mut self, snapshot: &SourceSnapshot) {
         if snapshot.age.is_none() && !snapshot.failing {
             return;
         }
-        let values = [snapshot.age, Some(snapshot.count), Some(snapshot.stale.into()), Some(snapshot.failing.into())];
+        let values = [
+            snapshot.age,
+            Some(snapshot.count),
+            Some(snapshot.stale.into()),
+            Some(snapshot.failing.into()),
+        ];
         for ((shown, name), value) in self.shown.iter_mut().zip(NAMES).zip(values) {
-            let Some(value) = value.filter(|value| shown.is_none_or(|gauge| gauge.value != *value)) else { continue };
+            let Some(value) = value.filter(|value| shown.is_none_or(|gauge| gauge.value != *value))
+            else {
+                continue;
+            };
             let define = || host::gauge(&format!("registry_auth.keys.{}.{name}", self.label));
             let id = shown.map_or_else(define, |gauge| gauge.id);
             if let Some(id) = id {

@@ -6,7 +6,8 @@ use registry_auth_engine::keys::cache::{FetchCodec, FetchCodecError, FetchState,
 use crate::host;
 use crate::metrics::Metrics;
 
-/// A version that no value has. A first write ignores the version, so a second first write, which does not, must name one.
+/// A version that no value has. A first write ignores the version, so a second first write, which
+/// does not, must name one.
 const FIRST: u32 = u32::MAX;
 
 /// The entries of one source in shared data.
@@ -30,13 +31,17 @@ impl LeaseStore {
         accept(self.codec.open_state(&value), metrics)
     }
 
-    /// Writes a state that was derived from the one that was read last. Returns the state of another worker if that one was
-    /// first.
+    /// Writes a state that was derived from the one that was read last. Returns the state of
+    /// another worker if that one was first.
     ///
     /// If the store cannot be written to, or is damaged, each worker fetches for itself.
     pub(super) fn write(&mut self, state: &FetchState, metrics: &Metrics) -> Option<FetchState> {
         let value = self.codec.seal_state(state);
-        let _ = host::set_shared(self.codec.state_name(), &value, Some(self.seen.unwrap_or(FIRST)));
+        let _ = host::set_shared(
+            self.codec.state_name(),
+            &value,
+            Some(self.seen.unwrap_or(FIRST)),
+        );
         // On some hosts two first writes both succeed, so the state is read back.
         self.seen = None;
         let found = self.changed(metrics)?;
@@ -49,15 +54,19 @@ impl LeaseStore {
         accept(self.codec.open_keys(&value), metrics)
     }
 
-    /// Gives keys to the other workers, who read them as soon as the shared state says that a fetch succeeded.
+    /// Gives keys to the other workers, who read them as soon as the shared state says that a fetch
+    /// succeeded.
     pub(super) fn publish(&self, keys: &FetchedKeys) {
-        let value = self.codec.seal_keys(&keys.set, keys.algorithms.as_deref(), keys.freshness);
+        let value = self
+            .codec
+            .seal_keys(&keys.set, keys.algorithms.as_deref(), keys.freshness);
         // If it cannot be written the others find nothing new, and fetch for themselves.
         let _ = host::set_shared(self.codec.keys_name(), &value, None);
     }
 }
 
-/// On some hosts every plugin of the proxy can write here: an entry that is not authentic is treated as absent.
+/// On some hosts every plugin of the proxy can write here: an entry that is not authentic is
+/// treated as absent.
 fn accept<T>(read: Result<T, FetchCodecError>, metrics: &Metrics) -> Option<T> {
     read.inspect_err(|why| {
         metrics.increment_now("keys.share_refused");

@@ -23,7 +23,8 @@ pub(super) struct Leases {
     awaited: bool,
     /// Requests wait for a fetch that may not begin yet.
     awaits_next: bool,
-    /// Why this worker decided to fetch. Only the root context may begin a fetch, so it may lie ahead.
+    /// Why this worker decided to fetch. Only the root context may begin a fetch, so it may lie
+    /// ahead.
     to_start: Option<Cause>,
 }
 
@@ -49,7 +50,11 @@ impl Leases {
             return wanted;
         }
         match lack {
-            Lack::Key { since } if self.state.may_begin_by(lack.cause(), since.after(NEXT_FETCH)) => {
+            Lack::Key { since }
+                if self
+                    .state
+                    .may_begin_by(lack.cause(), since.after(NEXT_FETCH)) =>
+            {
                 self.awaits_next = true;
                 Wanted::Next
             }
@@ -83,9 +88,14 @@ impl Leases {
         self.to_start.take()
     }
 
-    /// Returns true if the fetch that requests wait for has ended and brought this worker nothing. `held` is when the keys were
-    /// fetched that it holds.
-    pub(super) fn has_ended(&mut self, held: Option<UnixTime>, metrics: &Metrics, now: UnixTime) -> bool {
+    /// Returns true if the fetch that requests wait for has ended and brought this worker nothing.
+    /// `held` is when the keys were fetched that it holds.
+    pub(super) fn has_ended(
+        &mut self,
+        held: Option<UnixTime>,
+        metrics: &Metrics,
+        now: UnixTime,
+    ) -> bool {
         if !self.awaited || self.to_start.is_some() {
             return false;
         }
@@ -103,10 +113,13 @@ impl Leases {
 
     /// Returns when some worker fetched keys that are newer than those fetched at `held`.
     pub(super) fn newer_success(&self, held: Option<UnixTime>) -> Option<UnixTime> {
-        self.state.last_success().filter(|success| held.is_none_or(|held| held < *success))
+        self.state
+            .last_success()
+            .filter(|success| held.is_none_or(|held| held < *success))
     }
 
-    /// Reads what other workers have done. Returns `now`, or the time of the last change if the clock is behind it.
+    /// Reads what other workers have done. Returns `now`, or the time of the last change if the
+    /// clock is behind it.
     pub(super) fn catch_up(&mut self, metrics: &Metrics, now: UnixTime) -> UnixTime {
         self.read(metrics);
         self.state.caught_up(now)
@@ -147,7 +160,8 @@ impl Leases {
         self.state.is_failing()
     }
 
-    /// Nobody waits for a fetch any more: those who did are decided again, and ask again if they still lack a key.
+    /// Nobody waits for a fetch any more: those who did are decided again, and ask again if they
+    /// still lack a key.
     pub(super) const fn release_waiting(&mut self) {
         self.awaited = false;
         self.awaits_next = false;
@@ -169,9 +183,13 @@ impl Leases {
         }
     }
 
-    /// Makes a state the valid one. Returns false if another worker was first, whose state is valid then.
+    /// Makes a state the valid one. Returns false if another worker was first, whose state is valid
+    /// then.
     fn commit(&mut self, next: FetchState, metrics: &Metrics) -> bool {
-        let theirs = self.store.as_mut().and_then(|store| store.write(&next, metrics));
+        let theirs = self
+            .store
+            .as_mut()
+            .and_then(|store| store.write(&next, metrics));
         self.state = theirs.unwrap_or(next);
         theirs.is_none()
     }

@@ -16,7 +16,8 @@ use crate::pushed_store;
 
 /// How long requests wait for the shim to push a set where there is none.
 const SET_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long they wait for one with an unknown key: the shim asks its source at most every five seconds for that.
+/// How long they wait for one with an unknown key: the shim asks its source at most every five
+/// seconds for that.
 const KEY_TIMEOUT: Duration = Duration::from_secs(9);
 /// How long the wait for a push is taken for a fetch: longer than a request waits for it.
 const LEASE: Duration = Duration::from_secs(5);
@@ -59,7 +60,12 @@ struct Read {
 
 impl PushedSource {
     /// `supply` gets its leases.
-    pub(super) fn new(set: &str, signs: bool, max_stale: Duration, supply: impl FnOnce(Leases) -> Supply) -> Self {
+    pub(super) fn new(
+        set: &str,
+        signs: bool,
+        max_stale: Duration,
+        supply: impl FnOnce(Leases) -> Supply,
+    ) -> Self {
         Self {
             set: set.to_owned(),
             signs,
@@ -98,19 +104,30 @@ impl PushedSource {
     fn wait(&mut self, cx: &Context<'_>) -> bool {
         self.supply.leases.begin_next(cx.metrics, cx.now);
         if let Some(cause) = self.supply.leases.take_start() {
-            let timeout = if cause == Cause::UnknownKey { KEY_TIMEOUT } else { SET_TIMEOUT };
+            let timeout = if cause == Cause::UnknownKey {
+                KEY_TIMEOUT
+            } else {
+                SET_TIMEOUT
+            };
             // Asking again does not prolong the wait of those who asked before.
-            self.wanted.get_or_insert(Want { since: cx.now, timeout });
+            self.wanted.get_or_insert(Want {
+                since: cx.now,
+                timeout,
+            });
             pushed_store::want(&self.set, self.generation);
         }
-        let is_overdue = self.wanted.take_if(|wanted| wanted.is_overdue(cx.now)).is_some();
+        let is_overdue = self
+            .wanted
+            .take_if(|wanted| wanted.is_overdue(cx.now))
+            .is_some();
         if is_overdue {
             self.supply.fail(NOT_PUSHED, cx);
         }
         is_overdue
     }
 
-    /// Returns the set in shared data if it is newer than the last one. It is used for `max_stale` at most, whatever it says.
+    /// Returns the set in shared data if it is newer than the last one. It is used for `max_stale`
+    /// at most, whatever it says.
     fn newer(&mut self, key: &PushKey, cx: &Context<'_>) -> Option<PushedKeys> {
         let stored = pushed_store::changed(&self.set, self.seen, key, cx.now).ok()??;
         self.seen = Some(stored.version);
@@ -125,14 +142,17 @@ impl PushedSource {
             Ok(_) => None,
             Err(why) => {
                 cx.metrics.increment_now("keys.push_refused");
-                warn!("the entry in shared data for the set `{}` is not used: {why}", self.set);
+                warn!(
+                    "the entry in shared data for the set `{}` is not used: {why}",
+                    self.set
+                );
                 None
             }
         }
     }
 
-    /// Returns true if a set of this generation may replace the last one. One that has ended, or was made by a clock that was
-    /// ahead, may be replaced by any.
+    /// Returns true if a set of this generation may replace the last one. One that has ended, or
+    /// was made by a clock that was ahead, may be replaced by any.
     fn is_followed_by(&self, generation: u64, now: UnixTime) -> bool {
         generation > self.generation || self.has_ended(now) || is_ahead(self.generation, now)
     }
@@ -145,7 +165,11 @@ impl PushedSource {
                     cx.current.held.set_signing(key);
                 }
                 let freshness = Freshness::begin(None, 0, made(pushed.generation).min(cx.now));
-                let keys = FetchedKeys { set: read.set, algorithms: None, freshness };
+                let keys = FetchedKeys {
+                    set: read.set,
+                    algorithms: None,
+                    freshness,
+                };
                 self.supply.succeed(keys, &read.skipped, cx);
                 true
             }
@@ -159,9 +183,17 @@ impl PushedSource {
     fn read(&self, jwks: &serde_json::Value) -> Result<Read, KeysError> {
         if self.signs {
             let (key, set) = SigningKey::from_jwks_value(jwks)?;
-            return Ok(Read { set, skipped: Vec::new(), signing: Some(key) });
+            return Ok(Read {
+                set,
+                skipped: Vec::new(),
+                signing: Some(key),
+            });
         }
         let loaded = KeySet::from_jwks_value(jwks)?;
-        Ok(Read { set: loaded.keys, skipped: loaded.skipped, signing: None })
+        Ok(Read {
+            set: loaded.keys,
+            skipped: loaded.skipped,
+            signing: None,
+        })
     }
 }

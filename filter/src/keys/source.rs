@@ -21,15 +21,27 @@ pub(super) enum KeySource {
 
 impl KeySource {
     /// `label` is the source's part of metric names.
-    pub(super) fn new(id: SourceId, source: &Source, label: String, shared_data_key: Option<&SharedDataKey>) -> Self {
+    pub(super) fn new(
+        id: SourceId,
+        source: &Source,
+        label: String,
+        shared_data_key: Option<&SharedDataKey>,
+    ) -> Self {
         let supply = |leases| Supply::new(id, source.name.clone(), label, leases);
         match &source.kind {
             SourceKind::Inline(_) => Self::Inline,
-            SourceKind::Callout(callout) => {
-                Self::Callout(CalloutSource::new(callout, source.max_stale, shared_data_key, supply))
+            SourceKind::Callout(callout) => Self::Callout(CalloutSource::new(
+                callout,
+                source.max_stale,
+                shared_data_key,
+                supply,
+            )),
+            SourceKind::Pushed(set) => {
+                Self::Pushed(PushedSource::new(set, false, source.max_stale, supply))
             }
-            SourceKind::Pushed(set) => Self::Pushed(PushedSource::new(set, false, source.max_stale, supply)),
-            SourceKind::Signing(set) => Self::Pushed(PushedSource::new(set, true, source.max_stale, supply)),
+            SourceKind::Signing(set) => {
+                Self::Pushed(PushedSource::new(set, true, source.max_stale, supply))
+            }
         }
     }
 
@@ -42,7 +54,8 @@ impl KeySource {
         }
     }
 
-    /// The root context's turn: begins what is wanted or due, takes newer keys, drops keys that are too old.
+    /// The root context's turn: begins what is wanted or due, takes newer keys, drops keys that are
+    /// too old.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>) -> Event {
         match self {
             Self::Inline => Event::None,
@@ -52,7 +65,12 @@ impl KeySource {
     }
 
     /// Reads the response to a callout; `None` if this source did not send it.
-    pub(super) fn answer(&mut self, call: u32, body_size: usize, cx: &mut Context<'_>) -> Option<Event> {
+    pub(super) fn answer(
+        &mut self,
+        call: u32,
+        body_size: usize,
+        cx: &mut Context<'_>,
+    ) -> Option<Event> {
         match self {
             Self::Callout(source) => source.answer(call, body_size, cx),
             Self::Inline | Self::Pushed(_) => None,

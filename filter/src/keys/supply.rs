@@ -10,7 +10,8 @@ use super::current::Context;
 use super::gauges::{Gauges, SourceSnapshot};
 use super::leases::Leases;
 
-/// How many entries that cannot be used are named in the log after a fetch. A set may have a thousand.
+/// How many entries that cannot be used are named in the log after a fetch. A set may have a
+/// thousand.
 const LOGGED: usize = 20;
 
 /// The keys of one source: how old they are, and the fetches that renew them.
@@ -29,7 +30,14 @@ pub(super) struct Supply {
 impl Supply {
     /// `label` is the source's part of metric names.
     pub(super) const fn new(id: SourceId, name: String, label: String, leases: Leases) -> Self {
-        Self { id, name, leases, freshness: None, has_news: false, gauges: Gauges::new(label) }
+        Self {
+            id,
+            name,
+            leases,
+            freshness: None,
+            has_news: false,
+            gauges: Gauges::new(label),
+        }
     }
 
     /// Returns when the keys were fetched that are held.
@@ -40,7 +48,9 @@ impl Supply {
     /// Decides what a request can do that lacks a key, or all keys.
     pub(super) fn want(&mut self, lack: Lack, cx: &Context<'_>) -> Wanted {
         if let Lack::Key { since } = lack
-            && self.freshness.is_some_and(|freshness| freshness.covers(since))
+            && self
+                .freshness
+                .is_some_and(|freshness| freshness.covers(since))
         {
             return Wanted::Current;
         }
@@ -77,14 +87,20 @@ impl Supply {
         self.leases.fail(cx.metrics, cx.now);
     }
 
-    /// Ends a turn: drops keys that are too old, and updates the gauges. Returns true if newer keys were taken since.
+    /// Ends a turn: drops keys that are too old, and updates the gauges. Returns true if newer keys
+    /// were taken since.
     pub(super) fn end_turn(&mut self, is_stale: bool, cx: &mut Context<'_>) -> bool {
         if is_stale && cx.current.drop_keys(self.id) {
-            warn!("the keys of {} are too old and not used any more", self.name);
+            warn!(
+                "the keys of {} are too old and not used any more",
+                self.name
+            );
         }
         let count = cx.current.count(self.id);
         self.gauges.show(&SourceSnapshot {
-            age: self.fetched_at().map(|fetched| cx.now.since(fetched).as_secs()),
+            age: self
+                .fetched_at()
+                .map(|fetched| cx.now.since(fetched).as_secs()),
             count: u64::try_from(count).unwrap_or(u64::MAX),
             stale: is_stale,
             failing: self.leases.is_failing(),

@@ -43,8 +43,9 @@ struct Other {
     /// Count the instructions of the engine for one request natively instead, with valgrind
     #[arg(long, conflicts_with_all = PLANNED)]
     callgrind: bool,
-    /// Show instead in which functions of the module a request spends its instructions: one with its token in the cache
-    /// (`hit`), with a new one (`miss`), or with a condition to evaluate (`condition`)
+    /// Show instead in which functions of the module a request spends its instructions: one with
+    /// its token in the cache (`hit`), with a new one (`miss`), or with a condition to evaluate
+    /// (`condition`)
     #[arg(long, conflicts_with_all = PLANNED, value_name = "REQUEST", num_args = 0..=1, default_missing_value = "hit")]
     profile: Option<String>,
 }
@@ -54,7 +55,13 @@ struct Other {
 /// # Errors
 /// As [`run`].
 pub(crate) fn quick(workspace: &Workspace) -> anyhow::Result<()> {
-    run(workspace, &Options { quick: true, ..Options::default() })
+    run(
+        workspace,
+        &Options {
+            quick: true,
+            ..Options::default()
+        },
+    )
 }
 
 /// Installs the tools, builds the modules, and measures.
@@ -68,10 +75,18 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     if options.other.callgrind {
         return callgrind::run(workspace);
     }
-    tools::install(workspace, if options.quick { tools::ENVOY } else { tools::BENCH })?;
+    tools::install(
+        workspace,
+        if options.quick {
+            tools::ENVOY
+        } else {
+            tools::BENCH
+        },
+    )?;
     build::build_module(workspace)?;
     let folder = workspace.target("bench");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
     if options.other.profile.is_some() {
         build::named_module(workspace, &folder.join("named.wasm"))?;
     } else {
@@ -84,11 +99,17 @@ impl Options {
     /// Returns the arguments for the benchmark.
     fn arguments(&self) -> Vec<String> {
         let flags = [("--quick", self.quick), ("--write", self.write)];
-        let mut arguments: Vec<_> =
-            flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect();
+        let mut arguments: Vec<_> = flags
+            .into_iter()
+            .filter(|(_, set)| *set)
+            .map(|(flag, _)| flag.to_owned())
+            .collect();
         let numbers = [("--rounds", self.rounds), ("--seconds", self.seconds)];
         let values = numbers.map(|(name, value)| (name, value.map(|value| value.to_string())));
-        let texts = [("--rows", self.rows.clone()), ("--profile", self.other.profile.clone())];
+        let texts = [
+            ("--rows", self.rows.clone()),
+            ("--profile", self.other.profile.clone()),
+        ];
         for (name, value) in values.into_iter().chain(texts) {
             arguments.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
         }

@@ -57,7 +57,8 @@ pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
     let (linked, finished) = finished(workspace, &["--lib"], LIBRARY)?;
     module::check_size(finished.bytes.len())?;
     let path = workspace.target("registry-auth.wasm");
-    replace(&path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
+    replace(&path, &finished.bytes)
+        .with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
     report(&workspace.short(&path).to_string(), linked, &finished);
     Ok(())
 }
@@ -68,7 +69,8 @@ pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
 /// As [`run`].
 pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result<()> {
     let (_, finished) = finished(workspace, &["--example", "empty"], "examples/empty.wasm")?;
-    replace(path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(path)))
+    replace(path, &finished.bytes)
+        .with_context(|| format!("cannot write `{}`", workspace.short(path)))
 }
 
 /// Builds our module with the names of its functions and without wasm-opt, for a profile.
@@ -77,32 +79,67 @@ pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result
 /// As [`run`].
 pub(crate) fn named_module(workspace: &Workspace, path: &Path) -> anyhow::Result<()> {
     let finished = module::finish_with_names(&linked(workspace, &["--lib"], LIBRARY)?)?;
-    replace(path, &finished.bytes).with_context(|| format!("cannot write `{}`", workspace.short(path)))
+    replace(path, &finished.bytes)
+        .with_context(|| format!("cannot write `{}`", workspace.short(path)))
 }
 
 /// Finishes a module of the filter's package; returns it with its size as linked.
-fn finished(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<(usize, Finished)> {
+fn finished(
+    workspace: &Workspace,
+    target: &[&str],
+    file: &str,
+) -> anyhow::Result<(usize, Finished)> {
     let bytes = linked(workspace, target, file)?;
-    Ok((bytes.len(), module::finish(&shrink(workspace, &module::finish(&bytes)?)?)?))
+    Ok((
+        bytes.len(),
+        module::finish(&shrink(workspace, &module::finish(&bytes)?)?)?,
+    ))
 }
 
 /// Compiles a module of the filter's package and returns it as linked.
 fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<Vec<u8>> {
     toolchain::ensure_target(workspace, toolchain::MODULE)?;
-    let package = ["build", "--package", "registry-auth-filter", "--target", toolchain::MODULE, "--profile", "module"];
-    let flags = format!("target.{}.rustflags = [{:?}]", toolchain::MODULE, toolchain::remap()?);
-    process::run(workspace.cargo(&[&package, target].concat()).args(["--config", &flags]))?;
+    let package = [
+        "build",
+        "--package",
+        "registry-auth-filter",
+        "--target",
+        toolchain::MODULE,
+        "--profile",
+        "module",
+    ];
+    let flags = format!(
+        "target.{}.rustflags = [{:?}]",
+        toolchain::MODULE,
+        toolchain::remap()?
+    );
+    process::run(
+        workspace
+            .cargo(&[&package, target].concat())
+            .args(["--config", &flags]),
+    )?;
     let linked = workspace.target("wasm32-wasip1/module").join(file);
     fs::read(&linked).with_context(|| format!("cannot read `{}`", workspace.short(&linked)))
 }
 
-/// Runs wasm-opt: it removes code that only pruned exports reached, and makes the rest smaller by a tenth.
+/// Runs wasm-opt: it removes code that only pruned exports reached, and makes the rest smaller by a
+/// tenth.
 fn shrink(workspace: &Workspace, pruned: &Finished) -> anyhow::Result<Vec<u8>> {
     tools::install(workspace, tools::BUILD)?;
-    let [from, to] = ["pruned", "shrunk"].map(|name| workspace.target(&format!("wasm32-wasip1/module/{name}.wasm")));
-    fs::write(&from, &pruned.bytes).with_context(|| format!("cannot write `{}`", workspace.short(&from)))?;
-    let python = workspace.tools().join(tools::BUILD_ENVIRONMENT).join("bin/python");
-    process::run(workspace.command(python).arg("filter/xtask/shrink.py").args([&from, &to]))?;
+    let [from, to] = ["pruned", "shrunk"]
+        .map(|name| workspace.target(&format!("wasm32-wasip1/module/{name}.wasm")));
+    fs::write(&from, &pruned.bytes)
+        .with_context(|| format!("cannot write `{}`", workspace.short(&from)))?;
+    let python = workspace
+        .tools()
+        .join(tools::BUILD_ENVIRONMENT)
+        .join("bin/python");
+    process::run(
+        workspace
+            .command(python)
+            .arg("filter/xtask/shrink.py")
+            .args([&from, &to]),
+    )?;
     fs::read(&to).with_context(|| format!("cannot read `{}`", workspace.short(&to)))
 }
 
@@ -113,7 +150,8 @@ fn report(path: &str, linked: usize, finished: &Finished) {
     eprintln!("exports: {}", finished.exports.join(" "));
 }
 
-/// Replaces the file atomically: an Envoy or a test that opens it meanwhile reads the old one or the new one.
+/// Replaces the file atomically: an Envoy or a test that opens it meanwhile reads the old one or
+/// the new one.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let new = path.with_extension("wasm.new");
     fs::write(&new, bytes)?;
@@ -129,6 +167,9 @@ fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
         "registry-auth",
         "--release",
     ]))?;
-    eprintln!("{}", workspace.short(&workspace.target("release/registry-auth")));
+    eprintln!(
+        "{}",
+        workspace.short(&workspace.target("release/registry-auth"))
+    );
     Ok(())
 }

@@ -18,18 +18,38 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let [few, many] = [count(workspace, FEW)?, count(workspace, MANY)?];
     let each = many.saturating_sub(few) / u64::from(MANY - FEW);
     eprintln!("{each} instructions of the engine for a request whose token is in the cache");
-    eprintln!("by function: callgrind_annotate {}", workspace.short(&workspace.target("callgrind.out")));
+    eprintln!(
+        "by function: callgrind_annotate {}",
+        workspace.short(&workspace.target("callgrind.out"))
+    );
     Ok(())
 }
 
 /// The instructions of this many requests.
 fn count(workspace: &Workspace, requests: u32) -> anyhow::Result<u64> {
     let file = workspace.target("callgrind.out");
-    let runner = ["valgrind", "--tool=callgrind", &format!("--callgrind-out-file={}", file.display())];
+    let runner = [
+        "valgrind",
+        "--tool=callgrind",
+        &format!("--callgrind-out-file={}", file.display()),
+    ];
     let runner = format!("target.'cfg(unix)'.runner = {runner:?}");
-    let bench = ["bench", "--quiet", "--package", "registry-auth-engine", "--config", &runner, "--", "--hits"];
+    let bench = [
+        "bench",
+        "--quiet",
+        "--package",
+        "registry-auth-engine",
+        "--config",
+        &runner,
+        "--",
+        "--hits",
+    ];
     let mut command = workspace.cargo(&bench);
-    let output = command.arg(requests.to_string()).stdout(Stdio::inherit()).output().context("cannot start cargo")?;
+    let output = command
+        .arg(requests.to_string())
+        .stdout(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
     let report = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
@@ -40,7 +60,9 @@ fn count(workspace: &Workspace, requests: u32) -> anyhow::Result<u64> {
 
 /// Finds the count in the report of callgrind.
 fn collected(report: &str) -> Option<u64> {
-    report.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+    report
+        .lines()
+        .find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
 }
 
 #[cfg(test)]

@@ -1,22 +1,30 @@
-//! The corpus of a fuzz target in git: one text file with an input per line; bytes other than visible ASCII are escaped as in Rust.
+//! The corpus of a fuzz target in git: one text file with an input per line; bytes other than
+//! visible ASCII are escaped as in Rust.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// Writes each input of a text file as a file into a folder, which is emptied before. A missing text file has no inputs.
+/// Writes each input of a text file as a file into a folder, which is emptied before. A missing
+/// text file has no inputs.
 ///
 /// # Errors
 /// A line is not what [`pack`] writes, or a file cannot be written.
 pub(crate) fn unpack(text: &Path, folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot empty `{}`", folder.display()))?;
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot empty `{}`", folder.display()))?;
     }
     fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
-    let lines = if text.exists() { fs::read_to_string(text)? } else { String::new() };
+    let lines = if text.exists() {
+        fs::read_to_string(text)?
+    } else {
+        String::new()
+    };
     for (number, line) in (1..).zip(lines.lines()) {
-        let input = decode(line).with_context(|| format!("{}:{number}: not an escaped input", text.display()))?;
+        let input = decode(line)
+            .with_context(|| format!("{}:{number}: not an escaped input", text.display()))?;
         fs::write(folder.join(number.to_string()), input)?;
     }
     Ok(())

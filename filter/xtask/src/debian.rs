@@ -1,4 +1,5 @@
-//! Programs of Debian and Ubuntu, unpacked into `.tools`, without root and without changes to the system.
+//! Programs of Debian and Ubuntu, unpacked into `.tools`, without root and without changes to the
+//! system.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -10,23 +11,37 @@ use anyhow::Context;
 use crate::process;
 use crate::workspace::Workspace;
 
-const DOWNLOAD: &[&str] =
-    &["install", "--quiet=2", "--yes", "--download-only", "--reinstall", "--no-install-recommends"];
+const DOWNLOAD: &[&str] = &[
+    "install",
+    "--quiet=2",
+    "--yes",
+    "--download-only",
+    "--reinstall",
+    "--no-install-recommends",
+];
 
 /// Returns true if this system uses apt.
 pub(crate) fn is_here(workspace: &Workspace) -> bool {
-    ["apt-get", "dpkg-deb"].iter().all(|program| process::works(workspace.command(program).arg("--version")))
+    ["apt-get", "dpkg-deb"]
+        .iter()
+        .all(|program| process::works(workspace.command(program).arg("--version")))
 }
 
-/// Fetches packages with the libraries that the system lacks into the folder `name`, and writes a launcher for each program to
-/// `.tools/bin`.
+/// Fetches packages with the libraries that the system lacks into the folder `name`, and writes a
+/// launcher for each program to `.tools/bin`.
 ///
 /// # Errors
 /// apt or dpkg fails (its output is on the terminal), or the packages lack a program.
-pub(crate) fn install(workspace: &Workspace, name: &str, packages: &[&str], programs: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn install(
+    workspace: &Workspace,
+    name: &str,
+    packages: &[&str],
+    programs: &[&str],
+) -> anyhow::Result<()> {
     let folder = workspace.tools().join(name);
     if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove the old `.tools/{name}`"))?;
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot remove the old `.tools/{name}`"))?;
     }
     let [lists, cache] = ["lists", "cache"].map(|name| folder.join(name));
     for partial in [lists.join("partial"), cache.join("archives/partial")] {
@@ -36,13 +51,21 @@ pub(crate) fn install(workspace: &Workspace, name: &str, packages: &[&str], prog
     process::run(apt(workspace, &folder).args(DOWNLOAD).args(packages))?;
     let root = folder.join("root");
     for archive in archives(&cache.join("archives"), packages)? {
-        process::run(workspace.command("dpkg-deb").arg("--extract").arg(archive).arg(&root))?;
+        process::run(
+            workspace
+                .command("dpkg-deb")
+                .arg("--extract")
+                .arg(archive)
+                .arg(&root),
+        )?;
     }
     for fetched in [lists, cache] {
         fs::remove_dir_all(fetched).context("cannot remove what apt has fetched")?;
     }
     keep(&root, programs)?;
-    programs.iter().try_for_each(|program| write_starter(workspace, name, program))
+    programs
+        .iter()
+        .try_for_each(|program| write_starter(workspace, name, program))
 }
 
 /// Programs to keep: the packages have large ones that nothing here uses.
@@ -52,17 +75,25 @@ fn keep(root: &Path, programs: &[&str]) -> anyhow::Result<()> {
     for program in programs {
         let found = ["usr/bin", "usr/sbin"].map(|folder| root.join(folder).join(program));
         // A symbolic link points to the program in the other folder.
-        let found = found.iter().find(|path| path.is_file() && !path.is_symlink());
+        let found = found
+            .iter()
+            .find(|path| path.is_file() && !path.is_symlink());
         let found = found.with_context(|| format!("no package brought the program `{program}`"))?;
-        fs::rename(found, kept.join(program)).with_context(|| format!("cannot move the program `{program}`"))?;
+        fs::rename(found, kept.join(program))
+            .with_context(|| format!("cannot move the program `{program}`"))?;
     }
-    for rest in ["usr/bin", "usr/sbin"].map(|folder| root.join(folder)).iter().filter(|rest| rest.exists()) {
+    for rest in ["usr/bin", "usr/sbin"]
+        .map(|folder| root.join(folder))
+        .iter()
+        .filter(|rest| rest.exists())
+    {
         fs::remove_dir_all(rest).context("cannot remove the other programs")?;
     }
     Ok(())
 }
 
-/// Returns a command of apt with private lists and archives, so that it needs no privileges and changes nothing.
+/// Returns a command of apt with private lists and archives, so that it needs no privileges and
+/// changes nothing.
 fn apt(workspace: &Workspace, folder: &Path) -> std::process::Command {
     let place = |name: &str, below: &str| {
         let mut option = OsString::from(format!("{name}="));
@@ -70,21 +101,31 @@ fn apt(workspace: &Workspace, folder: &Path) -> std::process::Command {
         option
     };
     let mut command = workspace.command("apt-get");
-    command.arg("-o").arg(place("Dir::State::lists", "lists")).arg("-o").arg(place("Dir::Cache", "cache")).args([
-        "-o",
-        "Debug::NoLocking=true",
-        "-o",
-        "APT::Sandbox::User=root",
-    ]);
+    command
+        .arg("-o")
+        .arg(place("Dir::State::lists", "lists"))
+        .arg("-o")
+        .arg(place("Dir::Cache", "cache"))
+        .args([
+            "-o",
+            "Debug::NoLocking=true",
+            "-o",
+            "APT::Sandbox::User=root",
+        ]);
     command
 }
 
-/// Returns the archives of the packages and of libraries. Clients do not need their other dependencies (network tools, user management).
+/// Returns the archives of the packages and of libraries. Clients do not need their other
+/// dependencies (network tools, user management).
 fn archives(folder: &Path, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).context("apt has fetched nothing")? {
         let path = entry.context("cannot read what apt has fetched")?.path();
-        let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
+        let name = path
+            .file_name()
+            .map(OsStr::to_string_lossy)
+            .unwrap_or_default()
+            .into_owned();
         let package = name.split('_').next().unwrap_or_default();
         if package.starts_with("lib") || packages.contains(&package) {
             found.push(path);
@@ -102,5 +143,6 @@ fn write_starter(workspace: &Workspace, folder: &str, program: &str) -> anyhow::
     fs::create_dir_all(&bin).context("cannot create `.tools/bin`")?;
     let path = bin.join(program);
     fs::write(&path, text).with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).context("cannot make it a program")
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        .context("cannot make it a program")
 }

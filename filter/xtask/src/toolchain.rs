@@ -1,7 +1,8 @@
-//! Installs what the toolchain needs besides the compiler: the target of the module, clippy, rustfmt.
+//! Installs what the toolchain needs besides the compiler: the target of the module, clippy,
+//! rustfmt.
 //!
-//! `rust-toolchain.toml` names them, but rustup adds them only when it installs the toolchain itself: not when the toolchain is
-//! there already and `RUSTUP_AUTO_INSTALL` is 0.
+//! `rust-toolchain.toml` names them, but rustup adds them only when it installs the toolchain
+//! itself: not when the toolchain is there already and `RUSTUP_AUTO_INSTALL` is 0.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,11 @@ const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")]
 /// # Errors
 /// There is no rustup, or it fails (its output is on the terminal).
 pub(crate) fn ensure_target(workspace: &Workspace, target: &str) -> anyhow::Result<()> {
-    if has_target(workspace, target)? { Ok(()) } else { add(workspace, ["target", target]) }
+    if has_target(workspace, target)? {
+        Ok(())
+    } else {
+        add(workspace, ["target", target])
+    }
 }
 
 /// Adds clippy and rustfmt, if they are missing.
@@ -37,16 +42,20 @@ pub(crate) fn ensure_components(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns a flag of the compiler that makes builds reproducible: messages of panics have the paths of source files, which depend on
-/// cargo's home.
+/// Returns a flag of the compiler that makes builds reproducible: messages of panics have the paths
+/// of source files, which depend on cargo's home.
 ///
 /// # Errors
 /// Cargo has no home.
 pub(crate) fn remap() -> anyhow::Result<String> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home =
-        home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("there is neither CARGO_HOME nor HOME")?;
-    Ok(format!("--remap-path-prefix={}=/crates", home.join("registry/src").display()))
+    let home = home
+        .or_else(|| Some(env::home_dir()?.join(".cargo")))
+        .context("there is neither CARGO_HOME nor HOME")?;
+    Ok(format!(
+        "--remap-path-prefix={}=/crates",
+        home.join("registry/src").display()
+    ))
 }
 
 /// Returns the target triple of the host.
@@ -54,7 +63,11 @@ pub(crate) fn remap() -> anyhow::Result<String> {
 /// # Errors
 /// The compiler cannot be started, or does not say.
 pub(crate) fn host(workspace: &Workspace) -> anyhow::Result<String> {
-    let output = workspace.command("rustc").arg("-vV").output().context("cannot start `rustc`")?;
+    let output = workspace
+        .command("rustc")
+        .arg("-vV")
+        .output()
+        .context("cannot start `rustc`")?;
     process::succeeded("rustc -vV", output.status)?;
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
@@ -63,10 +76,19 @@ pub(crate) fn host(workspace: &Workspace) -> anyhow::Result<String> {
 
 /// Returns true if the compiler has the standard library of a target, wherever it came from.
 fn has_target(workspace: &Workspace, target: &str) -> anyhow::Result<bool> {
-    let output = workspace.command("rustc").args(["--print", "sysroot"]).output().context("cannot start `rustc`")?;
+    let output = workspace
+        .command("rustc")
+        .args(["--print", "sysroot"])
+        .output()
+        .context("cannot start `rustc`")?;
     process::succeeded("rustc --print sysroot", output.status)?;
-    let sysroot = String::from_utf8(output.stdout).context("the path of the compiler's folder is not UTF-8")?;
-    Ok(Path::new(sysroot.trim_end()).join("lib/rustlib").join(target).join("lib").is_dir())
+    let sysroot = String::from_utf8(output.stdout)
+        .context("the path of the compiler's folder is not UTF-8")?;
+    Ok(Path::new(sysroot.trim_end())
+        .join("lib/rustlib")
+        .join(target)
+        .join("lib")
+        .is_dir())
 }
 
 /// Runs `rustup ... add` for the toolchain of `rust-toolchain.toml`.
@@ -89,7 +111,11 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         let there = |target: &str| has_target(&workspace, target).unwrap();
         let systems = ["unknown-linux-gnu", "unknown-linux-musl", "apple-darwin"];
-        assert!(systems.iter().any(|system| there(&format!("{}-{system}", env::consts::ARCH))));
+        assert!(
+            systems
+                .iter()
+                .any(|system| there(&format!("{}-{system}", env::consts::ARCH)))
+        );
         assert!(!there("wasm32-nowhere"));
     }
 }

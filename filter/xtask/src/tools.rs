@@ -1,7 +1,8 @@
 //! `.tools`: the pinned programs that tests and demo need, installed when they are missing.
 //!
-//! A tool is treated as installed when its stamp, written last, holds the version of this table and the program starts. So an
-//! incomplete install, a changed version and a moved checkout are all installed again.
+//! A tool is treated as installed when its stamp, written last, holds the version of this table and
+//! the program starts. So an incomplete install, a changed version and a moved checkout are all
+//! installed again.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -26,9 +27,13 @@ enum Source {
     Wheels(&'static str, &'static str),
     /// A Go command, built from source, and its version.
     Go(&'static str, &'static str),
-    /// Its own folder with packages of Debian and Ubuntu, in the version of the system, and their programs. Without apt there
-    /// are none.
-    Debian(&'static str, &'static [&'static str], &'static [&'static str]),
+    /// Its own folder with packages of Debian and Ubuntu, in the version of the system, and their
+    /// programs. Without apt there are none.
+    Debian(
+        &'static str,
+        &'static [&'static str],
+        &'static [&'static str],
+    ),
 }
 
 /// What the build of the module needs.
@@ -68,17 +73,26 @@ const DENY: Tool = Tool {
 };
 const REGISTRY: Tool = Tool {
     name: "registry",
-    source: Source::Go("github.com/distribution/distribution/v3/cmd/registry", "v3.1.2"),
+    source: Source::Go(
+        "github.com/distribution/distribution/v3/cmd/registry",
+        "v3.1.2",
+    ),
     probe: ["bin/registry", "--version"],
 };
 const CRANE: Tool = Tool {
     name: "crane",
-    source: Source::Go("github.com/google/go-containerregistry/cmd/crane", "v0.22.1"),
+    source: Source::Go(
+        "github.com/google/go-containerregistry/cmd/crane",
+        "v0.22.1",
+    ),
     probe: ["bin/crane", "version"],
 };
 const CONFORMANCE: Tool = Tool {
     name: "conformance",
-    source: Source::Go("github.com/opencontainers/distribution-spec/conformance", "v0.0.0-20260831232431-97274622c111"),
+    source: Source::Go(
+        "github.com/opencontainers/distribution-spec/conformance",
+        "v0.0.0-20260831232431-97274622c111",
+    ),
     probe: ["bin/conformance", ""],
 };
 const REGCTL: Tool = Tool {
@@ -86,26 +100,47 @@ const REGCTL: Tool = Tool {
     source: Source::Go("github.com/regclient/regclient/cmd/regctl", "v0.11.7"),
     probe: ["bin/regctl", "version"],
 };
-const ORAS: Tool =
-    Tool { name: "oras", source: Source::Go("oras.land/oras/cmd/oras", "v1.3.6"), probe: ["bin/oras", "version"] };
-const HELM: Tool =
-    Tool { name: "helm", source: Source::Go("helm.sh/helm/v3/cmd/helm", "v3.22.0"), probe: ["bin/helm", "version"] };
+const ORAS: Tool = Tool {
+    name: "oras",
+    source: Source::Go("oras.land/oras/cmd/oras", "v1.3.6"),
+    probe: ["bin/oras", "version"],
+};
+const HELM: Tool = Tool {
+    name: "helm",
+    source: Source::Go("helm.sh/helm/v3/cmd/helm", "v3.22.0"),
+    probe: ["bin/helm", "version"],
+};
 const DEBIAN: Tool = Tool {
     name: "docker, containerd, skopeo and buildah",
     source: Source::Debian(
         "debian",
         &["docker.io", "containerd", "runc", "skopeo", "buildah"],
-        &["docker", "dockerd", "containerd", "ctr", "runc", "skopeo", "buildah"],
+        &[
+            "docker",
+            "dockerd",
+            "containerd",
+            "ctr",
+            "runc",
+            "skopeo",
+            "buildah",
+        ],
     ),
     probe: ["bin/skopeo", "--version"],
 };
 const OLD_REGISTRY: Tool = Tool {
     name: "registry 2.8",
-    source: Source::Debian("debian-registry", &["docker-registry"], &["docker-registry"]),
+    source: Source::Debian(
+        "debian-registry",
+        &["docker-registry"],
+        &["docker-registry"],
+    ),
     probe: ["bin/docker-registry", "--version"],
 };
-const WRK: Tool =
-    Tool { name: "wrk", source: Source::Debian("debian-wrk", &["wrk"], &["wrk"]), probe: ["bin/wrk", "--version"] };
+const WRK: Tool = Tool {
+    name: "wrk",
+    source: Source::Debian("debian-wrk", &["wrk"], &["wrk"]),
+    probe: ["bin/wrk", "--version"],
+};
 
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
@@ -115,11 +150,13 @@ const OLDEST_PYTHON: (u32, u32) = (3, 10);
 /// Python or Go is missing, or an installer fails (its output is on the terminal).
 pub(crate) fn install(workspace: &Workspace, tools: &[Tool]) -> anyhow::Result<()> {
     let folder = workspace.tools();
-    fs::create_dir_all(folder.join("stamps")).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    fs::create_dir_all(folder.join("stamps"))
+        .with_context(|| format!("cannot create `{}`", folder.display()))?;
     let lock = File::create(folder.join("lock")).context("cannot create `.tools/lock`")?;
     lock.lock().context("cannot lock `.tools/lock`")?;
     for tool in tools {
-        tool.ensure(workspace).with_context(|| format!("cannot install {}", tool.name))?;
+        tool.ensure(workspace)
+            .with_context(|| format!("cannot install {}", tool.name))?;
     }
     Ok(())
 }
@@ -130,9 +167,14 @@ impl Tool {
             eprintln!("{} cannot be installed without apt", self.name);
             return Ok(());
         }
-        let stamp = workspace.tools().join("stamps").join(self.name.replace([' ', ','], "-"));
+        let stamp = workspace
+            .tools()
+            .join("stamps")
+            .join(self.name.replace([' ', ','], "-"));
         let version = self.version(workspace)?;
-        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == version) && self.starts(workspace) {
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == version)
+            && self.starts(workspace)
+        {
             return Ok(());
         }
         eprintln!("installing {} into .tools", self.name);
@@ -142,21 +184,30 @@ impl Tool {
                 create_environment(workspace, folder)?;
                 install_wheels(workspace, folder, requirements)?;
             }
-            Source::Wheels(folder, requirements) => install_wheels(workspace, folder, requirements)?,
+            Source::Wheels(folder, requirements) => {
+                install_wheels(workspace, folder, requirements)?
+            }
             Source::Go(package, version) => install_go(workspace, package, version)?,
-            Source::Debian(folder, packages, programs) => debian::install(workspace, folder, packages, programs)?,
+            Source::Debian(folder, packages, programs) => {
+                debian::install(workspace, folder, packages, programs)?
+            }
         }
         if !self.starts(workspace) {
-            bail!("`.tools/{}` does not start on this machine", self.probe.join(" "));
+            bail!(
+                "`.tools/{}` does not start on this machine",
+                self.probe.join(" ")
+            );
         }
-        fs::write(&stamp, version).with_context(|| format!("cannot write `{}`", workspace.short(&stamp)))
+        fs::write(&stamp, version)
+            .with_context(|| format!("cannot write `{}`", workspace.short(&stamp)))
     }
 
     /// Returns the content of the stamp: everything that determines what is installed.
     fn version(&self, workspace: &Workspace) -> anyhow::Result<String> {
         match self.source {
             Source::NewEnvironment(_, file) | Source::Wheels(_, file) => {
-                fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read `{file}`"))
+                fs::read_to_string(workspace.path(file))
+                    .with_context(|| format!("cannot read `{file}`"))
             }
             Source::Go(package, version) => Ok(format!("{package}@{version}\n")),
             Source::Debian(_, packages, programs) => Ok([packages, programs].concat().join("\n")),
@@ -165,11 +216,16 @@ impl Tool {
 
     fn starts(&self, workspace: &Workspace) -> bool {
         let [program, argument] = self.probe;
-        // The conformance suite has no option that only prints something, but it stops at an unknown version.
+        // The conformance suite has no option that only prints something, but it stops at an
+        // unknown version.
         let mut command = workspace.command(workspace.tools().join(program));
         command.arg(argument).env("OCI_VERSION", "none");
         // wrk prints its version and then its usage, and exits with an error.
-        if self.name == WRK.name { process::starts(&mut command) } else { process::works(&mut command) }
+        if self.name == WRK.name {
+            process::starts(&mut command)
+        } else {
+            process::works(&mut command)
+        }
     }
 }
 
@@ -178,27 +234,49 @@ fn create_environment(workspace: &Workspace, folder: &str) -> anyhow::Result<()>
     check_python(workspace)?;
     let environment = workspace.tools().join(folder);
     if environment.exists() {
-        fs::remove_dir_all(&environment).with_context(|| format!("cannot remove the old `.tools/{folder}`"))?;
+        fs::remove_dir_all(&environment)
+            .with_context(|| format!("cannot remove the old `.tools/{folder}`"))?;
     }
-    process::run(workspace.command("python3").args(["-m", "venv"]).arg(&environment))
-        .context("python3 lacks its module venv (Debian, Ubuntu: install the package `python3-venv`)")
+    process::run(
+        workspace
+            .command("python3")
+            .args(["-m", "venv"])
+            .arg(&environment),
+    )
+    .context("python3 lacks its module venv (Debian, Ubuntu: install the package `python3-venv`)")
 }
 
 fn check_python(workspace: &Workspace) -> anyhow::Result<()> {
     let (major, minor) = OLDEST_PYTHON;
-    let missing = format!("Python {major}.{minor} or newer is needed: install it so that `python3` starts it");
+    let missing = format!(
+        "Python {major}.{minor} or newer is needed: install it so that `python3` starts it"
+    );
     let question = format!("import sys; sys.exit(sys.version_info < ({major}, {minor}))");
-    if process::works(workspace.command("python3").args(["-c", &question])) { Ok(()) } else { bail!(missing) }
+    if process::works(workspace.command("python3").args(["-c", &question])) {
+        Ok(())
+    } else {
+        bail!(missing)
+    }
 }
 
-/// Installs wheels only: nothing is compiled, and no package runs its own code while it is installed.
+/// Installs wheels only: nothing is compiled, and no package runs its own code while it is
+/// installed.
 fn install_wheels(workspace: &Workspace, folder: &str, requirements: &str) -> anyhow::Result<()> {
     let python = workspace.tools().join(folder).join("bin/python");
-    let arguments = ["-m", "pip", "install", "--disable-pip-version-check", "--only-binary", ":all:", "--requirement"];
+    let arguments = [
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--only-binary",
+        ":all:",
+        "--requirement",
+    ];
     process::run(workspace.command(python).args(arguments).arg(requirements))
 }
 
-/// Builds a Go command in a temporary folder and moves it: a program in `.tools/bin` is always complete.
+/// Builds a Go command in a temporary folder and moves it: a program in `.tools/bin` is always
+/// complete.
 fn install_go(workspace: &Workspace, package: &str, version: &str) -> anyhow::Result<()> {
     if !process::works(workspace.command("go").arg("version")) {
         bail!("Go 1.21 or newer is needed: install it so that `go` starts it");
@@ -214,13 +292,17 @@ fn install_go(workspace: &Workspace, package: &str, version: &str) -> anyhow::Re
             .env("GOBIN", &fresh)
             .env("CGO_ENABLED", "0"),
     )?;
-    let name = Path::new(package).file_name().context("a Go command has a name")?;
+    let name = Path::new(package)
+        .file_name()
+        .context("a Go command has a name")?;
     fs::rename(fresh.join(name), bin.join(name)).context("cannot move the program to `.tools/bin`")
 }
 
 fn remove(file: &Path) -> anyhow::Result<()> {
     match fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("cannot remove an old stamp"),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context("cannot remove an old stamp")
+        }
         _ => Ok(()),
     }
 }

@@ -1,6 +1,8 @@
-//! `cargo xtask words`: checks that pages, and comments and strings of Rust sources, are written in plain technical English.
+//! `cargo xtask words`: checks that pages, and comments and strings of Rust sources, are written in
+//! plain technical English.
 //!
-//! `words.txt` has patterns with their replacements, `words-allow.txt` the places where a pattern means something else.
+//! `words.txt` has patterns with their replacements, `words-allow.txt` the places where a pattern
+//! means something else.
 
 use std::fs;
 use std::path::Path;
@@ -24,12 +26,15 @@ const SKIPPED: &[&str] = &["target", "artifacts", "corpus", "testdata"];
 /// # Errors
 /// A list cannot be read, a file has a word of the list, or an exception applies to nothing.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let read = |file: &str| fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read `{file}`"));
+    let read = |file: &str| {
+        fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read `{file}`"))
+    };
     let words = Words::parse(&read(WORDS)?)?;
     let mut allowed = Allowed::parse(&read(ALLOWED)?)?;
     let mut found = 0_usize;
     for (name, kind) in files(workspace)? {
-        let text = fs::read_to_string(workspace.path(&name)).with_context(|| format!("cannot read `{name}`"))?;
+        let text = fs::read_to_string(workspace.path(&name))
+            .with_context(|| format!("cannot read `{name}`"))?;
         for (number, word, instead) in words.find(&text, kind) {
             let line = text.lines().nth(number).unwrap_or_default();
             if !allowed.covers(&name, line) {
@@ -72,16 +77,31 @@ fn files(workspace: &Workspace) -> anyhow::Result<Vec<(String, Kind)>> {
     Ok(files)
 }
 
-fn walk(workspace: &Workspace, folder: &str, deep: bool, ending: &str, files: &mut Vec<String>) -> anyhow::Result<()> {
-    for entry in fs::read_dir(workspace.path(folder)).with_context(|| format!("cannot read the folder `{folder}`"))? {
+fn walk(
+    workspace: &Workspace,
+    folder: &str,
+    deep: bool,
+    ending: &str,
+    files: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    for entry in fs::read_dir(workspace.path(folder))
+        .with_context(|| format!("cannot read the folder `{folder}`"))?
+    {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+        let path = if folder.is_empty() {
+            name.clone()
+        } else {
+            format!("{folder}/{name}")
+        };
         if entry.file_type()?.is_dir() {
             if deep && !SKIPPED.contains(&name.as_str()) {
                 walk(workspace, &path, deep, ending, files)?;
             }
-        } else if Path::new(&name).extension().is_some_and(|found| found == ending) {
+        } else if Path::new(&name)
+            .extension()
+            .is_some_and(|found| found == ending)
+        {
             files.push(path);
         }
     }
@@ -95,16 +115,19 @@ struct Words {
 }
 
 impl Words {
-    /// Reads `PATTERN => INSTEAD` lines; `#` begins a comment. A pattern is a regular expression for whole words in any case.
+    /// Reads `PATTERN => INSTEAD` lines; `#` begins a comment. A pattern is a regular expression
+    /// for whole words in any case.
     fn parse(text: &str) -> anyhow::Result<Self> {
         let (mut patterns, mut instead) = (Vec::new(), Vec::new());
         for line in entries(text) {
-            let (pattern, other) =
-                line.split_once(" => ").with_context(|| format!("{WORDS}: `{line}` has no ` => `"))?;
+            let (pattern, other) = line
+                .split_once(" => ")
+                .with_context(|| format!("{WORDS}: `{line}` has no ` => `"))?;
             patterns.push(format!(r"(?i-u:\b)(?i:{})(?-u:\b)", pattern.trim()));
             instead.push(other.trim().to_owned());
         }
-        let patterns = PikeVM::new_many(&patterns).with_context(|| format!("{WORDS} has an invalid pattern"))?;
+        let patterns = PikeVM::new_many(&patterns)
+            .with_context(|| format!("{WORDS} has an invalid pattern"))?;
         Ok(Self { patterns, instead })
     }
 
@@ -125,7 +148,10 @@ impl Words {
             };
             for hit in self.patterns.find_iter(&mut cache, &prose) {
                 let word = prose.get(hit.range()).unwrap_or_default().to_owned();
-                let instead = self.instead.get(hit.pattern().as_usize()).map_or("", String::as_str);
+                let instead = self
+                    .instead
+                    .get(hit.pattern().as_usize())
+                    .map_or("", String::as_str);
                 found.push((number, word, instead));
             }
         }
@@ -166,7 +192,8 @@ fn prose_of_rust(line: &str) -> String {
     prose
 }
 
-/// The exceptions of `words-allow.txt`: `FILE: TEXT` allows the lines of a file that contain the text, `FILE: *` all of them.
+/// The exceptions of `words-allow.txt`: `FILE: TEXT` allows the lines of a file that contain the
+/// text, `FILE: *` all of them.
 struct Allowed(Vec<Exception>);
 
 struct Exception {
@@ -178,14 +205,24 @@ struct Exception {
 impl Allowed {
     fn parse(text: &str) -> anyhow::Result<Self> {
         let entry = |line: &str| {
-            let (file, text) = line.split_once(": ").with_context(|| format!("{ALLOWED}: `{line}` has no `: `"))?;
-            Ok(Exception { file: file.to_owned(), text: text.to_owned(), is_used: false })
+            let (file, text) = line
+                .split_once(": ")
+                .with_context(|| format!("{ALLOWED}: `{line}` has no `: `"))?;
+            Ok(Exception {
+                file: file.to_owned(),
+                text: text.to_owned(),
+                is_used: false,
+            })
         };
-        Ok(Self(entries(text).map(entry).collect::<anyhow::Result<_>>()?))
+        Ok(Self(
+            entries(text).map(entry).collect::<anyhow::Result<_>>()?,
+        ))
     }
 
     fn covers(&mut self, file: &str, line: &str) -> bool {
-        let fits = |entry: &&mut Exception| entry.file == file && (entry.text == "*" || line.contains(&entry.text));
+        let fits = |entry: &&mut Exception| {
+            entry.file == file && (entry.text == "*" || line.contains(&entry.text))
+        };
         self.0.iter_mut().find(fits).is_some_and(|entry| {
             entry.is_used = true;
             true
@@ -193,31 +230,43 @@ impl Allowed {
     }
 
     fn unused(&self) -> impl Iterator<Item = String> {
-        self.0.iter().filter(|entry| !entry.is_used).map(|entry| format!("{}: {}", entry.file, entry.text))
+        self.0
+            .iter()
+            .filter(|entry| !entry.is_used)
+            .map(|entry| format!("{}: {}", entry.file, entry.text))
     }
 }
 
 fn entries(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIST: &str = "# a comment\ndear => expensive\nfor ever => without end\nstands? (?:in|at) => is\n";
+    const LIST: &str =
+        "# a comment\ndear => expensive\nfor ever => without end\nstands? (?:in|at) => is\n";
 
     fn found(text: &str, kind: Kind) -> Vec<(usize, String)> {
         let words = Words::parse(LIST).unwrap();
-        words.find(text, kind).into_iter().map(|(number, word, _)| (number, word)).collect()
+        words
+            .find(text, kind)
+            .into_iter()
+            .map(|(number, word, _)| (number, word))
+            .collect()
     }
 
     #[test]
     fn whole_words_in_prose_are_found_and_code_is_not() {
-        let text =
-            "Dear reader,\nendear `dear` x\n```sh\ndear\n```\nit stands in a file for ever, dear\nit stands for it";
+        let text = "Dear reader,\nendear `dear` x\n```sh\ndear\n```\nit stands in a file for ever, dear\nit stands for it";
         let expected = [(0, "Dear"), (5, "stands in"), (5, "for ever"), (5, "dear")];
-        assert_eq!(found(text, Kind::Page), expected.map(|(number, word)| (number, word.to_owned())));
+        assert_eq!(
+            found(text, Kind::Page),
+            expected.map(|(number, word)| (number, word.to_owned()))
+        );
     }
 
     #[test]

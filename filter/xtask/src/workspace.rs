@@ -8,8 +8,8 @@ use anyhow::Context;
 
 use crate::process;
 
-/// The packages of the tests, always built together: with others, the crates that they share would have other features and be compiled
-/// again.
+/// The packages of the tests, always built together: with others, the crates that they share would
+/// have other features and be compiled again.
 const TESTED: &[&str] = &[
     "--package=registry-auth-cel",
     "--package=registry-auth-engine",
@@ -32,9 +32,15 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Finds the checkout by the environment variables that cargo sets.
     pub(crate) fn find() -> anyhow::Result<Self> {
-        let package = env::var_os("CARGO_MANIFEST_DIR").context("start this program with `cargo xtask`")?;
-        let root = Path::new(&package).ancestors().nth(2).context("xtask stands two folders below the root")?;
-        Ok(Self { root: root.to_owned() })
+        let package =
+            env::var_os("CARGO_MANIFEST_DIR").context("start this program with `cargo xtask`")?;
+        let root = Path::new(&package)
+            .ancestors()
+            .nth(2)
+            .context("xtask stands two folders below the root")?;
+        Ok(Self {
+            root: root.to_owned(),
+        })
     }
 
     /// Returns a path inside the checkout.
@@ -42,7 +48,8 @@ impl Workspace {
         self.root.join(relative)
     }
 
-    /// Returns a path inside `target`, where the documented paths of the artefacts are, whatever `CARGO_TARGET_DIR` says.
+    /// Returns a path inside `target`, where the documented paths of the artefacts are, whatever
+    /// `CARGO_TARGET_DIR` says.
     pub(crate) fn target(&self, relative: &str) -> PathBuf {
         self.root.join("target").join(relative)
     }
@@ -64,10 +71,14 @@ impl Workspace {
         command
     }
 
-    /// Returns a command of the cargo that runs this program, in the root, with the paths of tools and build results in its environment.
+    /// Returns a command of the cargo that runs this program, in the root, with the paths of tools
+    /// and build results in its environment.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.args(arguments).env("REGISTRY_AUTH_TOOLS", self.tools()).env("CARGO_TARGET_DIR", self.path("target"));
+        command
+            .args(arguments)
+            .env("REGISTRY_AUTH_TOOLS", self.tools())
+            .env("CARGO_TARGET_DIR", self.path("target"));
         command
     }
 
@@ -78,7 +89,8 @@ impl Workspace {
         command
     }
 
-    /// Builds a program of the tests together with their packages, and returns a command that starts it.
+    /// Builds a program of the tests together with their packages, and returns a command that
+    /// starts it.
     ///
     /// # Errors
     /// The compiler fails; its output is on the terminal.

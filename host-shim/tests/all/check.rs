@@ -9,11 +9,18 @@ use crate::sample::{FIRST, with};
 use crate::shim::{Folder, command, configuration, output, text};
 
 /// Runs `check` on a file and returns the exit status and the lines of stderr.
-async fn check(folder: &Folder, name: &str, content: &str) -> anyhow::Result<(Option<i32>, Vec<String>)> {
+async fn check(
+    folder: &Folder,
+    name: &str,
+    content: &str,
+) -> anyhow::Result<(Option<i32>, Vec<String>)> {
     let file = folder.write(name, content)?;
     let output = output(command(&["check", "--config", text(&file)?])).await?;
     anyhow::ensure!(output.stdout.is_empty(), "something on stdout");
-    let lines = String::from_utf8(output.stderr)?.lines().map(str::to_owned).collect();
+    let lines = String::from_utf8(output.stderr)?
+        .lines()
+        .map(str::to_owned)
+        .collect();
     Ok((output.status.code(), lines))
 }
 
@@ -34,12 +41,21 @@ fn oidc(member: &str, value: &str) -> Value {
 async fn a_good_configuration_is_silent_in_json_and_in_yaml() {
     let folder = Folder::new().unwrap();
     let mut good = configuration("s", "1m", false);
-    good["http"]["auth"]["bearer"] = json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
+    good["http"]["auth"]["bearer"] =
+        json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
     good["http"]["accessControl"]["repositories"]["**"] = json!({"defaultPolicy": ["read"]});
     // JSON is YAML too; the third file is in block style.
     let yaml = "http:\n  auth:\n    bearer:\n      oidc:\n        - issuer: https://i.example\n          audiences: a\n          cluster: i\n  accessControl:\n    repositories:\n      '**':\n        defaultPolicy: [read]\n";
-    for (name, content) in [("a.json", good.to_string().as_str()), ("b.yml", &good.to_string()), ("c.yaml", yaml)] {
-        assert_eq!(check(&folder, name, content).await.unwrap(), (Some(0), vec![]), "{name}");
+    for (name, content) in [
+        ("a.json", good.to_string().as_str()),
+        ("b.yml", &good.to_string()),
+        ("c.yaml", yaml),
+    ] {
+        assert_eq!(
+            check(&folder, name, content).await.unwrap(),
+            (Some(0), vec![]),
+            "{name}"
+        );
     }
 }
 
@@ -52,8 +68,16 @@ async fn all_errors_are_printed_with_their_paths_in_json_and_in_yaml() {
     for name in ["bad.json", "bad.yaml"] {
         let (code, lines) = check(&folder, name, &bad.to_string()).await.unwrap();
         assert_eq!(code, Some(1), "{name}: {lines:?}");
-        for path in ["http.auth.bearer.awsSecretsManager", "http.accessControl.repositories"] {
-            assert!(lines.iter().any(|line| line.starts_with(&format!("error: {path}"))), "{name}: {path}: {lines:?}");
+        for path in [
+            "http.auth.bearer.awsSecretsManager",
+            "http.accessControl.repositories",
+        ] {
+            assert!(
+                lines
+                    .iter()
+                    .any(|line| line.starts_with(&format!("error: {path}"))),
+                "{name}: {path}: {lines:?}"
+            );
         }
     }
 }
@@ -62,8 +86,16 @@ async fn all_errors_are_printed_with_their_paths_in_json_and_in_yaml() {
 async fn a_file_that_cannot_be_parsed_is_one_error_with_its_place() {
     let folder = Folder::new().unwrap();
     let rows = [
-        ("a.json", "{\n  \"http\" 1}", "error: not valid JSON at line 2, column 10"),
-        ("a.yaml", "http:\n  realm: [", "error: not valid YAML at line "),
+        (
+            "a.json",
+            "{\n  \"http\" 1}",
+            "error: not valid JSON at line 2, column 10",
+        ),
+        (
+            "a.yaml",
+            "http:\n  realm: [",
+            "error: not valid YAML at line ",
+        ),
     ];
     for (name, content, start) in rows {
         let (code, lines) = check(&folder, name, content).await.unwrap();
@@ -76,36 +108,64 @@ async fn a_file_that_cannot_be_parsed_is_one_error_with_its_place() {
 async fn a_warning_is_printed_and_is_no_error() {
     let folder = Folder::new().unwrap();
     let mut open = configuration("s", "1m", false);
-    open["http"].as_object_mut().unwrap().remove("accessControl");
-    let (code, lines) = check(&folder, "open.json", &open.to_string()).await.unwrap();
+    open["http"]
+        .as_object_mut()
+        .unwrap()
+        .remove("accessControl");
+    let (code, lines) = check(&folder, "open.json", &open.to_string())
+        .await
+        .unwrap();
     assert_eq!(code, Some(0), "{lines:?}");
-    let warning = "warning: http.accessControl: is absent: every authenticated caller may do everything";
+    let warning =
+        "warning: http.accessControl: is absent: every authenticated caller may do everything";
     assert!(lines.iter().any(|line| line == warning), "{lines:?}");
 }
 
-/// Each of these once dropped the section with a warning at most, which gave every authenticated caller full access.
+/// Each of these once dropped the section with a warning at most, which gave every authenticated
+/// caller full access.
 #[tokio::test]
 async fn access_control_that_gets_lost_is_an_error() {
     let folder = Folder::new().unwrap();
     let auth = "http:\n  auth:\n    bearer:\n      oidc:\n        - issuer: https://i.example\n          audiences: a\n          cluster: i\n";
     let policy = "\n    repositories:\n      '**':\n        defaultPolicy: [read]\n";
     let rows = [
-        (format!("  accesControl:{policy}"), "error: http.accesControl: unknown key; did you mean `accessControl`"),
-        (format!("  accessControls:{policy}"), "error: http.accessControls: unknown key; did you mean `accessControl`"),
-        (format!("  access_control:{policy}"), "error: http.access_control: unknown key; did you mean `accessControl`"),
-        ("  accessControl:\n".to_owned(), "error: http.accessControl: is null"),
+        (
+            format!("  accesControl:{policy}"),
+            "error: http.accesControl: unknown key; did you mean `accessControl`",
+        ),
+        (
+            format!("  accessControls:{policy}"),
+            "error: http.accessControls: unknown key; did you mean `accessControl`",
+        ),
+        (
+            format!("  access_control:{policy}"),
+            "error: http.access_control: unknown key; did you mean `accessControl`",
+        ),
+        (
+            "  accessControl:\n".to_owned(),
+            "error: http.accessControl: is null",
+        ),
         (
             "accessControl:\n  repositories: {}\n".to_owned(),
             "error: accessControl: unknown key here; did you mean `http.accessControl`",
         ),
     ];
     for (rest, error) in rows {
-        let (code, lines) = check(&folder, "lost.yaml", &format!("{auth}{rest}")).await.unwrap();
+        let (code, lines) = check(&folder, "lost.yaml", &format!("{auth}{rest}"))
+            .await
+            .unwrap();
         assert_eq!(code, Some(1), "{rest}: {lines:?}");
-        assert!(lines.iter().any(|line| line.starts_with(error)), "{rest}: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line.starts_with(error)),
+            "{rest}: {lines:?}"
+        );
     }
     for (name, content, error) in [
-        ("mark.json", "\u{feff}{}", "error: begins with a byte order mark"),
+        (
+            "mark.json",
+            "\u{feff}{}",
+            "error: begins with a byte order mark",
+        ),
         ("empty.json", "", "error: is empty"),
         ("empty.yaml", "", "error: is empty"),
     ] {
@@ -126,23 +186,61 @@ async fn files_that_a_configuration_names_are_read_and_checked() {
     let file = |path: &str| oidc("certificateAuthorityFile", path);
     let rows = [
         ("a key", cert(text(&keys).unwrap()), None),
-        ("a CA file", file(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/certificates/ca.pem")), None),
-        ("no path", cert("MFkw\nEwYH"), Some("http.auth.bearer.cert: is neither PEM nor JWKS text")),
-        ("no file", cert(text(&missing).unwrap()), Some("http.auth.bearer.cert: cannot read")),
-        ("no key", cert(text(&garbage).unwrap()), Some("http.auth.bearer.cert: the file")),
+        (
+            "a CA file",
+            file(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../tests/fixtures/certificates/ca.pem"
+            )),
+            None,
+        ),
+        (
+            "no path",
+            cert("MFkw\nEwYH"),
+            Some("http.auth.bearer.cert: is neither PEM nor JWKS text"),
+        ),
+        (
+            "no file",
+            cert(text(&missing).unwrap()),
+            Some("http.auth.bearer.cert: cannot read"),
+        ),
+        (
+            "no key",
+            cert(text(&garbage).unwrap()),
+            Some("http.auth.bearer.cert: the file"),
+        ),
         ("no CA file", file(text(&missing).unwrap()), Some(ca)),
-        ("a CA file without a certificate", file(text(&keys).unwrap()), Some(ca)),
-        ("a CA file of garbage", file(text(&garbage).unwrap()), Some(ca)),
+        (
+            "a CA file without a certificate",
+            file(text(&keys).unwrap()),
+            Some(ca),
+        ),
+        (
+            "a CA file of garbage",
+            file(text(&garbage).unwrap()),
+            Some(ca),
+        ),
     ];
     for (name, bearer, expected) in rows {
-        let (code, lines) = check(&folder, "files.json", &with_bearer(&bearer).to_string()).await.unwrap();
-        let errors: Vec<_> = lines.iter().filter(|line| line.starts_with("error: ")).collect();
-        assert!(lines.iter().all(|line| !line.contains("tops3cret")), "{name}: {lines:?}");
+        let (code, lines) = check(&folder, "files.json", &with_bearer(&bearer).to_string())
+            .await
+            .unwrap();
+        let errors: Vec<_> = lines
+            .iter()
+            .filter(|line| line.starts_with("error: "))
+            .collect();
+        assert!(
+            lines.iter().all(|line| !line.contains("tops3cret")),
+            "{name}: {lines:?}"
+        );
         match expected {
             None => assert_eq!((code, errors.len()), (Some(0), 0), "{name}: {lines:?}"),
             Some(start) => {
                 assert_eq!((code, errors.len()), (Some(1), 1), "{name}: {lines:?}");
-                assert!(errors[0].starts_with(&format!("error: {start}")), "{name}: {errors:?}");
+                assert!(
+                    errors[0].starts_with(&format!("error: {start}")),
+                    "{name}: {errors:?}"
+                );
             }
         }
     }
@@ -153,19 +251,35 @@ async fn an_issuer_that_is_pushed_has_files_that_can_be_used() {
     let folder = Folder::new().unwrap();
     let write = |name, content| folder.write(name, content).unwrap();
     let (ca, token) = (certificate("issuer-ca"), write("token", "eyJ.e30.x\n"));
-    let (keys, garbage, empty) =
-        (write("keys.pem", FIRST), write("garbage", "tops3cret tops3cret"), write("empty", "\n"));
+    let (keys, garbage, empty) = (
+        write("keys.pem", FIRST),
+        write("garbage", "tops3cret tops3cret"),
+        write("empty", "\n"),
+    );
     let missing = folder.path("missing");
-    let both = |ca: &Path, token: &Path| json!({"certificateAuthorityFile": ca, "tokenFile": token});
+    let both =
+        |ca: &Path, token: &Path| json!({"certificateAuthorityFile": ca, "tokenFile": token});
     let place = |member: &str| format!("http.auth.bearer.oidc[0].{member}: ");
     let (at_ca, at_token) = (place("certificateAuthorityFile"), place("tokenFile"));
     // (members, start of the only error)
     let rows = [
         (both(&ca, &token), None),
-        (both(&missing, &token), Some(format!("{at_ca}cannot read `"))),
-        (both(&keys, &token), Some(format!("{at_ca}is not the PEM text of a certificate"))),
-        (both(&empty, &token), Some(format!("{at_ca}is not the PEM text of a certificate"))),
-        (both(&ca, &missing), Some(format!("{at_token}cannot read `"))),
+        (
+            both(&missing, &token),
+            Some(format!("{at_ca}cannot read `")),
+        ),
+        (
+            both(&keys, &token),
+            Some(format!("{at_ca}is not the PEM text of a certificate")),
+        ),
+        (
+            both(&empty, &token),
+            Some(format!("{at_ca}is not the PEM text of a certificate")),
+        ),
+        (
+            both(&ca, &missing),
+            Some(format!("{at_token}cannot read `")),
+        ),
         (both(&ca, &garbage), Some(format!("{at_token}the file `"))),
         (both(&ca, &empty), Some(format!("{at_token}the file `"))),
         (
@@ -178,22 +292,43 @@ async fn an_issuer_that_is_pushed_has_files_that_can_be_used() {
         ),
         (
             json!({"certificateAuthority": "tops3cret"}),
-            Some(format!("{}is not the PEM text", place("certificateAuthority"))),
+            Some(format!(
+                "{}is not the PEM text",
+                place("certificateAuthority")
+            )),
         ),
-        (json!({"keySource": "shim"}), Some(format!("{}`shim` is not a source of keys", place("keySource")))),
+        (
+            json!({"keySource": "shim"}),
+            Some(format!(
+                "{}`shim` is not a source of keys",
+                place("keySource")
+            )),
+        ),
     ];
     for (members, expected) in rows {
-        let entry = with(&json!({"issuer": "https://i.example", "audiences": ["a"], "keySource": "push"}), &members);
+        let entry = with(
+            &json!({"issuer": "https://i.example", "audiences": ["a"], "keySource": "push"}),
+            &members,
+        );
         let mut document = with_bearer(&json!({"oidc": [entry]}));
         document["proxy"] = json!({"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}});
-        document["http"]["accessControl"]["repositories"]["**"] = json!({"defaultPolicy": ["read"]});
-        let (code, lines) = check(&folder, "push.json", &document.to_string()).await.unwrap();
-        assert!(lines.iter().all(|line| !line.contains("tops3cret")), "{members}: {lines:?}");
+        document["http"]["accessControl"]["repositories"]["**"] =
+            json!({"defaultPolicy": ["read"]});
+        let (code, lines) = check(&folder, "push.json", &document.to_string())
+            .await
+            .unwrap();
+        assert!(
+            lines.iter().all(|line| !line.contains("tops3cret")),
+            "{members}: {lines:?}"
+        );
         match expected {
             None => assert_eq!((code, lines), (Some(0), vec![]), "{members}"),
             Some(start) => {
                 assert_eq!((code, lines.len()), (Some(1), 1), "{members}: {lines:?}");
-                assert!(lines[0].starts_with(&format!("error: {start}")), "{members}: {lines:?}");
+                assert!(
+                    lines[0].starts_with(&format!("error: {start}")),
+                    "{members}: {lines:?}"
+                );
             }
         }
     }
@@ -208,20 +343,37 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
         bearer["oidc"]["claimMapping"] = json!({"username": expression});
         bearer
     };
-    let cert = |bypass: bool| json!({"cert": FIRST, "audiences": "a", "bypassAccessControl": bypass});
+    let cert =
+        |bypass: bool| json!({"cert": FIRST, "audiences": "a", "bypassAccessControl": bypass});
     let read = json!({"defaultPolicy": ["read"]});
     let control = |pattern: &str, group: Value| json!({"repositories": {pattern: group}});
-    let conditional =
-        |action: &str| json!({"policies": [{"users": "u", "actions": action, "conditions": {"expression": "true"}}]});
+    let conditional = |action: &str| json!({"policies": [{"users": "u", "actions": action, "conditions": {"expression": "true"}}]});
     let two = |one: &str, other: &str| json!({"repositories": {one: read, other: read}});
-    let group = |name: &str| json!({"repositories": {"**": read}, "groups": {name: {"users": ["u"]}}});
+    let group =
+        |name: &str| json!({"repositories": {"**": read}, "groups": {name: {"users": ["u"]}}});
     // (bearer, accessControl, starts of the `zot:` lines)
     let rows: [(&Value, Value, &[&str]); 19] = [
         (&oidc, json!({}), &["http.accessControl: D2"]),
-        (&oidc, json!({"adminPolicy": {"users": "root", "actions": "read"}}), &[]),
-        (&cert(false), control("**", read.clone()), &["http.auth.bearer: D3", "http.auth.bearer: D4"]),
-        (&cert(true), control("**", read.clone()), &["http.auth.bearer: D4"]),
-        (&oidc, two("a/*", "*/b"), &["http.accessControl.repositories[\"*/b\"]: D8"]),
+        (
+            &oidc,
+            json!({"adminPolicy": {"users": "root", "actions": "read"}}),
+            &[],
+        ),
+        (
+            &cert(false),
+            control("**", read.clone()),
+            &["http.auth.bearer: D3", "http.auth.bearer: D4"],
+        ),
+        (
+            &cert(true),
+            control("**", read.clone()),
+            &["http.auth.bearer: D4"],
+        ),
+        (
+            &oidc,
+            two("a/*", "*/b"),
+            &["http.accessControl.repositories[\"*/b\"]: D8"],
+        ),
         (&oidc, two("a/b", "a/c"), &[]),
         (&oidc, two("a/*", "a/**"), &[]),
         (
@@ -234,7 +386,10 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
         ),
         (
             &oidc,
-            control("a", json!({"anonymousPolicy": "read", "defaultPolicy": "read"})),
+            control(
+                "a",
+                json!({"anonymousPolicy": "read", "defaultPolicy": "read"}),
+            ),
             &["http.accessControl: anonymousPolicy applies with `bearer` too"],
         ),
         (
@@ -248,20 +403,45 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
             &["http.accessControl.repositories[\"a\"].policies[0].conditions: D12"],
         ),
         (&oidc, control("a", conditional("create")), &[]),
-        (&oidc, group("Dev"), &["http.accessControl.groups[\"Dev\"]: D14"]),
+        (
+            &oidc,
+            group("Dev"),
+            &["http.accessControl.groups[\"Dev\"]: D14"],
+        ),
         (&oidc, group("dev"), &[]),
-        (&mapped("claims.email"), control("a", read.clone()), &["http.auth.bearer.oidc[0].claimMapping.username: D15"]),
+        (
+            &mapped("claims.email"),
+            control("a", read.clone()),
+            &["http.auth.bearer.oidc[0].claimMapping.username: D15"],
+        ),
         (&mapped("claims.sub"), control("a", read.clone()), &[]),
-        (&oidc, control("a[!b]", read.clone()), &["http.accessControl.repositories[\"a[!b]\"]: D16"]),
-        (&oidc, control("a[/b]", read.clone()), &["http.accessControl.repositories[\"a[/b]\"]: D16"]),
+        (
+            &oidc,
+            control("a[!b]", read.clone()),
+            &["http.accessControl.repositories[\"a[!b]\"]: D16"],
+        ),
+        (
+            &oidc,
+            control("a[/b]", read.clone()),
+            &["http.accessControl.repositories[\"a[/b]\"]: D16"],
+        ),
         (&oidc, control("a[bc]", read.clone()), &[]),
     ];
     for (bearer, control, expected) in rows {
-        let auth = if bearer.is_null() { json!({}) } else { json!({"bearer": bearer}) };
+        let auth = if bearer.is_null() {
+            json!({})
+        } else {
+            json!({"bearer": bearer})
+        };
         let document = json!({"http": {"auth": auth, "accessControl": control}});
-        let (code, lines) = check(&folder, "zot.json", &document.to_string()).await.unwrap();
+        let (code, lines) = check(&folder, "zot.json", &document.to_string())
+            .await
+            .unwrap();
         assert_eq!(code, Some(0), "{document}: {lines:?}");
-        let found: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("zot: ")).collect();
+        let found: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line.strip_prefix("zot: "))
+            .collect();
         assert_eq!(found.len(), expected.len(), "{document}: {found:?}");
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.starts_with(expected), "{document}: {found}");
@@ -274,7 +454,8 @@ async fn a_delay_of_refusals_that_zot_does_not_hold_is_pointed_out() {
     let folder = Folder::new().unwrap();
     let bearer = json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
     let control = json!({"repositories": {"**": {"defaultPolicy": "read"}}});
-    let line = "zot: http.auth.failDelay: responses to bad tokens are delayed too; zot sends them at once";
+    let line =
+        "zot: http.auth.failDelay: responses to bad tokens are delayed too; zot sends them at once";
     for (seconds, auth, expected) in [
         (1, json!({"bearer": bearer}), &[line] as &[&str]),
         (0, json!({"bearer": bearer}), &[]),
@@ -282,8 +463,17 @@ async fn a_delay_of_refusals_that_zot_does_not_hold_is_pointed_out() {
     ] {
         let mut document = json!({"http": {"auth": auth, "accessControl": control}});
         document["http"]["auth"]["failDelay"] = json!(seconds);
-        let (code, lines) = check(&folder, "delay.json", &document.to_string()).await.unwrap();
-        assert_eq!((code, lines), (Some(0), expected.iter().map(|line| (*line).to_owned()).collect()), "{document}");
+        let (code, lines) = check(&folder, "delay.json", &document.to_string())
+            .await
+            .unwrap();
+        assert_eq!(
+            (code, lines),
+            (
+                Some(0),
+                expected.iter().map(|line| (*line).to_owned()).collect()
+            ),
+            "{document}"
+        );
     }
 }
 
@@ -292,26 +482,50 @@ async fn blobs_that_zot_shares_between_repositories_are_pointed_out() {
     let folder = Folder::new().unwrap();
     let bearer = json!({"oidc": {"issuer": "https://i.example", "audiences": "a", "cluster": "i"}});
     let control = json!({"repositories": {"**": {"defaultPolicy": "read"}}});
-    let (own, a, b) =
-        ("storage.dedupe: D48", "storage.subPaths[\"/a\"].dedupe: D48", "storage.subPaths[\"/b\"].dedupe: D48");
+    let (own, a, b) = (
+        "storage.dedupe: D48",
+        "storage.subPaths[\"/a\"].dedupe: D48",
+        "storage.subPaths[\"/b\"].dedupe: D48",
+    );
     // (storage, mounts, starts of the `zot:` lines)
     let rows: [(Value, bool, &[&str]); 9] = [
         (json!(null), false, &[]),
         (json!({"rootDirectory": "/x"}), false, &[own]),
-        (json!({"rootDirectory": "/x", "dedupe": true}), false, &[own]),
-        (json!({"rootDirectory": "/x", "dedupe": null}), false, &[own]),
+        (
+            json!({"rootDirectory": "/x", "dedupe": true}),
+            false,
+            &[own],
+        ),
+        (
+            json!({"rootDirectory": "/x", "dedupe": null}),
+            false,
+            &[own],
+        ),
         (json!({"rootDirectory": "/x", "dedupe": false}), false, &[]),
         (json!({"rootdirectory": "/x", "Dedupe": false}), false, &[]),
-        (json!({"dedupe": false, "subPaths": {"/a": {"dedupe": false}, "/b": {}}}), false, &[b]),
-        (json!({"subpaths": {"/a": {"dedupe": true}, "/b": {"dedupe": false}}}), false, &[own, a]),
+        (
+            json!({"dedupe": false, "subPaths": {"/a": {"dedupe": false}, "/b": {}}}),
+            false,
+            &[b],
+        ),
+        (
+            json!({"subpaths": {"/a": {"dedupe": true}, "/b": {"dedupe": false}}}),
+            false,
+            &[own, a],
+        ),
         (json!({"dedupe": false}), true, &["proxy.mounts: D48"]),
     ];
     for (storage, mounts, expected) in rows {
         let http = json!({"auth": {"bearer": bearer}, "accessControl": control});
         let document = json!({"http": http, "proxy": {"mounts": mounts}, "storage": storage});
-        let (code, lines) = check(&folder, "storage.json", &document.to_string()).await.unwrap();
+        let (code, lines) = check(&folder, "storage.json", &document.to_string())
+            .await
+            .unwrap();
         assert_eq!(code, Some(0), "{document}: {lines:?}");
-        let found: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("zot: ")).collect();
+        let found: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line.strip_prefix("zot: "))
+            .collect();
         assert_eq!(found.len(), expected.len(), "{document}: {found:?}");
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.starts_with(expected), "{document}: {found}");

@@ -21,10 +21,18 @@ struct Fixture {
 
 impl Fixture {
     async fn start(configuration: &Value, intakes: &[&str]) -> anyhow::Result<Self> {
-        let shim = Shim::launch(Launch { configuration, intakes, listen: Some("127.0.0.1:0"), ..Launch::default() })?;
+        let shim = Shim::launch(Launch {
+            configuration,
+            intakes,
+            listen: Some("127.0.0.1:0"),
+            ..Launch::default()
+        })?;
         shim.says(&["the endpoints are listening"]).await?;
         let log = shim.log()?;
-        let address = log.iter().find_map(|line| line.get("address")?.as_str()).context("no address")?;
+        let address = log
+            .iter()
+            .find_map(|line| line.get("address")?.as_str())
+            .context("no address")?;
         let authority = address.to_owned();
         Ok(Self { shim, authority })
     }
@@ -39,8 +47,13 @@ impl Fixture {
         for _ in 0..600 {
             let answer = self.get("/readyz").await?;
             let body: Value = serde_json::from_str(answer.body())?;
-            ensure!(answer.headers()["content-type"] == "application/json", "{answer:?}");
-            if answer.status() == status && body == json!({"ready": status == 200, "waiting": waiting}) {
+            ensure!(
+                answer.headers()["content-type"] == "application/json",
+                "{answer:?}"
+            );
+            if answer.status() == status
+                && body == json!({"ready": status == 200, "waiting": waiting})
+            {
                 return Ok(());
             }
             last.clone_from(answer.body());
@@ -51,7 +64,12 @@ impl Fixture {
 
     async fn metrics(&self) -> anyhow::Result<String> {
         let answer = self.get("/metrics").await?;
-        ensure!(answer.headers()["content-type"].to_str()?.starts_with("application/openmetrics-text"), "{answer:?}");
+        ensure!(
+            answer.headers()["content-type"]
+                .to_str()?
+                .starts_with("application/openmetrics-text"),
+            "{answer:?}"
+        );
         let text = answer.into_body();
         for secret in [PUSH_KEY, "tops3cret", "kty", "test-aws-secret"] {
             ensure!(!text.contains(secret), "`{secret}` is in {text}");
@@ -62,17 +80,25 @@ impl Fixture {
 
 /// Returns the value of a sample.
 fn value(metrics: &str, sample: &str) -> Option<f64> {
-    metrics.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
+    metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
 }
 
 #[tokio::test]
 async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them() {
-    let [late, good] = [Issuer::start().await.unwrap(), Issuer::start().await.unwrap()];
+    let [late, good] = [
+        Issuer::start().await.unwrap(),
+        Issuer::start().await.unwrap(),
+    ];
     for issuer in [&late, &good] {
         issuer.publish(&[("a", FIRST), ("b", SECOND)]).unwrap();
         issuer.add(json!({"kty": "oct", "k": "tops3cret", "kid": "shared"}));
     }
-    late.fault(Some(Fault::Both(Answer { after: Duration::from_mins(5), ..Answer::default() })));
+    late.fault(Some(Fault::Both(Answer {
+        after: Duration::from_mins(5),
+        ..Answer::default()
+    })));
     let folder = Folder::new().unwrap();
     let token = folder.write("token", "tops3cret").unwrap();
     let members = json!({"certificateAuthorityFile": certificate("issuer-ca"), "tokenFile": token});
@@ -82,14 +108,25 @@ async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them
     let entries = [late.entry(&members), good.entry(&members)];
     // The same intake is given twice.
     let intakes = [tcp.url(), &unix_url, unix.url()];
-    let fixture = Fixture::start(&configuration(&entries), &intakes).await.unwrap();
+    let fixture = Fixture::start(&configuration(&entries), &intakes)
+        .await
+        .unwrap();
 
-    fixture.becomes(503, &json!([{"source": late.set(), "reason": "no keys fetched yet"}])).await.unwrap();
+    fixture
+        .becomes(
+            503,
+            &json!([{"source": late.set(), "reason": "no keys fetched yet"}]),
+        )
+        .await
+        .unwrap();
     assert_eq!(fixture.get("/healthz").await.unwrap().status(), 200);
     assert_eq!(
         value(
             &fixture.metrics().await.unwrap(),
-            &format!("registry_auth_shim_source_age_seconds{{set=\"{}\"}}", late.set())
+            &format!(
+                "registry_auth_shim_source_age_seconds{{set=\"{}\"}}",
+                late.set()
+            )
         ),
         None
     );
@@ -103,18 +140,40 @@ async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them
 
     let metrics = fixture.metrics().await.unwrap();
     let set = format!("set=\"{}\"", late.set());
-    let of = |family: &str, labels: &str| value(&metrics, &format!("registry_auth_shim_{family}{{{labels}}}"));
-    assert!(of("source_age_seconds", &set).is_some_and(|age| age >= 0.0), "{metrics}");
+    let of = |family: &str, labels: &str| {
+        value(
+            &metrics,
+            &format!("registry_auth_shim_{family}{{{labels}}}"),
+        )
+    };
+    assert!(
+        of("source_age_seconds", &set).is_some_and(|age| age >= 0.0),
+        "{metrics}"
+    );
     assert_eq!(of("source_keys", &set), Some(2.0), "{metrics}");
     assert_eq!(of("source_skipped_entries", &set), Some(1.0), "{metrics}");
-    assert_eq!(of("fetches_total", &format!("{set},outcome=\"success\"")), Some(1.0), "{metrics}");
-    assert!(of("fetches_total", &format!("{set},outcome=\"timeout\"")) >= Some(1.0), "{metrics}");
+    assert_eq!(
+        of("fetches_total", &format!("{set},outcome=\"success\"")),
+        Some(1.0),
+        "{metrics}"
+    );
+    assert!(
+        of("fetches_total", &format!("{set},outcome=\"timeout\"")) >= Some(1.0),
+        "{metrics}"
+    );
     for intake in [&tcp, &unix] {
         let feed = format!("envoy=\"{}\",{set}", intake.url());
         assert_eq!(of("envoy_up", &feed), Some(1.0), "{metrics}");
-        assert_eq!(of("pushes_total", &format!("{feed},outcome=\"stored\"")), Some(1.0), "{metrics}");
+        assert_eq!(
+            of("pushes_total", &format!("{feed},outcome=\"stored\"")),
+            Some(1.0),
+            "{metrics}"
+        );
         let generation = of("source_generation", &set);
-        assert!(generation > Some(0.0) && of("envoy_generation", &feed) == generation, "{metrics}");
+        assert!(
+            generation > Some(0.0) && of("envoy_generation", &feed) == generation,
+            "{metrics}"
+        );
     }
 
     // An Envoy that is down is listed once per set; one that comes back gets its keys.
@@ -126,7 +185,10 @@ async fn the_shim_is_ready_when_every_source_has_keys_and_every_envoy_holds_them
     let mut waiting = [gone(&late), gone(&good)];
     waiting.sort_by_key(|entry| entry["source"].to_string());
     fixture.becomes(503, &json!(waiting)).await.unwrap();
-    let feed = format!("registry_auth_shim_envoy_up{{envoy=\"unix:{}\",{set}}}", socket.display());
+    let feed = format!(
+        "registry_auth_shim_envoy_up{{envoy=\"unix:{}\",{set}}}",
+        socket.display()
+    );
     assert_eq!(value(&fixture.metrics().await.unwrap(), &feed), Some(0.0));
     let unix = Intake::unix(&socket).unwrap();
     fixture.becomes(200, &json!([])).await.unwrap();
@@ -140,7 +202,9 @@ async fn keys_that_are_too_old_are_named() {
     issuer.publish(&[("a", FIRST)]).unwrap();
     let members = json!({"certificateAuthorityFile": certificate("issuer-ca"), "maxStale": "2s"});
     let intake = Intake::tcp().await.unwrap();
-    let fixture = Fixture::start(&configuration(&[issuer.entry(&members)]), &[intake.url()]).await.unwrap();
+    let fixture = Fixture::start(&configuration(&[issuer.entry(&members)]), &[intake.url()])
+        .await
+        .unwrap();
     fixture.becomes(200, &json!([])).await.unwrap();
     issuer.fault(Some(Fault::Both((500, String::new()).into())));
     let old = json!([{"source": issuer.set(), "reason": "the keys are older than maxStale"}]);
@@ -169,16 +233,35 @@ async fn an_envoy_that_refuses_the_keys_is_named() {
         ..Launch::default()
     };
     let shim = Shim::launch(launch).unwrap();
-    shim.says(&["status 401: the push keys differ"]).await.unwrap();
+    shim.says(&["status 401: the push keys differ"])
+        .await
+        .unwrap();
     let log = shim.log().unwrap();
-    let authority = log.iter().find_map(|line| line.get("address")?.as_str()).unwrap().to_owned();
+    let authority = log
+        .iter()
+        .find_map(|line| line.get("address")?.as_str())
+        .unwrap()
+        .to_owned();
     let fixture = Fixture { shim, authority };
     let reason = "no valid response from the intake";
-    fixture.becomes(503, &json!([{"source": issuer.set(), "envoy": intake.url(), "reason": reason}])).await.unwrap();
+    fixture
+        .becomes(
+            503,
+            &json!([{"source": issuer.set(), "envoy": intake.url(), "reason": reason}]),
+        )
+        .await
+        .unwrap();
     let metrics = fixture.metrics().await.unwrap();
-    let sample = format!("registry_auth_shim_envoy_up{{envoy=\"{}\",set=\"{}\"}}", intake.url(), issuer.set());
+    let sample = format!(
+        "registry_auth_shim_envoy_up{{envoy=\"{}\",set=\"{}\"}}",
+        intake.url(),
+        issuer.set()
+    );
     assert_eq!(value(&metrics, &sample), Some(0.0), "{metrics}");
-    assert!(!metrics.contains("registry_auth_shim_pushes_total{"), "nothing is sent to it: {metrics}");
+    assert!(
+        !metrics.contains("registry_auth_shim_pushes_total{"),
+        "nothing is sent to it: {metrics}"
+    );
 }
 
 #[tokio::test]
@@ -186,7 +269,9 @@ async fn nothing_but_the_three_pages_is_answered_and_only_get() {
     let issuer = Issuer::start().await.unwrap();
     let members = json!({"certificateAuthorityFile": certificate("issuer-ca")});
     let intake = Intake::tcp().await.unwrap();
-    let fixture = Fixture::start(&configuration(&[issuer.entry(&members)]), &[intake.url()]).await.unwrap();
+    let fixture = Fixture::start(&configuration(&[issuer.entry(&members)]), &[intake.url()])
+        .await
+        .unwrap();
     let rows = [
         ("GET", "/healthz", 200),
         ("HEAD", "/healthz", 200),
@@ -204,13 +289,25 @@ async fn nothing_but_the_three_pages_is_answered_and_only_get() {
     for (method, path, status) in rows {
         let answer = http::ask(&fixture.authority, method, path).await.unwrap();
         assert_eq!(answer.status(), status, "{method} {path}");
-        assert_eq!(answer.headers().contains_key("allow"), status == 405, "{method} {path}");
-        assert_eq!(answer.body().is_empty(), method == "HEAD", "{method} {path}");
+        assert_eq!(
+            answer.headers().contains_key("allow"),
+            status == 405,
+            "{method} {path}"
+        );
+        assert_eq!(
+            answer.body().is_empty(),
+            method == "HEAD",
+            "{method} {path}"
+        );
     }
     // Idle connections do not block others.
     let mut silent = Vec::new();
     for _ in 0..20 {
-        silent.push(tokio::net::TcpStream::connect(&fixture.authority).await.unwrap());
+        silent.push(
+            tokio::net::TcpStream::connect(&fixture.authority)
+                .await
+                .unwrap(),
+        );
     }
     assert_eq!(fixture.get("/healthz").await.unwrap().status(), 200);
 }

@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use registry_auth_engine::keys::envelope::{NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, open, seal};
+use registry_auth_engine::keys::envelope::{
+    NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, open, seal,
+};
 use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::time::UnixTime;
 use serde_json::Value;
@@ -20,13 +22,32 @@ pub(crate) struct Pushed {
 /// Opens an envelope with the push key of the tests at the current time.
 pub(crate) fn opened(body: &[u8]) -> anyhow::Result<Pushed> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    let pushed = open(body, &PushKey::new(PUSH_KEY.as_bytes())?, UnixTime::from_secs(now.as_secs().try_into()?))?;
-    let keys = pushed.keys.get("keys").and_then(Value::as_array).context("no keys")?;
+    let pushed = open(
+        body,
+        &PushKey::new(PUSH_KEY.as_bytes())?,
+        UnixTime::from_secs(now.as_secs().try_into()?),
+    )?;
+    let keys = pushed
+        .keys
+        .get("keys")
+        .and_then(Value::as_array)
+        .context("no keys")?;
     let key_id = |key: &Value| key.get("kid").and_then(Value::as_str).map(str::to_owned);
-    let key_ids = keys.iter().map(|key| key_id(key).context("no kid")).collect::<anyhow::Result<_>>()?;
+    let key_ids = keys
+        .iter()
+        .map(|key| key_id(key).context("no kid"))
+        .collect::<anyhow::Result<_>>()?;
     let private = keys.iter().filter(|key| key.get("d").is_some()).count();
-    anyhow::ensure!(private == usize::from(pushed.is_signing()), "{private} private keys in `{}`", pushed.set);
-    Ok(Pushed { set: pushed.set, generation: pushed.generation, key_ids })
+    anyhow::ensure!(
+        private == usize::from(pushed.is_signing()),
+        "{private} private keys in `{}`",
+        pushed.set
+    );
+    Ok(Pushed {
+        set: pushed.set,
+        generation: pushed.generation,
+        key_ids,
+    })
 }
 
 /// Returns the code block of the README with the info string `name`.
@@ -44,7 +65,8 @@ fn key() -> anyhow::Result<PushKey> {
     Ok(PushKey::new(b"an example key of the push format")?)
 }
 
-/// Returns the set that an example of the README describes; in a private set the keys are in another block.
+/// Returns the set that an example of the README describes; in a private set the keys are in
+/// another block.
 fn pushed(payload: &Value, keys: &Value) -> anyhow::Result<PushedKeys> {
     Ok(PushedKeys {
         set: payload["set"].as_str().context("no set")?.to_owned(),
@@ -60,18 +82,30 @@ fn the_examples_of_envelopes_in_the_readme_hold_what_stands_above_them() {
     let public = pushed(&payload, &payload["keys"]).unwrap();
     let payload = json("json private-payload").unwrap();
     let private = pushed(&payload, &json("json private-keys").unwrap()).unwrap();
-    assert!(KeySet::from_jwks_value(&public.keys).unwrap().skipped.is_empty());
+    assert!(
+        KeySet::from_jwks_value(&public.keys)
+            .unwrap()
+            .skipped
+            .is_empty()
+    );
     SigningKey::from_jwks_value(&private.keys).unwrap();
     let mut nonce = [0; NONCE_LENGTH];
     for (byte, index) in nonce.iter_mut().zip(0..) {
         *byte = index;
     }
     let key = key().unwrap();
-    for (name, expected) in [("text envelope", public), ("text private-envelope", private)] {
+    for (name, expected) in [
+        ("text envelope", public),
+        ("text private-envelope", private),
+    ] {
         let envelope = example(name).unwrap();
         assert_eq!(seal(&expected, &key, &nonce), envelope, "{name}");
         let before = expected.not_after.before(Duration::from_secs(1));
-        assert_eq!(open(envelope.as_bytes(), &key, before), Ok(expected), "{name}");
+        assert_eq!(
+            open(envelope.as_bytes(), &key, before),
+            Ok(expected),
+            "{name}"
+        );
     }
 }
 
@@ -80,15 +114,31 @@ fn the_exchange_of_the_readme_proves_the_push_key() {
     let (key, payload) = (key().unwrap(), json("json request").unwrap());
     let at = UnixTime::from_secs(payload["at"].as_i64().unwrap());
     let set = payload["set"].as_str().unwrap().to_owned();
-    let request = PushRequest { set, nonce: (0..32).collect(), at, generation: None };
+    let request = PushRequest {
+        set,
+        nonce: (0..32).collect(),
+        at,
+        generation: None,
+    };
     let text = example("text request").unwrap();
     assert_eq!(request.sign(&key), text);
-    assert_eq!(PushRequest::verify(text.as_bytes(), &key, at), Ok(request.clone()));
+    assert_eq!(
+        PushRequest::verify(text.as_bytes(), &key, at),
+        Ok(request.clone())
+    );
 
     let payload = json("json response").unwrap();
     let generation = payload["gen"].as_u64().unwrap();
-    let response = PushResponse { status: 200, generation, wanted: false, error: None };
+    let response = PushResponse {
+        status: 200,
+        generation,
+        wanted: false,
+        error: None,
+    };
     let text = example("text response").unwrap();
     assert_eq!(response.sign(&request, &key), text);
-    assert_eq!(PushResponse::verify(text.as_bytes(), 200, &request, &key), Ok(response));
+    assert_eq!(
+        PushResponse::verify(text.as_bytes(), 200, &request, &key),
+        Ok(response)
+    );
 }

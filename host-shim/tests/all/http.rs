@@ -1,4 +1,5 @@
-//! Small HTTP servers and a client, for an intake, and for issuers and a Secrets Manager with faults.
+//! Small HTTP servers and a client, for an intake, and for issuers and a Secrets Manager with
+//! faults.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -35,7 +36,11 @@ pub(crate) struct Answer {
 
 impl From<(u16, String)> for Answer {
     fn from((status, body): (u16, String)) -> Self {
-        Self { status, body, ..Self::default() }
+        Self {
+            status,
+            body,
+            ..Self::default()
+        }
     }
 }
 
@@ -86,36 +91,66 @@ pub(crate) fn serve(listener: Listener, handler: Handler) -> JoinHandle<()> {
     })
 }
 
-async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, handler: Handler) {
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    handler: Handler,
+) {
     let service = service_fn(move |request: Request<Incoming>| {
         let handler = handler.clone();
         async move { Ok::<_, Infallible>(respond(request, &handler).await) }
     });
     // A peer that closes its connection is not a failure of the test.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 async fn respond(request: Request<Incoming>, handler: &Handler) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let header = |name| {
+        head.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
     let seen = ReceivedRequest {
         method: head.method.to_string(),
-        path: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+        path: head
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str())
+            .to_owned(),
         content_type: header("content-type"),
         authorization: header("authorization"),
-        body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
+        body: body
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default(),
     };
-    let Answer { status, headers, body, after } = handler(seen);
+    let Answer {
+        status,
+        headers,
+        body,
+        after,
+    } = handler(seen);
     tokio::time::sleep(after).await;
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(name, value);
     }
-    response.body(Full::new(Bytes::from(body))).unwrap_or_default()
+    response
+        .body(Full::new(Bytes::from(body)))
+        .unwrap_or_default()
 }
 
 /// Sends a POST and returns status and body of the response.
-pub(crate) async fn post(authority: &str, headers: &[(&str, &str)], body: String) -> anyhow::Result<(u16, String)> {
+pub(crate) async fn post(
+    authority: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> anyhow::Result<(u16, String)> {
     let mut request = Request::post("/");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -125,13 +160,28 @@ pub(crate) async fn post(authority: &str, headers: &[(&str, &str)], body: String
 }
 
 /// Sends a request without a body.
-pub(crate) async fn ask(authority: &str, method: &str, path: &str) -> anyhow::Result<Response<String>> {
-    send(authority, Request::builder().method(method).uri(path).body(Full::default())?).await
+pub(crate) async fn ask(
+    authority: &str,
+    method: &str,
+    path: &str,
+) -> anyhow::Result<Response<String>> {
+    send(
+        authority,
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Full::default())?,
+    )
+    .await
 }
 
-async fn send(authority: &str, mut request: Request<Full<Bytes>>) -> anyhow::Result<Response<String>> {
+async fn send(
+    authority: &str,
+    mut request: Request<Full<Bytes>>,
+) -> anyhow::Result<Response<String>> {
     let stream = TcpStream::connect(authority).await.context("connect")?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let task = tokio::spawn(connection);
     request.headers_mut().insert("host", authority.parse()?);
     let (head, body) = sender.send_request(request).await?.into_parts();

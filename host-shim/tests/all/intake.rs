@@ -69,7 +69,10 @@ impl Intake {
         if path.exists() {
             std::fs::remove_file(path)?;
         }
-        Ok(Self::over(Listener::Unix(UnixListener::bind(path)?), format!("unix:{}", path.display())))
+        Ok(Self::over(
+            Listener::Unix(UnixListener::bind(path)?),
+            format!("unix:{}", path.display()),
+        ))
     }
 
     fn over(listener: Listener, url: String) -> Self {
@@ -94,14 +97,20 @@ impl Intake {
         lock(&self.state).set(set).wanted = true;
     }
 
-    /// Holds a set of that generation without keys, as another shim might have pushed it; 0 forgets everything.
+    /// Holds a set of that generation without keys, as another shim might have pushed it; 0 forgets
+    /// everything.
     pub(crate) fn hold(&self, generation: u64) {
         let mut state = lock(&self.state);
         let set = state.set("secret");
-        *set = Set { generation, name: std::mem::take(&mut set.name), ..Set::default() };
+        *set = Set {
+            generation,
+            name: std::mem::take(&mut set.name),
+            ..Set::default()
+        };
     }
 
-    /// Reports from now on that nothing is held, or again the truth: as if another shim pushed between a query and a push.
+    /// Reports from now on that nothing is held, or again the truth: as if another shim pushed
+    /// between a query and a push.
     pub(crate) fn lags(&self, lags: bool) {
         lock(&self.state).lags = lags;
     }
@@ -118,7 +127,11 @@ impl Intake {
 
     /// Returns the names of all sets in requests so far.
     pub(crate) fn names(&self) -> Vec<String> {
-        lock(&self.state).sets.values().map(|set| set.name.clone()).collect()
+        lock(&self.state)
+            .sets
+            .values()
+            .map(|set| set.name.clone())
+            .collect()
     }
 
     /// Returns the statuses of refused pushes.
@@ -133,7 +146,13 @@ impl Intake {
 
     /// The same of another set.
     pub(crate) async fn holds_in(&self, set: &str, expected: &[&str]) -> anyhow::Result<()> {
-        let held = || lock(&self.state).sets.get(set).map(|set| set.key_ids.clone()).unwrap_or_default();
+        let held = || {
+            lock(&self.state)
+                .sets
+                .get(set)
+                .map(|set| set.key_ids.clone())
+                .unwrap_or_default()
+        };
         let arrived = eventually(|| (held() == expected).then_some(())).await;
         arrived.with_context(|| format!("{expected:?} never came, held: {:?}", held()))
     }
@@ -152,7 +171,10 @@ impl State {
             return (401, String::new()).into();
         };
         let name = request.set.clone();
-        let (lags, set) = (self.lags, self.sets.entry(key_of(&name).to_owned()).or_default());
+        let (lags, set) = (
+            self.lags,
+            self.sets.entry(key_of(&name).to_owned()).or_default(),
+        );
         set.name.clone_from(&name);
         let (status, generation) = match (seen.method.as_str(), request.generation) {
             ("GET", None) => (200, if lags { 0 } else { set.generation }),
@@ -166,7 +188,15 @@ impl State {
             _ => return (404, String::new()).into(),
         };
         let error = (status != 200).then(|| "refused by a test".to_owned());
-        respond(&request, &PushResponse { status, generation, wanted: set.wanted, error })
+        respond(
+            &request,
+            &PushResponse {
+                status,
+                generation,
+                wanted: set.wanted,
+                error,
+            },
+        )
     }
 
     fn set(&mut self, name: &str) -> &mut Set {
@@ -179,7 +209,9 @@ impl Set {
         if seen.content_type != "application/jose" {
             return 400;
         }
-        let Ok(pushed) = crate::envelope::opened(&seen.body) else { return 401 };
+        let Ok(pushed) = crate::envelope::opened(&seen.body) else {
+            return 401;
+        };
         if (pushed.set.as_str(), pushed.generation) != (name, generation) {
             return 400;
         }
@@ -193,17 +225,27 @@ impl Set {
     }
 }
 
-/// Returns the verified credential of a request, if it proves the push key and names the set in the path.
+/// Returns the verified credential of a request, if it proves the push key and names the set in the
+/// path.
 pub(crate) fn proven(seen: &ReceivedRequest) -> Option<PushRequest> {
     let text = seen.authorization.strip_prefix("Bearer ")?;
     let request = PushRequest::verify(text.as_bytes(), &push_key()?, now()).ok()?;
-    let name = seen.path.strip_prefix("/keys/v2/").filter(|name| !name.contains('/'))?;
+    let name = seen
+        .path
+        .strip_prefix("/keys/v2/")
+        .filter(|name| !name.contains('/'))?;
     (percent_decode_str(name).decode_utf8().ok()? == request.set).then_some(request)
 }
 
 /// Returns a response that proves the push key.
 pub(crate) fn respond(request: &PushRequest, response: &PushResponse) -> Answer {
-    (response.status, push_key().map(|key| response.sign(request, &key)).unwrap_or_default()).into()
+    (
+        response.status,
+        push_key()
+            .map(|key| response.sign(request, &key))
+            .unwrap_or_default(),
+    )
+        .into()
 }
 
 fn push_key() -> Option<PushKey> {
@@ -212,7 +254,9 @@ fn push_key() -> Option<PushKey> {
 
 /// Returns the current time.
 pub(crate) fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     UnixTime::from_millis(since.as_millis().try_into().unwrap_or(i64::MAX))
 }
 

@@ -1,5 +1,5 @@
-//! An OIDC issuer over TLS with a private certificate authority, like a Kubernetes API server: it requires a bearer token and
-//! names another address for its keys. Tests inject faults.
+//! An OIDC issuer over TLS with a private certificate authority, like a Kubernetes API server: it
+//! requires a bearer token and names another address for its keys. Tests inject faults.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,8 @@ use crate::sample::{jwk, with};
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/openid/v1/jwks";
 /// A second path of the JWKS, with `@` and a query as some issuers have it.
-pub(crate) const ACCOUNT_KEYS: &str = "/jwk/builder@project.iam.gserviceaccount.com?appid=6731de76&p=B2C_1";
+pub(crate) const ACCOUNT_KEYS: &str =
+    "/jwk/builder@project.iam.gserviceaccount.com?appid=6731de76&p=B2C_1";
 
 /// A running issuer.
 pub(crate) struct Issuer {
@@ -61,8 +62,8 @@ pub(crate) fn certificate(name: &str) -> PathBuf {
 }
 
 impl Issuer {
-    /// Listens on a free port with a certificate of `issuer-ca`. The issuer is `https://localhost:PORT`, its keys are at
-    /// `https://127.0.0.1:PORT`.
+    /// Listens on a free port with a certificate of `issuer-ca`. The issuer is
+    /// `https://localhost:PORT`, its keys are at `https://127.0.0.1:PORT`.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()?
@@ -81,11 +82,20 @@ impl Issuer {
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
         });
-        let state = State { discovery, keys: Vec::new(), token: None, fault: None, asked: Vec::new() };
+        let state = State {
+            discovery,
+            keys: Vec::new(),
+            token: None,
+            fault: None,
+            asked: Vec::new(),
+        };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
         let handler = Arc::new(move |seen| lock(&shared).answer(seen));
-        let task = http::serve(Listener::Tls(listener, TlsAcceptor::from(Arc::new(config))), handler);
+        let task = http::serve(
+            Listener::Tls(listener, TlsAcceptor::from(Arc::new(config))),
+            handler,
+        );
         Ok(Self { url, state, task })
     }
 
@@ -106,12 +116,18 @@ impl Issuer {
 
     /// Returns an entry of `oidc` for this issuer with further members.
     pub(crate) fn entry(&self, members: &Value) -> Value {
-        with(&json!({"issuer": self.url, "audiences": ["registry"], "keySource": "push"}), members)
+        with(
+            &json!({"issuer": self.url, "audiences": ["registry"], "keySource": "push"}),
+            members,
+        )
     }
 
     /// Replaces the published keys: key ids and PEM.
     pub(crate) fn publish(&self, keys: &[(&str, &str)]) -> anyhow::Result<()> {
-        let keys = keys.iter().map(|(key_id, pem)| jwk(key_id, pem)).collect::<anyhow::Result<_>>()?;
+        let keys = keys
+            .iter()
+            .map(|(key_id, pem)| jwk(key_id, pem))
+            .collect::<anyhow::Result<_>>()?;
         lock(&self.state).keys = keys;
         Ok(())
     }
@@ -145,14 +161,27 @@ impl Drop for Issuer {
 
 impl State {
     fn answer(&mut self, seen: ReceivedRequest) -> Answer {
-        let ReceivedRequest { path, authorization, .. } = seen;
-        self.asked.push(Asked { path: path.clone(), authorization: authorization.clone() });
-        if self.token.as_ref().is_some_and(|token| authorization != format!("Bearer {token}")) {
+        let ReceivedRequest {
+            path,
+            authorization,
+            ..
+        } = seen;
+        self.asked.push(Asked {
+            path: path.clone(),
+            authorization: authorization.clone(),
+        });
+        if self
+            .token
+            .as_ref()
+            .is_some_and(|token| authorization != format!("Bearer {token}"))
+        {
             return (403, "forbidden".to_owned()).into();
         }
         match (path.as_str(), &self.fault) {
             (_, Some(Fault::Both(answer))) | (KEYS, Some(Fault::Keys(answer))) => answer.clone(),
-            (DISCOVERY, Some(Fault::Discovery(members))) => (200, with(&self.discovery, members).to_string()).into(),
+            (DISCOVERY, Some(Fault::Discovery(members))) => {
+                (200, with(&self.discovery, members).to_string()).into()
+            }
             (DISCOVERY, _) => (200, self.discovery.to_string()).into(),
             (KEYS, _) => Answer {
                 status: 200,

@@ -27,11 +27,18 @@ fn trusting() -> Value {
 }
 
 fn start(configuration: &Value, intake: &Intake) -> anyhow::Result<Shim> {
-    Shim::launch(Launch { configuration, intakes: &[intake.url()], ..Launch::default() })
+    Shim::launch(Launch {
+        configuration,
+        intakes: &[intake.url()],
+        ..Launch::default()
+    })
 }
 
 fn asked(path: &str, token: &str) -> Asked {
-    Asked { path: path.to_owned(), authorization: format!("Bearer {token}") }
+    Asked {
+        path: path.to_owned(),
+        authorization: format!("Bearer {token}"),
+    }
 }
 
 #[tokio::test]
@@ -46,7 +53,12 @@ async fn keys_arrive_from_an_issuer_with_a_private_ca_that_wants_a_token_which_c
     let intake = Intake::tcp().await.unwrap();
     let shim = start(&configuration(&[issuer.entry(&members)]), &intake).unwrap();
     intake.holds_in(&issuer.set(), &["a"]).await.unwrap();
-    let both = |token| [asked("/.well-known/openid-configuration", token), asked("/openid/v1/jwks", token)];
+    let both = |token| {
+        [
+            asked("/.well-known/openid-configuration", token),
+            asked("/openid/v1/jwks", token),
+        ]
+    };
     assert_eq!(issuer.asked(), both("tops3cret-1"));
 
     // The next fetch, which an unknown key causes, sees the new token and the new key.
@@ -87,11 +99,24 @@ async fn keys_are_fetched_from_an_address_as_it_is_written() {
     let issuer = Issuer::start().await.unwrap();
     let keys = issuer.account_keys();
     issuer.publish(&[("a", FIRST)]).unwrap();
-    issuer.add(with(&jwk("b", SECOND).unwrap(), &json!({"use": null, "alg": null, "key_ops": null, "x5c": null})));
+    issuer.add(with(
+        &jwk("b", SECOND).unwrap(),
+        &json!({"use": null, "alg": null, "key_ops": null, "x5c": null}),
+    ));
     // (members, members of the discovery document, set, number of requests)
     let rows = [
-        (json!({"issuer": account, "jwksUri": keys}), json!({}), format!("oidc:{account} {keys}"), 1),
-        (json!({"jwksUri": keys}), json!({}), format!("{} {keys}", issuer.set()), 1),
+        (
+            json!({"issuer": account, "jwksUri": keys}),
+            json!({}),
+            format!("oidc:{account} {keys}"),
+            1,
+        ),
+        (
+            json!({"jwksUri": keys}),
+            json!({}),
+            format!("{} {keys}", issuer.set()),
+            1,
+        ),
         (json!({}), json!({"jwks_uri": keys}), issuer.set(), 2),
     ];
     for (members, discovery, set, documents) in rows {
@@ -101,8 +126,17 @@ async fn keys_are_fetched_from_an_address_as_it_is_written() {
         let entry = with(&issuer.entry(&trusting()), &members);
         let _shim = start(&configuration(&[entry]), &intake).unwrap();
         intake.holds_in(&set, &["a", "b"]).await.unwrap();
-        let asked: Vec<_> = issuer.asked().into_iter().skip(before).map(|asked| asked.path).collect();
-        assert_eq!((asked.len(), asked.last().map(String::as_str)), (documents, Some(ACCOUNT_KEYS)), "{members}");
+        let asked: Vec<_> = issuer
+            .asked()
+            .into_iter()
+            .skip(before)
+            .map(|asked| asked.path)
+            .collect();
+        assert_eq!(
+            (asked.len(), asked.last().map(String::as_str)),
+            (documents, Some(ACCOUNT_KEYS)),
+            "{members}"
+        );
     }
 }
 
@@ -121,8 +155,13 @@ async fn a_host_that_a_document_names_sees_the_token_only_if_the_configured_ca_v
         ..Launch::default()
     };
     let shim = Shim::launch(launch).unwrap();
-    shim.says(&["fetching the JWKS failed: status 403; the token was not sent"]).await.unwrap();
-    assert_eq!(issuer.asked()[0], asked("/.well-known/openid-configuration", "tops3cret"));
+    shim.says(&["fetching the JWKS failed: status 403; the token was not sent"])
+        .await
+        .unwrap();
+    assert_eq!(
+        issuer.asked()[0],
+        asked("/.well-known/openid-configuration", "tops3cret")
+    );
     assert_eq!(issuer.asked()[1].authorization, "");
 }
 
@@ -152,7 +191,9 @@ async fn only_the_configured_authorities_are_trusted_or_else_those_of_the_system
         match said {
             None => intake.holds_in(&issuer.set(), &["a"]).await.unwrap(),
             Some(said) => {
-                shim.says(&["refreshing the keys failed", said]).await.unwrap();
+                shim.says(&["refreshing the keys failed", said])
+                    .await
+                    .unwrap();
                 assert_eq!(intake.generation_of(&issuer.set()), 0, "{members}");
             }
         }
@@ -164,15 +205,32 @@ fn faults() -> Vec<(Fault, &'static str)> {
     let both = |status, body: &str| Fault::Both((status, body.to_owned()).into());
     let keys = |body: String| Fault::Keys((200, body).into());
     let huge = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(256 * 1024));
-    let redirect =
-        Answer { headers: vec![("location", "https://127.0.0.1/".to_owned())], ..(302, String::new()).into() };
-    let slow = Answer { after: Duration::from_mins(5), ..(200, "{}".to_owned()).into() };
+    let redirect = Answer {
+        headers: vec![("location", "https://127.0.0.1/".to_owned())],
+        ..(302, String::new()).into()
+    };
+    let slow = Answer {
+        after: Duration::from_mins(5),
+        ..(200, "{}".to_owned()).into()
+    };
     let shared = json!({"keys": [{"kty": "oct", "k": "tops3cret", "kid": "o"}]}).to_string();
     vec![
-        (both(500, "tops3cret"), "fetching the discovery document failed: status 500"),
-        (both(200, "<html>tops3cret</html>"), "the discovery document is not a JSON object"),
-        (both(200, "{\"issuer\":\"https://other\"}"), "the discovery document names another issuer"),
-        (Fault::Discovery(json!({"issuer": "https://localhost"})), "the discovery document names another issuer"),
+        (
+            both(500, "tops3cret"),
+            "fetching the discovery document failed: status 500",
+        ),
+        (
+            both(200, "<html>tops3cret</html>"),
+            "the discovery document is not a JSON object",
+        ),
+        (
+            both(200, "{\"issuer\":\"https://other\"}"),
+            "the discovery document names another issuer",
+        ),
+        (
+            Fault::Discovery(json!({"issuer": "https://localhost"})),
+            "the discovery document names another issuer",
+        ),
         (
             Fault::Discovery(json!({"jwks_uri": "http://127.0.0.1/"})),
             "the discovery document has a jwks_uri without https",
@@ -181,14 +239,38 @@ fn faults() -> Vec<(Fault, &'static str)> {
             Fault::Discovery(json!({"jwks_uri": "file:///tops3cret"})),
             "the jwks_uri of the discovery document is not an absolute http or https URL",
         ),
-        (Fault::Discovery(json!({"jwks_uri": "https://127.0.0.1:1/"})), "fetching the JWKS failed: connection failed"),
-        (Fault::Both(redirect), "fetching the discovery document failed: status 302, redirects are not followed"),
-        (keys("tops3cret".to_owned()), "the JWKS of the issuer cannot be used: it is not acceptable JSON"),
-        (keys("{\"keys\":[]}".to_owned()), "the JWKS of the issuer cannot be used: it holds no usable key"),
-        (keys(shared), "it holds no usable key (`o`: it is a shared secret"),
-        (keys("[]".to_owned()), "the JWKS of the issuer cannot be used: it is an array"),
-        (keys(huge), "fetching the JWKS failed: the response is longer than 262144 bytes"),
-        (Fault::Both(slow), "fetching the discovery document failed: timed out"),
+        (
+            Fault::Discovery(json!({"jwks_uri": "https://127.0.0.1:1/"})),
+            "fetching the JWKS failed: connection failed",
+        ),
+        (
+            Fault::Both(redirect),
+            "fetching the discovery document failed: status 302, redirects are not followed",
+        ),
+        (
+            keys("tops3cret".to_owned()),
+            "the JWKS of the issuer cannot be used: it is not acceptable JSON",
+        ),
+        (
+            keys("{\"keys\":[]}".to_owned()),
+            "the JWKS of the issuer cannot be used: it holds no usable key",
+        ),
+        (
+            keys(shared),
+            "it holds no usable key (`o`: it is a shared secret",
+        ),
+        (
+            keys("[]".to_owned()),
+            "the JWKS of the issuer cannot be used: it is an array",
+        ),
+        (
+            keys(huge),
+            "fetching the JWKS failed: the response is longer than 262144 bytes",
+        ),
+        (
+            Fault::Both(slow),
+            "fetching the discovery document failed: timed out",
+        ),
     ]
 }
 
@@ -211,7 +293,9 @@ async fn issuers_that_fail_do_not_delay_others_keep_their_keys_and_recover() {
 
     intake.holds_in(&good.set(), &["good"]).await.unwrap();
     for (issuer, _, said) in &failing {
-        shim.says(&["refreshing the keys failed", said, &issuer.set(), "false"]).await.unwrap();
+        shim.says(&["refreshing the keys failed", said, &issuer.set(), "false"])
+            .await
+            .unwrap();
         assert_eq!(intake.generation_of(&issuer.set()), 0, "{said}");
     }
     for (issuer, ..) in &failing {
@@ -223,7 +307,9 @@ async fn issuers_that_fail_do_not_delay_others_keep_their_keys_and_recover() {
         intake.want_in(&issuer.set());
     }
     for (issuer, _, said) in &failing {
-        shim.says(&["refreshing the keys failed", said, &issuer.set(), "true"]).await.unwrap();
+        shim.says(&["refreshing the keys failed", said, &issuer.set(), "true"])
+            .await
+            .unwrap();
         intake.holds_in(&issuer.set(), &["a"]).await.unwrap();
     }
     assert_eq!(intake.refusals(), [0u16; 0]);
@@ -260,16 +346,34 @@ async fn an_issuer_says_how_long_its_keys_may_be_cached() {
     for (cache_control, max_stale, expected) in rows {
         let issuer = Issuer::start().await.unwrap();
         let body = json!({"keys": [jwk("a", FIRST).unwrap()]}).to_string();
-        let headers = cache_control.iter().map(|value| ("cache-control", (*value).to_owned())).collect();
-        issuer.fault(Some(Fault::Keys(Answer { status: 200, headers, body, ..Answer::default() })));
+        let headers = cache_control
+            .iter()
+            .map(|value| ("cache-control", (*value).to_owned()))
+            .collect();
+        issuer.fault(Some(Fault::Keys(Answer {
+            status: 200,
+            headers,
+            body,
+            ..Answer::default()
+        })));
         let entry = with(&issuer.entry(&trusting()), &json!({"maxStale": max_stale}));
         let socket = format!("unix:{}", folder.path("nowhere.sock").display());
-        let launch = Launch { configuration: &configuration(&[entry]), intakes: &[&socket], ..Launch::default() };
+        let launch = Launch {
+            configuration: &configuration(&[entry]),
+            intakes: &[&socket],
+            ..Launch::default()
+        };
         let shim = Shim::launch(launch).unwrap();
         shim.says(&["refreshed the keys"]).await.unwrap();
         let log = shim.log().unwrap();
-        let next = log.iter().find_map(|line| line.get("next_s")?.as_u64()).unwrap();
-        assert!(next <= expected && next >= expected * 9 / 10, "{cache_control:?} {max_stale}: {next}");
+        let next = log
+            .iter()
+            .find_map(|line| line.get("next_s")?.as_u64())
+            .unwrap();
+        assert!(
+            next <= expected && next >= expected * 9 / 10,
+            "{cache_control:?} {max_stale}: {next}"
+        );
     }
 }
 
@@ -277,9 +381,16 @@ async fn an_issuer_says_how_long_its_keys_may_be_cached() {
 async fn entries_of_one_issuer_are_fetched_once() {
     let issuer = Issuer::start().await.unwrap();
     issuer.publish(&[("a", FIRST)]).unwrap();
-    let second = with(&issuer.entry(&trusting()), &json!({"audiences": ["another"]}));
+    let second = with(
+        &issuer.entry(&trusting()),
+        &json!({"audiences": ["another"]}),
+    );
     let intake = Intake::tcp().await.unwrap();
-    let _shim = start(&configuration(&[issuer.entry(&trusting()), second]), &intake).unwrap();
+    let _shim = start(
+        &configuration(&[issuer.entry(&trusting()), second]),
+        &intake,
+    )
+    .unwrap();
     intake.holds_in(&issuer.set(), &["a"]).await.unwrap();
     assert_eq!(issuer.asked().len(), 2);
 }
@@ -293,7 +404,9 @@ async fn an_outage_ends_the_keys_at_max_stale_and_the_next_success_brings_them_b
     let shim = start(&configuration(&[entry]), &intake).unwrap();
     intake.holds_in(&issuer.set(), &["a"]).await.unwrap();
     issuer.fault(Some(Fault::Both((500, String::new()).into())));
-    shim.says(&["the keys are older than maxStale"]).await.unwrap();
+    shim.says(&["the keys are older than maxStale"])
+        .await
+        .unwrap();
     issuer.publish(&[("c", THIRD)]).unwrap();
     issuer.fault(None);
     intake.holds_in(&issuer.set(), &["c"]).await.unwrap();
@@ -306,13 +419,21 @@ async fn files_may_be_unreadable_for_a_while_and_a_replaced_ca_is_used_by_the_ne
     let folder = Folder::new().unwrap();
     let other = std::fs::read_to_string(certificate("ca")).unwrap();
     let ours = std::fs::read_to_string(certificate("issuer-ca")).unwrap();
-    let (ca, token) = (folder.write("ca", &other).unwrap(), folder.write("token", "tops3cret").unwrap());
+    let (ca, token) = (
+        folder.write("ca", &other).unwrap(),
+        folder.write("token", "tops3cret").unwrap(),
+    );
     let members = json!({"certificateAuthorityFile": ca, "tokenFile": token});
     let intake = Intake::tcp().await.unwrap();
     let shim = start(&configuration(&[issuer.entry(&members)]), &intake).unwrap();
     shim.says(&["invalid peer certificate"]).await.unwrap();
     std::fs::remove_file(&token).unwrap();
-    shim.says(&["`tokenFile` cannot be used: cannot read", text(&token).unwrap()]).await.unwrap();
+    shim.says(&[
+        "`tokenFile` cannot be used: cannot read",
+        text(&token).unwrap(),
+    ])
+    .await
+    .unwrap();
     folder.write("ca", &ours).unwrap();
     folder.write("token", "tops3cret").unwrap();
     intake.holds_in(&issuer.set(), &["a"]).await.unwrap();

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::http;
 
-/// Runs moto and ends it when our end of its standard input closes, so that it never outlives the tests.
+/// Runs moto and ends it when our end of its standard input closes, so that it never outlives the
+/// tests.
 const LAUNCHER: &str = "
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
@@ -28,7 +29,10 @@ impl Moto {
     /// Returns the instance that tests share; each test uses another secret.
     pub(crate) fn shared() -> anyhow::Result<&'static Self> {
         static SHARED: OnceLock<anyhow::Result<Moto>> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(0)).as_ref().map_err(|error| anyhow!("{error:#}"))
+        SHARED
+            .get_or_init(|| Self::start(0))
+            .as_ref()
+            .map_err(|error| anyhow!("{error:#}"))
     }
 
     /// Starts an instance on `port`; 0 is a free one.
@@ -45,13 +49,19 @@ impl Moto {
         let authority = loop {
             let start = said.len();
             ensure!(lines.read_line(&mut said)? > 0, "moto ended: {said}");
-            if let Some((_, url)) = said.get(start..).and_then(|line| line.split_once("Running on http://")) {
+            if let Some((_, url)) = said
+                .get(start..)
+                .and_then(|line| line.split_once("Running on http://"))
+            {
                 break url.trim().to_owned();
             }
         };
         // Reads its log, since moto blocks on a full pipe.
         std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
-        Ok(Self { authority, _process: process })
+        Ok(Self {
+            authority,
+            _process: process,
+        })
     }
 
     /// Returns the value for `AWS_ENDPOINT_URL`.
@@ -61,17 +71,26 @@ impl Moto {
 
     /// Creates a secret with `SecretString`.
     pub(crate) async fn create(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        self.call("CreateSecret", &json!({"Name": name, "SecretString": text})).await
+        self.call("CreateSecret", &json!({"Name": name, "SecretString": text}))
+            .await
     }
 
     /// Creates a secret with `SecretBinary`, in base64.
     pub(crate) async fn create_binary(&self, name: &str, base64: &str) -> anyhow::Result<()> {
-        self.call("CreateSecret", &json!({"Name": name, "SecretBinary": base64})).await
+        self.call(
+            "CreateSecret",
+            &json!({"Name": name, "SecretBinary": base64}),
+        )
+        .await
     }
 
     /// Replaces the text of a secret.
     pub(crate) async fn put(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        self.call("PutSecretValue", &json!({"SecretId": name, "SecretString": text})).await
+        self.call(
+            "PutSecretValue",
+            &json!({"SecretId": name, "SecretString": text}),
+        )
+        .await
     }
 
     async fn call(&self, operation: &str, arguments: &Value) -> anyhow::Result<()> {
@@ -90,8 +109,10 @@ impl Moto {
 }
 
 fn python() -> anyhow::Result<PathBuf> {
-    let tools = std::env::var_os("REGISTRY_AUTH_TOOLS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools"), PathBuf::from);
+    let tools = std::env::var_os("REGISTRY_AUTH_TOOLS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools"),
+        PathBuf::from,
+    );
     let programs = tools.join("venv/bin");
     ensure!(
         programs.join("moto_server").exists(),

@@ -22,7 +22,10 @@ UoorN3+3QNnKQqcBaw3SalfmAR1ZadY3m8oabXHVPmDsAnJHZmtptX30sw==\n\
 
 /// Returns the text of a secret: key id to PEM.
 pub(crate) fn secret(entries: &[(&str, &str)]) -> String {
-    let entries: Map<_, _> = entries.iter().map(|(key_id, pem)| ((*key_id).to_owned(), Value::from(*pem))).collect();
+    let entries: Map<_, _> = entries
+        .iter()
+        .map(|(key_id, pem)| ((*key_id).to_owned(), Value::from(*pem)))
+        .collect();
     Value::Object(entries).to_string()
 }
 

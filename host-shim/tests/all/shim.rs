@@ -19,7 +19,11 @@ impl Folder {
     /// Creates an empty folder.
     pub(crate) fn new() -> anyhow::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("registry-auth-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "registry-auth-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path)?;
         Ok(Self(path))
@@ -63,13 +67,21 @@ pub(crate) fn configuration(secret_name: &str, interval: &str, strict: bool) -> 
 /// Returns a command that runs the binary with an empty environment.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_registry-auth"));
-    command.args(arguments).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     command
 }
 
 /// Runs a command to its end.
 pub(crate) async fn output(mut command: Command) -> anyhow::Result<Output> {
-    Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().await?)
+    Ok(command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .output()
+        .await?)
 }
 
 /// A running `registry-auth serve`.
@@ -101,8 +113,17 @@ pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
 
 impl Shim {
     /// Starts a shim with `configuration`, AWS at `endpoint`, and one intake.
-    pub(crate) fn start(configuration: &Value, endpoint: &str, intake: &str) -> anyhow::Result<Self> {
-        Self::launch(Launch { configuration, endpoint, intakes: &[intake], ..Launch::default() })
+    pub(crate) fn start(
+        configuration: &Value,
+        endpoint: &str,
+        intake: &str,
+    ) -> anyhow::Result<Self> {
+        Self::launch(Launch {
+            configuration,
+            endpoint,
+            intakes: &[intake],
+            ..Launch::default()
+        })
     }
 
     /// Starts a shim.
@@ -129,10 +150,17 @@ impl Shim {
         let shared = log.clone();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                shared.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                shared
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(line);
             }
         });
-        Ok(Self { process, log, _folder: folder })
+        Ok(Self {
+            process,
+            log,
+            _folder: folder,
+        })
     }
 
     /// Returns the log lines so far. Fails if one is not JSON or holds a secret.
@@ -143,7 +171,10 @@ impl Shim {
                 ensure!(!line.contains(secret), "the log holds `{secret}`: {line}");
             }
         }
-        lines.iter().map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))).collect()
+        lines
+            .iter()
+            .map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}")))
+            .collect()
     }
 
     /// Waits for a log line that contains each of `parts`.
@@ -152,7 +183,9 @@ impl Shim {
             Ok(0) => None,
             answer => Some(answer),
         });
-        said.await.and_then(|answer| answer.map(drop)).with_context(|| format!("{parts:?} is not in {:#?}", self.log))
+        said.await
+            .and_then(|answer| answer.map(drop))
+            .with_context(|| format!("{parts:?} is not in {:#?}", self.log))
     }
 
     /// Returns the number of log lines that contain each of `parts`.
@@ -160,8 +193,13 @@ impl Shim {
         let lines = self.log()?;
         let said = |line: &Value| {
             let values = line.as_object().into_iter().flat_map(|line| line.values());
-            let texts: Vec<_> =
-                values.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
+            let texts: Vec<_> = values
+                .map(|value| {
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                })
+                .collect();
             parts.iter().all(|part| texts.join(" ").contains(part))
         };
         Ok(lines.iter().filter(|line| said(line)).count())
@@ -170,8 +208,16 @@ impl Shim {
     /// Sends a signal and waits for the exit status.
     pub(crate) async fn end(mut self, signal: &str) -> anyhow::Result<Option<i32>> {
         let id = self.process.id().context("ended before")?.to_string();
-        ensure!(Command::new("kill").args(["-s", signal, &id]).status().await?.success(), "kill failed");
-        let status = tokio::time::timeout(std::time::Duration::from_mins(1), self.process.wait()).await??;
+        ensure!(
+            Command::new("kill")
+                .args(["-s", signal, &id])
+                .status()
+                .await?
+                .success(),
+            "kill failed"
+        );
+        let status =
+            tokio::time::timeout(std::time::Duration::from_mins(1), self.process.wait()).await??;
         self.log()?;
         Ok(status.code())
     }

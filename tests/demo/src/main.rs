@@ -1,4 +1,5 @@
-//! Demonstrates the main use case on one machine, step by step; `cargo xtask demo` builds what it needs and starts it.
+//! Demonstrates the main use case on one machine, step by step; `cargo xtask demo` builds what it
+//! needs and starts it.
 
 mod services;
 mod story;
@@ -17,7 +18,12 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let keep = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let keep = match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         [] => false,
         ["--keep"] => true,
         _ => bail!("the only argument is `--keep`"),
@@ -35,7 +41,10 @@ fn run() -> Result<()> {
 }
 
 fn wait_for_signal() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;

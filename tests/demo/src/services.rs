@@ -22,7 +22,8 @@ use tempfile::TempDir;
 const SECRET: &str = "registry/jwt-verification-keys";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The running services. Dropped in the order of the fields, so that none of them uses one that has stopped.
+/// The running services. Dropped in the order of the fields, so that none of them uses one that has
+/// stopped.
 pub(crate) struct Services {
     programs: Vec<Program>,
     issuer: Server,
@@ -38,7 +39,13 @@ impl Services {
         let issuer = Issuer::new(ISSUER, &[ISSUER_KEY])?.serve()?;
         told("OIDC issuer", issuer.address());
         let (registry_clients, secrets) = (free_address()?, free_address()?);
-        let mut services = Self { programs: Vec::new(), issuer, registry_clients, secrets, folder };
+        let mut services = Self {
+            programs: Vec::new(),
+            issuer,
+            registry_clients,
+            secrets,
+            folder,
+        };
         services.start_secrets_manager()?;
         let registry = services.start_registry()?;
         services.start_envoy(registry)?;
@@ -54,7 +61,10 @@ impl Services {
             "/",
         )?;
         told("AWS Secrets Manager (moto)", self.secrets);
-        self.ask_secrets_manager("CreateSecret", &json!({"Name": SECRET, "SecretString": secret(&["es256"])?}))
+        self.ask_secrets_manager(
+            "CreateSecret",
+            &json!({"Name": SECRET, "SecretString": secret(&["es256"])?}),
+        )
     }
 
     fn start_registry(&mut self) -> Result<SocketAddr> {
@@ -64,20 +74,42 @@ impl Services {
         Ok(address)
     }
 
-    /// Starts Envoy with the configuration of `envoy/`, in which only addresses are replaced, and the shim with the same configuration.
+    /// Starts Envoy with the configuration of `envoy/`, in which only addresses are replaced, and
+    /// the shim with the same configuration.
     fn start_envoy(&mut self, registry: SocketAddr) -> Result<()> {
         let (clients, issuer) = (self.registry_clients, self.issuer.address());
-        let (admin, intake, push_key) = (free_address()?, self.folder.path().join("intake.sock"), random_key()?);
-        let text = Addresses { clients, intake: intake.clone(), admin, registry, issuer }.configuration()?;
-        self.programs.push(shipped::start(&text, admin, &push_key, self.folder.path())?);
+        let (admin, intake, push_key) = (
+            free_address()?,
+            self.folder.path().join("intake.sock"),
+            random_key()?,
+        );
+        let text = Addresses {
+            clients,
+            intake: intake.clone(),
+            admin,
+            registry,
+            issuer,
+        }
+        .configuration()?;
+        self.programs
+            .push(shipped::start(&text, admin, &push_key, self.folder.path())?);
         told("Envoy with the filter", self.registry_clients);
         let shim = Program::start(
             "shim",
             Command::new(module::workspace().join("target/release/registry-auth"))
-                .args(["serve", "--config", shipped::PLUGIN, "--envoy", &format!("unix://{}", intake.display())])
+                .args([
+                    "serve",
+                    "--config",
+                    shipped::PLUGIN,
+                    "--envoy",
+                    &format!("unix://{}", intake.display()),
+                ])
                 .env("REGISTRY_AUTH_PUSH_KEY", &push_key)
                 .env("AWS_ENDPOINT_URL", format!("http://{}", self.secrets))
-                .envs([("AWS_ACCESS_KEY_ID", "demo"), ("AWS_SECRET_ACCESS_KEY", "demo")]),
+                .envs([
+                    ("AWS_ACCESS_KEY_ID", "demo"),
+                    ("AWS_SECRET_ACCESS_KEY", "demo"),
+                ]),
             self.folder.path(),
         )?;
         self.programs.push(shim);
@@ -85,7 +117,13 @@ impl Services {
         Ok(())
     }
 
-    fn start(&mut self, name: &'static str, command: &mut Command, address: SocketAddr, path: &str) -> Result<()> {
+    fn start(
+        &mut self,
+        name: &'static str,
+        command: &mut Command,
+        address: SocketAddr,
+        path: &str,
+    ) -> Result<()> {
         let mut program = Program::start(name, command, self.folder.path())?;
         program.wait(address, path)?;
         self.programs.push(program);
@@ -99,7 +137,10 @@ impl Services {
 
     /// Replaces the keys in the secret.
     pub(crate) fn rotate(&self, keys: &[&str]) -> Result<()> {
-        self.ask_secrets_manager("PutSecretValue", &json!({"SecretId": SECRET, "SecretString": secret(keys)?}))
+        self.ask_secrets_manager(
+            "PutSecretValue",
+            &json!({"SecretId": SECRET, "SecretString": secret(keys)?}),
+        )
     }
 
     fn ask_secrets_manager(&self, operation: &str, arguments: &serde_json::Value) -> Result<()> {
@@ -107,16 +148,28 @@ impl Services {
         let request = Request::new("POST", "/")
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", &format!("secretsmanager.{operation}"))
-            .header("authorization", &format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=none"))
+            .header(
+                "authorization",
+                &format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=none"),
+            )
             .body(arguments.to_string().into_bytes());
         let answer = client::send(self.secrets, &request, PATIENCE)?;
-        ensure!(answer.status == 200, "{operation}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        ensure!(
+            answer.status == 200,
+            "{operation}: {} {}",
+            answer.status,
+            String::from_utf8_lossy(&answer.body)
+        );
         Ok(())
     }
 
     /// Writes the token of `caller`; `None` removes it.
     pub(crate) fn log_in(&self, caller: &str, token: Option<&str>) -> Result<()> {
-        callers::log_in(&self.folder.path().join(caller), self.registry_clients, token)
+        callers::log_in(
+            &self.folder.path().join(caller),
+            self.registry_clients,
+            token,
+        )
     }
 
     /// Runs crane with the credentials of `caller`.
@@ -135,21 +188,32 @@ impl Services {
 
     /// Returns the ends of all logs, for a failed step.
     pub(crate) fn logs(&self) -> String {
-        self.programs.iter().map(Program::log).collect::<Vec<_>>().join("\n")
+        self.programs
+            .iter()
+            .map(Program::log)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Prints commands to try by hand.
     pub(crate) fn describe(&self) -> Result<()> {
         let (registry, folder) = (self.registry_clients, self.folder.path().display());
         let crane = tool("bin/crane");
-        let crane = crane.strip_prefix(module::workspace()).unwrap_or(&crane).display();
+        let crane = crane
+            .strip_prefix(module::workspace())
+            .unwrap_or(&crane)
+            .display();
         self.log_in("ci", Some(&callers::service_account("team", "ci", "+8h")?))?;
         eprintln!(
             "\nEverything keeps running; Ctrl-C ends it. Callers: ci, tester, rotated, anonymous. Try, in another terminal:"
         );
         eprintln!("  DOCKER_CONFIG={folder}/ci {crane} ls {registry}/team/app");
-        eprintln!("  DOCKER_CONFIG={folder}/ci {crane} copy {registry}/team/app:1 {registry}/team/app:2");
-        eprintln!("  DOCKER_CONFIG={folder}/tester {crane} copy {registry}/team/app:1 {registry}/team/app:3");
+        eprintln!(
+            "  DOCKER_CONFIG={folder}/ci {crane} copy {registry}/team/app:1 {registry}/team/app:2"
+        );
+        eprintln!(
+            "  DOCKER_CONFIG={folder}/tester {crane} copy {registry}/team/app:1 {registry}/team/app:3"
+        );
         eprintln!("  DOCKER_CONFIG={folder}/anonymous {crane} manifest {registry}/public/hello:1");
         eprintln!(
             "  curl -i -H \"Authorization: Bearer $(cat {folder}/ci/token)\" http://{registry}/v2/team/app/tags/list"

@@ -8,7 +8,8 @@ use registry_auth_harness::callers;
 
 use crate::services::Services;
 
-/// Time limit for a rotated key: the shim queries once a second if a key is missing, and refreshes at most every few seconds.
+/// Time limit for a rotated key: the shim queries once a second if a key is missing, and refreshes
+/// at most every few seconds.
 const ROTATION: Duration = Duration::from_secs(30);
 const STEPS: usize = 9;
 
@@ -46,13 +47,29 @@ enum Outcome {
 impl Teller<'_> {
     fn kubernetes(&mut self) -> Result<()> {
         self.log_in("ci", &callers::service_account("team", "ci", "+1h")?)?;
-        self.step("service account team/ci pushes team/app", "ci", Push("team/app:1"), Outcome::Accepted)?;
-        self.log_in("tester", &callers::service_account("team", "tester", "+1h")?)?;
-        self.step("service account team/tester pushes the same", "tester", Push("team/app:1"), Outcome::Denied)
+        self.step(
+            "service account team/ci pushes team/app",
+            "ci",
+            Push("team/app:1"),
+            Outcome::Accepted,
+        )?;
+        self.log_in(
+            "tester",
+            &callers::service_account("team", "tester", "+1h")?,
+        )?;
+        self.step(
+            "service account team/tester pushes the same",
+            "tester",
+            Push("team/app:1"),
+            Outcome::Denied,
+        )
     }
 
     fn anonymous(&mut self) -> Result<()> {
-        self.log_in("admin", &callers::service_account("registry", "admin", "+1h")?)?;
+        self.log_in(
+            "admin",
+            &callers::service_account("registry", "admin", "+1h")?,
+        )?;
         self.step(
             "service account registry/admin pushes public/hello",
             "admin",
@@ -60,25 +77,58 @@ impl Teller<'_> {
             Outcome::Accepted,
         )?;
         self.services.log_in("anonymous", None)?;
-        self.step("anybody pulls public/hello", "anonymous", Pull("public/hello:1"), Outcome::Accepted)?;
-        self.step("nobody without a token pulls team/app", "anonymous", Pull("team/app:1"), Outcome::Unauthorized)
+        self.step(
+            "anybody pulls public/hello",
+            "anonymous",
+            Pull("public/hello:1"),
+            Outcome::Accepted,
+        )?;
+        self.step(
+            "nobody without a token pulls team/app",
+            "anonymous",
+            Pull("team/app:1"),
+            Outcome::Unauthorized,
+        )
     }
 
     /// Pushed keys need a moment to arrive.
     fn secrets_manager(&mut self) -> Result<()> {
         self.log_in("builder", &callers::builder("es256", "release/app")?)?;
         let what = "the build farm pushes, its key is in Secrets Manager";
-        self.step_within(ROTATION, what, "builder", Push("release/app:1"), Outcome::Accepted)?;
+        self.step_within(
+            ROTATION,
+            what,
+            "builder",
+            Push("release/app:1"),
+            Outcome::Accepted,
+        )?;
         self.services.rotate(&["next-es256"])?;
         self.log_in("rotated", &callers::builder("next-es256", "release/app")?)?;
         let what = "key rotated, nothing restarted: the new key pushes";
-        self.step_within(ROTATION, what, "rotated", Push("release/app:2"), Outcome::Accepted)?;
-        self.step_within(ROTATION, "the old key has gone", "builder", Push("release/app:3"), Outcome::Unauthorized)
+        self.step_within(
+            ROTATION,
+            what,
+            "rotated",
+            Push("release/app:2"),
+            Outcome::Accepted,
+        )?;
+        self.step_within(
+            ROTATION,
+            "the old key has gone",
+            "builder",
+            Push("release/app:3"),
+            Outcome::Unauthorized,
+        )
     }
 
     fn expired(&mut self) -> Result<()> {
         self.log_in("late", &callers::service_account("team", "ci", "-5m")?)?;
-        self.step("service account team/ci with an expired token", "late", Push("team/app:1"), Outcome::Unauthorized)
+        self.step(
+            "service account team/ci with an expired token",
+            "late",
+            Push("team/app:1"),
+            Outcome::Unauthorized,
+        )
     }
 
     fn log_in(&self, caller: &str, token: &str) -> Result<()> {
@@ -90,7 +140,8 @@ impl Teller<'_> {
         self.step_within(Duration::ZERO, what, caller, call, expected)
     }
 
-    /// Runs crane until the outcome is as expected. A 403 ends the attempts: no key is delayed then.
+    /// Runs crane until the outcome is as expected. A 403 ends the attempts: no key is delayed
+    /// then.
     fn step_within(
         &mut self,
         patience: Duration,
@@ -101,7 +152,8 @@ impl Teller<'_> {
     ) -> Result<()> {
         self.step += 1;
         eprint!("[{}/{STEPS}] {what:<55} ", self.step);
-        // Another layer each time (blocks of zeros are an empty tar archive), or crane would have nothing to push.
+        // Another layer each time (blocks of zeros are an empty tar archive), or crane would have
+        // nothing to push.
         fs::write(self.services.path("layer.tar"), vec![0; 1024 * self.step])?;
         let deadline = Instant::now() + patience;
         loop {
@@ -118,12 +170,19 @@ impl Teller<'_> {
 
     fn call(&self, caller: &str, call: Call) -> Result<(Outcome, String)> {
         let layer = self.services.path("layer.tar");
-        let layer = layer.to_str().context("the temporary folder has a readable name")?;
+        let layer = layer
+            .to_str()
+            .context("the temporary folder has a readable name")?;
         let (Push(image) | Pull(image)) = call;
         let image = format!("{}/{image}", self.services.address());
         let output = match call {
-            Push(_) => self.services.crane(caller, &["append", "--new_layer", layer, "--new_tag", &image])?,
-            Pull(_) => self.services.crane(caller, &["pull", &image, "/dev/null"])?,
+            Push(_) => self.services.crane(
+                caller,
+                &["append", "--new_layer", layer, "--new_tag", &image],
+            )?,
+            Pull(_) => self
+                .services
+                .crane(caller, &["pull", &image, "/dev/null"])?,
         };
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         Ok((Outcome::of(output.status.success(), &text), text))
@@ -139,10 +198,15 @@ enum Call {
 }
 
 impl Outcome {
-    /// Reads the outcome from crane's message: the code of the registry's error, or the status where the response has no body (`HEAD`).
+    /// Reads the outcome from crane's message: the code of the registry's error, or the status
+    /// where the response has no body (`HEAD`).
     fn of(success: bool, text: &str) -> Self {
         let says = |words: [&str; 2]| words.iter().any(|word| text.contains(word));
-        match (success, says(["UNAUTHORIZED", "401 Unauthorized"]), says(["DENIED", "403 Forbidden"])) {
+        match (
+            success,
+            says(["UNAUTHORIZED", "401 Unauthorized"]),
+            says(["DENIED", "403 Forbidden"]),
+        ) {
             (true, ..) => Self::Accepted,
             (false, true, false) => Self::Unauthorized,
             (false, false, true) => Self::Denied,

@@ -11,7 +11,11 @@ use registry_auth_engine::reason::Reason;
 use registry_auth_fuzz::{CANARY, work};
 
 fuzz_target!(|input: &[u8]| {
-    let values: Vec<&[u8]> = if input.is_empty() { Vec::new() } else { input.split(|byte| *byte == b'\n').collect() };
+    let values: Vec<&[u8]> = if input.is_empty() {
+        Vec::new()
+    } else {
+        input.split(|byte| *byte == b'\n').collect()
+    };
     let read = work::linear(input, |_| Credential::read(&values));
     assert!(!format!("{read:?}").contains(CANARY));
     match (&read, values.as_slice()) {
@@ -19,7 +23,9 @@ fuzz_target!(|input: &[u8]| {
         (result, []) => panic!("{result:?} for no credential"),
         (result, [_, _, ..]) => assert_eq!(*result, Err(Reason::SeveralCredentials)),
         (Ok(Credential::Token(token)), [_]) => check(token),
-        (Ok(Credential::Anonymous), [one]) => assert!(is_nobody(one), "{:?}", String::from_utf8_lossy(one)),
+        (Ok(Credential::Anonymous), [one]) => {
+            assert!(is_nobody(one), "{:?}", String::from_utf8_lossy(one))
+        }
     }
 });
 
@@ -27,12 +33,18 @@ fuzz_target!(|input: &[u8]| {
 fn check(token: &[u8]) {
     assert!((1..=MAX_TOKEN).contains(&token.len()));
     let basic = STANDARD.encode([b"user:", token].concat());
-    let presented =
-        [[b"Bearer ", token].concat(), [b"bEARER   ", token, b"  "].concat(), format!("Basic {basic}").into()];
+    let presented = [
+        [b"Bearer ", token].concat(),
+        [b"bEARER   ", token, b"  "].concat(),
+        format!("Basic {basic}").into(),
+    ];
     for value in presented {
         // Around a password more is dropped than blanks.
         if !value.starts_with(b"Basic") || token.trim_ascii() == token {
-            assert_eq!(Credential::read(&[&value]), Ok(Credential::Token(token.into())));
+            assert_eq!(
+                Credential::read(&[&value]),
+                Ok(Credential::Token(token.into()))
+            );
         }
     }
 }
@@ -40,12 +52,16 @@ fn check(token: &[u8]) {
 /// What may stand for no credential: the word, or empty Basic credentials.
 fn is_nobody(value: &[u8]) -> bool {
     let text = String::from_utf8_lossy(value);
-    let Some((scheme, rest)) = text.trim_matches(' ').split_once(' ') else { return false };
+    let Some((scheme, rest)) = text.trim_matches(' ').split_once(' ') else {
+        return false;
+    };
     let rest = rest.trim_matches(' ');
     let bare = rest.trim_end_matches('=');
     match scheme.to_ascii_lowercase().as_str() {
         "bearer" => rest == "anonymous",
-        "basic" => STANDARD.decode(bare.to_owned() + padding(bare.len())).is_ok_and(|pair| is_nobodys(&pair)),
+        "basic" => STANDARD
+            .decode(bare.to_owned() + padding(bare.len()))
+            .is_ok_and(|pair| is_nobodys(&pair)),
         _ => false,
     }
 }

@@ -40,21 +40,39 @@ fuzz_target!(|der: &[u8]| {
     SITES.with(|sites| {
         for (site, is_literal) in sites.iter() {
             // Two readings of the certificate, and the hundred times of each.
-            let named = work::bounded(128 * 1024 + 300 * der.len(), || holder(site, text.as_bytes()));
+            let named = work::bounded(128 * 1024 + 300 * der.len(), || {
+                holder(site, text.as_bytes())
+            });
             let Some(name) = named else { continue };
             assert!(!name.is_empty(), "the holder of a certificate is nobody");
             if *is_literal {
-                assert!(der.windows(name.len()).any(|part| part == name.as_bytes()), "{name:?} is not in it");
+                assert!(
+                    der.windows(name.len()).any(|part| part == name.as_bytes()),
+                    "{name:?} is not in it"
+                );
             }
-            assert_eq!(holder(site, escaped(&text).as_bytes()), Some(name), "the form decides");
+            assert_eq!(
+                holder(site, escaped(&text).as_bytes()),
+                Some(name),
+                "the form decides"
+            );
         }
     });
 });
 
 /// Who is let through with a certificate; everybody may read, but not with one that names nobody.
 fn holder(site: &Site, certificate: &[u8]) -> Option<String> {
-    let connection = Connection { mtls: true, certificate, ..Connection::default() };
-    let head = RequestHead { method: b"GET", path: b"/v2/team/app/tags/list", connection, ..RequestHead::default() };
+    let connection = Connection {
+        mtls: true,
+        certificate,
+        ..Connection::default()
+    };
+    let head = RequestHead {
+        method: b"GET",
+        path: b"/v2/team/app/tags/list",
+        connection,
+        ..RequestHead::default()
+    };
     match site.decide(&head, &Gathered::default()) {
         Verdict::Allow(grant) => Some(grant.identity().username().to_owned()),
         Verdict::Deny(_) => None,
@@ -64,5 +82,9 @@ fn holder(site: &Site, certificate: &[u8]) -> Option<String> {
 
 /// As Envoy gives it.
 fn escaped(text: &str) -> String {
-    text.replace('\n', "%0A").replace(' ', "%20").replace('+', "%2B").replace('=', "%3D").replace('/', "%2F")
+    text.replace('\n', "%0A")
+        .replace(' ', "%20")
+        .replace('+', "%2B")
+        .replace('=', "%3D")
+        .replace('/', "%2F")
 }

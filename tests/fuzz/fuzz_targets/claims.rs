@@ -1,4 +1,5 @@
-//! The payload of a token that is really signed: a verdict lets it through only if every claim says so, and no changed token at all.
+//! The payload of a token that is really signed: a verdict lets it through only if every claim says
+//! so, and no changed token at all.
 
 #![no_main]
 
@@ -38,13 +39,16 @@ thread_local! {
 fuzz_target!(|payload: &[u8]| {
     let good = token::sign(payload);
     let claims: Value = serde_json::from_slice(payload).unwrap_or_default();
-    // The same for good tokens and changed ones: an entry of the cache for one must not apply to the other.
+    // The same for good tokens and changed ones: an entry of the cache for one must not apply to
+    // the other.
     let [mut oidc, mut server] = [IdentityCache::default(), IdentityCache::default()];
     OIDC.with(|site| {
         if let Some(user) = admits(site, &mut oidc, &good) {
             assert_common(&claims);
             assert!(
-                claims["iat"].as_f64().is_some_and(|issued| issued <= now() + 300.0),
+                claims["iat"]
+                    .as_f64()
+                    .is_some_and(|issued| issued <= now() + 300.0),
                 "without iat, or in the future"
             );
             assert_eq!(claims["sub"].as_str(), Some(&*user));
@@ -55,17 +59,26 @@ fuzz_target!(|payload: &[u8]| {
             assert_common(&claims);
             assert_eq!(claims["sub"].as_str().unwrap_or_default(), user);
             let entries = claims["access"].as_array().expect("without access");
-            assert!(entries.iter().any(covers), "the access claim does not cover it");
+            assert!(
+                entries.iter().any(covers),
+                "the access claim does not cover it"
+            );
         }
     });
-    let place = payload.iter().fold(payload.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
+    let place = payload.iter().fold(payload.len(), |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add((*byte).into())
+    });
     let mut changed = good.clone().into_bytes();
     let place = place % changed.len();
     changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
     let changed = String::from_utf8(changed).expect("ASCII");
     for (site, cache) in [(&OIDC, &mut oidc), (&SERVER, &mut server)] {
         site.with(|site| {
-            assert_eq!(admits(site, cache, &changed), None, "a changed token is let through: byte {place}");
+            assert_eq!(
+                admits(site, cache, &changed),
+                None,
+                "a changed token is let through: byte {place}"
+            );
         });
     }
 });
@@ -95,13 +108,26 @@ fn assert_common(claims: &Value) {
     };
     assert_eq!(claims["iss"].as_str(), Some(token::ISSUER));
     assert!(audiences.contains(&token::AUDIENCE), "for {audiences:?}");
-    let seconds = |name: &str| claims.get(name).map(|date| date.as_f64().expect("dates are numbers"));
-    assert!(seconds("exp").is_some_and(|expires| expires > now()), "it has ended");
-    assert!(seconds("nbf").is_none_or(|begins| begins <= now() + 300.0), "it has not begun");
+    let seconds = |name: &str| {
+        claims
+            .get(name)
+            .map(|date| date.as_f64().expect("dates are numbers"))
+    };
+    assert!(
+        seconds("exp").is_some_and(|expires| expires > now()),
+        "it has ended"
+    );
+    assert!(
+        seconds("nbf").is_none_or(|begins| begins <= now() + 300.0),
+        "it has not begun"
+    );
     assert!(claims.get("events").is_none(), "it is a security event");
 }
 
-#[expect(clippy::cast_precision_loss, reason = "seconds of this century are exact")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds of this century are exact"
+)]
 fn now() -> f64 {
     NOW.secs() as f64
 }
@@ -110,5 +136,7 @@ fn covers(entry: &Value) -> bool {
     let actions = entry["actions"].as_array().into_iter().flatten();
     entry["type"] == "repository"
         && entry["name"] == token::REPOSITORY
-        && actions.filter_map(Value::as_str).any(|action| matches!(action, "pull" | "*"))
+        && actions
+            .filter_map(Value::as_str)
+            .any(|action| matches!(action, "pull" | "*"))
 }

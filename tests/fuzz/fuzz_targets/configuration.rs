@@ -1,4 +1,5 @@
-//! A plugin configuration: it compiles, or each error is one line with its place; what it does not open stays closed.
+//! A plugin configuration: it compiles, or each error is one line with its place; what it does not
+//! open stays closed.
 
 #![no_main]
 
@@ -26,27 +27,50 @@ fuzz_target!(|text: &[u8]| {
     let quotable = has_quotable_canary(text);
     for note in diagnostics.errors.iter().chain(&diagnostics.warnings) {
         check_line(&note.to_string());
-        assert!(quotable || !note.to_string().contains(CANARY), "a message shows a part of a key: {note}");
+        assert!(
+            quotable || !note.to_string().contains(CANARY),
+            "a message shows a part of a key: {note}"
+        );
     }
-    let (Some(site), Role::Filter(document)) = (site, &role) else { return };
+    let (Some(site), Role::Filter(document)) = (site, &role) else {
+        return;
+    };
     assert!(diagnostics.errors.is_empty());
-    let groups = document.access_control.iter().flat_map(|control| control.repositories.values());
-    let open = groups.flat_map(|group| &group.anonymous_policy).next().is_some();
+    let groups = document
+        .access_control
+        .iter()
+        .flat_map(|control| control.repositories.values());
+    let open = groups
+        .flat_map(|group| &group.anonymous_policy)
+        .next()
+        .is_some();
     for target in TARGETS {
         for method in ["GET", "PUT", "DELETE"] {
-            let head = RequestHead { method: method.as_bytes(), path: target.as_bytes(), ..RequestHead::default() };
-            let Verdict::Allow(grant) = site.decide(&head, &Gathered::default()) else { continue };
+            let head = RequestHead {
+                method: method.as_bytes(),
+                path: target.as_bytes(),
+                ..RequestHead::default()
+            };
+            let Verdict::Allow(grant) = site.decide(&head, &Gathered::default()) else {
+                continue;
+            };
             let is_public = *grant.rule() == GrantRule::Public;
             assert!(open || is_public, "{method} {target} is open to everybody");
-            assert!(!is_public || !target.starts_with("/v2/"), "{target} is public");
+            assert!(
+                !is_public || !target.starts_with("/v2/"),
+                "{target} is public"
+            );
             assert!(grant.identity().is_anonymous());
         }
     }
 });
 
-/// Returns true if the canary is where messages may quote it: anywhere but inside keys, and in key ids.
+/// Returns true if the canary is where messages may quote it: anywhere but inside keys, and in key
+/// ids.
 fn has_quotable_canary(text: &[u8]) -> bool {
-    let Ok(mut document) = serde_json::from_slice(text) else { return false };
+    let Ok(mut document) = serde_json::from_slice(text) else {
+        return false;
+    };
     hide_keys(&mut document);
     document.to_string().contains(CANARY)
 }
@@ -69,5 +93,10 @@ fn hide_keys(value: &mut Value) {
 
 /// Members of a JWK Set that messages may quote.
 fn ids(jwks: &Value) -> Value {
-    jwks["keys"].as_array().into_iter().flatten().map(|key| key["kid"].clone()).collect()
+    jwks["keys"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|key| key["kid"].clone())
+        .collect()
 }

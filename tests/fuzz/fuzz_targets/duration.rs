@@ -8,12 +8,22 @@ use registry_auth_fuzz::check_line;
 use serde_json::json;
 
 fuzz_target!(|input: &[u8]| {
-    let Ok(text) = std::str::from_utf8(input) else { return };
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
     let document = json!({ "http": { "auth": { "bearer": { "oidc": [{ "clockSkew": text }] } } } });
     let (role, diagnostics) = decode_value(document);
-    let Role::Filter(document) = role else { panic!("it is a filter") };
-    let read = document.bearer.and_then(|bearer| bearer.oidc.first()?.clock_skew);
-    let complaints: Vec<_> = diagnostics.errors.iter().filter(|error| error.path.ends_with("clockSkew")).collect();
+    let Role::Filter(document) = role else {
+        panic!("it is a filter")
+    };
+    let read = document
+        .bearer
+        .and_then(|bearer| bearer.oidc.first()?.clock_skew);
+    let complaints: Vec<_> = diagnostics
+        .errors
+        .iter()
+        .filter(|error| error.path.ends_with("clockSkew"))
+        .collect();
     assert_eq!(read.is_none(), complaints.len() == 1);
     for error in complaints {
         check_line(&error.to_string());
@@ -21,7 +31,10 @@ fuzz_target!(|input: &[u8]| {
     match (read, seconds(text)) {
         (Some(duration), Some(seconds)) => {
             let difference = (duration.as_secs_f64() - seconds).abs();
-            assert!(difference <= 1e-6 + seconds * 1e-9, "{text} is read as {duration:?}");
+            assert!(
+                difference <= 1e-6 + seconds * 1e-9,
+                "{text} is read as {duration:?}"
+            );
         }
         (Some(duration), None) => panic!("{text} is read as {duration:?}"),
         // Too long for the type.
@@ -38,7 +51,8 @@ fn seconds(text: &str) -> Option<f64> {
     let mut rest = text;
     let mut sum = 0.0;
     while !rest.is_empty() {
-        let number = rest.trim_start_matches(|character: char| character.is_ascii_digit() || character == '.');
+        let number = rest
+            .trim_start_matches(|character: char| character.is_ascii_digit() || character == '.');
         let (digits, tail) = rest.split_at(rest.len() - number.len());
         if digits.matches('.').count() > 1 || !digits.bytes().any(|byte| byte.is_ascii_digit()) {
             return None;

@@ -1,4 +1,5 @@
-//! A CEL expression: it compiles or is refused in one line, and costs no more than the budget whatever the claims are.
+//! A CEL expression: it compiles or is refused in one line, and costs no more than the budget
+//! whatever the claims are.
 
 #![no_main]
 
@@ -9,7 +10,8 @@ use registry_auth_cel::{Bindings, Document, Expression, Scope};
 use registry_auth_fuzz::{check_line, work};
 use serde_json::json;
 
-/// Bytes that an evaluation may allocate: some times the units of the budget, of which each is about a byte.
+/// Bytes that an evaluation may allocate: some times the units of the budget, of which each is
+/// about a byte.
 const EVALUATION: usize = 24 << 20;
 /// Bytes that a compilation may allocate: 4 KiB of patterns for `matches` are the worst.
 const COMPILATION: usize = 512 << 20;
@@ -34,7 +36,9 @@ thread_local! {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let Ok(source) = std::str::from_utf8(input) else { return };
+    let Ok(source) = std::str::from_utf8(input) else {
+        return;
+    };
     for scope in [Scope::Claims, Scope::Conditions] {
         match work::bounded(COMPILATION, || Expression::compile(source, scope)) {
             Ok(expression) => CLAIMS.with(|claims| evaluate(&expression, scope, claims)),
@@ -53,7 +57,10 @@ fn evaluate(expression: &Expression, scope: Scope, document: &Document) {
         let text = expression.evaluate_string(&bindings);
         let texts = expression.evaluate_strings(&bindings);
         let results = [flag.is_ok(), text.is_ok(), texts.is_ok()];
-        assert!(results.iter().filter(|result| **result).count() <= 1, "a value of several types");
+        assert!(
+            results.iter().filter(|result| **result).count() <= 1,
+            "a value of several types"
+        );
         assert!(text.is_err() || expression.may_be_string());
         // An empty list is one of strings, too.
         assert!(texts.is_err() || texts == Ok(Vec::new()) || expression.may_be_strings());

@@ -1,4 +1,5 @@
-//! JSON, read strictly: what is read is what another reader reads, and no message shows a part of it.
+//! JSON, read strictly: what is read is what another reader reads, and no message shows a part of
+//! it.
 
 #![no_main]
 

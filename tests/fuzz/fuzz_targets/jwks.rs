@@ -11,7 +11,10 @@ use serde_json::Value;
 
 fuzz_target!(|text: &[u8]| {
     let value: Value = serde_json::from_slice(json::without_mark(text)).unwrap_or_default();
-    let entries = value["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let entries = value["keys"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let ids = || entries.iter().filter_map(|entry| entry["kid"].as_str());
     let loaded = match work::linear(text, KeySet::from_jwks) {
         Ok(loaded) => loaded,
@@ -22,10 +25,16 @@ fuzz_target!(|text: &[u8]| {
     }
     check_set(&loaded.keys);
     for key in loaded.keys.iter() {
-        let same = loaded.keys.iter().filter(|other| key.key_id().is_some() && other.key_id() == key.key_id());
+        let same = loaded
+            .keys
+            .iter()
+            .filter(|other| key.key_id().is_some() && other.key_id() == key.key_id());
         assert!(same.count() <= MAX_SAME_ID);
     }
-    assert_eq!(loaded.keys.len() + loaded.skipped.len(), entries.len().min(MAX_KEYS + 1));
+    assert_eq!(
+        loaded.keys.len() + loaded.skipped.len(),
+        entries.len().min(MAX_KEYS + 1)
+    );
     match SigningKey::from_jwks_value(&value) {
         Ok((key, public)) => {
             check_set(&public);

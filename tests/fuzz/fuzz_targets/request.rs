@@ -1,4 +1,5 @@
-//! A whole request head, `METHOD TARGET` and a header field a line: nobody gets in but where something is open.
+//! A whole request head, `METHOD TARGET` and a header field a line: nobody gets in but where
+//! something is open.
 
 #![no_main]
 
@@ -50,10 +51,19 @@ thread_local! {
 fuzz_target!(|input: &[u8]| {
     let mut lines = input.split(|byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default();
-    let (method, path) = first.split_at(first.iter().position(|byte| *byte == b' ').unwrap_or_default());
+    let (method, path) = first.split_at(
+        first
+            .iter()
+            .position(|byte| *byte == b' ')
+            .unwrap_or_default(),
+    );
     let fields: Vec<_> = lines.filter_map(field).collect();
     let all = |wanted: &[u8]| -> Vec<&[u8]> {
-        fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value).collect()
+        fields
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| *value)
+            .collect()
     };
     let first = |wanted: &[u8]| all(wanted).first().copied().unwrap_or_default();
     let head = RequestHead {
@@ -88,15 +98,27 @@ fn check(site: &Site, head: &RequestHead<'_>, body: &[u8]) {
                 }
                 // No token is good here.
                 let credential = Credential::read(&head.authorization);
-                assert_eq!(credential, Ok(Credential::Anonymous), "let in with a bad credential");
-                assert!(grant.identity().is_anonymous() && is_open(head), "let in: {:?}", grant.rule());
+                assert_eq!(
+                    credential,
+                    Ok(Credential::Anonymous),
+                    "let in with a bad credential"
+                );
+                assert!(
+                    grant.identity().is_anonymous() && is_open(head),
+                    "let in: {:?}",
+                    grant.rule()
+                );
                 return;
             }
-            Verdict::Reply(answer) => return assert_eq!(&*answer.username, "", "nobody has a name"),
+            Verdict::Reply(answer) => {
+                return assert_eq!(&*answer.username, "", "nobody has a name");
+            }
             Verdict::Deny(_) => return,
             Verdict::Need(Need::Tag(name)) => gathered.tags.push((name, TagAnswer::Missing)),
             Verdict::Need(Need::Body) => gathered.body = Some(RequestBody::Whole(body.to_vec())),
-            Verdict::Need(Need::Catalog(listing)) => gathered.catalog = Some((listing, UpstreamPage::default())),
+            Verdict::Need(Need::Catalog(listing)) => {
+                gathered.catalog = Some((listing, UpstreamPage::default()))
+            }
             Verdict::Need(Need::Keys { .. }) => panic!("all keys are here"),
         }
     }
@@ -104,10 +126,16 @@ fn check(site: &Site, head: &RequestHead<'_>, body: &[u8]) {
 }
 
 fn is_open(head: &RequestHead<'_>) -> bool {
-    let path = head.path.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let path = head
+        .path
+        .split(|byte| *byte == b'?')
+        .next()
+        .unwrap_or_default();
     match head.method {
         b"GET" | b"HEAD" => {
-            [&b"/v2/public/"[..], b"/v2/_zot/", b"/v2/_oci/ext/"].iter().any(|start| path.starts_with(start))
+            [&b"/v2/public/"[..], b"/v2/_zot/", b"/v2/_oci/ext/"]
+                .iter()
+                .any(|start| path.starts_with(start))
                 || matches!(path, b"/v2" | b"/v2/")
         }
         b"PUT" | b"POST" | b"PATCH" => path.starts_with(b"/v2/inbox/"),

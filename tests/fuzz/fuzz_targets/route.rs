@@ -1,4 +1,5 @@
-//! `METHOD TARGET`: what is accepted has one reading, and is read the same when it is written again.
+//! `METHOD TARGET`: what is accepted has one reading, and is read the same when it is written
+//! again.
 
 #![no_main]
 
@@ -11,12 +12,22 @@ use registry_auth_fuzz::{grammar, work};
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 fuzz_target!(|input: &[u8]| {
-    let (method, target) = input.split_at(input.iter().position(|byte| *byte == b' ').unwrap_or_default());
+    let (method, target) = input.split_at(
+        input
+            .iter()
+            .position(|byte| *byte == b' ')
+            .unwrap_or_default(),
+    );
     let target = target.get(1..).unwrap_or_default();
     let routes = RouteConfig::default();
     let parsed = work::linear(target, |target| Route::parse(method, target, &routes));
     let allowed = Route::methods(target, &routes);
-    assert_eq!(parsed.is_ok(), allowed.split(", ").any(|name| name.as_bytes() == method && !name.is_empty()));
+    assert_eq!(
+        parsed.is_ok(),
+        allowed
+            .split(", ")
+            .any(|name| name.as_bytes() == method && !name.is_empty())
+    );
     let Ok(route) = parsed else { return };
     let text = std::str::from_utf8(target).expect("what is accepted is ASCII");
     check(&route, text);
@@ -35,20 +46,44 @@ fuzz_target!(|input: &[u8]| {
 
 fn check(route: &Route<'_>, target: &str) {
     let path = target.split('?').next().unwrap_or_default();
-    assert!(target.bytes().all(|byte| byte.is_ascii_graphic()), "{target}");
-    assert!(!path.contains("//") && path.split('/').all(|segment| segment != "." && segment != ".."), "{target}");
-    assert!(!path.replace("%3A", "").replace("%3a", "").contains(['%', '\\', ';', '#']), "{target}");
+    assert!(
+        target.bytes().all(|byte| byte.is_ascii_graphic()),
+        "{target}"
+    );
+    assert!(
+        !path.contains("//")
+            && path
+                .split('/')
+                .all(|segment| segment != "." && segment != ".."),
+        "{target}"
+    );
+    assert!(
+        !path
+            .replace("%3A", "")
+            .replace("%3a", "")
+            .contains(['%', '\\', ';', '#']),
+        "{target}"
+    );
     if let Some(name) = route.repository() {
         assert!(grammar::is_name(name.as_str()), "{target}");
-        assert!(path.starts_with(&format!("/v2/{name}/")), "{name} is not what the registry sees: {target}");
+        assert!(
+            path.starts_with(&format!("/v2/{name}/")),
+            "{name} is not what the registry sees: {target}"
+        );
     }
     match route {
         Route::StartUpload(_, Mount::From(sources)) => {
-            assert!(sources.iter().all(|name| grammar::is_name(name)), "{target}");
+            assert!(
+                sources.iter().all(|name| grammar::is_name(name)),
+                "{target}"
+            );
         }
         Route::PushManifest(_, reference, tags) => {
             assert!(grammar::is_reference(reference.as_str()), "{target}");
-            assert!(tags.len() <= 46 && tags.iter().all(|tag| grammar::is_reference(tag)), "{target}");
+            assert!(
+                tags.len() <= 46 && tags.iter().all(|tag| grammar::is_reference(tag)),
+                "{target}"
+            );
         }
         Route::PullManifest(_, reference) | Route::DeleteManifest(_, reference) => {
             assert!(grammar::is_reference(reference.as_str()), "{target}");
@@ -60,7 +95,11 @@ fn check(route: &Route<'_>, target: &str) {
     assert_eq!(Scope::parse_list(&scope, &mut scopes), Ok(()), "{scope}");
     // Scopes of one repository are one scope when they are read.
     let mut again = Vec::new();
-    assert_eq!(Scope::parse_list(&Scope::list(&scopes), &mut again), Ok(()), "{target}");
+    assert_eq!(
+        Scope::parse_list(&Scope::list(&scopes), &mut again),
+        Ok(()),
+        "{target}"
+    );
     assert_eq!(again, scopes, "{target}");
 }
 
@@ -68,13 +107,19 @@ fn check(route: &Route<'_>, target: &str) {
 fn render(route: &Route<'_>) -> String {
     let manifest = |name: &dyn std::fmt::Display, reference: &Reference<'_>, tags: &[String]| {
         let tags: Vec<_> = tags.iter().map(|tag| format!("tag={tag}")).collect();
-        format!("/v2/{name}/manifests/{}?{}", reference.as_str(), tags.join("&"))
+        format!(
+            "/v2/{name}/manifests/{}?{}",
+            reference.as_str(),
+            tags.join("&")
+        )
     };
     match route {
         Route::Base => "/v2/".to_owned(),
         Route::Catalog(_) => "/v2/_catalog".to_owned(),
         Route::Tags(name) => format!("/v2/{name}/tags/list"),
-        Route::PullManifest(name, reference) | Route::DeleteManifest(name, reference) => manifest(name, reference, &[]),
+        Route::PullManifest(name, reference) | Route::DeleteManifest(name, reference) => {
+            manifest(name, reference, &[])
+        }
         Route::PushManifest(name, reference, tags) => manifest(name, reference, tags),
         Route::PullBlob(name) | Route::DeleteBlob(name) => format!("/v2/{name}/blobs/{DIGEST}"),
         Route::StartUpload(name, mount) => format!("/v2/{name}/blobs/uploads/{}", ask(mount)),
@@ -91,7 +136,10 @@ fn ask(mount: &Mount) -> String {
         Mount::No => String::new(),
         Mount::FromAnywhere => format!("?mount={DIGEST}"),
         Mount::From(sources) => {
-            let sources: Vec<_> = sources.iter().map(|source| format!("&from={source}")).collect();
+            let sources: Vec<_> = sources
+                .iter()
+                .map(|source| format!("&from={source}"))
+                .collect();
             format!("?mount={DIGEST}{}", sources.concat())
         }
     }

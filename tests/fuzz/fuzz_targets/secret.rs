@@ -10,7 +10,12 @@ use serde_json::Value;
 
 fuzz_target!(|text: &[u8]| {
     let value: Value = serde_json::from_slice(text).unwrap_or_default();
-    let ids = || value.as_object().into_iter().flat_map(|entries| entries.keys().map(String::as_str));
+    let ids = || {
+        value
+            .as_object()
+            .into_iter()
+            .flat_map(|entries| entries.keys().map(String::as_str))
+    };
     let loaded = match work::linear(text, KeySet::from_secret) {
         Ok(loaded) => loaded,
         Err(error) => return check_named(&error.to_string(), ids()),
@@ -19,6 +24,12 @@ fuzz_target!(|text: &[u8]| {
         check_named(&skipped.to_string(), ids());
     }
     check_set(&loaded.keys);
-    assert_eq!(loaded.keys.len() + loaded.skipped.len(), ids().count().min(MAX_KEYS + 1));
-    assert!(loaded.keys.iter().all(|key| key.key_id().is_some_and(|id| ids().any(|known| known == id.as_str()))));
+    assert_eq!(
+        loaded.keys.len() + loaded.skipped.len(),
+        ids().count().min(MAX_KEYS + 1)
+    );
+    assert!(loaded.keys.iter().all(|key| {
+        key.key_id()
+            .is_some_and(|id| ids().any(|known| known == id.as_str()))
+    }));
 });

@@ -1,5 +1,6 @@
-//! What workers tell each other about their fetches: nothing without its MAC, and no state of them that cannot be gone on from. The
-//! input is the object inside; the first line of it is also a `Cache-Control`.
+//! What workers tell each other about their fetches: nothing without its MAC, and no state of them
+//! that cannot be gone on from. The input is the object inside; the first line of it is also a
+//! `Cache-Control`.
 
 #![no_main]
 
@@ -17,12 +18,19 @@ use registry_auth_fuzz::site::NOW;
 use registry_auth_fuzz::{check_message, token, work};
 use sha2::Sha256;
 
-const ME: Fetcher = Fetcher { id: 7, lease: Duration::from_secs(10) };
+const ME: Fetcher = Fetcher {
+    id: 7,
+    lease: Duration::from_secs(10),
+};
 
 fuzz_target!(|input: &[u8]| {
     let codec = codec();
     let raw = [codec.open_state(input).err(), codec.open_keys(input).err()];
-    assert_eq!(raw, [Some(FetchCodecError::Mac); 2], "opened without its MAC");
+    assert_eq!(
+        raw,
+        [Some(FetchCodecError::Mac); 2],
+        "opened without its MAC"
+    );
     let seal = |name: &str| {
         let mut mac = Hmac::<Sha256>::new_from_slice(&[0; 32]).expect("any length is a key");
         mac.update(&[name.as_bytes(), b"\0", input].concat());
@@ -33,8 +41,9 @@ fuzz_target!(|input: &[u8]| {
     match work::linear(&state, |state| codec.open_state(state)) {
         Ok(state) => {
             assert_eq!(codec.open_state(&codec.seal_state(&state)), Ok(state));
-            for next in
-                [state.succeeded(&ME, NOW), state.failed(&ME, 5, NOW)].into_iter().chain(state.renewed(&ME, NOW))
+            for next in [state.succeeded(&ME, NOW), state.failed(&ME, 5, NOW)]
+                .into_iter()
+                .chain(state.renewed(&ME, NOW))
             {
                 assert_eq!(codec.open_state(&codec.seal_state(&next)), Ok(next));
             }
@@ -54,7 +63,12 @@ fuzz_target!(|input: &[u8]| {
             check_set(&keys.set);
             let again = codec.seal_keys(&keys.set, keys.algorithms.as_deref(), keys.freshness);
             assert_eq!(codec.open_keys(&again).as_ref(), Ok(&keys));
-            assert!(!keys.freshness.at(NOW).is_stale(Duration::from_secs(1), keys.freshness.at(NOW).fetched()));
+            assert!(
+                !keys
+                    .freshness
+                    .at(NOW)
+                    .is_stale(Duration::from_secs(1), keys.freshness.at(NOW).fetched())
+            );
         }
         Err(error) => check_message(&error.to_string()),
     }
@@ -70,5 +84,8 @@ fn codec() -> FetchCodec {
         cluster: "issuers".to_owned(),
         jwks_cluster: "issuers".to_owned(),
     };
-    FetchCodec::new(&callout, SharedDataKey::choose(None, b"registry-auth").expect("our own VM id"))
+    FetchCodec::new(
+        &callout,
+        SharedDataKey::choose(None, b"registry-auth").expect("our own VM id"),
+    )
 }

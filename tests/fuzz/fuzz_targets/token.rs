@@ -11,7 +11,9 @@ use registry_auth_fuzz::{CANARY, check_message, work};
 use serde_json::Value;
 
 fuzz_target!(|input: &[u8]| {
-    let Ok(text) = std::str::from_utf8(input) else { return };
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
     // A JSON value takes some ten times its text.
     let token = match work::linear(input, |_| UnverifiedToken::parse(text)) {
         Ok(token) => token,
@@ -19,22 +21,39 @@ fuzz_target!(|input: &[u8]| {
     };
     assert!(text.len() <= MAX_TOKEN);
     let segments: Vec<_> = text.split('.').collect();
-    let [header, payload, signature] = segments[..] else { panic!("{} segments", segments.len()) };
+    let [header, payload, signature] = segments[..] else {
+        panic!("{} segments", segments.len())
+    };
     assert_eq!(token.message(), format!("{header}.{payload}").as_bytes());
     assert_eq!(URL_SAFE_NO_PAD.encode(token.signature()), signature);
     let [header, payload] = [header, payload].map(|segment| {
-        let bytes = URL_SAFE_NO_PAD.decode(segment).expect("what is read is base64url");
+        let bytes = URL_SAFE_NO_PAD
+            .decode(segment)
+            .expect("what is read is base64url");
         assert_eq!(URL_SAFE_NO_PAD.encode(&bytes), segment);
         serde_json::from_slice::<Value>(&bytes).expect("what is read is JSON")
     });
-    assert_eq!(header["alg"].as_str().and_then(Algorithm::from_name), Some(token.algorithm()));
+    assert_eq!(
+        header["alg"].as_str().and_then(Algorithm::from_name),
+        Some(token.algorithm())
+    );
     assert!(Algorithm::ALL.contains(&token.algorithm()));
-    assert!(header.get("crit").is_none() && header.get("b64").is_none_or(|encoded| *encoded == true));
-    let key_id = header.get("kid").map(|id| id.as_str().expect("a key id is text"));
+    assert!(
+        header.get("crit").is_none() && header.get("b64").is_none_or(|encoded| *encoded == true)
+    );
+    let key_id = header
+        .get("kid")
+        .map(|id| id.as_str().expect("a key id is text"));
     assert_eq!(key_id.filter(|id| !id.is_empty()), token.key_id());
-    let typ = header.get("typ").map(|typ| typ.as_str().expect("a type is text").to_ascii_lowercase());
-    let is_identity = |typ: &str| matches!(typ.trim_start_matches("application/"), "jwt" | "at+jwt");
+    let typ = header
+        .get("typ")
+        .map(|typ| typ.as_str().expect("a type is text").to_ascii_lowercase());
+    let is_identity =
+        |typ: &str| matches!(typ.trim_start_matches("application/"), "jwt" | "at+jwt");
     assert!(typ.is_none_or(|typ| is_identity(&typ)) && payload.get("events").is_none());
-    assert_eq!(Some(token.claims_unverified().as_map()), payload.as_object());
+    assert_eq!(
+        Some(token.claims_unverified().as_map()),
+        payload.as_object()
+    );
     assert!(!format!("{token:?} {:?}", token.claims_unverified()).contains(CANARY));
 });

@@ -6,16 +6,23 @@ pub mod site;
 pub mod token;
 pub mod work;
 
-/// A text that stands for a secret. It is in the seeds, and never in a message of ours; no escape can end with it.
+/// A text that stands for a secret. It is in the seeds, and never in a message of ours; no escape
+/// can end with it.
 pub const CANARY: &str = "h1dd3n";
 
 /// Fails when a message holds [`CANARY`] or is not one line.
 pub fn check_message(message: &str) {
-    assert!(!message.contains(CANARY), "a message holds a part of its input: {message}");
+    assert!(
+        !message.contains(CANARY),
+        "a message holds a part of its input: {message}"
+    );
     check_line(message);
 }
 
 /// Fails when a message, which may quote its input, is not one line.
 pub fn check_line(message: &str) {
-    assert!(!message.chars().any(char::is_control), "a message is not one line: {message:?}");
+    assert!(
+        !message.chars().any(char::is_control),
+        "a message is not one line: {message:?}"
+    );
 }

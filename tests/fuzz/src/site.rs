@@ -32,7 +32,9 @@ impl Site {
 
     /// Compiles what was read, if it can be.
     pub fn of_role(role: &Role, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let Role::Filter(document) = role else { return None };
+        let Role::Filter(document) = role else {
+            return None;
+        };
         let Compiled { engine, .. } = compile::compile(document, diagnostics)?;
         let keys = KeyRing::of(engine.sources());
         Some(Self { engine, keys })
@@ -43,20 +45,44 @@ impl Site {
         self.decide_with(&mut IdentityCache::default(), head, gathered)
     }
 
-    /// Decides a request twice, so that the second time the cache may answer: both verdicts are the same. Replies are safe to send.
-    pub fn decide_with(&self, cache: &mut IdentityCache, head: &RequestHead<'_>, gathered: &Gathered) -> Verdict {
-        let facts = Facts { keys: &self.keys, gathered, now: NOW };
+    /// Decides a request twice, so that the second time the cache may answer: both verdicts are the
+    /// same. Replies are safe to send.
+    pub fn decide_with(
+        &self,
+        cache: &mut IdentityCache,
+        head: &RequestHead<'_>,
+        gathered: &Gathered,
+    ) -> Verdict {
+        let facts = Facts {
+            keys: &self.keys,
+            gathered,
+            now: NOW,
+        };
         let verdict = self.engine.decide(head, &facts, cache, &PureRust);
         let again = self.engine.decide(head, &facts, cache, &PureRust);
-        assert_eq!(format!("{verdict:?}"), format!("{again:?}"), "a cache changes the verdict");
+        assert_eq!(
+            format!("{verdict:?}"),
+            format!("{again:?}"),
+            "a cache changes the verdict"
+        );
         match &verdict {
             Verdict::Allow(_) | Verdict::Need(_) => {}
             Verdict::Reply(answer) => check(&answer.reply),
             Verdict::Deny(denied) => {
                 let reply = denied.reply(self.engine.realm(), head.path);
                 check(&reply);
-                assert!(reply.status >= 400, "a refusal has the status {}", reply.status);
-                assert_eq!(reply.status == 401, reply.headers.iter().any(|(name, _)| *name == "www-authenticate"));
+                assert!(
+                    reply.status >= 400,
+                    "a refusal has the status {}",
+                    reply.status
+                );
+                assert_eq!(
+                    reply.status == 401,
+                    reply
+                        .headers
+                        .iter()
+                        .any(|(name, _)| *name == "www-authenticate")
+                );
             }
         }
         verdict
@@ -66,8 +92,15 @@ impl Site {
 /// Nothing that a client sent can begin another header field or another body.
 fn check(reply: &Reply) {
     for (name, value) in &reply.headers {
-        assert!(value.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{name}: {value:?}");
+        assert!(
+            value.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+            "{name}: {value:?}"
+        );
     }
     let body = serde_json::from_slice::<Value>(&reply.body);
-    assert!(body.is_ok(), "a body is no JSON: {:?}", String::from_utf8_lossy(&reply.body));
+    assert!(
+        body.is_ok(),
+        "a body is no JSON: {:?}",
+        String::from_utf8_lossy(&reply.body)
+    );
 }

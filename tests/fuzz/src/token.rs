@@ -29,7 +29,11 @@ pub fn jwks() -> Value {
 pub fn sign(payload: &[u8]) -> String {
     let key = key();
     let header = json!({ "alg": key.algorithm().name(), "kid": key.id() }).to_string();
-    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let message = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(payload)
+    );
     let signature = key.sign(message.as_bytes());
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }

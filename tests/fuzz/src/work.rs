@@ -1,4 +1,5 @@
-//! The work of a piece of code, counted: bytes that it allocates. Unlike time it is the same on every machine.
+//! The work of a piece of code, counted: bytes that it allocates. Unlike time it is the same on
+//! every machine.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -9,7 +10,10 @@ thread_local! {
 
 struct Counting;
 
-#[expect(unsafe_code, reason = "the interface of allocators; every call is handed on as it is")]
+#[expect(
+    unsafe_code,
+    reason = "the interface of allocators; every call is handed on as it is"
+)]
 // SAFETY: all is left to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -43,11 +47,15 @@ pub fn bounded<T>(most: usize, work: impl FnOnce() -> T) -> T {
     let before = BYTES.get();
     let result = work();
     let used = BYTES.get().wrapping_sub(before);
-    assert!(used <= most, "{used} bytes were allocated, {most} are the limit");
+    assert!(
+        used <= most,
+        "{used} bytes were allocated, {most} are the limit"
+    );
     result
 }
 
-/// Reads `input`; fails when that allocates more than a hundred times its size, and room for what is always there.
+/// Reads `input`; fails when that allocates more than a hundred times its size, and room for what
+/// is always there.
 pub fn linear<'a, T>(input: &'a [u8], work: impl FnOnce(&'a [u8]) -> T) -> T {
     bounded(64 * 1024 + 100 * input.len(), || work(input))
 }

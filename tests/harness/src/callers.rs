@@ -38,7 +38,8 @@ pub fn service_account(namespace: &str, name: &str, expires: &str) -> Result<Str
     )
 }
 
-/// Returns a token of the build farm with `access` claims, signed with a key whose public key is in Secrets Manager.
+/// Returns a token of the build farm with `access` claims, signed with a key whose public key is in
+/// Secrets Manager.
 ///
 /// # Errors
 /// As [`Recipe::mint`].
@@ -57,11 +58,13 @@ pub fn builder(key: &str, repository: &str) -> Result<String> {
 }
 
 fn mint(key: &str, claims: Value) -> Result<String> {
-    let claims: Map<String, Value> = serde_json::from_value(claims).context("claims are an object")?;
+    let claims: Map<String, Value> =
+        serde_json::from_value(claims).context("claims are an object")?;
     Recipe::plain(key, claims).mint(now())
 }
 
-/// Writes the Docker configuration of a caller: the token is the password, as `docker login` would store it.
+/// Writes the Docker configuration of a caller: the token is the password, as `docker login` would
+/// store it.
 ///
 /// # Errors
 /// The folder cannot be written.
@@ -73,6 +76,9 @@ pub fn log_in(folder: &Path, registry: SocketAddr, token: Option<&str>) -> Resul
         let auth = BASE64_STANDARD.encode(format!("token:{token}"));
         auths.insert(registry.to_string(), json!({"auth": auth}));
     }
-    fs::write(folder.join("config.json"), json!({"auths": auths}).to_string())?;
+    fs::write(
+        folder.join("config.json"),
+        json!({"auths": auths}).to_string(),
+    )?;
     Ok(())
 }

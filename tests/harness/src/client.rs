@@ -19,7 +19,8 @@ pub struct Request {
     pub method: String,
     /// The request target, raw.
     pub target: Vec<u8>,
-    /// Header fields in order, raw. `host`, `connection: close` and the length of the body are added unless they are there.
+    /// Header fields in order, raw. `host`, `connection: close` and the length of the body are
+    /// added unless they are there.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Body,
@@ -66,7 +67,11 @@ impl Request {
     /// Creates a request without a body. The characters of `target` are bytes, up to U+00FF.
     #[must_use]
     pub fn new(method: &str, target: &str) -> Self {
-        Self { method: method.to_owned(), target: octets(target), ..Self::default() }
+        Self {
+            method: method.to_owned(),
+            target: octets(target),
+            ..Self::default()
+        }
     }
 
     /// Adds a header field. The characters of `value` are bytes, up to U+00FF.
@@ -84,7 +89,9 @@ impl Request {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name))
+        self.headers
+            .iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case(name))
     }
 
     /// Returns the bytes to send.
@@ -113,7 +120,9 @@ impl Request {
             Body::Sized(body) => bytes.extend(body),
             Body::Chunked(chunks) => {
                 for chunk in chunks.iter().filter(|chunk| !chunk.is_empty()) {
-                    bytes.extend([format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat());
+                    bytes.extend(
+                        [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat(),
+                    );
                 }
                 bytes.extend(b"0\r\n\r\n");
             }
@@ -126,14 +135,18 @@ impl Response {
     /// Returns the first value of a header field; bytes that are not ASCII as Latin-1.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
-        let field = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let field = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
         field.map(|(_, value)| latin1(value))
     }
 }
 
 /// Sends one request over a new connection and reads its answer, all within `patience`.
 ///
-/// The answer is read while the request is still being written: a refusal may come before the end of a large body.
+/// The answer is read while the request is still being written: a refusal may come before the end
+/// of a large body.
 ///
 /// # Errors
 /// There is no connection, no complete response in time, or the response is not HTTP/1.1.
@@ -151,11 +164,16 @@ pub fn send(address: SocketAddr, request: &Request, patience: Duration) -> Resul
     })
 }
 
-/// As [`send`], over TLS and with the certificate of the request. For small bodies: the answer is read afterwards.
+/// As [`send`], over TLS and with the certificate of the request. For small bodies: the answer is
+/// read afterwards.
 ///
 /// # Errors
 /// As [`send`], or the handshake fails.
-pub fn send_over_tls(address: SocketAddr, request: &Request, patience: Duration) -> Result<Response> {
+pub fn send_over_tls(
+    address: SocketAddr,
+    request: &Request,
+    patience: Duration,
+) -> Result<Response> {
     let deadline = Instant::now() + patience;
     let socket = connect(address, patience)?;
     socket.set_read_timeout(Some(patience))?;
@@ -177,11 +195,16 @@ impl Connection {
     /// # Errors
     /// The connection is refused.
     pub fn open(address: SocketAddr, patience: Duration) -> Result<Self> {
-        Ok(Self { stream: connect(address, patience)?, address, patience })
+        Ok(Self {
+            stream: connect(address, patience)?,
+            address,
+            patience,
+        })
     }
 
-    /// Sends a request that leaves the connection open, unless it has a `connection` of its own, and reads its answer. All of it is
-    /// written first: what the peer's buffers do not hold needs [`send`].
+    /// Sends a request that leaves the connection open, unless it has a `connection` of its own,
+    /// and reads its answer. All of it is written first: what the peer's buffers do not hold needs
+    /// [`send`].
     ///
     /// # Errors
     /// The peer has closed the connection; as [`send`].
@@ -193,7 +216,12 @@ impl Connection {
             request.clone().header("connection", "keep-alive")
         };
         self.write(&request.encode(self.address))?;
-        receive(&mut &self.stream, &self.stream, request.method == "HEAD", deadline)
+        receive(
+            &mut &self.stream,
+            &self.stream,
+            request.method == "HEAD",
+            deadline,
+        )
     }
 
     /// Sends bytes, for instance a part of a slow request.
@@ -201,7 +229,9 @@ impl Connection {
     /// # Errors
     /// The peer has closed the connection.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream.write_all(bytes).context("the connection is closed")
+        self.stream
+            .write_all(bytes)
+            .context("the connection is closed")
     }
 
     /// Reads the response to what was written, other than `HEAD`.
@@ -209,34 +239,54 @@ impl Connection {
     /// # Errors
     /// As [`send`].
     pub fn answer(&mut self) -> Result<Response> {
-        receive(&mut &self.stream, &self.stream, false, Instant::now() + self.patience)
+        receive(
+            &mut &self.stream,
+            &self.stream,
+            false,
+            Instant::now() + self.patience,
+        )
     }
 }
 
 fn connect(address: SocketAddr, patience: Duration) -> Result<TcpStream> {
-    let stream =
-        TcpStream::connect_timeout(&address, patience).with_context(|| format!("no connection to {address}"))?;
+    let stream = TcpStream::connect_timeout(&address, patience)
+        .with_context(|| format!("no connection to {address}"))?;
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(patience))?;
     Ok(stream)
 }
 
-fn receive(stream: &mut impl Read, socket: &TcpStream, bodiless: bool, deadline: Instant) -> Result<Response> {
+fn receive(
+    stream: &mut impl Read,
+    socket: &TcpStream,
+    bodiless: bool,
+    deadline: Instant,
+) -> Result<Response> {
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        ensure!(!left.is_zero(), "no whole answer in time, {} bytes so far", bytes.len());
+        ensure!(
+            !left.is_zero(),
+            "no whole answer in time, {} bytes so far",
+            bytes.len()
+        );
         socket.set_read_timeout(Some(left))?;
         let read = match stream.read(&mut chunk) {
             Ok(read) => read,
-            Err(error) => return Err(error).context(format!("no whole answer, {} bytes so far", bytes.len())),
+            Err(error) => {
+                return Err(error).context(format!("no whole answer, {} bytes so far", bytes.len()));
+            }
         };
         bytes.extend(chunk.iter().take(read));
         if let Some(response) = parse(&bytes, bodiless, read == 0)? {
             return Ok(response);
         }
-        ensure!(read > 0, "the connection was closed after {} bytes of the answer", bytes.len());
+        ensure!(
+            read > 0,
+            "the connection was closed after {} bytes of the answer",
+            bytes.len()
+        );
     }
 }
 
@@ -244,7 +294,9 @@ fn receive(stream: &mut impl Read, socket: &TcpStream, bodiless: bool, deadline:
 fn parse(bytes: &[u8], bodiless: bool, ended: bool) -> Result<Option<Response>> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut head = httparse::Response::new(&mut fields);
-    let httparse::Status::Complete(length) = head.parse(bytes).context("the answer is not HTTP/1.1")? else {
+    let httparse::Status::Complete(length) =
+        head.parse(bytes).context("the answer is not HTTP/1.1")?
+    else {
         return Ok(None);
     };
     let status = head.code.context("the answer has no status")?;
@@ -252,15 +304,26 @@ fn parse(bytes: &[u8], bodiless: bool, ended: bool) -> Result<Option<Response>> 
     if status < 200 {
         return parse(rest, bodiless, ended);
     }
-    let headers = head.headers.iter().map(|field| (field.name.to_ascii_lowercase(), field.value.to_vec())).collect();
-    let mut response = Response { status, headers, body: Vec::new() };
-    let chunked = response.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+    let headers = head
+        .headers
+        .iter()
+        .map(|field| (field.name.to_ascii_lowercase(), field.value.to_vec()))
+        .collect();
+    let mut response = Response {
+        status,
+        headers,
+        body: Vec::new(),
+    };
+    let chunked = response
+        .header("transfer-encoding")
+        .is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
     let body = if bodiless || status == 204 || status == 304 {
         Some(Vec::new())
     } else if chunked {
         unchunk(rest)?
     } else if let Some(length) = response.header("content-length") {
-        rest.get(..length.parse().context("`content-length` is no number")?).map(<[u8]>::to_vec)
+        rest.get(..length.parse().context("`content-length` is no number")?)
+            .map(<[u8]>::to_vec)
     } else {
         ended.then(|| rest.to_vec())
     };
@@ -283,31 +346,50 @@ fn unchunk(mut rest: &[u8]) -> Result<Option<Vec<u8>>> {
             return Ok(Some(body));
         }
         let size = usize::try_from(size)?;
-        let Some((chunk, next)) = rest.get(start..).and_then(|rest| rest.split_at_checked(size)) else {
+        let Some((chunk, next)) = rest
+            .get(start..)
+            .and_then(|rest| rest.split_at_checked(size))
+        else {
             return Ok(None);
         };
-        let Some(next) = next.get(2..) else { return Ok(None) };
+        let Some(next) = next.get(2..) else {
+            return Ok(None);
+        };
         body.extend(chunk);
         rest = next;
     }
 }
 
 fn octets(text: &str) -> Vec<u8> {
-    text.chars().map(|character| u8::try_from(u32::from(character)).unwrap_or(b'?')).collect()
+    text.chars()
+        .map(|character| u8::try_from(u32::from(character)).unwrap_or(b'?'))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
+    const ADDRESS: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
 
     #[test]
     fn a_request_is_written_as_it_is_told() {
-        let plain = Request::new("GET", "/a\u{ff}").header("X", "\u{80}").encode(ADDRESS);
-        assert_eq!(plain, b"GET /a\xff HTTP/1.1\r\nhost: 127.0.0.1:80\r\nX: \x80\r\nconnection: close\r\n\r\n");
-        let sized = Request::new("PUT", "/").header("Host", "h").body(b"ab".to_vec()).encode(ADDRESS);
-        assert_eq!(sized, b"PUT / HTTP/1.1\r\nHost: h\r\nconnection: close\r\ncontent-length: 2\r\n\r\nab");
+        let plain = Request::new("GET", "/a\u{ff}")
+            .header("X", "\u{80}")
+            .encode(ADDRESS);
+        assert_eq!(
+            plain,
+            b"GET /a\xff HTTP/1.1\r\nhost: 127.0.0.1:80\r\nX: \x80\r\nconnection: close\r\n\r\n"
+        );
+        let sized = Request::new("PUT", "/")
+            .header("Host", "h")
+            .body(b"ab".to_vec())
+            .encode(ADDRESS);
+        assert_eq!(
+            sized,
+            b"PUT / HTTP/1.1\r\nHost: h\r\nconnection: close\r\ncontent-length: 2\r\n\r\nab"
+        );
         let chunked = Request {
             body: Body::Chunked(vec![b"abc".to_vec(), vec![]]),
             ..Request::new("PUT", "/").header("host", "h")
@@ -319,19 +401,38 @@ mod tests {
     #[test]
     fn a_response_is_read_whatever_its_framing() {
         let rows: &[(&str, &str, bool)] = &[
-            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcd", "abc", false),
-            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n", "abc", false),
-            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nabc", "abc", true),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcd",
+                "abc",
+                false,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n",
+                "abc",
+                false,
+            ),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nabc",
+                "abc",
+                true,
+            ),
             ("HTTP/1.1 204 No Content\r\n\r\n", "", false),
         ];
         for (text, body, ended) in rows {
             let response = parse(text.as_bytes(), false, *ended).unwrap().unwrap();
             assert_eq!(response.body, body.as_bytes(), "{text}");
         }
-        let head = parse(b"HTTP/1.1 401 No\r\nContent-Length: 30\r\nWWW-Authenticate: a\r\n\r\n", true, false)
-            .unwrap()
-            .unwrap();
-        assert_eq!((head.status, head.header("www-authenticate")), (401, Some("a".into())));
+        let head = parse(
+            b"HTTP/1.1 401 No\r\nContent-Length: 30\r\nWWW-Authenticate: a\r\n\r\n",
+            true,
+            false,
+        )
+        .unwrap()
+        .unwrap();
+        assert_eq!(
+            (head.status, head.header("www-authenticate")),
+            (401, Some("a".into()))
+        );
     }
 
     #[test]
@@ -341,10 +442,21 @@ mod tests {
             "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab",
         ] {
-            assert_eq!(parse(text.as_bytes(), false, false).unwrap(), None, "{text}");
+            assert_eq!(
+                parse(text.as_bytes(), false, false).unwrap(),
+                None,
+                "{text}"
+            );
         }
         assert!(parse(b"SSH-2.0\r\n\r\n", false, true).is_err());
-        assert!(parse(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", false, true).is_err());
+        assert!(
+            parse(
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+                false,
+                true
+            )
+            .is_err()
+        );
     }
 
     #[test]

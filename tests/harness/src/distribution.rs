@@ -1,4 +1,5 @@
-//! Distribution, the registry of the end-to-end tests: the program in `.tools`, with its data in a folder.
+//! Distribution, the registry of the end-to-end tests: the program in `.tools`, with its data in a
+//! folder.
 
 use std::env;
 use std::fs;
@@ -36,7 +37,8 @@ impl Release {
     }
 }
 
-/// Starts a registry without authentication and with deletion enabled. `folder` gets its data and its log.
+/// Starts a registry without authentication and with deletion enabled. `folder` gets its data and
+/// its log.
 ///
 /// # Errors
 /// It is missing, or does not start.
@@ -48,7 +50,11 @@ pub fn start(folder: &Path) -> Result<(Program, SocketAddr)> {
 ///
 /// # Errors
 /// It is missing, or does not start.
-pub fn start_with(release: Release, sections: &Value, folder: &Path) -> Result<(Program, SocketAddr)> {
+pub fn start_with(
+    release: Release,
+    sections: &Value,
+    folder: &Path,
+) -> Result<(Program, SocketAddr)> {
     let address = free_address()?;
     let file = folder.join("registry.json");
     let mut configuration = json!({
@@ -57,14 +63,20 @@ pub fn start_with(release: Release, sections: &Value, folder: &Path) -> Result<(
         "storage": {"filesystem": {"rootdirectory": folder.join("registry")}, "delete": {"enabled": true}},
         "http": {"addr": address.to_string()},
     });
-    if let (Some(all), Value::Object(sections)) = (configuration.as_object_mut(), sections.clone()) {
+    if let (Some(all), Value::Object(sections)) = (configuration.as_object_mut(), sections.clone())
+    {
         all.extend(sections);
     }
     fs::write(&file, configuration.to_string())?;
     let mut command = Command::new(tool(release.program()));
-    command.arg("serve").arg(file).env("OTEL_TRACES_EXPORTER", "none");
+    command
+        .arg("serve")
+        .arg(file)
+        .env("OTEL_TRACES_EXPORTER", "none");
     // The registry treats every variable with this prefix as a part of its configuration.
-    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_")) {
+    for (name, _) in
+        env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_"))
+    {
         command.env_remove(name);
     }
     let mut program = Program::start("registry", &mut command, folder)?;

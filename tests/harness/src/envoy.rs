@@ -39,7 +39,8 @@ pub struct Listener {
     pub port: u16,
     /// The cluster for requests; `None`: requests that pass the filter get 404.
     pub cluster: Option<String>,
-    /// The file that the filter's configuration is read from, again whenever it is replaced (ECDS); `None`: it is part of the listener.
+    /// The file that the filter's configuration is read from, again whenever it is replaced (ECDS);
+    /// `None`: it is part of the listener.
     pub discovery: Option<PathBuf>,
 }
 
@@ -69,10 +70,14 @@ pub struct Envoy {
 /// # Errors
 /// It is not there; the message says what to run.
 pub fn binary() -> Result<PathBuf> {
-    let tools =
-        std::env::var_os("REGISTRY_AUTH_TOOLS").map_or_else(|| module::workspace().join(".tools"), PathBuf::from);
+    let tools = std::env::var_os("REGISTRY_AUTH_TOOLS")
+        .map_or_else(|| module::workspace().join(".tools"), PathBuf::from);
     let path = tools.join("venv/bin/envoy");
-    ensure!(path.exists(), "Envoy is missing ({}): run `cargo xtask test`, which fetches it", path.display());
+    ensure!(
+        path.exists(),
+        "Envoy is missing ({}): run `cargo xtask test`, which fetches it",
+        path.display()
+    );
     Ok(path)
 }
 
@@ -82,17 +87,26 @@ impl Envoy {
     /// # Errors
     /// It is missing, or it ends or hangs while starting; the message ends with its log.
     pub fn start(bootstrap: &Bootstrap) -> Result<Self> {
-        for listener in bootstrap.listeners.iter().filter(|listener| listener.discovery.is_some()) {
+        for listener in bootstrap
+            .listeners
+            .iter()
+            .filter(|listener| listener.discovery.is_some())
+        {
             bootstrap.publish(listener)?;
         }
         Self::launch(&bootstrap.to_json()?, 2, &bootstrap.environment)
     }
 
-    /// Starts Envoy with a configuration in its JSON form and this number of workers, and waits until it is live.
+    /// Starts Envoy with a configuration in its JSON form and this number of workers, and waits
+    /// until it is live.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn launch(configuration: &Value, workers: u32, environment: &[(String, String)]) -> Result<Self> {
+    pub fn launch(
+        configuration: &Value,
+        workers: u32,
+        environment: &[(String, String)],
+    ) -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-envoy-")?;
         let file = folder.path().join("envoy.json");
         fs::write(&file, configuration.to_string())?;
@@ -101,7 +115,12 @@ impl Envoy {
             .arg("-c")
             .arg(&file)
             .args(["--concurrency", &workers.to_string()])
-            .args(["--use-dynamic-base-id", "--log-level", "info", "--admin-address-path"])
+            .args([
+                "--use-dynamic-base-id",
+                "--log-level",
+                "info",
+                "--admin-address-path",
+            ])
             .arg(folder.path().join("admin"))
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -109,10 +128,18 @@ impl Envoy {
             .stderr(log)
             .spawn()
             .context("envoy cannot be run")?;
-        let mut envoy = Self { child, admin: SocketAddr::from(([127, 0, 0, 1], 0)), listeners: Vec::new(), folder };
+        let mut envoy = Self {
+            child,
+            admin: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listeners: Vec::new(),
+            folder,
+        };
         match envoy.wait() {
             Ok(()) => Ok(envoy),
-            Err(error) => Err(error.context(format!("envoy did not start; its log ends\n{}", envoy.log_tail()))),
+            Err(error) => Err(error.context(format!(
+                "envoy did not start; its log ends\n{}",
+                envoy.log_tail()
+            ))),
         }
     }
 
@@ -123,7 +150,9 @@ impl Envoy {
     pub fn resident(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.trim().strip_suffix(" kB")).context("the process tells no VmRSS")?;
+        let number = line
+            .and_then(|line| line.trim().strip_suffix(" kB"))
+            .context("the process tells no VmRSS")?;
         number.trim().parse().context("VmRSS is no number")
     }
 
@@ -144,20 +173,34 @@ impl Envoy {
 
     fn is_live(&mut self) -> bool {
         let admin = fs::read_to_string(self.folder.path().join("admin")).unwrap_or_default();
-        let Ok(admin) = admin.trim().parse() else { return false };
+        let Ok(admin) = admin.trim().parse() else {
+            return false;
+        };
         self.admin = admin;
-        self.admin_get("/ready").is_ok_and(|answer| answer.trim() == "LIVE")
+        self.admin_get("/ready")
+            .is_ok_and(|answer| answer.trim() == "LIVE")
     }
 
     fn find_listeners(&self) -> Result<Vec<(String, SocketAddr)>> {
         let answer: Value = serde_json::from_str(&self.admin_get("/listeners?format=json")?)?;
-        let statuses = answer.get("listener_statuses").and_then(Value::as_array).context("no listeners")?;
+        let statuses = answer
+            .get("listener_statuses")
+            .and_then(Value::as_array)
+            .context("no listeners")?;
         let address = |status: &Value| {
             let name = status.get("name")?.as_str()?.to_owned();
-            let port = status.pointer("/local_address/socket_address/port_value")?.as_u64()?;
-            Some((name, SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).ok()?))))
+            let port = status
+                .pointer("/local_address/socket_address/port_value")?
+                .as_u64()?;
+            Some((
+                name,
+                SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).ok()?)),
+            ))
         };
-        statuses.iter().map(|status| address(status).context("a listener without address")).collect()
+        statuses
+            .iter()
+            .map(|status| address(status).context("a listener without address"))
+            .collect()
     }
 
     /// Returns the address of a listener.
@@ -166,7 +209,9 @@ impl Envoy {
     /// There is no listener of that name.
     pub fn listener(&self, name: &str) -> Result<SocketAddr> {
         let found = self.listeners.iter().find(|(listener, _)| listener == name);
-        found.map(|(_, address)| *address).with_context(|| format!("there is no listener `{name}`"))
+        found
+            .map(|(_, address)| *address)
+            .with_context(|| format!("there is no listener `{name}`"))
     }
 
     /// Returns the address of the admin port.
@@ -187,7 +232,9 @@ impl Envoy {
     /// The admin port does not answer.
     pub fn stat(&self, name: &str) -> Result<Option<u64>> {
         let answer = self.admin_get("/stats")?;
-        let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let line = answer
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         Ok(line.and_then(|value| value.parse().ok()))
     }
 
@@ -197,14 +244,19 @@ impl Envoy {
     /// The admin port does not respond, or responds with an error.
     pub fn admin_get(&self, path: &str) -> Result<String> {
         let answer = client::send(self.admin, &Request::new("GET", path), ADMIN)?;
-        ensure!(answer.status == 200, "admin answered {} to {path}", answer.status);
+        ensure!(
+            answer.status == 200,
+            "admin answered {} to {path}",
+            answer.status
+        );
         Ok(String::from_utf8_lossy(&answer.body).into_owned())
     }
 
     /// Returns the log of Envoy.
     #[must_use]
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&fs::read(self.folder.path().join("log")).unwrap_or_default())
+            .into_owned()
     }
 
     /// Returns the end of the log, for messages.
@@ -212,7 +264,10 @@ impl Envoy {
     pub fn log_tail(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
-        lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n")
+        lines
+            .get(lines.len().saturating_sub(TAIL)..)
+            .unwrap_or_default()
+            .join("\n")
     }
 }
 
@@ -231,7 +286,11 @@ impl Bootstrap {
     /// As [`shipped::capabilities`].
     pub fn to_json(&self) -> Result<Value> {
         let loopback = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
-        let listeners = self.listeners.iter().map(|listener| self.listener(listener)).collect::<Result<Vec<_>>>()?;
+        let listeners = self
+            .listeners
+            .iter()
+            .map(|listener| self.listener(listener))
+            .collect::<Result<Vec<_>>>()?;
         Ok(json!({
             // File-based discovery needs a name too.
             "node": {"id": "test", "cluster": "test"},
@@ -248,7 +307,10 @@ impl Bootstrap {
     /// # Errors
     /// The listener has none, or it cannot be written.
     pub fn publish(&self, listener: &Listener) -> Result<()> {
-        let path = listener.discovery.as_ref().context("the filter is configured in the listener")?;
+        let path = listener
+            .discovery
+            .as_ref()
+            .context("the filter is configured in the listener")?;
         let resource = json!({
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             "name": FILTER,
@@ -276,7 +338,8 @@ impl Bootstrap {
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
             "use_remote_address": true,
             "max_request_headers_kb": 96,
-            // Envoy's default, set explicitly: `envoy/` drops them, but the filter must be safe without that.
+            // Envoy's default, set explicitly: `envoy/` drops them, but the filter must be safe
+            // without that.
             "common_http_protocol_options": {"headers_with_underscores_action": "ALLOW"},
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
             "http_filters": [self.filter(listener)?, {

@@ -9,15 +9,18 @@ use crate::key::{self, TestKey};
 
 /// Replaces every string that is one key placeholder, anywhere in `value`.
 ///
-/// `${pem:KEY}`, `${pkcs1:KEY}` and `${certificate:KEY}` become PEM text, `${jwk:KEY}` the text of a JWKS with that key,
-/// `${jwks:KEY,KEY}` a JWKS as JSON.
+/// `${pem:KEY}`, `${pkcs1:KEY}` and `${certificate:KEY}` become PEM text, `${jwk:KEY}` the text of
+/// a JWKS with that key, `${jwks:KEY,KEY}` a JWKS as JSON.
 ///
 /// # Errors
 /// An unknown placeholder or key.
 pub fn keys(value: &mut Value) -> Result<()> {
     match value {
         Value::String(text) => {
-            if let Some(inner) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+            if let Some(inner) = text
+                .strip_prefix("${")
+                .and_then(|rest| rest.strip_suffix('}'))
+            {
                 *value = key_text(inner)?;
             }
         }
@@ -29,7 +32,9 @@ pub fn keys(value: &mut Value) -> Result<()> {
 }
 
 fn key_text(placeholder: &str) -> Result<Value> {
-    let (kind, names) = placeholder.split_once(':').context("a placeholder is `${KIND:NAME}`")?;
+    let (kind, names) = placeholder
+        .split_once(':')
+        .context("a placeholder is `${KIND:NAME}`")?;
     Ok(match kind {
         "pem" => TestKey::named(names)?.pkix_pem()?.into(),
         "pkcs1" => TestKey::named(names)?.pkcs1_pem()?.into(),
@@ -40,7 +45,8 @@ fn key_text(placeholder: &str) -> Result<Value> {
     })
 }
 
-/// Replaces each `${token:NAME}` by the token and each `${basic:USER:NAME}` by Basic credentials with the token as password.
+/// Replaces each `${token:NAME}` by the token and each `${basic:USER:NAME}` by Basic credentials
+/// with the token as password.
 ///
 /// # Errors
 /// An unknown placeholder, or what `mint` says.
@@ -66,7 +72,10 @@ pub fn tokens(text: &str, mint: &dyn Fn(&str) -> Result<String>) -> Result<Strin
 /// Returns the value of `authorization` with Basic credentials (RFC 7617 section 2).
 #[must_use]
 pub fn basic(user: &str, password: &str) -> String {
-    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+    format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{user}:{password}"))
+    )
 }
 
 /// Returns the bytes of a text whose characters are bytes.
@@ -89,12 +98,21 @@ mod tests {
 
     #[test]
     fn key_placeholders_become_text_or_json() {
-        let mut value =
-            json!({"cert": "${pem:es256}", "list": ["${jwks:es256,rs256}", "${jwk:eddsa}", "plain ${pem:x}"]});
+        let mut value = json!({"cert": "${pem:es256}", "list": ["${jwks:es256,rs256}", "${jwk:eddsa}", "plain ${pem:x}"]});
         keys(&mut value).unwrap();
-        assert!(value["cert"].as_str().unwrap().starts_with("-----BEGIN PUBLIC KEY"));
+        assert!(
+            value["cert"]
+                .as_str()
+                .unwrap()
+                .starts_with("-----BEGIN PUBLIC KEY")
+        );
         assert_eq!(value["list"][0]["keys"][1]["kid"], "rs256");
-        assert!(value["list"][1].as_str().unwrap().starts_with("{\"keys\":["));
+        assert!(
+            value["list"][1]
+                .as_str()
+                .unwrap()
+                .starts_with("{\"keys\":[")
+        );
         assert_eq!(value["list"][2], "plain ${pem:x}");
         for wrong in ["${pem:nobody}", "${pam:es256}", "${pem}"] {
             assert!(keys(&mut json!([wrong])).is_err(), "{wrong}");
@@ -104,7 +122,10 @@ mod tests {
     #[test]
     fn token_placeholders_are_replaced_wherever_they_stand() {
         let mint = |name: &str| Ok(name.to_uppercase());
-        assert_eq!(tokens("Bearer ${token:a},${token:b}!", &mint).unwrap(), "Bearer A,B!");
+        assert_eq!(
+            tokens("Bearer ${token:a},${token:b}!", &mint).unwrap(),
+            "Bearer A,B!"
+        );
         assert_eq!(tokens("${basic:u:a}", &mint).unwrap(), "Basic dTpB");
         for wrong in ["${token:a", "${other:a}", "${basic:a}"] {
             assert!(tokens(wrong, &mint).is_err(), "{wrong}");

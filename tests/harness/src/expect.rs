@@ -36,7 +36,8 @@ pub enum Outcome {
 pub struct Expect {
     /// The status that the client gets.
     pub status: u16,
-    /// The status that a proxy may give on its own, in its own form: it refuses the request before the filter sees it.
+    /// The status that a proxy may give on its own, in its own form: it refuses the request before
+    /// the filter sees it.
     #[serde(default)]
     pub proxy: Option<u16>,
     /// `errors[0].code`.
@@ -51,8 +52,8 @@ pub struct Expect {
     /// Header fields of a local answer; `null`: absent.
     #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
-    /// Members of the JSON body of a local answer: the given ones must be equal. `${presented}` is the credential of the
-    /// request.
+    /// Members of the JSON body of a local answer: the given ones must be equal. `${presented}` is
+    /// the credential of the request.
     #[serde(default)]
     pub json: Option<Map<String, Value>>,
     /// What the upstream sees.
@@ -83,18 +84,26 @@ pub struct SeenUpstream {
 }
 
 impl Expect {
-    /// Checks that `expect` does not contradict itself, such as a refusal that reaches the upstream.
+    /// Checks that `expect` does not contradict itself, such as a refusal that reaches the
+    /// upstream.
     ///
     /// # Errors
     /// It does.
     pub fn check(&self) -> Result<()> {
         let refusal = self.code.is_some() || self.detail.is_some() || self.challenge.is_some();
-        ensure!(!(refusal && self.upstream.is_some()), "`expect`: a refusal does not reach the upstream");
+        ensure!(
+            !(refusal && self.upstream.is_some()),
+            "`expect`: a refusal does not reach the upstream"
+        );
         ensure!(
             !(self.json.is_some() && self.upstream.is_some()),
             "`expect`: `json` is of an answer that is made here"
         );
-        ensure!(!(self.status < 400 && refusal), "`expect`: status {} is no refusal", self.status);
+        ensure!(
+            !(self.status < 400 && refusal),
+            "`expect`: status {} is no refusal",
+            self.status
+        );
         Ok(())
     }
 
@@ -113,7 +122,9 @@ impl Expect {
                 if self.code.is_some() || self.json.is_some() {
                     found.note("an answer was expected, and it reached the upstream".to_owned());
                 }
-                self.upstream.iter().for_each(|upstream| upstream.compare(seen, &mut found));
+                self.upstream
+                    .iter()
+                    .for_each(|upstream| upstream.compare(seen, &mut found));
                 unchanged(request, seen, &mut found);
             }
             // A response of Envoy itself, with a body of plain text or none.
@@ -122,9 +133,12 @@ impl Expect {
                     && response.header("content-type").as_deref() != Some("application/json") => {}
             Outcome::Answered(response) => {
                 let body = String::from_utf8_lossy(&response.body);
-                found.compare("status", &self.status.to_string(), &format!("{} {body}", response.status), || {
-                    self.status == response.status
-                });
+                found.compare(
+                    "status",
+                    &self.status.to_string(),
+                    &format!("{} {body}", response.status),
+                    || self.status == response.status,
+                );
                 if self.upstream.is_some() {
                     found.note("it did not reach the upstream".to_owned());
                 }
@@ -142,12 +156,21 @@ impl Expect {
         found.equal(VERSION, version, response.header(VERSION).as_deref());
         let challenge = response.header("www-authenticate");
         match &self.challenge {
-            Some(Challenge::Text(text)) => found.equal("www-authenticate", Some(text), challenge.as_deref()),
+            Some(Challenge::Text(text)) => {
+                found.equal("www-authenticate", Some(text), challenge.as_deref())
+            }
             Some(Challenge::Present(present)) => {
-                let expected = if *present { "a challenge" } else { "no challenge" };
-                found.compare("www-authenticate", expected, &format!("{challenge:?}"), || {
-                    challenge.is_some() == *present
-                });
+                let expected = if *present {
+                    "a challenge"
+                } else {
+                    "no challenge"
+                };
+                found.compare(
+                    "www-authenticate",
+                    expected,
+                    &format!("{challenge:?}"),
+                    || challenge.is_some() == *present,
+                );
             }
             None => {}
         }
@@ -170,10 +193,20 @@ impl Expect {
             });
         }
         if let Some(code) = &self.code {
-            found.equal("code", Some(code), error.pointer("/errors/0/code").and_then(Value::as_str));
+            found.equal(
+                "code",
+                Some(code),
+                error.pointer("/errors/0/code").and_then(Value::as_str),
+            );
         }
         if let Some(detail) = &self.detail {
-            found.equal("detail", Some(detail), error.pointer("/errors/0/detail/reason").and_then(Value::as_str));
+            found.equal(
+                "detail",
+                Some(detail),
+                error
+                    .pointer("/errors/0/detail/reason")
+                    .and_then(Value::as_str),
+            );
         }
     }
 }
@@ -187,28 +220,42 @@ impl SeenUpstream {
             let expected: Vec<String> = expected.iter().cloned().collect();
             let values = seen.values(name);
             let what = format!("upstream header `{name}`");
-            found.compare(&what, &format!("{expected:?}"), &format!("{values:?}"), || expected == values);
+            found.compare(
+                &what,
+                &format!("{expected:?}"),
+                &format!("{values:?}"),
+                || expected == values,
+            );
         }
     }
 }
 
 /// Returns true if a target is under `/v2`, whose responses have the version field.
 fn is_under_v2(target: &[u8]) -> bool {
-    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let path = target
+        .split(|byte| *byte == b'?')
+        .next()
+        .unwrap_or_default();
     path == b"/v2" || path.starts_with(b"/v2/")
 }
 
-/// Returns true if a token is the credential of a request: in its `authorization`, or unescaped in its form.
+/// Returns true if a token is the credential of a request: in its `authorization`, or unescaped in
+/// its form.
 fn presents(request: &Request, token: &str) -> bool {
     let is_credential = |value: &[u8]| {
         let value = String::from_utf8_lossy(value);
         let (scheme, rest) = value.split_once(' ').unwrap_or_default();
         match scheme {
-            "Basic" => BASE64_STANDARD.decode(rest).is_ok_and(|pair| pair.ends_with(format!(":{token}").as_bytes())),
+            "Basic" => BASE64_STANDARD
+                .decode(rest)
+                .is_ok_and(|pair| pair.ends_with(format!(":{token}").as_bytes())),
             _ => rest == token,
         }
     };
-    let mut headers = request.headers.iter().filter(|(name, _)| name == "authorization");
+    let mut headers = request
+        .headers
+        .iter()
+        .filter(|(name, _)| name == "authorization");
     let body = request.body.bytes();
     let mut fields = body.split(|byte| *byte == b'&');
     let is_field = |field: &[u8]| field.ends_with(format!("={token}").as_bytes());
@@ -219,18 +266,26 @@ fn presents(request: &Request, token: &str) -> bool {
 fn unchanged(request: &Request, seen: &UpstreamRequest, found: &mut Differences) {
     found.equal("upstream method", Some(&request.method), Some(&seen.method));
     let body = request.body.bytes();
-    found.compare("upstream body", &body.len().to_string(), &seen.body.to_string(), || {
-        body.len() == seen.body && crate::upstream::sha256(&body) == seen.sha256
-    });
+    found.compare(
+        "upstream body",
+        &body.len().to_string(),
+        &seen.body.to_string(),
+        || body.len() == seen.body && crate::upstream::sha256(&body) == seen.sha256,
+    );
 }
 
-/// Checks the form of a refusal: the OCI error body, and the header fields that its status requires.
+/// Checks the form of a refusal: the OCI error body, and the header fields that its status
+/// requires.
 fn refusal_form(bodiless: bool, response: &Response, found: &mut Differences) {
     let has = |name: &str| response.header(name).is_some();
     // Envoy removes the type of an empty body.
     let untyped = bodiless && !has("content-type");
     if !untyped {
-        found.equal("content-type", Some("application/json"), response.header("content-type").as_deref());
+        found.equal(
+            "content-type",
+            Some("application/json"),
+            response.header("content-type").as_deref(),
+        );
     }
     if response.status == 401 && !has("www-authenticate") {
         found.note("a 401 without `www-authenticate`".to_owned());
@@ -258,7 +313,10 @@ fn refusal_form(bodiless: bool, response: &Response, found: &mut Differences) {
             .and_then(Value::as_str)
             .is_none_or(str::is_empty)
         {
-            found.note(format!("the body has no `errors[0].{member}`: {}", String::from_utf8_lossy(&response.body)));
+            found.note(format!(
+                "the body has no `errors[0].{member}`: {}",
+                String::from_utf8_lossy(&response.body)
+            ));
         }
     }
 }
@@ -278,7 +336,12 @@ impl Differences {
     }
 
     fn equal(&mut self, what: &str, expected: Option<&str>, found: Option<&str>) {
-        self.compare(what, &format!("{expected:?}"), &format!("{found:?}"), || expected == found);
+        self.compare(
+            what,
+            &format!("{expected:?}"),
+            &format!("{found:?}"),
+            || expected == found,
+        );
     }
 }
 

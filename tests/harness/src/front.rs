@@ -36,7 +36,8 @@ impl Realm {
     pub const TRIED: &[Self] = &[Self::Text, Self::Url];
 }
 
-/// The running services. Dropped in the order of the fields, so that none of them uses one that has stopped.
+/// The running services. Dropped in the order of the fields, so that none of them uses one that has
+/// stopped.
 pub struct Front {
     envoy: Program,
     registry: Program,
@@ -65,7 +66,8 @@ impl Front {
         Self::start_with(realm, distribution::start, |_| Ok(()))
     }
 
-    /// The same in front of another registry, and with another plugin configuration: `change` changes the shipped one.
+    /// The same in front of another registry, and with another plugin configuration: `change`
+    /// changes the shipped one.
     ///
     /// # Errors
     /// Something is missing or does not start.
@@ -79,17 +81,31 @@ impl Front {
         let (registry, upstream) = registry(folder.path())?;
         let [clients, admin] = [free_address()?, free_address()?];
         let intake = folder.path().join("intake.sock");
-        let addresses = Addresses { clients, intake, admin, registry: upstream, issuer: issuer.address() };
+        let addresses = Addresses {
+            clients,
+            intake,
+            admin,
+            registry: upstream,
+            issuer: issuer.address(),
+        };
         let mut text = shipped::with_plugin(&addresses.configuration()?, change)?;
         if realm == Realm::Url {
             text = shipped::with_plugin(&text, |plugin| {
-                let realm = plugin.pointer_mut("/http/auth/bearer/realm").context("there is no bearer block")?;
+                let realm = plugin
+                    .pointer_mut("/http/auth/bearer/realm")
+                    .context("there is no bearer block")?;
                 *realm = format!("http://{clients}/auth/token").into();
                 Ok(())
             })?;
         }
         let envoy = shipped::start(&text, admin, &random_key()?, folder.path())?;
-        Ok(Self { envoy, registry, _issuer: issuer, clients, folder })
+        Ok(Self {
+            envoy,
+            registry,
+            _issuer: issuer,
+            clients,
+            folder,
+        })
     }
 
     /// Returns the address of the registry for clients, through the filter.
@@ -118,7 +134,11 @@ impl Front {
         let before = self.accesses().len();
         let result = work()?;
         self.settle()?;
-        let seen = self.accesses().into_iter().skip(before).filter(|access| !access.path.starts_with(MARK));
+        let seen = self
+            .accesses()
+            .into_iter()
+            .skip(before)
+            .filter(|access| !access.path.starts_with(MARK));
         Ok((result, seen.collect()))
     }
 
@@ -128,14 +148,22 @@ impl Front {
         let path = format!("{MARK}{}", self.accesses().len());
         client::send(self.clients, &Request::new("GET", &path), PATIENCE)?;
         while !self.accesses().iter().any(|access| access.path == path) {
-            ensure!(Instant::now() < deadline, "Envoy does not log its requests\n{}", self.logs());
+            ensure!(
+                Instant::now() < deadline,
+                "Envoy does not log its requests\n{}",
+                self.logs()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())
     }
 
     fn accesses(&self) -> Vec<Access> {
-        self.envoy.output().lines().filter_map(Access::read).collect()
+        self.envoy
+            .output()
+            .lines()
+            .filter_map(Access::read)
+            .collect()
     }
 }
 
@@ -147,7 +175,11 @@ impl Access {
         words.nth(1)?.starts_with("in=").then_some(())?;
         // `-` is a connection without HTTP: some clients try TLS first.
         (method != "-").then_some(())?;
-        Some(Self { method: method.to_owned(), path: path.to_owned(), status: status.parse().ok()? })
+        Some(Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            status: status.parse().ok()?,
+        })
     }
 }
 
@@ -158,17 +190,31 @@ mod tests {
     #[test]
     fn an_access_is_read_from_its_line_and_nothing_else_is_one() {
         let access = |method: &str, path: &str, status| {
-            Some(Access { method: method.to_owned(), path: path.to_owned(), status })
+            Some(Access {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                status,
+            })
         };
         let time = "2026-01-01T00:00:00.000Z";
         let rows = [
-            (format!("{time} GET /v2/ 401 - in=0 out=72 ms=1 peer=127.0.0.1:5"), access("GET", "/v2/", 401)),
+            (
+                format!("{time} GET /v2/ 401 - in=0 out=72 ms=1 peer=127.0.0.1:5"),
+                access("GET", "/v2/", 401),
+            ),
             (
                 format!("{time} HEAD /v2/a/manifests/1 0 DC in=0 out=0 ms=9 peer=127.0.0.1:5"),
                 access("HEAD", "/v2/a/manifests/1", 0),
             ),
-            (format!("{time} - - 400 DPE in=0 out=11 ms=- peer=127.0.0.1:5"), None),
-            ("[2026-01-01 00:00:00.000][1][info][wasm] wasm log filter registry-auth: started".to_owned(), None),
+            (
+                format!("{time} - - 400 DPE in=0 out=11 ms=- peer=127.0.0.1:5"),
+                None,
+            ),
+            (
+                "[2026-01-01 00:00:00.000][1][info][wasm] wasm log filter registry-auth: started"
+                    .to_owned(),
+                None,
+            ),
             (String::new(), None),
         ];
         for (line, expected) in rows {

@@ -26,8 +26,9 @@ pub const DISCOVERY: &str = "/.well-known/openid-configuration";
 pub const KEYS: &str = "/keys";
 
 /// Algorithms in the discovery document of every issuer.
-const ALGORITHMS: [&str; 10] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+const ALGORITHMS: [&str; 10] = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+];
 
 /// An endpoint of an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +96,11 @@ impl Issuer {
     /// # Errors
     /// A key is unknown.
     pub fn new(url: &str, keys: &[&str]) -> Result<Self> {
-        let issuer = Self { url: url.into(), keys_at: KEYS.into(), state: Arc::default() };
+        let issuer = Self {
+            url: url.into(),
+            keys_at: KEYS.into(),
+            state: Arc::default(),
+        };
         issuer.rotate(keys)?;
         Ok(issuer)
     }
@@ -103,7 +108,10 @@ impl Issuer {
     /// Moves the JWKS document to another path, which may have a query.
     #[must_use]
     pub fn with_keys_at(self, target: &str) -> Self {
-        Self { keys_at: target.into(), ..self }
+        Self {
+            keys_at: target.into(),
+            ..self
+        }
     }
 
     /// Returns the issuer identifier.
@@ -116,7 +124,12 @@ impl Issuer {
     ///
     /// # Errors
     /// As [`Recipe::mint`].
-    pub fn token(&self, key: &str, mut claims: Map<String, Value>, now: UnixTime) -> Result<String> {
+    pub fn token(
+        &self,
+        key: &str,
+        mut claims: Map<String, Value>,
+        now: UnixTime,
+    ) -> Result<String> {
         claims.insert("iss".to_owned(), self.url().into());
         Recipe::plain(key, claims).mint(now)
     }
@@ -144,7 +157,10 @@ impl Issuer {
     /// # Errors
     /// A key is unknown, and nothing is changed.
     pub fn rotate(&self, keys: &[&str]) -> Result<()> {
-        let keys = keys.iter().map(|name| TestKey::named(name)?.jwk()).collect::<Result<Vec<_>>>()?;
+        let keys = keys
+            .iter()
+            .map(|name| TestKey::named(name)?.jwk())
+            .collect::<Result<Vec<_>>>()?;
         self.state().keys = keys;
         Ok(())
     }
@@ -192,7 +208,9 @@ impl Issuer {
         let document = document.to_string().into_bytes();
         let mut reaction = match state.faults.get(&endpoint) {
             None => answer(Duration::ZERO, 200, document),
-            Some(Fault::Status(status)) => answer(Duration::ZERO, *status, b"out of order".to_vec()),
+            Some(Fault::Status(status)) => {
+                answer(Duration::ZERO, *status, b"out of order".to_vec())
+            }
             Some(Fault::Body(body)) => answer(Duration::ZERO, 200, body.clone()),
             Some(Fault::Delay(delay)) => answer(*delay, 200, document),
             Some(Fault::Hang) => Reaction::Hang,
@@ -226,7 +244,9 @@ impl Issuer {
     /// The certificate is missing, or the thread cannot be started.
     pub fn serve_over_tls(&self, port: Port, certificate: &str) -> Result<Server> {
         let issuer = self.clone();
-        port.serve_over_tls(tls::serving(certificate)?, move |request| respond(issuer.react(target_of(&request))))
+        port.serve_over_tls(tls::serving(certificate)?, move |request| {
+            respond(issuer.react(target_of(&request)))
+        })
     }
 
     /// Creates and serves an issuer whose URL is the address of its server.
@@ -250,19 +270,26 @@ impl Issuer {
 pub struct Issuers(pub Vec<Issuer>);
 
 impl Issuers {
-    /// The issuers of the scenarios. `http://issuer.test` publishes the key named after each algorithm,
-    /// `http://other.test` the `other-*` keys; `http://down.test` closes every connection; then those of [`field`].
+    /// The issuers of the scenarios. `http://issuer.test` publishes the key named after each
+    /// algorithm, `http://other.test` the `other-*` keys; `http://down.test` closes every
+    /// connection; then those of [`field`].
     ///
     /// # Errors
     /// A key is missing.
     pub fn of_scenarios() -> Result<Self> {
-        let main = ["rs256", "rs384", "rs512", "ps256", "ps384", "ps512", "es256", "es384", "es512", "eddsa"];
+        let main = [
+            "rs256", "rs384", "rs512", "ps256", "ps384", "ps512", "es256", "es384", "es512",
+            "eddsa",
+        ];
         let down = Issuer::new("http://down.test", &["rs256"])?;
         down.fault(Endpoint::Discovery, Some(Fault::Reset));
         down.fault(Endpoint::Keys, Some(Fault::Reset));
         let mut issuers = vec![
             Issuer::new("http://issuer.test", &main)?,
-            Issuer::new("http://other.test", &["other-rs256", "other-es256", "other-eddsa"])?,
+            Issuer::new(
+                "http://other.test",
+                &["other-rs256", "other-es256", "other-eddsa"],
+            )?,
             down,
         ];
         issuers.extend(field::issuers()?);
@@ -272,14 +299,21 @@ impl Issuers {
     /// Returns the issuer whose URL has this authority (`host` or `host:port`).
     #[must_use]
     pub fn at(&self, authority: &str) -> Option<&Issuer> {
-        self.0.iter().find(|issuer| issuer.url().split_once("://").is_some_and(|(_, own)| own == authority))
+        self.0.iter().find(|issuer| {
+            issuer
+                .url()
+                .split_once("://")
+                .is_some_and(|(_, own)| own == authority)
+        })
     }
 
     /// Returns how to handle a request; 404 for an unknown authority.
     #[must_use]
     pub fn react(&self, authority: &str, target: &str) -> Reaction {
-        self.at(authority)
-            .map_or_else(|| answer(Duration::ZERO, 404, b"no such issuer".to_vec()), |issuer| issuer.react(target))
+        self.at(authority).map_or_else(
+            || answer(Duration::ZERO, 404, b"no such issuer".to_vec()),
+            |issuer| issuer.react(target),
+        )
     }
 
     /// Serves them all on `port`. A request whose `Host` is the address itself goes to the first.
@@ -292,7 +326,11 @@ impl Issuers {
     }
 
     fn react_to(&self, request: &Request<Incoming>, address: SocketAddr) -> Reaction {
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let host = request
+            .headers()
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default();
         match self.0.first() {
             Some(first) if host == address.to_string() => first.react(target_of(request)),
             _ => self.react(host, target_of(request)),
@@ -301,25 +339,43 @@ impl Issuers {
 }
 
 fn target_of(request: &Request<Incoming>) -> &str {
-    request.uri().path_and_query().map_or("/", PathAndQuery::as_str)
+    request
+        .uri()
+        .path_and_query()
+        .map_or("/", PathAndQuery::as_str)
 }
 
 const fn answer(after: Duration, status: u16, body: Vec<u8>) -> Reaction {
-    Reaction::Answer { after, status, cache_control: None, body }
+    Reaction::Answer {
+        after,
+        status,
+        cache_control: None,
+        body,
+    }
 }
 
 async fn respond(reaction: Reaction) -> Option<Response<Full<Bytes>>> {
     let (after, status, cache_control, body) = match reaction {
-        Reaction::Answer { after, status, cache_control, body } => (after, status, cache_control, body),
+        Reaction::Answer {
+            after,
+            status,
+            cache_control,
+            body,
+        } => (after, status, cache_control, body),
         Reaction::Hang => std::future::pending().await,
         Reaction::Reset => return None,
     };
     tokio::time::sleep(after).await;
-    let mut response = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
+    let mut response = Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "application/json");
     if let Some(value) = cache_control {
         response = response.header(CACHE_CONTROL, value);
     }
-    response.body(Full::new(body.into())).context("a header of the issuer is malformed").ok()
+    response
+        .body(Full::new(body.into()))
+        .context("a header of the issuer is malformed")
+        .ok()
 }
 
 #[cfg(test)]
@@ -333,17 +389,31 @@ mod tests {
     #[test]
     fn an_issuer_on_loopback_serves_its_documents_and_counts() {
         let (issuer, server) = Issuer::on_loopback(&["es256"]).unwrap();
-        let response = client::send(server.address(), &Get::new("GET", DISCOVERY), PATIENCE).unwrap();
+        let response =
+            client::send(server.address(), &Get::new("GET", DISCOVERY), PATIENCE).unwrap();
         let document: Value = serde_json::from_slice(&response.body).unwrap();
         assert_eq!(document["issuer"], issuer.url());
-        let keys = document["jwks_uri"].as_str().unwrap().strip_prefix(issuer.url()).unwrap();
+        let keys = document["jwks_uri"]
+            .as_str()
+            .unwrap()
+            .strip_prefix(issuer.url())
+            .unwrap();
         issuer.rotate(&["next-es256"]).unwrap();
         issuer.cache(Some("max-age=60"));
         let response = client::send(server.address(), &Get::new("GET", keys), PATIENCE).unwrap();
-        assert_eq!(serde_json::from_slice::<Value>(&response.body).unwrap(), issuer.jwks());
+        assert_eq!(
+            serde_json::from_slice::<Value>(&response.body).unwrap(),
+            issuer.jwks()
+        );
         assert_eq!(issuer.jwks()["keys"][0]["kid"], "next-es256");
         assert_eq!(response.header("cache-control"), Some("max-age=60".into()));
-        assert_eq!((issuer.requests(Endpoint::Discovery), issuer.requests(Endpoint::Keys)), (1, 1));
+        assert_eq!(
+            (
+                issuer.requests(Endpoint::Discovery),
+                issuer.requests(Endpoint::Keys)
+            ),
+            (1, 1)
+        );
     }
 
     #[test]
@@ -358,7 +428,11 @@ mod tests {
         issuer.fault(Endpoint::Keys, Some(Fault::Reset));
         assert!(get(KEYS).is_err());
         issuer.fault(Endpoint::Keys, Some(Fault::Hang));
-        let impatient = client::send(server.address(), &Get::new("GET", KEYS), Duration::from_millis(100));
+        let impatient = client::send(
+            server.address(),
+            &Get::new("GET", KEYS),
+            Duration::from_millis(100),
+        );
         assert!(impatient.is_err());
         issuer.fault(Endpoint::Keys, None);
         assert_eq!(get(KEYS).unwrap().status, 200);
@@ -369,11 +443,18 @@ mod tests {
         let issuers = Issuers::of_scenarios().unwrap();
         let server = issuers.clone().serve(Port::bind().unwrap()).unwrap();
         let get = |host: &str| {
-            client::send(server.address(), &Get::new("GET", KEYS).header("host", host), PATIENCE)
-                .map(|answer| answer.body)
+            client::send(
+                server.address(),
+                &Get::new("GET", KEYS).header("host", host),
+                PATIENCE,
+            )
+            .map(|answer| answer.body)
         };
         for host in ["issuer.test", "other.test"] {
-            assert_eq!(serde_json::from_slice::<Value>(&get(host).unwrap()).unwrap(), issuers.at(host).unwrap().jwks());
+            assert_eq!(
+                serde_json::from_slice::<Value>(&get(host).unwrap()).unwrap(),
+                issuers.at(host).unwrap().jwks()
+            );
         }
         assert!(get("down.test").is_err());
     }

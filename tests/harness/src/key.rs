@@ -1,4 +1,5 @@
-//! The test keys of `tests/fixtures/keys`. They sign with aws-lc, which shares no code with the engine.
+//! The test keys of `tests/fixtures/keys`. They sign with aws-lc, which shares no code with the
+//! engine.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -54,7 +55,12 @@ const CERTIFICATES: &[(&str, &str)] = &[
 static KEYS: LazyLock<Result<BTreeMap<&'static str, TestKey>, String>> = LazyLock::new(|| {
     SOURCES
         .iter()
-        .map(|(name, pem)| Ok((*name, TestKey::read(name, pem).map_err(|error| format!("key `{name}`: {error:#}"))?)))
+        .map(|(name, pem)| {
+            Ok((
+                *name,
+                TestKey::read(name, pem).map_err(|error| format!("key `{name}`: {error:#}"))?,
+            ))
+        })
         .collect()
 });
 
@@ -77,7 +83,9 @@ impl TestKey {
     /// There is no key of that name.
     pub fn named(name: &str) -> Result<&'static Self> {
         let keys = KEYS.as_ref().map_err(|error| anyhow!("{error}"))?;
-        keys.get(name).with_context(|| format!("there is no test key `{name}`; those of tests/fixtures/keys are known"))
+        keys.get(name).with_context(|| {
+            format!("there is no test key `{name}`; those of tests/fixtures/keys are known")
+        })
     }
 
     /// Names of all keys.
@@ -86,7 +94,9 @@ impl TestKey {
     }
 
     fn read(name: &'static str, pem: &str) -> Result<Self> {
-        let der = pem::parse(pem).map_err(|error| anyhow!("{error}"))?.into_contents();
+        let der = pem::parse(pem)
+            .map_err(|error| anyhow!("{error}"))?
+            .into_contents();
         let material = match algorithm_of(name) {
             "ES256" => ec(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &der, "P-256")?,
             "ES384" => ec(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, &der, "P-384")?,
@@ -109,8 +119,9 @@ impl TestKey {
         algorithm_of(self.name)
     }
 
-    /// The JWS signature of `message` (RFC 7518 section 3: ECDSA as `R || S`). An RSA key signs for each of the six
-    /// RSA algorithms; otherwise `algorithm` is only a claim of the header and the key signs its own way.
+    /// The JWS signature of `message` (RFC 7518 section 3: ECDSA as `R || S`). An RSA key signs for
+    /// each of the six RSA algorithms; otherwise `algorithm` is only a claim of the header and the
+    /// key signs its own way.
     ///
     /// # Errors
     /// The crypto library refuses.
@@ -155,7 +166,10 @@ impl TestKey {
     /// The private key as PKCS#8 PEM, the content of its file.
     #[must_use]
     pub fn private_pem(&self) -> &'static str {
-        SOURCES.iter().find(|(name, _)| *name == self.name).map_or("", |(_, pem)| pem)
+        SOURCES
+            .iter()
+            .find(|(name, _)| *name == self.name)
+            .map_or("", |(_, pem)| pem)
     }
 
     /// The private key as a JWK, with its `kid`.
@@ -169,7 +183,9 @@ impl TestKey {
             Material::Ed(pair) => text(pair.seed()?.as_be_bytes()?.as_ref()),
         };
         let mut jwk = self.jwk()?;
-        jwk.as_object_mut().context("a JWK is an object")?.insert("d".to_owned(), secret.into());
+        jwk.as_object_mut()
+            .context("a JWK is an object")?
+            .insert("d".to_owned(), secret.into());
         Ok(jwk)
     }
 
@@ -199,7 +215,9 @@ impl TestKey {
     /// # Errors
     /// The key is no RSA key.
     pub fn pkcs1_pem(&self) -> Result<String> {
-        let Material::Rsa(pair) = &self.material else { bail!("`{}` is no RSA key", self.name) };
+        let Material::Rsa(pair) = &self.material else {
+            bail!("`{}` is no RSA key", self.name)
+        };
         Ok(armour("RSA PUBLIC KEY", pair.public_key().as_ref()))
     }
 
@@ -209,7 +227,9 @@ impl TestKey {
     /// There is no certificate of it in `keys/`.
     pub fn certificate_pem(&self) -> Result<&'static str> {
         let found = CERTIFICATES.iter().find(|(name, _)| *name == self.name);
-        found.map(|(_, pem)| *pem).with_context(|| format!("there is no certificate of `{}`", self.name))
+        found
+            .map(|(_, pem)| *pem)
+            .with_context(|| format!("there is no certificate of `{}`", self.name))
     }
 }
 
@@ -218,7 +238,10 @@ impl TestKey {
 /// # Errors
 /// A name is unknown.
 pub fn jwks(names: &[&str]) -> Result<Value> {
-    let keys = names.iter().map(|name| TestKey::named(name)?.jwk()).collect::<Result<Vec<_>>>()?;
+    let keys = names
+        .iter()
+        .map(|name| TestKey::named(name)?.jwk())
+        .collect::<Result<Vec<_>>>()?;
     Ok(json!({"keys": keys}))
 }
 
@@ -237,8 +260,15 @@ fn algorithm_of(name: &str) -> &'static str {
     }
 }
 
-fn ec(algorithm: &'static EcdsaSigningAlgorithm, der: &[u8], curve: &'static str) -> Result<Material> {
-    Ok(Material::Ec(EcdsaKeyPair::from_pkcs8(algorithm, der)?, curve))
+fn ec(
+    algorithm: &'static EcdsaSigningAlgorithm,
+    der: &[u8],
+    curve: &'static str,
+) -> Result<Material> {
+    Ok(Material::Ec(
+        EcdsaKeyPair::from_pkcs8(algorithm, der)?,
+        curve,
+    ))
 }
 
 fn rsa_encoding(algorithm: &str) -> &'static RsaSignatureEncoding {
@@ -254,8 +284,11 @@ fn rsa_encoding(algorithm: &str) -> &'static RsaSignatureEncoding {
 
 /// Splits an uncompressed point, `04 || x || y` (SEC 1 section 2.3.3).
 fn coordinates(point: &[u8]) -> Result<(&[u8], &[u8])> {
-    let rest = point.strip_prefix(&[4]).context("the point is not uncompressed")?;
-    rest.split_at_checked(rest.len() / 2).context("the point is too short")
+    let rest = point
+        .strip_prefix(&[4])
+        .context("the point is not uncompressed")?;
+    rest.split_at_checked(rest.len() / 2)
+        .context("the point is too short")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -263,7 +296,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn armour(label: &str, der: &[u8]) -> String {
-    pem::encode_config(&Pem::new(label, der), EncodeConfig::new().set_line_ending(LineEnding::LF))
+    pem::encode_config(
+        &Pem::new(label, der),
+        EncodeConfig::new().set_line_ending(LineEnding::LF),
+    )
 }
 
 #[cfg(test)]
@@ -275,9 +311,20 @@ mod tests {
         for name in TestKey::names() {
             let key = TestKey::named(name).unwrap();
             assert_eq!(key.jwk().unwrap()["kid"], name);
-            assert!(key.pkix_pem().unwrap().starts_with("-----BEGIN PUBLIC KEY-----\n"), "{name}");
+            assert!(
+                key.pkix_pem()
+                    .unwrap()
+                    .starts_with("-----BEGIN PUBLIC KEY-----\n"),
+                "{name}"
+            );
         }
-        assert!(TestKey::named("rs256").unwrap().pkcs1_pem().unwrap().starts_with("-----BEGIN RSA PUBLIC KEY-----\n"));
+        assert!(
+            TestKey::named("rs256")
+                .unwrap()
+                .pkcs1_pem()
+                .unwrap()
+                .starts_with("-----BEGIN RSA PUBLIC KEY-----\n")
+        );
         assert!(TestKey::named("es256").unwrap().pkcs1_pem().is_err());
         assert!(TestKey::named("nobody").is_err());
     }

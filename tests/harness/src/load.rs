@@ -1,4 +1,5 @@
-//! Sends requests of several kinds at once and compares each response with what is right at that time.
+//! Sends requests of several kinds at once and compares each response with what is right at that
+//! time.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -42,8 +43,8 @@ pub struct Pressure {
     pub patience: Duration,
 }
 
-/// A run of requests. The phases, one after another, say what is right: an answer must be right in one of the phases that its
-/// request has seen.
+/// A run of requests. The phases, one after another, say what is right: an answer must be right in
+/// one of the phases that its request has seen.
 pub struct Load<'a> {
     kinds: &'a [Kind],
     address: SocketAddr,
@@ -87,7 +88,8 @@ impl Sum {
 }
 
 impl<'a> Load<'a> {
-    /// Sends requests of all `kinds` to `address` while `script` runs, which says what is right when.
+    /// Sends requests of all `kinds` to `address` while `script` runs, which says what is right
+    /// when.
     ///
     /// # Errors
     /// Those of the script; an answer was wrong.
@@ -98,7 +100,13 @@ impl<'a> Load<'a> {
         script: impl FnOnce(&Self) -> Result<()>,
     ) -> Result<Sum> {
         let state = Mutex::default();
-        let load = Self { kinds, address, pressure, state, stop: AtomicBool::new(false) };
+        let load = Self {
+            kinds,
+            address,
+            pressure,
+            state,
+            stop: AtomicBool::new(false),
+        };
         let began = Instant::now();
         let played = thread::scope(|scope| {
             for number in 0..kinds.len() {
@@ -112,20 +120,37 @@ impl<'a> Load<'a> {
             played
         });
         let state = load.state();
-        ensure!(state.errors == 0, "{} wrong answers\n{}", state.errors, state.wrong.join("\n"));
+        ensure!(
+            state.errors == 0,
+            "{} wrong answers\n{}",
+            state.errors,
+            state.wrong.join("\n")
+        );
         played?;
-        Ok(Sum { requests: state.answers, took: began.elapsed() })
+        Ok(Sum {
+            requests: state.answers,
+            took: began.elapsed(),
+        })
     }
 
     /// From now on this is right.
     pub fn turn(&self, name: &str, expected: &ExpectedStatuses) {
         let settled = vec![BTreeMap::new(); self.kinds.len()];
-        self.state().phases.push(Phase { name: name.to_owned(), expected: expected.clone(), settled });
+        self.state().phases.push(Phase {
+            name: name.to_owned(),
+            expected: expected.clone(),
+            settled,
+        });
     }
 
     /// From now on what was right stays right, and this is too; kinds that rest do so still.
     pub fn widen(&self, name: &str, expected: &ExpectedStatuses) {
-        let before = self.state().phases.last().map(|phase| phase.expected.clone()).unwrap_or_default();
+        let before = self
+            .state()
+            .phases
+            .last()
+            .map(|phase| phase.expected.clone())
+            .unwrap_or_default();
         let both = before.into_iter().zip(expected).map(|(mut right, more)| {
             if !right.is_empty() {
                 right.extend(more);
@@ -135,8 +160,8 @@ impl<'a> Load<'a> {
         self.turn(name, &both.collect());
     }
 
-    /// Waits until `total` requests were answered that were sent in the present phase, at least `each` of every kind that does not
-    /// rest.
+    /// Waits until `total` requests were answered that were sent in the present phase, at least
+    /// `each` of every kind that does not rest.
     ///
     /// # Errors
     /// They are not within `patience`, or one answer was wrong.
@@ -146,15 +171,26 @@ impl<'a> Load<'a> {
             {
                 let state = self.state();
                 ensure!(state.errors == 0, "an answer was wrong");
-                let Some(phase) = state.phases.last() else { return Ok(()) };
-                let counts = phase.settled.iter().map(|kind| kind.values().sum::<usize>());
-                let enough =
-                    counts.clone().zip(&phase.expected).all(|(count, right)| right.is_empty() || count >= each);
+                let Some(phase) = state.phases.last() else {
+                    return Ok(());
+                };
+                let counts = phase
+                    .settled
+                    .iter()
+                    .map(|kind| kind.values().sum::<usize>());
+                let enough = counts
+                    .clone()
+                    .zip(&phase.expected)
+                    .all(|(count, right)| right.is_empty() || count >= each);
                 if enough && counts.clone().sum::<usize>() >= total {
                     return Ok(());
                 }
                 let counts: Vec<_> = counts.collect();
-                ensure!(Instant::now() < deadline, "`{}` does not get on: {counts:?}", phase.name);
+                ensure!(
+                    Instant::now() < deadline,
+                    "`{}` does not get on: {counts:?}",
+                    phase.name
+                );
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -163,7 +199,11 @@ impl<'a> Load<'a> {
     /// How many requests of the present phase got each status, by kind.
     #[must_use]
     pub fn settled(&self) -> Vec<BTreeMap<u16, usize>> {
-        self.state().phases.last().map(|phase| phase.settled.clone()).unwrap_or_default()
+        self.state()
+            .phases
+            .last()
+            .map(|phase| phase.settled.clone())
+            .unwrap_or_default()
     }
 
     /// How many requests were answered so far.
@@ -179,12 +219,19 @@ impl<'a> Load<'a> {
     /// The number of the phase, when this kind does not rest in it.
     fn phase(&self, kind: usize) -> Option<usize> {
         let state = self.state();
-        let works = state.phases.last()?.expected.get(kind).is_some_and(|right| !right.is_empty());
+        let works = state
+            .phases
+            .last()?
+            .expected
+            .get(kind)
+            .is_some_and(|right| !right.is_empty());
         works.then(|| state.phases.len() - 1)
     }
 
     fn send(&self, number: usize, connection: usize) {
-        let Some(kind) = self.kinds.get(number) else { return };
+        let Some(kind) = self.kinds.get(number) else {
+            return;
+        };
         let mut open = None;
         let mut next = connection;
         while !self.stop.load(Ordering::Relaxed) {
@@ -207,7 +254,10 @@ impl<'a> Load<'a> {
             None => Connection::open(self.address, self.pressure.patience)?,
         };
         let answer = connection.send(request)?;
-        if answer.header("connection").is_none_or(|value| value != "close") {
+        if answer
+            .header("connection")
+            .is_none_or(|value| value != "close")
+        {
             *open = Some(connection);
         }
         Ok(answer)
@@ -219,7 +269,12 @@ impl<'a> Load<'a> {
         let state = &mut *state;
         state.answers += 1;
         let seen = state.phases.get(began..).unwrap_or_default();
-        let right = |phase: &Phase| phase.expected.get(kind).is_some_and(|right| right.contains(&status));
+        let right = |phase: &Phase| {
+            phase
+                .expected
+                .get(kind)
+                .is_some_and(|right| right.contains(&status))
+        };
         if !seen.iter().any(right) {
             state.errors += 1;
             if state.wrong.len() < KEPT {
@@ -229,7 +284,9 @@ impl<'a> Load<'a> {
                 };
                 let name = self.kinds.get(kind).map_or("", |kind| kind.name);
                 let names: Vec<_> = seen.iter().map(|phase| phase.name.as_str()).collect();
-                state.wrong.push(format!("{name}, {}: {what}", names.join(" to ")));
+                state
+                    .wrong
+                    .push(format!("{name}, {}: {what}", names.join(" to ")));
             }
         }
         if let [phase] = state.phases.get_mut(began..).unwrap_or_default()
@@ -244,11 +301,25 @@ impl<'a> Load<'a> {
 mod tests {
     use super::*;
 
-    const PRESSURE: Pressure = Pressure { connections: 2, patience: Duration::from_secs(20) };
+    const PRESSURE: Pressure = Pressure {
+        connections: 2,
+        patience: Duration::from_secs(20),
+    };
 
     fn kinds() -> Vec<Kind> {
-        let request = |method: &'static str| Box::new(move |_| Ok(Request::new(method, "/v2/a/manifests/v1")));
-        vec![Kind { name: "read", make: request("GET") }, Kind { name: "ask", make: request("HEAD") }]
+        let request = |method: &'static str| {
+            Box::new(move |_| Ok(Request::new(method, "/v2/a/manifests/v1")))
+        };
+        vec![
+            Kind {
+                name: "read",
+                make: request("GET"),
+            },
+            Kind {
+                name: "ask",
+                make: request("HEAD"),
+            },
+        ]
     }
 
     #[test]
@@ -262,7 +333,10 @@ mod tests {
             load.reach(1, 0, PRESSURE.patience)?;
             load.turn("second", &vec![vec![], vec![500]]);
             load.reach(20, 0, PRESSURE.patience)?;
-            ensure!(load.settled().first().is_some_and(BTreeMap::is_empty), "the first kind does not rest");
+            ensure!(
+                load.settled().first().is_some_and(BTreeMap::is_empty),
+                "the first kind does not rest"
+            );
             Ok(())
         });
         assert!(sum.unwrap().requests >= 41);

@@ -66,10 +66,20 @@ impl Recipe {
     #[must_use]
     pub fn plain(key: &str, claims: Map<String, Value>) -> Self {
         let (header, key) = (Map::new(), key.to_owned());
-        Self { key, alg: None, kid: None, header, claims, pad: 0, payload: None, tamper: None }
+        Self {
+            key,
+            alg: None,
+            kid: None,
+            header,
+            claims,
+            pad: 0,
+            payload: None,
+            tamper: None,
+        }
     }
 
-    /// Returns the token in compact form (RFC 7515 section 3.1); relative times are relative to `now`.
+    /// Returns the token in compact form (RFC 7515 section 3.1); relative times are relative to
+    /// `now`.
     ///
     /// # Errors
     /// The key is unknown or a relative time is malformed.
@@ -99,7 +109,10 @@ impl Recipe {
         }
         let signature = encode(&signature);
         Ok(match self.tamper {
-            Some(Tamper::Payload) => format!("{head}.{}.{signature}", encode(self.of_another_subject(now)?.as_bytes())),
+            Some(Tamper::Payload) => format!(
+                "{head}.{}.{signature}",
+                encode(self.of_another_subject(now)?.as_bytes())
+            ),
             Some(Tamper::FourSegments) => format!("{input}.{signature}.e30"),
             Some(Tamper::Padding) => format!("{input}.{signature}="),
             _ => format!("{input}.{signature}"),
@@ -133,10 +146,15 @@ impl Recipe {
         let mut claims = self.claims.clone();
         claims.retain(|_, value| !value.is_null());
         for name in ["exp", "nbf", "iat"] {
-            let Some(value) = claims.get_mut(name) else { continue };
+            let Some(value) = claims.get_mut(name) else {
+                continue;
+            };
             let Some(text) = value.as_str() else { continue };
             if text.starts_with(['+', '-']) {
-                *value = relative(text, now).with_context(|| format!("claim `{name}`"))?.secs().into();
+                *value = relative(text, now)
+                    .with_context(|| format!("claim `{name}`"))?
+                    .secs()
+                    .into();
             }
         }
         if self.pad > 0 {
@@ -152,7 +170,9 @@ impl Recipe {
 /// Another form.
 pub fn relative(text: &str, now: UnixTime) -> Result<UnixTime> {
     let malformed = || format!("`{text}` is no relative time such as `+1h` or `-30s`");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).with_context(malformed)?;
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .with_context(malformed)?;
     let seconds = match unit {
         "s" => 1,
         "m" => 60,
@@ -188,12 +208,15 @@ mod tests {
     }
 
     fn part(token: &str, index: usize) -> Vec<u8> {
-        BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()
+        BASE64_URL_SAFE_NO_PAD
+            .decode(token.split('.').nth(index).unwrap())
+            .unwrap()
     }
 
     fn verifies(token: &str, key: &str) -> bool {
         let algorithm: Value = serde_json::from_slice(&part(token, 0)).unwrap();
-        let algorithm: &'static dyn VerificationAlgorithm = match algorithm["alg"].as_str().unwrap() {
+        let algorithm: &'static dyn VerificationAlgorithm = match algorithm["alg"].as_str().unwrap()
+        {
             "RS256" => &signature::RSA_PKCS1_2048_8192_SHA256,
             "RS384" => &signature::RSA_PKCS1_2048_8192_SHA384,
             "RS512" => &signature::RSA_PKCS1_2048_8192_SHA512,
@@ -208,15 +231,22 @@ mod tests {
         };
         let (input, _) = token.rsplit_once('.').unwrap();
         let key = ParsedPublicKey::new(algorithm, TestKey::named(key).unwrap().spki_der().unwrap());
-        key.unwrap().verify_sig(input.as_bytes(), &part(token, 2)).is_ok()
+        key.unwrap()
+            .verify_sig(input.as_bytes(), &part(token, 2))
+            .is_ok()
     }
 
     #[test]
     fn a_token_of_every_algorithm_verifies_with_the_public_key_of_its_key() {
         for name in TestKey::names() {
-            let token = recipe(json!({"key": name, "claims": {"sub": "a"}})).mint(NOW).unwrap();
+            let token = recipe(json!({"key": name, "claims": {"sub": "a"}}))
+                .mint(NOW)
+                .unwrap();
             assert!(verifies(&token, name), "{name}");
-            let broken = recipe(json!({"key": name, "claims": {"sub": "a"}, "tamper": "signature"})).mint(NOW).unwrap();
+            let broken =
+                recipe(json!({"key": name, "claims": {"sub": "a"}, "tamper": "signature"}))
+                    .mint(NOW)
+                    .unwrap();
             assert!(!verifies(&broken, name), "{name}");
         }
     }
@@ -224,7 +254,9 @@ mod tests {
     #[test]
     fn an_rsa_key_signs_for_each_rsa_algorithm() {
         for alg in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
-            let token = recipe(json!({"key": "rs256", "alg": alg, "claims": {}})).mint(NOW).unwrap();
+            let token = recipe(json!({"key": "rs256", "alg": alg, "claims": {}}))
+                .mint(NOW)
+                .unwrap();
             assert!(verifies(&token, "rs256"), "{alg}");
         }
     }
@@ -237,17 +269,27 @@ mod tests {
         let token = token.mint(NOW).unwrap();
         assert_eq!(part(&token, 0), br#"{"alg":"EdDSA","typ":"JWT","x":1}"#);
         let claims: Value = serde_json::from_slice(&part(&token, 1)).unwrap();
-        assert_eq!(claims, json!({"exp": 1_003_600, "iat": 999_970, "nbf": "soon"}));
+        assert_eq!(
+            claims,
+            json!({"exp": 1_003_600, "iat": 999_970, "nbf": "soon"})
+        );
     }
 
     #[test]
     fn each_way_to_break_a_token_shows() {
-        let token =
-            |tamper: &str| recipe(json!({"key": "es256", "claims": {"sub": "a"}, "tamper": tamper})).mint(NOW).unwrap();
+        let token = |tamper: &str| {
+            recipe(json!({"key": "es256", "claims": {"sub": "a"}, "tamper": tamper}))
+                .mint(NOW)
+                .unwrap()
+        };
         assert!(part(&token("none"), 2).is_empty());
         assert_eq!(part(&token("public-key-as-secret"), 2).len(), 32);
         assert_eq!(part(&token("truncated"), 2).len(), 32);
-        assert!(String::from_utf8(part(&token("payload"), 1)).unwrap().contains("somebody-else"));
+        assert!(
+            String::from_utf8(part(&token("payload"), 1))
+                .unwrap()
+                .contains("somebody-else")
+        );
         assert!(!verifies(&token("payload"), "es256"));
         assert_eq!(token("four-segments").split('.').count(), 4);
         assert!(token("padding").ends_with('='));

@@ -15,7 +15,8 @@ pub fn workspace() -> &'static Path {
     package.ancestors().nth(2).unwrap_or(package)
 }
 
-/// Returns the path of the built module, `target/registry-auth.wasm`, or what `REGISTRY_AUTH_MODULE` names.
+/// Returns the path of the built module, `target/registry-auth.wasm`, or what
+/// `REGISTRY_AUTH_MODULE` names.
 ///
 /// # Errors
 /// It is missing, or older than a source of `filter/`; the message says what to run.
@@ -23,26 +24,40 @@ pub fn path() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("REGISTRY_AUTH_MODULE") {
         return Ok(path.into());
     }
-    fresh("target/registry-auth.wasm", &["filter/src", "filter/cel/src", "filter/engine/src"])
+    fresh(
+        "target/registry-auth.wasm",
+        &["filter/src", "filter/cel/src", "filter/engine/src"],
+    )
 }
 
-/// Returns the path of the native binary, `target/release/registry-auth`, or what `REGISTRY_AUTH_SHIM` names.
+/// Returns the path of the native binary, `target/release/registry-auth`, or what
+/// `REGISTRY_AUTH_SHIM` names.
 ///
 /// # Errors
-/// It is missing, or older than a source of `host-shim/` or the engine; the message says what to run.
+/// It is missing, or older than a source of `host-shim/` or the engine; the message says what to
+/// run.
 pub fn shim() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("REGISTRY_AUTH_SHIM") {
         return Ok(path.into());
     }
-    fresh("target/release/registry-auth", &["host-shim/src", "filter/cel/src", "filter/engine/src"])
+    fresh(
+        "target/release/registry-auth",
+        &["host-shim/src", "filter/cel/src", "filter/engine/src"],
+    )
 }
 
 fn fresh(file: &str, sources: &[&str]) -> Result<PathBuf> {
     let path = workspace().join(file);
-    let built = modified(&path).with_context(|| format!("{} is missing: {BUILD}", path.display()))?;
+    let built =
+        modified(&path).with_context(|| format!("{} is missing: {BUILD}", path.display()))?;
     for folder in sources {
         let (changed, source) = newest(&workspace().join(folder))?;
-        ensure!(changed <= built, "{} is older than {}: {BUILD}", path.display(), source.display());
+        ensure!(
+            changed <= built,
+            "{} is older than {}: {BUILD}",
+            path.display(),
+            source.display()
+        );
     }
     Ok(path)
 }
@@ -51,7 +66,11 @@ fn newest(folder: &Path) -> Result<(SystemTime, PathBuf)> {
     let mut newest = (SystemTime::UNIX_EPOCH, folder.to_owned());
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
-        let found = if path.is_dir() { self::newest(&path)? } else { (modified(&path)?, path) };
+        let found = if path.is_dir() {
+            self::newest(&path)?
+        } else {
+            (modified(&path)?, path)
+        };
         newest = newest.max(found);
     }
     Ok(newest)

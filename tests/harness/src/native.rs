@@ -51,19 +51,31 @@ impl Native {
     /// # Errors
     /// A test key is missing.
     pub fn new() -> Result<Self> {
-        Ok(Self { issuers: Issuers::of_scenarios()?, served: Vec::new() })
+        Ok(Self {
+            issuers: Issuers::of_scenarios()?,
+            served: Vec::new(),
+        })
     }
 }
 
 impl Substrate for Native {
     fn serve(&mut self, config: &Config) -> Result<usize> {
         let (role, mut diagnostics) = config::decode(config.plugin.to_string().as_bytes());
-        let Role::Filter(document) = role else { bail!("an intake decides nothing") };
-        let compiled = compile::compile(&document, &mut diagnostics).filter(|_| diagnostics.errors.is_empty());
+        let Role::Filter(document) = role else {
+            bail!("an intake decides nothing")
+        };
+        let compiled =
+            compile::compile(&document, &mut diagnostics).filter(|_| diagnostics.errors.is_empty());
         let compiled = compiled.with_context(|| list(&diagnostics))?;
         let keys = KeyRing::of(compiled.engine.sources());
         let identities = IdentityCache::default();
-        self.served.push(Served { config: config.clone(), compiled, keys, identities, version: 0 });
+        self.served.push(Served {
+            config: config.clone(),
+            compiled,
+            keys,
+            identities,
+            version: 0,
+        });
         Ok(self.served.len() - 1)
     }
 
@@ -72,7 +84,10 @@ impl Substrate for Native {
     }
 
     fn send(&mut self, config: usize, request: &Request) -> Result<Outcome> {
-        let served = self.served.get_mut(config).context("there is no such configuration")?;
+        let served = self
+            .served
+            .get_mut(config)
+            .context("there is no such configuration")?;
         served.decide(request, &self.issuers)
     }
 }
@@ -82,12 +97,23 @@ impl Served {
         let head = head(request, self.config.is_secured());
         let mut gathered = Gathered::default();
         for _ in 0..PATIENCE {
-            let facts = Facts { keys: &self.keys, gathered: &gathered, now: now() };
-            match self.compiled.engine.decide(&head, &facts, &mut self.identities, &PureRust) {
+            let facts = Facts {
+                keys: &self.keys,
+                gathered: &gathered,
+                now: now(),
+            };
+            match self
+                .compiled
+                .engine
+                .decide(&head, &facts, &mut self.identities, &PureRust)
+            {
                 Verdict::Allow(grant) => return self.forward(request, &grant),
                 Verdict::Reply(answer) => return Ok(sent(request, answer.reply)),
                 Verdict::Deny(denied) => {
-                    return Ok(sent(request, denied.reply(self.compiled.engine.realm(), &request.target)));
+                    return Ok(sent(
+                        request,
+                        denied.reply(self.compiled.engine.realm(), &request.target),
+                    ));
                 }
                 Verdict::Need(need) => self.gather(need, request, &mut gathered, issuers)?,
             }
@@ -96,7 +122,13 @@ impl Served {
     }
 
     /// Gets what the engine needs, as the filter does.
-    fn gather(&mut self, need: Need, request: &Request, gathered: &mut Gathered, issuers: &Issuers) -> Result<()> {
+    fn gather(
+        &mut self,
+        need: Need,
+        request: &Request,
+        gathered: &mut Gathered,
+        issuers: &Issuers,
+    ) -> Result<()> {
         match need {
             Need::Keys { source, .. } => {
                 let again = gathered.keys.iter().any(|(known, _)| *known == source);
@@ -119,15 +151,29 @@ impl Served {
 
     /// Asks the registry, until the answer is known.
     fn ask(&self, question: Question, gathered: &mut Gathered) -> Result<()> {
-        let upstream = self.compiled.proxy.upstream.as_ref().context("the engine asks a registry that there is not")?;
+        let upstream = self
+            .compiled
+            .proxy
+            .upstream
+            .as_ref()
+            .context("the engine asks a registry that there is not")?;
         let mut next = Some(question);
         while let Some(question) = next.take() {
             let request = question.request();
-            let answer = self.config.registry.answer(request.method, &request.target, Some(&upstream.host));
+            let answer =
+                self.config
+                    .registry
+                    .answer(request.method, &request.target, Some(&upstream.host));
             let status = answer.status.to_string();
             let mut headers = vec![(":status", status.as_bytes())];
-            headers.extend(answer.headers.iter().map(|(name, value)| (*name, value.as_bytes())));
-            let headers = Fields::parse(fields::write(&headers)).context("fields that cannot be read")?;
+            headers.extend(
+                answer
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_bytes())),
+            );
+            let headers =
+                Fields::parse(fields::write(&headers)).context("fields that cannot be read")?;
             let body = answer.body.unwrap_or_default().into_bytes();
             next = question.answer(QuestionResponse { headers, body }, gathered);
         }
@@ -136,7 +182,12 @@ impl Served {
 
     /// Gets the keys of a source; whatever is wrong with them, there are none then.
     fn learn(&mut self, source: SourceId, issuers: &Issuers) -> Result<KeysAnswer> {
-        let kind = self.compiled.engine.sources().get(source.index()).map(|source| source.kind.clone());
+        let kind = self
+            .compiled
+            .engine
+            .sources()
+            .get(source.index())
+            .map(|source| source.kind.clone());
         let kind = kind.context("the engine needs a source that there is not")?;
         // No shim is there to be asked for newer keys.
         let is_asked = matches!(kind, SourceKind::Callout(_));
@@ -149,7 +200,11 @@ impl Served {
                     let jwks = json!({ "keys": [TestKey::named(name)?.private_jwk()?] });
                     let (key, set) = SigningKey::from_jwks_value(&jwks)?;
                     self.keys.set_signing(key);
-                    Some(Keys { set: Arc::new(set), algorithms: None, version: 0 })
+                    Some(Keys {
+                        set: Arc::new(set),
+                        algorithms: None,
+                        version: 0,
+                    })
                 }
             },
             SourceKind::Pushed(_) => match &self.config.pushed {
@@ -160,35 +215,71 @@ impl Served {
                 }
             },
         };
-        let Some(keys) = keys else { return Ok(KeysAnswer::Unavailable) };
+        let Some(keys) = keys else {
+            return Ok(KeysAnswer::Unavailable);
+        };
         self.version += 1;
-        self.keys.set(source, Some(Keys { version: self.version, ..keys }));
-        Ok(if is_asked { KeysAnswer::Current } else { KeysAnswer::Unavailable })
+        self.keys.set(
+            source,
+            Some(Keys {
+                version: self.version,
+                ..keys
+            }),
+        );
+        Ok(if is_asked {
+            KeysAnswer::Current
+        } else {
+            KeysAnswer::Unavailable
+        })
     }
 
     /// Edits the head as the filter does.
     fn forward(&self, request: &Request, grant: &Grant) -> Result<Outcome> {
         let proxy = &self.compiled.proxy;
-        let sent: Vec<(String, &[u8])> =
-            request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_slice())).collect();
-        let sent: Vec<(&str, &[u8])> = sent.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let sent: Vec<(String, &[u8])> = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.as_slice()))
+            .collect();
+        let sent: Vec<(&str, &[u8])> = sent
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
         let fields = Fields::parse(fields::write(&sent)).context("the head is no head")?;
-        let credential = proxy.upstream_authorization.as_ref().map(|_| UPSTREAM_AUTHORIZATION);
+        let credential = proxy
+            .upstream_authorization
+            .as_ref()
+            .map(|_| UPSTREAM_AUTHORIZATION);
         let mut path = upstream::latin1(&request.target);
-        let mut headers: Vec<(String, Vec<u8>)> =
-            sent.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
-        grant.edits(&fields, &proxy.head, credential).apply(|edit| {
-            match edit {
-                Edit::Target(target) => target.clone_into(&mut path),
-                Edit::Remove(name) => headers.retain(|(other, _)| other.as_bytes() != name),
-                Edit::Add(name, value) => headers.push((name.to_ascii_lowercase(), value.as_bytes().to_vec())),
-            }
-            anyhow::Ok(())
-        })?;
+        let mut headers: Vec<(String, Vec<u8>)> = sent
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
+            .collect();
+        grant
+            .edits(&fields, &proxy.head, credential)
+            .apply(|edit| {
+                match edit {
+                    Edit::Target(target) => target.clone_into(&mut path),
+                    Edit::Remove(name) => headers.retain(|(other, _)| other.as_bytes() != name),
+                    Edit::Add(name, value) => {
+                        headers.push((name.to_ascii_lowercase(), value.as_bytes().to_vec()))
+                    }
+                }
+                anyhow::Ok(())
+            })?;
         let body = request.body.bytes();
-        let status = self.config.registry.answer(&request.method, &path, None).status;
-        let seen =
-            UpstreamRequest { method: request.method.clone(), path, headers, body: body.len(), sha256: sha256(&body) };
+        let status = self
+            .config
+            .registry
+            .answer(&request.method, &path, None)
+            .status;
+        let seen = UpstreamRequest {
+            method: request.method.clone(),
+            path,
+            headers,
+            body: body.len(),
+            sha256: sha256(&body),
+        };
         Ok(Outcome::Forwarded { seen, status })
     }
 }
@@ -198,13 +289,23 @@ fn sent(request: &Request, mut reply: Reply) -> Outcome {
     if request.method == "HEAD" {
         reply.body.clear();
     }
-    let headers = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes()));
-    Outcome::Answered(Response { status: reply.status, headers: headers.collect(), body: reply.body })
+    let headers = reply
+        .headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into_bytes()));
+    Outcome::Answered(Response {
+        status: reply.status,
+        headers: headers.collect(),
+        body: reply.body,
+    })
 }
 
 fn head(request: &Request, secured: bool) -> RequestHead<'_> {
     let all = |wanted: &str| -> Vec<&[u8]> {
-        let named = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        let named = request
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
         named.map(|(_, value)| value.as_slice()).collect()
     };
     let mut forwarded_for = all("x-forwarded-for");
@@ -220,7 +321,11 @@ fn head(request: &Request, secured: bool) -> RequestHead<'_> {
             peer: b"127.0.0.1:40000",
             tls_version: if secured { b"TLSv1.3" } else { b"" },
             mtls: request.certificate.is_some(),
-            certificate: request.certificate.as_deref().unwrap_or_default().as_bytes(),
+            certificate: request
+                .certificate
+                .as_deref()
+                .unwrap_or_default()
+                .as_bytes(),
         },
     }
 }
@@ -234,19 +339,28 @@ fn fetch(callout: &Callout, issuers: &Issuers) -> Option<Keys> {
         }
         (None, None) => return None,
     };
-    Some(Keys { algorithms, ..load(&get(&url, issuers)?)? })
+    Some(Keys {
+        algorithms,
+        ..load(&get(&url, issuers)?)?
+    })
 }
 
 fn get(url: &HttpUrl, issuers: &Issuers) -> Option<Vec<u8>> {
     match issuers.react(url.authority(), url.target()) {
-        Reaction::Answer { status: 200, body, .. } => Some(body),
+        Reaction::Answer {
+            status: 200, body, ..
+        } => Some(body),
         Reaction::Answer { .. } | Reaction::Hang | Reaction::Reset => None,
     }
 }
 
 fn load(jwks: &[u8]) -> Option<Keys> {
     let loaded = KeySet::from_jwks(jwks).ok()?;
-    Some(Keys { set: Arc::new(loaded.keys), algorithms: None, version: 0 })
+    Some(Keys {
+        set: Arc::new(loaded.keys),
+        algorithms: None,
+        version: 0,
+    })
 }
 
 fn list(diagnostics: &Diagnostics) -> String {

@@ -33,8 +33,14 @@ impl Program {
     pub fn start(name: &'static str, command: &mut Command, folder: &Path) -> Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log)?;
-        command.current_dir(module::workspace()).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let child = command.spawn().with_context(|| format!("{name} cannot be started: run `cargo xtask tools`"))?;
+        command
+            .current_dir(module::workspace())
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let child = command
+            .spawn()
+            .with_context(|| format!("{name} cannot be started: run `cargo xtask tools`"))?;
         Ok(Self { name, child, log })
     }
 
@@ -44,7 +50,9 @@ impl Program {
     /// It ends, or does not answer for a minute; the message ends with its log.
     pub fn wait(&mut self, address: SocketAddr, path: &str) -> Result<()> {
         let request = Request::new("GET", path);
-        self.wait_until(|| client::send(address, &request, START).is_ok_and(|answer| answer.status < 500))
+        self.wait_until(|| {
+            client::send(address, &request, START).is_ok_and(|answer| answer.status < 500)
+        })
     }
 
     /// Waits until `answers` returns true.
@@ -60,7 +68,12 @@ impl Program {
             if answers() {
                 return Ok(());
             }
-            ensure!(Instant::now() < deadline, "{} does not answer after {START:?}\n{}", self.name, self.log());
+            ensure!(
+                Instant::now() < deadline,
+                "{} does not answer after {START:?}\n{}",
+                self.name,
+                self.log()
+            );
             std::thread::sleep(PAUSE);
         }
     }
@@ -76,7 +89,10 @@ impl Program {
     pub fn log(&self) -> String {
         let text = self.output();
         let lines: Vec<_> = text.lines().collect();
-        let end = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n");
+        let end = lines
+            .get(lines.len().saturating_sub(15)..)
+            .unwrap_or_default()
+            .join("\n");
         format!("{} ({})\n{end}\n", self.name, self.log.display())
     }
 }
@@ -92,11 +108,13 @@ impl Drop for Program {
 /// Returns the path of a program in `REGISTRY_AUTH_TOOLS` or `.tools`, which may be missing.
 #[must_use]
 pub fn tool(path: &str) -> PathBuf {
-    std::env::var_os("REGISTRY_AUTH_TOOLS").map_or_else(|| module::workspace().join(".tools"), PathBuf::from).join(path)
+    std::env::var_os("REGISTRY_AUTH_TOOLS")
+        .map_or_else(|| module::workspace().join(".tools"), PathBuf::from)
+        .join(path)
 }
 
-/// A port that was free a moment ago, for programs that bind it themselves. It is none of those that the system gives to
-/// connections, and no other caller in this process gets it.
+/// A port that was free a moment ago, for programs that bind it themselves. It is none of those
+/// that the system gives to connections, and no other caller in this process gets it.
 ///
 /// # Errors
 /// None is free.

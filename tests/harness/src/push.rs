@@ -1,4 +1,5 @@
-//! The shim's side of the intake, written from its description: the envelope, and the request that carries it.
+//! The shim's side of the intake, written from its description: the envelope, and the request that
+//! carries it.
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
@@ -25,22 +26,39 @@ pub fn payload(set: &str, keys: &Value, now: UnixTime) -> Value {
     json!({"v": 2, "set": set, "gen": generation, "exp": expires, "keys": keys})
 }
 
-/// Seals a payload with a push key: a compact JWS with HS256. The keys of a private set are encrypted.
+/// Seals a payload with a push key: a compact JWS with HS256. The keys of a private set are
+/// encrypted.
 #[must_use]
 pub fn seal(payload: &Value, push_key: &str) -> String {
     let mut payload = payload.clone();
-    let set = payload.get("set").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let set = payload
+        .get("set")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     if !set.starts_with("mint:") {
-        return sign("registry-auth-keys+jws", &payload, &derived(push_key, "envelope"));
+        return sign(
+            "registry-auth-keys+jws",
+            &payload,
+            &derived(push_key, "envelope"),
+        );
     }
     if let Value::Object(members) = &mut payload {
         let binding = [member(members.get("gen")), member(members.get("exp")), set].join(" ");
         if let Some(keys) = members.remove("keys") {
-            let sealed = encrypt(&keys.to_string(), &binding, &derived(push_key, "encryption"));
+            let sealed = encrypt(
+                &keys.to_string(),
+                &binding,
+                &derived(push_key, "encryption"),
+            );
             members.insert("sealed".to_owned(), sealed.into());
         }
     }
-    sign("registry-auth-signing-keys+jws", &payload, &derived(push_key, "envelope"))
+    sign(
+        "registry-auth-signing-keys+jws",
+        &payload,
+        &derived(push_key, "envelope"),
+    )
 }
 
 fn member(value: Option<&Value>) -> String {
@@ -50,18 +68,28 @@ fn member(value: Option<&Value>) -> String {
 /// The key for a purpose.
 fn derived(push_key: &str, purpose: &str) -> Vec<u8> {
     let text = format!("registry-auth push 2 {purpose}\u{1}");
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, push_key.as_bytes()), text.as_bytes()).as_ref().to_vec()
+    hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, push_key.as_bytes()),
+        text.as_bytes(),
+    )
+    .as_ref()
+    .to_vec()
 }
 
 fn sign(kind: &str, payload: &Value, key: &[u8]) -> String {
     let header = json!({"alg": "HS256", "typ": kind});
     let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    let input = format!("{}.{}", encode(header.to_string().as_bytes()), encode(payload.to_string().as_bytes()));
+    let input = format!(
+        "{}.{}",
+        encode(header.to_string().as_bytes()),
+        encode(payload.to_string().as_bytes())
+    );
     let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), input.as_bytes());
     format!("{input}.{}", encode(mac.as_ref()))
 }
 
-/// XChaCha20-Poly1305: `ChaCha20-Poly1305` (RFC 8439) with a key from the first 16 bytes of the nonce.
+/// XChaCha20-Poly1305: `ChaCha20-Poly1305` (RFC 8439) with a key from the first 16 bytes of the
+/// nonce.
 fn encrypt(text: &str, binding: &str, key: &[u8]) -> String {
     const NONCE: [u8; 24] = [5; 24];
     let (begin, end) = NONCE.split_at(16);
@@ -72,15 +100,22 @@ fn encrypt(text: &str, binding: &str, key: &[u8]) -> String {
         LessSafeKey::new(key).seal_in_place_append_tag(nonce, Aad::from(binding), &mut bytes)
     });
     // What could not be encrypted does not open.
-    sealed.map(|()| BASE64_URL_SAFE_NO_PAD.encode([NONCE.as_slice(), &bytes].concat())).unwrap_or_default()
+    sealed
+        .map(|()| BASE64_URL_SAFE_NO_PAD.encode([NONCE.as_slice(), &bytes].concat()))
+        .unwrap_or_default()
 }
 
 /// `HChaCha20` (draft-irtf-cfrg-xchacha-03 section 2.2).
 fn subkey(key: &[u8], nonce: &[u8]) -> Vec<u8> {
     const COLUMNS: [[usize; 4]; 4] = [[0, 4, 8, 12], [1, 5, 9, 13], [2, 6, 10, 14], [3, 7, 11, 15]];
-    const DIAGONALS: [[usize; 4]; 4] = [[0, 5, 10, 15], [1, 6, 11, 12], [2, 7, 8, 13], [3, 4, 9, 14]];
+    const DIAGONALS: [[usize; 4]; 4] =
+        [[0, 5, 10, 15], [1, 6, 11, 12], [2, 7, 8, 13], [3, 4, 9, 14]];
     let words = [b"expand 32-byte k".as_slice(), key, nonce].concat();
-    let words = words.chunks(4).map(|word| word.iter().rev().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)));
+    let words = words.chunks(4).map(|word| {
+        word.iter()
+            .rev()
+            .fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
+    });
     let mut state: Vec<u32> = words.collect();
     for quarter in std::iter::repeat_n(COLUMNS.into_iter().chain(DIAGONALS), 10).flatten() {
         quarter_round(&mut state, quarter);
@@ -107,11 +142,20 @@ fn quarter_round(state: &mut [u32], [a, b, c, d]: [usize; 4]) {
 ///
 /// # Errors
 /// A key is unknown.
-pub fn sets(plugin: &Value, pushed: Option<&[String]>, minting: Option<&str>) -> Result<Vec<(String, Value)>> {
+pub fn sets(
+    plugin: &Value,
+    pushed: Option<&[String]>,
+    minting: Option<&str>,
+) -> Result<Vec<(String, Value)>> {
     let bearer = plugin.pointer("/http/auth/bearer");
     let name = |kind: &str, section: Option<&Value>| {
         let place = section.and_then(|section| section.get("awsSecretsManager"));
-        let part = |name: &str| place.and_then(|place| place.get(name)).and_then(Value::as_str).unwrap_or_default();
+        let part = |name: &str| {
+            place
+                .and_then(|place| place.get(name))
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         format!("{kind}:{}/{}", part("region"), part("secretName"))
     };
     let mut sets = Vec::new();
@@ -138,19 +182,30 @@ pub fn request(set: &str, keys: &Value, now: UnixTime) -> Request {
 pub fn put(set: &str, payload: &Value, envelope: &str, now: UnixTime) -> Request {
     let generation = payload.get("gen").cloned().unwrap_or_default();
     let says = json!({"v": 2, "set": set, "nonce": nonce(), "at": now.secs(), "gen": generation});
-    proven("PUT", set, &says, PUSH_KEY).header("content-type", "application/jose").body(envelope.as_bytes().to_vec())
+    proven("PUT", set, &says, PUSH_KEY)
+        .header("content-type", "application/jose")
+        .body(envelope.as_bytes().to_vec())
 }
 
 /// The `GET` of what is held of a set.
 #[must_use]
 pub fn get(set: &str, now: UnixTime) -> Request {
-    proven("GET", set, &json!({"v": 2, "set": set, "nonce": nonce(), "at": now.secs()}), PUSH_KEY)
+    proven(
+        "GET",
+        set,
+        &json!({"v": 2, "set": set, "nonce": nonce(), "at": now.secs()}),
+        PUSH_KEY,
+    )
 }
 
 /// A request that says something of itself, and proves a push key.
 #[must_use]
 pub fn proven(method: &str, set: &str, says: &Value, push_key: &str) -> Request {
-    let proof = sign("registry-auth-request+jws", says, &derived(push_key, "request"));
+    let proof = sign(
+        "registry-auth-request+jws",
+        says,
+        &derived(push_key, "request"),
+    );
     Request::new(method, &path(set)).header("authorization", &format!("Bearer {proof}"))
 }
 
@@ -170,12 +225,19 @@ fn nonce() -> String {
 /// It does not, or it answers something else.
 pub fn answer(set: &str, response: &Response) -> Result<Value> {
     let text = std::str::from_utf8(&response.body).unwrap_or_default();
-    let (signed, mac) = text.rsplit_once('.').with_context(|| format!("no proof: {response:?}"))?;
+    let (signed, mac) = text
+        .rsplit_once('.')
+        .with_context(|| format!("no proof: {response:?}"))?;
     let key = hmac::Key::new(hmac::HMAC_SHA256, &derived(PUSH_KEY, "response"));
     let mac = BASE64_URL_SAFE_NO_PAD.decode(mac)?;
-    hmac::verify(&key, signed.as_bytes(), &mac).map_err(|_| anyhow!("a wrong MAC: {response:?}"))?;
+    hmac::verify(&key, signed.as_bytes(), &mac)
+        .map_err(|_| anyhow!("a wrong MAC: {response:?}"))?;
     let (header, payload) = signed.split_once('.').context("no header")?;
-    let part = |text: &str| -> Result<Value> { Ok(serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text)?)?) };
+    let part = |text: &str| -> Result<Value> {
+        Ok(serde_json::from_slice(
+            &BASE64_URL_SAFE_NO_PAD.decode(text)?,
+        )?)
+    };
     let (header, payload) = (part(header)?, part(payload)?);
     let expected = [
         (header.get("typ"), json!("registry-auth-response+jws")),
@@ -210,9 +272,14 @@ mod tests {
     #[test]
     fn a_subkey_is_that_of_the_draft() {
         let key: Vec<u8> = (0..32).collect();
-        let nonce = [0, 0, 0, 9, 0, 0, 0, 0x4a, 0, 0, 0, 0, 0x31, 0x41, 0x59, 0x27];
+        let nonce = [
+            0, 0, 0, 9, 0, 0, 0, 0x4a, 0, 0, 0, 0, 0x31, 0x41, 0x59, 0x27,
+        ];
         let expected = "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc";
-        let found: Vec<_> = subkey(&key, &nonce).iter().map(|byte| format!("{byte:02x}")).collect();
+        let found: Vec<_> = subkey(&key, &nonce)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         assert_eq!(found.concat(), expected);
     }
 

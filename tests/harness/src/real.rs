@@ -24,7 +24,8 @@ pub const SPREAD: Duration = Duration::from_millis(600);
 /// The plugin configuration of an intake.
 pub const INTAKE: &str = r#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}}}"#;
 
-/// The real Envoy. Configurations with the same pushed keys share a VM id, and so their shared data.
+/// The real Envoy. Configurations with the same pushed keys share a VM id, and so their shared
+/// data.
 pub struct RealEnvoy {
     module: PathBuf,
     configs: Vec<Config>,
@@ -38,7 +39,11 @@ pub struct RealEnvoy {
 type Group = Vec<(String, Value)>;
 
 fn group_of(config: &Config) -> Result<Group> {
-    push::sets(&config.plugin, config.pushed.as_deref(), config.minting.as_deref())
+    push::sets(
+        &config.plugin,
+        config.pushed.as_deref(),
+        config.minting.as_deref(),
+    )
 }
 
 impl RealEnvoy {
@@ -49,7 +54,14 @@ impl RealEnvoy {
     pub fn new(module: PathBuf) -> Result<Self> {
         let issuers = Issuers::of_scenarios()?.serve(Port::bind()?)?;
         let (configs, groups) = (Vec::new(), Vec::new());
-        Ok(Self { module, configs, groups, upstream: Upstream::start()?, issuers, running: None })
+        Ok(Self {
+            module,
+            configs,
+            groups,
+            upstream: Upstream::start()?,
+            issuers,
+            running: None,
+        })
     }
 
     /// Returns the running Envoy.
@@ -64,7 +76,11 @@ impl RealEnvoy {
         let mut listeners = Vec::new();
         for (number, config) in self.configs.iter().enumerate() {
             let group = group_of(config)?;
-            let group = self.groups.iter().position(|known| *known == group).unwrap_or_default();
+            let group = self
+                .groups
+                .iter()
+                .position(|known| *known == group)
+                .unwrap_or_default();
             listeners.push(Listener {
                 name: format!("config-{number}"),
                 configuration: config.plugin.to_string(),
@@ -90,14 +106,24 @@ impl RealEnvoy {
                 ("upstream".to_owned(), self.upstream.address()),
                 ("issuers".to_owned(), self.issuers.address()),
             ],
-            environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            environment: ENVIRONMENT
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
         })
     }
 
     fn outcome(&self, response: Response) -> Result<Outcome> {
-        let Some(number) = response.header(NUMBER) else { return Ok(Outcome::Answered(response)) };
-        let seen = self.upstream.seen(number.parse()?).context("the upstream has not seen it")?;
-        Ok(Outcome::Forwarded { seen, status: response.status })
+        let Some(number) = response.header(NUMBER) else {
+            return Ok(Outcome::Answered(response));
+        };
+        let seen = self
+            .upstream
+            .seen(number.parse()?)
+            .context("the upstream has not seen it")?;
+        Ok(Outcome::Forwarded {
+            seen,
+            status: response.status,
+        })
     }
 }
 
@@ -124,12 +150,24 @@ impl Substrate for RealEnvoy {
     }
 
     fn send(&mut self, config: usize, request: &Request) -> Result<Outcome> {
-        let served = self.configs.get(config).context("there is no such configuration")?;
+        let served = self
+            .configs
+            .get(config)
+            .context("there is no such configuration")?;
         self.upstream.hold(served.registry.clone());
         let envoy = self.envoy()?;
-        let send = if served.is_secured() { client::send_over_tls } else { client::send };
-        let response = send(envoy.listener(&format!("config-{config}"))?, request, PATIENCE);
-        let response = response.with_context(|| format!("the log of envoy ends\n{}", envoy.log_tail()))?;
+        let send = if served.is_secured() {
+            client::send_over_tls
+        } else {
+            client::send
+        };
+        let response = send(
+            envoy.listener(&format!("config-{config}"))?,
+            request,
+            PATIENCE,
+        );
+        let response =
+            response.with_context(|| format!("the log of envoy ends\n{}", envoy.log_tail()))?;
         self.outcome(response)
     }
 }
@@ -147,7 +185,11 @@ pub fn push_keys(intake: SocketAddr, set: &str, keys: &Value) -> Result<()> {
             return Ok(());
         }
         let body = String::from_utf8_lossy(&answer.body).into_owned();
-        ensure!(answer.status == 409 && Instant::now() < deadline, "the intake answered {} {body}", answer.status);
+        ensure!(
+            answer.status == 409 && Instant::now() < deadline,
+            "the intake answered {} {body}",
+            answer.status
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }

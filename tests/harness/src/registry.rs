@@ -6,7 +6,8 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::json;
 
-/// Repositories that one page holds at most, however many are asked for: few, so that there are several pages.
+/// Repositories that one page holds at most, however many are asked for: few, so that there are
+/// several pages.
 const PAGE: usize = 3;
 
 /// What Distribution sends with every answer.
@@ -43,7 +44,8 @@ pub struct RegistryState {
     /// What answers questions.
     #[serde(default)]
     pub kind: RegistryKind,
-    /// The only `Host` under which the registry is asked; under others it is [`RegistryKind::Missing`].
+    /// The only `Host` under which the registry is asked; under others it is
+    /// [`RegistryKind::Missing`].
     #[serde(default)]
     pub host: Option<String>,
 }
@@ -60,19 +62,26 @@ pub struct Answer {
 }
 
 impl RegistryState {
-    /// The answer to a request: 404 to `HEAD` of a manifest by a tag that does not exist, pages of the catalog, 200 otherwise.
-    /// What the filter asks is answered according to `kind` and `host`.
+    /// The answer to a request: 404 to `HEAD` of a manifest by a tag that does not exist, pages of
+    /// the catalog, 200 otherwise. What the filter asks is answered according to `kind` and `host`.
     #[must_use]
     pub fn answer(&self, method: &str, target: &str, host: Option<&str>) -> Answer {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let manifest = path.strip_prefix("/v2/").and_then(|rest| rest.rsplit_once("/manifests/"));
+        let manifest = path
+            .strip_prefix("/v2/")
+            .and_then(|rest| rest.rsplit_once("/manifests/"));
         let manifest = manifest.filter(|(_, tag)| method == "HEAD" && !tag.contains(':'));
-        let is_question = manifest.is_some() || matches!((method, path), ("GET", "/v2/" | "/v2/_catalog"));
+        let is_question =
+            manifest.is_some() || matches!((method, path), ("GET", "/v2/" | "/v2/_catalog"));
         if !is_question {
             return Answer::of(200);
         }
         let is_elsewhere = matches!((&self.host, host), (Some(own), Some(host)) if own != host);
-        match if is_elsewhere { RegistryKind::Missing } else { self.kind } {
+        match if is_elsewhere {
+            RegistryKind::Missing
+        } else {
+            self.kind
+        } {
             RegistryKind::Missing => Answer::of(404).page(),
             RegistryKind::Web => Answer::of(200).page(),
             RegistryKind::Moved => Answer::of(307).header(("location", "/elsewhere")),
@@ -97,7 +106,10 @@ impl RegistryState {
 
 impl Answer {
     fn of(status: u16) -> Self {
-        Self { status, ..Self::default() }
+        Self {
+            status,
+            ..Self::default()
+        }
     }
 
     fn header(mut self, (name, value): (&'static str, &str)) -> Self {
@@ -106,26 +118,49 @@ impl Answer {
     }
 
     fn page(self) -> Self {
-        Self { body: Some("<html></html>".to_owned()), ..self }
+        Self {
+            body: Some("<html></html>".to_owned()),
+            ..self
+        }
     }
 
     /// `Link`.
     #[must_use]
     pub fn link(&self) -> Option<&str> {
-        self.headers.iter().find(|(name, _)| *name == "link").map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(name, _)| *name == "link")
+            .map(|(_, value)| value.as_str())
     }
 }
 
 fn page(catalog: &BTreeSet<String>, query: &str) -> Answer {
-    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    let last = value("last").map(|last| percent_decode_str(last).decode_utf8_lossy()).unwrap_or_default();
-    let asked = value("n").and_then(|number| number.parse().ok()).unwrap_or(PAGE);
+    let value = |name: &str| {
+        query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    };
+    let last = value("last")
+        .map(|last| percent_decode_str(last).decode_utf8_lossy())
+        .unwrap_or_default();
+    let asked = value("n")
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(PAGE);
     let mut rest = catalog.iter().filter(|name| ***name > *last);
     let page: Vec<&String> = rest.by_ref().take(asked.min(PAGE)).collect();
     let link = page.last().filter(|_| rest.next().is_some());
-    let link = link.map(|last| ("link", format!("</v2/_catalog?last={last}&n={asked}>; rel=\"next\"")));
+    let link = link.map(|last| {
+        (
+            "link",
+            format!("</v2/_catalog?last={last}&n={asked}>; rel=\"next\""),
+        )
+    });
     let body = Some(json!({ "repositories": page }).to_string());
-    Answer { status: 200, headers: link.into_iter().collect(), body }
+    Answer {
+        status: 200,
+        headers: link.into_iter().collect(),
+        body,
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +169,10 @@ mod tests {
 
     #[test]
     fn a_tag_exists_when_it_was_said_so() {
-        let registry = RegistryState { tags: BTreeSet::from(["a/b:v1".to_owned()]), ..RegistryState::default() };
+        let registry = RegistryState {
+            tags: BTreeSet::from(["a/b:v1".to_owned()]),
+            ..RegistryState::default()
+        };
         let rows = [
             ("HEAD", "/v2/a/b/manifests/v1", 200),
             ("HEAD", "/v2/a/b/manifests/v2?x", 404),
@@ -144,7 +182,11 @@ mod tests {
             ("GET", "/v2/_catalog", 200),
         ];
         for (method, target, status) in rows {
-            assert_eq!(registry.answer(method, target, None).status, status, "{method} {target}");
+            assert_eq!(
+                registry.answer(method, target, None).status,
+                status,
+                "{method} {target}"
+            );
         }
     }
 
@@ -152,7 +194,12 @@ mod tests {
     fn what_answers_questions_may_be_another_server() {
         let registry = |kind, host: Option<&str>| {
             let tags = BTreeSet::from(["a/b:v1".to_owned()]);
-            RegistryState { tags, kind, host: host.map(str::to_owned), ..RegistryState::default() }
+            RegistryState {
+                tags,
+                kind,
+                host: host.map(str::to_owned),
+                ..RegistryState::default()
+            }
         };
         let rows = [
             (RegistryKind::Marked, None, [200, 404, 200]),
@@ -164,27 +211,57 @@ mod tests {
             (RegistryKind::Marked, Some("registry.test"), [200, 404, 200]),
             (RegistryKind::Marked, Some("other.test"), [404, 404, 404]),
         ];
-        let questions = [("HEAD", "/v2/a/b/manifests/v1"), ("HEAD", "/v2/a/b/manifests/v2"), ("GET", "/v2/")];
+        let questions = [
+            ("HEAD", "/v2/a/b/manifests/v1"),
+            ("HEAD", "/v2/a/b/manifests/v2"),
+            ("GET", "/v2/"),
+        ];
         for (kind, host, statuses) in rows {
             let registry = registry(kind, host);
-            let answers = questions.map(|(method, target)| registry.answer(method, target, Some("registry.test")));
-            assert_eq!(answers.each_ref().map(|answer| answer.status), statuses, "{kind:?}");
-            let marked = kind == RegistryKind::Marked && host != Some("other.test");
-            assert!(
-                answers.iter().all(|answer| answer.headers.iter().any(|(name, _)| *name == API_VERSION.0) == marked)
+            let answers = questions
+                .map(|(method, target)| registry.answer(method, target, Some("registry.test")));
+            assert_eq!(
+                answers.each_ref().map(|answer| answer.status),
+                statuses,
+                "{kind:?}"
             );
-            assert_eq!(registry.answer("PUT", "/v2/a/b/manifests/v1", Some("x.test")).status, 200);
+            let marked = kind == RegistryKind::Marked && host != Some("other.test");
+            assert!(answers.iter().all(|answer| {
+                answer
+                    .headers
+                    .iter()
+                    .any(|(name, _)| *name == API_VERSION.0)
+                    == marked
+            }));
+            assert_eq!(
+                registry
+                    .answer("PUT", "/v2/a/b/manifests/v1", Some("x.test"))
+                    .status,
+                200
+            );
         }
     }
 
     #[test]
     fn the_catalog_comes_in_pages() {
         let catalog = ["a", "b", "c", "d", "e"].map(str::to_owned);
-        let registry = RegistryState { catalog: Some(catalog.into()), ..RegistryState::default() };
+        let registry = RegistryState {
+            catalog: Some(catalog.into()),
+            ..RegistryState::default()
+        };
         let first = registry.answer("GET", "/v2/_catalog?n=1000", None);
-        assert_eq!(first.body.as_deref(), Some("{\"repositories\":[\"a\",\"b\",\"c\"]}"));
-        assert_eq!(first.link(), Some("</v2/_catalog?last=c&n=1000>; rel=\"next\""));
+        assert_eq!(
+            first.body.as_deref(),
+            Some("{\"repositories\":[\"a\",\"b\",\"c\"]}")
+        );
+        assert_eq!(
+            first.link(),
+            Some("</v2/_catalog?last=c&n=1000>; rel=\"next\"")
+        );
         let second = registry.answer("GET", "/v2/_catalog?last=c&n=1000", None);
-        assert_eq!((second.body.as_deref(), second.link()), (Some("{\"repositories\":[\"d\",\"e\"]}"), None));
+        assert_eq!(
+            (second.body.as_deref(), second.link()),
+            (Some("{\"repositories\":[\"d\",\"e\"]}"), None)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The scenario format: configurations, tokens and rows in one JSON file. `tests/README.md` is its manual.
+//! The scenario format: configurations, tokens and rows in one JSON file. `tests/README.md` is its
+//! manual.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -35,7 +36,8 @@ pub struct Scenarios {
 pub struct Config {
     /// The plugin configuration, complete.
     pub plugin: Value,
-    /// Test keys that the shim has pushed as the set of `awsSecretsManager`; `None`: nothing was pushed.
+    /// Test keys that the shim has pushed as the set of `awsSecretsManager`; `None`: nothing was
+    /// pushed.
     #[serde(default)]
     pub pushed: Option<Vec<String>>,
     /// The test key that the shim has pushed as the set of `mint`; `None`: nothing was pushed.
@@ -44,7 +46,8 @@ pub struct Config {
     /// What the registry holds.
     #[serde(default)]
     pub registry: RegistryState,
-    /// The host holds the body back whenever the head is held, as Envoy does without `allow_on_headers_stop_iteration`.
+    /// The host holds the body back whenever the head is held, as Envoy does without
+    /// `allow_on_headers_stop_iteration`.
     #[serde(default, rename = "holdsBodies")]
     pub holds_bodies: bool,
 }
@@ -148,7 +151,10 @@ impl Scenarios {
     /// # Errors
     /// It cannot be read, or as [`Self::parse`].
     pub fn read(path: &Path) -> Result<Self> {
-        let name = path.file_stem().and_then(|stem| stem.to_str()).context("the file has no name")?;
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .context("the file has no name")?;
         let text = fs::read(path).with_context(|| path.display().to_string())?;
         Self::parse(name, &text).with_context(|| path.display().to_string())
     }
@@ -160,7 +166,9 @@ impl Scenarios {
     pub fn all() -> Result<Vec<Self>> {
         let folder = folder();
         let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
-        let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+        let mut paths = entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<Vec<PathBuf>>>()?;
         paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
         paths.sort();
         ensure!(!paths.is_empty(), "no scenario in {}", folder.display());
@@ -170,7 +178,8 @@ impl Scenarios {
     /// Reads the text of a file called `name`.
     ///
     /// # Errors
-    /// Not JSON, unknown or missing members (with their place), duplicate names, or names that refer to nothing.
+    /// Not JSON, unknown or missing members (with their place), duplicate names, or names that
+    /// refer to nothing.
     pub fn parse(name: &str, text: &[u8]) -> Result<Self> {
         let mut file = registry_auth_engine::json::parse(text)?;
         if file.get("vectors").is_some() {
@@ -180,8 +189,14 @@ impl Scenarios {
         let configs = typed_map::<Config>("configs", derive("configs", &file.configs)?)?;
         let tokens = typed_map::<Recipe>("tokens", derive("tokens", &file.tokens)?)?;
         let rows = file.rows.into_iter().enumerate();
-        let rows = rows.map(|(index, row)| typed::<Row>(row).with_context(|| format!("rows[{index}]")));
-        let mut file = Self { name: name.to_owned(), configs, tokens, rows: rows.collect::<Result<_>>()? };
+        let rows =
+            rows.map(|(index, row)| typed::<Row>(row).with_context(|| format!("rows[{index}]")));
+        let mut file = Self {
+            name: name.to_owned(),
+            configs,
+            tokens,
+            rows: rows.collect::<Result<_>>()?,
+        };
         for (name, config) in &mut file.configs {
             without_nulls(&mut config.plugin);
             expand::keys(&mut config.plugin).with_context(|| format!("configs.{name}"))?;
@@ -195,10 +210,26 @@ impl Scenarios {
         for row in &self.rows {
             let at = || format!("row `{}`", row.name);
             ensure!(names.insert(&row.name), "duplicate name `{}`", row.name);
-            ensure!(self.configs.contains_key(&row.config), "{}: there is no config `{}`", at(), row.config);
-            let secured = self.configs.get(&row.config).is_some_and(Config::is_secured);
-            ensure!(row.certificate.is_none() || secured, "{}: `certificate` without `mtls` in the config", at());
-            ensure!(row.token.is_none() || row.authorization.is_none(), "{}: `token` and `authorization`", at());
+            ensure!(
+                self.configs.contains_key(&row.config),
+                "{}: there is no config `{}`",
+                at(),
+                row.config
+            );
+            let secured = self
+                .configs
+                .get(&row.config)
+                .is_some_and(Config::is_secured);
+            ensure!(
+                row.certificate.is_none() || secured,
+                "{}: `certificate` without `mtls` in the config",
+                at()
+            );
+            ensure!(
+                row.token.is_none() || row.authorization.is_none(),
+                "{}: `token` and `authorization`",
+                at()
+            );
             self.request(row, UnixTime::from_secs(0)).with_context(at)?;
             row.expect.check().with_context(at)?;
         }
@@ -210,22 +241,36 @@ impl Scenarios {
     /// # Errors
     /// A token is unknown or cannot be minted, or the text is malformed.
     pub fn request(&self, row: &Row, now: UnixTime) -> Result<Request> {
-        let (method, target) = row.request.split_once(' ').context("`request` is no `METHOD TARGET`")?;
+        let (method, target) = row
+            .request
+            .split_once(' ')
+            .context("`request` is no `METHOD TARGET`")?;
         let mint = |name: &str| self.mint(name, now);
         let mut headers = Vec::new();
         for value in self.authorization(row, now)? {
             headers.push(("authorization".to_owned(), expand::octets(&value)?));
         }
         for (name, value) in &row.headers {
-            headers.push((name.clone(), expand::octets(&expand::tokens(value, &mint)?)?));
+            headers.push((
+                name.clone(),
+                expand::octets(&expand::tokens(value, &mint)?)?,
+            ));
         }
         let body = match &row.body {
             None => Body::None,
             Some(Content::Bytes(length)) => Body::Sized(vec![b'x'; *length]),
-            Some(Content::Text(text)) => Body::Sized(expand::octets(&expand::tokens(text, &mint)?)?),
+            Some(Content::Text(text)) => {
+                Body::Sized(expand::octets(&expand::tokens(text, &mint)?)?)
+            }
         };
         let certificate = row.certificate.as_deref().map(tls::pem).transpose()?;
-        Ok(Request { method: method.to_owned(), target: expand::octets(target)?, headers, body, certificate })
+        Ok(Request {
+            method: method.to_owned(),
+            target: expand::octets(target)?,
+            headers,
+            body,
+            certificate,
+        })
     }
 
     fn authorization(&self, row: &Row, now: UnixTime) -> Result<Vec<String>> {
@@ -242,21 +287,31 @@ impl Scenarios {
             (None, Some(Literal::Many(many))) => many.iter().collect(),
             (None, None) => vec![],
         };
-        literals.into_iter().map(|text| expand::tokens(text, &|name| self.mint(name, now))).collect()
+        literals
+            .into_iter()
+            .map(|text| expand::tokens(text, &|name| self.mint(name, now)))
+            .collect()
     }
 
     fn mint(&self, name: &str, now: UnixTime) -> Result<String> {
-        let recipe = self.tokens.get(name).with_context(|| format!("there is no token `{name}`"))?;
+        let recipe = self
+            .tokens
+            .get(name)
+            .with_context(|| format!("there is no token `{name}`"))?;
         recipe.mint(now).with_context(|| format!("token `{name}`"))
     }
 }
 
 /// A JSON value as a type, or the place in it that is no such thing.
 pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
-    serde_path_to_error::deserialize(value).map_err(|error| anyhow!("{}: {}", error.path(), error.inner()))
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| anyhow!("{}: {}", error.path(), error.inner()))
 }
 
-fn typed_map<T: DeserializeOwned>(what: &str, values: BTreeMap<String, Value>) -> Result<BTreeMap<String, T>> {
+fn typed_map<T: DeserializeOwned>(
+    what: &str,
+    values: BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, T>> {
     let entry = |(name, value)| {
         let value = typed(value).with_context(|| format!("{what}.{name}"))?;
         Ok((name, value))
@@ -270,18 +325,34 @@ fn derive(what: &str, entries: &BTreeMap<String, Value>) -> Result<BTreeMap<Stri
     entries.keys().map(resolve).collect()
 }
 
-fn ancestor(what: &str, entries: &BTreeMap<String, Value>, name: &str, depth: usize) -> Result<Value> {
-    let entry = entries.get(name).with_context(|| format!("{what}: there is no `{name}`"))?;
-    let Some(mut members) = entry.as_object().cloned() else { bail!("{what}.{name} is no object") };
-    let Some(like) = members.remove("like") else { return Ok(entry.clone()) };
-    let like = like.as_str().with_context(|| format!("{what}.{name}.like is no string"))?;
-    let depth = depth.checked_sub(1).with_context(|| format!("{what}.{name}: `like` goes round in a circle"))?;
+fn ancestor(
+    what: &str,
+    entries: &BTreeMap<String, Value>,
+    name: &str,
+    depth: usize,
+) -> Result<Value> {
+    let entry = entries
+        .get(name)
+        .with_context(|| format!("{what}: there is no `{name}`"))?;
+    let Some(mut members) = entry.as_object().cloned() else {
+        bail!("{what}.{name} is no object")
+    };
+    let Some(like) = members.remove("like") else {
+        return Ok(entry.clone());
+    };
+    let like = like
+        .as_str()
+        .with_context(|| format!("{what}.{name}.like is no string"))?;
+    let depth = depth
+        .checked_sub(1)
+        .with_context(|| format!("{what}.{name}: `like` goes round in a circle"))?;
     let mut base = ancestor(what, entries, like, depth)?;
     lay_over(&mut base, members);
     Ok(base)
 }
 
-/// JSON Merge Patch (RFC 7396), except that a `null` stays: the recipe of a token takes it from there to its header.
+/// JSON Merge Patch (RFC 7396), except that a `null` stays: the recipe of a token takes it from
+/// there to its header.
 fn lay_over(base: &mut Value, patch: Map<String, Value>) {
     if !base.is_object() {
         *base = Value::Object(Map::new());

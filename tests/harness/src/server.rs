@@ -42,7 +42,8 @@ impl Port {
     /// # Errors
     /// The port is in use.
     pub fn bind_at(address: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind(address).with_context(|| format!("no port at {address}"))?;
+        let listener =
+            TcpListener::bind(address).with_context(|| format!("no port at {address}"))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
@@ -84,17 +85,25 @@ impl Port {
         F: Future<Output = Option<Response<Full<Bytes>>>> + Send + 'static,
     {
         let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let listener = self.listener;
-        let thread = std::thread::Builder::new().name("loopback-server".to_owned()).spawn(move || {
-            runtime.block_on(async move {
-                tokio::select! {
-                    () = accept(listener, tls, Arc::new(answer)) => {}
-                    _ = stopped => {}
-                }
-            });
-        })?;
-        Ok(Server { address: self.address, stop: Some(stop), thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("loopback-server".to_owned())
+            .spawn(move || {
+                runtime.block_on(async move {
+                    tokio::select! {
+                        () = accept(listener, tls, Arc::new(answer)) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        Ok(Server {
+            address: self.address,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 
@@ -120,9 +129,13 @@ where
     A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Option<Response<Full<Bytes>>>> + Send + 'static,
 {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        return;
+    };
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let answer = Arc::clone(&answer);
         let service = service_fn(move |request| {
             let pending = answer(request);

@@ -24,8 +24,8 @@ impl SharedData {
         self.with(|store| store.values.get(key).cloned())
     }
 
-    /// Writes a value. A `cas` of 0 always writes, and so does the first write of a key: Envoy checks `cas` only when
-    /// there is something to compare it with.
+    /// Writes a value. A `cas` of 0 always writes, and so does the first write of a key: Envoy
+    /// checks `cas` only when there is something to compare it with.
     ///
     /// # Errors
     /// The key has a value of another version.

@@ -40,13 +40,30 @@ impl Addresses {
     /// # Errors
     /// The file has other ports than this type knows, or the module is missing or stale.
     pub fn configuration(&self) -> Result<String> {
-        let text = fs::read_to_string(module::workspace().join(CONFIGURATION)).context(CONFIGURATION)?;
         let text =
-            exchange(&text, "filename: target/registry-auth.wasm ", &format!("filename: {} ", json!(module::path()?)))?;
-        let text = exchange(&text, "path: target/intake.sock,", &format!("path: {},", json!(self.intake)))?;
-        let ports = [(8080, self.clients), (9901, self.admin), (5000, self.registry), (5556, self.issuer)];
+            fs::read_to_string(module::workspace().join(CONFIGURATION)).context(CONFIGURATION)?;
+        let text = exchange(
+            &text,
+            "filename: target/registry-auth.wasm ",
+            &format!("filename: {} ", json!(module::path()?)),
+        )?;
+        let text = exchange(
+            &text,
+            "path: target/intake.sock,",
+            &format!("path: {},", json!(self.intake)),
+        )?;
+        let ports = [
+            (8080, self.clients),
+            (9901, self.admin),
+            (5000, self.registry),
+            (5556, self.issuer),
+        ];
         ports.into_iter().try_fold(text, |text, (port, address)| {
-            exchange(&text, &format!("port_value: {port} "), &format!("port_value: {} ", address.port()))
+            exchange(
+                &text,
+                &format!("port_value: {port} "),
+                &format!("port_value: {} ", address.port()),
+            )
         })
     }
 }
@@ -58,18 +75,32 @@ impl Addresses {
 pub fn capabilities() -> Result<Value> {
     let text = fs::read_to_string(module::workspace().join(DISCOVERY)).context(DISCOVERY)?;
     let file: Value = serde_json::from_str(&text).context(DISCOVERY)?;
-    let capabilities = file.pointer("/resources/0/typed_config/config/capability_restriction_config");
-    capabilities.cloned().with_context(|| format!("`{DISCOVERY}` restricts no capabilities"))
+    let capabilities =
+        file.pointer("/resources/0/typed_config/config/capability_restriction_config");
+    capabilities
+        .cloned()
+        .with_context(|| format!("`{DISCOVERY}` restricts no capabilities"))
 }
 
 /// The configuration with a changed plugin configuration.
 ///
 /// # Errors
 /// The plugin configuration is not where it is in the file, or `change` says so.
-pub fn with_plugin(configuration: &str, change: impl FnOnce(&mut Value) -> Result<()>) -> Result<String> {
-    let (before, rest) = configuration.split_once("value: |\n").context("there is no plugin configuration")?;
-    let indentation: String = rest.chars().take_while(|character| *character == ' ').collect();
-    let block: String = rest.split_inclusive('\n').take_while(|line| line.starts_with(&indentation)).collect();
+pub fn with_plugin(
+    configuration: &str,
+    change: impl FnOnce(&mut Value) -> Result<()>,
+) -> Result<String> {
+    let (before, rest) = configuration
+        .split_once("value: |\n")
+        .context("there is no plugin configuration")?;
+    let indentation: String = rest
+        .chars()
+        .take_while(|character| *character == ' ')
+        .collect();
+    let block: String = rest
+        .split_inclusive('\n')
+        .take_while(|line| line.starts_with(&indentation))
+        .collect();
     let after = rest.strip_prefix(&block).unwrap_or_default();
     let mut plugin = serde_json::from_str(&block).context("the plugin configuration is no JSON")?;
     change(&mut plugin)?;
@@ -77,7 +108,10 @@ pub fn with_plugin(configuration: &str, change: impl FnOnce(&mut Value) -> Resul
 }
 
 fn exchange(text: &str, from: &str, to: &str) -> Result<String> {
-    ensure!(text.matches(from).count() == 1, "`{CONFIGURATION}` has not exactly one `{from}`");
+    ensure!(
+        text.matches(from).count() == 1,
+        "`{CONFIGURATION}` has not exactly one `{from}`"
+    );
     Ok(text.replace(from, to))
 }
 
@@ -85,7 +119,12 @@ fn exchange(text: &str, from: &str, to: &str) -> Result<String> {
 ///
 /// # Errors
 /// Envoy is missing or does not start.
-pub fn start(configuration: &str, admin: SocketAddr, push_key: &str, folder: &Path) -> Result<Program> {
+pub fn start(
+    configuration: &str,
+    admin: SocketAddr,
+    push_key: &str,
+    folder: &Path,
+) -> Result<Program> {
     let file = folder.join("envoy.yaml");
     fs::write(&file, configuration)?;
     let mut program = Program::start(
@@ -93,7 +132,13 @@ pub fn start(configuration: &str, admin: SocketAddr, push_key: &str, folder: &Pa
         Command::new(envoy::binary()?)
             .arg("-c")
             .arg(file)
-            .args(["--concurrency", "2", "--use-dynamic-base-id", "--file-flush-interval-msec", "20"])
+            .args([
+                "--concurrency",
+                "2",
+                "--use-dynamic-base-id",
+                "--file-flush-interval-msec",
+                "20",
+            ])
             .env("REGISTRY_AUTH_PUSH_KEY", push_key)
             .env("REGISTRY_UPSTREAM_AUTHORIZATION", UPSTREAM_AUTHORIZATION),
         folder,

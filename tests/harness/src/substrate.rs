@@ -16,8 +16,10 @@ pub const PUSH_KEY: &str = "scenario-push-key-scenario-push-key";
 /// What the scenarios' upstream is sent, as `REGISTRY_UPSTREAM_AUTHORIZATION`.
 pub const UPSTREAM_AUTHORIZATION: &str = "Basic dXBzdHJlYW06c2VjcmV0";
 /// The environment that the filter sees.
-pub const ENVIRONMENT: [(&str, &str); 2] =
-    [("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY), ("REGISTRY_UPSTREAM_AUTHORIZATION", UPSTREAM_AUTHORIZATION)];
+pub const ENVIRONMENT: [(&str, &str); 2] = [
+    ("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY),
+    ("REGISTRY_UPSTREAM_AUTHORIZATION", UPSTREAM_AUTHORIZATION),
+];
 
 /// Each scenario row is sent this often: what a cache answers must equal what was worked out.
 const REPEATS: usize = 2;
@@ -51,14 +53,17 @@ pub trait Substrate {
 /// Now, by the system's clock.
 #[must_use]
 pub fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     UnixTime::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Runs every row of every file and reports all failures together.
 ///
 /// # Errors
-/// The substrate does not start, or rows failed: one paragraph each, with file, row and differences.
+/// The substrate does not start, or rows failed: one paragraph each, with file, row and
+/// differences.
 pub fn run(substrate: &mut dyn Substrate, files: &[Scenarios]) -> Result<()> {
     let mut numbers = Vec::new();
     let mut failures = Vec::new();
@@ -66,7 +71,9 @@ pub fn run(substrate: &mut dyn Substrate, files: &[Scenarios]) -> Result<()> {
         for (name, config) in &file.configs {
             match substrate.serve(config) {
                 Ok(number) => numbers.push((&file.name, name, number)),
-                Err(error) => failures.push(format!("{}.json, config `{name}`: {error:#}", file.name)),
+                Err(error) => {
+                    failures.push(format!("{}.json, config `{name}`: {error:#}", file.name))
+                }
             }
         }
     }
@@ -75,20 +82,37 @@ pub fn run(substrate: &mut dyn Substrate, files: &[Scenarios]) -> Result<()> {
     for file in files {
         for row in &file.rows {
             rows += 1;
-            let number = numbers.iter().find(|(in_file, name, _)| **in_file == file.name && **name == row.config);
-            let Some((_, _, number)) = number else { continue };
+            let number = numbers
+                .iter()
+                .find(|(in_file, name, _)| **in_file == file.name && **name == row.config);
+            let Some((_, _, number)) = number else {
+                continue;
+            };
             let differences = run_row(substrate, *number, file, row);
             if !differences.is_empty() {
                 let list = differences.join("\n    ");
-                failures.push(format!("{}.json, `{}` ({})\n    {list}", file.name, row.name, row.request));
+                failures.push(format!(
+                    "{}.json, `{}` ({})\n    {list}",
+                    file.name, row.name, row.request
+                ));
             }
         }
     }
-    ensure!(failures.is_empty(), "{} of {rows} rows failed\n\n{}\n", failures.len(), failures.join("\n\n"));
+    ensure!(
+        failures.is_empty(),
+        "{} of {rows} rows failed\n\n{}\n",
+        failures.len(),
+        failures.join("\n\n")
+    );
     Ok(())
 }
 
-fn run_row(substrate: &mut dyn Substrate, config: usize, file: &Scenarios, row: &Row) -> Vec<String> {
+fn run_row(
+    substrate: &mut dyn Substrate,
+    config: usize,
+    file: &Scenarios,
+    row: &Row,
+) -> Vec<String> {
     let request = match file.request(row, substrate.now()) {
         Ok(request) => request,
         Err(error) => return vec![format!("{error:#}")],

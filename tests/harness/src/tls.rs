@@ -1,4 +1,5 @@
-//! TLS of clients with certificates, and of issuers. `tests/fixtures/certificates/README.md` says what each of them is.
+//! TLS of clients with certificates, and of issuers. `tests/fixtures/certificates/README.md` says
+//! what each of them is.
 
 use std::fs;
 use std::net::TcpStream;
@@ -27,18 +28,24 @@ pub fn folder() -> PathBuf {
 /// # Errors
 /// There is none of that name.
 pub fn pem(name: &str) -> Result<String> {
-    fs::read_to_string(folder().join(name).with_extension("pem")).with_context(|| format!("no certificate `{name}`"))
+    fs::read_to_string(folder().join(name).with_extension("pem"))
+        .with_context(|| format!("no certificate `{name}`"))
 }
 
 /// A TLS connection to a listener, with the client certificate of this PEM text if there is one.
 ///
 /// # Errors
 /// The handshake fails, or a certificate is none.
-pub fn connect(mut socket: TcpStream, certificate: Option<&str>) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+pub fn connect(
+    mut socket: TcpStream,
+    certificate: Option<&str>,
+) -> Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(folder().join("server.pem"))?)?;
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let config = config.with_safe_default_protocol_versions()?.with_root_certificates(roots);
+    let config = config
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
     let config = match certificate {
         None => config.with_no_client_auth(),
         Some(pem) => {
@@ -49,7 +56,9 @@ pub fn connect(mut socket: TcpStream, certificate: Option<&str>) -> Result<Strea
     };
     let mut connection = ClientConnection::new(Arc::new(config), ServerName::try_from(SERVER)?)?;
     while connection.is_handshaking() {
-        connection.complete_io(&mut socket).context("the handshake failed")?;
+        connection
+            .complete_io(&mut socket)
+            .context("the handshake failed")?;
     }
     Ok(StreamOwned::new(connection, socket))
 }
@@ -68,8 +77,13 @@ pub fn issuer() -> Result<ServerConfig> {
 /// There is none of that name, or it has no key.
 pub fn serving(name: &str) -> Result<ServerConfig> {
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
-    let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
+    let config = config
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth();
     let file = |ending: &str| folder().join(format!("{name}.{ending}"));
     let certificate = CertificateDer::from_pem_file(file("pem"))?;
-    Ok(config.with_single_cert(vec![certificate], PrivateKeyDer::from_pem_file(file("key.pem"))?)?)
+    Ok(config.with_single_cert(
+        vec![certificate],
+        PrivateKeyDer::from_pem_file(file("key.pem"))?,
+    )?)
 }

@@ -35,14 +35,21 @@ impl UpstreamRequest {
     /// Every value of a header field; bytes that are not ASCII as Latin-1.
     #[must_use]
     pub fn values(&self, name: &str) -> Vec<String> {
-        let named = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        let named = self
+            .headers
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| latin1(value)).collect()
     }
 
     /// Returns the JSON body of the response.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let headers: Vec<_> = self.headers.iter().map(|(name, value)| json!([name, latin1(value)])).collect();
+        let headers: Vec<_> = self
+            .headers
+            .iter()
+            .map(|(name, value)| json!([name, latin1(value)]))
+            .collect();
         json!({"method": self.method, "path": self.path, "headers": headers, "body": self.body, "sha256": self.sha256})
     }
 }
@@ -95,7 +102,10 @@ impl Upstream {
     }
 }
 
-async fn echo(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Option<Response<Full<Bytes>>> {
+async fn echo(
+    request: Request<Incoming>,
+    state: Arc<Mutex<State>>,
+) -> Option<Response<Full<Bytes>>> {
     let (head, mut body) = request.into_parts();
     let mut hash = digest::Context::new(&SHA256);
     let mut length = 0;
@@ -107,23 +117,36 @@ async fn echo(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Option<Re
     }
     let seen = UpstreamRequest {
         method: head.method.to_string(),
-        path: head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string),
-        headers: head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+        path: head
+            .uri
+            .path_and_query()
+            .map_or_else(|| head.uri.to_string(), ToString::to_string),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+            .collect(),
         body: length,
         sha256: hex(hash.finish().as_ref()),
     };
     let text = seen.to_json().to_string();
     let mut state = lock(&state);
     let host = seen.values("host");
-    let answer = state.registry.answer(&seen.method, &seen.path, host.first().map(String::as_str));
+    let answer = state
+        .registry
+        .answer(&seen.method, &seen.path, host.first().map(String::as_str));
     state.seen.push(seen);
     let number = state.seen.len() - 1;
     let mut response = Response::builder().status(answer.status);
-    response = response.header("content-type", "application/json").header(NUMBER, number);
+    response = response
+        .header("content-type", "application/json")
+        .header(NUMBER, number);
     for (name, value) in answer.headers {
         response = response.header(name, value);
     }
-    response.body(Full::new(answer.body.unwrap_or(text).into())).ok()
+    response
+        .body(Full::new(answer.body.unwrap_or(text).into()))
+        .ok()
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -143,7 +166,9 @@ pub fn latin1(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -158,11 +183,21 @@ mod tests {
     fn it_answers_with_what_it_saw() {
         let upstream = Upstream::start().unwrap();
         let body = vec![7; 100_000];
-        let request = Sent::new("PUT", "/v2/a/manifests/v1?x=1").header("x-one", "\u{ff}").body(body.clone());
+        let request = Sent::new("PUT", "/v2/a/manifests/v1?x=1")
+            .header("x-one", "\u{ff}")
+            .body(body.clone());
         let response = client::send(upstream.address(), &request, Duration::from_secs(10)).unwrap();
-        let seen = upstream.seen(response.header(NUMBER).unwrap().parse().unwrap()).unwrap();
-        assert_eq!(serde_json::from_slice::<Value>(&response.body).unwrap(), seen.to_json());
-        assert_eq!((seen.method.as_str(), seen.path.as_str()), ("PUT", "/v2/a/manifests/v1?x=1"));
+        let seen = upstream
+            .seen(response.header(NUMBER).unwrap().parse().unwrap())
+            .unwrap();
+        assert_eq!(
+            serde_json::from_slice::<Value>(&response.body).unwrap(),
+            seen.to_json()
+        );
+        assert_eq!(
+            (seen.method.as_str(), seen.path.as_str()),
+            ("PUT", "/v2/a/manifests/v1?x=1")
+        );
         assert_eq!((seen.body, &seen.sha256), (body.len(), &sha256(&body)));
         assert_eq!(seen.values("X-One"), ["\u{ff}"]);
         assert_eq!(upstream.requests(), 1);

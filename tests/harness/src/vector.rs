@@ -1,4 +1,5 @@
-//! Vectors: a request with exactly what it needs, or with the refusal that it gets from whomever it comes.
+//! Vectors: a request with exactly what it needs, or with the refusal that it gets from whomever it
+//! comes.
 //!
 //! A file of vectors is made into an ordinary scenario file. `tests/README.md` has the format.
 
@@ -62,16 +63,24 @@ impl Vectors {
         typed(registry_auth_engine::json::parse(text)?)
     }
 
-    /// The scenario file that these vectors stand for: for each the rows that only exactly its needs can pass.
+    /// The scenario file that these vectors stand for: for each the rows that only exactly its
+    /// needs can pass.
     ///
     /// # Errors
-    /// A vector has a member that does not go with the others, or a placeholder that stands for nothing.
+    /// A vector has a member that does not go with the others, or a placeholder that stands for
+    /// nothing.
     pub fn expand(&self) -> Result<Value> {
-        let mut rows = Rows { tokens: self.tokens.clone(), rows: Vec::new() };
+        let mut rows = Rows {
+            tokens: self.tokens.clone(),
+            rows: Vec::new(),
+        };
         for vector in &self.list {
-            self.expand_vector(vector, &mut rows).with_context(|| format!("vector `{}`", vector.request))?;
+            self.expand_vector(vector, &mut rows)
+                .with_context(|| format!("vector `{}`", vector.request))?;
         }
-        Ok(json!({"about": self.about, "configs": self.configs, "tokens": rows.tokens, "rows": rows.rows}))
+        Ok(
+            json!({"about": self.about, "configs": self.configs, "tokens": rows.tokens, "rows": rows.rows}),
+        )
     }
 
     /// The rows of the table of needs: those of the vectors that belong on the page.
@@ -88,18 +97,25 @@ impl Vectors {
     pub fn refusals_table(&self) -> Vec<String> {
         let row = |(vector, note): (&Vector, &str)| {
             let refusal = vector.refusal.as_ref()?;
-            Some(format!("| {} | {refusal} | {note} |", code(&vector.request)))
+            Some(format!(
+                "| {} | {refusal} | {note} |",
+                code(&vector.request)
+            ))
         };
         self.on_page().filter_map(row).collect()
     }
 
     fn on_page(&self) -> impl Iterator<Item = (&Vector, &str)> {
-        self.list.iter().filter_map(|vector| Some((vector, vector.page.as_deref()?)))
+        self.list
+            .iter()
+            .filter_map(|vector| Some((vector, vector.page.as_deref()?)))
     }
 
     fn expand_vector(&self, vector: &Vector, rows: &mut Rows) -> Result<()> {
         let request = self.fill(&vector.request)?;
-        let (_, target) = request.split_once(' ').context("`request` is no `METHOD TARGET`")?;
+        let (_, target) = request
+            .split_once(' ')
+            .context("`request` is no `METHOD TARGET`")?;
         let attempts = match &vector.refusal {
             Some(refusal) => vec![Self::refused(vector, refusal)?],
             None => self.attempts(vector, target)?,
@@ -111,45 +127,84 @@ impl Vectors {
     }
 
     fn refused(vector: &Vector, refusal: &str) -> Result<Attempt> {
-        ensure!(vector.needs.is_empty() && vector.scope.is_empty(), "what is refused needs nothing");
-        let (status, error) = refusal.split_once(' ').context("`refusal` is no `STATUS CODE`")?;
-        let expect = json!({"status": status.parse::<u16>()?, "code": error, "proxy": vector.proxy});
-        Ok(Attempt { name: String::new(), token: Token::AllBut(Vec::new()), expect })
+        ensure!(
+            vector.needs.is_empty() && vector.scope.is_empty(),
+            "what is refused needs nothing"
+        );
+        let (status, error) = refusal
+            .split_once(' ')
+            .context("`refusal` is no `STATUS CODE`")?;
+        let expect =
+            json!({"status": status.parse::<u16>()?, "code": error, "proxy": vector.proxy});
+        Ok(Attempt {
+            name: String::new(),
+            token: Token::AllBut(Vec::new()),
+            expect,
+        })
     }
 
     fn attempts(&self, vector: &Vector, target: &str) -> Result<Vec<Attempt>> {
         let forwarded = |target: &str| json!({"status": vector.status.unwrap_or(200), "upstream": {"path": target}});
-        let target = vector.forwarded.as_ref().map_or_else(|| Ok(target.to_owned()), |target| self.fill(target))?;
+        let target = vector
+            .forwarded
+            .as_ref()
+            .map_or_else(|| Ok(target.to_owned()), |target| self.fill(target))?;
         if vector.needs == [NOTHING] {
-            return Ok(vec![Attempt { name: String::new(), token: Token::None, expect: forwarded(&target) }]);
+            return Ok(vec![Attempt {
+                name: String::new(),
+                token: Token::None,
+                expect: forwarded(&target),
+            }]);
         }
         let expect = self.unauthorized(&self.fill(&vector.scope)?);
-        let mut attempts = vec![Attempt { name: ", without credential".to_owned(), token: Token::None, expect }];
+        let mut attempts = vec![Attempt {
+            name: ", without credential".to_owned(),
+            token: Token::None,
+            expect,
+        }];
         if vector.answered {
             return Ok(attempts);
         }
         let needs = self.needs(vector)?;
-        let (name, token) = (", with no more than it needs".to_owned(), Token::Only(needs.clone()));
-        attempts.push(Attempt { name, token, expect: forwarded(&target) });
+        let (name, token) = (
+            ", with no more than it needs".to_owned(),
+            Token::Only(needs.clone()),
+        );
+        attempts.push(Attempt {
+            name,
+            token,
+            expect: forwarded(&target),
+        });
         for (name, need) in vector.needs.iter().zip(needs) {
             let expect = match vector.without.get(name) {
                 Some(target) => forwarded(&self.fill(target)?),
                 None => json!({"status": 403, "code": "DENIED"}),
             };
-            let (name, token) = (format!(", with everything but `{name}`"), Token::AllBut(vec![need]));
-            attempts.push(Attempt { name, token, expect });
+            let (name, token) = (
+                format!(", with everything but `{name}`"),
+                Token::AllBut(vec![need]),
+            );
+            attempts.push(Attempt {
+                name,
+                token,
+                expect,
+            });
         }
         Ok(attempts)
     }
 
-    /// The needs as the policy's condition spells them: `ACTION REPOSITORY REFERENCE`, each with its blank.
+    /// The needs as the policy's condition spells them: `ACTION REPOSITORY REFERENCE`, each with
+    /// its blank.
     fn needs(&self, vector: &Vector) -> Result<Vec<String>> {
         if vector.needs == [IDENTITY] {
             return Ok(Vec::new());
         }
         ensure!(!vector.needs.is_empty(), "neither `needs` nor `refusal`");
         let known = |name: &String| vector.needs.contains(name);
-        ensure!(vector.without.keys().all(known), "`without` names what is not among `needs`");
+        ensure!(
+            vector.without.keys().all(known),
+            "`without` names what is not among `needs`"
+        );
         vector
             .needs
             .iter()
@@ -165,11 +220,16 @@ impl Vectors {
     }
 
     fn unauthorized(&self, scope: &str) -> Value {
-        let scope = if scope.is_empty() { String::new() } else { format!(",scope=\"{scope}\"") };
+        let scope = if scope.is_empty() {
+            String::new()
+        } else {
+            format!(",scope=\"{scope}\"")
+        };
         json!({"status": 401, "code": "UNAUTHORIZED", "challenge": format!("{}{scope}", self.challenge)})
     }
 
-    /// Replaces `${WORD}` by what the file says, and `${TEXT*NUMBER}` by that number of copies of the text.
+    /// Replaces `${WORD}` by what the file says, and `${TEXT*NUMBER}` by that number of copies of
+    /// the text.
     fn fill(&self, text: &str) -> Result<String> {
         let mut result = String::new();
         let mut rest = text;
@@ -178,7 +238,11 @@ impl Vectors {
             result.push_str(before);
             match word.rsplit_once('*') {
                 Some((text, times)) => result.push_str(&text.repeat(times.parse()?)),
-                None => result.push_str(self.words.get(word).with_context(|| format!("there is no word `{word}`"))?),
+                None => result.push_str(
+                    self.words
+                        .get(word)
+                        .with_context(|| format!("there is no word `{word}`"))?,
+                ),
             }
             rest = after;
         }
@@ -189,17 +253,32 @@ impl Vectors {
 impl Vector {
     fn needs_row(&self, note: &str) -> String {
         let need = |need: &String| {
-            let text = if matches!(need.as_str(), NOTHING | IDENTITY) { need.clone() } else { code(need) };
+            let text = if matches!(need.as_str(), NOTHING | IDENTITY) {
+                need.clone()
+            } else {
+                code(need)
+            };
             match self.without.get(need) {
                 Some(path) => format!("{text} (without it {} is forwarded)", code(path)),
                 None => text,
             }
         };
         let needs = self.needs.iter().map(need).collect::<Vec<_>>().join(", ");
-        let scope = if self.scope.is_empty() { "none".to_owned() } else { code(&self.scope) };
-        let forwarded = self.forwarded.as_ref().map(|target| format!("{} is forwarded", code(target)));
+        let scope = if self.scope.is_empty() {
+            "none".to_owned()
+        } else {
+            code(&self.scope)
+        };
+        let forwarded = self
+            .forwarded
+            .as_ref()
+            .map(|target| format!("{} is forwarded", code(target)));
         let note = Some(note.to_owned()).filter(|note| !note.is_empty());
-        let cell = [Some(needs), forwarded, note].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let cell = [Some(needs), forwarded, note]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ");
         format!("| {} | {cell} | {scope} |", code(&self.request))
     }
 }
@@ -250,7 +329,10 @@ impl Rows {
     /// The token of this claim; its name says what is in it.
     fn token(&mut self, name: &str, claim: &str, needs: &[String]) -> String {
         let name = format!("{name}: {}", needs.join(", "));
-        self.tokens.insert(name.clone(), json!({"like": "ci", "claims": {(claim): needs}}));
+        self.tokens.insert(
+            name.clone(),
+            json!({"like": "ci", "claims": {(claim): needs}}),
+        );
         name
     }
 }
@@ -272,11 +354,20 @@ mod tests {
         let expanded = file(vector).unwrap().expand().unwrap();
         let rows = expanded["rows"].as_array().unwrap().iter().map(|row| {
             let expect = &row["expect"];
-            let more =
-                expect.pointer("/upstream/path").or_else(|| expect.get("challenge")).or_else(|| expect.get("code"));
-            let claims = row["token"].as_str().map(|name| expanded["tokens"][name]["claims"].to_string());
+            let more = expect
+                .pointer("/upstream/path")
+                .or_else(|| expect.get("challenge"))
+                .or_else(|| expect.get("code"));
+            let claims = row["token"]
+                .as_str()
+                .map(|name| expanded["tokens"][name]["claims"].to_string());
             let token = claims.unwrap_or_else(|| "nobody".to_owned());
-            format!("{}: {token} -> {} {}", row["request"].as_str().unwrap(), expect["status"], more.unwrap())
+            format!(
+                "{}: {token} -> {} {}",
+                row["request"].as_str().unwrap(),
+                expect["status"],
+                more.unwrap()
+            )
         });
         rows.collect()
     }
@@ -299,27 +390,57 @@ mod tests {
         let base = json!({"request": "GET /v2/", "needs": ["identity"], "status": 404});
         assert_eq!(
             rows(&base),
-            [r#"GET /v2/: nobody -> 401 "Bearer realm=\"r\"""#, r#"GET /v2/: {"allow":[]} -> 404 "/v2/""#,]
+            [
+                r#"GET /v2/: nobody -> 401 "Bearer realm=\"r\"""#,
+                r#"GET /v2/: {"allow":[]} -> 404 "/v2/""#,
+            ]
         );
         let answered = json!({"request": "GET /v2/", "needs": ["identity"], "answered": true});
-        assert_eq!(rows(&answered), [r#"GET /v2/: nobody -> 401 "Bearer realm=\"r\"""#]);
-        assert_eq!(rows(&json!({"request": "GET /x", "needs": ["nothing"]})), [r#"GET /x: nobody -> 200 "/x""#]);
+        assert_eq!(
+            rows(&answered),
+            [r#"GET /v2/: nobody -> 401 "Bearer realm=\"r\"""#]
+        );
+        assert_eq!(
+            rows(&json!({"request": "GET /x", "needs": ["nothing"]})),
+            [r#"GET /x: nobody -> 200 "/x""#]
+        );
         let refused = json!({"request": "GET /${ab*3}/${HEX}", "refusal": "400 NAME_INVALID"});
-        assert_eq!(rows(&refused), [r#"GET /ababab/00: {"deny":[]} -> 400 "NAME_INVALID""#]);
+        assert_eq!(
+            rows(&refused),
+            [r#"GET /ababab/00: {"deny":[]} -> 400 "NAME_INVALID""#]
+        );
     }
 
     #[test]
     fn a_mistake_is_an_error() {
         let rows = [
             (json!({"request": "GET /"}), "neither `needs` nor `refusal`"),
-            (json!({"request": "GET", "needs": ["nothing"]}), "METHOD TARGET"),
+            (
+                json!({"request": "GET", "needs": ["nothing"]}),
+                "METHOD TARGET",
+            ),
             (json!({"request": "GET /", "needs": ["read"]}), "is no need"),
-            (json!({"request": "GET /", "needs": ["pull a"]}), "is no need"),
-            (json!({"request": "GET /", "needs": ["read a"], "without": {"read b": "/"}}), "not among `needs`"),
-            (json!({"request": "GET /", "needs": ["read a"], "refusal": "404 X"}), "needs nothing"),
+            (
+                json!({"request": "GET /", "needs": ["pull a"]}),
+                "is no need",
+            ),
+            (
+                json!({"request": "GET /", "needs": ["read a"], "without": {"read b": "/"}}),
+                "not among `needs`",
+            ),
+            (
+                json!({"request": "GET /", "needs": ["read a"], "refusal": "404 X"}),
+                "needs nothing",
+            ),
             (json!({"request": "GET /", "refusal": "404"}), "STATUS CODE"),
-            (json!({"request": "GET /${NAM}", "needs": ["nothing"]}), "no word `NAM`"),
-            (json!({"request": "GET /${NAME", "needs": ["nothing"]}), "without `}`"),
+            (
+                json!({"request": "GET /${NAM}", "needs": ["nothing"]}),
+                "no word `NAM`",
+            ),
+            (
+                json!({"request": "GET /${NAME", "needs": ["nothing"]}),
+                "without `}`",
+            ),
         ];
         for (vector, message) in rows {
             let error = format!("{:#}", file(&vector).unwrap().expand().unwrap_err());
@@ -336,11 +457,24 @@ mod tests {
         });
         let row = "| `POST /NAME?from=c` | `create NAME`, `read c` (without it `/NAME` is forwarded); why | `s:NAME` |";
         assert_eq!(file(&vector).unwrap().needs_table(), [row]);
-        let stripped = json!({"request": "GET /x", "needs": ["identity"], "forwarded": "/", "page": ""});
-        assert_eq!(file(&stripped).unwrap().needs_table(), ["| `GET /x` | identity; `/` is forwarded | none |"]);
+        let stripped =
+            json!({"request": "GET /x", "needs": ["identity"], "forwarded": "/", "page": ""});
+        assert_eq!(
+            file(&stripped).unwrap().needs_table(),
+            ["| `GET /x` | identity; `/` is forwarded | none |"]
+        );
         assert_eq!(rows(&stripped)[1], r#"GET /x: {"allow":[]} -> 200 "/""#);
-        assert!(file(&json!({"request": "GET /", "needs": ["nothing"]})).unwrap().needs_table().is_empty());
-        let refused = file(&json!({"request": "GET /", "refusal": "404 NOT_FOUND", "page": "why"})).unwrap();
-        assert_eq!(refused.refusals_table(), ["| `GET /` | 404 NOT_FOUND | why |"]);
+        assert!(
+            file(&json!({"request": "GET /", "needs": ["nothing"]}))
+                .unwrap()
+                .needs_table()
+                .is_empty()
+        );
+        let refused =
+            file(&json!({"request": "GET /", "refusal": "404 NOT_FOUND", "page": "why"})).unwrap();
+        assert_eq!(
+            refused.refusals_table(),
+            ["| `GET /` | 404 NOT_FOUND | why |"]
+        );
     }
 }

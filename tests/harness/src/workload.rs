@@ -1,4 +1,5 @@
-//! What benchmark and budgets run: one policy in several sizes, and the tokens of Kubernetes service accounts.
+//! What benchmark and budgets run: one policy in several sizes, and the tokens of Kubernetes
+//! service accounts.
 
 use anyhow::{Context as _, Result};
 use registry_auth_engine::time::UnixTime;
@@ -33,11 +34,26 @@ pub const HEADERS: [(&str, &str); 2] = [
 
 /// Algorithms that are compared, and the test keys that sign with them.
 pub const ALGORITHMS: [Algorithm; 5] = [
-    Algorithm { name: "RS256", key: "rs256" },
-    Algorithm { name: "ES256", key: "es256" },
-    Algorithm { name: "ES384", key: "es384" },
-    Algorithm { name: "EdDSA", key: "eddsa" },
-    Algorithm { name: "PS256", key: "ps256" },
+    Algorithm {
+        name: "RS256",
+        key: "rs256",
+    },
+    Algorithm {
+        name: "ES256",
+        key: "es256",
+    },
+    Algorithm {
+        name: "ES384",
+        key: "es384",
+    },
+    Algorithm {
+        name: "EdDSA",
+        key: "eddsa",
+    },
+    Algorithm {
+        name: "PS256",
+        key: "ps256",
+    },
 ];
 
 /// A JWS algorithm (RFC 7518 section 3.1).
@@ -62,15 +78,23 @@ pub struct Policy {
 
 impl Policy {
     /// One pattern, nothing else.
-    pub const PLAIN: Self = Self { patterns: 1, condition: false, anonymous: false };
+    pub const PLAIN: Self = Self {
+        patterns: 1,
+        condition: false,
+        anonymous: false,
+    };
 
     /// This number of patterns.
     #[must_use]
     pub const fn of(patterns: usize) -> Self {
-        Self { patterns, ..Self::PLAIN }
+        Self {
+            patterns,
+            ..Self::PLAIN
+        }
     }
 
-    /// The plugin configuration: keys inline, the policy by a group that the token's namespace gives.
+    /// The plugin configuration: keys inline, the policy by a group that the token's namespace
+    /// gives.
     ///
     /// # Errors
     /// A test key is missing.
@@ -88,11 +112,17 @@ impl Policy {
     fn repositories(self) -> Map<String, Value> {
         let mut rule = json!({"groups": ["ns:team"], "actions": ["read", "create"]});
         if let (Value::Object(rule), true) = (&mut rule, self.condition) {
-            rule.insert("conditions".to_owned(), json!([{"expression": CONDITION, "message": "a tag, not latest"}]));
+            rule.insert(
+                "conditions".to_owned(),
+                json!([{"expression": CONDITION, "message": "a tag, not latest"}]),
+            );
         }
         let anonymous: &[&str] = if self.anonymous { &["read"] } else { &[] };
         let mut repositories = Map::new();
-        repositories.insert(DECIDES.to_owned(), json!({"policies": [rule], "anonymousPolicy": anonymous}));
+        repositories.insert(
+            DECIDES.to_owned(),
+            json!({"policies": [rule], "anonymousPolicy": anonymous}),
+        );
         for number in 1..self.patterns {
             let policy = json!({"policies": [{"groups": [format!("ns:org-{number}")], "actions": ["read", "create"]}]});
             repositories.insert(pattern(number), policy);
@@ -132,15 +162,32 @@ pub fn token(algorithm: Algorithm, now: UnixTime) -> Result<String> {
 ///
 /// # Errors
 /// The crypto library refuses.
-pub fn tokens(algorithm: Algorithm, batch: usize, count: usize, now: UnixTime) -> Result<Vec<String>> {
+pub fn tokens(
+    algorithm: Algorithm,
+    batch: usize,
+    count: usize,
+    now: UnixTime,
+) -> Result<Vec<String>> {
     let token = |number| {
         let name = format!("builder-{batch}-{number}");
-        mint(algorithm, &format!("system:serviceaccount:team:{name}"), &name, number, now)
+        mint(
+            algorithm,
+            &format!("system:serviceaccount:team:{name}"),
+            &name,
+            number,
+            now,
+        )
     };
     (1..=count).map(token).collect()
 }
 
-fn mint(algorithm: Algorithm, subject: &str, name: &str, number: usize, now: UnixTime) -> Result<String> {
+fn mint(
+    algorithm: Algorithm,
+    subject: &str,
+    name: &str,
+    number: usize,
+    now: UnixTime,
+) -> Result<String> {
     let claims = json!({
         "iss": ISSUER,
         "sub": subject,
@@ -154,15 +201,22 @@ fn mint(algorithm: Algorithm, subject: &str, name: &str, number: usize, now: Uni
             "serviceaccount": {"name": name, "uid": "9d1b42c1-6a63-4ad1-9a3e-0f6f6a0f8f5a"},
         },
     });
-    let claims: Map<String, Value> = serde_json::from_value(claims).context("claims are an object")?;
-    Recipe { alg: Some(algorithm.name.to_owned()), ..Recipe::plain(algorithm.key, claims) }.mint(now)
+    let claims: Map<String, Value> =
+        serde_json::from_value(claims).context("claims are an object")?;
+    Recipe {
+        alg: Some(algorithm.name.to_owned()),
+        ..Recipe::plain(algorithm.key, claims)
+    }
+    .mint(now)
 }
 
 /// The pull of a manifest by its tag.
 #[must_use]
 pub fn pull(repository: &str, token: Option<&str>) -> Request {
     let request = Request::new("GET", &format!("/v2/{repository}/manifests/v1"));
-    let request = HEADERS.iter().fold(request, |request, (name, value)| request.header(name, value));
+    let request = HEADERS.iter().fold(request, |request, (name, value)| {
+        request.header(name, value)
+    });
     match token {
         Some(token) => request.header("authorization", &format!("Bearer {token}")),
         None => request,
@@ -180,21 +234,36 @@ mod tests {
 
     #[test]
     fn the_configurations_are_good_ones_with_so_many_patterns() {
-        for policy in [Policy::PLAIN, Policy::of(100), Policy { condition: true, anonymous: true, ..Policy::PLAIN }] {
+        for policy in [
+            Policy::PLAIN,
+            Policy::of(100),
+            Policy {
+                condition: true,
+                anonymous: true,
+                ..Policy::PLAIN
+            },
+        ] {
             let configuration = policy.configuration().unwrap();
-            let (Role::Filter(document), mut diagnostics) = config::decode(configuration.to_string().as_bytes()) else {
+            let (Role::Filter(document), mut diagnostics) =
+                config::decode(configuration.to_string().as_bytes())
+            else {
                 panic!("an intake");
             };
             assert!(compile(&document, &mut diagnostics).is_some());
             assert!(diagnostics.errors.is_empty(), "{:?}", diagnostics.errors);
-            assert_eq!(document.access_control.unwrap().repositories.len(), policy.patterns);
+            assert_eq!(
+                document.access_control.unwrap().repositories.len(),
+                policy.patterns
+            );
         }
     }
 
     #[test]
     fn no_two_tokens_of_two_batches_are_the_same() {
         let now = UnixTime::from_secs(1_000_000);
-        let batches = [1, 2].map(|batch| tokens(ALGORITHMS[3], batch, 20, now).unwrap()).concat();
+        let batches = [1, 2]
+            .map(|batch| tokens(ALGORITHMS[3], batch, 20, now).unwrap())
+            .concat();
         assert_eq!(batches.iter().collect::<BTreeSet<_>>().len(), 40);
     }
 }

@@ -40,7 +40,9 @@ impl Compiled {
 
     /// Returns the imports of the module: module and name.
     pub fn imports(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.module.imports().map(|import| (import.module(), import.name()))
+        self.module
+            .imports()
+            .map(|import| (import.module(), import.name()))
     }
 
     /// Returns the names of the exports.

@@ -1,4 +1,5 @@
-//! The state of a proxy-wasm host: everything that the module's host calls read and write. One per VM, no globals.
+//! The state of a proxy-wasm host: everything that the module's host calls read and write. One per
+//! VM, no globals.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +64,9 @@ impl Clock {
     #[must_use]
     pub fn now(self) -> UnixTime {
         match self {
-            Self::Ahead(millis) => UnixTime::from_millis(substrate::now().millis().saturating_add(millis)),
+            Self::Ahead(millis) => {
+                UnixTime::from_millis(substrate::now().millis().saturating_add(millis))
+            }
             Self::At(time) => time,
         }
     }
@@ -90,7 +93,10 @@ impl Callout {
     /// Returns the first value of a header field as text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
-        let field = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()));
+        let field = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()));
         field.map(|(_, value)| registry_auth_harness::upstream::latin1(value))
     }
 }
@@ -113,7 +119,10 @@ pub(crate) struct Metric {
 
 /// The state that the host calls of one VM use.
 #[derive(Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "what a host has and has not, each by itself")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a host has and has not, each by itself"
+)]
 pub struct HostState {
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) plugin_configuration: Vec<u8>,
@@ -147,19 +156,31 @@ pub struct HostState {
 impl HostState {
     /// Returns a copy with a separate copy of the shared data.
     pub(crate) fn copy(&self) -> Self {
-        Self { shared: self.shared.copy(), ..self.clone() }
+        Self {
+            shared: self.shared.copy(),
+            ..self.clone()
+        }
     }
 
     fn shared(&self) -> Result<&SharedData, Status> {
-        if self.shares { Ok(&self.shared) } else { Err(Status::Unimplemented) }
+        if self.shares {
+            Ok(&self.shared)
+        } else {
+            Err(Status::Unimplemented)
+        }
     }
 
     fn property(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let own = self.streams.get(&self.effective).and_then(|stream| stream.properties.get(path));
+        let own = self
+            .streams
+            .get(&self.effective)
+            .and_then(|stream| stream.properties.get(path));
         own.or_else(|| self.properties.get(path)).cloned()
     }
 
     fn stream(&mut self) -> Result<&mut Stream, Status> {
-        self.streams.get_mut(&self.effective).ok_or(Status::BadArgument)
+        self.streams
+            .get_mut(&self.effective)
+            .ok_or(Status::BadArgument)
     }
 }

@@ -1,12 +1,13 @@
 //! A proxy-wasm host on wasmtime: runs a filter as Envoy does, without Envoy.
 //!
-//! A [`Vm`] holds one module and one configured plugin. A test opens requests, reads the progress of each, responds to the HTTP calls
-//! of the module, and moves the clock. Nothing happens by itself and there is no global state, so tests run in parallel and are
-//! deterministic. The host counts host calls and fuel, injects faults into host calls ([`host::Fault`]), and copies a VM with its whole
-//! state ([`Vm::copy`]).
+//! A [`Vm`] holds one module and one configured plugin. A test opens requests, reads the progress
+//! of each, responds to the HTTP calls of the module, and moves the clock. Nothing happens by
+//! itself and there is no global state, so tests run in parallel and are deterministic. The host
+//! counts host calls and fuel, injects faults into host calls ([`host::Fault`]), and copies a VM
+//! with its whole state ([`Vm::copy`]).
 //!
-//! It implements proxy-wasm ABI 0.2.1 as far as HTTP filters use it, the functions of WASI preview 1 that Envoy has, and Envoy's
-//! foreign function `verify_signature`.
+//! It implements proxy-wasm ABI 0.2.1 as far as HTTP filters use it, the functions of WASI preview
+//! 1 that Envoy has, and Envoy's foreign function `verify_signature`.
 //!
 //! ```no_run
 //! use registry_auth_harness::client::Request;

@@ -7,7 +7,10 @@ use registry_auth_harness::substrate::ENVIRONMENT;
 
 /// Options with which a VM is started.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "what a host has and has not, each by itself")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a host has and has not, each by itself"
+)]
 pub struct Setup {
     /// The plugin configuration.
     pub configuration: Vec<u8>,
@@ -25,23 +28,28 @@ pub struct Setup {
     pub clock: Clock,
     /// True if the host has `verify_signature`.
     pub verifies: bool,
-    /// True if the body waits whenever the head does, as in Envoy without `allow_on_headers_stop_iteration`.
+    /// True if the body waits whenever the head does, as in Envoy without
+    /// `allow_on_headers_stop_iteration`.
     pub holds_bodies: bool,
     /// True if connections use TLS.
     pub secured: bool,
-    /// True if the address of the client is added to `x-forwarded-for`, as Envoy does with `use_remote_address`.
+    /// True if the address of the client is added to `x-forwarded-for`, as Envoy does with
+    /// `use_remote_address`.
     pub forwards: bool,
     /// A fault in host calls, counted from the start of the VM.
     pub fault: Option<Fault>,
 }
 
 impl Setup {
-    /// Returns options with the environment and the clusters of the scenarios, and defaults otherwise.
+    /// Returns options with the environment and the clusters of the scenarios, and defaults
+    /// otherwise.
     #[must_use]
     pub fn of_scenarios(configuration: &[u8]) -> Self {
         Self {
             configuration: configuration.to_vec(),
-            environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            environment: ENVIRONMENT
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
             clusters: vec!["issuers".to_owned(), "upstream".to_owned()],
             vm_id: "registry-auth".to_owned(),
             shared: SharedData::default(),
@@ -61,12 +69,16 @@ impl HostState {
         let properties = [
             ("source\0address", "127.0.0.1:40000"),
             ("connection\0mtls", "\0"),
-            ("connection\0tls_version", if setup.secured { "TLSv1.3" } else { "" }),
+            (
+                "connection\0tls_version",
+                if setup.secured { "TLSv1.3" } else { "" },
+            ),
             ("plugin_root_id", ""),
             ("plugin_vm_id", setup.vm_id.as_str()),
             ("plugin_name", "registry-auth"),
         ];
-        let properties = properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        let properties =
+            properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));
         Self {
             plugin_configuration: setup.configuration,
             environment: setup.environment,

@@ -18,7 +18,8 @@ const CHUNK: usize = 16 * 1024;
 /// `proxy_action_t`, the result of the headers callback.
 const CONTINUE: u32 = 0;
 const STOP_ITERATION: u32 = 1;
-/// Maximum number of requests that one callback may end: Envoy ends them after it, each within the end of the one before.
+/// Maximum number of requests that one callback may end: Envoy ends them after it, each within the
+/// end of the one before.
 const MOST_ENDED: u64 = 100;
 /// The id of the root context.
 pub(crate) const ROOT: u32 = 1;
@@ -49,14 +50,22 @@ impl Vm {
     /// Starts the module and configures the plugin.
     ///
     /// # Errors
-    /// The module traps, imports what the host does not have, or refuses the configuration; the message ends with its log.
+    /// The module traps, imports what the host does not have, or refuses the configuration; the
+    /// message ends with its log.
     pub fn start(module: &Compiled, setup: Setup) -> Result<Self> {
         let pre = host::link(&module.module)?.instantiate_pre(&module.module)?;
         let configuration_size = u32::try_from(setup.configuration.len())?;
         let mut store = Store::new(&module.engine, HostState::new(setup));
         store.set_fuel(FUEL)?;
         let instance = pre.instantiate(&mut store)?;
-        let mut vm = Self { pre, store, instance, last_context: ROOT, fuel: 0, allowance: None };
+        let mut vm = Self {
+            pre,
+            store,
+            instance,
+            last_context: ROOT,
+            fuel: 0,
+            allowance: None,
+        };
         for start in ["_initialize", "_start"] {
             if vm.exports(start) {
                 vm.call::<(), ()>(start, 0, ())?;
@@ -71,15 +80,27 @@ impl Vm {
         self.call::<(u32, u32), ()>("proxy_on_context_create", root, (root, 0))?;
         if self.exports("proxy_on_vm_start") {
             let accepted = self.call::<(u32, u32), u32>("proxy_on_vm_start", root, (root, 0))?;
-            ensure!(accepted != 0, "the module refused to start\n{}", self.log().join("\n"));
+            ensure!(
+                accepted != 0,
+                "the module refused to start\n{}",
+                self.log().join("\n")
+            );
         }
         self.configure_root(root, configuration_size)
     }
 
     fn configure_root(&mut self, root: u32, configuration_size: u32) -> Result<()> {
         if self.exports("proxy_on_configure") {
-            let accepted = self.call::<(u32, u32), u32>("proxy_on_configure", root, (root, configuration_size))?;
-            ensure!(accepted != 0, "the module refused the configuration\n{}", self.log().join("\n"));
+            let accepted = self.call::<(u32, u32), u32>(
+                "proxy_on_configure",
+                root,
+                (root, configuration_size),
+            )?;
+            ensure!(
+                accepted != 0,
+                "the module refused the configuration\n{}",
+                self.log().join("\n")
+            );
         }
         Ok(())
     }
@@ -117,7 +138,8 @@ impl Vm {
         Ok(())
     }
 
-    /// Returns an independent copy, shared data included. Between callbacks the whole state of the module is in its memory.
+    /// Returns an independent copy, shared data included. Between callbacks the whole state of the
+    /// module is in its memory.
     ///
     /// # Errors
     /// Memory cannot be allocated.
@@ -125,25 +147,41 @@ impl Vm {
         let mut store = Store::new(self.pre.module().engine(), HostState::default());
         store.set_fuel(FUEL)?;
         let instance = self.pre.instantiate(&mut store)?;
-        let mut copy = Self { pre: self.pre.clone(), store, instance, ..*self };
+        let mut copy = Self {
+            pre: self.pre.clone(),
+            store,
+            instance,
+            ..*self
+        };
         copy.reset_to(self)?;
         Ok(copy)
     }
 
-    /// Becomes a copy of another VM of the same module, at a lower cost than a new one. If it has more memory than the other, the rest
-    /// is not visible to the module.
+    /// Becomes a copy of another VM of the same module, at a lower cost than a new one. If it has
+    /// more memory than the other, the rest is not visible to the module.
     ///
     /// # Errors
     /// As [`Self::copy`].
     pub fn reset_to(&mut self, other: &mut Self) -> Result<()> {
         const PAGE: usize = 4096;
-        let from = other.instance.get_memory(&mut other.store, "memory").context("the module has no memory")?;
-        let to = self.instance.get_memory(&mut self.store, "memory").context("the module has no memory")?;
+        let from = other
+            .instance
+            .get_memory(&mut other.store, "memory")
+            .context("the module has no memory")?;
+        let to = self
+            .instance
+            .get_memory(&mut self.store, "memory")
+            .context("the module has no memory")?;
         let missing = from.size(&other.store).saturating_sub(to.size(&self.store));
         to.grow(&mut self.store, missing)?;
-        let pages = to.data_mut(&mut self.store).chunks_mut(PAGE).zip(from.data(&other.store).chunks(PAGE));
+        let pages = to
+            .data_mut(&mut self.store)
+            .chunks_mut(PAGE)
+            .zip(from.data(&other.store).chunks(PAGE));
         // Writing to a page costs much more than reading it.
-        pages.filter(|(to, from)| to != from).for_each(|(to, from)| to.copy_from_slice(from));
+        pages
+            .filter(|(to, from)| to != from)
+            .for_each(|(to, from)| to.copy_from_slice(from));
         *self.store.data_mut() = other.store.data().copy();
         self.last_context = other.last_context;
         Ok(())
@@ -182,7 +220,9 @@ impl Vm {
         self.last_context += 1;
         let id = self.last_context;
         let state = self.store.data_mut();
-        state.streams.insert(id, Stream::new(request, state.forwards));
+        state
+            .streams
+            .insert(id, Stream::new(request, state.forwards));
         id
     }
 
@@ -202,8 +242,15 @@ impl Vm {
     pub fn begin_head(&mut self, id: u32) -> Result<()> {
         if self.exports("proxy_on_request_headers") {
             let stream = self.stream(id)?;
-            let (count, ended) = (u32::try_from(stream.headers.len())?, u32::from(stream.unread.is_empty()));
-            let action = self.call::<(u32, u32, u32), u32>("proxy_on_request_headers", id, (id, count, ended))?;
+            let (count, ended) = (
+                u32::try_from(stream.headers.len())?,
+                u32::from(stream.unread.is_empty()),
+            );
+            let action = self.call::<(u32, u32, u32), u32>(
+                "proxy_on_request_headers",
+                id,
+                (id, count, ended),
+            )?;
             let holds_bodies = self.store.data().holds_bodies;
             self.stream(id)?.gate = match action {
                 CONTINUE => Gate::Open,
@@ -261,8 +308,8 @@ impl Vm {
         Ok(())
     }
 
-    /// Moves the clock by the tick period of the module and ticks, again as long as the module sets a shorter period. Does nothing if the
-    /// period is 0.
+    /// Moves the clock by the tick period of the module and ticks, again as long as the module sets
+    /// a shorter period. Does nothing if the period is 0.
     ///
     /// # Errors
     /// The module traps.
@@ -296,7 +343,9 @@ impl Vm {
         let clock = &mut self.store.data_mut().clock;
         *clock = match *clock {
             Clock::Ahead(ahead) => Clock::Ahead(ahead.saturating_add(millis)),
-            Clock::At(time) => Clock::At(UnixTime::from_millis(time.millis().saturating_add(millis))),
+            Clock::At(time) => {
+                Clock::At(UnixTime::from_millis(time.millis().saturating_add(millis)))
+            }
         };
     }
 
@@ -312,22 +361,33 @@ impl Vm {
         self.store.data().callouts.values().cloned().collect()
     }
 
-    /// Delivers the response to an HTTP call, and ticks as long as the module sets a shorter period than before. Does nothing if its
-    /// context has ended.
+    /// Delivers the response to an HTTP call, and ticks as long as the module sets a shorter period
+    /// than before. Does nothing if its context has ended.
     ///
     /// # Errors
     /// There is no such callout, or the module traps.
     pub fn answer(&mut self, token: u32, answer: CalloutAnswer) -> Result<()> {
         let state = self.store.data_mut();
-        let callout = state.callouts.remove(&token).with_context(|| format!("there is no callout {token}"))?;
-        if !state.roots.contains(&callout.context) && !state.streams.contains_key(&callout.context) {
+        let callout = state
+            .callouts
+            .remove(&token)
+            .with_context(|| format!("there is no callout {token}"))?;
+        if !state.roots.contains(&callout.context) && !state.streams.contains_key(&callout.context)
+        {
             return Ok(());
         }
         let period = state.tick;
-        let (headers, body) = (u32::try_from(answer.headers.len())?, u32::try_from(answer.body.len())?);
+        let (headers, body) = (
+            u32::try_from(answer.headers.len())?,
+            u32::try_from(answer.body.len())?,
+        );
         state.answer = Some(answer);
         let arguments = (callout.context, token, headers, body, 0);
-        self.call::<(u32, u32, u32, u32, u32), ()>("proxy_on_http_call_response", callout.context, arguments)?;
+        self.call::<(u32, u32, u32, u32, u32), ()>(
+            "proxy_on_http_call_response",
+            callout.context,
+            arguments,
+        )?;
         self.store.data_mut().answer = None;
         self.pump()?;
         self.hurry(period)
@@ -357,8 +417,8 @@ impl Vm {
         self.fuel
     }
 
-    /// Limits the fuel of all further callbacks together. The callback that runs out of it traps, with a backtrace in its error; the VM
-    /// cannot be used after that.
+    /// Limits the fuel of all further callbacks together. The callback that runs out of it traps,
+    /// with a backtrace in its error; the VM cannot be used after that.
     pub const fn ration(&mut self, fuel: u64) {
         self.allowance = Some(fuel);
     }
@@ -366,7 +426,12 @@ impl Vm {
     /// Returns the value of a metric.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<u64> {
-        self.store.data().metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+        self.store
+            .data()
+            .metrics
+            .iter()
+            .find(|metric| metric.name == name)
+            .map(|metric| metric.value)
     }
 
     /// Returns the log of the module, `level: line`.
@@ -377,13 +442,18 @@ impl Vm {
 
     /// Sets an attribute of every request; the parts of `path` are joined as the ABI wants it.
     pub fn property(&mut self, path: &[&str], value: &[u8]) {
-        self.store.data_mut().properties.insert(path.join("\0").into_bytes(), value.to_vec());
+        self.store
+            .data_mut()
+            .properties
+            .insert(path.join("\0").into_bytes(), value.to_vec());
     }
 
     /// Returns the size of the guest's memory in bytes.
     #[must_use]
     pub fn memory(&mut self) -> usize {
-        self.instance.get_memory(&mut self.store, "memory").map_or(0, |memory| memory.data_size(&self.store))
+        self.instance
+            .get_memory(&mut self.store, "memory")
+            .map_or(0, |memory| memory.data_size(&self.store))
     }
 
     fn exports(&mut self, name: &str) -> bool {
@@ -391,10 +461,19 @@ impl Vm {
     }
 
     fn stream(&mut self, id: u32) -> Result<&mut Stream> {
-        self.store.data_mut().streams.get_mut(&id).with_context(|| format!("there is no request {id}"))
+        self.store
+            .data_mut()
+            .streams
+            .get_mut(&id)
+            .with_context(|| format!("there is no request {id}"))
     }
 
-    fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, context: u32, arguments: P) -> Result<R> {
+    fn call<P: WasmParams, R: WasmResults>(
+        &mut self,
+        name: &str,
+        context: u32,
+        arguments: P,
+    ) -> Result<R> {
         let function: TypedFunc<P, R> = self.instance.get_typed_func(&mut self.store, name)?;
         self.store.data_mut().effective = context;
         let ended = self.ended();
@@ -403,14 +482,21 @@ impl Vm {
         let result = function.call(&mut self.store, arguments);
         let used = fuel - self.store.get_fuel()?;
         self.fuel += used;
-        self.allowance = self.allowance.map(|allowance| allowance - used.min(allowance));
+        self.allowance = self
+            .allowance
+            .map(|allowance| allowance - used.min(allowance));
         let ended = self.ended() - ended;
-        ensure!(ended <= MOST_ENDED, "`{name}` ended {ended} requests: more than the stack of Envoy holds");
+        ensure!(
+            ended <= MOST_ENDED,
+            "`{name}` ended {ended} requests: more than the stack of Envoy holds"
+        );
         result.map_err(anyhow::Error::from).with_context(|| {
             let log = self.log();
             format!(
                 "`{name}` trapped; the last of its log:\n{}",
-                log.get(log.len().saturating_sub(5)..).unwrap_or_default().join("\n")
+                log.get(log.len().saturating_sub(5)..)
+                    .unwrap_or_default()
+                    .join("\n")
             )
         })
     }
@@ -418,10 +504,14 @@ impl Vm {
     /// Number of times that a request was answered or resumed.
     fn ended(&self) -> u64 {
         let calls = self.host_calls();
-        ["proxy_send_local_response", "proxy_continue_stream"].iter().filter_map(|call| calls.get(call)).sum()
+        ["proxy_send_local_response", "proxy_continue_stream"]
+            .iter()
+            .filter_map(|call| calls.get(call))
+            .sum()
     }
 
-    /// Advances every request as far as its gate allows. A callback may open the gate of another request.
+    /// Advances every request as far as its gate allows. A callback may open the gate of another
+    /// request.
     fn pump(&mut self) -> Result<()> {
         let ids: Vec<u32> = self.store.data().streams.keys().copied().collect();
         for id in ids {
@@ -446,15 +536,21 @@ impl Vm {
         Ok(true)
     }
 
-    /// Delivers the next part of the body to the module. As in Envoy, a module without body callback lets it through, and the
-    /// held head with it.
+    /// Delivers the next part of the body to the module. As in Envoy, a module without body
+    /// callback lets it through, and the held head with it.
     fn show_body(&mut self, id: u32) -> Result<()> {
         let exported = self.exports("proxy_on_request_body");
         let stream = self.stream(id)?;
-        let part: Vec<u8> = stream.unread.drain(..CHUNK.min(stream.unread.len())).collect();
+        let part: Vec<u8> = stream
+            .unread
+            .drain(..CHUNK.min(stream.unread.len()))
+            .collect();
         stream.ended = stream.unread.is_empty();
         stream.visible = [std::mem::take(&mut stream.held), part].concat();
-        let (size, ended) = (u32::try_from(stream.visible.len())?, u32::from(stream.ended));
+        let (size, ended) = (
+            u32::try_from(stream.visible.len())?,
+            u32::from(stream.ended),
+        );
         // A request without body has no body callback: its end came with the headers.
         let action = if exported && size > 0 {
             self.call::<(u32, u32, u32), u32>("proxy_on_request_body", id, (id, size, ended))?

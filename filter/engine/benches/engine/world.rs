@@ -19,8 +19,8 @@ const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 const AUDIENCE: &str = "registry.example.com";
 /// RFC 8032 section 7.1, test 1.
 const SEED: [u8; 32] = [
-    0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5,
-    0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+    0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+    0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
 ];
 
 /// What is special about a policy.
@@ -36,7 +36,11 @@ pub(crate) struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { patterns: 1, condition: false, anonymous: false }
+        Self {
+            patterns: 1,
+            condition: false,
+            anonymous: false,
+        }
     }
 }
 
@@ -88,7 +92,11 @@ impl World {
         if caller == Caller::New {
             self.identities.clear();
         }
-        let authorization = if caller == Caller::Nobody { Vec::new() } else { vec![self.authorization.as_bytes()] };
+        let authorization = if caller == Caller::Nobody {
+            Vec::new()
+        } else {
+            vec![self.authorization.as_bytes()]
+        };
         let head = RequestHead {
             method: b"GET",
             path: b"/v2/team/app/manifests/v1",
@@ -96,20 +104,36 @@ impl World {
             user_agent: b"containerd/2.1.4",
             ..RequestHead::default()
         };
-        let facts = Facts { keys: &self.keys, gathered: &self.gathered, now: NOW };
-        matches!(self.compiled.engine.decide(&head, &facts, &mut self.identities, &PureRust), Verdict::Allow(_))
+        let facts = Facts {
+            keys: &self.keys,
+            gathered: &self.gathered,
+            now: NOW,
+        };
+        matches!(
+            self.compiled
+                .engine
+                .decide(&head, &facts, &mut self.identities, &PureRust),
+            Verdict::Allow(_)
+        )
     }
 }
 
 /// Compiles a configuration, from its text.
-#[expect(clippy::expect_used, reason = "what cannot be set up cannot be measured")]
+#[expect(
+    clippy::expect_used,
+    reason = "what cannot be set up cannot be measured"
+)]
 pub(crate) fn compile(text: &str) -> Compiled {
     let (role, mut diagnostics) = config::decode(text.as_bytes());
     let compiled = match &role {
         Role::Filter(document) => compile::compile(document, &mut diagnostics),
         Role::Intake(_) | Role::Unreadable => None,
     };
-    assert!(diagnostics.errors.is_empty(), "the configuration is refused: {:?}", diagnostics.errors);
+    assert!(
+        diagnostics.errors.is_empty(),
+        "the configuration is refused: {:?}",
+        diagnostics.errors
+    );
     compiled.expect("the configuration of a filter")
 }
 
@@ -122,7 +146,10 @@ pub(crate) fn configuration(policy: Policy) -> String {
     }
     let mut repositories = Map::new();
     let anonymous: &[&str] = if policy.anonymous { &["read"] } else { &[] };
-    repositories.insert("team/**".to_owned(), json!({"policies": [rule], "anonymousPolicy": anonymous}));
+    repositories.insert(
+        "team/**".to_owned(),
+        json!({"policies": [rule], "anonymousPolicy": anonymous}),
+    );
     for number in 1..policy.patterns {
         let rule = json!({"groups": [format!("ns:org-{number}")], "actions": ["read"]});
         repositories.insert(format!("org-{number}/**"), json!({"policies": [rule]}));
@@ -165,7 +192,10 @@ fn token() -> String {
     format!("{input}.{signature}")
 }
 
-#[expect(clippy::expect_used, reason = "what cannot be set up cannot be measured")]
+#[expect(
+    clippy::expect_used,
+    reason = "what cannot be set up cannot be measured"
+)]
 fn key() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&SEED).expect("a key of the right length")
 }

@@ -1,4 +1,5 @@
-//! The `access` claim of Docker token servers (Docker registry token authentication specification, "Token format").
+//! The `access` claim of Docker token servers (Docker registry token authentication specification,
+//! "Token format").
 
 use serde_json::Value;
 
@@ -11,7 +12,8 @@ use crate::time::UnixTime;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessClaim {
     entries: Vec<Entry>,
-    /// A token server granted it, to whomever the token names; the token may name nobody (an empty `sub`).
+    /// A token server granted it, to whomever the token names; the token may name nobody (an empty
+    /// `sub`).
     of_token_server: bool,
 }
 
@@ -35,31 +37,48 @@ impl AccessClaim {
     pub fn read(claims: &Claims) -> Result<Self, MalformedAccess> {
         match claims.as_map().get("access") {
             None | Some(Value::Null) => Ok(Self::default()),
-            Some(Value::Array(entries)) => {
-                Ok(Self { entries: entries.iter().map(Entry::read).collect::<Result<_, _>>()?, of_token_server: true })
-            }
+            Some(Value::Array(entries)) => Ok(Self {
+                entries: entries.iter().map(Entry::read).collect::<Result<_, _>>()?,
+                of_token_server: true,
+            }),
             Some(_) => Err(MalformedAccess),
         }
     }
 
-    /// The claim of a token that was minted here. It covers the catalog if the credential does that it was given for: without
-    /// the entry in the token a registry refuses its catalog, and here it is filtered.
+    /// The claim of a token that was minted here. It covers the catalog if the credential does that
+    /// it was given for: without the entry in the token a registry refuses its catalog, and here it
+    /// is filtered.
     pub(crate) fn minted(mut self, origin: &Origin) -> Self {
         if origin.may_list() {
             let entry = |text: &str| text.to_owned();
             let actions = vec![entry("*")];
-            self.entries.push(Entry { kind: entry("registry"), name: entry("catalog"), actions, expires: None });
+            self.entries.push(Entry {
+                kind: entry("registry"),
+                name: entry("catalog"),
+                actions,
+                expires: None,
+            });
         }
-        Self { of_token_server: origin.is_of_token_server(), ..self }
+        Self {
+            of_token_server: origin.is_of_token_server(),
+            ..self
+        }
     }
 
-    /// Returns true if a token server granted it, which may grant something to a token that names no user.
+    /// Returns true if a token server granted it, which may grant something to a token that names
+    /// no user.
     pub(crate) const fn is_of_token_server(&self) -> bool {
         self.of_token_server
     }
 
-    /// Until when an action on a repository is covered, in the words of the claim; `None` if it is not.
-    pub(crate) fn covers_until(&self, repository: &str, action: &str, now: UnixTime) -> Option<UnixTime> {
+    /// Until when an action on a repository is covered, in the words of the claim; `None` if it is
+    /// not.
+    pub(crate) fn covers_until(
+        &self,
+        repository: &str,
+        action: &str,
+        now: UnixTime,
+    ) -> Option<UnixTime> {
         self.grants_until("repository", repository, action, now)
     }
 
@@ -70,7 +89,12 @@ impl AccessClaim {
 
     /// Returns true if a check is covered (D5: an action `*` covers all).
     pub(crate) fn covers(&self, check: &Check<'_>, now: UnixTime) -> bool {
-        self.grants("repository", check.repository, check.action.scope_action(), now)
+        self.grants(
+            "repository",
+            check.repository,
+            check.action.scope_action(),
+            now,
+        )
     }
 
     /// Returns true if the catalog is covered.
@@ -79,12 +103,25 @@ impl AccessClaim {
     }
 
     fn grants(&self, kind: &str, name: &str, action: &str, now: UnixTime) -> bool {
-        self.entries.iter().any(|entry| entry.grants(kind, name, action, now))
+        self.entries
+            .iter()
+            .any(|entry| entry.grants(kind, name, action, now))
     }
 
-    fn grants_until(&self, kind: &str, name: &str, action: &str, now: UnixTime) -> Option<UnixTime> {
-        let granting = self.entries.iter().filter(|entry| entry.grants(kind, name, action, now));
-        granting.map(|entry| entry.expires.unwrap_or(UnixTime::MAX)).max()
+    fn grants_until(
+        &self,
+        kind: &str,
+        name: &str,
+        action: &str,
+        now: UnixTime,
+    ) -> Option<UnixTime> {
+        let granting = self
+            .entries
+            .iter()
+            .filter(|entry| entry.grants(kind, name, action, now));
+        granting
+            .map(|entry| entry.expires.unwrap_or(UnixTime::MAX))
+            .max()
     }
 }
 
@@ -93,11 +130,20 @@ impl Entry {
         self.kind == kind
             && self.name == name
             && self.expires.is_none_or(|expires| now < expires)
-            && self.actions.iter().any(|granted| granted == action || granted == "*")
+            && self
+                .actions
+                .iter()
+                .any(|granted| granted == action || granted == "*")
     }
 
     fn read(value: &Value) -> Result<Self, MalformedAccess> {
-        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(MalformedAccess);
+        let text = |name: &str| {
+            value
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+                .ok_or(MalformedAccess)
+        };
         let actions = match value.get("actions") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(actions)) => actions
@@ -107,8 +153,14 @@ impl Entry {
             Some(_) => return Err(MalformedAccess),
         };
         // An entry may end before its token; its `exp` is read as the token's own.
-        let expires =
-            Claims::new(value.as_object().ok_or(MalformedAccess)?.clone()).expires().map_err(|_| MalformedAccess)?;
-        Ok(Self { kind: text("type")?, name: text("name")?, actions, expires })
+        let expires = Claims::new(value.as_object().ok_or(MalformedAccess)?.clone())
+            .expires()
+            .map_err(|_| MalformedAccess)?;
+        Ok(Self {
+            kind: text("type")?,
+            name: text("name")?,
+            actions,
+            expires,
+        })
     }
 }

@@ -26,7 +26,8 @@ pub struct Bearer {
     pub(crate) audiences: Vec<String>,
     pub(crate) key_id: KeyIdRule,
     pub(crate) bypass_access_control: bool,
-    /// Leeway for times. Only in tokens that were minted here the claims `groups` and `origin` are read.
+    /// Leeway for times. Only in tokens that were minted here the claims `groups` and `origin` are
+    /// read.
     pub(crate) minted: Option<Duration>,
     pub(crate) source: SourceId,
 }
@@ -36,7 +37,10 @@ impl Bearer {
     ///
     /// # Errors
     /// A [`AuthnError::Need`] when keys are missing; otherwise the refusal.
-    pub(crate) fn authenticate(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {
+    pub(crate) fn authenticate(
+        &self,
+        context: &TokenContext<'_>,
+    ) -> Result<Authenticated, AuthnError> {
         let keys = context.keys_of(self.source)?;
         let expected = Expected {
             kind: TokenKind::Traditional,
@@ -49,10 +53,17 @@ impl Bearer {
         let verified = context.verify(self.source, keys, &expected)?;
         let claims = verified.claims();
         let access = AccessClaim::read(claims).map_err(|_| Reason::BadClaim)?;
-        let subject = claims.subject().map_err(|_| Reason::BadClaim)?.unwrap_or_default().to_owned();
+        let subject = claims
+            .subject()
+            .map_err(|_| Reason::BadClaim)?
+            .unwrap_or_default()
+            .to_owned();
         let (user, access) = if self.minted.is_some() {
             let origin = Origin::read(claims).ok_or(Reason::BadClaim)?;
-            (minted(subject, claims, &origin, context)?, access.minted(&origin))
+            (
+                minted(subject, claims, &origin, context)?,
+                access.minted(&origin),
+            )
         } else if origin::is_recorded(claims) {
             // What restricts it is not read here.
             return Err(Reason::BadClaim.into());
@@ -69,20 +80,37 @@ impl Bearer {
     }
 }
 
-/// The user of a token that was minted here, named as in the credential that it was issued for. The token is refused if the policy
-/// reads claims that are not recorded in it: the client then gets another one.
-fn minted(name: String, claims: &Claims, origin: &Origin, context: &TokenContext<'_>) -> Result<Option<User>, Reason> {
-    let Some(policy) = context.policy else { return Ok(User::new(name, groups_of(claims), Document::empty())) };
+/// The user of a token that was minted here, named as in the credential that it was issued for. The
+/// token is refused if the policy reads claims that are not recorded in it: the client then gets
+/// another one.
+fn minted(
+    name: String,
+    claims: &Claims,
+    origin: &Origin,
+    context: &TokenContext<'_>,
+) -> Result<Option<User>, Reason> {
+    let Some(policy) = context.policy else {
+        return Ok(User::new(name, groups_of(claims), Document::empty()));
+    };
     // Conditions are those of users and groups: none is asked for an anonymous caller.
     if !name.is_empty() && !origin.knows(policy.claims_read) {
         return Err(Reason::BadClaim);
     }
-    let groups = if origin.has_configured_groups() { (policy.groups_of)(&name) } else { groups_of(claims) };
+    let groups = if origin.has_configured_groups() {
+        (policy.groups_of)(&name)
+    } else {
+        groups_of(claims)
+    };
     Ok(User::new(name, groups, context.kept(origin.claims())))
 }
 
 /// The groups that were known when the token was minted.
 fn groups_of(claims: &Claims) -> Vec<String> {
     let listed = claims.as_map().get(GROUPS).and_then(Value::as_array);
-    listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    listed
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }

@@ -13,13 +13,15 @@ use crate::time::UnixTime;
 
 use text::{SharedPrefixes, Text};
 
-/// Bytes of tokens that one generation holds before it becomes the old one; a shared prefix is counted once.
+/// Bytes of tokens that one generation holds before it becomes the old one; a shared prefix is
+/// counted once.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Tokens that one generation holds before it becomes the old one.
 const MAX_ENTRIES: usize = 5_000;
 
-/// Characters of a token's signature that are hashed, and those behind them, which are the same in all certificates.
+/// Characters of a token's signature that are hashed, and those behind them, which are the same in
+/// all certificates.
 const HASHED: usize = 32;
 const AFTER_SIGNATURE: usize = 32;
 
@@ -30,7 +32,8 @@ pub struct Authenticated {
     pub(crate) identity: Arc<Identity>,
     /// What a token server granted; absent for OIDC tokens, which carry no such claim.
     pub(crate) access: Option<Arc<AccessClaim>>,
-    /// Whose keys verified it, and their version; none for a client certificate, which the host has verified.
+    /// Whose keys verified it, and their version; none for a client certificate, which the host has
+    /// verified.
     pub(crate) keys: Option<(SourceId, u64)>,
     /// When the token or the certificate ends.
     pub(crate) expires: UnixTime,
@@ -39,7 +42,8 @@ pub struct Authenticated {
 }
 
 impl Authenticated {
-    /// Returns true if the caller is still authenticated: the token has not expired and the keys are the same.
+    /// Returns true if the caller is still authenticated: the token has not expired and the keys
+    /// are the same.
     fn holds(&self, keys: &KeyRing, now: UnixTime) -> bool {
         let same = |(source, version)| keys.get(source).is_some_and(|keys| keys.version == version);
         now < self.expires && self.keys.is_none_or(same)
@@ -51,13 +55,14 @@ impl Authenticated {
 pub(crate) enum CacheKey<'a> {
     /// A token as it was presented.
     Token(&'a [u8]),
-    /// PEM of the client certificate that the host has verified. Certificates are not secret: a token of the same bytes is not a
-    /// hit.
+    /// PEM of the client certificate that the host has verified. Certificates are not secret: a
+    /// token of the same bytes is not a hit.
     Certificate(&'a [u8]),
 }
 
-/// Maps tokens and client certificates to authenticated callers, in two generations: when the young one is full it becomes the old
-/// one, and what is not asked for again is forgotten with it. So memory is bounded and nothing has to be searched for eviction.
+/// Maps tokens and client certificates to authenticated callers, in two generations: when the young
+/// one is full it becomes the old one, and what is not asked for again is forgotten with it. So
+/// memory is bounded and nothing has to be searched for eviction.
 #[derive(Default)]
 pub struct IdentityCache {
     young: Generation,
@@ -89,16 +94,28 @@ impl<'a> CacheKey<'a> {
 
 impl std::fmt::Debug for IdentityCache {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "IdentityCache({} + {} tokens)", self.young.entries.len(), self.old.entries.len())
+        write!(
+            formatter,
+            "IdentityCache({} + {} tokens)",
+            self.young.entries.len(),
+            self.old.entries.len()
+        )
     }
 }
 
 impl IdentityCache {
     /// Returns the caller if it is still authenticated. The whole text is compared.
-    pub(crate) fn get(&mut self, key: CacheKey<'_>, keys: &KeyRing, now: UnixTime) -> Option<Arc<Authenticated>> {
+    pub(crate) fn get(
+        &mut self,
+        key: CacheKey<'_>,
+        keys: &KeyRing,
+        now: UnixTime,
+    ) -> Option<Arc<Authenticated>> {
         let hash = self.hash(key);
         if let Some(authenticated) = self.young.find(hash, key) {
-            return authenticated.holds(keys, now).then(|| Arc::clone(authenticated));
+            return authenticated
+                .holds(keys, now)
+                .then(|| Arc::clone(authenticated));
         }
         self.old.find(hash, key)?;
         let entry = self.old.entries.remove(&hash)?;
@@ -114,7 +131,14 @@ impl IdentityCache {
     pub(crate) fn put(&mut self, key: CacheKey<'_>, authenticated: Arc<Authenticated>) {
         let (is_token, text) = key.parts();
         let text = self.prefixes.keep(text);
-        self.insert(self.hash(key), Entry { is_token, text, authenticated });
+        self.insert(
+            self.hash(key),
+            Entry {
+                is_token,
+                text,
+                authenticated,
+            },
+        );
     }
 
     /// Forgets everything.
@@ -122,22 +146,35 @@ impl IdentityCache {
         *self = Self::default();
     }
 
-    /// Tokens are kilobytes long and differ in their signatures, so a part of the signature is enough for the hash: two valid
-    /// tokens of one caller with the same part only replace each other.
+    /// Tokens are kilobytes long and differ in their signatures, so a part of the signature is
+    /// enough for the hash: two valid tokens of one caller with the same part only replace each
+    /// other.
     fn hash(&self, key: CacheKey<'_>) -> u64 {
         let (is_token, text) = key.parts();
         let end = text.len().saturating_sub(AFTER_SIGNATURE);
-        let signature = text.get(end.saturating_sub(HASHED)..end).filter(|part| part.len() == HASHED);
+        let signature = text
+            .get(end.saturating_sub(HASHED)..end)
+            .filter(|part| part.len() == HASHED);
         self.secret.hash_one((is_token, signature.unwrap_or(text)))
     }
 
     fn insert(&mut self, hash: u64, entry: Entry) {
         let bytes = entry.text.bytes();
-        if self.young.entries.len() >= MAX_ENTRIES || self.young.bytes.saturating_add(bytes) > MAX_BYTES {
+        if self.young.entries.len() >= MAX_ENTRIES
+            || self.young.bytes.saturating_add(bytes) > MAX_BYTES
+        {
             self.old = std::mem::take(&mut self.young);
         }
-        let replaced = self.young.entries.insert(hash, entry).map_or(0, |entry| entry.text.bytes());
-        self.young.bytes = self.young.bytes.saturating_add(bytes).saturating_sub(replaced);
+        let replaced = self
+            .young
+            .entries
+            .insert(hash, entry)
+            .map_or(0, |entry| entry.text.bytes());
+        self.young.bytes = self
+            .young
+            .bytes
+            .saturating_add(bytes)
+            .saturating_sub(replaced);
     }
 }
 
@@ -183,7 +220,14 @@ mod tests {
             kind: crate::keys::source::SourceKind::Pushed("bearer".into()),
             max_stale: std::time::Duration::ZERO,
         }]);
-        held.set(SOURCE, Some(Keys { set: Arc::new(KeySet::default()), algorithms: None, version }));
+        held.set(
+            SOURCE,
+            Some(Keys {
+                set: Arc::new(KeySet::default()),
+                algorithms: None,
+                version,
+            }),
+        );
         held
     }
 
@@ -217,25 +261,45 @@ mod tests {
         let now = UnixTime::from_secs(0);
         cache.put(CacheKey::Token(b"used"), authenticated(10));
         for number in 0..4 * MAX_ENTRIES {
-            cache.put(CacheKey::Token(number.to_string().as_bytes()), authenticated(10));
+            cache.put(
+                CacheKey::Token(number.to_string().as_bytes()),
+                authenticated(10),
+            );
             assert!(cache.get(CacheKey::Token(b"used"), &held(1), now).is_some());
         }
         assert!(cache.young.entries.len() + cache.old.entries.len() <= 2 * MAX_ENTRIES);
         assert!(cache.get(CacheKey::Token(b"0"), &held(1), now).is_none());
         let long = "x".repeat(MAX_BYTES / 2);
         for number in 0..5 {
-            cache.put(CacheKey::Token(format!("{long}{number}").as_bytes()), authenticated(10));
+            cache.put(
+                CacheKey::Token(format!("{long}{number}").as_bytes()),
+                authenticated(10),
+            );
         }
         assert!(cache.young.bytes <= MAX_BYTES && cache.old.bytes <= MAX_BYTES);
         cache.clear();
         for number in ["1", "2", "3", "4"] {
-            cache.put(CacheKey::Token(("0".repeat(128) + &number.repeat(73)).as_bytes()), authenticated(10));
+            cache.put(
+                CacheKey::Token(("0".repeat(128) + &number.repeat(73)).as_bytes()),
+                authenticated(10),
+            );
         }
-        assert_eq!(cache.young.bytes, 128 + 4 * 73, "a prefix that they share counts once");
+        assert_eq!(
+            cache.young.bytes,
+            128 + 4 * 73,
+            "a prefix that they share counts once"
+        );
         for number in ["5", "6", "7", "8"] {
-            cache.put(CacheKey::Token(number.repeat(201).as_bytes()), authenticated(10));
+            cache.put(
+                CacheKey::Token(number.repeat(201).as_bytes()),
+                authenticated(10),
+            );
         }
-        assert_eq!(cache.young.bytes, 128 + 4 * 73 + 4 * 201, "prefixes of their own count");
+        assert_eq!(
+            cache.young.bytes,
+            128 + 4 * 73 + 4 * 201,
+            "prefixes of their own count"
+        );
     }
 
     #[test]
@@ -244,41 +308,100 @@ mod tests {
         let mut cache = IdentityCache::default();
         let now = UnixTime::from_secs(0);
         cache.put(CacheKey::Token(token.as_bytes()), authenticated(10));
-        assert!(cache.get(CacheKey::Token(token.as_bytes()), &held(1), now).is_some());
+        assert!(
+            cache
+                .get(CacheKey::Token(token.as_bytes()), &held(1), now)
+                .is_some()
+        );
         for place in 0..token.len() {
             let mut other = token.clone().into_bytes();
             other[place] = b'x';
-            assert!(cache.get(CacheKey::Token(&other), &held(1), now).is_none(), "{place}");
+            assert!(
+                cache.get(CacheKey::Token(&other), &held(1), now).is_none(),
+                "{place}"
+            );
         }
         let longer = [format!("{token}0"), format!("0{token}")];
         let (_, without_first) = token.as_bytes().split_first().unwrap();
         let (_, without_last) = token.as_bytes().split_last().unwrap();
-        for other in [without_first, without_last, longer[0].as_bytes(), longer[1].as_bytes(), b""] {
-            assert!(cache.get(CacheKey::Token(other), &held(1), now).is_none(), "{} bytes", other.len());
+        for other in [
+            without_first,
+            without_last,
+            longer[0].as_bytes(),
+            longer[1].as_bytes(),
+            b"",
+        ] {
+            assert!(
+                cache.get(CacheKey::Token(other), &held(1), now).is_none(),
+                "{} bytes",
+                other.len()
+            );
         }
     }
 
     #[test]
     fn what_takes_the_place_of_another_counts_once() {
         let mut cache = IdentityCache::default();
-        let (one, other) = (format!("1{}", "s".repeat(96)), format!("2{}", "s".repeat(96)));
+        let (one, other) = (
+            format!("1{}", "s".repeat(96)),
+            format!("2{}", "s".repeat(96)),
+        );
         for _ in 0..3 {
             cache.put(CacheKey::Token(one.as_bytes()), authenticated(10));
             cache.put(CacheKey::Token(other.as_bytes()), authenticated(10));
         }
         assert_eq!(cache.young.bytes, other.len());
-        assert!(cache.get(CacheKey::Token(one.as_bytes()), &held(1), UnixTime::from_secs(0)).is_none());
-        assert!(cache.get(CacheKey::Token(other.as_bytes()), &held(1), UnixTime::from_secs(0)).is_some());
+        assert!(
+            cache
+                .get(
+                    CacheKey::Token(one.as_bytes()),
+                    &held(1),
+                    UnixTime::from_secs(0)
+                )
+                .is_none()
+        );
+        assert!(
+            cache
+                .get(
+                    CacheKey::Token(other.as_bytes()),
+                    &held(1),
+                    UnixTime::from_secs(0)
+                )
+                .is_some()
+        );
     }
 
     #[test]
     fn a_certificate_that_is_presented_as_a_token_proves_nothing() {
         let mut cache = IdentityCache::default();
         let now = UnixTime::from_secs(0);
-        cache.put(CacheKey::Certificate(b"-----BEGIN%20CERTIFICATE-----"), authenticated(10));
-        assert!(cache.get(CacheKey::Certificate(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_some());
-        assert!(cache.get(CacheKey::Token(b"-----BEGIN%20CERTIFICATE-----"), &held(1), now).is_none());
+        cache.put(
+            CacheKey::Certificate(b"-----BEGIN%20CERTIFICATE-----"),
+            authenticated(10),
+        );
+        assert!(
+            cache
+                .get(
+                    CacheKey::Certificate(b"-----BEGIN%20CERTIFICATE-----"),
+                    &held(1),
+                    now
+                )
+                .is_some()
+        );
+        assert!(
+            cache
+                .get(
+                    CacheKey::Token(b"-----BEGIN%20CERTIFICATE-----"),
+                    &held(1),
+                    now
+                )
+                .is_none()
+        );
         cache.put(CacheKey::Token(b"a.b.c"), authenticated(10));
-        assert!(cache.get(CacheKey::Certificate(b"a.b.c"), &held(1), now).is_none());
+        assert!(
+            cache
+                .get(CacheKey::Certificate(b"a.b.c"), &held(1), now)
+                .is_none()
+        );
     }
 }

@@ -6,7 +6,8 @@ use serde_json::{Map, Number, Value};
 
 use crate::time::UnixTime;
 
-/// A claim is present, but its type is not the one that RFC 7519 gives it, or it is a time out of range. Never treated as absent.
+/// A claim is present, but its type is not the one that RFC 7519 gives it, or it is a time out of
+/// range. Never treated as absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the claim `{0}` has the wrong type")]
 pub struct WrongType(pub &'static str);
@@ -43,8 +44,8 @@ impl Claims {
         self.string("sub")
     }
 
-    /// `aud` as a list, whether written as one string or as an array. A number, an object, a boolean or null is the empty list:
-    /// the claim is present, and it matches nothing.
+    /// `aud` as a list, whether written as one string or as an array. A number, an object, a
+    /// boolean or null is the empty list: the claim is present, and it matches nothing.
     ///
     /// # Errors
     /// An array that holds something other than strings.
@@ -52,9 +53,10 @@ impl Claims {
         let listed = match self.0.get("aud") {
             None => return Ok(None),
             Some(Value::String(one)) => vec![one.as_str()],
-            Some(Value::Array(several)) => {
-                several.iter().map(|item| item.as_str().ok_or(WrongType("aud"))).collect::<Result<_, _>>()?
-            }
+            Some(Value::Array(several)) => several
+                .iter()
+                .map(|item| item.as_str().ok_or(WrongType("aud")))
+                .collect::<Result<_, _>>()?,
             Some(_) => Vec::new(),
         };
         Ok(Some(listed))
@@ -84,18 +86,22 @@ impl Claims {
         self.date("iat", f64::ceil)
     }
 
-    /// Returns true if this is a security event (RFC 8417 section 2.2), such as a logout token, whatever `events` holds.
+    /// Returns true if this is a security event (RFC 8417 section 2.2), such as a logout token,
+    /// whatever `events` holds.
     #[must_use]
     pub fn is_event(&self) -> bool {
         self.0.contains_key("events")
     }
 
-    /// The certificate that the token is bound to (RFC 8705 section 3.1): SHA-256 of its DER in base64url. Something else in
-    /// its place is the empty text: the token is bound, but to no existing certificate.
+    /// The certificate that the token is bound to (RFC 8705 section 3.1): SHA-256 of its DER in
+    /// base64url. Something else in its place is the empty text: the token is bound, but to no
+    /// existing certificate.
     #[must_use]
     pub fn bound_to(&self) -> Option<&str> {
         match self.0.get(CONFIRMATION)? {
-            Value::Object(confirmation) => Some(confirmation.get(THUMBPRINT)?.as_str().unwrap_or_default()),
+            Value::Object(confirmation) => {
+                Some(confirmation.get(THUMBPRINT)?.as_str().unwrap_or_default())
+            }
             _ => Some(""),
         }
     }
@@ -107,13 +113,22 @@ impl Claims {
     }
 
     fn string(&self, name: &'static str) -> Result<Option<&str>, WrongType> {
-        self.0.get(name).map(|value| value.as_str().ok_or(WrongType(name))).transpose()
+        self.0
+            .get(name)
+            .map(|value| value.as_str().ok_or(WrongType(name)))
+            .transpose()
     }
 
-    fn date(&self, name: &'static str, round: fn(f64) -> f64) -> Result<Option<UnixTime>, WrongType> {
+    fn date(
+        &self,
+        name: &'static str,
+        round: fn(f64) -> f64,
+    ) -> Result<Option<UnixTime>, WrongType> {
         match self.0.get(name) {
             None => Ok(None),
-            Some(Value::Number(seconds)) => time_of(seconds, round).ok_or(WrongType(name)).map(Some),
+            Some(Value::Number(seconds)) => {
+                time_of(seconds, round).ok_or(WrongType(name)).map(Some)
+            }
             Some(_) => Err(WrongType(name)),
         }
     }
@@ -128,7 +143,8 @@ impl fmt::Debug for Claims {
 /// The first number of milliseconds that is too large, as a floating-point number: 2^63.
 const OUT_OF_RANGE: f64 = 9_223_372_036_854_775_808.0;
 
-/// `NumericDate` (RFC 7519 section 2): seconds, in any form that JSON has for a number. `None` if milliseconds do not fit.
+/// `NumericDate` (RFC 7519 section 2): seconds, in any form that JSON has for a number. `None` if
+/// milliseconds do not fit.
 fn time_of(seconds: &Number, round: fn(f64) -> f64) -> Option<UnixTime> {
     if let Some(whole) = seconds.as_i64() {
         return whole.checked_mul(1000).map(UnixTime::from_millis);
@@ -136,10 +152,15 @@ fn time_of(seconds: &Number, round: fn(f64) -> f64) -> Option<UnixTime> {
     let seconds = seconds.as_f64()?;
     let whole = seconds.floor();
     let millis = whole * 1000.0 + round((seconds - whole) * 1000.0);
-    (-OUT_OF_RANGE..OUT_OF_RANGE).contains(&millis).then(|| UnixTime::from_millis(truncated(millis)))
+    (-OUT_OF_RANGE..OUT_OF_RANGE)
+        .contains(&millis)
+        .then(|| UnixTime::from_millis(truncated(millis)))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the number is whole and in range")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the number is whole and in range"
+)]
 const fn truncated(millis: f64) -> i64 {
     millis as i64
 }
@@ -167,8 +188,16 @@ mod tests {
         ];
         for (text, expected) in rows {
             let claims = claims(text);
-            assert_eq!(claims.issuer(), expected.map_err(|()| WrongType("iss")), "{text}");
-            assert_eq!(claims.subject(), expected.map_err(|()| WrongType("sub")), "{text}");
+            assert_eq!(
+                claims.issuer(),
+                expected.map_err(|()| WrongType("iss")),
+                "{text}"
+            );
+            assert_eq!(
+                claims.subject(),
+                expected.map_err(|()| WrongType("sub")),
+                "{text}"
+            );
         }
     }
 
@@ -219,14 +248,32 @@ mod tests {
             ("1300819380.5", Some((1_300_819_380_500, 1_300_819_380_500))),
             ("1.9e9", Some((1_900_000_000_000, 1_900_000_000_000))),
             ("1.9E+9", Some((1_900_000_000_000, 1_900_000_000_000))),
-            ("19000000000e-1", Some((1_900_000_000_000, 1_900_000_000_000))),
-            ("1.3008193809999e9", Some((1_300_819_380_999, 1_300_819_381_000))),
-            ("1300819380.0001", Some((1_300_819_380_000, 1_300_819_380_001))),
+            (
+                "19000000000e-1",
+                Some((1_900_000_000_000, 1_900_000_000_000)),
+            ),
+            (
+                "1.3008193809999e9",
+                Some((1_300_819_380_999, 1_300_819_381_000)),
+            ),
+            (
+                "1300819380.0001",
+                Some((1_300_819_380_000, 1_300_819_380_001)),
+            ),
             ("-1.5", Some((-1500, -1500))),
             ("-0.0001", Some((-1, 0))),
-            ("9223372036854775", Some((9_223_372_036_854_775_000, 9_223_372_036_854_775_000))),
-            ("-9223372036854775", Some((-9_223_372_036_854_775_000, -9_223_372_036_854_775_000))),
-            ("9.2e15", Some((9_200_000_000_000_000_000, 9_200_000_000_000_000_000))),
+            (
+                "9223372036854775",
+                Some((9_223_372_036_854_775_000, 9_223_372_036_854_775_000)),
+            ),
+            (
+                "-9223372036854775",
+                Some((-9_223_372_036_854_775_000, -9_223_372_036_854_775_000)),
+            ),
+            (
+                "9.2e15",
+                Some((9_200_000_000_000_000_000, 9_200_000_000_000_000_000)),
+            ),
             ("9223372036854776", None),
             ("9.3e15", None),
             ("-9.3e15", None),
@@ -240,9 +287,13 @@ mod tests {
             ("[1300819380]", None),
         ];
         for (number, expected) in rows {
-            let claims = claims(&format!(r#"{{"exp":{number},"nbf":{number},"iat":{number}}}"#));
+            let claims = claims(&format!(
+                r#"{{"exp":{number},"nbf":{number},"iat":{number}}}"#
+            ));
             let time = |name, millis: Option<i64>| {
-                millis.map(|millis| Some(UnixTime::from_millis(millis))).ok_or(WrongType(name))
+                millis
+                    .map(|millis| Some(UnixTime::from_millis(millis)))
+                    .ok_or(WrongType(name))
             };
             let (down, up) = (expected.map(|(down, _)| down), expected.map(|(_, up)| up));
             assert_eq!(claims.expires(), time("exp", down), "{number}");
@@ -254,6 +305,9 @@ mod tests {
 
     #[test]
     fn debug_shows_no_claim() {
-        assert_eq!(format!("{:?}", claims(r#"{"sub":"alice"}"#)), "Claims([redacted])");
+        assert_eq!(
+            format!("{:?}", claims(r#"{"sub":"alice"}"#)),
+            "Claims([redacted])"
+        );
     }
 }

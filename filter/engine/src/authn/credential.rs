@@ -10,7 +10,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use crate::authn::token::MAX_TOKEN;
 use crate::reason::Reason;
 
-/// The token that stands for "no credential", for clients that cannot ask for a token without sending one afterwards.
+/// The token that stands for "no credential", for clients that cannot ask for a token without
+/// sending one afterwards.
 pub(crate) const ANONYMOUS: &str = "anonymous";
 
 /// Bytes for a user name in addition to a token of the greatest length, in base64.
@@ -34,15 +35,18 @@ impl<'a> Credential<'a> {
     /// Reads all values of `Authorization`.
     ///
     /// # Errors
-    /// `SeveralCredentials` for more than one value, `TokenTooLong`, otherwise `MalformedCredential`. A credential that cannot
-    /// be read is refused, never taken as none.
+    /// `SeveralCredentials` for more than one value, `TokenTooLong`, otherwise
+    /// `MalformedCredential`. A credential that cannot be read is refused, never taken as none.
     pub fn read(values: &[&'a [u8]]) -> Result<Self, Reason> {
         let value = match values {
             [] => return Ok(Self::Anonymous),
             [value] => trim(value),
             _ => return Err(Reason::SeveralCredentials),
         };
-        let blank = value.iter().position(|byte| *byte == b' ').ok_or(Reason::MalformedCredential)?;
+        let blank = value
+            .iter()
+            .position(|byte| *byte == b' ')
+            .ok_or(Reason::MalformedCredential)?;
         let (scheme, rest) = value.split_at(blank);
         let rest = trim(rest);
         let token = if scheme.eq_ignore_ascii_case(b"bearer") {
@@ -92,14 +96,20 @@ impl<'a> Credential<'a> {
     }
 }
 
-/// The password of Basic credentials (RFC 7617) without blanks and line feeds around it; the user name decides nothing. Nothing
-/// if both are empty: so clients of the containers project (skopeo, podman) answer a Basic challenge when they have no credential.
+/// The password of Basic credentials (RFC 7617) without blanks and line feeds around it; the user
+/// name decides nothing. Nothing if both are empty: so clients of the containers project (skopeo,
+/// podman) answer a Basic challenge when they have no credential.
 fn password(encoded: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
     if encoded.len() > MAX_BASIC {
         return Err(Reason::TokenTooLong);
     }
-    let decoded = BASE64.decode(encoded).map_err(|_| Reason::MalformedCredential)?;
-    let colon = decoded.iter().position(|byte| *byte == b':').ok_or(Reason::MalformedCredential)?;
+    let decoded = BASE64
+        .decode(encoded)
+        .map_err(|_| Reason::MalformedCredential)?;
+    let colon = decoded
+        .iter()
+        .position(|byte| *byte == b':')
+        .ok_or(Reason::MalformedCredential)?;
     let (user, password) = decoded.split_at(colon);
     let password = password.get(1..).unwrap_or_default();
     Ok((!user.is_empty() || !password.is_empty()).then(|| password.trim_ascii().to_owned()))
@@ -113,18 +123,24 @@ const fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// Checks each character of a credential: a second step, because a token that is cached or can be parsed does not need it.
+/// Checks each character of a credential: a second step, because a token that is cached or can be
+/// parsed does not need it.
 ///
 /// # Errors
 /// `MalformedCredential` if it is not a `b64token` (RFC 6750 section 2.1).
 pub(crate) fn check(token: &[u8]) -> Result<(), Reason> {
-    if is_b64token(token) { Ok(()) } else { Err(Reason::MalformedCredential) }
+    if is_b64token(token) {
+        Ok(())
+    } else {
+        Err(Reason::MalformedCredential)
+    }
 }
 
 /// Returns true if all characters are those of a `b64token` (RFC 6750 section 2.1).
 #[must_use]
 pub fn is_b64token(text: &[u8]) -> bool {
-    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte))
+    text.iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte))
 }
 
 impl fmt::Debug for Credential<'_> {
@@ -161,7 +177,10 @@ mod tests {
             (b"Bearer ", Err(Reason::MalformedCredential)),
             (b"a.b.c", Err(Reason::MalformedCredential)),
             (b"x Bearer a.b.c", Err(Reason::MalformedCredential)),
-            (b"Bearer a.b.c,Bearer d.e.f", Err(Reason::MalformedCredential)),
+            (
+                b"Bearer a.b.c,Bearer d.e.f",
+                Err(Reason::MalformedCredential),
+            ),
             (b"Bearer a.b.c, Basic x", Err(Reason::MalformedCredential)),
             (b"Bearer a.b.c d", Err(Reason::MalformedCredential)),
             (b"Bearer \xff\xfe", Err(Reason::MalformedCredential)),
@@ -181,7 +200,10 @@ mod tests {
             assert_eq!(read, wanted, "{}", String::from_utf8_lossy(value));
         }
         assert_eq!(Credential::read(&[]), Ok(Credential::Anonymous));
-        assert_eq!(Credential::read(&[b"Bearer a.b.c", b"Bearer a.b.c"]), Err(Reason::SeveralCredentials));
+        assert_eq!(
+            Credential::read(&[b"Bearer a.b.c", b"Bearer a.b.c"]),
+            Err(Reason::SeveralCredentials)
+        );
     }
 
     #[test]

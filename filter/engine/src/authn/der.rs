@@ -5,7 +5,11 @@ use spki::der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 
 /// The elements of a SEQUENCE.
 pub(super) fn sequence(value: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
-    if value.tag() == Tag::Sequence { items(value.value()) } else { None }
+    if value.tag() == Tag::Sequence {
+        items(value.value())
+    } else {
+        None
+    }
 }
 
 /// All elements of a sequence of DER values; nothing may be left over.

@@ -1,4 +1,5 @@
-//! A distinguished name as policies write it: the text that Go's `pkix.Name.String` gives, because zot compares that one.
+//! A distinguished name as policies write it: the text that Go's `pkix.Name.String` gives, because
+//! zot compares that one.
 
 use std::fmt::Write as _;
 
@@ -33,7 +34,9 @@ impl<'a> DistinguishedName<'a> {
         let mut attributes = Vec::new();
         for relative in sequence(name)? {
             for attribute in items(relative.value())? {
-                let [id, value] = *sequence(attribute)? else { return None };
+                let [id, value] = *sequence(attribute)? else {
+                    return None;
+                };
                 attributes.push((id, value));
             }
         }
@@ -42,7 +45,11 @@ impl<'a> DistinguishedName<'a> {
 
     /// The common name; absent when it is empty or not text.
     pub(crate) fn common_name(&self) -> Option<&'a str> {
-        self.values(COMMON_NAME).last().copied().flatten().filter(|name| !name.is_empty())
+        self.values(COMMON_NAME)
+            .last()
+            .copied()
+            .flatten()
+            .filter(|name| !name.is_empty())
     }
 
     /// The whole name; absent when part of it is not text.
@@ -51,7 +58,11 @@ impl<'a> DistinguishedName<'a> {
         for (arc, label) in NAMED {
             let mut values = self.values(arc);
             if SINGLE.contains(&arc) {
-                values = values.pop().filter(|value| *value != Some("")).into_iter().collect();
+                values = values
+                    .pop()
+                    .filter(|value| *value != Some(""))
+                    .into_iter()
+                    .collect();
             }
             for (index, value) in values.into_iter().enumerate() {
                 if !text.is_empty() {
@@ -62,7 +73,12 @@ impl<'a> DistinguishedName<'a> {
                 escape(value?, &mut text);
             }
         }
-        for (id, value) in self.0.iter().rev().filter(|(id, _)| !NAMED.iter().any(|(arc, _)| is_named(*id, *arc))) {
+        for (id, value) in self
+            .0
+            .iter()
+            .rev()
+            .filter(|(id, _)| !NAMED.iter().any(|(arc, _)| is_named(*id, *arc)))
+        {
             if !text.is_empty() {
                 text.push(',');
             }
@@ -74,7 +90,11 @@ impl<'a> DistinguishedName<'a> {
     }
 
     fn values(&self, arc: u8) -> Vec<Option<&'a str>> {
-        self.0.iter().filter(|(id, _)| is_named(*id, arc)).map(|(_, value)| text_of(*value)).collect()
+        self.0
+            .iter()
+            .filter(|(id, _)| is_named(*id, arc))
+            .map(|(_, value)| text_of(*value))
+            .collect()
     }
 }
 
@@ -113,7 +133,11 @@ fn escape(value: &str, text: &mut String) {
 /// The DER of a string in hexadecimal, with the type that Go chooses for it.
 fn encode(value: &str, text: &mut String) {
     let printable = |byte: u8| byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte);
-    let mut der = vec![if value.bytes().all(printable) { 0x13 } else { 0x0c }];
+    let mut der = vec![if value.bytes().all(printable) {
+        0x13
+    } else {
+        0x0c
+    }];
     let length = value.len().to_be_bytes();
     if let Ok(short @ 0..=0x7f) = u8::try_from(value.len()) {
         der.push(short);

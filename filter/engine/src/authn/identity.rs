@@ -4,7 +4,8 @@ use registry_auth_cel::Document;
 
 /// A caller: anonymous, or an authenticated user.
 ///
-/// A caller without a name is anonymous, whatever it presented: a token without `sub` is a credential, but names no user.
+/// A caller without a name is anonymous, whatever it presented: a token without `sub` is a
+/// credential, but names no user.
 #[derive(Clone, Debug)]
 pub enum Identity {
     /// User name empty, no groups, no claims.
@@ -24,7 +25,11 @@ pub struct User {
 impl User {
     /// For verified tokens and certificates only; `None` for an empty name.
     pub(crate) fn new(name: String, groups: Vec<String>, claims: Document) -> Option<Self> {
-        (!name.is_empty()).then_some(Self { name, groups, claims })
+        (!name.is_empty()).then_some(Self {
+            name,
+            groups,
+            claims,
+        })
     }
 
     /// The user name.
@@ -93,13 +98,24 @@ mod tests {
 
     #[test]
     fn an_identity_without_a_name_is_anonymous_and_has_nothing() {
-        let identity = |name: &str| Identity::of(User::new(name.to_owned(), vec!["g".to_owned()], Document::empty()));
+        let identity = |name: &str| {
+            Identity::of(User::new(
+                name.to_owned(),
+                vec!["g".to_owned()],
+                Document::empty(),
+            ))
+        };
         let nobody = identity("");
-        assert!(nobody.is_anonymous() && nobody.username().is_empty() && nobody.groups().is_empty());
+        assert!(
+            nobody.is_anonymous() && nobody.username().is_empty() && nobody.groups().is_empty()
+        );
         for name in ["alice", " ", "anonymous", "\0"] {
             let somebody = identity(name);
             assert!(!somebody.is_anonymous(), "{name:?}");
-            assert_eq!((somebody.username(), somebody.groups()), (name, &["g".to_owned()][..]));
+            assert_eq!(
+                (somebody.username(), somebody.groups()),
+                (name, &["g".to_owned()][..])
+            );
         }
     }
 }

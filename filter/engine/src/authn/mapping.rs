@@ -31,7 +31,8 @@ struct Validation {
     message: String,
 }
 
-/// Which step refused the claims. Each refuses the token; what went wrong is a kind and never a value.
+/// Which step refused the claims. Each refuses the token; what went wrong is a kind and never a
+/// value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
     /// A variable could not be evaluated, whether it is used or not.
@@ -70,35 +71,69 @@ pub enum MappingError {
 }
 
 impl ClaimMapping {
-    /// Compiles the mapping at `path`, or the default when there is none; `None` when something in it is an error.
+    /// Compiles the mapping at `path`, or the default when there is none; `None` when something in
+    /// it is an error.
     #[must_use]
-    pub fn compile(raw: Option<&raw::ClaimMapping>, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
+    pub fn compile(
+        raw: Option<&raw::ClaimMapping>,
+        path: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
         let absent = raw::ClaimMapping::default();
         let raw = raw.unwrap_or(&absent);
         let variables = variables(&raw.variables, path, diagnostics);
         let validations = validations(&raw.validations, path, diagnostics);
-        let username = raw.username.as_deref().filter(|source| !source.is_empty()).unwrap_or(DEFAULT_USERNAME);
+        let username = raw
+            .username
+            .as_deref()
+            .filter(|source| !source.is_empty())
+            .unwrap_or(DEFAULT_USERNAME);
         let username = expression(username, &format!("{path}.username"), diagnostics);
         let groups = raw.groups.as_deref().filter(|source| !source.is_empty());
-        let groups = groups.map(|source| expression(source, &format!("{path}.groups"), diagnostics));
-        if username.as_ref().is_some_and(|username| !username.may_be_string()) {
-            diagnostics.warn(format!("{path}.username"), "never a string, so that every token will be refused");
+        let groups =
+            groups.map(|source| expression(source, &format!("{path}.groups"), diagnostics));
+        if username
+            .as_ref()
+            .is_some_and(|username| !username.may_be_string())
+        {
+            diagnostics.warn(
+                format!("{path}.username"),
+                "never a string, so that every token will be refused",
+            );
         }
-        if groups.iter().flatten().any(|groups| !groups.may_be_strings()) {
-            diagnostics.warn(format!("{path}.groups"), "never a list of strings, so that every token will be refused");
+        if groups
+            .iter()
+            .flatten()
+            .any(|groups| !groups.may_be_strings())
+        {
+            diagnostics.warn(
+                format!("{path}.groups"),
+                "never a list of strings, so that every token will be refused",
+            );
         }
         let groups = match groups {
             None => Some(None),
             Some(compiled) => compiled.map(Some),
         };
-        let (variables, validations, username, groups) = (variables?, validations?, username?, groups?);
+        let (variables, validations, username, groups) =
+            (variables?, validations?, username?, groups?);
         let mut reads = Members::default();
         let of_variables = variables.iter().map(|variable| &variable.expression);
         let of_validations = validations.iter().map(|validation| &validation.expression);
-        for expression in of_variables.chain(of_validations).chain([&username]).chain(&groups) {
+        for expression in of_variables
+            .chain(of_validations)
+            .chain([&username])
+            .chain(&groups)
+        {
             reads.add(expression.reads());
         }
-        Some(Self { variables, validations, username, groups, reads })
+        Some(Self {
+            variables,
+            validations,
+            username,
+            groups,
+            reads,
+        })
     }
 
     /// Maps the claims of a verified token to its user, who gets them if they are to be kept.
@@ -106,24 +141,42 @@ impl ClaimMapping {
     /// # Errors
     /// Any step that fails; the steps after it are not evaluated.
     pub fn map(&self, claims: &Map<String, Value>, keeps: bool) -> Result<User, MappingError> {
-        let claims = Document::from_some_claims(claims, if keeps { &Members::All } else { &self.reads });
+        let claims =
+            Document::from_some_claims(claims, if keeps { &Members::All } else { &self.reads });
         let mut bindings = Bindings::claims(&claims);
         for variable in &self.variables {
-            let failed = |source| MappingError::Variable { name: variable.name.clone(), source };
-            bindings.define(&variable.name, &variable.expression).map_err(failed)?;
+            let failed = |source| MappingError::Variable {
+                name: variable.name.clone(),
+                source,
+            };
+            bindings
+                .define(&variable.name, &variable.expression)
+                .map_err(failed)?;
         }
         for (index, validation) in self.validations.iter().enumerate() {
             let failed = |source| MappingError::Validation { index, source };
-            if !validation.expression.evaluate_bool(&bindings).map_err(failed)? {
-                return Err(MappingError::Invalid { index, message: validation.message.clone() });
+            if !validation
+                .expression
+                .evaluate_bool(&bindings)
+                .map_err(failed)?
+            {
+                return Err(MappingError::Invalid {
+                    index,
+                    message: validation.message.clone(),
+                });
             }
         }
-        let username = self.username.evaluate_string(&bindings).map_err(MappingError::Username)?;
+        let username = self
+            .username
+            .evaluate_string(&bindings)
+            .map_err(MappingError::Username)?;
         if username.is_empty() {
             return Err(MappingError::EmptyUsername);
         }
         let groups = match &self.groups {
-            Some(expression) => expression.evaluate_strings(&bindings).map_err(MappingError::Groups)?,
+            Some(expression) => expression
+                .evaluate_strings(&bindings)
+                .map_err(MappingError::Groups)?,
             None => Vec::new(),
         };
         let claims = if keeps { claims } else { Document::empty() };
@@ -141,7 +194,11 @@ impl fmt::Debug for ClaimMapping {
     }
 }
 
-fn variables(raw: &[raw::Variable], path: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Variable>> {
+fn variables(
+    raw: &[raw::Variable],
+    path: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<Variable>> {
     let mut all = Some(Vec::new());
     for (index, variable) in raw.iter().enumerate() {
         let place = format!("{path}.variables[{index}]");
@@ -149,33 +206,56 @@ fn variables(raw: &[raw::Variable], path: &str, diagnostics: &mut Diagnostics) -
             diagnostics.error(format!("{place}.name"), "a variable needs a name");
             all = None;
         }
-        let compiled = expression(&variable.expression, &format!("{place}.expression"), diagnostics);
+        let compiled = expression(
+            &variable.expression,
+            &format!("{place}.expression"),
+            diagnostics,
+        );
         all = all.zip(compiled).map(|(mut all, expression)| {
-            all.push(Variable { name: variable.name.clone(), expression });
+            all.push(Variable {
+                name: variable.name.clone(),
+                expression,
+            });
             all
         });
     }
     all
 }
 
-fn validations(raw: &[raw::Condition], path: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Validation>> {
+fn validations(
+    raw: &[raw::Condition],
+    path: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<Validation>> {
     let mut all = Some(Vec::new());
     for (index, validation) in raw.iter().enumerate() {
         let place = format!("{path}.validations[{index}]");
         if validation.message.is_empty() {
-            diagnostics.error(format!("{place}.message"), "a validation needs a message that says what is wrong");
+            diagnostics.error(
+                format!("{place}.message"),
+                "a validation needs a message that says what is wrong",
+            );
             all = None;
         }
-        let compiled = expression(&validation.expression, &format!("{place}.expression"), diagnostics);
+        let compiled = expression(
+            &validation.expression,
+            &format!("{place}.expression"),
+            diagnostics,
+        );
         let compiled = compiled.filter(|compiled| {
             if !compiled.is_bool() {
-                diagnostics
-                    .error(format!("{place}.expression"), "not known to be a bool: compare, as in `claims.x == true`");
+                diagnostics.error(
+                    format!("{place}.expression"),
+                    "not known to be a bool: compare, as in `claims.x == true`",
+                );
             }
             compiled.is_bool()
         });
         all = all.zip(compiled).map(|(mut all, expression)| {
-            all.push(Validation { expression, message: validation.message.clone() });
+            all.push(Validation {
+                expression,
+                message: validation.message.clone(),
+            });
             all
         });
     }

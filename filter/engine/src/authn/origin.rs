@@ -1,4 +1,5 @@
-//! What a minted token records of the credential that it was issued for, so that it may do no more than that.
+//! What a minted token records of the credential that it was issued for, so that it may do no more
+//! than that.
 
 use registry_auth_cel::Members;
 use serde_json::{Map, Value};
@@ -43,32 +44,58 @@ pub(crate) struct Origin {
 impl Default for Origin {
     fn default() -> Self {
         let claims = Claims::new(Map::new());
-        Self { claims, absent: Members::default(), has_configured_groups: false, catalog: None, is_question: false }
+        Self {
+            claims,
+            absent: Members::default(),
+            has_configured_groups: false,
+            catalog: None,
+            is_question: false,
+        }
     }
 }
 
 impl Origin {
     /// Of a token with these claims, as far as conditions read them.
     pub(crate) fn of_token(claims: &Claims, read: &Members) -> Self {
-        let carried = claims.as_map().iter().filter(|(name, _)| read.contains(name));
-        let carried: Map<_, _> = carried.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let carried = claims
+            .as_map()
+            .iter()
+            .filter(|(name, _)| read.contains(name));
+        let carried: Map<_, _> = carried
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let absent = match read {
             Members::All => Members::All,
-            Members::These(names) => {
-                Members::These(names.iter().filter(|name| !carried.contains_key(*name)).cloned().collect())
-            }
+            Members::These(names) => Members::These(
+                names
+                    .iter()
+                    .filter(|name| !carried.contains_key(*name))
+                    .cloned()
+                    .collect(),
+            ),
         };
-        Self { claims: Claims::new(carried), absent, ..Self::default() }
+        Self {
+            claims: Claims::new(carried),
+            absent,
+            ..Self::default()
+        }
     }
 
     /// Of a client certificate: it has no claims, and its groups are those of the configuration.
     pub(crate) fn of_certificate() -> Self {
-        Self { absent: Members::All, has_configured_groups: true, ..Self::default() }
+        Self {
+            absent: Members::All,
+            has_configured_groups: true,
+            ..Self::default()
+        }
     }
 
     /// Of no credential: the filter asks the registry on its own behalf.
     pub(crate) fn of_question() -> Self {
-        Self { is_question: true, ..Self::default() }
+        Self {
+            is_question: true,
+            ..Self::default()
+        }
     }
 
     /// The same for a token of a token server, whose `access` claim covers the catalog or does not.
@@ -81,15 +108,15 @@ impl Origin {
         &self.claims
     }
 
-    /// Returns true if the value or the absence of each of these claims is known. A policy that was changed since may read
-    /// others; treating those as absent would grant what they restrict.
+    /// Returns true if the value or the absence of each of these claims is known. A policy that was
+    /// changed since may read others; treating those as absent would grant what they restrict.
     pub(crate) fn knows(&self, read: &Members) -> bool {
         match (read, &self.absent) {
             (_, Members::All) => true,
             (Members::All, Members::These(_)) => false,
-            (Members::These(names), absent) => {
-                names.iter().all(|name| self.claims.as_map().contains_key(name) || absent.contains(name))
-            }
+            (Members::These(names), absent) => names
+                .iter()
+                .all(|name| self.claims.as_map().contains_key(name) || absent.contains(name)),
         }
     }
 
@@ -117,7 +144,9 @@ impl Origin {
         match &self.absent {
             Members::All => drop(members.insert(ABSENT.to_owned(), OTHERS.into())),
             Members::These(names) if names.is_empty() => {}
-            Members::These(names) => drop(members.insert(ABSENT.to_owned(), names.as_slice().into())),
+            Members::These(names) => {
+                drop(members.insert(ABSENT.to_owned(), names.as_slice().into()))
+            }
         }
         if self.has_configured_groups {
             members.insert(GROUPS.to_owned(), CONFIGURED.into());
@@ -131,8 +160,9 @@ impl Origin {
         (!members.is_empty()).then(|| members.into())
     }
 
-    /// Reads the claim of a minted token. `None` if it has another form, since it may be a restriction that is not understood
-    /// here, and for the token of a question: a registry that receives it must not be able to use it.
+    /// Reads the claim of a minted token. `None` if it has another form, since it may be a
+    /// restriction that is not understood here, and for the token of a question: a registry that
+    /// receives it must not be able to use it.
     pub(crate) fn read(claims: &Claims) -> Option<Self> {
         let mut origin = Self::default();
         let members = match claims.as_map().get(CLAIM) {
@@ -147,7 +177,9 @@ impl Origin {
                     let names = names.iter().map(|name| name.as_str().map(str::to_owned));
                     origin.absent = Members::These(names.collect::<Option<_>>()?);
                 }
-                (GROUPS, Value::String(groups)) if groups == CONFIGURED => origin.has_configured_groups = true,
+                (GROUPS, Value::String(groups)) if groups == CONFIGURED => {
+                    origin.has_configured_groups = true
+                }
                 (CATALOG, Value::Bool(catalog)) => origin.catalog = Some(*catalog),
                 _ => return None,
             }
@@ -176,9 +208,17 @@ mod tests {
         let rows = [
             (these(&[]), None),
             (these(&["a"]), Some(json!({ "claims": { "a": 1 } }))),
-            (these(&["b", "x"]), Some(json!({ "claims": { "b": null }, "absent": ["x"] }))),
+            (
+                these(&["b", "x"]),
+                Some(json!({ "claims": { "b": null }, "absent": ["x"] })),
+            ),
             (these(&["x"]), Some(json!({ "absent": ["x"] }))),
-            (Members::All, Some(json!({ "claims": { "a": 1, "b": null, "c": { "d": [0.1] } }, "absent": "*" }))),
+            (
+                Members::All,
+                Some(
+                    json!({ "claims": { "a": 1, "b": null, "c": { "d": [0.1] } }, "absent": "*" }),
+                ),
+            ),
         ];
         for (read, expected) in rows {
             let origin = Origin::of_token(&source, &read);
@@ -193,10 +233,15 @@ mod tests {
         let mut origins = vec![Origin::default(), Origin::of_certificate()];
         for read in [these(&[]), these(&["a", "n", "x"]), Members::All] {
             let of_token = Origin::of_token(&source, &read);
-            origins.extend([None, Some(true), Some(false)].map(|catalog| of_token.clone().with_catalog(catalog)));
+            origins.extend(
+                [None, Some(true), Some(false)]
+                    .map(|catalog| of_token.clone().with_catalog(catalog)),
+            );
         }
         for origin in origins {
-            let written = origin.to_value().map_or_else(|| json!({}), |value| json!({ CLAIM: value }));
+            let written = origin
+                .to_value()
+                .map_or_else(|| json!({}), |value| json!({ CLAIM: value }));
             assert_eq!(Origin::read(&claims(&written)), Some(origin), "{written}");
         }
     }
@@ -214,7 +259,11 @@ mod tests {
             (Members::All, Members::All, true),
         ];
         for (carried, read, knows) in rows {
-            assert_eq!(Origin::of_token(&source, &carried).knows(&read), knows, "{carried:?} {read:?}");
+            assert_eq!(
+                Origin::of_token(&source, &carried).knows(&read),
+                knows,
+                "{carried:?} {read:?}"
+            );
         }
         assert!(Origin::of_certificate().knows(&Members::All));
         assert!(!Origin::default().knows(&these(&["a"])));

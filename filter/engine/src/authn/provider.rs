@@ -25,10 +25,18 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Returns true if the token may be for this provider, going by its unverified claims: enough to refuse, never to grant.
+    /// Returns true if the token may be for this provider, going by its unverified claims: enough
+    /// to refuse, never to grant.
     pub(crate) fn may_take(&self, token: &UnverifiedToken<'_>) -> bool {
-        let audiences = token.claims_unverified().audiences().ok().flatten().unwrap_or_default();
-        audiences.iter().any(|audience| self.audiences.iter().any(|ours| ours == audience))
+        let audiences = token
+            .claims_unverified()
+            .audiences()
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        audiences
+            .iter()
+            .any(|audience| self.audiences.iter().any(|ours| ours == audience))
     }
 
     /// Returns true if the token says that this issuer made it.
@@ -37,11 +45,16 @@ impl Provider {
         matches!(claimed, Ok(Some(claimed)) if issuer::is_named(&self.issuer, claimed))
     }
 
-    /// Authenticates a caller with a token of this issuer: issuer, claims, signature, mapping, in this order.
+    /// Authenticates a caller with a token of this issuer: issuer, claims, signature, mapping, in
+    /// this order.
     ///
     /// # Errors
-    /// `UnknownIssuer` for a token of another issuer; a [`AuthnError::Need`] when keys are missing; otherwise the refusal.
-    pub(crate) fn authenticate(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {
+    /// `UnknownIssuer` for a token of another issuer; a [`AuthnError::Need`] when keys are missing;
+    /// otherwise the refusal.
+    pub(crate) fn authenticate(
+        &self,
+        context: &TokenContext<'_>,
+    ) -> Result<Authenticated, AuthnError> {
         if !self.skip_issuer_verification && !self.is_named_by(context.token) {
             return Err(Reason::UnknownIssuer.into());
         }
@@ -56,8 +69,10 @@ impl Provider {
             algorithms: keys.algorithms.as_deref(),
         };
         let verified = context.verify(self.source, keys, &expected)?;
-        let user =
-            self.mapping.map(verified.claims().as_map(), context.keeps_claims()).map_err(|error| match error {
+        let user = self
+            .mapping
+            .map(verified.claims().as_map(), context.keeps_claims())
+            .map_err(|error| match error {
                 MappingError::Invalid { .. } => Reason::ValidationFailed,
                 MappingError::Variable { .. }
                 | MappingError::Validation { .. }

@@ -21,8 +21,18 @@ pub(crate) fn attribute(id: &[u8], value: &[u8]) -> Vec<u8> {
 
 /// An extension with alternative names: context tags and texts.
 pub(crate) fn names(names: &[(u8, &str)]) -> Vec<u8> {
-    let names: Vec<u8> = names.iter().flat_map(|(tag, name)| tlv(*tag, name.as_bytes())).collect();
-    tlv(0x30, &[tlv(0x06, &[0x55, 0x1d, 0x11]), tlv(0x04, &tlv(0x30, &names))].concat())
+    let names: Vec<u8> = names
+        .iter()
+        .flat_map(|(tag, name)| tlv(*tag, name.as_bytes()))
+        .collect();
+    tlv(
+        0x30,
+        &[
+            tlv(0x06, &[0x55, 0x1d, 0x11]),
+            tlv(0x04, &tlv(0x30, &names)),
+        ]
+        .concat(),
+    )
 }
 
 /// A certificate that is good until 2049, from the attributes of its subject and its extensions.
@@ -39,10 +49,16 @@ pub(crate) fn certificate(subject: &[u8], extensions: &[u8]) -> Vec<u8> {
         empty.clone(),
         tlv(0xa3, &tlv(0x30, extensions)),
     ];
-    tlv(0x30, &[tlv(0x30, &signed.concat()), empty, tlv(0x03, &[0])].concat())
+    tlv(
+        0x30,
+        &[tlv(0x30, &signed.concat()), empty, tlv(0x03, &[0])].concat(),
+    )
 }
 
 /// Its PEM text.
 pub(crate) fn pem(der: &[u8]) -> String {
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        STANDARD.encode(der)
+    )
 }

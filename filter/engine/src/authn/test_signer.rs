@@ -3,7 +3,9 @@
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair};
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -54,22 +56,28 @@ impl Signer {
     pub(crate) fn jwk(&self, more: &Value) -> Value {
         let mut jwk = KeySet::from_cert(&self.pem()).unwrap().to_jwks()["keys"][0].take();
         jwk.as_object_mut().unwrap().remove("use");
-        jwk.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        jwk.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         jwk
     }
 
     /// The public key as a set of one, under this id.
     pub(crate) fn keys(&self, key_id: &str) -> KeySet {
-        KeySet::from_jwks_value(&json!({"keys": [self.jwk(&json!({"kid": key_id}))]})).unwrap().keys
+        KeySet::from_jwks_value(&json!({"keys": [self.jwk(&json!({"kid": key_id}))]}))
+            .unwrap()
+            .keys
     }
 
-    /// The signature of `message`. For RSA the algorithm chooses padding and hash; another key has only one way.
+    /// The signature of `message`. For RSA the algorithm chooses padding and hash; another key has
+    /// only one way.
     pub(crate) fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match self {
             Self::Rsa(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(encoding(algorithm), &random, message, &mut signature).unwrap();
+                key.sign(encoding(algorithm), &random, message, &mut signature)
+                    .unwrap();
                 signature
             }
             Self::Ecdsa(key) => key.sign(&random, message).unwrap().as_ref().to_vec(),
@@ -86,7 +94,11 @@ impl Signer {
 
     /// A token of these texts, whatever they say.
     pub(crate) fn token_of(&self, algorithm: Algorithm, header: &str, claims: &str) -> String {
-        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let message = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(claims)
+        );
         let signature = self.sign(algorithm, message.as_bytes());
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
@@ -95,8 +107,15 @@ impl Signer {
 /// PEM text with lines of 64 characters.
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
-    let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    let lines: Vec<_> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }
 
 fn encoding(algorithm: Algorithm) -> &'static dyn RsaEncoding {

@@ -1,7 +1,9 @@
-//! A token as it was presented: well-formed, not verified (RFC 7515 section 7.1, RFC 7519 section 7.2).
+//! A token as it was presented: well-formed, not verified (RFC 7515 section 7.1, RFC 7519 section
+//! 7.2).
 //!
-//! jwt-compact's own parser is not used here: it keeps the last of two equal members, and it drops what it does not know
-//! from the header, `crit` among it. Its `Algorithm` is used in [`verify`](super::verify).
+//! jwt-compact's own parser is not used here: it keeps the last of two equal members, and it drops
+//! what it does not know from the header, `crit` among it. Its `Algorithm` is used in
+//! [`verify`](super::verify).
 
 use std::fmt;
 use std::sync::Arc;
@@ -71,8 +73,9 @@ pub enum TokenError {
     /// `b64` other than true (RFC 7797 section 3).
     #[error("the payload is not encoded")]
     UnencodedPayload,
-    /// It is explicitly typed as something else than an ID token or an access token (RFC 8725 section 3.11), or it is a security
-    /// event (RFC 8417 section 2.2), such as a logout token: signed with the same keys, but not the identity of a caller.
+    /// It is explicitly typed as something else than an ID token or an access token (RFC 8725
+    /// section 3.11), or it is a security event (RFC 8417 section 2.2), such as a logout token:
+    /// signed with the same keys, but not the identity of a caller.
     #[error("the token is of a type that is no identity")]
     ForeignType,
 }
@@ -88,8 +91,9 @@ pub struct UnverifiedToken<'a> {
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Reads a token in compact form, without scheme and without white space. `jwk`, `jku`, `x5u`, `x5c` and `cty` in the header
-    /// are ignored. (The payload of a nested token is not a JSON object.)
+    /// Reads a token in compact form, without scheme and without white space. `jwk`, `jku`, `x5u`,
+    /// `x5c` and `cty` in the header are ignored. (The payload of a nested token is not a JSON
+    /// object.)
     ///
     /// # Errors
     /// See [`TokenError`]. The length is checked before anything else.
@@ -99,7 +103,8 @@ impl<'a> UnverifiedToken<'a> {
         }
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Segments)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Segments)?;
-        if header.is_empty() || payload.is_empty() || signature.is_empty() || payload.contains('.') {
+        if header.is_empty() || payload.is_empty() || signature.is_empty() || payload.contains('.')
+        {
             return Err(TokenError::Segments);
         }
         let signature = decode(Segment::Signature, signature)?;
@@ -108,7 +113,13 @@ impl<'a> UnverifiedToken<'a> {
         if claims.is_event() {
             return Err(TokenError::ForeignType);
         }
-        Ok(Self { message, algorithm: header.algorithm, key_id: header.key_id, claims, signature })
+        Ok(Self {
+            message,
+            algorithm: header.algorithm,
+            key_id: header.key_id,
+            claims,
+            signature,
+        })
     }
 
     /// `alg`: what the token says, to be compared with the key.
@@ -162,10 +173,16 @@ impl Header {
         if members.contains_key("crit") {
             return Err(TokenError::Critical);
         }
-        if members.get("b64").is_some_and(|encoded| encoded != &Value::Bool(true)) {
+        if members
+            .get("b64")
+            .is_some_and(|encoded| encoded != &Value::Bool(true))
+        {
             return Err(TokenError::UnencodedPayload);
         }
-        let name = members.get("alg").and_then(Value::as_str).ok_or(TokenError::NoAlgorithm)?;
+        let name = members
+            .get("alg")
+            .and_then(Value::as_str)
+            .ok_or(TokenError::NoAlgorithm)?;
         let algorithm = Algorithm::from_name(name).ok_or(TokenError::UnsupportedAlgorithm)?;
         let key_id = match members.get("kid") {
             None => None,
@@ -192,7 +209,9 @@ fn is_identity_type(name: &str) -> bool {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
         _ => name,
     };
-    IDENTITY_TYPES.iter().any(|known| known.eq_ignore_ascii_case(name))
+    IDENTITY_TYPES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn object(segment: Segment, text: &str) -> Result<Map<String, Value>, TokenError> {
@@ -204,7 +223,9 @@ fn object(segment: Segment, text: &str) -> Result<Map<String, Value>, TokenError
 }
 
 fn decode(segment: Segment, text: &str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Base64(segment))
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| TokenError::Base64(segment))
 }
 
 #[cfg(test)]

@@ -55,49 +55,69 @@ pub(crate) struct PolicyView<'a> {
     pub(crate) groups_of: &'a dyn Fn(&str) -> Vec<String>,
 }
 
-/// Reads a token. A token that can be parsed has valid characters only, so they are checked only to find the reason of an error.
+/// Reads a token. A token that can be parsed has valid characters only, so they are checked only to
+/// find the reason of an error.
 pub(crate) fn read(compact: &[u8]) -> Result<UnverifiedToken<'_>, AuthnError> {
     let text = std::str::from_utf8(compact).map_err(|_| Reason::MalformedCredential)?;
-    UnverifiedToken::parse(text)
-        .map_err(|error| credential::check(compact).map_or_else(AuthnError::from, |()| error.into()))
+    UnverifiedToken::parse(text).map_err(|error| {
+        credential::check(compact).map_or_else(AuthnError::from, |()| error.into())
+    })
 }
 
 impl<'a> TokenContext<'a> {
-    /// Returns true if some condition reads claims. They are cached then, which takes most of the memory of a cached token.
+    /// Returns true if some condition reads claims. They are cached then, which takes most of the
+    /// memory of a cached token.
     pub(crate) fn keeps_claims(&self) -> bool {
         self.policy.is_some_and(|policy| policy.reads_claims)
     }
 
     /// Returns the claims as conditions read them; none if no condition does.
     pub(crate) fn kept(&self, claims: &Claims) -> Document {
-        if self.keeps_claims() { Document::from_claims(claims.as_map()) } else { Document::empty() }
+        if self.keeps_claims() {
+            Document::from_claims(claims.as_map())
+        } else {
+            Document::empty()
+        }
     }
 
-    /// Returns the keys of a source. If none are held, they have to be fetched, or fetching them failed.
+    /// Returns the keys of a source. If none are held, they have to be fetched, or fetching them
+    /// failed.
     pub(crate) fn keys_of(&self, source: SourceId) -> Result<&'a Keys, AuthnError> {
-        self.facts.keys.get(source).ok_or_else(|| missing(source, Missing::Keys, self.facts))
+        self.facts
+            .keys
+            .get(source)
+            .ok_or_else(|| missing(source, Missing::Keys, self.facts))
     }
 
-    /// Verifies the token with the keys of a source. An unknown key id is a [`Need`] until the held keys are some that were
-    /// requested after the request came: a token is not refused before its key was looked up. A bad signature is not a [`Need`]:
-    /// anybody could make the filter fetch.
+    /// Verifies the token with the keys of a source. An unknown key id is a [`Need`] until the held
+    /// keys are some that were requested after the request came: a token is not refused before its
+    /// key was looked up. A bad signature is not a [`Need`]: anybody could make the filter fetch.
     pub(crate) fn verify(
         &self,
         source: SourceId,
         keys: &Keys,
         expected: &Expected<'_>,
     ) -> Result<VerifiedToken, AuthnError> {
-        let Self { token, facts, verifier, .. } = self;
+        let Self {
+            token,
+            facts,
+            verifier,
+            ..
+        } = self;
         verify(token, &keys.set, expected, facts.now, *verifier).map_err(|error| match error {
             VerifyError::UnknownKey => missing(source, Missing::Key, facts),
             VerifyError::MissingKeyId | VerifyError::NoFittingKey => Reason::UnknownKey.into(),
             VerifyError::AlgorithmNotAllowed => Reason::AlgorithmNotAllowed.into(),
             VerifyError::BadSignature => Reason::BadSignature.into(),
             VerifyError::Expired => Reason::TokenExpired.into(),
-            VerifyError::NotYetValid | VerifyError::IssuedInFuture => Reason::TokenNotYetValid.into(),
+            VerifyError::NotYetValid | VerifyError::IssuedInFuture => {
+                Reason::TokenNotYetValid.into()
+            }
             VerifyError::WrongIssuer => Reason::UnknownIssuer.into(),
             VerifyError::WrongAudience => Reason::WrongAudience.into(),
-            VerifyError::MissingClaim(_) | VerifyError::WrongClaimType(_) => Reason::BadClaim.into(),
+            VerifyError::MissingClaim(_) | VerifyError::WrongClaimType(_) => {
+                Reason::BadClaim.into()
+            }
         })
     }
 }

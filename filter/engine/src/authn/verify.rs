@@ -1,4 +1,5 @@
-//! From an [`UnverifiedToken`] to a [`VerifiedToken`]: claims, key choice, signature (RFC 8725, RFC 7519 section 7.2).
+//! From an [`UnverifiedToken`] to a [`VerifiedToken`]: claims, key choice, signature (RFC 8725, RFC
+//! 7519 section 7.2).
 
 mod curves;
 mod rsa;
@@ -17,11 +18,12 @@ use crate::time::UnixTime;
 
 pub use signature::{PureRust, SignatureVerifier, Verification, ecdsa_signature_der};
 
-/// How far in the future `nbf` of an OIDC token may lie; go-oidc's constant, which zot has by using it.
+/// How far in the future `nbf` of an OIDC token may lie; go-oidc's constant, which zot has by using
+/// it.
 pub const OIDC_NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(5);
 
-/// How far in the future `iat` of an OIDC token may lie, in addition to the clock skew: further, a clock is wrong, or the token
-/// was made to be used another day.
+/// How far in the future `iat` of an OIDC token may lie, in addition to the clock skew: further, a
+/// clock is wrong, or the token was made to be used another day.
 pub const OIDC_ISSUED_AT_LEEWAY: Duration = Duration::from_mins(5);
 
 /// How many keys are tried for a token that names none.
@@ -30,18 +32,20 @@ pub const MAX_TRIED: usize = MAX_SAME_ID;
 /// Which rules apply to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// An ID token of an OIDC issuer. `iss`, `sub`, `aud`, `exp` and `iat` must be there (OIDC Core section 2); an audience is
-    /// always checked; `nbf` has [`OIDC_NOT_BEFORE_LEEWAY`], `iat` [`OIDC_ISSUED_AT_LEEWAY`].
+    /// An ID token of an OIDC issuer. `iss`, `sub`, `aud`, `exp` and `iat` must be there (OIDC Core
+    /// section 2); an audience is always checked; `nbf` has [`OIDC_NOT_BEFORE_LEEWAY`], `iat`
+    /// [`OIDC_ISSUED_AT_LEEWAY`].
     Oidc,
-    /// A token of a Docker token server (`cert`, Secrets Manager). `exp` must be there; `nbf` and `iat` may not lie in the
-    /// future; issuer and audience are checked only when configured.
+    /// A token of a Docker token server (`cert`, Secrets Manager). `exp` must be there; `nbf` and
+    /// `iat` may not lie in the future; issuer and audience are checked only when configured.
     Traditional,
 }
 
 /// How the `kid` of a token is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyIdRule {
-    /// If the token has one, only keys of that id are tried; otherwise all that fit, at most [`MAX_TRIED`]. For JWKS.
+    /// If the token has one, only keys of that id are tried; otherwise all that fit, at most
+    /// [`MAX_TRIED`]. For JWKS.
     IfPresent,
     /// A token without one is refused. For Secrets Manager.
     Required,
@@ -54,16 +58,18 @@ pub enum KeyIdRule {
 pub struct Expected<'a> {
     /// The rules.
     pub kind: TokenKind,
-    /// `iss`, compared exactly (RFC 7519 section 4.1.1), for OIDC as [`issuer::is_named`] does; `None` takes every issuer.
+    /// `iss`, compared exactly (RFC 7519 section 4.1.1), for OIDC as [`issuer::is_named`] does;
+    /// `None` takes every issuer.
     pub issuer: Option<&'a str>,
-    /// At least one of these must be in `aud`, compared exactly. Empty: a traditional token's `aud` is ignored, an OIDC
-    /// token is refused.
+    /// At least one of these must be in `aud`, compared exactly. Empty: a traditional token's `aud`
+    /// is ignored, an OIDC token is refused.
     pub audiences: &'a [String],
     /// Leeway for `exp`, `nbf` and `iat`.
     pub clock_skew: Duration,
     /// What `kid` does.
     pub key_id: KeyIdRule,
-    /// Only these algorithms, if given; the issuer's `id_token_signing_alg_values_supported`, for example.
+    /// Only these algorithms, if given; the issuer's `id_token_signing_alg_values_supported`, for
+    /// example.
     pub algorithms: Option<&'a [Algorithm]>,
 }
 
@@ -155,8 +161,9 @@ impl fmt::Debug for VerifiedToken {
     }
 }
 
-/// Verifies a token at the time `now`. The claims come first, because they cost least and decide whether keys are worth
-/// fetching; then the key, then the signature. What `verifier` does not support is done by [`PureRust`].
+/// Verifies a token at the time `now`. The claims come first, because they cost least and decide
+/// whether keys are worth fetching; then the key, then the signature. What `verifier` does not
+/// support is done by [`PureRust`].
 ///
 /// # Errors
 /// See [`VerifyError`].
@@ -168,7 +175,10 @@ pub fn verify(
     verifier: &dyn SignatureVerifier,
 ) -> Result<VerifiedToken, VerifyError> {
     let algorithm = token.algorithm();
-    if expected.algorithms.is_some_and(|allowed| !allowed.contains(&algorithm)) {
+    if expected
+        .algorithms
+        .is_some_and(|allowed| !allowed.contains(&algorithm))
+    {
         return Err(VerifyError::AlgorithmNotAllowed);
     }
     let expires = expected.check(token.claims_unverified(), now)?;
@@ -183,14 +193,22 @@ pub fn verify(
     if !candidates.any(|key| is_signed_by(token, key, verifier)) {
         return Err(VerifyError::BadSignature);
     }
-    Ok(VerifiedToken { claims: token.shared_claims(), algorithm, key_id: token.key_id().map(str::to_owned), expires })
+    Ok(VerifiedToken {
+        claims: token.shared_claims(),
+        algorithm,
+        key_id: token.key_id().map(str::to_owned),
+        expires,
+    })
 }
 
 impl Expected<'_> {
     /// Checks everything but the signature. Returns the time from which this check fails.
     fn check(&self, claims: &Claims, now: UnixTime) -> Result<UnixTime, VerifyError> {
         self.check_names(claims)?;
-        let expires = claims.expires()?.ok_or(VerifyError::MissingClaim("exp"))?.after(self.clock_skew);
+        let expires = claims
+            .expires()?
+            .ok_or(VerifyError::MissingClaim("exp"))?
+            .after(self.clock_skew);
         let issued = claims.issued()?;
         if self.kind == TokenKind::Oidc && issued.is_none() {
             return Err(VerifyError::MissingClaim("iat"));
@@ -210,11 +228,14 @@ impl Expected<'_> {
 
     /// `iss`, `sub` and `aud`. Types are checked even where the value does not matter.
     fn check_names(&self, claims: &Claims) -> Result<(), VerifyError> {
-        let (issuer, subject, audiences) = (claims.issuer()?, claims.subject()?, claims.audiences()?);
+        let (issuer, subject, audiences) =
+            (claims.issuer()?, claims.subject()?, claims.audiences()?);
         if self.kind == TokenKind::Oidc {
             issuer.ok_or(VerifyError::MissingClaim("iss"))?;
             // OpenID Connect Core, section 2: never empty. All such callers would share one name.
-            subject.filter(|subject| !subject.is_empty()).ok_or(VerifyError::MissingClaim("sub"))?;
+            subject
+                .filter(|subject| !subject.is_empty())
+                .ok_or(VerifyError::MissingClaim("sub"))?;
         }
         if let Some(wanted) = self.issuer {
             let claimed = issuer.ok_or(VerifyError::MissingClaim("iss"))?;
@@ -230,7 +251,11 @@ impl Expected<'_> {
             return Ok(());
         }
         let named = audiences.ok_or(VerifyError::MissingClaim("aud"))?;
-        if self.audiences.iter().any(|wanted| named.contains(&wanted.as_str())) {
+        if self
+            .audiences
+            .iter()
+            .any(|wanted| named.contains(&wanted.as_str()))
+        {
             Ok(())
         } else {
             Err(VerifyError::WrongAudience)
@@ -262,12 +287,18 @@ impl KeyIdRule {
     }
 }
 
-fn is_signed_by(token: &UnverifiedToken<'_>, key: &PublicKey, verifier: &dyn SignatureVerifier) -> bool {
+fn is_signed_by(
+    token: &UnverifiedToken<'_>,
+    key: &PublicKey,
+    verifier: &dyn SignatureVerifier,
+) -> bool {
     if token.signature().len() != key.signature_len() {
         return false;
     }
     let answer = match verifier.verify(token.algorithm(), key, token.message(), token.signature()) {
-        Verification::Unsupported => PureRust.verify(token.algorithm(), key, token.message(), token.signature()),
+        Verification::Unsupported => {
+            PureRust.verify(token.algorithm(), key, token.message(), token.signature())
+        }
         answer => answer,
     };
     answer == Verification::Valid

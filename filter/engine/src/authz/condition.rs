@@ -40,12 +40,20 @@ impl Conditions {
         let mut conditions = Vec::new();
         for (index, condition) in raw.iter().enumerate() {
             let place = format!("{path}[{index}].expression");
-            let Some(expression) = expressions.compile(&condition.expression, &place, diagnostics) else { continue };
+            let Some(expression) = expressions.compile(&condition.expression, &place, diagnostics)
+            else {
+                continue;
+            };
             if expression.is_inexact() {
                 diagnostics.warn(place, INEXACT);
             }
-            let message = Some(condition.message.as_str()).filter(|message| !message.is_empty()).map(Arc::from);
-            conditions.push(Condition { expression, message });
+            let message = Some(condition.message.as_str())
+                .filter(|message| !message.is_empty())
+                .map(Arc::from);
+            conditions.push(Condition {
+                expression,
+                message,
+            });
         }
         Self(conditions)
     }
@@ -63,16 +71,21 @@ impl Conditions {
 
     /// Adds the claims that some condition may read.
     pub(super) fn add_claims_read(&self, members: &mut Members) {
-        self.0.iter().for_each(|condition| members.add(condition.expression.reads_of_claims()));
+        self.0
+            .iter()
+            .for_each(|condition| members.add(condition.expression.reads_of_claims()));
     }
 
     /// Returns true if some condition may read a member of `req`.
     pub(super) fn may_read(&self, member: Member) -> bool {
-        self.0.iter().any(|condition| condition.expression.reads().contains(member.name()))
+        self.0
+            .iter()
+            .any(|condition| condition.expression.reads().contains(member.name()))
     }
 }
 
-/// The compiled expressions of one policy; the same text is compiled once, and so is the same pattern.
+/// The compiled expressions of one policy; the same text is compiled once, and so is the same
+/// pattern.
 #[derive(Default)]
 pub(super) struct Expressions {
     known: HashMap<String, Arc<Expression>>,
@@ -80,14 +93,20 @@ pub(super) struct Expressions {
 }
 
 impl Expressions {
-    fn compile(&mut self, source: &str, place: &str, diagnostics: &mut Diagnostics) -> Option<Arc<Expression>> {
+    fn compile(
+        &mut self,
+        source: &str,
+        place: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Arc<Expression>> {
         if let Some(known) = self.known.get(source) {
             return Some(Arc::clone(known));
         }
         match Expression::compile_with(source, Scope::Conditions, &mut self.patterns) {
             Ok(expression) => {
                 let expression = Arc::new(expression);
-                self.known.insert(source.to_owned(), Arc::clone(&expression));
+                self.known
+                    .insert(source.to_owned(), Arc::clone(&expression));
                 Some(expression)
             }
             Err(error) => {

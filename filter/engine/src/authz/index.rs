@@ -1,8 +1,8 @@
-//! Which pattern decides for a name: the longest text, in bytes; of equally long ones that with fewer wildcards, then the first in
-//! text order (zot leaves ties to chance).
+//! Which pattern decides for a name: the longest text, in bytes; of equally long ones that with
+//! fewer wildcards, then the first in text order (zot leaves ties to chance).
 //!
-//! The length of a pattern with `${username}` is that with the caller's name in place; of equally long ones a pattern without
-//! decides.
+//! The length of a pattern with `${username}` is that with the caller's name in place; of equally
+//! long ones a pattern without decides.
 
 use std::cmp::Reverse;
 
@@ -18,8 +18,8 @@ const MAX_SIZE: usize = 64 << 20;
 #[derive(Debug)]
 pub(super) struct PatternIndex<T> {
     plain: Ordered<T>,
-    /// Those with `${username}`. All of them grow by the same length when the name is put in, so their order is the same for every
-    /// user.
+    /// Those with `${username}`. All of them grow by the same length when the name is put in, so
+    /// their order is the same for every user.
     templates: Ordered<T>,
 }
 
@@ -35,18 +35,33 @@ struct Ordered<T> {
 impl<T> PatternIndex<T> {
     /// Builds the index; `None` when the patterns together are too large to be matched.
     pub(super) fn build(entries: Vec<(Pattern, T)>) -> Option<Self> {
-        let (templates, plain) = entries.into_iter().partition(|(pattern, _)| pattern.is_template());
-        Some(Self { plain: Ordered::build(plain)?, templates: Ordered::build(templates)? })
+        let (templates, plain) = entries
+            .into_iter()
+            .partition(|(pattern, _)| pattern.is_template());
+        Some(Self {
+            plain: Ordered::build(plain)?,
+            templates: Ordered::build(templates)?,
+        })
     }
 
-    /// The entry that decides for `name` when the user of this name asks; an anonymous caller has none.
+    /// The entry that decides for `name` when the user of this name asks; an anonymous caller has
+    /// none.
     pub(super) fn find(&self, name: &str, user: Option<&str>) -> Option<(&Pattern, &T)> {
         let plain = self.plain.find(name);
         let template = user.and_then(|user| Some((user, self.templates.find_marked(name, user)?)));
         let (pattern, value) = match (plain, template) {
             (Some(plain), Some((user, template))) => {
-                let expanded = template.0.text().len().saturating_sub(TEMPLATE.len()).saturating_add(user.len());
-                if expanded > plain.0.text().len() { template } else { plain }
+                let expanded = template
+                    .0
+                    .text()
+                    .len()
+                    .saturating_sub(TEMPLATE.len())
+                    .saturating_add(user.len());
+                if expanded > plain.0.text().len() {
+                    template
+                } else {
+                    plain
+                }
             }
             (plain, template) => plain.or_else(|| template.map(|(_, template)| template))?,
         };
@@ -55,7 +70,8 @@ impl<T> PatternIndex<T> {
 
     /// The values of the patterns.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
-        self.of_anybody().chain(self.templates.entries.iter().map(|(_, value)| value))
+        self.of_anybody()
+            .chain(self.templates.entries.iter().map(|(_, value)| value))
     }
 
     /// The values of the patterns that match for any caller.
@@ -76,7 +92,11 @@ impl<T> Ordered<T> {
             }
         }
         let globs = PatternSet::build(&expressions, MAX_SIZE)?;
-        Some(Self { entries, globs, owners })
+        Some(Self {
+            entries,
+            globs,
+            owners,
+        })
     }
 
     fn find(&self, name: &str) -> Option<&(Pattern, T)> {
@@ -84,15 +104,17 @@ impl<T> Ordered<T> {
     }
 
     fn owner(&self, name: &str) -> Option<usize> {
-        // Globs are in the order of their entries, so the first that matches belongs to the first entry that does.
+        // Globs are in the order of their entries, so the first that matches belongs to the first
+        // entry that does.
         self.owners.get(self.globs.first(name)?).copied()
     }
 
     /// The entry that decides when each `${username}` is `user`.
     ///
-    /// Nothing is compiled for a user: in the automaton `${username}` is a mark. For each component that equals the user's name,
-    /// the repository name is matched with the mark in place of that component. Pattern and text have one mark each, and no
-    /// wildcard matches it. There are as many passes as such components: mostly none or one, and never more than half of the 255
+    /// Nothing is compiled for a user: in the automaton `${username}` is a mark. For each component
+    /// that equals the user's name, the repository name is matched with the mark in place of that
+    /// component. Pattern and text have one mark each, and no wildcard matches it. There are as
+    /// many passes as such components: mostly none or one, and never more than half of the 255
     /// characters of a name.
     fn find_marked(&self, name: &str, user: &str) -> Option<&(Pattern, T)> {
         if self.entries.is_empty() || user.contains('/') || Repository::parse_name(user).is_err() {
@@ -117,5 +139,9 @@ impl<T> Ordered<T> {
 }
 
 fn precedence(pattern: &Pattern) -> (Reverse<usize>, usize, &str) {
-    (Reverse(pattern.text().len()), pattern.wildcards(), pattern.text())
+    (
+        Reverse(pattern.text().len()),
+        pattern.wildcards(),
+        pattern.text(),
+    )
 }

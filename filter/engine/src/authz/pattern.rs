@@ -1,4 +1,5 @@
-//! Repository patterns: the globs of doublestar 4.10, translated to globset's once, when the configuration is compiled.
+//! Repository patterns: the globs of doublestar 4.10, translated to globset's once, when the
+//! configuration is compiled.
 //!
 //! | pattern | matches |
 //! |---|---|
@@ -36,7 +37,9 @@ pub enum PatternError {
     #[error("the pattern is longer than {MAX_LENGTH} bytes")]
     TooLong,
     /// More than 64 after expansion.
-    #[error("the pattern expands to more than {MAX_ALTERNATIVES} alternatives, write several patterns")]
+    #[error(
+        "the pattern expands to more than {MAX_ALTERNATIVES} alternatives, write several patterns"
+    )]
     TooManyAlternatives,
     /// Braces nest too deep.
     #[error("braces nest too deep")]
@@ -88,10 +91,23 @@ impl Pattern {
             return Err(PatternError::TooLong);
         }
         let is_template = text.contains("${");
-        let sequence = if is_template { template(text)? } else { parse::parse(text)? };
-        let globs = translate::plain(&sequence)?.iter().map(|plain| glob(plain)).collect::<Result<_, _>>()?;
+        let sequence = if is_template {
+            template(text)?
+        } else {
+            parse::parse(text)?
+        };
+        let globs = translate::plain(&sequence)?
+            .iter()
+            .map(|plain| glob(plain))
+            .collect::<Result<_, _>>()?;
         let unreachable = reach::unreachable(&sequence).map(Into::into);
-        Ok(Self { text: text.into(), wildcards: parse::wildcards(&sequence), is_template, unreachable, globs })
+        Ok(Self {
+            text: text.into(),
+            wildcards: parse::wildcards(&sequence),
+            is_template,
+            unreachable,
+            globs,
+        })
     }
 
     /// The pattern as written.
@@ -118,25 +134,40 @@ impl Pattern {
         self.is_template
     }
 
-    /// The equivalent patterns of globset: a name matches if it matches one of these; empty for a pattern that cannot match.
+    /// The equivalent patterns of globset: a name matches if it matches one of these; empty for a
+    /// pattern that cannot match.
     pub(super) fn globs(&self) -> &[Glob] {
         &self.globs
     }
 }
 
-/// A pattern with [`MARK`] for the caller's name, which is one whole component and not part of an alternative.
+/// A pattern with [`MARK`] for the caller's name, which is one whole component and not part of an
+/// alternative.
 fn template(text: &str) -> Result<Vec<Piece>, PatternError> {
-    let whole = text.split('/').filter(|component| *component == TEMPLATE).count();
+    let whole = text
+        .split('/')
+        .filter(|component| *component == TEMPLATE)
+        .count();
     if whole != 1 || text.matches("${").count() != 1 || text.contains(MARK) {
         return Err(PatternError::Template);
     }
     let sequence = parse::parse(&text.replace(TEMPLATE, MARK.encode_utf8(&mut [0; 4])))?;
-    let is_outside = sequence.split(|piece| *piece == Piece::Slash).any(|component| *component == [Piece::Char(MARK)]);
-    if is_outside { Ok(sequence) } else { Err(PatternError::Template) }
+    let is_outside = sequence
+        .split(|piece| *piece == Piece::Slash)
+        .any(|component| *component == [Piece::Char(MARK)]);
+    if is_outside {
+        Ok(sequence)
+    } else {
+        Err(PatternError::Template)
+    }
 }
 
 fn glob(plain: &str) -> Result<Glob, PatternError> {
-    GlobBuilder::new(plain).literal_separator(true).backslash_escape(true).build().map_err(|_| PatternError::Other)
+    GlobBuilder::new(plain)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build()
+        .map_err(|_| PatternError::Other)
 }
 
 #[cfg(test)]

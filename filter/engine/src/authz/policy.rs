@@ -50,32 +50,61 @@ struct Entry {
 }
 
 impl Policy {
-    /// Compiles the access control at `path`; `None` when something in it is an error. An empty one grants nothing.
+    /// Compiles the access control at `path`; `None` when something in it is an error. An empty one
+    /// grants nothing.
     #[must_use]
-    pub fn compile(raw: &raw::AccessControl, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
-        Compiler { expressions: Expressions::default(), client_readers: None, diagnostics }.policy(raw, path)
+    pub fn compile(
+        raw: &raw::AccessControl,
+        path: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        Compiler {
+            expressions: Expressions::default(),
+            client_readers: None,
+            diagnostics,
+        }
+        .policy(raw, path)
     }
 
     /// Decides one permission.
     ///
-    /// Only the group of the deciding pattern applies; in it entries that name the user, then entries that name one of the user's
-    /// groups, then `defaultPolicy` (with a credential) and `anonymousPolicy` (for all callers), then `adminPolicy`.
+    /// Only the group of the deciding pattern applies; in it entries that name the user, then
+    /// entries that name one of the user's groups, then `defaultPolicy` (with a credential) and
+    /// `anonymousPolicy` (for all callers), then `adminPolicy`.
     #[must_use]
-    pub fn decide(&self, identity: &Identity, permission: &Permission<'_>, facts: &RequestFacts<'_>) -> Decision {
+    pub fn decide(
+        &self,
+        identity: &Identity,
+        permission: &Permission<'_>,
+        facts: &RequestFacts<'_>,
+    ) -> Decision {
         let admin = self.is_admin(identity);
-        let request = Request { identity, permission, facts, admin, read: &self.read, made: OnceCell::new() };
+        let request = Request {
+            identity,
+            permission,
+            facts,
+            admin,
+            read: &self.read,
+            made: OnceCell::new(),
+        };
         let mut message = None;
         let user = identity.user().map(User::name);
         if let Some((pattern, group)) = self.repositories.find(permission.repository, user)
             && let Some(clause) = group.grants(&request, &mut message)
         {
-            return Decision::Granted(Rule { pattern: Some(pattern.text().clone()), clause });
+            return Decision::Granted(Rule {
+                pattern: Some(pattern.text().clone()),
+                clause,
+            });
         }
         if let Some(admin) = &self.admin
             && request.admin
             && admin.grants(&request, &mut message)
         {
-            return Decision::Granted(Rule { pattern: None, clause: Clause::Admin });
+            return Decision::Granted(Rule {
+                pattern: None,
+                clause: Clause::Admin,
+            });
         }
         Decision::Refused { message }
     }
@@ -83,13 +112,17 @@ impl Policy {
     /// Returns true if the admin policy names the caller, whatever its actions and conditions.
     #[must_use]
     pub fn is_admin(&self, identity: &Identity) -> bool {
-        self.admin.as_ref().is_some_and(|admin| admin.names_user(identity) || admin.names_group(identity))
+        self.admin
+            .as_ref()
+            .is_some_and(|admin| admin.names_user(identity) || admin.names_group(identity))
     }
 
     /// Returns true if anonymous callers are granted something.
     #[must_use]
     pub fn opens_to_anonymous(&self) -> bool {
-        self.repositories.of_anybody().any(|group| !group.anonymous.is_empty())
+        self.repositories
+            .of_anybody()
+            .any(|group| !group.anonymous.is_empty())
     }
 
     /// Returns true if everything that is granted is granted to anonymous callers.
@@ -129,10 +162,14 @@ impl Policy {
         &self.claims_read
     }
 
-    /// The configured groups of a user, for callers whose credential has none (client certificates).
+    /// The configured groups of a user, for callers whose credential has none (client
+    /// certificates).
     #[must_use]
     pub fn groups_of(&self, user: &str) -> Vec<String> {
-        let member = self.groups.iter().filter(|(_, users)| users.iter().any(|name| name == user));
+        let member = self
+            .groups
+            .iter()
+            .filter(|(_, users)| users.iter().any(|name| name == user));
         member.map(|(group, _)| group.clone()).collect()
     }
 }
@@ -156,14 +193,20 @@ impl Group {
 
 impl Entry {
     fn names_user(&self, identity: &Identity) -> bool {
-        identity.user().is_some_and(|user| self.users.contains(user.name()))
+        identity
+            .user()
+            .is_some_and(|user| self.users.contains(user.name()))
     }
 
     fn names_group(&self, identity: &Identity) -> bool {
-        identity.groups().iter().any(|group| self.groups.contains(group))
+        identity
+            .groups()
+            .iter()
+            .any(|group| self.groups.contains(group))
     }
 
-    /// Returns true if actions and conditions allow the request. The message of a condition that is false is put into `message`.
+    /// Returns true if actions and conditions allow the request. The message of a condition that is
+    /// false is put into `message`.
     fn grants(&self, request: &Request<'_>, message: &mut Option<Arc<str>>) -> bool {
         if !self.actions.contains(request.permission.action) {
             return false;
@@ -198,71 +241,134 @@ impl Compiler<'_> {
             let group = self.group(group, &place);
             groups.extend(pattern.map(|pattern| (pattern, group)));
         }
-        let admin = raw.admin_policy.as_ref().map(|entry| self.entry(entry, &format!("{path}.adminPolicy")));
-        let entries = || groups.iter().flat_map(|(_, group)| &group.entries).chain(&admin);
+        let admin = raw
+            .admin_policy
+            .as_ref()
+            .map(|entry| self.entry(entry, &format!("{path}.adminPolicy")));
+        let entries = || {
+            groups
+                .iter()
+                .flat_map(|(_, group)| &group.entries)
+                .chain(&admin)
+        };
         let is_read = |member: &Member| entries().any(|entry| entry.conditions.may_read(*member));
         let read = Member::VARIANTS.iter().copied().filter(is_read).collect();
         let mut claims_read = Members::default();
         entries().for_each(|entry| entry.conditions.add_claims_read(&mut claims_read));
         let Some(repositories) = PatternIndex::build(groups) else {
-            self.diagnostics.error(format!("{path}.repositories"), "the patterns together are too large");
+            self.diagnostics.error(
+                format!("{path}.repositories"),
+                "the patterns together are too large",
+            );
             return None;
         };
         let sound = self.diagnostics.errors.len() == before;
         let client_readers = self.client_readers;
-        sound.then(|| Policy { repositories, admin, groups: raw.groups.clone(), read, claims_read, client_readers })
+        sound.then(|| Policy {
+            repositories,
+            admin,
+            groups: raw.groups.clone(),
+            read,
+            claims_read,
+            client_readers,
+        })
     }
 
-    /// Repository names have no upper case and zot's loader lower-cases the patterns, so they are read that way.
+    /// Repository names have no upper case and zot's loader lower-cases the patterns, so they are
+    /// read that way.
     fn pattern(&mut self, text: &str, place: &str, seen: &mut BTreeSet<String>) -> Option<Pattern> {
         let lower = text.to_ascii_lowercase();
         if lower != text {
-            self.diagnostics.warn(place, format!("repository names have no upper case, read as `{lower}`"));
+            self.diagnostics.warn(
+                place,
+                format!("repository names have no upper case, read as `{lower}`"),
+            );
         }
         if !seen.insert(lower.clone()) {
-            self.diagnostics.error(place, "duplicate pattern (case-insensitive)");
+            self.diagnostics
+                .error(place, "duplicate pattern (case-insensitive)");
             return None;
         }
-        let pattern =
-            Pattern::compile(&lower).map_err(|error| self.diagnostics.error(place, error.to_string())).ok()?;
+        let pattern = Pattern::compile(&lower)
+            .map_err(|error| self.diagnostics.error(place, error.to_string()))
+            .ok()?;
         if let Some(reason) = pattern.unreachable() {
-            let message = format!("no repository has such a name, so this closes and opens nothing: {reason}");
+            let message = format!(
+                "no repository has such a name, so this closes and opens nothing: {reason}"
+            );
             self.diagnostics.warn(place, message);
         } else if text.split('/').any(|component| component == "{username}") {
-            self.diagnostics.warn(place, "`{username}` is the name `username`; the caller's name is `${username}`");
+            self.diagnostics.warn(
+                place,
+                "`{username}` is the name `username`; the caller's name is `${username}`",
+            );
         } else if lower.starts_with("v2/") {
-            self.diagnostics.warn(place, "names begin behind `/v2/`: this is a repository `v2/...`");
+            self.diagnostics.warn(
+                place,
+                "names begin behind `/v2/`: this is a repository `v2/...`",
+            );
         }
         Some(pattern)
     }
 
     fn group(&mut self, raw: &raw::PolicyGroup, place: &str) -> Group {
         let entries = raw.policies.iter().enumerate();
-        let entries = entries.map(|(index, entry)| self.entry(entry, &format!("{place}.policies[{index}]"))).collect();
+        let entries = entries
+            .map(|(index, entry)| self.entry(entry, &format!("{place}.policies[{index}]")))
+            .collect();
         Group {
             entries,
-            default: Actions::compile(&raw.default_policy, &format!("{place}.defaultPolicy"), self.diagnostics),
-            anonymous: Actions::compile(&raw.anonymous_policy, &format!("{place}.anonymousPolicy"), self.diagnostics),
+            default: Actions::compile(
+                &raw.default_policy,
+                &format!("{place}.defaultPolicy"),
+                self.diagnostics,
+            ),
+            anonymous: Actions::compile(
+                &raw.anonymous_policy,
+                &format!("{place}.anonymousPolicy"),
+                self.diagnostics,
+            ),
         }
     }
 
     fn entry(&mut self, raw: &raw::PolicyEntry, place: &str) -> Entry {
-        for (index, _) in raw.users.iter().enumerate().filter(|(_, user)| user.is_empty()) {
-            let advice = "an empty user name: write `anonymousPolicy` for callers without credentials";
-            self.diagnostics.error(format!("{place}.users[{index}]"), advice);
+        for (index, _) in raw
+            .users
+            .iter()
+            .enumerate()
+            .filter(|(_, user)| user.is_empty())
+        {
+            let advice =
+                "an empty user name: write `anonymousPolicy` for callers without credentials";
+            self.diagnostics
+                .error(format!("{place}.users[{index}]"), advice);
         }
-        for (index, _) in raw.groups.iter().enumerate().filter(|(_, group)| group.is_empty()) {
-            let advice = "an empty group name: write `defaultPolicy` for everybody with a credential";
-            self.diagnostics.error(format!("{place}.groups[{index}]"), advice);
+        for (index, _) in raw
+            .groups
+            .iter()
+            .enumerate()
+            .filter(|(_, group)| group.is_empty())
+        {
+            let advice =
+                "an empty group name: write `defaultPolicy` for everybody with a credential";
+            self.diagnostics
+                .error(format!("{place}.groups[{index}]"), advice);
         }
         if raw.users.is_empty() && raw.groups.is_empty() {
-            self.diagnostics.warn(place, "names no users and no groups, so it grants nothing");
+            self.diagnostics
+                .warn(place, "names no users and no groups, so it grants nothing");
         } else if raw.actions.is_empty() {
-            self.diagnostics.warn(place, "names no actions, so it grants nothing");
+            self.diagnostics
+                .warn(place, "names no actions, so it grants nothing");
         }
         let actions = Actions::compile(&raw.actions, &format!("{place}.actions"), self.diagnostics);
         let place = format!("{place}.conditions");
-        let conditions = Conditions::compile(&raw.conditions, &place, &mut self.expressions, self.diagnostics);
+        let conditions = Conditions::compile(
+            &raw.conditions,
+            &place,
+            &mut self.expressions,
+            self.diagnostics,
+        );
         if self.client_readers.is_none() && conditions.may_read(Member::Client) {
             self.client_readers = Some(place);
         }

@@ -20,7 +20,8 @@ pub struct RequestFacts<'a> {
 }
 
 impl<'a> RequestFacts<'a> {
-    /// Facts of a request that is decided at `now`. Nothing is read or copied before a condition needs it.
+    /// Facts of a request that is decided at `now`. Nothing is read or copied before a condition
+    /// needs it.
     #[must_use]
     pub const fn new(head: &'a RequestHead<'a>, now: UnixTime) -> Self {
         Self { head, now }
@@ -68,7 +69,8 @@ impl Member {
     }
 }
 
-/// One check of one request; `req` is made when the first condition needs it, with the members that conditions read.
+/// One check of one request; `req` is made when the first condition needs it, with the members that
+/// conditions read.
 pub(super) struct Request<'a> {
     pub(super) identity: &'a Identity,
     pub(super) permission: &'a Permission<'a>,
@@ -80,11 +82,14 @@ pub(super) struct Request<'a> {
 
 impl Request<'_> {
     pub(super) fn bindings(&self) -> &Bindings {
-        self.made.get_or_init(|| Bindings::conditions(&self.document().build()))
+        self.made
+            .get_or_init(|| Bindings::conditions(&self.document().build()))
     }
 
     fn document(&self) -> Map {
-        self.read.iter().fold(Map::default(), |map, member| self.with(map, *member))
+        self.read
+            .iter()
+            .fold(Map::default(), |map, member| self.with(map, *member))
     }
 
     fn with(&self, map: Map, member: Member) -> Map {
@@ -103,9 +108,12 @@ impl Request<'_> {
             Member::Tag => map.text(name, of_kind("tag")),
             Member::Digest => map.text(name, of_kind("digest")),
             Member::User => map.map(name, self.user()),
-            Member::Auth => {
-                map.map(name, Map::default().bool("anonymous", self.identity.is_anonymous()).bool("admin", self.admin))
-            }
+            Member::Auth => map.map(
+                name,
+                Map::default()
+                    .bool("anonymous", self.identity.is_anonymous())
+                    .bool("admin", self.admin),
+            ),
             Member::Client => match client(head) {
                 Some(client) => map.map(name, client),
                 None => map,
@@ -136,23 +144,37 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-/// What the proxy reports of the client; `None` unless the proxy is known to report it. A proxy that sets the address adds it to
-/// `x-forwarded-for`. Where that is missing there is no member `client`, so that a condition on it cannot be evaluated and grants
-/// nothing.
+/// What the proxy reports of the client; `None` unless the proxy is known to report it. A proxy
+/// that sets the address adds it to `x-forwarded-for`. Where that is missing there is no member
+/// `client`, so that a condition on it cannot be evaluated and grants nothing.
 fn client(head: &RequestHead<'_>) -> Option<Map> {
-    let forwarded = head.forwarded_for.iter().flat_map(|value| value.split(|byte| *byte == b','));
-    let forwarded = forwarded.map(|address| text(address).trim().to_owned()).filter(|address| !address.is_empty());
+    let forwarded = head
+        .forwarded_for
+        .iter()
+        .flat_map(|value| value.split(|byte| *byte == b','));
+    let forwarded = forwarded
+        .map(|address| text(address).trim().to_owned())
+        .filter(|address| !address.is_empty());
     let forwarded: Vec<String> = forwarded.collect();
     let peer = text(head.connection.peer);
     let ip = address(&peer);
     let known = !ip.is_empty() && !forwarded.is_empty();
-    known.then(|| Map::default().text("ip", ip).texts("forwardedFor", forwarded))
+    known.then(|| {
+        Map::default()
+            .text("ip", ip)
+            .texts("forwardedFor", forwarded)
+    })
 }
 
 /// The host part of `host:port` or `[host]:port`; the whole text when it has no port.
 fn address(peer: &str) -> &str {
-    let Some((host, _port)) = peer.rsplit_once(':') else { return peer };
-    if let Some(inner) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+    let Some((host, _port)) = peer.rsplit_once(':') else {
+        return peer;
+    };
+    if let Some(inner) = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
         return inner;
     }
     if host.contains(':') { peer } else { host }
@@ -166,7 +188,9 @@ fn tls(version: &[u8]) -> Map {
         b"TLSv1.3" => "1.3",
         _ => "",
     };
-    Map::default().bool("enabled", !version.is_empty()).text("version", number)
+    Map::default()
+        .bool("enabled", !version.is_empty())
+        .text("version", number)
 }
 
 #[cfg(test)]
@@ -176,7 +200,10 @@ mod tests {
 
     #[test]
     fn a_client_is_known_where_the_proxy_says_who_it_is() {
-        let connection = |peer: &'static str| Connection { peer: peer.as_bytes(), ..Connection::default() };
+        let connection = |peer: &'static str| Connection {
+            peer: peer.as_bytes(),
+            ..Connection::default()
+        };
         // (attribute of the connection, x-forwarded-for, known)
         let rows: &[(&str, &[&str], bool)] = &[
             ("10.0.0.5:1", &["10.0.0.5"], true),
@@ -190,7 +217,11 @@ mod tests {
         ];
         for (peer, forwarded, known) in rows {
             let forwarded_for = forwarded.iter().map(|value| value.as_bytes()).collect();
-            let head = RequestHead { forwarded_for, connection: connection(peer), ..RequestHead::default() };
+            let head = RequestHead {
+                forwarded_for,
+                connection: connection(peer),
+                ..RequestHead::default()
+            };
             assert_eq!(client(&head).is_some(), *known, "{peer} {forwarded:?}");
         }
     }

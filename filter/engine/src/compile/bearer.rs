@@ -37,7 +37,10 @@ pub(super) fn compile(
     diagnostics: &mut Diagnostics,
 ) -> Authn {
     if raw.cert.is_none() && raw.aws_secrets_manager.is_none() && raw.oidc.is_empty() {
-        diagnostics.error(PATH, "has no source of keys: add `oidc`, `cert` or `awsSecretsManager`");
+        diagnostics.error(
+            PATH,
+            "has no source of keys: add `oidc`, `cert` or `awsSecretsManager`",
+        );
     }
     let mut providers = Vec::with_capacity(raw.oidc.len());
     for (index, entry) in raw.oidc.iter().enumerate() {
@@ -48,7 +51,11 @@ pub(super) fn compile(
     push::agree(&raw.oidc, &format!("{PATH}.oidc"), diagnostics);
     user_names::keep_apart(&raw.oidc, &format!("{PATH}.oidc"), diagnostics);
     let bearer = token_server(raw, proxy, sources, diagnostics);
-    Authn { providers, bearer, mint: mint::compile(raw, proxy, sources, diagnostics) }
+    Authn {
+        providers,
+        bearer,
+        mint: mint::compile(raw, proxy, sources, diagnostics),
+    }
 }
 
 fn token_server(
@@ -60,13 +67,26 @@ fn token_server(
     let (kind, key_id, max_stale) = match (&raw.cert, &raw.aws_secrets_manager) {
         (None, None) => return None,
         (Some(_), Some(_)) => {
-            diagnostics.error(PATH, "cannot have both `cert` and `awsSecretsManager`: keep one");
+            diagnostics.error(
+                PATH,
+                "cannot have both `cert` and `awsSecretsManager`: keep one",
+            );
             return None;
         }
-        (Some(cert), None) => (SourceKind::Inline(certificate(cert, diagnostics)?), KeyIdRule::Ignored, None),
+        (Some(cert), None) => (
+            SourceKind::Inline(certificate(cert, diagnostics)?),
+            KeyIdRule::Ignored,
+            None,
+        ),
         (None, Some(aws)) => {
             let set = secret_set(&aws.region, &aws.secret_name);
-            secrets_manager(aws, &set, &format!("{PATH}.awsSecretsManager"), proxy, diagnostics);
+            secrets_manager(
+                aws,
+                &set,
+                &format!("{PATH}.awsSecretsManager"),
+                proxy,
+                diagnostics,
+            );
             (SourceKind::Pushed(set), KeyIdRule::Required, aws.max_stale)
         }
     };
@@ -88,11 +108,18 @@ fn token_server(
 fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
     let path = format!("{PATH}.cert");
     if !is_key_text(cert) {
-        diagnostics.error(path, "is a path, which the proxy cannot read: write the PEM or JWKS text here");
+        diagnostics.error(
+            path,
+            "is a path, which the proxy cannot read: write the PEM or JWKS text here",
+        );
         return None;
     }
     match KeySet::from_cert(cert) {
-        Ok(set) => Some(Keys { set: Arc::new(set), algorithms: None, version: 0 }),
+        Ok(set) => Some(Keys {
+            set: Arc::new(set),
+            algorithms: None,
+            version: 0,
+        }),
         Err(error) => {
             diagnostics.error(path, error.to_string());
             None
@@ -110,10 +137,16 @@ fn provider(
     let issuer = Issuer::read(raw, path, diagnostics);
     let audiences = audiences(raw, path, diagnostics);
     authority(raw, path, diagnostics);
-    let mapping = ClaimMapping::compile(raw.claim_mapping.as_ref(), &format!("{path}.claimMapping"), diagnostics);
+    let mapping = ClaimMapping::compile(
+        raw.claim_mapping.as_ref(),
+        &format!("{path}.claimMapping"),
+        diagnostics,
+    );
     if raw.clock_skew.is_some_and(|skew| skew > MAX_CLOCK_SKEW) {
-        diagnostics
-            .error(format!("{path}.clockSkew"), "must be at most 10m: tokens are accepted that long after their end");
+        diagnostics.error(
+            format!("{path}.clockSkew"),
+            "must be at most 10m: tokens are accepted that long after their end",
+        );
     }
     let kind = source_kind(raw, issuer.as_ref(), path, proxy, diagnostics);
     let source = add(&raw.issuer, kind?, raw.max_stale, sources);
@@ -130,7 +163,10 @@ fn provider(
 /// Blanks around an audience are dropped, as zot does.
 fn audiences(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) -> Vec<String> {
     if raw.audiences.is_empty() {
-        diagnostics.error(format!("{path}.audiences"), "must name at least one audience");
+        diagnostics.error(
+            format!("{path}.audiences"),
+            "must name at least one audience",
+        );
     }
     let mut audiences = Vec::with_capacity(raw.audiences.len());
     for (index, audience) in raw.audiences.iter().enumerate() {
@@ -145,7 +181,10 @@ fn audiences(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) -> Vec<
 
 fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
     if raw.certificate_authority.is_some() && raw.certificate_authority_file.is_some() {
-        diagnostics.error(path, "cannot have both `certificateAuthority` and `certificateAuthorityFile`: keep one");
+        diagnostics.error(
+            path,
+            "cannot have both `certificateAuthority` and `certificateAuthorityFile`: keep one",
+        );
     } else if raw.certificate_authority_file.is_some() && !raw.is_pushed() {
         let message = "is a path, which the proxy cannot read: set `keySource` to `push`, or configure the authority in the proxy's cluster of the issuer";
         diagnostics.error(format!("{path}.certificateAuthorityFile"), message);
@@ -153,7 +192,10 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
     if let Some(pem) = &raw.certificate_authority
         && !is_certificate(pem)
     {
-        diagnostics.error(format!("{path}.certificateAuthority"), "is not the PEM text of a certificate");
+        diagnostics.error(
+            format!("{path}.certificateAuthority"),
+            "is not the PEM text of a certificate",
+        );
     }
     if raw.token_file.is_some() && !raw.is_pushed() {
         let message = "is read by `registry-auth serve` only; set `keySource` to `push`, or let the proxy's cluster of the issuer add the bearer";
@@ -163,7 +205,9 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
 
 /// Returns true if the text has at least one certificate, and nothing else (RFC 7468 section 5).
 fn is_certificate(text: &str) -> bool {
-    let one = |block: &pem::Pem| block.tag() == "CERTIFICATE" && certificate::public_key(block.contents()).is_ok();
+    let one = |block: &pem::Pem| {
+        block.tag() == "CERTIFICATE" && certificate::public_key(block.contents()).is_ok()
+    };
     pem::parse_many(text).is_ok_and(|blocks| !blocks.is_empty() && blocks.iter().all(one))
 }
 
@@ -186,13 +230,21 @@ fn source_kind(
     }
 }
 
-fn inline(jwks: &serde_json::Value, path: &str, diagnostics: &mut Diagnostics) -> Option<SourceKind> {
+fn inline(
+    jwks: &serde_json::Value,
+    path: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<SourceKind> {
     match KeySet::from_jwks_value(jwks) {
         Ok(loaded) => {
             for skipped in &loaded.skipped {
                 diagnostics.warn(format!("{path}.jwks"), skipped.to_string());
             }
-            Some(SourceKind::Inline(Keys { set: Arc::new(loaded.keys), algorithms: None, version: 0 }))
+            Some(SourceKind::Inline(Keys {
+                set: Arc::new(loaded.keys),
+                algorithms: None,
+                version: 0,
+            }))
         }
         Err(error) => {
             diagnostics.error(format!("{path}.jwks"), error.to_string());
@@ -208,7 +260,11 @@ fn callout(
     proxy: &raw::Proxy,
     diagnostics: &mut Diagnostics,
 ) -> Option<SourceKind> {
-    let cluster = raw.cluster.clone().or_else(|| proxy.oidc_cluster.clone()).filter(|cluster| !cluster.is_empty());
+    let cluster = raw
+        .cluster
+        .clone()
+        .or_else(|| proxy.oidc_cluster.clone())
+        .filter(|cluster| !cluster.is_empty());
     if cluster.is_none() {
         let message = "must name the proxy's cluster of the issuer (or set `proxy.oidcCluster`, or `keySource` `push`, or inline `jwks`)";
         diagnostics.error(format!("{path}.cluster"), message);

@@ -1,4 +1,5 @@
-//! `issuer` and `jwksUri` of an entry of `http.auth.bearer.oidc`: who the issuer is, and where its keys are.
+//! `issuer` and `jwksUri` of an entry of `http.auth.bearer.oidc`: who the issuer is, and where its
+//! keys are.
 
 use crate::authn::issuer::is_named;
 use crate::config::{Diagnostics, raw};
@@ -24,8 +25,8 @@ pub(super) enum Documents {
 }
 
 impl Issuer {
-    /// Reads `issuer`, wherever the keys come from. What begins like a URL has to be one, without query or fragment (`OpenID`
-    /// Connect Core 1.0 section 2).
+    /// Reads `issuer`, wherever the keys come from. What begins like a URL has to be one, without
+    /// query or fragment (`OpenID` Connect Core 1.0 section 2).
     pub(super) fn read(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
         let message = match BaseUrl::parse(&raw.issuer) {
             _ if raw.issuer.is_empty() => "must be given".to_owned(),
@@ -38,18 +39,34 @@ impl Issuer {
         None
     }
 
-    /// Reads `jwksUri`, which skips discovery. Keys are fetched over https, unless the issuer itself is http.
-    pub(super) fn documents(&self, raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) -> Option<Documents> {
+    /// Reads `jwksUri`, which skips discovery. Keys are fetched over https, unless the issuer
+    /// itself is http.
+    pub(super) fn documents(
+        &self,
+        raw: &raw::Oidc,
+        path: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Documents> {
         let (place, message) = match (self, raw.jwks_uri.as_deref().map(HttpUrl::parse)) {
-            (Self::Url(issuer), None) => return Some(Documents::Discovery(issuer.join(WELL_KNOWN))),
-            (Self::Name, None) => {
-                ("issuer", format!("{}, so it cannot be asked for keys; set `jwksUri` or `jwks`", UrlError::NotHttp))
+            (Self::Url(issuer), None) => {
+                return Some(Documents::Discovery(issuer.join(WELL_KNOWN)));
             }
+            (Self::Name, None) => (
+                "issuer",
+                format!(
+                    "{}, so it cannot be asked for keys; set `jwksUri` or `jwks`",
+                    UrlError::NotHttp
+                ),
+            ),
             (_, Some(Err(error))) => ("jwksUri", error.to_string()),
-            (_, Some(Ok(url))) if url.is_https() || self.is_http() => return Some(Documents::Keys(url)),
-            (_, Some(Ok(_))) => {
-                ("jwksUri", "must be https: only an issuer that is http itself may have keys without it".to_owned())
+            (_, Some(Ok(url))) if url.is_https() || self.is_http() => {
+                return Some(Documents::Keys(url));
             }
+            (_, Some(Ok(_))) => (
+                "jwksUri",
+                "must be https: only an issuer that is http itself may have keys without it"
+                    .to_owned(),
+            ),
         };
         diagnostics.error(format!("{path}.{place}"), message);
         None
@@ -60,12 +77,18 @@ impl Issuer {
     }
 }
 
-/// Refuses an issuer that another entry has as its second name: tokens would be verified with the keys of either.
+/// Refuses an issuer that another entry has as its second name: tokens would be verified with the
+/// keys of either.
 pub(super) fn keep_apart(entries: &[raw::Oidc], path: &str, diagnostics: &mut Diagnostics) {
     for (index, entry) in entries.iter().enumerate() {
-        let is_second_name = |other: &raw::Oidc| other.issuer != entry.issuer && is_named(&other.issuer, &entry.issuer);
+        let is_second_name = |other: &raw::Oidc| {
+            other.issuer != entry.issuer && is_named(&other.issuer, &entry.issuer)
+        };
         if let Some(other) = entries.iter().find(|other| is_second_name(other)) {
-            let message = format!("is another name of the issuer `{}`, which has an entry: keep one", other.issuer);
+            let message = format!(
+                "is another name of the issuer `{}`, which has an entry: keep one",
+                other.issuer
+            );
             diagnostics.error(format!("{path}[{index}].issuer"), message);
         }
     }
@@ -79,8 +102,7 @@ mod tests {
     use crate::config::Diagnostics;
 
     const ROBOT: &str = "builder@project.iam.gserviceaccount.com";
-    const ROBOT_KEYS: &str =
-        "https://www.googleapis.com/service_accounts/v1/jwk/builder@project.iam.gserviceaccount.com";
+    const ROBOT_KEYS: &str = "https://www.googleapis.com/service_accounts/v1/jwk/builder@project.iam.gserviceaccount.com";
 
     fn with(entry: &Value) -> Diagnostics {
         let mut document = good();
@@ -134,7 +156,10 @@ mod tests {
         for (issuers, index) in [([google, second], 1), ([second, google], 0)] {
             let found = both(&issuers);
             assert_eq!(found.len(), 1, "{found:?}");
-            assert_eq!(found[0].path, format!("http.auth.bearer.oidc[{index}].issuer"));
+            assert_eq!(
+                found[0].path,
+                format!("http.auth.bearer.oidc[{index}].issuer")
+            );
             assert!(found[0].message.contains("keep one"), "{}", found[0]);
         }
         for issuers in [[google, google], [second, second], ["https://i", "i"]] {
@@ -147,29 +172,99 @@ mod tests {
         let query = "has a query (`?`)";
         let rows = [
             (json!({ "issuer": "" }), "issuer", "must be given"),
-            (json!({ "issuer": ROBOT }), "issuer", "set `jwksUri` or `jwks`"),
-            (json!({ "issuer": ROBOT, "keySource": "push", "cluster": null }), "issuer", "set `jwksUri` or `jwks`"),
+            (
+                json!({ "issuer": ROBOT }),
+                "issuer",
+                "set `jwksUri` or `jwks`",
+            ),
+            (
+                json!({ "issuer": ROBOT, "keySource": "push", "cluster": null }),
+                "issuer",
+                "set `jwksUri` or `jwks`",
+            ),
             (json!({ "issuer": "https://i/?p=x" }), "issuer", query),
-            (json!({ "issuer": "https://i?p=x", "jwksUri": "https://a/keys" }), "issuer", query),
-            (json!({ "issuer": "https://i?p=x", "jwks": jwks() }), "issuer", query),
-            (json!({ "issuer": "https://i?p=x", "keySource": "push", "cluster": null }), "issuer", query),
-            (json!({ "issuer": "https://i/#x", "jwks": jwks() }), "issuer", "has a fragment"),
-            (json!({ "issuer": "https://u:p@i" }), "issuer", "has user information"),
-            (json!({ "issuer": "https://" }), "issuer", "has no usable host"),
+            (
+                json!({ "issuer": "https://i?p=x", "jwksUri": "https://a/keys" }),
+                "issuer",
+                query,
+            ),
+            (
+                json!({ "issuer": "https://i?p=x", "jwks": jwks() }),
+                "issuer",
+                query,
+            ),
+            (
+                json!({ "issuer": "https://i?p=x", "keySource": "push", "cluster": null }),
+                "issuer",
+                query,
+            ),
+            (
+                json!({ "issuer": "https://i/#x", "jwks": jwks() }),
+                "issuer",
+                "has a fragment",
+            ),
+            (
+                json!({ "issuer": "https://u:p@i" }),
+                "issuer",
+                "has user information",
+            ),
+            (
+                json!({ "issuer": "https://" }),
+                "issuer",
+                "has no usable host",
+            ),
             (json!({ "issuer": "https://i:x" }), "issuer", "has a port"),
-            (json!({ "issuer": "https://i/a b" }), "issuer", "has a blank"),
-            (json!({ "issuer": "https://i", "jwksUri": "keys" }), "jwksUri", "is not an absolute http or https URL"),
-            (json!({ "issuer": "https://i", "jwksUri": "https://u@a/keys" }), "jwksUri", "has user information"),
-            (json!({ "issuer": "https://i", "jwksUri": "https://a/keys#x" }), "jwksUri", "has a fragment"),
-            (json!({ "issuer": "https://i", "jwksUri": "https://a/\nkeys" }), "jwksUri", "has a blank"),
-            (json!({ "issuer": "https://i", "jwksUri": "http://a/keys" }), "jwksUri", "must be https"),
-            (json!({ "issuer": ROBOT, "jwksUri": "http://a/keys" }), "jwksUri", "must be https"),
+            (
+                json!({ "issuer": "https://i/a b" }),
+                "issuer",
+                "has a blank",
+            ),
+            (
+                json!({ "issuer": "https://i", "jwksUri": "keys" }),
+                "jwksUri",
+                "is not an absolute http or https URL",
+            ),
+            (
+                json!({ "issuer": "https://i", "jwksUri": "https://u@a/keys" }),
+                "jwksUri",
+                "has user information",
+            ),
+            (
+                json!({ "issuer": "https://i", "jwksUri": "https://a/keys#x" }),
+                "jwksUri",
+                "has a fragment",
+            ),
+            (
+                json!({ "issuer": "https://i", "jwksUri": "https://a/\nkeys" }),
+                "jwksUri",
+                "has a blank",
+            ),
+            (
+                json!({ "issuer": "https://i", "jwksUri": "http://a/keys" }),
+                "jwksUri",
+                "must be https",
+            ),
+            (
+                json!({ "issuer": ROBOT, "jwksUri": "http://a/keys" }),
+                "jwksUri",
+                "must be https",
+            ),
         ];
         for (entry, place, message) in rows {
             let found = with(&entry).errors;
-            let [error] = found.as_slice() else { panic!("{entry}: {found:?}") };
-            assert_eq!(error.path, format!("http.auth.bearer.oidc[0].{place}"), "{entry}");
-            assert!(error.message.contains(message), "{entry}: {}", error.message);
+            let [error] = found.as_slice() else {
+                panic!("{entry}: {found:?}")
+            };
+            assert_eq!(
+                error.path,
+                format!("http.auth.bearer.oidc[0].{place}"),
+                "{entry}"
+            );
+            assert!(
+                error.message.contains(message),
+                "{entry}: {}",
+                error.message
+            );
             assert!(!error.message.contains("u:p"), "{}", error.message);
         }
     }

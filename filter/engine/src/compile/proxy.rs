@@ -38,7 +38,11 @@ pub struct Upstream {
 
 /// Compiles `publicPaths` and `extensions`.
 pub(super) fn routes(raw: &Proxy, diagnostics: &mut Diagnostics) -> RouteConfig {
-    RouteConfig { public: public(&raw.public_paths, diagnostics), extensions: raw.extensions, token_endpoint: None }
+    RouteConfig {
+        public: public(&raw.public_paths, diagnostics),
+        extensions: raw.extensions,
+        token_endpoint: None,
+    }
 }
 
 fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<PatternSet> {
@@ -46,14 +50,21 @@ fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<PatternS
     for (index, pattern) in patterns.iter().enumerate() {
         let path = format!("proxy.publicPaths[{index}]");
         if may_match_v2(pattern) {
-            let message =
-                format!("`{pattern}` can match paths under /v2; begin it with a literal path such as /healthz");
+            let message = format!(
+                "`{pattern}` can match paths under /v2; begin it with a literal path such as /healthz"
+            );
             diagnostics.error(path, message);
             continue;
         }
-        match GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build() {
+        match GlobBuilder::new(pattern)
+            .literal_separator(true)
+            .backslash_escape(true)
+            .build()
+        {
             Ok(glob) => expressions.push(glob.regex().to_owned()),
-            Err(error) => diagnostics.error(path, format!("`{pattern}` is not a glob: {}", error.kind())),
+            Err(error) => {
+                diagnostics.error(path, format!("`{pattern}` is not a glob: {}", error.kind()))
+            }
         }
     }
     if expressions.is_empty() {
@@ -66,7 +77,8 @@ fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<PatternS
     automaton
 }
 
-/// Returns true if a pattern could match `/v2` or something below it, judged by what it says before its first wildcard.
+/// Returns true if a pattern could match `/v2` or something below it, judged by what it says before
+/// its first wildcard.
 fn may_match_v2(pattern: &str) -> bool {
     let wildcard = |character| matches!(character, '*' | '?' | '[' | '{' | '\\');
     match pattern.find(wildcard).and_then(|end| pattern.get(..end)) {
@@ -75,13 +87,16 @@ fn may_match_v2(pattern: &str) -> bool {
     }
 }
 
-/// Checks `clientAddress`, the operator's word that the proxy sets the address that `req.client` has. The filter cannot see
-/// whether it does, so conditions (`readers` is their place) may read the address only if it is declared.
+/// Checks `clientAddress`, the operator's word that the proxy sets the address that `req.client`
+/// has. The filter cannot see whether it does, so conditions (`readers` is their place) may read
+/// the address only if it is declared.
 pub(super) fn client_address(raw: &Proxy, readers: Option<&str>, diagnostics: &mut Diagnostics) {
     match (raw.client_address.as_deref(), readers) {
         (Some(PROXY), _) | (None, None) => {}
         (Some(other), _) => {
-            let message = format!("`{other}` is not known; write `{PROXY}` if the proxy sets the client's address");
+            let message = format!(
+                "`{other}` is not known; write `{PROXY}` if the proxy sets the client's address"
+            );
             diagnostics.error("proxy.clientAddress", message);
         }
         (None, Some(path)) => {
@@ -112,23 +127,32 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
         upstream,
         push_key: env(&raw.push_key),
         upstream_authorization: env(&raw.upstream_authorization),
-        head: HeadRules { identity_header, forward_authorization: raw.forward_authorization },
+        head: HeadRules {
+            identity_header,
+            forward_authorization: raw.forward_authorization,
+        },
         read_request_bodies: raw.read_request_bodies,
     })
 }
 
-/// Compiles `upstreamCluster` and `upstreamHost`. Nothing that a client sends may choose which host is asked.
+/// Compiles `upstreamCluster` and `upstreamHost`. Nothing that a client sends may choose which host
+/// is asked.
 fn upstream(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<Upstream> {
     let Some(cluster) = raw.upstream_cluster.clone() else {
         if raw.upstream_host.is_some() {
-            diagnostics.error("proxy.upstreamHost", "is used for questions to proxy.upstreamCluster, which is missing");
+            diagnostics.error(
+                "proxy.upstreamHost",
+                "is used for questions to proxy.upstreamCluster, which is missing",
+            );
         }
         return None;
     };
     let host = raw.upstream_host.clone().unwrap_or_else(|| cluster.clone());
     if !is_host(&host) {
         let message = if raw.upstream_host.is_some() {
-            format!("`{host}` is not a host; write a name or address as in registry.internal or 10.0.0.1:5000")
+            format!(
+                "`{host}` is not a host; write a name or address as in registry.internal or 10.0.0.1:5000"
+            )
         } else {
             format!(
                 "must be given, because the cluster's name `{host}` cannot be a Host; write the one that the proxy sends to the registry, such as registry.internal"
@@ -149,7 +173,14 @@ fn is_host(text: &str) -> bool {
 /// A token (RFC 9110 section 5.6.2) that means nothing to proxies and registries already.
 fn may_be_set(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let reserved = ["connection", "content-length", "host", "te", "transfer-encoding", "upgrade"];
+    let reserved = [
+        "connection",
+        "content-length",
+        "host",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ];
     !name.is_empty() && name.bytes().all(token) && !reserved.contains(&name) && !is_decided(name)
 }
 

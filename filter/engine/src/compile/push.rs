@@ -24,7 +24,9 @@ pub(super) fn needs_key(path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagno
 /// Checks that the set named by the value at `path` has a name that an intake takes.
 pub(super) fn check_name(set: &str, path: &str, diagnostics: &mut Diagnostics) {
     if set.len() > MAX_NAME {
-        let message = format!("is too long: the name of the pushed set would be longer than {MAX_NAME} bytes");
+        let message = format!(
+            "is too long: the name of the pushed set would be longer than {MAX_NAME} bytes"
+        );
         diagnostics.error(path, message);
     }
 }
@@ -32,7 +34,10 @@ pub(super) fn check_name(set: &str, path: &str, diagnostics: &mut Diagnostics) {
 /// Checks that an intake takes sets that are good for `maxStale` of the section at `path`.
 pub(super) fn check_life(max_stale: Option<Duration>, path: &str, diagnostics: &mut Diagnostics) {
     if max_stale.is_some_and(|life| life > MAX_STALE) {
-        diagnostics.error(format!("{path}.maxStale"), "is too long for pushed keys: write at most `720h`");
+        diagnostics.error(
+            format!("{path}.maxStale"),
+            "is too long for pushed keys: write at most `720h`",
+        );
     }
 }
 
@@ -47,36 +52,65 @@ pub(super) fn source(
     let at = |name: &str| format!("{path}.{name}");
     needs_key(path, proxy, diagnostics);
     if raw.jwks.is_some() {
-        diagnostics.error(at("jwks"), "cannot be combined with `keySource` `push`: keep one");
+        diagnostics.error(
+            at("jwks"),
+            "cannot be combined with `keySource` `push`: keep one",
+        );
     }
-    for (name, value) in [("cluster", &raw.cluster), ("jwksCluster", &raw.jwks_cluster)] {
+    for (name, value) in [
+        ("cluster", &raw.cluster),
+        ("jwksCluster", &raw.jwks_cluster),
+    ] {
         if value.is_some() {
-            diagnostics.warn(at(name), "has no effect with `keySource` `push`: the proxy does not ask this issuer");
+            diagnostics.warn(
+                at(name),
+                "has no effect with `keySource` `push`: the proxy does not ask this issuer",
+            );
         }
     }
     let set = issuer_set(&raw.issuer, raw.jwks_uri.as_deref());
     if raw.issuer.contains(char::is_whitespace) {
-        diagnostics.error(at("issuer"), "has white space, which no pushed set may have in the name of its issuer");
+        diagnostics.error(
+            at("issuer"),
+            "has white space, which no pushed set may have in the name of its issuer",
+        );
     }
     check_name(&set, &at("issuer"), diagnostics);
     check_life(raw.max_stale, path, diagnostics);
     let asked = raw.jwks_uri.as_deref().unwrap_or(&raw.issuer);
     if raw.token_file.is_some() && HttpUrl::parse(asked).is_ok_and(|url| !url.is_https()) {
-        diagnostics.warn(at("tokenFile"), "is sent in clear text: the issuer is asked without https");
+        diagnostics.warn(
+            at("tokenFile"),
+            "is sent in clear text: the issuer is asked without https",
+        );
     }
-    issuer?.documents(raw, path, diagnostics).map(|_| SourceKind::Pushed(set))
+    issuer?
+        .documents(raw, path, diagnostics)
+        .map(|_| SourceKind::Pushed(set))
 }
 
-/// Entries of one issuer share one pushed set, so what says how it is fetched must be the same in all of them.
+/// Entries of one issuer share one pushed set, so what says how it is fetched must be the same in
+/// all of them.
 pub(super) fn agree(entries: &[raw::Oidc], path: &str, diagnostics: &mut Diagnostics) {
     let pushed = |entry: &(usize, &raw::Oidc)| entry.1.is_pushed();
     let pushed: Vec<_> = entries.iter().enumerate().filter(pushed).collect();
     for (index, entry) in &pushed {
-        let Some((_, first)) = pushed.iter().find(|(_, first)| first.issuer == entry.issuer) else { continue };
+        let Some((_, first)) = pushed
+            .iter()
+            .find(|(_, first)| first.issuer == entry.issuer)
+        else {
+            continue;
+        };
         let differs = [
             ("jwksUri", first.jwks_uri != entry.jwks_uri),
-            ("certificateAuthority", first.certificate_authority != entry.certificate_authority),
-            ("certificateAuthorityFile", first.certificate_authority_file != entry.certificate_authority_file),
+            (
+                "certificateAuthority",
+                first.certificate_authority != entry.certificate_authority,
+            ),
+            (
+                "certificateAuthorityFile",
+                first.certificate_authority_file != entry.certificate_authority_file,
+            ),
             ("tokenFile", first.token_file != entry.token_file),
             ("maxStale", first.max_stale != entry.max_stale),
         ];
@@ -120,7 +154,11 @@ mod tests {
             json!({ "tokenFile": "" }),
             json!({ "maxStale": "720h" }),
         ] {
-            assert_eq!(diagnose(&with(&members)), Diagnostics::default(), "{members}");
+            assert_eq!(
+                diagnose(&with(&members)),
+                Diagnostics::default(),
+                "{members}"
+            );
         }
     }
 
@@ -129,28 +167,50 @@ mod tests {
         let long = format!("https://{}", "i".repeat(500));
         // (members, place, message)
         let rows = [
-            (json!({ "keySource": null, "certificateAuthorityFile": null, "cluster": "i" }), ".tokenFile", "`push`"),
-            (json!({ "keySource": "callout", "cluster": "i" }), ".tokenFile", "`push`"),
+            (
+                json!({ "keySource": null, "certificateAuthorityFile": null, "cluster": "i" }),
+                ".tokenFile",
+                "`push`",
+            ),
+            (
+                json!({ "keySource": "callout", "cluster": "i" }),
+                ".tokenFile",
+                "`push`",
+            ),
             (json!({ "jwks": { "keys": [] } }), ".jwks", "keep one"),
             (json!({ "issuer": "no-url" }), ".issuer", "absolute"),
             (json!({ "issuer": "https://i:port" }), ".issuer", "port"),
             (json!({ "issuer": long }), ".issuer", "too long"),
-            (json!({ "issuer": "a b", "jwksUri": "https://a/b" }), ".issuer", "white space"),
+            (
+                json!({ "issuer": "a b", "jwksUri": "https://a/b" }),
+                ".issuer",
+                "white space",
+            ),
             (json!({ "maxStale": "721h" }), ".maxStale", "at most `720h`"),
             (json!({ "jwksUri": "x" }), ".jwksUri", "absolute"),
             (json!({ "jwksUri": "http://a/b" }), ".jwksUri", "https"),
             (json!({ "certificateAuthority": "x" }), "", "keep one"),
-            (json!({ "certificateAuthority": "x", "certificateAuthorityFile": null }), ".certificateAuthority", "PEM"),
+            (
+                json!({ "certificateAuthority": "x", "certificateAuthorityFile": null }),
+                ".certificateAuthority",
+                "PEM",
+            ),
         ];
         for (members, place, message) in rows {
             let found = diagnose(&with(&members)).errors;
             let path = format!("http.auth.bearer.oidc[0]{place}");
-            let hit = found.iter().any(|error| error.path == path && error.message.contains(message));
+            let hit = found
+                .iter()
+                .any(|error| error.path == path && error.message.contains(message));
             assert!(hit, "{members}: {path} ({message}) is not among {found:#?}");
         }
         let mut document = pushed();
         document["proxy"] = json!({});
-        assert!(diagnose(&document).errors[0].message.contains("proxy.pushKey"));
+        assert!(
+            diagnose(&document).errors[0]
+                .message
+                .contains("proxy.pushKey")
+        );
     }
 
     #[test]
@@ -165,7 +225,9 @@ mod tests {
             assert_eq!(errors, []);
             let path = format!("http.auth.bearer.oidc[0].{name}");
             assert!(
-                warnings.iter().any(|warning| warning.path == path && warning.message.contains(message)),
+                warnings
+                    .iter()
+                    .any(|warning| warning.path == path && warning.message.contains(message)),
                 "{warnings:?}"
             );
         }
@@ -175,21 +237,31 @@ mod tests {
     fn entries_of_one_issuer_are_fetched_in_one_way() {
         let two = |members: Value| {
             let mut document = with(&json!({}));
-            let entries = document["http"]["auth"]["bearer"]["oidc"].as_array_mut().unwrap();
+            let entries = document["http"]["auth"]["bearer"]["oidc"]
+                .as_array_mut()
+                .unwrap();
             let mut second = entries[0].clone();
             merge(&mut second, &members);
-            let other =
-                json!({ "issuer": "https://other.example.com", "audiences": ["registry"], "keySource": "push" });
+            let other = json!({ "issuer": "https://other.example.com", "audiences": ["registry"], "keySource": "push" });
             entries.insert(0, other);
             entries.push(second);
             diagnose(&document)
         };
-        assert_eq!(two(json!({ "audiences": ["another"], "clockSkew": "1m" })), Diagnostics::default());
         assert_eq!(
-            two(json!({ "keySource": null, "cluster": "i", "tokenFile": null, "certificateAuthorityFile": null })),
+            two(json!({ "audiences": ["another"], "clockSkew": "1m" })),
             Diagnostics::default()
         );
-        for (name, value) in [("tokenFile", "/another"), ("maxStale", "2h"), ("jwksUri", "https://a/b")] {
+        assert_eq!(
+            two(
+                json!({ "keySource": null, "cluster": "i", "tokenFile": null, "certificateAuthorityFile": null })
+            ),
+            Diagnostics::default()
+        );
+        for (name, value) in [
+            ("tokenFile", "/another"),
+            ("maxStale", "2h"),
+            ("jwksUri", "https://a/b"),
+        ] {
             let errors = two(json!({ name: value })).errors;
             assert_eq!(errors.len(), 1, "{errors:?}");
             assert_eq!(errors[0].path, format!("http.auth.bearer.oidc[2].{name}"));

@@ -7,9 +7,18 @@ use crate::config::{Diagnostics, raw};
 use crate::keys::source::{DEFAULT_MAX_STALE, Source, SourceId, SourceKind};
 
 /// Appends a source.
-pub(super) fn add(name: &str, kind: SourceKind, max_stale: Option<Duration>, sources: &mut Vec<Source>) -> SourceId {
+pub(super) fn add(
+    name: &str,
+    kind: SourceKind,
+    max_stale: Option<Duration>,
+    sources: &mut Vec<Source>,
+) -> SourceId {
     let max_stale = max_stale.unwrap_or(DEFAULT_MAX_STALE);
-    sources.push(Source { name: name.to_owned(), kind, max_stale });
+    sources.push(Source {
+        name: name.to_owned(),
+        kind,
+        max_stale,
+    });
     SourceId(sources.len() - 1)
 }
 
@@ -28,7 +37,10 @@ pub(super) fn secrets_manager(
     }
     // Otherwise two secrets could have one name.
     if aws.region.contains('/') {
-        diagnostics.error(format!("{path}.region"), "is no region: write it as in `us-east-1`");
+        diagnostics.error(
+            format!("{path}.region"),
+            "is no region: write it as in `us-east-1`",
+        );
     }
     push::check_name(set, &format!("{path}.secretName"), diagnostics);
     push::check_life(aws.max_stale, path, diagnostics);

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::raw::{
-    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Mint, Mtls, Oidc,
-    PolicyEntry, PolicyGroup, Proxy, Variable,
+    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Mint,
+    Mtls, Oidc, PolicyEntry, PolicyGroup, Proxy, Variable,
 };
 use super::reader::Object;
 use super::sections::{UNUSED_ROOT, ZOT_AUTH, ZOT_HTTP, ZOT_LOG, ZOT_ROOT};
@@ -12,20 +12,24 @@ use super::{Diagnostics, Role, protobuf};
 use crate::json;
 
 const ZOTS_OWN: &str = "ignored, as only zot reads them";
-const NOT_OURS: &str = "is ignored: this filter authenticates by tokens and client certificates only";
+const NOT_OURS: &str =
+    "is ignored: this filter authenticates by tokens and client certificates only";
 const NOT_YET: &str = "is ignored: this version knows the section and does not use it yet";
 
 /// Reads a plugin configuration.
 ///
-/// What could be read is returned together with the diagnostics, so that compiling it can report further errors at once;
-/// nothing may run on it if there are any.
+/// What could be read is returned together with the diagnostics, so that compiling it can report
+/// further errors at once; nothing may run on it if there are any.
 #[must_use]
 pub fn decode(text: &[u8]) -> (Role, Diagnostics) {
     match json::parse(text) {
         Ok(value) => decode_value(value),
         Err(error) => {
             let mut diagnostics = Diagnostics::default();
-            diagnostics.error("", what_it_is(text).map_or_else(|| error.to_string(), str::to_owned));
+            diagnostics.error(
+                "",
+                what_it_is(text).map_or_else(|| error.to_string(), str::to_owned),
+            );
             (Role::Unreadable, diagnostics)
         }
     }
@@ -43,7 +47,9 @@ fn what_it_is(text: &[u8]) -> Option<&'static str> {
     } else if text.starts_with("\u{feff}".as_bytes()) {
         Some(mark)
     } else {
-        std::str::from_utf8(text).is_err().then_some("is not UTF-8 text: write it as JSON in UTF-8")
+        std::str::from_utf8(text)
+            .is_err()
+            .then_some("is not UTF-8 text: write it as JSON in UTF-8")
     }
 }
 
@@ -62,13 +68,18 @@ pub fn decode_value(value: Value) -> (Role, Diagnostics) {
 fn root(root: &mut Object<'_>) -> Role {
     if let Some(intake) = root.object("intake", |intake| {
         let key = intake.object("pushKey", from_env).unwrap_or_else(|| {
-            intake.error("pushKey", "must be given, such as {\"env\": \"REGISTRY_AUTH_PUSH_KEY\"}");
+            intake.error(
+                "pushKey",
+                "must be given, such as {\"env\": \"REGISTRY_AUTH_PUSH_KEY\"}",
+            );
             FromEnv::default()
         });
         intake.end();
         key
     }) {
-        root.refuse_rest("cannot be combined with `intake`: the filter gets a configuration of its own");
+        root.refuse_rest(
+            "cannot be combined with `intake`: the filter gets a configuration of its own",
+        );
         return Role::Intake(intake);
     }
     let mut document = root.object("http", http).unwrap_or_default();
@@ -81,7 +92,10 @@ fn root(root: &mut Object<'_>) -> Role {
 }
 
 fn http(http: &mut Object<'_>) -> Document {
-    let mut document = Document { realm: http.text("realm"), ..Document::default() };
+    let mut document = Document {
+        realm: http.text("realm"),
+        ..Document::default()
+    };
     http.object("auth", |auth| {
         document.fail_delay = auth.seconds("failDelay");
         document.bearer = auth.object("bearer", bearer);
@@ -114,7 +128,10 @@ fn bearer(object: &mut Object<'_>) -> Bearer {
         bypass_access_control: object.flag("bypassAccessControl"),
         mint: object.object("mint", mint),
     };
-    object.ignore(&["upstreamTokenEndpoint"], "is ignored: tokens are not fetched for clients");
+    object.ignore(
+        &["upstreamTokenEndpoint"],
+        "is ignored: tokens are not fetched for clients",
+    );
     object.end();
     bearer
 }
@@ -149,8 +166,12 @@ fn oidc(object: &mut Object<'_>) -> Oidc {
         audiences: object.texts("audiences"),
         claim_mapping: object.object("claimMapping", claim_mapping),
         skip_issuer_verification: object.flag("skipIssuerVerification"),
-        certificate_authority: object.text("certificateAuthority").filter(|text| !text.is_empty()),
-        certificate_authority_file: object.text("certificateAuthorityFile").filter(|path| !path.is_empty()),
+        certificate_authority: object
+            .text("certificateAuthority")
+            .filter(|text| !text.is_empty()),
+        certificate_authority_file: object
+            .text("certificateAuthorityFile")
+            .filter(|path| !path.is_empty()),
         cluster: object.text("cluster"),
         jwks_uri: object.text("jwksUri"),
         jwks_cluster: object.filled("jwksCluster"),
@@ -167,7 +188,9 @@ fn oidc(object: &mut Object<'_>) -> Oidc {
 fn mtls(object: &mut Object<'_>) -> Mtls {
     let mtls = Mtls {
         identity_attributes: object.texts("identityAttributes"),
-        uri_san_pattern: object.text("uriSanPattern").filter(|pattern| !pattern.is_empty()),
+        uri_san_pattern: object
+            .text("uriSanPattern")
+            .filter(|pattern| !pattern.is_empty()),
         uri_san_index: object.index("uriSanIndex"),
         dns_san_index: object.index("dnsSanIndex"),
         email_san_index: object.index("emailSanIndex"),
@@ -214,7 +237,10 @@ fn access_control(object: &mut Object<'_>) -> AccessControl {
         repositories: object.map("repositories", policy_group),
         admin_policy: object.object("adminPolicy", policy_entry),
     };
-    object.ignore(&["metrics"], "is ignored: it concerns zot's own metrics endpoint");
+    object.ignore(
+        &["metrics"],
+        "is ignored: it concerns zot's own metrics endpoint",
+    );
     object.end();
     control
 }
@@ -260,9 +286,18 @@ fn proxy(object: &mut Object<'_>) -> Proxy {
 }
 
 fn from_env(object: &mut Object<'_>) -> FromEnv {
-    let from_env = FromEnv { env: object.text("env").unwrap_or_default() };
-    let is_name = from_env.env.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && from_env.env.bytes().next().is_some_and(|first| !first.is_ascii_digit());
+    let from_env = FromEnv {
+        env: object.text("env").unwrap_or_default(),
+    };
+    let is_name = from_env
+        .env
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && from_env
+            .env
+            .bytes()
+            .next()
+            .is_some_and(|first| !first.is_ascii_digit());
     if !is_name {
         // The value is not repeated: it may be the secret itself.
         object

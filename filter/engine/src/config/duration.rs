@@ -11,9 +11,12 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
-        let digits = rest.find(|character: char| !(character.is_ascii_digit() || character == '.'))?;
+        let digits =
+            rest.find(|character: char| !(character.is_ascii_digit() || character == '.'))?;
         let (number, tail) = rest.split_at_checked(digits)?;
-        let end = tail.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(tail.len());
+        let end = tail
+            .find(|character: char| character.is_ascii_digit() || character == '.')
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at_checked(end)?;
         let seconds = number.parse::<f64>().ok()? * seconds_of(unit)?;
         total = total.checked_add(Duration::try_from_secs_f64(seconds).ok()?)?;

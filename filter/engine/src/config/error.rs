@@ -21,7 +21,8 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// What is collected while a configuration is read and compiled: errors refuse it, warnings are only reported.
+/// What is collected while a configuration is read and compiled: errors refuse it, warnings are
+/// only reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     /// Each of these refuses the configuration.
@@ -33,16 +34,23 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// Adds an error. Both texts may quote anything; they are kept on one line.
     pub fn error(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.errors.push(ConfigError { path: one_line(&path.into()), message: one_line(&message.into()) });
+        self.errors.push(ConfigError {
+            path: one_line(&path.into()),
+            message: one_line(&message.into()),
+        });
     }
 
     /// Adds a warning, as [`Diagnostics::error`] adds an error.
     pub fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.warnings.push(ConfigError { path: one_line(&path.into()), message: one_line(&message.into()) });
+        self.warnings.push(ConfigError {
+            path: one_line(&path.into()),
+            message: one_line(&message.into()),
+        });
     }
 }
 
-/// Line ends and other control characters escaped, so that no text in a configuration can look like a line of the log.
+/// Line ends and other control characters escaped, so that no text in a configuration can look like
+/// a line of the log.
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
@@ -64,7 +72,18 @@ mod tests {
         let mut found = Diagnostics::default();
         found.error("a[\"x\ny\"]", "`1h\n` is no\tduration\u{85}");
         found.warn("\r", "\u{1b}[2J");
-        let notes: Vec<_> = found.errors.iter().chain(&found.warnings).map(ToString::to_string).collect();
-        assert_eq!(notes, [r#"a["x\ny"]: `1h\n` is no\tduration\u{85}"#, r"\r: \u{1b}[2J"]);
+        let notes: Vec<_> = found
+            .errors
+            .iter()
+            .chain(&found.warnings)
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            notes,
+            [
+                r#"a["x\ny"]: `1h\n` is no\tduration\u{85}"#,
+                r"\r: \u{1b}[2J"
+            ]
+        );
     }
 }

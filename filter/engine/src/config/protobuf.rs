@@ -3,9 +3,9 @@
 /// Wire type of a length-delimited field, the low three bits of its tag.
 const LENGTH_DELIMITED: u64 = 2;
 
-/// Returns true if `bytes` are a message that has length-delimited fields only, to its last byte (Protocol Buffers, Encoding), as
-/// `google.protobuf.Struct`, `Value` (of a struct), `StringValue` and `Any` have. A text could be one by chance, so JSON has to be
-/// tried first.
+/// Returns true if `bytes` are a message that has length-delimited fields only, to its last byte
+/// (Protocol Buffers, Encoding), as `google.protobuf.Struct`, `Value` (of a struct), `StringValue`
+/// and `Any` have. A text could be one by chance, so JSON has to be tried first.
 pub(super) fn is_message(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while !rest.is_empty() {

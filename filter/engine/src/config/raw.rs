@@ -132,7 +132,8 @@ pub struct AwsSecretsManager {
 pub struct Mint {
     /// `iss` of the tokens.
     pub issuer: String,
-    /// `kid` of the tokens; the thumbprint of the key when absent, its id of Distribution 2.8 for `libtrust`.
+    /// `kid` of the tokens; the thumbprint of the key when absent, its id of Distribution 2.8 for
+    /// `libtrust`.
     pub key_id: Option<String>,
     /// How long a token is valid.
     pub lifetime: Option<Duration>,
@@ -190,7 +191,10 @@ pub struct FromEnv {
 }
 
 /// `proxy`.
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of the document")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the document"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxy {
     /// The host's name for the registry, for questions of our own.

@@ -1,4 +1,5 @@
-//! Reads JSON values into raw types and reports every error with its path instead of stopping at the first.
+//! Reads JSON values into raw types and reports every error with its path instead of stopping at
+//! the first.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,12 +10,14 @@ use super::{Diagnostics, duration, unknown_key};
 use crate::json;
 
 /// The error for null: a value would be missing unnoticed, and a missing restriction allows more.
-const NULL: &str = "is null, as a YAML key without a value is: write what belongs here, or remove the key";
+const NULL: &str =
+    "is null, as a YAML key without a value is: write what belongs here, or remove the key";
 
 /// The error for an empty string or list that would restrict nothing.
 const EMPTY: &str = "is empty: write a value, or remove the key";
 
-/// Unknown keys get a suggestion while there are fewer errors than this; more are no typing errors, and comparing costs memory.
+/// Unknown keys get a suggestion while there are fewer errors than this; more are no typing errors,
+/// and comparing costs memory.
 const MAX_SUGGESTED: usize = 20;
 
 /// The members of one object; what is not taken until the end is unknown.
@@ -27,7 +30,11 @@ pub(super) struct Object<'a> {
 
 impl<'a> Object<'a> {
     /// The object at `path`; another value is an error and reads as the empty object.
-    pub(super) fn new(path: impl Into<String>, value: Value, diagnostics: &'a mut Diagnostics) -> Self {
+    pub(super) fn new(
+        path: impl Into<String>,
+        value: Value,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
         let path = path.into();
         let members = match value {
             Value::Object(members) => members,
@@ -40,7 +47,12 @@ impl<'a> Object<'a> {
                 Map::new()
             }
         };
-        Self { path, members, known: Vec::new(), diagnostics }
+        Self {
+            path,
+            members,
+            known: Vec::new(),
+            diagnostics,
+        }
     }
 
     pub(super) fn path_of(&self, name: &str) -> String {
@@ -52,7 +64,8 @@ impl<'a> Object<'a> {
         self.diagnostics.error(path, message);
     }
 
-    /// Takes a member as it is. Names are compared without case, as zot's loader does; null is an error, and reads as absent.
+    /// Takes a member as it is. Names are compared without case, as zot's loader does; null is an
+    /// error, and reads as absent.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Value> {
         let value = self.remove(name)?;
         if value.is_null() {
@@ -63,10 +76,11 @@ impl<'a> Object<'a> {
     }
 
     fn key(&self, name: &str) -> Option<&String> {
-        let (key, _) = self
-            .members
-            .get_key_value(name)
-            .or_else(|| self.members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))?;
+        let (key, _) = self.members.get_key_value(name).or_else(|| {
+            self.members
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        })?;
         Some(key)
     }
 
@@ -114,14 +128,19 @@ impl<'a> Object<'a> {
 
     /// A place in a list, counted from zero; the first when absent.
     pub(super) fn index(&mut self, name: &'static str) -> usize {
-        let index = self.whole(name, "must be a whole number, zero or more").unwrap_or_default();
+        let index = self
+            .whole(name, "must be a whole number, zero or more")
+            .unwrap_or_default();
         usize::try_from(index).unwrap_or(usize::MAX)
     }
 
     fn whole(&mut self, name: &'static str, otherwise: &str) -> Option<u64> {
         let value = self.take(name)?;
-        // A proxy that keeps its configuration as a protobuf Struct knows floating-point numbers only.
-        let whole = value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0);
+        // A proxy that keeps its configuration as a protobuf Struct knows floating-point numbers
+        // only.
+        let whole = value
+            .as_f64()
+            .filter(|number| *number >= 0.0 && number.fract() == 0.0);
         let number = whole.and_then(|number| format!("{number:.0}").parse().ok());
         if number.is_none() {
             self.error(name, otherwise);
@@ -133,7 +152,10 @@ impl<'a> Object<'a> {
         let text = self.text(name)?;
         let duration = duration::parse(&text);
         if duration.is_none() {
-            self.error(name, format!("`{text}` is not a duration; write for example `30s`, `1m` or `1h30m`"));
+            self.error(
+                name,
+                format!("`{text}` is not a duration; write for example `30s`, `1m` or `1h30m`"),
+            );
         }
         duration
     }
@@ -151,17 +173,23 @@ impl<'a> Object<'a> {
             match item {
                 Value::String(text) => texts.push(text),
                 other => {
-                    self.diagnostics
-                        .error(format!("{path}[{index}]"), format!("must be a string, not {}", kind(&other)));
+                    self.diagnostics.error(
+                        format!("{path}[{index}]"),
+                        format!("must be a string, not {}", kind(&other)),
+                    );
                 }
             }
         }
         texts
     }
 
-    /// As [`Self::texts`], but where the list is given it has to name something: without names it would restrict nothing.
+    /// As [`Self::texts`], but where the list is given it has to name something: without names it
+    /// would restrict nothing.
     pub(super) fn filled_texts(&mut self, name: &'static str) -> Vec<String> {
-        let given = self.key(name).and_then(|key| self.members.get(key)).is_some_and(|value| !value.is_null());
+        let given = self
+            .key(name)
+            .and_then(|key| self.members.get(key))
+            .is_some_and(|value| !value.is_null());
         let texts = self.texts(name);
         if given && texts.iter().all(|text| text.trim().is_empty()) {
             self.error(name, EMPTY);
@@ -170,14 +198,22 @@ impl<'a> Object<'a> {
     }
 
     /// A member that is an object, read by `read`.
-    pub(super) fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_>) -> T) -> Option<T> {
+    pub(super) fn object<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Object<'_>) -> T,
+    ) -> Option<T> {
         let path = self.path_of(name);
         let value = self.take(name)?;
         Some(self.nested(path, value, read))
     }
 
     /// A list of objects, each read by `read`; a single object is treated as a list of one.
-    pub(super) fn objects<T>(&mut self, name: &'static str, read: impl Fn(&mut Object<'_>) -> T) -> Vec<T> {
+    pub(super) fn objects<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&mut Object<'_>) -> T,
+    ) -> Vec<T> {
         let path = self.path_of(name);
         let items = match self.take(name) {
             None => return Vec::new(),
@@ -189,11 +225,18 @@ impl<'a> Object<'a> {
     }
 
     /// A member whose own member names are free, each value an object read by `read`.
-    pub(super) fn map<T>(&mut self, name: &'static str, read: impl Fn(&mut Object<'_>) -> T) -> BTreeMap<String, T> {
+    pub(super) fn map<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&mut Object<'_>) -> T,
+    ) -> BTreeMap<String, T> {
         let path = self.path_of(name);
-        let Some(value) = self.take(name) else { return BTreeMap::new() };
+        let Some(value) = self.take(name) else {
+            return BTreeMap::new();
+        };
         let members = Object::new(&path, value, self.diagnostics).members;
-        // Not collected, which sorts first: each kind of map would bring 4 kB of sorting into the module.
+        // Not collected, which sorts first: each kind of map would bring 4 kB of sorting into the
+        // module.
         let mut map = BTreeMap::new();
         for (key, value) in members {
             let inner = join(&path, &key);
@@ -202,7 +245,8 @@ impl<'a> Object<'a> {
         map
     }
 
-    /// Names that have no effect, whatever their values are: each that is present is a warning, not an error.
+    /// Names that have no effect, whatever their values are: each that is present is a warning, not
+    /// an error.
     pub(super) fn ignore(&mut self, names: &[&'static str], why: &str) {
         for name in names {
             if self.remove(name).is_some() {
@@ -221,7 +265,8 @@ impl<'a> Object<'a> {
             }
         }
         if !there.is_empty() {
-            self.diagnostics.warn(&self.path, format!("{why}: {}", there.join(", ")));
+            self.diagnostics
+                .warn(&self.path, format!("{why}: {}", there.join(", ")));
         }
     }
 
@@ -243,21 +288,35 @@ impl<'a> Object<'a> {
 
     fn unknown(&self, name: &str, known: &[&str]) -> String {
         if let Some(same) = known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
-            return format!("duplicate key: names are compared without case, and `{same}` is there too");
+            return format!(
+                "duplicate key: names are compared without case, and `{same}` is there too"
+            );
         }
         let suggestion = || unknown_key::suggestion(name, known);
-        let suggestion = if self.diagnostics.errors.len() < MAX_SUGGESTED { suggestion() } else { None };
+        let suggestion = if self.diagnostics.errors.len() < MAX_SUGGESTED {
+            suggestion()
+        } else {
+            None
+        };
         suggestion.unwrap_or_else(|| format!("unknown key; known here: {}", known.join(", ")))
     }
 
-    fn nested<T>(&mut self, path: String, value: Value, read: impl FnOnce(&mut Object<'_>) -> T) -> T {
+    fn nested<T>(
+        &mut self,
+        path: String,
+        value: Value,
+        read: impl FnOnce(&mut Object<'_>) -> T,
+    ) -> T {
         read(&mut Object::new(path, value, self.diagnostics))
     }
 }
 
 /// `a.b`, or `a["x/y"]` for a name that is no identifier.
 fn join(path: &str, name: &str) -> String {
-    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let plain = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match (path.is_empty(), plain) {
         (true, true) => name.to_owned(),
         (false, true) => format!("{path}.{name}"),
@@ -267,5 +326,9 @@ fn join(path: &str, name: &str) -> String {
 
 /// The kind of a value in the words of Go and YAML, whose sequences are lists.
 fn kind(value: &Value) -> &'static str {
-    if value.is_array() { "a list" } else { json::kind(value) }
+    if value.is_array() {
+        "a list"
+    } else {
+        json::kind(value)
+    }
 }

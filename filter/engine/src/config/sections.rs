@@ -1,6 +1,7 @@
 //! The names that a configuration may use at its root and under `http`, and where sections belong.
 
-/// What zot has at the root besides `http` and `log` (`Config` of zot v2.1.20, as its loader reads it).
+/// What zot has at the root besides `http` and `log` (`Config` of zot v2.1.20, as its loader reads
+/// it).
 pub(super) const ZOT_ROOT: &[&str] = &[
     "distSpecVersion",
     "storage",
@@ -16,7 +17,8 @@ pub(super) const ZOT_ROOT: &[&str] = &[
 /// Sections that this version knows and does not use yet.
 pub(super) const UNUSED_ROOT: &[&str] = &["tests", "shadow", "lint"];
 
-/// What zot has under `http` besides `auth`, `accessControl` and `realm` (`HTTPConfig`); `allowReadAccess` is that of zot 0.x.
+/// What zot has under `http` besides `auth`, `accessControl` and `realm` (`HTTPConfig`);
+/// `allowReadAccess` is that of zot 0.x.
 pub(super) const ZOT_HTTP: &[&str] = &[
     "address",
     "port",
@@ -31,14 +33,21 @@ pub(super) const ZOT_HTTP: &[&str] = &[
 ];
 
 /// What zot has under `http.auth` and this filter does not.
-pub(super) const ZOT_AUTH: &[&str] =
-    &["htpasswd", "ldap", "openid", "apiKey", "sessionKeysFile", "sessionDriver", "secureSession"];
+pub(super) const ZOT_AUTH: &[&str] = &[
+    "htpasswd",
+    "ldap",
+    "openid",
+    "apiKey",
+    "sessionKeysFile",
+    "sessionDriver",
+    "secureSession",
+];
 
 /// What zot has under `log` besides `level`.
 pub(super) const ZOT_LOG: &[&str] = &["output", "audit"];
 
-/// Names that are valid in one place only, each with its path. A policy at the wrong place would restrict nothing, so the error
-/// says where it belongs.
+/// Names that are valid in one place only, each with its path. A policy at the wrong place would
+/// restrict nothing, so the error says where it belongs.
 pub(super) const PLACES: &[(&str, &str)] = &[
     ("http", "http"),
     ("proxy", "proxy"),
@@ -53,15 +62,30 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("bearer", "http.auth.bearer"),
     ("oidc", "http.auth.bearer.oidc"),
     ("mint", "http.auth.bearer.mint"),
-    ("bypassAccessControl", "http.auth.bearer.bypassAccessControl"),
+    (
+        "bypassAccessControl",
+        "http.auth.bearer.bypassAccessControl",
+    ),
     ("claimMapping", "http.auth.bearer.oidc[].claimMapping"),
-    ("validations", "http.auth.bearer.oidc[].claimMapping.validations"),
+    (
+        "validations",
+        "http.auth.bearer.oidc[].claimMapping.validations",
+    ),
     ("repositories", "http.accessControl.repositories"),
     ("adminPolicy", "http.accessControl.adminPolicy"),
     ("policies", "http.accessControl.repositories[].policies"),
-    ("defaultPolicy", "http.accessControl.repositories[].defaultPolicy"),
-    ("anonymousPolicy", "http.accessControl.repositories[].anonymousPolicy"),
-    ("conditions", "http.accessControl.repositories[].policies[].conditions"),
+    (
+        "defaultPolicy",
+        "http.accessControl.repositories[].defaultPolicy",
+    ),
+    (
+        "anonymousPolicy",
+        "http.accessControl.repositories[].anonymousPolicy",
+    ),
+    (
+        "conditions",
+        "http.accessControl.repositories[].policies[].conditions",
+    ),
     ("upstreamCluster", "proxy.upstreamCluster"),
     ("upstreamHost", "proxy.upstreamHost"),
     ("oidcCluster", "proxy.oidcCluster"),
@@ -77,5 +101,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
 /// Returns true if some section has the name and this filter ignores it.
 #[cfg(test)]
 pub(crate) fn is_ignored(name: &str) -> bool {
-    [ZOT_ROOT, UNUSED_ROOT, ZOT_HTTP, ZOT_AUTH, ZOT_LOG].iter().any(|names| names.contains(&name))
+    [ZOT_ROOT, UNUSED_ROOT, ZOT_HTTP, ZOT_AUTH, ZOT_LOG]
+        .iter()
+        .any(|names| names.contains(&name))
 }

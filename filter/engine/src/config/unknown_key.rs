@@ -2,7 +2,8 @@
 
 use super::sections::PLACES;
 
-/// How alike two names have to be, by Jaro-Winkler similarity: `policy` and `policies` are, `auth` and `cluster` are not.
+/// How alike two names have to be, by Jaro-Winkler similarity: `policy` and `policies` are, `auth`
+/// and `cluster` are not.
 const ALIKE: f64 = 0.8;
 
 /// The longest key that is compared with names, bytes: none is half as long.
@@ -20,25 +21,38 @@ pub(super) fn suggestion(name: &str, known: &[&str]) -> Option<String> {
         Some(format!("unknown key here; did you mean `{path}`"))
     };
     // A name that belongs elsewhere is no misspelling of one that belongs here.
-    let section = PLACES.iter().map(|(section, _)| *section).find(|section| is_same(section));
+    let section = PLACES
+        .iter()
+        .map(|(section, _)| *section)
+        .find(|section| is_same(section));
     if let Some(section) = section.filter(|_| !known.iter().any(|known| is_same(known))) {
         return elsewhere(section);
     }
     if let Some(near) = nearest(&folded, known.iter().copied()) {
         return Some(format!("unknown key; did you mean `{near}`"));
     }
-    elsewhere(nearest(&folded, PLACES.iter().map(|(section, _)| *section))?)
+    elsewhere(nearest(
+        &folded,
+        PLACES.iter().map(|(section, _)| *section),
+    )?)
 }
 
 /// The first of the names that are most like `folded`, if any is alike.
 fn nearest<'a>(folded: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let alike = names.map(|name| (strsim::jaro_winkler(folded, &fold(name)), name)).filter(|(alike, _)| *alike > ALIKE);
-    alike.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, name)| name)
+    let alike = names
+        .map(|name| (strsim::jaro_winkler(folded, &fold(name)), name))
+        .filter(|(alike, _)| *alike > ALIKE);
+    alike
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
+        .map(|(_, name)| name)
 }
 
 /// Spellings of one name: `access_control`, `access-control`, `AccessControl`.
 fn fold(name: &str) -> String {
-    name.chars().filter(|character| !matches!(character, '_' | '-')).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|character| !matches!(character, '_' | '-'))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -63,8 +77,16 @@ mod tests {
             ("user", policy, "did you mean `users`"),
             ("action", policy, "did you mean `actions`"),
             ("condtions", policy, "did you mean `conditions`"),
-            ("accessControl", policy, "here; did you mean `http.accessControl`"),
-            ("acces_control", policy, "here; did you mean `http.accessControl`"),
+            (
+                "accessControl",
+                policy,
+                "here; did you mean `http.accessControl`",
+            ),
+            (
+                "acces_control",
+                policy,
+                "here; did you mean `http.accessControl`",
+            ),
             ("bearer", http, "here; did you mean `http.auth.bearer`"),
             ("proxy", http, "here; did you mean `proxy`"),
         ];

@@ -1,4 +1,5 @@
-//! A refusal, and the HTTP reply that is made of it: status, headers, the OCI error body, the challenge.
+//! A refusal, and the HTTP reply that is made of it: status, headers, the OCI error body, the
+//! challenge.
 
 use std::sync::Arc;
 
@@ -21,7 +22,8 @@ pub struct Denied {
     pub scope: String,
     /// The user name, when the caller is known; for the log.
     pub username: Option<Arc<str>>,
-    /// The methods of the endpoint, for `Allow` (RFC 9110 section 15.5.6); empty for other refusals.
+    /// The methods of the endpoint, for `Allow` (RFC 9110 section 15.5.6); empty for other
+    /// refusals.
     pub allow: String,
     /// It is a reply of the token endpoint.
     pub asked_for_token: bool,
@@ -58,13 +60,22 @@ impl Denied {
         if descriptor.status == 503 {
             headers.push(("retry-after", RETRY_AFTER.to_owned()));
         }
-        Reply { status: descriptor.status, headers, body: self.body() }.at(target)
+        Reply {
+            status: descriptor.status,
+            headers,
+            body: self.body(),
+        }
+        .at(target)
     }
 
     /// At the token endpoint it is Basic: that is where Bearer challenges send clients to.
     fn challenge(&self, realm: &Realm) -> Option<String> {
         let kind = self.reason.descriptor().challenge;
-        if self.asked_for_token { realm.basic_challenge(kind) } else { realm.challenge(kind, &self.scope) }
+        if self.asked_for_token {
+            realm.basic_challenge(kind)
+        } else {
+            realm.challenge(kind, &self.scope)
+        }
     }
 
     /// `{"errors": [...]}` (OCI distribution spec, "Error Codes").
@@ -77,11 +88,15 @@ impl Denied {
         json!({ "errors": [error] }).to_string().into_bytes()
     }
 
-    /// `detail`: the message of the condition, and what was needed, which the client knows from its own request. It is never
-    /// absent: Docker tries five times when a refusal has no detail.
+    /// `detail`: the message of the condition, and what was needed, which the client knows from its
+    /// own request. It is never absent: Docker tries five times when a refusal has no detail.
     fn detail_members(&self) -> Map<String, Value> {
-        let reason = self.detail.as_deref().map(|reason| ("reason".to_owned(), reason.into()));
-        let scope = (!self.scope.is_empty()).then(|| ("scope".to_owned(), self.scope.as_str().into()));
+        let reason = self
+            .detail
+            .as_deref()
+            .map(|reason| ("reason".to_owned(), reason.into()));
+        let scope =
+            (!self.scope.is_empty()).then(|| ("scope".to_owned(), self.scope.as_str().into()));
         reason.into_iter().chain(scope).collect()
     }
 }
@@ -105,7 +120,11 @@ mod tests {
     }
 
     fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
-        reply.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+        reply
+            .headers
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     #[test]
@@ -115,17 +134,36 @@ mod tests {
             let body: Value = serde_json::from_slice(&reply.body).unwrap();
             assert_eq!(body["errors"][0]["code"], reason.descriptor().code);
             assert_eq!(header(&reply, "content-type"), Some("application/json"));
-            assert_eq!(reply.status == 401, header(&reply, "www-authenticate").is_some(), "{reason:?}");
-            assert_eq!(reply.status == 503, header(&reply, "retry-after").is_some(), "{reason:?}");
+            assert_eq!(
+                reply.status == 401,
+                header(&reply, "www-authenticate").is_some(),
+                "{reason:?}"
+            );
+            assert_eq!(
+                reply.status == 503,
+                header(&reply, "retry-after").is_some(),
+                "{reason:?}"
+            );
         }
     }
 
     #[test]
     fn a_challenge_follows_the_realm() {
-        let plain = Realm { token_endpoint: None, name: "my \"registry\"".into(), service: "s".into() };
-        let denied = Denied { scope: "repository:a:pull".into(), ..Denied::new(Reason::TokenExpired) };
+        let plain = Realm {
+            token_endpoint: None,
+            name: "my \"registry\"".into(),
+            service: "s".into(),
+        };
+        let denied = Denied {
+            scope: "repository:a:pull".into(),
+            ..Denied::new(Reason::TokenExpired)
+        };
         let rows = [
-            (&plain, Reason::TokenExpired, r#"Basic realm="my \"registry\"""#),
+            (
+                &plain,
+                Reason::TokenExpired,
+                r#"Basic realm="my \"registry\"""#,
+            ),
             (
                 &url_realm(),
                 Reason::NoCredential,
@@ -143,7 +181,11 @@ mod tests {
             ),
         ];
         for (realm, reason, wanted) in rows {
-            let reply = Denied { reason, ..denied.clone() }.reply(realm, b"/v2/");
+            let reply = Denied {
+                reason,
+                ..denied.clone()
+            }
+            .reply(realm, b"/v2/");
             assert_eq!(header(&reply, "www-authenticate"), Some(wanted));
         }
     }
@@ -151,7 +193,11 @@ mod tests {
     #[test]
     fn a_refusal_of_the_token_endpoint_has_a_basic_challenge_and_is_not_stored() {
         for reason in Reason::ALL.iter().copied() {
-            let denied = Denied { asked_for_token: true, scope: "repository:a:pull".into(), ..Denied::new(reason) };
+            let denied = Denied {
+                asked_for_token: true,
+                scope: "repository:a:pull".into(),
+                ..Denied::new(reason)
+            };
             let reply = denied.reply(&url_realm(), b"/auth/token");
             let challenge = (reply.status == 401).then_some("Basic realm=\"registry\"");
             assert_eq!(header(&reply, "www-authenticate"), challenge, "{reason:?}");
@@ -179,15 +225,23 @@ mod tests {
             for reason in Reason::ALL.iter().copied() {
                 let reply = Denied::new(reason).reply(&Realm::default(), target.as_bytes());
                 let version = header(&reply, "docker-distribution-api-version");
-                assert_eq!(version, has.then_some("registry/2.0"), "{target} {reason:?}");
+                assert_eq!(
+                    version,
+                    has.then_some("registry/2.0"),
+                    "{target} {reason:?}"
+                );
             }
         }
     }
 
     #[test]
     fn a_condition_message_is_told() {
-        let denied = Denied { detail: Some("push by digest".into()), ..Denied::new(Reason::PolicyDenied) };
-        let body: Value = serde_json::from_slice(&denied.reply(&Realm::default(), b"/v2/").body).unwrap();
+        let denied = Denied {
+            detail: Some("push by digest".into()),
+            ..Denied::new(Reason::PolicyDenied)
+        };
+        let body: Value =
+            serde_json::from_slice(&denied.reply(&Realm::default(), b"/v2/").body).unwrap();
         assert_eq!(body["errors"][0]["detail"]["reason"], "push by digest");
     }
 }

@@ -13,7 +13,10 @@ use crate::fields;
 const OWN: &str = "Basic b3duOnNlY3JldA==";
 
 fn sent(sent: &[(&str, &str)]) -> Fields {
-    let sent: Vec<(&str, &[u8])> = sent.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let sent: Vec<(&str, &[u8])> = sent
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
     Fields::parse(fields::write(&sent)).unwrap()
 }
 
@@ -36,12 +39,18 @@ fn edits(grant: &Grant, sent: &Fields, rules: &HeadRules, credential: Option<&st
 }
 
 fn rules() -> HeadRules {
-    HeadRules { identity_header: Some("x-registry-user".to_owned()), forward_authorization: false }
+    HeadRules {
+        identity_header: Some("x-registry-user".to_owned()),
+        forward_authorization: false,
+    }
 }
 
 #[test]
 fn a_credential_that_counts_as_none_is_not_forwarded_in_place_of_the_registrys_own() {
-    let forwarding = HeadRules { forward_authorization: true, ..rules() };
+    let forwarding = HeadRules {
+        forward_authorization: true,
+        ..rules()
+    };
     let own = format!("+authorization: {OWN}");
     // (what is sent, whether it is a credential)
     let rows = [
@@ -55,9 +64,17 @@ fn a_credential_that_counts_as_none_is_not_forwarded_in_place_of_the_registrys_o
     ];
     for (value, is_credential) in rows {
         let head = sent(&[("authorization", value)]);
-        let expected = if is_credential { vec![] } else { vec!["-authorization", own.as_str()] };
+        let expected = if is_credential {
+            vec![]
+        } else {
+            vec!["-authorization", own.as_str()]
+        };
         let grant = grant(GrantRule::NoAccessControl, Payload::NoForm);
-        assert_eq!(edits(&grant, &head, &forwarding, Some(OWN)), expected, "{value}");
+        assert_eq!(
+            edits(&grant, &head, &forwarding, Some(OWN)),
+            expected,
+            "{value}"
+        );
     }
 }
 
@@ -78,7 +95,10 @@ fn an_ordinary_head_loses_its_credential_only() {
     for payload in [Payload::Any, Payload::NoForm, Payload::Bytes] {
         let grant = grant(GrantRule::NoAccessControl, payload);
         assert_eq!(edits(&grant, &head, &rules(), None), ["-authorization"]);
-        let forwarding = HeadRules { forward_authorization: true, ..rules() };
+        let forwarding = HeadRules {
+            forward_authorization: true,
+            ..rules()
+        };
         assert_eq!(edits(&grant, &head, &forwarding, Some(OWN)), [""; 0]);
     }
 }
@@ -135,22 +155,39 @@ fn other_fields_stay() {
     ];
     let grant = grant(GrantRule::NoAccessControl, Payload::NoForm);
     for name in names {
-        assert_eq!(edits(&grant, &sent(&[(name, "a")]), &rules(), None), [""; 0], "{name}");
+        assert_eq!(
+            edits(&grant, &sent(&[(name, "a")]), &rules(), None),
+            [""; 0],
+            "{name}"
+        );
     }
-    let pseudo = HeadRules { identity_header: Some("-path".to_owned()), ..rules() };
-    assert_eq!(edits(&grant, &sent(&[(":path", "/v2/")]), &pseudo, None), [""; 0]);
+    let pseudo = HeadRules {
+        identity_header: Some("-path".to_owned()),
+        ..rules()
+    };
+    assert_eq!(
+        edits(&grant, &sent(&[(":path", "/v2/")]), &pseudo, None),
+        [""; 0]
+    );
 }
 
 #[test]
 fn a_session_of_the_registry_passes_outside_of_v2_only() {
-    let head = sent(&[("cookie", "session=x"), ("x-original-url", "/v2/secret/tags/list")]);
+    let head = sent(&[
+        ("cookie", "session=x"),
+        ("x-original-url", "/v2/secret/tags/list"),
+    ]);
     let rows = [
         (Payload::Any, vec!["-x-original-url"]),
         (Payload::NoForm, vec!["-cookie", "-x-original-url"]),
         (Payload::Bytes, vec!["-cookie", "-x-original-url"]),
     ];
     for (payload, expected) in rows {
-        assert_eq!(edits(&grant(GrantRule::Public, payload), &head, &rules(), None), expected, "{payload:?}");
+        assert_eq!(
+            edits(&grant(GrantRule::Public, payload), &head, &rules(), None),
+            expected,
+            "{payload:?}"
+        );
     }
 }
 
@@ -174,49 +211,109 @@ fn no_form_goes_on_under_v2() {
     ];
     for (types, replaced) in rows {
         let head: Vec<_> = types.iter().map(|value| ("content-type", *value)).collect();
-        for (payload, replaced) in [Payload::Any, Payload::NoForm, Payload::Bytes].into_iter().zip(replaced) {
+        for (payload, replaced) in [Payload::Any, Payload::NoForm, Payload::Bytes]
+            .into_iter()
+            .zip(replaced)
+        {
             let grant = grant(GrantRule::NoAccessControl, payload);
-            let expected = if replaced { retyped.clone() } else { Vec::new() };
-            assert_eq!(edits(&grant, &sent(&head), &rules(), None), expected, "{payload:?} {types:?}");
+            let expected = if replaced {
+                retyped.clone()
+            } else {
+                Vec::new()
+            };
+            assert_eq!(
+                edits(&grant, &sent(&head), &rules(), None),
+                expected,
+                "{payload:?} {types:?}"
+            );
         }
     }
     // CGI has `content-type` and `content_type` under one name.
     let spelled = sent(&[("content-type", own), ("Content_Type", form)]);
-    let expected = ["-content-type".to_owned(), "-Content_Type".to_owned(), format!("+content-type: {own}")];
+    let expected = [
+        "-content-type".to_owned(),
+        "-Content_Type".to_owned(),
+        format!("+content-type: {own}"),
+    ];
     for payload in [Payload::NoForm, Payload::Bytes] {
-        assert_eq!(edits(&grant(GrantRule::NoAccessControl, payload), &spelled, &rules(), None), expected);
+        assert_eq!(
+            edits(
+                &grant(GrantRule::NoAccessControl, payload),
+                &spelled,
+                &rules(),
+                None
+            ),
+            expected
+        );
     }
 }
 
 #[test]
 fn the_credential_of_the_registry_goes_with_what_a_rule_of_repositories_grants() {
     let claim = || GrantRule::AccessClaim;
-    let rows =
-        [(GrantRule::Public, false), (GrantRule::Identity, false), (GrantRule::NoAccessControl, true), (claim(), true)];
+    let rows = [
+        (GrantRule::Public, false),
+        (GrantRule::Identity, false),
+        (GrantRule::NoAccessControl, true),
+        (claim(), true),
+    ];
     for (rule, goes) in rows {
-        let expected: Vec<_> = goes.then(|| format!("+authorization: {OWN}")).into_iter().collect();
-        assert_eq!(edits(&grant(rule.clone(), Payload::NoForm), &sent(&[]), &rules(), Some(OWN)), expected, "{rule}");
+        let expected: Vec<_> = goes
+            .then(|| format!("+authorization: {OWN}"))
+            .into_iter()
+            .collect();
+        assert_eq!(
+            edits(
+                &grant(rule.clone(), Payload::NoForm),
+                &sent(&[]),
+                &rules(),
+                Some(OWN)
+            ),
+            expected,
+            "{rule}"
+        );
     }
     // A client's own goes first, where it is forwarded.
-    let forwarding = HeadRules { forward_authorization: true, ..rules() };
+    let forwarding = HeadRules {
+        forward_authorization: true,
+        ..rules()
+    };
     let (without, with) = (sent(&[]), sent(&[("Authorization", "Bearer x")]));
     let grant = grant(claim(), Payload::NoForm);
-    assert_eq!(edits(&grant, &without, &forwarding, Some(OWN)), [format!("+authorization: {OWN}")]);
+    assert_eq!(
+        edits(&grant, &without, &forwarding, Some(OWN)),
+        [format!("+authorization: {OWN}")]
+    );
     assert_eq!(edits(&grant, &with, &forwarding, Some(OWN)), [""; 0]);
-    assert_eq!(edits(&grant, &with, &rules(), Some(OWN)), ["-Authorization", &format!("+authorization: {OWN}")]);
+    assert_eq!(
+        edits(&grant, &with, &rules(), Some(OWN)),
+        ["-Authorization", &format!("+authorization: {OWN}")]
+    );
 }
 
 #[test]
 fn the_target_comes_first() {
-    let grant = grant(GrantRule::NoAccessControl, Payload::Bytes).redirected("/v2/a/blobs/uploads/".to_owned());
+    let grant = grant(GrantRule::NoAccessControl, Payload::Bytes)
+        .redirected("/v2/a/blobs/uploads/".to_owned());
     let head = sent(&[("content-type", "text/plain"), ("cookie", "x")]);
-    let expected = ["/v2/a/blobs/uploads/", "-content-type", "-cookie", "+content-type: application/octet-stream"];
+    let expected = [
+        "/v2/a/blobs/uploads/",
+        "-content-type",
+        "-cookie",
+        "+content-type: application/octet-stream",
+    ];
     assert_eq!(edits(&grant, &head, &rules(), None), expected);
 }
 
 #[test]
 fn no_decided_name_tells_the_user_name() {
-    for name in ["authorization", "cookie", "content_type", "proxy-authorization", "x_original_url"] {
+    for name in [
+        "authorization",
+        "cookie",
+        "content_type",
+        "proxy-authorization",
+        "x_original_url",
+    ] {
         assert!(is_decided(name), "{name}");
     }
     assert!(!is_decided("x-registry-user") && !is_decided(""));
@@ -224,7 +321,10 @@ fn no_decided_name_tells_the_user_name() {
 
 /// The head after the edits, as the registry gets it.
 fn edited(grant: &Grant, sent: &Fields) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut head: Vec<(Vec<u8>, Vec<u8>)> = sent.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+    let mut head: Vec<(Vec<u8>, Vec<u8>)> = sent
+        .iter()
+        .map(|(name, value)| (name.to_vec(), value.to_vec()))
+        .collect();
     let _: Result<(), Infallible> = grant.edits(sent, &rules(), Some(OWN)).apply(|edit| {
         match edit {
             Edit::Target(_) => {}
@@ -260,23 +360,41 @@ proptest! {
 
 /// Names that matter, in other spellings.
 fn name() -> impl Strategy<Value = String> {
-    let known = KNOWN.map(|(name, _)| name).into_iter().chain(["x-registry-user", "accept", ":path"]);
-    let spelled = (select(known.collect::<Vec<_>>()), vec(any::<(bool, bool)>(), 30)).prop_map(|(name, changes)| {
-        let change = |(letter, (upper, other)): (char, (bool, bool))| match letter {
-            '-' if other => '_',
-            '-' if upper => '.',
-            _ if upper => letter.to_ascii_uppercase(),
-            _ => letter,
-        };
-        name.chars().zip(changes).map(change).collect()
-    });
+    let known =
+        KNOWN
+            .map(|(name, _)| name)
+            .into_iter()
+            .chain(["x-registry-user", "accept", ":path"]);
+    let spelled = (
+        select(known.collect::<Vec<_>>()),
+        vec(any::<(bool, bool)>(), 30),
+    )
+        .prop_map(|(name, changes)| {
+            let change = |(letter, (upper, other)): (char, (bool, bool))| match letter {
+                '-' if other => '_',
+                '-' if upper => '.',
+                _ if upper => letter.to_ascii_uppercase(),
+                _ => letter,
+            };
+            name.chars().zip(changes).map(change).collect()
+        });
     prop_oneof![4 => spelled, 1 => "[!-~]{1,20}"]
 }
 
 fn value() -> impl Strategy<Value = String> {
-    const TYPES: &[&str] =
-        &["application/x-www-form-urlencoded", "multipart/form-data", BYTES, "application/json", "", ", ", ";"];
-    prop_oneof![vec(select(TYPES), 1..3).prop_map(|types| types.concat()), "[ -~]{0,12}"]
+    const TYPES: &[&str] = &[
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        BYTES,
+        "application/json",
+        "",
+        ", ",
+        ";",
+    ];
+    prop_oneof![
+        vec(select(TYPES), 1..3).prop_map(|types| types.concat()),
+        "[ -~]{0,12}"
+    ]
 }
 
 #[test]
@@ -289,7 +407,10 @@ fn the_first_change_that_fails_is_the_last() {
             made += 1;
             if made > fails { Err(()) } else { Ok(()) }
         };
-        assert_eq!(granted.edits(&head, &rules(), Some(OWN)).apply(count), Err(()));
+        assert_eq!(
+            granted.edits(&head, &rules(), Some(OWN)).apply(count),
+            Err(())
+        );
         assert_eq!(made, fails + 1);
     }
 }

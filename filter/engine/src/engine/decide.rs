@@ -29,7 +29,8 @@ pub(super) struct Decision<'a> {
     pub(super) verifier: &'a dyn SignatureVerifier,
 }
 
-/// A verdict other than [`Verdict::Allow`]: the error of a decision, so that `?` ends it and never grants.
+/// A verdict other than [`Verdict::Allow`]: the error of a decision, so that `?` ends it and never
+/// grants.
 enum NotGranted {
     Reply(LocalReply),
     Deny(Denied),
@@ -47,9 +48,10 @@ impl Decision<'_> {
     pub(super) fn verdict(mut self) -> Verdict {
         match self.judge() {
             Ok(grant) => Verdict::Allow(grant),
-            Err(NotGranted::Reply(local)) => {
-                Verdict::Reply(LocalReply { reply: local.reply.at(self.head.path), ..local })
-            }
+            Err(NotGranted::Reply(local)) => Verdict::Reply(LocalReply {
+                reply: local.reply.at(self.head.path),
+                ..local
+            }),
             Err(NotGranted::Deny(denied)) => Verdict::Deny(denied),
             Err(NotGranted::Need(need)) => Verdict::Need(need),
         }
@@ -59,34 +61,63 @@ impl Decision<'_> {
         let (engine, head) = (self.engine, self.head);
         let denied = |reason| {
             let wrong_method = reason == Reason::MethodNotAllowed;
-            let allow = if wrong_method { Route::methods(head.path, &engine.routes) } else { String::new() };
-            Denied { allow, ..Denied::new(reason) }
+            let allow = if wrong_method {
+                Route::methods(head.path, &engine.routes)
+            } else {
+                String::new()
+            };
+            Denied {
+                allow,
+                ..Denied::new(reason)
+            }
         };
         let route = Route::parse(head.method, head.path, &engine.routes).map_err(denied)?;
         if route == Route::Token {
             // The only method that may be missing here is POST, where bodies are not read.
-            let allow = |reason| if reason == Reason::MethodNotAllowed { "GET".to_owned() } else { String::new() };
-            let denied = |reason| Denied { asked_for_token: true, allow: allow(reason), ..Denied::new(reason) };
+            let allow = |reason| {
+                if reason == Reason::MethodNotAllowed {
+                    "GET".to_owned()
+                } else {
+                    String::new()
+                }
+            };
+            let denied = |reason| Denied {
+                asked_for_token: true,
+                allow: allow(reason),
+                ..Denied::new(reason)
+            };
             return Err(match self.issue() {
                 Ok(reply) => NotGranted::Reply(reply),
                 Err(AuthnError::Deny(reason)) => NotGranted::Deny(denied(reason)),
                 Err(AuthnError::Need(need)) => NotGranted::Need(need),
             });
         }
-        if matches!(route, Route::PushManifest(..)) && head.content_types.iter().any(|value| may_be_form(value)) {
+        if matches!(route, Route::PushManifest(..))
+            && head.content_types.iter().any(|value| may_be_form(value))
+        {
             return Err(denied(Reason::ManifestInvalid).into());
         }
         let access = AccessSet::of(&route);
         if access == AccessSet::Nothing {
-            return Ok(Grant::new(Arc::new(Identity::Anonymous), GrantRule::Public, route.payload()));
+            return Ok(Grant::new(
+                Arc::new(Identity::Anonymous),
+                GrantRule::Public,
+                route.payload(),
+            ));
         }
         let stopped = |stop| match stop {
-            AuthnError::Deny(reason) => NotGranted::Deny(Denied { scope: access.scope(), ..Denied::new(reason) }),
+            AuthnError::Deny(reason) => NotGranted::Deny(Denied {
+                scope: access.scope(),
+                ..Denied::new(reason)
+            }),
             AuthnError::Need(need) => NotGranted::Need(need),
         };
-        let credential = Credential::read(&head.authorization).map_err(|reason| stopped(reason.into()))?;
+        let credential =
+            Credential::read(&head.authorization).map_err(|reason| stopped(reason.into()))?;
         let authenticated = self.identify(&credential).map_err(stopped)?;
-        let caller = authenticated.as_deref().map_or_else(Caller::anonymous, Caller::from);
+        let caller = authenticated
+            .as_deref()
+            .map_or_else(Caller::anonymous, Caller::from);
         let request = RequestFacts::new(head, self.facts.now);
         let authorizer = self.authorizer(&caller, &request);
         let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule, route.payload());
@@ -98,16 +129,29 @@ impl Decision<'_> {
                     return Ok(grant);
                 }
                 let username = caller.identity.username().into();
-                Err(NotGranted::Reply(LocalReply { reply: ping::reply(), label: "ping", username }))
+                Err(NotGranted::Reply(LocalReply {
+                    reply: ping::reply(),
+                    label: "ping",
+                    username,
+                }))
             }
-            AccessSet::Nothing | AccessSet::Identity => authorizer.enter().map(grant).map_err(refused),
+            AccessSet::Nothing | AccessSet::Identity => {
+                authorizer.enter().map(grant).map_err(refused)
+            }
             AccessSet::Checks(checks) => authorizer.all(checks).map(grant).map_err(refused),
-            AccessSet::Tags(pushes) => authorizer.push(pushes, engine.asks_upstream).map(grant).map_err(refused),
+            AccessSet::Tags(pushes) => authorizer
+                .push(pushes, engine.asks_upstream)
+                .map(grant)
+                .map_err(refused),
             AccessSet::Mount(create, sources) => {
                 let grant = authorizer.check(create).map(grant).map_err(refused)?;
                 let target = std::str::from_utf8(head.path).unwrap_or_default();
                 let is_forwarded = engine.forwards_mounts && authorizer.may_mount(sources);
-                Ok(if is_forwarded { grant } else { grant.redirected(without_mount(target)) })
+                Ok(if is_forwarded {
+                    grant
+                } else {
+                    grant.redirected(without_mount(target))
+                })
             }
             AccessSet::Catalog => match authorizer.list(engine.asks_upstream).map_err(refused)? {
                 GrantRule::Identity => list(&route, &authorizer),
@@ -117,9 +161,23 @@ impl Decision<'_> {
     }
 
     /// What applies the rules to this request.
-    pub(super) fn authorizer<'c>(&'c self, caller: &'c Caller, request: &'c RequestFacts<'c>) -> Authorizer<'c> {
-        let bypass = self.engine.bearer.as_ref().is_some_and(|bearer| bearer.bypass_access_control);
-        Authorizer { caller, policy: self.engine.policy.as_ref(), bypass, request, facts: self.facts }
+    pub(super) fn authorizer<'c>(
+        &'c self,
+        caller: &'c Caller,
+        request: &'c RequestFacts<'c>,
+    ) -> Authorizer<'c> {
+        let bypass = self
+            .engine
+            .bearer
+            .as_ref()
+            .is_some_and(|bearer| bearer.bypass_access_control);
+        Authorizer {
+            caller,
+            policy: self.engine.policy.as_ref(),
+            bypass,
+            request,
+            facts: self.facts,
+        }
     }
 }
 
@@ -127,11 +185,19 @@ impl Caller {
     fn refused(&self, refusal: AuthzError, access: &AccessSet<'_>) -> NotGranted {
         let known = |reason, detail, scope| {
             let username = Some(self.identity.username().into());
-            Denied { detail, scope, username, ..Denied::new(reason) }
+            Denied {
+                detail,
+                scope,
+                username,
+                ..Denied::new(reason)
+            }
         };
         NotGranted::Deny(match refusal {
             AuthzError::Need(need) => return NotGranted::Need(need),
-            AuthzError::NoCredential => Denied { scope: access.scope(), ..Denied::new(Reason::NoCredential) },
+            AuthzError::NoCredential => Denied {
+                scope: access.scope(),
+                ..Denied::new(Reason::NoCredential)
+            },
             AuthzError::InsufficientScope => known(Reason::InsufficientScope, None, access.scope()),
             AuthzError::Policy(message) => known(Reason::PolicyDenied, message, access.scope()),
         })
@@ -141,16 +207,23 @@ impl Caller {
 /// The catalog as far as the caller may read it.
 fn list(route: &Route<'_>, authorizer: &Authorizer<'_>) -> Result<Grant, NotGranted> {
     let identity = &authorizer.caller.identity;
-    let denied = |reason| Denied { username: Some(identity.username().into()), ..Denied::new(reason) };
-    let Route::Catalog(query) = route else { return Err(denied(Reason::NotReady).into()) };
+    let denied = |reason| Denied {
+        username: Some(identity.username().into()),
+        ..Denied::new(reason)
+    };
+    let Route::Catalog(query) = route else {
+        return Err(denied(Reason::NotReady).into());
+    };
     let step = match &authorizer.facts.gathered.catalog {
         None => Listing::begin(query),
         Some((listing, page)) => listing.clone().take(page, |name| authorizer.may_list(name)),
     };
     Err(match step.map_err(denied)? {
         Step::More(listing) => NotGranted::Need(Need::Catalog(listing)),
-        Step::Done(reply) => {
-            NotGranted::Reply(LocalReply { reply, label: "catalog", username: identity.username().into() })
-        }
+        Step::Done(reply) => NotGranted::Reply(LocalReply {
+            reply,
+            label: "catalog",
+            username: identity.username().into(),
+        }),
     })
 }

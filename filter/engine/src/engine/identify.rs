@@ -14,9 +14,15 @@ use crate::engine::Engine;
 use crate::reason::Reason;
 
 impl Decision<'_> {
-    /// Returns the caller; `None` if no credential is presented. A bad credential is never treated as none.
-    pub(super) fn identify(&mut self, credential: &Credential<'_>) -> Result<Option<Arc<Authenticated>>, AuthnError> {
-        let Credential::Token(token) = credential else { return Ok(self.authenticate_certificate()?) };
+    /// Returns the caller; `None` if no credential is presented. A bad credential is never treated
+    /// as none.
+    pub(super) fn identify(
+        &mut self,
+        credential: &Credential<'_>,
+    ) -> Result<Option<Arc<Authenticated>>, AuthnError> {
+        let Credential::Token(token) = credential else {
+            return Ok(self.authenticate_certificate()?);
+        };
         let authenticated = self.authenticate_token(token)?;
         match &self.engine.mtls {
             Some(mtls) if !mtls.may_carry(&authenticated, &self.head.connection) => {
@@ -26,12 +32,23 @@ impl Decision<'_> {
         }
     }
 
-    /// Returns the caller that the client certificate names; `None` if none was presented. One that names no user is refused.
+    /// Returns the caller that the client certificate names; `None` if none was presented. One that
+    /// names no user is refused.
     fn authenticate_certificate(&mut self) -> Result<Option<Arc<Authenticated>>, Reason> {
         let (connection, facts) = (&self.head.connection, self.facts);
-        let Some(mtls) = self.engine.mtls.as_ref().filter(|_| connection.has_certificate()) else { return Ok(None) };
+        let Some(mtls) = self
+            .engine
+            .mtls
+            .as_ref()
+            .filter(|_| connection.has_certificate())
+        else {
+            return Ok(None);
+        };
         let pem = connection.certificate;
-        if let Some(authenticated) = self.cache.get(CacheKey::Certificate(pem), facts.keys, facts.now) {
+        if let Some(authenticated) =
+            self.cache
+                .get(CacheKey::Certificate(pem), facts.keys, facts.now)
+        {
             return Ok(Some(authenticated));
         }
         let user = mtls.name(pem, facts.now).and_then(|(name, expires)| {
@@ -40,15 +57,26 @@ impl Decision<'_> {
         });
         let (user, expires) = user.ok_or(Reason::UnusableCertificate)?;
         let identity = Arc::new(Identity::Authenticated(user));
-        let authenticated = Arc::new(Authenticated { identity, access: None, keys: None, expires, bound_to: None });
-        self.cache.put(CacheKey::Certificate(pem), Arc::clone(&authenticated));
+        let authenticated = Arc::new(Authenticated {
+            identity,
+            access: None,
+            keys: None,
+            expires,
+            bound_to: None,
+        });
+        self.cache
+            .put(CacheKey::Certificate(pem), Arc::clone(&authenticated));
         Ok(Some(authenticated))
     }
 
-    /// The caller that a token authenticates: from the cache, or the first provider that takes it, or the token server.
+    /// The caller that a token authenticates: from the cache, or the first provider that takes it,
+    /// or the token server.
     fn authenticate_token(&mut self, compact: &[u8]) -> Result<Arc<Authenticated>, AuthnError> {
         let (engine, facts, verifier) = (self.engine, self.facts, self.verifier);
-        if let Some(authenticated) = self.cache.get(CacheKey::Token(compact), facts.keys, facts.now) {
+        if let Some(authenticated) = self
+            .cache
+            .get(CacheKey::Token(compact), facts.keys, facts.now)
+        {
             return Ok(authenticated);
         }
         // Not before: the cache holds well-formed tokens only.
@@ -59,9 +87,15 @@ impl Decision<'_> {
             claims_read: policy.claims_read(),
             groups_of: &groups_of,
         });
-        let authenticated = engine.verify(&TokenContext { token, facts, verifier, policy })?;
+        let authenticated = engine.verify(&TokenContext {
+            token,
+            facts,
+            verifier,
+            policy,
+        })?;
         let authenticated = Arc::new(authenticated);
-        self.cache.put(CacheKey::Token(compact), Arc::clone(&authenticated));
+        self.cache
+            .put(CacheKey::Token(compact), Arc::clone(&authenticated));
         Ok(authenticated)
     }
 }
@@ -69,7 +103,10 @@ impl Decision<'_> {
 impl Engine {
     /// The groups of the configuration that name a user.
     fn groups_of(&self, user: &str) -> Vec<String> {
-        self.policy.as_ref().map(|policy| policy.groups_of(user)).unwrap_or_default()
+        self.policy
+            .as_ref()
+            .map(|policy| policy.groups_of(user))
+            .unwrap_or_default()
     }
 
     fn verify(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {
@@ -80,21 +117,29 @@ impl Engine {
         }
         let mut closest = Reason::UnknownIssuer;
         let named = |provider: &&Provider| provider.is_named_by(context.token);
-        // The issuer that the token names comes first: an entry that accepts any issuer must not refuse tokens of another entry.
+        // The issuer that the token names comes first: an entry that accepts any issuer must not
+        // refuse tokens of another entry.
         let others = self.providers.iter().filter(|provider| !named(provider));
         for provider in self.providers.iter().filter(named).chain(others) {
             match provider.authenticate(context) {
                 Ok(authenticated) => return Ok(authenticated),
                 Err(AuthnError::Need(need)) => return Err(AuthnError::Need(need)),
-                // This provider may own the token: no later one may accept it while its keys are unavailable.
-                Err(error @ AuthnError::Deny(Reason::KeysUnavailable)) if provider.may_take(context.token) => {
+                // This provider may own the token: no later one may accept it while its keys are
+                // unavailable.
+                Err(error @ AuthnError::Deny(Reason::KeysUnavailable))
+                    if provider.may_take(context.token) =>
+                {
                     return Err(error);
                 }
-                Err(AuthnError::Deny(reason)) if nearness(reason) > nearness(closest) => closest = reason,
+                Err(AuthnError::Deny(reason)) if nearness(reason) > nearness(closest) => {
+                    closest = reason
+                }
                 Err(AuthnError::Deny(_)) => {}
             }
         }
-        let Some(bearer) = &self.bearer else { return Err(closest.into()) };
+        let Some(bearer) = &self.bearer else {
+            return Err(closest.into());
+        };
         match bearer.authenticate(context) {
             Ok(authenticated) => Ok(authenticated),
             // It is a token of another issuer: report that, and fetch no keys because of it.
@@ -139,10 +184,14 @@ mod tests {
         }
     }
 
-    /// A token of `https://b.test` whose key its entry has, and of which an entry that takes any issuer knows nothing.
+    /// A token of `https://b.test` whose key its entry has, and of which an entry that takes any
+    /// issuer knows nothing.
     #[test]
     fn an_entry_for_any_issuer_does_not_stop_the_token_of_another_entry() {
-        let key = SigningKey::new(Kind::Ed25519, &[7; 32], None).unwrap().to_jwk(false).unwrap();
+        let key = SigningKey::new(Kind::Ed25519, &[7; 32], None)
+            .unwrap()
+            .to_jwk(false)
+            .unwrap();
         let any = json!({
             "issuer": "https://a.test",
             "audiences": ["registry"],
@@ -157,23 +206,40 @@ mod tests {
             "claimMapping": { "username": "'b:' + claims.sub" },
         });
         let claims = json!({ "iss": "https://b.test", "sub": "ci", "aud": "registry", "iat": 1, "exp": 2_000_000_000 });
-        let [header, claims] = [json!({ "alg": "EdDSA" }), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-        let authorization = format!("Bearer {header}.{claims}.{}", URL_SAFE_NO_PAD.encode([0; 64]));
+        let [header, claims] = [json!({ "alg": "EdDSA" }), claims]
+            .map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        let authorization = format!(
+            "Bearer {header}.{claims}.{}",
+            URL_SAFE_NO_PAD.encode([0; 64])
+        );
         for oidc in [json!([any, named]), json!([named, any])] {
             let (role, mut diagnostics) =
                 config::decode_value(json!({ "http": { "auth": { "bearer": { "oidc": oidc } } } }));
-            let Role::Filter(document) = role else { panic!("{diagnostics:?}") };
+            let Role::Filter(document) = role else {
+                panic!("{diagnostics:?}")
+            };
             let engine = compile(&document, &mut diagnostics).unwrap().engine;
             let keys = KeyRing::of(engine.sources());
-            let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000) };
+            let facts = Facts {
+                keys: &keys,
+                gathered: &Gathered::default(),
+                now: UnixTime::from_secs(1_800_000_000),
+            };
             let head = RequestHead {
                 method: b"GET",
                 path: b"/v2/team/app/tags/list",
                 authorization: vec![authorization.as_bytes()],
                 ..RequestHead::default()
             };
-            let verdict = engine.decide(&head, &facts, &mut IdentityCache::default(), &EverySignature);
-            let Verdict::Allow(grant) = verdict else { panic!("{verdict:?}") };
+            let verdict = engine.decide(
+                &head,
+                &facts,
+                &mut IdentityCache::default(),
+                &EverySignature,
+            );
+            let Verdict::Allow(grant) = verdict else {
+                panic!("{verdict:?}")
+            };
             assert_eq!(grant.identity().username(), "b:ci");
         }
     }

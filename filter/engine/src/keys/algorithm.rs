@@ -1,10 +1,12 @@
-//! Signature algorithms of tokens (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864 section 2.2).
+//! Signature algorithms of tokens (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864 section
+//! 2.2).
 
 use std::fmt;
 
 use strum::VariantArray;
 
-/// An algorithm that verifies with a public key. `none` and `HS*` are not here, so no code can choose them.
+/// An algorithm that verifies with a public key. `none` and `HS*` are not here, so no code can
+/// choose them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -25,7 +27,8 @@ pub enum Algorithm {
     Es384,
     /// ECDSA on P-521 with SHA-512.
     Es512,
-    /// Ed25519, under either of its names: `EdDSA`, which would also mean curves that are not here, and `Ed25519`.
+    /// Ed25519, under either of its names: `EdDSA`, which would also mean curves that are not here,
+    /// and `Ed25519`.
     EdDsa,
 }
 
@@ -56,8 +59,15 @@ impl Algorithm {
     /// The algorithm of a name, case-sensitive (RFC 7515 section 4.1.1).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let name = if name == ED25519 { Self::EdDsa.name() } else { name };
-        Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
+        let name = if name == ED25519 {
+            Self::EdDsa.name()
+        } else {
+            name
+        };
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|algorithm| algorithm.name() == name)
     }
 }
 

@@ -1,5 +1,5 @@
-//! When the keys of one source are fetched, by which worker, and how long they are used. Decisions only: the host fetches,
-//! and keeps what workers share.
+//! When the keys of one source are fetched, by which worker, and how long they are used. Decisions
+//! only: the host fetches, and keeps what workers share.
 
 mod fetch_codec;
 mod fetch_state;
@@ -67,8 +67,14 @@ mod tests {
     fn jitter_takes_at_most_a_fifth() {
         for jitter in [0, 1, 999, 1000, u32::MAX] {
             let short = with_jitter(Duration::from_secs(100), jitter);
-            assert!(short >= Duration::from_secs(80) && short <= Duration::from_secs(100), "{jitter}");
+            assert!(
+                short >= Duration::from_secs(80) && short <= Duration::from_secs(100),
+                "{jitter}"
+            );
         }
-        assert_ne!(with_jitter(Duration::from_secs(100), 0), with_jitter(Duration::from_secs(100), 999));
+        assert_ne!(
+            with_jitter(Duration::from_secs(100), 0),
+            with_jitter(Duration::from_secs(100), 999)
+        );
     }
 }

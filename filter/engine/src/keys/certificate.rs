@@ -4,7 +4,8 @@ use spki::SubjectPublicKeyInfoRef;
 use spki::der::asn1::AnyRef;
 use spki::der::{Decode, Header, Reader, Result, SliceReader, Tag, TagNumber};
 
-/// What stands between the version and the key: serial number, signature, issuer, validity, subject.
+/// What stands between the version and the key: serial number, signature, issuer, validity,
+/// subject.
 const BEFORE_KEY: usize = 5;
 
 /// The `subjectPublicKeyInfo` of a DER `Certificate` (RFC 5280 section 4.1).
@@ -24,8 +25,15 @@ pub(crate) fn public_key(der: &[u8]) -> Result<SubjectPublicKeyInfoRef<'_>> {
 }
 
 fn key_of_tbs<'a, R: Reader<'a>>(tbs: &mut R) -> Result<SubjectPublicKeyInfoRef<'a>> {
-    let version = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
-    let skipped = if Header::peek(tbs)?.tag() == version { BEFORE_KEY + 1 } else { BEFORE_KEY };
+    let version = Tag::ContextSpecific {
+        constructed: true,
+        number: TagNumber(0),
+    };
+    let skipped = if Header::peek(tbs)?.tag() == version {
+        BEFORE_KEY + 1
+    } else {
+        BEFORE_KEY
+    };
     for _ in 0..skipped {
         AnyRef::decode(tbs)?;
     }

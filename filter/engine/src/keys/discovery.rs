@@ -62,22 +62,34 @@ impl Discovery {
         if members.get("issuer").and_then(Value::as_str) != Some(issuer) {
             return Err(DiscoveryError::OtherIssuer);
         }
-        let jwks_uri = members.get("jwks_uri").and_then(Value::as_str).ok_or(DiscoveryError::NoJwksUri)?;
+        let jwks_uri = members
+            .get("jwks_uri")
+            .and_then(Value::as_str)
+            .ok_or(DiscoveryError::NoJwksUri)?;
         let jwks_uri = HttpUrl::parse(jwks_uri).map_err(DiscoveryError::JwksUri)?;
         if !jwks_uri.is_https() && !HttpUrl::parse(issuer).is_ok_and(|issuer| !issuer.is_https()) {
             return Err(DiscoveryError::InsecureJwksUri);
         }
         let algorithms = announced(members.get("id_token_signing_alg_values_supported"));
-        if algorithms.is_empty() { Err(DiscoveryError::NoAlgorithm) } else { Ok(Self { jwks_uri, algorithms }) }
+        if algorithms.is_empty() {
+            Err(DiscoveryError::NoAlgorithm)
+        } else {
+            Ok(Self {
+                jwks_uri,
+                algorithms,
+            })
+        }
     }
 }
 
 /// RS256 is what an issuer must support (section 3) and what is assumed when it names none.
 fn announced(value: Option<&Value>) -> Vec<Algorithm> {
     match value {
-        Some(Value::Array(names)) if !names.is_empty() => {
-            names.iter().filter_map(Value::as_str).filter_map(Algorithm::from_name).collect()
-        }
+        Some(Value::Array(names)) if !names.is_empty() => names
+            .iter()
+            .filter_map(Value::as_str)
+            .filter_map(Algorithm::from_name)
+            .collect(),
         _ => vec![Algorithm::Rs256],
     }
 }
@@ -91,7 +103,11 @@ mod tests {
         let https = "https://i.example";
         let http = "http://i.example";
         let rows: [(&str, &str, Result<usize, DiscoveryError>); 19] = [
-            (https, r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k"}"#, Ok(1)),
+            (
+                https,
+                r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k"}"#,
+                Ok(1),
+            ),
             (
                 http,
                 r#"{"issuer":"http://i.example","jwks_uri":"http://10.0.0.1:6443/k","id_token_signing_alg_values_supported":["none","HS256","ES256","PS512"]}"#,
@@ -107,19 +123,31 @@ mod tests {
                 r#"{"issuer":["https://i.example"],"jwks_uri":"https://i.example/k"}"#,
                 Err(DiscoveryError::OtherIssuer),
             ),
-            (https, r#"{"jwks_uri":"https://i.example/k"}"#, Err(DiscoveryError::OtherIssuer)),
+            (
+                https,
+                r#"{"jwks_uri":"https://i.example/k"}"#,
+                Err(DiscoveryError::OtherIssuer),
+            ),
             (
                 https,
                 r#"{"issuer":"https://i.example","issuer":"https://i.example","jwks_uri":"https://i.example/k"}"#,
                 Err(DiscoveryError::NotAnObject),
             ),
-            (https, r#"{"issuer":"https://i.example"}"#, Err(DiscoveryError::NoJwksUri)),
+            (
+                https,
+                r#"{"issuer":"https://i.example"}"#,
+                Err(DiscoveryError::NoJwksUri),
+            ),
             (
                 https,
                 r#"{"issuer":"https://i.example","jwks_uri":"file:///etc/passwd"}"#,
                 Err(DiscoveryError::JwksUri(UrlError::NotHttp)),
             ),
-            (https, r#"{"issuer":"https://i.example","jwks_uri":null}"#, Err(DiscoveryError::NoJwksUri)),
+            (
+                https,
+                r#"{"issuer":"https://i.example","jwks_uri":null}"#,
+                Err(DiscoveryError::NoJwksUri),
+            ),
             (
                 https,
                 r#"{"issuer":"https://i.example","jwks_uri":"https://i.example@evil.example/k"}"#,
@@ -130,13 +158,21 @@ mod tests {
                 r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k#x"}"#,
                 Err(DiscoveryError::JwksUri(UrlError::Fragment)),
             ),
-            (https, r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/v1/k@j?appid=6731de76"}"#, Ok(1)),
+            (
+                https,
+                r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/v1/k@j?appid=6731de76"}"#,
+                Ok(1),
+            ),
             (
                 https,
                 r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/k","id_token_signing_alg_values_supported":["Ed25519","Ed448","ESP256"]}"#,
                 Ok(1),
             ),
-            (https, "\u{feff}{\"issuer\":\"https://i.example\",\"jwks_uri\":\"https://i.example/k\"}", Ok(1)),
+            (
+                https,
+                "\u{feff}{\"issuer\":\"https://i.example\",\"jwks_uri\":\"https://i.example/k\"}",
+                Ok(1),
+            ),
             (
                 "https://accounts.google.com",
                 r#"{"issuer":"accounts.google.com","jwks_uri":"https://i.example/k"}"#,
@@ -156,12 +192,16 @@ mod tests {
             (https, "[]", Err(DiscoveryError::NotAnObject)),
         ];
         for (issuer, document, wanted) in rows {
-            let found = Discovery::parse(document.as_bytes(), issuer).map(|document| document.algorithms.len());
+            let found = Discovery::parse(document.as_bytes(), issuer)
+                .map(|document| document.algorithms.len());
             assert_eq!(found, wanted, "{document}");
         }
         let document = r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/v1/k@j?appid=6731de76&x=/"}"#;
         let found = Discovery::parse(document.as_bytes(), https).unwrap();
         assert_eq!(found.jwks_uri.target(), "/v1/k@j?appid=6731de76&x=/");
-        assert_eq!(Discovery::parse(&vec![b' '; MAX_DOCUMENT + 1], https), Err(DiscoveryError::TooLarge));
+        assert_eq!(
+            Discovery::parse(&vec![b' '; MAX_DOCUMENT + 1], https),
+            Err(DiscoveryError::TooLarge)
+        );
     }
 }

@@ -1,10 +1,13 @@
-//! The push protocol between shim and filter, version 2; `host-shim/README.md` describes it for other programs.
+//! The push protocol between shim and filter, version 2; `host-shim/README.md` describes it for
+//! other programs.
 //!
-//! An envelope carries a key set: a compact JWS (RFC 7515) with HS256, so that any JOSE library can make one. Header
-//! `{"alg":"HS256","typ":"registry-auth-keys+jws"}`; payload `{"v":2,"set":NAME,"gen":N,"exp":SECONDS,"keys":JWKS}`. The sets
-//! `mint:...` are those with a private key. Their `typ` is `registry-auth-signing-keys+jws`, and in the place of `keys` they have
-//! `sealed`, the encrypted JWKS; so no envelope with a private key is ever taken for one of the others, nor one of those for it.
-//! `gen` orders the sets of one name: Unix milliseconds, always increasing. After `exp` a set is treated as absent.
+//! An envelope carries a key set: a compact JWS (RFC 7515) with HS256, so that any JOSE library can
+//! make one. Header `{"alg":"HS256","typ":"registry-auth-keys+jws"}`; payload
+//! `{"v":2,"set":NAME,"gen":N,"exp":SECONDS,"keys":JWKS}`. The sets `mint:...` are those with a
+//! private key. Their `typ` is `registry-auth-signing-keys+jws`, and in the place of `keys` they
+//! have `sealed`, the encrypted JWKS; so no envelope with a private key is ever taken for one of
+//! the others, nor one of those for it. `gen` orders the sets of one name: Unix milliseconds,
+//! always increasing. After `exp` a set is treated as absent.
 
 mod cipher;
 mod exchange;
@@ -32,10 +35,12 @@ pub const VERSION: u64 = 2;
 /// The largest envelope that is read, in bytes.
 pub const MAX_ENVELOPE: usize = 1024 * 1024;
 
-/// How far the clocks of shim and proxy may be apart: requests that are older, and generations that are further ahead, are refused.
+/// How far the clocks of shim and proxy may be apart: requests that are older, and generations that
+/// are further ahead, are refused.
 pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_mins(5);
 
-/// The longest time from the generation of a set to its end, and so the longest `maxStale` of a pushed set.
+/// The longest time from the generation of a set to its end, and so the longest `maxStale` of a
+/// pushed set.
 pub const MAX_LIFE: Duration = Duration::from_hours(744);
 
 const TYPE: &str = "registry-auth-keys+jws";
@@ -62,14 +67,21 @@ impl PushedKeys {
     }
 
     fn binding(&self) -> Binding<'_> {
-        Binding { set: &self.set, generation: self.generation, not_after: self.not_after }
+        Binding {
+            set: &self.set,
+            generation: self.generation,
+            not_after: self.not_after,
+        }
     }
 }
 
 impl fmt::Debug for PushedKeys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("PushedKeys");
-        shown.field("set", &self.set).field("generation", &self.generation).finish_non_exhaustive()
+        shown
+            .field("set", &self.set)
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,7 +115,8 @@ pub enum EnvelopeError {
 #[must_use]
 pub fn seal(keys: &PushedKeys, key: &PushKey, nonce: &[u8; NONCE_LENGTH]) -> String {
     let (kind, member, content) = if keys.is_signing() {
-        // Encryption fails for texts of gigabytes only; what has no text then is refused by every reader.
+        // Encryption fails for texts of gigabytes only; what has no text then is refused by every
+        // reader.
         let sealed = cipher::encrypt(&keys.keys, keys.binding(), key, nonce).unwrap_or_default();
         (SIGNING_TYPE, "sealed", Value::from(sealed))
     } else {
@@ -131,24 +144,55 @@ pub fn open(envelope: &[u8], key: &PushKey, now: UnixTime) -> Result<PushedKeys,
     let mut payload = signed.payload;
     let mut pushed = read_head(&payload)?;
     check_time(&pushed, now)?;
-    let keys = match (signed.kind.as_str(), pushed.is_signing(), payload.remove("keys"), payload.remove("sealed")) {
+    let keys = match (
+        signed.kind.as_str(),
+        pushed.is_signing(),
+        payload.remove("keys"),
+        payload.remove("sealed"),
+    ) {
         (TYPE, false, Some(keys), None) => Some(keys),
-        (SIGNING_TYPE, true, None, Some(Value::String(sealed))) => cipher::decrypt(&sealed, pushed.binding(), key),
+        (SIGNING_TYPE, true, None, Some(Value::String(sealed))) => {
+            cipher::decrypt(&sealed, pushed.binding(), key)
+        }
         _ => None,
     };
-    pushed.keys = keys.filter(Value::is_object).ok_or(EnvelopeError::Malformed)?;
+    pushed.keys = keys
+        .filter(Value::is_object)
+        .ok_or(EnvelopeError::Malformed)?;
     Ok(pushed)
 }
 
 /// Everything but the keys.
 fn read_head(payload: &Map<String, Value>) -> Result<PushedKeys, EnvelopeError> {
-    if payload.get("v").and_then(Value::as_u64).ok_or(EnvelopeError::Malformed)? != VERSION {
+    if payload
+        .get("v")
+        .and_then(Value::as_u64)
+        .ok_or(EnvelopeError::Malformed)?
+        != VERSION
+    {
         return Err(EnvelopeError::Version);
     }
-    let set = payload.get("set").and_then(Value::as_str).ok_or(EnvelopeError::Malformed)?.to_owned();
-    let generation = payload.get("gen").and_then(Value::as_u64).ok_or(EnvelopeError::Malformed)?;
-    let not_after = UnixTime::from_secs(payload.get("exp").and_then(Value::as_i64).ok_or(EnvelopeError::Malformed)?);
-    Ok(PushedKeys { set, generation, not_after, keys: Value::Null })
+    let set = payload
+        .get("set")
+        .and_then(Value::as_str)
+        .ok_or(EnvelopeError::Malformed)?
+        .to_owned();
+    let generation = payload
+        .get("gen")
+        .and_then(Value::as_u64)
+        .ok_or(EnvelopeError::Malformed)?;
+    let not_after = UnixTime::from_secs(
+        payload
+            .get("exp")
+            .and_then(Value::as_i64)
+            .ok_or(EnvelopeError::Malformed)?,
+    );
+    Ok(PushedKeys {
+        set,
+        generation,
+        not_after,
+        keys: Value::Null,
+    })
 }
 
 fn check_time(pushed: &PushedKeys, now: UnixTime) -> Result<(), EnvelopeError> {

@@ -123,6 +123,10 @@ fn list(skipped: &[Skipped]) -> String {
     match (shown.is_empty(), skipped.len() > shown.len()) {
         (true, _) => String::new(),
         (false, false) => format!(" ({})", shown.join("; ")),
-        (false, true) => format!(" ({}; and {} more)", shown.join("; "), skipped.len() - shown.len()),
+        (false, true) => format!(
+            " ({}; and {} more)",
+            shown.join("; "),
+            skipped.len() - shown.len()
+        ),
     }
 }

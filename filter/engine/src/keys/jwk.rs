@@ -1,7 +1,7 @@
 //! One JSON Web Key (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2), read and written.
 //!
-//! Keys are read less strictly than tokens: their publisher is trusted, and another encoding of a number does not change it. A
-//! member that is `null` is absent, and so is an empty `kid`.
+//! Keys are read less strictly than tokens: their publisher is trusted, and another encoding of a
+//! number does not change it. A member that is `null` is absent, and so is an empty `kid`.
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -29,8 +29,11 @@ type Members = Map<String, Value>;
 pub(super) fn read(entry: &Value) -> Result<PublicKey, KeyError> {
     let members = entry.as_object().ok_or(KeyError::NotAnObject)?;
     for_signatures(members)?;
-    let algorithm = text(members, "alg")?.map(|name| Algorithm::from_name(name).ok_or(KeyError::UnsupportedAlgorithm));
-    let id = text(members, "kid")?.filter(|id| !id.is_empty()).map(KeyId::new);
+    let algorithm = text(members, "alg")?
+        .map(|name| Algorithm::from_name(name).ok_or(KeyError::UnsupportedAlgorithm));
+    let id = text(members, "kid")?
+        .filter(|id| !id.is_empty())
+        .map(KeyId::new);
     let key = match text(members, "kty")?.ok_or(KeyError::Member("kty"))? {
         "RSA" => PublicKey::rsa(&bytes(members, "n")?, &bytes(members, "e")?),
         "EC" => ecdsa(members),
@@ -43,7 +46,10 @@ pub(super) fn read(entry: &Value) -> Result<PublicKey, KeyError> {
 
 /// What to call an entry in a message: its key id, or its place.
 pub(super) fn name(entry: &Value, index: usize) -> String {
-    let id = entry.get("kid").and_then(Value::as_str).filter(|id| !id.is_empty());
+    let id = entry
+        .get("kid")
+        .and_then(Value::as_str)
+        .filter(|id| !id.is_empty());
     id.map_or_else(|| format!("keys[{index}]"), str::to_owned)
 }
 
@@ -58,24 +64,37 @@ pub(super) fn write(key: &PublicKey) -> Value {
         Material::P256(key) => point("P-256", key.to_sec1_point(false).as_bytes()),
         Material::P384(key) => point("P-384", key.to_sec1_point(false).as_bytes()),
         Material::P521(key) => point("P-521", key.to_sec1_point(false).as_bytes()),
-        Material::Ed25519(key) => json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(key.as_bytes()) }),
+        Material::Ed25519(key) => {
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(key.as_bytes()) })
+        }
     };
     if let Some(members) = members.as_object_mut() {
         members.insert("use".to_owned(), "sig".into());
-        members.extend(key.key_id().map(|id| ("kid".to_owned(), id.as_str().into())));
-        members.extend(key.algorithm().map(|algorithm| ("alg".to_owned(), algorithm.name().into())));
+        members.extend(
+            key.key_id()
+                .map(|id| ("kid".to_owned(), id.as_str().into())),
+        );
+        members.extend(
+            key.algorithm()
+                .map(|algorithm| ("alg".to_owned(), algorithm.name().into())),
+        );
     }
     members
 }
 
-/// `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3): absent, or saying that signatures are verified with it.
+/// `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3): absent, or saying that signatures are
+/// verified with it.
 fn for_signatures(members: &Members) -> Result<(), KeyError> {
     if text(members, "use")?.is_some_and(|usage| usage != "sig") {
         return Err(KeyError::NotForSignatures);
     }
     match members.get("key_ops") {
         None | Some(Value::Null) => Ok(()),
-        Some(Value::Array(operations)) if operations.iter().any(|operation| operation == "verify") => Ok(()),
+        Some(Value::Array(operations))
+            if operations.iter().any(|operation| operation == "verify") =>
+        {
+            Ok(())
+        }
         Some(Value::Array(_)) => Err(KeyError::NotForSignatures),
         Some(_) => Err(KeyError::Member("key_ops")),
     }
@@ -89,7 +108,9 @@ fn ecdsa(members: &Members) -> Result<PublicKey, KeyError> {
         _ => return Err(KeyError::UnsupportedCurve),
     };
     // Full size, leading zeros included (RFC 7518 section 6.2.1.2).
-    let sized = |name| bytes(members, name).and_then(|found| sized(found, size).ok_or(KeyError::Member(name)));
+    let sized = |name| {
+        bytes(members, name).and_then(|found| sized(found, size).ok_or(KeyError::Member(name)))
+    };
     let mut point = vec![UNCOMPRESSED];
     point.extend(sized("x")?);
     point.extend(sized("y")?);
@@ -98,7 +119,9 @@ fn ecdsa(members: &Members) -> Result<PublicKey, KeyError> {
 
 fn ed25519(members: &Members) -> Result<PublicKey, KeyError> {
     match text(members, "crv")?.ok_or(KeyError::Member("crv"))? {
-        "Ed25519" => PublicKey::ed25519(&sized(bytes(members, "x")?, 32).ok_or(KeyError::Member("x"))?),
+        "Ed25519" => {
+            PublicKey::ed25519(&sized(bytes(members, "x")?, 32).ok_or(KeyError::Member("x"))?)
+        }
         _ => Err(KeyError::UnsupportedCurve),
     }
 }
@@ -109,13 +132,18 @@ fn sized(bytes: Vec<u8>, size: usize) -> Option<Vec<u8>> {
 
 fn text<'a>(members: &'a Members, name: &'static str) -> Result<Option<&'a str>, KeyError> {
     let value = members.get(name).filter(|value| !value.is_null());
-    value.map(|value| value.as_str().ok_or(KeyError::Member(name))).transpose()
+    value
+        .map(|value| value.as_str().ok_or(KeyError::Member(name)))
+        .transpose()
 }
 
-/// A member that is bytes in base64url, or in base64 (RFC 4648 sections 4 and 5): only two characters of the alphabets differ.
+/// A member that is bytes in base64url, or in base64 (RFC 4648 sections 4 and 5): only two
+/// characters of the alphabets differ.
 pub(super) fn bytes(members: &Members, name: &'static str) -> Result<Vec<u8>, KeyError> {
     let text = text(members, name)?.ok_or(KeyError::Member(name))?;
-    BASE64URL.decode(text.replace('+', "-").replace('/', "_")).map_err(|_| KeyError::Member(name))
+    BASE64URL
+        .decode(text.replace('+', "-").replace('/', "_"))
+        .map_err(|_| KeyError::Member(name))
 }
 
 /// A JWK of an uncompressed point: one byte of form, then the coordinates.

@@ -10,7 +10,10 @@ use rsa::{BoxedUint, PublicKey as RsaPublicKey};
 use spki::der::asn1::{Any, BitString, Null, UintRef};
 use spki::der::oid::ObjectIdentifier;
 use spki::der::{Decode as _, Encode as _};
-use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
+use spki::{
+    AlgorithmIdentifierOwned, AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned,
+    SubjectPublicKeyInfoRef,
+};
 
 use super::error::KeyError;
 use crate::keys::algorithm::Algorithm;
@@ -137,7 +140,8 @@ impl PublicKey {
         }
     }
 
-    /// Returns true if it may verify `algorithm`: type and curve fit, and `alg`, if declared, is the same (RFC 8725 section 3.1).
+    /// Returns true if it may verify `algorithm`: type and curve fit, and `alg`, if declared, is
+    /// the same (RFC 8725 section 3.1).
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {
         self.kind().fits(algorithm) && self.algorithm.is_none_or(|declared| declared == algorithm)
@@ -175,7 +179,11 @@ impl PublicKey {
     /// An RSA key from big-endian numbers; leading zeros are ignored.
     pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
         let number = BoxedUint::from_be_slice_vartime;
-        let key = RsaPublicKey::new_with_size_limits(number(modulus), number(exponent), MIN_RSA_BITS..=MAX_RSA_BITS);
+        let key = RsaPublicKey::new_with_size_limits(
+            number(modulus),
+            number(exponent),
+            MIN_RSA_BITS..=MAX_RSA_BITS,
+        );
         Self::new(Material::Rsa(key.map_err(|error| match error {
             rsa::Error::ModulusTooSmall => KeyError::TooShort,
             rsa::Error::ModulusTooLarge => KeyError::TooLong,
@@ -183,13 +191,20 @@ impl PublicKey {
         })?))
     }
 
-    /// An elliptic-curve key from its point, encoded by SEC 1 section 2.3.3. `kind` is one of the NIST curves.
+    /// An elliptic-curve key from its point, encoded by SEC 1 section 2.3.3. `kind` is one of the
+    /// NIST curves.
     pub(super) fn ecdsa(kind: Kind, point: &[u8]) -> Result<Self, KeyError> {
         let bad = |_| KeyError::BadPoint;
         Self::new(match kind {
-            Kind::P256 => Material::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(bad)?),
-            Kind::P384 => Material::P384(p384::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(bad)?),
-            Kind::P521 => Material::P521(p521::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(bad)?),
+            Kind::P256 => {
+                Material::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(bad)?)
+            }
+            Kind::P384 => {
+                Material::P384(p384::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(bad)?)
+            }
+            Kind::P521 => {
+                Material::P521(p521::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(bad)?)
+            }
             Kind::Rsa | Kind::Ed25519 => return Err(KeyError::UnsupportedCurve),
         })
     }
@@ -198,14 +213,23 @@ impl PublicKey {
     pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, KeyError> {
         let key = Ed25519Key::try_from(bytes).map_err(|_| KeyError::BadPoint)?;
         // Of small order: there are signatures of it for any message.
-        if key.is_weak() { Err(KeyError::BadPoint) } else { Self::new(Material::Ed25519(key)) }
+        if key.is_weak() {
+            Err(KeyError::BadPoint)
+        } else {
+            Self::new(Material::Ed25519(key))
+        }
     }
 
     /// The key of a `SubjectPublicKeyInfo`.
     pub(super) fn from_spki(info: &SubjectPublicKeyInfoRef<'_>) -> Result<Self, KeyError> {
-        let bits = info.subject_public_key.as_bytes().ok_or(KeyError::NotAPublicKey)?;
+        let bits = info
+            .subject_public_key
+            .as_bytes()
+            .ok_or(KeyError::NotAPublicKey)?;
         match info.algorithm.oid {
-            RSA => Self::from_pkcs1(&pkcs1::RsaPublicKey::from_der(bits).map_err(|_| KeyError::NotAPublicKey)?),
+            RSA => Self::from_pkcs1(
+                &pkcs1::RsaPublicKey::from_der(bits).map_err(|_| KeyError::NotAPublicKey)?,
+            ),
             EC => Self::ecdsa(named_curve(&info.algorithm)?, bits),
             ED25519 => Self::ed25519(bits),
             _ => Err(KeyError::UnsupportedType),
@@ -226,7 +250,13 @@ impl PublicKey {
             Material::P384(_) => 96,
             Material::P521(_) => 132,
         };
-        Ok(Self { id: None, algorithm: None, material, signature_len, spki })
+        Ok(Self {
+            id: None,
+            algorithm: None,
+            material,
+            signature_len,
+            spki,
+        })
     }
 }
 
@@ -250,7 +280,10 @@ impl fmt::Debug for PublicKey {
 }
 
 fn named_curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Kind, KeyError> {
-    let curve = algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+    let curve = algorithm
+        .parameters
+        .as_ref()
+        .and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
     match curve {
         Some(P256) => Ok(Kind::P256),
         Some(P384) => Ok(Kind::P384),
@@ -262,20 +295,44 @@ fn named_curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Kind, KeyError>
 fn spki_of(material: &Material) -> spki::der::Result<Vec<u8>> {
     let (oid, parameters, bits) = match material {
         Material::Rsa(key) => (RSA, Any::from(Null), pkcs1_of(key)?),
-        Material::P256(key) => (EC, Any::from(P256), key.to_sec1_point(false).as_bytes().to_vec()),
-        Material::P384(key) => (EC, Any::from(P384), key.to_sec1_point(false).as_bytes().to_vec()),
-        Material::P521(key) => (EC, Any::from(P521), key.to_sec1_point(false).as_bytes().to_vec()),
+        Material::P256(key) => (
+            EC,
+            Any::from(P256),
+            key.to_sec1_point(false).as_bytes().to_vec(),
+        ),
+        Material::P384(key) => (
+            EC,
+            Any::from(P384),
+            key.to_sec1_point(false).as_bytes().to_vec(),
+        ),
+        Material::P521(key) => (
+            EC,
+            Any::from(P521),
+            key.to_sec1_point(false).as_bytes().to_vec(),
+        ),
         Material::Ed25519(key) => return encode(ED25519, None, key.as_bytes()),
     };
     encode(oid, Some(parameters), &bits)
 }
 
-fn encode(oid: ObjectIdentifier, parameters: Option<Any>, bits: &[u8]) -> spki::der::Result<Vec<u8>> {
+fn encode(
+    oid: ObjectIdentifier,
+    parameters: Option<Any>,
+    bits: &[u8],
+) -> spki::der::Result<Vec<u8>> {
     let algorithm = AlgorithmIdentifierOwned { oid, parameters };
-    SubjectPublicKeyInfoOwned { algorithm, subject_public_key: BitString::from_bytes(bits)? }.to_der()
+    SubjectPublicKeyInfoOwned {
+        algorithm,
+        subject_public_key: BitString::from_bytes(bits)?,
+    }
+    .to_der()
 }
 
 fn pkcs1_of(key: &RsaPublicKey) -> spki::der::Result<Vec<u8>> {
     let (modulus, exponent) = (key.n_bytes(), key.e_bytes());
-    pkcs1::RsaPublicKey { modulus: UintRef::new(&modulus)?, public_exponent: UintRef::new(&exponent)? }.to_der()
+    pkcs1::RsaPublicKey {
+        modulus: UintRef::new(&modulus)?,
+        public_exponent: UintRef::new(&exponent)?,
+    }
+    .to_der()
 }

@@ -16,27 +16,37 @@ pub(super) fn is_likely(text: &str) -> bool {
     text.contains(BEGIN)
 }
 
-/// The key of the first block. Its label is ignored: the content is tried as certificate, then as `SubjectPublicKeyInfo`,
-/// then as PKCS#1. Text before the block and blocks after it are ignored.
+/// The key of the first block. Its label is ignored: the content is tried as certificate, then as
+/// `SubjectPublicKeyInfo`, then as PKCS#1. Text before the block and blocks after it are ignored.
 pub(super) fn read(text: &str) -> Result<PublicKey, KeyError> {
     if !is_likely(text) {
         return Err(KeyError::NoPem);
     }
     let block = pem::parse(tidy(text)).map_err(|_| {
         // An encrypted private key has headers that the reader does not accept as PEM.
-        if text.contains(END_OF_PRIVATE_LABEL) { KeyError::PrivateKey } else { KeyError::MalformedPem }
+        if text.contains(END_OF_PRIVATE_LABEL) {
+            KeyError::PrivateKey
+        } else {
+            KeyError::MalformedPem
+        }
     })?;
     match of_der(block.contents()) {
-        Err(KeyError::NotAPublicKey) if block.tag().ends_with("PRIVATE KEY") => Err(KeyError::PrivateKey),
+        Err(KeyError::NotAPublicKey) if block.tag().ends_with("PRIVATE KEY") => {
+            Err(KeyError::PrivateKey)
+        }
         result => result,
     }
 }
 
-/// One line each, without blanks around it and without empty lines. Line ends may be CRLF, or written as `\n`, as they are when
-/// a PEM was pasted into JSON twice.
+/// One line each, without blanks around it and without empty lines. Line ends may be CRLF, or
+/// written as `\n`, as they are when a PEM was pasted into JSON twice.
 pub(super) fn tidy(text: &str) -> String {
     let text = text.replace("\\r", "").replace("\\n", "\n");
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     lines.join("\n")
 }
 

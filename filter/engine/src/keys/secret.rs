@@ -1,4 +1,5 @@
-//! The secret that zot reads from AWS Secrets Manager: a JSON object from key id to the text of one key.
+//! The secret that zot reads from AWS Secrets Manager: a JSON object from key id to the text of one
+//! key.
 
 use serde_json::Value;
 
@@ -31,7 +32,9 @@ pub(super) fn read(text: &[u8]) -> Result<Loaded, KeysError> {
 
 fn entry(value: &Value) -> Result<PublicKey, KeysError> {
     match value {
-        Value::String(text) if json::without_mark(text.as_bytes()).trim_ascii().is_empty() => Err(KeysError::Empty),
+        Value::String(text) if json::without_mark(text.as_bytes()).trim_ascii().is_empty() => {
+            Err(KeysError::Empty)
+        }
         Value::String(text) => read_one(text),
         other => Err(KeysError::NotText(json::kind(other))),
     }

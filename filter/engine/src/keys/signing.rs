@@ -28,17 +28,21 @@ enum Secret {
 }
 
 impl SigningKey {
-    /// Reads a JWK Set whose first key is private and has an id: that one signs. Returns it together with the public halves of
-    /// all, which verify.
+    /// Reads a JWK Set whose first key is private and has an id: that one signs. Returns it
+    /// together with the public halves of all, which verify.
     ///
     /// # Errors
-    /// Not a JWK Set of usable keys, or a first key that cannot sign or whose public members are another's.
+    /// Not a JWK Set of usable keys, or a first key that cannot sign or whose public members are
+    /// another's.
     pub fn from_jwks_value(value: &Value) -> Result<(Self, KeySet), KeysError> {
         let public = KeySet::from_jwks_value(value)?;
         if let Some(skipped) = public.skipped.first() {
             return Err((*skipped.reason).clone());
         }
-        let first = jwks_entries(value)?.first().and_then(Value::as_object).ok_or(KeysError::NotJwks)?;
+        let first = jwks_entries(value)?
+            .first()
+            .and_then(Value::as_object)
+            .ok_or(KeysError::NotJwks)?;
         let own = public.keys.iter().next().ok_or(KeysError::NotJwks)?;
         let key = Self::from_jwk(first, own)?;
         Ok((key, public.keys))
@@ -47,7 +51,8 @@ impl SigningKey {
     fn from_jwk(members: &Map<String, Value>, public: &PublicKey) -> Result<Self, KeyError> {
         let id = public.key_id().ok_or(KeyError::Member("kid"))?.clone();
         let secret = Secret::new(public.kind(), &jwk::bytes(members, "d")?)?;
-        // Signing with a public key that is not that of the private one would reveal the private one (Ed25519).
+        // Signing with a public key that is not that of the private one would reveal the private
+        // one (Ed25519).
         if secret.public()?.spki_der() == public.spki_der() {
             Ok(Self { id, secret })
         } else {
@@ -55,8 +60,9 @@ impl SigningKey {
         }
     }
 
-    /// A key of 32 secret bytes. Without an id it gets the one that Distribution computes of a certificate: its JWK thumbprint
-    /// (RFC 7638), or with the id `libtrust` the one that it computed up to its release 2.8.
+    /// A key of 32 secret bytes. Without an id it gets the one that Distribution computes of a
+    /// certificate: its JWK thumbprint (RFC 7638), or with the id `libtrust` the one that it
+    /// computed up to its release 2.8.
     ///
     /// # Errors
     /// The bytes are not a key of this kind, or the kind cannot sign.
@@ -67,7 +73,10 @@ impl SigningKey {
             Some(id) => id.to_owned(),
             None => thumbprint(&jwk::write(&secret.public()?)),
         };
-        Ok(Self { id: KeyId::new(id), secret })
+        Ok(Self {
+            id: KeyId::new(id),
+            secret,
+        })
     }
 
     /// Its id, the `kid` of what it signs.
@@ -85,8 +94,8 @@ impl SigningKey {
         }
     }
 
-    /// The signature of a message, in the form that JWS has (RFC 7518 section 3.4, RFC 8037 section 3.1). The same message gives
-    /// the same signature: no random numbers are needed.
+    /// The signature of a message, in the form that JWS has (RFC 7518 section 3.4, RFC 8037 section
+    /// 3.1). The same message gives the same signature: no random numbers are needed.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         match &self.secret {
@@ -119,15 +128,22 @@ impl Secret {
     fn new(kind: Kind, bytes: &[u8]) -> Result<Self, KeyError> {
         let malformed = || KeyError::Member("d");
         match kind {
-            Kind::P256 => Ok(Self::P256(p256::ecdsa::SigningKey::from_slice(bytes).map_err(|_| malformed())?)),
-            Kind::Ed25519 => Ok(Self::Ed25519(ed25519_dalek::SigningKey::try_from(bytes).map_err(|_| malformed())?)),
+            Kind::P256 => Ok(Self::P256(
+                p256::ecdsa::SigningKey::from_slice(bytes).map_err(|_| malformed())?,
+            )),
+            Kind::Ed25519 => Ok(Self::Ed25519(
+                ed25519_dalek::SigningKey::try_from(bytes).map_err(|_| malformed())?,
+            )),
             Kind::Rsa | Kind::P384 | Kind::P521 => Err(KeyError::UnsupportedAlgorithm),
         }
     }
 
     fn public(&self) -> Result<PublicKey, KeyError> {
         match self {
-            Self::P256(key) => PublicKey::ecdsa(Kind::P256, key.verifying_key().to_sec1_point(false).as_bytes()),
+            Self::P256(key) => PublicKey::ecdsa(
+                Kind::P256,
+                key.verifying_key().to_sec1_point(false).as_bytes(),
+            ),
             Self::Ed25519(key) => PublicKey::ed25519(key.verifying_key().as_bytes()),
         }
     }
@@ -139,11 +155,14 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// SHA-256 over the required members in order of their names (RFC 7638 section 3); JSON objects here are in that order.
+/// SHA-256 over the required members in order of their names (RFC 7638 section 3); JSON objects
+/// here are in that order.
 fn thumbprint(jwk: &Value) -> String {
     let mut required = json!({});
     if let (Some(to), Some(from)) = (required.as_object_mut(), jwk.as_object()) {
-        let members = from.iter().filter(|(name, _)| matches!(name.as_str(), "crv" | "kty" | "x" | "y"));
+        let members = from
+            .iter()
+            .filter(|(name, _)| matches!(name.as_str(), "crv" | "kty" | "x" | "y"));
         to.extend(members.map(|(name, value)| (name.clone(), value.clone())));
     }
     URL_SAFE_NO_PAD.encode(Sha256::digest(required.to_string()))
@@ -169,7 +188,8 @@ mod tests {
             let public = public.iter().next().unwrap().clone();
             assert_eq!(public.key_id().unwrap().as_str(), key.id());
             let signature = key.sign(b"message");
-            let verify = |message: &[u8]| PureRust.verify(key.algorithm(), &public, message, &signature);
+            let verify =
+                |message: &[u8]| PureRust.verify(key.algorithm(), &public, message, &signature);
             assert_eq!(verify(b"message"), Verification::Valid);
             assert_eq!(verify(b"messagf"), Verification::Invalid);
             assert_eq!(key.sign(b"message"), signature);
@@ -180,9 +200,11 @@ mod tests {
 
     #[test]
     fn thumbprints_are_those_of_the_rfcs() {
-        let okp =
-            json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "x" });
-        assert_eq!(thumbprint(&okp), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        let okp = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "x" });
+        assert_eq!(
+            thumbprint(&okp),
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+        );
     }
 
     #[test]
@@ -198,19 +220,41 @@ mod tests {
             let padded = format!("{}=", URL_SAFE_NO_PAD.encode([7; 32]));
             assert!(with(kind, "d", padded.into()).is_ok());
             assert!(with(kind, "kid", json!("")).is_err());
-            for bad in [json!(null), json!(1), json!(""), json!("AA"), json!("A".repeat(43)), json!("!")] {
-                assert_eq!(with(kind, "d", bad.clone()), Err(KeyError::Member("d").into()), "{bad}");
+            for bad in [
+                json!(null),
+                json!(1),
+                json!(""),
+                json!("AA"),
+                json!("A".repeat(43)),
+                json!("!"),
+            ] {
+                assert_eq!(
+                    with(kind, "d", bad.clone()),
+                    Err(KeyError::Member("d").into()),
+                    "{bad}"
+                );
             }
             let mine = URL_SAFE_NO_PAD.encode([9; 32]);
-            assert_eq!(with(kind, "d", mine.into()), Err(KeyError::Member("d").into()));
+            assert_eq!(
+                with(kind, "d", mine.into()),
+                Err(KeyError::Member("d").into())
+            );
             assert!(with(kind, "kid", json!(null)).is_err());
             assert!(with(kind, "use", json!("enc")).is_err());
         }
         assert!(with(Kind::P256, "x", other).is_err());
-        for bad in [json!({}), json!({ "keys": [] }), json!([]), json!({ "keys": [{ "kty": "oct", "k": "AA" }] })] {
+        for bad in [
+            json!({}),
+            json!({ "keys": [] }),
+            json!([]),
+            json!({ "keys": [{ "kty": "oct", "k": "AA" }] }),
+        ] {
             assert!(SigningKey::from_jwks_value(&bad).is_err(), "{bad}");
         }
-        assert_eq!(SigningKey::new(Kind::P384, &[7; 48], None).err(), Some(KeyError::UnsupportedAlgorithm));
+        assert_eq!(
+            SigningKey::new(Kind::P384, &[7; 48], None).err(),
+            Some(KeyError::UnsupportedAlgorithm)
+        );
     }
 
     #[test]

@@ -42,15 +42,29 @@ pub struct Source {
 /// The longest label, in characters, before what makes it unique.
 const MAX_LABEL: usize = 100;
 
-/// Names of sources as parts of metric names, in their order: lower-case letters, digits and `_`, each once. `https://` is left
-/// out.
+/// Names of sources as parts of metric names, in their order: lower-case letters, digits and `_`,
+/// each once. `https://` is left out.
 #[must_use]
 pub fn labels(sources: &[Source]) -> Vec<String> {
     let mut labels: Vec<String> = Vec::with_capacity(sources.len());
     for source in sources {
-        let name = source.name.split_once("://").map_or(source.name.as_str(), |(_, rest)| rest);
-        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
-        let label: String = name.trim_end_matches('/').chars().take(MAX_LABEL).map(plain).collect();
+        let name = source
+            .name
+            .split_once("://")
+            .map_or(source.name.as_str(), |(_, rest)| rest);
+        let plain = |letter: char| {
+            if letter.is_ascii_alphanumeric() {
+                letter.to_ascii_lowercase()
+            } else {
+                '_'
+            }
+        };
+        let label: String = name
+            .trim_end_matches('/')
+            .chars()
+            .take(MAX_LABEL)
+            .map(plain)
+            .collect();
         let numbered = (2_usize..).map(|number| format!("{label}_{number}"));
         let mut candidates = std::iter::once(label.clone()).chain(numbered);
         labels.extend(candidates.find(|candidate| !labels.contains(candidate)));
@@ -93,7 +107,8 @@ pub struct Keys {
     pub set: Arc<KeySet>,
     /// The algorithms that the issuer announced; all supported ones when absent.
     pub algorithms: Option<Arc<[Algorithm]>>,
-    /// Changes whenever the keys do; callers that another version authenticated are authenticated again.
+    /// Changes whenever the keys do; callers that another version authenticated are authenticated
+    /// again.
     pub version: u64,
 }
 
@@ -112,7 +127,10 @@ impl KeyRing {
             SourceKind::Inline(keys) => Some(keys.clone()),
             SourceKind::Callout(_) | SourceKind::Pushed(_) | SourceKind::Signing(_) => None,
         };
-        Self { held: sources.iter().map(inline).collect(), signing: None }
+        Self {
+            held: sources.iter().map(inline).collect(),
+            signing: None,
+        }
     }
 
     /// The keys of a source, if any are held.
@@ -150,7 +168,10 @@ mod tests {
         let (long, cut) = ("x".repeat(300), "x".repeat(MAX_LABEL));
         let rows = [
             ("bearer", "bearer"),
-            ("https://token.actions.githubusercontent.com", "token_actions_githubusercontent_com"),
+            (
+                "https://token.actions.githubusercontent.com",
+                "token_actions_githubusercontent_com",
+            ),
             ("https://Login.Example/Realms/a/", "login_example_realms_a"),
             ("http://login.example/realms/a", "login_example_realms_a_2"),
             ("https://login.example/realms/a", "login_example_realms_a_3"),

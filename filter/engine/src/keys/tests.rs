@@ -64,7 +64,10 @@ fn rsa(bits: usize, changes: &Value) -> Value {
     if !bits.is_multiple_of(8) {
         modulus[0] = (1 << (bits % 8)) - 1;
     }
-    with(json!({"kty":"RSA","kid":"rsa","n":base64url(&modulus),"e":"AQAB"}), changes)
+    with(
+        json!({"kty":"RSA","kid":"rsa","n":base64url(&modulus),"e":"AQAB"}),
+        changes,
+    )
 }
 
 fn base64url(bytes: &[u8]) -> String {
@@ -93,7 +96,10 @@ fn refusal(text: &str) -> KeysError {
 fn a_certificate_and_its_public_key_are_the_same_key() {
     for (kind, certificate, public) in CERTIFICATES {
         let key = only(&KeySet::from_cert(certificate).unwrap());
-        assert_eq!((key.kind(), key.key_id(), key.algorithm()), (kind, None, None));
+        assert_eq!(
+            (key.kind(), key.key_id(), key.algorithm()),
+            (kind, None, None)
+        );
         assert_eq!(key.spki_der(), spki(public), "{kind:?}");
         assert_eq!(pem("PUBLIC KEY", key.spki_der()), public, "{kind:?}");
     }
@@ -139,18 +145,32 @@ fn what_is_no_public_key_in_pem_is_refused() {
         ("-----BEGIN", KeyError::NoPem),
         (body, KeyError::NoPem),
         ("-----BEGIN PUBLIC KEY-----", KeyError::MalformedPem),
-        (&ED25519.replace("-----END PUBLIC KEY-----", ""), KeyError::MalformedPem),
-        (&ED25519.replace("END PUBLIC KEY", "END OTHER KEY"), KeyError::MalformedPem),
+        (
+            &ED25519.replace("-----END PUBLIC KEY-----", ""),
+            KeyError::MalformedPem,
+        ),
+        (
+            &ED25519.replace("END PUBLIC KEY", "END OTHER KEY"),
+            KeyError::MalformedPem,
+        ),
         (&ED25519.replace(body, "?"), KeyError::MalformedPem),
         (&ED25519.replace(body, ""), KeyError::NotAPublicKey),
         (&ED25519.replace(body, "AAAA"), KeyError::NotAPublicKey),
-        (&ED25519.replace(body, body.trim_start_matches("MCow")), KeyError::NotAPublicKey),
         (
-            &format!("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{ED25519}"),
+            &ED25519.replace(body, body.trim_start_matches("MCow")),
+            KeyError::NotAPublicKey,
+        ),
+        (
+            &format!(
+                "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{ED25519}"
+            ),
             KeyError::NotAPublicKey,
         ),
         (&rsa.replace("MIIB", "MIIC"), KeyError::NotAPublicKey),
-        (include_str!("../../../../tests/fixtures/public/pss.pub"), KeyError::UnsupportedType),
+        (
+            include_str!("../../../../tests/fixtures/public/pss.pub"),
+            KeyError::UnsupportedType,
+        ),
         (
             "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VuAyEAhjr13HlkOD/Hmh5drRTVjmrAYToeCde55Vlymh7CmA8=\n-----END PUBLIC KEY-----",
             KeyError::UnsupportedType,
@@ -167,9 +187,17 @@ fn what_is_no_public_key_in_pem_is_refused() {
     for (text, error) in rows {
         assert_eq!(refusal(text), KeysError::Key(error), "{text}");
     }
-    let tampered =
-        spki(CERTIFICATES[1].2).iter().rev().enumerate().map(|(i, b)| b ^ u8::from(i == 0)).rev().collect::<Vec<_>>();
-    assert_eq!(refusal(&pem("PUBLIC KEY", &tampered)), KeysError::Key(KeyError::BadPoint));
+    let tampered = spki(CERTIFICATES[1].2)
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(i, b)| b ^ u8::from(i == 0))
+        .rev()
+        .collect::<Vec<_>>();
+    assert_eq!(
+        refusal(&pem("PUBLIC KEY", &tampered)),
+        KeysError::Key(KeyError::BadPoint)
+    );
     assert_eq!(refusal(&" ".repeat(MAX_TEXT + 1)), KeysError::TooLong);
 }
 
@@ -187,7 +215,11 @@ fn private_keys_are_refused_by_name() {
         encrypted.to_owned(),
     ];
     for text in rows {
-        assert_eq!(refusal(&text), KeysError::Key(KeyError::PrivateKey), "{text}");
+        assert_eq!(
+            refusal(&text),
+            KeysError::Key(KeyError::PrivateKey),
+            "{text}"
+        );
     }
 }
 
@@ -201,11 +233,20 @@ fn json_in_cert_is_a_jwks_of_one_key() {
         ("[]".to_owned(), KeysError::NotAnObject("an array")),
         ("null".to_owned(), KeysError::NotAnObject("null")),
         ("1".to_owned(), KeysError::NotAnObject("a number")),
-        (json!(ED25519).to_string(), KeysError::NotAnObject("a string")),
+        (
+            json!(ED25519).to_string(),
+            KeysError::NotAnObject("a string"),
+        ),
         (jwks(&[]).to_string(), KeysError::NotOneKey(0)),
         (jwks(&[good(), good()]).to_string(), KeysError::NotOneKey(2)),
-        (jwks(&[good(), json!(1)]).to_string(), KeysError::NotOneKey(2)),
-        (jwks(&[with(good(), &json!({"use":"enc"}))]).to_string(), KeysError::Key(KeyError::NotForSignatures)),
+        (
+            jwks(&[good(), json!(1)]).to_string(),
+            KeysError::NotOneKey(2),
+        ),
+        (
+            jwks(&[with(good(), &json!({"use":"enc"}))]).to_string(),
+            KeysError::Key(KeyError::NotForSignatures),
+        ),
     ];
     for (text, error) in rows {
         assert_eq!(refusal(&text), error, "{text}");
@@ -213,8 +254,17 @@ fn json_in_cert_is_a_jwks_of_one_key() {
     for text in [r#"{"keys":[],"keys":[]}"#, r#"{"keys":["#, "{"] {
         assert!(matches!(refusal(text), KeysError::Json(_)), "{text}");
     }
-    let key = only(&KeySet::from_cert(&format!(" {}\n", jwks(&[with(good(), &json!({"alg":"ES256"}))]))).unwrap());
-    assert_eq!((key.key_id().map(KeyId::as_str), key.algorithm()), (Some("good"), Some(Algorithm::Es256)));
+    let key = only(
+        &KeySet::from_cert(&format!(
+            " {}\n",
+            jwks(&[with(good(), &json!({"alg":"ES256"}))])
+        ))
+        .unwrap(),
+    );
+    assert_eq!(
+        (key.key_id().map(KeyId::as_str), key.algorithm()),
+        (Some("good"), Some(Algorithm::Es256))
+    );
 }
 
 #[test]
@@ -222,9 +272,19 @@ fn a_byte_order_mark_before_a_set_is_skipped() {
     let text = format!("\u{feff}{}", jwks(&[good()]));
     assert_eq!(KeySet::from_jwks(text.as_bytes()).unwrap().keys.len(), 1);
     assert_eq!(KeySet::from_cert(&text).unwrap().len(), 1);
-    assert!(is_key_text(&text) && is_key_text(&format!("\u{feff}\n{}", jwks(&[good()]))) && is_key_text(ED25519));
-    assert!(!is_key_text("/etc/key.pem") && !is_key_text("\u{feff}/etc/key.pem") && !is_key_text(""));
-    for other in [format!("\u{feff}{text}"), format!(" {text}"), text.replace('\u{feff}', "\u{fffe}")] {
+    assert!(
+        is_key_text(&text)
+            && is_key_text(&format!("\u{feff}\n{}", jwks(&[good()])))
+            && is_key_text(ED25519)
+    );
+    assert!(
+        !is_key_text("/etc/key.pem") && !is_key_text("\u{feff}/etc/key.pem") && !is_key_text("")
+    );
+    for other in [
+        format!("\u{feff}{text}"),
+        format!(" {text}"),
+        text.replace('\u{feff}', "\u{fffe}"),
+    ] {
         assert!(KeySet::from_jwks(other.as_bytes()).is_err(), "{other}");
     }
 }
@@ -242,12 +302,23 @@ fn a_thousand_keys_are_a_set_and_are_found_by_their_ids() {
     for index in 0..MAX_KEYS {
         let id = format!("key-{index}");
         assert!(loaded.keys.contains(&id), "{id}");
-        let found: Vec<_> = loaded.keys.fitting(Some(&id), Algorithm::EdDsa).filter_map(PublicKey::key_id).collect();
+        let found: Vec<_> = loaded
+            .keys
+            .fitting(Some(&id), Algorithm::EdDsa)
+            .filter_map(PublicKey::key_id)
+            .collect();
         assert_eq!(found, [&KeyId::new(id.clone())]);
-        assert_eq!(loaded.keys.fitting(Some(&id), Algorithm::Es256).count(), 0, "{id}");
+        assert_eq!(
+            loaded.keys.fitting(Some(&id), Algorithm::Es256).count(),
+            0,
+            "{id}"
+        );
     }
     assert!(!loaded.keys.contains("key-1000"));
-    assert_eq!(loaded.keys.fitting(None, Algorithm::EdDsa).count(), MAX_KEYS);
+    assert_eq!(
+        loaded.keys.fitting(None, Algorithm::EdDsa).count(),
+        MAX_KEYS
+    );
     let written = loaded.keys.to_jwks();
     assert_eq!(KeySet::from_jwks_value(&written).unwrap().keys, loaded.keys);
 }
@@ -260,7 +331,10 @@ fn the_set_of_rfc_7517_a1_gives_its_signature_key() {
     let loaded = KeySet::from_jwks(text).unwrap();
     assert!(only(&loaded.keys).fits(Algorithm::Rs256));
     assert!(loaded.keys.contains("2011-04-29") && !loaded.keys.contains("1"));
-    assert_eq!(loaded.skipped[0].to_string(), "`1`: it is not for verifying signatures");
+    assert_eq!(
+        loaded.skipped[0].to_string(),
+        "`1`: it is not for verifying signatures"
+    );
 }
 
 #[test]
@@ -277,8 +351,17 @@ fn a_text_that_is_no_jwks_is_refused_whole() {
     for (text, error) in rows {
         assert_eq!(KeySet::from_jwks(text.as_bytes()), Err(error), "{text}");
     }
-    for text in ["", "<html>", "{", r#"{"keys":[],"keys":[]}"#, r#"{"keys":[{"kty":"EC","kty":"RSA"}]}"#] {
-        assert!(matches!(KeySet::from_jwks(text.as_bytes()), Err(KeysError::Json(_))), "{text}");
+    for text in [
+        "",
+        "<html>",
+        "{",
+        r#"{"keys":[],"keys":[]}"#,
+        r#"{"keys":[{"kty":"EC","kty":"RSA"}]}"#,
+    ] {
+        assert!(
+            matches!(KeySet::from_jwks(text.as_bytes()), Err(KeysError::Json(_))),
+            "{text}"
+        );
     }
     let long = format!("{}{}", jwks(&[good()]), " ".repeat(MAX_TEXT));
     assert_eq!(KeySet::from_jwks(long.as_bytes()), Err(KeysError::TooLong));
@@ -288,39 +371,85 @@ fn a_text_that_is_no_jwks_is_refused_whole() {
 #[test]
 fn keys_may_share_an_id_up_to_a_limit() {
     let nameless = with(good(), &json!({"kid":"absent"}));
-    let entries: Vec<_> = (0..10).map(|_| good()).chain((0..10).map(|_| nameless.clone())).collect();
+    let entries: Vec<_> = (0..10)
+        .map(|_| good())
+        .chain((0..10).map(|_| nameless.clone()))
+        .collect();
     let loaded = KeySet::from_jwks_value(&jwks(&entries)).unwrap();
-    assert_eq!((loaded.keys.len(), loaded.skipped.len()), (MAX_SAME_ID + 10, 2));
-    assert_eq!(*loaded.skipped[0].reason, KeysError::Key(KeyError::TooManyWithOneId));
-    assert_eq!(loaded.keys.fitting(Some("good"), Algorithm::Es256).count(), MAX_SAME_ID);
+    assert_eq!(
+        (loaded.keys.len(), loaded.skipped.len()),
+        (MAX_SAME_ID + 10, 2)
+    );
+    assert_eq!(
+        *loaded.skipped[0].reason,
+        KeysError::Key(KeyError::TooManyWithOneId)
+    );
+    assert_eq!(
+        loaded.keys.fitting(Some("good"), Algorithm::Es256).count(),
+        MAX_SAME_ID
+    );
 }
 
 #[test]
 fn a_written_set_is_read_back_and_holds_nothing_private() {
-    let mut entries = vec![with(good(), &json!({"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","alg":"ES256"}))];
-    entries.push(rsa(2048, &json!({"d":"AAAA","p":"AAAA","q":"AAAA","dp":"AAAA","dq":"AAAA","qi":"AAAA","oth":[]})));
-    entries
-        .extend(Algorithm::ALL.iter().map(|algorithm| Signer::new(*algorithm).jwk(&json!({"alg":algorithm.name()}))));
+    let mut entries = vec![with(
+        good(),
+        &json!({"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","alg":"ES256"}),
+    )];
+    entries.push(rsa(
+        2048,
+        &json!({"d":"AAAA","p":"AAAA","q":"AAAA","dp":"AAAA","dq":"AAAA","qi":"AAAA","oth":[]}),
+    ));
+    entries.extend(
+        Algorithm::ALL
+            .iter()
+            .map(|algorithm| Signer::new(*algorithm).jwk(&json!({"alg":algorithm.name()}))),
+    );
     let keys = KeySet::from_jwks_value(&jwks(&entries)).unwrap().keys;
     let written = keys.to_jwks();
     assert_eq!(keys.len(), 12);
-    assert_eq!(KeySet::from_jwks_value(&written).unwrap(), Loaded { keys, skipped: vec![] });
+    assert_eq!(
+        KeySet::from_jwks_value(&written).unwrap(),
+        Loaded {
+            keys,
+            skipped: vec![]
+        }
+    );
     for entry in written["keys"].as_array().unwrap() {
         for member in entry.as_object().unwrap().keys() {
-            assert!(["kty", "crv", "x", "y", "n", "e", "kid", "alg", "use"].contains(&member.as_str()), "{member}");
+            assert!(
+                ["kty", "crv", "x", "y", "n", "e", "kid", "alg", "use"].contains(&member.as_str()),
+                "{member}"
+            );
         }
     }
-    assert_eq!(written["keys"][0], with(good(), &json!({"alg":"ES256","use":"sig"})));
+    assert_eq!(
+        written["keys"][0],
+        with(good(), &json!({"alg":"ES256","use":"sig"}))
+    );
 }
 
 #[test]
 fn messages_are_one_short_line_without_content() {
     let id = format!("a\nb\u{1b}[31m{}", "x".repeat(1000));
-    let values: Vec<_> = (0..5).map(|index| (format!("{index}{id}"), json!("secret"))).collect();
-    let error = KeySet::from_secret(Value::Object(values.into_iter().collect()).to_string().as_bytes()).unwrap_err();
+    let values: Vec<_> = (0..5)
+        .map(|index| (format!("{index}{id}"), json!("secret")))
+        .collect();
+    let error = KeySet::from_secret(
+        Value::Object(values.into_iter().collect())
+            .to_string()
+            .as_bytes(),
+    )
+    .unwrap_err();
     let message = error.to_string();
-    assert!(message.len() < 600 && message.ends_with("; and 2 more)"), "{message}");
-    assert!(!message.contains(['\n', '\u{1b}']) && !message.contains("secret"), "{message}");
+    assert!(
+        message.len() < 600 && message.ends_with("; and 2 more)"),
+        "{message}"
+    );
+    assert!(
+        !message.contains(['\n', '\u{1b}']) && !message.contains("secret"),
+        "{message}"
+    );
     let keys = KeySet::from_cert(&jwks(&[good()]).to_string()).unwrap();
     assert!(!format!("{keys:?}").contains("f83OJ3"), "{keys:?}");
 }
@@ -334,15 +463,26 @@ fn a_text_that_was_cut_gives_no_key() {
     for text in [PKCS1, ED25519, CERTIFICATES[3].1] {
         let whole = text.trim_end();
         for end in (0..whole.len()).step_by(7) {
-            assert!(KeySet::from_cert(whole.get(..end).unwrap()).is_err(), "{end}");
+            assert!(
+                KeySet::from_cert(whole.get(..end).unwrap()).is_err(),
+                "{end}"
+            );
         }
     }
     // A DER whose end is missing is not read up to where it goes.
     let der = spki(CERTIFICATES[0].2);
     for end in 0..der.len() {
-        assert!(KeySet::from_cert(&pem("PUBLIC KEY", &der[..end])).is_err(), "{end}");
+        assert!(
+            KeySet::from_cert(&pem("PUBLIC KEY", &der[..end])).is_err(),
+            "{end}"
+        );
     }
     // Nor one that claims to have 86 MB of parameters.
-    let claims = [&[0x30, 0x81, 0x9b, 0x30, 0x10, 6, 7], &der[..7], &[6, 0x84, 5, 0x2b, 0x81, 4, 0, 0x23]].concat();
+    let claims = [
+        &[0x30, 0x81, 0x9b, 0x30, 0x10, 6, 7],
+        &der[..7],
+        &[6, 0x84, 5, 0x2b, 0x81, 4, 0, 0x23],
+    ]
+    .concat();
     assert!(KeySet::from_cert(&pem("PUBLIC KEY", &claims)).is_err());
 }

@@ -11,12 +11,22 @@ const HTML: (&str, &str) = ("content-type", "text/html");
 
 fn response(status: &str, headers: &[(&str, &str)], body: &str) -> QuestionResponse {
     let mut all = vec![(":status", status.as_bytes())];
-    all.extend(headers.iter().map(|(name, value)| (*name, value.as_bytes())));
-    QuestionResponse { headers: Fields::parse(fields::write(&all)).unwrap(), body: body.into() }
+    all.extend(
+        headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes())),
+    );
+    QuestionResponse {
+        headers: Fields::parse(fields::write(&all)).unwrap(),
+        body: body.into(),
+    }
 }
 
 fn name() -> TagName {
-    TagName { repository: "team/app".to_owned(), tag: "v1".to_owned() }
+    TagName {
+        repository: "team/app".to_owned(),
+        tag: "v1".to_owned(),
+    }
 }
 
 /// What a response to a question about a tag proves; `None` if another question follows.
@@ -38,25 +48,62 @@ fn only_the_registry_says_whether_a_tag_exists() {
         // Distribution, with and without what it says on a manifest.
         ("200", &[API, digest], Some(Exists)),
         ("404", &[API], Some(Missing)),
-        ("404", &[("Docker-Distribution-API-Version", "registry/2.0")], Some(Missing)),
-        ("404", &[("docker-distribution-api-version", "registry/2.1 registry/2.0")], Some(Missing)),
+        (
+            "404",
+            &[("Docker-Distribution-API-Version", "registry/2.0")],
+            Some(Missing),
+        ),
+        (
+            "404",
+            &[(
+                "docker-distribution-api-version",
+                "registry/2.1 registry/2.0",
+            )],
+            Some(Missing),
+        ),
         // zot, and registries that say less.
         ("200", &[digest], Some(Exists)),
-        ("200", &[("content-type", "application/vnd.oci.image.index.v1+json")], Some(Exists)),
-        ("200", &[("content-type", "application/vnd.docker.distribution.manifest.v2+json")], Some(Exists)),
+        (
+            "200",
+            &[("content-type", "application/vnd.oci.image.index.v1+json")],
+            Some(Exists),
+        ),
+        (
+            "200",
+            &[(
+                "content-type",
+                "application/vnd.docker.distribution.manifest.v2+json",
+            )],
+            Some(Exists),
+        ),
         ("404", &[("content-type", "application/json")], None),
         ("404", &[HTML], None),
         ("404", &[], None),
         ("404", &[("docker-distribution-api-version", "")], None),
-        ("404", &[("docker-distribution-api-version", "registry/2.01")], None),
+        (
+            "404",
+            &[("docker-distribution-api-version", "registry/2.01")],
+            None,
+        ),
         ("404", &[digest], None),
         // A web server that answers 200 to everything.
         ("200", &[HTML], Some(Unknown)),
         ("200", &[], Some(Unknown)),
         ("200", &[("docker-content-digest", "")], Some(Unknown)),
-        ("200", &[("content-type", "text/html; x=application/vnd.oci.image.index.v1+json")], Some(Unknown)),
+        (
+            "200",
+            &[(
+                "content-type",
+                "text/html; x=application/vnd.oci.image.index.v1+json",
+            )],
+            Some(Unknown),
+        ),
         // Redirects are not followed, and errors prove nothing, whoever sends them.
-        ("307", &[API, ("location", "/v2/team/app/manifests/v1")], Some(Unknown)),
+        (
+            "307",
+            &[API, ("location", "/v2/team/app/manifests/v1")],
+            Some(Unknown),
+        ),
         ("301", &[API], Some(Unknown)),
         ("401", &[API], Some(Unknown)),
         ("403", &[API], Some(Unknown)),
@@ -70,7 +117,11 @@ fn only_the_registry_says_whether_a_tag_exists() {
         ("404 ", &[API], Some(Unknown)),
     ];
     for (status, headers, answer) in rows {
-        assert_eq!(reported(Question::Tag(name()), response(status, headers, "")), *answer, "{status} {headers:?}");
+        assert_eq!(
+            reported(Question::Tag(name()), response(status, headers, "")),
+            *answer,
+            "{status} {headers:?}"
+        );
     }
     let nothing = QuestionResponse::default();
     assert_eq!(reported(Question::Tag(name()), nothing), Some(Unknown));
@@ -115,13 +166,24 @@ fn a_question_is_asked_about_what_is_in_question() {
     };
     let text = |text: &str| text.to_owned();
     let pull = || Scope::Repository("team/app".to_owned(), vec![ScopeAction::Pull]);
-    assert_eq!(request(Question::Tag(name())), ("HEAD", text("/v2/team/app/manifests/v1"), pull(), false));
-    assert_eq!(request(Question::Registry(name())), ("GET", text("/v2/"), pull(), false));
-    assert_eq!(request(Question::Catalog(listing())), ("GET", text("/v2/_catalog?n=1000"), Scope::Catalog, true));
+    assert_eq!(
+        request(Question::Tag(name())),
+        ("HEAD", text("/v2/team/app/manifests/v1"), pull(), false)
+    );
+    assert_eq!(
+        request(Question::Registry(name())),
+        ("GET", text("/v2/"), pull(), false)
+    );
+    assert_eq!(
+        request(Question::Catalog(listing())),
+        ("GET", text("/v2/_catalog?n=1000"), Scope::Catalog, true)
+    );
 }
 
 fn listing() -> Listing {
-    let Ok(Step::More(listing)) = Listing::begin(&Query::new("")) else { panic!() };
+    let Ok(Step::More(listing)) = Listing::begin(&Query::new("")) else {
+        panic!()
+    };
     listing
 }
 
@@ -146,7 +208,10 @@ fn only_the_registry_says_that_it_has_no_catalog() {
     ];
     for (status, headers, body, wanted) in rows {
         let mut gathered = Gathered::default();
-        assert_eq!(Question::Catalog(listing()).answer(response(status, headers, body), &mut gathered), None);
+        assert_eq!(
+            Question::Catalog(listing()).answer(response(status, headers, body), &mut gathered),
+            None
+        );
         let (_, page) = gathered.catalog.unwrap();
         assert_eq!(page.status, *wanted, "{status} {headers:?} {body}");
     }

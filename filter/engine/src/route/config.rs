@@ -13,9 +13,14 @@ pub struct RouteConfig {
 }
 
 impl RouteConfig {
-    /// Returns true if the operator declared a path public. Only used for paths outside `/v2` that every parser reads alike.
+    /// Returns true if the operator declared a path public. Only used for paths outside `/v2` that
+    /// every parser reads alike.
     #[must_use]
     pub fn is_public(&self, path: &str) -> bool {
-        !path.contains('%') && self.public.as_ref().is_some_and(|public| public.first(path).is_some())
+        !path.contains('%')
+            && self
+                .public
+                .as_ref()
+                .is_some_and(|public| public.first(path).is_some())
     }
 }

@@ -38,6 +38,10 @@ impl Method {
 
     /// `route` for GET and HEAD, otherwise a refusal.
     pub(super) fn read_or_405<T>(self, route: T) -> Result<T, Reason> {
-        if matches!(self, Self::Get | Self::Head) { Ok(route) } else { Err(Reason::MethodNotAllowed) }
+        if matches!(self, Self::Get | Self::Head) {
+            Ok(route)
+        } else {
+            Err(Reason::MethodNotAllowed)
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! Parses the raw `:path` and the method by the grammar of the OCI distribution spec, from the right, before anything else.
+//! Parses the raw `:path` and the method by the grammar of the OCI distribution spec, from the
+//! right, before anything else.
 //!
-//! Two segments at the end name the endpoint; what is before them must be a repository name. Read from the left, a repository
-//! with a component called `blobs` would be checked under one name and served under another.
+//! Two segments at the end name the endpoint; what is before them must be a repository name. Read
+//! from the left, a repository with a component called `blobs` would be checked under one name and
+//! served under another.
 
 mod config;
 mod digest;
@@ -87,9 +89,9 @@ impl<'a> Route<'a> {
     /// Parses method and raw path (query included).
     ///
     /// # Errors
-    /// `NotFound` for paths that are not an endpoint or could be read differently upstream, `NameInvalid`, `TagInvalid`,
-    /// `DigestInvalid` for an endpoint with a malformed name or reference, `MethodNotAllowed` for an endpoint that has no such
-    /// method.
+    /// `NotFound` for paths that are not an endpoint or could be read differently upstream,
+    /// `NameInvalid`, `TagInvalid`, `DigestInvalid` for an endpoint with a malformed name or
+    /// reference, `MethodNotAllowed` for an endpoint that has no such method.
     pub fn parse(method: &[u8], target: &'a [u8], routes: &RouteConfig) -> Result<Self, Reason> {
         let target = Target::read(target)?;
         let path = target.path;
@@ -113,15 +115,27 @@ impl<'a> Route<'a> {
     #[must_use]
     pub fn methods(target: &[u8], routes: &RouteConfig) -> String {
         let has = |method: &&str| Route::parse(method.as_bytes(), target, routes).is_ok();
-        let methods: Vec<_> = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"].into_iter().filter(has).collect();
+        let methods: Vec<_> = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]
+            .into_iter()
+            .filter(has)
+            .collect();
         methods.join(", ")
     }
 
     /// `rest` is the path behind `/v2`, from its slash on.
-    fn under_v2(method: Method, rest: &'a str, target: &Target<'a>, routes: &RouteConfig) -> Result<Self, Reason> {
+    fn under_v2(
+        method: Method,
+        rest: &'a str,
+        target: &Target<'a>,
+        routes: &RouteConfig,
+    ) -> Result<Self, Reason> {
         let query = &Query::new(target.query);
         if rest == "/_catalog" {
-            return if method == Method::Get { Ok(Self::Catalog(*query)) } else { Err(Reason::MethodNotAllowed) };
+            return if method == Method::Get {
+                Ok(Self::Catalog(*query))
+            } else {
+                Err(Reason::MethodNotAllowed)
+            };
         }
         if rest.starts_with("/_zot/") || rest.starts_with("/_oci/ext/") {
             return match method {
@@ -136,7 +150,9 @@ impl<'a> Route<'a> {
             ("uploads", session) => Self::upload(method, name, session, query),
             (_, "") => Err(Reason::NotFound),
             ("tags", "list") => method.read_or_405(Self::Tags(Repository::parse(name)?)),
-            ("manifests", reference) => Self::manifest(method, Repository::parse(name)?, reference, query),
+            ("manifests", reference) => {
+                Self::manifest(method, Repository::parse(name)?, reference, query)
+            }
             ("blobs", digest) => Self::blob(method, Repository::parse(name)?, digest),
             ("referrers", digest) => {
                 let repository = Repository::parse(name)?;
@@ -147,7 +163,12 @@ impl<'a> Route<'a> {
         }
     }
 
-    fn manifest(method: Method, name: Repository<'a>, reference: &'a str, query: &Query<'_>) -> Result<Self, Reason> {
+    fn manifest(
+        method: Method,
+        name: Repository<'a>,
+        reference: &'a str,
+        query: &Query<'_>,
+    ) -> Result<Self, Reason> {
         let reference = parse_reference(reference)?;
         match method {
             Method::Get | Method::Head => Ok(Self::PullManifest(name, reference)),
@@ -162,11 +183,18 @@ impl<'a> Route<'a> {
         match method {
             Method::Get | Method::Head => Ok(Self::PullBlob(name)),
             Method::Delete => Ok(Self::DeleteBlob(name)),
-            Method::Put | Method::Post | Method::Patch | Method::Other => Err(Reason::MethodNotAllowed),
+            Method::Put | Method::Post | Method::Patch | Method::Other => {
+                Err(Reason::MethodNotAllowed)
+            }
         }
     }
 
-    fn upload(method: Method, name: &'a str, session: &str, query: &Query<'_>) -> Result<Self, Reason> {
+    fn upload(
+        method: Method,
+        name: &'a str,
+        session: &str,
+        query: &Query<'_>,
+    ) -> Result<Self, Reason> {
         let name = Repository::parse(name.strip_suffix("/blobs").ok_or(Reason::NotFound)?)?;
         if session.contains('%') {
             return Err(Reason::NotFound);
@@ -203,7 +231,9 @@ impl<'a> Route<'a> {
 /// Returns true if a raw `:path` is `/v2` or below it, well-formed or not.
 #[must_use]
 pub fn is_registry_target(target: &[u8]) -> bool {
-    target.strip_prefix(b"/v2").is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?')))
+    target
+        .strip_prefix(b"/v2")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?')))
 }
 
 fn parse_reference(text: &str) -> Result<Reference<'_>, Reason> {
@@ -221,12 +251,15 @@ fn is_tag(text: &str) -> bool {
     text.len() <= 128
         && !text.starts_with(['.', '-'])
         && !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-/// Trimmed and without repetition, empty ones left out, as zot reads them of a push by digest; an invalid one refuses the
-/// request, since a registry that reads it otherwise would set a tag that the policy was not asked about. Of a push by tag they
-/// are read too: how a registry uses them there is not known.
+/// Trimmed and without repetition, empty ones left out, as zot reads them of a push by digest; an
+/// invalid one refuses the request, since a registry that reads it otherwise would set a tag that
+/// the policy was not asked about. Of a push by tag they are read too: how a registry uses them
+/// there is not known.
 fn tags_of(query: &Query<'_>) -> Result<Vec<String>, Reason> {
     let mut tags: Vec<String> = Vec::new();
     for (count, value) in query.values_as_any_server_reads("tag").enumerate() {

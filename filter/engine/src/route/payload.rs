@@ -2,8 +2,9 @@
 
 use super::Route;
 
-/// Which media types a request is forwarded with. Registries written in Go read parameters of POST, PUT and PATCH from a form in
-/// the body before those of the query, so under `/v2` no form is forwarded: parameters come from the target, which was checked.
+/// Which media types a request is forwarded with. Registries written in Go read parameters of POST,
+/// PUT and PATCH from a form in the body before those of the query, so under `/v2` no form is
+/// forwarded: parameters come from the target, which was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// As the client says: the path is not under `/v2`.
@@ -20,7 +21,9 @@ impl Route<'_> {
     pub const fn payload(&self) -> Payload {
         match self {
             Self::Public | Self::Token => Payload::Any,
-            Self::StartUpload(..) | Self::ContinueUpload(_) | Self::CancelUpload(_) => Payload::Bytes,
+            Self::StartUpload(..) | Self::ContinueUpload(_) | Self::CancelUpload(_) => {
+                Payload::Bytes
+            }
             Self::Base
             | Self::Catalog(_)
             | Self::Tags(_)

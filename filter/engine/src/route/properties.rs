@@ -7,9 +7,20 @@ use proptest::sample::{Index, select};
 use super::*;
 
 const READ: &[&str] = &["GET", "HEAD"];
-const METHODS: &[&str] = &["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "get", ""];
+const METHODS: &[&str] = &[
+    "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "get", "",
+];
 /// Components that look like the endpoints themselves.
-const WORDS: &[&str] = &["blobs", "manifests", "tags", "list", "uploads", "referrers", "v2", "sha256"];
+const WORDS: &[&str] = &[
+    "blobs",
+    "manifests",
+    "tags",
+    "list",
+    "uploads",
+    "referrers",
+    "v2",
+    "sha256",
+];
 /// What has a second reading for some proxy, registry or file system, or moves the parser's cuts.
 const HOSTILE: &[&[u8]] = &[
     b"..",
@@ -88,16 +99,28 @@ fn tag() -> impl Strategy<Value = String> {
 }
 
 fn parts() -> impl Strategy<Value = Parts> {
-    let digest =
-        "sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|x[a-z0-9]{0,3}([+._-][a-z0-9]{1,4}){0,2}:[a-zA-Z0-9=_-]{1,40}";
+    let digest = "sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|x[a-z0-9]{0,3}([+._-][a-z0-9]{1,4}){0,2}:[a-zA-Z0-9=_-]{1,40}";
     let session = "[a-zA-Z0-9_=~-][a-zA-Z0-9._=~-]{0,20}";
-    (name(), tag(), digest, session, vec(tag(), 0..4), vec(name(), 0..3)).prop_map(
-        |(name, tag, digest, session, mut tags, sources)| {
+    (
+        name(),
+        tag(),
+        digest,
+        session,
+        vec(tag(), 0..4),
+        vec(name(), 0..3),
+    )
+        .prop_map(|(name, tag, digest, session, mut tags, sources)| {
             tags.sort();
             tags.dedup();
-            Parts { name, tag, digest, session, tags, sources }
-        },
-    )
+            Parts {
+                name,
+                tag,
+                digest,
+                session,
+                tags,
+                sources,
+            }
+        })
 }
 
 /// Every kind of route that the parts make.
@@ -128,10 +151,12 @@ fn routes(parts: &Parts) -> Vec<Route<'_>> {
     ]
 }
 
-/// The methods and the target of a route; session and digest, which a route does not keep, are those of `parts`.
+/// The methods and the target of a route; session and digest, which a route does not keep, are
+/// those of `parts`.
 fn render(route: &Route<'_>, parts: &Parts) -> (&'static [&'static str], String) {
-    let manifest =
-        |name: &Repository<'_>, reference: &Reference<'_>| format!("/v2/{name}/manifests/{}", reference.as_str());
+    let manifest = |name: &Repository<'_>, reference: &Reference<'_>| {
+        format!("/v2/{name}/manifests/{}", reference.as_str())
+    };
     let blob = |name: &Repository<'_>| format!("/v2/{name}/blobs/{}", parts.digest);
     let session = |name: &Repository<'_>| format!("/v2/{name}/blobs/uploads/{}", parts.session);
     match route {
@@ -139,13 +164,16 @@ fn render(route: &Route<'_>, parts: &Parts) -> (&'static [&'static str], String)
         Route::Catalog(_) => (&["GET"], "/v2/_catalog".to_owned()),
         Route::Tags(name) => (READ, format!("/v2/{name}/tags/list")),
         Route::PullManifest(name, reference) => (READ, manifest(name, reference)),
-        Route::PushManifest(name, reference, tags) => (&["PUT"], manifest(name, reference) + &query("tag", tags)),
+        Route::PushManifest(name, reference, tags) => {
+            (&["PUT"], manifest(name, reference) + &query("tag", tags))
+        }
         Route::DeleteManifest(name, reference) => (&["DELETE"], manifest(name, reference)),
         Route::PullBlob(name) => (READ, blob(name)),
         Route::DeleteBlob(name) => (&["DELETE"], blob(name)),
-        Route::StartUpload(name, mount) => {
-            (&["POST"], format!("/v2/{name}/blobs/uploads/") + &ask(mount, &parts.digest))
-        }
+        Route::StartUpload(name, mount) => (
+            &["POST"],
+            format!("/v2/{name}/blobs/uploads/") + &ask(mount, &parts.digest),
+        ),
         Route::UploadStatus(name) => (READ, session(name)),
         Route::ContinueUpload(name) => (&["PATCH", "PUT"], session(name)),
         Route::CancelUpload(name) => (&["DELETE"], session(name)),
@@ -165,30 +193,53 @@ fn ask(mount: &Mount, digest: &str) -> String {
 }
 
 fn query(name: &str, values: &[String]) -> String {
-    values.iter().fold("?ns=docker.io".to_owned(), |query, value| format!("{query}&{name}={value}"))
+    values
+        .iter()
+        .fold("?ns=docker.io".to_owned(), |query, value| {
+            format!("{query}&{name}={value}")
+        })
 }
 
 /// The target as clients write it: with as few escapes as can be, and with as many.
 fn spellings(target: &str) -> [String; 2] {
-    let everything = |value: &str| value.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
-    [respelled(target, ":", |value| value.replace('+', "%2B")), respelled(target, "%3a", everything)]
+    let everything = |value: &str| {
+        value
+            .bytes()
+            .fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
+    };
+    [
+        respelled(target, ":", |value| value.replace('+', "%2B")),
+        respelled(target, "%3a", everything),
+    ]
 }
 
 fn respelled(target: &str, colon: &str, respell: impl Fn(&str) -> String) -> String {
-    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let pairs = query.into_iter().flat_map(|query| query.split('&')).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        format!("{name}={}", respell(value))
-    });
+    let (path, query) = target
+        .split_once('?')
+        .map_or((target, None), |(path, query)| (path, Some(query)));
+    let pairs = query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            format!("{name}={}", respell(value))
+        });
     let pairs: Vec<_> = pairs.collect();
     let mark = if pairs.is_empty() { "" } else { "?" };
     path.replace(':', colon) + mark + &pairs.join("&")
 }
 
 fn route_config() -> RouteConfig {
-    let glob = globset::GlobBuilder::new("/health*").literal_separator(true).build().unwrap();
+    let glob = globset::GlobBuilder::new("/health*")
+        .literal_separator(true)
+        .build()
+        .unwrap();
     let public = registry_auth_cel::pattern_set::PatternSet::build(&[glob.regex()], 1 << 20);
-    RouteConfig { public, extensions: true, token_endpoint: Some("/auth/token".to_owned()) }
+    RouteConfig {
+        public,
+        extensions: true,
+        token_endpoint: Some("/auth/token".to_owned()),
+    }
 }
 
 /// A change of some bytes of a target.
@@ -207,7 +258,9 @@ impl Edit {
                 target.splice(place..place, bytes.iter().copied());
             }
             Self::Replace(place, byte) if !target.is_empty() => *place.get_mut(target) = *byte,
-            Self::Remove(place) if !target.is_empty() => drop(target.remove(place.index(target.len()))),
+            Self::Remove(place) if !target.is_empty() => {
+                drop(target.remove(place.index(target.len())))
+            }
             Self::Replace(..) | Self::Remove(_) => {}
         }
     }
@@ -223,19 +276,25 @@ fn edit() -> impl Strategy<Value = Edit> {
 
 /// By the letter of the OCI grammar, read another way than the parser does.
 fn is_name(name: &str) -> bool {
-    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    let inside =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     let component = |text: &str| {
         let word = |end: Option<char>| end.is_some_and(char::is_alphanumeric);
         text.bytes().all(inside) && word(text.chars().next()) && word(text.chars().next_back())
     };
-    name.len() <= 255 && name.split('/').all(component) && !name.contains("..") && !name.contains("___")
+    name.len() <= 255
+        && name.split('/').all(component)
+        && !name.contains("..")
+        && !name.contains("___")
 }
 
 /// A tag or a digest, as a registry would put it into a path of its own.
 fn is_reference(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(['.', '-'])
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-:+=".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-:+=".contains(&byte))
 }
 
 proptest! {

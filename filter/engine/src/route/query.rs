@@ -13,9 +13,11 @@ impl<'a> Query<'a> {
         Self(raw)
     }
 
-    /// Every value of a parameter, in order, with `+` and percent-escapes decoded in names and values.
+    /// Every value of a parameter, in order, with `+` and percent-escapes decoded in names and
+    /// values.
     ///
-    /// `;` separates nothing (as in Go since 1.17); to be safe a parameter is also found behind one.
+    /// `;` separates nothing (as in Go since 1.17); to be safe a parameter is also found behind
+    /// one.
     pub fn values(&self, name: &'static str) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
         self.0
             .split(';')
@@ -37,9 +39,11 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Returns true if some server may take a decoded parameter name for `name`, which is in lower case: ASP.NET compares without
-/// case, PHP and Rails read `name[]` as `name` and leave out blanks before it.
+/// Returns true if some server may take a decoded parameter name for `name`, which is in lower
+/// case: ASP.NET compares without case, PHP and Rails read `name[]` as `name` and leave out blanks
+/// before it.
 pub(super) fn is_read_as(key: &str, name: &str) -> bool {
     let key = key.split(['[', '\0']).next().unwrap_or_default();
-    key.trim_matches(|symbol: char| symbol.is_whitespace() || symbol.is_control()).eq_ignore_ascii_case(name)
+    key.trim_matches(|symbol: char| symbol.is_whitespace() || symbol.is_control())
+        .eq_ignore_ascii_case(name)
 }

@@ -8,7 +8,8 @@ use crate::reason::Reason;
 const MAX_LENGTH: usize = 255;
 
 /// A repository name that has passed the grammar
-/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*` of the OCI distribution spec.
+/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*` of the OCI
+/// distribution spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Repository<'a>(&'a str);
 
@@ -21,12 +22,17 @@ impl<'a> Repository<'a> {
     /// Checks a name.
     ///
     /// # Errors
-    /// `NotFound` for a percent-escape, which proxy and registry may read differently; otherwise `NameInvalid`.
+    /// `NotFound` for a percent-escape, which proxy and registry may read differently; otherwise
+    /// `NameInvalid`.
     pub fn parse_name(name: &'a str) -> Result<Self, Reason> {
         if name.len() <= MAX_LENGTH && is_name(name.as_bytes()) {
             Ok(Self(name))
         } else {
-            Err(if name.contains('%') { Reason::NotFound } else { Reason::NameInvalid })
+            Err(if name.contains('%') {
+                Reason::NotFound
+            } else {
+                Reason::NameInvalid
+            })
         }
     }
 

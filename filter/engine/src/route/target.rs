@@ -1,9 +1,10 @@
-//! The request target, read once: where its parts are, and whether another parser could read it differently.
+//! The request target, read once: where its parts are, and whether another parser could read it
+//! differently.
 
 use crate::reason::Reason;
 
-/// A target of visible ASCII. Its path begins with a slash and is unambiguous: no empty, `.` or `..` segment, nothing that some
-/// proxy, registry or file system treats as a separator.
+/// A target of visible ASCII. Its path begins with a slash and is unambiguous: no empty, `.` or
+/// `..` segment, nothing that some proxy, registry or file system treats as a separator.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
     pub(super) path: &'a str,
@@ -20,7 +21,8 @@ enum Kind {
     Slash,
     Dot,
     Question,
-    /// Not visible ASCII, or ambiguous: a fragment, a parameter of a segment, the slash of another system.
+    /// Not visible ASCII, or ambiguous: a fragment, a parameter of a segment, the slash of another
+    /// system.
     Refused,
 }
 
@@ -53,31 +55,49 @@ impl<'a> Target<'a> {
         let is_dots = |segment| segment == "." || segment == "..";
         if !path.starts_with('/')
             || (dotted && path.split('/').any(is_dots))
-            || !query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+            || !query
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'#')
         {
             return Err(Reason::NotFound);
         }
-        Ok(Self { path, query, slashes })
+        Ok(Self {
+            path,
+            query,
+            slashes,
+        })
     }
 
-    /// Splits the path after its first `skipped` bytes into (prefix, second-last, last) segment; `None` if the path is too short.
+    /// Splits the path after its first `skipped` bytes into (prefix, second-last, last) segment;
+    /// `None` if the path is too short.
     pub(super) fn last_two(&self, skipped: usize) -> Option<(&'a str, &'a str, &'a str)> {
         let (last, before) = self.slashes;
         let name = self.path.get(skipped..before)?;
-        Some((name, self.path.get(before + 1..last)?, self.path.get(last + 1..)?))
+        Some((
+            name,
+            self.path.get(before + 1..last)?,
+            self.path.get(last + 1..)?,
+        ))
     }
 }
 
 /// One lookup instead of ten comparisons: there are hundreds of bytes in a path.
 fn kind(byte: u8) -> Kind {
-    KINDS.get(usize::from(byte)).copied().unwrap_or(Kind::Refused)
+    KINDS
+        .get(usize::from(byte))
+        .copied()
+        .unwrap_or(Kind::Refused)
 }
 
 const KINDS: [Kind; 256] = {
     let mut kinds = [Kind::Refused; 256];
     let mut byte = 0;
     while byte < 256_usize {
-        #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "less than 256")]
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "less than 256"
+        )]
         {
             kinds[byte] = match byte as u8 {
                 b'/' => Kind::Slash,

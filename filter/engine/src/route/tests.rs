@@ -3,7 +3,11 @@ use super::*;
 const SHA: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 fn parse<'a>(method: &str, target: &'a str) -> Result<Route<'a>, Reason> {
-    Route::parse(method.as_bytes(), target.as_bytes(), &RouteConfig::default())
+    Route::parse(
+        method.as_bytes(),
+        target.as_bytes(),
+        &RouteConfig::default(),
+    )
 }
 
 fn repository(name: &str) -> Repository<'_> {
@@ -18,14 +22,34 @@ fn two_segments_name_the_endpoint_and_the_rest_is_the_repository() {
         ("GET", "/v2/tags/list/tags/list", "tags/list"),
         ("GET", "/v2/v2/tags/list", "v2"),
         ("GET", "/v2/uploads/manifests/v1", "uploads"),
-        ("POST", "/v2/a/blobs/uploads/blobs/uploads/", "a/blobs/uploads"),
-        ("PATCH", "/v2/a/b/c/blobs/uploads/0-1_2.3~=x?_state=a%3Db", "a/b/c"),
-        ("GET", "/v2/a--b.c_d__e/f/tags/list?n=5&last=x", "a--b.c_d__e/f"),
-        ("GET", &format!("/v2/referrers/referrers/{SHA}"), "referrers"),
+        (
+            "POST",
+            "/v2/a/blobs/uploads/blobs/uploads/",
+            "a/blobs/uploads",
+        ),
+        (
+            "PATCH",
+            "/v2/a/b/c/blobs/uploads/0-1_2.3~=x?_state=a%3Db",
+            "a/b/c",
+        ),
+        (
+            "GET",
+            "/v2/a--b.c_d__e/f/tags/list?n=5&last=x",
+            "a--b.c_d__e/f",
+        ),
+        (
+            "GET",
+            &format!("/v2/referrers/referrers/{SHA}"),
+            "referrers",
+        ),
     ];
     for (method, target, name) in rows {
         let route = parse(method, target).unwrap();
-        assert_eq!(route.repository().map(Repository::as_str), Some(name), "{method} {target}");
+        assert_eq!(
+            route.repository().map(Repository::as_str),
+            Some(name),
+            "{method} {target}"
+        );
     }
 }
 
@@ -73,7 +97,10 @@ fn what_has_two_readings_or_is_no_endpoint_is_not_found() {
     for target in targets {
         assert_eq!(parse("GET", target), Err(Reason::NotFound), "{target}");
     }
-    assert_eq!(Route::parse(b"GET", b"/v2/\xff/tags/list", &RouteConfig::default()), Err(Reason::NotFound));
+    assert_eq!(
+        Route::parse(b"GET", b"/v2/\xff/tags/list", &RouteConfig::default()),
+        Err(Reason::NotFound)
+    );
 }
 
 #[test]
@@ -100,15 +127,27 @@ fn a_malformed_name_or_reference_says_which() {
         ("/v2/a/blobs/latest", Reason::DigestInvalid),
         ("/v2/a/blobs/uploads", Reason::DigestInvalid),
         ("/v2/a/referrers/latest", Reason::DigestInvalid),
-        ("/v2/a/blobs/sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", Reason::DigestInvalid),
+        (
+            "/v2/a/blobs/sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+            Reason::DigestInvalid,
+        ),
     ];
     for (target, reason) in rows {
         assert_eq!(parse("GET", target), Err(reason), "{target}");
     }
     assert!(parse("GET", &longest).is_ok());
-    assert_eq!(parse("POST", "/v2/a/blobs/uploads/?mount=x&from=b"), Err(Reason::DigestInvalid));
-    assert_eq!(parse("POST", &format!("/v2/a/blobs/uploads/?mount={SHA}&from=B")), Err(Reason::NameInvalid));
-    assert_eq!(parse("PUT", &format!("/v2/a/manifests/{SHA}?tag=a/b")), Err(Reason::TagInvalid));
+    assert_eq!(
+        parse("POST", "/v2/a/blobs/uploads/?mount=x&from=b"),
+        Err(Reason::DigestInvalid)
+    );
+    assert_eq!(
+        parse("POST", &format!("/v2/a/blobs/uploads/?mount={SHA}&from=B")),
+        Err(Reason::NameInvalid)
+    );
+    assert_eq!(
+        parse("PUT", &format!("/v2/a/manifests/{SHA}?tag=a/b")),
+        Err(Reason::TagInvalid)
+    );
 }
 
 #[test]
@@ -123,12 +162,22 @@ fn each_route_has_its_methods_and_no_other() {
         ("/v2/a/manifests/v1", &["GET", "HEAD", "PUT", "DELETE"]),
         (&blob, &["GET", "HEAD", "DELETE"]),
         ("/v2/a/blobs/uploads/", &["POST"]),
-        ("/v2/a/blobs/uploads/s", &["GET", "HEAD", "PATCH", "PUT", "DELETE"]),
+        (
+            "/v2/a/blobs/uploads/s",
+            &["GET", "HEAD", "PATCH", "PUT", "DELETE"],
+        ),
         (&referrers, &["GET", "HEAD"]),
     ];
     for (target, allowed) in rows {
-        for method in ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "TRACE", "get", "CONNECT", ""] {
-            let wanted = if allowed.contains(&method) { None } else { Some(Reason::MethodNotAllowed) };
+        for method in [
+            "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "TRACE", "get", "CONNECT",
+            "",
+        ] {
+            let wanted = if allowed.contains(&method) {
+                None
+            } else {
+                Some(Reason::MethodNotAllowed)
+            };
             assert_eq!(parse(method, target).err(), wanted, "{method} {target}");
         }
     }
@@ -138,16 +187,25 @@ fn each_route_has_its_methods_and_no_other() {
 fn a_digest_may_be_written_with_an_escaped_colon() {
     let target = format!("/v2/a/manifests/{}", SHA.replace(':', "%3A"));
     let reference = Reference::Digest(Digest::parse(SHA).unwrap());
-    assert_eq!(parse("GET", &target), Ok(Route::PullManifest(repository("a"), reference)));
+    assert_eq!(
+        parse("GET", &target),
+        Ok(Route::PullManifest(repository("a"), reference))
+    );
 }
 
 #[test]
 fn the_tags_of_a_push_are_trimmed_once_each_and_found_however_they_are_written() {
     for reference in [SHA, "v1"] {
-        let target = format!("/v2/a/manifests/{reference}?tag=x&t%61g=y&tag=&tag=+x+&ns=q;tag=z&Tag=w");
-        let Ok(Route::PushManifest(_, _, tags)) = parse("PUT", &target) else { panic!("{target}") };
+        let target =
+            format!("/v2/a/manifests/{reference}?tag=x&t%61g=y&tag=&tag=+x+&ns=q;tag=z&Tag=w");
+        let Ok(Route::PushManifest(_, _, tags)) = parse("PUT", &target) else {
+            panic!("{target}")
+        };
         assert_eq!(tags, ["x", "y", "z", "w"]);
-        let many = format!("/v2/a/manifests/{reference}?{}", "tag=x&".repeat(MAX_TAGS + 1));
+        let many = format!(
+            "/v2/a/manifests/{reference}?{}",
+            "tag=x&".repeat(MAX_TAGS + 1)
+        );
         assert_eq!(parse("PUT", &many), Err(Reason::TagInvalid));
     }
 }
@@ -156,14 +214,24 @@ fn the_tags_of_a_push_are_trimmed_once_each_and_found_however_they_are_written()
 fn every_source_of_a_mount_is_found() {
     let target = format!("/v2/a/blobs/uploads/?mount={SHA}&from=b%2Fc&fr%6Fm=d");
     let sources = vec!["b/c".to_owned(), "d".to_owned()];
-    assert_eq!(parse("POST", &target), Ok(Route::StartUpload(repository("a"), Mount::From(sources))));
+    assert_eq!(
+        parse("POST", &target),
+        Ok(Route::StartUpload(repository("a"), Mount::From(sources)))
+    );
 }
 
 #[test]
 fn public_paths_and_extensions_are_open_only_when_configured() {
-    let glob = globset::GlobBuilder::new("/health*").literal_separator(true).build().unwrap();
+    let glob = globset::GlobBuilder::new("/health*")
+        .literal_separator(true)
+        .build()
+        .unwrap();
     let public = registry_auth_cel::pattern_set::PatternSet::build(&[glob.regex()], 1 << 20);
-    let routes = RouteConfig { public, extensions: true, token_endpoint: Some("/auth/token".into()) };
+    let routes = RouteConfig {
+        public,
+        extensions: true,
+        token_endpoint: Some("/auth/token".into()),
+    };
     let rows = [
         ("GET", "/healthz", Ok(Route::Public)),
         ("POST", "/healthz", Err(Reason::MethodNotAllowed)),
@@ -173,8 +241,16 @@ fn public_paths_and_extensions_are_open_only_when_configured() {
         ("GET", "/v2/_zot/ext/search?query=x", Ok(Route::Extension)),
         ("GET", "/v2/_oci/ext/discover", Ok(Route::Extension)),
         ("PUT", "/v2/_zot/ext/userprefs", Ok(Route::Extension)),
-        ("TRACE", "/v2/_zot/ext/search", Err(Reason::MethodNotAllowed)),
-        ("GET", "/v2/_zot/%2e%2e/team/app/tags/list", Err(Reason::NotFound)),
+        (
+            "TRACE",
+            "/v2/_zot/ext/search",
+            Err(Reason::MethodNotAllowed),
+        ),
+        (
+            "GET",
+            "/v2/_zot/%2e%2e/team/app/tags/list",
+            Err(Reason::NotFound),
+        ),
         ("GET", "/v2/_zot/ext%2fsearch", Err(Reason::NotFound)),
         ("GET", "/auth/token", Ok(Route::Token)),
         ("GET", "/auth/token?scope=x", Ok(Route::Token)),
@@ -189,7 +265,11 @@ fn public_paths_and_extensions_are_open_only_when_configured() {
         ("GET", "/auth/token#x", Err(Reason::NotFound)),
     ];
     for (method, target, wanted) in rows {
-        assert_eq!(Route::parse(method.as_bytes(), target.as_bytes(), &routes), wanted, "{method} {target}");
+        assert_eq!(
+            Route::parse(method.as_bytes(), target.as_bytes(), &routes),
+            wanted,
+            "{method} {target}"
+        );
     }
 }
 
@@ -207,6 +287,10 @@ fn the_methods_of_an_endpoint_are_known() {
         ("/nowhere", ""),
     ];
     for (target, methods) in rows {
-        assert_eq!(Route::methods(target.as_bytes(), &RouteConfig::default()), methods, "{target}");
+        assert_eq!(
+            Route::methods(target.as_bytes(), &RouteConfig::default()),
+            methods,
+            "{target}"
+        );
     }
 }

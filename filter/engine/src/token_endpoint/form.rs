@@ -10,15 +10,21 @@ pub(super) type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 /// The parameters of a query or a form, in order.
 ///
 /// # Errors
-/// `MalformedRequest` for a byte that is not visible ASCII, an invalid escape, or text that is not UTF-8.
+/// `MalformedRequest` for a byte that is not visible ASCII, an invalid escape, or text that is not
+/// UTF-8.
 pub(super) fn parameters(text: &[u8]) -> Result<Vec<Parameter<'_>>, Reason> {
-    if !text.iter().all(u8::is_ascii_graphic) || !text.split(|byte| *byte == b'%').skip(1).all(is_escape) {
+    if !text.iter().all(u8::is_ascii_graphic)
+        || !text.split(|byte| *byte == b'%').skip(1).all(is_escape)
+    {
         return Err(Reason::MalformedRequest);
     }
     let pairs: Vec<_> = form_urlencoded::parse(text).collect();
     // The decoder writes this character for invalid UTF-8; no valid parameter has it.
     let is_text = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
-    if pairs.iter().all(|(name, value)| is_text(name) && is_text(value)) {
+    if pairs
+        .iter()
+        .all(|(name, value)| is_text(name) && is_text(value))
+    {
         Ok(pairs)
     } else {
         Err(Reason::MalformedRequest)
@@ -59,7 +65,9 @@ mod tests {
         ];
         for (text, wanted) in rows {
             let read = parameters(text).ok();
-            let read = read.as_ref().map(|pairs| pairs.iter().map(|(a, b)| (&**a, &**b)).collect::<Vec<_>>());
+            let read = read
+                .as_ref()
+                .map(|pairs| pairs.iter().map(|(a, b)| (&**a, &**b)).collect::<Vec<_>>());
             assert_eq!(read.as_deref(), wanted, "{}", String::from_utf8_lossy(text));
         }
     }

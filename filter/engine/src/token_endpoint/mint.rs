@@ -1,4 +1,5 @@
-//! Minted tokens, for registries that check tokens themselves (Distribution's `auth.token`, zot's `cert`).
+//! Minted tokens, for registries that check tokens themselves (Distribution's `auth.token`, zot's
+//! `cert`).
 
 use std::time::Duration;
 
@@ -36,9 +37,14 @@ pub struct Mint {
 }
 
 impl Mint {
-    /// The `Authorization` of a question of the filter itself, valid at the registry and for that question only.
+    /// The `Authorization` of a question of the filter itself, valid at the registry and for that
+    /// question only.
     pub(crate) fn filter_token(&self, scope: Scope, key: &SigningKey, now: UnixTime) -> String {
-        let identity = Identity::of(User::new(self.issuer.clone(), Vec::new(), Document::empty()));
+        let identity = Identity::of(User::new(
+            self.issuer.clone(),
+            Vec::new(),
+            Document::empty(),
+        ));
         let expires = self.end(Some(now.after(FILTER_LIFETIME)), now);
         let subject = Subject {
             identity: &identity,
@@ -52,8 +58,9 @@ impl Mint {
         value
     }
 
-    /// When a token expires that is minted now, for a credential that expires at `not_after`, if it does. The token does not
-    /// outlive it: a minted token is accepted for [`CLOCK_SKEW`] after its own end.
+    /// When a token expires that is minted now, for a credential that expires at `not_after`, if it
+    /// does. The token does not outlive it: a minted token is accepted for [`CLOCK_SKEW`] after its
+    /// own end.
     pub(crate) fn end(&self, not_after: Option<UnixTime>, now: UnixTime) -> UnixTime {
         let latest = not_after.map_or(now.after(ANONYMOUS_LIFETIME), |end| end.before(CLOCK_SKEW));
         UnixTime::from_secs(now.after(self.lifetime).min(latest).secs())
@@ -72,20 +79,29 @@ impl Mint {
             "iat": now.secs(),
             "access": access,
         });
-        let groups = Some(subject.identity.groups()).filter(|_| !subject.origin.has_configured_groups());
-        let groups = groups.filter(|groups| !groups.is_empty()).map(|groups| json!(groups));
+        let groups =
+            Some(subject.identity.groups()).filter(|_| !subject.origin.has_configured_groups());
+        let groups = groups
+            .filter(|groups| !groups.is_empty())
+            .map(|groups| json!(groups));
         if let Some(claims) = claims.as_object_mut() {
             let more = [
                 (GROUPS, groups),
                 (CONFIRMATION, subject.confirmation.clone()),
                 (origin::CLAIM, subject.origin.to_value()),
             ];
-            claims.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+            claims.extend(
+                more.into_iter()
+                    .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+            );
         }
         // Two tokens of one id are one token: their other claims are the same.
         let digest = Sha256::digest(claims.to_string());
         if let Some(claims) = claims.as_object_mut() {
-            claims.insert("jti".to_owned(), encode(digest.get(..16).unwrap_or_default()).into());
+            claims.insert(
+                "jti".to_owned(),
+                encode(digest.get(..16).unwrap_or_default()).into(),
+            );
         }
         let mut token = encode(header.to_string().as_bytes());
         token.push('.');

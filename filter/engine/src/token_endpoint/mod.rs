@@ -1,5 +1,5 @@
-//! The token endpoint: what a client asks for, what it is granted of that, and the answer (Distribution, "Token Authentication
-//! Specification" and "Oauth2 Token Authentication").
+//! The token endpoint: what a client asks for, what it is granted of that, and the answer
+//! (Distribution, "Token Authentication Specification" and "Oauth2 Token Authentication").
 
 mod form;
 pub mod mint;

@@ -1,5 +1,5 @@
-//! Whatever a minted token may do, the credential that it was given for may do at that moment: on any request, at any time, on any
-//! connection, and with a policy that was changed since.
+//! Whatever a minted token may do, the credential that it was given for may do at that moment: on
+//! any request, at any time, on any connection, and with a policy that was changed since.
 
 mod refused;
 
@@ -71,8 +71,12 @@ const REQUESTS: &[(&str, &str)] = &[
     ("DELETE", "/v2/team/app/manifests/latest"),
     ("DELETE", "/v2/public/a/manifests/v1"),
 ];
-const SCOPES: &[&str] =
-    &["repository:team/app:*", "repository:public/a:*", "repository:other:pull", "registry:catalog:*"];
+const SCOPES: &[&str] = &[
+    "repository:team/app:*",
+    "repository:public/a:*",
+    "repository:other:pull",
+    "registry:catalog:*",
+];
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// A credential.
@@ -112,7 +116,10 @@ impl SignatureVerifier for EverySignature {
 
 /// The certificates of `ann` and `bob`.
 fn certificate(holder: usize) -> String {
-    let subject = make::attribute(&[0x55, 0x04, 0x03], &make::tlv(0x0c, USERS[holder].as_bytes()));
+    let subject = make::attribute(
+        &[0x55, 0x04, 0x03],
+        &make::tlv(0x0c, USERS[holder].as_bytes()),
+    );
     make::pem(&make::certificate(&subject, &[]))
 }
 
@@ -157,16 +164,32 @@ impl World {
         if let Some(policy) = policy {
             http["accessControl"] = policy.clone();
         }
-        let proxy = json!({ "upstreamCluster": "u", "extensions": true, "pushKey": { "env": "K" } });
+        let proxy =
+            json!({ "upstreamCluster": "u", "extensions": true, "pushKey": { "env": "K" } });
         let (role, mut diagnostics) = config::decode_value(json!({ "http": http, "proxy": proxy }));
-        let Role::Filter(document) = role else { panic!("an intake") };
+        let Role::Filter(document) = role else {
+            panic!("an intake")
+        };
         let compiled = compile(&document, &mut diagnostics);
-        let engine = compiled.unwrap_or_else(|| panic!("{:?}", diagnostics.errors)).engine;
+        let engine = compiled
+            .unwrap_or_else(|| panic!("{:?}", diagnostics.errors))
+            .engine;
         let mut keys = KeyRing::of(engine.sources());
         let signing = |kind: &SourceKind| matches!(kind, SourceKind::Signing(_));
-        let mint = engine.sources().iter().position(|source| signing(&source.kind)).unwrap();
+        let mint = engine
+            .sources()
+            .iter()
+            .position(|source| signing(&source.kind))
+            .unwrap();
         let (key, set) = SigningKey::from_jwks_value(&signing_key()).unwrap();
-        keys.set(SourceId::from_index(mint), Some(Keys { set: set.into(), algorithms: None, version: 1 }));
+        keys.set(
+            SourceId::from_index(mint),
+            Some(Keys {
+                set: set.into(),
+                algorithms: None,
+                version: 1,
+            }),
+        );
         keys.set_signing(key);
         Self { engine, keys }
     }
@@ -195,23 +218,55 @@ impl World {
         };
         let mut gathered = Gathered::default();
         loop {
-            let facts = Facts { keys: &self.keys, gathered: &gathered, now: UnixTime::from_secs(now) };
-            match self.engine.decide(&head, &facts, &mut IdentityCache::default(), &EverySignature) {
+            let facts = Facts {
+                keys: &self.keys,
+                gathered: &gathered,
+                now: UnixTime::from_secs(now),
+            };
+            match self.engine.decide(
+                &head,
+                &facts,
+                &mut IdentityCache::default(),
+                &EverySignature,
+            ) {
                 Verdict::Need(Need::Tag(name)) => {
-                    gathered.tags.push((name, if tag_exists { TagAnswer::Exists } else { TagAnswer::Missing }));
+                    gathered.tags.push((
+                        name,
+                        if tag_exists {
+                            TagAnswer::Exists
+                        } else {
+                            TagAnswer::Missing
+                        },
+                    ));
                 }
                 Verdict::Need(Need::Catalog(listing)) => {
-                    let body = json!({ "repositories": ["other", "public/a", "team/app"] }).to_string().into_bytes();
-                    gathered.catalog = Some((listing, UpstreamPage { status: 200, link: None, body }));
+                    let body = json!({ "repositories": ["other", "public/a", "team/app"] })
+                        .to_string()
+                        .into_bytes();
+                    gathered.catalog = Some((
+                        listing,
+                        UpstreamPage {
+                            status: 200,
+                            link: None,
+                            body,
+                        },
+                    ));
                 }
                 verdict => return verdict,
             }
         }
     }
 
-    fn mint(&self, scopes: &str, authorization: Option<&str>, shown: Option<usize>) -> Option<String> {
+    fn mint(
+        &self,
+        scopes: &str,
+        authorization: Option<&str>,
+        shown: Option<usize>,
+    ) -> Option<String> {
         let target = format!("/token?scope={scopes}");
-        let Verdict::Reply(answer) = self.decide(("GET", &target), authorization, shown, NOW, false) else {
+        let Verdict::Reply(answer) =
+            self.decide(("GET", &target), authorization, shown, NOW, false)
+        else {
             return None;
         };
         let body: Value = serde_json::from_slice(&answer.reply.body).unwrap();
@@ -224,11 +279,17 @@ fn is_within(one: &Verdict, other: &Verdict) -> bool {
     match (one, other) {
         // The whole catalog holds every list of it.
         (Verdict::Deny(_), _) | (Verdict::Reply(_), Verdict::Allow(_)) => true,
-        (Verdict::Allow(one), Verdict::Allow(other)) => one.target().is_some() || other.target().is_none(),
+        (Verdict::Allow(one), Verdict::Allow(other)) => {
+            one.target().is_some() || other.target().is_none()
+        }
         (Verdict::Reply(one), Verdict::Reply(other)) => {
-            let listed = |body: &[u8]| serde_json::from_slice::<BTreeMap<String, Vec<String>>>(body).unwrap();
+            let listed = |body: &[u8]| {
+                serde_json::from_slice::<BTreeMap<String, Vec<String>>>(body).unwrap()
+            };
             let (one, other) = (listed(&one.reply.body), listed(&other.reply.body));
-            one["repositories"].iter().all(|name| other["repositories"].contains(name))
+            one["repositories"]
+                .iter()
+                .all(|name| other["repositories"].contains(name))
         }
         _ => false,
     }
@@ -247,30 +308,37 @@ fn entry() -> impl Strategy<Value = Value> {
 }
 
 fn policy() -> impl Strategy<Value = Value> {
-    let group = (vec(entry(), 0..3), weighted(0.3, some(ACTIONS)), weighted(0.3, some(ACTIONS))).prop_map(
-        |(policies, default, anonymous)| {
+    let group = (
+        vec(entry(), 0..3),
+        weighted(0.3, some(ACTIONS)),
+        weighted(0.3, some(ACTIONS)),
+    )
+        .prop_map(|(policies, default, anonymous)| {
             json!({
                 "policies": policies,
                 "defaultPolicy": default.unwrap_or_default(),
                 "anonymousPolicy": anonymous.unwrap_or_default(),
             })
-        },
-    );
+        });
     let open = some(ACTIONS).prop_map(|actions| json!({ "anonymousPolicy": actions }));
     let members = some(&["ann", "bob"]);
-    let mixed = (vec(group, 3), weighted(0.4, entry()), vec(members, 2)).prop_map(|(groups, admin, members)| {
-        let names = ["team/**", "public/**", "other"].map(str::to_owned).into_iter();
-        let repositories: Map<String, Value> = names.zip(groups).collect();
-        let [devs, ops] = [&members[0], &members[1]];
-        let mut policy = json!({
-            "groups": { "devs": { "users": devs }, "ops": { "users": ops } },
-            "repositories": repositories,
-        });
-        if let Some(admin) = admin {
-            policy["adminPolicy"] = admin;
-        }
-        policy
-    });
+    let mixed = (vec(group, 3), weighted(0.4, entry()), vec(members, 2)).prop_map(
+        |(groups, admin, members)| {
+            let names = ["team/**", "public/**", "other"]
+                .map(str::to_owned)
+                .into_iter();
+            let repositories: Map<String, Value> = names.zip(groups).collect();
+            let [devs, ops] = [&members[0], &members[1]];
+            let mut policy = json!({
+                "groups": { "devs": { "users": devs }, "ops": { "users": ops } },
+                "repositories": repositories,
+            });
+            if let Some(admin) = admin {
+                policy["adminPolicy"] = admin;
+            }
+            policy
+        },
+    );
     prop_oneof![8 => mixed, 1 => open.prop_map(|group| json!({ "repositories": { "public/**": group } }))]
 }
 
@@ -285,15 +353,32 @@ fn claims() -> impl Strategy<Value = Map<String, Value>> {
     ];
     (
         value(vec![json!("x"), json!("y"), json!(0.1)]),
-        value(vec![json!("prod"), json!("x"), json!({ "name": "prod" }), json!({ "name": "x" })]),
+        value(vec![
+            json!("prod"),
+            json!("x"),
+            json!({ "name": "prod" }),
+            json!({ "name": "x" }),
+        ]),
         value(vec![json!(true), json!(null), json!("no")]),
         weighted(0.4, select(confirmation)),
         select(ENDS),
     )
         .prop_map(|(team, env, untrusted, confirmation, end)| {
-            let claims = [("team", team), ("env", env), ("untrusted", untrusted), ("cnf", confirmation)];
-            let claims = claims.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-            claims.chain([("exp".to_owned(), json!(NOW + end)), ("iat".to_owned(), json!(NOW))]).collect()
+            let claims = [
+                ("team", team),
+                ("env", env),
+                ("untrusted", untrusted),
+                ("cnf", confirmation),
+            ];
+            let claims = claims
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            claims
+                .chain([
+                    ("exp".to_owned(), json!(NOW + end)),
+                    ("iat".to_owned(), json!(NOW)),
+                ])
+                .collect()
         })
 }
 
@@ -303,25 +388,45 @@ fn credential() -> impl Strategy<Value = Credential> {
         more.extend(claims);
         Credential::Token(more.into())
     };
-    let person = (claims(), select(&USERS[..2]), some(GROUPS)).prop_map(move |(claims, user, groups)| {
-        token(claims, json!({ "iss": "https://issuer.test", "aud": "a", "sub": user, "groups": groups }))
-    });
-    let kinds = [("repository", "team/app"), ("repository", "public/a"), ("registry", "catalog")];
-    let access = (select(kinds.to_vec()), some(&["pull", "push", "delete", "*"]), weighted(0.6, select(ENDS)));
+    let person =
+        (claims(), select(&USERS[..2]), some(GROUPS)).prop_map(move |(claims, user, groups)| {
+            token(
+                claims,
+                json!({ "iss": "https://issuer.test", "aud": "a", "sub": user, "groups": groups }),
+            )
+        });
+    let kinds = [
+        ("repository", "team/app"),
+        ("repository", "public/a"),
+        ("registry", "catalog"),
+    ];
+    let access = (
+        select(kinds.to_vec()),
+        some(&["pull", "push", "delete", "*"]),
+        weighted(0.6, select(ENDS)),
+    );
     let access = access.prop_map(|((kind, name), actions, end)| {
         json!({ "type": kind, "name": name, "actions": actions, "exp": end.map(|end| NOW + end) })
     });
     let entries = vec(access, 0..6).prop_map(|mut entries| {
         // Absent, not null.
         for entry in &mut entries {
-            entry.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+            entry
+                .as_object_mut()
+                .unwrap()
+                .retain(|_, value| !value.is_null());
         }
         entries
     });
-    let server = (claims(), weighted(0.8, select(USERS)), entries).prop_map(move |(claims, user, access)| {
-        let named = user.map_or_else(|| json!({ "access": access }), |user| json!({ "access": access, "sub": user }));
-        token(claims, named)
-    });
+    let server = (claims(), weighted(0.8, select(USERS)), entries).prop_map(
+        move |(claims, user, access)| {
+            let named = user.map_or_else(
+                || json!({ "access": access }),
+                |user| json!({ "access": access, "sub": user }),
+            );
+            token(claims, named)
+        },
+    );
     prop_oneof![
         2 => Just(Credential::None),
         2 => (0..2_usize).prop_map(Credential::Certificate),
@@ -337,17 +442,26 @@ fn case() -> impl Strategy<Value = Case> {
         [one, then]
     });
     let shown = || weighted(0.6, 0..2_usize);
-    (same, any::<bool>(), credential(), [shown(), shown()], some(SCOPES), select(LATER), any::<bool>()).prop_map(
-        |(policies, binds, credential, certificates, scopes, later, tag_exists)| Case {
-            policies,
-            binds,
-            credential,
-            certificates,
-            scopes,
-            later,
-            tag_exists,
-        },
+    (
+        same,
+        any::<bool>(),
+        credential(),
+        [shown(), shown()],
+        some(SCOPES),
+        select(LATER),
+        any::<bool>(),
     )
+        .prop_map(
+            |(policies, binds, credential, certificates, scopes, later, tag_exists)| Case {
+                policies,
+                binds,
+                credential,
+                certificates,
+                scopes,
+                later,
+                tag_exists,
+            },
+        )
 }
 
 type Counts = BTreeMap<&'static str, u32>;
@@ -366,18 +480,36 @@ fn check(case: &Case, counts: &mut Counts) -> Result<(), TestCaseError> {
     };
     let now = NOW + case.later;
     for request in REQUESTS {
-        let by_token = then.decide(*request, Some(&minted), case.certificates[1], now, case.tag_exists);
-        // Nothing is the credential, where the client shows a certificate as well; so is a certificate where tokens are not bound.
+        let by_token = then.decide(
+            *request,
+            Some(&minted),
+            case.certificates[1],
+            now,
+            case.tag_exists,
+        );
+        // Nothing is the credential, where the client shows a certificate as well; so is a
+        // certificate where tokens are not bound.
         let shown = match case.credential {
             Credential::None => None,
             Credential::Certificate(holder) if !case.binds => Some(holder),
             _ => case.certificates[1],
         };
-        let by_credential = then.decide(*request, authorization.as_deref(), shown, now, case.tag_exists);
+        let by_credential = then.decide(
+            *request,
+            authorization.as_deref(),
+            shown,
+            now,
+            case.tag_exists,
+        );
         // Clients ask with the token of an anonymous caller whether it is good.
         let is_ping = request.1 == "/v2/" && matches!(case.credential, Credential::None);
-        let reported = || format!("{request:?}: by token {by_token:?}, by credential {by_credential:?}");
-        prop_assert!(is_ping || is_within(&by_token, &by_credential), "{}", reported());
+        let reported =
+            || format!("{request:?}: by token {by_token:?}, by credential {by_credential:?}");
+        prop_assert!(
+            is_ping || is_within(&by_token, &by_credential),
+            "{}",
+            reported()
+        );
         let kind = match (&by_token, &by_credential) {
             (Verdict::Deny(_), Verdict::Deny(_)) => "neither",
             (Verdict::Deny(_), _) => "the credential alone",
@@ -391,9 +523,18 @@ fn check(case: &Case, counts: &mut Counts) -> Result<(), TestCaseError> {
 #[test]
 fn whatever_a_minted_token_may_do_its_credential_may_do() {
     let counts = RefCell::new(Counts::new());
-    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: CASES,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new(config);
-    runner.run(&case(), |case| check(&case, &mut counts.borrow_mut())).unwrap_or_else(|error| panic!("{error}"));
+    runner
+        .run(&case(), |case| check(&case, &mut counts.borrow_mut()))
+        .unwrap_or_else(|error| panic!("{error}"));
     let counts = counts.into_inner();
-    assert!(counts["both"] > CASES && counts["the credential alone"] > CASES / 4, "the mixture is lost: {counts:?}");
+    assert!(
+        counts["both"] > CASES && counts["the credential alone"] > CASES / 4,
+        "the mixture is lost: {counts:?}"
+    );
 }

@@ -8,7 +8,13 @@ use crate::scope::Scope;
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// Fields of the form that hold a credential.
-const CREDENTIALS: [&str; 5] = ["password", "refresh_token", "id_token", "access_token", "token"];
+const CREDENTIALS: [&str; 5] = [
+    "password",
+    "refresh_token",
+    "id_token",
+    "access_token",
+    "token",
+];
 
 /// The body of a POST.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,14 +37,22 @@ pub struct TokenRequest {
 }
 
 impl TokenRequest {
-    /// Reads the query of the target, every value of `Authorization` and, of a POST, the form. `service`, `account`,
-    /// `client_id`, `username`, `access_type` and `offline_token` are ignored.
+    /// Reads the query of the target, every value of `Authorization` and, of a POST, the form.
+    /// `service`, `account`, `client_id`, `username`, `access_type` and `offline_token` are
+    /// ignored.
     ///
     /// # Errors
-    /// `MalformedRequest`, or what is wrong with the credential: it is refused when it cannot be read, when an
-    /// empty one is presented, and when several different ones are.
-    pub fn read(target: &[u8], authorization: &[&[u8]], form: Option<Form<'_>>) -> Result<Self, Reason> {
-        let query = target.splitn(2, |byte| *byte == b'?').nth(1).unwrap_or_default();
+    /// `MalformedRequest`, or what is wrong with the credential: it is refused when it cannot be
+    /// read, when an empty one is presented, and when several different ones are.
+    pub fn read(
+        target: &[u8],
+        authorization: &[&[u8]],
+        form: Option<Form<'_>>,
+    ) -> Result<Self, Reason> {
+        let query = target
+            .splitn(2, |byte| *byte == b'?')
+            .nth(1)
+            .unwrap_or_default();
         let parameters = form::parameters(query)?;
         let fields = form.map_or(Ok(Vec::new()), Form::fields)?;
         let mut scopes = Vec::new();
@@ -48,7 +62,11 @@ impl TokenRequest {
             }
         }
         let credential = credential(authorization, &fields)?;
-        Ok(Self { credential, scopes, is_post: form.is_some() })
+        Ok(Self {
+            credential,
+            scopes,
+            is_post: form.is_some(),
+        })
     }
 }
 
@@ -66,13 +84,24 @@ impl<'a> Form<'a> {
 
 /// The media type, in any case and with any parameters (RFC 9110 section 8.3.1).
 fn is_form(media_type: &[u8]) -> bool {
-    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(MEDIA_TYPE.as_bytes())
+    let essence = media_type
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
+    essence
+        .trim_ascii()
+        .eq_ignore_ascii_case(MEDIA_TYPE.as_bytes())
 }
 
-fn credential(authorization: &[&[u8]], fields: &[Parameter<'_>]) -> Result<Credential<'static>, Reason> {
+fn credential(
+    authorization: &[&[u8]],
+    fields: &[Parameter<'_>],
+) -> Result<Credential<'static>, Reason> {
     let known = |grant: &str| matches!(grant, "password" | "refresh_token");
-    if fields.iter().any(|(name, value)| name == "grant_type" && !known(value)) {
+    if fields
+        .iter()
+        .any(|(name, value)| name == "grant_type" && !known(value))
+    {
         return Err(Reason::MalformedRequest);
     }
     let named = |wanted: &[&str]| fields.iter().any(|(name, _)| wanted.contains(&&**name));
@@ -80,7 +109,10 @@ fn credential(authorization: &[&[u8]], fields: &[Parameter<'_>]) -> Result<Crede
         return Err(Reason::MalformedCredential);
     }
     let mut found = Credential::read(authorization)?.into_owned();
-    for (_, value) in fields.iter().filter(|(name, _)| CREDENTIALS.contains(&&**name)) {
+    for (_, value) in fields
+        .iter()
+        .filter(|(name, _)| CREDENTIALS.contains(&&**name))
+    {
         match Credential::of_token(value.trim())?.into_owned() {
             Credential::Anonymous => {}
             field if found == Credential::Anonymous => found = field,
@@ -112,13 +144,38 @@ mod tests {
             &client_id=docker&offline_token=true&password=a.b.c&access_token=a.b.c";
         let request = TokenRequest::read(target, &[b"Bearer d.e.f"], None).unwrap();
         let mut scopes = Vec::new();
-        Scope::parse_list("repository:a:pull repository:b:push registry:catalog:*", &mut scopes).unwrap();
-        assert_eq!(request, TokenRequest { credential: token("d.e.f"), scopes, is_post: false });
-        for bad in ["?scope=a", "?scope=%", "?%zz=1", "?a=\u{7f}", "?scope=repository:a:pull%ff"] {
+        Scope::parse_list(
+            "repository:a:pull repository:b:push registry:catalog:*",
+            &mut scopes,
+        )
+        .unwrap();
+        assert_eq!(
+            request,
+            TokenRequest {
+                credential: token("d.e.f"),
+                scopes,
+                is_post: false
+            }
+        );
+        for bad in [
+            "?scope=a",
+            "?scope=%",
+            "?%zz=1",
+            "?a=\u{7f}",
+            "?scope=repository:a:pull%ff",
+        ] {
             let target = format!("/token{bad}");
-            assert_eq!(TokenRequest::read(target.as_bytes(), &[], None), Err(Reason::MalformedRequest), "{bad}");
+            assert_eq!(
+                TokenRequest::read(target.as_bytes(), &[], None),
+                Err(Reason::MalformedRequest),
+                "{bad}"
+            );
         }
-        let bare = TokenRequest { credential: Credential::Anonymous, scopes: vec![], is_post: false };
+        let bare = TokenRequest {
+            credential: Credential::Anonymous,
+            scopes: vec![],
+            is_post: false,
+        };
         assert_eq!(TokenRequest::read(b"/token", &[], None), Ok(bare));
     }
 
@@ -129,11 +186,23 @@ mod tests {
         let rows: [Row<'_>; 27] = [
             (&[], "", Ok(Credential::Anonymous)),
             (&[], "scope=", Ok(Credential::Anonymous)),
-            (&[], "grant_type=password&username=u&password=a.b.c", Ok(token("a.b.c"))),
-            (&[], "grant_type=refresh_token&refresh_token=a.b.c", Ok(token("a.b.c"))),
+            (
+                &[],
+                "grant_type=password&username=u&password=a.b.c",
+                Ok(token("a.b.c")),
+            ),
+            (
+                &[],
+                "grant_type=refresh_token&refresh_token=a.b.c",
+                Ok(token("a.b.c")),
+            ),
             (&[], "id_token=a.b.c", Ok(token("a.b.c"))),
             (&[], "access_token=+a.b.c+", Ok(token("a.b.c"))),
-            (&[], "password=a.b.c&refresh_token=a.b.c", Ok(token("a.b.c"))),
+            (
+                &[],
+                "password=a.b.c&refresh_token=a.b.c",
+                Ok(token("a.b.c")),
+            ),
             (&[basic], "password=a.b.c", Ok(token("a.b.c"))),
             (&[basic], "", Ok(token("a.b.c"))),
             (&[basic], "grant_type=password", Ok(token("a.b.c"))),
@@ -141,23 +210,59 @@ mod tests {
             (&[basic], "password=anonymous", Ok(token("a.b.c"))),
             (&[], "token=a.b.c", Ok(token("a.b.c"))),
             (&[], "tokens=a.b.c", Ok(Credential::Anonymous)),
-            (&[], "password=a.b.c&refresh_token=d.e.f", Err(Reason::SeveralCredentials)),
-            (&[], "password=a.b.c&password=d.e.f", Err(Reason::SeveralCredentials)),
+            (
+                &[],
+                "password=a.b.c&refresh_token=d.e.f",
+                Err(Reason::SeveralCredentials),
+            ),
+            (
+                &[],
+                "password=a.b.c&password=d.e.f",
+                Err(Reason::SeveralCredentials),
+            ),
             (&[basic], "id_token=d.e.f", Err(Reason::SeveralCredentials)),
             (&[basic, basic], "", Err(Reason::SeveralCredentials)),
             (&[], "password=", Err(Reason::MalformedCredential)),
-            (&[], "password=a.b.c&id_token=", Err(Reason::MalformedCredential)),
+            (
+                &[],
+                "password=a.b.c&id_token=",
+                Err(Reason::MalformedCredential),
+            ),
             (&[], "password=a%00b", Err(Reason::MalformedCredential)),
-            (&[], "grant_type=password&username=u", Err(Reason::MalformedCredential)),
-            (&[b"Digest x"], "password=a.b.c", Err(Reason::MalformedCredential)),
-            (&[], "grant_type=authorization_code&code=x&password=a.b.c", Err(Reason::MalformedRequest)),
-            (&[], "grant_type=authorization_code&code=x", Err(Reason::MalformedRequest)),
-            (&[], "grant_type=&password=a.b.c", Err(Reason::MalformedRequest)),
+            (
+                &[],
+                "grant_type=password&username=u",
+                Err(Reason::MalformedCredential),
+            ),
+            (
+                &[b"Digest x"],
+                "password=a.b.c",
+                Err(Reason::MalformedCredential),
+            ),
+            (
+                &[],
+                "grant_type=authorization_code&code=x&password=a.b.c",
+                Err(Reason::MalformedRequest),
+            ),
+            (
+                &[],
+                "grant_type=authorization_code&code=x",
+                Err(Reason::MalformedRequest),
+            ),
+            (
+                &[],
+                "grant_type=&password=a.b.c",
+                Err(Reason::MalformedRequest),
+            ),
             (&[], "password=%zz", Err(Reason::MalformedRequest)),
         ];
         for (authorization, body, wanted) in rows {
-            let form = Form { media_types: &[FORM], body: body.as_bytes() };
-            let read = TokenRequest::read(b"/token", authorization, Some(form)).map(|request| request.credential);
+            let form = Form {
+                media_types: &[FORM],
+                body: body.as_bytes(),
+            };
+            let read = TokenRequest::read(b"/token", authorization, Some(form))
+                .map(|request| request.credential);
             assert_eq!(read, wanted, "{body}");
         }
     }
@@ -167,21 +272,42 @@ mod tests {
         type Row<'a> = (&'a [&'a [u8]], &'a [u8], Result<(), Reason>);
         let rows: [Row<'_>; 10] = [
             (&[FORM], b"a=1", Ok(())),
-            (&[b"Application/X-WWW-Form-Urlencoded ; charset=utf-8"], b"a=1", Ok(())),
+            (
+                &[b"Application/X-WWW-Form-Urlencoded ; charset=utf-8"],
+                b"a=1",
+                Ok(()),
+            ),
             (&[], b"", Ok(())),
             (&[b"application/json"], b"", Ok(())),
             (&[], b"a=1", Err(Reason::MalformedRequest)),
             (&[b"application/json"], b"{}", Err(Reason::MalformedRequest)),
-            (&[b"x/application/x-www-form-urlencoded"], b"a=1", Err(Reason::MalformedRequest)),
+            (
+                &[b"x/application/x-www-form-urlencoded"],
+                b"a=1",
+                Err(Reason::MalformedRequest),
+            ),
             (&[b"application/%zz"], b"a=1", Err(Reason::MalformedRequest)),
             (&[FORM, FORM], b"a=1", Err(Reason::MalformedRequest)),
-            (&[b"multipart/form-data; boundary=x"], b"--x", Err(Reason::MalformedRequest)),
+            (
+                &[b"multipart/form-data; boundary=x"],
+                b"--x",
+                Err(Reason::MalformedRequest),
+            ),
         ];
         for (media_types, body, wanted) in rows {
-            assert_eq!(post(media_types, body).map(drop), wanted, "{media_types:?} {}", body.len());
+            assert_eq!(
+                post(media_types, body).map(drop),
+                wanted,
+                "{media_types:?} {}",
+                body.len()
+            );
         }
-        let both = Form { media_types: &[FORM], body: b"scope=repository:b:push" };
-        let request = TokenRequest::read(b"/token?scope=repository:a:pull", &[], Some(both)).unwrap();
+        let both = Form {
+            media_types: &[FORM],
+            body: b"scope=repository:b:push",
+        };
+        let request =
+            TokenRequest::read(b"/token?scope=repository:a:pull", &[], Some(both)).unwrap();
         assert!(request.is_post && request.scopes.len() == 2);
     }
 }

@@ -27,8 +27,9 @@ pub struct TokenResponse<'a> {
 impl TokenResponse<'_> {
     /// The reply. Docker keeps a token for at least 60 seconds, whatever `expires_in` says.
     ///
-    /// There is never a `refresh_token`. It could only be the credential that the client has anyway; clients that get one
-    /// forget the password, can only POST from then on, and some give up when POST is not there.
+    /// There is never a `refresh_token`. It could only be the credential that the client has
+    /// anyway; clients that get one forget the password, can only POST from then on, and some give
+    /// up when POST is not there.
     #[must_use]
     pub fn reply(&self, now: UnixTime) -> Reply {
         let mut body = json!({
@@ -44,7 +45,11 @@ impl TokenResponse<'_> {
         }
         let mut headers = vec![("content-type", "application/json".to_owned())];
         headers.extend(unstored());
-        Reply { status: 200, headers, body: body.to_string().into_bytes() }
+        Reply {
+            status: 200,
+            headers,
+            body: body.to_string().into_bytes(),
+        }
     }
 }
 
@@ -57,7 +62,11 @@ mod tests {
     const NOW: UnixTime = UnixTime::from_secs(1_709_210_096);
 
     fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
-        reply.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+        reply
+            .headers
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     #[test]
@@ -65,17 +74,41 @@ mod tests {
         let mut granted = Vec::new();
         Scope::parse_list("repository:a:pull,push registry:catalog:*", &mut granted).unwrap();
         let expires = NOW.after(Duration::from_millis(300_999));
-        let get = TokenResponse { token: "a.b.c", expires, granted: &granted, is_post: false };
+        let get = TokenResponse {
+            token: "a.b.c",
+            expires,
+            granted: &granted,
+            is_post: false,
+        };
         let mut wanted = json!({ "token": "a.b.c", "access_token": "a.b.c", "expires_in": 300, "issued_at": "2024-02-29T12:34:56Z" });
-        let body = |response: TokenResponse<'_>| serde_json::from_slice::<Value>(&response.reply(NOW).body).unwrap();
+        let body = |response: TokenResponse<'_>| {
+            serde_json::from_slice::<Value>(&response.reply(NOW).body).unwrap()
+        };
         assert_eq!(body(get), wanted);
         wanted["scope"] = json!("repository:a:pull,push registry:catalog:*");
-        assert_eq!(body(TokenResponse { is_post: true, ..get }), wanted);
+        assert_eq!(
+            body(TokenResponse {
+                is_post: true,
+                ..get
+            }),
+            wanted
+        );
         wanted["scope"] = json!("");
         wanted["expires_in"] = json!(0);
-        assert_eq!(body(TokenResponse { is_post: true, granted: &[], expires: UnixTime::from_secs(0), ..get }), wanted);
+        assert_eq!(
+            body(TokenResponse {
+                is_post: true,
+                granted: &[],
+                expires: UnixTime::from_secs(0),
+                ..get
+            }),
+            wanted
+        );
         assert_eq!(get.reply(NOW).status, 200);
-        assert_eq!(header(&get.reply(NOW), "content-type"), Some("application/json"));
+        assert_eq!(
+            header(&get.reply(NOW), "content-type"),
+            Some("application/json")
+        );
         assert_eq!(header(&get.reply(NOW), "cache-control"), Some("no-store"));
         assert_eq!(header(&get.reply(NOW), "pragma"), Some("no-cache"));
     }

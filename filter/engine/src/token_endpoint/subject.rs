@@ -1,7 +1,8 @@
-//! The subject of a minted token: who it is, and all that restricts the credential which the token is issued for.
+//! The subject of a minted token: who it is, and all that restricts the credential which the token
+//! is issued for.
 //!
-//! Whatever the token may do, the credential may do at that moment. So the token has the credential's end, what binds it, and the
-//! claims that conditions read.
+//! Whatever the token may do, the credential may do at that moment. So the token has the
+//! credential's end, what binds it, and the claims that conditions read.
 
 use registry_auth_cel::Members;
 use serde_json::{Value, json};
@@ -61,29 +62,57 @@ impl Source {
             (Credential::Token(token), _) => {
                 let token = token_context::read(token)?;
                 let claims = token.claims_unverified();
-                (Origin::of_token(claims, read), claims.as_map().get(CONFIRMATION).cloned())
+                (
+                    Origin::of_token(claims, read),
+                    claims.as_map().get(CONFIRMATION).cloned(),
+                )
             }
             (Credential::Anonymous, Some(_)) => {
-                let thumbprint = thumbprint(connection.certificate).ok_or(Reason::UnusableCertificate)?;
-                (Origin::of_certificate(), Some(json!({ THUMBPRINT: thumbprint })))
+                let thumbprint =
+                    thumbprint(connection.certificate).ok_or(Reason::UnusableCertificate)?;
+                (
+                    Origin::of_certificate(),
+                    Some(json!({ THUMBPRINT: thumbprint })),
+                )
             }
             (Credential::Anonymous, None) => (Origin::default(), None),
         };
-        Ok(Self { not_after, confirmation, origin })
+        Ok(Self {
+            not_after,
+            confirmation,
+            origin,
+        })
     }
 }
 
 impl<'a> Subject<'a> {
     /// The caller with what is granted of a request for a token, restricted as the credential is.
-    pub(crate) fn of(caller: &'a Caller, granted: &'a [Scope], source: Source, mint: &Mint, now: UnixTime) -> Self {
+    pub(crate) fn of(
+        caller: &'a Caller,
+        granted: &'a [Scope],
+        source: Source,
+        mint: &Mint,
+        now: UnixTime,
+    ) -> Self {
         let claim = caller.claim.as_deref();
-        let not_after = source.not_after.map(|end| claim.map_or(end, |claim| end.min(end_of(claim, granted, now))));
+        let not_after = source
+            .not_after
+            .map(|end| claim.map_or(end, |claim| end.min(end_of(claim, granted, now))));
         let expires = mint.end(not_after, now);
         // The token says it once, for all the time that it is accepted.
-        let lists =
-            |claim: &AccessClaim| claim.covers_catalog_until(now).is_some_and(|end| end >= expires.after(CLOCK_SKEW));
+        let lists = |claim: &AccessClaim| {
+            claim
+                .covers_catalog_until(now)
+                .is_some_and(|end| end >= expires.after(CLOCK_SKEW))
+        };
         let origin = source.origin.with_catalog(claim.map(lists));
-        Self { identity: &caller.identity, granted, expires, confirmation: source.confirmation, origin }
+        Self {
+            identity: &caller.identity,
+            granted,
+            expires,
+            confirmation: source.confirmation,
+            origin,
+        }
     }
 }
 
@@ -91,7 +120,9 @@ impl<'a> Subject<'a> {
 fn end_of(claim: &AccessClaim, granted: &[Scope], now: UnixTime) -> UnixTime {
     let end = |scope: &Scope| match scope {
         Scope::Repository(name, actions) => {
-            let ends = actions.iter().map(|action| claim.covers_until(name, action.name(), now).unwrap_or(now));
+            let ends = actions
+                .iter()
+                .map(|action| claim.covers_until(name, action.name(), now).unwrap_or(now));
             ends.min().unwrap_or(UnixTime::MAX)
         }
         Scope::Catalog => claim.covers_catalog_until(now).unwrap_or(now),

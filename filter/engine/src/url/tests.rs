@@ -4,9 +4,15 @@ use super::*;
 fn a_url_is_read_as_it_is_written_or_says_which_rule_it_breaks() {
     use UrlError::{Character, Fragment, Host, NotHttp, Port, UserInfo};
     let rows = [
-        ("https://Issuer.Example.com", Ok("https://issuer.example.com/")),
+        (
+            "https://Issuer.Example.com",
+            Ok("https://issuer.example.com/"),
+        ),
         ("HTTP://a:8080/x/y", Ok("http://a:8080/x/y")),
-        ("https://[::1]:6443/openid/v1/jwks", Ok("https://[::1]:6443/openid/v1/jwks")),
+        (
+            "https://[::1]:6443/openid/v1/jwks",
+            Ok("https://[::1]:6443/openid/v1/jwks"),
+        ),
         ("https://a:/x", Ok("https://a:/x")),
         ("https://a/X%20y/%40", Ok("https://a/X%20y/%40")),
         // Entra, Azure AD B2C, and service accounts of Google.
@@ -14,14 +20,22 @@ fn a_url_is_read_as_it_is_written_or_says_which_rule_it_breaks() {
             "https://login.microsoftonline.com/t/discovery/v2.0/keys?appid=6731de76",
             Ok("https://login.microsoftonline.com/t/discovery/v2.0/keys?appid=6731de76"),
         ),
-        ("https://t.b2clogin.com/keys?p=B2C_1_Sign", Ok("https://t.b2clogin.com/keys?p=B2C_1_Sign")),
+        (
+            "https://t.b2clogin.com/keys?p=B2C_1_Sign",
+            Ok("https://t.b2clogin.com/keys?p=B2C_1_Sign"),
+        ),
         (
             "https://www.googleapis.com/service_accounts/v1/jwk/builder@project.iam.gserviceaccount.com",
-            Ok("https://www.googleapis.com/service_accounts/v1/jwk/builder@project.iam.gserviceaccount.com"),
+            Ok(
+                "https://www.googleapis.com/service_accounts/v1/jwk/builder@project.iam.gserviceaccount.com",
+            ),
         ),
         ("https://a?x=y", Ok("https://a/?x=y")),
         ("https://a/?", Ok("https://a/?")),
-        ("https://a/x?y=/z?@:&u=https://b/c", Ok("https://a/x?y=/z?@:&u=https://b/c")),
+        (
+            "https://a/x?y=/z?@:&u=https://b/c",
+            Ok("https://a/x?y=/z?@:&u=https://b/c"),
+        ),
         ("https://a?@b/x", Ok("https://a/?@b/x")),
         ("https://a/@b", Ok("https://a/@b")),
         ("ftp://a", Err(NotHttp)),
@@ -66,7 +80,11 @@ fn a_url_is_read_as_it_is_written_or_says_which_rule_it_breaks() {
     ];
     for (text, wanted) in rows {
         let found = HttpUrl::parse(text);
-        assert_eq!(found.clone().map(|url| url.to_string()), wanted.map(str::to_owned), "{text}");
+        assert_eq!(
+            found.clone().map(|url| url.to_string()),
+            wanted.map(str::to_owned),
+            "{text}"
+        );
         if let Ok(url) = found {
             assert_eq!(HttpUrl::parse(&url.to_string()), Ok(url), "{text}");
         }
@@ -121,7 +139,11 @@ fn a_url_is_told_apart_from_another_by_scheme_host_and_port() {
     ];
     for (text, host, port) in rows {
         assert_eq!((url(text).host(), url(text).port()), (host, port), "{text}");
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
         assert_eq!(url(text).address(), format!("{host}:{port}"), "{text}");
     }
     let rows = [

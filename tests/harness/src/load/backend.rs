@@ -26,7 +26,8 @@ pub enum Question {
     Hangs,
 }
 
-/// A running registry: 200 to everything but a `HEAD`, 400 if a body is not as long as [`LENGTH`] says.
+/// A running registry: 200 to everything but a `HEAD`, 400 if a body is not as long as [`LENGTH`]
+/// says.
 pub struct Backend {
     question: Arc<Mutex<Question>>,
     server: Server,
@@ -65,7 +66,10 @@ async fn answer(request: Request<Incoming>, question: Question) -> Option<Respon
     while let Some(frame) = body.frame().await {
         length += frame.ok()?.data_ref().map_or(0, Bytes::len);
     }
-    let expected = head.headers.get(LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let expected = head
+        .headers
+        .get(LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     let status = match (&head.method, question) {
         (&Method::HEAD, Question::Answered) => 404,
         (&Method::HEAD, Question::Fails) => 500,
@@ -73,5 +77,9 @@ async fn answer(request: Request<Incoming>, question: Question) -> Option<Respon
         _ if expected.unwrap_or(length) == length => 200,
         _ => 400,
     };
-    Response::builder().status(status).header(API_VERSION.0, API_VERSION.1).body(Full::from("{}")).ok()
+    Response::builder()
+        .status(status)
+        .header(API_VERSION.0, API_VERSION.1)
+        .body(Full::from("{}"))
+        .ok()
 }

@@ -33,10 +33,16 @@ fn an_entry_is_laid_over_the_one_it_is_like() {
     let plugin = &file.configs["derived"].plugin;
     assert_eq!(plugin["http"], json!({"a": 1, "c": 3}));
     assert_eq!(plugin["cert"], file.configs["base"].plugin["cert"]);
-    assert_eq!(file.configs["derived"].pushed, Some(vec!["rs256".to_owned()]));
+    assert_eq!(
+        file.configs["derived"].pushed,
+        Some(vec!["rs256".to_owned()])
+    );
     let token = file.tokens["without"].mint(UnixTime::from_secs(0)).unwrap();
     // {"alg":"EdDSA","typ":"JWT"} and {"exp":3600}
-    assert!(token.starts_with("eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.eyJleHAiOjM2MDB9."), "{token}");
+    assert!(
+        token.starts_with("eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.eyJleHAiOjM2MDB9."),
+        "{token}"
+    );
 }
 
 #[test]
@@ -54,12 +60,18 @@ fn a_request_is_what_its_row_says() {
         {"name": "4", "config": "base", "request": "POST /", "authorization": ["a", "b ${token:t}"], "body": "k=v", "expect": {"status": 200}},
     ]);
     let file = parse(&file).unwrap();
-    let request = |index: usize| file.request(&file.rows[index], UnixTime::from_secs(0)).unwrap();
+    let request = |index: usize| {
+        file.request(&file.rows[index], UnixTime::from_secs(0))
+            .unwrap()
+    };
     let token = file.tokens["t"].mint(UnixTime::from_secs(0)).unwrap();
     assert_eq!(request(0).target, b"/a\xff");
     assert_eq!(request(0).headers, [("x".to_owned(), vec![0x80])]);
     assert_eq!(request(0).body, Body::Sized(b"xx".to_vec()));
-    assert_eq!(request(1).headers[0].1, expand::basic("u", &token).as_bytes());
+    assert_eq!(
+        request(1).headers[0].1,
+        expand::basic("u", &token).as_bytes()
+    );
     assert_eq!(request(2).headers[0].1, token.as_bytes());
     assert_eq!(request(3).headers[1].1, format!("b {token}").as_bytes());
     assert_eq!(request(3).body, Body::Sized(b"k=v".to_vec()));
@@ -67,7 +79,8 @@ fn a_request_is_what_its_row_says() {
 
 #[test]
 fn a_mistake_is_an_error_that_says_where() {
-    let row = json!({"name": "n", "config": "base", "request": "GET /v2/", "expect": {"status": 200}});
+    let row =
+        json!({"name": "n", "config": "base", "request": "GET /v2/", "expect": {"status": 200}});
     let with = |name: &str, value: Value| {
         let mut row = row.clone();
         row[name] = value;
@@ -75,25 +88,53 @@ fn a_mistake_is_an_error_that_says_where() {
     };
     for (pointer, value, message) in [
         ("/rows", with("expct", json!({})), "rows[0]"),
-        ("/rows", with("expect", json!({"status": 200, "stats": 1})), "expect.stats"),
-        ("/rows", with("config", json!("nobody")), "no config `nobody`"),
+        (
+            "/rows",
+            with("expect", json!({"status": 200, "stats": 1})),
+            "expect.stats",
+        ),
+        (
+            "/rows",
+            with("config", json!("nobody")),
+            "no config `nobody`",
+        ),
         ("/rows", with("token", json!("nobody")), "no token `nobody`"),
-        ("/rows", with("authorization", json!("${token:nobody}")), "no token `nobody`"),
+        (
+            "/rows",
+            with("authorization", json!("${token:nobody}")),
+            "no token `nobody`",
+        ),
         ("/rows", with("request", json!("GET")), "METHOD TARGET"),
         ("/rows", with("request", json!("GET /\u{100}")), "no byte"),
-        ("/rows", with("expect", json!({"status": 403, "code": "DENIED", "upstream": {}})), "does not reach"),
+        (
+            "/rows",
+            with(
+                "expect",
+                json!({"status": 403, "code": "DENIED", "upstream": {}}),
+            ),
+            "does not reach",
+        ),
         ("/rows", json!([row, row]), "duplicate name `n`"),
         ("/tokens/t", json!({"key": "eddsa", "kdi": 1}), "tokens.t"),
         ("/tokens/t/key", json!("nobody"), "no test key `nobody`"),
         ("/tokens/t/claims/exp", json!("+1w"), "relative time"),
         ("/tokens/without/like", json!("nobody"), "no `nobody`"),
         ("/tokens/without/like", json!("without"), "circle"),
-        ("/configs/base/plugin/cert", json!("${pem:nobody}"), "configs.base"),
-        ("/configs/derived", json!({"like": "base", "plugins": {}}), "configs.derived"),
+        (
+            "/configs/base/plugin/cert",
+            json!("${pem:nobody}"),
+            "configs.base",
+        ),
+        (
+            "/configs/derived",
+            json!({"like": "base", "plugins": {}}),
+            "configs.derived",
+        ),
     ] {
         let error = refused(pointer, value.clone());
         assert!(error.contains(message), "{value}: {error}");
     }
-    let twice = br#"{"about": "", "configs": {"a": {"plugin": 1}, "a": {"plugin": 2}}, "rows": []}"#;
+    let twice =
+        br#"{"about": "", "configs": {"a": {"plugin": 1}, "a": {"plugin": 2}}, "rows": []}"#;
     assert!(Scenarios::parse("file", twice).is_err());
 }

@@ -23,9 +23,9 @@ pub const ANYWHERE: &str = "/v2/anywhere/app/tags/list";
 /// # Errors
 /// A test key is missing.
 pub fn plugin() -> Result<Value> {
-    let entry =
-        |conditions: Value| json!({"policies": [{"users": ["reader"], "actions": ["read"], "conditions": conditions}]});
-    let condition = |expression: &str| entry(json!([{"expression": expression, "message": "from elsewhere"}]));
+    let entry = |conditions: Value| json!({"policies": [{"users": ["reader"], "actions": ["read"], "conditions": conditions}]});
+    let condition =
+        |expression: &str| entry(json!([{"expression": expression, "message": "from elsewhere"}]));
     let oidc = json!([{
         "issuer": "http://issuer.test", "audiences": ["registry"], "jwks": key::jwks(&["es256"])?,
         "claimMapping": {"username": "claims.sub"},

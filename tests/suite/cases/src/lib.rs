@@ -1,4 +1,5 @@
-//! Cases that more than one suite runs: the engine, the module on wasmtime and the module in Envoy must have the same results.
+//! Cases that more than one suite runs: the engine, the module on wasmtime and the module in Envoy
+//! must have the same results.
 
 pub mod client_address;
 pub mod delay;

@@ -11,14 +11,15 @@ use serde_json::{Value, json};
 pub const BODIES: usize = 256;
 const PUSH: &str = "/v2/team/app/manifests/v1";
 
-/// Two issuers: one whose keys are here, and one that has to be asked. Whoever is known may create, so that a push waits for the
-/// registry's word about its tag.
+/// Two issuers: one whose keys are here, and one that has to be asked. Whoever is known may create,
+/// so that a push waits for the registry's word about its tag.
 ///
 /// # Errors
 /// A test key is missing.
 pub fn document() -> Result<Value> {
     let known = json!({ "issuer": "http://known.test", "audiences": ["registry"], "jwks": key::jwks(&["es256"])? });
-    let asked = json!({ "issuer": "http://issuer.test", "audiences": ["registry"], "cluster": "issuers" });
+    let asked =
+        json!({ "issuer": "http://issuer.test", "audiences": ["registry"], "cluster": "issuers" });
     Ok(json!({
         "http": {
             "auth": {
@@ -39,8 +40,12 @@ pub fn document() -> Result<Value> {
 /// # Errors
 /// A test key is missing.
 pub fn bearer(issuer: &str) -> Result<String> {
-    let claims = json!({ "iss": issuer, "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-8h" });
-    Ok(format!("Bearer {}", Recipe::plain("es256", serde_json::from_value(claims)?).mint(now())?))
+    let claims =
+        json!({ "iss": issuer, "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-8h" });
+    Ok(format!(
+        "Bearer {}",
+        Recipe::plain("es256", serde_json::from_value(claims)?).mint(now())?
+    ))
 }
 
 /// A push of somebody who is known.
@@ -48,7 +53,9 @@ pub fn bearer(issuer: &str) -> Result<String> {
 /// # Errors
 /// A test key is missing.
 pub fn push() -> Result<Request> {
-    Ok(Request::new("PUT", PUSH).header("authorization", &bearer("http://known.test")?).body(b"{}".to_vec()))
+    Ok(Request::new("PUT", PUSH)
+        .header("authorization", &bearer("http://known.test")?)
+        .body(b"{}".to_vec()))
 }
 
 /// A request for a token whose form does not end.

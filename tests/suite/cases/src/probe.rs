@@ -1,5 +1,6 @@
-//! A module that hands the body of a request to the host's `verify_signature` and answers with what it says: so a host's own
-//! verifier can be asked about any signature, and not only about those of tokens.
+//! A module that hands the body of a request to the host's `verify_signature` and answers with what
+//! it says: so a host's own verifier can be asked about any signature, and not only about those of
+//! tokens.
 
 use std::cell::RefCell;
 
@@ -9,8 +10,9 @@ use registry_auth_engine::authn::verify::{SignatureVerifier, Verification, ecdsa
 use registry_auth_engine::keys::PublicKey;
 use registry_auth_engine::keys::algorithm::Algorithm;
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, ImportSection, MemArg, MemorySection, MemoryType, Module, TypeSection, ValType,
+    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, MemArg, MemorySection, MemoryType,
+    Module, TypeSection, ValType,
 };
 
 use registry_auth_harness::client::{Request, Response};
@@ -32,8 +34,11 @@ const HEAP: i32 = 1024;
 /// The types of functions: arguments and results, all `i32`.
 const TYPES: [(usize, usize); 7] = [(5, 1), (6, 1), (8, 1), (0, 0), (1, 1), (2, 0), (3, 1)];
 // Functions in the order of their numbers; the first three are the host's.
-const IMPORTS: [(&str, u32); 3] =
-    [("proxy_get_buffer_bytes", 0), ("proxy_call_foreign_function", 1), ("proxy_send_local_response", 2)];
+const IMPORTS: [(&str, u32); 3] = [
+    ("proxy_get_buffer_bytes", 0),
+    ("proxy_call_foreign_function", 1),
+    ("proxy_send_local_response", 2),
+];
 const EXPORTS: [(&str, u32); 5] = [
     ("proxy_abi_version_0_2_1", 3),
     ("proxy_on_memory_allocate", 4),
@@ -69,7 +74,9 @@ struct Outcome {
 pub fn module() -> Vec<u8> {
     let mut types = TypeSection::new();
     for (arguments, results) in TYPES {
-        types.ty().function(vec![ValType::I32; arguments], vec![ValType::I32; results]);
+        types
+            .ty()
+            .function(vec![ValType::I32; arguments], vec![ValType::I32; results]);
     }
     let mut imports = ImportSection::new();
     for (name, kind) in IMPORTS {
@@ -82,10 +89,20 @@ pub fn module() -> Vec<u8> {
     }
     exports.export("memory", ExportKind::Memory, 0);
     let mut memories = MemorySection::new();
-    let memory = MemoryType { minimum: 16, maximum: None, memory64: false, shared: false, page_size_log2: None };
+    let memory = MemoryType {
+        minimum: 16,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    };
     memories.memory(memory);
     let mut globals = GlobalSection::new();
-    let free = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
+    let free = GlobalType {
+        val_type: ValType::I32,
+        mutable: true,
+        shared: false,
+    };
     globals.global(free, &ConstExpr::i32_const(HEAP));
     let mut code = CodeSection::new();
     for function in [nothing(), allocate(), nothing(), pause(), ask()] {
@@ -94,7 +111,12 @@ pub fn module() -> Vec<u8> {
     let mut data = DataSection::new();
     data.active(0, &ConstExpr::i32_const(NAME), FUNCTION.bytes());
     let mut module = Module::new();
-    module.section(&types).section(&imports).section(&functions).section(&memories).section(&globals);
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&memories)
+        .section(&globals);
     module.section(&exports).section(&code).section(&data);
     module.finish()
 }
@@ -121,21 +143,56 @@ fn allocate() -> Function {
     function
 }
 
-/// The body callback: nothing before the end of the body, then the call, then the answer; 500 when the call fails.
+/// The body callback: nothing before the end of the body, then the call, then the answer; 500 when
+/// the call fails.
 fn ask() -> Function {
     let (size, ended, status) = (1, 2, 3);
-    let word = MemArg { offset: 0, align: 2, memory_index: 0 };
+    let word = MemArg {
+        offset: 0,
+        align: 2,
+        memory_index: 0,
+    };
     let mut function = Function::new([(1, ValType::I32)]);
     let mut code = function.instructions();
-    code.local_get(ended).i32_eqz().if_(wasm_encoder::BlockType::Empty).i32_const(PAUSE).return_().end();
+    code.local_get(ended)
+        .i32_eqz()
+        .if_(wasm_encoder::BlockType::Empty)
+        .i32_const(PAUSE)
+        .return_()
+        .end();
     code.i32_const(HEAP).global_set(0);
-    code.i32_const(REQUEST_BODY).i32_const(0).local_get(size).i32_const(ADDRESS).i32_const(SIZE).call(0).drop();
-    code.i32_const(NAME).i32_const(i32::try_from(FUNCTION.len()).unwrap_or_default());
-    code.i32_const(ADDRESS).i32_load(word).i32_const(SIZE).i32_load(word);
-    code.i32_const(ADDRESS).i32_const(SIZE).call(1).local_set(status);
-    code.i32_const(500).i32_const(200).local_get(status).select();
-    code.i32_const(0).i32_const(0).i32_const(ADDRESS).i32_load(word).i32_const(SIZE).i32_load(word);
-    code.i32_const(NO_FIELDS).i32_const(4).i32_const(-1).call(2).drop();
+    code.i32_const(REQUEST_BODY)
+        .i32_const(0)
+        .local_get(size)
+        .i32_const(ADDRESS)
+        .i32_const(SIZE)
+        .call(0)
+        .drop();
+    code.i32_const(NAME)
+        .i32_const(i32::try_from(FUNCTION.len()).unwrap_or_default());
+    code.i32_const(ADDRESS)
+        .i32_load(word)
+        .i32_const(SIZE)
+        .i32_load(word);
+    code.i32_const(ADDRESS)
+        .i32_const(SIZE)
+        .call(1)
+        .local_set(status);
+    code.i32_const(500)
+        .i32_const(200)
+        .local_get(status)
+        .select();
+    code.i32_const(0)
+        .i32_const(0)
+        .i32_const(ADDRESS)
+        .i32_load(word)
+        .i32_const(SIZE)
+        .i32_load(word);
+    code.i32_const(NO_FIELDS)
+        .i32_const(4)
+        .i32_const(-1)
+        .call(2)
+        .drop();
     code.i32_const(PAUSE).end();
     function
 }
@@ -147,7 +204,13 @@ pub struct HostVerifier<S> {
 }
 
 impl<S: Fn(&Request) -> Result<Response>> SignatureVerifier for HostVerifier<S> {
-    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verification {
+    fn verify(
+        &self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Verification {
         match self.ask(algorithm, key, message, signature) {
             Ok(Some(true)) => Verification::Valid,
             Ok(Some(false)) => Verification::Invalid,
@@ -163,7 +226,10 @@ impl<S: Fn(&Request) -> Result<Response>> SignatureVerifier for HostVerifier<S> 
 impl<S: Fn(&Request) -> Result<Response>> HostVerifier<S> {
     /// A verifier behind a module that requests reach through `send`.
     pub const fn new(send: S) -> Self {
-        Self { send, failure: RefCell::new(None) }
+        Self {
+            send,
+            failure: RefCell::new(None),
+        }
     }
 
     /// To be called at the end.
@@ -171,17 +237,29 @@ impl<S: Fn(&Request) -> Result<Response>> HostVerifier<S> {
     /// # Errors
     /// The host did not answer: what it was taken to say means nothing.
     pub fn finish(self) -> Result<()> {
-        self.failure.into_inner().map_or(Ok(()), |error| Err(error.context("the host does not answer")))
+        self.failure.into_inner().map_or(Ok(()), |error| {
+            Err(error.context("the host does not answer"))
+        })
     }
 
     /// What the host says; nothing for what the filter does not ask it.
-    fn ask(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<Option<bool>> {
-        let Some(hash) = hash_of(algorithm) else { return Ok(None) };
+    fn ask(
+        &self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<Option<bool>> {
+        let Some(hash) = hash_of(algorithm) else {
+            return Ok(None);
+        };
         let signature = match algorithm {
-            Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 => match ecdsa_signature_der(signature) {
-                Some(der) => der,
-                None => return Ok(Some(false)),
-            },
+            Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 => {
+                match ecdsa_signature_der(signature) {
+                    Some(der) => der,
+                    None => return Ok(Some(false)),
+                }
+            }
             _ => signature.to_vec(),
         };
         let arguments = Arguments {
@@ -191,7 +269,11 @@ impl<S: Fn(&Request) -> Result<Response>> HostVerifier<S> {
             clear_text: message.to_vec(),
         };
         let response = (self.send)(&Request::new("POST", "/").body(arguments.encode_to_vec()))?;
-        ensure!(response.status == 200, "the call failed: {}", response.status);
+        ensure!(
+            response.status == 200,
+            "the call failed: {}",
+            response.status
+        );
         let outcome = Outcome::decode(&*response.body).context("the answer is no message")?;
         Ok(Some(outcome.result))
     }

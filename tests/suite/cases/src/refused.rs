@@ -13,7 +13,8 @@ pub fn good() -> Value {
     })
 }
 
-/// The configuration with one more key at a JSON pointer, and without access control where that is its place.
+/// The configuration with one more key at a JSON pointer, and without access control where that is
+/// its place.
 #[must_use]
 pub fn with(pointer: &str, name: &str, value: Value) -> Value {
     let mut document = good();
@@ -31,30 +32,60 @@ fn policy(members: &Value) -> Value {
 /// Text of a configuration, and a part of the error.
 #[must_use]
 pub fn rows() -> Vec<(Vec<u8>, &'static str)> {
-    let control = good().pointer("/http/accessControl").cloned().unwrap_or_default();
-    let condition =
-        json!({"users": ["a"], "actions": ["read"], "conditions": [{"expression": "req.client.ip == '::1'"}]});
+    let control = good()
+        .pointer("/http/accessControl")
+        .cloned()
+        .unwrap_or_default();
+    let condition = json!({"users": ["a"], "actions": ["read"], "conditions": [{"expression": "req.client.ip == '::1'"}]});
     let open = json!({"users": ["a"], "actions": ["read"], "conditions": null});
     let issuer = |issuer: &str| json!({"issuer": issuer, "audiences": ["a"], "cluster": "issuers"});
-    let issuers = json!([issuer("http://issuer.test"), issuer("http://issuer.test/tenant")]);
+    let issuers = json!([
+        issuer("http://issuer.test"),
+        issuer("http://issuer.test/tenant")
+    ]);
     let documents = [
         (
             with("/http", "accesControl", control.clone()),
             "http.accesControl: unknown key; did you mean `accessControl`",
         ),
-        (with("/http", "accessControls", control.clone()), "did you mean `accessControl`"),
-        (with("/http", "accessControl", Value::Null), "http.accessControl: is null"),
+        (
+            with("/http", "accessControls", control.clone()),
+            "did you mean `accessControl`",
+        ),
+        (
+            with("/http", "accessControl", Value::Null),
+            "http.accessControl: is null",
+        ),
         (
             with("", "accessControl", control.clone()),
             "accessControl: unknown key here; did you mean `http.accessControl`",
         ),
-        (with("/http/auth", "accessControl", control), "did you mean `http.accessControl`"),
-        (with("", "unheard", json!({})), "unheard: unknown key; known here: "),
-        (with("/http", "accessControl", policy(&open)), ".policies[0].conditions: is null"),
-        (with("/http", "accessControl", policy(&condition)), "`\"clientAddress\": \"proxy\"`"),
-        (with("/http/auth/bearer", "oidc", issuers), "http.auth.bearer.oidc[1].issuer: "),
         (
-            with("", "proxy", json!({"upstreamAuthorization": {"env": "REGISTRY_AUTH_PUSH_KEY"}})),
+            with("/http/auth", "accessControl", control),
+            "did you mean `http.accessControl`",
+        ),
+        (
+            with("", "unheard", json!({})),
+            "unheard: unknown key; known here: ",
+        ),
+        (
+            with("/http", "accessControl", policy(&open)),
+            ".policies[0].conditions: is null",
+        ),
+        (
+            with("/http", "accessControl", policy(&condition)),
+            "`\"clientAddress\": \"proxy\"`",
+        ),
+        (
+            with("/http/auth/bearer", "oidc", issuers),
+            "http.auth.bearer.oidc[1].issuer: ",
+        ),
+        (
+            with(
+                "",
+                "proxy",
+                json!({"upstreamAuthorization": {"env": "REGISTRY_AUTH_PUSH_KEY"}}),
+            ),
             "proxy.upstreamAuthorization: `REGISTRY_AUTH_PUSH_KEY` does not hold the value of `Authorization`",
         ),
         (
@@ -62,8 +93,13 @@ pub fn rows() -> Vec<(Vec<u8>, &'static str)> {
             "proxy.pushKey.env: must be the name of an environment variable",
         ),
     ];
-    let mut rows: Vec<_> = documents.map(|(document, message)| (document.to_string().into_bytes(), message)).into();
-    rows.push((b"\x0a\x0a\x0a\x04http\x12\x02\x2a\x00".to_vec(), "google.protobuf.StringValue"));
+    let mut rows: Vec<_> = documents
+        .map(|(document, message)| (document.to_string().into_bytes(), message))
+        .into();
+    rows.push((
+        b"\x0a\x0a\x0a\x04http\x12\x02\x2a\x00".to_vec(),
+        "google.protobuf.StringValue",
+    ));
     rows.push((Vec::new(), "is empty"));
     rows
 }

@@ -3,8 +3,12 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_harness::client::Request;
 use serde_json::{Value, json};
-use wasm_encoder::{CodeSection, ExportKind, ExportSection, Function, FunctionSection, Module, RawSection};
-use wasmparser::{ExportSectionReader, ExternalKind, FunctionSectionReader, Parser, Payload, TypeRef, Validator};
+use wasm_encoder::{
+    CodeSection, ExportKind, ExportSection, Function, FunctionSection, Module, RawSection,
+};
+use wasmparser::{
+    ExportSectionReader, ExternalKind, FunctionSectionReader, Parser, Payload, TypeRef, Validator,
+};
 
 /// A request with at least this number of header fields, pseudo header fields among them, traps.
 pub const FIELDS: u32 = 64;
@@ -39,17 +43,26 @@ pub fn good() -> Request {
 /// The request that traps.
 #[must_use]
 pub fn trapping() -> Request {
-    (0..FIELDS).fold(good(), |request, number| request.header(&format!("x-{number}"), "1"))
+    (0..FIELDS).fold(good(), |request, number| {
+        request.header(&format!("x-{number}"), "1")
+    })
 }
 
-/// Puts a function in front of the headers callback that traps at a request of [`FIELDS`] header fields.
+/// Puts a function in front of the headers callback that traps at a request of [`FIELDS`] header
+/// fields.
 ///
 /// # Errors
 /// It is no module, or has no headers callback.
 pub fn lay(module: &[u8]) -> Result<Vec<u8>> {
     let callback = find(module)?;
-    let own = callback.index.checked_sub(callback.imported).context("the headers callback is imported")?;
-    let kind = *callback.types.get(own as usize).context("the headers callback is not there")?;
+    let own = callback
+        .index
+        .checked_sub(callback.imported)
+        .context("the headers callback is imported")?;
+    let kind = *callback
+        .types
+        .get(own as usize)
+        .context("the headers callback is not there")?;
     let trap = callback.imported + u32::try_from(callback.types.len())?;
     let mut out = Module::new();
     let mut bodies = CodeSection::new();
@@ -64,13 +77,18 @@ pub fn lay(module: &[u8]) -> Result<Vec<u8>> {
             }
             Payload::CodeSectionStart { .. } => continue,
             _ => {
-                let Some((id, range)) = payload.as_section() else { continue };
+                let Some((id, range)) = payload.as_section() else {
+                    continue;
+                };
                 // Data comes after code.
                 if id == wasm_encoder::SectionId::Data as u8 {
                     out.section(bodies.function(&headers_callback(callback.index)));
                     bodies = CodeSection::new();
                 }
-                out.section(&RawSection { id, data: module.get(range).context("a section ends early")? })
+                out.section(&RawSection {
+                    id,
+                    data: module.get(range).context("a section ends early")?,
+                })
             }
         };
     }
@@ -90,11 +108,14 @@ fn find(module: &[u8]) -> Result<Callback> {
                     callback.imported += u32::from(matches!(import?.ty, TypeRef::Func(_)));
                 }
             }
-            Payload::FunctionSection(section) => callback.types = section.into_iter().collect::<Result<_, _>>()?,
+            Payload::FunctionSection(section) => {
+                callback.types = section.into_iter().collect::<Result<_, _>>()?
+            }
             Payload::ExportSection(section) => {
                 for export in section {
                     let export = export?;
-                    found = found.or_else(|| (export.name == HEADERS_CALLBACK).then_some(export.index));
+                    found =
+                        found.or_else(|| (export.name == HEADERS_CALLBACK).then_some(export.index));
                 }
             }
             _ => {}
@@ -133,8 +154,14 @@ fn headers_callback(callback: u32) -> Function {
     let (context, fields, ended) = (0, 1, 2);
     let mut body = Function::new([]);
     let mut code = body.instructions();
-    code.local_get(fields).i32_const(FIELDS.cast_signed()).i32_ge_u();
+    code.local_get(fields)
+        .i32_const(FIELDS.cast_signed())
+        .i32_ge_u();
     code.if_(wasm_encoder::BlockType::Empty).unreachable().end();
-    code.local_get(context).local_get(fields).local_get(ended).call(callback).end();
+    code.local_get(context)
+        .local_get(fields)
+        .local_get(ended)
+        .call(callback)
+        .end();
     body
 }

@@ -17,7 +17,8 @@ pub struct Group {
     pub key: Result<PublicKey, KeysError>,
     /// The algorithm that they are taken for.
     pub algorithm: Algorithm,
-    /// True if they use the parameters of the algorithm: its hash, and for RSASSA-PSS its length of salt. If not, all are invalid.
+    /// True if they use the parameters of the algorithm: its hash, and for RSASSA-PSS its length of
+    /// salt. If not, all are invalid.
     pub fits: bool,
     /// The signatures.
     pub tests: Vec<Test>,
@@ -114,7 +115,13 @@ impl RawGroup {
             (_, Some("SHA-512")) => with_512,
             _ => with_256,
         };
-        Group { file: file.to_owned(), fits: self.fits(algorithm), key, algorithm, tests: self.tests }
+        Group {
+            file: file.to_owned(),
+            fits: self.fits(algorithm),
+            key,
+            algorithm,
+            tests: self.tests,
+        }
     }
 
     fn fits(&self, algorithm: Algorithm) -> bool {
@@ -124,7 +131,10 @@ impl RawGroup {
             Algorithm::Rs512 | Algorithm::Ps512 | Algorithm::Es512 => ("SHA-512", 64),
             Algorithm::EdDsa => return true,
         };
-        let is_pss = matches!(algorithm, Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512);
+        let is_pss = matches!(
+            algorithm,
+            Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512
+        );
         let masked = self.mgf.as_deref() == Some("MGF1") && self.mgf_sha.as_deref() == Some(hash);
         self.sha.as_deref() == Some(hash) && (!is_pss || masked && self.s_len == Some(length))
     }
@@ -149,16 +159,28 @@ pub struct Jws {
 /// # Errors
 /// The file cannot be read.
 pub fn jws() -> Result<Vec<Jws>> {
-    let set = json_web::TestSet::load(json_web::TestName::JsonWebSignature).map_err(|error| anyhow!("{error}"))?;
+    let set = json_web::TestSet::load(json_web::TestName::JsonWebSignature)
+        .map_err(|error| anyhow!("{error}"))?;
     let mut all = Vec::new();
     for group in set.test_groups {
         let key = group.public_key.or(group.private_key).unwrap_or_default();
-        all.extend(group.tests.into_iter().map(|test| Jws {
-            number: test.tc_id,
-            comment: format!("{} {}", group.group_comment, test.comment),
-            key: key.clone(),
-            text: test.jws.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned(),
-            result: if test.result.must_fail() { Judgement::Invalid } else { Judgement::Valid },
+        all.extend(group.tests.into_iter().map(|test| {
+            Jws {
+                number: test.tc_id,
+                comment: format!("{} {}", group.group_comment, test.comment),
+                key: key.clone(),
+                text: test
+                    .jws
+                    .as_ref()
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned(),
+                result: if test.result.must_fail() {
+                    Judgement::Invalid
+                } else {
+                    Judgement::Valid
+                },
+            }
         }));
     }
     Ok(all)
@@ -180,6 +202,9 @@ impl Test {
 
 /// Hexadecimal is percent-encoding without the signs.
 fn bytes(hexadecimal: &str) -> Vec<u8> {
-    let pairs = hexadecimal.as_bytes().chunks(2).map(String::from_utf8_lossy);
+    let pairs = hexadecimal
+        .as_bytes()
+        .chunks(2)
+        .map(String::from_utf8_lossy);
     percent_decode_str(&pairs.fold(String::new(), |text, pair| text + "%" + &pair)).collect()
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_cases::Outcome;
-use registry_auth_cases::client_address::{ANYWHERE, HERE, NOT_THERE, THERE, WARNING, plugin, request};
+use registry_auth_cases::client_address::{
+    ANYWHERE, HERE, NOT_THERE, THERE, WARNING, plugin, request,
+};
 use registry_auth_harness::envoy::{Bootstrap, Envoy, Listener};
 use registry_auth_harness::upstream::Upstream;
 use registry_auth_harness::{client, module};
@@ -29,7 +31,10 @@ fn start(settings: &Value, upstream: &Upstream) -> Result<Envoy> {
         environment: Vec::new(),
     };
     let mut json = bootstrap.to_json()?;
-    let manager = json.pointer_mut(MANAGER).and_then(Value::as_object_mut).context("there is no connection manager")?;
+    let manager = json
+        .pointer_mut(MANAGER)
+        .and_then(Value::as_object_mut)
+        .context("there is no connection manager")?;
     manager.extend(settings.as_object().context("not an object")?.clone());
     Envoy::launch(&json, 1, &bootstrap.environment)
 }
@@ -38,8 +43,8 @@ fn status(address: SocketAddr, path: &str, forwarded_for: Option<&str>) -> Resul
     Ok(client::send(address, &request(path, forwarded_for)?, PATIENCE)?.status)
 }
 
-/// The address of the client comes from the proxy: from its own connection, or from the trusted proxy before it. What a client sends has
-/// no effect.
+/// The address of the client comes from the proxy: from its own connection, or from the trusted
+/// proxy before it. What a client sends has no effect.
 #[test]
 fn the_address_is_what_the_proxy_says_envoy() -> Outcome {
     let upstream = Upstream::start()?;
@@ -68,10 +73,23 @@ fn the_address_is_what_the_proxy_says_envoy() -> Outcome {
         let envoy = start(settings, &upstream)?;
         for (_, path, forwarded_for, expected) in rows.iter().filter(|(of, ..)| *of == settings) {
             let got = status(envoy.listener("main")?, path, *forwarded_for)?;
-            check(got == *expected, &format!("{settings} {path} {forwarded_for:?}: {got}\n{}", envoy.log_tail()))?;
+            check(
+                got == *expected,
+                &format!(
+                    "{settings} {path} {forwarded_for:?}: {got}\n{}",
+                    envoy.log_tail()
+                ),
+            )?;
         }
-        let warnings = envoy.log().lines().filter(|line| line.contains(WARNING)).count();
-        check(warnings == usize::from(settings == &not_told), &format!("{settings}: {warnings} warnings"))?;
+        let warnings = envoy
+            .log()
+            .lines()
+            .filter(|line| line.contains(WARNING))
+            .count();
+        check(
+            warnings == usize::from(settings == &not_told),
+            &format!("{settings}: {warnings} warnings"),
+        )?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Real clients against a real registry through the shipped Envoy; `docs/clients.md` has the results.
+//! Real clients against a real registry through the shipped Envoy; `docs/clients.md` has the
+//! results.
 
 mod caller;
 mod daemons;
@@ -34,7 +35,13 @@ enum Who {
 }
 
 impl Who {
-    const ALL: [Self; 5] = [Self::Admin, Self::Late, Self::Reader, Self::Stranger, Self::Nobody];
+    const ALL: [Self; 5] = [
+        Self::Admin,
+        Self::Late,
+        Self::Reader,
+        Self::Stranger,
+        Self::Nobody,
+    ];
 
     fn token(self) -> Result<Option<String>> {
         let (namespace, name, expires) = match self {
@@ -51,7 +58,10 @@ impl Who {
     fn log_in(self, caller: &Caller<'_>) -> Result<()> {
         if matches!(self, Self::Reader | Self::Stranger) {
             let ended = caller.ask(Operation::Login, "team/none")?;
-            ensure!(ended.as_ref().is_none_or(|ended| ended.success), "{self:?} cannot log in");
+            ensure!(
+                ended.as_ref().is_none_or(|ended| ended.success),
+                "{self:?} cannot log in"
+            );
         }
         Ok(())
     }
@@ -62,7 +72,8 @@ struct Case {
     heading: &'static str,
     who: Who,
     operation: Operation,
-    /// `{row}` is the name of the row, so that each row has its own repositories; `{client}` that of its client.
+    /// `{row}` is the name of the row, so that each row has its own repositories; `{client}` that
+    /// of its client.
     repository: &'static str,
     may: Permission,
 }
@@ -83,20 +94,62 @@ const CASES: &[Case] = &[
     granted("mount", Who::Admin, Operation::Mount, "team/{row}"),
     granted("catalog", Who::Admin, Operation::Catalog, "team/{row}"),
     refused("login, expired", Who::Late, Operation::Login, "team/{row}"),
-    refused("push, may only read", Who::Reader, Operation::Push, "team/{row}-refused"),
-    refused("pull, may not", Who::Stranger, Operation::Pull, "team/{row}"),
+    refused(
+        "push, may only read",
+        Who::Reader,
+        Operation::Push,
+        "team/{row}-refused",
+    ),
+    refused(
+        "pull, may not",
+        Who::Stranger,
+        Operation::Pull,
+        "team/{row}",
+    ),
     refused("pull, no token", Who::Nobody, Operation::Pull, "team/{row}"),
-    granted("push, public", Who::Admin, Operation::Push, "public/{client}"),
-    granted("pull, public, no token", Who::Nobody, Operation::Pull, "public/{client}"),
+    granted(
+        "push, public",
+        Who::Admin,
+        Operation::Push,
+        "public/{client}",
+    ),
+    granted(
+        "pull, public, no token",
+        Who::Nobody,
+        Operation::Pull,
+        "public/{client}",
+    ),
     granted("delete", Who::Admin, Operation::Delete, "team/{row}"),
 ];
 
-const fn granted(heading: &'static str, who: Who, operation: Operation, repository: &'static str) -> Case {
-    Case { heading, who, operation, repository, may: Permission::Granted }
+const fn granted(
+    heading: &'static str,
+    who: Who,
+    operation: Operation,
+    repository: &'static str,
+) -> Case {
+    Case {
+        heading,
+        who,
+        operation,
+        repository,
+        may: Permission::Granted,
+    }
 }
 
-const fn refused(heading: &'static str, who: Who, operation: Operation, repository: &'static str) -> Case {
-    Case { heading, who, operation, repository, may: Permission::Refused }
+const fn refused(
+    heading: &'static str,
+    who: Who,
+    operation: Operation,
+    repository: &'static str,
+) -> Case {
+    Case {
+        heading,
+        who,
+        operation,
+        repository,
+        may: Permission::Refused,
+    }
 }
 
 #[test]
@@ -111,13 +164,16 @@ fn clients_through_envoy_come_out_as_their_page_says() -> Outcome {
     Ok(page.check()?)
 }
 
-/// Not every client can be installed everywhere, and daemons require root: without them there are fewer rows, except when `CI`
-/// is set.
+/// Not every client can be installed everywhere, and daemons require root: without them there are
+/// fewer rows, except when `CI` is set.
 fn present(daemons: &Result<Daemons>) -> Result<Vec<&'static Client>> {
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     let mut present = Vec::new();
     for client in CLIENTS {
-        let missing = client.programs.iter().find(|program| !tool(&format!("bin/{program}")).exists());
+        let missing = client
+            .programs
+            .iter()
+            .find(|program| !tool(&format!("bin/{program}")).exists());
         let why = match (missing, daemons) {
             (Some(program), _) => format!("{program} is missing: run `cargo xtask tools`"),
             (None, Err(error)) if client.programs.contains(&"containerd") => format!("{error:#}"),
@@ -127,7 +183,11 @@ fn present(daemons: &Result<Daemons>) -> Result<Vec<&'static Client>> {
             }
         };
         ensure!(!in_ci, "{}: {why}", client.name);
-        eprintln!("SKIPPED: {}: {}", client.name, why.lines().next().unwrap_or_default());
+        eprintln!(
+            "SKIPPED: {}: {}",
+            client.name,
+            why.lines().next().unwrap_or_default()
+        );
     }
     Ok(present)
 }
@@ -135,9 +195,14 @@ fn present(daemons: &Result<Daemons>) -> Result<Vec<&'static Client>> {
 fn rows(realm: Realm, clients: &[&Client], sockets: Option<&Sockets>) -> Result<Vec<Row>> {
     let front = Front::start(realm)?;
     let layout = image::write_layout(front.folder().join("layout"))?;
-    let place = Place { host: front.address(), layout, sockets: sockets.cloned() };
+    let place = Place {
+        host: front.address(),
+        layout,
+        sockets: sockets.cloned(),
+    };
     let row = |client: &&Client| {
-        row(&front, &place, client).with_context(|| format!("{} failed\n{}", client.name, front.logs()))
+        row(&front, &place, client)
+            .with_context(|| format!("{} failed\n{}", client.name, front.logs()))
     };
     clients.iter().map(row).collect()
 }
@@ -153,8 +218,14 @@ fn row(front: &Front, place: &Place, client: &Client) -> Result<Row> {
     let callers = callers.collect::<Result<Vec<_>>>()?;
     let mut row = Row::new(client);
     for case in CASES {
-        let (_, caller) = callers.iter().find(|(who, _)| *who == case.who).context("everybody calls")?;
-        let repository = case.repository.replace("{row}", &name).replace("{client}", client.name);
+        let (_, caller) = callers
+            .iter()
+            .find(|(who, _)| *who == case.who)
+            .context("everybody calls")?;
+        let repository = case
+            .repository
+            .replace("{row}", &name)
+            .replace("{client}", client.name);
         let (ended, accesses) = front.watch(|| caller.ask(case.operation, &repository))?;
         row.add(case, &repository, ended.as_ref(), &accesses);
     }

@@ -1,7 +1,8 @@
-//! The conformance suite of the OCI distribution spec: every result through the filter is that of the registry alone.
+//! The conformance suite of the OCI distribution spec: every result through the filter is that of
+//! the registry alone.
 //!
-//! The registry fails some tests by itself (it has no referrers, and stores no sha512), so the result of each test and its reason are
-//! compared.
+//! The registry fails some tests by itself (it has no referrers, and stores no sha512), so the
+//! result of each test and its reason are compared.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -36,7 +37,8 @@ fn conformance_through_envoy_is_that_of_the_registry_alone() -> Outcome {
     let token = service_account("registry", "admin", "+1h")?;
     for realm in Realm::TRIED {
         let front = Front::start(*realm)?;
-        let behind = report(front.address(), &token, front.folder()).with_context(|| front.logs())?;
+        let behind =
+            report(front.address(), &token, front.folder()).with_context(|| front.logs())?;
         compare(&alone, &behind).with_context(|| format!("with bearer.realm as {realm:?}"))?;
     }
     Ok(())
@@ -47,10 +49,16 @@ fn report(registry: SocketAddr, token: &str, folder: &Path) -> Result<Report> {
     let results = folder.join("results");
     let log = File::create(folder.join("conformance.log"))?;
     let user = if token.is_empty() { "" } else { "token" };
-    // The exit status is 0 only if the registry conforms; the report shows that the suite ran to its end.
+    // The exit status is 0 only if the registry conforms; the report shows that the suite ran to
+    // its end.
     Command::new(tool("bin/conformance"))
         .env_clear()
-        .envs([("OCI_TLS", "disabled"), ("OCI_VERSION", VERSION), ("OCI_USERNAME", user), ("OCI_PASSWORD", token)])
+        .envs([
+            ("OCI_TLS", "disabled"),
+            ("OCI_VERSION", VERSION),
+            ("OCI_USERNAME", user),
+            ("OCI_PASSWORD", token),
+        ])
         .env("OCI_REGISTRY", registry.to_string())
         .env("OCI_RESULTS_DIR", &results)
         .current_dir(folder)
@@ -59,10 +67,14 @@ fn report(registry: SocketAddr, token: &str, folder: &Path) -> Result<Report> {
         .stderr(log)
         .status()
         .context("the conformance suite cannot be started: run `cargo xtask tools`")?;
-    let text = fs::read_to_string(results.join("junit.xml")).context("the conformance suite left no report")?;
+    let text = fs::read_to_string(results.join("junit.xml"))
+        .context("the conformance suite left no report")?;
     let report = read(&text);
     let tests: usize = report.values().sum();
-    ensure!(tests >= LEAST, "the conformance suite made only {tests} tests");
+    ensure!(
+        tests >= LEAST,
+        "the conformance suite made only {tests} tests"
+    );
     Ok(report)
 }
 
@@ -75,13 +87,21 @@ fn read(junit: &str) -> Report {
             rest.split('"').next()
         };
         let output = case.split_once("<system-out>").map_or("", |(_, rest)| rest);
-        let output = output.split("</system-out>").next().unwrap_or_default().replace("&#34;", "\"");
+        let output = output
+            .split("</system-out>")
+            .next()
+            .unwrap_or_default()
+            .replace("&#34;", "\"");
         // Errors of parallel steps come in any order, and end with the JSON that they are about.
-        let mut reasons: Vec<_> =
-            output.split("&#xA;").map(|line| stable(line.split('{').next().unwrap_or_default())).collect();
+        let mut reasons: Vec<_> = output
+            .split("&#xA;")
+            .map(|line| stable(line.split('{').next().unwrap_or_default()))
+            .collect();
         reasons.sort();
         let [name, status] = ["name", "status"].map(|name| attribute(name).unwrap_or_default());
-        *report.entry(format!("{status}: {name}: {}", reasons.join("; "))).or_default() += 1;
+        *report
+            .entry(format!("{status}: {name}: {}", reasons.join("; ")))
+            .or_default() += 1;
     }
     report
 }
@@ -91,18 +111,30 @@ fn stable(text: &str) -> String {
     let words = text.split_inclusive(|character: char| !character.is_ascii_alphanumeric());
     let stable = |word: &str| {
         let run = word.trim_end_matches(|character: char| !character.is_ascii_alphanumeric());
-        if run.len() < RANDOM { word.to_owned() } else { word.replace(run, "...") }
+        if run.len() < RANDOM {
+            word.to_owned()
+        } else {
+            word.replace(run, "...")
+        }
     };
     words.map(stable).collect()
 }
 
 fn compare(alone: &Report, behind: &Report) -> Result<()> {
     let beyond = |left: &Report, right: &Report, sign: &str| {
-        let more = left.iter().filter(|(test, count)| right.get(*test).unwrap_or(&0) < *count);
-        more.map(|(test, _)| format!("{sign} {test}")).collect::<Vec<_>>()
+        let more = left
+            .iter()
+            .filter(|(test, count)| right.get(*test).unwrap_or(&0) < *count);
+        more.map(|(test, _)| format!("{sign} {test}"))
+            .collect::<Vec<_>>()
     };
-    let differences = [beyond(alone, behind, "-"), beyond(behind, alone, "+")].concat().join("\n");
-    ensure!(differences.is_empty(), "conformance: - of the registry alone, + through the filter\n{differences}");
+    let differences = [beyond(alone, behind, "-"), beyond(behind, alone, "+")]
+        .concat()
+        .join("\n");
+    ensure!(
+        differences.is_empty(),
+        "conformance: - of the registry alone, + through the filter\n{differences}"
+    );
     Ok(())
 }
 
@@ -115,7 +147,13 @@ fn a_report_keeps_what_two_runs_have_in_common() {
          <testcase name=\"pull\" classname=\"\" status=\"passed\"></testcase>\
          <testcase name=\"pull\" classname=\"\" status=\"passed\"></testcase></testsuites>"
     );
-    let expected = [("failure: push: missing sha256:..., received ; sizes differ", 1), ("passed: pull: ", 2)];
+    let expected = [
+        (
+            "failure: push: missing sha256:..., received ; sizes differ",
+            1,
+        ),
+        ("passed: pull: ", 2),
+    ];
     let expected = expected.map(|(test, count)| (test.to_owned(), count));
     assert_eq!(read(&report), Report::from(expected));
 }

@@ -15,7 +15,8 @@ use crate::Outcome;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The user of `REGISTRY_UPSTREAM_AUTHORIZATION`, as `htpasswd -nbB upstream secret` writes it.
 const PASSWORDS: &str = "upstream:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n";
-const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+const MANIFEST: &str =
+    r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
 fn front() -> Result<Front> {
     Front::start_with(
@@ -23,12 +24,18 @@ fn front() -> Result<Front> {
         |folder| {
             let passwords = folder.join("htpasswd");
             fs::write(&passwords, PASSWORDS)?;
-            let auth = json!({"auth": {"htpasswd": {"realm": "the registry's own", "path": passwords}}});
+            let auth =
+                json!({"auth": {"htpasswd": {"realm": "the registry's own", "path": passwords}}});
             distribution::start_with(Release::V3, &auth, folder)
         },
         |plugin| {
-            let proxy = plugin["proxy"].as_object_mut().context("no section `proxy`")?;
-            proxy.insert("upstreamAuthorization".to_owned(), json!({"env": "REGISTRY_UPSTREAM_AUTHORIZATION"}));
+            let proxy = plugin["proxy"]
+                .as_object_mut()
+                .context("no section `proxy`")?;
+            proxy.insert(
+                "upstreamAuthorization".to_owned(),
+                json!({"env": "REGISTRY_UPSTREAM_AUTHORIZATION"}),
+            );
             // Distribution has a page without a password there, and requires one everywhere else.
             proxy.insert("publicPaths".to_owned(), json!(["/"]));
             Ok(())
@@ -43,7 +50,9 @@ fn send(front: &Front, token: Option<&str>, method: &str, target: &str) -> Resul
     }
     if method == "PUT" {
         let media_type = "application/vnd.oci.image.index.v1+json";
-        request = request.header("content-type", media_type).body(MANIFEST.as_bytes().to_vec());
+        request = request
+            .header("content-type", media_type)
+            .body(MANIFEST.as_bytes().to_vec());
     }
     client::send(front.address(), &request, PATIENCE).with_context(|| front.logs())
 }
@@ -75,11 +84,22 @@ fn a_registry_with_a_password_serves_who_may_and_challenges_nobody_through_envoy
     for (token, method, target, status) in rows {
         let answer = send(&front, token, method, target)?;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
-        assert_eq!(answer.status, status, "{method} {target}: {text}\n{}", front.logs());
+        assert_eq!(
+            answer.status,
+            status,
+            "{method} {target}: {text}\n{}",
+            front.logs()
+        );
         let challenge = answer.header("www-authenticate").unwrap_or_default();
-        assert!(!challenge.contains("the registry's own"), "{method} {target}: {challenge}");
+        assert!(
+            !challenge.contains("the registry's own"),
+            "{method} {target}: {challenge}"
+        );
     }
     let pong = send(&front, Some(&ci), "GET", "/v2/")?;
-    assert_eq!(pong.header("docker-distribution-api-version").as_deref(), Some("registry/2.0"));
+    assert_eq!(
+        pong.header("docker-distribution-api-version").as_deref(),
+        Some("registry/2.0")
+    );
     Ok(())
 }

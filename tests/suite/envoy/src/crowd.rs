@@ -1,4 +1,5 @@
-//! A thousand requests at once to the real Envoy, whose workers share the keys that one of them fetches.
+//! A thousand requests at once to the real Envoy, whose workers share the keys that one of them
+//! fetches.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,10 +34,14 @@ impl Fixture {
     fn set_up(vm_id: &str, push_key: bool) -> Result<Self> {
         let issuer = Issuer::new("http://issuer.test", &["es256"])?;
         let server = issuer.serve()?;
-        let entry = json!({ "issuer": issuer.url(), "audiences": ["registry"], "cluster": "issuers" });
+        let entry =
+            json!({ "issuer": issuer.url(), "audiences": ["registry"], "cluster": "issuers" });
         let mut document = json!({ "http": { "auth": { "bearer": { "oidc": [entry] } } }, "log": { "level": "warn" } });
         if let (true, Value::Object(document)) = (push_key, &mut document) {
-            document.insert("proxy".to_owned(), json!({ "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } }));
+            document.insert(
+                "proxy".to_owned(),
+                json!({ "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } }),
+            );
         }
         let listener = |name: &str| Listener {
             name: name.to_owned(),
@@ -48,15 +53,22 @@ impl Fixture {
             module: module::path()?,
             listeners: vec![listener("one"), listener("two")],
             clusters: vec![("issuers".to_owned(), server.address())],
-            environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            environment: ENVIRONMENT
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
         })?;
-        Ok(Self { envoy, issuer, _server: server })
+        Ok(Self {
+            envoy,
+            issuer,
+            _server: server,
+        })
     }
 
-    /// A thousand requests at once, over both listeners, with a key that the issuer publishes: all are granted, and cause one fetch.
+    /// A thousand requests at once, over both listeners, with a key that the issuer publishes: all
+    /// are granted, and cause one fetch.
     ///
-    /// On a machine that is too busy for the timeout of a fetch, the test checks less: all requests are answered, with one fetch for each
-    /// lease that can have expired.
+    /// On a machine that is too busy for the timeout of a fetch, the test checks less: all requests
+    /// are answered, with one fetch for each lease that can have expired.
     fn crowd(&self, key: &str) -> Result<()> {
         let wanted = GRANTED;
         let (before, began) = (self.fetches(), Instant::now());
@@ -64,37 +76,58 @@ impl Fixture {
         let (fetches, took) = (self.fetches() - before, began.elapsed());
         let story = || self.story().unwrap_or_default();
         if took < TIMEOUT {
-            ensure!(statuses == [wanted] && fetches == 1, "{key}: {statuses:?}, {fetches} fetches\n{}", story());
+            ensure!(
+                statuses == [wanted] && fetches == 1,
+                "{key}: {statuses:?}, {fetches} fetches\n{}",
+                story()
+            );
             return Ok(());
         }
         eprintln!("{CROWD} requests took {took:?}: less is proven");
         let known = statuses.iter().all(|status| [wanted, 503].contains(status));
         let most = 1 + usize::try_from(took.as_millis() / TIMEOUT.as_millis())?;
-        ensure!(known && (1..=most).contains(&fetches), "{key}: {statuses:?}, {fetches} fetches\n{}", story());
+        ensure!(
+            known && (1..=most).contains(&fetches),
+            "{key}: {statuses:?}, {fetches} fetches\n{}",
+            story()
+        );
         Ok(())
     }
 
-    /// The same with a key that the issuer does not publish. Requests after the start of the fetch wait for the next one, or exceed the
-    /// limit of those that may.
+    /// The same with a key that the issuer does not publish. Requests after the start of the fetch
+    /// wait for the next one, or exceed the limit of those that may.
     fn crowd_of_strangers(&self, key: &str) -> Result<()> {
         let (before, began) = (self.fetches(), Instant::now());
         let statuses = self.ask(key)?;
         let (fetches, took) = (self.fetches() - before, began.elapsed());
-        let known = statuses.contains(&401) && statuses.iter().all(|status| [401, 503].contains(status));
+        let known =
+            statuses.contains(&401) && statuses.iter().all(|status| [401, 503].contains(status));
         let most = 1 + usize::try_from(took.as_millis() / LIMIT.as_millis())?;
         let story = || self.story().unwrap_or_default();
-        ensure!(known && (1..=most).contains(&fetches), "{key}: {statuses:?}, {fetches} fetches\n{}", story());
+        ensure!(
+            known && (1..=most).contains(&fetches),
+            "{key}: {statuses:?}, {fetches} fetches\n{}",
+            story()
+        );
         Ok(())
     }
 
-    /// A rotation right after a request with an invented key id: the token with the new key waits, and is not refused.
+    /// A rotation right after a request with an invented key id: the token with the new key waits,
+    /// and is not refused.
     fn rotates_after_made_up_ids(&self, key: &str) -> Result<()> {
         let before = self.fetches();
-        ensure!(self.ask_once("stray-rs256")? == 401, "a key that nobody has is taken");
+        ensure!(
+            self.ask_once("stray-rs256")? == 401,
+            "a key that nobody has is taken"
+        );
         self.issuer.rotate(&[key])?;
         let status = self.ask_once(key)?;
         let fetches = self.fetches() - before;
-        ensure!(status == GRANTED && fetches == 2, "{status}, {fetches} fetches\n{}", self.story()?);
+        ensure!(
+            status == GRANTED && fetches == 2,
+            "{status}, {fetches} fetches\n{}",
+            self.story()?
+        );
         Ok(())
     }
 
@@ -110,12 +143,20 @@ impl Fixture {
     /// The statuses of this number of simultaneous requests: each once.
     fn ask_at_once(&self, key: &str, count: usize) -> Result<Vec<u16>> {
         let claims = json!({ "sub": "ci", "aud": "registry", "exp": "+1h", "iat": "-1m" });
-        let token = self.issuer.token(key, serde_json::from_value(claims)?, now())?;
-        let head = format!("GET /v2/app/tags/list HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
+        let token = self
+            .issuer
+            .token(key, serde_json::from_value(claims)?, now())?;
+        let head = format!(
+            "GET /v2/app/tags/list HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n"
+        );
         let listeners = [self.envoy.listener("one")?, self.envoy.listener("two")?];
         let addresses = listeners.iter().cycle().take(count);
-        let mut clients = addresses.map(|address| Connection::open(*address, PATIENCE)).collect::<Result<Vec<_>>>()?;
-        clients.iter_mut().try_for_each(|client| client.write(head.as_bytes()))?;
+        let mut clients = addresses
+            .map(|address| Connection::open(*address, PATIENCE))
+            .collect::<Result<Vec<_>>>()?;
+        clients
+            .iter_mut()
+            .try_for_each(|client| client.write(head.as_bytes()))?;
         let status = |client: &mut Connection| client.answer().map(|answer| answer.status);
         let mut statuses = clients.iter_mut().map(status).collect::<Result<Vec<_>>>()?;
         statuses.sort_unstable();
@@ -129,7 +170,11 @@ impl Fixture {
 
     /// Returns the log of the proxy, for messages.
     fn story(&self) -> Result<String> {
-        Ok(format!("{}\n{}", self.envoy.admin_get("/stats?filter=registry_auth")?, self.envoy.log_tail()))
+        Ok(format!(
+            "{}\n{}",
+            self.envoy.admin_get("/stats?filter=registry_auth")?,
+            self.envoy.log_tail()
+        ))
     }
 
     /// The gauges of the source are there, and shared by the workers.
@@ -138,7 +183,10 @@ impl Fixture {
         let stats = self.envoy.admin_get("/stats?filter=registry_auth.keys")?;
         for line in ["count: 1", "stale: 0", "failing: 0", "age_seconds: "] {
             let line = format!("wasmcustom.registry_auth.keys.issuer_test.{line}");
-            ensure!(stats.lines().any(|found| found.starts_with(&line)), "no `{line}` in\n{stats}");
+            ensure!(
+                stats.lines().any(|found| found.starts_with(&line)),
+                "no `{line}` in\n{stats}"
+            );
         }
         Ok(())
     }

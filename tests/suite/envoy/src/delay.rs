@@ -1,4 +1,5 @@
-//! `failDelay`: responses to invalid credentials are delayed, and other requests do not wait for them.
+//! `failDelay`: responses to invalid credentials are delayed, and other requests do not wait for
+//! them.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -29,7 +30,10 @@ fn envoy_serves_others_while_refusals_are_held_and_forgets_clients_that_hang_up(
     let envoy = Envoy::start(&Bootstrap {
         module: module::path()?,
         listeners: vec![listener("minute", 60), listener("second", 1)],
-        clusters: vec![("upstream".to_owned(), upstream.address()), ("issuers".to_owned(), upstream.address())],
+        clusters: vec![
+            ("upstream".to_owned(), upstream.address()),
+            ("issuers".to_owned(), upstream.address()),
+        ],
         environment: Vec::new(),
     })?;
     let minute = envoy.listener("minute")?;
@@ -37,22 +41,32 @@ fn envoy_serves_others_while_refusals_are_held_and_forgets_clients_that_hang_up(
     for _ in 0..HELD {
         let mut socket = TcpStream::connect(minute).context("no connection")?;
         socket
-            .write_all(b"GET /v2/any/tags/list HTTP/1.1\r\nhost: a\r\nauthorization: Bearer a.b.c\r\n\r\n")
+            .write_all(
+                b"GET /v2/any/tags/list HTTP/1.1\r\nhost: a\r\nauthorization: Bearer a.b.c\r\n\r\n",
+            )
             .context("written")?;
         held.push(socket);
     }
     let active = "http.minute.downstream_rq_active";
     until(|| Ok(envoy.stat(active)? == Some(u64::try_from(HELD)?)))?;
     for _ in 0..HELD {
-        let served = client::send(minute, &Request::new("GET", "/v2/public/tags/list"), PATIENCE)?;
+        let served = client::send(
+            minute,
+            &Request::new("GET", "/v2/public/tags/list"),
+            PATIENCE,
+        )?;
         assert_eq!(served.status, 200);
     }
-    assert_eq!(envoy.stat(active)?, Some(u64::try_from(HELD).map_err(anyhow::Error::from)?));
+    assert_eq!(
+        envoy.stat(active)?,
+        Some(u64::try_from(HELD).map_err(anyhow::Error::from)?)
+    );
     drop(held);
     until(|| Ok(envoy.stat(active)? == Some(0)))?;
 
-    let refused =
-        Request::new("PUT", "/v2/any/manifests/v1").header("authorization", "Bearer a.b.c").body(vec![b'x'; 100_000]);
+    let refused = Request::new("PUT", "/v2/any/manifests/v1")
+        .header("authorization", "Bearer a.b.c")
+        .body(vec![b'x'; 100_000]);
     let answer = client::send(envoy.listener("second")?, &refused, PATIENCE)?;
     assert_eq!(answer.status, 401);
     assert!(answer.header("www-authenticate").is_some());

@@ -20,14 +20,29 @@ fn after_a_hostile_header_the_next_request_is_served_envoy() -> Outcome {
         let check = || -> Result<(), Error> {
             let mut connection = Connection::open(address, PATIENCE)?;
             let refused = connection.send(&row.request(&credential))?;
-            ensure!(refused.status == row.envoy, "{} instead of {}", refused.status, row.envoy);
+            ensure!(
+                refused.status == row.envoy,
+                "{} instead of {}",
+                refused.status,
+                row.envoy
+            );
             // Envoy closes the connection when it cannot tell where the next request begins.
             if row.envoy == REFUSED {
-                let next = connection.send(&good(&credential)).context("on the same connection")?;
-                ensure!(next.status == 200, "{} to the next request on the same connection", next.status);
+                let next = connection
+                    .send(&good(&credential))
+                    .context("on the same connection")?;
+                ensure!(
+                    next.status == 200,
+                    "{} to the next request on the same connection",
+                    next.status
+                );
             }
             let next = client::send(address, &good(&credential), PATIENCE)?;
-            ensure!(next.status == 200, "{} to the next request on a new connection", next.status);
+            ensure!(
+                next.status == 200,
+                "{} to the next request on a new connection",
+                next.status
+            );
             Ok(())
         };
         check().context(row.name)?;

@@ -1,4 +1,5 @@
-//! The tests of the built module in the real Envoy, with registries and their clients. `cargo xtask tools` installs all of them.
+//! The tests of the built module in the real Envoy, with registries and their clients. `cargo xtask
+//! tools` installs all of them.
 
 mod client_address;
 mod clients;

@@ -11,5 +11,7 @@ fn minted_tokens_envoy() -> Outcome {
 
 #[test]
 fn minted_tokens_are_restricted_envoy() -> Outcome {
-    Ok(minting::restrictions::run(&mut RealEnvoy::new(module::path()?)?)?)
+    Ok(minting::restrictions::run(&mut RealEnvoy::new(
+        module::path()?,
+    )?)?)
 }

@@ -1,4 +1,5 @@
-//! Blobs of real registries: a client gets a blob only from repositories that it may read, in whatever form it asks.
+//! Blobs of real registries: a client gets a blob only from repositories that it may read, in
+//! whatever form it asks.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,10 +29,19 @@ struct Caller {
 impl Caller {
     /// A service account, through the filter.
     fn of(front: &Front, namespace: &str, name: &str) -> Result<Self> {
-        Ok(Self { address: front.address(), token: Some(service_account(namespace, name, "+1h")?) })
+        Ok(Self {
+            address: front.address(),
+            token: Some(service_account(namespace, name, "+1h")?),
+        })
     }
 
-    fn send(&self, method: &str, target: &str, media_type: Option<&str>, body: &[u8]) -> Result<Response> {
+    fn send(
+        &self,
+        method: &str,
+        target: &str,
+        media_type: Option<&str>,
+        body: &[u8],
+    ) -> Result<Response> {
         let mut request = Request::new(method, target).body(body.to_vec());
         if let Some(token) = &self.token {
             request = request.header("authorization", &format!("Bearer {token}"));
@@ -44,25 +54,51 @@ impl Caller {
 
     /// Uploads the blob, each request with this type.
     fn push(&self, repository: &str, digest: &str, media_type: Option<&str>) -> Result<()> {
-        let begun = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), media_type, b"")?;
+        let begun = self.send(
+            "POST",
+            &format!("/v2/{repository}/blobs/uploads/"),
+            media_type,
+            b"",
+        )?;
         let session = session(&begun)?;
         let chunk = self.send("PATCH", &session, media_type, BLOB)?;
         ensure!(chunk.status == 202, "the chunk ended with {}", chunk.status);
-        let ended = self.send("PUT", &format!("{}&digest={digest}", self::session(&chunk)?), media_type, b"")?;
-        ensure!(ended.status == 201, "the upload ended with {}", ended.status);
+        let ended = self.send(
+            "PUT",
+            &format!("{}&digest={digest}", self::session(&chunk)?),
+            media_type,
+            b"",
+        )?;
+        ensure!(
+            ended.status == 201,
+            "the upload ended with {}",
+            ended.status
+        );
         Ok(())
     }
 
     /// The status of the blob in a repository.
     fn finds(&self, repository: &str, digest: &str) -> Result<u16> {
-        Ok(self.send("HEAD", &format!("/v2/{repository}/blobs/{digest}"), None, b"")?.status)
+        Ok(self
+            .send(
+                "HEAD",
+                &format!("/v2/{repository}/blobs/{digest}"),
+                None,
+                b"",
+            )?
+            .status)
     }
 }
 
 /// Returns the target for the next request of an upload, from a response.
 fn session(answer: &Response) -> Result<String> {
-    let location = answer.header("location").with_context(|| format!("{}: the upload has no place", answer.status))?;
-    location.split_once("/v2/").map(|(_, rest)| format!("/v2/{rest}")).context("no place of ours")
+    let location = answer
+        .header("location")
+        .with_context(|| format!("{}: the upload has no place", answer.status))?;
+    location
+        .split_once("/v2/")
+        .map(|(_, rest)| format!("/v2/{rest}"))
+        .context("no place of ours")
 }
 
 fn digest() -> String {
@@ -77,7 +113,10 @@ fn releases() -> Result<Vec<Release>> {
         if release.is_here() {
             here.push(release);
         } else {
-            ensure!(!in_ci, "Distribution {release:?} is missing: run `cargo xtask tools`");
+            ensure!(
+                !in_ci,
+                "Distribution {release:?} is missing: run `cargo xtask tools`"
+            );
             eprintln!("SKIPPED: Distribution {release:?} is missing: run `cargo xtask tools`");
         }
     }
@@ -85,13 +124,20 @@ fn releases() -> Result<Vec<Release>> {
 }
 
 fn front(release: Release) -> Result<Front> {
-    Front::start_with(Realm::Text, |folder| distribution::start_with(release, &json!({}), folder), |_| Ok(()))
+    Front::start_with(
+        Realm::Text,
+        |folder| distribution::start_with(release, &json!({}), folder),
+        |_| Ok(()),
+    )
 }
 
 #[test]
 fn a_mount_that_may_not_be_read_goes_on_as_a_plain_upload_through_envoy() -> Outcome {
     let front = Front::start(Realm::Text)?;
-    let (admin, ci) = (Caller::of(&front, "registry", "admin")?, Caller::of(&front, "team", "ci")?);
+    let (admin, ci) = (
+        Caller::of(&front, "registry", "admin")?,
+        Caller::of(&front, "team", "ci")?,
+    );
     // Everybody with a token may read `release`, and only administrators `private`.
     for repository in ["private/base", "release/base"] {
         admin.push(repository, &digest(), None)?;
@@ -116,12 +162,17 @@ fn a_mount_that_may_not_be_read_goes_on_as_a_plain_upload_through_envoy() -> Out
 fn a_mount_in_a_form_is_a_plain_upload_through_envoy() -> Outcome {
     for release in releases()? {
         let front = front(release)?;
-        let (admin, ci) = (Caller::of(&front, "registry", "admin")?, Caller::of(&front, "team", "ci")?);
+        let (admin, ci) = (
+            Caller::of(&front, "registry", "admin")?,
+            Caller::of(&front, "team", "ci")?,
+        );
         admin.push("private/base", &digest(), None)?;
         let fields = format!("mount={}&from=private/base", digest());
         let parts: String = [("mount", digest()), ("from", "private/base".to_owned())]
             .map(|(name, value)| {
-                format!("--part\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                format!(
+                    "--part\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+                )
             })
             .concat();
         let parts = format!("{parts}--part--\r\n");
@@ -135,39 +186,79 @@ fn a_mount_in_a_form_is_a_plain_upload_through_envoy() -> Outcome {
             for query in ["", "?digest=x", "?mount=&from="] {
                 let target = format!("/v2/team/app/blobs/uploads/{query}");
                 let answer = ci.send("POST", &target, Some(media_type), body.as_bytes())?;
-                assert!(answer.status != 201, "{release:?} {media_type} {query}\n{}", front.logs());
-                assert_eq!(ci.finds("team/app", &digest())?, 404, "{release:?} {media_type} {query}");
+                assert!(
+                    answer.status != 201,
+                    "{release:?} {media_type} {query}\n{}",
+                    front.logs()
+                );
+                assert_eq!(
+                    ci.finds("team/app", &digest())?,
+                    404,
+                    "{release:?} {media_type} {query}"
+                );
             }
         }
         // What a form says is not the name of the upload either: curl sends this type by default.
         for (number, media_type) in [FORM, PARTS].into_iter().enumerate() {
             let repository = format!("team/curl-{number}");
-            ci.push(&repository, &digest(), Some(media_type)).with_context(|| front.logs())?;
-            let blob = ci.send("GET", &format!("/v2/{repository}/blobs/{}", digest()), None, b"")?;
-            assert_eq!((blob.status, blob.body.as_slice()), (200, BLOB), "{release:?} {media_type}");
+            ci.push(&repository, &digest(), Some(media_type))
+                .with_context(|| front.logs())?;
+            let blob = ci.send(
+                "GET",
+                &format!("/v2/{repository}/blobs/{}", digest()),
+                None,
+                b"",
+            )?;
+            assert_eq!(
+                (blob.status, blob.body.as_slice()),
+                (200, BLOB),
+                "{release:?} {media_type}"
+            );
         }
     }
     Ok(())
 }
 
-/// `proxy.mounts` is for registries that separate repositories themselves, as this test shows without Envoy.
+/// `proxy.mounts` is for registries that separate repositories themselves, as this test shows
+/// without Envoy.
 #[test]
 fn a_registry_that_mounts_are_forwarded_to_keeps_repositories_apart_behind_envoy() -> Outcome {
     for release in releases()? {
         let folder = TempDir::with_prefix("registry-auth-apart-").context("no folder")?;
         let (registry, address) = distribution::start_with(release, &json!({}), folder.path())?;
-        let anybody = Caller { address, token: None };
+        let anybody = Caller {
+            address,
+            token: None,
+        };
         anybody.push("private/base", &digest(), None)?;
-        assert_eq!(anybody.finds("private/base", &digest())?, 200, "{}", registry.log());
-        // By its digest, in a repository that does not have it: before and after an attempt to mount it from there.
+        assert_eq!(
+            anybody.finds("private/base", &digest())?,
+            200,
+            "{}",
+            registry.log()
+        );
+        // By its digest, in a repository that does not have it: before and after an attempt to
+        // mount it from there.
         for _ in 0..2 {
             for method in ["HEAD", "GET"] {
-                let foreign = anybody.send(method, &format!("/v2/team/app/blobs/{}", digest()), None, b"")?;
+                let foreign = anybody.send(
+                    method,
+                    &format!("/v2/team/app/blobs/{}", digest()),
+                    None,
+                    b"",
+                )?;
                 assert_eq!(foreign.status, 404, "{release:?} {method}");
             }
             for source in ["team/other", "team/app", ""] {
-                let target = format!("/v2/team/app/blobs/uploads/?mount={}&from={source}", digest());
-                assert_eq!(anybody.send("POST", &target, None, b"")?.status, 202, "{release:?} {source}");
+                let target = format!(
+                    "/v2/team/app/blobs/uploads/?mount={}&from={source}",
+                    digest()
+                );
+                assert_eq!(
+                    anybody.send("POST", &target, None, b"")?.status,
+                    202,
+                    "{release:?} {source}"
+                );
             }
         }
     }

@@ -27,11 +27,18 @@ fn a_certificate_of_a_stranger_does_not_get_through_envoys_handshake() -> Outcom
         clusters: vec![("upstream".to_owned(), upstream.address())],
         environment: Vec::new(),
     })?;
-    let request =
-        |name| anyhow::Ok(Request { certificate: Some(tls::pem(name)?), ..Request::new("GET", "/v2/a/tags/list") });
+    let request = |name| {
+        anyhow::Ok(Request {
+            certificate: Some(tls::pem(name)?),
+            ..Request::new("GET", "/v2/a/tags/list")
+        })
+    };
     let address = envoy.listener("tls")?;
     assert!(client::send_over_tls(address, &request("stray")?, PATIENCE).is_err());
     assert_eq!(upstream.requests(), 0);
-    assert_eq!(client::send_over_tls(address, &request("alice")?, PATIENCE)?.status, 200);
+    assert_eq!(
+        client::send_over_tls(address, &request("alice")?, PATIENCE)?.status,
+        200
+    );
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Waiting requests in Envoy are limited by kind: unfinished requests of others do not block known clients.
+//! Waiting requests in Envoy are limited by kind: unfinished requests of others do not block known
+//! clients.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -32,17 +33,23 @@ fn leave_lying() -> Result<()> {
     let envoy = Envoy::start(&Bootstrap {
         module: module::path()?,
         listeners: vec![listener],
-        clusters: vec![("upstream".to_owned(), upstream.address()), ("issuers".to_owned(), upstream.address())],
+        clusters: vec![
+            ("upstream".to_owned(), upstream.address()),
+            ("issuers".to_owned(), upstream.address()),
+        ],
         environment: Vec::new(),
     })?;
     let address = envoy.listener("clients")?;
     let mut crowd = Vec::new();
     for _ in 0..CROWD {
-        let mut socket = TcpStream::connect(address).context("a crowd needs more open files (`ulimit -n`)")?;
+        let mut socket =
+            TcpStream::connect(address).context("a crowd needs more open files (`ulimit -n`)")?;
         socket.set_read_timeout(Some(PATIENCE))?;
         let Request { headers, .. } = unfinished();
-        let headers: Vec<_> =
-            headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value))).collect();
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)))
+            .collect();
         let head = format!(
             "POST /auth/token HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{}\r\ncontent-length: 100\r\n\r\ngrant_type=",
             headers.join("\r\n")
@@ -67,5 +74,9 @@ fn answer(mut socket: TcpStream) -> Result<u16> {
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer)?;
     let text = String::from_utf8_lossy(&answer);
-    text.split(' ').nth(1).context("no status")?.parse().with_context(|| format!("no status: {text}"))
+    text.split(' ')
+        .nth(1)
+        .context("no status")?
+        .parse()
+        .with_context(|| format!("no status: {text}"))
 }

@@ -1,4 +1,5 @@
-//! Keys of an issuer that the proxy cannot reach: from the issuer through the shim to two real Envoys.
+//! Keys of an issuer that the proxy cannot reach: from the issuer through the shim to two real
+//! Envoys.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -28,14 +29,22 @@ use crate::Outcome;
 const PATIENCE: Duration = Duration::from_mins(1);
 const TOKEN: &str = "a-service-account-token";
 
-/// An issuer like a Kubernetes API server: a private authority, a token, another address for its keys.
+/// An issuer like a Kubernetes API server: a private authority, a token, another address for its
+/// keys.
 fn issuer(port: Port) -> Result<(Issuer, Server)> {
     let number = port.address().port();
     let issuer = Issuer::new(&format!("https://localhost:{number}"), &["es256"])?;
     let published = issuer.clone();
     let server = port.serve_over_tls(tls::issuer()?, move |request| {
-        let shown = request.headers().get(AUTHORIZATION).is_some_and(|value| value == &format!("Bearer {TOKEN}"));
-        let document = if shown { published_at(&published, request.uri().path(), number) } else { None };
+        let shown = request
+            .headers()
+            .get(AUTHORIZATION)
+            .is_some_and(|value| value == &format!("Bearer {TOKEN}"));
+        let document = if shown {
+            published_at(&published, request.uri().path(), number)
+        } else {
+            None
+        };
         async {
             let answer = Response::builder();
             let answer = match document {
@@ -56,7 +65,12 @@ fn published_at(issuer: &Issuer, path: &str, port: u16) -> Option<(&'static str,
     match path {
         DISCOVERY => {
             let mut document = issuer.discovery();
-            set(&mut document, "/jwks_uri", json!(format!("https://127.0.0.1:{port}{KEYS}"))).ok()?;
+            set(
+                &mut document,
+                "/jwks_uri",
+                json!(format!("https://127.0.0.1:{port}{KEYS}")),
+            )
+            .ok()?;
             Some(("application/json", document))
         }
         KEYS => Some(("application/jwk-set+json", issuer.jwks())),
@@ -66,7 +80,9 @@ fn published_at(issuer: &Issuer, path: &str, port: u16) -> Option<(&'static str,
 
 /// Replaces the value at a JSON pointer.
 fn set(document: &mut Value, pointer: &str, value: Value) -> Result<()> {
-    *document.pointer_mut(pointer).with_context(|| format!("there is no {pointer}"))? = value;
+    *document
+        .pointer_mut(pointer)
+        .with_context(|| format!("there is no {pointer}"))? = value;
     Ok(())
 }
 
@@ -101,10 +117,24 @@ impl Proxy {
             environment: vec![("REGISTRY_AUTH_PUSH_KEY".to_owned(), PUSH_KEY.to_owned())],
         }
         .to_json()?;
-        set(&mut bootstrap, "/admin/address/socket_address/port_value", json!(admin.port()))?;
-        set(&mut bootstrap, "/static_resources/listeners/1/address", intake.clone())?;
+        set(
+            &mut bootstrap,
+            "/admin/address/socket_address/port_value",
+            json!(admin.port()),
+        )?;
+        set(
+            &mut bootstrap,
+            "/static_resources/listeners/1/address",
+            intake.clone(),
+        )?;
         let folder = TempDir::with_prefix("registry-auth-pushed-envoy-")?;
-        Ok(Self { bootstrap, clients, admin, folder, running: None })
+        Ok(Self {
+            bootstrap,
+            clients,
+            admin,
+            folder,
+            running: None,
+        })
     }
 
     fn start(&mut self) -> Result<()> {
@@ -127,7 +157,8 @@ impl Proxy {
     }
 
     fn status(&self, token: &str) -> Result<u16> {
-        let request = Request::new("GET", "/v2/team/app/tags/list").header("authorization", &format!("Bearer {token}"));
+        let request = Request::new("GET", "/v2/team/app/tags/list")
+            .header("authorization", &format!("Bearer {token}"));
         Ok(client::send(self.clients, &request, PATIENCE)?.status)
     }
 
@@ -140,7 +171,10 @@ impl Proxy {
                 return Ok(());
             }
             let log = self.running.as_ref().map(Program::log).unwrap_or_default();
-            ensure!(Instant::now() < deadline, "{found} instead of {status}\n{log}");
+            ensure!(
+                Instant::now() < deadline,
+                "{found} instead of {status}\n{log}"
+            );
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -151,20 +185,30 @@ fn shim(plugin: &Value, intakes: &[String], folder: &Path) -> Result<(Program, S
     let (configuration, endpoints) = (folder.join("plugin.json"), free_address()?);
     fs::write(&configuration, plugin.to_string())?;
     let mut command = Command::new(module::shim()?);
-    command.arg("serve").arg("--config").arg(configuration).args(["--listen", &endpoints.to_string()]);
+    command
+        .arg("serve")
+        .arg("--config")
+        .arg(configuration)
+        .args(["--listen", &endpoints.to_string()]);
     for intake in intakes {
         command.args(["--envoy", intake]);
     }
-    let program = Program::start("shim", command.env("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY), folder)?;
+    let program = Program::start(
+        "shim",
+        command.env("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY),
+        folder,
+    )?;
     Ok((program, endpoints))
 }
 
 fn is_ready(endpoints: SocketAddr) -> bool {
-    client::send(endpoints, &Request::new("GET", "/readyz"), PATIENCE).is_ok_and(|answer| answer.status == 200)
+    client::send(endpoints, &Request::new("GET", "/readyz"), PATIENCE)
+        .is_ok_and(|answer| answer.status == 200)
 }
 
 #[test]
-fn keys_of_an_issuer_with_a_private_ca_reach_two_envoys_and_follow_rotation_and_restarts() -> Outcome {
+fn keys_of_an_issuer_with_a_private_ca_reach_two_envoys_and_follow_rotation_and_restarts() -> Outcome
+{
     let folder = TempDir::with_prefix("registry-auth-pushed-").context("no folder")?;
     play(folder.path())?;
     Ok(())
@@ -188,23 +232,34 @@ fn play(folder: &Path) -> Result<()> {
     let (intake, socket) = (free_address()?, folder.join("intake.sock"));
     let tcp = json!({"socket_address": {"address": "127.0.0.1", "port_value": intake.port()}});
     let unix = json!({"pipe": {"path": socket}});
-    let [mut first, mut second] = [Proxy::new(&plugin, &tcp, &upstream)?, Proxy::new(&plugin, &unix, &upstream)?];
+    let [mut first, mut second] = [
+        Proxy::new(&plugin, &tcp, &upstream)?,
+        Proxy::new(&plugin, &unix, &upstream)?,
+    ];
     first.start()?;
     second.start()?;
-    let intakes = [format!("http://{intake}"), format!("unix://{}", socket.display())];
+    let intakes = [
+        format!("http://{intake}"),
+        format!("unix://{}", socket.display()),
+    ];
     let (mut program, endpoints) = shim(&plugin, &intakes, folder)?;
     program.wait_until(|| is_ready(endpoints))?;
 
     let mint = |key: &str| {
         let claims = json!({"sub": "ci", "aud": "registry", "iat": "-1m", "exp": "+1h"});
-        issuer.token(key, serde_json::from_value::<Map<String, Value>>(claims)?, now())
+        issuer.token(
+            key,
+            serde_json::from_value::<Map<String, Value>>(claims)?,
+            now(),
+        )
     };
     let (old, new) = (mint("es256")?, mint("next-es256")?);
     for proxy in [&first, &second] {
         proxy.comes_to(200, &old)?;
     }
 
-    // Rotation without overlap: the first token with the new key brings it, everywhere, and ends the old one.
+    // Rotation without overlap: the first token with the new key brings it, everywhere, and ends
+    // the old one.
     issuer.rotate(&["next-es256"])?;
     first.comes_to(200, &new)?;
     for proxy in [&first, &second] {

@@ -11,7 +11,8 @@ use registry_auth_harness::substrate::ENVIRONMENT;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Returns true if Envoy accepts a plugin configuration, given in its JSON form of a protobuf `Any`; and its log.
+/// Returns true if Envoy accepts a plugin configuration, given in its JSON form of a protobuf
+/// `Any`; and its log.
 fn validate(configuration: &Value) -> Result<(bool, String)> {
     const PLUGIN: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config/configuration";
     let bootstrap = Bootstrap {
@@ -22,7 +23,9 @@ fn validate(configuration: &Value) -> Result<(bool, String)> {
             vm_id: "refused".to_owned(),
             ..Listener::default()
         }],
-        environment: ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        environment: ENVIRONMENT
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         ..Bootstrap::default()
     };
     let mut json = bootstrap.to_json()?;
@@ -36,7 +39,10 @@ fn validate(configuration: &Value) -> Result<(bool, String)> {
         .envs(ENVIRONMENT)
         .output()
         .context("envoy cannot be run")?;
-    Ok((output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    Ok((
+        output.status.success(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    ))
 }
 
 #[test]
@@ -46,15 +52,21 @@ fn what_must_not_start_is_refused_envoy() -> Outcome {
     let (started, log) = validate(&text(&good().to_string()))?;
     check(started, &log)?;
     // Envoy hands over everything but a text, and bytes, as the message that it is.
-    let raw = ["Struct", "Value"].map(|name| (of_type(name, good()), "is a protobuf message and not JSON"));
+    let raw = ["Struct", "Value"]
+        .map(|name| (of_type(name, good()), "is a protobuf message and not JSON"));
     let rows = rows().into_iter().filter_map(|(configuration, message)| {
         // The bytes of a message are no text that a bootstrap may hold.
-        let configuration = String::from_utf8(configuration).ok().filter(|text| !text.contains('\0'))?;
+        let configuration = String::from_utf8(configuration)
+            .ok()
+            .filter(|text| !text.contains('\0'))?;
         Some((text(&configuration), message))
     });
     for (configuration, message) in rows.chain(raw) {
         let (started, log) = validate(&configuration)?;
-        check(!started && log.contains(message), &format!("{configuration} ({message}): {log}"))?;
+        check(
+            !started && log.contains(message),
+            &format!("{configuration} ({message}): {log}"),
+        )?;
     }
     Ok(())
 }

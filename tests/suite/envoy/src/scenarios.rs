@@ -8,5 +8,8 @@ use registry_auth_harness::substrate::run;
 
 #[test]
 fn scenarios_envoy() -> Outcome {
-    Ok(run(&mut RealEnvoy::new(module::path()?)?, &Scenarios::all()?)?)
+    Ok(run(
+        &mut RealEnvoy::new(module::path()?)?,
+        &Scenarios::all()?,
+    )?)
 }

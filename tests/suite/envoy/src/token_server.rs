@@ -1,4 +1,5 @@
-//! An unmodified registry (Distribution) that requires tokens, the filter in front that mints them, and a real client.
+//! An unmodified registry (Distribution) that requires tokens, the filter in front that mints them,
+//! and a real client.
 
 use std::cell::Cell;
 use std::env;
@@ -112,16 +113,34 @@ impl Fixture {
         let envoy = Envoy::start(&Bootstrap {
             module: module::path()?,
             listeners: vec![
-                listener("clients", clients.port(), &configuration(&realm, trust), Some("registry")),
+                listener(
+                    "clients",
+                    clients.port(),
+                    &configuration(&realm, trust),
+                    Some("registry"),
+                ),
                 listener("intake", 0, &intake, None),
             ],
-            clusters: vec![("registry".to_owned(), registry.address), ("issuers".to_owned(), issuer.address())],
+            clusters: vec![
+                ("registry".to_owned(), registry.address),
+                ("issuers".to_owned(), issuer.address()),
+            ],
             environment: vec![("REGISTRY_AUTH_PUSH_KEY".to_owned(), PUSH_KEY.to_owned())],
         })?;
-        let pushed =
-            client::send(envoy.listener("intake")?, &push::request("mint:us-east-1/mint", &jwks, now()), PATIENCE)?;
+        let pushed = client::send(
+            envoy.listener("intake")?,
+            &push::request("mint:us-east-1/mint", &jwks, now()),
+            PATIENCE,
+        )?;
         ensure!(pushed.status == 200, "the intake answers {}", pushed.status);
-        Ok(Self { envoy, registry, _issuer: issuer, clients, folder, pushes: Cell::default() })
+        Ok(Self {
+            envoy,
+            registry,
+            _issuer: issuer,
+            clients,
+            folder,
+            pushes: Cell::default(),
+        })
     }
 
     /// Runs crane with a token as password, or none. What it wrote, if it came out as expected.
@@ -133,38 +152,70 @@ impl Fixture {
             let auth = BASE64_STANDARD.encode(format!("token:{}", credential(user)?));
             auths.insert(self.clients.to_string(), json!({ "auth": auth }));
         }
-        fs::write(home.join("config.json"), json!({ "auths": auths }).to_string())?;
-        let output = Command::new(tool("bin/crane")).args(arguments).env("DOCKER_CONFIG", &home).output();
+        fs::write(
+            home.join("config.json"),
+            json!({ "auths": auths }).to_string(),
+        )?;
+        let output = Command::new(tool("bin/crane"))
+            .args(arguments)
+            .env("DOCKER_CONFIG", &home)
+            .output();
         let output = output.context("crane cannot be started: run `cargo xtask test`")?;
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
         let log = || self.envoy.log_tail();
-        ensure!(output.status.success() == succeeds, "{user:?}: crane {arguments:?} said: {said}\n{}", log());
+        ensure!(
+            output.status.success() == succeeds,
+            "{user:?}: crane {arguments:?} said: {said}\n{}",
+            log()
+        );
         Ok(said)
     }
 
     fn push(&self, user: &str, succeeds: bool, image: &str) -> Result<String> {
-        // Blocks of zeros are an empty tar archive; another one each time, or crane finds that there is nothing to push.
+        // Blocks of zeros are an empty tar archive; another one each time, or crane finds that
+        // there is nothing to push.
         let layer = self.folder.path().join("layer.tar");
         let blocks = self.pushes.get() + 2;
         self.pushes.set(blocks);
         fs::write(&layer, vec![0; blocks * 512])?;
         let layer = layer.to_str().context("a folder whose name is no text")?;
-        self.crane(Some(user), succeeds, &["append", "--new_layer", layer, "--new_tag", image])
+        self.crane(
+            Some(user),
+            succeeds,
+            &["append", "--new_layer", layer, "--new_tag", image],
+        )
     }
 
     /// Asks the registry without the filter.
     fn directly(&self, method: &str, target: &str, token: &str) -> Result<u16> {
-        let request = Request::new(method, target).header("authorization", &format!("Bearer {token}"));
+        let request =
+            Request::new(method, target).header("authorization", &format!("Bearer {token}"));
         Ok(client::send(self.registry.address, &request, PATIENCE)?.status)
     }
 
     fn mint(&self, user: &str, scope: &str) -> Result<String> {
-        let request = Request::new("GET", &format!("/auth/token?service={SERVICE}&scope={scope}"));
+        let request = Request::new(
+            "GET",
+            &format!("/auth/token?service={SERVICE}&scope={scope}"),
+        );
         let request = request.header("authorization", &format!("Bearer {}", credential(user)?));
         let answer = client::send(self.clients, &request, PATIENCE)?;
-        ensure!(answer.status == 200, "{} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        ensure!(
+            answer.status == 200,
+            "{} {}",
+            answer.status,
+            String::from_utf8_lossy(&answer.body)
+        );
         let body: Value = serde_json::from_slice(&answer.body)?;
-        Ok(body.get("token").and_then(Value::as_str).context("no token")?.to_owned())
+        Ok(body
+            .get("token")
+            .and_then(Value::as_str)
+            .context("no token")?
+            .to_owned())
     }
 }
 
@@ -219,10 +270,14 @@ fn start_registry(folder: &Path, trust: Trust, realm: &str, jwks: &Value) -> Res
     let address = free_address()?;
     let file = folder.join("trust");
     let (text, kind) = match trust {
-        Trust::Certificate | Trust::OldCertificate => {
-            (TestKey::named(trust.key().0)?.certificate_pem()?.to_owned(), "rootcertbundle")
-        }
-        Trust::Keys => (KeySet::from_jwks_value(jwks)?.keys.to_jwks().to_string(), "jwks"),
+        Trust::Certificate | Trust::OldCertificate => (
+            TestKey::named(trust.key().0)?.certificate_pem()?.to_owned(),
+            "rootcertbundle",
+        ),
+        Trust::Keys => (
+            KeySet::from_jwks_value(jwks)?.keys.to_jwks().to_string(),
+            "jwks",
+        ),
     };
     fs::write(&file, text)?;
     let token = json!({ "realm": realm, "service": SERVICE, "issuer": TOKEN_ISSUER, kind: file });
@@ -240,17 +295,32 @@ fn start_registry(folder: &Path, trust: Trust, realm: &str, jwks: &Value) -> Res
     fs::write(&file, configuration.to_string())?;
     let log = fs::File::create(folder.join("registry.log"))?;
     let mut command = Command::new(tool(trust.program()));
-    command.arg("serve").arg(file).env("OTEL_TRACES_EXPORTER", "none");
+    command
+        .arg("serve")
+        .arg(file)
+        .env("OTEL_TRACES_EXPORTER", "none");
     // The registry takes every variable of that prefix for a part of its own configuration.
-    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_")) {
+    for (name, _) in
+        env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_"))
+    {
         command.env_remove(name);
     }
-    let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
-    let mut registry = Registry { child: child.context("the registry cannot be started")?, address };
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn();
+    let mut registry = Registry {
+        child: child.context("the registry cannot be started")?,
+        address,
+    };
     let deadline = Instant::now() + PATIENCE;
     while client::send(address, &Request::new("GET", "/v2/"), PATIENCE).is_err() {
         if registry.child.try_wait()?.is_some() || Instant::now() > deadline {
-            bail!("the registry does not run: {}", fs::read_to_string(folder.join("registry.log"))?);
+            bail!(
+                "the registry does not run: {}",
+                fs::read_to_string(folder.join("registry.log"))?
+            );
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -266,7 +336,9 @@ fn credential(user: &str) -> Result<String> {
             "untrusted": { "pull_request": 17 }, "cnf": { "x5t#S256": "x" },
         });
     }
-    let Value::Object(claims) = claims else { bail!("claims are an object") };
+    let Value::Object(claims) = claims else {
+        bail!("claims are an object")
+    };
     Recipe::plain("rs256", claims).mint(now())
 }
 
@@ -275,7 +347,9 @@ fn free_address() -> Result<SocketAddr> {
 }
 
 fn tool(path: &str) -> PathBuf {
-    env::var_os("REGISTRY_AUTH_TOOLS").map_or_else(|| module::workspace().join(".tools"), PathBuf::from).join(path)
+    env::var_os("REGISTRY_AUTH_TOOLS")
+        .map_or_else(|| module::workspace().join(".tools"), PathBuf::from)
+        .join(path)
 }
 
 fn play(trust: Trust) -> Result<()> {
@@ -307,15 +381,33 @@ fn play(trust: Trust) -> Result<()> {
     fixture.push("ci", true, &image("team/app:v2"))?;
     for (tag, succeeds) in [("untrusted", true), ("v2", false)] {
         let arguments = pull(&image(&format!("team/app:{tag}")));
-        fixture.crane(Some(UNTRUSTED), succeeds, &arguments.each_ref().map(String::as_str))?;
+        fixture.crane(
+            Some(UNTRUSTED),
+            succeeds,
+            &arguments.each_ref().map(String::as_str),
+        )?;
     }
     fixture.push("ci", true, &public)?;
 
     // Names are those that each may read.
-    let listed = fixture.crane(Some("stranger"), true, &["catalog", &fixture.clients.to_string()])?;
-    ensure!(listed.contains("public/app") && !listed.contains("team/app"), "{listed}");
-    let listed = fixture.crane(Some("reader"), true, &["catalog", &fixture.clients.to_string()])?;
-    ensure!(listed.contains("public/app") && listed.contains("team/app"), "{listed}");
+    let listed = fixture.crane(
+        Some("stranger"),
+        true,
+        &["catalog", &fixture.clients.to_string()],
+    )?;
+    ensure!(
+        listed.contains("public/app") && !listed.contains("team/app"),
+        "{listed}"
+    );
+    let listed = fixture.crane(
+        Some("reader"),
+        true,
+        &["catalog", &fixture.clients.to_string()],
+    )?;
+    ensure!(
+        listed.contains("public/app") && listed.contains("team/app"),
+        "{listed}"
+    );
 
     // The registry itself enforces the scope of a token, and accepts no other token.
     let token = fixture.mint("ci", "repository:team/app:pull")?;
@@ -323,16 +415,35 @@ fn play(trust: Trust) -> Result<()> {
     ensure!(fixture.directly("POST", "/v2/team/app/blobs/uploads/", &token)? == 401);
     ensure!(fixture.directly("GET", "/v2/public/app/tags/list", &token)? == 401);
     ensure!(
-        fixture.directly("GET", "/v2/team/app/tags/list", &fixture.mint("stranger", "repository:team/app:pull")?)?
-            == 401
+        fixture.directly(
+            "GET",
+            "/v2/team/app/tags/list",
+            &fixture.mint("stranger", "repository:team/app:pull")?
+        )? == 401
     );
-    ensure!(fixture.directly("GET", "/v2/_catalog", &fixture.mint("reader", "registry:catalog:*")?)? == 401);
-    ensure!(fixture.directly("GET", "/v2/_catalog", &fixture.mint("root", "registry:catalog:*")?)? == 200);
+    ensure!(
+        fixture.directly(
+            "GET",
+            "/v2/_catalog",
+            &fixture.mint("reader", "registry:catalog:*")?
+        )? == 401
+    );
+    ensure!(
+        fixture.directly(
+            "GET",
+            "/v2/_catalog",
+            &fixture.mint("root", "registry:catalog:*")?
+        )? == 200
+    );
     ensure!(fixture.directly("GET", "/v2/team/app/tags/list", &credential("ci")?)? == 401);
 
     fixture.crane(Some("ci"), false, &["delete", &app])?;
     let digest = fixture.crane(Some("root"), true, &["digest", &app])?;
-    fixture.crane(Some("root"), true, &["delete", &image(&format!("team/app@{}", digest.trim()))])?;
+    fixture.crane(
+        Some("root"),
+        true,
+        &["delete", &image(&format!("team/app@{}", digest.trim()))],
+    )?;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
-//! A VM that traps: Envoy refuses requests, loads the module again and counts that; requests that waited in the VM are not let through.
+//! A VM that traps: Envoy refuses requests, loads the module again and counts that; requests that
+//! waited in the VM are not let through.
 //!
-//! No request can make the shipped module trap, so the harness adds a trap to a copy of it (`tests/suite/cases/src/trap.rs`).
+//! No request can make the shipped module trap, so the harness adds a trap to a copy of it
+//! (`tests/suite/cases/src/trap.rs`).
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -51,11 +53,20 @@ impl Fixture {
                 cluster: Some("upstream".to_owned()),
                 ..Listener::default()
             }],
-            clusters: vec![("upstream".to_owned(), upstream.address()), ("issuers".to_owned(), issuer.local_addr()?)],
+            clusters: vec![
+                ("upstream".to_owned(), upstream.address()),
+                ("issuers".to_owned(), issuer.local_addr()?),
+            ],
             environment: Vec::new(),
         })?;
         let address = envoy.listener("main")?;
-        Ok(Self { envoy, upstream, address, _issuer: issuer, _folder: folder })
+        Ok(Self {
+            envoy,
+            upstream,
+            address,
+            _issuer: issuer,
+            _folder: folder,
+        })
     }
 
     fn status(&self, request: &Request) -> Result<u16> {
@@ -63,7 +74,9 @@ impl Fixture {
     }
 
     fn stat(&self, name: &str) -> Result<u64> {
-        self.envoy.stat(name)?.with_context(|| format!("envoy does not count `{name}`"))
+        self.envoy
+            .stat(name)?
+            .with_context(|| format!("envoy does not count `{name}`"))
     }
 
     /// Opens a request that waits for the issuer.
@@ -86,14 +99,20 @@ fn a_vm_that_traps_in_envoy_refuses_and_is_loaded_again() -> Outcome {
         served += 1;
     }
     assert_eq!(fixture.stat("wasm.main.vm_reload_success")?, 0);
-    let parked = (0..PARKED).map(|_| fixture.park()).collect::<Result<Vec<_>>>()?;
+    let parked = (0..PARKED)
+        .map(|_| fixture.park())
+        .collect::<Result<Vec<_>>>()?;
     until(|| Ok(fixture.stat("http.main.downstream_rq_active")? == u64::try_from(PARKED)?))?;
 
     assert_eq!(fixture.status(&trapping())?, 503);
     let deadline = Instant::now() + PATIENCE;
     let mut steady = 0;
     while steady < STEADY || fixture.stat("wasm.main.vm_reload_success")? == 0 {
-        assert!(Instant::now() < deadline, "{steady} answers in a row; the log ends\n{}", fixture.envoy.log_tail());
+        assert!(
+            Instant::now() < deadline,
+            "{steady} answers in a row; the log ends\n{}",
+            fixture.envoy.log_tail()
+        );
         match fixture.status(&good())? {
             200 => (steady, served) = (steady + 1, served + 1),
             // One worker is without VM until its back-off has ended.
@@ -102,10 +121,14 @@ fn a_vm_that_traps_in_envoy_refuses_and_is_loaded_again() -> Outcome {
         }
     }
     assert_eq!(fixture.stat("wasm.main.vm_reload_failure")?, 0);
-    // Envoy does not notify a failed VM, so what waited in it ends with the stream's idle timeout or that of the client.
+    // Envoy does not notify a failed VM, so what waited in it ends with the stream's idle timeout
+    // or that of the client.
     for socket in parked {
         let answer = status_line(socket)?;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 503"),
+            "{answer}"
+        );
     }
     assert_eq!(fixture.upstream.requests(), served);
     Ok(())

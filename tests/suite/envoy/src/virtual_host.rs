@@ -1,5 +1,5 @@
-//! A registry with its own virtual host, behind a route that rewrites the host: whatever host the client names, existing tags are found
-//! and others may be created.
+//! A registry with its own virtual host, behind a route that rewrites the host: whatever host the
+//! client names, existing tags are found and others may be created.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const NAME: &str = "registry.internal";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// Distribution, a virtual host for it, and the filter in front. Dropped in the order of the fields.
+/// Distribution, a virtual host for it, and the filter in front. Dropped in the order of the
+/// fields.
 struct Fixture {
     envoy: Envoy,
     registry: Program,
@@ -93,23 +94,40 @@ impl Fixture {
                 cluster: Some(cluster.to_owned()),
                 ..Listener::default()
             }],
-            clusters: vec![(cluster.to_owned(), address), ("distribution".to_owned(), distribution)],
+            clusters: vec![
+                (cluster.to_owned(), address),
+                ("distribution".to_owned(), distribution),
+            ],
             environment: Vec::new(),
         };
         let mut configuration = bootstrap.to_json()?;
         let route = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes/0/route";
-        let route = configuration.pointer_mut(route).and_then(Value::as_object_mut).context("no route")?;
+        let route = configuration
+            .pointer_mut(route)
+            .and_then(Value::as_object_mut)
+            .context("no route")?;
         route.insert("host_rewrite_literal".to_owned(), json!(NAME));
-        let listeners = configuration.pointer_mut("/static_resources/listeners").and_then(Value::as_array_mut);
-        listeners.context("no listeners")?.push(virtual_host(address));
+        let listeners = configuration
+            .pointer_mut("/static_resources/listeners")
+            .and_then(Value::as_array_mut);
+        listeners
+            .context("no listeners")?
+            .push(virtual_host(address));
         let envoy = Envoy::launch(&configuration, 2, &[])?;
         let claims = json!({"iss": "http://issuer.test", "sub": "ci", "aud": "registry", "exp": "+1h", "iat": "-1m"});
         let recipe: Recipe = serde_json::from_value(json!({"key": "es256", "claims": claims}))?;
-        Ok(Self { envoy, registry, token: recipe.mint(now())?, _folder: folder })
+        Ok(Self {
+            envoy,
+            registry,
+            token: recipe.mint(now())?,
+            _folder: folder,
+        })
     }
 
     fn send(&self, request: &Request) -> Result<Response> {
-        let request = request.clone().header("authorization", &format!("Bearer {}", self.token));
+        let request = request
+            .clone()
+            .header("authorization", &format!("Bearer {}", self.token));
         client::send(self.envoy.listener("clients")?, &request, PATIENCE)
             .with_context(|| format!("{}\n{}", self.envoy.log_tail(), self.registry.log()))
     }
@@ -118,16 +136,26 @@ impl Fixture {
     fn push(&self, host: &str, tag: &str, text: &str) -> Result<u16> {
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [], "annotations": {"text": text}});
         let request = Request::new("PUT", &format!("/v2/app/manifests/{tag}")).header("host", host);
-        let request = request.header("content-type", INDEX).body(index.to_string().into_bytes());
+        let request = request
+            .header("content-type", INDEX)
+            .body(index.to_string().into_bytes());
         Ok(self.send(&request)?.status)
     }
 
     fn pull(&self, tag: &str) -> Result<Value> {
-        let request = Request::new("GET", &format!("/v2/app/manifests/{tag}")).header("accept", INDEX);
+        let request =
+            Request::new("GET", &format!("/v2/app/manifests/{tag}")).header("accept", INDEX);
         let answer = self.send(&request)?;
-        ensure!(answer.status == 200, "the pull ended with {}", answer.status);
+        ensure!(
+            answer.status == 200,
+            "the pull ended with {}",
+            answer.status
+        );
         let index: Value = serde_json::from_slice(&answer.body)?;
-        index.pointer("/annotations/text").cloned().context("another manifest")
+        index
+            .pointer("/annotations/text")
+            .cloned()
+            .context("another manifest")
     }
 }
 
@@ -135,15 +163,29 @@ impl Fixture {
 fn the_host_of_a_client_opens_no_tag_through_envoy() -> Outcome {
     let rows = [
         (NAME, json!({"upstreamCluster": NAME})),
-        ("registry", json!({"upstreamCluster": "registry", "upstreamHost": NAME})),
+        (
+            "registry",
+            json!({"upstreamCluster": "registry", "upstreamHost": NAME}),
+        ),
     ];
     for (cluster, proxy) in rows {
         let fixture = Fixture::start(cluster, &proxy)?;
-        for (number, host) in ["whatever.example", NAME, "127.0.0.1:5000"].into_iter().enumerate() {
+        for (number, host) in ["whatever.example", NAME, "127.0.0.1:5000"]
+            .into_iter()
+            .enumerate()
+        {
             let tag = format!("v{number}");
-            assert_eq!(fixture.push(host, &tag, "first")?, 201, "{cluster} {host}: a new tag");
+            assert_eq!(
+                fixture.push(host, &tag, "first")?,
+                201,
+                "{cluster} {host}: a new tag"
+            );
             for other in ["whatever.example", NAME] {
-                assert_eq!(fixture.push(other, &tag, "second")?, 403, "{cluster} {other}: a tag that is there");
+                assert_eq!(
+                    fixture.push(other, &tag, "second")?,
+                    403,
+                    "{cluster} {other}: a tag that is there"
+                );
             }
             assert_eq!(fixture.pull(&tag)?, "first", "{cluster} {host}");
         }
@@ -151,7 +193,8 @@ fn the_host_of_a_client_opens_no_tag_through_envoy() -> Outcome {
     Ok(())
 }
 
-/// The name of a cluster that the registry does not know as a host: the 404 is not one of the registry, and grants nothing.
+/// The name of a cluster that the registry does not know as a host: the 404 is not one of the
+/// registry, and grants nothing.
 #[test]
 fn a_virtual_host_that_does_not_know_the_name_opens_no_tag_through_envoy() -> Outcome {
     let fixture = Fixture::start("registry", &json!({"upstreamCluster": "registry"}))?;

@@ -23,7 +23,16 @@ fn the_host_agrees_with_the_engine_envoy() -> Outcome {
         vm_id: "probe".to_owned(),
         ..Listener::default()
     };
-    let envoy = Envoy::start(&Bootstrap { module, listeners: vec![listener], ..Bootstrap::default() })?;
-    let connection = RefCell::new(Connection::open(envoy.listener("probe")?, Duration::from_secs(20))?);
-    Ok(compare_host(HostVerifier::new(|request: &Request| connection.borrow_mut().send(request)))?)
+    let envoy = Envoy::start(&Bootstrap {
+        module,
+        listeners: vec![listener],
+        ..Bootstrap::default()
+    })?;
+    let connection = RefCell::new(Connection::open(
+        envoy.listener("probe")?,
+        Duration::from_secs(20),
+    )?);
+    Ok(compare_host(HostVerifier::new(|request: &Request| {
+        connection.borrow_mut().send(request)
+    }))?)
 }

@@ -1,7 +1,8 @@
-//! `docs/configuration.md` names every key that the reader takes, with its type and its default, and no other.
+//! `docs/configuration.md` names every key that the reader takes, with its type and its default,
+//! and no other.
 //!
-//! The keys are those of the reader itself: asked about a key that cannot exist, it lists the ones that it knows, and its errors
-//! about a value of the wrong type say which one it wants.
+//! The keys are those of the reader itself: asked about a key that cannot exist, it lists the ones
+//! that it knows, and its errors about a value of the wrong type say which one it wants.
 
 mod page;
 mod probe;
@@ -21,7 +22,9 @@ use crate::Outcome;
 use crate::examples;
 
 fn page() -> Result<Page, Error> {
-    Ok(Page::parse(&fs::read_to_string(workspace().join("docs/configuration.md"))?))
+    Ok(Page::parse(&fs::read_to_string(
+        workspace().join("docs/configuration.md"),
+    )?))
 }
 
 #[test]
@@ -30,13 +33,31 @@ fn the_page_has_the_keys_of_the_reader_with_their_types() -> Outcome {
     let mut wanted = BTreeMap::new();
     let mut ignored = BTreeMap::new();
     for (path, kind) in probe::keys()? {
-        let keys = if kind == Kind::Ignored { &mut ignored } else { &mut wanted };
+        let keys = if kind == Kind::Ignored {
+            &mut ignored
+        } else {
+            &mut wanted
+        };
         keys.insert(path, kind);
     }
-    let said: BTreeMap<_, _> = page.keys().map(|(path, row)| (path, row.kind.clone())).collect();
-    let wanted: BTreeMap<_, _> = wanted.into_iter().map(|(path, kind)| (path, kind.name().to_owned())).collect();
-    assert_eq!(difference(&said, &wanted), [""; 0], "on the page, and not so in the reader");
-    assert_eq!(difference(&wanted, &said), [""; 0], "in the reader, and not so on the page");
+    let said: BTreeMap<_, _> = page
+        .keys()
+        .map(|(path, row)| (path, row.kind.clone()))
+        .collect();
+    let wanted: BTreeMap<_, _> = wanted
+        .into_iter()
+        .map(|(path, kind)| (path, kind.name().to_owned()))
+        .collect();
+    assert_eq!(
+        difference(&said, &wanted),
+        [""; 0],
+        "on the page, and not so in the reader"
+    );
+    assert_eq!(
+        difference(&wanted, &said),
+        [""; 0],
+        "in the reader, and not so on the page"
+    );
     assert_eq!(page.ignored, ignored.into_keys().collect::<BTreeSet<_>>());
     assert!(wanted.len() > 60, "{} keys", wanted.len());
     Ok(())
@@ -44,7 +65,10 @@ fn the_page_has_the_keys_of_the_reader_with_their_types() -> Outcome {
 
 fn difference(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> Vec<String> {
     let differs = |(path, kind): &(&String, &String)| other.get(*path) != Some(kind);
-    one.iter().filter(differs).map(|(path, kind)| format!("{path}: {kind}")).collect()
+    one.iter()
+        .filter(differs)
+        .map(|(path, kind)| format!("{path}: {kind}"))
+        .collect()
 }
 
 #[test]
@@ -56,18 +80,25 @@ fn the_examples_of_the_page_have_the_type_of_their_key() -> Outcome {
         };
         let value: Value = serde_json::from_str(example).with_context(|| path.clone())?;
         let (_, found) = config::decode_value(probe::document(&path, value));
-        let at_key: Vec<_> =
-            found.errors.iter().filter(|error| error.path.starts_with(&probe::written(&path))).collect();
+        let at_key: Vec<_> = found
+            .errors
+            .iter()
+            .filter(|error| error.path.starts_with(&probe::written(&path)))
+            .collect();
         ensure(at_key.is_empty(), &path, &format!("{at_key:?}"))?;
     }
     Ok(())
 }
 
-/// In each example that has the object of a key, the key with its default is the same as no key; one that is required is missed.
+/// In each example that has the object of a key, the key with its default is the same as no key;
+/// one that is required is missed.
 #[test]
 fn the_defaults_of_the_page_are_those_of_the_code() -> Outcome {
     let mut examples = examples::all()?;
-    examples.insert("a certificate without options".to_owned(), json!({ "http": { "auth": { "mtls": {} } } }));
+    examples.insert(
+        "a certificate without options".to_owned(),
+        json!({ "http": { "auth": { "mtls": {} } } }),
+    );
     let mut tried = 0;
     for section in &page()?.sections {
         for row in &section.rows {
@@ -79,7 +110,11 @@ fn the_defaults_of_the_page_are_those_of_the_code() -> Outcome {
                     places += try_absent(example, object, &row.name, absent).with_context(place)?;
                 }
             }
-            ensure(places > 0, &format!("{:?}.{}", section.paths, row.name), "no example can be without it")?;
+            ensure(
+                places > 0,
+                &format!("{:?}.{}", section.paths, row.name),
+                "no example can be without it",
+            )?;
             tried += 1;
         }
     }
@@ -93,17 +128,25 @@ fn try_absent(example: &Value, object: &str, name: &str, absent: &Absent) -> Res
     for place in probe::pointers(example, object) {
         let variant = |value: Option<&Value>| -> Result<Option<Vec<String>>, Error> {
             let mut document = example.clone();
-            let members = document.pointer_mut(&place).and_then(Value::as_object_mut).context("no object")?;
+            let members = document
+                .pointer_mut(&place)
+                .and_then(Value::as_object_mut)
+                .context("no object")?;
             members.remove(name);
             members.extend(value.map(|value| (name.to_owned(), value.clone())));
             Ok(compiled(document))
         };
         match absent {
-            Absent::Required if example.pointer(&place).is_some_and(|members| members.get(name).is_some()) => {
+            Absent::Required
+                if example
+                    .pointer(&place)
+                    .is_some_and(|members| members.get(name).is_some()) =>
+            {
                 ensure!(variant(None)?.is_none(), "it is not required");
             }
             Absent::Required => continue,
-            // Some examples need another value than the default; they are refused with it and without.
+            // Some examples need another value than the default; they are refused with it and
+            // without.
             Absent::Value(value) => match (variant(None)?, variant(Some(value))?) {
                 (None, None) => continue,
                 (without, with) => ensure!(without == with, "the default is another"),
@@ -114,7 +157,8 @@ fn try_absent(example: &Value, object: &str, name: &str, absent: &Absent) -> Res
     Ok(tried)
 }
 
-/// All that was compiled, as text; nothing if the document is refused. Maps are in no order, so the lines are sorted.
+/// All that was compiled, as text; nothing if the document is refused. Maps are in no order, so the
+/// lines are sorted.
 fn compiled(document: Value) -> Option<Vec<String>> {
     let (role, mut found) = config::decode_value(document);
     let text = match role {

@@ -1,4 +1,5 @@
-//! Checks that the configurations of `examples/` are valid and decide the requests of `tests/examples/` as expected.
+//! Checks that the configurations of `examples/` are valid and decide the requests of
+//! `tests/examples/` as expected.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,9 +26,13 @@ fn read(folder: &Path) -> Result<BTreeMap<String, Value>, Error> {
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
         if path.extension().is_some_and(|ending| ending == "json") {
-            let name = path.file_stem().and_then(|stem| stem.to_str()).context("a file without a name")?;
+            let name = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .context("a file without a name")?;
             let text = fs::read(&path)?;
-            let value = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
+            let value =
+                serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
             files.insert(name.to_owned(), value);
         }
     }
@@ -39,9 +44,16 @@ fn each_example_holds_without_a_warning() -> Outcome {
     for (name, example) in all()? {
         let (role, mut found) = config::decode_value(example);
         if let Role::Filter(document) = role {
-            assert_eq!(compile(&document, &mut found).is_some(), found.errors.is_empty(), "{name}");
+            assert_eq!(
+                compile(&document, &mut found).is_some(),
+                found.errors.is_empty(),
+                "{name}"
+            );
         }
-        assert!(found.errors.is_empty() && found.warnings.is_empty(), "{name}: {found:#?}");
+        assert!(
+            found.errors.is_empty() && found.warnings.is_empty(),
+            "{name}: {found:#?}"
+        );
     }
     Ok(())
 }
@@ -50,10 +62,14 @@ fn each_example_holds_without_a_warning() -> Outcome {
 fn each_example_decides_its_requests_as_it_says() -> Outcome {
     let examples = all()?;
     let mut requests = read(&workspace().join("tests/examples"))?;
-    let deciding = examples.iter().filter(|(_, example)| example.get("intake").is_none());
+    let deciding = examples
+        .iter()
+        .filter(|(_, example)| example.get("intake").is_none());
     let mut files = Vec::new();
     for (name, example) in deciding {
-        let mut file = requests.remove(name).with_context(|| format!("tests/examples/{name}.json is missing"))?;
+        let mut file = requests
+            .remove(name)
+            .with_context(|| format!("tests/examples/{name}.json is missing"))?;
         file["configs"]["example"]["plugin"] = with_keys(example.clone());
         let file = Scenarios::parse(name, file.to_string().as_bytes())?;
         ensure_rows(&file)?;
@@ -64,14 +80,25 @@ fn each_example_decides_its_requests_as_it_says() -> Outcome {
 }
 
 fn ensure_rows(file: &Scenarios) -> Result<(), Error> {
-    ensure!(file.rows.len() > 4, "{}: {} requests", file.name, file.rows.len());
+    ensure!(
+        file.rows.len() > 4,
+        "{}: {} requests",
+        file.name,
+        file.rows.len()
+    );
     Ok(())
 }
 
 /// The example with a test key for each issuer that the proxy would be asked for.
 fn with_keys(mut example: Value) -> Value {
-    let issuers = example.pointer_mut("/http/auth/bearer/oidc").and_then(Value::as_array_mut);
-    for issuer in issuers.into_iter().flatten().filter_map(Value::as_object_mut) {
+    let issuers = example
+        .pointer_mut("/http/auth/bearer/oidc")
+        .and_then(Value::as_array_mut);
+    for issuer in issuers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
         if issuer.remove("cluster").is_some() {
             issuer.insert("jwks".to_owned(), json!("${jwks:es256}"));
         }

@@ -1,4 +1,5 @@
-//! Checks that all scenario files have the same format: a value is on one line if it fits there, or else each of its members does.
+//! Checks that all scenario files have the same format: a value is on one line if it fits there, or
+//! else each of its members does.
 
 mod json;
 
@@ -38,6 +39,10 @@ fn the_files_of_scenarios_are_written_in_one_style() -> Outcome {
 }
 
 fn check(others: &[String]) -> Result<()> {
-    ensure!(others.is_empty(), "{} are in another style; `{RENEW}=1 {TEST}` rewrites them", others.join(", "));
+    ensure!(
+        others.is_empty(),
+        "{} are in another style; `{RENEW}=1 {TEST}` rewrites them",
+        others.join(", ")
+    );
     Ok(())
 }

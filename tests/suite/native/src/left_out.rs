@@ -1,4 +1,5 @@
-//! Lists what `cargo test` leaves out, so that its output shows it. `cargo xtask test` runs all of it, and passes over this file.
+//! Lists what `cargo test` leaves out, so that its output shows it. `cargo xtask test` runs all of
+//! it, and passes over this file.
 
 const COMPLAINT: &str = "only `cargo xtask test` runs everything";
 
@@ -23,5 +24,8 @@ fn the_native_binary_with_secrets_manager() {
 /// A green `cargo test` would say little there.
 #[test]
 fn nothing_is_left_out_where_ci_is_set() {
-    assert!(std::env::var_os("CI").is_none_or(|value| value.is_empty()), "{COMPLAINT}");
+    assert!(
+        std::env::var_os("CI").is_none_or(|value| value.is_empty()),
+        "{COMPLAINT}"
+    );
 }

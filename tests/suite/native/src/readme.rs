@@ -1,4 +1,5 @@
-//! Checks the pages: policies compile without a warning, and every reason of a refusal is on its page.
+//! Checks the pages: policies compile without a warning, and every reason of a refusal is on its
+//! page.
 
 use std::fs;
 use std::path::Path;
@@ -18,13 +19,22 @@ const PAGES: [(&str, usize); 2] = [("README.md", 1), ("docs/tokens.md", 1)];
 fn the_policy_of_each_page_compiles_without_a_word() -> Outcome {
     for (page, expected) in PAGES {
         let text = read(page)?;
-        let policies: Vec<_> = text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let policies: Vec<_> = text
+            .split("```json\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .collect();
         assert_eq!(policies.len(), expected, "{page}");
         for policy in policies {
             let (role, mut diagnostics) = config::decode(policy.as_bytes());
-            let Role::Filter(document) = role else { panic!("{page}: not the configuration of a filter") };
+            let Role::Filter(document) = role else {
+                panic!("{page}: not the configuration of a filter")
+            };
             let compiled = compile(&document, &mut diagnostics);
-            assert!(compiled.is_some() && diagnostics.warnings.is_empty(), "{page}: {diagnostics:#?}");
+            assert!(
+                compiled.is_some() && diagnostics.warnings.is_empty(),
+                "{page}: {diagnostics:#?}"
+            );
         }
     }
     Ok(())
@@ -48,8 +58,15 @@ fn no_link_between_pages_is_broken() -> Outcome {
     assert!(pages.len() > 15, "{pages:?}");
     for page in pages {
         let text = read(&page)?;
-        let folder = workspace().join(&page).parent().context("a page without a folder")?.to_owned();
-        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let folder = workspace()
+            .join(&page)
+            .parent()
+            .context("a page without a folder")?
+            .to_owned();
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
             let file = link.split('#').next().unwrap_or_default();
             assert!(folder.join(file).exists(), "{page}: {link}");
@@ -63,7 +80,10 @@ fn pages() -> Result<Vec<String>, Error> {
     for folder in ["", "docs/", "examples/", "host-shim/", "tests/"] {
         for entry in fs::read_dir(workspace().join(folder))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if Path::new(&name).extension().is_some_and(|ending| ending == "md") {
+            if Path::new(&name)
+                .extension()
+                .is_some_and(|ending| ending == "md")
+            {
                 pages.push(format!("{folder}{name}"));
             }
         }

@@ -12,7 +12,10 @@ const PAGE: &str = include_str!("../../../../docs/threats.md");
 
 #[test]
 fn every_limit_of_the_page_is_that_of_the_code() -> Outcome {
-    let rows: Vec<_> = PAGE.lines().filter(|line| line.contains(".rs` `")).collect();
+    let rows: Vec<_> = PAGE
+        .lines()
+        .filter(|line| line.contains(".rs` `"))
+        .collect();
     assert!(rows.len() > 30, "{} limits", rows.len());
     for row in rows {
         check(row).with_context(|| row.to_owned())?;
@@ -22,22 +25,43 @@ fn every_limit_of_the_page_is_that_of_the_code() -> Outcome {
 
 fn check(row: &str) -> Result<(), Error> {
     let cells: Vec<_> = row.split('|').map(str::trim).collect();
-    let [_, _, said, constant, ..] = *cells.as_slice() else { return Err(Error::msg("no row")) };
+    let [_, _, said, constant, ..] = *cells.as_slice() else {
+        return Err(Error::msg("no row"));
+    };
     let names: Vec<_> = constant.split('`').collect();
-    let [_, file, _, name, ..] = *names.as_slice() else { return Err(Error::msg("no constant")) };
+    let [_, file, _, name, ..] = *names.as_slice() else {
+        return Err(Error::msg("no constant"));
+    };
     let mut found = Vec::new();
-    for source in sources(&workspace().join("filter"))?.iter().filter(|path| path.ends_with(Path::new(file))) {
+    for source in sources(&workspace().join("filter"))?
+        .iter()
+        .filter(|path| path.ends_with(Path::new(file)))
+    {
         let text = fs::read_to_string(source)?;
-        let definition =
-            text.lines().find_map(|line| line.split_once(&format!("const {name}: ")).map(|(_, rest)| rest));
-        let value =
-            definition.and_then(|rest| rest.split_once(" = ")).map(|(_, value)| value.trim_end_matches(';').to_owned());
+        let definition = text.lines().find_map(|line| {
+            line.split_once(&format!("const {name}: "))
+                .map(|(_, rest)| rest)
+        });
+        let value = definition
+            .and_then(|rest| rest.split_once(" = "))
+            .map(|(_, value)| value.trim_end_matches(';').to_owned());
         found.extend(value);
     }
-    let [written] = found.as_slice() else { return Err(Error::msg(format!("{} constants of that name", found.len()))) };
-    let (code, page) = (number(written).context(written.clone())?, number(said).context("no value")?);
+    let [written] = found.as_slice() else {
+        return Err(Error::msg(format!(
+            "{} constants of that name",
+            found.len()
+        )));
+    };
+    let (code, page) = (
+        number(written).context(written.clone())?,
+        number(said).context("no value")?,
+    );
     // A constant without a unit may be seconds on the page.
-    ensure!(code == page || said.ends_with(" s") && code * 1000 == page, "the code says {written}");
+    ensure!(
+        code == page || said.ends_with(" s") && code * 1000 == page,
+        "the code says {written}"
+    );
     Ok(())
 }
 
@@ -59,13 +83,24 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 fn number(text: &str) -> Option<u64> {
     // Also of names, where it does no harm.
     let text = text.replace(['_', ','], "");
-    for (unit, size) in [(" KiB", 1 << 10), (" MiB", 1 << 20), (" bytes", 1), (" s", 1000), (" h", 3_600_000)] {
+    for (unit, size) in [
+        (" KiB", 1 << 10),
+        (" MiB", 1 << 20),
+        (" bytes", 1),
+        (" s", 1000),
+        (" h", 3_600_000),
+    ] {
         if let Some(number) = text.strip_suffix(unit) {
             let tenths: f64 = number.parse().ok()?;
             return format!("{:.0}", tenths * f64::from(size)).parse().ok();
         }
     }
-    for (unit, size) in [("millis", 1), ("secs", 1000), ("mins", 60_000), ("hours", 3_600_000)] {
+    for (unit, size) in [
+        ("millis", 1),
+        ("secs", 1000),
+        ("mins", 60_000),
+        ("hours", 3_600_000),
+    ] {
         if let Some(number) = text.strip_prefix(&format!("Duration::from{unit}(")) {
             return Some(number.trim_end_matches(')').parse::<u64>().ok()? * size);
         }
@@ -73,5 +108,7 @@ fn number(text: &str) -> Option<u64> {
     if let Some((number, places)) = text.split_once(" << ") {
         return Some(number.parse::<u64>().ok()? << places.parse::<u32>().ok()?);
     }
-    text.split(" * ").map(|factor| factor.parse::<u64>().ok()).product()
+    text.split(" * ")
+        .map(|factor| factor.parse::<u64>().ok())
+        .product()
 }

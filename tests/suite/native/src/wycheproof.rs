@@ -19,10 +19,19 @@ const KEYS: [(KeyError, usize); 2] = [
 
 /// Web signatures that are valid and refused, and why.
 const STRICTER: [(&[usize], &str); 4] = [
-    (&[1, 348, 352, 357, 358, 359, 372, 373, 376, 377], "HMAC: a secret that can verify can sign"),
-    (&[259, 264, 268, 272, 320, 325], "nothing is signed: a token has claims"),
+    (
+        &[1, 348, 352, 357, 358, 359, 372, 373, 376, 377],
+        "HMAC: a secret that can verify can sign",
+    ),
+    (
+        &[259, 264, 268, 272, 320, 325],
+        "nothing is signed: a token has claims",
+    ),
     (&[346, 350], "PS384, with a key whose `alg` is PS256"),
-    (&[347, 351], "a key whose `alg` is ES521, which there is not"),
+    (
+        &[347, 351],
+        "a key whose `alg` is ES521, which there is not",
+    ),
 ];
 
 #[test]
@@ -33,9 +42,17 @@ fn the_engine_agrees_with_wycheproof() -> Outcome {
             *refused.entry(why.to_string()).or_default() += 1;
         }
     }
-    assert_eq!(refused, KEYS.iter().map(|(why, groups)| (why.to_string(), *groups)).collect());
+    assert_eq!(
+        refused,
+        KEYS.iter()
+            .map(|(why, groups)| (why.to_string(), *groups))
+            .collect()
+    );
     let asked = compare(&PureRust)?;
-    assert!(asked.len() == Algorithm::ALL.len() && asked.values().all(|count| *count > 80), "{asked:?}");
+    assert!(
+        asked.len() == Algorithm::ALL.len() && asked.values().all(|count| *count > 80),
+        "{asked:?}"
+    );
     Ok(())
 }
 
@@ -43,9 +60,15 @@ fn the_engine_agrees_with_wycheproof() -> Outcome {
 fn a_web_signature_comes_out_as_wycheproof_says() -> Outcome {
     for test in jws()? {
         let is_good = judge(&test.key, &test.text, &PureRust) == Ok(true);
-        let stricter = STRICTER.iter().find(|(numbers, _)| numbers.contains(&test.number));
+        let stricter = STRICTER
+            .iter()
+            .find(|(numbers, _)| numbers.contains(&test.number));
         let wanted = test.result == Judgement::Valid && stricter.is_none();
-        assert_eq!(is_good, wanted, "{} ({}) {stricter:?}", test.number, test.comment);
+        assert_eq!(
+            is_good, wanted,
+            "{} ({}) {stricter:?}",
+            test.number, test.comment
+        );
     }
     Ok(())
 }

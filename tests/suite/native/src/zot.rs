@@ -1,4 +1,5 @@
-//! Checks that every row of zot's own tests, and every probe of a running zot, is a scenario, or is left out for a reason.
+//! Checks that every row of zot's own tests, and every probe of a running zot, is a scenario, or is
+//! left out for a reason.
 
 mod ledger;
 
@@ -62,14 +63,19 @@ impl Answer {
 
 fn probes() -> anyhow::Result<BTreeMap<String, Probed>> {
     let probes: Vec<Probed> = serde_json::from_str(include_str!("zot_probes.json"))?;
-    Ok(probes.into_iter().map(|probed| (probed.id.clone(), probed)).collect())
+    Ok(probes
+        .into_iter()
+        .map(|probed| (probed.id.clone(), probed))
+        .collect())
 }
 
 #[test]
 fn every_row_of_zot_is_run_or_left_out_for_a_reason() -> Outcome {
     let ledger = Ledger::read()?;
-    let all =
-        ledger.areas.iter().flat_map(|(area, count)| (1..=*count).map(move |number| format!("{area}-{number:02}")));
+    let all = ledger
+        .areas
+        .iter()
+        .flat_map(|(area, count)| (1..=*count).map(move |number| format!("{area}-{number:02}")));
     let all: BTreeSet<String> = all.collect();
     assert_eq!(all.len(), ROWS);
     let mut by_row: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
@@ -78,13 +84,23 @@ fn every_row_of_zot_is_run_or_left_out_for_a_reason() -> Outcome {
         assert!(fresh || place == "scenarios", "duplicate {id} in {place}");
     }
     let known: BTreeSet<String> = by_row.keys().cloned().collect();
-    let (missing, unknown): (Vec<_>, Vec<_>) = (all.difference(&known).collect(), known.difference(&all).collect());
-    assert!(missing.is_empty() && unknown.is_empty(), "nowhere: {missing:?}; no rows: {unknown:?}");
+    let (missing, unknown): (Vec<_>, Vec<_>) = (
+        all.difference(&known).collect(),
+        known.difference(&all).collect(),
+    );
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "nowhere: {missing:?}; no rows: {unknown:?}"
+    );
     for (id, places) in by_row {
         assert_eq!(places.len(), 1, "{id} is in {places:?}");
     }
     for exclusion in &ledger.excluded {
-        assert!(exclusion.reason.len() > 1, "no reason for {:?}", exclusion.rows);
+        assert!(
+            exclusion.reason.len() > 1,
+            "no reason for {:?}",
+            exclusion.rows
+        );
     }
     Ok(())
 }
@@ -118,14 +134,23 @@ fn a_scenario_ends_as_the_probe_of_zot_did_or_is_listed_as_different() -> Outcom
     let mut different = BTreeSet::new();
     for listed in &ledger.different {
         for name in &listed.scenarios {
-            assert!(scenarios.iter().any(|(known, _)| known == name), "there is no scenario `{name}`");
+            assert!(
+                scenarios.iter().any(|(known, _)| known == name),
+                "there is no scenario `{name}`"
+            );
             assert!(different.insert(name.as_str()), "`{name}` is listed twice");
         }
     }
     for (name, expect) in &scenarios {
-        let Some(Probed { probe, zot, .. }) = id_of(name).and_then(|id| probes.get(&id)) else { continue };
+        let Some(Probed { probe, zot, .. }) = id_of(name).and_then(|id| probes.get(&id)) else {
+            continue;
+        };
         let here = Answer::of(expect);
-        assert_eq!(here != *zot, different.contains(name.as_str()), "`{name}` ({probe}): zot {zot:?}, here {here:?}");
+        assert_eq!(
+            here != *zot,
+            different.contains(name.as_str()),
+            "`{name}` ({probe}): zot {zot:?}, here {here:?}"
+        );
     }
     Ok(())
 }
@@ -138,14 +163,26 @@ fn zots_configurations_are_accepted_and_refused_as_there() -> Outcome {
         let mut document = json!({"http": row.http, "proxy": proxy});
         expand::keys(&mut document)?;
         let (role, mut diagnostics) = config::decode_value(document);
-        let Role::Filter(document) = role else { panic!("{}", row.id) };
+        let Role::Filter(document) = role else {
+            panic!("{}", row.id)
+        };
         let compiled = compile(&document, &mut diagnostics);
         let accepted = compiled.is_some() && diagnostics.errors.is_empty();
-        assert_eq!(accepted, row.accepted, "{} ({}): {:?}", row.id, row.note, diagnostics.errors);
+        assert_eq!(
+            accepted, row.accepted,
+            "{} ({}): {:?}",
+            row.id, row.note, diagnostics.errors
+        );
         if let Some(Probed { probe, zot, .. }) = probes.get(&row.id) {
-            let same =
-                matches!((zot, accepted), (Answer::Did(Deed::Starts), true) | (Answer::Did(Deed::Refuses), false));
-            assert!(same || !row.note.is_empty(), "{} ({probe}): zot {zot:?}, here {accepted}", row.id);
+            let same = matches!(
+                (zot, accepted),
+                (Answer::Did(Deed::Starts), true) | (Answer::Did(Deed::Refuses), false)
+            );
+            assert!(
+                same || !row.note.is_empty(),
+                "{} ({probe}): zot {zot:?}, here {accepted}",
+                row.id
+            );
         }
     }
     Ok(())

@@ -11,7 +11,8 @@ use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 use crate::Outcome;
 
-/// Envoy calls each callback that exists, so each of these has a reason in `filter/xtask/src/module.rs`.
+/// Envoy calls each callback that exists, so each of these has a reason in
+/// `filter/xtask/src/module.rs`.
 const EXPORTS: [&str; 12] = [
     "_initialize",
     "memory",
@@ -77,10 +78,14 @@ const NOT_CALLED: [(&str, &[&str]); 2] = [
             "proxy_set_property",
         ],
     ),
-    ("the standard library's last words, which the log has instead", &["fd_write", "proc_exit"]),
+    (
+        "the standard library's last words, which the log has instead",
+        &["fd_write", "proc_exit"],
+    ),
 ];
 
-const OPEN: &[u8] = br#"{"http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}}}}"#;
+const OPEN: &[u8] =
+    br#"{"http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}}}}"#;
 
 #[test]
 fn the_module_exports_what_we_use_and_nothing_else() -> Outcome {
@@ -92,34 +97,64 @@ fn the_module_exports_what_we_use_and_nothing_else() -> Outcome {
 #[test]
 fn the_module_imports_what_it_calls_and_what_is_accounted_for() -> Outcome {
     let imports: BTreeSet<(&str, &str)> = Compiled::built()?.imports().collect();
-    let not_called = NOT_CALLED.iter().flat_map(|(_, names)| names.iter().copied());
-    let names = CALLED.into_iter().chain(WASI.map(|(name, _)| name)).chain(not_called);
-    let module = |name: &str| if name.starts_with("proxy_") { "env" } else { "wasi_snapshot_preview1" };
+    let not_called = NOT_CALLED
+        .iter()
+        .flat_map(|(_, names)| names.iter().copied());
+    let names = CALLED
+        .into_iter()
+        .chain(WASI.map(|(name, _)| name))
+        .chain(not_called);
+    let module = |name: &str| {
+        if name.starts_with("proxy_") {
+            "env"
+        } else {
+            "wasi_snapshot_preview1"
+        }
+    };
     assert_eq!(imports, names.map(|name| (module(name), name)).collect());
     Ok(())
 }
 
 #[test]
 fn each_shipped_configuration_allows_what_the_module_needs_and_nothing_else() -> Outcome {
-    let callbacks = EXPORTS.into_iter().filter(|name| name.starts_with("proxy_on_"));
-    let needed: BTreeSet<&str> = CALLED.into_iter().chain(WASI.map(|(name, _)| name)).chain(callbacks).collect();
+    let callbacks = EXPORTS
+        .into_iter()
+        .filter(|name| name.starts_with("proxy_on_"));
+    let needed: BTreeSet<&str> = CALLED
+        .into_iter()
+        .chain(WASI.map(|(name, _)| name))
+        .chain(callbacks)
+        .collect();
     let discovery = shipped::capabilities()?;
-    let allowed = discovery["allowed_capabilities"].as_object().context("no list")?;
-    assert_eq!(allowed.keys().map(String::as_str).collect::<BTreeSet<_>>(), needed);
-    let yaml = fs::read_to_string(module::workspace().join(shipped::CONFIGURATION)).context("no configuration")?;
-    let (_, listed) = yaml.split_once("allowed_capabilities:\n").context("no list")?;
-    let listed = listed.lines().map_while(|line| line.trim().strip_suffix(": {}"));
+    let allowed = discovery["allowed_capabilities"]
+        .as_object()
+        .context("no list")?;
+    assert_eq!(
+        allowed.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        needed
+    );
+    let yaml = fs::read_to_string(module::workspace().join(shipped::CONFIGURATION))
+        .context("no configuration")?;
+    let (_, listed) = yaml
+        .split_once("allowed_capabilities:\n")
+        .context("no list")?;
+    let listed = listed
+        .lines()
+        .map_while(|line| line.trim().strip_suffix(": {}"));
     assert_eq!(listed.collect::<BTreeSet<_>>(), needed);
     Ok(())
 }
 
-/// Messages of panics name source files. With folders of whoever built it the module would be another on each machine.
+/// Messages of panics name source files. With folders of whoever built it the module would be
+/// another on each machine.
 #[test]
 fn the_module_names_no_folder_of_the_machine_that_built_it() -> Outcome {
     let module = fs::read(module::path()?).map_err(anyhow::Error::from)?;
     let here = module::workspace().to_string_lossy();
     for folder in [&*here, "/registry/src/", "/home/", "/Users/", "/root/"] {
-        let found = module.windows(folder.len()).any(|bytes| bytes == folder.as_bytes());
+        let found = module
+            .windows(folder.len())
+            .any(|bytes| bytes == folder.as_bytes());
         assert!(!found, "the module holds `{folder}`");
     }
     Ok(())
@@ -127,7 +162,10 @@ fn the_module_names_no_folder_of_the_machine_that_built_it() -> Outcome {
 
 #[test]
 fn a_configuration_that_is_refused_says_why() -> Outcome {
-    let Err(error) = Vm::start(Compiled::built()?, Setup::of_scenarios(br#"{"http": {"auht": 1}}"#)) else {
+    let Err(error) = Vm::start(
+        Compiled::built()?,
+        Setup::of_scenarios(br#"{"http": {"auht": 1}}"#),
+    ) else {
         panic!("the configuration was accepted")
     };
     assert!(error.to_string().contains("http.auht"), "{error:#}");

@@ -1,5 +1,6 @@
-//! What requests cost, counted and not timed: host calls, and instructions, measured as fuel of wasmtime. `budgets.json` has the
-//! exact values: a change of them is made on purpose, by renewing the file.
+//! What requests cost, counted and not timed: host calls, and instructions, measured as fuel of
+//! wasmtime. `budgets.json` has the exact values: a change of them is made on purpose, by renewing
+//! the file.
 
 mod table;
 
@@ -18,8 +19,14 @@ use crate::Outcome;
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 /// Number of tokens in the cache of a worker.
 const IDENTITIES: usize = 10_000;
-const CONDITION: Policy = Policy { condition: true, ..Policy::PLAIN };
-const PUBLIC: Policy = Policy { anonymous: true, ..Policy::PLAIN };
+const CONDITION: Policy = Policy {
+    condition: true,
+    ..Policy::PLAIN
+};
+const PUBLIC: Policy = Policy {
+    anonymous: true,
+    ..Policy::PLAIN
+};
 
 /// A request whose cost is counted.
 struct Row {
@@ -47,11 +54,31 @@ enum Asked {
 
 const ROWS: &[Row] = &[
     again("token in the cache", Policy::PLAIN, Asked::Granted("RS256")),
-    again("token in the cache, 10 patterns", Policy::of(10), Asked::Granted("RS256")),
-    again("token in the cache, 1,000 patterns", Policy::of(1_000), Asked::Granted("RS256")),
-    again("token in the cache, 10,000 patterns", Policy::of(10_000), Asked::Granted("RS256")),
-    again("token in the cache, a condition", CONDITION, Asked::Granted("RS256")),
-    again("token in the cache, forbidden", Policy::PLAIN, Asked::Forbidden),
+    again(
+        "token in the cache, 10 patterns",
+        Policy::of(10),
+        Asked::Granted("RS256"),
+    ),
+    again(
+        "token in the cache, 1,000 patterns",
+        Policy::of(1_000),
+        Asked::Granted("RS256"),
+    ),
+    again(
+        "token in the cache, 10,000 patterns",
+        Policy::of(10_000),
+        Asked::Granted("RS256"),
+    ),
+    again(
+        "token in the cache, a condition",
+        CONDITION,
+        Asked::Granted("RS256"),
+    ),
+    again(
+        "token in the cache, forbidden",
+        Policy::PLAIN,
+        Asked::Forbidden,
+    ),
     again("no token, public", PUBLIC, Asked::Public),
     again("no token, private", Policy::PLAIN, Asked::Unauthorized),
     new("new token, RS256", Asked::Granted("RS256")),
@@ -59,9 +86,18 @@ const ROWS: &[Row] = &[
     new("new token, ES384", Asked::Granted("ES384")),
     new("new token, EdDSA", Asked::Granted("EdDSA")),
     new("new token, PS256", Asked::Granted("PS256")),
-    alone("new token, RS256, verified in the module", Asked::Granted("RS256")),
-    alone("new token, ES256, verified in the module", Asked::Granted("ES256")),
-    alone("new token, ES384, verified in the module", Asked::Granted("ES384")),
+    alone(
+        "new token, RS256, verified in the module",
+        Asked::Granted("RS256"),
+    ),
+    alone(
+        "new token, ES256, verified in the module",
+        Asked::Granted("ES256"),
+    ),
+    alone(
+        "new token, ES384, verified in the module",
+        Asked::Granted("ES384"),
+    ),
 ];
 
 /// Numbers of patterns that a policy is compiled with.
@@ -73,15 +109,30 @@ const COMPILED: [(&str, usize); 4] = [
 ];
 
 const fn again(name: &'static str, policy: Policy, asked: Asked) -> Row {
-    Row { name, policy, asked, again: true, verifies: true }
+    Row {
+        name,
+        policy,
+        asked,
+        again: true,
+        verifies: true,
+    }
 }
 
 const fn new(name: &'static str, asked: Asked) -> Row {
-    Row { name, policy: Policy::PLAIN, asked, again: false, verifies: true }
+    Row {
+        name,
+        policy: Policy::PLAIN,
+        asked,
+        again: false,
+        verifies: true,
+    }
 }
 
 const fn alone(name: &'static str, asked: Asked) -> Row {
-    Row { verifies: false, ..new(name, asked) }
+    Row {
+        verifies: false,
+        ..new(name, asked)
+    }
 }
 
 #[test]
@@ -96,15 +147,23 @@ fn requests_cost_exactly_what_their_table_says() -> Outcome {
         table.found(name, Cost::of(&vm));
     }
     table.found_memory(IDENTITIES, memory()?);
-    table.found_size(std::fs::metadata(module::path()?).map_err(anyhow::Error::from)?.len());
+    table.found_size(
+        std::fs::metadata(module::path()?)
+            .map_err(anyhow::Error::from)?
+            .len(),
+    );
     Ok(table.check()?)
 }
 
 fn cost_of(row: &Row, table: &Table) -> Result<Cost> {
     let mut vm = start(row.policy, row.verifies)?;
     // Excludes what is done once per worker: definition of metrics, growth of memory.
-    let (other, _) =
-        Asked::Granted(if row.asked == Asked::Granted("EdDSA") { "RS256" } else { "EdDSA" }).request(table)?;
+    let (other, _) = Asked::Granted(if row.asked == Asked::Granted("EdDSA") {
+        "RS256"
+    } else {
+        "EdDSA"
+    })
+    .request(table)?;
     send(&mut vm, &other, None)?;
     let (request, status) = row.asked.request(table)?;
     for _ in 0..if row.again { 2 } else { 0 } {
@@ -119,9 +178,15 @@ impl Asked {
     /// The request, and the status of its refusal.
     fn request(self, table: &Table) -> Result<(Request, Option<u16>)> {
         Ok(match self {
-            Self::Granted(algorithm) => (workload::pull(REPOSITORY, Some(table.token(algorithm)?)), None),
+            Self::Granted(algorithm) => (
+                workload::pull(REPOSITORY, Some(table.token(algorithm)?)),
+                None,
+            ),
             Self::Public => (workload::pull(REPOSITORY, None), None),
-            Self::Forbidden => (workload::pull("other/app", Some(table.token("RS256")?)), Some(403)),
+            Self::Forbidden => (
+                workload::pull("other/app", Some(table.token("RS256")?)),
+                Some(403),
+            ),
             Self::Unauthorized => (workload::pull(REPOSITORY, None), Some(401)),
         })
     }
@@ -129,7 +194,11 @@ impl Asked {
 
 fn start(policy: Policy, verifies: bool) -> Result<Vm> {
     let configuration = policy.configuration()?.to_string();
-    let setup = Setup { clock: Clock::At(NOW), verifies, ..Setup::of_scenarios(configuration.as_bytes()) };
+    let setup = Setup {
+        clock: Clock::At(NOW),
+        verifies,
+        ..Setup::of_scenarios(configuration.as_bytes())
+    };
     Vm::start(Compiled::built()?, setup)
 }
 
@@ -141,7 +210,10 @@ fn send(vm: &mut Vm, request: &Request, status: Option<u16>) -> Result<()> {
         Progress::Answered(Response { status, .. }) => Some(status),
         Progress::Waiting => anyhow::bail!("the request waits"),
     };
-    ensure!(end == status, "the request ended with {end:?} instead of {status:?}");
+    ensure!(
+        end == status,
+        "the request ended with {end:?} instead of {status:?}"
+    );
     vm.close(id)
 }
 

@@ -1,4 +1,5 @@
-//! With a clock that cannot be right, every token is refused: some hosts return the lower 32 bits of the time, which is in 1970.
+//! With a clock that cannot be right, every token is refused: some hosts return the lower 32 bits
+//! of the time, which is in 1970.
 
 use anyhow::{Context as _, Result};
 use registry_auth_engine::time::UnixTime;
@@ -12,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 
-/// The epoch, the latest that a host says which cuts the nanoseconds off at 32 bits, a time at which the token was good, and the
-/// end of 2025.
+/// The epoch, the latest that a host says which cuts the nanoseconds off at 32 bits, a time at
+/// which the token was good, and the end of 2025.
 const BEFORE: [UnixTime; 4] = [
     UnixTime::from_millis(0),
     UnixTime::from_millis(4_294),
@@ -41,11 +42,18 @@ fn configuration() -> Result<Value> {
 
 fn start(time: UnixTime) -> Result<Vm> {
     let configuration = configuration()?.to_string();
-    Vm::start(Compiled::built()?, Setup { clock: Clock::At(time), ..Setup::of_scenarios(configuration.as_bytes()) })
+    Vm::start(
+        Compiled::built()?,
+        Setup {
+            clock: Clock::At(time),
+            ..Setup::of_scenarios(configuration.as_bytes())
+        },
+    )
 }
 
 fn credential(issuer: &str, since: i64, until: i64) -> Result<String> {
-    let claims = json!({ "iss": issuer, "sub": "ci", "aud": "registry", "iat": since, "exp": until });
+    let claims =
+        json!({ "iss": issuer, "sub": "ci", "aud": "registry", "iat": since, "exp": until });
     let recipe: Recipe = serde_json::from_value(json!({ "key": "es256", "claims": claims }))?;
     Ok(format!("Bearer {}", recipe.mint(now())?))
 }
@@ -54,9 +62,15 @@ fn requests() -> Result<Vec<Request>> {
     let tags = || Request::new("GET", "/v2/team/app/tags/list");
     let valid = || credential("https://issuer.test", now().secs() - 60, now().secs() + 600);
     Ok(vec![
-        tags().header("authorization", &credential("https://issuer.test", EXPIRED - 600, EXPIRED)?),
+        tags().header(
+            "authorization",
+            &credential("https://issuer.test", EXPIRED - 600, EXPIRED)?,
+        ),
         tags().header("authorization", &valid()?),
-        tags().header("authorization", &credential("https://asked.test", EXPIRED - 600, EXPIRED)?),
+        tags().header(
+            "authorization",
+            &credential("https://asked.test", EXPIRED - 600, EXPIRED)?,
+        ),
         tags(),
         Request::new("GET", "/v2/open/app/tags/list"),
         Request::new("PUT", "/v2/team/app/manifests/v1").header("authorization", &valid()?),
@@ -92,21 +106,33 @@ fn nothing_is_let_in_by_a_clock_before_the_module_was_built_in_wasm() -> Outcome
             vm.tick()?;
         }
         assert_eq!(vm.callouts(), [], "{time:?}");
-        let lines: Vec<_> = vm.log().iter().filter(|line| line.contains("clock")).collect();
+        let lines: Vec<_> = vm
+            .log()
+            .iter()
+            .filter(|line| line.contains("clock"))
+            .collect();
         assert_eq!(lines.len(), 1, "{:?}", vm.log());
-        assert!(!vm.log().iter().any(|line| line.contains("failed in")), "{:?}", vm.log());
+        assert!(
+            !vm.log().iter().any(|line| line.contains("failed in")),
+            "{:?}",
+            vm.log()
+        );
     }
     Ok(())
 }
 
 #[test]
-fn a_clock_that_is_lost_in_wasm_ends_what_was_cached_and_what_waits_and_serves_when_it_is_right_again() -> Outcome {
+fn a_clock_that_is_lost_in_wasm_ends_what_was_cached_and_what_waits_and_serves_when_it_is_right_again()
+-> Outcome {
     let mut vm = start(now())?;
     let requests = requests()?;
-    let [ended, valid, ..] = &requests[..] else { panic!("fewer requests") };
+    let [ended, valid, ..] = &requests[..] else {
+        panic!("fewer requests")
+    };
     assert_eq!(status(&mut vm, valid)?, None);
     let other = credential("https://asked.test", now().secs() - 60, now().secs() + 600)?;
-    let waiter = vm.open(&Request::new("GET", "/v2/team/app/tags/list").header("authorization", &other))?;
+    let waiter =
+        vm.open(&Request::new("GET", "/v2/team/app/tags/list").header("authorization", &other))?;
     assert_eq!(vm.progress(waiter)?, Progress::Waiting);
     let lost = vm.now().millis();
     vm.advance(-lost);
@@ -114,12 +140,18 @@ fn a_clock_that_is_lost_in_wasm_ends_what_was_cached_and_what_waits_and_serves_w
     // One tick refuses what waits, the next sends it.
     vm.tick()?;
     vm.tick()?;
-    let Progress::Answered(answer) = vm.progress(waiter)? else { panic!("still held") };
+    let Progress::Answered(answer) = vm.progress(waiter)? else {
+        panic!("still held")
+    };
     assert_eq!(answer.status, 503);
     vm.advance(lost);
     assert_eq!(status(&mut vm, valid)?, None);
     assert_eq!(status(&mut vm, ended)?, Some(401), "a token of 2021");
-    let said: Vec<_> = vm.log().iter().filter(|line| line.contains("clock")).collect();
+    let said: Vec<_> = vm
+        .log()
+        .iter()
+        .filter(|line| line.contains("clock"))
+        .collect();
     assert_eq!(said.len(), 2, "{said:?}");
     Ok(())
 }
@@ -141,12 +173,20 @@ fn a_clock_that_ran_ahead_in_wasm_ends_tokens_and_no_more() -> Outcome {
 
 #[test]
 fn an_intake_in_wasm_takes_no_keys_by_such_a_clock() -> Outcome {
-    let intake = json!({ "intake": { "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } } }).to_string();
+    let intake =
+        json!({ "intake": { "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } } }).to_string();
     for time in BEFORE {
-        let setup = Setup { clock: Clock::At(time), ..Setup::of_scenarios(intake.as_bytes()) };
+        let setup = Setup {
+            clock: Clock::At(time),
+            ..Setup::of_scenarios(intake.as_bytes())
+        };
         let mut vm = Vm::start(Compiled::built()?, setup)?;
         let request = push::request("bearer", &key::jwks(&["es256"])?, time);
-        assert_eq!(status(&mut vm, &request).context("a push")?, Some(503), "{time:?}");
+        assert_eq!(
+            status(&mut vm, &request).context("a push")?,
+            Some(503),
+            "{time:?}"
+        );
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Several plugins in one VM, and requests that hosts create, deliver and end in unusual orders: each is decided by the configuration
-//! under which it was created, or refused.
+//! Several plugins in one VM, and requests that hosts create, deliver and end in unusual orders:
+//! each is decided by the configuration under which it was created, or refused.
 
 use anyhow::{Result, ensure};
 use registry_auth_harness::client::Request;
@@ -34,7 +34,10 @@ fn configuration(open: &str) -> Vec<u8> {
 }
 
 fn start() -> Result<Vm> {
-    Vm::start(Compiled::built()?, Setup::of_scenarios(&configuration("first")))
+    Vm::start(
+        Compiled::built()?,
+        Setup::of_scenarios(&configuration("first")),
+    )
 }
 
 fn read(repository: &str) -> Request {
@@ -49,8 +52,14 @@ fn waiting(vm: &Vm, repository: &str) -> Result<Request> {
 }
 
 fn keys() -> Result<CalloutAnswer> {
-    let body = Issuer::new("http://issuer.test", &["es256"])?.jwks().to_string().into_bytes();
-    Ok(CalloutAnswer { headers: vec![(b":status".to_vec(), b"200".to_vec())], body })
+    let body = Issuer::new("http://issuer.test", &["es256"])?
+        .jwks()
+        .to_string()
+        .into_bytes();
+    Ok(CalloutAnswer {
+        headers: vec![(b":status".to_vec(), b"200".to_vec())],
+        body,
+    })
 }
 
 /// Returns 200 for a forwarded request, 0 for one that waits.
@@ -63,7 +72,10 @@ fn status(vm: &mut Vm, id: u32) -> Result<u16> {
 }
 
 fn replies(vm: &Vm) -> u64 {
-    vm.host_calls().get("proxy_send_local_response").copied().unwrap_or_default()
+    vm.host_calls()
+        .get("proxy_send_local_response")
+        .copied()
+        .unwrap_or_default()
 }
 
 #[test]
@@ -71,17 +83,26 @@ fn each_plugin_of_a_vm_decides_its_own_requests_in_wasm() -> Outcome {
     let mut vm = start()?;
     let second = vm.add_plugin(&configuration("second"))?;
     for _ in 0..3 {
-        for (root, repository, expected) in
-            [(ROOT, "first", 200), (second, "first", 401), (ROOT, "second", 401), (second, "second", 200)]
-        {
+        for (root, repository, expected) in [
+            (ROOT, "first", 200),
+            (second, "first", 401),
+            (ROOT, "second", 401),
+            (second, "second", 200),
+        ] {
             let id = vm.open_under(root, &read(repository))?;
             assert_eq!(status(&mut vm, id)?, expected, "{root} {repository}");
             vm.close(id)?;
         }
     }
-    // Keys that one plugin fetches let the requests of both go on, each where its own policy says so.
+    // Keys that one plugin fetches let the requests of both go on, each where its own policy says
+    // so.
     let (first, other) = (waiting(&vm, "first")?, waiting(&vm, "second")?);
-    let ids = [(ROOT, &first, 200), (ROOT, &other, 403), (second, &first, 403), (second, &other, 200)];
+    let ids = [
+        (ROOT, &first, 200),
+        (ROOT, &other, 403),
+        (second, &first, 403),
+        (second, &other, 200),
+    ];
     let ids = ids.map(|(root, request, expected)| Ok((vm.open_under(root, request)?, expected)));
     let ids = ids.into_iter().collect::<Result<Vec<_>>>()?;
     for callout in vm.callouts() {
@@ -104,16 +125,26 @@ fn the_log_level_of_one_plugin_is_not_that_of_another_in_wasm() -> Outcome {
         document["log"] = json!({ "level": level });
         Ok(document.to_string().into_bytes())
     };
-    let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(&leveled("first", "debug")?))?;
+    let mut vm = Vm::start(
+        Compiled::built()?,
+        Setup::of_scenarios(&leveled("first", "debug")?),
+    )?;
     let quiet = vm.add_plugin(&leveled("second", "error")?)?;
-    for (root, repository, logged) in
-        [(ROOT, "first", 1), (ROOT, "closed", 1), (quiet, "second", 0), (quiet, "closed", 0), (ROOT, "first", 1)]
-    {
+    for (root, repository, logged) in [
+        (ROOT, "first", 1),
+        (ROOT, "closed", 1),
+        (quiet, "second", 0),
+        (quiet, "closed", 0),
+        (ROOT, "first", 1),
+    ] {
         let before = vm.log().len();
         let id = vm.open_under(root, &read(repository))?;
         vm.close(id)?;
         let lines = vm.log().get(before..).unwrap_or_default();
-        let found = lines.iter().filter(|line| line.contains("\"decision\"")).count();
+        let found = lines
+            .iter()
+            .filter(|line| line.contains("\"decision\""))
+            .count();
         assert_eq!(found, logged, "{root} {repository}: {lines:?}");
     }
     vm.remove_plugin(quiet)?;
@@ -125,9 +156,12 @@ fn an_intake_beside_a_filter_in_one_vm_takes_sets_and_decides_nothing_in_wasm() 
     let mut vm = start()?;
     let intake = vm.add_plugin(INTAKE.as_bytes())?;
     let push = push::request("secret:us-east-1/keys", &key::jwks(&["es256"])?, vm.now());
-    for (root, request, expected) in
-        [(intake, &push, 200), (ROOT, &push, 404), (intake, &read("first"), 404), (ROOT, &read("first"), 200)]
-    {
+    for (root, request, expected) in [
+        (intake, &push, 200),
+        (ROOT, &push, 404),
+        (intake, &read("first"), 404),
+        (ROOT, &read("first"), 200),
+    ] {
         let id = vm.open_under(root, request)?;
         assert_eq!(status(&mut vm, id)?, expected, "{root}");
         vm.close(id)?;
@@ -161,7 +195,9 @@ fn an_upload_goes_on_after_its_configuration_was_replaced_in_wasm() -> Outcome {
     vm.reconfigure(ROOT, &configuration("second"))?;
     vm.tick()?;
     assert_eq!(status(&mut vm, id)?, 200);
-    let Progress::Forwarded(seen) = vm.progress(id)? else { panic!("held") };
+    let Progress::Forwarded(seen) = vm.progress(id)? else {
+        panic!("held")
+    };
     assert_eq!(seen.body, 100_000);
     Ok(())
 }
@@ -223,7 +259,11 @@ fn contexts_whose_heads_come_later_or_never_are_told_apart_in_wasm() -> Outcome 
         }
         vm.tick()?;
     }
-    assert!(vm.memory() - before < 1 << 20, "{} bytes", vm.memory() - before);
+    assert!(
+        vm.memory() - before < 1 << 20,
+        "{} bytes",
+        vm.memory() - before
+    );
     let id = vm.open(&read("first"))?;
     assert_eq!(status(&mut vm, id)?, 200);
     Ok(())
@@ -251,8 +291,12 @@ fn a_request_of_which_nothing_is_known_is_refused_in_wasm() -> Outcome {
 #[test]
 fn who_hangs_up_while_waiting_makes_room_within_a_tick_and_gets_nothing_in_wasm() -> Outcome {
     let mut vm = start()?;
-    let (key, refused) = (waiting(&vm, "first")?, read("first").header("authorization", "Bearer no.token.here"));
-    let form = Request::new("POST", "/token").header("content-type", "application/x-www-form-urlencoded");
+    let (key, refused) = (
+        waiting(&vm, "first")?,
+        read("first").header("authorization", "Bearer no.token.here"),
+    );
+    let form =
+        Request::new("POST", "/token").header("content-type", "application/x-www-form-urlencoded");
     let form = form.body(b"grant_type=password".to_vec());
     let upload = Request::new("GET", "/v2/first/tags/list").body(vec![b'x'; 100]);
     for _ in 0..3 {
@@ -266,7 +310,12 @@ fn who_hangs_up_while_waiting_makes_room_within_a_tick_and_gets_nothing_in_wasm(
             vm.close(id)?;
         }
         vm.tick()?;
-        let mut others = [vm.open(&key)?, vm.open(&refused)?, vm.create(ROOT, &form)?, vm.create(ROOT, &upload)?];
+        let mut others = [
+            vm.open(&key)?,
+            vm.open(&refused)?,
+            vm.create(ROOT, &form)?,
+            vm.create(ROOT, &upload)?,
+        ];
         for id in others.iter().skip(2) {
             vm.begin_head(*id)?;
         }
@@ -291,11 +340,15 @@ fn ensure_status(vm: &mut Vm, id: u32, expected: u16) -> Result<()> {
     Ok(())
 }
 
-/// In Envoy a context is known for a moment after its request has ended, when nothing may be done with it any more.
+/// In Envoy a context is known for a moment after its request has ended, when nothing may be done
+/// with it any more.
 #[test]
 fn a_request_that_has_ended_is_neither_answered_nor_resumed_in_wasm() -> Outcome {
     let mut vm = start()?;
-    let (key, refused) = (waiting(&vm, "first")?, read("first").header("authorization", "Bearer no.token.here"));
+    let (key, refused) = (
+        waiting(&vm, "first")?,
+        read("first").header("authorization", "Bearer no.token.here"),
+    );
     let ids = [vm.open(&key)?, vm.open(&refused)?];
     vm.property(&["request", "duration"], &1_000_u64.to_le_bytes());
     for callout in vm.callouts() {
@@ -309,6 +362,9 @@ fn a_request_that_has_ended_is_neither_answered_nor_resumed_in_wasm() -> Outcome
         vm.close(id)?;
     }
     vm.tick()?;
-    assert_eq!((replies(&vm), vm.host_calls().get("proxy_continue_stream")), (0, None));
+    assert_eq!(
+        (replies(&vm), vm.host_calls().get("proxy_continue_stream")),
+        (0, None)
+    );
     Ok(())
 }

@@ -17,11 +17,20 @@ const HOUR: i64 = 3_600_000;
 fn start(holds_bodies: bool) -> anyhow::Result<Vm> {
     let setup = Setup::of_scenarios(configuration(2).to_string().as_bytes());
     let clock = Clock::At(setup.clock.now());
-    Vm::start(Compiled::built()?, Setup { clock, holds_bodies, ..setup })
+    Vm::start(
+        Compiled::built()?,
+        Setup {
+            clock,
+            holds_bodies,
+            ..setup
+        },
+    )
 }
 
 fn bad() -> Request {
-    Request::new("PUT", "/v2/any/manifests/v1").header("authorization", "Bearer a.b.c").body(vec![b'x'; 100_000])
+    Request::new("PUT", "/v2/any/manifests/v1")
+        .header("authorization", "Bearer a.b.c")
+        .body(vec![b'x'; 100_000])
 }
 
 fn status(vm: &mut Vm, id: u32) -> anyhow::Result<Option<u16>> {
@@ -35,17 +44,39 @@ fn status(vm: &mut Vm, id: u32) -> anyhow::Result<Option<u16>> {
 #[test]
 fn only_refusals_of_a_credential_are_held() -> Outcome {
     let get = |path: &str| Request::new("GET", path);
-    let certificate =
-        |name: &str| anyhow::Ok(Request { certificate: Some(tls::pem(name)?), ..get("/v2/any/tags/list") });
+    let certificate = |name: &str| {
+        anyhow::Ok(Request {
+            certificate: Some(tls::pem(name)?),
+            ..get("/v2/any/tags/list")
+        })
+    };
     let rows = [
         (bad(), 401, true),
-        (get("/v2/any/tags/list").header("authorization", "Basic dTo="), 401, true),
-        (get("/v2/any/tags/list").header("authorization", "Bearer a").header("authorization", "Bearer b"), 401, true),
+        (
+            get("/v2/any/tags/list").header("authorization", "Basic dTo="),
+            401,
+            true,
+        ),
+        (
+            get("/v2/any/tags/list")
+                .header("authorization", "Bearer a")
+                .header("authorization", "Bearer b"),
+            401,
+            true,
+        ),
         (certificate("nameless")?, 401, true),
         (certificate("alice")?, 403, true),
         (get("/v2/any/tags/list"), 401, false),
-        (get("/v2/any/else").header("authorization", "Bearer a.b.c"), 404, false),
-        (Request::new("POST", "/v2/any/tags/list").header("authorization", "Bearer a.b.c"), 405, false),
+        (
+            get("/v2/any/else").header("authorization", "Bearer a.b.c"),
+            404,
+            false,
+        ),
+        (
+            Request::new("POST", "/v2/any/tags/list").header("authorization", "Bearer a.b.c"),
+            405,
+            false,
+        ),
     ];
     for (request, refused, delayed) in rows {
         for holds_bodies in [false, true] {
@@ -96,6 +127,9 @@ fn one_more_than_can_be_held_is_answered_at_once_and_who_hangs_up_makes_room() -
     for id in held {
         assert_eq!(status(&mut vm, id)?, Some(401));
     }
-    assert_eq!(vm.metric("registry_auth.malformed_token"), Some(u64::try_from(MOST).map_err(anyhow::Error::from)? + 2));
+    assert_eq!(
+        vm.metric("registry_auth.malformed_token"),
+        Some(u64::try_from(MOST).map_err(anyhow::Error::from)? + 2)
+    );
     Ok(())
 }

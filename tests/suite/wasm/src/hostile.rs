@@ -13,12 +13,19 @@ fn after_a_hostile_header_the_next_request_is_served_wasm() -> Outcome {
     let mut wasm = Wasm::new()?;
     let (config, credential) = serve(&mut wasm)?;
     for row in ROWS {
-        match wasm.send(config, &row.request(&credential)).context(row.name)? {
+        match wasm
+            .send(config, &row.request(&credential))
+            .context(row.name)?
+        {
             Became::Answered(answer) => assert_eq!(answer.status, REFUSED, "{}", row.name),
             Became::Forwarded { .. } => panic!("forwarded: {}", row.name),
         }
         let next = wasm.send(config, &good(&credential)).context(row.name)?;
-        assert!(matches!(next, Became::Forwarded { status: 200, .. }), "after {}: {next:?}", row.name);
+        assert!(
+            matches!(next, Became::Forwarded { status: 200, .. }),
+            "after {}: {next:?}",
+            row.name
+        );
     }
     Ok(())
 }

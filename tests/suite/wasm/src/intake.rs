@@ -1,4 +1,5 @@
-//! Pushed keys in the module: what the intake accepts, and how a filter uses the values in shared data.
+//! Pushed keys in the module: what the intake accepts, and how a filter uses the values in shared
+//! data.
 
 mod secrets;
 mod unknown;
@@ -44,9 +45,16 @@ impl Proxy {
             "proxy": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}},
         });
         let setup = Setup::of_scenarios(document.to_string().as_bytes());
-        let intake = Setup { shared: setup.shared.clone(), ..Setup::of_scenarios(INTAKE.as_bytes()) };
+        let intake = Setup {
+            shared: setup.shared.clone(),
+            ..Setup::of_scenarios(INTAKE.as_bytes())
+        };
         let module = Compiled::built()?;
-        Ok(Self { filter: Vm::start(module, setup.clone())?, intake: Vm::start(module, intake)?, setup })
+        Ok(Self {
+            filter: Vm::start(module, setup.clone())?,
+            intake: Vm::start(module, intake)?,
+            setup,
+        })
     }
 
     /// Another worker, or the same one after a reload.
@@ -64,18 +72,32 @@ impl Proxy {
 
     /// Pushes a payload as it is.
     fn push(&mut self, payload: &Value) -> Result<u16> {
-        self.put(&push::put(SET, payload, &push::seal(payload, PUSH_KEY), self.intake.now()))
+        self.put(&push::put(
+            SET,
+            payload,
+            &push::seal(payload, PUSH_KEY),
+            self.intake.now(),
+        ))
     }
 
     fn put(&mut self, request: &Request) -> Result<u16> {
         let answer = self.ask(request)?;
-        ensure!(!String::from_utf8_lossy(&answer.body).contains("kty"), "{answer:?}");
+        ensure!(
+            !String::from_utf8_lossy(&answer.body).contains("kty"),
+            "{answer:?}"
+        );
         if answer.header("content-type").as_deref() == Some("application/jose") {
             let response = push::answer(SET, &answer)?;
-            ensure!((answer.status == 200) == response.get("error").is_none(), "{response}");
+            ensure!(
+                (answer.status == 200) == response.get("error").is_none(),
+                "{response}"
+            );
         } else {
             let response: Value = serde_json::from_slice(&answer.body)?;
-            ensure!(answer.status != 200 && response.get("error").is_some(), "{answer:?}");
+            ensure!(
+                answer.status != 200 && response.get("error").is_some(),
+                "{answer:?}"
+            );
         }
         Ok(answer.status)
     }
@@ -89,8 +111,17 @@ impl Proxy {
         let answer = self.ask(&push::get(set, self.intake.now()))?;
         let response = push::answer(set, &answer)?;
         ensure!(answer.status == 200, "{response}");
-        let generation = response.get("gen").and_then(Value::as_u64).context("no generation")?;
-        Ok((generation, response.get("wanted").and_then(Value::as_bool).context("no wanted")?))
+        let generation = response
+            .get("gen")
+            .and_then(Value::as_u64)
+            .context("no generation")?;
+        Ok((
+            generation,
+            response
+                .get("wanted")
+                .and_then(Value::as_bool)
+                .context("no wanted")?,
+        ))
     }
 }
 
@@ -120,7 +151,11 @@ fn status(filter: &mut Vm, key: &str) -> Result<u16> {
 
 /// The payload of a set with one key, that is `offset` milliseconds newer than now.
 fn payload(now: UnixTime, key: &str, offset: i64) -> Result<Value> {
-    Ok(with(&push::payload(SET, &key::jwks(&[key])?, now), "gen", json!(now.millis() + offset)))
+    Ok(with(
+        &push::payload(SET, &key::jwks(&[key])?, now),
+        "gen",
+        json!(now.millis() + offset),
+    ))
 }
 
 fn with(payload: &Value, name: &str, value: Value) -> Value {
@@ -132,13 +167,18 @@ fn with(payload: &Value, name: &str, value: Value) -> Value {
 }
 
 #[test]
-fn what_is_forged_old_over_or_malformed_is_refused_and_the_old_set_stays_in_the_module() -> Outcome {
+fn what_is_forged_old_over_or_malformed_is_refused_and_the_old_set_stays_in_the_module() -> Outcome
+{
     let mut proxy = Proxy::start()?;
     let now = proxy.intake.now();
     let first = payload(now, "es256", 0)?;
     let generation = u64::try_from(now.millis()).unwrap_or_default();
     assert_eq!(proxy.held()?, (0, false));
-    assert_eq!(status(&mut proxy.filter, "es256")?, 503, "nothing was pushed");
+    assert_eq!(
+        status(&mut proxy.filter, "es256")?,
+        503,
+        "nothing was pushed"
+    );
     assert_eq!(proxy.held()?, (0, true));
     assert_eq!(proxy.push(&first)?, 200);
     assert_eq!(proxy.held()?.0, generation);
@@ -155,9 +195,9 @@ fn what_is_forged_old_over_or_malformed_is_refused_and_the_old_set_stays_in_the_
     let (signed, _) = good.rsplit_once('.').unwrap_or_default();
     let (_, mac) = other.rsplit_once('.').unwrap_or_default();
     let says = |name: &str, value: Value| {
-        let says =
-            json!({"v": 2, "set": SET, "nonce": "AAAAAAAAAAAAAAAAAAAAAA", "at": now.secs(), "gen": newer["gen"]});
-        push::proven("PUT", SET, &with(&says, name, value), PUSH_KEY).body(good.clone().into_bytes())
+        let says = json!({"v": 2, "set": SET, "nonce": "AAAAAAAAAAAAAAAAAAAAAA", "at": now.secs(), "gen": newer["gen"]});
+        push::proven("PUT", SET, &with(&says, name, value), PUSH_KEY)
+            .body(good.clone().into_bytes())
     };
     let bare = |path: &str| Request::new("PUT", path).body(good.clone().into_bytes());
     let in_path = |path: &str| {
@@ -166,36 +206,108 @@ fn what_is_forged_old_over_or_malformed_is_refused_and_the_old_set_stays_in_the_
         request
     };
     let rows = [
-        ("an envelope with another push key", put(&newer, &push::seal(&newer, OTHER_KEY)), 401),
-        ("the MAC of another envelope", put(&newer, &format!("{signed}.{mac}")), 401),
+        (
+            "an envelope with another push key",
+            put(&newer, &push::seal(&newer, OTHER_KEY)),
+            401,
+        ),
+        (
+            "the MAC of another envelope",
+            put(&newer, &format!("{signed}.{mac}")),
+            401,
+        ),
         ("no MAC", put(&newer, &format!("{signed}.")), 401),
         ("no envelope", put(&newer, "tops3cret"), 400),
         ("nothing", put(&newer, ""), 400),
         ("the former version", changed("v", json!(1)), 400),
         ("another version", changed("v", json!(3)), 400),
-        ("another set than in the path", changed("set", json!("secret:us-east-1/keys")), 400),
-        ("a private set under another name", put(&newer, &push::seal(&private, PUSH_KEY)), 400),
-        ("another generation than the request says", put(&first, &good), 400),
+        (
+            "another set than in the path",
+            changed("set", json!("secret:us-east-1/keys")),
+            400,
+        ),
+        (
+            "a private set under another name",
+            put(&newer, &push::seal(&private, PUSH_KEY)),
+            400,
+        ),
+        (
+            "another generation than the request says",
+            put(&first, &good),
+            400,
+        ),
         ("no keys", changed("keys", json!({"keys": []})), 400),
-        ("no usable keys", changed("keys", json!({"keys": [{"kty": "oct", "k": "tops3cret"}]})), 400),
+        (
+            "no usable keys",
+            changed("keys", json!({"keys": [{"kty": "oct", "k": "tops3cret"}]})),
+            400,
+        ),
         ("the same generation", put(&first, &other), 409),
-        ("an older generation", changed("gen", json!(now.millis() - 1)), 409),
-        ("a generation of the future", changed("gen", json!(now.millis() + 360_000)), 400),
-        ("the greatest generation", changed("gen", json!(u64::MAX)), 400),
+        (
+            "an older generation",
+            changed("gen", json!(now.millis() - 1)),
+            409,
+        ),
+        (
+            "a generation of the future",
+            changed("gen", json!(now.millis() + 360_000)),
+            400,
+        ),
+        (
+            "the greatest generation",
+            changed("gen", json!(u64::MAX)),
+            400,
+        ),
         ("its end is now", changed("exp", json!(now.secs())), 410),
-        ("it would last too long", changed("exp", json!(now.secs() + 32 * 86_400)), 400),
+        (
+            "it would last too long",
+            changed("exp", json!(now.secs() + 32 * 86_400)),
+            400,
+        ),
         ("too large", put(&newer, &"a".repeat(1024 * 1024 + 1)), 413),
-        ("no request that proves anything", bare(&push::path(SET)), 401),
-        ("an invalid credential", bare(&push::path(SET)).header("authorization", "Bearer tops3cret"), 401),
-        ("a proof of another push key", push::proven("PUT", SET, &json!({"v": 2}), OTHER_KEY), 401),
-        ("a proof for another set", says("set", json!("secret:us-east-1/keys")), 401),
+        (
+            "no request that proves anything",
+            bare(&push::path(SET)),
+            401,
+        ),
+        (
+            "an invalid credential",
+            bare(&push::path(SET)).header("authorization", "Bearer tops3cret"),
+            401,
+        ),
+        (
+            "a proof of another push key",
+            push::proven("PUT", SET, &json!({"v": 2}), OTHER_KEY),
+            401,
+        ),
+        (
+            "a proof for another set",
+            says("set", json!("secret:us-east-1/keys")),
+            401,
+        ),
         ("a proof of a question", says("gen", Value::Null), 401),
         ("a proof of the former version", says("v", json!(1)), 401),
-        ("a proof that is replayed", says("at", json!(now.secs() - 360)), 401),
-        ("a proof of the future", says("at", json!(now.secs() + 360)), 401),
-        ("a nonce that can be guessed", says("nonce", json!("AAAA")), 401),
+        (
+            "a proof that is replayed",
+            says("at", json!(now.secs() - 360)),
+            401,
+        ),
+        (
+            "a proof of the future",
+            says("at", json!(now.secs() + 360)),
+            401,
+        ),
+        (
+            "a nonce that can be guessed",
+            says("nonce", json!("AAAA")),
+            401,
+        ),
         ("no name", in_path("/keys/v2/"), 404),
-        ("a name that is too long", in_path(&push::path(&"x".repeat(513))), 404),
+        (
+            "a name that is too long",
+            in_path(&push::path(&"x".repeat(513))),
+            404,
+        ),
         ("a query", in_path(&format!("{}?x", push::path(SET))), 404),
         ("another path", in_path("/v2/"), 404),
         ("version 1 of the protocol", in_path("/v1/keys/bearer"), 501),
@@ -206,30 +318,60 @@ fn what_is_forged_old_over_or_malformed_is_refused_and_the_old_set_stays_in_the_
         assert_eq!(proxy.held()?.0, generation, "{name}");
         refused += u64::from(!matches!(expected, 404 | 413 | 501));
     }
-    assert_eq!(proxy.ask(&Request::new("POST", &push::path(SET)))?.status, 405);
-    assert_eq!(proxy.intake.metric("registry_auth.intake.refused"), Some(refused));
-    assert_eq!(proxy.intake.metric("registry_auth.intake.accepted"), Some(1));
+    assert_eq!(
+        proxy.ask(&Request::new("POST", &push::path(SET)))?.status,
+        405
+    );
+    assert_eq!(
+        proxy.intake.metric("registry_auth.intake.refused"),
+        Some(refused)
+    );
+    assert_eq!(
+        proxy.intake.metric("registry_auth.intake.accepted"),
+        Some(1)
+    );
     assert_eq!(status(&mut proxy.filter, "es256")?, 200);
-    assert_eq!(status(&mut proxy.filter, "eddsa")?, 503, "nobody has looked it up");
+    assert_eq!(
+        status(&mut proxy.filter, "eddsa")?,
+        503,
+        "nobody has looked it up"
+    );
     for vm in [&proxy.intake, &proxy.filter] {
-        assert!(vm.log().iter().all(|line| !line.contains("tops3cret") && !line.contains(PUSH_KEY)), "{:?}", vm.log());
+        assert!(
+            vm.log()
+                .iter()
+                .all(|line| !line.contains("tops3cret") && !line.contains(PUSH_KEY)),
+            "{:?}",
+            vm.log()
+        );
     }
 
     assert_eq!(proxy.push(&newer)?, 200);
     assert_eq!(status(&mut proxy.filter, "eddsa")?, 200);
     let old = open(&mut proxy.filter, "es256")?;
-    assert_eq!(proxy.filter.progress(old)?, Progress::Waiting, "the new set replaces the old one");
+    assert_eq!(
+        proxy.filter.progress(old)?,
+        Progress::Waiting,
+        "the new set replaces the old one"
+    );
     Ok(())
 }
 
 #[test]
-fn whatever_another_plugin_writes_over_a_set_is_not_used_and_the_set_comes_back_in_the_module() -> Outcome {
+fn whatever_another_plugin_writes_over_a_set_is_not_used_and_the_set_comes_back_in_the_module()
+-> Outcome {
     let now = Proxy::start()?.intake.now();
     let old = push::seal(&payload(now, "stray-es256", -1_000)?, PUSH_KEY);
     let good = payload(now, "es256", 0)?;
     let forged = push::seal(&payload(now, "stray-es256", 1_000)?, OTHER_KEY);
-    let foreign =
-        push::seal(&with(&payload(now, "stray-es256", 1_000)?, "set", json!("secret:us-east-1/keys")), PUSH_KEY);
+    let foreign = push::seal(
+        &with(
+            &payload(now, "stray-es256", 1_000)?,
+            "set",
+            json!("secret:us-east-1/keys"),
+        ),
+        PUSH_KEY,
+    );
     // (what is written, whether the MAC gives it away)
     let rows = [
         ("garbage", "tops3cret", true),
@@ -242,15 +384,33 @@ fn whatever_another_plugin_writes_over_a_set_is_not_used_and_the_set_comes_back_
         let mut proxy = Proxy::start()?;
         assert_eq!(proxy.push(&good)?, 200);
         assert_eq!(status(&mut proxy.filter, "es256")?, 200, "{name}");
-        proxy.setup.shared.set(STORED, written.as_bytes().to_vec(), 0).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        proxy
+            .setup
+            .shared
+            .set(STORED, written.as_bytes().to_vec(), 0)
+            .map_err(|error| anyhow::anyhow!("{error:?}"))?;
         // What is held stays, and what was written lets nobody in.
         assert_eq!(status(&mut proxy.filter, "es256")?, 200, "{name}");
         assert_eq!(status(&mut proxy.filter, "stray-es256")?, 503, "{name}");
-        assert_eq!(proxy.filter.metric("registry_auth.keys.push_refused").is_some(), noticed, "{name}");
+        assert_eq!(
+            proxy
+                .filter
+                .metric("registry_auth.keys.push_refused")
+                .is_some(),
+            noticed,
+            "{name}"
+        );
         // The intake says that it holds less, so the shim pushes again what it has.
-        assert!(proxy.held()?.0 < u64::try_from(now.millis()).unwrap_or_default(), "{name}");
+        assert!(
+            proxy.held()?.0 < u64::try_from(now.millis()).unwrap_or_default(),
+            "{name}"
+        );
         assert_eq!(proxy.push(&good)?, 200, "{name}");
-        assert_eq!(status(&mut proxy.another_filter()?, "es256")?, 200, "{name}");
+        assert_eq!(
+            status(&mut proxy.another_filter()?, "es256")?,
+            200,
+            "{name}"
+        );
         assert_eq!(status(&mut proxy.filter, "es256")?, 200, "{name}");
     }
     Ok(())
@@ -281,12 +441,27 @@ fn a_stranger_learns_nothing_from_the_intake_in_the_module() -> Outcome {
     let now = proxy.intake.now();
     assert_eq!(proxy.push(&payload(now, "es256", 0)?)?, 200);
     let says = json!({"v": 2, "set": SET, "nonce": "AAAAAAAAAAAAAAAAAAAAAA", "at": now.secs()});
-    let get = |name: &str, value: Value| push::proven("GET", SET, &with(&says, name, value), PUSH_KEY);
+    let get =
+        |name: &str, value: Value| push::proven("GET", SET, &with(&says, name, value), PUSH_KEY);
     let rows = [
         ("no credential", Request::new("GET", &push::path(SET))),
-        ("another push key", push::proven("GET", SET, &says, OTHER_KEY)),
-        ("another set", push::proven("GET", SET, &with(&says, "set", json!("secret:us-east-1/keys")), PUSH_KEY)),
-        ("what was asked an hour ago", get("at", json!(now.secs() - 3600))),
+        (
+            "another push key",
+            push::proven("GET", SET, &says, OTHER_KEY),
+        ),
+        (
+            "another set",
+            push::proven(
+                "GET",
+                SET,
+                &with(&says, "set", json!("secret:us-east-1/keys")),
+                PUSH_KEY,
+            ),
+        ),
+        (
+            "what was asked an hour ago",
+            get("at", json!(now.secs() - 3600)),
+        ),
         ("a push", get("gen", json!(1))),
         ("another version", get("v", json!(1))),
     ];
@@ -295,13 +470,34 @@ fn a_stranger_learns_nothing_from_the_intake_in_the_module() -> Outcome {
         let said = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(answer.status, 401, "{name}");
         let generation = now.millis().to_string();
-        assert!(push::answer(SET, &answer).is_err() && !said.contains(&generation), "{name}: {said}");
+        assert!(
+            push::answer(SET, &answer).is_err() && !said.contains(&generation),
+            "{name}: {said}"
+        );
     }
-    let lines = proxy.intake.log().iter().filter(|line| line.contains("requests to the intake are refused")).count();
+    let lines = proxy
+        .intake
+        .log()
+        .iter()
+        .filter(|line| line.contains("requests to the intake are refused"))
+        .count();
     assert_eq!(lines, 1, "{:?}", proxy.intake.log());
-    assert_eq!(proxy.ask(&get("nonce", json!("AAAAAAAAAAAAAAAAAAAAAA")))?.status, 200);
-    assert_eq!(proxy.ask(&Request::new("GET", &push::path(SET)))?.status, 401);
-    let lines = proxy.intake.log().iter().filter(|line| line.contains("requests to the intake are refused")).count();
+    assert_eq!(
+        proxy
+            .ask(&get("nonce", json!("AAAAAAAAAAAAAAAAAAAAAA")))?
+            .status,
+        200
+    );
+    assert_eq!(
+        proxy.ask(&Request::new("GET", &push::path(SET)))?.status,
+        401
+    );
+    let lines = proxy
+        .intake
+        .log()
+        .iter()
+        .filter(|line| line.contains("requests to the intake are refused"))
+        .count();
     assert_eq!(lines, 2, "a request that was heard lies between");
     Ok(())
 }
@@ -312,7 +508,11 @@ fn a_set_that_has_ended_is_followed_by_one_of_a_smaller_generation_in_the_module
     let mut proxy = Proxy::start()?;
     let now = proxy.intake.now();
     // By a clock that is ahead, for a minute.
-    let short = with(&payload(now, "es256", AHEAD)?, "exp", json!(now.secs() + 60));
+    let short = with(
+        &payload(now, "es256", AHEAD)?,
+        "exp",
+        json!(now.secs() + 60),
+    );
     assert_eq!(proxy.push(&short)?, 200);
     assert_eq!(status(&mut proxy.filter, "es256")?, 200);
     for vm in [&mut proxy.filter, &mut proxy.intake] {
@@ -330,7 +530,11 @@ fn a_set_that_has_ended_is_followed_by_one_of_a_smaller_generation_in_the_module
 fn a_set_is_used_for_max_stale_at_most_whatever_it_says_in_the_module() -> Outcome {
     let mut proxy = Proxy::start()?;
     let now = proxy.intake.now();
-    let long = with(&payload(now, "es256", 0)?, "exp", json!(now.secs() + 20 * 86_400));
+    let long = with(
+        &payload(now, "es256", 0)?,
+        "exp",
+        json!(now.secs() + 20 * 86_400),
+    );
     assert_eq!(proxy.push(&long)?, 200);
     assert_eq!(status(&mut proxy.filter, "es256")?, 200);
     proxy.filter.advance(3_599_000);

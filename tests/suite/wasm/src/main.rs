@@ -1,4 +1,5 @@
-//! The tests of the built module on wasmtime. They need `target/registry-auth.wasm`, which `cargo xtask build` makes.
+//! The tests of the built module on wasmtime. They need `target/registry-auth.wasm`, which `cargo
+//! xtask build` makes.
 
 mod abi;
 mod budgets;

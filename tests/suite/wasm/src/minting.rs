@@ -40,9 +40,17 @@ fn a_minted_token_ends_and_so_does_the_key() -> Outcome {
         if good {
             client.passes(list, Some(&token), "ci")?;
         } else {
-            assert_ne!(client.status(list, Some(&token))?.0, 200, "after {seconds} s more");
+            assert_ne!(
+                client.status(list, Some(&token))?.0,
+                200,
+                "after {seconds} s more"
+            );
         }
-        assert_eq!(client.status(ask, Some(&credential))?.0, status, "after {seconds} s more");
+        assert_eq!(
+            client.status(ask, Some(&credential))?.0,
+            status,
+            "after {seconds} s more"
+        );
     }
     Ok(())
 }

@@ -25,13 +25,29 @@ fn a_certificate_that_the_host_does_not_tell_is_refused_and_not_taken_as_none() 
 /// Attributes cost host calls, so only those that the configuration uses are read.
 #[test]
 fn attributes_are_read_only_when_the_configuration_looks_at_them() -> Outcome {
-    let without = r#"{"http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}}}}"#;
+    let without =
+        r#"{"http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}}}}"#;
     let alice = Some(tls::pem("alice")?);
-    for (configuration, certificate, calls) in [(without, alice.clone(), 0), (OPEN, alice, 1), (OPEN, None, 2)] {
-        let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(configuration.as_bytes()))?;
-        let read = |vm: &Vm| vm.host_calls().get("proxy_get_property").copied().unwrap_or_default();
+    for (configuration, certificate, calls) in [
+        (without, alice.clone(), 0),
+        (OPEN, alice, 1),
+        (OPEN, None, 2),
+    ] {
+        let mut vm = Vm::start(
+            Compiled::built()?,
+            Setup::of_scenarios(configuration.as_bytes()),
+        )?;
+        let read = |vm: &Vm| {
+            vm.host_calls()
+                .get("proxy_get_property")
+                .copied()
+                .unwrap_or_default()
+        };
         let before = read(&vm);
-        vm.open(&Request { certificate, ..Request::new("GET", "/v2/a/tags/list") })?;
+        vm.open(&Request {
+            certificate,
+            ..Request::new("GET", "/v2/a/tags/list")
+        })?;
         assert_eq!(read(&vm) - before, calls, "{configuration}");
     }
     Ok(())

@@ -17,7 +17,8 @@ fn configuration() -> Value {
     json!({ "http": { "auth": { "bearer": { "oidc": [oidc] } } } })
 }
 
-/// Answers every callout as the issuer does, or as Envoy does when there is none; how many there were.
+/// Answers every callout as the issuer does, or as Envoy does when there is none; how many there
+/// were.
 fn serve(vm: &mut Vm, issuer: Option<&Issuer>) -> anyhow::Result<usize> {
     let mut count = 0;
     // An answer leads to the next callout: from the discovery document to the keys.
@@ -32,7 +33,13 @@ fn serve(vm: &mut Vm, issuer: Option<&Issuer>) -> anyhow::Result<usize> {
                 None => ("503", "upstream connect error".to_owned()),
             };
             let headers = vec![(b":status".to_vec(), status.into())];
-            vm.answer(callout.token, CalloutAnswer { headers, body: body.into_bytes() })?;
+            vm.answer(
+                callout.token,
+                CalloutAnswer {
+                    headers,
+                    body: body.into_bytes(),
+                },
+            )?;
         }
     }
     Ok(count)
@@ -41,9 +48,13 @@ fn serve(vm: &mut Vm, issuer: Option<&Issuer>) -> anyhow::Result<usize> {
 #[test]
 fn an_issuer_that_is_down_is_not_noticed_until_its_keys_are_too_old_in_wasmtime() -> Outcome {
     let issuer = Issuer::new("http://issuer.test", &["es256"])?;
-    let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(configuration().to_string().as_bytes()))?;
+    let mut vm = Vm::start(
+        Compiled::built()?,
+        Setup::of_scenarios(configuration().to_string().as_bytes()),
+    )?;
     let claims = json!({ "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-8h" });
-    let claims: Map<String, Value> = serde_json::from_value(claims).context("claims are an object")?;
+    let claims: Map<String, Value> =
+        serde_json::from_value(claims).context("claims are an object")?;
     let mut answers = Vec::new();
     let mut asked_while_down = 0;
     for minute in 0..15 {
@@ -51,7 +62,8 @@ fn an_issuer_that_is_down_is_not_noticed_until_its_keys_are_too_old_in_wasmtime(
         let there = up.then_some(&issuer);
         // A token that no cache knows.
         let token = issuer.token("es256", claims.clone(), vm.now())?;
-        let request = Request::new("GET", "/v2/app/tags/list").header("authorization", &format!("Bearer {token}"));
+        let request = Request::new("GET", "/v2/app/tags/list")
+            .header("authorization", &format!("Bearer {token}"));
         let id = vm.open(&request)?;
         let mut asked = serve(&mut vm, there)?;
         answers.push(match vm.progress(id)? {
@@ -69,7 +81,11 @@ fn an_issuer_that_is_down_is_not_noticed_until_its_keys_are_too_old_in_wasmtime(
         asked_while_down += if up { 0 } else { asked };
     }
     assert_eq!(answers.get(..10), Some([200; 10].as_slice()), "{answers:?}");
-    assert_eq!(answers.get(10..12), Some([503; 2].as_slice()), "{answers:?}");
+    assert_eq!(
+        answers.get(10..12),
+        Some([503; 2].as_slice()),
+        "{answers:?}"
+    );
     assert_eq!(answers.last(), Some(&200), "{answers:?}");
     assert!(asked_while_down > 0, "no refresh was tried");
     Ok(())

@@ -15,18 +15,27 @@ struct Crowd {
 
 fn start() -> Result<Vm> {
     // The host holds bodies back: none of them ends.
-    let setup = Setup { holds_bodies: true, ..Setup::of_scenarios(document()?.to_string().as_bytes()) };
+    let setup = Setup {
+        holds_bodies: true,
+        ..Setup::of_scenarios(document()?.to_string().as_bytes())
+    };
     Vm::start(Compiled::built()?, setup)
 }
 
 fn crowd(vm: &mut Vm, request: &Request, size: usize) -> Result<Crowd> {
-    let mut crowd = Crowd { waiting: Vec::new(), statuses: Vec::new() };
+    let mut crowd = Crowd {
+        waiting: Vec::new(),
+        statuses: Vec::new(),
+    };
     for _ in 0..size {
         let id = vm.open(request)?;
         match vm.progress(id)? {
             Progress::Waiting => crowd.waiting.push(id),
             Progress::Answered(answer) => {
-                ensure!(answer.status != 503 || answer.header("retry-after").is_some(), "{answer:?}");
+                ensure!(
+                    answer.status != 503 || answer.header("retry-after").is_some(),
+                    "{answer:?}"
+                );
                 crowd.statuses.push(answer.status);
                 vm.close(id)?;
             }
@@ -41,13 +50,35 @@ fn crowd(vm: &mut Vm, request: &Request, size: usize) -> Result<Crowd> {
 /// Somebody who is known pushes a tag, which the registry does not have.
 fn pushes(vm: &mut Vm) -> Result<()> {
     let id = vm.open(&push()?)?;
-    ensure!(vm.progress(id)? == Progress::Waiting, "{:?}", vm.progress(id)?);
+    ensure!(
+        vm.progress(id)? == Progress::Waiting,
+        "{:?}",
+        vm.progress(id)?
+    );
     let callouts = vm.callouts();
-    let question = callouts.iter().find(|callout| callout.cluster == "upstream").context("nothing is asked")?;
-    let headers = [(":status", "404"), ("docker-distribution-api-version", "registry/2.0")];
-    let headers = headers.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).to_vec();
-    vm.answer(question.token, CalloutAnswer { headers, body: Vec::new() })?;
-    ensure!(matches!(vm.progress(id)?, Progress::Forwarded(_)), "{:?}", vm.progress(id)?);
+    let question = callouts
+        .iter()
+        .find(|callout| callout.cluster == "upstream")
+        .context("nothing is asked")?;
+    let headers = [
+        (":status", "404"),
+        ("docker-distribution-api-version", "registry/2.0"),
+    ];
+    let headers = headers
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+        .to_vec();
+    vm.answer(
+        question.token,
+        CalloutAnswer {
+            headers,
+            body: Vec::new(),
+        },
+    )?;
+    ensure!(
+        matches!(vm.progress(id)?, Progress::Forwarded(_)),
+        "{:?}",
+        vm.progress(id)?
+    );
     vm.close(id)
 }
 
@@ -57,7 +88,8 @@ fn unfinished_requests_for_tokens_take_no_room_of_pushes_in_the_module() -> Outc
     let posts = crowd(&mut vm, &unfinished(), 10_450)?;
     assert_eq!((posts.waiting.len(), posts.statuses), (BODIES, vec![503]));
     pushes(&mut vm)?;
-    // A client that closes its connection makes room within a tick, and a form that does not arrive is refused.
+    // A client that closes its connection makes room within a tick, and a form that does not arrive
+    // is refused.
     let first = posts.waiting.first().copied().context("nobody waits")?;
     vm.close(first)?;
     vm.tick()?;
@@ -65,11 +97,16 @@ fn unfinished_requests_for_tokens_take_no_room_of_pushes_in_the_module() -> Outc
     vm.advance(10_000);
     vm.tick()?;
     for id in posts.waiting.iter().skip(1) {
-        let Progress::Answered(answer) = vm.progress(*id)? else { panic!("it waits") };
+        let Progress::Answered(answer) = vm.progress(*id)? else {
+            panic!("it waits")
+        };
         assert_eq!(answer.status, 400);
         vm.close(*id)?;
     }
-    assert_eq!(crowd(&mut vm, &unfinished(), BODIES + 1)?.waiting.len(), BODIES);
+    assert_eq!(
+        crowd(&mut vm, &unfinished(), BODIES + 1)?.waiting.len(),
+        BODIES
+    );
     Ok(())
 }
 
@@ -100,9 +137,17 @@ fn large_heads_that_wait_are_bounded_by_their_bytes_in_the_module() -> Outcome {
     let before = vm.memory();
     let waiting = crowd(&mut vm, &large(&bearer("http://issuer.test")?), 1_000)?;
     // 32 MiB of heads at the host; the module holds only what it uses of them.
-    assert!((250..400).contains(&waiting.waiting.len()), "{}", waiting.waiting.len());
+    assert!(
+        (250..400).contains(&waiting.waiting.len()),
+        "{}",
+        waiting.waiting.len()
+    );
     assert_eq!(waiting.statuses, [503]);
-    assert!(vm.memory() - before < 4 << 20, "{} bytes", vm.memory() - before);
+    assert!(
+        vm.memory() - before < 4 << 20,
+        "{} bytes",
+        vm.memory() - before
+    );
     pushes(&mut vm)?;
     // Delayed replies share the limit: beyond it a refusal is sent at once.
     let refused = crowd(&mut vm, &large("Bearer no.token.here"), 2)?;
@@ -112,7 +157,11 @@ fn large_heads_that_wait_are_bounded_by_their_bytes_in_the_module() -> Outcome {
     }
     vm.tick()?;
     let refused = crowd(&mut vm, &large("Bearer no.token.here"), 1_000)?;
-    assert!((150..400).contains(&refused.waiting.len()), "{}", refused.waiting.len());
+    assert!(
+        (150..400).contains(&refused.waiting.len()),
+        "{}",
+        refused.waiting.len()
+    );
     assert_eq!(refused.statuses, [401]);
     pushes(&mut vm)?;
     Ok(())

@@ -26,13 +26,17 @@ fn configurations() -> [serde_json::Value; 2] {
 fn a_wait_ends_with_503_in_the_module_even_if_the_clock_jumps_back() -> Outcome {
     for configuration in configurations() {
         for jump in [6_000, HOUR, -HOUR] {
-            let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(configuration.to_string().as_bytes()))?;
-            let claims =
-                json!({ "iss": "http://issuer.test", "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-8h" });
+            let mut vm = Vm::start(
+                Compiled::built()?,
+                Setup::of_scenarios(configuration.to_string().as_bytes()),
+            )?;
+            let claims = json!({ "iss": "http://issuer.test", "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-8h" });
             let recipe: Recipe =
-                serde_json::from_value(json!({ "key": "es256", "claims": claims })).map_err(anyhow::Error::from)?;
+                serde_json::from_value(json!({ "key": "es256", "claims": claims }))
+                    .map_err(anyhow::Error::from)?;
             let bearer = format!("Bearer {}", recipe.mint(vm.now())?);
-            let id = vm.open(&Request::new("GET", "/v2/app/tags/list").header("authorization", &bearer))?;
+            let id = vm
+                .open(&Request::new("GET", "/v2/app/tags/list").header("authorization", &bearer))?;
             assert_eq!(vm.progress(id)?, Progress::Waiting, "{configuration}");
             vm.advance(jump);
             vm.tick()?;
@@ -45,7 +49,8 @@ fn a_wait_ends_with_503_in_the_module_even_if_the_clock_jumps_back() -> Outcome 
     Ok(())
 }
 
-/// A request that waits for something else than keys, and what it is answered when that never comes.
+/// A request that waits for something else than keys, and what it is answered when that never
+/// comes.
 struct Wait {
     request: Request,
     holds_bodies: bool,
@@ -66,22 +71,52 @@ fn no_wait_is_without_end_in_the_module() -> Outcome {
         },
         "proxy": { "upstreamCluster": "upstream", "readRequestBodies": true },
     });
-    let wait = |request, holds_bodies, millis, status| Wait { request, holds_bodies, millis, status };
-    let form = Request::new("POST", "/token").header("content-type", "application/x-www-form-urlencoded");
+    let wait = |request, holds_bodies, millis, status| Wait {
+        request,
+        holds_bodies,
+        millis,
+        status,
+    };
+    let form =
+        Request::new("POST", "/token").header("content-type", "application/x-www-form-urlencoded");
     let waits = [
         // It is unknown if the tag exists: the stricter of both decides.
-        wait(Request::new("PUT", "/v2/open/manifests/v1"), false, 5_000, 401),
+        wait(
+            Request::new("PUT", "/v2/open/manifests/v1"),
+            false,
+            5_000,
+            401,
+        ),
         wait(Request::new("GET", "/v2/_catalog"), false, 60_000, 503),
         // A host that holds the body back, though it was said that it does not.
-        wait(form.body(b"grant_type=password".to_vec()), true, 10_000, 400),
+        wait(
+            form.body(b"grant_type=password".to_vec()),
+            true,
+            10_000,
+            400,
+        ),
     ];
-    for Wait { request, holds_bodies, millis, status } in waits {
+    for Wait {
+        request,
+        holds_bodies,
+        millis,
+        status,
+    } in waits
+    {
         for jump in [millis, -HOUR] {
-            let setup = Setup { holds_bodies, ..Setup::of_scenarios(document.to_string().as_bytes()) };
+            let setup = Setup {
+                holds_bodies,
+                ..Setup::of_scenarios(document.to_string().as_bytes())
+            };
             let mut vm = Vm::start(Compiled::built()?, setup)?;
             let id = vm.open(&request)?;
             vm.tick()?;
-            assert_eq!(vm.progress(id)?, Progress::Waiting, "{} {jump}", request.method);
+            assert_eq!(
+                vm.progress(id)?,
+                Progress::Waiting,
+                "{} {jump}",
+                request.method
+            );
             vm.advance(jump);
             vm.tick()?;
             let Progress::Answered(answer) = vm.progress(id)? else {
@@ -96,10 +131,13 @@ fn no_wait_is_without_end_in_the_module() -> Outcome {
 #[test]
 fn a_request_beyond_five_thousand_that_wait_for_keys_is_refused_at_once_in_the_module() -> Outcome {
     let [callouts, _] = configurations();
-    let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(callouts.to_string().as_bytes()))?;
+    let mut vm = Vm::start(
+        Compiled::built()?,
+        Setup::of_scenarios(callouts.to_string().as_bytes()),
+    )?;
     let claims = json!({ "iss": "http://issuer.test", "sub": "ci", "aud": "registry", "exp": "+8h", "iat": "-1m" });
-    let recipe: Recipe =
-        serde_json::from_value(json!({ "key": "es256", "claims": claims })).map_err(anyhow::Error::from)?;
+    let recipe: Recipe = serde_json::from_value(json!({ "key": "es256", "claims": claims }))
+        .map_err(anyhow::Error::from)?;
     let bearer = format!("Bearer {}", recipe.mint(vm.now())?);
     let request = Request::new("GET", "/v2/app/tags/list").header("authorization", &bearer);
     let mut last = 0;
@@ -108,7 +146,9 @@ fn a_request_beyond_five_thousand_that_wait_for_keys_is_refused_at_once_in_the_m
     }
     assert_eq!(vm.progress(last)?, Progress::Waiting);
     let beyond = vm.open(&request)?;
-    let Progress::Answered(answer) = vm.progress(beyond)? else { panic!("it waits too") };
+    let Progress::Answered(answer) = vm.progress(beyond)? else {
+        panic!("it waits too")
+    };
     assert_eq!(answer.status, 503);
     // A client that goes away makes room for the next, within a tick.
     vm.close(last)?;

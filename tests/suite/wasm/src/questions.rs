@@ -25,8 +25,15 @@ fn configuration(forwards: bool, configured: bool) -> Result<Value, anyhow::Erro
         },
         "proxy": { "upstreamCluster": "upstream", "forwardAuthorization": forwards },
     });
-    if configured && let Some(proxy) = document.pointer_mut("/proxy").and_then(Value::as_object_mut) {
-        proxy.insert("upstreamAuthorization".to_owned(), json!({ "env": "REGISTRY_UPSTREAM_AUTHORIZATION" }));
+    if configured
+        && let Some(proxy) = document
+            .pointer_mut("/proxy")
+            .and_then(Value::as_object_mut)
+    {
+        proxy.insert(
+            "upstreamAuthorization".to_owned(),
+            json!({ "env": "REGISTRY_UPSTREAM_AUTHORIZATION" }),
+        );
     }
     Ok(document)
 }
@@ -34,8 +41,8 @@ fn configuration(forwards: bool, configured: bool) -> Result<Value, anyhow::Erro
 #[test]
 fn a_question_carries_what_a_request_would_in_wasmtime() -> Outcome {
     let claims = json!({ "iss": "http://issuer.test", "sub": "ci", "aud": "registry", "exp": "+1h", "iat": "-1m" });
-    let recipe: Recipe =
-        serde_json::from_value(json!({ "key": "es256", "claims": claims })).map_err(anyhow::Error::from)?;
+    let recipe: Recipe = serde_json::from_value(json!({ "key": "es256", "claims": claims }))
+        .map_err(anyhow::Error::from)?;
     for (forwards, configured) in [(false, false), (false, true), (true, false), (true, true)] {
         for (method, target) in [("GET", CATALOG), ("PUT", "/v2/app/manifests/v1")] {
             let document = configuration(forwards, configured)?.to_string();
@@ -43,13 +50,19 @@ fn a_question_carries_what_a_request_would_in_wasmtime() -> Outcome {
             let bearer = format!("Bearer {}", recipe.mint(vm.now())?);
             vm.open(&Request::new(method, target).header("authorization", &bearer))?;
             let callouts = vm.callouts();
-            let [question] = &callouts[..] else { panic!("{target}: {} questions", callouts.len()) };
+            let [question] = &callouts[..] else {
+                panic!("{target}: {} questions", callouts.len())
+            };
             let wanted = match (forwards, configured) {
                 (_, true) => Some(UPSTREAM_AUTHORIZATION.to_owned()),
                 (true, false) => Some(bearer),
                 (false, false) => None,
             };
-            assert_eq!(question.header("authorization"), wanted, "{target}, {forwards}, {configured}");
+            assert_eq!(
+                question.header("authorization"),
+                wanted,
+                "{target}, {forwards}, {configured}"
+            );
         }
     }
     Ok(())

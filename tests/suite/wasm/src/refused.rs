@@ -26,8 +26,14 @@ fn what_must_not_start_is_refused_wasm() -> Outcome {
 
 /// The host would refuse each request with such a value, or the registry.
 #[test]
-fn a_credential_for_the_registry_that_is_no_header_value_is_refused_and_not_shown_wasm() -> Outcome {
-    let document = with("", "proxy", json!({"upstreamAuthorization": {"env": "UPSTREAM"}})).to_string();
+fn a_credential_for_the_registry_that_is_no_header_value_is_refused_and_not_shown_wasm() -> Outcome
+{
+    let document = with(
+        "",
+        "proxy",
+        json!({"upstreamAuthorization": {"env": "UPSTREAM"}}),
+    )
+    .to_string();
     for (value, starts) in [
         ("Basic c2VjcmV0", true),
         ("Bearer a b", true),
@@ -38,10 +44,22 @@ fn a_credential_for_the_registry_that_is_no_header_value_is_refused_and_not_show
         ("Basic c2VjcmV0\u{e4}", false),
     ] {
         let environment = vec![("UPSTREAM".to_owned(), value.to_owned())];
-        let setup = Setup { environment, ..Setup::of_scenarios(document.as_bytes()) };
-        let refusal = Vm::start(Compiled::built()?, setup).err().map(|error| format!("{error:#}")).unwrap_or_default();
-        check(starts == refusal.is_empty(), &format!("{value:?}: {refusal}"))?;
-        check(!refusal.contains("c2VjcmV0"), &format!("{value:?} is shown: {refusal}"))?;
+        let setup = Setup {
+            environment,
+            ..Setup::of_scenarios(document.as_bytes())
+        };
+        let refusal = Vm::start(Compiled::built()?, setup)
+            .err()
+            .map(|error| format!("{error:#}"))
+            .unwrap_or_default();
+        check(
+            starts == refusal.is_empty(),
+            &format!("{value:?}: {refusal}"),
+        )?;
+        check(
+            !refusal.contains("c2VjcmV0"),
+            &format!("{value:?} is shown: {refusal}"),
+        )?;
     }
     Ok(())
 }
@@ -54,9 +72,15 @@ fn access_control_that_is_left_out_is_said_loudly_wasm() -> Outcome {
         if let Some(document) = document.as_object_mut() {
             document.insert("log".to_owned(), json!({"level": level}));
         }
-        let vm = Vm::start(Compiled::built()?, Setup::of_scenarios(document.to_string().as_bytes()))?;
+        let vm = Vm::start(
+            Compiled::built()?,
+            Setup::of_scenarios(document.to_string().as_bytes()),
+        )?;
         let line = "warn: configuration: http.accessControl: is absent: every authenticated caller may do everything";
-        check(vm.log().iter().any(|logged| logged == line), &format!("{level}: {:?}", vm.log()))?;
+        check(
+            vm.log().iter().any(|logged| logged == line),
+            &format!("{level}: {:?}", vm.log()),
+        )?;
     }
     Ok(())
 }

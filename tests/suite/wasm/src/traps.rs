@@ -19,6 +19,9 @@ fn the_shipped_module_has_no_trap_in_wasm_and_its_copy_has() -> Outcome {
     let id = copy.open(&good())?;
     assert!(matches!(copy.progress(id)?, Progress::Forwarded(_)));
     let trapped = copy.open(&trapping()).expect_err("it did not trap");
-    assert!(format!("{trapped:#}").contains("unreachable"), "{trapped:#}");
+    assert!(
+        format!("{trapped:#}").contains("unreachable"),
+        "{trapped:#}"
+    );
     Ok(())
 }

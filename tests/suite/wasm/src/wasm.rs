@@ -47,7 +47,8 @@ impl Wasm {
         Self::with(true, Clock::Ahead(0))
     }
 
-    /// As [`Self::new`], with a clock that only ticks move, so that whatever is done twice comes out the same.
+    /// As [`Self::new`], with a clock that only ticks move, so that whatever is done twice comes
+    /// out the same.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -64,20 +65,40 @@ impl Wasm {
     }
 
     fn with(verifies: bool, clock: Clock) -> Result<Self> {
-        Ok(Self { module: Compiled::built()?, issuers: Issuers::of_scenarios()?, verifies, clock, served: Vec::new() })
+        Ok(Self {
+            module: Compiled::built()?,
+            issuers: Issuers::of_scenarios()?,
+            verifies,
+            clock,
+            served: Vec::new(),
+        })
     }
 
-    /// Sends a request to a copy of a configuration's VM, which has seen no request before; host calls go wrong, counted from
-    /// there. A request that still waits gets a minute more, than which no patience is longer.
+    /// Sends a request to a copy of a configuration's VM, which has seen no request before; host
+    /// calls go wrong, counted from there. A request that still waits gets a minute more, than
+    /// which no patience is longer.
     ///
     /// # Errors
     /// There is no such configuration, or the module traps.
-    pub(crate) fn try_on_copy(&mut self, config: usize, request: &Request, fault: Option<Fault>) -> Result<Trial> {
+    pub(crate) fn try_on_copy(
+        &mut self,
+        config: usize,
+        request: &Request,
+        fault: Option<Fault>,
+    ) -> Result<Trial> {
         const MINUTE: i64 = 60_000;
         let issuers = &self.issuers;
-        let Served { vm: original, registry, copy } =
-            self.served.get_mut(config).context("there is no such configuration")?;
-        let used = copy.take().and_then(|mut used| (used.memory() <= MOST_MEMORY).then_some(used));
+        let Served {
+            vm: original,
+            registry,
+            copy,
+        } = self
+            .served
+            .get_mut(config)
+            .context("there is no such configuration")?;
+        let used = copy
+            .take()
+            .and_then(|mut used| (used.memory() <= MOST_MEMORY).then_some(used));
         let mut vm = match used {
             Some(mut used) => {
                 used.reset_to(original)?;
@@ -95,9 +116,16 @@ impl Wasm {
         }
         vm.close(id)?;
         let since = |name: &str, count: u64| count - before.get(name).copied().unwrap_or_default();
-        let host_calls = vm.host_calls().iter().map(|(name, count)| (*name, since(name, *count)));
+        let host_calls = vm
+            .host_calls()
+            .iter()
+            .map(|(name, count)| (*name, since(name, *count)));
         let host_calls = host_calls.filter(|(_, count)| *count > 0).collect();
-        let trial = Trial { progress, host_calls, failed: vm.failed() };
+        let trial = Trial {
+            progress,
+            host_calls,
+            failed: vm.failed(),
+        };
         // One that has trapped is not used again.
         *copy = Some(vm);
         Ok(trial)
@@ -108,7 +136,10 @@ impl Wasm {
     /// # Errors
     /// There is no such configuration.
     pub(crate) fn vm(&mut self, config: usize) -> Result<&mut Vm> {
-        self.served.get_mut(config).map(|served| &mut served.vm).context("there is no such configuration")
+        self.served
+            .get_mut(config)
+            .map(|served| &mut served.vm)
+            .context("there is no such configuration")
     }
 }
 
@@ -124,7 +155,8 @@ pub(crate) struct Trial {
 }
 
 impl Wasm {
-    /// As [`Substrate::serve`], with host calls that go wrong while the VM starts; also gives which has.
+    /// As [`Substrate::serve`], with host calls that go wrong while the VM starts; also gives which
+    /// has.
     ///
     /// # Errors
     /// As [`Substrate::serve`].
@@ -141,11 +173,19 @@ impl Wasm {
             secured: config.is_secured(),
             ..Setup::of_scenarios(config.plugin.to_string().as_bytes())
         };
-        let intake = Setup { shared: setup.shared.clone(), clock: setup.clock, ..Setup::of_scenarios(INTAKE) };
+        let intake = Setup {
+            shared: setup.shared.clone(),
+            clock: setup.clock,
+            ..Setup::of_scenarios(INTAKE)
+        };
         let mut vm = Vm::start(self.module, setup)?;
         let failed = vm.failed();
         vm.fail(None);
-        for (set, keys) in push::sets(&config.plugin, config.pushed.as_deref(), config.minting.as_deref())? {
+        for (set, keys) in push::sets(
+            &config.plugin,
+            config.pushed.as_deref(),
+            config.minting.as_deref(),
+        )? {
             let mut intake = Vm::start(self.module, intake.clone())?;
             let id = intake.open(&push::request(&set, &keys, intake.now()))?;
             match intake.progress(id)? {
@@ -154,7 +194,11 @@ impl Wasm {
             }
             vm.tick()?;
         }
-        self.served.push(Served { vm, registry: config.registry.clone(), copy: None });
+        self.served.push(Served {
+            vm,
+            registry: config.registry.clone(),
+            copy: None,
+        });
         Ok((self.served.len() - 1, failed))
     }
 }
@@ -170,7 +214,10 @@ impl Substrate for Wasm {
 
     fn send(&mut self, config: usize, request: &Request) -> Result<Outcome> {
         let issuers = self.issuers.clone();
-        let Served { vm, registry, .. } = self.served.get_mut(config).context("there is no such configuration")?;
+        let Served { vm, registry, .. } = self
+            .served
+            .get_mut(config)
+            .context("there is no such configuration")?;
         let id = vm.open(request)?;
         let progress = settle(vm, id, &issuers, registry)?;
         vm.close(id)?;
@@ -180,7 +227,10 @@ impl Substrate for Wasm {
                 let status = registry.answer(&seen.method, &seen.path, None).status;
                 Outcome::Forwarded { seen, status }
             }
-            Progress::Waiting => bail!("it still waits after {PATIENCE} ticks\n{}", vm.log().join("\n")),
+            Progress::Waiting => bail!(
+                "it still waits after {PATIENCE} ticks\n{}",
+                vm.log().join("\n")
+            ),
         })
     }
 
@@ -208,24 +258,50 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &RegistryState) -> 
     vm.progress(id)
 }
 
-/// What Envoy would bring back for a callout: an answer, 503 when the connection breaks, 504 after the timeout.
+/// What Envoy would bring back for a callout: an answer, 503 when the connection breaks, 504 after
+/// the timeout.
 ///
 /// # Errors
 /// It goes to another cluster than `upstream` and `issuers`.
-pub(crate) fn respond(issuers: &Issuers, registry: &RegistryState, callout: &Callout) -> Result<CalloutAnswer> {
+pub(crate) fn respond(
+    issuers: &Issuers,
+    registry: &RegistryState,
+    callout: &Callout,
+) -> Result<CalloutAnswer> {
     let header = |name: &str| callout.header(name).unwrap_or_default();
     let (method, path) = (header(":method"), header(":path"));
     if callout.cluster == "upstream" {
-        let registry::Answer { status, headers, body } = registry.answer(&method, &path, Some(&header(":authority")));
+        let registry::Answer {
+            status,
+            headers,
+            body,
+        } = registry.answer(&method, &path, Some(&header(":authority")));
         let mut answer = answer(status, None, body.unwrap_or_default().into_bytes());
-        answer.headers.extend(headers.into_iter().map(|(name, value)| (name.into(), value.into_bytes())));
+        answer.headers.extend(
+            headers
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into_bytes())),
+        );
         return Ok(answer);
     }
-    ensure!(callout.cluster == "issuers", "no scenario has a cluster `{}`", callout.cluster);
+    ensure!(
+        callout.cluster == "issuers",
+        "no scenario has a cluster `{}`",
+        callout.cluster
+    );
     Ok(match issuers.react(&header(":authority"), &path) {
-        Reaction::Answer { status, cache_control, body, .. } => answer(status, cache_control, body),
+        Reaction::Answer {
+            status,
+            cache_control,
+            body,
+            ..
+        } => answer(status, cache_control, body),
         Reaction::Hang => answer(504, None, b"upstream request timeout".to_vec()),
-        Reaction::Reset => answer(503, None, b"upstream connect error or disconnect/reset before headers".to_vec()),
+        Reaction::Reset => answer(
+            503,
+            None,
+            b"upstream connect error or disconnect/reset before headers".to_vec(),
+        ),
     })
 }
 

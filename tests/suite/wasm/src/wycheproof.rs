@@ -1,4 +1,5 @@
-//! The verifier of the host that tests have in their hands agrees with the engine's on every signature of project Wycheproof.
+//! The verifier of the host that tests have in their hands agrees with the engine's on every
+//! signature of project Wycheproof.
 
 use std::cell::RefCell;
 
@@ -13,14 +14,16 @@ use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 fn the_host_agrees_with_the_engine_wasm() -> Outcome {
     let module = Compiled::new(&probe::module())?;
     let vm = RefCell::new(Vm::start(&module, Setup::of_scenarios(b""))?);
-    Ok(compare_host(HostVerifier::new(|request: &Request| -> Result<Response, Error> {
-        let mut vm = vm.borrow_mut();
-        let id = vm.open(request)?;
-        let progress = vm.progress(id)?;
-        vm.close(id)?;
-        match progress {
-            Progress::Answered(response) => Ok(response),
-            other => bail!("{other:?}"),
-        }
-    }))?)
+    Ok(compare_host(HostVerifier::new(
+        |request: &Request| -> Result<Response, Error> {
+            let mut vm = vm.borrow_mut();
+            let id = vm.open(request)?;
+            let progress = vm.progress(id)?;
+            vm.close(id)?;
+            match progress {
+                Progress::Answered(response) => Ok(response),
+                other => bail!("{other:?}"),
+            }
+        },
+    ))?)
 }

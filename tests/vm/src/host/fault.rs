@@ -50,13 +50,19 @@ impl Fault {
     /// One host call fails.
     #[must_use]
     pub const fn once(after: u64, status: Status) -> Self {
-        Self { calls: Calls::After(after), failure: Failure::Status(status) }
+        Self {
+            calls: Calls::After(after),
+            failure: Failure::Status(status),
+        }
     }
 
     /// A host call fails whenever it is made.
     #[must_use]
     pub const fn always(name: &'static str, status: Status) -> Self {
-        Self { calls: Calls::Named(name), failure: Failure::Status(status) }
+        Self {
+            calls: Calls::Named(name),
+            failure: Failure::Status(status),
+        }
     }
 }
 

@@ -29,15 +29,24 @@ pub(crate) struct Outcome {
 pub(super) fn verify_signature(argument: &[u8]) -> Option<Vec<u8>> {
     let arguments = Arguments::decode(argument).ok()?;
     let result = verifies(&arguments);
-    let error = if result { String::new() } else { "verification failed".to_owned() };
+    let error = if result {
+        String::new()
+    } else {
+        "verification failed".to_owned()
+    };
     Some(Outcome { result, error }.encode_to_vec())
 }
 
 fn verifies(arguments: &Arguments) -> bool {
-    algorithms(&arguments.hash_function).iter().any(|algorithm| {
-        let key = ParsedPublicKey::new(*algorithm, &arguments.public_key);
-        key.is_ok_and(|key| key.verify_sig(&arguments.clear_text, &arguments.signature).is_ok())
-    })
+    algorithms(&arguments.hash_function)
+        .iter()
+        .any(|algorithm| {
+            let key = ParsedPublicKey::new(*algorithm, &arguments.public_key);
+            key.is_ok_and(|key| {
+                key.verify_sig(&arguments.clear_text, &arguments.signature)
+                    .is_ok()
+            })
+        })
 }
 
 /// Verifies RSASSA-PKCS1-v1_5, or ECDSA with DER signatures: the type of the key decides.
@@ -84,7 +93,11 @@ mod tests {
 
     #[test]
     fn rsa_pkcs1_verifies_and_pss_does_not() {
-        for (algorithm, hash) in [("RS256", "sha256"), ("RS384", "sha384"), ("RS512", "sha512")] {
+        for (algorithm, hash) in [
+            ("RS256", "sha256"),
+            ("RS384", "sha384"),
+            ("RS512", "sha512"),
+        ] {
             assert!(ask("rs256", algorithm, hash, b"text"), "{algorithm}");
             assert!(!ask("rs256", algorithm, hash, b"texu"), "{algorithm}");
         }

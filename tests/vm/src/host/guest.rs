@@ -13,13 +13,19 @@ impl Guest<'_, '_> {
     }
 
     fn memory(&mut self) -> Result<Memory, Status> {
-        self.0.get_export("memory").and_then(Extern::into_memory).ok_or(Status::InvalidMemoryAccess)
+        self.0
+            .get_export("memory")
+            .and_then(Extern::into_memory)
+            .ok_or(Status::InvalidMemoryAccess)
     }
 
     pub(super) fn read(&mut self, address: u32, size: u32) -> Result<Vec<u8>, Status> {
         let memory = self.memory()?;
         let (start, size) = (address as usize, size as usize);
-        let bytes = memory.data(&*self.0).get(start..start.saturating_add(size)).ok_or(Status::InvalidMemoryAccess)?;
+        let bytes = memory
+            .data(&*self.0)
+            .get(start..start.saturating_add(size))
+            .ok_or(Status::InvalidMemoryAccess)?;
         Ok(bytes.to_vec())
     }
 
@@ -29,19 +35,24 @@ impl Guest<'_, '_> {
 
     pub(super) fn read_u32(&mut self, address: u32) -> Result<u32, Status> {
         let bytes = self.read(address, 4)?;
-        Ok(u32::from_le_bytes(bytes.try_into().map_err(|_| Status::InvalidMemoryAccess)?))
+        Ok(u32::from_le_bytes(
+            bytes.try_into().map_err(|_| Status::InvalidMemoryAccess)?,
+        ))
     }
 
     pub(super) fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), Status> {
         let memory = self.memory()?;
-        memory.write(&mut *self.0, address as usize, bytes).map_err(|_| Status::InvalidMemoryAccess)
+        memory
+            .write(&mut *self.0, address as usize, bytes)
+            .map_err(|_| Status::InvalidMemoryAccess)
     }
 
     pub(super) fn write_u32(&mut self, address: u32, value: u32) -> Result<(), Status> {
         self.write(address, &value.to_le_bytes())
     }
 
-    /// Returns bytes in memory that the guest allocates, as the ABI requires; writes nothing if there are no bytes.
+    /// Returns bytes in memory that the guest allocates, as the ABI requires; writes nothing if
+    /// there are no bytes.
     pub(super) fn give(&mut self, address: u32, size: u32, bytes: &[u8]) -> Result<(), Status> {
         let length = u32::try_from(bytes.len()).map_err(|_| Status::InternalFailure)?;
         if let Some(lie) = self.state().lie.take() {
@@ -54,7 +65,14 @@ impl Guest<'_, '_> {
         self.write_u32(size, length)
     }
 
-    fn lie(&mut self, address: u32, size: u32, length: u32, bytes: &[u8], lie: Lie) -> Result<(), Status> {
+    fn lie(
+        &mut self,
+        address: u32,
+        size: u32,
+        length: u32,
+        bytes: &[u8],
+        lie: Lie,
+    ) -> Result<(), Status> {
         const ELSEWHERE: u32 = 4096;
         let (place, length) = match lie {
             Lie::Nothing => (0, 0),
@@ -72,24 +90,35 @@ impl Guest<'_, '_> {
     }
 
     fn hand_over(&mut self, bytes: &[u8]) -> Result<u32, Status> {
-        let place = self.allocate(u32::try_from(bytes.len()).map_err(|_| Status::InternalFailure)?)?;
+        let place =
+            self.allocate(u32::try_from(bytes.len()).map_err(|_| Status::InternalFailure)?)?;
         self.write(place, bytes)?;
         Ok(place)
     }
 
     fn allocate(&mut self, size: u32) -> Result<u32, Status> {
         let exports = ["proxy_on_memory_allocate", "malloc"];
-        let function = exports.iter().find_map(|name| self.0.get_export(name).and_then(Extern::into_func));
+        let function = exports
+            .iter()
+            .find_map(|name| self.0.get_export(name).and_then(Extern::into_func));
         let function = function.ok_or(Status::InternalFailure)?;
-        let function = function.typed::<u32, u32>(&*self.0).map_err(|_| Status::InternalFailure)?;
-        function.call(&mut *self.0, size).map_err(|_| Status::InternalFailure)
+        let function = function
+            .typed::<u32, u32>(&*self.0)
+            .map_err(|_| Status::InternalFailure)?;
+        function
+            .call(&mut *self.0, size)
+            .map_err(|_| Status::InternalFailure)
     }
 }
 
-/// Serializes a header map as the ABI specifies: count, sizes, then each name and value followed by NUL.
+/// Serializes a header map as the ABI specifies: count, sizes, then each name and value followed by
+/// NUL.
 pub(super) fn serialize(fields: &Fields) -> Vec<u8> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = u32::try_from(fields.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+    let mut bytes = u32::try_from(fields.len())
+        .unwrap_or(u32::MAX)
+        .to_le_bytes()
+        .to_vec();
     for (name, value) in fields {
         bytes.extend([length(name), length(value)].concat());
     }
@@ -131,10 +160,19 @@ mod tests {
 
     #[test]
     fn a_header_map_comes_back_as_it_went() {
-        for fields in [vec![], vec![(b"a".to_vec(), b"".to_vec()), (b"bb".to_vec(), b"\xff\0".to_vec())]] {
+        for fields in [
+            vec![],
+            vec![
+                (b"a".to_vec(), b"".to_vec()),
+                (b"bb".to_vec(), b"\xff\0".to_vec()),
+            ],
+        ] {
             assert_eq!(deserialize(&serialize(&fields)), Some(fields));
         }
         assert_eq!(deserialize(&[9, 0, 0, 0]), None);
-        assert_eq!(deserialize(&[1, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0]), None);
+        assert_eq!(
+            deserialize(&[1, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0]),
+            None
+        );
     }
 }

@@ -6,7 +6,8 @@ use super::guest::{Guest, deserialize, serialize};
 use super::{Callout, Failure, Fields, HostState, Metric, Status, foreign, wasi};
 use registry_auth_harness::client::Response;
 
-/// Host calls that the SDK always imports, but filters under test may not use: they return [`Status::Unimplemented`].
+/// Host calls that the SDK always imports, but filters under test may not use: they return
+/// [`Status::Unimplemented`].
 const UNUSED: &[&str] = &[
     "proxy_set_property",
     "proxy_register_shared_queue",
@@ -60,7 +61,10 @@ pub(crate) fn link(module: &Module) -> Result<Linker<HostState>> {
         }
     }
     if !unknown.is_empty() {
-        bail!("the module imports what the harness does not have: {}", unknown.join(", "));
+        bail!(
+            "the module imports what the harness does not have: {}",
+            unknown.join(", ")
+        );
     }
     Ok(linker)
 }
@@ -287,20 +291,35 @@ static NO_FIELDS: Fields = Fields::new();
 fn fields(state: &mut HostState, map: u32) -> Result<&Fields, Status> {
     match map {
         REQUEST_HEADERS => Ok(&state.stream()?.headers),
-        CALL_HEADERS => state.answer.as_ref().map(|answer| &answer.headers).ok_or(Status::BadArgument),
+        CALL_HEADERS => state
+            .answer
+            .as_ref()
+            .map(|answer| &answer.headers)
+            .ok_or(Status::BadArgument),
         CALL_TRAILERS if state.answer.is_some() => Ok(&NO_FIELDS),
         _ => Err(Status::BadArgument),
     }
 }
 
 fn request_fields(state: &mut HostState, map: u32) -> Result<&mut Fields, Status> {
-    if map == REQUEST_HEADERS { Ok(&mut state.stream()?.headers) } else { Err(Status::BadArgument) }
+    if map == REQUEST_HEADERS {
+        Ok(&mut state.stream()?.headers)
+    } else {
+        Err(Status::BadArgument)
+    }
 }
 
 fn buffer_bytes(state: &mut HostState, buffer: u32) -> Result<Vec<u8>, Status> {
     match buffer {
-        REQUEST_BODY => state.stream().map(|stream| stream.visible.clone()).map_err(|_| Status::NotFound),
-        CALL_BODY => state.answer.as_ref().map(|answer| answer.body.clone()).ok_or(Status::NotFound),
+        REQUEST_BODY => state
+            .stream()
+            .map(|stream| stream.visible.clone())
+            .map_err(|_| Status::NotFound),
+        CALL_BODY => state
+            .answer
+            .as_ref()
+            .map(|answer| answer.body.clone())
+            .ok_or(Status::NotFound),
         VM_CONFIGURATION => Ok(state.vm_configuration.clone()),
         PLUGIN_CONFIGURATION => Ok(state.plugin_configuration.clone()),
         _ => Err(Status::NotFound),
@@ -308,13 +327,21 @@ fn buffer_bytes(state: &mut HostState, buffer: u32) -> Result<Vec<u8>, Status> {
 }
 
 fn metric_value(state: &mut HostState, metric: u32) -> Result<&mut u64, Status> {
-    state.metrics.get_mut(metric as usize).map(|metric| &mut metric.value).ok_or(Status::NotFound)
+    state
+        .metrics
+        .get_mut(metric as usize)
+        .map(|metric| &mut metric.value)
+        .ok_or(Status::NotFound)
 }
 
 fn has(fields: &Fields, wanted: &str) -> bool {
-    fields.iter().any(|(name, value)| name == wanted.as_bytes() && !value.is_empty())
+    fields
+        .iter()
+        .any(|(name, value)| name == wanted.as_bytes() && !value.is_empty())
 }
 
 pub(super) fn nanoseconds(state: &HostState) -> u64 {
-    u64::try_from(state.clock.now().millis()).unwrap_or(0).saturating_mul(1_000_000)
+    u64::try_from(state.clock.now().millis())
+        .unwrap_or(0)
+        .saturating_mul(1_000_000)
 }

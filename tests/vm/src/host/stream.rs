@@ -15,7 +15,8 @@ pub(crate) enum Gate {
     Open,
     /// The head is paused; the body is still delivered to the module (`StopIteration`).
     Head,
-    /// Head and body are paused (`StopAllIteration...`, or the module paused at the end of the body).
+    /// Head and body are paused (`StopAllIteration...`, or the module paused at the end of the
+    /// body).
     Closed,
 }
 
@@ -48,11 +49,21 @@ impl Stream {
             (b":path".to_vec(), request.target.clone()),
             (b":scheme".to_vec(), b"http".to_vec()),
         ];
-        let host = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
-        headers
-            .push((b":authority".to_vec(), host.map_or_else(|| b"registry.test".to_vec(), |(_, value)| value.clone())));
-        let rest = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
-        headers.extend(rest.map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), value.clone())));
+        let host = request
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        headers.push((
+            b":authority".to_vec(),
+            host.map_or_else(|| b"registry.test".to_vec(), |(_, value)| value.clone()),
+        ));
+        let rest = request
+            .headers
+            .iter()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
+        headers.extend(
+            rest.map(|(name, value)| (name.to_ascii_lowercase().into_bytes(), value.clone())),
+        );
         if forwards {
             headers.push((b"x-forwarded-for".to_vec(), CLIENT.as_bytes().to_vec()));
         }
@@ -75,27 +86,38 @@ impl Stream {
         self.sent.append(&mut self.held);
     }
 
-    /// Returns the module's local reply as Envoy sends it: an empty body has no type, and HEAD has no body.
+    /// Returns the module's local reply as Envoy sends it: an empty body has no type, and HEAD has
+    /// no body.
     pub(crate) fn as_sent(&self, reply: &Response) -> Response {
         let mut sent = reply.clone();
         if sent.body.is_empty() {
             sent.headers.retain(|(name, _)| name != "content-type");
         }
-        if self.headers.iter().any(|(name, value)| name == b":method" && value == b"HEAD") {
+        if self
+            .headers
+            .iter()
+            .any(|(name, value)| name == b":method" && value == b"HEAD")
+        {
             sent.body.clear();
         }
         sent
     }
 
     pub(crate) fn seen(&self) -> UpstreamRequest {
-        let pseudo =
-            |wanted: &[u8]| self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| latin1(value));
+        let pseudo = |wanted: &[u8]| {
+            self.headers
+                .iter()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| latin1(value))
+        };
         let fields: &Fields = &self.headers;
         let headers = fields.iter().filter(|(name, _)| !name.starts_with(b":"));
         UpstreamRequest {
             method: pseudo(b":method").unwrap_or_default(),
             path: pseudo(b":path").unwrap_or_default(),
-            headers: headers.map(|(name, value)| (latin1(name), value.clone())).collect(),
+            headers: headers
+                .map(|(name, value)| (latin1(name), value.clone()))
+                .collect(),
             body: self.sent.len(),
             sha256: sha256(&self.sent),
         }
@@ -103,13 +125,21 @@ impl Stream {
 
     /// Returns true if the request is `HEAD`, so that the response has no body.
     pub(crate) fn is_head(&self) -> bool {
-        self.headers.iter().any(|(name, value)| name.as_slice() == b":method" && value.as_slice() == b"HEAD")
+        self.headers
+            .iter()
+            .any(|(name, value)| name.as_slice() == b":method" && value.as_slice() == b"HEAD")
     }
 }
 
 /// Attributes of a request's connection.
 fn properties_of(request: &Request) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    let Some(pem) = &request.certificate else { return BTreeMap::new() };
-    let told = [("connection\0mtls", "\u{1}"), ("connection\0peer_certificate", pem)];
-    told.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec())).into()
+    let Some(pem) = &request.certificate else {
+        return BTreeMap::new();
+    };
+    let told = [
+        ("connection\0mtls", "\u{1}"),
+        ("connection\0peer_certificate", pem),
+    ];
+    told.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()))
+        .into()
 }

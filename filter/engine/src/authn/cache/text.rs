@@ -1,8 +1,10 @@
-//! The text of a token, kept for comparison: prefixes that tokens of one issuer have in common are stored once.
+//! The text of a token, kept for comparison: prefixes that tokens of one issuer have in common are
+//! stored once.
 
 use std::sync::Arc;
 
-/// Bytes at the start of a text that it may share with others: the header of a token, and often its audience.
+/// Bytes at the start of a text that it may share with others: the header of a token, and often its
+/// audience.
 const SHARED: usize = 128;
 
 /// Different prefixes that are known at a time; an issuer has one or two for each of its keys.
@@ -27,7 +29,9 @@ impl Text {
     /// Returns true if it is the same text.
     pub(super) fn is(&self, text: &[u8]) -> bool {
         match (&self.prefix, text.split_first_chunk::<SHARED>()) {
-            (Some(known), Some((prefix, rest))) => is_same(&self.rest, rest) && is_same(&**known, prefix),
+            (Some(known), Some((prefix, rest))) => {
+                is_same(&self.rest, rest) && is_same(&**known, prefix)
+            }
             (None, None) => is_same(&self.rest, text),
             _ => false,
         }
@@ -42,11 +46,23 @@ impl SharedPrefixes {
     /// Keeps a text; its prefix only if none of those known is the same.
     pub(super) fn keep(&mut self, text: &[u8]) -> Text {
         let Some((prefix, rest)) = text.split_first_chunk::<SHARED>() else {
-            return Text { prefix: None, is_first: false, rest: text.into() };
+            return Text {
+                prefix: None,
+                is_first: false,
+                rest: text.into(),
+            };
         };
-        let known = self.0.iter().find(|known| is_same(&***known, prefix)).map(Arc::clone);
+        let known = self
+            .0
+            .iter()
+            .find(|known| is_same(&***known, prefix))
+            .map(Arc::clone);
         let is_first = known.is_none();
-        Text { prefix: Some(known.unwrap_or_else(|| self.add(prefix))), is_first, rest: rest.into() }
+        Text {
+            prefix: Some(known.unwrap_or_else(|| self.add(prefix))),
+            is_first,
+            rest: rest.into(),
+        }
     }
 
     fn add(&mut self, prefix: &[u8; SHARED]) -> SharedPrefix {
@@ -62,7 +78,9 @@ impl SharedPrefixes {
 /// Word by word: `==` is the C library's `memcmp`, which takes single bytes in WebAssembly.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     let ((one, one_end), (other, other_end)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
-    let word = |(one, other): (&[u8; 16], &[u8; 16])| u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other);
+    let word = |(one, other): (&[u8; 16], &[u8; 16])| {
+        u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other)
+    };
     one.len() == other.len() && one.iter().zip(other).all(word) && one_end == other_end
 }
 
@@ -78,11 +96,17 @@ mod tests {
             let text = &letters[..length];
             let kept = prefixes.keep(text);
             assert!(kept.is(text), "{length}");
-            assert!(!kept.is(&[text, b"x"].concat()) && !kept.is(&[b"x", text].concat()), "{length}");
+            assert!(
+                !kept.is(&[text, b"x"].concat()) && !kept.is(&[b"x", text].concat()),
+                "{length}"
+            );
             for place in 0..length {
                 let mut other = text.to_vec();
                 other[place] = b'X';
-                assert!(!kept.is(&other) && !kept.is(&text[..place]), "{length} bytes, {place}");
+                assert!(
+                    !kept.is(&other) && !kept.is(&text[..place]),
+                    "{length} bytes, {place}"
+                );
             }
         }
     }
@@ -91,11 +115,24 @@ mod tests {
     fn a_prefix_is_there_once_and_few_are_known() {
         let mut prefixes = SharedPrefixes::default();
         let text = |start: usize, end: &str| format!("{start:0SHARED$}{end}").into_bytes();
-        let (one, two) = (prefixes.keep(&text(1, "one")), prefixes.keep(&text(1, "two")));
-        assert_eq!((one.bytes(), two.bytes()), (SHARED + 3, 3), "whoever is first pays");
+        let (one, two) = (
+            prefixes.keep(&text(1, "one")),
+            prefixes.keep(&text(1, "two")),
+        );
+        assert_eq!(
+            (one.bytes(), two.bytes()),
+            (SHARED + 3, 3),
+            "whoever is first pays"
+        );
         assert!(Arc::ptr_eq(&one.prefix.unwrap(), &two.prefix.unwrap()));
-        let many: Vec<_> = (0..3 * MAX_PREFIXES).map(|start| prefixes.keep(&text(start, "end"))).collect();
+        let many: Vec<_> = (0..3 * MAX_PREFIXES)
+            .map(|start| prefixes.keep(&text(start, "end")))
+            .collect();
         assert!(prefixes.0.len() <= MAX_PREFIXES);
-        assert!(many.iter().enumerate().all(|(start, kept)| kept.is(&text(start, "end"))));
+        assert!(
+            many.iter()
+                .enumerate()
+                .all(|(start, kept)| kept.is(&text(start, "end")))
+        );
     }
 }

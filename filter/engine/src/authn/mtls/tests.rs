@@ -19,8 +19,12 @@ const WORKLOAD: &str = include_str!("../../../../../tests/fixtures/certificates/
 
 fn engine(document: &Value) -> Option<Engine> {
     let (role, mut diagnostics) = config::decode(document.to_string().as_bytes());
-    let Role::Filter(document) = role else { panic!("an intake") };
-    compile(&document, &mut diagnostics).filter(|_| diagnostics.errors.is_empty()).map(|compiled| compiled.engine)
+    let Role::Filter(document) = role else {
+        panic!("an intake")
+    };
+    compile(&document, &mut diagnostics)
+        .filter(|_| diagnostics.errors.is_empty())
+        .map(|compiled| compiled.engine)
 }
 
 /// `users` may read everything, and so may the group `ops`.
@@ -47,10 +51,19 @@ fn ask(
     cache: &mut IdentityCache,
     now: i64,
 ) -> Result<String, Reason> {
-    let head = RequestHead { method: b"GET", path: path.as_bytes(), connection, ..RequestHead::default() };
+    let head = RequestHead {
+        method: b"GET",
+        path: path.as_bytes(),
+        connection,
+        ..RequestHead::default()
+    };
     let keys = KeyRing::of(engine.sources());
     let gathered = Gathered::default();
-    let facts = Facts { keys: &keys, gathered: &gathered, now: UnixTime::from_secs(now) };
+    let facts = Facts {
+        keys: &keys,
+        gathered: &gathered,
+        now: UnixTime::from_secs(now),
+    };
     match engine.decide(&head, &facts, cache, &PureRust) {
         Verdict::Allow(grant) => Ok(grant.identity().username().to_owned()),
         Verdict::Deny(denied) => Err(denied.reason),
@@ -59,7 +72,11 @@ fn ask(
 }
 
 fn with(pem: &str) -> Connection<'_> {
-    Connection { mtls: true, certificate: pem.as_bytes(), ..Connection::default() }
+    Connection {
+        mtls: true,
+        certificate: pem.as_bytes(),
+        ..Connection::default()
+    }
 }
 
 /// The parts of a certificate as zot's rows have them.
@@ -70,9 +87,19 @@ fn made(parts: &Value) -> String {
     }
     let mut names = Vec::new();
     for (part, tag) in [("email", 0x81), ("dns", 0x82), ("uri", 0x86)] {
-        names.extend(parts[part].as_array().into_iter().flatten().map(|name| (tag, name.as_str().unwrap())));
+        names.extend(
+            parts[part]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|name| (tag, name.as_str().unwrap())),
+        );
     }
-    let extensions = if names.is_empty() { Vec::new() } else { make::names(&names) };
+    let extensions = if names.is_empty() {
+        Vec::new()
+    } else {
+        make::names(&names)
+    };
     make::pem(&make::certificate(&subject, &extensions))
 }
 
@@ -83,10 +110,28 @@ fn certificates_get_zots_answers() {
     assert_eq!(rows.len(), 26);
     for row in rows {
         let id = row["id"].as_str().unwrap();
-        let mtls = if row["mtls"].is_null() { json!({}) } else { row["mtls"].clone() };
+        let mtls = if row["mtls"].is_null() {
+            json!({})
+        } else {
+            row["mtls"].clone()
+        };
         let subject = format!("CN={}", row["cert"]["cn"].as_str().unwrap_or_default());
-        let users: Vec<_> = row["users"].as_array().unwrap().iter().map(|user| user.as_str().unwrap()).collect();
-        let users: Vec<_> = users.iter().map(|user| if *user == "<subject DN>" { &subject } else { *user }).collect();
+        let users: Vec<_> = row["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user.as_str().unwrap())
+            .collect();
+        let users: Vec<_> = users
+            .iter()
+            .map(|user| {
+                if *user == "<subject DN>" {
+                    &subject
+                } else {
+                    *user
+                }
+            })
+            .collect();
         let Some(engine) = serving(&mtls, &json!(users)) else {
             assert!(["mtls-25", "mtls-26"].contains(&id), "{id} is refused");
             continue;
@@ -94,7 +139,13 @@ fn certificates_get_zots_answers() {
         let certificate = made(&row["cert"]);
         let mut cache = IdentityCache::default();
         for _ in 0..2 {
-            let status = match ask(&engine, "/v2/any/tags/list", with(&certificate), &mut cache, 0) {
+            let status = match ask(
+                &engine,
+                "/v2/any/tags/list",
+                with(&certificate),
+                &mut cache,
+                0,
+            ) {
                 Ok(_) => 404,
                 Err(reason) => reason.descriptor().status,
             };
@@ -110,9 +161,16 @@ fn a_certificate_is_an_identity_or_a_refusal_and_never_nobody() {
     let nobody = made(&json!({ "dns": ["a.example"] }));
     let unusable = Err(Reason::UnusableCertificate);
     let engine = serving(&json!({}), &json!(["alice"])).unwrap();
-    let untold = Connection { mtls: true, ..Connection::default() };
+    let untold = Connection {
+        mtls: true,
+        ..Connection::default()
+    };
     let rows = [
-        ("/v2/any/tags/list", Connection::default(), Err(Reason::NoCredential)),
+        (
+            "/v2/any/tags/list",
+            Connection::default(),
+            Err(Reason::NoCredential),
+        ),
         ("/v2/public/a/tags/list", Connection::default(), Ok("")),
         ("/v2/any/tags/list", with(&oliver), Ok("oliver")),
         ("/v2/", with(&eve), Ok("eve")),
@@ -134,7 +192,16 @@ fn without_mtls_a_certificate_is_nothing() {
         engine(&json!({ "http": { "accessControl": { "repositories": { "**": { "anonymousPolicy": ["read"] } } } } }))
             .unwrap();
     assert!(!engine.reads_certificate());
-    assert_eq!(ask(&engine, "/v2/a/tags/list", with("garbage"), &mut IdentityCache::default(), 0), Ok(String::new()));
+    assert_eq!(
+        ask(
+            &engine,
+            "/v2/a/tags/list",
+            with("garbage"),
+            &mut IdentityCache::default(),
+            0
+        ),
+        Ok(String::new())
+    );
 }
 
 #[test]
@@ -143,9 +210,24 @@ fn a_certificate_ends_on_an_open_connection_too() {
     let engine = serving(&json!({}), &json!(["alice"])).unwrap();
     let alice = made(&json!({ "cn": "alice" }));
     let mut cache = IdentityCache::default();
-    for (now, expected) in [(END, Ok("alice".to_owned())), (END + 1, Err(Reason::UnusableCertificate))] {
-        assert_eq!(ask(&engine, "/v2/any/tags/list", with(&alice), &mut cache, now), expected);
-        assert_eq!(ask(&engine, "/v2/any/tags/list", with(&alice), &mut IdentityCache::default(), now), expected);
+    for (now, expected) in [
+        (END, Ok("alice".to_owned())),
+        (END + 1, Err(Reason::UnusableCertificate)),
+    ] {
+        assert_eq!(
+            ask(&engine, "/v2/any/tags/list", with(&alice), &mut cache, now),
+            expected
+        );
+        assert_eq!(
+            ask(
+                &engine,
+                "/v2/any/tags/list",
+                with(&alice),
+                &mut IdentityCache::default(),
+                now
+            ),
+            expected
+        );
     }
 }
 
@@ -156,17 +238,47 @@ fn a_pattern_names_from_the_beginning_of_the_uri() {
     let rows = [
         (uri(pattern), WORKLOAD, Ok("build")),
         (uri(r"^spiffe://([^/]+)"), WORKLOAD, Ok("example.org")),
-        (uri(r"example\.org/(.*)"), WORKLOAD, Err(Reason::UnusableCertificate)),
+        (
+            uri(r"example\.org/(.*)"),
+            WORKLOAD,
+            Err(Reason::UnusableCertificate),
+        ),
         (uri(pattern), INSIDE, Err(Reason::UnusableCertificate)),
-        (uri(r"spiffe://(x*)"), WORKLOAD, Err(Reason::UnusableCertificate)),
-        (uri(r"spiffe://(x)?"), WORKLOAD, Err(Reason::UnusableCertificate)),
-        (json!({ "identityAttributes": [" Rfc822Name "], "emailSanIndex": 1 }), WORKLOAD, Ok("second@example.org")),
-        (json!({ "identityAttributes": "dn" }), WORKLOAD, Ok("CN=workload")),
-        (json!({ "identityAttributes": ["DNS", "CN"] }), NAMED, Ok("#Jö \"y\" ")),
+        (
+            uri(r"spiffe://(x*)"),
+            WORKLOAD,
+            Err(Reason::UnusableCertificate),
+        ),
+        (
+            uri(r"spiffe://(x)?"),
+            WORKLOAD,
+            Err(Reason::UnusableCertificate),
+        ),
+        (
+            json!({ "identityAttributes": [" Rfc822Name "], "emailSanIndex": 1 }),
+            WORKLOAD,
+            Ok("second@example.org"),
+        ),
+        (
+            json!({ "identityAttributes": "dn" }),
+            WORKLOAD,
+            Ok("CN=workload"),
+        ),
+        (
+            json!({ "identityAttributes": ["DNS", "CN"] }),
+            NAMED,
+            Ok("#Jö \"y\" "),
+        ),
     ];
     for (mtls, certificate, expected) in rows {
         let engine = serving(&mtls, &json!(["alice"])).unwrap();
-        let answer = ask(&engine, "/v2/", with(certificate), &mut IdentityCache::default(), 0);
+        let answer = ask(
+            &engine,
+            "/v2/",
+            with(certificate),
+            &mut IdentityCache::default(),
+            0,
+        );
         assert_eq!(answer, expected.map(str::to_owned), "{mtls}");
     }
 }
@@ -175,20 +287,45 @@ fn a_pattern_names_from_the_beginning_of_the_uri() {
 fn a_uri_that_the_pattern_refuses_leaves_no_other_name() {
     const URI: u8 = 0x86;
     let subject = make::attribute(&[0x55, 0x04, 0x03], &make::tlv(0x0c, b"admin"));
-    let certificate = |names: &[(u8, &str)]| make::pem(&make::certificate(&subject, &make::names(names)));
+    let certificate =
+        |names: &[(u8, &str)]| make::pem(&make::certificate(&subject, &make::names(names)));
     let mtls = json!({ "identityAttributes": ["URI", "CommonName"], "uriSanPattern": r"^spiffe://example\.org/(.+)$" });
     let engine = serving(&mtls, &json!(["alice"])).unwrap();
     let refused = Err(Reason::UnusableCertificate);
     let rows = [
-        (certificate(&[(URI, "spiffe://example.org/ci")]), Ok("ci".to_owned())),
-        (certificate(&[(0x82, "example.org")]), Ok("admin".to_owned())),
-        (certificate(&[(URI, "spiffe://other.org/x")]), refused.clone()),
-        (certificate(&[(URI, "SPIFFE://example.org/ci")]), refused.clone()),
+        (
+            certificate(&[(URI, "spiffe://example.org/ci")]),
+            Ok("ci".to_owned()),
+        ),
+        (
+            certificate(&[(0x82, "example.org")]),
+            Ok("admin".to_owned()),
+        ),
+        (
+            certificate(&[(URI, "spiffe://other.org/x")]),
+            refused.clone(),
+        ),
+        (
+            certificate(&[(URI, "SPIFFE://example.org/ci")]),
+            refused.clone(),
+        ),
         (certificate(&[(URI, "")]), refused.clone()),
-        (certificate(&[(URI, "spiffe://other.org/x"), (URI, "spiffe://example.org/ci")]), refused),
+        (
+            certificate(&[
+                (URI, "spiffe://other.org/x"),
+                (URI, "spiffe://example.org/ci"),
+            ]),
+            refused,
+        ),
     ];
     for (number, (certificate, expected)) in rows.into_iter().enumerate() {
-        let answer = ask(&engine, "/v2/", with(&certificate), &mut IdentityCache::default(), 0);
+        let answer = ask(
+            &engine,
+            "/v2/",
+            with(&certificate),
+            &mut IdentityCache::default(),
+            0,
+        );
         assert_eq!(answer, expected, "row {number}");
     }
 }

@@ -18,8 +18,12 @@ fn refusal(token: &str) -> TokenError {
 
 #[test]
 fn a_good_token_is_taken_apart() {
-    let text =
-        format!("{}.{}.{}", encode(r#"{"typ":"JWT","alg":"RS256","kid":"k1"}"#), encode(r#"{"iss":"me"}"#), "c2ln");
+    let text = format!(
+        "{}.{}.{}",
+        encode(r#"{"typ":"JWT","alg":"RS256","kid":"k1"}"#),
+        encode(r#"{"iss":"me"}"#),
+        "c2ln"
+    );
     let token = UnverifiedToken::parse(&text).unwrap();
     assert_eq!(token.algorithm(), Algorithm::Rs256);
     assert_eq!(token.key_id(), Some("k1"));
@@ -35,14 +39,30 @@ fn the_jws_of_rfc_7515_a3_is_read() {
         DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
     let token = UnverifiedToken::parse(text).unwrap();
     assert_eq!(token.claims_unverified().issuer(), Ok(Some("joe")));
-    assert_eq!(token.claims_unverified().as_map()["http://example.com/is_root"], true);
+    assert_eq!(
+        token.claims_unverified().as_map()["http://example.com/is_root"],
+        true
+    );
     assert_eq!(token.signature().len(), 64);
 }
 
 #[test]
 fn three_segments_are_needed_none_empty() {
-    for token in ["", ".", "..", "...", "a", "a.b", "a.b.", "a..c", ".b.c", "a.b.c.d", "a.b.c.", ".a.b.c", "a.b.c.d.e"]
-    {
+    for token in [
+        "",
+        ".",
+        "..",
+        "...",
+        "a",
+        "a.b",
+        "a.b.",
+        "a..c",
+        ".b.c",
+        "a.b.c.d",
+        "a.b.c.",
+        ".a.b.c",
+        "a.b.c.d.e",
+    ] {
         assert_eq!(refusal(token), TokenError::Segments, "{token}");
     }
 }
@@ -79,7 +99,10 @@ fn headers_that_ask_for_what_we_do_not_do_are_refused() {
         (r#"{"alg":"HS512"}"#, TokenError::UnsupportedAlgorithm),
         (r#"{"alg":"ES256K"}"#, TokenError::UnsupportedAlgorithm),
         (r#"{"alg":"es256"}"#, TokenError::UnsupportedAlgorithm),
-        (r#"{"alg":"RSA-OAEP","enc":"A128GCM"}"#, TokenError::UnsupportedAlgorithm),
+        (
+            r#"{"alg":"RSA-OAEP","enc":"A128GCM"}"#,
+            TokenError::UnsupportedAlgorithm,
+        ),
         ("{}", TokenError::NoAlgorithm),
         (r#"{"ALG":"ES256"}"#, TokenError::NoAlgorithm),
         (r#"{"alg":null}"#, TokenError::NoAlgorithm),
@@ -90,9 +113,18 @@ fn headers_that_ask_for_what_we_do_not_do_are_refused() {
         (r#"{"alg":"ES256","crit":["exp"]}"#, TokenError::Critical),
         (r#"{"alg":"ES256","crit":[]}"#, TokenError::Critical),
         (r#"{"alg":"ES256","crit":null}"#, TokenError::Critical),
-        (r#"{"alg":"ES256","b64":false,"crit":["b64"]}"#, TokenError::Critical),
-        (r#"{"alg":"ES256","b64":false}"#, TokenError::UnencodedPayload),
-        (r#"{"alg":"ES256","b64":"true"}"#, TokenError::UnencodedPayload),
+        (
+            r#"{"alg":"ES256","b64":false,"crit":["b64"]}"#,
+            TokenError::Critical,
+        ),
+        (
+            r#"{"alg":"ES256","b64":false}"#,
+            TokenError::UnencodedPayload,
+        ),
+        (
+            r#"{"alg":"ES256","b64":"true"}"#,
+            TokenError::UnencodedPayload,
+        ),
         (r#"["alg"]"#, TokenError::NotAnObject(Segment::Header)),
         ("null", TokenError::NotAnObject(Segment::Header)),
         (r#""ES256""#, TokenError::NotAnObject(Segment::Header)),
@@ -110,7 +142,11 @@ fn keys_in_the_header_mean_nothing() {
         r#"{"alg":"ES256","jwk":{"kty":"oct","k":"AAAA"},"jku":"http://evil","x5u":"http://evil","x5c":["AAAA"],"x5t":"?"}"#,
     ] {
         let token = with_header(header);
-        assert_eq!(UnverifiedToken::parse(&token).unwrap().key_id(), None, "{header}");
+        assert_eq!(
+            UnverifiedToken::parse(&token).unwrap().key_id(),
+            None,
+            "{header}"
+        );
     }
 }
 
@@ -178,21 +214,46 @@ fn a_token_of_another_type_is_no_identity() {
 
 #[test]
 fn a_security_event_is_no_identity_whatever_its_type() {
-    for events in [r#"{"http://schemas.openid.net/event/backchannel-logout":{}}"#, "{}", "[]", "null", "1"] {
-        let payload = format!(r#"{{"iss":"i","sub":"me","aud":"a","iat":1,"exp":2,"jti":"j","events":{events}}}"#);
-        assert_eq!(refusal(&with_payload(&payload)), TokenError::ForeignType, "{events}");
+    for events in [
+        r#"{"http://schemas.openid.net/event/backchannel-logout":{}}"#,
+        "{}",
+        "[]",
+        "null",
+        "1",
+    ] {
+        let payload = format!(
+            r#"{{"iss":"i","sub":"me","aud":"a","iat":1,"exp":2,"jti":"j","events":{events}}}"#
+        );
+        assert_eq!(
+            refusal(&with_payload(&payload)),
+            TokenError::ForeignType,
+            "{events}"
+        );
     }
-    // What else has such a name is a claim like any other. Keycloak says here what its tokens are for, others say other things.
-    for payload in
-        [r#"{"event":1}"#, r#"{"Events":1}"#, r#"{"a":{"events":{}}}"#, r#"{"typ":"ID"}"#, r#"{"typ":"Bearer"}"#]
-    {
-        assert!(UnverifiedToken::parse(&with_payload(payload)).is_ok(), "{payload}");
+    // What else has such a name is a claim like any other. Keycloak says here what its tokens are
+    // for, others say other things.
+    for payload in [
+        r#"{"event":1}"#,
+        r#"{"Events":1}"#,
+        r#"{"a":{"events":{}}}"#,
+        r#"{"typ":"ID"}"#,
+        r#"{"typ":"Bearer"}"#,
+    ] {
+        assert!(
+            UnverifiedToken::parse(&with_payload(payload)).is_ok(),
+            "{payload}"
+        );
     }
 }
 
 #[test]
 fn an_empty_key_id_is_none() {
-    let kid = |header: &str| UnverifiedToken::parse(&with_header(header)).unwrap().key_id().map(str::to_owned);
+    let kid = |header: &str| {
+        UnverifiedToken::parse(&with_header(header))
+            .unwrap()
+            .key_id()
+            .map(str::to_owned)
+    };
     assert_eq!(kid(r#"{"alg":"ES256","kid":""}"#), None);
     assert_eq!(kid(r#"{"alg":"ES256","kid":" "}"#), Some(" ".to_owned()));
 }
@@ -200,7 +261,8 @@ fn an_empty_key_id_is_none() {
 #[test]
 fn an_algorithm_has_the_names_of_rfc_9864_too() {
     let read = |name: &str| {
-        UnverifiedToken::parse(&with_header(&format!(r#"{{"alg":"{name}"}}"#))).map(|token| token.algorithm())
+        UnverifiedToken::parse(&with_header(&format!(r#"{{"alg":"{name}"}}"#)))
+            .map(|token| token.algorithm())
     };
     assert_eq!(read("Ed25519"), Ok(Algorithm::EdDsa));
     assert_eq!(read("EdDSA"), Ok(Algorithm::EdDsa));
@@ -212,7 +274,11 @@ fn an_algorithm_has_the_names_of_rfc_9864_too() {
 #[test]
 fn a_payload_is_one_strict_json_object() {
     for payload in ["[]", "1", "null", r#""{}""#, "true"] {
-        assert_eq!(refusal(&with_payload(payload)), TokenError::NotAnObject(Segment::Payload), "{payload}");
+        assert_eq!(
+            refusal(&with_payload(payload)),
+            TokenError::NotAnObject(Segment::Payload),
+            "{payload}"
+        );
     }
     let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(64), "]".repeat(64));
     for payload in [
@@ -225,29 +291,69 @@ fn a_payload_is_one_strict_json_object() {
         r#"{"exp":1e999}"#,
         &deep,
     ] {
-        assert!(matches!(refusal(&with_payload(payload)), TokenError::Json(Segment::Payload, _)), "{payload}");
+        assert!(
+            matches!(
+                refusal(&with_payload(payload)),
+                TokenError::Json(Segment::Payload, _)
+            ),
+            "{payload}"
+        );
     }
-    for header in [r#"{"alg":"ES256","alg":"none"}"#, r#"{"alg":"ES256","kid":"a","kid":"b"}"#, "alg"] {
-        assert!(matches!(refusal(&with_header(header)), TokenError::Json(Segment::Header, _)), "{header}");
+    for header in [
+        r#"{"alg":"ES256","alg":"none"}"#,
+        r#"{"alg":"ES256","kid":"a","kid":"b"}"#,
+        "alg",
+    ] {
+        assert!(
+            matches!(
+                refusal(&with_header(header)),
+                TokenError::Json(Segment::Header, _)
+            ),
+            "{header}"
+        );
     }
-    let not_text = format!("{}.{}.AAAA", encode(r#"{"alg":"ES256"}"#), URL_SAFE_NO_PAD.encode(b"{\"a\":\"\xff\"}"));
-    assert!(matches!(refusal(&not_text), TokenError::Json(Segment::Payload, _)));
+    let not_text = format!(
+        "{}.{}.AAAA",
+        encode(r#"{"alg":"ES256"}"#),
+        URL_SAFE_NO_PAD.encode(b"{\"a\":\"\xff\"}")
+    );
+    assert!(matches!(
+        refusal(&not_text),
+        TokenError::Json(Segment::Payload, _)
+    ));
 }
 
 #[test]
 fn length_is_looked_at_first() {
     assert_eq!(refusal(&".".repeat(MAX_TOKEN + 1)), TokenError::TooLong);
-    let groups = |count: usize| with_payload(&format!(r#"{{"groups":[{}"z"]}}"#, r#""group-name","#.repeat(count)));
+    let groups = |count: usize| {
+        with_payload(&format!(
+            r#"{{"groups":[{}"z"]}}"#,
+            r#""group-name","#.repeat(count)
+        ))
+    };
     let large = groups(2600);
-    assert!(large.len() > 44_000 && large.len() <= MAX_TOKEN, "{}", large.len());
+    assert!(
+        large.len() > 44_000 && large.len() <= MAX_TOKEN,
+        "{}",
+        large.len()
+    );
     assert!(UnverifiedToken::parse(&large).is_ok());
     assert_eq!(refusal(&groups(2900)), TokenError::TooLong);
 }
 
 #[test]
 fn no_refusal_repeats_the_token() {
-    for token in ["secret.secret.secret", "secret", &with_header(r#"{"secret":1}"#), &with_payload("{secret")] {
+    for token in [
+        "secret.secret.secret",
+        "secret",
+        &with_header(r#"{"secret":1}"#),
+        &with_payload("{secret"),
+    ] {
         let error = refusal(token);
-        assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        assert!(
+            !format!("{error} {error:?}").contains("secret"),
+            "{error:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Signatures over curves for jwt-compact: ECDSA (RFC 7518 section 3.4) and Ed25519 (RFC 8037 section 3.1).
+//! Signatures over curves for jwt-compact: ECDSA (RFC 7518 section 3.4) and Ed25519 (RFC 8037
+//! section 3.1).
 
 use std::borrow::Cow;
 use std::convert::Infallible;

@@ -26,12 +26,18 @@ enum Padding {
 impl<H> Rsa<H> {
     /// RS256 and its like.
     pub(super) const fn pkcs1() -> Self {
-        Self { padding: Padding::Pkcs1, hash: PhantomData }
+        Self {
+            padding: Padding::Pkcs1,
+            hash: PhantomData,
+        }
     }
 
     /// PS256 and its like.
     pub(super) const fn pss() -> Self {
-        Self { padding: Padding::Pss, hash: PhantomData }
+        Self {
+            padding: Padding::Pss,
+            hash: PhantomData,
+        }
     }
 }
 
@@ -67,7 +73,9 @@ impl<H: Digest + FixedOutputReset + AssociatedOid> Algorithm for Rsa<H> {
         let hashed = H::digest(message);
         let verified = match self.padding {
             Padding::Pkcs1 => key.verify(Pkcs1v15Sign::new::<H>(), &hashed, &signature.0),
-            Padding::Pss => key.verify(Pss::<H>::new_with_salt(hashed.len()), &hashed, &signature.0),
+            Padding::Pss => {
+                key.verify(Pss::<H>::new_with_salt(hashed.len()), &hashed, &signature.0)
+            }
         };
         verified.is_ok()
     }

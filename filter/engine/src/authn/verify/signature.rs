@@ -23,9 +23,16 @@ pub enum Verification {
 
 /// Verifies signatures.
 pub trait SignatureVerifier {
-    /// Verifies the `signature` of `message` as it is in a token: for ECDSA that is r and s concatenated, each as long as
-    /// the curve's order. Callers have checked that the key fits the algorithm and that the length is right.
-    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verification;
+    /// Verifies the `signature` of `message` as it is in a token: for ECDSA that is r and s
+    /// concatenated, each as long as the curve's order. Callers have checked that the key fits the
+    /// algorithm and that the length is right.
+    fn verify(
+        &self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Verification;
 }
 
 /// The verifier in Rust, which is always available.
@@ -33,37 +40,70 @@ pub trait SignatureVerifier {
 pub struct PureRust;
 
 impl SignatureVerifier for PureRust {
-    fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verification {
+    fn verify(
+        &self,
+        algorithm: Algorithm,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Verification {
         match (algorithm, key.material()) {
-            (Algorithm::Rs256, Material::Rsa(key)) => check(&Rsa::<Sha256>::pkcs1(), key, message, signature),
-            (Algorithm::Rs384, Material::Rsa(key)) => check(&Rsa::<Sha384>::pkcs1(), key, message, signature),
-            (Algorithm::Rs512, Material::Rsa(key)) => check(&Rsa::<Sha512>::pkcs1(), key, message, signature),
-            (Algorithm::Ps256, Material::Rsa(key)) => check(&Rsa::<Sha256>::pss(), key, message, signature),
-            (Algorithm::Ps384, Material::Rsa(key)) => check(&Rsa::<Sha384>::pss(), key, message, signature),
-            (Algorithm::Ps512, Material::Rsa(key)) => check(&Rsa::<Sha512>::pss(), key, message, signature),
-            (Algorithm::Es256, Material::P256(key)) => check(&Es256::new(), key, message, signature),
-            (Algorithm::Es384, Material::P384(key)) => check(&Es384::new(), key, message, signature),
-            (Algorithm::Es512, Material::P521(key)) => check(&Es512::new(), key, message, signature),
-            (Algorithm::EdDsa, Material::Ed25519(key)) => check(&Ed25519::new(), key, message, signature),
+            (Algorithm::Rs256, Material::Rsa(key)) => {
+                check(&Rsa::<Sha256>::pkcs1(), key, message, signature)
+            }
+            (Algorithm::Rs384, Material::Rsa(key)) => {
+                check(&Rsa::<Sha384>::pkcs1(), key, message, signature)
+            }
+            (Algorithm::Rs512, Material::Rsa(key)) => {
+                check(&Rsa::<Sha512>::pkcs1(), key, message, signature)
+            }
+            (Algorithm::Ps256, Material::Rsa(key)) => {
+                check(&Rsa::<Sha256>::pss(), key, message, signature)
+            }
+            (Algorithm::Ps384, Material::Rsa(key)) => {
+                check(&Rsa::<Sha384>::pss(), key, message, signature)
+            }
+            (Algorithm::Ps512, Material::Rsa(key)) => {
+                check(&Rsa::<Sha512>::pss(), key, message, signature)
+            }
+            (Algorithm::Es256, Material::P256(key)) => {
+                check(&Es256::new(), key, message, signature)
+            }
+            (Algorithm::Es384, Material::P384(key)) => {
+                check(&Es384::new(), key, message, signature)
+            }
+            (Algorithm::Es512, Material::P521(key)) => {
+                check(&Es512::new(), key, message, signature)
+            }
+            (Algorithm::EdDsa, Material::Ed25519(key)) => {
+                check(&Ed25519::new(), key, message, signature)
+            }
             // A key of another kind did not make it, whatever `alg` is.
             _ => Verification::Invalid,
         }
     }
 }
 
-fn check<A: Implementation>(algorithm: &A, key: &A::VerifyingKey, message: &[u8], signature: &[u8]) -> Verification {
+fn check<A: Implementation>(
+    algorithm: &A,
+    key: &A::VerifyingKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Verification {
     // Some implementations rely on the length.
     if A::Signature::LENGTH.is_some_and(|length| length.get() != signature.len()) {
         return Verification::Invalid;
     }
     match A::Signature::try_from_slice(signature) {
-        Ok(signature) if algorithm.verify_signature(&signature, key, message) => Verification::Valid,
+        Ok(signature) if algorithm.verify_signature(&signature, key, message) => {
+            Verification::Valid
+        }
         _ => Verification::Invalid,
     }
 }
 
-/// An ECDSA signature as DER `ECDSA-Sig-Value` (RFC 3279 section 2.2.3), from r and s concatenated as JWS has them (RFC 7518
-/// section 3.4). `None` unless it is 64, 96 or 132 bytes long.
+/// An ECDSA signature as DER `ECDSA-Sig-Value` (RFC 3279 section 2.2.3), from r and s concatenated
+/// as JWS has them (RFC 7518 section 3.4). `None` unless it is 64, 96 or 132 bytes long.
 #[must_use]
 pub fn ecdsa_signature_der(raw: &[u8]) -> Option<Vec<u8>> {
     if !matches!(raw.len(), 64 | 96 | 132) {

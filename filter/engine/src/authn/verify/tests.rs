@@ -77,12 +77,24 @@ impl SignatureVerifier for Fixed {
     }
 }
 
-fn check(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<VerifiedToken, VerifyError> {
-    verify(&UnverifiedToken::parse(token).unwrap(), keys, expected, now(), &PureRust)
+fn check(
+    token: &str,
+    keys: &KeySet,
+    expected: &Expected<'_>,
+) -> Result<VerifiedToken, VerifyError> {
+    verify(
+        &UnverifiedToken::parse(token).unwrap(),
+        keys,
+        expected,
+        now(),
+        &PureRust,
+    )
 }
 
 fn set(keys: &[Value]) -> KeySet {
-    KeySet::from_jwks_value(&json!({ "keys": keys })).unwrap().keys
+    KeySet::from_jwks_value(&json!({ "keys": keys }))
+        .unwrap()
+        .keys
 }
 
 /// Runs a table of changed claims against a good signature.
@@ -91,7 +103,11 @@ fn table(expected: &Expected<'_>, rows: &[(Value, Result<(), VerifyError>)]) {
     let keys = signer.keys("k");
     for (changes, result) in rows {
         let token = signer.token(Algorithm::EdDsa, &json!({"kid":"k"}), &claims(changes));
-        assert_eq!(check(&token, &keys, expected).map(drop), *result, "{changes} {expected:?}");
+        assert_eq!(
+            check(&token, &keys, expected).map(drop),
+            *result,
+            "{changes} {expected:?}"
+        );
     }
 }
 
@@ -101,7 +117,10 @@ fn every_algorithm_goes_round() {
     for algorithm in Algorithm::ALL.iter().copied() {
         let signer = Signer::new(algorithm);
         let token = signer.token(algorithm, &json!({"kid":"k","typ":"JWT"}), &good_claims());
-        for keys in [signer.keys("k"), set(&[signer.jwk(&json!({"kid":"k","alg":algorithm.name()}))])] {
+        for keys in [
+            signer.keys("k"),
+            set(&[signer.jwk(&json!({"kid":"k","alg":algorithm.name()}))]),
+        ] {
             let verified = check(&token, &keys, &oidc(&audiences)).unwrap();
             assert_eq!(verified.algorithm(), algorithm);
             assert_eq!(verified.key_id(), Some("k"));
@@ -120,7 +139,10 @@ fn every_algorithm_goes_round() {
 
 #[test]
 fn an_oidc_token_must_say_who_for_whom_and_how_long() {
-    use VerifyError::{Expired, IssuedInFuture, MissingClaim, NotYetValid, WrongAudience, WrongClaimType, WrongIssuer};
+    use VerifyError::{
+        Expired, IssuedInFuture, MissingClaim, NotYetValid, WrongAudience, WrongClaimType,
+        WrongIssuer,
+    };
     let audiences = audiences();
     let rows = [
         (json!({}), Ok(())),
@@ -130,11 +152,17 @@ fn an_oidc_token_must_say_who_for_whom_and_how_long() {
         (json!({"aud":"absent"}), Err(MissingClaim("aud"))),
         (json!({"exp":"absent"}), Err(MissingClaim("exp"))),
         (json!({"iat":"absent"}), Err(MissingClaim("iat"))),
-        (json!({"iss":["https://issuer"]}), Err(WrongClaimType("iss"))),
+        (
+            json!({"iss":["https://issuer"]}),
+            Err(WrongClaimType("iss")),
+        ),
         (json!({"iss":null}), Err(WrongClaimType("iss"))),
         (json!({"sub":7}), Err(WrongClaimType("sub"))),
         (json!({"aud":["registry",7]}), Err(WrongClaimType("aud"))),
-        (json!({"exp":(NOW + 600).to_string()}), Err(WrongClaimType("exp"))),
+        (
+            json!({"exp":(NOW + 600).to_string()}),
+            Err(WrongClaimType("exp")),
+        ),
         (json!({"exp":null}), Err(WrongClaimType("exp"))),
         (json!({"exp":true}), Err(WrongClaimType("exp"))),
         (json!({"iat":NOW.to_string()}), Err(WrongClaimType("iat"))),
@@ -181,7 +209,10 @@ fn a_traditional_token_must_say_how_long() {
     use VerifyError::{Expired, IssuedInFuture, MissingClaim, NotYetValid, WrongClaimType};
     let rows = [
         (json!({}), Ok(())),
-        (json!({"iss":"absent","sub":"absent","aud":"absent","iat":"absent"}), Ok(())),
+        (
+            json!({"iss":"absent","sub":"absent","aud":"absent","iat":"absent"}),
+            Ok(()),
+        ),
         (json!({"iss":"anybody","aud":"anything"}), Ok(())),
         (json!({"exp":"absent"}), Err(MissingClaim("exp"))),
         (json!({"exp":"9999999999"}), Err(WrongClaimType("exp"))),
@@ -203,7 +234,11 @@ fn a_traditional_token_must_say_how_long() {
 fn issuer_and_audience_of_a_traditional_token_count_when_configured() {
     use VerifyError::{MissingClaim, WrongAudience, WrongIssuer};
     let audiences = audiences();
-    let expected = Expected { issuer: Some("https://issuer"), audiences: &audiences, ..TRADITIONAL };
+    let expected = Expected {
+        issuer: Some("https://issuer"),
+        audiences: &audiences,
+        ..TRADITIONAL
+    };
     let rows = [
         (json!({}), Ok(())),
         (json!({"iss":"absent"}), Err(MissingClaim("iss"))),
@@ -220,10 +255,19 @@ fn an_oidc_provider_may_skip_the_issuer_but_never_the_audience() {
     let audiences = audiences();
     let rows = [
         (json!({"iss":"another"}), Ok(())),
-        (json!({"iss":"absent"}), Err(VerifyError::MissingClaim("iss"))),
+        (
+            json!({"iss":"absent"}),
+            Err(VerifyError::MissingClaim("iss")),
+        ),
         (json!({"aud":"another"}), Err(VerifyError::WrongAudience)),
     ];
-    table(&Expected { issuer: None, ..oidc(&audiences) }, &rows);
+    table(
+        &Expected {
+            issuer: None,
+            ..oidc(&audiences)
+        },
+        &rows,
+    );
     table(&oidc(&[]), &[(json!({}), Err(VerifyError::WrongAudience))]);
 }
 
@@ -234,14 +278,32 @@ fn google_alone_may_leave_the_scheme_out() {
         [
             (json!({"iss":"https://accounts.google.com"}), Ok(())),
             (json!({"iss":"accounts.google.com"}), result),
-            (json!({"iss":"accounts.google.com.evil"}), Err(VerifyError::WrongIssuer)),
+            (
+                json!({"iss":"accounts.google.com.evil"}),
+                Err(VerifyError::WrongIssuer),
+            ),
             (json!({"iss":"issuer"}), Err(VerifyError::WrongIssuer)),
         ]
     };
     let google = Some("https://accounts.google.com");
-    table(&Expected { issuer: google, ..oidc(&audiences) }, &rows(Ok(())));
-    table(&Expected { issuer: google, ..TRADITIONAL }, &rows(Err(VerifyError::WrongIssuer)));
-    table(&oidc(&audiences), &[(json!({"iss":"issuer"}), Err(VerifyError::WrongIssuer))]);
+    table(
+        &Expected {
+            issuer: google,
+            ..oidc(&audiences)
+        },
+        &rows(Ok(())),
+    );
+    table(
+        &Expected {
+            issuer: google,
+            ..TRADITIONAL
+        },
+        &rows(Err(VerifyError::WrongIssuer)),
+    );
+    table(
+        &oidc(&audiences),
+        &[(json!({"iss":"issuer"}), Err(VerifyError::WrongIssuer))],
+    );
 }
 
 #[test]
@@ -257,26 +319,59 @@ fn clock_skew_moves_every_date() {
         (json!({"iat":NOW + 60}), Ok(())),
         (json!({"iat":NOW + 61}), Err(IssuedInFuture)),
     ];
-    table(&Expected { clock_skew: minute, ..TRADITIONAL }, &rows);
+    table(
+        &Expected {
+            clock_skew: minute,
+            ..TRADITIONAL
+        },
+        &rows,
+    );
     let rows = [
         (json!({"nbf":NOW + 300}), Ok(())),
         (json!({"nbf":NOW + 301}), Err(NotYetValid)),
         (json!({"iat":NOW + 360}), Ok(())),
         (json!({"iat":NOW + 361}), Err(IssuedInFuture)),
     ];
-    table(&Expected { clock_skew: minute, ..oidc(&audiences) }, &rows);
-    let rows = [(json!({"nbf":NOW + 600}), Ok(())), (json!({"nbf":NOW + 601}), Err(NotYetValid))];
-    table(&Expected { clock_skew: minute * 10, ..oidc(&audiences) }, &rows);
+    table(
+        &Expected {
+            clock_skew: minute,
+            ..oidc(&audiences)
+        },
+        &rows,
+    );
+    let rows = [
+        (json!({"nbf":NOW + 600}), Ok(())),
+        (json!({"nbf":NOW + 601}), Err(NotYetValid)),
+    ];
+    table(
+        &Expected {
+            clock_skew: minute * 10,
+            ..oidc(&audiences)
+        },
+        &rows,
+    );
     let signer = Signer::new(Algorithm::EdDsa);
     let token = signer.token(Algorithm::EdDsa, &json!({}), &good_claims());
-    let expected = Expected { clock_skew: minute, ..TRADITIONAL };
-    assert_eq!(check(&token, &signer.keys("k"), &expected).unwrap().expires(), UnixTime::from_secs(NOW + 660));
+    let expected = Expected {
+        clock_skew: minute,
+        ..TRADITIONAL
+    };
+    assert_eq!(
+        check(&token, &signer.keys("k"), &expected)
+            .unwrap()
+            .expires(),
+        UnixTime::from_secs(NOW + 660)
+    );
 }
 
 #[test]
 fn the_token_is_refused_from_the_moment_it_says_on() {
     let signer = Signer::new(Algorithm::EdDsa);
-    let token = signer.token(Algorithm::EdDsa, &json!({}), &claims(&json!({"exp":1_800_000_000.5})));
+    let token = signer.token(
+        Algorithm::EdDsa,
+        &json!({}),
+        &claims(&json!({"exp":1_800_000_000.5})),
+    );
     let (token, keys) = (UnverifiedToken::parse(&token).unwrap(), signer.keys("k"));
     let at = |time| verify(&token, &keys, &TRADITIONAL, time, &PureRust);
     let end = at(now()).unwrap().expires();
@@ -288,12 +383,23 @@ fn the_token_is_refused_from_the_moment_it_says_on() {
 fn claims_are_checked_before_any_signature() {
     let signer = Signer::new(Algorithm::EdDsa);
     let (keys, verifier) = (signer.keys("k"), Agreeable::default());
-    for changes in
-        [json!({"exp":1}), json!({"exp":"absent"}), json!({"nbf":NOW + 1}), json!({"iat":NOW + 1}), json!({"sub":7})]
-    {
-        let token = signer.token(Algorithm::EdDsa, &json!({"kid":"unknown"}), &claims(&changes));
+    for changes in [
+        json!({"exp":1}),
+        json!({"exp":"absent"}),
+        json!({"nbf":NOW + 1}),
+        json!({"iat":NOW + 1}),
+        json!({"sub":7}),
+    ] {
+        let token = signer.token(
+            Algorithm::EdDsa,
+            &json!({"kid":"unknown"}),
+            &claims(&changes),
+        );
         let token = UnverifiedToken::parse(&token).unwrap();
-        let expected = Expected { key_id: KeyIdRule::IfPresent, ..TRADITIONAL };
+        let expected = Expected {
+            key_id: KeyIdRule::IfPresent,
+            ..TRADITIONAL
+        };
         let error = verify(&token, &keys, &expected, now(), &verifier).unwrap_err();
         assert_ne!(error, VerifyError::UnknownKey, "{changes}");
     }
@@ -303,16 +409,31 @@ fn claims_are_checked_before_any_signature() {
 #[test]
 fn both_names_of_eddsa_mean_the_same_wherever_they_stand() {
     let signer = Signer::new(Algorithm::EdDsa);
-    for in_key in [json!({"kid":"k"}), json!({"kid":"k","alg":"EdDSA"}), json!({"kid":"k","alg":"Ed25519"})] {
+    for in_key in [
+        json!({"kid":"k"}),
+        json!({"kid":"k","alg":"EdDSA"}),
+        json!({"kid":"k","alg":"Ed25519"}),
+    ] {
         let keys = set(&[signer.jwk(&in_key)]);
         for in_token in ["EdDSA", "Ed25519"] {
             let header = json!({"alg":in_token,"kid":"k"}).to_string();
             let token = signer.token_of(Algorithm::EdDsa, &header, &good_claims().to_string());
-            assert_eq!(check(&token, &keys, &TRADITIONAL).map(drop), Ok(()), "{in_key} {in_token}");
+            assert_eq!(
+                check(&token, &keys, &TRADITIONAL).map(drop),
+                Ok(()),
+                "{in_key} {in_token}"
+            );
         }
     }
     // The name of the curve does not make another key one of it.
     let other = Signer::new(Algorithm::Es256);
-    let token = other.token_of(Algorithm::Es256, r#"{"alg":"Ed25519","kid":"k"}"#, &good_claims().to_string());
-    assert_eq!(check(&token, &other.keys("k"), &TRADITIONAL).map(drop), Err(VerifyError::NoFittingKey));
+    let token = other.token_of(
+        Algorithm::Es256,
+        r#"{"alg":"Ed25519","kid":"k"}"#,
+        &good_claims().to_string(),
+    );
+    assert_eq!(
+        check(&token, &other.keys("k"), &TRADITIONAL).map(drop),
+        Err(VerifyError::NoFittingKey)
+    );
 }

@@ -31,7 +31,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<Piece>, PatternError> {
     let mut chars = text.chars().peekable();
     let sequence = sequence(&mut chars, 0)?;
     // Only a brace or a comma ends a sequence early, and outside of braces a comma does not.
-    if chars.next().is_some() { Err(PatternError::Braces) } else { Ok(sequence) }
+    if chars.next().is_some() {
+        Err(PatternError::Braces)
+    } else {
+        Ok(sequence)
+    }
 }
 
 /// Stars, question marks, classes and alternatives, at whatever depth.
@@ -39,7 +43,12 @@ pub(super) fn wildcards(sequence: &[Piece]) -> usize {
     let count = |piece: &Piece| match piece {
         Piece::Char(_) | Piece::Slash => 0,
         Piece::Any | Piece::Stars(_) | Piece::Recursive | Piece::Class(_) => 1,
-        Piece::Alternatives(alternatives) => 1 + alternatives.iter().map(|inner| wildcards(inner)).sum::<usize>(),
+        Piece::Alternatives(alternatives) => {
+            1 + alternatives
+                .iter()
+                .map(|inner| wildcards(inner))
+                .sum::<usize>()
+        }
     };
     sequence.iter().map(count).sum()
 }
@@ -75,14 +84,21 @@ fn run_of_stars(chars: &mut Peekable<Chars<'_>>) -> usize {
     length
 }
 
-fn alternatives(chars: &mut Peekable<Chars<'_>>, depth: usize) -> Result<Vec<Vec<Piece>>, PatternError> {
+fn alternatives(
+    chars: &mut Peekable<Chars<'_>>,
+    depth: usize,
+) -> Result<Vec<Vec<Piece>>, PatternError> {
     if depth > MAX_BRACES {
         return Err(PatternError::TooDeep);
     }
     let mut all = Vec::new();
     loop {
         let alternative = sequence(chars, depth)?;
-        all.push(if alternative == [Piece::Stars(2)] { vec![Piece::Recursive] } else { alternative });
+        all.push(if alternative == [Piece::Stars(2)] {
+            vec![Piece::Recursive]
+        } else {
+            alternative
+        });
         match chars.next() {
             Some(',') => {}
             Some('}') => return Ok(all),
@@ -101,7 +117,8 @@ fn class(chars: &mut Peekable<Chars<'_>>) -> Result<Class, PatternError> {
             '\\' => chars.next().ok_or(PatternError::Class)?,
             char => char,
         };
-        let is_range = chars.peek() == Some(&'-') && chars.clone().nth(1).is_some_and(|char| char != ']');
+        let is_range =
+            chars.peek() == Some(&'-') && chars.clone().nth(1).is_some_and(|char| char != ']');
         if !is_range {
             ranges.push((low, low));
             continue;

@@ -1,11 +1,12 @@
-//! Patterns that no name of a repository can match: whatever they are meant to close stays open to others.
+//! Patterns that no name of a repository can match: whatever they are meant to close stays open to
+//! others.
 
 use super::MARK;
 use super::parse::Piece;
 use super::translate::expand;
 
-/// Says why no name (OCI distribution spec, `<name>`, lower case) can match the pattern, and what to write instead. `None` if
-/// one may.
+/// Says why no name (OCI distribution spec, `<name>`, lower case) can match the pattern, and what
+/// to write instead. `None` if one may.
 pub(super) fn unreachable(sequence: &[Piece]) -> Option<String> {
     let mut reasons = expand(sequence).into_iter().map(|flat| reason(&flat));
     let first = reasons.next()??;
@@ -16,13 +17,22 @@ fn reason(flat: &[Piece]) -> Option<String> {
     let advice = match flat {
         [Piece::Slash, ..] => "it begins with `/`: leave that out",
         [.., Piece::Slash] => "it ends with `/`: write `NAME/**` for what is below a name",
-        _ if flat.windows(2).any(|pair| *pair == [Piece::Slash, Piece::Slash]) => "a component is empty: `//`",
+        _ if flat
+            .windows(2)
+            .any(|pair| *pair == [Piece::Slash, Piece::Slash]) =>
+        {
+            "a component is empty: `//`"
+        }
         _ => {
             let stray = flat.iter().find_map(|piece| match piece {
                 Piece::Char(character) if !is_of_name(*character) => Some(*character),
                 _ => None,
             })?;
-            return Some(format!("no name has `{}`: {}", stray.escape_default(), instead(stray)));
+            return Some(format!(
+                "no name has `{}`: {}",
+                stray.escape_default(),
+                instead(stray)
+            ));
         }
     };
     Some(advice.to_owned())
@@ -36,7 +46,9 @@ const fn is_of_name(character: char) -> bool {
 const fn instead(character: char) -> &'static str {
     match character {
         ':' => "write the name without host and tag; a condition on `req.tag` decides about tags",
-        '@' => "write the name without digest; a condition on `req.reference` decides about digests",
+        '@' => {
+            "write the name without digest; a condition on `req.reference` decides about digests"
+        }
         '^' | '$' | '(' | ')' | '|' | '\\' | '+' => {
             "patterns are globs, not regular expressions; the caller's name is `${username}`"
         }
@@ -82,7 +94,10 @@ mod tests {
             let pattern = Pattern::compile(text).unwrap();
             let reason = pattern.unreachable();
             assert_eq!(reason.is_some(), !part.is_empty(), "{text}: {reason:?}");
-            assert!(reason.unwrap_or_default().contains(part), "{text}: {reason:?}");
+            assert!(
+                reason.unwrap_or_default().contains(part),
+                "{text}: {reason:?}"
+            );
         }
     }
 }

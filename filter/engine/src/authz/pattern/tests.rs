@@ -7,7 +7,10 @@ use crate::authz::index::PatternIndex;
 
 fn matches(pattern: &str, name: &str) -> Result<bool, PatternError> {
     let pattern = Pattern::compile(pattern)?;
-    Ok(PatternIndex::build(vec![(pattern, ())]).unwrap().find(name, None).is_some())
+    Ok(PatternIndex::build(vec![(pattern, ())])
+        .unwrap()
+        .find(name, None)
+        .is_some())
 }
 
 fn table() -> Json {
@@ -17,10 +20,18 @@ fn table() -> Json {
 /// (pattern, name, reason) of rows that do not hold here.
 const DIFFERENT: &[(&str, &str, &str)] = &[
     ("[!a]", "/", "a class never matches a slash"),
-    ("a}", "a}", "what the configuration check refuses is refused"),
+    (
+        "a}",
+        "a}",
+        "what the configuration check refuses is refused",
+    ),
     ("", "", "the empty pattern is refused"),
     ("", "a", "the empty pattern is refused"),
-    ("?", "\u{e9}", "repository names are ASCII, and globset matches bytes"),
+    (
+        "?",
+        "\u{e9}",
+        "repository names are ASCII, and globset matches bytes",
+    ),
 ];
 
 #[test]
@@ -29,11 +40,24 @@ fn patterns_match_as_in_doublestar() {
     let rows = table["match"].as_array().unwrap();
     assert_eq!(rows.len(), 97);
     for row in rows {
-        let (pattern, name) = (row["pattern"].as_str().unwrap(), row["name"].as_str().unwrap());
-        let expected = if row["err"].is_string() { None } else { row["match"].as_bool() };
+        let (pattern, name) = (
+            row["pattern"].as_str().unwrap(),
+            row["name"].as_str().unwrap(),
+        );
+        let expected = if row["err"].is_string() {
+            None
+        } else {
+            row["match"].as_bool()
+        };
         let found = matches(pattern, name).ok();
-        let different = DIFFERENT.iter().any(|(p, n, _)| (*p, *n) == (pattern, name));
-        assert_eq!(found != expected, different, "{pattern} on {name}: {found:?}");
+        let different = DIFFERENT
+            .iter()
+            .any(|(p, n, _)| (*p, *n) == (pattern, name));
+        assert_eq!(
+            found != expected,
+            different,
+            "{pattern} on {name}: {found:?}"
+        );
     }
 }
 
@@ -102,7 +126,11 @@ fn further_rules_of_the_language_hold() {
         ("x*\\*y", "x/*y", false),
     ];
     for (pattern, name, expected) in rows {
-        assert_eq!(matches(pattern, name) == Ok(true), expected, "{pattern} on {name}");
+        assert_eq!(
+            matches(pattern, name) == Ok(true),
+            expected,
+            "{pattern} on {name}"
+        );
     }
 }
 
@@ -118,7 +146,11 @@ fn limits_hold_before_the_work_is_done() {
         (String::new(), PatternError::Empty),
     ];
     for (pattern, expected) in rows {
-        assert_eq!(Pattern::compile(&pattern).map(drop), Err(expected), "{pattern}");
+        assert_eq!(
+            Pattern::compile(&pattern).map(drop),
+            Err(expected),
+            "{pattern}"
+        );
     }
     assert!(Pattern::compile(&"{a,b}".repeat(6)).is_ok());
     assert!(Pattern::compile(&"*".repeat(512)).is_ok());
@@ -126,10 +158,17 @@ fn limits_hold_before_the_work_is_done() {
 
 #[test]
 fn a_place_for_the_callers_name_is_one_whole_component() {
-    for pattern in
-        ["${username}", "${username}/**", "a/${username}", "{a,b}/*/${username}/?", "[a-c]/${username}/{x,y/z}"]
-    {
-        assert!(Pattern::compile(pattern).is_ok_and(|pattern| pattern.is_template()), "{pattern}");
+    for pattern in [
+        "${username}",
+        "${username}/**",
+        "a/${username}",
+        "{a,b}/*/${username}/?",
+        "[a-c]/${username}/{x,y/z}",
+    ] {
+        assert!(
+            Pattern::compile(pattern).is_ok_and(|pattern| pattern.is_template()),
+            "{pattern}"
+        );
     }
     let refused = [
         "[${username}]/**",
@@ -147,7 +186,11 @@ fn a_place_for_the_callers_name_is_one_whole_component() {
         "${username}/\u{1}",
     ];
     for pattern in refused {
-        assert_eq!(Pattern::compile(pattern).map(drop), Err(PatternError::Template), "{pattern}");
+        assert_eq!(
+            Pattern::compile(pattern).map(drop),
+            Err(PatternError::Template),
+            "{pattern}"
+        );
     }
 }
 
@@ -173,13 +216,27 @@ fn the_callers_name_stands_for_itself_alone() {
         ("users/${username}", "..", "users/..", false),
         ("users/${username}", "a:b", "users/a:b", false),
         ("users/${username}", "\u{1}", "users/\u{1}", false),
-        ("users/${username}", "${username}", "users/${username}", false),
+        (
+            "users/${username}",
+            "${username}",
+            "users/${username}",
+            false,
+        ),
     ];
     for (pattern, user, name, expected) in rows {
         let pattern = Pattern::compile(pattern).unwrap();
         let index = PatternIndex::build(vec![(pattern.clone(), ())]).unwrap();
-        assert_eq!(index.find(name, Some(user)).is_some(), expected, "{} for {user} on {name}", pattern.text());
+        assert_eq!(
+            index.find(name, Some(user)).is_some(),
+            expected,
+            "{} for {user} on {name}",
+            pattern.text()
+        );
         // Whatever the pattern, nobody else's name fits.
-        assert!(index.find(name, Some("somebody")).is_none(), "{} on {name}", pattern.text());
+        assert!(
+            index.find(name, Some("somebody")).is_none(),
+            "{} on {name}",
+            pattern.text()
+        );
     }
 }

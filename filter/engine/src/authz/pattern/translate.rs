@@ -1,4 +1,5 @@
-//! Translates pieces to patterns of globset: alternatives expanded, `**` where globset reads it as doublestar does.
+//! Translates pieces to patterns of globset: alternatives expanded, `**` where globset reads it as
+//! doublestar does.
 
 use super::parse::{Class, Piece};
 use super::{MAX_ALTERNATIVES, PatternError};
@@ -21,7 +22,9 @@ pub(super) fn plain(sequence: &[Piece]) -> Result<Vec<String>, PatternError> {
 fn count(sequence: &[Piece]) -> usize {
     sequence.iter().fold(1_usize, |total, piece| {
         let here = match piece {
-            Piece::Alternatives(all) => all.iter().fold(0_usize, |sum, inner| sum.saturating_add(count(inner))),
+            Piece::Alternatives(all) => all
+                .iter()
+                .fold(0_usize, |sum, inner| sum.saturating_add(count(inner))),
             // Inside a component it is spelled in two ways.
             Piece::Recursive => 2,
             _ => 1,
@@ -39,8 +42,14 @@ pub(super) fn expand(sequence: &[Piece]) -> Vec<Vec<Piece>> {
             }
             continue;
         };
-        let tails: Vec<Vec<Piece>> = alternatives.iter().flat_map(|inner| expand(inner)).collect();
-        all = all.iter().flat_map(|head| tails.iter().map(|tail| [head.as_slice(), tail].concat())).collect();
+        let tails: Vec<Vec<Piece>> = alternatives
+            .iter()
+            .flat_map(|inner| expand(inner))
+            .collect();
+        all = all
+            .iter()
+            .flat_map(|head| tails.iter().map(|tail| [head.as_slice(), tail].concat()))
+            .collect();
     }
     all
 }
@@ -56,13 +65,20 @@ fn spell(flat: &[Piece]) -> Vec<String> {
     let mut all: Vec<Vec<Component>> = vec![Vec::new()];
     for component in flat.split(|piece| *piece == Piece::Slash) {
         let choices = component_choices(component);
-        all = all.iter().flat_map(|head| choices.iter().map(|tail| [head.as_slice(), tail].concat())).collect();
+        all = all
+            .iter()
+            .flat_map(|head| choices.iter().map(|tail| [head.as_slice(), tail].concat()))
+            .collect();
     }
     let mut spelled = Vec::new();
     for mut components in all {
         components.dedup_by(|one, other| *one == Component::Recursive && one == other);
         // Also with a slash behind it.
-        let last = if components.last() == Some(&Component::Text(String::new())) { 2 } else { 1 };
+        let last = if components.last() == Some(&Component::Text(String::new())) {
+            2
+        } else {
+            1
+        };
         if let Some((head, [Component::Recursive, ..])) =
             components.split_at_checked(components.len().saturating_sub(last))
             && !head.is_empty()
@@ -91,8 +107,9 @@ fn join(components: &[Component]) -> String {
     texts.join("/")
 }
 
-/// One component in globset's language; empty when nothing can match it. A `**` alternative that ends it crosses slashes: `a{**}`
-/// is `a*` or `a*/**/*`. With something behind it, it is a star like others.
+/// One component in globset's language; empty when nothing can match it. A `**` alternative that
+/// ends it crosses slashes: `a{**}` is `a*` or `a*/**/*`. With something behind it, it is a star
+/// like others.
 fn component_choices(pieces: &[Piece]) -> Vec<Vec<Component>> {
     if matches!(pieces, [Piece::Stars(2) | Piece::Recursive]) {
         return vec![vec![Component::Recursive]];
@@ -119,7 +136,9 @@ fn component_choices(pieces: &[Piece]) -> Vec<Vec<Component>> {
             all.extend(crossing);
             continue;
         }
-        let Some(text) = piece_text(piece) else { return Vec::new() };
+        let Some(text) = piece_text(piece) else {
+            return Vec::new();
+        };
         for head in &mut all {
             append(head, &text);
         }
@@ -147,7 +166,8 @@ fn piece_text(piece: &Piece) -> Option<String> {
     })
 }
 
-/// globset has no escapes inside a class, so the characters with a meaning there are put where they have none.
+/// globset has no escapes inside a class, so the characters with a meaning there are put where they
+/// have none.
 fn class_text(class: &Class) -> Option<String> {
     let mut ranges = String::new();
     let (mut bracket, mut dash, mut leading) = (false, false, String::new());
@@ -155,9 +175,17 @@ fn class_text(class: &Class) -> Option<String> {
         bracket |= (low..=high).contains(&']');
         dash |= (low..=high).contains(&'-');
         for (low, high) in without(low, high, &[']', '-', '/', '!', '^', '[']) {
-            if low == high { ranges.push(low) } else { ranges.extend([low, '-', high]) }
+            if low == high {
+                ranges.push(low)
+            } else {
+                ranges.extend([low, '-', high])
+            }
         }
-        leading.extend(['!', '^', '['].into_iter().filter(|special| (low..=high).contains(special)));
+        leading.extend(
+            ['!', '^', '[']
+                .into_iter()
+                .filter(|special| (low..=high).contains(special)),
+        );
     }
     let negation = if class.negated { "!" } else { "" };
     let bracket = if bracket { "]" } else { "" };
@@ -171,7 +199,8 @@ fn class_text(class: &Class) -> Option<String> {
         let escaped: Vec<String> = leading.chars().map(|char| format!("\\{char}")).collect();
         return Some(format!("{{{}}}", escaped.join(",")));
     }
-    // A dash is one at either end. The other end is for the bracket, or else `!` and `^` could come to stand first.
+    // A dash is one at either end. The other end is for the bracket, or else `!` and `^` could come
+    // to stand first.
     Some(if bracket.is_empty() {
         format!("[{negation}{dash}{ranges}{leading}]")
     } else {

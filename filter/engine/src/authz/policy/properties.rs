@@ -17,9 +17,17 @@ const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
 const USERS: &[&str] = &["alice", "bob", "carol"];
 const GROUPS: &[&str] = &["devs", "ops"];
 const ACTIONS: &[&str] = &["read", "create", "update", "delete"];
-const CONDITIONS: &[&str] = &["true", "false", "req.missing == 1", "req.repository.startsWith('a')", "req.auth.admin"];
+const CONDITIONS: &[&str] = &[
+    "true",
+    "false",
+    "req.missing == 1",
+    "req.repository.startsWith('a')",
+    "req.auth.admin",
+];
 /// They overlap, and some that decide are of one length.
-const PATTERNS: &[&str] = &["**", "a/**", "*/b", "a/b", "a/?", "{a,c}/b", "{c,a}/b", "c/**", "c/d/*", "c/*/e"];
+const PATTERNS: &[&str] = &[
+    "**", "a/**", "*/b", "a/b", "a/?", "{a,c}/b", "{c,a}/b", "c/**", "c/d/*", "c/*/e",
+];
 const NAMES: &[&str] = &["a", "a/b", "a/c", "c/b", "c/d/e", "z"];
 
 /// One member of `repositories`.
@@ -52,21 +60,28 @@ fn some(of: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>>
 
 fn entry() -> impl Strategy<Value = Entry> {
     let condition = prop_oneof![2 => Just(None), 1 => select(CONDITIONS).prop_map(Some)];
-    (some(USERS), some(GROUPS), some(ACTIONS), condition).prop_map(|(users, groups, actions, condition)| Entry {
-        users,
-        groups,
-        actions,
-        condition,
-    })
+    (some(USERS), some(GROUPS), some(ACTIONS), condition).prop_map(
+        |(users, groups, actions, condition)| Entry {
+            users,
+            groups,
+            actions,
+            condition,
+        },
+    )
 }
 
 fn written() -> impl Strategy<Value = Written> {
     let groups = subsequence(PATTERNS, 1..=PATTERNS.len()).prop_flat_map(|patterns| {
-        let group =
-            |pattern| {
-                (vec(entry(), 0..4), some(ACTIONS), some(ACTIONS))
-                    .prop_map(move |(entries, default, anonymous)| Group { pattern, entries, default, anonymous })
-            };
+        let group = |pattern| {
+            (vec(entry(), 0..4), some(ACTIONS), some(ACTIONS)).prop_map(
+                move |(entries, default, anonymous)| Group {
+                    pattern,
+                    entries,
+                    default,
+                    anonymous,
+                },
+            )
+        };
         patterns.into_iter().map(group).collect::<Vec<_>>()
     });
     (groups, proptest::option::of(entry())).prop_map(|(groups, admin)| Written { groups, admin })
@@ -111,12 +126,19 @@ fn shuffled(written: &Written) -> impl Strategy<Value = Written> + use<> {
                 })
         })
         .collect();
-    groups.prop_shuffle().prop_map(move |groups| Written { groups, admin: admin.clone() })
+    groups.prop_shuffle().prop_map(move |groups| Written {
+        groups,
+        admin: admin.clone(),
+    })
 }
 
 impl Entry {
     fn to_json(&self) -> Value {
-        let conditions: Vec<_> = self.condition.iter().map(|condition| json!({ "expression": condition })).collect();
+        let conditions: Vec<_> = self
+            .condition
+            .iter()
+            .map(|condition| json!({ "expression": condition }))
+            .collect();
         json!({ "users": self.users, "groups": self.groups, "actions": self.actions, "conditions": conditions })
     }
 }
@@ -126,16 +148,20 @@ impl Written {
     fn compile(&self) -> Policy {
         let group = |group: &Group| {
             let entries: Vec<Value> = group.entries.iter().map(Entry::to_json).collect();
-            let value =
-                json!({ "policies": entries, "defaultPolicy": group.default, "anonymousPolicy": group.anonymous });
+            let value = json!({ "policies": entries, "defaultPolicy": group.default, "anonymousPolicy": group.anonymous });
             format!("\"{}\":{value}", group.pattern)
         };
         let repositories = self.groups.iter().map(group).collect::<Vec<_>>().join(",");
-        let admin =
-            self.admin.as_ref().map_or_else(String::new, |admin| format!(",\"adminPolicy\":{}", admin.to_json()));
-        let text = format!("{{\"http\":{{\"accessControl\":{{\"repositories\":{{{repositories}}}{admin}}}}}}}");
+        let admin = self.admin.as_ref().map_or_else(String::new, |admin| {
+            format!(",\"adminPolicy\":{}", admin.to_json())
+        });
+        let text = format!(
+            "{{\"http\":{{\"accessControl\":{{\"repositories\":{{{repositories}}}{admin}}}}}}}"
+        );
         let (role, mut diagnostics) = decode(text.as_bytes());
-        let Role::Filter(document) = role else { panic!("not the configuration of a filter") };
+        let Role::Filter(document) = role else {
+            panic!("not the configuration of a filter")
+        };
         Policy::compile(&document.access_control.unwrap(), "ac", &mut diagnostics).unwrap()
     }
 }
@@ -150,9 +176,16 @@ fn answers(policy: &Policy) -> Vec<bool> {
             let groups = groups.iter().map(|group| (*group).to_owned()).collect();
             let identity = Identity::of(User::new(user.to_owned(), groups, Document::empty()));
             for action in ACTIONS.iter().filter_map(|word| Action::from_name(word)) {
-                let permission = |repository| Permission { action, repository, reference: "" };
-                answers
-                    .extend(NAMES.iter().map(|name| policy.decide(&identity, &permission(name), &facts).is_granted()));
+                let permission = |repository| Permission {
+                    action,
+                    repository,
+                    reference: "",
+                };
+                answers.extend(NAMES.iter().map(|name| {
+                    policy
+                        .decide(&identity, &permission(name), &facts)
+                        .is_granted()
+                }));
             }
         }
     }

@@ -15,13 +15,18 @@ const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
 
 fn strings(value: &Value) -> Vec<String> {
     let list = value.as_array().cloned().unwrap_or_default();
-    list.iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+    list.iter()
+        .map(|item| item.as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn raw_entry(value: &Value) -> raw::PolicyEntry {
     let conditions = value["conditions"].as_array().cloned().unwrap_or_default();
     let condition = |value: &Value| match value {
-        Value::String(expression) => raw::Condition { expression: expression.clone(), message: String::new() },
+        Value::String(expression) => raw::Condition {
+            expression: expression.clone(),
+            message: String::new(),
+        },
         _ => raw::Condition {
             expression: value["expression"].as_str().unwrap().to_owned(),
             message: value["message"].as_str().unwrap_or_default().to_owned(),
@@ -38,13 +43,25 @@ fn raw_entry(value: &Value) -> raw::PolicyEntry {
 fn raw_policy(value: &Value) -> raw::AccessControl {
     let object = |name: &str| value[name].as_object().cloned().unwrap_or_default();
     let group = |value: &Value| raw::PolicyGroup {
-        policies: value["policies"].as_array().cloned().unwrap_or_default().iter().map(raw_entry).collect(),
+        policies: value["policies"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+            .iter()
+            .map(raw_entry)
+            .collect(),
         default_policy: strings(&value["defaultPolicy"]),
         anonymous_policy: strings(&value["anonymousPolicy"]),
     };
     raw::AccessControl {
-        groups: object("groups").iter().map(|(name, group)| (name.clone(), strings(&group["users"]))).collect(),
-        repositories: object("repositories").iter().map(|(name, value)| (name.clone(), group(value))).collect(),
+        groups: object("groups")
+            .iter()
+            .map(|(name, group)| (name.clone(), strings(&group["users"])))
+            .collect(),
+        repositories: object("repositories")
+            .iter()
+            .map(|(name, value)| (name.clone(), group(value)))
+            .collect(),
         admin_policy: value.get("adminPolicy").map(raw_entry),
     }
 }
@@ -64,7 +81,15 @@ fn who(user: &str, groups: &[&str]) -> Identity {
 
 fn ask(policy: &Policy, identity: &Identity, action: Action, repository: &str) -> Decision {
     let head = RequestHead::default();
-    policy.decide(identity, &Permission { action, repository, reference: "" }, &RequestFacts::new(&head, NOW))
+    policy.decide(
+        identity,
+        &Permission {
+            action,
+            repository,
+            reference: "",
+        },
+        &RequestFacts::new(&head, NOW),
+    )
 }
 
 fn granted(policy: &Policy, identity: &Identity, action: Action, repository: &str) -> bool {
@@ -83,18 +108,30 @@ fn the_matrix_of_a_running_zot_holds_but_for_the_deviations() {
     let rows = table["matrix_rows"].as_array().unwrap();
     assert_eq!(rows.len(), 65);
     for row in rows {
-        let (repository, user) = (row["repository"].as_str().unwrap(), row["user"].as_str().unwrap());
+        let (repository, user) = (
+            row["repository"].as_str().unwrap(),
+            row["user"].as_str().unwrap(),
+        );
         let groups = policy.groups_of(user);
         let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-        let identity = if user == "anon" { Identity::Anonymous } else { who(user, &groups) };
+        let identity = if user == "anon" {
+            Identity::Anonymous
+        } else {
+            who(user, &groups)
+        };
         for (word, action) in [("read", Action::Read), ("create", Action::Create)] {
             let expected = match (repository, user, word) {
-                // Whoever has a credential may do what anyone may do; group names are compared as written.
+                // Whoever has a credential may do what anyone may do; group names are compared as
+                // written.
                 ("anon/x", "alice" | "Bob" | "nopol", "read") | ("g1/x", "Bob", _) => true,
                 ("g2/x", "Bob", _) => false,
                 _ => row[word] == true,
             };
-            assert_eq!(granted(&policy, &identity, action, repository), expected, "{user} {word} {repository}");
+            assert_eq!(
+                granted(&policy, &identity, action, repository),
+                expected,
+                "{user} {word} {repository}"
+            );
         }
     }
 }
@@ -114,9 +151,17 @@ fn policies_and_conditions_do_what_they_do_in_zot() {
         }
         let policy = compiled.unwrap_or_else(|errors| panic!("{id}: {errors:?}"));
         let decision = decide(&policy, input);
-        let expected = [&expect["allowed"], &expect["result"]].into_iter().find_map(Value::as_bool);
-        assert_eq!(decision.is_granted(), expected.unwrap_or(true), "{id}: {decision:?}");
-        if let (Some(reason), Decision::Refused { message }) = (expect["reason"].as_str(), &decision) {
+        let expected = [&expect["allowed"], &expect["result"]]
+            .into_iter()
+            .find_map(Value::as_bool);
+        assert_eq!(
+            decision.is_granted(),
+            expected.unwrap_or(true),
+            "{id}: {decision:?}"
+        );
+        if let (Some(reason), Decision::Refused { message }) =
+            (expect["reason"].as_str(), &decision)
+        {
             assert_eq!(message.as_deref(), Some(reason), "{id}");
         }
     }
@@ -124,8 +169,11 @@ fn policies_and_conditions_do_what_they_do_in_zot() {
 
 /// The configuration that a row means: what it does not say is an entry for alice that may read.
 fn policy_of(input: &Value) -> Value {
-    let timed =
-        |source: &str| source.replace("<now+1h>", "2026-09-21T15:13:20Z").replace("<now-1h>", "2026-09-21T13:13:20Z");
+    let timed = |source: &str| {
+        source
+            .replace("<now+1h>", "2026-09-21T15:13:20Z")
+            .replace("<now-1h>", "2026-09-21T13:13:20Z")
+    };
     let expression = input["expr"].as_str().map(str::to_owned).or_else(|| {
         input["tls"].as_str().map(|version| {
             let number = version.strip_prefix("TLS ").unwrap_or_default();
@@ -146,7 +194,11 @@ fn policy_of(input: &Value) -> Value {
         let text = timed(&entries.to_string());
         return json!({"repositories": {"**": {"policies": serde_json::from_str::<Value>(&text).unwrap()}}});
     }
-    let condition = input.get("condition").cloned().or(expression.map(Value::String)).unwrap();
+    let condition = input
+        .get("condition")
+        .cloned()
+        .or(expression.map(Value::String))
+        .unwrap();
     json!({"repositories": {"**": {"policies": [{"users": ["alice"], "actions": ["read"], "conditions": [condition]}]}}})
 }
 
@@ -155,9 +207,16 @@ fn decide(policy: &Policy, input: &Value) -> Decision {
     let claims = json!({"email": "alice@example.com", "email_verified": true, "roles": ["prod-pusher", "dev"]});
     let groups = strings(&input["groups"]);
     let user = input["user"].as_str().unwrap_or("alice");
-    let identity = Identity::of(User::new(user.to_owned(), groups, Document::from_claims(claims.as_object().unwrap())));
+    let identity = Identity::of(User::new(
+        user.to_owned(),
+        groups,
+        Document::from_claims(claims.as_object().unwrap()),
+    ));
     // A row without this header gets the one that a proxy adds that sets the client's address.
-    let forwarded = input.get("x-forwarded-for").map_or(Some("10.0.0.5"), Value::as_str).map(str::as_bytes);
+    let forwarded = input
+        .get("x-forwarded-for")
+        .map_or(Some("10.0.0.5"), Value::as_str)
+        .map(str::as_bytes);
     let tls_version: &[u8] = match (&input["tls"], input["tls"].as_str()) {
         (Value::Bool(false), _) => b"",
         (_, Some("TLS 1.0")) => b"TLSv1",
@@ -171,7 +230,10 @@ fn decide(policy: &Policy, input: &Value) -> Decision {
         user_agent: b"docker/24.0.7",
         forwarded_for: forwarded.into_iter().collect(),
         connection: Connection {
-            peer: input["remote"].as_str().unwrap_or("10.0.0.5:54321").as_bytes(),
+            peer: input["remote"]
+                .as_str()
+                .unwrap_or("10.0.0.5:54321")
+                .as_bytes(),
             tls_version,
             ..Connection::default()
         },
@@ -185,7 +247,8 @@ fn decide(policy: &Policy, input: &Value) -> Decision {
     policy.decide(&identity, &permission, &RequestFacts::new(&head, NOW))
 }
 
-/// A list of addresses that may not is as closed as one of those that may, when the proxy does not say who the client is.
+/// A list of addresses that may not is as closed as one of those that may, when the proxy does not
+/// say who the client is.
 #[test]
 fn a_condition_on_a_client_that_is_not_known_grants_nothing() {
     let rows = [
@@ -199,11 +262,21 @@ fn a_condition_on_a_client_that_is_not_known_grants_nothing() {
     for expression in rows {
         let policy = compile(&policy_of(&json!({"expr": expression}))).unwrap();
         let decision = decide(&policy, &json!({"x-forwarded-for": null}));
-        assert_eq!(decision, Decision::Refused { message: None }, "{expression}");
+        assert_eq!(
+            decision,
+            Decision::Refused { message: None },
+            "{expression}"
+        );
     }
-    for expression in rows.iter().filter(|expression| !expression.contains("has(") && !expression.contains("size(")) {
+    for expression in rows
+        .iter()
+        .filter(|expression| !expression.contains("has(") && !expression.contains("size("))
+    {
         let policy = compile(&policy_of(&json!({"expr": expression}))).unwrap();
-        assert!(matches!(decide(&policy, &json!({})), Decision::Granted(_)), "{expression}");
+        assert!(
+            matches!(decide(&policy, &json!({})), Decision::Granted(_)),
+            "{expression}"
+        );
     }
 }
 
@@ -243,7 +316,11 @@ fn every_error_is_reported_with_its_path() {
         "ac.adminPolicy.conditions[0].expression: unknown name `claims`: write `req.`...",
     ];
     assert_eq!(errors, expected);
-    let warnings: Vec<&str> = diagnostics.warnings.iter().map(|warning| warning.path.as_str()).collect();
+    let warnings: Vec<&str> = diagnostics
+        .warnings
+        .iter()
+        .map(|warning| warning.path.as_str())
+        .collect();
     let expected = [
         "ac.repositories[\"A/b\"]",
         "ac.repositories[\"team/**\"].policies[1]",
@@ -254,11 +331,19 @@ fn every_error_is_reported_with_its_path() {
 
 #[test]
 fn identical_expressions_are_compiled_once() {
-    let condition = raw::Condition { expression: "req.repository == 'x'".to_owned(), message: String::new() };
+    let condition = raw::Condition {
+        expression: "req.repository == 'x'".to_owned(),
+        message: String::new(),
+    };
     let mut expressions = Expressions::default();
     let mut diagnostics = Diagnostics::default();
     for _ in 0..3 {
-        let _ = Conditions::compile(&[condition.clone(), condition.clone()], "c", &mut expressions, &mut diagnostics);
+        let _ = Conditions::compile(
+            &[condition.clone(), condition.clone()],
+            "c",
+            &mut expressions,
+            &mut diagnostics,
+        );
     }
     assert_eq!((expressions.len(), diagnostics.errors.len()), (1, 0));
 }

@@ -55,16 +55,27 @@ fn conditions_on_the_client_need_the_word_that_the_proxy_sets_it() {
         let found = diagnose(&document(expression, &Value::Null)).errors;
         assert_eq!(found.len(), 1, "{expression}: {found:#?}");
         assert_eq!(found[0].path, path);
-        for word in
-            ["`req.client`", "use_remote_address: true", "xff_num_trusted_hops", "`\"clientAddress\": \"proxy\"`"]
-        {
+        for word in [
+            "`req.client`",
+            "use_remote_address: true",
+            "xff_num_trusted_hops",
+            "`\"clientAddress\": \"proxy\"`",
+        ] {
             assert!(found[0].message.contains(word), "{word}: {}", found[0]);
         }
-        assert_eq!(diagnose(&document(expression, &json!("proxy"))), Diagnostics::default(), "{expression}");
+        assert_eq!(
+            diagnose(&document(expression, &json!("proxy"))),
+            Diagnostics::default(),
+            "{expression}"
+        );
     }
     for expression in OTHERS {
         for address in [Value::Null, json!("proxy")] {
-            assert_eq!(diagnose(&document(expression, &address)), Diagnostics::default(), "{expression}");
+            assert_eq!(
+                diagnose(&document(expression, &address)),
+                Diagnostics::default(),
+                "{expression}"
+            );
         }
     }
     let admin = json!({ "users": ["u"], "actions": ["read"], "conditions": [{ "expression": READERS[0] }] });
@@ -81,5 +92,8 @@ fn there_is_one_word_for_it() {
         assert!(found[0].message.contains("write `proxy`"), "{}", found[0]);
     }
     let found = diagnose(&document("true", &json!(true))).errors;
-    assert_eq!(found[0].to_string(), "proxy.clientAddress: must be a string, not a boolean");
+    assert_eq!(
+        found[0].to_string(),
+        "proxy.clientAddress: must be a string, not a boolean"
+    );
 }

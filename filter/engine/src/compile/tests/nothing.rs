@@ -65,8 +65,15 @@ fn full() -> Value {
 /// JSON pointers of everything below `value`.
 fn places(value: &Value, at: &str, into: &mut Vec<String>) {
     let inner: Vec<(String, &Value)> = match value {
-        Value::Object(members) => members.iter().map(|(name, value)| (name.replace('/', "~1"), value)).collect(),
-        Value::Array(items) => items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.replace('/', "~1"), value))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (index.to_string(), value))
+            .collect(),
         _ => return,
     };
     for (name, value) in inner {
@@ -82,8 +89,16 @@ fn path(pointer: &str) -> String {
     for step in pointer.split('/').skip(1) {
         match step.parse::<usize>() {
             Ok(index) => path = format!("{path}[{index}]"),
-            Err(_) if step.contains("~1") => path = format!("{path}[{:?}]", step.replace("~1", "/")),
-            Err(_) => path = if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") },
+            Err(_) if step.contains("~1") => {
+                path = format!("{path}[{:?}]", step.replace("~1", "/"))
+            }
+            Err(_) => {
+                path = if path.is_empty() {
+                    step.to_owned()
+                } else {
+                    format!("{path}.{step}")
+                }
+            }
         }
     }
     path
@@ -99,12 +114,16 @@ fn null_is_refused_wherever_something_is_read() {
         let mut document = full.clone();
         *document.pointer_mut(&pointer).unwrap() = Value::Null;
         let (_, read) = decode_value(document);
-        let hit = read.errors.iter().any(|error| error.path == path(&pointer) && error.message.contains("null"));
+        let hit = read
+            .errors
+            .iter()
+            .any(|error| error.path == path(&pointer) && error.message.contains("null"));
         assert!(hit, "{pointer}: {:#?}", read.errors);
     }
 }
 
-/// Every key that the reader knows is in the document above: the rest of the keys of each object are known too.
+/// Every key that the reader knows is in the document above: the rest of the keys of each object
+/// are known too.
 #[test]
 fn the_document_of_all_keys_has_all_keys() {
     let (_, read) = decode_value(full());
@@ -119,13 +138,24 @@ fn the_document_of_all_keys_has_all_keys() {
     }
     let zots = ["metrics", "upstreamTokenEndpoint"];
     let (_, read) = decode_value(probed);
-    for error in read.errors.iter().filter(|error| error.path.ends_with("zzzz")) {
-        let Some((_, known)) = error.message.split_once("known here: ") else { continue };
+    for error in read
+        .errors
+        .iter()
+        .filter(|error| error.path.ends_with("zzzz"))
+    {
+        let Some((_, known)) = error.message.split_once("known here: ") else {
+            continue;
+        };
         let parent = error.path.trim_end_matches("zzzz").trim_end_matches('.');
         for name in known.split(", ").filter(|name| !zots.contains(name)) {
             let is_zots = crate::config::sections::is_ignored(name);
-            let pointer = all.iter().any(|pointer| path(pointer) == format!("{parent}.{name}").trim_start_matches('.'));
-            assert!(pointer || is_zots || name == "intake", "{parent}.{name} is read and not in the document");
+            let pointer = all
+                .iter()
+                .any(|pointer| path(pointer) == format!("{parent}.{name}").trim_start_matches('.'));
+            assert!(
+                pointer || is_zots || name == "intake",
+                "{parent}.{name} is read and not in the document"
+            );
         }
     }
 }
@@ -150,7 +180,11 @@ fn a_document_that_is_no_configuration_says_what_it_is() {
         let (role, found) = decode(text);
         assert_eq!(role, Role::Unreadable);
         assert_eq!(found.errors.len(), 1);
-        assert!(found.errors[0].message.contains(message), "{}: {found:?}", text.escape_ascii());
+        assert!(
+            found.errors[0].message.contains(message),
+            "{}: {found:?}",
+            text.escape_ascii()
+        );
     }
 }
 
@@ -162,51 +196,172 @@ fn what_is_empty_opens_nothing() {
     let entry = |members: Value| {
         let mut entry = json!({ "users": ["u"], "groups": ["g"], "actions": ["read"] });
         merge(&mut entry, &members);
-        with("/http/accessControl/repositories", json!({ "a/**": { "policies": [entry] } }))
+        with(
+            "/http/accessControl/repositories",
+            json!({ "a/**": { "policies": [entry] } }),
+        )
     };
     let mapped = |mapping: Value| with(&at("claimMapping"), mapping);
     let policy = "http.accessControl.repositories[\"a/**\"].policies[0]";
     let oidc = "http.auth.bearer.oidc[0]";
     // (document, place, message)
     let rows = [
-        (with("/http/auth/bearer", json!({})), "http.auth.bearer".to_owned(), "source of keys"),
-        (with(&bearer("oidc"), json!([])), "http.auth.bearer".to_owned(), "source of keys"),
-        (with(&bearer("oidc"), json!({})), format!("{oidc}.issuer"), "must be given"),
-        (with(&bearer("oidc"), json!([{}])), format!("{oidc}.audiences"), "at least one"),
-        (with(&bearer("oidc"), json!([null])), oidc.to_owned(), "null"),
-        (with(&at("audiences"), json!("")), format!("{oidc}.audiences[0]"), "empty"),
-        (with(&bearer("audiences"), json!([])), "http.auth.bearer.audiences".to_owned(), "is empty"),
-        (with(&bearer("audiences"), json!("")), "http.auth.bearer.audiences".to_owned(), "is empty"),
-        (with(&bearer("audiences"), json!([" "])), "http.auth.bearer.audiences".to_owned(), "is empty"),
-        (with(&bearer("issuer"), json!("")), "http.auth.bearer.issuer".to_owned(), "is empty"),
-        (with("/http", json!({})), "http".to_owned(), "who may do what"),
-        (with("/http/auth", json!({})), "http.accessControl".to_owned(), "nobody can authenticate"),
-        (with("/proxy/pushKey", json!({})), "proxy.pushKey.env".to_owned(), "environment variable"),
-        (with("/proxy/upstreamCluster", json!("")), "proxy.upstreamCluster".to_owned(), "is empty"),
-        (with("/proxy/identityHeader", json!("")), "proxy.identityHeader".to_owned(), "x-registry-user"),
-        (with("/proxy/publicPaths", json!("")), "proxy.publicPaths[0]".to_owned(), "literal path"),
-        (with("/proxy/clientAddress", json!("")), "proxy.clientAddress".to_owned(), "write `proxy`"),
-        (with("/log", json!({ "level": "" })), "log.level".to_owned(), "not a level"),
-        (entry(json!({ "conditions": [{}] })), format!("{policy}.conditions[0].expression"), "is empty"),
-        (entry(json!({ "conditions": {} })), format!("{policy}.conditions[0].expression"), "is empty"),
-        (entry(json!({ "conditions": [{ "expression": "" }] })), format!("{policy}.conditions[0].expression"), "empty"),
+        (
+            with("/http/auth/bearer", json!({})),
+            "http.auth.bearer".to_owned(),
+            "source of keys",
+        ),
+        (
+            with(&bearer("oidc"), json!([])),
+            "http.auth.bearer".to_owned(),
+            "source of keys",
+        ),
+        (
+            with(&bearer("oidc"), json!({})),
+            format!("{oidc}.issuer"),
+            "must be given",
+        ),
+        (
+            with(&bearer("oidc"), json!([{}])),
+            format!("{oidc}.audiences"),
+            "at least one",
+        ),
+        (
+            with(&bearer("oidc"), json!([null])),
+            oidc.to_owned(),
+            "null",
+        ),
+        (
+            with(&at("audiences"), json!("")),
+            format!("{oidc}.audiences[0]"),
+            "empty",
+        ),
+        (
+            with(&bearer("audiences"), json!([])),
+            "http.auth.bearer.audiences".to_owned(),
+            "is empty",
+        ),
+        (
+            with(&bearer("audiences"), json!("")),
+            "http.auth.bearer.audiences".to_owned(),
+            "is empty",
+        ),
+        (
+            with(&bearer("audiences"), json!([" "])),
+            "http.auth.bearer.audiences".to_owned(),
+            "is empty",
+        ),
+        (
+            with(&bearer("issuer"), json!("")),
+            "http.auth.bearer.issuer".to_owned(),
+            "is empty",
+        ),
+        (
+            with("/http", json!({})),
+            "http".to_owned(),
+            "who may do what",
+        ),
+        (
+            with("/http/auth", json!({})),
+            "http.accessControl".to_owned(),
+            "nobody can authenticate",
+        ),
+        (
+            with("/proxy/pushKey", json!({})),
+            "proxy.pushKey.env".to_owned(),
+            "environment variable",
+        ),
+        (
+            with("/proxy/upstreamCluster", json!("")),
+            "proxy.upstreamCluster".to_owned(),
+            "is empty",
+        ),
+        (
+            with("/proxy/identityHeader", json!("")),
+            "proxy.identityHeader".to_owned(),
+            "x-registry-user",
+        ),
+        (
+            with("/proxy/publicPaths", json!("")),
+            "proxy.publicPaths[0]".to_owned(),
+            "literal path",
+        ),
+        (
+            with("/proxy/clientAddress", json!("")),
+            "proxy.clientAddress".to_owned(),
+            "write `proxy`",
+        ),
+        (
+            with("/log", json!({ "level": "" })),
+            "log.level".to_owned(),
+            "not a level",
+        ),
+        (
+            entry(json!({ "conditions": [{}] })),
+            format!("{policy}.conditions[0].expression"),
+            "is empty",
+        ),
+        (
+            entry(json!({ "conditions": {} })),
+            format!("{policy}.conditions[0].expression"),
+            "is empty",
+        ),
+        (
+            entry(json!({ "conditions": [{ "expression": "" }] })),
+            format!("{policy}.conditions[0].expression"),
+            "empty",
+        ),
         (
             entry(json!({ "conditions": [{ "expression": " " }] })),
             format!("{policy}.conditions[0].expression"),
             "empty",
         ),
-        (entry(json!({ "conditions": "" })), format!("{policy}.conditions[0]"), "must be an object"),
-        (entry(json!({ "conditions": [null] })), format!("{policy}.conditions[0]"), "null"),
-        (entry(json!({ "users": "" })), format!("{policy}.users[0]"), "empty user name"),
-        (entry(json!({ "users": ["u", ""] })), format!("{policy}.users[1]"), "empty user name"),
-        (entry(json!({ "groups": "" })), format!("{policy}.groups[0]"), "empty group name"),
-        (entry(json!({ "actions": "" })), format!("{policy}.actions[0]"), "unknown action"),
-        (mapped(json!({ "validations": [{}] })), format!("{oidc}.claimMapping.validations[0].expression"), "is empty"),
-        (mapped(json!({ "variables": [{}] })), format!("{oidc}.claimMapping.variables[0].expression"), "is empty"),
+        (
+            entry(json!({ "conditions": "" })),
+            format!("{policy}.conditions[0]"),
+            "must be an object",
+        ),
+        (
+            entry(json!({ "conditions": [null] })),
+            format!("{policy}.conditions[0]"),
+            "null",
+        ),
+        (
+            entry(json!({ "users": "" })),
+            format!("{policy}.users[0]"),
+            "empty user name",
+        ),
+        (
+            entry(json!({ "users": ["u", ""] })),
+            format!("{policy}.users[1]"),
+            "empty user name",
+        ),
+        (
+            entry(json!({ "groups": "" })),
+            format!("{policy}.groups[0]"),
+            "empty group name",
+        ),
+        (
+            entry(json!({ "actions": "" })),
+            format!("{policy}.actions[0]"),
+            "unknown action",
+        ),
+        (
+            mapped(json!({ "validations": [{}] })),
+            format!("{oidc}.claimMapping.validations[0].expression"),
+            "is empty",
+        ),
+        (
+            mapped(json!({ "variables": [{}] })),
+            format!("{oidc}.claimMapping.variables[0].expression"),
+            "is empty",
+        ),
     ];
     for (document, place, message) in rows {
         let found = diagnose(&document).errors;
-        let hit = found.iter().any(|error| error.path == place && error.message.contains(message));
+        let hit = found
+            .iter()
+            .any(|error| error.path == place && error.message.contains(message));
         assert!(hit, "{place} ({message}) is not among {found:#?}");
     }
 }
@@ -215,7 +370,8 @@ fn what_is_empty_opens_nothing() {
 #[test]
 fn what_is_plainly_empty_is_accepted() {
     let mut document = good();
-    document["http"]["auth"]["bearer"]["oidc"][0]["claimMapping"] = json!({ "variables": [], "validations": [] });
+    document["http"]["auth"]["bearer"]["oidc"][0]["claimMapping"] =
+        json!({ "variables": [], "validations": [] });
     document["http"]["auth"]["mtls"] = json!({ "identityAttributes": [] });
     document["http"]["accessControl"] = json!({
         "groups": {},
@@ -233,5 +389,8 @@ fn what_is_plainly_empty_is_accepted() {
 fn access_control_that_is_absent_is_said_to_be() {
     let warnings = diagnose(&with("/http/accessControl", json!(null))).warnings;
     let reported: Vec<_> = warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(reported, ["http.accessControl: is absent: every authenticated caller may do everything"]);
+    assert_eq!(
+        reported,
+        ["http.accessControl: is absent: every authenticated caller may do everything"]
+    );
 }

@@ -1,4 +1,5 @@
-//! Names of keys: what is zot's is named and ignored, what is nobody's is refused, wherever it stands.
+//! Names of keys: what is zot's is named and ignored, what is nobody's is refused, wherever it
+//! stands.
 
 use serde_json::{Value, json};
 
@@ -31,8 +32,14 @@ fn of_zot() -> Value {
             "sessionDriver": {}, "secureSession": true,
         }),
     );
-    merge(&mut document["http"]["accessControl"], &json!({ "metrics": { "users": ["a"] } }));
-    merge(&mut document["http"]["auth"]["bearer"], &json!({ "upstreamTokenEndpoint": {} }));
+    merge(
+        &mut document["http"]["accessControl"],
+        &json!({ "metrics": { "users": ["a"] } }),
+    );
+    merge(
+        &mut document["http"]["auth"]["bearer"],
+        &json!({ "upstreamTokenEndpoint": {} }),
+    );
     document
 }
 
@@ -40,16 +47,33 @@ fn of_zot() -> Value {
 fn what_is_zots_and_not_ours_is_named_and_not_refused() {
     let diagnostics = diagnose(&of_zot());
     assert_eq!(diagnostics.errors, []);
-    let reported: Vec<_> = diagnostics.warnings.iter().map(ToString::to_string).collect();
+    let reported: Vec<_> = diagnostics
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     for line in [
         "ignored, as only zot reads them: distSpecVersion, storage, extensions, scheduler, cluster, goVersion, commit, releaseTag, binaryType",
         "http: ignored, as only zot reads them: http.address, http.port, http.externalUrl, http.tls, http.allowOrigin, http.readTimeout, http.writeTimeout, http.ratelimit, http.compat, http.allowReadAccess",
         "log: ignored, as only zot reads them: log.output, log.audit",
     ] {
-        assert!(reported.iter().any(|reported| reported == line), "{line}: {reported:#?}");
+        assert!(
+            reported.iter().any(|reported| reported == line),
+            "{line}: {reported:#?}"
+        );
     }
-    for word in ["auth.htpasswd", "auth.ldap", "auth.openid", "auth.apiKey", "accessControl.metrics", "TokenEndpoint"] {
-        assert!(reported.iter().any(|line| line.contains(word)), "{word}: {reported:#?}");
+    for word in [
+        "auth.htpasswd",
+        "auth.ldap",
+        "auth.openid",
+        "auth.apiKey",
+        "accessControl.metrics",
+        "TokenEndpoint",
+    ] {
+        assert!(
+            reported.iter().any(|line| line.contains(word)),
+            "{word}: {reported:#?}"
+        );
     }
 }
 
@@ -58,10 +82,16 @@ fn a_section_that_has_no_effect_yet_says_so() {
     for section in ["tests", "shadow", "lint"] {
         let diagnostics = diagnose(&with(&format!("/{section}"), json!({})));
         assert_eq!(diagnostics.errors, []);
-        let reported: Vec<_> = diagnostics.warnings.iter().map(ToString::to_string).collect();
+        let reported: Vec<_> = diagnostics
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
             reported,
-            [format!("{section}: is ignored: this version knows the section and does not use it yet")]
+            [format!(
+                "{section}: is ignored: this version knows the section and does not use it yet"
+            )]
         );
     }
 }
@@ -79,9 +109,21 @@ fn a_key_that_nobody_knows_is_refused_with_the_nearest_one() {
         ("/http", "accessControl ", "did you mean `accessControl`"),
         ("/http", "acceſsControl", "did you mean `accessControl`"),
         ("/http", "authn", "did you mean `auth`"),
-        ("/http", "xyz", "known here: realm, auth, accessControl, address, port"),
-        ("/http", "repositories", "did you mean `http.accessControl.repositories`"),
-        ("/http", "adminPolicy", "did you mean `http.accessControl.adminPolicy`"),
+        (
+            "/http",
+            "xyz",
+            "known here: realm, auth, accessControl, address, port",
+        ),
+        (
+            "/http",
+            "repositories",
+            "did you mean `http.accessControl.repositories`",
+        ),
+        (
+            "/http",
+            "adminPolicy",
+            "did you mean `http.accessControl.adminPolicy`",
+        ),
         ("/http", "proxy", "did you mean `proxy`"),
         ("", "accessControl", "did you mean `http.accessControl`"),
         ("", "accesscontrol", "did you mean `http.accessControl`"),
@@ -93,30 +135,70 @@ fn a_key_that_nobody_knows_is_refused_with_the_nearest_one() {
         ("", "intakes", "did you mean `intake`"),
         ("", "identityHeader", "did you mean `proxy.identityHeader`"),
         ("", "", "known here: intake, http, proxy, log"),
-        ("/http/auth", "accessControl", "did you mean `http.accessControl`"),
+        (
+            "/http/auth",
+            "accessControl",
+            "did you mean `http.accessControl`",
+        ),
         ("/http/auth", "mTLSs", "did you mean `mtls`"),
         ("/http/auth", "oidc", "did you mean `http.auth.bearer.oidc`"),
-        ("/http/auth/bearer", "accessControl", "did you mean `http.accessControl`"),
+        (
+            "/http/auth/bearer",
+            "accessControl",
+            "did you mean `http.accessControl`",
+        ),
         ("/http/auth/bearer", "audience", "did you mean `audiences`"),
-        ("/http/auth/bearer/oidc/0", "audience", "did you mean `audiences`"),
-        ("/http/auth/bearer/oidc/0", "validations", "did you mean `http.auth.bearer.oidc[].claimMapping.validations`"),
-        ("/http/accessControl", "team/**", "known here: groups, repositories, adminPolicy, metrics"),
-        ("/http/accessControl", "anonymousPolicy", "did you mean `http.accessControl.repositories[].anonymousPolicy`"),
-        ("/http/accessControl/repositories/team~1**", "conditions", "policies[].conditions`"),
-        ("/http/accessControl/repositories/team~1**", "policy", "did you mean `policies`"),
+        (
+            "/http/auth/bearer/oidc/0",
+            "audience",
+            "did you mean `audiences`",
+        ),
+        (
+            "/http/auth/bearer/oidc/0",
+            "validations",
+            "did you mean `http.auth.bearer.oidc[].claimMapping.validations`",
+        ),
+        (
+            "/http/accessControl",
+            "team/**",
+            "known here: groups, repositories, adminPolicy, metrics",
+        ),
+        (
+            "/http/accessControl",
+            "anonymousPolicy",
+            "did you mean `http.accessControl.repositories[].anonymousPolicy`",
+        ),
+        (
+            "/http/accessControl/repositories/team~1**",
+            "conditions",
+            "policies[].conditions`",
+        ),
+        (
+            "/http/accessControl/repositories/team~1**",
+            "policy",
+            "did you mean `policies`",
+        ),
         ("/proxy", "publicPath", "did you mean `publicPaths`"),
         ("/proxy", "client_address", "did you mean `clientAddress`"),
     ];
     for (place, name, message) in rows {
         let mut document = good();
-        merge(document.pointer_mut(place).unwrap(), &json!({ name: control }));
+        merge(
+            document.pointer_mut(place).unwrap(),
+            &json!({ name: control }),
+        );
         let found = diagnose(&document).errors;
-        let hit = found.iter().any(|error| error.message.starts_with("unknown key") && error.message.contains(message));
+        let hit = found.iter().any(|error| {
+            error.message.starts_with("unknown key") && error.message.contains(message)
+        });
         assert!(hit, "{place}/{name} ({message}) is not among {found:#?}");
     }
     let mut document = good();
     document["log"] = json!({ "levle": "debug" });
-    assert_eq!(diagnose(&document).errors[0].to_string(), "log.levle: unknown key; did you mean `level`");
+    assert_eq!(
+        diagnose(&document).errors[0].to_string(),
+        "log.levle: unknown key; did you mean `level`"
+    );
 }
 
 /// Viper reads keys in lower case, so that two spellings are one key there.
@@ -130,14 +212,22 @@ fn two_spellings_of_one_key_are_a_duplicate() {
         ("", "Proxy", "proxy"),
         ("/http/auth", "BEARER", "bearer"),
         ("/http/auth/bearer/oidc/0", "Audiences", "audiences"),
-        ("/http/accessControl/repositories/team~1**", "DefaultPolicy", "defaultPolicy"),
+        (
+            "/http/accessControl/repositories/team~1**",
+            "DefaultPolicy",
+            "defaultPolicy",
+        ),
     ];
     for (place, name, same) in rows {
         let mut document = good();
         merge(document.pointer_mut(place).unwrap(), &json!({ name: {} }));
         let found = diagnose(&document).errors;
-        let message = format!("duplicate key: names are compared without case, and `{same}` is there too");
-        assert!(found.iter().any(|error| error.message == message), "{place}/{name}: {found:#?}");
+        let message =
+            format!("duplicate key: names are compared without case, and `{same}` is there too");
+        assert!(
+            found.iter().any(|error| error.message == message),
+            "{place}/{name}: {found:#?}"
+        );
     }
     // One spelling is enough, whichever it is.
     let mut document = good();
@@ -145,18 +235,29 @@ fn two_spellings_of_one_key_are_a_duplicate() {
     let control = http.remove("accessControl").unwrap();
     http.insert("accesscontrol".to_owned(), control);
     let (role, _) = super::decode(document.to_string().as_bytes());
-    let super::Role::Filter(read) = role else { panic!("not a filter") };
+    let super::Role::Filter(read) = role else {
+        panic!("not a filter")
+    };
     assert!(read.access_control.is_some());
     assert_eq!(diagnose(&document), super::Diagnostics::default());
 }
 
 #[test]
 fn an_intake_has_nothing_beside_it() {
-    for (name, value) in [("http", good()["http"].clone()), ("storage", json!({})), ("xyz", json!(1))] {
+    for (name, value) in [
+        ("http", good()["http"].clone()),
+        ("storage", json!({})),
+        ("xyz", json!(1)),
+    ] {
         let mut document = json!({ "intake": { "pushKey": { "env": "KEY" } } });
         merge(&mut document, &json!({ name: value }));
         let found = diagnose(&document).errors;
-        assert!(found[0].message.contains("cannot be combined with `intake`"), "{name}: {found:#?}");
+        assert!(
+            found[0]
+                .message
+                .contains("cannot be combined with `intake`"),
+            "{name}: {found:#?}"
+        );
     }
 }
 
@@ -164,9 +265,17 @@ fn an_intake_has_nothing_beside_it() {
 #[test]
 fn many_unknown_keys_are_all_named() {
     let mut document = good();
-    let many: serde_json::Map<String, Value> = (0..100).map(|n| (format!("accesControl{n}"), json!(1))).collect();
+    let many: serde_json::Map<String, Value> = (0..100)
+        .map(|n| (format!("accesControl{n}"), json!(1)))
+        .collect();
     merge(&mut document["http"], &Value::Object(many));
     let found = diagnose(&document).errors;
     assert_eq!(found.len(), 100);
-    assert_eq!(found.iter().filter(|error| error.message.contains("did you mean")).count(), 20);
+    assert_eq!(
+        found
+            .iter()
+            .filter(|error| error.message.contains("did you mean"))
+            .count(),
+        20
+    );
 }

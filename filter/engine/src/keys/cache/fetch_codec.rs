@@ -1,8 +1,10 @@
-//! What workers share about one source, in shared data of the host: the state of its fetches, and fetched keys.
+//! What workers share about one source, in shared data of the host: the state of its fetches, and
+//! fetched keys.
 //!
-//! A value is 32 bytes of MAC and a JSON object. The MAC covers the name and the object, so no value can replace another.
-//! Its key comes from the push key if there is one. Without one, values are trusted only in a store that no other plugin
-//! writes to: it belongs to one VM id, and whoever puts a plugin into a VM id writes the proxy's configuration.
+//! A value is 32 bytes of MAC and a JSON object. The MAC covers the name and the object, so no
+//! value can replace another. Its key comes from the push key if there is one. Without one, values
+//! are trusted only in a store that no other plugin writes to: it belongs to one VM id, and whoever
+//! puts a plugin into a VM id writes the proxy's configuration.
 
 use std::sync::Arc;
 
@@ -33,14 +35,16 @@ const MAC_LENGTH: usize = 32;
 pub struct SharedDataKey([u8; MAC_LENGTH]);
 
 impl SharedDataKey {
-    /// The key of workers that have `push_key`, or else of those whose VM id is their own. `None`: values in
-    /// shared data cannot be trusted, and each worker has to fetch for itself.
+    /// The key of workers that have `push_key`, or else of those whose VM id is their own. `None`:
+    /// values in shared data cannot be trusted, and each worker has to fetch for itself.
     #[must_use]
     pub fn choose(push_key: Option<&PushKey>, vm_id: &[u8]) -> Option<Self> {
         match push_key {
             Some(key) => key.derive(Purpose::SharedFetches).map(Self),
             // Not secret, and need not be: the MAC notices damage only.
-            None => vm_id.starts_with(OWN_VM_ID).then_some(Self([0; MAC_LENGTH])),
+            None => vm_id
+                .starts_with(OWN_VM_ID)
+                .then_some(Self([0; MAC_LENGTH])),
         }
     }
 }
@@ -79,17 +83,30 @@ pub struct FetchCodec {
 }
 
 impl FetchCodec {
-    /// The values of the issuer that `callout` asks. Another way of asking, and another key, have other names: what two
-    /// configurations hold is never mixed.
+    /// The values of the issuer that `callout` asks. Another way of asking, and another key, have
+    /// other names: what two configurations hold is never mixed.
     #[must_use]
     pub fn new(callout: &Callout, key: SharedDataKey) -> Self {
         let url = |url: &Option<HttpUrl>| url.as_ref().map(ToString::to_string);
-        let Callout { issuer, discovery, jwks_uri, cluster, jwks_cluster } = callout;
+        let Callout {
+            issuer,
+            discovery,
+            jwks_uri,
+            cluster,
+            jwks_cluster,
+        } = callout;
         let way = json!([issuer, url(discovery), url(jwks_uri), cluster, jwks_cluster]).to_string();
-        let digest = Sha256::new().chain_update(key.0).chain_update(way).finalize();
+        let digest = Sha256::new()
+            .chain_update(key.0)
+            .chain_update(way)
+            .finalize();
         let digest = URL_SAFE_NO_PAD.encode(digest);
         let name = |what| format!("registry-auth/fetch/{FORMAT}/{digest}/{what}");
-        Self { key, state_name: name("state"), keys_name: name("keys") }
+        Self {
+            key,
+            state_name: name("state"),
+            keys_name: name("keys"),
+        }
     }
 
     /// The name of the value with the state of the fetches.
@@ -115,14 +132,24 @@ impl FetchCodec {
     /// # Errors
     /// See [`FetchCodecError`].
     pub fn open_state(&self, value: &[u8]) -> Result<FetchState, FetchCodecError> {
-        FetchState::from_json(&Value::Object(self.open(&self.state_name, value)?)).ok_or(FetchCodecError::Malformed)
+        FetchState::from_json(&Value::Object(self.open(&self.state_name, value)?))
+            .ok_or(FetchCodecError::Malformed)
     }
 
     /// The value of keys.
     #[must_use]
-    pub fn seal_keys(&self, set: &KeySet, algorithms: Option<&[Algorithm]>, freshness: Freshness) -> Vec<u8> {
-        let algorithms: Option<Vec<_>> =
-            algorithms.map(|algorithms| algorithms.iter().map(|algorithm| algorithm.name()).collect());
+    pub fn seal_keys(
+        &self,
+        set: &KeySet,
+        algorithms: Option<&[Algorithm]>,
+        freshness: Freshness,
+    ) -> Vec<u8> {
+        let algorithms: Option<Vec<_>> = algorithms.map(|algorithms| {
+            algorithms
+                .iter()
+                .map(|algorithm| algorithm.name())
+                .collect()
+        });
         self.seal(
             &self.keys_name,
             &json!({ "life": freshness.to_json(), "algorithms": algorithms, "jwks": set.to_jwks() }),
@@ -136,7 +163,8 @@ impl FetchCodec {
     pub fn open_keys(&self, value: &[u8]) -> Result<FetchedKeys, FetchCodecError> {
         let members = self.open(&self.keys_name, value)?;
         let member = |name: &str| members.get(name).ok_or(FetchCodecError::Malformed);
-        let loaded = KeySet::from_jwks_value(member("jwks")?).map_err(|_| FetchCodecError::Malformed)?;
+        let loaded =
+            KeySet::from_jwks_value(member("jwks")?).map_err(|_| FetchCodecError::Malformed)?;
         Ok(FetchedKeys {
             set: loaded.keys,
             algorithms: algorithms(member("algorithms")?)?,
@@ -147,7 +175,9 @@ impl FetchCodec {
     fn seal(&self, name: &str, object: &Value) -> Vec<u8> {
         let object = object.to_string();
         // A MAC of any key length exists for HMAC; without one every reader refuses the value.
-        let mac = self.mac(name, object.as_bytes()).map(|mac| mac.finalize().into_bytes().to_vec());
+        let mac = self
+            .mac(name, object.as_bytes())
+            .map(|mac| mac.finalize().into_bytes().to_vec());
         [mac.unwrap_or_default(), object.into_bytes()].concat()
     }
 
@@ -156,8 +186,13 @@ impl FetchCodec {
         if value.len() > MAX_VALUE {
             return Err(FetchCodecError::TooLarge);
         }
-        let (mac, object) = value.split_at_checked(MAC_LENGTH).ok_or(FetchCodecError::Mac)?;
-        self.mac(name, object).ok_or(FetchCodecError::Mac)?.verify_slice(mac).map_err(|_| FetchCodecError::Mac)?;
+        let (mac, object) = value
+            .split_at_checked(MAC_LENGTH)
+            .ok_or(FetchCodecError::Mac)?;
+        self.mac(name, object)
+            .ok_or(FetchCodecError::Mac)?
+            .verify_slice(mac)
+            .map_err(|_| FetchCodecError::Mac)?;
         match json::parse(object) {
             Ok(Value::Object(members)) => Ok(members),
             _ => Err(FetchCodecError::Malformed),
@@ -167,7 +202,11 @@ impl FetchCodec {
     fn mac(&self, name: &str, object: &[u8]) -> Option<Hmac<Sha256>> {
         let mac = Hmac::<Sha256>::new_from_slice(&self.key.0).ok()?;
         // No name has a zero byte.
-        Some(mac.chain_update(name).chain_update([0]).chain_update(object))
+        Some(
+            mac.chain_update(name)
+                .chain_update([0])
+                .chain_update(object),
+        )
     }
 }
 
@@ -177,8 +216,16 @@ fn algorithms(value: &Value) -> Result<Option<Arc<[Algorithm]>>, FetchCodecError
         return Ok(None);
     }
     let names = value.as_array().ok_or(FetchCodecError::Malformed)?;
-    let algorithm = |name: &Value| name.as_str().and_then(Algorithm::from_name).ok_or(FetchCodecError::Malformed);
-    names.iter().map(algorithm).collect::<Result<_, _>>().map(Some)
+    let algorithm = |name: &Value| {
+        name.as_str()
+            .and_then(Algorithm::from_name)
+            .ok_or(FetchCodecError::Malformed)
+    };
+    names
+        .iter()
+        .map(algorithm)
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Who fetches the keys of one source, and when the next fetch may begin. Workers that share it fetch once for all.
+//! Who fetches the keys of one source, and when the next fetch may begin. Workers that share it
+//! fetch once for all.
 
 use std::time::Duration;
 
@@ -9,16 +10,17 @@ use crate::time::UnixTime;
 
 /// At most one fetch in this time because of unknown key ids.
 const UNKNOWN_KEY_LIMIT: Duration = Duration::from_secs(5);
-/// How long a request waits for the next fetch to begin. Not shorter than the limit: a fetch that began before the request came
-/// must not make it give up.
+/// How long a request waits for the next fetch to begin. Not shorter than the limit: a fetch that
+/// began before the request came must not make it give up.
 pub const NEXT_FETCH: Duration = UNKNOWN_KEY_LIMIT;
 /// The first wait after a failure; doubled for each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_mins(1);
-/// A lease that seems to last longer is one from before a jump of the clock, and is treated as expired.
+/// A lease that seems to last longer is one from before a jump of the clock, and is treated as
+/// expired.
 const MAX_LEASE: Duration = Duration::from_secs(5);
-/// A worker's time is that of the beginning of its callback. What another did meanwhile may be so much later, and no jump of the
-/// clock.
+/// A worker's time is that of the beginning of its callback. What another did meanwhile may be so
+/// much later, and no jump of the clock.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(1);
 
 /// One that may fetch.
@@ -92,10 +94,15 @@ impl FetchState {
         if self.backs_off(now) || (cause == Cause::UnknownKey && self.was_tried_just_now(now)) {
             return Start::No;
         }
-        Start::Begin(Self { lease: Some(Lease::of(me, now)), last_attempt: Some(now), ..self.next() })
+        Start::Begin(Self {
+            lease: Some(Lease::of(me, now)),
+            last_attempt: Some(now),
+            ..self.next()
+        })
     }
 
-    /// Returns true if a fetch may begin at `time` at the latest, or is under way, going by what is known now.
+    /// Returns true if a fetch may begin at `time` at the latest, or is under way, going by what is
+    /// known now.
     #[must_use]
     pub fn may_begin_by(&self, cause: Cause, time: UnixTime) -> bool {
         !self.backs_off(time) && (cause != Cause::UnknownKey || !self.was_tried_just_now(time))
@@ -105,32 +112,51 @@ impl FetchState {
     #[must_use]
     pub fn renewed(&self, me: &Fetcher, now: UnixTime) -> Option<Self> {
         self.lease.filter(|lease| lease.owner == me.id)?;
-        Some(Self { lease: Some(Lease::of(me, now)), ..self.next() })
+        Some(Self {
+            lease: Some(Lease::of(me, now)),
+            ..self.next()
+        })
     }
 
     /// `me` has keys. The lease of another worker stays.
     #[must_use]
     pub fn succeeded(&self, me: &Fetcher, now: UnixTime) -> Self {
-        Self { lease: self.lease_of_others(me), last_success: Some(now), retry_at: None, failures: 0, ..self.next() }
+        Self {
+            lease: self.lease_of_others(me),
+            last_success: Some(now),
+            retry_at: None,
+            failures: 0,
+            ..self.next()
+        }
     }
 
-    /// The fetch of `me` failed. The next one waits: 1 s, doubling up to 60 s, at most a fifth less by `jitter`. What somebody
-    /// else has under way is not changed.
+    /// The fetch of `me` failed. The next one waits: 1 s, doubling up to 60 s, at most a fifth less
+    /// by `jitter`. What somebody else has under way is not changed.
     #[must_use]
     pub fn failed(&self, me: &Fetcher, jitter: u32, now: UnixTime) -> Self {
         if self.lease_of_others(me).is_some() {
             return *self;
         }
-        let wait = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures.min(16))).min(MAX_RETRY);
+        let wait = FIRST_RETRY
+            .saturating_mul(2_u32.saturating_pow(self.failures.min(16)))
+            .min(MAX_RETRY);
         let retry_at = Some(now.after(with_jitter(wait, jitter)));
-        Self { lease: None, retry_at, failures: self.failures.saturating_add(1), ..self.next() }
+        Self {
+            lease: None,
+            retry_at,
+            failures: self.failures.saturating_add(1),
+            ..self.next()
+        }
     }
 
-    /// The time of one that knows of this state: not before what it tells of, unless the clock jumped back since.
+    /// The time of one that knows of this state: not before what it tells of, unless the clock
+    /// jumped back since.
     #[must_use]
     pub fn caught_up(&self, now: UnixTime) -> UnixTime {
         let latest = self.last_attempt.max(self.last_success);
-        latest.filter(|latest| latest.since(now) <= MAX_CLOCK_SKEW).map_or(now, |latest| latest.max(now))
+        latest
+            .filter(|latest| latest.since(now) <= MAX_CLOCK_SKEW)
+            .map_or(now, |latest| latest.max(now))
     }
 
     /// How far the last fetch is.
@@ -138,7 +164,9 @@ impl FetchState {
     pub fn phase(&self, now: UnixTime) -> Phase {
         match self.lease {
             None => Phase::Ended,
-            Some(lease) if now < lease.until && lease.until.since(now) <= MAX_LEASE => Phase::UnderWay,
+            Some(lease) if now < lease.until && lease.until.since(now) <= MAX_LEASE => {
+                Phase::UnderWay
+            }
             Some(_) => Phase::RunOut,
         }
     }
@@ -155,14 +183,18 @@ impl FetchState {
         self.failures > 0
     }
 
-    /// Returns true if this came after the other: what was written earlier, and is read again, changes nothing.
+    /// Returns true if this came after the other: what was written earlier, and is read again,
+    /// changes nothing.
     #[must_use]
     pub const fn is_after(&self, other: &Self) -> bool {
         self.step > other.step
     }
 
     const fn next(&self) -> Self {
-        Self { step: self.step.saturating_add(1), ..*self }
+        Self {
+            step: self.step.saturating_add(1),
+            ..*self
+        }
     }
 
     fn lease_of_others(&self, me: &Fetcher) -> Option<Lease> {
@@ -171,11 +203,13 @@ impl FetchState {
 
     /// A clock that jumped back must not make the wait longer than it can be.
     fn backs_off(&self, now: UnixTime) -> bool {
-        self.retry_at.is_some_and(|at| now < at && at.since(now) <= MAX_RETRY + MAX_CLOCK_SKEW)
+        self.retry_at
+            .is_some_and(|at| now < at && at.since(now) <= MAX_RETRY + MAX_CLOCK_SKEW)
     }
 
     fn was_tried_just_now(&self, now: UnixTime) -> bool {
-        self.last_attempt.is_some_and(|last| last <= now && now.since(last) < UNKNOWN_KEY_LIMIT)
+        self.last_attempt
+            .is_some_and(|last| last <= now && now.since(last) < UNKNOWN_KEY_LIMIT)
     }
 
     /// As JSON, for other workers.
@@ -197,11 +231,15 @@ impl FetchState {
         let number = |name: &str| value.get(name).and_then(Value::as_u64);
         let time = |name: &str| match value.get(name)? {
             Value::Null => Some(None),
-            other => other.as_i64().map(|millis| Some(UnixTime::from_millis(millis))),
+            other => other
+                .as_i64()
+                .map(|millis| Some(UnixTime::from_millis(millis))),
         };
         Some(Self {
             step: number("step")?,
-            lease: time("until")?.zip(number("owner")).map(|(until, owner)| Lease { owner, until }),
+            lease: time("until")?
+                .zip(number("owner"))
+                .map(|(until, owner)| Lease { owner, until }),
             last_attempt: time("attempt")?,
             last_success: time("success")?,
             retry_at: time("retry")?,
@@ -212,7 +250,10 @@ impl FetchState {
 
 impl Lease {
     fn of(fetcher: &Fetcher, now: UnixTime) -> Self {
-        Self { owner: fetcher.id, until: now.after(fetcher.lease) }
+        Self {
+            owner: fetcher.id,
+            until: now.after(fetcher.lease),
+        }
     }
 }
 

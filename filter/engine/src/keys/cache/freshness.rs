@@ -23,27 +23,39 @@ pub struct Freshness {
 }
 
 impl Freshness {
-    /// Of keys that came now, with the answer's `Cache-Control` (RFC 9111 section 5.2.2.1) if it has one. They are fetched again
-    /// after its `max-age`, limited to 60 s to 1 h, or after 5 minutes, at most a fifth earlier by `jitter`.
+    /// Of keys that came now, with the answer's `Cache-Control` (RFC 9111 section 5.2.2.1) if it
+    /// has one. They are fetched again after its `max-age`, limited to 60 s to 1 h, or after 5
+    /// minutes, at most a fifth earlier by `jitter`.
     #[must_use]
     pub fn begin(cache_control: Option<&[u8]>, jitter: u32, now: UnixTime) -> Self {
-        Self { asked: now, fetched: now, refresh_at: now.after(with_jitter(refresh_after(cache_control), jitter)) }
+        Self {
+            asked: now,
+            fetched: now,
+            refresh_at: now.after(with_jitter(refresh_after(cache_control), jitter)),
+        }
     }
 
     /// The same for keys that were asked for earlier than they came.
     #[must_use]
     pub fn asked_at(self, asked: UnixTime) -> Self {
-        Self { asked: asked.min(self.fetched), ..self }
+        Self {
+            asked: asked.min(self.fetched),
+            ..self
+        }
     }
 
-    /// The same, but fetched again after half of `max_stale` at the latest: an outage just then must not end the keys at once.
+    /// The same, but fetched again after half of `max_stale` at the latest: an outage just then
+    /// must not end the keys at once.
     #[must_use]
     pub fn within(self, max_stale: Duration) -> Self {
-        Self { refresh_at: self.refresh_at.min(self.fetched.after(max_stale / 2)), ..self }
+        Self {
+            refresh_at: self.refresh_at.min(self.fetched.after(max_stale / 2)),
+            ..self
+        }
     }
 
-    /// Returns true if the issuer was asked for the keys at `time` or later: a key that was published before then is among them,
-    /// unless it was taken back.
+    /// Returns true if the issuer was asked for the keys at `time` or later: a key that was
+    /// published before then is among them, unless it was taken back.
     #[must_use]
     pub fn covers(&self, time: UnixTime) -> bool {
         self.asked >= time
@@ -67,12 +79,16 @@ impl Freshness {
         now.since(self.fetched) >= max_stale
     }
 
-    /// The same with a clock that may have jumped back behind the fetch: their age is measured from the jump, they are fetched
-    /// again, and whatever is fetched from now on is newer.
+    /// The same with a clock that may have jumped back behind the fetch: their age is measured from
+    /// the jump, they are fetched again, and whatever is fetched from now on is newer.
     #[must_use]
     pub fn at(&self, now: UnixTime) -> Self {
         let before = now.before(Duration::from_millis(1));
-        let jumped = Self { asked: before, fetched: before, refresh_at: now };
+        let jumped = Self {
+            asked: before,
+            fetched: before,
+            refresh_at: now,
+        };
         if now < self.fetched { jumped } else { *self }
     }
 
@@ -87,22 +103,43 @@ impl Freshness {
 
     /// The reverse of [`Self::to_json`]; `None` if a member is missing or of another type.
     pub(super) fn from_json(value: &Value) -> Option<Self> {
-        let time = |name: &str| value.get(name).and_then(Value::as_i64).map(UnixTime::from_millis);
+        let time = |name: &str| {
+            value
+                .get(name)
+                .and_then(Value::as_i64)
+                .map(UnixTime::from_millis)
+        };
         let (asked, fetched, refresh_at) = (time("asked")?, time("fetched")?, time("refresh")?);
-        Some(Self { asked: fetched, fetched, refresh_at }.asked_at(asked))
+        Some(
+            Self {
+                asked: fetched,
+                fetched,
+                refresh_at,
+            }
+            .asked_at(asked),
+        )
     }
 }
 
-/// How long after a fetch the keys of an issuer are fetched again, given the `Cache-Control` of its answer.
+/// How long after a fetch the keys of an issuer are fetched again, given the `Cache-Control` of its
+/// answer.
 #[must_use]
 pub fn refresh_after(cache_control: Option<&[u8]>) -> Duration {
-    cache_control.and_then(max_age).unwrap_or(DEFAULT_AGE).clamp(MIN_AGE, MAX_AGE)
+    cache_control
+        .and_then(max_age)
+        .unwrap_or(DEFAULT_AGE)
+        .clamp(MIN_AGE, MAX_AGE)
 }
 
 /// Seconds of the directive `max-age`; a number out of range is the largest.
 fn max_age(cache_control: &[u8]) -> Option<Duration> {
-    let directives = std::str::from_utf8(cache_control).ok()?.split(',').filter_map(|text| text.split_once('='));
-    let (_, value) = directives.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("max-age"))?;
+    let directives = std::str::from_utf8(cache_control)
+        .ok()?
+        .split(',')
+        .filter_map(|text| text.split_once('='));
+    let (_, value) = directives
+        .into_iter()
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("max-age"))?;
     let digits = value.trim().trim_matches('"');
     let counts = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     counts.then(|| Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
@@ -138,7 +175,10 @@ mod tests {
         ];
         for (cache_control, seconds) in rows {
             let freshness = Freshness::begin(cache_control.map(str::as_bytes), 0, at(0));
-            assert!(!freshness.is_refresh_due(at(seconds - 1)), "{cache_control:?}");
+            assert!(
+                !freshness.is_refresh_due(at(seconds - 1)),
+                "{cache_control:?}"
+            );
             assert!(freshness.is_refresh_due(at(seconds)), "{cache_control:?}");
         }
         let early = Freshness::begin(None, 999, at(0));
@@ -151,7 +191,10 @@ mod tests {
         let hour = Duration::from_hours(1);
         for (stale, seconds) in [(hour, 1800), (4 * hour, 3600), (hour / 360, 5)] {
             let freshness = Freshness::begin(Some(b"max-age=3600"), 0, at(0)).within(stale);
-            assert!(!freshness.is_refresh_due(at(seconds - 1)) && freshness.is_refresh_due(at(seconds)), "{stale:?}");
+            assert!(
+                !freshness.is_refresh_due(at(seconds - 1)) && freshness.is_refresh_due(at(seconds)),
+                "{stale:?}"
+            );
         }
     }
 
@@ -171,11 +214,16 @@ mod tests {
             "not what was published meanwhile"
         );
         assert!(
-            !Freshness::begin(None, 0, at(1000)).asked_at(at(2000)).covers(at(1001)),
+            !Freshness::begin(None, 0, at(1000))
+                .asked_at(at(2000))
+                .covers(at(1001)),
             "nothing is asked for in the future"
         );
         let jumped = freshness.at(at(10));
-        assert!(!jumped.covers(at(10)) && !jumped.covers(at(998)), "what a clock said before it jumped proves nothing");
+        assert!(
+            !jumped.covers(at(10)) && !jumped.covers(at(998)),
+            "what a clock said before it jumped proves nothing"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Encryption of private keys: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a key derived from the push key.
+//! Encryption of private keys: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a key derived
+//! from the push key.
 //!
 //! The nonce is long enough to be chosen at random by any number of senders with the same key.
 
@@ -30,10 +31,18 @@ impl Binding<'_> {
 }
 
 /// Encrypts a JWKS: BASE64URL of nonce, ciphertext and tag.
-pub(super) fn encrypt(keys: &Value, binding: Binding<'_>, key: &PushKey, nonce: &[u8; NONCE_LENGTH]) -> Option<String> {
+pub(super) fn encrypt(
+    keys: &Value,
+    binding: Binding<'_>,
+    key: &PushKey,
+    nonce: &[u8; NONCE_LENGTH],
+) -> Option<String> {
     let text = keys.to_string();
     let binding = binding.text();
-    let payload = Payload { msg: text.as_bytes(), aad: binding.as_bytes() };
+    let payload = Payload {
+        msg: text.as_bytes(),
+        aad: binding.as_bytes(),
+    };
     let ciphertext = cipher(key)?.encrypt(&XNonce::from(*nonce), payload).ok()?;
     Some(encode(&[nonce.as_slice(), &ciphertext].concat()))
 }
@@ -43,11 +52,16 @@ pub(super) fn decrypt(sealed: &str, binding: Binding<'_>, key: &PushKey) -> Opti
     let sealed = decode(sealed).ok()?;
     let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LENGTH>()?;
     let binding = binding.text();
-    let payload = Payload { msg: ciphertext, aad: binding.as_bytes() };
+    let payload = Payload {
+        msg: ciphertext,
+        aad: binding.as_bytes(),
+    };
     let text = cipher(key)?.decrypt(&XNonce::from(*nonce), payload).ok()?;
     json::parse(&text).ok()
 }
 
 fn cipher(key: &PushKey) -> Option<XChaCha20Poly1305> {
-    Some(XChaCha20Poly1305::new(&key.derive(Purpose::Encryption)?.into()))
+    Some(XChaCha20Poly1305::new(
+        &key.derive(Purpose::Encryption)?.into(),
+    ))
 }

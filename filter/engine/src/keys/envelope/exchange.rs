@@ -1,5 +1,6 @@
-//! What shim and intake say of themselves, so that each knows the other by the push key: the request and the response of an
-//! exchange, as JWS. The response repeats the nonce of the request, so that it answers this request and no other.
+//! What shim and intake say of themselves, so that each knows the other by the push key: the
+//! request and the response of an exchange, as JWS. The response repeats the nonce of the request,
+//! so that it answers this request and no other.
 
 use serde_json::{Map, Value, json};
 
@@ -81,17 +82,29 @@ impl PushRequest {
         let payload = verify(text, key, Purpose::Request, REQUEST_TYPE)?;
         let set = text_of(&payload, "set")?.to_owned();
         let nonce = decode(text_of(&payload, "nonce")?)?;
-        let at = payload.get("at").and_then(Value::as_i64).ok_or(ExchangeError::Unproven)?;
+        let at = payload
+            .get("at")
+            .and_then(Value::as_i64)
+            .ok_or(ExchangeError::Unproven)?;
         let generation = match payload.get("gen") {
             None => None,
             Some(generation) => Some(generation.as_u64().ok_or(ExchangeError::Unproven)?),
         };
-        let request = Self { set, nonce, at: UnixTime::from_secs(at), generation };
+        let request = Self {
+            set,
+            nonce,
+            at: UnixTime::from_secs(at),
+            generation,
+        };
         if !NONCE.contains(&request.nonce.len()) {
             return Err(ExchangeError::Unproven);
         }
         let apart = now.since(request.at).max(request.at.since(now));
-        if apart > MAX_CLOCK_DIFFERENCE { Err(ExchangeError::Clock) } else { Ok(request) }
+        if apart > MAX_CLOCK_DIFFERENCE {
+            Err(ExchangeError::Clock)
+        } else {
+            Ok(request)
+        }
     }
 }
 
@@ -117,7 +130,12 @@ impl PushResponse {
     ///
     /// # Errors
     /// See [`ExchangeError`].
-    pub fn verify(text: &[u8], status: u16, request: &PushRequest, key: &PushKey) -> Result<Self, ExchangeError> {
+    pub fn verify(
+        text: &[u8],
+        status: u16,
+        request: &PushRequest,
+        key: &PushKey,
+    ) -> Result<Self, ExchangeError> {
         let payload = verify(text, key, Purpose::Response, RESPONSE_TYPE)?;
         let number = |name: &str| payload.get(name).and_then(Value::as_u64);
         let same = text_of(&payload, "set")? == request.set
@@ -126,8 +144,16 @@ impl PushResponse {
         let wanted = payload.get("wanted").and_then(Value::as_bool);
         match (same, number("gen"), wanted) {
             (true, Some(generation), Some(wanted)) => {
-                let error = payload.get("error").and_then(Value::as_str).map(str::to_owned);
-                Ok(Self { status, generation, wanted, error })
+                let error = payload
+                    .get("error")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned);
+                Ok(Self {
+                    status,
+                    generation,
+                    wanted,
+                    error,
+                })
             }
             _ => Err(ExchangeError::Unproven),
         }
@@ -140,7 +166,12 @@ impl From<JwsError> for ExchangeError {
     }
 }
 
-fn verify(text: &[u8], key: &PushKey, purpose: Purpose, kind: &str) -> Result<Map<String, Value>, ExchangeError> {
+fn verify(
+    text: &[u8],
+    key: &PushKey,
+    purpose: Purpose,
+    kind: &str,
+) -> Result<Map<String, Value>, ExchangeError> {
     if text.len() > MAX_MESSAGE {
         return Err(ExchangeError::Unproven);
     }
@@ -155,5 +186,8 @@ fn verify(text: &[u8], key: &PushKey, purpose: Purpose, kind: &str) -> Result<Ma
 }
 
 fn text_of<'a>(payload: &'a Map<String, Value>, name: &str) -> Result<&'a str, ExchangeError> {
-    payload.get(name).and_then(Value::as_str).ok_or(ExchangeError::Unproven)
+    payload
+        .get(name)
+        .and_then(Value::as_str)
+        .ok_or(ExchangeError::Unproven)
 }

@@ -1,4 +1,5 @@
-//! A compact JWS (RFC 7515) with HS256 over a JSON object: what the push protocol says, it says in these.
+//! A compact JWS (RFC 7515) with HS256 over a JSON object: what the push protocol says, it says in
+//! these.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,9 +30,16 @@ pub(super) struct Signed {
 /// Signs a payload.
 pub(super) fn sign(kind: &str, payload: &Value, key: &PushKey, purpose: Purpose) -> String {
     let header = json!({ "alg": "HS256", "typ": kind }).to_string();
-    let mut text = format!("{}.{}", encode(header.as_bytes()), encode(payload.to_string().as_bytes()));
-    // A MAC of any key length exists for HMAC, so the branch without one is never taken; it would be refused by every reader.
-    let mac = mac(&text, key, purpose).map(|mac| encode(&mac.finalize().into_bytes())).unwrap_or_default();
+    let mut text = format!(
+        "{}.{}",
+        encode(header.as_bytes()),
+        encode(payload.to_string().as_bytes())
+    );
+    // A MAC of any key length exists for HMAC, so the branch without one is never taken; it would
+    // be refused by every reader.
+    let mac = mac(&text, key, purpose)
+        .map(|mac| encode(&mac.finalize().into_bytes()))
+        .unwrap_or_default();
     text.push('.');
     text.push_str(&mac);
     text
@@ -42,21 +50,32 @@ pub(super) fn sign(kind: &str, payload: &Value, key: &PushKey, purpose: Purpose)
 /// # Errors
 /// See [`JwsError`].
 pub(super) fn verify(text: &[u8], key: &PushKey, purpose: Purpose) -> Result<Signed, JwsError> {
-    let text = std::str::from_utf8(text).map_err(|_| JwsError::Malformed)?.trim_end();
+    let text = std::str::from_utf8(text)
+        .map_err(|_| JwsError::Malformed)?
+        .trim_end();
     let (signed, tag) = text.rsplit_once('.').ok_or(JwsError::Malformed)?;
     let (header, payload) = signed.split_once('.').ok_or(JwsError::Malformed)?;
     let expected = mac(signed, key, purpose).ok_or(JwsError::Mac)?;
-    expected.verify_slice(&decode(tag)?).map_err(|_| JwsError::Mac)?;
+    expected
+        .verify_slice(&decode(tag)?)
+        .map_err(|_| JwsError::Mac)?;
     let header = object(&decode(header)?)?;
     let member = |name: &str| header.get(name).and_then(Value::as_str);
     match (member("alg"), member("typ")) {
-        (Some("HS256"), Some(kind)) => Ok(Signed { kind: kind.to_owned(), payload: object(&decode(payload)?)? }),
+        (Some("HS256"), Some(kind)) => Ok(Signed {
+            kind: kind.to_owned(),
+            payload: object(&decode(payload)?)?,
+        }),
         _ => Err(JwsError::Malformed),
     }
 }
 
 fn mac(signed: &str, key: &PushKey, purpose: Purpose) -> Option<Hmac<Sha256>> {
-    Some(Hmac::<Sha256>::new_from_slice(&key.derive(purpose)?).ok()?.chain_update(signed))
+    Some(
+        Hmac::<Sha256>::new_from_slice(&key.derive(purpose)?)
+            .ok()?
+            .chain_update(signed),
+    )
 }
 
 fn object(text: &[u8]) -> Result<Map<String, Value>, JwsError> {
@@ -76,5 +95,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 /// # Errors
 /// It is something else.
 pub(super) fn decode(text: &str) -> Result<Vec<u8>, JwsError> {
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| JwsError::Malformed)
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| JwsError::Malformed)
 }

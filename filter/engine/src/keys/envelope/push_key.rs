@@ -8,8 +8,8 @@ use sha2::Sha256;
 /// The shortest push key, in bytes: as long as the hash (RFC 7518 section 3.2).
 pub const MIN_KEY: usize = 32;
 
-/// The secret that the shim and the filter share. It keys nothing itself: each use has a derived key of its own, so that what is
-/// made for one use is worth nothing in another.
+/// The secret that the shim and the filter share. It keys nothing itself: each use has a derived
+/// key of its own, so that what is made for one use is worth nothing in another.
 #[derive(Clone)]
 pub struct PushKey(Vec<u8>);
 
@@ -54,13 +54,24 @@ impl PushKey {
     /// # Errors
     /// When it is shorter than [`MIN_KEY`].
     pub fn new(key: &[u8]) -> Result<Self, PushKeyTooShort> {
-        if key.len() < MIN_KEY { Err(PushKeyTooShort) } else { Ok(Self(key.to_vec())) }
+        if key.len() < MIN_KEY {
+            Err(PushKeyTooShort)
+        } else {
+            Ok(Self(key.to_vec()))
+        }
     }
 
-    /// The key for a purpose: the first block of HKDF-Expand (RFC 5869 section 2.3) with the push key as PRK.
+    /// The key for a purpose: the first block of HKDF-Expand (RFC 5869 section 2.3) with the push
+    /// key as PRK.
     pub(crate) fn derive(&self, purpose: Purpose) -> Option<DerivedKey> {
         let mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        Some(mac.chain_update(purpose.info()).chain_update([1]).finalize().into_bytes().into())
+        Some(
+            mac.chain_update(purpose.info())
+                .chain_update([1])
+                .finalize()
+                .into_bytes()
+                .into(),
+        )
     }
 }
 
@@ -77,20 +88,34 @@ mod tests {
     #[test]
     fn a_short_push_key_is_refused_and_none_is_shown() {
         assert_eq!(PushKey::new(&[1; MIN_KEY - 1]).err(), Some(PushKeyTooShort));
-        assert_eq!(format!("{:?}", PushKey::new(&[65; MIN_KEY]).unwrap()), "PushKey([redacted])");
+        assert_eq!(
+            format!("{:?}", PushKey::new(&[65; MIN_KEY]).unwrap()),
+            "PushKey([redacted])"
+        );
     }
 
     #[test]
     fn each_purpose_has_a_key_of_its_own() {
         let key = PushKey::new(&[1; MIN_KEY]).unwrap();
-        let purposes =
-            [Purpose::Envelope, Purpose::Request, Purpose::Response, Purpose::Encryption, Purpose::SharedFetches];
+        let purposes = [
+            Purpose::Envelope,
+            Purpose::Request,
+            Purpose::Response,
+            Purpose::Encryption,
+            Purpose::SharedFetches,
+        ];
         for (index, purpose) in purposes.into_iter().enumerate() {
             let derived = key.derive(purpose).unwrap();
             assert_ne!(derived, [1; MIN_KEY]);
-            let others = purposes.iter().take(index).filter(|other| key.derive(**other) == Some(derived));
+            let others = purposes
+                .iter()
+                .take(index)
+                .filter(|other| key.derive(**other) == Some(derived));
             assert_eq!(others.count(), 0, "{purpose:?}");
-            assert_ne!(PushKey::new(&[2; MIN_KEY]).unwrap().derive(purpose), Some(derived));
+            assert_ne!(
+                PushKey::new(&[2; MIN_KEY]).unwrap().derive(purpose),
+                Some(derived)
+            );
         }
     }
 }

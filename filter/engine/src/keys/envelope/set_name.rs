@@ -1,5 +1,5 @@
-//! Names of pushed key sets. A name says what its keys stand for, so that filters with other secrets or other issuers and the same
-//! push key never use each other's keys.
+//! Names of pushed key sets. A name says what its keys stand for, so that filters with other
+//! secrets or other issuers and the same push key never use each other's keys.
 
 /// The longest name, in bytes.
 pub const MAX_NAME: usize = 512;
@@ -18,10 +18,14 @@ pub fn signing_set(region: &str, secret_name: &str) -> String {
     format!("{SIGNING}{region}/{secret_name}")
 }
 
-/// The set of the keys of an issuer, and of the place they come from if the configuration names one. No URL has a space.
+/// The set of the keys of an issuer, and of the place they come from if the configuration names
+/// one. No URL has a space.
 #[must_use]
 pub fn issuer_set(issuer: &str, jwks_uri: Option<&str>) -> String {
-    jwks_uri.map_or_else(|| format!("oidc:{issuer}"), |uri| format!("oidc:{issuer} {uri}"))
+    jwks_uri.map_or_else(
+        || format!("oidc:{issuer}"),
+        |uri| format!("oidc:{issuer} {uri}"),
+    )
 }
 
 /// Returns true if the set of this name has a private key.

@@ -8,11 +8,19 @@ use crate::scope::{Scope, ScopeAction};
 fn the_token_of_a_question_of_the_filter_is_nobodys() {
     let policy = json!({ "repositories": { "**": { "defaultPolicy": ["read"], "anonymousPolicy": ["read"] } } });
     let world = World::new(Some(&policy), false);
-    for scope in [Scope::Catalog, Scope::Repository("team/app".to_owned(), vec![ScopeAction::Pull])] {
-        let own = world.engine.filter_token(scope, &world.keys, UnixTime::from_secs(NOW)).unwrap();
+    for scope in [
+        Scope::Catalog,
+        Scope::Repository("team/app".to_owned(), vec![ScopeAction::Pull]),
+    ] {
+        let own = world
+            .engine
+            .filter_token(scope, &world.keys, UnixTime::from_secs(NOW))
+            .unwrap();
         for request in REQUESTS {
             let verdict = world.decide(*request, Some(&own), None, NOW, false);
-            let Verdict::Deny(denied) = verdict else { panic!("{request:?}: {verdict:?}") };
+            let Verdict::Deny(denied) = verdict else {
+                panic!("{request:?}: {verdict:?}")
+            };
             assert_eq!(denied.reason, Reason::BadClaim, "{request:?}");
         }
     }
@@ -31,7 +39,17 @@ fn a_minted_token_is_no_token_of_a_token_server() {
     ] {
         let claims = json!({ "sub": "ann", "access": access, "exp": NOW + 60, "iat": NOW, "origin": origin });
         let authorization = format!("Bearer {}", token(&claims));
-        let verdict = world.decide(("GET", "/v2/team/app/tags/list"), Some(&authorization), None, NOW, false);
-        assert_eq!(matches!(verdict, Verdict::Allow(_)), is_taken, "{origin}: {verdict:?}");
+        let verdict = world.decide(
+            ("GET", "/v2/team/app/tags/list"),
+            Some(&authorization),
+            None,
+            NOW,
+            false,
+        );
+        assert_eq!(
+            matches!(verdict, Verdict::Allow(_)),
+            is_taken,
+            "{origin}: {verdict:?}"
+        );
     }
 }

@@ -29,7 +29,10 @@ const CHAINS: [(&str, &str, Chain); 3] = [
 /// Envoy does not start, or the upload is refused.
 pub(crate) fn measure(rounds: usize, bytes: u64, files: &Files) -> Result<Vec<Figure>> {
     let upstream = drain()?;
-    let listener = |name: &str, chain| Listener { answer: Answer::Upstream(upstream), ..Listener::new(name, chain) };
+    let listener = |name: &str, chain| Listener {
+        answer: Answer::Upstream(upstream),
+        ..Listener::new(name, chain)
+    };
     let envoy = files.start(&CHAINS.map(|(name, _, chain)| listener(name, chain)), 1)?;
     let [algorithm, ..] = ALGORITHMS;
     let token = workload::token(algorithm, now())?;
@@ -47,7 +50,12 @@ pub(crate) fn measure(rounds: usize, bytes: u64, files: &Files) -> Result<Vec<Fi
         }
     }
     let figure = |((name, what, _), samples)| {
-        Figure::new(&format!("body-{name}"), &format!("body of a push, {what}, per GiB"), samples, "ms CPU")
+        Figure::new(
+            &format!("body-{name}"),
+            &format!("body of a push, {what}, per GiB"),
+            samples,
+            "ms CPU",
+        )
     };
     Ok(CHAINS.into_iter().zip(samples).map(figure).collect())
 }
@@ -61,10 +69,15 @@ fn upload(address: SocketAddr, token: &str, bytes: u64) -> Result<()> {
         "PATCH /v2/{REPOSITORY}/blobs/uploads/1 HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
          content-type: application/octet-stream\r\ncontent-length: {bytes}\r\nconnection: close\r\n\r\n"
     )?;
-    std::io::copy(&mut std::io::repeat(b'x').take(bytes), &mut stream).context("the upload broke off")?;
+    std::io::copy(&mut std::io::repeat(b'x').take(bytes), &mut stream)
+        .context("the upload broke off")?;
     let mut status = String::new();
     BufReader::new(stream).read_line(&mut status)?;
-    ensure!(status.starts_with("HTTP/1.1 202 "), "the upload was answered with `{}`", status.trim_end());
+    ensure!(
+        status.starts_with("HTTP/1.1 202 "),
+        "the upload was answered with `{}`",
+        status.trim_end()
+    );
     Ok(())
 }
 
@@ -72,12 +85,14 @@ fn upload(address: SocketAddr, token: &str, bytes: u64) -> Result<()> {
 fn drain() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    std::thread::Builder::new().name("upstream".to_owned()).spawn(move || {
-        for stream in listener.incoming().flatten() {
-            // Ignored: the other end reports a broken connection.
-            std::thread::spawn(move || drop(serve(stream)));
-        }
-    })?;
+    std::thread::Builder::new()
+        .name("upstream".to_owned())
+        .spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // Ignored: the other end reports a broken connection.
+                std::thread::spawn(move || drop(serve(stream)));
+            }
+        })?;
     Ok(address)
 }
 
@@ -92,12 +107,16 @@ fn serve(stream: TcpStream) -> Result<()> {
                 return Ok(());
             }
             match line.split_once(':') {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse()?,
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.trim().parse()?
+                }
                 None if line == "\r\n" => break,
                 _ => {}
             }
         }
         std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink())?;
-        reader.get_mut().write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
+        reader
+            .get_mut()
+            .write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
     }
 }

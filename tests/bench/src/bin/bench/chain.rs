@@ -48,7 +48,8 @@ pub(crate) struct Modules<'a> {
 }
 
 impl Chain {
-    /// The list of HTTP filters, the router last. `name` is the listener's: listeners share no VM unless `vm` is the same.
+    /// The list of HTTP filters, the router last. `name` is the listener's: listeners share no VM
+    /// unless `vm` is the same.
     ///
     /// # Errors
     /// A test key is missing.
@@ -108,7 +109,8 @@ fn wasm(name: &str, vm: &str, module: &Path, configuration: &str) -> Value {
     })
 }
 
-/// Verifies as ours does: issuer, audience, times, signature; the claims go where `rbac` finds them.
+/// Verifies as ours does: issuer, audience, times, signature; the claims go where `rbac` finds
+/// them.
 fn jwt_authn(cache: bool) -> Result<Value> {
     let mut provider = json!({
         "issuer": ISSUER,
@@ -117,7 +119,10 @@ fn jwt_authn(cache: bool) -> Result<Value> {
         "payload_in_metadata": CLAIMS,
     });
     if let (Value::Object(provider), true) = (&mut provider, cache) {
-        provider.insert("jwt_cache_config".to_owned(), json!({"jwt_cache_size": 1000}));
+        provider.insert(
+            "jwt_cache_config".to_owned(),
+            json!({"jwt_cache_size": 1000}),
+        );
     }
     Ok(json!({
         "name": "envoy.filters.http.jwt_authn",

@@ -1,9 +1,10 @@
-//! A minimal proxy-wasm filter: it has our callbacks for requests and bodies, and each only returns. Its cost is that of proxy-wasm
-//! itself; a variant with host calls adds the cost of these.
+//! A minimal proxy-wasm filter: it has our callbacks for requests and bodies, and each only
+//! returns. Its cost is that of proxy-wasm itself; a variant with host calls adds the cost of
+//! these.
 
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
+    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
 };
 
 /// `proxy_action_t`: continue.
@@ -54,15 +55,25 @@ pub(crate) fn module(calls: &[Call]) -> Vec<u8> {
     let mut exports = ExportSection::new();
     let mut code = CodeSection::new();
     let mut data = DataSection::new();
-    memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    memories.memory(MemoryType {
+        minimum: 1,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    });
     exports.export("memory", ExportKind::Memory, 0);
     data.active(0, &ConstExpr::i32_const(0), NAME);
     for (index, (name, arguments)) in (0..).zip(calls) {
-        types.ty().function(vec![ValType::I32; arguments.len()], [ValType::I32]);
+        types
+            .ty()
+            .function(vec![ValType::I32; arguments.len()], [ValType::I32]);
         imports.import("env", name, EntityType::Function(index));
     }
     for (index, (name, arguments, result)) in (imports.len()..).zip(CALLBACKS) {
-        types.ty().function(vec![ValType::I32; arguments], result.map(|_| ValType::I32));
+        types
+            .ty()
+            .function(vec![ValType::I32; arguments], result.map(|_| ValType::I32));
         functions.function(index);
         exports.export(name, ExportKind::Func, index);
         let mut body = Function::new([]);
@@ -76,7 +87,12 @@ pub(crate) fn module(calls: &[Call]) -> Vec<u8> {
         code.function(&body);
     }
     let mut module = Module::new();
-    module.section(&types).section(&imports).section(&functions).section(&memories).section(&exports);
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&memories)
+        .section(&exports);
     module.section(&code).section(&data);
     module.finish()
 }
@@ -101,11 +117,24 @@ mod tests {
     #[test]
     fn the_empty_module_lets_everything_through_with_no_other_host_calls_than_it_is_made_with() {
         for calls in [&[][..], &CALLS] {
-            let mut vm = Vm::start(&Compiled::new(&module(calls)).unwrap(), Setup::of_scenarios(b"")).unwrap();
-            let request = Request::new("PUT", "/v2/team/app/manifests/1").header("authorization", "Bearer a");
+            let mut vm = Vm::start(
+                &Compiled::new(&module(calls)).unwrap(),
+                Setup::of_scenarios(b""),
+            )
+            .unwrap();
+            let request =
+                Request::new("PUT", "/v2/team/app/manifests/1").header("authorization", "Bearer a");
             let id = vm.open(&request.body(b"{}".to_vec())).unwrap();
-            let Progress::Forwarded(forwarded) = vm.progress(id).unwrap() else { panic!("it is not let through") };
-            assert_eq!(forwarded.headers.iter().any(|(name, _)| name == "authorization"), calls.is_empty());
+            let Progress::Forwarded(forwarded) = vm.progress(id).unwrap() else {
+                panic!("it is not let through")
+            };
+            assert_eq!(
+                forwarded
+                    .headers
+                    .iter()
+                    .any(|(name, _)| name == "authorization"),
+                calls.is_empty()
+            );
             vm.close(id).unwrap();
             assert_eq!(
                 vm.host_calls().keys().copied().collect::<Vec<_>>(),

@@ -18,7 +18,12 @@ pub(crate) struct Figure {
 impl Figure {
     /// Creates a figure; `samples` has at least one value.
     pub(crate) fn new(id: &str, what: &str, samples: Vec<f64>, unit: &'static str) -> Self {
-        Self { id: id.to_owned(), what: what.to_owned(), samples, unit }
+        Self {
+            id: id.to_owned(),
+            what: what.to_owned(),
+            samples,
+            unit,
+        }
     }
 
     /// Returns the median.
@@ -33,7 +38,11 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let middle = |index: usize| sorted.get(index).copied().unwrap_or_default();
     let half = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { middle(half) } else { f64::midpoint(middle(half.saturating_sub(1)), middle(half)) }
+    if sorted.len() % 2 == 1 {
+        middle(half)
+    } else {
+        f64::midpoint(middle(half.saturating_sub(1)), middle(half))
+    }
 }
 
 /// Formats a number for the tables, with three significant digits.
@@ -51,15 +60,25 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle_of_any_number_of_values() {
-        for (values, expected) in [(&[3.0, 1.0, 2.0][..], 2.0), (&[4.0, 1.0, 2.0, 3.0], 2.5), (&[7.0], 7.0), (&[], 0.0)]
-        {
+        for (values, expected) in [
+            (&[3.0, 1.0, 2.0][..], 2.0),
+            (&[4.0, 1.0, 2.0, 3.0], 2.5),
+            (&[7.0], 7.0),
+            (&[], 0.0),
+        ] {
             assert!((median(values) - expected).abs() < 1e-9, "{values:?}");
         }
     }
 
     #[test]
     fn numbers_are_short() {
-        let rows = [(1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (-5.678, "-5.68"), (0.0, "0.00")];
+        let rows = [
+            (1.234, "1.23"),
+            (12.34, "12.3"),
+            (123.4, "123"),
+            (-5.678, "-5.68"),
+            (0.0, "0.00"),
+        ];
         for (value, expected) in rows {
             assert_eq!(short(value), expected);
         }

@@ -31,71 +31,150 @@ const BY_THE_HOST: [&str; 3] = ["rs256", "es256", "es384"];
 pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     let rows = |id: &str| results.row(id);
     let mut goals = Vec::new();
-    let mut add = |goal: &str, limit: Option<Limit>| goals.extend(limit.map(|limit| limit.goal(goal)));
+    let mut add =
+        |goal: &str, limit: Option<Limit>| goals.extend(limit.map(|limit| limit.goal(goal)));
     add(
         "cached token: (e) - (a) at most 0.9 x ((d) - (a))",
-        with([rows("e"), rows("d"), rows("a")], |[e, d, a]| Limit::times((e - a) / (d - a), 0.9)),
+        with([rows("e"), rows("d"), rows("a")], |[e, d, a]| {
+            Limit::times((e - a) / (d - a), 0.9)
+        }),
     );
-    add("cached token: at most 6 us above (b-sdk)", with([rows("e"), rows("b-sdk")], |[e, b]| Limit::us(e - b, 6.0)));
-    add("many tokens: (f) within 1.1 x of (e)", ratio(rows("f"), rows("e"), 1.1));
+    add(
+        "cached token: at most 6 us above (b-sdk)",
+        with([rows("e"), rows("b-sdk")], |[e, b]| Limit::us(e - b, 6.0)),
+    );
+    add(
+        "many tokens: (f) within 1.1 x of (e)",
+        ratio(rows("f"), rows("e"), 1.1),
+    );
     for name in BY_THE_HOST {
-        let goal = format!("new token each time, {}: within 1.3 x of (c)", name.to_uppercase());
-        add(&goal, ratio(rows(&format!("g-{name}")), rows(&format!("c-{name}")), 1.3));
+        let goal = format!(
+            "new token each time, {}: within 1.3 x of (c)",
+            name.to_uppercase()
+        );
+        add(
+            &goal,
+            ratio(rows(&format!("g-{name}")), rows(&format!("c-{name}")), 1.3),
+        );
     }
     add(
         "new token each time, EdDSA: at most 200 us above (e)",
-        with([rows("g-eddsa"), rows("e")], |[new, cached]| Limit::us(new - cached, 200.0)),
+        with([rows("g-eddsa"), rows("e")], |[new, cached]| {
+            Limit::us(new - cached, 200.0)
+        }),
     );
-    add("10,000 patterns within 1.2 x of 10", ratio(rows("h-10000"), rows("h-10"), 1.2));
+    add(
+        "10,000 patterns within 1.2 x of 10",
+        ratio(rows("h-10000"), rows("h-10"), 1.2),
+    );
     add(
         "10,000 patterns compiled in under 1,000 ms",
-        results.figure("configure-10000").map(|ms| Limit::ms(ms, 1000.0)),
+        results
+            .figure("configure-10000")
+            .map(|ms| Limit::ms(ms, 1000.0)),
     );
-    add("a condition on `req`: at most 6 us", with([rows("i"), rows("e")], |[i, e]| Limit::us(i - e, 6.0)));
-    let bodies = [results.figure("body-filtered"), results.figure("body-plain")];
-    add("body of a push: within 1.03 x of no filter", with(bodies, |[ours, plain]| Limit::times(ours / plain, 1.03)));
+    add(
+        "a condition on `req`: at most 6 us",
+        with([rows("i"), rows("e")], |[i, e]| Limit::us(i - e, 6.0)),
+    );
+    let bodies = [
+        results.figure("body-filtered"),
+        results.figure("body-plain"),
+    ];
+    add(
+        "body of a push: within 1.03 x of no filter",
+        with(bodies, |[ours, plain]| Limit::times(ours / plain, 1.03)),
+    );
     add(
         "memory: a worker with 10,000 identities at most 8 MiB above the empty module",
-        results.figure("memory-above").map(|value| Limit { value, most: 8.0, unit: " MiB" }),
+        results.figure("memory-above").map(|value| Limit {
+            value,
+            most: 8.0,
+            unit: " MiB",
+        }),
     );
     add(
         "memory: no growth (1 MiB) when the cache is full",
-        results.figure("memory-growth").map(|value| Limit { value, most: 1.0, unit: " MiB" }),
+        results.figure("memory-growth").map(|value| Limit {
+            value,
+            most: 1.0,
+            unit: " MiB",
+        }),
     );
     let size = results.module_size / MIB;
-    add("module: at most 1.45 MiB", Some(Limit { value: size, most: 1.45, unit: " MiB" }));
-    add("configure with 100 patterns: under 50 ms", results.figure("configure-100").map(|ms| Limit::ms(ms, 50.0)));
+    add(
+        "module: at most 1.45 MiB",
+        Some(Limit {
+            value: size,
+            most: 1.45,
+            unit: " MiB",
+        }),
+    );
+    add(
+        "configure with 100 patterns: under 50 ms",
+        results
+            .figure("configure-100")
+            .map(|ms| Limit::ms(ms, 50.0)),
+    );
     if let (Some(new), Some(native)) = (rows("g-ps256"), rows("c-ps256")) {
-        let (what, figure) = ("new token each time, PS256: pure wasm", format!("{} x of (c)", short(new / native)));
-        goals.push(Goal { what: what.to_owned(), figure, reached: None });
+        let (what, figure) = (
+            "new token each time, PS256: pure wasm",
+            format!("{} x of (c)", short(new / native)),
+        );
+        goals.push(Goal {
+            what: what.to_owned(),
+            figure,
+            reached: None,
+        });
     }
     goals
 }
 
-fn with<const N: usize>(values: [Option<f64>; N], limit: impl Fn([f64; N]) -> Limit) -> Option<Limit> {
+fn with<const N: usize>(
+    values: [Option<f64>; N],
+    limit: impl Fn([f64; N]) -> Limit,
+) -> Option<Limit> {
     let known: Vec<f64> = values.into_iter().flatten().collect();
     <[f64; N]>::try_from(known).ok().map(limit)
 }
 
 fn ratio(value: Option<f64>, base: Option<f64>, limit: f64) -> Option<Limit> {
-    with([value, base], |[value, base]| Limit::times(value / base, limit))
+    with([value, base], |[value, base]| {
+        Limit::times(value / base, limit)
+    })
 }
 
 impl Limit {
     const fn times(value: f64, most: f64) -> Self {
-        Self { value, most, unit: " x" }
+        Self {
+            value,
+            most,
+            unit: " x",
+        }
     }
 
     const fn us(value: f64, most: f64) -> Self {
-        Self { value, most, unit: " us" }
+        Self {
+            value,
+            most,
+            unit: " us",
+        }
     }
 
     const fn ms(value: f64, most: f64) -> Self {
-        Self { value, most, unit: " ms" }
+        Self {
+            value,
+            most,
+            unit: " ms",
+        }
     }
 
     fn goal(&self, what: &str) -> Goal {
         let figure = format!("{}{}", short(self.value), self.unit);
-        Goal { what: what.to_owned(), figure, reached: Some(self.value <= self.most) }
+        Goal {
+            what: what.to_owned(),
+            figure,
+            reached: Some(self.value <= self.most),
+        }
     }
 }

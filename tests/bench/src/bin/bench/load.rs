@@ -1,4 +1,5 @@
-//! Load: sends requests over sixteen open connections, the next one as soon as the last is answered.
+//! Load: sends requests over sixteen open connections, the next one as soon as the last is
+//! answered.
 
 mod own;
 mod wrk;
@@ -40,7 +41,11 @@ impl Generator {
     /// wrk of `.tools`, if it was installed.
     pub(crate) fn best() -> Self {
         let wrk = tool("bin/wrk");
-        if wrk.exists() { Self::Wrk(wrk) } else { Self::Own }
+        if wrk.exists() {
+            Self::Wrk(wrk)
+        } else {
+            Self::Own
+        }
     }
 
     /// Returns its name in the table.

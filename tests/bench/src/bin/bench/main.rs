@@ -1,4 +1,5 @@
-//! What the filter costs in the real Envoy, compared with Envoy's own filters; `cargo xtask bench` builds what it needs and starts it.
+//! What the filter costs in the real Envoy, compared with Envoy's own filters; `cargo xtask bench`
+//! builds what it needs and starts it.
 
 mod body;
 mod chain;
@@ -32,7 +33,8 @@ use registry_auth_harness::machine::Machine;
 
 /// Bytes of a body, in the full run and in the quick one.
 const BODY: u64 = 1 << 32;
-/// Bodies for each round: a difference of some percent has to show, and the resolution of CPU time is 10 ms.
+/// Bodies for each round: a difference of some percent has to show, and the resolution of CPU time
+/// is 10 ms.
 const BODIES: usize = 2;
 const SHORT_BODY: u64 = 1 << 24;
 
@@ -50,15 +52,34 @@ fn run() -> Result<()> {
     let options = Options::read(arguments.into_iter())?;
     let files = Files::find()?;
     let rows = row::selected(&options.rows);
-    ensure!(!rows.is_empty(), "there is no such row: {}", options.rows.join(", "));
+    ensure!(
+        !rows.is_empty(),
+        "there is no such row: {}",
+        options.rows.join(", ")
+    );
     // wrk measures whole seconds.
-    let generator = if options.quick { Generator::Own } else { Generator::best() };
+    let generator = if options.quick {
+        Generator::Own
+    } else {
+        Generator::best()
+    };
     let machine = Machine::this()?;
     let rows = rounds::measure(&rows, &options.plan, &generator, &files)?;
-    let figures = if options.figures { figures(&options, &files)? } else { Vec::new() };
+    let figures = if options.figures {
+        figures(&options, &files)?
+    } else {
+        Vec::new()
+    };
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let module_size = files.size()? as f64;
-    let results = Results { machine, generator, plan: options.plan, rows, figures, module_size };
+    let results = Results {
+        machine,
+        generator,
+        plan: options.plan,
+        rows,
+        figures,
+        module_size,
+    };
     report(&results, &options, &files)
 }
 
@@ -66,10 +87,18 @@ fn run() -> Result<()> {
 fn figures(options: &Options, files: &Files) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     eprintln!("bodies");
-    let (rounds, size) = if options.quick { (1, SHORT_BODY) } else { (BODIES * options.plan.rounds, BODY) };
+    let (rounds, size) = if options.quick {
+        (1, SHORT_BODY)
+    } else {
+        (BODIES * options.plan.rounds, BODY)
+    };
     figures.extend(body::measure(rounds, size, files)?);
     eprintln!("start");
-    let patterns = if options.quick { start::FEW } else { start::PATTERNS };
+    let patterns = if options.quick {
+        start::FEW
+    } else {
+        start::PATTERNS
+    };
     figures.extend(start::configure(options.plan.rounds, patterns, files)?);
     eprintln!("pushes");
     figures.extend(start::push(options.plan.rounds, files)?);
@@ -80,11 +109,15 @@ fn figures(options: &Options, files: &Files) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-#[expect(clippy::print_stdout, reason = "the table is what the program is asked for")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the table is what the program is asked for"
+)]
 fn report(results: &Results, options: &Options, files: &Files) -> Result<()> {
     let page = results.page();
     let json = files.folder.join("results.json");
-    fs::write(&json, format!("{:#}\n", results.to_json())).context("the results cannot be written")?;
+    fs::write(&json, format!("{:#}\n", results.to_json()))
+        .context("the results cannot be written")?;
     println!("{page}");
     if options.write {
         page::write(&page)?;

@@ -34,8 +34,14 @@ pub(crate) fn measure(plan: &Plan, files: &Files) -> Result<Vec<Figure>> {
     let [algorithm, ..] = ALGORITHMS;
     let tokens = workload::tokens(algorithm, 0, IDENTITIES, now())?;
     let ours = Chain::Ours(Policy::PLAIN);
-    let workers = [each_worker(Chain::Empty, &tokens, files)?, each_worker(ours, &tokens, files)?];
-    let [empty, full] = [loaded(Chain::Empty, &tokens, files)?, loaded(ours, &tokens, files)?];
+    let workers = [
+        each_worker(Chain::Empty, &tokens, files)?,
+        each_worker(ours, &tokens, files)?,
+    ];
+    let [empty, full] = [
+        loaded(Chain::Empty, &tokens, files)?,
+        loaded(ours, &tokens, files)?,
+    ];
     let identities = [empty, full].map(|sizes| sizes.after - sizes.before);
     let [worker, identity] = [workers, identities].map(|[empty, ours]| ours - empty);
     let guest = guest(&tokens)?;
@@ -44,16 +50,47 @@ pub(crate) fn measure(plan: &Plan, files: &Files) -> Result<Vec<Figure>> {
     let each = guest * MIB / IDENTITIES as f64;
     let mib = |id: &str, what: &str, value: f64| Figure::new(id, what, vec![value], "MiB");
     Ok(vec![
-        mib("memory-empty", "memory of Envoy with the empty module and one worker", empty.before),
-        mib("memory-ours", "memory of Envoy with ours and one worker", full.before),
-        mib("memory-worker", "one more worker, ours above the empty module", worker),
-        mib("memory-identities", "10,000 identities in the cache, ours above the empty module", identity),
-        mib("memory-above", "a worker with 10,000 identities, ours above the empty module", worker + identity),
-        mib("memory-guest", "growth of the module's own memory by 10,000 identities", guest),
-        Figure::new("memory-identity", "the same for each identity", vec![each], "bytes"),
+        mib(
+            "memory-empty",
+            "memory of Envoy with the empty module and one worker",
+            empty.before,
+        ),
+        mib(
+            "memory-ours",
+            "memory of Envoy with ours and one worker",
+            full.before,
+        ),
+        mib(
+            "memory-worker",
+            "one more worker, ours above the empty module",
+            worker,
+        ),
+        mib(
+            "memory-identities",
+            "10,000 identities in the cache, ours above the empty module",
+            identity,
+        ),
+        mib(
+            "memory-above",
+            "a worker with 10,000 identities, ours above the empty module",
+            worker + identity,
+        ),
+        mib(
+            "memory-guest",
+            "growth of the module's own memory by 10,000 identities",
+            guest,
+        ),
+        Figure::new(
+            "memory-identity",
+            "the same for each identity",
+            vec![each],
+            "bytes",
+        ),
         mib(
             "memory-growth",
-            &format!("growth over {requests} more requests, with forgotten tokens and with a known one"),
+            &format!(
+                "growth over {requests} more requests, with forgotten tokens and with a known one"
+            ),
             growth,
         ),
     ])
@@ -86,7 +123,10 @@ fn loaded(chain: Chain, tokens: &[String], files: &Files) -> Result<Sizes> {
     send_each(&envoy, tokens.get(..1).unwrap_or_default())?;
     let before = size(&envoy)?;
     send_each(&envoy, tokens)?;
-    Ok(Sizes { before, after: size(&envoy)? })
+    Ok(Sizes {
+        before,
+        after: size(&envoy)?,
+    })
 }
 
 /// Requests, and MiB that the process grows with them when the cache is full already.
@@ -101,16 +141,29 @@ fn growth(plan: &Plan, tokens: &[String], files: &Files) -> Result<(u64, f64)> {
     let mut requests = 0;
     for _ in 0..plan.rounds {
         for tokens in [tokens, tokens.get(..1).unwrap_or_default()] {
-            requests += Generator::Own.send(&Load { address, tokens, once: false, time: plan.time })?;
+            requests += Generator::Own.send(&Load {
+                address,
+                tokens,
+                once: false,
+                time: plan.time,
+            })?;
         }
     }
     Ok((requests, size(&envoy)? - before))
 }
 
 fn send_each(envoy: &Envoy, tokens: &[String]) -> Result<()> {
-    let load = Load { address: envoy.listener(NAME)?, tokens, once: true, time: PATIENCE };
+    let load = Load {
+        address: envoy.listener(NAME)?,
+        tokens,
+        once: true,
+        time: PATIENCE,
+    };
     let sent = Generator::Own.send(&load)?;
-    ensure!(usize::try_from(sent)? == tokens.len(), "only {sent} requests were sent in {PATIENCE:?}");
+    ensure!(
+        usize::try_from(sent)? == tokens.len(),
+        "only {sent} requests were sent in {PATIENCE:?}"
+    );
     Ok(())
 }
 
@@ -123,7 +176,10 @@ fn size(envoy: &Envoy) -> Result<f64> {
 /// How many MiB the module's own memory grows.
 fn guest(tokens: &[String]) -> Result<f64> {
     let configuration = Policy::PLAIN.configuration()?.to_string();
-    let mut vm = Vm::start(Compiled::built()?, Setup::of_scenarios(configuration.as_bytes()))?;
+    let mut vm = Vm::start(
+        Compiled::built()?,
+        Setup::of_scenarios(configuration.as_bytes()),
+    )?;
     let (first, rest) = tokens.split_first().context("there are tokens")?;
     ask(&mut vm, first)?;
     let before = vm.memory();
@@ -135,6 +191,9 @@ fn guest(tokens: &[String]) -> Result<f64> {
 
 fn ask(vm: &mut Vm, token: &str) -> Result<()> {
     let id = vm.open(&workload::pull(REPOSITORY, Some(token)))?;
-    ensure!(matches!(vm.progress(id)?, Progress::Forwarded(_)), "a request was refused");
+    ensure!(
+        matches!(vm.progress(id)?, Progress::Forwarded(_)),
+        "a request was refused"
+    );
     vm.close(id)
 }

@@ -27,11 +27,26 @@ impl Options {
     /// # Errors
     /// One is unknown or lacks its value.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let plan = Plan { rounds: 5, time: Duration::from_secs(2), warm_up: Duration::from_secs(2), fresh: 4_000 };
-        let mut options = Self { plan, quick: false, rows: Vec::new(), figures: true, write: false };
+        let plan = Plan {
+            rounds: 5,
+            time: Duration::from_secs(2),
+            warm_up: Duration::from_secs(2),
+            fresh: 4_000,
+        };
+        let mut options = Self {
+            plan,
+            quick: false,
+            rows: Vec::new(),
+            figures: true,
+            write: false,
+        };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().with_context(|| format!("`{argument}` lacks its value"));
+            let mut value = || {
+                arguments
+                    .next()
+                    .with_context(|| format!("`{argument}` lacks its value"))
+            };
             match argument.as_str() {
                 "--quick" => options.shorten(),
                 "--write" => options.write = true,
@@ -39,9 +54,12 @@ impl Options {
                     options.rows = value()?.split(',').map(str::to_owned).collect();
                     options.figures = false;
                 }
-                "--rounds" => options.plan.rounds = value()?.parse().context("`--rounds` is a number")?,
+                "--rounds" => {
+                    options.plan.rounds = value()?.parse().context("`--rounds` is a number")?
+                }
                 "--seconds" => {
-                    options.plan.time = Duration::from_secs(value()?.parse().context("`--seconds` is a number")?);
+                    options.plan.time =
+                        Duration::from_secs(value()?.parse().context("`--seconds` is a number")?);
                 }
                 _ => bail!("`{argument}` is unknown"),
             }
@@ -57,6 +75,11 @@ impl Options {
     const fn shorten(&mut self) {
         self.quick = true;
         let time = Duration::from_millis(200);
-        self.plan = Plan { rounds: 1, time, warm_up: Duration::from_millis(100), fresh: 200 };
+        self.plan = Plan {
+            rounds: 1,
+            time,
+            warm_up: Duration::from_millis(100),
+            fresh: 200,
+        };
     }
 }

@@ -16,7 +16,8 @@ const END: &str = "<!-- end -->\n";
 pub(crate) fn write(tables: &str) -> Result<()> {
     let path = module::workspace().join(PAGE);
     let text = fs::read_to_string(&path).context(PAGE)?;
-    let text = replaced(&text, tables).with_context(|| format!("`{PAGE}` lacks the marks `{}`", BEGIN.trim()))?;
+    let text = replaced(&text, tables)
+        .with_context(|| format!("`{PAGE}` lacks the marks `{}`", BEGIN.trim()))?;
     fs::write(path, text).context(PAGE)
 }
 
@@ -33,7 +34,10 @@ mod tests {
     #[test]
     fn only_what_is_between_the_marks_changes() {
         let page = format!("a\n{BEGIN}old\n{END}b\n");
-        assert_eq!(replaced(&page, "new\n"), Some(format!("a\n{BEGIN}new\n{END}b\n")));
+        assert_eq!(
+            replaced(&page, "new\n"),
+            Some(format!("a\n{BEGIN}new\n{END}b\n"))
+        );
         assert_eq!(replaced("a\n", "new\n"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Profiles in which functions the module spends the instructions of a request.
 //!
-//! The request is stopped many times, each time a little later, and its backtrace recorded, so that the profile is the same in each
-//! run. The module is one with names, before wasm-opt.
+//! The request is stopped many times, each time a little later, and its backtrace recorded, so that
+//! the profile is the same in each run. The module is one with names, before wasm-opt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,9 +20,30 @@ const SHOWN: usize = 40;
 
 /// The requests to choose from.
 const REQUESTS: [(&str, Case); 3] = [
-    ("hit", Case { policy: Policy::PLAIN, warm: 2 }),
-    ("miss", Case { policy: Policy::PLAIN, warm: 0 }),
-    ("condition", Case { policy: Policy { condition: true, ..Policy::PLAIN }, warm: 2 }),
+    (
+        "hit",
+        Case {
+            policy: Policy::PLAIN,
+            warm: 2,
+        },
+    ),
+    (
+        "miss",
+        Case {
+            policy: Policy::PLAIN,
+            warm: 0,
+        },
+    ),
+    (
+        "condition",
+        Case {
+            policy: Policy {
+                condition: true,
+                ..Policy::PLAIN
+            },
+            warm: 2,
+        },
+    ),
 ];
 
 #[derive(Clone, Copy)]
@@ -36,10 +57,21 @@ struct Case {
 ///
 /// # Errors
 /// There is no such request, the module is missing, or it does not do what it should.
-#[expect(clippy::print_stdout, reason = "the profile is what the program is asked for")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the profile is what the program is asked for"
+)]
 pub(crate) fn show(request: &str) -> Result<()> {
-    let case = REQUESTS.iter().find(|(name, _)| *name == request).map(|(_, case)| *case);
-    let case = case.with_context(|| format!("`{request}` is none of {:?}", REQUESTS.map(|(name, _)| name)))?;
+    let case = REQUESTS
+        .iter()
+        .find(|(name, _)| *name == request)
+        .map(|(_, case)| *case);
+    let case = case.with_context(|| {
+        format!(
+            "`{request}` is none of {:?}",
+            REQUESTS.map(|(name, _)| name)
+        )
+    })?;
     let module = Compiled::new(&fs::read(module::workspace().join(NAMED)).context(NAMED)?)?;
     let [algorithm, ..] = ALGORITHMS;
     let token = workload::token(algorithm, now())?;
@@ -50,12 +82,22 @@ pub(crate) fn show(request: &str) -> Result<()> {
     let (mut alone, mut within) = (BTreeMap::new(), BTreeMap::new());
     for stop in 0..STOPS {
         let stack = stack_at(case.ready(&module, &token)?, &token, whole * stop / STOPS);
-        *alone.entry(stack.first().cloned().unwrap_or_else(|| "the end".to_owned())).or_insert(0) += 1;
+        *alone
+            .entry(
+                stack
+                    .first()
+                    .cloned()
+                    .unwrap_or_else(|| "the end".to_owned()),
+            )
+            .or_insert(0) += 1;
         for function in stack.into_iter().collect::<BTreeSet<_>>() {
             *within.entry(function).or_insert(0) += 1;
         }
     }
-    println!("{whole} fuel for one request; shares of it in per mille\n\nalone\n{}\n", list(alone));
+    println!(
+        "{whole} fuel for one request; shares of it in per mille\n\nalone\n{}\n",
+        list(alone)
+    );
     println!("with what they call\n{}", list(within));
     Ok(())
 }
@@ -65,7 +107,9 @@ impl Case {
         let configuration = self.policy.configuration()?.to_string();
         let mut vm = Vm::start(module, Setup::of_scenarios(configuration.as_bytes()))?;
         // Excludes what happens only once.
-        let [other] = workload::tokens(ALGORITHMS[0], 1, 1, now())?.try_into().map_err(|_| anyhow!("no token"))?;
+        let [other] = workload::tokens(ALGORITHMS[0], 1, 1, now())?
+            .try_into()
+            .map_err(|_| anyhow!("no token"))?;
         ask(&mut vm, &other)?;
         for _ in 0..self.warm {
             ask(&mut vm, token)?;
@@ -76,7 +120,10 @@ impl Case {
 
 fn ask(vm: &mut Vm, token: &str) -> Result<()> {
     let id = vm.open(&workload::pull(REPOSITORY, Some(token)))?;
-    ensure!(matches!(vm.progress(id)?, Progress::Forwarded(_)), "the request was refused");
+    ensure!(
+        matches!(vm.progress(id)?, Progress::Forwarded(_)),
+        "the request was refused"
+    );
     vm.close(id)
 }
 
@@ -84,7 +131,9 @@ fn ask(vm: &mut Vm, token: &str) -> Result<()> {
 fn stack_at(mut vm: Vm, token: &str, fuel: u64) -> Vec<String> {
     vm.ration(fuel);
     // wasmtime checks the fuel where functions and loops begin, not after the last of them.
-    ask(&mut vm, token).err().map_or_else(Vec::new, |error| functions(&format!("{error:?}")))
+    ask(&mut vm, token)
+        .err()
+        .map_or_else(Vec::new, |error| functions(&format!("{error:?}")))
 }
 
 /// Reads the backtrace in wasmtime's message: `0: 0x1f2e - <unknown>!name`.
@@ -101,7 +150,12 @@ fn functions(message: &str) -> Vec<String> {
 fn list(shares: BTreeMap<String, u64>) -> String {
     let mut shares: Vec<_> = shares.into_iter().collect();
     shares.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    shares.iter().take(SHOWN).map(|(function, count)| format!("{count:>5} {function}")).collect::<Vec<_>>().join("\n")
+    shares
+        .iter()
+        .take(SHOWN)
+        .map(|(function, count)| format!("{count:>5} {function}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]

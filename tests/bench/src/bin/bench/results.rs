@@ -29,22 +29,45 @@ pub(crate) struct Results {
 impl Results {
     /// The median of a row, in microseconds for each request.
     pub(crate) fn row(&self, id: &str) -> Option<f64> {
-        self.rows.iter().find(|measured| measured.row.id == id).map(Measured::median)
+        self.rows
+            .iter()
+            .find(|measured| measured.row.id == id)
+            .map(Measured::median)
     }
 
     /// The median of a figure, in its unit.
     pub(crate) fn figure(&self, id: &str) -> Option<f64> {
-        self.figures.iter().find(|figure| figure.id == id).map(Figure::median)
+        self.figures
+            .iter()
+            .find(|figure| figure.id == id)
+            .map(Figure::median)
     }
 
     /// The tables, in Markdown.
     pub(crate) fn page(&self) -> String {
-        let parts = [self.about(), self.table(), self.beside(), table_of(&goals(self))];
-        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+        let parts = [
+            self.about(),
+            self.table(),
+            self.beside(),
+            table_of(&goals(self)),
+        ];
+        parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     fn about(&self) -> String {
-        let Machine { cpu, cores, kernel, envoy, rustc, commit, date } = &self.machine;
+        let Machine {
+            cpu,
+            cores,
+            kernel,
+            envoy,
+            rustc,
+            commit,
+            date,
+        } = &self.machine;
         let Plan { rounds, time, .. } = self.plan;
         let day = date.get(..10).unwrap_or(date);
         format!(
@@ -65,14 +88,21 @@ impl Results {
         let [none, native] = ["a", "d"].map(|id| self.row(id));
         for measured in &self.rows {
             let value = measured.median();
-            let lowest = measured.samples.iter().copied().fold(f64::INFINITY, f64::min);
+            let lowest = measured
+                .samples
+                .iter()
+                .copied()
+                .fold(f64::INFINITY, f64::min);
             let highest = measured.samples.iter().copied().fold(0.0, f64::max);
             let above = none.map_or_else(String::new, |none| short(value - none));
             let ratio = native.map_or_else(String::new, |native| format!("{:.2}", value / native));
             let (id, what) = (&measured.row.id, &measured.row.what);
             let [value, lowest, highest] = [value, lowest, highest].map(short);
             // Writing to a string cannot fail.
-            let _ = writeln!(table, "| {id} | {what} | {value} | {lowest} - {highest} | {above} | {ratio} |");
+            let _ = writeln!(
+                table,
+                "| {id} | {what} | {value} | {lowest} - {highest} | {above} | {ratio} |"
+            );
         }
         table
     }
@@ -83,7 +113,13 @@ impl Results {
         }
         let mut table = "| what | median | unit |\n|---|--:|---|\n".to_owned();
         for figure in &self.figures {
-            let _ = writeln!(table, "| {} | {} | {} |", figure.what, short(figure.median()), figure.unit);
+            let _ = writeln!(
+                table,
+                "| {} | {} | {} |",
+                figure.what,
+                short(figure.median()),
+                figure.unit
+            );
         }
         table
     }
@@ -115,8 +151,15 @@ impl Results {
 
 fn table_of(goals: &[Goal]) -> String {
     let mut table = "| goal | this run | |\n|---|--:|---|\n".to_owned();
-    for Goal { what, figure, reached } in goals {
-        let reached = reached.map_or("no promise", |reached| if reached { "reached" } else { "not reached" });
+    for Goal {
+        what,
+        figure,
+        reached,
+    } in goals
+    {
+        let reached = reached.map_or("no promise", |reached| {
+            if reached { "reached" } else { "not reached" }
+        });
         let _ = writeln!(table, "| {what} | {figure} | {reached} |");
     }
     table
@@ -146,9 +189,19 @@ mod tests {
                 date: "2026-01-02T00:00:00Z".into(),
             },
             generator: Generator::Own,
-            plan: Plan { rounds: 1, time: Duration::from_secs(1), warm_up: Duration::ZERO, fresh: 1 },
+            plan: Plan {
+                rounds: 1,
+                time: Duration::from_secs(1),
+                warm_up: Duration::ZERO,
+                fresh: 1,
+            },
             rows: medians.iter().map(measured).collect(),
-            figures: vec![Figure::new("configure-100", "configure", vec![60.0], "ms CPU")],
+            figures: vec![Figure::new(
+                "configure-100",
+                "configure",
+                vec![60.0],
+                "ms CPU",
+            )],
             module_size: 1024.0 * 1024.0,
         }
     }
@@ -156,16 +209,30 @@ mod tests {
     #[test]
     fn goals_are_judged_by_the_figures_of_the_run_and_left_out_without_them() {
         let results = results(&[("a", 50.0), ("d", 80.0), ("e", 75.0), ("f", 90.0)]);
-        let judged: Vec<_> = goals(&results).into_iter().map(|goal| (goal.figure, goal.reached)).collect();
-        let expected = [("0.83 x", true), ("1.20 x", false), ("1.00 MiB", true), ("60.0 ms", false)]
-            .map(|(figure, reached)| (figure.to_owned(), Some(reached)));
+        let judged: Vec<_> = goals(&results)
+            .into_iter()
+            .map(|goal| (goal.figure, goal.reached))
+            .collect();
+        let expected = [
+            ("0.83 x", true),
+            ("1.20 x", false),
+            ("1.00 MiB", true),
+            ("60.0 ms", false),
+        ]
+        .map(|(figure, reached)| (figure.to_owned(), Some(reached)));
         assert_eq!(judged, expected);
     }
 
     #[test]
     fn the_page_has_a_line_for_each_row() {
         let page = results(&[("a", 50.0), ("d", 80.0), ("e", 75.0)]).page();
-        assert!(page.contains("| e | ours, token in the cache | 75.0 | 75.0 - 75.0 | 25.0 | 0.94 |"), "{page}");
-        assert!(page.starts_with("2026-01-02, commit abc, cpu, 2 cores"), "{page}");
+        assert!(
+            page.contains("| e | ours, token in the cache | 75.0 | 75.0 - 75.0 | 25.0 | 0.94 |"),
+            "{page}"
+        );
+        assert!(
+            page.starts_with("2026-01-02, commit abc, cpu, 2 cores"),
+            "{page}"
+        );
     }
 }

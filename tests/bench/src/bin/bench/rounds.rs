@@ -48,10 +48,21 @@ impl Measured {
 ///
 /// # Errors
 /// Envoy does not start, or answers something else than 200.
-pub(crate) fn measure(rows: &[Row], plan: &Plan, generator: &Generator, files: &Files) -> Result<Vec<Measured>> {
-    let listeners: Vec<_> = rows.iter().map(|row| Listener::new(&row.id, row.chain)).collect();
+pub(crate) fn measure(
+    rows: &[Row],
+    plan: &Plan,
+    generator: &Generator,
+    files: &Files,
+) -> Result<Vec<Measured>> {
+    let listeners: Vec<_> = rows
+        .iter()
+        .map(|row| Listener::new(&row.id, row.chain))
+        .collect();
     let envoy = files.start(&listeners, 1)?;
-    let mut lanes = rows.iter().map(|row| Lane::new(row, plan)).collect::<Result<Vec<_>>>()?;
+    let mut lanes = rows
+        .iter()
+        .map(|row| Lane::new(row, plan))
+        .collect::<Result<Vec<_>>>()?;
     for lane in &mut lanes {
         lane.send(&envoy, plan.warm_up, &Generator::Own)?;
     }
@@ -77,21 +88,34 @@ impl Lane {
         let tokens = match row.traffic {
             Traffic::Same(algorithm) => vec![workload::token(algorithm, now())?],
             Traffic::Rotation(algorithm, count) => workload::tokens(algorithm, 0, count, now())?,
-            Traffic::Once(algorithm) => workload::tokens(algorithm, 0, amount(algorithm, plan), now())?,
+            Traffic::Once(algorithm) => {
+                workload::tokens(algorithm, 0, amount(algorithm, plan), now())?
+            }
         };
-        Ok(Self { measured: Measured { row: row.clone(), samples: Vec::new(), requests: 0 }, tokens, batches: 0 })
+        Ok(Self {
+            measured: Measured {
+                row: row.clone(),
+                samples: Vec::new(),
+                requests: 0,
+            },
+            tokens,
+            batches: 0,
+        })
     }
 
     fn measure(&mut self, envoy: &Envoy, plan: &Plan, generator: &Generator) -> Result<()> {
         if let Traffic::Once(algorithm) = self.measured.row.traffic {
             self.batches += 1;
-            self.tokens = workload::tokens(algorithm, self.batches, amount(algorithm, plan), now())?;
+            self.tokens =
+                workload::tokens(algorithm, self.batches, amount(algorithm, plan), now())?;
         }
         let before = Cpu::of(envoy.process())?;
         let requests = self.send(envoy, plan.time, generator)?;
         let used = Cpu::of(envoy.process())? - before;
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-        self.measured.samples.push(used.as_secs_f64() * 1e6 / requests as f64);
+        self.measured
+            .samples
+            .push(used.as_secs_f64() * 1e6 / requests as f64);
         self.measured.requests += requests;
         Ok(())
     }
@@ -99,12 +123,28 @@ impl Lane {
     fn send(&self, envoy: &Envoy, time: Duration, generator: &Generator) -> Result<u64> {
         let row = &self.measured.row;
         let once = matches!(row.traffic, Traffic::Once(_));
-        let load = Load { address: envoy.listener(&row.id)?, tokens: &self.tokens, once, time };
-        generator.send(&load).with_context(|| format!("row {}; the log of Envoy ends\n{}", row.id, envoy.log_tail()))
+        let load = Load {
+            address: envoy.listener(&row.id)?,
+            tokens: &self.tokens,
+            once,
+            time,
+        };
+        generator.send(&load).with_context(|| {
+            format!(
+                "row {}; the log of Envoy ends\n{}",
+                row.id,
+                envoy.log_tail()
+            )
+        })
     }
 }
 
-/// Returns the number of new tokens for a row: fewer for PS256, which the module verifies itself, about ten times as slow.
+/// Returns the number of new tokens for a row: fewer for PS256, which the module verifies itself,
+/// about ten times as slow.
 fn amount(algorithm: Algorithm, plan: &Plan) -> usize {
-    if algorithm.name == "PS256" { plan.fresh.div_ceil(4) } else { plan.fresh }
+    if algorithm.name == "PS256" {
+        plan.fresh.div_ceil(4)
+    } else {
+        plan.fresh
+    }
 }

@@ -37,36 +37,92 @@ pub(crate) fn all() -> Vec<Row> {
     let plain = Chain::Ours(Policy::PLAIN);
     let mut rows = vec![
         row("a", "no filter", Chain::Nothing, Traffic::Same(rs256)),
-        row("b", "an empty module, written by hand", Chain::Empty, Traffic::Same(rs256)),
-        row("b-calls", "the same with the host calls of (e)", Chain::Calls, Traffic::Same(rs256)),
-        row("b-sdk", "an empty module with the Rust SDK, exports pruned", Chain::EmptySdk, Traffic::Same(rs256)),
+        row(
+            "b",
+            "an empty module, written by hand",
+            Chain::Empty,
+            Traffic::Same(rs256),
+        ),
+        row(
+            "b-calls",
+            "the same with the host calls of (e)",
+            Chain::Calls,
+            Traffic::Same(rs256),
+        ),
+        row(
+            "b-sdk",
+            "an empty module with the Rust SDK, exports pruned",
+            Chain::EmptySdk,
+            Traffic::Same(rs256),
+        ),
     ];
     for algorithm in ALGORITHMS {
         let what = format!("`jwt_authn` without cache and `rbac`, {}", algorithm.name);
-        rows.push(row(&named("c", algorithm), &what, Chain::Native { cache: false }, Traffic::Same(algorithm)));
+        rows.push(row(
+            &named("c", algorithm),
+            &what,
+            Chain::Native { cache: false },
+            Traffic::Same(algorithm),
+        ));
     }
     rows.extend([
-        row("d", "`jwt_authn` with cache and `rbac`", Chain::Native { cache: true }, Traffic::Same(rs256)),
+        row(
+            "d",
+            "`jwt_authn` with cache and `rbac`",
+            Chain::Native { cache: true },
+            Traffic::Same(rs256),
+        ),
         row("e", "ours, token in the cache", plain, Traffic::Same(rs256)),
-        row("f", "ours, 1,000 tokens in rotation", plain, Traffic::Rotation(rs256, ROTATING)),
+        row(
+            "f",
+            "ours, 1,000 tokens in rotation",
+            plain,
+            Traffic::Rotation(rs256, ROTATING),
+        ),
     ]);
     for algorithm in ALGORITHMS {
         let what = format!("ours, each token new, {}", algorithm.name);
-        rows.push(row(&named("g", algorithm), &what, plain, Traffic::Once(algorithm)));
+        rows.push(row(
+            &named("g", algorithm),
+            &what,
+            plain,
+            Traffic::Once(algorithm),
+        ));
     }
     for (patterns, text) in [(10, "10"), (1_000, "1,000"), (10_000, "10,000")] {
         let chain = Chain::Ours(Policy::of(patterns));
-        rows.push(row(&format!("h-{patterns}"), &format!("ours, {text} patterns"), chain, Traffic::Same(rs256)));
+        rows.push(row(
+            &format!("h-{patterns}"),
+            &format!("ours, {text} patterns"),
+            chain,
+            Traffic::Same(rs256),
+        ));
     }
-    let chain = Chain::Ours(Policy { condition: true, ..Policy::PLAIN });
-    rows.push(row("i", "ours, a condition on `req`", chain, Traffic::Same(rs256)));
+    let chain = Chain::Ours(Policy {
+        condition: true,
+        ..Policy::PLAIN
+    });
+    rows.push(row(
+        "i",
+        "ours, a condition on `req`",
+        chain,
+        Traffic::Same(rs256),
+    ));
     rows
 }
 
-/// The rows that `wanted` names: by their whole name, or by the letter for all of it. All when it names none.
+/// The rows that `wanted` names: by their whole name, or by the letter for all of it. All when it
+/// names none.
 pub(crate) fn selected(wanted: &[String]) -> Vec<Row> {
-    let named = |row: &Row| wanted.iter().any(|name| row.id == *name || row.id.split('-').next() == Some(name));
-    all().into_iter().filter(|row| wanted.is_empty() || named(row)).collect()
+    let named = |row: &Row| {
+        wanted
+            .iter()
+            .any(|name| row.id == *name || row.id.split('-').next() == Some(name))
+    };
+    all()
+        .into_iter()
+        .filter(|row| wanted.is_empty() || named(row))
+        .collect()
 }
 
 fn named(letter: &str, algorithm: Algorithm) -> String {
@@ -74,7 +130,12 @@ fn named(letter: &str, algorithm: Algorithm) -> String {
 }
 
 fn row(id: &str, what: &str, chain: Chain, traffic: Traffic) -> Row {
-    Row { id: id.to_owned(), what: what.to_owned(), chain, traffic }
+    Row {
+        id: id.to_owned(),
+        what: what.to_owned(),
+        chain,
+        traffic,
+    }
 }
 
 #[cfg(test)]
@@ -86,10 +147,19 @@ mod tests {
     #[test]
     fn a_letter_names_all_rows_that_begin_with_it_and_no_two_rows_have_one_name() {
         let rows = all();
-        assert_eq!(rows.iter().map(|row| &row.id).collect::<BTreeSet<_>>().len(), rows.len());
+        assert_eq!(
+            rows.iter()
+                .map(|row| &row.id)
+                .collect::<BTreeSet<_>>()
+                .len(),
+            rows.len()
+        );
         let ids = |wanted: &[&str]| {
             let wanted: Vec<_> = wanted.iter().map(|&name| name.to_owned()).collect();
-            selected(&wanted).into_iter().map(|row| row.id).collect::<Vec<_>>()
+            selected(&wanted)
+                .into_iter()
+                .map(|row| row.id)
+                .collect::<Vec<_>>()
         };
         assert_eq!(ids(&["h", "e"]), ["e", "h-10", "h-1000", "h-10000"]);
         assert_eq!(ids(&["g-es256", "b-sdk"]), ["b-sdk", "g-es256"]);

@@ -38,7 +38,12 @@ pub(crate) struct Listener {
 impl Listener {
     /// Creates a listener with its own VM, answered by Envoy.
     pub(crate) fn new(name: &str, chain: Chain) -> Self {
-        Self { name: name.to_owned(), vm: name.to_owned(), chain, answer: Answer::Direct }
+        Self {
+            name: name.to_owned(),
+            vm: name.to_owned(),
+            chain,
+            answer: Answer::Direct,
+        }
     }
 }
 
@@ -61,11 +66,19 @@ impl Files {
     pub(crate) fn find() -> Result<Self> {
         let folder = module::workspace().join("target/bench");
         fs::create_dir_all(&folder)?;
-        let [empty, calls, empty_sdk] = ["empty.wasm", "calls.wasm", "empty-sdk.wasm"].map(|name| folder.join(name));
+        let [empty, calls, empty_sdk] =
+            ["empty.wasm", "calls.wasm", "empty-sdk.wasm"].map(|name| folder.join(name));
         fs::write(&empty, empty::module(&[]))?;
         fs::write(&calls, empty::module(&empty::CALLS))?;
-        fs::metadata(&empty_sdk).context("the empty module with the SDK is missing: run `cargo xtask bench`")?;
-        Ok(Self { ours: module::path()?, empty, calls, empty_sdk, folder })
+        fs::metadata(&empty_sdk)
+            .context("the empty module with the SDK is missing: run `cargo xtask bench`")?;
+        Ok(Self {
+            ours: module::path()?,
+            empty,
+            calls,
+            empty_sdk,
+            folder,
+        })
     }
 
     /// Starts an Envoy with this number of workers.
@@ -73,7 +86,12 @@ impl Files {
     /// # Errors
     /// It does not start; the message ends with its log.
     pub(crate) fn start(&self, listeners: &[Listener], workers: u32) -> Result<Envoy> {
-        let modules = Modules { ours: &self.ours, empty: &self.empty, calls: &self.calls, empty_sdk: &self.empty_sdk };
+        let modules = Modules {
+            ours: &self.ours,
+            empty: &self.empty,
+            calls: &self.calls,
+            empty_sdk: &self.empty_sdk,
+        };
         let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Envoy::launch(&bootstrap(listeners, &modules)?, workers, &environment)
     }
@@ -95,7 +113,10 @@ fn bootstrap(listeners: &[Listener], modules: &Modules<'_>) -> Result<Value> {
             clusters.push(cluster(&listener.name, address));
         }
     }
-    let listeners = listeners.iter().map(|listener| listener.to_json(modules)).collect::<Result<Vec<_>>>()?;
+    let listeners = listeners
+        .iter()
+        .map(|listener| listener.to_json(modules))
+        .collect::<Result<Vec<_>>>()?;
     Ok(json!({
         "admin": {"address": loopback},
         "static_resources": {"listeners": listeners, "clusters": clusters},

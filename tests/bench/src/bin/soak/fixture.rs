@@ -18,9 +18,13 @@ use crate::crowd::{Crowd, KEYS};
 use crate::memory::Memory;
 
 const ISSUER: &str = "http://issuer.test";
-const PRESSURE: Pressure = Pressure { connections: 2, patience: Duration::from_secs(30) };
+const PRESSURE: Pressure = Pressure {
+    connections: 2,
+    patience: Duration::from_secs(30),
+};
 const SAMPLE: Duration = Duration::from_secs(1);
-/// Samples from one rotation of the keys to the next, and from one change of the policy to the next.
+/// Samples from one rotation of the keys to the next, and from one change of the policy to the
+/// next.
 const ROTATION: usize = 20;
 const CHANGE: usize = 7;
 
@@ -53,7 +57,11 @@ pub(crate) struct Soaked {
 
 /// Returns one of two configurations, which differ in anonymous pulls only.
 fn plugin(number: usize) -> Value {
-    let anonymous: &[&str] = if number.is_multiple_of(2) { &["read"] } else { &[] };
+    let anonymous: &[&str] = if number.is_multiple_of(2) {
+        &["read"]
+    } else {
+        &[]
+    };
     let mapping = json!({"username": format!("'{}-' + claims.sub", number % 2)});
     let entry = json!({"issuer": ISSUER, "audiences": ["registry"], "cluster": "issuers", "claimMapping": mapping});
     json!({
@@ -89,11 +97,20 @@ impl Fixture {
         let bootstrap = Bootstrap {
             module: module::path()?,
             listeners: vec![listener],
-            clusters: vec![("upstream".to_owned(), backend.address()), ("issuers".to_owned(), server.address())],
+            clusters: vec![
+                ("upstream".to_owned(), backend.address()),
+                ("issuers".to_owned(), server.address()),
+            ],
             environment: Vec::new(),
         };
         let envoy = Envoy::start(&bootstrap)?;
-        Ok(Self { envoy, bootstrap, issuer, crowd, _kept: (backend, server, folder) })
+        Ok(Self {
+            envoy,
+            bootstrap,
+            issuer,
+            crowd,
+            _kept: (backend, server, folder),
+        })
     }
 
     /// Sends this number of requests.
@@ -123,15 +140,31 @@ impl Fixture {
                     self.change(changes)?;
                 }
                 if second.is_multiple_of(30) {
-                    eprintln!("{} requests, {} KiB", load.answers(), self.envoy.resident()?);
+                    eprintln!(
+                        "{} requests, {} KiB",
+                        load.answers(),
+                        self.envoy.resident()?
+                    );
                 }
             }
-            answers = kinds.iter().map(|kind| kind.name).zip(load.settled()).collect();
+            answers = kinds
+                .iter()
+                .map(|kind| kind.name)
+                .zip(load.settled())
+                .collect();
             Ok(())
         });
         let sum = sum.with_context(|| self.envoy.log_tail())?;
         let (tokens, fetches) = (self.crowd.size(), self.issuer.requests(Endpoint::Keys));
-        Ok(Soaked { sum, answers, tokens, rotations, fetches, changes, memory })
+        Ok(Soaked {
+            sum,
+            answers,
+            tokens,
+            rotations,
+            fetches,
+            changes,
+            memory,
+        })
     }
 
     /// Publishes a new key of the issuer in addition to the current one, and then signs with it.
@@ -144,13 +177,20 @@ impl Fixture {
     fn change(&mut self, number: usize) -> Result<()> {
         const COUNTER: &str = "extension_config_discovery.http_filter.registry-auth.config_reload";
         let before = self.envoy.stat(COUNTER)?;
-        let listener = self.bootstrap.listeners.first_mut().context("no listener")?;
+        let listener = self
+            .bootstrap
+            .listeners
+            .first_mut()
+            .context("no listener")?;
         listener.configuration = plugin(number).to_string();
         let listener = listener.clone();
         self.bootstrap.publish(&listener)?;
         let deadline = Instant::now() + PRESSURE.patience;
         while self.envoy.stat(COUNTER)? == before {
-            ensure!(Instant::now() < deadline, "envoy does not take the configuration");
+            ensure!(
+                Instant::now() < deadline,
+                "envoy does not take the configuration"
+            );
             thread::sleep(Duration::from_millis(20));
         }
         Ok(())

@@ -1,6 +1,6 @@
-//! Sends many requests through the real Envoy while keys and policy change, and checks that its memory stays flat and every response
-//! is right.
-//! `cargo xtask soak` builds what it needs and starts it.
+//! Sends many requests through the real Envoy while keys and policy change, and checks that its
+//! memory stays flat and every response is right. `cargo xtask soak` builds what it needs and
+//! starts it.
 
 mod crowd;
 mod fixture;

@@ -24,7 +24,10 @@ impl Memory {
     /// Returns the maximum of each tenth of the run in KiB.
     pub(crate) fn tenths(&self) -> Vec<u64> {
         let length = self.samples.len().div_ceil(PARTS).max(1);
-        self.samples.chunks(length).map(|part| part.iter().copied().max().unwrap_or_default()).collect()
+        self.samples
+            .chunks(length)
+            .map(|part| part.iter().copied().max().unwrap_or_default())
+            .collect()
     }
 
     /// Checks that memory stayed flat after the first tenths.
@@ -35,7 +38,10 @@ impl Memory {
         let tenths = self.tenths();
         let warm = tenths.iter().take(WARM).max().copied().unwrap_or_default();
         let last = tenths.iter().skip(WARM).max().copied().unwrap_or_default();
-        ensure!(last <= warm + warm * GROWTH / 100, "memory grows: {warm} KiB at first, {last} KiB later");
+        ensure!(
+            last <= warm + warm * GROWTH / 100,
+            "memory grows: {warm} KiB at first, {last} KiB later"
+        );
         Ok(())
     }
 }
@@ -46,10 +52,23 @@ mod tests {
 
     #[test]
     fn memory_may_rise_at_first_and_not_later() {
-        let of = |samples: &[u64]| Memory { samples: samples.to_vec() };
-        assert_eq!(of(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]).tenths(), [2, 4, 6, 8, 10, 12]);
-        assert!(of(&[50, 90, 100, 100, 105, 104, 100, 101, 100, 110]).check().is_ok());
-        assert!(of(&[50, 90, 100, 100, 105, 104, 100, 101, 100, 111]).check().is_err());
+        let of = |samples: &[u64]| Memory {
+            samples: samples.to_vec(),
+        };
+        assert_eq!(
+            of(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]).tenths(),
+            [2, 4, 6, 8, 10, 12]
+        );
+        assert!(
+            of(&[50, 90, 100, 100, 105, 104, 100, 101, 100, 110])
+                .check()
+                .is_ok()
+        );
+        assert!(
+            of(&[50, 90, 100, 100, 105, 104, 100, 101, 100, 111])
+                .check()
+                .is_err()
+        );
         assert!(of(&[]).check().is_ok());
     }
 }

@@ -24,7 +24,13 @@ pub(crate) fn text(soaked: &Soaked) -> Result<String> {
     let machine = Machine::this()?;
     let place = format!(
         "{}, {} cores, Linux {}, Envoy {}, {}, commit {}, {}",
-        machine.cpu, machine.cores, machine.kernel, machine.envoy, machine.rustc, machine.commit, machine.date
+        machine.cpu,
+        machine.cores,
+        machine.kernel,
+        machine.envoy,
+        machine.rustc,
+        machine.commit,
+        machine.date
     );
     let sum = &soaked.sum;
     let rows = [
@@ -36,13 +42,24 @@ pub(crate) fn text(soaked: &Soaked) -> Result<String> {
         ("changes of the policy", soaked.changes.to_string()),
         ("wrong answers", "0".to_owned()),
     ];
-    let rows: Vec<_> = rows.iter().map(|(name, value)| format!("| {name} | {value} |")).collect();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(name, value)| format!("| {name} | {value} |"))
+        .collect();
     let kinds = soaked.answers.iter().map(|(name, statuses)| {
-        let statuses: Vec<_> = statuses.iter().map(|(status, count)| format!("{count} × {status}")).collect();
+        let statuses: Vec<_> = statuses
+            .iter()
+            .map(|(status, count)| format!("{count} × {status}"))
+            .collect();
         format!("| {name} | {} |", statuses.join(", "))
     });
     let (rows, kinds) = (rows.join("\n"), kinds.collect::<Vec<_>>().join("\n"));
-    let tenths: Vec<_> = soaked.memory.tenths().iter().map(|sample| (sample / 1024).to_string()).collect();
+    let tenths: Vec<_> = soaked
+        .memory
+        .tenths()
+        .iter()
+        .map(|sample| (sample / 1024).to_string())
+        .collect();
     Ok(format!(
         "{ABOUT}\n{place}\n\n| | |\n|---|---|\n{rows}\n\n| kind of request | answers |\n|---|---|\n{kinds}\n\n\
          Memory of Envoy (`VmRSS`), the most in each tenth of the run, in MiB: {}\n",

@@ -23,7 +23,11 @@ pub struct Client<'a> {
 impl<'a> Client<'a> {
     /// Without a certificate.
     pub fn new(substrate: &'a mut dyn Substrate, config: usize) -> Self {
-        Self { substrate, config, certificate: None }
+        Self {
+            substrate,
+            config,
+            certificate: None,
+        }
     }
 
     /// With the certificate of this name, or none.
@@ -37,8 +41,7 @@ impl<'a> Client<'a> {
     /// # Errors
     /// A test key is missing.
     pub fn credential(&self, claims: &Value) -> Result<String> {
-        let mut all =
-            json!({ "iss": "http://issuer.test", "aud": "registry", "sub": "ci", "iat": "-1m", "exp": "+30m" });
+        let mut all = json!({ "iss": "http://issuer.test", "aud": "registry", "sub": "ci", "iat": "-1m", "exp": "+30m" });
         if let (Some(all), Some(claims)) = (all.as_object_mut(), claims.as_object()) {
             all.extend(claims.clone());
         }
@@ -50,7 +53,9 @@ impl<'a> Client<'a> {
     /// # Errors
     /// There is no such key.
     pub fn signed(&self, key: &str, claims: Value) -> Result<String> {
-        let Value::Object(claims) = claims else { anyhow::bail!("claims are an object") };
+        let Value::Object(claims) = claims else {
+            anyhow::bail!("claims are an object")
+        };
         Recipe::plain(key, claims).mint(self.substrate.now())
     }
 
@@ -61,7 +66,10 @@ impl<'a> Client<'a> {
     pub fn send(&mut self, line: &str, token: Option<&str>) -> Result<Became> {
         let (method, target) = line.split_once(' ').context("METHOD TARGET")?;
         let certificate = self.certificate.map(tls::pem).transpose()?;
-        let mut request = Request { certificate, ..Request::new(method, target) };
+        let mut request = Request {
+            certificate,
+            ..Request::new(method, target)
+        };
         if let Some(token) = token {
             request = request.header("authorization", &format!("Bearer {token}"));
         }
@@ -74,8 +82,13 @@ impl<'a> Client<'a> {
     /// As [`Self::send`].
     pub fn status(&mut self, line: &str, token: Option<&str>) -> Result<(u16, String)> {
         Ok(match self.send(line, token)? {
-            Became::Forwarded { seen, status } => (status, seen.values("x-registry-user").join(",")),
-            Became::Answered(answer) => (answer.status, answer.header("www-authenticate").unwrap_or_default()),
+            Became::Forwarded { seen, status } => {
+                (status, seen.values("x-registry-user").join(","))
+            }
+            Became::Answered(answer) => (
+                answer.status,
+                answer.header("www-authenticate").unwrap_or_default(),
+            ),
         })
     }
 
@@ -94,12 +107,26 @@ impl<'a> Client<'a> {
     /// # Errors
     /// There is none.
     pub fn issue(&mut self, scopes: &str, credential: Option<&str>) -> Result<(String, i64)> {
-        match self.send(&format!("GET /auth/token?service=registry.test&scope={scopes}"), credential)? {
+        match self.send(
+            &format!("GET /auth/token?service=registry.test&scope={scopes}"),
+            credential,
+        )? {
             Became::Answered(answer) if answer.status == 200 => {
                 let body: Value = serde_json::from_slice(&answer.body)?;
-                ensure!(member(&body, "token") == member(&body, "access_token"), "{body}");
-                let token = member(&body, "token").as_str().context("no token")?.to_owned();
-                Ok((token, member(&body, "expires_in").as_i64().context("no lifetime")?))
+                ensure!(
+                    member(&body, "token") == member(&body, "access_token"),
+                    "{body}"
+                );
+                let token = member(&body, "token")
+                    .as_str()
+                    .context("no token")?
+                    .to_owned();
+                Ok((
+                    token,
+                    member(&body, "expires_in")
+                        .as_i64()
+                        .context("no lifetime")?,
+                ))
             }
             other => anyhow::bail!("no token: {other:?}"),
         }
@@ -111,7 +138,10 @@ impl<'a> Client<'a> {
     /// It is not.
     pub fn passes(&mut self, line: &str, token: Option<&str>, user: &str) -> Result<()> {
         let (status, seen) = self.status(line, token)?;
-        ensure!(status == 200 && seen == user, "{line}: {status}, user `{seen}` instead of `{user}`");
+        ensure!(
+            status == 200 && seen == user,
+            "{line}: {status}, user `{seen}` instead of `{user}`"
+        );
         Ok(())
     }
 
@@ -121,7 +151,10 @@ impl<'a> Client<'a> {
     /// It is not.
     pub fn refused(&mut self, line: &str, token: Option<&str>, challenge: &str) -> Result<()> {
         let (status, seen) = self.status(line, token)?;
-        ensure!(status == 401 && seen.contains(challenge), "{line}: {status} {seen}");
+        ensure!(
+            status == 401 && seen.contains(challenge),
+            "{line}: {status} {seen}"
+        );
         Ok(())
     }
 }

@@ -1,10 +1,13 @@
-//! Tokens that the endpoint mints: what they say, who accepts them, and that nothing else passes for one.
+//! Tokens that the endpoint mints: what they say, who accepts them, and that nothing else passes
+//! for one.
 
 pub mod client;
 pub mod restrictions;
 
 use anyhow::{Context as _, Result, ensure};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, VerificationAlgorithm,
+};
 use registry_auth_harness::expect::Outcome as Became;
 use registry_auth_harness::key::TestKey;
 use registry_auth_harness::scenario::Config;
@@ -24,7 +27,8 @@ pub fn configuration(key: &str) -> Result<Config> {
         { "users": ["ci"], "actions": ["read", "create"] },
         { "groups": ["release"], "actions": ["read", "create", "update", "delete"] },
     ]);
-    let mapping = json!({ "username": "claims.sub", "groups": "has(claims.groups) ? claims.groups : []" });
+    let mapping =
+        json!({ "username": "claims.sub", "groups": "has(claims.groups) ? claims.groups : []" });
     let mint = json!({
         "issuer": "token.test",
         "algorithm": TestKey::named(key)?.algorithm(),
@@ -52,16 +56,24 @@ pub fn configuration(key: &str) -> Result<Config> {
         },
     });
     let registry = json!({ "catalog": ["public/a", "secret/a", "team/app"] });
-    Ok(serde_json::from_value(json!({ "plugin": plugin, "minting": key, "registry": registry }))?)
+    Ok(serde_json::from_value(
+        json!({ "plugin": plugin, "minting": key, "registry": registry }),
+    )?)
 }
 
 /// Another implementation verifies it, as a registry would.
 fn verified(token: &str, key: &str) -> Result<()> {
     let key = TestKey::named(key)?;
     let header: Value = serde_json::from_slice(&part(token, 0)?)?;
-    ensure!(header == json!({ "alg": key.algorithm(), "kid": key.name(), "typ": "JWT" }), "{header}");
-    let algorithm: &'static dyn VerificationAlgorithm =
-        if key.algorithm() == "EdDSA" { &ED25519 } else { &ECDSA_P256_SHA256_FIXED };
+    ensure!(
+        header == json!({ "alg": key.algorithm(), "kid": key.name(), "typ": "JWT" }),
+        "{header}"
+    );
+    let algorithm: &'static dyn VerificationAlgorithm = if key.algorithm() == "EdDSA" {
+        &ED25519
+    } else {
+        &ECDSA_P256_SHA256_FIXED
+    };
     let (input, _) = token.rsplit_once('.').context("no signature")?;
     let public = ParsedPublicKey::new(algorithm, key.spki_der()?)?;
     Ok(public.verify_sig(input.as_bytes(), &part(token, 2)?)?)
@@ -71,44 +83,84 @@ fn play(client: &mut Client<'_>, key: &str) -> Result<()> {
     let ci = client.credential(&json!({}))?;
     let group = client.credential(&json!({ "sub": "g", "groups": ["release", "x"] }))?;
 
-    let token = client.mint("repository:team/app:pull,push,delete+repository:secret/a:pull", Some(&ci))?;
+    let token = client.mint(
+        "repository:team/app:pull,push,delete+repository:secret/a:pull",
+        Some(&ci),
+    )?;
     verified(&token, key)?;
     let mut said = claims(&token)?;
     let now = client.substrate.now().secs();
     let issued = member(&said, "iat").as_i64().context("no iat")?;
     // The clock of a VM that has waited is ahead.
-    ensure!((now - 60..=now + 60).contains(&issued), "iat {issued}, now {now}");
-    ensure!(*member(&said, "exp") == issued + 300 && *member(&said, "nbf") == issued - 10, "{said}");
-    ensure!(member(&said, "jti").as_str().is_some_and(|id| id.len() == 22), "{said}");
+    ensure!(
+        (now - 60..=now + 60).contains(&issued),
+        "iat {issued}, now {now}"
+    );
+    ensure!(
+        *member(&said, "exp") == issued + 300 && *member(&said, "nbf") == issued - 10,
+        "{said}"
+    );
+    ensure!(
+        member(&said, "jti")
+            .as_str()
+            .is_some_and(|id| id.len() == 22),
+        "{said}"
+    );
     for name in ["iat", "exp", "nbf", "jti"] {
         said.as_object_mut().context("no object")?.remove(name);
     }
     let access = json!([{ "type": "repository", "name": "team/app", "actions": ["pull", "push"] }]);
-    ensure!(said == json!({ "iss": "token.test", "sub": "ci", "aud": "registry.test", "access": access }), "{said}");
+    ensure!(
+        said == json!({ "iss": "token.test", "sub": "ci", "aud": "registry.test", "access": access }),
+        "{said}"
+    );
 
     // It is good for what it says, together with the policy, and the registry gets it.
     client.passes("GET /v2/", Some(&token), "ci")?;
     client.passes("GET /v2/team/app/tags/list", Some(&token), "ci")?;
     client.passes(UPLOAD, Some(&token), "ci")?;
-    let Became::Forwarded { seen, .. } = client.send(UPLOAD, Some(&token))? else { anyhow::bail!("not forwarded") };
-    ensure!(seen.values("authorization") == [format!("Bearer {token}")], "the registry does not get the token");
-    client.refused("GET /v2/team/other/tags/list", Some(&token), "insufficient_scope")?;
-    client.refused("DELETE /v2/team/app/manifests/v1", Some(&token), "insufficient_scope")?;
+    let Became::Forwarded { seen, .. } = client.send(UPLOAD, Some(&token))? else {
+        anyhow::bail!("not forwarded")
+    };
+    ensure!(
+        seen.values("authorization") == [format!("Bearer {token}")],
+        "the registry does not get the token"
+    );
+    client.refused(
+        "GET /v2/team/other/tags/list",
+        Some(&token),
+        "insufficient_scope",
+    )?;
+    client.refused(
+        "DELETE /v2/team/app/manifests/v1",
+        Some(&token),
+        "insufficient_scope",
+    )?;
     let narrow = client.mint("repository:team/app:pull", Some(&ci))?;
     client.passes("GET /v2/team/app/tags/list", Some(&narrow), "ci")?;
     client.refused(UPLOAD, Some(&narrow), "insufficient_scope")?;
 
     // Groups go with it; the catalog is filtered and not in it.
     let token = client.mint("repository:team/app:*+registry:catalog:*", Some(&group))?;
-    ensure!(*member(&claims(&token)?, "groups") == json!(["release", "x"]), "groups are lost");
     ensure!(
-        member(&claims(&token)?, "access").as_array().is_some_and(|access| access.len() == 1),
+        *member(&claims(&token)?, "groups") == json!(["release", "x"]),
+        "groups are lost"
+    );
+    ensure!(
+        member(&claims(&token)?, "access")
+            .as_array()
+            .is_some_and(|access| access.len() == 1),
         "the catalog is in it"
     );
     client.passes("DELETE /v2/team/app/manifests/v1", Some(&token), "g")?;
-    let Became::Answered(catalog) = client.send("GET /v2/_catalog", Some(&token))? else { anyhow::bail!("no catalog") };
+    let Became::Answered(catalog) = client.send("GET /v2/_catalog", Some(&token))? else {
+        anyhow::bail!("no catalog")
+    };
     let names: Value = serde_json::from_slice(&catalog.body)?;
-    ensure!(names == json!({ "repositories": ["public/a", "team/app"] }), "{names}");
+    ensure!(
+        names == json!({ "repositories": ["public/a", "team/app"] }),
+        "{names}"
+    );
 
     // Nobody's token is good for what it says and no more, as at a registry that checks it itself.
     let token = client.mint("repository:public/a:pull+repository:team/app:pull", None)?;
@@ -123,20 +175,28 @@ fn play(client: &mut Client<'_>, key: &str) -> Result<()> {
 fn forgeries(client: &mut Client<'_>, key: &str) -> Result<()> {
     let ci = client.credential(&json!({}))?;
     let token = client.mint("repository:team/app:pull", Some(&ci))?;
-    client.refused("GET /auth/token?scope=repository:team/app:pull", Some(&token), "Basic realm=")?;
+    client.refused(
+        "GET /auth/token?scope=repository:team/app:pull",
+        Some(&token),
+        "Basic realm=",
+    )?;
     let access = json!([{ "type": "repository", "name": "team/app", "actions": ["pull"] }]);
     let good = json!({
         "iss": "token.test", "sub": "ci", "aud": "registry.test", "iat": "-1s", "exp": "+5m", "access": access,
     });
     let with = |name: &str, value: Value| {
         let mut claims = good.clone();
-        claims.as_object_mut().into_iter().for_each(|claims| drop(claims.insert(name.to_owned(), value.clone())));
+        claims
+            .as_object_mut()
+            .into_iter()
+            .for_each(|claims| drop(claims.insert(name.to_owned(), value.clone())));
         claims
     };
     let list = "GET /v2/team/app/tags/list";
     let as_minted = client.signed(key, good.clone())?;
     client.passes(list, Some(&as_minted), "ci")?;
-    // No shim is there to be asked for a key of this id, and nothing is called bad that was not looked up.
+    // No shim is there to be asked for a key of this id, and nothing is called bad that was not
+    // looked up.
     let (status, _) = client.status(list, Some(&client.signed("es256", good.clone())?))?;
     ensure!(status == 503, "a key id that nobody looks up: {status}");
     let forged = [
@@ -149,7 +209,9 @@ fn forgeries(client: &mut Client<'_>, key: &str) -> Result<()> {
         client.signed(key, with("access", json!("all")))?,
     ];
     for (index, forged) in forged.iter().enumerate() {
-        client.refused(list, Some(forged), "invalid_token").with_context(|| format!("forgery {index}"))?;
+        client
+            .refused(list, Some(forged), "invalid_token")
+            .with_context(|| format!("forgery {index}"))?;
     }
     Ok(())
 }

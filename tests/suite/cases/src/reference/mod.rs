@@ -1,8 +1,9 @@
 //! A second, deliberately naive evaluator of access control, to compare the engine with.
 //!
-//! It is written from what is promised (zot's rules and the deviations from them), not from the engine, and shares no code with it:
-//! patterns are matched by trying everything, policies are read from the configuration's JSON for every question, and conditions
-//! are a few expressions whose meaning is written down in Rust. Slow and plain is what it is for.
+//! It is written from what is promised (zot's rules and the deviations from them), not from the
+//! engine, and shares no code with it: patterns are matched by trying everything, policies are read
+//! from the configuration's JSON for every question, and conditions are a few expressions whose
+//! meaning is written down in Rust. Slow and plain is what it is for.
 
 mod condition;
 mod glob;
@@ -125,7 +126,9 @@ impl Caller {
             "create" | "update" => "push",
             other => other,
         };
-        let Self::Server { access, .. } = self else { return true };
+        let Self::Server { access, .. } = self else {
+            return true;
+        };
         access.iter().any(|entry| {
             let has = |wanted: &str| entry.actions.iter().any(|action| action == wanted);
             !entry.expired && entry.repository.as_deref() == repository && (has(wanted) || has("*"))

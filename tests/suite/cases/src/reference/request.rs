@@ -16,7 +16,8 @@ pub enum Ask {
     Catalog,
     /// One of zot's extensions.
     Extension,
-    /// A method and the rest of the path after the name, for anything but manifests: `tags/list`, `blobs/@` (`@` stands for a digest).
+    /// A method and the rest of the path after the name, for anything but manifests: `tags/list`,
+    /// `blobs/@` (`@` stands for a digest).
     Plain(&'static str, String, &'static str),
     /// GET, HEAD or DELETE of a manifest by tag, or by digest without one.
     Manifest(&'static str, String, Option<String>),
@@ -40,20 +41,36 @@ impl Ask {
             Self::Catalog => ("GET", "/v2/_catalog".to_owned()),
             Self::Extension => ("GET", "/v2/_zot/ext/search".to_owned()),
             Self::Plain(method, name, rest) => (method, target(name, rest)),
-            Self::Manifest(method, name, tag) => {
-                (method, target(name, &format!("manifests/{}", tag.as_deref().unwrap_or("@"))))
-            }
+            Self::Manifest(method, name, tag) => (
+                method,
+                target(
+                    name,
+                    &format!("manifests/{}", tag.as_deref().unwrap_or("@")),
+                ),
+            ),
             Self::Mount(name, None) => ("POST", target(name, "blobs/uploads/?mount=@")),
-            Self::Mount(name, Some(from)) => ("POST", target(name, &format!("blobs/uploads/?mount=@&from={from}"))),
-            Self::PushTag(name, tag, others) => ("PUT", target(name, &format!("manifests/{tag}{}", query(others)))),
-            Self::PushDigest(name, tags) => ("PUT", target(name, &format!("manifests/@{}", query(tags)))),
+            Self::Mount(name, Some(from)) => (
+                "POST",
+                target(name, &format!("blobs/uploads/?mount=@&from={from}")),
+            ),
+            Self::PushTag(name, tag, others) => (
+                "PUT",
+                target(name, &format!("manifests/{tag}{}", query(others))),
+            ),
+            Self::PushDigest(name, tags) => {
+                ("PUT", target(name, &format!("manifests/@{}", query(tags))))
+            }
         }
     }
 }
 
 fn query(tags: &[String]) -> String {
     let tags: Vec<String> = tags.iter().map(|tag| format!("tag={tag}")).collect();
-    if tags.is_empty() { String::new() } else { format!("?{}", tags.join("&")) }
+    if tags.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", tags.join("&"))
+    }
 }
 
 impl World {
@@ -62,21 +79,36 @@ impl World {
     pub fn expects(&self, caller: &Caller, ask: &Ask) -> Expected {
         let (method, target) = ask.line();
         let every = |checks: Checks<'_>| {
-            let refusals: Vec<Refusal> =
-                checks.iter().filter_map(|check| self.check(caller, check, method).err()).collect();
-            if refusals.is_empty() { Expected::Forwarded(target.clone()) } else { Expected::Refused(refusals) }
+            let refusals: Vec<Refusal> = checks
+                .iter()
+                .filter_map(|check| self.check(caller, check, method).err())
+                .collect();
+            if refusals.is_empty() {
+                Expected::Forwarded(target.clone())
+            } else {
+                Expected::Refused(refusals)
+            }
         };
         match ask {
             Ask::Base if matches!(caller, Caller::Server { .. }) => every(Vec::new()),
             Ask::Base | Ask::Extension => {
-                let open = self.access_control.as_ref().is_some_and(policy::is_anonymous_only);
-                if caller.is_anonymous() && !open { refused(Refusal::NoCredential) } else { every(Vec::new()) }
+                let open = self
+                    .access_control
+                    .as_ref()
+                    .is_some_and(policy::is_anonymous_only);
+                if caller.is_anonymous() && !open {
+                    refused(Refusal::NoCredential)
+                } else {
+                    every(Vec::new())
+                }
             }
             Ask::Catalog => self.catalog(caller),
             Ask::Plain(method, name, _) => every(vec![check(action(method), name, "")]),
-            Ask::Manifest(method, name, tag) => {
-                every(vec![check(action(method), name, tag.as_deref().unwrap_or(DIGEST))])
-            }
+            Ask::Manifest(method, name, tag) => every(vec![check(
+                action(method),
+                name,
+                tag.as_deref().unwrap_or(DIGEST),
+            )]),
             Ask::Mount(name, from) => match every(vec![check("create", name, "")]) {
                 Expected::Forwarded(target) if !self.may_mount(caller, from.as_deref()) => {
                     Expected::Forwarded(target.split('?').next().unwrap_or_default().to_owned())
@@ -85,12 +117,19 @@ impl World {
             },
             Ask::PushTag(name, tag, others) => {
                 let tags = others.iter().chain([tag]);
-                every(tags.flat_map(|tag| self.tag_push(caller, name, tag, &[tag])).collect())
+                every(
+                    tags.flat_map(|tag| self.tag_push(caller, name, tag, &[tag]))
+                        .collect(),
+                )
             }
-            Ask::PushDigest(name, tags) if tags.is_empty() => every(vec![check("create", name, DIGEST)]),
-            Ask::PushDigest(name, tags) => {
-                every(tags.iter().flat_map(|tag| self.tag_push(caller, name, tag, &[tag, DIGEST])).collect())
+            Ask::PushDigest(name, tags) if tags.is_empty() => {
+                every(vec![check("create", name, DIGEST)])
             }
+            Ask::PushDigest(name, tags) => every(
+                tags.iter()
+                    .flat_map(|tag| self.tag_push(caller, name, tag, &[tag, DIGEST]))
+                    .collect(),
+            ),
         }
     }
 
@@ -103,34 +142,55 @@ impl World {
             _ => return BTreeSet::new(),
         };
         let matters = |tag: &&&String| {
-            let references: Vec<&str> = [Some(tag.as_str()), digest].into_iter().flatten().collect();
+            let references: Vec<&str> =
+                [Some(tag.as_str()), digest].into_iter().flatten().collect();
             self.matters(caller, name, &references)
         };
-        tags.iter().filter(matters).map(|tag| (*tag).clone()).collect()
+        tags.iter()
+            .filter(matters)
+            .map(|tag| (*tag).clone())
+            .collect()
     }
 
-    /// A tag that exists is updated, one that does not is created. Where that is not known, or makes no difference, both are needed.
-    fn tag_push<'a>(&self, caller: &Caller, name: &'a str, tag: &str, references: &[&'a str]) -> Checks<'a> {
+    /// A tag that exists is updated, one that does not is created. Where that is not known, or
+    /// makes no difference, both are needed.
+    fn tag_push<'a>(
+        &self,
+        caller: &Caller,
+        name: &'a str,
+        tag: &str,
+        references: &[&'a str],
+    ) -> Checks<'a> {
         let is_known = self.asks && tag != "broken" && self.matters(caller, name, references);
-        let actions: &[&'static str] = match (is_known, self.tags.contains(&format!("{name}:{tag}"))) {
-            (false, _) => &["create", "update"],
-            (true, true) => &["update"],
-            (true, false) => &["create"],
-        };
-        actions.iter().flat_map(|action| references.iter().map(|reference| check(action, name, reference))).collect()
+        let actions: &[&'static str] =
+            match (is_known, self.tags.contains(&format!("{name}:{tag}"))) {
+                (false, _) => &["create", "update"],
+                (true, true) => &["update"],
+                (true, false) => &["create"],
+            };
+        actions
+            .iter()
+            .flat_map(|action| {
+                references
+                    .iter()
+                    .map(|reference| check(action, name, reference))
+            })
+            .collect()
     }
 
     /// True if create and update are answered differently.
     fn matters(&self, caller: &Caller, name: &str, references: &[&str]) -> bool {
         let is_granted = |action| {
-            let mut checks = references.iter().map(|reference| check(action, name, reference));
+            let mut checks = references
+                .iter()
+                .map(|reference| check(action, name, reference));
             checks.all(|check| self.check(caller, &check, "PUT").is_ok())
         };
         is_granted("create") != is_granted("update")
     }
 
-    /// Where mounts are forwarded at all: from a repository that may be read; from wherever the blob is only where there are no
-    /// rules.
+    /// Where mounts are forwarded at all: from a repository that may be read; from wherever the
+    /// blob is only where there are no rules.
     fn may_mount(&self, caller: &Caller, from: Option<&str>) -> bool {
         match from {
             _ if !self.mounts => false,
@@ -150,15 +210,25 @@ impl World {
             }
         }
         let Some(control) = &self.access_control else {
-            return if *caller == Caller::Anonymous { refused(Refusal::NoCredential) } else { whole };
+            return if *caller == Caller::Anonymous {
+                refused(Refusal::NoCredential)
+            } else {
+                whole
+            };
         };
         if caller.is_anonymous() && !(self.asks && policy::is_anonymous_only(control)) {
             return refused(Refusal::NoCredential);
         }
         if !self.asks {
-            return if policy::is_admin(control, caller) { whole } else { refused(Refusal::Denied(None)) };
+            return if policy::is_admin(control, caller) {
+                whole
+            } else {
+                refused(Refusal::Denied(None))
+            };
         }
-        let may_read = |name: &&String| policy::decide(control, caller, &check("read", name, ""), "GET").is_ok();
+        let may_read = |name: &&String| {
+            policy::decide(control, caller, &check("read", name, ""), "GET").is_ok()
+        };
         Expected::Listed(self.catalog.iter().filter(may_read).cloned().collect())
     }
 
@@ -174,7 +244,13 @@ impl World {
             None => Ok(()),
             Some(control) => policy::decide(control, caller, check, method),
         };
-        decided.map_err(|message| if caller.is_anonymous() { Refusal::NoCredential } else { Refusal::Denied(message) })
+        decided.map_err(|message| {
+            if caller.is_anonymous() {
+                Refusal::NoCredential
+            } else {
+                Refusal::Denied(message)
+            }
+        })
     }
 }
 
@@ -183,7 +259,11 @@ fn refused(refusal: Refusal) -> Expected {
 }
 
 const fn check<'a>(action: &'static str, repository: &'a str, reference: &'a str) -> Check<'a> {
-    Check { action, repository, reference }
+    Check {
+        action,
+        repository,
+        reference,
+    }
 }
 
 fn action(method: &str) -> &'static str {

@@ -18,11 +18,21 @@ use super::table::{Client, Credential, Operation};
 /// How long one command may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Where the clients look for their settings.
-const FOLDERS: [&str; 7] =
-    ["HOME", "DOCKER_CONFIG", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "TMPDIR"];
+const FOLDERS: [&str; 7] = [
+    "HOME",
+    "DOCKER_CONFIG",
+    "XDG_CONFIG_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "TMPDIR",
+];
 /// Run by root, skopeo and buildah would remember blobs in a folder of the system.
 const ROOTLESS: (&str, &str) = ("_CONTAINERS_ROOTLESS_UID", "1");
-const FILES: [(&str, &str); 2] = [("REGISTRY_AUTH_FILE", "auth.json"), ("REGCTL_CONFIG", "regctl.json")];
+const FILES: [(&str, &str); 2] = [
+    ("REGISTRY_AUTH_FILE", "auth.json"),
+    ("REGCTL_CONFIG", "regctl.json"),
+];
 
 /// What all callers have in common.
 pub(super) struct Place {
@@ -53,13 +63,21 @@ impl Ended {
     /// Its last words, in one line.
     pub(super) fn last_words(&self) -> String {
         let lines: Vec<_> = self.output.lines().collect();
-        lines.get(lines.len().saturating_sub(4)..).unwrap_or_default().join(" / ")
+        lines
+            .get(lines.len().saturating_sub(4)..)
+            .unwrap_or_default()
+            .join(" / ")
     }
 }
 
 impl<'a> Caller<'a> {
     /// Prepares `folder`. A token that is no password is in the settings then.
-    pub(super) fn new(place: &'a Place, client: &'a Client, folder: PathBuf, token: Option<String>) -> Result<Self> {
+    pub(super) fn new(
+        place: &'a Place,
+        client: &'a Client,
+        folder: PathBuf,
+        token: Option<String>,
+    ) -> Result<Self> {
         fs::create_dir_all(&folder)?;
         let policy = json!({"default": [{"type": "insecureAcceptAnything"}]});
         fs::write(folder.join("policy.json"), policy.to_string())?;
@@ -68,7 +86,12 @@ impl<'a> Caller<'a> {
             let settings = json!({"auths": {place.host.to_string(): {"registrytoken": token}}});
             fs::write(folder.join("config.json"), settings.to_string())?;
         }
-        let caller = Self { place, client, folder, token };
+        let caller = Self {
+            place,
+            client,
+            folder,
+            token,
+        };
         let ended = caller.run(client.setup, "")?;
         ensure!(ended.success, "{}: {}", client.setup, ended.last_words());
         Ok(caller)
@@ -76,18 +99,27 @@ impl<'a> Caller<'a> {
 
     /// Asks for an operation on a repository; `None` when the client has no such operation.
     pub(super) fn ask(&self, operation: Operation, repository: &str) -> Result<Option<Ended>> {
-        let Some(commands) = self.client.command(operation) else { return Ok(None) };
-        let (_, name) = repository.rsplit_once('/').context("a repository has two components")?;
+        let Some(commands) = self.client.command(operation) else {
+            return Ok(None);
+        };
+        let (_, name) = repository
+            .rsplit_once('/')
+            .context("a repository has two components")?;
         image::write_chart(&self.folder.join(name), name)?;
         self.run(commands, repository).map(Some)
     }
 
     /// Runs commands up to the first that fails.
     fn run(&self, commands: &str, repository: &str) -> Result<Ended> {
-        let mut ended = Ended { success: true, output: String::new() };
+        let mut ended = Ended {
+            success: true,
+            output: String::new(),
+        };
         for command in commands.split(" && ").filter(|command| !command.is_empty()) {
             if ended.success {
-                ended = self.run_one(command, repository).with_context(|| command.to_owned())?;
+                ended = self
+                    .run_one(command, repository)
+                    .with_context(|| command.to_owned())?;
             }
         }
         Ok(ended)
@@ -116,14 +148,25 @@ impl<'a> Caller<'a> {
             if late {
                 child.kill()?;
             }
-            let status = if late { Some(child.wait()?) } else { child.try_wait()? };
+            let status = if late {
+                Some(child.wait()?)
+            } else {
+                child.try_wait()?
+            };
             if let Some(status) = status {
                 let output = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
-                break Ended { success: status.success(), output };
+                break Ended {
+                    success: status.success(),
+                    output,
+                };
             }
             std::thread::sleep(Duration::from_millis(5));
         };
-        ensure!(Instant::now() < deadline, "it did not end: {}", ended.last_words());
+        ensure!(
+            Instant::now() < deadline,
+            "it did not end: {}",
+            ended.last_words()
+        );
         Ok(ended)
     }
 
@@ -131,16 +174,19 @@ impl<'a> Caller<'a> {
     fn words<'c>(&self, command: &'c str) -> Vec<&'c str> {
         let words: Vec<_> = command.split_ascii_whitespace().collect();
         let is_token = |word: Option<&&str>| word.is_some_and(|word| word.contains("{token}"));
-        let kept = words
-            .iter()
-            .zip(1..)
-            .filter(|(word, next)| self.token.is_some() || !(is_token(Some(word)) || is_token(words.get(*next))));
+        let kept = words.iter().zip(1..).filter(|(word, next)| {
+            self.token.is_some() || !(is_token(Some(word)) || is_token(words.get(*next)))
+        });
         kept.map(|(word, _)| *word).collect()
     }
 
     fn expand(&self, word: &str, repository: &str) -> String {
         let (parent, name) = repository.rsplit_once('/').unwrap_or_default();
-        let containerd = self.place.sockets.as_ref().map_or(Path::new(""), |sockets| &sockets.containerd);
+        let containerd = self
+            .place
+            .sockets
+            .as_ref()
+            .map_or(Path::new(""), |sockets| &sockets.containerd);
         [
             ("{host}", self.place.host.to_string().as_str()),
             ("{repo}", repository),
@@ -154,7 +200,9 @@ impl<'a> Caller<'a> {
             ("{token}", self.token.as_deref().unwrap_or_default()),
         ]
         .iter()
-        .fold(word.to_owned(), |word, (placeholder, value)| word.replace(placeholder, value))
+        .fold(word.to_owned(), |word, (placeholder, value)| {
+            word.replace(placeholder, value)
+        })
     }
 
     /// Only this: no settings of the person who runs the tests, no proxies.
@@ -164,9 +212,17 @@ impl<'a> Caller<'a> {
             host.push(&sockets.docker);
             ("DOCKER_HOST", host)
         });
-        let others = [("PATH", std::env::var_os("PATH").unwrap_or_default()), (ROOTLESS.0, ROOTLESS.1.into())];
+        let others = [
+            ("PATH", std::env::var_os("PATH").unwrap_or_default()),
+            (ROOTLESS.0, ROOTLESS.1.into()),
+        ];
         let folders = FOLDERS.map(|name| (name, self.folder.clone().into_os_string()));
         let files = FILES.map(|(name, file)| (name, self.folder.join(file).into_os_string()));
-        folders.into_iter().chain(files).chain(others).chain(docker).collect()
+        folders
+            .into_iter()
+            .chain(files)
+            .chain(others)
+            .chain(docker)
+            .collect()
     }
 }

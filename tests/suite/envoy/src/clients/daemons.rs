@@ -1,4 +1,5 @@
-//! containerd and dockerd, with everything of theirs in one folder. They have to be started by root.
+//! containerd and dockerd, with everything of theirs in one folder. They have to be started by
+//! root.
 
 use std::ffi::OsString;
 use std::fs;
@@ -46,11 +47,17 @@ impl Daemons {
     /// Starts both.
     pub(super) fn start() -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-daemons-")?;
-        let [containerd, docker] = ["containerd.sock", "docker.sock"].map(|name| folder.path().join(name));
+        let [containerd, docker] =
+            ["containerd.sock", "docker.sock"].map(|name| folder.path().join(name));
         let sockets = Sockets { containerd, docker };
         let containerd = start_containerd(folder.path(), &sockets)?;
         let dockerd = start_dockerd(folder.path(), &sockets)?;
-        Ok(Self { _dockerd: dockerd, _containerd: containerd, _folder: folder, sockets })
+        Ok(Self {
+            _dockerd: dockerd,
+            _containerd: containerd,
+            _folder: folder,
+            sockets,
+        })
     }
 
     pub(super) const fn sockets(&self) -> &Sockets {
@@ -87,17 +94,38 @@ fn ping(socket: &Path) -> Result<String> {
     Ok(line)
 }
 
-/// dockerd mounts its folder and writes to `/run`: it gets mounts and a `/run` of its own, which go when it does.
+/// dockerd mounts its folder and writes to `/run`: it gets mounts and a `/run` of its own, which go
+/// when it does.
 fn start_dockerd(folder: &Path, sockets: &Sockets) -> Result<Program> {
     let file = folder.join("docker.json");
-    fs::write(&file, json!({"deprecated-key-path": folder.join("key.json")}).to_string())?;
+    fs::write(
+        &file,
+        json!({"deprecated-key-path": folder.join("key.json")}).to_string(),
+    )?;
     let mut host = OsString::from("unix://");
     host.push(&sockets.docker);
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && exec \"$0\" \"$@\""]);
-    command.arg(tool("bin/dockerd")).args(ALONE).arg("--host").arg(host);
-    command.arg("--config-file").arg(file).arg("--containerd").arg(&sockets.containerd);
-    for (option, name) in [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "dockerd.pid")] {
+    command.args([
+        "--mount",
+        "sh",
+        "-c",
+        "mount -t tmpfs tmpfs /run && exec \"$0\" \"$@\"",
+    ]);
+    command
+        .arg(tool("bin/dockerd"))
+        .args(ALONE)
+        .arg("--host")
+        .arg(host);
+    command
+        .arg("--config-file")
+        .arg(file)
+        .arg("--containerd")
+        .arg(&sockets.containerd);
+    for (option, name) in [
+        ("--data-root", "data"),
+        ("--exec-root", "exec"),
+        ("--pidfile", "dockerd.pid"),
+    ] {
         command.arg(option).arg(folder.join(name));
     }
     let mut dockerd = Program::start("dockerd", &mut command, folder)?;

@@ -35,25 +35,48 @@ pub(super) fn write_layout(folder: PathBuf) -> Result<Layout> {
         "history": [{"created_by": "registry-auth's tests"}],
     });
     let config = blob(&folder, CONFIG, config.to_string().as_bytes())?;
-    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
+    let manifest =
+        json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
     let mut manifest = blob(&folder, MANIFEST, manifest.to_string().as_bytes())?;
     let digest = digest_of(&manifest)?;
     if let Value::Object(members) = &mut manifest {
-        members.insert("annotations".to_owned(), json!({"org.opencontainers.image.ref.name": "1"}));
+        members.insert(
+            "annotations".to_owned(),
+            json!({"org.opencontainers.image.ref.name": "1"}),
+        );
     }
-    fs::write(folder.join("oci-layout"), json!({"imageLayoutVersion": "1.0.0"}).to_string())?;
-    fs::write(folder.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string())?;
+    fs::write(
+        folder.join("oci-layout"),
+        json!({"imageLayoutVersion": "1.0.0"}).to_string(),
+    )?;
+    fs::write(
+        folder.join("index.json"),
+        json!({"schemaVersion": 2, "manifests": [manifest]}).to_string(),
+    )?;
     let layer = folder.join("blobs").join(contents.replace(':', "/"));
-    Ok(Layout { folder, digest, layer })
+    Ok(Layout {
+        folder,
+        digest,
+        layer,
+    })
 }
 
 fn digest_of(descriptor: &Value) -> Result<String> {
-    Ok(descriptor.get("digest").and_then(Value::as_str).context("a descriptor has a digest")?.to_owned())
+    Ok(descriptor
+        .get("digest")
+        .and_then(Value::as_str)
+        .context("a descriptor has a digest")?
+        .to_owned())
 }
 
 /// Writes a blob; returns its descriptor.
 fn blob(folder: &Path, media_type: &str, bytes: &[u8]) -> Result<Value> {
-    let hex = digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    let hex = digest(&SHA256, bytes)
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat();
     fs::write(folder.join("blobs/sha256").join(&hex), bytes)?;
     Ok(json!({"mediaType": media_type, "digest": format!("sha256:{hex}"), "size": bytes.len()}))
 }
@@ -61,6 +84,9 @@ fn blob(folder: &Path, media_type: &str, bytes: &[u8]) -> Result<Value> {
 /// Writes the least that is a Helm chart.
 pub(super) fn write_chart(folder: &Path, name: &str) -> Result<()> {
     fs::create_dir_all(folder)?;
-    fs::write(folder.join("Chart.yaml"), format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n"))?;
+    fs::write(
+        folder.join("Chart.yaml"),
+        format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n"),
+    )?;
     Ok(())
 }

@@ -57,22 +57,42 @@ pub(super) struct Row {
 impl Row {
     /// A line without cells.
     pub(super) fn new(client: &Client) -> Self {
-        let cells = [client.name, client.credential.name()].map(str::to_owned).to_vec();
-        Self { client: client.name, cells, story: Vec::new(), faults: Vec::new() }
+        let cells = [client.name, client.credential.name()]
+            .map(str::to_owned)
+            .to_vec();
+        Self {
+            client: client.name,
+            cells,
+            story: Vec::new(),
+            faults: Vec::new(),
+        }
     }
 
     /// Adds the next cell; `ended` is `None` when the client has no such operation.
-    pub(super) fn add(&mut self, case: &Case, repository: &str, ended: Option<&Ended>, accesses: &[Access]) {
+    pub(super) fn add(
+        &mut self,
+        case: &Case,
+        repository: &str,
+        ended: Option<&Ended>,
+        accesses: &[Access],
+    ) {
         let Some(ended) = ended else {
             self.cells.push(Verdict::Absent.to_string());
             return;
         };
         let verdict = Verdict::of(case.operation, repository, ended, accesses);
-        let seen = accesses.iter().map(|access| format!("    {} {} {}", access.status, access.method, access.path));
+        let seen = accesses
+            .iter()
+            .map(|access| format!("    {} {} {}", access.status, access.method, access.path));
         let seen = seen.collect::<Vec<_>>().join("\n");
-        let story = format!("  {}: {verdict}\n{seen}\n    it said: {}", case.heading, ended.last_words());
+        let story = format!(
+            "  {}: {verdict}\n{seen}\n    it said: {}",
+            case.heading,
+            ended.last_words()
+        );
         if case.may == Permission::Refused && !verdict.is_refusal() {
-            self.faults.push(format!("{} must be refused\n{story}", self.line()));
+            self.faults
+                .push(format!("{} must be refused\n{story}", self.line()));
         }
         self.cells.push(verdict.to_string());
         self.story.push(story);
@@ -88,14 +108,20 @@ impl Page {
     pub(super) fn new(headings: impl Iterator<Item = &'static str>) -> Self {
         let names: Vec<_> = ["client", "token as"].into_iter().chain(headings).collect();
         let headings = format!("| {} |\n|{}", names.join(" | "), "---|".repeat(names.len()));
-        Self { headings, text: ABOUT.to_owned(), rows: Vec::new() }
+        Self {
+            headings,
+            text: ABOUT.to_owned(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds the table of a realm.
     pub(super) fn add_table(&mut self, realm: Realm, rows: Vec<Row>) {
         let title = match realm {
             Realm::Text => "`bearer.realm` is plain text: the filter asks for Basic",
-            Realm::Url => "`bearer.realm` is the URL of the token endpoint: the filter asks for Bearer",
+            Realm::Url => {
+                "`bearer.realm` is the URL of the token endpoint: the filter asks for Bearer"
+            }
         };
         let lines = rows.iter().map(Row::line).collect::<Vec<_>>().join("\n");
         self.text = format!("{}\n## {title}\n\n{}\n{lines}\n", self.text, self.headings);
@@ -107,7 +133,12 @@ impl Page {
     /// # Errors
     /// They differ, or something was not refused that has to be.
     pub(super) fn check(&self) -> Result<()> {
-        let faults: Vec<_> = self.rows.iter().flat_map(|row| &row.faults).cloned().collect();
+        let faults: Vec<_> = self
+            .rows
+            .iter()
+            .flat_map(|row| &row.faults)
+            .cloned()
+            .collect();
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
         let whole = CLIENTS.iter().all(|client| self.has(client.name));
         let path = module::workspace().join(PAGE);
@@ -116,13 +147,25 @@ impl Page {
             return fs::write(path, &self.text).context(PAGE);
         }
         let committed = fs::read_to_string(path).context(PAGE)?;
-        let without = |line: &&str| CLIENTS.iter().all(|client| self.has(client.name) || !is_of(line, client));
+        let without = |line: &&str| {
+            CLIENTS
+                .iter()
+                .all(|client| self.has(client.name) || !is_of(line, client))
+        };
         if committed.lines().filter(without).eq(self.text.lines()) {
             return Ok(());
         }
-        let changed = self.rows.iter().filter(|row| !committed.lines().any(|line| line == row.line()));
-        let stories: Vec<_> = changed.map(|row| format!("{}\n{}", row.line(), row.story.join("\n"))).collect();
-        bail!("{PAGE} says otherwise; `{RENEW}=1 {TEST}` updates it\n{}", stories.join("\n"))
+        let changed = self
+            .rows
+            .iter()
+            .filter(|row| !committed.lines().any(|line| line == row.line()));
+        let stories: Vec<_> = changed
+            .map(|row| format!("{}\n{}", row.line(), row.story.join("\n")))
+            .collect();
+        bail!(
+            "{PAGE} says otherwise; `{RENEW}=1 {TEST}` updates it\n{}",
+            stories.join("\n")
+        )
     }
 
     fn has(&self, client: &str) -> bool {

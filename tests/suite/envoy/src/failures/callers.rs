@@ -1,4 +1,5 @@
-//! Who sends requests while something fails: the kinds of requests, which are the columns of the page.
+//! Who sends requests while something fails: the kinds of requests, which are the columns of the
+//! page.
 
 use anyhow::Result;
 use registry_auth_harness::client::Request;
@@ -8,8 +9,14 @@ use registry_auth_harness::substrate::now;
 use serde_json::{Value, json};
 
 /// The names of the kinds.
-pub(super) const KINDS: [&str; 6] =
-    ["token seen before", "new tokens", "push with body", "token of another issuer", "no token", "refused by policy"];
+pub(super) const KINDS: [&str; 6] = [
+    "token seen before",
+    "new tokens",
+    "push with body",
+    "token of another issuer",
+    "no token",
+    "refused by policy",
+];
 /// What every kind gets while nothing fails.
 pub(super) const NORMAL: KindStatuses = [&[200], &[200], &[200], &[200], &[200], &[403]];
 /// The keys of the issuer cannot be fetched, and nothing else is affected.
@@ -31,14 +38,19 @@ pub(super) struct Tokens {
 impl Tokens {
     /// Those of an OIDC issuer, signed by this test key.
     pub(super) fn of(issuer: &str, key: &'static str) -> Self {
-        let claims = json!({"iss": issuer, "sub": "ci", "aud": "registry", "iat": "-1m", "exp": "+1h"});
+        let claims =
+            json!({"iss": issuer, "sub": "ci", "aud": "registry", "iat": "-1m", "exp": "+1h"});
         Self { key, claims }
     }
 
     /// Those of a token server, whose keys the shim pushes.
     pub(super) fn of_server(key: &'static str) -> Self {
-        let access = json!([{"type": "repository", "name": "team/app", "actions": ["pull", "push"]}]);
-        Self { key, claims: json!({"sub": "ci", "access": access, "exp": "+1h"}) }
+        let access =
+            json!([{"type": "repository", "name": "team/app", "actions": ["pull", "push"]}]);
+        Self {
+            key,
+            claims: json!({"sub": "ci", "access": access, "exp": "+1h"}),
+        }
     }
 
     /// The value of `authorization` with token number `number`; all numbers are different tokens.
@@ -54,20 +66,27 @@ pub(super) fn read(bearer: &str) -> Request {
     Request::new("GET", "/v2/team/app/tags/list").header("authorization", bearer)
 }
 
-/// All kinds, in the order of [`KINDS`]. `old` are the tokens seen before, `new` those that come now.
+/// All kinds, in the order of [`KINDS`]. `old` are the tokens seen before, `new` those that come
+/// now.
 pub(super) fn kinds(old: &Tokens, new: &Tokens, other: &Tokens) -> Result<Vec<Kind>> {
     let [seen, pushing, others] = [old.bearer(0)?, new.bearer(0)?, other.bearer(0)?];
     let new = new.clone();
-    let upload = Request::new("PUT", &format!("/v2/team/app/blobs/uploads/s?digest={DIGEST}"))
-        .header("authorization", &pushing)
-        .header(LENGTH, &BODY.to_string())
-        .body(vec![b'x'; BODY]);
+    let upload = Request::new(
+        "PUT",
+        &format!("/v2/team/app/blobs/uploads/s?digest={DIGEST}"),
+    )
+    .header("authorization", &pushing)
+    .header(LENGTH, &BODY.to_string())
+    .body(vec![b'x'; BODY]);
     let closed = Request::new("GET", "/v2/closed/app/tags/list").header("authorization", &others);
     let open = Request::new("GET", "/v2/open/app/tags/list");
     let [first, second, third, fourth, fifth, sixth] = KINDS;
     Ok(vec![
         always(first, read(&seen)),
-        Kind { name: second, make: Box::new(move |number| Ok(read(&new.bearer(number + 1)?))) },
+        Kind {
+            name: second,
+            make: Box::new(move |number| Ok(read(&new.bearer(number + 1)?))),
+        },
         always(third, upload),
         always(fourth, read(&others)),
         always(fifth, open),
@@ -76,7 +95,10 @@ pub(super) fn kinds(old: &Tokens, new: &Tokens, other: &Tokens) -> Result<Vec<Ki
 }
 
 fn always(name: &'static str, request: Request) -> Kind {
-    Kind { name, make: Box::new(move |_| Ok(request.clone())) }
+    Kind {
+        name,
+        make: Box::new(move |_| Ok(request.clone())),
+    }
 }
 
 /// Who may do what, whoever they are.
@@ -98,5 +120,9 @@ pub(super) fn entry(issuer: &str, cluster: &str) -> Value {
 pub(super) fn push_tag(bearer: &str) -> Kind {
     let [_, _, name, ..] = KINDS;
     let push = Request::new("PUT", "/v2/team/app/manifests/v1").header("authorization", bearer);
-    always(name, push.header(LENGTH, &BODY.to_string()).body(vec![b'x'; BODY]))
+    always(
+        name,
+        push.header(LENGTH, &BODY.to_string())
+            .body(vec![b'x'; BODY]),
+    )
 }

@@ -28,7 +28,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 const FEW: u64 = 100;
 /// Crowds before memory is measured, after the first.
 const WARM: usize = 3;
-/// Memory that the next ones may need more than those, in KiB: what the allocator keeps is not exact.
+/// Memory that the next ones may need more than those, in KiB: what the allocator keeps is not
+/// exact.
 const SLACK: u64 = 32 * 1024;
 
 /// Connections, each with a request under way.
@@ -38,7 +39,8 @@ impl Crowd {
     fn gather(address: SocketAddr, bearer: &str, size: usize) -> Result<Self> {
         let mut sockets = Vec::with_capacity(size);
         for _ in 0..size {
-            let socket = TcpStream::connect(address).context("a crowd needs more open files (`ulimit -n`)")?;
+            let socket = TcpStream::connect(address)
+                .context("a crowd needs more open files (`ulimit -n`)")?;
             socket.set_read_timeout(Some(PATIENCE))?;
             sockets.push(socket);
         }
@@ -70,18 +72,27 @@ fn status(mut socket: TcpStream) -> Option<u16> {
     let mut answer = Vec::new();
     // What was read before an error is an answer too.
     drop(socket.read_to_end(&mut answer));
-    String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+    String::from_utf8_lossy(&answer)
+        .split(' ')
+        .nth(1)?
+        .parse()
+        .ok()
 }
 
 /// All of a crowd got this status, and nothing else.
 fn ensure_all(statuses: &BTreeMap<u16, usize>, status: u16) -> Result<()> {
-    ensure!(statuses.keys().eq([&status]), "the crowd got {statuses:?} (0: no answer), not {status}");
+    ensure!(
+        statuses.keys().eq([&status]),
+        "the crowd got {statuses:?} (0: no answer), not {status}"
+    );
     Ok(())
 }
 
 /// What Envoy says of the connections of clients, for messages.
 fn connections(proxy: &Proxy) -> String {
-    let stats = proxy.envoy().and_then(|envoy| envoy.admin_get("/stats?usedonly&filter=downstream_(cx|rq)_"));
+    let stats = proxy
+        .envoy()
+        .and_then(|envoy| envoy.admin_get("/stats?usedonly&filter=downstream_(cx|rq)_"));
     stats.unwrap_or_else(|error| format!("Envoy does not answer: {error:#}"))
 }
 
@@ -107,18 +118,26 @@ fn new_key(fixture: &Fixture, page: &mut Page) -> Result<()> {
         fail: &mut || {
             thread::sleep(LIMIT);
             issuer.rotate(&["es256", "next-es256"])?;
-            let (fetches, counted) = (issuer.requests(Endpoint::Keys), proxy.metric("keys.fetched")?);
+            let (fetches, counted) = (
+                issuer.requests(Endpoint::Keys),
+                proxy.metric("keys.fetched")?,
+            );
             let statuses = Crowd::gather(proxy.address()?, &new, THOUSAND)?.statuses();
             ensure_all(&statuses, 200)?;
             let more = issuer.requests(Endpoint::Keys) - fetches;
             ensure!(more == 1, "{more} fetches");
-            until("the counter", || Ok(proxy.metric("keys.fetched")? == counted.map(|count| count + 1)))
+            until("the counter", || {
+                Ok(proxy.metric("keys.fetched")? == counted.map(|count| count + 1))
+            })
         },
         look: &mut || Ok(()),
         mend: &mut || Ok(()),
     };
     let kinds = kinds(&tokens, &tokens, &Fixture::others())?;
-    page.add(&case, play(&case, proxy.address()?, &kinds, hooks).with_context(|| proxy.log_tail()));
+    page.add(
+        &case,
+        play(&case, proxy.address()?, &kinds, hooks).with_context(|| proxy.log_tail()),
+    );
     Ok(())
 }
 
@@ -133,15 +152,22 @@ fn waiting(fixture: &Fixture, page: &mut Page) -> Result<()> {
         ..UNNOTICED
     };
     let tokens = Tokens::of(WAITING, "es256");
-    let (issuer, proxy, bearer) = (fixture.issuer(WAITING)?, &fixture.proxy, tokens.bearer(usize::MAX)?);
+    let (issuer, proxy, bearer) = (
+        fixture.issuer(WAITING)?,
+        &fixture.proxy,
+        tokens.bearer(usize::MAX)?,
+    );
     let set_fault = |fault: Option<&Fault>| {
         for endpoint in [Endpoint::Discovery, Endpoint::Keys] {
             issuer.fault(endpoint, fault.cloned());
         }
     };
     let gather = || -> Result<u64> {
-        // Envoy must not run out of open files: it ends when it cannot open a connection to an upstream.
-        until("the end of earlier connections", || Ok(proxy.connections()? < Some(FEW)))?;
+        // Envoy must not run out of open files: it ends when it cannot open a connection to an
+        // upstream.
+        until("the end of earlier connections", || {
+            Ok(proxy.connections()? < Some(FEW))
+        })?;
         let mut crowd = Crowd::gather(proxy.address()?, &bearer, TEN_THOUSAND)?;
         let active = proxy.active()?.unwrap_or_default();
         crowd.halve();
@@ -159,8 +185,13 @@ fn waiting(fixture: &Fixture, page: &mut Page) -> Result<()> {
             // After some rounds the allocator has reserved what this number of requests takes.
             let warm = (0..WARM).try_fold(0, |most, _| gather().map(|memory| memory.max(most)))?;
             let last = (0..WARM).try_fold(0, |_, _| gather())?;
-            ensure!(last <= warm + SLACK, "Envoy holds {last} KiB after the last crowd, {warm} before");
-            until("the counter", || Ok(proxy.metric("keys_unavailable")?.is_some()))?;
+            ensure!(
+                last <= warm + SLACK,
+                "Envoy holds {last} KiB after the last crowd, {warm} before"
+            );
+            until("the counter", || {
+                Ok(proxy.metric("keys_unavailable")?.is_some())
+            })?;
             Ok(())
         },
         mend: &mut || {
@@ -170,7 +201,8 @@ fn waiting(fixture: &Fixture, page: &mut Page) -> Result<()> {
     };
     let kinds = kinds(&tokens, &tokens, &Fixture::others())?;
     let outcome = play(&case, proxy.address()?, &kinds, hooks);
-    let ended = outcome.and_then(|()| until("the end of all requests", || Ok(proxy.active()? == Some(0))));
+    let ended =
+        outcome.and_then(|()| until("the end of all requests", || Ok(proxy.active()? == Some(0))));
     page.add(&case, ended.with_context(|| proxy.log_tail()));
     Ok(())
 }

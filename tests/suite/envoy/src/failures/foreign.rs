@@ -1,9 +1,10 @@
-//! Another plugin in the same store of shared data, which writes over what is ours at every request.
+//! Another plugin in the same store of shared data, which writes over what is ours at every
+//! request.
 
 use registry_auth_harness::envoy::Listener;
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
+    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
 };
 
 /// What it writes over: the pushed set of the secret.
@@ -46,10 +47,18 @@ pub(super) fn module() -> Vec<u8> {
     let (mut code, mut data) = (CodeSection::new(), DataSection::new());
     types.ty().function(vec![ValType::I32; 5], [ValType::I32]);
     imports.import("env", "proxy_set_shared_data", EntityType::Function(WRITE));
-    memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    memories.memory(MemoryType {
+        minimum: 1,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    });
     exports.export("memory", ExportKind::Memory, 0);
     for (index, (name, arguments, result)) in (1..).zip(CALLBACKS) {
-        types.ty().function(vec![ValType::I32; arguments], result.map(|_| ValType::I32));
+        types
+            .ty()
+            .function(vec![ValType::I32; arguments], result.map(|_| ValType::I32));
         functions.function(index);
         exports.export(name, ExportKind::Func, index);
         code.function(&body(name, result));
@@ -58,7 +67,11 @@ pub(super) fn module() -> Vec<u8> {
         data.active(0, &ConstExpr::i32_const(place), bytes.iter().copied());
     }
     let mut module = Module::new();
-    module.section(&types).section(&imports).section(&functions).section(&memories);
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&memories);
     module.section(&exports).section(&code).section(&data);
     module.finish()
 }
@@ -68,7 +81,8 @@ fn body(name: &str, result: Option<i32>) -> Function {
     let mut code = body.instructions();
     if name == HEADERS {
         for (place, bytes) in PLACES.into_iter().zip([NAME, VALUE]) {
-            code.i32_const(place).i32_const(i32::try_from(bytes.len()).unwrap_or_default());
+            code.i32_const(place)
+                .i32_const(i32::try_from(bytes.len()).unwrap_or_default());
         }
         // Whatever version is there.
         code.i32_const(0).call(WRITE).drop();

@@ -1,4 +1,5 @@
-//! Issuers that fail: all of them in one Envoy, which also shows that a failure does not affect others.
+//! Issuers that fail: all of them in one Envoy, which also shows that a failure does not affect
+//! others.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -68,7 +69,11 @@ impl Fixture {
         let untrusted = (Issuer::new(UNTRUSTED, &["es256"])?, port.address());
         let secured = untrusted.0.serve_over_tls(port, "server")?;
         let (backend, down) = (Backend::start()?, free_address()?);
-        let mut entries: Vec<_> = issuers.0.iter().map(|issuer| entry(issuer.url(), "issuers")).collect();
+        let mut entries: Vec<_> = issuers
+            .0
+            .iter()
+            .map(|issuer| entry(issuer.url(), "issuers"))
+            .collect();
         entries.extend([entry(DOWN, "down"), entry(UNTRUSTED, "untrusted")]);
         for entry in &mut entries {
             if entry.get("issuer").is_some_and(|issuer| issuer == OUTAGE) {
@@ -79,22 +84,38 @@ impl Fixture {
             "http": {"auth": {"bearer": {"oidc": entries}}, "accessControl": access_control()},
             "log": {"level": "warn"},
         });
-        let clusters = [("issuers", server.address()), ("down", down), ("untrusted", untrusted.1)];
+        let clusters = [
+            ("issuers", server.address()),
+            ("down", down),
+            ("untrusted", untrusted.1),
+        ];
         let bootstrap = bootstrap(listeners(&plugin, [0, 0]), &backend, &clusters)?;
         let mut document = bootstrap.to_json()?;
-        let clusters = document.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
+        let clusters = document
+            .pointer_mut("/static_resources/clusters")
+            .and_then(Value::as_array_mut);
         for cluster in clusters.context("no clusters")? {
             if cluster.get("name").is_some_and(|name| name == "untrusted") {
                 put(cluster, "", "transport_socket", trusting("issuer-ca"))?;
             }
         }
         let proxy = Proxy::start(backend, &bootstrap, document)?;
-        Ok(Self { proxy, issuers, down, untrusted, servers: RefCell::new(vec![server, secured]) })
+        Ok(Self {
+            proxy,
+            issuers,
+            down,
+            untrusted,
+            servers: RefCell::new(vec![server, secured]),
+        })
     }
 
     /// The issuer of this URL.
     pub(super) fn issuer(&self, url: &str) -> Result<&Issuer> {
-        self.issuers.0.iter().find(|issuer| issuer.url() == url).with_context(|| format!("no issuer {url}"))
+        self.issuers
+            .0
+            .iter()
+            .find(|issuer| issuer.url() == url)
+            .with_context(|| format!("no issuer {url}"))
     }
 
     /// Tokens of somebody whom no failure is about.
@@ -111,7 +132,13 @@ impl Fixture {
     }
 
     /// Plays a failure of an issuer; it is mended when all workers take a token of it.
-    fn play(&self, case: &Case, url: &str, fail: impl Fn() -> Result<()>, mend: impl Fn() -> Result<()>) -> Result<()> {
+    fn play(
+        &self,
+        case: &Case,
+        url: &str,
+        fail: impl Fn() -> Result<()>,
+        mend: impl Fn() -> Result<()>,
+    ) -> Result<()> {
         let tokens = Tokens::of(url, "es256");
         let kinds = kinds(&tokens, &tokens, &Self::others())?;
         let before = self.proxy.metric("keys.failed")?.unwrap_or_default();
@@ -120,7 +147,11 @@ impl Fixture {
             mend()?;
             self.proxy.comes_to(200, &taken)
         };
-        let hooks = Hooks { fail: &mut || fail(), look: &mut || self.look(case, url, before), mend: &mut || mended() };
+        let hooks = Hooks {
+            fail: &mut || fail(),
+            look: &mut || self.look(case, url, before),
+            mend: &mut || mended(),
+        };
         play(case, self.proxy.address()?, &kinds, hooks).with_context(|| self.proxy.log_tail())
     }
 
@@ -136,13 +167,21 @@ impl Fixture {
             return Ok(());
         }
         if case.sign == STALE {
-            until("the gauge of age", || Ok(self.proxy.metric(&format!("{source}.stale"))? == Some(1)))?;
+            until("the gauge of age", || {
+                Ok(self.proxy.metric(&format!("{source}.stale"))? == Some(1))
+            })?;
         }
-        until("the counter", || Ok(self.proxy.metric("keys.failed")?.unwrap_or_default() > before))?;
-        until("the gauge", || Ok(self.proxy.metric(&format!("{source}.failing"))? == Some(1)))?;
+        until("the counter", || {
+            Ok(self.proxy.metric("keys.failed")?.unwrap_or_default() > before)
+        })?;
+        until("the gauge", || {
+            Ok(self.proxy.metric(&format!("{source}.failing"))? == Some(1))
+        })?;
         let log = self.proxy.envoy()?.log();
         let line = format!("fetching keys of {url} failed: ");
-        let found = log.lines().find_map(|text| text.split_once(&line).map(|(_, why)| why));
+        let found = log
+            .lines()
+            .find_map(|text| text.split_once(&line).map(|(_, why)| why));
         eprintln!("  {url}: {}", found.context("the log does not say it")?);
         Ok(())
     }
@@ -157,7 +196,9 @@ fn label(url: &str) -> String {
 /// Sets a member of the object at a JSON pointer.
 pub(super) fn put(document: &mut Value, pointer: &str, name: &str, value: Value) -> Result<()> {
     let object = document.pointer_mut(pointer).and_then(Value::as_object_mut);
-    object.with_context(|| format!("no object at `{pointer}`"))?.insert(name.to_owned(), value);
+    object
+        .with_context(|| format!("no object at `{pointer}`"))?
+        .insert(name.to_owned(), value);
     Ok(())
 }
 
@@ -178,7 +219,14 @@ fn trusting(authority: &str) -> Value {
 }
 
 const fn at_start(failure: &'static str, how: &'static str) -> Case {
-    Case { failure, how, before: None, during: NO_KEYS, sign: FAILING, ..UNNOTICED }
+    Case {
+        failure,
+        how,
+        before: None,
+        during: NO_KEYS,
+        sign: FAILING,
+        ..UNNOTICED
+    }
 }
 
 /// Failures that an endpoint of an issuer can have.
@@ -187,29 +235,54 @@ fn faults() -> Vec<(&'static str, Fault, Case)> {
     let mut huge = br#"{"keys": []}"#.to_vec();
     huge.resize(1024 * 1024, b' ');
     vec![
-        row("http://closing.test", Fault::Reset, "issuer closes connections", "from the start"),
+        row(
+            "http://closing.test",
+            Fault::Reset,
+            "issuer closes connections",
+            "from the start",
+        ),
         row(
             "http://late.test",
             Fault::Delay(Duration::from_secs(4)),
             "issuer is too slow",
             "4 seconds for each answer",
         ),
-        row("http://hanging.test", Fault::Hang, "issuer hangs", "never answers"),
-        row("http://broken.test", Fault::Status(500), "issuer is broken", "answers 500"),
+        row(
+            "http://hanging.test",
+            Fault::Hang,
+            "issuer hangs",
+            "never answers",
+        ),
+        row(
+            "http://broken.test",
+            Fault::Status(500),
+            "issuer is broken",
+            "answers 500",
+        ),
         row(
             "http://unmodified.test",
             Fault::Status(304),
             "issuer answers 304",
             "though nothing was asked for by its tag",
         ),
-        row("http://huge.test", Fault::Body(huge), "issuer answers too much", "1 MiB"),
+        row(
+            "http://huge.test",
+            Fault::Body(huge),
+            "issuer answers too much",
+            "1 MiB",
+        ),
         row(
             "http://garbage.test",
             Fault::Body(vec![0xff; 1000]),
             "issuer answers garbage",
             "1,000 bytes that are no text",
         ),
-        row("http://html.test", Fault::Body(b"<html>".to_vec()), "issuer answers HTML", "with status 200"),
+        row(
+            "http://html.test",
+            Fault::Body(b"<html>".to_vec()),
+            "issuer answers HTML",
+            "with status 200",
+        ),
     ]
 }
 
@@ -223,7 +296,12 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
     for (url, fault, case) in faults() {
         page.add(
             &case,
-            fixture.play(&case, url, || fixture.set_fault(url, Some(&fault)), || fixture.set_fault(url, None)),
+            fixture.play(
+                &case,
+                url,
+                || fixture.set_fault(url, Some(&fault)),
+                || fixture.set_fault(url, None),
+            ),
         );
     }
     outage(&fixture, page)?;
@@ -242,13 +320,28 @@ fn down_at_start(fixture: &Fixture, page: &mut Page) {
 }
 
 fn wrong_certificate(fixture: &Fixture, page: &mut Page) {
-    let case = at_start("issuer shows a wrong certificate", "one that the cluster's authority did not sign");
+    let case = at_start(
+        "issuer shows a wrong certificate",
+        "one that the cluster's authority did not sign",
+    );
     let (issuer, address) = &fixture.untrusted;
     let mend = || {
-        let distrusted = fixture.proxy.envoy()?.stat("cluster.untrusted.ssl.fail_verify_error")?;
-        ensure!(distrusted > Some(0), "it was not the certificate that failed");
-        fixture.servers.borrow_mut().retain(|server| server.address() != *address);
-        fixture.servers.borrow_mut().push(issuer.serve_over_tls(Port::bind_at(*address)?, "issuer")?);
+        let distrusted = fixture
+            .proxy
+            .envoy()?
+            .stat("cluster.untrusted.ssl.fail_verify_error")?;
+        ensure!(
+            distrusted > Some(0),
+            "it was not the certificate that failed"
+        );
+        fixture
+            .servers
+            .borrow_mut()
+            .retain(|server| server.address() != *address);
+        fixture
+            .servers
+            .borrow_mut()
+            .push(issuer.serve_over_tls(Port::bind_at(*address)?, "issuer")?);
         Ok(())
     };
     page.add(&case, fixture.play(&case, UNTRUSTED, || Ok(()), mend));
@@ -264,7 +357,15 @@ fn slow(fixture: &Fixture, page: &mut Page) {
         ..UNNOTICED
     };
     let (url, fault) = ("http://slow.test", Fault::Delay(Duration::from_secs(1)));
-    page.add(&case, fixture.play(&case, url, || fixture.set_fault(url, Some(&fault)), || fixture.set_fault(url, None)));
+    page.add(
+        &case,
+        fixture.play(
+            &case,
+            url,
+            || fixture.set_fault(url, Some(&fault)),
+            || fixture.set_fault(url, None),
+        ),
+    );
 }
 
 /// Keys were fetched; they are used until `maxStale`, and not after it.
@@ -279,7 +380,10 @@ fn outage(fixture: &Fixture, page: &mut Page) -> Result<()> {
     };
     let down = || fixture.set_fault(OUTAGE, Some(&Fault::Reset));
     fixture.proxy.comes_to(200, &read(&bearer))?;
-    page.add(&unnoticed, fixture.play(&unnoticed, OUTAGE, down, || fixture.set_fault(OUTAGE, None)));
+    page.add(
+        &unnoticed,
+        fixture.play(&unnoticed, OUTAGE, down, || fixture.set_fault(OUTAGE, None)),
+    );
     let stale = Case {
         how: "closes connections for longer than `maxStale`",
         before: Some(NORMAL),
@@ -292,6 +396,9 @@ fn outage(fixture: &Fixture, page: &mut Page) -> Result<()> {
         down()?;
         fixture.proxy.comes_to(503, &read(&bearer))
     };
-    page.add(&stale, fixture.play(&stale, OUTAGE, fail, || fixture.set_fault(OUTAGE, None)));
+    page.add(
+        &stale,
+        fixture.play(&stale, OUTAGE, fail, || fixture.set_fault(OUTAGE, None)),
+    );
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Failures of what the filter depends on, in the real Envoy under load; `docs/faults.md` has the results.
+//! Failures of what the filter depends on, in the real Envoy under load; `docs/faults.md` has the
+//! results.
 
 mod callers;
 mod crowd;

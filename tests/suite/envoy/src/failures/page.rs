@@ -49,16 +49,24 @@ pub(super) struct Page {
 impl Page {
     /// Begins a table.
     pub(super) fn section(&mut self, title: &str) {
-        let names: Vec<_> =
-            ["failure", "what is done"].into_iter().chain(KINDS).chain(["an operator sees", "it ends"]).collect();
+        let names: Vec<_> = ["failure", "what is done"]
+            .into_iter()
+            .chain(KINDS)
+            .chain(["an operator sees", "it ends"])
+            .collect();
         let rule = "---|".repeat(names.len());
-        self.text = format!("{}\n## {title}\n\n| {} |\n|{rule}\n", self.text, names.join(" | "));
+        self.text = format!(
+            "{}\n## {title}\n\n| {} |\n|{rule}\n",
+            self.text,
+            names.join(" | ")
+        );
     }
 
     /// Adds a failure and the result of its trial.
     pub(super) fn add(&mut self, case: &Case, outcome: Result<()>) {
         if let Err(error) = outcome {
-            self.faults.push(format!("{}, {}: {error:#}", case.failure, case.how));
+            self.faults
+                .push(format!("{}, {}: {error:#}", case.failure, case.how));
         }
         let mut cells = vec![case.failure.to_owned(), case.how.to_owned()];
         cells.extend(statuses(case.during));
@@ -80,8 +88,15 @@ impl Page {
             return fs::write(path, text).context(PAGE);
         }
         let committed = fs::read_to_string(path).context(PAGE)?;
-        let news: Vec<_> = text.lines().filter(|line| !committed.lines().any(|old| old == *line)).collect();
-        ensure!(news.is_empty(), "{PAGE} says otherwise; `{RENEW}=1 {TEST}` updates it\n{}", news.join("\n"));
+        let news: Vec<_> = text
+            .lines()
+            .filter(|line| !committed.lines().any(|old| old == *line))
+            .collect();
+        ensure!(
+            news.is_empty(),
+            "{PAGE} says otherwise; `{RENEW}=1 {TEST}` updates it\n{}",
+            news.join("\n")
+        );
         if committed != text {
             bail!("{PAGE} has lines that no failure makes; `{RENEW}=1 {TEST}` updates it");
         }
@@ -90,7 +105,13 @@ impl Page {
 }
 
 fn statuses(right: KindStatuses) -> impl Iterator<Item = String> {
-    let text = |status: &u16| if *status == NONE { "none".to_owned() } else { status.to_string() };
+    let text = |status: &u16| {
+        if *status == NONE {
+            "none".to_owned()
+        } else {
+            status.to_string()
+        }
+    };
     right.into_iter().map(move |statuses| match statuses {
         [] => "-".to_owned(),
         _ => statuses.iter().map(text).collect::<Vec<_>>().join(" or "),

@@ -35,12 +35,19 @@ struct Fixture {
     _kept: (Server, TempDir),
 }
 
-/// One of two configurations. They call the same people by other names, so that names of one and policy of the other give
-/// themselves away: `ci` may then not do what both allow, and `closed` is open, which it is in neither.
+/// One of two configurations. They call the same people by other names, so that names of one and
+/// policy of the other give themselves away: `ci` may then not do what both allow, and `closed` is
+/// open, which it is in neither.
 fn plugin(own: &str, foreign: &str, anonymous: &[&str]) -> Value {
     let mapped = |issuer| {
         let mut entry = entry(issuer, "issuers");
-        put(&mut entry, "/claimMapping", "username", json!(format!("'{own}-' + claims.sub"))).map(|()| entry)
+        put(
+            &mut entry,
+            "/claimMapping",
+            "username",
+            json!(format!("'{own}-' + claims.sub")),
+        )
+        .map(|()| entry)
     };
     let entries: Vec<_> = [ISSUER, OTHER].into_iter().flat_map(mapped).collect();
     json!({
@@ -74,7 +81,11 @@ impl Fixture {
         let bootstrap = bootstrap(listeners, &backend, &[("issuers", server.address())])?;
         bootstrap.publish(bootstrap.listeners.first().context("no listener")?)?;
         let proxy = Proxy::start(backend, &bootstrap, bootstrap.to_json()?)?;
-        Ok(Self { proxy, bootstrap: RefCell::new(bootstrap), _kept: (server, folder) })
+        Ok(Self {
+            proxy,
+            bootstrap: RefCell::new(bootstrap),
+            _kept: (server, folder),
+        })
     }
 
     fn counted(&self, counter: &str) -> Result<u64> {
@@ -112,7 +123,10 @@ impl Fixture {
 /// Plays changes, a bad configuration and questions that fail.
 pub(super) fn try_all(page: &mut Page) -> Result<()> {
     let fixture = Fixture::set_up()?;
-    let (tokens, others) = (Tokens::of(ISSUER, "es256"), Tokens::of(OTHER, "other-es256"));
+    let (tokens, others) = (
+        Tokens::of(ISSUER, "es256"),
+        Tokens::of(OTHER, "other-es256"),
+    );
     for tokens in [&tokens, &others] {
         fixture.proxy.comes_to(200, &read(&tokens.bearer(0)?))?;
     }
@@ -155,7 +169,10 @@ fn changes(fixture: &Fixture, kinds: &[Kind], page: &mut Page) {
     };
     let outcome = fixture.play(&case, kinds, hooks).and_then(|()| {
         eprintln!("  {before} KiB, and {after} KiB after {CHANGES} more changes");
-        ensure!(after <= before + SLACK, "Envoy holds {after} KiB after {CHANGES} changes, {before} before");
+        ensure!(
+            after <= before + SLACK,
+            "Envoy holds {after} KiB after {CHANGES} changes, {before} before"
+        );
         Ok(())
     });
     page.add(&case, outcome);
@@ -171,12 +188,20 @@ fn bad(fixture: &Fixture, kinds: &[Kind], page: &mut Page) -> Result<()> {
     };
     let [mut wrong, _] = both();
     let right = wrong.clone();
-    put(&mut wrong, "/http/accessControl/repositories/team~1**/policies/0", "actions", json!(["wirte"]))?;
+    put(
+        &mut wrong,
+        "/http/accessControl/repositories/team~1**/policies/0",
+        "actions",
+        json!(["wirte"]),
+    )?;
     let hooks = Hooks {
         fail: &mut || fixture.change(&wrong, "update_rejected"),
         look: &mut || {
             let log = fixture.proxy.envoy()?.log();
-            ensure!(log.contains("policies[0].actions[0]"), "the log does not name the place");
+            ensure!(
+                log.contains("policies[0].actions[0]"),
+                "the log does not name the place"
+            );
             Ok(())
         },
         mend: &mut || fixture.change(&right, "config_reload"),
@@ -187,7 +212,10 @@ fn bad(fixture: &Fixture, kinds: &[Kind], page: &mut Page) -> Result<()> {
 
 fn questions(fixture: &Fixture, kinds: &[Kind], page: &mut Page) {
     const STRICTER: KindStatuses = [&[200], &[200], &[403], &[200], &[200], &[403]];
-    for (question, how) in [(Question::Fails, "it answers 500"), (Question::Hangs, "it does not answer")] {
+    for (question, how) in [
+        (Question::Fails, "it answers 500"),
+        (Question::Hangs, "it does not answer"),
+    ] {
         let case = Case {
             failure: "the registry does not say whether a tag exists",
             how,
@@ -205,7 +233,11 @@ fn questions(fixture: &Fixture, kinds: &[Kind], page: &mut Page) {
                 Ok(())
             },
             // Workers send their counters with the next tick.
-            look: &mut || until("the counter", || Ok(fixture.proxy.metric("policy_denied")? > before.get())),
+            look: &mut || {
+                until("the counter", || {
+                    Ok(fixture.proxy.metric("policy_denied")? > before.get())
+                })
+            },
             mend: &mut || {
                 fixture.proxy.backend.answer(Question::Answered);
                 Ok(())

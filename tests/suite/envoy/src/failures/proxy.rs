@@ -16,7 +16,10 @@ use serde_json::Value;
 /// How long anything may take on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// How requests are sent.
-pub(super) const PRESSURE: Pressure = Pressure { connections: 2, patience: Duration::from_secs(30) };
+pub(super) const PRESSURE: Pressure = Pressure {
+    connections: 2,
+    patience: Duration::from_secs(30),
+};
 /// What the log has for each refusal, and how many other lines a message shows.
 const REFUSAL: &str = "\"decision\":\"deny\"";
 const TAIL: usize = 20;
@@ -47,7 +50,10 @@ pub(super) fn listeners(plugin: &Value, ports: [u16; 2]) -> Vec<Listener> {
         ..Listener::default()
     };
     let [main, intake] = ports;
-    vec![listener("main", plugin.to_string(), main), listener("intake", INTAKE.to_owned(), intake)]
+    vec![
+        listener("main", plugin.to_string(), main),
+        listener("intake", INTAKE.to_owned(), intake),
+    ]
 }
 
 /// What Envoy is started with; the cluster of the registry is `upstream`.
@@ -57,16 +63,36 @@ pub(super) fn bootstrap(
     clusters: &[(&str, SocketAddr)],
 ) -> Result<Bootstrap> {
     let mut all = vec![("upstream".to_owned(), backend.address())];
-    all.extend(clusters.iter().map(|(name, address)| ((*name).to_owned(), *address)));
-    let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    Ok(Bootstrap { module: module::path()?, listeners, clusters: all, environment })
+    all.extend(
+        clusters
+            .iter()
+            .map(|(name, address)| ((*name).to_owned(), *address)),
+    );
+    let environment = ENVIRONMENT
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+    Ok(Bootstrap {
+        module: module::path()?,
+        listeners,
+        clusters: all,
+        environment,
+    })
 }
 
 impl Proxy {
     /// Starts Envoy with a bootstrap in JSON.
-    pub(super) fn start(backend: Backend, bootstrap: &Bootstrap, configuration: Value) -> Result<Self> {
+    pub(super) fn start(
+        backend: Backend,
+        bootstrap: &Bootstrap,
+        configuration: Value,
+    ) -> Result<Self> {
         let environment = bootstrap.environment.clone();
-        let mut proxy = Self { envoy: None, backend, configuration, environment };
+        let mut proxy = Self {
+            envoy: None,
+            backend,
+            configuration,
+            environment,
+        };
         proxy.restart()?;
         Ok(proxy)
     }
@@ -80,7 +106,9 @@ impl Proxy {
 
     /// The running Envoy.
     pub(super) fn envoy(&self) -> Result<&Envoy> {
-        self.envoy.as_ref().ok_or_else(|| anyhow::anyhow!("envoy does not run"))
+        self.envoy
+            .as_ref()
+            .ok_or_else(|| anyhow::anyhow!("envoy does not run"))
     }
 
     /// Where clients are served.
@@ -97,7 +125,11 @@ impl Proxy {
     pub(super) fn log_tail(&self) -> String {
         let log = self.envoy.as_ref().map(Envoy::log).unwrap_or_default();
         let lines: Vec<_> = log.lines().filter(|line| !line.contains(REFUSAL)).collect();
-        lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n") + "\n"
+        lines
+            .get(lines.len().saturating_sub(TAIL)..)
+            .unwrap_or_default()
+            .join("\n")
+            + "\n"
     }
 
     /// How many requests of clients Envoy has under way.
@@ -113,7 +145,10 @@ impl Proxy {
     /// The greatest of the module's metrics whose names end so.
     pub(super) fn metric(&self, name: &str) -> Result<Option<u64>> {
         let stats = self.envoy()?.admin_get("/stats?filter=registry_auth")?;
-        let values = stats.lines().filter_map(|line| line.split_once(": ")).filter(|(found, _)| found.ends_with(name));
+        let values = stats
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .filter(|(found, _)| found.ends_with(name));
         Ok(values.filter_map(|(_, value)| value.parse().ok()).max())
     }
 }
@@ -131,12 +166,16 @@ pub(super) fn comes_to(address: SocketAddr, status: u16, request: &Request) -> R
     }
 }
 
-/// The statuses of a request that is sent on many new connections at once, since each answer may take seconds; 0: none.
+/// The statuses of a request that is sent on many new connections at once, since each answer may
+/// take seconds; 0: none.
 fn probe(address: SocketAddr, request: &Request) -> Vec<u16> {
     let send = || client::send(address, request, PATIENCE).map_or(0, |answer| answer.status);
     thread::scope(|scope| {
         let probes: Vec<_> = (0..PROBES).map(|_| scope.spawn(send)).collect();
-        probes.into_iter().map(|probe| probe.join().unwrap_or_default()).collect()
+        probes
+            .into_iter()
+            .map(|probe| probe.join().unwrap_or_default())
+            .collect()
     })
 }
 

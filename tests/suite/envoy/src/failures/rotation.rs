@@ -23,7 +23,8 @@ const FIRST: usize = 50;
 const OLD: KindStatuses = [&[200], &[], &[], &[200], &[200], &[403]];
 const REVOKED: KindStatuses = [&[401], &[200], &[200], &[200], &[200], &[403]];
 
-/// Rotates with and without overlap. The tokens that were seen before have the old key, the others the new one.
+/// Rotates with and without overlap. The tokens that were seen before have the old key, the others
+/// the new one.
 pub(super) fn try_all(fixture: &Fixture, page: &mut Page) {
     let overlap = Case {
         failure: "rotation with overlap",
@@ -34,7 +35,10 @@ pub(super) fn try_all(fixture: &Fixture, page: &mut Page) {
         end: "401 for the old key after that refresh",
         ..UNNOTICED
     };
-    page.add(&overlap, rotate(fixture, &overlap, OVERLAP, &["es256", "next-es256"]));
+    page.add(
+        &overlap,
+        rotate(fixture, &overlap, OVERLAP, &["es256", "next-es256"]),
+    );
     let replaced = Case {
         failure: "rotation without overlap",
         how: "the issuer replaces its key",
@@ -42,7 +46,10 @@ pub(super) fn try_all(fixture: &Fixture, page: &mut Page) {
         end: "the old key stays refused",
         ..overlap
     };
-    page.add(&replaced, rotate(fixture, &replaced, REPLACED, &["next-es256"]));
+    page.add(
+        &replaced,
+        rotate(fixture, &replaced, REPLACED, &["next-es256"]),
+    );
 }
 
 fn rotate(fixture: &Fixture, case: &Case, url: &str, keys: &[&str]) -> Result<()> {
@@ -62,17 +69,25 @@ fn rotate(fixture: &Fixture, case: &Case, url: &str, keys: &[&str]) -> Result<()
             for number in 0..FIRST {
                 // None may be refused, from the first on.
                 let status = client::send(proxy.address()?, &new, PATIENCE)?.status;
-                ensure!(status == 200, "request {number} with the new key got {status}");
+                ensure!(
+                    status == 200,
+                    "request {number} with the new key got {status}"
+                );
             }
             proxy.comes_to(status, &old)
         },
         look: &mut || {
-            ensure!(proxy.metric("keys.fetched")? > Some(fetched), "no fetch was counted");
+            ensure!(
+                proxy.metric("keys.fetched")? > Some(fetched),
+                "no fetch was counted"
+            );
             Ok(())
         },
         mend: &mut || {
             issuer.rotate(&["next-es256"])?;
-            let status = |request| Ok::<_, anyhow::Error>(client::send(proxy.address()?, request, PATIENCE)?.status);
+            let status = |request| {
+                Ok::<_, anyhow::Error>(client::send(proxy.address()?, request, PATIENCE)?.status)
+            };
             until("the refresh", || {
                 ensure!(status(&stray)? == 401, "an unknown key is taken");
                 Ok(status(&old)? == 401)

@@ -1,4 +1,5 @@
-//! A Secrets Manager with faults. What the real API does otherwise is tested with moto, in `host-shim/tests`.
+//! A Secrets Manager with faults. What the real API does otherwise is tested with moto, in
+//! `host-shim/tests`.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +36,11 @@ impl Secrets {
     pub(super) fn start() -> Result<Self> {
         let port = Port::bind()?;
         let answer = Arc::new(Mutex::new(Answer::Keys(&["eddsa"])));
-        let mut secrets = Self { answer, address: port.address(), server: None };
+        let mut secrets = Self {
+            answer,
+            address: port.address(),
+            server: None,
+        };
         secrets.serve(port)?;
         Ok(secrets)
     }
@@ -63,7 +68,10 @@ impl Secrets {
     fn serve(&mut self, port: Port) -> Result<()> {
         let shared = Arc::clone(&self.answer);
         self.server = Some(port.serve(move |_| {
-            let answer = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let answer = shared
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
             async move { respond(&answer).ok() }
         })?);
         Ok(())
@@ -76,7 +84,9 @@ fn respond(answer: &Answer) -> Result<Response<Full<Bytes>>> {
         Answer::Text(text) => (200, json!({"Name": "keys", "SecretString": text})),
         Answer::Refusal(kind) => (400, json!({"__type": kind, "message": "not now"})),
     };
-    let answer = Response::builder().status(status).header(CONTENT_TYPE, "application/x-amz-json-1.1");
+    let answer = Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "application/x-amz-json-1.1");
     Ok(answer.body(body.to_string().into())?)
 }
 

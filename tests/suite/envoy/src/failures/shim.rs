@@ -65,10 +65,26 @@ impl Fixture {
         let mut document = bootstrap.to_json()?;
         let file = folder.path().join("foreign.wasm");
         fs::write(&file, foreign::module())?;
-        *document.pointer_mut(FOREIGN).context("the listener is somewhere else")? = json!(file);
+        *document
+            .pointer_mut(FOREIGN)
+            .context("the listener is somewhere else")? = json!(file);
         let proxy = Proxy::start(backend, &bootstrap, document)?;
-        let (proxy, secrets, shim) = (RefCell::new(proxy), RefCell::new(secrets), RefCell::default());
-        let fixture = Self { proxy, secrets, shim, plugin, main, intake, endpoints, folder, _issuers: server };
+        let (proxy, secrets, shim) = (
+            RefCell::new(proxy),
+            RefCell::new(secrets),
+            RefCell::default(),
+        );
+        let fixture = Self {
+            proxy,
+            secrets,
+            shim,
+            plugin,
+            main,
+            intake,
+            endpoints,
+            folder,
+            _issuers: server,
+        };
         fixture.start_shim()?;
         Ok(fixture)
     }
@@ -77,10 +93,22 @@ impl Fixture {
         let file = self.folder.path().join("plugin.json");
         fs::write(&file, self.plugin.to_string())?;
         let mut command = Command::new(module::shim()?);
-        command.arg("serve").arg("--config").arg(file).args(["--listen", &self.endpoints.to_string()]);
-        command.args(["--envoy", &format!("http://{}", self.intake)]).env("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY);
-        command.env("AWS_ENDPOINT_URL", format!("http://{}", self.secrets.borrow().address()));
-        command.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(file)
+            .args(["--listen", &self.endpoints.to_string()]);
+        command
+            .args(["--envoy", &format!("http://{}", self.intake)])
+            .env("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY);
+        command.env(
+            "AWS_ENDPOINT_URL",
+            format!("http://{}", self.secrets.borrow().address()),
+        );
+        command.envs([
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ]);
         let mut program = Program::start("shim", &mut command, self.folder.path())?;
         program.wait_until(|| self.is_ready())?;
         *self.shim.borrow_mut() = Some(program);
@@ -88,7 +116,8 @@ impl Fixture {
     }
 
     fn is_ready(&self) -> bool {
-        client::send(self.endpoints, &Request::new("GET", "/readyz"), PATIENCE).is_ok_and(|answer| answer.status == 200)
+        client::send(self.endpoints, &Request::new("GET", "/readyz"), PATIENCE)
+            .is_ok_and(|answer| answer.status == 200)
     }
 
     /// How often fetches came out so, by the shim's own count.
@@ -103,23 +132,38 @@ impl Fixture {
         let label = format!("outcome=\"{outcome}\"");
         let name = format!("registry_auth_shim_{name}_total{{");
         let samples = text.lines().filter(|line| line.starts_with(&name));
-        let sample = samples.filter(|line| line.contains(&label)).find_map(|line| line.rsplit(' ').next());
-        Ok(sample.and_then(|value| value.parse().ok()).unwrap_or_default())
+        let sample = samples
+            .filter(|line| line.contains(&label))
+            .find_map(|line| line.rsplit(' ').next());
+        Ok(sample
+            .and_then(|value| value.parse().ok())
+            .unwrap_or_default())
     }
 
     fn shim_says(&self, text: &str) -> bool {
-        self.shim.borrow().as_ref().is_some_and(|shim| shim.output().contains(text))
+        self.shim
+            .borrow()
+            .as_ref()
+            .is_some_and(|shim| shim.output().contains(text))
     }
 
     fn log(&self) -> String {
-        let shim = self.shim.borrow().as_ref().map(Program::log).unwrap_or_default();
+        let shim = self
+            .shim
+            .borrow()
+            .as_ref()
+            .map(Program::log)
+            .unwrap_or_default();
         format!("{}\n{shim}", self.proxy.borrow().log_tail())
     }
 
     fn play(&self, case: &Case, hooks: Hooks<'_>, page: &mut Page) -> Result<()> {
         let tokens = Tokens::of_server("eddsa");
         let kinds = kinds(&tokens, &tokens, &Tokens::of(OTHER, "other-es256"))?;
-        page.add(case, play(case, self.main, &kinds, hooks).with_context(|| self.log()));
+        page.add(
+            case,
+            play(case, self.main, &kinds, hooks).with_context(|| self.log()),
+        );
         Ok(())
     }
 
@@ -149,12 +193,19 @@ pub(super) fn try_all(page: &mut Page) -> Result<()> {
 }
 
 fn secrets_manager(fixture: &Fixture, page: &mut Page) -> Result<()> {
-    const REFUSED: &str = "`registry_auth_shim_fetches_total` counts `refused`, log: `refreshing the keys failed`";
-    const UNUSABLE: &str = "`registry_auth_shim_fetches_total` counts `unusable`, log: `refreshing the keys failed`";
-    const UNREACHABLE: &str =
-        "`registry_auth_shim_fetches_total` counts `unreachable`, log: `refreshing the keys failed`";
+    const REFUSED: &str =
+        "`registry_auth_shim_fetches_total` counts `refused`, log: `refreshing the keys failed`";
+    const UNUSABLE: &str =
+        "`registry_auth_shim_fetches_total` counts `unusable`, log: `refreshing the keys failed`";
+    const UNREACHABLE: &str = "`registry_auth_shim_fetches_total` counts `unreachable`, log: `refreshing the keys failed`";
     let rows = [
-        ("Secrets Manager is down", "nobody listens", None, "unreachable", UNREACHABLE),
+        (
+            "Secrets Manager is down",
+            "nobody listens",
+            None,
+            "unreachable",
+            UNREACHABLE,
+        ),
         (
             "Secrets Manager throttles",
             "`ThrottlingException`",
@@ -169,12 +220,29 @@ fn secrets_manager(fixture: &Fixture, page: &mut Page) -> Result<()> {
             "refused",
             REFUSED,
         ),
-        ("the secret is garbage", "text that is no JSON", Some(Answer::Text("garbage")), "unusable", UNUSABLE),
-        ("the secret is empty", "a JSON object without members", Some(Answer::Text("{}")), "unusable", UNUSABLE),
+        (
+            "the secret is garbage",
+            "text that is no JSON",
+            Some(Answer::Text("garbage")),
+            "unusable",
+            UNUSABLE,
+        ),
+        (
+            "the secret is empty",
+            "a JSON object without members",
+            Some(Answer::Text("{}")),
+            "unusable",
+            UNUSABLE,
+        ),
     ];
     for (failure, how, answer, outcome, sign) in rows {
-        let case =
-            Case { failure, how, sign, end: "by itself; until then the last good keys, for `maxStale`", ..UNNOTICED };
+        let case = Case {
+            failure,
+            how,
+            sign,
+            end: "by itself; until then the last good keys, for `maxStale`",
+            ..UNNOTICED
+        };
         let before = fixture.fetches(outcome)?;
         let hooks = Hooks {
             fail: &mut || {
@@ -185,7 +253,10 @@ fn secrets_manager(fixture: &Fixture, page: &mut Page) -> Result<()> {
                 until("a failed fetch", || Ok(fixture.fetches(outcome)? > before))
             },
             look: &mut || {
-                ensure!(fixture.shim_says("refreshing the keys failed"), "the shim does not say so");
+                ensure!(
+                    fixture.shim_says("refreshing the keys failed"),
+                    "the shim does not say so"
+                );
                 Ok(())
             },
             mend: &mut || {
@@ -236,12 +307,26 @@ fn shim_restarts(fixture: &Fixture, page: &mut Page) -> Result<()> {
         *fixture.shim.borrow_mut() = None;
         fixture.start_shim()
     };
-    fixture.play(&case, Hooks { fail: &mut || restart(), look: &mut || Ok(()), mend: &mut || Ok(()) }, page)
+    fixture.play(
+        &case,
+        Hooks {
+            fail: &mut || restart(),
+            look: &mut || Ok(()),
+            mend: &mut || Ok(()),
+        },
+        page,
+    )
 }
 
 fn envoy_restarts(fixture: &Fixture, page: &mut Page) -> Result<()> {
-    const BROKEN: KindStatuses =
-        [&[200, 503, NONE], &[200, 503, NONE], &[200, 503, NONE], &[200, NONE], &[200, NONE], &[403, NONE]];
+    const BROKEN: KindStatuses = [
+        &[200, 503, NONE],
+        &[200, 503, NONE],
+        &[200, 503, NONE],
+        &[200, NONE],
+        &[200, NONE],
+        &[403, NONE],
+    ];
     let case = Case {
         failure: "Envoy restarts",
         how: "killed and started, under load",
@@ -256,7 +341,11 @@ fn envoy_restarts(fixture: &Fixture, page: &mut Page) -> Result<()> {
             before.set(fixture.counted("pushes", "stored")?);
             fixture.proxy.borrow_mut().restart()
         },
-        look: &mut || until("the push", || Ok(fixture.counted("pushes", "stored")? > before.get())),
+        look: &mut || {
+            until("the push", || {
+                Ok(fixture.counted("pushes", "stored")? > before.get())
+            })
+        },
         mend: &mut || fixture.settle(),
     };
     fixture.play(&case, hooks, page)

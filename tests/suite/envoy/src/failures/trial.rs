@@ -33,8 +33,15 @@ pub(super) struct Case {
 }
 
 /// A failure without effect on clients, which ends by itself.
-pub(super) const UNNOTICED: Case =
-    Case { failure: "", how: "", before: Some(NORMAL), during: NORMAL, sign: "", after: NORMAL, end: "by itself" };
+pub(super) const UNNOTICED: Case = Case {
+    failure: "",
+    how: "",
+    before: Some(NORMAL),
+    during: NORMAL,
+    sign: "",
+    after: NORMAL,
+    end: "by itself",
+};
 
 /// The steps of a trial; each waits for its effect.
 pub(super) struct Hooks<'a> {
@@ -47,7 +54,12 @@ pub(super) struct Hooks<'a> {
 }
 
 /// Plays a failure at `address`.
-pub(super) fn play(case: &Case, address: SocketAddr, kinds: &[Kind], hooks: Hooks<'_>) -> Result<()> {
+pub(super) fn play(
+    case: &Case,
+    address: SocketAddr,
+    kinds: &[Kind],
+    hooks: Hooks<'_>,
+) -> Result<()> {
     let Hooks { fail, look, mend } = hooks;
     let sum = Load::run(kinds, address, PRESSURE, |load| {
         match case.before {
@@ -68,7 +80,13 @@ pub(super) fn play(case: &Case, address: SocketAddr, kinds: &[Kind], hooks: Hook
         load.reach(REQUESTS, EACH, PATIENCE)
     });
     let sum = sum?;
-    eprintln!("{}, {}: {} requests, {:.0}/s", case.failure, case.how, sum.requests, sum.rate());
+    eprintln!(
+        "{}, {}: {} requests, {:.0}/s",
+        case.failure,
+        case.how,
+        sum.requests,
+        sum.rate()
+    );
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use anyhow::{Context as _, Error, bail};
 use registry_auth_engine::config;
 use serde_json::{Map, Value, json};
 
-/// A key that no object has; too long to be a misspelling, so that the reader lists the keys that it knows.
+/// A key that no object has; too long to be a misspelling, so that the reader lists the keys that
+/// it knows.
 const UNKNOWN: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 /// What stands for the free name of a member of a map, by the name of the map.
@@ -55,7 +56,11 @@ pub(super) fn keys() -> Result<Vec<(String, Kind)>, Error> {
     let mut objects = vec![String::new()];
     while let Some(object) = objects.pop() {
         for name in names(&object)? {
-            let path = if object.is_empty() { name.clone() } else { format!("{object}.{name}") };
+            let path = if object.is_empty() {
+                name.clone()
+            } else {
+                format!("{object}.{name}")
+            };
             let kind = kind(&path)?;
             objects.extend(match kind {
                 Kind::Object => Some(path.clone()),
@@ -72,8 +77,15 @@ pub(super) fn keys() -> Result<Vec<(String, Kind)>, Error> {
 /// A document in which the value at `path` is this one, and nothing else.
 pub(super) fn document(path: &str, value: Value) -> Value {
     path.rsplit('.').fold(value, |inner, step| {
-        let inner = if step.ends_with("[]") { json!([inner]) } else { inner };
-        Value::Object(Map::from_iter([(step.trim_end_matches("[]").to_owned(), inner)]))
+        let inner = if step.ends_with("[]") {
+            json!([inner])
+        } else {
+            inner
+        };
+        Value::Object(Map::from_iter([(
+            step.trim_end_matches("[]").to_owned(),
+            inner,
+        )]))
     })
 }
 
@@ -88,36 +100,53 @@ pub(super) fn pointers(document: &Value, path: &str) -> Vec<String> {
     for step in path.split('.').filter(|step| !step.is_empty()) {
         let (name, is_list) = (step.trim_end_matches("[]"), step.ends_with("[]"));
         let is_free = FREE.iter().any(|(_, free)| *free == name);
-        found = found.iter().flat_map(|place| below(document, place, name, is_free, is_list)).collect();
+        found = found
+            .iter()
+            .flat_map(|place| below(document, place, name, is_free, is_list))
+            .collect();
     }
     found.retain(|place| document.pointer(place).is_some_and(Value::is_object));
     found
 }
 
 fn below(document: &Value, place: &str, name: &str, is_free: bool, is_list: bool) -> Vec<String> {
-    let Some(members) = document.pointer(place).and_then(Value::as_object) else { return Vec::new() };
+    let Some(members) = document.pointer(place).and_then(Value::as_object) else {
+        return Vec::new();
+    };
     let named = members.keys().filter(|key| is_free || *key == name);
     let places = named.map(|key| format!("{place}/{}", key.replace('~', "~0").replace('/', "~1")));
     if !is_list {
         return places.collect();
     }
     let items = |place: String| {
-        let length = document.pointer(&place).and_then(Value::as_array).map_or(0, Vec::len);
+        let length = document
+            .pointer(&place)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
         (0..length).map(move |index| format!("{place}/{index}"))
     };
     places.flat_map(items).collect()
 }
 
 fn free(map: &str) -> &'static str {
-    FREE.iter().find(|(name, _)| *name == map).map_or("NAME", |(_, free)| free)
+    FREE.iter()
+        .find(|(name, _)| *name == map)
+        .map_or("NAME", |(_, free)| free)
 }
 
 /// The names of the keys that the reader knows in an object.
 fn names(object: &str) -> Result<Vec<String>, Error> {
-    let path = if object.is_empty() { UNKNOWN.to_owned() } else { format!("{object}.{UNKNOWN}") };
+    let path = if object.is_empty() {
+        UNKNOWN.to_owned()
+    } else {
+        format!("{object}.{UNKNOWN}")
+    };
     let errors = errors(&path, &Value::Null);
-    let known = errors.iter().find_map(|message| message.strip_prefix("unknown key; known here: "));
-    let known = known.with_context(|| format!("{path}: the reader does not say what it knows: {errors:?}"))?;
+    let known = errors
+        .iter()
+        .find_map(|message| message.strip_prefix("unknown key; known here: "));
+    let known = known
+        .with_context(|| format!("{path}: the reader does not say what it knows: {errors:?}"))?;
     Ok(known.split(", ").map(str::to_owned).collect())
 }
 
@@ -125,15 +154,28 @@ fn names(object: &str) -> Result<Vec<String>, Error> {
 fn errors(path: &str, value: &Value) -> Vec<String> {
     let (_, found) = config::decode_value(document(path, value.clone()));
     let place = written(path);
-    found.errors.into_iter().filter(|error| error.path == place).map(|error| error.message).collect()
+    found
+        .errors
+        .into_iter()
+        .filter(|error| error.path == place)
+        .map(|error| error.message)
+        .collect()
 }
 
 fn kind(path: &str) -> Result<Kind, Error> {
     let object = json!({ UNKNOWN: 1 });
     let (_, found) = config::decode_value(document(path, object.clone()));
     let place = written(path);
-    let at = |place: &str| found.errors.iter().find(|error| error.path == place).map(|error| error.message.as_str());
-    let is = |place: String, beginning: &str| at(&place).is_some_and(|message| message.starts_with(beginning));
+    let at = |place: &str| {
+        found
+            .errors
+            .iter()
+            .find(|error| error.path == place)
+            .map(|error| error.message.as_str())
+    };
+    let is = |place: String, beginning: &str| {
+        at(&place).is_some_and(|message| message.starts_with(beginning))
+    };
     if is(format!("{place}.{UNKNOWN}"), "unknown key") {
         return Ok(Kind::Object);
     }
@@ -150,12 +192,22 @@ fn kind(path: &str) -> Result<Kind, Error> {
         Some(message) if message.starts_with("must be true or false") => Kind::Flag,
         Some(message) if message.contains("number of seconds") => Kind::Seconds,
         Some(message) if message.starts_with("must be a whole number") => Kind::Index,
-        Some(_) if errors(path, &json!("x")).iter().any(|message| message.contains("is not a duration")) => {
+        Some(_)
+            if errors(path, &json!("x"))
+                .iter()
+                .any(|message| message.contains("is not a duration")) =>
+        {
             Kind::Duration
         }
         Some(message) if message.starts_with("must be a string") => Kind::Text,
         Some(message) => bail!("{path}: {message}"),
-        None if found.warnings.iter().any(|warning| format!("{warning}").contains(&place)) => Kind::Ignored,
+        None if found
+            .warnings
+            .iter()
+            .any(|warning| format!("{warning}").contains(&place)) =>
+        {
+            Kind::Ignored
+        }
         None => Kind::Any,
     })
 }

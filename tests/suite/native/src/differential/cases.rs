@@ -38,7 +38,9 @@ const NAMES: &[&str] = &[
     "a/a",
 ];
 /// Who is asking: `Ann`, `a/b`, `*` and `a..b` are never a component of a name.
-const USERS: &[&str] = &["ann", "bob", "bob.s", "a", "root", "Ann", "a/b", "*", "a..b", "team"];
+const USERS: &[&str] = &[
+    "ann", "bob", "bob.s", "a", "root", "Ann", "a/b", "*", "a..b", "team",
+];
 const GROUPS: &[&str] = &["devs", "ops", "wheel", "Devs"];
 const ACTIONS: &[&str] = &["read", "create", "update", "delete"];
 const COMPONENTS: &[&str] = &[
@@ -109,12 +111,14 @@ fn pattern() -> impl Strategy<Value = String> {
 }
 
 fn entry() -> impl Strategy<Value = Value> {
-    let condition = (select(conditions()), weighted(0.7, select(&["not so", "not now", "no"][..]))).prop_map(
-        |(expression, message)| match message {
+    let condition = (
+        select(conditions()),
+        weighted(0.7, select(&["not so", "not now", "no"][..])),
+    )
+        .prop_map(|(expression, message)| match message {
             Some(message) => json!({"expression": expression, "message": message}),
             None => json!({"expression": expression}),
-        },
-    );
+        });
     (some(USERS, 6), some(GROUPS, 3), some(ACTIONS, 4), vec(condition, 0..=2)).prop_map(
         |(users, groups, actions, conditions)| {
             json!({"users": users, "groups": groups, "actions": actions, "conditions": conditions})
@@ -135,15 +139,17 @@ fn open_group() -> impl Strategy<Value = Value> {
 }
 
 fn access_control() -> impl Strategy<Value = Value> {
-    let put = |(repositories, admin): (std::collections::BTreeMap<String, Value>, Option<Value>)| {
-        let repositories: Map<String, Value> = repositories.into_iter().collect();
-        admin.map_or_else(
-            || json!({"repositories": repositories}),
-            |admin| json!({"repositories": repositories, "adminPolicy": admin}),
-        )
-    };
+    let put =
+        |(repositories, admin): (std::collections::BTreeMap<String, Value>, Option<Value>)| {
+            let repositories: Map<String, Value> = repositories.into_iter().collect();
+            admin.map_or_else(
+                || json!({"repositories": repositories}),
+                |admin| json!({"repositories": repositories, "adminPolicy": admin}),
+            )
+        };
     let mixed = (btree_map(pattern(), group(), 0..=7), weighted(0.5, entry())).prop_map(put);
-    let open = btree_map(pattern(), open_group(), 0..=3).prop_map(move |repositories| put((repositories, None)));
+    let open = btree_map(pattern(), open_group(), 0..=3)
+        .prop_map(move |repositories| put((repositories, None)));
     prop_oneof![12 => mixed, 1 => open]
 }
 
@@ -161,7 +167,14 @@ fn world() -> impl Strategy<Value = World> {
             let mut catalog: Vec<String> = catalog.into_iter().map(str::to_owned).collect();
             catalog.sort();
             let [bypass, asks, mounts] = [bypass, asks, mounts].map(|set| set.is_some());
-            World { access_control, bypass, asks, mounts, tags, catalog }
+            World {
+                access_control,
+                bypass,
+                asks,
+                mounts,
+                tags,
+                catalog,
+            }
         })
 }
 
@@ -169,11 +182,26 @@ fn caller() -> impl Strategy<Value = Caller> {
     let person = (one(USERS), some(GROUPS, 2), weighted(0.6, one(&["x", "y"])))
         .prop_map(|(user, groups, team)| Caller::Person { user, groups, team });
     let repository = prop_oneof![6 => one(NAMES).prop_map(Some), 1 => Just(None)];
-    let scope = (repository, some(&["pull", "push", "delete", "*", "PULL"], 3), weighted(0.15, Just(())))
-        .prop_map(|(repository, actions, expired)| Entry { repository, actions, expired: expired.is_some() });
+    let scope = (
+        repository,
+        some(&["pull", "push", "delete", "*", "PULL"], 3),
+        weighted(0.15, Just(())),
+    )
+        .prop_map(|(repository, actions, expired)| Entry {
+            repository,
+            actions,
+            expired: expired.is_some(),
+        });
     // One that is granted much, so that the policy has something to say.
-    let everything = NAMES.iter().map(|name| Some((*name).to_owned())).chain([None]);
-    let everything = everything.map(|repository| Entry { repository, actions: vec!["*".to_owned()], expired: false });
+    let everything = NAMES
+        .iter()
+        .map(|name| Some((*name).to_owned()))
+        .chain([None]);
+    let everything = everything.map(|repository| Entry {
+        repository,
+        actions: vec!["*".to_owned()],
+        expired: false,
+    });
     let access = prop_oneof![1 => vec(scope, 0..4), 1 => Just(everything.collect::<Vec<_>>())];
     let user = prop_oneof![5 => one(USERS), 1 => Just(String::new())];
     let server = (user, access).prop_map(|(user, access)| Caller::Server { user, access });
@@ -182,10 +210,17 @@ fn caller() -> impl Strategy<Value = Caller> {
 
 fn ask() -> impl Strategy<Value = Ask> {
     let name = || one(NAMES);
-    let plain = (select(PLAIN), name()).prop_map(|((method, rest), name)| Ask::Plain(method, name, rest));
-    let manifest = (select(&["GET", "HEAD", "DELETE"][..]), name(), weighted(0.7, one(TAGS)))
+    let plain =
+        (select(PLAIN), name()).prop_map(|((method, rest), name)| Ask::Plain(method, name, rest));
+    let manifest = (
+        select(&["GET", "HEAD", "DELETE"][..]),
+        name(),
+        weighted(0.7, one(TAGS)),
+    )
         .prop_map(|(method, name, tag)| Ask::Manifest(method, name, tag));
-    let tags = |most| subsequence(TAGS, 0..=most).prop_map(|tags| tags.into_iter().map(str::to_owned).collect());
+    let tags = |most| {
+        subsequence(TAGS, 0..=most).prop_map(|tags| tags.into_iter().map(str::to_owned).collect())
+    };
     prop_oneof![
         1 => Just(Ask::Base),
         2 => Just(Ask::Catalog),

@@ -55,22 +55,40 @@ impl SignatureVerifier for EverySignature {
 }
 
 impl Subject {
-    /// `None` if a pattern of the world exceeds the limit of alternatives, which the naive evaluator does not have.
+    /// `None` if a pattern of the world exceeds the limit of alternatives, which the naive
+    /// evaluator does not have.
     pub(super) fn compile(world: &World) -> Result<Option<Self>> {
         let (role, mut diagnostics) = config::decode_value(plugin(world)?);
-        let Role::Filter(document) = role else { bail!("an intake decides nothing") };
+        let Role::Filter(document) = role else {
+            bail!("an intake decides nothing")
+        };
         let compiled = compile::compile(&document, &mut diagnostics);
         let limit = PatternError::TooManyAlternatives.to_string();
-        if !diagnostics.errors.is_empty() && diagnostics.errors.iter().all(|error| error.message == limit) {
+        if !diagnostics.errors.is_empty()
+            && diagnostics
+                .errors
+                .iter()
+                .all(|error| error.message == limit)
+        {
             return Ok(None);
         }
-        let compiled = compiled.with_context(|| format!("the configuration is refused: {:?}", diagnostics.errors))?;
+        let compiled = compiled
+            .with_context(|| format!("the configuration is refused: {:?}", diagnostics.errors))?;
         let keys = KeyRing::of(compiled.engine.sources());
-        Ok(Some(Self { compiled, keys, identities: IdentityCache::default() }))
+        Ok(Some(Self {
+            compiled,
+            keys,
+            identities: IdentityCache::default(),
+        }))
     }
 
     /// The outcome of a request, and the tags that the upstream was asked for.
-    pub(super) fn decide(&mut self, world: &World, caller: &Caller, ask: &Ask) -> Result<(Became, BTreeSet<String>)> {
+    pub(super) fn decide(
+        &mut self,
+        world: &World,
+        caller: &Caller,
+        ask: &Ask,
+    ) -> Result<(Became, BTreeSet<String>)> {
         let (method, target) = ask.line();
         let authorization = token(caller).map(|token| format!("Bearer {token}"));
         let head = RequestHead {
@@ -78,16 +96,30 @@ impl Subject {
             path: target.as_bytes(),
             authorization: authorization.iter().map(String::as_bytes).collect(),
             forwarded_for: vec![b"10.0.0.5"],
-            connection: Connection { peer: b"10.0.0.5:40000", ..Connection::default() },
+            connection: Connection {
+                peer: b"10.0.0.5:40000",
+                ..Connection::default()
+            },
             ..RequestHead::default()
         };
         let mut gathered = Gathered::default();
         let mut asked = BTreeSet::new();
         loop {
-            let facts = Facts { keys: &self.keys, gathered: &gathered, now: UnixTime::from_secs(NOW) };
-            match self.compiled.engine.decide(&head, &facts, &mut self.identities, &EverySignature) {
+            let facts = Facts {
+                keys: &self.keys,
+                gathered: &gathered,
+                now: UnixTime::from_secs(NOW),
+            };
+            match self
+                .compiled
+                .engine
+                .decide(&head, &facts, &mut self.identities, &EverySignature)
+            {
                 Verdict::Allow(grant) => {
-                    return Ok((Became::Forwarded(grant.target().map_or(target, str::to_owned)), asked));
+                    return Ok((
+                        Became::Forwarded(grant.target().map_or(target, str::to_owned)),
+                        asked,
+                    ));
                 }
                 Verdict::Reply(answer) => {
                     let body: Listed = serde_json::from_slice(&answer.reply.body)?;
@@ -95,18 +127,34 @@ impl Subject {
                 }
                 Verdict::Deny(denied) => return Ok((Became::Refused(refusal(&denied)?), asked)),
                 Verdict::Need(Need::Tag(name)) => {
-                    ensure!(world.asks && asked.insert(name.tag.clone()), "it asks for {name:?}");
-                    let answer =
-                        match (name.tag.as_str(), world.tags.contains(&format!("{}:{}", name.repository, name.tag))) {
-                            ("broken", _) => TagAnswer::Unknown,
-                            (_, true) => TagAnswer::Exists,
-                            (_, false) => TagAnswer::Missing,
-                        };
+                    ensure!(
+                        world.asks && asked.insert(name.tag.clone()),
+                        "it asks for {name:?}"
+                    );
+                    let answer = match (
+                        name.tag.as_str(),
+                        world
+                            .tags
+                            .contains(&format!("{}:{}", name.repository, name.tag)),
+                    ) {
+                        ("broken", _) => TagAnswer::Unknown,
+                        (_, true) => TagAnswer::Exists,
+                        (_, false) => TagAnswer::Missing,
+                    };
                     gathered.tags.push((name, answer));
                 }
                 Verdict::Need(Need::Catalog(listing)) => {
-                    let body = json!({"repositories": world.catalog}).to_string().into_bytes();
-                    gathered.catalog = Some((listing, UpstreamPage { status: 200, link: None, body }));
+                    let body = json!({"repositories": world.catalog})
+                        .to_string()
+                        .into_bytes();
+                    gathered.catalog = Some((
+                        listing,
+                        UpstreamPage {
+                            status: 200,
+                            link: None,
+                            body,
+                        },
+                    ));
                 }
                 Verdict::Need(other) => bail!("it needs {other:?}"),
             }
@@ -126,8 +174,7 @@ fn refusal(denied: &Denied) -> Result<Refusal> {
 fn plugin(world: &World) -> Result<Value> {
     let mapping = json!({"username": "claims.sub", "groups": "claims.groups"});
     let oidc = json!([{"issuer": ISSUER, "audiences": ["a"], "jwks": key::jwks(&["eddsa"])?, "claimMapping": mapping}]);
-    let bearer =
-        json!({"cert": TestKey::named("eddsa")?.pkix_pem()?, "oidc": oidc, "bypassAccessControl": world.bypass});
+    let bearer = json!({"cert": TestKey::named("eddsa")?.pkix_pem()?, "oidc": oidc, "bypassAccessControl": world.bypass});
     let auth = json!({"bearer": bearer});
     let http = match &world.access_control {
         Some(control) => json!({"auth": auth, "accessControl": control}),
@@ -154,8 +201,12 @@ fn token(caller: &Caller) -> Option<String> {
         }
     };
     let header = json!({"alg": "EdDSA", "kid": "eddsa"});
-    let [header, claims] = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
-    Some(format!("{header}.{claims}.{}", BASE64_URL_SAFE_NO_PAD.encode([0; 64])))
+    let [header, claims] =
+        [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
+    Some(format!(
+        "{header}.{claims}.{}",
+        BASE64_URL_SAFE_NO_PAD.encode([0; 64])
+    ))
 }
 
 fn merged(mut object: Value, more: Option<Value>) -> Value {
@@ -166,7 +217,10 @@ fn merged(mut object: Value, more: Option<Value>) -> Value {
 }
 
 fn claim_entry(entry: &Entry) -> Value {
-    let (kind, name) = entry.repository.as_deref().map_or(("registry", "catalog"), |name| ("repository", name));
+    let (kind, name) = entry
+        .repository
+        .as_deref()
+        .map_or(("registry", "catalog"), |name| ("repository", name));
     let expires = if entry.expired { NOW - 1 } else { NOW + 1 };
     json!({"type": kind, "name": name, "actions": entry.actions, "exp": expires})
 }

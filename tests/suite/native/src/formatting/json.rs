@@ -45,7 +45,9 @@ impl<'a> Reader<'a> {
         if self.take("{") {
             let mut members = Vec::new();
             while !self.take("}") {
-                let Node::Scalar(name) = self.node()? else { bail!("a name is a text") };
+                let Node::Scalar(name) = self.node()? else {
+                    bail!("a name is a text")
+                };
                 ensure!(self.take(":"), "no value");
                 members.push((name, self.node()?));
                 self.take(",");
@@ -73,7 +75,10 @@ impl<'a> Reader<'a> {
                 });
                 end.context("a text without end")? + 2
             }
-            None => self.rest.find([',', ']', '}', ' ', '\n']).unwrap_or(self.rest.len()),
+            None => self
+                .rest
+                .find([',', ']', '}', ' ', '\n'])
+                .unwrap_or(self.rest.len()),
         };
         let (scalar, rest) = self.rest.split_at(length);
         ensure!(!scalar.is_empty(), "no value");
@@ -93,10 +98,19 @@ impl Node<'_> {
         }
         let (open, close, members): (_, _, Vec<(String, &Node<'_>)>) = match self {
             Self::Scalar(text) => return out.push_str(text),
-            Self::Array(items) => ("[", "]", items.iter().map(|item| (String::new(), item)).collect()),
-            Self::Object(members) => {
-                ("{", "}", members.iter().map(|(name, value)| (format!("{name}: "), value)).collect())
-            }
+            Self::Array(items) => (
+                "[",
+                "]",
+                items.iter().map(|item| (String::new(), item)).collect(),
+            ),
+            Self::Object(members) => (
+                "{",
+                "}",
+                members
+                    .iter()
+                    .map(|(name, value)| (format!("{name}: "), value))
+                    .collect(),
+            ),
         };
         let margin = "  ".repeat(depth);
         out.push_str(open);
@@ -112,10 +126,13 @@ impl Node<'_> {
         let list = |parts: Vec<String>| parts.join(", ");
         match self {
             Self::Scalar(text) => (*text).to_owned(),
-            Self::Array(items) => format!("[{}]", list(items.iter().map(Node::on_one_line).collect())),
+            Self::Array(items) => {
+                format!("[{}]", list(items.iter().map(Node::on_one_line).collect()))
+            }
             Self::Object(members) if members.is_empty() => "{}".to_owned(),
             Self::Object(members) => {
-                let member = |(name, value): &(&str, Node<'_>)| format!("{name}: {}", value.on_one_line());
+                let member =
+                    |(name, value): &(&str, Node<'_>)| format!("{name}: {}", value.on_one_line());
                 format!("{{ {} }}", list(members.iter().map(member).collect()))
             }
         }
@@ -131,7 +148,10 @@ mod tests {
         let long = "x".repeat(WIDTH);
         let rows = [
             ("{}", "{}\n".to_owned()),
-            (r#"{"b":1.50,"a":["\u0041,\"]",null]}"#, "{ \"b\": 1.50, \"a\": [\"\\u0041,\\\"]\", null] }\n".to_owned()),
+            (
+                r#"{"b":1.50,"a":["\u0041,\"]",null]}"#,
+                "{ \"b\": 1.50, \"a\": [\"\\u0041,\\\"]\", null] }\n".to_owned(),
+            ),
             (
                 &format!(r#"{{"a":["{long}"],"b":{{"c":[]}}}}"#),
                 format!("{{\n  \"a\": [\n    \"{long}\"\n  ],\n  \"b\": {{ \"c\": [] }}\n}}\n"),

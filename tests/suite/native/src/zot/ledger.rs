@@ -1,4 +1,5 @@
-//! `zot.json`: where each row of zot's tests and of the probes of a running zot is run, or why it is not.
+//! `zot.json`: where each row of zot's tests and of the probes of a running zot is run, or why it
+//! is not.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,8 +15,14 @@ use serde_json::Value;
 const SCENARIOS: [&str; 2] = ["zot.json", "zot_probes.json"];
 /// The engine's own tables, in which a row has its `id`.
 const ENGINE: [(&str, &str); 4] = [
-    ("filter/engine/src/authz/testdata/zot_policies.json", "/rows"),
-    ("filter/engine/src/authn/testdata/zot_mappings.json", "/rows"),
+    (
+        "filter/engine/src/authz/testdata/zot_policies.json",
+        "/rows",
+    ),
+    (
+        "filter/engine/src/authn/testdata/zot_mappings.json",
+        "/rows",
+    ),
     ("filter/engine/src/authn/testdata/zot_mtls.json", ""),
     ("filter/cel/src/testdata/zot_expressions.json", "/rows"),
 ];
@@ -114,19 +121,41 @@ impl Ledger {
         let notes = self.configurations.iter().map(|row| &row.note);
         let differs = self.shown.iter().map(|shown| &shown.differs);
         let different = self.different.iter().map(|different| &different.reason);
-        notes.chain(differs).filter(|reason| !reason.is_empty()).chain(different).map(String::as_str)
+        notes
+            .chain(differs)
+            .filter(|reason| !reason.is_empty())
+            .chain(different)
+            .map(String::as_str)
     }
 
-    /// Every row with the place that it has in the ledger, in the engine's tables and among the scenarios.
+    /// Every row with the place that it has in the ledger, in the engine's tables and among the
+    /// scenarios.
     pub(super) fn places(&self) -> Result<Vec<(String, &'static str)>> {
         let mut places = Vec::new();
         places.extend(of_the_engine()?.into_iter().map(|id| (id, "the engine")));
-        let mut of_scenarios: Vec<_> = scenarios()?.iter().filter_map(|(name, _)| id_of(name)).collect();
+        let mut of_scenarios: Vec<_> = scenarios()?
+            .iter()
+            .filter_map(|(name, _)| id_of(name))
+            .collect();
         of_scenarios.dedup();
         places.extend(of_scenarios.into_iter().map(|id| (id, "scenarios")));
-        places.extend(self.configurations.iter().map(|row| (row.id.clone(), "configurations")));
-        places.extend(self.shown.iter().flat_map(|shown| &shown.ids).map(|id| (id.clone(), "shown")));
-        places.extend(self.excluded.iter().flat_map(|excluded| &excluded.rows).map(|id| (id.clone(), "excluded")));
+        places.extend(
+            self.configurations
+                .iter()
+                .map(|row| (row.id.clone(), "configurations")),
+        );
+        places.extend(
+            self.shown
+                .iter()
+                .flat_map(|shown| &shown.ids)
+                .map(|id| (id.clone(), "shown")),
+        );
+        places.extend(
+            self.excluded
+                .iter()
+                .flat_map(|excluded| &excluded.rows)
+                .map(|id| (id.clone(), "excluded")),
+        );
         Ok(places)
     }
 }
@@ -136,7 +165,8 @@ impl Table {
     pub(super) fn found(&self) -> Result<(usize, String)> {
         let Self { file, at, .. } = self;
         let place = format!("{file}{at}");
-        let table: Value = serde_json::from_slice(&fs::read(path(file))?).with_context(|| file.clone())?;
+        let table: Value =
+            serde_json::from_slice(&fs::read(path(file))?).with_context(|| file.clone())?;
         let count = match table.pointer(at) {
             Some(Value::Array(rows)) => rows.len(),
             Some(Value::Object(rows)) => rows.len(),
@@ -152,21 +182,36 @@ impl Shown {
     /// # Errors
     /// The file, the test or the row is missing.
     pub(super) fn check(&self) -> Result<()> {
-        let Self { by, test, holds, .. } = self;
+        let Self {
+            by, test, holds, ..
+        } = self;
         if let Some(name) = by.strip_prefix("tests/scenarios/") {
             let rows = rows_of(name)?;
-            ensure!(rows.iter().any(|(row, _)| row == test), "{by} has no row `{test}`");
+            ensure!(
+                rows.iter().any(|(row, _)| row == test),
+                "{by} has no row `{test}`"
+            );
             return Ok(());
         }
         let text = fs::read_to_string(path(by)).with_context(|| by.clone())?;
-        let (before, body) =
-            text.split_once(&format!("fn {test}(")).with_context(|| format!("{by} has no `{test}`"))?;
-        ensure!(before.trim_end().ends_with("async") || before.trim_end().ends_with(']'), "{by}: `{test}` is no test");
-        let indent = before.rsplit('\n').find(|line| line.trim_start().starts_with("#[")).unwrap_or_default();
+        let (before, body) = text
+            .split_once(&format!("fn {test}("))
+            .with_context(|| format!("{by} has no `{test}`"))?;
+        ensure!(
+            before.trim_end().ends_with("async") || before.trim_end().ends_with(']'),
+            "{by}: `{test}` is no test"
+        );
+        let indent = before
+            .rsplit('\n')
+            .find(|line| line.trim_start().starts_with("#["))
+            .unwrap_or_default();
         let indent = indent.len() - indent.trim_start().len();
         let end = format!("\n{}}}\n", " ".repeat(indent));
         let body = body.split(&end).next().unwrap_or_default();
-        ensure!(body.contains(holds.as_str()), "{by}: `{test}` does not hold `{holds}`");
+        ensure!(
+            body.contains(holds.as_str()),
+            "{by}: `{test}` does not hold `{holds}`"
+        );
         Ok(())
     }
 }
@@ -187,7 +232,11 @@ pub(super) fn id_of(name: &str) -> Option<String> {
 
 fn rows_of(file: &str) -> Result<Vec<(String, registry_auth_harness::expect::Expect)>> {
     let path = scenario::folder().join(file);
-    Ok(Scenarios::read(&path)?.rows.into_iter().map(|row| (row.name, row.expect)).collect())
+    Ok(Scenarios::read(&path)?
+        .rows
+        .into_iter()
+        .map(|row| (row.name, row.expect))
+        .collect())
 }
 
 fn of_the_engine() -> Result<Vec<String>> {
@@ -197,22 +246,32 @@ fn of_the_engine() -> Result<Vec<String>> {
     }
     let mut ids = Vec::new();
     for (file, at) in ENGINE {
-        let table: Value = serde_json::from_slice(&fs::read(path(file))?).with_context(|| file.to_owned())?;
-        let rows: Vec<Numbered> = serde_json::from_value(table.pointer(at).cloned().unwrap_or_default())?;
+        let table: Value =
+            serde_json::from_slice(&fs::read(path(file))?).with_context(|| file.to_owned())?;
+        let rows: Vec<Numbered> =
+            serde_json::from_value(table.pointer(at).cloned().unwrap_or_default())?;
         ids.extend(rows.into_iter().map(|row| row.id));
     }
     Ok(ids)
 }
 
-/// Returns true if a reason is one for users: `D7`, or `D7: more`, is a deviation of `docs/zot.md`; otherwise it is a quotation from there.
+/// Returns true if a reason is one for users: `D7`, or `D7: more`, is a deviation of `docs/zot.md`;
+/// otherwise it is a quotation from there.
 ///
 /// # Errors
 /// The page cannot be read.
 pub(super) fn is_documented(reason: &str) -> Result<bool> {
     let page = fs::read_to_string(path("docs/zot.md"))?;
     Ok(match reason.strip_prefix("docs/zot.md: ") {
-        Some(quoted) => page.split_whitespace().collect::<Vec<_>>().join(" ").contains(quoted),
-        None => page.contains(&format!("\n| {} |", reason.split(':').next().unwrap_or_default())),
+        Some(quoted) => page
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains(quoted),
+        None => page.contains(&format!(
+            "\n| {} |",
+            reason.split(':').next().unwrap_or_default()
+        )),
     })
 }
 

@@ -28,8 +28,15 @@ pub(super) struct Cost {
 impl Cost {
     /// Everything since the VM was started, its start included.
     pub(super) fn of(vm: &Vm) -> Self {
-        let host_calls = vm.host_calls().iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        Self { host_calls, fuel: vm.fuel_used() }
+        let host_calls = vm
+            .host_calls()
+            .iter()
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect();
+        Self {
+            host_calls,
+            fuel: vm.fuel_used(),
+        }
     }
 
     /// Returns the cost since `earlier`.
@@ -48,10 +55,20 @@ impl Cost {
         if self.fuel != old.fuel {
             differences.push(format!("fuel {}", change(old.fuel, self.fuel)));
         }
-        let names: std::collections::BTreeSet<_> = self.host_calls.keys().chain(old.host_calls.keys()).collect();
+        let names: std::collections::BTreeSet<_> = self
+            .host_calls
+            .keys()
+            .chain(old.host_calls.keys())
+            .collect();
         let count = |cost: &Self, name: &String| cost.host_calls.get(name).copied().unwrap_or(0);
-        for name in names.into_iter().filter(|name| count(self, name) != count(old, name)) {
-            differences.push(format!("{name} {}", change(count(old, name), count(self, name))));
+        for name in names
+            .into_iter()
+            .filter(|name| count(self, name) != count(old, name))
+        {
+            differences.push(format!(
+                "{name} {}",
+                change(count(old, name), count(self, name))
+            ));
         }
         differences
     }
@@ -61,7 +78,11 @@ impl Cost {
 fn change(old: u64, new: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a rounded percentage is enough")]
     let percent = (new as f64 / old as f64 - 1.0) * 100.0;
-    if old == 0 { format!("{old} -> {new}") } else { format!("{old} -> {new} ({percent:+.2} %)") }
+    if old == 0 {
+        format!("{old} -> {new}")
+    } else {
+        format!("{old} -> {new} ({percent:+.2} %)")
+    }
 }
 
 /// The content of the file.
@@ -74,7 +95,8 @@ struct File {
     memory: BTreeMap<usize, usize>,
     /// By the names of the rows.
     costs: BTreeMap<String, Cost>,
-    /// A token for each algorithm. They stay: most signatures are random, and not all take equally long to verify.
+    /// A token for each algorithm. They stay: most signatures are random, and not all take equally
+    /// long to verify.
     tokens: BTreeMap<String, String>,
 }
 
@@ -93,16 +115,29 @@ impl Table {
     pub(super) fn read(now: UnixTime) -> Result<Self> {
         let text = fs::read_to_string(module::workspace().join(FILE));
         let mut written = match text {
-            Err(_) if renews() => File { module_bytes_at_most: u64::MAX, ..File::default() },
+            Err(_) if renews() => File {
+                module_bytes_at_most: u64::MAX,
+                ..File::default()
+            },
             text => serde_json::from_str(&text.context(FILE)?).context(FILE)?,
         };
         for algorithm in ALGORITHMS.iter().filter(|_| renews()) {
             if !written.tokens.contains_key(algorithm.name) {
-                written.tokens.insert(algorithm.name.to_owned(), workload::token(*algorithm, now)?);
+                written
+                    .tokens
+                    .insert(algorithm.name.to_owned(), workload::token(*algorithm, now)?);
             }
         }
-        let found = File { costs: BTreeMap::new(), memory: BTreeMap::new(), ..written.clone() };
-        Ok(Self { written, found, size: 0 })
+        let found = File {
+            costs: BTreeMap::new(),
+            memory: BTreeMap::new(),
+            ..written.clone()
+        };
+        Ok(Self {
+            written,
+            found,
+            size: 0,
+        })
     }
 
     /// The token for an algorithm.
@@ -138,7 +173,11 @@ impl Table {
             let text = serde_json::to_string_pretty(&self.found)?;
             fs::write(module::workspace().join(FILE), text + "\n").context(FILE)?;
         }
-        let differences = if renews() { Vec::new() } else { self.differences() };
+        let differences = if renews() {
+            Vec::new()
+        } else {
+            self.differences()
+        };
         let faults: Vec<_> = self.oversize().into_iter().chain(differences).collect();
         ensure!(
             faults.is_empty(),
@@ -160,15 +199,26 @@ impl Table {
         for (name, cost) in &self.found.costs {
             match self.written.costs.get(name) {
                 Some(old) => {
-                    differences.extend(cost.differences(old).into_iter().map(|what| format!("{name}: {what}")));
+                    differences.extend(
+                        cost.differences(old)
+                            .into_iter()
+                            .map(|what| format!("{name}: {what}")),
+                    );
                 }
                 None => differences.push(format!("{name}: is new")),
             }
         }
-        let gone = self.written.costs.keys().filter(|name| !self.found.costs.contains_key(*name));
+        let gone = self
+            .written
+            .costs
+            .keys()
+            .filter(|name| !self.found.costs.contains_key(*name));
         differences.extend(gone.map(|name| format!("{name}: is no row any more")));
         if self.found.memory != self.written.memory {
-            differences.push(format!("memory: {:?} -> {:?}", self.written.memory, self.found.memory));
+            differences.push(format!(
+                "memory: {:?} -> {:?}",
+                self.written.memory, self.found.memory
+            ));
         }
         differences
     }

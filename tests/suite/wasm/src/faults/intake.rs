@@ -12,7 +12,8 @@ use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use super::judge;
 use crate::Outcome;
 
-/// That there is nothing, or something else, is a valid answer: what other plugins overwrite is treated as absent.
+/// That there is nothing, or something else, is a valid answer: what other plugins overwrite is
+/// treated as absent.
 const FAILURES: [Failure; 7] = [
     Failure::Status(Status::InternalFailure),
     Failure::Status(Status::BadArgument),
@@ -29,7 +30,10 @@ const TICKS: usize = 3;
 #[test]
 fn no_host_call_that_goes_wrong_under_the_intake_in_wasm_takes_an_older_set_or_traps() -> Outcome {
     let time = now();
-    let setup = Setup { clock: Clock::At(time), ..Setup::of_scenarios(INTAKE.as_bytes()) };
+    let setup = Setup {
+        clock: Clock::At(time),
+        ..Setup::of_scenarios(INTAKE.as_bytes())
+    };
     let mut vm = Vm::start(Compiled::built()?, setup)?;
     let older = push::request(SET, &key::jwks(&["es256"])?, time);
     vm.advance(1);
@@ -37,11 +41,19 @@ fn no_host_call_that_goes_wrong_under_the_intake_in_wasm_takes_an_older_set_or_t
     vm.advance(1);
     let newest = push::request(SET, &key::jwks(&["rs256"])?, vm.now());
     let id = vm.open(&newer)?;
-    assert!(matches!(vm.progress(id)?, Progress::Answered(Response { status: 200, .. })));
+    assert!(matches!(
+        vm.progress(id)?,
+        Progress::Answered(Response { status: 200, .. })
+    ));
     vm.close(id)?;
     let get = push::get(SET, vm.now());
-    let requests =
-        [get, newest, older, push::request("other", &key::jwks(&["rs256"])?, time), Request::new("PUT", "/")];
+    let requests = [
+        get,
+        newest,
+        older,
+        push::request("other", &key::jwks(&["rs256"])?, time),
+        Request::new("PUT", "/"),
+    ];
     let mut wrong = Vec::new();
     let mut trials = 0;
     for request in requests {
@@ -49,12 +61,16 @@ fn no_host_call_that_goes_wrong_under_the_intake_in_wasm_takes_an_older_set_or_t
         for failure in FAILURES {
             for after in 0.. {
                 let mut copy = vm.copy()?;
-                let fault = Fault { calls: Calls::After(after), failure };
+                let fault = Fault {
+                    calls: Calls::After(after),
+                    failure,
+                };
                 copy.fail(Some(fault));
                 let found = outcome(&mut copy, &request).with_context(|| format!("{fault:?}"))?;
                 let Some(failed) = copy.failed() else { break };
                 trials += 1;
-                let line = |wrong| format!("{} {}: {failed} {fault:?}: {wrong}", request.method, trials);
+                let line =
+                    |wrong| format!("{} {}: {failed} {fault:?}: {wrong}", request.method, trials);
                 wrong.extend(judge::wrong(&expected, &found).map(line));
             }
         }

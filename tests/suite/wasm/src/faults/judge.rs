@@ -6,22 +6,34 @@ use registry_auth_harness::client::Response;
 use registry_auth_vm::Progress;
 use serde_json::Value;
 
-/// Members of an answer, or claims of a token in it, that have a time, and an invented value for each.
+/// Members of an answer, or claims of a token in it, that have a time, and an invented value for
+/// each.
 const OF_THE_TIME: [&str; 6] = ["expires_in", "issued_at", "exp", "iat", "nbf", "jti"];
 /// Members of an answer that are tokens.
 const TOKENS: [&str; 3] = ["token", "access_token", "refresh_token"];
 
 /// Returns what is wrong with `disturbed`, if anything.
 ///
-/// A request goes on only if it would have gone on, and then as it would have: no header more, none less, none another. It is
-/// answered with a success only if it would have been answered so without the fault. Any refusal is right; no answer at all is not.
+/// A request goes on only if it would have gone on, and then as it would have: no header more, none
+/// less, none another. It is answered with a success only if it would have been answered so without
+/// the fault. Any refusal is right; no answer at all is not.
 pub(super) fn wrong(undisturbed: &Progress, disturbed: &Progress) -> Option<String> {
     match (undisturbed, disturbed) {
-        (Progress::Forwarded(as_it_should), Progress::Forwarded(seen)) if as_it_should == seen => None,
-        (Progress::Answered(answer), Progress::Answered(other)) if told(answer) == told(other) => None,
+        (Progress::Forwarded(as_it_should), Progress::Forwarded(seen)) if as_it_should == seen => {
+            None
+        }
+        (Progress::Answered(answer), Progress::Answered(other)) if told(answer) == told(other) => {
+            None
+        }
         (_, Progress::Answered(Response { status, .. })) if *status >= 400 => None,
-        (_, Progress::Answered(answer)) => Some(format!("answered with {} {:?}", answer.status, answer.headers)),
-        (_, Progress::Forwarded(seen)) => Some(format!("forwarded: {} {} {:?}", seen.method, seen.path, seen.headers)),
+        (_, Progress::Answered(answer)) => Some(format!(
+            "answered with {} {:?}",
+            answer.status, answer.headers
+        )),
+        (_, Progress::Forwarded(seen)) => Some(format!(
+            "forwarded: {} {} {:?}",
+            seen.method, seen.path, seen.headers
+        )),
         (_, Progress::Waiting) => Some("never answered".to_owned()),
     }
 }
@@ -69,19 +81,44 @@ mod tests {
     }
 
     fn answered(status: u16) -> Progress {
-        Progress::Answered(Response { status, headers: Vec::new(), body: Vec::new() })
+        Progress::Answered(Response {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        })
     }
 
     #[test]
     fn an_answer_may_be_given_later_but_grant_no_more() {
         let answer = |expires: u32, claims: &Value| {
-            let token = format!("e30.{}.AA", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()));
-            let body = json!({ "token": token, "expires_in": expires }).to_string().into_bytes();
-            Progress::Answered(Response { status: 200, headers: Vec::new(), body })
+            let token = format!(
+                "e30.{}.AA",
+                BASE64_URL_SAFE_NO_PAD.encode(claims.to_string())
+            );
+            let body = json!({ "token": token, "expires_in": expires })
+                .to_string()
+                .into_bytes();
+            Progress::Answered(Response {
+                status: 200,
+                headers: Vec::new(),
+                body,
+            })
         };
         let as_it_should = answer(60, &json!({ "iat": 1, "access": ["pull"] }));
-        assert_eq!(wrong(&as_it_should, &answer(59, &json!({ "iat": 2, "access": ["pull"] }))), None);
-        assert!(wrong(&as_it_should, &answer(60, &json!({ "iat": 1, "access": ["pull", "push"] }))).is_some());
+        assert_eq!(
+            wrong(
+                &as_it_should,
+                &answer(59, &json!({ "iat": 2, "access": ["pull"] }))
+            ),
+            None
+        );
+        assert!(
+            wrong(
+                &as_it_should,
+                &answer(60, &json!({ "iat": 1, "access": ["pull", "push"] }))
+            )
+            .is_some()
+        );
     }
 
     #[test]
@@ -100,7 +137,11 @@ mod tests {
             (answered(200), answered(403), true),
         ];
         for (undisturbed, disturbed, right) in rows {
-            assert_eq!(wrong(&undisturbed, &disturbed).is_none(), right, "{undisturbed:?} {disturbed:?}");
+            assert_eq!(
+                wrong(&undisturbed, &disturbed).is_none(),
+                right,
+                "{undisturbed:?} {disturbed:?}"
+            );
         }
     }
 }

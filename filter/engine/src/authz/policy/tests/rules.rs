@@ -19,12 +19,42 @@ fn the_rule_that_grants_is_named() {
     }))
     .unwrap();
     let rows = [
-        (who("alice", &["devs"]), Action::Create, "team/a", "repositories[\"team/**\"].policies[1]"),
-        (who("bob", &["devs"]), Action::Create, "team/a", "repositories[\"team/**\"].policies[0]"),
-        (who("bob", &[]), Action::Read, "team", "repositories[\"team/**\"].defaultPolicy"),
-        (who("bob", &[]), Action::Read, "other", "repositories[\"**\"].anonymousPolicy"),
-        (Identity::Anonymous, Action::Read, "other", "repositories[\"**\"].anonymousPolicy"),
-        (who("bob", &["ops"]), Action::Delete, "team/a", "adminPolicy"),
+        (
+            who("alice", &["devs"]),
+            Action::Create,
+            "team/a",
+            "repositories[\"team/**\"].policies[1]",
+        ),
+        (
+            who("bob", &["devs"]),
+            Action::Create,
+            "team/a",
+            "repositories[\"team/**\"].policies[0]",
+        ),
+        (
+            who("bob", &[]),
+            Action::Read,
+            "team",
+            "repositories[\"team/**\"].defaultPolicy",
+        ),
+        (
+            who("bob", &[]),
+            Action::Read,
+            "other",
+            "repositories[\"**\"].anonymousPolicy",
+        ),
+        (
+            Identity::Anonymous,
+            Action::Read,
+            "other",
+            "repositories[\"**\"].anonymousPolicy",
+        ),
+        (
+            who("bob", &["ops"]),
+            Action::Delete,
+            "team/a",
+            "adminPolicy",
+        ),
     ];
     for (identity, action, repository, expected) in rows {
         match ask(&policy, &identity, action, repository) {
@@ -32,14 +62,23 @@ fn the_rule_that_grants_is_named() {
             Decision::Refused { .. } => panic!("{expected} does not grant"),
         }
     }
-    assert!(!granted(&policy, &Identity::Anonymous, Action::Read, "team/a"), "`**` adds nothing to `team/**`");
-    assert!(!granted(&policy, &who("carol", &["dev"]), Action::Create, "team/a"));
+    assert!(
+        !granted(&policy, &Identity::Anonymous, Action::Read, "team/a"),
+        "`**` adds nothing to `team/**`"
+    );
+    assert!(!granted(
+        &policy,
+        &who("carol", &["dev"]),
+        Action::Create,
+        "team/a"
+    ));
     assert!(policy.is_admin(&who("bob", &["ops"])) && !policy.is_admin(&who("bob", &[])));
 }
 
 #[test]
 fn the_pattern_that_decides_is_the_longest_then_the_plainest_then_the_first() {
-    // Each pattern lets in the user of its own name, so that the user who gets in names the pattern that decided.
+    // Each pattern lets in the user of its own name, so that the user who gets in names the pattern
+    // that decided.
     let rows = [
         (&["app/**", "app"] as &[&str], "app", "app/**"),
         (&["{a,b,c}/**", "a/x"], "a/x", "{a,b,c}/**"),
@@ -51,7 +90,12 @@ fn the_pattern_that_decides_is_the_longest_then_the_plainest_then_the_first() {
     for (patterns, repository, expected) in rows {
         let repositories: serde_json::Map<String, Value> = patterns
             .iter()
-            .map(|name| ((*name).to_owned(), json!({"policies": [{"users": [name], "actions": ["read"]}]})))
+            .map(|name| {
+                (
+                    (*name).to_owned(),
+                    json!({"policies": [{"users": [name], "actions": ["read"]}]}),
+                )
+            })
             .collect();
         let policy = compile(&json!({"repositories": repositories})).unwrap();
         for pattern in patterns {
@@ -65,7 +109,12 @@ fn the_pattern_that_decides_is_the_longest_then_the_plainest_then_the_first() {
 fn the_length_of_a_pattern_counts_with_the_callers_name_in_place() {
     // (patterns, caller, repository, the pattern that decides)
     let rows: [(&[&str], &str, &str, &str); 9] = [
-        (&["${username}/**", "reserved/**"], "reserved", "reserved/app", "reserved/**"),
+        (
+            &["${username}/**", "reserved/**"],
+            "reserved",
+            "reserved/app",
+            "reserved/**",
+        ),
         (
             &["${username}/**", "laurivosandi/private/**"],
             "laurivosandi",
@@ -74,24 +123,51 @@ fn the_length_of_a_pattern_counts_with_the_callers_name_in_place() {
         ),
         // Longer as written, shorter for the caller.
         (&["${username}/**", "a*/app"], "al", "al/app", "a*/app"),
-        (&["${username}/**", "a*/app"], "alice", "alice/app", "${username}/**"),
+        (
+            &["${username}/**", "a*/app"],
+            "alice",
+            "alice/app",
+            "${username}/**",
+        ),
         // As long: the one without a place for the name.
         (&["${username}/a", "*/**"], "b", "b/a", "*/**"),
         (&["${username}/a", "**"], "b", "b/a", "${username}/a"),
         // Among themselves as any others.
-        (&["${username}/**", "${username}/a"], "b", "b/a", "${username}/**"),
-        (&["a/${username}", "${username}/a"], "a", "a/a", "${username}/a"),
-        (&["${username}/?", "${username}/a"], "b", "b/a", "${username}/a"),
+        (
+            &["${username}/**", "${username}/a"],
+            "b",
+            "b/a",
+            "${username}/**",
+        ),
+        (
+            &["a/${username}", "${username}/a"],
+            "a",
+            "a/a",
+            "${username}/a",
+        ),
+        (
+            &["${username}/?", "${username}/a"],
+            "b",
+            "b/a",
+            "${username}/a",
+        ),
     ];
     for (patterns, user, repository, expected) in rows {
         let group = json!({"policies": [{"users": [user], "actions": ["read"]}]});
-        let repositories: serde_json::Map<String, Value> =
-            patterns.iter().map(|name| ((*name).to_owned(), group.clone())).collect();
+        let repositories: serde_json::Map<String, Value> = patterns
+            .iter()
+            .map(|name| ((*name).to_owned(), group.clone()))
+            .collect();
         let policy = compile(&json!({"repositories": repositories})).unwrap();
-        let Decision::Granted(rule) = ask(&policy, &who(user, &[]), Action::Read, repository) else {
+        let Decision::Granted(rule) = ask(&policy, &who(user, &[]), Action::Read, repository)
+        else {
             panic!("{patterns:?} for {repository}")
         };
-        assert_eq!(rule.pattern.as_deref(), Some(expected), "{patterns:?} for {repository}");
+        assert_eq!(
+            rule.pattern.as_deref(),
+            Some(expected),
+            "{patterns:?} for {repository}"
+        );
     }
 }
 
@@ -115,7 +191,10 @@ fn the_admin_policy_comes_last_and_its_message_replaces_others() {
     assert_eq!(message("root", Action::Read), "tls");
     assert_eq!(message("bob", Action::Read), "-");
     assert_eq!(message("alice", Action::Update), "-");
-    assert_eq!(message("root", Action::Update), "repositories[\"**\"].policies[3]");
+    assert_eq!(
+        message("root", Action::Update),
+        "repositories[\"**\"].policies[3]"
+    );
     assert!(policy.reads_connection());
 }
 
@@ -123,28 +202,61 @@ fn the_admin_policy_comes_last_and_its_message_replaces_others() {
 fn nothing_is_granted_by_nothing() {
     let policy = compile(&json!({})).unwrap();
     for identity in [Identity::Anonymous, who("alice", &["", "admin"])] {
-        assert_eq!(ask(&policy, &identity, Action::Read, "a"), Decision::Refused { message: None });
+        assert_eq!(
+            ask(&policy, &identity, Action::Read, "a"),
+            Decision::Refused { message: None }
+        );
     }
-    assert!(!policy.opens_to_anonymous() && !policy.is_anonymous_only() && !policy.reads_connection());
+    assert!(
+        !policy.opens_to_anonymous() && !policy.is_anonymous_only() && !policy.reads_connection()
+    );
 }
 
 #[test]
 fn what_is_open_to_everybody_is_known() {
     let rows = [
-        (json!({"repositories": {"**": {"anonymousPolicy": ["read"]}}}), true, true),
-        (json!({"repositories": {"a": {"anonymousPolicy": ["read"]}, "b": {}}}), true, true),
-        (json!({"repositories": {"**": {"anonymousPolicy": ["read"], "defaultPolicy": ["create"]}}}), true, false),
+        (
+            json!({"repositories": {"**": {"anonymousPolicy": ["read"]}}}),
+            true,
+            true,
+        ),
+        (
+            json!({"repositories": {"a": {"anonymousPolicy": ["read"]}, "b": {}}}),
+            true,
+            true,
+        ),
+        (
+            json!({"repositories": {"**": {"anonymousPolicy": ["read"], "defaultPolicy": ["create"]}}}),
+            true,
+            false,
+        ),
         (
             json!({"repositories": {"**": {"anonymousPolicy": ["read"]}}, "adminPolicy": {"users": ["a"], "actions": []}}),
             true,
             false,
         ),
-        (json!({"repositories": {"**": {"defaultPolicy": ["read"]}}}), false, false),
-        (json!({"repositories": {"**": {"anonymousPolicy": []}}}), false, false),
-        (json!({"repositories": {"${username}/**": {"anonymousPolicy": ["read"]}}}), false, false),
+        (
+            json!({"repositories": {"**": {"defaultPolicy": ["read"]}}}),
+            false,
+            false,
+        ),
+        (
+            json!({"repositories": {"**": {"anonymousPolicy": []}}}),
+            false,
+            false,
+        ),
+        (
+            json!({"repositories": {"${username}/**": {"anonymousPolicy": ["read"]}}}),
+            false,
+            false,
+        ),
     ];
     for (policy, opens, only) in rows {
         let compiled = compile(&policy).unwrap();
-        assert_eq!((compiled.opens_to_anonymous(), compiled.is_anonymous_only()), (opens, only), "{policy}");
+        assert_eq!(
+            (compiled.opens_to_anonymous(), compiled.is_anonymous_only()),
+            (opens, only),
+            "{policy}"
+        );
     }
 }

@@ -29,7 +29,10 @@ fn codec() -> FetchCodec {
 }
 
 fn state() -> FetchState {
-    let me = Fetcher { id: 7, lease: std::time::Duration::from_secs(3) };
+    let me = Fetcher {
+        id: 7,
+        lease: std::time::Duration::from_secs(3),
+    };
     match FetchState::default().begin(Cause::Missing, &me, UnixTime::from_secs(1)) {
         Start::Begin(state) => state,
         other => panic!("{other:?}"),
@@ -39,7 +42,11 @@ fn state() -> FetchState {
 fn keys(algorithms: Option<&[Algorithm]>) -> FetchedKeys {
     let set = Signer::new(Algorithm::Es256).keys("k");
     let freshness = Freshness::begin(None, 0, UnixTime::from_secs(1));
-    FetchedKeys { set, algorithms: algorithms.map(Arc::from), freshness }
+    FetchedKeys {
+        set,
+        algorithms: algorithms.map(Arc::from),
+        freshness,
+    }
 }
 
 fn sealed(codec: &FetchCodec, keys: &FetchedKeys) -> Vec<u8> {
@@ -61,35 +68,70 @@ fn workers_believe_each_other_with_a_push_key_or_in_a_store_of_their_own() {
         (None, b"\xff", false),
     ];
     for (push_key, vm_id, believed) in rows {
-        assert_eq!(SharedDataKey::choose(push_key, vm_id).is_some(), believed, "{:?}", String::from_utf8_lossy(vm_id));
+        assert_eq!(
+            SharedDataKey::choose(push_key, vm_id).is_some(),
+            believed,
+            "{:?}",
+            String::from_utf8_lossy(vm_id)
+        );
     }
     // The push key counts wherever there is one: the VM id must not open another way in.
     let keyed = SharedDataKey::choose(Some(&push_key), OWN).unwrap();
-    let value = FetchCodec::new(&callout(), SharedDataKey::choose(None, OWN).unwrap()).seal_state(&state());
-    assert_eq!(FetchCodec::new(&callout(), keyed).open_state(&value), Err(FetchCodecError::Mac));
-    assert_ne!(pushed(1).0, [1; 32], "the push key itself makes MACs of another kind");
+    let value =
+        FetchCodec::new(&callout(), SharedDataKey::choose(None, OWN).unwrap()).seal_state(&state());
+    assert_eq!(
+        FetchCodec::new(&callout(), keyed).open_state(&value),
+        Err(FetchCodecError::Mac)
+    );
+    assert_ne!(
+        pushed(1).0,
+        [1; 32],
+        "the push key itself makes MACs of another kind"
+    );
 }
 
 #[test]
 fn what_is_sealed_opens_with_the_same_key() {
     let codec = codec();
     assert_eq!(codec.open_state(&codec.seal_state(&state())), Ok(state()));
-    let announced: [Option<&[Algorithm]>; 3] = [None, Some(&[]), Some(&[Algorithm::Es256, Algorithm::Ps512])];
+    let announced: [Option<&[Algorithm]>; 3] =
+        [None, Some(&[]), Some(&[Algorithm::Es256, Algorithm::Ps512])];
     for keys in announced.map(keys) {
         assert_eq!(codec.open_keys(&sealed(&codec, &keys)), Ok(keys));
     }
-    let other = FetchCodec { key: pushed(2), ..codec.clone() };
-    assert_eq!(other.open_state(&codec.seal_state(&state())), Err(FetchCodecError::Mac));
-    assert_eq!(other.open_keys(&sealed(&codec, &keys(None))), Err(FetchCodecError::Mac));
+    let other = FetchCodec {
+        key: pushed(2),
+        ..codec.clone()
+    };
+    assert_eq!(
+        other.open_state(&codec.seal_state(&state())),
+        Err(FetchCodecError::Mac)
+    );
+    assert_eq!(
+        other.open_keys(&sealed(&codec, &keys(None))),
+        Err(FetchCodecError::Mac)
+    );
 }
 
 #[test]
 fn a_value_stands_for_its_own_name_only() {
     let (codec, state) = (codec(), state());
-    let elsewhere = FetchCodec { state_name: "elsewhere".to_owned(), ..codec.clone() };
-    assert_eq!(elsewhere.open_state(&codec.seal_state(&state)), Err(FetchCodecError::Mac));
-    assert_eq!(codec.open_keys(&codec.seal_state(&state)), Err(FetchCodecError::Mac));
-    assert_eq!(codec.open_state(&sealed(&codec, &keys(None))), Err(FetchCodecError::Mac));
+    let elsewhere = FetchCodec {
+        state_name: "elsewhere".to_owned(),
+        ..codec.clone()
+    };
+    assert_eq!(
+        elsewhere.open_state(&codec.seal_state(&state)),
+        Err(FetchCodecError::Mac)
+    );
+    assert_eq!(
+        codec.open_keys(&codec.seal_state(&state)),
+        Err(FetchCodecError::Mac)
+    );
+    assert_eq!(
+        codec.open_state(&sealed(&codec, &keys(None))),
+        Err(FetchCodecError::Mac)
+    );
 }
 
 #[test]
@@ -99,19 +141,38 @@ fn any_changed_byte_is_noticed() {
         for index in 0..value.len() {
             let mut changed = value.clone();
             changed[index] ^= 1;
-            assert_eq!(codec.open_state(&changed), Err(FetchCodecError::Mac), "byte {index}");
-            assert_eq!(codec.open_keys(&changed), Err(FetchCodecError::Mac), "byte {index}");
-            assert_eq!(codec.open_keys(&value[..index]), Err(FetchCodecError::Mac), "{index} bytes");
+            assert_eq!(
+                codec.open_state(&changed),
+                Err(FetchCodecError::Mac),
+                "byte {index}"
+            );
+            assert_eq!(
+                codec.open_keys(&changed),
+                Err(FetchCodecError::Mac),
+                "byte {index}"
+            );
+            assert_eq!(
+                codec.open_keys(&value[..index]),
+                Err(FetchCodecError::Mac),
+                "{index} bytes"
+            );
         }
     }
-    assert_eq!(codec.open_state(&vec![0; MAX_VALUE + 1]), Err(FetchCodecError::TooLarge));
+    assert_eq!(
+        codec.open_state(&vec![0; MAX_VALUE + 1]),
+        Err(FetchCodecError::TooLarge)
+    );
 }
 
 #[test]
 fn a_sealed_value_of_another_form_is_refused() {
     let codec = codec();
     let good = json!({ "life": { "asked": 0, "fetched": 1, "refresh": 2 }, "algorithms": null, "jwks": keys(None).set.to_jwks() });
-    assert!(codec.open_keys(&codec.seal(&codec.keys_name, &good)).is_ok());
+    assert!(
+        codec
+            .open_keys(&codec.seal(&codec.keys_name, &good))
+            .is_ok()
+    );
     let with = |name: &str, value: Value| {
         let mut changed = good.clone();
         changed[name] = value;
@@ -147,22 +208,61 @@ fn a_sealed_value_of_another_form_is_refused() {
 fn two_ways_to_ask_an_issuer_and_two_keys_have_different_names() {
     let ways = [
         callout(),
-        Callout { issuer: "https://i.example/".to_owned(), ..callout() },
-        Callout { discovery: None, jwks_uri: callout().discovery, ..callout() },
-        Callout { discovery: url("https://i.example/other"), ..callout() },
-        Callout { jwks_uri: url("https://i.example/k"), ..callout() },
-        Callout { cluster: "other".to_owned(), ..callout() },
-        Callout { jwks_cluster: "other".to_owned(), ..callout() },
-        Callout { cluster: "a".to_owned(), jwks_cluster: "bc".to_owned(), ..callout() },
-        Callout { cluster: "ab".to_owned(), jwks_cluster: "c".to_owned(), ..callout() },
+        Callout {
+            issuer: "https://i.example/".to_owned(),
+            ..callout()
+        },
+        Callout {
+            discovery: None,
+            jwks_uri: callout().discovery,
+            ..callout()
+        },
+        Callout {
+            discovery: url("https://i.example/other"),
+            ..callout()
+        },
+        Callout {
+            jwks_uri: url("https://i.example/k"),
+            ..callout()
+        },
+        Callout {
+            cluster: "other".to_owned(),
+            ..callout()
+        },
+        Callout {
+            jwks_cluster: "other".to_owned(),
+            ..callout()
+        },
+        Callout {
+            cluster: "a".to_owned(),
+            jwks_cluster: "bc".to_owned(),
+            ..callout()
+        },
+        Callout {
+            cluster: "ab".to_owned(),
+            jwks_cluster: "c".to_owned(),
+            ..callout()
+        },
     ];
-    let mut codecs: Vec<_> = ways.iter().map(|way| FetchCodec::new(way, pushed(1))).collect();
+    let mut codecs: Vec<_> = ways
+        .iter()
+        .map(|way| FetchCodec::new(way, pushed(1)))
+        .collect();
     codecs.push(FetchCodec::new(&callout(), pushed(2)));
-    codecs.push(FetchCodec::new(&callout(), SharedDataKey::choose(None, OWN).unwrap()));
-    let mut names: Vec<_> = codecs.iter().flat_map(|codec| [codec.state_name(), codec.keys_name()]).collect();
+    codecs.push(FetchCodec::new(
+        &callout(),
+        SharedDataKey::choose(None, OWN).unwrap(),
+    ));
+    let mut names: Vec<_> = codecs
+        .iter()
+        .flat_map(|codec| [codec.state_name(), codec.keys_name()])
+        .collect();
     let count = names.len();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
-    assert_eq!(FetchCodec::new(&callout(), pushed(1)).state_name(), codec().state_name());
+    assert_eq!(
+        FetchCodec::new(&callout(), pushed(1)).state_name(),
+        codec().state_name()
+    );
 }

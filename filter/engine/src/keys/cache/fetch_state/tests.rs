@@ -1,7 +1,13 @@
 use super::*;
 
-const ONE: Fetcher = Fetcher { id: 1, lease: Duration::from_secs(3) };
-const TWO: Fetcher = Fetcher { id: 2, lease: Duration::from_secs(3) };
+const ONE: Fetcher = Fetcher {
+    id: 1,
+    lease: Duration::from_secs(3),
+};
+const TWO: Fetcher = Fetcher {
+    id: 2,
+    lease: Duration::from_secs(3),
+};
 
 fn at(millis: i64) -> UnixTime {
     UnixTime::from_millis(millis)
@@ -23,7 +29,10 @@ fn one_fetch_serves_all_until_its_lease_runs_out() {
             assert_eq!(state.begin(cause, me, at(2_999)), Start::Join);
         }
     }
-    assert_eq!((state.phase(at(2_999)), state.phase(at(3_000))), (Phase::UnderWay, Phase::RunOut));
+    assert_eq!(
+        (state.phase(at(2_999)), state.phase(at(3_000))),
+        (Phase::UnderWay, Phase::RunOut)
+    );
     let taken = begun(&state, Cause::Missing, &TWO, 3_000);
     assert_eq!(taken.begin(Cause::Missing, &ONE, at(5_999)), Start::Join);
 }
@@ -33,8 +42,14 @@ fn a_lease_is_renewed_by_its_holder_only() {
     let state = begun(&FetchState::default(), Cause::Missing, &ONE, 0);
     assert_eq!(state.renewed(&TWO, at(2_000)), None);
     let renewed = state.renewed(&ONE, at(2_000)).unwrap();
-    assert_eq!((renewed.phase(at(4_999)), renewed.phase(at(5_000))), (Phase::UnderWay, Phase::RunOut));
-    assert_eq!(renewed.succeeded(&ONE, at(2_500)).renewed(&ONE, at(2_600)), None);
+    assert_eq!(
+        (renewed.phase(at(4_999)), renewed.phase(at(5_000))),
+        (Phase::UnderWay, Phase::RunOut)
+    );
+    assert_eq!(
+        renewed.succeeded(&ONE, at(2_500)).renewed(&ONE, at(2_600)),
+        None
+    );
 }
 
 #[test]
@@ -43,8 +58,14 @@ fn an_answer_that_comes_after_the_lease_ran_out_leaves_the_new_holder_alone() {
     let taken = begun(&late, Cause::Missing, &TWO, 3_000);
     assert_eq!(taken.failed(&ONE, 0, at(3_100)), taken);
     let succeeded = taken.succeeded(&ONE, at(3_100));
-    assert_eq!((succeeded.phase(at(3_100)), succeeded.last_success()), (Phase::UnderWay, Some(at(3_100))));
-    assert_eq!(succeeded.succeeded(&TWO, at(3_200)).phase(at(3_200)), Phase::Ended);
+    assert_eq!(
+        (succeeded.phase(at(3_100)), succeeded.last_success()),
+        (Phase::UnderWay, Some(at(3_100)))
+    );
+    assert_eq!(
+        succeeded.succeeded(&TWO, at(3_200)).phase(at(3_200)),
+        Phase::Ended
+    );
 }
 
 #[test]
@@ -66,7 +87,10 @@ fn failures_back_off_to_a_minute_and_success_ends_it() {
         state = begun(&state, Cause::Missing, me, now).failed(me, 0, at(now));
         assert!(state.is_failing());
         for cause in [Cause::Missing, Cause::UnknownKey, Cause::Refresh] {
-            assert_eq!(state.begin(cause, &ONE, at(now + wait * 1000 - 1)), Start::No);
+            assert_eq!(
+                state.begin(cause, &ONE, at(now + wait * 1000 - 1)),
+                Start::No
+            );
         }
         now += wait * 1000;
     }
@@ -89,12 +113,20 @@ fn a_clock_that_jumps_back_does_not_block_fetches_for_ever() {
 
 #[test]
 fn a_worker_that_is_a_moment_behind_fetches_no_more_than_one_that_is_not() {
-    let succeeded = begun(&FetchState::default(), Cause::Missing, &ONE, 7_000).succeeded(&ONE, at(8_000));
-    for (now, caught_up) in [(6_999, 6_999), (7_000, 8_000), (7_999, 8_000), (8_000, 8_000), (8_001, 8_001)] {
+    let succeeded =
+        begun(&FetchState::default(), Cause::Missing, &ONE, 7_000).succeeded(&ONE, at(8_000));
+    for (now, caught_up) in [
+        (6_999, 6_999),
+        (7_000, 8_000),
+        (7_999, 8_000),
+        (8_000, 8_000),
+        (8_001, 8_001),
+    ] {
         assert_eq!(succeeded.caught_up(at(now)), at(caught_up));
     }
     assert_eq!(FetchState::default().caught_up(at(-1)), at(-1));
-    let tried = begun(&FetchState::default(), Cause::UnknownKey, &ONE, 7_000).succeeded(&ONE, at(7_000));
+    let tried =
+        begun(&FetchState::default(), Cause::UnknownKey, &ONE, 7_000).succeeded(&ONE, at(7_000));
     assert_eq!(tried.begin(Cause::UnknownKey, &TWO, at(6_999)), Start::No);
     let mut failed = FetchState::default();
     for _ in 0..7 {
@@ -107,7 +139,11 @@ fn a_worker_that_is_a_moment_behind_fetches_no_more_than_one_that_is_not() {
 fn every_change_comes_after_what_it_changes() {
     let new = FetchState::default();
     let begun = begun(&new, Cause::Missing, &ONE, 0);
-    for next in [begun.renewed(&ONE, at(1)).unwrap(), begun.succeeded(&ONE, at(1)), begun.failed(&ONE, 0, at(1))] {
+    for next in [
+        begun.renewed(&ONE, at(1)).unwrap(),
+        begun.succeeded(&ONE, at(1)),
+        begun.failed(&ONE, 0, at(1)),
+    ] {
         assert!(begun.is_after(&new) && next.is_after(&begun) && next.is_after(&new));
         assert!(!begun.is_after(&next) && !next.is_after(&next));
     }
@@ -115,12 +151,30 @@ fn every_change_comes_after_what_it_changes() {
 
 #[test]
 fn a_state_is_read_back_as_it_was_and_nothing_else_is_read() {
-    let begun = begun(&FetchState::default(), Cause::Missing, &Fetcher { id: u64::MAX, ..ONE }, -5);
-    let states = [FetchState::default(), begun, begun.succeeded(&ONE, at(7)), begun.failed(&TWO, 0, at(7))];
+    let begun = begun(
+        &FetchState::default(),
+        Cause::Missing,
+        &Fetcher {
+            id: u64::MAX,
+            ..ONE
+        },
+        -5,
+    );
+    let states = [
+        FetchState::default(),
+        begun,
+        begun.succeeded(&ONE, at(7)),
+        begun.failed(&TWO, 0, at(7)),
+    ];
     for state in states {
         let written = state.to_json();
         assert_eq!(FetchState::from_json(&written), Some(state));
-        for name in written.as_object().unwrap().keys().filter(|name| *name != "owner") {
+        for name in written
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|name| *name != "owner")
+        {
             let mut changed = written.clone();
             changed[name] = json!("7");
             assert_eq!(FetchState::from_json(&changed), None, "{name}");

@@ -1,4 +1,5 @@
-//! The built-in load generator: one thread that polls its connections, reads a response and sends the next request.
+//! The built-in load generator: one thread that polls its connections, reads a response and sends
+//! the next request.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// As [`super::Generator::send`].
 pub(super) fn send(load: &Load<'_>) -> Result<u64> {
-    let heads: Vec<_> = load.tokens.iter().map(|token| head(load.address, token)).collect();
+    let heads: Vec<_> = load
+        .tokens
+        .iter()
+        .map(|token| head(load.address, token))
+        .collect();
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
         connections.push(Connection::open(load.address)?);
@@ -26,7 +31,11 @@ pub(super) fn send(load: &Load<'_>) -> Result<u64> {
         let mut waiting = false;
         for connection in &mut connections {
             answered += u64::from(connection.receive()?);
-            let head = if load.once { heads.get(next) } else { heads.get(next % heads.len().max(1)) };
+            let head = if load.once {
+                heads.get(next)
+            } else {
+                heads.get(next % heads.len().max(1))
+            };
             if let Some(head) = head.filter(|_| Instant::now() < end) {
                 connection.send(head)?;
                 next += 1;
@@ -44,7 +53,8 @@ pub(super) fn send(load: &Load<'_>) -> Result<u64> {
 }
 
 fn head(address: SocketAddr, token: &str) -> Vec<u8> {
-    let mut head = format!("GET {TARGET} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n");
+    let mut head =
+        format!("GET {TARGET} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n");
     for (name, value) in HEADERS {
         head.extend([name, ": ", value, "\r\n"]);
     }
@@ -63,11 +73,18 @@ impl Connection {
         let stream = TcpStream::connect(address).context("Envoy does not listen")?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream: BufReader::new(stream), waits: false, line: String::new() })
+        Ok(Self {
+            stream: BufReader::new(stream),
+            waits: false,
+            line: String::new(),
+        })
     }
 
     fn send(&mut self, head: &[u8]) -> Result<()> {
-        self.stream.get_mut().write_all(head).context("Envoy has closed a connection")?;
+        self.stream
+            .get_mut()
+            .write_all(head)
+            .context("Envoy has closed a connection")?;
         self.waits = true;
         Ok(())
     }
@@ -78,7 +95,11 @@ impl Connection {
             return Ok(false);
         }
         let status = self.next_line()?.to_owned();
-        ensure!(status.starts_with("HTTP/1.1 200 "), "a request was answered with `{}`", status.trim_end());
+        ensure!(
+            status.starts_with("HTTP/1.1 200 "),
+            "a request was answered with `{}`",
+            status.trim_end()
+        );
         let mut length = None;
         loop {
             let line = self.next_line()?;
@@ -90,7 +111,9 @@ impl Connection {
                 None => break,
             }
         }
-        let Some(length) = length else { bail!("an answer has no content-length") };
+        let Some(length) = length else {
+            bail!("an answer has no content-length")
+        };
         std::io::copy(&mut self.stream.by_ref().take(length), &mut std::io::sink())?;
         Ok(true)
     }
@@ -134,7 +157,12 @@ mod tests {
     }
 
     fn load(address: SocketAddr, tokens: &[String], once: bool) -> Load<'_> {
-        Load { address, tokens, once, time: Duration::from_millis(50) }
+        Load {
+            address,
+            tokens,
+            once,
+            time: Duration::from_millis(50),
+        }
     }
 
     #[test]
@@ -142,12 +170,18 @@ mod tests {
         let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
         let log = std::sync::Arc::clone(&seen);
         let address = serve(move |head| {
-            let token = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")).unwrap();
+            let token = head
+                .lines()
+                .find_map(|line| line.strip_prefix("authorization: Bearer "))
+                .unwrap();
             log.lock().unwrap().push(token.to_owned());
             "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned()
         });
         let tokens: Vec<_> = (100..140).map(|number| number.to_string()).collect();
-        let patient = Load { time: PATIENCE, ..load(address, &tokens, true) };
+        let patient = Load {
+            time: PATIENCE,
+            ..load(address, &tokens, true)
+        };
         assert_eq!(send(&patient).unwrap(), 40);
         let mut seen = seen.lock().unwrap().clone();
         seen.sort();
@@ -156,8 +190,12 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_not_meant_ends_the_load() {
-        let address = serve(|_| "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n".to_owned());
+        let address =
+            serve(|_| "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n".to_owned());
         let error = send(&load(address, &["a".to_owned()], false)).unwrap_err();
-        assert_eq!(error.to_string(), "a request was answered with `HTTP/1.1 401 Unauthorized`");
+        assert_eq!(
+            error.to_string(),
+            "a request was answered with `HTTP/1.1 401 Unauthorized`"
+        );
     }
 }

@@ -48,16 +48,66 @@ fn bad_pushes(held: &Value) -> Result<Vec<Push>> {
     oversized.push_str(&"A".repeat(2 * 1024 * 1024));
     let ahead = at.millis() + HOUR * 1000;
     Ok(vec![
-        ("a pushed set is forged", "another push key: 401", put(&good, &push::seal(&good, &"x".repeat(64))), 401),
-        ("a pushed set is replayed", "the envelope that is held: 409", put(held, &push::seal(held, PUSH_KEY)), 409),
-        ("a pushed set is older", "by an hour: 409", changed("gen", json!(at.millis() - HOUR * 1000)), 409),
-        ("a pushed set is of the future", "by an hour: 400", changed("gen", json!(ahead)), 400),
-        ("a pushed set is past its end", "by a second: 410", changed("exp", json!(at.secs() - 1)), 410),
-        ("a pushed set would last too long", "a year: 400", changed("exp", json!(at.secs() + 365 * 24 * HOUR)), 400),
-        ("a pushed set is too large", "2 MiB: 413", put(&good, &oversized), 413),
-        ("a pushed set has another format", "version 1: 400", changed("v", json!(1)), 400),
-        ("a pushed set is no envelope", "text: 400", put(&good, "garbage"), 400),
-        ("a pushed set holds no key", "an empty JWKS: 400", changed("keys", json!({"keys": []})), 400),
+        (
+            "a pushed set is forged",
+            "another push key: 401",
+            put(&good, &push::seal(&good, &"x".repeat(64))),
+            401,
+        ),
+        (
+            "a pushed set is replayed",
+            "the envelope that is held: 409",
+            put(held, &push::seal(held, PUSH_KEY)),
+            409,
+        ),
+        (
+            "a pushed set is older",
+            "by an hour: 409",
+            changed("gen", json!(at.millis() - HOUR * 1000)),
+            409,
+        ),
+        (
+            "a pushed set is of the future",
+            "by an hour: 400",
+            changed("gen", json!(ahead)),
+            400,
+        ),
+        (
+            "a pushed set is past its end",
+            "by a second: 410",
+            changed("exp", json!(at.secs() - 1)),
+            410,
+        ),
+        (
+            "a pushed set would last too long",
+            "a year: 400",
+            changed("exp", json!(at.secs() + 365 * 24 * HOUR)),
+            400,
+        ),
+        (
+            "a pushed set is too large",
+            "2 MiB: 413",
+            put(&good, &oversized),
+            413,
+        ),
+        (
+            "a pushed set has another format",
+            "version 1: 400",
+            changed("v", json!(1)),
+            400,
+        ),
+        (
+            "a pushed set is no envelope",
+            "text: 400",
+            put(&good, "garbage"),
+            400,
+        ),
+        (
+            "a pushed set holds no key",
+            "an empty JWKS: 400",
+            changed("keys", json!({"keys": []})),
+            400,
+        ),
     ])
 }
 
@@ -70,15 +120,35 @@ fn strangers(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let at = now();
     let says = json!({"v": 2, "set": SET, "nonce": "AAAAAAAAAAAAAAAAAAAAAAAA", "at": at.secs()});
     let rows = [
-        ("a stranger asks the intake", "no push key: 401", Request::new("GET", &push::path(SET)), 401),
-        ("another push key asks the intake", "401", push::proven("GET", SET, &says, &"x".repeat(64)), 401),
+        (
+            "a stranger asks the intake",
+            "no push key: 401",
+            Request::new("GET", &push::path(SET)),
+            401,
+        ),
+        (
+            "another push key asks the intake",
+            "401",
+            push::proven("GET", SET, &says, &"x".repeat(64)),
+            401,
+        ),
         (
             "an old request is replayed",
             "an hour old: 401",
-            push::proven("GET", SET, &with(&says, "at", json!(at.secs() - HOUR)), PUSH_KEY),
+            push::proven(
+                "GET",
+                SET,
+                &with(&says, "at", json!(at.secs() - HOUR)),
+                PUSH_KEY,
+            ),
             401,
         ),
-        ("a shim of version 1 asks the intake", "`/v1/keys/...`: 501", Request::new("GET", "/v1/keys/bearer"), 501),
+        (
+            "a shim of version 1 asks the intake",
+            "`/v1/keys/...`: 501",
+            Request::new("GET", "/v1/keys/bearer"),
+            501,
+        ),
     ];
     for (failure, how, request, status) in rows {
         let counts = status == 401;
@@ -87,21 +157,42 @@ fn strangers(fixture: &Fixture, page: &mut Page) -> Result<()> {
         } else {
             "log of the shim: `pushing to an intake failed`"
         };
-        let case = Case { failure, how, sign, end: "nobody has noticed", ..UNNOTICED };
+        let case = Case {
+            failure,
+            how,
+            sign,
+            end: "nobody has noticed",
+            ..UNNOTICED
+        };
         let before = Cell::new(None);
         let hooks = Hooks {
             fail: &mut || {
                 before.set(fixture.refused()?);
                 let answer = client::send(fixture.intake, &request, PATIENCE)?;
-                ensure!(answer.status == status, "the intake answered {} instead of {status}", answer.status);
+                ensure!(
+                    answer.status == status,
+                    "the intake answered {} instead of {status}",
+                    answer.status
+                );
                 let said = String::from_utf8_lossy(&answer.body);
-                ensure!(said.contains("error") && !said.contains("gen"), "a stranger learns: {said}");
+                ensure!(
+                    said.contains("error") && !said.contains("gen"),
+                    "a stranger learns: {said}"
+                );
                 Ok(())
             },
             look: &mut || {
-                until("a count", || Ok(!counts || fixture.refused()? > before.get()))?;
-                let says =
-                    || Ok(fixture.proxy.borrow().envoy()?.log().contains("requests to the intake are refused: "));
+                until("a count", || {
+                    Ok(!counts || fixture.refused()? > before.get())
+                })?;
+                let says = || {
+                    Ok(fixture
+                        .proxy
+                        .borrow()
+                        .envoy()?
+                        .log()
+                        .contains("requests to the intake are refused: "))
+                };
                 until("a line of the log", says)
             },
             mend: &mut || Ok(()),
@@ -122,19 +213,36 @@ fn pushes(fixture: &Fixture, page: &mut Page) -> Result<()> {
         } else {
             "nothing"
         };
-        let case = Case { failure, how, sign, end: "nobody has noticed", ..UNNOTICED };
+        let case = Case {
+            failure,
+            how,
+            sign,
+            end: "nobody has noticed",
+            ..UNNOTICED
+        };
         let before = Cell::new(None);
         let hooks = Hooks {
             fail: &mut || {
                 before.set(fixture.refused()?);
                 let found = put(fixture, &request)?;
-                ensure!(found == status, "the intake answered {found} instead of {status}");
+                ensure!(
+                    found == status,
+                    "the intake answered {found} instead of {status}"
+                );
                 let stray = read(&Tokens::of_server("stray-eddsa").bearer(0)?);
                 comes_to(fixture.main, 401, &stray)
             },
             look: &mut || {
-                ensure!(!counts || fixture.refused()? > before.get(), "nothing counts");
-                let says = fixture.proxy.borrow().envoy()?.log().contains("a pushed key set is refused: ");
+                ensure!(
+                    !counts || fixture.refused()? > before.get(),
+                    "nothing counts"
+                );
+                let says = fixture
+                    .proxy
+                    .borrow()
+                    .envoy()?
+                    .log()
+                    .contains("a pushed key set is refused: ");
                 ensure!(!counts || says, "the log does not say so");
                 Ok(())
             },
@@ -165,7 +273,11 @@ fn overwritten(fixture: &Fixture, page: &mut Page) -> Result<()> {
                 Ok(refused()? > before.get())
             })
         },
-        look: &mut || until("a push", || Ok(fixture.counted("pushes", "stored")? > stored.get())),
+        look: &mut || {
+            until("a push", || {
+                Ok(fixture.counted("pushes", "stored")? > stored.get())
+            })
+        },
         mend: &mut || Ok(()),
     };
     fixture.play(&case, hooks, page)
