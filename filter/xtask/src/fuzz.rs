@@ -4,7 +4,7 @@
 //! for one allocator that counts, so a sanitizer would have nothing to check.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -74,7 +74,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     } else {
         &options.targets
     };
-    let programs = build(workspace)?;
+    let programs = build(workspace, Build::Fuzz)?;
     each(chosen, |target| {
         fuzz(workspace, &programs, target, options.seconds)
     })?;
@@ -84,15 +84,37 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     Ok(())
 }
 
-/// Runs all targets and returns their number.
+/// Runs each target once with each input of its kept corpus and with no other, so that the result
+/// depends on the code only. Returns the number of targets.
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn smoke(workspace: &Workspace, seconds: u32) -> anyhow::Result<u64> {
+pub(crate) fn replay(workspace: &Workspace) -> anyhow::Result<u64> {
     let all = targets(workspace)?;
-    let programs = build(workspace)?;
-    each(&all, |target| fuzz(workspace, &programs, target, seconds))?;
+    let programs = build(workspace, Build::Replay)?;
+    each(&all, |target| replay_target(workspace, &programs, target))?;
     Ok(u64::try_from(all.len())?)
+}
+
+fn replay_target(workspace: &Workspace, programs: &Path, target: &str) -> anyhow::Result<()> {
+    let known = workspace.path(FOLDER).join("target/known").join(target);
+    corpus::unpack(&kept(workspace, target), &known)?;
+    let mut inputs: Vec<_> = fs::read_dir(&known)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    inputs.sort();
+    let mut command = limited(workspace, &programs.join(target));
+    command.args([
+        format!("-timeout={TIMEOUT}"),
+        format!("-rss_limit_mb={MEMORY}"),
+    ]);
+    let log = run_logged(workspace, target, command.args(&inputs))?;
+    let executed = log.matches("Executed ").count();
+    if executed != inputs.len() {
+        bail!("{executed} of {} inputs were run", inputs.len());
+    }
+    eprintln!("fuzz target {target}: {executed} inputs");
+    Ok(())
 }
 
 /// Returns the names of all targets: each is a file.
@@ -112,8 +134,17 @@ fn targets(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
+/// How the targets are built.
+#[derive(Clone, Copy)]
+enum Build {
+    /// With coverage, which libFuzzer needs to make up inputs, and fast.
+    Fuzz,
+    /// Without coverage, quickly compiled.
+    Replay,
+}
+
 /// Builds all targets and returns the folder of their programs.
-fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+fn build(workspace: &Workspace, how: Build) -> anyhow::Result<PathBuf> {
     if !process::works(workspace.command("c++").arg("--version")) {
         bail!(
             "libFuzzer needs a C++ compiler: install one so that `c++` starts it (Debian, Ubuntu: the package `g++`)"
@@ -121,8 +152,11 @@ fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     }
     let host = toolchain::host(workspace)?;
     let target = workspace.path(FOLDER).join("target");
-    let mut flags = FLAGS.join(" ");
-    if host.contains("-linux-") {
+    let (profile, mut flags) = match how {
+        Build::Fuzz => ("release", FLAGS.join(" ")),
+        Build::Replay => ("replay", "--cfg fuzzing".to_owned()),
+    };
+    if matches!(how, Build::Fuzz) && host.contains("-linux-") {
         flags.push_str(" -Cllvm-args=-sanitizer-coverage-stack-depth");
     }
     let manifest = format!("{FOLDER}/Cargo.toml");
@@ -132,7 +166,8 @@ fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
         "--manifest-path",
         &manifest,
         "--locked",
-        "--release",
+        "--profile",
+        profile,
         "--bins",
         "--target",
         &host,
@@ -142,7 +177,7 @@ fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
             .env("CARGO_TARGET_DIR", &target)
             .env("RUSTFLAGS", flags),
     )?;
-    Ok(target.join(host).join("release"))
+    Ok(target.join(host).join(profile))
 }
 
 /// Runs `work` for each target, as many at a time as there are cores. A failure does not stop the
@@ -178,12 +213,7 @@ fn each(
     }
 }
 
-fn fuzz(
-    workspace: &Workspace,
-    programs: &std::path::Path,
-    target: &str,
-    seconds: u32,
-) -> anyhow::Result<()> {
+fn fuzz(workspace: &Workspace, programs: &Path, target: &str, seconds: u32) -> anyhow::Result<()> {
     let folder = workspace.path(FOLDER);
     let [found, known, artifacts] =
         ["target/corpus", "target/known", "artifacts"].map(|name| folder.join(name).join(target));
@@ -222,7 +252,7 @@ fn fuzz(
 
 /// Replaces the corpus of a target by a minimal one with the coverage of the old one and the new
 /// inputs.
-fn keep(workspace: &Workspace, programs: &std::path::Path, target: &str) -> anyhow::Result<()> {
+fn keep(workspace: &Workspace, programs: &Path, target: &str) -> anyhow::Result<()> {
     let folder = workspace.path(FOLDER);
     let [found, known, fewest] = ["target/corpus", "target/known", "target/fewest"]
         .map(|name| folder.join(name).join(target));
@@ -256,7 +286,7 @@ fn kept(workspace: &Workspace, target: &str) -> PathBuf {
 }
 
 /// Returns a command that runs a target with a small stack.
-fn limited(workspace: &Workspace, program: &std::path::Path) -> Command {
+fn limited(workspace: &Workspace, program: &Path) -> Command {
     let mut command = workspace.command("sh");
     command
         .arg("-c")

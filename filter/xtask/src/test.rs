@@ -16,9 +16,6 @@ pub(crate) struct Options {
     /// Run only the tests of one kind
     #[arg(long)]
     only: Option<Part>,
-    /// Seconds for each fuzz target; 0 leaves them out
-    #[arg(long, default_value_t = 30)]
-    fuzz_seconds: u32,
 }
 
 /// The kinds of steps.
@@ -34,7 +31,7 @@ enum Part {
     Shim,
     /// A real Envoy with a real registry
     Envoy,
-    /// The fuzz targets
+    /// The fuzz targets with the inputs that are kept of them
     Fuzz,
 }
 
@@ -66,7 +63,7 @@ enum Work {
     Tested(&'static [&'static str]),
     /// A program of them.
     Program(&'static str),
-    /// Every fuzz target for a while, each counted as a test.
+    /// Every fuzz target with its kept corpus, each counted as a test.
     Fuzz,
 }
 
@@ -243,9 +240,7 @@ const SHIM: &[&str] = &[
 /// # Errors
 /// A step fails; its output is on the terminal.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let skipped = |step: &Step| options.fuzz_seconds == 0 && matches!(step.work, Work::Fuzz);
-    let wanted =
-        |step: &&Step| options.only.is_none_or(|only| step.parts.contains(&only)) && !skipped(step);
+    let wanted = |step: &&Step| options.only.is_none_or(|only| step.parts.contains(&only));
     let steps: Vec<_> = STEPS.iter().filter(wanted).collect();
     let began = Instant::now();
     let mut tests = Tests::default();
@@ -253,7 +248,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
         let place = format!("[{number}/{}] {}", steps.len(), step.name);
         eprintln!("{place}");
         let began = Instant::now();
-        if let Err(error) = step.work.run(workspace, options, &mut tests) {
+        if let Err(error) = step.work.run(workspace, &mut tests) {
             eprintln!("{} passed, {} failed", tests.passed, tests.failed.max(1));
             return Err(error.context(place));
         }
@@ -269,12 +264,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 }
 
 impl Work {
-    fn run(
-        &self,
-        workspace: &Workspace,
-        options: &Options,
-        tests: &mut Tests,
-    ) -> anyhow::Result<()> {
+    fn run(&self, workspace: &Workspace, tests: &mut Tests) -> anyhow::Result<()> {
         match self {
             Self::Toolchain => {
                 toolchain::ensure_components(workspace)?;
@@ -298,7 +288,7 @@ impl Work {
             Self::Tested(arguments) => tests.run(&mut workspace.tested("test", arguments)),
             Self::Program(name) => process::run(&mut workspace.program(name)?),
             Self::Fuzz => {
-                tests.passed += fuzz::smoke(workspace, options.fuzz_seconds)?;
+                tests.passed += fuzz::replay(workspace)?;
                 Ok(())
             }
         }
