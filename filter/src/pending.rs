@@ -115,7 +115,7 @@ impl Pending {
                 self.gathered.keys.push((source, KeysAnswer::Unavailable));
             }
             Awaits::Turn(question) | Awaits::Response(_, question) => {
-                question.fail(&mut self.gathered)
+                question.fail(&mut self.gathered);
             }
             Awaits::Tick => {}
             Awaits::Body => self.gathered.body = Some(RequestBody::Late),

@@ -150,7 +150,7 @@ fn push_key(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<Push
             diagnostics.error(
                 path,
                 format!("`{env}`: {short}; make one with `openssl rand -hex 32`"),
-            )
+            );
         })
         .ok()
 }

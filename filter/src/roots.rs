@@ -33,7 +33,7 @@ pub(crate) fn add(id: u32) {
             id,
             role: Role::Unconfigured,
             retired: Vec::new(),
-        })
+        });
     });
 }
 

@@ -76,7 +76,7 @@ impl Budget {
                 BuiltinRef::String(text) => size += text.inner().len(),
                 BuiltinRef::Bytes(bytes) => size += bytes.inner().len(),
                 BuiltinRef::List(list) => {
-                    open.extend(list.inner().iter().map(|item| (&**item, depth + 1)))
+                    open.extend(list.inner().iter().map(|item| (&**item, depth + 1)));
                 }
                 BuiltinRef::Map(map) => {
                     for (key, value) in map.inner() {
@@ -85,7 +85,7 @@ impl Budget {
                     }
                 }
                 BuiltinRef::Optional(optional) => {
-                    open.extend(optional.option().map(|value| (value, depth + 1)))
+                    open.extend(optional.option().map(|value| (value, depth + 1)));
                 }
                 _ => {}
             }

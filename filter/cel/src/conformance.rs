@@ -84,10 +84,10 @@ fn the_conformance_suite_passes_but_for_the_rows_that_the_page_lists() {
                     (Ok(()), None) => passed += 1,
                     (Err(_), Some(_)) => failed += 1,
                     (Ok(()), Some(_)) => {
-                        failures.push(format!("{name}: passes now, take it off the list"))
+                        failures.push(format!("{name}: passes now, take it off the list"));
                     }
                     (Err(found), None) => {
-                        failures.push(format!("{name}: {}: {found}", row["expr"]))
+                        failures.push(format!("{name}: {}: {found}", row["expr"]));
                     }
                 }
             }
@@ -263,7 +263,7 @@ fn expressions_over_claims_do_what_they_do_in_zot() {
             .any(|(expression, _)| *expression == source);
         match (over_claims(row, source, &bindings), listed) {
             (Ok(()), true) => {
-                failures.push(format!("{source}: as in zot now, take it off the list"))
+                failures.push(format!("{source}: as in zot now, take it off the list"));
             }
             (Err(found), false) => failures.push(format!("{source}: {found}")),
             _ => {}

@@ -20,6 +20,8 @@
 //! # Ok::<(), registry_auth_cel::CompileError>(())
 //! ```
 
+#![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
+
 mod bindings;
 mod budget;
 mod check;

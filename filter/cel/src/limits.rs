@@ -127,7 +127,7 @@ impl Scan {
                 .first()
                 .is_some_and(|next| !next.is_ascii_alphanumeric()) =>
             {
-                self.current.links += 1
+                self.current.links += 1;
             }
             _ => {}
         }

@@ -42,7 +42,9 @@ impl Members {
     pub fn add(&mut self, others: &Self) {
         match (&*self, others) {
             (Self::These(_), Self::These(others)) => {
-                others.iter().for_each(|name| self.add_name(name))
+                for name in others {
+                    self.add_name(name);
+                }
             }
             _ => *self = Self::All,
         }

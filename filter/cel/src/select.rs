@@ -63,7 +63,7 @@ fn replace_in(tree: &mut IdedExpr, shadowed: bool) {
         Expr::Call(call) => match call.func_name.as_str() {
             operators::OPT_INDEX | operators::OPT_SELECT => FIND.clone_into(&mut call.func_name),
             operators::INDEX if !call.args.first().is_some_and(plain) => {
-                GET.clone_into(&mut call.func_name)
+                GET.clone_into(&mut call.func_name);
             }
             _ => {}
         },

@@ -130,7 +130,7 @@ impl Question {
     pub fn fail(self, gathered: &mut Gathered) {
         match self {
             Self::Tag(name) | Self::Registry(name) => {
-                gathered.tags.push((name, TagAnswer::Unknown))
+                gathered.tags.push((name, TagAnswer::Unknown));
             }
             Self::Catalog(listing) => gathered.catalog = Some((listing, UpstreamPage::default())),
         }

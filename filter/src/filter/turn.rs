@@ -78,7 +78,7 @@ impl Filter {
                 (Ok(_), Some(question)) => {
                     self.parked
                         .borrow_mut()
-                        .wait(context, pending, Awaits::Turn(question))
+                        .wait(context, pending, Awaits::Turn(question));
                 }
                 (Ok(now), None) => self.go_on(context, pending, now),
                 (Err(_), _) => self.refuse_waiter(context, &pending),

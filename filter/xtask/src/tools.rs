@@ -185,11 +185,11 @@ impl Tool {
                 install_wheels(workspace, folder, requirements)?;
             }
             Source::Wheels(folder, requirements) => {
-                install_wheels(workspace, folder, requirements)?
+                install_wheels(workspace, folder, requirements)?;
             }
             Source::Go(package, version) => install_go(workspace, package, version)?,
             Source::Debian(folder, packages, programs) => {
-                debian::install(workspace, folder, packages, programs)?
+                debian::install(workspace, folder, packages, programs)?;
             }
         }
         if !self.starts(workspace) {

@@ -1,5 +1,7 @@
 //! Tests of the binary as a process, with moto as Secrets Manager and an intake for tests.
 
+#![expect(clippy::too_many_lines, reason = "tables of test rows")]
+
 mod check;
 mod endpoints;
 mod envelope;

@@ -24,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
         (result, [_, _, ..]) => assert_eq!(*result, Err(Reason::SeveralCredentials)),
         (Ok(Credential::Token(token)), [_]) => check(token),
         (Ok(Credential::Anonymous), [one]) => {
-            assert!(is_nobody(one), "{:?}", String::from_utf8_lossy(one))
+            assert!(is_nobody(one), "{:?}", String::from_utf8_lossy(one));
         }
     }
 });

@@ -117,7 +117,7 @@ fn check(site: &Site, head: &RequestHead<'_>, body: &[u8]) {
             Verdict::Need(Need::Tag(name)) => gathered.tags.push((name, TagAnswer::Missing)),
             Verdict::Need(Need::Body) => gathered.body = Some(RequestBody::Whole(body.to_vec())),
             Verdict::Need(Need::Catalog(listing)) => {
-                gathered.catalog = Some((listing, UpstreamPage::default()))
+                gathered.catalog = Some((listing, UpstreamPage::default()));
             }
             Verdict::Need(Need::Keys { .. }) => panic!("all keys are here"),
         }

@@ -157,7 +157,7 @@ impl Expect {
         let challenge = response.header("www-authenticate");
         match &self.challenge {
             Some(Challenge::Text(text)) => {
-                found.equal("www-authenticate", Some(text), challenge.as_deref())
+                found.equal("www-authenticate", Some(text), challenge.as_deref());
             }
             Some(Challenge::Present(present)) => {
                 let expected = if *present {

@@ -262,7 +262,7 @@ impl Served {
                     Edit::Target(target) => target.clone_into(&mut path),
                     Edit::Remove(name) => headers.retain(|(other, _)| other.as_bytes() != name),
                     Edit::Add(name, value) => {
-                        headers.push((name.to_ascii_lowercase(), value.as_bytes().to_vec()))
+                        headers.push((name.to_ascii_lowercase(), value.as_bytes().to_vec()));
                     }
                 }
                 anyhow::Ok(())

@@ -72,7 +72,7 @@ pub fn run(substrate: &mut dyn Substrate, files: &[Scenarios]) -> Result<()> {
             match substrate.serve(config) {
                 Ok(number) => numbers.push((&file.name, name, number)),
                 Err(error) => {
-                    failures.push(format!("{}.json, config `{name}`: {error:#}", file.name))
+                    failures.push(format!("{}.json, config `{name}`: {error:#}", file.name));
                 }
             }
         }

@@ -145,7 +145,7 @@ impl Origin {
             Members::All => drop(members.insert(ABSENT.to_owned(), OTHERS.into())),
             Members::These(names) if names.is_empty() => {}
             Members::These(names) => {
-                drop(members.insert(ABSENT.to_owned(), names.as_slice().into()))
+                drop(members.insert(ABSENT.to_owned(), names.as_slice().into()));
             }
         }
         if self.has_configured_groups {
@@ -178,7 +178,7 @@ impl Origin {
                     origin.absent = Members::These(names.collect::<Option<_>>()?);
                 }
                 (GROUPS, Value::String(groups)) if groups == CONFIGURED => {
-                    origin.has_configured_groups = true
+                    origin.has_configured_groups = true;
                 }
                 (CATALOG, Value::Bool(catalog)) => origin.catalog = Some(*catalog),
                 _ => return None,

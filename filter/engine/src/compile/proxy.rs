@@ -63,7 +63,7 @@ fn public(patterns: &[String], diagnostics: &mut Diagnostics) -> Option<PatternS
         {
             Ok(glob) => expressions.push(glob.regex().to_owned()),
             Err(error) => {
-                diagnostics.error(path, format!("`{pattern}` is not a glob: {}", error.kind()))
+                diagnostics.error(path, format!("`{pattern}` is not a glob: {}", error.kind()));
             }
         }
     }

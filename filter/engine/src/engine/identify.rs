@@ -132,7 +132,7 @@ impl Engine {
                     return Err(error);
                 }
                 Err(AuthnError::Deny(reason)) if nearness(reason) > nearness(closest) => {
-                    closest = reason
+                    closest = reason;
                 }
                 Err(AuthnError::Deny(_)) => {}
             }

@@ -259,7 +259,7 @@ impl Edit {
             }
             Self::Replace(place, byte) if !target.is_empty() => *place.get_mut(target) = *byte,
             Self::Remove(place) if !target.is_empty() => {
-                drop(target.remove(place.index(target.len())))
+                target.remove(place.index(target.len()));
             }
             Self::Replace(..) | Self::Remove(_) => {}
         }

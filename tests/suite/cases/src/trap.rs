@@ -109,7 +109,7 @@ fn find(module: &[u8]) -> Result<Callback> {
                 }
             }
             Payload::FunctionSection(section) => {
-                callback.types = section.into_iter().collect::<Result<_, _>>()?
+                callback.types = section.into_iter().collect::<Result<_, _>>()?;
             }
             Payload::ExportSection(section) => {
                 for export in section {

@@ -1,6 +1,8 @@
 //! The tests of the built module on wasmtime. They need `target/registry-auth.wasm`, which `cargo
 //! xtask build` makes.
 
+#![expect(clippy::too_many_lines, reason = "tables of test rows")]
+
 mod abi;
 mod budgets;
 mod catalog;

@@ -176,9 +176,9 @@ fn class_text(class: &Class) -> Option<String> {
         dash |= (low..=high).contains(&'-');
         for (low, high) in without(low, high, &[']', '-', '/', '!', '^', '[']) {
             if low == high {
-                ranges.push(low)
+                ranges.push(low);
             } else {
-                ranges.extend([low, '-', high])
+                ranges.extend([low, '-', high]);
             }
         }
         leading.extend(

@@ -90,7 +90,7 @@ fn path(pointer: &str) -> String {
         match step.parse::<usize>() {
             Ok(index) => path = format!("{path}[{index}]"),
             Err(_) if step.contains("~1") => {
-                path = format!("{path}[{:?}]", step.replace("~1", "/"))
+                path = format!("{path}[{:?}]", step.replace("~1", "/"));
             }
             Err(_) => {
                 path = if path.is_empty() {

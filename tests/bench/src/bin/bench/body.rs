@@ -108,7 +108,7 @@ fn serve(stream: TcpStream) -> Result<()> {
             }
             match line.split_once(':') {
                 Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.trim().parse()?
+                    length = value.trim().parse()?;
                 }
                 None if line == "\r\n" => break,
                 _ => {}

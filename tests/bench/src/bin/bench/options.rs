@@ -55,7 +55,7 @@ impl Options {
                     options.figures = false;
                 }
                 "--rounds" => {
-                    options.plan.rounds = value()?.parse().context("`--rounds` is a number")?
+                    options.plan.rounds = value()?.parse().context("`--rounds` is a number")?;
                 }
                 "--seconds" => {
                     options.plan.time =
