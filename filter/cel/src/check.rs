@@ -10,10 +10,10 @@ use cel_interpreter::common::ast::{
     operators,
 };
 
-use super::error::mismatch;
-use super::functions::{FUNCTIONS, NAMESPACES, Receiver, Returns};
+use super::constants;
+use super::error::{CompileError, mismatch};
+use super::signatures::{FUNCTIONS, NAMESPACES, Receiver, Returns};
 use super::types::Type;
-use super::{CompileError, constants};
 
 type Checked = Result<Type, CompileError>;
 

@@ -4,9 +4,9 @@
 use cel_interpreter::common::ast::{CallExpr, Expr, LiteralValue, operators};
 use cel_interpreter::{Context, IdedExpr, Value};
 
-use super::error::mismatch;
+use super::error::{CompileError, mismatch};
 use super::types::Type;
-use super::{CompileError, environment, parse, syntax};
+use super::{environment, parse, syntax};
 
 /// Functions that are evaluated at once when their argument is a literal.
 const CONVERSIONS: &[&str] = &[

@@ -14,8 +14,8 @@ use cel_interpreter::common::value::{Builtin, BuiltinRef, CowVal, StaticVal, Val
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value as Json;
 
-use super::Members;
 use super::evaluation::Evaluation;
+use super::members::Members;
 
 /// An object that expressions read; cloning shares it.
 #[derive(Clone, Default)]
@@ -166,6 +166,24 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) const fn evaluation(&self) -> Option<&Evaluation> {
         self.evaluation.as_ref()
+    }
+}
+
+impl Evaluation {
+    /// The evaluation in the last argument of a function.
+    pub(super) fn of<'a>(argument: Option<&'a CowVal<'_, '_>>) -> Result<&'a Self, ExecutionError> {
+        let document = argument.and_then(|argument| argument.downcast_ref::<Shared>());
+        document
+            .and_then(Shared::evaluation)
+            .ok_or_else(|| ExecutionError::no_such_overload("evaluation", Vec::new()))
+    }
+
+    /// The evaluation in the last argument of a function, and the arguments before it.
+    pub(super) fn split<'a, 'b, 'v>(
+        args: &'a [CowVal<'b, 'v>],
+    ) -> Result<(&'a Self, &'a [CowVal<'b, 'v>]), ExecutionError> {
+        let (last, args) = args.split_last().unzip();
+        Ok((Self::of(last)?, args.unwrap_or_default()))
     }
 }
 

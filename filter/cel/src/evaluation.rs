@@ -4,6 +4,7 @@
 //! document of the evaluation's bindings, which [`super::meter`] adds to each call that pays or
 //! matches.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,14 +12,18 @@ use cel_interpreter::ExecutionError;
 use cel_interpreter::common::value::CowVal;
 
 use super::budget::{Budget, UNITS};
-use super::document::Shared;
 use super::pattern_set::PatternSet;
-use super::patterns::{Made, Patterns};
 
 /// The arguments of a function of the environment.
 pub(super) type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
 /// What a function of the environment returns.
 pub(super) type FunctionResult<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+
+/// The compiled patterns of an expression, by their text.
+pub(super) type Patterns = BTreeMap<String, Arc<PatternSet>>;
+
+/// The patterns that were computed from claims in one evaluation, with their texts.
+pub(super) type Made = Vec<(String, PatternSet)>;
 
 /// The state of one evaluation; clones share it.
 #[derive(Clone, Default)]
@@ -32,22 +37,6 @@ struct State {
 }
 
 impl Evaluation {
-    /// The evaluation in the last argument of a function.
-    pub(super) fn of<'a>(argument: Option<&'a CowVal<'_, '_>>) -> Result<&'a Self, ExecutionError> {
-        let document = argument.and_then(|argument| argument.downcast_ref::<Shared>());
-        document
-            .and_then(Shared::evaluation)
-            .ok_or_else(|| ExecutionError::no_such_overload("evaluation", Vec::new()))
-    }
-
-    /// The evaluation in the last argument of a function, and the arguments before it.
-    pub(super) fn split<'a, 'b, 'v>(
-        args: &'a [CowVal<'b, 'v>],
-    ) -> Result<(&'a Self, &'a [CowVal<'b, 'v>]), ExecutionError> {
-        let (last, args) = args.split_last().unzip();
-        Ok((Self::of(last)?, args.unwrap_or_default()))
-    }
-
     /// Begins an evaluation of an expression with these patterns.
     pub(super) fn begin(&self, patterns: Option<&Arc<Patterns>>) {
         *lock(&self.0.patterns) = patterns.map(Arc::clone);

@@ -1,18 +1,17 @@
-//! An expression: compiled once, evaluated with the values of its variables.
+//! An expression, compiled once.
 
 use std::fmt;
 use std::sync::Arc;
 
-use cel_interpreter::common::types::{CelBool, CelList, CelString};
-use cel_interpreter::common::value::CowVal;
-use cel_interpreter::{IdedExpr, Value};
+use cel_interpreter::IdedExpr;
 
-use super::patterns::Patterns;
+use super::error::CompileError;
+use super::evaluation::Patterns;
+use super::members::Members;
+use super::patterns::PatternPool;
+use super::scope::Scope;
 use super::types::Type;
-use super::{
-    Bindings, CompileError, EvaluationError, Members, PatternPool, Scope, check, environment,
-    limits, meter, parse, precision, select,
-};
+use super::{bounds, check, environment, meter, parse, precision, select};
 
 /// What to say about an expression that [`Expression::is_inexact`].
 pub const INEXACT: &str = "has a number of 2^53 (9007199254740992) or more, and numbers in claims are doubles: it equals its \
@@ -22,7 +21,7 @@ pub const INEXACT: &str = "has a number of 2^53 (9007199254740992) or more, and 
 pub struct Expression {
     pub(super) tree: IdedExpr,
     pub(super) result: Type,
-    scope: Scope,
+    pub(super) scope: Scope,
     reads: Members,
     reads_of_claims: Members,
     is_inexact: bool,
@@ -53,10 +52,10 @@ impl Expression {
         if source.trim().is_empty() {
             return Err(CompileError::Empty);
         }
-        limits::check_source(source)?;
+        bounds::check_source(source)?;
         let mut tree = parse::parse(source)?;
         let result = check::check(&tree, scope.variables())?;
-        limits::check_loops(&tree)?;
+        bounds::check_loops(&tree)?;
         let patterns = pool
             .patterns_of(&tree)
             .map_err(|_| CompileError::pattern())?;
@@ -77,23 +76,6 @@ impl Expression {
             is_inexact,
             patterns,
         })
-    }
-
-    pub(super) fn evaluate<'a>(
-        &'a self,
-        bindings: &'a Bindings,
-    ) -> Result<CowVal<'a, 'static>, EvaluationError> {
-        let evaluation = &bindings.evaluation;
-        match self.scope {
-            Scope::Claims => evaluation.begin(self.patterns.as_ref()),
-            Scope::Conditions => evaluation.begin_anew(self.patterns.as_ref()),
-        }
-        let value = Value::resolve_val(&self.tree, &bindings.context);
-        if evaluation.budget().is_spent() {
-            Err(EvaluationError::TooCostly)
-        } else {
-            Ok(value?)
-        }
     }
 
     /// Returns true if the result is known to be a bool before any value is seen; `claims.ok` is
@@ -134,45 +116,6 @@ impl Expression {
     #[must_use]
     pub const fn is_inexact(&self) -> bool {
         self.is_inexact
-    }
-
-    /// Evaluates to a bool.
-    ///
-    /// # Errors
-    /// The evaluation fails, or yields something else.
-    pub fn evaluate_bool(&self, bindings: &Bindings) -> Result<bool, EvaluationError> {
-        let value = self.evaluate(bindings)?;
-        value
-            .downcast_ref::<CelBool>()
-            .map(|value| *value.inner())
-            .ok_or(EvaluationError::NotA("a bool"))
-    }
-
-    /// Evaluates to a string.
-    ///
-    /// # Errors
-    /// The evaluation fails, or yields something else (an optional has to be unwrapped).
-    pub fn evaluate_string(&self, bindings: &Bindings) -> Result<String, EvaluationError> {
-        let value = self.evaluate(bindings)?;
-        let text = value
-            .downcast_ref::<CelString<'_>>()
-            .ok_or(EvaluationError::NotA("a string"))?;
-        Ok(text.inner().to_owned())
-    }
-
-    /// Evaluates to a list of strings, order and repetitions kept.
-    ///
-    /// # Errors
-    /// The evaluation fails, or yields something else, if only in one element.
-    pub fn evaluate_strings(&self, bindings: &Bindings) -> Result<Vec<String>, EvaluationError> {
-        const EXPECTED: EvaluationError = EvaluationError::NotA("a list of strings");
-        let value = self.evaluate(bindings)?;
-        let list = value.downcast_ref::<CelList<'_>>().ok_or(EXPECTED)?;
-        let texts = list.inner().iter().map(|item| {
-            item.downcast_ref::<CelString<'_>>()
-                .map(|text| text.inner().to_owned())
-        });
-        texts.collect::<Option<_>>().ok_or(EXPECTED)
     }
 }
 

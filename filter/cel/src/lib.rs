@@ -23,12 +23,14 @@
 #![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
 
 mod bindings;
+mod bounds;
 mod budget;
 mod check;
 mod constants;
 mod document;
 mod environment;
 mod error;
+mod evaluate;
 mod evaluation;
 mod expression;
 mod functions;
@@ -40,8 +42,10 @@ pub mod pattern_set;
 mod patterns;
 mod precision;
 pub mod re2;
+mod scope;
 mod select;
 mod sets;
+mod signatures;
 mod syntax;
 mod text;
 mod types;
@@ -52,51 +56,12 @@ pub use error::{CompileError, EvaluationError};
 pub use expression::{Expression, INEXACT};
 pub use members::Members;
 pub use patterns::PatternPool;
-
-/// Which variables an expression may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Claim mappings: `claims` and `vars`.
-    Claims,
-    /// Policy conditions: `req`.
-    Conditions,
-}
-
-impl Scope {
-    const fn variables(self) -> &'static [&'static str] {
-        match self {
-            Self::Claims => &["claims", "vars"],
-            Self::Conditions => &["req"],
-        }
-    }
-
-    /// The variable that holds the document, whatever loop it is used in.
-    const fn root(self) -> &'static str {
-        match self {
-            Self::Claims => ".claims",
-            Self::Conditions => ".req",
-        }
-    }
-
-    /// The variable that holds what the expression is about.
-    const fn document(self) -> &'static [&'static str] {
-        match self {
-            Self::Claims => &["claims"],
-            Self::Conditions => &["req"],
-        }
-    }
-
-    /// Where the claims of the caller are.
-    const fn claims(self) -> &'static [&'static str] {
-        match self {
-            Self::Claims => &["claims"],
-            Self::Conditions => &["req", "claims"],
-        }
-    }
-}
+pub use scope::Scope;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod floors;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

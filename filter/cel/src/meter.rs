@@ -13,11 +13,12 @@ use cel_interpreter::common::ast::{
 };
 
 use super::check::qualified_name;
-use super::functions::{ADD, KEY, NAMESPACES, PAY};
+use super::scope::Scope;
 use super::select::{FIND, GET, HAS};
 use super::sets::SETS;
+use super::signatures::{ADD, KEY, NAMESPACES, PAY};
 use super::syntax::{children, node};
-use super::{Scope, budget, text};
+use super::{budget, text};
 
 /// Longest literal that costs nothing.
 const SHORT: usize = 64;

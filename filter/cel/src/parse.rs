@@ -3,10 +3,11 @@
 use cel_interpreter::IdedExpr;
 use cel_interpreter::parser::PrattParser;
 
+use super::error::CompileError;
 use super::syntax::rewrite;
-use super::{CompileError, limits};
+use super::{bounds, limits};
 
-/// Parses a source that [`limits::check_source`] has passed.
+/// Parses a source that [`bounds::check_source`] has passed.
 pub(super) fn parse(source: &str) -> Result<IdedExpr, CompileError> {
     let parser = PrattParser::new()
         .max_recursion_depth(96)
@@ -23,8 +24,8 @@ pub(super) fn parse(source: &str) -> Result<IdedExpr, CompileError> {
             .unwrap_or((1, 1));
         CompileError::Syntax { line, column }
     })?;
-    limits::check_tree(&tree)?;
+    bounds::check_tree(&tree)?;
     rewrite(&mut tree)?;
-    limits::check_tree(&tree)?;
+    bounds::check_tree(&tree)?;
     Ok(tree)
 }

@@ -1,14 +1,14 @@
 //! Patterns of `matches`, compiled: literals of an expression once for all evaluations, those
 //! computed from claims once for each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cel_interpreter::IdedExpr;
 use cel_interpreter::common::ast::{Expr, LiteralValue};
 
 use super::budget::Budget;
-use super::evaluation::Evaluation;
+use super::evaluation::{Evaluation, Patterns};
 use super::pattern_set::PatternSet;
 use super::re2::{InvalidPattern, MAX_AUTOMATON, translate};
 use super::syntax::children;
@@ -17,12 +17,6 @@ use super::syntax::children;
 const COMPILATION: usize = 8192;
 /// Patterns computed from claims that one evaluation keeps.
 const MAX_MADE: usize = 16;
-
-/// The compiled patterns of an expression, by their text.
-pub(super) type Patterns = BTreeMap<String, Arc<PatternSet>>;
-
-/// The patterns that were computed from claims in one evaluation, with their texts.
-pub(super) type Made = Vec<(String, PatternSet)>;
 
 /// Returns true if `pattern` matches somewhere in `text`. The budget pays for a pattern that is not
 /// a literal of the expression, and for the worst that the text can do to the automaton; out of

@@ -6,7 +6,7 @@ use cel_interpreter::common::ast::{
     SelectExpr, operators,
 };
 
-use super::CompileError;
+use super::error::CompileError;
 
 /// The name under which the environment has its own `string`, see [`super::functions`].
 pub(super) const STRING: &str = "@string";

@@ -256,17 +256,17 @@ fn what_a_condition_may_read_is_known_or_assumed() {
 #[test]
 fn every_function_of_the_table_exists() {
     let bindings = Bindings::claims(&Document::empty());
-    for &(name, receiver, least, takes, _) in functions::FUNCTIONS {
+    for &(name, receiver, least, takes, _) in signatures::FUNCTIONS {
         for count in least..=takes.len() {
             let written = name.trim_start_matches('@');
             let arguments = vec!["vars.x"; count].join(", ");
             let on = match receiver {
-                functions::Receiver::None => String::new(),
-                functions::Receiver::Text => "''.".to_owned(),
-                functions::Receiver::Time => "timestamp(0).".to_owned(),
-                functions::Receiver::Duration => "duration('1s').".to_owned(),
-                functions::Receiver::List | functions::Receiver::Sized => "[].".to_owned(),
-                functions::Receiver::Optional => "optional.of(1).".to_owned(),
+                signatures::Receiver::None => String::new(),
+                signatures::Receiver::Text => "''.".to_owned(),
+                signatures::Receiver::Time => "timestamp(0).".to_owned(),
+                signatures::Receiver::Duration => "duration('1s').".to_owned(),
+                signatures::Receiver::List | signatures::Receiver::Sized => "[].".to_owned(),
+                signatures::Receiver::Optional => "optional.of(1).".to_owned(),
             };
             let source = format!("{on}{written}({arguments})");
             let expression = Expression::compile(&source, Scope::Claims)
