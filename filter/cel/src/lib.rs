@@ -37,6 +37,7 @@ mod functions;
 mod limits;
 mod members;
 mod meter;
+mod operators;
 mod parse;
 pub mod pattern_set;
 mod patterns;
@@ -66,3 +67,5 @@ mod floors;
 mod tests;
 #[cfg(test)]
 mod values;
+#[cfg(test)]
+mod zot_signatures;

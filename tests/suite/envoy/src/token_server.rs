@@ -1,19 +1,20 @@
 //! An unmodified registry (Distribution) that requires tokens, the filter in front that mints them,
 //! and a real client.
 
+mod registry;
+
 use std::cell::Cell;
 use std::env;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use registry_auth_engine::keys::algorithm::Algorithm;
-use registry_auth_engine::keys::{KeySet, SigningKey};
+use registry_auth_engine::keys::SigningKey;
 use registry_auth_harness::client::{self, Request};
 use registry_auth_harness::envoy::{Bootstrap, Envoy, Listener};
 use registry_auth_harness::issuer::Issuer;
@@ -25,6 +26,7 @@ use registry_auth_harness::{module, push};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use self::registry::{Registry, Trust, start_registry};
 use crate::Outcome;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -32,54 +34,6 @@ const TOKEN_ISSUER: &str = "token.test";
 const SERVICE: &str = "registry.test";
 /// `ci` with a token for every tag but `v2`.
 const UNTRUSTED: &str = "untrusted";
-
-/// The form of the registry's verification key.
-#[derive(Clone, Copy)]
-enum Trust {
-    /// A certificate: the registry works out the key id.
-    Certificate,
-    /// A JWK Set.
-    Keys,
-    /// A certificate, and the registry is of the release 2.8, which works out another key id.
-    OldCertificate,
-}
-
-impl Trust {
-    const fn key(self) -> (&'static str, Algorithm) {
-        match self {
-            Self::Certificate | Self::OldCertificate => ("es256", Algorithm::Es256),
-            Self::Keys => ("eddsa", Algorithm::EdDsa),
-        }
-    }
-
-    /// `mint.keyId`
-    const fn key_id(self) -> Option<&'static str> {
-        match self {
-            Self::Certificate | Self::Keys => None,
-            Self::OldCertificate => Some("libtrust"),
-        }
-    }
-
-    const fn program(self) -> &'static str {
-        match self {
-            Self::Certificate | Self::Keys => "bin/registry",
-            Self::OldCertificate => "bin/docker-registry",
-        }
-    }
-}
-
-struct Registry {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        // Ignored: it may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 /// Everything that runs. Dropped in the order of the fields.
 struct Fixture {
@@ -264,67 +218,6 @@ fn configuration(realm: &str, trust: Trust) -> Value {
             "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" },
         },
     })
-}
-
-fn start_registry(folder: &Path, trust: Trust, realm: &str, jwks: &Value) -> Result<Registry> {
-    let address = free_address()?;
-    let file = folder.join("trust");
-    let (text, kind) = match trust {
-        Trust::Certificate | Trust::OldCertificate => (
-            TestKey::named(trust.key().0)?.certificate_pem()?.to_owned(),
-            "rootcertbundle",
-        ),
-        Trust::Keys => (
-            KeySet::from_jwks_value(jwks)?.keys.to_jwks().to_string(),
-            "jwks",
-        ),
-    };
-    fs::write(&file, text)?;
-    let token = json!({ "realm": realm, "service": SERVICE, "issuer": TOKEN_ISSUER, kind: file });
-    let configuration = json!({
-        "version": 0.1,
-        "log": { "level": "warn", "accesslog": { "disabled": true } },
-        "storage": {
-            "filesystem": { "rootdirectory": folder.join("registry") },
-            "delete": { "enabled": true },
-        },
-        "http": { "addr": address.to_string(), "secret": "only-for-tests" },
-        "auth": { "token": token },
-    });
-    let file = folder.join("registry.json");
-    fs::write(&file, configuration.to_string())?;
-    let log = fs::File::create(folder.join("registry.log"))?;
-    let mut command = Command::new(tool(trust.program()));
-    command
-        .arg("serve")
-        .arg(file)
-        .env("OTEL_TRACES_EXPORTER", "none");
-    // The registry takes every variable of that prefix for a part of its own configuration.
-    for (name, _) in
-        env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_"))
-    {
-        command.env_remove(name);
-    }
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn();
-    let mut registry = Registry {
-        child: child.context("the registry cannot be started")?,
-        address,
-    };
-    let deadline = Instant::now() + PATIENCE;
-    while client::send(address, &Request::new("GET", "/v2/"), PATIENCE).is_err() {
-        if registry.child.try_wait()?.is_some() || Instant::now() > deadline {
-            bail!(
-                "the registry does not run: {}",
-                fs::read_to_string(folder.join("registry.log"))?
-            );
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(registry)
 }
 
 fn credential(user: &str) -> Result<String> {

@@ -1,6 +1,8 @@
 //! Issuers that fail: all of them in one Envoy, which also shows that a failure does not affect
 //! others.
 
+mod faults;
+
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use registry_auth_harness::server::{Port, Server};
 use registry_auth_harness::tls;
 use serde_json::{Value, json};
 
+use self::faults::faults;
 use super::callers::{NO_KEYS, NORMAL, Tokens, access_control, entry, kinds, read};
 use super::page::Page;
 use super::proxy::{Proxy, bootstrap, listeners, until};
@@ -227,63 +230,6 @@ const fn at_start(failure: &'static str, how: &'static str) -> Case {
         sign: FAILING,
         ..UNNOTICED
     }
-}
-
-/// Failures that an endpoint of an issuer can have.
-fn faults() -> Vec<(&'static str, Fault, Case)> {
-    let row = |url, fault, failure, how| (url, fault, at_start(failure, how));
-    let mut huge = br#"{"keys": []}"#.to_vec();
-    huge.resize(1024 * 1024, b' ');
-    vec![
-        row(
-            "http://closing.test",
-            Fault::Reset,
-            "issuer closes connections",
-            "from the start",
-        ),
-        row(
-            "http://late.test",
-            Fault::Delay(Duration::from_secs(4)),
-            "issuer is too slow",
-            "4 seconds for each answer",
-        ),
-        row(
-            "http://hanging.test",
-            Fault::Hang,
-            "issuer hangs",
-            "never answers",
-        ),
-        row(
-            "http://broken.test",
-            Fault::Status(500),
-            "issuer is broken",
-            "answers 500",
-        ),
-        row(
-            "http://unmodified.test",
-            Fault::Status(304),
-            "issuer answers 304",
-            "though nothing was asked for by its tag",
-        ),
-        row(
-            "http://huge.test",
-            Fault::Body(huge),
-            "issuer answers too much",
-            "1 MiB",
-        ),
-        row(
-            "http://garbage.test",
-            Fault::Body(vec![0xff; 1000]),
-            "issuer answers garbage",
-            "1,000 bytes that are no text",
-        ),
-        row(
-            "http://html.test",
-            Fault::Body(b"<html>".to_vec()),
-            "issuer answers HTML",
-            "with status 200",
-        ),
-    ]
 }
 
 /// Plays all failures of issuers.

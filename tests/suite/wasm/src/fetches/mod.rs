@@ -3,5 +3,6 @@
 mod hostile;
 mod lease;
 mod life;
+mod trouble;
 mod unknown;
 mod workers;
