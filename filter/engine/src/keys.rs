@@ -8,6 +8,7 @@ pub(crate) mod certificate;
 pub mod discovery;
 pub mod envelope;
 mod error;
+pub mod fetch;
 mod jwk;
 mod key;
 mod libtrust;

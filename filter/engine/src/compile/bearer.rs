@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::issuer::{self, Documents, Issuer};
+use super::issuer::{self, Issuer};
 use super::sources::{add, secrets_manager};
 use super::{mint, push, user_names};
 use crate::authn::bearer::Bearer;
@@ -269,16 +269,11 @@ fn callout(
         let message = "must name the proxy's cluster of the issuer (or set `proxy.oidcCluster`, or `keySource` `push`, or inline `jwks`)";
         diagnostics.error(format!("{path}.cluster"), message);
     }
-    let documents = issuer.and_then(|issuer| issuer.documents(raw, path, diagnostics));
+    let first = issuer.and_then(|issuer| issuer.first_request(raw, path, diagnostics));
     let cluster = cluster?;
-    let (discovery, jwks_uri) = match documents? {
-        Documents::Discovery(url) => (Some(url), None),
-        Documents::Keys(url) => (None, Some(url)),
-    };
     Some(SourceKind::Callout(Callout {
         issuer: raw.issuer.clone(),
-        discovery,
-        jwks_uri,
+        first: first?,
         jwks_cluster: raw.jwks_cluster.clone().unwrap_or_else(|| cluster.clone()),
         cluster,
     }))

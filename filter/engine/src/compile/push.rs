@@ -85,7 +85,7 @@ pub(super) fn source(
         );
     }
     issuer?
-        .documents(raw, path, diagnostics)
+        .first_request(raw, path, diagnostics)
         .map(|_| SourceKind::Pushed(set))
 }
 
