@@ -4,7 +4,6 @@
 
 pub mod algorithm;
 pub mod cache;
-pub(crate) mod certificate;
 pub mod discovery;
 pub mod envelope;
 mod error;

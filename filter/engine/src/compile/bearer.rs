@@ -13,8 +13,9 @@ use crate::authn::verify::KeyIdRule;
 use crate::config::{Diagnostics, raw};
 use crate::keys::envelope::secret_set;
 use crate::keys::source::{Callout, Keys, Source, SourceKind};
-use crate::keys::{KeySet, certificate, is_key_text};
+use crate::keys::{KeySet, is_key_text};
 use crate::token_endpoint::mint::Mint;
+use crate::x509;
 
 const PATH: &str = "http.auth.bearer";
 
@@ -206,7 +207,8 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
 /// Returns true if the text has at least one certificate, and nothing else (RFC 7468 section 5).
 fn is_certificate(text: &str) -> bool {
     let one = |block: &pem::Pem| {
-        block.tag() == "CERTIFICATE" && certificate::public_key(block.contents()).is_ok()
+        let certificate = x509::Certificate::read(block.contents());
+        block.tag() == "CERTIFICATE" && certificate.is_some_and(|one| one.public_key().is_some())
     };
     pem::parse_many(text).is_ok_and(|blocks| !blocks.is_empty() && blocks.iter().all(one))
 }

@@ -4,9 +4,9 @@ use rsa::pkcs1;
 use spki::SubjectPublicKeyInfoRef;
 use spki::der::Decode as _;
 
-use super::certificate;
 use super::error::KeyError;
 use super::key::PublicKey;
+use crate::x509::Certificate;
 
 const BEGIN: &str = "-----BEGIN ";
 const END_OF_PRIVATE_LABEL: &str = "PRIVATE KEY-----";
@@ -51,7 +51,7 @@ pub(super) fn tidy(text: &str) -> String {
 }
 
 fn of_der(der: &[u8]) -> Result<PublicKey, KeyError> {
-    if let Ok(info) = certificate::public_key(der) {
+    if let Some(info) = Certificate::read(der).and_then(|found| found.public_key()) {
         return PublicKey::from_spki(&info);
     }
     // Borrowed: an owned one takes memory for whatever length the text claims.
