@@ -1,7 +1,5 @@
 //! The native substrate: the engine alone, with facts from issuers in memory.
 
-use std::sync::Arc;
-
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::authn::verify::PureRust;
@@ -199,11 +197,7 @@ impl Served {
                     let jwks = json!({ "keys": [TestKey::named(name)?.private_jwk()?] });
                     let (key, set) = SigningKey::from_jwks_value(&jwks)?;
                     self.keys.set_signing(key);
-                    Some(Keys {
-                        set: Arc::new(set),
-                        algorithms: None,
-                        version: 0,
-                    })
+                    Some(Keys::new(set))
                 }
             },
             SourceKind::Pushed(_) => match &self.config.pushed {
@@ -351,9 +345,8 @@ fn fetch(callout: &Callout, issuers: &Issuers) -> Option<Keys> {
             Step::Next(next) => fetch = next,
             Step::Done(fetched) => {
                 return Some(Keys {
-                    set: Arc::new(fetched.keys),
                     algorithms: fetched.algorithms,
-                    version: 0,
+                    ..Keys::new(fetched.keys)
                 });
             }
         }
@@ -362,11 +355,7 @@ fn fetch(callout: &Callout, issuers: &Issuers) -> Option<Keys> {
 
 fn load(jwks: &[u8]) -> Option<Keys> {
     let loaded = KeySet::from_jwks(jwks).ok()?;
-    Some(Keys {
-        set: Arc::new(loaded.keys),
-        algorithms: None,
-        version: 0,
-    })
+    Some(Keys::new(loaded.keys))
 }
 
 fn list(diagnostics: &Diagnostics) -> String {

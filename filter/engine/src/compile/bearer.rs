@@ -1,6 +1,5 @@
 //! `http.auth.bearer`: providers, the token server, and the sources of their keys.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::issuer::{self, Issuer};
@@ -115,17 +114,9 @@ fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
         );
         return None;
     }
-    match KeySet::from_cert(cert) {
-        Ok(set) => Some(Keys {
-            set: Arc::new(set),
-            algorithms: None,
-            version: 0,
-        }),
-        Err(error) => {
-            diagnostics.error(path, error.to_string());
-            None
-        }
-    }
+    diagnostics
+        .accept(path, KeySet::from_cert(cert))
+        .map(Keys::new)
 }
 
 fn provider(
@@ -237,22 +228,12 @@ fn inline(
     path: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<SourceKind> {
-    match KeySet::from_jwks_value(jwks) {
-        Ok(loaded) => {
-            for skipped in &loaded.skipped {
-                diagnostics.warn(format!("{path}.jwks"), skipped.to_string());
-            }
-            Some(SourceKind::Inline(Keys {
-                set: Arc::new(loaded.keys),
-                algorithms: None,
-                version: 0,
-            }))
-        }
-        Err(error) => {
-            diagnostics.error(format!("{path}.jwks"), error.to_string());
-            None
-        }
+    let path = format!("{path}.jwks");
+    let loaded = diagnostics.accept(&path, KeySet::from_jwks_value(jwks))?;
+    for skipped in &loaded.skipped {
+        diagnostics.warn(&path, skipped.to_string());
     }
+    Some(SourceKind::Inline(Keys::new(loaded.keys)))
 }
 
 fn callout(

@@ -121,6 +121,18 @@ pub struct Keys {
     pub version: u64,
 }
 
+impl Keys {
+    /// Keys that no discovery document limits, at the first version.
+    #[must_use]
+    pub fn new(set: KeySet) -> Self {
+        Self {
+            set: Arc::new(set),
+            algorithms: None,
+            version: 0,
+        }
+    }
+}
+
 /// The keys that are held, in the order of the sources.
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
