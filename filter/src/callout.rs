@@ -15,17 +15,16 @@ const TIMEOUT: Duration = Duration::from_millis(2_500);
 /// points. The response comes under the returned number.
 pub(crate) fn send(callout: &Callout, fetch: &KeyFetch) -> Result<u32, HostError> {
     let KeyRequest { document, url } = fetch.request();
-    let own = [
+    let [accept, user_agent] = HEADERS;
+    let headers = [
         (":method", "GET"),
         (":scheme", url.scheme()),
         (":authority", url.authority()),
         (":path", url.target()),
+        accept,
+        user_agent,
     ];
-    host::call(
-        callout.cluster_of(*document),
-        &[&own[..], &HEADERS].concat(),
-        TIMEOUT,
-    )
+    host::call(callout.cluster_of(*document), &headers, TIMEOUT)
 }
 
 /// Reads the response to the effective context's callout. The error is for the log: it names what

@@ -55,7 +55,7 @@ impl<'a> Certificate<'a> {
 
     /// `subjectPublicKeyInfo`; `None` if it is malformed.
     pub(crate) fn public_key(&self) -> Option<SubjectPublicKeyInfoRef<'a>> {
-        self.public_key.decode_as().ok()
+        public_key(self.public_key)
     }
 
     /// `notAfter`, the last moment at which it is valid; `None` if it is malformed or before 1970.
@@ -92,6 +92,12 @@ impl<'a> Certificate<'a> {
         }
         Some(found.unwrap_or_default())
     }
+}
+
+/// A `SubjectPublicKeyInfo`; `None` if it is malformed. It is borrowed: an owned one takes memory
+/// for whatever length its DER claims.
+pub(crate) fn public_key(value: AnyRef<'_>) -> Option<SubjectPublicKeyInfoRef<'_>> {
+    value.decode_as().ok()
 }
 
 /// `Time` (RFC 5280 section 4.1.2.5): always with seconds and `Z`; `None` before 1970 too.
