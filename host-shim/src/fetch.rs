@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, HOST, HeaderValue, USER_AGENT};
-use hyper::{Request, Response, StatusCode};
+use hyper::header::{AUTHORIZATION, CONNECTION, HOST, HeaderValue};
+use hyper::{Request, Response};
 use registry_auth_engine::keys::MAX_TEXT;
+use registry_auth_engine::keys::fetch::{HEADERS, ResponseError};
 use registry_auth_engine::url::HttpUrl;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -35,18 +36,12 @@ pub(crate) enum GetError {
     /// There is no response in time.
     #[error("timed out")]
     Timeout,
-    /// A redirect. It is not followed: `jwks_uri` is the only way to name another address.
-    #[error("status {0}, redirects are not followed")]
-    Redirect(u16),
-    /// A status other than 200.
-    #[error("status {0}")]
-    Status(u16),
     /// The body is longer than the limit.
-    #[error("the response is longer than {MAX_TEXT} bytes")]
+    #[error("{}", ResponseError::TooLarge)]
     TooLarge,
 }
 
-/// Fetches a document of at most 256 KiB, over TLS for an https URL. `authorization` is sent to the
+/// Fetches a document of at most 256 KiB, whatever its status is, over TLS for an https URL. `authorization` is sent to the
 /// host of the URL: the caller must make sure that this host may see it.
 ///
 /// # Errors
@@ -70,14 +65,9 @@ pub(crate) async fn get(
             .map_err(|error| unreachable(&error))?;
         Ok(send(stream, request, MAX_TEXT).await?)
     };
-    let answer = timeout(DOCUMENT_TIMEOUT, whole)
+    timeout(DOCUMENT_TIMEOUT, whole)
         .await
-        .unwrap_or(Err(GetError::Timeout))?;
-    match answer.status() {
-        StatusCode::OK => Ok(answer),
-        status if status.is_redirection() => Err(GetError::Redirect(status.as_u16())),
-        status => Err(GetError::Status(status.as_u16())),
-    }
+        .unwrap_or(Err(GetError::Timeout))
 }
 
 fn request(
@@ -86,9 +76,10 @@ fn request(
 ) -> Result<Request<Full<Bytes>>, GetError> {
     let mut request = Request::get(url.target())
         .header(HOST, url.authority())
-        .header(ACCEPT, "application/json, application/jwk-set+json")
-        .header(USER_AGENT, "registry-auth")
         .header(CONNECTION, "close");
+    for (name, value) in HEADERS {
+        request = request.header(name, value);
+    }
     if let Some(value) = authorization {
         request = request.header(AUTHORIZATION, value);
     }

@@ -5,18 +5,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hyper::Response;
-use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use registry_auth_engine::config::raw::Oidc;
-use registry_auth_engine::keys::KeysError;
-use registry_auth_engine::keys::cache::refresh_after;
-use registry_auth_engine::keys::discovery::{Discovery, DiscoveryError, WELL_KNOWN};
+use registry_auth_engine::keys::fetch::{
+    Document, KeyFetch, KeyFetchError, KeyRequest, ResponseError, ResponseHead, Step,
+};
 use registry_auth_engine::url::{BaseUrl, HttpUrl};
 use rustls::ClientConfig;
 
 use crate::fetch::{self, GetError};
-use crate::keys;
+use crate::keys::SourceKeys;
 use crate::source::{Failure, FetchError, Fetched, Source};
 use crate::token::{self, TokenError};
 use crate::trust::{Authorities, TrustError};
@@ -25,19 +23,9 @@ use crate::trust::{Authorities, TrustError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Issuer {
     name: String,
-    first: HttpUrl,
-    discovers: bool,
+    first: KeyRequest,
     authorities: Authorities,
     token_file: Option<PathBuf>,
-}
-
-/// A document of an issuer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Document {
-    /// The discovery document, which names the address of the JWKS.
-    Discovery,
-    /// The JWKS.
-    Keys,
 }
 
 /// Why the keys of an issuer could not be fetched.
@@ -46,12 +34,12 @@ pub(crate) enum IssuerError {
     /// The bearer token cannot be read.
     #[error("`tokenFile` cannot be used: {0}")]
     Token(#[from] TokenError),
-    /// A document cannot be fetched.
+    /// There is no response.
     #[error("fetching {document} failed: {error}")]
     Get {
         /// Which document.
         document: Document,
-        /// Why it cannot be fetched.
+        /// Why there is none.
         error: GetError,
     },
     /// A host that the discovery document names denies access, and the token was not sent to it.
@@ -59,12 +47,9 @@ pub(crate) enum IssuerError {
         "fetching the JWKS failed: status {0}; the token was not sent, because the JWKS is on another host than the issuer: set `certificateAuthority` for that host, or `jwksUri`"
     )]
     Withheld(u16),
-    /// The discovery document is invalid.
+    /// A response cannot be used.
     #[error("{0}")]
-    Discovery(#[from] DiscoveryError),
-    /// The JWKS has no usable key, or is invalid.
-    #[error("the JWKS of the issuer cannot be used: {0}")]
-    Keys(#[from] KeysError),
+    Fetch(#[from] KeyFetchError),
     /// The task that reads the files has ended early.
     #[error("reading the files of the issuer failed")]
     Files,
@@ -84,13 +69,12 @@ impl Issuer {
             return None;
         }
         let first = match oidc.jwks_uri.as_deref() {
-            Some(jwks_uri) => HttpUrl::parse(jwks_uri).ok()?,
-            None => BaseUrl::parse(&oidc.issuer).ok()?.join(WELL_KNOWN),
+            Some(jwks_uri) => KeyRequest::keys(HttpUrl::parse(jwks_uri).ok()?),
+            None => KeyRequest::discovery(&BaseUrl::parse(&oidc.issuer).ok()?),
         };
         Some(Self {
             name: oidc.issuer.clone(),
             first,
-            discovers: oidc.jwks_uri.is_none(),
             authorities: match (
                 &oidc.certificate_authority,
                 &oidc.certificate_authority_file,
@@ -120,74 +104,64 @@ impl Issuer {
             .unwrap_or(Err(IssuerError::Files))
     }
 
-    /// Returns the address of the JWKS, from the configuration or from discovery.
-    async fn jwks_uri(&self, credentials: &Credentials) -> Result<HttpUrl, IssuerError> {
-        if !self.discovers {
-            return Ok(self.first.clone());
-        }
-        let answer = self
-            .get(Document::Discovery, &self.first, credentials)
-            .await?;
-        Ok(Discovery::parse(answer.body(), &self.name)?.jwks_uri)
-    }
-
-    async fn get(
+    /// Sends the request of a fetch, and reads the response.
+    async fn advance(
         &self,
-        document: Document,
-        url: &HttpUrl,
+        fetch: KeyFetch,
         credentials: &Credentials,
-    ) -> Result<Response<Bytes>, IssuerError> {
+    ) -> Result<Step, IssuerError> {
+        let KeyRequest { document, url } = fetch.request();
+        let document = *document;
         let shown = credentials
             .authorization
             .as_ref()
             .filter(|_| self.may_see_token(url));
         let withheld = credentials.authorization.is_some() && shown.is_none();
-        match fetch::get(url, &credentials.tls, shown).await {
-            Err(GetError::Status(status @ (401 | 403))) if withheld => {
-                Err(IssuerError::Withheld(status))
-            }
-            Err(error) => Err(IssuerError::Get { document, error }),
-            Ok(answer) => Ok(answer),
+        let answer = fetch::get(url, &credentials.tls, shown)
+            .await
+            .map_err(|error| IssuerError::Get { document, error })?;
+        let status = answer.status().as_u16();
+        if withheld && matches!(status, 401 | 403) {
+            return Err(IssuerError::Withheld(status));
         }
+        let cache_control = answer.headers().get(CACHE_CONTROL);
+        let head = ResponseHead {
+            status: Some(status),
+            length: answer.body().len(),
+            cache_control: cache_control.map(HeaderValue::as_bytes),
+        };
+        Ok(fetch.head(&head)?.body(answer.body())?)
     }
 
     /// Returns true if the token may be sent to the host of `url`: to the configured host always,
     /// to one that the discovery document names only if the configured authorities authenticate it
     /// (a Kubernetes API server names the address of a node).
     fn may_see_token(&self, url: &HttpUrl) -> bool {
-        url.is_same_origin(&self.first) || (url.is_https() && self.authorities.are_configured())
+        url.is_same_origin(&self.first.url) || (url.is_https() && self.authorities.are_configured())
     }
 }
 
 impl Source for Issuer {
     async fn fetch(&self) -> Result<Fetched, FetchError> {
         let credentials = self.credentials().await?;
-        let jwks_uri = self.jwks_uri(&credentials).await?;
-        let answer = self.get(Document::Keys, &jwks_uri, &credentials).await?;
-        let keys = keys::from_jwks(answer.body()).map_err(IssuerError::from)?;
-        let cached = answer
-            .headers()
-            .get(CACHE_CONTROL)
-            .map(HeaderValue::as_bytes);
-        Ok(Fetched {
-            keys,
-            again_after: Some(refresh_after(cached)),
-        })
+        let mut fetch = KeyFetch::new(&self.name, &self.first);
+        loop {
+            match self.advance(fetch, &credentials).await? {
+                Step::Next(next) => fetch = next,
+                Step::Done(fetched) => {
+                    return Ok(Fetched {
+                        keys: SourceKeys::public(&fetched.keys, fetched.skipped),
+                        again_after: Some(fetched.refresh_after),
+                    });
+                }
+            }
+        }
     }
 }
 
 impl fmt::Display for Issuer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.name)
-    }
-}
-
-impl fmt::Display for Document {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Discovery => "the discovery document",
-            Self::Keys => "the JWKS",
-        })
     }
 }
 
@@ -208,17 +182,16 @@ impl From<IssuerError> for FetchError {
                 error: GetError::Timeout,
                 ..
             } => Failure::Timeout,
-            IssuerError::Get {
-                error: GetError::Redirect(_) | GetError::Status(_),
+            IssuerError::Fetch(KeyFetchError::Response {
+                error: ResponseError::Redirect(_) | ResponseError::Status(_),
                 ..
-            }
+            })
             | IssuerError::Withheld(_) => Failure::Refused,
             IssuerError::Get {
                 error: GetError::TooLarge,
                 ..
             }
-            | IssuerError::Discovery(_)
-            | IssuerError::Keys(_) => Failure::Unusable,
+            | IssuerError::Fetch(_) => Failure::Unusable,
         };
         Self::new(failure, &error)
     }

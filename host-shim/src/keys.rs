@@ -3,7 +3,7 @@
 use std::fmt;
 
 use registry_auth_engine::keys::algorithm::Algorithm;
-use registry_auth_engine::keys::{KeyId, KeySet, KeysError, Loaded, SigningKey, SigningKeyError};
+use registry_auth_engine::keys::{KeyId, KeySet, KeysError, SigningKey, SigningKeyError, Skipped};
 use serde_json::Value;
 
 /// Name of a key without `kid` in the log.
@@ -39,14 +39,15 @@ impl fmt::Debug for SourceKeys {
     }
 }
 
-impl From<Loaded> for SourceKeys {
-    fn from(loaded: Loaded) -> Self {
+impl SourceKeys {
+    /// The public keys of a set, with the entries of the source that are not in it.
+    pub(crate) fn public(keys: &KeySet, skipped: Vec<Skipped>) -> Self {
         let name = |id: Option<&KeyId>| id.map_or(UNNAMED, KeyId::as_str).to_owned();
-        let skipped = loaded.skipped.into_iter();
         Self {
-            jwks: loaded.keys.to_jwks(),
-            key_ids: loaded.keys.iter().map(|key| name(key.key_id())).collect(),
+            jwks: keys.to_jwks(),
+            key_ids: keys.iter().map(|key| name(key.key_id())).collect(),
             skipped: skipped
+                .into_iter()
                 .map(|entry| SkippedEntry {
                     key_id: entry.which,
                     reason: entry.reason.to_string(),
@@ -86,13 +87,6 @@ pub(crate) fn from_pem(
 /// # Errors
 /// The text is not a JSON object, or has no usable entry.
 pub(crate) fn from_secret(text: &str) -> Result<SourceKeys, KeysError> {
-    KeySet::from_secret(text.as_bytes()).map(SourceKeys::from)
-}
-
-/// Reads the JWKS of an issuer.
-///
-/// # Errors
-/// The text is not a JWKS, or has no usable key.
-pub(crate) fn from_jwks(text: &[u8]) -> Result<SourceKeys, KeysError> {
-    KeySet::from_jwks(text).map(SourceKeys::from)
+    KeySet::from_secret(text.as_bytes())
+        .map(|loaded| SourceKeys::public(&loaded.keys, loaded.skipped))
 }

@@ -4,10 +4,10 @@
 
 pub mod algorithm;
 pub mod cache;
-pub(crate) mod certificate;
 pub mod discovery;
 pub mod envelope;
 mod error;
+pub mod fetch;
 mod jwk;
 mod key;
 mod libtrust;

@@ -52,7 +52,7 @@
 //!  config          what is written in a configuration
 //!  reply           answers of our own         catalog    the catalog as a caller may see it
 //!  route           paths of the registry      access     what a route needs             scope    scopes of tokens
-//!  json, url, time, reason, request, fields, media
+//!  json, url, time, reason, request, fields, media, x509
 //! ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 //!  registry_auth_cel    CEL and RE2 patterns, a crate of its own
 //! ```
@@ -87,6 +87,7 @@ pub mod scope;
 pub mod time;
 pub mod token_endpoint;
 pub mod url;
+mod x509;
 
 pub use authn::cache::IdentityCache;
 pub use authn::identity::Identity;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use registry_auth_engine::keys::cache::{
     Cause, FetchCodec, FetchedKeys, Freshness, Lack, SharedDataKey, Wanted,
 };
+use registry_auth_engine::keys::fetch::{KeyFetch, Step};
 use registry_auth_engine::keys::source::Callout;
 use registry_auth_engine::time::UnixTime;
 
@@ -14,7 +15,7 @@ use super::event::Event;
 use super::lease_store::LeaseStore;
 use super::leases::Leases;
 use super::supply::Supply;
-use crate::callout::{self, Stage, Step};
+use crate::callout;
 use crate::host;
 
 /// How long a fetch holds its lease unless it comes to its next stage: the time limit of one
@@ -35,7 +36,7 @@ pub(super) struct CalloutSource {
 
 /// A callout under way.
 struct Call {
-    stage: Stage,
+    fetch: KeyFetch,
     sent: UnixTime,
 }
 
@@ -95,18 +96,19 @@ impl CalloutSource {
 
     /// Sends the first callout of a fetch. Returns true if it could not be sent.
     fn begin(&mut self, cx: &Context<'_>) -> bool {
-        let Ok((call, stage)) = callout::start(&self.callout) else {
+        let fetch = KeyFetch::new(&self.callout.issuer, &self.callout.first);
+        !self.send(fetch, cx)
+    }
+
+    /// Sends the next callout of a fetch, which has failed if that is not possible.
+    fn send(&mut self, fetch: KeyFetch, cx: &Context<'_>) -> bool {
+        let Ok(call) = callout::send(&self.callout, &fetch) else {
             self.supply.fail(NOT_ASKED, cx);
-            return true;
+            return false;
         };
-        self.calls.insert(
-            call,
-            Call {
-                stage,
-                sent: cx.now,
-            },
-        );
-        false
+        let sent = cx.now;
+        self.calls.insert(call, Call { fetch, sent });
+        true
     }
 
     /// Reads the response to a callout; `None` if this source did not send it.
@@ -116,40 +118,32 @@ impl CalloutSource {
         body_size: usize,
         cx: &mut Context<'_>,
     ) -> Option<Event> {
-        let Call { stage, sent } = self.calls.remove(&call)?;
-        let failed = match callout::read(&self.callout, stage, body_size) {
-            Ok(Step::Next(url, stage)) => callout::next(&self.callout, &url).map_or_else(
-                |_| Some(NOT_ASKED.to_owned()),
-                |call| {
-                    self.calls.insert(
-                        call,
-                        Call {
-                            stage,
-                            sent: cx.now,
-                        },
-                    );
+        let Call { fetch, sent } = self.calls.remove(&call)?;
+        let failed = match callout::read(fetch, body_size) {
+            Ok(Step::Next(fetch)) => {
+                let is_sent = self.send(fetch, cx);
+                if is_sent {
                     self.supply.leases.renew(cx.metrics, cx.now);
-                    None
-                },
-            ),
+                }
+                !is_sent
+            }
             Ok(Step::Done(fetched)) => {
-                let freshness =
-                    Freshness::begin(fetched.cache_control.as_deref(), host::random(), cx.now);
+                let freshness = Freshness::begin(fetched.refresh_after, host::random(), cx.now);
                 let freshness = freshness.asked_at(sent).within(self.max_stale);
                 let keys = FetchedKeys {
-                    set: fetched.set,
+                    set: fetched.keys,
                     algorithms: fetched.algorithms,
                     freshness,
                 };
                 self.supply.succeed(keys, &fetched.skipped, cx);
                 return Some(Event::of(false, self.supply.take_news()));
             }
-            Err(why) => Some(why),
+            Err(why) => {
+                self.supply.fail(&why, cx);
+                true
+            }
         };
-        if let Some(why) = &failed {
-            self.supply.fail(why, cx);
-        }
-        Some(Event::of(failed.is_some(), false))
+        Some(Event::of(failed, false))
     }
 
     /// Takes keys that another worker fetched. Returns true if they are newer than those that were

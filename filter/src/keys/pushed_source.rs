@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use log::warn;
-use registry_auth_engine::keys::cache::{Cause, FetchedKeys, Freshness, Lack, Wanted};
+use registry_auth_engine::keys::cache::{
+    Cause, FetchedKeys, Freshness, Lack, Wanted, refresh_after,
+};
 use registry_auth_engine::keys::envelope::{PushKey, PushedKeys, is_ahead, made};
 use registry_auth_engine::keys::{KeySet, KeysError, SigningKey, Skipped};
 use registry_auth_engine::time::UnixTime;
@@ -164,7 +166,8 @@ impl PushedSource {
                 if let Some(key) = read.signing {
                     cx.current.held.set_signing(key);
                 }
-                let freshness = Freshness::begin(None, 0, made(pushed.generation).min(cx.now));
+                let freshness =
+                    Freshness::begin(refresh_after(None), 0, made(pushed.generation).min(cx.now));
                 let keys = FetchedKeys {
                     set: read.set,
                     algorithms: None,

@@ -11,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use registry_auth_engine::keys::cache::{
     Cause, FetchCodec, FetchCodecError, Fetcher, SharedDataKey, Start, refresh_after,
 };
+use registry_auth_engine::keys::fetch::KeyRequest;
 use registry_auth_engine::keys::source::Callout;
 use registry_auth_engine::url::HttpUrl;
 use registry_auth_fuzz::keys::check_set;
@@ -79,8 +80,7 @@ fuzz_target!(|input: &[u8]| {
 fn codec() -> FetchCodec {
     let callout = Callout {
         issuer: token::ISSUER.to_owned(),
-        discovery: HttpUrl::parse(token::ISSUER).ok(),
-        jwks_uri: None,
+        first: KeyRequest::keys(HttpUrl::parse(token::ISSUER).expect("our own URL")),
         cluster: "issuers".to_owned(),
         jwks_cluster: "issuers".to_owned(),
     };

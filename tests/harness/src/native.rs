@@ -1,7 +1,5 @@
 //! The native substrate: the engine alone, with facts from issuers in memory.
 
-use std::sync::Arc;
-
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::authn::verify::PureRust;
@@ -11,13 +9,12 @@ use registry_auth_engine::decision::{Grant, Verdict};
 use registry_auth_engine::edits::Edit;
 use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, Need, RequestBody};
 use registry_auth_engine::fields::{self, Fields};
-use registry_auth_engine::keys::discovery::Discovery;
+use registry_auth_engine::keys::fetch::{KeyFetch, ResponseHead, Step};
 use registry_auth_engine::keys::source::{Callout, KeyRing, Keys, SourceId, SourceKind};
 use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::question::{Question, QuestionResponse};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::request::{Connection, RequestHead};
-use registry_auth_engine::url::HttpUrl;
 use serde_json::json;
 
 use crate::client::{Request, Response};
@@ -200,11 +197,7 @@ impl Served {
                     let jwks = json!({ "keys": [TestKey::named(name)?.private_jwk()?] });
                     let (key, set) = SigningKey::from_jwks_value(&jwks)?;
                     self.keys.set_signing(key);
-                    Some(Keys {
-                        set: Arc::new(set),
-                        algorithms: None,
-                        version: 0,
-                    })
+                    Some(Keys::new(set))
                 }
             },
             SourceKind::Pushed(_) => match &self.config.pushed {
@@ -331,36 +324,38 @@ fn head(request: &Request, secured: bool) -> RequestHead<'_> {
 }
 
 fn fetch(callout: &Callout, issuers: &Issuers) -> Option<Keys> {
-    let (url, algorithms) = match (&callout.jwks_uri, &callout.discovery) {
-        (Some(url), _) => (url.clone(), None),
-        (None, Some(url)) => {
-            let document = Discovery::parse(&get(url, issuers)?, &callout.issuer).ok()?;
-            (document.jwks_uri, Some(document.algorithms.into()))
+    let mut fetch = KeyFetch::new(&callout.issuer, &callout.first);
+    loop {
+        let url = &fetch.request().url;
+        let Reaction::Answer {
+            status,
+            cache_control,
+            body,
+            ..
+        } = issuers.react(url.authority(), url.target())
+        else {
+            return None;
+        };
+        let head = ResponseHead {
+            status: Some(status),
+            length: body.len(),
+            cache_control: cache_control.as_deref().map(str::as_bytes),
+        };
+        match fetch.head(&head).ok()?.body(&body).ok()? {
+            Step::Next(next) => fetch = next,
+            Step::Done(fetched) => {
+                return Some(Keys {
+                    algorithms: fetched.algorithms,
+                    ..Keys::new(fetched.keys)
+                });
+            }
         }
-        (None, None) => return None,
-    };
-    Some(Keys {
-        algorithms,
-        ..load(&get(&url, issuers)?)?
-    })
-}
-
-fn get(url: &HttpUrl, issuers: &Issuers) -> Option<Vec<u8>> {
-    match issuers.react(url.authority(), url.target()) {
-        Reaction::Answer {
-            status: 200, body, ..
-        } => Some(body),
-        Reaction::Answer { .. } | Reaction::Hang | Reaction::Reset => None,
     }
 }
 
 fn load(jwks: &[u8]) -> Option<Keys> {
     let loaded = KeySet::from_jwks(jwks).ok()?;
-    Some(Keys {
-        set: Arc::new(loaded.keys),
-        algorithms: None,
-        version: 0,
-    })
+    Some(Keys::new(loaded.keys))
 }
 
 fn list(diagnostics: &Diagnostics) -> String {

@@ -2,15 +2,12 @@
 //! nothing is verified here.
 
 use sha2::{Digest as _, Sha256};
-use spki::der::asn1::{AnyRef, GeneralizedTime, UtcTime};
-use spki::der::{Tag, TagNumber, Tagged as _};
+use spki::der::asn1::AnyRef;
+use spki::der::{TagNumber, Tagged as _};
 
-use super::der::{items, sequence};
 use super::distinguished_name::DistinguishedName;
 use crate::time::UnixTime;
-
-/// `subjectAltName` (RFC 5280 section 4.2.1.6), the content of its object identifier.
-const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+use crate::x509::{self, context};
 
 /// A certificate as it was presented: its DER.
 pub(crate) struct PresentedCertificate(Vec<u8>);
@@ -32,35 +29,11 @@ impl PresentedCertificate {
 
     /// Parses the certificate. `None` for anything that is not a complete certificate.
     pub(crate) fn read(&self) -> Option<Certificate<'_>> {
-        let [certificate] = *items(&self.0)? else {
-            return None;
-        };
-        let [signed, _, _] = *sequence(certificate)? else {
-            return None;
-        };
-        let mut fields = sequence(signed)?;
-        if fields.first()?.tag() == context(TagNumber(0), true) {
-            fields.remove(0);
-        }
-        // Serial number, signature, issuer, validity, subject, key; then unique ids and extensions,
-        // each with its own tag.
-        let [_, _, _, validity, subject, _, ref rest @ ..] = *fields else {
-            return None;
-        };
-        let [_, not_after] = *sequence(validity)? else {
-            return None;
-        };
-        let mut names = Vec::new();
-        if let Some(extensions) = rest
-            .iter()
-            .find(|field| field.tag() == context(TagNumber(3), true))
-        {
-            names = alternative_names(*extensions)?;
-        }
+        let certificate = x509::Certificate::read(&self.0)?;
         Some(Certificate {
-            subject: DistinguishedName::read(subject)?,
-            names,
-            not_after: time(not_after)?,
+            subject: DistinguishedName::read(certificate.subject)?,
+            names: certificate.alternative_names()?,
+            not_after: certificate.not_after()?,
         })
     }
 }
@@ -98,49 +71,6 @@ impl<'a> Certificate<'a> {
             .filter(|name| name.tag() == context(number, false))
             .nth(index)
             .map(|name| name.value())
-    }
-}
-
-/// The names of `subjectAltName`. A certificate with two of these extensions is invalid.
-fn alternative_names(extensions: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
-    let [list] = *items(extensions.value())? else {
-        return None;
-    };
-    let mut found = None;
-    for extension in sequence(list)? {
-        let parts = sequence(extension)?;
-        let (Some(id), Some(value)) = (parts.first(), parts.last()) else {
-            return None;
-        };
-        if id.value() == SUBJECT_ALT_NAME {
-            let [names] = *items(value.value())? else {
-                return None;
-            };
-            if found.replace(sequence(names)?).is_some() {
-                return None;
-            }
-        }
-    }
-    Some(found.unwrap_or_default())
-}
-
-/// `Time` (RFC 5280 section 4.1.2.5): always with seconds and `Z`; `None` before 1970 too.
-fn time(value: AnyRef<'_>) -> Option<UnixTime> {
-    let since = match value.tag() {
-        Tag::UtcTime => value.decode_as::<UtcTime>().ok()?.to_unix_duration(),
-        Tag::GeneralizedTime => value
-            .decode_as::<GeneralizedTime>()
-            .ok()?
-            .to_unix_duration(),
-        _ => return None,
-    };
-    Some(UnixTime::from_secs(i64::try_from(since.as_secs()).ok()?))
-}
-
-const fn context(number: TagNumber, constructed: bool) -> Tag {
-    Tag::ContextSpecific {
-        constructed,
-        number,
     }
 }
 

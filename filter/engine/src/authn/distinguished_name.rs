@@ -7,7 +7,7 @@ use spki::ObjectIdentifier;
 use spki::der::asn1::AnyRef;
 use spki::der::{Tag, Tagged as _};
 
-use super::der::{items, sequence};
+use crate::x509::{items, sequence};
 
 /// `id-at` attributes by their last arc, in the order of the text.
 const NAMED: [(u8, &str); 9] = [

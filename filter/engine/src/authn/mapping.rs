@@ -263,18 +263,11 @@ fn validations(
 }
 
 fn expression(source: &str, path: &str, diagnostics: &mut Diagnostics) -> Option<Expression> {
-    match Expression::compile(source, Scope::Claims) {
-        Ok(compiled) => {
-            if compiled.is_inexact() {
-                diagnostics.warn(path, INEXACT);
-            }
-            Some(compiled)
-        }
-        Err(error) => {
-            diagnostics.error(path, error.to_string());
-            None
-        }
+    let compiled = diagnostics.accept(path, Expression::compile(source, Scope::Claims))?;
+    if compiled.is_inexact() {
+        diagnostics.warn(path, INEXACT);
     }
+    Some(compiled)
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! `http.auth.bearer`: providers, the token server, and the sources of their keys.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::issuer::{self, Documents, Issuer};
+use super::issuer::{self, Issuer};
 use super::sources::{add, secrets_manager};
 use super::{mint, push, user_names};
 use crate::authn::bearer::Bearer;
@@ -13,8 +12,9 @@ use crate::authn::verify::KeyIdRule;
 use crate::config::{Diagnostics, raw};
 use crate::keys::envelope::secret_set;
 use crate::keys::source::{Callout, Keys, Source, SourceKind};
-use crate::keys::{KeySet, certificate, is_key_text};
+use crate::keys::{KeySet, is_key_text};
 use crate::token_endpoint::mint::Mint;
+use crate::x509;
 
 const PATH: &str = "http.auth.bearer";
 
@@ -114,17 +114,9 @@ fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
         );
         return None;
     }
-    match KeySet::from_cert(cert) {
-        Ok(set) => Some(Keys {
-            set: Arc::new(set),
-            algorithms: None,
-            version: 0,
-        }),
-        Err(error) => {
-            diagnostics.error(path, error.to_string());
-            None
-        }
-    }
+    diagnostics
+        .accept(path, KeySet::from_cert(cert))
+        .map(Keys::new)
 }
 
 fn provider(
@@ -206,7 +198,8 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
 /// Returns true if the text has at least one certificate, and nothing else (RFC 7468 section 5).
 fn is_certificate(text: &str) -> bool {
     let one = |block: &pem::Pem| {
-        block.tag() == "CERTIFICATE" && certificate::public_key(block.contents()).is_ok()
+        let certificate = x509::Certificate::read(block.contents());
+        block.tag() == "CERTIFICATE" && certificate.is_some_and(|one| one.public_key().is_some())
     };
     pem::parse_many(text).is_ok_and(|blocks| !blocks.is_empty() && blocks.iter().all(one))
 }
@@ -235,22 +228,12 @@ fn inline(
     path: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<SourceKind> {
-    match KeySet::from_jwks_value(jwks) {
-        Ok(loaded) => {
-            for skipped in &loaded.skipped {
-                diagnostics.warn(format!("{path}.jwks"), skipped.to_string());
-            }
-            Some(SourceKind::Inline(Keys {
-                set: Arc::new(loaded.keys),
-                algorithms: None,
-                version: 0,
-            }))
-        }
-        Err(error) => {
-            diagnostics.error(format!("{path}.jwks"), error.to_string());
-            None
-        }
+    let path = format!("{path}.jwks");
+    let loaded = diagnostics.accept(&path, KeySet::from_jwks_value(jwks))?;
+    for skipped in &loaded.skipped {
+        diagnostics.warn(&path, skipped.to_string());
     }
+    Some(SourceKind::Inline(Keys::new(loaded.keys)))
 }
 
 fn callout(
@@ -269,16 +252,11 @@ fn callout(
         let message = "must name the proxy's cluster of the issuer (or set `proxy.oidcCluster`, or `keySource` `push`, or inline `jwks`)";
         diagnostics.error(format!("{path}.cluster"), message);
     }
-    let documents = issuer.and_then(|issuer| issuer.documents(raw, path, diagnostics));
+    let first = issuer.and_then(|issuer| issuer.first_request(raw, path, diagnostics));
     let cluster = cluster?;
-    let (discovery, jwks_uri) = match documents? {
-        Documents::Discovery(url) => (Some(url), None),
-        Documents::Keys(url) => (None, Some(url)),
-    };
     Some(SourceKind::Callout(Callout {
         issuer: raw.issuer.clone(),
-        discovery,
-        jwks_uri,
+        first: first?,
         jwks_cluster: raw.jwks_cluster.clone().unwrap_or_else(|| cluster.clone()),
         cluster,
     }))

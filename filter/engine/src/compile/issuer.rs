@@ -3,7 +3,7 @@
 
 use crate::authn::issuer::is_named;
 use crate::config::{Diagnostics, raw};
-use crate::keys::discovery::WELL_KNOWN;
+use crate::keys::fetch::KeyRequest;
 use crate::url::{BaseUrl, HttpUrl, UrlError};
 
 /// Who signs: `iss` of its tokens.
@@ -13,15 +13,6 @@ pub(super) enum Issuer {
     Url(BaseUrl),
     /// Any other text, such as the address of a service account. Keys cannot be found by it.
     Name,
-}
-
-/// What is asked for first.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Documents {
-    /// The discovery document, which names the place of the keys.
-    Discovery(HttpUrl),
-    /// The keys, whose place is configured.
-    Keys(HttpUrl),
 }
 
 impl Issuer {
@@ -39,17 +30,17 @@ impl Issuer {
         None
     }
 
-    /// Reads `jwksUri`, which skips discovery. Keys are fetched over https, unless the issuer
-    /// itself is http.
-    pub(super) fn documents(
+    /// The first request for its keys. Reads `jwksUri`, which skips discovery; keys are fetched
+    /// over https, unless the issuer itself is http.
+    pub(super) fn first_request(
         &self,
         raw: &raw::Oidc,
         path: &str,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Documents> {
+    ) -> Option<KeyRequest> {
         let (place, message) = match (self, raw.jwks_uri.as_deref().map(HttpUrl::parse)) {
             (Self::Url(issuer), None) => {
-                return Some(Documents::Discovery(issuer.join(WELL_KNOWN)));
+                return Some(KeyRequest::discovery(issuer));
             }
             (Self::Name, None) => (
                 "issuer",
@@ -60,7 +51,7 @@ impl Issuer {
             ),
             (_, Some(Err(error))) => ("jwksUri", error.to_string()),
             (_, Some(Ok(url))) if url.is_https() || self.is_http() => {
-                return Some(Documents::Keys(url));
+                return Some(KeyRequest::keys(url));
             }
             (_, Some(Ok(_))) => (
                 "jwksUri",

@@ -13,8 +13,23 @@ const MAX_STALE: Duration = Duration::from_hours(720);
 // An end is counted from a clock that may not be that of the generation.
 const _: () = assert!(MAX_STALE.as_secs() < MAX_LIFE.as_secs());
 
+/// Checks what all sections at `path` have in common whose keys are pushed: the push key, and that
+/// an intake takes `set`, which is named by the value `name` of the section, for its `maxStale`.
+pub(super) fn check(
+    set: &str,
+    max_stale: Option<Duration>,
+    path: &str,
+    name: &str,
+    proxy: &raw::Proxy,
+    diagnostics: &mut Diagnostics,
+) {
+    needs_key(path, proxy, diagnostics);
+    check_name(set, &format!("{path}.{name}"), diagnostics);
+    check_life(max_stale, path, diagnostics);
+}
+
 /// What is pushed needs a key that proves who pushed.
-pub(super) fn needs_key(path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) {
+fn needs_key(path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagnostics) {
     if proxy.push_key.is_none() {
         let message = "needs `proxy.pushKey`, such as {\"env\": \"REGISTRY_AUTH_PUSH_KEY\"}: its keys are pushed by `registry-auth serve`";
         diagnostics.error(path, message);
@@ -22,7 +37,7 @@ pub(super) fn needs_key(path: &str, proxy: &raw::Proxy, diagnostics: &mut Diagno
 }
 
 /// Checks that the set named by the value at `path` has a name that an intake takes.
-pub(super) fn check_name(set: &str, path: &str, diagnostics: &mut Diagnostics) {
+fn check_name(set: &str, path: &str, diagnostics: &mut Diagnostics) {
     if set.len() > MAX_NAME {
         let message = format!(
             "is too long: the name of the pushed set would be longer than {MAX_NAME} bytes"
@@ -32,7 +47,7 @@ pub(super) fn check_name(set: &str, path: &str, diagnostics: &mut Diagnostics) {
 }
 
 /// Checks that an intake takes sets that are good for `maxStale` of the section at `path`.
-pub(super) fn check_life(max_stale: Option<Duration>, path: &str, diagnostics: &mut Diagnostics) {
+fn check_life(max_stale: Option<Duration>, path: &str, diagnostics: &mut Diagnostics) {
     if max_stale.is_some_and(|life| life > MAX_STALE) {
         diagnostics.error(
             format!("{path}.maxStale"),
@@ -50,7 +65,8 @@ pub(super) fn source(
     diagnostics: &mut Diagnostics,
 ) -> Option<SourceKind> {
     let at = |name: &str| format!("{path}.{name}");
-    needs_key(path, proxy, diagnostics);
+    let set = issuer_set(&raw.issuer, raw.jwks_uri.as_deref());
+    check(&set, raw.max_stale, path, "issuer", proxy, diagnostics);
     if raw.jwks.is_some() {
         diagnostics.error(
             at("jwks"),
@@ -68,15 +84,12 @@ pub(super) fn source(
             );
         }
     }
-    let set = issuer_set(&raw.issuer, raw.jwks_uri.as_deref());
     if raw.issuer.contains(char::is_whitespace) {
         diagnostics.error(
             at("issuer"),
             "has white space, which no pushed set may have in the name of its issuer",
         );
     }
-    check_name(&set, &at("issuer"), diagnostics);
-    check_life(raw.max_stale, path, diagnostics);
     let asked = raw.jwks_uri.as_deref().unwrap_or(&raw.issuer);
     if raw.token_file.is_some() && HttpUrl::parse(asked).is_ok_and(|url| !url.is_https()) {
         diagnostics.warn(
@@ -85,7 +98,7 @@ pub(super) fn source(
         );
     }
     issuer?
-        .documents(raw, path, diagnostics)
+        .first_request(raw, path, diagnostics)
         .map(|_| SourceKind::Pushed(set))
 }
 

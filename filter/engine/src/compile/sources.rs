@@ -42,7 +42,5 @@ pub(super) fn secrets_manager(
             "is no region: write it as in `us-east-1`",
         );
     }
-    push::check_name(set, &format!("{path}.secretName"), diagnostics);
-    push::check_life(aws.max_stale, path, diagnostics);
-    push::needs_key(path, proxy, diagnostics);
+    push::check(set, aws.max_stale, path, "secretName", proxy, diagnostics);
 }

@@ -40,6 +40,17 @@ impl Diagnostics {
         });
     }
 
+    /// Adds the error of a result, if it is one; otherwise returns its value.
+    pub fn accept<T, E: fmt::Display>(
+        &mut self,
+        path: impl Into<String>,
+        result: Result<T, E>,
+    ) -> Option<T> {
+        result
+            .map_err(|error| self.error(path, error.to_string()))
+            .ok()
+    }
+
     /// Adds a warning, as [`Diagnostics::error`] adds an error.
     pub fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.warnings.push(ConfigError {

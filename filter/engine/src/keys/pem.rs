@@ -1,12 +1,12 @@
 //! A public key in PEM text (RFC 7468), read as leniently as Go's `encoding/pem`, which zot uses.
 
 use rsa::pkcs1;
-use spki::SubjectPublicKeyInfoRef;
 use spki::der::Decode as _;
+use spki::der::asn1::AnyRef;
 
-use super::certificate;
 use super::error::KeyError;
 use super::key::PublicKey;
+use crate::x509::{self, Certificate};
 
 const BEGIN: &str = "-----BEGIN ";
 const END_OF_PRIVATE_LABEL: &str = "PRIVATE KEY-----";
@@ -51,11 +51,10 @@ pub(super) fn tidy(text: &str) -> String {
 }
 
 fn of_der(der: &[u8]) -> Result<PublicKey, KeyError> {
-    if let Ok(info) = certificate::public_key(der) {
+    if let Some(info) = Certificate::read(der).and_then(|found| found.public_key()) {
         return PublicKey::from_spki(&info);
     }
-    // Borrowed: an owned one takes memory for whatever length the text claims.
-    if let Ok(info) = SubjectPublicKeyInfoRef::from_der(der) {
+    if let Some(info) = AnyRef::from_der(der).ok().and_then(x509::public_key) {
         return PublicKey::from_spki(&info);
     }
     match pkcs1::RsaPublicKey::from_der(der) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::keys::algorithm::Algorithm;
+use crate::keys::fetch::{Document, KeyRequest};
 use crate::keys::{KeySet, SigningKey};
-use crate::url::HttpUrl;
 
 /// Which source of a configuration; an index into [`crate::engine::Engine::sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,14 +90,23 @@ pub enum SourceKind {
 pub struct Callout {
     /// The issuer, compared exactly with the discovery document.
     pub issuer: String,
-    /// Where the discovery document is; absent when `jwksUri` is configured.
-    pub discovery: Option<HttpUrl>,
-    /// Where the keys are, when it is configured.
-    pub jwks_uri: Option<HttpUrl>,
+    /// What is asked for first: the keys if `jwksUri` is configured.
+    pub first: KeyRequest,
     /// The host's name for the issuer.
     pub cluster: String,
     /// The host's name for the JWKS server.
     pub jwks_cluster: String,
+}
+
+impl Callout {
+    /// The host's name for who is asked for a document, wherever its URL points.
+    #[must_use]
+    pub fn cluster_of(&self, document: Document) -> &str {
+        match document {
+            Document::Discovery => &self.cluster,
+            Document::Keys => &self.jwks_cluster,
+        }
+    }
 }
 
 /// A set of keys as a decision sees it.
@@ -110,6 +119,18 @@ pub struct Keys {
     /// Changes whenever the keys do; callers that another version authenticated are authenticated
     /// again.
     pub version: u64,
+}
+
+impl Keys {
+    /// Keys that no discovery document limits, at the first version.
+    #[must_use]
+    pub fn new(set: KeySet) -> Self {
+        Self {
+            set: Arc::new(set),
+            algorithms: None,
+            version: 0,
+        }
+    }
 }
 
 /// The keys that are held, in the order of the sources.

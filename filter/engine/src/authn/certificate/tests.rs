@@ -176,28 +176,3 @@ fn a_long_text_of_an_attribute_without_name_has_a_long_length() {
         );
     }
 }
-
-#[test]
-fn the_end_is_a_date_with_seconds() {
-    let rows: [(u8, &str, Option<i64>); 11] = [
-        (0x17, "700101000000Z", Some(0)),
-        (0x17, "491231235959Z", Some(2_524_607_999)),
-        // It ended before all clocks began.
-        (0x17, "500101000000Z", None),
-        (0x18, "20500101000000Z", Some(2_524_608_000)),
-        (0x18, "99991231235959Z", Some(253_402_300_799)),
-        (0x18, "20230229000000Z", None),
-        (0x17, "7001010000Z", None),
-        (0x17, "700101000000", None),
-        (0x17, "70010100000aZ", None),
-        (0x17, "700101000000+0100", None),
-        (0x0c, "700101000000Z", None),
-    ];
-    for (tag, text, seconds) in rows {
-        let der = tlv(tag, text.as_bytes());
-        let [value] = items(&der).unwrap()[..] else {
-            panic!("{text}")
-        };
-        assert_eq!(time(value).map(UnixTime::secs), seconds, "{text}");
-    }
-}

@@ -19,8 +19,8 @@ use crate::json;
 use crate::keys::KeySet;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::envelope::{Purpose, PushKey};
+use crate::keys::fetch::Document;
 use crate::keys::source::Callout;
-use crate::url::HttpUrl;
 
 /// A VM id with this prefix declares that no other module has it.
 const OWN_VM_ID: &[u8] = b"registry-auth";
@@ -87,15 +87,15 @@ impl FetchCodec {
     /// other names: what two configurations hold is never mixed.
     #[must_use]
     pub fn new(callout: &Callout, key: SharedDataKey) -> Self {
-        let url = |url: &Option<HttpUrl>| url.as_ref().map(ToString::to_string);
         let Callout {
             issuer,
-            discovery,
-            jwks_uri,
+            first,
             cluster,
             jwks_cluster,
         } = callout;
-        let way = json!([issuer, url(discovery), url(jwks_uri), cluster, jwks_cluster]).to_string();
+        let of = |document| (first.document == document).then(|| first.url.to_string());
+        let (discovery, keys) = (of(Document::Discovery), of(Document::Keys));
+        let way = json!([issuer, discovery, keys, cluster, jwks_cluster]).to_string();
         let digest = Sha256::new()
             .chain_update(key.0)
             .chain_update(way)

@@ -23,15 +23,14 @@ pub struct Freshness {
 }
 
 impl Freshness {
-    /// Of keys that came now, with the answer's `Cache-Control` (RFC 9111 section 5.2.2.1) if it
-    /// has one. They are fetched again after its `max-age`, limited to 60 s to 1 h, or after 5
-    /// minutes, at most a fifth earlier by `jitter`.
+    /// Of keys that came now. They are fetched again after `age` (see [`refresh_after`]), at most a
+    /// fifth earlier by `jitter`.
     #[must_use]
-    pub fn begin(cache_control: Option<&[u8]>, jitter: u32, now: UnixTime) -> Self {
+    pub fn begin(age: Duration, jitter: u32, now: UnixTime) -> Self {
         Self {
             asked: now,
             fetched: now,
-            refresh_at: now.after(with_jitter(refresh_after(cache_control), jitter)),
+            refresh_at: now.after(with_jitter(age, jitter)),
         }
     }
 
@@ -122,7 +121,8 @@ impl Freshness {
 }
 
 /// How long after a fetch the keys of an issuer are fetched again, given the `Cache-Control` of its
-/// answer.
+/// answer (RFC 9111 section 5.2.2.1): after its `max-age`, limited to 60 s to 1 h, or after 5
+/// minutes.
 #[must_use]
 pub fn refresh_after(cache_control: Option<&[u8]>) -> Duration {
     cache_control
@@ -174,23 +174,28 @@ mod tests {
             (Some(""), 300),
         ];
         for (cache_control, seconds) in rows {
-            let freshness = Freshness::begin(cache_control.map(str::as_bytes), 0, at(0));
+            let freshness =
+                Freshness::begin(refresh_after(cache_control.map(str::as_bytes)), 0, at(0));
             assert!(
                 !freshness.is_refresh_due(at(seconds - 1)),
                 "{cache_control:?}"
             );
             assert!(freshness.is_refresh_due(at(seconds)), "{cache_control:?}");
         }
-        let early = Freshness::begin(None, 999, at(0));
+        let early = Freshness::begin(refresh_after(None), 999, at(0));
         assert!(!early.is_refresh_due(at(240)) && early.is_refresh_due(at(241)));
-        assert!(!Freshness::begin(Some(b"\xff, max-age=90"), 0, at(0)).is_refresh_due(at(299)));
+        assert!(
+            !Freshness::begin(refresh_after(Some(b"\xff, max-age=90")), 0, at(0))
+                .is_refresh_due(at(299))
+        );
     }
 
     #[test]
     fn keys_are_refreshed_long_before_they_are_stale() {
         let hour = Duration::from_hours(1);
         for (stale, seconds) in [(hour, 1800), (4 * hour, 3600), (hour / 360, 5)] {
-            let freshness = Freshness::begin(Some(b"max-age=3600"), 0, at(0)).within(stale);
+            let freshness =
+                Freshness::begin(refresh_after(Some(b"max-age=3600")), 0, at(0)).within(stale);
             assert!(
                 !freshness.is_refresh_due(at(seconds - 1)) && freshness.is_refresh_due(at(seconds)),
                 "{stale:?}"
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn keys_are_used_until_they_are_stale() {
-        let freshness = Freshness::begin(Some(b"max-age=3600"), 0, at(1000));
+        let freshness = Freshness::begin(refresh_after(Some(b"max-age=3600")), 0, at(1000));
         let hour = Duration::from_hours(1);
         assert!(!freshness.is_stale(hour, at(4599)) && freshness.is_stale(hour, at(4600)));
         assert!(freshness.is_stale(Duration::ZERO, at(1000)));
@@ -208,13 +213,13 @@ mod tests {
 
     #[test]
     fn keys_cover_what_was_published_before_they_were_asked_for() {
-        let freshness = Freshness::begin(None, 0, at(1000)).asked_at(at(998));
+        let freshness = Freshness::begin(refresh_after(None), 0, at(1000)).asked_at(at(998));
         assert!(
             freshness.covers(at(997)) && freshness.covers(at(998)) && !freshness.covers(at(999)),
             "not what was published meanwhile"
         );
         assert!(
-            !Freshness::begin(None, 0, at(1000))
+            !Freshness::begin(refresh_after(None), 0, at(1000))
                 .asked_at(at(2000))
                 .covers(at(1001)),
             "nothing is asked for in the future"
@@ -228,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_back_makes_keys_due_and_prolongs_their_use_by_no_more_than_max_stale() {
-        let freshness = Freshness::begin(None, 0, at(1_000_000));
+        let freshness = Freshness::begin(refresh_after(None), 0, at(1_000_000));
         assert_eq!(freshness.at(at(1_000_000)), freshness);
         assert_eq!(freshness.at(at(1_000_100)), freshness);
         let freshness = freshness.at(at(0));

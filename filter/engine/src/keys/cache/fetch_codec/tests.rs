@@ -1,20 +1,23 @@
 use super::*;
 use crate::authn::test_signer::Signer;
-use crate::keys::cache::{Cause, Fetcher, Start};
+use crate::keys::cache::{Cause, Fetcher, Start, refresh_after};
+use crate::keys::fetch::{Document, KeyRequest};
 use crate::time::UnixTime;
 use crate::url::HttpUrl;
 
 const OWN: &[u8] = b"registry-auth";
 
-fn url(text: &str) -> Option<HttpUrl> {
-    HttpUrl::parse(text).ok()
+fn url(text: &str) -> HttpUrl {
+    HttpUrl::parse(text).unwrap()
 }
 
 fn callout() -> Callout {
     Callout {
         issuer: "https://i.example".to_owned(),
-        discovery: url("https://i.example/.well-known/openid-configuration"),
-        jwks_uri: None,
+        first: KeyRequest {
+            document: Document::Discovery,
+            url: url("https://i.example/.well-known/openid-configuration"),
+        },
         cluster: "issuers".to_owned(),
         jwks_cluster: "issuers".to_owned(),
     }
@@ -41,7 +44,7 @@ fn state() -> FetchState {
 
 fn keys(algorithms: Option<&[Algorithm]>) -> FetchedKeys {
     let set = Signer::new(Algorithm::Es256).keys("k");
-    let freshness = Freshness::begin(None, 0, UnixTime::from_secs(1));
+    let freshness = Freshness::begin(refresh_after(None), 0, UnixTime::from_secs(1));
     FetchedKeys {
         set,
         algorithms: algorithms.map(Arc::from),
@@ -213,16 +216,18 @@ fn two_ways_to_ask_an_issuer_and_two_keys_have_different_names() {
             ..callout()
         },
         Callout {
-            discovery: None,
-            jwks_uri: callout().discovery,
+            first: KeyRequest::keys(callout().first.url),
             ..callout()
         },
         Callout {
-            discovery: url("https://i.example/other"),
+            first: KeyRequest {
+                url: url("https://i.example/other"),
+                ..callout().first
+            },
             ..callout()
         },
         Callout {
-            jwks_uri: url("https://i.example/k"),
+            first: KeyRequest::keys(url("https://i.example/k")),
             ..callout()
         },
         Callout {
