@@ -133,6 +133,7 @@ fn the_exchange_of_the_readme_proves_the_push_key() {
         status: 200,
         generation,
         wanted: false,
+        reads_bodies: true,
         error: None,
     };
     let text = example("text response").unwrap();

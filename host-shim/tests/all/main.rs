@@ -3,6 +3,7 @@
 mod check;
 mod endpoints;
 mod envelope;
+mod fields;
 mod http;
 mod impostor;
 mod intake;
