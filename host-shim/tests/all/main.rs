@@ -1,6 +1,7 @@
 //! Tests of the binary as a process, with moto as Secrets Manager and an intake for tests.
 
 mod check;
+mod dns;
 mod endpoints;
 mod envelope;
 mod fields;
@@ -10,6 +11,8 @@ mod intake;
 mod issuer;
 mod issuers;
 mod moto;
+mod names;
+mod namespace;
 mod sample;
 mod serve;
 mod shim;
