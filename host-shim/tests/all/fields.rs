@@ -12,7 +12,7 @@ use crate::shim::{Launch, Shim};
 async fn an_intake_that_reads_no_bodies_gets_its_keys_in_header_fields_if_they_fit() {
     let issuer = Issuer::start().await.unwrap();
     // (number of keys, pieces; none if they do not fit)
-    let rows = [(1, Some(1)), (60, Some(3)), (400, None), (2, Some(1))];
+    let rows = [(1, Some(1)), (60, Some(2)), (400, None), (2, Some(1))];
     let (with_bodies, without) = (Intake::tcp().await.unwrap(), Intake::tcp().await.unwrap());
     without.reads_no_bodies();
     let names: Vec<String> = (0..400).map(|number| format!("key-{number:03}")).collect();
