@@ -32,8 +32,8 @@ const NO_BODIES: &str = "this intake reads no request bodies (`intake.readReques
 const BOTH: &str = "an envelope in header fields and a body: send one of them";
 const NO_BODY_CAME: &str = "no body came within 3 seconds; where the host hands over none while headers wait, as Istio's WasmPlugin does, set `intake.readRequestBodies` to false";
 
-/// How long a body may make no progress. Less than the shim waits for an answer, so that it is told
-/// why there is none.
+/// How long a body may make no progress. Less than the shim waits for an answer, so that it
+/// learns why there is none.
 const BODY_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The intake of one worker.

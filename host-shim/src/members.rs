@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-/// An address that so many resolutions in a row lack is gone. One may lack it for no reason that
+/// An address is gone after this number of resolutions in a row without it. One may lack it for no reason that
 /// lasts: a pod that fails a readiness probe leaves a headless Service until the next one. And to
 /// ask an intake that is gone for a quarter of a minute costs next to nothing.
 pub(crate) const ABSENCES: u32 = 3;

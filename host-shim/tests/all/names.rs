@@ -96,7 +96,7 @@ async fn fifty_intakes_of_a_name_get_each_rotation_by_one_fetch_and_come_and_go(
         intake.holds_in(&issuer.set(), &["a", "b"]).await.unwrap();
     }
     println!(
-        "rotation: the source was fetched {fetched:?} after a filter wanted the key, and the last of {} intakes had it after {:?}",
+        "rotation: the source was fetched {fetched:?} after a filter wanted the key, and the last of {} intakes held it after {:?}",
         intakes.len(),
         start.elapsed()
     );
