@@ -50,10 +50,10 @@ impl Feeder {
                 stays
             });
             for intake in known {
-                if !running.contains_key(&intake) {
-                    let pusher = self.pusher(&intake).run().instrument(Span::current());
-                    running.insert(intake, tasks.spawn(pusher));
-                }
+                running.entry(intake).or_insert_with_key(|intake| {
+                    let pusher = self.pusher(intake).run();
+                    tasks.spawn(pusher.instrument(Span::current()))
+                });
             }
             if self.changed(&mut tasks).await.is_err() {
                 return;

@@ -306,7 +306,7 @@ mod tests {
             Some("dns+http://intakes:9902".into()),
             "no intake found",
         );
-        assert_eq!(reasons(), [nothing.clone()]);
+        assert_eq!(reasons(), std::slice::from_ref(&nothing));
         name.update(|name| name.failed += 1);
         assert_eq!(reasons(), [nothing]);
         name.update(|name| name.intakes = 1);

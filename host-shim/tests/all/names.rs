@@ -43,8 +43,35 @@ fn samples(metrics: &str, family: &str, envoy: &str) -> usize {
         .count()
 }
 
+/// Returns the value of a sample, 0 if there is none.
+fn count(metrics: &str, sample: &str) -> u32 {
+    let value = metrics.lines().find_map(|line| {
+        line.strip_prefix("registry_auth_shim_")?
+            .strip_prefix(sample)
+    });
+    value
+        .and_then(|value| value.trim().parse().ok())
+        .unwrap_or_default()
+}
+
+/// Waits until the metrics fulfil a condition, and returns them.
+async fn until(fixture: &Fixture, holds: impl Fn(&str) -> bool) -> anyhow::Result<String> {
+    for _ in 0..1200 {
+        let metrics = fixture.metrics().await?;
+        if holds(&metrics) {
+            return Ok(metrics);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("the metrics never come to that")
+}
+
 #[tokio::test]
 #[ignore = "needs namespaces of Linux: run `cargo xtask test --only shim`"]
+#[expect(
+    clippy::print_stdout,
+    reason = "how long a rotation takes is printed, not compared"
+)]
 async fn fifty_intakes_of_a_name_get_each_rotation_by_one_fetch_and_come_and_go() {
     if !namespace::enter(
         "names::fifty_intakes_of_a_name_get_each_rotation_by_one_fetch_and_come_and_go",
@@ -111,29 +138,16 @@ async fn fifty_intakes_of_a_name_get_each_rotation_by_one_fetch_and_come_and_go(
 
     // While no answer comes, what is known stays.
     dns.fails(true);
-    let failures = format!("resolutions_total{{name=\"{url}\",outcome=\"failure\"}} ");
-    let count = |metrics: &str| -> u32 {
-        let value = metrics.lines().find_map(|line| {
-            line.strip_prefix("registry_auth_shim_")?
-                .strip_prefix(&failures)
-        });
-        value
-            .and_then(|value| value.parse().ok())
-            .unwrap_or_default()
-    };
-    let before = count(&metrics);
-    loop {
-        let metrics = fixture.metrics().await.unwrap();
-        if count(&metrics) > before + 3 {
-            assert_eq!(
-                samples(&metrics, "envoy_up", ""),
-                intakes.len(),
-                "{metrics}"
-            );
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let failures = format!("resolutions_total{{name=\"{url}\",outcome=\"failure\"}}");
+    let before = count(&metrics, &failures);
+    let metrics = until(&fixture, |metrics| count(metrics, &failures) > before + 3)
+        .await
+        .unwrap();
+    assert_eq!(
+        samples(&metrics, "envoy_up", ""),
+        intakes.len(),
+        "{metrics}"
+    );
     fixture.becomes(200, &json!([])).await.unwrap();
     dns.fails(false);
 
@@ -141,15 +155,12 @@ async fn fifty_intakes_of_a_name_get_each_rotation_by_one_fetch_and_come_and_go(
     let other = intake(200).await.unwrap();
     dns.publish(addresses().skip(1).chain([address(200)]));
     other.holds_in(&issuer.set(), &["a", "b"]).await.unwrap();
-    loop {
-        let metrics = fixture.metrics().await.unwrap();
-        if samples(&metrics, "envoy_up", first) == 0 {
-            assert!(!metrics.contains(&format!("\"{first}\"")), "{metrics}");
-            assert_eq!(samples(&metrics, "envoy_up", ""), intakes.len());
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let metrics = until(&fixture, |metrics| {
+        samples(metrics, "envoy_up", first) == 0 && !metrics.contains(&format!("\"{first}\""))
+    })
+    .await
+    .unwrap();
+    assert_eq!(samples(&metrics, "envoy_up", ""), intakes.len());
     fixture
         .shim
         .says(&["an intake is gone from the name", first])

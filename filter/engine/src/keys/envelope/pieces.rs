@@ -174,13 +174,16 @@ mod tests {
         );
     }
 
+    /// Fields, and what they are joined to.
+    type Row<'a> = (&'a [&'a str], Result<Option<&'a str>, PiecesError>);
+
     #[test]
     fn anything_but_each_piece_once_is_refused() {
         let long = format!("1/1:{}", "a".repeat(MAX_PIECE + 1));
         let many: Vec<String> = (1..=32)
             .map(|number| format!("{number}/32:{}", "a".repeat(MAX_PIECE)))
             .collect();
-        let rows: [(&[&str], Result<Option<&str>, PiecesError>); 27] = [
+        let rows: [Row<'_>; 27] = [
             (&[], Ok(None)),
             (&["1/1:a"], Ok(Some("a"))),
             (&["1/1:a:b/c"], Ok(Some("a:b/c"))),
