@@ -322,6 +322,11 @@ fn every_refusal_names_its_place_and_what_to_write() {
             "intake.pushKey.env",
             "environment variable",
         ),
+        (
+            json!({ "intake": { "pushKey": { "env": "KEY" }, "readRequestBodies": "no" } }),
+            "intake.readRequestBodies",
+            "must be true or false",
+        ),
     ];
     for (mut document, path, message) in rows {
         if path.ends_with("awsSecretsManager.region") {
