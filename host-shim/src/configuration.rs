@@ -13,21 +13,35 @@ use registry_auth_engine::compile::compile;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Diagnostics, Role, decode, decode_value};
 use registry_auth_engine::json;
+use registry_auth_render::{Completed, Options, complete};
 use serde_json::Value;
 
+use crate::disk::Disk;
 use crate::inline::Inlined;
 use crate::zot::{differences, shared_blobs};
 pub(crate) use key_sets::{KeySetSource, Origin};
 
+/// What a document is read for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum View<'a> {
+    /// A filter in a proxy that is configured by hand: the document says everything.
+    Filter,
+    /// A proxy that is rendered around the filter: what the document leaves out is completed.
+    Proxy(&'a Options),
+}
+
 /// A configuration with its errors and warnings.
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
-    /// As written: files are named, not read. `None` if it cannot be decoded, or is the
-    /// configuration of an intake.
+    /// As written. `None` if it cannot be decoded, or is the configuration of an intake.
+    written: Option<Box<Document>>,
+    /// What the filter and the shim go by: files that are read again are named, not read.
     document: Option<Box<Document>>,
     found: Diagnostics,
     /// Differences in the `storage` section, which only zot has.
     storage: Vec<ConfigError>,
+    /// What a rendered proxy needs; without errors, and for that view only.
+    completed: Option<Box<Completed>>,
 }
 
 impl Configuration {
@@ -35,28 +49,70 @@ impl Configuration {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let is_yaml = path
-            .extension()
-            .is_some_and(|ending| ending == "yaml" || ending == "yml");
-        Ok(if is_yaml {
-            yaml::parse(&text).map_or_else(Self::unreadable, Self::checked)
-        } else if let Ok(value) = json::parse(&text) {
-            Self::checked(value)
-        } else {
-            // The same message as the filter's for invalid JSON.
-            let (_, found) = decode(&text);
-            Self {
-                found,
-                ..Self::default()
-            }
-        })
+    pub(crate) fn read(path: &Path, view: View<'_>) -> anyhow::Result<Self> {
+        Ok(value_of(path)?.map_or_else(Self::refused, |value| Self::seen(value, view)))
     }
 
-    fn unreadable(message: String) -> Self {
-        let mut found = Diagnostics::default();
-        found.error("", message);
+    /// Reads a file whose proxy may be configured by hand or rendered: as the filter reads it, if
+    /// it can, and completed otherwise.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read_for_any(path: &Path) -> anyhow::Result<Self> {
+        let value = match value_of(path)? {
+            Ok(value) => value,
+            Err(found) => return Ok(Self::refused(found)),
+        };
+        let filter = Self::seen(value.clone(), View::Filter);
+        if !filter.is_refused() {
+            return Ok(filter);
+        }
+        let proxy = Self::seen(value, View::Proxy(&Options::default()));
+        // The way that is less wrong is the one that is meant.
+        let is_proxy = proxy.errors().len() < filter.errors().len();
+        Ok(if is_proxy { proxy } else { filter })
+    }
+
+    fn seen(value: Value, view: View<'_>) -> Self {
+        match view {
+            // The configuration of an intake has nothing to complete.
+            View::Proxy(options) if value.get("intake").is_none() => {
+                Self::completed(value, options)
+            }
+            _ => Self::checked(value),
+        }
+    }
+
+    /// Completes a document. What `serve` fetches is in the completed one; what it means in zot is
+    /// in the written one.
+    fn completed(value: Value, options: &Options) -> Self {
+        let storage = shared_blobs(&value);
+        let result = complete(&value, options, &Disk);
+        let (role, _) = decode_value(value);
+        let Role::Filter(written) = role else {
+            let mut found = Diagnostics::default();
+            found.errors = result.err().unwrap_or_default();
+            return Self::refused(found);
+        };
+        let mut whole = Self {
+            written: Some(written),
+            storage,
+            ..Self::default()
+        };
+        match result {
+            Ok(completed) => {
+                if let (Role::Filter(document), _) = decode_value(completed.filter.clone()) {
+                    whole.document = Some(document);
+                }
+                whole.found.warnings.clone_from(&completed.warnings);
+                whole.completed = Some(Box::new(completed));
+            }
+            Err(errors) => whole.found.errors = errors,
+        }
+        whole
+    }
+
+    fn refused(found: Diagnostics) -> Self {
         Self {
             found,
             ..Self::default()
@@ -78,9 +134,11 @@ impl Configuration {
         let _engine = compile(&whole, &mut compiled);
         inlined.add(compiled, &mut found);
         Self {
+            written: Some(document.clone()),
             document: Some(document),
             found,
             storage,
+            completed: None,
         }
     }
 
@@ -101,11 +159,7 @@ impl Configuration {
 
     /// Returns what the configuration means here but not in zot.
     pub(crate) fn differences(&self) -> Vec<ConfigError> {
-        let mut all = self
-            .document
-            .as_deref()
-            .map(differences)
-            .unwrap_or_default();
+        let mut all = self.written.as_deref().map(differences).unwrap_or_default();
         all.extend(self.storage.iter().cloned());
         all
     }
@@ -118,8 +172,32 @@ impl Configuration {
         bearer.map(key_sets::of).unwrap_or_default()
     }
 
+    /// Returns what a rendered proxy needs; `None` if there are errors, or the view is another.
+    pub(crate) fn into_completed(self) -> Option<Completed> {
+        self.completed.map(|completed| *completed)
+    }
+
     /// Returns `log.level`.
     pub(crate) fn log_level(&self) -> Option<&str> {
         self.document.as_ref()?.log_level.as_deref()
     }
+}
+
+/// Reads the file at `path` as JSON or, by its ending, as YAML. What is wrong with its form is the
+/// inner error.
+fn value_of(path: &Path) -> anyhow::Result<Result<Value, Diagnostics>> {
+    let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let is_yaml = path
+        .extension()
+        .is_some_and(|ending| ending == "yaml" || ending == "yml");
+    Ok(if is_yaml {
+        yaml::parse(&text).map_err(|message| {
+            let mut found = Diagnostics::default();
+            found.error("", message);
+            found
+        })
+    } else {
+        // The same message as the filter's for invalid JSON.
+        json::parse(&text).map_err(|_| decode(&text).1)
+    })
 }

@@ -33,13 +33,14 @@ fn bad_yaml_names_its_place_and_no_value() {
 
 /// Returns the errors of a YAML document.
 fn said(yaml: &str) -> Vec<String> {
-    let configuration =
-        yaml::parse(yaml.as_bytes()).map_or_else(Configuration::unreadable, Configuration::checked);
-    configuration
-        .errors()
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    match yaml::parse(yaml.as_bytes()) {
+        Ok(value) => Configuration::checked(value)
+            .errors()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        Err(message) => vec![message],
+    }
 }
 
 const HTTP: &str = "http:\n  auth:\n    bearer:\n      cert: /no/such/file\n      audiences: [a]\n";
