@@ -77,7 +77,7 @@ impl Configuration {
         match view {
             // The configuration of an intake has nothing to complete.
             View::Proxy(options) if value.get("intake").is_none() => {
-                Self::completed(value, options)
+                Self::completing(value, options)
             }
             _ => Self::checked(value),
         }
@@ -85,7 +85,7 @@ impl Configuration {
 
     /// Completes a document. What `serve` fetches is in the completed one; what it means in zot is
     /// in the written one.
-    fn completed(value: Value, options: &Options) -> Self {
+    fn completing(value: Value, options: &Options) -> Self {
         let storage = shared_blobs(&value);
         let result = complete(&value, options, &Disk);
         let (role, _) = decode_value(value);
@@ -173,8 +173,8 @@ impl Configuration {
     }
 
     /// Returns what a rendered proxy needs; `None` if there are errors, or the view is another.
-    pub(crate) fn into_completed(self) -> Option<Completed> {
-        self.completed.map(|completed| *completed)
+    pub(crate) fn completed(&self) -> Option<&Completed> {
+        self.completed.as_deref()
     }
 
     /// Returns `log.level`.

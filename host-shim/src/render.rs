@@ -73,24 +73,16 @@ impl EnvoyArguments {
         let options = self.upstream.options(false);
         let configuration = Configuration::read(&self.config, View::Proxy(&options))?;
         check::print(&configuration);
-        let is_usage = configuration
-            .errors()
-            .iter()
-            .any(|error| error.path.starts_with("--"));
-        let Some(completed) = configuration.into_completed() else {
-            return Ok(if is_usage {
-                ExitCode::from(USAGE)
-            } else {
-                ExitCode::FAILURE
-            });
+        let Some(completed) = configuration.completed() else {
+            return Ok(refusal(&configuration));
         };
         match &self.out {
-            Some(folder) => folder::replace(folder, &envoy::directory(&completed, &place))?,
+            Some(folder) => folder::replace(folder, &envoy::directory(completed, &place))?,
             None => io::stdout()
-                .write_all(envoy::bootstrap(&completed, &place).as_bytes())
+                .write_all(envoy::bootstrap(completed, &place).as_bytes())
                 .context("cannot write")?,
         }
-        self.say(&completed, &place);
+        self.say(completed, &place);
         Ok(ExitCode::SUCCESS)
     }
 
@@ -128,6 +120,22 @@ impl EnvoyArguments {
 
 /// The exit status for wrong usage.
 const USAGE: u8 = 2;
+
+/// Returns the exit status for a configuration that cannot be rendered.
+fn refusal(configuration: &Configuration) -> ExitCode {
+    let errors = configuration.errors();
+    if errors.is_empty() {
+        // It is good for an intake, which has nothing to complete.
+        eprintln!(
+            "error: intake: is the configuration of an intake: give the document of the filter"
+        );
+    }
+    if errors.iter().any(|error| error.path.starts_with("--")) {
+        ExitCode::from(USAGE)
+    } else {
+        ExitCode::FAILURE
+    }
+}
 
 fn absolute(folder: &Path) -> anyhow::Result<String> {
     let path = std::path::absolute(folder)
