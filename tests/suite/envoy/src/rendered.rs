@@ -355,7 +355,7 @@ fn change(proxy: &Proxy, issuers: &Issuers, envoy: &Program) -> Result<()> {
         status: Some(status),
     };
     proxy.render(&document(issuers, proxy, &["read", "delete"]))?;
-    proxy.comes_to(&delete(202), envoy)?;
+    proxy.comes_to(&delete(200), envoy)?;
     // Another cluster and another filter: a request never meets the one without the other.
     let mut narrowed = document(issuers, proxy, &["read"]);
     narrowed["http"]["auth"]["bearer"]["oidc"] = json!([issuers.entries()[0]]);
