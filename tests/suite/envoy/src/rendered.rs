@@ -35,7 +35,7 @@ struct Issuers {
     address: Issuer,
     /// https, with a certificate of another authority than the document names.
     stranger: Issuer,
-    /// https, with a certificate of the right authority for another name.
+    /// https, with a certificate that is trusted and has another name.
     misnamed: Issuer,
     /// https; its keys are pushed.
     pushed: Issuer,
@@ -79,7 +79,7 @@ impl Issuers {
             with(&self.named, "issuer-ca.pem", "callout"),
             with(&self.address, "issuer-ca.pem", "callout"),
             with(&self.stranger, "ca.pem", "callout"),
-            with(&self.misnamed, "ca.pem", "callout"),
+            with(&self.misnamed, "server.pem", "callout"),
             with(&self.pushed, "issuer-ca.pem", "push"),
         ])
     }
