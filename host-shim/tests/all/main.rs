@@ -15,6 +15,7 @@ mod issuers;
 mod moto;
 mod names;
 mod namespace;
+mod render;
 mod sample;
 mod serve;
 mod shim;
