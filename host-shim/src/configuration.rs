@@ -19,7 +19,7 @@ use crate::secrets::Content;
 use crate::zot::{differences, shared_blobs};
 
 /// A key set that the shim fetches and pushes to the intakes.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct KeySetSource {
     /// The name of the set in the push protocol.
     pub(crate) name: Arc<str>,
@@ -30,7 +30,7 @@ pub(crate) struct KeySetSource {
 }
 
 /// Where the keys of a set come from.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Origin {
     /// A secret in AWS Secrets Manager, and the kind of its keys.
     Secret(AwsSecretsManager, Content),

@@ -1,5 +1,5 @@
-//! `registry-auth`: fetches keys for the filter and pushes them to Envoy (`serve`), and checks
-//! configurations (`check`).
+//! `registry-auth`: runs Envoy with the filter (`run`), fetches keys for the filter and pushes them to
+//! Envoy (`serve`), checks configurations (`check`), and holds the filter itself (`module`).
 
 mod check;
 mod clock;
@@ -17,12 +17,14 @@ mod keys;
 mod listen;
 mod logging;
 mod metrics;
+mod module;
 mod overlap;
 mod push;
 mod refresh;
 mod schedule;
 mod secrets;
 mod serve;
+mod shim;
 mod source;
 mod status;
 mod token;
@@ -45,12 +47,14 @@ struct Arguments {
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Module(module::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Module(module::Arguments {}) => module::run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
