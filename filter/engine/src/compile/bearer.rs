@@ -204,7 +204,8 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
 }
 
 /// Returns true if the text has at least one certificate, and nothing else (RFC 7468 section 5).
-fn is_certificate(text: &str) -> bool {
+#[must_use]
+pub fn is_certificate(text: &str) -> bool {
     let one = |block: &pem::Pem| {
         block.tag() == "CERTIFICATE" && certificate::public_key(block.contents()).is_ok()
     };
