@@ -55,31 +55,13 @@ impl Configuration {
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let is_yaml = path
-            .extension()
-            .is_some_and(|ending| ending == "yaml" || ending == "yml");
-        Ok(if is_yaml {
-            of_yaml(&text).map_or_else(Self::unreadable, Self::checked)
-        } else if let Ok(value) = json::parse(&text) {
-            Self::checked(value)
-        } else {
-            // The same message as the filter's for invalid JSON.
-            let (_, found) = decode(&text);
-            Self {
+        Ok(match document(path)? {
+            Ok(value) => Self::checked(value),
+            Err(found) => Self {
                 found,
                 ..Self::default()
-            }
+            },
         })
-    }
-
-    fn unreadable(message: String) -> Self {
-        let mut found = Diagnostics::default();
-        found.error("", message);
-        Self {
-            found,
-            ..Self::default()
-        }
     }
 
     fn checked(value: Value) -> Self {
@@ -129,30 +111,57 @@ impl Configuration {
         all
     }
 
-    /// Returns the sets that the shim fetches: at most one of verification keys, one with a signing
-    /// key, and one for each issuer whose `keySource` is `push`.
+    /// Returns the sets that the shim fetches.
     pub(crate) fn key_set_sources(&self) -> Vec<KeySetSource> {
-        let Some(bearer) = self
-            .document
-            .as_ref()
-            .and_then(|document| document.bearer.as_ref())
-        else {
-            return Vec::new();
-        };
-        let mut sets: Vec<KeySetSource> = secrets(bearer).collect();
-        for set in bearer.oidc.iter().filter_map(issuer) {
-            // Entries of one issuer share a set.
-            if !sets.iter().any(|earlier| earlier.name == set.name) {
-                sets.push(set);
-            }
-        }
-        sets
+        self.document
+            .as_deref()
+            .map(key_set_sources)
+            .unwrap_or_default()
     }
 
     /// Returns `log.level`.
     pub(crate) fn log_level(&self) -> Option<&str> {
         self.document.as_ref()?.log_level.as_deref()
     }
+}
+
+/// Reads the document in the file at `path`, JSON or (by its ending) YAML. What is wrong with its
+/// form is part of the value.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn document(path: &Path) -> anyhow::Result<Result<Value, Diagnostics>> {
+    let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let is_yaml = path
+        .extension()
+        .is_some_and(|ending| ending == "yaml" || ending == "yml");
+    if is_yaml {
+        return Ok(of_yaml(&text).map_err(unreadable));
+    }
+    // The same message as the filter's for invalid JSON.
+    Ok(json::parse(&text).map_err(|_| decode(&text).1))
+}
+
+fn unreadable(message: String) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    found.error("", message);
+    found
+}
+
+/// Returns the sets that the shim fetches for a document: at most one of verification keys, one with
+/// a signing key, and one for each issuer whose `keySource` is `push`.
+pub(crate) fn key_set_sources(document: &Document) -> Vec<KeySetSource> {
+    let Some(bearer) = &document.bearer else {
+        return Vec::new();
+    };
+    let mut sets: Vec<KeySetSource> = secrets(bearer).collect();
+    for set in bearer.oidc.iter().filter_map(issuer) {
+        // Entries of one issuer share a set.
+        if !sets.iter().any(|earlier| earlier.name == set.name) {
+            sets.push(set);
+        }
+    }
+    sets
 }
 
 fn secrets(bearer: &Bearer) -> impl Iterator<Item = KeySetSource> {
@@ -255,8 +264,11 @@ mod tests {
 
     /// Returns the errors of a YAML document.
     fn said(yaml: &str) -> Vec<String> {
-        let configuration =
-            of_yaml(yaml.as_bytes()).map_or_else(Configuration::unreadable, Configuration::checked);
+        let refused = |message| Configuration {
+            found: unreadable(message),
+            ..Configuration::default()
+        };
+        let configuration = of_yaml(yaml.as_bytes()).map_or_else(refused, Configuration::checked);
         configuration
             .errors()
             .iter()

@@ -7,6 +7,10 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// Targets of lines that `run` logs for others, which have their own levels: Envoy, its access log,
+/// and the filter in it.
+const FORWARDED: [&str; 3] = ["envoy", "access", "filter"];
+
 /// Starts logging at `level`, a value of the configuration's `log.level`; any other value means
 /// `info`.
 ///
@@ -18,7 +22,8 @@ pub(crate) fn start(level: Option<&str>) {
         .unwrap_or(LevelFilter::INFO);
     let ours = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        .with_target(env!("CARGO_CRATE_NAME"), level);
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_targets(FORWARDED.map(|target| (target, LevelFilter::TRACE)));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

@@ -21,6 +21,7 @@ mod module;
 mod overlap;
 mod push;
 mod refresh;
+mod run;
 mod schedule;
 mod secrets;
 mod serve;
@@ -45,16 +46,21 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
     Serve(serve::Arguments),
     Check(check::Arguments),
     Module(module::Arguments),
+    #[command(hide = true)]
+    BecomeEnvoy(run::launcher::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),
+        Command::BecomeEnvoy(arguments) => run::launcher::run(&arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,0 +1,79 @@
+//! The command line of `run`.
+
+use std::env;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use registry_auth_render::{Certificate, Options, UPSTREAM_AUTHORIZATION, Upstream};
+
+/// Runs Envoy with the filter in front of a registry
+///
+/// Takes a zot file as it is: what `http.auth` and `http.accessControl` say decides about requests,
+/// `http.address`, `http.port` and `http.tls` say where clients connect (127.0.0.1:8080 when
+/// absent), and what only zot itself reads is ignored. The rest is completed. A change of the file,
+/// or of a file that it names, is made live without dropping a request; one that is wrong is
+/// refused, and the configuration of before stays.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The configuration, JSON or (by its ending .yaml or .yml) YAML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The registry, `http://HOST:PORT`, `https://HOST:PORT` or `unix:/path/of/socket`;
+    /// `http://127.0.0.1:5000` when absent
+    #[arg(long, value_name = "URL")]
+    pub(crate) upstream: Option<String>,
+    /// The authorities that vouch for an https registry, PEM; those of the system when absent
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    pub(crate) upstream_ca: Option<String>,
+    /// The certificate that the registry is shown, PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "upstream",
+        requires = "upstream_key"
+    )]
+    pub(crate) upstream_cert: Option<String>,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", requires = "upstream_cert")]
+    pub(crate) upstream_key: Option<String>,
+    /// Show the registry its own host in `Host`, not that of the client
+    #[arg(long, requires = "upstream")]
+    pub(crate) upstream_host: bool,
+    /// Where /healthz, /readyz and /metrics are answered
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9903")]
+    pub(crate) listen: SocketAddr,
+    /// Answer these nowhere
+    #[arg(long, conflicts_with = "listen")]
+    pub(crate) no_listen: bool,
+    /// The program Envoy; when absent that of the environment variable `ENVOY`, of `PATH`, or beside
+    /// this program
+    #[arg(long, value_name = "PATH")]
+    pub(crate) envoy: Option<PathBuf>,
+    /// Another module than the one in this program
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: Option<PathBuf>,
+    /// Number of worker threads of Envoy; that of the processors when absent
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) concurrency: Option<u32>,
+    /// Print what would be done, and end
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+impl Arguments {
+    /// Returns what the document does not say.
+    pub(crate) fn render_options(&self) -> Options {
+        let certificate = self.upstream_cert.clone().zip(self.upstream_key.clone());
+        let upstream = self.upstream.as_ref().map(|url| Upstream {
+            url: url.clone(),
+            certificate_authority: self.upstream_ca.clone(),
+            certificate: certificate.map(|(chain, key)| Certificate { chain, key }),
+            authorization: env::var_os(UPSTREAM_AUTHORIZATION).is_some(),
+            rewrite_host: self.upstream_host,
+        });
+        Options {
+            upstream,
+            check_files: true,
+        }
+    }
+}
