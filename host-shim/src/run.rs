@@ -21,7 +21,6 @@ mod runner;
 mod summary;
 mod watch;
 
-use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -31,7 +30,7 @@ use crate::{logging, module};
 pub(crate) use options::Arguments;
 
 use binary::Binary;
-use plan::{Plan, Reading};
+use plan::Reading;
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -56,7 +55,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         summary::print(&plan, &binary, &files, arguments)?;
         return Ok(ExitCode::SUCCESS);
     }
-    is_free(&plan)?;
     logging::start(plan.log_level.as_deref());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -72,13 +70,4 @@ fn print(errors: &[ConfigError]) {
     for error in errors {
         eprintln!("error: {error}");
     }
-}
-
-/// Envoy would start without the listener, and say so in its log only.
-fn is_free(plan: &Plan) -> anyhow::Result<()> {
-    let listener = &plan.completed.listener;
-    let address = SocketAddr::new(listener.address, listener.port);
-    TcpListener::bind(address)
-        .map(drop)
-        .with_context(|| format!("cannot listen on `{address}` (`http.address` and `http.port`)"))
 }

@@ -22,7 +22,7 @@ impl Folder {
     pub(crate) fn create() -> anyhow::Result<Self> {
         let parent = std::env::temp_dir();
         tempfile::Builder::new()
-            .prefix("registry-auth-")
+            .prefix("registry-auth-run-")
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(&parent)
             .map(Self)

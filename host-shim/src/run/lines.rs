@@ -13,6 +13,9 @@ const REFUSALS: [&str; 2] = [
     "Filesystem config update rejected: ",
     "Filesystem config update failure: ",
 ];
+/// How the message begins with which Envoy warns of what the next release changes: what this program
+/// renders is for the present one.
+const DEPRECATED: &str = "Deprecated field: ";
 /// How the message begins that Envoy logs for a plugin.
 const PLUGIN: &str = "wasm log ";
 
@@ -58,6 +61,11 @@ impl EnvoyLine {
             _ => Level::Error,
         };
         let message = member("message")?;
+        let level = if message.starts_with(DEPRECATED) {
+            Level::Debug
+        } else {
+            level
+        };
         let of_plugin = message
             .strip_prefix(PLUGIN)
             .and_then(|rest| rest.split_once(": "));
@@ -209,6 +217,10 @@ mod tests {
             (
                 r#"{"level":"warning","component":"config","message":"a \"b\"\nc\n"}"#,
                 line(Level::Warn, "config", None, "a \"b\"\nc"),
+            ),
+            (
+                r#"{"level":"warning","component":"misc","message":"Deprecated field: a"}"#,
+                line(Level::Debug, "misc", None, "Deprecated field: a"),
             ),
             (
                 "Caught Segmentation fault",

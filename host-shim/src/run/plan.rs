@@ -112,6 +112,13 @@ fn sets(mut written: Document, filter: &Document) -> Vec<KeySetSource> {
 }
 
 impl Plan {
+    /// Listens on this port if the document leaves the port open.
+    pub(crate) const fn listen_on(&mut self, port: u16) {
+        if self.completed.listener.port == 0 {
+            self.completed.listener.port = port;
+        }
+    }
+
     /// Returns the files for Envoy.
     pub(crate) fn files(&self, place: &Place) -> change::Files {
         envoy::directory(&self.completed, place)

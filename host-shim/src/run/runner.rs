@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -52,6 +53,8 @@ struct Runner<'a> {
     arguments: &'a Arguments,
     binary: &'a Binary,
     place: Place,
+    /// The port where the configuration has none: the same for each Envoy and after each change.
+    any_port: u16,
     /// The variables that the module can read in this Envoy.
     variables: Vec<String>,
     proxy: Proxy,
@@ -67,11 +70,13 @@ struct Runner<'a> {
 /// Something does not start, or a task ends by itself.
 pub(crate) async fn run(
     arguments: &Arguments,
-    plan: Plan,
+    mut plan: Plan,
     files: BTreeSet<PathBuf>,
     binary: &Binary,
     module: &[u8],
 ) -> anyhow::Result<()> {
+    let any_port = free_port(&plan)?;
+    plan.listen_on(any_port);
     let mut signals = EndSignals::listen()?;
     let mut hang_up = listen(SignalKind::hangup())?;
     let endpoints = if arguments.no_listen {
@@ -112,6 +117,7 @@ pub(crate) async fn run(
         binary,
         proxy: Proxy::write(folder, admin, heard.clone(), plan.files(&place), live)?,
         place,
+        any_port,
         variables: plan.completed.environment.clone(),
         shim: Shim::new(&[intake], seal, status),
         plan,
@@ -185,7 +191,10 @@ impl Runner<'_> {
             };
         self.files.extend(files.iter().cloned());
         let plan = match plan {
-            Ok(plan) => plan,
+            Ok(mut plan) => {
+                plan.listen_on(self.any_port);
+                plan
+            }
             Err(errors) => {
                 for error in &errors {
                     tracing::error!(path = error.path, "configuration: {}", error.message);
@@ -281,6 +290,18 @@ fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
     signal(kind).context("cannot listen for signals")
 }
 
+/// Checks that the port of the plan is free, or finds one that is: Envoy would start without the
+/// listener, and say so in its log only.
+fn free_port(plan: &Plan) -> anyhow::Result<u16> {
+    let listener = &plan.completed.listener;
+    let address = SocketAddr::new(listener.address, listener.port);
+    let bound = TcpListener::bind(address).and_then(|bound| bound.local_addr());
+    let bound = bound.with_context(|| {
+        format!("cannot listen on `{address}` (`http.address` and `http.port`)")
+    })?;
+    Ok(bound.port())
+}
+
 fn place(folder: &Folder, module: &[u8]) -> anyhow::Result<Place> {
     let mut place = Place {
         module: folder.put_module(module)?.display().to_string(),
@@ -317,6 +338,8 @@ fn launch(
         "warning",
         "--component-log-level",
         components,
+        "--file-flush-interval-msec",
+        "1000",
     ];
     all.extend(fixed.map(OsString::from));
     if let Some(number) = arguments.concurrency {
