@@ -78,13 +78,17 @@ mod tests {
     fn the_page_of_the_configuration_has_every_option() {
         let page = include_str!("../../docs/configuration.md");
         let mut rows = 0;
-        for command in Arguments::command().get_subcommands() {
+        let command = Arguments::command();
+        let shown = |command: &&clap::Command| !command.is_hide_set();
+        for command in command.get_subcommands().filter(shown) {
             for option in command.get_arguments() {
                 let name = option.get_long().unwrap_or_default();
                 let value = option.get_value_names().unwrap_or_default().join(" ");
+                let option = format!("--{name} {value}");
                 let row = format!(
-                    "| `registry-auth {}` | `--{name} {value}` | ",
-                    command.get_name()
+                    "| `registry-auth {}` | `{}` | ",
+                    command.get_name(),
+                    option.trim()
                 );
                 assert_eq!(page.matches(&row).count(), 1, "{row}");
                 rows += 1;
