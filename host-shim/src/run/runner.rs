@@ -199,7 +199,10 @@ impl Runner<'_> {
                 for error in &errors {
                     tracing::error!(path = error.path, "configuration: {}", error.message);
                 }
-                return self.refused(&format!("it has errors: {}", errors.len()));
+                return self.refused(&match errors.len() {
+                    1 => "it has 1 error".to_owned(),
+                    count => format!("it has {count} errors"),
+                });
             }
         };
         if let Err(reason) = self.is_possible(&plan) {
