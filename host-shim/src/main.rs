@@ -1,9 +1,11 @@
 //! `registry-auth`: runs Envoy with the filter (`run`), fetches keys for the filter and pushes them to
-//! Envoy (`serve`), checks configurations (`check`), and holds the filter itself (`module`).
+//! Envoy (`serve`), checks configurations (`check`), writes those of proxies (`render`), and holds
+//! the filter itself (`module`).
 
 mod check;
 mod clock;
 mod configuration;
+mod disk;
 mod envelope;
 mod exchange;
 mod feedback;
@@ -21,6 +23,7 @@ mod module;
 mod overlap;
 mod push;
 mod refresh;
+mod render;
 mod run;
 mod schedule;
 mod secrets;
@@ -30,6 +33,7 @@ mod source;
 mod status;
 mod token;
 mod trust;
+mod upstream;
 mod zot;
 
 use std::process::ExitCode;
@@ -49,6 +53,7 @@ enum Command {
     Run(run::Arguments),
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Render(render::Arguments),
     Module(module::Arguments),
     #[command(hide = true)]
     BecomeEnvoy(run::launcher::Arguments),
@@ -59,6 +64,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),
         Command::BecomeEnvoy(arguments) => run::launcher::run(&arguments),
     };
@@ -77,23 +83,31 @@ mod tests {
     #[test]
     fn the_page_of_the_configuration_has_every_option() {
         let page = include_str!("../../docs/configuration.md");
-        let mut rows = 0;
-        let command = Arguments::command();
-        let shown = |command: &&clap::Command| !command.is_hide_set();
-        for command in command.get_subcommands().filter(shown) {
+        let rows = rows_of(&Arguments::command());
+        for row in &rows {
+            assert_eq!(page.matches(row).count(), 1, "{row}");
+        }
+        assert_eq!(page.matches("\n| `registry-auth ").count(), rows.len());
+    }
+
+    /// Returns how the rows of all options begin, those of commands of commands too.
+    fn rows_of(command: &clap::Command) -> Vec<String> {
+        fn add(command: &clap::Command, name: &str, rows: &mut Vec<String>) {
             for option in command.get_arguments() {
-                let name = option.get_long().unwrap_or_default();
-                let value = option.get_value_names().unwrap_or_default().join(" ");
-                let option = format!("--{name} {value}");
-                let row = format!(
-                    "| `registry-auth {}` | `{}` | ",
-                    command.get_name(),
-                    option.trim()
-                );
-                assert_eq!(page.matches(&row).count(), 1, "{row}");
-                rows += 1;
+                let long = option.get_long().unwrap_or_default();
+                let takes_value = option.get_action().takes_values();
+                let value = option.get_value_names().filter(|_| takes_value);
+                let value = value.unwrap_or_default().join(" ");
+                let option = format!("--{long} {value}");
+                rows.push(format!("| `{name}` | `{}` | ", option.trim_end()));
+            }
+            let shown = |inner: &&clap::Command| !inner.is_hide_set();
+            for inner in command.get_subcommands().filter(shown) {
+                add(inner, &format!("{name} {}", inner.get_name()), rows);
             }
         }
-        assert_eq!(page.matches("\n| `registry-auth ").count(), rows);
+        let mut rows = Vec::new();
+        add(command, "registry-auth", &mut rows);
+        rows
     }
 }

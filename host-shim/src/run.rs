@@ -32,17 +32,19 @@ pub(crate) use options::Arguments;
 use binary::Binary;
 use plan::Reading;
 
+/// The exit status for wrong usage.
+const USAGE: u8 = 2;
+
 /// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// Something that is needed is missing or cannot be used; the message says what.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Reading { plan, files } = plan::read(&arguments.config, &arguments.render_options())?;
+    let Reading { plan, files } = plan::read(&arguments.config, &arguments.upstream.options(true))?;
     let plan = match plan {
         Ok(plan) => plan,
         Err(errors) => {
-            print(&errors);
-            return Ok(ExitCode::FAILURE);
+            return Ok(refused(&errors));
         }
     };
     let binary = Binary::find(arguments.envoy.as_deref())?;
@@ -66,8 +68,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-fn print(errors: &[ConfigError]) {
+/// Prints the errors; those of an option are wrong usage.
+fn refused(errors: &[ConfigError]) -> ExitCode {
     for error in errors {
         eprintln!("error: {error}");
+    }
+    if errors.iter().any(|error| error.path.starts_with("--")) {
+        ExitCode::from(USAGE)
+    } else {
+        ExitCode::FAILURE
     }
 }

@@ -35,6 +35,7 @@ mod complete;
 mod completed;
 pub mod envoy;
 mod files;
+mod json_text;
 mod listener;
 mod node;
 mod options;

@@ -289,9 +289,8 @@ mod tests {
             member("long", json!(["x".repeat(60), "y".repeat(60)])),
         ]);
         let text = write(&tree, "A head.");
-        let read: Value =
-            serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        assert_eq!(read, tree.to_value(), "{text}");
+        let read = serde_saphyr::from_str(&text).ok();
+        assert_eq!(read, Some(tree.to_value()), "{text}");
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! The command line of `run`.
 
-use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use registry_auth_render::{Certificate, Options, UPSTREAM_AUTHORIZATION, Upstream};
+use crate::upstream::UpstreamArguments;
 
 /// Runs Envoy with the filter in front of a registry
 ///
@@ -18,27 +17,8 @@ pub(crate) struct Arguments {
     /// The configuration, JSON or (by its ending .yaml or .yml) YAML
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// The registry, `http://HOST:PORT`, `https://HOST:PORT` or `unix:/path/of/socket`;
-    /// `http://127.0.0.1:5000` when absent
-    #[arg(long, value_name = "URL")]
-    pub(crate) upstream: Option<String>,
-    /// The authorities that vouch for an https registry, PEM; those of the system when absent
-    #[arg(long, value_name = "FILE", requires = "upstream")]
-    pub(crate) upstream_ca: Option<String>,
-    /// The certificate that the registry is shown, PEM
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "upstream",
-        requires = "upstream_key"
-    )]
-    pub(crate) upstream_cert: Option<String>,
-    /// Its private key, PEM
-    #[arg(long, value_name = "FILE", requires = "upstream_cert")]
-    pub(crate) upstream_key: Option<String>,
-    /// Show the registry its own host in `Host`, not that of the client
-    #[arg(long, requires = "upstream")]
-    pub(crate) upstream_host: bool,
+    #[command(flatten)]
+    pub(crate) upstream: UpstreamArguments,
     /// Where /healthz, /readyz and /metrics are answered
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9903")]
     pub(crate) listen: SocketAddr,
@@ -58,22 +38,4 @@ pub(crate) struct Arguments {
     /// Print what would be done, and end
     #[arg(long)]
     pub(crate) check: bool,
-}
-
-impl Arguments {
-    /// Returns what the document does not say.
-    pub(crate) fn render_options(&self) -> Options {
-        let certificate = self.upstream_cert.clone().zip(self.upstream_key.clone());
-        let upstream = self.upstream.as_ref().map(|url| Upstream {
-            url: url.clone(),
-            certificate_authority: self.upstream_ca.clone(),
-            certificate: certificate.map(|(chain, key)| Certificate { chain, key }),
-            authorization: env::var_os(UPSTREAM_AUTHORIZATION).is_some(),
-            rewrite_host: self.upstream_host,
-        });
-        Options {
-            upstream,
-            check_files: true,
-        }
-    }
 }

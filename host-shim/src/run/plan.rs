@@ -11,11 +11,8 @@ use registry_auth_render::{Completed, Files, Options, PUSH_KEY, complete};
 use serde_json::{Value, json};
 
 use super::change;
-use crate::configuration::{self, KeySetSource};
-use crate::file;
-
-/// The longest file that is read, in bytes.
-const MAX_FILE: u64 = 1024 * 1024;
+use crate::configuration::{KeySetSource, key_sets, value_of};
+use crate::disk::Disk;
 
 /// What one configuration file asks for.
 #[derive(Clone, Debug)]
@@ -43,18 +40,22 @@ pub(crate) struct Reading {
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn read(path: &Path, options: &Options) -> anyhow::Result<Reading> {
-    let disk = Disk::default();
-    let plan = match configuration::document(path)? {
-        Ok(document) => of_document(&document, options, &disk),
+    let recorded = Recorded::default();
+    let plan = match value_of(path)? {
+        Ok(document) => of_document(&document, options, &recorded),
         Err(found) => Err(found.errors),
     };
-    let mut files = disk.read.into_inner();
+    let mut files = recorded.0.into_inner();
     files.insert(path.to_owned());
     Ok(Reading { plan, files })
 }
 
-fn of_document(document: &Value, options: &Options, disk: &Disk) -> Result<Plan, Vec<ConfigError>> {
-    let mut completed = complete(document, options, disk)?;
+fn of_document(
+    document: &Value,
+    options: &Options,
+    recorded: &Recorded,
+) -> Result<Plan, Vec<ConfigError>> {
+    let mut completed = complete(document, options, recorded)?;
     // The intake is always there, so that a change which needs it finds it.
     let push_key = push_key_of(&completed);
     let intake = || json!({"intake": {"pushKey": {"env": push_key}}});
@@ -63,19 +64,16 @@ fn of_document(document: &Value, options: &Options, disk: &Disk) -> Result<Plan,
     completed.environment.sort();
     completed.environment.dedup();
 
-    let filter = raw(completed.filter.clone());
-    let written = raw(document.clone());
-    let client_certificates = filter.as_ref().is_some_and(|filter| filter.mtls.is_some());
-    let log_level = filter.as_ref().and_then(|filter| filter.log_level.clone());
-    let sets = match (written, filter) {
-        (Some(written), Some(filter)) => sets(*written, &filter),
-        _ => Vec::new(),
+    let filter = match decode_value(completed.filter.clone()).0 {
+        Role::Filter(filter) => *filter,
+        Role::Intake(_) | Role::Unreadable => Document::default(),
     };
+    let sets = filter.bearer.as_ref().map(key_sets::of);
     Ok(Plan {
         completed,
-        sets,
-        log_level,
-        client_certificates,
+        sets: sets.unwrap_or_default(),
+        client_certificates: filter.mtls.is_some(),
+        log_level: filter.log_level,
     })
 }
 
@@ -87,28 +85,6 @@ pub(crate) fn push_key_of(completed: &Completed) -> String {
         .and_then(Value::as_str)
         .unwrap_or(PUSH_KEY)
         .to_owned()
-}
-
-fn raw(document: Value) -> Option<Box<Document>> {
-    match decode_value(document).0 {
-        Role::Filter(document) => Some(document),
-        Role::Intake(_) | Role::Unreadable => None,
-    }
-}
-
-/// The sets of the document as written, which has the names of files that the filter does not get;
-/// whether an issuer's keys are pushed, the completion has decided.
-fn sets(mut written: Document, filter: &Document) -> Vec<KeySetSource> {
-    let entries = filter.bearer.iter().flat_map(|bearer| &bearer.oidc);
-    let written_entries = written
-        .bearer
-        .iter_mut()
-        .flat_map(|bearer| &mut bearer.oidc);
-    for (written, completed) in written_entries.zip(entries) {
-        written.key_source.clone_from(&completed.key_source);
-        written.jwks_uri.clone_from(&completed.jwks_uri);
-    }
-    configuration::key_set_sources(&written)
 }
 
 impl Plan {
@@ -126,17 +102,12 @@ impl Plan {
 }
 
 /// The files of this host; remembers which were asked for.
-#[derive(Debug, Default)]
-struct Disk {
-    read: RefCell<BTreeSet<PathBuf>>,
-}
+#[derive(Default)]
+struct Recorded(RefCell<BTreeSet<PathBuf>>);
 
-impl Files for Disk {
+impl Files for Recorded {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        self.read.borrow_mut().insert(path.into());
-        file::read(Path::new(path), MAX_FILE).map_err(|error| match error {
-            file::FileError::Unreadable { kind, .. } => kind.to_string(),
-            file::FileError::TooLong { limit, .. } => format!("it is longer than {limit} bytes"),
-        })
+        self.0.borrow_mut().insert(path.into());
+        Disk.read(path)
     }
 }

@@ -184,11 +184,13 @@ impl Runner<'_> {
 
     /// Reads the file again, and makes it live if it is good.
     async fn reload(&mut self, is_asked: bool) {
-        let (plan, files) =
-            match plan::read(&self.arguments.config, &self.arguments.render_options()) {
-                Ok(Reading { plan, files }) => (plan, files),
-                Err(error) => return self.refused(&format!("{error:#}")),
-            };
+        let (plan, files) = match plan::read(
+            &self.arguments.config,
+            &self.arguments.upstream.options(true),
+        ) {
+            Ok(Reading { plan, files }) => (plan, files),
+            Err(error) => return self.refused(&format!("{error:#}")),
+        };
         self.files.extend(files.iter().cloned());
         let plan = match plan {
             Ok(mut plan) => {

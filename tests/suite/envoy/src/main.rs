@@ -16,6 +16,7 @@ mod parking;
 mod pushed;
 mod refused;
 mod reload;
+mod rendered;
 mod run;
 mod scenarios;
 mod shipped;
