@@ -5,6 +5,7 @@
 
 mod admin;
 mod binary;
+mod certificates;
 mod change;
 mod confirm;
 mod folder;

@@ -1,7 +1,7 @@
 //! Finds Envoy and checks its version.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -47,7 +47,7 @@ impl Binary {
         let path = locate(
             named,
             env::var_os(VARIABLE),
-            env::var_os("PATH"),
+            env::var_os("PATH").as_deref(),
             env::current_exe().ok(),
         )?;
         let output = Command::new(&path)
@@ -100,7 +100,7 @@ impl Version {
 fn locate(
     named: Option<&Path>,
     variable: Option<OsString>,
-    path: Option<OsString>,
+    path: Option<&OsStr>,
     own: Option<PathBuf>,
 ) -> anyhow::Result<PathBuf> {
     let is_file = |candidate: &PathBuf| candidate.is_file();
@@ -121,7 +121,7 @@ fn locate(
         );
         return Ok(variable);
     }
-    let folders = path.as_deref().map(env::split_paths).into_iter().flatten();
+    let folders = path.map(env::split_paths).into_iter().flatten();
     let beside = own.and_then(|own| Some(own.parent()?.to_owned()));
     let found = folders
         .chain(beside)
@@ -201,7 +201,7 @@ mod tests {
         let [named, variable, path, own] = ["named", "variable", "path", "own"].map(place);
         let program = own.with_file_name("registry-auth");
         let none = folder.path().join("none");
-        let in_path = || Some(path.parent().unwrap().into());
+        let in_path = || Some(path.parent().unwrap().as_os_str());
         let find = |named: Option<&PathBuf>, variable: Option<&PathBuf>, path| {
             locate(
                 named.map(PathBuf::as_path),

@@ -22,8 +22,8 @@ pub(crate) struct Arguments {
     /// The program
     program: PathBuf,
     /// Its arguments
-    #[arg(last = true)]
-    arguments: Vec<OsString>,
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    passed: Vec<OsString>,
 }
 
 /// Becomes the program. Returns only with an error.
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         );
     }
     let error = Command::new(&arguments.program)
-        .args(&arguments.arguments)
+        .args(&arguments.passed)
         .exec();
     Err(error).with_context(|| format!("cannot run `{}`", arguments.program.display()))
 }

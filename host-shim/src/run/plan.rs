@@ -10,7 +10,7 @@ use registry_auth_render::envoy::{self, Place};
 use registry_auth_render::{Completed, Files, Options, PUSH_KEY, complete};
 use serde_json::{Value, json};
 
-use super::change;
+use super::{certificates, change};
 use crate::configuration::{KeySetSource, key_sets, value_of};
 use crate::disk::Disk;
 
@@ -56,6 +56,7 @@ fn of_document(
     recorded: &Recorded,
 ) -> Result<Plan, Vec<ConfigError>> {
     let mut completed = complete(document, options, recorded)?;
+    certificates::check(&completed, recorded)?;
     // The intake is always there, so that a change which needs it finds it.
     let push_key = push_key_of(&completed);
     let intake = || json!({"intake": {"pushKey": {"env": push_key}}});

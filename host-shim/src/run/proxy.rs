@@ -41,7 +41,7 @@ pub(crate) enum Refused {
     Unwritten(String),
     /// Envoy has refused a file.
     #[error("Envoy refuses {file}: {reason}")]
-    Refused {
+    ByEnvoy {
         /// The name of the file.
         file: String,
         /// Envoy's reason.
@@ -190,7 +190,7 @@ impl Proxy {
             match now.reception(name, version, before) {
                 Reception::Accepted => return Ok(()),
                 Reception::Refused => {
-                    return Err(Refused::Refused {
+                    return Err(Refused::ByEnvoy {
                         file: name.to_owned(),
                         reason: self.reason().await,
                     });

@@ -87,17 +87,17 @@ mod tests {
         type Change = fn(&Path);
         let rows: [(&str, Change); 4] = [
             ("written", |folder| {
-                fs::write(folder.join("a"), "22").unwrap()
+                fs::write(folder.join("a"), "22").unwrap();
             }),
             ("renamed", |folder| {
                 fs::write(folder.join("new"), "1").unwrap();
                 fs::rename(folder.join("new"), folder.join("a")).unwrap();
             }),
             ("removed", |folder| {
-                fs::remove_file(folder.join("a")).unwrap()
+                fs::remove_file(folder.join("a")).unwrap();
             }),
             ("appeared", |folder| {
-                fs::write(folder.join("b"), "").unwrap()
+                fs::write(folder.join("b"), "").unwrap();
             }),
         ];
         for (name, change) in rows {

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_harness::{envoy, module};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::fixture::{command, open};
@@ -61,6 +61,11 @@ fn each_thing_that_is_wrong_is_one_line() -> Result<()> {
         "tls": {"cert": certificates.join("server.pem"), "key": "/no/such/key"},
         "accessControl": {"repositories": {"**": {"anonymousPolicy": ["read"]}}},
     }});
+    let mut expired: Value = serde_json::from_str(&fs::read_to_string(&mtls)?)?;
+    if let Some(certificate) = expired.pointer_mut("/http/tls/cert") {
+        *certificate = json!(certificates.join("expired.pem"));
+    }
+    let expired = file("expired.json", &expired.to_string())?;
     let no_key = file("no-key.json", &no_key.to_string())?;
     let refused = file("refused.json", &open(&["fly"]).to_string())?;
     let broken = file("broken.json", "{\n  \"http\" 1}")?;
@@ -129,6 +134,12 @@ fn each_thing_that_is_wrong_is_one_line() -> Result<()> {
             "http.tls.key",
         ),
         (
+            "a certificate that has expired",
+            vec!["--config", &expired, "--envoy", envoy],
+            1,
+            "has expired: 2021-01-01T00:00:00Z",
+        ),
+        (
             "a port that is taken",
             vec!["--config", &on_taken, "--envoy", envoy, "--no-listen"],
             1,
@@ -156,7 +167,7 @@ fn each_thing_that_is_wrong_is_one_line() -> Result<()> {
                 "--upstream",
                 "registry:5000",
             ],
-            1,
+            2,
             "--upstream",
         ),
         ("no configuration", vec!["--envoy", envoy], 2, "--config"),
