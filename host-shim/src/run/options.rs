@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     /// Answer these nowhere
     #[arg(long, conflicts_with = "listen")]
     pub(crate) no_listen: bool,
-    /// The program Envoy; when absent that of the environment variable `ENVOY`, of `PATH`, or beside
+    /// The program Envoy; when absent that of the environment variable `ENVOY`, of `PATH`, or next to
     /// this program
     #[arg(long, value_name = "PATH")]
     pub(crate) envoy: Option<PathBuf>,

@@ -105,7 +105,7 @@ impl Proxy {
         self.warmed().await
     }
 
-    /// Makes other files live. Where Envoy refuses one of them, those that it had are written
+    /// Makes other files live. Where Envoy refuses one of them, those of before are written
     /// again.
     ///
     /// # Errors
@@ -163,7 +163,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// Writes the files that Envoy had before, the last one first.
+    /// Writes the files of before, the last one first.
     async fn take_back(&mut self, names: &[String]) {
         self.generation += 1;
         for name in names.iter().rev() {
