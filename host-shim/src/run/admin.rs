@@ -31,8 +31,17 @@ impl Admin {
 
     /// Returns the text of a page; `None` if Envoy does not answer, or with an error.
     pub(crate) async fn get(&self, page: &str) -> Option<String> {
+        self.ask(Method::GET, page).await
+    }
+
+    /// Has Envoy do something; whether it did, its pages show.
+    pub(crate) async fn post(&self, page: &str) {
+        drop(self.ask(Method::POST, page).await);
+    }
+
+    async fn ask(&self, method: Method, page: &str) -> Option<String> {
         let request = Request::builder()
-            .method(Method::GET)
+            .method(method)
             .uri(page)
             .header(HOST, "envoy")
             .body(Full::new(Bytes::new()))

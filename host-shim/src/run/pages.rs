@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(crate) struct RunPages {
     pub(crate) live: Live,
     /// The changes so far.
     pub(crate) changes: Changes,
+    /// True once this process is to end.
+    pub(crate) ending: Arc<AtomicBool>,
     /// The registry.
     pub(crate) registry: Registry,
 }
@@ -53,6 +56,9 @@ struct Asked {
 
 impl Pages for RunPages {
     async fn readiness(&self) -> Readiness {
+        if self.ending.load(Ordering::Relaxed) {
+            return Readiness(vec![entry("run", "it is shutting down")]);
+        }
         let mut waiting = self.envoy_waits().await;
         if !self.changes.is_live() && waiting.is_empty() {
             waiting.push(entry("configuration", "it is not live yet"));

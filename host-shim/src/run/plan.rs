@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Role, decode_value};
 use registry_auth_render::envoy::{self, Place};
-use registry_auth_render::{Completed, Files, Options, PUSH_KEY, complete};
+use registry_auth_render::{Cluster, Completed, Files, Options, PUSH_KEY, complete};
 use serde_json::{Value, json};
 
 use super::{certificates, change};
@@ -99,6 +99,24 @@ impl Plan {
     /// Returns the files for Envoy.
     pub(crate) fn files(&self, place: &Place) -> change::Files {
         envoy::directory(&self.completed, place)
+    }
+
+    /// Returns the files for the time of a change from `before`: with its clusters too, which what
+    /// is not replaced yet sends requests to.
+    pub(crate) fn files_after(&self, before: &Self, place: &Place) -> change::Files {
+        let mut both = self.clone();
+        both.keep(before.completed.clusters());
+        both.files(place)
+    }
+
+    /// Has these clusters too, where it has none of their names.
+    pub(crate) fn keep<'a>(&mut self, clusters: impl IntoIterator<Item = &'a Cluster>) {
+        for cluster in clusters {
+            let is_own = |own: &Cluster| own.name == cluster.name;
+            if !self.completed.clusters().any(is_own) {
+                self.completed.issuers.push(cluster.clone());
+            }
+        }
     }
 }
 

@@ -19,9 +19,12 @@ use super::live::Live;
 const POLL: Duration = Duration::from_millis(25);
 /// How long Envoy may take to read a file. It compiles the module meanwhile, on a busy machine for
 /// some seconds.
-const READ: Duration = Duration::from_secs(30);
+const READ: Duration = Duration::from_mins(1);
 /// How long what Envoy has accepted may wait for names and certificates.
 const WARM: Duration = Duration::from_secs(15);
+
+/// The page with the number of requests in progress, those to the intake not among them.
+const REQUESTS: &str = "/stats?filter=^http.registry.downstream_rq_active$";
 
 /// The configuration of one Envoy.
 pub(crate) struct Proxy {
@@ -142,6 +145,13 @@ impl Proxy {
     pub(crate) async fn address(&self) -> Option<String> {
         let page = self.admin.get("/listeners?format=json").await?;
         address(&page)
+    }
+
+    /// Returns the number of requests of clients in progress; `None` if Envoy does not answer.
+    pub(crate) async fn requests(&self) -> Option<u64> {
+        let page = self.admin.get(REQUESTS).await?;
+        let (_, count) = page.trim().rsplit_once(": ")?;
+        count.parse().ok()
     }
 
     /// Returns true if other files would change anything.

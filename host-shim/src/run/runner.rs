@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use registry_auth_render::Cluster;
 use registry_auth_render::envoy::{BOOTSTRAP, Place};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -42,6 +46,11 @@ const ENVIRONMENT: [&str; 8] = [
     "SSL_CERT_DIR",
 ];
 
+/// How long requests in progress may take at the end.
+const DRAIN: Duration = Duration::from_secs(20);
+/// Time between two questions about them.
+const POLL: Duration = Duration::from_millis(50);
+
 /// The signals that end this process.
 struct EndSignals {
     terminate: Signal,
@@ -55,6 +64,9 @@ struct Runner<'a> {
     place: Place,
     /// The port where the configuration has none: the same for each Envoy and after each change.
     any_port: u16,
+    /// The clusters of the registry under each name so far. A connection of a client goes on with
+    /// the listener that it came to, and so with the cluster of that time.
+    registries: Vec<Cluster>,
     /// The variables that the module can read in this Envoy.
     variables: Vec<String>,
     proxy: Proxy,
@@ -109,6 +121,7 @@ pub(crate) async fn run(
         admin: admin.clone(),
         live: live.clone(),
         changes: Changes::default(),
+        ending: Arc::default(),
         registry: Registry::at(plan.completed.upstream.endpoint.clone()),
     };
     let intake = Intake::Unix(place.intake().into());
@@ -118,6 +131,7 @@ pub(crate) async fn run(
         proxy: Proxy::write(folder, admin, heard.clone(), plan.files(&place), live)?,
         place,
         any_port,
+        registries: vec![plan.completed.upstream.clone()],
         variables: plan.completed.environment.clone(),
         shim: Shim::new(&[intake], seal, status),
         plan,
@@ -141,6 +155,9 @@ pub(crate) async fn run(
         .live(observer, &heard, &mut signals, &mut hang_up)
         .await;
     tracing::info!("shutting down");
+    if result.is_ok() {
+        runner.drain(&mut signals).await;
+    }
     tasks.shutdown().await;
     runner.shim.shut_down().await;
     end(stop, envoy).await;
@@ -182,6 +199,22 @@ impl Runner<'_> {
         }
     }
 
+    /// Takes no new connections, and waits for requests in progress; another signal ends that.
+    async fn drain(&self, signals: &mut EndSignals) {
+        self.pages.ending.store(true, Ordering::Relaxed);
+        self.pages.admin.post("/drain_listeners").await;
+        let drained = async {
+            while self.proxy.requests().await.is_some_and(|count| count > 0) {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::select! {
+            () = drained => {}
+            () = tokio::time::sleep(DRAIN) => tracing::warn!("requests are still in progress"),
+            () = signals.end() => {}
+        }
+    }
+
     /// Reads the file again, and makes it live if it is good.
     async fn reload(&mut self, is_asked: bool) {
         let (plan, files) = match plan::read(
@@ -195,6 +228,7 @@ impl Runner<'_> {
         let plan = match plan {
             Ok(mut plan) => {
                 plan.listen_on(self.any_port);
+                plan.keep(&self.registries);
                 plan
             }
             Err(errors) => {
@@ -223,9 +257,14 @@ impl Runner<'_> {
         }
         // Before the filter asks for them.
         self.shim.add(&plan.sets).await;
-        if let Err(error) = self.proxy.apply(new).await {
+        let between = plan.files_after(&self.plan, &self.place);
+        let leaves_clusters = between != new;
+        if let Err(error) = self.proxy.apply(between).await {
             self.shim.keep(&self.plan.sets).await;
             return self.refused(&error.to_string());
+        }
+        if leaves_clusters && let Err(error) = self.proxy.apply(new).await {
+            tracing::warn!(reason = %error, "clusters of before are still there");
         }
         self.shim.keep(&plan.sets).await;
         for warning in &plan.completed.warnings {
@@ -233,7 +272,10 @@ impl Runner<'_> {
                 tracing::warn!(path = warning.path, "{}", warning.message);
             }
         }
-        let endpoint = &plan.completed.upstream.endpoint;
+        let registry = &plan.completed.upstream;
+        self.registries.retain(|known| known.name != registry.name);
+        self.registries.push(registry.clone());
+        let endpoint = &registry.endpoint;
         if *endpoint != self.plan.completed.upstream.endpoint {
             self.pages.registry.moved(endpoint.clone());
         }
@@ -378,7 +420,7 @@ async fn first_end(envoy: &mut Observer, heard: &Heard) -> String {
     };
     drop(ended);
     // Its last lines come on another way.
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     match heard.take_error() {
         Some(error) => format!("{reason}: {}", error.replace('\n', " ").trim()),
         None => reason,

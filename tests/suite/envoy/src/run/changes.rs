@@ -74,7 +74,14 @@ fn a_change_drops_no_request() -> Result<()> {
             load.turn(pattern, expected);
             load.reach(REQUESTS, 1, PATIENCE)?;
         }
-        Ok(())
+        // Another cluster for the same registry: the old one goes last.
+        let mut renamed = opens("team/**");
+        if let Some(document) = renamed.as_object_mut() {
+            document.insert("proxy".to_owned(), json!({"upstreamCluster": "store"}));
+        }
+        run.replace(&renamed)?;
+        run.is_live(4)?;
+        load.reach(REQUESTS, 1, PATIENCE)
     })?;
     let errors = run.log().with("configuration: ")?;
     let path = |line: &Value| line.get("path").cloned().unwrap_or_default();

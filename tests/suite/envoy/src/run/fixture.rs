@@ -154,6 +154,11 @@ impl Run {
         })
     }
 
+    /// Returns the address of the endpoints.
+    pub(super) const fn pages(&self) -> SocketAddr {
+        self.pages
+    }
+
     /// Returns a page of the endpoints.
     pub(super) fn page(&self, path: &str) -> Result<Response> {
         client::send(self.pages, &Request::new("GET", path), PATIENCE)

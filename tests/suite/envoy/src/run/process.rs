@@ -1,13 +1,13 @@
 //! Signals, ends, and an Envoy that dies.
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_harness::client::Request;
+use registry_auth_harness::client::{self, Connection, Request};
 use registry_auth_harness::issuer::Issuer;
 use registry_auth_harness::substrate::now;
 use registry_auth_harness::upstream::Upstream;
 use serde_json::{Map, Value, json};
 
-use super::fixture::{Run, Setup, is_alive, open, signal};
+use super::fixture::{PATIENCE, Run, Setup, is_alive, open, signal};
 
 fn start(document: &Value, upstream: &Upstream) -> Result<Run> {
     Run::start(&Setup {
@@ -36,7 +36,7 @@ fn with_run_ends_envoy() -> Result<()> {
         let status = run.ended()?;
         ensure!(status.code() == code, "{name}: {status}");
         // The system ends it a moment after its parent.
-        let deadline = std::time::Instant::now() + super::fixture::PATIENCE;
+        let deadline = std::time::Instant::now() + PATIENCE;
         while is_alive(envoy) && std::time::Instant::now() < deadline {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
@@ -95,5 +95,39 @@ fn an_envoy_that_dies_is_started_again_and_gets_its_keys() -> Result<()> {
         metrics.contains("registry_auth_run_envoy_starts_total 3\n"),
         "{metrics}"
     );
+    Ok(())
+}
+
+/// An upload that has begun ends well, while no new connection is accepted.
+#[test]
+fn a_request_in_progress_ends_before_run_does() -> Result<()> {
+    let upstream = Upstream::start()?;
+    let mut run = start(&open(&["read", "create"]), &upstream)?;
+    let address = run.address()?;
+    let mut upload = Connection::open(address, PATIENCE)?;
+    let head =
+        "POST /v2/team/app/blobs/uploads/ HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nab";
+    upload.write(head.as_bytes())?;
+    let active = "envoy_http_downstream_rq_active{envoy_http_conn_manager_prefix=\"registry\"} 1\n";
+    let pages = run.pages();
+    run.until("the upload is in progress", || {
+        let answer = client::send(pages, &Request::new("GET", "/metrics"), PATIENCE)?;
+        Ok(String::from_utf8_lossy(&answer.body).contains(active))
+    })?;
+    run.signal("TERM")?;
+    run.says("shutting down", 1)?;
+    run.until("no new connection", || {
+        Ok(std::net::TcpStream::connect(address).is_err())
+    })?;
+    let (status, reasons) = run.readiness()?;
+    ensure!(
+        status == 503 && reasons == ["run: it is shutting down"],
+        "{status} {reasons:?}"
+    );
+    upload.write(b"cd")?;
+    let answer = upload.answer()?;
+    ensure!(answer.status < 300, "{}", answer.status);
+    let status = run.ended()?;
+    ensure!(status.code() == Some(0), "{status}");
     Ok(())
 }
