@@ -9,3 +9,4 @@ mod pages;
 mod process;
 mod refusals;
 mod speed;
+mod tls;
