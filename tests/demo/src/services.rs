@@ -151,7 +151,7 @@ impl Services {
         )
     }
 
-    fn ask_secrets_manager(&self, operation: &str, arguments: &serde_json::Value) -> Result<()> {
+    fn ask_secrets_manager(&self, operation: &str, arguments: &Value) -> Result<()> {
         let credential = "Credential=demo/20260101/us-east-1/secretsmanager/aws4_request";
         let request = Request::new("POST", "/")
             .header("content-type", "application/x-amz-json-1.1")
@@ -238,7 +238,7 @@ fn secret(keys: &[&str]) -> Result<String> {
     for name in keys {
         members.insert((*name).to_owned(), TestKey::named(name)?.pkix_pem()?.into());
     }
-    Ok(serde_json::Value::Object(members).to_string())
+    Ok(Value::Object(members).to_string())
 }
 
 fn told(what: &str, address: impl std::fmt::Display) {
