@@ -1,6 +1,6 @@
 //! Reads a configuration file, JSON or YAML, and derives the key sets to fetch from it.
 
-mod key_sets;
+pub(crate) mod key_sets;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -186,7 +186,7 @@ impl Configuration {
 
 /// Reads the file at `path` as JSON or, by its ending, as YAML. What is wrong with its form is the
 /// inner error.
-fn value_of(path: &Path) -> anyhow::Result<Result<Value, Diagnostics>> {
+pub(crate) fn value_of(path: &Path) -> anyhow::Result<Result<Value, Diagnostics>> {
     let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let is_yaml = path
         .extension()

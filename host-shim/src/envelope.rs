@@ -38,6 +38,19 @@ impl Seal {
         ))
     }
 
+    /// Creates a random push key; returns it with its text, which the other side needs.
+    ///
+    /// # Errors
+    /// The system has no random bytes.
+    pub(crate) fn random() -> anyhow::Result<(Self, String)> {
+        let text: String = random::<32>()?
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let key = PushKey::new(text.as_bytes()).context("a random push key cannot be used")?;
+        Ok((Self(key), text))
+    }
+
     /// Returns the envelope of a set for a push as `generation`.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! HTTP endpoints for operators: `/healthz`, `/readyz`, `/metrics`.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -29,10 +30,66 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
+/// What the endpoints answer.
+pub(crate) trait Pages: Clone + Send + Sync + 'static {
+    /// Returns the page of `/readyz`.
+    fn readiness(&self) -> impl Future<Output = Readiness> + Send;
+
+    /// Returns the page of `/metrics`.
+    fn metrics(&self) -> impl Future<Output = Result<Page, fmt::Error>> + Send;
+}
+
+/// A page that is not JSON, with its content type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// The content type.
+    pub(crate) content_type: &'static str,
+    /// The content.
+    pub(crate) text: String,
+}
+
+/// Why the process is not ready; it is if there is no reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Readiness(pub(crate) Vec<Value>);
+
+/// The pages of `registry-auth serve`.
+#[derive(Clone, Debug)]
+pub(crate) struct ShimPages(pub(crate) Status);
+
+impl Pages for ShimPages {
+    async fn readiness(&self) -> Readiness {
+        Readiness::of(&self.0.now())
+    }
+
+    async fn metrics(&self) -> Result<Page, fmt::Error> {
+        Ok(Page {
+            content_type: metrics::CONTENT_TYPE,
+            text: metrics::text(self.0.now(), Instant::now())?,
+        })
+    }
+}
+
+impl Readiness {
+    /// Returns which keys are missing where.
+    pub(crate) fn of(state: &State) -> Self {
+        let entry = |NotReady {
+                         source,
+                         envoy,
+                         reason,
+                     }: &NotReady| {
+            let members = [("source", source.as_deref()), ("envoy", envoy.as_deref())];
+            let members = members.into_iter().chain([("reason", Some(*reason))]);
+            members
+                .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))))
+                .collect::<Value>()
+        };
+        Self(state.waiting().iter().map(entry).collect())
+    }
+}
+
 /// The listening endpoints.
 pub(crate) struct Endpoints {
     listener: TcpListener,
-    status: Status,
 }
 
 impl Endpoints {
@@ -40,11 +97,11 @@ impl Endpoints {
     ///
     /// # Errors
     /// The address cannot be bound.
-    pub(crate) async fn bind(address: SocketAddr, status: Status) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on `{address}`"))?;
-        Ok(Self { listener, status })
+        Ok(Self { listener })
     }
 
     /// Returns the bound address, with the actual port if port 0 was requested.
@@ -54,16 +111,13 @@ impl Endpoints {
             .context("the listening socket has no address")
     }
 
-    /// Serves requests until it is dropped.
-    pub(crate) async fn run(self) {
+    /// Serves `pages` until it is dropped.
+    pub(crate) async fn run(self, pages: impl Pages) {
         let mut connections = JoinSet::new();
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    connections.spawn(timeout(
-                        CONNECTION_TIMEOUT,
-                        serve(stream, self.status.clone()),
-                    ));
+                    connections.spawn(timeout(CONNECTION_TIMEOUT, serve(stream, pages.clone())));
                 }
                 Err(_) => sleep(PAUSE).await,
             }
@@ -75,10 +129,10 @@ impl Endpoints {
     }
 }
 
-async fn serve(stream: TcpStream, status: Status) {
+async fn serve(stream: TcpStream, pages: impl Pages) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = answer(request.method(), request.uri().path(), status.now());
-        async { Ok::<_, Infallible>(answer) }
+        let pages = pages.clone();
+        async move { Ok::<_, Infallible>(answer(request.method(), request.uri().path(), &pages).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .keep_alive(false)
@@ -87,12 +141,18 @@ async fn serve(stream: TcpStream, status: Status) {
     let _ = connection.await;
 }
 
-fn answer(method: &Method, path: &str, state: State) -> Response<Full<Bytes>> {
-    let page = match path {
+async fn answer(method: &Method, path: &str, pages: &impl Pages) -> Response<Full<Bytes>> {
+    let is_read = *method == Method::GET || *method == Method::HEAD;
+    let (status, content_type, body) = match path {
+        "/healthz" | "/readyz" | "/metrics" if !is_read => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            TEXT,
+            "only GET\n".to_owned(),
+        ),
         "/healthz" => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        "/readyz" => readiness(&state),
-        "/metrics" => match metrics::text(state, Instant::now()) {
-            Ok(text) => (StatusCode::OK, metrics::CONTENT_TYPE, text),
+        "/readyz" => readiness(pages.readiness().await),
+        "/metrics" => match pages.metrics().await {
+            Ok(page) => (StatusCode::OK, page.content_type, page.text),
             Err(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 TEXT,
@@ -105,16 +165,6 @@ fn answer(method: &Method, path: &str, state: State) -> Response<Full<Bytes>> {
             "only /healthz, /readyz and /metrics\n".to_owned(),
         ),
     };
-    let is_read = *method == Method::GET || *method == Method::HEAD;
-    let (status, content_type, body) = if is_read || page.0 == StatusCode::NOT_FOUND {
-        page
-    } else {
-        (
-            StatusCode::METHOD_NOT_ALLOWED,
-            TEXT,
-            "only GET\n".to_owned(),
-        )
-    };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -126,28 +176,12 @@ fn answer(method: &Method, path: &str, state: State) -> Response<Full<Bytes>> {
     response
 }
 
-fn readiness(state: &State) -> (StatusCode, &'static str, String) {
-    let waiting = state.waiting();
+fn readiness(Readiness(waiting): Readiness) -> (StatusCode, &'static str, String) {
     let status = if waiting.is_empty() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let entry = |NotReady {
-                     source,
-                     envoy,
-                     reason,
-                 }: &NotReady| {
-        let members = [("source", source.as_deref()), ("envoy", envoy.as_deref())];
-        let members = members.into_iter().chain([("reason", Some(*reason))]);
-        members
-            .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))))
-            .collect::<Value>()
-    };
-    let entries: Vec<_> = waiting.iter().map(entry).collect();
-    (
-        status,
-        JSON,
-        json!({"ready": waiting.is_empty(), "waiting": entries}).to_string(),
-    )
+    let page = json!({"ready": waiting.is_empty(), "waiting": waiting});
+    (status, JSON, page.to_string())
 }

@@ -7,6 +7,9 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// Targets of lines that `run` logs for others: Envoy, its access log, and the filter in it.
+const FORWARDED: [&str; 3] = ["envoy", "access", "filter"];
+
 /// Starts logging at `level`, a value of the configuration's `log.level`; any other value means
 /// `info`.
 ///
@@ -18,7 +21,8 @@ pub(crate) fn start(level: Option<&str>) {
         .unwrap_or(LevelFilter::INFO);
     let ours = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        .with_target(env!("CARGO_CRATE_NAME"), level);
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_targets(FORWARDED.map(|target| (target, level)));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

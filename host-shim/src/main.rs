@@ -1,5 +1,6 @@
-//! `registry-auth`: fetches keys for the filter and pushes them to Envoy (`serve`), checks
-//! configurations (`check`), and writes those of proxies (`render`).
+//! `registry-auth`: runs Envoy with the filter (`run`), fetches keys for the filter and pushes them to
+//! Envoy (`serve`), checks configurations (`check`), writes those of proxies (`render`), and holds
+//! the filter itself (`module`).
 
 mod check;
 mod clock;
@@ -22,14 +23,17 @@ mod listen;
 mod logging;
 mod members;
 mod metrics;
+mod module;
 mod overlap;
 mod push;
 mod refresh;
 mod render;
 mod resolve;
+mod run;
 mod schedule;
 mod secrets;
 mod serve;
+mod shim;
 mod source;
 mod status;
 mod target;
@@ -52,16 +56,23 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
     Serve(serve::Arguments),
     Check(check::Arguments),
     Render(render::Arguments),
+    Module(module::Arguments),
+    #[command(hide = true)]
+    BecomeEnvoy(run::launcher::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::Module(module::Arguments {}) => module::run(),
+        Command::BecomeEnvoy(arguments) => run::launcher::run(&arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -96,7 +107,8 @@ mod tests {
                 let option = format!("--{long} {value}");
                 rows.push(format!("| `{name}` | `{}` | ", option.trim_end()));
             }
-            for inner in command.get_subcommands() {
+            let shown = |inner: &&clap::Command| !inner.is_hide_set();
+            for inner in command.get_subcommands().filter(shown) {
                 add(inner, &format!("{name} {}", inner.get_name()), rows);
             }
         }

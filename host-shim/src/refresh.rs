@@ -44,7 +44,7 @@ impl fmt::Debug for Published {
 }
 
 /// The two configured durations; absent means the default.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Timing {
     /// `refreshInterval`; a time given by the source takes precedence.
     pub(crate) interval: Option<Duration>,

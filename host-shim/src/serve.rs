@@ -3,26 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::Instrument as _;
 
-use crate::clock::wall_clock;
-use crate::configuration::{Configuration, KeySetSource, Origin};
+use crate::configuration::{Configuration, KeySetSource};
 use crate::envelope::Seal;
-use crate::feedback::Feedback;
-use crate::feeder::Feeder;
-use crate::intakes::{Intakes, Known};
-use crate::lanes::Lanes;
-use crate::listen::Endpoints;
-use crate::refresh::{Channels, Refresher, Timing};
-use crate::resolve::System;
-use crate::secrets::SecretsManager;
-use crate::source::Source;
+use crate::listen::{Endpoints, ShimPages};
+use crate::shim::Shim;
 use crate::status::Status;
 use crate::target::Target;
 use crate::{check, logging};
@@ -79,103 +68,27 @@ async fn serve(sets: Vec<KeySetSource>, arguments: &Arguments, seal: Seal) -> an
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let status = Status::default();
-    let intakes = Intakes::new(&arguments.envoy, &status);
-    let mut shim = Shim {
-        intakes: intakes.subscribe(),
-        lanes: Arc::default(),
-        seal: Arc::new(seal),
-        status,
-        tasks: JoinSet::new(),
-    };
+    let mut shim = Shim::new(&arguments.envoy, seal, status.clone());
     let endpoints = match arguments.listen {
-        Some(address) => Some(Endpoints::bind(address, shim.status.clone()).await?),
+        Some(address) => Some(Endpoints::bind(address).await?),
         None => None,
     };
-    for set in sets {
-        shim.keep_fresh(set).await;
-    }
-    shim.tasks.spawn(intakes.run(System));
+    shim.keep(&sets).await;
+    let mut tasks = JoinSet::new();
     // After the sources are registered: without any, `/readyz` would report ready.
     if let Some(endpoints) = endpoints {
         tracing::info!(address = %endpoints.address()?, "the endpoints are listening");
-        shim.tasks.spawn(endpoints.run());
+        tasks.spawn(endpoints.run(ShimPages(status)));
     }
 
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        Some(_) = shim.tasks.join_next() => anyhow::bail!("a task of the shim ended"),
+        () = shim.task_ended() => anyhow::bail!("a task of the shim ended"),
+        Some(_) = tasks.join_next() => anyhow::bail!("the endpoints ended"),
     }
     tracing::info!("shutting down");
-    shim.tasks.shutdown().await;
+    tasks.shutdown().await;
+    shim.shut_down().await;
     Ok(())
-}
-
-/// What the tasks of all sets share.
-struct Shim {
-    intakes: watch::Receiver<Known>,
-    lanes: Arc<Lanes>,
-    seal: Arc<Seal>,
-    status: Status,
-    tasks: JoinSet<()>,
-}
-
-impl Shim {
-    async fn keep_fresh(&mut self, set: KeySetSource) {
-        let KeySetSource {
-            name,
-            origin,
-            timing,
-        } = set;
-        match origin {
-            Origin::Secret(place, content) => {
-                let source = SecretsManager::connect(&place, content).await;
-                self.start(&name, source, timing);
-                tracing::info!(
-                    set = &*name,
-                    secret = place.secret_name,
-                    region = place.region,
-                    "started to fetch keys"
-                );
-            }
-            Origin::Issuer(issuer) => {
-                tracing::info!(set = &*name, %issuer, "started to fetch keys");
-                self.start(&name, issuer, timing);
-            }
-        }
-    }
-
-    /// Starts the tasks of one set: one that fetches, and one that has a task for each intake. They
-    /// do not wait for those of other sets.
-    fn start<S: Source + Send + Sync + 'static>(
-        &mut self,
-        name: &Arc<str>,
-        source: S,
-        timing: Timing,
-    ) {
-        let (keys_sender, keys) = watch::channel(None);
-        let (feedback, feedback_receiver) = watch::channel(Feedback::default());
-        let span = tracing::info_span!("source", set = &**name);
-        let feeder = Feeder {
-            set: Arc::clone(name),
-            intakes: self.intakes.clone(),
-            seal: Arc::clone(&self.seal),
-            keys,
-            feedback,
-            status: self.status.clone(),
-            lanes: Arc::clone(&self.lanes),
-        };
-        self.tasks.spawn(feeder.run().instrument(span.clone()));
-        let report = self.status.source(name);
-        let channels = Channels {
-            keys: keys_sender,
-            feedback: feedback_receiver,
-            report,
-        };
-        self.tasks.spawn(
-            Refresher::new(source, timing, wall_clock, channels)
-                .run()
-                .instrument(span),
-        );
-    }
 }

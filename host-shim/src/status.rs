@@ -126,6 +126,14 @@ impl Status {
         report
     }
 
+    /// Removes a source that is no longer fetched, with what is known of it in each Envoy.
+    pub(crate) fn forget(&self, set: &Arc<str>) {
+        self.change(|state| {
+            state.sources.remove(set);
+            state.feeds.retain(|(_, fed), _| fed != set);
+        });
+    }
+
     /// Returns a copy of the state.
     pub(crate) fn now(&self) -> State {
         self.change(|state| state.clone())

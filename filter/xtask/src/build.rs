@@ -1,7 +1,7 @@
 //! `cargo xtask build`: builds the two artefacts, module and native binary.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -13,6 +13,8 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 const LIBRARY: &str = "registry_auth_filter.wasm";
+/// The module as it ships, in `target`.
+const MODULE: &str = "registry-auth.wasm";
 
 /// Options of `cargo xtask build`; without any, both artefacts are built.
 #[derive(Args)]
@@ -56,7 +58,7 @@ pub(crate) fn all(workspace: &Workspace) -> anyhow::Result<()> {
 pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
     let (linked, finished) = finished(workspace, &["--lib"], LIBRARY)?;
     module::check_size(finished.bytes.len())?;
-    let path = workspace.target("registry-auth.wasm");
+    let path = workspace.target(MODULE);
     replace(&path, &finished.bytes)
         .with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
     report(&workspace.short(&path).to_string(), linked, &finished);
@@ -158,18 +160,38 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::rename(&new, path)
 }
 
+/// Builds target/release/registry-auth, with the module in it if there is one.
 fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
-    process::run(&mut workspace.cargo(&[
+    let mut command = workspace.cargo(&[
         "build",
         "--package",
         "registry-auth-shim",
         "--bin",
         "registry-auth",
         "--release",
-    ]))?;
+    ]);
+    match embedded(workspace)? {
+        Some(module) => drop(command.env("REGISTRY_AUTH_EMBED", module)),
+        None => eprintln!("no module yet: `registry-auth run` will need `--module`"),
+    }
+    process::run(&mut command)?;
     eprintln!(
         "{}",
         workspace.short(&workspace.target("release/registry-auth"))
     );
     Ok(())
+}
+
+/// Returns the file of the module for the native binary; `None` if there is no module. It is a copy
+/// that changes only with the content, so that the binary is compiled again only then.
+fn embedded(workspace: &Workspace) -> anyhow::Result<Option<PathBuf>> {
+    let Ok(module) = fs::read(workspace.target(MODULE)) else {
+        return Ok(None);
+    };
+    let copy = workspace.target("embedded.wasm");
+    if fs::read(&copy).ok().as_ref() != Some(&module) {
+        replace(&copy, &module)
+            .with_context(|| format!("cannot write `{}`", workspace.short(&copy)))?;
+    }
+    Ok(Some(copy))
 }

@@ -11,7 +11,7 @@ use crate::refresh::Timing;
 use crate::secrets::Content;
 
 /// A key set that the shim fetches and pushes to the intakes.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct KeySetSource {
     /// The name of the set in the push protocol.
     pub(crate) name: Arc<str>,
@@ -22,7 +22,7 @@ pub(crate) struct KeySetSource {
 }
 
 /// Where the keys of a set come from.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Origin {
     /// A secret in AWS Secrets Manager, and the kind of its keys.
     Secret(AwsSecretsManager, Content),
@@ -32,7 +32,7 @@ pub(crate) enum Origin {
 
 /// Returns the sets of a section: at most one of verification keys, one with a signing key, and one
 /// for each issuer whose `keySource` is `push`.
-pub(super) fn of(bearer: &Bearer) -> Vec<KeySetSource> {
+pub(crate) fn of(bearer: &Bearer) -> Vec<KeySetSource> {
     let mut sets: Vec<KeySetSource> = secrets(bearer).collect();
     for set in bearer.oidc.iter().filter_map(issuer) {
         // Entries of one issuer share a set.

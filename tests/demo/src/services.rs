@@ -1,5 +1,6 @@
-//! The services of the demonstration: registry, issuer, Secrets Manager, shim, Envoy.
+//! The services of the demonstration: registry, issuer, Secrets Manager, and `registry-auth run`.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -8,14 +9,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_harness::callers::{self, ISSUER, ISSUER_KEY};
 use registry_auth_harness::client::{self, Request};
-use registry_auth_harness::issuer::Issuer;
+use registry_auth_harness::issuer::{Issuer, KEYS};
 use registry_auth_harness::key::TestKey;
 use registry_auth_harness::program::{Program, free_address, tool};
-use registry_auth_harness::push::random_key;
 use registry_auth_harness::server::Server;
-use registry_auth_harness::shipped::{self, Addresses};
-use registry_auth_harness::{distribution, module};
-use serde_json::json;
+use registry_auth_harness::{distribution, envoy, module, shipped};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The secret that `envoy/filter.json` names.
@@ -48,7 +47,7 @@ impl Services {
         };
         services.start_secrets_manager()?;
         let registry = services.start_registry()?;
-        services.start_envoy(registry)?;
+        services.start_proxy(registry)?;
         Ok(services)
     }
 
@@ -74,37 +73,22 @@ impl Services {
         Ok(address)
     }
 
-    /// Starts Envoy with the configuration of `envoy/`, in which only addresses are replaced, and
-    /// the shim with the same configuration.
-    fn start_envoy(&mut self, registry: SocketAddr) -> Result<()> {
-        let (clients, issuer) = (self.registry_clients, self.issuer.address());
-        let (admin, intake, push_key) = (
-            free_address()?,
-            self.folder.path().join("intake.sock"),
-            random_key()?,
-        );
-        let text = Addresses {
-            clients,
-            intake: intake.clone(),
-            admin,
-            registry,
-            issuer,
-        }
-        .configuration()?;
-        self.programs
-            .push(shipped::start(&text, admin, &push_key, self.folder.path())?);
-        told("Envoy with the filter", self.registry_clients);
-        let shim = Program::start(
-            "shim",
-            Command::new(module::workspace().join("target/release/registry-auth"))
-                .args([
-                    "serve",
-                    "--config",
-                    shipped::PLUGIN,
-                    "--envoy",
-                    &format!("unix://{}", intake.display()),
-                ])
-                .env("REGISTRY_AUTH_PUSH_KEY", &push_key)
+    /// Starts `registry-auth run` with the policy of `envoy/`, in which only addresses are new.
+    fn start_proxy(&mut self, registry: SocketAddr) -> Result<()> {
+        let file = self.folder.path().join("zot.json");
+        fs::write(&file, self.document()?.to_string())?;
+        let pages = free_address()?;
+        let mut run = Program::start(
+            "run",
+            Command::new(module::shim()?)
+                .arg("run")
+                .arg("--config")
+                .arg(&file)
+                .args(["--upstream", &format!("http://{registry}")])
+                .args(["--listen", &pages.to_string()])
+                .arg("--envoy")
+                .arg(envoy::binary()?)
+                .env("TMPDIR", self.folder.path())
                 .env("AWS_ENDPOINT_URL", format!("http://{}", self.secrets))
                 .envs([
                     ("AWS_ACCESS_KEY_ID", "demo"),
@@ -112,9 +96,33 @@ impl Services {
                 ]),
             self.folder.path(),
         )?;
-        self.programs.push(shim);
-        told("registry-auth serve, pushing to", intake.display());
+        run.wait(pages, "/readyz")?;
+        self.programs.push(run);
+        told("registry-auth run, for clients", self.registry_clients);
+        told("its /readyz and /metrics", pages);
         Ok(())
+    }
+
+    /// The shipped configuration: the name of its issuer is made up, so that it is said where the
+    /// keys are.
+    fn document(&self) -> Result<Value> {
+        let text = fs::read_to_string(module::workspace().join(shipped::PLUGIN))?;
+        let mut document: Value = serde_json::from_str(&text)?;
+        let http = document
+            .get_mut("http")
+            .and_then(Value::as_object_mut)
+            .context("no `http`")?;
+        let clients = self.registry_clients;
+        http.insert("address".to_owned(), clients.ip().to_string().into());
+        http.insert("port".to_owned(), clients.port().to_string().into());
+        let issuer = document
+            .pointer_mut("/http/auth/bearer/oidc/0")
+            .and_then(Value::as_object_mut)
+            .context("no issuer")?;
+        issuer.remove("cluster");
+        let keys = format!("http://{}{KEYS}", self.issuer.address());
+        issuer.insert("jwksUri".to_owned(), keys.into());
+        Ok(document)
     }
 
     fn start(
@@ -143,7 +151,7 @@ impl Services {
         )
     }
 
-    fn ask_secrets_manager(&self, operation: &str, arguments: &serde_json::Value) -> Result<()> {
+    fn ask_secrets_manager(&self, operation: &str, arguments: &Value) -> Result<()> {
         let credential = "Credential=demo/20260101/us-east-1/secretsmanager/aws4_request";
         let request = Request::new("POST", "/")
             .header("content-type", "application/x-amz-json-1.1")
@@ -219,7 +227,8 @@ impl Services {
             "  curl -i -H \"Authorization: Bearer $(cat {folder}/ci/token)\" http://{registry}/v2/team/app/tags/list"
         );
         eprintln!("  curl -i http://{registry}/v2/team/app/tags/list");
-        eprintln!("  tail -f {folder}/envoy.log {folder}/shim.log");
+        eprintln!("  edit {folder}/zot.json: a change is live, or refused in the log");
+        eprintln!("  tail -f {folder}/run.log");
         Ok(())
     }
 }
@@ -229,7 +238,7 @@ fn secret(keys: &[&str]) -> Result<String> {
     for name in keys {
         members.insert((*name).to_owned(), TestKey::named(name)?.pkix_pem()?.into());
     }
-    Ok(serde_json::Value::Object(members).to_string())
+    Ok(Value::Object(members).to_string())
 }
 
 fn told(what: &str, address: impl std::fmt::Display) {

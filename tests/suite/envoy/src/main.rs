@@ -19,6 +19,7 @@ mod pushed;
 mod refused;
 mod reload;
 mod rendered;
+mod run;
 mod scenarios;
 mod shipped;
 mod token_server;

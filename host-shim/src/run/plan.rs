@@ -1,0 +1,132 @@
+//! From the configuration file to what Envoy and the shim get.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use registry_auth_engine::config::raw::Document;
+use registry_auth_engine::config::{ConfigError, Role, decode_value};
+use registry_auth_render::envoy::{self, Place};
+use registry_auth_render::{Cluster, Completed, Files, Options, PUSH_KEY, complete};
+use serde_json::{Value, json};
+
+use super::{certificates, change};
+use crate::configuration::{KeySetSource, key_sets, value_of};
+use crate::disk::Disk;
+
+/// What one configuration file asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// The document with everything that it left out.
+    pub(crate) completed: Completed,
+    /// The key sets to fetch and push.
+    pub(crate) sets: Vec<KeySetSource>,
+    /// `log.level`
+    pub(crate) log_level: Option<String>,
+    /// True for `http.auth.mtls`.
+    pub(crate) client_certificates: bool,
+}
+
+/// A plan or what is wrong, and the files that were read for it.
+pub(crate) struct Reading {
+    /// The errors, if there is one, are those of the file.
+    pub(crate) plan: Result<Plan, Vec<ConfigError>>,
+    /// The configuration file and those that it names.
+    pub(crate) files: BTreeSet<PathBuf>,
+}
+
+/// Reads the configuration file and completes it.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn read(path: &Path, options: &Options) -> anyhow::Result<Reading> {
+    let recorded = Recorded::default();
+    let plan = match value_of(path)? {
+        Ok(document) => of_document(&document, options, &recorded),
+        Err(found) => Err(found.errors),
+    };
+    let mut files = recorded.0.into_inner();
+    files.insert(path.to_owned());
+    Ok(Reading { plan, files })
+}
+
+fn of_document(
+    document: &Value,
+    options: &Options,
+    recorded: &Recorded,
+) -> Result<Plan, Vec<ConfigError>> {
+    let mut completed = complete(document, options, recorded)?;
+    certificates::check(&completed, recorded)?;
+    // The intake is always there, so that a change which needs it finds it.
+    let push_key = push_key_of(&completed);
+    let intake = || json!({"intake": {"pushKey": {"env": push_key}}});
+    completed.intake.get_or_insert_with(intake);
+    completed.environment.push(push_key);
+    completed.environment.sort();
+    completed.environment.dedup();
+
+    let filter = match decode_value(completed.filter.clone()).0 {
+        Role::Filter(filter) => *filter,
+        Role::Intake(_) | Role::Unreadable => Document::default(),
+    };
+    let sets = filter.bearer.as_ref().map(key_sets::of);
+    Ok(Plan {
+        completed,
+        sets: sets.unwrap_or_default(),
+        client_certificates: filter.mtls.is_some(),
+        log_level: filter.log_level,
+    })
+}
+
+/// Returns the name of the environment variable of the push key.
+pub(crate) fn push_key_of(completed: &Completed) -> String {
+    completed
+        .filter
+        .pointer("/proxy/pushKey/env")
+        .and_then(Value::as_str)
+        .unwrap_or(PUSH_KEY)
+        .to_owned()
+}
+
+impl Plan {
+    /// Listens on this port if the document leaves the port open.
+    pub(crate) const fn listen_on(&mut self, port: u16) {
+        if self.completed.listener.port == 0 {
+            self.completed.listener.port = port;
+        }
+    }
+
+    /// Returns the files for Envoy.
+    pub(crate) fn files(&self, place: &Place) -> change::Files {
+        envoy::directory(&self.completed, place)
+    }
+
+    /// Returns the files for the time of a change from `before`: with its clusters too, which what
+    /// is not replaced yet sends requests to.
+    pub(crate) fn files_after(&self, before: &Self, place: &Place) -> change::Files {
+        let mut both = self.clone();
+        both.keep(before.completed.clusters());
+        both.files(place)
+    }
+
+    /// Has these clusters too, where it has none of their names.
+    pub(crate) fn keep<'a>(&mut self, clusters: impl IntoIterator<Item = &'a Cluster>) {
+        for cluster in clusters {
+            let is_own = |own: &Cluster| own.name == cluster.name;
+            if !self.completed.clusters().any(is_own) {
+                self.completed.issuers.push(cluster.clone());
+            }
+        }
+    }
+}
+
+/// The files of this host; remembers which were asked for.
+#[derive(Default)]
+struct Recorded(RefCell<BTreeSet<PathBuf>>);
+
+impl Files for Recorded {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.0.borrow_mut().insert(path.into());
+        Disk.read(path)
+    }
+}

@@ -1,0 +1,259 @@
+//! The configuration that Envoy has: written to its folder, confirmed by Envoy, and taken back when
+//! Envoy refuses it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use registry_auth_render::envoy::BOOTSTRAP;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::admin::Admin;
+use super::change::{Files, changed, gone, versioned};
+use super::confirm::{self, Reception, Subscriptions};
+use super::folder::Folder;
+use super::lines::Heard;
+use super::live::Live;
+
+/// Time between two questions.
+const POLL: Duration = Duration::from_millis(25);
+/// How long Envoy may take to read a file. It compiles the module meanwhile, on a busy machine for
+/// some seconds.
+const READ: Duration = Duration::from_mins(1);
+/// How long what Envoy has accepted may wait for names and certificates.
+const WARM: Duration = Duration::from_secs(15);
+
+/// The page with the number of requests in progress, those to the intake not among them.
+const REQUESTS: &str = "/stats?filter=^http.registry.downstream_rq_active$";
+
+/// The configuration of one Envoy.
+pub(crate) struct Proxy {
+    folder: Folder,
+    admin: Admin,
+    heard: Heard,
+    files: Files,
+    live: Live,
+    generation: u64,
+}
+
+/// Why a configuration is not live.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    /// The file cannot be written.
+    #[error("{0}")]
+    Unwritten(String),
+    /// Envoy has refused a file.
+    #[error("Envoy refuses {file}: {reason}")]
+    ByEnvoy {
+        /// The name of the file.
+        file: String,
+        /// Envoy's reason.
+        reason: String,
+    },
+    /// Envoy has not read a file in time.
+    #[error("Envoy has not read {0} in time")]
+    Unread(String),
+    /// Envoy has accepted everything, and waits for something that does not come.
+    #[error("a listener or cluster of Envoy waits for a certificate or a name{0}")]
+    Warming(String),
+}
+
+impl Proxy {
+    /// Writes the files for the first start of Envoy.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub(crate) fn write(
+        folder: Folder,
+        admin: Admin,
+        heard: Heard,
+        files: Files,
+        live: Live,
+    ) -> anyhow::Result<Self> {
+        let generation = 1;
+        for (name, text) in &files {
+            if name == BOOTSTRAP {
+                folder.replace(name, text)?;
+            } else {
+                folder.replace(name, &versioned(text, generation))?;
+                live.expect(name, generation);
+            }
+        }
+        Ok(Self {
+            folder,
+            admin,
+            heard,
+            files,
+            live,
+            generation,
+        })
+    }
+
+    /// Returns the number of the configuration that is live.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Waits until Envoy uses what was written for its first start.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub(crate) async fn started(&self) -> Result<(), Refused> {
+        let before = Subscriptions::default();
+        for name in changed(&Files::new(), &self.files) {
+            if confirm::is_confirmed(&name) {
+                self.confirmed(&name, self.generation, &before).await?;
+            }
+        }
+        self.warmed().await
+    }
+
+    /// Makes other files live. Where Envoy refuses one of them, those of before are written
+    /// again.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub(crate) async fn apply(&mut self, new: Files) -> Result<(), Refused> {
+        self.generation += 1;
+        let names = changed(&self.files, &new);
+        let mut written = 0;
+        let mut result = Ok(());
+        for name in &names {
+            written += 1;
+            let text = new.get(name).map_or("", String::as_str);
+            result = self.replace(name, text).await;
+            if result.is_err() {
+                break;
+            }
+        }
+        if result.is_ok() {
+            result = self.warmed().await;
+        }
+        if result.is_err() {
+            self.take_back(names.get(..written).unwrap_or(&names)).await;
+            return result;
+        }
+        for name in gone(&self.files, &new) {
+            self.folder.remove(&name);
+            self.live.forget(&name);
+        }
+        self.files = new;
+        Ok(())
+    }
+
+    /// Returns the address on which clients connect, as Envoy says it.
+    pub(crate) async fn address(&self) -> Option<String> {
+        let page = self.admin.get("/listeners?format=json").await?;
+        address(&page)
+    }
+
+    /// Returns the number of requests of clients in progress; `None` if Envoy does not answer.
+    pub(crate) async fn requests(&self) -> Option<u64> {
+        let page = self.admin.get(REQUESTS).await?;
+        let (_, count) = page.trim().rsplit_once(": ")?;
+        count.parse().ok()
+    }
+
+    /// Returns true if other files would change anything.
+    pub(crate) fn differs(&self, new: &Files) -> bool {
+        self.files != *new
+    }
+
+    /// Writes one file, and waits until Envoy uses it.
+    async fn replace(&self, name: &str, text: &str) -> Result<(), Refused> {
+        let before = self.ask().await.unwrap_or_default();
+        self.heard.take_refusal();
+        self.folder
+            .replace(name, &versioned(text, self.generation))
+            .map_err(|error| Refused::Unwritten(format!("{error:#}")))?;
+        self.live.expect(name, self.generation);
+        if confirm::is_confirmed(name) {
+            self.confirmed(name, self.generation, &before).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the files of before, the last one first.
+    async fn take_back(&mut self, names: &[String]) {
+        self.generation += 1;
+        for name in names.iter().rev() {
+            let Some(text) = self.files.get(name) else {
+                self.folder.remove(name);
+                self.live.forget(name);
+                continue;
+            };
+            if let Err(error) = self.replace(name, text).await {
+                tracing::error!(file = name, reason = %error, "writing the configuration of before failed");
+            }
+        }
+    }
+
+    async fn confirmed(
+        &self,
+        name: &str,
+        version: u64,
+        before: &Subscriptions,
+    ) -> Result<(), Refused> {
+        let deadline = Instant::now() + READ;
+        loop {
+            let now = self.ask().await.unwrap_or_default();
+            match now.reception(name, version, before) {
+                Reception::Accepted => return Ok(()),
+                Reception::Refused => {
+                    return Err(Refused::ByEnvoy {
+                        file: name.to_owned(),
+                        reason: self.reason().await,
+                    });
+                }
+                Reception::Unread if Instant::now() >= deadline => {
+                    return Err(Refused::Unread(name.to_owned()));
+                }
+                Reception::Unread => sleep(POLL).await,
+            }
+        }
+    }
+
+    /// Waits until no listener and no cluster waits.
+    async fn warmed(&self) -> Result<(), Refused> {
+        let deadline = Instant::now() + WARM;
+        while self.ask().await.is_none_or(|now| now.is_warming()) {
+            if Instant::now() >= deadline {
+                let reason = self.heard.take_refusal();
+                let reason = reason.map(|reason| format!(": {reason}"));
+                return Err(Refused::Warming(reason.unwrap_or_default()));
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// The reason is in the log, which comes on another way.
+    async fn reason(&self) -> String {
+        for _ in 0..20 {
+            if let Some(reason) = self.heard.take_refusal() {
+                return reason.trim().to_owned();
+            }
+            sleep(POLL).await;
+        }
+        "see its log".to_owned()
+    }
+
+    async fn ask(&self) -> Option<Subscriptions> {
+        let page = self.admin.get(confirm::PAGE).await?;
+        Some(Subscriptions::read(&page))
+    }
+}
+
+/// Reads the page `/listeners`: the only listener that is not a socket is that of clients.
+fn address(page: &str) -> Option<String> {
+    let page: Value = serde_json::from_str(page).ok()?;
+    page.get("listener_statuses")?
+        .as_array()?
+        .iter()
+        .find_map(|listener| {
+            let socket = listener.pointer("/local_address/socket_address")?;
+            let address: IpAddr = socket.get("address")?.as_str()?.parse().ok()?;
+            let port = u16::try_from(socket.get("port_value")?.as_u64()?).ok()?;
+            Some(SocketAddr::new(address, port).to_string())
+        })
+}

@@ -1,0 +1,436 @@
+//! The life of one `run`: start, changes, end.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use registry_auth_render::Cluster;
+use registry_auth_render::envoy::{BOOTSTRAP, Place};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::admin::Admin;
+use super::binary::Binary;
+use super::folder::Folder;
+use super::lines::{FORMAT, Heard};
+use super::live::Live;
+use super::metrics::Changes;
+use super::options::Arguments;
+use super::pages::{Registry, RunPages};
+use super::plan::{self, Plan, Reading};
+use super::process::{Launch, Observer, Process, Supervisor};
+use super::proxy::Proxy;
+use super::watch::Watch;
+use crate::envelope::Seal;
+use crate::intake::Intake;
+use crate::listen::Endpoints;
+use crate::shim::Shim;
+use crate::status::Status;
+use crate::target::Target;
+
+/// Variables of this process that Envoy gets too, besides those that the module reads. None of them
+/// is a secret.
+const ENVIRONMENT: [&str; 8] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+/// How long requests in progress may take at the end.
+const DRAIN: Duration = Duration::from_secs(20);
+/// Time between two questions about them.
+const POLL: Duration = Duration::from_millis(50);
+
+/// The signals that end this process.
+struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// A running Envoy with what belongs to it.
+struct Runner<'a> {
+    arguments: &'a Arguments,
+    binary: &'a Binary,
+    place: Place,
+    /// The port where the configuration has none: the same for each Envoy and after each change.
+    any_port: u16,
+    /// The clusters of the registry under each name so far. A connection of a client goes on with
+    /// the listener that it came to, and so with the cluster of that time.
+    registries: Vec<Cluster>,
+    /// The variables that the module can read in this Envoy.
+    variables: Vec<String>,
+    proxy: Proxy,
+    shim: Shim,
+    plan: Plan,
+    files: BTreeSet<PathBuf>,
+    pages: RunPages,
+}
+
+/// Starts everything, and runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Something does not start, or a task ends by itself.
+pub(crate) async fn run(
+    arguments: &Arguments,
+    mut plan: Plan,
+    files: BTreeSet<PathBuf>,
+    binary: &Binary,
+    module: &[u8],
+) -> anyhow::Result<()> {
+    let any_port = free_port(&plan)?;
+    plan.listen_on(any_port);
+    let mut signals = EndSignals::listen()?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    let endpoints = if arguments.no_listen {
+        None
+    } else {
+        let bound = Endpoints::bind(arguments.listen).await;
+        Some(bound.context("choose another address by `--listen`, or `--no-listen`")?)
+    };
+    for warning in &plan.completed.warnings {
+        tracing::warn!(path = warning.path, "{}", warning.message);
+    }
+    for assumption in &plan.completed.assumptions {
+        tracing::info!("assumed: {assumption}");
+    }
+
+    let folder = Folder::create()?;
+    let place = place(&folder, module)?;
+    let (seal, push_key) = Seal::random()?;
+    let (admin, heard, live) = (
+        Admin::new(place.admin().into()),
+        Heard::default(),
+        Live::default(),
+    );
+    let launch = launch(arguments, &plan, binary, &folder, &push_key);
+    let (supervisor, observer) = Supervisor::new(launch, heard.clone());
+    let status = Status::default();
+    let pages = RunPages {
+        status: status.clone(),
+        envoy: observer.clone(),
+        admin: admin.clone(),
+        live: live.clone(),
+        changes: Changes::default(),
+        ending: Arc::default(),
+        registry: Registry::at(plan.completed.upstream.endpoint.clone()),
+    };
+    let intake = Intake::Unix(place.intake().into());
+    let mut runner = Runner {
+        arguments,
+        binary,
+        proxy: Proxy::write(folder, admin, heard.clone(), plan.files(&place), live)?,
+        place,
+        any_port,
+        registries: vec![plan.completed.upstream.clone()],
+        variables: plan.completed.environment.clone(),
+        shim: Shim::new(&[Target::Intake(intake)], seal, status),
+        plan,
+        files,
+        pages: pages.clone(),
+    };
+    let mut tasks = tokio::task::JoinSet::new();
+    if let Some(endpoints) = endpoints {
+        tracing::info!(address = %endpoints.address()?, "the endpoints are listening");
+        tasks.spawn(endpoints.run(pages));
+    }
+    let (stop, stopped) = oneshot::channel();
+    let envoy = tokio::spawn(supervisor.run(stopped));
+    tracing::info!(
+        envoy = %binary.path.display(),
+        version = %binary.version,
+        folder = runner.place.folder,
+        "starting Envoy"
+    );
+    let result = runner
+        .live(observer, &heard, &mut signals, &mut hang_up)
+        .await;
+    tracing::info!("shutting down");
+    if result.is_ok() {
+        runner.drain(&mut signals).await;
+    }
+    tasks.shutdown().await;
+    runner.shim.shut_down().await;
+    end(stop, envoy).await;
+    result
+}
+
+impl Runner<'_> {
+    /// Waits for Envoy, then makes changes live until a signal ends this.
+    async fn live(
+        &mut self,
+        mut envoy: Observer,
+        heard: &Heard,
+        signals: &mut EndSignals,
+        hang_up: &mut Signal,
+    ) -> anyhow::Result<()> {
+        // From before Envoy starts: a change meanwhile is seen.
+        let mut watch = Watch::of(&self.files);
+        tokio::select! {
+            started = self.proxy.started() => started.context("Envoy does not start")?,
+            reason = first_end(&mut envoy, heard) => anyhow::bail!("Envoy does not start: {reason}"),
+            () = signals.end() => return Ok(()),
+        }
+        self.shim.keep(&self.plan.sets).await;
+        self.pages.changes.accepted(self.proxy.generation());
+        self.log_live().await;
+        loop {
+            let is_asked = tokio::select! {
+                () = signals.end() => return Ok(()),
+                () = self.shim.task_ended() => anyhow::bail!("a task of the shim ended"),
+                _ = hang_up.recv() => true,
+                () = watch.changed() => false,
+            };
+            watch = Watch::of(&self.files);
+            tokio::select! {
+                () = signals.end() => return Ok(()),
+                () = self.reload(is_asked) => {}
+            }
+            watch = watch.with(&self.files);
+        }
+    }
+
+    /// Takes no new connections, and waits for requests in progress; another signal ends that.
+    async fn drain(&self, signals: &mut EndSignals) {
+        self.pages.ending.store(true, Ordering::Relaxed);
+        self.pages.admin.post("/drain_listeners").await;
+        let drained = async {
+            while self.proxy.requests().await.is_some_and(|count| count > 0) {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::select! {
+            () = drained => {}
+            () = tokio::time::sleep(DRAIN) => tracing::warn!("requests are still in progress"),
+            () = signals.end() => {}
+        }
+    }
+
+    /// Reads the file again, and makes it live if it is good.
+    async fn reload(&mut self, is_asked: bool) {
+        let (plan, files) = match plan::read(
+            &self.arguments.config,
+            &self.arguments.upstream.options(true),
+        ) {
+            Ok(Reading { plan, files }) => (plan, files),
+            Err(error) => return self.refused(&format!("{error:#}")),
+        };
+        self.files.extend(files.iter().cloned());
+        let plan = match plan {
+            Ok(mut plan) => {
+                plan.listen_on(self.any_port);
+                plan.keep(&self.registries);
+                plan
+            }
+            Err(errors) => {
+                for error in &errors {
+                    tracing::error!(path = error.path, "configuration: {}", error.message);
+                }
+                return self.refused(&match errors.len() {
+                    1 => "it has 1 error".to_owned(),
+                    count => format!("it has {count} errors"),
+                });
+            }
+        };
+        if let Err(reason) = self.is_possible(&plan) {
+            return self.refused(&reason);
+        }
+        let new = plan.files(&self.place);
+        if !self.proxy.differs(&new) && plan.sets == self.plan.sets {
+            self.plan = plan;
+            self.files = files;
+            if is_asked {
+                tracing::info!("the configuration is the same as before");
+            } else {
+                tracing::debug!("the configuration is the same as before");
+            }
+            return;
+        }
+        // Before the filter asks for them.
+        self.shim.add(&plan.sets).await;
+        let between = plan.files_after(&self.plan, &self.place);
+        let leaves_clusters = between != new;
+        if let Err(error) = self.proxy.apply(between).await {
+            self.shim.keep(&self.plan.sets).await;
+            return self.refused(&error.to_string());
+        }
+        if leaves_clusters && let Err(error) = self.proxy.apply(new).await {
+            tracing::warn!(reason = %error, "clusters of before are still there");
+        }
+        self.shim.keep(&plan.sets).await;
+        for warning in &plan.completed.warnings {
+            if !self.plan.completed.warnings.contains(warning) {
+                tracing::warn!(path = warning.path, "{}", warning.message);
+            }
+        }
+        let registry = &plan.completed.upstream;
+        self.registries.retain(|known| known.name != registry.name);
+        self.registries.push(registry.clone());
+        let endpoint = &registry.endpoint;
+        if *endpoint != self.plan.completed.upstream.endpoint {
+            self.pages.registry.moved(endpoint.clone());
+        }
+        self.plan = plan;
+        self.files = files;
+        self.pages.changes.accepted(self.proxy.generation());
+        self.log_live().await;
+    }
+
+    /// Returns why this Envoy cannot have a configuration.
+    fn is_possible(&self, plan: &Plan) -> Result<(), String> {
+        let known = |name: &&String| !self.variables.contains(name);
+        if let Some(name) = plan.completed.environment.iter().find(known) {
+            return Err(format!(
+                "it names the environment variable `{name}`, which Envoy got no value of when it was started: start again"
+            ));
+        }
+        self.binary
+            .suffices(plan.client_certificates)
+            .map_err(|error| error.to_string())
+    }
+
+    fn refused(&self, reason: &str) {
+        self.pages.changes.refused();
+        tracing::error!(
+            reason,
+            "the configuration is refused; the one of before stays"
+        );
+    }
+
+    async fn log_live(&self) {
+        let address = self.proxy.address().await;
+        tracing::info!(
+            generation = self.proxy.generation(),
+            address,
+            "the configuration is live"
+        );
+    }
+}
+
+impl EndSignals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns when this process is to end.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("cannot listen for signals")
+}
+
+/// Checks that the port of the plan is free, or finds one that is: Envoy would start without the
+/// listener, and say so in its log only.
+fn free_port(plan: &Plan) -> anyhow::Result<u16> {
+    let listener = &plan.completed.listener;
+    let address = SocketAddr::new(listener.address, listener.port);
+    let bound = TcpListener::bind(address).and_then(|bound| bound.local_addr());
+    let bound = bound.with_context(|| {
+        format!("cannot listen on `{address}` (`http.address` and `http.port`)")
+    })?;
+    Ok(bound.port())
+}
+
+fn place(folder: &Folder, module: &[u8]) -> anyhow::Result<Place> {
+    let mut place = Place {
+        module: folder.put_module(module)?.display().to_string(),
+        folder: folder.path().display().to_string(),
+        ..Place::default()
+    };
+    if let Some(file) = openssl_probe::probe().cert_file {
+        place.system_authorities = file.display().to_string();
+    }
+    match place.problem() {
+        None => Ok(place),
+        Some(problem) => anyhow::bail!(
+            "the folder `{}` cannot be used (set TMPDIR to another place): it {problem}",
+            place.folder
+        ),
+    }
+}
+
+fn launch(
+    arguments: &Arguments,
+    plan: &Plan,
+    binary: &Binary,
+    folder: &Folder,
+    push_key: &str,
+) -> Launch {
+    let is_debug = matches!(plan.log_level.as_deref(), Some("debug" | "trace"));
+    let components = if is_debug { "wasm:debug" } else { "wasm:info" };
+    let mut all: Vec<OsString> = vec!["-c".into(), folder.path().join(BOOTSTRAP).into()];
+    let fixed = [
+        "--disable-hot-restart",
+        "--log-format",
+        FORMAT,
+        "--log-level",
+        "warning",
+        "--component-log-level",
+        components,
+        "--file-flush-interval-msec",
+        "1000",
+    ];
+    all.extend(fixed.map(OsString::from));
+    if let Some(number) = arguments.concurrency {
+        all.extend(["--concurrency".into(), number.to_string().into()]);
+    }
+    let own = plan::push_key_of(&plan.completed);
+    let read = plan.completed.environment.iter().map(String::as_str);
+    let names: BTreeSet<&str> = ENVIRONMENT.into_iter().chain(read).collect();
+    let mut environment: Vec<(OsString, OsString)> = names
+        .into_iter()
+        .filter(|name| *name != own)
+        .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
+        .collect();
+    environment.push((own.into(), push_key.into()));
+    Launch {
+        program: binary.path.clone(),
+        arguments: all,
+        environment,
+    }
+}
+
+/// Returns when Envoy has ended for the first time, with the reason.
+async fn first_end(envoy: &mut Observer, heard: &Heard) -> String {
+    let ended = envoy
+        .state
+        .wait_for(|state| matches!(state, Process::Ended(_)))
+        .await;
+    let reason = match ended.as_deref() {
+        Ok(Process::Ended(reason)) => reason.clone(),
+        _ => "it has ended".to_owned(),
+    };
+    drop(ended);
+    // Its last lines come on another way.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    match heard.take_error() {
+        Some(error) => format!("{reason}: {}", error.replace('\n', " ").trim()),
+        None => reason,
+    }
+}
+
+/// Ends Envoy, and waits for that.
+async fn end(stop: oneshot::Sender<()>, envoy: JoinHandle<()>) {
+    drop(stop);
+    // Ignored: a supervisor that has failed has ended Envoy.
+    drop(envoy.await);
+}

@@ -1,0 +1,12 @@
+//! `registry-auth run`: the real binary with the real Envoy.
+
+mod changes;
+mod documents;
+mod fixture;
+mod issuers;
+mod log;
+mod pages;
+mod process;
+mod refusals;
+mod speed;
+mod tls;
