@@ -2,6 +2,7 @@ package istio_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 	cares "github.com/envoyproxy/go-control-plane/envoy/extensions/network/dns_resolver/cares/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"istio.io/istio/pilot/pkg/util/protoconv"
@@ -36,11 +37,17 @@ type agent struct {
 	names string
 }
 
-// startAgent serves Envoy until the test ends, and returns its address. Modules are fetched without
+// startAgent serves the Envoy of a proxy until the test ends, and returns its address. Modules are fetched without
 // TLS from the registry, and names are resolved by this DNS server instead of that of the system.
-func startAgent(t *testing.T, pilot, registry, names string) string {
+func startAgent(t *testing.T, p proxy, pilot, registry, names string) string {
 	t.Helper()
-	connection, err := grpc.NewClient(pilot, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	certificate, err := authority.issue("", "spiffe://cluster.local/ns/"+p.namespace+"/sa/proxy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection, err := grpc.NewClient(pilot, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+		Certificates: []tls.Certificate{certificate}, RootCAs: authority.pool(), ServerName: "istiod",
+	})))
 	if err != nil {
 		t.Fatal(err)
 	}

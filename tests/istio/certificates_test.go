@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net/url"
+	"path/filepath"
+	"testing"
 	"time"
 )
 
@@ -37,8 +39,25 @@ func newCA(name string) (*ca, error) {
 	return &ca{certificate, key}, err
 }
 
+// fixtureCA is the authority that a document names.
+func fixtureCA(t *testing.T) *ca {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(filepath.Join(workspace, "tests/fixtures/certificates/ca.pem"),
+		filepath.Join(workspace, "tests/fixtures/certificates/ca.key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &ca{pair.Leaf, pair.PrivateKey.(*ecdsa.PrivateKey)}
+}
+
 func (c *ca) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.certificate.Raw})
+}
+
+func (c *ca) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(c.certificate)
+	return pool
 }
 
 // issue signs a certificate for a server of the DNS name, or for a client of the URI.

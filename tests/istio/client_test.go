@@ -89,6 +89,16 @@ func serving(t *testing.T, base string) {
 	})
 }
 
+// answering waits until the port of clients answers anything.
+func answering(t *testing.T, base string) {
+	t.Helper()
+	c := newClient(nil)
+	eventually(t, "the port answers", func() error {
+		_, _, err := c.do(base, request{method: http.MethodGet, path: "/v2/"})
+		return err
+	})
+}
+
 // tarball writes an archive with one file, and returns its path.
 func tarball(t *testing.T, name, content string) string {
 	t.Helper()

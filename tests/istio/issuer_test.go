@@ -2,15 +2,17 @@ package istio_test
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,23 +26,16 @@ type issuer struct {
 	fetches atomic.Int32
 }
 
-// startIssuer serves discovery and keys of `https://HOST` with a certificate for `named`, signed by
-// `by`, until the test ends.
-func startIssuer(t *testing.T, host string, by *ca, named string) *issuer {
+// startIssuer serves discovery and keys of `https://HOST` with this certificate until the test ends.
+func startIssuer(t *testing.T, host string, certificate tls.Certificate) *issuer {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := by.issue(named, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := fixture(t)
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &issuer{url: "https://" + host, port: listener.Addr().(*net.TCPAddr).Port, key: key}
+	port := listener.Addr().(*net.TCPAddr).Port
+	i := &issuer{url: strings.ReplaceAll("https://"+host, ":PORT", fmt.Sprintf(":%d", port)), port: port, key: key}
 	documents := http.NewServeMux()
 	documents.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, map[string]any{
@@ -56,6 +51,17 @@ func startIssuer(t *testing.T, host string, by *ca, named string) *issuer {
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return i
+}
+
+// fixture is the private key of the issuers, whose public key is written into a document.
+func fixture(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	block, _ := pem.Decode([]byte(file(t, "../fixtures/keys", "es256.pem")))
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.(*ecdsa.PrivateKey)
 }
 
 func (i *issuer) jwks() map[string]any {

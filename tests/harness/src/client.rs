@@ -275,7 +275,8 @@ fn receive(
         let read = match stream.read(&mut chunk) {
             Ok(read) => read,
             Err(error) => {
-                return Err(error).context(format!("no whole answer, {} bytes so far", bytes.len()));
+                return Err(error)
+                    .context(format!("no whole answer, {} bytes so far", bytes.len()));
             }
         };
         bytes.extend(chunk.iter().take(read));

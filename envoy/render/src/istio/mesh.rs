@@ -1,0 +1,178 @@
+//! Where the filter is put in a mesh.
+
+use registry_auth_engine::config::ConfigError;
+use serde_json::Value;
+
+use crate::complete::members;
+use crate::completed::Completed;
+
+/// What the caller says about the mesh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mesh {
+    /// The name of the plugin, and how the names of what belongs to it begin.
+    pub name: String,
+    /// The namespace of the proxy.
+    pub namespace: String,
+    /// The proxy.
+    pub workload: Workload,
+    /// The module.
+    pub image: Image,
+    /// Which resource carries the filter; by itself the plainest that can do what is asked.
+    pub form: Option<Form>,
+    /// The port of the listener that keys are pushed to, on loopback.
+    pub intake_port: u16,
+}
+
+/// The proxy that runs the filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// A gateway with these labels; the filter is on this port of it.
+    Gateway(Vec<(String, String)>, u16),
+    /// The sidecar of the registry, which has these labels.
+    Sidecar(Vec<(String, String)>),
+    /// The waypoint of this name.
+    Waypoint(String),
+}
+
+/// Where Istio fetches the module from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// `oci://`, `https://` or `file://`.
+    pub url: String,
+    /// Of the manifest for `oci://`, of the file otherwise; 64 hexadecimal digits.
+    pub sha256: Option<String>,
+    /// The Secret with the credential for the registry of the image.
+    pub pull_secret: Option<String>,
+}
+
+/// The resource that carries the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `WasmPlugin`.
+    Plugin,
+    /// `TrafficExtension`, which replaces it in Istio 1.30 and newer.
+    TrafficExtension,
+    /// `EnvoyFilter`, which can do all that Envoy can.
+    EnvoyFilter,
+}
+
+impl Default for Mesh {
+    /// The gateway of Istio's chart `gateway`, in its usual place.
+    fn default() -> Self {
+        Self {
+            name: "registry-auth".to_owned(),
+            namespace: "istio-ingress".to_owned(),
+            workload: Workload::Gateway(
+                vec![("istio".to_owned(), "ingressgateway".to_owned())],
+                8443,
+            ),
+            image: Image {
+                url: format!(
+                    "oci://registry.example.com/registry-auth:{}",
+                    env!("CARGO_PKG_VERSION")
+                ),
+                sha256: None,
+                pull_secret: None,
+            },
+            form: None,
+            intake_port: 9902,
+        }
+    }
+}
+
+impl Mesh {
+    /// Returns the labels of the proxy; a waypoint is named instead.
+    pub(super) fn labels(&self) -> Option<&[(String, String)]> {
+        match &self.workload {
+            Workload::Gateway(labels, _) | Workload::Sidecar(labels) => Some(labels),
+            Workload::Waypoint(_) => None,
+        }
+    }
+
+    /// Says what has to be true of the mesh.
+    pub(super) fn assume(&self, completed: &Completed, assumptions: &mut Vec<String>) {
+        if self.image.sha256.is_none() && !self.image.url.contains("@sha256:") {
+            assumptions.push(format!(
+                "{}: whatever is there when Istio fetches it; --sha256 pins it",
+                self.image.url
+            ));
+        }
+        if let Workload::Gateway(labels, port) = &self.workload {
+            let labels: Vec<_> = labels
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            assumptions.push(format!(
+                "a Gateway for {} has a server at port {port} for the registry alone, and a VirtualService that leads to it",
+                labels.join(",")
+            ));
+        }
+        if has(&completed.filter, &["http", "auth", "mtls"]) {
+            assumptions.push(
+                "client certificates need Envoy 1.38 or newer, which is in Istio 1.31 (older ones: 401 for everyone with a certificate); the proxy has to verify them".to_owned(),
+            );
+        }
+        if completed.environment.is_empty() && !completed.issuers.is_empty() {
+            assumptions.push(
+                "each worker of the proxy fetches the keys of issuers for itself: `pushKey` below `proxy`, a variable from a Secret, lets them share".to_owned(),
+            );
+        }
+        if !completed.environment.is_empty() {
+            assumptions.push(format!(
+                "the proxy has the environment variables {}, from a Secret",
+                completed.environment.join(", ")
+            ));
+        }
+    }
+}
+
+/// Returns the form that is wanted, or the plainest that can do what the document asks for.
+pub(super) fn form(
+    mesh: &Mesh,
+    document: &Value,
+    completed: &Completed,
+    assumptions: &mut Vec<String>,
+    found: &mut Vec<ConfigError>,
+) -> Form {
+    let bodies = members::get(document, "proxy")
+        .and_then(|proxy| members::get(proxy, "readRequestBodies"))
+        .and_then(Value::as_bool)
+        == Some(true);
+    let why = match (&completed.intake, bodies) {
+        (Some(_), _) => Some("keys are pushed to the filter"),
+        (None, true) => Some("proxy.readRequestBodies is true"),
+        (None, false) => None,
+    };
+    let form = mesh.form.unwrap_or(match why {
+        Some(_) => Form::EnvoyFilter,
+        None => Form::Plugin,
+    });
+    match (form, why) {
+        (Form::EnvoyFilter, _) if !matches!(mesh.workload, Workload::Gateway(..)) => {
+            let reason = why.unwrap_or("an EnvoyFilter is asked for");
+            found.push(ConfigError {
+                path: "--mode".to_owned(),
+                message: format!(
+                    "{reason}, and that is rendered for gateways only: write --mode gateway, or let the proxy fetch keys (keySource `callout`, or inline `jwks`)"
+                ),
+            });
+        }
+        (Form::EnvoyFilter, Some(why)) => assumptions.push(format!(
+            "an EnvoyFilter, because {why}: a WasmPlugin gets no request bodies"
+        )),
+        (Form::Plugin | Form::TrafficExtension, Some(why)) => found.push(ConfigError {
+            path: "--form".to_owned(),
+            message: format!(
+                "{why}, and a plugin of Istio gets no request bodies: write --form envoy-filter"
+            ),
+        }),
+        _ => {}
+    }
+    form
+}
+
+fn has(value: &Value, path: &[&str]) -> bool {
+    path.iter()
+        .try_fold(value, |value, name| members::get(value, name))
+        .is_some()
+}
