@@ -99,7 +99,7 @@ func bootstrap(p proxy, agent, admin string) any {
 			"id":      fmt.Sprintf("%s~127.0.0.1~proxy.%s~%s.svc.cluster.local", p.kind, p.namespace, p.namespace),
 			"cluster": "proxy." + p.namespace,
 			"metadata": object{
-				"NAMESPACE": p.namespace, "LABELS": p.labels, "CLUSTER_ID": "Kubernetes", "ISTIO_VERSION": "1.31.0",
+				"INTERCEPTION_MODE": "NONE", "NAMESPACE": p.namespace, "LABELS": p.labels, "CLUSTER_ID": "Kubernetes", "ISTIO_VERSION": "1.31.0",
 			},
 		},
 		"admin": object{"address": socket(admin)},

@@ -40,6 +40,7 @@ func TestPlugin(t *testing.T) {
 		fetches int32
 	}{
 		{"inline-keys", good, 0},
+		{"one-port", good, 0},
 		{"issuer", good, 0},
 		{"traffic-extension", good, 0},
 		{"private-issuer", startIssuer(t, "issuer.example.com", issued(t, fixtureCA(t), "issuer.example.com")), 0},
@@ -90,6 +91,14 @@ func TestIssuerOfAnotherName(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Ports that the plugin does not name have no filter: what `registry-auth render istio` warns of.
+func TestOtherPort(t *testing.T) {
+	w := newWorld(t)
+	m := w.serve(t, setting{rendered: "one-port", replace: []string{"ports: [{ number: 8443 }]", "ports: [{ number: 1 }]"}})
+	answering(t, m.base)
+	m.send(t, nil, request{name: "open", method: get, path: "/v2/private/app/manifests/v1", status: 200})
 }
 
 // A proxy that the selector does not name has no filter.

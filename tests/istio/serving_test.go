@@ -68,6 +68,8 @@ func (w *world) serve(t *testing.T, s setting) *served {
 		"portNumber: 8443", fmt.Sprintf("portNumber: %d", port),
 		"portNumber: 9902", fmt.Sprintf("portNumber: %d", intake),
 		"number: 9902", fmt.Sprintf("number: %d", intake),
+		"127.0.0.1:5001", w.registry,
+		"inbound|5000||", fmt.Sprintf("inbound|%d||", port),
 		"http: 5001", "http: "+strings.TrimPrefix(w.registry, "127.0.0.1:"),
 		"oci://registry.example.com/registry-auth:0.1.0", w.image,
 		strings.Repeat("0", 64), digest,

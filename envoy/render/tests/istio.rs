@@ -27,6 +27,11 @@ const ROWS: &[Row] = &[
         mesh: |_| (),
     },
     Row {
+        name: "one-port",
+        document: "inline-keys",
+        mesh: |mesh| mesh.workload = gateway(8443),
+    },
+    Row {
         name: "issuer",
         document: "issuer",
         mesh: |_| (),
@@ -49,7 +54,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "pushed-keys",
         document: "pushed-keys",
-        mesh: |_| (),
+        mesh: |mesh| mesh.workload = gateway(8443),
     },
     Row {
         name: "token-endpoint",
@@ -115,6 +120,11 @@ fn same(path: &Path, text: &str) {
         "{}: REGISTRY_AUTH_RENEW=1 renews it",
         path.display()
     );
+}
+
+fn gateway(port: u16) -> Workload {
+    let labels = vec![("istio".to_owned(), "ingressgateway".to_owned())];
+    Workload::Gateway(labels, Some(port))
 }
 
 fn options() -> Options {

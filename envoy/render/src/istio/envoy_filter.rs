@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Document;
 use super::intake;
-use super::mesh::{Mesh, Workload};
+use super::mesh::Mesh;
 use super::resource::{labels, resource};
 use crate::completed::Completed;
 use crate::node::{Member, Node, list, map, member, typed};
@@ -16,23 +16,16 @@ const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 /// Returns the resource: the filter in front of the registry, and in the listener of the intake if
 /// there is one.
 pub(super) fn of(completed: &Completed, intake: Option<&Value>, mesh: &Mesh) -> Document {
-    let Workload::Gateway(_, port) = &mesh.workload else {
-        // `mesh::form` refuses it before.
-        return Document {
-            node: map([]),
-            head: "",
-        };
-    };
     let environment = &completed.environment;
     let mut patches = vec![
-        place(&mesh.name, *port),
+        place(&mesh.name, mesh.client_port()),
         extension(&mesh.name, completed.filter_text(), environment, mesh).why(
             "The policy is in `configuration`, as JSON. `registry-auth render istio` made it of a zot document: change that one, and render again.",
         ),
     ];
     if let Some(configuration) = intake {
         let name = intake::name(mesh);
-        patches.push(place(&name, mesh.intake_port));
+        patches.push(place(&name, Some(mesh.intake_port)));
         patches.push(extension(
             &name,
             configuration.to_string(),
@@ -84,8 +77,12 @@ impl Patch {
     }
 }
 
-/// Puts a filter in front of all others of a port.
-fn place(name: &str, port: u16) -> Patch {
+/// Puts a filter in front of all others of a port, or of all ports.
+fn place(name: &str, port: Option<u16>) -> Patch {
+    let mut listener = json!({ "filterChain": { "filter": { "name": MANAGER } } });
+    if let (Some(port), Some(listener)) = (port, listener.as_object_mut()) {
+        listener.insert("portNumber".to_owned(), port.into());
+    }
     let types: Vec<_> = [WASM, RBAC]
         .map(|name| format!("type.googleapis.com/{name}"))
         .into();
@@ -100,7 +97,7 @@ fn place(name: &str, port: u16) -> Patch {
         apply_to: "HTTP_FILTER",
         matched: json!({
             "context": "GATEWAY",
-            "listener": { "portNumber": port, "filterChain": { "filter": { "name": MANAGER } } },
+            "listener": listener,
         }),
         patch: member(
             "patch",

@@ -26,8 +26,8 @@ pub struct Mesh {
 /// The proxy that runs the filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Workload {
-    /// A gateway with these labels; the filter is on this port of it.
-    Gateway(Vec<(String, String)>, u16),
+    /// A gateway with these labels. The filter is on this port that it listens on, else on all.
+    Gateway(Vec<(String, String)>, Option<u16>),
     /// The sidecar of the registry, which has these labels.
     Sidecar(Vec<(String, String)>),
     /// The waypoint of this name.
@@ -64,7 +64,7 @@ impl Default for Mesh {
             namespace: "istio-ingress".to_owned(),
             workload: Workload::Gateway(
                 vec![("istio".to_owned(), "ingressgateway".to_owned())],
-                8443,
+                None,
             ),
             image: Image {
                 url: format!(
@@ -89,6 +89,14 @@ impl Mesh {
         }
     }
 
+    /// Returns the one port that has the filter, if the gateway has it on one only.
+    pub(super) fn client_port(&self) -> Option<u16> {
+        match &self.workload {
+            Workload::Gateway(_, port) => *port,
+            _ => None,
+        }
+    }
+
     /// Says what has to be true of the mesh.
     pub(super) fn assume(&self, completed: &Completed, assumptions: &mut Vec<String>) {
         if self.image.sha256.is_none() && !self.image.url.contains("@sha256:") {
@@ -102,10 +110,15 @@ impl Mesh {
                 .iter()
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect();
-            assumptions.push(format!(
-                "a Gateway for {} has a server at port {port} for the registry alone, and a VirtualService that leads to it",
-                labels.join(",")
-            ));
+            let labels = labels.join(",");
+            assumptions.push(match port {
+                None => format!(
+                    "the gateway {labels} is for the registry alone: all that it listens on has the filter; --port says on which port only"
+                ),
+                Some(port) => format!(
+                    "clients reach the registry by port {port} of the gateway {labels} only: its other ports have no filter"
+                ),
+            });
         }
         if has(&completed.filter, &["http", "auth", "mtls"]) {
             assumptions.push(
@@ -155,6 +168,14 @@ pub(super) fn form(
                 message: format!(
                     "{reason}, and that is rendered for gateways only: write --mode gateway, or let the proxy fetch keys (keySource `callout`, or inline `jwks`)"
                 ),
+            });
+        }
+        (Form::EnvoyFilter, Some(_))
+            if completed.intake.is_some() && mesh.client_port().is_none() =>
+        {
+            found.push(ConfigError {
+                path: "--port".to_owned(),
+                message: "must be given, because keys are pushed to another listener of the gateway: write the port that the gateway listens on for clients (that of its container, not of its Service)".to_owned(),
             });
         }
         (Form::EnvoyFilter, Some(why)) => assumptions.push(format!(

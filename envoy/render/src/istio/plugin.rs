@@ -42,22 +42,25 @@ fn place(mesh: &Mesh) -> Vec<Member> {
     let selector = mesh
         .labels()
         .map(|all| member("selector", map([member("matchLabels", labels(all))])));
-    let matched = |selector| {
-        member("match", list([selector]))
-            .why("For the registry's port only: the filter answers 404 for what is no registry.")
-    };
     let rest = match &mesh.workload {
-        Workload::Gateway(_, port) => matched(json!({ "ports": [{ "number": port }] })),
-        Workload::Sidecar(_) => member("match", list([json!({ "mode": "SERVER" })]))
-            .why("What comes in; what the registry asks elsewhere is its own."),
-        Workload::Waypoint(name) => member(
-            "targetRefs",
-            list([
-                json!({ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name }),
-            ]),
+        Workload::Gateway(_, None) => None,
+        Workload::Gateway(_, Some(port)) => Some(
+            member("match", list([json!({ "ports": [{ "number": port }] })])).why(
+                "The port that the gateway listens on for clients. Requests to other ports pass without the filter.",
+            ),
         ),
+        Workload::Sidecar(_) => Some(
+            member("match", list([json!({ "mode": "SERVER" })]))
+                .why("What comes in; what the registry asks elsewhere is its own."),
+        ),
+        Workload::Waypoint(name) => {
+            let gateway = json!({
+                "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name,
+            });
+            Some(member("targetRefs", list([gateway])))
+        }
     };
-    selector.into_iter().chain([rest]).collect()
+    selector.into_iter().chain(rest).collect()
 }
 
 /// The module, how it is run, and its configuration.
