@@ -4,6 +4,7 @@ use registry_auth_engine::config::ConfigError;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use crate::json_text;
 use crate::listener::Listener;
 
 /// A document with everything that it left out, in the terms of any proxy.
@@ -38,7 +39,7 @@ impl Completed {
     /// Returns the text of [`Completed::filter`], the same for the same document.
     #[must_use]
     pub fn filter_text(&self) -> String {
-        format!("{:#}", self.filter)
+        json_text::write(&self.filter)
     }
 
     /// Returns all clusters: the registry, then the issuers.

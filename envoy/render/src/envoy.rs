@@ -60,16 +60,11 @@ pub fn directory(completed: &Completed, place: &Place) -> BTreeMap<String, Strin
     let clusters = clusters::all(completed, place, Secrets::Files);
     let clusters = resources("envoy.config.cluster.v3.Cluster", clusters);
     add(CLUSTERS, clusters, bootstrap::HEAD_CLUSTERS);
-    let filters = [
-        (FILTER, Some(wasm::filter(completed, place))),
-        (INTAKE, wasm::intake(completed, place)),
-    ];
-    for (name, filter) in filters {
-        let filter = filter
-            .map(|filter| resources("envoy.config.core.v3.TypedExtensionConfig", vec![filter]));
-        if let Some(filter) = filter {
-            add(name, filter, bootstrap::HEAD_FILTER);
-        }
+    let extension = |filter| resources("envoy.config.core.v3.TypedExtensionConfig", vec![filter]);
+    let filter = extension(wasm::filter(completed, place));
+    add(FILTER, filter, bootstrap::HEAD_FILTER);
+    if let Some(intake) = wasm::intake(completed, place) {
+        add(INTAKE, extension(intake), bootstrap::HEAD_INTAKE);
     }
     for (name, secret) in secrets::all(completed) {
         let secret = resources(

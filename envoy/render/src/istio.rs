@@ -54,6 +54,13 @@ pub fn render(
     mesh: &Mesh,
     files: &dyn Files,
 ) -> Result<Rendered, Vec<ConfigError>> {
+    if options.upstream.is_none() && !matches!(mesh.workload, Workload::Sidecar(_)) {
+        return Err(vec![ConfigError {
+            path: "--upstream".to_owned(),
+            message: "must be given: http://NAME.NAMESPACE.svc.cluster.local:PORT, the Service of the registry"
+                .to_owned(),
+        }]);
+    }
     let mut assumptions = Vec::new();
     let alone = adapt::without_listener(document, &mut assumptions);
     let mut completed = complete(&alone, options, files)?;

@@ -6,7 +6,8 @@
 //! the proxy reads (and reads again when they change).
 //!
 //! [`complete`] fills in what a document leaves out and checks it with the engine. The result is in
-//! the terms of any proxy; [`envoy`] writes it for Envoy.
+//! the terms of any proxy; [`envoy`] writes it for Envoy. [`istio`] and [`envoy_gateway`] write
+//! resources for a mesh and a gateway in Kubernetes.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub mod envoy;
 pub mod envoy_gateway;
 mod files;
 pub mod istio;
+mod json_text;
 mod listener;
 mod node;
 mod options;

@@ -78,7 +78,7 @@ pub(crate) fn list<T: Into<Node>>(items: impl IntoIterator<Item = T>) -> Node {
 }
 
 /// A message of protobuf in an `Any` (`@type`).
-pub(crate) fn typed<const N: usize>(name: &str, members: [Member; N]) -> Node {
+pub(crate) fn typed(name: &str, members: impl IntoIterator<Item = Member>) -> Node {
     let kind = member("@type", format!("type.googleapis.com/{name}"));
     Node::Map(std::iter::once(kind).chain(members).collect())
 }

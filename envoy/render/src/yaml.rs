@@ -206,3 +206,105 @@ fn is_plain(text: &str) -> bool {
         && !words.iter().any(|word| word.eq_ignore_ascii_case(text))
         && (begins || seconds(text) || text.parse::<IpAddr>().is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::node::{list, map, member};
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let texts = [
+            "",
+            "a",
+            "true",
+            "No",
+            "null",
+            "~",
+            "1",
+            "1.5",
+            "1e5",
+            "0x1",
+            "5s",
+            "s",
+            "-",
+            "- a",
+            "a: b",
+            "a #b",
+            "#a",
+            "127.0.0.1",
+            "::1",
+            "a'b",
+            "a\"b",
+            "*a",
+            "&a",
+            "!a",
+            "%a",
+            "@a",
+            "{a",
+            "[a",
+            "a\tb",
+            " a",
+            "a ",
+            "a\nb",
+            "a\nb\n",
+            "a\n\nb",
+            "\na",
+            "a\n\n",
+            " a\nb",
+            "a\r\nb",
+            "a: |\n  b",
+            "\u{e9}",
+            "\u{85}\n\u{2028}x",
+            "---",
+            "...",
+            "a\n---\nb",
+            "<<",
+            "y",
+            "on",
+            "2026-01-01",
+            "1:30",
+            "{{ x }}",
+        ];
+        let tree = map([
+            member("texts", list(texts)),
+            member(
+                "by name",
+                Node::Map(texts.iter().map(|text| member(text, *text)).collect()),
+            ),
+            member(
+                "nested",
+                list([map([
+                    member("a", json!([[1, [2]], {}, [], { "b": [] }]))
+                        .why("A comment.\n\nOf two paragraphs."),
+                    member(
+                        "c",
+                        json!({ "d": { "e": { "f": ["g", { "h": true, "i": null, "j": 1 }] } } }),
+                    ),
+                ])]),
+            ),
+            member("empty", json!({ "a": {}, "b": [] })),
+            member("long", json!(["x".repeat(60), "y".repeat(60)])),
+        ]);
+        let text = write(&tree, "A head.");
+        let read = serde_saphyr::from_str(&text).ok();
+        assert_eq!(read, Some(tree.to_value()), "{text}");
+    }
+
+    #[test]
+    fn a_comment_wraps_and_keeps_its_margin() {
+        let why = "a word ".repeat(40);
+        let mut out = String::new();
+        comment(why.trim(), 4, &mut out);
+        assert!(out.lines().count() > 1);
+        for line in out.lines() {
+            assert!(
+                line.starts_with("    # a") || line.starts_with("    # word"),
+                "{line}"
+            );
+            assert!(line.len() <= WIDTH, "{line}");
+        }
+    }
+}

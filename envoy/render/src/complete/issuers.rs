@@ -32,10 +32,10 @@ pub(super) fn complete(raw: &Document, clusters: &mut Clusters, draft: &mut Draf
             let place = format!("{path}.certificateAuthorityFile");
             draft.name(place, file, Content::Certificates);
         }
-        if let Some(file) = &entry.token_file {
-            draft.name(format!("{path}.tokenFile"), file, Content::Token);
-        }
         if is_pushed(entry, &raw.proxy) {
+            if let Some(file) = &entry.token_file {
+                draft.name(format!("{path}.tokenFile"), file, Content::Token);
+            }
             pushed(entry, index, &path, draft);
         } else if entry.jwks.is_none()
             && matches!(entry.key_source.as_deref(), None | Some("callout"))

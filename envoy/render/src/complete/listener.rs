@@ -43,12 +43,12 @@ pub(super) fn take(document: &mut Value, found: &mut Diagnostics) -> Written {
     let mut member = |name: &str| member(http, name, found);
     let (address, port) = (member("address"), member("port"));
     let (tls, external_url) = (member("tls"), member("externalUrl"));
-    let mut text = |name: &str, value: Option<Value>| match value? {
-        Value::String(text) => Some(text),
-        _ => {
+    let mut text = |name: &str, value: Option<Value>| {
+        let value = value?;
+        if !value.is_string() {
             found.error(format!("http.{name}"), "must be a string");
-            None
         }
+        value.as_str().map(str::to_owned)
     };
     Written {
         address: text("address", address),
@@ -92,7 +92,7 @@ pub(super) fn complete(written: Written, draft: &mut Draft<'_>) -> Option<Reache
     let listener = Listener { address, port, tls };
     Some(Reached {
         listener,
-        external_url: external_url?,
+        external_url,
     })
 }
 
@@ -141,17 +141,12 @@ fn port(written: Option<&Value>, draft: &mut Draft<'_>) -> Option<u16> {
     port
 }
 
-fn external_url(written: Option<String>, draft: &mut Draft<'_>) -> Option<Option<String>> {
-    let Some(url) = written else {
-        return Some(None);
-    };
-    match HttpUrl::parse(&url) {
-        Ok(_) => Some(Some(url)),
-        Err(error) => {
-            draft.found.error("http.externalUrl", error.to_string());
-            None
-        }
+fn external_url(written: Option<String>, draft: &mut Draft<'_>) -> Option<String> {
+    let url = written?;
+    if let Err(error) = HttpUrl::parse(&url) {
+        draft.found.error("http.externalUrl", error.to_string());
     }
+    Some(url)
 }
 
 /// `cert` and `key`, and `cacert` for client certificates: paths of PEM files.

@@ -2,7 +2,7 @@
 
 use registry_auth_engine::config::Role;
 use registry_auth_engine::config::decode_value;
-use registry_auth_engine::config::raw::Document;
+use registry_auth_engine::config::raw::{Document, Oidc};
 use serde_json::json;
 
 use super::draft::Draft;
@@ -66,6 +66,6 @@ fn is_pushed(draft: &Draft<'_>) -> bool {
     document.bearer.is_some_and(|bearer| {
         bearer.aws_secrets_manager.is_some()
             || bearer.mint.is_some()
-            || bearer.oidc.iter().any(|entry| entry.is_pushed())
+            || bearer.oidc.iter().any(Oidc::is_pushed)
     })
 }

@@ -15,6 +15,7 @@ pub(super) const HEAD_LISTENERS: &str =
     "Listeners (LDS). Envoy reads this file again when another is renamed to it.";
 pub(super) const HEAD_CLUSTERS: &str = "Clusters (CDS): the registry, and the servers of the issuers. Envoy reads this file again when another is renamed to it.";
 pub(super) const HEAD_FILTER: &str = "The filter with its policy (ECDS). Envoy reads this file again when another is renamed to it; a policy that is refused leaves the old one active.";
+pub(super) const HEAD_INTAKE: &str = "The filter of the listener that keys are pushed to (ECDS).";
 pub(super) const HEAD_SECRET: &str = "The paths of a certificate or of authorities (SDS). Envoy reads those files again when a file in their folder is renamed.";
 
 /// One file with everything.
@@ -42,9 +43,7 @@ pub(super) fn of_folder(place: &Place) -> Node {
 /// A file of resources of one type.
 pub(super) fn resources(kind: &str, resources: Vec<Node>) -> Node {
     let typed = resources.into_iter().map(|resource| match resource {
-        Node::Map(members) => members
-            .into_iter()
-            .fold(typed(kind, []), |whole, member| whole.and(member)),
+        Node::Map(members) => typed(kind, members),
         other => other,
     });
     map([member("resources", list(typed))])
@@ -57,7 +56,7 @@ fn base(place: &Place) -> Node {
         member(
             "admin",
             map([member("address", admin)
-                .why("Whoever reaches the admin interface can stop Envoy and read its configuration: only its own user.")]),
+                .why("Whoever reaches the admin interface can stop Envoy and read its configuration: only its own user (384 is 0600).")]),
         ),
         member(
             "overload_manager",

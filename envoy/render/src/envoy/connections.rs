@@ -64,9 +64,7 @@ pub(super) fn intake(filter: Node) -> Node {
 }
 
 fn chain(members: Vec<Member>) -> Node {
-    let manager = members
-        .into_iter()
-        .fold(typed(TYPE, []), |manager, member| manager.and(member));
+    let manager = typed(TYPE, members);
     map([member(
         "filters",
         list([map([
@@ -88,7 +86,7 @@ fn common(name: &str) -> Vec<Member> {
         member("merge_slashes", false),
         member("path_with_escaped_slashes_action", "KEEP_UNCHANGED"),
         member("use_remote_address", true).why(
-            "Clients connect directly: their address is that of the connection, and no address makes a client trusted: without ranges Envoy lets clients of private networks steer retries, timeouts and names of counters by x-envoy- headers. Behind another proxy, set xff_num_trusted_hops to the number of proxies in front. This is what \"clientAddress\": \"proxy\" promises below: with use_remote_address false, clients choose `req.client.ip` by x-forwarded-for.",
+            "Clients connect directly: their address is that of the connection, and no address makes a client trusted: without ranges Envoy lets clients of private networks steer retries, timeouts and names of counters by x-envoy- headers. Behind another proxy, set xff_num_trusted_hops to the number of proxies in front. This is what \"clientAddress\": \"proxy\" of the policy promises: with use_remote_address false, clients choose `req.client.ip` by x-forwarded-for.",
         ),
         member("xff_num_trusted_hops", 0u32),
         member("internal_address_config", nobody),

@@ -6,7 +6,7 @@ use super::place::Place;
 use super::secrets::{self, Secrets};
 use crate::cluster::{ClientTls, Trust};
 use crate::listener::ServerTls;
-use crate::node::{Node, list, map, member, typed};
+use crate::node::{Member, Node, list, map, member, typed};
 
 const SOCKET: &str = "envoy.transport_sockets.tls";
 
@@ -93,11 +93,11 @@ fn protocol() -> Node {
     )])
 }
 
-fn socket(kind: &str, members: Vec<crate::node::Member>) -> Node {
-    let context = members
-        .into_iter()
-        .fold(typed(kind, []), |context, member| context.and(member));
-    map([member("name", SOCKET), member("typed_config", context)])
+fn socket(kind: &str, members: Vec<Member>) -> Node {
+    map([
+        member("name", SOCKET),
+        member("typed_config", typed(kind, members)),
+    ])
 }
 
 /// The value of `tls_certificates`, of which Envoy takes a list.
