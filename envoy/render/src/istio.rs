@@ -4,12 +4,11 @@
 //! and the token endpoint answers no POST. An `EnvoyFilter` can: it has the whole configuration of
 //! Envoy's filter.
 
-mod adapt;
 mod envoy_filter;
 mod intake;
 mod mesh;
 mod plugin;
-mod resource;
+mod promises;
 mod servers;
 mod shim;
 
@@ -18,28 +17,11 @@ use serde_json::Value;
 
 use crate::complete::complete;
 use crate::files::Files;
-use crate::node::Node;
+use crate::foreign;
 use crate::options::Options;
-use crate::yaml;
+use crate::resources::{self, Rendered};
 
 pub use mesh::{Form, Image, Mesh, Workload};
-
-/// Resources, and what is to be said about them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rendered {
-    /// YAML documents: the same bytes for the same input.
-    pub yaml: String,
-    /// What was assumed, and what the operator has to do; one line each.
-    pub assumptions: Vec<String>,
-    /// The warnings about the document.
-    pub warnings: Vec<ConfigError>,
-}
-
-/// A resource, with a comment above it.
-struct Document {
-    node: Node,
-    head: &'static str,
-}
 
 /// Returns the resources for a document of zot.
 ///
@@ -62,13 +44,13 @@ pub fn render(
         }]);
     }
     let mut assumptions = Vec::new();
-    let alone = adapt::without_listener(document, &mut assumptions);
+    let alone = foreign::without_listener(document, "Istio", &mut assumptions);
     let mut completed = complete(&alone, options, files)?;
     assumptions.append(&mut completed.assumptions);
     let mut found = Vec::new();
     let form = mesh::form(mesh, document, &completed, &mut assumptions, &mut found);
     let servers = servers::of(&mut completed, mesh, &mut assumptions, &mut found);
-    adapt::filter(&mut completed, mesh, form, &mut assumptions, &mut found);
+    promises::write(&mut completed, mesh, form, &mut assumptions, &mut found);
     if !found.is_empty() {
         return Err(found);
     }
@@ -88,16 +70,8 @@ pub fn render(
     }
     mesh.assume(&completed, &mut assumptions);
     Ok(Rendered {
-        yaml: join(&documents),
+        yaml: resources::join(&documents),
         assumptions,
         warnings: completed.warnings,
     })
-}
-
-fn join(documents: &[Document]) -> String {
-    let texts: Vec<_> = documents
-        .iter()
-        .map(|document| yaml::write(&document.node, document.head))
-        .collect();
-    texts.join("---\n")
 }

@@ -37,11 +37,13 @@ mod completed;
 pub mod envoy;
 pub mod envoy_gateway;
 mod files;
+mod foreign;
 pub mod istio;
 mod json_text;
 mod listener;
 mod node;
 mod options;
+mod resources;
 mod yaml;
 
 pub use cluster::{ClientTls, Cluster, Endpoint, Trust};
@@ -53,3 +55,4 @@ pub use options::{
     Certificate, DEFAULT_UPSTREAM, Options, PUSH_KEY, UPSTREAM_AUTHORIZATION, Upstream,
 };
 pub use registry_auth_engine::config::ConfigError;
+pub use resources::Rendered;

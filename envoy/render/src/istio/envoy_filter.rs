@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::Document;
 use super::intake;
 use super::mesh::Mesh;
-use super::resource::{labels, resource};
 use crate::completed::Completed;
 use crate::node::{Member, Node, list, map, member, typed};
+use crate::resources::{Document, labels, resource};
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const RBAC: &str = "envoy.extensions.filters.http.rbac.v3.RBAC";
@@ -48,7 +47,7 @@ pub(super) fn of(completed: &Completed, intake: Option<&Value>, mesh: &Mesh) -> 
             "networking.istio.io/v1alpha3",
             "EnvoyFilter",
             &mesh.name,
-            mesh,
+            &mesh.namespace,
             member("spec", spec),
         ),
         head: "The filter.",

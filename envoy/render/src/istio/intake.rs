@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::Document;
 use super::mesh::Mesh;
-use super::resource::{labels, resource};
 use crate::node::{list, map, member};
+use crate::resources::{Document, labels, resource};
 
 /// Returns the listener and its route.
 pub(super) fn listener(mesh: &Mesh) -> [Document; 2] {
@@ -31,7 +30,7 @@ pub(super) fn listener(mesh: &Mesh) -> [Document; 2] {
     ]);
     let of = |kind, spec| {
         let spec = member("spec", spec);
-        resource("networking.istio.io/v1", kind, &name, mesh, spec)
+        resource("networking.istio.io/v1", kind, &name, &mesh.namespace, spec)
     };
     [
         Document {

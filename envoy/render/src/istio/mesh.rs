@@ -3,8 +3,8 @@
 use registry_auth_engine::config::ConfigError;
 use serde_json::Value;
 
-use crate::complete::members;
 use crate::completed::Completed;
+use crate::foreign;
 
 /// What the caller says about the mesh.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Mesh {
                 ),
             });
         }
-        if has(&completed.filter, &["http", "auth", "mtls"]) {
+        if foreign::has(&completed.filter, &["http", "auth", "mtls"]) {
             assumptions.push(
                 "client certificates need Envoy 1.38 or newer, which is in Istio 1.31 (older ones: 401 for everyone with a certificate); the proxy has to verify them".to_owned(),
             );
@@ -147,11 +147,7 @@ pub(super) fn form(
     assumptions: &mut Vec<String>,
     found: &mut Vec<ConfigError>,
 ) -> Form {
-    let bodies = members::get(document, "proxy")
-        .and_then(|proxy| members::get(proxy, "readRequestBodies"))
-        .and_then(Value::as_bool)
-        == Some(true);
-    let why = match (&completed.intake, bodies) {
+    let why = match (&completed.intake, foreign::wants_bodies(document)) {
         (Some(_), _) => Some("keys are pushed to the filter"),
         (None, true) => Some("proxy.readRequestBodies is true"),
         (None, false) => None,
@@ -190,10 +186,4 @@ pub(super) fn form(
         _ => {}
     }
     form
-}
-
-fn has(value: &Value, path: &[&str]) -> bool {
-    path.iter()
-        .try_fold(value, |value, name| members::get(value, name))
-        .is_some()
 }

@@ -3,11 +3,10 @@
 
 use serde_json::json;
 
-use super::Document;
 use super::mesh::{Form, Mesh, Workload};
-use super::resource::{labels, resource};
 use crate::completed::Completed;
 use crate::node::{Member, Node, list, map, member};
+use crate::resources::{Document, labels, resource};
 
 const POLICY: &str = "The policy. `registry-auth render istio` made it of a zot document: change that one, and render again.";
 
@@ -30,7 +29,7 @@ pub(super) fn of(completed: &Completed, form: Form, mesh: &Mesh) -> Document {
             "extensions.istio.io/v1alpha1",
             kind,
             &mesh.name,
-            mesh,
+            &mesh.namespace,
             member("spec", Node::Map(members)),
         ),
         head: "The filter.",

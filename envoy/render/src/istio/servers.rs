@@ -3,14 +3,13 @@
 use registry_auth_engine::config::ConfigError;
 use serde_json::{Map, Value, json};
 
-use super::Document;
-use super::adapt::proxy;
 use super::mesh::{Mesh, Workload};
-use super::resource::resource;
 use crate::cluster::{ClientTls, Cluster, Endpoint, Trust};
 use crate::complete::members;
 use crate::completed::Completed;
+use crate::foreign::proxy;
 use crate::node::{Member, Node, list, map, member};
+use crate::resources::{Document, resource};
 
 /// The port of a server of https in the mesh: 443 itself is passed through by applications.
 const HTTPS: u16 = 8443;
@@ -187,7 +186,7 @@ fn external(server: &Server<'_>, mesh: &Mesh, documents: &mut Vec<Document>) {
             "networking.istio.io/v1",
             "ServiceEntry",
             &name_of(server, mesh),
-            mesh,
+            &mesh.namespace,
             member("spec", spec),
         ),
         head: "A server that the filter asks for keys.",
@@ -245,7 +244,7 @@ fn tls_rule(server: &Server<'_>, mesh: &Mesh) -> Vec<Document> {
             "networking.istio.io/v1",
             "DestinationRule",
             &name,
-            mesh,
+            &mesh.namespace,
             member("spec", rule),
         ),
         head: "TLS to it: without name and authorities, anybody on the way could answer.",
@@ -269,7 +268,7 @@ fn authorities(name: &str, text: &str, mesh: &Mesh) -> Document {
             "v1",
             "ConfigMap",
             name,
-            mesh,
+            &mesh.namespace,
             member("data", map([member("ca.crt", text)])),
         ),
         head: "The authorities of a server.",

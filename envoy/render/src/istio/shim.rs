@@ -1,16 +1,21 @@
 //! What `registry-auth serve` needs beside the gateway.
 
-use super::Document;
 use super::mesh::Mesh;
-use super::resource::resource;
 use crate::completed::Completed;
 use crate::node::{map, member};
+use crate::resources::{Document, resource};
 
 /// The configuration that `registry-auth serve` reads: the same that the filter has.
 pub(super) fn configuration(completed: &Completed, mesh: &Mesh) -> Document {
     let data = map([member("registry.json", completed.filter_text() + "\n")]);
     Document {
-        node: resource("v1", "ConfigMap", &mesh.name, mesh, member("data", data)),
+        node: resource(
+            "v1",
+            "ConfigMap",
+            &mesh.name,
+            &mesh.namespace,
+            member("data", data),
+        ),
         head: "What `registry-auth serve` reads, a second container of the gateway: the configuration of the filter.",
     }
 }

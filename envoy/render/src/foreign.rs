@@ -1,19 +1,22 @@
-//! What is different for a filter in a mesh.
+//! A filter in a proxy whose listeners something else configures.
 
 use registry_auth_engine::compile::compile;
 use registry_auth_engine::config::{ConfigError, Diagnostics, Role, decode_value};
 use serde_json::{Map, Value, json};
 
-use super::mesh::{Form, Mesh, Workload};
 use crate::complete::members;
 use crate::completed::Completed;
 
 /// Members of `http` that say where clients connect.
 const LISTENER: [&str; 3] = ["address", "port", "tls"];
 
-/// Returns the document with the listener of a mesh: one that verifies client certificates, as far
+/// Returns the document with a listener that the completion accepts: one that verifies client certificates, as far
 /// as the completion can know. What the document says about its own is named and dropped.
-pub(super) fn without_listener(document: &Value, assumptions: &mut Vec<String>) -> Value {
+pub(crate) fn without_listener(
+    document: &Value,
+    whose: &str,
+    assumptions: &mut Vec<String>,
+) -> Value {
     let mut document = document.clone();
     let Some(root) = document.as_object_mut() else {
         return document;
@@ -30,17 +33,20 @@ pub(super) fn without_listener(document: &Value, assumptions: &mut Vec<String>) 
         .collect();
     if !dropped.is_empty() {
         assumptions.push(format!(
-            "{}: not used, clients connect to a proxy of Istio",
+            "{}: not used, clients connect to a proxy of {whose}",
             dropped.join(", ")
         ));
     }
     members::set(http, "address", "0.0.0.0");
     members::set(http, "port", 8443);
+    let key = members::key(http, "auth").map(str::to_owned);
+    let document_auth = key
+        .and_then(|key| http.get(&key).cloned())
+        .unwrap_or_default();
     // Authorities of clients without any other way to authenticate would turn certificates on.
     let mut tls = json!({ "cert": "-", "key": "-" });
-    if http
-        .get("auth")
-        .is_some_and(|auth| members::get(auth, "mtls").is_some() || binds(auth))
+    let has_auth = |name: &str| at(&document_auth, &[name]).is_some();
+    if (has_auth("mtls") || has_auth("bearer"))
         && let Some(tls) = tls.as_object_mut()
     {
         members::set(tls, "cacert", "-");
@@ -49,33 +55,8 @@ pub(super) fn without_listener(document: &Value, assumptions: &mut Vec<String>) 
     document
 }
 
-/// Tokens may be bound to certificates.
-fn binds(auth: &Value) -> bool {
-    members::get(auth, "bearer").is_some()
-}
-
-/// Writes what a proxy of Istio can promise, and checks the result with the engine.
-pub(super) fn filter(
-    completed: &mut Completed,
-    mesh: &Mesh,
-    form: Form,
-    assumptions: &mut Vec<String>,
-    found: &mut Vec<ConfigError>,
-) {
-    if let Some(proxy) = proxy(&mut completed.filter) {
-        if form != Form::EnvoyFilter {
-            members::set(proxy, "readRequestBodies", false);
-            assumptions.push(
-                "the token endpoint answers GET only (a plugin of Istio gets no request bodies): clients go on with it".to_owned(),
-            );
-        }
-        let behind = !matches!(mesh.workload, Workload::Gateway(..));
-        if behind && members::remove(proxy, "clientAddress").is_some() {
-            assumptions.push(
-                "proxy.clientAddress: left out, because this proxy is not the one that clients connect to".to_owned(),
-            );
-        }
-    }
+/// Checks the configuration of the filter with the engine, after it was changed.
+pub(crate) fn check(completed: &Completed, found: &mut Vec<ConfigError>) {
     let (role, decoded) = decode_value(completed.filter.clone());
     let mut compiled = Diagnostics {
         errors: decoded.errors,
@@ -87,8 +68,23 @@ pub(super) fn filter(
     found.append(&mut compiled.errors);
 }
 
+/// Returns true if the document has an object, or anything else, at this path.
+pub(crate) fn has(value: &Value, path: &[&str]) -> bool {
+    at(value, path).is_some()
+}
+
+/// Returns true if the document asks for the bodies of requests.
+pub(crate) fn wants_bodies(document: &Value) -> bool {
+    at(document, &["proxy", "readRequestBodies"]).and_then(Value::as_bool) == Some(true)
+}
+
+fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter()
+        .try_fold(value, |value, name| members::get(value, name))
+}
+
 /// Returns the section `proxy`.
-pub(super) fn proxy(filter: &mut Value) -> Option<&mut Map<String, Value>> {
+pub(crate) fn proxy(filter: &mut Value) -> Option<&mut Map<String, Value>> {
     let root = filter.as_object_mut()?;
     let key = members::key(root, "proxy").unwrap_or("proxy").to_owned();
     root.entry(key)
