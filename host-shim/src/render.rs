@@ -1,5 +1,6 @@
 //! `registry-auth render`: writes the configuration of a proxy around the filter.
 
+mod envoy_gateway;
 mod folder;
 mod istio;
 mod resources;
@@ -27,6 +28,7 @@ pub(crate) struct Arguments {
 enum Target {
     Envoy(EnvoyArguments),
     Istio(istio::Arguments),
+    EnvoyGateway(envoy_gateway::Arguments),
 }
 
 /// Writes the configuration of Envoy: one file on stdout, or a folder of files that it watches
@@ -64,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.target {
         Target::Envoy(arguments) => arguments.run(),
         Target::Istio(arguments) => arguments.run(),
+        Target::EnvoyGateway(arguments) => arguments.run(),
     }
 }
 
