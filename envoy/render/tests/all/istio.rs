@@ -151,7 +151,7 @@ fn what_cannot_work_in_a_mesh_is_refused() {
         (
             nothing,
             |options, _| {
-                options.upstream.as_mut().unwrap().url = "unix:/run/registry.sock".to_owned()
+                options.upstream.as_mut().unwrap().url = "unix:/run/registry.sock".to_owned();
             },
             "--upstream: a socket cannot be reached in a mesh",
         ),
