@@ -1,14 +1,18 @@
 //! Tests of the binary as a process, with moto as Secrets Manager and an intake for tests.
 
 mod check;
+mod dns;
 mod endpoints;
 mod envelope;
+mod fields;
 mod http;
 mod impostor;
 mod intake;
 mod issuer;
 mod issuers;
 mod moto;
+mod names;
+mod namespace;
 mod render;
 mod sample;
 mod serve;
