@@ -37,9 +37,16 @@ func TestTokenEndpoint(t *testing.T) {
 // Keys that `registry-auth serve` fetches reach the filter by the intake.
 func TestPushedKeys(t *testing.T) {
 	w := newWorld(t)
+	for _, rendered := range []string{"pushed-keys", "pushed-keys-plugin"} {
+		t.Run(rendered, func(t *testing.T) { pushedKeys(t, w, rendered) })
+	}
+}
+
+func pushedKeys(t *testing.T, w *world, rendered string) {
+	t.Helper()
 	issuer := startIssuer(t, "localhost:PORT", issued(t, fixtureCA(t), "localhost"))
 	m := w.serve(t, setting{
-		rendered: "pushed-keys",
+		rendered: rendered,
 		replace:  []string{"localhost:7443", fmt.Sprintf("localhost:%d", issuer.port)},
 	})
 	serving(t, m.base)

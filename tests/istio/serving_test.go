@@ -65,6 +65,7 @@ func (w *world) serve(t *testing.T, s setting) *served {
 	replace := append(s.replace,
 		"number: 8443, name: http,", fmt.Sprintf("number: %d, name: http,", port),
 		"ports: [{ number: 8443 }]", fmt.Sprintf("ports: [{ number: %d }]", port),
+		"ports: [{ number: 9902 }]", fmt.Sprintf("ports: [{ number: %d }]", intake),
 		"portNumber: 8443", fmt.Sprintf("portNumber: %d", port),
 		"portNumber: 9902", fmt.Sprintf("portNumber: %d", intake),
 		"number: 9902", fmt.Sprintf("number: %d", intake),

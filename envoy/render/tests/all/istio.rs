@@ -59,6 +59,14 @@ const ROWS: &[Row] = &[
         mesh: |mesh| mesh.workload = gateway(8443),
     },
     Row {
+        name: "pushed-keys-plugin",
+        document: "pushed-keys",
+        mesh: |mesh| {
+            mesh.workload = gateway(8443);
+            mesh.form = Some(Form::Plugin);
+        },
+    },
+    Row {
         name: "token-endpoint",
         document: "token-endpoint",
         mesh: |_| (),
@@ -173,7 +181,7 @@ fn what_cannot_work_in_a_mesh_is_refused() {
         (
             |document| oidc(document)["keySource"] = "push".into(),
             |_, mesh| mesh.form = Some(Form::Plugin),
-            "--form: keys are pushed to the filter",
+            "--port: must be given",
         ),
         (
             |document| document["proxy"] = serde_json::json!({ "readRequestBodies": true }),
