@@ -18,6 +18,7 @@ mod parking;
 mod pushed;
 mod refused;
 mod reload;
+mod rendered;
 mod scenarios;
 mod shipped;
 mod token_server;
