@@ -1,6 +1,9 @@
 //! `registry-auth render`: writes the configuration of a proxy around the filter.
 
+mod envoy_gateway;
 mod folder;
+mod istio;
+mod resources;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -24,6 +27,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Target {
     Envoy(EnvoyArguments),
+    Istio(istio::Arguments),
+    EnvoyGateway(envoy_gateway::Arguments),
 }
 
 /// Writes the configuration of Envoy: one file on stdout, or a folder of files that it watches
@@ -60,6 +65,8 @@ struct EnvoyArguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.target {
         Target::Envoy(arguments) => arguments.run(),
+        Target::Istio(arguments) => arguments.run(),
+        Target::EnvoyGateway(arguments) => arguments.run(),
     }
 }
 

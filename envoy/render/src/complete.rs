@@ -6,7 +6,7 @@ mod files;
 mod issuers;
 mod kept;
 mod listener;
-mod members;
+pub(crate) mod members;
 mod mtls;
 mod people;
 mod proxy;

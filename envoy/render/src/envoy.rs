@@ -13,6 +13,7 @@ mod wasm;
 use std::collections::BTreeMap;
 
 use crate::completed::Completed;
+use crate::node::Node;
 use crate::yaml;
 use bootstrap::resources;
 use listeners::Filters;
@@ -43,6 +44,11 @@ pub fn bootstrap(completed: &Completed, place: &Place) -> String {
         &bootstrap::of_one_file(listeners, clusters, place),
         bootstrap::HEAD,
     )
+}
+
+/// Returns the clusters of the servers that the filter asks, the registry first.
+pub(crate) fn servers(completed: &Completed, place: &Place) -> Vec<Node> {
+    clusters::all(completed, place, Secrets::Here)
 }
 
 /// Returns the files of a folder, by their names: Envoy starts with [`BOOTSTRAP`] and watches the

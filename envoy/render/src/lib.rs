@@ -6,7 +6,8 @@
 //! the proxy reads (and reads again when they change).
 //!
 //! [`complete`] fills in what a document leaves out and checks it with the engine. The result is in
-//! the terms of any proxy; [`envoy`] writes it for Envoy.
+//! the terms of any proxy; [`envoy`] writes it for Envoy. [`istio`] and [`envoy_gateway`] write
+//! resources for a mesh and a gateway in Kubernetes.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -34,11 +35,15 @@ mod cluster;
 mod complete;
 mod completed;
 pub mod envoy;
+pub mod envoy_gateway;
 mod files;
+mod foreign;
+pub mod istio;
 mod json_text;
 mod listener;
 mod node;
 mod options;
+mod resources;
 mod yaml;
 
 pub use cluster::{ClientTls, Cluster, Endpoint, Trust};
@@ -50,3 +55,4 @@ pub use options::{
     Certificate, DEFAULT_UPSTREAM, Options, PUSH_KEY, UPSTREAM_AUTHORIZATION, Upstream,
 };
 pub use registry_auth_engine::config::ConfigError;
+pub use resources::Rendered;

@@ -10,6 +10,7 @@
 mod completion;
 mod documents;
 mod golden;
+mod istio;
 mod refusals;
 mod sample;
 mod settings;
