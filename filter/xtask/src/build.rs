@@ -158,7 +158,11 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::rename(&new, path)
 }
 
-fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
+/// Builds target/release/registry-auth.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
     process::run(&mut workspace.cargo(&[
         "build",
         "--package",

@@ -9,6 +9,7 @@ mod demo;
 #[cfg(test)]
 mod floors;
 mod fuzz;
+mod image;
 mod module;
 mod process;
 mod release;
@@ -44,6 +45,8 @@ enum Command {
     /// Demonstrate the main use case on this machine: Envoy, a registry, an issuer, AWS Secrets
     /// Manager, a client
     Demo(demo::Options),
+    /// Write OCI image layouts of module and program below target/images
+    Image(image::Options),
     /// Measure what the filter costs in Envoy, compared with Envoy's own filters
     Bench(bench::Options),
     /// Send millions of requests while keys and policy change, and check that memory stays flat
@@ -73,6 +76,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&workspace, options),
         Command::Fuzz(options) => fuzz::run(&workspace, options),
         Command::Demo(options) => demo::run(&workspace, options),
+        Command::Image(options) => image::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Soak(options) => soak::run(&workspace, options),
         Command::ReleaseCheck => release::run(&workspace),
