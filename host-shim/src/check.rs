@@ -3,18 +3,34 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::configuration::Configuration;
+use registry_auth_render::Options;
+
+use crate::configuration::{Configuration, View};
 
 /// Prints every error and warning of a configuration
 ///
 /// One line each on stderr; the exit status is 1 if there is an error. Lines that begin with `zot:`
 /// say what the configuration means here and not in zot (docs/zot.md). Relative paths in the
-/// configuration are relative to the current directory.
+/// configuration are relative to the current directory. What `render` and `run` complete may be
+/// missing, unless the configuration is `--for filter`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Who reads it: `proxy` for a configuration that `render` or `run` completes, `filter` for the
+    /// plugin configuration of a proxy of your own
+    #[arg(long = "for", value_name = "WHAT", default_value = "proxy")]
+    target: Target,
+}
+
+/// Who reads a configuration.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Target {
+    /// `render` and `run`, which complete it.
+    Proxy,
+    /// The filter, as it is.
+    Filter,
 }
 
 /// Runs the check. An invalid configuration is an exit status, not an error.
@@ -22,7 +38,15 @@ pub(crate) struct Arguments {
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let configuration = Configuration::read(&arguments.config)?;
+    let options = Options {
+        check_files: true,
+        ..Options::default()
+    };
+    let view = match arguments.target {
+        Target::Proxy => View::Proxy(&options),
+        Target::Filter => View::Filter,
+    };
+    let configuration = Configuration::read(&arguments.config, view)?;
     print(&configuration);
     for difference in configuration.differences() {
         eprintln!("zot: {difference}");

@@ -1,9 +1,10 @@
-//! `registry-auth`: fetches keys for the filter and pushes them to Envoy (`serve`), and checks
-//! configurations (`check`).
+//! `registry-auth`: fetches keys for the filter and pushes them to Envoy (`serve`), checks
+//! configurations (`check`), and writes those of proxies (`render`).
 
 mod check;
 mod clock;
 mod configuration;
+mod disk;
 mod envelope;
 mod exchange;
 mod feedback;
@@ -20,6 +21,7 @@ mod metrics;
 mod overlap;
 mod push;
 mod refresh;
+mod render;
 mod schedule;
 mod secrets;
 mod serve;
@@ -27,6 +29,7 @@ mod source;
 mod status;
 mod token;
 mod trust;
+mod upstream;
 mod zot;
 
 use std::process::ExitCode;
@@ -45,12 +48,14 @@ struct Arguments {
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Render(render::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -67,19 +72,30 @@ mod tests {
     #[test]
     fn the_page_of_the_configuration_has_every_option() {
         let page = include_str!("../../docs/configuration.md");
-        let mut rows = 0;
-        for command in Arguments::command().get_subcommands() {
+        let rows = rows_of(&Arguments::command());
+        for row in &rows {
+            assert_eq!(page.matches(row).count(), 1, "{row}");
+        }
+        assert_eq!(page.matches("\n| `registry-auth ").count(), rows.len());
+    }
+
+    /// Returns how the rows of all options begin, those of commands of commands too.
+    fn rows_of(command: &clap::Command) -> Vec<String> {
+        fn add(command: &clap::Command, name: &str, rows: &mut Vec<String>) {
             for option in command.get_arguments() {
-                let name = option.get_long().unwrap_or_default();
-                let value = option.get_value_names().unwrap_or_default().join(" ");
-                let row = format!(
-                    "| `registry-auth {}` | `--{name} {value}` | ",
-                    command.get_name()
-                );
-                assert_eq!(page.matches(&row).count(), 1, "{row}");
-                rows += 1;
+                let long = option.get_long().unwrap_or_default();
+                let takes_value = option.get_action().takes_values();
+                let value = option.get_value_names().filter(|_| takes_value);
+                let value = value.unwrap_or_default().join(" ");
+                let option = format!("--{long} {value}");
+                rows.push(format!("| `{name}` | `{}` | ", option.trim_end()));
+            }
+            for inner in command.get_subcommands() {
+                add(inner, &format!("{name} {}", inner.get_name()), rows);
             }
         }
-        assert_eq!(page.matches("\n| `registry-auth ").count(), rows);
+        let mut rows = Vec::new();
+        add(command, "registry-auth", &mut rows);
+        rows
     }
 }

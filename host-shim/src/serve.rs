@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let configuration = Configuration::read(&arguments.config)?;
+    let configuration = Configuration::read_for_any(&arguments.config)?;
     if configuration.is_refused() {
         check::print(&configuration);
         return Ok(ExitCode::FAILURE);

@@ -22,6 +22,7 @@ use crate::reply::Realm;
 use crate::route::{Route, RouteConfig};
 use crate::url::BaseUrl;
 
+pub use bearer::is_certificate;
 pub use mint::algorithm as mint_algorithm;
 pub use proxy::{Enforcement, Upstream};
 

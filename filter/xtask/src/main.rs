@@ -10,6 +10,7 @@ mod demo;
 mod floors;
 mod fuzz;
 mod image;
+mod istio;
 mod module;
 mod process;
 mod release;
@@ -51,6 +52,8 @@ enum Command {
     Bench(bench::Options),
     /// Send millions of requests while keys and policy change, and check that memory stays flat
     Soak(soak::Options),
+    /// Run what is rendered for Istio under its own control plane, with the real Envoy
+    Istio,
     /// Check that changelog, version and clock are ready for a release
     ReleaseCheck,
     /// List words of filter/xtask/words.txt in pages, comments and strings
@@ -79,6 +82,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Image(options) => image::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Soak(options) => soak::run(&workspace, options),
+        Command::Istio => istio::run(&workspace),
         Command::ReleaseCheck => release::run(&workspace),
         Command::Words => words::run(&workspace),
         Command::Tools => tools::ALL

@@ -14,8 +14,25 @@ async fn check(
     name: &str,
     content: &str,
 ) -> anyhow::Result<(Option<i32>, Vec<String>)> {
+    check_for("proxy", folder, name, content).await
+}
+
+/// Runs `check` with a value of `--for`.
+pub(crate) async fn check_for(
+    target: &str,
+    folder: &Folder,
+    name: &str,
+    content: &str,
+) -> anyhow::Result<(Option<i32>, Vec<String>)> {
     let file = folder.write(name, content)?;
-    let output = output(command(&["check", "--config", text(&file)?])).await?;
+    let output = output(command(&[
+        "check",
+        "--for",
+        target,
+        "--config",
+        text(&file)?,
+    ]))
+    .await?;
     anyhow::ensure!(output.stdout.is_empty(), "something on stdout");
     let lines = String::from_utf8(output.stderr)?
         .lines()
@@ -463,7 +480,7 @@ async fn a_delay_of_refusals_that_zot_does_not_hold_is_pointed_out() {
     ] {
         let mut document = json!({"http": {"auth": auth, "accessControl": control}});
         document["http"]["auth"]["failDelay"] = json!(seconds);
-        let (code, lines) = check(&folder, "delay.json", &document.to_string())
+        let (code, lines) = check_for("filter", &folder, "delay.json", &document.to_string())
             .await
             .unwrap();
         assert_eq!(

@@ -11,6 +11,7 @@ mod intake;
 mod issuer;
 mod issuers;
 mod moto;
+mod render;
 mod sample;
 mod serve;
 mod shim;

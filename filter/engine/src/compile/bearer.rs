@@ -110,7 +110,7 @@ fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
     if !is_key_text(cert) {
         diagnostics.error(
             path,
-            "is a path, which the proxy cannot read: write the PEM or JWKS text here",
+            "is a path, which the proxy cannot read: write the PEM or JWKS text here, as `registry-auth render` does",
         );
         return None;
     }
@@ -186,7 +186,7 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
             "cannot have both `certificateAuthority` and `certificateAuthorityFile`: keep one",
         );
     } else if raw.certificate_authority_file.is_some() && !raw.is_pushed() {
-        let message = "is a path, which the proxy cannot read: set `keySource` to `push`, or configure the authority in the proxy's cluster of the issuer";
+        let message = "is a path, which the proxy cannot read: set `keySource` to `push`, or configure the authority in the proxy's cluster of the issuer, as `registry-auth render` does";
         diagnostics.error(format!("{path}.certificateAuthorityFile"), message);
     }
     if let Some(pem) = &raw.certificate_authority
@@ -204,7 +204,8 @@ fn authority(raw: &raw::Oidc, path: &str, diagnostics: &mut Diagnostics) {
 }
 
 /// Returns true if the text has at least one certificate, and nothing else (RFC 7468 section 5).
-fn is_certificate(text: &str) -> bool {
+#[must_use]
+pub fn is_certificate(text: &str) -> bool {
     let one = |block: &pem::Pem| {
         block.tag() == "CERTIFICATE" && certificate::public_key(block.contents()).is_ok()
     };
@@ -266,7 +267,7 @@ fn callout(
         .or_else(|| proxy.oidc_cluster.clone())
         .filter(|cluster| !cluster.is_empty());
     if cluster.is_none() {
-        let message = "must name the proxy's cluster of the issuer (or set `proxy.oidcCluster`, or `keySource` `push`, or inline `jwks`)";
+        let message = "must name the proxy's cluster of the issuer (or set `proxy.oidcCluster`, or `keySource` `push`, or inline `jwks`; `registry-auth render` writes a proxy with the cluster)";
         diagnostics.error(format!("{path}.cluster"), message);
     }
     let documents = issuer.and_then(|issuer| issuer.documents(raw, path, diagnostics));

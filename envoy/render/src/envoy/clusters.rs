@@ -1,0 +1,59 @@
+//! The clusters: the registry, and the servers of the issuers.
+
+use serde_json::json;
+
+use super::place::Place;
+use super::secrets::Secrets;
+use super::tls;
+use crate::cluster::{Cluster, Endpoint};
+use crate::completed::Completed;
+use crate::node::{Node, map, member};
+
+/// Returns the clusters, the registry first.
+pub(super) fn all(completed: &Completed, place: &Place, secrets: Secrets) -> Vec<Node> {
+    let registry = cluster(&completed.upstream, "5s", place, secrets)
+        .and(member("per_connection_buffer_limit_bytes", 1_048_576u32));
+    let issuers = completed
+        .issuers
+        .iter()
+        .map(|issuer| cluster(issuer, "2s", place, secrets));
+    std::iter::once(registry).chain(issuers).collect()
+}
+
+fn cluster(cluster: &Cluster, connect: &str, place: &Place, secrets: Secrets) -> Node {
+    let (kind, address) = match &cluster.endpoint {
+        Endpoint::Host(host, port) => (
+            "STRICT_DNS",
+            json!({ "socket_address": { "address": host, "port_value": port } }),
+        ),
+        Endpoint::Unix(path) => ("STATIC", json!({ "pipe": { "path": path } })),
+    };
+    let endpoints = json!([{ "lb_endpoints": [{ "endpoint": { "address": address } }] }]);
+    let node = map([
+        member("name", cluster.name.as_str()),
+        member("type", kind),
+        member("connect_timeout", connect),
+        member(
+            "load_assignment",
+            map([
+                member("cluster_name", cluster.name.as_str()),
+                member("endpoints", endpoints),
+            ]),
+        ),
+    ]);
+    let node = if kind == "STATIC" {
+        node
+    } else {
+        node.and(member("dns_lookup_family", "V4_PREFERRED"))
+    };
+    match &cluster.tls {
+        Some(client) => node.and(
+            member(
+                "transport_socket",
+                tls::client(client, &cluster.name, place, secrets),
+            )
+            .why("Its name and its authorities: without both, anybody on the way could answer."),
+        ),
+        None => node,
+    }
+}

@@ -1,0 +1,44 @@
+//! What a document of zot does not say: the registry behind the proxy, and how it is reached.
+
+/// What the caller knows beside the document. The default assumes [`DEFAULT_UPSTREAM`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The registry; [`DEFAULT_UPSTREAM`] when absent, which is among the assumptions then.
+    pub upstream: Option<Upstream>,
+    /// Files that the proxy and the shim read themselves (certificates, authorities, tokens) are
+    /// read here too, and an error if they cannot be used. For a proxy on this host.
+    pub check_files: bool,
+}
+
+/// The registry that is assumed when nothing is said.
+pub const DEFAULT_UPSTREAM: &str = "http://127.0.0.1:5000";
+
+/// The environment variable of the push key, where the document names none.
+pub const PUSH_KEY: &str = "REGISTRY_AUTH_PUSH_KEY";
+
+/// The environment variable of the credential for the registry, where the document names none.
+pub const UPSTREAM_AUTHORIZATION: &str = "REGISTRY_UPSTREAM_AUTHORIZATION";
+
+/// The registry that the proxy forwards to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Upstream {
+    /// `http://HOST[:PORT]`, `https://HOST[:PORT]`, or `unix:/path/of/socket`.
+    pub url: String,
+    /// Path of the authorities that vouch for it; the system's when absent. Needs https.
+    pub certificate_authority: Option<String>,
+    /// What the proxy shows to it. Needs https.
+    pub certificate: Option<Certificate>,
+    /// The registry gets the credential in [`UPSTREAM_AUTHORIZATION`].
+    pub authorization: bool,
+    /// The registry sees its own host in `Host`, not the client's.
+    pub rewrite_host: bool,
+}
+
+/// A certificate with its private key: paths of PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The certificate, followed by those of its authorities.
+    pub chain: String,
+    /// The private key.
+    pub key: String,
+}
