@@ -2,6 +2,7 @@
 
 mod folder;
 mod istio;
+mod kubernetes;
 mod resources;
 
 use std::io::{self, Write as _};
@@ -27,6 +28,7 @@ pub(crate) struct Arguments {
 enum Target {
     Envoy(EnvoyArguments),
     Istio(istio::Arguments),
+    Kubernetes(kubernetes::Arguments),
 }
 
 /// Writes the configuration of Envoy: one file on stdout, or a folder of files that it watches
@@ -64,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.target {
         Target::Envoy(arguments) => arguments.run(),
         Target::Istio(arguments) => arguments.run(),
+        Target::Kubernetes(arguments) => arguments.run(),
     }
 }
 
