@@ -10,6 +10,7 @@ mod layer;
 mod layout;
 mod manifest;
 mod module;
+mod musl;
 mod program;
 mod sbom;
 
@@ -24,17 +25,17 @@ use crate::{build, toolchain};
 use annotations::Build;
 
 /// Options of `cargo xtask image`.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Options {
-    /// Take target/registry-auth.wasm and target/release/registry-auth as they are
+    /// Take what is built already
     #[arg(long)]
     no_build: bool,
     /// Write only the layouts of the module
     #[arg(long)]
     module: bool,
-    /// Take this program, statically linked, which needs no C library in the image
-    #[arg(long, value_name = "FILE", conflicts_with = "module")]
-    static_program: Option<std::path::PathBuf>,
+    /// Link the program statically (musl), so that the image needs no C library
+    #[arg(long = "static", conflicts_with = "module")]
+    is_static: bool,
 }
 
 /// Writes the layouts.
@@ -44,64 +45,65 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     if !options.no_build {
         build::build_module(workspace)?;
-        if !options.module && options.static_program.is_none() {
-            build::build_native(workspace)?;
-        }
     }
-    write(workspace, options)
+    let build = Build::read(workspace)?;
+    of_module(workspace, &build)?;
+    if options.module {
+        return Ok(());
+    }
+    of_program(workspace, options, &build)
 }
 
-/// Writes all layouts from what is built, for the tests.
+/// Writes layouts of what is built, for the tests: all, or only those of the module.
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn of_built(workspace: &Workspace) -> anyhow::Result<()> {
+pub(crate) fn of_built(workspace: &Workspace, module: bool) -> anyhow::Result<()> {
     let options = Options {
         no_build: true,
-        module: false,
-        static_program: None,
+        module,
+        is_static: false,
     };
     run(workspace, &options)
 }
 
-fn write(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let build = Build::read(workspace)?;
+fn of_module(workspace: &Workspace, build: &Build) -> anyhow::Result<()> {
     let bytes = read(workspace, &workspace.target("registry-auth.wasm"))?;
-    let bom = sbom::write(
-        workspace,
-        &build,
-        "registry-auth-filter",
-        toolchain::MODULE,
-        &[],
-    )?;
+    let package = "registry-auth-filter";
+    let bom = sbom::write(workspace, build, package, toolchain::MODULE, &[])?;
     for (form, name) in module::FORMS {
         let folder = workspace.target("images").join(name);
-        let described = module::write(&folder, form, &bytes, &bom, &build)?;
-        report(workspace, &folder, &build, &described);
+        let described = module::write(&folder, form, &bytes, &bom, build)?;
+        report(workspace, &folder, build, &described);
     }
-    if options.module {
-        return Ok(());
-    }
+    Ok(())
+}
+
+fn of_program(workspace: &Workspace, options: &Options, build: &Build) -> anyhow::Result<()> {
     let target = toolchain::host(workspace)?;
-    let architecture = match target.split('-').next() {
-        Some("x86_64") => "amd64",
-        Some("aarch64") => "arm64",
-        other => bail!("images are made for x86_64 and aarch64, not for {other:?}"),
+    let processor = target.split('-').next().unwrap_or_default();
+    let architecture = match processor {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => bail!("images are made for x86_64 and aarch64, not for {other}"),
     };
-    let is_static = options.static_program.is_some();
-    let built = workspace.target("release/registry-auth");
-    let bytes = read(workspace, options.static_program.as_ref().unwrap_or(&built))?;
-    let base = base::of_packages(workspace, is_static)?;
-    let bom = sbom::write(
-        workspace,
-        &build,
-        "registry-auth-shim",
-        &target,
-        &base.packages,
-    )?;
+    let program = match (options.is_static, options.no_build) {
+        (true, true) => musl::path(workspace, processor),
+        (true, false) => musl::build(workspace, processor)?,
+        (false, no_build) => {
+            if !no_build {
+                build::build_native(workspace)?;
+            }
+            workspace.target("release/registry-auth")
+        }
+    };
+    let bytes = read(workspace, &program)?;
+    let base = base::of_packages(workspace, options.is_static)?;
+    let package = "registry-auth-shim";
+    let bom = sbom::write(workspace, build, package, &target, &base.packages)?;
     let folder = workspace.target("images/registry-auth");
-    let described = program::write(&folder, &bytes, &base, architecture, &bom, &build)?;
-    report(workspace, &folder, &build, &described);
+    let described = program::write(&folder, &bytes, &base, architecture, &bom, build)?;
+    report(workspace, &folder, build, &described);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod callgrind;
+mod chart;
 mod corpus;
 mod debian;
 mod demo;
@@ -46,6 +47,8 @@ enum Command {
     /// Demonstrate the main use case on this machine: Envoy, a registry, an issuer, AWS Secrets
     /// Manager, a client
     Demo(demo::Options),
+    /// Test the Helm chart and the images with the real programs
+    Chart,
     /// Write OCI image layouts of module and program below target/images
     Image(image::Options),
     /// Measure what the filter costs in Envoy, compared with Envoy's own filters
@@ -79,6 +82,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&workspace, options),
         Command::Fuzz(options) => fuzz::run(&workspace, options),
         Command::Demo(options) => demo::run(&workspace, options),
+        Command::Chart => chart::run(&workspace),
         Command::Image(options) => image::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Soak(options) => soak::run(&workspace, options),
