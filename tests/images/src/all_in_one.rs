@@ -2,7 +2,6 @@
 //! Envoy of `.tools`.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -12,12 +11,17 @@ use crate::programs::{path, program, succeed, tool};
 #[test]
 fn the_dockerfile_makes_an_image_of_base_and_program() {
     let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    let containers = home.join(".config/containers");
+    fs::create_dir_all(&containers).expect("a folder");
+    let accepted = r#"{"default": [{"type": "insecureAcceptAnything"}]}"#;
+    fs::write(containers.join("policy.json"), accepted).expect("a file");
     let buildah = || {
         let mut command = tool("bin/buildah");
         for (option, name) in [("--root", "storage"), ("--runroot", "run")] {
             command.arg(option).arg(folder.path().join(name));
         }
-        command.arg("--storage-driver=vfs");
+        command.arg("--storage-driver=vfs").env("HOME", &home);
         command
     };
     if !program("bin/buildah").exists()
@@ -39,22 +43,23 @@ fn the_dockerfile_makes_an_image_of_base_and_program() {
         "FROM scratch\nCOPY envoy /usr/local/bin/envoy\n",
     )
     .expect("a file");
-    let build = |more: &mut Command| {
-        more.args(["--isolation=chroot", "--quiet"]);
-        succeed(more);
+    let build = || {
+        let mut command = buildah();
+        command.args(["build", "--isolation=chroot", "--quiet"]);
+        command
     };
-    build(
-        buildah()
-            .args(["build", "--tag=localhost/envoy-base"])
+    succeed(
+        build()
+            .arg("--tag=localhost/envoy-base")
             .arg(context.join("base")),
     );
     let layout = Layout::read("registry-auth");
     let pulled = format!("oci:{}", layout.reference());
     let image = succeed(buildah().args(["pull", "--quiet", &pulled]));
     succeed(buildah().args(["tag", &image, "localhost/registry-auth"]));
-    build(
-        buildah()
-            .args(["build", "--pull-never", "--tag=localhost/all", "--file"])
+    succeed(
+        build()
+            .args(["--pull-never", "--tag=localhost/all", "--file"])
             .arg(path("envoy/Dockerfile"))
             .arg("--build-arg=ENVOY_IMAGE=localhost/envoy-base")
             .arg("--build-arg=REGISTRY_AUTH_IMAGE=localhost/registry-auth")

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Returns a path in the checkout.
+/// Returns a path in the checkout, without `..`: buildah takes none.
 pub(crate) fn path(relative: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(relative)
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("the checkout").join(relative)
 }
 
 /// Returns the path of a program of `.tools`.

@@ -13,7 +13,7 @@
 {{- if and $v.upstream.ca.secret $v.upstream.ca.configMap -}}
 {{- fail "upstream.ca: write secret or configMap, not both" -}}
 {{- end -}}
-{{- $http := default dict (get $v.config "http") -}}
+{{- $http := default dict (get (default dict $v.config) "http") -}}
 {{- range list "address" "port" "tls" -}}
 {{- if hasKey $http . -}}
 {{- fail (printf "config.http.%s: remove it: the chart sets where clients connect (service, containerPort, tls)" .) -}}
@@ -29,7 +29,7 @@
 {{- if and $v.tls.clientCAKey (not $v.tls.secret) -}}
 {{- fail "tls.clientCAKey: is a key of tls.secret, which is empty" -}}
 {{- end -}}
-{{- if and (dig "auth" "mtls" "" $http) (not $v.tls.clientCAKey) -}}
+{{- if and (hasKey (default dict (get $http "auth")) "mtls") (not $v.tls.clientCAKey) -}}
 {{- fail "config.http.auth.mtls: needs tls.secret and tls.clientCAKey, the authorities of clients' certificates" -}}
 {{- end -}}
 {{- if and $v.autoscaling.enabled (lt (int $v.autoscaling.maxReplicas) (int $v.autoscaling.minReplicas)) -}}
