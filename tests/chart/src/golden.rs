@@ -15,7 +15,7 @@ fn the_manifests_are_those_that_are_kept() {
         }
         assert!(
             text(&name) == manifests,
-            "{name} differs from what the chart gives: look at the difference with REGISTRY_AUTH_RENEW=1 and git diff"
+            "{name} differs from what the chart gives: REGISTRY_AUTH_RENEW=1 writes it, and git diff says what changed"
         );
         kept.push(format!("{sample}.yaml"));
     }

@@ -3,6 +3,8 @@
 //! `cargo xtask chart` installs them and runs this.
 
 #[cfg(test)]
+mod gateways;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod metrics;

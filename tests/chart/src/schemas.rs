@@ -16,10 +16,15 @@ const FOREIGN: [&str; 7] = [
 ];
 
 /// Returns the objects of kept manifests.
-pub(crate) fn objects(sample: &str) -> Vec<Value> {
+fn objects(sample: &str) -> Vec<Value> {
+    objects_of(&format!("tests/chart/golden/{sample}.yaml"))
+}
+
+/// Returns the objects in a file.
+pub(crate) fn objects_of(file: &str) -> Vec<Value> {
     let mut command = tool("venv-chart/bin/python");
     command.args(["-c", "import json,sys,yaml\nprint(json.dumps([o for o in yaml.safe_load_all(open(sys.argv[1])) if o]))"]);
-    command.arg(path(&format!("tests/chart/golden/{sample}.yaml")));
+    command.arg(path(file));
     let text = crate::programs::succeed(&mut command);
     serde_json::from_str(&text).expect("a list of objects")
 }

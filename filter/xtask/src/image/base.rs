@@ -132,13 +132,12 @@ fn libraries(files: &mut Files, root: &Path) -> anyhow::Result<()> {
                 continue;
             }
             let to = format!("usr/{}", relative.trim_start_matches("usr/"));
-            match fs::read_link(&path) {
-                Ok(target) => files.link(&to, &target.to_string_lossy()),
-                Err(_) => {
-                    let content = fs::read(&path)
-                        .with_context(|| format!("cannot read `{}`", path.display()))?;
-                    files.file(&to, 0o755, content);
-                }
+            if let Ok(target) = fs::read_link(&path) {
+                files.link(&to, &target.to_string_lossy());
+            } else {
+                let content =
+                    fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+                files.file(&to, 0o755, content);
             }
         }
     }

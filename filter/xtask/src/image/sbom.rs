@@ -297,7 +297,7 @@ mod tests {
                 &checksums(LOCK),
                 "own",
                 &build,
-                &[system.clone()],
+                std::slice::from_ref(&system),
             )
         };
         let bom = write().unwrap();
