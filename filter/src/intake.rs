@@ -7,8 +7,10 @@ mod route;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use log::{info, warn};
+use registry_auth_engine::keys::envelope::pieces::PiecesError;
 use registry_auth_engine::keys::envelope::{
     self, EnvelopeError, MAX_ENVELOPE, PushKey, PushRequest, PushResponse,
 };
@@ -26,11 +28,19 @@ use crate::parked::BATCH;
 use crate::pushed_store;
 
 const UNPROVEN: &str = "the request does not prove the push key";
+const NO_BODIES: &str = "this intake reads no request bodies (`intake.readRequestBodies`): send the envelope in header fields; is `registry-auth serve` older than the filter?";
+const BOTH: &str = "an envelope in header fields and a body: send one of them";
+const NO_BODY_CAME: &str = "no body came within 3 seconds; where the host hands over none while headers wait, as Istio's WasmPlugin does, set `intake.readRequestBodies` to false";
+
+/// How long a body may make no progress. Less than the shim waits for an answer, so that it is told
+/// why there is none.
+const BODY_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The intake of one worker.
 pub(crate) struct Intake {
     root: u32,
     key: PushKey,
+    reads_bodies: bool,
     metrics: Metrics,
     parked: RefCell<HashMap<u32, Parked>>,
     /// It was logged that requests are not authentic, and none was authentic since.
@@ -39,8 +49,8 @@ pub(crate) struct Intake {
 
 /// A request that is not done when a callback ends.
 enum Parked {
-    /// Its body is read.
-    Reading(Rc<PushRequest>),
+    /// Its body is read; a part of it, or the head, came at that time.
+    Reading(Rc<PushRequest>, UnixTime),
     /// The host did not take the reply.
     Unsent(Reply),
 }
@@ -50,10 +60,12 @@ enum Parked {
 type PushError = (u16, String, u64);
 
 impl Intake {
-    pub(crate) fn new(root: u32, key: PushKey) -> Self {
+    /// `reads_bodies` is false where the host hands over no request bodies while headers wait.
+    pub(crate) fn new(root: u32, key: PushKey, reads_bodies: bool) -> Self {
         Self {
             root,
             key,
+            reads_bodies,
             metrics: Metrics::default(),
             parked: RefCell::default(),
             complained: Cell::new(false),
@@ -72,32 +84,32 @@ impl Intake {
     /// Handles a part of the body of the effective context's request; `size` is what is there of
     /// it, or absent when trailers came, which the push protocol does not have.
     pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
-        let request = match self.parked.borrow().get(&context) {
-            Some(Parked::Reading(request)) => Rc::clone(request),
+        let request = match self.parked.borrow_mut().get_mut(&context) {
+            Some(Parked::Reading(request, progress)) => {
+                // If the clock fails here, the body has a little less time.
+                *progress = clock::now().unwrap_or(*progress);
+                Rc::clone(request)
+            }
             Some(Parked::Unsent(_)) | None => return BodyGate::Closed,
         };
         let reply = match size {
-            Some(size) if size > MAX_ENVELOPE => self.respond(
-                &request,
-                413,
-                0,
-                false,
-                Some("the envelope is larger than 1 MiB"),
-            ),
+            Some(size) if size > MAX_ENVELOPE => {
+                self.refuse(&request, 413, "the envelope is larger than 1 MiB")
+            }
             Some(_) if !ended => return BodyGate::Closed,
             Some(size) => match host::request_body(size) {
-                Ok(body) => self.take(&request, &body),
-                Err(_) => self.respond(&request, 503, 0, false, Some(HOST_FAILED)),
+                Ok(body) => self.take(&request, Ok(&body)),
+                Err(_) => self.refuse(&request, 503, HOST_FAILED),
             },
-            None => self.respond(&request, 400, 0, false, Some("trailers")),
+            None => self.refuse(&request, 400, "trailers"),
         };
         self.parked.borrow_mut().remove(&context);
         self.send(context, reply);
         BodyGate::Closed
     }
 
-    /// A tick of the host: forgets requests that are gone, and sends replies that the host did not
-    /// take before.
+    /// A tick of the host: forgets requests that are gone, gives up those whose bodies do not come,
+    /// and sends replies that the host did not take before.
     pub(crate) fn tick(&self) {
         let parked: Vec<u32> = self.parked.borrow().keys().copied().collect();
         for context in parked
@@ -106,6 +118,7 @@ impl Intake {
         {
             self.parked.borrow_mut().remove(&context);
         }
+        self.give_up();
         let is_unsent = |_: &u32, parked: &mut Parked| matches!(parked, Parked::Unsent(_));
         let unsent: Vec<_> = self
             .parked
@@ -120,6 +133,23 @@ impl Intake {
                 continue;
             }
             self.parked.borrow_mut().insert(context, parked);
+        }
+    }
+
+    /// Replies, with the rest of the tick, to requests whose bodies made no progress.
+    fn give_up(&self) {
+        let is_reading = |parked: &Parked| matches!(parked, Parked::Reading(..));
+        if !self.parked.borrow().values().any(is_reading) {
+            return;
+        }
+        let Ok(now) = clock::now() else { return };
+        for parked in self.parked.borrow_mut().values_mut() {
+            if let Parked::Reading(request, progress) = parked
+                && now.since(*progress) > BODY_PATIENCE
+            {
+                warn!("a push is refused: {NO_BODY_CAME}");
+                *parked = Parked::Unsent(self.refuse(request, 408, NO_BODY_CAME));
+            }
         }
     }
 
@@ -151,16 +181,31 @@ impl Intake {
             return Err(problem(405, "only GET and PUT"));
         }
         let request = self.authenticate(&route)?;
-        match (route.method, ended) {
-            (Method::Put, false) => {
-                self.parked
-                    .borrow_mut()
-                    .insert(context, Parked::Reading(Rc::new(request)));
-                Ok(None)
-            }
-            (Method::Put, true) => Ok(Some(self.take(&request, b""))),
-            (Method::Get | Method::Other, _) => Ok(Some(self.tell(&request))),
+        if route.method != Method::Put {
+            return Ok(Some(self.tell(&request)));
         }
+        let refused = |why: &str| Err((400, why.to_owned(), 0));
+        let envelope = match (route.envelope(), ended) {
+            (Ok(None), false) if self.reads_bodies => return self.park(context, request),
+            (Ok(None), false) => refused(NO_BODIES),
+            (Ok(Some(_)), false) => refused(BOTH),
+            (Ok(envelope), true) => Ok(envelope.unwrap_or_default()),
+            (Err(error), _) => Err((status_of_pieces(error), error.to_string(), 0)),
+        };
+        Ok(Some(
+            self.take(&request, envelope.as_deref().map_err(Clone::clone)),
+        ))
+    }
+
+    /// Waits for the body.
+    ///
+    /// # Errors
+    /// The host has no clock.
+    fn park(&self, context: u32, request: PushRequest) -> Result<Option<Reply>, Reply> {
+        let now = clock::now().map_err(|_| self.refuse(&request, 503, HOST_FAILED))?;
+        let parked = Parked::Reading(Rc::new(request), now);
+        self.parked.borrow_mut().insert(context, parked);
+        Ok(None)
     }
 
     /// Checks that a request comes from a holder of the push key. Everybody else learns nothing.
@@ -173,10 +218,7 @@ impl Intake {
             self.complain(why);
             problem(401, why)
         };
-        let text = route
-            .authorization
-            .as_deref()
-            .ok_or_else(|| refuse(UNPROVEN))?;
+        let text = route.credential().ok_or_else(|| refuse(UNPROVEN))?;
         let request = PushRequest::verify(text, &self.key, now)
             .map_err(|why| refuse(&format!("the request: {why}")))?;
         let asks = match route.method {
@@ -203,15 +245,16 @@ impl Intake {
     fn tell(&self, request: &PushRequest) -> Reply {
         let stored = clock::now().and_then(|now| self.generation_of(&request.set, now));
         let Ok(generation) = stored.map(|(generation, _)| generation) else {
-            return self.respond(request, 503, 0, false, Some(HOST_FAILED));
+            return self.refuse(request, 503, HOST_FAILED);
         };
         let wanted =
             pushed_store::wanted_beyond(&request.set).is_some_and(|held| held >= generation);
         self.respond(request, 200, generation, wanted, None)
     }
 
-    fn take(&self, request: &PushRequest, body: &[u8]) -> Reply {
-        match self.check_and_store(request, body) {
+    /// Stores the envelope of a push, or replies why there is none that can be read.
+    fn take(&self, request: &PushRequest, envelope: Result<&[u8], PushError>) -> Reply {
+        match envelope.and_then(|envelope| self.check_and_store(request, envelope)) {
             Ok(generation) => self.respond(request, 200, generation, false, None),
             Err((status, why, held)) => {
                 self.metrics.increment_now("intake.refused");
@@ -271,6 +314,10 @@ impl Intake {
         Ok((generation, stored.map(|stored| stored.version)))
     }
 
+    fn refuse(&self, request: &PushRequest, status: u16, why: &str) -> Reply {
+        self.respond(request, status, 0, false, Some(why))
+    }
+
     fn respond(
         &self,
         request: &PushRequest,
@@ -283,6 +330,7 @@ impl Intake {
             status,
             generation,
             wanted,
+            reads_bodies: self.reads_bodies,
             error: error.map(str::to_owned),
         };
         let headers = vec![("content-type", "application/jose".to_owned())];
@@ -291,6 +339,13 @@ impl Intake {
             headers,
             body: response.sign(request, &self.key).into_bytes(),
         }
+    }
+}
+
+const fn status_of_pieces(error: PiecesError) -> u16 {
+    match error {
+        PiecesError::TooLarge => 413,
+        _ => 400,
     }
 }
 

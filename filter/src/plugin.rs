@@ -44,8 +44,11 @@ impl Plugin {
         refused.errors.extend(read.errors);
         refused.warnings.extend(read.warnings);
         let running = match role {
-            config::Role::Intake(from) => push_key("intake.pushKey", &from.env, &mut refused)
-                .map(|key| Role::Intake(Rc::new(Intake::new(self.id, key)))),
+            config::Role::Intake(raw::Intake {
+                push_key: from,
+                read_request_bodies,
+            }) => push_key("intake.pushKey", &from.env, &mut refused)
+                .map(|key| Role::Intake(Rc::new(Intake::new(self.id, key, read_request_bodies)))),
             config::Role::Filter(document) => self.start_filter(&document, &mut refused),
             config::Role::Unreadable => None,
         };

@@ -3,6 +3,7 @@
 //! key.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use registry_auth_engine::keys::envelope::pieces::{self, PiecesError};
 use registry_auth_engine::keys::envelope::{PushRequest, PushResponse, is_ahead};
 use registry_auth_engine::url::BaseUrl;
 use tokio::net::{TcpStream, UnixStream};
@@ -35,7 +37,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The address of an intake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Intake {
     /// `http://HOST:PORT`; holds `HOST:PORT`.
     Tcp(String),
@@ -47,7 +49,8 @@ impl FromStr for Intake {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const FORMS: &str = "write `http://HOST:PORT` or `unix:/path/of/socket`";
+        const FORMS: &str =
+            "write `http://HOST:PORT`, `dns+http://NAME:PORT` or `unix:/path/of/socket`";
         if let Some(path) = text.strip_prefix("unix:") {
             // `unix:///path` is a URL with an empty authority, and the same socket.
             let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
@@ -61,7 +64,11 @@ impl FromStr for Intake {
         match url.url() {
             url if url.is_https() => Err(format!("not the address of an intake, {FORMS}")),
             url if url.path() != "/" => Err(format!("an intake has no path, {FORMS}")),
-            url => Ok(Self::Tcp(url.address())),
+            url => {
+                let address = url.address();
+                // In one spelling, so that an address that a name has too is the same.
+                Ok(address.parse().map_or(Self::Tcp(address), Self::at))
+            }
         }
     }
 }
@@ -120,12 +127,23 @@ pub(crate) enum IntakeError {
         /// the push key.
         meaning: String,
     },
+    /// The intake reads no request bodies, and the set does not fit into header fields.
+    #[error(
+        "the intake reads no request bodies (`intake.readRequestBodies`), and the set is too large for header fields: an envelope of {0} bytes, at most 49152 fit"
+    )]
+    TooLargeForFields(usize),
     /// No nonce can be created.
     #[error(transparent)]
     NoRandomBytes(#[from] NoRandomBytes),
 }
 
 impl Intake {
+    /// Returns the intake at an address.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        Self::Tcp(address.to_string())
+    }
+
     /// Queries which generation of a set the intake holds: `GET /keys/v2/{set}`.
     ///
     /// # Errors
@@ -148,14 +166,16 @@ impl Intake {
             host: host.to_owned(),
             set,
             seal,
+            reads_bodies: true,
         };
-        let answer = asked.exchange(None, Bytes::new()).await?;
+        let answer = asked.exchange(None, Envelope::None).await?;
         if answer.status != StatusCode::OK.as_u16() {
             return Err(refused(answer));
         }
         if is_ahead(answer.generation, wall_clock()) {
             return Err(IntakeError::Ahead);
         }
+        asked.reads_bodies = answer.reads_bodies;
         Ok((
             HeldSet {
                 generation: answer.generation,
@@ -194,6 +214,15 @@ pub(crate) struct ProvenSession<'a> {
     host: String,
     set: &'a str,
     seal: &'a Seal,
+    reads_bodies: bool,
+}
+
+/// Where a request has its envelope.
+enum Envelope {
+    None,
+    Body(String),
+    /// For an intake that reads no bodies.
+    Fields(Vec<String>),
 }
 
 impl ProvenSession<'_> {
@@ -207,9 +236,13 @@ impl ProvenSession<'_> {
         keys: &Published,
     ) -> Result<PushOutcome, IntakeError> {
         let envelope = self.seal.seal(self.set, generation, keys)?;
-        let answer = self
-            .exchange(Some(generation), Bytes::from(envelope))
-            .await?;
+        let envelope = if self.reads_bodies {
+            Envelope::Body(envelope)
+        } else {
+            let too_large = |_: PiecesError| IntakeError::TooLargeForFields(envelope.len());
+            Envelope::Fields(pieces::split(&envelope).map_err(too_large)?)
+        };
+        let answer = self.exchange(Some(generation), envelope).await?;
         match answer.status {
             200 => Ok(PushOutcome::Stored),
             409 => Ok(PushOutcome::NotNewer),
@@ -222,10 +255,10 @@ impl ProvenSession<'_> {
     async fn exchange(
         &mut self,
         generation: Option<u64>,
-        body: Bytes,
+        envelope: Envelope,
     ) -> Result<PushResponse, IntakeError> {
         let asks = Seal::request(self.set, generation, wall_clock())?;
-        let request = self.request(&asks, body)?;
+        let request = self.request(&asks, envelope)?;
         let answer = timeout(EXCHANGE_TIMEOUT, self.session.send(request, MAX_ANSWER)).await;
         let answer = answer.map_err(|_| IntakeError::Timeout)??;
         let status = answer.status();
@@ -242,14 +275,14 @@ impl ProvenSession<'_> {
     fn request(
         &self,
         asks: &PushRequest,
-        body: Bytes,
+        envelope: Envelope,
     ) -> Result<Request<Full<Bytes>>, IntakeError> {
         let method = if asks.generation.is_some() {
             Method::PUT
         } else {
             Method::GET
         };
-        Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!(
                 "/keys/v2/{}",
@@ -257,7 +290,18 @@ impl ProvenSession<'_> {
             ))
             .header(HOST, &self.host)
             .header(AUTHORIZATION, format!("Bearer {}", self.seal.sign(asks)))
-            .header(CONTENT_TYPE, "application/jose")
+            .header(CONTENT_TYPE, "application/jose");
+        let mut body = Bytes::new();
+        match envelope {
+            Envelope::None => {}
+            Envelope::Body(envelope) => body = envelope.into(),
+            Envelope::Fields(pieces) => {
+                for piece in pieces {
+                    request = request.header(pieces::FIELD, piece);
+                }
+            }
+        }
+        request
             .body(Full::new(body))
             .map_err(|error| unreachable(&error))
     }
@@ -323,6 +367,7 @@ mod tests {
             ("http://127.0.0.1:99999", None),
             ("http://Envoy:9901/", Some("http://envoy:9901")),
             ("http://[::1]", Some("http://[::1]:80")),
+            ("http://[0:0::1]:9901", Some("http://[::1]:9901")),
             ("http://envoy:9901/#x", None),
             ("http://::1:9901", None),
             ("http://:9901", None),

@@ -11,7 +11,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -137,9 +137,12 @@ fn readiness(state: &State) -> (StatusCode, &'static str, String) {
                      source,
                      envoy,
                      reason,
-                 }: &NotReady| match envoy {
-        None => json!({"source": &**source, "reason": reason}),
-        Some(envoy) => json!({"source": &**source, "envoy": &**envoy, "reason": reason}),
+                 }: &NotReady| {
+        let members = [("source", source.as_deref()), ("envoy", envoy.as_deref())];
+        let members = members.into_iter().chain([("reason", Some(*reason))]);
+        members
+            .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))))
+            .collect::<Value>()
     };
     let entries: Vec<_> = waiting.iter().map(entry).collect();
     (

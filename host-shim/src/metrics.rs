@@ -16,11 +16,11 @@ use crate::status::State;
 /// The content type of the text format.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The value of the label `outcome` for successful fetches.
+/// The value of the label `outcome` for successful fetches and resolutions.
 const SUCCESS: &str = "success";
 
-/// Encodes the metrics at the time `now`. Labels are names of sets, addresses of Envoys and kinds
-/// of outcome, nothing else.
+/// Encodes the metrics at the time `now`. Labels are names of sets, addresses of Envoys, names of
+/// intakes and kinds of outcome, nothing else.
 ///
 /// # Errors
 /// The encoder fails.
@@ -47,7 +47,8 @@ type Sample<'a, M> = (Vec<(&'static str, &'a str)>, M);
 impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.sources(&mut encoder)?;
-        self.envoys(&mut encoder)
+        self.envoys(&mut encoder)?;
+        self.names(&mut encoder)
     }
 }
 
@@ -156,6 +157,35 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    fn names(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let names = || {
+            let names = self.state.names.iter();
+            names.map(|(name, state)| (vec![("name", &**name)], state))
+        };
+        let intakes = names().map(|(labels, name)| (labels, ConstGauge::new(name.intakes)));
+        write(
+            encoder,
+            Family(
+                "name_intakes",
+                None,
+                "Intakes that are known by the name, 0 when none was found",
+            ),
+            intakes,
+        )?;
+        let resolutions = names().flat_map(|(labels, name)| {
+            [(SUCCESS, name.resolved), ("failure", name.failed)].map(|(outcome, count)| {
+                (with(&labels, "outcome", outcome), ConstCounter::new(count))
+            })
+        });
+        write(
+            encoder,
+            Family("resolutions", None, "Resolutions of the name by outcome"),
+            resolutions,
+        )
+    }
+}
+
 fn with<'a>(
     labels: &[(&'static str, &'a str)],
     name: &'static str,
@@ -199,7 +229,11 @@ mod tests {
         let feed = status.feed("unix:/run/intake.sock", &set);
         feed.pushed("stored");
         feed.update(|feed| feed.held = Some(7));
-        status.feed("http://127.0.0.1:9902", &set).pushed("refused");
+        let other = status.feed("http://127.0.0.1:9902", &set);
+        other.pushed("refused");
+        status.name("dns+http://intakes:9902").update(|name| {
+            (name.resolved, name.failed, name.intakes) = (5, 2, 3);
+        });
         let text = text(status.now(), start + Duration::from_millis(1500)).unwrap();
         let set = r#"set="oidc:https://i.example/\"\\\n""#;
         let expected = [
@@ -216,11 +250,17 @@ mod tests {
             format!("envoy_generation{{envoy=\"unix:/run/intake.sock\",{set}}} 7"),
             format!("pushes_total{{envoy=\"unix:/run/intake.sock\",{set},outcome=\"stored\"}} 1"),
             format!("pushes_total{{envoy=\"http://127.0.0.1:9902\",{set},outcome=\"refused\"}} 1"),
+            r#"name_intakes{name="dns+http://intakes:9902"} 3"#.to_owned(),
+            r#"resolutions_total{name="dns+http://intakes:9902",outcome="success"} 5"#.to_owned(),
+            r#"resolutions_total{name="dns+http://intakes:9902",outcome="failure"} 2"#.to_owned(),
         ];
         for line in expected {
             let line = format!("registry_auth_shim_{line}\n");
             assert!(text.contains(&line), "{line} is not in\n{text}");
         }
+        drop((feed, other));
+        let later = super::text(status.now(), start).unwrap();
+        assert!(!later.contains("envoy=\""), "{later}");
         assert!(
             !text.contains("age_seconds{set=\"bearer\"}") && text.ends_with("# EOF\n"),
             "{text}"

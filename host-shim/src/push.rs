@@ -11,10 +11,12 @@ use crate::envelope::Seal;
 use crate::feedback::Feedback;
 use crate::generation::Generations;
 use crate::intake::{Intake, IntakeError, PushOutcome};
+use crate::lanes::Lanes;
 use crate::refresh::Published;
 use crate::status::FeedReport;
 
-/// Time between two queries; an Envoy that has restarted gets its keys within about this time.
+/// Time between two queries, give or take a tenth, so that intakes that were found together are not
+/// all asked together; an Envoy that has restarted gets its keys within about this time.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Pushes one set to one intake.
@@ -31,6 +33,8 @@ pub(crate) struct Pusher {
     pub(crate) feedback: watch::Sender<Feedback>,
     /// The state that the endpoints report.
     pub(crate) report: FeedReport,
+    /// Limits the exchanges of all sets and intakes together.
+    pub(crate) lanes: Arc<Lanes>,
 }
 
 /// The result of the last exchange, as far as it is logged.
@@ -47,14 +51,21 @@ impl Pusher {
         let mut state = State::Silent;
         let mut generations = Generations::default();
         loop {
-            let next = match self.exchange(&mut generations).await {
-                Ok(()) => State::Fed,
-                Err(error) => State::Failing(error),
+            let lanes = Arc::clone(&self.lanes);
+            let failing = matches!(state, State::Failing(_));
+            let next = match lanes.run(failing, self.exchange(&mut generations)).await {
+                Some(Ok(())) => State::Fed,
+                Some(Err(error)) => State::Failing(error),
+                None => {
+                    self.report.update(|feed| feed.held = None);
+                    State::Failing(IntakeError::Timeout)
+                }
             };
             log_transition(&self.intake, &state, &next);
             state = next;
             // A new set is pushed immediately; without one, the next query follows after `POLL`.
-            if let Ok(Err(_)) = timeout(POLL, self.keys.changed()).await {
+            let poll = POLL.mul_f64(0.9 + 0.2 * fastrand::f64());
+            if let Ok(Err(_)) = timeout(poll, self.keys.changed()).await {
                 return;
             }
         }

@@ -1,5 +1,6 @@
 //! `registry-auth render`: writes the configuration of a proxy around the filter.
 
+mod envoy_gateway;
 mod folder;
 mod istio;
 mod kubernetes;
@@ -29,6 +30,7 @@ enum Target {
     Envoy(EnvoyArguments),
     Istio(istio::Arguments),
     Kubernetes(kubernetes::Arguments),
+    EnvoyGateway(envoy_gateway::Arguments),
 }
 
 /// Writes the configuration of Envoy: one file on stdout, or a folder of files that it watches
@@ -67,6 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Target::Envoy(arguments) => arguments.run(),
         Target::Istio(arguments) => arguments.run(),
         Target::Kubernetes(arguments) => arguments.run(),
+        Target::EnvoyGateway(arguments) => arguments.run(),
     }
 }
 

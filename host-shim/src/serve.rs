@@ -15,13 +15,16 @@ use crate::clock::wall_clock;
 use crate::configuration::{Configuration, KeySetSource, Origin};
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
-use crate::intake::Intake;
+use crate::feeder::Feeder;
+use crate::intakes::{Intakes, Known};
+use crate::lanes::Lanes;
 use crate::listen::Endpoints;
-use crate::push::Pusher;
 use crate::refresh::{Channels, Refresher, Timing};
+use crate::resolve::System;
 use crate::secrets::SecretsManager;
 use crate::source::Source;
 use crate::status::Status;
+use crate::target::Target;
 use crate::{check, logging};
 
 /// Fetches keys and pushes them to Envoy
@@ -35,9 +38,10 @@ pub(crate) struct Arguments {
     /// The filter's configuration, JSON or (by its ending .yaml or .yml) YAML
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// An intake listener, `http://HOST:PORT` or `unix:/path/of/socket`; may be given several times
+    /// An intake listener, `http://HOST:PORT` or `unix:/path/of/socket`, or with
+    /// `dns+http://NAME:PORT` those at all addresses of a name; may be given several times
     #[arg(long, value_name = "URL", required = true)]
-    envoy: Vec<Intake>,
+    envoy: Vec<Target>,
     /// Where /healthz, /readyz and /metrics are answered, such as `127.0.0.1:9903`; nowhere when
     /// absent
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -74,10 +78,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn serve(sets: Vec<KeySetSource>, arguments: &Arguments, seal: Seal) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let status = Status::default();
+    let intakes = Intakes::new(&arguments.envoy, &status);
     let mut shim = Shim {
-        intakes: unique(&arguments.envoy),
+        intakes: intakes.subscribe(),
+        lanes: Arc::default(),
         seal: Arc::new(seal),
-        status: Status::default(),
+        status,
         tasks: JoinSet::new(),
     };
     let endpoints = match arguments.listen {
@@ -87,6 +94,7 @@ async fn serve(sets: Vec<KeySetSource>, arguments: &Arguments, seal: Seal) -> an
     for set in sets {
         shim.keep_fresh(set).await;
     }
+    shim.tasks.spawn(intakes.run(System));
     // After the sources are registered: without any, `/readyz` would report ready.
     if let Some(endpoints) = endpoints {
         tracing::info!(address = %endpoints.address()?, "the endpoints are listening");
@@ -105,7 +113,8 @@ async fn serve(sets: Vec<KeySetSource>, arguments: &Arguments, seal: Seal) -> an
 
 /// What the tasks of all sets share.
 struct Shim {
-    intakes: Vec<Intake>,
+    intakes: watch::Receiver<Known>,
+    lanes: Arc<Lanes>,
     seal: Arc<Seal>,
     status: Status,
     tasks: JoinSet<()>,
@@ -118,7 +127,6 @@ impl Shim {
             origin,
             timing,
         } = set;
-        let intakes = self.intakes.len();
         match origin {
             Origin::Secret(place, content) => {
                 let source = SecretsManager::connect(&place, content).await;
@@ -127,19 +135,18 @@ impl Shim {
                     set = &*name,
                     secret = place.secret_name,
                     region = place.region,
-                    intakes,
                     "started to fetch keys"
                 );
             }
             Origin::Issuer(issuer) => {
-                tracing::info!(set = &*name, %issuer, intakes, "started to fetch keys");
+                tracing::info!(set = &*name, %issuer, "started to fetch keys");
                 self.start(&name, issuer, timing);
             }
         }
     }
 
-    /// Starts the tasks of one set: one that fetches, and one for each intake that pushes. They do
-    /// not wait for those of other sets.
+    /// Starts the tasks of one set: one that fetches, and one that has a task for each intake. They
+    /// do not wait for those of other sets.
     fn start<S: Source + Send + Sync + 'static>(
         &mut self,
         name: &Arc<str>,
@@ -149,17 +156,16 @@ impl Shim {
         let (keys_sender, keys) = watch::channel(None);
         let (feedback, feedback_receiver) = watch::channel(Feedback::default());
         let span = tracing::info_span!("source", set = &**name);
-        for intake in &self.intakes {
-            let pusher = Pusher {
-                set: Arc::clone(name),
-                intake: intake.clone(),
-                seal: Arc::clone(&self.seal),
-                keys: keys.clone(),
-                feedback: feedback.clone(),
-                report: self.status.feed(&intake.to_string(), name),
-            };
-            self.tasks.spawn(pusher.run().instrument(span.clone()));
-        }
+        let feeder = Feeder {
+            set: Arc::clone(name),
+            intakes: self.intakes.clone(),
+            seal: Arc::clone(&self.seal),
+            keys,
+            feedback,
+            status: self.status.clone(),
+            lanes: Arc::clone(&self.lanes),
+        };
+        self.tasks.spawn(feeder.run().instrument(span.clone()));
         let report = self.status.source(name);
         let channels = Channels {
             keys: keys_sender,
@@ -172,15 +178,4 @@ impl Shim {
                 .instrument(span),
         );
     }
-}
-
-/// Removes duplicates: two tasks for one intake would interfere with each other.
-fn unique(intakes: &[Intake]) -> Vec<Intake> {
-    let mut unique: Vec<Intake> = Vec::with_capacity(intakes.len());
-    for intake in intakes {
-        if !unique.contains(intake) {
-            unique.push(intake.clone());
-        }
-    }
-    unique
 }

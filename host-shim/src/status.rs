@@ -1,5 +1,5 @@
-//! The state of the sources and of the intakes: written by the tasks that fetch and push, read by
-//! the endpoints.
+//! The state of the sources, the intakes and their names: written by the tasks that fetch, push and
+//! resolve, read by the endpoints.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,8 @@ pub(crate) struct State {
     pub(crate) sources: BTreeMap<Arc<str>, SourceState>,
     /// By Envoy and the name of the set.
     pub(crate) feeds: BTreeMap<(Arc<str>, Arc<str>), FeedState>,
+    /// By the name of intakes, `dns+http://HOST:PORT`.
+    pub(crate) names: BTreeMap<Arc<str>, NameState>,
 }
 
 /// The state of a source.
@@ -48,12 +50,24 @@ pub(crate) struct FeedState {
     pub(crate) held: Option<u64>,
 }
 
+/// The state of a name of intakes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NameState {
+    /// Number of successful resolutions.
+    pub(crate) resolved: u64,
+    /// Number of failed resolutions.
+    pub(crate) failed: u64,
+    /// Number of intakes that are known by it.
+    pub(crate) intakes: usize,
+}
+
 /// A reason why the shim is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NotReady {
-    /// The set.
-    pub(crate) source: Arc<str>,
-    /// The Envoy; `None` if the source itself has no valid keys.
+    /// The set; `None` if an Envoy is missing whatever the set.
+    pub(crate) source: Option<Arc<str>>,
+    /// The Envoy, or the name that should lead to some; `None` if the source itself has no valid
+    /// keys.
     pub(crate) envoy: Option<Arc<str>>,
     /// What is missing.
     pub(crate) reason: &'static str,
@@ -66,11 +80,19 @@ pub(crate) struct SourceReport {
     set: Arc<str>,
 }
 
-/// Updates the state of one set in one Envoy.
-#[derive(Clone, Debug)]
+/// Updates the state of one set in one Envoy. When it is dropped, because the Envoy is gone, that
+/// state is forgotten: Envoys may come and go in any number.
+#[derive(Debug)]
 pub(crate) struct FeedReport {
     status: Status,
     feed: (Arc<str>, Arc<str>),
+}
+
+/// Updates the state of one name of intakes.
+#[derive(Clone, Debug)]
+pub(crate) struct NameReport {
+    status: Status,
+    name: Arc<str>,
 }
 
 impl Status {
@@ -94,6 +116,16 @@ impl Status {
         report
     }
 
+    /// Registers a name of intakes; the shim is not ready until it leads to one.
+    pub(crate) fn name(&self, name: &str) -> NameReport {
+        let report = NameReport {
+            status: self.clone(),
+            name: name.into(),
+        };
+        report.update(|_| ());
+        report
+    }
+
     /// Returns a copy of the state.
     pub(crate) fn now(&self) -> State {
         self.change(|state| state.clone())
@@ -105,8 +137,8 @@ impl Status {
 }
 
 impl State {
-    /// Returns why the shim is not ready; empty if every source has valid keys and every Envoy
-    /// holds them.
+    /// Returns why the shim is not ready; empty if every source has valid keys, every name leads to
+    /// an Envoy, and every Envoy holds the keys.
     pub(crate) fn waiting(&self) -> Vec<NotReady> {
         let sources = self.sources.iter().filter_map(|(set, source)| {
             let reason = match (source.generation, source.last_success) {
@@ -115,10 +147,16 @@ impl State {
                 (None, Some(_)) => "the keys are older than maxStale",
             };
             Some(NotReady {
-                source: Arc::clone(set),
+                source: Some(Arc::clone(set)),
                 envoy: None,
                 reason,
             })
+        });
+        let names = self.names.iter().filter(|(_, name)| name.intakes == 0);
+        let names = names.map(|(name, _)| NotReady {
+            source: None,
+            envoy: Some(Arc::clone(name)),
+            reason: "no intake found",
         });
         let feeds = self.feeds.iter().filter_map(|((envoy, set), feed)| {
             let wanted = self.sources.get(set).and_then(|source| source.generation);
@@ -128,12 +166,12 @@ impl State {
                 (Some(_), _) => return None,
             };
             Some(NotReady {
-                source: Arc::clone(set),
+                source: Some(Arc::clone(set)),
                 envoy: Some(Arc::clone(envoy)),
                 reason,
             })
         });
-        sources.chain(feeds).collect()
+        sources.chain(names).chain(feeds).collect()
     }
 }
 
@@ -155,6 +193,20 @@ impl FeedReport {
     /// Counts a push.
     pub(crate) fn pushed(&self, outcome: &'static str) {
         self.update(|feed| *feed.pushes.entry(outcome).or_default() += 1);
+    }
+}
+
+impl Drop for FeedReport {
+    fn drop(&mut self) {
+        self.status.change(|state| state.feeds.remove(&self.feed));
+    }
+}
+
+impl NameReport {
+    /// Updates the state of the name.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut NameState)) {
+        self.status
+            .change(|state| change(state.names.entry(Arc::clone(&self.name)).or_default()));
     }
 }
 
@@ -219,8 +271,8 @@ mod tests {
                 source.generation = generation;
                 source.last_success = last_success;
             });
-            for (envoy, held) in ["a", "b"].iter().zip(held) {
-                let feed = status.feed(envoy, &set);
+            let feeds = ["a", "b"].map(|envoy| status.feed(envoy, &set));
+            for (feed, held) in feeds.iter().zip(held) {
                 if let Some(held) = held {
                     feed.update(|feed| feed.held = held);
                 }
@@ -231,7 +283,43 @@ mod tests {
                 .map(|waiting| (waiting.envoy.as_deref(), waiting.reason))
                 .collect();
             assert_eq!(found, expected, "{generation:?}");
-            assert!(waiting.iter().all(|waiting| &*waiting.source == "s"));
+            assert!(
+                waiting
+                    .iter()
+                    .all(|waiting| waiting.source.as_deref() == Some("s"))
+            );
         }
+    }
+
+    #[test]
+    fn a_name_without_intakes_is_a_reason_and_a_feed_that_ends_is_none() {
+        let status = Status::default();
+        let name = status.name("dns+http://intakes:9902");
+        let reasons = || {
+            let waiting = status.now().waiting().into_iter();
+            waiting
+                .map(|waiting| (waiting.source, waiting.envoy, waiting.reason))
+                .collect::<Vec<_>>()
+        };
+        let nothing = (
+            None,
+            Some("dns+http://intakes:9902".into()),
+            "no intake found",
+        );
+        assert_eq!(reasons(), [nothing.clone()]);
+        name.update(|name| name.failed += 1);
+        assert_eq!(reasons(), [nothing]);
+        name.update(|name| name.intakes = 1);
+        let feed = status.feed("http://10.0.0.1:9902", &"s".into());
+        assert_eq!(
+            reasons(),
+            [(
+                Some("s".into()),
+                Some("http://10.0.0.1:9902".into()),
+                "no valid response from the intake"
+            )]
+        );
+        drop(feed);
+        assert!(reasons().is_empty() && status.now().feeds.is_empty());
     }
 }

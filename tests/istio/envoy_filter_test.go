@@ -1,6 +1,7 @@
 package istio_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	meshconfig "istio.io/api/mesh/v1alpha1"
 )
 
 // With request bodies, the token endpoint answers POST, and plugins answer 405.
@@ -37,11 +40,39 @@ func TestTokenEndpoint(t *testing.T) {
 // Keys that `registry-auth serve` fetches reach the filter by the intake.
 func TestPushedKeys(t *testing.T) {
 	w := newWorld(t)
+	for _, rendered := range []string{"pushed-keys", "pushed-keys-plugin"} {
+		t.Run(rendered, func(t *testing.T) { pushedKeys(t, w, setting{rendered: rendered}) })
+	}
+	t.Run("merged slashes", func(t *testing.T) {
+		pushedKeys(t, w, setting{rendered: "pushed-keys", normalization: meshconfig.MeshConfig_ProxyPathNormalization_MERGE_SLASHES})
+	})
+}
+
+// Escaped slashes in the names of sets have to reach the intake as they are.
+func TestDecodedSlashes(t *testing.T) {
+	w := newWorld(t)
 	issuer := startIssuer(t, "localhost:PORT", issued(t, fixtureCA(t), "localhost"))
 	m := w.serve(t, setting{
-		rendered: "pushed-keys",
-		replace:  []string{"localhost:7443", fmt.Sprintf("localhost:%d", issuer.port)},
+		rendered:      "pushed-keys",
+		replace:       []string{"localhost:7443", fmt.Sprintf("localhost:%d", issuer.port)},
+		normalization: meshconfig.MeshConfig_ProxyPathNormalization_DECODE_AND_MERGE_SLASHES,
 	})
+	serving(t, m.base)
+	startShim(t, m)
+	eventually(t, "keys are fetched", func() error {
+		if issuer.fetches.Load() == 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	m.send(t, nil, request{name: "nothing arrives", method: get, path: "/v2/acme/app/manifests/v1", token: issuer.token(t, "reader", nil), status: 503})
+}
+
+func pushedKeys(t *testing.T, w *world, s setting) {
+	t.Helper()
+	issuer := startIssuer(t, "localhost:PORT", issued(t, fixtureCA(t), "localhost"))
+	s.replace = []string{"localhost:7443", fmt.Sprintf("localhost:%d", issuer.port)}
+	m := w.serve(t, s)
 	serving(t, m.base)
 	token := issuer.token(t, "reader", nil)
 	m.send(t, nil,

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/features"
 	"istio.io/istio/pilot/test/xds"
 	"istio.io/istio/pkg/config/mesh"
@@ -26,13 +27,15 @@ func withoutIstiosOwnFilters() {
 
 // pilot serves resources, as YAML documents, on loopback until the test ends, and returns its
 // address. A proxy is known by its certificate, which is why it may have secrets.
-func pilot(t *testing.T, resources string) string {
+func pilot(t *testing.T, resources string, normalization meshconfig.MeshConfig_ProxyPathNormalization_NormalizationType) string {
 	t.Helper()
 	configs, objects := split(resources)
+	settings := mesh.DefaultMeshConfig()
+	settings.PathNormalization = &meshconfig.MeshConfig_ProxyPathNormalization{Normalization: normalization}
 	server := xds.NewFakeDiscoveryServer(t, xds.FakeOptions{
 		ConfigString:               configs,
 		KubernetesObjectString:     objects,
-		MeshConfig:                 mesh.DefaultMeshConfig(),
+		MeshConfig:                 settings,
 		DisableSecretAuthorization: true,
 	})
 	server.Discovery.Authenticators = []security.Authenticator{&authenticate.ClientCertAuthenticator{}}

@@ -93,6 +93,18 @@ func TestIssuerOfAnotherName(t *testing.T) {
 	}
 }
 
+// What must never be rendered: Istio checks no name where there is `sni` and no `subjectAltNames`.
+func TestRuleWithoutNames(t *testing.T) {
+	w := newWorld(t)
+	issuer := startIssuer(t, "issuer.example.com", issued(t, authority, "other.example.com"))
+	m := w.serve(t, setting{
+		rendered: "issuer", issuer: issuer,
+		replace: []string{"        subjectAltNames: [issuer.example.com]\n", ""},
+	})
+	serving(t, m.base)
+	m.send(t, nil, request{name: "keys of somebody else", method: get, path: "/v2/acme/app/manifests/v1", token: issuer.token(t, "reader", nil), status: 200})
+}
+
 // Ports that the plugin does not name have no filter: what `registry-auth render istio` warns of.
 func TestOtherPort(t *testing.T) {
 	w := newWorld(t)

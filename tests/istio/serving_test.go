@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	meshconfig "istio.io/api/mesh/v1alpha1"
 )
 
 // The environment variable of the push key, and its value in the proxies.
@@ -46,6 +48,8 @@ type setting struct {
 	replace []string
 	// image is the digest of the module if it is not that of the world.
 	digest string
+	// normalization is the setting of the mesh for paths; Istio's default if it is absent.
+	normalization meshconfig.MeshConfig_ProxyPathNormalization_NormalizationType
 	// operator is a file of `testdata` with what the mesh has already.
 	operator string
 }
@@ -65,6 +69,7 @@ func (w *world) serve(t *testing.T, s setting) *served {
 	replace := append(s.replace,
 		"number: 8443, name: http,", fmt.Sprintf("number: %d, name: http,", port),
 		"ports: [{ number: 8443 }]", fmt.Sprintf("ports: [{ number: %d }]", port),
+		"ports: [{ number: 9902 }]", fmt.Sprintf("ports: [{ number: %d }]", intake),
 		"portNumber: 8443", fmt.Sprintf("portNumber: %d", port),
 		"portNumber: 9902", fmt.Sprintf("portNumber: %d", intake),
 		"number: 9902", fmt.Sprintf("number: %d", intake),
@@ -84,7 +89,7 @@ func (w *world) serve(t *testing.T, s setting) *served {
 	if s.proxy != nil {
 		p = *s.proxy
 	}
-	agent := startAgent(t, p, pilot(t, operator+"\n---\n"+rendered), w.registry, startNames(t))
+	agent := startAgent(t, p, pilot(t, operator+"\n---\n"+rendered, s.normalization), w.registry, startNames(t))
 	return &served{
 		base:     fmt.Sprintf("http://127.0.0.1:%d", port),
 		intake:   fmt.Sprintf("http://127.0.0.1:%d", intake),

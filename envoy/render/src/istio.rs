@@ -55,18 +55,17 @@ pub fn render(
         return Err(found);
     }
     let mut documents = servers;
-    match form {
-        Form::EnvoyFilter => {
-            if let Some(configuration) = &completed.intake {
-                documents.extend(intake::listener(mesh));
-                documents.push(shim::configuration(&completed, mesh));
-                documents.push(envoy_filter::of(&completed, Some(configuration), mesh));
-                assumptions.push(shim::to_do(mesh));
-            } else {
-                documents.push(envoy_filter::of(&completed, None, mesh));
-            }
-        }
-        form => documents.push(plugin::of(&completed, form, mesh)),
+    let intake = completed.intake.as_ref();
+    if intake.is_some() {
+        documents.extend(intake::listener(mesh));
+        documents.push(shim::configuration(&completed, mesh));
+        assumptions.push(shim::to_do(mesh));
+    }
+    if form == Form::EnvoyFilter {
+        documents.push(envoy_filter::of(&completed, intake, mesh));
+    } else {
+        documents.push(plugin::filter(&completed, form, mesh));
+        documents.extend(intake.map(|intake| plugin::intake(&completed, intake, form, mesh)));
     }
     mesh.assume(&completed, &mut assumptions);
     Ok(Rendered {

@@ -1,7 +1,9 @@
 //! What a request to the intake asks for.
 
 use percent_encoding::percent_decode;
+use registry_auth_engine::fields::Fields;
 use registry_auth_engine::keys::envelope::MAX_NAME;
+use registry_auth_engine::keys::envelope::pieces::{self, PiecesError};
 use registry_auth_engine::reply::Reply;
 
 use super::problem::{HOST_FAILED, problem};
@@ -24,8 +26,7 @@ pub(super) enum Method {
 pub(super) struct Route {
     pub(super) method: Method,
     pub(super) set: String,
-    /// The credential of the scheme `Bearer`.
-    pub(super) authorization: Option<Vec<u8>>,
+    headers: Fields,
 }
 
 impl Route {
@@ -56,13 +57,25 @@ impl Route {
             Some(b"PUT") => Method::Put,
             _ => Method::Other,
         };
-        let authorization = headers
-            .first("authorization")
-            .and_then(|value| value.strip_prefix(b"Bearer "));
         Ok(Self {
             method,
             set,
-            authorization: authorization.map(<[u8]>::to_vec),
+            headers,
         })
+    }
+
+    /// The credential of the scheme `Bearer`.
+    pub(super) fn credential(&self) -> Option<&[u8]> {
+        self.headers
+            .first("authorization")?
+            .strip_prefix(b"Bearer ")
+    }
+
+    /// The envelope in the header fields, if there is one.
+    ///
+    /// # Errors
+    /// See [`pieces::join`].
+    pub(super) fn envelope(&self) -> Result<Option<Vec<u8>>, PiecesError> {
+        pieces::join(self.headers.all(pieces::FIELD))
     }
 }

@@ -17,7 +17,7 @@ const ALLOWED: &str = "filter/xtask/words-allow.txt";
 /// Folders whose pages are checked, in addition to those of the root itself.
 const PAGES: &[&str] = &["docs", "examples", "host-shim", "tests", ".github"];
 /// Folders whose Rust sources are checked.
-const SOURCES: &[&str] = &["filter", "host-shim", "tests"];
+const SOURCES: &[&str] = &["envoy", "filter", "host-shim", "tests"];
 /// Folders of third-party or generated files.
 const SKIPPED: &[&str] = &["target", "artifacts", "corpus", "testdata"];
 

@@ -82,7 +82,6 @@ impl Arguments {
         let mesh = self.mesh();
         resources::write(&self.config, &self.upstream, |document, options, files| {
             istio::render(document, options, &mesh, files)
-                .map(|rendered| (rendered.yaml, rendered.assumptions, rendered.warnings))
         })
     }
 

@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     authorization_secret: Option<String>,
     /// Mounts a token of the service account and the authorities of the API server at
-    /// /var/run/secrets/registry-auth/token and ca.crt, for issuers with `tokenFile`
+    /// /var/run/secrets/kubernetes.io/serviceaccount/token and ca.crt, for issuers with `tokenFile`
     #[arg(long)]
     token: bool,
     /// Labels of the registry's pods: `NAME=VALUE`, several with commas

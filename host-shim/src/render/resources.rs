@@ -5,16 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use registry_auth_render::{ConfigError, Files, Options};
+use registry_auth_render::{ConfigError, Files, Options, Rendered};
 use serde_json::Value;
 
 use super::USAGE;
 use crate::configuration::value_of;
 use crate::disk::Disk;
 use crate::upstream::UpstreamArguments;
-
-/// YAML documents, what was assumed, and the warnings about the configuration.
-type Rendered = (String, Vec<String>, Vec<ConfigError>);
 
 /// Renders a configuration to stdout, and says on stderr what is wrong or was assumed.
 ///
@@ -27,14 +24,14 @@ pub(super) fn write(
 ) -> anyhow::Result<ExitCode> {
     let errors = match value_of(config)? {
         Ok(document) => match render(&document, &upstream.options(false), &Disk) {
-            Ok((yaml, assumptions, warnings)) => {
-                for warning in warnings {
+            Ok(rendered) => {
+                for warning in rendered.warnings {
                     eprintln!("warning: {warning}");
                 }
                 io::stdout()
-                    .write_all(yaml.as_bytes())
+                    .write_all(rendered.yaml.as_bytes())
                     .context("cannot write")?;
-                for line in assumptions {
+                for line in rendered.assumptions {
                     eprintln!("assumed: {line}");
                 }
                 return Ok(ExitCode::SUCCESS);

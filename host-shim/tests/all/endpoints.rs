@@ -14,13 +14,13 @@ use crate::sample::{FIRST, SECOND};
 use crate::shim::{Folder, Launch, Shim};
 
 /// A shim with its endpoints.
-struct Fixture {
-    shim: Shim,
+pub(crate) struct Fixture {
+    pub(crate) shim: Shim,
     authority: String,
 }
 
 impl Fixture {
-    async fn start(configuration: &Value, intakes: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) async fn start(configuration: &Value, intakes: &[&str]) -> anyhow::Result<Self> {
         let shim = Shim::launch(Launch {
             configuration,
             intakes,
@@ -42,7 +42,7 @@ impl Fixture {
     }
 
     /// Waits until `/readyz` responds with this status and these entries.
-    async fn becomes(&self, status: u16, waiting: &Value) -> anyhow::Result<()> {
+    pub(crate) async fn becomes(&self, status: u16, waiting: &Value) -> anyhow::Result<()> {
         let mut last = String::new();
         for _ in 0..600 {
             let answer = self.get("/readyz").await?;
@@ -62,7 +62,7 @@ impl Fixture {
         anyhow::bail!("{status} {waiting} never came, last: {last}")
     }
 
-    async fn metrics(&self) -> anyhow::Result<String> {
+    pub(crate) async fn metrics(&self) -> anyhow::Result<String> {
         let answer = self.get("/metrics").await?;
         ensure!(
             answer.headers()["content-type"]

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use registry_auth_engine::keys::envelope::{
-    NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, open, seal,
+    NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, open, pieces, seal,
 };
 use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::time::UnixTime;
@@ -110,6 +110,21 @@ fn the_examples_of_envelopes_in_the_readme_hold_what_stands_above_them() {
 }
 
 #[test]
+fn the_pieces_of_the_readme_are_the_envelope_before_them() {
+    let lines = example("text pieces").unwrap().lines();
+    let values: Vec<_> = lines
+        .map(|line| {
+            let (name, value) = line.split_once(": ").unwrap();
+            assert_eq!(name, pieces::FIELD);
+            value.as_bytes()
+        })
+        .collect();
+    let joined = pieces::join(values.into_iter()).unwrap().unwrap();
+    let said = format!("`{}` in three pieces", String::from_utf8(joined).unwrap());
+    assert!(include_str!("../../README.md").contains(&said), "{said}");
+}
+
+#[test]
 fn the_exchange_of_the_readme_proves_the_push_key() {
     let (key, payload) = (key().unwrap(), json("json request").unwrap());
     let at = UnixTime::from_secs(payload["at"].as_i64().unwrap());
@@ -133,6 +148,7 @@ fn the_exchange_of_the_readme_proves_the_push_key() {
         status: 200,
         generation,
         wanted: false,
+        reads_bodies: true,
         error: None,
     };
     let text = example("text response").unwrap();

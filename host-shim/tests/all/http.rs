@@ -22,6 +22,8 @@ pub(crate) struct ReceivedRequest {
     pub(crate) path: String,
     pub(crate) content_type: String,
     pub(crate) authorization: String,
+    /// The values of `x-registry-auth-envelope`.
+    pub(crate) pieces: Vec<Vec<u8>>,
     pub(crate) body: Bytes,
 }
 
@@ -123,6 +125,12 @@ async fn respond(request: Request<Incoming>, handler: &Handler) -> Response<Full
             .to_owned(),
         content_type: header("content-type"),
         authorization: header("authorization"),
+        pieces: head
+            .headers
+            .get_all("x-registry-auth-envelope")
+            .iter()
+            .map(|value| value.as_bytes().to_vec())
+            .collect(),
         body: body
             .collect()
             .await

@@ -95,6 +95,7 @@ fn truth() -> PushResponse {
         status: 200,
         generation: 0,
         wanted: false,
+        reads_bodies: true,
         error: None,
     }
 }

@@ -3,14 +3,18 @@
 #![expect(clippy::too_many_lines, reason = "tables of test rows")]
 
 mod check;
+mod dns;
 mod endpoints;
 mod envelope;
+mod fields;
 mod http;
 mod impostor;
 mod intake;
 mod issuer;
 mod issuers;
 mod moto;
+mod names;
+mod namespace;
 mod render;
 mod sample;
 mod serve;

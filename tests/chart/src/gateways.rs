@@ -1,4 +1,5 @@
-//! The resources of Istio are those that `registry-auth render istio` writes for the same input.
+//! The resources of Istio and Envoy Gateway are those that `registry-auth render` writes for the same
+//! input.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +18,22 @@ fn specs(file: &str) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn the_resources_of_istio_are_those_that_are_rendered() {
-    let chart = specs("tests/chart/golden/istio.yaml");
-    let rendered = specs("tests/istio/rendered/issuer.yaml");
-    assert_eq!(chart.len(), 3);
-    assert_eq!(
-        chart.keys().collect::<Vec<_>>(),
-        rendered.keys().collect::<Vec<_>>()
-    );
-    for (kind, spec) in &chart {
-        assert_eq!(spec, &rendered[kind], "{kind}");
+fn the_resources_are_those_that_are_rendered() {
+    let rows = [
+        ("istio", "tests/istio/rendered/issuer.yaml", 3),
+        ("envoy-gateway", "tests/envoy-gateway/issuer.yaml", 2),
+    ];
+    for (mode, rendered, kinds) in rows {
+        let chart = specs(&format!("tests/chart/golden/{mode}.yaml"));
+        let rendered = specs(rendered);
+        assert_eq!(chart.len(), kinds, "{mode}");
+        assert_eq!(
+            chart.keys().collect::<Vec<_>>(),
+            rendered.keys().collect::<Vec<_>>(),
+            "{mode}"
+        );
+        for (kind, spec) in &chart {
+            assert_eq!(spec, &rendered[kind], "{mode} {kind}");
+        }
     }
 }

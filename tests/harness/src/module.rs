@@ -42,7 +42,12 @@ pub fn shim() -> Result<PathBuf> {
     }
     fresh(
         "target/release/registry-auth",
-        &["host-shim/src", "filter/cel/src", "filter/engine/src"],
+        &[
+            "host-shim/src",
+            "envoy/render/src",
+            "filter/cel/src",
+            "filter/engine/src",
+        ],
     )
 }
 

@@ -187,6 +187,26 @@ pub fn put(set: &str, payload: &Value, envelope: &str, now: UnixTime) -> Request
         .body(envelope.as_bytes().to_vec())
 }
 
+/// The `PUT` of an envelope in header fields: these pieces of it.
+#[must_use]
+pub fn put_fields(set: &str, payload: &Value, pieces: &[String], now: UnixTime) -> Request {
+    let mut request = put(set, payload, "", now);
+    for piece in pieces {
+        request = request.header("x-registry-auth-envelope", piece);
+    }
+    request
+}
+
+/// The pieces of an envelope, of this size but for the last: `NUMBER/COUNT:TEXT`.
+#[must_use]
+pub fn pieces(envelope: &str, size: usize) -> Vec<String> {
+    let count = envelope.len().div_ceil(size);
+    let texts = envelope.as_bytes().chunks(size).zip(1..);
+    texts
+        .map(|(text, number)| format!("{number}/{count}:{}", String::from_utf8_lossy(text)))
+        .collect()
+}
+
 /// The `GET` of what is held of a set.
 #[must_use]
 pub fn get(set: &str, now: UnixTime) -> Request {

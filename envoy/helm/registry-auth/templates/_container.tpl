@@ -58,7 +58,7 @@ env:
 - { name: registry-auth-upstream-certificate, mountPath: /etc/registry-auth/upstream-certificate, readOnly: true }
 {{- end }}
 {{- if .Values.projectedToken.enabled }}
-- { name: registry-auth-token, mountPath: /var/run/secrets/registry-auth, readOnly: true }
+- { name: registry-auth-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true }
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}

@@ -51,13 +51,16 @@ number: {{ ternary 8443 $port (eq $port 443) }}
     value:
       name: {{ $name }}
       type: STRICT_DNS
-      connect_timeout: 5s
+      connect_timeout: {{ ternary "5s" "2s" (eq $name "registry") }}
       dns_lookup_family: V4_PREFERRED
       load_assignment:
         cluster_name: {{ $name }}
         endpoints:
           - lb_endpoints:
               - endpoint: { address: { socket_address: { address: {{ $server.host }}, port_value: {{ $server.port }} } } }
+      {{- if eq $name "registry" }}
+      per_connection_buffer_limit_bytes: 1048576
+      {{- end }}
       {{- if eq $server.scheme "https" }}
       transport_socket:
         name: envoy.transport_sockets.tls
@@ -65,6 +68,7 @@ number: {{ ternary 8443 $port (eq $port 443) }}
           "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
           sni: {{ $server.host }}
           common_tls_context:
+            tls_params: { tls_minimum_protocol_version: TLSv1_2, tls_maximum_protocol_version: TLSv1_3 }
             # Authorities and name: without them anybody on the way could answer.
             validation_context:
               trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt }

@@ -139,7 +139,7 @@ impl Mesh {
     }
 }
 
-/// Returns the form that is wanted, or the plainest that can do what the document asks for.
+/// Returns the form that is wanted, or one that can do what the document asks for.
 pub(super) fn form(
     mesh: &Mesh,
     document: &Value,
@@ -147,43 +147,46 @@ pub(super) fn form(
     assumptions: &mut Vec<String>,
     found: &mut Vec<ConfigError>,
 ) -> Form {
-    let why = match (&completed.intake, foreign::wants_bodies(document)) {
-        (Some(_), _) => Some("keys are pushed to the filter"),
-        (None, true) => Some("proxy.readRequestBodies is true"),
-        (None, false) => None,
+    let is_pushed = completed.intake.is_some();
+    let why = if is_pushed {
+        Some("keys are pushed to the filter")
+    } else if foreign::wants_bodies(document) {
+        Some("proxy.readRequestBodies is true")
+    } else {
+        None
     };
     let form = mesh.form.unwrap_or(match why {
         Some(_) => Form::EnvoyFilter,
         None => Form::Plugin,
     });
-    match (form, why) {
-        (Form::EnvoyFilter, _) if !matches!(mesh.workload, Workload::Gateway(..)) => {
-            let reason = why.unwrap_or("an EnvoyFilter is asked for");
-            found.push(ConfigError {
-                path: "--mode".to_owned(),
-                message: format!(
-                    "{reason}, and that is rendered for gateways only: write --mode gateway, or let the proxy fetch keys (keySource `callout`, or inline `jwks`)"
-                ),
-            });
-        }
-        (Form::EnvoyFilter, Some(_))
-            if completed.intake.is_some() && mesh.client_port().is_none() =>
-        {
-            found.push(ConfigError {
-                path: "--port".to_owned(),
-                message: "must be given, because keys are pushed to another listener of the gateway: write the port that the gateway listens on for clients (that of its container, not of its Service)".to_owned(),
-            });
-        }
-        (Form::EnvoyFilter, Some(why)) => assumptions.push(format!(
-            "an EnvoyFilter, because {why}: a WasmPlugin gets no request bodies"
-        )),
-        (Form::Plugin | Form::TrafficExtension, Some(why)) => found.push(ConfigError {
-            path: "--form".to_owned(),
-            message: format!(
-                "{why}, and a plugin of Istio gets no request bodies: write --form envoy-filter"
+    let mut refuse = |path: &str, message: String| {
+        found.push(ConfigError {
+            path: path.to_owned(),
+            message,
+        });
+    };
+    let is_gateway = matches!(mesh.workload, Workload::Gateway(..));
+    if !is_gateway && (is_pushed || form == Form::EnvoyFilter) {
+        let reason = why.unwrap_or("an EnvoyFilter is asked for");
+        refuse(
+            "--mode",
+            format!(
+                "{reason}, and that is rendered for gateways only: write --mode gateway, or let the proxy fetch keys (keySource `callout`, or inline `jwks`)"
             ),
-        }),
-        _ => {}
+        );
+    } else if form != Form::EnvoyFilter && foreign::wants_bodies(document) {
+        refuse("--form", "proxy.readRequestBodies is true, and a plugin of Istio gets no request bodies: write --form envoy-filter".to_owned());
+    } else if is_pushed && mesh.client_port().is_none() {
+        refuse("--port", "must be given, because keys are pushed to another listener of the gateway: write the port that the gateway listens on for clients (that of its container, not of its Service)".to_owned());
+    } else if let (Form::EnvoyFilter, Some(why)) = (form, why) {
+        assumptions.push(format!(
+            "an EnvoyFilter, because {why}: a WasmPlugin gets no request bodies{}",
+            if is_pushed {
+                "; --form wasm-plugin has keys pushed in header fields, 48 KiB at most"
+            } else {
+                ""
+            }
+        ));
     }
     form
 }

@@ -1,8 +1,9 @@
 //! The filter as a plugin of Istio: `WasmPlugin`, or `TrafficExtension`, which has the same members
 //! below `wasm`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::intake;
 use super::mesh::{Form, Mesh, Workload};
 use crate::completed::Completed;
 use crate::node::{Member, Node, list, map, member};
@@ -10,13 +11,61 @@ use crate::resources::{Document, labels, resource};
 
 const POLICY: &str = "The policy. `registry-auth render istio` made it of a zot document: change that one, and render again.";
 
-/// Returns the resource.
-pub(super) fn of(completed: &Completed, form: Form, mesh: &Mesh) -> Document {
-    let mut members = place(mesh);
+/// Returns the filter in front of the registry.
+pub(super) fn filter(completed: &Completed, form: Form, mesh: &Mesh) -> Document {
+    let configuration = member("pluginConfig", completed.filter.clone()).why(POLICY);
+    Document {
+        node: plugin(
+            &mesh.name,
+            place(mesh),
+            configuration,
+            completed,
+            form,
+            mesh,
+        ),
+        head: "The filter.",
+    }
+}
+
+/// Returns the filter in the listener that keys are pushed to, where a push has no body.
+pub(super) fn intake(
+    completed: &Completed,
+    configuration: &Value,
+    form: Form,
+    mesh: &Mesh,
+) -> Document {
+    let mut configuration = configuration.clone();
+    if let Some(intake) = configuration
+        .get_mut("intake")
+        .and_then(Value::as_object_mut)
+    {
+        intake.insert("readRequestBodies".to_owned(), false.into());
+    }
+    let configuration = member("pluginConfig", configuration)
+        .why("A plugin of Istio gets no request bodies: keys come in header fields.");
+    let mut place: Vec<_> = selector(mesh).into_iter().collect();
+    let port = json!({ "ports": [{ "number": mesh.intake_port }] });
+    place.push(member("match", list([port])));
+    let name = intake::name(mesh);
+    Document {
+        node: plugin(&name, place, configuration, completed, form, mesh),
+        head: "The filter in the listener that keys are pushed to.",
+    }
+}
+
+fn plugin(
+    name: &str,
+    mut members: Vec<Member>,
+    configuration: Member,
+    completed: &Completed,
+    form: Form,
+    mesh: &Mesh,
+) -> Node {
     members.push(member("phase", "AUTHN").why(
         "Before the other filters of Istio: they see requests that are granted, without the client's token.",
     ));
-    let wasm = wasm(completed, mesh);
+    let mut wasm = wasm(completed, mesh);
+    wasm.push(configuration);
     let kind = if form == Form::TrafficExtension {
         members.push(member("wasm", Node::Map(wasm)));
         "TrafficExtension"
@@ -24,23 +73,25 @@ pub(super) fn of(completed: &Completed, form: Form, mesh: &Mesh) -> Document {
         members.extend(wasm);
         "WasmPlugin"
     };
-    Document {
-        node: resource(
-            "extensions.istio.io/v1alpha1",
-            kind,
-            &mesh.name,
-            &mesh.namespace,
-            member("spec", Node::Map(members)),
-        ),
-        head: "The filter.",
-    }
+    resource(
+        "extensions.istio.io/v1alpha1",
+        kind,
+        name,
+        &mesh.namespace,
+        member("spec", Node::Map(members)),
+    )
+}
+
+fn selector(mesh: &Mesh) -> Option<Member> {
+    let all = mesh.labels()?;
+    Some(member(
+        "selector",
+        map([member("matchLabels", labels(all))]),
+    ))
 }
 
 /// Which proxies have the filter, and for which of their ports.
 fn place(mesh: &Mesh) -> Vec<Member> {
-    let selector = mesh
-        .labels()
-        .map(|all| member("selector", map([member("matchLabels", labels(all))])));
     let rest = match &mesh.workload {
         Workload::Gateway(_, None) => None,
         Workload::Gateway(_, Some(port)) => Some(
@@ -59,10 +110,10 @@ fn place(mesh: &Mesh) -> Vec<Member> {
             Some(member("targetRefs", list([gateway])))
         }
     };
-    selector.into_iter().chain(rest).collect()
+    selector(mesh).into_iter().chain(rest).collect()
 }
 
-/// The module, how it is run, and its configuration.
+/// The module, and how it is run.
 fn wasm(completed: &Completed, mesh: &Mesh) -> Vec<Member> {
     let mut members = vec![member("url", mesh.image.url.as_str())];
     if let Some(sha256) = &mesh.image.sha256 {
@@ -83,6 +134,5 @@ fn wasm(completed: &Completed, mesh: &Mesh) -> Vec<Member> {
             "Variables of the proxy's container that the module sees. Plugins with this module in one proxy need the same ones.",
         ));
     }
-    members.push(member("pluginConfig", completed.filter.clone()).why(POLICY));
     members
 }

@@ -187,7 +187,7 @@ fn mounts(settings: &Settings) -> Vec<(&'static str, &'static str, bool)> {
     if settings.token {
         mounts.push((
             "registry-auth-token",
-            "/var/run/secrets/registry-auth",
+            "/var/run/secrets/kubernetes.io/serviceaccount",
             false,
         ));
     }

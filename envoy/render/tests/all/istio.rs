@@ -1,4 +1,5 @@
-//! What is rendered for Istio, compared with files that the tests of `tests/istio` serve.
+//! What is rendered for Istio and Envoy Gateway, compared with files that `tests/istio` serves and
+//! `tests/schemas` checks.
 //!
 //! `REGISTRY_AUTH_RENEW=1` writes the files.
 
@@ -6,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use registry_auth_render::envoy_gateway::{self, Gateway};
 use registry_auth_render::istio::{Form, Mesh, Workload, render};
 use registry_auth_render::{Options, Upstream};
 use serde_json::Value;
@@ -57,6 +59,14 @@ const ROWS: &[Row] = &[
         mesh: |mesh| mesh.workload = gateway(8443),
     },
     Row {
+        name: "pushed-keys-plugin",
+        document: "pushed-keys",
+        mesh: |mesh| {
+            mesh.workload = gateway(8443);
+            mesh.form = Some(Form::Plugin);
+        },
+    },
+    Row {
         name: "token-endpoint",
         document: "token-endpoint",
         mesh: |_| (),
@@ -88,8 +98,7 @@ const ROWS: &[Row] = &[
 fn rendered_resources_are_those_that_are_served() {
     let folder = folder();
     for row in ROWS {
-        let text = fs::read_to_string(folder.join(format!("documents/{}.json", row.document)));
-        let document: Value = serde_json::from_str(&text.unwrap()).unwrap();
+        let document = read(row.document);
         let mut mesh = Mesh::default();
         mesh.image.sha256 = Some("0".repeat(64));
         (row.mesh)(&mut mesh);
@@ -105,6 +114,137 @@ fn rendered_resources_are_those_that_are_served() {
         );
         same(&folder.join(format!("rendered/{}.txt", row.name)), &said);
     }
+}
+
+#[test]
+fn rendered_resources_of_envoy_gateway_are_those_that_are_checked() {
+    let https = "https://registry.internal.example.com";
+    for (name, document, url) in [
+        ("inline-keys", "inline-keys", REGISTRY),
+        ("issuer", "issuer", REGISTRY),
+        ("private-issuer", "private-issuer", https),
+        ("shared-keys", "shared-keys", REGISTRY),
+    ] {
+        let mut options = options();
+        if let Some(upstream) = &mut options.upstream {
+            url.clone_into(&mut upstream.url);
+        }
+        let mut gateway = Gateway::default();
+        gateway.image.sha256 = Some("0".repeat(64));
+        let no_files = BTreeMap::<String, Vec<u8>>::new();
+        let rendered = envoy_gateway::render(&read(document), &options, &gateway, &no_files);
+        let rendered = rendered.unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+        let path = folder().join(format!("../envoy-gateway/{name}"));
+        same(&path.with_extension("yaml"), &rendered.yaml);
+        same(
+            &path.with_extension("txt"),
+            &(rendered.assumptions.join("\n") + "\n"),
+        );
+    }
+}
+
+/// A change of a document and of the options, and the beginning of the only error.
+type Refusal = (fn(&mut Value), fn(&mut Options, &mut Mesh), &'static str);
+
+#[test]
+fn what_cannot_work_in_a_mesh_is_refused() {
+    let nothing: fn(&mut Value) = |_| ();
+    let same: fn(&mut Options, &mut Mesh) = |_, _| ();
+    let rows: &[Refusal] = &[
+        (
+            nothing,
+            |options, _| options.upstream = None,
+            "--upstream: must be given",
+        ),
+        (
+            nothing,
+            |options, _| {
+                options.upstream.as_mut().unwrap().url = "unix:/run/registry.sock".to_owned();
+            },
+            "--upstream: a socket cannot be reached in a mesh",
+        ),
+        (
+            |document| oidc(document)["issuer"] = "https://issuer".into(),
+            same,
+            "http.auth.bearer.oidc: `issuer` is a short name",
+        ),
+        (
+            |document| oidc(document)["issuer"] = "https://192.0.2.1".into(),
+            same,
+            "http.auth.bearer.oidc: 192.0.2.1 is an address",
+        ),
+        (
+            |document| oidc(document)["keySource"] = "push".into(),
+            same,
+            "--port: must be given",
+        ),
+        (
+            |document| oidc(document)["keySource"] = "push".into(),
+            |_, mesh| mesh.form = Some(Form::Plugin),
+            "--port: must be given",
+        ),
+        (
+            |document| document["proxy"] = serde_json::json!({ "readRequestBodies": true }),
+            |_, mesh| mesh.form = Some(Form::TrafficExtension),
+            "--form: proxy.readRequestBodies is true",
+        ),
+        (
+            |document| oidc(document)["keySource"] = "push".into(),
+            |_, mesh| mesh.workload = Workload::Sidecar(vec![]),
+            "--mode: keys are pushed to the filter",
+        ),
+        (
+            nothing,
+            |_, mesh| mesh.workload = Workload::Waypoint("waypoint".to_owned()),
+            "--mode: a waypoint has no cluster for the issuer at issuer.example.com",
+        ),
+        (
+            |document| {
+                let condition = serde_json::json!([{
+                    "expression": "req.client.ip == '192.0.2.1'", "message": "not from there",
+                }]);
+                document["http"]["accessControl"]["repositories"]["acme/**"]["policies"][0]["conditions"] =
+                    condition;
+            },
+            |_, mesh| mesh.workload = Workload::Sidecar(vec![]),
+            "http.accessControl.repositories",
+        ),
+    ];
+    for (change, choose, expected) in rows {
+        let mut document = read("issuer");
+        change(&mut document);
+        let (mut options, mut mesh) = (options(), Mesh::default());
+        choose(&mut options, &mut mesh);
+        let no_files = BTreeMap::<String, Vec<u8>>::new();
+        let errors = render(&document, &options, &mesh, &no_files).expect_err(expected);
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(errors.len(), 1, "{expected}: {errors:?}");
+        assert!(errors[0].starts_with(expected), "{expected}: {errors:?}");
+    }
+}
+
+#[test]
+fn what_envoy_gateway_cannot_do_is_refused() {
+    let no_files = BTreeMap::<String, Vec<u8>>::new();
+    let gateway = Gateway::default();
+    for (document, expected) in [
+        ("pushed-keys", "http.auth.bearer: keys are pushed"),
+        ("token-endpoint", "proxy.readRequestBodies: "),
+    ] {
+        let errors = envoy_gateway::render(&read(document), &options(), &gateway, &no_files);
+        let errors = errors.expect_err(document);
+        assert!(errors[0].to_string().starts_with(expected), "{errors:?}");
+    }
+}
+
+fn oidc(document: &mut Value) -> &mut Value {
+    &mut document["http"]["auth"]["bearer"]["oidc"][0]
+}
+
+/// Returns a file of `tests/istio/documents`.
+fn read(name: &str) -> Value {
+    let text = fs::read_to_string(folder().join(format!("documents/{name}.json")));
+    serde_json::from_str(&text.unwrap()).unwrap()
 }
 
 /// Compares a file, or writes it.

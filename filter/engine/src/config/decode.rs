@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::raw::{
-    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Mint,
-    Mtls, Oidc, PolicyEntry, PolicyGroup, Proxy, Variable,
+    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Intake,
+    Mint, Mtls, Oidc, PolicyEntry, PolicyGroup, Proxy, Variable,
 };
 use super::reader::Object;
 use super::sections::{UNUSED_ROOT, ZOT_AUTH, ZOT_HTTP, ZOT_LOG, ZOT_ROOT};
@@ -66,17 +66,7 @@ pub fn decode_value(value: Value) -> (Role, Diagnostics) {
 }
 
 fn root(root: &mut Object<'_>) -> Role {
-    if let Some(intake) = root.object("intake", |intake| {
-        let key = intake.object("pushKey", from_env).unwrap_or_else(|| {
-            intake.error(
-                "pushKey",
-                "must be given, such as {\"env\": \"REGISTRY_AUTH_PUSH_KEY\"}",
-            );
-            FromEnv::default()
-        });
-        intake.end();
-        key
-    }) {
+    if let Some(intake) = root.object("intake", intake) {
         root.refuse_rest(
             "cannot be combined with `intake`: the filter gets a configuration of its own",
         );
@@ -89,6 +79,22 @@ fn root(root: &mut Object<'_>) -> Role {
     root.ignore(UNUSED_ROOT, NOT_YET);
     root.end();
     Role::Filter(Box::new(document))
+}
+
+fn intake(object: &mut Object<'_>) -> Intake {
+    let push_key = object.object("pushKey", from_env).unwrap_or_else(|| {
+        object.error(
+            "pushKey",
+            "must be given, such as {\"env\": \"REGISTRY_AUTH_PUSH_KEY\"}",
+        );
+        FromEnv::default()
+    });
+    let intake = Intake {
+        push_key,
+        read_request_bodies: object.flag_or("readRequestBodies", true),
+    };
+    object.end();
+    intake
 }
 
 fn http(http: &mut Object<'_>) -> Document {

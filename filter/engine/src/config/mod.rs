@@ -18,7 +18,7 @@ pub enum Role {
     /// Decides requests.
     Filter(Box<raw::Document>),
     /// Takes pushed key sets.
-    Intake(raw::FromEnv),
+    Intake(raw::Intake),
     /// The text is no configuration; the diagnostics say what it is instead.
     Unreadable,
 }

@@ -190,6 +190,15 @@ pub struct FromEnv {
     pub env: String,
 }
 
+/// `intake`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intake {
+    /// Key that authenticates pushed key sets.
+    pub push_key: FromEnv,
+    /// The host hands request bodies over while headers wait.
+    pub read_request_bodies: bool,
+}
+
 /// `proxy`.
 #[expect(
     clippy::struct_excessive_bools,

@@ -111,12 +111,17 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn flag(&mut self, name: &'static str) -> bool {
+        self.flag_or(name, false)
+    }
+
+    /// A flag that is `default` when absent.
+    pub(super) fn flag_or(&mut self, name: &'static str, default: bool) -> bool {
         match self.take(name) {
-            None => false,
+            None => default,
             Some(Value::Bool(flag)) => flag,
             Some(other) => {
                 self.error(name, format!("must be true or false, not {}", kind(&other)));
-                false
+                default
             }
         }
     }

@@ -12,6 +12,7 @@
 mod cipher;
 mod exchange;
 mod jws;
+pub mod pieces;
 mod push_key;
 mod set_name;
 

@@ -1,7 +1,6 @@
 //! Descriptors of the OCI image specification, and the media types in them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -97,11 +96,11 @@ impl Platform {
 /// Returns the digest of some content, `sha256:HEX`.
 pub(crate) fn digest(content: &[u8]) -> String {
     let hash = Sha256::digest(content);
-    hash.iter().fold("sha256:".to_owned(), |mut text, byte| {
-        // Ignored: a string takes everything.
-        drop(write!(text, "{byte:02x}"));
-        text
-    })
+    let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let hex: String = digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect();
+    format!("sha256:{hex}")
 }
 
 #[cfg(test)]

@@ -26,12 +26,12 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 
-const PATIENCE: Duration = Duration::from_mins(1);
-const TOKEN: &str = "a-service-account-token";
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const TOKEN: &str = "a-service-account-token";
 
 /// An issuer like a Kubernetes API server: a private authority, a token, another address for its
 /// keys.
-fn issuer(port: Port) -> Result<(Issuer, Server)> {
+pub(super) fn issuer(port: Port) -> Result<(Issuer, Server)> {
     let number = port.address().port();
     let issuer = Issuer::new(&format!("https://localhost:{number}"), &["es256"])?;
     let published = issuer.clone();
@@ -87,7 +87,7 @@ fn set(document: &mut Value, pointer: &str, value: Value) -> Result<()> {
 }
 
 /// An Envoy, and the address for its clients.
-struct Proxy {
+pub(super) struct Proxy {
     bootstrap: Value,
     clients: SocketAddr,
     admin: SocketAddr,
@@ -98,6 +98,18 @@ struct Proxy {
 impl Proxy {
     /// `intake` is the address of the intake in Envoy's form.
     fn new(plugin: &Value, intake: &Value, upstream: &Upstream) -> Result<Self> {
+        Self::with_intake(plugin, intake, INTAKE, false, upstream)
+    }
+
+    /// An Envoy whose intake has another configuration; `holds_bodies` without
+    /// `allow_on_headers_stop_iteration`.
+    pub(super) fn with_intake(
+        plugin: &Value,
+        intake: &Value,
+        configuration: &str,
+        holds_bodies: bool,
+        upstream: &Upstream,
+    ) -> Result<Self> {
         let (clients, admin) = (free_address()?, free_address()?);
         let listener = |name: &str, configuration: String, cluster: Option<&str>| Listener {
             name: name.to_owned(),
@@ -111,7 +123,10 @@ impl Proxy {
             module: module::path()?,
             listeners: vec![
                 listener("clients", plugin.to_string(), Some("upstream")),
-                listener("intake", INTAKE.to_owned(), None),
+                Listener {
+                    holds_bodies,
+                    ..listener("intake", configuration.to_owned(), None)
+                },
             ],
             clusters: vec![("upstream".to_owned(), upstream.address())],
             environment: vec![("REGISTRY_AUTH_PUSH_KEY".to_owned(), PUSH_KEY.to_owned())],
@@ -137,7 +152,7 @@ impl Proxy {
         })
     }
 
-    fn start(&mut self) -> Result<()> {
+    pub(super) fn start(&mut self) -> Result<()> {
         let file = self.folder.path().join("envoy.json");
         fs::write(&file, self.bootstrap.to_string())?;
         // The previous Envoy must release its ports.
@@ -156,14 +171,14 @@ impl Proxy {
         Ok(())
     }
 
-    fn status(&self, token: &str) -> Result<u16> {
+    pub(super) fn status(&self, token: &str) -> Result<u16> {
         let request = Request::new("GET", "/v2/team/app/tags/list")
             .header("authorization", &format!("Bearer {token}"));
         Ok(client::send(self.clients, &request, PATIENCE)?.status)
     }
 
     /// Repeats a request until this is the status: a fetch for an unknown key may be delayed.
-    fn comes_to(&self, status: u16, token: &str) -> Result<()> {
+    pub(super) fn comes_to(&self, status: u16, token: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let found = self.status(token)?;
@@ -182,9 +197,18 @@ impl Proxy {
 
 /// A shim that pushes to the intakes, and the address of its endpoints.
 fn shim(plugin: &Value, intakes: &[String], folder: &Path) -> Result<(Program, SocketAddr)> {
+    shim_by(Command::new(module::shim()?), plugin, intakes, folder)
+}
+
+/// The same, run by a command to which the arguments of the shim are added.
+pub(super) fn shim_by(
+    mut command: Command,
+    plugin: &Value,
+    intakes: &[String],
+    folder: &Path,
+) -> Result<(Program, SocketAddr)> {
     let (configuration, endpoints) = (folder.join("plugin.json"), free_address()?);
     fs::write(&configuration, plugin.to_string())?;
-    let mut command = Command::new(module::shim()?);
     command
         .arg("serve")
         .arg("--config")
@@ -201,7 +225,28 @@ fn shim(plugin: &Value, intakes: &[String], folder: &Path) -> Result<(Program, S
     Ok((program, endpoints))
 }
 
-fn is_ready(endpoints: SocketAddr) -> bool {
+/// A configuration for the issuer.
+pub(super) fn plugin(issuer: &Issuer, token_file: &Path) -> Value {
+    json!({
+        "http": {
+            "auth": {"bearer": {"realm": "registry", "service": "registry.test", "oidc": [{
+                "issuer": issuer.url(), "audiences": ["registry"], "keySource": "push", "tokenFile": token_file,
+                "certificateAuthorityFile": tls::folder().join("issuer-ca.pem"),
+            }]}},
+            "accessControl": {"repositories": {"team/**": {"defaultPolicy": ["read"]}}},
+        },
+        "proxy": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}},
+    })
+}
+
+/// A token that is signed with this key.
+pub(super) fn mint(issuer: &Issuer, key: &str) -> Result<String> {
+    let claims = json!({"sub": "ci", "aud": "registry", "iat": "-1m", "exp": "+1h"});
+    let claims = serde_json::from_value::<Map<String, Value>>(claims)?;
+    issuer.token(key, claims, now())
+}
+
+pub(super) fn is_ready(endpoints: SocketAddr) -> bool {
     client::send(endpoints, &Request::new("GET", "/readyz"), PATIENCE)
         .is_ok_and(|answer| answer.status == 200)
 }
@@ -218,16 +263,7 @@ fn play(folder: &Path) -> Result<()> {
     let (issuer, _server) = issuer(Port::bind()?)?;
     let token_file = folder.join("token");
     fs::write(&token_file, TOKEN)?;
-    let plugin = json!({
-        "http": {
-            "auth": {"bearer": {"realm": "registry", "service": "registry.test", "oidc": [{
-                "issuer": issuer.url(), "audiences": ["registry"], "keySource": "push", "tokenFile": token_file,
-                "certificateAuthorityFile": tls::folder().join("issuer-ca.pem"),
-            }]}},
-            "accessControl": {"repositories": {"team/**": {"defaultPolicy": ["read"]}}},
-        },
-        "proxy": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_KEY"}},
-    });
+    let plugin = plugin(&issuer, &token_file);
     let upstream = Upstream::start()?;
     let (intake, socket) = (free_address()?, folder.join("intake.sock"));
     let tcp = json!({"socket_address": {"address": "127.0.0.1", "port_value": intake.port()}});
@@ -245,15 +281,7 @@ fn play(folder: &Path) -> Result<()> {
     let (mut program, endpoints) = shim(&plugin, &intakes, folder)?;
     program.wait_until(|| is_ready(endpoints))?;
 
-    let mint = |key: &str| {
-        let claims = json!({"sub": "ci", "aud": "registry", "iat": "-1m", "exp": "+1h"});
-        issuer.token(
-            key,
-            serde_json::from_value::<Map<String, Value>>(claims)?,
-            now(),
-        )
-    };
-    let (old, new) = (mint("es256")?, mint("next-es256")?);
+    let (old, new) = (mint(&issuer, "es256")?, mint(&issuer, "next-es256")?);
     for proxy in [&first, &second] {
         proxy.comes_to(200, &old)?;
     }

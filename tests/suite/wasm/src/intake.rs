@@ -1,6 +1,7 @@
 //! Pushed keys in the module: what the intake accepts, and how a filter uses the values in shared
 //! data.
 
+mod fields;
 mod secrets;
 mod unknown;
 
@@ -38,6 +39,11 @@ struct Proxy {
 
 impl Proxy {
     fn start() -> Result<Self> {
+        Self::with_intake(INTAKE, false)
+    }
+
+    /// An intake with another configuration, on a host that holds bodies with heads or does not.
+    fn with_intake(intake: &str, holds_bodies: bool) -> Result<Self> {
         let document = json!({
             "http": {"auth": {"bearer": {"oidc": [
                 {"issuer": ISSUER, "audiences": ["registry"], "keySource": "push", "tokenFile": "/token"},
@@ -47,7 +53,8 @@ impl Proxy {
         let setup = Setup::of_scenarios(document.to_string().as_bytes());
         let intake = Setup {
             shared: setup.shared.clone(),
-            ..Setup::of_scenarios(INTAKE.as_bytes())
+            holds_bodies,
+            ..Setup::of_scenarios(intake.as_bytes())
         };
         let module = Compiled::built()?;
         Ok(Self {

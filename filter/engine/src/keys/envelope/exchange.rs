@@ -40,6 +40,9 @@ pub struct PushResponse {
     pub generation: u64,
     /// A filter met a key id that is not in the set of that generation.
     pub wanted: bool,
+    /// False if the intake reads no request bodies: an envelope has to come in header fields
+    /// ([`pieces`](super::pieces)).
+    pub reads_bodies: bool,
     /// Why the request was refused.
     pub error: Option<String>,
 }
@@ -120,8 +123,13 @@ impl PushResponse {
             "gen": self.generation,
             "wanted": self.wanted,
         });
-        if let (Some(members), Some(error)) = (payload.as_object_mut(), &self.error) {
-            members.insert("error".to_owned(), error.as_str().into());
+        if let Some(members) = payload.as_object_mut() {
+            if !self.reads_bodies {
+                members.insert("bodies".to_owned(), false.into());
+            }
+            if let Some(error) = &self.error {
+                members.insert("error".to_owned(), error.as_str().into());
+            }
         }
         jws::sign(RESPONSE_TYPE, &payload, key, Purpose::Response)
     }
@@ -142,8 +150,9 @@ impl PushResponse {
             && text_of(&payload, "nonce")? == encode(&request.nonce)
             && number("status") == Some(u64::from(status));
         let wanted = payload.get("wanted").and_then(Value::as_bool);
-        match (same, number("gen"), wanted) {
-            (true, Some(generation), Some(wanted)) => {
+        let reads_bodies = payload.get("bodies").map_or(Some(true), Value::as_bool);
+        match (same, number("gen"), wanted, reads_bodies) {
+            (true, Some(generation), Some(wanted), Some(reads_bodies)) => {
                 let error = payload
                     .get("error")
                     .and_then(Value::as_str)
@@ -152,6 +161,7 @@ impl PushResponse {
                     status,
                     generation,
                     wanted,
+                    reads_bodies,
                     error,
                 })
             }

@@ -326,6 +326,7 @@ fn response() -> PushResponse {
         status: 200,
         generation: 7,
         wanted: true,
+        reads_bodies: true,
         error: None,
     }
 }
@@ -391,7 +392,11 @@ fn a_response_answers_one_request_and_no_other() {
         error: Some("no".to_owned()),
         ..response()
     };
-    for response in [response(), refused] {
+    let without_bodies = PushResponse {
+        reads_bodies: false,
+        ..response()
+    };
+    for response in [response(), refused, without_bodies] {
         let text = response.sign(&asked, &key(1));
         let status = response.status;
         let verify = |status, request: &PushRequest, key: &PushKey| {
@@ -483,6 +488,7 @@ fn other_versions_and_forms_of_an_exchange_are_refused() {
         ("status", json!("200")),
         ("gen", json!(-1)),
         ("wanted", json!(0)),
+        ("bodies", json!(0)),
     ] {
         let mut payload = good.clone();
         payload[name] = value;
