@@ -80,8 +80,8 @@ fn of_module(workspace: &Workspace, build: &Build) -> anyhow::Result<()> {
 }
 
 fn of_program(workspace: &Workspace, options: &Options, build: &Build) -> anyhow::Result<()> {
-    let target = toolchain::host(workspace)?;
-    let processor = target.split('-').next().unwrap_or_default();
+    let host = toolchain::host(workspace)?;
+    let processor = host.split('-').next().unwrap_or_default();
     let architecture = match processor {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -96,6 +96,11 @@ fn of_program(workspace: &Workspace, options: &Options, build: &Build) -> anyhow
             }
             workspace.target("release/registry-auth")
         }
+    };
+    let target = if options.is_static {
+        musl::target(processor)
+    } else {
+        host.clone()
     };
     let bytes = read(workspace, &program)?;
     let base = base::of_packages(workspace, options.is_static)?;

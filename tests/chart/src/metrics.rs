@@ -15,14 +15,9 @@ const RUN: [&str; 2] = [
 /// Returns the words of a text that are names of metrics, without regular expressions.
 fn names(text: &str) -> BTreeSet<&str> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let starts = text
-        .match_indices("registry_auth_")
-        .map(|(start, _)| &text[start..]);
-    let words = starts.map(|rest| {
-        rest.split(|letter| !is_part(letter))
-            .next()
-            .unwrap_or_default()
-    });
+    let words = text
+        .split(|letter| !is_part(letter))
+        .filter(|word| word.starts_with("registry_auth_"));
     // `registry_auth_keys_.+_stale`
     words.filter(|word| !word.ends_with('_')).collect()
 }

@@ -45,7 +45,8 @@ pub(crate) fn path(workspace: &Workspace, architecture: &str) -> PathBuf {
     workspace.target(&format!("{}/release/registry-auth", target(architecture)))
 }
 
-fn target(architecture: &str) -> String {
+/// Returns the target triple.
+pub(crate) fn target(architecture: &str) -> String {
     format!("{architecture}-unknown-linux-musl")
 }
 
