@@ -3,6 +3,7 @@
 mod envoy_gateway;
 mod folder;
 mod istio;
+mod kubernetes;
 mod resources;
 
 use std::io::{self, Write as _};
@@ -28,6 +29,7 @@ pub(crate) struct Arguments {
 enum Target {
     Envoy(EnvoyArguments),
     Istio(istio::Arguments),
+    Kubernetes(kubernetes::Arguments),
     EnvoyGateway(envoy_gateway::Arguments),
 }
 
@@ -66,6 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.target {
         Target::Envoy(arguments) => arguments.run(),
         Target::Istio(arguments) => arguments.run(),
+        Target::Kubernetes(arguments) => arguments.run(),
         Target::EnvoyGateway(arguments) => arguments.run(),
     }
 }

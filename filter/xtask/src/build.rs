@@ -161,7 +161,10 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Builds target/release/registry-auth, with the module in it if there is one.
-fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
     let mut command = workspace.cargo(&[
         "build",
         "--package",

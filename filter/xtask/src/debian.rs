@@ -38,6 +38,74 @@ pub(crate) fn install(
     packages: &[&str],
     programs: &[&str],
 ) -> anyhow::Result<()> {
+    let root = workspace.tools().join(name).join("root");
+    fetch(workspace, name, packages)?;
+    keep(&root, programs)?;
+    programs
+        .iter()
+        .try_for_each(|program| write_starter(workspace, name, program))
+}
+
+/// A package that is unpacked.
+#[derive(Clone, Debug)]
+pub(crate) struct Package {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its version.
+    pub(crate) version: String,
+    /// Its architecture, in Debian's terms.
+    pub(crate) architecture: String,
+    /// What it says of itself, as in the status file of dpkg.
+    pub(crate) control: String,
+}
+
+/// Fetches packages into the folder `name` and unpacks them below `root` there, once; returns them.
+///
+/// # Errors
+/// apt or dpkg fails (its output is on the terminal).
+pub(crate) fn unpack(
+    workspace: &Workspace,
+    name: &str,
+    packages: &[&str],
+) -> anyhow::Result<Vec<Package>> {
+    let folder = workspace.tools().join(name);
+    let list = folder.join("packages");
+    if !list.exists() {
+        eprintln!("fetching {} into .tools", packages.join(", "));
+        let controls = fetch(workspace, name, packages)?;
+        // Written last: an incomplete folder has none.
+        fs::write(&list, controls.join("\n"))
+            .with_context(|| format!("cannot write `.tools/{name}/packages`"))?;
+    }
+    let text = fs::read_to_string(&list)
+        .with_context(|| format!("cannot read `.tools/{name}/packages`"))?;
+    let read = text.split("\n\n").map(Package::read);
+    read.collect::<Option<Vec<_>>>()
+        .with_context(|| format!("`.tools/{name}/packages` is damaged: remove the folder"))
+}
+
+impl Package {
+    fn read(control: &str) -> Option<Self> {
+        let field = |name: &str| {
+            let mut lines = control.lines();
+            lines.find_map(|line| {
+                line.strip_prefix(name)?
+                    .strip_prefix(": ")
+                    .map(str::to_owned)
+            })
+        };
+        Some(Self {
+            name: field("Package")?,
+            version: field("Version")?,
+            architecture: field("Architecture")?,
+            control: format!("{}\n", control.trim_end()),
+        })
+    }
+}
+
+/// Fetches packages and unpacks them below `root` in the folder `name`; returns what each says of
+/// itself.
+fn fetch(workspace: &Workspace, name: &str, packages: &[&str]) -> anyhow::Result<Vec<String>> {
     let folder = workspace.tools().join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder)
@@ -50,22 +118,28 @@ pub(crate) fn install(
     process::run(apt(workspace, &folder).args(["update", "--quiet=2"]))?;
     process::run(apt(workspace, &folder).args(DOWNLOAD).args(packages))?;
     let root = folder.join("root");
+    let mut controls = Vec::new();
     for archive in archives(&cache.join("archives"), packages)? {
         process::run(
             workspace
                 .command("dpkg-deb")
                 .arg("--extract")
-                .arg(archive)
+                .arg(&archive)
                 .arg(&root),
         )?;
+        let output = workspace
+            .command("dpkg-deb")
+            .arg("--field")
+            .arg(&archive)
+            .output()
+            .context("cannot start `dpkg-deb`")?;
+        process::succeeded("dpkg-deb --field", output.status)?;
+        controls.push(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     for fetched in [lists, cache] {
         fs::remove_dir_all(fetched).context("cannot remove what apt has fetched")?;
     }
-    keep(&root, programs)?;
-    programs
-        .iter()
-        .try_for_each(|program| write_starter(workspace, name, program))
+    Ok(controls)
 }
 
 /// Programs to keep: the packages have large ones that nothing here uses.
@@ -131,6 +205,7 @@ fn archives(folder: &Path, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
             found.push(path);
         }
     }
+    found.sort();
     Ok(found)
 }
 

@@ -3,7 +3,7 @@
 //! It is no part of `cargo xtask test`: the first run downloads and compiles Istio's control plane.
 
 use crate::workspace::Workspace;
-use crate::{build, process, tools};
+use crate::{build, image, process, tools};
 
 /// Folders with Go modules, and what their tests show.
 const MODULES: [(&str, &str); 2] = [
@@ -23,9 +23,10 @@ const MODULES: [(&str, &str); 2] = [
 /// A step fails.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     eprintln!("[1/4] tools");
-    tools::install(workspace, tools::DEMO)?;
+    tools::install(workspace, tools::ISTIO)?;
     eprintln!("[2/4] build");
     build::all(workspace)?;
+    image::of_built(workspace, true)?;
     for (step, (folder, shows)) in (3..).zip(MODULES) {
         eprintln!("[{step}/4] {shows} (Go; some minutes, the first time)");
         process::run(

@@ -3,12 +3,14 @@
 mod bench;
 mod build;
 mod callgrind;
+mod chart;
 mod corpus;
 mod debian;
 mod demo;
 #[cfg(test)]
 mod floors;
 mod fuzz;
+mod image;
 mod istio;
 mod module;
 mod process;
@@ -45,6 +47,10 @@ enum Command {
     /// Demonstrate the main use case on this machine: Envoy, a registry, an issuer, AWS Secrets
     /// Manager, a client
     Demo(demo::Options),
+    /// Test the Helm chart and the images with the real programs
+    Chart,
+    /// Write OCI image layouts of module and program below target/images
+    Image(image::Options),
     /// Measure what the filter costs in Envoy, compared with Envoy's own filters
     Bench(bench::Options),
     /// Send millions of requests while keys and policy change, and check that memory stays flat
@@ -76,6 +82,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&workspace, options),
         Command::Fuzz(options) => fuzz::run(&workspace, options),
         Command::Demo(options) => demo::run(&workspace, options),
+        Command::Chart => chart::run(&workspace),
+        Command::Image(options) => image::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Soak(options) => soak::run(&workspace, options),
         Command::Istio => istio::run(&workspace),

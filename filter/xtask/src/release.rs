@@ -54,6 +54,14 @@ pub(crate) fn check_clock(workspace: &Workspace) -> anyhow::Result<()> {
     )
 }
 
+/// Returns the version of the workspace.
+///
+/// # Errors
+/// `Cargo.toml` has none.
+pub(crate) fn workspace_version(workspace: &Workspace) -> anyhow::Result<String> {
+    version(&read(workspace, "Cargo.toml")?)
+}
+
 fn read(workspace: &Workspace, file: &str) -> anyhow::Result<String> {
     fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read `{file}`"))
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, fuzz, process, release, toolchain, tools, words};
+use crate::{bench, build, chart, fuzz, image, process, release, toolchain, tools, words};
 
 /// Options of `cargo xtask test`; without any, everything runs.
 #[derive(Args)]
@@ -29,6 +29,8 @@ enum Part {
     Wasm,
     /// The native binary, with moto
     Shim,
+    /// The Helm chart and the images, with the real programs
+    Chart,
     /// A real Envoy with a real registry
     Envoy,
     /// The fuzz targets with the inputs that are kept of them
@@ -51,6 +53,8 @@ enum Work {
     /// The module's earliest time and the changelog.
     Released,
     Build,
+    /// Layouts of what is built.
+    Images,
     Bench,
     /// A program of `.tools`; its arguments.
     Tool(&'static str, &'static [&'static str]),
@@ -140,7 +144,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "artefacts",
-        parts: &[Part::Wasm, Part::Envoy],
+        parts: &[Part::Wasm, Part::Chart, Part::Envoy],
         work: Work::Build,
     },
     Step {
@@ -157,6 +161,21 @@ const STEPS: &[Step] = &[
         name: "fuzz targets",
         parts: &[Part::Fuzz],
         work: Work::Fuzz,
+    },
+    Step {
+        name: "tools of chart and images",
+        parts: &[Part::Chart],
+        work: Work::Install(tools::DELIVERY),
+    },
+    Step {
+        name: "images",
+        parts: &[Part::Chart],
+        work: Work::Images,
+    },
+    Step {
+        name: "chart and images",
+        parts: &[Part::Chart],
+        work: Work::Tests(chart::TESTS),
     },
     Step {
         name: "registry clients",
@@ -274,6 +293,7 @@ impl Work {
             Self::Words => words::run(workspace),
             Self::Released => release::check_clock(workspace),
             Self::Build => build::all(workspace),
+            Self::Images => image::of_built(workspace, false),
             Self::Bench => bench::quick(workspace),
             Self::Tool(program, arguments) => process::run(
                 workspace

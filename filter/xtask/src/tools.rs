@@ -42,6 +42,10 @@ pub(crate) const BUILD: &[Tool] = &[BINARYEN];
 pub(crate) const ENVOY: &[Tool] = &[BINARYEN, SERVERS];
 /// What the demo needs, and the end-to-end tests.
 pub(crate) const DEMO: &[Tool] = &[BINARYEN, SERVERS, REGISTRY, CRANE];
+/// What the tests with Istio need.
+pub(crate) const ISTIO: &[Tool] = &[BINARYEN, SERVERS, REGISTRY, CRANE, ORAS];
+/// What the tests of the chart and of the images need.
+pub(crate) const DELIVERY: &[Tool] = &[HELM, VALIDATE, PROMTOOL, REGISTRY, CRANE, ORAS, DEBIAN];
 /// What most tests need.
 pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, DENY, REGISTRY, CRANE];
 /// More registry clients, a registry of the release before, and the conformance suite of the OCI.
@@ -49,7 +53,7 @@ pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, O
 /// The load generator of the benchmark, for which there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
 /// All of them.
-pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, BENCH];
+pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, DELIVERY, BENCH];
 
 /// The virtual environment with binaryen.
 pub(crate) const BUILD_ENVIRONMENT: &str = "venv-build";
@@ -126,6 +130,16 @@ const DEBIAN: Tool = Tool {
         ],
     ),
     probe: ["bin/skopeo", "--version"],
+};
+const VALIDATE: Tool = Tool {
+    name: "kubernetes-validate",
+    source: Source::NewEnvironment("venv-chart", "filter/xtask/requirements-chart.txt"),
+    probe: ["venv-chart/bin/kubernetes-validate", "--help"],
+};
+const PROMTOOL: Tool = Tool {
+    name: "promtool",
+    source: Source::Debian("debian-prometheus", &["prometheus"], &["promtool"]),
+    probe: ["bin/promtool", "--version"],
 };
 const OLD_REGISTRY: Tool = Tool {
     name: "registry 2.8",

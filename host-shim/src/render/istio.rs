@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME", default_value_t = Mesh::default().namespace)]
     namespace: String,
     /// Labels of a gateway or of the registry with its sidecar: `NAME=VALUE`, several with commas
-    #[arg(long, value_name = "LABELS", value_delimiter = ',', value_parser = label,
+    #[arg(long, value_name = "LABELS", value_delimiter = ',', value_parser = resources::label,
         default_value = "istio=ingressgateway")]
     labels: Vec<(String, String)>,
     /// Name of the waypoint
@@ -107,13 +107,5 @@ impl Arguments {
             }),
             intake_port: self.intake_port,
         }
-    }
-}
-
-/// Reads `NAME=VALUE`.
-fn label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
     }
 }

@@ -70,3 +70,11 @@ pub(super) fn digest(text: &str) -> Result<String, String> {
         Err("write the 64 hexadecimal digits of SHA-256".to_owned())
     }
 }
+
+/// Reads `NAME=VALUE`.
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}

@@ -11,6 +11,7 @@ mod completion;
 mod documents;
 mod golden;
 mod istio;
+mod kubernetes;
 mod refusals;
 mod sample;
 mod settings;
