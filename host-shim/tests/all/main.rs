@@ -12,6 +12,7 @@ mod impostor;
 mod intake;
 mod issuer;
 mod issuers;
+mod kubernetes;
 mod moto;
 mod names;
 mod namespace;
