@@ -54,7 +54,7 @@ struct Arguments {
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
-    Render(render::Arguments),
+    Render(Box<render::Arguments>),
 }
 
 fn main() -> ExitCode {
