@@ -59,10 +59,10 @@ enum Command {
     Run(run::Arguments),
     Serve(serve::Arguments),
     Check(check::Arguments),
-    Render(render::Arguments),
     Module(module::Arguments),
     #[command(hide = true)]
     BecomeEnvoy(run::launcher::Arguments),
+    Render(Box<render::Arguments>),
 }
 
 fn main() -> ExitCode {

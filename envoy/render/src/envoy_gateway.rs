@@ -61,6 +61,7 @@ pub fn render(
     documents.extend(servers::registry(&completed, gateway));
     documents.push(extension::of(&completed, gateway));
     gateway.assume(&completed, &mut assumptions);
+    resources::assume_route(&completed, &mut assumptions);
     Ok(Rendered {
         yaml: resources::join(&documents),
         assumptions,

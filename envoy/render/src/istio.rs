@@ -68,6 +68,7 @@ pub fn render(
         documents.extend(intake.map(|intake| plugin::intake(&completed, intake, form, mesh)));
     }
     mesh.assume(&completed, &mut assumptions);
+    resources::assume_route(&completed, &mut assumptions);
     Ok(Rendered {
         yaml: resources::join(&documents),
         assumptions,

@@ -2,6 +2,7 @@
 
 use registry_auth_engine::config::ConfigError;
 
+use crate::completed::Completed;
 use crate::node::{Member, Node, map, member};
 use crate::yaml;
 
@@ -58,4 +59,13 @@ pub(crate) fn labels(labels: &[(String, String)]) -> Node {
             .map(|(name, value)| member(name, value.as_str()))
             .collect(),
     )
+}
+
+/// Says that the route to the registry has to do what was asked for: it is the operator's.
+pub(crate) fn assume_route(completed: &Completed, assumptions: &mut Vec<String>) {
+    if let Some(host) = &completed.rewrite_host {
+        assumptions.push(format!(
+            "the route to the registry rewrites the host to {host}"
+        ));
+    }
 }

@@ -11,9 +11,9 @@ use crate::upstream::UpstreamArguments;
 
 /// Writes the resources of Istio on stdout
 ///
-/// A plugin where one is enough, an EnvoyFilter where keys are pushed or request bodies are read. What
-/// is assumed is said on stderr. No secret is written: keys and credentials are in the environment of
-/// the proxy, from Secrets.
+/// A plugin where one is enough, an `EnvoyFilter` where keys are pushed or request bodies are read.
+/// What is assumed is said on stderr. No secret is written: keys and credentials are in the
+/// environment of the proxy, from Secrets.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The configuration of zot or of the filter, JSON or (by its ending .yaml or .yml) YAML

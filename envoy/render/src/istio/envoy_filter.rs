@@ -58,12 +58,12 @@ pub(super) fn of(completed: &Completed, intake: Option<&Value>, mesh: &Mesh) -> 
 struct Patch {
     apply_to: &'static str,
     matched: Value,
-    patch: Member,
+    change: Member,
 }
 
 impl Patch {
     fn why(mut self, why: &'static str) -> Self {
-        self.patch = self.patch.why(why);
+        self.change = self.change.why(why);
         self
     }
 
@@ -71,7 +71,7 @@ impl Patch {
         map([
             member("applyTo", self.apply_to),
             member("match", self.matched),
-            self.patch,
+            self.change,
         ])
     }
 }
@@ -98,7 +98,7 @@ fn place(name: &str, port: Option<u16>) -> Patch {
             "context": "GATEWAY",
             "listener": listener,
         }),
-        patch: member(
+        change: member(
             "patch",
             map([
                 member("operation", "INSERT_FIRST"),
@@ -139,7 +139,7 @@ fn extension(name: &str, configuration: String, environment: &[String], mesh: &M
     Patch {
         apply_to: "EXTENSION_CONFIG",
         matched: json!({ "context": "GATEWAY" }),
-        patch: member(
+        change: member(
             "patch",
             map([member("operation", "ADD"), member("value", value)]),
         ),

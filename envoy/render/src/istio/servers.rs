@@ -113,7 +113,7 @@ fn registry(
         if let Some((_, name)) = names.last_mut() {
             *name = outbound(number, host);
         }
-        if host.ends_with(".svc") || host.contains(".svc.") {
+        if host.split('.').any(|label| label == "svc") {
             documents.extend(tls_rule(&server, mesh));
         } else {
             external(&server, mesh, documents);

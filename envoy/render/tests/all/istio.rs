@@ -237,6 +237,24 @@ fn what_envoy_gateway_cannot_do_is_refused() {
     }
 }
 
+#[test]
+fn what_the_route_has_to_do_is_said() {
+    let mut options = options();
+    if let Some(upstream) = &mut options.upstream {
+        upstream.rewrite_host = true;
+    }
+    let no_files = BTreeMap::<String, Vec<u8>>::new();
+    let document = read("inline-keys");
+    let istio = render(&document, &options, &Mesh::default(), &no_files).unwrap();
+    let gateway = Gateway::default();
+    let gateway = envoy_gateway::render(&document, &options, &gateway, &no_files).unwrap();
+    let line =
+        "the route to the registry rewrites the host to registry.registry.svc.cluster.local:5000";
+    for rendered in [istio, gateway] {
+        assert!(rendered.assumptions.iter().any(|said| said == line));
+    }
+}
+
 fn oidc(document: &mut Value) -> &mut Value {
     &mut document["http"]["auth"]["bearer"]["oidc"][0]
 }
