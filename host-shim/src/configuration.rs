@@ -90,9 +90,10 @@ impl Configuration {
         let result = complete(&value, options, &Disk);
         let (role, _) = decode_value(value);
         let Role::Filter(written) = role else {
-            let mut found = Diagnostics::default();
-            found.errors = result.err().unwrap_or_default();
-            return Self::refused(found);
+            return Self::refused(Diagnostics {
+                errors: result.err().unwrap_or_default(),
+                warnings: Vec::new(),
+            });
         };
         let mut whole = Self {
             written: Some(written),

@@ -37,7 +37,7 @@ pub struct ClientTls {
     pub certificate: Option<Certificate>,
 }
 
-/// Which authorities are believed.
+/// Which authorities are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// Those of the system.

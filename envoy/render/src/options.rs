@@ -1,6 +1,6 @@
 //! What a document of zot does not say: the registry behind the proxy, and how it is reached.
 
-/// What the caller knows beside the document. The default assumes [`DEFAULT_UPSTREAM`].
+/// What the caller knows in addition to the document. The default assumes [`DEFAULT_UPSTREAM`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// The registry; [`DEFAULT_UPSTREAM`] when absent, which is among the assumptions then.

@@ -185,7 +185,7 @@ fn flow(node: &Node) -> String {
     }
 }
 
-/// A scalar; a string is quoted, as in JSON, unless every reader of YAML takes it for one.
+/// A scalar; a string is quoted, as in JSON, unless every reader of YAML treats it as one.
 fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) if is_plain(text) => text.clone(),

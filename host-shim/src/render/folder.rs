@@ -31,7 +31,9 @@ pub(super) fn replace(folder: &Path, files: &BTreeMap<String, String>) -> anyhow
         let entry = entry.context("cannot read the folder")?;
         let name = entry.file_name();
         let is_gone = name.to_str().is_some_and(|name| {
-            name.ends_with(".yaml")
+            Path::new(name)
+                .extension()
+                .is_some_and(|ending| ending == "yaml")
                 && ORDER.iter().any(|first| name.starts_with(first))
                 && !files.contains_key(name)
         });

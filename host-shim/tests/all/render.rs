@@ -1,4 +1,9 @@
 //! `registry-auth render`, and `check` of what it completes.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of tests"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

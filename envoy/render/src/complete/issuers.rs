@@ -1,4 +1,4 @@
-//! `http.auth.bearer.oidc`: how the keys of each issuer are had.
+//! `http.auth.bearer.oidc`: where the keys of each issuer come from.
 
 use registry_auth_engine::config::raw::{Document, Oidc, Proxy};
 use registry_auth_engine::url::{BaseUrl, HttpUrl};

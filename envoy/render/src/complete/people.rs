@@ -9,7 +9,7 @@ use super::members;
 /// Sections of `http.auth` by which people authenticate.
 const SECTIONS: &[&str] = &["htpasswd", "ldap", "openid"];
 
-/// Refuses a document in which people are the only callers who authenticate. Beside tokens and
+/// Refuses a document in which people are the only callers who authenticate. Together with tokens and
 /// client certificates these sections are ignored with a warning of the engine: whoever would log
 /// in by them gets nothing.
 pub(super) fn refuse(raw: &Document, document: &Value, draft: &mut Draft<'_>) {

@@ -81,7 +81,7 @@ fn common(name: &str) -> Vec<Member> {
     vec![
         member("stat_prefix", name),
         member("normalize_path", false).why(
-            "The filter reads the path exactly as the client wrote it and refuses every odd one (`//`, `..`, `%2F`). A path that Envoy had tidied up would be authorized although the client asked for something else.",
+            "The filter reads the path exactly as the client wrote it and refuses every odd one (`//`, `..`, `%2F`). A path that Envoy has tidied up would be authorized although the client asked for something else.",
         ),
         member("merge_slashes", false),
         member("path_with_escaped_slashes_action", "KEEP_UNCHANGED"),

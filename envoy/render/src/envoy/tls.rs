@@ -86,11 +86,13 @@ pub(super) fn client(client: &ClientTls, cluster: &str, place: &Place, secrets: 
     )
 }
 
+/// As a client Envoy would use no version above 1.2 if nothing is written.
 fn protocol() -> Node {
-    map([member(
-        "tls_params",
-        json!({ "tls_minimum_protocol_version": "TLSv1_2" }),
-    )])
+    let versions = json!({
+        "tls_minimum_protocol_version": "TLSv1_2",
+        "tls_maximum_protocol_version": "TLSv1_3",
+    });
+    map([member("tls_params", versions)])
 }
 
 fn socket(kind: &str, members: Vec<Member>) -> Node {

@@ -34,6 +34,7 @@ fn how(completed: &Completed, index: usize) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn an_issuer_gets_a_cluster_or_is_pushed() {
     let kubernetes = "https://kubernetes.default.svc.cluster.local";
     let pem = fixture("certificates/issuer-ca.pem");

@@ -28,6 +28,7 @@ fn merge(into: &mut Value, from: &Value) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_wrong_in_a_document_is_one_line_with_its_place() {
     let ldap = json!({ "http": { "auth": { "bearer": "REMOVE", "ldap": {} } } });
     let entry = |members: Value| {

@@ -79,6 +79,7 @@ pub(crate) fn checking() -> Options {
 }
 
 /// A document with these issuers and a policy.
+#[expect(clippy::needless_pass_by_value, reason = "literals of tests")]
 pub(crate) fn issuers(entries: Value) -> Value {
     serde_json::json!({
         "http": {

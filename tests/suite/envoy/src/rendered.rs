@@ -35,7 +35,7 @@ struct Issuers {
     address: Issuer,
     /// https, with a certificate of another authority than the document names.
     stranger: Issuer,
-    /// https, with a certificate of the right authority for another name.
+    /// https, with a certificate that is trusted and has another name.
     misnamed: Issuer,
     /// https; its keys are pushed.
     pushed: Issuer,
@@ -66,28 +66,31 @@ impl Issuers {
 
     /// The entries of the document. What is trusted is in files that it names.
     fn entries(&self) -> Value {
-        let entry = |issuer: &Issuer, authority: Option<&str>| {
-            let mut entry = json!({ "issuer": issuer.url(), "audiences": ["registry"] });
-            if let Some(name) = authority {
-                entry["certificateAuthorityFile"] = json!(tls::folder().join(name));
-            }
-            entry
+        let with = |issuer: &Issuer, name: &str, source: &str| {
+            json!({
+                "issuer": issuer.url(),
+                "audiences": ["registry"],
+                "certificateAuthorityFile": tls::folder().join(name),
+                "keySource": source,
+            })
         };
-        let mut pushed = entry(&self.pushed, Some("issuer-ca.pem"));
-        pushed["keySource"] = json!("push");
         json!([
-            entry(&self.plain, None),
-            entry(&self.named, Some("issuer-ca.pem")),
-            entry(&self.address, Some("issuer-ca.pem")),
-            entry(&self.stranger, Some("ca.pem")),
-            entry(&self.misnamed, Some("ca.pem")),
-            pushed,
+            self.plain_entry(),
+            with(&self.named, "issuer-ca.pem", "callout"),
+            with(&self.address, "issuer-ca.pem", "callout"),
+            with(&self.stranger, "ca.pem", "callout"),
+            with(&self.misnamed, "server.pem", "callout"),
+            with(&self.pushed, "issuer-ca.pem", "push"),
         ])
+    }
+
+    fn plain_entry(&self) -> Value {
+        json!({ "issuer": self.plain.url(), "audiences": ["registry"] })
     }
 }
 
 /// A document as zot has it, with sections that only zot reads.
-fn document(issuers: &Issuers, proxy: &Proxy, actions: &[&str]) -> Value {
+fn document(entries: &Value, proxy: &Proxy, actions: &[&str]) -> Value {
     json!({
         "distSpecVersion": "1.1.1",
         "storage": { "rootDirectory": "/var/lib/registry", "dedupe": false },
@@ -99,7 +102,7 @@ fn document(issuers: &Issuers, proxy: &Proxy, actions: &[&str]) -> Value {
                 "key": proxy.path("shown.key.pem"),
                 "cacert": tls::folder().join("ca.pem"),
             },
-            "auth": { "mtls": {}, "bearer": { "realm": "zot", "service": "zot-service", "oidc": issuers.entries() } },
+            "auth": { "mtls": {}, "bearer": { "realm": "zot", "service": "zot-service", "oidc": entries } },
             "accessControl": { "repositories": { "**": {
                 "policies": [{ "users": ["alice"], "actions": ["read"] }],
                 "defaultPolicy": actions,
@@ -314,7 +317,7 @@ fn rows(issuers: &Issuers) -> Vec<Row<'_>> {
 fn play(form: Form) -> Result<()> {
     let issuers = Issuers::serve()?;
     let proxy = Proxy::new(form)?;
-    let rendered = proxy.render(&document(&issuers, &proxy, &["read"]))?;
+    let rendered = proxy.render(&document(&issuers.entries(), &proxy, &["read"]))?;
     let said = String::from_utf8_lossy(&rendered.stderr).into_owned();
     ensure!(said.contains("needed: REGISTRY_AUTH_PUSH_KEY"), "{said}");
     proxy.validate()?;
@@ -354,11 +357,10 @@ fn change(proxy: &Proxy, issuers: &Issuers, envoy: &Program) -> Result<()> {
         certificate: None,
         status: Some(status),
     };
-    proxy.render(&document(issuers, proxy, &["read", "delete"]))?;
-    proxy.comes_to(&delete(202), envoy)?;
+    proxy.render(&document(&issuers.entries(), proxy, &["read", "delete"]))?;
+    proxy.comes_to(&delete(200), envoy)?;
     // Another cluster and another filter: a request never meets the one without the other.
-    let mut narrowed = document(issuers, proxy, &["read"]);
-    narrowed["http"]["auth"]["bearer"]["oidc"] = json!([issuers.entries()[0]]);
+    let narrowed = document(&issuers.plain_entry(), proxy, &["read"]);
     proxy.render(&narrowed)?;
     ensure!(!Path::new(&proxy.path("envoy/intake.yaml")).exists());
     proxy.comes_to(&delete(403), envoy)?;
