@@ -130,7 +130,7 @@ fn server<'a>(issuer: &'a Cluster, known: &[(String, u16, u16)]) -> Result<Serve
             "{host} is an address, and a ServiceEntry needs a name: write the issuer or `jwksUri` with its name, or `keySource`: `push`"
         ));
     }
-    // Istio takes it for a service of the namespace, and would find no rule for TLS.
+    // Istio treats it as a service of the namespace, and would find no rule for TLS.
     if !host.contains('.') {
         return Err(format!(
             "`{host}` is a short name, which a mesh takes for a service of its own: write the full name of the issuer"

@@ -1,4 +1,4 @@
-//! What `registry-auth serve` needs beside the gateway.
+//! What `registry-auth serve` needs next to the gateway.
 
 use super::mesh::Mesh;
 use crate::completed::Completed;
