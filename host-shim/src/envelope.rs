@@ -1,5 +1,7 @@
 //! Seals, signs and verifies messages with the push key; no other module has access to the key.
 
+use std::fmt::Write as _;
+
 use anyhow::Context;
 use registry_auth_engine::keys::envelope::{
     ExchangeError, NONCE_LENGTH, PushKey, PushRequest, PushResponse, PushedKeys, seal,
@@ -43,10 +45,11 @@ impl Seal {
     /// # Errors
     /// The system has no random bytes.
     pub(crate) fn random() -> anyhow::Result<(Self, String)> {
-        let text: String = random::<32>()?
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut text = String::new();
+        for byte in random::<32>()? {
+            // A string takes everything.
+            let _ = write!(text, "{byte:02x}");
+        }
         let key = PushKey::new(text.as_bytes()).context("a random push key cannot be used")?;
         Ok((Self(key), text))
     }

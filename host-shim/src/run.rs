@@ -19,6 +19,8 @@ mod plan;
 mod process;
 mod proxy;
 mod runner;
+mod setup;
+mod signals;
 mod summary;
 mod watch;
 

@@ -1,8 +1,6 @@
 //! The life of one `run`: start, changes, end.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,22 +8,24 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use registry_auth_render::Cluster;
-use registry_auth_render::envoy::{BOOTSTRAP, Place};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use registry_auth_render::envoy::Place;
+use tokio::signal::unix::{Signal, SignalKind};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::admin::Admin;
 use super::binary::Binary;
 use super::folder::Folder;
-use super::lines::{FORMAT, Heard};
+use super::lines::Heard;
 use super::live::Live;
 use super::metrics::Changes;
 use super::options::Arguments;
 use super::pages::{Registry, RunPages};
 use super::plan::{self, Plan, Reading};
-use super::process::{Launch, Observer, Process, Supervisor};
+use super::process::{Observer, Process, Supervisor};
 use super::proxy::Proxy;
+use super::setup::{free_port, launch, place};
+use super::signals::{EndSignals, listen};
 use super::watch::Watch;
 use crate::envelope::Seal;
 use crate::intake::Intake;
@@ -34,29 +34,10 @@ use crate::shim::Shim;
 use crate::status::Status;
 use crate::target::Target;
 
-/// Variables of this process that Envoy gets too, besides those that the module reads. None of them
-/// is a secret.
-const ENVIRONMENT: [&str; 8] = [
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    "LANG",
-    "TZ",
-    "LD_LIBRARY_PATH",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
-
 /// How long requests in progress may take at the end.
 const DRAIN: Duration = Duration::from_secs(20);
 /// Time between two questions about them.
 const POLL: Duration = Duration::from_millis(50);
-
-/// The signals that end this process.
-struct EndSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
 
 /// A running Envoy with what belongs to it.
 struct Runner<'a> {
@@ -314,98 +295,6 @@ impl Runner<'_> {
             address,
             "the configuration is live"
         );
-    }
-}
-
-impl EndSignals {
-    fn listen() -> anyhow::Result<Self> {
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Returns when this process is to end.
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
-    signal(kind).context("cannot listen for signals")
-}
-
-/// Checks that the port of the plan is free, or finds one that is: Envoy would start without the
-/// listener, and say so in its log only.
-fn free_port(plan: &Plan) -> anyhow::Result<u16> {
-    let listener = &plan.completed.listener;
-    let address = SocketAddr::new(listener.address, listener.port);
-    let bound = TcpListener::bind(address).and_then(|bound| bound.local_addr());
-    let bound = bound.with_context(|| {
-        format!("cannot listen on `{address}` (`http.address` and `http.port`)")
-    })?;
-    Ok(bound.port())
-}
-
-fn place(folder: &Folder, module: &[u8]) -> anyhow::Result<Place> {
-    let mut place = Place {
-        module: folder.put_module(module)?.display().to_string(),
-        folder: folder.path().display().to_string(),
-        ..Place::default()
-    };
-    if let Some(file) = openssl_probe::probe().cert_file {
-        place.system_authorities = file.display().to_string();
-    }
-    match place.problem() {
-        None => Ok(place),
-        Some(problem) => anyhow::bail!(
-            "the folder `{}` cannot be used (set TMPDIR to another place): it {problem}",
-            place.folder
-        ),
-    }
-}
-
-fn launch(
-    arguments: &Arguments,
-    plan: &Plan,
-    binary: &Binary,
-    folder: &Folder,
-    push_key: &str,
-) -> Launch {
-    let is_debug = matches!(plan.log_level.as_deref(), Some("debug" | "trace"));
-    let components = if is_debug { "wasm:debug" } else { "wasm:info" };
-    let mut all: Vec<OsString> = vec!["-c".into(), folder.path().join(BOOTSTRAP).into()];
-    let fixed = [
-        "--disable-hot-restart",
-        "--log-format",
-        FORMAT,
-        "--log-level",
-        "warning",
-        "--component-log-level",
-        components,
-        "--file-flush-interval-msec",
-        "1000",
-    ];
-    all.extend(fixed.map(OsString::from));
-    if let Some(number) = arguments.concurrency {
-        all.extend(["--concurrency".into(), number.to_string().into()]);
-    }
-    let own = plan::push_key_of(&plan.completed);
-    let read = plan.completed.environment.iter().map(String::as_str);
-    let names: BTreeSet<&str> = ENVIRONMENT.into_iter().chain(read).collect();
-    let mut environment: Vec<(OsString, OsString)> = names
-        .into_iter()
-        .filter(|name| *name != own)
-        .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
-        .collect();
-    environment.push((own.into(), push_key.into()));
-    Launch {
-        program: binary.path.clone(),
-        arguments: all,
-        environment,
     }
 }
 
