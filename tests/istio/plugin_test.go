@@ -2,6 +2,7 @@ package istio_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net/http"
 	"testing"
 )
@@ -89,6 +90,29 @@ func TestIssuerOfAnotherName(t *testing.T) {
 			if issuer.fetches.Load() != 0 {
 				t.Error("it was asked for keys")
 			}
+		})
+	}
+}
+
+// A registry behind TLS is reached only if its certificate is good.
+func TestRegistryWithTLS(t *testing.T) {
+	w := newWorld(t)
+	key := &issuer{url: "https://issuer.example.com", key: fixture(t)}
+	for name, want := range map[string]int{"registry.internal.example.com": 200, "other.example.com": 503} {
+		t.Run(name, func(t *testing.T) {
+			port := inFront(t, w.registry, issued(t, authority, name))
+			m := w.serve(t, setting{rendered: "registry-tls", replace: []string{
+				"targetPort: 443", fmt.Sprintf("targetPort: %d", port),
+				"host: registry.registry.svc.cluster.local, port: { number: 5000 }",
+				"host: registry.internal.example.com, port: { number: 8443 }",
+			}})
+			serving(t, m.base)
+			token := key.token(t, "reader", nil)
+			m.send(t, nil,
+				request{name: "a token reads", method: get, path: "/v2/acme/app/manifests/v1", token: token, status: want},
+				request{name: "the filter asks for the catalog", method: get, path: "/v2/_catalog", token: token, status: want},
+				request{name: "refused either way", method: get, path: "/v2/private/app/manifests/v1", token: token, status: 403},
+			)
 		})
 	}
 }

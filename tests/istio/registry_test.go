@@ -1,8 +1,12 @@
 package istio_test
 
 import (
+	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,9 +49,25 @@ func startRegistry(t *testing.T, repositories ...string) string {
 	return address
 }
 
+// inFront serves what is at an address of plain HTTP with this certificate, and returns its port.
+func inFront(t *testing.T, address string, certificate tls.Certificate) int {
+	t.Helper()
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{
+		Handler:           httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address}),
+		ReadHeaderTimeout: patience,
+	}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
 // pushModule pushes the filter in the shape that Istio's loader takes (an OCI image whose last layer
 // has a `plugin.wasm`), and returns its URL and the digest of its manifest, in hexadecimal.
-func pushModule(t *testing.T, registry string) (url, digest string) {
+func pushModule(t *testing.T, registry string) (image, digest string) {
 	t.Helper()
 	content, err := os.ReadFile(module(t))
 	if err != nil {

@@ -34,7 +34,8 @@ pub(super) fn of(
 ) -> Vec<Document> {
     let mut names = Vec::new();
     let mut documents = Vec::new();
-    registry(completed, mesh, &mut names, &mut documents, found);
+    let route = registry(completed, mesh, &mut names, &mut documents, found);
+    assumptions.extend(route);
     let mut known: Vec<(String, u16, u16)> = Vec::new();
     for issuer in &completed.issuers {
         if issuer.name.contains('|') {
@@ -71,23 +72,24 @@ pub(super) fn of(
     documents
 }
 
+/// Adds what the registry needs, and returns where the route has to lead if that is not plain.
 fn registry(
     completed: &Completed,
     mesh: &Mesh,
     names: &mut Vec<(String, String)>,
     documents: &mut Vec<Document>,
     found: &mut Vec<ConfigError>,
-) {
+) -> Option<String> {
     let cluster = &completed.upstream;
     if cluster.name.contains('|') {
-        return;
+        return None;
     }
     let Endpoint::Host(host, port) = &cluster.endpoint else {
         found.push(ConfigError {
             path: "--upstream".to_owned(),
             message: "a socket cannot be reached in a mesh: write http://NAME.NAMESPACE.svc.cluster.local:PORT".to_owned(),
         });
-        return;
+        return None;
     };
     let name = match (&mesh.workload, &cluster.tls) {
         (Workload::Gateway(..), _) => outbound(*port, host),
@@ -98,27 +100,33 @@ fn registry(
                 path: "--upstream".to_owned(),
                 message: "https is for --mode gateway: a sidecar and a waypoint get clear text from the mesh".to_owned(),
             });
-            return;
+            return None;
         }
     };
     names.push((cluster.name.clone(), name));
-    if let Some(tls) = &cluster.tls {
-        let number = if *port == 443 { HTTPS } else { *port };
-        let server = Server {
-            host,
-            number,
-            target: *port,
-            tls: Some(tls),
-        };
-        if let Some((_, name)) = names.last_mut() {
-            *name = outbound(number, host);
-        }
-        if host.split('.').any(|label| label == "svc") {
-            documents.extend(tls_rule(&server, mesh));
-        } else {
-            external(&server, mesh, documents);
-        }
+    let tls = cluster.tls.as_ref()?;
+    let is_service = host.split('.').any(|label| label == "svc");
+    let number = match port {
+        443 if !is_service => HTTPS,
+        port => *port,
+    };
+    let server = Server {
+        host,
+        number,
+        target: *port,
+        tls: Some(tls),
+    };
+    if let Some((_, name)) = names.last_mut() {
+        *name = outbound(number, host);
     }
+    if is_service {
+        documents.extend(tls_rule(&server, mesh));
+    } else {
+        external(&server, mesh, documents);
+    }
+    Some(format!(
+        "the route to the registry leads to the host {host}, port {number}"
+    ))
 }
 
 fn server<'a>(issuer: &'a Cluster, known: &[(String, u16, u16)]) -> Result<Server<'a>, String> {
@@ -189,7 +197,7 @@ fn external(server: &Server<'_>, mesh: &Mesh, documents: &mut Vec<Document>) {
             &mesh.namespace,
             member("spec", spec),
         ),
-        head: "A server that the filter asks for keys.",
+        head: "A server outside of the mesh.",
     });
     documents.extend(tls_rule(server, mesh));
 }

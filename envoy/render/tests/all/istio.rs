@@ -14,6 +14,8 @@ use serde_json::Value;
 
 const REGISTRY: &str = "http://registry.registry.svc.cluster.local:5000";
 
+const HTTPS: &str = "https://registry.internal.example.com";
+
 /// A file of `tests/istio/rendered`.
 struct Row {
     name: &'static str,
@@ -36,6 +38,11 @@ const ROWS: &[Row] = &[
     Row {
         name: "issuer",
         document: "issuer",
+        mesh: |_| (),
+    },
+    Row {
+        name: "registry-tls",
+        document: "inline-keys",
         mesh: |_| (),
     },
     Row {
@@ -103,7 +110,11 @@ fn rendered_resources_are_those_that_are_served() {
         mesh.image.sha256 = Some("0".repeat(64));
         (row.mesh)(&mut mesh);
         let no_files = BTreeMap::<String, Vec<u8>>::new();
-        let rendered = match render(&document, &options(), &mesh, &no_files) {
+        let mut options = options();
+        if let (true, Some(upstream)) = (row.name == "registry-tls", &mut options.upstream) {
+            HTTPS.clone_into(&mut upstream.url);
+        }
+        let rendered = match render(&document, &options, &mesh, &no_files) {
             Ok(rendered) => rendered,
             Err(errors) => panic!("{}: {errors:?}", row.name),
         };
@@ -118,11 +129,10 @@ fn rendered_resources_are_those_that_are_served() {
 
 #[test]
 fn rendered_resources_of_envoy_gateway_are_those_that_are_checked() {
-    let https = "https://registry.internal.example.com";
     for (name, document, url) in [
         ("inline-keys", "inline-keys", REGISTRY),
         ("issuer", "issuer", REGISTRY),
-        ("private-issuer", "private-issuer", https),
+        ("private-issuer", "private-issuer", HTTPS),
         ("shared-keys", "shared-keys", REGISTRY),
     ] {
         let mut options = options();
