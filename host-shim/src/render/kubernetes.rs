@@ -68,7 +68,6 @@ impl Arguments {
         };
         resources::write(&self.config, &self.upstream, |document, options, files| {
             kubernetes::render(document, options, &settings, files)
-                .map(|rendered| (rendered.yaml, rendered.assumptions, rendered.warnings))
         })
     }
 }
