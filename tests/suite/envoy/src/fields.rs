@@ -1,5 +1,5 @@
 //! The intake in an Envoy that hands over no request bodies while headers wait: without
-//! `allow_on_headers_stop_iteration`, as Istio's WasmPlugin has it.
+//! `allow_on_headers_stop_iteration`, as Istio's `WasmPlugin` has it.
 
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ fn an_intake_in_envoy_without_bodies_takes_header_fields_whole_or_not_at_all() -
     Ok(())
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of test rows")]
 fn play() -> Result<()> {
     let listener = |name: &str, configuration: &str| Listener {
         name: name.to_owned(),
@@ -56,8 +57,8 @@ fn play() -> Result<()> {
     let one = one.pointer("/keys/0").context("no key")?;
     let keys = |count: usize| {
         let keys = (0..count).map(|number| {
-            let mut key = one.clone();
-            key["kid"] = json!(format!("key-{number}"));
+            let mut key = one.as_object().cloned().unwrap_or_default();
+            key.insert("kid".to_owned(), json!(format!("key-{number}")));
             key
         });
         json!({"keys": keys.collect::<Vec<_>>()})
@@ -76,11 +77,13 @@ fn play() -> Result<()> {
         pieces.remove(index);
         pieces
     };
-    let twice = [good.clone(), vec![good[1].clone()]].concat();
+    let twice: Vec<_> = good.iter().chain(good.get(1)).cloned().collect();
     let large = push::seal(&push::payload(SET, &keys(230), now()), PUSH_KEY);
     let many = push::pieces(&envelope, envelope.len() / 40);
     let mut mixed = good.clone();
-    mixed[2] = mixed[2].replacen('3', "4", 1);
+    if let Some(third) = mixed.get_mut(2) {
+        *third = third.replacen('3', "4", 1);
+    }
     let body = push::put(SET, &payload, &envelope, now());
     // (name, request, status, a part of what the answer says)
     let rows = [

@@ -23,6 +23,8 @@ use crate::Outcome;
 use crate::fields::READS_NO_BODIES;
 use crate::pushed::{PATIENCE, Proxy, TOKEN, is_ready, issuer, mint, plugin, shim_by};
 
+/// Runs a program with another file in place of /etc/hosts.
+const SCRIPT: &str = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
 const NAME: &str = "intakes.test";
 /// The last part of the addresses of the intakes.
 const HOSTS: [u8; 3] = [11, 12, 13];
@@ -68,7 +70,6 @@ fn play(folder: &Path) -> Result<()> {
     }
 
     // `RESOLV_MULTI`: all addresses of a name in the file.
-    const SCRIPT: &str = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
     let mut command = Command::new("unshare");
     command
         .args(["--map-root-user", "--mount", "sh", "-c", SCRIPT])
@@ -89,7 +90,7 @@ fn play(folder: &Path) -> Result<()> {
     for proxy in &proxies {
         proxy.comes_to(200, &new)?;
     }
-    println!(
+    eprintln!(
         "rotation: the last of {} Envoys accepted the new key {:?} after its first token",
         proxies.len(),
         start.elapsed()

@@ -165,11 +165,12 @@ fn taken_whole_or_not_at_all(document: &str, holds_bodies: bool) -> Result<()> {
     assert_eq!(proxy.put(&put(&[&joined, &two]))?, 200);
     assert_eq!(proxy.held()?.0, generation + 1);
     assert_eq!(status(&mut proxy.filter, "eddsa")?, 200);
-    let log = proxy.intake.log();
+    let lines = proxy.intake.log();
     assert!(
-        log.iter()
+        lines
+            .iter()
             .all(|line| !line.contains("tops3cret") && !line.contains("eyJ")),
-        "{log:?}"
+        "{lines:?}"
     );
     Ok(())
 }
