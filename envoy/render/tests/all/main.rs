@@ -12,6 +12,7 @@ mod documents;
 mod golden;
 mod istio;
 mod kubernetes;
+mod listener;
 mod refusals;
 mod sample;
 mod settings;
