@@ -118,9 +118,8 @@ mod export {
     fn action(gate: BodyGate) -> u32 {
         match gate {
             BodyGate::Open => CONTINUE,
-            BodyGate::Closed => STOP,
             BodyGate::Waiting { .. } if host::is_envoy() => WAIT,
-            BodyGate::Waiting { .. } => STOP,
+            BodyGate::Closed | BodyGate::Waiting { .. } => STOP,
         }
     }
 }
