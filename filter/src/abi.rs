@@ -10,7 +10,7 @@ const CONTINUE: u32 = 0;
 /// `StopIteration`: the head is held, the body is handed over.
 const STOP: u32 = 1;
 /// `StopAllIterationAndWatermark`: body and trailers wait too, with back-pressure, whatever their
-/// size.
+/// size. It is Envoy's; the ABI does not have it.
 const WAIT: u32 = 4;
 
 /// Exported as `proxy_on_...` by `cargo xtask build`.
@@ -27,6 +27,13 @@ mod export {
     unsafe extern "C" {
         fn proxy_on_context_create(context: u32, root: u32);
         fn proxy_on_delete(context: u32);
+    }
+
+    /// Some hosts start the VM in context 0, before there is a root context, which the SDK does not
+    /// survive. Nothing is to be done.
+    #[unsafe(no_mangle)]
+    extern "C" fn registry_auth_on_vm_start(_: u32, _: usize) -> u32 {
+        u32::from(true)
     }
 
     #[unsafe(no_mangle)]
@@ -108,11 +115,11 @@ mod export {
         roots::holder(context).map_or(STOP, |role| action(role.body(context, size, ended)))
     }
 
-    const fn action(gate: BodyGate) -> u32 {
+    fn action(gate: BodyGate) -> u32 {
         match gate {
             BodyGate::Open => CONTINUE,
-            BodyGate::Closed => STOP,
-            BodyGate::Waiting { .. } => WAIT,
+            BodyGate::Waiting { .. } if host::is_envoy() => WAIT,
+            BodyGate::Closed | BodyGate::Waiting { .. } => STOP,
         }
     }
 }

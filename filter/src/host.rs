@@ -29,6 +29,8 @@ pub(crate) enum LogLevel {
 }
 
 thread_local! {
+    /// The host has told a VM id ([`vm_id`]).
+    static TELLS_VM_ID: Cell<bool> = const { Cell::new(false) };
     /// Requests have a duration only when they have ended; unknown before one has waited.
     static DURATION_TELLS_END: Cell<Option<bool>> = const { Cell::new(None) };
 }
@@ -39,6 +41,8 @@ const REQUEST_BODY: u32 = 0;
 const CALL_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const REQUEST_STREAM: u32 = 0;
+/// The largest part of a buffer that is asked for, `i32::MAX`: some hosts take sizes for signed.
+const LARGEST: usize = 0x7fff_ffff;
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 
@@ -93,6 +97,22 @@ pub(crate) fn add_request_header(name: &str, value: &[u8]) -> Result<(), HostErr
 /// by NUL; empty when the host has none.
 pub(crate) fn property(path: &str) -> Result<Vec<u8>, HostError> {
     absent_is_empty(raw::property(path.as_bytes())).map_err(|_| HostError("get_property"))
+}
+
+/// The id of the VM, which may be empty; `None` where the host has no such attribute or failed, and
+/// so is not known to be Envoy.
+pub(crate) fn vm_id() -> Option<Vec<u8>> {
+    let id = raw::property(b"plugin_vm_id").ok();
+    if id.is_some() {
+        TELLS_VM_ID.set(true);
+    }
+    id
+}
+
+/// Returns true if the host has told what Envoy tells and the ABI does not name: other hosts need
+/// not survive an unknown foreign function, or an action of Envoy's own.
+pub(crate) fn is_envoy() -> bool {
+    TELLS_VM_ID.get()
 }
 
 /// Answers the effective context's request.
@@ -169,12 +189,13 @@ pub(crate) fn callout_body(max: usize) -> Result<Vec<u8>, HostError> {
 
 /// The plugin configuration.
 pub(crate) fn configuration() -> Result<Vec<u8>, HostError> {
-    buffer(PLUGIN_CONFIGURATION, usize::MAX)
+    buffer(PLUGIN_CONFIGURATION, LARGEST)
 }
 
 /// Hosts have no empty buffers: what is not there has no bytes.
 fn buffer(buffer: u32, max: usize) -> Result<Vec<u8>, HostError> {
-    absent_is_empty(raw::buffer(buffer, 0, max)).map_err(|_| HostError("get_buffer_bytes"))
+    absent_is_empty(raw::buffer(buffer, 0, max.min(LARGEST)))
+        .map_err(|_| HostError("get_buffer_bytes"))
 }
 
 fn absent_is_empty(read: raw::HostResult<Vec<u8>>) -> raw::HostResult<Vec<u8>> {

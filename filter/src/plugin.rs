@@ -78,7 +78,9 @@ impl Plugin {
         }
         let level = logging::set_level(self.id, compiled.log_level);
         let push = push.flatten();
-        let share = shared_data_key(push.as_ref(), compiled.engine.sources());
+        // Before signatures: it says whether the host may be asked to verify them.
+        let vm_id = host::vm_id().unwrap_or_default();
+        let share = shared_data_key(push.as_ref(), &vm_id, compiled.engine.sources());
         let enforcer = Enforcer::new(
             compiled.proxy.head.clone(),
             upstream.flatten(),
@@ -129,11 +131,12 @@ impl Drop for Plugin {
 }
 
 /// Returns the key by which workers trust each other's fetches; logs it if they cannot share them.
-fn shared_data_key(push_key: Option<&PushKey>, sources: &[Source]) -> Option<SharedDataKey> {
-    let shared_data_key = SharedDataKey::choose(
-        push_key,
-        &host::property("plugin_vm_id").unwrap_or_default(),
-    );
+fn shared_data_key(
+    push_key: Option<&PushKey>,
+    vm_id: &[u8],
+    sources: &[Source],
+) -> Option<SharedDataKey> {
+    let shared_data_key = SharedDataKey::choose(push_key, vm_id);
     if shared_data_key.is_none()
         && sources
             .iter()

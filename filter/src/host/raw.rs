@@ -28,6 +28,9 @@ impl Status {
     }
 }
 
+/// A header map without fields: their number. Some hosts do not take a map of no bytes for one.
+const NO_FIELDS: [u8; 4] = [0; 4];
+
 /// What a host call returns.
 pub(super) type HostResult<T> = Result<T, Status>;
 
@@ -215,10 +218,11 @@ pub(super) fn http_call(cluster: &[u8], headers: &[u8], timeout_millis: u32) -> 
         (headers.as_ptr(), headers.len()),
     );
     let mut call = 0;
-    // SAFETY: addresses and sizes are those of slices that outlive the call, body and trailers have
-    // no bytes, and the host writes a 32-bit number to a place of that size.
+    // SAFETY: addresses and sizes are those of slices that outlive the call, the body has no bytes,
+    // and the host writes a 32-bit number to a place of that size.
     Status::check(unsafe {
-        let (body, trailers) = ((null(), 0), (null(), 0));
+        let body = (null(), 0);
+        let trailers = (NO_FIELDS.as_ptr(), NO_FIELDS.len());
         proxy_http_call(
             cluster.0,
             cluster.1,

@@ -135,6 +135,9 @@ pub struct HostState {
     pub(crate) verifies: bool,
     pub(crate) holds_bodies: bool,
     pub(crate) forwards: bool,
+    pub(crate) plain: bool,
+    /// What a plain host did not survive.
+    pub(crate) fatal: Option<String>,
     pub(crate) streams: BTreeMap<u32, Stream>,
     pub(crate) roots: BTreeSet<u32>,
     pub(crate) effective: u32,

@@ -1,5 +1,7 @@
 //! Options with which a VM is started.
 
+use std::collections::BTreeMap;
+
 use crate::host::{Clock, Fault, HostState};
 use crate::vm::ROOT;
 use registry_auth_harness::shared::SharedData;
@@ -36,6 +38,9 @@ pub struct Setup {
     /// True if the address of the client is added to `x-forwarded-for`, as Envoy does with
     /// `use_remote_address`.
     pub forwards: bool,
+    /// True if the host has the ABI and nothing that only Envoy has: no `plugin_vm_id`, action 4 and
+    /// an unknown foreign function are fatal, and the VM starts in context 0.
+    pub plain: bool,
     /// A fault in host calls, counted from the start of the VM.
     pub fault: Option<Fault>,
 }
@@ -59,6 +64,7 @@ impl Setup {
             holds_bodies: false,
             secured: false,
             forwards: true,
+            plain: false,
             fault: None,
         }
     }
@@ -79,10 +85,14 @@ impl HostState {
         ];
         let properties =
             properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        let mut properties = BTreeMap::from(properties);
+        if setup.plain {
+            properties.retain(|path, _| !path.starts_with(b"plugin_"));
+        }
         Self {
             plugin_configuration: setup.configuration,
             environment: setup.environment,
-            properties: properties.into(),
+            properties,
             clusters: setup.clusters.into_iter().collect(),
             shared: setup.shared,
             shares: setup.shares,
@@ -90,6 +100,7 @@ impl HostState {
             verifies: setup.verifies,
             holds_bodies: setup.holds_bodies,
             forwards: setup.forwards,
+            plain: setup.plain,
             fault: setup.fault,
             roots: [ROOT].into(),
             ..Self::default()

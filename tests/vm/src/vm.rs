@@ -5,7 +5,7 @@ mod observed;
 mod requests;
 mod time;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use wasmtime::{Instance, InstancePre, Store, TypedFunc, WasmParams, WasmResults};
 
 use crate::host::{self, HostState};
@@ -81,7 +81,8 @@ impl Vm {
     fn start_root(&mut self, root: u32, configuration_size: u32) -> Result<()> {
         self.call::<(u32, u32), ()>("proxy_on_context_create", root, (root, 0))?;
         if self.exports("proxy_on_vm_start") {
-            let accepted = self.call::<(u32, u32), u32>("proxy_on_vm_start", root, (root, 0))?;
+            let context = if self.store.data().plain { 0 } else { root };
+            let accepted = self.call::<(u32, u32), u32>("proxy_on_vm_start", root, (context, 0))?;
             ensure!(
                 accepted != 0,
                 "the module refused to start\n{}",
@@ -221,6 +222,9 @@ impl Vm {
             ended <= MOST_ENDED,
             "`{name}` ended {ended} requests: more than the stack of Envoy holds"
         );
+        if let Some(fatal) = &self.store.data().fatal {
+            bail!("`{name}`: the host does not survive it: {fatal}");
+        }
         result.map_err(anyhow::Error::from).with_context(|| {
             let log = self.log();
             format!(

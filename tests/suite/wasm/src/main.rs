@@ -22,6 +22,7 @@ mod mtls;
 mod outage;
 mod parking;
 mod patience;
+mod plain;
 mod questions;
 mod refused;
 mod scenarios;

@@ -107,6 +107,10 @@ fn link_environment(linker: &mut Linker<HostState>) -> Result<()> {
         }
         proxy_call_foreign_function(name: u32, name_size: u32, argument: u32, argument_size: u32, result: u32, result_size: u32) |guest| {
             let (name, argument) = (guest.read(name, name_size)?, guest.read(argument, argument_size)?);
+            if guest.state().plain {
+                let name = String::from_utf8_lossy(&name);
+                guest.state().fatal = Some(format!("unknown foreign function `{name}`"));
+            }
             if name != b"verify_signature" || !guest.state().verifies {
                 return Err(Status::NotFound);
             }
@@ -163,6 +167,10 @@ fn link_maps(linker: &mut Linker<HostState>) -> Result<()> {
             Ok(())
         }
         proxy_get_buffer_bytes(buffer: u32, start: u32, size: u32, result: u32, result_size: u32) |guest| {
+            // Some hosts take sizes for signed.
+            if i32::try_from(size).is_err() {
+                return Err(Status::BadArgument);
+            }
             let bytes = buffer_bytes(guest.state(), buffer)?;
             let start = (start as usize).min(bytes.len());
             let end = start.saturating_add(size as usize).min(bytes.len());
@@ -214,7 +222,11 @@ fn link_effects(linker: &mut Linker<HostState>) -> Result<()> {
             let cluster = guest.text(cluster, cluster_size)?;
             let headers = deserialize(&guest.read(headers, headers_size)?).ok_or(Status::BadArgument)?;
             let body = guest.read(body, body_size)?;
-            let _ = guest.read(trailers, trailers_size)?;
+            // An empty map has the number of its fields; some hosts insist on it.
+            let trailers = guest.read(trailers, trailers_size)?;
+            if trailers.len() < size_of::<u32>() || deserialize(&trailers).is_none() {
+                return Err(Status::BadArgument);
+            }
             let complete = [":method", ":path", ":authority"].iter().all(|wanted| has(&headers, wanted));
             let state = guest.state();
             if !complete || !state.clusters.contains(&cluster) {

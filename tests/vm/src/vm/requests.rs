@@ -76,6 +76,7 @@ impl Vm {
                 CONTINUE => Gate::Open,
                 STOP_ITERATION if holds_bodies => Gate::Closed,
                 STOP_ITERATION => Gate::Head,
+                4 if self.store.data().plain => bail!("the ABI has no action 4"),
                 2..=4 => Gate::Closed,
                 other => bail!("the headers callback answered {other}"),
             };
