@@ -29,7 +29,7 @@ pub(crate) enum LogLevel {
 }
 
 thread_local! {
-    /// The host has told a VM id ([`vm_id`]).
+    /// The host has a VM id ([`vm_id`]).
     static TELLS_VM_ID: Cell<bool> = const { Cell::new(false) };
     /// Requests have a duration only when they have ended; unknown before one has waited.
     static DURATION_TELLS_END: Cell<Option<bool>> = const { Cell::new(None) };
@@ -109,7 +109,7 @@ pub(crate) fn vm_id() -> Option<Vec<u8>> {
     id
 }
 
-/// Returns true if the host has told what Envoy tells and the ABI does not name: other hosts need
+/// Returns true if the host answers what Envoy answers and the ABI does not name: other hosts need
 /// not survive an unknown foreign function, or an action of Envoy's own.
 pub(crate) fn is_envoy() -> bool {
     TELLS_VM_ID.get()
