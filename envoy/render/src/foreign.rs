@@ -18,12 +18,7 @@ pub(crate) fn without_listener(
     assumptions: &mut Vec<String>,
 ) -> Value {
     let mut document = document.clone();
-    let Some(root) = document.as_object_mut() else {
-        return document;
-    };
-    let key = members::key(root, "http").unwrap_or("http").to_owned();
-    let http = root.entry(key).or_insert_with(|| Value::Object(Map::new()));
-    let Some(http) = http.as_object_mut() else {
+    let Some(http) = members::object(&mut document, "http") else {
         return document;
     };
     let dropped: Vec<_> = LISTENER

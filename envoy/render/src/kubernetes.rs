@@ -8,7 +8,7 @@ mod pod;
 mod settings;
 
 use registry_auth_engine::config::ConfigError;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::cluster::Endpoint;
 use crate::complete::{complete, members};
@@ -76,12 +76,7 @@ pub fn render(
 /// Returns the document as the container reads it.
 fn policy(document: &Value, settings: &Settings, assumptions: &mut Vec<String>) -> Value {
     let mut document = document.clone();
-    let Some(root) = document.as_object_mut() else {
-        return document;
-    };
-    let key = members::key(root, "http").unwrap_or("http").to_owned();
-    let http = root.entry(key).or_insert_with(|| Value::Object(Map::new()));
-    let Some(http) = http.as_object_mut() else {
+    let Some(http) = members::object(&mut document, "http") else {
         return document;
     };
     for name in ["address", "port", "tls"] {

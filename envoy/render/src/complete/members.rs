@@ -30,3 +30,17 @@ pub(crate) fn remove(object: &mut Map<String, Value>, name: &str) -> Option<Valu
     let written = key(object, name)?.to_owned();
     object.remove(&written)
 }
+
+/// Returns the object that is a member of a document, empty if there was none; `None` if either is
+/// no object.
+pub(crate) fn object<'a>(
+    document: &'a mut Value,
+    name: &str,
+) -> Option<&'a mut Map<String, Value>> {
+    let root = document.as_object_mut()?;
+    let written = key(root, name).unwrap_or(name).to_owned();
+    let member = root
+        .entry(written)
+        .or_insert_with(|| Value::Object(Map::new()));
+    member.as_object_mut()
+}

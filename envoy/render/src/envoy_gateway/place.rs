@@ -54,12 +54,7 @@ impl Gateway {
         assumptions.push(
             "Envoy Gateway does not load a module again that trapped: every request gets an error until the proxy is started again".to_owned(),
         );
-        if self.image.sha256.is_none() && !self.image.url.contains("@sha256:") {
-            assumptions.push(format!(
-                "{}: whatever is there when it is fetched; --sha256 pins it",
-                self.image.url
-            ));
-        }
+        assumptions.extend(self.image.assumption());
         if foreign::has(&completed.filter, &["http", "auth", "mtls"]) {
             assumptions.push(
                 "a ClientTrafficPolicy has the proxy verify certificates of clients (tls.clientValidation); Envoy 1.38 or newer".to_owned(),

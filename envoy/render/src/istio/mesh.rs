@@ -45,6 +45,19 @@ pub struct Image {
     pub pull_secret: Option<String>,
 }
 
+impl Image {
+    /// Returns what to say of an image that is not pinned.
+    pub(crate) fn assumption(&self) -> Option<String> {
+        let is_pinned = self.sha256.is_some() || self.url.contains("@sha256:");
+        (!is_pinned).then(|| {
+            format!(
+                "{}: whatever is there when it is fetched; --sha256 pins it",
+                self.url
+            )
+        })
+    }
+}
+
 /// The resource that carries the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -99,12 +112,7 @@ impl Mesh {
 
     /// Says what has to be true of the mesh.
     pub(super) fn assume(&self, completed: &Completed, assumptions: &mut Vec<String>) {
-        if self.image.sha256.is_none() && !self.image.url.contains("@sha256:") {
-            assumptions.push(format!(
-                "{}: whatever is there when Istio fetches it; --sha256 pins it",
-                self.image.url
-            ));
-        }
+        assumptions.extend(self.image.assumption());
         if let Workload::Gateway(labels, port) = &self.workload {
             let labels: Vec<_> = labels
                 .iter()
