@@ -4,7 +4,7 @@ mod clusters;
 mod draft;
 mod files;
 mod issuers;
-mod kept;
+pub(crate) mod kept;
 mod listener;
 pub(crate) mod members;
 mod mtls;
@@ -111,13 +111,12 @@ fn check(draft: &mut Draft<'_>) {
     }
     files::check(draft);
     for error in compiled.errors {
-        // What cannot be read was reported under the same path already.
-        if !draft
-            .found
-            .errors
-            .iter()
-            .any(|known| known.path == error.path)
-        {
+        // What cannot be read was reported under the same path already; and what is missing in a
+        // section follows from what was refused below it.
+        let is_said = |known: &ConfigError| {
+            known.path == error.path || error.path == "http" && known.path.starts_with("http.auth.")
+        };
+        if !draft.found.errors.iter().any(is_said) {
             draft.found.errors.push(error);
         }
     }

@@ -1,5 +1,7 @@
 //! Writes JSON for readers: what is short is on one line.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 /// Objects and lists of at most this length are written on one line.
@@ -9,6 +11,30 @@ const SHORT: usize = 80;
 pub(crate) fn write(value: &Value) -> String {
     let mut out = String::new();
     append(value, 0, &mut out);
+    escaped(&out)
+}
+
+/// Returns true for a character that some readers of YAML treat as the end of a line, do not take,
+/// or do not show.
+pub(crate) fn is_special(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
+}
+
+/// Returns JSON text with special characters, which are inside of its strings, as escapes.
+pub(crate) fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter != '\n' && is_special(letter) {
+            // Writing to a string does not fail.
+            let _ = write!(out, "\\u{:04x}", u32::from(letter));
+        } else {
+            out.push(letter);
+        }
+    }
     out
 }
 
@@ -75,9 +101,15 @@ mod tests {
             json!({ "a": {} }),
             json!({ "a": [long, long], "b\n": { "c": long, "d": [{ "e": long, "f": null }] } }),
             json!([1.5, true, "\u{1}\"", [long, [long]]]),
+            json!(["\u{7f}\u{85}\u{2028}\u{2029}\u{feff}", "\r\n"]),
         ];
         for value in values {
             let text = write(&value);
+            assert!(
+                !text
+                    .chars()
+                    .any(|letter| letter != '\n' && is_special(letter))
+            );
             assert_eq!(
                 serde_json::from_str::<Value>(&text).ok(),
                 Some(value),

@@ -3,6 +3,7 @@
 //!
 //! A test compares the objects with those of the chart (`envoy/helm/registry-auth`).
 
+mod container;
 mod network;
 mod pod;
 mod settings;
@@ -42,11 +43,15 @@ pub fn render(
     settings.check(options, &mut found);
     let mut assumptions = Vec::new();
     let policy = policy(document, settings, &mut assumptions);
+    container::check(&policy, settings, &mut found);
     let completed = complete(&policy, options, files);
     let (Ok(completed), true) = (&completed, found.is_empty()) else {
         found.extend(completed.err().into_iter().flatten());
         return Err(found);
     };
+    if let Some(error) = container::check_account(completed, settings) {
+        return Err(vec![error]);
+    }
     let Endpoint::Host(_, registry_port) = &completed.upstream.endpoint else {
         let message = "a socket is not reached from another pod: write http://HOST:PORT, the Service of the registry";
         return Err(vec![ConfigError {
@@ -57,7 +62,7 @@ pub fn render(
     assumptions.extend(completed.assumptions.iter().cloned());
     settings.assume(&mut assumptions);
     let documents = [
-        config_map(settings, &policy),
+        config_map(settings, &container::document(&policy, completed)),
         service_account(settings),
         service(settings),
         metrics(settings),

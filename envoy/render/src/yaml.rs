@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use crate::json_text::{escaped, is_special};
 use crate::node::{Member, Node};
 
 /// Where comments wrap.
@@ -95,10 +96,10 @@ fn element(item: &Node, indent: usize, out: &mut String) {
 /// A text of several lines, as it is (YAML 1.2 section 8.1.2). What such a block cannot hold as it
 /// is becomes a quoted string.
 fn literal(text: &str, indent: usize, out: &mut String) {
-    let is_plain = |letter: char| letter == '\n' || !letter.is_control();
+    let is_plain = |letter: char| letter == '\n' || !is_special(letter);
     if text.starts_with([' ', '\n']) || !text.chars().all(is_plain) || text.ends_with("\n\n") {
         out.push(' ');
-        out.push_str(&Value::from(text).to_string());
+        out.push_str(&scalar(&Value::from(text)));
         out.push('\n');
         return;
     }
@@ -180,7 +181,7 @@ fn flow(node: &Node) -> String {
             let items: Vec<_> = items.iter().map(flow).collect();
             format!("[{}]", items.join(", "))
         }
-        Node::Text(text) => Value::from(text.as_str()).to_string(),
+        Node::Text(text) => scalar(&Value::from(text.as_str())),
         Node::Scalar(value) => scalar(value),
     }
 }
@@ -189,7 +190,7 @@ fn flow(node: &Node) -> String {
 fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) if is_plain(text) => text.clone(),
-        other => other.to_string(),
+        other => escaped(&other.to_string()),
     }
 }
 
@@ -258,6 +259,8 @@ mod tests {
             "a: |\n  b",
             "\u{e9}",
             "\u{85}\n\u{2028}x",
+            "a\u{2028}---\u{2029}b: c\u{feff}\u{7f}",
+            "a\nb\u{2028}---\u{2028}c: d",
             "---",
             "...",
             "a\n---\nb",
@@ -289,6 +292,11 @@ mod tests {
             member("long", json!(["x".repeat(60), "y".repeat(60)])),
         ]);
         let text = write(&tree, "A head.");
+        assert!(
+            !text
+                .chars()
+                .any(|letter| letter != '\n' && is_special(letter))
+        );
         let read = serde_saphyr::from_str(&text).ok();
         assert_eq!(read, Some(tree.to_value()), "{text}");
     }

@@ -21,6 +21,13 @@ impl Folder {
     /// It cannot be created.
     pub(crate) fn create() -> anyhow::Result<Self> {
         let parent = std::env::temp_dir();
+        let mode = fs::metadata(&parent).map(|parent| parent.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o022 != 0 && mode & 0o1000 == 0) {
+            anyhow::bail!(
+                "others may replace what is in `{}`: set its sticky bit, or TMPDIR to another place",
+                parent.display()
+            );
+        }
         tempfile::Builder::new()
             .prefix("registry-auth-run-")
             .permissions(Permissions::from_mode(0o700))
@@ -58,6 +65,7 @@ impl Folder {
         let new = self.path().join(format!("{name}.new"));
         fs::write(&new, text)
             .and_then(|()| fs::rename(&new, &path))
+            .inspect_err(|_| drop(fs::remove_file(&new)))
             .with_context(|| format!("cannot write `{}`", path.display()))
     }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{certificates, change};
 use crate::configuration::{KeySetSource, key_sets, value_of};
 use crate::disk::Disk;
+use crate::zot;
 
 /// What one configuration file asks for.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) sets: Vec<KeySetSource>,
     /// `log.level`
     pub(crate) log_level: Option<String>,
+    /// What the document means here and not in zot.
+    pub(crate) differences: Vec<ConfigError>,
     /// True for `http.auth.mtls`.
     pub(crate) client_certificates: bool,
 }
@@ -65,6 +68,12 @@ fn of_document(
     completed.environment.sort();
     completed.environment.dedup();
 
+    let written = match decode_value(document.clone()).0 {
+        Role::Filter(written) => *written,
+        Role::Intake(_) | Role::Unreadable => Document::default(),
+    };
+    let mut differences = zot::differences(&written);
+    differences.extend(zot::shared_blobs(document));
     let filter = match decode_value(completed.filter.clone()).0 {
         Role::Filter(filter) => *filter,
         Role::Intake(_) | Role::Unreadable => Document::default(),
@@ -73,6 +82,7 @@ fn of_document(
     Ok(Plan {
         completed,
         sets: sets.unwrap_or_default(),
+        differences,
         client_certificates: filter.mtls.is_some(),
         log_level: filter.log_level,
     })

@@ -23,6 +23,11 @@ const READ: Duration = Duration::from_mins(1);
 /// How long what Envoy has accepted may wait for names and certificates.
 const WARM: Duration = Duration::from_secs(15);
 
+/// How often writing a file of before is tried again.
+const RESTORES: u32 = 5;
+/// Time before it is.
+const RESTORE_PAUSE: Duration = Duration::from_millis(500);
+
 /// The page with the number of requests in progress, those to the intake not among them.
 const REQUESTS: &str = "/stats?filter=^http.registry.downstream_rq_active$";
 
@@ -34,6 +39,8 @@ pub(crate) struct Proxy {
     files: Files,
     live: Live,
     generation: u64,
+    /// True if Envoy may not have all of `files`: a change has failed, and so has taking it back.
+    is_torn: bool,
 }
 
 /// Why a configuration is not live.
@@ -53,6 +60,14 @@ pub(crate) enum Refused {
     /// Envoy has not read a file in time.
     #[error("Envoy has not read {0} in time")]
     Unread(String),
+    /// A change has failed, and Envoy cannot be given the configuration of before.
+    #[error("{reason}; and the configuration of before cannot be restored: {restoring}")]
+    NotRestored {
+        /// Why the change has failed.
+        reason: String,
+        /// Why it cannot be taken back.
+        restoring: String,
+    },
     /// Envoy has accepted everything, and waits for something that does not come.
     #[error("a listener or cluster of Envoy waits for a certificate or a name{0}")]
     Warming(String),
@@ -86,6 +101,7 @@ impl Proxy {
             files,
             live,
             generation,
+            is_torn: false,
         })
     }
 
@@ -115,7 +131,12 @@ impl Proxy {
     /// See [`Refused`].
     pub(crate) async fn apply(&mut self, new: Files) -> Result<(), Refused> {
         self.generation += 1;
-        let names = changed(&self.files, &new);
+        let names = if self.is_torn {
+            changed(&Files::new(), &new)
+        } else {
+            changed(&self.files, &new)
+        };
+        let names: Vec<_> = names.into_iter().filter(|name| name != BOOTSTRAP).collect();
         let mut written = 0;
         let mut result = Ok(());
         for name in &names {
@@ -129,10 +150,17 @@ impl Proxy {
         if result.is_ok() {
             result = self.warmed().await;
         }
-        if result.is_err() {
-            self.take_back(names.get(..written).unwrap_or(&names)).await;
-            return result;
+        if let Err(error) = result {
+            let names = names.get(..written).unwrap_or(&names);
+            return Err(match self.take_back(names).await {
+                Ok(()) => error,
+                Err(restoring) => Refused::NotRestored {
+                    reason: error.to_string(),
+                    restoring,
+                },
+            });
         }
+        self.is_torn = false;
         for name in gone(&self.files, &new) {
             self.folder.remove(&name);
             self.live.forget(&name);
@@ -156,7 +184,7 @@ impl Proxy {
 
     /// Returns true if other files would change anything.
     pub(crate) fn differs(&self, new: &Files) -> bool {
-        self.files != *new
+        self.is_torn || self.files != *new
     }
 
     /// Writes one file, and waits until Envoy uses it.
@@ -173,19 +201,36 @@ impl Proxy {
         Ok(())
     }
 
-    /// Writes the files of before, the last one first.
-    async fn take_back(&mut self, names: &[String]) {
+    /// Writes the files of before, the last one first. `/readyz` waits for each of them.
+    ///
+    /// # Errors
+    /// One cannot be written, or Envoy refuses it.
+    async fn take_back(&mut self, names: &[String]) -> Result<(), String> {
         self.generation += 1;
         for name in names.iter().rev() {
-            let Some(text) = self.files.get(name) else {
+            let Some(text) = self.files.get(name).cloned() else {
                 self.folder.remove(name);
                 self.live.forget(name);
                 continue;
             };
-            if let Err(error) = self.replace(name, text).await {
+            self.is_torn = true;
+            self.live.expect(name, self.generation);
+            let mut tries = 0;
+            while let Err(error) = self.replace(name, &text).await {
                 tracing::error!(file = name, reason = %error, "writing the configuration of before failed");
+                match error {
+                    // It is in the folder, where Envoy finds it when it starts.
+                    Refused::Unread(_) => return Ok(()),
+                    Refused::Unwritten(_) if tries < RESTORES => {
+                        tries += 1;
+                        sleep(RESTORE_PAUSE).await;
+                    }
+                    error => return Err(error.to_string()),
+                }
             }
         }
+        self.is_torn = false;
+        Ok(())
     }
 
     async fn confirmed(

@@ -23,7 +23,7 @@ use super::options::Arguments;
 use super::pages::{Registry, RunPages};
 use super::plan::{self, Plan, Reading};
 use super::process::{Observer, Process, Supervisor};
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Refused};
 use super::setup::{free_port, launch, place};
 use super::signals::{EndSignals, listen};
 use super::watch::Watch;
@@ -84,6 +84,13 @@ pub(crate) async fn run(
     }
     for assumption in &plan.completed.assumptions {
         tracing::info!("assumed: {assumption}");
+    }
+    for difference in &plan.differences {
+        tracing::info!(
+            path = difference.path,
+            "not as in zot: {}",
+            difference.message
+        );
     }
 
     let folder = Folder::create()?;
@@ -175,7 +182,7 @@ impl Runner<'_> {
             watch = Watch::of(&self.files);
             tokio::select! {
                 () = signals.end() => return Ok(()),
-                () = self.reload(is_asked) => {}
+                reloaded = self.reload(is_asked) => reloaded?,
             }
             watch = watch.with(&self.files);
         }
@@ -198,13 +205,19 @@ impl Runner<'_> {
     }
 
     /// Reads the file again, and makes it live if it is good.
-    async fn reload(&mut self, is_asked: bool) {
+    ///
+    /// # Errors
+    /// A change has failed half-way and cannot be taken back: requests must not be decided by it.
+    async fn reload(&mut self, is_asked: bool) -> anyhow::Result<()> {
         let (plan, files) = match plan::read(
             &self.arguments.config,
             &self.arguments.upstream.options(true),
         ) {
             Ok(Reading { plan, files }) => (plan, files),
-            Err(error) => return self.refused(&format!("{error:#}")),
+            Err(error) => {
+                self.refused(&format!("{error:#}"));
+                return Ok(());
+            }
         };
         self.files.extend(files.iter().cloned());
         let plan = match plan {
@@ -217,14 +230,16 @@ impl Runner<'_> {
                 for error in &errors {
                     tracing::error!(path = error.path, "configuration: {}", error.message);
                 }
-                return self.refused(&match errors.len() {
+                self.refused(&match errors.len() {
                     1 => "it has 1 error".to_owned(),
                     count => format!("it has {count} errors"),
                 });
+                return Ok(());
             }
         };
         if let Err(reason) = self.is_possible(&plan) {
-            return self.refused(&reason);
+            self.refused(&reason);
+            return Ok(());
         }
         let new = plan.files(&self.place);
         if !self.proxy.differs(&new) && plan.sets == self.plan.sets {
@@ -235,17 +250,24 @@ impl Runner<'_> {
             } else {
                 tracing::debug!("the configuration is the same as before");
             }
-            return;
+            return Ok(());
         }
         // Before the filter asks for them.
         self.shim.add(&plan.sets).await;
         let between = plan.files_after(&self.plan, &self.place);
         let leaves_clusters = between != new;
         if let Err(error) = self.proxy.apply(between).await {
+            if matches!(error, Refused::NotRestored { .. }) {
+                anyhow::bail!("the configuration is refused: {error}");
+            }
             self.shim.keep(&self.plan.sets).await;
-            return self.refused(&error.to_string());
+            self.refused(&error.to_string());
+            return Ok(());
         }
         if leaves_clusters && let Err(error) = self.proxy.apply(new).await {
+            if matches!(error, Refused::NotRestored { .. }) {
+                anyhow::bail!("{error}");
+            }
             tracing::warn!(reason = %error, "clusters of before are still there");
         }
         self.shim.keep(&plan.sets).await;
@@ -265,6 +287,7 @@ impl Runner<'_> {
         self.files = files;
         self.pages.changes.accepted(self.proxy.generation());
         self.log_live().await;
+        Ok(())
     }
 
     /// Returns why this Envoy cannot have a configuration.
@@ -277,7 +300,26 @@ impl Runner<'_> {
         }
         self.binary
             .suffices(plan.client_certificates)
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        self.is_free(plan)
+    }
+
+    /// Tries whether the listener can move. Envoy would find out only after the filter has changed.
+    fn is_free(&self, plan: &Plan) -> Result<(), String> {
+        let (old, new) = (&self.plan.completed.listener, &plan.completed.listener);
+        if (old.address, old.port) == (new.address, new.port) {
+            return Ok(());
+        }
+        // Envoy itself has the port, if that stays.
+        let port = if old.port == new.port { 0 } else { new.port };
+        std::net::TcpListener::bind((new.address, port))
+            .map(drop)
+            .map_err(|error| {
+                format!(
+                    "cannot listen on {}: {error}",
+                    std::net::SocketAddr::new(new.address, new.port)
+                )
+            })
     }
 
     fn refused(&self, reason: &str) {

@@ -96,6 +96,7 @@ fn lines(
             .iter()
             .map(|warning| format!("warning: {warning}")),
     );
+    lines.extend(plan.differences.iter().map(|line| format!("zot: {line}")));
     lines
 }
 

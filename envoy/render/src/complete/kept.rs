@@ -15,7 +15,7 @@ const AUTH: &[&str] = &["failDelay", "bearer", "mtls"];
 const LOG: &[&str] = &["level"];
 
 /// Returns the document without the sections that the filter does not read.
-pub(super) fn of(document: &Value) -> Value {
+pub(crate) fn of(document: &Value) -> Value {
     let mut root = only(document, ROOT);
     within(&mut root, "http", HTTP);
     if let Some(key) = members::key(&root, "http").map(str::to_owned)

@@ -173,3 +173,65 @@ fn what_is_assumed_is_said() {
         assert!(found, "{line}: {:?}", rendered.assumptions);
     }
 }
+
+#[test]
+fn nothing_that_only_zot_reads_and_no_file_of_this_host_is_in_the_manifests() {
+    let mut document = issuers(json!([
+        { "issuer": "https://issuer.example.com", "audiences": ["registry"] }
+    ]));
+    document["storage"] = json!({ "storageDriver": { "secretkey": "h1dd3n" } });
+    document["extensions"] = json!({ "sync": { "credentialsFile": "h1dd3n" } });
+    document["http"]["auth"]["ldap"] = json!({ "bindPassword": "h1dd3n" });
+    document["http"]["auth"]["openid"] = json!({ "clientsecret": "h1dd3n" });
+    document["http"]["auth"]["bearer"]["cert"] = json!("/etc/zot/auth.crt");
+    document["http"]["auth"]["bearer"]["service"] = json!("a\u{2028}---\u{2029}b");
+    let plain = options(upstream("http://registry:5000"));
+    let rendered = kubernetes::render(&document, &plain, &Settings::default(), &files()).unwrap();
+    assert!(!rendered.yaml.contains("h1dd3n"), "{}", rendered.yaml);
+    assert!(!rendered.yaml.contains("auth.crt"), "{}", rendered.yaml);
+    assert!(
+        rendered.yaml.contains("BEGIN CERTIFICATE"),
+        "{}",
+        rendered.yaml
+    );
+    assert!(!rendered.yaml.contains(['\u{2028}', '\u{2029}']));
+    assert!(rendered.yaml.contains("a\\u2028---\\u2029b"));
+    assert!(!rendered.warnings.is_empty(), "what is left out is named");
+}
+
+/// Each row: the entry of an issuer, and the error.
+#[test]
+fn files_that_are_not_in_the_container_are_errors() {
+    let rows = [
+        (
+            json!({ "issuer": "https://kubernetes.default.svc", "audiences": ["registry"] }),
+            "--token: must be given",
+        ),
+        (
+            json!({ "issuer": "https://a.example", "audiences": ["registry"], "tokenFile": "/home/me/token" }),
+            "http.auth.bearer.oidc[0].tokenFile: is a file that is not in the container",
+        ),
+        (
+            json!({ "issuer": "https://a.example", "audiences": ["registry"], "certificateAuthorityFile": "/etc/zot/k8s-ca.pem" }),
+            "http.auth.bearer.oidc[0].certificateAuthorityFile: is a file",
+        ),
+    ];
+    let plain = options(upstream("http://registry:5000"));
+    for (entry, message) in rows {
+        let document = issuers(json!([entry]));
+        let errors = kubernetes::render(&document, &plain, &Settings::default(), &files());
+        let errors: Vec<String> = errors
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            errors.iter().any(|error| error.starts_with(message)),
+            "{message}: {errors:?}"
+        );
+    }
+    let mut mtls = good();
+    mtls["http"]["auth"]["mtls"] = json!({});
+    let errors = kubernetes::render(&mtls, &plain, &Settings::default(), &files()).unwrap_err();
+    assert_eq!(errors[0].path, "--client-ca-key");
+}

@@ -10,7 +10,7 @@ use registry_auth_harness::load::{Kind, Load, Pressure};
 use registry_auth_harness::upstream::Upstream;
 use serde_json::{Value, json};
 
-use super::fixture::{PATIENCE, Run, Setup, open};
+use super::fixture::{PATIENCE, Run, Setup, is_alive, open};
 
 const PRESSURE: Pressure = Pressure {
     connections: 4,
@@ -142,6 +142,38 @@ fn a_wrong_change_is_refused_with_its_reason() -> Result<()> {
     run.replace(&opens("other/**"))?;
     run.is_live(2)?;
     run.comes_to(401, &tags())
+}
+
+/// The new policy is there when the new listener cannot be written, and neither can the old one:
+/// nothing may be decided by the new policy then.
+#[test]
+fn a_change_that_cannot_be_taken_back_ends_everything() -> Result<()> {
+    let upstream = Upstream::start()?;
+    let mut run = start(&opens("team/**"), &upstream)?;
+    let (address, envoy) = (run.address()?, run.envoy()?);
+    let entries = fs::read_dir(run.path(""))?.collect::<std::io::Result<Vec<_>>>()?;
+    let is_private = |entry: &&fs::DirEntry| {
+        let name = entry.file_name();
+        name.to_string_lossy().starts_with("registry-auth-run-")
+    };
+    let private = entries
+        .iter()
+        .find(is_private)
+        .context("no private folder")?;
+    fs::create_dir(private.path().join("listeners.yaml.new"))?;
+    let mut document = open(&["read"]);
+    let next = registry_auth_harness::program::free_address()?;
+    if let Some(port) = document.pointer_mut("/http/port") {
+        *port = json!(next.port().to_string());
+    }
+    run.replace(&document)?;
+    let status = run.ended()?;
+    ensure!(status.code() == Some(1), "{status}");
+    ensure!(!is_alive(envoy), "Envoy is still there");
+    ensure!(std::net::TcpStream::connect(address).is_err(), "{address}");
+    let text = run.log().text();
+    ensure!(text.contains("cannot be restored"), "{text}");
+    Ok(())
 }
 
 #[test]
