@@ -6,6 +6,26 @@ use crate::programs::{run, template};
 const ROWS: &[(&str, &[&str], &str)] = &[
     (
         "standalone",
+        &["--set=config.storage.secretkey=h1dd3n"],
+        "config.storage: leave it out",
+    ),
+    (
+        "istio",
+        &["--set=config.extensions.sync.enable=true"],
+        "config.extensions: leave it out",
+    ),
+    (
+        "standalone",
+        &["--set=config.http.auth.ldap.bindPassword=h1dd3n"],
+        "config.http.auth.ldap: leave it out",
+    ),
+    (
+        "plain",
+        &["--set=projectedToken.enabled=false"],
+        "config.http.auth.bearer.oidc[0]: its keys are fetched with a token",
+    ),
+    (
+        "standalone",
         &["--set=replicas=3"],
         "'replicas' not allowed",
     ),

@@ -19,7 +19,22 @@
 {{- fail (printf "config.http.%s: remove it: the chart sets where clients connect (service, containerPort, tls)" .) -}}
 {{- end -}}
 {{- end -}}
+{{- range $name := keys (default dict $v.config) | sortAlpha -}}
+{{- if not (has (lower $name) (list "http" "proxy" "log" "tests" "shadow" "lint")) -}}
+{{- fail (printf "config.%s: leave it out: the filter does not read it, and what only zot reads may hold credentials" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name := keys (default dict (get $http "auth")) | sortAlpha -}}
+{{- if not (has (lower $name) (list "bearer" "mtls" "faildelay")) -}}
+{{- fail (printf "config.http.auth.%s: leave it out: the filter authenticates by bearer and mtls, and what only zot reads may hold credentials" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- if has $v.mode (list "standalone" "sidecar") -}}
+{{- range $i, $entry := default list (dig "auth" "bearer" "oidc" list $http) -}}
+{{- if and (kindIs "map" $entry) (hasPrefix "https://kubernetes.default.svc" (default "" (get $entry "issuer"))) (not $v.projectedToken.enabled) (not (hasKey $entry "tokenFile")) (not (hasKey $entry "cluster")) (not (hasKey $entry "jwks")) -}}
+{{- fail (printf "config.http.auth.bearer.oidc[%d]: its keys are fetched with a token: set projectedToken.enabled to true, or write tokenFile" $i) -}}
+{{- end -}}
+{{- end -}}
 {{- if and $v.networkPolicy.enabled (not $v.networkPolicy.registry.podSelector) (eq $v.mode "standalone") -}}
 {{- fail "networkPolicy.registry.podSelector: write the labels of the registry's pods, which then accept connections from the filter only; or set networkPolicy.enabled to false and close the registry in another way" -}}
 {{- end -}}
