@@ -8,6 +8,7 @@ pub(crate) mod kept;
 mod listener;
 pub(crate) mod members;
 mod mtls;
+mod named;
 mod people;
 mod proxy;
 mod upstream;

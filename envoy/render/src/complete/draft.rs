@@ -3,8 +3,8 @@
 use registry_auth_engine::config::Diagnostics;
 use serde_json::{Map, Value};
 
-use super::files::{Content, Named};
 use super::members;
+use super::named::{Content, Named};
 use crate::files::Files;
 use crate::options::Options;
 

@@ -5,8 +5,8 @@ use registry_auth_engine::url::{BaseUrl, HttpUrl};
 
 use super::clusters::Clusters;
 use super::draft::Draft;
-use super::files::Content;
 use super::members;
+use super::named::Content;
 use crate::cluster::{Cluster, Trust};
 
 /// Where Kubernetes puts what a pod needs to ask the API server.

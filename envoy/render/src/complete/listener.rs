@@ -7,8 +7,8 @@ use registry_auth_engine::url::HttpUrl;
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
-use super::files::Content;
 use super::members;
+use super::named::Content;
 use crate::listener::{Listener, ServerTls};
 use crate::options::Certificate;
 

@@ -7,11 +7,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::place::Place;
-use super::tls;
 use super::wasm::config_source;
 use crate::cluster::Trust;
 use crate::completed::Completed;
-use crate::node::{Member, Node, map, member};
+use crate::node::{Member, Node, list, map, member};
 use crate::options::Certificate;
 
 /// How the names of the files begin.
@@ -72,13 +71,10 @@ pub(super) fn certificate(
     secrets: Secrets,
 ) -> Member {
     match secrets {
-        Secrets::Here => member(
-            "tls_certificates",
-            tls::certificates(paths(certificate).into()),
-        ),
+        Secrets::Here => member("tls_certificates", certificates(paths(certificate).into())),
         Secrets::Files => member(
             "tls_certificate_sds_secret_configs",
-            tls::certificates(reference(name, place)),
+            certificates(reference(name, place)),
         ),
     }
 }
@@ -152,4 +148,9 @@ fn file_name(cluster: &str) -> String {
         }
     };
     cluster.chars().map(plain).collect()
+}
+
+/// The value of `tls_certificates`, of which Envoy takes a list.
+fn certificates(certificate: Node) -> Node {
+    list([certificate])
 }

@@ -6,7 +6,7 @@ use super::place::Place;
 use super::secrets::{self, Secrets};
 use crate::cluster::{ClientTls, Trust};
 use crate::listener::ServerTls;
-use crate::node::{Member, Node, list, map, member, typed};
+use crate::node::{Member, Node, map, member, typed};
 
 const SOCKET: &str = "envoy.transport_sockets.tls";
 
@@ -100,9 +100,4 @@ fn socket(kind: &str, members: Vec<Member>) -> Node {
         member("name", SOCKET),
         member("typed_config", typed(kind, members)),
     ])
-}
-
-/// The value of `tls_certificates`, of which Envoy takes a list.
-pub(super) fn certificates(certificate: Node) -> Node {
-    list([certificate])
 }

@@ -11,7 +11,8 @@ use crate::keys::LIBTRUST;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::envelope::signing_set;
 use crate::keys::source::{Source, SourceKind};
-use crate::token_endpoint::mint::{CLOCK_SKEW, Mint};
+use crate::token_endpoint::mint::Mint;
+use crate::token_endpoint::subject::CLOCK_SKEW;
 use crate::url::BaseUrl;
 
 const PATH: &str = "http.auth.bearer.mint";

@@ -74,7 +74,13 @@ impl Decision<'_> {
                     &head.connection,
                     engine.policy.as_ref(),
                 )?;
-                let subject = Subject::of(&caller, &granted, source, mint, facts.now);
+                let subject = Subject::of(
+                    &caller,
+                    &granted,
+                    source,
+                    |not_after| mint.end(not_after, facts.now),
+                    facts.now,
+                );
                 let token = mint.token(&subject, key, facts.now);
                 // Claims of the credential may make it too long: a token that would not be accepted
                 // here is not issued.

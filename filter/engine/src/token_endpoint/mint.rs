@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use registry_auth_cel::Document;
 
 use super::response::ANONYMOUS_LIFETIME;
-use super::subject::Subject;
+use super::subject::{CLOCK_SKEW, Subject};
 use crate::authn::bearer::{Bearer, GROUPS};
 use crate::authn::claims::CONFIRMATION;
 use crate::authn::identity::{Identity, User};
@@ -19,9 +19,6 @@ use crate::authn::origin::{self, Origin};
 use crate::keys::SigningKey;
 use crate::scope::Scope;
 use crate::time::UnixTime;
-
-/// How far apart the clocks of two proxies may be: one mints, the other verifies.
-pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(10);
 
 /// How long a question of the filter to the registry may take.
 const FILTER_LIFETIME: Duration = Duration::from_mins(1);

@@ -4,10 +4,11 @@
 //! Whatever the token may do, the credential may do at that moment. So the token has the
 //! credential's end, what binds it, and the claims that conditions read.
 
+use std::time::Duration;
+
 use registry_auth_cel::Members;
 use serde_json::{Value, json};
 
-use super::mint::{CLOCK_SKEW, Mint};
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::claims::{CONFIRMATION, THUMBPRINT};
 use crate::authn::credential::Credential;
@@ -22,6 +23,9 @@ use crate::request::Connection;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 
+/// How far apart the clocks of two proxies may be: one mints, the other verifies.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(10);
+
 /// What a minted token says of its subject.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject<'a> {
@@ -29,7 +33,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) identity: &'a Identity,
     /// What may be done with the token.
     pub(crate) granted: &'a [Scope],
-    /// When the token ends; see [`Mint::end`].
+    /// When the token ends; see `Mint::end`.
     pub(crate) expires: UnixTime,
     /// `cnf`, which binds the token as the credential is bound.
     pub(crate) confirmation: Option<Value>,
@@ -87,18 +91,19 @@ impl Source {
 
 impl<'a> Subject<'a> {
     /// The caller with what is granted of a request for a token, restricted as the credential is.
+    /// `end` returns when a token ends whose source ends then.
     pub(crate) fn of(
         caller: &'a Caller,
         granted: &'a [Scope],
         source: Source,
-        mint: &Mint,
+        end: impl Fn(Option<UnixTime>) -> UnixTime,
         now: UnixTime,
     ) -> Self {
         let claim = caller.claim.as_deref();
         let not_after = source
             .not_after
             .map(|end| claim.map_or(end, |claim| end.min(end_of(claim, granted, now))));
-        let expires = mint.end(not_after, now);
+        let expires = end(not_after);
         // The token says it once, for all the time that it is accepted.
         let lists = |claim: &AccessClaim| {
             claim
