@@ -207,29 +207,48 @@ impl Proxy {
     /// One cannot be written, or Envoy refuses it.
     async fn take_back(&mut self, names: &[String]) -> Result<(), String> {
         self.generation += 1;
+        self.is_torn = true;
+        let before = self.ask().await.unwrap_or_default();
+        self.heard.take_refusal();
+        // All are written before Envoy is asked about any: one that starts meanwhile reads them.
         for name in names.iter().rev() {
-            let Some(text) = self.files.get(name).cloned() else {
+            let Some(text) = self.files.get(name) else {
                 self.folder.remove(name);
                 self.live.forget(name);
                 continue;
             };
-            self.is_torn = true;
             self.live.expect(name, self.generation);
-            let mut tries = 0;
-            while let Err(error) = self.replace(name, &text).await {
-                tracing::error!(file = name, reason = %error, "writing the configuration of before failed");
-                match error {
+            self.restore(name, &versioned(text, self.generation))
+                .await?;
+        }
+        for name in names.iter().rev() {
+            if !self.files.contains_key(name) || !confirm::is_confirmed(name) {
+                continue;
+            }
+            if let Err(error) = self.confirmed(name, self.generation, &before).await {
+                tracing::error!(file = name, reason = %error, "the configuration of before is not confirmed");
+                return match error {
                     // It is in the folder, where Envoy finds it when it starts.
-                    Refused::Unread(_) => return Ok(()),
-                    Refused::Unwritten(_) if tries < RESTORES => {
-                        tries += 1;
-                        sleep(RESTORE_PAUSE).await;
-                    }
-                    error => return Err(error.to_string()),
-                }
+                    Refused::Unread(_) => Ok(()),
+                    error => Err(error.to_string()),
+                };
             }
         }
         self.is_torn = false;
+        Ok(())
+    }
+
+    /// Writes one file of before, and tries again if that fails.
+    async fn restore(&self, name: &str, text: &str) -> Result<(), String> {
+        let mut tries = 0;
+        while let Err(error) = self.folder.replace(name, text) {
+            tracing::error!(file = name, reason = %format!("{error:#}"), "writing the configuration of before failed");
+            if tries == RESTORES {
+                return Err(format!("{error:#}"));
+            }
+            tries += 1;
+            sleep(RESTORE_PAUSE).await;
+        }
         Ok(())
     }
 
