@@ -1,0 +1,14 @@
+//! How people log in, as `http.auth` of a zot file says: htpasswd, LDAP, social login, sessions and
+//! API keys.
+//!
+//! Whatever a person presents is turned into a short signed token here, once; the filter verifies
+//! and caches it like any other token, and sees no password but those that it hands over to be
+//! checked.
+
+#![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
+
+pub mod person;
+pub mod secret;
+
+pub use person::{LoginError, Method, Person};
+pub use secret::Secret;
