@@ -18,12 +18,12 @@ pub fn bytes<const LENGTH: usize>() -> Result<[u8; LENGTH], NoRandomBytes> {
     Ok(bytes)
 }
 
-/// Returns a random text of 22 characters that stand in URLs and cookies: 128 bits.
+/// Returns `LENGTH` random bytes in base64url.
 ///
 /// # Errors
-/// The system has no random bytes.
-pub fn text() -> Result<String, NoRandomBytes> {
-    Ok(URL_SAFE_NO_PAD.encode(bytes::<16>()?))
+/// The system has none.
+pub fn text<const LENGTH: usize>() -> Result<String, NoRandomBytes> {
+    Ok(URL_SAFE_NO_PAD.encode(bytes::<LENGTH>()?))
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn no_text_is_made_twice() {
-        let texts = [text().unwrap(), text().unwrap()];
+        let texts = [text::<16>().unwrap(), text::<16>().unwrap()];
         assert_ne!(texts[0], texts[1]);
         assert!(texts.iter().all(|text| text.len() == 22), "{texts:?}");
     }

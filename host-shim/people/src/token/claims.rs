@@ -3,42 +3,18 @@
 use std::time::Duration;
 
 use registry_auth_engine::UnixTime;
+use registry_auth_engine::login::{Audience, ISSUER, claim};
 use serde_json::{Map, Value, json};
 
 use crate::person::Person;
 
-/// The issuer of all login tokens.
-pub const ISSUER: &str = "urn:registry-auth:login";
-
-/// Who takes a token, and so how it may be presented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Audience {
-    /// The filter, as the answer to a credential that it handed over.
-    Login,
-    /// The cookie `session` of a browser.
-    Session,
-    /// A client of the token endpoint.
-    Token,
-}
-
-impl Audience {
-    /// The claim `aud`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::Session => "session",
-            Self::Token => "token",
-        }
-    }
-
-    /// The longest life of a token, which is how long a client may go on that nobody checks again.
-    #[must_use]
-    pub const fn longest(self) -> Duration {
-        match self {
-            Self::Login | Self::Token => Duration::from_mins(5),
-            Self::Session => Duration::from_hours(2),
-        }
+/// The longest life of a token of an audience, which is how long a client may go on that nobody
+/// checks again.
+#[must_use]
+pub const fn longest(audience: Audience) -> Duration {
+    match audience {
+        Audience::Login | Audience::Token => Duration::from_mins(5),
+        Audience::Session => Duration::from_hours(2),
     }
 }
 
@@ -51,20 +27,23 @@ pub(super) fn claims(
     lifetime: Duration,
     now: UnixTime,
 ) -> Value {
-    let end = now.after(lifetime.min(audience.longest()));
+    let end = now.after(lifetime.min(longest(audience)));
     let end = person.not_after.map_or(end, |latest| end.min(latest));
     let mut claims = Map::from_iter([
         ("iss".to_owned(), json!(ISSUER)),
-        ("aud".to_owned(), json!(audience.name())),
+        ("aud".to_owned(), json!(audience.as_str())),
         ("sub".to_owned(), json!(person.user)),
-        ("groups".to_owned(), json!(person.groups)),
-        ("amr".to_owned(), json!([person.method.to_string()])),
-        ("sid".to_owned(), json!(person.sid)),
+        (claim::GROUPS.to_owned(), json!(person.groups)),
+        (
+            claim::METHODS.to_owned(),
+            json!([person.method.to_string()]),
+        ),
+        (claim::ID.to_owned(), json!(person.sid)),
         ("iat".to_owned(), json!(now.secs())),
         ("nbf".to_owned(), json!(now.secs())),
         ("exp".to_owned(), json!(end.secs())),
     ]);
-    for (name, list) in [("parents", parents), ("scope", &person.scopes)] {
+    for (name, list) in [(claim::PARENTS, parents), (claim::SCOPE, &person.scopes)] {
         if !list.is_empty() {
             claims.insert(name.to_owned(), json!(list));
         }

@@ -6,9 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use registry_auth_engine::UnixTime;
 use registry_auth_engine::keys::{KeyError, Kind, SigningKey};
+use registry_auth_engine::login::Audience;
 use serde_json::{Value, json};
 
-use super::claims::{Audience, claims};
+use super::claims::claims;
 use super::root_key::{Purpose, RootKey};
 use crate::person::Person;
 
