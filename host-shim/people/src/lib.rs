@@ -10,6 +10,7 @@
 pub mod person;
 pub mod random;
 pub mod secret;
+pub mod store;
 pub mod token;
 
 pub use person::{LoginError, Method, Person};
