@@ -10,6 +10,7 @@
 #[cfg(test)]
 mod cases;
 pub mod config;
+pub mod htpasswd;
 pub mod ldap_syntax;
 pub mod person;
 pub mod secret;
