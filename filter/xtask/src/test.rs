@@ -153,6 +153,11 @@ const STEPS: &[Step] = &[
         work: Work::Tested(WASM),
     },
     Step {
+        name: "tools of people's logins",
+        parts: &[Part::Shim],
+        work: Work::Install(tools::PEOPLE),
+    },
+    Step {
         name: "native binary",
         parts: &[Part::Shim],
         work: Work::Tests(SHIM),
@@ -246,10 +251,11 @@ const DOC_TESTS: &[&str] = &["--doc"];
 const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
-// Those that need moto are ignored otherwise.
+// Those that need moto, a directory or another program are ignored otherwise.
 const SHIM: &[&str] = &[
     "test",
     "--package=registry-auth-shim",
+    "--package=registry-auth-people",
     "--",
     "--include-ignored",
 ];

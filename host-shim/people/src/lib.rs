@@ -7,6 +7,11 @@
 
 #![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
 
+#[cfg(test)]
+mod cases;
+pub mod config;
+pub mod htpasswd;
+pub mod ldap_syntax;
 pub mod person;
 pub mod random;
 pub mod secret;
