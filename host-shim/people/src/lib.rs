@@ -8,7 +8,9 @@
 #![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
 
 pub mod person;
+pub mod random;
 pub mod secret;
+pub mod social;
 
 pub use person::{LoginError, Method, Person};
 pub use secret::Secret;
