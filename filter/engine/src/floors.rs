@@ -14,7 +14,8 @@ const FLOORS: [&[&str]; 12] = [
     // Facts hold a page of the catalog, and a catalog ends in a reply.
     &["reply", "catalog"],
     &["config"],
-    &["keys"],
+    // What the filter and the login service say to each other is proven with the push key.
+    &["keys", "login"],
     // A question is answered with a fact, and requests are parked while one is missing.
     &["facts", "question", "parking"],
     &["authn"],

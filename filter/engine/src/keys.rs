@@ -5,6 +5,7 @@
 pub mod algorithm;
 pub mod cache;
 pub mod discovery;
+pub mod ended;
 pub mod envelope;
 mod error;
 pub mod fetch;

@@ -49,6 +49,7 @@
 //!  authn           credentials, tokens, certificates, claim mappings, identities
 //!  facts           what the host knows        question   what the registry is asked     parking  who may wait
 //!  keys            keys, their sources and caches, the envelopes that push them
+//!  login           what filter and login service say to each other (right of keys)
 //!  config          what is written in a configuration
 //!  reply           answers of our own         catalog    the catalog as a caller may see it
 //!  route           paths of the registry      access     what a route needs             scope    scopes of tokens
@@ -75,6 +76,7 @@ pub mod fields;
 mod floors;
 pub mod json;
 pub mod keys;
+pub mod login;
 mod media;
 pub mod parking;
 mod ping;

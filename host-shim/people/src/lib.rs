@@ -10,7 +10,9 @@
 pub mod person;
 pub mod random;
 pub mod secret;
+pub mod session;
 pub mod social;
+pub mod token;
 
 pub use person::{LoginError, Method, Person};
 pub use secret::Secret;

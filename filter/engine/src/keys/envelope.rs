@@ -10,8 +10,8 @@
 //! always increasing. After `exp` a set is treated as absent.
 
 mod cipher;
-mod exchange;
-mod jws;
+pub(crate) mod exchange;
+pub(crate) mod jws;
 pub mod pieces;
 mod push_key;
 mod set_name;
@@ -27,7 +27,9 @@ pub use self::exchange::{ExchangeError, MAX_MESSAGE, PushRequest, PushResponse};
 use self::jws::JwsError;
 pub(crate) use self::push_key::Purpose;
 pub use self::push_key::{MIN_KEY, PushKey, PushKeyTooShort};
-pub use self::set_name::{MAX_NAME, is_signing_set, issuer_set, secret_set, signing_set};
+pub use self::set_name::{
+    LOGIN_SET, MAX_NAME, is_signing_set, issuer_set, secret_set, signing_set,
+};
 use crate::time::UnixTime;
 
 /// The version of the protocol that is written and read.

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
@@ -16,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::error::{Reason, SocialError};
 use crate::random;
+use crate::token::DerivedKey;
 
 /// Its name.
 pub const COOKIE: &str = "ra_login";
@@ -47,40 +47,12 @@ pub struct PendingLogin {
 /// Seals and opens [`PendingLogin`]s.
 pub struct Sealer(XChaCha20Poly1305);
 
-struct KeyLength;
-
-impl KeyType for KeyLength {
-    fn len(&self) -> usize {
-        32
-    }
-}
-
 impl Sealer {
-    /// With a random key: only this process opens what it sealed.
-    ///
-    /// # Errors
-    /// There are no random bytes.
-    pub fn random() -> Result<Self, SocialError> {
-        Ok(Self::new(&Zeroizing::new(random::bytes()?)))
-    }
-
-    /// With a key that is derived from a secret that all replicas have (RFC 5869).
-    ///
-    /// # Errors
-    /// Never for a key of this length.
-    pub fn derived(secret: &[u8]) -> Result<Self, SocialError> {
-        let failed = |_| Reason::Internal.because("no key can be derived");
-        let mut key = Zeroizing::new([0; 32]);
-        Salt::new(HKDF_SHA256, b"registry-auth")
-            .extract(secret)
-            .expand(&[b"login cookie 1"], KeyLength)
-            .map_err(failed)?
-            .fill(key.as_mut_slice())
-            .map_err(failed)?;
-        Ok(Self::new(&key))
-    }
-
-    fn new(key: &[u8; 32]) -> Self {
+    /// With the key of [`Purpose::LoginState`](crate::token::Purpose::LoginState): replicas with
+    /// the same one finish each other's logins.
+    #[must_use]
+    pub fn new(key: &DerivedKey) -> Self {
+        let key: &[u8; 32] = key;
         Self(XChaCha20Poly1305::new(key.into()))
     }
 

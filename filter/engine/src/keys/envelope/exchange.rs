@@ -2,6 +2,8 @@
 //! request and the response of an exchange, as JWS. The response repeats the nonce of the request,
 //! so that it answers this request and no other.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::jws::{self, JwsError, decode, encode};
@@ -13,7 +15,7 @@ use crate::time::UnixTime;
 pub const MAX_MESSAGE: usize = 4096;
 
 /// The fewest and most bytes of a nonce.
-const NONCE: std::ops::RangeInclusive<usize> = 16..=64;
+pub(crate) const NONCE: std::ops::RangeInclusive<usize> = 16..=64;
 
 const REQUEST_TYPE: &str = "registry-auth-request+jws";
 const RESPONSE_TYPE: &str = "registry-auth-response+jws";
@@ -82,13 +84,10 @@ impl PushRequest {
     /// # Errors
     /// See [`ExchangeError`].
     pub fn verify(text: &[u8], key: &PushKey, now: UnixTime) -> Result<Self, ExchangeError> {
-        let payload = verify(text, key, Purpose::Request, REQUEST_TYPE)?;
+        let payload = verify(text, key, Purpose::Request, REQUEST_TYPE, MAX_MESSAGE)?;
         let set = text_of(&payload, "set")?.to_owned();
-        let nonce = decode(text_of(&payload, "nonce")?)?;
-        let at = payload
-            .get("at")
-            .and_then(Value::as_i64)
-            .ok_or(ExchangeError::Unproven)?;
+        let nonce = bytes_of(&payload, "nonce")?;
+        let at = time_of(&payload, "at")?;
         let generation = match payload.get("gen") {
             None => None,
             Some(generation) => Some(generation.as_u64().ok_or(ExchangeError::Unproven)?),
@@ -96,18 +95,14 @@ impl PushRequest {
         let request = Self {
             set,
             nonce,
-            at: UnixTime::from_secs(at),
+            at,
             generation,
         };
         if !NONCE.contains(&request.nonce.len()) {
             return Err(ExchangeError::Unproven);
         }
-        let apart = now.since(request.at).max(request.at.since(now));
-        if apart > MAX_CLOCK_DIFFERENCE {
-            Err(ExchangeError::Clock)
-        } else {
-            Ok(request)
-        }
+        check_clock(request.at, now, MAX_CLOCK_DIFFERENCE)?;
+        Ok(request)
     }
 }
 
@@ -144,7 +139,7 @@ impl PushResponse {
         request: &PushRequest,
         key: &PushKey,
     ) -> Result<Self, ExchangeError> {
-        let payload = verify(text, key, Purpose::Response, RESPONSE_TYPE)?;
+        let payload = verify(text, key, Purpose::Response, RESPONSE_TYPE, MAX_MESSAGE)?;
         let number = |name: &str| payload.get(name).and_then(Value::as_u64);
         let same = text_of(&payload, "set")? == request.set
             && text_of(&payload, "nonce")? == encode(&request.nonce)
@@ -176,13 +171,18 @@ impl From<JwsError> for ExchangeError {
     }
 }
 
-fn verify(
+/// Reads the payload of a message of this type and version.
+///
+/// # Errors
+/// Longer than `max` bytes, of another type or version, or not made with this push key.
+pub(crate) fn verify(
     text: &[u8],
     key: &PushKey,
     purpose: Purpose,
     kind: &str,
+    max: usize,
 ) -> Result<Map<String, Value>, ExchangeError> {
-    if text.len() > MAX_MESSAGE {
+    if text.len() > max {
         return Err(ExchangeError::Unproven);
     }
     let signed = jws::verify(text, key, purpose)?;
@@ -195,9 +195,40 @@ fn verify(
     }
 }
 
-fn text_of<'a>(payload: &'a Map<String, Value>, name: &str) -> Result<&'a str, ExchangeError> {
+/// A member that is text.
+pub(crate) fn text_of<'a>(
+    payload: &'a Map<String, Value>,
+    name: &str,
+) -> Result<&'a str, ExchangeError> {
     payload
         .get(name)
         .and_then(Value::as_str)
         .ok_or(ExchangeError::Unproven)
+}
+
+/// A member that is bytes in BASE64URL.
+pub(crate) fn bytes_of(payload: &Map<String, Value>, name: &str) -> Result<Vec<u8>, ExchangeError> {
+    Ok(decode(text_of(payload, name)?)?)
+}
+
+/// A member that is a time in whole seconds.
+pub(crate) fn time_of(payload: &Map<String, Value>, name: &str) -> Result<UnixTime, ExchangeError> {
+    payload
+        .get(name)
+        .and_then(Value::as_i64)
+        .map(UnixTime::from_secs)
+        .ok_or(ExchangeError::Unproven)
+}
+
+/// Refuses what was made further from now than `most`.
+pub(crate) fn check_clock(
+    at: UnixTime,
+    now: UnixTime,
+    most: Duration,
+) -> Result<(), ExchangeError> {
+    if now.since(at).max(at.since(now)) > most {
+        Err(ExchangeError::Clock)
+    } else {
+        Ok(())
+    }
 }

@@ -12,7 +12,7 @@ use crate::json;
 
 /// Why a JWS is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum JwsError {
+pub(crate) enum JwsError {
     /// Not of this form.
     Malformed,
     /// Made with another key or for another purpose, or changed.
@@ -20,15 +20,15 @@ pub(super) enum JwsError {
 }
 
 /// What a JWS with a good MAC holds.
-pub(super) struct Signed {
+pub(crate) struct Signed {
     /// `typ` of the header.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// The payload.
-    pub(super) payload: Map<String, Value>,
+    pub(crate) payload: Map<String, Value>,
 }
 
 /// Signs a payload.
-pub(super) fn sign(kind: &str, payload: &Value, key: &PushKey, purpose: Purpose) -> String {
+pub(crate) fn sign(kind: &str, payload: &Value, key: &PushKey, purpose: Purpose) -> String {
     let header = json!({ "alg": "HS256", "typ": kind }).to_string();
     let mut text = format!(
         "{}.{}",
@@ -49,7 +49,7 @@ pub(super) fn sign(kind: &str, payload: &Value, key: &PushKey, purpose: Purpose)
 ///
 /// # Errors
 /// See [`JwsError`].
-pub(super) fn verify(text: &[u8], key: &PushKey, purpose: Purpose) -> Result<Signed, JwsError> {
+pub(crate) fn verify(text: &[u8], key: &PushKey, purpose: Purpose) -> Result<Signed, JwsError> {
     let text = std::str::from_utf8(text)
         .map_err(|_| JwsError::Malformed)?
         .trim_end();
@@ -86,7 +86,7 @@ fn object(text: &[u8]) -> Result<Map<String, Value>, JwsError> {
 }
 
 /// BASE64URL without padding.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
@@ -94,7 +94,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// It is something else.
-pub(super) fn decode(text: &str) -> Result<Vec<u8>, JwsError> {
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, JwsError> {
     URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|_| JwsError::Malformed)

@@ -29,6 +29,10 @@ pub(crate) enum Purpose {
     Encryption,
     /// The MAC of what workers tell each other of their fetches.
     SharedFetches,
+    /// The MAC of a question to the login service.
+    Login,
+    /// The MAC of what the filter says of a caller to the login service.
+    Caller,
 }
 
 impl Purpose {
@@ -39,6 +43,8 @@ impl Purpose {
             Self::Response => b"registry-auth push 2 response",
             Self::Encryption => b"registry-auth push 2 encryption",
             Self::SharedFetches => b"registry-auth shared fetches",
+            Self::Login => b"registry-auth push 2 login",
+            Self::Caller => b"registry-auth push 2 caller",
         }
     }
 }
@@ -103,6 +109,8 @@ mod tests {
             Purpose::Response,
             Purpose::Encryption,
             Purpose::SharedFetches,
+            Purpose::Login,
+            Purpose::Caller,
         ];
         for (index, purpose) in purposes.into_iter().enumerate() {
             let derived = key.derive(purpose).unwrap();

@@ -6,6 +6,9 @@ pub const MAX_NAME: usize = 512;
 
 const SIGNING: &str = "mint:";
 
+/// The set of the keys of the login service, and of what it has ended.
+pub const LOGIN_SET: &str = "login";
+
 /// The set of the keys that verify, from a secret in AWS Secrets Manager. No region has a `/`.
 #[must_use]
 pub fn secret_set(region: &str, secret_name: &str) -> String {

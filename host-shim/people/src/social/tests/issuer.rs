@@ -141,7 +141,7 @@ impl Fixture {
             ],
             external: External::new("https://reg.example/").unwrap(),
             origins: AllowedOrigins::new(["https://reg.example", "http://localhost:3000"]),
-            sealer: Sealer::random().unwrap(),
+            sealer: Sealer::new(&zeroize::Zeroizing::new([7; 32])),
             spent: Box::new(SpentInMemory::default()),
             client: Arc::<Issuer>::clone(&issuer),
         });
