@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
 
+pub mod pages;
 pub mod person;
 pub mod random;
 pub mod secret;
