@@ -7,14 +7,18 @@
 
 #![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
 
+pub mod apikey;
 #[cfg(test)]
 mod cases;
 pub mod config;
 pub mod htpasswd;
 pub mod ldap_syntax;
+pub mod pages;
 pub mod person;
 pub mod random;
 pub mod secret;
+pub mod session;
+pub mod social;
 pub mod store;
 pub mod token;
 

@@ -1,0 +1,7 @@
+//! Sessions of browsers: a token in the cookie `session`, and what ends it.
+
+pub mod begin;
+pub mod cookie;
+pub mod own_request;
+
+pub use begin::{NewSession, SessionError, Sessions};
