@@ -11,6 +11,7 @@
 mod cases;
 pub mod config;
 pub mod htpasswd;
+pub mod ldap;
 pub mod ldap_syntax;
 pub mod person;
 pub mod secret;
