@@ -10,11 +10,15 @@
 #[cfg(test)]
 mod cases;
 pub mod config;
+pub mod counters;
 pub mod htpasswd;
 pub mod ldap;
 pub mod ldap_syntax;
+pub mod limits;
+pub mod login;
 pub mod person;
 pub mod secret;
 
+pub use login::{ApiKeyMethod, Login};
 pub use person::{LoginError, Method, Person};
 pub use secret::Secret;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cases;
 
-const CERTIFICATE: &str = include_str!("../../../../tests/fixtures/people-ca.pem");
+const CERTIFICATE: &str = include_str!("../../../../tests/fixtures/certificates/directory-ca.pem");
 
 /// What a row becomes: a document, and the files that it names.
 struct Given {

@@ -109,13 +109,13 @@ impl Slapd {
         let include = ["core", "cosine", "inetorgperson"]
             .map(|name| format!("include {root}/etc/ldap/schema/{name}.schema\n"))
             .concat();
-        let pem = fixture("people-directory.pem");
-        let pem = pem.display();
+        let [pem, key] = ["directory.pem", "directory.key.pem"]
+            .map(|name| fixture("certificates").join(name).display().to_string());
         let data = self.path("data");
         fs::create_dir(&data).unwrap();
         let text = format!(
             "{include}modulepath {root}/usr/lib/ldap\nmoduleload back_mdb\nmoduleload memberof\n\
-             TLSCertificateFile {pem}\nTLSCertificateKeyFile {pem}\n\
+             TLSCertificateFile {pem}\nTLSCertificateKeyFile {key}\n\
              database mdb\nsuffix dc=example,dc=org\nrootdn cn=admin,dc=example,dc=org\nrootpw adminpw\ndirectory {}\n",
             data.display()
         );

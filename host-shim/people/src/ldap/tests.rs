@@ -39,7 +39,7 @@ pub(crate) fn configured(slapd: &Slapd, change: &Value) -> Result<Directory, Vec
     let config = config::read(&document)?.unwrap();
     let read = |path: &Path| match path.to_str().unwrap() {
         "account" => Ok(account.clone().into_bytes()),
-        "ca.pem" => Ok(std::fs::read(fixture("people-ca.pem")).unwrap()),
+        "ca.pem" => Ok(std::fs::read(fixture("certificates/directory-ca.pem")).unwrap()),
         other => Err(format!("{other} is no file of the rows")),
     };
     let loaded = config::load(&config, &read)?;
