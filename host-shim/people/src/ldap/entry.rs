@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ldap3::ResultEntry;
+use ldap3::asn1::StructureTag;
 use sha2::{Digest as _, Sha256};
 
 /// An entry as it was found: its name, and its attributes with their values.
@@ -30,7 +31,7 @@ impl Entry {
             let mut parts = attribute.expect_constructed()?.into_iter();
             let name = String::from_utf8(parts.next()?.expect_primitive()?).ok()?;
             let values = parts.next()?.expect_constructed()?.into_iter();
-            let values: Option<Vec<_>> = values.map(|value| value.expect_primitive()).collect();
+            let values: Option<Vec<_>> = values.map(StructureTag::expect_primitive).collect();
             attributes.push((name, values?));
         }
         Some(Self { dn, attributes })
@@ -52,18 +53,20 @@ impl Entry {
     pub(super) fn values(&self, attribute: &str) -> Values {
         let mut found = Values::default();
         for (name, values) in &self.attributes {
-            let next = if name.eq_ignore_ascii_case(attribute) {
-                None
-            } else if let Some(next) = range_of(name, attribute) {
-                next
+            let part = if name.eq_ignore_ascii_case(attribute) {
+                Part::Last
+            } else if let Some(part) = Part::of(name, attribute) {
+                part
             } else {
                 continue;
             };
+            if let Part::Until(next) = part {
+                found.next = found.next.max(Some(next));
+            }
             let texts = values
                 .iter()
                 .filter_map(|value| std::str::from_utf8(value).ok());
             found.values.extend(texts.map(str::to_owned));
-            found.next = found.next.max(next);
         }
         found
     }
@@ -81,19 +84,28 @@ pub(super) fn from(attribute: &str, start: u64) -> String {
     format!("{attribute};range={start}-*")
 }
 
-/// For `attribute;range=0-1499`: where the rest begins. For `attribute;range=1500-*`, which has the
-/// last values: None in it.
-fn range_of(name: &str, attribute: &str) -> Option<Option<u64>> {
-    let (base, options) = name.split_at_checked(attribute.len())?;
-    if !base.eq_ignore_ascii_case(attribute) {
-        return None;
+/// Which values of an attribute these are.
+enum Part {
+    /// The last of them, or all.
+    Last,
+    /// Those before this one.
+    Until(u64),
+}
+
+impl Part {
+    /// Reads `attribute;range=0-1499` and `attribute;range=1500-*`; None for another attribute.
+    fn of(name: &str, attribute: &str) -> Option<Self> {
+        let (base, options) = name.split_at_checked(attribute.len())?;
+        if !base.eq_ignore_ascii_case(attribute) {
+            return None;
+        }
+        let options = options.to_ascii_lowercase();
+        let (_, end) = options.strip_prefix(";range=")?.split_once('-')?;
+        if end == "*" {
+            return Some(Self::Last);
+        }
+        Some(Self::Until(end.parse::<u64>().ok()?.checked_add(1)?))
     }
-    let options = options.to_ascii_lowercase();
-    let (_, end) = options.strip_prefix(";range=")?.split_once('-')?;
-    if end == "*" {
-        return Some(None);
-    }
-    Some(Some(end.parse::<u64>().ok()?.checked_add(1)?))
 }
 
 /// Names are alike without regard to case and outer blanks.
@@ -105,7 +117,12 @@ fn fold(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn entry(attributes: &[(&str, &[&str])]) -> Entry {
+    type Attributes<'a> = &'a [(&'a str, &'a [&'a str])];
+
+    /// (attributes, values, where the rest begins)
+    type Row = (Attributes<'static>, &'static [&'static str], Option<u64>);
+
+    fn entry(attributes: Attributes<'_>) -> Entry {
         let attributes = attributes.iter().map(|(name, values)| {
             let values = values.iter().map(|value| value.as_bytes().to_vec());
             ((*name).to_owned(), values.collect())
@@ -139,7 +156,7 @@ mod tests {
 
     #[test]
     fn groups_are_the_values_of_one_attribute_in_all_its_parts() {
-        let rows: &[(&[(&str, &[&str])], &[&str], Option<u64>)] = &[
+        let rows: &[Row] = &[
             (
                 &[("memberOf", &["b", "a"]), ("mail", &["x"])],
                 &["b", "a"],

@@ -1,4 +1,4 @@
-//! An OpenLDAP server of the tests' own.
+//! A slapd of the tests' own.
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -48,7 +48,7 @@ member: uid=ann,ou=Users,dc=example,dc=org
 pub(crate) struct Slapd {
     child: Option<Child>,
     folder: TempDir,
-    /// The port without TLS, and for StartTLS.
+    /// The port without TLS, and for `startTLS`.
     pub(crate) port: u16,
     /// The port of LDAPS.
     pub(crate) tls_port: u16,

@@ -15,7 +15,7 @@ use recent::{Key, Recent};
 pub const MAX_FAILURES: usize = 10;
 
 /// How long a failure is remembered.
-pub const WINDOW: Duration = Duration::from_secs(60);
+pub const WINDOW: Duration = Duration::from_mins(1);
 
 /// How long a wrong password is known to be wrong.
 pub const WRONG: Duration = Duration::from_secs(5);

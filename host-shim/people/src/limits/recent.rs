@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_the_oldest_are_forgotten_first() {
         let start = Instant::now();
-        let mut recent = Recent::new(Duration::from_secs(60));
+        let mut recent = Recent::new(Duration::from_mins(1));
         let key = |number: usize| {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&number.to_be_bytes());
@@ -101,7 +101,7 @@ mod tests {
         );
         recent.advance(start + Duration::from_millis(59_999));
         assert_eq!(recent.count(&key(2)), 1);
-        recent.advance(start + Duration::from_secs(60));
+        recent.advance(start + Duration::from_mins(1));
         assert_eq!((recent.events.len(), recent.times.len()), (0, 0));
     }
 }
