@@ -17,6 +17,8 @@ pub mod ldap_syntax;
 pub mod limits;
 pub mod login;
 pub mod person;
+#[cfg(test)]
+mod programs;
 pub mod secret;
 
 pub use login::{ApiKeyMethod, Login};

@@ -9,6 +9,8 @@ mod entry;
 #[cfg(test)]
 pub(crate) mod slapd;
 #[cfg(test)]
+mod stub;
+#[cfg(test)]
 pub(crate) mod tests;
 mod tls;
 

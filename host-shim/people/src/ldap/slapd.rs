@@ -1,8 +1,8 @@
 //! A slapd of the tests' own.
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use ldap3::LdapConnAsync;
 use tempfile::TempDir;
 
 use crate::cases;
+use crate::programs::{fixture, free_port, program, tools};
 
 /// What is in the directory besides the entries of the rows.
 const ENTRIES: &str = "\
@@ -52,36 +53,6 @@ pub(crate) struct Slapd {
     pub(crate) port: u16,
     /// The port of LDAPS.
     pub(crate) tls_port: u16,
-}
-
-/// The folder of programs.
-fn tools() -> PathBuf {
-    let below = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools");
-    std::env::var_os("REGISTRY_AUTH_TOOLS").map_or(below, PathBuf::from)
-}
-
-/// A program that `cargo xtask tools` has installed.
-pub(crate) fn program(name: &str) -> PathBuf {
-    let path = tools().join("bin").join(name);
-    assert!(
-        path.exists(),
-        "`{name}` is missing: run `cargo xtask tools`"
-    );
-    path
-}
-
-pub(crate) fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/fixtures")
-        .join(name)
-        .canonicalize()
-        .unwrap()
-}
-
-/// A port that nothing listens at.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 impl Slapd {

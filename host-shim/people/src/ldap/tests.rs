@@ -5,11 +5,13 @@ use std::path::Path;
 use ldap3::Mod;
 use serde_json::{Value, json};
 
-use super::slapd::{Slapd, fixture};
+use super::slapd::Slapd;
+use super::stub::{self, Reply, StubEntry};
 use super::*;
 use crate::cases::{self, Row};
 use crate::config::{self, ConfigError};
 use crate::ldap_syntax::filter::{UserFilter, escape, of_user};
+use crate::programs::fixture;
 
 const SHORT: Limits = Limits {
     connect: Duration::from_millis(300),
@@ -233,11 +235,9 @@ async fn a_wrong_service_password_is_sent_once() {
         directory.authenticate("ann", &secret("annpw")).await,
         OUTAGE
     );
-    let refused = slapd
-        .log()
-        .lines()
-        .filter(|line| line.contains("err=49"))
-        .count();
+    let log = slapd.log();
+    let bind = "BIND dn=\"cn=searcher,dc=example,dc=org\" method=128";
+    let refused = log.lines().filter(|line| line.contains(bind)).count();
     assert_eq!(
         (
             refused,
@@ -367,4 +367,97 @@ async fn people_are_found_again_without_their_password() {
     // Somebody else of the same name is somebody else.
     let ben = directory.lookup("ben").await.unwrap().unwrap();
     assert_ne!(ben.sid, ann.sid);
+}
+
+/// A directory at a port, without TLS and anonymous, with groups.
+fn at(port: u16) -> Directory {
+    let document = json!({ "http": { "auth": { "ldap": {
+        "address": "127.0.0.1", "insecure": true, "port": port, "baseDN": "dc=x", "userAttribute": "uid", "userGroupAttribute": "memberOf",
+    } } } });
+    let server = config::read(&document).unwrap().unwrap().ldap.unwrap();
+    Directory::new(server, None, None).unwrap()
+}
+
+#[tokio::test]
+async fn answers_of_unusual_servers() {
+    let found = |dn: &'static str, attributes: &[(&'static str, &[&'static str])]| {
+        let attributes = attributes
+            .iter()
+            .map(|(name, values)| (*name, values.to_vec()));
+        (dn, attributes.collect::<Vec<_>>())
+    };
+    let reply = |code, entries: &[StubEntry]| Reply {
+        code,
+        entries: entries.to_vec(),
+    };
+    let ann = |groups: &[(&'static str, &[&'static str])]| {
+        let attributes = [&[("uid", &["ann"][..])], groups].concat();
+        reply(0, &[found("uid=ann,dc=x", &attributes)])
+    };
+    let part = |name, values| reply(0, &[found("uid=ann,dc=x", &[(name, values)])]);
+    let first = ann(&[("memberOf;range=0-1", &["a", "b"])]);
+    let groups = |groups: &[&str]| {
+        Ok(Some(
+            groups
+                .iter()
+                .map(|group| (*group).to_owned())
+                .collect::<Vec<_>>(),
+        ))
+    };
+    let outage = || Err(OUTAGE.unwrap_err());
+    // (answers to searches, groups or why not, binds with the password)
+    let rows = [
+        (vec![ann(&[("memberOf", &["a"])])], groups(&["a"]), 1),
+        (
+            vec![
+                first.clone(),
+                part("memberOf;range=2-3", &["c", "d"]),
+                part("memberOf;range=4-*", &["e"]),
+            ],
+            groups(&["a", "b", "c", "d", "e"]),
+            1,
+        ),
+        // Parts that do not end, or do not come.
+        (vec![first.clone()], outage(), 0),
+        (vec![first.clone(), reply(0, &[])], outage(), 0),
+        (vec![first, part("memberOf;range=2-*", &[])], outage(), 0),
+        // More entries than were given: the one is not the only one.
+        (
+            vec![reply(4, &[found("uid=ann,dc=x", &[("uid", &["ann"])])])],
+            Ok(None),
+            0,
+        ),
+        // A bind without a name succeeds, whatever the password is.
+        (
+            vec![reply(0, &[found("", &[("uid", &["ann"])])])],
+            Ok(None),
+            0,
+        ),
+        (vec![reply(0, &[found("uid=ann,dc=x", &[])])], Ok(None), 0),
+        (vec![reply(32, &[])], Ok(None), 0),
+        (vec![reply(50, &[])], outage(), 0),
+        (vec![reply(51, &[])], outage(), 0),
+    ];
+    for (index, (replies, expected, binds)) in rows.into_iter().enumerate() {
+        let (port, requests) = stub::serve(replies).await;
+        let person = at(port).authenticate("ann", &secret("the password")).await;
+        assert_eq!(
+            person.map(|person| person.map(|person| person.groups)),
+            expected,
+            "row {index}"
+        );
+        let requests = requests.lock().unwrap();
+        let with_password = requests
+            .iter()
+            .filter(|request| request.windows(12).any(|window| window == b"the password"));
+        assert_eq!(with_password.count(), binds, "row {index}");
+        let asked = requests
+            .iter()
+            .filter(|request| request.windows(8).any(|window| window == b";range=2"));
+        assert_eq!(
+            asked.count(),
+            usize::from((1..5).contains(&index)),
+            "row {index}"
+        );
+    }
 }

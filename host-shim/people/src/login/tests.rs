@@ -6,8 +6,9 @@ use serde_json::json;
 use super::*;
 use crate::cases;
 use crate::config;
-use crate::ldap::slapd::{Slapd, free_port};
+use crate::ldap::slapd::Slapd;
 use crate::ldap::tests::configured;
+use crate::programs::free_port;
 
 const KEY: &str = "zak_0123456789abcdef0123456789abcdef";
 
