@@ -11,16 +11,23 @@ pub mod apikey;
 #[cfg(test)]
 mod cases;
 pub mod config;
+pub mod counters;
 pub mod htpasswd;
+pub mod ldap;
 pub mod ldap_syntax;
 pub mod pages;
 pub mod person;
 pub mod random;
+pub mod limits;
+pub mod login;
+#[cfg(test)]
+mod programs;
 pub mod secret;
 pub mod session;
 pub mod social;
 pub mod store;
 pub mod token;
 
+pub use login::{ApiKeyMethod, Login};
 pub use person::{LoginError, Method, Person};
 pub use secret::Secret;

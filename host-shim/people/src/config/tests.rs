@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cases;
 
-const CERTIFICATE: &str = include_str!("../../../../tests/fixtures/people-ca.pem");
+const CERTIFICATE: &str = include_str!("../../../../tests/fixtures/certificates/directory-ca.pem");
 
 /// What a row becomes: a document, and the files that it names.
 struct Given {
@@ -14,7 +14,8 @@ struct Given {
     files: BTreeMap<&'static str, String>,
 }
 
-fn auth(auth: Value) -> Given {
+fn auth(sections: impl Into<Option<Value>>) -> Given {
+    let auth = sections.into();
     let files = [
         ("users", "a:x".to_owned()),
         ("ca.pem", CERTIFICATE.to_owned()),
@@ -79,7 +80,9 @@ fn session(change: &Value) -> Value {
 }
 
 /// (row, what is configured, the path and the text of its error)
-fn table() -> Vec<(&'static str, Given, Option<(&'static str, &'static str)>)> {
+type Case = (&'static str, Given, Option<(&'static str, &'static str)>);
+
+fn table() -> Vec<Case> {
     let account = |content: Value| {
         auth(ldap(&json!({ "credentialsFile": "account" }))).with("account", &content)
     };

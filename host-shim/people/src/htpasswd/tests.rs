@@ -8,6 +8,7 @@ use super::hash::{Effort, Hash};
 use super::pool::Pool;
 use super::*;
 use crate::cases;
+use crate::programs::program;
 
 async fn login(users: &Users, user: &str, password: &str) -> u64 {
     let password = Secret::new(password.as_bytes().to_vec());
@@ -330,4 +331,46 @@ async fn four_hashes_run_a_hundred_wait_and_more_are_refused() {
     assert_eq!(most.load(Ordering::SeqCst), MAX_RUNNING);
     open.send(()).unwrap();
     assert_eq!(start().await.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+#[ignore = "needs the program htpasswd"]
+async fn files_of_apache_s_htpasswd() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users");
+    // (options, status)
+    let rows: [(&[&str], u64); 10] = [
+        (&["-B"], 200),
+        (&["-B", "-C", "4"], 200),
+        (&["-2"], 200),
+        (&["-5"], 200),
+        (&["-2", "-r", "1000"], 200),
+        (&["-5", "-r", "12000"], 200),
+        (&["-m"], 401),
+        (&["-s"], 401),
+        (&["-d"], 401),
+        (&["-p"], 401),
+    ];
+    for (index, (options, _)) in rows.iter().enumerate() {
+        let output = std::process::Command::new(program("htpasswd"))
+            .arg(if index == 0 { "-cb" } else { "-b" })
+            .args(*options)
+            .arg(&path)
+            .args([format!("user{index}"), "pass word".to_owned()])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{options:?}: {output:?}");
+    }
+    let users = Users::new(&fs::read(&path).unwrap());
+    for (index, (options, status)) in rows.iter().enumerate() {
+        let user = format!("user{index}");
+        assert_eq!(
+            login(&users, &user, "pass word").await,
+            *status,
+            "{options:?}"
+        );
+        assert_eq!(login(&users, &user, "password").await, 401, "{options:?}");
+    }
+    let found = texts(users.file().findings());
+    assert_eq!(found.len(), 4, "{found:?}");
 }
