@@ -220,7 +220,13 @@ fn archives(folder: &Path, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
 
 fn write_starter(workspace: &Workspace, folder: &str, program: &str) -> anyhow::Result<()> {
     let own = own_folder(program);
-    let place = if workspace.tools().join(folder).join("root").join(&own).is_file() {
+    let place = if workspace
+        .tools()
+        .join(folder)
+        .join("root")
+        .join(&own)
+        .is_file()
+    {
         own
     } else {
         format!("bin/{program}")

@@ -158,7 +158,12 @@ const CHROMIUM: Tool = Tool {
     name: "chromium",
     source: Source::Debian(
         "debian-chromium",
-        &["chromium", "chromium-common", "fontconfig-config", "fonts-dejavu-core"],
+        &[
+            "chromium",
+            "chromium-common",
+            "fontconfig-config",
+            "fonts-dejavu-core",
+        ],
         &["chromium"],
     ),
     probe: ["bin/chromium", "--version"],

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// How long the browser may take.
-const LIMIT: Duration = Duration::from_mins(5);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// The programs of `.tools`.
 pub(super) struct Programs {
@@ -45,15 +45,24 @@ impl Programs {
 
     /// Starts the provider.
     pub(super) async fn provider(&self, settings: &Value) -> RunningProvider {
-        let mut process = self.node("provider.js").stdin(Stdio::piped()).spawn().unwrap();
+        let mut process = self
+            .node("provider.js")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut input = process.stdin.take().unwrap();
-        input.write_all(format!("{settings}\n").as_bytes()).await.unwrap();
+        input
+            .write_all(format!("{settings}\n").as_bytes())
+            .await
+            .unwrap();
         // It ends with its input, so it lives as long as the process is not dropped.
         process.stdin = Some(input);
         let output = BufReader::new(process.stdout.take().unwrap());
         let mut lines = output.lines();
         let line = timeout(LIMIT, lines.next_line()).await.unwrap().unwrap();
         let line: Value = serde_json::from_str(&line.expect("the provider did not start")).unwrap();
+        // It would fail to write to nobody.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         RunningProvider {
             issuer: line["issuer"].as_str().unwrap().to_owned(),
             _process: process,
@@ -112,7 +121,7 @@ pub(super) fn clients(base: &str) -> (Value, Vec<(&'static str, Credential)>) {
         "clients": [
             client("oidc", "client_secret_basic", "RS256", json!({ "client_secret": secret })),
             client("gitlab", "none", "PS256", json!({})),
-            client("google", "private_key_jwt", "RS256", json!({
+            client("google", "private_key_jwt", "ES256", json!({
                 "token_endpoint_auth_signing_alg": "EdDSA",
                 "jwks": { "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": "k1" }] },
             })),

@@ -159,6 +159,8 @@ impl Service {
 }
 
 fn now() -> UnixTime {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
     UnixTime::from_millis(i64::try_from(now.as_millis()).unwrap())
 }

@@ -104,7 +104,10 @@ impl PagesApi for Memory {
             ..KeyDetails::default()
         };
         keys.push(details.clone());
-        let warning = details.scopes.iter().any(|scope| !scope.starts_with("repository:"));
+        let warning = details
+            .scopes
+            .iter()
+            .any(|scope| !scope.starts_with("repository:"));
         let made = MadeKey {
             secret: Secret::new(b"zak_0123456789abcdef0123456789abcdef".to_vec()),
             details,
