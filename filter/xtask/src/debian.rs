@@ -147,6 +147,10 @@ fn keep(root: &Path, programs: &[&str]) -> anyhow::Result<()> {
     let kept = root.join("bin");
     fs::create_dir_all(&kept).context("cannot create a folder for programs")?;
     for program in programs {
+        // The one in `usr/bin` is a script that knows only its place in a system.
+        if root.join(own_folder(program)).is_file() {
+            continue;
+        }
         let found = ["usr/bin", "usr/sbin"].map(|folder| root.join(folder).join(program));
         // A symbolic link points to the program in the other folder, or to one with another name
         // that checks the name it is started under.
@@ -166,6 +170,11 @@ fn keep(root: &Path, programs: &[&str]) -> anyhow::Result<()> {
         fs::remove_dir_all(rest).context("cannot remove the other programs")?;
     }
     Ok(())
+}
+
+/// Where a program is that has a folder of its own with what it needs, as browsers have.
+fn own_folder(program: &str) -> String {
+    format!("usr/lib/{program}/{program}")
 }
 
 /// Returns a command of apt with private lists and archives, so that it needs no privileges and
@@ -212,9 +221,21 @@ fn archives(folder: &Path, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn write_starter(workspace: &Workspace, folder: &str, program: &str) -> anyhow::Result<()> {
+    let own = own_folder(program);
+    let place = if workspace
+        .tools()
+        .join(folder)
+        .join("root")
+        .join(&own)
+        .is_file()
+    {
+        own
+    } else {
+        format!("bin/{program}")
+    };
     let text = format!(
         "#!/bin/sh\nroot=$(dirname \"$0\")/../{folder}/root\n\
-         PATH=$root/bin:$PATH LD_LIBRARY_PATH=$(echo \"$root\"/usr/lib/*-linux-*) exec \"$root/bin/{program}\" \"$@\"\n"
+         PATH=$root/bin:$PATH LD_LIBRARY_PATH=$(echo \"$root\"/usr/lib/*-linux-*) exec \"$root/{place}\" \"$@\"\n"
     );
     let bin = workspace.tools().join("bin");
     fs::create_dir_all(&bin).context("cannot create `.tools/bin`")?;

@@ -29,6 +29,8 @@ enum Part {
     Wasm,
     /// The native binary, with moto
     Shim,
+    /// The login pages in a browser, with an OpenID provider
+    People,
     /// The Helm chart and the images, with the real programs
     Chart,
     /// A real Envoy with a real registry
@@ -163,6 +165,16 @@ const STEPS: &[Step] = &[
         work: Work::Tests(SHIM),
     },
     Step {
+        name: "browser and provider",
+        parts: &[Part::People],
+        work: Work::Install(tools::PEOPLE),
+    },
+    Step {
+        name: "login pages in a browser",
+        parts: &[Part::People],
+        work: Work::Tests(PEOPLE),
+    },
+    Step {
         name: "fuzz targets",
         parts: &[Part::Fuzz],
         work: Work::Fuzz,
@@ -251,7 +263,12 @@ const DOC_TESTS: &[&str] = &["--doc"];
 const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
+<<<<<<< HEAD
 // Those that need moto, a directory or another program are ignored otherwise.
+=======
+const PEOPLE: &[&str] = &["test", "--package=registry-auth-people", "--test=browser"];
+// Those that need moto are ignored otherwise.
+>>>>>>> social
 const SHIM: &[&str] = &[
     "test",
     "--package=registry-auth-shim",

@@ -27,6 +27,8 @@ enum Source {
     Wheels(&'static str, &'static str),
     /// A Go command, built from source, and its version.
     Go(&'static str, &'static str),
+    /// Its own folder with the packages of a lock file of npm.
+    Npm(&'static str, &'static str),
     /// Its own folder with packages of Debian and Ubuntu, in the version of the system, and their
     /// programs. Without apt there are none.
     Debian(
@@ -50,8 +52,13 @@ pub(crate) const DELIVERY: &[Tool] = &[HELM, VALIDATE, PROMTOOL, REGISTRY, CRANE
 pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, DENY, REGISTRY, CRANE];
 /// More registry clients, a registry of the release before, and the conformance suite of the OCI.
 pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, OLD_REGISTRY];
+<<<<<<< HEAD
 /// What the tests of people's logins need: a directory, htpasswd of Apache, a store of sessions.
 pub(crate) const PEOPLE: &[Tool] = &[SLAPD, HTPASSWD, REDIS];
+=======
+/// What the tests of the login pages need.
+pub(crate) const PEOPLE: &[Tool] = &[CHROMIUM, BROWSER];
+>>>>>>> social
 /// The load generator of the benchmark, for which there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
 /// All of them.
@@ -152,6 +159,7 @@ const OLD_REGISTRY: Tool = Tool {
     ),
     probe: ["bin/docker-registry", "--version"],
 };
+<<<<<<< HEAD
 const SLAPD: Tool = Tool {
     name: "slapd",
     source: Source::Debian("debian-slapd", &["slapd"], &["slapd"]),
@@ -171,6 +179,26 @@ const REDIS: Tool = Tool {
         &["redis-server"],
     ),
     probe: ["bin/redis-server", "--version"],
+=======
+const CHROMIUM: Tool = Tool {
+    name: "chromium",
+    source: Source::Debian(
+        "debian-chromium",
+        &[
+            "chromium",
+            "chromium-common",
+            "fontconfig-config",
+            "fonts-dejavu-core",
+        ],
+        &["chromium"],
+    ),
+    probe: ["bin/chromium", "--version"],
+};
+const BROWSER: Tool = Tool {
+    name: "oidc-provider and playwright",
+    source: Source::Npm("browser", "host-shim/people/tests/browser"),
+    probe: ["browser/node_modules/.bin/playwright-core", "--version"],
+>>>>>>> social
 };
 const WRK: Tool = Tool {
     name: "wrk",
@@ -224,6 +252,7 @@ impl Tool {
                 install_wheels(workspace, folder, requirements)?;
             }
             Source::Go(package, version) => install_go(workspace, package, version)?,
+            Source::Npm(folder, lock) => install_npm(workspace, folder, lock)?,
             Source::Debian(folder, packages, programs) => {
                 debian::install(workspace, folder, packages, programs)?;
             }
@@ -246,6 +275,11 @@ impl Tool {
                     .with_context(|| format!("cannot read `{file}`"))
             }
             Source::Go(package, version) => Ok(format!("{package}@{version}\n")),
+            Source::Npm(_, lock) => {
+                let file = format!("{lock}/package-lock.json");
+                fs::read_to_string(workspace.path(&file))
+                    .with_context(|| format!("cannot read `{file}`"))
+            }
             Source::Debian(_, packages, programs) => Ok([packages, programs].concat().join("\n")),
         }
     }
@@ -332,6 +366,25 @@ fn install_go(workspace: &Workspace, package: &str, version: &str) -> anyhow::Re
         .file_name()
         .context("a Go command has a name")?;
     fs::rename(fresh.join(name), bin.join(name)).context("cannot move the program to `.tools/bin`")
+}
+
+/// Installs exactly what a lock file names. No package runs its own code while it is installed.
+fn install_npm(workspace: &Workspace, folder: &str, lock: &str) -> anyhow::Result<()> {
+    if !process::works(workspace.command("npm").arg("--version")) {
+        bail!("Node.js 20 or newer is needed: install it so that `npm` starts its package manager");
+    }
+    let place = workspace.tools().join(folder);
+    fs::create_dir_all(&place).with_context(|| format!("cannot create `.tools/{folder}`"))?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(workspace.path(lock).join(file), place.join(file))
+            .with_context(|| format!("cannot copy `{lock}/{file}`"))?;
+    }
+    process::run(
+        workspace
+            .command("npm")
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .current_dir(&place),
+    )
 }
 
 fn remove(file: &Path) -> anyhow::Result<()> {

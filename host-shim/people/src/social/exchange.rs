@@ -66,6 +66,12 @@ impl Code<'_> {
     }
 
     async fn send(&self, client: &dyn HttpClient, proof: Proof) -> Result<Tokens, SocialError> {
+        let authorization = proof.authorization.as_ref().map(|value| value.as_str());
+        let request = http::post(self.endpoint, self.form(&proof), authorization)?;
+        read(&http::send(client, TOKENS, request).await?)
+    }
+
+    fn form(&self, proof: &Proof) -> String {
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
             .append_pair("code", self.code)
@@ -74,9 +80,7 @@ impl Code<'_> {
         for (name, value) in &proof.fields {
             form.append_pair(name, value);
         }
-        let authorization = proof.authorization.as_ref().map(|value| value.as_str());
-        let request = http::post(self.endpoint, form.finish(), authorization)?;
-        read(&http::send(client, TOKENS, request).await?)
+        form.finish()
     }
 
     fn proof(&self, form: SecretForm, now: UnixTime) -> Result<Proof, SocialError> {
