@@ -14,7 +14,12 @@ const METHODS: [&[u8]; 7] = [
     b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS",
 ];
 
-const PAGES: [&str; 7] = [
+/// The path of the API for keys; the other exact ones are pages.
+const API_KEYS: &str = "/zot/auth/apikey";
+
+/// The exact paths of the login service.
+pub const LOGIN_PATHS: [&str; 8] = [
+    API_KEYS,
     "/zot/auth/login",
     "/zot/auth/logout",
     "/zot/auth/callback/google",
@@ -24,13 +29,18 @@ const PAGES: [&str; 7] = [
     "/login",
 ];
 
+/// How all other paths of its pages begin.
+pub const LOGIN_PREFIX: &str = "/login/";
+
 impl LoginRoute {
     /// The route of a path that every parser reads alike; the exact paths of zot, and `/login` with
     /// what is below it.
     pub(super) fn of(path: &str) -> Option<Self> {
-        if path == "/zot/auth/apikey" {
+        if path == API_KEYS {
             Some(Self::ApiKeys)
-        } else if PAGES.contains(&path) || path.starts_with("/login/") && !path.contains('%') {
+        } else if LOGIN_PATHS.contains(&path)
+            || path.starts_with(LOGIN_PREFIX) && !path.contains('%')
+        {
             Some(Self::Page)
         } else {
             None

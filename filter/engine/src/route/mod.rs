@@ -17,7 +17,7 @@ mod target;
 
 pub use config::RouteConfig;
 pub use digest::Digest;
-pub use login::LoginRoute;
+pub use login::{LOGIN_PATHS, LOGIN_PREFIX, LoginRoute};
 pub use method::Method;
 pub use mount::{Mount, without_mount};
 pub use payload::Payload;
