@@ -275,6 +275,15 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Refuses members of these names.
+    pub(super) fn refuse(&mut self, names: &[&'static str], why: &str) {
+        for name in names {
+            if self.remove(name).is_some() {
+                self.error(name, why);
+            }
+        }
+    }
+
     /// Whatever was not taken is an error, for the same reason.
     pub(super) fn refuse_rest(&mut self, why: &str) {
         for (name, _) in std::mem::take(&mut self.members) {
