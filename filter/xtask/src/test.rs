@@ -263,12 +263,8 @@ const DOC_TESTS: &[&str] = &["--doc"];
 const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
-<<<<<<< HEAD
-// Those that need moto, a directory or another program are ignored otherwise.
-=======
 const PEOPLE: &[&str] = &["test", "--package=registry-auth-people", "--test=browser"];
-// Those that need moto are ignored otherwise.
->>>>>>> social
+// Those that need moto, a directory or another program are ignored otherwise.
 const SHIM: &[&str] = &[
     "test",
     "--package=registry-auth-shim",

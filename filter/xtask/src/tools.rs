@@ -52,13 +52,9 @@ pub(crate) const DELIVERY: &[Tool] = &[HELM, VALIDATE, PROMTOOL, REGISTRY, CRANE
 pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, DENY, REGISTRY, CRANE];
 /// More registry clients, a registry of the release before, and the conformance suite of the OCI.
 pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, OLD_REGISTRY];
-<<<<<<< HEAD
-/// What the tests of people's logins need: a directory, htpasswd of Apache, a store of sessions.
-pub(crate) const PEOPLE: &[Tool] = &[SLAPD, HTPASSWD, REDIS];
-=======
-/// What the tests of the login pages need.
-pub(crate) const PEOPLE: &[Tool] = &[CHROMIUM, BROWSER];
->>>>>>> social
+/// What the tests of people's logins need: a directory, htpasswd of Apache, a store of sessions, and
+/// for the pages a browser.
+pub(crate) const PEOPLE: &[Tool] = &[SLAPD, HTPASSWD, REDIS, CHROMIUM, BROWSER];
 /// The load generator of the benchmark, for which there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
 /// All of them.
@@ -159,7 +155,6 @@ const OLD_REGISTRY: Tool = Tool {
     ),
     probe: ["bin/docker-registry", "--version"],
 };
-<<<<<<< HEAD
 const SLAPD: Tool = Tool {
     name: "slapd",
     source: Source::Debian("debian-slapd", &["slapd"], &["slapd"]),
@@ -179,7 +174,7 @@ const REDIS: Tool = Tool {
         &["redis-server"],
     ),
     probe: ["bin/redis-server", "--version"],
-=======
+};
 const CHROMIUM: Tool = Tool {
     name: "chromium",
     source: Source::Debian(
@@ -198,7 +193,6 @@ const BROWSER: Tool = Tool {
     name: "oidc-provider and playwright",
     source: Source::Npm("browser", "host-shim/people/tests/browser"),
     probe: ["browser/node_modules/.bin/playwright-core", "--version"],
->>>>>>> social
 };
 const WRK: Tool = Tool {
     name: "wrk",

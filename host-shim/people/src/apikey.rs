@@ -10,24 +10,25 @@ mod wanted;
 use std::pin::Pin;
 
 pub use endpoint::{CorsRules, Endpoint, KeyRequest, KeyResponse, MAX_BODY, PATH};
+pub(crate) use keys::id_of;
 pub use keys::{ApiKeys, KeyError, Made};
 pub use secret::{digits_of, is_key_text};
 pub use times::{read_time, written_time};
 pub use wanted::{InvalidKey, MAX_SCOPES, Wanted};
 
-use crate::person::LoginError;
+use crate::person::{LoginError, Person};
 
 /// What keys need to know of the methods that their makers logged in by.
 pub trait Sources: Send + Sync {
     /// Returns true for a user of the htpasswd file.
     fn is_local(&self, user: &str) -> bool;
 
-    /// The groups of a user in the directory, now; `None` if the user is not there any more, or
-    /// there is no directory. No password is needed.
+    /// A user of the directory as it is now; `None` if it is not there any more, or there is no
+    /// directory. No password is needed.
     fn directory<'a>(
         &'a self,
         user: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Vec<String>>, LoginError>> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Person>, LoginError>> + Send + 'a>>;
 
     /// Returns true for a configured provider.
     fn has_provider(&self, name: &str) -> bool;

@@ -116,6 +116,7 @@ impl ApiKeys {
             user: owner.user.clone(),
             source: Source {
                 method: method.to_owned(),
+                ids: owner.id.iter().chain(&owner.parents).cloned().collect(),
                 groups: owner.groups.clone(),
                 at: now.secs(),
             },
@@ -216,13 +217,20 @@ impl ApiKeys {
         &self,
         record: &KeyRecord,
     ) -> Result<(Vec<String>, Option<UnixTime>), LoginError> {
-        let Source { method, groups, at } = &record.source;
+        let Source {
+            method,
+            ids,
+            groups,
+            at,
+        } = &record.source;
         let is_local = self.sources.is_local(&record.user);
         match method.as_str() {
             "htpasswd" if is_local => Ok((Vec::new(), None)),
             "ldap" => {
-                let groups = self.sources.directory(&record.user).await?;
-                Ok((groups.ok_or(LoginError::WrongPassword)?, None))
+                let person = self.sources.directory(&record.user).await?;
+                // Another entry may have the name now.
+                let person = person.filter(|now| ids.is_empty() || ids.contains(&now.sid));
+                Ok((person.ok_or(LoginError::WrongPassword)?.groups, None))
             }
             _ => {
                 let provider = method.strip_prefix("openid:");
@@ -264,7 +272,7 @@ pub(super) fn login_method(caller: &CallerIdentity) -> Option<&str> {
 }
 
 /// The id of what a key makes.
-pub(super) fn id_of(uuid: &str) -> String {
+pub(crate) fn id_of(uuid: &str) -> String {
     format!("k.{uuid}")
 }
 

@@ -28,6 +28,8 @@ struct Known {
     /// Users of the directory with their groups; nothing if it does not answer.
     directory: Option<BTreeMap<&'static str, Vec<&'static str>>>,
     providers: Vec<&'static str>,
+    /// The id of all entries of the directory.
+    sid: String,
 }
 
 struct TestSources(Mutex<Known>);
@@ -40,7 +42,7 @@ impl Sources for TestSources {
     fn directory<'a>(
         &'a self,
         user: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Vec<String>>, LoginError>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Person>, LoginError>> + Send + 'a>> {
         Box::pin(async move {
             let known = self.0.lock().unwrap();
             let directory = known.directory.as_ref().ok_or(LoginError::Unavailable {
@@ -48,7 +50,14 @@ impl Sources for TestSources {
                 retry_after: Duration::from_secs(5),
             })?;
             let groups = directory.get(user);
-            Ok(groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect()))
+            Ok(groups.map(|groups| Person {
+                user: user.to_owned(),
+                groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+                method: crate::Method::Ldap,
+                sid: known.sid.clone(),
+                not_after: None,
+                scopes: Vec::new(),
+            }))
         })
     }
 
@@ -77,6 +86,7 @@ impl Fixture {
             local: vec!["ann", "ben"],
             directory: Some(BTreeMap::from([("dora", vec!["devs"])])),
             providers: vec!["github"],
+            sid: "l.1".into(),
         })));
         let known: Arc<dyn Sources> = sources.clone();
         Self {
@@ -104,7 +114,8 @@ fn caller(user: &str, method: &str) -> CallerIdentity {
         user: user.into(),
         groups: vec!["from-login".into()],
         methods: vec![method.into()],
-        id: Some("h.1".into()),
+        id: Some("s.1".into()),
+        parents: vec!["l.1".into()],
         ..CallerIdentity::default()
     }
 }

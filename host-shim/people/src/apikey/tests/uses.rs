@@ -111,7 +111,7 @@ async fn a_key_ends_with_what_its_makers_login_stands_for() {
         fn(&mut Known),
         Option<&'static [&'static str]>,
     );
-    let rows: [Row; 9] = [
+    let rows: [Row; 10] = [
         ("ann", "htpasswd", |_| (), Some(&[])),
         ("ann", "htpasswd", |known| known.local.clear(), None),
         ("dora", "ldap", |_| (), Some(&["devs"])),
@@ -127,6 +127,8 @@ async fn a_key_ends_with_what_its_makers_login_stands_for() {
             |known| known.directory = Some([].into()),
             None,
         ),
+        // Another entry has the name now.
+        ("dora", "ldap", |known| known.sid = "l.2".into(), None),
         ("otto", "openid:github", |_| (), Some(&["from-login"])),
         (
             "otto",
