@@ -2,6 +2,7 @@
 //! their maker's login stands for (D28, D41, D45 of `docs/people/keys.md`).
 
 mod endpoint;
+mod import;
 mod keys;
 mod secret;
 mod times;
@@ -10,11 +11,12 @@ mod wanted;
 use std::pin::Pin;
 
 pub use endpoint::{CorsRules, Endpoint, KeyRequest, KeyResponse, MAX_BODY, PATH};
-pub(crate) use keys::id_of;
+pub use import::{ImportError, import};
+pub use keys::id_of;
 pub use keys::{ApiKeys, KeyError, Made};
 pub use secret::{digits_of, is_key_text};
 pub use times::{read_time, written_time};
-pub use wanted::{InvalidKey, MAX_SCOPES, Wanted};
+pub use wanted::{InvalidKey, Wanted};
 
 use crate::person::{LoginError, Person};
 

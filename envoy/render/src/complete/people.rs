@@ -18,6 +18,8 @@ const METHODS: &[&str] = &["htpasswd", "ldap", "openid"];
 /// What belongs to them, and means nothing alone.
 const OTHERS: &[&str] = &[
     "apiKey",
+    "apiKeyMaxAge",
+    "sessionMaxAge",
     "sessionKeysFile",
     "sessionDriver",
     "secureSession",

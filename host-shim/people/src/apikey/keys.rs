@@ -272,7 +272,8 @@ pub(super) fn login_method(caller: &CallerIdentity) -> Option<&str> {
 }
 
 /// The id of what a key makes.
-pub(crate) fn id_of(uuid: &str) -> String {
+#[must_use]
+pub fn id_of(uuid: &str) -> String {
     format!("k.{uuid}")
 }
 
