@@ -93,6 +93,20 @@ async fn rows_of_hashes() {
 }
 
 #[tokio::test]
+async fn a_long_salt_is_cut() {
+    // As crypt(3) of glibc makes them, with the part of the salt that it leaves out.
+    let hashes = [
+        "$6$saltstringsaltstring$gy1zxUtw0TfuOti2U7OwY3ShlTzD4Ar6iVSYOvBAloOD19JniMwDuOZ6idrA0g1XfOkmS/Sgla.nfd4eRvxmX0",
+        "$5$rounds=1400$anotherlongsaltstring$ui/6un6AYy9uFeKtbJEzz1QbVgbC7XXVxkxiBQryWV9",
+    ];
+    for hash in hashes {
+        let users = Users::new(format!("ann:{hash}").as_bytes());
+        assert_eq!(login(&users, "ann", "pw").await, 200, "{hash}");
+        assert_eq!(login(&users, "ann", "pW").await, 401, "{hash}");
+    }
+}
+
+#[tokio::test]
 async fn rows_of_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users");

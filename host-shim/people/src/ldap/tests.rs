@@ -326,9 +326,9 @@ async fn a_silent_server_is_an_outage_after_two_tries() {
         directory.authenticate("ann", &secret("annpw")).await,
         OUTAGE
     );
-    accepting.await.unwrap();
     let asked = directory.asked();
     assert_eq!((asked.outages, asked.connections), (1, 2));
+    accepting.await.unwrap();
 }
 
 #[tokio::test]
