@@ -652,6 +652,9 @@ fn findings_say_what_an_operator_ought_to_know() {
     }
     let (config, _) = auth(ldap(&json!({}))).outcome().unwrap().unwrap();
     assert_eq!(config.findings, []);
+    let both = auth(ldap(&json!({ "startTLS": true })));
+    let (config, _) = both.outcome().unwrap().unwrap();
+    assert_eq!(config.ldap.unwrap().security, Security::Ldaps);
 }
 
 #[test]
