@@ -471,8 +471,10 @@ async fn answers_of_unusual_servers() {
         (vec![reply(51, &[])], outage(), 0),
     ];
     for (index, (replies, expected, binds)) in rows.into_iter().enumerate() {
-        let (port, requests) = stub::serve(replies).await;
-        let person = at(port).authenticate("ann", &secret("the password")).await;
+        let (at_port, requests) = stub::serve(replies).await;
+        let person = at(at_port)
+            .authenticate("ann", &secret("the password"))
+            .await;
         assert_eq!(
             person.map(|person| person.map(|person| person.groups)),
             expected,
