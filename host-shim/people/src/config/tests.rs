@@ -603,6 +603,8 @@ fn all_mistakes_are_named_at_once() {
 
 #[test]
 fn findings_say_what_an_operator_ought_to_know() {
+    let mut oidc_and_ldap = oidc(&json!({}));
+    oidc_and_ldap["ldap"] = ldap(&json!({}))["ldap"].clone();
     let plain = ldap(&json!({ "insecure": true, "port": 636, "caCert": "ca.pem" }));
     let rows = [
         (
@@ -623,6 +625,7 @@ fn findings_say_what_an_operator_ought_to_know() {
             "is not used",
         ),
         (session(&ldap(&json!({}))), "http.auth.ldap", "(D29)"),
+        (oidc_and_ldap, "http.auth.openid", "(D29)"),
         (
             oidc(&json!({ "claimMapping": { "username": "preferred_username" } })),
             "http.auth.openid.providers.oidc.claimMapping",
@@ -649,6 +652,9 @@ fn findings_say_what_an_operator_ought_to_know() {
     }
     let (config, _) = auth(ldap(&json!({}))).outcome().unwrap().unwrap();
     assert_eq!(config.findings, []);
+    let both = auth(ldap(&json!({ "startTLS": true })));
+    let (config, _) = both.outcome().unwrap().unwrap();
+    assert_eq!(config.ldap.unwrap().security, Security::Ldaps);
 }
 
 #[test]

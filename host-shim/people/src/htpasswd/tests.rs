@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::hash::{Effort, Hash};
+use super::hash::{Effort, Hash, Unusable};
 use super::pool::Pool;
 use super::*;
 use crate::cases;
@@ -90,6 +90,50 @@ async fn rows_of_hashes() {
         }
     }
     assert_eq!(rows.len(), 43);
+}
+
+#[test]
+fn hashes_that_cannot_be_read() {
+    let digits = |count| ".".repeat(count);
+    let sha = |parameters: &str| format!("$6${parameters}{}", digits(86));
+    let damaged = |kind| Err(Unusable::Damaged(kind));
+    let rows = [
+        (sha("rounds=$s$"), damaged("SHA-512-crypt")),
+        (sha("rounds=x$s$"), damaged("SHA-512-crypt")),
+        (sha("rounds=+5000$s$"), damaged("SHA-512-crypt")),
+        (sha("rounds=5000"), damaged("SHA-512-crypt")),
+        (sha("s\u{fc}$"), damaged("SHA-512-crypt")),
+        (
+            sha("rounds=99999999999999999999$s$"),
+            Err(Unusable::Rounds(u64::MAX)),
+        ),
+        (sha("rounds=5000000$s$"), Ok(Effort::Sha512(5_000_000))),
+        (sha("rounds=0$s$"), Ok(Effort::Sha512(1000))),
+        (format!("$5$s${}", digits(42)), damaged("SHA-256-crypt")),
+        (format!("$2y$+5${}", digits(53)), damaged("bcrypt")),
+        (format!("$2y$05.{}", digits(53)), damaged("bcrypt")),
+        (format!("$2y$05${}:", digits(52)), damaged("bcrypt")),
+        (format!("$2y$15${}", digits(53)), Ok(Effort::Bcrypt(15))),
+        ("$3$x".to_owned(), Err(Unusable::Kind("an unknown kind"))),
+    ];
+    for (text, expected) in rows {
+        let read = Hash::parse(text.as_bytes());
+        assert_eq!(read.map(|(hash, _)| hash.effort()), expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_salt_is_cut() {
+    // As crypt(3) of glibc makes them, with the part of the salt that it leaves out.
+    let hashes = [
+        "$6$saltstringsaltstring$gy1zxUtw0TfuOti2U7OwY3ShlTzD4Ar6iVSYOvBAloOD19JniMwDuOZ6idrA0g1XfOkmS/Sgla.nfd4eRvxmX0",
+        "$5$rounds=1400$anotherlongsaltstring$ui/6un6AYy9uFeKtbJEzz1QbVgbC7XXVxkxiBQryWV9",
+    ];
+    for hash in hashes {
+        let users = Users::new(format!("ann:{hash}").as_bytes());
+        assert_eq!(login(&users, "ann", "pw").await, 200, "{hash}");
+        assert_eq!(login(&users, "ann", "pW").await, 401, "{hash}");
+    }
 }
 
 #[tokio::test]

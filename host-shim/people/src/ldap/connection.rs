@@ -16,6 +16,8 @@ use crate::secret::Secret;
 /// How long one step may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
+    /// Until one of the connections is free.
+    pub(super) turn: Duration,
     /// Until a connection is there, with TLS.
     pub(super) connect: Duration,
     /// One bind or one search.
@@ -27,6 +29,7 @@ pub(super) struct Limits {
 impl Limits {
     /// Those of D23.
     pub(super) const USUAL: Self = Self {
+        turn: Duration::from_secs(3),
         connect: Duration::from_secs(2),
         operation: Duration::from_secs(3),
         login: Duration::from_secs(5),

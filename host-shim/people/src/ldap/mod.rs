@@ -160,17 +160,14 @@ impl Directory {
         };
         self.enter()?;
         let _place = self.places.try_acquire().map_err(|_| busy.clone())?;
-        let start = Instant::now();
-        let work = async {
-            let _turn = self
-                .turns
-                .acquire()
-                .await
-                .map_err(|_| Outage("stopped".to_owned()))?;
-            self.with_connection(user, password).await
+        // That others take long is no outage.
+        let turn = tokio::time::timeout(self.limits.turn, self.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(busy);
         };
+        let start = Instant::now();
         let limit = self.limits.login;
-        let result = tokio::time::timeout(limit, work)
+        let result = tokio::time::timeout(limit, self.with_connection(user, password))
             .await
             .unwrap_or_else(|_| Err(Outage(format!("the login took longer than {limit:?}"))));
         self.finish(start, result)

@@ -14,6 +14,7 @@ use crate::ldap_syntax::filter::{UserFilter, escape, of_user};
 use crate::programs::fixture;
 
 const SHORT: Limits = Limits {
+    turn: Duration::from_millis(50),
     connect: Duration::from_millis(300),
     operation: Duration::from_millis(300),
     login: Duration::from_millis(900),
@@ -194,7 +195,8 @@ async fn an_outage_is_no_wrong_password_and_ends_with_the_server_s_return() {
     assert_eq!(directory.asked().connections, 2);
     slapd.stop();
     assert_eq!(directory.authenticate("ann", &right).await, OUTAGE);
-    assert_eq!(directory.asked().connections, 4);
+    let asked = directory.asked();
+    assert_eq!((asked.connections, asked.is_open), (4, true));
     // Nothing is sent while the circuit is open, not even when the server is back.
     let until = Instant::now() + Duration::from_hours(1);
     directory.state().circuit = Circuit::Open { until };
@@ -326,9 +328,9 @@ async fn a_silent_server_is_an_outage_after_two_tries() {
         directory.authenticate("ann", &secret("annpw")).await,
         OUTAGE
     );
-    accepting.await.unwrap();
     let asked = directory.asked();
     assert_eq!((asked.outages, asked.connections), (1, 2));
+    accepting.await.unwrap();
 }
 
 #[tokio::test]
@@ -368,6 +370,35 @@ async fn people_are_found_again_without_their_password() {
     // Somebody else of the same name is somebody else.
     let ben = directory.lookup("ben").await.unwrap().unwrap();
     assert_ne!(ben.sid, ann.sid);
+}
+
+#[tokio::test]
+async fn that_others_take_long_is_no_outage() {
+    let (port, requests) = stub::serve(vec![Reply {
+        code: 0,
+        entries: vec![],
+    }])
+    .await;
+    let mut directory = at(port);
+    directory.limits = SHORT;
+    let busy = Err(LoginError::Unavailable {
+        reason: Unavailable::Busy,
+        retry_after: BUSY,
+    });
+    let password = secret("pw");
+    let turns = directory.turns.acquire_many(4).await.unwrap();
+    assert_eq!(directory.authenticate("ann", &password).await, busy);
+    drop(turns);
+    let places = directory.places.acquire_many(104).await.unwrap();
+    assert_eq!(directory.authenticate("ann", &password).await, busy);
+    drop(places);
+    assert_eq!(requests.lock().unwrap().len(), 0);
+    assert_eq!(directory.authenticate("ann", &password).await, Ok(None));
+    let asked = directory.asked();
+    assert_eq!(
+        (asked.answered, asked.outages, asked.is_open),
+        (1, 0, false)
+    );
 }
 
 /// A directory at a port, without TLS and anonymous, with groups.
@@ -440,8 +471,10 @@ async fn answers_of_unusual_servers() {
         (vec![reply(51, &[])], outage(), 0),
     ];
     for (index, (replies, expected, binds)) in rows.into_iter().enumerate() {
-        let (port, requests) = stub::serve(replies).await;
-        let person = at(port).authenticate("ann", &secret("the password")).await;
+        let (at_port, requests) = stub::serve(replies).await;
+        let person = at(at_port)
+            .authenticate("ann", &secret("the password"))
+            .await;
         assert_eq!(
             person.map(|person| person.map(|person| person.groups)),
             expected,

@@ -96,8 +96,8 @@ impl Limits {
         hash.finalize().into()
     }
 
-    /// Says what is known of an attempt. Different passwords that are being checked count as
-    /// failures, so that trying many at once gains nothing.
+    /// Says what is known of an attempt. Different passwords that are being checked are
+    /// added to the failures, so that trying many at once gains nothing.
     pub(crate) fn begin(&mut self, attempt: &Attempt, now: Instant) -> Known {
         self.failures.advance(now);
         self.wrong.advance(now);

@@ -33,9 +33,14 @@ fn check(row: &str) -> Result<(), Error> {
         return Err(Error::msg("no constant"));
     };
     let mut found = Vec::new();
-    let mut all = sources(&workspace().join("filter"))?;
-    all.extend(sources(&workspace().join("host-shim/people/src"))?);
-    for source in all.iter().filter(|path| path.ends_with(Path::new(file))) {
+    let folders =
+        ["filter", "host-shim/people/src"].map(|folder| sources(&workspace().join(folder)));
+    let [filter, people] = folders;
+    for source in filter?
+        .iter()
+        .chain(&people?)
+        .filter(|path| path.ends_with(Path::new(file)))
+    {
         let text = fs::read_to_string(source)?;
         let definition = text.lines().find_map(|line| {
             line.split_once(&format!("const {name}: "))
