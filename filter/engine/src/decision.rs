@@ -132,8 +132,9 @@ impl Grant {
         })
     }
 
-    /// Returns true if the request is for the login service.
-    pub(crate) const fn is_page(&self) -> bool {
+    /// Returns true if the request is for the login service, which gets to know who asks.
+    #[must_use]
+    pub const fn is_page(&self) -> bool {
         self.page.is_some()
     }
 

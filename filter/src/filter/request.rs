@@ -178,7 +178,7 @@ impl Filter {
 
     /// Returns what the login service gets to know of a request that is for it.
     fn caller(&self, head: &Head, grant: &Grant) -> Option<String> {
-        let login = self.login.as_ref()?;
+        let login = self.login.as_ref().filter(|_| grant.is_page())?;
         let client = || self.client(head);
         let caller = grant.caller(&head.view(), client, clock::now().ok()?)?;
         Some(caller.sign(&login.key))

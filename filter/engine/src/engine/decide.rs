@@ -166,7 +166,7 @@ impl Decision<'_> {
     }
 
     /// A page of the login service, or its API: it gets to know who asks. Everybody may have pages;
-    /// a session that has ended counts as none there.
+    /// a session that has ended is treated as absent there.
     fn page(&mut self, route: LoginRoute) -> Result<Grant, NotGranted> {
         let stopped = |stop| match stop {
             AuthnError::Deny(reason) => NotGranted::Deny(reason.into()),

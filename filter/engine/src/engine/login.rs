@@ -35,7 +35,7 @@ impl<'a> Decision<'a> {
     }
 
     /// The user of a session; `None` if it is none any more, which is as none for everybody: the
-    /// browser sends the cookie until it is told otherwise.
+    /// browser sends the cookie until it is removed.
     pub(super) fn authenticate_session(
         &mut self,
         compact: &[u8],

@@ -12,7 +12,7 @@ use registry_auth_harness::login;
 use registry_auth_harness::push;
 use registry_auth_harness::registry::{self, RegistryState};
 use registry_auth_harness::scenario::Config;
-use registry_auth_harness::substrate::{self, Substrate, now};
+use registry_auth_harness::substrate::{self, Substrate};
 use registry_auth_vm::host::{Callout, CalloutAnswer, Clock, Fault};
 use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
@@ -253,7 +253,7 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &RegistryState) -> 
             vm.tick()?;
         }
         for callout in callouts {
-            let answer = respond(issuers, registry, &callout)?;
+            let answer = respond(issuers, registry, &callout, vm.now())?;
             vm.answer(callout.token, answer)?;
         }
     }
@@ -269,6 +269,7 @@ pub(crate) fn respond(
     issuers: &Issuers,
     registry: &RegistryState,
     callout: &Callout,
+    now: UnixTime,
 ) -> Result<CalloutAnswer> {
     let header = |name: &str| callout.header(name).unwrap_or_default();
     let (method, path) = (header(":method"), header(":path"));
@@ -288,12 +289,12 @@ pub(crate) fn respond(
     }
     if callout.cluster == "login" {
         let authorization = header("authorization");
-        let (question, _) = login::read(&method, &path, &authorization, &callout.body, now())?;
+        let (question, _) = login::read(&method, &path, &authorization, &callout.body, now)?;
         let login::Answer {
             status,
             retry_after,
             body,
-        } = login::answer(&question, now())?;
+        } = login::answer(&question, now)?;
         let mut answer = answer(status, None, body);
         let retry_after = retry_after.map(|value| (b"retry-after".to_vec(), value.into_bytes()));
         answer.headers.extend(retry_after);
