@@ -152,13 +152,15 @@ fn keep(root: &Path, programs: &[&str]) -> anyhow::Result<()> {
             continue;
         }
         let found = ["usr/bin", "usr/sbin"].map(|folder| root.join(folder).join(program));
-        // A symbolic link points to the program in the other folder.
+        // A symbolic link points to the program in the other folder, or to one with another name
+        // that checks the name it is started under.
         let found = found
             .iter()
-            .find(|path| path.is_file() && !path.is_symlink());
+            .filter(|path| path.is_file())
+            .min_by_key(|path| path.is_symlink());
         let found = found.with_context(|| format!("no package brought the program `{program}`"))?;
-        fs::rename(found, kept.join(program))
-            .with_context(|| format!("cannot move the program `{program}`"))?;
+        fs::copy(found, kept.join(program))
+            .with_context(|| format!("cannot copy the program `{program}`"))?;
     }
     for rest in ["usr/bin", "usr/sbin"]
         .map(|folder| root.join(folder))

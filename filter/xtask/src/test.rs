@@ -30,7 +30,7 @@ enum Part {
     /// The native binary, with moto
     Shim,
     /// The login pages in a browser, with an OpenID provider
-    People,
+    Pages,
     /// The Helm chart and the images, with the real programs
     Chart,
     /// A real Envoy with a real registry
@@ -155,19 +155,24 @@ const STEPS: &[Step] = &[
         work: Work::Tested(WASM),
     },
     Step {
+        name: "tools of people's logins",
+        parts: &[Part::Shim],
+        work: Work::Install(tools::PEOPLE),
+    },
+    Step {
         name: "native binary",
         parts: &[Part::Shim],
         work: Work::Tests(SHIM),
     },
     Step {
         name: "browser and provider",
-        parts: &[Part::People],
-        work: Work::Install(tools::PEOPLE),
+        parts: &[Part::Pages],
+        work: Work::Install(tools::PAGES),
     },
     Step {
         name: "login pages in a browser",
-        parts: &[Part::People],
-        work: Work::Tests(PEOPLE),
+        parts: &[Part::Pages],
+        work: Work::Tests(PAGES),
     },
     Step {
         name: "fuzz targets",
@@ -258,11 +263,12 @@ const DOC_TESTS: &[&str] = &["--doc"];
 const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
-const PEOPLE: &[&str] = &["test", "--package=registry-auth-people", "--test=browser"];
-// Those that need moto are ignored otherwise.
+const PAGES: &[&str] = &["test", "--package=registry-auth-people", "--test=browser"];
+// Those that need moto, a directory or another program are ignored otherwise.
 const SHIM: &[&str] = &[
     "test",
     "--package=registry-auth-shim",
+    "--package=registry-auth-people",
     "--",
     "--include-ignored",
 ];

@@ -52,12 +52,14 @@ pub(crate) const DELIVERY: &[Tool] = &[HELM, VALIDATE, PROMTOOL, REGISTRY, CRANE
 pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, DENY, REGISTRY, CRANE];
 /// More registry clients, a registry of the release before, and the conformance suite of the OCI.
 pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, OLD_REGISTRY];
+/// What the tests of people's logins need: a directory, htpasswd of Apache, a store of sessions.
+pub(crate) const PEOPLE: &[Tool] = &[SLAPD, HTPASSWD, REDIS];
 /// What the tests of the login pages need.
-pub(crate) const PEOPLE: &[Tool] = &[CHROMIUM, BROWSER];
+pub(crate) const PAGES: &[Tool] = &[CHROMIUM, BROWSER];
 /// The load generator of the benchmark, for which there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
 /// All of them.
-pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, DELIVERY, PEOPLE, BENCH];
+pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, DELIVERY, PEOPLE, PAGES, BENCH];
 
 /// The virtual environment with binaryen.
 pub(crate) const BUILD_ENVIRONMENT: &str = "venv-build";
@@ -173,6 +175,26 @@ const BROWSER: Tool = Tool {
     source: Source::Npm("browser", "host-shim/people/tests/browser"),
     probe: ["browser/node_modules/.bin/playwright-core", "--version"],
 };
+const SLAPD: Tool = Tool {
+    name: "slapd",
+    source: Source::Debian("debian-slapd", &["slapd"], &["slapd"]),
+    probe: ["bin/slapd", "-VV"],
+};
+const HTPASSWD: Tool = Tool {
+    name: "htpasswd",
+    source: Source::Debian("debian-htpasswd", &["apache2-utils"], &["htpasswd"]),
+    // Without an operand, it prints its usage and exits with an error.
+    probe: ["bin/htpasswd", "-h"],
+};
+const REDIS: Tool = Tool {
+    name: "redis",
+    source: Source::Debian(
+        "debian-redis",
+        &["redis-server", "redis-tools"],
+        &["redis-server"],
+    ),
+    probe: ["bin/redis-server", "--version"],
+};
 const WRK: Tool = Tool {
     name: "wrk",
     source: Source::Debian("debian-wrk", &["wrk"], &["wrk"]),
@@ -263,8 +285,8 @@ impl Tool {
         // unknown version.
         let mut command = workspace.command(workspace.tools().join(program));
         command.arg(argument).env("OCI_VERSION", "none");
-        // wrk prints its version and then its usage, and exits with an error.
-        if self.name == WRK.name {
+        // These print their usage and exit with an error.
+        if [WRK.name, HTPASSWD.name].contains(&self.name) {
             process::starts(&mut command)
         } else {
             process::works(&mut command)

@@ -7,12 +7,22 @@
 
 #![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
 
+// So that what tests share names this package as those outside do.
+#[cfg(test)]
+extern crate self as registry_auth_people;
+
+#[cfg(test)]
+mod cases;
+pub mod config;
+pub mod htpasswd;
+pub mod ldap_syntax;
 pub mod pages;
 pub mod person;
 pub mod random;
 pub mod secret;
 pub mod session;
 pub mod social;
+pub mod store;
 pub mod token;
 
 pub use person::{LoginError, Method, Person};

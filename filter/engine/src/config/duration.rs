@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Reads `30s`, `1m`, `1h30m`, `1.5h`, `250ms`, `0`; a unit is needed, a sign is not accepted.
 #[must_use]
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }

@@ -1,7 +1,7 @@
 //! The configuration as it is written: what is there, and what cannot be read, each with its place.
 
 mod decode;
-mod duration;
+pub mod duration;
 mod error;
 mod protobuf;
 pub mod raw;
