@@ -30,7 +30,7 @@ enum Part {
     /// The native binary, with moto
     Shim,
     /// The login pages in a browser, with an OpenID provider
-    People,
+    Pages,
     /// The Helm chart and the images, with the real programs
     Chart,
     /// A real Envoy with a real registry
@@ -166,13 +166,13 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "browser and provider",
-        parts: &[Part::People],
-        work: Work::Install(tools::PEOPLE),
+        parts: &[Part::Pages],
+        work: Work::Install(tools::PAGES),
     },
     Step {
         name: "login pages in a browser",
-        parts: &[Part::People],
-        work: Work::Tests(PEOPLE),
+        parts: &[Part::Pages],
+        work: Work::Tests(PAGES),
     },
     Step {
         name: "fuzz targets",
@@ -263,7 +263,7 @@ const DOC_TESTS: &[&str] = &["--doc"];
 const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
-const PEOPLE: &[&str] = &["test", "--package=registry-auth-people", "--test=browser"];
+const PAGES: &[&str] = &["test", "--package=registry-auth-people", "--test=browser"];
 // Those that need moto, a directory or another program are ignored otherwise.
 const SHIM: &[&str] = &[
     "test",

@@ -52,13 +52,14 @@ pub(crate) const DELIVERY: &[Tool] = &[HELM, VALIDATE, PROMTOOL, REGISTRY, CRANE
 pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, DENY, REGISTRY, CRANE];
 /// More registry clients, a registry of the release before, and the conformance suite of the OCI.
 pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, OLD_REGISTRY];
-/// What the tests of people's logins need: a directory, htpasswd of Apache, a store of sessions, and
-/// for the pages a browser.
-pub(crate) const PEOPLE: &[Tool] = &[SLAPD, HTPASSWD, REDIS, CHROMIUM, BROWSER];
+/// What the tests of people's logins need: a directory, htpasswd of Apache, a store of sessions.
+pub(crate) const PEOPLE: &[Tool] = &[SLAPD, HTPASSWD, REDIS];
+/// What the tests of the login pages need.
+pub(crate) const PAGES: &[Tool] = &[CHROMIUM, BROWSER];
 /// The load generator of the benchmark, for which there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
 /// All of them.
-pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, DELIVERY, PEOPLE, BENCH];
+pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, DELIVERY, PEOPLE, PAGES, BENCH];
 
 /// The virtual environment with binaryen.
 pub(crate) const BUILD_ENVIRONMENT: &str = "venv-build";
@@ -155,6 +156,25 @@ const OLD_REGISTRY: Tool = Tool {
     ),
     probe: ["bin/docker-registry", "--version"],
 };
+const CHROMIUM: Tool = Tool {
+    name: "chromium",
+    source: Source::Debian(
+        "debian-chromium",
+        &[
+            "chromium",
+            "chromium-common",
+            "fontconfig-config",
+            "fonts-dejavu-core",
+        ],
+        &["chromium"],
+    ),
+    probe: ["bin/chromium", "--version"],
+};
+const BROWSER: Tool = Tool {
+    name: "oidc-provider and playwright",
+    source: Source::Npm("browser", "host-shim/people/tests/browser"),
+    probe: ["browser/node_modules/.bin/playwright-core", "--version"],
+};
 const SLAPD: Tool = Tool {
     name: "slapd",
     source: Source::Debian("debian-slapd", &["slapd"], &["slapd"]),
@@ -174,25 +194,6 @@ const REDIS: Tool = Tool {
         &["redis-server"],
     ),
     probe: ["bin/redis-server", "--version"],
-};
-const CHROMIUM: Tool = Tool {
-    name: "chromium",
-    source: Source::Debian(
-        "debian-chromium",
-        &[
-            "chromium",
-            "chromium-common",
-            "fontconfig-config",
-            "fonts-dejavu-core",
-        ],
-        &["chromium"],
-    ),
-    probe: ["bin/chromium", "--version"],
-};
-const BROWSER: Tool = Tool {
-    name: "oidc-provider and playwright",
-    source: Source::Npm("browser", "host-shim/people/tests/browser"),
-    probe: ["browser/node_modules/.bin/playwright-core", "--version"],
 };
 const WRK: Tool = Tool {
     name: "wrk",

@@ -7,6 +7,10 @@
 
 #![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
 
+// So that what tests share names this package as those outside do.
+#[cfg(test)]
+extern crate self as registry_auth_people;
+
 pub mod apikey;
 #[cfg(test)]
 mod cases;

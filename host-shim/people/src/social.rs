@@ -15,6 +15,7 @@ pub mod error;
 mod exchange;
 pub mod external;
 pub mod flow;
+pub mod from_config;
 mod github;
 pub mod http;
 mod id_token;
@@ -24,7 +25,7 @@ pub mod provider;
 pub mod sealed;
 pub mod spent;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use callback_ui::AllowedOrigins;
 pub use error::{Reason, SocialError};

@@ -17,7 +17,7 @@ impl Pages {
     /// The page.
     pub(super) async fn keys(&self, visit: &Visit<'_>) -> Reply {
         match self.key_owner(visit) {
-            Ok(owner) => self.render_keys(200, owner, None, None).await,
+            Ok(owner) => self.render_keys(visit, 200, owner, None, None).await,
             Err(reply) => reply,
         }
     }
@@ -30,14 +30,14 @@ impl Pages {
         };
         let key = match new_key(visit) {
             Ok(key) => key,
-            Err(text) => return self.render_keys(400, owner, None, Some(text)).await,
+            Err(text) => return self.render_keys(visit, 400, owner, None, Some(text)).await,
         };
         if !may_change(owner) {
-            return self.refused(owner, KeyRefused::NotByThis).await;
+            return self.refused(visit, owner, KeyRefused::NotByThis).await;
         }
         match self.api.make_key(owner, key).await {
-            Ok(made) => self.render_keys(201, owner, Some(&made), None).await,
-            Err(refused) => self.refused(owner, refused).await,
+            Ok(made) => self.render_keys(visit, 201, owner, Some(&made), None).await,
+            Err(refused) => self.refused(visit, owner, refused).await,
         }
     }
 
@@ -48,12 +48,12 @@ impl Pages {
             Err(reply) => return reply,
         };
         if !may_change(owner) {
-            return self.refused(owner, KeyRefused::NotByThis).await;
+            return self.refused(visit, owner, KeyRefused::NotByThis).await;
         }
         let id = visit.field("id").unwrap_or_default();
         match self.api.delete_key(owner, &id).await {
             Ok(()) => Reply::redirect(303, &format!("{}/login/keys", self.prefix())),
-            Err(refused) => self.refused(owner, refused).await,
+            Err(refused) => self.refused(visit, owner, refused).await,
         }
     }
 
@@ -70,18 +70,25 @@ impl Pages {
         })
     }
 
-    async fn refused(&self, owner: &CallerIdentity, refused: KeyRefused) -> Reply {
+    async fn refused(
+        &self,
+        visit: &Visit<'_>,
+        owner: &CallerIdentity,
+        refused: KeyRefused,
+    ) -> Reply {
         let status = match refused {
             KeyRefused::NotByThis => 403,
             KeyRefused::Invalid(_) => 400,
             KeyRefused::Unavailable(reason) => return self.unavailable(&reason),
         };
         let text = refused.to_string();
-        self.render_keys(status, owner, None, Some(&text)).await
+        self.render_keys(visit, status, owner, None, Some(&text))
+            .await
     }
 
     async fn render_keys(
         &self,
+        visit: &Visit<'_>,
         status: u16,
         owner: &CallerIdentity,
         made: Option<&MadeKey>,
@@ -95,7 +102,7 @@ impl Pages {
         };
         let page = KeysPage {
             prefix: self.prefix(),
-            host: self.host(),
+            host: self.host(visit),
             user: &owner.user,
             keys: &keys,
             may_change: may_change(owner),

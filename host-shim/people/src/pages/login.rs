@@ -87,7 +87,7 @@ impl Pages {
         let callback_ui = self.callback_ui(callback_ui);
         let page = LoginPage {
             prefix: self.prefix(),
-            host: self.host(),
+            host: self.host(visit),
             providers: self.social.providers(),
             has_passwords: self.has_passwords,
             callback_ui: &callback_ui,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyper::body::Bytes;
+use hyper::header::HOST;
 use hyper::{Method, Request, Response};
 use registry_auth_engine::UnixTime;
 use registry_auth_engine::login::{Caller, CallerIdentity};
@@ -119,8 +120,11 @@ impl Pages {
         self.external().prefix()
     }
 
-    pub(super) fn host(&self) -> &str {
-        self.external().url().url().authority()
+    /// The registry's host, as people know it.
+    pub(super) fn host<'a>(&'a self, visit: &'a Visit<'_>) -> &'a str {
+        let host = visit.request.headers().get(HOST);
+        self.external()
+            .shown(host.and_then(|host| host.to_str().ok()))
     }
 
     pub(super) fn error(&self, status: u16, title: &str, text: &str, reason: &str) -> Reply {

@@ -12,7 +12,7 @@ use super::methods::{KeyMethod, Methods};
 use super::nonces::Nonces;
 use super::{LoginService, methods};
 use crate::apikey::{ApiKeys, CorsRules, Endpoint, Sources};
-use crate::config::{Driver, Loaded, OpenId, PeopleConfig, Provider as Written, ProviderKey};
+use crate::config::{ConfigError, Driver, Loaded, PeopleConfig};
 use crate::ended::EndedLogins;
 use crate::htpasswd::Users;
 use crate::ldap::Directory;
@@ -20,10 +20,9 @@ use crate::login::{ApiKeyMethod, Login};
 use crate::pages::Pages;
 use crate::random::{self, NoRandomBytes};
 use crate::session::Sessions;
-use crate::social::assertion::{AssertionKey, AssertionKeyError};
 use crate::social::client::DirectClient;
-use crate::social::provider::{Credential, GitHub, Kind, OpenId as OpenIdKind};
-use crate::social::{AllowedOrigins, External, Parts, Provider, Sealer, Social, SpentInMemory};
+use crate::social::from_config::{origins, providers};
+use crate::social::{External, Parts, Provider, Sealer, Social, SpentInMemory};
 use crate::store::{Embedded, OpenError, Redis, Store};
 use crate::token::{LoginKey, Purpose, RootKey};
 
@@ -76,12 +75,12 @@ pub enum AssembleError {
     /// The directory cannot be used.
     #[error("http.auth.ldap: {0}")]
     Directory(String),
-    /// A URL of a provider, or our own, cannot be used.
-    #[error("{0}: {1}")]
-    Url(String, UrlError),
-    /// The key of a provider's client cannot be used.
-    #[error("http.auth.openid.providers.{0}.keypath: the key {1}")]
-    Key(&'static str, AssertionKeyError),
+    /// Our own URL cannot be used.
+    #[error("http.externalUrl: {0}")]
+    Url(UrlError),
+    /// Keys and URLs of providers cannot be used.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Providers(Vec<ConfigError>),
     /// The system has no random bytes.
     #[error(transparent)]
     NoRandomBytes(#[from] NoRandomBytes),
@@ -112,7 +111,12 @@ impl Kept {
         };
         let key = LoginKey::of(&root).map_err(|_| AssembleError::LoginKey)?;
         let (store, is_new_store) = self.store(config, around, &mut notes)?;
-        let providers = providers(config, loaded)?;
+        let providers = config
+            .openid
+            .as_ref()
+            .map(|openid| providers(openid, loaded));
+        let providers = providers.transpose().map_err(AssembleError::Providers)?;
+        let providers = providers.unwrap_or_default();
 
         let names = providers.iter().map(|provider| provider.name.clone());
         let methods = Arc::new(Methods::new(names.collect()));
@@ -242,13 +246,11 @@ fn pages(
     let openid = config.openid.as_ref();
     let external_url = openid.and_then(|openid| openid.external_url.as_deref());
     let external = match external_url {
-        Some(url) => External::new(url)
-            .map_err(|error| AssembleError::Url("http.externalUrl".to_owned(), error))?,
+        Some(url) => External::new(url).map_err(AssembleError::Url)?,
         None => around.listener.clone(),
     };
-    let origins = openid.map(|openid| &openid.callback_allow_origins);
-    let origins = origins.into_iter().flatten().map(String::as_str);
-    let origins = AllowedOrigins::new(origins.chain(external_url));
+    let origins = openid.map(|openid| origins(openid, &external));
+    let origins = origins.unwrap_or_default();
     let secure = config.sessions.secure == Some(true) || external.is_https();
     Ok(Pages {
         social: Social::new(Parts {
@@ -263,62 +265,5 @@ fn pages(
         has_keys: api.keys.is_some(),
         sessions: Sessions::new(key.clone(), config.sessions.max_age, secure),
         api: Arc::new(api),
-    })
-}
-
-fn providers(config: &PeopleConfig, loaded: &Loaded) -> Result<Vec<Provider>, AssembleError> {
-    let written = config
-        .openid
-        .iter()
-        .flat_map(|OpenId { providers, .. }| providers);
-    written.map(|written| provider(written, loaded)).collect()
-}
-
-fn provider(written: &Written, loaded: &Loaded) -> Result<Provider, AssembleError> {
-    let name = written.key.as_str();
-    let url_error = |error| AssembleError::Url(format!("http.auth.openid.providers.{name}"), error);
-    let client = loaded.clients.get(&written.key).cloned();
-    let key = client.as_ref().and_then(|client| client.key.clone());
-    let secret = client.as_ref().and_then(|client| client.secret.clone());
-    let credential = match (key, secret) {
-        (Some(key), _) => {
-            let pem = std::str::from_utf8(key.pem.expose())
-                .map_err(|_| AssembleError::Key(name, AssertionKeyError::NotPem))?;
-            let key = AssertionKey::from_pem(pem, Some(&key.key_id))
-                .map_err(|error| AssembleError::Key(name, error))?;
-            Credential::Key(key)
-        }
-        (None, Some(secret)) if !secret.expose().is_empty() => Credential::Secret(secret),
-        (None, _) => Credential::None,
-    };
-    let kind = match written.key {
-        ProviderKey::GitHub => {
-            let server = written.authurl.as_deref().zip(written.tokenurl.as_deref());
-            let github = GitHub::new(server, written.apiurl.as_deref());
-            Kind::GitHub(github.map_err(url_error)?)
-        }
-        ProviderKey::GitLab | ProviderKey::Google | ProviderKey::Oidc => {
-            let claims = &written.claim_mapping;
-            let openid = OpenIdKind::new(
-                written.issuer.as_deref().unwrap_or_default(),
-                claims.username.as_deref(),
-                claims.groups.as_deref(),
-            );
-            Kind::OpenId(openid.map_err(url_error)?)
-        }
-    };
-    let label = match written.key {
-        ProviderKey::GitHub => "GitHub",
-        ProviderKey::GitLab => "GitLab",
-        ProviderKey::Google => "Google",
-        ProviderKey::Oidc => "OpenID",
-    };
-    Ok(Provider {
-        name: name.to_owned(),
-        label: written.name.clone().unwrap_or_else(|| label.to_owned()),
-        client_id: client.map(|client| client.id).unwrap_or_default(),
-        credential,
-        scopes: written.scopes.clone(),
-        kind,
     })
 }

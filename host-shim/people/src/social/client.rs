@@ -115,3 +115,6 @@ where
 fn failed(error: &impl ToString) -> NoAnswer {
     NoAnswer(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ pub struct External {
     /// Without a slash at the end.
     base: String,
     url: BaseUrl,
+    is_configured: bool,
 }
 
 impl External {
@@ -20,6 +21,7 @@ impl External {
         Ok(Self {
             base: external_url.trim_end_matches('/').to_owned(),
             url: BaseUrl::parse(external_url)?,
+            is_configured: true,
         })
     }
 
@@ -34,7 +36,22 @@ impl External {
         } else {
             address.to_owned()
         };
-        Self::new(&format!("{scheme}://{host}:{port}"))
+        Ok(Self {
+            is_configured: false,
+            ..Self::new(&format!("{scheme}://{host}:{port}"))?
+        })
+    }
+
+    /// Host and port of the registry for people, who asked with `host`: what is configured, else
+    /// that, because an address that is listened at may be none to connect to (`0.0.0.0`).
+    #[must_use]
+    pub fn shown<'a>(&'a self, host: Option<&'a str>) -> &'a str {
+        let own = self.url.url().authority();
+        if self.is_configured {
+            own
+        } else {
+            host.filter(|host| !host.is_empty()).unwrap_or(own)
+        }
     }
 
     /// Whether browsers use TLS.

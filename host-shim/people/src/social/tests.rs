@@ -2,9 +2,10 @@
 
 mod addresses;
 mod claim_rows;
+mod config_rows;
 mod flow_rows;
 mod github_rows;
-mod issuer;
+pub(crate) mod issuer;
 mod metadata_rows;
 mod sealed_rows;
 mod token_rows;

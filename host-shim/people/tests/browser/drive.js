@@ -11,6 +11,7 @@ await mkdir(screenshots, { recursive: true });
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 
 const SIZES = { phone: { width: 390, height: 844 }, wide: { width: 1280, height: 800 } };
+const LABELS = { oidc: "Example", gitlab: "GitLab", google: "Google" };
 const problems = [];
 
 async function open(options = {}) {
@@ -62,13 +63,13 @@ async function atProvider(page, account) {
 const cookie = async (page, name) => (await page.context().cookies(base)).find((found) => found.name === name);
 
 // 1. A provider of each kind of client, a key, logout.
-for (const name of ["oidc", "gitlab", "google"]) {
+for (const [name, label] of Object.entries(LABELS)) {
   const page = await open();
   await page.goto(`${base}/login`);
   if (name === "oidc") {
     await picture(page, "login");
   }
-  await page.getByRole("link", { name: `Continue with ${name}` }).click();
+  await page.getByRole("link", { name: `Continue with ${label}` }).click();
   await atProvider(page, "ann.provider");
   await page.waitForURL(`${base}/login/keys`);
   await page.getByText("ann.provider@example.org at").waitFor();
@@ -121,14 +122,26 @@ for (const name of ["oidc", "gitlab", "google"]) {
   await page.context().clearCookies({ name: "session" });
 
   await page.goto(`${base}/login`);
-  await page.getByRole("link", { name: `Continue with ${name}` }).click();
+  await page.getByRole("link", { name: `Continue with ${label}` }).click();
   await page.waitForURL(`${base}/login/keys`);
   seen(`the provider of ${name} remembers its own session`);
   await page.getByRole("button", { name: "Log out" }).click();
-  await page.getByRole("link", { name: `Log out at ${name} too` }).click();
+  await page.getByRole("link", { name: `Log out at ${label} too` }).click();
   await page.getByRole("button", { name: /yes/i }).click();
   await page.waitForURL(`${base}/login`);
   seen(`logout at the provider of ${name}`);
+  await page.context().close();
+}
+
+{
+  const page = await open();
+  await page.goto(`${base}/login`);
+  await page.getByRole("link", { name: "Continue with GitHub" }).click();
+  await page.getByText("octo@example.org at").waitFor();
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByRole("heading", { name: "Logged out" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: /Log out at/ }).count(), 0);
+  seen("login by GitHub");
   await page.context().close();
 }
 
@@ -136,7 +149,7 @@ for (const name of ["oidc", "gitlab", "google"]) {
 {
   const page = await open();
   await page.goto(`${base}/login`);
-  await page.getByRole("link", { name: "Continue with oidc" }).click();
+  await page.getByRole("link", { name: "Continue with Example" }).click();
   await page.waitForURL(/\/interaction\//);
   await page.getByRole("link", { name: /cancel/i }).click();
   await page.getByText("provider_refused").waitFor();

@@ -1,7 +1,8 @@
 //! The login in a real browser, with an OpenID provider that was not written here.
 //!
-//! `cargo xtask test --only people` installs Chromium and the packages of npm, and runs this.
+//! `cargo xtask test --only pages` installs Chromium and the packages of npm, and runs this.
 
+mod github;
 #[path = "../../src/pages/tests/memory.rs"]
 mod memory;
 mod programs;
@@ -12,7 +13,7 @@ use std::path::Path;
 use programs::{Programs, clients};
 
 /// What the browser has to see, so that a step that was left out is noticed.
-const SEEN: usize = 26;
+const SEEN: usize = 27;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_log_in_make_keys_and_log_out() {

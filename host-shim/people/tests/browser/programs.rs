@@ -36,7 +36,7 @@ impl Programs {
     pub(super) fn find() -> Self {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools");
         let folder = tools.join("browser");
-        let missing = "cargo xtask test --only people installs Chromium and the packages of npm";
+        let missing = "cargo xtask test --only pages installs Chromium and the packages of npm";
         assert!(folder.join("node_modules").exists(), "{missing}");
         let chromium = tools.join("bin/chromium");
         assert!(chromium.exists(), "{missing}");

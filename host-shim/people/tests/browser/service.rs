@@ -16,10 +16,11 @@ use registry_auth_engine::authn::verify::{Expected, KeyIdRule, TokenKind, verify
 use registry_auth_engine::keys::KeySet;
 use registry_auth_engine::login::{Caller, CallerIdentity, ISSUER};
 use registry_auth_engine::{PureRust, UnixTime};
+use registry_auth_people::Secret;
 use registry_auth_people::pages::Pages;
 use registry_auth_people::session::{Sessions, cookie};
 use registry_auth_people::social::client::DirectClient;
-use registry_auth_people::social::provider::{Credential, Kind, OpenId};
+use registry_auth_people::social::provider::{Credential, GitHub, Kind, OpenId};
 use registry_auth_people::social::{
     AllowedOrigins, External, Parts, Provider, Sealer, Social, SpentInMemory,
 };
@@ -41,14 +42,42 @@ pub(super) async fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
-/// Serves the pages with providers of one issuer.
-pub(super) async fn serve(
-    listener: TcpListener,
-    issuer: String,
+/// Providers of one issuer, and a GitHub Enterprise Server.
+pub(super) fn providers(
+    issuer: &str,
     credentials: Vec<(&'static str, Credential)>,
-) {
+    github: &str,
+) -> Vec<Provider> {
+    let openid = credentials.into_iter().map(|(name, credential)| Provider {
+        name: name.to_owned(),
+        label: match name {
+            "oidc" => "Example",
+            "gitlab" => "GitLab",
+            _ => "Google",
+        }
+        .to_owned(),
+        client_id: format!("registry-{name}"),
+        credential,
+        scopes: ["openid", "email", "profile"].map(str::to_owned).to_vec(),
+        kind: Kind::OpenId(OpenId::new(issuer, None, None).unwrap()),
+    });
+    let urls = ["authorize", "access_token"].map(|end| format!("{github}/login/oauth/{end}"));
+    let (client, secret) = crate::github::CLIENT;
+    let github = Provider {
+        name: "github".to_owned(),
+        label: "GitHub".to_owned(),
+        client_id: client.to_owned(),
+        credential: Credential::Secret(Secret::new(secret.as_bytes().to_vec())),
+        scopes: vec!["read:org".to_owned()],
+        kind: Kind::GitHub(GitHub::new(Some((&urls[0], &urls[1])), None).unwrap()),
+    };
+    openid.chain([github]).collect()
+}
+
+/// Serves the pages.
+pub(super) async fn serve(listener: TcpListener, providers: Vec<Provider>) {
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let service = Arc::new(Service::new(&base, &issuer, credentials));
+    let service = Arc::new(Service::new(&base, providers));
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let service = Arc::clone(&service);
@@ -61,7 +90,7 @@ pub(super) async fn serve(
 }
 
 impl Service {
-    fn new(base: &str, issuer: &str, credentials: Vec<(&'static str, Credential)>) -> Self {
+    fn new(base: &str, providers: Vec<Provider>) -> Self {
         let root = RootKey::random().unwrap();
         let key = LoginKey::of(&root).unwrap();
         let keys = json!({ "keys": [key.public_jwk().unwrap()] });
@@ -72,19 +101,11 @@ impl Service {
         .unwrap()
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
-        let providers = credentials.into_iter().map(|(name, credential)| Provider {
-            name: name.to_owned(),
-            label: name.to_owned(),
-            client_id: format!("registry-{name}"),
-            credential,
-            scopes: ["openid", "email", "profile"].map(str::to_owned).to_vec(),
-            kind: Kind::OpenId(OpenId::new(issuer, None, None).unwrap()),
-        });
         let memory = Arc::new(Memory::default());
         Self {
             pages: Pages {
                 social: Social::new(Parts {
-                    providers: providers.collect(),
+                    providers,
                     external: External::new(base).unwrap(),
                     origins: AllowedOrigins::default(),
                     sealer: Sealer::new(&root.derive(Purpose::LoginState)),

@@ -12,7 +12,7 @@ use registry_auth_people::social::http::Answer;
 use registry_auth_people::{LoginError, Method, Person, Secret};
 
 /// When keys are made.
-pub(super) const MADE: UnixTime = UnixTime::from_secs(1_800_000_000);
+pub(super) const MADE: UnixTime = UnixTime::from_secs(1_790_000_000);
 
 /// One user, `ann` with the password `secret`; `reserved` is a name of the htpasswd file too.
 #[derive(Default)]

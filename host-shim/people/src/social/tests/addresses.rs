@@ -46,6 +46,11 @@ fn the_callback_is_the_registered_one() {
         external.redirect_uri("gitlab"),
         "https://[::1]:5000/zot/auth/callback/gitlab"
     );
+    assert_eq!(external.shown(Some("reg.example:8080")), "reg.example:8080");
+    assert_eq!(external.shown(None), "[::1]:5000");
+    let external = External::new("https://reg.example/sub/").unwrap();
+    assert_eq!(external.shown(Some("other.example")), "reg.example");
+    assert_eq!(external.prefix(), "/sub");
 }
 
 #[test]

@@ -27,13 +27,13 @@ use crate::social::{
 };
 
 /// The issuer.
-pub(super) const ISSUER: &str = "https://idp.example";
+pub(crate) const ISSUER: &str = "https://idp.example";
 /// The client.
-pub(super) const CLIENT: &str = "registry";
+pub(crate) const CLIENT: &str = "registry";
 /// The access token.
-pub(super) const ACCESS: &str = "access-token-1";
+pub(crate) const ACCESS: &str = "access-token-1";
 /// Now.
-pub(super) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
 static RSA: LazyLock<RsaKeyPair> =
     LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
@@ -42,37 +42,37 @@ static P256: LazyLock<EcdsaKeyPair> =
 
 /// What the provider answers.
 #[derive(Clone)]
-pub(super) struct Script {
+pub(crate) struct Script {
     /// More members of the discovery document; null removes one.
-    pub(super) metadata: Value,
+    pub(crate) metadata: Value,
     /// Changes of the ID token's claims; null removes one.
-    pub(super) claims: Value,
+    pub(crate) claims: Value,
     /// Its header.
-    pub(super) header: Value,
+    pub(crate) header: Value,
     /// The answer of the token endpoint instead of tokens.
-    pub(super) token: Option<(u16, Value)>,
+    pub(crate) token: Option<(u16, Value)>,
     /// Refuse a secret in the header field.
-    pub(super) form_only: bool,
+    pub(crate) form_only: bool,
     /// The answer of the userinfo endpoint.
-    pub(super) userinfo: (u16, Value),
+    pub(crate) userinfo: (u16, Value),
     /// Answers of other paths, with the header field `link`.
-    pub(super) others: BTreeMap<String, (u16, Value, &'static str)>,
+    pub(crate) others: BTreeMap<String, (u16, Value, &'static str)>,
     /// The keys that the JWKS has.
-    pub(super) keys: Vec<&'static str>,
+    pub(crate) keys: Vec<&'static str>,
 }
 
 /// A provider, and what it was asked.
-pub(super) struct Issuer {
-    pub(super) script: Mutex<Script>,
+pub(crate) struct Issuer {
+    pub(crate) script: Mutex<Script>,
     nonce: Mutex<String>,
     /// Method, path, form and `Authorization` of each request.
-    pub(super) asked: Mutex<Vec<(String, String, BTreeMap<String, String>, String)>>,
+    pub(crate) asked: Mutex<Vec<(String, String, BTreeMap<String, String>, String)>>,
 }
 
 /// A provider, and logins by it.
-pub(super) struct Fixture {
-    pub(super) issuer: Arc<Issuer>,
-    pub(super) social: Social,
+pub(crate) struct Fixture {
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) social: Social,
 }
 
 impl Default for Script {
@@ -95,7 +95,7 @@ impl Default for Script {
 
 impl Fixture {
     /// Providers `oidc` and `gitlab` with a secret and without, and `github`.
-    pub(super) fn new(script: Script) -> Self {
+    pub(crate) fn new(script: Script) -> Self {
         Self::with(
             script,
             None,
@@ -103,7 +103,7 @@ impl Fixture {
         )
     }
 
-    pub(super) fn with(script: Script, username: Option<&str>, credential: Credential) -> Self {
+    pub(crate) fn with(script: Script, username: Option<&str>, credential: Credential) -> Self {
         let issuer = Arc::new(Issuer {
             script: Mutex::new(script),
             nonce: Mutex::default(),
@@ -149,7 +149,7 @@ impl Fixture {
     }
 
     /// Begins a login. Returns the parameters of the authorization request, and the cookie.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         &self,
         provider: &str,
         callback_ui: &str,
@@ -158,13 +158,13 @@ impl Fixture {
         let (_, query) = begun.location.split_once('?').unwrap();
         let query = parameters(query);
         if let Some(nonce) = query.get("nonce") {
-            self.issuer.nonce.lock().unwrap().clone_from(nonce);
+            self.issuer.expect_nonce(nonce);
         }
         Ok((query, begun.cookie))
     }
 
     /// A whole login.
-    pub(super) async fn login(&self, provider: &str) -> Result<Finished, SocialError> {
+    pub(crate) async fn login(&self, provider: &str) -> Result<Finished, SocialError> {
         let (query, cookie) = self.begin(provider, "/home").await?;
         let callback = format!("code=code-1&state={}", query["state"]);
         self.social
@@ -174,14 +174,14 @@ impl Fixture {
 }
 
 /// Parameters of a query or a form.
-pub(super) fn parameters(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn parameters(text: &str) -> BTreeMap<String, String> {
     form_urlencoded::parse(text.as_bytes())
         .into_owned()
         .collect()
 }
 
 /// `0` or the status of an error.
-pub(super) fn status<T>(result: &Result<T, SocialError>) -> u16 {
+pub(crate) fn status<T>(result: &Result<T, SocialError>) -> u16 {
     result
         .as_ref()
         .err()
@@ -189,6 +189,11 @@ pub(super) fn status<T>(result: &Result<T, SocialError>) -> u16 {
 }
 
 impl Issuer {
+    /// The ID tokens to come have this nonce.
+    pub(crate) fn expect_nonce(&self, nonce: &str) {
+        nonce.clone_into(&mut self.nonce.lock().unwrap());
+    }
+
     fn answer(&self, request: &Request<Bytes>) -> Option<(u16, Value, &'static str)> {
         let script = self.script.lock().unwrap().clone();
         let form = parameters(std::str::from_utf8(request.body()).unwrap());
