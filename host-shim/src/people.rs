@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use crate::configuration::{KeySetSource, Origin};
 use crate::file::{self, FileError};
 use crate::refresh::Timing;
+use crate::status::Status;
 use crate::trust::Authorities;
 
 /// The longest file that is read, in bytes: an htpasswd file of some 200,000 users.
@@ -154,6 +155,7 @@ impl PartialEq for LoginFeed {
 /// The running service, which changes with the configuration.
 pub(crate) struct PeopleHost {
     push_key: PushKey,
+    status: Status,
     store: PathBuf,
     kept: Kept,
     switch: ServiceSwitch,
@@ -165,9 +167,10 @@ pub(crate) struct PeopleHost {
 
 impl PeopleHost {
     /// A host without a service. `store` is the file of the store.
-    pub(crate) fn new(push_key: PushKey, store: Option<&Path>) -> Self {
+    pub(crate) fn new(push_key: PushKey, store: Option<&Path>, status: Status) -> Self {
         let mut host = Self {
             push_key,
+            status,
             store: store.map_or_else(default_store, Path::to_owned),
             kept: Kept::default(),
             switch: ServiceSwitch::default(),
@@ -195,11 +198,6 @@ impl PeopleHost {
         })
     }
 
-    /// The service, for metrics.
-    pub(crate) fn service(&self) -> Option<Arc<LoginService>> {
-        self.service.clone()
-    }
-
     /// Uses this configuration from now on; `listener` is where clients connect, and whether with
     /// TLS.
     ///
@@ -214,6 +212,7 @@ impl PeopleHost {
             self.stop_feeding();
             self.switch.set(None);
             self.service = None;
+            self.status.set_people(None);
             self.feed.send_replace(None);
             return Ok(());
         };
@@ -251,6 +250,7 @@ impl PeopleHost {
             }
         };
         self.feeding = Some(self.tasks.spawn(feeding));
+        self.status.set_people(Some(Arc::clone(&service)));
         self.service = Some(service);
         tracing::info!(methods = people.config.methods().join(" "), "people log in");
         Ok(())

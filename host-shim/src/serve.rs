@@ -90,7 +90,7 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let status = Status::default();
-    let mut host = PeopleHost::new(seal.push_key(), arguments.store.as_deref());
+    let mut host = PeopleHost::new(seal.push_key(), arguments.store.as_deref(), status.clone());
     let mut tasks = JoinSet::new();
     if let (Some((people, listener)), Some(address)) = (people, &arguments.login) {
         let bound = match address {

@@ -108,8 +108,6 @@ pub(crate) async fn run(
     let login = Listener::unix(&login_socket).context("cannot listen for logins")?;
     let login_socket = login_socket.display().to_string();
     plan.login_at(&login_socket);
-    let mut people = PeopleHost::new(seal.push_key(), arguments.store.as_deref());
-    apply(&mut people, &plan).await?;
     let (admin, heard, live) = (
         Admin::new(place.admin().into()),
         Heard::default(),
@@ -118,6 +116,12 @@ pub(crate) async fn run(
     let launch = launch(arguments, &plan, binary, &folder, &push_key);
     let (supervisor, observer) = Supervisor::new(launch, heard.clone());
     let status = Status::default();
+    let mut people = PeopleHost::new(
+        seal.push_key(),
+        arguments.store.as_deref(),
+        status.clone(),
+    );
+    apply(&mut people, &plan).await?;
     let pages = RunPages {
         status: status.clone(),
         envoy: observer.clone(),

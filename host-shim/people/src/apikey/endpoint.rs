@@ -143,7 +143,7 @@ impl Endpoint {
 }
 
 impl CorsRules {
-    fn fields(&self, origin: Option<&str>) -> Vec<(&'static str, String)> {
+    pub(super) fn fields(&self, origin: Option<&str>) -> Vec<(&'static str, String)> {
         let mut fields = vec![
             ("access-control-allow-methods", METHODS.to_owned()),
             (

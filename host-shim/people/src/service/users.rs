@@ -57,7 +57,7 @@ fn signature(path: &Path) -> Option<(u64, u64, u64, i64, i64)> {
 }
 
 impl LoginService {
-    async fn reload_users(&self, path: &Path, now: UnixTime) {
+    pub(super) async fn reload_users(&self, path: &Path, now: UnixTime) {
         let file = path.display();
         let read = std::fs::read(path).map_err(|error| error.kind().to_string());
         match self.login.reload_users(read) {
