@@ -21,6 +21,7 @@ use crate::disk::Disk;
 use crate::inline::Inlined;
 use crate::people::People;
 use crate::zot::{differences, shared_blobs};
+use crate::zot_people;
 pub(crate) use key_sets::{KeySetSource, Origin};
 
 /// What a document is read for.
@@ -40,7 +41,7 @@ pub(crate) struct Configuration {
     /// What the filter and the shim go by: files that are read again are named, not read.
     document: Option<Box<Document>>,
     found: Diagnostics,
-    /// Differences in the `storage` section, which only zot has.
+    /// Differences in sections that the filter does not read: `storage`, and those of people.
     storage: Vec<ConfigError>,
     /// What a rendered proxy needs; without errors, and for that view only.
     completed: Option<Box<Completed>>,
@@ -108,7 +109,8 @@ impl Configuration {
     /// Completes a document. What `serve` fetches is in the completed one; what it means in zot is
     /// in the written one.
     fn completing(value: Value, options: &Options, login: Option<Endpoint>) -> Self {
-        let storage = shared_blobs(&value);
+        let mut storage = zot_people::differences(&value);
+        storage.extend(shared_blobs(&value));
         // Whoever only checks has no service; what it would be asked is the same.
         let endpoint = login.or_else(|| options.check_files.then(any_endpoint));
         let people = match (endpoint, People::read(&value, &mut BTreeSet::new())) {

@@ -44,6 +44,7 @@ mod token;
 mod trust;
 mod upstream;
 mod zot;
+mod zot_people;
 
 use std::process::ExitCode;
 

@@ -140,8 +140,8 @@ impl Snapshot {
             ("outage", asked.outages),
             ("skipped", asked.skipped),
         ];
-        let requests = requests
-            .map(|(outcome, count)| (vec![("outcome", outcome)], ConstCounter::new(count)));
+        let requests =
+            requests.map(|(outcome, count)| (vec![("outcome", outcome)], ConstCounter::new(count)));
         let family = Family("directory_requests", None, "Requests to the directory");
         write(encoder, family, requests.into_iter())?;
         let family = Family(

@@ -14,7 +14,7 @@ use super::{certificates, change};
 use crate::configuration::{KeySetSource, key_sets, value_of};
 use crate::disk::Disk;
 use crate::people::People;
-use crate::zot;
+use crate::{zot, zot_people};
 
 /// What one configuration file asks for.
 #[derive(Clone, Debug)]
@@ -84,6 +84,7 @@ fn of_document(
         Role::Intake(_) | Role::Unreadable => Document::default(),
     };
     let mut differences = zot::differences(&written);
+    differences.extend(zot_people::differences(document));
     differences.extend(zot::shared_blobs(document));
     let filter = match decode_value(completed.filter.clone()).0 {
         Role::Filter(filter) => *filter,

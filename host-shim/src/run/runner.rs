@@ -116,11 +116,7 @@ pub(crate) async fn run(
     let launch = launch(arguments, &plan, binary, &folder, &push_key);
     let (supervisor, observer) = Supervisor::new(launch, heard.clone());
     let status = Status::default();
-    let mut people = PeopleHost::new(
-        seal.push_key(),
-        arguments.store.as_deref(),
-        status.clone(),
-    );
+    let mut people = PeopleHost::new(seal.push_key(), arguments.store.as_deref(), status.clone());
     apply(&mut people, &plan).await?;
     let pages = RunPages {
         status: status.clone(),
