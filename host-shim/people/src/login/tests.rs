@@ -96,9 +96,19 @@ async fn one_name_may_have_two_passwords_and_keys_go_to_no_directory() {
     );
     let in_directory = log_in(&login, "alice", "aliceldap").await.unwrap();
     assert_eq!(
-        (in_directory.method, in_directory.groups.len()),
-        (Method::Ldap, 1)
+        (&in_directory.method, in_directory.groups.len()),
+        (&Method::Ldap, 1)
     );
+    // They are found again without a password; another entry of the same name is somebody else.
+    assert_eq!(
+        login.still(&in_directory).await,
+        Ok(Some(in_directory.clone()))
+    );
+    let moved = Person {
+        sid: "l.other".to_owned(),
+        ..in_directory
+    };
+    assert_eq!(login.still(&moved).await, Ok(None));
     let binds = slapd.binds_of_people();
     assert_eq!((binds, keys.0.load(Ordering::SeqCst)), (1, 0));
     // A key is not sent to the directory, right or wrong; nor is a token.
