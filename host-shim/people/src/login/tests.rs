@@ -290,3 +290,47 @@ async fn what_is_too_long_is_nobody_s_password() {
         "wrong"
     );
 }
+
+/// What the log has got.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_password_is_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let login = Login::new(
+        Some(users(&[("ann", "open sesame")])),
+        Some(gone()),
+        None,
+        [1; 16],
+    );
+    for (user, password) in [
+        ("ann", "open sesame"),
+        ("ann", "other sesame"),
+        ("ben", "other sesame"),
+        ("ann", KEY),
+    ] {
+        let result = log_in(&login, user, password).await;
+        assert!(!format!("{result:?}").contains("sesame"));
+    }
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("the directory is unavailable"), "{log}");
+    assert!(!log.contains("sesame") && !log.contains(KEY), "{log}");
+}
