@@ -61,8 +61,6 @@ pub(super) struct Search<'a> {
 pub(super) struct Connection {
     handle: Handle,
     operation: Duration,
-    /// Bound as the service account, not as a person whose password was checked.
-    pub(super) is_service: bool,
 }
 
 impl Connection {
@@ -97,7 +95,6 @@ impl Connection {
         Ok(Self {
             handle,
             operation: limits.operation,
-            is_service: false,
         })
     }
 
@@ -108,7 +105,6 @@ impl Connection {
     /// Binds (RFC 4513 section 5.1). The caller sees to it that neither the name nor the password
     /// of a person is empty: servers take that as anonymous, and as success.
     pub(super) async fn bind(&mut self, dn: &str, password: &Secret) -> Result<Bind, Outage> {
-        self.is_service = false;
         let Ok(password) = std::str::from_utf8(password.expose()) else {
             return Ok(Bind::Wrong);
         };

@@ -255,21 +255,16 @@ impl Directory {
         Ok(connection)
     }
 
-    /// Binds as the service account, anonymously without one (RFC 4513 section 5.1.1, D25).
+    /// Binds as the service account, anonymously without one (RFC 4513 section 5.1.1, D25). Each
+    /// time: a connection may be bound as a person, and an idle one may have died unseen.
     async fn bind_service(&self, connection: &mut Connection) -> Result<(), Refused> {
-        if connection.is_service {
-            return Ok(());
-        }
         let anonymous = Secret::new(Vec::new());
         let (dn, password) = match &self.account {
             None => ("", &anonymous),
             Some(account) => (account.bind_dn.as_str(), &account.bind_password),
         };
         match connection.bind(dn, password).await? {
-            Bind::Right => {
-                connection.is_service = true;
-                Ok(())
-            }
+            Bind::Right => Ok(()),
             Bind::Wrong => Err(Refused::Account),
         }
     }

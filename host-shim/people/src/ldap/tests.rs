@@ -253,6 +253,35 @@ async fn a_wrong_service_password_is_sent_once() {
 
 #[tokio::test]
 #[ignore = "needs slapd"]
+async fn many_logins_share_four_connections() {
+    let slapd = Slapd::start();
+    let directory = Arc::new(configured(&slapd, &json!({})).unwrap());
+    let logins = (0..40).map(|number| {
+        let directory = Arc::clone(&directory);
+        tokio::spawn(async move {
+            // Each connection is bound as somebody else in turn.
+            let [user, other] = if number % 2 == 0 {
+                ["ann", "ben"]
+            } else {
+                ["ben", "ann"]
+            };
+            let right = secret(&format!("{user}pw"));
+            let person = directory.authenticate(user, &right).await.unwrap().unwrap();
+            let wrong = directory.authenticate(other, &right).await;
+            (user, person.user, wrong)
+        })
+    });
+    for login in logins.collect::<Vec<_>>() {
+        let (user, found, wrong) = login.await.unwrap();
+        assert_eq!((found.as_str(), wrong), (user, Ok(None)));
+    }
+    let asked = directory.asked();
+    assert_eq!((asked.answered, asked.outages), (80, 0));
+    assert!((1..=4).contains(&asked.connections), "{asked:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs slapd"]
 async fn without_an_account_the_search_is_anonymous() {
     let slapd = Slapd::start();
     let directory = configured(&slapd, &json!({ "credentialsFile": null })).unwrap();

@@ -96,9 +96,19 @@ async fn one_name_may_have_two_passwords_and_keys_go_to_no_directory() {
     );
     let in_directory = log_in(&login, "alice", "aliceldap").await.unwrap();
     assert_eq!(
-        (in_directory.method, in_directory.groups.len()),
-        (Method::Ldap, 1)
+        (&in_directory.method, in_directory.groups.len()),
+        (&Method::Ldap, 1)
     );
+    // They are found again without a password; another entry of the same name is somebody else.
+    assert_eq!(
+        login.still(&in_directory).await,
+        Ok(Some(in_directory.clone()))
+    );
+    let moved = Person {
+        sid: "l.other".to_owned(),
+        ..in_directory
+    };
+    assert_eq!(login.still(&moved).await, Ok(None));
     let binds = slapd.binds_of_people();
     assert_eq!((binds, keys.0.load(Ordering::SeqCst)), (1, 0));
     // A key is not sent to the directory, right or wrong; nor is a token.
@@ -279,4 +289,48 @@ async fn what_is_too_long_is_nobody_s_password() {
         outcome(&log_in(&login, &"a".repeat(MAX_USER + 1), "pw").await),
         "wrong"
     );
+}
+
+/// What the log has got.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_password_is_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let login = Login::new(
+        Some(users(&[("ann", "open sesame")])),
+        Some(gone()),
+        None,
+        [1; 16],
+    );
+    for (user, password) in [
+        ("ann", "open sesame"),
+        ("ann", "other sesame"),
+        ("ben", "other sesame"),
+        ("ann", KEY),
+    ] {
+        let result = log_in(&login, user, password).await;
+        assert!(!format!("{result:?}").contains("sesame"));
+    }
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("the directory is unavailable"), "{log}");
+    assert!(!log.contains("sesame") && !log.contains(KEY), "{log}");
 }
