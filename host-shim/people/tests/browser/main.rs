@@ -23,11 +23,8 @@ async fn people_log_in_make_keys_and_log_out() {
     let base = format!("http://{address}");
     let (settings, credentials) = clients(&base);
     let provider = programs.provider(&settings).await;
-    let service = tokio::spawn(service::serve(
-        listener,
-        provider.issuer.clone(),
-        credentials,
-    ));
+    let providers = service::providers(&provider.issuer, credentials, &github::start().await);
+    let service = tokio::spawn(service::serve(listener, providers));
 
     let screenshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
     let (passed, output) = programs.drive(&base, &screenshots).await;
