@@ -24,7 +24,7 @@ use crate::social::client::DirectClient;
 use crate::social::from_config::{origins, providers};
 use crate::social::{External, Parts, Provider, Sealer, Social, SpentInMemory};
 use crate::store::{Embedded, OpenError, Redis, Store};
-use crate::token::{LoginKey, Purpose, RootKey};
+use crate::token::{Audience, LoginKey, Purpose, RootKey, longest};
 
 /// What the configuration of people does not say.
 pub struct Surroundings {
@@ -47,6 +47,7 @@ pub struct Kept {
     store: Option<(Place, Arc<dyn Store>)>,
     ended: Option<Arc<EndedLogins>>,
     nonces: Option<Arc<Nonces>>,
+    login: Option<Arc<Login>>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -133,7 +134,11 @@ impl Kept {
             Some(ended) if !is_new_store => Arc::clone(ended),
             _ => Arc::new(EndedLogins::new(store.clone())),
         };
-        if let Err(error) = ended.refresh(methods::clock()).await {
+        let now = methods::clock();
+        let gone = self.login.as_ref().map(|before| lines_gone(before, &login));
+        let until = now.after(2 * longest(Audience::Session));
+        let noted = ended.end(&gone.unwrap_or_default(), until, now).await;
+        if let Err(error) = noted.and(ended.refresh(now).await) {
             notes.push(format!("what has ended before is not known yet: {error}"));
         }
         let nonces = self.nonces.get_or_insert_with(Arc::default);
@@ -159,6 +164,7 @@ impl Kept {
             store,
         };
         (self.root, self.ended) = (Some(root), Some(ended));
+        self.login = Some(Arc::clone(&service.login));
         Ok(Assembled { service, notes })
     }
 
@@ -203,6 +209,17 @@ impl Kept {
         self.store = Some((place, Arc::clone(&store)));
         Ok((Some(store), true))
     }
+}
+
+/// The ids of the lines of the htpasswd file that are not there any more.
+fn lines_gone(before: &Login, now: &Login) -> Vec<String> {
+    let Some(before) = before.users() else {
+        return Vec::new();
+    };
+    let now = now
+        .users()
+        .map_or_else(|| Users::new(b"").file(), Users::file);
+    now.ended_since(&before.file())
 }
 
 fn absolute(path: &Path) -> PathBuf {

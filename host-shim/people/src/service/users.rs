@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use registry_auth_engine::UnixTime;
@@ -19,7 +20,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Looks at the htpasswd file of the service, whichever it is at that time, and at what other
 /// replicas have ended. Runs until it is dropped.
 pub async fn watch_users(switch: ServiceSwitch) {
-    let mut last = None;
+    let mut last: Option<(Arc<LoginService>, _)> = None;
     let mut failing = false;
     loop {
         sleep(INTERVAL).await;
@@ -37,16 +38,16 @@ pub async fn watch_users(switch: ServiceSwitch) {
         let Some(path) = path else {
             continue;
         };
+        // Before the file is read: what changes meanwhile is seen the next time.
         let now = signature(&path);
-        match &last {
-            Some((known, before)) if *known == path => {
-                if *before != now {
-                    service.reload_users(&path, clock()).await;
-                }
-            }
-            _ => {}
+        let is_read = last.as_ref().is_some_and(|(of, before)| {
+            // Another service may have read the file before the last change.
+            Arc::ptr_eq(of, &service) && *before == now
+        });
+        if !is_read {
+            service.reload_users(&path, clock()).await;
         }
-        last = Some((path, now));
+        last = Some((service, now));
     }
 }
 
@@ -73,7 +74,7 @@ impl LoginService {
                 for finding in findings {
                     tracing::warn!(%file, "{finding}");
                 }
-                tracing::info!(%file, users, ended = ended.len(), "the htpasswd file has changed");
+                tracing::info!(%file, users, ended = ended.len(), "read the htpasswd file");
                 ended.extend(self.keys_without_user().await);
                 let until = now.after(2 * longest(Audience::Session));
                 if let Err(error) = self.ended.end(&ended, until, now).await {

@@ -79,6 +79,11 @@ async fn who_is_gone_from_the_file_is_refused_at_once() {
     fixture.service = assemble(&fixture.folder, &mut fixture.kept).await;
     assert!(ended(&fixture).contains(&id));
     assert_eq!(fixture.service.key().public_jwk().unwrap(), before);
+    // And what is gone from the file at that moment.
+    std::fs::write(&file, users(&[("ann", "pw")])).unwrap();
+    let known = ended(&fixture).len();
+    fixture.service = assemble(&fixture.folder, &mut fixture.kept).await;
+    assert_eq!(ended(&fixture).len(), known + 1);
 }
 
 #[tokio::test]
