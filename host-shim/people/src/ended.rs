@@ -71,6 +71,29 @@ impl EndedLogins {
         kept.and(refreshed)
     }
 
+    /// Ends no more what is there again: without this, a line that comes back to the htpasswd file
+    /// would be refused.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn revive(&self, there: &[String], now: UnixTime) -> Result<(), StoreError> {
+        let ended = self.pushed.borrow().ids.clone();
+        let again: Vec<String> = there
+            .iter()
+            .filter(|id| ended.contains(*id))
+            .cloned()
+            .collect();
+        if again.is_empty() {
+            return Ok(());
+        }
+        let kept = match &self.store {
+            Some(store) => store.revive(&again).await,
+            None => Ok(()),
+        };
+        self.own().ids.retain(|id, _| !again.contains(id));
+        kept.and(self.refresh(now).await)
+    }
+
     /// Reads what others have ended, forgets what can be forgotten, and publishes a change. A list
     /// that is too long becomes a time: everybody logs in again.
     ///

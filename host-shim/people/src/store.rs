@@ -63,6 +63,9 @@ pub trait Store: Send + Sync {
     /// Ends logins. What would not be accepted after `until` anyway is forgotten then.
     fn end<'a>(&'a self, ids: &'a [String], until: UnixTime) -> Answer<'a, ()>;
 
+    /// Ends no more what was ended: a line of the htpasswd file is there again.
+    fn revive<'a>(&'a self, ids: &'a [String]) -> Answer<'a, ()>;
+
     /// Ends all logins from before a time, and forgets the ids.
     fn end_all(&self, before: UnixTime) -> Answer<'_, ()>;
 

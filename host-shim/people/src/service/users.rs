@@ -11,7 +11,8 @@ use tokio::time::sleep;
 use super::LoginService;
 use super::listen::ServiceSwitch;
 use super::methods::clock;
-use crate::htpasswd::Reload;
+use crate::htpasswd::{Reload, UserFile, Users};
+use crate::store::KeyRecord;
 use crate::token::{Audience, longest};
 
 /// Time between two looks at the file, and at what other replicas have ended.
@@ -75,7 +76,12 @@ impl LoginService {
                     tracing::warn!(%file, "{finding}");
                 }
                 tracing::info!(%file, users, ended = ended.len(), "read the htpasswd file");
-                ended.extend(self.keys_without_user().await);
+                let (there, gone) = self.keys_of_file().await;
+                ended.extend(gone);
+                let there = [self.lines(), there].concat();
+                if let Err(error) = self.ended.revive(&there, now).await {
+                    tracing::warn!(%error, "other replicas do not know yet who is in the htpasswd file again");
+                }
                 let until = now.after(2 * longest(Audience::Session));
                 if let Err(error) = self.ended.end(&ended, until, now).await {
                     tracing::warn!(%error, "other replicas do not know yet who is gone from the htpasswd file");
@@ -84,15 +90,27 @@ impl LoginService {
         }
     }
 
-    /// The ids of API keys whose users were in the file and are not any more.
-    async fn keys_without_user(&self) -> Vec<String> {
+    /// The ids of all lines of the file.
+    fn lines(&self) -> Vec<String> {
+        let file = self.login.users().map(Users::file);
+        file.map_or_else(Vec::new, |file| UserFile::parse(b"").ended_since(&file))
+    }
+
+    /// The ids of API keys whose owners log in by the file: of those whom it has, and of the others.
+    async fn keys_of_file(&self) -> (Vec<String>, Vec<String>) {
         let Some(store) = &self.store else {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         };
         let keys = store.keys(None).await.unwrap_or_default().into_iter();
-        let gone = keys
-            .filter(|key| key.source.method == "htpasswd" && !self.login.is_reserved(&key.user));
-        gone.map(|key| crate::apikey::id_of(&key.details.uuid))
-            .collect()
+        let keys = keys.filter(|key| key.source.method == "htpasswd");
+        let (there, gone): (Vec<_>, Vec<_>) =
+            keys.partition(|key| self.login.is_reserved(&key.user));
+        let ids = |keys: Vec<KeyRecord>| {
+            let ids = keys
+                .iter()
+                .map(|key| crate::apikey::id_of(&key.details.uuid));
+            ids.collect()
+        };
+        (ids(there), ids(gone))
     }
 }

@@ -343,6 +343,21 @@ impl Store for Embedded {
         })
     }
 
+    fn revive<'a>(&'a self, ids: &'a [String]) -> Answer<'a, ()> {
+        let ids = ids.to_vec();
+        self.run(move |database| {
+            let write = database.begin_write()?;
+            {
+                let mut ended = write.open_table(ENDED)?;
+                for id in &ids {
+                    ended.remove(id.as_str())?;
+                }
+            }
+            write.commit()?;
+            Ok(())
+        })
+    }
+
     fn end_all(&self, before: UnixTime) -> Answer<'_, ()> {
         self.run(move |database| {
             let write = database.begin_write()?;

@@ -215,6 +215,17 @@ impl Store for Redis {
         })
     }
 
+    fn revive<'a>(&'a self, ids: &'a [String]) -> Answer<'a, ()> {
+        Box::pin(async move {
+            if ids.is_empty() {
+                return Ok(());
+            }
+            let mut remove = cmd("ZREM");
+            remove.arg(self.name("ended")).arg(ids);
+            self.ask(&remove).await
+        })
+    }
+
     fn end_all(&self, before: UnixTime) -> Answer<'_, ()> {
         let mut all = pipe();
         all.atomic();

@@ -108,6 +108,9 @@ async fn keeps_what_it_is_given(store: &dyn Store) {
     let all = ids(&[("s.1", 100), ("s.2", 100), ("s.3", 200)]);
     assert_eq!(store.ended(at(99)).await, Ok(all));
     assert_eq!(store.ended(at(100)).await, Ok(ids(&[("s.3", 200)])));
+    store.end(&["s.4".into()], at(200)).await.unwrap();
+    store.revive(&["s.4".into(), "s.5".into()]).await.unwrap();
+    store.revive(&[]).await.unwrap();
     // They are forgotten.
     assert_eq!(store.ended(at(0)).await, Ok(ids(&[("s.3", 200)])));
     store.end_all(at(77)).await.unwrap();

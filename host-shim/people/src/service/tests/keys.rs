@@ -74,6 +74,14 @@ async fn who_is_gone_from_the_file_is_refused_at_once() {
     let id = format!("k.{}", made["uuid"].as_str().unwrap());
     assert!(ended(&fixture).contains(&id) && ended(&fixture).len() == 3);
 
+    // The line of before is there again: what it makes is accepted again.
+    std::fs::write(&file, users(&[("ann", "new"), ("ben", "pw")])).unwrap();
+    fixture.service.reload_users(&file, clock()).await;
+    assert_eq!(ended(&fixture).len(), 1);
+    assert!(log_in(&fixture, "ann", &key).await);
+    std::fs::write(&file, users(&[("ben", "pw")])).unwrap();
+    fixture.service.reload_users(&file, clock()).await;
+
     // Another configuration of the same process knows it, too, and has the same login key.
     let before = fixture.service.key().public_jwk().unwrap();
     fixture.service = assemble(&fixture.folder, &mut fixture.kept).await;
