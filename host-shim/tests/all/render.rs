@@ -74,7 +74,18 @@ async fn configurations_of_zots_documents_are_checked_and_rendered_as_they_are()
         let (status, lines) = check_for("proxy", &folder, "c.json", &document)
             .await
             .unwrap();
-        assert_eq!(status, Some(i32::from(!is_good)), "{name}: {lines:#?}");
+        // Where people log in, the files that the document names are read.
+        let reads = lines.iter().any(|line| line.contains("cannot be read"));
+        assert_eq!(status, Some(i32::from(reads)), "{name}: {lines:#?}");
+        let login = ["--login", "unix:/run/login.sock"];
+        let with_login = render(&folder, &document, &login).await;
+        let is_asked = with_login.stdout.contains("/run/login.sock");
+        assert_eq!(
+            is_asked,
+            !is_good && !reads,
+            "{name}: {:#?}",
+            with_login.lines
+        );
         let ended = render(&folder, &document, &["--upstream", "http://127.0.0.1:5001"]).await;
         assert_eq!(
             ended.status,
