@@ -201,7 +201,7 @@ impl Social {
             issuer: None,
             secret_form: SecretForm::Post,
             redirect_uri: &redirect_uri,
-            code,
+            value: code,
             verifier: &login.verifier,
         };
         let tokens = code.exchange(self.client(), now).await?;
@@ -228,7 +228,7 @@ impl OpenIdLogin<'_> {
             issuer: Some(&self.openid.issuer),
             secret_form: self.metadata.secret_form,
             redirect_uri: &redirect_uri,
-            code,
+            value: code,
             verifier: &self.login.verifier,
         };
         let tokens = code.exchange(self.social.client(), now).await?;
