@@ -134,7 +134,9 @@ impl Social {
         let (provider, known) = self.find(provider)?;
         let callback = Callback::parse(query)?;
         let Parts { sealer, spent, .. } = &self.parts;
-        let login = callback.take(&provider.name, cookie, sealer, &**spent, now)?;
+        let login = callback
+            .take(&provider.name, cookie, sealer, &**spent, now)
+            .await?;
         let named = match &provider.kind {
             Kind::GitHub(github) => {
                 let code = callback.code(None, false)?;
