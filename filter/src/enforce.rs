@@ -46,16 +46,24 @@ impl Enforcer {
         }
     }
 
-    /// Prepares the head of the effective context's request for the upstream.
+    /// Prepares the head of the effective context's request for the upstream, or for the login
+    /// service, which gets to know the caller.
     ///
     /// # Errors
     /// A part of that failed: the request must not go on.
-    pub(crate) fn grant(&self, head: &Head, grant: &Grant) -> Result<(), HostError> {
-        let edits = grant.edits(
-            head.fields(),
-            &self.rules,
-            self.upstream_authorization.as_deref(),
-        );
+    pub(crate) fn grant(
+        &self,
+        head: &Head,
+        grant: &Grant,
+        caller: Option<&str>,
+    ) -> Result<(), HostError> {
+        let edits = grant
+            .edits(
+                head.fields(),
+                &self.rules,
+                self.upstream_authorization.as_deref(),
+            )
+            .naming(caller);
         edits.apply(|edit| match edit {
             Edit::Target(target) => host::set_request_header(":path", target.as_bytes()),
             Edit::Remove(name) => host::remove_request_header(name),

@@ -16,7 +16,9 @@ use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::time::UnixTime;
 
 use crate::enforce::Enforcer;
+use crate::host;
 use crate::keys::{KeyStore, ReadySources};
+use crate::login::Login;
 use crate::parked::Parked;
 use crate::tick::Ticker;
 use crate::verifier::HostVerifier;
@@ -28,6 +30,10 @@ pub(crate) struct Filter {
     enforcer: Enforcer,
     /// The registry, for questions of the filter itself.
     upstream: Option<Upstream>,
+    /// The login service, where people log in.
+    login: Option<Login>,
+    /// The proxy adds the client's address to `x-forwarded-for`.
+    proxy_sets_address: bool,
     /// The host hands bodies over while headers wait.
     reads_bodies: bool,
     verifier: HostVerifier,
@@ -59,15 +65,20 @@ impl Filter {
             root,
             keys: RefCell::new(KeyStore::new(
                 compiled.engine.sources(),
-                push_key,
+                push_key.clone(),
                 shared_data_key,
             )),
+            login: compiled
+                .login
+                .zip(push_key)
+                .map(|(service, key)| Login::new(service, key)),
+            proxy_sets_address: compiled.proxy.sets_client_address,
             enforcer,
             engine: compiled.engine,
             upstream: compiled.proxy.upstream,
             reads_bodies: compiled.proxy.read_request_bodies,
             verifier: HostVerifier::self_test(),
-            identities: RefCell::default(),
+            identities: RefCell::new(IdentityCache::with_key(host::random_bytes())),
             parked: RefCell::new(Parked::new(compiled.fail_delay)),
             nothing: Gathered::default(),
             ready: RefCell::default(),

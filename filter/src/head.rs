@@ -1,8 +1,9 @@
 //! A request head as the host gave it, kept while the request waits.
 
-use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::authn::credential::{Credential, Passwords};
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::fields::Fields;
+use registry_auth_engine::login::UI_HEADER;
 use registry_auth_engine::request::{Connection, RequestHead};
 
 use crate::host::{self, HostError};
@@ -22,10 +23,19 @@ pub(crate) struct Head {
     sent: usize,
     /// Values that are not read again were dropped.
     is_reduced: bool,
-    /// Conditions read headers about the client.
-    reads_client: bool,
+    /// Which of the others are read.
+    reads: Reads,
     /// Attributes of the connection, if the engine reads some.
     connection: Option<Box<Attributes>>,
+}
+
+/// Header fields that only some configurations read.
+#[derive(Clone, Copy)]
+struct Reads {
+    /// Conditions read headers about the client.
+    client: bool,
+    /// People log in: the session of a browser is read, and what says that it is a user interface.
+    login: bool,
 }
 
 /// What the host says about a connection.
@@ -92,7 +102,10 @@ impl Head {
             headers,
             sent,
             is_reduced: false,
-            reads_client: engine.reads_headers(),
+            reads: Reads {
+                client: engine.reads_headers(),
+                login: engine.takes_logins(),
+            },
             connection,
         })
     }
@@ -112,12 +125,18 @@ impl Head {
             path: self.target(),
             authorization: all(true, "authorization"),
             content_types: all(matches!(method, b"POST" | b"PUT"), "content-type"),
-            user_agent: if self.reads_client {
+            user_agent: if self.reads.client {
                 self.first("user-agent")
             } else {
                 &[]
             },
-            forwarded_for: all(self.reads_client, "x-forwarded-for"),
+            forwarded_for: all(self.reads.client, "x-forwarded-for"),
+            cookies: all(self.reads.login, "cookie"),
+            api_client: if self.reads.login {
+                self.first(UI_HEADER.0)
+            } else {
+                &[]
+            },
             connection: self
                 .connection
                 .as_deref()
@@ -129,8 +148,8 @@ impl Head {
     /// from the head is decided by name.
     pub(crate) fn reduce(&mut self) {
         if !self.is_reduced {
-            let reads_client = self.reads_client;
-            self.headers = self.headers.keeping(|name| is_read(name, reads_client));
+            let reads = self.reads;
+            self.headers = self.headers.keeping(|name| is_read(name, reads));
             self.is_reduced = true;
         }
     }
@@ -145,7 +164,15 @@ impl Head {
     /// known.
     pub(crate) fn presents_credential(&self) -> bool {
         let sent: Vec<_> = self.headers.all("authorization").collect();
-        let presented = matches!(Credential::read(&sent), Ok(Credential::Token(_)));
+        let passwords = if self.reads.login {
+            Passwords::OfUsers
+        } else {
+            Passwords::Tokens
+        };
+        let presented = matches!(
+            Credential::read(&sent, passwords),
+            Ok(Credential::Token(_) | Credential::Password(_))
+        );
         presented
             || self
                 .connection
@@ -162,6 +189,14 @@ impl Head {
     pub(crate) fn authorization(&self) -> Option<String> {
         let value = std::str::from_utf8(self.first("authorization")).ok()?;
         (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// The last address in `x-forwarded-for`, which the proxy before this filter added.
+    pub(crate) fn forwarded_for(&self) -> Option<String> {
+        let last = self.headers.all("x-forwarded-for").last()?;
+        let last = last.rsplit(|byte| *byte == b',').next()?.trim_ascii();
+        let last = std::str::from_utf8(last).ok()?;
+        (!last.is_empty()).then(|| last.to_owned())
     }
 
     /// The raw `:path`; empty when there is none.
@@ -189,7 +224,7 @@ impl Head {
 
 /// Returns true if the value of a field may be read after a wait. Some registries take `_` for `-`
 /// in names.
-fn is_read(name: &[u8], reads_client: bool) -> bool {
+fn is_read(name: &[u8], reads: Reads) -> bool {
     const ALWAYS: [&[u8]; 5] = [
         b":authority",
         b":method",
@@ -198,6 +233,7 @@ fn is_read(name: &[u8], reads_client: bool) -> bool {
         b"content-type",
     ];
     const CLIENT: [&[u8]; 2] = [b"user-agent", b"x-forwarded-for"];
+    const LOGIN: [&[u8]; 3] = [b"cookie", UI_HEADER.0.as_bytes(), b"x-forwarded-for"];
     let folded = |byte: &u8| {
         if byte.is_ascii_alphanumeric() || *byte == b':' {
             byte.to_ascii_lowercase()
@@ -206,5 +242,7 @@ fn is_read(name: &[u8], reads_client: bool) -> bool {
         }
     };
     let is = |known: &&[u8]| name.iter().map(folded).eq(known.iter().copied());
-    ALWAYS.iter().any(is) || (reads_client && CLIENT.iter().any(is))
+    ALWAYS.iter().any(is)
+        || (reads.client && CLIENT.iter().any(is))
+        || (reads.login && LOGIN.iter().any(is))
 }

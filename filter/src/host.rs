@@ -212,12 +212,22 @@ pub(crate) fn call(
     headers: &[(&str, &str)],
     timeout: Duration,
 ) -> Result<u32, HostError> {
+    post(cluster, headers, &[], timeout)
+}
+
+/// The same for a request with a body.
+pub(crate) fn post(
+    cluster: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    timeout: Duration,
+) -> Result<u32, HostError> {
     let headers: Vec<(&str, &[u8])> = headers
         .iter()
         .map(|(name, value)| (*name, value.as_bytes()))
         .collect();
     let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    raw::http_call(cluster.as_bytes(), &fields::write(&headers), millis)
+    raw::http_call(cluster.as_bytes(), &fields::write(&headers), body, millis)
         .map_err(|_| HostError("http_call"))
 }
 
@@ -269,6 +279,18 @@ pub(crate) fn record(metric: u32, value: u64) {
 pub(crate) fn set_tick_period(period: Duration) -> Result<(), HostError> {
     let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
     raw::set_tick_period(millis).map_err(|_| HostError("set_tick_period_milliseconds"))
+}
+
+/// Bytes that nobody can guess: the keys of a [`RandomState`](std::hash::RandomState) come from the
+/// host, and what it hashes does not show them.
+pub(crate) fn random_bytes<const LENGTH: usize>() -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    for part in bytes.chunks_mut(4) {
+        for (byte, random) in part.iter_mut().zip(random().to_le_bytes()) {
+            *byte = random;
+        }
+    }
+    bytes
 }
 
 /// Any number; different on each worker and call.

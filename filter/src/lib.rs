@@ -12,6 +12,7 @@ mod host;
 mod intake;
 mod keys;
 mod logging;
+mod login;
 mod metrics;
 mod parked;
 mod pending;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use registry_auth_engine::facts::{Gathered, KeysAnswer, RequestBody};
 use registry_auth_engine::keys::source::SourceId;
+use registry_auth_engine::login::{LoginAnswer, LoginQuestion};
 use registry_auth_engine::parking::Wait;
 use registry_auth_engine::question::Question;
 use registry_auth_engine::time::UnixTime;
@@ -43,6 +44,10 @@ pub(crate) enum Awaits {
     Tick,
     /// The end of its own body.
     Body,
+    /// The root context's turn, to ask the login service.
+    LoginTurn(LoginQuestion, Duration),
+    /// The answer of the login service, by callout.
+    Login(u32, Duration),
 }
 
 impl Awaits {
@@ -58,6 +63,7 @@ impl Awaits {
             Self::Keys(_) | Self::Turn(_) | Self::Response(..) | Self::Tick => {
                 Duration::from_secs(5)
             }
+            Self::LoginTurn(_, patience) | Self::Login(_, patience) => *patience,
         }
     }
 
@@ -67,7 +73,12 @@ impl Awaits {
             Self::Keys(source) | Self::UnknownKey(source) | Self::NextFetch(source) => {
                 Some(*source)
             }
-            Self::Turn(_) | Self::Response(..) | Self::Tick | Self::Body => None,
+            Self::Turn(_)
+            | Self::Response(..)
+            | Self::Tick
+            | Self::Body
+            | Self::LoginTurn(..)
+            | Self::Login(..) => None,
         }
     }
 }
@@ -79,6 +90,7 @@ impl Pending {
         let wait = match awaits {
             Awaits::Body => Wait::Body,
             Awaits::NextFetch(_) => Wait::NextFetch,
+            Awaits::LoginTurn(..) | Awaits::Login(..) => Wait::Login,
             Awaits::Turn(_) | Awaits::Response(..) | Awaits::Tick if self.is_verified => {
                 Wait::Verified
             }
@@ -90,11 +102,13 @@ impl Pending {
         };
         let question = match awaits {
             Awaits::Turn(question) | Awaits::Response(_, question) => question.size(),
+            Awaits::LoginTurn(question, _) => question.size(),
             Awaits::Keys(_)
             | Awaits::UnknownKey(_)
             | Awaits::NextFetch(_)
             | Awaits::Tick
-            | Awaits::Body => 0,
+            | Awaits::Body
+            | Awaits::Login(..) => 0,
         };
         (
             wait,
@@ -119,6 +133,9 @@ impl Pending {
             }
             Awaits::Tick => {}
             Awaits::Body => self.gathered.body = Some(RequestBody::Late),
+            Awaits::LoginTurn(..) | Awaits::Login(..) => {
+                self.gathered.login = Some(LoginAnswer::NONE);
+            }
         }
     }
 }

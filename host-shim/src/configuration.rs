@@ -5,6 +5,7 @@ pub(crate) mod key_sets;
 mod tests;
 mod yaml;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -13,12 +14,14 @@ use registry_auth_engine::compile::compile;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Diagnostics, Role, decode, decode_value};
 use registry_auth_engine::json;
-use registry_auth_render::{Completed, Options, complete};
+use registry_auth_render::{Completed, Endpoint, Listener, Options, complete};
 use serde_json::Value;
 
 use crate::disk::Disk;
 use crate::inline::Inlined;
+use crate::people::People;
 use crate::zot::{differences, shared_blobs};
+use crate::zot_people;
 pub(crate) use key_sets::{KeySetSource, Origin};
 
 /// What a document is read for.
@@ -38,10 +41,12 @@ pub(crate) struct Configuration {
     /// What the filter and the shim go by: files that are read again are named, not read.
     document: Option<Box<Document>>,
     found: Diagnostics,
-    /// Differences in the `storage` section, which only zot has.
+    /// Differences in sections that the filter does not read: `storage`, and those of people.
     storage: Vec<ConfigError>,
     /// What a rendered proxy needs; without errors, and for that view only.
     completed: Option<Box<Completed>>,
+    /// How people log in, for that view only.
+    people: Option<People>,
 }
 
 impl Configuration {
@@ -53,12 +58,30 @@ impl Configuration {
         Ok(value_of(path)?.map_or_else(Self::refused, |value| Self::seen(value, view)))
     }
 
-    /// Reads a file whose proxy may be configured by hand or rendered: as the filter reads it, if
-    /// it can, and completed otherwise.
+    /// Reads and checks the file at `path` for a proxy that is rendered, whose login service is at
+    /// `login`.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn read_for_any(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read_with_login(
+        path: &Path,
+        options: &Options,
+        login: Endpoint,
+    ) -> anyhow::Result<Self> {
+        Ok(value_of(path)?.map_or_else(Self::refused, |value| {
+            Self::completing(value, options, Some(login))
+        }))
+    }
+
+    /// Reads a file whose proxy may be configured by hand or rendered: as the filter reads it, if
+    /// it can, and completed otherwise; with the login service at `login`, if there is one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read_for_any(path: &Path, login: Option<Endpoint>) -> anyhow::Result<Self> {
+        if let Some(login) = login {
+            return Self::read_with_login(path, &Options::default(), login);
+        }
         let value = match value_of(path)? {
             Ok(value) => value,
             Err(found) => return Ok(Self::refused(found)),
@@ -77,7 +100,7 @@ impl Configuration {
         match view {
             // The configuration of an intake has nothing to complete.
             View::Proxy(options) if value.get("intake").is_none() => {
-                Self::completing(value, options)
+                Self::completing(value, options, None)
             }
             _ => Self::checked(value),
         }
@@ -85,9 +108,27 @@ impl Configuration {
 
     /// Completes a document. What `serve` fetches is in the completed one; what it means in zot is
     /// in the written one.
-    fn completing(value: Value, options: &Options) -> Self {
-        let storage = shared_blobs(&value);
-        let result = complete(&value, options, &Disk);
+    fn completing(value: Value, options: &Options, login: Option<Endpoint>) -> Self {
+        let mut storage = zot_people::differences(&value);
+        storage.extend(shared_blobs(&value));
+        // Whoever only checks has no service; what it would be asked is the same.
+        let endpoint = login.or_else(|| options.check_files.then(any_endpoint));
+        let people = match (endpoint, People::read(&value, &mut BTreeSet::new())) {
+            (None, _) => None,
+            (Some(endpoint), Ok(people)) => people.map(|people| (people, endpoint)),
+            (Some(_), Err(errors)) => {
+                return Self::refused(Diagnostics {
+                    errors,
+                    warnings: Vec::new(),
+                });
+            }
+        };
+        let mut options = options.clone();
+        if let Some((people, endpoint)) = &people {
+            options.login = Some(people.login(endpoint.clone()));
+        }
+        let people = people.map(|(people, _)| people);
+        let result = complete(&value, &options, &Disk);
         let (role, _) = decode_value(value);
         let Role::Filter(written) = role else {
             return Self::refused(Diagnostics {
@@ -100,12 +141,18 @@ impl Configuration {
             storage,
             ..Self::default()
         };
+        whole.found.warnings.extend(
+            people
+                .iter()
+                .flat_map(|people| people.findings().iter().cloned()),
+        );
+        whole.people = people;
         match result {
             Ok(completed) => {
                 if let (Role::Filter(document), _) = decode_value(completed.filter.clone()) {
                     whole.document = Some(document);
                 }
-                whole.found.warnings.clone_from(&completed.warnings);
+                whole.found.warnings.extend(completed.warnings.clone());
                 whole.completed = Some(Box::new(completed));
             }
             Err(errors) => whole.found.errors = errors,
@@ -140,6 +187,7 @@ impl Configuration {
             found,
             storage,
             completed: None,
+            people: None,
         }
     }
 
@@ -178,10 +226,21 @@ impl Configuration {
         self.completed.as_deref()
     }
 
+    /// Returns how people log in, and where clients connect.
+    pub(crate) fn people(&self) -> Option<(&People, &Listener)> {
+        let completed = self.completed.as_deref()?;
+        Some((self.people.as_ref()?, &completed.listener))
+    }
+
     /// Returns `log.level`.
     pub(crate) fn log_level(&self) -> Option<&str> {
         self.document.as_ref()?.log_level.as_deref()
     }
+}
+
+/// An address that nothing is sent to.
+fn any_endpoint() -> Endpoint {
+    Endpoint::Unix("/run/registry-auth/login.sock".to_owned())
 }
 
 /// Reads the file at `path` as JSON or, by its ending, as YAML. What is wrong with its form is the

@@ -54,6 +54,11 @@ impl Seal {
         Ok((Self(key), text))
     }
 
+    /// The key itself, for the login service.
+    pub(crate) fn push_key(&self) -> PushKey {
+        self.0.clone()
+    }
+
     /// Returns the envelope of a set for a push as `generation`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! Envoy (`serve`), checks configurations (`check`), writes those of proxies (`render`), and holds
 //! the filter itself (`module`).
 
+mod api_keys;
 mod check;
 mod clock;
 mod configuration;
@@ -25,6 +26,8 @@ mod members;
 mod metrics;
 mod module;
 mod overlap;
+mod people;
+mod publish;
 mod push;
 mod refresh;
 mod render;
@@ -41,6 +44,7 @@ mod token;
 mod trust;
 mod upstream;
 mod zot;
+mod zot_people;
 
 use std::process::ExitCode;
 
@@ -59,6 +63,7 @@ enum Command {
     Run(run::Arguments),
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Keys(api_keys::Arguments),
     Module(module::Arguments),
     #[command(hide = true)]
     BecomeEnvoy(run::launcher::Arguments),
@@ -70,6 +75,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Keys(arguments) => api_keys::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),
         Command::BecomeEnvoy(arguments) => run::launcher::run(&arguments),

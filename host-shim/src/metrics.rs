@@ -11,7 +11,7 @@ use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
-use crate::status::State;
+use crate::status::{PeopleState, State};
 
 /// The content type of the text format.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -48,7 +48,8 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.sources(&mut encoder)?;
         self.envoys(&mut encoder)?;
-        self.names(&mut encoder)
+        self.names(&mut encoder)?;
+        self.people(&mut encoder)
     }
 }
 
@@ -116,6 +117,54 @@ impl Snapshot {
             Family("fetches", None, "Fetches from the source by outcome"),
             fetches,
         )
+    }
+
+    fn people(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(PeopleState(service)) = &self.state.people else {
+            return Ok(());
+        };
+        let login = service.login();
+        let logins = login.counters().logins();
+        let logins = logins.iter().map(|(method, outcome, count)| {
+            let labels = vec![("method", *method), ("outcome", outcome.as_str())];
+            (labels, ConstCounter::new(*count))
+        });
+        let family = Family("logins", None, "Logins by password and API key");
+        write(encoder, family, logins)?;
+        let Some(directory) = login.directory() else {
+            return Ok(());
+        };
+        let asked = directory.asked();
+        let requests = [
+            ("answered", asked.answered),
+            ("outage", asked.outages),
+            ("skipped", asked.skipped),
+        ];
+        let requests =
+            requests.map(|(outcome, count)| (vec![("outcome", outcome)], ConstCounter::new(count)));
+        let family = Family("directory_requests", None, "Requests to the directory");
+        write(encoder, family, requests.into_iter())?;
+        let family = Family(
+            "directory",
+            Some(Unit::Seconds),
+            "Time of all requests to the directory together",
+        );
+        let time = [(Vec::new(), ConstCounter::new(asked.time.as_secs_f64()))];
+        write(encoder, family, time.into_iter())?;
+        let family = Family(
+            "directory_connections",
+            None,
+            "Connections to the directory that were opened",
+        );
+        let opened = [(Vec::new(), ConstCounter::new(asked.connections))];
+        write(encoder, family, opened.into_iter())?;
+        let family = Family(
+            "directory_circuit_open",
+            None,
+            "1 while the directory is not asked, since it has just not answered",
+        );
+        let open = [(Vec::new(), ConstGauge::new(u32::from(asked.is_open)))];
+        write(encoder, family, open.into_iter())
     }
 
     fn envoys(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -16,6 +16,7 @@ use registry_auth_render::{Completed, PUSH_KEY};
 
 use crate::check;
 use crate::configuration::{Configuration, View};
+use crate::people::LoginAddress;
 use crate::upstream::UpstreamArguments;
 
 /// Writes the configuration of a proxy with the filter in it
@@ -58,6 +59,9 @@ struct EnvoyArguments {
     /// Envoy needs
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Where people log in: the `--login` of `registry-auth serve`, which has to run for it
+    #[arg(long, value_name = "ADDRESS")]
+    login: Option<LoginAddress>,
 }
 
 /// Runs the command. An invalid configuration is an exit status, not an error.
@@ -81,7 +85,12 @@ impl EnvoyArguments {
             return Ok(ExitCode::from(USAGE));
         }
         let options = self.upstream.options(false);
-        let configuration = Configuration::read(&self.config, View::Proxy(&options))?;
+        let configuration = match &self.login {
+            Some(login) => {
+                Configuration::read_with_login(&self.config, &options, login.endpoint())?
+            }
+            None => Configuration::read(&self.config, View::Proxy(&options))?,
+        };
         check::print(&configuration);
         let Some(completed) = configuration.completed() else {
             return Ok(refusal(&configuration));

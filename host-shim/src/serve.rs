@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
+use registry_auth_people::service::Listener as LoginListener;
+use registry_auth_render::Listener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::configuration::{Configuration, KeySetSource};
 use crate::envelope::Seal;
 use crate::listen::{Endpoints, ShimPages};
+use crate::people::{LoginAddress, People, PeopleHost};
 use crate::shim::Shim;
 use crate::status::Status;
 use crate::target::Target;
@@ -35,18 +38,32 @@ pub(crate) struct Arguments {
     /// absent
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// Where people log in: `127.0.0.1:PORT` or `unix:/path/of/socket`, the same as in `render`.
+    /// For a zot file with `htpasswd`, `ldap` or `openid`
+    #[arg(long, value_name = "ADDRESS")]
+    login: Option<LoginAddress>,
+    /// The file of API keys and ended logins; when absent `registry-auth.db` in the folder that
+    /// the environment variable `STATE_DIRECTORY` names, else in the current one
+    #[arg(long, value_name = "FILE", requires = "login")]
+    store: Option<PathBuf>,
 }
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let configuration = Configuration::read_for_any(&arguments.config)?;
+    let endpoint = arguments.login.as_ref().map(LoginAddress::endpoint);
+    let configuration = Configuration::read_for_any(&arguments.config, endpoint)?;
     if configuration.is_refused() {
         check::print(&configuration);
         return Ok(ExitCode::FAILURE);
     }
     let sets = configuration.key_set_sources();
+    let people = configuration.people();
     ensure!(
-        !sets.is_empty(),
+        arguments.login.is_none() || people.is_some(),
+        "nobody logs in: the configuration has none of zot's sections `htpasswd`, `ldap` and `openid` in `http.auth`; leave `--login` out",
+    );
+    ensure!(
+        !sets.is_empty() || people.is_some(),
         "nothing for the shim to do: the configuration has no `http.auth.bearer.awsSecretsManager`, no `mint` and no issuer with `keySource` `push`, which are the only sources that it fetches",
     );
     let seal = Seal::from_environment()?;
@@ -58,23 +75,44 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("no runtime")?;
-    let ended = runtime.block_on(serve(sets, arguments, seal));
+    let ended = runtime.block_on(serve(sets, people, arguments, seal));
     // Does not wait for blocking tasks, such as a DNS lookup that hangs.
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(sets: Vec<KeySetSource>, arguments: &Arguments, seal: Seal) -> anyhow::Result<()> {
+async fn serve(
+    mut sets: Vec<KeySetSource>,
+    people: Option<(&People, &Listener)>,
+    arguments: &Arguments,
+    seal: Seal,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let status = Status::default();
+    let mut host = PeopleHost::new(seal.push_key(), arguments.store.as_deref(), status.clone());
+    let mut tasks = JoinSet::new();
+    if let (Some((people, listener)), Some(address)) = (people, &arguments.login) {
+        let bound = match address {
+            LoginAddress::Tcp(address) => LoginListener::tcp(*address).await,
+            LoginAddress::Unix(path) => LoginListener::unix(path),
+        };
+        let bound = bound.context("cannot listen for logins (`--login`)")?;
+        let clients = (
+            &*listener.address.to_string(),
+            listener.port,
+            listener.tls.is_some(),
+        );
+        host.apply(Some(people), clients).await?;
+        sets.extend(host.set());
+        tasks.spawn(bound.run(host.switch()));
+    }
     let mut shim = Shim::new(&arguments.envoy, seal, status.clone());
     let endpoints = match arguments.listen {
         Some(address) => Some(Endpoints::bind(address).await?),
         None => None,
     };
     shim.keep(&sets).await;
-    let mut tasks = JoinSet::new();
     // After the sources are registered: without any, `/readyz` would report ready.
     if let Some(endpoints) = endpoints {
         tracing::info!(address = %endpoints.address()?, "the endpoints are listening");

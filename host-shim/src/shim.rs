@@ -14,7 +14,9 @@ use crate::feedback::Feedback;
 use crate::feeder::Feeder;
 use crate::intakes::{Intakes, Known};
 use crate::lanes::Lanes;
-use crate::refresh::{Channels, Refresher, Timing};
+use crate::people::LoginFeed;
+use crate::publish;
+use crate::refresh::{Channels, Published, Refresher, Timing};
 use crate::resolve::System;
 use crate::secrets::SecretsManager;
 use crate::source::Source;
@@ -119,9 +121,43 @@ impl Shim {
                 tracing::info!(set = &**name, %issuer, "started to fetch keys");
                 self.spawn(name, issuer.clone(), set.timing)
             }
+            Origin::Login(feed) => {
+                tracing::info!(set = &**name, "started to push the login key");
+                self.spawn_login(name, feed.clone())
+            }
         };
         let name = Arc::clone(name);
         self.sets.insert(name, RunningSet { source: set, tasks });
+    }
+
+    /// Starts the tasks of the set of the login service: nothing is fetched.
+    fn spawn_login(&mut self, name: &Arc<str>, feed: LoginFeed) -> Vec<AbortHandle> {
+        let (keys_sender, keys) = watch::channel(None);
+        let span = tracing::info_span!("source", set = &**name);
+        let feeder = self.feeder(name, keys, watch::channel(Feedback::default()).0);
+        let report = self.status.source(name);
+        let publisher = publish::run(feed, keys_sender, report);
+        vec![
+            self.tasks.spawn(feeder.run().instrument(span.clone())),
+            self.tasks.spawn(publisher.instrument(span)),
+        ]
+    }
+
+    fn feeder(
+        &self,
+        name: &Arc<str>,
+        keys: watch::Receiver<Option<Arc<Published>>>,
+        feedback: watch::Sender<Feedback>,
+    ) -> Feeder {
+        Feeder {
+            set: Arc::clone(name),
+            intakes: self.intakes.clone(),
+            seal: Arc::clone(&self.seal),
+            keys,
+            feedback,
+            status: self.status.clone(),
+            lanes: Arc::clone(&self.lanes),
+        }
     }
 
     /// Starts the tasks of one set: one that fetches, and one that has a task for each intake. They
@@ -135,15 +171,7 @@ impl Shim {
         let (keys_sender, keys) = watch::channel(None);
         let (feedback, feedback_receiver) = watch::channel(Feedback::default());
         let span = tracing::info_span!("source", set = &**name);
-        let feeder = Feeder {
-            set: Arc::clone(name),
-            intakes: self.intakes.clone(),
-            seal: Arc::clone(&self.seal),
-            keys,
-            feedback,
-            status: self.status.clone(),
-            lanes: Arc::clone(&self.lanes),
-        };
+        let feeder = self.feeder(name, keys, feedback);
         let channels = Channels {
             keys: keys_sender,
             feedback: feedback_receiver,

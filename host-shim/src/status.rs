@@ -2,8 +2,10 @@
 //! resolve, read by the endpoints.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use registry_auth_people::service::LoginService;
 use tokio::time::Instant;
 
 use crate::source::Failure;
@@ -21,6 +23,18 @@ pub(crate) struct State {
     pub(crate) feeds: BTreeMap<(Arc<str>, Arc<str>), FeedState>,
     /// By the name of intakes, `dns+http://HOST:PORT`.
     pub(crate) names: BTreeMap<Arc<str>, NameState>,
+    /// The login service, where people log in.
+    pub(crate) people: Option<PeopleState>,
+}
+
+/// The login service, which counts by itself.
+#[derive(Clone)]
+pub(crate) struct PeopleState(pub(crate) Arc<LoginService>);
+
+impl fmt::Debug for PeopleState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("PeopleState")
+    }
 }
 
 /// The state of a source.
@@ -124,6 +138,11 @@ impl Status {
         };
         report.update(|_| ());
         report
+    }
+
+    /// Names the login service of now.
+    pub(crate) fn set_people(&self, service: Option<Arc<LoginService>>) {
+        self.change(|state| state.people = service.map(PeopleState));
     }
 
     /// Removes a source that is no longer fetched, with what is known of it in each Envoy.

@@ -47,6 +47,7 @@ impl UpstreamArguments {
         Options {
             upstream,
             check_files,
+            login: None,
         }
     }
 }

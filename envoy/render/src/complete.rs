@@ -39,6 +39,7 @@ pub fn complete(
     let mut rest = document.clone();
     let mut found = Diagnostics::default();
     let written = listener::take(&mut rest, &mut found);
+    let people = people::take(&mut rest);
     let (role, mut decoded) = decode_value(rest);
     found.errors.append(&mut decoded.errors);
     found.warnings.append(&mut decoded.warnings);
@@ -60,7 +61,6 @@ pub fn complete(
         options,
         files,
     };
-    people::refuse(&raw, document, &mut draft);
     let listener = listener::complete(written, &mut draft);
     mtls::complete(&raw, listener.as_ref(), &mut draft);
     files::inline_keys(&raw, &mut draft);
@@ -69,6 +69,7 @@ pub fn complete(
     if let Some(upstream) = &upstream {
         clusters.reserve(&upstream.cluster);
     }
+    let login = people::complete(&raw, &people, &mut clusters, &mut draft);
     issuers::complete(&raw, &mut clusters, &mut draft);
     let environment = proxy::complete(&raw, upstream.as_ref(), &mut draft);
     kept::level(&mut draft);
@@ -91,6 +92,7 @@ pub fn complete(
         intake: pushes.map(|env| json!({ "intake": { "pushKey": { "env": env } } })),
         issuers: clusters.into_issuers(),
         upstream: upstream.cluster,
+        login,
         rewrite_host: upstream.rewrite_host,
         external_url: listener.external_url,
         listener: listener.listener,

@@ -21,6 +21,8 @@ pub struct Completed {
     pub issuers: Vec<Cluster>,
     /// The registry.
     pub upstream: Cluster,
+    /// The login service, where people log in.
+    pub login: Option<Cluster>,
     /// `Host` that replaces the client's on the way to the registry.
     pub rewrite_host: Option<String>,
     /// Where clients connect.
@@ -42,8 +44,10 @@ impl Completed {
         json_text::write(&self.filter)
     }
 
-    /// Returns all clusters: the registry, then the issuers.
+    /// Returns all clusters: the registry, then the login service, then the issuers.
     pub fn clusters(&self) -> impl Iterator<Item = &Cluster> {
-        std::iter::once(&self.upstream).chain(&self.issuers)
+        std::iter::once(&self.upstream)
+            .chain(&self.login)
+            .chain(&self.issuers)
     }
 }

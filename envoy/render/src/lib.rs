@@ -53,7 +53,8 @@ pub use completed::Completed;
 pub use files::Files;
 pub use listener::{Listener, ServerTls};
 pub use options::{
-    Certificate, DEFAULT_UPSTREAM, Options, PUSH_KEY, UPSTREAM_AUTHORIZATION, Upstream,
+    Certificate, DEFAULT_UPSTREAM, LOGIN_CLUSTER, Login, Options, PUSH_KEY, UPSTREAM_AUTHORIZATION,
+    Upstream,
 };
 pub use registry_auth_engine::config::ConfigError;
 pub use resources::Rendered;

@@ -1,5 +1,7 @@
 //! What a document of zot does not say: the registry behind the proxy, and how it is reached.
 
+use crate::cluster::Endpoint;
+
 /// What the caller knows in addition to the document. The default assumes [`DEFAULT_UPSTREAM`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -8,7 +10,21 @@ pub struct Options {
     /// Files that the proxy and the shim read themselves (certificates, authorities, tokens) are
     /// read here too, and an error if they cannot be used. For a proxy on this host.
     pub check_files: bool,
+    /// Where people log in, for a document that says how; without it nobody can.
+    pub login: Option<Login>,
 }
+
+/// The login service of `registry-auth run` or `serve`, which reads zot's sections of people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// `htpasswd`, `ldap`, `openid`, `apiKey`: what the document has.
+    pub methods: Vec<String>,
+    /// Where the service listens: its socket, or a loopback address.
+    pub endpoint: Endpoint,
+}
+
+/// The name of the cluster of the login service.
+pub const LOGIN_CLUSTER: &str = "registry_auth_login";
 
 /// The registry that is assumed when nothing is said.
 pub const DEFAULT_UPSTREAM: &str = "http://127.0.0.1:5000";

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use strum::VariantArray;
 
-use crate::route::{Mount, Reference, Repository, Route};
+use crate::route::{LoginRoute, Mount, Reference, Repository, Route};
 
 /// zot's method actions, the words of policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
@@ -119,9 +119,9 @@ impl<'a> AccessSet<'a> {
     #[must_use]
     pub fn of(route: &'a Route<'_>) -> Self {
         match route {
-            Route::Public => Self::Nothing,
+            Route::Public | Route::Login(LoginRoute::Page) => Self::Nothing,
             Route::Base => Self::Credential,
-            Route::Extension | Route::Token => Self::Identity,
+            Route::Extension | Route::Token | Route::Login(LoginRoute::ApiKeys) => Self::Identity,
             Route::Catalog(_) => Self::Catalog,
             Route::PullManifest(name, reference) => {
                 Self::Checks(vec![check(Action::Read, name, reference.as_str())])

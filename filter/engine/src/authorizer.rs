@@ -93,7 +93,7 @@ impl Authorizer<'_> {
             if !claim.covers(check, self.facts.now) {
                 return Err(AuthzError::InsufficientScope);
             }
-            if self.bypass {
+            if self.bypass && claim.is_of_token_server() {
                 return Ok(GrantRule::AccessClaim);
             }
         }
@@ -161,7 +161,7 @@ impl Authorizer<'_> {
             if !claim.covers_catalog(self.facts.now) {
                 return Err(AuthzError::InsufficientScope);
             }
-            if self.bypass {
+            if self.bypass && claim.is_of_token_server() {
                 return Ok(GrantRule::AccessClaim);
             }
         }
@@ -188,9 +188,12 @@ impl Authorizer<'_> {
         let named = self
             .policy
             .is_none_or(|policy| policy.is_admin(&self.caller.identity));
-        covered
-            && !self.caller.identity.is_anonymous()
-            && (self.bypass && self.caller.claim.is_some() || named)
+        let bypasses = self
+            .caller
+            .claim
+            .as_ref()
+            .is_some_and(|claim| self.bypass && claim.is_of_token_server());
+        covered && !self.caller.identity.is_anonymous() && (bypasses || named)
     }
 
     /// Returns true if the policy lets the caller read a repository; the `access` claim was checked

@@ -2,6 +2,7 @@
 
 mod bearer;
 mod issuer;
+mod login;
 mod mint;
 mod mtls;
 mod proxy;
@@ -23,6 +24,7 @@ use crate::route::{Route, RouteConfig};
 use crate::url::BaseUrl;
 
 pub use bearer::is_certificate;
+pub use login::LoginService;
 pub use mint::algorithm as mint_algorithm;
 pub use proxy::{Enforcement, Upstream};
 
@@ -36,6 +38,8 @@ pub struct Compiled {
     pub engine: Engine,
     /// What the host does around decisions.
     pub proxy: Enforcement,
+    /// How the login service is asked, where people log in.
+    pub login: Option<LoginService>,
     /// How long refusals of a presented credential are held back; zero for not at all.
     pub fail_delay: Duration,
     /// What is logged.
@@ -66,8 +70,16 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     let authn = document
         .bearer
         .as_ref()
-        .map(|raw| bearer::compile(raw, &document.proxy, &mut sources, diagnostics))
+        .map(|raw| {
+            let people = document.login.is_some();
+            bearer::compile(raw, people, &document.proxy, &mut sources, diagnostics)
+        })
         .unwrap_or_default();
+    let login = document
+        .login
+        .as_ref()
+        .map(|raw| login::compile(raw, &document.proxy, &mut sources, diagnostics));
+    login::keep_issuer(document.bearer.as_ref(), diagnostics);
     let policy = document
         .access_control
         .as_ref()
@@ -81,6 +93,7 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     nobody_may_enter(document, diagnostics);
     let fail_delay = fail_delay(document, diagnostics);
     let mut routes = proxy::routes(&document.proxy, diagnostics);
+    routes.login = login.is_some();
     let realm = realm(document, &routes, diagnostics);
     let endpoint = realm
         .token_endpoint
@@ -92,8 +105,10 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     if !diagnostics.errors.is_empty() {
         return None;
     }
+    let (login, service) = login.unzip();
     let engine = Engine {
         routes,
+        login,
         realm,
         providers: authn.providers,
         bearer: authn.bearer,
@@ -113,6 +128,7 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     Some(Compiled {
         engine,
         proxy: enforcement?,
+        login: service,
         fail_delay,
         log_level,
     })
@@ -120,7 +136,7 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
 
 /// Returns true if callers can authenticate.
 const fn authenticates(document: &Document) -> bool {
-    document.bearer.is_some() || document.mtls.is_some()
+    document.bearer.is_some() || document.mtls.is_some() || document.login.is_some()
 }
 
 fn policy(
@@ -136,7 +152,7 @@ fn policy(
         );
     }
     if !authenticates && !policy.is_anonymous_only() {
-        let message = "names users, groups or a default policy, but nobody can authenticate: add http.auth.bearer or http.auth.mtls, or keep anonymousPolicy only";
+        let message = "names users, groups or a default policy, but nobody can authenticate: add http.auth.bearer, http.auth.mtls or a way to log in (such as http.auth.htpasswd), or keep anonymousPolicy only";
         diagnostics.error("http.accessControl", message);
     }
     Some(policy)

@@ -8,8 +8,11 @@ use std::sync::Arc;
 use crate::authn::identity::Identity;
 use crate::authz::Rule;
 use crate::facts::Need;
+use crate::login::{Caller, CallerIdentity};
 use crate::reply::Reply;
+use crate::request::RequestHead;
 use crate::route::Payload;
+use crate::time::UnixTime;
 
 pub use denied::Denied;
 
@@ -44,6 +47,8 @@ pub struct Grant {
     rule: GrantRule,
     payload: Payload,
     target: Option<String>,
+    /// For the login service: who asks it, if it is somebody.
+    page: Option<Option<Box<CallerIdentity>>>,
 }
 
 /// Which rule let a request through.
@@ -53,6 +58,8 @@ pub enum GrantRule {
     Public,
     /// The route asks for an identity only.
     Identity,
+    /// The route is one of the login service, which decides itself.
+    Login,
     /// There is no `accessControl`.
     NoAccessControl,
     /// The token's `access` claim alone (`bypassAccessControl`).
@@ -66,7 +73,7 @@ impl GrantRule {
     /// them.
     pub(crate) const fn is_of_repositories(&self) -> bool {
         match self {
-            Self::Public | Self::Identity => false,
+            Self::Public | Self::Identity | Self::Login => false,
             Self::NoAccessControl | Self::AccessClaim | Self::Policy(_) => true,
         }
     }
@@ -78,6 +85,7 @@ impl fmt::Display for GrantRule {
         match self {
             Self::Public => formatter.write_str("publicPaths"),
             Self::Identity => formatter.write_str("identity"),
+            Self::Login => formatter.write_str("login service"),
             Self::NoAccessControl => formatter.write_str("no accessControl"),
             Self::AccessClaim => formatter.write_str("access claim"),
             Self::Policy(rule) => rule.fmt(formatter),
@@ -92,7 +100,42 @@ impl Grant {
             rule,
             payload,
             target: None,
+            page: None,
         }
+    }
+
+    /// The same for the login service, which gets to know who asks.
+    pub(crate) fn for_page(self, caller: Option<CallerIdentity>) -> Self {
+        Self {
+            page: Some(caller.map(Box::new)),
+            ..self
+        }
+    }
+
+    /// What the login service gets to know of a request that is for it, and `None` of any other
+    /// request. `client` is the address of the client, if the proxy knows it.
+    #[must_use]
+    pub fn caller(
+        &self,
+        head: &RequestHead<'_>,
+        client: impl FnOnce() -> Option<String>,
+        now: UnixTime,
+    ) -> Option<Caller> {
+        let identity = self.page.as_ref()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some(Caller {
+            at: now,
+            method: text(head.method),
+            path: text(head.path),
+            client: client(),
+            identity: identity.as_deref().cloned(),
+        })
+    }
+
+    /// Returns true if the request is for the login service, which gets to know who asks.
+    #[must_use]
+    pub const fn is_page(&self) -> bool {
+        self.page.is_some()
     }
 
     /// The same for another target than the client's.

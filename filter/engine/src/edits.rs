@@ -11,9 +11,10 @@ use std::ops::Range;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
-use crate::authn::credential::Credential;
+use crate::authn::credential::{Credential, Passwords};
 use crate::decision::Grant;
 use crate::fields::{Fields, length_bit};
+use crate::login::CALLER_HEADER;
 use crate::media::may_be_form;
 use crate::route::Payload;
 
@@ -22,7 +23,7 @@ const CONTENT_TYPE: &str = "content-type";
 const BYTES: &str = "application/octet-stream";
 
 /// The field names that matter, besides that of the user name.
-const KNOWN: [(&str, Meaning); 11] = [
+const KNOWN: [(&str, Meaning); 12] = [
     (AUTHORIZATION, Meaning::Credential),
     (CONTENT_TYPE, Meaning::MediaType),
     // A session of the registry's own (zot, Harbor): a second credential.
@@ -36,6 +37,8 @@ const KNOWN: [(&str, Meaning); 11] = [
     ("x-original-method", Meaning::Override),
     ("x-original-uri", Meaning::Override),
     ("x-original-url", Meaning::Override),
+    // What only this filter says to the login service.
+    (CALLER_HEADER, Meaning::Override),
     ("x-rewrite-url", Meaning::Override),
 ];
 /// A bit for each length that a known name has: most fields need no comparison.
@@ -96,6 +99,8 @@ pub struct HeadEdits<'a> {
     rules: &'a HeadRules,
     /// The registry's own `Authorization`, if this request gets it.
     credential: Option<&'a str>,
+    /// What the login service gets to know of the caller.
+    caller: Option<&'a str>,
     /// The client's `Authorization` is forwarded.
     keeps_credential: bool,
     /// The media type is not forwarded as the client sent it.
@@ -131,8 +136,10 @@ impl Grant {
                 // A field that is treated as absent is replaced by the registry's own.
                 Meaning::Credential => {
                     keeps_credential |= rules.forward_authorization
+                        && !self.is_page()
                         && (credential.is_none()
-                            || Credential::read(&[value]) != Ok(Credential::Anonymous));
+                            || Credential::read(&[value], Passwords::Tokens)
+                                != Ok(Credential::Anonymous));
                 }
                 Meaning::MediaType => {
                     types += 1;
@@ -151,6 +158,7 @@ impl Grant {
             fields,
             rules,
             credential,
+            caller: None,
             keeps_credential,
             is_retyped,
             span,
@@ -159,6 +167,13 @@ impl Grant {
 }
 
 impl<'a> HeadEdits<'a> {
+    /// The same with what the login service gets to know: [`Grant::caller`], signed.
+    #[must_use]
+    pub const fn naming(mut self, caller: Option<&'a str>) -> Self {
+        self.caller = caller;
+        self
+    }
+
     /// Makes the changes, in order, up to the first that fails.
     ///
     /// # Errors
@@ -175,6 +190,9 @@ impl<'a> HeadEdits<'a> {
         }
         if let Some(user) = self.user() {
             change(user)?;
+        }
+        if let Some(caller) = self.caller {
+            change(Edit::Add(CALLER_HEADER, Cow::Borrowed(caller)))?;
         }
         self.credential.map_or(Ok(()), |credential| {
             change(Edit::Add(AUTHORIZATION, Cow::Borrowed(credential)))

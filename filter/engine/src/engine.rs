@@ -3,9 +3,11 @@
 mod decide;
 mod identify;
 mod issue;
+mod login;
 
 use crate::authn::bearer::Bearer;
 use crate::authn::cache::IdentityCache;
+use crate::authn::login::Login;
 use crate::authn::mtls::Mtls;
 use crate::authn::provider::Provider;
 use crate::authn::verify::SignatureVerifier;
@@ -30,6 +32,8 @@ pub struct Engine {
     pub(crate) providers: Vec<Provider>,
     pub(crate) bearer: Option<Bearer>,
     pub(crate) mtls: Option<Mtls>,
+    /// People log in.
+    pub(crate) login: Option<Login>,
     pub(crate) mint: Option<Mint>,
     pub(crate) policy: Option<Policy>,
     pub(crate) sources: Vec<Source>,
@@ -79,6 +83,13 @@ impl Engine {
     #[must_use]
     pub const fn reads_certificate(&self) -> bool {
         self.mtls.is_some()
+    }
+
+    /// Returns true if people log in, so that the host has to read cookies and the header of user
+    /// interfaces, and to ask the login service.
+    #[must_use]
+    pub const fn takes_logins(&self) -> bool {
+        self.login.is_some()
     }
 
     /// The `Authorization` that a question of the filter itself is asked with at a registry that

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Listing, UpstreamPage};
 use crate::keys::source::{KeyRing, SourceId};
+use crate::login::{LoginAnswer, LoginQuestion};
 use crate::time::UnixTime;
 
 /// Everything that a decision reads besides the request.
@@ -31,6 +32,9 @@ pub enum Need {
     Catalog(Listing),
     /// The request's body.
     Body,
+    /// What the login service says of a user name and a secret. The host adds the address of the
+    /// client.
+    Login(LoginQuestion),
 }
 
 /// What is not held of a source.
@@ -54,6 +58,8 @@ pub struct Gathered {
     pub catalog: Option<(Listing, UpstreamPage)>,
     /// The request's body.
     pub body: Option<RequestBody>,
+    /// What the login service says of the credential.
+    pub login: Option<LoginAnswer>,
 }
 
 /// The result of fetching the keys of a source because of one request.
@@ -119,7 +125,11 @@ impl Gathered {
             Some(RequestBody::Whole(body)) => body.len(),
             Some(RequestBody::TooLong | RequestBody::Late | RequestBody::NotRead) | None => 0,
         };
-        tags.sum::<usize>() + catalog + body
+        let login = match &self.login {
+            Some(LoginAnswer::Token(token)) => token.len(),
+            Some(_) | None => 0,
+        };
+        tags.sum::<usize>() + catalog + body + login
     }
 
     /// Returns the result of fetching the keys of a source.

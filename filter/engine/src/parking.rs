@@ -12,6 +12,8 @@ const MAX_UNVERIFIED: usize = 5_000;
 const MAX_BODIES: usize = 256;
 /// How many of these may wait for a fetch that may not begin yet: anybody can make up key ids.
 const MAX_NEXT_FETCH: usize = 256;
+/// How many may wait for the login service, which hashes passwords one after the other.
+const MAX_LOGINS: usize = 256;
 /// How many bytes may be held for all of them: heads here and at the host, bodies that are read,
 /// what was fetched, replies that are sent later.
 const MAX_PARKED: usize = 64 * 1024 * 1024;
@@ -29,6 +31,8 @@ pub enum Wait {
     Body,
     /// Keys that may not be fetched yet.
     NextFetch,
+    /// The login service, with a password or an API key.
+    Login,
 }
 
 impl Wait {
@@ -37,7 +41,7 @@ impl Wait {
     pub const fn reserved(self) -> usize {
         match self {
             Self::Body => MAX_BODY,
-            Self::Verified | Self::Unverified | Self::NextFetch => 0,
+            Self::Verified | Self::Unverified | Self::NextFetch | Self::Login => 0,
         }
     }
 }
@@ -49,6 +53,7 @@ pub struct Parking {
     unverified: Usage,
     bodies: usize,
     next_fetch: usize,
+    logins: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +89,7 @@ impl Parking {
             Wait::Unverified => self.admits_unverified(more),
             Wait::Body => self.bodies < MAX_BODIES && self.admits_unverified(more),
             Wait::NextFetch => self.next_fetch < MAX_NEXT_FETCH && self.admits_unverified(more),
+            Wait::Login => self.logins < MAX_LOGINS && self.admits_unverified(more),
         };
         unverified && self.all.admits(more, MAX_WAITING, MAX_PARKED)
     }
@@ -101,6 +107,7 @@ impl Parking {
             Wait::Unverified => {}
             Wait::Body => self.bodies = self.bodies.saturating_add(1),
             Wait::NextFetch => self.next_fetch = self.next_fetch.saturating_add(1),
+            Wait::Login => self.logins = self.logins.saturating_add(1),
         }
         self.unverified.enter(bytes);
     }
@@ -113,6 +120,7 @@ impl Parking {
             Wait::Unverified => {}
             Wait::Body => self.bodies = self.bodies.saturating_sub(1),
             Wait::NextFetch => self.next_fetch = self.next_fetch.saturating_sub(1),
+            Wait::Login => self.logins = self.logins.saturating_sub(1),
         }
         self.unverified.leave(bytes);
     }
@@ -141,6 +149,7 @@ mod tests {
             (Wait::Unverified, 5_000, 5_000),
             (Wait::Body, 256, 9_744),
             (Wait::NextFetch, 256, 9_744),
+            (Wait::Login, 256, 9_744),
         ];
         for (wait, most, left) in rows {
             let mut parking = Parking::default();
@@ -162,6 +171,7 @@ mod tests {
             (Wait::Unverified, 32),
             (Wait::Body, 32),
             (Wait::NextFetch, 32),
+            (Wait::Login, 32),
         ] {
             let mut parking = Parking::default();
             assert_eq!(fill(&mut parking, wait, MIB), most, "{wait:?}");
@@ -193,6 +203,7 @@ mod tests {
             Wait::Unverified,
             Wait::Body,
             Wait::NextFetch,
+            Wait::Login,
         ] {
             parking.enter(wait, 7);
             parking.leave(wait, 7);

@@ -61,6 +61,14 @@ pub enum Reason {
     WrongCertificate,
     /// The client certificate gives no user name, has expired, or the host does not pass it.
     UnusableCertificate,
+    /// No user has this name and password, or API key.
+    WrongPassword,
+    /// Too many wrong ones for this name or from this address.
+    TooManyAttempts,
+    /// The login service does not answer, or a directory or store behind it.
+    LoginUnavailable,
+    /// The login was ended: by a logout, or because the password or the key is not there any more.
+    SessionEnded,
     /// The `access` claim does not cover the request.
     InsufficientScope,
     /// The policy does not allow it.
@@ -178,6 +186,15 @@ impl Reason {
             Self::MappingFailed => unauthorized("mapping_failed", Challenge::InvalidToken),
             Self::WrongCertificate => unauthorized("wrong_certificate", Challenge::InvalidToken),
             Self::UnusableCertificate => unauthorized("unusable_certificate", Challenge::Plain),
+            Self::WrongPassword => unauthorized("wrong_password", Challenge::InvalidToken),
+            Self::TooManyAttempts => plain(
+                429,
+                "TOOMANYREQUESTS",
+                "too many failed logins",
+                "too_many_attempts",
+            ),
+            Self::LoginUnavailable => unavailable("login_unavailable"),
+            Self::SessionEnded => unauthorized("session_ended", Challenge::InvalidToken),
             Self::InsufficientScope => {
                 unauthorized("insufficient_scope", Challenge::InsufficientScope)
             }

@@ -15,6 +15,10 @@ pub struct RequestHead<'a> {
     pub user_agent: &'a [u8],
     /// Every value of `x-forwarded-for`, in order; not trusted.
     pub forwarded_for: Vec<&'a [u8]>,
+    /// Every value of `cookie`, in order; read where people log in.
+    pub cookies: Vec<&'a [u8]>,
+    /// The first `x-zot-api-client`, or empty; read where people log in.
+    pub api_client: &'a [u8],
     /// The connection; read by conditions and `mtls` only.
     pub connection: Connection<'a>,
 }

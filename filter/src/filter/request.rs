@@ -1,11 +1,13 @@
 //! One request: read the head, decide, enforce.
 
 use log::warn;
+use registry_auth_engine::authz::address;
 use registry_auth_engine::decision::{Denied, Grant, Verdict};
 use registry_auth_engine::facts::{
     Facts, Gathered, KeysAnswer, MAX_BODY, Missing, Need, RequestBody,
 };
 use registry_auth_engine::keys::cache::{Lack, Wanted};
+use registry_auth_engine::login::LoginAnswer;
 use registry_auth_engine::question::Question;
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::time::UnixTime;
@@ -167,10 +169,19 @@ impl Filter {
 
     /// Only a head that is ready in every part goes on.
     fn grant(&self, context: u32, head: &Head, grant: &Grant) -> Progress {
-        match self.enforcer.grant(head, grant) {
+        let caller = self.caller(head, grant);
+        match self.enforcer.grant(head, grant, caller.as_deref()) {
             Ok(()) => Progress::Granted,
             Err(_) => self.refuse(context, head, &Reason::NotReady.into()),
         }
+    }
+
+    /// Returns what the login service gets to know of a request that is for it.
+    fn caller(&self, head: &Head, grant: &Grant) -> Option<String> {
+        let login = self.login.as_ref().filter(|_| grant.is_page())?;
+        let client = || self.client(head);
+        let caller = grant.caller(&head.view(), client, clock::now().ok()?)?;
+        Some(caller.sign(&login.key))
     }
 
     /// Refuses a request, after `failDelay` if the reason is one that guessing meets.
@@ -240,7 +251,27 @@ impl Filter {
                 None
             }
             Need::Body => Some((Awaits::Body, false)),
+            Need::Login(mut question) => {
+                let Some(login) = &self.login else {
+                    pending.gathered.login = Some(LoginAnswer::NONE);
+                    return None;
+                };
+                question.client = self.client(&pending.head);
+                Some((Awaits::LoginTurn(question, login.patience()), true))
+            }
         }
+    }
+
+    /// Returns the address of the client of the effective context's request: what the proxy added
+    /// to `x-forwarded-for` where it says that it does, else the other end of the connection.
+    fn client(&self, head: &Head) -> Option<String> {
+        if let Some(client) = head.forwarded_for().filter(|_| self.proxy_sets_address) {
+            return Some(client);
+        }
+        let peer = host::property("source\0address").ok()?;
+        let peer = String::from_utf8(peer).ok()?;
+        let host = address(&peer);
+        (!host.is_empty()).then(|| host.to_owned())
     }
 
     /// The registry is asked only for callers who may come in: a credential that they present was

@@ -1,5 +1,6 @@
 //! Events of the root context: what is due by time, and responses to callouts.
 
+use registry_auth_engine::login::LoginAnswer;
 use registry_auth_engine::question::Question;
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::time::UnixTime;
@@ -8,6 +9,7 @@ use super::Filter;
 use super::request::Progress;
 use crate::clock;
 use crate::host::{self, HostError};
+use crate::login;
 use crate::pending::{Awaits, Pending};
 use crate::upstream;
 
@@ -72,6 +74,21 @@ impl Filter {
             .parked
             .borrow_mut()
             .take(|awaits| matches!(awaits, Awaits::Response(asked, _) if *asked == call));
+        let mut answered = self
+            .parked
+            .borrow_mut()
+            .take(|awaits| matches!(awaits, Awaits::Login(asked, _) if *asked == call));
+        for (_, pending, _) in &mut answered {
+            let answer = login::read(body_size);
+            self.count_login(&answer);
+            pending.gathered.login = Some(answer);
+        }
+        for (context, pending, _) in answered {
+            match now {
+                Ok(now) => self.go_on(context, pending, now),
+                Err(_) => self.refuse_waiter(context, &pending),
+            }
+        }
         for (context, mut pending, awaits) in asked {
             let next = read(awaits, body_size, &mut pending);
             match (now, next) {
@@ -214,6 +231,7 @@ impl Filter {
 
     /// Asks what waiting requests have to ask, as the root context: only it may.
     fn ask_upstream(&self) -> Result<(), HostError> {
+        self.ask_login()?;
         let unasked = self
             .parked
             .borrow_mut()
@@ -236,6 +254,43 @@ impl Filter {
             self.parked.borrow_mut().wait(context, pending, awaits);
         }
         became
+    }
+
+    /// Asks the login service what waiting requests have to ask, as the root context.
+    fn ask_login(&self) -> Result<(), HostError> {
+        let unasked = self
+            .parked
+            .borrow_mut()
+            .take(|awaits| matches!(awaits, Awaits::LoginTurn(..)));
+        if unasked.is_empty() {
+            return Ok(());
+        }
+        let became = host::become_context(self.root);
+        for (context, mut pending, awaits) in unasked {
+            let Awaits::LoginTurn(question, patience) = awaits else {
+                continue;
+            };
+            let call = became.ok().and_then(|()| {
+                let login = self.login.as_ref()?;
+                login.ask(&question, clock::now().ok()?).ok()
+            });
+            let awaits = if let Some(call) = call {
+                Awaits::Login(call, patience)
+            } else {
+                self.count_login(&LoginAnswer::NONE);
+                pending.gathered.login = Some(LoginAnswer::NONE);
+                Awaits::Tick
+            };
+            self.parked.borrow_mut().wait(context, pending, awaits);
+        }
+        became
+    }
+
+    fn count_login(&self, answer: &LoginAnswer) {
+        self.enforcer.metrics.increment(match answer {
+            LoginAnswer::Unavailable { .. } => "logins.failed",
+            _ => "logins.answered",
+        });
     }
 
     fn ask(&self, question: &Question, pending: &Pending) -> Option<u32> {

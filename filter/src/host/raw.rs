@@ -211,17 +211,26 @@ pub(super) fn remove_header(map: u32, name: &[u8]) -> HostResult<()> {
     Status::check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
 }
 
-/// Sends a request without body to a cluster; gives the number of the answer to come.
-pub(super) fn http_call(cluster: &[u8], headers: &[u8], timeout_millis: u32) -> HostResult<u32> {
+/// Sends a request to a cluster; gives the number of the answer to come.
+pub(super) fn http_call(
+    cluster: &[u8],
+    headers: &[u8],
+    body: &[u8],
+    timeout_millis: u32,
+) -> HostResult<u32> {
     let (cluster, headers) = (
         (cluster.as_ptr(), cluster.len()),
         (headers.as_ptr(), headers.len()),
     );
+    let body = if body.is_empty() {
+        (null(), 0)
+    } else {
+        (body.as_ptr(), body.len())
+    };
     let mut call = 0;
-    // SAFETY: addresses and sizes are those of slices that outlive the call, the body has no bytes,
-    // and the host writes a 32-bit number to a place of that size.
+    // SAFETY: addresses and sizes are those of slices that outlive the call, a body that is null has
+    // no bytes, and the host writes a 32-bit number to a place of that size.
     Status::check(unsafe {
-        let body = (null(), 0);
         let trailers = (NO_FIELDS.as_ptr(), NO_FIELDS.len());
         proxy_http_call(
             cluster.0,

@@ -133,6 +133,7 @@ impl CalloutSource {
                 let keys = FetchedKeys {
                     set: fetched.keys,
                     algorithms: fetched.algorithms,
+                    ended: None,
                     freshness,
                 };
                 self.supply.succeed(keys, &fetched.skipped, cx);

@@ -35,15 +35,25 @@ impl CurrentKeys {
     /// Replaces the keys of a source; identities that were authenticated with the old ones are
     /// authenticated again. Returns false if the same keys are held already.
     pub(super) fn replace(&mut self, id: SourceId, keys: FetchedKeys) -> bool {
-        let same = |held: &Keys| *held.set == keys.set && held.algorithms == keys.algorithms;
-        if self.held.get(id).is_some_and(same) {
-            return false;
+        let same = |held: &&Keys| *held.set == keys.set && held.algorithms == keys.algorithms;
+        if let Some(held) = self.held.get(id).filter(same) {
+            if held.ended == keys.ended {
+                return false;
+            }
+            // Who is known stays known, unless it was ended, which is looked up each time.
+            let keys = Keys {
+                ended: keys.ended,
+                ..held.clone()
+            };
+            self.held.set(id, Some(keys));
+            return true;
         }
         self.version = self.version.wrapping_add(1);
         let keys = Keys {
             set: Arc::new(keys.set),
             algorithms: keys.algorithms,
             version: self.version,
+            ended: keys.ended,
         };
         self.held.set(id, Some(keys));
         true

@@ -1,12 +1,15 @@
 //! A source of keys that the shim pushes.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::warn;
 use registry_auth_engine::keys::cache::{
     Cause, FetchedKeys, Freshness, Lack, Wanted, refresh_after,
 };
-use registry_auth_engine::keys::envelope::{PushKey, PushedKeys, is_ahead, made};
+use registry_auth_engine::keys::ended::{Ended, InvalidEnded};
+use registry_auth_engine::keys::envelope::{LOGIN_SET, PushKey, PushedKeys, is_ahead, made};
 use registry_auth_engine::keys::{KeySet, KeysError, SigningKey, Skipped};
 use registry_auth_engine::time::UnixTime;
 
@@ -58,6 +61,29 @@ struct Read {
     set: KeySet,
     skipped: Vec<Skipped>,
     signing: Option<SigningKey>,
+    /// What has ended, in the set of the login service.
+    ended: Option<Arc<Ended>>,
+}
+
+/// Why a pushed set cannot be used.
+enum Unusable {
+    Keys(KeysError),
+    Ended(InvalidEnded),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys(error) => error.fmt(formatter),
+            Self::Ended(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl From<KeysError> for Unusable {
+    fn from(error: KeysError) -> Self {
+        Self::Keys(error)
+    }
 }
 
 impl PushedSource {
@@ -171,6 +197,7 @@ impl PushedSource {
                 let keys = FetchedKeys {
                     set: read.set,
                     algorithms: None,
+                    ended: read.ended,
                     freshness,
                 };
                 self.supply.succeed(keys, &read.skipped, cx);
@@ -183,20 +210,26 @@ impl PushedSource {
         }
     }
 
-    fn read(&self, jwks: &serde_json::Value) -> Result<Read, KeysError> {
+    fn read(&self, jwks: &serde_json::Value) -> Result<Read, Unusable> {
         if self.signs {
             let (key, set) = SigningKey::from_jwks_value(jwks)?;
             return Ok(Read {
                 set,
                 skipped: Vec::new(),
                 signing: Some(key),
+                ended: None,
             });
         }
+        let ended = match jwks.as_object().filter(|_| self.set == LOGIN_SET) {
+            Some(set) => Some(Arc::new(Ended::read(set).map_err(Unusable::Ended)?)),
+            None => None,
+        };
         let loaded = KeySet::from_jwks_value(jwks)?;
         Ok(Read {
             set: loaded.keys,
             skipped: loaded.skipped,
             signing: None,
+            ended,
         })
     }
 }

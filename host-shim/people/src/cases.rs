@@ -40,3 +40,21 @@ pub(crate) fn rows(area: &str) -> Vec<Row> {
     assert!(!rows.is_empty(), "{area}");
     rows
 }
+
+/// Each row is tested where `cases.json` says; the tests of an area fail if one of its rows is not.
+#[test]
+fn every_row_has_its_place() {
+    let places: Value = serde_json::from_str(include_str!("cases.json")).unwrap();
+    let mut places: Vec<&str> = places
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let all = all();
+    let rows = all["rows"].as_array().unwrap().iter();
+    let mut rows: Vec<&str> = rows.map(|row| row["id"].as_str().unwrap()).collect();
+    places.sort_unstable();
+    rows.sort_unstable();
+    assert_eq!(places, rows);
+}

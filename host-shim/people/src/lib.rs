@@ -11,19 +11,29 @@
 #[cfg(test)]
 extern crate self as registry_auth_people;
 
+pub mod apikey;
 #[cfg(test)]
 mod cases;
 pub mod config;
+pub mod counters;
+pub mod ended;
 pub mod htpasswd;
+pub mod ldap;
 pub mod ldap_syntax;
+pub mod limits;
+pub mod login;
 pub mod pages;
 pub mod person;
+#[cfg(test)]
+mod programs;
 pub mod random;
 pub mod secret;
+pub mod service;
 pub mod session;
 pub mod social;
 pub mod store;
 pub mod token;
 
+pub use login::{ApiKeyMethod, Login};
 pub use person::{LoginError, Method, Person};
 pub use secret::Secret;

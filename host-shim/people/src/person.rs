@@ -51,13 +51,13 @@ impl fmt::Display for Method {
 /// Why nobody was authenticated. The first kind is the person's, the others are ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
-    /// No such name, another password, or a key that has ended: a client is never told which.
+    /// No such name, another password, or a key that has ended: no client learns which.
     #[error("wrong user name or password")]
     WrongPassword,
     /// Too many failures for this name and address.
     #[error("too many failed attempts")]
     TooManyAttempts {
-        /// When the next attempt is looked at.
+        /// When the next attempt is checked.
         retry_after: Duration,
     },
     /// The answer is not known: a directory or a store does not answer, or too much is waiting.

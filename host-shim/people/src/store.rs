@@ -10,7 +10,7 @@ use std::pin::Pin;
 
 use registry_auth_engine::UnixTime;
 
-pub use self::redis::Redis;
+pub use self::redis::{InvalidUrl, Redis};
 pub use embedded::{Embedded, OpenError};
 pub use record::{KeyDetails, KeyRecord, LoginRecord, Source, hash_of};
 

@@ -3,10 +3,8 @@
 mod claims;
 mod login_key;
 mod root_key;
-mod session_keys;
 
 pub use claims::longest;
 pub use login_key::LoginKey;
 pub use registry_auth_engine::login::Audience;
 pub use root_key::{DerivedKey, Purpose, RootKey};
-pub use session_keys::{SessionKeys, SessionKeysError};

@@ -7,6 +7,7 @@ use registry_auth_engine::config::raw::{AwsSecretsManager, Bearer, Oidc};
 use registry_auth_engine::keys::envelope::{issuer_set, secret_set, signing_set};
 
 use crate::issuer::Issuer;
+use crate::people::LoginFeed;
 use crate::refresh::Timing;
 use crate::secrets::Content;
 
@@ -28,6 +29,8 @@ pub(crate) enum Origin {
     Secret(AwsSecretsManager, Content),
     /// An OIDC issuer.
     Issuer(Issuer),
+    /// The login service of this process.
+    Login(LoginFeed),
 }
 
 /// Returns the sets of a section: at most one of verification keys, one with a signing key, and one

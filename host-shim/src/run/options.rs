@@ -35,6 +35,10 @@ pub(crate) struct Arguments {
     /// Number of worker threads of Envoy; that of the processors when absent
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) concurrency: Option<u32>,
+    /// The file of API keys and ended logins; when absent `registry-auth.db` in the folder that
+    /// the environment variable `STATE_DIRECTORY` names, else in the current one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
     /// Print what would be done, and end
     #[arg(long)]
     pub(crate) check: bool,

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Role, decode_value};
 use registry_auth_render::envoy::{self, Place};
-use registry_auth_render::{Cluster, Completed, Files, Options, PUSH_KEY, complete};
+use registry_auth_render::{Cluster, Completed, Endpoint, Files, Options, PUSH_KEY, complete};
 use serde_json::{Value, json};
 
 use super::{certificates, change};
 use crate::configuration::{KeySetSource, key_sets, value_of};
 use crate::disk::Disk;
-use crate::zot;
+use crate::people::People;
+use crate::{zot, zot_people};
 
 /// What one configuration file asks for.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) log_level: Option<String>,
     /// What the document means here and not in zot.
     pub(crate) differences: Vec<ConfigError>,
+    /// How people log in.
+    pub(crate) people: Option<People>,
     /// True for `http.auth.mtls`.
     pub(crate) client_certificates: bool,
 }
@@ -58,7 +61,15 @@ fn of_document(
     options: &Options,
     recorded: &Recorded,
 ) -> Result<Plan, Vec<ConfigError>> {
-    let mut completed = complete(document, options, recorded)?;
+    let people = People::read(document, &mut recorded.0.borrow_mut())?;
+    let mut options = options.clone();
+    // Where the socket is, `login_at` says.
+    let nowhere = Endpoint::Unix("/".to_owned());
+    options.login = people.as_ref().map(|people| people.login(nowhere));
+    let mut completed = complete(document, &options, recorded)?;
+    if let Some(people) = &people {
+        completed.warnings.extend_from_slice(people.findings());
+    }
     certificates::check(&completed, recorded)?;
     // The intake is always there, so that a change which needs it finds it.
     let push_key = push_key_of(&completed);
@@ -73,6 +84,7 @@ fn of_document(
         Role::Intake(_) | Role::Unreadable => Document::default(),
     };
     let mut differences = zot::differences(&written);
+    differences.extend(zot_people::differences(document));
     differences.extend(zot::shared_blobs(document));
     let filter = match decode_value(completed.filter.clone()).0 {
         Role::Filter(filter) => *filter,
@@ -83,6 +95,7 @@ fn of_document(
         completed,
         sets: sets.unwrap_or_default(),
         differences,
+        people,
         client_certificates: filter.mtls.is_some(),
         log_level: filter.log_level,
     })
@@ -104,6 +117,23 @@ impl Plan {
         if self.completed.listener.port == 0 {
             self.completed.listener.port = port;
         }
+    }
+
+    /// The login service is at this socket.
+    pub(crate) fn login_at(&mut self, socket: &str) {
+        if let Some(cluster) = &mut self.completed.login {
+            cluster.endpoint = Endpoint::Unix(socket.to_owned());
+        }
+    }
+
+    /// Returns where clients connect, and whether with TLS.
+    pub(crate) fn clients(&self) -> (String, u16, bool) {
+        let listener = &self.completed.listener;
+        (
+            listener.address.to_string(),
+            listener.port,
+            listener.tls.is_some(),
+        )
     }
 
     /// Returns the files for Envoy.

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use registry_auth_people::service::Listener;
 use registry_auth_render::Cluster;
 use registry_auth_render::envoy::Place;
 use tokio::signal::unix::{Signal, SignalKind};
@@ -27,15 +28,19 @@ use super::proxy::{Proxy, Refused};
 use super::setup::{free_port, launch, place};
 use super::signals::{EndSignals, listen};
 use super::watch::Watch;
+use crate::configuration::KeySetSource;
 use crate::envelope::Seal;
 use crate::intake::Intake;
 use crate::listen::Endpoints;
+use crate::people::PeopleHost;
 use crate::shim::Shim;
 use crate::status::Status;
 use crate::target::Target;
 
 /// How long requests in progress may take at the end.
 const DRAIN: Duration = Duration::from_secs(20);
+/// The socket of the login service, in the private folder.
+const LOGIN_SOCKET: &str = "login.sock";
 /// Time between two questions about them.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -53,6 +58,9 @@ struct Runner<'a> {
     variables: Vec<String>,
     proxy: Proxy,
     shim: Shim,
+    people: PeopleHost,
+    /// The socket of the login service.
+    login_socket: String,
     plan: Plan,
     files: BTreeSet<PathBuf>,
     pages: RunPages,
@@ -96,6 +104,10 @@ pub(crate) async fn run(
     let folder = Folder::create()?;
     let place = place(&folder, module)?;
     let (seal, push_key) = Seal::random()?;
+    let login_socket = folder.path().join(LOGIN_SOCKET);
+    let login = Listener::unix(&login_socket).context("cannot listen for logins")?;
+    let login_socket = login_socket.display().to_string();
+    plan.login_at(&login_socket);
     let (admin, heard, live) = (
         Admin::new(place.admin().into()),
         Heard::default(),
@@ -104,6 +116,8 @@ pub(crate) async fn run(
     let launch = launch(arguments, &plan, binary, &folder, &push_key);
     let (supervisor, observer) = Supervisor::new(launch, heard.clone());
     let status = Status::default();
+    let mut people = PeopleHost::new(seal.push_key(), arguments.store.as_deref(), status.clone());
+    apply(&mut people, &plan).await?;
     let pages = RunPages {
         status: status.clone(),
         envoy: observer.clone(),
@@ -123,11 +137,14 @@ pub(crate) async fn run(
         registries: vec![plan.completed.upstream.clone()],
         variables: plan.completed.environment.clone(),
         shim: Shim::new(&[Target::Intake(intake)], seal, status),
+        people,
+        login_socket,
         plan,
         files,
         pages: pages.clone(),
     };
     let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(login.run(runner.people.switch()));
     if let Some(endpoints) = endpoints {
         tracing::info!(address = %endpoints.address()?, "the endpoints are listening");
         tasks.spawn(endpoints.run(pages));
@@ -169,7 +186,8 @@ impl Runner<'_> {
             reason = first_end(&mut envoy, heard) => anyhow::bail!("Envoy does not start: {reason}"),
             () = signals.end() => return Ok(()),
         }
-        self.shim.keep(&self.plan.sets).await;
+        let sets = self.sets(&self.plan);
+        self.shim.keep(&sets).await;
         self.pages.changes.accepted(self.proxy.generation());
         self.log_live().await;
         loop {
@@ -223,6 +241,7 @@ impl Runner<'_> {
         let plan = match plan {
             Ok(mut plan) => {
                 plan.listen_on(self.any_port);
+                plan.login_at(&self.login_socket);
                 plan.keep(&self.registries);
                 plan
             }
@@ -242,7 +261,19 @@ impl Runner<'_> {
             return Ok(());
         }
         let new = plan.files(&self.place);
-        if !self.proxy.differs(&new) && plan.sets == self.plan.sets {
+        let people_differ = match (&plan.people, &self.plan.people) {
+            (Some(new), Some(old)) => new.differs(old),
+            (new, old) => new.is_some() != old.is_some(),
+        };
+        // A service that is not needed any more answers until no filter asks it.
+        if people_differ
+            && plan.people.is_some()
+            && let Err(error) = apply(&mut self.people, &plan).await
+        {
+            self.refused(&format!("{error:#}"));
+            return Ok(());
+        }
+        if !self.proxy.differs(&new) && plan.sets == self.plan.sets && !people_differ {
             self.plan = plan;
             self.files = files;
             if is_asked {
@@ -253,14 +284,19 @@ impl Runner<'_> {
             return Ok(());
         }
         // Before the filter asks for them.
-        self.shim.add(&plan.sets).await;
+        let sets = self.sets(&plan);
+        self.shim.add(&sets).await;
         let between = plan.files_after(&self.plan, &self.place);
         let leaves_clusters = between != new;
         if let Err(error) = self.proxy.apply(between).await {
             if matches!(error, Refused::NotRestored { .. }) {
                 anyhow::bail!("the configuration is refused: {error}");
             }
-            self.shim.keep(&self.plan.sets).await;
+            if people_differ && let Err(error) = apply(&mut self.people, &self.plan).await {
+                anyhow::bail!("the login service of before cannot be had again: {error:#}");
+            }
+            let sets = self.sets(&self.plan);
+            self.shim.keep(&sets).await;
             self.refused(&error.to_string());
             return Ok(());
         }
@@ -270,7 +306,11 @@ impl Runner<'_> {
             }
             tracing::warn!(reason = %error, "clusters of before are still there");
         }
-        self.shim.keep(&plan.sets).await;
+        if people_differ && plan.people.is_none() {
+            apply(&mut self.people, &plan).await?;
+        }
+        let sets = self.sets(&plan);
+        self.shim.keep(&sets).await;
         for warning in &plan.completed.warnings {
             if !self.plan.completed.warnings.contains(warning) {
                 tracing::warn!(path = warning.path, "{}", warning.message);
@@ -288,6 +328,11 @@ impl Runner<'_> {
         self.pages.changes.accepted(self.proxy.generation());
         self.log_live().await;
         Ok(())
+    }
+
+    /// Returns the sets of a plan, with that of the login service.
+    fn sets(&self, plan: &Plan) -> Vec<KeySetSource> {
+        plan.sets.iter().cloned().chain(self.people.set()).collect()
     }
 
     /// Returns why this Envoy cannot have a configuration.
@@ -338,6 +383,14 @@ impl Runner<'_> {
             "the configuration is live"
         );
     }
+}
+
+/// Uses the login service of a plan.
+async fn apply(people: &mut PeopleHost, plan: &Plan) -> anyhow::Result<()> {
+    let (address, port, tls) = plan.clients();
+    people
+        .apply(plan.people.as_ref(), (&address, port, tls))
+        .await
 }
 
 /// Returns when Envoy has ended for the first time, with the reason.

@@ -18,6 +18,7 @@ mod kubernetes;
 mod moto;
 mod names;
 mod namespace;
+mod people;
 mod render;
 mod sample;
 mod serve;

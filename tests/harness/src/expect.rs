@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::client::{Request, Response};
+use crate::login;
 use crate::upstream::UpstreamRequest;
 
 /// The header field that registries set in every response.
@@ -81,6 +82,9 @@ pub struct SeenUpstream {
     /// Header fields: the only value, or `null` for none.
     #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
+    /// Members of what the filter says of the caller to the login service; null: it is absent.
+    #[serde(default)]
+    pub caller: Option<Map<String, Value>>,
 }
 
 impl Expect {
@@ -176,7 +180,11 @@ impl Expect {
         }
         let bodiless = request.method == "HEAD";
         if response.status >= 400 {
-            refusal_form(bodiless, response, found);
+            let is_for_ui = request.headers.iter().any(|(name, value)| {
+                name.eq_ignore_ascii_case("x-zot-api-client") && value == b"zot-ui"
+            });
+            let unchallenged = is_for_ui && self.challenge == Some(Challenge::Present(false));
+            refusal_form(bodiless, unchallenged, response, found);
         }
         if bodiless {
             return;
@@ -227,6 +235,22 @@ impl SeenUpstream {
                 || expected == values,
             );
         }
+        if let Some(expected) = &self.caller {
+            let values = seen.values("x-registry-auth-caller");
+            let caller = match values.as_slice() {
+                [one] => login::caller(one).map_err(|error| error.to_string()),
+                _ => Err(format!("{} headers", values.len())),
+            };
+            for (member, expected) in expected {
+                let value = caller
+                    .as_ref()
+                    .map(|caller| caller.get(member).unwrap_or(&Value::Null));
+                let what = format!("caller `{member}`");
+                found.compare(&what, &expected.to_string(), &format!("{value:?}"), || {
+                    value == Ok(expected)
+                });
+            }
+        }
     }
 }
 
@@ -276,7 +300,7 @@ fn unchanged(request: &Request, seen: &UpstreamRequest, found: &mut Differences)
 
 /// Checks the form of a refusal: the OCI error body, and the header fields that its status
 /// requires.
-fn refusal_form(bodiless: bool, response: &Response, found: &mut Differences) {
+fn refusal_form(bodiless: bool, unchallenged: bool, response: &Response, found: &mut Differences) {
     let has = |name: &str| response.header(name).is_some();
     // Envoy removes the type of an empty body.
     let untyped = bodiless && !has("content-type");
@@ -287,7 +311,7 @@ fn refusal_form(bodiless: bool, response: &Response, found: &mut Differences) {
             response.header("content-type").as_deref(),
         );
     }
-    if response.status == 401 && !has("www-authenticate") {
+    if response.status == 401 && !unchallenged && !has("www-authenticate") {
         found.note("a 401 without `www-authenticate`".to_owned());
     }
     if response.status != 401 && has("www-authenticate") {
@@ -296,8 +320,8 @@ fn refusal_form(bodiless: bool, response: &Response, found: &mut Differences) {
     if response.status == 405 && !has("allow") {
         found.note("a 405 without `allow`".to_owned());
     }
-    if response.status == 503 && !has("retry-after") {
-        found.note("a 503 without `retry-after`".to_owned());
+    if matches!(response.status, 429 | 503) && !has("retry-after") {
+        found.note(format!("a {} without `retry-after`", response.status));
     }
     if bodiless {
         if !response.body.is_empty() {

@@ -14,6 +14,7 @@ pub mod front;
 pub mod issuer;
 pub mod key;
 pub mod load;
+pub mod login;
 pub mod machine;
 pub mod mint;
 pub mod module;

@@ -1,5 +1,7 @@
 //! The native substrate: the engine alone, with facts from issuers in memory.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::authn::verify::PureRust;
@@ -9,9 +11,12 @@ use registry_auth_engine::decision::{Grant, Verdict};
 use registry_auth_engine::edits::Edit;
 use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, Need, RequestBody};
 use registry_auth_engine::fields::{self, Fields};
+use registry_auth_engine::keys::ended::Ended;
+use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::fetch::{KeyFetch, ResponseHead, Step};
 use registry_auth_engine::keys::source::{Callout, KeyRing, Keys, SourceId, SourceKind};
 use registry_auth_engine::keys::{KeySet, SigningKey};
+use registry_auth_engine::login::{LoginAnswer, LoginQuestion, LoginRequest, PATH, SET, UI_HEADER};
 use registry_auth_engine::question::{Question, QuestionResponse};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::request::{Connection, RequestHead};
@@ -21,8 +26,9 @@ use crate::client::{Request, Response};
 use crate::expect::Outcome;
 use crate::issuer::{Issuers, Reaction};
 use crate::key::{self, TestKey};
+use crate::login;
 use crate::scenario::Config;
-use crate::substrate::{CLIENT, Substrate, UPSTREAM_AUTHORIZATION, now};
+use crate::substrate::{CLIENT, PUSH_KEY, Substrate, UPSTREAM_AUTHORIZATION, now};
 use crate::upstream::{self, UpstreamRequest, sha256};
 
 /// Facts that one request may need.
@@ -65,7 +71,7 @@ impl Substrate for Native {
             compile::compile(&document, &mut diagnostics).filter(|_| diagnostics.errors.is_empty());
         let compiled = compiled.with_context(|| list(&diagnostics))?;
         let keys = KeyRing::of(compiled.engine.sources());
-        let identities = IdentityCache::default();
+        let identities = IdentityCache::with_key([7; 32]);
         self.served.push(Served {
             config: config.clone(),
             compiled,
@@ -134,6 +140,11 @@ impl Served {
             }
             Need::Tag(name) => self.ask(Question::Tag(name), gathered)?,
             Need::Catalog(listing) => self.ask(Question::Catalog(listing), gathered)?,
+            Need::Login(mut question) => {
+                question.client = Some(CLIENT.to_owned());
+                ensure!(gathered.login.is_none(), "the engine asks again");
+                gathered.login = Some(log_in(&question)?);
+            }
             Need::Body => {
                 let body = request.body.bytes();
                 gathered.body = Some(match body.len() {
@@ -200,6 +211,17 @@ impl Served {
                     Some(Keys::new(set))
                 }
             },
+            SourceKind::Pushed(set) if set == SET => match &self.config.login {
+                None => None,
+                Some(ended) => {
+                    let set = ended.set()?;
+                    let members = set.as_object().context("a set is no object")?;
+                    Some(Keys {
+                        ended: Some(Arc::new(Ended::read(members)?)),
+                        ..load(set.to_string().as_bytes()).context("no keys")?
+                    })
+                }
+            },
             SourceKind::Pushed(_) => match &self.config.pushed {
                 None => None,
                 Some(names) => {
@@ -243,6 +265,10 @@ impl Served {
             .upstream_authorization
             .as_ref()
             .map(|_| UPSTREAM_AUTHORIZATION);
+        let key = PushKey::new(PUSH_KEY.as_bytes())?;
+        let client = || Some(CLIENT.to_owned());
+        let caller = grant.caller(&head(request, self.config.is_secured()), client, now());
+        let caller = caller.map(|caller| caller.sign(&key));
         let mut path = upstream::latin1(&request.target);
         let mut headers: Vec<(String, Vec<u8>)> = sent
             .iter()
@@ -250,6 +276,7 @@ impl Served {
             .collect();
         grant
             .edits(&fields, &proxy.head, credential)
+            .naming(caller.as_deref())
             .apply(|edit| {
                 match edit {
                     Edit::Target(target) => target.clone_into(&mut path),
@@ -310,6 +337,8 @@ fn head(request: &Request, secured: bool) -> RequestHead<'_> {
         content_types: all("content-type"),
         user_agent: all("user-agent").first().copied().unwrap_or_default(),
         forwarded_for,
+        cookies: all("cookie"),
+        api_client: all(UI_HEADER.0).first().copied().unwrap_or_default(),
         connection: Connection {
             peer: b"127.0.0.1:40000",
             tls_version: if secured { b"TLSv1.3" } else { b"" },
@@ -321,6 +350,25 @@ fn head(request: &Request, secured: bool) -> RequestHead<'_> {
                 .as_bytes(),
         },
     }
+}
+
+/// Asks the login service, with the filter's own words.
+fn log_in(question: &LoginQuestion) -> Result<LoginAnswer> {
+    let body = question.to_json();
+    let request = LoginRequest {
+        nonce: vec![7; 16],
+        at: now(),
+    };
+    let key = PushKey::new(PUSH_KEY.as_bytes())?;
+    let authorization = format!("Bearer {}", request.sign(&body, &key));
+    let (question, _) = login::read("POST", PATH, &authorization, &body, now())?;
+    let login::Answer {
+        status,
+        retry_after,
+        body,
+    } = login::answer(&question, now())?;
+    let retry_after = retry_after.as_deref().map(str::as_bytes);
+    Ok(LoginAnswer::read(status, retry_after, &body))
 }
 
 fn fetch(callout: &Callout, issuers: &Issuers) -> Option<Keys> {

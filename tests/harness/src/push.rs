@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Request, Response};
 use crate::key::{self, TestKey};
+use crate::login::Ended;
 use crate::substrate::PUSH_KEY;
 
 /// How long a pushed set is valid.
@@ -74,6 +75,19 @@ fn derived(push_key: &str, purpose: &str) -> Vec<u8> {
     )
     .as_ref()
     .to_vec()
+}
+
+/// Reads a compact JWS with HS256 of this type that is made with a key of the push key.
+///
+/// # Errors
+/// It is not.
+pub fn verify(kind: &str, purpose: &str, text: &str) -> Result<Value> {
+    let payload = text.split('.').nth(1).context("no payload")?;
+    let payload: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload)?)?;
+    let expected = sign(kind, &payload, &derived(PUSH_KEY, purpose));
+    // The members have one order here and in the filter.
+    ensure!(text == expected, "it does not prove the push key");
+    Ok(payload)
 }
 
 fn sign(kind: &str, payload: &Value, key: &[u8]) -> String {
@@ -146,6 +160,7 @@ pub fn sets(
     plugin: &Value,
     pushed: Option<&[String]>,
     minting: Option<&str>,
+    login: Option<&Ended>,
 ) -> Result<Vec<(String, Value)>> {
     let bearer = plugin.pointer("/http/auth/bearer");
     let name = |kind: &str, section: Option<&Value>| {
@@ -166,6 +181,9 @@ pub fn sets(
     if let Some(key) = minting {
         let set = name("mint", bearer.and_then(|bearer| bearer.get("mint")));
         sets.push((set, json!({"keys": [TestKey::named(key)?.private_jwk()?]})));
+    }
+    if let Some(ended) = login {
+        sets.push(("login".to_owned(), ended.set()?));
     }
     Ok(sets)
 }

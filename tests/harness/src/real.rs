@@ -11,6 +11,7 @@ use crate::client::{self, Request, Response};
 use crate::envoy::{Bootstrap, Envoy, Listener};
 use crate::expect::Outcome;
 use crate::issuer::Issuers;
+use crate::login;
 use crate::push;
 use crate::scenario::Config;
 use crate::server::{Port, Server};
@@ -32,6 +33,7 @@ pub struct RealEnvoy {
     groups: Vec<Group>,
     upstream: Upstream,
     issuers: Server,
+    login: Server,
     running: Option<Envoy>,
 }
 
@@ -43,6 +45,7 @@ fn group_of(config: &Config) -> Result<Group> {
         &config.plugin,
         config.pushed.as_deref(),
         config.minting.as_deref(),
+        config.login.as_ref(),
     )
 }
 
@@ -60,6 +63,7 @@ impl RealEnvoy {
             groups,
             upstream: Upstream::start()?,
             issuers,
+            login: login::serve(Port::bind()?)?,
             running: None,
         })
     }
@@ -105,6 +109,7 @@ impl RealEnvoy {
             clusters: vec![
                 ("upstream".to_owned(), self.upstream.address()),
                 ("issuers".to_owned(), self.issuers.address()),
+                ("login".to_owned(), self.login.address()),
             ],
             environment: ENVIRONMENT
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -15,7 +15,7 @@ use crate::client::{Body, Request};
 use crate::mint::Recipe;
 use crate::registry::RegistryState;
 use crate::vector::Vectors;
-use crate::{expand, expect::Expect, module, tls};
+use crate::{expand, expect::Expect, login, module, tls};
 
 /// A file of `scenarios/`, ready to run.
 #[derive(Clone, Debug)]
@@ -43,6 +43,9 @@ pub struct Config {
     /// The test key that the shim has pushed as the set of `mint`; `None`: nothing was pushed.
     #[serde(default)]
     pub minting: Option<String>,
+    /// What the login service has pushed besides its key; `None`: it has pushed nothing.
+    #[serde(default)]
+    pub login: Option<login::Ended>,
     /// What the registry holds.
     #[serde(default)]
     pub registry: RegistryState,

@@ -55,7 +55,11 @@ impl Setup {
             environment: ENVIRONMENT
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
-            clusters: vec!["issuers".to_owned(), "upstream".to_owned()],
+            clusters: vec![
+                "issuers".to_owned(),
+                "login".to_owned(),
+                "upstream".to_owned(),
+            ],
             vm_id: "registry-auth".to_owned(),
             shared: SharedData::default(),
             shares: true,

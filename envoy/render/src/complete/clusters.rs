@@ -5,15 +5,16 @@ use crate::cluster::Cluster;
 /// Clusters while they are collected.
 #[derive(Default)]
 pub(super) struct Clusters {
-    /// The registry's, which an issuer may name if it is the same server.
-    reserved: Option<Cluster>,
+    /// The registry's, which an issuer may name if it is the same server, and that of the login
+    /// service.
+    reserved: Vec<Cluster>,
     issuers: Vec<Cluster>,
 }
 
 impl Clusters {
     /// Keeps the name of a cluster that is not an issuer's.
     pub(super) fn reserve(&mut self, cluster: &Cluster) {
-        self.reserved = Some(cluster.clone());
+        self.reserved.push(cluster.clone());
     }
 
     /// Adds a server under the name that the document has for it.

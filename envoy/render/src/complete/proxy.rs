@@ -63,9 +63,11 @@ fn is_pushed(draft: &Draft<'_>) -> bool {
     let Role::Filter(document) = role else {
         return false;
     };
-    document.bearer.is_some_and(|bearer| {
-        bearer.aws_secrets_manager.is_some()
-            || bearer.mint.is_some()
-            || bearer.oidc.iter().any(Oidc::is_pushed)
-    })
+    let people = document.login.is_some();
+    people
+        || document.bearer.is_some_and(|bearer| {
+            bearer.aws_secrets_manager.is_some()
+                || bearer.mint.is_some()
+                || bearer.oidc.iter().any(Oidc::is_pushed)
+        })
 }

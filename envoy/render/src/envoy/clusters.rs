@@ -1,4 +1,4 @@
-//! The clusters: the registry, and the servers of the issuers.
+//! The clusters: the registry, the login service, and the servers of the issuers.
 
 use serde_json::json;
 
@@ -17,7 +17,15 @@ pub(super) fn all(completed: &Completed, place: &Place, secrets: Secrets) -> Vec
         .issuers
         .iter()
         .map(|issuer| cluster(issuer, "2s", place, secrets));
-    std::iter::once(registry).chain(issuers).collect()
+    // On this host, and asked for each password that is not known yet.
+    let login = completed
+        .login
+        .iter()
+        .map(|login| cluster(login, "1s", place, secrets));
+    std::iter::once(registry)
+        .chain(login)
+        .chain(issuers)
+        .collect()
 }
 
 fn cluster(cluster: &Cluster, connect: &str, place: &Place, secrets: Secrets) -> Node {

@@ -1,5 +1,6 @@
 //! The HTTP connection managers: what Envoy does with a request before and after the filter.
 
+use registry_auth_engine::route::{LOGIN_PATHS, LOGIN_PREFIX};
 use serde_json::{Value, json};
 
 use crate::node::{Member, Node, list, map, member, typed};
@@ -12,7 +13,12 @@ const TYPE: &str =
 const LOG: &str = "%START_TIME% %REQ(:METHOD)% %PATH(NQ)% %RESPONSE_CODE% %RESPONSE_FLAGS% in=%BYTES_RECEIVED% out=%BYTES_SENT% ms=%DURATION% peer=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\n";
 
 /// The filter chain of registry clients, without its TLS.
-pub(super) fn clients(filter: Node, cluster: &str, rewrite_host: Option<&str>) -> Node {
+pub(super) fn clients(
+    filter: Node,
+    cluster: &str,
+    rewrite_host: Option<&str>,
+    login: Option<&str>,
+) -> Node {
     let mut members = common("registry");
     members.extend([
         member("max_request_headers_kb", 96u32).why(
@@ -34,7 +40,7 @@ pub(super) fn clients(filter: Node, cluster: &str, rewrite_host: Option<&str>) -
         member("request_headers_timeout", "30s"),
         member("access_log", access_log()),
         member("http_filters", list([filter, router()])),
-        member("route_config", routes(cluster, rewrite_host)),
+        member("route_config", routes(cluster, rewrite_host, login)),
     ]);
     chain(members)
 }
@@ -128,7 +134,7 @@ fn router() -> Node {
     ])
 }
 
-fn routes(cluster: &str, rewrite_host: Option<&str>) -> Node {
+fn routes(cluster: &str, rewrite_host: Option<&str>, login: Option<&str>) -> Node {
     let route = map([
         member("cluster", cluster),
         member("timeout", "0s").why("Envoy's default of 15 s would cut every large push and pull."),
@@ -137,16 +143,32 @@ fn routes(cluster: &str, rewrite_host: Option<&str>) -> Node {
         Some(host) => route.and(member("host_rewrite_literal", host)),
         None => route,
     };
-    host(
-        "registry",
+    let registry = map([
+        member("match", json!({ "prefix": "/" })),
+        member("route", route),
+    ]);
+    let pages = login.into_iter().flat_map(pages);
+    hosts("registry", pages.chain([registry]).collect())
+}
+
+/// The routes to the login service: its pages and its API, never the place where it is asked.
+fn pages(cluster: &str) -> Vec<Node> {
+    let exact = LOGIN_PATHS.iter().map(|path| json!({ "path": path }));
+    let below = json!({ "prefix": LOGIN_PREFIX });
+    let page = |matched: Value| {
         map([
-            member("match", json!({ "prefix": "/" })),
-            member("route", route),
-        ]),
-    )
+            member("match", matched),
+            member("route", json!({ "cluster": cluster, "timeout": "60s" })),
+        ])
+    };
+    exact.chain([below]).map(page).collect()
 }
 
 fn host(name: &str, route: Node) -> Node {
+    hosts(name, vec![route])
+}
+
+fn hosts(name: &str, routes: Vec<Node>) -> Node {
     map([
         member("name", name),
         member(
@@ -154,7 +176,7 @@ fn host(name: &str, route: Node) -> Node {
             list([map([
                 member("name", name),
                 member("domains", json!(["*"])),
-                member("routes", list([route])),
+                member("routes", list(routes)),
             ])]),
         ),
     ])

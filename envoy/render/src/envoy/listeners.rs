@@ -36,7 +36,8 @@ fn clients(completed: &Completed, place: &Place, filters: Filters, secrets: Secr
         Filters::Files => wasm::discovered(wasm::FILTER, FILTER, place),
     };
     let rewrite_host = completed.rewrite_host.as_deref();
-    let mut chain = connections::clients(filter, &completed.upstream.name, rewrite_host);
+    let login = completed.login.as_ref().map(|login| login.name.as_str());
+    let mut chain = connections::clients(filter, &completed.upstream.name, rewrite_host, login);
     if let Some(server) = &completed.listener.tls {
         chain = chain.and(member(
             "transport_socket",

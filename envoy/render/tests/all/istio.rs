@@ -302,6 +302,7 @@ fn options() -> Options {
             ..Upstream::default()
         }),
         check_files: false,
+        login: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod golden;
 mod istio;
 mod kubernetes;
 mod listener;
+mod people;
 mod refusals;
 mod sample;
 mod settings;

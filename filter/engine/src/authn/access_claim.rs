@@ -6,12 +6,15 @@ use serde_json::Value;
 use crate::access::Check;
 use crate::authn::claims::Claims;
 use crate::authn::origin::Origin;
+use crate::login::scope::KeyScope;
 use crate::time::UnixTime;
 
 /// What a token server granted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessClaim {
     entries: Vec<Entry>,
+    /// The scopes of an API key.
+    scopes: Vec<KeyScope>,
     /// A token server granted it, to whomever the token names; the token may name nobody (an empty
     /// `sub`).
     of_token_server: bool,
@@ -40,8 +43,17 @@ impl AccessClaim {
             Some(Value::Array(entries)) => Ok(Self {
                 entries: entries.iter().map(Entry::read).collect::<Result<_, _>>()?,
                 of_token_server: true,
+                ..Self::default()
             }),
             Some(_) => Err(MalformedAccess),
+        }
+    }
+
+    /// What an API key covers; all of it is of repositories.
+    pub(crate) fn of_key(scopes: Vec<KeyScope>) -> Self {
+        Self {
+            scopes,
+            ..Self::default()
         }
     }
 
@@ -103,9 +115,15 @@ impl AccessClaim {
     }
 
     fn grants(&self, kind: &str, name: &str, action: &str, now: UnixTime) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| entry.grants(kind, name, action, now))
+        self.is_in_scope(kind, name, action)
+            || self
+                .entries
+                .iter()
+                .any(|entry| entry.grants(kind, name, action, now))
+    }
+
+    fn is_in_scope(&self, kind: &str, name: &str, action: &str) -> bool {
+        kind == "repository" && self.scopes.iter().any(|scope| scope.covers(name, action))
     }
 
     fn grants_until(
@@ -115,6 +133,9 @@ impl AccessClaim {
         action: &str,
         now: UnixTime,
     ) -> Option<UnixTime> {
+        if self.is_in_scope(kind, name, action) {
+            return Some(UnixTime::MAX);
+        }
         let granting = self
             .entries
             .iter()

@@ -76,6 +76,7 @@ impl Bearer {
             keys: Some((self.source, keys.version)),
             expires: verified.expires(),
             bound_to: claims.bound_to().map(Into::into),
+            login: None,
         })
     }
 }

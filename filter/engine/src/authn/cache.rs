@@ -1,5 +1,6 @@
 //! Callers that were authenticated already, so that a token is verified once per worker.
 
+mod passwords;
 mod text;
 
 use std::collections::HashMap;
@@ -8,9 +9,12 @@ use std::sync::Arc;
 
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::identity::Identity;
-use crate::keys::source::{KeyRing, SourceId};
+use crate::authn::login::LoginClaims;
+use crate::keys::source::{KeyRing, Keys, SourceId};
 use crate::time::UnixTime;
 
+pub(crate) use passwords::PasswordHash;
+use passwords::Passwords;
 use text::{SharedPrefixes, Text};
 
 /// Bytes of tokens that one generation holds before it becomes the old one; a shared prefix is
@@ -39,13 +43,23 @@ pub struct Authenticated {
     pub(crate) expires: UnixTime,
     /// The certificate that the token is bound to (`cnf`, `x5t#S256`).
     pub(crate) bound_to: Option<Box<str>>,
+    /// What the login service says of the login, for its tokens.
+    pub(crate) login: Option<Arc<LoginClaims>>,
 }
 
 impl Authenticated {
-    /// Returns true if the caller is still authenticated: the token has not expired and the keys
-    /// are the same.
+    /// Returns true if the caller is still authenticated: the token has not expired, the keys are
+    /// the same, and the login was not ended.
     fn holds(&self, keys: &KeyRing, now: UnixTime) -> bool {
-        let same = |(source, version)| keys.get(source).is_some_and(|keys| keys.version == version);
+        let is_ended = |keys: &Keys| {
+            self.login
+                .as_ref()
+                .is_some_and(|login| login.is_ended(keys.ended.as_deref()))
+        };
+        let same = |(source, version)| {
+            keys.get(source)
+                .is_some_and(|keys| keys.version == version && !is_ended(keys))
+        };
         now < self.expires && self.keys.is_none_or(same)
     }
 }
@@ -58,6 +72,19 @@ pub(crate) enum CacheKey<'a> {
     /// PEM of the client certificate that the host has verified. Certificates are not secret: a
     /// token of the same bytes is not a hit.
     Certificate(&'a [u8]),
+    /// The token of a session, from the cookie; it is no token of a client.
+    Session(&'a [u8]),
+    /// A user name and a password, which are never kept themselves.
+    Password(&'a PasswordHash),
+}
+
+/// What a text is that a caller is remembered by: none is taken for that of another kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Token,
+    Certificate,
+    Session,
+    Password,
 }
 
 /// Maps tokens and client certificates to authenticated callers, in two generations: when the young
@@ -69,6 +96,7 @@ pub struct IdentityCache {
     old: Generation,
     prefixes: SharedPrefixes,
     secret: RandomState,
+    passwords: Passwords,
 }
 
 #[derive(Default)]
@@ -78,16 +106,18 @@ struct Generation {
 }
 
 struct Entry {
-    is_token: bool,
+    kind: Kind,
     text: Text,
     authenticated: Arc<Authenticated>,
 }
 
 impl<'a> CacheKey<'a> {
-    const fn parts(self) -> (bool, &'a [u8]) {
+    const fn parts(self) -> (Kind, &'a [u8]) {
         match self {
-            Self::Token(text) => (true, text),
-            Self::Certificate(text) => (false, text),
+            Self::Token(text) => (Kind::Token, text),
+            Self::Certificate(text) => (Kind::Certificate, text),
+            Self::Session(text) => (Kind::Session, text),
+            Self::Password(hash) => (Kind::Password, hash.as_bytes()),
         }
     }
 }
@@ -104,6 +134,31 @@ impl std::fmt::Debug for IdentityCache {
 }
 
 impl IdentityCache {
+    /// Also remembers passwords, by their hash with a key that was chosen at random for this cache.
+    #[must_use]
+    pub fn with_key(key: [u8; 32]) -> Self {
+        Self {
+            passwords: Passwords::new(key),
+            ..Self::default()
+        }
+    }
+
+    /// Returns what a user name and a password are remembered by; `None` if this cache remembers
+    /// none.
+    pub(crate) fn password(&self, user: &str, secret: &str) -> Option<PasswordHash> {
+        self.passwords.hash(user, secret)
+    }
+
+    /// Returns true if a password was found to be wrong a moment ago.
+    pub(crate) fn is_wrong(&self, hash: &PasswordHash, now: UnixTime) -> bool {
+        self.passwords.is_wrong(hash, now)
+    }
+
+    /// Remembers a wrong password for a moment.
+    pub(crate) fn put_wrong(&mut self, hash: PasswordHash, now: UnixTime) {
+        self.passwords.put_wrong(hash, now);
+    }
+
     /// Returns the caller if it is still authenticated. The whole text is compared.
     pub(crate) fn get(
         &mut self,
@@ -129,12 +184,12 @@ impl IdentityCache {
 
     /// Remembers a caller.
     pub(crate) fn put(&mut self, key: CacheKey<'_>, authenticated: Arc<Authenticated>) {
-        let (is_token, text) = key.parts();
+        let (kind, text) = key.parts();
         let text = self.prefixes.keep(text);
         self.insert(
             self.hash(key),
             Entry {
-                is_token,
+                kind,
                 text,
                 authenticated,
             },
@@ -143,19 +198,23 @@ impl IdentityCache {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        let passwords = self.passwords.emptied();
+        *self = Self {
+            passwords,
+            ..Self::default()
+        };
     }
 
     /// Tokens are kilobytes long and differ in their signatures, so a part of the signature is
     /// enough for the hash: two valid tokens of one caller with the same part only replace each
     /// other.
     fn hash(&self, key: CacheKey<'_>) -> u64 {
-        let (is_token, text) = key.parts();
+        let (kind, text) = key.parts();
         let end = text.len().saturating_sub(AFTER_SIGNATURE);
         let signature = text
             .get(end.saturating_sub(HASHED)..end)
             .filter(|part| part.len() == HASHED);
-        self.secret.hash_one((is_token, signature.unwrap_or(text)))
+        self.secret.hash_one((kind, signature.unwrap_or(text)))
     }
 
     fn insert(&mut self, hash: u64, entry: Entry) {
@@ -181,8 +240,8 @@ impl IdentityCache {
 impl Generation {
     fn find(&self, hash: u64, key: CacheKey<'_>) -> Option<&Arc<Authenticated>> {
         let entry = self.entries.get(&hash)?;
-        let (is_token, text) = key.parts();
-        (entry.is_token == is_token && entry.text.is(text)).then_some(&entry.authenticated)
+        let (kind, text) = key.parts();
+        (entry.kind == kind && entry.text.is(text)).then_some(&entry.authenticated)
     }
 }
 

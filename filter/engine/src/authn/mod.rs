@@ -9,6 +9,7 @@ pub mod credential;
 pub(crate) mod distinguished_name;
 pub mod identity;
 pub mod issuer;
+pub(crate) mod login;
 pub mod mapping;
 pub mod mtls;
 pub(crate) mod origin;

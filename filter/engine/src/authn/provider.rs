@@ -86,6 +86,7 @@ impl Provider {
             keys: Some((self.source, keys.version)),
             expires: verified.expires(),
             bound_to: verified.claims().bound_to().map(Into::into),
+            login: None,
         })
     }
 }

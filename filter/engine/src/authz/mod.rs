@@ -10,5 +10,5 @@ mod rule;
 
 pub use pattern::{Pattern, PatternError};
 pub use policy::Policy;
-pub use req::RequestFacts;
+pub use req::{RequestFacts, address};
 pub use rule::{Clause, Decision, Permission, Rule};

@@ -167,7 +167,8 @@ fn client(head: &RequestHead<'_>) -> Option<Map> {
 }
 
 /// The host part of `host:port` or `[host]:port`; the whole text when it has no port.
-fn address(peer: &str) -> &str {
+#[must_use]
+pub fn address(peer: &str) -> &str {
     let Some((host, _port)) = peer.rsplit_once(':') else {
         return peer;
     };

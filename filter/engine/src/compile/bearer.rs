@@ -29,14 +29,18 @@ pub(super) struct Authn {
     pub(super) mint: Option<Mint>,
 }
 
-/// Compiles the section; sources are appended in the order of their ids.
+/// Compiles the section; sources are appended in the order of their ids. `people` is true where
+/// people log in.
 pub(super) fn compile(
     raw: &raw::Bearer,
+    people: bool,
     proxy: &raw::Proxy,
     sources: &mut Vec<Source>,
     diagnostics: &mut Diagnostics,
 ) -> Authn {
-    if raw.cert.is_none() && raw.aws_secrets_manager.is_none() && raw.oidc.is_empty() {
+    // Where people log in, their tokens are accepted without a source: only where clients get them
+    // has to be said then.
+    if !people && raw.cert.is_none() && raw.aws_secrets_manager.is_none() && raw.oidc.is_empty() {
         diagnostics.error(
             PATH,
             "has no source of keys: add `oidc`, `cert` or `awsSecretsManager`",

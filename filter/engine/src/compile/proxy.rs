@@ -25,6 +25,8 @@ pub struct Enforcement {
     pub head: HeadRules,
     /// The host hands bodies over while headers wait.
     pub read_request_bodies: bool,
+    /// The host adds the client's address to `x-forwarded-for`.
+    pub sets_client_address: bool,
 }
 
 /// Where questions to the registry go.
@@ -42,6 +44,7 @@ pub(super) fn routes(raw: &Proxy, diagnostics: &mut Diagnostics) -> RouteConfig 
         public: public(&raw.public_paths, diagnostics),
         extensions: raw.extensions,
         token_endpoint: None,
+        login: false,
     }
 }
 
@@ -132,6 +135,7 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
             forward_authorization: raw.forward_authorization,
         },
         read_request_bodies: raw.read_request_bodies,
+        sets_client_address: raw.client_address.is_some(),
     })
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::raw::{
     AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Intake,
-    Mint, Mtls, Oidc, PolicyEntry, PolicyGroup, Proxy, Variable,
+    Login, Mint, Mtls, Oidc, PolicyEntry, PolicyGroup, Proxy, Variable,
 };
 use super::reader::Object;
 use super::sections::{UNUSED_ROOT, ZOT_AUTH, ZOT_HTTP, ZOT_LOG, ZOT_ROOT};
@@ -12,8 +12,7 @@ use super::{Diagnostics, Role, protobuf};
 use crate::json;
 
 const ZOTS_OWN: &str = "ignored, as only zot reads them";
-const NOT_OURS: &str =
-    "is ignored: this filter authenticates by tokens and client certificates only";
+const OF_PEOPLE: &str = "is read by `registry-auth run` or `registry-auth render`, which write `http.auth.login` for the filter in its place: give the file to one of them, or remove it here";
 const NOT_YET: &str = "is ignored: this version knows the section and does not use it yet";
 
 /// Reads a plugin configuration.
@@ -106,7 +105,8 @@ fn http(http: &mut Object<'_>) -> Document {
         document.fail_delay = auth.seconds("failDelay");
         document.bearer = auth.object("bearer", bearer);
         document.mtls = auth.object("mtls", mtls);
-        auth.ignore(ZOT_AUTH, NOT_OURS);
+        document.login = auth.object("login", login);
+        auth.refuse(ZOT_AUTH, OF_PEOPLE);
         auth.end();
     });
     document.access_control = http.object("accessControl", access_control);
@@ -204,6 +204,16 @@ fn mtls(object: &mut Object<'_>) -> Mtls {
     };
     object.end();
     mtls
+}
+
+fn login(object: &mut Object<'_>) -> Login {
+    let login = Login {
+        cluster: object.text("cluster").unwrap_or_default(),
+        methods: object.texts("methods"),
+        timeout: object.duration("timeout"),
+    };
+    object.end();
+    login
 }
 
 fn claim_mapping(object: &mut Object<'_>) -> ClaimMapping {

@@ -183,6 +183,18 @@ pub struct Mtls {
     pub bind_tokens: bool,
 }
 
+/// `http.auth.login`; not a section of zot. `registry-auth run` and `render` write it for zot's
+/// sections of people, which hold secrets and paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Login {
+    /// The host's name for the login service.
+    pub cluster: String,
+    /// How people log in: `htpasswd`, `ldap`, `openid`, `apiKey`.
+    pub methods: Vec<String>,
+    /// How long an answer may take.
+    pub timeout: Option<Duration>,
+}
+
 /// A secret that the proxy's environment holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FromEnv {
@@ -243,6 +255,8 @@ pub struct Document {
     pub bearer: Option<Bearer>,
     /// `http.auth.mtls`; an empty one takes the common name.
     pub mtls: Option<Mtls>,
+    /// `http.auth.login`.
+    pub login: Option<Login>,
     /// `http.accessControl`; absent and empty mean different things (D2).
     pub access_control: Option<AccessControl>,
     /// `proxy`.

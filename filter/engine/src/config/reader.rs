@@ -146,7 +146,12 @@ impl<'a> Object<'a> {
         let whole = value
             .as_f64()
             .filter(|number| *number >= 0.0 && number.fract() == 0.0);
-        let number = whole.and_then(|number| format!("{number:.0}").parse().ok());
+        let digits = match value {
+            // As zot does.
+            Value::String(text) => Some(text),
+            _ => whole.map(|number| format!("{number:.0}")),
+        };
+        let number = digits.and_then(|digits| digits.parse().ok());
         if number.is_none() {
             self.error(name, otherwise);
         }
@@ -272,6 +277,15 @@ impl<'a> Object<'a> {
         if !there.is_empty() {
             self.diagnostics
                 .warn(&self.path, format!("{why}: {}", there.join(", ")));
+        }
+    }
+
+    /// Refuses members of these names.
+    pub(super) fn refuse(&mut self, names: &[&'static str], why: &str) {
+        for name in names {
+            if self.remove(name).is_some() {
+                self.error(name, why);
+            }
         }
     }
 

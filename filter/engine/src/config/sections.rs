@@ -32,7 +32,8 @@ pub(super) const ZOT_HTTP: &[&str] = &[
     "allowReadAccess",
 ];
 
-/// What zot has under `http.auth` and this filter does not.
+/// What zot has under `http.auth` for people, which the native program completes to
+/// `http.auth.login`.
 pub(super) const ZOT_AUTH: &[&str] = &[
     "htpasswd",
     "ldap",
@@ -59,6 +60,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("mtls", "http.auth.mtls"),
     ("identityAttributes", "http.auth.mtls.identityAttributes"),
     ("bindTokens", "http.auth.mtls.bindTokens"),
+    ("login", "http.auth.login"),
     ("bearer", "http.auth.bearer"),
     ("oidc", "http.auth.bearer.oidc"),
     ("mint", "http.auth.bearer.mint"),
@@ -98,7 +100,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("readRequestBodies", "proxy.readRequestBodies"),
 ];
 
-/// Returns true if some section has the name and this filter ignores it.
+/// Returns true if some section has the name and this filter does not read it.
 #[cfg(test)]
 pub(crate) fn is_ignored(name: &str) -> bool {
     [ZOT_ROOT, UNUSED_ROOT, ZOT_HTTP, ZOT_AUTH, ZOT_LOG]

@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::reply::{Realm, Reply, unstored};
 
 /// Seconds after which a client may try again when keys cannot be fetched.
-const RETRY_AFTER: &str = "5";
+const RETRY_AFTER: u32 = 5;
 
 /// A refusal, ready to be made into a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,17 @@ pub struct Denied {
     pub allow: String,
     /// It is a reply of the token endpoint.
     pub asked_for_token: bool,
+    /// Seconds after which the client may try again, where they are known.
+    pub retry_after: Option<u32>,
+    /// It is a reply to the user interface of a registry: without a challenge, upon which a browser
+    /// would ask for a password itself.
+    pub is_for_ui: bool,
+    /// The session that the client has is none any more.
+    pub ends_session: bool,
 }
+
+/// Removes the cookie of a session (RFC 6265 section 3.1).
+const NO_SESSION: &str = "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax";
 
 impl Denied {
     /// A refusal that has only a reason.
@@ -40,6 +50,9 @@ impl Denied {
             username: None,
             allow: String::new(),
             asked_for_token: false,
+            retry_after: None,
+            is_for_ui: false,
+            ends_session: false,
         }
     }
 
@@ -57,8 +70,12 @@ impl Denied {
         if !self.allow.is_empty() {
             headers.push(("allow", self.allow.clone()));
         }
-        if descriptor.status == 503 {
-            headers.push(("retry-after", RETRY_AFTER.to_owned()));
+        if self.ends_session {
+            headers.push(("set-cookie", NO_SESSION.to_owned()));
+        }
+        if matches!(descriptor.status, 429 | 503) {
+            let seconds = self.retry_after.unwrap_or(RETRY_AFTER);
+            headers.push(("retry-after", seconds.to_string()));
         }
         Reply {
             status: descriptor.status,
@@ -71,7 +88,9 @@ impl Denied {
     /// At the token endpoint it is Basic: that is where Bearer challenges send clients to.
     fn challenge(&self, realm: &Realm) -> Option<String> {
         let kind = self.reason.descriptor().challenge;
-        if self.asked_for_token {
+        if self.is_for_ui {
+            None
+        } else if self.asked_for_token {
             realm.basic_challenge(kind)
         } else {
             realm.challenge(kind, &self.scope)
@@ -140,7 +159,7 @@ mod tests {
                 "{reason:?}"
             );
             assert_eq!(
-                reply.status == 503,
+                matches!(reply.status, 429 | 503),
                 header(&reply, "retry-after").is_some(),
                 "{reason:?}"
             );
@@ -230,6 +249,36 @@ mod tests {
                     has.then_some("registry/2.0"),
                     "{target} {reason:?}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn a_user_interface_gets_no_challenge_and_loses_its_session() {
+        for reason in Reason::ALL.iter().copied() {
+            let denied = Denied {
+                is_for_ui: true,
+                ends_session: true,
+                ..Denied::new(reason)
+            };
+            let reply = denied.reply(&url_realm(), b"/v2/");
+            assert_eq!(header(&reply, "www-authenticate"), None, "{reason:?}");
+            assert_eq!(header(&reply, "set-cookie"), Some(NO_SESSION));
+        }
+        let reply = Denied::new(Reason::TokenExpired).reply(&url_realm(), b"/v2/");
+        assert_eq!(header(&reply, "set-cookie"), None);
+    }
+
+    #[test]
+    fn the_time_to_wait_is_that_of_the_login_service() {
+        for (retry_after, expected) in [(None, "5"), (Some(60), "60")] {
+            for reason in [Reason::TooManyAttempts, Reason::LoginUnavailable] {
+                let denied = Denied {
+                    retry_after,
+                    ..Denied::new(reason)
+                };
+                let reply = denied.reply(&Realm::default(), b"/v2/");
+                assert_eq!(header(&reply, "retry-after"), Some(expected), "{reason:?}");
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::access::AccessSet;
-use crate::authn::cache::IdentityCache;
-use crate::authn::credential::Credential;
+use crate::authn::cache::{Authenticated, IdentityCache};
+use crate::authn::credential;
 use crate::authn::identity::Identity;
 use crate::authn::token_context::AuthnError;
 use crate::authn::verify::SignatureVerifier;
@@ -14,11 +14,12 @@ use crate::catalog::{Listing, Step};
 use crate::decision::{Denied, Grant, GrantRule, LocalReply, Verdict};
 use crate::engine::Engine;
 use crate::facts::{Facts, Need};
+use crate::login::LoginAnswer;
 use crate::media::may_be_form;
 use crate::ping;
 use crate::reason::Reason;
 use crate::request::RequestHead;
-use crate::route::{Route, without_mount};
+use crate::route::{LoginRoute, Payload, Route, without_mount};
 
 /// A request that is being decided, with everything that the verdict depends on.
 pub(super) struct Decision<'a> {
@@ -52,7 +53,7 @@ impl Decision<'_> {
                 reply: local.reply.at(self.head.path),
                 ..local
             }),
-            Err(NotGranted::Deny(denied)) => Verdict::Deny(denied),
+            Err(NotGranted::Deny(denied)) => Verdict::Deny(self.with_login(denied)),
             Err(NotGranted::Need(need)) => Verdict::Need(need),
         }
     }
@@ -98,6 +99,9 @@ impl Decision<'_> {
             return Err(denied(Reason::ManifestInvalid).into());
         }
         let access = AccessSet::of(&route);
+        if let Route::Login(login) = route {
+            return self.page(login);
+        }
         if access == AccessSet::Nothing {
             return Ok(Grant::new(
                 Arc::new(Identity::Anonymous),
@@ -112,8 +116,9 @@ impl Decision<'_> {
             }),
             AuthnError::Need(need) => NotGranted::Need(need),
         };
-        let credential =
-            Credential::read(&head.authorization).map_err(|reason| stopped(reason.into()))?;
+        let credential = self
+            .presented(false)
+            .map_err(|reason| stopped(reason.into()))?;
         let authenticated = self.identify(&credential).map_err(stopped)?;
         let caller = authenticated
             .as_deref()
@@ -157,6 +162,43 @@ impl Decision<'_> {
                 GrantRule::Identity => list(&route, &authorizer),
                 rule => Ok(grant(rule)),
             },
+        }
+    }
+
+    /// A page of the login service, or its API: it gets to know who asks. Everybody may have pages;
+    /// a session that has ended is treated as absent there.
+    fn page(&mut self, route: LoginRoute) -> Result<Grant, NotGranted> {
+        let stopped = |stop| match stop {
+            AuthnError::Deny(reason) => NotGranted::Deny(reason.into()),
+            AuthnError::Need(need) => NotGranted::Need(need),
+        };
+        let credential = self
+            .presented(true)
+            .map_err(|reason| stopped(reason.into()))?;
+        let authenticated = self.identify(&credential).map_err(stopped)?;
+        // A preflight comes without a credential (Fetch, "CORS-preflight request").
+        let is_open = route == LoginRoute::Page || self.head.method == b"OPTIONS";
+        let caller = authenticated.as_deref().and_then(Authenticated::caller);
+        if caller.is_none() && !is_open {
+            return Err(Denied::new(Reason::NoCredential).into());
+        }
+        let identity = authenticated
+            .as_deref()
+            .map_or_else(Caller::anonymous, Caller::from)
+            .identity;
+        Ok(Grant::new(identity, GrantRule::Login, Payload::Any).for_page(caller))
+    }
+
+    /// A refusal with what the login service and the user interface have to do with it.
+    fn with_login(&self, denied: Denied) -> Denied {
+        let answer = self.facts.gathered.login.as_ref();
+        let is_unauthorized = denied.reason.descriptor().status == 401;
+        let has_session = credential::session(&self.head.cookies).is_some();
+        Denied {
+            retry_after: answer.and_then(LoginAnswer::retry_after),
+            is_for_ui: self.is_ui(),
+            ends_session: self.is_ui() && is_unauthorized && has_session,
+            ..denied
         }
     }
 

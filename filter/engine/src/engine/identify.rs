@@ -8,9 +8,11 @@ use super::decide::Decision;
 use crate::authn::cache::{Authenticated, CacheKey};
 use crate::authn::credential::Credential;
 use crate::authn::identity::{Identity, User};
+use crate::authn::login::Login;
 use crate::authn::provider::Provider;
 use crate::authn::token_context::{self, AuthnError, PolicyView, TokenContext};
 use crate::engine::Engine;
+use crate::login::{Audience, LoginPurpose};
 use crate::reason::Reason;
 
 impl Decision<'_> {
@@ -20,10 +22,17 @@ impl Decision<'_> {
         &mut self,
         credential: &Credential<'_>,
     ) -> Result<Option<Arc<Authenticated>>, AuthnError> {
-        let Credential::Token(token) = credential else {
-            return Ok(self.authenticate_certificate()?);
+        let authenticated = match credential {
+            Credential::Anonymous => return Ok(self.authenticate_certificate()?),
+            Credential::Session(token) => match self.authenticate_session(token)? {
+                Some(authenticated) => authenticated,
+                None => return Ok(self.authenticate_certificate()?),
+            },
+            Credential::Token(token) => self.authenticate_token(token)?,
+            Credential::Password(password) => {
+                self.authenticate_password(password, LoginPurpose::Login)?
+            }
         };
-        let authenticated = self.authenticate_token(token)?;
         match &self.engine.mtls {
             Some(mtls) if !mtls.may_carry(&authenticated, &self.head.connection) => {
                 Err(Reason::WrongCertificate.into())
@@ -63,6 +72,7 @@ impl Decision<'_> {
             keys: None,
             expires,
             bound_to: None,
+            login: None,
         });
         self.cache
             .put(CacheKey::Certificate(pem), Arc::clone(&authenticated));
@@ -82,17 +92,20 @@ impl Decision<'_> {
         // Not before: the cache holds well-formed tokens only.
         let token = &token_context::read(compact)?;
         let groups_of = |user: &str| engine.groups_of(user);
-        let policy = engine.policy.as_ref().map(|policy| PolicyView {
-            reads_claims: policy.reads_claims(),
-            claims_read: policy.claims_read(),
-            groups_of: &groups_of,
-        });
-        let authenticated = engine.verify(&TokenContext {
+        let context = TokenContext {
             token,
             facts,
             verifier,
-            policy,
-        })?;
+            policy: engine.view(&groups_of),
+        };
+        let authenticated = match &engine.login {
+            Some(login) if Login::is_named_by(token) => {
+                login.authenticate(&context, Audience::Token, &groups_of)
+            }
+            // Also where some provider takes tokens of any issuer.
+            None if Login::is_named_by(token) => Err(Reason::UnknownIssuer.into()),
+            Some(_) | None => engine.verify(&context),
+        }?;
         let authenticated = Arc::new(authenticated);
         self.cache
             .put(CacheKey::Token(compact), Arc::clone(&authenticated));
@@ -101,8 +114,20 @@ impl Decision<'_> {
 }
 
 impl Engine {
+    /// What the policy reads of a caller.
+    pub(super) fn view<'a>(
+        &'a self,
+        groups_of: &'a dyn Fn(&str) -> Vec<String>,
+    ) -> Option<PolicyView<'a>> {
+        self.policy.as_ref().map(|policy| PolicyView {
+            reads_claims: policy.reads_claims(),
+            claims_read: policy.claims_read(),
+            groups_of,
+        })
+    }
+
     /// The groups of the configuration that name a user.
-    fn groups_of(&self, user: &str) -> Vec<String> {
+    pub(super) fn groups_of(&self, user: &str) -> Vec<String> {
         self.policy
             .as_ref()
             .map(|policy| policy.groups_of(user))

@@ -10,6 +10,7 @@ use crate::authz::{Policy, RequestFacts};
 use crate::decision::LocalReply;
 use crate::engine::Engine;
 use crate::facts::{Facts, Missing, Need, RequestBody};
+use crate::login::{LoginAnswer, LoginPurpose};
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::scope::Scope;
@@ -30,8 +31,19 @@ impl Decision<'_> {
         } else {
             None
         };
-        let asked = TokenRequest::read(head.path, &head.authorization, form)?;
-        let authenticated = self.identify(&asked.credential)?;
+        let passwords = engine.passwords();
+        let asked = TokenRequest::read(head.path, &head.authorization, form, passwords)?;
+        let (authenticated, credential) = match asked.credential {
+            Credential::Password(password) => {
+                let login = self.authenticate_password(&password, LoginPurpose::Token)?;
+                // The token of the login service stands for the password from here on.
+                let Some(LoginAnswer::Token(token)) = &facts.gathered.login else {
+                    return Err(Reason::LoginUnavailable.into());
+                };
+                (Some(login), Credential::Token(token.as_bytes().into()))
+            }
+            credential => (self.identify(&credential)?, credential),
+        };
         let caller = match &authenticated {
             // It could be renewed without end.
             Some(authenticated) if engine.is_minted(authenticated) => {
@@ -63,13 +75,13 @@ impl Decision<'_> {
                 .is_ok()
         };
         let granted = Scope::granted(&asked.scopes, &may, authorizer.sees_all());
-        let (token, expires) = match (&engine.mint, &asked.credential) {
+        let (token, expires) = match (&engine.mint, &credential) {
             (Some(mint), _) => {
                 let source = mint.own.source;
                 let unsigned = || missing(source, Missing::Keys, facts);
                 let key = facts.keys.signing(source).ok_or_else(unsigned)?;
                 let source = Source::of(
-                    &asked.credential,
+                    &credential,
                     not_after,
                     &head.connection,
                     engine.policy.as_ref(),
@@ -92,7 +104,7 @@ impl Decision<'_> {
                 not_after.unwrap_or(facts.now),
             ),
             // Also for the holder of a certificate, which every request comes with.
-            (None, Credential::Anonymous) => (
+            (None, Credential::Anonymous | Credential::Session(_) | Credential::Password(_)) => (
                 ANONYMOUS.to_owned(),
                 not_after.map_or(soon, |end| end.min(soon)),
             ),

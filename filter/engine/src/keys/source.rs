@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::keys::algorithm::Algorithm;
+use crate::keys::ended::Ended;
 use crate::keys::fetch::{Document, KeyRequest};
 use crate::keys::{KeySet, SigningKey};
 
@@ -119,6 +120,8 @@ pub struct Keys {
     /// Changes whenever the keys do; callers that another version authenticated are authenticated
     /// again.
     pub version: u64,
+    /// What their service has ended, for the set of the login service.
+    pub ended: Option<Arc<Ended>>,
 }
 
 impl Keys {
@@ -129,6 +132,7 @@ impl Keys {
             set: Arc::new(set),
             algorithms: None,
             version: 0,
+            ended: None,
         }
     }
 }

@@ -12,7 +12,7 @@ const MAX_TOKEN: usize = 48 * 1024;
 /// The longest wait that is passed on to a client, in seconds.
 const MAX_RETRY: u32 = 3600;
 
-/// What a client is told to wait where an answer does not say, in seconds.
+/// How long a client waits where an answer does not say, in seconds.
 const RETRY: u32 = 5;
 
 /// The answer to a question, or the lack of one.
@@ -21,7 +21,7 @@ pub enum LoginAnswer {
     /// A token of the user.
     Token(String),
     /// No user has this name and secret. An unknown name, a wrong password, an unknown, expired or
-    /// deleted key are never told apart.
+    /// deleted key are never distinguished.
     WrongPassword,
     /// Too many wrong ones for this name or from this address.
     TooManyAttempts {

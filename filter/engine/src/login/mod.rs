@@ -12,6 +12,7 @@ mod answer;
 mod caller;
 mod question;
 mod request;
+pub mod scope;
 
 pub use answer::{LoginAnswer, Unavailable};
 pub use caller::{Caller, CallerIdentity, MAX_CALLER};

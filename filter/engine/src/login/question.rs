@@ -50,6 +50,12 @@ struct Wire {
 }
 
 impl LoginQuestion {
+    /// How many bytes of text it holds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.user.len() + self.secret.len() + self.client.as_ref().map_or(0, String::len)
+    }
+
     /// The body of the request.
     #[must_use]
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {

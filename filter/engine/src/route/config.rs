@@ -10,6 +10,8 @@ pub struct RouteConfig {
     pub(crate) extensions: bool,
     /// The path of the token endpoint.
     pub(crate) token_endpoint: Option<String>,
+    /// People log in: there are the routes of the login service.
+    pub(crate) login: bool,
 }
 
 impl RouteConfig {

@@ -7,6 +7,7 @@
 
 mod config;
 mod digest;
+mod login;
 mod method;
 mod mount;
 mod payload;
@@ -16,6 +17,7 @@ mod target;
 
 pub use config::RouteConfig;
 pub use digest::Digest;
+pub use login::{LOGIN_PATHS, LOGIN_PREFIX, LoginRoute};
 pub use method::Method;
 pub use mount::{Mount, without_mount};
 pub use payload::Payload;
@@ -81,6 +83,8 @@ pub enum Route<'a> {
     Extension,
     /// GET or POST of the token endpoint.
     Token,
+    /// Pages and API of the login service, where people log in.
+    Login(LoginRoute),
     /// A path that the operator declared public.
     Public,
 }
@@ -94,7 +98,7 @@ impl<'a> Route<'a> {
     /// reference, `MethodNotAllowed` for an endpoint that has no such method.
     pub fn parse(method: &[u8], target: &'a [u8], routes: &RouteConfig) -> Result<Self, Reason> {
         let target = Target::read(target)?;
-        let path = target.path;
+        let (path, name) = (target.path, method);
         let method = Method::from_bytes(method);
         if routes.token_endpoint.as_deref() == Some(path) {
             return if matches!(method, Method::Get | Method::Post) {
@@ -106,8 +110,12 @@ impl<'a> Route<'a> {
         match path.strip_prefix("/v2") {
             Some("" | "/") => method.read_or_405(Self::Base),
             Some(rest) if rest.starts_with('/') => Self::under_v2(method, rest, &target, routes),
-            _ if routes.is_public(path) => method.read_or_405(Self::Public),
-            _ => Err(Reason::NotFound),
+            _ => match LoginRoute::of(path).filter(|_| routes.login) {
+                Some(login) if LoginRoute::takes(name) => Ok(Self::Login(login)),
+                Some(_) => Err(Reason::MethodNotAllowed),
+                None if routes.is_public(path) => method.read_or_405(Self::Public),
+                None => Err(Reason::NotFound),
+            },
         }
     }
 
@@ -115,7 +123,7 @@ impl<'a> Route<'a> {
     #[must_use]
     pub fn methods(target: &[u8], routes: &RouteConfig) -> String {
         let has = |method: &&str| Route::parse(method.as_bytes(), target, routes).is_ok();
-        let methods: Vec<_> = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]
+        let methods: Vec<_> = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"]
             .into_iter()
             .filter(has)
             .collect();
@@ -212,7 +220,12 @@ impl<'a> Route<'a> {
     #[must_use]
     pub const fn repository(&self) -> Option<&Repository<'a>> {
         match self {
-            Self::Base | Self::Catalog(_) | Self::Extension | Self::Token | Self::Public => None,
+            Self::Base
+            | Self::Catalog(_)
+            | Self::Extension
+            | Self::Token
+            | Self::Login(_)
+            | Self::Public => None,
             Self::Tags(name)
             | Self::PullManifest(name, _)
             | Self::PushManifest(name, _, _)

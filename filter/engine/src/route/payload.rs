@@ -20,7 +20,7 @@ impl Route<'_> {
     #[must_use]
     pub const fn payload(&self) -> Payload {
         match self {
-            Self::Public | Self::Token => Payload::Any,
+            Self::Public | Self::Token | Self::Login(_) => Payload::Any,
             Self::StartUpload(..) | Self::ContinueUpload(_) | Self::CancelUpload(_) => {
                 Payload::Bytes
             }

@@ -7,6 +7,7 @@ use proptest::sample::{Index, select};
 use super::*;
 
 const READ: &[&str] = &["GET", "HEAD"];
+const LOGIN: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const METHODS: &[&str] = &[
     "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "get", "",
 ];
@@ -148,6 +149,8 @@ fn routes(parts: &Parts) -> Vec<Route<'_>> {
         Route::Extension,
         Route::Token,
         Route::Public,
+        Route::Login(LoginRoute::Page),
+        Route::Login(LoginRoute::ApiKeys),
     ]
 }
 
@@ -180,6 +183,8 @@ fn render(route: &Route<'_>, parts: &Parts) -> (&'static [&'static str], String)
         Route::Referrers(name) => (READ, format!("/v2/{name}/referrers/{}", parts.digest)),
         Route::Extension => (READ, "/v2/_zot/ext/search".to_owned()),
         Route::Token => (&["GET", "POST"], "/auth/token".to_owned()),
+        Route::Login(LoginRoute::Page) => (LOGIN, "/login/x".to_owned()),
+        Route::Login(LoginRoute::ApiKeys) => (LOGIN, "/zot/auth/apikey".to_owned()),
         Route::Public => (READ, "/healthz".to_owned()),
     }
 }
@@ -239,6 +244,7 @@ fn route_config() -> RouteConfig {
         public,
         extensions: true,
         token_endpoint: Some("/auth/token".to_owned()),
+        login: true,
     }
 }
 
@@ -329,7 +335,8 @@ proptest! {
         let target = std::str::from_utf8(&target).unwrap();
         let path = target.split('?').next().unwrap();
         let plain = path.split('/').all(|segment| segment != "." && segment != "..") && !path.contains("//");
-        prop_assert!(plain && METHODS[..6].contains(&method), "{} {}", method, target);
+        let is_login = matches!(route, Route::Login(_)) && method == "OPTIONS";
+        prop_assert!(plain && (METHODS[..6].contains(&method) || is_login), "{} {}", method, target);
         if let Some(name) = route.repository() {
             prop_assert!(is_name(name.as_str()), "{}", target);
             prop_assert!(path.starts_with(&format!("/v2/{name}/")), "{} is not what the registry sees: {}", name, target);

@@ -231,6 +231,7 @@ fn public_paths_and_extensions_are_open_only_when_configured() {
         public,
         extensions: true,
         token_endpoint: Some("/auth/token".into()),
+        login: false,
     };
     let rows = [
         ("GET", "/healthz", Ok(Route::Public)),
@@ -271,6 +272,61 @@ fn public_paths_and_extensions_are_open_only_when_configured() {
             "{method} {target}"
         );
     }
+}
+
+#[test]
+fn the_routes_of_a_login_service_are_there_where_people_log_in() {
+    let page = Ok(Route::Login(LoginRoute::Page));
+    let keys = Ok(Route::Login(LoginRoute::ApiKeys));
+    let (absent, method) = (Err(Reason::NotFound), Err(Reason::MethodNotAllowed));
+    let rows = [
+        (
+            "GET",
+            "/zot/auth/login?provider=github&callback_ui=%2F",
+            &page,
+        ),
+        ("GET", "/zot/auth/login/", &absent),
+        ("GET", "/zot/auth/logi%6e", &absent),
+        ("GET", "/zot/auth/callback/github?code=x&state=y", &page),
+        ("GET", "/zot/auth/callback/google", &page),
+        ("GET", "/zot/auth/callback/gitlab", &page),
+        ("GET", "/zot/auth/callback/oidc", &page),
+        ("GET", "/zot/auth/callback/other", &absent),
+        ("GET", "/zot/auth/callback/", &absent),
+        ("GET", "/zot/auth/callback", &absent),
+        ("POST", "/zot/auth/logout", &page),
+        ("POST", "/zot/auth/apikey", &keys),
+        ("DELETE", "/zot/auth/apikey?id=1", &keys),
+        ("OPTIONS", "/zot/auth/apikey", &keys),
+        ("GET", "/zot/auth/apikey/", &absent),
+        ("GET", "/zot/auth/apikeys", &absent),
+        ("GET", "/zot/auth/APIKEY", &absent),
+        ("TRACE", "/zot/auth/apikey", &method),
+        ("CONNECT", "/login", &method),
+        ("get", "/login", &method),
+        ("GET", "/login", &page),
+        ("POST", "/login", &page),
+        ("GET", "/login/", &page),
+        ("GET", "/login/keys", &page),
+        ("GET", "/login/style.css", &page),
+        ("GET", "/login/../v2/", &absent),
+        ("GET", "/login//x", &absent),
+        ("GET", "/login/%2e%2e/x", &absent),
+        ("GET", "/loginx", &absent),
+        ("GET", "/zot/auth", &absent),
+        ("GET", "/v1/login", &absent),
+    ];
+    let login = RouteConfig {
+        login: true,
+        ..RouteConfig::default()
+    };
+    for (name, target, wanted) in rows {
+        let parse = |routes| Route::parse(name.as_bytes(), target.as_bytes(), routes);
+        assert_eq!(parse(&login), *wanted, "{name} {target}");
+        assert_eq!(parse(&RouteConfig::default()), absent, "{name} {target}");
+    }
+    let methods = "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS";
+    assert_eq!(Route::methods(b"/login", &login), methods);
 }
 
 #[test]

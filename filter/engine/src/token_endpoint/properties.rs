@@ -191,6 +191,7 @@ impl World {
                 set: set.into(),
                 algorithms: None,
                 version: 1,
+                ended: None,
             }),
         );
         keys.set_signing(key);

@@ -1,7 +1,7 @@
 //! What a client asks of the token endpoint: a query, a form, and one credential.
 
 use super::form::{self, Parameter};
-use crate::authn::credential::Credential;
+use crate::authn::credential::{Credential, Passwords};
 use crate::reason::Reason;
 use crate::scope::Scope;
 
@@ -48,6 +48,7 @@ impl TokenRequest {
         target: &[u8],
         authorization: &[&[u8]],
         form: Option<Form<'_>>,
+        passwords: Passwords,
     ) -> Result<Self, Reason> {
         let query = target
             .splitn(2, |byte| *byte == b'?')
@@ -61,7 +62,7 @@ impl TokenRequest {
                 Scope::parse_list(value, &mut scopes)?;
             }
         }
-        let credential = credential(authorization, &fields)?;
+        let credential = credential(authorization, &fields, passwords)?;
         Ok(Self {
             credential,
             scopes,
@@ -96,6 +97,7 @@ fn is_form(media_type: &[u8]) -> bool {
 fn credential(
     authorization: &[&[u8]],
     fields: &[Parameter<'_>],
+    passwords: Passwords,
 ) -> Result<Credential<'static>, Reason> {
     let known = |grant: &str| matches!(grant, "password" | "refresh_token");
     if fields
@@ -108,16 +110,23 @@ fn credential(
     if named(&["grant_type"]) && !named(&CREDENTIALS) && authorization.is_empty() {
         return Err(Reason::MalformedCredential);
     }
-    let mut found = Credential::read(authorization)?.into_owned();
-    for (_, value) in fields
+    let user = fields.iter().find(|(name, _)| name == "username");
+    let user = user.map_or("", |(_, user)| user);
+    let mut found = Credential::read(authorization, passwords)?.into_owned();
+    for (name, value) in fields
         .iter()
         .filter(|(name, _)| CREDENTIALS.contains(&&**name))
     {
-        match Credential::of_token(value.trim())?.into_owned() {
+        let field = if name == "password" {
+            Credential::of_form(user, value, passwords)
+        } else {
+            Credential::of_token(value.trim())
+        };
+        match field?.into_owned() {
             Credential::Anonymous => {}
             field if found == Credential::Anonymous => found = field,
             field if field == found => {}
-            Credential::Token(_) => return Err(Reason::SeveralCredentials),
+            _ => return Err(Reason::SeveralCredentials),
         }
     }
     Ok(found)
@@ -134,7 +143,12 @@ mod tests {
     }
 
     fn post(media_types: &[&[u8]], body: &[u8]) -> Result<TokenRequest, Reason> {
-        TokenRequest::read(b"/token", &[], Some(Form { media_types, body }))
+        TokenRequest::read(
+            b"/token",
+            &[],
+            Some(Form { media_types, body }),
+            Passwords::Tokens,
+        )
     }
 
     #[test]
@@ -142,7 +156,8 @@ mod tests {
         let target =
             b"/token?account=u&scope=repository:a:pull&scope=repository%3Ab%3Apush+registry:catalog:*&service=s\
             &client_id=docker&offline_token=true&password=a.b.c&access_token=a.b.c";
-        let request = TokenRequest::read(target, &[b"Bearer d.e.f"], None).unwrap();
+        let request =
+            TokenRequest::read(target, &[b"Bearer d.e.f"], None, Passwords::Tokens).unwrap();
         let mut scopes = Vec::new();
         Scope::parse_list(
             "repository:a:pull repository:b:push registry:catalog:*",
@@ -166,7 +181,7 @@ mod tests {
         ] {
             let target = format!("/token{bad}");
             assert_eq!(
-                TokenRequest::read(target.as_bytes(), &[], None),
+                TokenRequest::read(target.as_bytes(), &[], None, Passwords::Tokens),
                 Err(Reason::MalformedRequest),
                 "{bad}"
             );
@@ -176,7 +191,10 @@ mod tests {
             scopes: vec![],
             is_post: false,
         };
-        assert_eq!(TokenRequest::read(b"/token", &[], None), Ok(bare));
+        assert_eq!(
+            TokenRequest::read(b"/token", &[], None, Passwords::Tokens),
+            Ok(bare)
+        );
     }
 
     #[test]
@@ -261,7 +279,7 @@ mod tests {
                 media_types: &[FORM],
                 body: body.as_bytes(),
             };
-            let read = TokenRequest::read(b"/token", authorization, Some(form))
+            let read = TokenRequest::read(b"/token", authorization, Some(form), Passwords::Tokens)
                 .map(|request| request.credential);
             assert_eq!(read, wanted, "{body}");
         }
@@ -306,8 +324,13 @@ mod tests {
             media_types: &[FORM],
             body: b"scope=repository:b:push",
         };
-        let request =
-            TokenRequest::read(b"/token?scope=repository:a:pull", &[], Some(both)).unwrap();
+        let request = TokenRequest::read(
+            b"/token?scope=repository:a:pull",
+            &[],
+            Some(both),
+            Passwords::Tokens,
+        )
+        .unwrap();
         assert!(request.is_post && request.scopes.len() == 2);
     }
 }

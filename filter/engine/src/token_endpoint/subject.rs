@@ -71,6 +71,10 @@ impl Source {
                     claims.as_map().get(CONFIRMATION).cloned(),
                 )
             }
+            // Neither is presented here: a password was exchanged for a token before.
+            (Credential::Password(_) | Credential::Session(_), _) => {
+                return Err(Reason::MalformedCredential.into());
+            }
             (Credential::Anonymous, Some(_)) => {
                 let thumbprint =
                     thumbprint(connection.certificate).ok_or(Reason::UnusableCertificate)?;

@@ -111,6 +111,12 @@ fn read_into(document: &Value, diagnostics: &mut Diagnostics) -> Option<PeopleCo
     if htpasswd.is_some() && ldap.is_some() {
         auth.warn("ldap", "a name that is in the htpasswd file and in the directory is one person with two passwords (D29)");
     }
+    if openid.is_some() && ldap.is_some() {
+        auth.warn(
+            "openid",
+            "a name that a provider gives and the same name in the directory are one person (D29)",
+        );
+    }
     auth.end();
     let mut http = Object::new("http", http, diagnostics);
     let external_url = http.text("externalUrl").filter(|_| openid.is_some());

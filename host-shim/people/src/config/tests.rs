@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cases;
 
-const CERTIFICATE: &str = include_str!("../../../../tests/fixtures/people-ca.pem");
+const CERTIFICATE: &str = include_str!("../../../../tests/fixtures/certificates/directory-ca.pem");
 
 /// What a row becomes: a document, and the files that it names.
 struct Given {
@@ -14,7 +14,8 @@ struct Given {
     files: BTreeMap<&'static str, String>,
 }
 
-fn auth(auth: Value) -> Given {
+fn auth(sections: impl Into<Option<Value>>) -> Given {
+    let auth = sections.into();
     let files = [
         ("users", "a:x".to_owned()),
         ("ca.pem", CERTIFICATE.to_owned()),
@@ -79,7 +80,9 @@ fn session(change: &Value) -> Value {
 }
 
 /// (row, what is configured, the path and the text of its error)
-fn table() -> Vec<(&'static str, Given, Option<(&'static str, &'static str)>)> {
+type Case = (&'static str, Given, Option<(&'static str, &'static str)>);
+
+fn table() -> Vec<Case> {
     let account = |content: Value| {
         auth(ldap(&json!({ "credentialsFile": "account" }))).with("account", &content)
     };
@@ -600,6 +603,8 @@ fn all_mistakes_are_named_at_once() {
 
 #[test]
 fn findings_say_what_an_operator_ought_to_know() {
+    let mut oidc_and_ldap = oidc(&json!({}));
+    oidc_and_ldap["ldap"] = ldap(&json!({}))["ldap"].clone();
     let plain = ldap(&json!({ "insecure": true, "port": 636, "caCert": "ca.pem" }));
     let rows = [
         (
@@ -620,6 +625,7 @@ fn findings_say_what_an_operator_ought_to_know() {
             "is not used",
         ),
         (session(&ldap(&json!({}))), "http.auth.ldap", "(D29)"),
+        (oidc_and_ldap, "http.auth.openid", "(D29)"),
         (
             oidc(&json!({ "claimMapping": { "username": "preferred_username" } })),
             "http.auth.openid.providers.oidc.claimMapping",
@@ -646,6 +652,9 @@ fn findings_say_what_an_operator_ought_to_know() {
     }
     let (config, _) = auth(ldap(&json!({}))).outcome().unwrap().unwrap();
     assert_eq!(config.findings, []);
+    let both = auth(ldap(&json!({ "startTLS": true })));
+    let (config, _) = both.outcome().unwrap().unwrap();
+    assert_eq!(config.ldap.unwrap().security, Security::Ldaps);
 }
 
 #[test]

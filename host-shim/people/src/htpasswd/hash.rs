@@ -22,9 +22,6 @@ const MIN_ROUNDS: u32 = 1000;
 /// More rounds are unusable: some seconds (D18).
 pub(crate) const MAX_ROUNDS: u32 = 5_000_000;
 
-/// The longest salt of SHA-crypt; what follows is ignored, as the algorithm says.
-const MAX_SALT: usize = 16;
-
 /// Salts of bcrypt; as in zot, the bits that are left over in the last digit of a salt
 /// do not matter.
 const SALT: GeneralPurpose = GeneralPurpose::new(
@@ -163,7 +160,8 @@ fn parse_bcrypt(text: &[u8]) -> Result<(Hash, &[u8]), Unusable> {
     Ok((Hash::bcrypt(cost, &SALT.encode(salt), digest), rest))
 }
 
-/// `rounds=N$` or nothing, the salt, `$`, 43 or 86 digits.
+/// `rounds=N$` or nothing, the salt, `$`, 43 or 86 digits. Of the salt, the algorithm takes the
+/// first 16 bytes.
 fn parse_sha_crypt(text: &[u8], wide: bool) -> Result<(Hash, &[u8]), Unusable> {
     let (kind, length) = if wide {
         ("SHA-512-crypt", 86)
@@ -180,7 +178,6 @@ fn parse_sha_crypt(text: &[u8], wide: bool) -> Result<(Hash, &[u8]), Unusable> {
     };
     let (salt, rest) = split_once(rest, b'$').ok_or_else(damaged)?;
     let (digest, rest) = rest.split_at_checked(length).ok_or_else(damaged)?;
-    let salt = salt.get(..MAX_SALT).unwrap_or(salt);
     let salt = digits(salt)
         .filter(|salt| !salt.is_empty())
         .ok_or_else(damaged)?;

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::hash::{Effort, Hash};
+use super::hash::{Effort, Hash, Unusable};
 use super::pool::Pool;
 use super::*;
 use crate::cases;
+use crate::programs::program;
 
 async fn login(users: &Users, user: &str, password: &str) -> u64 {
     let password = Secret::new(password.as_bytes().to_vec());
@@ -89,6 +90,50 @@ async fn rows_of_hashes() {
         }
     }
     assert_eq!(rows.len(), 43);
+}
+
+#[test]
+fn hashes_that_cannot_be_read() {
+    let digits = |count| ".".repeat(count);
+    let sha = |parameters: &str| format!("$6${parameters}{}", digits(86));
+    let damaged = |kind| Err(Unusable::Damaged(kind));
+    let rows = [
+        (sha("rounds=$s$"), damaged("SHA-512-crypt")),
+        (sha("rounds=x$s$"), damaged("SHA-512-crypt")),
+        (sha("rounds=+5000$s$"), damaged("SHA-512-crypt")),
+        (sha("rounds=5000"), damaged("SHA-512-crypt")),
+        (sha("s\u{fc}$"), damaged("SHA-512-crypt")),
+        (
+            sha("rounds=99999999999999999999$s$"),
+            Err(Unusable::Rounds(u64::MAX)),
+        ),
+        (sha("rounds=5000000$s$"), Ok(Effort::Sha512(5_000_000))),
+        (sha("rounds=0$s$"), Ok(Effort::Sha512(1000))),
+        (format!("$5$s${}", digits(42)), damaged("SHA-256-crypt")),
+        (format!("$2y$+5${}", digits(53)), damaged("bcrypt")),
+        (format!("$2y$05.{}", digits(53)), damaged("bcrypt")),
+        (format!("$2y$05${}:", digits(52)), damaged("bcrypt")),
+        (format!("$2y$15${}", digits(53)), Ok(Effort::Bcrypt(15))),
+        ("$3$x".to_owned(), Err(Unusable::Kind("an unknown kind"))),
+    ];
+    for (text, expected) in rows {
+        let read = Hash::parse(text.as_bytes());
+        assert_eq!(read.map(|(hash, _)| hash.effort()), expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_salt_is_cut() {
+    // As crypt(3) of glibc makes them, with the part of the salt that it leaves out.
+    let hashes = [
+        "$6$saltstringsaltstring$gy1zxUtw0TfuOti2U7OwY3ShlTzD4Ar6iVSYOvBAloOD19JniMwDuOZ6idrA0g1XfOkmS/Sgla.nfd4eRvxmX0",
+        "$5$rounds=1400$anotherlongsaltstring$ui/6un6AYy9uFeKtbJEzz1QbVgbC7XXVxkxiBQryWV9",
+    ];
+    for hash in hashes {
+        let users = Users::new(format!("ann:{hash}").as_bytes());
+        assert_eq!(login(&users, "ann", "pw").await, 200, "{hash}");
+        assert_eq!(login(&users, "ann", "pW").await, 401, "{hash}");
+    }
 }
 
 #[tokio::test]
@@ -330,4 +375,46 @@ async fn four_hashes_run_a_hundred_wait_and_more_are_refused() {
     assert_eq!(most.load(Ordering::SeqCst), MAX_RUNNING);
     open.send(()).unwrap();
     assert_eq!(start().await.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+#[ignore = "needs the program htpasswd"]
+async fn files_of_apache_s_htpasswd() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users");
+    // (options, status)
+    let rows: [(&[&str], u64); 10] = [
+        (&["-B"], 200),
+        (&["-B", "-C", "4"], 200),
+        (&["-2"], 200),
+        (&["-5"], 200),
+        (&["-2", "-r", "1000"], 200),
+        (&["-5", "-r", "12000"], 200),
+        (&["-m"], 401),
+        (&["-s"], 401),
+        (&["-d"], 401),
+        (&["-p"], 401),
+    ];
+    for (index, (options, _)) in rows.iter().enumerate() {
+        let output = std::process::Command::new(program("htpasswd"))
+            .arg(if index == 0 { "-cb" } else { "-b" })
+            .args(*options)
+            .arg(&path)
+            .args([format!("user{index}"), "pass word".to_owned()])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{options:?}: {output:?}");
+    }
+    let users = Users::new(&fs::read(&path).unwrap());
+    for (index, (options, status)) in rows.iter().enumerate() {
+        let user = format!("user{index}");
+        assert_eq!(
+            login(&users, &user, "pass word").await,
+            *status,
+            "{options:?}"
+        );
+        assert_eq!(login(&users, &user, "password").await, 401, "{options:?}");
+    }
+    let found = texts(users.file().findings());
+    assert_eq!(found.len(), 4, "{found:?}");
 }

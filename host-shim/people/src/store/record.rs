@@ -24,6 +24,9 @@ pub struct KeyRecord {
 pub struct Source {
     /// The method: `htpasswd`, `ldap`, `openid:github` ...
     pub method: String,
+    /// The ids of that login. None are known of imported keys.
+    #[serde(default)]
+    pub ids: Vec<String>,
     /// The groups at that time.
     #[serde(default)]
     pub groups: Vec<String>,

@@ -15,6 +15,7 @@ fn key(user: &str, number: u8) -> KeyRecord {
         user: user.into(),
         source: Source {
             method: "ldap".into(),
+            ids: vec!["l.1".into()],
             groups: vec!["admins".into()],
             at: 5,
         },

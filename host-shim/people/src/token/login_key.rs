@@ -76,12 +76,15 @@ mod tests {
     use registry_auth_engine::keys::KeySet;
 
     use super::*;
+    use crate::config::SessionKeys;
     use crate::person::Method;
-    use crate::token::SessionKeys;
+    use crate::secret::Secret;
 
     fn key(of: char) -> LoginKey {
-        let content = format!(r#"{{"hashKey":"{}"}}"#, of.to_string().repeat(32));
-        let keys = SessionKeys::parse(content.as_bytes()).unwrap();
+        let keys = SessionKeys {
+            hash_key: Secret::new(vec![of as u8; 32]),
+            encrypt_key: None,
+        };
         LoginKey::of(&RootKey::shared(&keys)).unwrap()
     }
 

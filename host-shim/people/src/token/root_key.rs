@@ -4,8 +4,9 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::session_keys::SessionKeys;
+use crate::config::SessionKeys;
 use crate::random::{self, NoRandomBytes};
+use crate::secret::Secret;
 
 const SALT: &[u8] = b"registry-auth session keys 1";
 
@@ -40,7 +41,12 @@ impl RootKey {
     /// The secret of all replicas that have the same file: HKDF-Extract (RFC 5869 section 2.2).
     #[must_use]
     pub fn shared(keys: &SessionKeys) -> Self {
-        Self(Hkdf::new(Some(SALT), &keys.material()))
+        // With the length of the first, no other pair is the same text.
+        let hash = keys.hash_key.expose();
+        let length = u64::try_from(hash.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let encrypt = keys.encrypt_key.as_ref().map_or(&[][..], Secret::expose);
+        let material = Zeroizing::new([&length, hash, encrypt].concat());
+        Self(Hkdf::new(Some(SALT), &material))
     }
 
     /// A secret of this process alone: its sessions end with it, and no other replica knows them.
@@ -67,22 +73,35 @@ impl RootKey {
 mod tests {
     use super::*;
 
-    fn shared(byte: char) -> RootKey {
-        let content = format!(r#"{{"hashKey":"{}"}}"#, byte.to_string().repeat(32));
-        RootKey::shared(&SessionKeys::parse(content.as_bytes()).unwrap())
+    fn shared(hash: &str, encrypt: &str) -> RootKey {
+        let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
+        RootKey::shared(&SessionKeys {
+            hash_key: secret(hash),
+            encrypt_key: (!encrypt.is_empty()).then(|| secret(encrypt)),
+        })
     }
 
     #[test]
     fn the_same_file_gives_the_same_keys_and_each_purpose_another() {
         let purposes = [Purpose::Signing, Purpose::LoginState, Purpose::Store];
         for (index, purpose) in purposes.into_iter().enumerate() {
-            let key = shared('a').derive(purpose);
-            assert_eq!(key, shared('a').derive(purpose));
-            assert_ne!(key, shared('b').derive(purpose));
+            let key = shared("a", "bc").derive(purpose);
+            assert_eq!(key, shared("a", "bc").derive(purpose));
+            for (hash, encrypt) in [("b", "bc"), ("a", ""), ("abc", ""), ("ab", "c")] {
+                assert_ne!(
+                    key,
+                    shared(hash, encrypt).derive(purpose),
+                    "{hash} {encrypt}"
+                );
+            }
             assert_ne!(key, RootKey::random().unwrap().derive(purpose));
             assert_ne!(*key, [0; 32]);
             for other in purposes.into_iter().take(index) {
-                assert_ne!(key, shared('a').derive(other), "{purpose:?} {other:?}");
+                assert_ne!(
+                    key,
+                    shared("a", "bc").derive(other),
+                    "{purpose:?} {other:?}"
+                );
             }
         }
     }

@@ -99,6 +99,11 @@ fn the_defaults_of_the_page_are_those_of_the_code() -> Outcome {
         "a certificate without options".to_owned(),
         json!({ "http": { "auth": { "mtls": {} } } }),
     );
+    let login = json!({ "cluster": "login", "methods": ["htpasswd"] });
+    examples.insert(
+        "people".to_owned(),
+        json!({ "http": { "auth": { "login": login } }, "proxy": { "pushKey": { "env": "K" } } }),
+    );
     let mut tried = 0;
     for section in &page()?.sections {
         for row in &section.rows {

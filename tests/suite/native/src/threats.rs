@@ -33,8 +33,12 @@ fn check(row: &str) -> Result<(), Error> {
         return Err(Error::msg("no constant"));
     };
     let mut found = Vec::new();
-    for source in sources(&workspace().join("filter"))?
+    let folders =
+        ["filter", "host-shim/people/src"].map(|folder| sources(&workspace().join(folder)));
+    let [filter, people] = folders;
+    for source in filter?
         .iter()
+        .chain(&people?)
         .filter(|path| path.ends_with(Path::new(file)))
     {
         let text = fs::read_to_string(source)?;

@@ -17,6 +17,7 @@ mod generated;
 mod hostile;
 mod intake;
 mod log_lines;
+mod login;
 mod minting;
 mod mtls;
 mod outage;

@@ -8,6 +8,7 @@ use registry_auth_engine::time::UnixTime;
 use registry_auth_harness::client::{Request, Response};
 use registry_auth_harness::expect::Outcome;
 use registry_auth_harness::issuer::{Issuers, Reaction};
+use registry_auth_harness::login;
 use registry_auth_harness::push;
 use registry_auth_harness::registry::{self, RegistryState};
 use registry_auth_harness::scenario::Config;
@@ -185,6 +186,7 @@ impl Wasm {
             &config.plugin,
             config.pushed.as_deref(),
             config.minting.as_deref(),
+            config.login.as_ref(),
         )? {
             let mut intake = Vm::start(self.module, intake.clone())?;
             let id = intake.open(&push::request(&set, &keys, intake.now()))?;
@@ -251,7 +253,7 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &RegistryState) -> 
             vm.tick()?;
         }
         for callout in callouts {
-            let answer = respond(issuers, registry, &callout)?;
+            let answer = respond(issuers, registry, &callout, vm.now())?;
             vm.answer(callout.token, answer)?;
         }
     }
@@ -262,11 +264,12 @@ fn settle(vm: &mut Vm, id: u32, issuers: &Issuers, registry: &RegistryState) -> 
 /// the timeout.
 ///
 /// # Errors
-/// It goes to another cluster than `upstream` and `issuers`.
+/// It goes to another cluster than `upstream`, `login` and `issuers`, or is no question.
 pub(crate) fn respond(
     issuers: &Issuers,
     registry: &RegistryState,
     callout: &Callout,
+    now: UnixTime,
 ) -> Result<CalloutAnswer> {
     let header = |name: &str| callout.header(name).unwrap_or_default();
     let (method, path) = (header(":method"), header(":path"));
@@ -282,6 +285,19 @@ pub(crate) fn respond(
                 .into_iter()
                 .map(|(name, value)| (name.into(), value.into_bytes())),
         );
+        return Ok(answer);
+    }
+    if callout.cluster == "login" {
+        let authorization = header("authorization");
+        let (question, _) = login::read(&method, &path, &authorization, &callout.body, now)?;
+        let login::Answer {
+            status,
+            retry_after,
+            body,
+        } = login::answer(&question, now)?;
+        let mut answer = answer(status, None, body);
+        let retry_after = retry_after.map(|value| (b"retry-after".to_vec(), value.into_bytes()));
+        answer.headers.extend(retry_after);
         return Ok(answer);
     }
     ensure!(

@@ -16,6 +16,7 @@ fn held(version: u64) -> KeyRing {
             set: Arc::new(KeySet::default()),
             algorithms: None,
             version,
+            ended: None,
         }),
     );
     held
@@ -28,6 +29,7 @@ fn authenticated(expires: i64) -> Arc<Authenticated> {
         keys: Some((SOURCE, 1)),
         expires: UnixTime::from_secs(expires),
         bound_to: None,
+        login: None,
     })
 }
 

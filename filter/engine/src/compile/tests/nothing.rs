@@ -12,6 +12,7 @@ fn full() -> Value {
             "realm": "r",
             "auth": {
                 "failDelay": 1,
+                "login": { "cluster": "login", "methods": ["htpasswd"], "timeout": "10s" },
                 "mtls": {
                     "identityAttributes": ["URI"], "uriSanPattern": "(.*)", "uriSanIndex": 0, "dnsSanIndex": 0,
                     "emailSanIndex": 0, "bindTokens": true,

@@ -183,6 +183,17 @@ fn every_refusal_names_its_place_and_what_to_write() {
             "zero or more",
         ),
         (
+            with("/http/auth/failDelay", json!("2s")),
+            "http.auth.failDelay",
+            "whole number",
+        ),
+        // A text of digits is read as the number: this one is too great.
+        (
+            with("/http/auth/failDelay", json!("61")),
+            "http.auth.failDelay",
+            "60 seconds at most",
+        ),
+        (
             with("/http/auth/failDelay", json!(61)),
             "http.auth.failDelay",
             "60 seconds at most",

@@ -26,13 +26,6 @@ fn of_zot() -> Value {
         }),
     );
     merge(
-        &mut document["http"]["auth"],
-        &json!({
-            "htpasswd": { "path": "/x" }, "ldap": {}, "openid": {}, "apiKey": true, "sessionKeysFile": "/x",
-            "sessionDriver": {}, "secureSession": true,
-        }),
-    );
-    merge(
         &mut document["http"]["accessControl"],
         &json!({ "metrics": { "users": ["a"] } }),
     );
@@ -62,17 +55,40 @@ fn what_is_zots_and_not_ours_is_named_and_not_refused() {
             "{line}: {reported:#?}"
         );
     }
-    for word in [
-        "auth.htpasswd",
-        "auth.ldap",
-        "auth.openid",
-        "auth.apiKey",
-        "accessControl.metrics",
-        "TokenEndpoint",
-    ] {
+    for word in ["accessControl.metrics", "TokenEndpoint"] {
         assert!(
             reported.iter().any(|line| line.contains(word)),
             "{word}: {reported:#?}"
+        );
+    }
+}
+
+/// The filter has neither files nor a directory: without the native program nobody would get in.
+#[test]
+fn zots_sections_of_people_are_refused_with_who_reads_them() {
+    let sections = [
+        ("htpasswd", json!({ "path": "/x" })),
+        ("ldap", json!({})),
+        ("openid", json!({})),
+        ("apiKey", json!(true)),
+        ("APIKEY", json!(false)),
+        ("sessionKeysFile", json!("/x")),
+        ("sessionDriver", json!({})),
+        ("secureSession", json!(true)),
+        ("htpasswd", json!(null)),
+    ];
+    for (name, value) in sections {
+        let errors = diagnose(&with(&format!("/http/auth/{name}"), json!({ "x": 1 }))).errors;
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let mut document = good();
+        document["http"]["auth"][name] = value;
+        let errors = diagnose(&document).errors;
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let path = errors[0].path.to_ascii_lowercase();
+        assert_eq!(path, format!("http.auth.{}", name.to_ascii_lowercase()));
+        assert!(
+            errors[0].message.contains("registry-auth run"),
+            "{errors:?}"
         );
     }
 }

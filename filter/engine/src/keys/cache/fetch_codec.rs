@@ -18,6 +18,7 @@ use super::{FetchState, Freshness};
 use crate::json;
 use crate::keys::KeySet;
 use crate::keys::algorithm::Algorithm;
+use crate::keys::ended::Ended;
 use crate::keys::envelope::{Purpose, PushKey};
 use crate::keys::fetch::Document;
 use crate::keys::source::Callout;
@@ -70,6 +71,8 @@ pub struct FetchedKeys {
     pub set: KeySet,
     /// The algorithms that the issuer announced.
     pub algorithms: Option<Arc<[Algorithm]>>,
+    /// What their service has ended, for the set of the login service, which is pushed.
+    pub ended: Option<Arc<Ended>>,
     /// How long they are used.
     pub freshness: Freshness,
 }
@@ -168,6 +171,7 @@ impl FetchCodec {
         Ok(FetchedKeys {
             set: loaded.keys,
             algorithms: algorithms(member("algorithms")?)?,
+            ended: None,
             freshness: Freshness::from_json(member("life")?).ok_or(FetchCodecError::Malformed)?,
         })
     }

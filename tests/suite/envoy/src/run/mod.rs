@@ -6,6 +6,7 @@ mod fixture;
 mod issuers;
 mod log;
 mod pages;
+mod people;
 mod process;
 mod refusals;
 mod speed;

@@ -200,6 +200,7 @@ fn kind(path: &str) -> Result<Kind, Error> {
             Kind::Duration
         }
         Some(message) if message.starts_with("must be a string") => Kind::Text,
+        Some(message) if message.starts_with("is read by `registry-auth run`") => Kind::Ignored,
         Some(message) => bail!("{path}: {message}"),
         None if found
             .warnings

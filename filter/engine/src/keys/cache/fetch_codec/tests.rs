@@ -48,6 +48,7 @@ fn keys(algorithms: Option<&[Algorithm]>) -> FetchedKeys {
     FetchedKeys {
         set,
         algorithms: algorithms.map(Arc::from),
+        ended: None,
         freshness,
     }
 }

@@ -1,0 +1,173 @@
+//! Which part of the service a request is for, and whether it is of the filter.
+
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes};
+use hyper::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER, USER_AGENT,
+};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use registry_auth_engine::UnixTime;
+use registry_auth_engine::login::{CALLER_HEADER, Caller, LoginAnswer, MAX_QUESTION, PATH};
+
+use super::LoginService;
+use super::question::Answered;
+use crate::apikey::{self, KeyRequest, MAX_BODY};
+use crate::session::begin::session_of;
+use crate::session::own_request::is_own;
+
+/// The longest body of a page's form, in bytes.
+const MAX_FORM: usize = 64 * 1024;
+
+/// What is sent back.
+pub(super) type Sent = Response<Full<Bytes>>;
+
+impl LoginService {
+    /// Answers a request.
+    pub(super) async fn route<B>(&self, request: Request<B>, now: UnixTime) -> Sent
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path();
+        let limit = match path {
+            PATH => MAX_QUESTION,
+            // One more: the API says that a body is too long.
+            apikey::PATH => MAX_BODY + 1,
+            _ => MAX_FORM,
+        };
+        let body = match Limited::new(body, limit).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if path == apikey::PATH && error.is::<LengthLimitError>() => {
+                Bytes::from(vec![b' '; MAX_BODY + 1])
+            }
+            Err(error) => {
+                let is_long = error.is::<LengthLimitError>();
+                return text(
+                    if is_long { 413 } else { 400 },
+                    "the body is too long or broke off\n",
+                );
+            }
+        };
+        if path == PATH {
+            return self.question(&head, &body, now).await;
+        }
+        let Some(caller) = self.caller(&head, now) else {
+            // Nobody but the proxy has anything to ask here.
+            return text(401, "the request did not come through the proxy\n");
+        };
+        if path == apikey::PATH {
+            return self.key_api(&head, &body, &caller, now).await;
+        }
+        let request = Request::from_parts(head, body);
+        let answered = self.pages.handle(&request, &caller, now).await;
+        if let Some(problem) = answered.problem {
+            let path = request.uri().path();
+            tracing::warn!(
+                path,
+                reason = problem.reason.id(),
+                detail = problem.detail,
+                client = caller.client,
+                "a login by a provider failed"
+            );
+        }
+        answered.response.map(Full::new)
+    }
+
+    async fn question(&self, head: &Parts, body: &Bytes, now: UnixTime) -> Sent {
+        if head.method != Method::POST {
+            return text(405, "only POST\n");
+        }
+        let credential = bearer(&head.headers);
+        match self.answer(credential, body, now).await {
+            Answered::Answer(answer) => sent(&answer),
+            Answered::Unproven(why) => {
+                tracing::warn!(why, "refused a question that is none of the filter");
+                text(401, "the question is none of the filter\n")
+            }
+            Answered::Invalid => text(400, "the body is no question of this version\n"),
+        }
+    }
+
+    /// What the filter says of the caller; `None` if it is not the filter that says it.
+    fn caller(&self, head: &Parts, now: UnixTime) -> Option<Caller> {
+        let mut values = head.headers.get_all(CALLER_HEADER).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let path = head.uri.path_and_query()?.as_str();
+        let method = head.method.as_str();
+        Caller::verify(value.as_bytes(), method, path, &self.push_key, now).ok()
+    }
+
+    async fn key_api(&self, head: &Parts, body: &Bytes, caller: &Caller, now: UnixTime) -> Sent {
+        let Some(api) = &self.api else {
+            return text(404, "this registry has no API keys\n");
+        };
+        let field = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let identity = caller.identity.as_ref();
+        // A browser sends cookies for pages of others too; nobody else sends what it was not given.
+        let is_browser = identity.is_some_and(|identity| session_of(identity).is_some());
+        let request = KeyRequest {
+            method: head.method.as_str(),
+            query: head.uri.query().unwrap_or_default(),
+            user_agent: field(USER_AGENT).unwrap_or_default(),
+            origin: field(ORIGIN),
+            body,
+            caller: identity,
+            is_own: !is_browser || is_own(&head.headers, self.pages.social.external()),
+        };
+        let mut answer = api.answer(&request, now).await;
+        if let Some(id) = answer.ended.take()
+            && let Err(error) = self.end_key(id, now).await
+        {
+            tracing::warn!(%error, "other replicas do not know yet that an API key has ended");
+        }
+        let body = Bytes::copy_from_slice(answer.body.as_bytes());
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status(answer.status);
+        for (name, value) in answer.fields {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    value.as_bytes().strip_prefix(b"Bearer ")
+}
+
+fn sent(answer: &LoginAnswer) -> Sent {
+    let mut response = Response::new(Full::new(Bytes::from(answer.body())));
+    *response.status_mut() = status(answer.status());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(after) = answer.retry_after() {
+        headers.insert(RETRY_AFTER, after.into());
+    }
+    response
+}
+
+pub(super) fn text(code: u16, message: &'static str) -> Sent {
+    let mut response = Response::new(Full::new(Bytes::from_static(message.as_bytes())));
+    *response.status_mut() = status(code);
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,138 @@
+//! The life of an API key, and who is behind a request.
+
+use registry_auth_engine::login::SET;
+
+use super::*;
+use crate::secret::Secret;
+
+const API: &str = "/zot/auth/apikey";
+
+async fn log_in(fixture: &Fixture, user: &str, key: &str) -> bool {
+    let secret = Secret::new(key.as_bytes().to_vec());
+    fixture
+        .service
+        .login()
+        .authenticate(user, secret, None)
+        .await
+        .is_ok()
+}
+
+fn ended(fixture: &Fixture) -> Vec<String> {
+    let ended = fixture.service.ended().subscribe();
+    let ids = ended.borrow().ids.iter().cloned().collect();
+    ids
+}
+
+#[tokio::test]
+async fn a_key_is_made_used_deleted_and_ended_at_once() {
+    assert_eq!(SET, "login");
+    let fixture = Fixture::new().await;
+    let made = fixture
+        .visit("POST", API, Some("ann"), r#"{"label":"ci"}"#)
+        .await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let made = made.json();
+    let (key, uuid) = (
+        made["apiKey"].as_str().unwrap(),
+        made["uuid"].as_str().unwrap(),
+    );
+    assert!(log_in(&fixture, "ann", key).await);
+    assert!(!log_in(&fixture, "ben", key).await);
+    assert!(ended(&fixture).is_empty());
+
+    let path = format!("{API}?id={uuid}");
+    assert_eq!(
+        fixture.visit("DELETE", &path, Some("ben"), "").await.status,
+        200
+    );
+    assert!(log_in(&fixture, "ann", key).await);
+    assert_eq!(
+        fixture.visit("DELETE", &path, Some("ann"), "").await.status,
+        200
+    );
+    assert!(!log_in(&fixture, "ann", key).await);
+    assert_eq!(ended(&fixture), [format!("k.{uuid}")]);
+    let listed = fixture.visit("GET", API, Some("ann"), "").await;
+    assert_eq!(listed.json(), json!({ "apiKeys": [] }));
+}
+
+#[tokio::test]
+async fn who_is_gone_from_the_file_is_refused_at_once() {
+    let mut fixture = Fixture::new().await;
+    let made = fixture.visit("POST", API, Some("ann"), "{}").await.json();
+    let key = made["apiKey"].as_str().unwrap().to_owned();
+    let file = fixture.path("users");
+    std::fs::write(&file, users(&[("ann", "new"), ("ben", "pw")])).unwrap();
+    fixture.service.reload_users(&file, clock()).await;
+    // The line has changed, but the user is there.
+    assert_eq!(ended(&fixture).len(), 1);
+    assert!(log_in(&fixture, "ann", &key).await);
+
+    std::fs::write(&file, users(&[("ben", "pw")])).unwrap();
+    fixture.service.reload_users(&file, clock()).await;
+    assert!(!log_in(&fixture, "ann", &key).await);
+    let id = format!("k.{}", made["uuid"].as_str().unwrap());
+    assert!(ended(&fixture).contains(&id) && ended(&fixture).len() == 3);
+
+    // Another configuration of the same process knows it, too, and has the same login key.
+    let before = fixture.service.key().public_jwk().unwrap();
+    fixture.service = assemble(&fixture.folder, &mut fixture.kept).await;
+    assert!(ended(&fixture).contains(&id));
+    assert_eq!(fixture.service.key().public_jwk().unwrap(), before);
+}
+
+#[tokio::test]
+async fn nothing_is_answered_that_the_filter_has_not_seen() {
+    let fixture = Fixture::new().await;
+    let good = || caller("GET", API, Some("ann")).sign(&push_key(1));
+    let old = Caller {
+        at: clock().before(std::time::Duration::from_secs(61)),
+        ..caller("GET", API, Some("ann"))
+    };
+    let rows = [
+        ("as it should be", API, vec![good()], 200),
+        ("no caller", API, vec![], 401),
+        ("two", API, vec![good(), good()], 401),
+        (
+            "another key",
+            API,
+            vec![caller("GET", API, Some("ann")).sign(&push_key(2))],
+            401,
+        ),
+        (
+            "another method",
+            API,
+            vec![caller("POST", API, Some("ann")).sign(&push_key(1))],
+            401,
+        ),
+        ("another path", "/zot/auth/apikey?id=1", vec![good()], 401),
+        ("too old", API, vec![old.sign(&push_key(1))], 401),
+        (
+            "anonymous",
+            API,
+            vec![caller("GET", API, None).sign(&push_key(1))],
+            401,
+        ),
+    ];
+    for (name, path, callers, expected) in rows {
+        let mut request = Request::get(path);
+        for caller in callers {
+            request = request.header(CALLER_HEADER, caller);
+        }
+        let got = fixture.send(request.body(Full::default()).unwrap()).await;
+        assert_eq!(got.status, expected, "{name}: {}", got.body);
+    }
+    // Paths are exact (D42).
+    for path in ["/zot/auth/apikey/foo", "/zot/auth/apikeyfoo", "/other"] {
+        assert_eq!(
+            fixture.visit("GET", path, Some("ann"), "").await.status,
+            404,
+            "{path}"
+        );
+    }
+    let body = " ".repeat(9000);
+    assert_eq!(
+        fixture.visit("POST", API, Some("ann"), &body).await.status,
+        413
+    );
+}
