@@ -29,7 +29,7 @@ enum Part {
     Wasm,
     /// The native binary, with moto
     Shim,
-    /// The login pages in a browser, with an OpenID provider
+    /// The login pages in a browser, with a provider
     Pages,
     /// The Helm chart and the images, with the real programs
     Chart,

@@ -34,4 +34,4 @@ pub use flow::{Begun, Finished, Parts, Social};
 pub use http::HttpClient;
 pub use provider::Provider;
 pub use sealed::Sealer;
-pub use spent::{SpentInMemory, SpentStates};
+pub use spent::{SpentInMemory, SpentInStore, SpentStates};

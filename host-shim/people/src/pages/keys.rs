@@ -18,7 +18,7 @@ impl Pages {
     pub(super) async fn keys(&self, visit: &Visit<'_>) -> Reply {
         match self.key_owner(visit) {
             Ok(owner) => self.render_keys(visit, 200, owner, None, None).await,
-            Err(reply) => reply,
+            Err(reply) => *reply,
         }
     }
 
@@ -26,7 +26,7 @@ impl Pages {
     pub(super) async fn make_key(&self, visit: &Visit<'_>) -> Reply {
         let owner = match self.key_owner(visit) {
             Ok(owner) => owner,
-            Err(reply) => return reply,
+            Err(reply) => return *reply,
         };
         let key = match new_key(visit) {
             Ok(key) => key,
@@ -45,7 +45,7 @@ impl Pages {
     pub(super) async fn delete_key(&self, visit: &Visit<'_>) -> Reply {
         let owner = match self.key_owner(visit) {
             Ok(owner) => owner,
-            Err(reply) => return reply,
+            Err(reply) => return *reply,
         };
         if !may_change(owner) {
             return self.refused(visit, owner, KeyRefused::NotByThis).await;
@@ -58,15 +58,15 @@ impl Pages {
     }
 
     /// Who asks; whoever is not known has to log in first.
-    fn key_owner<'a>(&self, visit: &'a Visit<'_>) -> Result<&'a CallerIdentity, Reply> {
+    fn key_owner<'a>(&self, visit: &'a Visit<'_>) -> Result<&'a CallerIdentity, Box<Reply>> {
         if !self.has_keys {
             let text = "This registry has no API keys.";
-            return Err(self.error(404, "Not found", text, "not_found"));
+            return Err(Box::new(self.error(404, "Not found", text, "not_found")));
         }
         let prefix = self.prefix();
         visit.identity().ok_or_else(|| {
             let back = format!("{prefix}/login?callback_ui={prefix}/login/keys");
-            Reply::redirect(303, &back)
+            Box::new(Reply::redirect(303, &back))
         })
     }
 

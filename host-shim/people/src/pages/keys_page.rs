@@ -37,7 +37,7 @@ impl KeysPage<'_> {
                 }
             }
             @if let Some(message) = self.message { (alert(message)) }
-            @if let Some(made) = self.made { (self.made(made)) }
+            @if let Some(made) = self.made { (Self::made(made)) }
             (self.list())
             @if self.may_change { (self.form()) } @else {
                 p.note { "Log in with your password or a provider to make and delete keys." }
@@ -51,7 +51,7 @@ impl KeysPage<'_> {
     }
 
     /// The one time that a key is shown.
-    fn made(&self, made: &MadeKey) -> Markup {
+    fn made(made: &MadeKey) -> Markup {
         let secret = String::from_utf8_lossy(made.secret.expose());
         html! {
             section.made aria-labelledby="made" {

@@ -70,6 +70,8 @@ impl House {
     }
 }
 
+/// A known caller.
+#[expect(clippy::unnecessary_wraps, reason = "anonymous callers are None")]
 fn caller(id: &str, method: &str) -> Option<CallerIdentity> {
     Some(CallerIdentity {
         user: "ann".to_owned(),
@@ -411,16 +413,19 @@ async fn a_login_that_fails_says_a_fixed_text() {
     }
 }
 
+/// A name, headers, the caller, the ids that end, and the answer.
+type LogoutRow = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    Option<CallerIdentity>,
+    &'static [&'static str],
+    Value,
+);
+
 #[tokio::test]
 async fn a_session_ends_by_logout() {
     let removed = ["session=", "user="];
-    let rows: [(
-        &str,
-        &[(&str, &str)],
-        Option<CallerIdentity>,
-        &[&str],
-        Value,
-    ); 5] = [
+    let rows: [LogoutRow; 5] = [
         (
             "a session",
             &[UI],

@@ -22,7 +22,9 @@ use crate::random::{self, NoRandomBytes};
 use crate::session::Sessions;
 use crate::social::client::DirectClient;
 use crate::social::from_config::{origins, providers};
-use crate::social::{External, Parts, Provider, Sealer, Social, SpentInMemory};
+use crate::social::{
+    External, Parts, Provider, Sealer, Social, SpentInMemory, SpentInStore, SpentStates,
+};
 use crate::store::{Embedded, OpenError, Redis, Store};
 use crate::token::{Audience, LoginKey, Purpose, RootKey, longest};
 
@@ -269,13 +271,17 @@ fn pages(
     let origins = openid.map(|openid| origins(openid, &external));
     let origins = origins.unwrap_or_default();
     let secure = config.sessions.secure == Some(true) || external.is_https();
+    let spent: Box<dyn SpentStates> = match &api.store {
+        Some(store) => Box::new(SpentInStore(Arc::clone(store))),
+        None => Box::<SpentInMemory>::default(),
+    };
     Ok(Pages {
         social: Social::new(Parts {
             providers,
             external,
             origins,
             sealer: Sealer::new(&root.derive(Purpose::LoginState)),
-            spent: Box::<SpentInMemory>::default(),
+            spent,
             client: Arc::new(DirectClient::new(Arc::clone(&around.tls))),
         }),
         has_passwords: config.htpasswd.is_some() || config.ldap.is_some(),

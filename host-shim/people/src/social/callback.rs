@@ -43,7 +43,7 @@ impl Callback {
     ///
     /// # Errors
     /// See [`Reason`]: there is no login, or one of another provider, or it was taken before.
-    pub fn take(
+    pub async fn take(
         &self,
         provider: &str,
         cookie: Option<&str>,
@@ -60,7 +60,7 @@ impl Callback {
         let same = aws_lc_rs::constant_time::verify_slices_are_equal;
         same(state.as_bytes(), login.state.as_bytes())
             .map_err(|_| Reason::WrongState.because("the state is another"))?;
-        spent.take(&login.state, login.until, now)?;
+        spent.take(&login.state, login.until, now).await?;
         Ok(login)
     }
 

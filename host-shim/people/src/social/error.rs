@@ -47,13 +47,15 @@ pub enum Reason {
     ProviderAnswer,
     /// Too many logins are under way.
     Busy,
+    /// The store, which remembers finished logins, does not answer.
+    StoreUnavailable,
     /// We cannot make a login: there are no random bytes, or no key.
     Internal,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownProvider,
         Self::NoLogin,
         Self::WrongState,
@@ -69,6 +71,7 @@ impl Reason {
         Self::ProviderUnavailable,
         Self::ProviderAnswer,
         Self::Busy,
+        Self::StoreUnavailable,
         Self::Internal,
     ];
 
@@ -146,6 +149,11 @@ impl Reason {
                 503,
                 "busy",
                 "Too many logins are under way. Try again in a moment.",
+            ),
+            Self::StoreUnavailable => (
+                503,
+                "store_unavailable",
+                "The login cannot be recorded now. Try again in a moment.",
             ),
             Self::Internal => (500, "internal", "The login could not be made."),
         }

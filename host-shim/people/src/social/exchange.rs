@@ -33,7 +33,7 @@ pub(super) struct Code<'a> {
     pub(super) issuer: Option<&'a str>,
     pub(super) secret_form: SecretForm,
     pub(super) redirect_uri: &'a str,
-    pub(super) code: &'a str,
+    pub(super) value: &'a str,
     pub(super) verifier: &'a str,
 }
 
@@ -74,7 +74,7 @@ impl Code<'_> {
     fn form(&self, proof: &Proof) -> String {
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
-            .append_pair("code", self.code)
+            .append_pair("code", self.value)
             .append_pair("redirect_uri", self.redirect_uri)
             .append_pair("code_verifier", self.verifier);
         for (name, value) in &proof.fields {

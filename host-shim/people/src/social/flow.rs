@@ -134,7 +134,9 @@ impl Social {
         let (provider, known) = self.find(provider)?;
         let callback = Callback::parse(query)?;
         let Parts { sealer, spent, .. } = &self.parts;
-        let login = callback.take(&provider.name, cookie, sealer, &**spent, now)?;
+        let login = callback
+            .take(&provider.name, cookie, sealer, &**spent, now)
+            .await?;
         let named = match &provider.kind {
             Kind::GitHub(github) => {
                 let code = callback.code(None, false)?;
@@ -201,7 +203,7 @@ impl Social {
             issuer: None,
             secret_form: SecretForm::Post,
             redirect_uri: &redirect_uri,
-            code,
+            value: code,
             verifier: &login.verifier,
         };
         let tokens = code.exchange(self.client(), now).await?;
@@ -228,7 +230,7 @@ impl OpenIdLogin<'_> {
             issuer: Some(&self.openid.issuer),
             secret_form: self.metadata.secret_form,
             redirect_uri: &redirect_uri,
-            code,
+            value: code,
             verifier: &self.login.verifier,
         };
         let tokens = code.exchange(self.social.client(), now).await?;

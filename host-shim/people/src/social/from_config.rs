@@ -52,13 +52,13 @@ fn provider(
         (ProviderKey::GitHub, _) => {
             let server = written.authurl.as_deref().zip(written.tokenurl.as_deref());
             let github = GitHub::new(server, written.apiurl.as_deref());
-            Kind::GitHub(github.map_err(|error| wrong("authurl", &error))?)
+            Kind::GitHub(github.map_err(|error| wrong("authurl", error))?)
         }
         (_, Some(issuer)) => {
             let username = written.claim_mapping.username.as_deref();
             let groups = written.claim_mapping.groups.as_deref();
             let openid = OpenId::new(issuer, username, groups);
-            Kind::OpenId(openid.map_err(|error| wrong("issuer", &error))?)
+            Kind::OpenId(openid.map_err(|error| wrong("issuer", error))?)
         }
         (_, None) => return Err(("issuer", "is missing".to_owned())),
     };
@@ -99,6 +99,6 @@ fn label(written: &config::Provider) -> &str {
     name.filter(|name| !name.trim().is_empty()).unwrap_or(usual)
 }
 
-fn wrong(key: &'static str, error: &UrlError) -> (&'static str, String) {
+fn wrong(key: &'static str, error: UrlError) -> (&'static str, String) {
     (key, error.to_string())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use hyper::header::CACHE_CONTROL;
+use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
 use registry_auth_engine::UnixTime;
 use registry_auth_engine::keys::KeySet;
@@ -127,6 +127,6 @@ fn head(response: &Response<Bytes>) -> ResponseHead<'_> {
         cache_control: response
             .headers()
             .get(CACHE_CONTROL)
-            .map(|value| value.as_bytes()),
+            .map(HeaderValue::as_bytes),
     }
 }

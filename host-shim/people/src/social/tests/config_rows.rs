@@ -23,10 +23,10 @@ fn file(path: &Path) -> Result<Vec<u8>, String> {
     Ok(text.into_bytes())
 }
 
-fn read(providers_written: Value) -> Result<Vec<Provider>, Vec<String>> {
+fn read(written: &Value) -> Result<Vec<Provider>, Vec<String>> {
     let document = json!({ "http": {
         "externalUrl": "https://reg.example",
-        "auth": { "openid": { "providers": providers_written, "callbackAllowOrigins": ["https://ui.example"] } },
+        "auth": { "openid": { "providers": written, "callbackAllowOrigins": ["https://ui.example"] } },
     } });
     let texts = |errors: Vec<config::ConfigError>| {
         let errors = errors.into_iter();
@@ -41,7 +41,7 @@ fn read(providers_written: Value) -> Result<Vec<Provider>, Vec<String>> {
 
 #[test]
 fn a_configuration_names_providers() {
-    let found = read(json!({
+    let found = read(&json!({
         "oidc": { "name": "Example", "clientid": "c", "clientsecret": "s", "issuer": "https://i.example/", "scopes": ["openid"], "claimMapping": { "username": "preferred_username", "groups": "roles" } },
         "google": { "credentialsFile": "/credentials", "issuer": "https://accounts.google.com", "scopes": ["openid", "email"] },
         "gitlab": { "clientid": "c", "keypath": "/key", "issuer": "https://gitlab.example", "scopes": ["openid"] },
@@ -83,7 +83,7 @@ fn a_configuration_names_providers() {
 
 #[test]
 fn a_key_that_cannot_sign_is_named() {
-    let errors = read(json!({
+    let errors = read(&json!({
         "gitlab": { "clientid": "c", "keypath": "/p384", "issuer": "https://gitlab.example", "scopes": ["openid"] },
     }));
     assert_eq!(

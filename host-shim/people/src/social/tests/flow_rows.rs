@@ -14,7 +14,7 @@ use crate::social::sealed::PendingLogin;
 
 /// What a browser brings back, and with what.
 struct Callback<'a> {
-    callback_ui: &'a str,
+    leads_to: &'a str,
     begun_with: &'a str,
     finished_with: &'a str,
     /// `STATE` is the right one.
@@ -23,7 +23,7 @@ struct Callback<'a> {
 }
 
 const GOOD: Callback<'_> = Callback {
-    callback_ui: "/home",
+    leads_to: "/home",
     begun_with: "oidc",
     finished_with: "oidc",
     query: "code=c&state=STATE",
@@ -32,9 +32,7 @@ const GOOD: Callback<'_> = Callback {
 
 async fn run(script: Script, callback: Callback<'_>) -> (u16, Value) {
     let fixture = Fixture::new(script);
-    let begun = fixture
-        .begin(callback.begun_with, callback.callback_ui)
-        .await;
+    let begun = fixture.begin(callback.begun_with, callback.leads_to).await;
     let (query, cookie) = match begun {
         Ok(begun) => begun,
         Err(error) => return outcome(Err(error)),
@@ -83,7 +81,7 @@ async fn a_login_goes_as_the_row_says() {
             "08",
             Script::default(),
             Callback {
-                callback_ui: "",
+                leads_to: "",
                 ..GOOD
             },
         ),
@@ -91,7 +89,7 @@ async fn a_login_goes_as_the_row_says() {
             "10",
             Script::default(),
             Callback {
-                callback_ui: absolute,
+                leads_to: absolute,
                 ..GOOD
             },
         ),
@@ -99,7 +97,7 @@ async fn a_login_goes_as_the_row_says() {
             "11",
             Script::default(),
             Callback {
-                callback_ui: own,
+                leads_to: own,
                 ..GOOD
             },
         ),
@@ -170,7 +168,7 @@ async fn a_login_goes_as_the_row_says() {
     for (id, script, callback) in cases {
         let id = format!("openid-flow-{id}");
         let row = rows.iter().find(|row| row.id == id).unwrap();
-        let callback_ui = callback.callback_ui;
+        let callback_ui = callback.leads_to;
         let (status, location) = run(script, callback).await;
         // Row 10 and 11 name the location in words.
         assert_eq!(

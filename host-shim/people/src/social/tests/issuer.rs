@@ -61,12 +61,15 @@ pub(crate) struct Script {
     pub(crate) keys: Vec<&'static str>,
 }
 
+/// Method, path, form and `Authorization` of a request.
+pub(crate) type Asked = (String, String, BTreeMap<String, String>, String);
+
 /// A provider, and what it was asked.
 pub(crate) struct Issuer {
     pub(crate) script: Mutex<Script>,
     nonce: Mutex<String>,
-    /// Method, path, form and `Authorization` of each request.
-    pub(crate) asked: Mutex<Vec<(String, String, BTreeMap<String, String>, String)>>,
+    /// What it was asked.
+    pub(crate) asked: Mutex<Vec<Asked>>,
 }
 
 /// A provider, and logins by it.

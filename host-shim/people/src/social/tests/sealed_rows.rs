@@ -1,5 +1,6 @@
 //! Rows of the cookie of a login.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::issuer::NOW;
@@ -7,7 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::social::sealed::PendingLogin;
 use crate::social::spent::MAX_SPENT;
-use crate::social::{Sealer, SpentInMemory, SpentStates as _};
+use crate::social::{Sealer, SpentInMemory, SpentInStore, SpentStates};
+use crate::store::{Embedded, Store};
 
 fn sealer(key: u8) -> Sealer {
     Sealer::new(&Zeroizing::new([key; 32]))
@@ -51,17 +53,38 @@ fn nothing_of_a_login_is_shown() {
     assert_eq!(shown, "PendingLogin([redacted]) Sealer([redacted])");
 }
 
-#[test]
-fn a_state_is_taken_once_and_forgotten_when_it_has_ended() {
+/// Takes states from one of each kind.
+async fn taken_once(spent: &dyn SpentStates) {
+    let until = login().until;
+    let reason = |result: Result<(), crate::social::SocialError>| result.unwrap_err().reason.id();
+    spent.take("7", until, NOW).await.unwrap();
+    spent.take("8", until, NOW).await.unwrap();
+    assert_eq!(reason(spent.take("7", until, NOW).await), "login_expired");
+}
+
+#[tokio::test]
+async fn a_state_is_taken_once() {
+    taken_once(&SpentInMemory::default()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(&folder.path().join("store")).unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    taken_once(&SpentInStore(Arc::clone(&store))).await;
+    // Another process with the same store.
+    let until = login().until;
+    let again = SpentInStore(store).take("8", until, NOW).await;
+    assert_eq!(again.unwrap_err().reason.id(), "login_expired");
+}
+
+#[tokio::test]
+async fn states_are_forgotten_when_they_have_ended_and_not_before() {
     let spent = SpentInMemory::default();
     let until = login().until;
     for index in 0..MAX_SPENT {
-        spent.take(&index.to_string(), until, NOW).unwrap();
+        spent.take(&index.to_string(), until, NOW).await.unwrap();
     }
-    let reason = |result: Result<(), crate::social::SocialError>| result.unwrap_err().reason.id();
-    assert_eq!(reason(spent.take("7", until, NOW)), "login_expired");
-    assert_eq!(reason(spent.take("one more", until, NOW)), "busy");
+    let full = spent.take("one more", until, NOW).await;
+    assert_eq!(full.unwrap_err().reason.id(), "busy");
     let later = until.after(Duration::from_mins(10));
-    spent.take("one more", later, until).unwrap();
-    spent.take("7", later, until).unwrap();
+    spent.take("one more", later, until).await.unwrap();
+    spent.take("7", later, until).await.unwrap();
 }

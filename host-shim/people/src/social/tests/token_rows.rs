@@ -33,7 +33,7 @@ async fn an_id_token_has_to_be_valid() {
         for (name, written) in row.input["change"].as_object().unwrap() {
             match name.as_str() {
                 "alg" if written == "ES256" => {
-                    script.header = json!({ "alg": "ES256", "kid": "p256" })
+                    script.header = json!({ "alg": "ES256", "kid": "p256" });
                 }
                 "alg" | "kid" => script.header[name] = written.clone(),
                 "id_token" => script.token = Some((200, json!({ "access_token": ACCESS }))),
