@@ -47,8 +47,15 @@ pub struct Grant {
     rule: GrantRule,
     payload: Payload,
     target: Option<String>,
-    /// For the login service: who asks it, if it is somebody.
-    page: Option<Option<Box<CallerIdentity>>>,
+    destination: Destination,
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+enum Destination {
+    Registry,
+    /// To the login service, which gets to know who asks, if it is somebody.
+    LoginService(Option<Box<CallerIdentity>>),
 }
 
 /// Which rule let a request through.
@@ -100,14 +107,14 @@ impl Grant {
             rule,
             payload,
             target: None,
-            page: None,
+            destination: Destination::Registry,
         }
     }
 
     /// The same for the login service, which gets to know who asks.
     pub(crate) fn for_page(self, caller: Option<CallerIdentity>) -> Self {
         Self {
-            page: Some(caller.map(Box::new)),
+            destination: Destination::LoginService(caller.map(Box::new)),
             ..self
         }
     }
@@ -121,7 +128,9 @@ impl Grant {
         client: impl FnOnce() -> Option<String>,
         now: UnixTime,
     ) -> Option<Caller> {
-        let identity = self.page.as_ref()?;
+        let Destination::LoginService(identity) = &self.destination else {
+            return None;
+        };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Some(Caller {
             at: now,
@@ -135,7 +144,7 @@ impl Grant {
     /// Returns true if the request is for the login service, which gets to know who asks.
     #[must_use]
     pub const fn is_page(&self) -> bool {
-        self.page.is_some()
+        matches!(self.destination, Destination::LoginService(_))
     }
 
     /// The same for another target than the client's.

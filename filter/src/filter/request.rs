@@ -94,7 +94,7 @@ impl Filter {
         self.check_address(&head);
         let verdict = self.decide(&head, &self.nothing, now);
         if let Verdict::Allow(grant) = &verdict {
-            return Ok(self.grant(context, &head, grant));
+            return Ok(self.grant(context, &head, grant, now));
         }
         let body = (!ended).then_some(0);
         let pending = Pending {
@@ -133,7 +133,7 @@ impl Filter {
     ) -> Progress {
         loop {
             let need = match verdict {
-                Verdict::Allow(grant) => return self.grant(context, &pending.head, &grant),
+                Verdict::Allow(grant) => return self.grant(context, &pending.head, &grant, now),
                 Verdict::Reply(reply) => {
                     self.send(context, self.enforcer.local_reply(&pending.head, reply));
                     return Progress::Answered;
@@ -168,8 +168,8 @@ impl Filter {
     }
 
     /// Only a head that is ready in every part goes on.
-    fn grant(&self, context: u32, head: &Head, grant: &Grant) -> Progress {
-        let caller = self.caller(head, grant);
+    fn grant(&self, context: u32, head: &Head, grant: &Grant, now: UnixTime) -> Progress {
+        let caller = self.caller(head, grant, now);
         match self.enforcer.grant(head, grant, caller.as_deref()) {
             Ok(()) => Progress::Granted,
             Err(_) => self.refuse(context, head, &Reason::NotReady.into()),
@@ -177,10 +177,10 @@ impl Filter {
     }
 
     /// Returns what the login service gets to know of a request that is for it.
-    fn caller(&self, head: &Head, grant: &Grant) -> Option<String> {
+    fn caller(&self, head: &Head, grant: &Grant, now: UnixTime) -> Option<String> {
         let login = self.login.as_ref().filter(|_| grant.is_page())?;
         let client = || self.client(head);
-        let caller = grant.caller(&head.view(), client, clock::now().ok()?)?;
+        let caller = grant.caller(&head.view(), client, now)?;
         Some(caller.sign(&login.key))
     }
 

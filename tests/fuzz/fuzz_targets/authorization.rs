@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::authn::credential::{Credential, Passwords};
 use registry_auth_engine::authn::token::MAX_TOKEN;
 use registry_auth_engine::reason::Reason;
 use registry_auth_fuzz::{CANARY, work};
@@ -16,13 +16,16 @@ fuzz_target!(|input: &[u8]| {
     } else {
         input.split(|byte| *byte == b'\n').collect()
     };
-    let read = work::linear(input, |_| Credential::read(&values));
+    let read = work::linear(input, |_| Credential::read(&values, Passwords::Tokens));
     assert!(!format!("{read:?}").contains(CANARY));
     match (&read, values.as_slice()) {
         (Ok(Credential::Anonymous), []) | (Err(_), [_]) => {}
         (result, []) => panic!("{result:?} for no credential"),
         (result, [_, _, ..]) => assert_eq!(*result, Err(Reason::SeveralCredentials)),
         (Ok(Credential::Token(token)), [_]) => check(token),
+        (Ok(other @ (Credential::Password(_) | Credential::Session(_))), [_]) => {
+            panic!("{other:?} where nobody logs in")
+        }
         (Ok(Credential::Anonymous), [one]) => {
             assert!(is_nobody(one), "{:?}", String::from_utf8_lossy(one));
         }
@@ -42,7 +45,7 @@ fn check(token: &[u8]) {
         // Around a password more is dropped than blanks.
         if !value.starts_with(b"Basic") || token.trim_ascii() == token {
             assert_eq!(
-                Credential::read(&[&value]),
+                Credential::read(&[&value], Passwords::Tokens),
                 Ok(Credential::Token(token.into()))
             );
         }

@@ -6,7 +6,7 @@
 use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::authn::credential::{Credential, Passwords};
 use registry_auth_engine::catalog::UpstreamPage;
 use registry_auth_engine::decision::{GrantRule, Verdict};
 use registry_auth_engine::facts::{Gathered, Need, RequestBody, TagAnswer};
@@ -97,7 +97,7 @@ fn check(site: &Site, head: &RequestHead<'_>, body: &[u8]) {
                     return assert!(!head.path.starts_with(b"/v2/"), "public");
                 }
                 // No token is good here.
-                let credential = Credential::read(&head.authorization);
+                let credential = Credential::read(&head.authorization, Passwords::Tokens);
                 assert_eq!(
                     credential,
                     Ok(Credential::Anonymous),
@@ -120,6 +120,7 @@ fn check(site: &Site, head: &RequestHead<'_>, body: &[u8]) {
                 gathered.catalog = Some((listing, UpstreamPage::default()));
             }
             Verdict::Need(Need::Keys { .. }) => panic!("all keys are here"),
+            Verdict::Need(Need::Login(_)) => panic!("nobody logs in here"),
         }
     }
     panic!("it needs more than it can ask for");

@@ -8,7 +8,7 @@ use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use libfuzzer_sys::fuzz_target;
-use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::authn::credential::{Credential, Passwords};
 use registry_auth_engine::decision::Verdict;
 use registry_auth_engine::facts::{Gathered, RequestBody};
 use registry_auth_engine::reason::Reason;
@@ -53,7 +53,9 @@ fuzz_target!(|input: &[u8]| {
         media_types: &[FORM],
         body,
     });
-    if let Ok(ask) = work::linear(input, |_| TokenRequest::read(&target, &authorization, form)) {
+    if let Ok(ask) = work::linear(input, |_| {
+        TokenRequest::read(&target, &authorization, form, Passwords::Tokens)
+    }) {
         check(&ask, &authorization, body.unwrap_or_default());
     }
     let head = RequestHead {
@@ -107,7 +109,7 @@ fn check(ask: &TokenRequest, authorization: &[&[u8]], body: &[u8]) {
     let Credential::Token(found) = &ask.credential else {
         return;
     };
-    let presented = Credential::read(authorization);
+    let presented = Credential::read(authorization, Passwords::Tokens);
     let fields = form_urlencoded::parse(body).filter(|(name, _)| FIELDS.contains(&&**name));
     let named = fields
         .into_iter()

@@ -4,7 +4,7 @@
 mod world;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use registry_auth_engine::authn::credential::Credential;
+use registry_auth_engine::authn::credential::{Credential, Passwords};
 use registry_auth_engine::authn::token::UnverifiedToken;
 use registry_auth_engine::route::{Route, RouteConfig};
 
@@ -49,7 +49,9 @@ fn parse_a_route(bencher: Bencher<'_, '_>, target: &str) {
 #[divan::bench]
 fn read_a_credential(bencher: Bencher<'_, '_>) {
     let value = format!("Bearer {}", World::new(Policy::default()).token());
-    bencher.bench_local(|| Credential::read(black_box(&[value.as_bytes()])).is_ok());
+    bencher.bench_local(|| {
+        Credential::read(black_box(&[value.as_bytes()]), Passwords::Tokens).is_ok()
+    });
 }
 
 #[divan::bench]

@@ -169,9 +169,12 @@ impl<'a> Credential<'a> {
     }
 }
 
+/// A user name and a password.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// User name and password of Basic credentials (RFC 7617). Nothing if both are empty: so clients of
 /// the containers project (skopeo, podman) answer a Basic challenge when they have no credential.
-fn basic(encoded: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Reason> {
+fn basic(encoded: &[u8]) -> Result<Option<Pair>, Reason> {
     if encoded.len() > MAX_BASIC {
         return Err(Reason::TokenTooLong);
     }
@@ -394,7 +397,8 @@ mod tests {
 
     #[test]
     fn a_session_is_in_one_cookie() {
-        let rows: [(&[&[u8]], Option<&[u8]>); 10] = [
+        type Row<'a> = (&'a [&'a [u8]], Option<&'a [u8]>);
+        let rows: [Row<'_>; 10] = [
             (&[], None),
             (&[b"session=a.b.c"], Some(b"a.b.c")),
             (&[b"user=ann; session=a.b.c; x=y"], Some(b"a.b.c")),

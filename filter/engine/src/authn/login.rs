@@ -81,7 +81,7 @@ impl Login {
         let verified = context.verify(self.source, keys, &expected)?;
         let claims = verified.claims();
         let bad = || AuthnError::from(Reason::BadClaim);
-        let login = LoginClaims::read(claims).ok_or_else(bad)?;
+        let login = LoginClaims::read(claims).map_err(|_| bad())?;
         let most = match audience {
             Audience::Login | Audience::Token => MAX_LIFE,
             Audience::Session => MAX_SESSION,
@@ -94,7 +94,7 @@ impl Login {
         if login.is_ended(keys.ended.as_deref()) {
             return Err(Reason::SessionEnded.into());
         }
-        let access = access(claims).ok_or_else(bad)?;
+        let access = access(claims).map_err(|_| bad())?;
         let name = claims.subject().ok().flatten().unwrap_or_default();
         let mut known = HashSet::new();
         let groups = login.groups.iter().cloned().chain(groups_of(name));
@@ -143,20 +143,21 @@ impl Authenticated {
 }
 
 impl LoginClaims {
-    /// Reads the claims; `None` if one has another form than the login service gives it.
-    fn read(claims: &Claims) -> Option<Self> {
-        let methods = texts(claims, claim::METHODS)?.filter(|methods| !methods.is_empty())?;
-        let id = claims.as_map().get(claim::ID)?.as_str()?.to_owned();
+    /// Reads the claims.
+    fn read(claims: &Claims) -> Result<Self, OtherForm> {
+        let methods = texts(claims, claim::METHODS)?.filter(|methods| !methods.is_empty());
+        let id = claims.as_map().get(claim::ID).and_then(Value::as_str);
+        let id = id.ok_or(OtherForm)?.to_owned();
         let parents = texts(claims, claim::PARENTS)?.unwrap_or_default();
         let ids = std::iter::once(&id).chain(&parents);
         if !ids.into_iter().all(|id| is_id(id)) {
-            return None;
+            return Err(OtherForm);
         }
-        Some(Self {
-            methods,
+        Ok(Self {
+            methods: methods.ok_or(OtherForm)?,
             groups: texts(claims, claim::GROUPS)?.unwrap_or_default(),
             parents,
-            issued: claims.issued().ok()??,
+            issued: claims.issued().ok().flatten().ok_or(OtherForm)?,
             id,
         })
     }
@@ -168,27 +169,29 @@ impl LoginClaims {
     }
 }
 
-/// What the scopes of an API key cover; nothing if it has none, and `None` if one is not
-/// understood.
-fn access(claims: &Claims) -> Option<Option<AccessClaim>> {
+/// A claim has another form than the login service gives it.
+struct OtherForm;
+
+/// What the scopes of an API key cover; nothing if it has none.
+fn access(claims: &Claims) -> Result<Option<AccessClaim>, OtherForm> {
     let Some(scopes) = texts(claims, claim::SCOPE)? else {
-        return Some(None);
+        return Ok(None);
     };
     if scopes.is_empty() || scopes.len() > MAX_SCOPES {
-        return None;
+        return Err(OtherForm);
     }
     let scopes: Option<Vec<_>> = scopes.iter().map(|scope| KeyScope::parse(scope)).collect();
-    Some(Some(AccessClaim::of_key(scopes?)))
+    scopes.map(AccessClaim::of_key).map(Some).ok_or(OtherForm)
 }
 
-/// A claim that is a list of text; nothing if it is absent, `None` if it is something else.
-fn texts(claims: &Claims, name: &str) -> Option<Option<Vec<String>>> {
+/// A claim that is a list of text; nothing if it is absent.
+fn texts(claims: &Claims, name: &str) -> Result<Option<Vec<String>>, OtherForm> {
     match claims.as_map().get(name) {
-        None => Some(None),
+        None => Ok(None),
         Some(Value::Array(texts)) => {
             let texts = texts.iter().map(|text| text.as_str().map(str::to_owned));
-            texts.collect::<Option<_>>().map(Some)
+            texts.collect::<Option<_>>().map(Some).ok_or(OtherForm)
         }
-        Some(_) => None,
+        Some(_) => Err(OtherForm),
     }
 }

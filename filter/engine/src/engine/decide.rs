@@ -74,24 +74,7 @@ impl Decision<'_> {
         };
         let route = Route::parse(head.method, head.path, &engine.routes).map_err(denied)?;
         if route == Route::Token {
-            // The only method that may be missing here is POST, where bodies are not read.
-            let allow = |reason| {
-                if reason == Reason::MethodNotAllowed {
-                    "GET".to_owned()
-                } else {
-                    String::new()
-                }
-            };
-            let denied = |reason| Denied {
-                asked_for_token: true,
-                allow: allow(reason),
-                ..Denied::new(reason)
-            };
-            return Err(match self.issue() {
-                Ok(reply) => NotGranted::Reply(reply),
-                Err(AuthnError::Deny(reason)) => NotGranted::Deny(denied(reason)),
-                Err(AuthnError::Need(need)) => NotGranted::Need(need),
-            });
+            return Err(self.token());
         }
         if matches!(route, Route::PushManifest(..))
             && head.content_types.iter().any(|value| may_be_form(value))
@@ -162,6 +145,28 @@ impl Decision<'_> {
                 GrantRule::Identity => list(&route, &authorizer),
                 rule => Ok(grant(rule)),
             },
+        }
+    }
+
+    /// The token endpoint, which answers itself.
+    fn token(&mut self) -> NotGranted {
+        // The only method that may be missing here is POST, where bodies are not read.
+        let allow = |reason| {
+            if reason == Reason::MethodNotAllowed {
+                "GET".to_owned()
+            } else {
+                String::new()
+            }
+        };
+        let denied = |reason| Denied {
+            asked_for_token: true,
+            allow: allow(reason),
+            ..Denied::new(reason)
+        };
+        match self.issue() {
+            Ok(reply) => NotGranted::Reply(reply),
+            Err(AuthnError::Deny(reason)) => NotGranted::Deny(denied(reason)),
+            Err(AuthnError::Need(need)) => NotGranted::Need(need),
         }
     }
 
