@@ -9,12 +9,12 @@ const HASH: &str = "ae23b5902d484da35e6d8fd7013adcc9ed1927618e907dc6e9dbd5de2410
 const UUID: &str = "46a45ce7-5d92-498a-a9cb-9654b1da3da1";
 
 /// Exit status, and everything that was printed.
-async fn run(arguments: &[&str]) -> (Option<i32>, String) {
+async fn run(arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
     let mut command = command(arguments);
     command.env("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY);
-    let output = output(command).await.unwrap();
+    let output = output(command).await?;
     let all = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8(all).unwrap())
+    Ok((output.status.code(), String::from_utf8(all)?))
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn keys_of_zot_are_imported_listed_and_deleted() {
     ];
     for (arguments, status, part) in rows {
         let all = [&["keys"], arguments, &["--store", store]].concat();
-        let (found, said) = run(&all).await;
+        let (found, said) = run(&all).await.unwrap();
         assert_eq!(found, Some(status), "{arguments:?}: {said}");
         assert!(
             said.contains(part) && !said.contains(HASH),
@@ -66,7 +66,7 @@ async fn keys_of_zot_are_imported_listed_and_deleted() {
         );
     }
     std::fs::write(store, "damaged").unwrap();
-    let (found, said) = run(&["keys", "list", "--store", store]).await;
+    let (found, said) = run(&["keys", "list", "--store", store]).await.unwrap();
     assert!(found == Some(1) && said.contains("is damaged"), "{said}");
 }
 
@@ -157,7 +157,7 @@ async fn what_is_wrong_with_people_is_said_before_anything_starts() {
         ),
     ];
     for (arguments, status, part) in rows {
-        let (found, said) = run(arguments).await;
+        let (found, said) = run(arguments).await.unwrap();
         assert_eq!(found, Some(status), "{arguments:?}: {said}");
         assert!(said.contains(part), "{arguments:?}: {said}");
     }

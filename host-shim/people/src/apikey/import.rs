@@ -183,7 +183,7 @@ mod tests {
             (|document, _| *document = json!([]), "must be a JSON object"),
             (
                 |document, hash| {
-                    document["UserData"]["ann"]["APIKeys"][hash]["createdAt"] = json!("x")
+                    document["UserData"]["ann"]["APIKeys"][hash]["createdAt"] = json!("x");
                 },
                 "a date",
             ),

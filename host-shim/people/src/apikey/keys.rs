@@ -139,7 +139,7 @@ impl ApiKeys {
         let details = records.map(|record| KeyDetails {
             is_expired: self
                 .end(&record.details)
-                .is_none_or(|end| is_past(end, now)),
+                .map_or(true, |end| is_past(end, now)),
             ..record.details
         });
         Ok(details.collect())
@@ -180,10 +180,10 @@ impl ApiKeys {
             .store
             .key(&hash_of(digits))
             .await
-            .map_err(unavailable)?;
+            .map_err(|error| unavailable(&error))?;
         let record = record.filter(|record| record.user == user);
         let record = record.ok_or(LoginError::WrongPassword)?;
-        let end = self.end(&record.details).ok_or(LoginError::WrongPassword)?;
+        let end = self.end(&record.details)?;
         let (groups, login_end) = self.source(&record).await?;
         let ends = [end, login_end];
         if ends.iter().any(|end| is_past(*end, now)) {
@@ -200,16 +200,18 @@ impl ApiKeys {
         })
     }
 
-    /// When a key ends by its own; `None` if that cannot be read, so that it has ended.
-    fn end(&self, details: &KeyDetails) -> Option<Option<UnixTime>> {
-        let expires = read_time(&details.expiration_date)?;
+    /// When a key ends by its own, if it does.
+    ///
+    /// # Errors
+    /// A time cannot be read: it has ended.
+    fn end(&self, details: &KeyDetails) -> Result<Option<UnixTime>, LoginError> {
+        let time = |text: &str| read_time(text).ok_or(LoginError::WrongPassword);
+        let expires = time(&details.expiration_date)?;
         let Some(age) = self.max_age else {
-            return Some(expires);
+            return Ok(expires);
         };
-        let latest = read_time(&details.created_at)?
-            .unwrap_or_default()
-            .after(age);
-        Some(Some(expires.map_or(latest, |end| end.min(latest))))
+        let latest = time(&details.created_at)?.unwrap_or_default().after(age);
+        Ok(Some(expires.map_or(latest, |end| end.min(latest))))
     }
 
     /// The groups that the maker of a key has now by the method of then, and when that ends.
@@ -239,7 +241,9 @@ impl ApiKeys {
                     return Err(LoginError::WrongPassword);
                 }
                 let last = self.store.login(method, &record.user).await;
-                let last = last.map_err(unavailable)?.filter(|last| last.at >= *at);
+                let last = last
+                    .map_err(|error| unavailable(&error))?
+                    .filter(|last| last.at >= *at);
                 let time = last.as_ref().map_or(*at, |last| last.at);
                 let end = self
                     .login_age
@@ -281,7 +285,7 @@ fn is_past(end: Option<UnixTime>, now: UnixTime) -> bool {
     end.is_some_and(|end| end <= now)
 }
 
-fn unavailable(error: StoreError) -> LoginError {
+fn unavailable(error: &StoreError) -> LoginError {
     tracing::warn!(%error, "an API key cannot be checked");
     LoginError::Unavailable {
         reason: Unavailable::Store,

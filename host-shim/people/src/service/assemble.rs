@@ -139,8 +139,8 @@ impl Kept {
         let now = methods::clock();
         let gone = self.login.as_ref().map(|before| lines_gone(before, &login));
         let until = now.after(2 * longest(Audience::Session));
-        let noted = ended.end(&gone.unwrap_or_default(), until, now).await;
-        if let Err(error) = noted.and(ended.refresh(now).await) {
+        let recorded = ended.end(&gone.unwrap_or_default(), until, now).await;
+        if let Err(error) = recorded.and(ended.refresh(now).await) {
             notes.push(format!("what has ended before is not known yet: {error}"));
         }
         let nonces = self.nonces.get_or_insert_with(Arc::default);
@@ -194,20 +194,18 @@ impl Kept {
         {
             return Ok((Some(Arc::clone(store)), false));
         }
-        let store: Arc<dyn Store> = match (&place, &config.sessions.driver) {
-            (Place::Server { prefix, .. }, Driver::Redis { url, .. }) => {
+        let store: Arc<dyn Store> =
+            if let Driver::Redis { url, key_prefix } = &config.sessions.driver {
                 notes.push("API keys and ended logins are in Redis".to_owned());
-                Arc::new(Redis::new(url, prefix)?)
-            }
-            _ => {
+                Arc::new(Redis::new(url, key_prefix)?)
+            } else {
                 let file = absolute(&around.store);
                 notes.push(format!(
                     "API keys and ended logins are in the file `{}`: no other replica knows them",
                     file.display()
                 ));
                 Arc::new(Embedded::open(&around.store)?)
-            }
-        };
+            };
         self.store = Some((place, Arc::clone(&store)));
         Ok((Some(store), true))
     }

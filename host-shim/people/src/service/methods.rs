@@ -39,6 +39,9 @@ impl ApiKeyMethod for KeyMethod {
     }
 }
 
+/// A person of the directory, if it is there.
+type Found = Option<Person>;
+
 /// The methods of the configuration, for [`ApiKeys`].
 pub(super) struct Methods {
     login: OnceLock<Weak<Login>>,
@@ -66,7 +69,7 @@ impl Methods {
         self.login.get()?.upgrade()
     }
 
-    fn kept(&self, user: &str, now: UnixTime) -> Option<Option<Person>> {
+    fn kept(&self, user: &str, now: UnixTime) -> Option<Found> {
         let kept = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, person) = kept.get(user)?;
         (now.since(*at) < AGAIN).then(|| person.clone())

@@ -31,9 +31,10 @@ pub async fn watch_users(switch: ServiceSwitch) {
         let refreshed = service.ended.refresh(clock()).await;
         if refreshed.is_err() != failing {
             failing = refreshed.is_err();
-            match &refreshed {
-                Err(error) => tracing::warn!(%error, "what other replicas have ended is not known"),
-                Ok(()) => tracing::info!("the store of logins answers"),
+            if let Err(error) = &refreshed {
+                tracing::warn!(%error, "what other replicas have ended is not known");
+            } else {
+                tracing::info!("the store of logins answers");
             }
         }
         let Some(path) = path else {

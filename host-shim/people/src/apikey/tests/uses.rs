@@ -174,7 +174,7 @@ async fn a_key_of_a_social_login_needs_another_login_now_and_then() {
         .await;
     let verify = async |at| fixture.keys.verify("otto", &made.secret, at).await;
     assert_eq!(verify(later(DAY)).await, Err(WrongPassword));
-    let person = verify(later(DAY - MINUTE)).await.unwrap();
+    let person = verify(later(DAY).before(MINUTE)).await.unwrap();
     assert_eq!(person.not_after, Some(later(DAY)));
 
     let login = |at: UnixTime, method: &str| LoginRecord {
@@ -227,7 +227,7 @@ async fn the_greatest_age_holds_for_keys_of_before_too() {
     let sources: Arc<dyn Sources> = ageless.sources.clone();
     let keys = ApiKeys::new(Arc::clone(&ageless.store), sources, Some(HOUR), None);
     assert!(
-        keys.verify("ann", &made.secret, later(HOUR - MINUTE))
+        keys.verify("ann", &made.secret, later(HOUR).before(MINUTE))
             .await
             .is_ok()
     );

@@ -19,8 +19,7 @@ async fn log_in(fixture: &Fixture, user: &str, key: &str) -> bool {
 
 fn ended(fixture: &Fixture) -> Vec<String> {
     let ended = fixture.service.ended().subscribe();
-    let ids = ended.borrow().ids.iter().cloned().collect();
-    ids
+    ended.borrow().ids.iter().cloned().collect::<Vec<_>>()
 }
 
 #[tokio::test]
