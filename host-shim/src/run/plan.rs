@@ -126,6 +126,14 @@ impl Plan {
         }
     }
 
+    /// Returns true if another login service is needed than that of `other`.
+    pub(crate) fn people_differ(&self, other: &Self) -> bool {
+        match (&self.people, &other.people) {
+            (Some(own), Some(other)) => own.differs(other),
+            (own, other) => own.is_some() != other.is_some(),
+        }
+    }
+
     /// Returns where clients connect, and whether with TLS.
     pub(crate) fn clients(&self) -> (String, u16, bool) {
         let listener = &self.completed.listener;

@@ -261,10 +261,7 @@ impl Runner<'_> {
             return Ok(());
         }
         let new = plan.files(&self.place);
-        let people_differ = match (&plan.people, &self.plan.people) {
-            (Some(new), Some(old)) => new.differs(old),
-            (new, old) => new.is_some() != old.is_some(),
-        };
+        let people_differ = plan.people_differ(&self.plan);
         // A service that is not needed any more answers until no filter asks it.
         if people_differ
             && plan.people.is_some()

@@ -99,8 +99,9 @@ impl Redis {
             .arg(self.name("used"))
             .arg(&hashes)
             .clone();
-        let (texts, uses): (Vec<Option<Vec<u8>>>, Vec<Option<i64>>) = self.ask_all(&both).await?;
-        let texts = texts.into_iter().zip(uses);
+        let (texts, moments): (Vec<Option<Vec<u8>>>, Vec<Option<i64>>) =
+            self.ask_all(&both).await?;
+        let texts = texts.into_iter().zip(moments);
         let records = texts.filter_map(|(text, time)| Some(read(&text?, time)));
         let mut records: Vec<KeyRecord> = records.collect::<Result<_, _>>()?;
         records.sort_by(|one, other| one.order().cmp(&other.order()));
