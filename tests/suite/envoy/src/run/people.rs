@@ -72,8 +72,14 @@ fn a_password_and_an_api_key_log_in_until_they_end() -> Result<()> {
     ensure!(made.status == 201, "{made:?}");
     let made: Value = serde_json::from_slice(&made.body)?;
     let key = made["apiKey"].as_str().unwrap_or_default();
-    ensure!(status(&run, &pull("ann", key))? == 200, "the key is not accepted");
-    ensure!(status(&run, &pull("ben", key))? == 401, "the key of another user is accepted");
+    ensure!(
+        status(&run, &pull("ann", key))? == 200,
+        "the key is not accepted"
+    );
+    ensure!(
+        status(&run, &pull("ben", key))? == 401,
+        "the key of another user is accepted"
+    );
     // A key makes no keys (D41).
     let by_key = basic(Request::new("POST", API), "ann", key).body(b"{}".to_vec());
     ensure!(status(&run, &by_key)? == 403, "a key made a key");
@@ -81,7 +87,11 @@ fn a_password_and_an_api_key_log_in_until_they_end() -> Result<()> {
     ensure!(status(&run, &anonymous)? == 401, "keys of nobody");
 
     let id = made["uuid"].as_str().unwrap_or_default();
-    let delete = basic(Request::new("DELETE", &format!("{API}?id={id}")), "ann", "pw");
+    let delete = basic(
+        Request::new("DELETE", &format!("{API}?id={id}")),
+        "ann",
+        "pw",
+    );
     ensure!(status(&run, &delete)? == 200, "not deleted");
     run.comes_to(401, &pull("ann", key))?;
 
