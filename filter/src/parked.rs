@@ -70,7 +70,7 @@ pub(crate) enum Body {
     /// The request is granted: the body goes on.
     Granted,
     /// The request waits for the body, of which enough has come.
-    Read(Pending),
+    Read(Box<Pending>),
     /// The body is held.
     Held,
 }
@@ -283,7 +283,7 @@ impl Parked {
             Some(State::Waiting(_) | State::Delayed(_)) | None => return Body::Held,
         }
         match self.remove(context) {
-            Some(State::Waiting(waiting)) => Body::Read(waiting.pending),
+            Some(State::Waiting(waiting)) => Body::Read(Box::new(waiting.pending)),
             _ => Body::Held,
         }
     }

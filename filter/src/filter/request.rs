@@ -79,7 +79,7 @@ impl Filter {
                 let size = pending.body.unwrap_or_default();
                 if let (Ok(body), Ok(now)) = (read_body(size), clock::now()) {
                     pending.gathered.body = Some(body);
-                    self.advance(context, pending, now);
+                    self.advance(context, *pending, now);
                 } else {
                     self.refuse(context, &pending.head, &Reason::NotReady.into());
                 }

@@ -55,7 +55,7 @@ impl Ended {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct User {
+struct Login {
     user: String,
     secret: String,
     /// Claims over those of a good token; null removes.
@@ -145,7 +145,7 @@ pub fn read(
 /// # Errors
 /// The fixture is no list of users, or a token cannot be minted.
 pub fn answer(question: &Question, now: UnixTime) -> Result<Answer> {
-    let users: Vec<User> = serde_json::from_str(USERS)?;
+    let users: Vec<Login> = serde_json::from_str(USERS)?;
     let Question {
         user,
         secret,
@@ -159,7 +159,7 @@ pub fn answer(question: &Question, now: UnixTime) -> Result<Answer> {
         client.as_deref() == Some("127.0.0.1"),
         "the client is {client:?}"
     );
-    let known = |known: &&User| known.user == *user && known.secret == *secret;
+    let known = |known: &&Login| known.user == *user && known.secret == *secret;
     let Some(known) = users.iter().find(known) else {
         return Ok(Answer::new(401, &json!({"reason": "wrong_password"})));
     };
