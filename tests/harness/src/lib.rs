@@ -5,6 +5,7 @@
 pub mod callers;
 pub mod client;
 pub mod distribution;
+pub mod driven;
 pub mod envoy;
 pub mod exit;
 pub mod expand;
