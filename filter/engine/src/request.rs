@@ -48,7 +48,7 @@ pub struct CertificateSummary<'a> {
     pub subject: &'a [u8],
 }
 
-/// The attributes of [`CertificateSummary`] that a configuration reads beside the digest.
+/// The attributes of [`CertificateSummary`] that a configuration reads in addition to the digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SummaryNeeds {
     /// `uri`.

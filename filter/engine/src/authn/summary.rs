@@ -6,7 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::request::CertificateSummary;
 
-/// Characters that a backslash stands before; two hexadecimal digits may stand there too.
+/// Characters that are written with a backslash in front. Other bytes are two hexadecimal digits
+/// after one.
 const ESCAPED: &[u8] = b",+\"\\<>;# =";
 
 /// A summary that cannot be read with certainty.
