@@ -99,6 +99,31 @@ pub(crate) fn property(path: &str) -> Result<Vec<u8>, HostError> {
     absent_is_empty(raw::property(path.as_bytes())).map_err(|_| HostError("get_property"))
 }
 
+/// As [`property`]; `None` when the host has no such attribute.
+pub(crate) fn property_if_any(path: &str) -> Result<Option<Vec<u8>>, HostError> {
+    match raw::property(path.as_bytes()) {
+        Ok(value) => Ok(Some(value)),
+        Err(raw::Status::NOT_FOUND) => Ok(None),
+        Err(_) => Err(HostError("get_property")),
+    }
+}
+
+/// Major and minor version of the Envoy that this is; `None` where it is not Envoy, or does not say
+/// so. Other hosts may not survive an attribute that they do not know.
+pub(crate) fn envoy_version() -> Option<(u64, u64)> {
+    let number = |path: &[u8]| {
+        let value = raw::property(path).ok()?;
+        value.try_into().ok().map(u64::from_le_bytes)
+    };
+    if !is_envoy() {
+        return None;
+    }
+    Some((
+        number(b"xds\0node\0user_agent_build_version\0version\0major_number")?,
+        number(b"xds\0node\0user_agent_build_version\0version\0minor_number")?,
+    ))
+}
+
 /// The id of the VM, which may be empty; `None` where the host has no such attribute or failed, and
 /// so is not known to be Envoy.
 pub(crate) fn vm_id() -> Option<Vec<u8>> {

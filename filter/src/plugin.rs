@@ -6,6 +6,7 @@ use log::{error, info, warn};
 use proxy_wasm::traits::{Context, RootContext};
 use registry_auth_engine::compile::{self, Compiled};
 use registry_auth_engine::config::{self, Diagnostics, raw};
+use registry_auth_engine::engine::Engine;
 use registry_auth_engine::keys::cache::SharedDataKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::source::{Source, SourceKind};
@@ -18,6 +19,9 @@ use crate::logging;
 use crate::role::Role;
 use crate::roots;
 use crate::tick::Ticker;
+
+/// The first version of Envoy that hands the client's certificate to the filter.
+const PASSES_CERTIFICATES: (u64, u64) = (1, 38);
 
 /// One root context.
 pub(crate) struct Plugin {
@@ -80,6 +84,7 @@ impl Plugin {
         let push = push.flatten();
         // Before signatures: it says whether the host may be asked to verify them.
         let vm_id = host::vm_id().unwrap_or_default();
+        check_certificates(&compiled.engine, diagnostics);
         let share = shared_data_key(push.as_ref(), &vm_id, compiled.engine.sources());
         let enforcer = Enforcer::new(
             compiled.proxy.head.clone(),
@@ -127,6 +132,32 @@ impl Drop for Plugin {
     fn drop(&mut self) {
         roots::remove(self.id);
         logging::forget_level(self.id);
+    }
+}
+
+/// Refuses what an Envoy that does not pass client certificates cannot do, and warns of what is not
+/// checked there. Where the version is not known, requests show it.
+fn check_certificates(engine: &Engine, diagnostics: &mut Diagnostics) {
+    if !engine.reads_certificate() {
+        return;
+    }
+    let Some(version) = host::envoy_version().filter(|version| *version < PASSES_CERTIFICATES)
+    else {
+        return;
+    };
+    let ((major, minor), (needed_major, needed_minor)) = (version, PASSES_CERTIFICATES);
+    let needed = format!("Envoy {needed_major}.{needed_minor} or newer");
+    let path = "http.auth.mtls";
+    if let Some(what) = engine.needs_certificate() {
+        let message = format!(
+            "{what} needs the whole client certificate, which {needed} hands to the filter; this is Envoy {major}.{minor}"
+        );
+        diagnostics.error(path, message);
+    } else {
+        let message = format!(
+            "this is Envoy {major}.{minor}, which does not say when a client certificate expires: one that expires on an open connection is accepted until the connection ends; limit `max_connection_duration`, or take {needed}"
+        );
+        diagnostics.warn(path, message);
     }
 }
 

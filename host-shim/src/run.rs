@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     };
     let binary = Binary::find(arguments.envoy.as_deref())?;
-    binary.suffices(plan.client_certificates)?;
+    binary.suffices(plan.whole_certificate)?;
     let module = match &arguments.module {
         Some(file) => module::read(file)?,
         None => module::embedded()?.to_vec(),

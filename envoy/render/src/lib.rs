@@ -51,6 +51,7 @@ pub use cluster::{ClientTls, Cluster, Endpoint, Trust};
 pub use complete::complete;
 pub use completed::Completed;
 pub use files::Files;
+pub use foreign::whole_certificate;
 pub use listener::{Listener, ServerTls};
 pub use options::{
     Certificate, DEFAULT_UPSTREAM, Options, PUSH_KEY, UPSTREAM_AUTHORIZATION, Upstream,

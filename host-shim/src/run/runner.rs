@@ -299,7 +299,7 @@ impl Runner<'_> {
             ));
         }
         self.binary
-            .suffices(plan.client_certificates)
+            .suffices(plan.whole_certificate)
             .map_err(|error| error.to_string())?;
         self.is_free(plan)
     }

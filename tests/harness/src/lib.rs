@@ -12,6 +12,7 @@ pub mod expand;
 pub mod expect;
 pub mod field;
 pub mod front;
+pub mod hosts;
 pub mod issuer;
 pub mod key;
 pub mod load;

@@ -319,6 +319,7 @@ fn head(request: &Request, secured: bool) -> RequestHead<'_> {
                 .as_deref()
                 .unwrap_or_default()
                 .as_bytes(),
+            summary: None,
         },
     }
 }

@@ -41,6 +41,8 @@ pub struct Setup {
     /// True if the host has the ABI and nothing that only Envoy has: no `plugin_vm_id`, action 4 and
     /// an unknown foreign function are fatal, and the VM starts in context 0.
     pub plain: bool,
+    /// Major and minor version that an Envoy gives as its own; `None`: there is no such attribute.
+    pub envoy: Option<(u64, u64)>,
     /// A fault in host calls, counted from the start of the VM.
     pub fault: Option<Fault>,
 }
@@ -65,6 +67,7 @@ impl Setup {
             secured: false,
             forwards: true,
             plain: false,
+            envoy: Some((1, 40)),
             fault: None,
         }
     }
@@ -88,6 +91,11 @@ impl HostState {
         let mut properties = BTreeMap::from(properties);
         if setup.plain {
             properties.retain(|path, _| !path.starts_with(b"plugin_"));
+        } else if let Some((major, minor)) = setup.envoy {
+            for (part, number) in [("major", major), ("minor", minor)] {
+                let path = format!("xds\0node\0user_agent_build_version\0version\0{part}_number");
+                properties.insert(path.into_bytes(), number.to_le_bytes().to_vec());
+            }
         }
         Self {
             plugin_configuration: setup.configuration,

@@ -68,6 +68,11 @@ pub(super) fn command(folder: &Path) -> Result<Command> {
 impl Run {
     /// Starts it, and does not wait.
     pub(super) fn spawn(setup: &Setup<'_>) -> Result<Self> {
+        Self::spawn_with(&envoy::binary()?, setup)
+    }
+
+    /// As [`Self::spawn`], with this Envoy.
+    pub(super) fn spawn_with(envoy: &Path, setup: &Setup<'_>) -> Result<Self> {
         let folder = TempDir::with_prefix("ra-run-")?;
         fs::write(folder.path().join("zot.json"), setup.document.to_string())?;
         let log = folder.path().join("log");
@@ -77,7 +82,7 @@ impl Run {
             .args(["--upstream", &format!("http://{}", setup.upstream)])
             .args(["--listen", &pages.to_string()])
             .arg("--envoy")
-            .arg(envoy::binary()?)
+            .arg(envoy)
             .args(setup.arguments)
             .envs(setup.environment.iter().copied())
             .stdout(Stdio::null())

@@ -10,3 +10,4 @@ mod process;
 mod refusals;
 mod speed;
 mod tls;
+mod versions;
