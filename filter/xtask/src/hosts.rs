@@ -1,6 +1,9 @@
-//! `cargo xtask hosts`: sends the rows of `tests/hosts` to every version of Envoy that is supported.
+//! `cargo xtask hosts`: sends the rows of `tests/hosts` to every version of Envoy that is supported,
+//! and to other hosts.
 //!
 //! `cargo xtask test` does so with the oldest and the newest.
+
+mod other;
 
 use crate::workspace::Workspace;
 use crate::{build, process, tools};
@@ -27,6 +30,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     build::all(workspace)?;
     eprintln!("[3/4] the rows on each host");
     process::run(&mut workspace.tested("test", TESTS))?;
+    other::run(workspace)?;
     eprintln!("[4/4] docs/hosts.md");
     process::run(&mut workspace.tested("test", PAGE))
 }

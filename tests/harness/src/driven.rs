@@ -5,7 +5,6 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use registry_auth_engine::time::UnixTime;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,7 +15,7 @@ use crate::issuer::{Issuers, Reaction};
 use crate::push;
 use crate::registry::RegistryState;
 use crate::scenario::Config;
-use crate::substrate::{self, CLIENT, ENVIRONMENT, Substrate};
+use crate::substrate::{CLIENT, ENVIRONMENT, Substrate};
 use crate::upstream::{UpstreamRequest, latin1, sha256};
 
 /// Ticks that a waiting request gets.
@@ -31,7 +30,6 @@ type Fields = Vec<(String, String)>;
 pub struct Driven {
     program: Box<dyn Fn() -> Command>,
     issuers: Issuers,
-    clock: Option<UnixTime>,
     served: Vec<(Program, RegistryState)>,
 }
 
@@ -77,16 +75,14 @@ struct Callout {
 }
 
 impl Driven {
-    /// `program` makes the command that starts a host; `clock` is what the clock of the host shows,
-    /// if that is not the system's.
+    /// `program` makes the command that starts a host.
     ///
     /// # Errors
     /// A test key is missing.
-    pub fn new(program: impl Fn() -> Command + 'static, clock: Option<UnixTime>) -> Result<Self> {
+    pub fn new(program: impl Fn() -> Command + 'static) -> Result<Self> {
         Ok(Self {
             program: Box::new(program),
             issuers: Issuers::of_scenarios()?,
-            clock,
             served: Vec::new(),
         })
     }
@@ -223,10 +219,6 @@ impl Substrate for Driven {
         let outcome = program.settle(PLUGIN, request, &self.issuers, registry)?;
         program.tell(&json!({"close": {"plugin": PLUGIN}}))?;
         Ok(outcome)
-    }
-
-    fn now(&self) -> UnixTime {
-        self.clock.unwrap_or_else(substrate::now)
     }
 }
 
