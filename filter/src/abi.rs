@@ -3,7 +3,10 @@
 //! it would not give back. The SDK still creates and configures root contexts.
 //!
 //! Callbacks at the end of a request are not exported, because each costs every request a call.
-//! What is parked for a request that ended is found on the next tick.
+//! What is parked for a request that ended is found on the next tick. Only the module for hosts
+//! that call every callback has the others ([`unused`]).
+
+mod unused;
 
 /// `proxy_action_t`: the request goes on.
 const CONTINUE: u32 = 0;

@@ -51,7 +51,7 @@ pub(crate) fn log(level: LogLevel, line: &str) {
     let _ = raw::log(level as u32, line.as_bytes());
 }
 
-/// What the host's wall clock shows. Whether that can be right is known to [`crate::clock`] only.
+/// What the host's wall clock shows, or WASI's where the host has no other. Whether that can be right is known to [`crate::clock`] only.
 pub(crate) fn time() -> Result<UnixTime, HostError> {
     let nanos = raw::time().map_err(|_| HostError("get_current_time"))?;
     Ok(UnixTime::from_millis(

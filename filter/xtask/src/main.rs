@@ -39,7 +39,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build target/registry-auth.wasm and target/release/registry-auth
+    /// Build the modules in target and target/release/registry-auth
     Build(build::Options),
     /// Run what CI runs, the fastest first; stop at the first failure
     Test(test::Options),
