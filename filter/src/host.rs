@@ -29,8 +29,8 @@ pub(crate) enum LogLevel {
 }
 
 thread_local! {
-    /// The host has a VM id ([`vm_id`]).
-    static TELLS_VM_ID: Cell<bool> = const { Cell::new(false) };
+    /// What the host says to be ([`vm_id`]).
+    static ENVOY: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
     /// Requests have a duration only when they have ended; unknown before one has waited.
     static DURATION_TELLS_END: Cell<Option<bool>> = const { Cell::new(None) };
 }
@@ -108,36 +108,33 @@ pub(crate) fn property_if_any(path: &str) -> Result<Option<Vec<u8>>, HostError> 
     }
 }
 
-/// Major and minor version of the Envoy that this is; `None` where it is not Envoy, or does not say
-/// so. Other hosts may not survive an attribute that they do not know.
-pub(crate) fn envoy_version() -> Option<(u64, u64)> {
-    let number = |path: &[u8]| {
-        let value = raw::property(path).ok()?;
+/// The id of the VM, which may be empty, also where the host has no such attribute or failed. Finds
+/// out whether the host is Envoy.
+pub(crate) fn vm_id() -> Vec<u8> {
+    let Ok(id) = raw::property(b"plugin_vm_id") else {
+        // It may not survive an attribute that it does not know.
+        return Vec::new();
+    };
+    let number = |part: &str| {
+        let path = format!("xds\0node\0user_agent_build_version\0version\0{part}_number");
+        let value = raw::property(path.as_bytes()).ok()?;
         value.try_into().ok().map(u64::from_le_bytes)
     };
-    if !is_envoy() {
-        return None;
-    }
-    Some((
-        number(b"xds\0node\0user_agent_build_version\0version\0major_number")?,
-        number(b"xds\0node\0user_agent_build_version\0version\0minor_number")?,
-    ))
+    // The ABI has the id too; the version of Envoy is Envoy's own.
+    ENVOY.set(number("major").zip(number("minor")));
+    id
 }
 
-/// The id of the VM, which may be empty; `None` where the host has no such attribute or failed, and
-/// so is not known to be Envoy.
-pub(crate) fn vm_id() -> Option<Vec<u8>> {
-    let id = raw::property(b"plugin_vm_id").ok();
-    if id.is_some() {
-        TELLS_VM_ID.set(true);
-    }
-    id
+/// Major and minor version of the Envoy that this is; `None` where it is not Envoy, or does not say
+/// so.
+pub(crate) fn envoy_version() -> Option<(u64, u64)> {
+    ENVOY.get()
 }
 
 /// Returns true if the host answers what Envoy answers and the ABI does not name: other hosts need
 /// not survive an unknown foreign function, or an action of Envoy's own.
 pub(crate) fn is_envoy() -> bool {
-    TELLS_VM_ID.get()
+    ENVOY.get().is_some()
 }
 
 /// Answers the effective context's request.

@@ -83,7 +83,7 @@ impl Plugin {
         let level = logging::set_level(self.id, compiled.log_level);
         let push = push.flatten();
         // Before signatures: it says whether the host may be asked to verify them.
-        let vm_id = host::vm_id().unwrap_or_default();
+        let vm_id = host::vm_id();
         check_certificates(&compiled.engine, diagnostics);
         let share = shared_data_key(push.as_ref(), &vm_id, compiled.engine.sources());
         let enforcer = Enforcer::new(

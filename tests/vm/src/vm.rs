@@ -68,7 +68,11 @@ impl Vm {
             fuel: 0,
             allowance: None,
         };
+        let plain = vm.store.data().plain;
         for start in ["_initialize", "_start"] {
+            if plain && start == "_initialize" {
+                continue;
+            }
             if vm.exports(start) {
                 vm.call::<(), ()>(start, 0, ())?;
                 break;
