@@ -25,7 +25,7 @@ mod export {
     use super::{CONTINUE, STOP, WAIT};
     use crate::gate::BodyGate;
     use crate::role::{self, RootEvent};
-    use crate::{contexts, entry, host, roots};
+    use crate::{contexts, host, plugin, roots};
 
     unsafe extern "C" {
         fn proxy_on_context_create(context: u32, root: u32);
@@ -42,7 +42,7 @@ mod export {
     #[unsafe(no_mangle)]
     extern "C" fn registry_auth_on_context_create(context: u32, root: u32) {
         if root == 0 {
-            entry::start();
+            plugin::register();
             // SAFETY: it is a safe Rust function of the SDK, exported with this very signature, and
             // this is the thread that runs all callbacks.
             unsafe { proxy_on_context_create(context, root) };

@@ -23,22 +23,9 @@ mod tick;
 mod upstream;
 mod verifier;
 
-/// What the host calls first; or does not, which may call `_start` only. Then the first root context
-/// is the start.
+/// What the host calls first.
 mod entry {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    static STARTED: AtomicBool = AtomicBool::new(false);
-
-    /// Starts the module, once.
-    pub(crate) fn start() {
-        if !STARTED.swap(true, Ordering::Relaxed) {
-            crate::logging::start();
-            proxy_wasm::set_root_context(|id| Box::new(crate::plugin::Plugin::new(id)));
-        }
-    }
-
     proxy_wasm::main! {{
-        start();
+        crate::plugin::register();
     }}
 }

@@ -1,6 +1,7 @@
 //! The root context as the SDK knows it: takes the configuration.
 
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::{error, info, warn};
 use proxy_wasm::traits::{Context, RootContext};
@@ -22,6 +23,18 @@ use crate::tick::Ticker;
 
 /// The first version of Envoy that hands the client's certificate to the filter.
 const PASSES_CERTIFICATES: (u64, u64) = (1, 38);
+
+/// [`register`] was called.
+static REGISTERED: AtomicBool = AtomicBool::new(false);
+
+/// Makes the SDK create [`Plugin`]s, once. Some hosts do not call `_initialize`, because it is not
+/// the start of a program; then the first root context is the start.
+pub(crate) fn register() {
+    if !REGISTERED.swap(true, Ordering::Relaxed) {
+        logging::start();
+        proxy_wasm::set_root_context(|id| Box::new(Plugin::new(id)));
+    }
+}
 
 /// One root context.
 pub(crate) struct Plugin {
