@@ -14,10 +14,17 @@ const RUST: &str = "1.96.0";
 const WASM_HOST: &str = "tests/hosts/wasm_host";
 const PROXYTEST: &str = "tests/hosts/proxytest";
 const SDK: &str = "github.com/tetratelabs/proxy-wasm-go-sdk";
-/// The file of the SDK that gives the module its clock, and what is exchanged in it.
-const CLOCK: &str = "proxywasm/proxytest/wasmwrapper.go";
-const STOPPED: &str = "wazero.NewModuleConfig()";
-const SYSTEM: &str = "wazero.NewModuleConfig().WithSysWalltime()";
+/// The file of the SDK between module and emulator, and what is exchanged in it.
+const BETWEEN: &str = "proxywasm/proxytest/wasmwrapper.go";
+const EXCHANGED: [(&str, &str); 2] = [
+    // The clock of the system.
+    (
+        "wazero.NewModuleConfig()",
+        "wazero.NewModuleConfig().WithSysWalltime()",
+    ),
+    // Copies of what the module hands over: its addresses hold something else later.
+    ("return &buf[0]", "return &append([]byte(nil), buf...)[0]"),
+];
 
 /// Builds the hosts, and sends them the rows.
 ///
@@ -51,8 +58,8 @@ fn proxy_wasm_host(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the emulator of the Go SDK twice: as it comes, with a clock that stands still in 2022, and
-/// with the clock of the system, for which nothing of it can be set.
+/// Builds the emulator of the Go SDK twice: as it comes, with a clock that stands still in 2022 and
+/// cannot be set, and with [`EXCHANGED`].
 fn proxytest(workspace: &Workspace) -> anyhow::Result<()> {
     build_go(workspace, "proxytest", "off".as_ref())?;
     let (copy, work) = (
@@ -60,14 +67,14 @@ fn proxytest(workspace: &Workspace) -> anyhow::Result<()> {
         workspace.target("hosts").join("go.work"),
     );
     copy_sdk(&sdk(workspace)?, &copy)?;
-    set_clock(&copy.join(CLOCK))?;
+    exchange(&copy.join(BETWEEN))?;
     let text = format!(
         "go 1.26.0\n\nuse {}\nuse {}\n",
         workspace.path(PROXYTEST).display(),
         copy.display()
     );
     fs::write(&work, text).with_context(|| format!("cannot write `{}`", workspace.short(&work)))?;
-    build_go(workspace, "proxytest-clock", &work)
+    build_go(workspace, "proxytest-mended", &work)
 }
 
 /// `work` names the modules that replace others, or is `off`.
@@ -121,14 +128,17 @@ fn copy_sdk(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn set_clock(file: &Path) -> anyhow::Result<()> {
-    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    ensure!(
-        text.matches(STOPPED).count() == 1,
-        "{} has another way to configure the module: change filter/xtask/src/hosts/other.rs",
-        file.display()
-    );
-    fs::write(file, text.replace(STOPPED, SYSTEM)).with_context(|| file.display().to_string())
+fn exchange(file: &Path) -> anyhow::Result<()> {
+    let mut text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    for (old, new) in EXCHANGED {
+        ensure!(
+            text.matches(old).count() == 1,
+            "{} has `{old}` not once: change EXCHANGED in filter/xtask/src/hosts/other.rs",
+            file.display()
+        );
+        text = text.replace(old, new);
+    }
+    fs::write(file, text).with_context(|| file.display().to_string())
 }
 
 #[cfg(test)]
@@ -144,17 +154,16 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_is_set_once_or_refused() {
+    fn what_is_exchanged_is_there_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("wrapper.go");
-        fs::write(&file, "config := wazero.NewModuleConfig().WithStdout(x)\n").unwrap();
-        set_clock(&file).unwrap();
-        assert_eq!(
-            fs::read_to_string(&file).unwrap(),
-            "config := wazero.NewModuleConfig().WithSysWalltime().WithStdout(x)\n"
-        );
-        fs::write(&file, "config := wazero.NewConfig()\n").unwrap();
-        let error = set_clock(&file).unwrap_err().to_string();
-        assert!(error.contains("another way"), "{error}");
+        let old = EXCHANGED.map(|(old, _)| old).join("\n");
+        fs::write(&file, &old).unwrap();
+        exchange(&file).unwrap();
+        let new = EXCHANGED.map(|(_, new)| new).join("\n");
+        assert_eq!(fs::read_to_string(&file).unwrap(), new);
+        fs::write(&file, [&*old, &*old].concat()).unwrap();
+        let error = exchange(&file).unwrap_err().to_string();
+        assert!(error.contains("not once"), "{error}");
     }
 }
