@@ -75,7 +75,7 @@ impl Machine {
         };
         let report = self.plugins.get(number).map(Plugin::report);
         Report {
-            error: done.err().map(|error| plugin::told(&error)),
+            error: done.err().map(|error| format!("{error:#}")),
             ..report.unwrap_or_default()
         }
     }

@@ -71,7 +71,7 @@ impl Plugin {
         let id = self.enter(|scope| {
             let id = scope.on_context_create(Some(root))?;
             scope.expect_stream_kind(id, StreamKind::Http)?;
-            Ok(id)
+            Ok::<_, GuestError>(id)
         })?;
         self.last = Some(id);
         self.streams.0.insert(id.get(), stream);
@@ -169,13 +169,5 @@ impl Plugin {
         let (answer, streams) = self.guest.with(streams, callbacks);
         self.streams = streams;
         answer.map_err(Into::into)
-    }
-}
-
-/// An error of the host, with the lines that the module has logged.
-pub(crate) fn told(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<GuestError>() {
-        Some(guest) => format!("{guest}: {error:#}"),
-        None => format!("{error:#}"),
     }
 }
