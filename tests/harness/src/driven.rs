@@ -123,9 +123,9 @@ impl Program {
     }
 
     /// Starts a plugin and returns its number.
-    fn plugin(&mut self, configuration: &str) -> Result<usize> {
+    fn plugin(&mut self, configuration: &str, holds_bodies: bool) -> Result<usize> {
         let text = latin1(configuration.as_bytes());
-        self.tell(&json!({"start": {"configuration": text, "environment": ENVIRONMENT}}))?;
+        self.tell(&json!({"start": {"configuration": text, "environment": ENVIRONMENT, "holdsBodies": holds_bodies}}))?;
         self.plugins += 1;
         Ok(self.plugins - 1)
     }
@@ -187,14 +187,14 @@ impl Drop for Program {
 impl Substrate for Driven {
     fn serve(&mut self, config: &Config) -> Result<usize> {
         let mut program = Program::start((self.program)())?;
-        let number = program.plugin(&config.plugin.to_string())?;
+        let number = program.plugin(&config.plugin.to_string(), config.holds_bodies)?;
         let sets = push::sets(
             &config.plugin,
             config.pushed.as_deref(),
             config.minting.as_deref(),
         )?;
         for (set, keys) in sets {
-            let intake = program.plugin(INTAKE)?;
+            let intake = program.plugin(INTAKE, config.holds_bodies)?;
             let request = push::request(&set, &keys, self.now());
             let nothing = RegistryState::default();
             match program.settle(intake, &request, &self.issuers, &nothing)? {

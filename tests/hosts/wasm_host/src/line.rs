@@ -9,7 +9,11 @@ pub(crate) type Fields = Vec<(String, String)>;
 
 /// What is to be done.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub(crate) enum Command {
     /// Starts a plugin, in a VM of its own; VMs share data.
     Start {
@@ -17,6 +21,8 @@ pub(crate) enum Command {
         configuration: String,
         /// Environment variables of the VM.
         environment: Fields,
+        /// A held head holds its body.
+        holds_bodies: bool,
     },
     /// Sends a request to a plugin, which is numbered from 0.
     Request {

@@ -50,7 +50,19 @@ impl Machine {
             Command::Start {
                 configuration,
                 environment,
-            } => (self.plugins.len(), self.start(&configuration, &environment)),
+                holds_bodies,
+            } => {
+                let number = self.plugins.len();
+                let started = Plugin::start(
+                    &self.host,
+                    &self.module,
+                    &self.shared,
+                    &configuration,
+                    &environment,
+                    holds_bodies,
+                );
+                (number, started.map(|plugin| self.plugins.push(plugin)))
+            }
             Command::Request {
                 plugin,
                 headers,
@@ -78,18 +90,6 @@ impl Machine {
             error: done.err().map(|error| format!("{error:#}")),
             ..report.unwrap_or_default()
         }
-    }
-
-    fn start(&mut self, configuration: &str, environment: &line::Fields) -> Result<()> {
-        let plugin = Plugin::start(
-            &self.host,
-            &self.module,
-            &self.shared,
-            configuration,
-            environment,
-        )?;
-        self.plugins.push(plugin);
-        Ok(())
     }
 
     fn plugin(&mut self, number: usize) -> Result<&mut Plugin> {

@@ -20,6 +20,7 @@ pub(crate) struct Plugin {
     root: ContextId,
     desk: Arc<Desk>,
     streams: Streams,
+    holds_bodies: bool,
     /// The request that was sent last.
     last: Option<ContextId>,
 }
@@ -35,6 +36,7 @@ impl Plugin {
         shared: &Arc<InMemoryStore>,
         configuration: &str,
         environment: &Fields,
+        holds_bodies: bool,
     ) -> Result<Self> {
         let desk = Arc::new(Desk::default());
         let services = VmServices::new(desk.clone())
@@ -49,6 +51,7 @@ impl Plugin {
                 root,
                 desk,
                 streams: Streams::default(),
+                holds_bodies,
                 last: None,
             }),
             Started::Refused { callback, .. } => {
@@ -76,7 +79,8 @@ impl Plugin {
         self.last = Some(id);
         self.streams.0.insert(id.get(), stream);
         let action = self.enter(|scope| scope.on_request_headers(id, count, ended))?;
-        self.stream(id)?.head_shown(action);
+        let holds_bodies = self.holds_bodies;
+        self.stream(id)?.head_shown(action, holds_bodies);
         self.pump()
     }
 

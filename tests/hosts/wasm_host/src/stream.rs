@@ -16,9 +16,9 @@ const CHUNK: usize = 16 * 1024;
 enum Gate {
     /// Nothing.
     Open,
-    /// The module has paused it in the headers callback: the body waits too.
+    /// The module has paused it in the headers callback, and the body waits too.
     Head,
-    /// The module has paused it in the body callback: what was shown is kept.
+    /// The module has paused it: what is shown of the body is kept.
     Body,
 }
 
@@ -58,9 +58,11 @@ impl Stream {
     }
 
     /// Takes what the headers callback has answered.
-    pub(crate) fn head_shown(&mut self, action: Action) {
+    pub(crate) fn head_shown(&mut self, action: Action, holds_bodies: bool) {
         if action == Action::Continue {
             self.gate = Gate::Open;
+        } else if !holds_bodies {
+            self.gate = Gate::Body;
         }
     }
 
