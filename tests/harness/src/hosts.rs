@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -190,8 +191,12 @@ fn read(path: &Path) -> Result<Vec<Measured>> {
     serde_json::from_slice(&text).with_context(|| name.to_string())
 }
 
+/// Held while a file is replaced: tests of several hosts run at once.
+static FILES: Mutex<()> = Mutex::new(());
+
 /// Replaces what a file says of this host, or adds it.
 fn merge(path: &Path, measured: &Measured) -> Result<()> {
+    let _held = FILES.lock().unwrap_or_else(PoisonError::into_inner);
     let mut all = if path.exists() {
         read(path)?
     } else {

@@ -44,6 +44,10 @@ impl Decision<'_> {
         else {
             return Ok(None);
         };
+        // Whatever the host says instead, that does not suffice.
+        if connection.certificate.is_empty() && self.engine.needs_certificate().is_some() {
+            return Err(Reason::UnusableCertificate);
+        }
         // A summary is known by its digest, which is that of one certificate only.
         let text = match &connection.summary {
             Some(summary) if connection.certificate.is_empty() => summary.digest,

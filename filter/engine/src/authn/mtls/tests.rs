@@ -358,6 +358,12 @@ fn a_summary_gives_the_name_that_the_certificate_gives_or_none() {
         ..alice
     };
     let unreadable = summary(None, Some("a.example.org"), "alice");
+    // The certificate of `NAMED`.
+    let named = summary(
+        None,
+        None,
+        r#"title=dr,emailAddress=a@b.c,serialNumber=7,CN=\#J\C3\B6 \"y\"\ ,CN=first,OU=two,OU=one,O=Acme\, Inc. \<x\>,postalCode=10115,street=A 1,L=Berlin,ST=BE,C=DE"#,
+    );
     let attributes = |attributes: &[&str]| json!({ "identityAttributes": attributes });
     let pattern = json!({ "identityAttributes": ["URI", "CN"], "uriSanPattern": "spiffe://[^/]+/ns/([a-z]+)/" });
     let refused = Err(Reason::UnusableCertificate);
@@ -366,6 +372,7 @@ fn a_summary_gives_the_name_that_the_certificate_gives_or_none() {
         (json!({}), nameless, refused.clone()),
         (json!({}), digestless, refused.clone()),
         (json!({}), unreadable, refused.clone()),
+        (json!({}), named, refused.clone()),
         (json!({}), CertificateSummary::default(), refused.clone()),
         (
             attributes(&["URI", "CN"]),
@@ -470,4 +477,52 @@ fn what_a_summary_lacks_needs_the_certificate() {
         assert_eq!(engine.needs_certificate(), whole, "{mtls}");
         assert_eq!(engine.summary_needs(), needs, "{mtls}");
     }
+}
+
+/// A token that is minted must not outlive the certificate, and a summary does not say when that
+/// ends.
+#[test]
+fn who_mints_needs_the_certificate() {
+    let document = json!({
+        "http": {
+            "auth": {
+                "mtls": {},
+                "bearer": {
+                    "realm": "https://registry.example.com/token",
+                    "service": "registry.example.com",
+                    "oidc": [{ "issuer": "https://issuer.test", "audiences": ["a"], "cluster": "c" }],
+                    "mint": {
+                        "issuer": "mint",
+                        "algorithm": "EdDSA",
+                        "awsSecretsManager": { "region": "r", "secretName": "s" },
+                    },
+                }
+            }
+        },
+        "proxy": { "pushKey": { "env": "KEY" } },
+    });
+    let Some(engine) = engine(&document) else {
+        panic!("it is refused")
+    };
+    assert_eq!(engine.needs_certificate(), Some("`mint`"));
+    assert_eq!(engine.summary_needs(), None);
+    let connection = Connection {
+        mtls: true,
+        summary: Some(CertificateSummary {
+            digest: b"cfbddfa0a95d3363523365c3e1a0afd5aa415092f6339ffa1783986a6cb1078e",
+            subject: b"CN=alice",
+            ..CertificateSummary::default()
+        }),
+        ..Connection::default()
+    };
+    assert_eq!(
+        ask(
+            &engine,
+            "/v2/",
+            connection,
+            &mut IdentityCache::default(),
+            0
+        ),
+        Err(Reason::UnusableCertificate)
+    );
 }
