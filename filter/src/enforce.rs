@@ -1,6 +1,8 @@
 //! Applies verdicts: the head for the upstream, or the reply.
 
-use log::{Level, LevelFilter, log, log_enabled};
+use std::cell::Cell;
+
+use log::{Level, LevelFilter, error, log, log_enabled};
 use registry_auth_engine::decision::{Denied, Grant, LocalReply};
 use registry_auth_engine::edits::{Edit, HeadRules};
 use registry_auth_engine::reason::Reason;
@@ -21,7 +23,12 @@ pub(crate) struct Enforcer {
     realm: Realm,
     /// The least severe level that is logged of requests.
     level: LevelFilter,
+    /// It was logged that the host keeps what it was told to change.
+    reported_head: Cell<bool>,
 }
+
+/// Logged once, at the first request that shows it.
+const HEAD_IS_KEPT: &str = "the host still shows header fields that it said it had removed or replaced: such requests are answered with 503, because the registry would get the client's token or a user name that the client made up; do not use this host";
 
 impl Enforcer {
     pub(crate) fn new(
@@ -36,6 +43,7 @@ impl Enforcer {
             upstream_authorization,
             realm,
             level,
+            reported_head: Cell::new(false),
         }
     }
 
@@ -46,21 +54,32 @@ impl Enforcer {
         }
     }
 
-    /// Prepares the head of the effective context's request for the upstream.
+    /// Prepares the head of the effective context's request for the upstream. A host that has not
+    /// proved to be Envoy is asked whether it did what it said.
     ///
     /// # Errors
-    /// A part of that failed: the request must not go on.
+    /// A part of that failed, or had no effect: the request must not go on.
     pub(crate) fn grant(&self, head: &Head, grant: &Grant) -> Result<(), HostError> {
         let edits = grant.edits(
             head.fields(),
             &self.rules,
             self.upstream_authorization.as_deref(),
         );
-        edits.apply(|edit| match edit {
-            Edit::Target(target) => host::set_request_header(":path", target.as_bytes()),
-            Edit::Remove(name) => host::remove_request_header(name),
-            Edit::Add(name, value) => host::add_request_header(name, value.as_bytes()),
+        let mut is_changed = false;
+        edits.apply(|edit| {
+            is_changed = true;
+            match edit {
+                Edit::Target(target) => host::set_request_header(":path", target.as_bytes()),
+                Edit::Remove(name) => host::remove_request_header(name),
+                Edit::Add(name, value) => host::add_request_header(name, value.as_bytes()),
+            }
         })?;
+        if is_changed && !host::is_envoy() && !edits.are_made_in(&host::request_headers()?) {
+            if !self.reported_head.replace(true) {
+                error!("{HEAD_IS_KEPT}");
+            }
+            return Err(HostError("remove_header_map_value"));
+        }
         self.metrics.increment("allowed");
         self.log(Level::Debug, || {
             json!({

@@ -92,6 +92,9 @@ impl Filter {
     fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
         let now = clock::now()?;
         let head = Head::read(&self.engine)?;
+        if self.enforcer.rules.refuses(head.fields()) {
+            return Ok(self.refuse(context, &head, &Reason::IdentityHeader.into()));
+        }
         self.check_address(&head);
         self.check_certificate(&head);
         let verdict = self.decide(&head, &self.nothing, now);

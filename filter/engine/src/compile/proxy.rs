@@ -121,6 +121,12 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
         );
         return None;
     }
+    if raw.refuse_identity_header && identity_header.is_none() {
+        diagnostics.error(
+            "proxy.refuseIdentityHeader",
+            "refuses the field that proxy.identityHeader names, which is missing",
+        );
+    }
     let upstream = upstream(raw, diagnostics);
     let env = |from: &Option<raw::FromEnv>| from.as_ref().map(|from| from.env.clone());
     Some(Enforcement {
@@ -129,6 +135,7 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
         upstream_authorization: env(&raw.upstream_authorization),
         head: HeadRules {
             identity_header,
+            refuse_identity_header: raw.refuse_identity_header,
             forward_authorization: raw.forward_authorization,
         },
         read_request_bodies: raw.read_request_bodies,

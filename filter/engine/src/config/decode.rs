@@ -281,6 +281,7 @@ fn proxy(object: &mut Object<'_>) -> Proxy {
         upstream_authorization: object.object("upstreamAuthorization", from_env),
         forward_authorization: object.flag("forwardAuthorization"),
         identity_header: object.text("identityHeader"),
+        refuse_identity_header: object.flag("refuseIdentityHeader"),
         public_paths: object.texts("publicPaths"),
         read_request_bodies: object.flag("readRequestBodies"),
         extensions: object.flag("extensions"),

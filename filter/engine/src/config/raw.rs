@@ -220,6 +220,8 @@ pub struct Proxy {
     pub forward_authorization: bool,
     /// Header that passes the user name to the upstream.
     pub identity_header: Option<String>,
+    /// Refuse requests with that header instead of removing it.
+    pub refuse_identity_header: bool,
     /// Globs of paths that need no identity.
     pub public_paths: Vec<String>,
     /// The host hands request bodies over while headers wait.

@@ -92,6 +92,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("upstreamAuthorization", "proxy.upstreamAuthorization"),
     ("forwardAuthorization", "proxy.forwardAuthorization"),
     ("identityHeader", "proxy.identityHeader"),
+    ("refuseIdentityHeader", "proxy.refuseIdentityHeader"),
     ("clientAddress", "proxy.clientAddress"),
     ("mounts", "proxy.mounts"),
     ("publicPaths", "proxy.publicPaths"),

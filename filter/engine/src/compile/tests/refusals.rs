@@ -278,6 +278,11 @@ fn every_refusal_names_its_place_and_what_to_write() {
             "x-registry-user",
         ),
         (
+            with("/proxy/refuseIdentityHeader", json!(true)),
+            "proxy.refuseIdentityHeader",
+            "proxy.identityHeader names, which is missing",
+        ),
+        (
             with("/proxy/pushKey", json!({})),
             "proxy.pushKey.env",
             "environment variable",
