@@ -42,11 +42,11 @@ impl CertificateSummary<'_> {
         let mut rest = self.subject;
         let mut found = None;
         while !rest.is_empty() {
-            let (name, value, next) = attribute(rest)?;
-            if name == b"CN" && found.is_none() {
-                found = Some(value.ok_or(Unreadable)?);
+            let attribute = Attribute::read(rest)?;
+            if attribute.name == b"CN" && found.is_none() {
+                found = Some(attribute.value.ok_or(Unreadable)?);
             }
-            rest = next;
+            rest = attribute.rest;
         }
         let Some(name) = found.filter(|name| !name.is_empty()) else {
             return Ok(None);
@@ -58,51 +58,61 @@ impl CertificateSummary<'_> {
     }
 }
 
-/// Reads `TYPE=VALUE` up to a comma or plus sign: the type, the value, and what follows. A value
-/// that is given as its encoding (`#...`) is `None`.
-#[expect(
-    clippy::type_complexity,
-    reason = "read in one place, which names the parts"
-)]
-fn attribute(text: &[u8]) -> Result<(&[u8], Option<Vec<u8>>, &[u8]), Unreadable> {
-    let is_equals = |byte: &u8| *byte == b'=';
-    let mut halves = text.splitn(2, is_equals);
-    let (Some(name), Some(mut rest)) = (halves.next(), halves.next()) else {
-        return Err(Unreadable);
-    };
-    let is_type = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
-    if name.is_empty() || !name.iter().all(is_type) {
-        return Err(Unreadable);
-    }
-    let is_encoding = rest.first() == Some(&b'#');
-    let mut value = Vec::new();
-    loop {
-        rest = match rest {
-            [] => break,
-            // A separator with nothing behind it ends nothing.
-            [b',' | b'+'] => return Err(Unreadable),
-            [b',' | b'+', next @ ..] => {
-                rest = next;
-                break;
-            }
-            [b'\\', escaped, next @ ..] if ESCAPED.contains(escaped) => {
-                value.push(*escaped);
-                next
-            }
-            [b'\\', high, low, next @ ..] => {
-                value.push(byte(*high, *low).ok_or(Unreadable)?);
-                next
-            }
-            [b'\\', ..] => return Err(Unreadable),
-            [plain @ b' '..=b'~', next @ ..] => {
-                value.push(*plain);
-                next
-            }
-            // It writes other bytes as their digits.
-            _ => return Err(Unreadable),
+/// One attribute of a name, `TYPE=VALUE`.
+struct Attribute<'a> {
+    name: &'a [u8],
+    /// `None` if it is given as its encoding (`#...`).
+    value: Option<Vec<u8>>,
+    /// What follows.
+    rest: &'a [u8],
+}
+
+impl<'a> Attribute<'a> {
+    /// Reads one up to a comma or plus sign.
+    fn read(text: &'a [u8]) -> Result<Self, Unreadable> {
+        let is_equals = |byte: &u8| *byte == b'=';
+        let mut halves = text.splitn(2, is_equals);
+        let (Some(name), Some(mut rest)) = (halves.next(), halves.next()) else {
+            return Err(Unreadable);
         };
+        let is_type = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
+        if name.is_empty() || !name.iter().all(is_type) {
+            return Err(Unreadable);
+        }
+        let is_encoding = rest.first() == Some(&b'#');
+        let mut value = Vec::new();
+        loop {
+            rest = match rest {
+                [] => break,
+                // A separator with nothing behind it ends nothing.
+                [b',' | b'+'] => return Err(Unreadable),
+                [b',' | b'+', next @ ..] => {
+                    rest = next;
+                    break;
+                }
+                [b'\\', escaped, next @ ..] if ESCAPED.contains(escaped) => {
+                    value.push(*escaped);
+                    next
+                }
+                [b'\\', high, low, next @ ..] => {
+                    value.push(byte(*high, *low).ok_or(Unreadable)?);
+                    next
+                }
+                [b'\\', ..] => return Err(Unreadable),
+                [plain @ b' '..=b'~', next @ ..] => {
+                    value.push(*plain);
+                    next
+                }
+                // It writes other bytes as their digits.
+                _ => return Err(Unreadable),
+            };
+        }
+        Ok(Self {
+            name,
+            value: (!is_encoding).then_some(value),
+            rest,
+        })
     }
-    Ok((name, (!is_encoding).then_some(value), rest))
 }
 
 /// The byte of two hexadecimal digits.
@@ -112,7 +122,7 @@ fn byte(high: u8, low: u8) -> Option<u8> {
             .to_digit(16)
             .and_then(|digit| u8::try_from(digit).ok())
     };
-    Some(digit(high)? << 4 | digit(low)?)
+    Some((digit(high)? << 4) | digit(low)?)
 }
 
 #[cfg(test)]
