@@ -69,7 +69,7 @@ enum Progress {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Callout {
-    callout: u32,
+    number: u32,
     upstream: String,
     headers: Fields,
 }
@@ -163,7 +163,7 @@ impl Program {
             }
             for callout in std::mem::take(&mut report.callouts) {
                 let (headers, body) = respond(issuers, registry, &callout)?;
-                let answer = json!({"plugin": plugin, "callout": callout.callout, "headers": headers, "body": body});
+                let answer = json!({"plugin": plugin, "callout": callout.number, "headers": headers, "body": body});
                 let next = self.tell(&json!({"answer": answer}))?;
                 report.callouts.extend(next.callouts);
                 report.progress = next.progress;

@@ -56,7 +56,7 @@ type forwarded struct {
 }
 
 type callout struct {
-	Callout  uint32 `json:"callout"`
+	Number   uint32 `json:"number"`
 	Upstream string `json:"upstream"`
 	Headers  fields `json:"headers"`
 }

@@ -99,7 +99,7 @@ pub(crate) enum Progress {
 #[derive(Debug, Serialize)]
 pub(crate) struct Callout {
     /// Its number.
-    pub(crate) callout: u32,
+    pub(crate) number: u32,
     /// Name of the upstream.
     pub(crate) upstream: String,
     /// Header fields.

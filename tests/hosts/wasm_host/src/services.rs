@@ -63,7 +63,7 @@ impl Callouts for Desk {
         let mut papers = self.papers();
         papers.open.push((callout, call.context));
         papers.new.push(Callout {
-            callout: callout.get(),
+            number: callout.get(),
             upstream: line::text(&request.upstream),
             headers: line::fields(&request.headers),
         });
