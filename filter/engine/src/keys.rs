@@ -248,9 +248,8 @@ pub fn is_key_text(text: &str) -> bool {
 pub fn private_entries(jwks: &Value) -> impl Iterator<Item = (String, &'static str)> {
     let entries = jwks.get("keys").and_then(Value::as_array);
     let entries = entries.into_iter().flatten().enumerate();
-    entries.filter_map(|(index, entry)| {
-        Some((format!("keys[{index}]"), jwk::private_member(entry)?))
-    })
+    entries
+        .filter_map(|(index, entry)| Some((format!("keys[{index}]"), jwk::private_member(entry)?)))
 }
 
 /// Returns true if a PEM text has a block with a private key anywhere (RFC 7468 sections 10 and 11).

@@ -215,7 +215,7 @@ impl Runner<'_> {
         ) {
             Ok(Reading { plan, files }) => (plan, files),
             Err(error) => {
-                self.refused(&format!("{error:#}"));
+                self.refused(&format!("{error:#}"), None);
                 return Ok(());
             }
         };
@@ -230,21 +230,23 @@ impl Runner<'_> {
                 for error in &errors {
                     tracing::error!(path = error.path, "configuration: {}", error.message);
                 }
-                self.refused(&match errors.len() {
+                let reason = match errors.len() {
                     1 => "it has 1 error".to_owned(),
                     count => format!("it has {count} errors"),
-                });
+                };
+                self.refused(&reason, errors.first().map(|error| &*error.path));
                 return Ok(());
             }
         };
         if let Err(reason) = self.is_possible(&plan) {
-            self.refused(&reason);
+            self.refused(&reason, None);
             return Ok(());
         }
         let new = plan.files(&self.place);
         if !self.proxy.differs(&new) && plan.sets == self.plan.sets {
             self.plan = plan;
             self.files = files;
+            self.pages.changes.forget_refusal();
             if is_asked {
                 tracing::info!("the configuration is the same as before");
             } else {
@@ -261,7 +263,7 @@ impl Runner<'_> {
                 anyhow::bail!("the configuration is refused: {error}");
             }
             self.shim.keep(&self.plan.sets).await;
-            self.refused(&error.to_string());
+            self.refused(&error.to_string(), None);
             return Ok(());
         }
         if leaves_clusters && let Err(error) = self.proxy.apply(new).await {
@@ -322,8 +324,8 @@ impl Runner<'_> {
             })
     }
 
-    fn refused(&self, reason: &str) {
-        self.pages.changes.refused();
+    fn refused(&self, reason: &str, path: Option<&str>) {
+        self.pages.changes.refused(path);
         tracing::error!(
             reason,
             "the configuration is refused; the one of before stays"

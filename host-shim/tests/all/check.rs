@@ -110,11 +110,7 @@ async fn a_file_that_cannot_be_parsed_is_one_error_with_its_place() {
             "{\n  \"http\" 1}",
             "error: not valid JSON at line 2, column 10",
         ),
-        (
-            "a.yaml",
-            "http:\n  realm: [",
-            "error: not valid YAML at line ",
-        ),
+        ("a.yaml", "http:\n  realm: [", ": not valid YAML at line "),
     ];
     for (name, content, start) in rows {
         let (code, lines) = check(&folder, name, content).await.unwrap();
@@ -185,8 +181,8 @@ async fn access_control_that_gets_lost_is_an_error() {
             "\u{feff}{}",
             "error: begins with a byte order mark",
         ),
-        ("empty.json", "", "error: is empty"),
-        ("empty.yaml", "", "error: is empty"),
+        ("empty.json", "", "empty.json: is empty: write an object"),
+        ("empty.yaml", "", "empty.yaml: is empty: write an object"),
     ] {
         let (code, lines) = check(&folder, name, content).await.unwrap();
         assert_eq!((code, lines.len()), (Some(1), 1), "{name}: {lines:?}");

@@ -222,9 +222,10 @@ fn a_written_set_is_read_back_and_holds_nothing_private() {
         good(),
         &json!({"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","alg":"ES256"}),
     )];
-    entries.extend(["d", "p", "q", "dp", "dq", "qi", "oth"].map(|member| {
-        rsa(2048, &json!({member:"AAAA","kid":member}))
-    }));
+    entries.extend(
+        ["d", "p", "q", "dp", "dq", "qi", "oth"]
+            .map(|member| rsa(2048, &json!({member:"AAAA","kid":member}))),
+    );
     let private = entries.len();
     entries.push(with(good(), &json!({"alg":"ES256"})));
     entries.extend(

@@ -90,7 +90,10 @@ fn every_refusal_names_its_place_and_what_to_write() {
         (
             with(
                 &bearer("cert"),
-                json!(json!({ "keys": [private(&json!({ "d": "tops3cret" }))["keys"][1]] }).to_string()),
+                json!(
+                    json!({ "keys": [private(&json!({ "d": "tops3cret" }))["keys"][1]] })
+                        .to_string()
+                ),
             ),
             "http.auth.bearer.cert",
             "it is a private key; use the public key",
@@ -98,7 +101,9 @@ fn every_refusal_names_its_place_and_what_to_write() {
         (
             with(
                 &bearer("cert"),
-                json!(format!("{KEY}-----BEGIN EC PRIVATE KEY-----\ntops3cret\n-----END EC PRIVATE KEY-----\n")),
+                json!(format!(
+                    "{KEY}-----BEGIN EC PRIVATE KEY-----\ntops3cret\n-----END EC PRIVATE KEY-----\n"
+                )),
             ),
             "http.auth.bearer.cert",
             "holds a private key: paste the public one alone",
@@ -385,7 +390,9 @@ fn every_refusal_names_its_place_and_what_to_write() {
             .iter()
             .any(|error| error.path == path && error.message.contains(message));
         assert!(hit, "{path} ({message}) is not among {found:#?}");
-        let is_shown = found.iter().any(|error| error.message.contains("tops3cret"));
+        let is_shown = found
+            .iter()
+            .any(|error| error.message.contains("tops3cret"));
         assert!(!is_shown, "{path}: {found:#?}");
     }
     let both = with(&bearer("awsSecretsManager"), aws.clone());
