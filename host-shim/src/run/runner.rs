@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::admin::Admin;
 use super::binary::Binary;
 use super::folder::Folder;
+use super::hint;
 use super::lines::Heard;
 use super::live::Live;
 use super::metrics::Changes;
@@ -171,7 +172,8 @@ impl Runner<'_> {
         }
         self.shim.keep(&self.plan.sets).await;
         self.pages.changes.accepted(self.proxy.generation());
-        self.log_live().await;
+        let address = self.log_live().await;
+        hint::print(&self.plan, address.as_deref());
         loop {
             let is_asked = tokio::select! {
                 () = signals.end() => return Ok(()),
@@ -332,13 +334,15 @@ impl Runner<'_> {
         );
     }
 
-    async fn log_live(&self) {
+    /// Logs that a configuration is live, and returns the address of its listener.
+    async fn log_live(&self) -> Option<String> {
         let address = self.proxy.address().await;
         tracing::info!(
             generation = self.proxy.generation(),
             address,
             "the configuration is live"
         );
+        address
     }
 }
 
