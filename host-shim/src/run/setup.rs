@@ -75,7 +75,7 @@ pub(super) fn launch(
     let is_debug = matches!(plan.log_level.as_deref(), Some("debug" | "trace"));
     let components = if is_debug { "wasm:debug" } else { "wasm:info" };
     let mut all: Vec<OsString> = vec!["-c".into(), folder.path().join(BOOTSTRAP).into()];
-    let fixed: [&str; 11] = [
+    let fixed = [
         "--disable-hot-restart",
         "--log-format",
         FORMAT,
@@ -85,7 +85,7 @@ pub(super) fn launch(
         components,
         "--file-flush-interval-msec",
         "1000",
-        // The next answer on a connection to a listener that is gone is the last one.
+        // A connection to a listener that is gone is closed five seconds after its next answer.
         "--drain-strategy",
         "immediate",
     ];
