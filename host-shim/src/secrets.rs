@@ -198,12 +198,11 @@ fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
 }
 
 /// Errors of the SDK that say nothing beside their cause.
-const HOLLOW: [&str; 5] = [
+const HOLLOW: [&str; 4] = [
     "other",
     "dispatch failure",
     "unexpected credentials error",
     "the credential provider was not enabled",
-    "an error occurred while loading credentials",
 ];
 /// How the error begins that lists every place in which the SDK looked for credentials.
 const NO_CREDENTIALS: &str = "no credentials found in chain";
