@@ -81,7 +81,10 @@ mod tests {
                 .map(|(task, _)| task.clone())
                 .collect();
             connections.add(|_| std::future::pending());
-            tokio::task::yield_now().await;
+            // Each task has its turn.
+            for _ in 0..MAX_CONNECTIONS {
+                tokio::task::yield_now().await;
+            }
             let ended: Vec<_> = (0..tasks.len())
                 .filter(|index| tasks[*index].is_finished())
                 .collect();
