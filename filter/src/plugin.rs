@@ -1,5 +1,6 @@
 //! The root context as the SDK knows it: takes the configuration.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -69,9 +70,11 @@ impl Plugin {
             config::Role::Filter(document) => self.start_filter(&document, &mut refused),
             config::Role::Unreadable => None,
         };
-        for warning in &refused.warnings {
-            // Whatever `log.level` says: one of them may be that everything is open.
-            host::log(LogLevel::Warn, &format!("configuration: {warning}"));
+        if !refused.warnings.is_empty() && is_first(&text) {
+            for warning in &refused.warnings {
+                // Whatever `log.level` says: one of them may be that everything is open.
+                host::log(LogLevel::Warn, &format!("configuration: {warning}"));
+            }
         }
         match running {
             Some(running) if refused.errors.is_empty() => Ok(running),
@@ -172,6 +175,21 @@ fn check_certificates(engine: &Engine, diagnostics: &mut Diagnostics) {
         );
         diagnostics.warn(path, message);
     }
+}
+
+/// Returns true for the first worker that gets a configuration: the others would repeat its
+/// warnings. Two that start at once may both be the first; so is every one on a host without shared
+/// data. Errors are not asked about: each worker that refuses says so.
+fn is_first(configuration: &[u8]) -> bool {
+    let mut hasher = DefaultHasher::new();
+    configuration.hash(&mut hasher);
+    let name = format!("registry-auth/warned/1/{:016x}", hasher.finish());
+    if matches!(host::shared(&name), Ok(Some(_))) {
+        return false;
+    }
+    // A failure means that the next worker warns too.
+    let _ = host::set_shared(&name, b"1", None);
+    true
 }
 
 /// Returns the key by which workers trust each other's fetches; logs it if they cannot share them.

@@ -5,6 +5,7 @@
 mod check;
 mod clock;
 mod configuration;
+mod connections;
 mod disk;
 mod envelope;
 mod exchange;

@@ -9,6 +9,7 @@ mod certificates;
 mod change;
 mod confirm;
 mod folder;
+mod hint;
 pub(crate) mod launcher;
 mod lines;
 mod live;

@@ -48,7 +48,7 @@ mod resources;
 mod yaml;
 
 pub use cluster::{ClientTls, Cluster, Endpoint, Trust};
-pub use complete::complete;
+pub use complete::{complete, issuer_warnings};
 pub use completed::Completed;
 pub use files::Files;
 pub use foreign::whole_certificate;

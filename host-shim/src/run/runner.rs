@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::admin::Admin;
 use super::binary::Binary;
 use super::folder::Folder;
+use super::hint;
 use super::lines::Heard;
 use super::live::Live;
 use super::metrics::Changes;
@@ -171,7 +172,8 @@ impl Runner<'_> {
         }
         self.shim.keep(&self.plan.sets).await;
         self.pages.changes.accepted(self.proxy.generation());
-        self.log_live().await;
+        let address = self.log_live().await;
+        hint::print(&self.plan, address.as_deref());
         loop {
             let is_asked = tokio::select! {
                 () = signals.end() => return Ok(()),
@@ -215,7 +217,7 @@ impl Runner<'_> {
         ) {
             Ok(Reading { plan, files }) => (plan, files),
             Err(error) => {
-                self.refused(&format!("{error:#}"));
+                self.refused(&format!("{error:#}"), None);
                 return Ok(());
             }
         };
@@ -230,21 +232,23 @@ impl Runner<'_> {
                 for error in &errors {
                     tracing::error!(path = error.path, "configuration: {}", error.message);
                 }
-                self.refused(&match errors.len() {
+                let reason = match errors.len() {
                     1 => "it has 1 error".to_owned(),
                     count => format!("it has {count} errors"),
-                });
+                };
+                self.refused(&reason, errors.first().map(|error| &*error.path));
                 return Ok(());
             }
         };
         if let Err(reason) = self.is_possible(&plan) {
-            self.refused(&reason);
+            self.refused(&reason, None);
             return Ok(());
         }
         let new = plan.files(&self.place);
         if !self.proxy.differs(&new) && plan.sets == self.plan.sets {
             self.plan = plan;
             self.files = files;
+            self.pages.changes.forget_refusal();
             if is_asked {
                 tracing::info!("the configuration is the same as before");
             } else {
@@ -261,7 +265,7 @@ impl Runner<'_> {
                 anyhow::bail!("the configuration is refused: {error}");
             }
             self.shim.keep(&self.plan.sets).await;
-            self.refused(&error.to_string());
+            self.refused(&error.to_string(), None);
             return Ok(());
         }
         if leaves_clusters && let Err(error) = self.proxy.apply(new).await {
@@ -322,21 +326,23 @@ impl Runner<'_> {
             })
     }
 
-    fn refused(&self, reason: &str) {
-        self.pages.changes.refused();
+    fn refused(&self, reason: &str, path: Option<&str>) {
+        self.pages.changes.refused(path);
         tracing::error!(
             reason,
             "the configuration is refused; the one of before stays"
         );
     }
 
-    async fn log_live(&self) {
+    /// Logs that a configuration is live, and returns the address of its listener.
+    async fn log_live(&self) -> Option<String> {
         let address = self.proxy.address().await;
         tracing::info!(
             generation = self.proxy.generation(),
             address,
             "the configuration is live"
         );
+        address
     }
 }
 

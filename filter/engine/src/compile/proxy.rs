@@ -145,6 +145,10 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
 /// Compiles `upstreamCluster` and `upstreamHost`. Nothing that a client sends may choose which host
 /// is asked.
 fn upstream(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<Upstream> {
+    if raw.upstream.is_some() {
+        let message = "is ignored: only `registry-auth run` and `render` read it; here the registry is where the proxy routes to";
+        diagnostics.warn("proxy.upstream", message);
+    }
     let Some(cluster) = raw.upstream_cluster.clone() else {
         if raw.upstream_host.is_some() {
             diagnostics.error(

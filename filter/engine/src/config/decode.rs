@@ -274,6 +274,7 @@ fn policy_entry(object: &mut Object<'_>) -> PolicyEntry {
 
 fn proxy(object: &mut Object<'_>) -> Proxy {
     let proxy = Proxy {
+        upstream: object.filled("upstream"),
         upstream_cluster: object.filled("upstreamCluster"),
         upstream_host: object.text("upstreamHost"),
         oidc_cluster: object.text("oidcCluster"),

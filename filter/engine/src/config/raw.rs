@@ -206,6 +206,8 @@ pub struct Intake {
 )]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxy {
+    /// URL of the registry, for those who write the proxy; the filter does not read it.
+    pub upstream: Option<String>,
     /// The host's name for the registry, for questions of our own.
     pub upstream_cluster: Option<String>,
     /// `Host` of those questions; the cluster's name when absent.

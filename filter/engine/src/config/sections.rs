@@ -86,6 +86,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
         "conditions",
         "http.accessControl.repositories[].policies[].conditions",
     ),
+    ("upstream", "proxy.upstream"),
     ("upstreamCluster", "proxy.upstreamCluster"),
     ("upstreamHost", "proxy.upstreamHost"),
     ("oidcCluster", "proxy.oidcCluster"),
