@@ -23,12 +23,12 @@ pub(crate) struct Enforcer {
     realm: Realm,
     /// The least severe level that is logged of requests.
     level: LevelFilter,
-    /// It was logged that the host keeps what it was told to change.
+    /// It was logged that the host keeps header fields that were removed.
     reported_head: Cell<bool>,
 }
 
 /// Logged once, at the first request that shows it.
-const HEAD_IS_KEPT: &str = "the host still shows header fields that it said it had removed or replaced: such requests are answered with 503, because the registry would get the client's token or a user name that the client made up; do not use this host";
+const HEAD_IS_KEPT: &str = "the host still shows header fields that it claims to have removed or replaced: such requests are answered with 503, because the registry would get the client's token or a user name that the client made up; do not use this host";
 
 impl Enforcer {
     pub(crate) fn new(
@@ -58,7 +58,7 @@ impl Enforcer {
     /// proved to be Envoy is asked whether it did what it said.
     ///
     /// # Errors
-    /// A part of that failed, or had no effect: the request must not go on.
+    /// A part of that failed, or was without effect: the request must not go on.
     pub(crate) fn grant(&self, head: &Head, grant: &Grant) -> Result<(), HostError> {
         let edits = grant.edits(
             head.fields(),

@@ -203,10 +203,10 @@ impl<'a> HeadEdits<'a> {
             let place = added
                 .iter()
                 .position(|field| own(field) && value == field.1.as_bytes());
-            match place {
-                Some(place) => drop(added.swap_remove(place)),
-                None => return !self.removes(name) && !added.iter().any(own),
-            }
+            let Some(place) = place else {
+                return !self.removes(name) && !added.iter().any(own);
+            };
+            added.swap_remove(place);
             true
         };
         let is_clean = head.iter().all(|(name, value)| is_kept(name, value));

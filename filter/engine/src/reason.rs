@@ -19,7 +19,7 @@ pub enum Reason {
     DigestInvalid,
     /// The manifest is sent as a form.
     ManifestInvalid,
-    /// The client sends the header field by which the registry is told the user name.
+    /// The client sends the header field that passes the user name to the registry.
     IdentityHeader,
     /// The endpoint has no such method.
     MethodNotAllowed,

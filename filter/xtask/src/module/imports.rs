@@ -54,7 +54,7 @@ const CLOCK: &str = "proxy_get_current_time_nanoseconds";
 pub(crate) enum Stubs {
     /// Those that are never called.
     NotCalled,
-    /// Also the ABI's clock, which WASI's stands in for.
+    /// Also the ABI's clock: WASI's is used instead.
     AndClock,
 }
 
