@@ -197,7 +197,7 @@ fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
     }
 }
 
-/// Errors of the SDK that say nothing beside their cause.
+/// Errors of the SDK that say nothing but their cause.
 const HOLLOW: [&str; 4] = [
     "other",
     "dispatch failure",

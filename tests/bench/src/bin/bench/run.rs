@@ -79,7 +79,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Figure>> {
     ])
 }
 
-/// A document that lets everybody do this in repositories of so many patterns.
+/// A document that lets everybody do this in repositories of this number of patterns.
 fn policy(patterns: usize, action: &str, listen: SocketAddr) -> Value {
     let patterns: Map<String, Value> = (0..patterns)
         .map(|number| {
