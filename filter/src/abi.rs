@@ -3,7 +3,10 @@
 //! it would not give back. The SDK still creates and configures root contexts.
 //!
 //! Callbacks at the end of a request are not exported, because each costs every request a call.
-//! What is parked for a request that ended is found on the next tick.
+//! What is parked for a request that ended is found on the next tick. Only the module for hosts
+//! that call every callback has the others ([`unused`]).
+
+mod unused;
 
 /// `proxy_action_t`: the request goes on.
 const CONTINUE: u32 = 0;
@@ -22,7 +25,7 @@ mod export {
     use super::{CONTINUE, STOP, WAIT};
     use crate::gate::BodyGate;
     use crate::role::{self, RootEvent};
-    use crate::{contexts, host, roots};
+    use crate::{contexts, host, plugin, roots};
 
     unsafe extern "C" {
         fn proxy_on_context_create(context: u32, root: u32);
@@ -39,6 +42,7 @@ mod export {
     #[unsafe(no_mangle)]
     extern "C" fn registry_auth_on_context_create(context: u32, root: u32) {
         if root == 0 {
+            plugin::register();
             // SAFETY: it is a safe Rust function of the SDK, exported with this very signature, and
             // this is the thread that runs all callbacks.
             unsafe { proxy_on_context_create(context, root) };

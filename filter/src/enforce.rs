@@ -1,6 +1,8 @@
 //! Applies verdicts: the head for the upstream, or the reply.
 
-use log::{Level, LevelFilter, log, log_enabled};
+use std::cell::Cell;
+
+use log::{Level, LevelFilter, error, log, log_enabled};
 use registry_auth_engine::decision::{Denied, Grant, LocalReply};
 use registry_auth_engine::edits::{Edit, HeadRules};
 use registry_auth_engine::reason::Reason;
@@ -21,7 +23,12 @@ pub(crate) struct Enforcer {
     realm: Realm,
     /// The least severe level that is logged of requests.
     level: LevelFilter,
+    /// It was logged that the host keeps header fields that were removed.
+    reported_head: Cell<bool>,
 }
+
+/// Logged once, at the first request that shows it.
+const HEAD_IS_KEPT: &str = "the host still shows header fields that it claims to have removed or replaced: such requests are answered with 503, because the registry would get the client's token or a user name that the client made up; do not use this host";
 
 impl Enforcer {
     pub(crate) fn new(
@@ -36,6 +43,7 @@ impl Enforcer {
             upstream_authorization,
             realm,
             level,
+            reported_head: Cell::new(false),
         }
     }
 
@@ -47,10 +55,11 @@ impl Enforcer {
     }
 
     /// Prepares the head of the effective context's request for the upstream, or for the login
-    /// service, which gets to know the caller.
+    /// service, which gets to know the caller. A host that has not proved to be Envoy is asked
+    /// whether it did what it said.
     ///
     /// # Errors
-    /// A part of that failed: the request must not go on.
+    /// A part of that failed, or was without effect: the request must not go on.
     pub(crate) fn grant(
         &self,
         head: &Head,
@@ -64,11 +73,21 @@ impl Enforcer {
                 self.upstream_authorization.as_deref(),
             )
             .naming(caller);
-        edits.apply(|edit| match edit {
-            Edit::Target(target) => host::set_request_header(":path", target.as_bytes()),
-            Edit::Remove(name) => host::remove_request_header(name),
-            Edit::Add(name, value) => host::add_request_header(name, value.as_bytes()),
+        let mut is_changed = false;
+        edits.apply(|edit| {
+            is_changed = true;
+            match edit {
+                Edit::Target(target) => host::set_request_header(":path", target.as_bytes()),
+                Edit::Remove(name) => host::remove_request_header(name),
+                Edit::Add(name, value) => host::add_request_header(name, value.as_bytes()),
+            }
         })?;
+        if is_changed && !host::is_envoy() && !edits.are_made_in(&host::request_headers()?) {
+            if !self.reported_head.replace(true) {
+                error!("{HEAD_IS_KEPT}");
+            }
+            return Err(HostError("remove_header_map_value"));
+        }
         self.metrics.increment("allowed");
         self.log(Level::Debug, || {
             json!({

@@ -49,6 +49,8 @@ pub(crate) struct Filter {
     ticker: Rc<Ticker>,
     /// It was logged that the proxy does not set the client's address.
     warned_of_address: Cell<bool>,
+    /// It was logged that the host does not pass client certificates.
+    warned_of_certificate: Cell<bool>,
 }
 
 impl Filter {
@@ -85,6 +87,7 @@ impl Filter {
             last_turn: Cell::new(UnixTime::from_millis(0)),
             ticker,
             warned_of_address: Cell::new(false),
+            warned_of_certificate: Cell::new(false),
         }
     }
 

@@ -4,7 +4,7 @@ use registry_auth_engine::authn::credential::{Credential, Passwords};
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::fields::Fields;
 use registry_auth_engine::login::UI_HEADER;
-use registry_auth_engine::request::{Connection, RequestHead};
+use registry_auth_engine::request::{CertificateSummary, Connection, RequestHead};
 
 use crate::host::{self, HostError};
 
@@ -14,6 +14,7 @@ const NO_CONNECTION: Connection<'_> = Connection {
     tls_version: &[],
     mtls: false,
     certificate: &[],
+    summary: None,
 };
 
 /// Headers and connection attributes of one request.
@@ -44,6 +45,53 @@ struct Attributes {
     tls_version: Vec<u8>,
     mtls: bool,
     certificate: Vec<u8>,
+    summary: Option<Summary>,
+}
+
+/// What Envoy before 1.38 says of a certificate instead of passing it.
+#[derive(Default)]
+struct Summary {
+    digest: Vec<u8>,
+    uri: Option<Vec<u8>>,
+    dns: Option<Vec<u8>>,
+    subject: Vec<u8>,
+}
+
+impl Summary {
+    /// Reads what the engine reads, if it can do with that.
+    fn read(engine: &Engine) -> Result<Option<Self>, HostError> {
+        let Some(needs) = engine.summary_needs() else {
+            return Ok(None);
+        };
+        let read = |needed: bool, path: &str| {
+            if needed {
+                host::property_if_any(path)
+            } else {
+                Ok(None)
+            }
+        };
+        Ok(Some(Self {
+            digest: host::property("connection\0sha256_peer_certificate_digest")?,
+            uri: read(needs.uri, "connection\0uri_san_peer_certificate")?,
+            dns: read(needs.dns, "connection\0dns_san_peer_certificate")?,
+            subject: read(needs.subject, "connection\0subject_peer_certificate")?
+                .unwrap_or_default(),
+        }))
+    }
+
+    fn view(&self) -> CertificateSummary<'_> {
+        CertificateSummary {
+            digest: &self.digest,
+            uri: self.uri.as_deref(),
+            dns: self.dns.as_deref(),
+            subject: &self.subject,
+        }
+    }
+
+    fn size(&self) -> usize {
+        let name = |name: &Option<Vec<u8>>| name.as_ref().map_or(0, Vec::len);
+        self.digest.len() + name(&self.uri) + name(&self.dns) + self.subject.len()
+    }
 }
 
 impl Attributes {
@@ -59,13 +107,15 @@ impl Attributes {
         let connection = engine.reads_connection();
         let certificate = read(engine.reads_certificate(), "connection\0peer_certificate")?;
         let lacks_text = engine.reads_certificate() && certificate.is_empty();
+        // A bool is one byte. A host that does not know the certificate's text may know that there
+        // is one.
+        let mtls = read(lacks_text, "connection\0mtls")?.contains(&1);
         Ok(Self {
             peer: read(connection, "source\0address")?,
             tls_version: read(connection, "connection\0tls_version")?,
-            // A bool is one byte. A host that does not know the certificate's text may know that
-            // there is one.
-            mtls: read(lacks_text, "connection\0mtls")?.contains(&1),
+            mtls,
             certificate,
+            summary: if mtls { Summary::read(engine)? } else { None },
         })
     }
 
@@ -75,11 +125,13 @@ impl Attributes {
             tls_version: &self.tls_version,
             mtls: self.mtls,
             certificate: &self.certificate,
+            summary: self.summary.as_ref().map(Summary::view),
         }
     }
 
-    const fn size(&self) -> usize {
-        self.peer.len() + self.tls_version.len() + self.certificate.len()
+    fn size(&self) -> usize {
+        let summary = self.summary.as_ref().map_or(0, Summary::size);
+        self.peer.len() + self.tls_version.len() + self.certificate.len() + summary
     }
 
     const fn has_certificate(&self) -> bool {
@@ -178,6 +230,14 @@ impl Head {
                 .connection
                 .as_deref()
                 .is_some_and(Attributes::has_certificate)
+    }
+
+    /// Returns true if the host knows of a client certificate and says too little of it.
+    pub(crate) fn lacks_certificate(&self) -> bool {
+        let attributes = self.connection.as_deref();
+        attributes.is_some_and(|known| {
+            known.mtls && known.certificate.is_empty() && known.summary.is_none()
+        })
     }
 
     /// The method; empty when there is none.

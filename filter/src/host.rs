@@ -29,8 +29,8 @@ pub(crate) enum LogLevel {
 }
 
 thread_local! {
-    /// The host has a VM id ([`vm_id`]).
-    static TELLS_VM_ID: Cell<bool> = const { Cell::new(false) };
+    /// What the host says to be ([`vm_id`]).
+    static ENVOY: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
     /// Requests have a duration only when they have ended; unknown before one has waited.
     static DURATION_TELLS_END: Cell<Option<bool>> = const { Cell::new(None) };
 }
@@ -51,7 +51,7 @@ pub(crate) fn log(level: LogLevel, line: &str) {
     let _ = raw::log(level as u32, line.as_bytes());
 }
 
-/// What the host's wall clock shows. Whether that can be right is known to [`crate::clock`] only.
+/// What the host's wall clock shows, or WASI's where the host has no other. Whether that can be right is known to [`crate::clock`] only.
 pub(crate) fn time() -> Result<UnixTime, HostError> {
     let nanos = raw::time().map_err(|_| HostError("get_current_time"))?;
     Ok(UnixTime::from_millis(
@@ -99,20 +99,42 @@ pub(crate) fn property(path: &str) -> Result<Vec<u8>, HostError> {
     absent_is_empty(raw::property(path.as_bytes())).map_err(|_| HostError("get_property"))
 }
 
-/// The id of the VM, which may be empty; `None` where the host has no such attribute or failed, and
-/// so is not known to be Envoy.
-pub(crate) fn vm_id() -> Option<Vec<u8>> {
-    let id = raw::property(b"plugin_vm_id").ok();
-    if id.is_some() {
-        TELLS_VM_ID.set(true);
+/// As [`property`]; `None` when the host has no such attribute.
+pub(crate) fn property_if_any(path: &str) -> Result<Option<Vec<u8>>, HostError> {
+    match raw::property(path.as_bytes()) {
+        Ok(value) => Ok(Some(value)),
+        Err(raw::Status::NOT_FOUND) => Ok(None),
+        Err(_) => Err(HostError("get_property")),
     }
+}
+
+/// The id of the VM, which may be empty, also where the host has no such attribute or failed. Finds
+/// out whether the host is Envoy.
+pub(crate) fn vm_id() -> Vec<u8> {
+    let Ok(id) = raw::property(b"plugin_vm_id") else {
+        // It may not survive an attribute that it does not know.
+        return Vec::new();
+    };
+    let number = |part: &str| {
+        let path = format!("xds\0node\0user_agent_build_version\0version\0{part}_number");
+        let value = raw::property(path.as_bytes()).ok()?;
+        value.try_into().ok().map(u64::from_le_bytes)
+    };
+    // The ABI has the id too; the version of Envoy is Envoy's own.
+    ENVOY.set(number("major").zip(number("minor")));
     id
+}
+
+/// Major and minor version of the Envoy that this is; `None` where it is not Envoy, or does not say
+/// so.
+pub(crate) fn envoy_version() -> Option<(u64, u64)> {
+    ENVOY.get()
 }
 
 /// Returns true if the host answers what Envoy answers and the ABI does not name: other hosts need
 /// not survive an unknown foreign function, or an action of Envoy's own.
 pub(crate) fn is_envoy() -> bool {
-    TELLS_VM_ID.get()
+    ENVOY.get().is_some()
 }
 
 /// Answers the effective context's request.

@@ -27,7 +27,6 @@ mod verifier;
 /// What the host calls first.
 mod entry {
     proxy_wasm::main! {{
-        crate::logging::start();
-        proxy_wasm::set_root_context(|id| Box::new(crate::plugin::Plugin::new(id)));
+        crate::plugin::register();
     }}
 }

@@ -1,11 +1,14 @@
 //! The root context as the SDK knows it: takes the configuration.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::{error, info, warn};
 use proxy_wasm::traits::{Context, RootContext};
 use registry_auth_engine::compile::{self, Compiled};
 use registry_auth_engine::config::{self, Diagnostics, raw};
+use registry_auth_engine::engine::Engine;
 use registry_auth_engine::keys::cache::SharedDataKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::source::{Source, SourceKind};
@@ -18,6 +21,21 @@ use crate::logging;
 use crate::role::Role;
 use crate::roots;
 use crate::tick::Ticker;
+
+/// The first version of Envoy that hands the client's certificate to the filter.
+const PASSES_CERTIFICATES: (u64, u64) = (1, 38);
+
+/// [`register`] was called.
+static REGISTERED: AtomicBool = AtomicBool::new(false);
+
+/// Makes the SDK create [`Plugin`]s, once. Some hosts do not call `_initialize`, because it is not
+/// the start of a program; then the first root context is the start.
+pub(crate) fn register() {
+    if !REGISTERED.swap(true, Ordering::Relaxed) {
+        logging::start();
+        proxy_wasm::set_root_context(|id| Box::new(Plugin::new(id)));
+    }
+}
 
 /// One root context.
 pub(crate) struct Plugin {
@@ -52,9 +70,11 @@ impl Plugin {
             config::Role::Filter(document) => self.start_filter(&document, &mut refused),
             config::Role::Unreadable => None,
         };
-        for warning in &refused.warnings {
-            // Whatever `log.level` says: one of them may be that everything is open.
-            host::log(LogLevel::Warn, &format!("configuration: {warning}"));
+        if !refused.warnings.is_empty() && is_first(&text) {
+            for warning in &refused.warnings {
+                // Whatever `log.level` says: one of them may be that everything is open.
+                host::log(LogLevel::Warn, &format!("configuration: {warning}"));
+            }
         }
         match running {
             Some(running) if refused.errors.is_empty() => Ok(running),
@@ -79,7 +99,8 @@ impl Plugin {
         let level = logging::set_level(self.id, compiled.log_level);
         let push = push.flatten();
         // Before signatures: it says whether the host may be asked to verify them.
-        let vm_id = host::vm_id().unwrap_or_default();
+        let vm_id = host::vm_id();
+        check_certificates(&compiled.engine, diagnostics);
         let share = shared_data_key(push.as_ref(), &vm_id, compiled.engine.sources());
         let enforcer = Enforcer::new(
             compiled.proxy.head.clone(),
@@ -128,6 +149,47 @@ impl Drop for Plugin {
         roots::remove(self.id);
         logging::forget_level(self.id);
     }
+}
+
+/// Refuses what an Envoy that does not pass client certificates cannot do, and warns of what is not
+/// checked there. Where the version is not known, requests show it.
+fn check_certificates(engine: &Engine, diagnostics: &mut Diagnostics) {
+    if !engine.reads_certificate() {
+        return;
+    }
+    let Some(version) = host::envoy_version().filter(|version| *version < PASSES_CERTIFICATES)
+    else {
+        return;
+    };
+    let ((major, minor), (needed_major, needed_minor)) = (version, PASSES_CERTIFICATES);
+    let needed = format!("Envoy {needed_major}.{needed_minor} or newer");
+    let path = "http.auth.mtls";
+    if let Some(what) = engine.needs_certificate() {
+        let message = format!(
+            "{what} needs the whole client certificate, which {needed} hands to the filter; this is Envoy {major}.{minor}"
+        );
+        diagnostics.error(path, message);
+    } else {
+        let message = format!(
+            "this is Envoy {major}.{minor}, which does not say when a client certificate expires: one that expires on an open connection is accepted until the connection ends; limit `max_connection_duration`, or take {needed}"
+        );
+        diagnostics.warn(path, message);
+    }
+}
+
+/// Returns true for the first worker that gets a configuration: the others would repeat its
+/// warnings. Two that start at once may both be the first; so is every one on a host without shared
+/// data. Errors are not asked about: each worker that refuses says so.
+fn is_first(configuration: &[u8]) -> bool {
+    let mut hasher = DefaultHasher::new();
+    configuration.hash(&mut hasher);
+    let name = format!("registry-auth/warned/1/{:016x}", hasher.finish());
+    if matches!(host::shared(&name), Ok(Some(_))) {
+        return false;
+    }
+    // A failure means that the next worker warns too.
+    let _ = host::set_shared(&name, b"1", None);
+    true
 }
 
 /// Returns the key by which workers trust each other's fetches; logs it if they cannot share them.

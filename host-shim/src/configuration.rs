@@ -12,12 +12,13 @@ use std::path::Path;
 use anyhow::Context;
 use registry_auth_engine::compile::compile;
 use registry_auth_engine::config::raw::Document;
-use registry_auth_engine::config::{ConfigError, Diagnostics, Role, decode, decode_value};
-use registry_auth_engine::json;
-use registry_auth_render::{Completed, Endpoint, Listener, Options, complete};
+use registry_auth_engine::config::{ConfigError, Diagnostics, Role, decode_value};
+use registry_auth_engine::json::{self, JsonError};
+use registry_auth_render::{Completed, Endpoint, Listener, Options, complete, issuer_warnings};
 use serde_json::Value;
 
 use crate::disk::Disk;
+use crate::file::shown;
 use crate::inline::Inlined;
 use crate::people::People;
 use crate::zot::{differences, shared_blobs};
@@ -177,6 +178,7 @@ impl Configuration {
             };
         };
         let mut whole = document.clone();
+        found.warnings.extend(issuer_warnings(&document));
         let inlined = Inlined::files_of(&mut whole, &mut found);
         let mut compiled = Diagnostics::default();
         let _engine = compile(&whole, &mut compiled);
@@ -250,14 +252,36 @@ pub(crate) fn value_of(path: &Path) -> anyhow::Result<Result<Value, Diagnostics>
     let is_yaml = path
         .extension()
         .is_some_and(|ending| ending == "yaml" || ending == "yml");
-    Ok(if is_yaml {
-        yaml::parse(&text).map_err(|message| {
-            let mut found = Diagnostics::default();
-            found.error("", message);
-            found
-        })
+    let value = if is_yaml {
+        yaml::parse(&text)
     } else {
-        // The same message as the filter's for invalid JSON.
-        json::parse(&text).map_err(|_| decode(&text).1)
-    })
+        json::parse(&text).map_err(|error| not_json(&text, &error))
+    };
+    let value = value.and_then(|value| match value {
+        Value::Null => Err(EMPTY.to_owned()),
+        value => Ok(value),
+    });
+    Ok(value.map_err(|message| {
+        let mut found = Diagnostics::default();
+        found.error(shown(path), message);
+        found
+    }))
+}
+
+/// What to write into a file without content.
+const EMPTY: &str = "is empty: write an object with at least the section `http`";
+
+/// What is wrong with the form of a file, without a part of its content.
+fn not_json(text: &[u8], error: &JsonError) -> String {
+    if text.trim_ascii().is_empty() {
+        EMPTY.to_owned()
+    } else if text.starts_with("\u{feff}".as_bytes()) {
+        "begins with a byte order mark: write it as UTF-8 without one".to_owned()
+    } else if std::str::from_utf8(text).is_err() {
+        "is not UTF-8 text: write it as JSON in UTF-8".to_owned()
+    } else if error.is_early_end() {
+        format!("{error}: the rest of the file is missing, or a bracket is not closed")
+    } else {
+        format!("{error}; a file whose name ends in .yaml or .yml is read as YAML")
+    }
 }

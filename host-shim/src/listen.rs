@@ -11,19 +11,19 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::connections::{Connections, Stage};
 use crate::metrics;
 use crate::status::{NotReady, State, Status};
 
-/// Maximum number of connections at a time; more wait.
-const MAX_CONNECTIONS: usize = 64;
 /// Time limit for one connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit for the head of its request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause after the system failed to accept a connection.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -50,7 +50,13 @@ pub(crate) struct Page {
 
 /// Why the process is not ready; it is if there is no reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Readiness(pub(crate) Vec<Value>);
+pub(crate) struct Readiness {
+    /// The reasons.
+    pub(crate) waiting: Vec<Value>,
+    /// The last change of the configuration, if it was refused. That is no reason: the
+    /// configuration of before is used.
+    pub(crate) refused: Option<Value>,
+}
 
 /// The pages of `registry-auth serve`.
 #[derive(Clone, Debug)]
@@ -76,14 +82,26 @@ impl Readiness {
                          source,
                          envoy,
                          reason,
+                         failing,
                      }: &NotReady| {
-            let members = [("source", source.as_deref()), ("envoy", envoy.as_deref())];
-            let members = members.into_iter().chain([("reason", Some(*reason))]);
+            let since = failing.map(|failing| failing.since.rfc3339());
+            let members = [
+                ("source", source.as_deref()),
+                ("envoy", envoy.as_deref()),
+                ("reason", Some(*reason)),
+                // The kind alone: a message may have parts of a URL.
+                ("error", failing.map(|failing| failing.last.label())),
+                ("since", since.as_deref()),
+            ];
             members
+                .into_iter()
                 .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))))
                 .collect::<Value>()
         };
-        Self(state.waiting().iter().map(entry).collect())
+        Self {
+            waiting: state.waiting().iter().map(entry).collect(),
+            refused: None,
+        }
     }
 }
 
@@ -113,28 +131,28 @@ impl Endpoints {
 
     /// Serves `pages` until it is dropped.
     pub(crate) async fn run(self, pages: impl Pages) {
-        let mut connections = JoinSet::new();
+        let mut connections = Connections::default();
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    connections.spawn(timeout(CONNECTION_TIMEOUT, serve(stream, pages.clone())));
-                }
+                Ok((stream, _)) => connections.add(|stage| {
+                    let served = serve(stream, pages.clone(), stage);
+                    async { drop(timeout(CONNECTION_TIMEOUT, served).await) }
+                }),
                 Err(_) => sleep(PAUSE).await,
-            }
-            while connections.try_join_next().is_some() {}
-            if connections.len() >= MAX_CONNECTIONS {
-                connections.join_next().await;
             }
         }
     }
 }
 
-async fn serve(stream: TcpStream, pages: impl Pages) {
+async fn serve(stream: TcpStream, pages: impl Pages, stage: Stage) {
     let service = service_fn(move |request: Request<Incoming>| {
         let pages = pages.clone();
+        stage.request_is_there();
         async move { Ok::<_, Infallible>(answer(request.method(), request.uri().path(), &pages).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     // Ignored: the client has closed the connection.
@@ -176,12 +194,15 @@ async fn answer(method: &Method, path: &str, pages: &impl Pages) -> Response<Ful
     response
 }
 
-fn readiness(Readiness(waiting): Readiness) -> (StatusCode, &'static str, String) {
+fn readiness(Readiness { waiting, refused }: Readiness) -> (StatusCode, &'static str, String) {
     let status = if waiting.is_empty() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let page = json!({"ready": waiting.is_empty(), "waiting": waiting});
+    let mut page = json!({"ready": waiting.is_empty(), "waiting": waiting});
+    if let (Some(page), Some(refused)) = (page.as_object_mut(), refused) {
+        page.insert("refused".to_owned(), refused);
+    }
     (status, JSON, page.to_string())
 }

@@ -6,6 +6,7 @@ mod api_keys;
 mod check;
 mod clock;
 mod configuration;
+mod connections;
 mod disk;
 mod envelope;
 mod exchange;

@@ -127,9 +127,10 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
     fn failed(&mut self, error: &FetchError) {
         let pause = self.schedule.failed(Instant::now());
         self.log_state.failing = true;
+        let now = (self.clock)();
         self.channels
             .report
-            .update(|source| *source.failed.entry(error.failure).or_default() += 1);
+            .update(|source| source.failed(error.failure, now));
         let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let holding = self.stale_at.is_some();
         tracing::warn!(%error, retry_ms, holding, "refreshing the keys failed");
@@ -149,6 +150,7 @@ impl<S: Source, C: Fn() -> UnixTime> Refresher<S, C> {
             source.last_success = Some(now);
             (source.keys, source.skipped) = (keys.key_ids.len(), keys.skipped.len());
             source.generation = Some(self.generation);
+            source.failing = None;
         });
         let published = Published {
             generation: self.generation,

@@ -9,6 +9,7 @@ mod certificates;
 mod change;
 mod confirm;
 mod folder;
+mod hint;
 pub(crate) mod launcher;
 mod lines;
 mod live;
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     };
     let binary = Binary::find(arguments.envoy.as_deref())?;
-    binary.suffices(plan.client_certificates)?;
+    binary.suffices(plan.whole_certificate)?;
     let module = match &arguments.module {
         Some(file) => module::read(file)?,
         None => module::embedded()?.to_vec(),

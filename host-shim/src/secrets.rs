@@ -178,7 +178,7 @@ fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
                 .code()
                 .unwrap_or("an unknown error")
                 .to_owned(),
-            message: collapse_whitespace(context.err().message().unwrap_or("without a message")),
+            message: one_line(context.err().message().unwrap_or("without a message")),
         },
         SdkError::DispatchFailure(failure) if failure.is_timeout() => SecretError::Timeout,
         SdkError::DispatchFailure(failure) => SecretError::Unreachable(
@@ -197,19 +197,39 @@ fn describe(error: SdkError<GetSecretValueError>) -> SecretError {
     }
 }
 
+/// Errors of the SDK that say nothing but their cause.
+const HOLLOW: [&str; 4] = [
+    "other",
+    "dispatch failure",
+    "unexpected credentials error",
+    "the credential provider was not enabled",
+];
+/// How the error begins that lists every place in which the SDK looked for credentials.
+const NO_CREDENTIALS: &str = "no credentials found in chain";
+/// Maximum number of characters of what the SDK or the service says.
+const MAX_MESSAGE: usize = 300;
+
 /// Formats an error and its causes in one line.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
-    collapse_whitespace(
-        &chain
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": "),
-    )
+    let said: Vec<_> = chain
+        .map(ToString::to_string)
+        .map(|message| match message.starts_with(NO_CREDENTIALS) {
+            true => "found no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the pod or instance a role".to_owned(),
+            false => message,
+        })
+        .filter(|message| !HOLLOW.contains(&message.as_str()))
+        .collect();
+    one_line(&said.join(": "))
 }
 
-fn collapse_whitespace(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Makes a text one line of at most [`MAX_MESSAGE`] characters.
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}...", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
 }
 
 #[cfg(test)]
@@ -272,14 +292,31 @@ mod tests {
         }
     }
 
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Outer(&'static str, #[source] std::io::Error);
+
     #[test]
-    fn causes_are_one_line() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("no\n connection")]
-        struct Outer(#[source] std::io::Error);
-        assert_eq!(
-            causes(&Outer(std::io::Error::other("refused"))),
-            "no connection: refused"
-        );
+    fn causes_are_one_short_line() {
+        let long: &'static str = "a long story ".repeat(100).leak();
+        let rows = [
+            ("no\n connection", "refused", "no connection: refused"),
+            ("other", "refused", "refused"),
+            (
+                "other",
+                "no credentials found in chain. Attempted:\n Environment: not set",
+                "found no AWS credentials: set AWS_PROFILE",
+            ),
+            ("other", long, "a long story a long story"),
+        ];
+        for (outer, inner, expected) in rows {
+            let line = causes(&Outer(outer, std::io::Error::other(inner)));
+            assert!(line.starts_with(expected), "{line}");
+            assert!(!line.contains("Attempted"), "{line}");
+            assert!(
+                line.len() <= MAX_MESSAGE + 3 && !line.contains('\n'),
+                "{line}"
+            );
+        }
     }
 }

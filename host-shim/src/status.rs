@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use registry_auth_engine::time::UnixTime;
 use registry_auth_people::service::LoginService;
 use tokio::time::Instant;
 
@@ -53,6 +54,17 @@ pub(crate) struct SourceState {
     /// The generation that the intakes should hold; `None` before the first success and once the
     /// keys are older than `maxStale`.
     pub(crate) generation: Option<u64>,
+    /// The failures since the last success, if there was one.
+    pub(crate) failing: Option<Failing>,
+}
+
+/// Fetches that fail, without a success in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failing {
+    /// When the first of them ended.
+    pub(crate) since: UnixTime,
+    /// The kind of the last one.
+    pub(crate) last: Failure,
 }
 
 /// The state of one set in one Envoy.
@@ -85,6 +97,8 @@ pub(crate) struct NotReady {
     pub(crate) envoy: Option<Arc<str>>,
     /// What is missing.
     pub(crate) reason: &'static str,
+    /// Why the source has no keys, if fetching them failed.
+    pub(crate) failing: Option<Failing>,
 }
 
 /// Updates the state of one source.
@@ -177,6 +191,7 @@ impl State {
                 source: Some(Arc::clone(set)),
                 envoy: None,
                 reason,
+                failing: source.failing,
             })
         });
         let names = self.names.iter().filter(|(_, name)| name.intakes == 0);
@@ -184,6 +199,7 @@ impl State {
             source: None,
             envoy: Some(Arc::clone(name)),
             reason: "no intake found",
+            failing: None,
         });
         let feeds = self.feeds.iter().filter_map(|((envoy, set), feed)| {
             let wanted = self.sources.get(set).and_then(|source| source.generation);
@@ -196,9 +212,22 @@ impl State {
                 source: Some(Arc::clone(set)),
                 envoy: Some(Arc::clone(envoy)),
                 reason,
+                failing: None,
             })
         });
         sources.chain(names).chain(feeds).collect()
+    }
+}
+
+impl SourceState {
+    /// A fetch has failed.
+    pub(crate) fn failed(&mut self, failure: Failure, now: UnixTime) {
+        *self.failed.entry(failure).or_default() += 1;
+        let since = self.failing.map_or(now, |failing| failing.since);
+        self.failing = Some(Failing {
+            since,
+            last: failure,
+        });
     }
 }
 

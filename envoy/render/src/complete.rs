@@ -1,5 +1,6 @@
 //! From a document of zot to everything that a proxy needs.
 
+mod addresses;
 mod clusters;
 mod draft;
 mod files;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use crate::completed::Completed;
 use crate::files::Files;
 use crate::options::Options;
+pub use addresses::issuer_warnings;
 use clusters::Clusters;
 use draft::Draft;
 
@@ -61,6 +63,7 @@ pub fn complete(
         options,
         files,
     };
+    draft.found.warnings.extend(issuer_warnings(&raw));
     let listener = listener::complete(written, &mut draft);
     mtls::complete(&raw, listener.as_ref(), &mut draft);
     files::inline_keys(&raw, &mut draft);

@@ -63,6 +63,17 @@ pub(crate) fn check(completed: &Completed, found: &mut Vec<ConfigError>) {
     found.append(&mut compiled.errors);
 }
 
+/// Returns what of a filter's configuration needs the certificates of clients themselves, which
+/// Envoy hands to the filter from 1.38 on; `None` if attributes of them suffice, or none are read.
+#[must_use]
+pub fn whole_certificate(filter: &Value) -> Option<&'static str> {
+    let Role::Filter(raw) = decode_value(filter.clone()).0 else {
+        return None;
+    };
+    let compiled = compile(&raw, &mut Diagnostics::default())?;
+    compiled.engine.needs_certificate()
+}
+
 /// Returns true if the document has an object, or anything else, at this path.
 pub(crate) fn has(value: &Value, path: &[&str]) -> bool {
     at(value, path).is_some()

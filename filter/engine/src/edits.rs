@@ -7,6 +7,7 @@
 //! character `_`, so that `X_Registry.User` is `x-registry-user`.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::ops::Range;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
@@ -75,6 +76,8 @@ enum Meaning {
 pub struct HeadRules {
     /// Header field that passes the user name to the registry.
     pub identity_header: Option<String>,
+    /// Requests that bring this field are refused, for hosts that may not remove it.
+    pub refuse_identity_header: bool,
     /// The client's `Authorization` is forwarded, if it is one.
     pub forward_authorization: bool,
 }
@@ -199,6 +202,35 @@ impl<'a> HeadEdits<'a> {
         })
     }
 
+    /// Returns true if `head` is the head with all of the changes made. Some hosts say that they
+    /// remove a field, and keep it.
+    #[must_use]
+    pub fn are_made_in(&self, head: &Fields) -> bool {
+        let mut has_target = true;
+        let mut added = Vec::new();
+        let _: Result<(), Infallible> = self.apply(|edit| {
+            match edit {
+                Edit::Target(target) => has_target = head.all(":path").eq([target.as_bytes()]),
+                Edit::Remove(_) => {}
+                Edit::Add(name, value) => added.push((name, value)),
+            }
+            Ok(())
+        });
+        let mut is_kept = |name: &[u8], value: &[u8]| {
+            let own = |(own, _): &(&str, Cow<'_, str>)| name.eq_ignore_ascii_case(own.as_bytes());
+            let place = added
+                .iter()
+                .position(|field| own(field) && value == field.1.as_bytes());
+            let Some(place) = place else {
+                return !self.removes(name) && !added.iter().any(own);
+            };
+            added.swap_remove(place);
+            true
+        };
+        let is_clean = head.iter().all(|(name, value)| is_kept(name, value));
+        is_clean && added.is_empty() && has_target
+    }
+
     /// Names of fields to remove, each once.
     fn removed(&self) -> impl Iterator<Item = &'a [u8]> {
         let edits = self.clone();
@@ -240,6 +272,18 @@ impl<'a> HeadEdits<'a> {
 }
 
 impl HeadRules {
+    /// Returns true if a request is to be refused for a field by which it names its user, in any
+    /// spelling.
+    #[must_use]
+    pub fn refuses(&self, fields: &Fields) -> bool {
+        self.refuse_identity_header
+            && self.identity_header.as_deref().is_some_and(|own| {
+                fields
+                    .of_lengths(length_bit(own.len()))
+                    .any(|(_, (name, _))| is_read_as(name, own) && !name.starts_with(b":"))
+            })
+    }
+
     /// A bit for each length that a name which matters has.
     fn lengths(&self) -> u64 {
         LENGTHS

@@ -17,7 +17,7 @@ use crate::facts::Facts;
 use crate::keys::source::{KeyRing, Source};
 use crate::ping::PingMode;
 use crate::reply::Realm;
-use crate::request::RequestHead;
+use crate::request::{RequestHead, SummaryNeeds};
 use crate::route::RouteConfig;
 use crate::scope::Scope;
 use crate::time::UnixTime;
@@ -90,6 +90,26 @@ impl Engine {
     #[must_use]
     pub const fn takes_logins(&self) -> bool {
         self.login.is_some()
+    }
+
+    /// What is read of a client certificate that the host does not pass; `None` if it cannot be
+    /// done without the certificate, or none is read.
+    #[must_use]
+    pub fn summary_needs(&self) -> Option<SummaryNeeds> {
+        if self.needs_certificate().is_some() {
+            return None;
+        }
+        self.mtls.as_ref().and_then(Mtls::summary_needs)
+    }
+
+    /// What is configured for which a host has to pass the client certificate itself, in words;
+    /// `None` if attributes of it suffice.
+    #[must_use]
+    pub fn needs_certificate(&self) -> Option<&'static str> {
+        let mtls = self.mtls.as_ref()?;
+        // A minted token ends with the certificate that it is minted for.
+        let mints = self.mint.is_some().then_some("`mint`");
+        mtls.needs_whole().or(mints)
     }
 
     /// The `Authorization` that a question of the filter itself is asked with at a registry that

@@ -32,6 +32,14 @@ pub struct JsonError {
     column: usize,
 }
 
+impl JsonError {
+    /// Returns true if the text ends before its value does.
+    #[must_use]
+    pub fn is_early_end(&self) -> bool {
+        self.kind == EARLY_END
+    }
+}
+
 /// Reads one JSON value.
 ///
 /// # Errors
@@ -71,6 +79,7 @@ pub const fn kind(value: &Value) -> &'static str {
 }
 
 const DUPLICATE: &str = "duplicate key";
+const EARLY_END: &str = "JSON ends early";
 const TOO_DEEP: &str = "nesting is too deep";
 
 /// serde's messages may quote input, so only the kind of the error and its place survive.
@@ -81,7 +90,7 @@ fn describe(error: &serde_json::Error) -> JsonError {
     } else if text.starts_with(TOO_DEEP) || text.starts_with("recursion limit") {
         TOO_DEEP
     } else if error.is_eof() {
-        "JSON ends early"
+        EARLY_END
     } else {
         "not valid JSON"
     };

@@ -61,8 +61,8 @@ pub struct Loaded {
 }
 
 impl KeySet {
-    /// Reads a JWK Set (RFC 7517 section 5). A key that cannot be used is skipped; private members
-    /// are not read.
+    /// Reads a JWK Set (RFC 7517 section 5). A key that cannot be used is skipped, one with private
+    /// members too.
     ///
     /// # Errors
     /// Longer than [`MAX_TEXT`], not strict JSON, not an object with an array `keys`, or no usable
@@ -76,10 +76,17 @@ impl KeySet {
     /// # Errors
     /// As [`KeySet::from_jwks`], without those of the text.
     pub fn from_jwks_value(value: &Value) -> Result<Loaded, KeysError> {
+        Self::load(value, jwk::read)
+    }
+
+    fn load(
+        value: &Value,
+        read: fn(&Value) -> Result<PublicKey, KeyError>,
+    ) -> Result<Loaded, KeysError> {
         let entries = jwks_entries(value)?;
         let mut loading = Loading::default();
         for (index, entry) in entries.iter().enumerate().take(MAX_KEYS) {
-            match jwk::read(entry) {
+            match read(entry) {
                 Ok(key) => loading.add(key, || jwk::name(entry, index)),
                 Err(reason) => loading.skip(jwk::name(entry, index), reason),
             }
@@ -235,6 +242,21 @@ pub fn is_key_text(text: &str) -> bool {
             .unwrap_or(text)
             .trim_start()
             .starts_with('{')
+}
+
+/// Returns the places of a JWK Set with private or shared keys, as in `keys[0]`, each with the member
+/// that only those have.
+pub fn private_entries(jwks: &Value) -> impl Iterator<Item = (String, &'static str)> {
+    let entries = jwks.get("keys").and_then(Value::as_array);
+    let entries = entries.into_iter().flatten().enumerate();
+    entries
+        .filter_map(|(index, entry)| Some((format!("keys[{index}]"), jwk::private_member(entry)?)))
+}
+
+/// Returns true if a PEM text has a block with a private key anywhere (RFC 7468 sections 10 and 11).
+#[must_use]
+pub fn has_private_block(text: &str) -> bool {
+    text.contains("PRIVATE KEY-----")
 }
 
 /// One key from JWKS or PEM text.

@@ -102,5 +102,5 @@ pub use facts::{Facts, Gathered, Need};
 pub use keys::source::KeyRing;
 pub use reason::Reason;
 pub use reply::Reply;
-pub use request::{Connection, RequestHead};
+pub use request::{CertificateSummary, Connection, RequestHead, SummaryNeeds};
 pub use time::UnixTime;

@@ -19,6 +19,8 @@ pub enum Reason {
     DigestInvalid,
     /// The manifest is sent as a form.
     ManifestInvalid,
+    /// The client sends the header field that passes the user name to the registry.
+    IdentityHeader,
     /// The endpoint has no such method.
     MethodNotAllowed,
     /// A request for a token that breaks the grammar of its query, form or scopes.
@@ -146,6 +148,12 @@ impl Reason {
                 "MANIFEST_INVALID",
                 "a manifest is not sent as a form",
                 "manifest_invalid",
+            ),
+            Self::IdentityHeader => plain(
+                400,
+                "BAD_REQUEST",
+                "a header field that only the proxy may set",
+                "identity_header",
             ),
             Self::MethodNotAllowed => plain(
                 405,

@@ -35,6 +35,32 @@ pub struct Connection<'a> {
     /// PEM of the peer's own certificate, as it is or percent-encoded; empty when there is none, or
     /// the host does not pass it.
     pub certificate: &'a [u8],
+    /// What the host says of a certificate that it does not pass.
+    pub summary: Option<CertificateSummary<'a>>,
+}
+
+/// Attributes of a client certificate, as hosts have them that do not pass it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CertificateSummary<'a> {
+    /// SHA-256 of the DER, in hexadecimal.
+    pub digest: &'a [u8],
+    /// The first URI among the alternative names, if there is one.
+    pub uri: Option<&'a [u8]>,
+    /// The first DNS name among them, if there is one.
+    pub dns: Option<&'a [u8]>,
+    /// The subject in the form of RFC 2253, or empty.
+    pub subject: &'a [u8],
+}
+
+/// The attributes of [`CertificateSummary`] that a configuration reads in addition to the digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SummaryNeeds {
+    /// `uri`.
+    pub uri: bool,
+    /// `dns`.
+    pub dns: bool,
+    /// `subject`.
+    pub subject: bool,
 }
 
 impl Connection<'_> {

@@ -24,6 +24,9 @@ use crate::pending::{Awaits, Pending};
 /// Logged once, at the first request that shows it.
 const NO_ADDRESS: &str = "a request came without x-forwarded-for, so the proxy does not set the client's address and conditions on `req.client` grant nothing: in Envoy, set `use_remote_address: true` and leave `skip_xff_append` off";
 
+/// Logged once, at the first request that shows it, behind what is configured.
+const NO_CERTIFICATE: &str = "needs the whole client certificate, which the host does not hand to the filter: every request with one and without a token is refused; Envoy does from 1.38 on";
+
 /// What a decision comes to.
 pub(super) enum Progress {
     /// The head is ready for the upstream.
@@ -91,7 +94,11 @@ impl Filter {
     fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
         let now = clock::now()?;
         let head = Head::read(&self.engine)?;
+        if self.enforcer.rules.refuses(head.fields()) {
+            return Ok(self.refuse(context, &head, &Reason::IdentityHeader.into()));
+        }
         self.check_address(&head);
+        self.check_certificate(&head);
         let verdict = self.decide(&head, &self.nothing, now);
         if let Verdict::Allow(grant) = &verdict {
             return Ok(self.grant(context, &head, grant, now));
@@ -113,6 +120,13 @@ impl Filter {
             && !self.warned_of_address.replace(true)
         {
             warn!("{NO_ADDRESS}");
+        }
+    }
+
+    fn check_certificate(&self, head: &Head) {
+        if head.lacks_certificate() && !self.warned_of_certificate.replace(true) {
+            let what = self.engine.needs_certificate().unwrap_or("`mtls`");
+            warn!("{what} {NO_CERTIFICATE}");
         }
     }
 

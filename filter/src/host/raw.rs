@@ -1,4 +1,4 @@
-//! Host calls of proxy-wasm ABI 0.2.1. No result of the host makes them panic.
+//! Host calls of proxy-wasm ABI 0.2.1, and the clock of WASI. No result of the host makes them panic.
 #![expect(
     unsafe_code,
     reason = "imported functions that take addresses; there is no safe path to the host"
@@ -18,6 +18,10 @@ impl Status {
     pub(super) const NOT_FOUND: Self = Self(1);
     /// The host says that a value is where it is not.
     const INVALID_MEMORY_ACCESS: Self = Self(6);
+    /// The host has no such call, or this module was built without it.
+    const UNIMPLEMENTED: Self = Self(12);
+    /// A call of WASI failed, whose numbers are others.
+    const INTERNAL_FAILURE: Self = Self(10);
 
     const fn check(status: u32) -> Result<(), Self> {
         if status == Self::OK {
@@ -120,18 +124,39 @@ unsafe extern "C" {
     safe fn proxy_record_metric(metric: u32, value: u64) -> u32;
 }
 
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
+}
+
 /// Writes a line to the host's log.
 pub(super) fn log(level: u32, text: &[u8]) -> HostResult<()> {
     // SAFETY: address and size are those of a slice that outlives the call.
     Status::check(unsafe { proxy_log(level, text.as_ptr(), text.len()) })
 }
 
-/// Nanoseconds since 1970.
+/// Nanoseconds since 1970; by the clock of WASI only if the host has none of the ABI. A clock that
+/// fails is not replaced.
 pub(super) fn time() -> HostResult<u64> {
     let mut time = 0;
     // SAFETY: the host writes a 64-bit number to a place of that size, which outlives the call.
-    Status::check(unsafe { proxy_get_current_time_nanoseconds(&raw mut time) })?;
-    Ok(time)
+    match Status::check(unsafe { proxy_get_current_time_nanoseconds(&raw mut time) }) {
+        Ok(()) => Ok(time),
+        Err(Status::UNIMPLEMENTED) => wasi_time(),
+        Err(failed) => Err(failed),
+    }
+}
+
+fn wasi_time() -> HostResult<u64> {
+    const REALTIME: u32 = 0;
+    let mut time = 0;
+    // SAFETY: as in `time`.
+    let errno = unsafe { clock_time_get(REALTIME, 1, &raw mut time) };
+    if errno == 0 {
+        Ok(time)
+    } else {
+        Err(Status::INTERNAL_FAILURE)
+    }
 }
 
 /// Asks for a tick every `millis` milliseconds.

@@ -33,7 +33,7 @@ pub(crate) struct Options {
 /// Options that do not apply to the measurements of [`Other`].
 const PLANNED: [&str; 5] = ["quick", "rows", "rounds", "seconds", "write"];
 
-/// Other measurements, without Envoy.
+/// Other measurements.
 #[derive(Args, Default)]
 #[group(multiple = false)]
 struct Other {
@@ -48,6 +48,9 @@ struct Other {
     /// (`condition`)
     #[arg(long, conflicts_with_all = PLANNED, value_name = "REQUEST", num_args = 0..=1, default_missing_value = "hit")]
     profile: Option<String>,
+    /// Measure `registry-auth run` alone: its start, and a change of its policy
+    #[arg(long, conflicts_with_all = PLANNED)]
+    run: bool,
 }
 
 /// Measures everything briefly, to check that it works.
@@ -83,7 +86,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
             tools::BENCH
         },
     )?;
-    build::build_module(workspace)?;
+    // With the module in it: `run` is measured too.
+    build::all(workspace)?;
     let folder = workspace.target("bench");
     fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
@@ -98,7 +102,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 impl Options {
     /// Returns the arguments for the benchmark.
     fn arguments(&self) -> Vec<String> {
-        let flags = [("--quick", self.quick), ("--write", self.write)];
+        let flags = [
+            ("--quick", self.quick),
+            ("--write", self.write),
+            ("--run", self.other.run),
+        ];
         let mut arguments: Vec<_> = flags
             .into_iter()
             .filter(|(_, set)| *set)

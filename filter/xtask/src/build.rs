@@ -1,4 +1,4 @@
-//! `cargo xtask build`: builds the two artefacts, module and native binary.
+//! `cargo xtask build`: builds the artefacts, modules and native binary.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
-use crate::module::{self, Finished};
+use crate::module::{self, Finished, Variant};
 use crate::process;
 use crate::toolchain;
 use crate::tools;
@@ -15,11 +15,13 @@ use crate::workspace::Workspace;
 const LIBRARY: &str = "registry_auth_filter.wasm";
 /// The module as it ships, in `target`.
 const MODULE: &str = "registry-auth.wasm";
+/// The same for hosts that call every callback.
+const FULL: &str = "registry-auth-full.wasm";
 
-/// Options of `cargo xtask build`; without any, both artefacts are built.
+/// Options of `cargo xtask build`; without any, all artefacts are built.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Build only target/registry-auth.wasm
+    /// Build only target/registry-auth.wasm and target/registry-auth-full.wasm
     #[arg(long)]
     module: bool,
     /// Build only target/release/registry-auth
@@ -42,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     Ok(())
 }
 
-/// Builds both artefacts.
+/// Builds all artefacts.
 ///
 /// # Errors
 /// As [`run`].
@@ -51,17 +53,20 @@ pub(crate) fn all(workspace: &Workspace) -> anyhow::Result<()> {
     build_native(workspace)
 }
 
-/// Builds target/registry-auth.wasm.
+/// Builds target/registry-auth.wasm and target/registry-auth-full.wasm.
 ///
 /// # Errors
 /// As [`run`].
 pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
-    let (linked, finished) = finished(workspace, &["--lib"], LIBRARY)?;
-    module::check_size(finished.bytes.len())?;
-    let path = workspace.target(MODULE);
-    replace(&path, &finished.bytes)
-        .with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
-    report(&workspace.short(&path).to_string(), linked, &finished);
+    let linked = linked(workspace, &["--lib"], LIBRARY)?;
+    for (variant, file) in [(Variant::Full, FULL), (Variant::Small, MODULE)] {
+        let finished = finished(workspace, &linked, variant)?;
+        module::check_size(finished.bytes.len())?;
+        let path = workspace.target(file);
+        replace(&path, &finished.bytes)
+            .with_context(|| format!("cannot write `{}`", workspace.short(&path)))?;
+        report(&workspace.short(&path).to_string(), linked.len(), &finished);
+    }
     Ok(())
 }
 
@@ -70,7 +75,8 @@ pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result<()> {
-    let (_, finished) = finished(workspace, &["--example", "empty"], "examples/empty.wasm")?;
+    let linked = linked(workspace, &["--example", "empty"], "examples/empty.wasm")?;
+    let finished = finished(workspace, &linked, Variant::Small)?;
     replace(path, &finished.bytes)
         .with_context(|| format!("cannot write `{}`", workspace.short(path)))
 }
@@ -85,17 +91,10 @@ pub(crate) fn named_module(workspace: &Workspace, path: &Path) -> anyhow::Result
         .with_context(|| format!("cannot write `{}`", workspace.short(path)))
 }
 
-/// Finishes a module of the filter's package; returns it with its size as linked.
-fn finished(
-    workspace: &Workspace,
-    target: &[&str],
-    file: &str,
-) -> anyhow::Result<(usize, Finished)> {
-    let bytes = linked(workspace, target, file)?;
-    Ok((
-        bytes.len(),
-        module::finish(&shrink(workspace, &module::finish(&bytes)?)?)?,
-    ))
+/// Finishes a module of the filter's package.
+fn finished(workspace: &Workspace, linked: &[u8], variant: Variant) -> anyhow::Result<Finished> {
+    let pruned = module::finish(linked, variant)?;
+    module::finish(&shrink(workspace, &pruned)?, variant)
 }
 
 /// Compiles a module of the filter's package and returns it as linked.
@@ -124,7 +123,7 @@ fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<
     fs::read(&linked).with_context(|| format!("cannot read `{}`", workspace.short(&linked)))
 }
 
-/// Runs wasm-opt: it removes code that only pruned exports reached, and makes the rest smaller by a
+/// Runs wasm-opt: it removes code that only pruned exports and replaced imports reached, and makes the rest smaller by a
 /// tenth.
 fn shrink(workspace: &Workspace, pruned: &Finished) -> anyhow::Result<Vec<u8>> {
     tools::install(workspace, tools::BUILD)?;

@@ -10,6 +10,7 @@ mod demo;
 #[cfg(test)]
 mod floors;
 mod fuzz;
+mod hosts;
 mod image;
 mod istio;
 mod module;
@@ -38,7 +39,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build target/registry-auth.wasm and target/release/registry-auth
+    /// Build the modules in target and target/release/registry-auth
     Build(build::Options),
     /// Run what CI runs, the fastest first; stop at the first failure
     Test(test::Options),
@@ -57,6 +58,8 @@ enum Command {
     Soak(soak::Options),
     /// Run what is rendered for Istio under its own control plane, with the real Envoy
     Istio,
+    /// Send the same requests to every supported version of Envoy, and compare with docs/hosts.md
+    Hosts,
     /// Check that changelog, version and clock are ready for a release
     ReleaseCheck,
     /// List words of filter/xtask/words.txt in pages, comments and strings
@@ -87,6 +90,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Soak(options) => soak::run(&workspace, options),
         Command::Istio => istio::run(&workspace),
+        Command::Hosts => hosts::run(&workspace),
         Command::ReleaseCheck => release::run(&workspace),
         Command::Words => words::run(&workspace),
         Command::Tools => tools::ALL

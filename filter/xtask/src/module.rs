@@ -1,12 +1,16 @@
-//! Converts the linked module to the one that ships: fewer exports, no names and no other custom
-//! sections.
+//! Converts the linked module to those that ship: fewer exports and imports, no names and no other
+//! custom sections.
 //!
 //! The proxy-wasm SDK exports every callback there is, rustc cannot take an export back, and hosts
-//! call each one that exists, some once per piece of a body.
+//! call each one that exists, some once per piece of a body. Other hosts call each one that the ABI
+//! has, through a null pointer if it does not exist: for them is a second module with all.
+
+mod imports;
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context, bail};
+use imports::Stubs;
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{ExportSectionReader, ExternalKind, Parser, Payload, Validator};
 
@@ -56,10 +60,55 @@ const EXPORTS: [(&str, &str); 12] = [
     ),
 ];
 
+/// Callbacks of proxy-wasm 0.2.1 without a use here, each our own, since the SDK's trap on contexts
+/// that it does not know.
+const UNUSED: [&str; 17] = [
+    "proxy_on_delete",
+    "proxy_on_done",
+    "proxy_on_downstream_connection_close",
+    "proxy_on_downstream_data",
+    "proxy_on_foreign_function",
+    "proxy_on_grpc_close",
+    "proxy_on_grpc_receive",
+    "proxy_on_grpc_receive_initial_metadata",
+    "proxy_on_grpc_receive_trailing_metadata",
+    "proxy_on_log",
+    "proxy_on_new_connection",
+    "proxy_on_queue_ready",
+    "proxy_on_response_body",
+    "proxy_on_response_headers",
+    "proxy_on_response_trailers",
+    "proxy_on_upstream_connection_close",
+    "proxy_on_upstream_data",
+];
+
 /// Frees what the SDK allocates for a request, if `proxy_on_context_create` is the SDK's.
 const DELETE: &str = "proxy_on_delete";
 
-/// The module that ships.
+/// For which hosts a module is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variant {
+    /// Those that call the callbacks that exist, such as Envoy.
+    Small,
+    /// Those that call every callback of the ABI, or lack its clock.
+    Full,
+}
+
+impl Variant {
+    fn exports(self, name: &str) -> bool {
+        EXPORTS.iter().any(|(kept, _)| *kept == name)
+            || (self == Self::Full && UNUSED.contains(&name))
+    }
+
+    const fn stubs(self) -> Stubs {
+        match self {
+            Self::Small => Stubs::NotCalled,
+            Self::Full => Stubs::AndClock,
+        }
+    }
+}
+
+/// A module that ships.
 pub(crate) struct Finished {
     /// The module in the binary format.
     pub(crate) bytes: Vec<u8>,
@@ -67,25 +116,44 @@ pub(crate) struct Finished {
     pub(crate) exports: Vec<String>,
 }
 
-/// Prunes and renames exports, drops custom sections, and validates the result. Idempotent.
+/// Prunes and renames exports, replaces imports, drops custom sections, and validates the result.
+/// Idempotent.
 ///
 /// # Errors
-/// `linked` is not a module, lacks an export of the table, or the result is not valid.
-pub(crate) fn finish(linked: &[u8]) -> anyhow::Result<Finished> {
+/// `linked` is not a module, lacks a callback of the variant, or the result is not valid.
+pub(crate) fn finish(linked: &[u8], variant: Variant) -> anyhow::Result<Finished> {
     // The section of target features stays, since tools need it; names and producers do not.
-    rewrite(linked, |custom| custom == FEATURES)
+    let mut finished = rewrite(linked, variant, |custom| custom == FEATURES)?;
+    finished.bytes = imports::stub(&finished.bytes, variant.stubs())?;
+    validate(&finished.bytes)?;
+    Ok(finished)
 }
 
-/// As [`finish`], but keeps the names of functions, for a profile.
+/// As [`finish`], but keeps the names of functions, for a profile, and all imports.
 ///
 /// # Errors
 /// As [`finish`].
 pub(crate) fn finish_with_names(linked: &[u8]) -> anyhow::Result<Finished> {
-    rewrite(linked, |custom| custom == FEATURES || custom == NAMES)
+    let finished = rewrite(linked, Variant::Small, |custom| {
+        custom == FEATURES || custom == NAMES
+    })?;
+    validate(&finished.bytes)?;
+    Ok(finished)
+}
+
+fn validate(module: &[u8]) -> anyhow::Result<()> {
+    Validator::new()
+        .validate_all(module)
+        .context("the finished module is not valid")?;
+    Ok(())
 }
 
 /// Prunes and renames exports, and keeps the given custom sections.
-fn rewrite(linked: &[u8], wanted: impl Fn(&str) -> bool) -> anyhow::Result<Finished> {
+fn rewrite(
+    linked: &[u8],
+    variant: Variant,
+    wanted: impl Fn(&str) -> bool,
+) -> anyhow::Result<Finished> {
     let mut module = Module::new();
     let mut exports = Vec::new();
     for payload in Parser::new(0).parse_all(linked) {
@@ -93,7 +161,7 @@ fn rewrite(linked: &[u8], wanted: impl Fn(&str) -> bool) -> anyhow::Result<Finis
         match &payload {
             Payload::CustomSection(section) if !wanted(section.name()) => {}
             Payload::ExportSection(section) => {
-                let (section, names) = prune(section)?;
+                let (section, names) = prune(section, variant)?;
                 module.section(&section);
                 exports = names;
             }
@@ -105,16 +173,18 @@ fn rewrite(linked: &[u8], wanted: impl Fn(&str) -> bool) -> anyhow::Result<Finis
             }
         }
     }
-    let bytes = module.finish();
-    Validator::new()
-        .validate_all(&bytes)
-        .context("the finished module is not valid")?;
-    check_complete(&exports)?;
-    Ok(Finished { bytes, exports })
+    check_complete(&exports, variant)?;
+    Ok(Finished {
+        bytes: module.finish(),
+        exports,
+    })
 }
 
 /// Returns the exports to keep under their final names.
-fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Vec<String>)> {
+fn prune(
+    section: &ExportSectionReader<'_>,
+    variant: Variant,
+) -> anyhow::Result<(ExportSection, Vec<String>)> {
     let linked = section
         .clone()
         .into_iter()
@@ -132,7 +202,7 @@ fn prune(section: &ExportSectionReader<'_>) -> anyhow::Result<(ExportSection, Ve
             continue;
         }
         let name = own_callback(export.name).unwrap_or_else(|| export.name.to_owned());
-        if EXPORTS.iter().any(|(kept, _)| *kept == name) || (deletes && name == DELETE) {
+        if variant.exports(&name) || (deletes && name == DELETE) {
             kept.export(&name, kind(export.kind)?, export.index);
             names.push(name);
         }
@@ -154,10 +224,15 @@ fn kind(kind: ExternalKind) -> anyhow::Result<ExportKind> {
     }
 }
 
-fn check_complete(exports: &[String]) -> anyhow::Result<()> {
+fn check_complete(exports: &[String], variant: Variant) -> anyhow::Result<()> {
     let present: BTreeSet<_> = exports.iter().map(String::as_str).collect();
-    let missing: Vec<_> = EXPORTS
+    let unused = UNUSED
         .iter()
+        .filter(|name| variant.exports(name))
+        .map(|name| (*name, "some hosts call it"));
+    let missing: Vec<_> = EXPORTS
+        .into_iter()
+        .chain(unused)
         .filter(|(name, _)| !present.contains(name))
         .collect();
     if missing.is_empty() {
@@ -183,176 +258,4 @@ pub(crate) fn check_size(size: usize) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use wasm_encoder::{
-        CodeSection, CustomSection, Function, FunctionSection, MemorySection, MemoryType,
-        TypeSection,
-    };
-
-    /// A module with one empty function per name, the function's index being that of its name, and
-    /// a memory.
-    fn linked(functions: &[&str]) -> Vec<u8> {
-        let mut types = TypeSection::new();
-        types.ty().function([], []);
-        let mut declared = FunctionSection::new();
-        let mut code = CodeSection::new();
-        let mut exports = ExportSection::new();
-        let mut memories = MemorySection::new();
-        memories.memory(MemoryType {
-            minimum: 1,
-            maximum: None,
-            memory64: false,
-            shared: false,
-            page_size_log2: None,
-        });
-        exports.export("memory", ExportKind::Memory, 0);
-        for (index, name) in (0..).zip(functions) {
-            declared.function(0);
-            let mut body = Function::new([]);
-            body.instructions().end();
-            code.function(&body);
-            exports.export(name, ExportKind::Func, index);
-        }
-        let mut module = Module::new();
-        module
-            .section(&types)
-            .section(&declared)
-            .section(&memories)
-            .section(&exports)
-            .section(&code);
-        for name in ["producers", "name"] {
-            module.section(&CustomSection {
-                name: name.into(),
-                data: (&[]).into(),
-            });
-        }
-        module.finish()
-    }
-
-    fn functions() -> Vec<&'static str> {
-        EXPORTS
-            .iter()
-            .map(|(name, _)| *name)
-            .filter(|name| *name != "memory")
-            .collect()
-    }
-
-    fn index_of(module: &[u8], name: &str) -> Option<u32> {
-        Parser::new(0)
-            .parse_all(module)
-            .find_map(|payload| match payload.unwrap() {
-                Payload::ExportSection(section) => section
-                    .into_iter()
-                    .map(Result::unwrap)
-                    .find(|export| export.name == name)
-                    .map(|export| export.index),
-                _ => None,
-            })
-    }
-
-    #[test]
-    fn only_the_exports_of_the_table_stay() {
-        let mut names = functions();
-        names.extend(["proxy_on_response_headers", "proxy_on_log", "__heap_base"]);
-        let finished = finish(&linked(&names)).unwrap();
-        let kept: BTreeSet<_> = finished.exports.iter().map(String::as_str).collect();
-        assert_eq!(kept, EXPORTS.iter().map(|(name, _)| *name).collect());
-        assert_eq!(index_of(&finished.bytes, "proxy_on_log"), None);
-    }
-
-    #[test]
-    fn a_callback_of_our_own_takes_the_place_of_the_sdks_wherever_it_stands() {
-        for event in ["request_headers", "memory_allocate"] {
-            let (ours, theirs) = (
-                format!("{OWN_CALLBACK}{event}"),
-                format!("{CALLBACK}{event}"),
-            );
-            for place in [0, functions().len()] {
-                let mut names = functions();
-                names.insert(place, &ours);
-                let finished = finish(&linked(&names)).unwrap();
-                assert_eq!(
-                    index_of(&finished.bytes, &theirs),
-                    Some(u32::try_from(place).unwrap()),
-                    "{event}"
-                );
-                assert_eq!(index_of(&finished.bytes, &ours), None);
-            }
-        }
-    }
-
-    #[test]
-    fn what_the_sdk_makes_for_a_request_is_deleted_and_what_it_does_not_make_is_not() {
-        for own in [false, true] {
-            let mut names = functions();
-            names.push(DELETE);
-            if own {
-                names.push("registry_auth_on_context_create");
-            }
-            assert_eq!(
-                index_of(&finish(&linked(&names)).unwrap().bytes, DELETE).is_none(),
-                own
-            );
-        }
-    }
-
-    #[test]
-    fn without_a_callback_of_our_own_the_sdks_stays() {
-        let names = functions();
-        let theirs = "proxy_on_request_headers";
-        let sdk = names.iter().position(|name| *name == theirs).unwrap();
-        let finished = finish(&linked(&names)).unwrap();
-        assert_eq!(
-            index_of(&finished.bytes, theirs),
-            Some(u32::try_from(sdk).unwrap())
-        );
-    }
-
-    #[test]
-    fn custom_sections_go_but_a_profile_has_the_names() {
-        let custom = |module: &Finished| -> Vec<String> {
-            let name = |payload| match payload {
-                Payload::CustomSection(section) => Some(section.name().to_owned()),
-                _ => None,
-            };
-            Parser::new(0)
-                .parse_all(&module.bytes)
-                .filter_map(|payload| name(payload.unwrap()))
-                .collect()
-        };
-        let linked = linked(&functions());
-        assert!(custom(&finish(&linked).unwrap()).is_empty());
-        assert_eq!(custom(&finish_with_names(&linked).unwrap()), ["name"]);
-    }
-
-    #[test]
-    fn a_missing_callback_is_named_with_its_reason() {
-        let names: Vec<_> = functions()
-            .into_iter()
-            .filter(|name| *name != "proxy_on_tick")
-            .collect();
-        let message = finish(&linked(&names)).err().unwrap().to_string();
-        assert!(
-            message.contains("`proxy_on_tick` (background refresh"),
-            "{message}"
-        );
-        assert!(!message.contains("proxy_on_configure"), "{message}");
-    }
-
-    #[test]
-    fn the_limit_itself_is_allowed_and_one_byte_more_is_not() {
-        check_size(MAX_SIZE).unwrap();
-        let message = check_size(MAX_SIZE + 1).unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "the module has 1520436 bytes, 1 more than the limit of 1520435"
-        );
-    }
-
-    #[test]
-    fn what_is_not_a_module_is_an_error() {
-        assert!(finish(b"not a module").is_err());
-        assert!(finish(&linked(&functions())[..40]).is_err());
-    }
-}
+mod tests;

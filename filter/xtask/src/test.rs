@@ -90,6 +90,11 @@ const STEPS: &[Step] = &[
         work: Work::Cargo(FORMAT_FUZZ),
     },
     Step {
+        name: "format of the host of another compiler",
+        parts: &[Part::Checks],
+        work: Work::Cargo(FORMAT_HOST),
+    },
+    Step {
         name: "wording",
         parts: &[Part::Checks],
         work: Work::Words,
@@ -232,6 +237,11 @@ const CLIPPY_FILTER: &[&str] = &[
     "-Dwarnings",
 ];
 const FORMAT_FUZZ: &[&str] = &["fmt", "--manifest-path=tests/fuzz/Cargo.toml", "--check"];
+const FORMAT_HOST: &[&str] = &[
+    "fmt",
+    "--manifest-path=tests/hosts/wasm_host/Cargo.toml",
+    "--check",
+];
 const CLIPPY_FUZZ: &[&str] = &[
     "clippy",
     "--manifest-path=tests/fuzz/Cargo.toml",

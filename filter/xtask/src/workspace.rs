@@ -20,6 +20,7 @@ const TESTED: &[&str] = &[
     "--package=registry-auth-suite-native",
     "--package=registry-auth-suite-wasm",
     "--package=registry-auth-suite-envoy",
+    "--package=registry-auth-suite-hosts",
     "--package=registry-auth-bench",
     "--package=registry-auth-demo",
 ];

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 
 /// The oldest version that the filter is tested with.
 const OLDEST: Version = Version(1, 36);
-/// The first version whose wasm extension has the client's certificate.
+/// The first version whose wasm extension has the client's certificate itself.
 const CLIENT_CERTIFICATES: Version = Version(1, 38);
 /// The name of the program.
 const NAME: &str = "envoy";
@@ -65,21 +65,23 @@ impl Binary {
         Ok(Self { path, version })
     }
 
-    /// Checks that the version has what a configuration needs.
+    /// Checks that the version has what a configuration needs; `whole_certificate` is what of it
+    /// needs client certificates themselves and not only their attributes.
     ///
     /// # Errors
     /// It is too old; the message says for what.
-    pub(crate) fn suffices(&self, client_certificates: bool) -> anyhow::Result<()> {
+    pub(crate) fn suffices(&self, whole_certificate: Option<&str>) -> anyhow::Result<()> {
         let Self { path, version } = self;
         let path = path.display();
         ensure!(
             *version >= OLDEST,
             "`{path}` is Envoy {version}, which is too old: the filter needs {OLDEST} or later"
         );
-        ensure!(
-            !client_certificates || *version >= CLIENT_CERTIFICATES,
-            "`{path}` is Envoy {version}, which is too old for `http.auth.mtls`: client certificates need {CLIENT_CERTIFICATES} or later"
-        );
+        if let Some(what) = whole_certificate.filter(|_| *version < CLIENT_CERTIFICATES) {
+            bail!(
+                "`{path}` is Envoy {version}, which is too old for `http.auth.mtls` as it is: {what} needs the whole client certificate, which Envoy {CLIENT_CERTIFICATES} or later hands to the filter"
+            );
+        }
         Ok(())
     }
 }
@@ -163,22 +165,22 @@ mod tests {
     #[test]
     fn an_old_version_is_refused_with_what_it_lacks() {
         let rows = [
-            (Version(1, 35), false, Some("needs 1.36 or later")),
-            (Version(1, 36), false, None),
+            (Version(1, 35), None, Some("needs 1.36 or later")),
+            (Version(1, 36), None, None),
             (
                 Version(1, 37),
-                true,
-                Some("client certificates need 1.38 or later"),
+                Some("`mint`"),
+                Some("`mint` needs the whole client certificate, which Envoy 1.38 or later hands"),
             ),
-            (Version(1, 38), true, None),
-            (Version(2, 0), true, None),
+            (Version(1, 38), Some("`mint`"), None),
+            (Version(2, 0), Some("`mint`"), None),
         ];
-        for (version, client_certificates, message) in rows {
+        for (version, whole_certificate, message) in rows {
             let binary = Binary {
                 path: "envoy".into(),
                 version,
             };
-            let said = binary.suffices(client_certificates).err();
+            let said = binary.suffices(whole_certificate).err();
             let said = said.map(|error| error.to_string());
             match (&said, message) {
                 (None, None) => {}

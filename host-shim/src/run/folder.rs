@@ -1,18 +1,28 @@
 //! The private folder of one `run`: the module, the configuration of Envoy, and the sockets.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use rustix::process::geteuid;
 use tempfile::TempDir;
 
 /// The file of the module.
 const MODULE: &str = "registry-auth.wasm";
 
+/// How the names of private folders begin.
+const PREFIX: &str = "registry-auth-run-";
+/// The file in it that is locked as long as its process lives.
+const LOCK: &str = "lock";
+
 /// A folder that only this user may open, removed on drop.
 #[derive(Debug)]
-pub(crate) struct Folder(TempDir);
+pub(crate) struct Folder {
+    folder: TempDir,
+    /// Held until the folder is gone.
+    _lock: File,
+}
 
 impl Folder {
     /// Creates an empty folder below that for temporary files (`TMPDIR`, else `/tmp`).
@@ -20,30 +30,39 @@ impl Folder {
     /// # Errors
     /// It cannot be created.
     pub(crate) fn create() -> anyhow::Result<Self> {
-        let parent = std::env::temp_dir();
-        let mode = fs::metadata(&parent).map(|parent| parent.permissions().mode());
+        Self::create_in(&std::env::temp_dir())
+    }
+
+    fn create_in(parent: &Path) -> anyhow::Result<Self> {
+        let mode = fs::metadata(parent).map(|parent| parent.permissions().mode());
         if mode.is_ok_and(|mode| mode & 0o022 != 0 && mode & 0o1000 == 0) {
             anyhow::bail!(
                 "others may replace what is in `{}`: set its sticky bit, or TMPDIR to another place",
                 parent.display()
             );
         }
-        tempfile::Builder::new()
-            .prefix("registry-auth-run-")
+        let cannot = || {
+            format!(
+                "cannot create a folder in `{}` (set TMPDIR to another place)",
+                parent.display()
+            )
+        };
+        let folder = tempfile::Builder::new()
+            .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(&parent)
-            .map(Self)
-            .with_context(|| {
-                format!(
-                    "cannot create a folder in `{}` (set TMPDIR to another place)",
-                    parent.display()
-                )
-            })
+            .tempdir_in(parent)
+            .with_context(cannot)?;
+        let lock = lock(folder.path()).with_context(cannot)?;
+        remove_stale(parent);
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
     }
 
     /// Returns its path.
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// Writes the module, and returns the path of its file.
@@ -76,6 +95,53 @@ impl Folder {
     }
 }
 
+/// Makes the file that says that the process of a folder lives. It has its name only once it is
+/// locked: nobody sees it unlocked before.
+fn lock(folder: &Path) -> std::io::Result<File> {
+    let new = folder.join("lock.new");
+    let file = File::create(&new)?;
+    file.lock()?;
+    fs::rename(new, folder.join(LOCK))?;
+    Ok(file)
+}
+
+/// Removes the folders of processes that were killed. A lock, unlike the number of a process, also
+/// tells of those in other containers with the same folder for temporary files.
+fn remove_stale(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let is_named = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(PREFIX));
+        if is_named && is_own(&path) && is_stale(&path) {
+            match fs::remove_dir_all(&path) {
+                Ok(()) => {
+                    tracing::info!(folder = %path.display(), "removed the folder of a process that was killed");
+                }
+                Err(error) => {
+                    tracing::warn!(folder = %path.display(), %error, "cannot remove the folder of a process that was killed");
+                }
+            }
+        }
+    }
+}
+
+/// Returns true for a folder, and no link to one, of this user that nobody else may open.
+fn is_own(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| {
+        found.is_dir()
+            && found.uid() == geteuid().as_raw()
+            && found.permissions().mode() & 0o777 == 0o700
+    })
+}
+
+fn is_stale(folder: &Path) -> bool {
+    File::open(folder.join(LOCK)).is_ok_and(|file| file.try_lock().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,10 +155,65 @@ mod tests {
         folder.replace("a", "1").unwrap();
         folder.replace("a", "2").unwrap();
         assert_eq!(fs::read_to_string(path.join("a")).unwrap(), "2");
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+        let names = fs::read_dir(&path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        assert_eq!(names, ["a", LOCK]);
         folder.remove("a");
         folder.remove("a");
         drop(folder);
         assert!(!path.exists());
+    }
+
+    /// The rows: a name, the mode, whether the process lives (`None` if it has no lock), and whether
+    /// the folder stays.
+    #[test]
+    fn folders_of_processes_that_were_killed_are_removed() {
+        let rows = [
+            ("registry-auth-run-a", 0o700, Some(false), false),
+            ("registry-auth-run-b", 0o700, Some(true), true),
+            ("registry-auth-run-c", 0o700, None, true),
+            ("registry-auth-run-d", 0o755, Some(false), true),
+            ("another", 0o700, Some(false), true),
+        ];
+        let parent = tempfile::tempdir().unwrap();
+        let mut alive = Vec::new();
+        for (name, mode, lives, _) in rows {
+            let path = parent.path().join(name);
+            fs::create_dir(&path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let lock = lives.map(|lives| (lives, lock(&path).unwrap()));
+            alive.extend(lock.filter(|(lives, _)| *lives));
+        }
+        let link = parent.path().join("registry-auth-run-link");
+        std::os::unix::fs::symlink(parent.path().join("another"), &link).unwrap();
+        remove_stale(parent.path());
+        for (name, _, _, stays) in rows {
+            assert_eq!(parent.path().join(name).exists(), stays, "{name}");
+        }
+        assert!(link.exists());
+    }
+
+    /// The rows: the mode of the folder for temporary files, and whether it is good.
+    #[test]
+    fn others_may_not_rename_the_folder() {
+        for (mode, is_good) in [
+            (0o700, true),
+            (0o755, true),
+            (0o1777, true),
+            (0o777, false),
+            (0o770, false),
+        ] {
+            let parent = tempfile::tempdir().unwrap();
+            fs::set_permissions(parent.path(), Permissions::from_mode(mode)).unwrap();
+            let made = Folder::create_in(parent.path());
+            assert_eq!(made.is_ok(), is_good, "{mode:o}");
+            if let Err(error) = made {
+                assert!(error.to_string().contains("set its sticky bit"), "{error}");
+                assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+            }
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -11,6 +11,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+
+use crate::clock::wall_clock;
 
 /// The content type of the text format of Prometheus, which Envoy speaks.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -21,6 +24,8 @@ pub(crate) struct Changes {
     generation: Arc<AtomicU64>,
     accepted: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
+    /// The last change, if it was refused: when, and the path of its first error.
+    last_refused: Arc<Mutex<Option<Value>>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -33,6 +38,7 @@ impl Changes {
     pub(crate) fn accepted(&self, generation: u64) {
         self.generation.store(generation, Ordering::Relaxed);
         self.accepted.fetch_add(1, Ordering::Relaxed);
+        self.forget_refusal();
     }
 
     /// Returns true once a configuration is live.
@@ -40,9 +46,31 @@ impl Changes {
         self.generation.load(Ordering::Relaxed) > 0
     }
 
-    /// A configuration was refused, by this program or by Envoy.
-    pub(crate) fn refused(&self) {
+    /// A configuration was refused, by this program or by Envoy. `path` is that of its first error,
+    /// if its content is wrong.
+    pub(crate) fn refused(&self, path: Option<&str>) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+        let mut refusal = json!({"since": wall_clock().rfc3339()});
+        if let (Some(refusal), Some(path)) = (refusal.as_object_mut(), path) {
+            refusal.insert("path".to_owned(), path.into());
+        }
+        *self.refusal() = Some(refusal);
+    }
+
+    /// The file has again what is live.
+    pub(crate) fn forget_refusal(&self) {
+        *self.refusal() = None;
+    }
+
+    /// Returns when the last change was refused, if it was, and where its first error is.
+    pub(crate) fn last_refused(&self) -> Option<Value> {
+        self.refusal().clone()
+    }
+
+    fn refusal(&self) -> MutexGuard<'_, Option<Value>> {
+        self.last_refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Encodes the metrics; `starts` is how often Envoy was started.
@@ -121,7 +149,7 @@ mod tests {
     fn the_page_has_the_older_format() {
         let changes = Changes::default();
         changes.accepted(4);
-        changes.refused();
+        changes.refused(Some("http"));
         let own = changes.text(2).unwrap();
         let page = page(&[&own], Some("# TYPE envoy_a counter\nenvoy_a{} 1\n"));
         for line in [

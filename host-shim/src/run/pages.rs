@@ -57,7 +57,10 @@ struct Asked {
 impl Pages for RunPages {
     async fn readiness(&self) -> Readiness {
         if self.ending.load(Ordering::Relaxed) {
-            return Readiness(vec![entry("run", "it is shutting down")]);
+            return Readiness {
+                waiting: vec![entry("run", "it is shutting down")],
+                refused: None,
+            };
         }
         let mut waiting = self.envoy_waits().await;
         if !self.changes.is_live() && waiting.is_empty() {
@@ -66,9 +69,11 @@ impl Pages for RunPages {
         if let Some(reason) = self.registry.problem().await {
             waiting.push(entry("registry", reason));
         }
-        let Readiness(keys) = Readiness::of(&self.status.now());
-        waiting.extend(keys);
-        Readiness(waiting)
+        waiting.extend(Readiness::of(&self.status.now()).waiting);
+        Readiness {
+            waiting,
+            refused: self.changes.last_refused(),
+        }
     }
 
     async fn metrics(&self) -> Result<Page, fmt::Error> {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Role, decode_value};
 use registry_auth_render::envoy::{self, Place};
-use registry_auth_render::{Cluster, Completed, Endpoint, Files, Options, PUSH_KEY, complete};
+use registry_auth_render::{
+    Cluster, Completed, Endpoint, Files, Options, PUSH_KEY, complete, whole_certificate,
+};
 use serde_json::{Value, json};
 
 use super::{certificates, change};
@@ -29,8 +31,8 @@ pub(crate) struct Plan {
     pub(crate) differences: Vec<ConfigError>,
     /// How people log in.
     pub(crate) people: Option<People>,
-    /// True for `http.auth.mtls`.
-    pub(crate) client_certificates: bool,
+    /// What needs the certificates of clients themselves, and not only their attributes.
+    pub(crate) whole_certificate: Option<&'static str>,
 }
 
 /// A plan or what is wrong, and the files that were read for it.
@@ -92,11 +94,11 @@ fn of_document(
     };
     let sets = filter.bearer.as_ref().map(key_sets::of);
     Ok(Plan {
+        whole_certificate: whole_certificate(&completed.filter),
         completed,
         sets: sets.unwrap_or_default(),
         differences,
         people,
-        client_certificates: filter.mtls.is_some(),
         log_level: filter.log_level,
     })
 }

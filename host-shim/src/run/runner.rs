@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::admin::Admin;
 use super::binary::Binary;
 use super::folder::Folder;
+use super::hint;
 use super::lines::Heard;
 use super::live::Live;
 use super::metrics::Changes;
@@ -189,7 +190,8 @@ impl Runner<'_> {
         let sets = self.sets(&self.plan);
         self.shim.keep(&sets).await;
         self.pages.changes.accepted(self.proxy.generation());
-        self.log_live().await;
+        let address = self.log_live().await;
+        hint::print(&self.plan, address.as_deref());
         loop {
             let is_asked = tokio::select! {
                 () = signals.end() => return Ok(()),
@@ -233,7 +235,7 @@ impl Runner<'_> {
         ) {
             Ok(Reading { plan, files }) => (plan, files),
             Err(error) => {
-                self.refused(&format!("{error:#}"));
+                self.refused(&format!("{error:#}"), None);
                 return Ok(());
             }
         };
@@ -249,15 +251,16 @@ impl Runner<'_> {
                 for error in &errors {
                     tracing::error!(path = error.path, "configuration: {}", error.message);
                 }
-                self.refused(&match errors.len() {
+                let reason = match errors.len() {
                     1 => "it has 1 error".to_owned(),
                     count => format!("it has {count} errors"),
-                });
+                };
+                self.refused(&reason, errors.first().map(|error| &*error.path));
                 return Ok(());
             }
         };
         if let Err(reason) = self.is_possible(&plan) {
-            self.refused(&reason);
+            self.refused(&reason, None);
             return Ok(());
         }
         let new = plan.files(&self.place);
@@ -267,12 +270,13 @@ impl Runner<'_> {
             && plan.people.is_some()
             && let Err(error) = apply(&mut self.people, &plan).await
         {
-            self.refused(&format!("{error:#}"));
+            self.refused(&format!("{error:#}"), None);
             return Ok(());
         }
         if !self.proxy.differs(&new) && plan.sets == self.plan.sets && !people_differ {
             self.plan = plan;
             self.files = files;
+            self.pages.changes.forget_refusal();
             if is_asked {
                 tracing::info!("the configuration is the same as before");
             } else {
@@ -294,7 +298,7 @@ impl Runner<'_> {
             }
             let sets = self.sets(&self.plan);
             self.shim.keep(&sets).await;
-            self.refused(&error.to_string());
+            self.refused(&error.to_string(), None);
             return Ok(());
         }
         if leaves_clusters && let Err(error) = self.proxy.apply(new).await {
@@ -341,7 +345,7 @@ impl Runner<'_> {
             ));
         }
         self.binary
-            .suffices(plan.client_certificates)
+            .suffices(plan.whole_certificate)
             .map_err(|error| error.to_string())?;
         self.is_free(plan)
     }
@@ -364,21 +368,23 @@ impl Runner<'_> {
             })
     }
 
-    fn refused(&self, reason: &str) {
-        self.pages.changes.refused();
+    fn refused(&self, reason: &str, path: Option<&str>) {
+        self.pages.changes.refused(path);
         tracing::error!(
             reason,
             "the configuration is refused; the one of before stays"
         );
     }
 
-    async fn log_live(&self) {
+    /// Logs that a configuration is live, and returns the address of its listener.
+    async fn log_live(&self) -> Option<String> {
         let address = self.proxy.address().await;
         tracing::info!(
             generation = self.proxy.generation(),
             address,
             "the configuration is live"
         );
+        address
     }
 }
 

@@ -85,6 +85,9 @@ pub(super) fn launch(
         components,
         "--file-flush-interval-msec",
         "1000",
+        // A connection to a listener that is gone is closed five seconds after its next answer.
+        "--drain-strategy",
+        "immediate",
     ];
     all.extend(fixed.map(OsString::from));
     if let Some(number) = arguments.concurrency {

@@ -108,18 +108,18 @@ async fn a_file_that_cannot_be_parsed_is_one_error_with_its_place() {
         (
             "a.json",
             "{\n  \"http\" 1}",
-            "error: not valid JSON at line 2, column 10",
+            "a.json: not valid JSON at line 2, column 10",
         ),
         (
             "a.yaml",
             "http:\n  realm: [",
-            "error: not valid YAML at line ",
+            "a.yaml: not valid YAML at line ",
         ),
     ];
-    for (name, content, start) in rows {
+    for (name, content, part) in rows {
         let (code, lines) = check(&folder, name, content).await.unwrap();
         assert_eq!((code, lines.len()), (Some(1), 1), "{lines:?}");
-        assert!(lines[0].starts_with(start), "{lines:?}");
+        assert!(lines[0].contains(part), "{lines:?}");
     }
 }
 
@@ -183,14 +183,14 @@ async fn access_control_that_gets_lost_is_an_error() {
         (
             "mark.json",
             "\u{feff}{}",
-            "error: begins with a byte order mark",
+            "mark.json: begins with a byte order mark",
         ),
-        ("empty.json", "", "error: is empty"),
-        ("empty.yaml", "", "error: is empty"),
+        ("empty.json", "", "empty.json: is empty: write an object"),
+        ("empty.yaml", "", "empty.yaml: is empty: write an object"),
     ] {
         let (code, lines) = check(&folder, name, content).await.unwrap();
         assert_eq!((code, lines.len()), (Some(1), 1), "{name}: {lines:?}");
-        assert!(lines[0].starts_with(error), "{name}: {lines:?}");
+        assert!(lines[0].contains(error), "{name}: {lines:?}");
     }
 }
 

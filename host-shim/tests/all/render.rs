@@ -175,7 +175,12 @@ async fn wrong_usage_is_2_and_a_wrong_document_is_1() {
         (&good, &["--folder", &long], 2, "too long"),
         (&good, &["--listen", "x"], 2, "unexpected argument"),
         ("{}", &[], 1, "error: http: "),
-        ("{", &[], 1, "error: JSON ends early"),
+        (
+            "{",
+            &[],
+            1,
+            ": JSON ends early at line 1, column 1: the rest of the file is missing",
+        ),
         (
             r#"{"intake": {"pushKey": {"env": "K"}}}"#,
             &[],

@@ -78,6 +78,7 @@ fuzz_target!(|input: &[u8]| {
             tls_version: first(b"tls"),
             mtls: !all(b"mtls").is_empty(),
             certificate: &[],
+            summary: None,
         },
     };
     SITE.with(|site| check(site, &head, first(b"body")));

@@ -4,7 +4,7 @@ mod bootstrap;
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,9 +36,7 @@ pub struct Envoy {
 /// # Errors
 /// It is not there; the message says what to run.
 pub fn binary() -> Result<PathBuf> {
-    let tools = std::env::var_os("REGISTRY_AUTH_TOOLS")
-        .map_or_else(|| module::workspace().join(".tools"), PathBuf::from);
-    let path = tools.join("venv/bin/envoy");
+    let path = tools().join("venv/bin/envoy");
     ensure!(
         path.exists(),
         "Envoy is missing ({}): run `cargo xtask test`, which fetches it",
@@ -47,12 +45,44 @@ pub fn binary() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The Envoy of a version (`1.36.4`), from the folder of its own below the tools or, if it is the
+/// one of the other tests, from theirs.
+///
+/// # Errors
+/// It is not there, or says another version.
+pub fn of_version(version: &str) -> Result<PathBuf> {
+    let own = tools().join("hosts").join(version).join("bin/envoy");
+    let path = if own.exists() { own } else { binary()? };
+    let output = Command::new(&path).arg("--version").output()?;
+    let says = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        says.contains(&format!("/{version}/")),
+        "Envoy {version} is missing: `cargo xtask hosts` installs it ({} says {})",
+        path.display(),
+        says.trim()
+    );
+    Ok(path)
+}
+
+fn tools() -> PathBuf {
+    std::env::var_os("REGISTRY_AUTH_TOOLS")
+        .map_or_else(|| module::workspace().join(".tools"), PathBuf::from)
+}
+
 impl Envoy {
     /// Starts Envoy with two workers and waits until it is live.
     ///
     /// # Errors
     /// It is missing, or it ends or hangs while starting; the message ends with its log.
     pub fn start(bootstrap: &Bootstrap) -> Result<Self> {
+        Self::start_program(&binary()?, bootstrap)
+    }
+
+    /// As [`Self::start`], with this program.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_program(program: &Path, bootstrap: &Bootstrap) -> Result<Self> {
         for listener in bootstrap
             .listeners
             .iter()
@@ -60,7 +90,7 @@ impl Envoy {
         {
             bootstrap.publish(listener)?;
         }
-        Self::launch(&bootstrap.to_json()?, 2, &bootstrap.environment)
+        Self::launch_program(program, &bootstrap.to_json()?, 2, &bootstrap.environment)
     }
 
     /// Starts Envoy with a configuration in its JSON form and this number of workers, and waits
@@ -73,11 +103,20 @@ impl Envoy {
         workers: u32,
         environment: &[(String, String)],
     ) -> Result<Self> {
+        Self::launch_program(&binary()?, configuration, workers, environment)
+    }
+
+    fn launch_program(
+        program: &Path,
+        configuration: &Value,
+        workers: u32,
+        environment: &[(String, String)],
+    ) -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-envoy-")?;
         let file = folder.path().join("envoy.json");
         fs::write(&file, configuration.to_string())?;
         let log = File::create(folder.path().join("log"))?;
-        let child = Command::new(binary()?)
+        let child = Command::new(program)
             .arg("-c")
             .arg(&file)
             .args(["--concurrency", &workers.to_string()])

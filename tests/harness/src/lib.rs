@@ -5,12 +5,14 @@
 pub mod callers;
 pub mod client;
 pub mod distribution;
+pub mod driven;
 pub mod envoy;
 pub mod exit;
 pub mod expand;
 pub mod expect;
 pub mod field;
 pub mod front;
+pub mod hosts;
 pub mod issuer;
 pub mod key;
 pub mod load;

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, ensure};
 
 const BUILD: &str = "run `cargo xtask build`";
+/// What the modules are made from.
+const SOURCES: [&str; 3] = ["filter/src", "filter/cel/src", "filter/engine/src"];
 
 /// Returns the root of the workspace.
 #[must_use]
@@ -24,10 +26,19 @@ pub fn path() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("REGISTRY_AUTH_MODULE") {
         return Ok(path.into());
     }
-    fresh(
-        "target/registry-auth.wasm",
-        &["filter/src", "filter/cel/src", "filter/engine/src"],
-    )
+    fresh("target/registry-auth.wasm", &SOURCES)
+}
+
+/// Returns the path of the module with every callback, `target/registry-auth-full.wasm`, or what
+/// `REGISTRY_AUTH_MODULE_FULL` names.
+///
+/// # Errors
+/// As [`path`].
+pub fn full() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("REGISTRY_AUTH_MODULE_FULL") {
+        return Ok(path.into());
+    }
+    fresh("target/registry-auth-full.wasm", &SOURCES)
 }
 
 /// Returns the path of the native binary, `target/release/registry-auth`, or what

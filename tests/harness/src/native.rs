@@ -7,7 +7,7 @@ use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::authn::verify::PureRust;
 use registry_auth_engine::compile::{self, Compiled};
 use registry_auth_engine::config::{self, Diagnostics, Role};
-use registry_auth_engine::decision::{Grant, Verdict};
+use registry_auth_engine::decision::{Denied, Grant, Verdict};
 use registry_auth_engine::edits::Edit;
 use registry_auth_engine::facts::{Facts, Gathered, KeysAnswer, MAX_BODY, Need, RequestBody};
 use registry_auth_engine::fields::{self, Fields};
@@ -18,6 +18,7 @@ use registry_auth_engine::keys::source::{Callout, KeyRing, Keys, SourceId, Sourc
 use registry_auth_engine::keys::{KeySet, SigningKey};
 use registry_auth_engine::login::{LoginAnswer, LoginQuestion, LoginRequest, PATH, SET, UI_HEADER};
 use registry_auth_engine::question::{Question, QuestionResponse};
+use registry_auth_engine::reason::Reason;
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::request::{Connection, RequestHead};
 use serde_json::json;
@@ -97,6 +98,14 @@ impl Substrate for Native {
 
 impl Served {
     fn decide(&mut self, request: &Request, issuers: &Issuers) -> Result<Outcome> {
+        let rules = &self.compiled.proxy.head;
+        if rules.refuses(&fields_of(request)?) {
+            let denied = Denied::new(Reason::IdentityHeader);
+            return Ok(sent(
+                request,
+                denied.reply(self.compiled.engine.realm(), &request.target),
+            ));
+        }
         let head = head(request, self.config.is_secured());
         let mut gathered = Gathered::default();
         for _ in 0..PATIENCE {
@@ -251,16 +260,7 @@ impl Served {
     /// Edits the head as the filter does.
     fn forward(&self, request: &Request, grant: &Grant) -> Result<Outcome> {
         let proxy = &self.compiled.proxy;
-        let sent: Vec<(String, &[u8])> = request
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.as_slice()))
-            .collect();
-        let sent: Vec<(&str, &[u8])> = sent
-            .iter()
-            .map(|(name, value)| (name.as_str(), *value))
-            .collect();
-        let fields = Fields::parse(fields::write(&sent)).context("the head is no head")?;
+        let fields = fields_of(request)?;
         let credential = proxy
             .upstream_authorization
             .as_ref()
@@ -270,9 +270,10 @@ impl Served {
         let caller = grant.caller(&head(request, self.config.is_secured()), client, now());
         let caller = caller.map(|caller| caller.sign(&key));
         let mut path = upstream::latin1(&request.target);
-        let mut headers: Vec<(String, Vec<u8>)> = sent
+        let mut headers: Vec<(String, Vec<u8>)> = request
+            .headers
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
             .collect();
         grant
             .edits(&fields, &proxy.head, credential)
@@ -302,6 +303,20 @@ impl Served {
         };
         Ok(Outcome::Forwarded { seen, status })
     }
+}
+
+/// The header fields of a request as a proxy hands them over, with names in lower case.
+fn fields_of(request: &Request) -> Result<Fields> {
+    let sent: Vec<(String, &[u8])> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.as_slice()))
+        .collect();
+    let sent: Vec<(&str, &[u8])> = sent
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    Fields::parse(fields::write(&sent)).context("the head is no head")
 }
 
 /// A reply as it is sent: none to HEAD has a body.
@@ -348,6 +363,7 @@ fn head(request: &Request, secured: bool) -> RequestHead<'_> {
                 .as_deref()
                 .unwrap_or_default()
                 .as_bytes(),
+            summary: None,
         },
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::client::{self, Request, Response};
-use crate::envoy::{Bootstrap, Envoy, Listener};
+use crate::envoy::{self, Bootstrap, Envoy, Listener};
 use crate::expect::Outcome;
 use crate::issuer::Issuers;
 use crate::login;
@@ -29,6 +29,7 @@ pub const INTAKE: &str = r#"{"intake": {"pushKey": {"env": "REGISTRY_AUTH_PUSH_K
 /// data.
 pub struct RealEnvoy {
     module: PathBuf,
+    program: PathBuf,
     configs: Vec<Config>,
     groups: Vec<Group>,
     upstream: Upstream,
@@ -53,12 +54,21 @@ impl RealEnvoy {
     /// Starts everything but Envoy.
     ///
     /// # Errors
-    /// A server cannot be started.
+    /// A server cannot be started, or Envoy is missing.
     pub fn new(module: PathBuf) -> Result<Self> {
+        Self::of_program(envoy::binary()?, module)
+    }
+
+    /// As [`Self::new`], with this program.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_program(program: PathBuf, module: PathBuf) -> Result<Self> {
         let issuers = Issuers::of_scenarios()?.serve(Port::bind()?)?;
         let (configs, groups) = (Vec::new(), Vec::new());
         Ok(Self {
             module,
+            program,
             configs,
             groups,
             upstream: Upstream::start()?,
@@ -143,7 +153,7 @@ impl Substrate for RealEnvoy {
     }
 
     fn start(&mut self) -> Result<()> {
-        let envoy = Envoy::start(&self.bootstrap()?)?;
+        let envoy = Envoy::start_program(&self.program, &self.bootstrap()?)?;
         for (group, sets) in self.groups.iter().enumerate() {
             for (set, keys) in sets {
                 push_keys(envoy.listener(&format!("intake-{group}"))?, set, keys)?;

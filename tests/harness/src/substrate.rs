@@ -59,29 +59,57 @@ pub fn now() -> UnixTime {
     UnixTime::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// A row that failed, or a configuration that is not served.
+#[derive(Debug)]
+pub struct Failure {
+    /// Name of the file.
+    pub file: String,
+    /// Name of the row; `None`: no row of a configuration was sent.
+    pub row: Option<String>,
+    /// The differences, for a reader.
+    pub text: String,
+}
+
 /// Runs every row of every file and reports all failures together.
 ///
 /// # Errors
 /// The substrate does not start, or rows failed: one paragraph each, with file, row and
 /// differences.
 pub fn run(substrate: &mut dyn Substrate, files: &[Scenarios]) -> Result<()> {
+    let rows: usize = files.iter().map(|file| file.rows.len()).sum();
+    let failures = failures(substrate, files)?;
+    let texts: Vec<_> = failures.iter().map(|failure| &*failure.text).collect();
+    ensure!(
+        failures.is_empty(),
+        "{} of {rows} rows failed\n\n{}\n",
+        failures.len(),
+        texts.join("\n\n")
+    );
+    Ok(())
+}
+
+/// Runs every row of every file and returns what failed.
+///
+/// # Errors
+/// The substrate does not start.
+pub fn failures(substrate: &mut dyn Substrate, files: &[Scenarios]) -> Result<Vec<Failure>> {
     let mut numbers = Vec::new();
     let mut failures = Vec::new();
     for file in files {
         for (name, config) in &file.configs {
             match substrate.serve(config) {
                 Ok(number) => numbers.push((&file.name, name, number)),
-                Err(error) => {
-                    failures.push(format!("{}.json, config `{name}`: {error:#}", file.name));
-                }
+                Err(error) => failures.push(Failure {
+                    file: file.name.clone(),
+                    row: None,
+                    text: format!("{}.json, config `{name}`: {error:#}", file.name),
+                }),
             }
         }
     }
     substrate.start()?;
-    let mut rows = 0;
     for file in files {
         for row in &file.rows {
-            rows += 1;
             let number = numbers
                 .iter()
                 .find(|(in_file, name, _)| **in_file == file.name && **name == row.config);
@@ -91,20 +119,18 @@ pub fn run(substrate: &mut dyn Substrate, files: &[Scenarios]) -> Result<()> {
             let differences = run_row(substrate, *number, file, row);
             if !differences.is_empty() {
                 let list = differences.join("\n    ");
-                failures.push(format!(
-                    "{}.json, `{}` ({})\n    {list}",
-                    file.name, row.name, row.request
-                ));
+                failures.push(Failure {
+                    file: file.name.clone(),
+                    row: Some(row.name.clone()),
+                    text: format!(
+                        "{}.json, `{}` ({})\n    {list}",
+                        file.name, row.name, row.request
+                    ),
+                });
             }
         }
     }
-    ensure!(
-        failures.is_empty(),
-        "{} of {rows} rows failed\n\n{}\n",
-        failures.len(),
-        failures.join("\n\n")
-    );
-    Ok(())
+    Ok(failures)
 }
 
 fn run_row(

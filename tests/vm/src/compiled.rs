@@ -26,6 +26,18 @@ impl Compiled {
         BUILT.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
     }
 
+    /// Returns the built module with every callback, which the first call compiles.
+    ///
+    /// # Errors
+    /// As [`module::full`], or the module is invalid.
+    pub fn full() -> Result<&'static Self> {
+        static FULL: LazyLock<Result<Compiled, String>> = LazyLock::new(|| {
+            let compile = || Compiled::new(&fs::read(module::full()?)?);
+            compile().map_err(|error| format!("{error:#}"))
+        });
+        FULL.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
     /// Compiles a module from its bytes.
     ///
     /// # Errors

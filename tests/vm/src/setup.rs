@@ -38,9 +38,12 @@ pub struct Setup {
     /// True if the address of the client is added to `x-forwarded-for`, as Envoy does with
     /// `use_remote_address`.
     pub forwards: bool,
-    /// True if the host has the ABI and nothing that only Envoy has: no `plugin_vm_id`, action 4 and
-    /// an unknown foreign function are fatal, and the VM starts in context 0.
+    /// True if the host has the ABI and nothing that only Envoy has: no `xds` attribute, action 4 and
+    /// an unknown foreign function are fatal, `_initialize` is not called, and the VM starts in
+    /// context 0.
     pub plain: bool,
+    /// Major and minor version that an Envoy gives as its own; `None`: there is no such attribute.
+    pub envoy: Option<(u64, u64)>,
     /// A fault in host calls, counted from the start of the VM.
     pub fault: Option<Fault>,
 }
@@ -69,6 +72,7 @@ impl Setup {
             secured: false,
             forwards: true,
             plain: false,
+            envoy: Some((1, 40)),
             fault: None,
         }
     }
@@ -90,8 +94,11 @@ impl HostState {
         let properties =
             properties.map(|(path, value)| (path.as_bytes().to_vec(), value.as_bytes().to_vec()));
         let mut properties = BTreeMap::from(properties);
-        if setup.plain {
-            properties.retain(|path, _| !path.starts_with(b"plugin_"));
+        if let Some((major, minor)) = setup.envoy.filter(|_| !setup.plain) {
+            for (part, number) in [("major", major), ("minor", minor)] {
+                let path = format!("xds\0node\0user_agent_build_version\0version\0{part}_number");
+                properties.insert(path.into_bytes(), number.to_le_bytes().to_vec());
+            }
         }
         Self {
             plugin_configuration: setup.configuration,

@@ -6,7 +6,7 @@ mod requests;
 mod time;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use wasmtime::{Instance, InstancePre, Store, TypedFunc, WasmParams, WasmResults};
+use wasmtime::{Instance, InstancePre, Store, TypedFunc, Val, WasmParams, WasmResults};
 
 use crate::host::{self, HostState};
 use crate::{Compiled, Setup};
@@ -68,7 +68,11 @@ impl Vm {
             fuel: 0,
             allowance: None,
         };
+        let plain = vm.store.data().plain;
         for start in ["_initialize", "_start"] {
+            if plain && start == "_initialize" {
+                continue;
+            }
             if vm.exports(start) {
                 vm.call::<(), ()>(start, 0, ())?;
                 break;
@@ -194,6 +198,31 @@ impl Vm {
     /// with a backtrace in its error; the VM cannot be used after that.
     pub const fn ration(&mut self, fuel: u64) {
         self.allowance = Some(fuel);
+    }
+
+    /// Calls a callback for a context, which need not exist, with one number for all other
+    /// arguments. Returns its result, if it has one.
+    ///
+    /// # Errors
+    /// There is no such callback, or the module traps.
+    pub fn callback(&mut self, name: &str, context: u32, rest: u32) -> Result<Option<u32>> {
+        let function = self
+            .instance
+            .get_func(&mut self.store, name)
+            .with_context(|| format!("there is no `{name}`"))?;
+        let ty = function.ty(&self.store);
+        let number = |index| if index == 0 { context } else { rest };
+        let arguments: Vec<Val> = (0..ty.params().len())
+            .map(|index| Val::I32(number(index).cast_signed()))
+            .collect();
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        self.store.data_mut().effective = context;
+        self.store.set_fuel(FUEL)?;
+        function
+            .call(&mut self.store, &arguments, &mut results)
+            .map_err(anyhow::Error::from)
+            .with_context(|| format!("`{name}` trapped"))?;
+        Ok(results.first().and_then(Val::i32).map(i32::cast_unsigned))
     }
 
     fn exports(&mut self, name: &str) -> bool {

@@ -4,14 +4,16 @@ use registry_auth_engine::config::raw::Proxy;
 use registry_auth_engine::url::{HttpUrl, UrlError};
 
 use super::draft::Draft;
+use super::members;
 use crate::cluster::{Cluster, Endpoint, Trust};
 use crate::options::{DEFAULT_UPSTREAM, Upstream};
 
 /// The name of the registry's cluster, where the document has none.
 const NAME: &str = "registry";
 
-/// Where errors about the options are placed.
-const PLACE: &str = "--upstream";
+/// Where errors about the options are placed, and those about the document.
+const OPTION: &str = "--upstream";
+const KEY: &str = "proxy.upstream";
 
 /// The registry, and what it sees of the host.
 pub(super) struct Registry {
@@ -29,16 +31,30 @@ pub(super) fn complete(proxy: &Proxy, draft: &mut Draft<'_>) -> Option<Registry>
         url: DEFAULT_UPSTREAM.to_owned(),
         ..Upstream::default()
     };
-    let said = draft.options.upstream.as_ref();
-    if said.is_none() {
-        draft.assume(format!(
-            "the registry is at {DEFAULT_UPSTREAM}: --upstream says nothing else"
-        ));
+    let written = proxy.upstream.clone().map(|url| Upstream {
+        url,
+        ..Upstream::default()
+    });
+    if written.is_some()
+        && let Some(proxy) = draft.object(&["proxy"])
+    {
+        // The filter does not read it.
+        members::remove(proxy, "upstream");
     }
-    match registry(proxy, said.unwrap_or(&assumed)) {
+    let (place, said) = match (&draft.options.upstream, written) {
+        (Some(option), _) => (OPTION, option.clone()),
+        (None, Some(written)) => (KEY, written),
+        (None, None) => {
+            draft.assume(format!(
+                "the registry is at {DEFAULT_UPSTREAM}: neither {OPTION} nor {KEY} says anything else"
+            ));
+            (OPTION, assumed)
+        }
+    };
+    match registry(proxy, &said) {
         Ok(registry) => Some(registry),
         Err(message) => {
-            draft.found.error(PLACE, message);
+            draft.found.error(place, message);
             None
         }
     }

@@ -57,7 +57,7 @@ impl Gateway {
         assumptions.extend(self.image.assumption());
         if foreign::has(&completed.filter, &["http", "auth", "mtls"]) {
             assumptions.push(
-                "a ClientTrafficPolicy has the proxy verify certificates of clients (tls.clientValidation); Envoy 1.38 or newer".to_owned(),
+                "a ClientTrafficPolicy has the proxy verify certificates of clients (tls.clientValidation)".to_owned(),
             );
         }
         if !completed.environment.is_empty() {

@@ -129,9 +129,13 @@ impl Mesh {
             });
         }
         if foreign::has(&completed.filter, &["http", "auth", "mtls"]) {
-            assumptions.push(
-                "client certificates need Envoy 1.38 or newer, which is in Istio 1.31 (older ones: 401 for everyone with a certificate); the proxy has to verify them".to_owned(),
-            );
+            assumptions.push("the proxy has to verify client certificates".to_owned());
+            assumptions.push(match foreign::whole_certificate(&completed.filter) {
+                Some(what) => format!(
+                    "{what} needs client certificates themselves: Envoy 1.38 or newer, which is in Istio 1.31; older ones refuse the configuration"
+                ),
+                None => "with an Envoy before 1.38, so an Istio before 1.31, a client certificate that expires is accepted until its connection ends".to_owned(),
+            });
         }
         if completed.environment.is_empty() && !completed.issuers.is_empty() {
             assumptions.push(

@@ -241,6 +241,39 @@ fn one_server_has_one_cluster_and_two_servers_never_share_one() {
     assert_eq!(how(&completed, 2), json!({ "cluster": "a.example-2" }));
 }
 
+/// The rows: `proxy.upstream`, the option, and the host of the registry.
+#[test]
+fn the_registry_may_be_in_the_document_and_an_option_has_precedence() {
+    let rows = [
+        (Some("http://zot.internal"), None, "zot.internal"),
+        (Some("http://zot.internal"), Some("http://other"), "other"),
+        (None, None, "127.0.0.1"),
+    ];
+    for (written, option, host) in rows {
+        let mut document = issuers(json!([entry("https://a.example", &json!({}))]));
+        if let Some(written) = written {
+            document["proxy"] = json!({ "upstream": written });
+        }
+        let options = Options {
+            upstream: option.map(|url| Upstream {
+                url: url.to_owned(),
+                ..Upstream::default()
+            }),
+            ..Options::default()
+        };
+        let completed = good(&document, &options);
+        let Endpoint::Host(found, _) = &completed.upstream.endpoint else {
+            panic!("{:?}", completed.upstream);
+        };
+        assert_eq!(found, host);
+        // The filter does not read it, and is not given it.
+        assert_eq!(completed.filter["proxy"].get("upstream"), None);
+        let is_assumed = |line: &String| line.starts_with("the registry is at");
+        let is_said = written.is_some() || option.is_some();
+        assert_eq!(completed.assumptions.iter().any(is_assumed), !is_said);
+    }
+}
+
 #[test]
 fn the_registry_is_where_the_options_say() {
     let certificate = || Certificate {

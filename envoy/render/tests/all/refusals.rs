@@ -268,6 +268,18 @@ fn a_registry_that_cannot_be_reached_as_it_is_written_is_refused() {
         );
         assert!(errors[0].message.contains(message), "{url}: {errors:#?}");
         assert!(!errors[0].message.contains("tops3cret"));
+        // The same in the document.
+        let mut document = base();
+        document["proxy"]["upstream"] = json!(url);
+        let errors = with(&document, &Options::default()).err();
+        let errors = errors.unwrap_or_default();
+        let paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
+        assert_eq!(paths.is_empty(), with_ca, "{url}: {errors:#?}");
+        assert!(
+            paths.iter().all(|path| *path == "proxy.upstream"),
+            "{errors:#?}"
+        );
+        assert!(!format!("{errors:?}").contains("tops3cret"));
     }
 }
 

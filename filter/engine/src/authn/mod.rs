@@ -14,6 +14,7 @@ pub mod mapping;
 pub mod mtls;
 pub(crate) mod origin;
 pub mod provider;
+pub(crate) mod summary;
 #[cfg(test)]
 pub(crate) mod test_certificate;
 #[cfg(test)]

@@ -11,8 +11,9 @@ use regex_automata::{Anchored, Input, PatternID};
 use registry_auth_cel::re2;
 
 use super::certificate::{Certificate, NameForm, PresentedCertificate};
+use super::summary::Unreadable;
 use crate::authn::cache::Authenticated;
-use crate::request::Connection;
+use crate::request::{CertificateSummary, Connection, SummaryNeeds};
 use crate::time::UnixTime;
 
 /// Which part of a certificate is the user name.
@@ -33,10 +34,18 @@ pub(crate) enum Attribute {
 }
 
 impl Mtls {
-    /// The user name that the certificate with this PEM text gives, and when the certificate
+    /// The user name that the certificate of the connection gives, and when the certificate
     /// expires. `None` once it has expired: the host verifies it once per connection, and
-    /// connections may live long.
-    pub(crate) fn name(&self, pem: &[u8], now: UnixTime) -> Option<(String, UnixTime)> {
+    /// connections may live long. A summary does not say when it expires.
+    pub(crate) fn name(
+        &self,
+        connection: &Connection<'_>,
+        now: UnixTime,
+    ) -> Option<(String, UnixTime)> {
+        let pem = connection.certificate;
+        if let (Some(summary), true) = (&connection.summary, pem.is_empty()) {
+            return Some((self.name_by_summary(summary)?, UnixTime::MAX));
+        }
         let presented = PresentedCertificate::of_pem(pem)?;
         let certificate = presented.read()?;
         // `notAfter` is inclusive (RFC 5280 section 4.1.2.5).
@@ -50,7 +59,7 @@ impl Mtls {
     /// connection may have another certificate.
     pub(crate) fn may_carry(&self, token: &Authenticated, connection: &Connection<'_>) -> bool {
         let bound_to = token.bound_to.as_deref().filter(|_| self.bind_tokens);
-        bound_to.is_none_or(|wanted| is_thumbprint(wanted, connection.certificate))
+        bound_to.is_none_or(|wanted| is_thumbprint(wanted, connection))
     }
 
     /// That of the first attribute that the certificate has. If it is empty, no other is read, as
@@ -63,6 +72,66 @@ impl Mtls {
             .and_then(Value::name)
     }
 
+    /// As [`Self::username`], from a summary. `None` also if the summary lacks what is needed.
+    fn name_by_summary(&self, summary: &CertificateSummary<'_>) -> Option<String> {
+        summary.thumbprint()?;
+        self.attributes
+            .iter()
+            .find_map(|attribute| self.value_by_summary(*attribute, summary).transpose())?
+            .ok()
+            .and_then(Value::name)
+    }
+
+    /// As [`Self::value`], from a summary.
+    fn value_by_summary(
+        &self,
+        attribute: Attribute,
+        summary: &CertificateSummary<'_>,
+    ) -> Result<Option<Value>, Unreadable> {
+        let name = match attribute {
+            Attribute::CommonName => {
+                return summary.common_name().map(|name| name.map(Value::Name));
+            }
+            Attribute::Name(form @ NameForm::Uri, 0) => summary.uri.map(|name| (form, name)),
+            Attribute::Name(form @ NameForm::Dns, 0) => summary.dns.map(|name| (form, name)),
+            Attribute::Subject | Attribute::Name(..) => return Err(Unreadable),
+        };
+        Ok(name.map(|(form, name)| self.alternative_name(form, name)))
+    }
+
+    /// What of a summary is read; `None` if that does not suffice.
+    pub(crate) fn summary_needs(&self) -> Option<SummaryNeeds> {
+        let reads = |wanted| self.attributes.contains(&wanted);
+        self.needs_whole().is_none().then(|| SummaryNeeds {
+            uri: reads(Attribute::Name(NameForm::Uri, 0)),
+            dns: reads(Attribute::Name(NameForm::Dns, 0)),
+            subject: reads(Attribute::CommonName),
+        })
+    }
+
+    /// What is configured that no summary has, if anything.
+    pub(crate) fn needs_whole(&self) -> Option<&'static str> {
+        self.attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                Attribute::CommonName | Attribute::Name(NameForm::Uri | NameForm::Dns, 0) => None,
+                Attribute::Subject => Some("the attribute `Subject`"),
+                Attribute::Name(NameForm::Email, _) => Some("the attribute `Email`"),
+                Attribute::Name(NameForm::Uri, _) => Some("`uriSanIndex`"),
+                Attribute::Name(NameForm::Dns, _) => Some("`dnsSanIndex`"),
+            })
+    }
+
+    /// An alternative name as user name.
+    fn alternative_name(&self, form: NameForm, name: &[u8]) -> Value {
+        let name = std::str::from_utf8(name).ok();
+        let name = match (&self.uri_pattern, form) {
+            (Some(pattern), NameForm::Uri) => name.and_then(|name| pattern.first_group(name)),
+            _ => name.map(str::to_owned),
+        };
+        name.map_or(Value::Unusable, Value::Name)
+    }
+
     /// The value of an attribute, if the certificate has it.
     fn value(&self, attribute: Attribute, certificate: &Certificate<'_>) -> Option<Value> {
         match attribute {
@@ -71,16 +140,9 @@ impl Mtls {
                 .common_name()
                 .map(|name| Value::Name(name.to_owned())),
             Attribute::Subject => certificate.subject.text().map(Value::Name),
-            Attribute::Name(form, index) => {
-                let name = std::str::from_utf8(certificate.name(form, index)?).ok();
-                let name = match (&self.uri_pattern, form) {
-                    (Some(pattern), NameForm::Uri) => {
-                        name.and_then(|name| pattern.first_group(name))
-                    }
-                    _ => name.map(str::to_owned),
-                };
-                Some(name.map_or(Value::Unusable, Value::Name))
-            }
+            Attribute::Name(form, index) => certificate
+                .name(form, index)
+                .map(|name| self.alternative_name(form, name)),
         }
     }
 }
@@ -101,15 +163,19 @@ impl Value {
     }
 }
 
-/// The `x5t#S256` of the certificate with this PEM text (RFC 8705 section 3.1).
-pub(crate) fn thumbprint(pem: &[u8]) -> Option<String> {
+/// The `x5t#S256` of the certificate of a connection (RFC 8705 section 3.1).
+pub(crate) fn thumbprint(connection: &Connection<'_>) -> Option<String> {
+    let pem = connection.certificate;
+    if let (Some(summary), true) = (&connection.summary, pem.is_empty()) {
+        return summary.thumbprint();
+    }
     PresentedCertificate::of_pem(pem)
         .map(|presented| URL_SAFE_NO_PAD.encode(presented.thumbprint()))
 }
 
-/// Returns true if `wanted` is the `x5t#S256` of the certificate with this PEM text.
-pub(crate) fn is_thumbprint(wanted: &str, pem: &[u8]) -> bool {
-    thumbprint(pem).is_some_and(|thumbprint| thumbprint == wanted)
+/// Returns true if `wanted` is the `x5t#S256` of the certificate of a connection.
+pub(crate) fn is_thumbprint(wanted: &str, connection: &Connection<'_>) -> bool {
+    thumbprint(connection).is_some_and(|thumbprint| thumbprint == wanted)
 }
 
 /// `uriSanPattern`: its first group is the user name.

@@ -12,7 +12,7 @@ use crate::authn::verify::KeyIdRule;
 use crate::config::{Diagnostics, raw};
 use crate::keys::envelope::secret_set;
 use crate::keys::source::{Callout, Keys, Source, SourceKind};
-use crate::keys::{KeySet, is_key_text};
+use crate::keys::{KeySet, has_private_block, is_key_text, private_entries};
 use crate::token_endpoint::mint::Mint;
 use crate::x509;
 
@@ -118,9 +118,13 @@ fn certificate(cert: &str, diagnostics: &mut Diagnostics) -> Option<Keys> {
         );
         return None;
     }
-    diagnostics
-        .accept(path, KeySet::from_cert(cert))
-        .map(Keys::new)
+    // The whole text would be in the configuration of the proxy.
+    if has_private_block(cert) {
+        diagnostics.error(path, "holds a private key: paste the public one alone");
+        return None;
+    }
+    let keys = diagnostics.accept(&path, KeySet::from_cert(cert));
+    keys.map(Keys::new)
 }
 
 fn provider(
@@ -234,6 +238,20 @@ fn inline(
     diagnostics: &mut Diagnostics,
 ) -> Option<SourceKind> {
     let path = format!("{path}.jwks");
+    // The whole set would be in the configuration of the proxy.
+    let mut private = private_entries(jwks).peekable();
+    if private.peek().is_some() {
+        for (place, member) in private {
+            let kind = if member == "k" {
+                "a shared secret"
+            } else {
+                "a private key"
+            };
+            let message = format!("is {kind}: paste the public key (without `{member}`)");
+            diagnostics.error(format!("{path}.{place}"), message);
+        }
+        return None;
+    }
     let loaded = diagnostics.accept(&path, KeySet::from_jwks_value(jwks))?;
     for skipped in &loaded.skipped {
         diagnostics.warn(&path, skipped.to_string());

@@ -124,6 +124,12 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
         );
         return None;
     }
+    if raw.refuse_identity_header && identity_header.is_none() {
+        diagnostics.error(
+            "proxy.refuseIdentityHeader",
+            "refuses the field that proxy.identityHeader names, which is missing",
+        );
+    }
     let upstream = upstream(raw, diagnostics);
     let env = |from: &Option<raw::FromEnv>| from.as_ref().map(|from| from.env.clone());
     Some(Enforcement {
@@ -132,6 +138,7 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
         upstream_authorization: env(&raw.upstream_authorization),
         head: HeadRules {
             identity_header,
+            refuse_identity_header: raw.refuse_identity_header,
             forward_authorization: raw.forward_authorization,
         },
         read_request_bodies: raw.read_request_bodies,
@@ -142,6 +149,10 @@ pub(super) fn enforcement(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<
 /// Compiles `upstreamCluster` and `upstreamHost`. Nothing that a client sends may choose which host
 /// is asked.
 fn upstream(raw: &Proxy, diagnostics: &mut Diagnostics) -> Option<Upstream> {
+    if raw.upstream.is_some() {
+        let message = "is ignored: only `registry-auth run` and `render` read it; here the registry is where the proxy routes to";
+        diagnostics.warn("proxy.upstream", message);
+    }
     let Some(cluster) = raw.upstream_cluster.clone() else {
         if raw.upstream_host.is_some() {
             diagnostics.error(

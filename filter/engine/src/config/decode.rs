@@ -284,6 +284,7 @@ fn policy_entry(object: &mut Object<'_>) -> PolicyEntry {
 
 fn proxy(object: &mut Object<'_>) -> Proxy {
     let proxy = Proxy {
+        upstream: object.filled("upstream"),
         upstream_cluster: object.filled("upstreamCluster"),
         upstream_host: object.text("upstreamHost"),
         oidc_cluster: object.text("oidcCluster"),
@@ -291,6 +292,7 @@ fn proxy(object: &mut Object<'_>) -> Proxy {
         upstream_authorization: object.object("upstreamAuthorization", from_env),
         forward_authorization: object.flag("forwardAuthorization"),
         identity_header: object.text("identityHeader"),
+        refuse_identity_header: object.flag("refuseIdentityHeader"),
         public_paths: object.texts("publicPaths"),
         read_request_bodies: object.flag("readRequestBodies"),
         extensions: object.flag("extensions"),

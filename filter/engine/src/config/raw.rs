@@ -218,6 +218,8 @@ pub struct Intake {
 )]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxy {
+    /// URL of the registry, for those who write the proxy; the filter does not read it.
+    pub upstream: Option<String>,
     /// The host's name for the registry, for questions of our own.
     pub upstream_cluster: Option<String>,
     /// `Host` of those questions; the cluster's name when absent.
@@ -232,6 +234,8 @@ pub struct Proxy {
     pub forward_authorization: bool,
     /// Header that passes the user name to the upstream.
     pub identity_header: Option<String>,
+    /// Refuse requests with that header instead of removing it.
+    pub refuse_identity_header: bool,
     /// Globs of paths that need no identity.
     pub public_paths: Vec<String>,
     /// The host hands request bodies over while headers wait.

@@ -1,6 +1,5 @@
 mod properties;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::*;
@@ -39,6 +38,7 @@ fn edits(grant: &Grant, sent: &Fields, rules: &HeadRules, credential: Option<&st
 fn rules() -> HeadRules {
     HeadRules {
         identity_header: Some("x-registry-user".to_owned()),
+        refuse_identity_header: false,
         forward_authorization: false,
     }
 }
@@ -333,4 +333,82 @@ fn the_first_change_that_fails_is_the_last() {
         );
         assert_eq!(made, fails + 1);
     }
+}
+
+#[test]
+fn a_request_that_names_its_user_is_refused_where_that_is_asked_for() {
+    let refusing = HeadRules {
+        refuse_identity_header: true,
+        ..rules()
+    };
+    let unnamed = HeadRules {
+        identity_header: None,
+        ..refusing.clone()
+    };
+    let rows = [
+        ("x-registry-user", true),
+        ("X-Registry-User", true),
+        ("x_registry.USER", true),
+        ("x-registry-users", false),
+        (":registry-user", false),
+        ("authorization", false),
+        ("x-original-url", false),
+    ];
+    for (name, expected) in rows {
+        let head = sent(&[("accept", "*/*"), (name, "")]);
+        assert_eq!(refusing.refuses(&head), expected, "{name}");
+        assert!(!rules().refuses(&head) && !unnamed.refuses(&head), "{name}");
+    }
+}
+
+#[test]
+fn a_head_that_a_host_did_not_change_as_it_was_told_is_seen() {
+    let own = ("authorization", OWN);
+    let bytes = ("content-type", BYTES);
+    let (path, accept) = ((":path", "/v2/a/blobs/uploads/"), ("accept", "*/*"));
+    let before = [
+        (":path", "/v2/a/blobs/uploads/?mount=x"),
+        accept,
+        ("authorization", "Bearer a.b.c"),
+        ("content-type", "text/plain"),
+        ("x_registry_user", "admin"),
+    ];
+    // (the head that the host shows, whether it is the right one)
+    let rows: [(&[(&str, &str)], bool); 12] = [
+        (&[path, accept, bytes, own], true),
+        // In any order and case, with fields of the host's own.
+        (
+            &[
+                ("x-own", "1"),
+                ("Authorization", OWN),
+                bytes,
+                (":path", path.1),
+            ],
+            true,
+        ),
+        (&before, false),
+        (&[accept, bytes, own], false),
+        (&[before[0], accept, bytes, own], false),
+        (&[path, before[0], accept, bytes, own], false),
+        (&[path, accept, bytes, own, before[4]], false),
+        (&[path, accept, bytes, own, ("x-registry-user", "")], false),
+        (&[path, accept, bytes, before[2]], false),
+        (&[path, accept, bytes, own, own], false),
+        (&[path, accept, bytes], false),
+        (&[path, accept, bytes, before[3], own], false),
+    ];
+    let grant = grant(GrantRule::NoAccessControl, Payload::Bytes).redirected(path.1.to_owned());
+    let (before, rules) = (sent(&before), rules());
+    let edits = grant.edits(&before, &rules, Some(OWN));
+    for (shown, expected) in rows {
+        assert_eq!(edits.are_made_in(&sent(shown)), expected, "{shown:?}");
+    }
+    // What is not removed may be there as often as it was sent.
+    let plain = self::grant(GrantRule::Public, Payload::Any);
+    let head = sent(&[
+        ("content-type", "a/b"),
+        ("content-type", "a/b"),
+        ("cookie", "s"),
+    ]);
+    assert!(plain.edits(&head, &rules, None).are_made_in(&head));
 }

@@ -53,17 +53,27 @@ impl Decision<'_> {
         else {
             return Ok(None);
         };
-        let pem = connection.certificate;
+        // Whatever the host says instead, that does not suffice.
+        if connection.certificate.is_empty() && self.engine.needs_certificate().is_some() {
+            return Err(Reason::UnusableCertificate);
+        }
+        // A summary is known by its digest, which is that of one certificate only.
+        let text = match &connection.summary {
+            Some(summary) if connection.certificate.is_empty() => summary.digest,
+            _ => connection.certificate,
+        };
         if let Some(authenticated) =
             self.cache
-                .get(CacheKey::Certificate(pem), facts.keys, facts.now)
+                .get(CacheKey::Certificate(text), facts.keys, facts.now)
         {
             return Ok(Some(authenticated));
         }
-        let user = mtls.name(pem, facts.now).and_then(|(name, expires)| {
-            let groups = self.engine.groups_of(&name);
-            Some((User::new(name, groups, Document::empty())?, expires))
-        });
+        let user = mtls
+            .name(connection, facts.now)
+            .and_then(|(name, expires)| {
+                let groups = self.engine.groups_of(&name);
+                Some((User::new(name, groups, Document::empty())?, expires))
+            });
         let (user, expires) = user.ok_or(Reason::UnusableCertificate)?;
         let identity = Arc::new(Identity::Authenticated(user));
         let authenticated = Arc::new(Authenticated {
@@ -75,7 +85,7 @@ impl Decision<'_> {
             login: None,
         });
         self.cache
-            .put(CacheKey::Certificate(pem), Arc::clone(&authenticated));
+            .put(CacheKey::Certificate(text), Arc::clone(&authenticated));
         Ok(Some(authenticated))
     }
 

@@ -25,8 +25,29 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 
 type Members = Map<String, Value>;
 
-/// Reads a JWK. Members that only private keys have are never read.
+/// Members that only private keys and shared secrets have (RFC 7518 sections 6.2.2, 6.3.2 and
+/// 6.4.1, RFC 8037 section 2).
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// Returns the first member of a JWK that only private keys and shared secrets have.
+pub(super) fn private_member(entry: &Value) -> Option<&'static str> {
+    let is_there = |name: &&str| entry.get(name).is_some_and(|value| !value.is_null());
+    PRIVATE.into_iter().find(is_there)
+}
+
+/// Reads a public JWK. One with private members is refused: whoever could read it where it was
+/// published can sign with it.
 pub(super) fn read(entry: &Value) -> Result<PublicKey, KeyError> {
+    let key = read_public_half(entry);
+    // A shared secret has an error of its own.
+    if private_member(entry).is_some() && !matches!(key, Err(KeyError::Symmetric)) {
+        return Err(KeyError::PrivateKey);
+    }
+    key
+}
+
+/// Reads the public members of a JWK. Members that only private keys have are not read.
+pub(super) fn read_public_half(entry: &Value) -> Result<PublicKey, KeyError> {
     let members = entry.as_object().ok_or(KeyError::NotAnObject)?;
     for_signatures(members)?;
     let algorithm = text(members, "alg")?

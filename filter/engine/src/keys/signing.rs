@@ -35,7 +35,7 @@ impl SigningKey {
     /// Not a JWK Set of usable keys, or a first key that cannot sign or whose public members are
     /// another's.
     pub fn from_jwks_value(value: &Value) -> Result<(Self, KeySet), KeysError> {
-        let public = KeySet::from_jwks_value(value)?;
+        let public = KeySet::load(value, jwk::read_public_half)?;
         if let Some(skipped) = public.skipped.first() {
             return Err((*skipped.reason).clone());
         }

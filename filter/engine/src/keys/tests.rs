@@ -222,18 +222,20 @@ fn a_written_set_is_read_back_and_holds_nothing_private() {
         good(),
         &json!({"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","alg":"ES256"}),
     )];
-    entries.push(rsa(
-        2048,
-        &json!({"d":"AAAA","p":"AAAA","q":"AAAA","dp":"AAAA","dq":"AAAA","qi":"AAAA","oth":[]}),
-    ));
+    entries.extend(
+        ["d", "p", "q", "dp", "dq", "qi", "oth"]
+            .map(|member| rsa(2048, &json!({member:"AAAA","kid":member}))),
+    );
+    let private = entries.len();
+    entries.push(with(good(), &json!({"alg":"ES256"})));
     entries.extend(
         Algorithm::ALL
             .iter()
             .map(|algorithm| Signer::new(*algorithm).jwk(&json!({"alg":algorithm.name()}))),
     );
-    let keys = KeySet::from_jwks_value(&jwks(&entries)).unwrap().keys;
+    let Loaded { keys, skipped } = KeySet::from_jwks_value(&jwks(&entries)).unwrap();
     let written = keys.to_jwks();
-    assert_eq!(keys.len(), 12);
+    assert_eq!((keys.len(), skipped.len()), (11, private));
     assert_eq!(
         KeySet::from_jwks_value(&written).unwrap(),
         Loaded {

@@ -134,7 +134,11 @@ fn token(claims: &Value) -> String {
 }
 
 fn thumbprint(holder: usize) -> String {
-    crate::authn::mtls::thumbprint(certificate(holder).as_bytes()).unwrap()
+    crate::authn::mtls::thumbprint(&Connection {
+        certificate: certificate(holder).as_bytes(),
+        ..Connection::default()
+    })
+    .unwrap()
 }
 
 fn signing_key() -> Value {

@@ -76,8 +76,7 @@ impl Source {
                 return Err(Reason::MalformedCredential.into());
             }
             (Credential::Anonymous, Some(_)) => {
-                let thumbprint =
-                    thumbprint(connection.certificate).ok_or(Reason::UnusableCertificate)?;
+                let thumbprint = thumbprint(connection).ok_or(Reason::UnusableCertificate)?;
                 (
                     Origin::of_certificate(),
                     Some(json!({ THUMBPRINT: thumbprint })),

@@ -10,6 +10,7 @@ mod delay;
 mod failures;
 mod fields;
 mod hostile;
+mod hosts;
 mod minting;
 mod mounts;
 mod mtls;

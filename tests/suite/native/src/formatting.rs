@@ -7,6 +7,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_cases::Outcome;
+use registry_auth_harness::hosts;
 use registry_auth_harness::module::workspace;
 use registry_auth_harness::scenario;
 
@@ -19,7 +20,9 @@ const GENERATED: &str = "tests/suite/wasm/src/generated.json";
 #[test]
 fn the_files_of_scenarios_are_written_in_one_style() -> Outcome {
     let mut others = Vec::new();
-    let mut paths = vec![workspace().join(GENERATED)];
+    let mut paths = [GENERATED, hosts::ROWS]
+        .map(|file| workspace().join(file))
+        .to_vec();
     for entry in fs::read_dir(scenario::folder()).context("no scenarios")? {
         paths.push(entry.context("no scenarios")?.path());
     }

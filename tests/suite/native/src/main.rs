@@ -4,6 +4,7 @@ mod configuration_page;
 mod differential;
 mod examples;
 mod formatting;
+mod hosts;
 mod identity;
 mod left_out;
 mod minting;

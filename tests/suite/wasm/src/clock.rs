@@ -7,7 +7,7 @@ use registry_auth_harness::client::Request;
 use registry_auth_harness::mint::Recipe;
 use registry_auth_harness::substrate::now;
 use registry_auth_harness::{key, push};
-use registry_auth_vm::host::Clock;
+use registry_auth_vm::host::{Clock, Fault, Status};
 use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use serde_json::{Value, json};
 
@@ -41,11 +41,16 @@ fn configuration() -> Result<Value> {
 }
 
 fn start(time: UnixTime) -> Result<Vm> {
+    start_with(Compiled::built()?, time, None)
+}
+
+fn start_with(module: &Compiled, time: UnixTime, fault: Option<Fault>) -> Result<Vm> {
     let configuration = configuration()?.to_string();
     Vm::start(
-        Compiled::built()?,
+        module,
         Setup {
             clock: Clock::At(time),
+            fault,
             ..Setup::of_scenarios(configuration.as_bytes())
         },
     )
@@ -187,6 +192,49 @@ fn an_intake_in_wasm_takes_no_keys_by_such_a_clock() -> Outcome {
             Some(503),
             "{time:?}"
         );
+    }
+    Ok(())
+}
+
+/// Some hosts have no clock of the ABI, and that of WASI.
+#[test]
+fn a_host_without_a_clock_of_the_abi_in_wasm_is_asked_by_wasi_and_no_other_is() -> Outcome {
+    const ABI: &str = "proxy_get_current_time_nanoseconds";
+    const WASI: &str = "clock_time_get";
+    let (small, full) = (Compiled::built()?, Compiled::full()?);
+    let without = Some(Fault::always(ABI, Status::Unimplemented));
+    let failing = Some(Fault::always(ABI, Status::InternalFailure));
+    let none = Some(Fault::always(WASI, Status::InternalFailure));
+    // (the module, what is wrong, what a valid token gets, whether WASI is asked)
+    let rows = [
+        ("small", small, None, None, false),
+        ("small, no clock", small, without, None, true),
+        (
+            "small, a clock that fails",
+            small,
+            failing,
+            Some(503),
+            false,
+        ),
+        ("full", full, None, None, true),
+        ("full, no clock of WASI", full, none, Some(503), true),
+    ];
+    let [ended, valid, ..] = &requests()?[..] else {
+        panic!("fewer requests")
+    };
+    for (name, module, fault, expected, asks) in rows {
+        let mut vm = start_with(module, now(), fault)?;
+        assert_eq!(status(&mut vm, valid)?, expected, "{name}");
+        assert_eq!(vm.host_calls().contains_key(WASI), asks, "{name}");
+        assert_eq!(status(&mut vm, ended)?, expected.or(Some(401)), "{name}");
+    }
+    for (module, fault) in [(small, without), (full, None)] {
+        for time in BEFORE {
+            let mut vm = start_with(module, time, fault)?;
+            for request in requests()? {
+                assert_eq!(status(&mut vm, &request)?, Some(503), "{time:?}");
+            }
+        }
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The tests of the built module on wasmtime. They need `target/registry-auth.wasm`, which `cargo
-//! xtask build` makes.
+//! The tests of the built modules on wasmtime. They need `target/registry-auth.wasm` and
+//! `target/registry-auth-full.wasm`, which `cargo xtask build` makes.
 
 #![expect(clippy::too_many_lines, reason = "tables of test rows")]
 
@@ -13,6 +13,7 @@ mod delay;
 mod expressions;
 mod faults;
 mod fetches;
+mod full;
 mod generated;
 mod hostile;
 mod intake;

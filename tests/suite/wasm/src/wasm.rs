@@ -27,6 +27,8 @@ pub(crate) struct Wasm {
     module: &'static Compiled,
     issuers: Issuers,
     verifies: bool,
+    /// As in [`Setup`].
+    plain: bool,
     clock: Clock,
     served: Vec<Served>,
 }
@@ -65,11 +67,24 @@ impl Wasm {
         Self::with(false, Clock::Ahead(0))
     }
 
+    /// The module with every callback on a host that has the ABI and nothing of Envoy's own.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn full() -> Result<Self> {
+        Ok(Self {
+            module: Compiled::full()?,
+            plain: true,
+            ..Self::bare()?
+        })
+    }
+
     fn with(verifies: bool, clock: Clock) -> Result<Self> {
         Ok(Self {
             module: Compiled::built()?,
             issuers: Issuers::of_scenarios()?,
             verifies,
+            plain: false,
             clock,
             served: Vec::new(),
         })
@@ -170,6 +185,7 @@ impl Wasm {
             fault,
             clock: self.clock,
             verifies: self.verifies,
+            plain: self.plain,
             holds_bodies: config.holds_bodies,
             secured: config.is_secured(),
             ..Setup::of_scenarios(config.plugin.to_string().as_bytes())

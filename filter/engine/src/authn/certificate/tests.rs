@@ -1,5 +1,7 @@
 use super::super::test_certificate::{self as make, tlv};
 use super::*;
+use crate::authn::mtls::is_thumbprint;
+use crate::request::Connection;
 
 const NAMED: &str = include_str!("../../../../../tests/fixtures/certificates/named.pem");
 const WORKLOAD: &str = include_str!("../../../../../tests/fixtures/certificates/workload.pem");
@@ -37,11 +39,12 @@ fn a_name_reads_as_go_writes_it() {
         let certificate = presented.read().unwrap();
         assert_eq!(certificate.subject.text().as_deref(), Some(text));
         assert_eq!(certificate.subject.common_name(), common_name);
-        assert!(
-            crate::authn::mtls::is_thumbprint(thumbprint, pem.as_bytes()),
-            "{thumbprint}"
-        );
-        assert!(!crate::authn::mtls::is_thumbprint("", pem.as_bytes()));
+        let connection = Connection {
+            certificate: pem.as_bytes(),
+            ..Connection::default()
+        };
+        assert!(is_thumbprint(thumbprint, &connection), "{thumbprint}");
+        assert!(!is_thumbprint("", &connection));
     }
 }
 

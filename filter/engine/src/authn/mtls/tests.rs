@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::facts::{Facts, Gathered};
 use crate::keys::source::KeyRing;
 use crate::reason::Reason;
-use crate::request::{Connection, RequestHead};
+use crate::request::{CertificateSummary, Connection, RequestHead, SummaryNeeds};
 use crate::time::UnixTime;
 
 const NAMED: &str = include_str!("../../../../../tests/fixtures/certificates/named.pem");
@@ -328,4 +328,201 @@ fn a_uri_that_the_pattern_refuses_leaves_no_other_name() {
         );
         assert_eq!(answer, expected, "row {number}");
     }
+}
+
+/// What Envoy before 1.38 says of `alice`, `workload` and `nameless`, and what it could say.
+#[test]
+fn a_summary_gives_the_name_that_the_certificate_gives_or_none() {
+    const DIGEST: &[u8] = b"cfbddfa0a95d3363523365c3e1a0afd5aa415092f6339ffa1783986a6cb1078e";
+    let summary = |uri: Option<&'static str>, dns: Option<&'static str>, subject: &'static str| {
+        CertificateSummary {
+            digest: DIGEST,
+            uri: uri.map(str::as_bytes),
+            dns: dns.map(str::as_bytes),
+            subject: subject.as_bytes(),
+        }
+    };
+    let alice = summary(None, None, "CN=alice");
+    let workload = summary(
+        Some("spiffe://example.org/ns/team/sa/build"),
+        Some("build.example.org"),
+        "CN=workload",
+    );
+    let nameless = summary(None, Some("nameless.example.org"), "");
+    let digestless = CertificateSummary {
+        digest: b"",
+        ..alice
+    };
+    let latin = CertificateSummary {
+        dns: Some(b"a\xff"),
+        ..alice
+    };
+    let unreadable = summary(None, Some("a.example.org"), "alice");
+    // The certificate of `NAMED`.
+    let named = summary(
+        None,
+        None,
+        r#"title=dr,emailAddress=a@b.c,serialNumber=7,CN=\#J\C3\B6 \"y\"\ ,CN=first,OU=two,OU=one,O=Acme\, Inc. \<x\>,postalCode=10115,street=A 1,L=Berlin,ST=BE,C=DE"#,
+    );
+    let attributes = |attributes: &[&str]| json!({ "identityAttributes": attributes });
+    let pattern = json!({ "identityAttributes": ["URI", "CN"], "uriSanPattern": "spiffe://[^/]+/ns/([a-z]+)/" });
+    let refused = Err(Reason::UnusableCertificate);
+    let rows = [
+        (json!({}), alice, Ok("alice")),
+        (json!({}), nameless, refused.clone()),
+        (json!({}), digestless, refused.clone()),
+        (json!({}), unreadable, refused.clone()),
+        (json!({}), named, refused.clone()),
+        (json!({}), CertificateSummary::default(), refused.clone()),
+        (
+            attributes(&["URI", "CN"]),
+            workload,
+            Ok("spiffe://example.org/ns/team/sa/build"),
+        ),
+        (attributes(&["URI", "CN"]), alice, Ok("alice")),
+        (
+            attributes(&["URI", "CN"]),
+            summary(Some(""), None, "CN=admin"),
+            refused.clone(),
+        ),
+        (attributes(&["URI"]), alice, refused.clone()),
+        (
+            attributes(&["DNS", "CN"]),
+            nameless,
+            Ok("nameless.example.org"),
+        ),
+        (attributes(&["DNS", "CN"]), unreadable, Ok("a.example.org")),
+        (attributes(&["CN", "DNS"]), unreadable, refused.clone()),
+        (attributes(&["DNS", "CN"]), latin, refused.clone()),
+        (pattern.clone(), workload, Ok("team")),
+        (pattern.clone(), alice, Ok("alice")),
+        (
+            pattern,
+            summary(Some("https://example.org"), None, "CN=admin"),
+            refused.clone(),
+        ),
+        // A summary lacks these.
+        (attributes(&["Subject"]), alice, refused.clone()),
+        (attributes(&["Email", "CN"]), alice, refused.clone()),
+        (
+            json!({ "identityAttributes": ["URI", "CN"], "uriSanIndex": 1 }),
+            workload,
+            refused.clone(),
+        ),
+        (
+            json!({ "identityAttributes": ["DNS", "CN"], "dnsSanIndex": 1 }),
+            workload,
+            refused,
+        ),
+    ];
+    for (mtls, summary, expected) in rows {
+        let engine = serving(&mtls, &json!(["alice"])).unwrap();
+        let connection = Connection {
+            mtls: true,
+            summary: Some(summary),
+            ..Connection::default()
+        };
+        let mut cache = IdentityCache::default();
+        for turn in 0..2 {
+            let answer = ask(&engine, "/v2/", connection, &mut cache, 0);
+            let expected = expected.clone().map(str::to_owned);
+            assert_eq!(answer, expected, "{mtls} {summary:?} {turn}");
+        }
+    }
+}
+
+#[test]
+fn what_a_summary_lacks_needs_the_certificate() {
+    let reads = |uri, dns, subject| Some(SummaryNeeds { uri, dns, subject });
+    let rows = [
+        (json!({}), None, reads(false, false, true)),
+        (
+            json!({ "bindTokens": true }),
+            None,
+            reads(false, false, true),
+        ),
+        (
+            json!({ "identityAttributes": ["URI"], "uriSanPattern": "(.+)" }),
+            None,
+            reads(true, false, false),
+        ),
+        (
+            json!({ "identityAttributes": ["URI", "DNSName"] }),
+            None,
+            reads(true, true, false),
+        ),
+        (
+            json!({ "identityAttributes": ["CN", "Subject"] }),
+            Some("the attribute `Subject`"),
+            None,
+        ),
+        (
+            json!({ "identityAttributes": ["Email"] }),
+            Some("the attribute `Email`"),
+            None,
+        ),
+        (
+            json!({ "identityAttributes": ["URI"], "uriSanIndex": 1 }),
+            Some("`uriSanIndex`"),
+            None,
+        ),
+        (
+            json!({ "identityAttributes": ["DNS"], "dnsSanIndex": 2 }),
+            Some("`dnsSanIndex`"),
+            None,
+        ),
+    ];
+    for (mtls, whole, needs) in rows {
+        let engine = serving(&mtls, &json!(["alice"])).unwrap();
+        assert_eq!(engine.needs_certificate(), whole, "{mtls}");
+        assert_eq!(engine.summary_needs(), needs, "{mtls}");
+    }
+}
+
+/// A token that is minted must not outlive the certificate, and a summary does not say when that
+/// ends.
+#[test]
+fn who_mints_needs_the_certificate() {
+    let document = json!({
+        "http": {
+            "auth": {
+                "mtls": {},
+                "bearer": {
+                    "realm": "https://registry.example.com/token",
+                    "service": "registry.example.com",
+                    "oidc": [{ "issuer": "https://issuer.test", "audiences": ["a"], "cluster": "c" }],
+                    "mint": {
+                        "issuer": "mint",
+                        "algorithm": "EdDSA",
+                        "awsSecretsManager": { "region": "r", "secretName": "s" },
+                    },
+                }
+            }
+        },
+        "proxy": { "pushKey": { "env": "KEY" } },
+    });
+    let Some(engine) = engine(&document) else {
+        panic!("it is refused")
+    };
+    assert_eq!(engine.needs_certificate(), Some("`mint`"));
+    assert_eq!(engine.summary_needs(), None);
+    let connection = Connection {
+        mtls: true,
+        summary: Some(CertificateSummary {
+            digest: b"cfbddfa0a95d3363523365c3e1a0afd5aa415092f6339ffa1783986a6cb1078e",
+            subject: b"CN=alice",
+            ..CertificateSummary::default()
+        }),
+        ..Connection::default()
+    };
+    assert_eq!(
+        ask(
+            &engine,
+            "/v2/",
+            connection,
+            &mut IdentityCache::default(),
+            0
+        ),
+        Err(Reason::UnusableCertificate)
+    );
 }

@@ -56,7 +56,7 @@ fn full() -> Value {
         },
         "proxy": {
             "upstreamCluster": "u", "upstreamHost": "r", "oidcCluster": "i", "pushKey": { "env": "K" },
-            "upstreamAuthorization": { "env": "A" }, "forwardAuthorization": false, "identityHeader": "x-user",
+            "upstreamAuthorization": { "env": "A" }, "forwardAuthorization": false, "identityHeader": "x-user", "refuseIdentityHeader": false,
             "publicPaths": ["/healthz"], "readRequestBodies": true, "extensions": false, "mounts": false, "clientAddress": "proxy",
         },
         "log": { "level": "info" },

@@ -2,6 +2,16 @@
 
 use super::*;
 
+/// A set of one public key, and the same key with these members.
+fn private(members: &Value) -> Value {
+    let public = json!({
+        "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    });
+    let mut other = public.clone();
+    merge(&mut other, members);
+    json!({ "keys": [public, other] })
+}
+
 #[test]
 fn every_refusal_names_its_place_and_what_to_write() {
     let oidc = "/http/auth/bearer/oidc/0";
@@ -58,6 +68,45 @@ fn every_refusal_names_its_place_and_what_to_write() {
             with(&at("jwks"), json!({ "keys": [] })),
             "http.auth.bearer.oidc[0].jwks",
             "",
+        ),
+        (
+            with(&at("jwks"), private(&json!({ "d": "tops3cret" }))),
+            "http.auth.bearer.oidc[0].jwks.keys[1]",
+            "is a private key: paste the public key (without `d`)",
+        ),
+        (
+            with(&at("jwks"), private(&json!({ "qi": "tops3cret" }))),
+            "http.auth.bearer.oidc[0].jwks.keys[1]",
+            "is a private key: paste the public key (without `qi`)",
+        ),
+        (
+            with(
+                &at("jwks"),
+                private(&json!({ "kty": "oct", "k": "tops3cret" })),
+            ),
+            "http.auth.bearer.oidc[0].jwks.keys[1]",
+            "is a shared secret: paste the public key (without `k`)",
+        ),
+        (
+            with(
+                &bearer("cert"),
+                json!(
+                    json!({ "keys": [private(&json!({ "d": "tops3cret" }))["keys"][1]] })
+                        .to_string()
+                ),
+            ),
+            "http.auth.bearer.cert",
+            "it is a private key; use the public key",
+        ),
+        (
+            with(
+                &bearer("cert"),
+                json!(format!(
+                    "{KEY}-----BEGIN EC PRIVATE KEY-----\ntops3cret\n-----END EC PRIVATE KEY-----\n"
+                )),
+            ),
+            "http.auth.bearer.cert",
+            "holds a private key: paste the public one alone",
         ),
         (
             with(&at("keySource"), json!("file")),
@@ -289,6 +338,11 @@ fn every_refusal_names_its_place_and_what_to_write() {
             "x-registry-user",
         ),
         (
+            with("/proxy/refuseIdentityHeader", json!(true)),
+            "proxy.refuseIdentityHeader",
+            "proxy.identityHeader names, which is missing",
+        ),
+        (
             with("/proxy/pushKey", json!({})),
             "proxy.pushKey.env",
             "environment variable",
@@ -352,6 +406,10 @@ fn every_refusal_names_its_place_and_what_to_write() {
             .iter()
             .any(|error| error.path == path && error.message.contains(message));
         assert!(hit, "{path} ({message}) is not among {found:#?}");
+        let is_shown = found
+            .iter()
+            .any(|error| error.message.contains("tops3cret"));
+        assert!(!is_shown, "{path}: {found:#?}");
     }
     let both = with(&bearer("awsSecretsManager"), aws.clone());
     let mut both_with_cert = both.clone();

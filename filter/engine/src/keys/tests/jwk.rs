@@ -152,6 +152,14 @@ fn a_jwk_that_cannot_be_used_is_skipped_alone() {
             KeyError::UnsupportedCurve,
         ),
         (with(okp(), &json!({"x":null})), KeyError::Member("x")),
+        (with(good(), &json!({"d":7})), KeyError::PrivateKey),
+        (with(okp(), &json!({"d":"AAAA"})), KeyError::PrivateKey),
+        (rsa(2048, &json!({"qi":"AAAA"})), KeyError::PrivateKey),
+        (with(good(), &json!({"k":"AAAA"})), KeyError::PrivateKey),
+        (
+            json!({"kty":"oct","kid":"shared","k":"AAAA"}),
+            KeyError::Symmetric,
+        ),
         (
             rsa(2048, &json!({"n":base64url(&[0xfe; 256])})),
             KeyError::BadRsa,
@@ -224,7 +232,7 @@ fn a_jwk_that_can_be_used_is_used() {
             Kind::P256,
         ),
         (with(okp(), &json!({"alg":"EdDSA"})), Kind::Ed25519),
-        (with(good(), &json!({"kid":"absent","d":7})), Kind::P256),
+        (with(good(), &json!({"kid":"absent","d":null})), Kind::P256),
         (rsa(2048, &json!({})), Kind::Rsa),
         (rsa(2049, &json!({"alg":"PS512"})), Kind::Rsa),
         (rsa(8192, &json!({"e":"Aw"})), Kind::Rsa),

@@ -116,6 +116,20 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
             .figure("configure-100")
             .map(|ms| Limit::ms(ms, 50.0)),
     );
+    for (goal, id, most) in [
+        (
+            "`run` is live 3,000 ms after the first line of Envoy",
+            "run-after-envoy",
+            3000.0,
+        ),
+        (
+            "a change to 1,000 patterns is live in 2,000 ms",
+            "run-change",
+            2000.0,
+        ),
+    ] {
+        add(goal, results.figure(id).map(|ms| Limit::ms(ms, most)));
+    }
     if let (Some(new), Some(native)) = (rows("g-ps256"), rows("c-ps256")) {
         let (what, figure) = (
             "new token each time, PS256: pure wasm",

@@ -15,6 +15,7 @@ mod profile;
 mod results;
 mod rounds;
 mod row;
+mod run;
 mod stand;
 mod start;
 
@@ -36,6 +37,8 @@ const BODY: u64 = 1 << 32;
 /// Bodies for each round: a difference of some percent has to show, and the resolution of CPU time
 /// is 10 ms.
 const BODIES: usize = 2;
+/// Starts of `run`, if it alone is measured.
+const RUNS: usize = 5;
 const SHORT_BODY: u64 = 1 << 24;
 
 fn main() -> ExitCode {
@@ -48,6 +51,11 @@ fn run() -> Result<()> {
         && flag == "--profile"
     {
         return profile::show(request);
+    }
+    if let [flag] = arguments.as_slice()
+        && flag == "--run"
+    {
+        return show(&run::measure(RUNS)?);
     }
     let options = Options::read(arguments.into_iter())?;
     let files = Files::find()?;
@@ -83,6 +91,16 @@ fn run() -> Result<()> {
     report(&results, &options, &files)
 }
 
+/// Prints figures alone.
+#[expect(
+    clippy::print_stdout,
+    reason = "the table is what the program is asked for"
+)]
+fn show(figures: &[Figure]) -> Result<()> {
+    print!("{}", results::table_of_figures(figures));
+    Ok(())
+}
+
 /// Measures the figures other than the rows.
 fn figures(options: &Options, files: &Files) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
@@ -102,6 +120,8 @@ fn figures(options: &Options, files: &Files) -> Result<Vec<Figure>> {
     figures.extend(start::configure(options.plan.rounds, patterns, files)?);
     eprintln!("pushes");
     figures.extend(start::push(options.plan.rounds, files)?);
+    eprintln!("run");
+    figures.extend(run::measure(options.plan.rounds)?);
     if !options.quick {
         eprintln!("memory");
         figures.extend(memory::measure(&options.plan, files)?);

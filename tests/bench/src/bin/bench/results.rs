@@ -108,20 +108,7 @@ impl Results {
     }
 
     fn beside(&self) -> String {
-        if self.figures.is_empty() {
-            return String::new();
-        }
-        let mut table = "| what | median | unit |\n|---|--:|---|\n".to_owned();
-        for figure in &self.figures {
-            let _ = writeln!(
-                table,
-                "| {} | {} | {} |",
-                figure.what,
-                short(figure.median()),
-                figure.unit
-            );
-        }
-        table
+        table_of_figures(&self.figures)
     }
 
     /// All samples, for programs.
@@ -147,6 +134,24 @@ impl Results {
             "goals": goals(self),
         })
     }
+}
+
+/// Returns the table of figures; nothing if there are none.
+pub(crate) fn table_of_figures(figures: &[Figure]) -> String {
+    if figures.is_empty() {
+        return String::new();
+    }
+    let mut table = "| what | median | unit |\n|---|--:|---|\n".to_owned();
+    for figure in figures {
+        let _ = writeln!(
+            table,
+            "| {} | {} | {} |",
+            figure.what,
+            short(figure.median()),
+            figure.unit
+        );
+    }
+    table
 }
 
 fn table_of(goals: &[Goal]) -> String {

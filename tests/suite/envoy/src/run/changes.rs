@@ -2,15 +2,16 @@
 //! fails.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 
 use anyhow::{Context as _, Result, ensure};
-use registry_auth_harness::client::Request;
+use registry_auth_harness::client::{self, Request};
 use registry_auth_harness::load::{Kind, Load, Pressure};
 use registry_auth_harness::upstream::Upstream;
 use serde_json::{Value, json};
 
-use super::fixture::{PATIENCE, Run, Setup, is_alive, open};
+use super::fixture::{PATIENCE, Run, Setup, is_alive, open, signal};
 
 const PRESSURE: Pressure = Pressure {
     connections: 4,
@@ -112,20 +113,25 @@ fn a_wrong_change_is_refused_with_its_reason() -> Result<()> {
             json!({"upstreamAuthorization": {"env": "ANOTHER"}}),
         );
     }
+    let action = "http.accessControl.repositories[\"**\"].anonymousPolicy[0]";
     let rows = [
-        ("{".to_owned(), "1 error"),
-        (open(&["fly"]).to_string(), "1 error"),
-        (on_a_taken_port.to_string(), "Address already in use"),
-        (with_variable.to_string(), "`ANOTHER`"),
-        (String::new(), "1 error"),
+        ("{".to_owned(), "1 error", "zot.json"),
+        (open(&["fly"]).to_string(), "1 error", action),
+        (on_a_taken_port.to_string(), "cannot listen on 127.", ""),
+        (with_variable.to_string(), "`ANOTHER`", ""),
+        (String::new(), "1 error", "zot.json"),
     ];
-    for (number, (text, part)) in rows.iter().enumerate() {
+    let files = run.files_of_envoy(true)?;
+    for (number, (text, part, path)) in rows.iter().enumerate() {
         run.replace_text(text)?;
         run.says(REFUSED, number + 1)?;
         let lines = run.log().with(REFUSED)?;
         let reason = lines.last().and_then(|line| line.get("reason")?.as_str());
         let reason = reason.context("no reason")?.to_owned();
         ensure!(reason.contains(part), "{text}: {reason}");
+        // Envoy is asked about none of them: no file was replaced, not even for a moment.
+        ensure!(run.files_of_envoy(true)? == files, "{text}");
+        ensure!(run.refused()?.as_deref() == Some(path), "{text}");
         // It still decides as before, and says that it does.
         run.is_ready()?;
         let answer = run.send(&tags())?;
@@ -141,6 +147,7 @@ fn a_wrong_change_is_refused_with_its_reason() -> Result<()> {
     // And the next good one is live.
     run.replace(&opens("other/**"))?;
     run.is_live(2)?;
+    ensure!(run.refused()?.is_none(), "it is not refused any more");
     run.comes_to(401, &tags())
 }
 
@@ -151,28 +158,81 @@ fn a_change_that_cannot_be_taken_back_ends_everything() -> Result<()> {
     let upstream = Upstream::start()?;
     let mut run = start(&opens("team/**"), &upstream)?;
     let (address, envoy) = (run.address()?, run.envoy()?);
-    let entries = fs::read_dir(run.path(""))?.collect::<std::io::Result<Vec<_>>>()?;
-    let is_private = |entry: &&fs::DirEntry| {
-        let name = entry.file_name();
-        name.to_string_lossy().starts_with("registry-auth-run-")
-    };
-    let private = entries
-        .iter()
-        .find(is_private)
-        .context("no private folder")?;
-    fs::create_dir(private.path().join("listeners.yaml.new"))?;
-    let mut document = open(&["read"]);
+    fs::create_dir(run.private_folder()?.join("listeners.yaml.new"))?;
+    run.replace(&moved(open(&["read"]))?)?;
+    let status = run.ended()?;
+    ensure!(status.code() == Some(1), "{status}");
+    ensure!(!is_alive(envoy), "Envoy is still there");
+    ensure!(TcpStream::connect(address).is_err(), "{address}");
+    let text = run.log().text();
+    ensure!(text.contains("cannot be restored"), "{text}");
+    Ok(())
+}
+
+/// The document on another port.
+fn moved(mut document: Value) -> Result<Value> {
     let next = registry_auth_harness::program::free_address()?;
     if let Some(port) = document.pointer_mut("/http/port") {
         *port = json!(next.port().to_string());
     }
-    run.replace(&document)?;
-    let status = run.ended()?;
-    ensure!(status.code() == Some(1), "{status}");
-    ensure!(!is_alive(envoy), "Envoy is still there");
-    ensure!(std::net::TcpStream::connect(address).is_err(), "{address}");
-    let text = run.log().text();
-    ensure!(text.contains("cannot be restored"), "{text}");
+    Ok(document)
+}
+
+/// The files of before are all there again while Envoy is silent: one that starts then reads them.
+#[test]
+fn a_change_is_taken_back_while_envoy_is_silent() -> Result<()> {
+    let upstream = Upstream::start()?;
+    let mut run = start(&opens("team/**"), &upstream)?;
+    let before = run.files_of_envoy(false)?;
+    let envoy = run.envoy()?;
+    let obstacle = run.private_folder()?.join("listeners.yaml.new");
+    fs::create_dir(&obstacle)?;
+    run.replace(&moved(open(&["read"]))?)?;
+    run.says("writing the configuration of before failed", 1)?;
+    ensure!(run.files_of_envoy(false)? != before, "nothing has changed");
+    signal(envoy, "STOP")?;
+    fs::remove_dir(&obstacle)?;
+    let folder = run.private_folder()?;
+    run.until("the files of before", || {
+        let mut is_back = true;
+        for (name, text) in &before {
+            let now = fs::read_to_string(folder.join(name)).unwrap_or_default();
+            let (_, rest) = now.split_once('\n').unwrap_or_default();
+            is_back &= now.trim_end() == text.trim_end() || rest.trim_end() == text.trim_end();
+        }
+        Ok(is_back)
+    })?;
+    ensure!(
+        run.log().with(REFUSED)?.is_empty(),
+        "Envoy has confirmed it"
+    );
+    signal(envoy, "CONT")?;
+    run.says(REFUSED, 1)?;
+    run.is_ready()?;
+    run.comes_to(200, &tags())?;
+    run.comes_to(401, &Request::new("GET", "/v2/other/app/tags/list"))
+}
+
+/// A connection to a listener that is gone is closed after its next answer, which the newest policy
+/// gives.
+#[test]
+fn an_old_connection_ends_after_its_next_answer() -> Result<()> {
+    const REQUEST: &[u8] = b"GET /v2/team/app/tags/list HTTP/1.1\r\nhost: a\r\n\r\n";
+    let upstream = Upstream::start()?;
+    let mut run = start(&open(&["read"]), &upstream)?;
+    let mut old = TcpStream::connect(run.address()?)?;
+    old.set_read_timeout(Some(PATIENCE))?;
+    old.write_all(REQUEST)?;
+    let mut answer = [0; 12];
+    old.read_exact(&mut answer)?;
+    ensure!(&answer == b"HTTP/1.1 200", "{answer:?}");
+    run.replace(&moved(opens("other/**"))?)?;
+    run.is_live(2)?;
+    old.write_all(REQUEST)?;
+    let mut rest = Vec::new();
+    old.read_to_end(&mut rest).context("it is still open")?;
+    let rest = String::from_utf8_lossy(&rest);
+    ensure!(rest.contains("HTTP/1.1 401"), "{rest}");
     Ok(())
 }
 
@@ -181,17 +241,18 @@ fn another_address_replaces_the_listener() -> Result<()> {
     let upstream = Upstream::start()?;
     let mut run = start(&open(&["read"]), &upstream)?;
     let before = run.address()?;
-    let next = registry_auth_harness::program::free_address()?;
-    let mut document = open(&["read"]);
-    if let Some(port) = document.pointer_mut("/http/port") {
-        *port = json!(next.port().to_string());
-    }
+    let document = moved(open(&["read"]))?;
     run.replace(&document)?;
     run.is_live(2)?;
-    ensure!(run.address()? == next && before != next, "{before} {next}");
+    let next = run.address()?;
+    let wanted = document.pointer("/http/port").and_then(Value::as_str);
+    ensure!(
+        before != next && wanted == Some(&*next.port().to_string()),
+        "{before} {next}"
+    );
     run.comes_to(200, &tags())?;
     run.until("the old listener is gone", || {
-        Ok(std::net::TcpStream::connect(before).is_err())
+        Ok(TcpStream::connect(before).is_err())
     })
 }
 
@@ -247,7 +308,22 @@ fn a_named_file_is_watched_too() -> Result<()> {
     run.is_live(2)?;
     run.comes_to(200, &request("es256")?)?;
     run.comes_to(401, &request("eddsa")?)?;
+    let pages = run.pages();
+    // What cannot be read any more is said once, and what was read stays.
     fs::remove_file(&file)?;
     run.says(REFUSED, 1)?;
-    run.comes_to(200, &request("es256")?)
+    let errors = run.log().with("configuration: cannot read `")?;
+    ensure!(errors.len() == 1, "{errors:?}");
+    run.comes_to(200, &request("es256")?)?;
+    from("es256.crt")?;
+    run.until("nothing is refused", || {
+        Ok(!run_page(pages)?.contains("refused"))
+    })?;
+    ensure!(run.log().with(REFUSED)?.len() == 1, "it is said again");
+    Ok(())
+}
+
+fn run_page(pages: std::net::SocketAddr) -> Result<String> {
+    let answer = client::send(pages, &Request::new("GET", "/readyz"), PATIENCE)?;
+    Ok(String::from_utf8(answer.body)?)
 }

@@ -1,5 +1,6 @@
 //! A running `registry-auth run` with its Envoy.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
@@ -68,6 +69,11 @@ pub(super) fn command(folder: &Path) -> Result<Command> {
 impl Run {
     /// Starts it, and does not wait.
     pub(super) fn spawn(setup: &Setup<'_>) -> Result<Self> {
+        Self::spawn_with(&envoy::binary()?, setup)
+    }
+
+    /// As [`Self::spawn`], with this Envoy.
+    pub(super) fn spawn_with(envoy: &Path, setup: &Setup<'_>) -> Result<Self> {
         let folder = TempDir::with_prefix("ra-run-")?;
         fs::write(folder.path().join("zot.json"), setup.document.to_string())?;
         let log = folder.path().join("log");
@@ -77,7 +83,7 @@ impl Run {
             .args(["--upstream", &format!("http://{}", setup.upstream)])
             .args(["--listen", &pages.to_string()])
             .arg("--envoy")
-            .arg(envoy::binary()?)
+            .arg(envoy)
             .args(setup.arguments)
             .envs(setup.environment.iter().copied())
             .stdout(Stdio::null())
@@ -176,6 +182,18 @@ impl Run {
         Ok((answer.status, reasons.collect()))
     }
 
+    /// Returns what `/readyz` says of the last change: nothing, or where its first error is, if it
+    /// was refused.
+    pub(super) fn refused(&self) -> Result<Option<String>> {
+        let page: Value = serde_json::from_slice(&self.page("/readyz")?.body)?;
+        let Some(refused) = page.get("refused") else {
+            return Ok(None);
+        };
+        ensure!(refused.get("since").is_some(), "{page}");
+        let path = refused.get("path").and_then(Value::as_str);
+        Ok(Some(path.unwrap_or_default().to_owned()))
+    }
+
     /// Waits until `/readyz` says 200.
     pub(super) fn is_ready(&mut self) -> Result<()> {
         let pages = self.pages;
@@ -236,12 +254,40 @@ impl Run {
         }
     }
 
+    /// Returns the texts of the files that Envoy watches, by their names, without their versions if
+    /// they are not wanted.
+    pub(super) fn files_of_envoy(&self, with_versions: bool) -> Result<BTreeMap<String, String>> {
+        let private = self.private_folder()?;
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(private)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".yaml") {
+                let text = fs::read_to_string(self.private_folder()?.join(&name))?;
+                let is_wanted = |line: &&str| with_versions || !line.starts_with("version_info:");
+                let lines: Vec<_> = text.lines().filter(is_wanted).collect();
+                files.insert(name, lines.join("\n"));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Returns the path of its private folder.
+    pub(super) fn private_folder(&self) -> Result<PathBuf> {
+        for entry in fs::read_dir(self.folder.path())? {
+            let entry = entry?;
+            if is_private(&entry.file_name().to_string_lossy()) {
+                return Ok(entry.path());
+            }
+        }
+        bail!("no private folder")
+    }
+
     /// Returns how many private folders there are.
     pub(super) fn private_folders(&self) -> Result<usize> {
         let mut count = 0;
         for entry in fs::read_dir(self.folder.path())? {
             let name = entry?.file_name();
-            count += usize::from(name.to_string_lossy().starts_with("registry-auth-run-"));
+            count += usize::from(is_private(&name.to_string_lossy()));
         }
         Ok(count)
     }
@@ -253,6 +299,10 @@ impl Drop for Run {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn is_private(name: &str) -> bool {
+    name.starts_with("registry-auth-run-")
 }
 
 /// Sends a signal to a process.

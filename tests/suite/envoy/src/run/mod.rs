@@ -11,3 +11,4 @@ mod process;
 mod refusals;
 mod speed;
 mod tls;
+mod versions;

