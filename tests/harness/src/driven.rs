@@ -192,6 +192,7 @@ impl Substrate for Driven {
             &config.plugin,
             config.pushed.as_deref(),
             config.minting.as_deref(),
+            config.login.as_ref(),
         )?;
         for (set, keys) in sets {
             let intake = program.plugin(INTAKE, config.holds_bodies)?;
