@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use registry_auth_engine::keys::KeySet;
+use registry_auth_engine::keys::SigningKey;
 use registry_auth_engine::keys::algorithm::Algorithm;
 use registry_auth_harness::client::{self, Request};
 use registry_auth_harness::key::TestKey;
@@ -78,7 +78,7 @@ pub(super) fn start_registry(
             "rootcertbundle",
         ),
         Trust::Keys => (
-            KeySet::from_jwks_value(jwks)?.keys.to_jwks().to_string(),
+            SigningKey::from_jwks_value(jwks)?.1.to_jwks().to_string(),
             "jwks",
         ),
     };
