@@ -294,7 +294,7 @@ impl Runner<'_> {
                 anyhow::bail!("the configuration is refused: {error}");
             }
             if people_differ && let Err(error) = apply(&mut self.people, &self.plan).await {
-                anyhow::bail!("the login service of before cannot be had again: {error:#}");
+                anyhow::bail!("the login service of before cannot be started again: {error:#}");
             }
             let sets = self.sets(&self.plan);
             self.shim.keep(&sets).await;

@@ -9,7 +9,7 @@ const PREFIX: &str = "zak_";
 /// Hexadecimal digits after it.
 const DIGITS: usize = 32;
 
-/// Returns the digits of an API key; `None` for a text that is none.
+/// Returns the digits of an API key; `None` for any other text.
 #[must_use]
 pub fn digits_of(secret: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(secret).ok()?;

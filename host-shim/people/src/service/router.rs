@@ -83,7 +83,7 @@ impl LoginService {
         match self.answer(credential, body, now).await {
             Answered::Answer(answer) => sent(&answer),
             Answered::Unproven(why) => {
-                tracing::warn!(why, "refused a question that is none of the filter");
+                tracing::warn!(why, "refused a question that did not come from the filter");
                 text(401, "the question is none of the filter\n")
             }
             Answered::Invalid => text(400, "the body is no question of this version\n"),

@@ -15,10 +15,10 @@ use crate::htpasswd::{Reload, UserFile, Users};
 use crate::store::KeyRecord;
 use crate::token::{Audience, longest};
 
-/// Time between two looks at the file, and at what other replicas have ended.
+/// Time between two readings of the file, and of what other replicas have ended.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Looks at the htpasswd file of the service, whichever it is at that time, and at what other
+/// Reads the htpasswd file of the service, whichever it is at that time, and what other
 /// replicas have ended. Runs until it is dropped.
 pub async fn watch_users(switch: ServiceSwitch) {
     let mut last: Option<(Arc<LoginService>, _)> = None;

@@ -13,7 +13,7 @@ pub struct KeyRecord {
     pub hash: String,
     /// Whose key it is.
     pub user: String,
-    /// How its maker had logged in.
+    /// How its maker logged in.
     pub source: Source,
     /// What zot keeps, too.
     pub details: KeyDetails,
@@ -42,7 +42,7 @@ pub struct KeyDetails {
     pub created_at: String,
     /// When it ends.
     pub expiration_date: String,
-    /// Whether it has ended; computed anew for each answer.
+    /// Whether it has ended; computed for each answer.
     #[serde(default)]
     pub is_expired: bool,
     /// `User-Agent` of its maker.

@@ -23,7 +23,7 @@ pub enum Purpose {
     Signing,
     /// The encryption of the cookie `ra_login`, which holds a login at a provider in progress.
     LoginState,
-    /// The encryption of what stands in a store that others read.
+    /// The encryption of what is in a store that others read.
     Store,
 }
 

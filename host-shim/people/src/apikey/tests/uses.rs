@@ -136,7 +136,7 @@ async fn a_key_ends_with_what_its_makers_login_stands_for() {
             |known| known.providers.clear(),
             None,
         ),
-        // The name stands in the file now (D29).
+        // The name is in the file now (D29).
         (
             "otto",
             "openid:github",
