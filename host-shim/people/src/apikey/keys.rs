@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::store::{KeyDetails, KeyRecord, Source, Store, StoreError, hash_of};
 
 /// The most keys of one user.
-const MAX_KEYS: usize = 1000;
+const MAX_KEYS_PER_USER: usize = 1000;
 /// The last use is noted once in this time.
 const NOTE_USE: Duration = Duration::from_mins(1);
 /// When it is worth another attempt after the store did not answer.
@@ -91,7 +91,7 @@ impl ApiKeys {
     ) -> Result<Made, KeyError> {
         let method = login_method(owner).ok_or(KeyError::NotByThis)?;
         let warning = wanted.check(now)?;
-        if self.store.keys(Some(&owner.user)).await?.len() >= MAX_KEYS {
+        if self.store.keys(Some(&owner.user)).await?.len() >= MAX_KEYS_PER_USER {
             return Err(KeyError::TooMany);
         }
         let secret = new_key()?;
