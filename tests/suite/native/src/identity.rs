@@ -120,6 +120,7 @@ fn every_row_is_run_shown_or_left_out_for_a_reason() -> Outcome {
     for (id, places) in places {
         assert_eq!(places.len(), 1, "{id} is in {places:?}");
     }
+    assert_eq!(areas.len(), AREAS.len(), "areas");
     for (area, rows) in &areas {
         let known = AREAS.iter().find(|(name, _)| name == area);
         let (_, count) = known.with_context(|| format!("there is no area {area}"))?;

@@ -55,7 +55,7 @@ fn full() -> Value {
             },
         },
         "proxy": {
-            "upstreamCluster": "u", "upstreamHost": "r", "oidcCluster": "i", "pushKey": { "env": "K" },
+            "upstream": "http://127.0.0.1:5000", "upstreamCluster": "u", "upstreamHost": "r", "oidcCluster": "i", "pushKey": { "env": "K" },
             "upstreamAuthorization": { "env": "A" }, "forwardAuthorization": false, "identityHeader": "x-user", "refuseIdentityHeader": false,
             "publicPaths": ["/healthz"], "readRequestBodies": true, "extensions": false, "mounts": false, "clientAddress": "proxy",
         },

@@ -348,8 +348,8 @@ fn every_refusal_names_its_place_and_what_to_write() {
             "environment variable",
         ),
         (
-            with("/proxy/upstream", json!("x")),
-            "proxy.upstream",
+            with("/proxy/upstreamHosts", json!("x")),
+            "proxy.upstreamHosts",
             "did you mean `upstreamHost`",
         ),
         (
