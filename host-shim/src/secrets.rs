@@ -214,9 +214,10 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
     let said: Vec<_> = chain
         .map(ToString::to_string)
-        .map(|message| match message.starts_with(NO_CREDENTIALS) {
-            true => "found no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the pod or instance a role".to_owned(),
-            false => message,
+        .map(|message| if message.starts_with(NO_CREDENTIALS) {
+            "found no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the pod or instance a role".to_owned()
+        } else {
+            message
         })
         .filter(|message| !HOLLOW.contains(&message.as_str()))
         .collect();

@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn the_digest_is_the_thumbprint() {
         let digest = "cfbddfa0a95d3363523365c3e1a0afd5aa415092f6339ffa1783986a6cb1078e";
-        let short = &digest[..62];
+        let short = digest.get(..62).unwrap_or_default();
         let long = format!("{digest}00");
         let wrong = digest.replace('c', "g");
         let rows = [

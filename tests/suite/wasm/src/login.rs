@@ -217,19 +217,16 @@ fn without_an_answer_nobody_gets_in() -> Outcome {
     for answered in answers {
         let mut world = World::start(&json!({}))?;
         let id = world.vm.open(&basic("alice", SECRET))?;
-        match answered {
-            Some((status, body)) => {
-                for callout in world.vm.callouts() {
-                    world.vm.answer(callout.token, answer(status, body))?;
-                }
+        if let Some((status, body)) = answered {
+            for callout in world.vm.callouts() {
+                world.vm.answer(callout.token, answer(status, body))?;
             }
-            None => {
-                // The host gives no answer at all: the request ends by its own limit.
-                world.vm.tick()?;
-                assert_eq!(world.vm.progress(id)?, Progress::Waiting);
-                world.vm.advance(60_000);
-                world.vm.tick()?;
-            }
+        } else {
+            // The host gives no answer at all: the request ends by its own limit.
+            world.vm.tick()?;
+            assert_eq!(world.vm.progress(id)?, Progress::Waiting);
+            world.vm.advance(60_000);
+            world.vm.tick()?;
         }
         let Progress::Answered(refused) = world.vm.progress(id)? else {
             panic!("{answered:?}: {:?}", world.vm.progress(id)?)

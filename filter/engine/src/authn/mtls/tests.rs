@@ -315,7 +315,7 @@ fn a_uri_that_the_pattern_refuses_leaves_no_other_name() {
                 (URI, "spiffe://other.org/x"),
                 (URI, "spiffe://example.org/ci"),
             ]),
-            refused,
+            refused.clone(),
         ),
     ];
     for (number, (certificate, expected)) in rows.into_iter().enumerate() {
@@ -369,11 +369,11 @@ fn a_summary_gives_the_name_that_the_certificate_gives_or_none() {
     let refused = Err(Reason::UnusableCertificate);
     let rows = [
         (json!({}), alice, Ok("alice")),
-        (json!({}), nameless, refused.clone()),
-        (json!({}), digestless, refused.clone()),
-        (json!({}), unreadable, refused.clone()),
-        (json!({}), named, refused.clone()),
-        (json!({}), CertificateSummary::default(), refused.clone()),
+        (json!({}), nameless, refused),
+        (json!({}), digestless, refused),
+        (json!({}), unreadable, refused),
+        (json!({}), named, refused),
+        (json!({}), CertificateSummary::default(), refused),
         (
             attributes(&["URI", "CN"]),
             workload,
@@ -383,31 +383,31 @@ fn a_summary_gives_the_name_that_the_certificate_gives_or_none() {
         (
             attributes(&["URI", "CN"]),
             summary(Some(""), None, "CN=admin"),
-            refused.clone(),
+            refused,
         ),
-        (attributes(&["URI"]), alice, refused.clone()),
+        (attributes(&["URI"]), alice, refused),
         (
             attributes(&["DNS", "CN"]),
             nameless,
             Ok("nameless.example.org"),
         ),
         (attributes(&["DNS", "CN"]), unreadable, Ok("a.example.org")),
-        (attributes(&["CN", "DNS"]), unreadable, refused.clone()),
-        (attributes(&["DNS", "CN"]), latin, refused.clone()),
+        (attributes(&["CN", "DNS"]), unreadable, refused),
+        (attributes(&["DNS", "CN"]), latin, refused),
         (pattern.clone(), workload, Ok("team")),
         (pattern.clone(), alice, Ok("alice")),
         (
             pattern,
             summary(Some("https://example.org"), None, "CN=admin"),
-            refused.clone(),
+            refused,
         ),
         // A summary lacks these.
-        (attributes(&["Subject"]), alice, refused.clone()),
-        (attributes(&["Email", "CN"]), alice, refused.clone()),
+        (attributes(&["Subject"]), alice, refused),
+        (attributes(&["Email", "CN"]), alice, refused),
         (
             json!({ "identityAttributes": ["URI", "CN"], "uriSanIndex": 1 }),
             workload,
-            refused.clone(),
+            refused,
         ),
         (
             json!({ "identityAttributes": ["DNS", "CN"], "dnsSanIndex": 1 }),
@@ -425,7 +425,7 @@ fn a_summary_gives_the_name_that_the_certificate_gives_or_none() {
         let mut cache = IdentityCache::default();
         for turn in 0..2 {
             let answer = ask(&engine, "/v2/", connection, &mut cache, 0);
-            let expected = expected.clone().map(str::to_owned);
+            let expected = expected.map(str::to_owned);
             assert_eq!(answer, expected, "{mtls} {summary:?} {turn}");
         }
     }

@@ -28,6 +28,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 const BY_THE_HOST: [&str; 3] = ["rs256", "es256", "es384"];
 
 /// All goals that this run has figures for.
+#[expect(clippy::too_many_lines, reason = "a list of goals")]
 pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     let rows = |id: &str| results.row(id);
     let mut goals = Vec::new();

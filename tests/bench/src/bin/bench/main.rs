@@ -55,7 +55,8 @@ fn run() -> Result<()> {
     if let [flag] = arguments.as_slice()
         && flag == "--run"
     {
-        return show(&run::measure(RUNS)?);
+        show(&run::measure(RUNS)?);
+        return Ok(());
     }
     let options = Options::read(arguments.into_iter())?;
     let files = Files::find()?;
@@ -96,9 +97,8 @@ fn run() -> Result<()> {
     clippy::print_stdout,
     reason = "the table is what the program is asked for"
 )]
-fn show(figures: &[Figure]) -> Result<()> {
+fn show(figures: &[Figure]) {
     print!("{}", results::table_of_figures(figures));
-    Ok(())
 }
 
 /// Measures the figures other than the rows.

@@ -261,7 +261,10 @@ impl Run {
         let mut files = BTreeMap::new();
         for entry in fs::read_dir(private)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".yaml") {
+            if Path::new(&name)
+                .extension()
+                .is_some_and(|ending| ending == "yaml")
+            {
                 let text = fs::read_to_string(self.private_folder()?.join(&name))?;
                 let is_wanted = |line: &&str| with_versions || !line.starts_with("version_info:");
                 let lines: Vec<_> = text.lines().filter(is_wanted).collect();

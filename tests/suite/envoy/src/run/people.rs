@@ -21,7 +21,10 @@ const USERS: &str = include_str!("../../../../fixtures/people-users.htpasswd");
 
 fn document(folder: &Path, auth: &Value) -> Value {
     let mut auth = auth.clone();
-    auth["htpasswd"] = json!({ "path": folder.join("users") });
+    if let Some(sections) = auth.as_object_mut() {
+        let users = json!({ "path": folder.join("users") });
+        sections.insert("htpasswd".to_owned(), users);
+    }
     json!({ "http": {
         "address": "127.0.0.1",
         "port": "0",
@@ -67,8 +70,8 @@ fn a_password_and_an_api_key_log_in_until_they_end() -> Result<()> {
         let found = status(&run, &pull(user, secret))?;
         ensure!(found == expected, "{user} {secret}: {found}");
     }
-    let make = basic(Request::new("POST", API), "ann", "pw");
-    let made = run.send(&make.body(br#"{"label":"ci"}"#.to_vec()))?;
+    let by_password = basic(Request::new("POST", API), "ann", "pw");
+    let made = run.send(&by_password.body(br#"{"label":"ci"}"#.to_vec()))?;
     ensure!(made.status == 201, "{made:?}");
     let made: Value = serde_json::from_slice(&made.body)?;
     let key = made["apiKey"].as_str().unwrap_or_default();
@@ -97,8 +100,8 @@ fn a_password_and_an_api_key_log_in_until_they_end() -> Result<()> {
 
     // Whoever is gone from the file is refused, too.
     let without = USERS.lines().filter(|line| !line.starts_with("ann:"));
-    let without: String = without.map(|line| format!("{line}\n")).collect();
-    fs::write(folder.path().join("users"), without)?;
+    let without = without.collect::<Vec<_>>().join("\n");
+    fs::write(folder.path().join("users"), without + "\n")?;
     run.comes_to(401, &pull("ann", "pw"))?;
     Ok(())
 }
