@@ -2,6 +2,8 @@
 //!
 //! [`read()`] reads the document, pure; [`load()`] reads the files that it names.
 
+#[cfg(test)]
+mod examples;
 mod ldap;
 mod load;
 mod openid;
