@@ -1,5 +1,7 @@
 //! What has ended before its time, as it is pushed to the filter with the login key.
 
+mod room;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,12 +11,26 @@ use registry_auth_engine::keys::ended::{Ended, MAX_ENDED};
 use tokio::sync::watch;
 
 use crate::store::{Store, StoreError};
+use room::Room;
+pub use room::{MAX_PER_USER, TooManyEnded};
 
 /// The list of ended logins. Without a store it is that of this process.
 pub struct EndedLogins {
     store: Option<Arc<dyn Store>>,
     own: Mutex<Own>,
+    room: Mutex<Room>,
     pushed: watch::Sender<Ended>,
+}
+
+/// Why something is not ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndError {
+    /// The user has ended too much lately.
+    #[error(transparent)]
+    TooMany(#[from] TooManyEnded),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What this process has ended, whether or not the store has it.
@@ -31,6 +47,7 @@ impl EndedLogins {
         Self {
             store,
             own: Mutex::default(),
+            room: Mutex::default(),
             pushed: watch::Sender::default(),
         }
     }
@@ -69,6 +86,33 @@ impl EndedLogins {
         // Even if the store has not answered.
         let refreshed = self.refresh(now).await;
         kept.and(refreshed)
+    }
+
+    /// Ends what a user wants to end: a session or a key of its own.
+    ///
+    /// # Errors
+    /// The user has ended too much lately, or the store does not answer.
+    pub async fn end_of(
+        &self,
+        user: &str,
+        id: String,
+        until: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), EndError> {
+        self.room().take(user, &id, until, now)?;
+        Ok(self.end(&[id], until, now).await?)
+    }
+
+    /// Returns whether a user may end one more now.
+    ///
+    /// # Errors
+    /// Too much was ended lately.
+    pub fn check(&self, user: &str, now: UnixTime) -> Result<(), TooManyEnded> {
+        self.room().check(user, now)
+    }
+
+    fn room(&self) -> std::sync::MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends no more what is there again: without this, a line that comes back to the htpasswd file

@@ -19,5 +19,5 @@ mod router;
 #[cfg(test)]
 mod tests;
 
-pub use api::{KeyDetails, KeyRefused, MadeKey, NewKey, PagesApi};
+pub use api::{KeyDetails, KeyRefused, MadeKey, NewKey, NotEnded, PagesApi};
 pub use router::Pages;

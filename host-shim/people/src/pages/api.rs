@@ -5,6 +5,7 @@ use std::time::Duration;
 use registry_auth_engine::UnixTime;
 use registry_auth_engine::login::CallerIdentity;
 
+use crate::ended::TooManyEnded;
 use crate::person::{LoginError, Person, Unavailable};
 use crate::secret::Secret;
 use crate::social::http::Answer;
@@ -25,8 +26,13 @@ pub trait PagesApi: Send + Sync {
     /// Records that a person has logged in by a provider, for keys that end unless that happens.
     fn logged_in<'a>(&'a self, person: &'a Person) -> Answer<'a, Result<(), Unavailable>>;
 
-    /// Ends a session: `until` it would have ended anyway, its id is refused.
-    fn end<'a>(&'a self, id: &'a str, until: UnixTime) -> Answer<'a, Result<(), Unavailable>>;
+    /// Ends a session of a user: `until` it would have ended anyway, its id is refused.
+    fn end<'a>(
+        &'a self,
+        user: &'a str,
+        id: &'a str,
+        until: UnixTime,
+    ) -> Answer<'a, Result<(), NotEnded>>;
 
     /// Returns the API keys of a user, in the order of the list.
     fn keys<'a>(&'a self, user: &'a str) -> Answer<'a, Result<Vec<KeyDetails>, Unavailable>>;
@@ -88,6 +94,17 @@ pub struct KeyDetails {
     pub is_expired: bool,
 }
 
+/// Why a session or a key is not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotEnded {
+    /// The user has ended too much lately.
+    #[error(transparent)]
+    TooMany(#[from] TooManyEnded),
+    /// The store does not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
 /// Why a key is not made or not deleted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRefused {
@@ -97,6 +114,9 @@ pub enum KeyRefused {
     /// What was written cannot be used; with what to write instead.
     #[error("{0}")]
     Invalid(String),
+    /// What it has made cannot be ended.
+    #[error(transparent)]
+    NotEnded(#[from] NotEnded),
     /// The store does not answer.
     #[error("{0}")]
     Unavailable(#[from] Unavailable),

@@ -91,7 +91,7 @@ impl Pages {
     /// Ends the session of the caller, if there is one.
     ///
     /// # Errors
-    /// The answer, if the store does not answer.
+    /// The answer, if the user has ended too much lately, or the store does not answer.
     pub(super) async fn end_session(&self, visit: &Visit<'_>) -> Result<(), Reply> {
         let Some(identity) = visit.identity() else {
             return Ok(());
@@ -101,8 +101,8 @@ impl Pages {
         };
         let longest = crate::token::longest(crate::token::Audience::Session);
         let until = identity.expires.unwrap_or_else(|| visit.now.after(longest));
-        let ended = self.api.end(id, until).await;
-        ended.map_err(|reason| self.unavailable(&reason))
+        let ended = self.api.end(&identity.user, id, until).await;
+        ended.map_err(|why| self.not_ended(why))
     }
 
     pub(super) fn failed(&self, error: SocialError, cookie: Option<HeaderValue>) -> Answered {

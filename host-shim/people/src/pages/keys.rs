@@ -79,6 +79,7 @@ impl Pages {
         let status = match refused {
             KeyRefused::NotByThis => 403,
             KeyRefused::Invalid(_) => 400,
+            KeyRefused::NotEnded(why) => return self.not_ended(why),
             KeyRefused::Unavailable(reason) => return self.unavailable(&reason),
         };
         let text = refused.to_string();

@@ -8,7 +8,7 @@ use hyper::{Method, Request, Response};
 use registry_auth_engine::UnixTime;
 use registry_auth_engine::login::{Caller, CallerIdentity};
 
-use super::api::PagesApi;
+use super::api::{NotEnded, PagesApi};
 use super::respond::Reply;
 use super::{error_page, layout};
 use crate::session::Sessions;
@@ -130,6 +130,18 @@ impl Pages {
     pub(super) fn error(&self, status: u16, title: &str, text: &str, reason: &str) -> Reply {
         let page = error_page::render(self.prefix(), title, text, reason);
         Reply::page(status, page, None)
+    }
+
+    pub(super) fn not_ended(&self, why: NotEnded) -> Reply {
+        match why {
+            NotEnded::Unavailable(reason) => self.unavailable(&reason),
+            NotEnded::TooMany(full) => {
+                let text =
+                    "Too many of your sessions and keys were ended lately. Wait, then try again.";
+                self.error(429, "Not now", text, "too_many_ended")
+                    .retry_after(full.retry_after)
+            }
+        }
     }
 
     pub(super) fn unavailable(&self, reason: &dyn std::fmt::Display) -> Reply {

@@ -494,6 +494,25 @@ async fn a_session_ends_by_logout() {
 }
 
 #[tokio::test]
+async fn whoever_has_ended_too_much_waits() {
+    for (path, body) in [
+        ("/login", "user=ann&password=secret"),
+        ("/login/logout", ""),
+        ("/zot/auth/logout", ""),
+    ] {
+        let house = House::new(Script::default());
+        let full = caller("s.1", "htpasswd").map(|identity| CallerIdentity {
+            user: "full".to_owned(),
+            ..identity
+        });
+        let response = house.ask("POST", path, &[SAME_ORIGIN], body, full).await;
+        assert_eq!(response.status().as_u16(), 429, "{path}");
+        assert_eq!(header(&response, "retry-after"), "7", "{path}");
+        assert!(cookies(&response).is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn keys_are_made_by_people_who_have_logged_in() {
     let rows = [
         ("htpasswd", 201),

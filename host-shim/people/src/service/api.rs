@@ -10,9 +10,9 @@ use registry_auth_engine::login::CallerIdentity;
 use super::methods::clock;
 use super::{LoginService, audit};
 use crate::apikey::{ApiKeys, KeyError, Wanted, read_time};
-use crate::ended::EndedLogins;
+use crate::ended::{EndError, EndedLogins};
 use crate::login::Login;
-use crate::pages::{KeyDetails, KeyRefused, MadeKey, NewKey, PagesApi};
+use crate::pages::{KeyDetails, KeyRefused, MadeKey, NewKey, NotEnded, PagesApi};
 use crate::person::{LoginError, Person, Unavailable};
 use crate::secret::Secret;
 use crate::social::http::Answer;
@@ -33,14 +33,24 @@ pub(super) struct PageApi {
 
 impl LoginService {
     /// Ends what an API key has made.
-    pub(super) async fn end_key(&self, id: String, now: UnixTime) -> Result<(), StoreError> {
-        end_key(&self.ended, id, now).await
+    pub(super) async fn end_key(
+        &self,
+        user: &str,
+        id: String,
+        now: UnixTime,
+    ) -> Result<(), EndError> {
+        end_key(&self.ended, user, id, now).await
     }
 }
 
-async fn end_key(ended: &EndedLogins, id: String, now: UnixTime) -> Result<(), StoreError> {
+async fn end_key(
+    ended: &EndedLogins,
+    user: &str,
+    id: String,
+    now: UnixTime,
+) -> Result<(), EndError> {
     let life = KEY_LIFE.max(longest(Audience::Token));
-    ended.end(&[id], now.after(life), now).await
+    ended.end_of(user, id, now.after(life), now).await
 }
 
 impl PagesApi for PageApi {
@@ -86,10 +96,15 @@ impl PagesApi for PageApi {
         })
     }
 
-    fn end<'a>(&'a self, id: &'a str, until: UnixTime) -> Answer<'a, Result<(), Unavailable>> {
+    fn end<'a>(
+        &'a self,
+        user: &'a str,
+        id: &'a str,
+        until: UnixTime,
+    ) -> Answer<'a, Result<(), NotEnded>> {
         Box::pin(async move {
-            let ended = self.ended.end(&[id.to_owned()], until, clock()).await;
-            ended.map_err(|error| missing(&error))
+            let ended = self.ended.end_of(user, id.to_owned(), until, clock()).await;
+            ended.map_err(not_ended)
         })
     }
 
@@ -133,9 +148,11 @@ impl PagesApi for PageApi {
     ) -> Answer<'a, Result<(), KeyRefused>> {
         Box::pin(async move {
             let keys = self.keys.as_ref().ok_or(KeyRefused::NotByThis)?;
+            let room = self.ended.check(&owner.user, clock());
+            room.map_err(|error| KeyRefused::from(NotEnded::from(error)))?;
             if let Some(id) = keys.delete(owner, id).await.map_err(refused)? {
-                let ended = end_key(&self.ended, id, clock()).await;
-                ended.map_err(|error| missing(&error))?;
+                let ended = end_key(&self.ended, &owner.user, id, clock()).await;
+                ended.map_err(not_ended)?;
             }
             Ok(())
         })
@@ -161,6 +178,13 @@ fn refused(error: KeyError) -> KeyRefused {
         KeyError::TooMany => KeyRefused::Invalid(KeyError::TooMany.to_string()),
         KeyError::Store(error) => KeyRefused::Unavailable(missing(&error)),
         KeyError::NoRandomBytes(_) => KeyRefused::Unavailable(Unavailable::Busy),
+    }
+}
+
+fn not_ended(error: EndError) -> NotEnded {
+    match error {
+        EndError::TooMany(error) => error.into(),
+        EndError::Store(error) => missing(&error).into(),
     }
 }
 

@@ -118,9 +118,18 @@ impl LoginService {
             caller: identity,
             is_own: !is_browser || is_own(&head.headers, self.pages.social.external()),
         };
+        // Before a key is deleted: what is deleted has to end.
+        if head.method == Method::DELETE
+            && let Some(Err(full)) = identity.map(|identity| self.ended.check(&identity.user, now))
+        {
+            let mut refused = text(429, "too many keys and sessions were ended lately\n");
+            let seconds = full.retry_after.as_secs().max(1);
+            refused.headers_mut().insert(RETRY_AFTER, seconds.into());
+            return refused;
+        }
         let mut answer = api.answer(&request, now).await;
-        if let Some(id) = answer.ended.take()
-            && let Err(error) = self.end_key(id, now).await
+        if let (Some(id), Some(identity)) = (answer.ended.take(), identity)
+            && let Err(error) = self.end_key(&identity.user, id, now).await
         {
             tracing::warn!(%error, "other replicas do not know yet that an API key has ended");
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use registry_auth_engine::UnixTime;
 use registry_auth_engine::login::CallerIdentity;
-use registry_auth_people::pages::{KeyDetails, KeyRefused, MadeKey, NewKey, PagesApi};
+use registry_auth_people::ended::TooManyEnded;
+use registry_auth_people::pages::{KeyDetails, KeyRefused, MadeKey, NewKey, NotEnded, PagesApi};
 use registry_auth_people::person::Unavailable;
 use registry_auth_people::social::http::Answer;
 use registry_auth_people::{LoginError, Method, Person, Secret};
@@ -76,8 +77,17 @@ impl PagesApi for Memory {
         Box::pin(async move { up })
     }
 
-    fn end<'a>(&'a self, id: &'a str, _: UnixTime) -> Answer<'a, Result<(), Unavailable>> {
-        let up = self.up();
+    fn end<'a>(
+        &'a self,
+        user: &'a str,
+        id: &'a str,
+        _: UnixTime,
+    ) -> Answer<'a, Result<(), NotEnded>> {
+        let retry_after = Duration::from_secs(7);
+        let up = match user {
+            "full" => Err(TooManyEnded { retry_after }.into()),
+            _ => self.up().map_err(NotEnded::from),
+        };
         self.ended.lock().unwrap().push(id.to_owned());
         Box::pin(async move { up })
     }

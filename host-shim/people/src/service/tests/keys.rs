@@ -148,3 +148,44 @@ async fn nothing_is_answered_that_the_filter_has_not_seen() {
         413
     );
 }
+
+#[tokio::test]
+async fn one_user_ends_nobody_elses_logins() {
+    let fixture = Fixture::new().await;
+    let visit = |path: &str, user: &str, id: String| {
+        let mut caller = caller("POST", path, Some(user));
+        let identity = caller.identity.as_mut().unwrap();
+        identity.id = Some(id);
+        let request = Request::post(path)
+            .header("sec-fetch-site", "same-origin")
+            .header(CALLER_HEADER, caller.sign(&push_key(1)));
+        fixture.send(request.body(Full::from("user=ann&password=pw")).unwrap())
+    };
+    let most = crate::ended::MAX_PER_USER;
+    for number in 0..most {
+        let path = ["/login", "/login/logout"][number % 2];
+        let got = visit(path, "ann", format!("s.{number}")).await;
+        assert!(got.status < 400, "{number}: {}", got.status);
+    }
+    // (path, user, id, status)
+    let rows = [
+        ("/login", "ann", "s.more", 429),
+        ("/login/logout", "ann", "s.more", 429),
+        ("/login/logout", "ann", "s.0", 200),
+        ("/login/logout", "ben", "s.ben", 200),
+    ];
+    for (path, user, id, expected) in rows {
+        let got = visit(path, user, id.to_owned()).await;
+        assert_eq!(got.status, expected, "{path} {user} {id}");
+        assert_eq!(got.headers.contains_key("retry-after"), expected == 429);
+    }
+    assert_eq!(ended(&fixture).len(), most + 1);
+
+    // Keys too, which are not deleted unless they end.
+    let key = fixture.visit("POST", API, Some("ann"), "{}").await.json();
+    let path = format!("{API}?id={}", key["uuid"].as_str().unwrap());
+    let got = fixture.visit("DELETE", &path, Some("ann"), "").await;
+    assert_eq!(got.status, 429);
+    assert!(got.headers.contains_key("retry-after"));
+    assert!(log_in(&fixture, "ann", key["apiKey"].as_str().unwrap()).await);
+}
