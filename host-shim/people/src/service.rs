@@ -4,6 +4,7 @@
 mod api;
 mod assemble;
 mod audit;
+mod body;
 mod listen;
 mod methods;
 mod nonces;

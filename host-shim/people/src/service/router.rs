@@ -1,6 +1,6 @@
 //! Which part of the service a request is for, and whether it is of the filter.
 
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::{Body, Bytes};
 use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER, USER_AGENT,
@@ -11,6 +11,7 @@ use registry_auth_engine::UnixTime;
 use registry_auth_engine::login::{CALLER_HEADER, Caller, LoginAnswer, MAX_QUESTION, PATH};
 
 use super::LoginService;
+use super::body::{self, Unread};
 use super::question::Answered;
 use crate::apikey::{self, KeyRequest, MAX_BODY};
 use crate::session::begin::session_of;
@@ -27,7 +28,6 @@ impl LoginService {
     pub(super) async fn route<B>(&self, request: Request<B>, now: UnixTime) -> Sent
     where
         B: Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
@@ -37,18 +37,12 @@ impl LoginService {
             apikey::PATH => MAX_BODY + 1,
             _ => MAX_FORM,
         };
-        let body = match Limited::new(body, limit).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if path == apikey::PATH && error.is::<LengthLimitError>() => {
-                Bytes::from(vec![b' '; MAX_BODY + 1])
-            }
-            Err(error) => {
-                let is_long = error.is::<LengthLimitError>();
-                return text(
-                    if is_long { 413 } else { 400 },
-                    "the body is too long or broke off\n",
-                );
-            }
+        let body = match body::read(body, limit).await {
+            Ok(body) => body,
+            Err(Unread::TooLong) if path == apikey::PATH => Bytes::from(vec![b' '; MAX_BODY + 1]),
+            Err(Unread::TooLong) => return text(413, "the body is too long\n"),
+            Err(Unread::Broken) => return text(400, "the body broke off\n"),
+            Err(Unread::TooSlow) => return text(408, "the body takes too long\n"),
         };
         if path == PATH {
             return self.question(&head, &body, now).await;

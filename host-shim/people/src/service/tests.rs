@@ -25,10 +25,10 @@ fn push_key(byte: u8) -> PushKey {
 }
 
 /// A service of the users `ann` and `ben`, with API keys.
-struct Fixture {
+pub(super) struct Fixture {
     folder: tempfile::TempDir,
     kept: Kept,
-    service: Arc<LoginService>,
+    pub(super) service: Arc<LoginService>,
 }
 
 /// What came back.
@@ -53,7 +53,7 @@ fn users(lines: &[(&str, &str)]) -> String {
 }
 
 impl Fixture {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users");
         std::fs::write(path, users(&[("ann", "pw"), ("ben", "pw")])).unwrap();
@@ -66,7 +66,7 @@ impl Fixture {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
