@@ -5,6 +5,7 @@ mod api;
 mod assemble;
 mod audit;
 mod body;
+mod gone;
 mod listen;
 mod methods;
 mod nonces;

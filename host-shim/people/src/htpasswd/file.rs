@@ -87,6 +87,12 @@ impl UserFile {
         &self.findings
     }
 
+    /// Returns true if the file names nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
     /// Returns true if the file names a user, whether the line is usable or not.
     #[must_use]
     pub fn names(&self, user: &str) -> bool {

@@ -9,6 +9,7 @@ use registry_auth_engine::UnixTime;
 use tokio::time::sleep;
 
 use super::LoginService;
+use super::gone::Gone;
 use super::listen::ServiceSwitch;
 use super::methods::clock;
 use crate::htpasswd::{Reload, UserFile, Users};
@@ -23,6 +24,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub async fn watch_users(switch: ServiceSwitch) {
     let mut last: Option<(Arc<LoginService>, _)> = None;
     let mut failing = false;
+    let mut gone = Gone::default();
     loop {
         sleep(INTERVAL).await;
         let Some((service, path)) = switch.now() else {
@@ -48,6 +50,9 @@ pub async fn watch_users(switch: ServiceSwitch) {
         });
         if !is_read {
             service.reload_users(&path, clock()).await;
+        }
+        if let Err(error) = service.forget_gone(&mut gone, !is_read, clock()).await {
+            tracing::debug!(%error, "API keys of users who are gone are not deleted yet");
         }
         last = Some((service, now));
     }

@@ -2,6 +2,7 @@
 
 use registry_auth_engine::login::SET;
 
+use super::super::gone::Gone;
 use super::*;
 use crate::secret::Secret;
 
@@ -188,4 +189,59 @@ async fn one_user_ends_nobody_elses_logins() {
     assert_eq!(got.status, 429);
     assert!(got.headers.contains_key("retry-after"));
     assert!(log_in(&fixture, "ann", key["apiKey"].as_str().unwrap()).await);
+}
+
+#[tokio::test]
+async fn a_name_that_is_given_again_has_no_keys_of_before() {
+    let both = [("ann", "pw"), ("ben", "pw")];
+    // (what it is, the users meanwhile, seconds, whether the key is good again)
+    let rows: [(&str, &[(&str, &str)], u64, bool); 5] = [
+        ("the file was written anew", &[("ben", "pw")], 59, true),
+        ("ann was removed", &[("ben", "pw")], 60, false),
+        ("the file was empty for long", &[], 3600, true),
+        ("another was removed", &[("ann", "pw")], 60, true),
+        ("a new password", &[("ann", "new"), ("ben", "pw")], 60, true),
+    ];
+    for (name, meanwhile, seconds, expected) in rows {
+        let fixture = Fixture::new().await;
+        let (mut gone, now) = (Gone::default(), clock());
+        let made = fixture.visit("POST", API, Some("ann"), "{}").await.json();
+        let key = made["apiKey"].as_str().unwrap();
+        let file = fixture.path("users");
+        let later = now.after(std::time::Duration::from_secs(seconds));
+        // (the users, when, whether they are new)
+        let steps = [
+            (&both[..], now, true),
+            (meanwhile, now, true),
+            (meanwhile, later, false),
+            (&both, later, true),
+        ];
+        for (lines, at, is_new) in steps {
+            std::fs::write(&file, users(lines)).unwrap();
+            if is_new {
+                fixture.service.reload_users(&file, at).await;
+            }
+            let forgotten = fixture.service.forget_gone(&mut gone, is_new, at).await;
+            assert_eq!(forgotten, Ok(()), "{name}");
+        }
+        assert_eq!(log_in(&fixture, "ann", key).await, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_was_gone_at_the_start_is_gone_too() {
+    let mut fixture = Fixture::new().await;
+    let made = fixture.visit("POST", API, Some("ann"), "{}").await.json();
+    let file = fixture.path("users");
+    std::fs::write(&file, users(&[("ben", "pw")])).unwrap();
+    fixture.service = assemble(&fixture.folder, &mut fixture.kept).await;
+    let (mut gone, now) = (Gone::default(), clock());
+    for (is_new, seconds) in [(true, 0), (false, 60)] {
+        let at = now.after(std::time::Duration::from_secs(seconds));
+        let forgotten = fixture.service.forget_gone(&mut gone, is_new, at).await;
+        assert_eq!(forgotten, Ok(()));
+    }
+    std::fs::write(&file, users(&[("ann", "pw"), ("ben", "pw")])).unwrap();
+    fixture.service.reload_users(&file, clock()).await;
+    assert!(!log_in(&fixture, "ann", made["apiKey"].as_str().unwrap()).await);
 }
