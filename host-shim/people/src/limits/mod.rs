@@ -3,16 +3,24 @@
 mod recent;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::htpasswd::{MAX_RUNNING, MAX_WAITING};
 pub use recent::MAX_REMEMBERED;
 use recent::{Key, Recent};
 
 /// The failures of one name from one address within [`WINDOW`]; then each attempt is refused.
 pub const MAX_FAILURES: usize = 10;
+
+/// The failures of all names from one address within [`WINDOW`]; then each attempt from there is
+/// refused. Made-up names would keep the others waiting otherwise.
+pub const MAX_FAILURES_OF_ADDRESS: usize = 60;
+
+/// The attempts from one address that are checked or wait at a time: half of the places there are.
+pub const MAX_CHECKING_OF_ADDRESS: usize = (MAX_RUNNING + MAX_WAITING) / 2;
 
 /// How long a failure is remembered.
 pub const WINDOW: Duration = Duration::from_mins(1);
@@ -29,6 +37,10 @@ pub(crate) struct Limits {
     salt: [u8; 16],
     failures: Recent,
     wrong: Recent,
+    /// Failures by address.
+    of_address: Recent,
+    /// By address: the attempts that are being checked.
+    busy: HashMap<Key, usize>,
     /// By caller: the different passwords that are being checked, and how often each.
     checking: HashMap<Key, HashMap<Key, usize>>,
 }
@@ -38,6 +50,8 @@ pub(crate) struct Limits {
 pub(crate) struct Attempt {
     caller: Key,
     credential: Key,
+    /// Where it comes from, if that is known: those of whom it is not are nobody in common.
+    address: Option<Key>,
 }
 
 /// What is known of an attempt before anybody is asked.
@@ -72,6 +86,8 @@ impl Limits {
             salt,
             failures: Recent::new(WINDOW),
             wrong: Recent::new(WRONG),
+            of_address: Recent::new(WINDOW),
+            busy: HashMap::new(),
             checking: HashMap::new(),
         }
     }
@@ -84,6 +100,7 @@ impl Limits {
         Attempt {
             caller: self.digest([name.as_bytes(), address.unwrap_or_default().as_bytes()]),
             credential: self.digest([user.as_bytes(), password]),
+            address: client.map(|client| self.digest([b"address", network(client).as_bytes()])),
         }
     }
 
@@ -101,13 +118,24 @@ impl Limits {
     pub(crate) fn begin(&mut self, attempt: &Attempt, now: Instant) -> Known {
         self.failures.advance(now);
         self.wrong.advance(now);
+        self.of_address.advance(now);
         let failures = self.failures.count(&attempt.caller);
         if failures >= MAX_FAILURES {
             let retry_after = self.failures.wait(&attempt.caller, now);
             return Known::TooMany { retry_after };
         }
+        if let Some(address) = &attempt.address
+            && self.of_address.count(address) >= MAX_FAILURES_OF_ADDRESS
+        {
+            let retry_after = self.of_address.wait(address, now);
+            return Known::TooMany { retry_after };
+        }
         if self.wrong.count(&attempt.credential) > 0 {
             return Known::Wrong;
+        }
+        let busy = attempt.address.and_then(|address| self.busy.get(&address));
+        if busy.is_some_and(|busy| *busy >= MAX_CHECKING_OF_ADDRESS) {
+            return Known::TooMany { retry_after: SOON };
         }
         let checking = self.checking.entry(attempt.caller).or_default();
         let is_new = !checking.contains_key(&attempt.credential);
@@ -115,6 +143,9 @@ impl Limits {
             return Known::TooMany { retry_after: SOON };
         }
         *checking.entry(attempt.credential).or_default() += 1;
+        if let Some(address) = attempt.address {
+            *self.busy.entry(address).or_default() += 1;
+        }
         Known::Nothing
     }
 
@@ -131,22 +162,45 @@ impl Limits {
                 self.checking.remove(&attempt.caller);
             }
         }
+        if let Some(address) = &attempt.address
+            && let Some(busy) = self.busy.get_mut(address)
+        {
+            *busy -= 1;
+            if *busy == 0 {
+                self.busy.remove(address);
+            }
+        }
         let is_known = self.wrong.count(&attempt.credential) > 0;
         match end {
             End::Innocent => {}
-            End::Failed => self.failures.add(attempt.caller, now),
+            End::Failed => self.fail(attempt, now),
             // A password that several requests present at once is one failure.
             End::Wrong if is_known => {}
             End::Wrong => {
                 self.wrong.add(attempt.credential, now);
-                self.failures.add(attempt.caller, now);
+                self.fail(attempt, now);
             }
+        }
+    }
+
+    fn fail(&mut self, attempt: &Attempt, now: Instant) {
+        self.failures.add(attempt.caller, now);
+        if let Some(address) = attempt.address {
+            self.of_address.add(address, now);
         }
     }
 
     /// Forgets wrong passwords: they may be right since the users have changed.
     pub(crate) fn users_changed(&mut self) {
         self.wrong.clear();
+    }
+}
+
+/// What one client has of addresses: of IPv6 the first 64 bits.
+fn network(client: IpAddr) -> String {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
     }
 }
 
@@ -285,5 +339,57 @@ mod tests {
         limits.end(&other, End::Wrong, now);
         assert_eq!(limits.failures.count(&other.caller), 1);
         assert!(limits.checking.is_empty());
+    }
+
+    #[test]
+    fn made_up_names_from_one_address_do_not_keep_others_waiting() {
+        let start = Instant::now();
+        let client = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        // (the address, another, whether that is the same client)
+        let rows = [
+            (client("203.0.113.9"), client("203.0.113.9"), true),
+            (client("203.0.113.9"), client("::ffff:203.0.113.9"), true),
+            (client("203.0.113.9"), client("203.0.113.10"), false),
+            (client("2001:db8::1"), client("2001:db8::2:3"), true),
+            (client("2001:db8::1"), client("2001:db8:0:1::1"), false),
+            (client("203.0.113.9"), None, false),
+            (None, None, false),
+        ];
+        for (address, other, is_same) in rows {
+            let expected = |retry_after| match is_same {
+                true => Known::TooMany { retry_after },
+                false => Known::Nothing,
+            };
+            // Those that have failed.
+            let mut limits = Limits::new([1; 16]);
+            for number in 0..MAX_FAILURES_OF_ADDRESS {
+                let name = format!("user{number}");
+                let known = fail(&mut limits, &name, "x", address, start);
+                assert_eq!(known, Known::Nothing, "{address:?} {number}");
+            }
+            let known = fail(&mut limits, "ann", "pw", other, start);
+            assert_eq!(known, expected(WINDOW), "{address:?} {other:?}");
+            let later = start + WINDOW;
+            let known = fail(&mut limits, "ann", "pw2", other, later);
+            assert_eq!(known, Known::Nothing, "{address:?} {other:?}");
+
+            // Those that are being checked.
+            let mut limits = Limits::new([1; 16]);
+            let attempts: Vec<_> = (0..MAX_CHECKING_OF_ADDRESS)
+                .map(|number| limits.attempt(&format!("user{number}"), b"x", address))
+                .collect();
+            for attempt in &attempts {
+                assert_eq!(limits.begin(attempt, start), Known::Nothing);
+            }
+            let attempt = limits.attempt("ann", b"pw", other);
+            assert_eq!(limits.begin(&attempt, start), expected(SOON));
+            if !is_same {
+                limits.end(&attempt, End::Innocent, start);
+            }
+            for attempt in &attempts {
+                limits.end(attempt, End::Innocent, start);
+            }
+            assert!(limits.busy.is_empty(), "{address:?} {other:?}");
+        }
     }
 }
