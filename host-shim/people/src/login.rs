@@ -16,8 +16,7 @@ use crate::limits::{Attempt, End, Known, Limits};
 use crate::person::{LoginError, Method, Person, Unavailable};
 use crate::secret::Secret;
 
-/// The longest user name that is asked for, in bytes.
-pub const MAX_USER: usize = 256;
+pub use crate::person::MAX_USER;
 
 /// The longest password that is checked, in bytes: SHA-crypt takes time with its square.
 pub const MAX_PASSWORD: usize = 1024;

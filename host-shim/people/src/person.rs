@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use registry_auth_engine::UnixTime;
 
+/// The longest user name that is asked for, in bytes.
+pub const MAX_USER: usize = 256;
+
 /// A person whom a method has authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use registry_auth_engine::UnixTime;
 
 /// The most ids of one user that are kept as ended at a time. The list has room for some 2400; when
-/// it is full everybody has to log in again, which no single user shall bring about.
+/// it is full everybody has to log in again, which must not be up to one user.
 pub const MAX_PER_USER: usize = 50;
 
 /// What users have ended themselves: their sessions, their keys.

@@ -9,6 +9,7 @@ use registry_auth_engine::json::without_mark;
 use sha2::{Digest as _, Sha256};
 
 use super::hash::{Effort, Hash};
+use crate::person::MAX_USER;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: usize = 64 * 1024;
@@ -188,6 +189,14 @@ impl Reading {
             );
             return None;
         }
+        if let Some(problem) = name_problem(name) {
+            self.find(
+                number,
+                Some(name).filter(|name| name.len() <= MAX_USER),
+                format!("{problem}; nobody logs in with it"),
+            );
+            return None;
+        }
         match Hash::parse(hash) {
             Err(why) => {
                 self.find(
@@ -212,6 +221,15 @@ impl Reading {
             }
         }
     }
+}
+
+/// Why nobody can log in by a name, if that is so.
+fn name_problem(name: &str) -> Option<&'static str> {
+    if name.len() > MAX_USER {
+        return Some("has a user name above 256 bytes");
+    }
+    let has_control = name.chars().any(char::is_control);
+    has_control.then_some("has a control character (such as a tab) in its user name")
 }
 
 /// `h.` and 22 digits, from the whole line.

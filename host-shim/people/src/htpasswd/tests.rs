@@ -418,3 +418,43 @@ async fn files_of_apache_s_htpasswd() {
     let found = texts(users.file().findings());
     assert_eq!(found.len(), 4, "{found:?}");
 }
+
+#[test]
+fn a_name_that_nobody_can_log_in_by_is_named() {
+    let long = "x".repeat(257);
+    let rows = [
+        ("ann", None),
+        ("an n", None),
+        ("j\u{fc}rgen", None),
+        (&long[..256], None),
+        (
+            &long,
+            Some("line 1: has a user name above 256 bytes; nobody logs in with it"),
+        ),
+        (
+            "a\tb",
+            Some(
+                "line 1, user `a\\tb`: has a control character (such as a tab) in its user name; nobody logs in with it",
+            ),
+        ),
+        (
+            "a\rb",
+            Some(
+                "line 1, user `a\\rb`: has a control character (such as a tab) in its user name; nobody logs in with it",
+            ),
+        ),
+        (
+            "a\0",
+            Some(
+                "line 1, user `a\\0`: has a control character (such as a tab) in its user name; nobody logs in with it",
+            ),
+        ),
+    ];
+    for (name, expected) in rows {
+        let file = UserFile::parse(line(name, "pw").as_bytes());
+        let expected: Vec<&str> = expected.into_iter().collect();
+        assert_eq!(texts(file.findings()), expected, "{name:?}");
+        assert_eq!(file.usable(), usize::from(expected.is_empty()), "{name:?}");
+        assert!(file.names(name), "{name:?}");
+    }
+}

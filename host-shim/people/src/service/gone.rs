@@ -9,7 +9,7 @@ use registry_auth_engine::UnixTime;
 use super::LoginService;
 use crate::store::{KeyRecord, Store, StoreError};
 
-/// How long a name has to be gone: a file that is written anew lacks names for a moment.
+/// How long a name has to be gone: a file that is written again lacks names for a moment.
 const GRACE: Duration = Duration::from_mins(1);
 
 /// The names that have keys, and are gone, each with the time when that was seen.

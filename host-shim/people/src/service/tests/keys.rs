@@ -196,7 +196,7 @@ async fn a_name_that_is_given_again_has_no_keys_of_before() {
     let both = [("ann", "pw"), ("ben", "pw")];
     // (what it is, the users meanwhile, seconds, whether the key is good again)
     let rows: [(&str, &[(&str, &str)], u64, bool); 5] = [
-        ("the file was written anew", &[("ben", "pw")], 59, true),
+        ("the file was written again", &[("ben", "pw")], 59, true),
         ("ann was removed", &[("ben", "pw")], 60, false),
         ("the file was empty for long", &[], 3600, true),
         ("another was removed", &[("ann", "pw")], 60, true),
