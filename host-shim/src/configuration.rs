@@ -210,7 +210,9 @@ impl Configuration {
 
     /// Returns what the configuration means here but not in zot.
     pub(crate) fn differences(&self) -> Vec<ConfigError> {
-        let mut all = self.written.as_deref().map(differences).unwrap_or_default();
+        let people = self.people.is_some();
+        let written = self.written.as_deref();
+        let mut all = written.map_or_else(Vec::new, |written| differences(written, people));
         all.extend(self.storage.iter().cloned());
         all
     }

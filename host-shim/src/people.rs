@@ -11,6 +11,7 @@ use registry_auth_engine::config::ConfigError;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::login::SET;
 use registry_auth_people::config::{self, Loaded, PeopleConfig};
+use registry_auth_people::htpasswd::UserFile;
 use registry_auth_people::service::{Kept, LoginService, ServiceSwitch, Surroundings, watch_users};
 use registry_auth_people::social::External;
 use registry_auth_render::{Endpoint, Login};
@@ -35,6 +36,8 @@ pub(crate) struct People {
     config: Arc<PeopleConfig>,
     loaded: Arc<Loaded>,
     allow_origins: Vec<String>,
+    /// What an operator ought to know, lines of the htpasswd file included.
+    findings: Vec<ConfigError>,
     /// Changes with everything but the content of the htpasswd file, which is watched.
     fingerprint: u64,
 }
@@ -74,7 +77,16 @@ impl People {
             value.map(Value::to_string).hash(&mut hasher);
         }
         let allow_origins = http.and_then(|http| member(http, "allowOrigin"));
+        let mut findings = config.findings.clone();
+        findings.extend(
+            loaded
+                .htpasswd
+                .as_deref()
+                .into_iter()
+                .flat_map(unused_lines),
+        );
         Ok(Some(Self {
+            findings,
             config: Arc::new(config),
             loaded: Arc::new(loaded),
             allow_origins: origins(allow_origins),
@@ -93,7 +105,7 @@ impl People {
 
     /// What an operator ought to know.
     pub(crate) fn findings(&self) -> &[ConfigError] {
-        &self.config.findings
+        &self.findings
     }
 
     /// Returns true if another service is needed than that of `other`.
@@ -114,6 +126,16 @@ impl Files {
         }
         read
     }
+}
+
+/// The lines of an htpasswd file that are not used, or not as they may be meant.
+fn unused_lines(file: &[u8]) -> Vec<ConfigError> {
+    let lines = UserFile::parse(file);
+    let found = lines.findings().iter().map(|finding| ConfigError {
+        path: "http.auth.htpasswd.path".to_owned(),
+        message: finding.to_string(),
+    });
+    found.collect()
 }
 
 fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {

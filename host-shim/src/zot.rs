@@ -10,18 +10,17 @@ use serde_json::Value;
 
 use crate::overlap::overlap;
 
-/// Returns the deviations, each with its JSON path.
-pub(crate) fn differences(document: &Document) -> Vec<ConfigError> {
+/// Returns the deviations, each with its JSON path. `people` says whether people log in, which the
+/// document does not hold once it is read.
+pub(crate) fn differences(document: &Document, people: bool) -> Vec<ConfigError> {
     let mut differences = Differences(Vec::new());
     if let Some(bearer) = &document.bearer {
         differences.bearer(bearer, document.access_control.is_some());
     }
     if let Some(control) = &document.access_control {
-        differences.access_control(
-            control,
-            document.bearer.is_some() || document.mtls.is_some(),
-        );
-        differences.anonymous(control, document);
+        let authenticates = document.bearer.is_some() || document.mtls.is_some() || people;
+        differences.access_control(control, authenticates);
+        differences.anonymous(control, document, authenticates);
     }
     if document.proxy.mounts {
         differences.add("proxy.mounts", "D48: zot searches all repositories for the digest of a mount, whatever `from` says; leave this key out when the registry is zot");
@@ -140,7 +139,7 @@ impl Differences {
 
     /// Deviations for requests without a credential, and for those with one if no authentication is
     /// configured.
-    fn anonymous(&mut self, control: &AccessControl, document: &Document) {
+    fn anonymous(&mut self, control: &AccessControl, document: &Document, authenticates: bool) {
         if control
             .repositories
             .values()
@@ -150,7 +149,7 @@ impl Differences {
         }
         let message = if document.bearer.is_some() {
             "anonymousPolicy applies with `bearer` too, as in zot after 2.1.20; earlier versions refuse every request without a token"
-        } else if document.mtls.is_none() {
+        } else if !authenticates {
             "requests with a credential are refused, as no authentication is configured; zot ignores the credential"
         } else {
             return;
@@ -220,4 +219,37 @@ fn has_slashing_class(pattern: &str) -> bool {
     classes
         .into_iter()
         .any(|(class, _)| class.starts_with(['!', '^']) || class.contains('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use registry_auth_engine::config::{Role, decode_value};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn credentials_are_refused_only_where_nobody_authenticates() {
+        let refused = "requests with a credential are refused";
+        let also = "D9: authenticated callers may do this too";
+        // (mtls, people, start of the only message)
+        let rows = [
+            (false, false, refused),
+            (true, false, also),
+            (false, true, also),
+        ];
+        for (mtls, people, expected) in rows {
+            let mut http = json!({ "accessControl": { "repositories": { "a": { "anonymousPolicy": "read" } } } });
+            if mtls {
+                http["auth"] = json!({ "mtls": {} });
+            }
+            let Role::Filter(document) = decode_value(json!({ "http": http })).0 else {
+                panic!("no filter");
+            };
+            let found = differences(&document, people);
+            let found: Vec<&str> = found.iter().map(|found| found.message.as_str()).collect();
+            assert_eq!(found.len(), 1, "{mtls} {people}: {found:?}");
+            assert!(found[0].starts_with(expected), "{mtls} {people}: {found:?}");
+        }
+    }
 }

@@ -163,7 +163,7 @@ fn nobody_may_enter(document: &Document, diagnostics: &mut Diagnostics) {
         (false, None) => {
             diagnostics.error(
                 "http",
-                "has neither auth.bearer, auth.mtls nor accessControl: say who may do what",
+                "has neither a way to authenticate (auth.bearer, auth.mtls, or one to log in, such as auth.htpasswd) nor accessControl: say who may do what",
             );
         }
         (true, None) => {

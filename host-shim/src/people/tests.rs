@@ -60,3 +60,37 @@ fn listed_origins_are_read_as_zot_writes_them() {
         assert_eq!(origins(Some(&value)), expected, "{value}");
     }
 }
+
+#[test]
+fn lines_that_are_not_used_are_found_before_anybody_logs_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("users");
+    let document = json!({ "http": { "auth": { "htpasswd": { "path": file } } } });
+    let good = "ann:$2y$04$abcdefghijklmnopqrstuu5Lo0g67CiD3M4RpN1BmBb4Crp5w7dbK";
+    let rows: [(String, &[&str]); 4] = [
+        (good.to_owned(), &[]),
+        (
+            format!("# users\n{good}\nben:$apr1$salt$0123456789abcdefghijkl"),
+            &["line 3, user `ben`: has a hash of Apache MD5"],
+        ),
+        (
+            format!("cid\n{good}\n{good}"),
+            &[
+                "line 1: has no colon",
+                "line 3, user `ann`: replaces line 2",
+            ],
+        ),
+        (String::new(), &[]),
+    ];
+    for (text, expected) in rows {
+        std::fs::write(&file, &text).unwrap();
+        let people = People::read(&document, &mut BTreeSet::new()).unwrap();
+        let people = people.unwrap();
+        let found = people.findings();
+        assert_eq!(found.len(), expected.len(), "{text}: {found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert_eq!(found.path, "http.auth.htpasswd.path");
+            assert!(found.message.starts_with(expected), "{text}: {found}");
+        }
+    }
+}

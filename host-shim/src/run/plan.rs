@@ -85,7 +85,7 @@ fn of_document(
         Role::Filter(written) => *written,
         Role::Intake(_) | Role::Unreadable => Document::default(),
     };
-    let mut differences = zot::differences(&written);
+    let mut differences = zot::differences(&written, people.is_some());
     differences.extend(zot_people::differences(document));
     differences.extend(zot::shared_blobs(document));
     let filter = match decode_value(completed.filter.clone()).0 {

@@ -32,10 +32,18 @@ const MAX_SESSION: Duration = Duration::from_mins(121);
 const TOKEN: &str = "token";
 const CERTIFICATE: &str = "certificate";
 
+/// A method of the configuration whose logins name the provider too (`openid:NAME`), and one that
+/// logins name otherwise.
+const OPENID: &str = "openid";
+const API_KEY: &str = "apiKey";
+const OF_KEY: &str = "apikey";
+
 /// `http.auth.login`, ready to run.
 #[derive(Debug)]
 pub(crate) struct Login {
     pub(crate) source: SourceId,
+    /// The methods that are configured, as the configuration names them.
+    pub(crate) methods: Vec<String>,
 }
 
 /// What a token of the login service says of the login.
@@ -50,12 +58,26 @@ pub(crate) struct LoginClaims {
     /// The ids that it ends with.
     pub(crate) parents: Vec<String>,
     issued: UnixTime,
+    /// Where the token came from.
+    audience: Audience,
 }
 
 impl Login {
     /// Returns true if a token says to be one of the login service. No other provider may take it.
     pub(crate) fn is_named_by(token: &UnverifiedToken<'_>) -> bool {
         token.claims_unverified().issuer() == Ok(Some(ISSUER))
+    }
+
+    /// Returns true if a method of a login is configured.
+    fn has(&self, method: &str) -> bool {
+        let name = match method.split_once(':') {
+            Some((OPENID, _)) => OPENID,
+            Some(_) => return false,
+            None if method == OPENID => return false,
+            None if method == OF_KEY => API_KEY,
+            None => method,
+        };
+        self.methods.iter().any(|configured| configured == name)
     }
 
     /// Authenticates a user with a token of the login service that came from where its audience
@@ -81,7 +103,7 @@ impl Login {
         let verified = context.verify(self.source, keys, &expected)?;
         let claims = verified.claims();
         let bad = || AuthnError::from(Reason::BadClaim);
-        let login = LoginClaims::read(claims).map_err(|_| bad())?;
+        let login = LoginClaims::read(claims, audience).map_err(|_| bad())?;
         let most = match audience {
             Audience::Login | Audience::Token => MAX_LIFE,
             Audience::Session => MAX_SESSION,
@@ -91,7 +113,10 @@ impl Login {
         if audiences.len() != 1 || verified.expires() > login.issued.after(most) {
             return Err(bad());
         }
-        if login.is_ended(keys.ended.as_deref()) {
+        // Whoever logged in by a method that is gone from the configuration is logged out.
+        if !login.methods.iter().all(|method| self.has(method))
+            || login.is_ended(keys.ended.as_deref())
+        {
             return Err(Reason::SessionEnded.into());
         }
         let access = access(claims).map_err(|_| bad())?;
@@ -117,10 +142,15 @@ impl Authenticated {
         let user = self.identity.user()?.name().to_owned();
         let expires = Some(self.expires);
         if let Some(login) = &self.login {
+            // A token that was handed out is no login: who has it need not know the password.
+            let methods = match login.audience {
+                Audience::Login | Audience::Session => login.methods.clone(),
+                Audience::Token => vec![TOKEN.to_owned()],
+            };
             return Some(CallerIdentity {
                 user,
                 groups: login.groups.clone(),
-                methods: login.methods.clone(),
+                methods,
                 id: Some(login.id.clone()),
                 parents: login.parents.clone(),
                 expires,
@@ -144,7 +174,7 @@ impl Authenticated {
 
 impl LoginClaims {
     /// Reads the claims.
-    fn read(claims: &Claims) -> Result<Self, OtherForm> {
+    fn read(claims: &Claims, audience: Audience) -> Result<Self, OtherForm> {
         let methods = texts(claims, claim::METHODS)?.filter(|methods| !methods.is_empty());
         let id = claims.as_map().get(claim::ID).and_then(Value::as_str);
         let id = id.ok_or(OtherForm)?.to_owned();
@@ -159,6 +189,7 @@ impl LoginClaims {
             parents,
             issued: claims.issued().ok().flatten().ok_or(OtherForm)?,
             id,
+            audience,
         })
     }
 

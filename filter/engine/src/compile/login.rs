@@ -67,7 +67,8 @@ pub(super) fn compile(
         cluster: raw.cluster.clone(),
         timeout,
     };
-    (Login { source }, service)
+    let methods = raw.methods.clone();
+    (Login { source, methods }, service)
 }
 
 /// The issuer of the login service is its own.

@@ -232,12 +232,6 @@ fn login(
     keys: Option<ApiKeys>,
 ) -> Result<Arc<Login>, AssembleError> {
     let users = loaded.htpasswd.as_deref().map(Users::new);
-    for finding in users
-        .iter()
-        .flat_map(|users| users.file().findings().to_vec())
-    {
-        tracing::warn!("http.auth.htpasswd.path: {finding}");
-    }
     let directory = config.ldap.clone().map(|server| {
         let account = loaded.service_account.clone();
         Directory::new(server, account, loaded.ldap_authorities.as_deref())
