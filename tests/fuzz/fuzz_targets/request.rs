@@ -73,6 +73,8 @@ fuzz_target!(|input: &[u8]| {
         content_types: all(b"content-type"),
         user_agent: first(b"user-agent"),
         forwarded_for: all(b"x-forwarded-for"),
+        cookies: all(b"cookie"),
+        api_client: first(b"x-zot-api-client"),
         connection: Connection {
             peer: first(b"peer"),
             tls_version: first(b"tls"),

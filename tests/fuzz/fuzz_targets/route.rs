@@ -127,7 +127,9 @@ fn render(route: &Route<'_>) -> String {
             format!("/v2/{name}/blobs/uploads/session")
         }
         Route::Referrers(name) => format!("/v2/{name}/referrers/{DIGEST}"),
-        Route::Extension | Route::Token | Route::Public => panic!("{route:?} is not open here"),
+        Route::Extension | Route::Token | Route::Public | Route::Login(_) => {
+            panic!("{route:?} is not open here")
+        }
     }
 }
 
