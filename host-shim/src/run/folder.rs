@@ -101,7 +101,9 @@ fn problem_above(folder: &Path) -> Option<String> {
         let found = fs::metadata(above).ok()?;
         let problem = problem(found.uid(), found.mode(), geteuid().as_raw())?;
         let place = above.display();
-        Some(format!("others may replace what is in `{place}`: {problem}"))
+        Some(format!(
+            "others may replace what is in `{place}`: {problem}"
+        ))
     })
 }
 
