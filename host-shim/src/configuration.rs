@@ -17,7 +17,7 @@ use registry_auth_engine::json::{self, JsonError};
 use registry_auth_render::{Completed, Endpoint, Listener, Options, complete, issuer_warnings};
 use serde_json::Value;
 
-use crate::deviations::told;
+use crate::deviations::shortened;
 use crate::disk::Disk;
 use crate::file::{self, shown};
 use crate::inline::Inlined;
@@ -213,7 +213,7 @@ impl Configuration {
     pub(crate) fn differences(&self) -> Vec<ConfigError> {
         let mut all = self.written.as_deref().map(differences).unwrap_or_default();
         all.extend(self.storage.iter().cloned());
-        told(all)
+        shortened(all)
     }
 
     /// Returns the sets that the shim fetches: at most one of verification keys, one with a signing

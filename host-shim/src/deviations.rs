@@ -1,17 +1,17 @@
-//! How deviations from zot are told: a few places of each, and the page that explains them.
+//! How deviations from zot are reported: a few places of each, and the page that explains them.
 
 use std::collections::BTreeMap;
 
 use registry_auth_engine::config::ConfigError;
 
-/// How many places of one deviation are told.
+/// How many places of one deviation are reported.
 const PLACES: usize = 3;
 
 /// Names the page where a deviation has a number, and leaves out further places of one that has
-/// many; the last that is told counts them.
-pub(crate) fn told(found: impl IntoIterator<Item = ConfigError>) -> Vec<ConfigError> {
+/// many; the last that is reported counts them.
+pub(crate) fn shortened(found: impl IntoIterator<Item = ConfigError>) -> Vec<ConfigError> {
     let mut all: Vec<ConfigError> = Vec::new();
-    // By what is the same: how often, and where the last one is that is told.
+    // By what is the same: how often, and where the last one is that is reported.
     let mut kinds: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for mut one in found {
         let number = number_of(&one.message).map(str::to_owned);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn three_places_are_told_and_the_page() {
+    fn three_places_are_reported_and_the_page() {
         let one = |path: &str, message: &str| ConfigError {
             path: path.to_owned(),
             message: message.to_owned(),
@@ -80,7 +80,7 @@ mod tests {
         found.extend((0..1000).map(|index| one(&format!("p{index}"), "D12: the catalog")));
         found.extend((0..3).map(|index| one(&format!("q{index}"), &format!("D8: as {index}"))));
         found.extend((0..4).map(|index| one(&format!("r{index}"), "delayed")));
-        let told: Vec<String> = told(found).iter().map(ToString::to_string).collect();
+        let lines: Vec<String> = shortened(found).iter().map(ToString::to_string).collect();
         let expected = [
             "x: D9: also (docs/zot.md)",
             "y: Do: without a number",
@@ -94,6 +94,6 @@ mod tests {
             "r1: delayed",
             "r2: delayed; the same in 1 other places",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(lines, expected);
     }
 }

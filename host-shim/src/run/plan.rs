@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{certificates, change};
 use crate::configuration::{KeySetSource, key_sets, value_again, value_of};
-use crate::deviations::told;
+use crate::deviations::shortened;
 use crate::disk::Disk;
 use crate::people::People;
 use crate::{zot, zot_people};
@@ -110,7 +110,7 @@ fn of_document(
         whole_certificate: whole_certificate(&completed.filter),
         completed,
         sets: sets.unwrap_or_default(),
-        differences: told(differences),
+        differences: shortened(differences),
         people,
         log_level: filter.log_level,
     })

@@ -1,4 +1,4 @@
-//! A file that is none for a while, and a file that is as before again.
+//! A file that becomes a pipe for a while, and a file that is as before again.
 
 use std::fs;
 use std::process::Command;
