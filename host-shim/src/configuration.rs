@@ -17,8 +17,9 @@ use registry_auth_engine::json::{self, JsonError};
 use registry_auth_render::{Completed, Endpoint, Listener, Options, complete, issuer_warnings};
 use serde_json::Value;
 
+use crate::deviations::shortened;
 use crate::disk::Disk;
-use crate::file::shown;
+use crate::file::{self, shown};
 use crate::inline::Inlined;
 use crate::people::People;
 use crate::zot::{differences, shared_blobs};
@@ -214,7 +215,7 @@ impl Configuration {
         let written = self.written.as_deref();
         let mut all = written.map_or_else(Vec::new, |written| differences(written, people));
         all.extend(self.storage.iter().cloned());
-        all
+        shortened(all)
     }
 
     /// Returns the sets that the shim fetches: at most one of verification keys, one with a signing
@@ -251,23 +252,36 @@ fn any_endpoint() -> Endpoint {
 /// inner error.
 pub(crate) fn value_of(path: &Path) -> anyhow::Result<Result<Value, Diagnostics>> {
     let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(parsed(path, &text))
+}
+
+/// Reads a file that was read before, as [`value_of`] does. The first time it may be a pipe; then
+/// nothing would come any more, and whoever waits for it does nothing else.
+///
+/// # Errors
+/// It cannot be read, or is no file.
+pub(crate) fn value_again(path: &Path) -> anyhow::Result<Result<Value, Diagnostics>> {
+    Ok(parsed(path, &file::read(path, u64::MAX)?))
+}
+
+fn parsed(path: &Path, text: &[u8]) -> Result<Value, Diagnostics> {
     let is_yaml = path
         .extension()
         .is_some_and(|ending| ending == "yaml" || ending == "yml");
     let value = if is_yaml {
-        yaml::parse(&text)
+        yaml::parse(text)
     } else {
-        json::parse(&text).map_err(|error| not_json(&text, &error))
+        json::parse(text).map_err(|error| not_json(text, &error))
     };
     let value = value.and_then(|value| match value {
         Value::Null => Err(EMPTY.to_owned()),
         value => Ok(value),
     });
-    Ok(value.map_err(|message| {
+    value.map_err(|message| {
         let mut found = Diagnostics::default();
         found.error(shown(path), message);
         found
-    }))
+    })
 }
 
 /// What to write into a file without content.

@@ -1,19 +1,28 @@
 //! Reads files that may be replaced while the shim runs.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 /// Why a file cannot be used. No message holds a part of its content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FileError {
     /// It is missing, or access is denied.
-    #[error("cannot read `{}`: {kind}", shown(.path))]
+    #[error("cannot read `{}`: {reason}", shown(.path))]
     Unreadable {
         /// The path of the file.
         path: PathBuf,
-        /// The kind of error.
-        kind: ErrorKind,
+        /// What the system says.
+        reason: String,
+    },
+    /// It is a pipe or a device: what is read again cannot be one.
+    #[error("cannot read `{}`: {NO_FILE}", shown(.path))]
+    NoFile {
+        /// Its path.
+        path: PathBuf,
     },
     /// It is longer than the limit.
     #[error("the file `{}` is longer than {limit} bytes", shown(.path))]
@@ -25,17 +34,55 @@ pub(crate) enum FileError {
     },
 }
 
+/// What is wrong with a pipe, or with a device.
+const NO_FILE: &str = "it is a pipe or a device, and not a file";
+
+impl FileError {
+    /// Returns what is wrong, without the path.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unreadable { reason, .. } => reason.clone(),
+            Self::NoFile { .. } => NO_FILE.to_owned(),
+            Self::TooLong { limit, .. } => format!("it is longer than {limit} bytes"),
+        }
+    }
+}
+
+/// Opens a file, and nothing that is read once or blocks whoever reads it.
+///
+/// # Errors
+/// See [`FileError`].
+fn open(path: &Path) -> Result<File, FileError> {
+    let unreadable = |error: io::Error| FileError::Unreadable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    // A pipe without a writer would not be opened before there is one.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = opened.map_err(unreadable)?;
+    let found = file.metadata().map_err(unreadable)?;
+    // A folder has an error of its own when it is read.
+    if found.is_file() || found.is_dir() {
+        Ok(file)
+    } else {
+        Err(FileError::NoFile {
+            path: path.to_owned(),
+        })
+    }
+}
+
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors
 /// See [`FileError`].
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let unreadable = |error: std::io::Error| FileError::Unreadable {
+    let unreadable = |error: io::Error| FileError::Unreadable {
         path: path.to_owned(),
-        kind: error.kind(),
+        reason: error.to_string(),
     };
     let mut content = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open(path)?;
     let length = file
         .take(limit.saturating_add(1))
         .read_to_end(&mut content)
@@ -53,4 +100,44 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 /// Returns a path as messages show it.
 pub(crate) fn shown(path: &Path) -> String {
     path.to_string_lossy().escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    /// The rows: a name, and what is said of it; nothing where it can be read.
+    #[test]
+    fn nothing_but_a_file_is_read_and_nobody_waits_for_a_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "1234").unwrap();
+        fs::write(at("long"), "12345").unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("pipe"), at("link of pipe")).unwrap();
+        let rows = [
+            ("file", None),
+            ("link", None),
+            ("long", Some("it is longer than 4 bytes")),
+            ("folder", Some("Is a directory (os error 21)")),
+            ("missing", Some("No such file or directory (os error 2)")),
+            ("pipe", Some(NO_FILE)),
+            ("link of pipe", Some(NO_FILE)),
+        ];
+        for (name, said) in rows {
+            let found = read(&at(name), 4);
+            let reason = found.as_ref().err().map(FileError::reason);
+            assert_eq!(reason.as_deref(), said, "{name}");
+        }
+        assert_eq!(
+            read(Path::new("/dev/zero"), 4).unwrap_err().reason(),
+            NO_FILE
+        );
+    }
 }

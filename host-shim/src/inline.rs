@@ -1,14 +1,14 @@
 //! Reads the files that a configuration names and puts their text inline, so that the engine checks
 //! it.
 
-use std::fs;
 use std::path::Path;
 
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Diagnostics};
 use registry_auth_engine::keys::is_key_text;
 
-use crate::file::shown;
+use crate::disk::MAX_FILE;
+use crate::file::{self, shown};
 use crate::token;
 
 const CERT: &str = "http.auth.bearer.cert";
@@ -117,7 +117,6 @@ fn keys_of(cert: &str) -> Result<String, String> {
 
 fn read(path: &str) -> Result<String, String> {
     let shown = shown(Path::new(path));
-    let bytes =
-        fs::read(path).map_err(|error| format!("cannot read `{shown}`: {}", error.kind()))?;
+    let bytes = file::read(Path::new(path), MAX_FILE).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|_| format!("the file `{shown}` is not text"))
 }

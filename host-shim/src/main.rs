@@ -7,6 +7,7 @@ mod check;
 mod clock;
 mod configuration;
 mod connections;
+mod deviations;
 mod disk;
 mod envelope;
 mod exchange;

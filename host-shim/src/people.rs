@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::configuration::{KeySetSource, Origin};
-use crate::file::{self, FileError};
+use crate::file;
 use crate::refresh::Timing;
 use crate::status::Status;
 use crate::trust::Authorities;
@@ -117,10 +117,7 @@ impl People {
 impl Files {
     fn read(&self, path: &Path, users: Option<&Path>) -> Result<Vec<u8>, String> {
         self.paths.borrow_mut().insert(path.to_owned());
-        let read = file::read(path, MAX_FILE).map_err(|error| match error {
-            FileError::Unreadable { kind, .. } => kind.to_string(),
-            FileError::TooLong { limit, .. } => format!("it is longer than {limit} bytes"),
-        });
+        let read = file::read(path, MAX_FILE).map_err(|error| error.reason());
         if users != Some(path) {
             read.hash(&mut *self.hasher.borrow_mut());
         }

@@ -10,6 +10,7 @@ mod change;
 mod confirm;
 mod folder;
 mod hint;
+mod itself;
 pub(crate) mod launcher;
 mod lines;
 mod live;
@@ -51,6 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             return Ok(refused(&errors));
         }
     };
+    if let Some(problem) = itself::problem(&plan, arguments) {
+        anyhow::bail!(problem);
+    }
     let binary = Binary::find(arguments.envoy.as_deref())?;
     binary.suffices(plan.whole_certificate)?;
     let module = match &arguments.module {

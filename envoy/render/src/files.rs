@@ -7,7 +7,7 @@ pub trait Files {
     /// Returns the content of the file at `path`, as the document writes it.
     ///
     /// # Errors
-    /// Why it cannot be read, in a few words and without the path, such as `entity not found`.
+    /// Why it cannot be read, in a few words and without the path, such as `No such file or directory`.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 }
 

@@ -34,12 +34,11 @@ impl Folder {
     }
 
     fn create_in(parent: &Path) -> anyhow::Result<Self> {
-        let mode = fs::metadata(parent).map(|parent| parent.permissions().mode());
-        if mode.is_ok_and(|mode| mode & 0o022 != 0 && mode & 0o1000 == 0) {
-            anyhow::bail!(
-                "others may replace what is in `{}`: set its sticky bit, or TMPDIR to another place",
-                parent.display()
-            );
+        // The real path: a link in it could lead elsewhere later.
+        let real = fs::canonicalize(parent);
+        let parent = real.as_deref().unwrap_or(parent);
+        if let Some(problem) = problem_above(parent) {
+            anyhow::bail!("{problem}, or set TMPDIR to another place");
         }
         let cannot = || {
             format!(
@@ -92,6 +91,31 @@ impl Folder {
     pub(crate) fn remove(&self, name: &str) {
         // Ignored: nothing refers to it any more.
         drop(fs::remove_file(self.path().join(name)));
+    }
+}
+
+/// Returns who but root and this user could rename what is in a folder, or the folder itself.
+fn problem_above(folder: &Path) -> Option<String> {
+    folder.ancestors().find_map(|above| {
+        // One that is missing is an error where the folder is made.
+        let found = fs::metadata(above).ok()?;
+        let problem = problem(found.uid(), found.mode(), geteuid().as_raw())?;
+        let place = above.display();
+        Some(format!(
+            "others may replace what is in `{place}`: {problem}"
+        ))
+    })
+}
+
+/// Returns what to do about a folder of the user `owner`, whose entries somebody else than root and
+/// `own` may rename. A sticky bit stops everybody but the owner.
+const fn problem(owner: u32, mode: u32, own: u32) -> Option<&'static str> {
+    if owner != 0 && owner != own {
+        Some("it belongs to another user; give it to root or to this user")
+    } else if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+        Some("set its sticky bit")
+    } else {
+        None
     }
 }
 
@@ -196,24 +220,56 @@ mod tests {
         assert!(link.exists());
     }
 
-    /// The rows: the mode of the folder for temporary files, and whether it is good.
+    /// The rows: the modes of the folder for temporary files and of the one above, and whether they
+    /// are good.
     #[test]
     fn others_may_not_rename_the_folder() {
-        for (mode, is_good) in [
-            (0o700, true),
-            (0o755, true),
-            (0o1777, true),
-            (0o777, false),
-            (0o770, false),
+        for (above, mode, is_good) in [
+            (0o700, 0o700, true),
+            (0o755, 0o755, true),
+            (0o755, 0o1777, true),
+            (0o1777, 0o700, true),
+            (0o755, 0o777, false),
+            (0o755, 0o770, false),
+            (0o777, 0o700, false),
+            (0o770, 0o1777, false),
         ] {
-            let parent = tempfile::tempdir().unwrap();
-            fs::set_permissions(parent.path(), Permissions::from_mode(mode)).unwrap();
-            let made = Folder::create_in(parent.path());
-            assert_eq!(made.is_ok(), is_good, "{mode:o}");
-            if let Err(error) = made {
-                assert!(error.to_string().contains("set its sticky bit"), "{error}");
-                assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+            let top = tempfile::tempdir().unwrap();
+            let parent = top.path().join("tmp");
+            let link = top.path().join("link");
+            fs::create_dir(&parent).unwrap();
+            std::os::unix::fs::symlink(&parent, &link).unwrap();
+            fs::set_permissions(&parent, Permissions::from_mode(mode)).unwrap();
+            fs::set_permissions(top.path(), Permissions::from_mode(above)).unwrap();
+            for place in [&parent, &link] {
+                let made = Folder::create_in(place);
+                assert_eq!(made.is_ok(), is_good, "{above:o} {mode:o}");
+                match made {
+                    Ok(folder) => assert!(!folder.path().starts_with(&link)),
+                    Err(error) => {
+                        assert!(error.to_string().contains("set its sticky bit"), "{error}");
+                        assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
+                    }
+                }
             }
+        }
+    }
+
+    /// The rows: the owner of a folder, its mode, the own user, and whether it is good.
+    #[test]
+    fn folders_of_another_user_are_not_used() {
+        for (owner, mode, own, is_good) in [
+            (0, 0o755, 1000, true),
+            (1000, 0o700, 1000, true),
+            (1000, 0o1777, 1000, true),
+            (0, 0o1777, 1000, true),
+            (1001, 0o700, 1000, false),
+            (1001, 0o1777, 1000, false),
+            (1001, 0o1777, 0, false),
+            (0, 0o775, 1000, false),
+        ] {
+            let found = problem(owner, mode, own);
+            assert_eq!(found.is_none(), is_good, "{owner} {mode:o} {own}");
         }
     }
 }

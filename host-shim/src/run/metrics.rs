@@ -57,9 +57,9 @@ impl Changes {
         *self.refusal() = Some(refusal);
     }
 
-    /// The file has again what is live.
-    pub(crate) fn forget_refusal(&self) {
-        *self.refusal() = None;
+    /// The file has again what is live. Returns true if the last change was refused.
+    pub(crate) fn forget_refusal(&self) -> bool {
+        self.refusal().take().is_some()
     }
 
     /// Returns when the last change was refused, if it was, and where its first error is.

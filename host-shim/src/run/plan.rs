@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use registry_auth_engine::config::raw::Document;
-use registry_auth_engine::config::{ConfigError, Role, decode_value};
+use registry_auth_engine::config::{ConfigError, Diagnostics, Role, decode_value};
 use registry_auth_render::envoy::{self, Place};
 use registry_auth_render::{
     Cluster, Completed, Endpoint, Files, Options, PUSH_KEY, complete, whole_certificate,
@@ -13,7 +13,8 @@ use registry_auth_render::{
 use serde_json::{Value, json};
 
 use super::{certificates, change};
-use crate::configuration::{KeySetSource, key_sets, value_of};
+use crate::configuration::{KeySetSource, key_sets, value_again, value_of};
+use crate::deviations::shortened;
 use crate::disk::Disk;
 use crate::people::People;
 use crate::{zot, zot_people};
@@ -48,14 +49,26 @@ pub(crate) struct Reading {
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn read(path: &Path, options: &Options) -> anyhow::Result<Reading> {
+    Ok(completed(path, value_of(path)?, options))
+}
+
+/// Reads it again after a change.
+///
+/// # Errors
+/// The file cannot be read, or is no file any more.
+pub(crate) fn read_again(path: &Path, options: &Options) -> anyhow::Result<Reading> {
+    Ok(completed(path, value_again(path)?, options))
+}
+
+fn completed(path: &Path, document: Result<Value, Diagnostics>, options: &Options) -> Reading {
     let recorded = Recorded::default();
-    let plan = match value_of(path)? {
+    let plan = match document {
         Ok(document) => of_document(&document, options, &recorded),
         Err(found) => Err(found.errors),
     };
     let mut files = recorded.0.into_inner();
     files.insert(path.to_owned());
-    Ok(Reading { plan, files })
+    Reading { plan, files }
 }
 
 fn of_document(
@@ -97,7 +110,7 @@ fn of_document(
         whole_certificate: whole_certificate(&completed.filter),
         completed,
         sets: sets.unwrap_or_default(),
-        differences,
+        differences: shortened(differences),
         people,
         log_level: filter.log_level,
     })

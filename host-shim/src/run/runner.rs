@@ -18,6 +18,7 @@ use super::admin::Admin;
 use super::binary::Binary;
 use super::folder::Folder;
 use super::hint;
+use super::itself;
 use super::lines::Heard;
 use super::live::Live;
 use super::metrics::Changes;
@@ -229,7 +230,7 @@ impl Runner<'_> {
     /// # Errors
     /// A change has failed half-way and cannot be taken back: requests must not be decided by it.
     async fn reload(&mut self, is_asked: bool) -> anyhow::Result<()> {
-        let (plan, files) = match plan::read(
+        let (plan, files) = match plan::read_again(
             &self.arguments.config,
             &self.arguments.upstream.options(true),
         ) {
@@ -259,7 +260,7 @@ impl Runner<'_> {
                 return Ok(());
             }
         };
-        if let Err(reason) = self.is_possible(&plan) {
+        if let Err(reason) = self.is_possible(&plan).await {
             self.refused(&reason, None);
             return Ok(());
         }
@@ -274,14 +275,7 @@ impl Runner<'_> {
             return Ok(());
         }
         if !self.proxy.differs(&new) && plan.sets == self.plan.sets && !people_differ {
-            self.plan = plan;
-            self.files = files;
-            self.pages.changes.forget_refusal();
-            if is_asked {
-                tracing::info!("the configuration is the same as before");
-            } else {
-                tracing::debug!("the configuration is the same as before");
-            }
+            self.keep(plan, files, is_asked);
             return Ok(());
         }
         // Before the filter asks for them.
@@ -312,11 +306,7 @@ impl Runner<'_> {
         }
         let sets = self.sets(&plan);
         self.shim.keep(&sets).await;
-        for warning in &plan.completed.warnings {
-            if !self.plan.completed.warnings.contains(warning) {
-                tracing::warn!(path = warning.path, "{}", warning.message);
-            }
-        }
+        self.warn_of_news(&plan);
         let registry = &plan.completed.upstream;
         self.registries.retain(|known| known.name != registry.name);
         self.registries.push(registry.clone());
@@ -331,13 +321,42 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Takes a plan with which nothing is to be done.
+    fn keep(&mut self, plan: Plan, files: BTreeSet<PathBuf>, is_asked: bool) {
+        self.warn_of_news(&plan);
+        self.plan = plan;
+        self.files = files;
+        if self.pages.changes.forget_refusal() {
+            tracing::info!(
+                generation = self.proxy.generation(),
+                "the configuration is again the one that is live"
+            );
+        } else if is_asked {
+            tracing::info!("the configuration is the same as before");
+        } else {
+            tracing::debug!("the configuration is the same as before");
+        }
+    }
+
+    /// Logs the warnings of a plan that the one of before has not.
+    fn warn_of_news(&self, plan: &Plan) {
+        for warning in &plan.completed.warnings {
+            if !self.plan.completed.warnings.contains(warning) {
+                tracing::warn!(path = warning.path, "{}", warning.message);
+            }
+        }
+    }
+
     /// Returns the sets of a plan, with that of the login service.
     fn sets(&self, plan: &Plan) -> Vec<KeySetSource> {
         plan.sets.iter().cloned().chain(self.people.set()).collect()
     }
 
     /// Returns why this Envoy cannot have a configuration.
-    fn is_possible(&self, plan: &Plan) -> Result<(), String> {
+    async fn is_possible(&self, plan: &Plan) -> Result<(), String> {
+        if let Some(problem) = itself::problem_soon(plan, self.arguments).await {
+            return Err(problem);
+        }
         let known = |name: &&String| !self.variables.contains(name);
         if let Some(name) = plan.completed.environment.iter().find(known) {
             return Err(format!(

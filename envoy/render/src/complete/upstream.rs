@@ -41,6 +41,12 @@ pub(super) fn complete(proxy: &Proxy, draft: &mut Draft<'_>) -> Option<Registry>
         // The filter does not read it.
         members::remove(proxy, "upstream");
     }
+    if let (Some(option), Some(written)) = (&draft.options.upstream, &written)
+        && option.url != written.url
+    {
+        let shown = registry(proxy, written).map(|_| written.url.as_str());
+        draft.found.warn(KEY, ignored(shown.ok()));
+    }
     let (place, said) = match (&draft.options.upstream, written) {
         (Some(option), _) => (OPTION, option.clone()),
         (None, Some(written)) => (KEY, written),
@@ -58,6 +64,13 @@ pub(super) fn complete(proxy: &Proxy, draft: &mut Draft<'_>) -> Option<Registry>
             None
         }
     }
+}
+
+/// Says that a registry of the document is not used. It is named only where it is one: another text
+/// may hold a password.
+fn ignored(url: Option<&str>) -> String {
+    let url = url.map(|url| format!(": `{url}` is not used"));
+    format!("{OPTION} has precedence{}", url.unwrap_or_default())
 }
 
 fn registry(proxy: &Proxy, upstream: &Upstream) -> Result<Registry, String> {

@@ -3,7 +3,7 @@
 use registry_auth_render::{Options, Upstream};
 use serde_json::{Value, json};
 
-use crate::sample::{checking, issuers, with};
+use crate::sample::{checking, good, issuers, with};
 
 fn base() -> Value {
     issuers(json!([{ "issuer": "https://a.example", "audiences": ["registry"] }]))
@@ -24,6 +24,54 @@ fn merge(into: &mut Value, from: &Value) {
         } else {
             merge(&mut into[name.as_str()], value);
         }
+    }
+}
+
+/// The rows: `--upstream`, `proxy.upstream`, and what is said of the second; nothing where both are
+/// the same, or one is missing.
+#[test]
+fn a_registry_that_is_not_used_is_named_unless_it_may_hold_a_password() {
+    let (one, other) = ("http://127.0.0.1:1", "https://registry.test");
+    let rows = [
+        (None, Some(other), None),
+        (Some(one), None, None),
+        (Some(one), Some(one), None),
+        (
+            Some(one),
+            Some(other),
+            Some("proxy.upstream: --upstream has precedence: `https://registry.test` is not used"),
+        ),
+        (
+            Some(one),
+            Some("https://a:tops3cret@registry.test"),
+            Some("proxy.upstream: --upstream has precedence"),
+        ),
+    ];
+    for (option, written, said) in rows {
+        let mut document = base();
+        if let Some(written) = written {
+            merge(&mut document, &json!({ "proxy": { "upstream": written } }));
+        }
+        let options = Options {
+            upstream: option.map(|url| Upstream {
+                url: url.to_owned(),
+                ..Upstream::default()
+            }),
+            ..Options::default()
+        };
+        let warnings = good(&document, &options)
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        let mut found = warnings
+            .iter()
+            .filter(|line| line.starts_with("proxy.upstream"));
+        assert_eq!(
+            found.next().map(String::as_str),
+            said,
+            "{option:?} {written:?}"
+        );
     }
 }
 

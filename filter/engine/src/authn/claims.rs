@@ -94,13 +94,15 @@ impl Claims {
     }
 
     /// The certificate that the token is bound to (RFC 8705 section 3.1): SHA-256 of its DER in
-    /// base64url. Something else in its place is the empty text: the token is bound, but to no
-    /// existing certificate.
+    /// base64url. Something else in its place, and a `cnf` that names no certificate but another
+    /// proof (RFC 7800 section 3.1, such as `jkt` of RFC 9449), is the empty text: the token is
+    /// bound, and no certificate is the proof.
     #[must_use]
     pub fn bound_to(&self) -> Option<&str> {
         match self.0.get(CONFIRMATION)? {
             Value::Object(confirmation) => {
-                Some(confirmation.get(THUMBPRINT)?.as_str().unwrap_or_default())
+                let thumbprint = confirmation.get(THUMBPRINT).and_then(Value::as_str);
+                Some(thumbprint.unwrap_or_default())
             }
             _ => Some(""),
         }
@@ -224,8 +226,9 @@ mod tests {
     fn a_token_is_bound_when_it_says_so_in_whatever_form() {
         let rows = [
             (r"{}", None),
-            (r#"{"cnf":{}}"#, None),
-            (r#"{"cnf":{"jkt":"a"}}"#, None),
+            (r#"{"cnf":{}}"#, Some("")),
+            (r#"{"cnf":{"jkt":"a"}}"#, Some("")),
+            (r#"{"cnf":{"jkt":"a","x5t#S256":"abc"}}"#, Some("abc")),
             (r#"{"cnf":{"x5t#S256":"abc"}}"#, Some("abc")),
             (r#"{"cnf":{"x5t#S256":1}}"#, Some("")),
             (r#"{"cnf":{"x5t#S256":null}}"#, Some("")),

@@ -26,12 +26,17 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 type Members = Map<String, Value>;
 
 /// Members that only private keys and shared secrets have (RFC 7518 sections 6.2.2, 6.3.2 and
-/// 6.4.1, RFC 8037 section 2).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// 6.4.1, RFC 8037 section 2; `priv`: keys of the type AKP, such as those of ML-DSA).
+const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
-/// Returns the first member of a JWK that only private keys and shared secrets have.
+/// Returns the first member of a JWK that only private keys and shared secrets have. Case does not
+/// matter: a key that is spelled in another way is as private.
 pub(super) fn private_member(entry: &Value) -> Option<&'static str> {
-    let is_there = |name: &&str| entry.get(name).is_some_and(|value| !value.is_null());
+    let members = entry.as_object()?;
+    let is_there = |name: &&str| {
+        let mut members = members.iter();
+        members.any(|(member, value)| member.eq_ignore_ascii_case(name) && !value.is_null())
+    };
     PRIVATE.into_iter().find(is_there)
 }
 

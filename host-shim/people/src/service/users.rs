@@ -64,10 +64,22 @@ fn signature(path: &Path) -> Option<(u64, u64, u64, i64, i64)> {
     Some((dev, ino, len, file.mtime(), file.mtime_nsec()))
 }
 
+/// Reads a file, and waits for no pipe.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        std::fs::read(path)
+    } else {
+        Err(std::io::Error::other(
+            "it is a pipe or a device, and not a file",
+        ))
+    }
+}
+
 impl LoginService {
     pub(super) async fn reload_users(&self, path: &Path, now: UnixTime) {
         let file = path.display();
-        let read = std::fs::read(path).map_err(|error| error.kind().to_string());
+        let read = read(path).map_err(|error| error.to_string());
         match self.login.reload_users(read) {
             None => {}
             Some(Reload::Kept { why }) => {

@@ -80,6 +80,19 @@ fn every_refusal_names_its_place_and_what_to_write() {
             "is a private key: paste the public key (without `qi`)",
         ),
         (
+            with(&at("jwks"), private(&json!({ "D": "tops3cret" }))),
+            "http.auth.bearer.oidc[0].jwks.keys[1]",
+            "is a private key: paste the public key (without `d`)",
+        ),
+        (
+            with(
+                &at("jwks"),
+                private(&json!({ "kty": "AKP", "priv": "tops3cret" })),
+            ),
+            "http.auth.bearer.oidc[0].jwks.keys[1]",
+            "is a private key: paste the public key (without `priv`)",
+        ),
+        (
             with(
                 &at("jwks"),
                 private(&json!({ "kty": "oct", "k": "tops3cret" })),

@@ -156,6 +156,16 @@ fn a_jwk_that_cannot_be_used_is_skipped_alone() {
         (with(okp(), &json!({"d":"AAAA"})), KeyError::PrivateKey),
         (rsa(2048, &json!({"qi":"AAAA"})), KeyError::PrivateKey),
         (with(good(), &json!({"k":"AAAA"})), KeyError::PrivateKey),
+        (with(good(), &json!({"D":"AAAA"})), KeyError::PrivateKey),
+        (rsa(2048, &json!({"Qi":"AAAA"})), KeyError::PrivateKey),
+        (
+            json!({"kty":"AKP","alg":"ML-DSA-44","pub":"AAAA","priv":"AAAA"}),
+            KeyError::PrivateKey,
+        ),
+        (
+            json!({"kty":"AKP","alg":"ML-DSA-44","pub":"AAAA"}),
+            KeyError::UnsupportedType,
+        ),
         (
             json!({"kty":"oct","kid":"shared","k":"AAAA"}),
             KeyError::Symmetric,

@@ -106,6 +106,10 @@ fn a_wrong_change_is_refused_with_its_reason() -> Result<()> {
     if let Some(http) = on_a_taken_port.pointer_mut("/http/port") {
         *http = json!(port);
     }
+    let mut at_the_registry = open(&["create"]);
+    if let Some(http) = at_the_registry.pointer_mut("/http/port") {
+        *http = json!(upstream.address().port().to_string());
+    }
     let mut with_variable = open(&["create"]);
     if let Some(document) = with_variable.as_object_mut() {
         document.insert(
@@ -118,6 +122,7 @@ fn a_wrong_change_is_refused_with_its_reason() -> Result<()> {
         ("{".to_owned(), "1 error", "zot.json"),
         (open(&["fly"]).to_string(), "1 error", action),
         (on_a_taken_port.to_string(), "cannot listen on 127.", ""),
+        (at_the_registry.to_string(), "which is `run` itself", ""),
         (with_variable.to_string(), "`ANOTHER`", ""),
         (String::new(), "1 error", "zot.json"),
     ];

@@ -1,5 +1,6 @@
 //! `registry-auth run`: the real binary with the real Envoy.
 
+mod again;
 mod changes;
 mod documents;
 mod fixture;

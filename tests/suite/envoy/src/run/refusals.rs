@@ -105,8 +105,21 @@ fn a_wrong_configuration_is_one_line() -> Result<()> {
         *port = json!(taken.local_addr()?.port().to_string());
     }
     let on_taken = fixture.file("taken.json", &on_taken.to_string())?;
+    let mut on_itself = open(&["read"]);
+    if let Some(document) = on_itself.as_object_mut() {
+        let address = registry_auth_harness::program::free_address()?;
+        document.insert(
+            "proxy".to_owned(),
+            json!({"upstream": format!("http://localhost:{}", address.port())}),
+        );
+        if let Some(port) = on_itself.pointer_mut("/http/port") {
+            *port = json!(address.port().to_string());
+        }
+    }
+    let on_itself = fixture.file("itself.json", &on_itself.to_string())?;
     let rows = [
         ("no file", "/no/such/file", "cannot read `/no/such/file`"),
+        ("its own registry", &on_itself, "which is `run` itself"),
         ("no JSON", &broken, "line 2, column 10"),
         ("a policy that is refused", &refused, "unknown action"),
         ("no private key", &no_key, "http.tls.key"),
