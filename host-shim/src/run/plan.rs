@@ -73,6 +73,7 @@ fn of_document(
         completed.warnings.extend_from_slice(people.findings());
     }
     certificates::check(&completed, recorded)?;
+    certificates::embed(&mut completed, recorded)?;
     // The intake is always there, so that a change which needs it finds it.
     let push_key = push_key_of(&completed);
     let intake = || json!({"intake": {"pushKey": {"env": push_key}}});
@@ -152,15 +153,44 @@ impl Plan {
     }
 
     /// Returns the files for the time of a change from `before`: with its clusters too, which what
-    /// is not replaced yet sends requests to.
+    /// is not replaced yet sends requests to. While nothing passes, nothing does.
     pub(crate) fn files_after(&self, before: &Self, place: &Place) -> change::Files {
         let mut both = self.clone();
-        both.keep(before.completed.clusters());
+        if !self.must_close(before) {
+            both.keep(before.completed.clusters());
+        }
         both.files(place)
     }
 
+    /// Returns true if a change from `before` replaces the policy and also what it decides about or
+    /// by: the registry, another server, or the certificates. Neither policy may then decide about
+    /// any mixture of both.
+    pub(crate) fn must_close(&self, before: &Self) -> bool {
+        let (old, new) = (&before.completed, &self.completed);
+        let is_changed = |cluster: &Cluster| {
+            let mut clusters = new.clusters();
+            clusters.any(|own| own.name == cluster.name && own != cluster)
+        };
+        old.filter_text() != new.filter_text()
+            && (!old.upstream.is_same_server(&new.upstream)
+                || old.rewrite_host != new.rewrite_host
+                || old.listener.tls != new.listener.tls
+                || old.clusters().any(is_changed))
+    }
+
+    /// Has the registry under its names of before too, and under none of them another registry: the
+    /// policy is not for that one.
+    pub(crate) fn keep_names(&mut self, registries: &[Cluster]) {
+        let registry = self.completed.upstream.clone();
+        self.keep(
+            registries
+                .iter()
+                .filter(|own| own.is_same_server(&registry)),
+        );
+    }
+
     /// Has these clusters too, where it has none of their names.
-    pub(crate) fn keep<'a>(&mut self, clusters: impl IntoIterator<Item = &'a Cluster>) {
+    fn keep<'a>(&mut self, clusters: impl IntoIterator<Item = &'a Cluster>) {
         for cluster in clusters {
             let is_own = |own: &Cluster| own.name == cluster.name;
             if !self.completed.clusters().any(is_own) {

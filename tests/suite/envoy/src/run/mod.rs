@@ -9,6 +9,7 @@ mod pages;
 mod people;
 mod process;
 mod refusals;
+mod replaced;
 mod speed;
 mod tls;
 mod versions;
