@@ -210,3 +210,59 @@ impl Files for Recorded {
         Disk.read(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(action: &str, proxy: &Value, tls: Option<&str>) -> Plan {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../tests/fixtures/certificates"
+        );
+        let mut document = json!({
+            "http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": [action]}}}},
+            "proxy": proxy,
+        });
+        if let Some(authorities) = tls {
+            document["http"]["tls"] = json!({
+                "cert": format!("{folder}/server.pem"),
+                "key": format!("{folder}/server.key.pem"),
+                "cacert": format!("{folder}/{authorities}"),
+            });
+            document["http"]["auth"] = json!({"mtls": {}});
+        }
+        of_document(&document, &Options::default(), &Recorded::default()).unwrap()
+    }
+
+    /// Each row: what follows `read` at the registry `a` in the cluster `a`, and whether nothing may
+    /// pass meanwhile.
+    #[test]
+    fn a_policy_is_not_replaced_together_with_what_it_is_for() {
+        let at = |host: &str, cluster: &str| {
+            let upstream = format!("http://{host}:5000");
+            json!({"upstream": upstream, "upstreamCluster": cluster, "upstreamHost": "c"})
+        };
+        // The filter has the host of its own then.
+        let with_host = json!({"upstream": "http://b:5000", "upstreamCluster": "a"});
+        let (ca, other) = (Some("ca.pem"), Some("issuer-ca.pem"));
+        let rows = [
+            ("read", at("a", "a"), ca, false),
+            ("create", at("a", "a"), ca, false),
+            ("create", at("a", "b"), ca, false),
+            ("read", at("b", "a"), ca, false),
+            ("read", with_host, ca, true),
+            ("create", at("b", "a"), ca, true),
+            ("create", at("b", "b"), ca, true),
+            ("read", at("a", "a"), other, false),
+            ("create", at("a", "a"), other, true),
+            ("create", at("a", "a"), None, true),
+        ];
+        let before = plan("read", &at("a", "a"), ca);
+        for (action, proxy, tls, expected) in rows {
+            let row = format!("{action} {proxy} {tls:?}");
+            let after = plan(action, &proxy, tls);
+            assert_eq!(after.must_close(&before), expected, "{row}");
+        }
+    }
+}

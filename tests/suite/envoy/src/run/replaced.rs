@@ -1,6 +1,8 @@
 //! Changes of the policy together with what it decides about: no request is decided by one of them
 //! and goes to the other.
 
+use std::fs;
+
 use anyhow::{Result, ensure};
 use registry_auth_harness::client::Request;
 use registry_auth_harness::load::{Kind, Load, Pressure};
@@ -74,5 +76,36 @@ fn no_request_gets_a_policy_and_the_registry_of_another() -> Result<()> {
             ensure!(is_open == (requests > 0), "{row}: {requests}");
         }
     }
+    Ok(())
+}
+
+/// A change that fails half-way is taken back: nothing passes until the registry of before is there
+/// again, and then the policy of before decides.
+#[test]
+fn nothing_passes_until_a_change_is_taken_back() -> Result<()> {
+    let (old, new) = (Upstream::start()?, Upstream::start()?);
+    let mut run = Run::start(&Setup {
+        document: &document(true, &old, "store"),
+        upstream: old.address(),
+        arguments: &[],
+        environment: &[],
+    })?;
+    let before = run.files_of_envoy(false)?;
+    let obstacle = run.private_folder()?.join("clusters.yaml.new");
+    fs::create_dir(&obstacle)?;
+    run.replace(&document(false, &new, "store"))?;
+    run.says("writing the configuration of before failed", 1)?;
+    let tags = Request::new("GET", TARGET);
+    let answer = run.send(&tags)?;
+    ensure!(answer.status == 503, "{}", answer.status);
+    let (status, waiting) = run.readiness()?;
+    ensure!(status == 503, "{waiting:?}");
+    fs::remove_dir(&obstacle)?;
+    run.says("the configuration is refused; the one of before stays", 1)?;
+    ensure!(run.files_of_envoy(false)? == before);
+    run.is_ready()?;
+    let answer = run.send(&tags)?;
+    ensure!(answer.status == 200, "{}", answer.status);
+    ensure!((old.requests(), new.requests()) == (1, 0));
     Ok(())
 }
