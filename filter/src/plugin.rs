@@ -171,7 +171,7 @@ fn check_certificates(engine: &Engine, diagnostics: &mut Diagnostics) {
         diagnostics.error(path, message);
     } else {
         let message = format!(
-            "this is Envoy {major}.{minor}, which does not say when a client certificate expires: one that expires on an open connection is accepted until the connection ends; limit `max_connection_duration`, or take {needed}"
+            "this is Envoy {major}.{minor}, which does not say when a client certificate expires: one that expires is accepted until its connection ends, and on new connections that resume its TLS session; limit `max_connection_duration` and switch session resumption off, or take {needed}"
         );
         diagnostics.warn(path, message);
     }

@@ -25,7 +25,8 @@ pub use place::Place;
 pub const BOOTSTRAP: &str = "bootstrap.yaml";
 
 const CLUSTERS: &str = "clusters.yaml";
-const FILTER: &str = "filter.yaml";
+/// The file of [`directory`] with the policy.
+pub const FILTER: &str = "filter.yaml";
 const INTAKE: &str = "intake.yaml";
 const LISTENERS: &str = "listeners.yaml";
 
@@ -80,4 +81,14 @@ pub fn directory(completed: &Completed, place: &Place) -> BTreeMap<String, Strin
         add(&name, secret, bootstrap::HEAD_SECRET);
     }
     files
+}
+
+/// Returns a text for [`FILTER`] that answers every request with 503: for the time of a change in
+/// which neither the policy of before nor the next one may decide, since what is behind or in front
+/// of it is replaced too.
+#[must_use]
+pub fn closed() -> String {
+    let filter = vec![wasm::closed()];
+    let filter = resources("envoy.config.core.v3.TypedExtensionConfig", filter);
+    yaml::write(&filter, bootstrap::HEAD_CLOSED)
 }

@@ -23,4 +23,7 @@ pub struct ServerTls {
     /// Path of the authorities of client certificates. A client may come without one, as in zot; one
     /// that it does show must be vouched for. None is asked for when absent.
     pub client_authorities: Option<String>,
+    /// Their content, for a proxy that gets it as a part of its listener instead of the path: whoever
+    /// fills it in replaces the listener when it changes, and so ends the connections of before.
+    pub client_authorities_text: Option<String>,
 }

@@ -49,6 +49,24 @@ pub(crate) fn check(completed: &Completed, files: &impl Files) -> Result<(), Vec
     }
 }
 
+/// Puts the authorities of client certificates into the listener. What they are and who may do what
+/// go live together then, and connections that others vouched for come to an end.
+///
+/// # Errors
+/// They cannot be read.
+pub(crate) fn embed(completed: &mut Completed, files: &impl Files) -> Result<(), Vec<ConfigError>> {
+    if let Some(tls) = &mut completed.listener.tls
+        && let Some(path) = &tls.client_authorities
+    {
+        let found = authorities(path, files).map_err(|message| ConfigError {
+            path: "http.tls.cacert".to_owned(),
+            message,
+        });
+        tls.client_authorities_text = Some(found.map_err(|error| vec![error])?);
+    }
+    Ok(())
+}
+
 fn text(path: &str, files: &impl Files) -> Result<String, String> {
     let bytes = files
         .read(path)
@@ -56,9 +74,10 @@ fn text(path: &str, files: &impl Files) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| format!("the file `{path}` is not text"))
 }
 
-fn authorities(path: &str, files: &impl Files) -> Result<(), String> {
-    if is_certificate(&text(path, files)?) {
-        Ok(())
+fn authorities(path: &str, files: &impl Files) -> Result<String, String> {
+    let found = text(path, files)?;
+    if is_certificate(&found) {
+        Ok(found)
     } else {
         Err(format!(
             "the file `{path}` is not the PEM text of certificates"

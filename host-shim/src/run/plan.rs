@@ -86,6 +86,7 @@ fn of_document(
         completed.warnings.extend_from_slice(people.findings());
     }
     certificates::check(&completed, recorded)?;
+    certificates::embed(&mut completed, recorded)?;
     // The intake is always there, so that a change which needs it finds it.
     let push_key = push_key_of(&completed);
     let intake = || json!({"intake": {"pushKey": {"env": push_key}}});
@@ -165,15 +166,44 @@ impl Plan {
     }
 
     /// Returns the files for the time of a change from `before`: with its clusters too, which what
-    /// is not replaced yet sends requests to.
+    /// is not replaced yet sends requests to. While nothing passes, nothing does.
     pub(crate) fn files_after(&self, before: &Self, place: &Place) -> change::Files {
         let mut both = self.clone();
-        both.keep(before.completed.clusters());
+        if !self.must_close(before) {
+            both.keep(before.completed.clusters());
+        }
         both.files(place)
     }
 
+    /// Returns true if a change from `before` replaces the policy and also what it decides about or
+    /// by: the registry, another server, or the certificates. Neither policy may then decide about
+    /// any mixture of both.
+    pub(crate) fn must_close(&self, before: &Self) -> bool {
+        let (old, new) = (&before.completed, &self.completed);
+        let is_changed = |cluster: &Cluster| {
+            let mut clusters = new.clusters();
+            clusters.any(|own| own.name == cluster.name && own != cluster)
+        };
+        old.filter_text() != new.filter_text()
+            && (!old.upstream.is_same_server(&new.upstream)
+                || old.rewrite_host != new.rewrite_host
+                || old.listener.tls != new.listener.tls
+                || old.clusters().any(is_changed))
+    }
+
+    /// Has the registry under its names of before too, and under none of them another registry: the
+    /// policy is not for that one.
+    pub(crate) fn keep_names(&mut self, registries: &[Cluster]) {
+        let registry = self.completed.upstream.clone();
+        self.keep(
+            registries
+                .iter()
+                .filter(|own| own.is_same_server(&registry)),
+        );
+    }
+
     /// Has these clusters too, where it has none of their names.
-    pub(crate) fn keep<'a>(&mut self, clusters: impl IntoIterator<Item = &'a Cluster>) {
+    fn keep<'a>(&mut self, clusters: impl IntoIterator<Item = &'a Cluster>) {
         for cluster in clusters {
             let is_own = |own: &Cluster| own.name == cluster.name;
             if !self.completed.clusters().any(is_own) {
@@ -191,5 +221,61 @@ impl Files for Recorded {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         self.0.borrow_mut().insert(path.into());
         Disk.read(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(action: &str, proxy: &Value, tls: Option<&str>) -> Plan {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../tests/fixtures/certificates"
+        );
+        let mut document = json!({
+            "http": {"accessControl": {"repositories": {"**": {"anonymousPolicy": [action]}}}},
+            "proxy": proxy,
+        });
+        if let Some(authorities) = tls {
+            document["http"]["tls"] = json!({
+                "cert": format!("{folder}/server.pem"),
+                "key": format!("{folder}/server.key.pem"),
+                "cacert": format!("{folder}/{authorities}"),
+            });
+            document["http"]["auth"] = json!({"mtls": {}});
+        }
+        of_document(&document, &Options::default(), &Recorded::default()).unwrap()
+    }
+
+    /// Each row: what follows `read` at the registry `a` in the cluster `a`, and whether nothing may
+    /// pass meanwhile.
+    #[test]
+    fn a_policy_is_not_replaced_together_with_what_it_is_for() {
+        let at = |host: &str, cluster: &str| {
+            let upstream = format!("http://{host}:5000");
+            json!({"upstream": upstream, "upstreamCluster": cluster, "upstreamHost": "c"})
+        };
+        // The filter has the host of its own then.
+        let with_host = json!({"upstream": "http://b:5000", "upstreamCluster": "a"});
+        let (ca, other) = (Some("ca.pem"), Some("issuer-ca.pem"));
+        let rows = [
+            ("read", at("a", "a"), ca, false),
+            ("create", at("a", "a"), ca, false),
+            ("create", at("a", "b"), ca, false),
+            ("read", at("b", "a"), ca, false),
+            ("read", with_host, ca, true),
+            ("create", at("b", "a"), ca, true),
+            ("create", at("b", "b"), ca, true),
+            ("read", at("a", "a"), other, false),
+            ("create", at("a", "a"), other, true),
+            ("create", at("a", "a"), None, true),
+        ];
+        let before = plan("read", &at("a", "a"), ca);
+        for (action, proxy, tls, expected) in rows {
+            let row = format!("{action} {proxy} {tls:?}");
+            let after = plan(action, &proxy, tls);
+            assert_eq!(after.must_close(&before), expected, "{row}");
+        }
     }
 }

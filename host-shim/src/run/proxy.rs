@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use registry_auth_render::envoy::BOOTSTRAP;
+use registry_auth_render::envoy::{BOOTSTRAP, FILTER, closed};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -73,6 +73,19 @@ pub(crate) enum Refused {
     Warming(String),
 }
 
+impl Refused {
+    /// Why the change has failed, and what came of taking it back.
+    fn with(self, restored: Result<(), String>) -> Self {
+        match restored {
+            Ok(()) => self,
+            Err(restoring) => Self::NotRestored {
+                reason: self.to_string(),
+                restoring,
+            },
+        }
+    }
+}
+
 impl Proxy {
     /// Writes the files for the first start of Envoy.
     ///
@@ -125,18 +138,30 @@ impl Proxy {
     }
 
     /// Makes other files live. Where Envoy refuses one of them, those of before are written
-    /// again.
+    /// again. If no request may be decided meanwhile, nothing passes until all else is live.
     ///
     /// # Errors
     /// See [`Refused`].
-    pub(crate) async fn apply(&mut self, new: Files) -> Result<(), Refused> {
-        self.generation += 1;
-        let names = if self.is_torn {
-            changed(&Files::new(), &new)
+    pub(crate) async fn apply(&mut self, new: Files, is_closed: bool) -> Result<(), Refused> {
+        let result = if is_closed {
+            self.apply_closed(&new).await
         } else {
-            changed(&self.files, &new)
+            self.apply_open(&new).await
         };
-        let names: Vec<_> = names.into_iter().filter(|name| name != BOOTSTRAP).collect();
+        result?;
+        self.is_torn = false;
+        for name in gone(&self.files, &new) {
+            self.folder.remove(&name);
+            self.live.forget(&name);
+        }
+        self.files = new;
+        Ok(())
+    }
+
+    /// Replaces the files one after the other, while requests are decided.
+    async fn apply_open(&mut self, new: &Files) -> Result<(), Refused> {
+        let names = self.changed(new);
+        self.generation += 1;
         let mut written = 0;
         let mut result = Ok(());
         for name in &names {
@@ -150,23 +175,57 @@ impl Proxy {
         if result.is_ok() {
             result = self.warmed().await;
         }
-        if let Err(error) = result {
-            let names = names.get(..written).unwrap_or(&names);
-            return Err(match self.take_back(names).await {
-                Ok(()) => error,
-                Err(restoring) => Refused::NotRestored {
-                    reason: error.to_string(),
-                    restoring,
-                },
-            });
+        let Err(error) = result else {
+            return Ok(());
+        };
+        let names = names.get(..written).unwrap_or(&names);
+        Err(error.with(self.take_back(names).await))
+    }
+
+    /// Replaces the filter by one that lets nothing pass, then the other files, and the filter last.
+    /// Those of before come back in the same order.
+    async fn apply_closed(&mut self, new: &Files) -> Result<(), Refused> {
+        let mut names = self.changed(new);
+        names.retain(|name| name != FILTER);
+        self.generation += 1;
+        let result = self.replace_closed(new, &names).await;
+        let Err(error) = result else {
+            return Ok(());
+        };
+        let mut restored = self.take_back(&names).await;
+        if restored.is_ok() {
+            restored = match self.warmed().await {
+                // One that is silent finds all files when it starts.
+                Err(error) if self.ask().await.is_some() => Err(error.to_string()),
+                _ => self.take_back(&[FILTER.to_owned()]).await,
+            };
         }
-        self.is_torn = false;
-        for name in gone(&self.files, &new) {
-            self.folder.remove(&name);
-            self.live.forget(&name);
+        Err(error.with(restored))
+    }
+
+    async fn replace_closed(&mut self, new: &Files, names: &[String]) -> Result<(), Refused> {
+        self.replace(FILTER, &closed()).await?;
+        self.generation += 1;
+        // Not ready: requests are refused.
+        self.live.expect(FILTER, self.generation);
+        for name in names {
+            let text = new.get(name).map_or("", String::as_str);
+            self.replace(name, text).await?;
         }
-        self.files = new;
-        Ok(())
+        // Until then the clusters and listeners of before are used.
+        self.warmed().await?;
+        let text = new.get(FILTER).map_or("", String::as_str);
+        self.replace(FILTER, text).await
+    }
+
+    /// Returns the names of the files to replace, in their order.
+    fn changed(&self, new: &Files) -> Vec<String> {
+        let names = if self.is_torn {
+            changed(&Files::new(), new)
+        } else {
+            changed(&self.files, new)
+        };
+        names.into_iter().filter(|name| name != BOOTSTRAP).collect()
     }
 
     /// Returns the address on which clients connect, as Envoy says it.

@@ -245,7 +245,7 @@ impl Runner<'_> {
             Ok(mut plan) => {
                 plan.listen_on(self.any_port);
                 plan.login_at(&self.login_socket);
-                plan.keep(&self.registries);
+                plan.keep_names(&self.registries);
                 plan
             }
             Err(errors) => {
@@ -281,9 +281,10 @@ impl Runner<'_> {
         // Before the filter asks for them.
         let sets = self.sets(&plan);
         self.shim.add(&sets).await;
+        let is_closed = plan.must_close(&self.plan);
         let between = plan.files_after(&self.plan, &self.place);
         let leaves_clusters = between != new;
-        if let Err(error) = self.proxy.apply(between).await {
+        if let Err(error) = self.proxy.apply(between, is_closed).await {
             if matches!(error, Refused::NotRestored { .. }) {
                 anyhow::bail!("the configuration is refused: {error}");
             }
@@ -295,7 +296,7 @@ impl Runner<'_> {
             self.refused(&error.to_string(), None);
             return Ok(());
         }
-        if leaves_clusters && let Err(error) = self.proxy.apply(new).await {
+        if leaves_clusters && let Err(error) = self.proxy.apply(new, false).await {
             if matches!(error, Refused::NotRestored { .. }) {
                 anyhow::bail!("{error}");
             }
@@ -310,9 +311,8 @@ impl Runner<'_> {
         let registry = &plan.completed.upstream;
         self.registries.retain(|known| known.name != registry.name);
         self.registries.push(registry.clone());
-        let endpoint = &registry.endpoint;
-        if *endpoint != self.plan.completed.upstream.endpoint {
-            self.pages.registry.moved(endpoint.clone());
+        if registry.endpoint != self.plan.completed.upstream.endpoint {
+            self.pages.registry.moved(registry.endpoint.clone());
         }
         self.plan = plan;
         self.files = files;

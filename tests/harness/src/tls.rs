@@ -2,7 +2,8 @@
 //! what each of them is.
 
 use std::fs;
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,10 @@ use anyhow::{Context as _, Result};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+use rustls::{
+    ALL_VERSIONS, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig,
+    StreamOwned, SupportedProtocolVersion,
+};
 
 use crate::module;
 
@@ -37,24 +41,59 @@ pub fn pem(name: &str) -> Result<String> {
 /// # Errors
 /// The handshake fails, or a certificate is none.
 pub fn connect(
-    mut socket: TcpStream,
+    socket: TcpStream,
     certificate: Option<&str>,
 ) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+    connect_as(&client(certificate, ALL_VERSIONS)?, socket)
+}
+
+/// Returns, for each version of TLS, whether a second connection to a listener, with the same
+/// certificate, resumes the session of the first, on which `request` was answered.
+///
+/// # Errors
+/// As [`connect`], or there is no answer.
+pub fn resumptions(address: SocketAddr, certificate: &str, request: &[u8]) -> Result<Vec<bool>> {
+    let mut resumptions = Vec::new();
+    for version in ALL_VERSIONS {
+        let config = client(Some(certificate), &[version])?;
+        let mut last = None;
+        for _ in 0..2 {
+            let mut stream = connect_as(&config, TcpStream::connect(address)?)?;
+            stream.write_all(request)?;
+            stream.read_exact(&mut [0; 12])?;
+            last = stream.conn.handshake_kind();
+        }
+        resumptions.push(last == Some(HandshakeKind::Resumed));
+    }
+    Ok(resumptions)
+}
+
+fn client(
+    certificate: Option<&str>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(folder().join("server.pem"))?)?;
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     let config = config
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(versions)?
         .with_root_certificates(roots);
-    let config = match certificate {
+    Ok(Arc::new(match certificate {
         None => config.with_no_client_auth(),
         Some(pem) => {
             let certificate = CertificateDer::from_pem_slice(pem.as_bytes())?;
             let key = PrivateKeyDer::from_pem_file(folder().join("client.key.pem"))?;
             config.with_client_auth_cert(vec![certificate], key)?
         }
-    };
-    let mut connection = ClientConnection::new(Arc::new(config), ServerName::try_from(SERVER)?)?;
+    }))
+}
+
+fn connect_as(
+    config: &Arc<ClientConfig>,
+    mut socket: TcpStream,
+) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+    let server = ServerName::try_from(SERVER)?;
+    let mut connection = ClientConnection::new(Arc::clone(config), server)?;
     while connection.is_handshaking() {
         connection
             .complete_io(&mut socket)

@@ -191,5 +191,6 @@ fn server_tls(written: &Value, draft: &mut Draft<'_>) -> Option<ServerTls> {
     unknown.is_empty().then_some(ServerTls {
         certificate: Certificate { chain, key },
         client_authorities,
+        client_authorities_text: None,
     })
 }

@@ -15,6 +15,7 @@ pub(super) const HEAD_LISTENERS: &str =
     "Listeners (LDS). Envoy reads this file again when another is renamed to it.";
 pub(super) const HEAD_CLUSTERS: &str = "Clusters (CDS): the registry, and the servers of the issuers. Envoy reads this file again when another is renamed to it.";
 pub(super) const HEAD_FILTER: &str = "The filter with its policy (ECDS). Envoy reads this file again when another is renamed to it; a policy that is refused leaves the old one active.";
+pub(super) const HEAD_CLOSED: &str = "Nothing passes while other files are replaced (ECDS).";
 pub(super) const HEAD_INTAKE: &str = "The filter of the listener that keys are pushed to (ECDS).";
 pub(super) const HEAD_SECRET: &str = "The paths of a certificate or of authorities (SDS). Envoy reads those files again when a file in their folder is renamed.";
 

@@ -36,7 +36,8 @@ pub(super) fn all(completed: &Completed) -> Vec<(String, Node)> {
     let mut all = Vec::new();
     if let Some(server) = &completed.listener.tls {
         all.push(shown(SERVER, &server.certificate));
-        let clients = server.client_authorities.iter();
+        let is_file = server.client_authorities_text.is_none();
+        let clients = server.client_authorities.iter().filter(|_| is_file);
         all.extend(clients.map(|path| believed(CLIENTS, path)));
     }
     for cluster in completed.clusters() {

@@ -22,12 +22,24 @@ pub(super) fn server(server: &ServerTls, place: &Place, secrets: Secrets) -> Nod
     ));
     let mut members = vec![];
     if let Some(path) = &server.client_authorities {
-        common = common.and(secrets::authorities(secrets::CLIENTS, path, place, secrets));
+        common = common.and(match &server.client_authorities_text {
+            Some(text) => member(
+                "validation_context",
+                json!({ "trusted_ca": { "inline_string": text } }),
+            ),
+            None => secrets::authorities(secrets::CLIENTS, path, place, secrets),
+        });
         members.push(member("require_client_certificate", false).why(
             "As in zot: a client may come without a certificate, and one that it shows has to be valid. Never set trust_chain_verification to ACCEPT_UNTRUSTED: anybody could claim any identity then.",
         ));
     }
     members.push(member("common_tls_context", common));
+    if server.client_authorities.is_some() {
+        members.push(member("disable_stateless_session_resumption", true).why(
+            "A resumed session has the client certificate of its first handshake, and nothing verifies it again: not its end, and not its authorities.",
+        ));
+        members.push(member("disable_stateful_session_resumption", true));
+    }
     socket(
         "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
         members,

@@ -15,12 +15,26 @@ pub(super) const INTAKE: &str = "registry-auth-intake";
 
 const TYPE: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
+/// The filter of Envoy that answers by itself.
+const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
+
 /// The filter of registry clients, as a member of `http_filters`.
 pub(super) fn filter(completed: &Completed, place: &Place) -> Node {
     let configuration = member("configuration", text(completed.filter_text())).why(
         "The policy. `registry-auth render envoy` made it of a zot document: change that one, and render again.",
     );
     plugin(FILTER, "filter", configuration, completed, place)
+}
+
+/// What has the place of the filter while a request may be decided neither by the old policy nor by
+/// the new one: it answers everything with 503.
+pub(super) fn closed() -> Node {
+    let all = json!({ "numerator": 100, "denominator": "HUNDRED" });
+    let abort = json!({ "http_status": 503, "percentage": all });
+    map([
+        member("name", FILTER),
+        member("typed_config", typed(FAULT, [member("abort", abort)])),
+    ])
 }
 
 /// The filter of the intake; `None` if no keys are pushed.
@@ -35,13 +49,15 @@ pub(super) fn intake(completed: &Completed, place: &Place) -> Option<Node> {
 /// The place of a filter that Envoy reads from a file of its own.
 pub(super) fn discovered(name: &str, file: &str, place: &Place) -> Node {
     let source = config_source(&place.file(file));
+    let kinds = [TYPE, FAULT].map(|kind| format!("type.googleapis.com/{kind}"));
+    let kinds = kinds.into_iter().take(if name == FILTER { 2 } else { 1 });
     map([
         member("name", name),
         member(
             "config_discovery",
             map([
                 member("config_source", source),
-                member("type_urls", list([format!("type.googleapis.com/{TYPE}")])),
+                member("type_urls", list(kinds)),
             ]),
         )
         .why("Without this file nothing passes: Envoy answers everything with 500."),

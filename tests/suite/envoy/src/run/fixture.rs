@@ -35,7 +35,7 @@ pub(super) struct Run {
 pub(super) struct Setup<'a> {
     /// The configuration file.
     pub(super) document: &'a Value,
-    /// The registry.
+    /// The registry, unless the document has `proxy.upstream`.
     pub(super) upstream: SocketAddr,
     /// Further arguments.
     pub(super) arguments: &'a [&'a str],
@@ -78,9 +78,16 @@ impl Run {
         fs::write(folder.path().join("zot.json"), setup.document.to_string())?;
         let log = folder.path().join("log");
         let pages = free_address()?;
+        let upstream = match setup.document.pointer("/proxy/upstream") {
+            Some(_) => vec![],
+            None => vec![
+                "--upstream".to_owned(),
+                format!("http://{}", setup.upstream),
+            ],
+        };
         let child = command(folder.path())?
             .args(["run", "--config", "zot.json", "--concurrency", "2"])
-            .args(["--upstream", &format!("http://{}", setup.upstream)])
+            .args(upstream)
             .args(["--listen", &pages.to_string()])
             .arg("--envoy")
             .arg(envoy)

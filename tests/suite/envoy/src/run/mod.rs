@@ -10,6 +10,7 @@ mod pages;
 mod people;
 mod process;
 mod refusals;
+mod replaced;
 mod speed;
 mod tls;
 mod versions;

@@ -55,6 +55,10 @@ fn changes(version: &str, passes_certificates: bool) -> Result<()> {
         Ok(())
     };
     is(&run, [401, 200, 403])?;
+    // A resumed session would have a certificate that nobody verifies again.
+    let request = b"GET /v2/team/app/tags/list HTTP/1.1\r\nhost: a\r\n\r\n";
+    let resumptions = tls::resumptions(run.address()?, &tls::pem("alice")?, request)?;
+    ensure!(!resumptions.contains(&true), "{version}: {resumptions:?}");
     run.replace(&document(&common_name, "workload"))?;
     run.is_live(2)?;
     is(&run, [401, 403, 200])?;
