@@ -20,7 +20,8 @@ pub const MAX_FAILURES: usize = 10;
 pub const MAX_FAILURES_OF_ADDRESS: usize = 60;
 
 /// The attempts from one address that are checked or wait at a time: half of the places there are.
-pub const MAX_CHECKING_OF_ADDRESS: usize = (MAX_RUNNING + MAX_WAITING) / 2;
+pub const MAX_CHECKING_OF_ADDRESS: usize = PLACES / 2;
+const PLACES: usize = MAX_RUNNING + MAX_WAITING;
 
 /// How long a failure is remembered.
 pub const WINDOW: Duration = Duration::from_mins(1);
@@ -356,9 +357,12 @@ mod tests {
             (None, None, false),
         ];
         for (address, other, is_same) in rows {
-            let expected = |retry_after| match is_same {
-                true => Known::TooMany { retry_after },
-                false => Known::Nothing,
+            let expected = |retry_after| {
+                if is_same {
+                    Known::TooMany { retry_after }
+                } else {
+                    Known::Nothing
+                }
             };
             // Those that have failed.
             let mut limits = Limits::new([1; 16]);

@@ -191,11 +191,14 @@ async fn one_user_ends_nobody_elses_logins() {
     assert!(log_in(&fixture, "ann", key["apiKey"].as_str().unwrap()).await);
 }
 
+/// Names and passwords.
+type Lines = &'static [(&'static str, &'static str)];
+
 #[tokio::test]
 async fn a_name_that_is_given_again_has_no_keys_of_before() {
     let both = [("ann", "pw"), ("ben", "pw")];
     // (what it is, the users meanwhile, seconds, whether the key is good again)
-    let rows: [(&str, &[(&str, &str)], u64, bool); 5] = [
+    let rows: [(&str, Lines, u64, bool); 5] = [
         ("the file was written again", &[("ben", "pw")], 59, true),
         ("ann was removed", &[("ben", "pw")], 60, false),
         ("the file was empty for long", &[], 3600, true),
