@@ -20,7 +20,8 @@ pub const MAX_FAILURES: usize = 10;
 pub const MAX_FAILURES_OF_ADDRESS: usize = 60;
 
 /// The attempts from one address that are checked or wait at a time: half of the places there are.
-pub const MAX_CHECKING_OF_ADDRESS: usize = PLACES / 2;
+pub const MAX_CHECKING_OF_ADDRESS: usize = 52;
+const _: () = assert!(MAX_CHECKING_OF_ADDRESS * 2 == PLACES);
 const PLACES: usize = MAX_RUNNING + MAX_WAITING;
 
 /// How long a failure is remembered.
