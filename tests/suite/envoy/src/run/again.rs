@@ -61,7 +61,13 @@ fn another_registry_in_the_file_is_not_used_and_that_is_said() -> Result<()> {
         }
         document
     };
-    let mut run = start(&with("http://127.0.0.1:1"), &upstream)?;
+    let option = format!("http://{}", upstream.address());
+    let mut run = Run::start(&Setup {
+        document: &with("http://127.0.0.1:1"),
+        upstream: upstream.address(),
+        arguments: &["--upstream", &option],
+        environment: &[],
+    })?;
     run.says(NOT_USED, 1)?;
     run.replace(&with("http://127.0.0.1:11"))?;
     run.says(NOT_USED, 2)?;
