@@ -14,6 +14,7 @@ const FLOORS: [&[&str]; 10] = [
         "gate",
         "head",
         "logging",
+        "login",
         "metrics",
         "pushed_store",
         "tick",
