@@ -4,8 +4,6 @@ use std::net::IpAddr;
 
 use registry_auth_engine::url::HttpUrl;
 
-use crate::options::Certificate;
-
 /// What Envoy calls a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
@@ -46,6 +44,15 @@ pub enum Trust {
     File(String),
     /// Those of this PEM text.
     Text(String),
+}
+
+/// A certificate with its private key: paths of PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The certificate, followed by those of its authorities.
+    pub chain: String,
+    /// The private key.
+    pub key: String,
 }
 
 impl Cluster {

@@ -47,15 +47,14 @@ mod options;
 mod resources;
 mod yaml;
 
-pub use cluster::{ClientTls, Cluster, Endpoint, Trust};
+pub use cluster::{Certificate, ClientTls, Cluster, Endpoint, Trust};
 pub use complete::{complete, issuer_warnings};
 pub use completed::Completed;
 pub use files::Files;
 pub use foreign::whole_certificate;
 pub use listener::{Listener, ServerTls};
 pub use options::{
-    Certificate, DEFAULT_UPSTREAM, LOGIN_CLUSTER, Login, Options, PUSH_KEY, UPSTREAM_AUTHORIZATION,
-    Upstream,
+    DEFAULT_UPSTREAM, LOGIN_CLUSTER, Login, Options, PUSH_KEY, UPSTREAM_AUTHORIZATION, Upstream,
 };
 pub use registry_auth_engine::config::ConfigError;
 pub use resources::Rendered;

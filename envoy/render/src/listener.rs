@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::options::Certificate;
+use crate::cluster::Certificate;
 
 /// The listener of registry clients.
 #[derive(Clone, Debug, PartialEq, Eq)]

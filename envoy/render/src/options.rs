@@ -1,6 +1,6 @@
 //! What a document of zot does not say: the registry behind the proxy, and how it is reached.
 
-use crate::cluster::Endpoint;
+use crate::cluster::{Certificate, Endpoint};
 
 /// What the caller knows in addition to the document. The default assumes [`DEFAULT_UPSTREAM`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,13 +48,4 @@ pub struct Upstream {
     pub authorization: bool,
     /// The registry sees its own host in `Host`, not the client's.
     pub rewrite_host: bool,
-}
-
-/// A certificate with its private key: paths of PEM files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
-    /// The certificate, followed by those of its authorities.
-    pub chain: String,
-    /// The private key.
-    pub key: String,
 }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::draft::Draft;
 use super::members;
 use super::named::Content;
+use crate::cluster::Certificate;
 use crate::listener::{Listener, ServerTls};
-use crate::options::Certificate;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PORT: u16 = 8080;

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::place::Place;
 use super::wasm::config_source;
+use crate::cluster::Certificate;
 use crate::cluster::Trust;
 use crate::completed::Completed;
 use crate::node::{Member, Node, list, map, member};
-use crate::options::Certificate;
 
 /// How the names of the files begin.
 pub(super) const PREFIX: &str = "secret-";
