@@ -6,6 +6,7 @@ use registry_auth_engine::fields::Fields;
 use registry_auth_engine::login::UI_HEADER;
 use registry_auth_engine::request::{CertificateSummary, Connection, RequestHead};
 
+use crate::client;
 use crate::host::{self, HostError};
 
 /// A connection of which nothing is read.
@@ -28,6 +29,8 @@ pub(crate) struct Head {
     reads: Reads,
     /// Attributes of the connection, if the engine reads some.
     connection: Option<Box<Attributes>>,
+    /// The address of the client, where guesses are counted by it.
+    client: Option<Box<str>>,
 }
 
 /// Header fields that only some configurations read.
@@ -141,7 +144,7 @@ impl Attributes {
 
 impl Head {
     /// Reads the effective context's head; of the connection only what the engine reads.
-    pub(crate) fn read(engine: &Engine) -> Result<Self, HostError> {
+    pub(crate) fn read(engine: &Engine, proxy_sets_address: bool) -> Result<Self, HostError> {
         let headers = host::request_headers()?;
         let sent = headers.size();
         let reads_connection = engine.reads_connection() || engine.reads_certificate();
@@ -150,9 +153,15 @@ impl Head {
         } else {
             None
         };
+        let client = if engine.takes_logins() && may_have_password(&headers) {
+            client::read(&headers, proxy_sets_address).map(Into::into)
+        } else {
+            None
+        };
         Ok(Self {
             headers,
             sent,
+            client,
             is_reduced: false,
             reads: Reads {
                 client: engine.reads_headers(),
@@ -189,6 +198,7 @@ impl Head {
             } else {
                 &[]
             },
+            client: self.client.as_deref().unwrap_or_default(),
             connection: self
                 .connection
                 .as_deref()
@@ -208,7 +218,10 @@ impl Head {
 
     /// How many bytes are held for it, here and at the host.
     pub(crate) fn size(&self) -> usize {
-        self.sent + self.headers.size() + self.connection.as_deref().map_or(0, Attributes::size)
+        self.sent
+            + self.headers.size()
+            + self.connection.as_deref().map_or(0, Attributes::size)
+            + self.client.as_deref().map_or(0, str::len)
     }
 
     /// Returns true if the client presents a credential or a certificate. The token `anonymous` and
@@ -251,14 +264,6 @@ impl Head {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// The last address in `x-forwarded-for`, which the proxy before this filter added.
-    pub(crate) fn forwarded_for(&self) -> Option<String> {
-        let last = self.headers.all("x-forwarded-for").last()?;
-        let last = last.rsplit(|byte| *byte == b',').next()?.trim_ascii();
-        let last = std::str::from_utf8(last).ok()?;
-        (!last.is_empty()).then(|| last.to_owned())
-    }
-
     /// The raw `:path`; empty when there is none.
     pub(crate) fn target(&self) -> &[u8] {
         self.first(":path")
@@ -279,6 +284,19 @@ impl Head {
 
     fn first(&self, name: &str) -> &[u8] {
         self.headers.first(name).unwrap_or_default()
+    }
+}
+
+/// Returns true if a password may be presented: by Basic, or in a form. A token needs no address, so
+/// that nothing is paid for it.
+fn may_have_password(headers: &Fields) -> bool {
+    const BASIC: &[u8] = b"basic";
+    match headers.first("authorization") {
+        Some(value) => value
+            .trim_ascii_start()
+            .get(..BASIC.len())
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(BASIC)),
+        None => headers.first(":method") == Some(b"POST"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod abi;
 mod callout;
+mod client;
 mod clock;
 mod contexts;
 mod enforce;

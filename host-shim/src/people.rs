@@ -96,9 +96,8 @@ impl People {
 
     /// What the completion of the document has to know.
     pub(crate) fn login(&self, endpoint: Endpoint) -> Login {
-        let methods = self.config.methods().into_iter().map(str::to_owned);
         Login {
-            methods: methods.collect(),
+            methods: self.config.methods(),
             endpoint,
         }
     }

@@ -17,7 +17,7 @@ pub struct Options {
 /// The login service of `registry-auth run` or `serve`, which reads zot's sections of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// `htpasswd`, `ldap`, `openid`, `apiKey`: what the document has.
+    /// `htpasswd`, `ldap`, `openid:PROVIDER`, `apiKey`: what the document has.
     pub methods: Vec<String>,
     /// Where the service listens: its socket, or a loopback address.
     pub endpoint: Endpoint,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::access::{Check, Sources, TagPush};
 use crate::authn::access_claim::AccessClaim;
-use crate::authn::cache::Authenticated;
+use crate::authn::authenticated::Authenticated;
 use crate::authn::identity::Identity;
 use crate::authz::{self, Clause, Permission, Policy, RequestFacts, Rule};
 use crate::decision::GrantRule;

@@ -136,6 +136,7 @@ impl Engine {
             facts,
             cache,
             verifier,
+            wait: None,
         }
         .verdict()
     }

@@ -19,6 +19,9 @@ pub struct RequestHead<'a> {
     pub cookies: Vec<&'a [u8]>,
     /// The first `x-zot-api-client`, or empty; read where people log in.
     pub api_client: &'a [u8],
+    /// The address of the client, without port, or empty if the proxy does not know it; read where
+    /// people log in, of requests with a password.
+    pub client: &'a str,
     /// The connection; read by conditions and `mtls` only.
     pub connection: Connection<'a>,
 }

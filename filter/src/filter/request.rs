@@ -1,7 +1,6 @@
 //! One request: read the head, decide, enforce.
 
 use log::warn;
-use registry_auth_engine::authz::address;
 use registry_auth_engine::decision::{Denied, Grant, Verdict};
 use registry_auth_engine::facts::{
     Facts, Gathered, KeysAnswer, MAX_BODY, Missing, Need, RequestBody,
@@ -13,6 +12,7 @@ use registry_auth_engine::reason::Reason;
 use registry_auth_engine::time::UnixTime;
 
 use super::Filter;
+use crate::client;
 use crate::clock;
 use crate::enforce;
 use crate::gate::BodyGate;
@@ -93,7 +93,7 @@ impl Filter {
 
     fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
         let now = clock::now()?;
-        let head = Head::read(&self.engine)?;
+        let head = Head::read(&self.engine, self.proxy_sets_address)?;
         if self.enforcer.rules.refuses(head.fields()) {
             return Ok(self.refuse(context, &head, &Reason::IdentityHeader.into()));
         }
@@ -193,7 +193,7 @@ impl Filter {
     /// Returns what the login service gets to know of a request that is for it.
     fn caller(&self, head: &Head, grant: &Grant, now: UnixTime) -> Option<String> {
         let login = self.login.as_ref().filter(|_| grant.is_page())?;
-        let client = || self.client(head);
+        let client = || client::read(head.fields(), self.proxy_sets_address);
         let caller = grant.caller(&head.view(), client, now)?;
         Some(caller.sign(&login.key))
     }
@@ -265,27 +265,14 @@ impl Filter {
                 None
             }
             Need::Body => Some((Awaits::Body, false)),
-            Need::Login(mut question) => {
+            Need::Login(question) => {
                 let Some(login) = &self.login else {
                     pending.gathered.login = Some(LoginAnswer::NONE);
                     return None;
                 };
-                question.client = self.client(&pending.head);
                 Some((Awaits::LoginTurn(question, login.patience()), true))
             }
         }
-    }
-
-    /// Returns the address of the client of the effective context's request: what the proxy added
-    /// to `x-forwarded-for` where it says that it does, else the other end of the connection.
-    fn client(&self, head: &Head) -> Option<String> {
-        if let Some(client) = head.forwarded_for().filter(|_| self.proxy_sets_address) {
-            return Some(client);
-        }
-        let peer = host::property("source\0address").ok()?;
-        let peer = String::from_utf8(peer).ok()?;
-        let host = address(&peer);
-        (!host.is_empty()).then(|| host.to_owned())
     }
 
     /// The registry is asked only for callers who may come in: a credential that they present was

@@ -149,8 +149,7 @@ impl Served {
             }
             Need::Tag(name) => self.ask(Question::Tag(name), gathered)?,
             Need::Catalog(listing) => self.ask(Question::Catalog(listing), gathered)?,
-            Need::Login(mut question) => {
-                question.client = Some(CLIENT.to_owned());
+            Need::Login(question) => {
                 ensure!(gathered.login.is_none(), "the engine asks again");
                 gathered.login = Some(log_in(&question)?);
             }
@@ -354,6 +353,7 @@ fn head(request: &Request, secured: bool) -> RequestHead<'_> {
         forwarded_for,
         cookies: all("cookie"),
         api_client: all(UI_HEADER.0).first().copied().unwrap_or_default(),
+        client: CLIENT,
         connection: Connection {
             peer: b"127.0.0.1:40000",
             tls_version: if secured { b"TLSv1.3" } else { b"" },

@@ -7,7 +7,7 @@ use registry_auth_cel::Document;
 use serde_json::Value;
 
 use crate::authn::access_claim::AccessClaim;
-use crate::authn::cache::Authenticated;
+use crate::authn::authenticated::Authenticated;
 use crate::authn::claims::Claims;
 use crate::authn::identity::{Identity, User};
 use crate::authn::origin::{self, Origin};

@@ -6,15 +6,14 @@ mod text;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::authn::access_claim::AccessClaim;
-use crate::authn::identity::Identity;
-use crate::authn::login::LoginClaims;
-use crate::keys::source::{KeyRing, Keys, SourceId};
+use crate::authn::authenticated::Authenticated;
+use crate::keys::source::KeyRing;
 use crate::time::UnixTime;
 
-pub(crate) use passwords::PasswordHash;
 use passwords::Passwords;
+pub(crate) use passwords::{GuesserHash, PasswordHash};
 use text::{SharedPrefixes, Text};
 
 /// Bytes of tokens that one generation holds before it becomes the old one; a shared prefix is
@@ -28,41 +27,6 @@ const MAX_ENTRIES: usize = 5_000;
 /// all certificates.
 const HASHED: usize = 32;
 const AFTER_SIGNATURE: usize = 32;
-
-/// A caller whose token or certificate was verified.
-#[derive(Debug)]
-pub struct Authenticated {
-    /// Who it is.
-    pub(crate) identity: Arc<Identity>,
-    /// What a token server granted; absent for OIDC tokens, which carry no such claim.
-    pub(crate) access: Option<Arc<AccessClaim>>,
-    /// Whose keys verified it, and their version; none for a client certificate, which the host has
-    /// verified.
-    pub(crate) keys: Option<(SourceId, u64)>,
-    /// When the token or the certificate ends.
-    pub(crate) expires: UnixTime,
-    /// The certificate that the token is bound to (`cnf`, `x5t#S256`).
-    pub(crate) bound_to: Option<Box<str>>,
-    /// What the login service says of the login, for its tokens.
-    pub(crate) login: Option<Arc<LoginClaims>>,
-}
-
-impl Authenticated {
-    /// Returns true if the caller is still authenticated: the token has not expired, the keys are
-    /// the same, and the login was not ended.
-    fn holds(&self, keys: &KeyRing, now: UnixTime) -> bool {
-        let is_ended = |keys: &Keys| {
-            self.login
-                .as_ref()
-                .is_some_and(|login| login.is_ended(keys.ended.as_deref()))
-        };
-        let same = |(source, version)| {
-            keys.get(source)
-                .is_some_and(|keys| keys.version == version && !is_ended(keys))
-        };
-        now < self.expires && self.keys.is_none_or(same)
-    }
-}
 
 /// What a caller is remembered by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,10 +107,25 @@ impl IdentityCache {
         }
     }
 
-    /// Returns what a user name and a password are remembered by; `None` if this cache remembers
-    /// none.
-    pub(crate) fn password(&self, user: &str, secret: &str) -> Option<PasswordHash> {
-        self.passwords.hash(user, secret)
+    /// Returns what a user name and a password that come from an address are remembered by; `None`
+    /// if this cache remembers none.
+    pub(crate) fn password(&self, user: &str, secret: &str, client: &str) -> Option<PasswordHash> {
+        self.passwords.hash(user, secret, client)
+    }
+
+    /// Returns what somebody who tries passwords is remembered by; `None` as for passwords.
+    pub(crate) fn guesser(&self, user: &str, client: &str) -> Option<GuesserHash> {
+        self.passwords.guesser(user, client)
+    }
+
+    /// Returns how long somebody has to wait who guessed too often.
+    pub(crate) fn limited(&self, guesser: &GuesserHash, now: UnixTime) -> Option<Duration> {
+        self.passwords.limited(guesser, now)
+    }
+
+    /// Remembers that somebody guessed too often, and has to wait.
+    pub(crate) fn put_limited(&mut self, guesser: GuesserHash, wait: Duration, now: UnixTime) {
+        self.passwords.put_limited(guesser, wait, now);
     }
 
     /// Returns true if a password was found to be wrong a moment ago.

@@ -5,22 +5,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::authn::access_claim::AccessClaim;
-use crate::authn::cache::Authenticated;
+use crate::authn::authenticated::Authenticated;
 use crate::authn::claims::Claims;
 use crate::authn::identity::{Identity, User};
+use crate::authn::login_claims::{LoginClaims, OtherForm, texts};
 use crate::authn::token::UnverifiedToken;
 use crate::authn::token_context::{AuthnError, TokenContext};
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
 use crate::keys::algorithm::Algorithm;
-use crate::keys::ended::{Ended, is_id};
 use crate::keys::source::SourceId;
 use crate::login::scope::{KeyScope, MAX_SCOPES};
-use crate::login::{Audience, CallerIdentity, ISSUER, claim};
+use crate::login::{Audience, ISSUER, claim};
 use crate::reason::Reason;
-use crate::time::UnixTime;
 
 /// The most time from `iat` to `exp` of a token that stands for a password or an API key.
 const MAX_LIFE: Duration = Duration::from_mins(6);
@@ -28,12 +25,8 @@ const MAX_LIFE: Duration = Duration::from_mins(6);
 /// The same of a session, which begins with a login and is never prolonged.
 const MAX_SESSION: Duration = Duration::from_mins(121);
 
-/// The method of callers with a token of another issuer, and of those with a certificate.
-const TOKEN: &str = "token";
-const CERTIFICATE: &str = "certificate";
-
-/// A method of the configuration whose logins name the provider too (`openid:NAME`), and one that
-/// logins name otherwise.
+/// The method of logins at providers, which name the provider too (`openid:NAME`), and one that
+/// the configuration names otherwise than logins do.
 const OPENID: &str = "openid";
 const API_KEY: &str = "apiKey";
 const OF_KEY: &str = "apikey";
@@ -46,38 +39,25 @@ pub(crate) struct Login {
     pub(crate) methods: Vec<String>,
 }
 
-/// What a token of the login service says of the login.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct LoginClaims {
-    /// How the user logged in.
-    pub(crate) methods: Vec<String>,
-    /// The groups of the directory or the provider.
-    pub(crate) groups: Vec<String>,
-    /// The id of the login.
-    pub(crate) id: String,
-    /// The ids that it ends with.
-    pub(crate) parents: Vec<String>,
-    issued: UnixTime,
-    /// Where the token came from.
-    audience: Audience,
-}
-
 impl Login {
     /// Returns true if a token says to be one of the login service. No other provider may take it.
     pub(crate) fn is_named_by(token: &UnverifiedToken<'_>) -> bool {
         token.claims_unverified().issuer() == Ok(Some(ISSUER))
     }
 
-    /// Returns true if a method of a login is configured.
+    /// Returns true if a method of a login is configured: that of a provider is by the provider's
+    /// name, or by `openid` for all of them.
     fn has(&self, method: &str) -> bool {
-        let name = match method.split_once(':') {
-            Some((OPENID, _)) => OPENID,
-            Some(_) => return false,
-            None if method == OPENID => return false,
-            None if method == OF_KEY => API_KEY,
-            None => method,
-        };
-        self.methods.iter().any(|configured| configured == name)
+        let is_configured = |name: &str| self.methods.iter().any(|configured| configured == name);
+        match method.split_once(':') {
+            Some((OPENID, provider)) if !provider.is_empty() => {
+                is_configured(OPENID) || is_configured(method)
+            }
+            Some(_) => false,
+            None if method == OPENID => false,
+            None if method == OF_KEY => is_configured(API_KEY),
+            None => is_configured(method),
+        }
     }
 
     /// Authenticates a user with a token of the login service that came from where its audience
@@ -136,73 +116,6 @@ impl Login {
     }
 }
 
-impl Authenticated {
-    /// The caller as the login service gets to know it; `None` for one without a name.
-    pub(crate) fn caller(&self) -> Option<CallerIdentity> {
-        let user = self.identity.user()?.name().to_owned();
-        let expires = Some(self.expires);
-        if let Some(login) = &self.login {
-            // A token that was handed out is no login: who has it need not know the password.
-            let methods = match login.audience {
-                Audience::Login | Audience::Session => login.methods.clone(),
-                Audience::Token => vec![TOKEN.to_owned()],
-            };
-            return Some(CallerIdentity {
-                user,
-                groups: login.groups.clone(),
-                methods,
-                id: Some(login.id.clone()),
-                parents: login.parents.clone(),
-                expires,
-            });
-        }
-        let method = if self.keys.is_some() {
-            TOKEN
-        } else {
-            CERTIFICATE
-        };
-        Some(CallerIdentity {
-            user,
-            groups: self.identity.groups().to_vec(),
-            methods: vec![method.to_owned()],
-            id: None,
-            parents: Vec::new(),
-            expires,
-        })
-    }
-}
-
-impl LoginClaims {
-    /// Reads the claims.
-    fn read(claims: &Claims, audience: Audience) -> Result<Self, OtherForm> {
-        let methods = texts(claims, claim::METHODS)?.filter(|methods| !methods.is_empty());
-        let id = claims.as_map().get(claim::ID).and_then(Value::as_str);
-        let id = id.ok_or(OtherForm)?.to_owned();
-        let parents = texts(claims, claim::PARENTS)?.unwrap_or_default();
-        let ids = std::iter::once(&id).chain(&parents);
-        if !ids.into_iter().all(|id| is_id(id)) {
-            return Err(OtherForm);
-        }
-        Ok(Self {
-            methods: methods.ok_or(OtherForm)?,
-            groups: texts(claims, claim::GROUPS)?.unwrap_or_default(),
-            parents,
-            issued: claims.issued().ok().flatten().ok_or(OtherForm)?,
-            id,
-            audience,
-        })
-    }
-
-    /// Returns true if the login was ended. Where nothing says what has ended, everything has.
-    pub(crate) fn is_ended(&self, ended: Option<&Ended>) -> bool {
-        let ids = std::iter::once(&self.id).chain(&self.parents);
-        ended.is_none_or(|ended| ended.refuses(ids.map(String::as_str), self.issued))
-    }
-}
-
-/// A claim has another form than the login service gives it.
-struct OtherForm;
-
 /// What the scopes of an API key cover; nothing if it has none.
 fn access(claims: &Claims) -> Result<Option<AccessClaim>, OtherForm> {
     let Some(scopes) = texts(claims, claim::SCOPE)? else {
@@ -213,16 +126,4 @@ fn access(claims: &Claims) -> Result<Option<AccessClaim>, OtherForm> {
     }
     let scopes: Option<Vec<_>> = scopes.iter().map(|scope| KeyScope::parse(scope)).collect();
     scopes.map(AccessClaim::of_key).map(Some).ok_or(OtherForm)
-}
-
-/// A claim that is a list of text; nothing if it is absent.
-fn texts(claims: &Claims, name: &str) -> Result<Option<Vec<String>>, OtherForm> {
-    match claims.as_map().get(name) {
-        None => Ok(None),
-        Some(Value::Array(texts)) => {
-            let texts = texts.iter().map(|text| text.as_str().map(str::to_owned));
-            texts.collect::<Option<_>>().map(Some).ok_or(OtherForm)
-        }
-        Some(_) => Err(OtherForm),
-    }
 }

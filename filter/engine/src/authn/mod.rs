@@ -1,6 +1,7 @@
 //! Who is asking: credentials, tokens, providers, identities.
 
 pub mod access_claim;
+pub(crate) mod authenticated;
 pub mod bearer;
 pub mod cache;
 pub(crate) mod certificate;
@@ -10,6 +11,7 @@ pub(crate) mod distinguished_name;
 pub mod identity;
 pub mod issuer;
 pub(crate) mod login;
+pub(crate) mod login_claims;
 pub mod mapping;
 pub mod mtls;
 pub(crate) mod origin;

@@ -12,7 +12,7 @@ use registry_auth_cel::re2;
 
 use super::certificate::{Certificate, NameForm, PresentedCertificate};
 use super::summary::Unreadable;
-use crate::authn::cache::Authenticated;
+use crate::authn::authenticated::Authenticated;
 use crate::request::{CertificateSummary, Connection, SummaryNeeds};
 use crate::time::UnixTime;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authn::cache::Authenticated;
+use crate::authn::authenticated::Authenticated;
 use crate::authn::identity::Identity;
 use crate::authn::issuer;
 use crate::authn::mapping::{ClaimMapping, MappingError};

@@ -15,6 +15,9 @@ const PATH: &str = "http.auth.login";
 const METHODS: [&str; 3] = ["htpasswd", "ldap", "openid"];
 const API_KEY: &str = "apiKey";
 
+/// Before the name of a provider: logins at this one only.
+const OF_PROVIDER: &str = "openid:";
+
 /// How long an answer may take when nothing is configured, and at most.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_TIMEOUT: Duration = Duration::from_mins(1);
@@ -42,16 +45,21 @@ pub(super) fn compile(
             "must be the name by which the proxy knows the login service",
         );
     }
-    let is_known = |method: &&str| METHODS.contains(method) || *method == API_KEY;
+    let is_of_provider = |method: &str| {
+        method
+            .strip_prefix(OF_PROVIDER)
+            .is_some_and(|provider| !provider.is_empty())
+    };
+    let begins = |method: &str| METHODS.contains(&method) || is_of_provider(method);
     for (index, method) in raw.methods.iter().enumerate() {
-        if !is_known(&method.as_str()) {
-            let message =
-                format!("`{method}` is no method; write `htpasswd`, `ldap`, `openid` or `apiKey`");
+        if !begins(method) && method != API_KEY {
+            let message = format!(
+                "`{method}` is no method; write `htpasswd`, `ldap`, `openid`, `openid:PROVIDER` or `apiKey`"
+            );
             diagnostics.error(format!("{PATH}.methods[{index}]"), message);
         }
     }
-    let begins = |method: &String| METHODS.contains(&method.as_str());
-    if !raw.methods.iter().any(begins) {
+    if !raw.methods.iter().any(|method| begins(method)) {
         diagnostics.error(
             at("methods"),
             "must name `htpasswd`, `ldap` or `openid`: with API keys alone nobody could make one",
@@ -116,6 +124,7 @@ mod tests {
         let rows = [
             json!({}),
             json!({ "methods": ["openid"] }),
+            json!({ "methods": ["openid:github"] }),
             json!({ "methods": "ldap" }),
             json!({ "timeout": "60s" }),
         ];
@@ -166,6 +175,11 @@ mod tests {
                 json!({ "methods": ["kerberos", "ldap"] }),
                 ".methods[0]",
                 "`kerberos` is no method",
+            ),
+            (
+                json!({ "methods": ["openid:"] }),
+                ".methods[0]",
+                "`openid:PROVIDER`",
             ),
             (json!({ "timeout": "0s" }), ".timeout", "at most 1m"),
             (json!({ "timeout": "61s" }), ".timeout", "at most 1m"),

@@ -1,9 +1,11 @@
 //! From a request to a verdict: route, credential, rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access::AccessSet;
-use crate::authn::cache::{Authenticated, IdentityCache};
+use crate::authn::authenticated::Authenticated;
+use crate::authn::cache::IdentityCache;
 use crate::authn::credential;
 use crate::authn::identity::Identity;
 use crate::authn::token_context::AuthnError;
@@ -28,6 +30,8 @@ pub(super) struct Decision<'a> {
     pub(super) facts: &'a Facts<'a>,
     pub(super) cache: &'a mut IdentityCache,
     pub(super) verifier: &'a dyn SignatureVerifier,
+    /// How long the caller has to wait who guessed too many passwords before.
+    pub(super) wait: Option<Duration>,
 }
 
 /// A verdict other than [`Verdict::Allow`]: the error of a decision, so that `?` ends it and never
@@ -199,8 +203,11 @@ impl Decision<'_> {
         let answer = self.facts.gathered.login.as_ref();
         let is_unauthorized = denied.reason.descriptor().status == 401;
         let has_session = credential::session(&self.head.cookies).is_some();
+        // A part of a second is one: the client would come too early otherwise.
+        let seconds = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(1000)).ok();
+        let wait = self.wait.and_then(seconds);
         Denied {
-            retry_after: answer.and_then(LoginAnswer::retry_after),
+            retry_after: answer.and_then(LoginAnswer::retry_after).or(wait),
             is_for_ui: self.is_ui(),
             ends_session: self.is_ui() && is_unauthorized && has_session,
             ..denied

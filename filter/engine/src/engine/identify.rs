@@ -5,7 +5,8 @@ use std::sync::Arc;
 use registry_auth_cel::Document;
 
 use super::decide::Decision;
-use crate::authn::cache::{Authenticated, CacheKey};
+use crate::authn::authenticated::Authenticated;
+use crate::authn::cache::CacheKey;
 use crate::authn::credential::Credential;
 use crate::authn::identity::{Identity, User};
 use crate::authn::login::Login;

@@ -2,7 +2,7 @@
 
 use super::decide::Decision;
 use crate::access::Check;
-use crate::authn::cache::Authenticated;
+use crate::authn::authenticated::Authenticated;
 use crate::authn::credential::{ANONYMOUS, Credential};
 use crate::authn::token_context::{self, AuthnError, missing};
 use crate::authorizer::Caller;

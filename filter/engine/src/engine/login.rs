@@ -2,9 +2,11 @@
 //! session that a login began.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::decide::Decision;
-use crate::authn::cache::{Authenticated, CacheKey};
+use crate::authn::authenticated::Authenticated;
+use crate::authn::cache::CacheKey;
 use crate::authn::credential::{self, Credential, Password, Passwords};
 use crate::authn::login::Login;
 use crate::authn::token_context::{self, AuthnError, TokenContext};
@@ -64,7 +66,18 @@ impl<'a> Decision<'a> {
         purpose: LoginPurpose,
     ) -> Result<Arc<Authenticated>, AuthnError> {
         let (facts, now) = (self.facts, self.facts.now);
-        let hash = self.cache.password(&password.user, &password.secret);
+        let client = self.head.client;
+        let guesser = self.cache.guesser(&password.user, client);
+        // Before the cache is asked: the right password would have another answer than wrong ones otherwise.
+        if facts.gathered.login.is_none() {
+            self.wait = guesser.and_then(|guesser| self.cache.limited(&guesser, now));
+            if self.wait.is_some() {
+                return Err(Reason::TooManyAttempts.into());
+            }
+        }
+        let hash = self
+            .cache
+            .password(&password.user, &password.secret, client);
         let is_kept = purpose == LoginPurpose::Login;
         if let Some(hash) = &hash {
             let key = CacheKey::Password(hash);
@@ -84,7 +97,7 @@ impl<'a> Decision<'a> {
                 user: password.user.clone(),
                 secret: password.secret.clone(),
                 purpose,
-                client: None,
+                client: (!client.is_empty()).then(|| client.to_owned()),
             }))),
             Some(LoginAnswer::Token(token)) => {
                 let verified = self.verify_login(token.as_bytes(), audience);
@@ -106,7 +119,13 @@ impl<'a> Decision<'a> {
                 }
                 Err(Reason::WrongPassword.into())
             }
-            Some(LoginAnswer::TooManyAttempts { .. }) => Err(Reason::TooManyAttempts.into()),
+            Some(LoginAnswer::TooManyAttempts { retry_after }) => {
+                if let Some(guesser) = guesser {
+                    let wait = Duration::from_secs((*retry_after).into());
+                    self.cache.put_limited(guesser, wait, now);
+                }
+                Err(Reason::TooManyAttempts.into())
+            }
             Some(LoginAnswer::Unavailable { .. }) => Err(Reason::LoginUnavailable.into()),
         }
     }

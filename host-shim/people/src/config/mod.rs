@@ -64,18 +64,21 @@ pub struct Htpasswd {
 }
 
 impl PeopleConfig {
-    /// The names of the methods, as the section `http.auth.login` lists them for the filter.
+    /// The names of the methods, as the section `http.auth.login` lists them for the filter:
+    /// providers by name, so that a login at one that is gone does not last.
     #[must_use]
-    pub fn methods(&self) -> Vec<&'static str> {
+    pub fn methods(&self) -> Vec<String> {
         let methods = [
             ("htpasswd", self.htpasswd.is_some()),
             ("ldap", self.ldap.is_some()),
             ("apiKey", self.api_keys.is_some()),
-            ("openid", self.openid.is_some()),
         ];
+        let providers = self.openid.iter().flat_map(|openid| &openid.providers);
         methods
             .into_iter()
-            .filter_map(|(name, there)| there.then_some(name))
+            .filter(|(_, is_there)| *is_there)
+            .map(|(name, _)| name.to_owned())
+            .chain(providers.map(|provider| format!("openid:{}", provider.key.as_str())))
             .collect()
     }
 }

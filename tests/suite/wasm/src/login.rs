@@ -49,7 +49,15 @@ struct World {
 
 impl World {
     fn start(auth: &Value) -> Result<Self> {
-        let setup = Setup::of_scenarios(&configuration(auth));
+        Self::begin(auth, true)
+    }
+
+    /// As `start`; `forwards` if the host adds the client's address to `x-forwarded-for`.
+    fn begin(auth: &Value, forwards: bool) -> Result<Self> {
+        let setup = Setup {
+            forwards,
+            ..Setup::of_scenarios(&configuration(auth))
+        };
         let clock = Clock::At(setup.clock.now());
         let shared = setup.shared.clone();
         let vm = Vm::start(Compiled::built()?, Setup { clock, ..setup })?;
@@ -165,6 +173,51 @@ fn a_login_that_was_ended_is_asked_for_again_and_others_are_not() -> Outcome {
         (200, 1),
         "all of before"
     );
+    Ok(())
+}
+
+/// Whoever guesses on would learn the right password otherwise, by the answers of a worker that
+/// remembers it.
+#[test]
+fn a_remembered_password_is_not_found_by_guessing_on() -> Outcome {
+    // The host adds no address, so that the one of the request is the client's.
+    let mut world = World::begin(&json!({}), false)?;
+    assert_eq!(world.send(&basic("alice", SECRET))?, (200, 1));
+    assert_eq!(world.send(&basic("alice", SECRET))?, (200, 0));
+    let id = world.vm.open(&basic("Alice", "guess"))?;
+    for callout in world.vm.callouts() {
+        let mut limited = answer(429, br#"{"reason":"too_many_attempts"}"#);
+        limited
+            .headers
+            .push((b"retry-after".to_vec(), b"50".to_vec()));
+        world.vm.answer(callout.token, limited)?;
+    }
+    assert!(matches!(world.vm.progress(id)?, Progress::Answered(refused) if refused.status == 429));
+    world.vm.close(id)?;
+    // (seconds that pass before, status and questions, from the same address and from another)
+    let rows = [
+        (0, (429, 0), (200, 1)),
+        (49, (429, 0), (200, 0)),
+        (1, (200, 0), (200, 0)),
+    ];
+    for (seconds, same, other) in rows {
+        world.vm.advance(seconds * 1_000);
+        for secret in [SECRET, "x"] {
+            if same.0 == 429 {
+                let id = world.vm.open(&basic("alice", secret))?;
+                let Progress::Answered(refused) = world.vm.progress(id)? else {
+                    panic!("{seconds} s: {:?}", world.vm.progress(id)?)
+                };
+                assert_eq!(refused.status, 429, "{seconds} s");
+                let wait = (50 - seconds).to_string();
+                assert_eq!(refused.header("retry-after"), Some(wait));
+                world.vm.close(id)?;
+            }
+        }
+        assert_eq!(world.send(&basic("alice", SECRET))?, same, "{seconds} s");
+        let elsewhere = basic("alice", SECRET).header("x-forwarded-for", "203.0.113.9");
+        assert_eq!(world.send(&elsewhere)?, other, "{seconds} s");
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 use super::*;
+use crate::authn::identity::Identity;
 use crate::keys::KeySet;
-use crate::keys::source::Keys;
+use crate::keys::source::{Keys, SourceId};
 
 const SOURCE: SourceId = SourceId(0);
 
@@ -8,7 +9,7 @@ fn held(version: u64) -> KeyRing {
     let mut held = KeyRing::of(&[crate::keys::source::Source {
         name: "bearer".into(),
         kind: crate::keys::source::SourceKind::Pushed("bearer".into()),
-        max_stale: std::time::Duration::ZERO,
+        max_stale: Duration::ZERO,
     }]);
     held.set(
         SOURCE,
