@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::json_text;
 use crate::listener::Listener;
+use crate::options::PAGES_CLUSTER;
 
 /// A document with everything that it left out, in the terms of any proxy.
 ///
@@ -42,6 +43,17 @@ impl Completed {
     #[must_use]
     pub fn filter_text(&self) -> String {
         json_text::write(&self.filter)
+    }
+
+    /// The login service as browsers reach it: a cluster of its own, so that they cannot take up
+    /// what passwords need.
+    #[must_use]
+    pub fn pages(&self) -> Option<Cluster> {
+        let login = self.login.as_ref()?;
+        Some(Cluster {
+            name: PAGES_CLUSTER.to_owned(),
+            ..login.clone()
+        })
     }
 
     /// Returns all clusters: the registry, then the login service, then the issuers.

@@ -54,7 +54,8 @@ pub use files::Files;
 pub use foreign::whole_certificate;
 pub use listener::{Listener, ServerTls};
 pub use options::{
-    DEFAULT_UPSTREAM, LOGIN_CLUSTER, Login, Options, PUSH_KEY, UPSTREAM_AUTHORIZATION, Upstream,
+    DEFAULT_UPSTREAM, LOGIN_CLUSTER, Login, Options, PAGES_CLUSTER, PUSH_KEY,
+    UPSTREAM_AUTHORIZATION, Upstream,
 };
 pub use registry_auth_engine::config::ConfigError;
 pub use resources::Rendered;

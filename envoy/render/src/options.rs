@@ -23,8 +23,11 @@ pub struct Login {
     pub endpoint: Endpoint,
 }
 
-/// The name of the cluster of the login service.
+/// The name of the cluster of the login service, as the filter asks it.
 pub const LOGIN_CLUSTER: &str = "registry_auth_login";
+
+/// The name of the cluster of the same service, as browsers reach it.
+pub const PAGES_CLUSTER: &str = "registry_auth_pages";
 
 /// The registry that is assumed when nothing is said.
 pub const DEFAULT_UPSTREAM: &str = "http://127.0.0.1:5000";

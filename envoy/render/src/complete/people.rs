@@ -10,7 +10,7 @@ use super::clusters::Clusters;
 use super::draft::Draft;
 use super::members;
 use crate::cluster::Cluster;
-use crate::options::LOGIN_CLUSTER;
+use crate::options::{LOGIN_CLUSTER, PAGES_CLUSTER};
 
 /// Sections of `http.auth` by which people authenticate.
 const METHODS: &[&str] = &["htpasswd", "ldap", "openid"];
@@ -83,6 +83,10 @@ pub(super) fn complete(
         tls: None,
     };
     clusters.reserve(&cluster);
+    clusters.reserve(&Cluster {
+        name: PAGES_CLUSTER.to_owned(),
+        ..cluster.clone()
+    });
     let written = json!({ "cluster": LOGIN_CLUSTER, "methods": login.methods });
     draft.set(&["http", "auth"], "login", written);
     Some(cluster)

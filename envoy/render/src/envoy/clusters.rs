@@ -9,6 +9,9 @@ use crate::cluster::{Cluster, Endpoint};
 use crate::completed::Completed;
 use crate::node::{Node, map, member};
 
+/// Requests of browsers that the login service gets at a time: fewer than it has places for them.
+const MAX_VISITS: u32 = 128;
+
 /// Returns the clusters, the registry first.
 pub(super) fn all(completed: &Completed, place: &Place, secrets: Secrets) -> Vec<Node> {
     let registry = cluster(&completed.upstream, "5s", place, secrets)
@@ -22,8 +25,20 @@ pub(super) fn all(completed: &Completed, place: &Place, secrets: Secrets) -> Vec
         .login
         .iter()
         .map(|login| cluster(login, "1s", place, secrets));
+    let pages = completed.pages().map(|pages| {
+        cluster(&pages, "1s", place, secrets).and(
+            member("circuit_breakers", json!({ "thresholds": [{
+                "max_connections": MAX_VISITS,
+                "max_pending_requests": MAX_VISITS,
+                "max_requests": MAX_VISITS,
+            }] })).why(
+                "The service of `registry_auth_login`, for browsers: however many come, and however slowly they send, what passwords need stays free.",
+            ),
+        )
+    });
     std::iter::once(registry)
         .chain(login)
+        .chain(pages)
         .chain(issuers)
         .collect()
 }

@@ -17,7 +17,7 @@ pub(super) fn clients(
     filter: Node,
     cluster: &str,
     rewrite_host: Option<&str>,
-    login: Option<&str>,
+    pages: Option<&str>,
 ) -> Node {
     let mut members = common("registry");
     members.extend([
@@ -40,7 +40,7 @@ pub(super) fn clients(
         member("request_headers_timeout", "30s"),
         member("access_log", access_log()),
         member("http_filters", list([filter, router()])),
-        member("route_config", routes(cluster, rewrite_host, login)),
+        member("route_config", routes(cluster, rewrite_host, pages)),
     ]);
     chain(members)
 }
@@ -134,7 +134,7 @@ fn router() -> Node {
     ])
 }
 
-fn routes(cluster: &str, rewrite_host: Option<&str>, login: Option<&str>) -> Node {
+fn routes(cluster: &str, rewrite_host: Option<&str>, pages: Option<&str>) -> Node {
     let route = map([
         member("cluster", cluster),
         member("timeout", "0s").why("Envoy's default of 15 s would cut every large push and pull."),
@@ -147,12 +147,12 @@ fn routes(cluster: &str, rewrite_host: Option<&str>, login: Option<&str>) -> Nod
         member("match", json!({ "prefix": "/" })),
         member("route", route),
     ]);
-    let pages = login.into_iter().flat_map(pages);
+    let pages = pages.into_iter().flat_map(to_pages);
     hosts("registry", pages.chain([registry]).collect())
 }
 
 /// The routes to the login service: its pages and its API, never the place where it is asked.
-fn pages(cluster: &str) -> Vec<Node> {
+fn to_pages(cluster: &str) -> Vec<Node> {
     let exact = LOGIN_PATHS.iter().map(|path| json!({ "path": path }));
     let below = json!({ "prefix": LOGIN_PREFIX });
     let page = |matched: Value| {

@@ -36,8 +36,9 @@ fn clients(completed: &Completed, place: &Place, filters: Filters, secrets: Secr
         Filters::Files => wasm::discovered(wasm::FILTER, FILTER, place),
     };
     let rewrite_host = completed.rewrite_host.as_deref();
-    let login = completed.login.as_ref().map(|login| login.name.as_str());
-    let mut chain = connections::clients(filter, &completed.upstream.name, rewrite_host, login);
+    let pages = completed.pages();
+    let pages = pages.as_ref().map(|pages| pages.name.as_str());
+    let mut chain = connections::clients(filter, &completed.upstream.name, rewrite_host, pages);
     if let Some(server) = &completed.listener.tls {
         chain = chain.and(member(
             "transport_socket",

@@ -2,7 +2,7 @@
 
 use registry_auth_engine::{Role, compile, decode};
 use registry_auth_render::envoy::{self, Place};
-use registry_auth_render::{Endpoint, LOGIN_CLUSTER, Login, Options};
+use registry_auth_render::{Endpoint, LOGIN_CLUSTER, Login, Options, PAGES_CLUSTER};
 use serde_json::{Value, json};
 
 use crate::sample::{good, with, yaml};
@@ -64,19 +64,27 @@ fn the_proxy_asks_the_login_service_and_knows_none_of_the_sections() {
         assert!(!text.contains("tops3cret"));
         let read = yaml(&text);
         let clusters = read["static_resources"]["clusters"].as_array().unwrap();
-        let named = |cluster: &&Value| cluster["name"] == LOGIN_CLUSTER;
-        let login = clusters.iter().find(named).unwrap();
-        let endpoint = &login["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
-        assert_eq!(endpoint["address"], address);
+        // Browsers have limits of their own.
+        for (name, limit) in [(LOGIN_CLUSTER, Value::Null), (PAGES_CLUSTER, json!(128))] {
+            let cluster = clusters.iter().find(|cluster| cluster["name"] == name);
+            let cluster = cluster.unwrap();
+            let endpoint =
+                &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
+            assert_eq!(endpoint["address"], address);
+            let limits = &cluster["circuit_breakers"]["thresholds"][0];
+            for name in ["max_connections", "max_pending_requests", "max_requests"] {
+                assert_eq!(limits[name], limit, "{name}");
+            }
+        }
 
         let chain = &read["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
         let hosts = &chain["typed_config"]["route_config"]["virtual_hosts"];
         let routes = hosts[0]["routes"].as_array().unwrap();
         let (last, pages) = routes.split_last().unwrap();
         assert_eq!(last["match"], json!({ "prefix": "/" }));
-        assert_ne!(last["route"]["cluster"], LOGIN_CLUSTER);
+        assert_ne!(last["route"]["cluster"], PAGES_CLUSTER);
         let matched = pages.iter().map(|page| {
-            assert_eq!(page["route"]["cluster"], LOGIN_CLUSTER);
+            assert_eq!(page["route"]["cluster"], PAGES_CLUSTER);
             page["match"].to_string()
         });
         let expected = [
