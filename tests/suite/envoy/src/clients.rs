@@ -5,6 +5,7 @@ mod caller;
 mod daemons;
 mod image;
 mod page;
+mod people;
 mod table;
 mod verdict;
 
@@ -197,6 +198,7 @@ fn rows(realm: Realm, clients: &[&Client], sockets: Option<&Sockets>) -> Result<
     let layout = image::write_layout(front.folder().join("layout"))?;
     let place = Place {
         host: front.address(),
+        user: "token",
         layout,
         sockets: sockets.cloned(),
     };

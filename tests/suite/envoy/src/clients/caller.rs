@@ -38,6 +38,8 @@ const FILES: [(&str, &str); 2] = [
 pub(super) struct Place {
     /// The registry.
     pub(super) host: SocketAddr,
+    /// The name that they log in with.
+    pub(super) user: &'static str,
     /// What they push.
     pub(super) layout: Layout,
     /// Of the daemons, if they run.
@@ -197,6 +199,7 @@ impl<'a> Caller<'a> {
             ("{layer}", &self.place.layout.layer.to_string_lossy()),
             ("{containerd}", &containerd.to_string_lossy()),
             ("{folder}", &self.folder.to_string_lossy()),
+            ("{user}", self.place.user),
             ("{token}", self.token.as_deref().unwrap_or_default()),
         ]
         .iter()

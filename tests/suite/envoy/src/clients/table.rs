@@ -4,8 +4,8 @@
 //! registry, `{repo}` a repository and `{parent}`/`{name}` its two halves, `{digest}` that of the
 //! image in the OCI layout `{layout}`, `{layer}` the file of its layer, `{folder}` the caller's own
 //! folder, `{storage}` the configuration of containers/storage that keeps its data in that folder,
-//! `{containerd}` the socket of containerd. `{token}` is the caller's token; for a caller without
-//! one, its word and the one before are left out.
+//! `{containerd}` the socket of containerd. `{user}` is the name of a login, `{token}` the caller's
+//! token or password; for a caller without one, its word and the one before are left out.
 
 use Operation::{Catalog, Delete, Inspect, Login, Mount, Pull, Push, Referrers, Tags};
 
@@ -158,7 +158,7 @@ pub(super) const CLIENTS: &[Client] = &[
 const DOCKER_PROGRAMS: &[&str] = &["containerd", "dockerd", "docker"];
 
 const DOCKER: &[(Operation, &str)] = &[
-    (Login, "docker login -u token -p {token} {host}"),
+    (Login, "docker login -u {user} -p {token} {host}"),
     (
         Push,
         "docker import {layer} {host}/{repo}:1 && docker push {host}/{repo}:1",
@@ -179,21 +179,21 @@ const CONTAINERD: &[(Operation, &str)] = &[
         Push,
         "ctr --address {containerd} content fetch --plain-http {host}/public/crane:1 \
          && ctr --address {containerd} images tag --force {host}/public/crane:1 {host}/{repo}:1 \
-         && ctr --address {containerd} images push --plain-http --user token:{token} {host}/{repo}:1",
+         && ctr --address {containerd} images push --plain-http --user {user}:{token} {host}/{repo}:1",
     ),
     (
         Pull,
-        "ctr --address {containerd} content fetch --plain-http --user token:{token} {host}/{repo}:1",
+        "ctr --address {containerd} content fetch --plain-http --user {user}:{token} {host}/{repo}:1",
     ),
     (
         Mount,
         "ctr --address {containerd} images tag --force {host}/{repo}:1 {host}/{repo}-mounted:1 \
-         && ctr --address {containerd} images push --plain-http --user token:{token} {host}/{repo}-mounted:1",
+         && ctr --address {containerd} images push --plain-http --user {user}:{token} {host}/{repo}-mounted:1",
     ),
 ];
 
 const CRANE: &[(Operation, &str)] = &[
-    (Login, "crane auth login {host} -u token -p {token}"),
+    (Login, "crane auth login {host} -u {user} -p {token}"),
     (Push, "crane push {layout} {host}/{repo}:1"),
     (Pull, "crane pull {host}/{repo}:1 {folder}/pulled"),
     (Inspect, "crane manifest {host}/{repo}:1"),
@@ -204,7 +204,7 @@ const CRANE: &[(Operation, &str)] = &[
 ];
 
 const REGCTL: &[(Operation, &str)] = &[
-    (Login, "regctl registry login {host} -u token -p {token}"),
+    (Login, "regctl registry login {host} -u {user} -p {token}"),
     (
         Push,
         "regctl image copy ocidir://{layout}:1 {host}/{repo}:1",
@@ -228,7 +228,7 @@ const REGCTL: &[(Operation, &str)] = &[
 ];
 
 const ORAS: &[(Operation, &str)] = &[
-    (Login, "oras login {host} --plain-http -u token -p {token}"),
+    (Login, "oras login {host} --plain-http -u {user} -p {token}"),
     (
         Push,
         "oras cp --no-tty --from-oci-layout {layout}:1 --to-plain-http {host}/{repo}:1",
@@ -257,7 +257,7 @@ const ORAS: &[(Operation, &str)] = &[
 const HELM: &[(Operation, &str)] = &[
     (
         Login,
-        "helm registry login {host} --plain-http -u token -p {token}",
+        "helm registry login {host} --plain-http -u {user} -p {token}",
     ),
     (
         Push,
@@ -273,7 +273,7 @@ const HELM: &[(Operation, &str)] = &[
 const SKOPEO: &[(Operation, &str)] = &[
     (
         Login,
-        "skopeo login {host} --tls-verify=false -u token -p {token}",
+        "skopeo login {host} --tls-verify=false -u {user} -p {token}",
     ),
     (
         Push,
@@ -335,7 +335,7 @@ const SKOPEO_TOKEN: &[(Operation, &str)] = &[
 const BUILDAH: &[(Operation, &str)] = &[
     (
         Login,
-        "buildah login --tls-verify=false -u token -p {token} {host}",
+        "buildah login --tls-verify=false -u {user} -p {token} {host}",
     ),
     (
         Push,

@@ -18,13 +18,13 @@ use tempfile::TempDir;
 
 use super::log::Log;
 
-pub(super) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 /// What `run` logs when a configuration is live.
 const LIVE: &str = "the configuration is live";
 
 /// A `run`, killed on drop.
-pub(super) struct Run {
+pub(crate) struct Run {
     child: Child,
     log: Log,
     pages: SocketAddr,
@@ -32,19 +32,19 @@ pub(super) struct Run {
 }
 
 /// How a `run` is started.
-pub(super) struct Setup<'a> {
+pub(crate) struct Setup<'a> {
     /// The configuration file.
-    pub(super) document: &'a Value,
+    pub(crate) document: &'a Value,
     /// The registry, unless the document has `proxy.upstream`.
-    pub(super) upstream: SocketAddr,
+    pub(crate) upstream: SocketAddr,
     /// Further arguments.
-    pub(super) arguments: &'a [&'a str],
+    pub(crate) arguments: &'a [&'a str],
     /// Further variables.
-    pub(super) environment: &'a [(&'a str, &'a str)],
+    pub(crate) environment: &'a [(&'a str, &'a str)],
 }
 
 /// Returns a document that lets everybody do these actions everywhere, on a free port.
-pub(super) fn open(actions: &[&str]) -> Value {
+pub(crate) fn open(actions: &[&str]) -> Value {
     json!({
         "http": {
             "address": "127.0.0.1",
@@ -56,7 +56,7 @@ pub(super) fn open(actions: &[&str]) -> Value {
 
 /// Returns a command that runs the binary with this environment and no other; `folder` is for its
 /// temporary files.
-pub(super) fn command(folder: &Path) -> Result<Command> {
+pub(crate) fn command(folder: &Path) -> Result<Command> {
     let mut command = Command::new(module::shim()?);
     command
         .env_clear()
@@ -68,12 +68,12 @@ pub(super) fn command(folder: &Path) -> Result<Command> {
 
 impl Run {
     /// Starts it, and does not wait.
-    pub(super) fn spawn(setup: &Setup<'_>) -> Result<Self> {
+    pub(crate) fn spawn(setup: &Setup<'_>) -> Result<Self> {
         Self::spawn_with(&envoy::binary()?, setup)
     }
 
     /// As [`Self::spawn`], with this Envoy.
-    pub(super) fn spawn_with(envoy: &Path, setup: &Setup<'_>) -> Result<Self> {
+    pub(crate) fn spawn_with(envoy: &Path, setup: &Setup<'_>) -> Result<Self> {
         let folder = TempDir::with_prefix("ra-run-")?;
         fs::write(folder.path().join("zot.json"), setup.document.to_string())?;
         let log = folder.path().join("log");
@@ -105,25 +105,25 @@ impl Run {
     }
 
     /// Starts it, and waits until its configuration is live.
-    pub(super) fn start(setup: &Setup<'_>) -> Result<Self> {
+    pub(crate) fn start(setup: &Setup<'_>) -> Result<Self> {
         let mut run = Self::spawn(setup)?;
         run.is_live(1)?;
         Ok(run)
     }
 
     /// Waits until a number of configurations were live so far.
-    pub(super) fn is_live(&mut self, count: usize) -> Result<()> {
+    pub(crate) fn is_live(&mut self, count: usize) -> Result<()> {
         self.says(LIVE, count)
     }
 
     /// Waits until the log has a number of lines with this message.
-    pub(super) fn says(&mut self, message: &str, count: usize) -> Result<()> {
+    pub(crate) fn says(&mut self, message: &str, count: usize) -> Result<()> {
         let log = self.log.clone();
         self.until(message, || Ok(log.with(message)?.len() >= count))
     }
 
     /// Waits until something is true.
-    pub(super) fn until(
+    pub(crate) fn until(
         &mut self,
         what: &str,
         mut holds: impl FnMut() -> Result<bool>,
@@ -144,19 +144,19 @@ impl Run {
     }
 
     /// Returns where clients connect, as the last line about it says.
-    pub(super) fn address(&self) -> Result<SocketAddr> {
+    pub(crate) fn address(&self) -> Result<SocketAddr> {
         let lines = self.log.with(LIVE)?;
         let address = lines.last().and_then(|line| line.get("address")?.as_str());
         Ok(address.context("no address")?.parse()?)
     }
 
     /// Sends a request to the proxy.
-    pub(super) fn send(&self, request: &Request) -> Result<Response> {
+    pub(crate) fn send(&self, request: &Request) -> Result<Response> {
         client::send(self.address()?, request, PATIENCE)
     }
 
     /// Waits until a request gets this status.
-    pub(super) fn comes_to(&mut self, status: u16, request: &Request) -> Result<()> {
+    pub(crate) fn comes_to(&mut self, status: u16, request: &Request) -> Result<()> {
         let address = self.address()?;
         let target = String::from_utf8_lossy(&request.target);
         self.until(&format!("{status} for {target}"), || {
@@ -168,17 +168,17 @@ impl Run {
     }
 
     /// Returns the address of the endpoints.
-    pub(super) const fn pages(&self) -> SocketAddr {
+    pub(crate) const fn pages(&self) -> SocketAddr {
         self.pages
     }
 
     /// Returns a page of the endpoints.
-    pub(super) fn page(&self, path: &str) -> Result<Response> {
+    pub(crate) fn page(&self, path: &str) -> Result<Response> {
         client::send(self.pages, &Request::new("GET", path), PATIENCE)
     }
 
     /// Returns what `/readyz` says: the status, and the reasons.
-    pub(super) fn readiness(&self) -> Result<(u16, Vec<String>)> {
+    pub(crate) fn readiness(&self) -> Result<(u16, Vec<String>)> {
         let answer = self.page("/readyz")?;
         let page: Value = serde_json::from_slice(&answer.body)?;
         let waiting = page.get("waiting").and_then(Value::as_array);
@@ -191,7 +191,7 @@ impl Run {
 
     /// Returns what `/readyz` says of the last change: nothing, or where its first error is, if it
     /// was refused.
-    pub(super) fn refused(&self) -> Result<Option<String>> {
+    pub(crate) fn refused(&self) -> Result<Option<String>> {
         let page: Value = serde_json::from_slice(&self.page("/readyz")?.body)?;
         let Some(refused) = page.get("refused") else {
             return Ok(None);
@@ -202,7 +202,7 @@ impl Run {
     }
 
     /// Waits until `/readyz` says 200.
-    pub(super) fn is_ready(&mut self) -> Result<()> {
+    pub(crate) fn is_ready(&mut self) -> Result<()> {
         let pages = self.pages;
         self.until("ready", || {
             let answer = client::send(pages, &Request::new("GET", "/readyz"), PATIENCE);
@@ -211,19 +211,19 @@ impl Run {
     }
 
     /// Replaces the configuration by renaming.
-    pub(super) fn replace(&self, document: &Value) -> Result<()> {
+    pub(crate) fn replace(&self, document: &Value) -> Result<()> {
         self.replace_text(&document.to_string())
     }
 
     /// Replaces the configuration by any text.
-    pub(super) fn replace_text(&self, text: &str) -> Result<()> {
+    pub(crate) fn replace_text(&self, text: &str) -> Result<()> {
         let new = self.path("zot.json.new");
         fs::write(&new, text)?;
         Ok(fs::rename(new, self.path("zot.json"))?)
     }
 
     /// Returns the path of a file in its folder.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -233,7 +233,7 @@ impl Run {
     }
 
     /// Returns the process id of its Envoy.
-    pub(super) fn envoy(&self) -> Result<u32> {
+    pub(crate) fn envoy(&self) -> Result<u32> {
         let id = self.child.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
         let child = children.split_whitespace().next();
@@ -241,12 +241,12 @@ impl Run {
     }
 
     /// Sends a signal to it.
-    pub(super) fn signal(&self, name: &str) -> Result<()> {
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
         signal(self.child.id(), name)
     }
 
     /// Waits for its end.
-    pub(super) fn ended(&mut self) -> Result<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -263,7 +263,7 @@ impl Run {
 
     /// Returns the texts of the files that Envoy watches, by their names, without their versions if
     /// they are not wanted.
-    pub(super) fn files_of_envoy(&self, with_versions: bool) -> Result<BTreeMap<String, String>> {
+    pub(crate) fn files_of_envoy(&self, with_versions: bool) -> Result<BTreeMap<String, String>> {
         let private = self.private_folder()?;
         let mut files = BTreeMap::new();
         for entry in fs::read_dir(private)? {
@@ -282,7 +282,7 @@ impl Run {
     }
 
     /// Returns the path of its private folder.
-    pub(super) fn private_folder(&self) -> Result<PathBuf> {
+    pub(crate) fn private_folder(&self) -> Result<PathBuf> {
         for entry in fs::read_dir(self.folder.path())? {
             let entry = entry?;
             if is_private(&entry.file_name().to_string_lossy()) {
@@ -293,7 +293,7 @@ impl Run {
     }
 
     /// Returns how many private folders there are.
-    pub(super) fn private_folders(&self) -> Result<usize> {
+    pub(crate) fn private_folders(&self) -> Result<usize> {
         let mut count = 0;
         for entry in fs::read_dir(self.folder.path())? {
             let name = entry?.file_name();
@@ -316,7 +316,7 @@ fn is_private(name: &str) -> bool {
 }
 
 /// Sends a signal to a process.
-pub(super) fn signal(process: u32, name: &str) -> Result<()> {
+pub(crate) fn signal(process: u32, name: &str) -> Result<()> {
     let status = Command::new("kill")
         .args(["-s", name, &process.to_string()])
         .status()?;
@@ -325,7 +325,7 @@ pub(super) fn signal(process: u32, name: &str) -> Result<()> {
 }
 
 /// Returns true if a process of this id exists, and has not ended.
-pub(super) fn is_alive(process: u32) -> bool {
+pub(crate) fn is_alive(process: u32) -> bool {
     let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let state = state.rsplit_once(") ").map(|(_, rest)| rest.chars().next());
     !matches!(state, None | Some(None | Some('Z' | 'X')))

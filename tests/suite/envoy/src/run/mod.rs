@@ -3,7 +3,7 @@
 mod again;
 mod changes;
 mod documents;
-mod fixture;
+pub(crate) mod fixture;
 mod issuers;
 mod log;
 mod pages;
