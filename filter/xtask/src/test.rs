@@ -126,7 +126,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "tools",
-        parts: &[Part::Checks, Part::Shim, Part::Envoy],
+        parts: &[Part::Checks, Part::Shim, Part::Pages, Part::Envoy],
         work: Work::Install(tools::TEST),
     },
     Step {
@@ -151,7 +151,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "artefacts",
-        parts: &[Part::Wasm, Part::Chart, Part::Envoy],
+        parts: &[Part::Wasm, Part::Pages, Part::Chart, Part::Envoy],
         work: Work::Build,
     },
     Step {
@@ -201,8 +201,13 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "registry clients",
-        parts: &[Part::Envoy],
+        parts: &[Part::Pages, Part::Envoy],
         work: Work::Install(tools::CLIENTS),
+    },
+    Step {
+        name: "a person in a browser through Envoy",
+        parts: &[Part::Pages],
+        work: Work::Tested(THROUGH_ENVOY),
     },
     Step {
         name: "module in Envoy",
@@ -274,6 +279,7 @@ const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
 const PAGES: &[&str] = &["test", "--package=registry-auth-people", "--test=browser"];
+const THROUGH_ENVOY: &[&str] = &["--test=envoy", "--", "--ignored", "run::browser::"];
 // Those that need moto, a directory or another program are ignored otherwise.
 const SHIM: &[&str] = &[
     "test",

@@ -1,6 +1,7 @@
 //! `registry-auth run`: the real binary with the real Envoy.
 
 mod again;
+mod browser;
 mod changes;
 mod documents;
 pub(crate) mod fixture;
