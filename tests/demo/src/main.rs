@@ -1,6 +1,8 @@
 //! Demonstrates the main use case on one machine, step by step; `cargo xtask demo` builds what it
 //! needs and starts it.
 
+mod browser;
+mod github;
 mod services;
 mod story;
 

@@ -17,6 +17,11 @@ use registry_auth_harness::{distribution, envoy, module, shipped};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::github;
+
+/// `ann` with the password `pw`: bcrypt of cost 5.
+const USERS: &str = include_str!("../../fixtures/people-users.htpasswd");
+
 /// The secret that `envoy/filter.json` names.
 const SECRET: &str = "registry/jwt-verification-keys";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Services {
     programs: Vec<Program>,
     issuer: Server,
+    github: Server,
     registry_clients: SocketAddr,
     secrets: SocketAddr,
     folder: TempDir,
@@ -37,10 +43,13 @@ impl Services {
         let folder = TempDir::with_prefix("registry-auth-demo-")?;
         let issuer = Issuer::new(ISSUER, &[ISSUER_KEY])?.serve()?;
         told("OIDC issuer", issuer.address());
+        let github = github::start()?;
+        told("GitHub Enterprise (stand-in)", github.address());
         let (registry_clients, secrets) = (free_address()?, free_address()?);
         let mut services = Self {
             programs: Vec::new(),
             issuer,
+            github,
             registry_clients,
             secrets,
             folder,
@@ -76,6 +85,7 @@ impl Services {
     /// Starts `registry-auth run` with the policy of `envoy/`, in which only addresses are new.
     fn start_proxy(&mut self, registry: SocketAddr) -> Result<()> {
         let file = self.folder.path().join("zot.json");
+        fs::write(self.path("users"), USERS)?;
         fs::write(&file, self.document()?.to_string())?;
         let pages = free_address()?;
         let mut run = Program::start(
@@ -86,6 +96,8 @@ impl Services {
                 .arg(&file)
                 .args(["--upstream", &format!("http://{registry}")])
                 .args(["--listen", &pages.to_string()])
+                .arg("--store")
+                .arg(self.path("people.db"))
                 .arg("--envoy")
                 .arg(envoy::binary()?)
                 .env("TMPDIR", self.folder.path())
@@ -122,7 +134,38 @@ impl Services {
         issuer.remove("cluster");
         let keys = format!("http://{}{KEYS}", self.issuer.address());
         issuer.insert("jwksUri".to_owned(), keys.into());
+        self.add_people(&mut document)?;
         Ok(document)
+    }
+
+    /// The sections of a zot file by which people log in, and what they may do.
+    fn add_people(&self, document: &mut Value) -> Result<()> {
+        let github = format!("http://{}/login/oauth", self.github.address());
+        let (client, secret) = github::CLIENT;
+        let sections = json!({
+            "htpasswd": { "path": self.path("users") },
+            "apiKey": true,
+            "openid": { "providers": { "github": {
+                "clientid": client, "clientsecret": secret, "scopes": ["user:email", "read:org"],
+                "authurl": format!("{github}/authorize"), "tokenurl": format!("{github}/access_token"),
+            } } },
+        });
+        let policy = json!({ "people/**": { "policies": [
+            { "users": ["ann"], "groups": ["acme"], "actions": ["read", "create", "update"] },
+        ] } });
+        let url = json!({ "externalUrl": format!("http://{}", self.registry_clients) });
+        for (place, members) in [
+            ("/http", url),
+            ("/http/auth", sections),
+            ("/http/accessControl/repositories", policy),
+        ] {
+            let section = document
+                .pointer_mut(place)
+                .and_then(Value::as_object_mut)
+                .with_context(|| format!("no {place}"))?;
+            section.extend(members.as_object().cloned().unwrap_or_default());
+        }
+        Ok(())
     }
 
     fn start(
@@ -180,6 +223,12 @@ impl Services {
         )
     }
 
+    /// Writes the name and the password of `caller`.
+    pub(crate) fn log_in_as(&self, caller: &str, user: &str, secret: &str) -> Result<()> {
+        let folder = self.folder.path().join(caller);
+        callers::log_in_as(&folder, self.registry_clients, Some((user, secret)))
+    }
+
     /// Runs crane with the credentials of `caller`.
     pub(crate) fn crane(&self, caller: &str, arguments: &[&str]) -> Result<Output> {
         Command::new(tool("bin/crane"))
@@ -213,7 +262,7 @@ impl Services {
             .display();
         self.log_in("ci", Some(&callers::service_account("team", "ci", "+8h")?))?;
         eprintln!(
-            "\nEverything keeps running; Ctrl-C ends it. Callers: ci, tester, rotated, anonymous. Try, in another terminal:"
+            "\nEverything keeps running; Ctrl-C ends it. Callers: ci, tester, rotated, anonymous, ann, octo. Try, in another terminal:"
         );
         eprintln!("  DOCKER_CONFIG={folder}/ci {crane} ls {registry}/team/app");
         eprintln!(
@@ -227,6 +276,7 @@ impl Services {
             "  curl -i -H \"Authorization: Bearer $(cat {folder}/ci/token)\" http://{registry}/v2/team/app/tags/list"
         );
         eprintln!("  curl -i http://{registry}/v2/team/app/tags/list");
+        eprintln!("  open http://{registry}/login: `ann` with the password `pw`, or GitHub");
         eprintln!("  edit {folder}/zot.json: a change is live, or refused in the log");
         eprintln!("  tail -f {folder}/run.log");
         Ok(())

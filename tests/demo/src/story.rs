@@ -5,13 +5,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_harness::callers;
+use registry_auth_harness::client::Request;
+use serde_json::Value;
 
+use crate::browser::Browser;
+use crate::github;
 use crate::services::Services;
 
 /// Time limit for a rotated key: the shim queries once a second if a key is missing, and refreshes
 /// at most every few seconds.
 const ROTATION: Duration = Duration::from_secs(30);
-const STEPS: usize = 9;
+const STEPS: usize = 11;
+/// Where the button of the login page leads.
+const LOGIN: &str = "/zot/auth/login?provider=github&callback_ui=/login/keys";
 
 /// Runs all steps once.
 ///
@@ -23,6 +29,7 @@ pub(crate) fn tell(services: &Services) -> Result<()> {
     teller.anonymous()?;
     teller.secrets_manager()?;
     teller.expired()?;
+    teller.people()?;
     eprintln!("\nall {STEPS} steps came out as said");
     Ok(())
 }
@@ -129,6 +136,44 @@ impl Teller<'_> {
             Push("team/app:1"),
             Outcome::Unauthorized,
         )
+    }
+
+    fn people(&mut self) -> Result<()> {
+        self.services.log_in_as("ann", "ann", "pw")?;
+        self.step(
+            "ann pushes with the password of a htpasswd file",
+            "ann",
+            Push("people/ann:1"),
+            Outcome::Accepted,
+        )?;
+        let key = self.key_by_github()?;
+        self.services.log_in_as("octo", github::PERSON, &key)?;
+        self.step(
+            "octo of the group acme logs in by GitHub, makes a key",
+            "octo",
+            Push("people/octo:1"),
+            Outcome::Accepted,
+        )
+    }
+
+    /// Logs in as a browser does, and makes an API key as the interface of a registry does.
+    fn key_by_github(&self) -> Result<String> {
+        let registry = self.services.address();
+        let mut browser = Browser::default();
+        let (page, answer) = browser.open(registry, LOGIN)?;
+        ensure!(
+            (page.as_str(), answer.status) == ("/login/keys", 200),
+            "the login ends at {page} with {}",
+            answer.status
+        );
+        let request = Request::new("POST", "/zot/auth/apikey")
+            .header("x-zot-api-client", "zot-ui")
+            .body(br#"{"label":"demo"}"#.to_vec());
+        let made = browser.send(registry, request)?;
+        ensure!(made.status == 201, "no key: {}", made.status);
+        let made: Value = serde_json::from_slice(&made.body)?;
+        let key = made.get("apiKey").and_then(Value::as_str);
+        Ok(key.context("no key in the answer")?.to_owned())
     }
 
     fn log_in(&self, caller: &str, token: &str) -> Result<()> {

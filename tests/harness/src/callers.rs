@@ -69,11 +69,19 @@ fn mint(key: &str, claims: Value) -> Result<String> {
 /// # Errors
 /// The folder cannot be written.
 pub fn log_in(folder: &Path, registry: SocketAddr, token: Option<&str>) -> Result<()> {
+    log_in_as(folder, registry, token.map(|token| ("token", token)))
+}
+
+/// As [`log_in`], with a user name and what is its password.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn log_in_as(folder: &Path, registry: SocketAddr, login: Option<(&str, &str)>) -> Result<()> {
     fs::create_dir_all(folder)?;
     let mut auths = Map::new();
-    if let Some(token) = token {
-        fs::write(folder.join("token"), token)?;
-        let auth = BASE64_STANDARD.encode(format!("token:{token}"));
+    if let Some((user, secret)) = login {
+        fs::write(folder.join("token"), secret)?;
+        let auth = BASE64_STANDARD.encode(format!("{user}:{secret}"));
         auths.insert(registry.to_string(), json!({"auth": auth}));
     }
     fs::write(
