@@ -53,6 +53,9 @@ pub(crate) struct Page {
 pub(crate) struct Readiness {
     /// The reasons.
     pub(crate) waiting: Vec<Value>,
+    /// What does not work although the rest does. That is no reason: without a directory, tokens
+    /// of workloads are still good.
+    pub(crate) degraded: Vec<Value>,
     /// The last change of the configuration, if it was refused. That is no reason: the
     /// configuration of before is used.
     pub(crate) refused: Option<Value>,
@@ -100,6 +103,10 @@ impl Readiness {
         };
         Self {
             waiting: state.waiting().iter().map(entry).collect(),
+            degraded: state
+                .degraded()
+                .map(|(source, reason)| json!({"source": source, "reason": reason}))
+                .collect(),
             refused: None,
         }
     }
@@ -194,15 +201,25 @@ async fn answer(method: &Method, path: &str, pages: &impl Pages) -> Response<Ful
     response
 }
 
-fn readiness(Readiness { waiting, refused }: Readiness) -> (StatusCode, &'static str, String) {
+fn readiness(readiness: Readiness) -> (StatusCode, &'static str, String) {
+    let Readiness {
+        waiting,
+        degraded,
+        refused,
+    } = readiness;
     let status = if waiting.is_empty() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let mut page = json!({"ready": waiting.is_empty(), "waiting": waiting});
-    if let (Some(page), Some(refused)) = (page.as_object_mut(), refused) {
-        page.insert("refused".to_owned(), refused);
+    let degraded = (!degraded.is_empty()).then(|| Value::from(degraded));
+    if let Some(page) = page.as_object_mut() {
+        let more = [("degraded", degraded), ("refused", refused)];
+        page.extend(
+            more.into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+        );
     }
     (status, JSON, page.to_string())
 }

@@ -131,6 +131,25 @@ impl Snapshot {
         });
         let family = Family("logins", None, "Logins by password and API key");
         write(encoder, family, logins)?;
+        let state = service.state();
+        let gauges = [
+            (
+                "sessions",
+                "Sessions of browsers that this process has begun",
+                Some(state.live_sessions()),
+            ),
+            ("api_keys", "API keys in the store", state.api_keys()),
+            (
+                "login_store_failing",
+                "1 while the store of keys and ended logins does not answer",
+                Some(u64::from(state.is_store_failing())),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let value = value.into_iter();
+            let value = value.map(|value| (Vec::new(), ConstGauge::new(value)));
+            write(encoder, Family(name, None, help), value)?;
+        }
         let Some(directory) = login.directory() else {
             return Ok(());
         };

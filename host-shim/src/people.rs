@@ -12,7 +12,9 @@ use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::login::SET;
 use registry_auth_people::config::{self, Loaded, PeopleConfig};
 use registry_auth_people::htpasswd::UserFile;
-use registry_auth_people::service::{Kept, LoginService, ServiceSwitch, Surroundings, watch_users};
+use registry_auth_people::service::{
+    Kept, LoginService, ServiceSwitch, Surroundings, watch_directory, watch_users,
+};
 use registry_auth_people::social::External;
 use registry_auth_render::{Endpoint, Login};
 use serde_json::{Value, json};
@@ -198,6 +200,7 @@ impl PeopleHost {
             feeding: None,
         };
         host.tasks.spawn(watch_users(host.switch.clone()));
+        host.tasks.spawn(watch_directory(host.switch.clone()));
         host
     }
 

@@ -178,6 +178,29 @@ impl Status {
 }
 
 impl State {
+    /// Returns what of the login service does not work: where it is in the configuration, and why.
+    pub(crate) fn degraded(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let service = self.people.as_ref().map(|PeopleState(service)| service);
+        let store = service
+            .filter(|service| service.state().is_store_failing())
+            .map(|_| {
+                (
+                    "http.auth.sessionDriver",
+                    "the store of keys and ended logins does not answer: API keys are refused with 503",
+                )
+            });
+        let directory = service
+            .and_then(|service| service.login().directory())
+            .filter(|directory| directory.asked().is_open)
+            .map(|_| {
+                (
+                    "http.auth.ldap",
+                    "the directory does not answer: its users get 503",
+                )
+            });
+        store.into_iter().chain(directory)
+    }
+
     /// Returns why the shim is not ready; empty if every source has valid keys, every name leads to
     /// an Envoy, and every Envoy holds the keys.
     pub(crate) fn waiting(&self) -> Vec<NotReady> {

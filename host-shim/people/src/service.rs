@@ -1,6 +1,7 @@
 //! The login service: what the filter asks (`POST /v1/login`), and the pages and the API that the
 //! proxy sends requests on to.
 
+mod again;
 mod api;
 mod assemble;
 mod audit;
@@ -11,14 +12,17 @@ mod methods;
 mod nonces;
 mod question;
 mod router;
+mod state;
 mod users;
 
 use std::sync::Arc;
 
 use registry_auth_engine::keys::envelope::PushKey;
 
+pub use again::watch_directory;
 pub use assemble::{AssembleError, Assembled, Kept, Surroundings};
 pub use listen::{Listener, ServiceSwitch};
+pub use state::ServiceState;
 pub use users::watch_users;
 
 use crate::apikey::Endpoint;
@@ -39,6 +43,7 @@ pub struct LoginService {
     pages: Pages,
     nonces: Arc<Nonces>,
     store: Option<Arc<dyn Store>>,
+    state: Arc<ServiceState>,
 }
 
 impl LoginService {
@@ -46,6 +51,12 @@ impl LoginService {
     #[must_use]
     pub const fn login(&self) -> &Arc<Login> {
         &self.login
+    }
+
+    /// For metrics and readiness.
+    #[must_use]
+    pub const fn state(&self) -> &Arc<ServiceState> {
+        &self.state
     }
 
     /// What has ended.

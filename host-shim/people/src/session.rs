@@ -2,6 +2,8 @@
 
 pub mod begin;
 pub mod cookie;
+pub mod live;
 pub mod own_request;
 
 pub use begin::{NewSession, SessionError, Sessions};
+pub use live::LiveSessions;

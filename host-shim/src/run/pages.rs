@@ -59,7 +59,7 @@ impl Pages for RunPages {
         if self.ending.load(Ordering::Relaxed) {
             return Readiness {
                 waiting: vec![entry("run", "it is shutting down")],
-                refused: None,
+                ..Readiness::default()
             };
         }
         let mut waiting = self.envoy_waits().await;
@@ -69,9 +69,11 @@ impl Pages for RunPages {
         if let Some(reason) = self.registry.problem().await {
             waiting.push(entry("registry", reason));
         }
-        waiting.extend(Readiness::of(&self.status.now()).waiting);
+        let keys = Readiness::of(&self.status.now());
+        waiting.extend(keys.waiting);
         Readiness {
             waiting,
+            degraded: keys.degraded,
             refused: self.changes.last_refused(),
         }
     }

@@ -79,6 +79,7 @@ impl Pages {
                 .begin(person, headers, visit.now)
                 .map_err(|error| match error {
                     SessionError::TooLong => SocialError::from(Reason::TooManyGroups),
+                    SessionError::TooMany => Reason::Busy.because(error),
                     SessionError::NoRandomBytes(error) => error.into(),
                 })?;
         // Who planted the old session must not have the new one, nor keep what was begun with it.

@@ -36,7 +36,7 @@ impl House {
                 social: fixture.social,
                 has_passwords: true,
                 has_keys: true,
-                sessions: Sessions::new(key, None, true),
+                sessions: Sessions::new(key, None, true, Arc::default()),
                 api: Arc::<Memory>::clone(&memory),
             },
             memory,

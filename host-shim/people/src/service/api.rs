@@ -15,6 +15,7 @@ use crate::login::Login;
 use crate::pages::{KeyDetails, KeyRefused, MadeKey, NewKey, NotEnded, PagesApi};
 use crate::person::{LoginError, Person, Unavailable};
 use crate::secret::Secret;
+use crate::session::LiveSessions;
 use crate::social::http::Answer;
 use crate::store::{LoginRecord, Store, StoreError};
 use crate::token::{Audience, longest};
@@ -29,6 +30,7 @@ pub(super) struct PageApi {
     pub(super) keys: Option<ApiKeys>,
     pub(super) ended: Arc<EndedLogins>,
     pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) sessions: Arc<LiveSessions>,
 }
 
 impl LoginService {
@@ -104,7 +106,9 @@ impl PagesApi for PageApi {
     ) -> Answer<'a, Result<(), NotEnded>> {
         Box::pin(async move {
             let ended = self.ended.end_of(user, id.to_owned(), until, clock()).await;
-            ended.map_err(not_ended)
+            ended.map_err(not_ended)?;
+            self.sessions.end(id);
+            Ok(())
         })
     }
 

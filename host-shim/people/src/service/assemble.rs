@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use super::api::PageApi;
 use super::methods::{KeyMethod, Methods};
 use super::nonces::Nonces;
-use super::{LoginService, methods};
+use super::{LoginService, ServiceState, methods};
 use crate::apikey::{ApiKeys, CorsRules, Endpoint, Sources};
 use crate::config::{ConfigError, Driver, Loaded, PeopleConfig};
 use crate::ended::EndedLogins;
@@ -50,6 +50,7 @@ pub struct Kept {
     ended: Option<Arc<EndedLogins>>,
     nonces: Option<Arc<Nonces>>,
     login: Option<Arc<Login>>,
+    state: Arc<ServiceState>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -149,6 +150,7 @@ impl Kept {
             keys: keys.clone(),
             ended: Arc::clone(&ended),
             store: store.clone(),
+            sessions: Arc::clone(&self.state.sessions),
         };
         let service = LoginService {
             push_key: around.push_key.clone(),
@@ -164,6 +166,7 @@ impl Kept {
             ended: Arc::clone(&ended),
             nonces: Arc::clone(nonces),
             store,
+            state: Arc::clone(&self.state),
         };
         (self.root, self.ended) = (Some(root), Some(ended));
         self.login = Some(Arc::clone(&service.login));
@@ -278,7 +281,12 @@ fn pages(
         }),
         has_passwords: config.htpasswd.is_some() || config.ldap.is_some(),
         has_keys: api.keys.is_some(),
-        sessions: Sessions::new(key.clone(), config.sessions.max_age, secure),
+        sessions: Sessions::new(
+            key.clone(),
+            config.sessions.max_age,
+            secure,
+            Arc::clone(&api.sessions),
+        ),
         api: Arc::new(api),
     })
 }

@@ -23,7 +23,6 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// replicas have ended. Runs until it is dropped.
 pub async fn watch_users(switch: ServiceSwitch) {
     let mut last: Option<(Arc<LoginService>, _)> = None;
-    let mut failing = false;
     let mut gone = Gone::default();
     loop {
         sleep(INTERVAL).await;
@@ -31,8 +30,7 @@ pub async fn watch_users(switch: ServiceSwitch) {
             continue;
         };
         let refreshed = service.ended.refresh(clock()).await;
-        if refreshed.is_err() != failing {
-            failing = refreshed.is_err();
+        if service.state.set_store_failing(refreshed.is_err()) {
             if let Err(error) = &refreshed {
                 tracing::warn!(%error, "what other replicas have ended is not known");
             } else {

@@ -1,6 +1,7 @@
 //! A session begins with a login, has an id of its own, and ends by time, by logout, or by the next
 //! login of the same browser.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::HeaderMap;
@@ -9,6 +10,7 @@ use registry_auth_engine::UnixTime;
 use registry_auth_engine::login::{COOKIE, CallerIdentity};
 
 use super::cookie::{NewCookie, USER, encoded_user};
+use super::live::{LiveSessions, MAX_LIVE};
 use crate::person::Person;
 use crate::random::{self, NoRandomBytes};
 use crate::token::{Audience, LoginKey, longest};
@@ -24,6 +26,7 @@ pub struct Sessions {
     lifetime: Duration,
     /// Whether cookies are for TLS only, wherever a request comes from.
     secure: bool,
+    live: Arc<LiveSessions>,
 }
 
 /// A session that has begun.
@@ -42,6 +45,9 @@ pub enum SessionError {
     /// Name and groups do not fit into a cookie.
     #[error("the user name and the groups do not fit into a cookie")]
     TooLong,
+    /// There are too many sessions.
+    #[error("there are {MAX_LIVE} sessions already")]
+    TooMany,
     /// There are no random bytes for an id.
     #[error(transparent)]
     NoRandomBytes(#[from] NoRandomBytes),
@@ -49,14 +55,20 @@ pub enum SessionError {
 
 impl Sessions {
     /// Signs with `key`. Sessions last two hours, or `max_age` if that is shorter. Cookies are for
-    /// TLS only if `secure`, or if a request came by TLS.
+    /// TLS only if `secure`, or if a request came by TLS. Those that begin are recorded in `live`.
     #[must_use]
-    pub fn new(key: LoginKey, max_age: Option<Duration>, secure: bool) -> Self {
+    pub fn new(
+        key: LoginKey,
+        max_age: Option<Duration>,
+        secure: bool,
+        live: Arc<LiveSessions>,
+    ) -> Self {
         let longest = longest(Audience::Session);
         Self {
             key,
             lifetime: max_age.map_or(longest, |max_age| max_age.min(longest)),
             secure,
+            live,
         }
     }
 
@@ -72,13 +84,14 @@ impl Sessions {
         now: UnixTime,
     ) -> Result<NewSession, SessionError> {
         let id = format!("{PREFIX}{}", random::text::<16>()?);
+        let end = now.after(self.lifetime);
+        let until = person.not_after.map_or(end, |latest| end.min(latest));
+        let found = person.clone();
         let parent = std::mem::replace(&mut person.sid, id.clone());
         let parents: Vec<String> = Some(parent)
             .filter(|id| !id.is_empty())
             .into_iter()
             .collect();
-        let end = now.after(self.lifetime);
-        let until = person.not_after.map_or(end, |latest| end.min(latest));
         let token = self
             .key
             .mint_below(&parents, &person, Audience::Session, self.lifetime, now);
@@ -98,11 +111,11 @@ impl Sessions {
             ..session
         };
         let cookies = [session.header(), user.header()].into_iter().collect();
-        Ok(NewSession {
-            id,
-            until,
-            cookies: Option::<Vec<_>>::ok_or(cookies, SessionError::TooLong)?,
-        })
+        let cookies = Option::<Vec<_>>::ok_or(cookies, SessionError::TooLong)?;
+        if !self.live.begin(&id, &found, until, now) {
+            return Err(SessionError::TooMany);
+        }
+        Ok(NewSession { id, until, cookies })
     }
 
     /// `Set-Cookie` that removes what [`begin`](Self::begin) sets.
@@ -176,7 +189,12 @@ mod tests {
 
     fn sessions(max_age: Option<u64>, secure: bool) -> Sessions {
         let key = LoginKey::of(&RootKey::random().unwrap()).unwrap();
-        Sessions::new(key, max_age.map(Duration::from_secs), secure)
+        Sessions::new(
+            key,
+            max_age.map(Duration::from_secs),
+            secure,
+            Arc::default(),
+        )
     }
 
     fn begin(

@@ -114,7 +114,7 @@ impl Service {
                 }),
                 has_passwords: true,
                 has_keys: true,
-                sessions: Sessions::new(key, None, false),
+                sessions: Sessions::new(key, None, false, Arc::default()),
                 api: Arc::<Memory>::clone(&memory),
             },
             memory,

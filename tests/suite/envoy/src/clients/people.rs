@@ -2,6 +2,7 @@
 //! for Basic and where it sends them to its token endpoint.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -47,12 +48,7 @@ fn log_in(has_endpoint: bool, clients: &[&Client], sockets: Option<&Sockets>) ->
     fs::write(folder.path().join("users"), USERS)?;
     let (_registry, upstream) = distribution::start(folder.path())?;
     let host = free_address()?;
-    let mut document = document(folder.path());
-    document["http"]["port"] = host.port().to_string().into();
-    if has_endpoint {
-        let realm = format!("http://{host}/zot/auth/token");
-        document["http"]["auth"]["bearer"] = json!({ "realm": realm, "service": "registry" });
-    }
+    let document = document(folder.path(), host, has_endpoint);
     let store = folder.path().join("store").display().to_string();
     let mut run = Run::start(&Setup {
         document: &document,
@@ -100,7 +96,7 @@ fn log_in(has_endpoint: bool, clients: &[&Client], sockets: Option<&Sockets>) ->
     let target = format!("{API}?id={id}");
     let deleted = run.send(&of_user(Request::new("DELETE", &target)))?;
     ensure!(deleted.status == 200, "{deleted:?}");
-    // Workers are told by a push, and tokens that the endpoint gave out end with the key.
+    // Workers learn it by a push, and tokens that the endpoint gave out end with the key.
     let with_key = Request::new("GET", "/v2/team/none/tags/list").header(
         "authorization",
         &format!("Basic {}", STANDARD.encode(format!("{USER}:{key}"))),
@@ -118,10 +114,22 @@ fn log_in(has_endpoint: bool, clients: &[&Client], sockets: Option<&Sockets>) ->
     Ok(())
 }
 
-fn document(folder: &Path) -> Value {
+fn document(folder: &Path, host: SocketAddr, has_endpoint: bool) -> Value {
+    let realm = format!("http://{host}/zot/auth/token");
+    let bearer = has_endpoint.then(|| json!({ "realm": realm, "service": "registry" }));
+    let htpasswd = json!({ "path": folder.join("users") });
+    let auth = [
+        ("htpasswd", Some(htpasswd)),
+        ("apiKey", Some(true.into())),
+        ("bearer", bearer),
+    ];
+    let auth = auth
+        .into_iter()
+        .filter_map(|(name, section)| Some((name.to_owned(), section?)));
     json!({ "http": {
-        "address": "127.0.0.1",
-        "auth": { "htpasswd": { "path": folder.join("users") }, "apiKey": true },
+        "address": host.ip().to_string(),
+        "port": host.port().to_string(),
+        "auth": auth.collect::<Value>(),
         "accessControl": { "repositories": {
             "team/**": { "policies": [{ "users": [USER], "actions": ["read", "create", "update"] }] },
             "public/**": {
@@ -137,11 +145,15 @@ fn of_user(request: Request) -> Request {
     request.header("authorization", &format!("Basic {credential}"))
 }
 
+fn member(object: &Value, name: &str) -> Option<String> {
+    object.get(name)?.as_str().map(str::to_owned)
+}
+
 /// Makes an API key; returns its id and its text.
 fn make_key(run: &Run) -> Result<(String, String)> {
     let made = run.send(&of_user(Request::new("POST", API)).body(br#"{"label":"ci"}"#.to_vec()))?;
     ensure!(made.status == 201, "{made:?}");
     let made: Value = serde_json::from_slice(&made.body)?;
-    let text = |name: &str| made[name].as_str().map(str::to_owned).context("no key");
+    let text = |name: &str| member(&made, name).context("no key");
     Ok((text("uuid")?, text("apiKey")?))
 }

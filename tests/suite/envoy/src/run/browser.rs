@@ -38,7 +38,7 @@ struct Script {
 }
 
 impl Script {
-    /// Starts one of [`SOURCES`], copied beside the packages: modules are found from its folder.
+    /// Starts one of [`SOURCES`], copied to where the packages are: modules are found from its folder.
     fn start(source: &str, name: &str, arguments: &[&str]) -> Result<Self> {
         let missing = "cargo xtask test --only pages installs Chromium and the packages of npm";
         let folder = tool("browser");
@@ -85,7 +85,7 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
 }
 
-/// The provider, and what its client is told of it.
+/// The provider, and its issuer.
 fn provider(host: SocketAddr) -> Result<(Script, String)> {
     let mut provider = Script::start(SOURCES[0], "provider-envoy.js", &[])?;
     let client = json!({
@@ -95,7 +95,8 @@ fn provider(host: SocketAddr) -> Result<(Script, String)> {
         "token_endpoint_auth_method": "client_secret_basic",
     });
     let started = provider.ask(&json!({ "clients": [client] }).to_string())?;
-    let issuer = started["issuer"].as_str().context("no issuer")?.to_owned();
+    let issuer = started.get("issuer").and_then(Value::as_str);
+    let issuer = issuer.context("no issuer")?.to_owned();
     Ok((provider, issuer))
 }
 
