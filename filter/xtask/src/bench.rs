@@ -51,6 +51,9 @@ struct Other {
     /// Measure `registry-auth run` alone: its start, and a change of its policy
     #[arg(long, conflicts_with_all = PLANNED)]
     run: bool,
+    /// Measure people who log in alone: a password that is known, and 1,000 logins at once
+    #[arg(long, conflicts_with_all = PLANNED)]
+    login: bool,
 }
 
 /// Measures everything briefly, to check that it works.
@@ -106,6 +109,7 @@ impl Options {
             ("--quick", self.quick),
             ("--write", self.write),
             ("--run", self.other.run),
+            ("--login", self.other.login),
         ];
         let mut arguments: Vec<_> = flags
             .into_iter()

@@ -1,7 +1,7 @@
 //! Load: sends requests over sixteen open connections, the next one as soon as the last is
 //! answered.
 
-mod own;
+pub(crate) mod own;
 mod wrk;
 
 use std::net::SocketAddr;
@@ -24,12 +24,23 @@ pub(crate) enum Generator {
     Own,
 }
 
+/// How credentials are presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Tokens.
+    Bearer,
+    /// Names and passwords.
+    Basic,
+}
+
 /// The requests to send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load<'a> {
     /// The listener.
     pub(crate) address: SocketAddr,
-    /// The tokens, which take turns.
+    /// How the credentials are presented (RFC 9110 section 11.4).
+    pub(crate) scheme: Scheme,
+    /// The tokens, or names with passwords in base64, which take turns.
     pub(crate) tokens: &'a [String],
     /// Each token is sent once, and the load ends with the last.
     pub(crate) once: bool,

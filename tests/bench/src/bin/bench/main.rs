@@ -7,6 +7,7 @@ mod empty;
 mod figure;
 mod goal;
 mod load;
+mod login;
 mod memory;
 mod meter;
 mod options;
@@ -56,6 +57,12 @@ fn run() -> Result<()> {
         && flag == "--run"
     {
         show(&run::measure(RUNS)?);
+        return Ok(());
+    }
+    if let [flag] = arguments.as_slice()
+        && flag == "--login"
+    {
+        show(&login::measure(RUNS)?);
         return Ok(());
     }
     let options = Options::read(arguments.into_iter())?;

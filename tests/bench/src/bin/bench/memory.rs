@@ -10,7 +10,7 @@ use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 
 use crate::chain::Chain;
 use crate::figure::Figure;
-use crate::load::{CONNECTIONS, Generator, Load};
+use crate::load::{CONNECTIONS, Generator, Load, Scheme};
 use crate::meter::resident;
 use crate::rounds::Plan;
 use crate::stand::{Files, Listener};
@@ -143,6 +143,7 @@ fn growth(plan: &Plan, tokens: &[String], files: &Files) -> Result<(u64, f64)> {
         for tokens in [tokens, tokens.get(..1).unwrap_or_default()] {
             requests += Generator::Own.send(&Load {
                 address,
+                scheme: Scheme::Bearer,
                 tokens,
                 once: false,
                 time: plan.time,
@@ -155,6 +156,7 @@ fn growth(plan: &Plan, tokens: &[String], files: &Files) -> Result<(u64, f64)> {
 fn send_each(envoy: &Envoy, tokens: &[String]) -> Result<()> {
     let load = Load {
         address: envoy.listener(NAME)?,
+        scheme: Scheme::Bearer,
         tokens,
         once: true,
         time: PATIENCE,

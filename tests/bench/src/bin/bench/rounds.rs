@@ -8,7 +8,7 @@ use registry_auth_harness::substrate::now;
 use registry_auth_harness::workload::{self, Algorithm};
 
 use crate::figure::median;
-use crate::load::{Generator, Load};
+use crate::load::{Generator, Load, Scheme};
 use crate::meter::Cpu;
 use crate::row::{Row, Traffic};
 use crate::stand::{Files, Listener};
@@ -125,6 +125,7 @@ impl Lane {
         let once = matches!(row.traffic, Traffic::Once(_));
         let load = Load {
             address: envoy.listener(&row.id)?,
+            scheme: Scheme::Bearer,
             tokens: &self.tokens,
             once,
             time,

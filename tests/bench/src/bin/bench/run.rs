@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use registry_auth_harness::client::{self, Request};
 use registry_auth_harness::program::free_address;
 use registry_auth_harness::upstream::Upstream;
@@ -28,10 +28,10 @@ const LIVE: &str = "\"the configuration is live\"";
 const OF_ENVOY: [&str; 2] = ["\"target\":\"envoy\"", "\"target\":\"filter\""];
 
 /// A `run`, killed on drop.
-struct Run {
+pub(crate) struct Run {
     child: Child,
     folder: TempDir,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// Wall time in milliseconds of the start, of the part of it after the first line of Envoy, and of
@@ -47,7 +47,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Figure>> {
         let mut run = Run::start(upstream.address())?;
         run.until(|log| OF_ENVOY.iter().any(|part| log.contains(part)))?;
         let first_line = Instant::now();
-        run.until(|log| log.contains(LIVE))?;
+        run.is_live()?;
         start.push(millis(began.elapsed()));
         after_envoy.push(millis(first_line.elapsed()));
         for (action, status) in [("create", 401), ("read", 200)] {
@@ -102,12 +102,18 @@ fn millis(time: Duration) -> f64 {
 
 impl Run {
     fn start(upstream: SocketAddr) -> Result<Self> {
+        Self::start_with(upstream, |_, address| Ok(policy(1, "read", address)))
+    }
+
+    /// Starts with the document that is made of its folder and of where clients connect.
+    pub(crate) fn start_with(
+        upstream: SocketAddr,
+        made: impl FnOnce(&Path, SocketAddr) -> Result<Value>,
+    ) -> Result<Self> {
         let folder = TempDir::with_prefix("ra-bench-")?;
         let address = free_address()?;
-        fs::write(
-            document(folder.path()),
-            policy(1, "read", address).to_string(),
-        )?;
+        let text = made(folder.path(), address)?.to_string();
+        fs::write(document(folder.path()), text)?;
         let child = Command::new(module::shim()?)
             .arg("run")
             .arg("--config")
@@ -126,6 +132,19 @@ impl Run {
             folder,
             address,
         })
+    }
+
+    /// Waits until its configuration is live.
+    pub(crate) fn is_live(&mut self) -> Result<()> {
+        self.until(|log| log.contains(LIVE))
+    }
+
+    /// Returns the process id of its Envoy.
+    pub(crate) fn envoy(&self) -> Result<u32> {
+        let id = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        let child = children.split_whitespace().next().context("no Envoy")?;
+        Ok(child.parse()?)
     }
 
     /// Waits until its log is as wanted.

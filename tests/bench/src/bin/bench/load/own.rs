@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_auth_harness::workload::HEADERS;
 
-use super::{CONNECTIONS, Load, TARGET};
+use super::{CONNECTIONS, Load, Scheme, TARGET};
 
 /// Time limit for a response.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,7 +18,7 @@ pub(super) fn send(load: &Load<'_>) -> Result<u64> {
     let heads: Vec<_> = load
         .tokens
         .iter()
-        .map(|token| head(load.address, token))
+        .map(|token| head(load.address, load.scheme, token))
         .collect();
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -52,16 +52,17 @@ pub(super) fn send(load: &Load<'_>) -> Result<u64> {
     Ok(answered)
 }
 
-fn head(address: SocketAddr, token: &str) -> Vec<u8> {
-    let mut head =
-        format!("GET {TARGET} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n");
+pub(crate) fn head(address: SocketAddr, scheme: Scheme, token: &str) -> Vec<u8> {
+    let mut head = format!(
+        "GET {TARGET} HTTP/1.1\r\nhost: {address}\r\nauthorization: {scheme:?} {token}\r\n"
+    );
     for (name, value) in HEADERS {
         head.extend([name, ": ", value, "\r\n"]);
     }
     (head + "\r\n").into_bytes()
 }
 
-struct Connection {
+pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     /// A request is under way.
     waits: bool,
@@ -69,7 +70,7 @@ struct Connection {
 }
 
 impl Connection {
-    fn open(address: SocketAddr) -> Result<Self> {
+    pub(crate) fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).context("Envoy does not listen")?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -80,7 +81,7 @@ impl Connection {
         })
     }
 
-    fn send(&mut self, head: &[u8]) -> Result<()> {
+    pub(crate) fn send(&mut self, head: &[u8]) -> Result<()> {
         self.stream
             .get_mut()
             .write_all(head)
@@ -90,7 +91,7 @@ impl Connection {
     }
 
     /// Reads the pending response; returns false if there was none.
-    fn receive(&mut self) -> Result<bool> {
+    pub(crate) fn receive(&mut self) -> Result<bool> {
         if !std::mem::take(&mut self.waits) {
             return Ok(false);
         }
@@ -159,6 +160,7 @@ mod tests {
     fn load(address: SocketAddr, tokens: &[String], once: bool) -> Load<'_> {
         Load {
             address,
+            scheme: Scheme::Bearer,
             tokens,
             once,
             time: Duration::from_millis(50),

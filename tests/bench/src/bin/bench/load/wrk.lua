@@ -1,11 +1,11 @@
--- Sends the tokens of a file in turn, or each once; prints what came of it on a line of its own.
+-- Sends the credentials of a file in turn, or each once; prints what came of it on a line of its own.
 
 local heads = {}
 local last = 0
 
 function init(arguments)
-  for token in io.lines(arguments[1]) do
-    wrk.headers["authorization"] = "Bearer " .. token
+  for credential in io.lines(arguments[1]) do
+    wrk.headers["authorization"] = credential
     heads[#heads + 1] = wrk.format()
   end
   local once = arguments[2] == "once"

@@ -16,7 +16,12 @@ const SCRIPT: &str = include_str!("wrk.lua");
 /// that were under way at the end, at most one for each connection, are not counted.
 pub(super) fn send(program: &Path, load: &Load<'_>) -> Result<u64> {
     let script = file(SCRIPT)?;
-    let tokens = file(&load.tokens.join("\n"))?;
+    let scheme = load.scheme;
+    let credentials = load
+        .tokens
+        .iter()
+        .map(|token| format!("{scheme:?} {token}"));
+    let tokens = file(&credentials.collect::<Vec<_>>().join("\n"))?;
     let mut command = Command::new(program);
     command.args(["--threads", "1", "--connections", &CONNECTIONS.to_string()]);
     command
