@@ -36,6 +36,10 @@ const PLANNED: [&str; 5] = ["quick", "rows", "rounds", "seconds", "write"];
 /// Other measurements.
 #[derive(Args, Default)]
 #[group(multiple = false)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of a command, of which one is given"
+)]
 struct Other {
     /// Measure the stages of the engine natively instead, without Envoy
     #[arg(long, conflicts_with_all = PLANNED)]

@@ -12,20 +12,20 @@ use registry_auth_render::Cluster;
 use registry_auth_render::envoy::Place;
 use tokio::signal::unix::{Signal, SignalKind};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use super::admin::Admin;
 use super::binary::Binary;
+use super::end::{end, first_end};
 use super::folder::Folder;
 use super::hint;
-use super::itself;
 use super::lines::Heard;
 use super::live::Live;
 use super::metrics::Changes;
 use super::options::Arguments;
 use super::pages::{Registry, RunPages};
 use super::plan::{self, Plan, Reading};
-use super::process::{Observer, Process, Supervisor};
+use super::possible::{self, Change};
+use super::process::{Observer, Supervisor};
 use super::proxy::{Proxy, Refused};
 use super::setup::{free_port, launch, place};
 use super::signals::{EndSignals, listen};
@@ -354,37 +354,14 @@ impl Runner<'_> {
 
     /// Returns why this Envoy cannot have a configuration.
     async fn is_possible(&self, plan: &Plan) -> Result<(), String> {
-        if let Some(problem) = itself::problem_soon(plan, self.arguments).await {
-            return Err(problem);
-        }
-        let known = |name: &&String| !self.variables.contains(name);
-        if let Some(name) = plan.completed.environment.iter().find(known) {
-            return Err(format!(
-                "it names the environment variable `{name}`, which Envoy got no value of when it was started: start again"
-            ));
-        }
-        self.binary
-            .suffices(plan.whole_certificate)
-            .map_err(|error| error.to_string())?;
-        self.is_free(plan)
-    }
-
-    /// Tries whether the listener can move. Envoy would find out only after the filter has changed.
-    fn is_free(&self, plan: &Plan) -> Result<(), String> {
-        let (old, new) = (&self.plan.completed.listener, &plan.completed.listener);
-        if (old.address, old.port) == (new.address, new.port) {
-            return Ok(());
-        }
-        // Envoy itself has the port, if that stays.
-        let port = if old.port == new.port { 0 } else { new.port };
-        std::net::TcpListener::bind((new.address, port))
-            .map(drop)
-            .map_err(|error| {
-                format!(
-                    "cannot listen on {}: {error}",
-                    std::net::SocketAddr::new(new.address, new.port)
-                )
-            })
+        possible::check(Change {
+            arguments: self.arguments,
+            binary: self.binary,
+            variables: &self.variables,
+            old: &self.plan,
+            new: plan,
+        })
+        .await
     }
 
     fn refused(&self, reason: &str, path: Option<&str>) {
@@ -413,30 +390,4 @@ async fn apply(people: &mut PeopleHost, plan: &Plan) -> anyhow::Result<()> {
     people
         .apply(plan.people.as_ref(), (&address, port, tls))
         .await
-}
-
-/// Returns when Envoy has ended for the first time, with the reason.
-async fn first_end(envoy: &mut Observer, heard: &Heard) -> String {
-    let ended = envoy
-        .state
-        .wait_for(|state| matches!(state, Process::Ended(_)))
-        .await;
-    let reason = match ended.as_deref() {
-        Ok(Process::Ended(reason)) => reason.clone(),
-        _ => "it has ended".to_owned(),
-    };
-    drop(ended);
-    // Its last lines come on another way.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    match heard.take_error() {
-        Some(error) => format!("{reason}: {}", error.replace('\n', " ").trim()),
-        None => reason,
-    }
-}
-
-/// Ends Envoy, and waits for that.
-async fn end(stop: oneshot::Sender<()>, envoy: JoinHandle<()>) {
-    drop(stop);
-    // Ignored: a supervisor that has failed has ended Envoy.
-    drop(envoy.await);
 }

@@ -51,17 +51,11 @@ impl Browser {
             request.header("cookie", &cookies.join("; "))
         };
         let answer = client::send(host, &request, PATIENCE)?;
-        for (name, value) in &answer.headers {
-            let Some((cookie, attributes)) = name
-                .eq_ignore_ascii_case("set-cookie")
-                .then(|| String::from_utf8_lossy(value).into_owned())
-                .and_then(|value| {
-                    let (cookie, attributes) = value.split_once(';').unwrap_or((&value, ""));
-                    Some((cookie.to_owned(), attributes.to_owned()))
-                })
-            else {
-                continue;
-            };
+        let set = answer.headers.iter();
+        let set = set.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        for (_, value) in set {
+            let value = String::from_utf8_lossy(value);
+            let (cookie, attributes) = value.split_once(';').unwrap_or((&value, ""));
             let (name, value) = cookie.split_once('=').context("a cookie without a name")?;
             let key = (host, name.to_owned());
             if attributes.contains("Max-Age=0") {

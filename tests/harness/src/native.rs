@@ -1,5 +1,7 @@
 //! The native substrate: the engine alone, with facts from issuers in memory.
 
+mod head;
+
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -16,13 +18,13 @@ use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::fetch::{KeyFetch, ResponseHead, Step};
 use registry_auth_engine::keys::source::{Callout, KeyRing, Keys, SourceId, SourceKind};
 use registry_auth_engine::keys::{KeySet, SigningKey};
-use registry_auth_engine::login::{LoginAnswer, LoginQuestion, LoginRequest, PATH, SET, UI_HEADER};
+use registry_auth_engine::login::{LoginAnswer, LoginQuestion, LoginRequest, PATH, SET};
 use registry_auth_engine::question::{Question, QuestionResponse};
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::reply::Reply;
-use registry_auth_engine::request::{Connection, RequestHead};
 use serde_json::json;
 
+use self::head::head;
 use crate::client::{Request, Response};
 use crate::expect::Outcome;
 use crate::issuer::{Issuers, Reaction};
@@ -332,40 +334,6 @@ fn sent(request: &Request, mut reply: Reply) -> Outcome {
         headers: headers.collect(),
         body: reply.body,
     })
-}
-
-fn head(request: &Request, secured: bool) -> RequestHead<'_> {
-    let all = |wanted: &str| -> Vec<&[u8]> {
-        let named = request
-            .headers
-            .iter()
-            .filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        named.map(|(_, value)| value.as_slice()).collect()
-    };
-    let mut forwarded_for = all("x-forwarded-for");
-    forwarded_for.push(CLIENT.as_bytes());
-    RequestHead {
-        method: request.method.as_bytes(),
-        path: &request.target,
-        authorization: all("authorization"),
-        content_types: all("content-type"),
-        user_agent: all("user-agent").first().copied().unwrap_or_default(),
-        forwarded_for,
-        cookies: all("cookie"),
-        api_client: all(UI_HEADER.0).first().copied().unwrap_or_default(),
-        client: CLIENT,
-        connection: Connection {
-            peer: b"127.0.0.1:40000",
-            tls_version: if secured { b"TLSv1.3" } else { b"" },
-            mtls: request.certificate.is_some(),
-            certificate: request
-                .certificate
-                .as_deref()
-                .unwrap_or_default()
-                .as_bytes(),
-            summary: None,
-        },
-    }
 }
 
 /// Asks the login service, with the filter's own words.

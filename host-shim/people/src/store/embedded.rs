@@ -1,75 +1,24 @@
 //! The store in one file of this process.
 
-use std::fs::{self, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+mod failed;
+mod file;
+mod tables;
+
+use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 use registry_auth_engine::UnixTime;
 
+use self::failed::Failed;
+pub use self::file::OpenError;
+use self::tables::{ENDED, ISSUED_AFTER_ROW, KEYS, KEYS_OF, LOGINS, META, TAKEN};
 use super::record::{from_json, to_json};
 use super::{Answer, EndedRecord, KeyRecord, LoginRecord, Store, StoreError};
-
-/// The version of the tables. Another one is refused.
-const SCHEMA: u64 = 1;
-
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("registry-auth");
-/// Records by hash.
-const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");
-/// Hashes by user and hash.
-const KEYS_OF: TableDefinition<'_, (&str, &str), ()> = TableDefinition::new("keys of users");
-/// Records by method and user.
-const LOGINS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("logins");
-/// Ends, in seconds, by id.
-const ENDED: TableDefinition<'_, &str, i64> = TableDefinition::new("ended");
-/// Ends, in seconds, by text.
-const TAKEN: TableDefinition<'_, &str, i64> = TableDefinition::new("taken");
-
-const SCHEMA_ROW: &str = "schema";
-const ISSUED_AFTER_ROW: &str = "issued after";
 
 /// A file of this process. Nobody else can open it meanwhile, and no other user can read it.
 #[derive(Clone)]
 pub struct Embedded(Arc<Database>);
-
-/// Why a file cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// It cannot be read or written.
-    #[error("cannot open the store `{path}`: {cause}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: String,
-    },
-    /// Another process has it open.
-    #[error("the store `{path}` is in use by another process; stop that first")]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is damaged, or something else.
-    #[error(
-        "the store `{path}` is damaged or not a store of registry-auth ({cause}): restore it from a backup, or move it away to begin with an empty one, which ends all API keys"
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: String,
-    },
-    /// It was written by another release.
-    #[error("the store `{path}` has version {found}, this release reads version {SCHEMA}")]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u64,
-    },
-}
 
 impl Embedded {
     /// Opens the file, or creates it if it is not there. One that is there and cannot be used is
@@ -80,39 +29,11 @@ impl Embedded {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let exists = path
             .try_exists()
-            .map_err(|error| file_error(path, &error))?;
+            .map_err(|error| file::file_error(path, &error))?;
         if !exists {
-            create(path)?;
+            file::create(path)?;
         }
-        Self::existing(path)
-    }
-
-    fn existing(path: &Path) -> Result<Self, OpenError> {
-        let damaged = |cause: String| OpenError::Damaged {
-            path: path.to_owned(),
-            cause,
-        };
-        let database = Database::open(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse {
-                path: path.to_owned(),
-            },
-            DatabaseError::Storage(redb::StorageError::Io(error))
-                if error.kind() != io::ErrorKind::InvalidData
-                    && error.kind() != io::ErrorKind::UnexpectedEof =>
-            {
-                file_error(path, &error)
-            }
-            error => damaged(error.to_string()),
-        })?;
-        let version = version(&database).map_err(|error| damaged(error.to_string()))?;
-        match version {
-            Some(SCHEMA) => Ok(Self(Arc::new(database))),
-            Some(found) => Err(OpenError::Version {
-                path: path.to_owned(),
-                found,
-            }),
-            None => Err(damaged("it has no version".to_owned())),
-        }
+        Ok(Self(Arc::new(file::existing(path)?)))
     }
 
     /// Runs on a thread that may wait for the disk.
@@ -132,81 +53,6 @@ impl Embedded {
         })
     }
 }
-
-/// Makes the file under another name, so that it is whole as soon as it has its own.
-fn create(path: &Path) -> Result<(), OpenError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let file_error = |error: &io::Error| file_error(path, error);
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file_error(&error)),
-        _ => {}
-    }
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)
-        .map_err(|error| file_error(&error))?;
-    let begin = || -> Result<(), Failed> {
-        let database = Database::create(&new)?;
-        let write = database.begin_write()?;
-        write.open_table(META)?.insert(SCHEMA_ROW, SCHEMA)?;
-        write.open_table(KEYS)?;
-        write.open_table(KEYS_OF)?;
-        write.open_table(LOGINS)?;
-        write.open_table(ENDED)?;
-        write.open_table(TAKEN)?;
-        write.commit()?;
-        Ok(())
-    };
-    begin().map_err(|error| OpenError::File {
-        path: path.to_owned(),
-        cause: error.to_string(),
-    })?;
-    // Unlike a rename, this replaces no file that has appeared meanwhile.
-    fs::hard_link(&new, path).map_err(|error| file_error(&error))?;
-    fs::remove_file(&new).map_err(|error| file_error(&error))
-}
-
-fn file_error(path: &Path, error: &io::Error) -> OpenError {
-    OpenError::File {
-        path: path.to_owned(),
-        cause: error.kind().to_string(),
-    }
-}
-
-fn version(database: &Database) -> Result<Option<u64>, Failed> {
-    let read = database.begin_read()?;
-    let version = read.open_table(META)?.get(SCHEMA_ROW)?;
-    Ok(version.map(|version| version.value()))
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Database(redb::Error),
-}
-
-impl<E: Into<redb::Error>> From<E> for Failed
-where
-    E: std::error::Error + IsRedb,
-{
-    fn from(error: E) -> Self {
-        Self::Database(error.into())
-    }
-}
-
-/// The errors of the database's steps.
-trait IsRedb {}
-impl IsRedb for DatabaseError {}
-impl IsRedb for redb::TransactionError {}
-impl IsRedb for redb::TableError {}
-impl IsRedb for redb::StorageError {}
-impl IsRedb for redb::CommitError {}
 
 impl Store for Embedded {
     fn key<'a>(&'a self, hash: &'a str) -> Answer<'a, Option<KeyRecord>> {
