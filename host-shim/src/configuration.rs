@@ -1,6 +1,5 @@
 //! Reads a configuration file, JSON or YAML, and derives the key sets to fetch from it.
 
-pub(crate) mod key_sets;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -21,10 +20,10 @@ use crate::deviations::shortened;
 use crate::disk::Disk;
 use crate::file::{self, shown};
 use crate::inline::Inlined;
+use crate::key_sets::{self, KeySetSource};
 use crate::people::People;
 use crate::zot::{differences, shared_blobs};
 use crate::zot_people;
-pub(crate) use key_sets::{KeySetSource, Origin};
 
 /// What a document is read for.
 #[derive(Clone, Copy, Debug)]

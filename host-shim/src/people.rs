@@ -21,8 +21,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::configuration::{KeySetSource, Origin};
 use crate::file;
+use crate::key_sets::{KeySetSource, Origin};
+use crate::login_feed::LoginFeed;
 use crate::refresh::Timing;
 use crate::status::Status;
 use crate::trust::Authorities;
@@ -159,16 +160,6 @@ fn origins(value: Option<&Value>) -> Vec<String> {
         Vec::new()
     } else {
         listed
-    }
-}
-
-/// The set of the login key and of what has ended. Clones are equal.
-#[derive(Clone, Debug)]
-pub(crate) struct LoginFeed(pub(crate) watch::Receiver<Option<Value>>);
-
-impl PartialEq for LoginFeed {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.same_channel(&other.0)
     }
 }
 

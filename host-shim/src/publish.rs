@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::clock::wall_clock;
 use crate::generation::next_generation;
-use crate::people::LoginFeed;
+use crate::login_feed::LoginFeed;
 use crate::refresh::Published;
 use crate::status::SourceReport;
 

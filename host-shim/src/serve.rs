@@ -10,8 +10,9 @@ use registry_auth_render::Listener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::configuration::{Configuration, KeySetSource};
+use crate::configuration::Configuration;
 use crate::envelope::Seal;
+use crate::key_sets::KeySetSource;
 use crate::listen::{Endpoints, ShimPages};
 use crate::people::{LoginAddress, People, PeopleHost};
 use crate::shim::Shim;

@@ -8,13 +8,13 @@ use tokio::task::{AbortHandle, JoinSet};
 use tracing::Instrument as _;
 
 use crate::clock::wall_clock;
-use crate::configuration::{KeySetSource, Origin};
 use crate::envelope::Seal;
 use crate::feedback::Feedback;
 use crate::feeder::Feeder;
 use crate::intakes::{Intakes, Known};
+use crate::key_sets::{KeySetSource, Origin};
 use crate::lanes::Lanes;
-use crate::people::LoginFeed;
+use crate::login_feed::LoginFeed;
 use crate::publish;
 use crate::refresh::{Channels, Published, Refresher, Timing};
 use crate::resolve::System;

@@ -13,9 +13,10 @@ use registry_auth_render::{
 use serde_json::{Value, json};
 
 use super::{certificates, change};
-use crate::configuration::{KeySetSource, key_sets, value_again, value_of};
+use crate::configuration::{value_again, value_of};
 use crate::deviations::shortened;
 use crate::disk::Disk;
+use crate::key_sets::{self, KeySetSource};
 use crate::people::People;
 use crate::{zot, zot_people};
 

@@ -6,13 +6,12 @@ use serde_json::{Map, Value};
 
 use super::error::{Reason, SocialError};
 use super::provider::OpenId;
+use crate::person::MAX_USER;
 
 /// The claim that is read when the configured one is empty.
 const EMAIL: &str = "email";
 /// Whether the provider has verified the address.
 const VERIFIED: &str = "email_verified";
-/// The longest user name, in bytes.
-pub const MAX_USER: usize = 512;
 
 /// What a provider says of somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]

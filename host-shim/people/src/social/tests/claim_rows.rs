@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::issuer::{Fixture, Script, status};
 use super::{Row, rows};
-use crate::social::claims::{ClaimSources, MAX_USER};
+use crate::person::MAX_USER;
+use crate::social::claims::ClaimSources;
 use crate::social::provider::{Credential, OpenId};
 
 fn script(row: &Row) -> Script {

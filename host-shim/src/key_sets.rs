@@ -7,7 +7,7 @@ use registry_auth_engine::config::raw::{AwsSecretsManager, Bearer, Oidc};
 use registry_auth_engine::keys::envelope::{issuer_set, secret_set, signing_set};
 
 use crate::issuer::Issuer;
-use crate::people::LoginFeed;
+use crate::login_feed::LoginFeed;
 use crate::refresh::Timing;
 use crate::secrets::Content;
 
