@@ -75,6 +75,7 @@ fuzz_target!(|input: &[u8]| {
         forwarded_for: all(b"x-forwarded-for"),
         cookies: all(b"cookie"),
         api_client: first(b"x-zot-api-client"),
+        client: std::str::from_utf8(first(b"client")).unwrap_or_default(),
         connection: Connection {
             peer: first(b"peer"),
             tls_version: first(b"tls"),
