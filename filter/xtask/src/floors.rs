@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of `filter/src`, lowest first. A module imports those of lower floors only.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
     &["host"],
+    &["client"],
     &[
         "callout",
         "clock",
