@@ -10,6 +10,7 @@ use crate::authn::identity::Identity;
 use crate::authz::{self, Clause, Permission, Policy, RequestFacts, Rule};
 use crate::decision::GrantRule;
 use crate::facts::{Facts, Need, TagAnswer, TagName};
+use crate::trace::{Recorder, Step};
 
 /// The caller of a request.
 #[derive(Clone, Debug)]
@@ -47,6 +48,7 @@ pub(crate) struct Authorizer<'a> {
     pub(crate) bypass: bool,
     pub(crate) request: &'a RequestFacts<'a>,
     pub(crate) facts: &'a Facts<'a>,
+    pub(crate) recorder: Recorder<'a>,
 }
 
 /// Why something is not granted. It becomes a [`Denied`](crate::decision::Denied) once the scopes
@@ -89,8 +91,15 @@ impl Authorizer<'_> {
 
     /// One action on one repository.
     pub(crate) fn check(&self, check: &Check<'_>) -> AuthzResult {
+        self.recorder.record(|| Step::Check {
+            action: check.action.name(),
+            repository: check.repository.to_owned(),
+            reference: check.reference.to_owned(),
+        });
         if let Some(claim) = &self.caller.claim {
-            if !claim.covers(check, self.facts.now) {
+            let covers = claim.covers(check, self.facts.now);
+            self.recorder.record(|| Step::AccessClaim { covers });
+            if !covers {
                 return Err(AuthzError::InsufficientScope);
             }
             if self.bypass && claim.is_of_token_server() {
@@ -126,7 +135,7 @@ impl Authorizer<'_> {
                 (Ok(_), Ok(rule)) => rule,
                 (Err(missing), Err(AuthzError::Policy(None))) => return Err(missing),
                 (Err(_), Err(existing)) => return Err(existing),
-                (missing, existing) => match self.facts.gathered.tag(push.repository, push.tag) {
+                (missing, existing) => match self.tag(push) {
                     Some(TagAnswer::Missing) => missing?,
                     Some(TagAnswer::Exists) => existing?,
                     None if may_ask => {
@@ -142,6 +151,21 @@ impl Authorizer<'_> {
             });
         }
         open.map_or(result, |need| Err(AuthzError::Need(need)))
+    }
+
+    /// What the registry has said of a tag.
+    fn tag(&self, push: &TagPush<'_>) -> Option<TagAnswer> {
+        let answer = self.facts.gathered.tag(push.repository, push.tag);
+        self.recorder.record(|| Step::Tag {
+            repository: push.repository.to_owned(),
+            tag: push.tag.to_owned(),
+            exists: match answer {
+                Some(TagAnswer::Exists) => Some(true),
+                Some(TagAnswer::Missing) => Some(false),
+                Some(TagAnswer::Unknown) | None => None,
+            },
+        });
+        answer
     }
 
     /// Returns true if the caller may read the blob in the repositories that the mount may take it

@@ -4,6 +4,7 @@ mod decide;
 mod identify;
 mod issue;
 mod login;
+mod simulate;
 
 use crate::authn::bearer::Bearer;
 use crate::authn::cache::IdentityCache;
@@ -22,7 +23,9 @@ use crate::route::RouteConfig;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 use crate::token_endpoint::mint::Mint;
+use crate::trace::Recorder;
 use decide::Decision;
+pub use simulate::{Principal, Report, Simulated, Situation};
 
 /// One configuration, compiled: it cannot be wrong any more.
 #[derive(Debug)]
@@ -130,12 +133,25 @@ impl Engine {
         cache: &mut IdentityCache,
         verifier: &dyn SignatureVerifier,
     ) -> Verdict {
+        self.record(head, facts, cache, verifier, Recorder::OFF)
+    }
+
+    /// As [`decide`](Self::decide), and records the steps that lead to the verdict.
+    pub fn record(
+        &self,
+        head: &RequestHead<'_>,
+        facts: &Facts<'_>,
+        cache: &mut IdentityCache,
+        verifier: &dyn SignatureVerifier,
+        recorder: Recorder<'_>,
+    ) -> Verdict {
         Decision {
             engine: self,
             head,
             facts,
             cache,
             verifier,
+            recorder,
             wait: None,
         }
         .verdict()

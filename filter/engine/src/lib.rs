@@ -53,7 +53,7 @@
 //!  config          what is written in a configuration
 //!  reply           answers of our own         catalog    the catalog as a caller may see it
 //!  route           paths of the registry      access     what a route needs             scope    scopes of tokens
-//!  json, url, time, reason, request, fields, media, x509
+//!  json, url, time, reason, request, fields, media, x509, trace
 //! ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 //!  registry_auth_cel    CEL and RE2 patterns, a crate of its own
 //! ```
@@ -88,6 +88,7 @@ pub mod route;
 pub mod scope;
 pub mod time;
 pub mod token_endpoint;
+pub mod trace;
 pub mod url;
 mod x509;
 

@@ -1,12 +1,15 @@
 //! Claims to user name and groups: variables, validations, user name, groups, in this order.
 
 use std::fmt;
+use std::sync::Arc;
 
 use registry_auth_cel::{Bindings, Document, EvaluationError, Expression, INEXACT, Members, Scope};
 use serde_json::{Map, Value};
 
 use crate::authn::identity::User;
 use crate::config::{Diagnostics, raw};
+use crate::reason::Reason;
+use crate::trace::{Evaluated, Fact, Outcome, Recorder, Step};
 
 /// The user name of a mapping without `username`: issuer and subject.
 const DEFAULT_USERNAME: &str = "claims.iss + '/' + claims.sub";
@@ -15,20 +18,26 @@ const DEFAULT_USERNAME: &str = "claims.iss + '/' + claims.sub";
 pub struct ClaimMapping {
     variables: Vec<Variable>,
     validations: Vec<Validation>,
-    username: Expression,
-    groups: Option<Expression>,
+    username: Written,
+    groups: Option<Written>,
     /// The claims that some expression reads.
     reads: Members,
 }
 
 struct Variable {
     name: String,
-    expression: Expression,
+    expression: Written,
 }
 
 struct Validation {
-    expression: Expression,
+    expression: Written,
     message: String,
+}
+
+/// An expression, and its text.
+struct Written {
+    compiled: Expression,
+    source: Arc<str>,
 }
 
 /// Which step refused the claims. Each refuses the token; what went wrong is a kind and never a
@@ -70,6 +79,19 @@ pub enum MappingError {
     Groups(#[source] EvaluationError),
 }
 
+impl From<MappingError> for Reason {
+    fn from(error: MappingError) -> Self {
+        match error {
+            MappingError::Invalid { .. } => Self::ValidationFailed,
+            MappingError::Variable { .. }
+            | MappingError::Validation { .. }
+            | MappingError::Username(_)
+            | MappingError::EmptyUsername
+            | MappingError::Groups(_) => Self::MappingFailed,
+        }
+    }
+}
+
 impl ClaimMapping {
     /// Compiles the mapping at `path`, or the default when there is none; `None` when something in
     /// it is an error.
@@ -94,7 +116,7 @@ impl ClaimMapping {
             groups.map(|source| expression(source, &format!("{path}.groups"), diagnostics));
         if username
             .as_ref()
-            .is_some_and(|username| !username.may_be_string())
+            .is_some_and(|username| !username.compiled.may_be_string())
         {
             diagnostics.warn(
                 format!("{path}.username"),
@@ -104,7 +126,7 @@ impl ClaimMapping {
         if groups
             .iter()
             .flatten()
-            .any(|groups| !groups.may_be_strings())
+            .any(|groups| !groups.compiled.may_be_strings())
         {
             diagnostics.warn(
                 format!("{path}.groups"),
@@ -125,7 +147,7 @@ impl ClaimMapping {
             .chain([&username])
             .chain(&groups)
         {
-            reads.add(expression.reads());
+            reads.add(expression.compiled.reads());
         }
         Some(Self {
             variables,
@@ -140,7 +162,13 @@ impl ClaimMapping {
     ///
     /// # Errors
     /// Any step that fails; the steps after it are not evaluated.
-    pub fn map(&self, claims: &Map<String, Value>, keeps: bool) -> Result<User, MappingError> {
+    pub fn map(
+        &self,
+        claims: &Map<String, Value>,
+        keeps: bool,
+        recorder: Recorder<'_>,
+    ) -> Result<User, MappingError> {
+        let steps = MappingSteps { recorder, claims };
         let claims =
             Document::from_some_claims(claims, if keeps { &Members::All } else { &self.reads });
         let mut bindings = Bindings::claims(&claims);
@@ -149,34 +177,34 @@ impl ClaimMapping {
                 name: variable.name.clone(),
                 source,
             };
-            bindings
-                .define(&variable.name, &variable.expression)
-                .map_err(failed)?;
+            let what = || Evaluated::Variable(variable.name.clone());
+            let defined = bindings.define(&variable.name, &variable.expression.compiled);
+            steps.value(what, &variable.expression, &defined);
+            defined.map_err(failed)?;
         }
         for (index, validation) in self.validations.iter().enumerate() {
             let failed = |source| MappingError::Validation { index, source };
-            if !validation
-                .expression
-                .evaluate_bool(&bindings)
-                .map_err(failed)?
-            {
+            let result = validation.expression.compiled.evaluate_bool(&bindings);
+            steps.validation(index, validation, &result);
+            if !result.map_err(failed)? {
                 return Err(MappingError::Invalid {
                     index,
                     message: validation.message.clone(),
                 });
             }
         }
-        let username = self
-            .username
-            .evaluate_string(&bindings)
-            .map_err(MappingError::Username)?;
+        let username = self.username.compiled.evaluate_string(&bindings);
+        steps.value(|| Evaluated::Username, &self.username, &username);
+        let username = username.map_err(MappingError::Username)?;
         if username.is_empty() {
             return Err(MappingError::EmptyUsername);
         }
         let groups = match &self.groups {
-            Some(expression) => expression
-                .evaluate_strings(&bindings)
-                .map_err(MappingError::Groups)?,
+            Some(expression) => {
+                let groups = expression.compiled.evaluate_strings(&bindings);
+                steps.value(|| Evaluated::Groups, expression, &groups);
+                groups.map_err(MappingError::Groups)?
+            }
             None => Vec::new(),
         };
         let claims = if keeps { claims } else { Document::empty() };
@@ -191,6 +219,69 @@ impl fmt::Debug for ClaimMapping {
             .field("variables", &self.variables.len())
             .field("validations", &self.validations.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// Records the evaluation of a mapping.
+#[derive(Clone, Copy)]
+struct MappingSteps<'a> {
+    recorder: Recorder<'a>,
+    claims: &'a Map<String, Value>,
+}
+
+impl MappingSteps<'_> {
+    fn value<T>(
+        self,
+        what: impl FnOnce() -> Evaluated,
+        expression: &Written,
+        result: &Result<T, EvaluationError>,
+    ) {
+        self.recorder.record(|| {
+            let outcome = match result {
+                Ok(_) => Outcome::Value,
+                Err(error) => Outcome::Error(error.to_string()),
+            };
+            self.step(what(), expression, outcome)
+        });
+    }
+
+    fn validation(
+        self,
+        index: usize,
+        validation: &Validation,
+        result: &Result<bool, EvaluationError>,
+    ) {
+        self.recorder.record(|| {
+            let outcome = match result {
+                Ok(true) => Outcome::True,
+                Ok(false) => Outcome::False(Some(validation.message.as_str().into())),
+                Err(error) => Outcome::Error(error.to_string()),
+            };
+            self.step(
+                Evaluated::Validation(index),
+                &validation.expression,
+                outcome,
+            )
+        });
+    }
+
+    fn step(self, what: Evaluated, expression: &Written, outcome: Outcome) -> Step {
+        let reads = match expression.compiled.reads() {
+            Members::These(names) => names.as_slice(),
+            Members::All => &[],
+        };
+        let missing = reads.iter().filter(|name| !self.claims.contains_key(*name));
+        Step::Expression {
+            what,
+            source: Arc::clone(&expression.source),
+            outcome,
+            facts: missing
+                .map(|name| Fact {
+                    name: format!("claims.{name}"),
+                    value: None,
+                })
+                .collect(),
+        }
     }
 }
 
@@ -243,13 +334,14 @@ fn validations(
             diagnostics,
         );
         let compiled = compiled.filter(|compiled| {
-            if !compiled.is_bool() {
+            let is_bool = compiled.compiled.is_bool();
+            if !is_bool {
                 diagnostics.error(
                     format!("{place}.expression"),
                     "not known to be a bool: compare, as in `claims.x == true`",
                 );
             }
-            compiled.is_bool()
+            is_bool
         });
         all = all.zip(compiled).map(|(mut all, expression)| {
             all.push(Validation {
@@ -262,12 +354,15 @@ fn validations(
     all
 }
 
-fn expression(source: &str, path: &str, diagnostics: &mut Diagnostics) -> Option<Expression> {
+fn expression(source: &str, path: &str, diagnostics: &mut Diagnostics) -> Option<Written> {
     let compiled = diagnostics.accept(path, Expression::compile(source, Scope::Claims))?;
     if compiled.is_inexact() {
         diagnostics.warn(path, INEXACT);
     }
-    Some(compiled)
+    Some(Written {
+        compiled,
+        source: source.into(),
+    })
 }
 
 #[cfg(test)]

@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authn::authenticated::Authenticated;
-use crate::authn::identity::Identity;
+use crate::authn::claims::Claims;
+use crate::authn::identity::{Identity, User};
 use crate::authn::issuer;
-use crate::authn::mapping::{ClaimMapping, MappingError};
+use crate::authn::mapping::ClaimMapping;
 use crate::authn::token::UnverifiedToken;
 use crate::authn::token_context::{AuthnError, TokenContext};
 use crate::authn::verify::{Expected, KeyIdRule, TokenKind};
+use crate::keys::algorithm::Algorithm;
 use crate::keys::source::SourceId;
 use crate::reason::Reason;
+use crate::time::UnixTime;
+use crate::trace::Recorder;
 
 /// One entry of `http.auth.bearer.oidc`, ready to run.
 #[derive(Debug)]
@@ -45,6 +49,37 @@ impl Provider {
         matches!(claimed, Ok(Some(claimed)) if issuer::is_named(&self.issuer, claimed))
     }
 
+    /// Returns what a token of this issuer must contain.
+    fn expected<'a>(&'a self, algorithms: Option<&'a [Algorithm]>) -> Expected<'a> {
+        Expected {
+            kind: TokenKind::Oidc,
+            issuer: if self.skip_issuer_verification {
+                None
+            } else {
+                Some(self.issuer.as_str())
+            },
+            audiences: &self.audiences,
+            clock_skew: self.clock_skew,
+            key_id: KeyIdRule::IfPresent,
+            algorithms,
+        }
+    }
+
+    /// Maps claims that nobody has signed, after the checks that a token of them would have to
+    /// pass. For explanations and tests: what it returns proves nothing.
+    ///
+    /// # Errors
+    /// Why a token with these claims would be refused.
+    pub(crate) fn map_unproven(
+        &self,
+        claims: &Claims,
+        now: UnixTime,
+        recorder: Recorder<'_>,
+    ) -> Result<User, Reason> {
+        self.expected(None).check(claims, now)?;
+        Ok(self.mapping.map(claims.as_map(), true, recorder)?)
+    }
+
     /// Authenticates a caller with a token of this issuer: issuer, claims, signature, mapping, in
     /// this order.
     ///
@@ -59,27 +94,16 @@ impl Provider {
             return Err(Reason::UnknownIssuer.into());
         }
         let keys = context.keys_of(self.source)?;
-        let issuer = (!self.skip_issuer_verification).then_some(self.issuer.as_str());
-        let expected = Expected {
-            kind: TokenKind::Oidc,
-            issuer,
-            audiences: &self.audiences,
-            clock_skew: self.clock_skew,
-            key_id: KeyIdRule::IfPresent,
-            algorithms: keys.algorithms.as_deref(),
-        };
+        let expected = self.expected(keys.algorithms.as_deref());
         let verified = context.verify(self.source, keys, &expected)?;
         let user = self
             .mapping
-            .map(verified.claims().as_map(), context.keeps_claims())
-            .map_err(|error| match error {
-                MappingError::Invalid { .. } => Reason::ValidationFailed,
-                MappingError::Variable { .. }
-                | MappingError::Validation { .. }
-                | MappingError::Username(_)
-                | MappingError::EmptyUsername
-                | MappingError::Groups(_) => Reason::MappingFailed,
-            })?;
+            .map(
+                verified.claims().as_map(),
+                context.keeps_claims(),
+                context.recorder,
+            )
+            .map_err(Reason::from)?;
         Ok(Authenticated {
             identity: Arc::new(Identity::Authenticated(user)),
             access: None,

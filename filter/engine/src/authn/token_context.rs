@@ -9,6 +9,7 @@ use crate::authn::verify::{Expected, SignatureVerifier, VerifiedToken, VerifyErr
 use crate::facts::{Facts, KeysAnswer, Missing, Need};
 use crate::keys::source::{Keys, SourceId};
 use crate::reason::Reason;
+use crate::trace::Recorder;
 
 /// Why a caller is not authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,16 @@ pub(crate) enum AuthnError {
     Deny(Reason),
     /// A fact is missing.
     Need(Need),
+}
+
+impl AuthnError {
+    /// The reason of a refusal; none if a fact is missing.
+    pub(crate) const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Deny(reason) => Some(*reason),
+            Self::Need(_) => None,
+        }
+    }
 }
 
 impl From<Reason> for AuthnError {
@@ -42,6 +53,7 @@ pub(crate) struct TokenContext<'a> {
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) verifier: &'a dyn SignatureVerifier,
     pub(crate) policy: Option<PolicyView<'a>>,
+    pub(crate) recorder: Recorder<'a>,
 }
 
 /// What a policy reads of a caller, and which groups it adds.
@@ -106,19 +118,25 @@ impl<'a> TokenContext<'a> {
         } = self;
         verify(token, &keys.set, expected, facts.now, *verifier).map_err(|error| match error {
             VerifyError::UnknownKey => missing(source, Missing::Key, facts),
-            VerifyError::MissingKeyId | VerifyError::NoFittingKey => Reason::UnknownKey.into(),
-            VerifyError::AlgorithmNotAllowed => Reason::AlgorithmNotAllowed.into(),
-            VerifyError::BadSignature => Reason::BadSignature.into(),
-            VerifyError::Expired => Reason::TokenExpired.into(),
-            VerifyError::NotYetValid | VerifyError::IssuedInFuture => {
-                Reason::TokenNotYetValid.into()
-            }
-            VerifyError::WrongIssuer => Reason::UnknownIssuer.into(),
-            VerifyError::WrongAudience => Reason::WrongAudience.into(),
-            VerifyError::MissingClaim(_) | VerifyError::WrongClaimType(_) => {
-                Reason::BadClaim.into()
-            }
+            error => Reason::from(error).into(),
         })
+    }
+}
+
+impl From<VerifyError> for Reason {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::UnknownKey | VerifyError::MissingKeyId | VerifyError::NoFittingKey => {
+                Self::UnknownKey
+            }
+            VerifyError::AlgorithmNotAllowed => Self::AlgorithmNotAllowed,
+            VerifyError::BadSignature => Self::BadSignature,
+            VerifyError::Expired => Self::TokenExpired,
+            VerifyError::NotYetValid | VerifyError::IssuedInFuture => Self::TokenNotYetValid,
+            VerifyError::WrongIssuer => Self::UnknownIssuer,
+            VerifyError::WrongAudience => Self::WrongAudience,
+            VerifyError::MissingClaim(_) | VerifyError::WrongClaimType(_) => Self::BadClaim,
+        }
     }
 }
 

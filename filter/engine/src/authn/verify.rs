@@ -203,7 +203,7 @@ pub fn verify(
 
 impl Expected<'_> {
     /// Checks everything but the signature. Returns the time from which this check fails.
-    fn check(&self, claims: &Claims, now: UnixTime) -> Result<UnixTime, VerifyError> {
+    pub(crate) fn check(&self, claims: &Claims, now: UnixTime) -> Result<UnixTime, VerifyError> {
         self.check_names(claims)?;
         let expires = claims
             .expires()?

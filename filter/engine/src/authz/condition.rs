@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use registry_auth_cel::{Expression, INEXACT, Members, PatternPool, Scope};
+use registry_auth_cel::{EvaluationError, Expression, INEXACT, Members, PatternPool, Scope};
 
 use crate::config::{Diagnostics, raw};
+use crate::trace::{Evaluated, Outcome, Step};
 
 use super::req::{Member, Request};
 
@@ -13,6 +14,7 @@ use super::req::{Member, Request};
 #[derive(Clone, Debug)]
 struct Condition {
     expression: Arc<Expression>,
+    source: Arc<str>,
     message: Option<Arc<str>>,
 }
 
@@ -40,7 +42,8 @@ impl Conditions {
         let mut conditions = Vec::new();
         for (index, condition) in raw.iter().enumerate() {
             let place = format!("{path}[{index}].expression");
-            let Some(expression) = expressions.compile(&condition.expression, &place, diagnostics)
+            let Some((source, expression)) =
+                expressions.compile(&condition.expression, &place, diagnostics)
             else {
                 continue;
             };
@@ -52,6 +55,7 @@ impl Conditions {
                 .map(Arc::from);
             conditions.push(Condition {
                 expression,
+                source,
                 message,
             });
         }
@@ -59,8 +63,10 @@ impl Conditions {
     }
 
     pub(super) fn check(&self, request: &Request<'_>) -> ConditionResult {
-        for condition in &self.0 {
-            match condition.expression.evaluate_bool(request.bindings()) {
+        for (index, condition) in self.0.iter().enumerate() {
+            let result = condition.expression.evaluate_bool(request.bindings());
+            condition.record(index, request, &result);
+            match result {
                 Ok(true) => {}
                 Ok(false) => return ConditionResult::False(condition.message.clone()),
                 Err(_) => return ConditionResult::Error,
@@ -84,11 +90,26 @@ impl Conditions {
     }
 }
 
+impl Condition {
+    fn record(&self, index: usize, request: &Request<'_>, result: &Result<bool, EvaluationError>) {
+        request.facts.recorder().record(|| Step::Expression {
+            what: Evaluated::Condition(index),
+            source: Arc::clone(&self.source),
+            outcome: match result {
+                Ok(true) => Outcome::True,
+                Ok(false) => Outcome::False(self.message.clone()),
+                Err(error) => Outcome::Error(error.to_string()),
+            },
+            facts: request.shown(self.expression.reads()),
+        });
+    }
+}
+
 /// The compiled expressions of one policy; the same text is compiled once, and so is the same
 /// pattern.
 #[derive(Default)]
 pub(super) struct Expressions {
-    known: HashMap<String, Arc<Expression>>,
+    known: HashMap<Arc<str>, Arc<Expression>>,
     patterns: PatternPool,
 }
 
@@ -98,16 +119,16 @@ impl Expressions {
         source: &str,
         place: &str,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Arc<Expression>> {
-        if let Some(known) = self.known.get(source) {
-            return Some(Arc::clone(known));
+    ) -> Option<(Arc<str>, Arc<Expression>)> {
+        if let Some((source, known)) = self.known.get_key_value(source) {
+            return Some((Arc::clone(source), Arc::clone(known)));
         }
         match Expression::compile_with(source, Scope::Conditions, &mut self.patterns) {
             Ok(expression) => {
-                let expression = Arc::new(expression);
+                let (source, expression) = (Arc::<str>::from(source), Arc::new(expression));
                 self.known
-                    .insert(source.to_owned(), Arc::clone(&expression));
-                Some(expression)
+                    .insert(Arc::clone(&source), Arc::clone(&expression));
+                Some((source, expression))
             }
             Err(error) => {
                 diagnostics.error(place, error.to_string());

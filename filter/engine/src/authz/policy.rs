@@ -16,6 +16,7 @@ use super::index::PatternIndex;
 use super::pattern::Pattern;
 use super::req::{Member, Request, RequestFacts};
 use super::rule::{Clause, Decision, Permission, Rule};
+use crate::trace::{RuleOutcome, Step};
 
 /// A compiled `http.accessControl`.
 #[derive(Debug)]
@@ -89,7 +90,11 @@ impl Policy {
         };
         let mut message = None;
         let user = identity.user().map(User::name);
-        if let Some((pattern, group)) = self.repositories.find(permission.repository, user)
+        let found = self.repositories.find(permission.repository, user);
+        facts.recorder().record(|| Step::Pattern {
+            text: found.map(|(pattern, _)| Arc::clone(pattern.text())),
+        });
+        if let Some((pattern, group)) = found
             && let Some(clause) = group.grants(&request, &mut message)
         {
             return Decision::Granted(Rule {
@@ -98,8 +103,8 @@ impl Policy {
             });
         }
         if let Some(admin) = &self.admin
-            && request.admin
-            && admin.grants(&request, &mut message)
+            && request.considers(Clause::Admin, request.admin)
+            && admin.grants(Clause::Admin, &request, &mut message)
         {
             return Decision::Granted(Rule {
                 pattern: None,
@@ -178,16 +183,22 @@ impl Group {
     fn grants(&self, request: &Request<'_>, message: &mut Option<Arc<str>>) -> Option<Clause> {
         for names in [Entry::names_user, Entry::names_group] {
             for (index, entry) in self.entries.iter().enumerate() {
-                if names(entry, request.identity) && entry.grants(request, message) {
-                    return Some(Clause::Entry(index));
+                let clause = Clause::Entry(index);
+                if names(entry, request.identity) && entry.grants(clause, request, message) {
+                    return Some(clause);
                 }
             }
         }
+        request.record_strangers(&self.entries);
         let action = request.permission.action;
-        if self.default.contains(action) && !request.identity.is_anonymous() {
+        let may = self.default.contains(action);
+        if !request.identity.is_anonymous() && request.gives(Clause::Default, may) {
             return Some(Clause::Default);
         }
-        self.anonymous.contains(action).then_some(Clause::Anonymous)
+        let may = self.anonymous.contains(action);
+        request
+            .gives(Clause::Anonymous, may)
+            .then_some(Clause::Anonymous)
     }
 }
 
@@ -207,19 +218,66 @@ impl Entry {
 
     /// Returns true if actions and conditions allow the request. The message of a condition that is
     /// false is put into `message`.
-    fn grants(&self, request: &Request<'_>, message: &mut Option<Arc<str>>) -> bool {
+    fn grants(
+        &self,
+        clause: Clause,
+        request: &Request<'_>,
+        message: &mut Option<Arc<str>>,
+    ) -> bool {
         if !self.actions.contains(request.permission.action) {
+            request.record(clause, RuleOutcome::NotThisAction);
             return false;
         }
-        match self.conditions.check(request) {
-            ConditionResult::True => true,
+        let outcome = match self.conditions.check(request) {
+            ConditionResult::True => RuleOutcome::Granted,
             ConditionResult::False(said) => {
                 if said.is_some() {
                     *message = said;
                 }
-                false
+                RuleOutcome::Condition
             }
-            ConditionResult::Error => false,
+            ConditionResult::Error => RuleOutcome::Condition,
+        };
+        request.record(clause, outcome);
+        outcome == RuleOutcome::Granted
+    }
+}
+
+/// What is recorded of the rules.
+impl Request<'_> {
+    fn record(&self, clause: Clause, outcome: RuleOutcome) {
+        self.facts.recorder().record(|| Step::Rule {
+            place: clause.to_string(),
+            outcome,
+        });
+    }
+
+    /// Records a rule that does not name the caller. Returns `names`.
+    fn considers(&self, clause: Clause, names: bool) -> bool {
+        if !names {
+            self.record(clause, RuleOutcome::NotNamed);
+        }
+        names
+    }
+
+    /// Records a rule without conditions. Returns `may`.
+    fn gives(&self, clause: Clause, may: bool) -> bool {
+        let outcome = if may {
+            RuleOutcome::Granted
+        } else {
+            RuleOutcome::NotThisAction
+        };
+        self.record(clause, outcome);
+        may
+    }
+
+    /// Records the entries that name somebody else.
+    fn record_strangers(&self, entries: &[Entry]) {
+        if self.facts.recorder().is_on() {
+            for (index, entry) in entries.iter().enumerate() {
+                let names = entry.names_user(self.identity) || entry.names_group(self.identity);
+                self.considers(Clause::Entry(index), names);
+            }
         }
     }
 }

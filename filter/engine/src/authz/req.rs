@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use registry_auth_cel::{Bindings, Map};
+use registry_auth_cel::{Bindings, Map, Members};
 use strum::VariantArray;
 
 use crate::authn::identity::Identity;
 use crate::request::RequestHead;
 use crate::time::UnixTime;
+use crate::trace::{Fact, Recorder};
 
 use super::rule::Permission;
 
@@ -17,6 +18,7 @@ use super::rule::Permission;
 pub struct RequestFacts<'a> {
     head: &'a RequestHead<'a>,
     now: UnixTime,
+    recorder: Recorder<'a>,
 }
 
 impl<'a> RequestFacts<'a> {
@@ -24,7 +26,21 @@ impl<'a> RequestFacts<'a> {
     /// needs it.
     #[must_use]
     pub const fn new(head: &'a RequestHead<'a>, now: UnixTime) -> Self {
-        Self { head, now }
+        Self {
+            head,
+            now,
+            recorder: Recorder::OFF,
+        }
+    }
+
+    /// The same with steps recorded.
+    #[must_use]
+    pub(crate) const fn recorded(self, recorder: Recorder<'a>) -> Self {
+        Self { recorder, ..self }
+    }
+
+    pub(super) const fn recorder(&self) -> Recorder<'a> {
+        self.recorder
     }
 }
 
@@ -121,6 +137,36 @@ impl Request<'_> {
             Member::Tls => map.map(name, tls(head.connection.tls_version)),
             Member::Claims => map.document(name, self.identity.claims()),
         }
+    }
+
+    /// Returns the members with one short value that an expression reads, for people.
+    pub(super) fn shown(&self, reads: &Members) -> Vec<Fact> {
+        let (head, reference) = (self.facts.head, self.permission.reference);
+        let kind = kind(reference);
+        let of_kind = |wanted: &str| if kind == wanted { reference } else { "" };
+        let value = |member: Member| match member {
+            Member::Time => Some(self.facts.now.rfc3339()),
+            Member::Method => Some(text(head.method).into_owned()),
+            Member::UserAgent => Some(text(head.user_agent).into_owned()),
+            Member::Action => Some(self.permission.action.name().to_owned()),
+            Member::Repository => Some(self.permission.repository.to_owned()),
+            Member::Reference => Some(reference.to_owned()),
+            Member::ReferenceType => Some(kind.to_owned()),
+            Member::Tag => Some(of_kind("tag").to_owned()),
+            Member::Digest => Some(of_kind("digest").to_owned()),
+            Member::Client => Some(address(&text(head.connection.peer)).to_owned()),
+            // The caller has a step of its own, and claims are not shown.
+            Member::User | Member::Auth | Member::Tls | Member::Claims => None,
+        };
+        let read = Member::VARIANTS.iter().copied();
+        let read = read.filter(|member| reads.contains(member.name()));
+        read.filter_map(|member| {
+            Some(Fact {
+                name: format!("req.{}", member.name()),
+                value: Some(value(member)?),
+            })
+        })
+        .collect()
     }
 
     fn user(&self) -> Map {

@@ -63,11 +63,17 @@ impl fmt::Display for Rule {
         if let Some(pattern) = &self.pattern {
             write!(formatter, "repositories[\"{pattern}\"].")?;
         }
-        match self.clause {
-            Clause::Entry(index) => write!(formatter, "policies[{index}]"),
-            Clause::Default => formatter.write_str("defaultPolicy"),
-            Clause::Anonymous => formatter.write_str("anonymousPolicy"),
-            Clause::Admin => formatter.write_str("adminPolicy"),
+        self.clause.fmt(formatter)
+    }
+}
+
+impl fmt::Display for Clause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry(index) => write!(formatter, "policies[{index}]"),
+            Self::Default => formatter.write_str("defaultPolicy"),
+            Self::Anonymous => formatter.write_str("anonymousPolicy"),
+            Self::Admin => formatter.write_str("adminPolicy"),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::ping;
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::route::{LoginRoute, Payload, Route, without_mount};
+use crate::trace::{self, Recorder};
 
 /// A request that is being decided, with everything that the verdict depends on.
 pub(super) struct Decision<'a> {
@@ -30,13 +31,14 @@ pub(super) struct Decision<'a> {
     pub(super) facts: &'a Facts<'a>,
     pub(super) cache: &'a mut IdentityCache,
     pub(super) verifier: &'a dyn SignatureVerifier,
+    pub(super) recorder: Recorder<'a>,
     /// How long the caller has to wait who guessed too many passwords before.
     pub(super) wait: Option<Duration>,
 }
 
 /// A verdict other than [`Verdict::Allow`]: the error of a decision, so that `?` ends it and never
 /// grants.
-enum NotGranted {
+pub(super) enum NotGranted {
     Reply(LocalReply),
     Deny(Denied),
     Need(Need),
@@ -110,11 +112,23 @@ impl Decision<'_> {
         let caller = authenticated
             .as_deref()
             .map_or_else(Caller::anonymous, Caller::from);
-        let request = RequestFacts::new(head, self.facts.now);
-        let authorizer = self.authorizer(&caller, &request);
+        self.authorize(&caller, &route, &access)
+    }
+
+    /// Decides what a caller may do, whoever that is and however it is known.
+    pub(super) fn authorize(
+        &self,
+        caller: &Caller,
+        route: &Route<'_>,
+        access: &AccessSet<'_>,
+    ) -> Result<Grant, NotGranted> {
+        let (engine, head) = (self.engine, self.head);
+        self.record_caller(caller);
+        let request = RequestFacts::new(head, self.facts.now).recorded(self.recorder);
+        let authorizer = self.authorizer(caller, &request);
         let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule, route.payload());
-        let refused = |refusal| caller.refused(refusal, &access);
-        match &access {
+        let refused = |refusal| caller.refused(refusal, access);
+        match access {
             AccessSet::Credential => {
                 let grant = authorizer.ping().map(grant).map_err(refused)?;
                 if !engine.ping.is_own(&head.authorization) {
@@ -146,7 +160,7 @@ impl Decision<'_> {
                 })
             }
             AccessSet::Catalog => match authorizer.list(engine.asks_upstream).map_err(refused)? {
-                GrantRule::Identity => list(&route, &authorizer),
+                GrantRule::Identity => list(route, &authorizer),
                 rule => Ok(grant(rule)),
             },
         }
@@ -231,7 +245,16 @@ impl Decision<'_> {
             bypass,
             request,
             facts: self.facts,
+            recorder: self.recorder,
         }
+    }
+
+    /// Records who the caller is.
+    fn record_caller(&self, caller: &Caller) {
+        self.recorder.record(|| trace::Step::Caller {
+            user: caller.identity.username().to_owned(),
+            groups: caller.identity.groups().to_vec(),
+        });
     }
 }
 

@@ -11,10 +11,13 @@ use crate::authn::credential::Credential;
 use crate::authn::identity::{Identity, User};
 use crate::authn::login::Login;
 use crate::authn::provider::Provider;
+use crate::authn::token::UnverifiedToken;
 use crate::authn::token_context::{self, AuthnError, PolicyView, TokenContext};
 use crate::engine::Engine;
 use crate::login::{Audience, LoginPurpose};
 use crate::reason::Reason;
+use crate::time::UnixTime;
+use crate::trace::Step;
 
 impl Decision<'_> {
     /// Returns the caller; `None` if no credential is presented. A bad credential is never treated
@@ -108,7 +111,9 @@ impl Decision<'_> {
             facts,
             verifier,
             policy: engine.view(&groups_of),
+            recorder: self.recorder,
         };
+        self.record_token(token);
         let authenticated = match &engine.login {
             Some(login) if Login::is_named_by(token) => {
                 login.authenticate(&context, Audience::Token, &groups_of)
@@ -124,6 +129,23 @@ impl Decision<'_> {
     }
 }
 
+impl Decision<'_> {
+    /// Records what a token says of itself.
+    fn record_token(&self, token: &UnverifiedToken<'_>) {
+        self.recorder.record(|| {
+            let claims = token.claims_unverified();
+            let audiences = claims.audiences().ok().flatten().unwrap_or_default();
+            Step::Token {
+                algorithm: token.algorithm().name().to_owned(),
+                key_id: token.key_id().map(str::to_owned),
+                issuer: claims.issuer().ok().flatten().map(str::to_owned),
+                audiences: audiences.into_iter().map(str::to_owned).collect(),
+                expires: claims.expires().ok().flatten().map(UnixTime::secs),
+            }
+        });
+    }
+}
+
 impl Engine {
     /// What the policy reads of a caller.
     pub(super) fn view<'a>(
@@ -135,6 +157,26 @@ impl Engine {
             claims_read: policy.claims_read(),
             groups_of,
         })
+    }
+
+    /// Records what a provider says of a token.
+    fn record_provider<T>(
+        &self,
+        context: &TokenContext<'_>,
+        provider: &Provider,
+        result: &Result<T, AuthnError>,
+    ) {
+        context.recorder.record(|| {
+            let same = |other: &Provider| std::ptr::eq(other, provider);
+            let index = self.providers.iter().position(same).unwrap_or_default();
+            let refused = result.as_ref().err().and_then(AuthnError::reason);
+            Step::Provider {
+                place: format!("bearer.oidc[{index}]"),
+                issuer: (!provider.skip_issuer_verification).then(|| provider.issuer.clone()),
+                audiences: provider.audiences.clone(),
+                refused: refused.map(|reason| reason.descriptor().label),
+            }
+        });
     }
 
     /// The groups of the configuration that name a user.
@@ -157,7 +199,9 @@ impl Engine {
         // refuse tokens of another entry.
         let others = self.providers.iter().filter(|provider| !named(provider));
         for provider in self.providers.iter().filter(named).chain(others) {
-            match provider.authenticate(context) {
+            let result = provider.authenticate(context);
+            self.record_provider(context, provider, &result);
+            match result {
                 Ok(authenticated) => return Ok(authenticated),
                 Err(AuthnError::Need(need)) => return Err(AuthnError::Need(need)),
                 // This provider may own the token: no later one may accept it while its keys are
@@ -176,7 +220,15 @@ impl Engine {
         let Some(bearer) = &self.bearer else {
             return Err(closest.into());
         };
-        match bearer.authenticate(context) {
+        let result = bearer.authenticate(context);
+        let refused = result.as_ref().err().and_then(AuthnError::reason);
+        context.recorder.record(|| Step::Provider {
+            place: "bearer".to_owned(),
+            issuer: bearer.issuer.clone(),
+            audiences: bearer.audiences.clone(),
+            refused: refused.map(|reason| reason.descriptor().label),
+        });
+        match result {
             Ok(authenticated) => Ok(authenticated),
             // It is a token of another issuer: report that, and fetch no keys because of it.
             Err(_) if closest != Reason::UnknownIssuer => Err(closest.into()),

@@ -47,9 +47,10 @@ fn mappings_do_what_they_do_in_zot() {
             assert_eq!(compiled.is_ok(), expect["accepted"] == true, "{id}");
             continue;
         }
-        let mapped = compiled
-            .unwrap()
-            .map(input["claims"].as_object().unwrap(), false);
+        let mapped =
+            compiled
+                .unwrap()
+                .map(input["claims"].as_object().unwrap(), false, Recorder::OFF);
         match (mapped, expect["username"].as_str()) {
             (Ok(mapped), Some(username)) => {
                 assert_eq!(mapped.name(), username, "{id}");
@@ -257,7 +258,7 @@ fn the_first_step_that_fails_ends_the_mapping() {
     for (raw, expected) in rows {
         let mapped = compile(&raw)
             .unwrap()
-            .map(claims.as_object().unwrap(), false);
+            .map(claims.as_object().unwrap(), false, Recorder::OFF);
         let mapped = mapped.map(|mapped| format!("{} {:?}", mapped.name(), mapped.groups()));
         assert_eq!(mapped.as_deref().map_err(Clone::clone), expected, "{raw}");
     }
@@ -281,7 +282,7 @@ fn each_step_sees_the_claims_that_it_reads_and_conditions_see_all() {
         for keeps in [false, true] {
             let mapped = compile(&raw)
                 .unwrap()
-                .map(claims.as_object().unwrap(), keeps)
+                .map(claims.as_object().unwrap(), keeps, Recorder::OFF)
                 .unwrap();
             assert_eq!(mapped.name(), "t/s", "{raw}");
             let count = Expression::compile("string(claims.size())", Scope::Claims).unwrap();

@@ -1,0 +1,265 @@
+//! What a request would get, for callers whose claims nobody has signed: for explanations, and for
+//! the tests in a policy file.
+//!
+//! The code that decides is the same. What comes out is a report, from which no grant, identity or
+//! token can be made.
+
+use serde_json::{Map, Value};
+
+use super::Engine;
+use super::decide::{Decision, NotGranted};
+use crate::access::AccessSet;
+use crate::authn::cache::IdentityCache;
+use crate::authn::claims::Claims;
+use crate::authn::identity::{Identity, User};
+use crate::authn::verify::PureRust;
+use crate::authorizer::Caller;
+use crate::facts::{Facts, Gathered, Need, TagAnswer};
+use crate::keys::source::KeyRing;
+use crate::reason::Reason;
+use crate::request::RequestHead;
+use crate::route::Route;
+use crate::time::UnixTime;
+use crate::trace::{Recorder, Step, Trace};
+
+/// The most tags that one push sets (`route`), and so the most questions about them.
+const QUESTIONS: usize = 64;
+
+/// How long the tokens of made-up claims last, in seconds.
+const LIFE: i64 = 600;
+
+/// Who asks, as somebody says.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    /// Nobody.
+    Anonymous,
+    /// A user of the login service or of a client certificate; the groups of the configuration are
+    /// added.
+    User {
+        /// The name.
+        name: String,
+        /// The groups.
+        groups: Vec<String>,
+    },
+    /// The holder of a token with these claims. `aud`, `iat`, `exp` and `sub` are filled in where
+    /// they are missing.
+    Claims {
+        /// The issuer.
+        issuer: String,
+        /// The claims.
+        claims: Map<String, Value>,
+    },
+}
+
+/// What is known besides the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation {
+    /// Now.
+    pub now: UnixTime,
+    /// Whether tags that are pushed exist; `None` if the registry does not say.
+    pub tags_exist: Option<bool>,
+}
+
+/// What a request would get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Simulated {
+    /// It would be forwarded; the rule that grants it.
+    Allowed(String),
+    /// The filter would answer it itself, with what.
+    Answered(&'static str),
+    /// It would be refused, with the message of the condition or validation that was false.
+    Refused(Reason, Option<String>),
+    /// Nothing is known about such a request here.
+    Unknown(&'static str),
+}
+
+/// What a request would get, and the steps to it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What it would get.
+    pub outcome: Simulated,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+impl Simulated {
+    /// Returns true if the client would get what it asks for.
+    #[must_use]
+    pub const fn is_granted(&self) -> bool {
+        matches!(self, Self::Allowed(_) | Self::Answered(_))
+    }
+}
+
+impl Engine {
+    /// Says what a request without a credential of its own would get from `principal`.
+    #[must_use]
+    pub fn simulate(
+        &self,
+        principal: &Principal,
+        head: &RequestHead<'_>,
+        situation: Situation,
+    ) -> Report {
+        let mut gathered = Gathered::default();
+        for _ in 0..=QUESTIONS {
+            let trace = Trace::default();
+            let outcome = self.simulated(principal, head, situation, &mut gathered, &trace);
+            if let Some(outcome) = outcome {
+                let steps = trace.into_steps();
+                return Report { outcome, steps };
+            }
+        }
+        Report {
+            outcome: Simulated::Unknown("it asks about too many tags"),
+            steps: Vec::new(),
+        }
+    }
+
+    /// The outcome; `None` if something was gathered, with which it has to be decided again.
+    fn simulated(
+        &self,
+        principal: &Principal,
+        head: &RequestHead<'_>,
+        situation: Situation,
+        gathered: &mut Gathered,
+        trace: &Trace,
+    ) -> Option<Simulated> {
+        let refused = |reason| Some(Simulated::Refused(reason, None));
+        let route = match Route::parse(head.method, head.path, &self.routes) {
+            Ok(route) => route,
+            Err(reason) => return refused(reason),
+        };
+        let access = AccessSet::of(&route);
+        match (&route, &access) {
+            (Route::Token, _) => {
+                return Some(Simulated::Unknown("the token endpoint needs a real token"));
+            }
+            (Route::Login(_), _) => {
+                return Some(Simulated::Unknown("the login service decides about it"));
+            }
+            (_, AccessSet::Nothing) => return Some(Simulated::Allowed("publicPaths".to_owned())),
+            _ => {}
+        }
+        let recorder = Recorder::of(trace);
+        let caller = match self.caller_of(principal, situation.now, recorder) {
+            Ok(caller) => caller,
+            Err(Reason::ValidationFailed) => {
+                return Some(Simulated::Refused(
+                    Reason::ValidationFailed,
+                    trace.last_message(),
+                ));
+            }
+            Err(reason) => return refused(reason),
+        };
+        let keys = KeyRing::of(&self.sources);
+        let facts = Facts {
+            keys: &keys,
+            gathered,
+            now: situation.now,
+        };
+        let decision = Decision {
+            engine: self,
+            head,
+            facts: &facts,
+            cache: &mut IdentityCache::default(),
+            verifier: &PureRust,
+            recorder,
+            wait: None,
+        };
+        match decision.authorize(&caller, &route, &access) {
+            Ok(grant) => Some(Simulated::Allowed(grant.rule().to_string())),
+            Err(NotGranted::Reply(reply)) => Some(Simulated::Answered(reply.label)),
+            Err(NotGranted::Deny(denied)) => Some(Simulated::Refused(
+                denied.reason,
+                denied.detail.as_deref().map(str::to_owned),
+            )),
+            Err(NotGranted::Need(Need::Tag(name))) => {
+                let answer = match situation.tags_exist {
+                    Some(true) => TagAnswer::Exists,
+                    Some(false) => TagAnswer::Missing,
+                    None => TagAnswer::Unknown,
+                };
+                gathered.tags.push((name, answer));
+                None
+            }
+            Err(NotGranted::Need(Need::Catalog(_))) => Some(Simulated::Answered("catalog")),
+            Err(NotGranted::Need(_)) => Some(Simulated::Unknown("a fact is missing")),
+        }
+    }
+
+    fn caller_of(
+        &self,
+        principal: &Principal,
+        now: UnixTime,
+        recorder: Recorder<'_>,
+    ) -> Result<Caller, Reason> {
+        let user = match principal {
+            Principal::Anonymous => return Ok(Caller::anonymous()),
+            Principal::User { name, groups } => {
+                let more = self.groups_of(name).into_iter();
+                let more = more.filter(|group| !groups.contains(group));
+                let groups = groups.iter().cloned().chain(more).collect();
+                let claims = registry_auth_cel::Document::empty();
+                User::new(name.clone(), groups, claims).ok_or(Reason::NoCredential)?
+            }
+            Principal::Claims { issuer, claims } => self.user_of(issuer, claims, now, recorder)?,
+        };
+        Ok(Caller {
+            identity: Identity::Authenticated(user).into(),
+            claim: None,
+        })
+    }
+
+    fn user_of(
+        &self,
+        issuer: &str,
+        claims: &Map<String, Value>,
+        now: UnixTime,
+        recorder: Recorder<'_>,
+    ) -> Result<User, Reason> {
+        let mut closest = Reason::UnknownIssuer;
+        for (index, provider) in self.providers.iter().enumerate() {
+            let filled = filled(issuer, claims, &provider.audiences, now);
+            let mapped = provider.map_unproven(&Claims::new(filled), now, recorder);
+            recorder.record(|| Step::Provider {
+                place: format!("bearer.oidc[{index}]"),
+                issuer: (!provider.skip_issuer_verification).then(|| provider.issuer.clone()),
+                audiences: provider.audiences.clone(),
+                refused: mapped
+                    .as_ref()
+                    .err()
+                    .map(|reason| reason.descriptor().label),
+            });
+            match mapped {
+                Ok(user) => return Ok(user),
+                Err(Reason::UnknownIssuer) => {}
+                Err(reason) => closest = reason,
+            }
+        }
+        Err(closest)
+    }
+}
+
+/// The claims of a token that could be real: what is missing of the claims that each token has is
+/// added.
+fn filled(
+    issuer: &str,
+    claims: &Map<String, Value>,
+    audiences: &[String],
+    now: UnixTime,
+) -> Map<String, Value> {
+    let mut filled = claims.clone();
+    let mut add = |name: &str, value: Value| {
+        filled.entry(name).or_insert(value);
+    };
+    add("iss", issuer.into());
+    add("sub", "somebody".into());
+    add("iat", now.secs().into());
+    add("exp", now.secs().saturating_add(LIFE).into());
+    if let Some(audience) = audiences.first() {
+        add("aud", audience.as_str().into());
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! The steps of a decision, recorded by the code that decides.
+//!
+//! Nothing here decides anything, and nothing of it can become a grant. A step holds no token, key
+//! or password. Values of claims are in it only as the user name, the groups and the members of
+//! `req` that a condition has read.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// A recorder of steps, or none: then recording is a comparison.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recorder<'a>(Option<&'a Trace>);
+
+/// The steps of one decision, in order.
+#[derive(Debug, Default)]
+pub struct Trace(RefCell<Vec<Step>>);
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(
+    tag = "step",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Step {
+    /// What a token says of itself, before anything of it is verified.
+    Token {
+        /// The algorithm of its signature.
+        algorithm: String,
+        /// The id of its key.
+        key_id: Option<String>,
+        /// `iss`
+        issuer: Option<String>,
+        /// `aud`
+        audiences: Vec<String>,
+        /// `exp`, in seconds.
+        expires: Option<i64>,
+    },
+    /// A provider was asked about the token.
+    Provider {
+        /// Its place in the configuration, below `http.auth`.
+        place: String,
+        /// The issuer that it accepts; any if absent.
+        issuer: Option<String>,
+        /// The audiences that it accepts.
+        audiences: Vec<String>,
+        /// The reason why it does not accept the token; absent if it does.
+        refused: Option<&'static str>,
+    },
+    /// An expression of a claim mapping or of a policy was evaluated.
+    Expression {
+        /// Which one.
+        what: Evaluated,
+        /// Its text.
+        source: Arc<str>,
+        /// What it gave.
+        outcome: Outcome,
+        /// What it has read: members of `req` with their values, and claims that are not there.
+        facts: Vec<Fact>,
+    },
+    /// Who the caller is.
+    Caller {
+        /// The user name; empty for the anonymous caller.
+        user: String,
+        /// The groups.
+        groups: Vec<String>,
+    },
+    /// One action on one repository is checked.
+    Check {
+        /// The action.
+        action: &'static str,
+        /// The repository.
+        repository: String,
+        /// The tag or digest; empty where there is none.
+        reference: String,
+    },
+    /// The token's own list of rights was asked first.
+    AccessClaim {
+        /// True if it has the right.
+        covers: bool,
+    },
+    /// The pattern that decides; absent if none matches.
+    Pattern {
+        /// Its text.
+        text: Option<Arc<str>>,
+    },
+    /// A rule was considered.
+    Rule {
+        /// Its place: `policies[0]`, `defaultPolicy`, `adminPolicy`.
+        place: String,
+        /// What came of it.
+        outcome: RuleOutcome,
+    },
+    /// The registry was asked whether a tag exists, or is not known to say.
+    Tag {
+        /// The repository.
+        repository: String,
+        /// The tag.
+        tag: String,
+        /// Its answer; absent if there is none, and the stricter reading applies.
+        exists: Option<bool>,
+    },
+}
+
+/// An expression of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Evaluated {
+    /// `variables[..]` of this name.
+    Variable(String),
+    /// `validations[i]`
+    Validation(usize),
+    /// `username`
+    Username,
+    /// `groups`
+    Groups,
+    /// `conditions[i]` of the rule that is considered.
+    Condition(usize),
+}
+
+/// What an expression gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// True.
+    True,
+    /// False, with the message of the configuration.
+    False(Option<Arc<str>>),
+    /// A value that is no bool.
+    Value,
+    /// It cannot be evaluated: the kind of error.
+    Error(String),
+}
+
+/// Something that an expression has read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fact {
+    /// Its name: `req.tag`, `claims.repository`.
+    pub name: String,
+    /// Its value; absent if it is not there.
+    pub value: Option<String>,
+}
+
+/// What came of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RuleOutcome {
+    /// It names neither the user nor a group of the user.
+    NotNamed,
+    /// It has not this action.
+    NotThisAction,
+    /// One of its conditions is false, or cannot be evaluated.
+    Condition,
+    /// It grants.
+    Granted,
+}
+
+impl<'a> Recorder<'a> {
+    /// Records nothing.
+    pub const OFF: Self = Self(None);
+
+    /// Records into `trace`.
+    #[must_use]
+    pub const fn of(trace: &'a Trace) -> Self {
+        Self(Some(trace))
+    }
+
+    /// Returns true if steps are recorded, for what is worth a preparation.
+    #[must_use]
+    pub const fn is_on(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Records a step, which is made only if somebody wants it.
+    pub(crate) fn record(self, step: impl FnOnce() -> Step) {
+        if let Some(trace) = self.0 {
+            trace.add(step());
+        }
+    }
+}
+
+impl Trace {
+    #[cold]
+    fn add(&self, step: Step) {
+        // Nobody reads it while a decision is made.
+        if let Ok(mut steps) = self.0.try_borrow_mut() {
+            steps.push(step);
+        }
+    }
+
+    /// Returns the message of the expression that was false last, if it has one.
+    pub(crate) fn last_message(&self) -> Option<String> {
+        let steps = self.0.try_borrow().ok()?;
+        steps.iter().rev().find_map(|step| match step {
+            Step::Expression {
+                outcome: Outcome::False(message),
+                ..
+            } => message.as_deref().map(str::to_owned),
+            _ => None,
+        })
+    }
+
+    /// Returns the steps.
+    #[must_use]
+    pub fn into_steps(self) -> Vec<Step> {
+        self.0.into_inner()
+    }
+}
