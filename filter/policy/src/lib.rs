@@ -1,0 +1,17 @@
+//! Explains policies and tests them: what the words of a client mean as requests, what each request
+//! would get, and why.
+//!
+//! The crate is pure, like the engine, which decides everything: this crate only asks it and shows
+//! the steps that it has recorded. Modules use those above them:
+//!
+//! ```text
+//!  words    "push team/app:v1" as requests
+//!  case     who does what, and what comes of it
+//!  show     the same as text for people
+//!  tests    what a policy file promises about itself
+//! ```
+
+pub mod case;
+pub mod show;
+pub mod tests;
+pub mod words;
