@@ -24,6 +24,12 @@ pub(crate) const NOT_SET: HostError =
 /// It was logged that the clock cannot be right; logged once until the clock is right again.
 static REPORTED: AtomicBool = AtomicBool::new(false);
 
+/// Now, or the earliest time that can be where the clock is not right (yet): for the tests of a
+/// policy, which decide no request.
+pub(crate) fn now_or_built() -> UnixTime {
+    now().unwrap_or(BUILT)
+}
+
 /// Now.
 ///
 /// # Errors

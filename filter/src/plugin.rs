@@ -12,7 +12,9 @@ use registry_auth_engine::engine::Engine;
 use registry_auth_engine::keys::cache::SharedDataKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::source::{Source, SourceKind};
+use registry_auth_policy::tests;
 
+use crate::clock;
 use crate::enforce::Enforcer;
 use crate::filter::Filter;
 use crate::host::{self, HostError, LogLevel};
@@ -95,6 +97,15 @@ impl Plugin {
         let compiled: Compiled = compile::compile(document, diagnostics)?;
         if !diagnostics.errors.is_empty() {
             return None;
+        }
+        if document.tests.is_some() {
+            let now = clock::now_or_built();
+            for failed in tests::check(document.tests.as_ref(), &compiled.engine, now) {
+                diagnostics.error(failed.path, failed.message);
+            }
+            if !diagnostics.errors.is_empty() {
+                return None;
+            }
         }
         let level = logging::set_level(self.id, compiled.log_level);
         let push = push.flatten();

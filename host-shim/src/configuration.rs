@@ -22,6 +22,7 @@ use crate::file::{self, shown};
 use crate::inline::Inlined;
 use crate::key_sets::{self, KeySetSource};
 use crate::people::People;
+use crate::policy::broken_promises;
 use crate::zot::{differences, shared_blobs};
 use crate::zot_people;
 
@@ -70,7 +71,7 @@ impl Configuration {
         login: Endpoint,
     ) -> anyhow::Result<Self> {
         Ok(value_of(path)?.map_or_else(Self::refused, |value| {
-            Self::completing(value, options, Some(login))
+            Self::completing(value, options, Some(login)).tested()
         }))
     }
 
@@ -105,6 +106,7 @@ impl Configuration {
             }
             _ => Self::checked(value),
         }
+        .tested()
     }
 
     /// Completes a document. What `serve` fetches is in the completed one; what it means in zot is
@@ -191,6 +193,20 @@ impl Configuration {
             completed: None,
             people: None,
         }
+    }
+
+    /// Returns what the filter gets; `None` if it cannot be read or completed.
+    pub(crate) fn document(&self) -> Option<&Document> {
+        self.document.as_deref()
+    }
+
+    /// Adds the promises of its tests that do not hold.
+    fn tested(mut self) -> Self {
+        if let Some(document) = self.document.as_deref().filter(|_| !self.is_refused()) {
+            let broken = broken_promises(document);
+            self.found.errors.extend(broken);
+        }
+        self
     }
 
     /// Returns true if the filter would refuse to start with it.

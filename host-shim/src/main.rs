@@ -11,6 +11,7 @@ mod deviations;
 mod disk;
 mod envelope;
 mod exchange;
+mod explain;
 mod feedback;
 mod feeder;
 mod fetch;
@@ -31,6 +32,7 @@ mod metrics;
 mod module;
 mod overlap;
 mod people;
+mod policy;
 mod publish;
 mod push;
 mod refresh;
@@ -44,6 +46,7 @@ mod shim;
 mod source;
 mod status;
 mod target;
+mod test;
 mod token;
 mod trust;
 mod upstream;
@@ -67,6 +70,8 @@ enum Command {
     Run(run::Arguments),
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Explain(explain::Arguments),
+    Test(test::Arguments),
     Keys(api_keys::Arguments),
     Module(module::Arguments),
     #[command(hide = true)]
@@ -79,6 +84,8 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Keys(arguments) => api_keys::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),

@@ -62,7 +62,9 @@ fn verdict(outcome: &Simulated) -> String {
     }
 }
 
-fn outcome(outcome: &Simulated) -> String {
+/// Returns what a request gets, in some words.
+#[must_use]
+pub fn outcome(outcome: &Simulated) -> String {
     match outcome {
         Simulated::Allowed(rule) => format!("allowed by {rule}"),
         Simulated::Answered(what) => format!("answered by the filter ({what})"),

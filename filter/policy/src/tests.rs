@@ -1,6 +1,9 @@
 //! What a policy file promises about itself: its member `tests`.
 
+use std::fmt;
+
 use registry_auth_engine::UnixTime;
+use registry_auth_engine::config::ConfigError;
 use registry_auth_engine::engine::{Engine, Principal};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -17,6 +20,8 @@ pub const MAX_REQUESTS: usize = 2_000;
 /// A test: what one caller may do, and what not.
 #[derive(Clone, Debug)]
 pub struct PolicyTest {
+    /// Its place in the configuration.
+    pub path: String,
     /// Its name, or its place.
     pub name: String,
     principal: Principal,
@@ -37,6 +42,8 @@ pub struct InvalidTest {
 /// A promise that does not hold.
 #[derive(Clone, Debug)]
 pub struct Failure {
+    /// The place of the test in the configuration.
+    pub path: String,
     /// The name of the test.
     pub test: String,
     /// What was expected and what came.
@@ -101,6 +108,27 @@ struct Token {
 }
 
 const WHO: &str = "must be `anonymous`, `{ user, groups }` or `{ issuer, claims }`";
+
+/// Reads and runs the member `tests` of a configuration. Returns everything that is wrong with it,
+/// and each promise that does not hold.
+#[must_use]
+pub fn check(tests: Option<&Value>, engine: &Engine, now: UnixTime) -> Vec<ConfigError> {
+    let Some(tests) = tests else {
+        return Vec::new();
+    };
+    let error = |path, message| ConfigError { path, message };
+    match read(tests) {
+        Err(wrong) => wrong
+            .into_iter()
+            .map(|InvalidTest { path, message }| error(path, message))
+            .collect(),
+        Ok(tests) => run(&tests, engine, now)
+            .failures
+            .into_iter()
+            .map(|failure| error(failure.path.clone(), failure.to_string()))
+            .collect(),
+    }
+}
 
 /// Reads the member `tests`.
 ///
@@ -171,6 +199,7 @@ fn one(test: &Value, path: &str) -> Result<PolicyTest, Vec<InvalidTest>> {
     let deny = deny.collect();
     match principal {
         Some(principal) if wrong.is_empty() => Ok(PolicyTest {
+            path: path.to_owned(),
             name: written.name.unwrap_or_else(|| path.to_owned()),
             principal,
             allow,
@@ -191,6 +220,16 @@ fn principal(written: &Value) -> Option<Principal> {
     Some(Principal::Claims { issuer, claims })
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the test \"{}\" fails: {}", self.test, self.what)?;
+        match self.case.stops_at() {
+            Some((asked, _)) => write!(formatter, "; it is refused at `{asked}`"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl PolicyTest {
     fn requests(&self) -> usize {
         let denied = self.deny.iter().map(|(wish, _)| wish);
@@ -201,6 +240,7 @@ impl PolicyTest {
     fn run(&self, engine: &Engine, now: UnixTime, failures: &mut Vec<Failure>) {
         let mut fail = |case: Case, what: String| {
             failures.push(Failure {
+                path: self.path.clone(),
                 test: self.name.clone(),
                 what,
                 case,

@@ -18,6 +18,7 @@ use crate::deviations::shortened;
 use crate::disk::Disk;
 use crate::key_sets::{self, KeySetSource};
 use crate::people::People;
+use crate::policy::broken_promises;
 use crate::{zot, zot_people};
 
 /// What one configuration file asks for.
@@ -107,6 +108,10 @@ fn of_document(
         Role::Filter(filter) => *filter,
         Role::Intake(_) | Role::Unreadable => Document::default(),
     };
+    let broken = broken_promises(&filter);
+    if !broken.is_empty() {
+        return Err(broken);
+    }
     let sets = filter.bearer.as_ref().map(key_sets::of);
     Ok(Plan {
         whole_certificate: whole_certificate(&completed.filter),

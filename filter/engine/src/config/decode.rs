@@ -75,6 +75,7 @@ fn root(root: &mut Object<'_>) -> Role {
     document.proxy = root.object("proxy", proxy).unwrap_or_default();
     document.log_level = root.object("log", log_level).flatten();
     root.ignore_together(ZOT_ROOT, ZOTS_OWN);
+    document.tests = root.take("tests");
     root.ignore(UNUSED_ROOT, NOT_YET);
     root.end();
     Role::Filter(Box::new(document))

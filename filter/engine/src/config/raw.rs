@@ -267,4 +267,6 @@ pub struct Document {
     pub proxy: Proxy,
     /// `log.level`.
     pub log_level: Option<String>,
+    /// `tests`, as it is written.
+    pub tests: Option<serde_json::Value>,
 }
