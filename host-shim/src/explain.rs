@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let principal = arguments.principal()?;
     let now = arguments.at.map_or_else(wall_clock, UnixTime::from_secs);
     let tags_exist = arguments.tag_exists.map(|answer| answer == YesNo::Yes);
-    let case = Case::of(&engine, &principal, &wish, now, tags_exist);
+    let case = Case::of(&engine, &principal, &wish, now, tags_exist).with_hidden(&engine);
     print(&case, arguments);
     Ok(if case.is_granted() {
         ExitCode::SUCCESS

@@ -121,7 +121,12 @@ mod tests {
                 let takes_value = option.get_action().takes_values();
                 let value = option.get_value_names().filter(|_| takes_value);
                 let value = value.unwrap_or_default().join(" ");
-                let option = format!("--{long} {value}");
+                let option = if long.is_empty() {
+                    value
+                } else {
+                    // A bar ends a cell.
+                    format!("--{long} {}", value.replace('|', "\\|"))
+                };
                 rows.push(format!("| `{name}` | `{}` | ", option.trim_end()));
             }
             let shown = |inner: &&clap::Command| !inner.is_hide_set();

@@ -27,8 +27,8 @@ pub struct Trace(RefCell<Vec<Step>>);
 pub enum Step {
     /// What a token says of itself, before anything of it is verified.
     Token {
-        /// The algorithm of its signature.
-        algorithm: String,
+        /// The algorithm of its signature; absent for claims that are no token.
+        algorithm: Option<String>,
         /// The id of its key.
         key_id: Option<String>,
         /// `iss`

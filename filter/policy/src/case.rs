@@ -1,6 +1,9 @@
 //! Who does what, and what comes of it.
 
+use std::sync::Arc;
+
 use registry_auth_engine::engine::{Engine, Principal, Report, Simulated, Situation};
+use registry_auth_engine::trace::Step;
 use registry_auth_engine::{RequestHead, UnixTime};
 
 use crate::words::{Asked, Wish};
@@ -12,6 +15,8 @@ pub struct Case {
     pub words: String,
     /// Each request with its report, in order.
     pub reports: Vec<(Asked, Report)>,
+    /// The patterns that match the repository that was checked last and do not decide.
+    pub hidden: Vec<Arc<str>>,
 }
 
 impl Case {
@@ -40,7 +45,29 @@ impl Case {
         Self {
             words: wish.words.clone(),
             reports: reports.collect(),
+            hidden: Vec::new(),
         }
+    }
+
+    /// The same with the patterns that the deciding one hides. It takes time with their number.
+    #[must_use]
+    pub fn with_hidden(mut self, engine: &Engine) -> Self {
+        let shown = self.stops_at().or_else(|| self.reports.last());
+        let steps = shown.map_or(&[][..], |(_, report)| &report.steps);
+        let user = steps.iter().find_map(|step| match step {
+            Step::Caller { user, .. } => Some(user.as_str()).filter(|user| !user.is_empty()),
+            _ => None,
+        });
+        let repository = steps.iter().rev().find_map(|step| match step {
+            Step::Check { repository, .. } => Some(repository.as_str()),
+            _ => None,
+        });
+        let mut patterns = repository.map_or_else(Vec::new, |name| engine.patterns(name, user));
+        if !patterns.is_empty() {
+            patterns.remove(0);
+        }
+        self.hidden = patterns;
+        self
     }
 
     /// The first request that does not get what it asks for, with its report.

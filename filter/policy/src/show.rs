@@ -1,11 +1,12 @@
 //! A case as text for people.
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 
 use registry_auth_engine::engine::{Report, Simulated};
 use registry_auth_engine::trace::{Evaluated, Fact, Outcome, RuleOutcome, Step};
 
 use crate::case::Case;
+use crate::words::{Asked, DIGEST};
 
 /// The longest request that others are aligned with, in characters.
 const ALIGNED: usize = 60;
@@ -25,24 +26,29 @@ pub fn text(case: &Case) -> String {
     if let Some((_, report)) = shown {
         caller(&mut text, report);
     }
-    let width = case.reports.iter();
-    let width = width.map(|(asked, _)| asked.to_string().chars().count());
+    let requests: Vec<_> = case.reports.iter().map(|(asked, _)| short(asked)).collect();
+    let width = requests.iter().map(|request| request.chars().count());
     let width = width.max().unwrap_or_default().min(ALIGNED);
-    for (index, (asked, report)) in case.reports.iter().enumerate() {
+    for (index, ((_, report), request)) in case.reports.iter().zip(&requests).enumerate() {
         let label = if index == 0 { "request" } else { "" };
         let outcome = outcome(&report.outcome);
         line(
             &mut text,
-            &format!("{label:<8} {:<width$}  {outcome}", asked.to_string()),
+            &format!("{label:<8} {request:<width$}  {outcome}"),
         );
         if !report.outcome.is_granted() {
             break;
         }
     }
     if let Some((_, report)) = shown {
-        rules(&mut text, report);
+        rules(&mut text, report, &case.hidden);
     }
     text
+}
+
+/// A request, with the digest that stands for any left out.
+fn short(asked: &Asked) -> String {
+    asked.to_string().replace(DIGEST, "sha256:...")
 }
 
 fn line(text: &mut String, line: &str) {
@@ -56,7 +62,10 @@ fn verdict(outcome: &Simulated) -> String {
         Simulated::Unknown(why) => format!("UNKNOWN: {why}"),
         Simulated::Refused(reason, message) => {
             let descriptor = reason.descriptor();
-            let said = message.as_deref().unwrap_or(descriptor.message);
+            let said = match message.as_deref() {
+                Some(message) => message.to_owned(),
+                None => format!("{} ({})", descriptor.message, descriptor.label),
+            };
             format!("REFUSED {} {}: {said}", descriptor.status, descriptor.code)
         }
     }
@@ -73,8 +82,10 @@ pub fn outcome(outcome: &Simulated) -> String {
     }
 }
 
-/// The steps until the caller is known.
+/// The steps until the caller is known, the providers first.
 fn caller(text: &mut String, report: &Report) {
+    let mut expressions: Vec<String> = Vec::new();
+    let mut claimed: Option<&str> = None;
     for step in &report.steps {
         match step {
             Step::Token {
@@ -84,15 +95,17 @@ fn caller(text: &mut String, report: &Report) {
                 audiences,
                 ..
             } => {
-                let key = key_id.as_deref().unwrap_or("no key id");
-                let issuer = issuer.as_deref().unwrap_or("none");
-                line(
-                    text,
-                    &format!(
-                        "token    {algorithm}, key {key}, issuer {issuer}, audience {}",
-                        listed(audiences)
-                    ),
+                claimed = issuer.as_deref();
+                let signed = algorithm.as_ref().map(|name| format!("{name}, "));
+                let key = key_id.as_ref().map(|key| format!("key {key}, "));
+                let shown = format!(
+                    "token    {}{}issuer {}, audience {}",
+                    signed.unwrap_or_default(),
+                    key.unwrap_or_default(),
+                    claimed.unwrap_or("none"),
+                    listed(audiences)
                 );
+                line(text, &shown);
             }
             Step::Provider {
                 place,
@@ -100,18 +113,27 @@ fn caller(text: &mut String, report: &Report) {
                 audiences,
                 refused,
             } => {
+                let is_near = claimed.zip(issuer.as_deref()).is_some_and(|(one, other)| {
+                    let [one, other] = [one, other].map(|name| name.trim_end_matches('/'));
+                    one.eq_ignore_ascii_case(other)
+                });
+                let why = match refused {
+                    None => String::new(),
+                    Some("unknown_issuer") if is_near => {
+                        ": unknown_issuer, the names differ by upper case or by the `/` at the end"
+                            .to_owned()
+                    }
+                    Some(reason) => format!(": {reason}"),
+                };
                 let issuer = issuer.as_deref().unwrap_or("any issuer");
-                let outcome = refused.map_or_else(
-                    || "takes the token".to_owned(),
-                    |reason| format!("does not: {reason}"),
-                );
+                let audiences = listed(audiences);
                 line(
                     text,
-                    &format!(
-                        "issuer   {issuer} ({place}), audience {}: {outcome}",
-                        listed(audiences)
-                    ),
+                    &format!("issuer   {issuer} ({place}), audience {audiences}{why}"),
                 );
+                for shown in expressions.drain(..) {
+                    line(text, &shown);
+                }
             }
             Step::Expression {
                 what,
@@ -119,89 +141,146 @@ fn caller(text: &mut String, report: &Report) {
                 outcome,
                 facts,
             } if !matches!(what, Evaluated::Condition(_)) => {
-                line(text, &expression(what, source, outcome, facts));
+                let (mark, shown) = expression(what, source, outcome, facts);
+                expressions.push(format!("  {mark:<6} {shown}"));
             }
             Step::Caller { user, groups } => {
                 let user = if user.is_empty() { "anonymous" } else { user };
-                line(
-                    text,
-                    &format!("user     {user}   groups {}", listed(groups)),
-                );
+                let groups = listed(groups);
+                line(text, &format!("user     {user}   groups {groups}"));
             }
             _ => {}
         }
     }
 }
 
-/// The steps of the policy. What is checked twice, because a tag may exist or not, is shown once.
-fn rules(text: &mut String, report: &Report) {
-    let mut shown: Vec<String> = Vec::new();
-    let mut conditions = String::new();
-    let mut add = |text: &mut String, what: String| {
-        if !shown.contains(&what) {
-            line(text, &what);
-            shown.push(what);
-        }
-    };
+/// What was found for one or more actions.
+#[derive(Default)]
+struct Checked {
+    actions: Vec<&'static str>,
+    target: String,
+    lines: Vec<String>,
+}
+
+/// The steps of the policy: for each action, or for several with the same rules.
+fn rules(text: &mut String, report: &Report, hidden: &[Arc<str>]) {
+    let mut all: Vec<Checked> = Vec::new();
+    let mut tags = Vec::new();
+    let mut condition = String::new();
     for step in &report.steps {
-        match step {
+        let shown = match step {
             Step::Check {
                 action,
                 repository,
                 reference,
             } => {
-                let what = format!("check    {action} {repository} {reference}");
-                add(text, what.trim_end().to_owned());
+                merge(&mut all);
+                all.push(Checked {
+                    actions: vec![action],
+                    target: format!("{repository} {reference}"),
+                    lines: Vec::new(),
+                });
+                continue;
             }
-            Step::AccessClaim { covers } => {
-                let words = if *covers { "covers" } else { "does not cover" };
-                add(
-                    text,
-                    format!("  {words} it: the token's own list of rights"),
-                );
-            }
-            Step::Pattern { text: pattern } => add(
-                text,
-                match pattern {
-                    Some(pattern) => format!("pattern  {pattern}"),
-                    None => "pattern  none matches".to_owned(),
-                },
-            ),
             Step::Tag {
                 repository,
                 tag,
                 exists,
             } => {
                 let answer = match exists {
-                    Some(true) => "exists",
-                    Some(false) => "does not exist",
-                    None => "is not known to exist: both create and update are needed",
+                    Some(true) => "exists: update is needed",
+                    Some(false) => "does not exist: create is needed",
+                    None => "is not known to exist: create and update are needed",
                 };
-                add(text, format!("tag      {repository}:{tag} {answer}"));
+                tags.push(format!("tag      {repository}:{tag} {answer}"));
+                continue;
             }
+            Step::AccessClaim { covers: true } => {
+                "  yes    the token's own list of rights covers it".to_owned()
+            }
+            Step::AccessClaim { covers: false } => {
+                "  no     the token's own list of rights does not cover it".to_owned()
+            }
+            Step::Pattern { text: None } => "pattern  none matches".to_owned(),
+            Step::Pattern {
+                text: Some(pattern),
+            } if hidden.is_empty() => format!("pattern  {pattern}"),
+            Step::Pattern {
+                text: Some(pattern),
+            } => format!("pattern  {pattern}  (hides {})", hidden.join(", ")),
             Step::Expression {
                 what: what @ Evaluated::Condition(_),
                 source,
                 outcome,
                 facts,
-            } => conditions = expression(what, source, outcome, facts),
+            } => {
+                (_, condition) = expression(what, source, outcome, facts);
+                continue;
+            }
             Step::Rule { place, outcome } => {
                 let (mark, why) = match outcome {
-                    RuleOutcome::Granted => ("yes", "grants it".to_owned()),
-                    RuleOutcome::NotNamed => {
-                        ("no", "names neither the user nor a group".to_owned())
-                    }
-                    RuleOutcome::NotThisAction => ("no", "has not this action".to_owned()),
-                    RuleOutcome::Condition => ("no", conditions.trim_start().to_owned()),
+                    RuleOutcome::Granted => ("yes", "grants it"),
+                    RuleOutcome::NotNamed => ("no", "names neither the user nor a group"),
+                    RuleOutcome::NotThisAction => ("no", "has not this action"),
+                    RuleOutcome::Condition => ("no", condition.as_str()),
                 };
-                add(text, format!("  {mark:<6} {place}: {why}"));
+                format!("  {mark:<6} {place}: {why}")
             }
-            _ => {}
+            Step::Token { .. }
+            | Step::Provider { .. }
+            | Step::Expression { .. }
+            | Step::Caller { .. } => continue,
+        };
+        if let Some(last) = all.last_mut()
+            && !last.lines.contains(&shown)
+        {
+            last.lines.push(shown);
         }
+    }
+    merge(&mut all);
+    for Checked {
+        actions,
+        target,
+        lines,
+    } in &all
+    {
+        let actions = actions.join("|");
+        line(text, &format!("check    {actions} {target}"));
+        for shown in lines {
+            line(text, shown);
+        }
+    }
+    for tag in tags {
+        line(text, &tag);
     }
 }
 
-fn expression(what: &Evaluated, source: &str, outcome: &Outcome, facts: &[Fact]) -> String {
+/// Puts the last one together with an earlier one of the same rules.
+fn merge(all: &mut Vec<Checked>) {
+    let Some(last) = all.pop() else {
+        return;
+    };
+    let same = |known: &&mut Checked| known.target == last.target && known.lines == last.lines;
+    match all.iter_mut().find(same) {
+        Some(known) => {
+            let new = last.actions.iter();
+            let new: Vec<_> = new
+                .filter(|action| !known.actions.contains(action))
+                .copied()
+                .collect();
+            known.actions.extend(new);
+        }
+        None => all.push(last),
+    }
+}
+
+/// The mark of an expression, and what it is.
+fn expression(
+    what: &Evaluated,
+    source: &str,
+    outcome: &Outcome,
+    facts: &[Fact],
+) -> (&'static str, String) {
     let place = match what {
         Evaluated::Variable(name) => format!("variable `{name}`"),
         Evaluated::Validation(index) => format!("validations[{index}]"),
@@ -214,18 +293,17 @@ fn expression(what: &Evaluated, source: &str, outcome: &Outcome, facts: &[Fact])
         Outcome::False(_) => ("no", " is false".to_owned()),
         Outcome::Error(kind) => ("no", format!(" cannot be evaluated: {kind}")),
     };
-    let mut text = format!("  {mark:<6} {place} `{source}`{result}");
+    let mut text = format!("{place} `{source}`{result}");
     if mark == "no" {
-        for fact in facts {
-            let Fact { name, value } = fact;
-            // Writing to a string cannot fail.
-            let _ = match value {
-                Some(value) => write!(text, ", {name} = '{value}'"),
-                None => write!(text, ", the token has no `{name}`"),
+        for Fact { name, value } in facts {
+            let shown = match value {
+                Some(value) => format!(", {name} = '{value}'"),
+                None => format!(", the token has no `{name}`"),
             };
+            text.push_str(&shown);
         }
     }
-    text
+    (mark, text)
 }
 
 fn listed(texts: &[String]) -> String {

@@ -167,7 +167,7 @@ pub fn read(tests: &Value) -> Result<Vec<PolicyTest>, Vec<InvalidTest>> {
 }
 
 fn one(test: &Value, path: &str) -> Result<PolicyTest, Vec<InvalidTest>> {
-    let at = |member: &str, message: &dyn std::fmt::Display| InvalidTest {
+    let at = |member: &str, message: &dyn fmt::Display| InvalidTest {
         path: format!("{path}{member}"),
         message: message.to_string(),
     };

@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// The digest in requests for a blob, which stands for any.
-const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+pub(crate) const DIGEST: &str =
+    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// The id in requests of an upload.
 const UPLOAD: &str = "upload";
 /// The tag of an image that names none.

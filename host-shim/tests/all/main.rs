@@ -6,6 +6,7 @@ mod check;
 mod dns;
 mod endpoints;
 mod envelope;
+mod explain;
 mod fields;
 mod generations;
 mod http;

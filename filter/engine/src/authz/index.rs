@@ -68,6 +68,28 @@ impl<T> PatternIndex<T> {
         Some((pattern, value))
     }
 
+    /// The patterns that match `name` when the user of this name asks, the deciding one first. Each
+    /// is compiled alone: for people, and not for requests.
+    pub(super) fn all(&self, name: &str, user: Option<&str>) -> Vec<&Pattern> {
+        let plain = self.plain.entries.iter().map(|(pattern, _)| pattern);
+        let templates = self.templates.entries.iter().map(|(pattern, _)| pattern);
+        let deciding = self.find(name, user).map(|(pattern, _)| pattern);
+        let matches = |pattern: &Pattern| {
+            let text = match user {
+                Some(user) => pattern.text().replace(TEMPLATE, user),
+                None => pattern.text().to_string(),
+            };
+            let alone = Pattern::compile(&text).ok();
+            let alone = alone.and_then(|pattern| Ordered::build(vec![(pattern, ())]));
+            alone.is_some_and(|alone| alone.find(name).is_some())
+        };
+        let others = plain.chain(templates).filter(|pattern| {
+            let is_deciding = deciding.is_some_and(|known| std::ptr::eq(known, *pattern));
+            !is_deciding && matches(pattern)
+        });
+        deciding.into_iter().chain(others).collect()
+    }
+
     /// The values of the patterns.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.of_anybody()

@@ -167,6 +167,16 @@ impl Policy {
         &self.claims_read
     }
 
+    /// The texts of the patterns that match a repository for a user, the deciding one first: the
+    /// others are hidden by it. Takes time with the number of patterns.
+    #[must_use]
+    pub fn patterns(&self, repository: &str, user: Option<&str>) -> Vec<Arc<str>> {
+        let all = self.repositories.all(repository, user);
+        all.into_iter()
+            .map(|pattern| Arc::clone(pattern.text()))
+            .collect()
+    }
+
     /// The configured groups of a user, for callers whose credential has none (client
     /// certificates).
     #[must_use]

@@ -268,5 +268,5 @@ pub struct Document {
     /// `log.level`.
     pub log_level: Option<String>,
     /// `tests`, as it is written.
-    pub tests: Option<serde_json::Value>,
+    pub tests: Option<Value>,
 }

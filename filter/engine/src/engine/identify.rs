@@ -136,7 +136,7 @@ impl Decision<'_> {
             let claims = token.claims_unverified();
             let audiences = claims.audiences().ok().flatten().unwrap_or_default();
             Step::Token {
-                algorithm: token.algorithm().name().to_owned(),
+                algorithm: Some(token.algorithm().name().to_owned()),
                 key_id: token.key_id().map(str::to_owned),
                 issuer: claims.issuer().ok().flatten().map(str::to_owned),
                 audiences: audiences.into_iter().map(str::to_owned).collect(),

@@ -4,6 +4,8 @@
 //! The code that decides is the same. What comes out is a report, from which no grant, identity or
 //! token can be made.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::Engine;
@@ -114,6 +116,14 @@ impl Engine {
         }
     }
 
+    /// Returns the patterns that match a repository for a user, the deciding one first; the others
+    /// do not count. Takes time with the number of patterns.
+    #[must_use]
+    pub fn patterns(&self, repository: &str, user: Option<&str>) -> Vec<Arc<str>> {
+        let policy = self.policy.as_ref();
+        policy.map_or_else(Vec::new, |policy| policy.patterns(repository, user))
+    }
+
     /// The outcome; `None` if something was gathered, with which it has to be decided again.
     fn simulated(
         &self,
@@ -217,6 +227,17 @@ impl Engine {
         recorder: Recorder<'_>,
     ) -> Result<User, Reason> {
         let mut closest = Reason::UnknownIssuer;
+        recorder.record(|| {
+            let claims = Claims::new(filled(issuer, claims, &[], now));
+            let audiences = claims.audiences().ok().flatten().unwrap_or_default();
+            Step::Token {
+                algorithm: None,
+                key_id: None,
+                issuer: claims.issuer().ok().flatten().map(str::to_owned),
+                audiences: audiences.into_iter().map(str::to_owned).collect(),
+                expires: claims.expires().ok().flatten().map(UnixTime::secs),
+            }
+        });
         for (index, provider) in self.providers.iter().enumerate() {
             let filled = filled(issuer, claims, &provider.audiences, now);
             let mapped = provider.map_unproven(&Claims::new(filled), now, recorder);

@@ -222,7 +222,12 @@ fn the_steps_are_those_of_the_decision() {
     assert_eq!(facts[0].value.as_deref(), Some("latest"));
 
     let missing = report(&claims(&json!({})), "GET /v2/", None).steps;
-    let Some(Step::Expression { outcome, facts, .. }) = missing.first() else {
+    let [
+        Step::Token { .. },
+        Step::Expression { outcome, facts, .. },
+        ..,
+    ] = missing.as_slice()
+    else {
         panic!("{missing:?}")
     };
     assert_eq!(outcome, &Outcome::Error("no such key".to_owned()));

@@ -1,0 +1,243 @@
+//! `registry-auth explain` and `test`: the samples of their page, and what is bad.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
+
+use crate::shim::{Folder, command, output};
+
+const PAGE: &str = include_str!("../../../docs/explain.md");
+
+/// A block of the page between fences: what follows the first fence, and the text.
+fn blocks() -> Vec<(&'static str, &'static str)> {
+    let mut parts = PAGE.split("```");
+    let mut blocks = Vec::new();
+    // Text and blocks take turns.
+    while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
+        blocks.extend(block.split_once('\n'));
+    }
+    blocks
+}
+
+/// Writes the files of the page.
+fn files(folder: &Folder) -> anyhow::Result<()> {
+    for (info, text) in blocks() {
+        if let Some((_, name)) = info.split_once(' ') {
+            folder.write(name, text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs the binary in a folder. Returns its exit status and what it wrote.
+async fn run(folder: &Path, words: &str) -> anyhow::Result<(Option<i32>, String, String)> {
+    let words: Vec<_> = words.split(' ').collect();
+    let mut command = command(&words);
+    command.current_dir(folder);
+    let output = output(command).await?;
+    let text = |bytes| String::from_utf8(bytes);
+    Ok((
+        output.status.code(),
+        text(output.stdout)?,
+        text(output.stderr)?,
+    ))
+}
+
+#[tokio::test]
+async fn the_samples_of_the_page_are_what_the_commands_print() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    files(&folder)?;
+    let mut count = 0;
+    for (_, sample) in blocks().into_iter().filter(|(info, _)| *info == "console") {
+        let (line, expected) = sample
+            .split_once('\n')
+            .context("a command and its output")?;
+        let words = line.strip_prefix("$ registry-auth ").context("a command")?;
+        let (_, found, errors) = run(&folder.path(""), words).await?;
+        assert_eq!(found, expected, "{line}\n{errors}");
+        count += 1;
+    }
+    ensure!(count == 3, "{count} samples");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_question_ends_with_its_status_and_bad_input_with_advice() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    files(&folder)?;
+    folder.write("list.json", "[1]")?;
+    folder.write("no-issuer.json", "{}")?;
+    folder.write(
+        "broken.yaml",
+        "http: { accessControl: { repositories: { \"a/**\": { defaultPolicy: [reed] } } } }",
+    )?;
+    folder.write(
+        "near.json",
+        r#"{ "iss": "https://token.actions.githubusercontent.com/" }"#,
+    )?;
+    folder.write(
+        "audience.json",
+        r#"{ "iss": "https://token.actions.githubusercontent.com", "aud": "x" }"#,
+    )?;
+    folder.write("missing.json", r#"{ "iss": "https://token.actions.githubusercontent.com", "repository_owner_id": "9919" }"#)?;
+    let rows = [
+        ("--claims claims.json pull acme/app:v1", 0, "ALLOWED"),
+        (
+            "--claims claims.json --tag-exists yes push acme/app:v1",
+            0,
+            "ALLOWED",
+        ),
+        (
+            "--claims claims.json --json catalog",
+            0,
+            "\"granted\": true",
+        ),
+        (
+            "--anonymous pull acme/app:v1",
+            3,
+            "REFUSED 401 UNAUTHORIZED",
+        ),
+        (
+            "--claims near.json list acme/app",
+            3,
+            "differ by upper case or by the `/` at the end",
+        ),
+        ("--claims audience.json list acme/app", 3, "wrong_audience"),
+        (
+            "--claims missing.json list acme/app",
+            3,
+            "the token has no `claims.repository`",
+        ),
+        ("--claims claims.json --at 1 list acme/app", 0, "ALLOWED"),
+        (
+            "--anonymous steal acme/app",
+            1,
+            "`steal` is nothing that a client does",
+        ),
+        (
+            "--claims none.json list acme/app",
+            1,
+            "cannot read `none.json`",
+        ),
+        (
+            "--claims list.json list acme/app",
+            1,
+            "no JSON object of claims",
+        ),
+        ("--claims no-issuer.json list acme/app", 1, "have no `iss`"),
+        (
+            "--token-file claims.json list acme/app",
+            1,
+            "holds no token",
+        ),
+        ("list acme/app", 2, "required"),
+        (
+            "--user ann --anonymous list acme/app",
+            2,
+            "cannot be used with",
+        ),
+    ];
+    for (words, status, text) in rows {
+        let words = format!("explain --config policy.yaml {words}");
+        let (found, out, errors) = run(&folder.path(""), &words).await?;
+        assert_eq!(found, Some(status), "{words}: {out}{errors}");
+        let both = format!("{out}{errors}");
+        assert!(both.contains(text), "{words}: {both}");
+    }
+    let (status, _, errors) = run(
+        &folder.path(""),
+        "explain --config broken.yaml --anonymous catalog",
+    )
+    .await?;
+    assert!(status == Some(1) && errors.contains("reed"), "{errors}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_is_explained_and_no_part_of_it_is_printed() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    files(&folder)?;
+    // Nobody checks the signature.
+    let [header, claims] = [
+        r#"{"alg":"RS256","kid":"2f1a"}"#,
+        r#"{"iss":"https://token.actions.githubusercontent.com","aud":"registry.example.com","sub":"repo:acme/app","iat":1700000000,"exp":4102444800,"repository":"acme/app","repository_owner_id":"9919","ref":"refs/heads/main"}"#,
+    ]
+    .map(|part| URL_SAFE_NO_PAD.encode(part));
+    let signature = URL_SAFE_NO_PAD.encode([7; 256]);
+    folder.write("token", &format!("{header}.{claims}.{signature}\n"))?;
+    let words = "explain --config policy.yaml --token-file token push acme/app:v1";
+    let (status, out, errors) = run(&folder.path(""), words).await?;
+    assert_eq!(status, Some(0), "{out}{errors}");
+    assert!(
+        out.contains("the signature of the token was not checked"),
+        "{out}"
+    );
+    for part in [&header, &claims, &signature] {
+        assert!(!out.contains(part.as_str()) && !errors.contains(part.as_str()));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_promise_that_does_not_hold_refuses_the_configuration() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    files(&folder)?;
+    let policy = fs::read_to_string(folder.path("policy.yaml"))?;
+    let rows = [
+        (
+            "actions: [read, create, update]",
+            "actions: [read, update]",
+            "\"main releases\" fails: `push acme/app:v1` should be allowed",
+        ),
+        (
+            "message: \"push a version, not latest\"",
+            "message: \"no\"",
+            "should be refused because `push a version`, and not because `no`",
+        ),
+        (
+            "defaultPolicy: [read]\ntests",
+            "defaultPolicy: [read, update]\ntests",
+            "`push acme/app:latest` should be refused",
+        ),
+        (
+            "- { as: anonymous,",
+            "- { as: nobody,",
+            "tests[2].as: must be `anonymous`",
+        ),
+        (
+            "deny: [\"pull acme/app:v1\"] }",
+            "deny: [\"steal acme/app:v1\"] }",
+            "tests[2].deny[0]: `steal` is nothing",
+        ),
+        (
+            "deny: [\"pull acme/app:v1\"] }",
+            "}",
+            "tests[2]: promises nothing",
+        ),
+        ("- name: main", "- nam: main", "unknown field `nam`"),
+    ];
+    for (old, new, text) in rows {
+        assert!(policy.contains(old), "{old}");
+        folder.write("changed.yaml", &policy.replacen(old, new, 1))?;
+        for command in ["check", "test"] {
+            let words = format!("{command} --config changed.yaml");
+            let (status, out, errors) = run(&folder.path(""), &words).await?;
+            assert_eq!(status, Some(1), "{words}: {out}{errors}");
+            let both = format!("{out}{errors}");
+            assert!(both.contains(text), "{new}, {words}: {both}");
+        }
+    }
+    folder.write(
+        "more.yaml",
+        "tests: [{ as: anonymous, allow: [\"pull acme/app:v1\"] }]",
+    )?;
+    let (status, out, _) = run(&folder.path(""), "test --config policy.yaml more.yaml").await?;
+    assert!(
+        status == Some(1) && out.contains("4 tests, 28 requests: 1 FAILED"),
+        "{out}"
+    );
+    Ok(())
+}
