@@ -174,16 +174,20 @@ impl<'a> Recorder<'a> {
     }
 
     /// Records a step, which is made only if somebody wants it.
+    #[inline]
     pub(crate) fn record(self, step: impl FnOnce() -> Step) {
         if let Some(trace) = self.0 {
-            trace.add(step());
+            trace.add(step);
         }
     }
 }
 
 impl Trace {
+    /// Apart, so that the code that decides stays small.
     #[cold]
-    fn add(&self, step: Step) {
+    #[inline(never)]
+    fn add(&self, step: impl FnOnce() -> Step) {
+        let step = step();
         // Nobody reads it while a decision is made.
         if let Ok(mut steps) = self.0.try_borrow_mut() {
             steps.push(step);

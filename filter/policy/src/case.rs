@@ -1,4 +1,4 @@
-//! Who does what, and what comes of it.
+//! Who does what, and what each request gets.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl Case {
         self.stops_at().is_none()
     }
 
-    /// What the client would be told, if it is refused: the message of the configuration.
+    /// What the client would see, if it is refused: the message of the configuration.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         match &self.stops_at()?.1.outcome {

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!  words    "push team/app:v1" as requests
-//!  case     who does what, and what comes of it
+//!  case     who does what, and what each request gets
 //!  show     the same as text for people
 //!  tests    what a policy file promises about itself
 //! ```

@@ -260,6 +260,7 @@ const DOC: &[&str] = &[
     "doc",
     "--package=registry-auth-cel",
     "--package=registry-auth-engine",
+    "--package=registry-auth-policy",
     "--package=registry-auth-vm",
     "--no-deps",
 ];

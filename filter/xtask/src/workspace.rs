@@ -13,6 +13,7 @@ use crate::process;
 const TESTED: &[&str] = &[
     "--package=registry-auth-cel",
     "--package=registry-auth-engine",
+    "--package=registry-auth-policy",
     "--package=xtask",
     "--package=registry-auth-harness",
     "--package=registry-auth-vm",

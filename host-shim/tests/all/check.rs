@@ -35,7 +35,9 @@ pub(crate) async fn check_for(
         text(&file)?,
     ]))
     .await?;
-    anyhow::ensure!(output.stdout.is_empty(), "something on stdout");
+    let out = String::from_utf8(output.stdout)?;
+    let is_fine = out.contains(&format!("{name}: ok, ")) && out.lines().count() == 1;
+    anyhow::ensure!(is_fine == output.status.success(), "on stdout: {out}");
     let lines = String::from_utf8(output.stderr)?
         .lines()
         .map(str::to_owned)

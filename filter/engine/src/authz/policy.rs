@@ -199,7 +199,9 @@ impl Group {
                 }
             }
         }
-        request.record_strangers(&self.entries);
+        if request.facts.recorder().is_on() {
+            request.record_strangers(&self.entries);
+        }
         let action = request.permission.action;
         let may = self.default.contains(action);
         if !request.identity.is_anonymous() && request.gives(Clause::Default, may) {
@@ -282,12 +284,12 @@ impl Request<'_> {
     }
 
     /// Records the entries that name somebody else.
+    #[cold]
+    #[inline(never)]
     fn record_strangers(&self, entries: &[Entry]) {
-        if self.facts.recorder().is_on() {
-            for (index, entry) in entries.iter().enumerate() {
-                let names = entry.names_user(self.identity) || entry.names_group(self.identity);
-                self.considers(Clause::Entry(index), names);
-            }
+        for (index, entry) in entries.iter().enumerate() {
+            let names = entry.names_user(self.identity) || entry.names_group(self.identity);
+            self.considers(Clause::Entry(index), names);
         }
     }
 }

@@ -43,7 +43,31 @@ pub fn rows() -> Vec<(Vec<u8>, &'static str)> {
         issuer("http://issuer.test"),
         issuer("http://issuer.test/tenant")
     ]);
+    let promise = |test: Value| with("", "tests", json!([test]));
     let documents = [
+        (
+            {
+                let mut document = good();
+                if let Some(root) = document.as_object_mut() {
+                    let test = json!({"as": "anonymous", "allow": ["pull team/app:v1"]});
+                    root.insert("tests".to_owned(), json!([test]));
+                }
+                document
+            },
+            "tests[0]: the test \"tests[0]\" fails: `pull team/app:v1` should be allowed; it is refused at `HEAD /v2/team/app/manifests/v1`",
+        ),
+        (
+            promise(json!({"as": "nobody", "deny": ["catalog"]})),
+            "tests[0].as: must be `anonymous`",
+        ),
+        (
+            promise(json!({"as": "anonymous", "deny": ["steal it"]})),
+            "tests[0].deny[0]: `steal` is nothing that a client does",
+        ),
+        (
+            promise(json!({"as": "anonymous", "allowed": ["catalog"]})),
+            "unknown field `allowed`",
+        ),
         (
             with("/http", "accesControl", control.clone()),
             "http.accesControl: unknown key; did you mean `accessControl`",

@@ -46,7 +46,10 @@ fn the_page_has_the_keys_of_the_reader_with_their_types() -> Outcome {
         .collect();
     let wanted: BTreeMap<_, _> = wanted
         .into_iter()
-        .map(|(path, kind)| (path, kind.name().to_owned()))
+        .map(|(path, kind)| {
+            let name = kind.name(&path).to_owned();
+            (path, name)
+        })
         .collect();
     assert_eq!(
         difference(&said, &wanted),

@@ -29,9 +29,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// As the page writes it.
-    pub(super) const fn name(self) -> &'static str {
+    /// As the page writes it of the key at this path.
+    pub(super) fn name(self, path: &str) -> &'static str {
         match self {
+            Self::Any if path == "tests" => "list of tests",
             Self::Text => "string",
             Self::Flag => "boolean",
             Self::Seconds => "integer, seconds",
