@@ -133,6 +133,7 @@ impl Enforcer {
                 "status": descriptor.status,
                 "user": denied.username.as_deref().map(clip),
                 "detail": denied.detail.as_deref().map(clip),
+                "cause": denied.cause.as_deref().map(clip),
                 "method": clip(head.method()),
                 "path": clip(head.path()),
             })

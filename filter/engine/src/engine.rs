@@ -13,7 +13,7 @@ use crate::authn::mtls::Mtls;
 use crate::authn::provider::Provider;
 use crate::authn::verify::SignatureVerifier;
 use crate::authz::Policy;
-use crate::decision::Verdict;
+use crate::decision::{Denied, Verdict};
 use crate::facts::Facts;
 use crate::keys::source::{KeyRing, Source};
 use crate::ping::PingMode;
@@ -23,7 +23,7 @@ use crate::route::RouteConfig;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 use crate::token_endpoint::mint::Mint;
-use crate::trace::Recorder;
+use crate::trace::{Causes, Recorder};
 use decide::Decision;
 pub use simulate::{Principal, Report, Simulated, Situation};
 
@@ -145,15 +145,23 @@ impl Engine {
         verifier: &dyn SignatureVerifier,
         recorder: Recorder<'_>,
     ) -> Verdict {
-        Decision {
+        let causes = Causes::default();
+        let verdict = Decision {
             engine: self,
             head,
             facts,
             cache,
             verifier,
-            recorder,
+            recorder: recorder.with_causes(&causes),
             wait: None,
         }
-        .verdict()
+        .verdict();
+        match verdict {
+            Verdict::Deny(denied) => Verdict::Deny(Denied {
+                cause: causes.of(denied.reason),
+                ..denied
+            }),
+            other => other,
+        }
     }
 }

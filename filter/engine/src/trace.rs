@@ -9,9 +9,20 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-/// A recorder of steps, or none: then recording is a comparison.
+use crate::reason::Reason;
+
+/// A recorder of steps, or none: then recording is a comparison. Causes of refusals are recorded
+/// wherever somebody takes them: they cost something only where something is refused.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Recorder<'a>(Option<&'a Trace>);
+pub struct Recorder<'a> {
+    trace: Option<&'a Trace>,
+    causes: Option<&'a Causes>,
+}
+
+/// Why something was refused, in words for the log: what the reason leaves open, such as which
+/// expression was false.
+#[derive(Debug, Default)]
+pub(crate) struct Causes(RefCell<Vec<(Reason, String)>>);
 
 /// The steps of one decision, in order.
 #[derive(Debug, Default)]
@@ -159,26 +170,75 @@ pub enum RuleOutcome {
 
 impl<'a> Recorder<'a> {
     /// Records nothing.
-    pub const OFF: Self = Self(None);
+    pub const OFF: Self = Self {
+        trace: None,
+        causes: None,
+    };
 
     /// Records into `trace`.
     #[must_use]
     pub const fn of(trace: &'a Trace) -> Self {
-        Self(Some(trace))
+        Self {
+            trace: Some(trace),
+            causes: None,
+        }
+    }
+
+    /// The same, and records causes.
+    pub(crate) const fn with_causes(self, causes: &'a Causes) -> Self {
+        Self {
+            causes: Some(causes),
+            ..self
+        }
+    }
+
+    /// Records the cause of a refusal, made only if somebody wants it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn because(self, reason: Reason, cause: impl FnOnce() -> String) {
+        if let Some(causes) = self.causes {
+            causes.add(reason, cause());
+        }
+    }
+
+    /// As [`because`](Self::because), unless there is a cause for this reason already.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn otherwise(self, reason: Reason, cause: impl FnOnce() -> String) {
+        if let Some(causes) = self.causes
+            && causes.of(reason).is_none()
+        {
+            causes.add(reason, cause());
+        }
     }
 
     /// Returns true if steps are recorded, for what is worth a preparation.
     #[must_use]
     pub const fn is_on(self) -> bool {
-        self.0.is_some()
+        self.trace.is_some()
     }
 
     /// Records a step, which is made only if somebody wants it.
     #[inline]
     pub(crate) fn record(self, step: impl FnOnce() -> Step) {
-        if let Some(trace) = self.0 {
+        if let Some(trace) = self.trace {
             trace.add(step);
         }
+    }
+}
+
+impl Causes {
+    fn add(&self, reason: Reason, cause: String) {
+        if let Ok(mut causes) = self.0.try_borrow_mut() {
+            causes.push((reason, cause));
+        }
+    }
+
+    /// Returns the last cause of a reason.
+    pub(crate) fn of(&self, reason: Reason) -> Option<String> {
+        let causes = self.0.try_borrow().ok()?;
+        let of_reason = causes.iter().rev().find(|(known, _)| *known == reason);
+        of_reason.map(|(_, cause)| cause.clone())
     }
 }
 

@@ -236,13 +236,16 @@ impl MappingSteps<'_> {
         expression: &Written,
         result: &Result<T, EvaluationError>,
     ) {
-        self.recorder.record(|| {
-            let outcome = match result {
-                Ok(_) => Outcome::Value,
-                Err(error) => Outcome::Error(error.to_string()),
-            };
-            self.step(what(), expression, outcome)
-        });
+        let outcome = || match result {
+            Ok(_) => Outcome::Value,
+            Err(error) => Outcome::Error(error.to_string()),
+        };
+        if let Err(error) = result {
+            self.recorder
+                .because(Reason::MappingFailed, || self.cause(expression, error));
+        }
+        self.recorder
+            .record(|| self.step(what(), expression, outcome()));
     }
 
     fn validation(
@@ -251,6 +254,16 @@ impl MappingSteps<'_> {
         validation: &Validation,
         result: &Result<bool, EvaluationError>,
     ) {
+        let expression = &validation.expression;
+        match result {
+            Ok(true) => {}
+            Ok(false) => self.recorder.because(Reason::ValidationFailed, || {
+                format!("validations[{index}] `{}` is false", expression.source)
+            }),
+            Err(error) => self
+                .recorder
+                .because(Reason::MappingFailed, || self.cause(expression, error)),
+        }
         self.recorder.record(|| {
             let outcome = match result {
                 Ok(true) => Outcome::True,
@@ -265,22 +278,37 @@ impl MappingSteps<'_> {
         });
     }
 
-    fn step(self, what: Evaluated, expression: &Written, outcome: Outcome) -> Step {
+    /// Why an expression cannot be evaluated: the kind of error, and the claims that it reads and
+    /// that are not there.
+    fn cause(self, expression: &Written, error: &EvaluationError) -> String {
+        let mut cause = format!("`{}` cannot be evaluated: {error}", expression.source);
+        for name in self.missing(expression) {
+            cause.push_str(", the token has no `claims.");
+            cause.push_str(name);
+            cause.push('`');
+        }
+        cause
+    }
+
+    fn missing(self, expression: &Written) -> impl Iterator<Item = &String> {
         let reads = match expression.compiled.reads() {
             Members::These(names) => names.as_slice(),
             Members::All => &[],
         };
-        let missing = reads.iter().filter(|name| !self.claims.contains_key(*name));
+        let claims = self.claims;
+        reads.iter().filter(|name| !claims.contains_key(*name))
+    }
+
+    fn step(self, what: Evaluated, expression: &Written, outcome: Outcome) -> Step {
+        let facts = self.missing(expression).map(|name| Fact {
+            name: format!("claims.{name}"),
+            value: None,
+        });
         Step::Expression {
             what,
             source: Arc::clone(&expression.source),
             outcome,
-            facts: missing
-                .map(|name| Fact {
-                    name: format!("claims.{name}"),
-                    value: None,
-                })
-                .collect(),
+            facts: facts.collect(),
         }
     }
 }

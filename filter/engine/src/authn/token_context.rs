@@ -118,8 +118,25 @@ impl<'a> TokenContext<'a> {
         } = self;
         verify(token, &keys.set, expected, facts.now, *verifier).map_err(|error| match error {
             VerifyError::UnknownKey => missing(source, Missing::Key, facts),
-            error => Reason::from(error).into(),
+            error => {
+                let reason = Reason::from(error);
+                self.recorder
+                    .because(reason, || self.cause(error, expected));
+                reason.into()
+            }
         })
+    }
+
+    /// What an error leaves open. Of the claims only times are in it.
+    fn cause(&self, error: VerifyError, expected: &Expected<'_>) -> String {
+        let expires = self.token.claims_unverified().expires().ok().flatten();
+        match (error, expires) {
+            (VerifyError::WrongAudience, _) => {
+                format!("`aud` has to be `{}`", expected.audiences.join("` or `"))
+            }
+            (VerifyError::Expired, Some(expires)) => format!("it ended at {}", expires.rfc3339()),
+            (error, _) => error.to_string(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use registry_auth_cel::{EvaluationError, Expression, INEXACT, Members, PatternPool, Scope};
 
 use crate::config::{Diagnostics, raw};
+use crate::reason::Reason;
 use crate::trace::{Evaluated, Outcome, Step};
 
 use super::req::{Member, Request};
@@ -66,6 +67,9 @@ impl Conditions {
         for (index, condition) in self.0.iter().enumerate() {
             let result = condition.expression.evaluate_bool(request.bindings());
             condition.record(index, request, &result);
+            if !matches!(result, Ok(true)) {
+                condition.explain(index, request, &result);
+            }
             match result {
                 Ok(true) => {}
                 Ok(false) => return ConditionResult::False(condition.message.clone()),
@@ -91,6 +95,20 @@ impl Conditions {
 }
 
 impl Condition {
+    /// Records why the condition grants nothing.
+    fn explain(&self, index: usize, request: &Request<'_>, result: &Result<bool, EvaluationError>) {
+        let recorder = request.facts.recorder();
+        recorder.because(Reason::PolicyDenied, || {
+            let source = &self.source;
+            match result {
+                Ok(_) => format!("conditions[{index}] `{source}` is false"),
+                Err(error) => {
+                    format!("conditions[{index}] `{source}` cannot be evaluated: {error}")
+                }
+            }
+        });
+    }
+
     fn record(&self, index: usize, request: &Request<'_>, result: &Result<bool, EvaluationError>) {
         request.facts.recorder().record(|| Step::Expression {
             what: Evaluated::Condition(index),

@@ -9,6 +9,7 @@ use strum::VariantArray as _;
 
 use crate::authn::identity::{Identity, User};
 use crate::config::{Diagnostics, raw};
+use crate::reason::Reason;
 
 use super::action::Actions;
 use super::condition::{ConditionResult, Conditions, Expressions};
@@ -111,6 +112,15 @@ impl Policy {
                 clause: Clause::Admin,
             });
         }
+        facts.recorder().otherwise(Reason::PolicyDenied, || {
+            let action = permission.action.name();
+            match found {
+                Some((pattern, _)) => {
+                    format!("no rule of \"{}\" grants `{action}`", pattern.text())
+                }
+                None => "no pattern matches the repository".to_owned(),
+            }
+        });
         Decision::Refused { message }
     }
 

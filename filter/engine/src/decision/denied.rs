@@ -18,6 +18,9 @@ pub struct Denied {
     pub reason: Reason,
     /// Message of the policy condition that was false.
     pub detail: Option<Arc<str>>,
+    /// What the reason leaves open, for the log alone: which expression was false, which audience is
+    /// wanted.
+    pub cause: Option<String>,
     /// Scopes for the challenge, as Docker writes them, separated by blanks; empty for none.
     pub scope: String,
     /// The user name, when the caller is known; for the log.
@@ -46,6 +49,7 @@ impl Denied {
         Self {
             reason,
             detail: None,
+            cause: None,
             scope: String::new(),
             username: None,
             allow: String::new(),

@@ -60,6 +60,7 @@ fn full() -> Value {
             "publicPaths": ["/healthz"], "readRequestBodies": true, "extensions": false, "mounts": false, "clientAddress": "proxy",
         },
         "log": { "level": "info" },
+        "tests": [],
     })
 }
 
