@@ -17,6 +17,7 @@ mod feeder;
 mod fetch;
 mod file;
 mod generation;
+mod init;
 mod inline;
 mod intake;
 mod intakes;
@@ -72,6 +73,7 @@ enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
     Test(test::Arguments),
+    Init(init::Arguments),
     Keys(api_keys::Arguments),
     Module(module::Arguments),
     #[command(hide = true)]
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Init(arguments) => Ok(init::run(&arguments)),
         Command::Keys(arguments) => api_keys::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),
