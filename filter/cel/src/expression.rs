@@ -24,6 +24,7 @@ pub struct Expression {
     pub(super) scope: Scope,
     reads: Members,
     reads_of_claims: Members,
+    reads_of_variables: Members,
     is_inexact: bool,
     /// None if it has none.
     pub(super) patterns: Option<Arc<Patterns>>,
@@ -62,6 +63,7 @@ impl Expression {
         let patterns = (!patterns.is_empty()).then(|| Arc::new(patterns));
         let reads = Members::read_by(&tree, scope.document());
         let reads_of_claims = Members::read_by(&tree, scope.claims());
+        let reads_of_variables = Members::read_by(&tree, &["vars"]);
         let is_inexact = precision::is_inexact(&tree);
         select::replace(&mut tree);
         meter::meter(&mut tree, scope);
@@ -73,6 +75,7 @@ impl Expression {
             scope,
             reads,
             reads_of_claims,
+            reads_of_variables,
             is_inexact,
             patterns,
         })
@@ -109,6 +112,12 @@ impl Expression {
     #[must_use]
     pub const fn reads_of_claims(&self) -> &Members {
         &self.reads_of_claims
+    }
+
+    /// Which variables of a claim mapping the expression may read.
+    #[must_use]
+    pub const fn reads_of_variables(&self) -> &Members {
+        &self.reads_of_variables
     }
 
     /// Returns true if the expression has a number of 2^53 or more, which may compare equal to

@@ -139,6 +139,29 @@ impl ClaimMapping {
         };
         let (variables, validations, username, groups) =
             (variables?, validations?, username?, groups?);
+        let mut defined: Vec<&str> = Vec::new();
+        let mut check = |place: String, expression: &Written, defined: &[&str]| {
+            diagnostics.check_members(
+                &format!("{path}.{place}"),
+                "vars",
+                expression.compiled.reads_of_variables(),
+                defined,
+                "every token of this issuer would be refused",
+            );
+        };
+        for (index, variable) in variables.iter().enumerate() {
+            let place = format!("variables[{index}].expression");
+            check(place, &variable.expression, &defined);
+            defined.push(&variable.name);
+        }
+        for (index, validation) in validations.iter().enumerate() {
+            let place = format!("validations[{index}].expression");
+            check(place, &validation.expression, &defined);
+        }
+        check("username".to_owned(), &username, &defined);
+        if let Some(groups) = &groups {
+            check("groups".to_owned(), groups, &defined);
+        }
         let mut reads = Members::default();
         let of_variables = variables.iter().map(|variable| &variable.expression);
         let of_validations = validations.iter().map(|validation| &validation.expression);

@@ -48,6 +48,13 @@ impl Conditions {
             else {
                 continue;
             };
+            diagnostics.check_members(
+                &place,
+                "req",
+                expression.reads(),
+                &Member::names(),
+                "the condition grants nothing",
+            );
             if expression.is_inexact() {
                 diagnostics.warn(place, INEXACT);
             }

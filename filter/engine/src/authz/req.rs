@@ -64,6 +64,11 @@ pub(super) enum Member {
 }
 
 impl Member {
+    /// All, as conditions write them.
+    pub(super) fn names() -> Vec<&'static str> {
+        Self::VARIANTS.iter().map(|member| member.name()).collect()
+    }
+
     /// As conditions write it.
     pub(super) const fn name(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::{Role, decode};
 
 mod client_address;
+mod members;
 mod nothing;
 mod refusals;
 mod sections;

@@ -3,6 +3,7 @@
 mod decode;
 pub mod duration;
 mod error;
+mod members;
 mod protobuf;
 pub mod raw;
 mod reader;

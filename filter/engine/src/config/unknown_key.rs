@@ -37,6 +37,14 @@ pub(super) fn suggestion(name: &str, known: &[&str]) -> Option<String> {
     )?)
 }
 
+/// The name that may be meant by one that is not among these.
+pub(super) fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    if name.len() > MAX_COMPARED {
+        return None;
+    }
+    nearest(&fold(name), known.iter().copied())
+}
+
 /// The first of the names that are most like `folded`, if any is alike.
 fn nearest<'a>(folded: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let alike = names
