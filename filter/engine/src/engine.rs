@@ -13,7 +13,7 @@ use crate::authn::mtls::Mtls;
 use crate::authn::provider::Provider;
 use crate::authn::verify::SignatureVerifier;
 use crate::authz::Policy;
-use crate::decision::{Denied, Verdict};
+use crate::decision::Verdict;
 use crate::facts::Facts;
 use crate::keys::source::{KeyRing, Source};
 use crate::ping::PingMode;
@@ -146,7 +146,7 @@ impl Engine {
         recorder: Recorder<'_>,
     ) -> Verdict {
         let causes = Causes::default();
-        let verdict = Decision {
+        Decision {
             engine: self,
             head,
             facts,
@@ -155,13 +155,6 @@ impl Engine {
             recorder: recorder.with_causes(&causes),
             wait: None,
         }
-        .verdict();
-        match verdict {
-            Verdict::Deny(denied) => Verdict::Deny(Denied {
-                cause: causes.of(denied.reason),
-                ..denied
-            }),
-            other => other,
-        }
+        .verdict()
     }
 }

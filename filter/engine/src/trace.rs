@@ -201,6 +201,11 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Returns the cause of a refusal, if one was recorded.
+    pub(crate) fn cause(self, reason: Reason) -> Option<String> {
+        self.causes?.of(reason)
+    }
+
     /// As [`because`](Self::because), unless there is a cause for this reason already.
     #[cold]
     #[inline(never)]

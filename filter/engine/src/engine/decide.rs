@@ -59,7 +59,7 @@ impl Decision<'_> {
                 reply: local.reply.at(self.head.path),
                 ..local
             }),
-            Err(NotGranted::Deny(denied)) => Verdict::Deny(self.with_login(denied)),
+            Err(NotGranted::Deny(denied)) => Verdict::Deny(self.completed(denied)),
             Err(NotGranted::Need(need)) => Verdict::Need(need),
         }
     }
@@ -212,8 +212,9 @@ impl Decision<'_> {
         Ok(Grant::new(identity, GrantRule::Login, Payload::Any).for_page(caller))
     }
 
-    /// A refusal with what the login service and the user interface have to do with it.
-    fn with_login(&self, denied: Denied) -> Denied {
+    /// A refusal with its cause, and with what the login service and the user interface have to do
+    /// with it.
+    fn completed(&self, denied: Denied) -> Denied {
         let answer = self.facts.gathered.login.as_ref();
         let is_unauthorized = denied.reason.descriptor().status == 401;
         let has_session = credential::session(&self.head.cookies).is_some();
@@ -221,6 +222,7 @@ impl Decision<'_> {
         let seconds = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(1000)).ok();
         let wait = self.wait.and_then(seconds);
         Denied {
+            cause: self.recorder.cause(denied.reason),
             retry_after: answer.and_then(LoginAnswer::retry_after).or(wait),
             is_for_ui: self.is_ui(),
             ends_session: self.is_ui() && is_unauthorized && has_session,
