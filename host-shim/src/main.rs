@@ -51,6 +51,7 @@ mod test;
 mod token;
 mod trust;
 mod upstream;
+mod who;
 mod zot;
 mod zot_people;
 
@@ -74,6 +75,8 @@ enum Command {
     Explain(explain::Arguments),
     Test(test::Arguments),
     Init(init::Arguments),
+    Who(who::WhoArguments),
+    What(who::WhatArguments),
     Keys(api_keys::Arguments),
     Module(module::Arguments),
     #[command(hide = true)]
@@ -89,6 +92,8 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Init(arguments) => Ok(init::run(&arguments)),
+        Command::Who(arguments) => who::who(&arguments),
+        Command::What(arguments) => who::what(&arguments),
         Command::Keys(arguments) => api_keys::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),

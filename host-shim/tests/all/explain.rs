@@ -60,7 +60,7 @@ async fn the_samples_of_the_page_are_what_the_commands_print() -> anyhow::Result
         assert_eq!(found, expected, "{line}\n{errors}");
         count += 1;
     }
-    ensure!(count == 4, "{count} samples");
+    ensure!(count == 6, "{count} samples");
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The actions of one policy entry.
 
+use strum::VariantArray as _;
+
 use crate::access::Action;
 use crate::config::Diagnostics;
 
@@ -26,6 +28,14 @@ impl Actions {
 
     pub(super) const fn contains(self, action: Action) -> bool {
         self.0 & bit(action) != 0
+    }
+
+    /// The words, in the order of rights.
+    pub(super) fn names(self) -> Vec<&'static str> {
+        let all = Action::VARIANTS.iter().copied();
+        all.filter(|action| self.contains(*action))
+            .map(Action::name)
+            .collect()
     }
 
     pub(super) const fn is_empty(self) -> bool {

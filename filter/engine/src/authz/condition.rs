@@ -86,6 +86,14 @@ impl Conditions {
         ConditionResult::True
     }
 
+    /// The texts.
+    pub(super) fn sources(&self) -> Vec<Arc<str>> {
+        self.0
+            .iter()
+            .map(|condition| Arc::clone(&condition.source))
+            .collect()
+    }
+
     /// Adds the claims that some condition may read.
     pub(super) fn add_claims_read(&self, members: &mut Members) {
         self.0

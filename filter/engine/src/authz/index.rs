@@ -90,6 +90,12 @@ impl<T> PatternIndex<T> {
         deciding.into_iter().chain(others).collect()
     }
 
+    /// The patterns with their values, in the order in which they decide; those with `${username}`
+    /// last.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &(Pattern, T)> {
+        self.plain.entries.iter().chain(&self.templates.entries)
+    }
+
     /// The values of the patterns.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.of_anybody()

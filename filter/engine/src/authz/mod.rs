@@ -7,8 +7,10 @@ mod pattern;
 mod policy;
 mod req;
 mod rule;
+mod view;
 
 pub use pattern::{Pattern, PatternError};
 pub use policy::Policy;
 pub use req::{RequestFacts, address};
 pub use rule::{Clause, Decision, Permission, Rule};
+pub use view::{Named, RuleView};

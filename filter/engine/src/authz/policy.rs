@@ -17,6 +17,7 @@ use super::index::PatternIndex;
 use super::pattern::Pattern;
 use super::req::{Member, Request, RequestFacts};
 use super::rule::{Clause, Decision, Permission, Rule};
+use super::view::{Named, RuleView};
 use crate::trace::{RuleOutcome, Step};
 
 /// A compiled `http.accessControl`.
@@ -177,6 +178,62 @@ impl Policy {
         &self.claims_read
     }
 
+    /// The text of the pattern that decides for a repository when a user asks.
+    #[must_use]
+    pub fn deciding(&self, repository: &str, user: Option<&str>) -> Option<Arc<str>> {
+        let (pattern, _) = self.repositories.find(repository, user)?;
+        Some(Arc::clone(pattern.text()))
+    }
+
+    /// The rules that grant something, those of the admin policy last.
+    #[must_use]
+    pub fn rules(&self) -> Vec<RuleView> {
+        let mut rules = Vec::new();
+        for (pattern, group) in self.repositories.entries() {
+            let mut add = |clause: Clause, names, actions: &Actions, conditions| {
+                let actions = actions.names();
+                if !actions.is_empty() {
+                    rules.push(RuleView {
+                        pattern: Some(Arc::clone(pattern.text())),
+                        place: clause.to_string(),
+                        names,
+                        actions,
+                        conditions,
+                    });
+                }
+            };
+            for (index, entry) in group.entries.iter().enumerate() {
+                let conditions = entry.conditions.sources();
+                add(
+                    Clause::Entry(index),
+                    entry.names(),
+                    &entry.actions,
+                    conditions,
+                );
+            }
+            add(
+                Clause::Default,
+                Named::Authenticated,
+                &group.default,
+                Vec::new(),
+            );
+            add(
+                Clause::Anonymous,
+                Named::Anybody,
+                &group.anonymous,
+                Vec::new(),
+            );
+        }
+        rules.extend(self.admin.as_ref().map(|entry| RuleView {
+            pattern: None,
+            place: Clause::Admin.to_string(),
+            names: entry.names(),
+            actions: entry.actions.names(),
+            conditions: entry.conditions.sources(),
+        }));
+        rules
+    }
+
     /// The texts of the patterns that match a repository for a user, the deciding one first: the
     /// others are hidden by it. Takes time with the number of patterns.
     #[must_use]
@@ -225,6 +282,14 @@ impl Group {
 }
 
 impl Entry {
+    fn names(&self) -> Named {
+        let list = |names: &BTreeSet<String>| names.iter().cloned().collect();
+        Named::Some {
+            users: list(&self.users),
+            groups: list(&self.groups),
+        }
+    }
+
     fn names_user(&self, identity: &Identity) -> bool {
         identity
             .user()

@@ -16,6 +16,7 @@ use crate::authn::claims::Claims;
 use crate::authn::identity::{Identity, User};
 use crate::authn::verify::PureRust;
 use crate::authorizer::Caller;
+use crate::authz::Policy;
 use crate::facts::{Facts, Gathered, Need, TagAnswer};
 use crate::keys::source::KeyRing;
 use crate::reason::Reason;
@@ -114,6 +115,12 @@ impl Engine {
             outcome: Simulated::Unknown("it asks about too many tags"),
             steps: Vec::new(),
         }
+    }
+
+    /// Returns the policy, for questions about who may do what; none if there is no access control.
+    #[must_use]
+    pub const fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref()
     }
 
     /// Returns the patterns that match a repository for a user, the deciding one first; the others
