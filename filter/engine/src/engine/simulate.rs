@@ -290,4 +290,6 @@ fn filled(
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
