@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use registry_auth_policy::case::Case;
+use registry_auth_policy::coverage::Coverage;
 use registry_auth_policy::{show, tests};
 use registry_auth_render::Options;
 
@@ -19,6 +21,12 @@ pub(crate) struct Arguments {
     /// The configuration, JSON or YAML
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Say which rules, conditions and validations the tests have not reached
+    #[arg(long)]
+    coverage: bool,
+    /// Fail if the tests cover less than this percentage
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min: Option<u8>,
     /// Files with a member `tests`, JSON or YAML, which are run too
     #[arg(value_name = "MORE")]
     more: Vec<PathBuf>,
@@ -53,6 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let tests = tests.with_context(|| format!("`{}` has no `tests`", path.display()))?;
         files.push((path, Some(tests)));
     }
+    let mut coverage = Coverage::of(document, &engine);
     let (mut count, mut requests, mut failed) = (0, 0, 0);
     for (path, tests) in files {
         let Some(tests) = tests else {
@@ -62,7 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}: {}", path.display(), wrong.join("\n"))
         })?;
-        let summary = tests::run(&read, &engine, wall_clock());
+        let mut see = |case: &Case| coverage.add(case);
+        let summary = tests::run_and_see(&read, &engine, wall_clock(), &mut see);
         count += summary.tests;
         requests += summary.requests;
         failed += summary.failures.len();
@@ -80,7 +90,19 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         format!("{failed} FAILED")
     };
     println!("{count} tests, {requests} requests: {result}");
-    Ok(if failed == 0 {
+    let least = arguments.min.map_or(0, usize::from);
+    let is_enough = coverage.percent() >= least;
+    if arguments.coverage || !is_enough {
+        let (covered, all) = coverage.count();
+        println!("coverage {} % ({covered} of {all})", coverage.percent());
+        for (place, what) in coverage.missing() {
+            println!("  {place}  {what}");
+        }
+    }
+    if !is_enough {
+        eprintln!("error: the tests cover less than {least} %");
+    }
+    Ok(if failed == 0 && is_enough {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -8,12 +8,14 @@
 //!  words    "push team/app:v1" as requests
 //!  case     who does what, and what each request gets
 //!  show     the same as text for people
+//!  coverage which rules tests have reached
 //!  access   who may do something, what somebody may do
 //!  tests    what a policy file promises about itself
 //! ```
 
 pub mod access;
 pub mod case;
+pub mod coverage;
 pub mod show;
 pub mod tests;
 pub mod words;

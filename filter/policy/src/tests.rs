@@ -237,7 +237,13 @@ impl PolicyTest {
         wishes.map(|wish| wish.requests.len()).sum()
     }
 
-    fn run(&self, engine: &Engine, now: UnixTime, failures: &mut Vec<Failure>) {
+    fn run(
+        &self,
+        engine: &Engine,
+        now: UnixTime,
+        seen: &mut dyn FnMut(&Case),
+        failures: &mut Vec<Failure>,
+    ) {
         let mut fail = |case: Case, what: String| {
             failures.push(Failure {
                 path: self.path.clone(),
@@ -250,6 +256,7 @@ impl PolicyTest {
             // Whether a tag exists must not matter, unless the words say it.
             for tags_exist in states(wish, true) {
                 let case = Case::of(engine, &self.principal, wish, now, tags_exist);
+                seen(&case);
                 if !case.is_granted() {
                     let what = format!("`{}` should be allowed", wish.words);
                     fail(case, what);
@@ -260,6 +267,7 @@ impl PolicyTest {
         for (wish, because) in &self.deny {
             for tags_exist in states(wish, false) {
                 let case = Case::of(engine, &self.principal, wish, now, tags_exist);
+                seen(&case);
                 if case.is_granted() {
                     let what = format!("`{}` should be refused", wish.words);
                     fail(case, what);
@@ -292,13 +300,23 @@ fn states(wish: &Wish, is_allowed: bool) -> Vec<Option<bool>> {
 /// Runs tests.
 #[must_use]
 pub fn run(tests: &[PolicyTest], engine: &Engine, now: UnixTime) -> Summary {
+    run_and_see(tests, engine, now, &mut |_| ())
+}
+
+/// Runs tests, and shows each case to `seen`.
+pub fn run_and_see(
+    tests: &[PolicyTest],
+    engine: &Engine,
+    now: UnixTime,
+    seen: &mut dyn FnMut(&Case),
+) -> Summary {
     let mut summary = Summary {
         tests: tests.len(),
         requests: tests.iter().map(PolicyTest::requests).sum(),
         failures: Vec::new(),
     };
     for test in tests {
-        test.run(engine, now, &mut summary.failures);
+        test.run(engine, now, seen, &mut summary.failures);
     }
     summary
 }

@@ -60,7 +60,7 @@ async fn the_samples_of_the_page_are_what_the_commands_print() -> anyhow::Result
         assert_eq!(found, expected, "{line}\n{errors}");
         count += 1;
     }
-    ensure!(count == 6, "{count} samples");
+    ensure!(count == 7, "{count} samples");
     Ok(())
 }
 
@@ -239,5 +239,40 @@ async fn a_promise_that_does_not_hold_refuses_the_configuration() -> anyhow::Res
         status == Some(1) && out.contains("4 tests, 28 requests: 1 FAILED"),
         "{out}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn policies_to_begin_with_are_fine_and_covered() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    files(&folder)?;
+    for kind in [
+        "github",
+        "gitlab",
+        "kubernetes",
+        "oss",
+        "teams",
+        "spiffe",
+        "flux",
+    ] {
+        let (_, policy, _) = run(&folder.path(""), &format!("init {kind}")).await?;
+        folder.write("begin.yaml", &policy)?;
+        for command in [
+            "check --config begin.yaml",
+            "test --min 100 --config begin.yaml",
+        ] {
+            let (status, out, errors) = run(&folder.path(""), command).await?;
+            assert_eq!(status, Some(0), "{kind}, {command}: {out}{errors}");
+            let warned = errors.lines().any(|line| line.starts_with("warning"));
+            assert!(!warned, "{kind}: {errors}");
+        }
+    }
+    let words = "test --min 100 --config policy.yaml";
+    let (status, out, errors) = run(&folder.path(""), words).await?;
+    assert_eq!(status, Some(1), "{out}{errors}");
+    assert!(out.contains("validations[0]  never false"), "{out}");
+    assert!(errors.contains("less than 100 %"), "{errors}");
+    let (status, _, _) = run(&folder.path(""), "init nothing").await?;
+    assert_eq!(status, Some(2));
     Ok(())
 }
