@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use registry_auth_engine::authz::Policy;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::trace::{Evaluated, Outcome, RuleOutcome, Step};
@@ -28,11 +29,7 @@ impl Coverage {
     #[must_use]
     pub fn of(document: &Document, engine: &Engine) -> Self {
         let mut all = BTreeSet::new();
-        for rule in engine
-            .policy()
-            .map(|policy| policy.rules())
-            .unwrap_or_default()
-        {
+        for rule in engine.policy().map(Policy::rules).unwrap_or_default() {
             let place = place(rule.pattern.as_deref(), &rule.place);
             if let Some(pattern) = &rule.pattern {
                 all.insert((pattern.to_string(), REACHED));
