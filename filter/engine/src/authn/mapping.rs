@@ -1,5 +1,7 @@
 //! Claims to user name and groups: variables, validations, user name, groups, in this order.
 
+mod steps;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::authn::identity::User;
 use crate::config::{Diagnostics, raw};
 use crate::reason::Reason;
-use crate::trace::{Evaluated, Fact, Outcome, Recorder, Step};
+use crate::trace::{Evaluated, Recorder};
+use steps::MappingSteps;
 
 /// The user name of a mapping without `username`: issuer and subject.
 const DEFAULT_USERNAME: &str = "claims.iss + '/' + claims.sub";
@@ -242,97 +245,6 @@ impl fmt::Debug for ClaimMapping {
             .field("variables", &self.variables.len())
             .field("validations", &self.validations.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// Records the evaluation of a mapping.
-#[derive(Clone, Copy)]
-struct MappingSteps<'a> {
-    recorder: Recorder<'a>,
-    claims: &'a Map<String, Value>,
-}
-
-impl MappingSteps<'_> {
-    fn value<T>(
-        self,
-        what: impl FnOnce() -> Evaluated,
-        expression: &Written,
-        result: &Result<T, EvaluationError>,
-    ) {
-        let outcome = || match result {
-            Ok(_) => Outcome::Value,
-            Err(error) => Outcome::Error(error.to_string()),
-        };
-        if let Err(error) = result {
-            self.recorder
-                .because(Reason::MappingFailed, || self.cause(expression, error));
-        }
-        self.recorder
-            .record(|| self.step(what(), expression, outcome()));
-    }
-
-    fn validation(
-        self,
-        index: usize,
-        validation: &Validation,
-        result: &Result<bool, EvaluationError>,
-    ) {
-        let expression = &validation.expression;
-        match result {
-            Ok(true) => {}
-            Ok(false) => self.recorder.because(Reason::ValidationFailed, || {
-                format!("validations[{index}] `{}` is false", expression.source)
-            }),
-            Err(error) => self
-                .recorder
-                .because(Reason::MappingFailed, || self.cause(expression, error)),
-        }
-        self.recorder.record(|| {
-            let outcome = match result {
-                Ok(true) => Outcome::True,
-                Ok(false) => Outcome::False(Some(validation.message.as_str().into())),
-                Err(error) => Outcome::Error(error.to_string()),
-            };
-            self.step(
-                Evaluated::Validation(index),
-                &validation.expression,
-                outcome,
-            )
-        });
-    }
-
-    /// Why an expression cannot be evaluated: the kind of error, and the claims that it reads and
-    /// that are not there.
-    fn cause(self, expression: &Written, error: &EvaluationError) -> String {
-        let mut cause = format!("`{}` cannot be evaluated: {error}", expression.source);
-        for name in self.missing(expression) {
-            cause.push_str(", the token has no `claims.");
-            cause.push_str(name);
-            cause.push('`');
-        }
-        cause
-    }
-
-    fn missing(self, expression: &Written) -> impl Iterator<Item = &String> {
-        let reads = match expression.compiled.reads() {
-            Members::These(names) => names.as_slice(),
-            Members::All => &[],
-        };
-        let claims = self.claims;
-        reads.iter().filter(|name| !claims.contains_key(*name))
-    }
-
-    fn step(self, what: Evaluated, expression: &Written, outcome: Outcome) -> Step {
-        let facts = self.missing(expression).map(|name| Fact {
-            name: format!("claims.{name}"),
-            value: None,
-        });
-        Step::Expression {
-            what,
-            source: Arc::clone(&expression.source),
-            outcome,
-            facts: facts.collect(),
-        }
     }
 }
 

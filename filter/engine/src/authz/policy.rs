@@ -1,20 +1,23 @@
 //! Access control as zot evaluates it: the deciding pattern's group, then the admin policy.
 
+mod compiler;
+mod record;
+
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use registry_auth_cel::Members;
-use strum::VariantArray as _;
 
 use crate::authn::identity::{Identity, User};
 use crate::config::{Diagnostics, raw};
 use crate::reason::Reason;
 
+use compiler::Compiler;
+
 use super::action::Actions;
 use super::condition::{ConditionResult, Conditions, Expressions};
 use super::index::PatternIndex;
-use super::pattern::Pattern;
 use super::req::{Member, Request, RequestFacts};
 use super::rule::{Clause, Decision, Permission, Rule};
 use super::view::{Named, RuleView};
@@ -327,202 +330,6 @@ impl Entry {
         };
         request.record(clause, outcome);
         outcome == RuleOutcome::Granted
-    }
-}
-
-/// What is recorded of the rules.
-impl Request<'_> {
-    fn record(&self, clause: Clause, outcome: RuleOutcome) {
-        self.facts.recorder().record(|| Step::Rule {
-            place: clause.to_string(),
-            outcome,
-        });
-    }
-
-    /// Records a rule that does not name the caller. Returns `names`.
-    fn considers(&self, clause: Clause, names: bool) -> bool {
-        if !names {
-            self.record(clause, RuleOutcome::NotNamed);
-        }
-        names
-    }
-
-    /// Records a rule without conditions. Returns `may`.
-    fn gives(&self, clause: Clause, may: bool) -> bool {
-        let outcome = if may {
-            RuleOutcome::Granted
-        } else {
-            RuleOutcome::NotThisAction
-        };
-        self.record(clause, outcome);
-        may
-    }
-
-    /// Records the entries that name somebody else.
-    #[cold]
-    #[inline(never)]
-    fn record_strangers(&self, entries: &[Entry]) {
-        for (index, entry) in entries.iter().enumerate() {
-            let names = entry.names_user(self.identity) || entry.names_group(self.identity);
-            self.considers(Clause::Entry(index), names);
-        }
-    }
-}
-
-struct Compiler<'a> {
-    expressions: Expressions,
-    client_readers: Option<String>,
-    diagnostics: &'a mut Diagnostics,
-}
-
-impl Compiler<'_> {
-    fn policy(mut self, raw: &raw::AccessControl, path: &str) -> Option<Policy> {
-        let before = self.diagnostics.errors.len();
-        let mut seen = BTreeSet::new();
-        let mut groups = Vec::new();
-        for (text, group) in &raw.repositories {
-            let place = format!("{path}.repositories[\"{text}\"]");
-            let pattern = self.pattern(text, &place, &mut seen);
-            let group = self.group(group, &place);
-            groups.extend(pattern.map(|pattern| (pattern, group)));
-        }
-        let admin = raw
-            .admin_policy
-            .as_ref()
-            .map(|entry| self.entry(entry, &format!("{path}.adminPolicy")));
-        let entries = || {
-            groups
-                .iter()
-                .flat_map(|(_, group)| &group.entries)
-                .chain(&admin)
-        };
-        let is_read = |member: &Member| entries().any(|entry| entry.conditions.may_read(*member));
-        let read = Member::VARIANTS.iter().copied().filter(is_read).collect();
-        let mut claims_read = Members::default();
-        entries().for_each(|entry| entry.conditions.add_claims_read(&mut claims_read));
-        let Some(repositories) = PatternIndex::build(groups) else {
-            self.diagnostics.error(
-                format!("{path}.repositories"),
-                "the patterns together are too large",
-            );
-            return None;
-        };
-        let sound = self.diagnostics.errors.len() == before;
-        let client_readers = self.client_readers;
-        sound.then(|| Policy {
-            repositories,
-            admin,
-            groups: raw.groups.clone(),
-            read,
-            claims_read,
-            client_readers,
-        })
-    }
-
-    /// Repository names have no upper case and zot's loader lower-cases the patterns, so they are
-    /// read that way.
-    fn pattern(&mut self, text: &str, place: &str, seen: &mut BTreeSet<String>) -> Option<Pattern> {
-        let lower = text.to_ascii_lowercase();
-        if lower != text {
-            self.diagnostics.warn(
-                place,
-                format!("repository names have no upper case, read as `{lower}`"),
-            );
-        }
-        if !seen.insert(lower.clone()) {
-            self.diagnostics
-                .error(place, "duplicate pattern (case-insensitive)");
-            return None;
-        }
-        let pattern = Pattern::compile(&lower)
-            .map_err(|error| self.diagnostics.error(place, error.to_string()))
-            .ok()?;
-        if let Some(reason) = pattern.unreachable() {
-            let message = format!(
-                "no repository has such a name, so this closes and opens nothing: {reason}"
-            );
-            self.diagnostics.warn(place, message);
-        } else if text.split('/').any(|component| component == "{username}") {
-            self.diagnostics.warn(
-                place,
-                "`{username}` is the name `username`; the caller's name is `${username}`",
-            );
-        } else if lower.starts_with("v2/") {
-            self.diagnostics.warn(
-                place,
-                "names begin behind `/v2/`: this is a repository `v2/...`",
-            );
-        }
-        Some(pattern)
-    }
-
-    fn group(&mut self, raw: &raw::PolicyGroup, place: &str) -> Group {
-        let entries = raw.policies.iter().enumerate();
-        let entries = entries
-            .map(|(index, entry)| self.entry(entry, &format!("{place}.policies[{index}]")))
-            .collect();
-        Group {
-            entries,
-            default: Actions::compile(
-                &raw.default_policy,
-                &format!("{place}.defaultPolicy"),
-                self.diagnostics,
-            ),
-            anonymous: Actions::compile(
-                &raw.anonymous_policy,
-                &format!("{place}.anonymousPolicy"),
-                self.diagnostics,
-            ),
-        }
-    }
-
-    fn entry(&mut self, raw: &raw::PolicyEntry, place: &str) -> Entry {
-        for (index, _) in raw
-            .users
-            .iter()
-            .enumerate()
-            .filter(|(_, user)| user.is_empty())
-        {
-            let advice =
-                "an empty user name: write `anonymousPolicy` for callers without credentials";
-            self.diagnostics
-                .error(format!("{place}.users[{index}]"), advice);
-        }
-        for (index, _) in raw
-            .groups
-            .iter()
-            .enumerate()
-            .filter(|(_, group)| group.is_empty())
-        {
-            let advice =
-                "an empty group name: write `defaultPolicy` for everybody with a credential";
-            self.diagnostics
-                .error(format!("{place}.groups[{index}]"), advice);
-        }
-        if raw.users.is_empty() && raw.groups.is_empty() {
-            self.diagnostics
-                .warn(place, "names no users and no groups, so it grants nothing");
-        } else if raw.actions.is_empty() {
-            self.diagnostics
-                .warn(place, "names no actions, so it grants nothing");
-        }
-        let actions = Actions::compile(&raw.actions, &format!("{place}.actions"), self.diagnostics);
-        let place = format!("{place}.conditions");
-        let conditions = Conditions::compile(
-            &raw.conditions,
-            &place,
-            &mut self.expressions,
-            self.diagnostics,
-        );
-        if self.client_readers.is_none() && conditions.may_read(Member::Client) {
-            self.client_readers = Some(place);
-        }
-        Entry {
-            users: raw.users.iter().cloned().collect(),
-            groups: raw.groups.iter().cloned().collect(),
-            actions,
-            conditions,
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::access::Action;
 use crate::authn::identity::User;
+use crate::authz::Pattern;
 use crate::config::{Role, decode};
 use crate::request::RequestHead;
 use crate::time::UnixTime;
