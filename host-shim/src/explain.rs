@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail, ensure};
 use registry_auth_engine::authn::token::UnverifiedToken;
 use registry_auth_engine::engine::Principal;
+use registry_auth_engine::keys::KeySet;
 use registry_auth_engine::time::UnixTime;
 use registry_auth_policy::case::Case;
 use registry_auth_policy::show;
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     config: PathBuf,
     #[command(flatten)]
     who: Who,
+    /// The keys of the token's issuer, a JWKS: its signature is checked with them
+    #[arg(long, value_name = "FILE", requires = "token_file")]
+    jwks: Option<PathBuf>,
     /// Groups of the user
     #[arg(long = "group", value_name = "GROUP", requires = "user")]
     groups: Vec<String>,
@@ -59,7 +63,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Who {
-    /// The file of a token, `-` for standard input; its signature is not checked
+    /// The file of a token, `-` for standard input; its signature is checked with --jwks alone
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The file of a token's claims, as a JSON object
@@ -96,10 +100,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         check::print(&configuration);
         bail!("the configuration has errors: nothing can be explained by it");
     };
-    let principal = arguments.principal()?;
     let now = arguments.at.map_or_else(wall_clock, UnixTime::from_secs);
     let tags_exist = arguments.tag_exists.map(|answer| answer == YesNo::Yes);
-    let case = Case::of(&engine, &principal, &wish, now, tags_exist).with_hidden(&engine);
+    let case = if let (Some(token), Some(jwks)) = (&arguments.who.token_file, &arguments.jwks) {
+        let (token, keys) = (read(token)?, keys(jwks)?);
+        Case::of_token(&engine, (bare(&token), &keys), &wish, now, tags_exist)
+    } else {
+        let principal = arguments.principal()?;
+        Case::of(&engine, &principal, &wish, now, tags_exist)
+    };
+    let case = case.with_hidden(&engine);
     print(&case, arguments);
     Ok(if case.is_granted() {
         ExitCode::SUCCESS
@@ -118,7 +128,7 @@ fn print(case: &Case, arguments: &Arguments) {
         return;
     }
     print!("{}", show::text(case));
-    if arguments.who.token_file.is_some() {
+    if arguments.who.token_file.is_some() && arguments.jwks.is_none() {
         println!("the signature of the token was not checked");
     }
 }
@@ -168,10 +178,24 @@ impl Arguments {
 
 /// The claims that a token has, whoever has signed it. No error holds a part of it.
 fn claims_of_token(text: &str) -> anyhow::Result<Map<String, Value>> {
-    let text = text.trim();
-    let text = text.strip_prefix("Bearer ").unwrap_or(text);
-    let token = UnverifiedToken::parse(text)?;
+    let token = UnverifiedToken::parse(bare(text))?;
     Ok(token.claims_unverified().as_map().clone())
+}
+
+/// A token without what may stand around it in a file.
+fn bare(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix("Bearer ").unwrap_or(text)
+}
+
+/// The keys of a JWKS (RFC 7517 section 5).
+fn keys(path: &Path) -> anyhow::Result<KeySet> {
+    let name = path.display();
+    let set: Value = serde_json::from_str(&read(path)?)
+        .with_context(|| format!("`{name}` is no JWKS: it is not JSON"))?;
+    let set = KeySet::from_jwks_value(&set).with_context(|| format!("`{name}` is no JWKS"))?;
+    ensure!(!set.keys.is_empty(), "`{name}` holds no usable key");
+    Ok(set.keys)
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -1,6 +1,7 @@
 //! The composition: request head to verdict.
 
 mod decide;
+mod explain;
 mod identify;
 mod issue;
 mod login;

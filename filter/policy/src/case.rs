@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use registry_auth_engine::engine::{Engine, Principal, Report, Simulated, Situation};
+use registry_auth_engine::keys::KeySet;
 use registry_auth_engine::trace::Step;
 use registry_auth_engine::{RequestHead, UnixTime};
 
@@ -41,6 +42,37 @@ impl Case {
                 ..RequestHead::default()
             };
             (asked.clone(), engine.simulate(principal, &head, situation))
+        });
+        Self {
+            words: wish.words.clone(),
+            reports: reports.collect(),
+            hidden: Vec::new(),
+        }
+    }
+
+    /// As [`of`](Self::of), for the holder of a token whose issuer has these keys: the token is
+    /// verified.
+    #[must_use]
+    pub fn of_token(
+        engine: &Engine,
+        (token, keys): (&str, &KeySet),
+        wish: &Wish,
+        now: UnixTime,
+        tags_exist: Option<bool>,
+    ) -> Self {
+        let situation = Situation {
+            now,
+            tags_exist: wish.tag_exists.or(tags_exist),
+        };
+        let authorization = format!("Bearer {token}");
+        let reports = wish.requests.iter().map(|asked| {
+            let head = RequestHead {
+                method: asked.method.as_bytes(),
+                path: asked.path.as_bytes(),
+                authorization: vec![authorization.as_bytes()],
+                ..RequestHead::default()
+            };
+            (asked.clone(), engine.explain(&head, keys, situation))
         });
         Self {
             words: wish.words.clone(),

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
+use registry_auth_engine::keys::{Kind, SigningKey};
+use serde_json::json;
 
 use crate::shim::{Folder, command, output};
 
@@ -274,5 +276,53 @@ async fn policies_to_begin_with_are_fine_and_covered() -> anyhow::Result<()> {
     assert!(errors.contains("less than 100 %"), "{errors}");
     let (status, _, _) = run(&folder.path(""), "init nothing").await?;
     assert_eq!(status, Some(2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_is_verified_with_the_keys_of_its_issuer() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    files(&folder)?;
+    let key = |seed: u8| SigningKey::new(Kind::Ed25519, &[seed; 32], Some("k"));
+    let (own, other) = (key(1)?, key(2)?);
+    for (name, key) in [("own.json", &own), ("other.json", &other)] {
+        let set = json!({ "keys": [key.to_jwk(false)?] });
+        folder.write(name, &set.to_string())?;
+    }
+    folder.write("none.json", "{ \"keys\": [] }")?;
+    let claims = json!({
+        "iss": "https://token.actions.githubusercontent.com", "aud": "registry.example.com", "sub": "s", "iat": 1,
+        "exp": 4_102_444_800_u64, "repository": "acme/app", "repository_owner_id": "9919", "ref": "refs/heads/main",
+    });
+    let [header, claims] = [json!({ "alg": "EdDSA", "kid": "k" }), claims]
+        .map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let signed = format!("{header}.{claims}");
+    let signature = URL_SAFE_NO_PAD.encode(own.sign(signed.as_bytes()));
+    folder.write("token", &format!("{signed}.{signature}\n"))?;
+    let rows = [
+        (
+            "--jwks own.json",
+            0,
+            "token    EdDSA, key k, issuer https://token.actions",
+        ),
+        ("--jwks other.json", 3, "bad_signature"),
+        ("--jwks none.json", 1, "holds no usable key"),
+        ("--jwks token", 1, "it is not JSON"),
+        ("--jwks missing.json", 1, "cannot read `missing.json`"),
+        ("", 0, "the signature of the token was not checked"),
+    ];
+    for (keys, status, text) in rows {
+        let words =
+            format!("explain --config policy.yaml --token-file token {keys} push acme/app:v1");
+        let words = words.replace("  ", " ");
+        let (found, out, errors) = run(&folder.path(""), &words).await?;
+        assert_eq!(found, Some(status), "{words}: {out}{errors}");
+        let both = format!("{out}{errors}");
+        assert!(both.contains(text), "{words}: {both}");
+        assert!(
+            !both.contains(&signature) && !both.contains(&claims),
+            "{both}"
+        );
+    }
     Ok(())
 }

@@ -238,7 +238,7 @@ impl Engine {
 }
 
 /// How far a token came with a provider: the error that is nearest to success is reported.
-const fn nearness(reason: Reason) -> u8 {
+pub(super) const fn nearness(reason: Reason) -> u8 {
     match reason {
         Reason::UnknownIssuer => 0,
         Reason::WrongAudience => 1,

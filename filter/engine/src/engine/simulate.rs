@@ -10,10 +10,13 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use super::decide::{Decision, NotGranted};
+use super::identify::nearness;
 use crate::access::AccessSet;
 use crate::authn::cache::IdentityCache;
 use crate::authn::claims::Claims;
 use crate::authn::identity::{Identity, User};
+use crate::authn::issuer::is_named;
+use crate::authn::provider::Provider;
 use crate::authn::verify::PureRust;
 use crate::authorizer::Caller;
 use crate::authz::Policy;
@@ -83,6 +86,17 @@ pub struct Report {
     pub outcome: Simulated,
     /// The steps.
     pub steps: Vec<Step>,
+}
+
+impl Situation {
+    /// What the registry would say of a tag.
+    pub(super) const fn tag(self) -> TagAnswer {
+        match self.tags_exist {
+            Some(true) => TagAnswer::Exists,
+            Some(false) => TagAnswer::Missing,
+            None => TagAnswer::Unknown,
+        }
+    }
 }
 
 impl Simulated {
@@ -165,6 +179,11 @@ impl Engine {
                     trace.last_message(),
                 ));
             }
+            Err(Reason::UnknownIssuer) if self.bearer.is_some() || self.mint.is_some() => {
+                return Some(Simulated::Unknown(
+                    "no OIDC entry has this issuer, and a token of the token server is explained by the token and its keys alone",
+                ));
+            }
             Err(reason) => return refused(reason),
         };
         let keys = KeyRing::of(&self.sources);
@@ -190,12 +209,7 @@ impl Engine {
                 denied.detail.as_deref().map(str::to_owned),
             )),
             Err(NotGranted::Need(Need::Tag(name))) => {
-                let answer = match situation.tags_exist {
-                    Some(true) => TagAnswer::Exists,
-                    Some(false) => TagAnswer::Missing,
-                    None => TagAnswer::Unknown,
-                };
-                gathered.tags.push((name, answer));
+                gathered.tags.push((name, situation.tag()));
                 None
             }
             Err(NotGranted::Need(Need::Catalog(_))) => Some(Simulated::Answered("catalog")),
@@ -245,7 +259,12 @@ impl Engine {
                 expires: claims.expires().ok().flatten().map(UnixTime::secs),
             }
         });
-        for (index, provider) in self.providers.iter().enumerate() {
+        // In the order in which tokens are tried: the issuer that they name comes first.
+        let claimed = claims.get("iss").and_then(Value::as_str).unwrap_or(issuer);
+        let named = |entry: &(usize, &Provider)| is_named(&entry.1.issuer, claimed);
+        let all = || self.providers.iter().enumerate();
+        let others = all().filter(|entry| !named(entry));
+        for (index, provider) in all().filter(named).chain(others) {
             let filled = filled(issuer, claims, &provider.audiences, now);
             let mapped = provider.map_unproven(&Claims::new(filled), now, recorder);
             recorder.record(|| Step::Provider {
@@ -259,8 +278,8 @@ impl Engine {
             });
             match mapped {
                 Ok(user) => return Ok(user),
-                Err(Reason::UnknownIssuer) => {}
-                Err(reason) => closest = reason,
+                Err(reason) if nearness(reason) > nearness(closest) => closest = reason,
+                Err(_) => {}
             }
         }
         Err(closest)
