@@ -182,7 +182,7 @@ fn claims_of_token(text: &str) -> anyhow::Result<Map<String, Value>> {
     Ok(token.claims_unverified().as_map().clone())
 }
 
-/// A token without what may stand around it in a file.
+/// A token without blanks and the scheme, which a file may have.
 fn bare(text: &str) -> &str {
     let text = text.trim();
     text.strip_prefix("Bearer ").unwrap_or(text)

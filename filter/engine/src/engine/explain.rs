@@ -112,10 +112,10 @@ mod tests {
         let authorization = format!("Bearer {signed}.{signature}");
         let empty = KeySet::default();
         let denied = |reason| Simulated::Refused(reason, None);
-        let rule = Simulated::Allowed("repositories[\"t/**\"].policies[0]".to_owned());
+        let allowed = Simulated::Allowed("repositories[\"t/**\"].policies[0]".to_owned());
         let rows = [
-            (&own, "GET", "/v2/t/a/tags/list", None, rule.clone()),
-            (&own, "PUT", "/v2/t/a/manifests/v1", Some(false), rule),
+            (&own, "GET", "/v2/t/a/tags/list", None, allowed.clone()),
+            (&own, "PUT", "/v2/t/a/manifests/v1", Some(false), allowed),
             (
                 &own,
                 "PUT",
