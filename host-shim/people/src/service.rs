@@ -12,6 +12,7 @@ mod methods;
 mod nonces;
 mod question;
 mod router;
+mod shares;
 mod state;
 mod users;
 
@@ -32,6 +33,7 @@ use crate::pages::Pages;
 use crate::store::Store;
 use crate::token::LoginKey;
 use nonces::Nonces;
+use shares::Shares;
 
 /// The service of one configuration.
 pub struct LoginService {
@@ -44,6 +46,7 @@ pub struct LoginService {
     nonces: Arc<Nonces>,
     store: Option<Arc<dyn Store>>,
     state: Arc<ServiceState>,
+    shares: Shares,
 }
 
 impl LoginService {

@@ -9,8 +9,9 @@ use crate::cluster::{Cluster, Endpoint};
 use crate::completed::Completed;
 use crate::node::{Node, map, member};
 
-/// Requests of browsers that the login service gets at a time: fewer than it has places for them.
-const MAX_VISITS: u32 = 128;
+/// Requests of browsers that the login service gets at a time: more than it has places for them, so
+/// that it refuses the others itself, and none waits for a connection.
+const MAX_VISITS: u32 = 320;
 
 /// Returns the clusters, the registry first.
 pub(super) fn all(completed: &Completed, place: &Place, secrets: Secrets) -> Vec<Node> {

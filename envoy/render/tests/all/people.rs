@@ -65,7 +65,7 @@ fn the_proxy_asks_the_login_service_and_knows_none_of_the_sections() {
         let read = yaml(&text);
         let clusters = read["static_resources"]["clusters"].as_array().unwrap();
         // Browsers have limits of their own.
-        for (name, limit) in [(LOGIN_CLUSTER, Value::Null), (PAGES_CLUSTER, json!(128))] {
+        for (name, limit) in [(LOGIN_CLUSTER, Value::Null), (PAGES_CLUSTER, json!(320))] {
             let cluster = clusters.iter().find(|cluster| cluster["name"] == name);
             let cluster = cluster.unwrap();
             let endpoint =

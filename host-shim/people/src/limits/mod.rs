@@ -199,7 +199,7 @@ impl Limits {
 }
 
 /// What one client has of addresses: of IPv6 the first 64 bits.
-fn network(client: IpAddr) -> String {
+pub(crate) fn network(client: IpAddr) -> String {
     match client.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),

@@ -10,6 +10,7 @@ use rustls::ClientConfig;
 use super::api::PageApi;
 use super::methods::{KeyMethod, Methods};
 use super::nonces::Nonces;
+use super::shares::Shares;
 use super::{LoginService, ServiceState, methods};
 use crate::apikey::{ApiKeys, CorsRules, Endpoint, Sources};
 use crate::config::{ConfigError, Driver, Loaded, PeopleConfig};
@@ -51,6 +52,7 @@ pub struct Kept {
     nonces: Option<Arc<Nonces>>,
     login: Option<Arc<Login>>,
     state: Arc<ServiceState>,
+    shares: Shares,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -167,6 +169,7 @@ impl Kept {
             nonces: Arc::clone(nonces),
             store,
             state: Arc::clone(&self.state),
+            shares: self.shares.clone(),
         };
         (self.root, self.ended) = (Some(root), Some(ended));
         self.login = Some(Arc::clone(&service.login));

@@ -163,6 +163,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use registry_auth_engine::login::{CALLER_HEADER, Caller};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::UnixStream;
 
@@ -187,8 +188,19 @@ mod tests {
         let visits = Arc::new(Semaphore::new(3));
         let listener = Listener::unix(&path).unwrap();
         let serving = tokio::spawn(listener.run_within(switch, visits));
-        let slow =
-            |path: &str| format!("POST {path} HTTP/1.1\r\nhost: r\r\ncontent-length: 100\r\n\r\nu");
+        let slow = |path: &str| {
+            let caller = Caller {
+                at: clock(),
+                method: "POST".to_owned(),
+                path: path.to_owned(),
+                client: Some("203.0.113.9".to_owned()),
+                identity: None,
+            };
+            let caller = caller.sign(&fixture.service.push_key);
+            format!(
+                "POST {path} HTTP/1.1\r\nhost: r\r\n{CALLER_HEADER}: {caller}\r\ncontent-length: 100\r\n\r\nu"
+            )
+        };
         let mut open = Vec::new();
         for path_of in ["/login", "/zot/auth/logout", "/zot/auth/apikey"] {
             let mut stream = UnixStream::connect(&path).await.unwrap();

@@ -13,6 +13,7 @@ use registry_auth_engine::login::{CALLER_HEADER, Caller, LoginAnswer, MAX_QUESTI
 use super::LoginService;
 use super::body::{self, Unread};
 use super::question::Answered;
+use super::shares::Share;
 use crate::apikey::{self, KeyRequest, MAX_BODY};
 use crate::session::begin::session_of;
 use crate::session::own_request::is_own;
@@ -31,6 +32,15 @@ impl LoginService {
     {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
+        // Before the body, which may come slowly.
+        let visit = if path == PATH {
+            None
+        } else {
+            match self.visit(&head, now) {
+                Ok(visit) => Some(visit),
+                Err(refused) => return refused,
+            }
+        };
         let limit = match path {
             PATH => MAX_QUESTION,
             // One more: the API says that a body is too long.
@@ -44,12 +54,8 @@ impl LoginService {
             Err(Unread::Broken) => return text(400, "the body broke off\n"),
             Err(Unread::TooSlow) => return text(408, "the body takes too long\n"),
         };
-        if path == PATH {
+        let Some((caller, _share)) = visit else {
             return self.question(&head, &body, now).await;
-        }
-        let Some(caller) = self.caller(&head, now) else {
-            // Nobody but the proxy has anything to ask here.
-            return text(401, "the request did not come through the proxy\n");
         };
         if path == apikey::PATH {
             return self.key_api(&head, &body, &caller, now).await;
@@ -67,6 +73,24 @@ impl LoginService {
             );
         }
         answered.response.map(Full::new)
+    }
+
+    /// Who visits, and a place of that address.
+    ///
+    /// # Errors
+    /// The answer to somebody who does not come through the proxy, or has too many places.
+    fn visit(&self, head: &Parts, now: UnixTime) -> Result<(Caller, Share), Sent> {
+        // Nobody but the proxy has anything to ask here.
+        let caller = self
+            .caller(head, now)
+            .ok_or_else(|| text(401, "the request did not come through the proxy\n"))?;
+        let share = self.shares.take(caller.client.as_deref()).ok_or_else(|| {
+            let mut refused = text(429, "too many requests from this address at once\n");
+            let headers = refused.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("3"));
+            refused
+        })?;
+        Ok((caller, share))
     }
 
     async fn question(&self, head: &Parts, body: &Bytes, now: UnixTime) -> Sent {
