@@ -38,7 +38,7 @@ impl LoginService {
         } else {
             match self.visit(&head, now) {
                 Ok(visit) => Some(visit),
-                Err(refused) => return refused,
+                Err(refused) => return *refused,
             }
         };
         let limit = match path {
@@ -79,16 +79,16 @@ impl LoginService {
     ///
     /// # Errors
     /// The answer to somebody who does not come through the proxy, or has too many places.
-    fn visit(&self, head: &Parts, now: UnixTime) -> Result<(Caller, Share), Sent> {
+    fn visit(&self, head: &Parts, now: UnixTime) -> Result<(Caller, Share), Box<Sent>> {
         // Nobody but the proxy has anything to ask here.
         let caller = self
             .caller(head, now)
-            .ok_or_else(|| text(401, "the request did not come through the proxy\n"))?;
+            .ok_or_else(|| Box::new(text(401, "the request did not come through the proxy\n")))?;
         let share = self.shares.take(caller.client.as_deref()).ok_or_else(|| {
             let mut refused = text(429, "too many requests from this address at once\n");
             let headers = refused.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from_static("3"));
-            refused
+            Box::new(refused)
         })?;
         Ok((caller, share))
     }
