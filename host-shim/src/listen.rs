@@ -223,3 +223,42 @@ fn readiness(readiness: Readiness) -> (StatusCode, &'static str, String) {
     }
     (status, JSON, page.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_degraded_is_on_the_page_and_is_no_reason_to_be_replaced() {
+        let entry = || vec![json!({"source": "http.auth.ldap", "reason": "r"})];
+        let refused = || Some(json!({"since": "t"}));
+        // (waiting, degraded, refused, status, members)
+        let rows = [
+            (vec![], vec![], None, 200, "ready waiting"),
+            (vec![], entry(), None, 200, "degraded ready waiting"),
+            (
+                vec![],
+                entry(),
+                refused(),
+                200,
+                "degraded ready refused waiting",
+            ),
+            (entry(), vec![], None, 503, "ready waiting"),
+            (entry(), entry(), None, 503, "degraded ready waiting"),
+        ];
+        for (waiting, degraded, refused, status, members) in rows {
+            let is_ready = waiting.is_empty();
+            let (found, _, page) = readiness(Readiness {
+                waiting,
+                degraded,
+                refused,
+            });
+            let page: Value = serde_json::from_str(&page).unwrap();
+            let mut names: Vec<_> = page.as_object().unwrap().keys().cloned().collect();
+            names.sort();
+            assert_eq!(found.as_u16(), status, "{page}");
+            assert_eq!(names.join(" "), members, "{page}");
+            assert_eq!(page["ready"], is_ready, "{page}");
+        }
+    }
+}

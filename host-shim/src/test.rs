@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     if count == 0 {
-        bail!("there are no tests: write a member `tests`, see docs/policy-tests.md");
+        bail!("there are no tests: write a member `tests`, see docs/explain.md");
     }
     let result = if failed == 0 {
         "ok".to_owned()

@@ -106,3 +106,27 @@ async fn only_the_filter_asks_and_each_question_once() {
     let got = Request::get(PATH).body(Full::default()).unwrap();
     assert_eq!(fixture.send(got).await.status, 405);
 }
+
+/// Whoever sends forms that never come to an end takes the places of one address.
+#[tokio::test]
+async fn an_address_with_all_its_places_is_asked_to_come_again_and_others_are_served() {
+    let fixture = Fixture::new().await;
+    let taken: Vec<_> = (0..shares::MAX_OF_ADDRESS)
+        .map(|_| fixture.service.shares.take(Some("192.0.2.1")).unwrap())
+        .collect();
+    let visit = async |client: &str| {
+        let caller = Caller {
+            client: Some(client.to_owned()),
+            ..caller("GET", "/login", None)
+        };
+        let request = Request::builder()
+            .uri("/login")
+            .header(CALLER_HEADER, caller.sign(&push_key(1)));
+        let got = fixture.send(request.body(Full::default()).unwrap()).await;
+        (got.status, got.headers.contains_key("retry-after"))
+    };
+    assert_eq!(visit("192.0.2.1").await, (429, true));
+    assert_eq!(visit("192.0.2.2").await, (200, false));
+    drop(taken);
+    assert_eq!(visit("192.0.2.1").await, (200, false));
+}
