@@ -9,6 +9,7 @@ mod identity;
 mod left_out;
 mod minting;
 mod readme;
+mod reasons;
 mod routes;
 mod scenarios;
 mod shipped;
