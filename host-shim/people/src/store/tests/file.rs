@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use super::*;
 
@@ -106,4 +107,46 @@ async fn a_folder_that_is_missing_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let error = Embedded::open(&folder.path().join("missing/store")).err();
     assert!(matches!(error, Some(OpenError::File { .. })), "{error:?}");
+}
+
+/// Whatever happens to the file meanwhile: what has ended stays ended, what was taken once stays
+/// taken, and nobody gets a key that was not made.
+#[tokio::test]
+async fn a_file_that_is_deleted_or_cut_while_it_is_used_lets_nobody_in() {
+    let at = UnixTime::from_secs;
+    let rows: [(&str, &dyn Fn(&Path)); 4] = [
+        ("deleted", &|path| fs::remove_file(path).unwrap()),
+        ("cut to nothing", &|path| fs::write(path, b"").unwrap()),
+        ("cut to its head", &|path| {
+            let file = fs::File::options().write(true).open(path).unwrap();
+            file.set_len(4096).unwrap();
+        }),
+        ("overwritten", &|path| {
+            let mut file = fs::File::options().write(true).open(path).unwrap();
+            let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
+            file.write_all(&vec![0xa5; length]).unwrap();
+        }),
+    ];
+    for (name, damage) in rows {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let store = Embedded::open(&path).unwrap();
+        let own = key("ann", 1);
+        store.put_key(own.clone()).await.unwrap();
+        store.end(&["s.1".to_owned()], at(200)).await.unwrap();
+        assert_eq!(store.take_once("state", at(200), at(100)).await, Ok(true));
+        damage(&path);
+        for _ in 0..2 {
+            let found = store.key("another hash").await;
+            assert!(!matches!(found, Ok(Some(_))), "{name}: {found:?}");
+            let taken = store.take_once("state", at(200), at(100)).await;
+            assert_ne!(taken, Ok(true), "{name}");
+            let ended = store.ended(at(100)).await;
+            let is_known = |ended: EndedRecord| ended.ids.iter().any(|(id, _)| id == "s.1");
+            assert!(ended.is_err() || ended.is_ok_and(is_known), "{name}");
+            // It may fail, and what it says may be forgotten; it must not end the process.
+            drop(store.put_key(key("ben", 2)).await);
+            drop(store.delete_key(&own.hash).await);
+        }
+    }
 }
