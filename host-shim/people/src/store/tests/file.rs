@@ -109,19 +109,22 @@ async fn a_folder_that_is_missing_is_an_error() {
     assert!(matches!(error, Some(OpenError::File { .. })), "{error:?}");
 }
 
+/// What happens to a file.
+type Damage = fn(&Path);
+
 /// Whatever happens to the file meanwhile: what has ended stays ended, what was taken once stays
 /// taken, and nobody gets a key that was not made.
 #[tokio::test]
 async fn a_file_that_is_deleted_or_cut_while_it_is_used_lets_nobody_in() {
     let at = UnixTime::from_secs;
-    let rows: [(&str, &dyn Fn(&Path)); 4] = [
-        ("deleted", &|path| fs::remove_file(path).unwrap()),
-        ("cut to nothing", &|path| fs::write(path, b"").unwrap()),
-        ("cut to its head", &|path| {
+    let rows: [(&str, Damage); 4] = [
+        ("deleted", |path| fs::remove_file(path).unwrap()),
+        ("cut to nothing", |path| fs::write(path, b"").unwrap()),
+        ("cut to its head", |path| {
             let file = fs::File::options().write(true).open(path).unwrap();
             file.set_len(4096).unwrap();
         }),
-        ("overwritten", &|path| {
+        ("overwritten", |path| {
             let mut file = fs::File::options().write(true).open(path).unwrap();
             let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
             file.write_all(&vec![0xa5; length]).unwrap();
