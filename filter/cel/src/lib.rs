@@ -49,6 +49,7 @@ mod sets;
 mod signatures;
 mod syntax;
 mod text;
+pub mod tree;
 mod types;
 
 pub use bindings::Bindings;

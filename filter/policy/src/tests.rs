@@ -4,7 +4,7 @@ use std::fmt;
 
 use registry_auth_engine::UnixTime;
 use registry_auth_engine::config::ConfigError;
-use registry_auth_engine::engine::{Engine, Principal};
+use registry_auth_engine::engine::{Engine, Principal, Simulated};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -224,7 +224,15 @@ impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "the test \"{}\" fails: {}", self.test, self.what)?;
         match self.case.stops_at() {
-            Some((asked, _)) => write!(formatter, "; it is refused at `{asked}`"),
+            Some((asked, report)) => {
+                write!(formatter, "; it is refused at `{asked}`")?;
+                match &report.outcome {
+                    Simulated::Refused(reason, _) => {
+                        write!(formatter, " ({})", reason.descriptor().label)
+                    }
+                    _ => Ok(()),
+                }
+            }
             None => Ok(()),
         }
     }

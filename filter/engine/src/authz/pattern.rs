@@ -134,6 +134,16 @@ impl Pattern {
         self.is_template
     }
 
+    /// Regular expressions (of the crate `regex`, bytes), anchored at both ends: a name matches if it
+    /// matches one of these. The caller's name is a mark in them that no name has.
+    #[must_use]
+    pub fn expressions(&self) -> Vec<String> {
+        self.globs
+            .iter()
+            .map(|glob| glob.regex().to_owned())
+            .collect()
+    }
+
     /// The equivalent patterns of globset: a name matches if it matches one of these; empty for a
     /// pattern that cannot match.
     pub(super) fn globs(&self) -> &[Glob] {

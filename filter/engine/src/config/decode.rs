@@ -76,6 +76,8 @@ fn root(root: &mut Object<'_>) -> Role {
     document.log_level = root.object("log", log_level).flatten();
     root.ignore_together(ZOT_ROOT, ZOTS_OWN);
     document.tests = root.take("tests");
+    // For `registry-auth check` alone.
+    let _ = root.take("lint");
     root.ignore(UNUSED_ROOT, NOT_YET);
     root.end();
     Role::Filter(Box::new(document))

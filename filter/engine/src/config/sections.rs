@@ -15,7 +15,7 @@ pub(super) const ZOT_ROOT: &[&str] = &[
 ];
 
 /// Sections that this version knows and does not use yet.
-pub(super) const UNUSED_ROOT: &[&str] = &["shadow", "lint"];
+pub(super) const UNUSED_ROOT: &[&str] = &["shadow"];
 
 /// What zot has under `http` besides `auth`, `accessControl` and `realm` (`HTTPConfig`);
 /// `allowReadAccess` is that of zot 0.x.

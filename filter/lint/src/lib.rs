@@ -1,0 +1,38 @@
+//! What is wrong, dangerous or doubtful in a configuration.
+//!
+//! The engine says what it refuses and what it warns of ([`known`] gives these a name); the other
+//! findings are of this crate, a family a file. All of them are data: a [`Finding`] says what, at
+//! which member, and what to write instead; [`Places`] says where that is in the text.
+
+mod advice;
+mod allow;
+mod anyone;
+mod claims;
+mod conditions;
+mod expression;
+mod expressions;
+mod finding;
+mod form;
+mod grants;
+mod ids;
+mod issuers;
+mod known;
+mod known_claims;
+mod names;
+mod patterns;
+mod places;
+mod reach;
+mod samples;
+mod shapes;
+mod subject;
+mod well_known;
+mod witness;
+
+pub use allow::{allowed, errors as allow_errors};
+pub use finding::{Finding, Level, Place};
+pub use form::{Format, finding as form};
+pub use ids::IDS;
+pub use known::name as known;
+pub use known_claims::suggested;
+pub use places::{Lines, Places};
+pub use subject::{Subject, findings};
