@@ -38,6 +38,8 @@ pub(crate) enum View<'a> {
 /// A configuration with its errors and warnings.
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
+    /// What was read; `None` if it has no form.
+    value: Option<Value>,
     /// As written. `None` if it cannot be decoded, or is the configuration of an intake.
     written: Option<Box<Document>>,
     /// What the filter and the shim go by: files that are read again are named, not read.
@@ -98,15 +100,20 @@ impl Configuration {
         Ok(if is_proxy { proxy } else { filter })
     }
 
-    fn seen(value: Value, view: View<'_>) -> Self {
-        match view {
+    /// Checks what a file holds.
+    pub(crate) fn seen(value: Value, view: View<'_>) -> Self {
+        let read = value.clone();
+        let checked = match view {
             // The configuration of an intake has nothing to complete.
             View::Proxy(options) if value.get("intake").is_none() => {
                 Self::completing(value, options, None)
             }
             _ => Self::checked(value),
+        };
+        Self {
+            value: Some(read),
+            ..checked.tested()
         }
-        .tested()
     }
 
     /// Completes a document. What `serve` fetches is in the completed one; what it means in zot is
@@ -190,14 +197,23 @@ impl Configuration {
             document: Some(document),
             found,
             storage,
-            completed: None,
-            people: None,
+            ..Self::default()
         }
     }
 
     /// Returns what the filter gets; `None` if it cannot be read or completed.
     pub(crate) fn document(&self) -> Option<&Document> {
         self.document.as_deref()
+    }
+
+    /// Returns what was read.
+    pub(crate) const fn value(&self) -> Option<&Value> {
+        self.value.as_ref()
+    }
+
+    /// Returns the document as it is written; `None` if it cannot be decoded.
+    pub(crate) fn written(&self) -> Option<&Document> {
+        self.written.as_deref()
     }
 
     /// Adds the promises of its tests that do not hold.
@@ -279,7 +295,11 @@ pub(crate) fn value_again(path: &Path) -> anyhow::Result<Result<Value, Diagnosti
     Ok(parsed(path, &file::read(path, u64::MAX)?))
 }
 
-fn parsed(path: &Path, text: &[u8]) -> Result<Value, Diagnostics> {
+/// Reads the text of a file as JSON or, by its name, as YAML.
+///
+/// # Errors
+/// What is wrong with its form.
+pub(crate) fn parsed(path: &Path, text: &[u8]) -> Result<Value, Diagnostics> {
     let is_yaml = path
         .extension()
         .is_some_and(|ending| ending == "yaml" || ending == "yml");
@@ -297,6 +317,20 @@ fn parsed(path: &Path, text: &[u8]) -> Result<Value, Diagnostics> {
         found.error(shown(path), message);
         found
     })
+}
+
+/// Returns the byte that a message of [`parsed`] names by its line and column.
+pub(crate) fn position(text: &[u8], message: &str) -> Option<usize> {
+    let (_, place) = message.split_once("at line ")?;
+    let (line, rest) = place.split_once(", column ")?;
+    let digits = rest
+        .split(|character: char| !character.is_ascii_digit())
+        .next()?;
+    let (line, column): (usize, usize) = (line.parse().ok()?, digits.parse().ok()?);
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let mut starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1));
+    let start = starts.nth(line.checked_sub(1)?)?;
+    Some((start + column.saturating_sub(1)).min(text.len()))
 }
 
 /// What to write into a file without content.

@@ -19,6 +19,7 @@ use bootstrap::resources;
 use listeners::Filters;
 use secrets::Secrets;
 
+pub use capabilities::ALLOWED as CAPABILITIES;
 pub use place::Place;
 
 /// The file of [`directory`] that Envoy is started with. A change of it needs a new Envoy.

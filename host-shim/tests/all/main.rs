@@ -16,6 +16,7 @@ mod issuer;
 mod issuer_files;
 mod issuers;
 mod kubernetes;
+mod mistakes;
 mod moto;
 mod names;
 mod namespace;

@@ -98,16 +98,16 @@ async fn what_is_wrong_with_people_is_said_before_anything_starts() {
     let envoy = "http://127.0.0.1:1";
     let rows: [(&[&str], i32, &str); 8] = [
         (
-            &["check", "--config", good],
+            &["check", "--short", "--zot", "--config", good],
             0,
             "zot: http.auth.apiKey: D41",
         ),
         (
-            &["check", "--config", missing],
+            &["check", "--short", "--config", missing],
             1,
             "http.auth.htpasswd.path: the file `/nowhere/users` cannot be read",
         ),
-        (&["check", "--config", empty], 1, "D17"),
+        (&["check", "--zot", "--config", empty], 1, "D17"),
         (&["check", "--config", lonely], 1, "http.auth.apiKey"),
         (
             &["serve", "--config", good, "--envoy", envoy],

@@ -4,7 +4,7 @@ use crate::node::{Node, map, member};
 
 /// Callbacks of the module, then host functions, those of WASI last. What the module imports beyond
 /// them it does not need.
-const ALLOWED: [&str; 31] = [
+pub const ALLOWED: [&str; 31] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_http_call_response",

@@ -109,7 +109,9 @@ async fn what_differs_from_zot_is_pointed_out_where_the_file_touches_it() {
         let (code, lines) = check(&folder, "zot.json", &document.to_string())
             .await
             .unwrap();
-        assert_eq!(code, Some(0), "{document}: {lines:?}");
+        // It loads, whatever is said of it.
+        let is_refused = lines.iter().any(|line| line.starts_with("error: "));
+        assert!(code.is_some() && !is_refused, "{document}: {lines:?}");
         let found: Vec<&str> = lines
             .iter()
             .filter_map(|line| line.strip_prefix("zot: "))
