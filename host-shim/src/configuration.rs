@@ -200,6 +200,12 @@ impl Configuration {
         self.document.as_deref()
     }
 
+    /// Returns what is written, with what the proxy gets by itself, such as authorities; `None` if
+    /// it cannot be decoded, or is the configuration of an intake.
+    pub(crate) fn written(&self) -> Option<&Document> {
+        self.written.as_deref()
+    }
+
     /// Adds the promises of its tests that do not hold.
     fn tested(mut self) -> Self {
         if let Some(document) = self.document.as_deref().filter(|_| !self.is_refused()) {

@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_lines, reason = "tables of test rows")]
 
 mod check;
+mod credentials;
 mod dns;
 mod endpoints;
 mod envelope;
@@ -16,11 +17,13 @@ mod issuer;
 mod issuer_files;
 mod issuers;
 mod kubernetes;
+mod live;
 mod moto;
 mod names;
 mod namespace;
 mod people;
 mod render;
+mod reports;
 mod sample;
 mod serve;
 mod shim;
