@@ -153,10 +153,14 @@ async fn a_certificate_is_the_user_that_the_configuration_makes_of_it() -> anyho
     Ok(())
 }
 
-/// A token of an issuer, and the public half of its key.
+/// A token of an issuer that ends in 2100, and the public half of its key.
 fn token(issuer: &str, seed: u8) -> anyhow::Result<(String, Value)> {
+    until(issuer, seed, 4_102_444_800)
+}
+
+fn until(issuer: &str, seed: u8, expires: u64) -> anyhow::Result<(String, Value)> {
     let key = SigningKey::new(Kind::P256, &[seed; 32], Some("k"))?;
-    let claims = json!({ "iss": issuer, "aud": "registry", "sub": "ci", "iat": 1, "exp": 4_102_444_800_u64 });
+    let claims = json!({ "iss": issuer, "aud": "registry", "sub": "ci", "iat": 1, "exp": expires });
     let [header, claims] = [json!({ "alg": "ES256", "kid": "k" }), claims]
         .map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     let signed = format!("{header}.{claims}");
@@ -193,6 +197,7 @@ async fn the_keys_of_a_token_are_fetched_from_its_issuer_alone() -> anyhow::Resu
     folder.write("system.json", &document(json!([entry(issuer.url(), None)])))?;
     folder.write("good", &good)?;
     folder.write("forged", &token(&issuer.url(), 2)?.0)?;
+    folder.write("expired", &until(&issuer.url(), 1, 1_700_000_000)?.0)?;
     folder.write("other", &token(&other.url(), 1)?.0)?;
     folder.write("stranger", &token("https://stranger.example", 1)?.0)?;
     let rows = [
@@ -207,6 +212,12 @@ async fn the_keys_of_a_token_are_fetched_from_its_issuer_alone() -> anyhow::Resu
             "--token-file forged --fetch",
             3,
             "bad_signature",
+        ),
+        (
+            "fetch.json",
+            "--token-file expired --fetch",
+            3,
+            "nearest  a token that has not expired\n",
         ),
         (
             "fetch.json",

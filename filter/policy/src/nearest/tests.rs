@@ -54,6 +54,7 @@ fn claims(issuer: &str, members: &Value) -> Principal {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of test rows")]
 fn the_nearest_changes_are_named_and_each_is_allowed() {
     let (document, engine) = configured();
     let of = |repository: &str, owner: &str, reference: &str| {
