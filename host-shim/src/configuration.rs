@@ -211,7 +211,8 @@ impl Configuration {
         self.value.as_ref()
     }
 
-    /// Returns the document as it is written; `None` if it cannot be decoded.
+    /// Returns what is written, with what the proxy gets by itself, such as authorities; `None` if
+    /// it cannot be decoded, or is the configuration of an intake.
     pub(crate) fn written(&self) -> Option<&Document> {
         self.written.as_deref()
     }

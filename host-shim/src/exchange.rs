@@ -6,6 +6,7 @@ use std::pin::Pin;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::http::response;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -102,6 +103,27 @@ pub(crate) async fn send<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     limit: usize,
 ) -> Result<Response<Bytes>, ExchangeError> {
     Session::begin(stream).await?.send(request, limit).await
+}
+
+/// Sends one request on a new stream, and reads the head of the response only.
+///
+/// # Errors
+/// See [`ExchangeError`].
+pub(crate) async fn send_for_head<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+) -> Result<response::Parts, ExchangeError> {
+    let (mut sender, connection) = handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| broken(&error))?;
+    let mut exchange = std::pin::pin!(sender.send_request(request));
+    let response = tokio::select! {
+        answer = &mut exchange => answer,
+        // It may have ended with the response.
+        _ended = connection => exchange.await,
+    };
+    let (head, _unread) = response.map_err(|error| broken(&error))?.into_parts();
+    Ok(head)
 }
 
 fn broken(error: &impl fmt::Display) -> ExchangeError {

@@ -1,26 +1,26 @@
 //! `registry-auth explain`: says what a request gets, and why.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+mod caller;
+mod certificate;
+mod fetch;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail, ensure};
-use registry_auth_engine::authn::token::UnverifiedToken;
-use registry_auth_engine::engine::Principal;
-use registry_auth_engine::keys::KeySet;
+use anyhow::bail;
+use registry_auth_engine::engine::{Simulated, Situation};
 use registry_auth_engine::time::UnixTime;
 use registry_auth_policy::case::Case;
 use registry_auth_policy::show;
 use registry_auth_policy::words::Wish;
 use registry_auth_render::Options;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::clock::wall_clock;
 use crate::configuration::{Configuration, View};
 use crate::{check, policy};
+use caller::Known;
 
-/// The longest file of claims or of a token, in bytes.
-const MAX_FILE: u64 = 1 << 20;
 /// The exit status of a request that is refused.
 const REFUSED: u8 = 3;
 
@@ -37,8 +37,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     who: Who,
     /// The keys of the token's issuer, a JWKS: its signature is checked with them
-    #[arg(long, value_name = "FILE", requires = "token_file")]
+    #[arg(long, value_name = "FILE", requires = "token_file", conflicts_with_all = OTHERS)]
     jwks: Option<PathBuf>,
+    /// Fetch the keys of the token's issuer as the configuration says, and check its signature
+    #[arg(long, requires = "token_file", conflicts_with = "jwks", conflicts_with_all = OTHERS)]
+    fetch: bool,
     /// Groups of the user
     #[arg(long = "group", value_name = "GROUP", requires = "user")]
     groups: Vec<String>,
@@ -59,11 +62,15 @@ pub(crate) struct Arguments {
     words: Vec<String>,
 }
 
+/// Callers without a token, for whom there is no signature to check: clap does not insist on
+/// `requires` where another member of the group is there.
+const OTHERS: [&str; 4] = ["claims", "user", "cert", "anonymous"];
+
 /// Who does it.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Who {
-    /// The file of a token, `-` for standard input; its signature is checked with --jwks alone
+    /// The file of a token, `-` for standard input; its signature is checked with --jwks or --fetch
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The file of a token's claims, as a JSON object
@@ -72,6 +79,9 @@ struct Who {
     /// A user name, of a login or of a client certificate
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// The PEM file of a client certificate, which `http.auth.mtls` makes a user of
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
     /// Nobody
     #[arg(long)]
     anonymous: bool,
@@ -95,22 +105,29 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let configuration = Configuration::read(&arguments.config, View::Proxy(&options))?;
     // A promise of its tests that does not hold is no reason: it may be what is asked about.
-    let engine = configuration.document().and_then(policy::engine);
-    let Some(engine) = engine else {
+    let document = configuration.document();
+    let (Some(document), Some(engine)) = (document, document.and_then(policy::engine)) else {
         check::print(&configuration);
         bail!("the configuration has errors: nothing can be explained by it");
     };
     let now = arguments.at.map_or_else(wall_clock, UnixTime::from_secs);
     let tags_exist = arguments.tag_exists.map(|answer| answer == YesNo::Yes);
-    let case = if let (Some(token), Some(jwks)) = (&arguments.who.token_file, &arguments.jwks) {
-        let (token, keys) = (read(token)?, keys(jwks)?);
-        Case::of_token(&engine, (bare(&token), &keys), &wish, now, tags_exist)
-    } else {
-        let principal = arguments.principal()?;
-        Case::of(&engine, &principal, &wish, now, tags_exist)
-    };
+    let situation = Situation { now, tags_exist };
+    let known = Known::read(
+        arguments,
+        configuration.written().unwrap_or(document),
+        &engine,
+    )?;
+    let caller = known.caller();
+    let case = Case::by(&engine, caller, &wish, situation);
+    let case = case.with_nearest(
+        (&engine, document),
+        (caller, known.claims()),
+        &wish,
+        situation,
+    );
     let case = case.with_hidden(&engine);
-    print(&case, arguments);
+    print(&case, &known.notes, arguments.json);
     Ok(if case.is_granted() {
         ExitCode::SUCCESS
     } else {
@@ -122,18 +139,18 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     clippy::print_stdout,
     reason = "the explanation is what the command is asked for"
 )]
-fn print(case: &Case, arguments: &Arguments) {
-    if arguments.json {
-        println!("{:#}", as_json(case));
+fn print(case: &Case, notes: &[String], json: bool) {
+    if json {
+        println!("{:#}", as_json(case, notes));
         return;
     }
     print!("{}", show::text(case));
-    if arguments.who.token_file.is_some() && arguments.jwks.is_none() {
-        println!("the signature of the token was not checked");
+    for note in notes {
+        println!("{note}");
     }
 }
 
-fn as_json(case: &Case) -> Value {
+fn as_json(case: &Case, notes: &[String]) -> Value {
     let requests = case.reports.iter().map(|(asked, report)| {
         json!({
             "request": asked.to_string(),
@@ -142,74 +159,20 @@ fn as_json(case: &Case) -> Value {
             "steps": report.steps,
         })
     });
+    let refused = case
+        .stops_at()
+        .and_then(|(_, report)| match report.outcome {
+            Simulated::Refused(reason, _) => Some(reason.descriptor()),
+            _ => None,
+        });
     json!({
         "words": case.words,
         "granted": case.is_granted(),
+        "status": refused.map(|descriptor| descriptor.status),
+        "reason": refused.map(|descriptor| descriptor.label),
         "message": case.message(),
+        "nearest": case.nearest,
+        "notes": notes,
         "requests": requests.collect::<Vec<_>>(),
     })
-}
-
-impl Arguments {
-    fn principal(&self) -> anyhow::Result<Principal> {
-        let who = &self.who;
-        if let Some(name) = &who.user {
-            return Ok(Principal::User {
-                name: name.clone(),
-                groups: self.groups.clone(),
-            });
-        }
-        let claims = match (&who.token_file, &who.claims) {
-            (Some(path), _) => claims_of_token(&read(path)?)
-                .with_context(|| format!("`{}` holds no token", path.display()))?,
-            (None, Some(path)) => serde_json::from_str(&read(path)?)
-                .with_context(|| format!("`{}` is no JSON object of claims", path.display()))?,
-            (None, None) => return Ok(Principal::Anonymous),
-        };
-        let named = claims.get("iss").and_then(Value::as_str);
-        let issuer = self.issuer.as_deref().or(named);
-        let issuer = issuer.context("the claims have no `iss`: add it, or give --issuer URL")?;
-        Ok(Principal::Claims {
-            issuer: issuer.to_owned(),
-            claims,
-        })
-    }
-}
-
-/// The claims that a token has, whoever has signed it. No error holds a part of it.
-fn claims_of_token(text: &str) -> anyhow::Result<Map<String, Value>> {
-    let token = UnverifiedToken::parse(bare(text))?;
-    Ok(token.claims_unverified().as_map().clone())
-}
-
-/// A token without blanks and the scheme, which a file may have.
-fn bare(text: &str) -> &str {
-    let text = text.trim();
-    text.strip_prefix("Bearer ").unwrap_or(text)
-}
-
-/// The keys of a JWKS (RFC 7517 section 5).
-fn keys(path: &Path) -> anyhow::Result<KeySet> {
-    let name = path.display();
-    let set: Value = serde_json::from_str(&read(path)?)
-        .with_context(|| format!("`{name}` is no JWKS: it is not JSON"))?;
-    let set = KeySet::from_jwks_value(&set).with_context(|| format!("`{name}` is no JWKS"))?;
-    ensure!(!set.keys.is_empty(), "`{name}` holds no usable key");
-    Ok(set.keys)
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let name = path.display();
-    if path == Path::new("-") {
-        let input = std::io::stdin().lock();
-        input.take(MAX_FILE).read_to_string(&mut text)?;
-    } else {
-        let file = std::fs::File::open(path).with_context(|| format!("cannot read `{name}`"))?;
-        ensure!(file.metadata()?.is_file(), "`{name}` is no file");
-        file.take(MAX_FILE)
-            .read_to_string(&mut text)
-            .with_context(|| format!("cannot read `{name}`"))?;
-    }
-    Ok(text)
 }

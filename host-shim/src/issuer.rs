@@ -65,9 +65,11 @@ impl Issuer {
     /// Returns the issuer of an entry of a checked configuration; `None` if its keys are not
     /// pushed, or it has no URL to fetch from.
     pub(crate) fn of(oidc: &Oidc) -> Option<Self> {
-        if !oidc.is_pushed() {
-            return None;
-        }
+        oidc.is_pushed().then(|| Self::reached(oidc)).flatten()
+    }
+
+    /// As [`of`](Self::of), whoever fetches the keys otherwise.
+    pub(crate) fn reached(oidc: &Oidc) -> Option<Self> {
         let first = match oidc.jwks_uri.as_deref() {
             Some(jwks_uri) => KeyRequest::keys(HttpUrl::parse(jwks_uri).ok()?),
             None => KeyRequest::discovery(&BaseUrl::parse(&oidc.issuer).ok()?),

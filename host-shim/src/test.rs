@@ -1,17 +1,31 @@
 //! `registry-auth test`: runs the tests of a policy file.
 
+mod junit;
+mod live;
+mod outcome;
+mod tap;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use registry_auth_engine::config::raw::Document;
+use registry_auth_engine::engine::Engine;
 use registry_auth_policy::case::Case;
 use registry_auth_policy::coverage::Coverage;
-use registry_auth_policy::{show, tests};
+use registry_auth_policy::tests::{self, PolicyTest};
 use registry_auth_render::Options;
+use serde_json::Value;
 
 use crate::clock::wall_clock;
 use crate::configuration::{Configuration, View, value_of};
 use crate::{check, policy};
+use outcome::{Outcomes, Suite};
+
+/// The exit status of arguments that do not fit together, as clap has it.
+const USAGE: u8 = 2;
+/// Standard output in the place of a file.
+const STANDARD: &str = "-";
 
 /// Runs the tests of a configuration (its member `tests`), and of further files
 ///
@@ -27,6 +41,14 @@ pub(crate) struct Arguments {
     /// Fail if the tests cover less than this percentage
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     min: Option<u8>,
+    /// Print the results as TAP 13
+    #[arg(long)]
+    tap: bool,
+    /// Write the results as JUnit XML, `-` for standard output in place of the text
+    #[arg(long, value_name = "FILE|-")]
+    junit: Option<PathBuf>,
+    #[command(flatten)]
+    live: live::LiveArguments,
     /// Files with a member `tests`, JSON or YAML, which are run too
     #[arg(value_name = "MORE")]
     more: Vec<PathBuf>,
@@ -35,12 +57,16 @@ pub(crate) struct Arguments {
 /// Runs the command.
 ///
 /// # Errors
-/// A file cannot be read, or there is no test.
-#[expect(
-    clippy::print_stdout,
-    reason = "the result is what the command is asked for"
-)]
+/// A file cannot be read or written, there is no test, or a proxy cannot be reached.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let to_stdout = arguments
+        .junit
+        .as_ref()
+        .is_some_and(|path| path.as_os_str() == STANDARD);
+    if to_stdout && arguments.tap {
+        eprintln!("error: only one of --tap and --junit - can be printed: give --junit a file");
+        return Ok(ExitCode::from(USAGE));
+    }
     let options = Options {
         check_files: true,
         ..Options::default()
@@ -51,62 +77,89 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         check::print(&configuration);
         bail!("the configuration has errors: no test is run");
     };
-    let mut files = vec![(&arguments.config, document.tests.clone())];
-    for path in &arguments.more {
-        let value = match value_of(path)? {
-            Ok(value) => value,
-            Err(found) => bail!("{}: {}", path.display(), listed(&found.errors)),
-        };
-        let tests = value.get("tests").cloned();
-        let tests = tests.with_context(|| format!("`{}` has no `tests`", path.display()))?;
-        files.push((path, Some(tests)));
-    }
-    let mut coverage = Coverage::of(document, &engine);
-    let (mut count, mut requests, mut failed) = (0, 0, 0);
-    for (path, tests) in files {
-        let Some(tests) = tests else {
-            continue;
-        };
-        let read = tests::read(&tests).map_err(|wrong| {
-            let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!("{}: {}", path.display(), wrong.join("\n"))
-        })?;
-        let mut see = |case: &Case| coverage.add(case);
-        let summary = tests::run_and_see(&read, &engine, wall_clock(), &mut see);
-        count += summary.tests;
-        requests += summary.requests;
-        failed += summary.failures.len();
-        for failure in &summary.failures {
-            println!("FAILED  {}: {failure}", failure.path);
-            println!("{}", show::text(&failure.case));
-        }
-    }
-    if count == 0 {
+    let files = arguments.files(document)?;
+    let all = || files.iter().flat_map(|(_, tests)| tests);
+    if all().next().is_none() {
         bail!("there are no tests: write a member `tests`, see docs/explain.md");
     }
-    let result = if failed == 0 {
-        "ok".to_owned()
-    } else {
-        format!("{failed} FAILED")
+    let mut coverage = Coverage::of(document, &engine);
+    let suites = files
+        .iter()
+        .map(|(name, tests)| suite(name, tests, &engine, &mut coverage));
+    let mut outcomes = Outcomes {
+        suites: suites.collect(),
+        remarks: Vec::new(),
     };
-    println!("{count} tests, {requests} requests: {result}");
-    let least = arguments.min.map_or(0, usize::from);
+    outcomes.suites.extend(arguments.live.run(all(), &engine)?);
+    outcomes.remarks = arguments.remarks(&coverage);
+    outcomes.write(arguments.tap, arguments.junit.as_deref())?;
+    let least = arguments.least();
     let is_enough = coverage.percent() >= least;
-    if arguments.coverage || !is_enough {
-        let (covered, all) = coverage.count();
-        println!("coverage {} % ({covered} of {all})", coverage.percent());
-        for (place, what) in coverage.missing() {
-            println!("  {place}  {what}");
-        }
-    }
     if !is_enough {
         eprintln!("error: the tests cover less than {least} %");
     }
-    Ok(if failed == 0 && is_enough {
+    Ok(if outcomes.failed() == 0 && is_enough {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+impl Arguments {
+    /// The tests of each file that has some.
+    fn files(&self, document: &Document) -> anyhow::Result<Vec<(String, Vec<PolicyTest>)>> {
+        let mut files = Vec::new();
+        if let Some(tests) = &document.tests {
+            files.push(read(self.config.display().to_string(), tests)?);
+        }
+        for path in &self.more {
+            let value = match value_of(path)? {
+                Ok(value) => value,
+                Err(found) => bail!("{}: {}", path.display(), listed(&found.errors)),
+            };
+            let tests = value.get("tests");
+            let tests = tests.with_context(|| format!("`{}` has no `tests`", path.display()))?;
+            files.push(read(path.display().to_string(), tests)?);
+        }
+        Ok(files)
+    }
+
+    fn least(&self) -> usize {
+        self.min.map_or(0, usize::from)
+    }
+
+    /// What is not covered, if that is asked for, or too much.
+    fn remarks(&self, coverage: &Coverage) -> Vec<String> {
+        let percent = coverage.percent();
+        if !self.coverage && percent >= self.least() {
+            return Vec::new();
+        }
+        let (covered, all) = coverage.count();
+        let mut remarks = vec![format!("coverage {percent} % ({covered} of {all})")];
+        let missing = coverage.missing();
+        remarks.extend(missing.map(|(place, what)| format!("  {place}  {what}")));
+        remarks
+    }
+}
+
+fn read(name: String, tests: &Value) -> anyhow::Result<(String, Vec<PolicyTest>)> {
+    let read = tests::read(tests).map_err(|wrong| {
+        let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{name}: {}", wrong.join("\n"))
+    })?;
+    Ok((name, read))
+}
+
+/// Runs the tests of a file.
+fn suite(name: &str, tests: &[PolicyTest], engine: &Engine, coverage: &mut Coverage) -> Suite {
+    let now = wall_clock();
+    let mut suite = Suite::new(name);
+    for test in tests {
+        let mut see = |case: &Case| coverage.add(case);
+        let one = std::slice::from_ref(test);
+        suite.add(test, &tests::run_and_see(one, engine, now, &mut see));
+    }
+    suite
 }
 
 fn listed(errors: &[registry_auth_engine::config::ConfigError]) -> String {

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use registry_auth_engine::engine::{Engine, Principal, Report, Simulated, Situation};
-use registry_auth_engine::keys::KeySet;
 use registry_auth_engine::trace::Step;
-use registry_auth_engine::{RequestHead, UnixTime};
+use registry_auth_engine::{Connection, KeyRing, RequestHead, UnixTime};
 
 use crate::words::{Asked, Wish};
 
@@ -18,6 +17,62 @@ pub struct Case {
     pub reports: Vec<(Asked, Report)>,
     /// The patterns that match the repository that was checked last and do not decide.
     pub hidden: Vec<Arc<str>>,
+    /// The smallest changes with which it would be allowed, if it is refused and somebody has looked
+    /// for them.
+    pub nearest: Vec<String>,
+}
+
+/// Who asks, and how that is known.
+#[derive(Clone, Copy, Debug)]
+pub enum Caller<'a> {
+    /// As somebody says: nothing is verified.
+    Said(&'a Principal),
+    /// The holder of a token, which is verified with these keys of the sources.
+    Token(&'a str, &'a KeyRing),
+    /// Whoever shows this certificate, in PEM. A proxy would have verified it.
+    Certificate(&'a str),
+}
+
+impl Caller<'_> {
+    /// Asks the engine about one request.
+    pub(crate) fn asks(
+        self,
+        engine: &Engine,
+        asked: &Asked,
+        wish: &Wish,
+        situation: Situation,
+    ) -> Report {
+        let situation = Situation {
+            tags_exist: wish.tag_exists.or(situation.tags_exist),
+            ..situation
+        };
+        let mut head = RequestHead {
+            method: asked.method.as_bytes(),
+            path: asked.path.as_bytes(),
+            ..RequestHead::default()
+        };
+        match self {
+            Self::Said(principal) => engine.simulate(principal, &head, situation),
+            Self::Token(token, keys) => {
+                let authorization = format!("Bearer {token}");
+                let head = RequestHead {
+                    authorization: vec![authorization.as_bytes()],
+                    ..head
+                };
+                engine.explain(&head, keys, situation)
+            }
+            Self::Certificate(pem) => {
+                head.connection = Connection {
+                    mtls: true,
+                    certificate: pem.as_bytes(),
+                    // There is none without TLS.
+                    tls_version: b"TLSv1.3",
+                    ..Connection::default()
+                };
+                engine.explain(&head, &KeyRing::of(engine.sources()), situation)
+            }
+        }
+    }
 }
 
 impl Case {
@@ -31,53 +86,22 @@ impl Case {
         now: UnixTime,
         tags_exist: Option<bool>,
     ) -> Self {
-        let situation = Situation {
-            now,
-            tags_exist: wish.tag_exists.or(tags_exist),
-        };
-        let reports = wish.requests.iter().map(|asked| {
-            let head = RequestHead {
-                method: asked.method.as_bytes(),
-                path: asked.path.as_bytes(),
-                ..RequestHead::default()
-            };
-            (asked.clone(), engine.simulate(principal, &head, situation))
-        });
-        Self {
-            words: wish.words.clone(),
-            reports: reports.collect(),
-            hidden: Vec::new(),
-        }
+        let situation = Situation { now, tags_exist };
+        Self::by(engine, Caller::Said(principal), wish, situation)
     }
 
-    /// As [`of`](Self::of), for the holder of a token whose issuer has these keys: the token is
-    /// verified.
+    /// As [`of`](Self::of), for a caller that may have a real credential.
     #[must_use]
-    pub fn of_token(
-        engine: &Engine,
-        (token, keys): (&str, &KeySet),
-        wish: &Wish,
-        now: UnixTime,
-        tags_exist: Option<bool>,
-    ) -> Self {
-        let situation = Situation {
-            now,
-            tags_exist: wish.tag_exists.or(tags_exist),
-        };
-        let authorization = format!("Bearer {token}");
-        let reports = wish.requests.iter().map(|asked| {
-            let head = RequestHead {
-                method: asked.method.as_bytes(),
-                path: asked.path.as_bytes(),
-                authorization: vec![authorization.as_bytes()],
-                ..RequestHead::default()
-            };
-            (asked.clone(), engine.explain(&head, keys, situation))
-        });
+    pub fn by(engine: &Engine, caller: Caller<'_>, wish: &Wish, situation: Situation) -> Self {
+        let reports = wish
+            .requests
+            .iter()
+            .map(|asked| (asked.clone(), caller.asks(engine, asked, wish, situation)));
         Self {
             words: wish.words.clone(),
             reports: reports.collect(),
             hidden: Vec::new(),
+            nearest: Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@
 //! ```text
 //!  words    "push team/app:v1" as requests
 //!  case     who does what, and what each request gets
+//!  nearest  the smallest change with which it would be allowed
 //!  show     the same as text for people
 //!  coverage which rules tests have reached
 //!  access   who may do something, what somebody may do
@@ -16,6 +17,7 @@
 pub mod access;
 pub mod case;
 pub mod coverage;
+pub mod nearest;
 pub mod show;
 pub mod tests;
 pub mod words;

@@ -43,6 +43,12 @@ pub fn text(case: &Case) -> String {
     if let Some((_, report)) = shown {
         rules(&mut text, report, &case.hidden);
     }
+    if !case.nearest.is_empty() {
+        line(
+            &mut text,
+            &format!("nearest  {}", case.nearest.join("; or ")),
+        );
+    }
     text
 }
 

@@ -1,5 +1,7 @@
 //! What a policy file promises about itself: its member `tests`.
 
+mod reads;
+
 use std::fmt;
 
 use registry_auth_engine::UnixTime;
@@ -10,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::case::Case;
 use crate::words::{Wish, WordsError};
+pub use reads::{Read, Wanted};
 
 /// The most tests of a file.
 pub const MAX_TESTS: usize = 200;

@@ -128,6 +128,55 @@ impl Wish {
     }
 }
 
+impl Wish {
+    /// The repository that the words name, if they are a verb and an image.
+    #[must_use]
+    pub fn repository(&self) -> Option<String> {
+        self.image().map(|(_, image)| image.repository)
+    }
+
+    /// The same with another tag, in short words. None if the words name no image, or have no use
+    /// for a tag.
+    #[must_use]
+    pub fn with_tag(&self, tag: &str) -> Option<Self> {
+        let (verb, image) = self.image().filter(|(verb, _)| *verb != "list")?;
+        Self::read(&format!("{verb} {}:{tag}", image.repository)).ok()
+    }
+
+    /// The same with another verb, in short words.
+    #[must_use]
+    pub fn with_verb(&self, verb: &str) -> Option<Self> {
+        let (_, image) = self.image()?;
+        let name = image.name(verb);
+        Self::read(&format!("{verb} {name}")).ok()
+    }
+
+    /// The same in another repository, in short words.
+    #[must_use]
+    pub fn with_repository(&self, repository: &str) -> Option<Self> {
+        let (verb, image) = self.image()?;
+        let repository = repository.to_owned();
+        let name = Image {
+            repository,
+            ..image
+        }
+        .name(verb);
+        Self::read(&format!("{verb} {name}")).ok()
+    }
+
+    /// The verb and the image of the words.
+    #[must_use]
+    pub fn verb(&self) -> Option<&str> {
+        self.image().map(|(verb, _)| verb)
+    }
+
+    fn image(&self) -> Option<(&str, Image)> {
+        let (verb, name) = self.words.split_once(' ')?;
+        let is_image = !METHODS.contains(&verb) && !name.contains(' ');
+        is_image.then(|| (verb, Image::read(name)))
+    }
+}
+
 /// A name such as `registry.example.com/team/app:v1`.
 struct Image {
     repository: String,
@@ -151,6 +200,19 @@ impl Image {
         Self {
             repository: repository.to_owned(),
             reference: reference.to_owned(),
+        }
+    }
+
+    /// The name behind a verb.
+    fn name(&self, verb: &str) -> String {
+        let between = if self.reference.contains(':') {
+            '@'
+        } else {
+            ':'
+        };
+        match verb {
+            "list" => self.repository.clone(),
+            _ => format!("{}{between}{}", self.repository, self.reference),
         }
     }
 

@@ -25,7 +25,7 @@ fn blocks() -> Vec<(&'static str, &'static str)> {
 }
 
 /// Writes the files of the page.
-fn files(folder: &Folder) -> anyhow::Result<()> {
+pub(crate) fn files(folder: &Folder) -> anyhow::Result<()> {
     for (info, text) in blocks() {
         if let Some((_, name)) = info.split_once(' ') {
             folder.write(name, text)?;
@@ -35,7 +35,10 @@ fn files(folder: &Folder) -> anyhow::Result<()> {
 }
 
 /// Runs the binary in a folder. Returns its exit status and what it wrote.
-async fn run(folder: &Path, words: &str) -> anyhow::Result<(Option<i32>, String, String)> {
+pub(crate) async fn run(
+    folder: &Path,
+    words: &str,
+) -> anyhow::Result<(Option<i32>, String, String)> {
     let words: Vec<_> = words.split(' ').collect();
     let mut command = command(&words);
     command.current_dir(folder);
@@ -62,7 +65,7 @@ async fn the_samples_of_the_page_are_what_the_commands_print() -> anyhow::Result
         assert_eq!(found, expected, "{line}\n{errors}");
         count += 1;
     }
-    ensure!(count == 7, "{count} samples");
+    ensure!(count == 8, "{count} samples");
     Ok(())
 }
 

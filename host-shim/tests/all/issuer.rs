@@ -99,6 +99,11 @@ impl Issuer {
         Ok(Self { url, state, task })
     }
 
+    /// Returns its name.
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
     /// Returns the name of its set.
     pub(crate) fn set(&self) -> String {
         format!("oidc:{}", self.url)

@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_lines, reason = "tables of test rows")]
 
 mod check;
+mod credentials;
 mod dns;
 mod endpoints;
 mod envelope;
@@ -17,11 +18,13 @@ mod issuer_files;
 mod issuers;
 mod kubernetes;
 mod mistakes;
+mod live;
 mod moto;
 mod names;
 mod namespace;
 mod people;
 mod render;
+mod reports;
 mod sample;
 mod serve;
 mod shim;

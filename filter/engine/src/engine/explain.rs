@@ -1,4 +1,4 @@
-//! What a request with a real token would get, if the keys of its issuer were these.
+//! What a request with a real credential would get, if the keys of the issuers were these.
 
 use super::Engine;
 use super::simulate::{Report, Simulated, Situation};
@@ -6,8 +6,7 @@ use crate::authn::cache::IdentityCache;
 use crate::authn::verify::PureRust;
 use crate::decision::Verdict;
 use crate::facts::{Facts, Gathered, KeysAnswer, Need};
-use crate::keys::KeySet;
-use crate::keys::source::{KeyRing, Keys, SourceId};
+use crate::keys::source::KeyRing;
 use crate::request::RequestHead;
 use crate::trace::{Recorder, Trace};
 
@@ -15,14 +14,10 @@ use crate::trace::{Recorder, Trace};
 const FACTS: usize = 128;
 
 impl Engine {
-    /// Says what a request with the token in its `Authorization` would get. Each provider has these
-    /// keys: the token is verified as it would be.
+    /// Says what a request would get with the token in its `Authorization`, or with the certificate of
+    /// its connection. A token is verified as it would be, with these keys of the sources.
     #[must_use]
-    pub fn explain(&self, head: &RequestHead<'_>, keys: &KeySet, situation: Situation) -> Report {
-        let mut ring = KeyRing::of(&self.sources);
-        for (index, _) in self.sources.iter().enumerate() {
-            ring.set(SourceId(index), Some(Keys::new(keys.clone())));
-        }
+    pub fn explain(&self, head: &RequestHead<'_>, keys: &KeyRing, situation: Situation) -> Report {
         let mut gathered = Gathered::default();
         let unknown = |why| Report {
             outcome: Simulated::Unknown(why),
@@ -31,7 +26,7 @@ impl Engine {
         for _ in 0..FACTS {
             let trace = Trace::default();
             let facts = Facts {
-                keys: &ring,
+                keys,
                 gathered: &gathered,
                 now: situation.now,
             };
@@ -72,7 +67,7 @@ mod tests {
 
     use super::*;
     use crate::config::{self, Role};
-    use crate::keys::{Kind, SigningKey};
+    use crate::keys::{KeySet, Kind, SigningKey};
     use crate::reason::Reason;
     use crate::time::UnixTime;
     use crate::trace::Step;
@@ -149,7 +144,8 @@ mod tests {
                 now: UnixTime::from_secs(1_800_000_000),
                 tags_exist,
             };
-            let report = engine.explain(&head, keys, situation);
+            let ring = KeyRing::of_all(engine.sources(), keys);
+            let report = engine.explain(&head, &ring, situation);
             assert_eq!(report.outcome, expected, "{method} {path} {tags_exist:?}");
             let has_token = report
                 .steps

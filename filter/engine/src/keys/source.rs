@@ -158,6 +158,16 @@ impl KeyRing {
         }
     }
 
+    /// A ring in which each source has these keys, whatever it is.
+    #[must_use]
+    pub fn of_all(sources: &[Source], keys: &KeySet) -> Self {
+        let keys = Keys::new(keys.clone());
+        Self {
+            held: sources.iter().map(|_| Some(keys.clone())).collect(),
+            signing: None,
+        }
+    }
+
     /// The keys of a source, if any are held.
     #[must_use]
     pub fn get(&self, source: SourceId) -> Option<&Keys> {

@@ -3,6 +3,7 @@
 
 pub mod client_address;
 pub mod delay;
+pub mod explained;
 pub mod hostile;
 pub mod minting;
 mod outcome;

@@ -7,6 +7,7 @@ mod conformance;
 mod credential;
 mod crowd;
 mod delay;
+mod explained;
 mod failures;
 mod fields;
 mod hostile;

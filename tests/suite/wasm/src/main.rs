@@ -10,6 +10,7 @@ mod client_address;
 mod clock;
 mod contexts;
 mod delay;
+mod explained;
 mod expressions;
 mod faults;
 mod fetches;

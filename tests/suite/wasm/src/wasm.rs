@@ -90,6 +90,13 @@ impl Wasm {
         })
     }
 
+    /// Returns what the VM of a configuration has logged.
+    pub(crate) fn log(&self, config: usize) -> &[String] {
+        self.served
+            .get(config)
+            .map_or(&[], |served| served.vm.log())
+    }
+
     /// Sends a request to a copy of a configuration's VM, which has seen no request before; host
     /// calls go wrong, counted from there. A request that still waits gets a minute more, than
     /// which no patience is longer.
