@@ -7,25 +7,16 @@ use std::sync::Arc;
 use registry_auth_engine::access::Action;
 
 use super::explore::{BUDGET, Budget, Regions, Wanted};
+use super::merged::Merged;
 use super::patterns::{Patterns, is_part};
+use super::region::{ADMIN, Deciding, Region, Site, rights};
 use super::rights::{ACTIONS, Access, Rights, Rules, members};
 use super::verdict::Found;
 use super::witness::asked;
-use super::{DiffError, Difference, Kind, Side, Who, Witness, show};
-
-/// The most differences.
-const DIFFERENCES: usize = 20_000;
-/// The pattern of what the admin policy gives.
-const ADMIN: &str = "adminPolicy";
-
-/// The deciding patterns of both policies.
-type Deciding = (Option<u32>, Option<u32>);
+use super::{DiffError, Difference, Side, Who, Witness, show};
 
 /// Members of configured groups, by policy.
 type Members = [BTreeMap<String, Vec<String>>; 2];
-
-/// What differs: everything but actions and witness.
-type Key = (Kind, Who, String, Option<String>, Option<String>);
 
 struct Comparison<'a> {
     sides: [Side<'a>; 2],
@@ -34,16 +25,8 @@ struct Comparison<'a> {
     stranger: String,
     /// Which names are of interest: all, if the admin policies differ.
     wanted: Wanted,
-    found: BTreeMap<Key, (BTreeSet<Action>, Option<Witness>)>,
+    found: Merged,
     budget: Budget,
-}
-
-/// Patterns that decide together, with one of the names.
-#[derive(Clone, Copy)]
-struct Region<'a> {
-    patterns: &'a Patterns,
-    deciding: Deciding,
-    repository: &'a str,
 }
 
 /// Returns all differences, each with its witness.
@@ -64,7 +47,7 @@ pub(super) fn differences(sides: [Side<'_>; 2]) -> Result<Vec<Difference>, DiffE
             unchanged: is_admin_changed,
             templates: false,
         },
-        found: BTreeMap::new(),
+        found: Merged::default(),
         budget: Budget(BUDGET),
     };
     let regions = patterns.plain(comparison.wanted, &mut comparison.budget)?;
@@ -72,7 +55,7 @@ pub(super) fn differences(sides: [Side<'_>; 2]) -> Result<Vec<Difference>, DiffE
     if patterns.has_templates() {
         comparison.named(&mut patterns)?;
     }
-    Ok(comparison.into_differences())
+    Ok(comparison.found.into_differences())
 }
 
 /// The groups of which somebody has become a member, or is none any more.
@@ -103,53 +86,6 @@ fn stranger(patterns: &Patterns) -> String {
         name.insert(0, '+');
     }
     name
-}
-
-impl Region<'_> {
-    /// The rules that decide, of each policy.
-    fn rules(&self) -> [Option<&Rules>; 2] {
-        let [old, new] = &self.patterns.rules;
-        let of = |id: Option<u32>, rules: &'_ [Rules]| -> Option<usize> {
-            id.map(|id| id as usize).filter(|id| *id < rules.len())
-        };
-        let (first, second) = self.deciding;
-        [
-            of(first, old).and_then(|id| old.get(id)),
-            of(second, new).and_then(|id| new.get(id)),
-        ]
-    }
-
-    /// The patterns that decide, of each policy.
-    fn texts(&self) -> [Option<&str>; 2] {
-        let (old, new) = self.deciding;
-        [old, new].map(|id| {
-            let pattern = self.patterns.list.get(id? as usize)?;
-            Some(pattern.text.as_str())
-        })
-    }
-
-    /// The pattern that makes the difference, and how the other one matters.
-    fn place(&self) -> (String, Option<String>) {
-        let has = |text: &str, side: usize| {
-            let mut patterns = self.patterns.list.iter();
-            patterns.any(|pattern| pattern.text == text && pattern.is_in.get(side) == Some(&true))
-        };
-        match self.texts() {
-            [Some(old), Some(new)] if old == new => (new.to_owned(), None),
-            [Some(old), Some(new)] if has(old, 1) => {
-                (new.to_owned(), Some(format!("{new} hides {old}")))
-            }
-            [Some(old), Some(new)] if has(new, 0) => {
-                (old.to_owned(), Some(format!("{old} no longer hides {new}")))
-            }
-            [Some(old), Some(new)] => (
-                new.to_owned(),
-                Some(format!("{new} decides instead of {old}")),
-            ),
-            [Some(one), None] | [None, Some(one)] => (one.to_owned(), None),
-            [None, None] => (ADMIN.to_owned(), None),
-        }
-    }
 }
 
 impl Comparison<'_> {
@@ -365,68 +301,16 @@ impl Comparison<'_> {
                 .map(|rules| rights(rules, user, groups).access(*action));
             let [one, other] = &of_rules;
             let is_admin = one == other && of_admin.iter().any(|access| *access != Access::No);
-            let (pattern, because) = if is_admin {
-                (ADMIN.to_owned(), None)
+            let site = if is_admin {
+                Site {
+                    pattern: ADMIN,
+                    other: None,
+                }
             } else {
-                region.place()
+                region.site()
             };
-            let key = (found.kind, who.clone(), pattern, because, found.conditions);
-            let (actions, known) = self.found.entry(key).or_default();
-            actions.insert(*action);
-            if known.is_none() && !matches!(found.kind, Kind::Changed { .. }) {
-                *known = Some(witness);
-            }
-            if self.found.len() > DIFFERENCES {
-                return Err(DiffError::TooMany(DIFFERENCES));
-            }
+            self.found.add(who, &site, found, witness)?;
         }
         Ok(differing)
-    }
-
-    fn into_differences(self) -> Vec<Difference> {
-        let found = self.found.into_iter();
-        found
-            .map(|(key, (actions, witness))| {
-                let (kind, who, pattern, because, conditions) = key;
-                Difference {
-                    kind,
-                    who,
-                    actions,
-                    pattern,
-                    because,
-                    conditions,
-                    witness,
-                }
-            })
-            .collect()
-    }
-}
-
-impl<'a> Region<'a> {
-    const fn of(patterns: &'a Patterns, deciding: Deciding, repository: &'a str) -> Self {
-        Self {
-            patterns,
-            deciding,
-            repository,
-        }
-    }
-
-    /// What a caller gets by each policy.
-    fn rights(&self, name: &str, [old_groups, new_groups]: [&[String]; 2]) -> [Rights; 2] {
-        let [old, new] = self.rules();
-        let [old_admin, new_admin] = &self.patterns.admin;
-        let user = Some(name);
-        [
-            rights(old, user, old_groups).or(&old_admin.of(user, old_groups)),
-            rights(new, user, new_groups).or(&new_admin.of(user, new_groups)),
-        ]
-    }
-}
-
-fn rights(rules: Option<&Rules>, user: Option<&str>, groups: &[String]) -> Rights {
-    match (rules, user) {
-        (None, _) => Rights::default(),
-        (Some(rules), None) => rules.anybody.clone(),
-        (Some(rules), Some(_)) => rules.of(user, groups),
     }
 }

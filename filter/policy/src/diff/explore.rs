@@ -196,9 +196,11 @@ impl Walk<'_> {
         // Where only patterns with `${username}` are wanted, most names lead nowhere.
         let some = self.wanted.templates && !self.may_read_any(nodes);
         for node in nodes.iter().filter_map(|id| self.node(*id)) {
-            let children = node.literals.iter();
-            let leading = children.filter(|(_, child)| !some || self.has_template(**child));
-            named.extend(leading.map(|(literal, _)| *literal));
+            if some {
+                named.extend(&node.to_templates);
+            } else {
+                named.extend(node.literals.keys());
+            }
         }
         let is_caller = |word: &str| self.caller.is_some_and(|caller| caller.name == word);
         let mut letters = Vec::new();
@@ -244,25 +246,13 @@ impl Walk<'_> {
     /// Returns true if a component that no node spells out may lead to `${username}`, or is read
     /// behind it.
     fn may_read_any(&self, nodes: &[u32]) -> bool {
-        let nodes = nodes.iter().filter_map(|id| Some((*id, self.node(*id)?)));
-        let mut reading = nodes.filter(|(id, node)| {
-            node.is_loop && self.has_template(*id)
-                || node
-                    .globs
-                    .iter()
-                    .any(|(_, child)| self.has_template(*child))
-        });
-        reading.next().is_some()
-    }
-
-    fn has_template(&self, id: u32) -> bool {
-        let of = |order: &Order| {
-            order
-                .templates
-                .get(id as usize)
-                .is_some_and(|it| *it != NONE)
-        };
-        self.orders.iter().any(of)
+        let leads = |id: u32| self.node(id).is_some_and(|node| node.has_template);
+        let mut read = nodes.iter().filter_map(|id| self.node(*id));
+        let mut loops = nodes
+            .iter()
+            .filter(|id| self.node(**id).is_some_and(|node| node.is_loop));
+        loops.any(|id| leads(*id))
+            || read.any(|node| node.globs.iter().any(|(_, child)| leads(*child)))
     }
 
     fn next(&self, nodes: &[u32], letter: &Letter<'_>) -> Vec<u32> {

@@ -12,7 +12,8 @@
 //!  tree      the patterns of both policies     order     which of them decides
 //!  explore   names for which they decide       rights    what rules give to whom
 //!  patterns  the patterns of two policies      witness   questions to the engines
-//!  compare   the differences
+//!  region    what decides for some names         verdict   what has happened to one right
+//!  merged    differences by lines                compare   finds them
 //!  show      the same as text
 //! ```
 
@@ -20,8 +21,10 @@ mod alphabet;
 mod cel;
 mod compare;
 mod explore;
+mod merged;
 mod order;
 mod patterns;
+mod region;
 mod rights;
 pub mod settings;
 pub mod show;
@@ -32,6 +35,8 @@ mod words;
 
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod scale;
 #[cfg(test)]
 mod tests;
 

@@ -29,6 +29,10 @@ pub(super) struct Node {
     pub(super) is_loop: bool,
     /// The patterns that end here.
     pub(super) ends: Vec<u32>,
+    /// It is behind a `${username}`, or before one.
+    pub(super) has_template: bool,
+    /// The literals whose nodes are.
+    pub(super) to_templates: Vec<u32>,
     /// The fewest components that are read before.
     depth: usize,
     /// A `**` is before it: there may be more.
@@ -54,7 +58,29 @@ impl Tree {
                 end.ends.push(pattern);
             }
         }
+        tree.mark_templates();
         Ok(tree)
+    }
+
+    /// Marks the nodes before `${username}`; those behind it are marked when they are made.
+    fn mark_templates(&mut self) {
+        for id in (0..self.nodes.len()).rev() {
+            let Some(node) = self.nodes.get(id) else {
+                continue;
+            };
+            let leads = |child: &u32| self.node(*child).is_some_and(|child| child.has_template);
+            let literals = node.literals.iter().filter(|(_, child)| leads(child));
+            let to_templates: Vec<u32> = literals.map(|(literal, _)| *literal).collect();
+            let has_template = node.has_template
+                || node.username.is_some()
+                || !to_templates.is_empty()
+                || node.rest.iter().any(leads)
+                || node.globs.iter().any(|(_, child)| leads(child));
+            if let Some(node) = self.nodes.get_mut(id) {
+                node.has_template = has_template;
+                node.to_templates = to_templates;
+            }
+        }
     }
 
     pub(super) fn node(&self, id: u32) -> Option<&Node> {
@@ -85,6 +111,7 @@ impl Tree {
                 is_loop: is_rest,
                 depth: node.depth + usize::from(!is_rest),
                 is_unbounded: node.is_unbounded || is_rest,
+                has_template: *component == Component::Username || node.has_template,
                 ..Node::default()
             };
             self.nodes.push(added);
