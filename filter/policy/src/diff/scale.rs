@@ -24,11 +24,7 @@ fn teams(group: &Value, more: &[(&str, Value)]) -> Built {
 }
 
 fn count(old: &Built, new: &Built) -> Result<usize, DiffError> {
-    let found = compare(old.side(), new.side())?;
-    if found.len() < 9 {
-        eprintln!("{}", show::text(&found, &[]));
-    }
-    Ok(found.len())
+    compare(old.side(), new.side()).map(|found| found.len())
 }
 
 #[test]
@@ -50,7 +46,7 @@ fn ten_thousand_patterns_are_compared() {
             1,
         ),
         (teams(&read, &[("${username}/**", write.clone())]), 1),
-        (teams(&read, &[("*/${username}/**", write.clone())]), 1),
+        (teams(&read, &[("*/${username}/**", write.clone())]), 3),
     ];
     for (new, expected) in rows {
         assert_eq!(count(&old, &new), Ok(expected));
