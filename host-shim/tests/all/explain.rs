@@ -15,7 +15,12 @@ const PAGE: &str = include_str!("../../../docs/explain.md");
 
 /// A block of the page between fences: what follows the first fence, and the text.
 fn blocks() -> Vec<(&'static str, &'static str)> {
-    let mut parts = PAGE.split("```");
+    blocks_of(PAGE)
+}
+
+/// The blocks of a page.
+pub(crate) fn blocks_of(page: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut parts = page.split("```");
     let mut blocks = Vec::new();
     // Text and blocks take turns.
     while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
@@ -35,7 +40,10 @@ fn files(folder: &Folder) -> anyhow::Result<()> {
 }
 
 /// Runs the binary in a folder. Returns its exit status and what it wrote.
-async fn run(folder: &Path, words: &str) -> anyhow::Result<(Option<i32>, String, String)> {
+pub(crate) async fn run(
+    folder: &Path,
+    words: &str,
+) -> anyhow::Result<(Option<i32>, String, String)> {
     let words: Vec<_> = words.split(' ').collect();
     let mut command = command(&words);
     command.current_dir(folder);

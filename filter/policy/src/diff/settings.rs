@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use registry_auth_engine::config::raw::{Bearer, ClaimMapping, Document, Oidc};
+use registry_auth_engine::config::raw::{
+    AccessControl, Bearer, ClaimMapping, Condition, Document, Oidc,
+};
 
 use super::cel::normal;
 
@@ -71,6 +73,10 @@ pub fn settings(old: &Document, new: &Document) -> Vec<Setting> {
             _ => {}
         }
     }
+    for member in condition_members(old, new) {
+        let place = format!("conditions that read `req.{member}`");
+        add(place, "may mean others");
+    }
     let same = |one: bool| (!one).then_some("is another");
     let rest = |document: &Document| {
         document.bearer.clone().map(|bearer| Bearer {
@@ -106,6 +112,40 @@ pub fn settings(old: &Document, new: &Document) -> Vec<Setting> {
             .for_each(|what| add(place.to_owned(), what));
     }
     found
+}
+
+/// The members of `req` that conditions read and that mean others, with the same conditions: who is
+/// an administrator, and which groups the configuration gives to users.
+fn condition_members(old: &Document, new: &Document) -> Vec<&'static str> {
+    let (Some(old), Some(new)) = (&old.access_control, &new.access_control) else {
+        return Vec::new();
+    };
+    let admins = |control: &AccessControl| {
+        let policy = control.admin_policy.clone().unwrap_or_default();
+        [policy.users, policy.groups].map(BTreeSet::from_iter)
+    };
+    let rows: [(&str, &str, bool); 2] = [
+        ("auth", "auth", admins(old) != admins(new)),
+        ("user.groups", "groups", old.groups != new.groups),
+    ];
+    let conditions: Vec<&Condition> = [old, new]
+        .into_iter()
+        .flat_map(|control| {
+            let groups = control.repositories.values();
+            let entries = groups.flat_map(|group| &group.policies);
+            entries.chain(&control.admin_policy)
+        })
+        .flat_map(|entry| &entry.conditions)
+        .collect();
+    let is_read = |word: &str| {
+        conditions
+            .iter()
+            .any(|condition| condition.expression.contains(word))
+    };
+    let rows = rows.into_iter();
+    rows.filter(|(_, word, differs)| *differs && is_read(word))
+        .map(|(member, ..)| member)
+        .collect()
 }
 
 /// The methods of logging in: what else is configured for them does not say who somebody is.

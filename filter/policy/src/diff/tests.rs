@@ -209,4 +209,29 @@ fn what_is_configured_besides_rules_is_named() {
     let expected = "changed  issuer https://i.example claimMapping.validations is another  not compared, see replay\n\
         changed  issuer https://i.example claimMapping.username is another  not compared, see replay\n";
     assert_eq!(text(&one, &other), expected);
+    // The same conditions, with other administrators and other members of groups.
+    let rule = |expression: &str, user: &str| {
+        let entry =
+            json!({ "users": ["u"], "actions": [], "conditions": [{ "expression": expression }] });
+        built(&json!({
+            "repositories": { "a": { "policies": [entry] } }, "adminPolicy": { "users": [user], "actions": [] },
+            "groups": { "g": { "users": [user] } },
+        }))
+    };
+    let rows = [
+        ("req.tag != 'x'", ""),
+        ("req.auth.admin", "`req.auth`"),
+        ("'g' in req.user.groups", "`req.user.groups`"),
+    ];
+    for (expression, member) in rows {
+        let [one, other] = ["ann", "ben"].map(|user| rule(expression, user));
+        let said = if member.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "changed  conditions that read {member} may mean others  not compared, see replay\n"
+            )
+        };
+        assert_eq!(text(&one, &other), said, "{expression}");
+    }
 }

@@ -14,6 +14,9 @@ use crate::diff::settings::{IssuerChange, Setting, of_issuer, settings};
 /// The most issuers of which it is remembered how they compare.
 const ISSUERS: usize = 1_000;
 
+/// The longest of them, in bytes.
+const ISSUER: usize = 512;
+
 /// How a caller of the old configuration is seen by the new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -84,7 +87,7 @@ impl<'a> Callers<'a> {
             return *known;
         }
         let change = of_issuer(self.old.document, self.new.document, issuer);
-        if self.issuers.len() < ISSUERS {
+        if self.issuers.len() < ISSUERS && issuer.len() < ISSUER {
             self.issuers.insert(issuer.to_owned(), change);
         }
         change

@@ -72,7 +72,7 @@ impl<'a> Replay<'a> {
         self.report.requests += 1;
         match self.outcome(&record) {
             Outcome::Same => self.report.same += 1,
-            Outcome::Unknown(why) => self.report.add_undecidable(why),
+            Outcome::Unknown(why) => self.report.add_undecidable(&why),
             Outcome::Differs { is_allowed, caller } => {
                 let pattern = self.new.pattern(&record.repository, &caller);
                 let old = || self.old.pattern(&record.repository, &caller);

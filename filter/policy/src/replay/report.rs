@@ -11,6 +11,8 @@ const GROUPS: usize = 1_000;
 const SHOWN: usize = 20;
 /// The most causes that are told apart.
 const CAUSES: usize = 100;
+/// The longest text of a log that is kept, in characters.
+const LONGEST: usize = 200;
 /// The cause of those beyond.
 const OTHER: &str = "other causes";
 
@@ -66,7 +68,8 @@ impl Report {
         self.undecidable.values().sum()
     }
 
-    pub(super) fn add_undecidable(&mut self, why: String) {
+    pub(super) fn add_undecidable(&mut self, why: &str) {
+        let why = shown(why);
         let is_known = self.undecidable.contains_key(&why) || self.undecidable.len() < CAUSES;
         let why = if is_known { why } else { OTHER.to_owned() };
         *self.undecidable.entry(why).or_default() += 1;
@@ -81,9 +84,9 @@ impl Report {
         let actions: Vec<_> = record.actions.iter().map(|action| action.name()).collect();
         let group = Group {
             is_allowed,
-            user: record.user.clone(),
+            user: record.user.as_deref().map(shown),
             action: actions.join("|"),
-            pattern: pattern.unwrap_or_else(|| record.repository.clone()),
+            pattern: pattern.unwrap_or_else(|| shown(&record.repository)),
         };
         if self.groups.len() >= GROUPS && !self.groups.contains_key(&group) {
             return;
@@ -91,7 +94,7 @@ impl Report {
         let known = self.groups.entry(group).or_default();
         known.count += 1;
         if record.id.is_some() {
-            known.last_id.clone_from(&record.id);
+            known.last_id = record.id.as_deref().map(shown);
         }
     }
 }
@@ -113,8 +116,8 @@ impl fmt::Display for Group {
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = format!(
-            "replay   {} requests: {} same, {} newly refused, {} newly allowed, {} undecidable",
-            grouped(self.requests),
+            "replay   {}: {} same, {} newly refused, {} newly allowed, {} undecidable",
+            counted(self.requests, "request", "requests"),
             grouped(self.same),
             grouped(self.newly_refused),
             grouped(self.newly_allowed),
@@ -134,17 +137,14 @@ impl fmt::Display for Report {
         }
         writeln!(formatter, "{line}")?;
         if self.foreign > 0 {
-            writeln!(
-                formatter,
-                "         {} lines without a record",
-                grouped(self.foreign)
-            )?;
+            let lines = counted(self.foreign, "line", "lines");
+            writeln!(formatter, "         {lines} without a record")?;
         }
         if self.otherwise > 0 {
             writeln!(
                 formatter,
-                "         {} requests were decided in another way than the old policy does: another one wrote the log",
-                grouped(self.otherwise)
+                "         {} decided in another way than by the old policy: another one wrote the log",
+                counted(self.otherwise, "request was", "requests were")
             )?;
         }
         self.show(formatter, false, self.newly_refused)?;
@@ -175,7 +175,7 @@ impl Report {
                 grouped(*count)
             )?;
             match last_id {
-                Some(id) => writeln!(formatter, ", last id {}", id.escape_debug())?,
+                Some(id) => writeln!(formatter, ", last id {id}")?,
                 None => writeln!(formatter)?,
             }
         }
@@ -188,6 +188,28 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// Returns what a log says as it may be printed: one line, not too long, without control characters.
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for char in text.chars().take(LONGEST) {
+        if char.is_control() {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// A number, and what is counted.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    let name = if number == 1 { one } else { many };
+    format!("{} {name}", grouped(number))
 }
 
 /// A number with commas between thousands.

@@ -383,7 +383,7 @@ fn lines_of_others_are_counted_and_the_rest_is_grouped() {
     let report = replayed(&old, &new, &lines);
     let expected = "replay   4 requests: 1 same, 3 newly refused, 0 newly allowed, 0 undecidable\n         \
         3 lines without a record\n         \
-        1 requests were decided in another way than the old policy does: another one wrote the log\n         \
+        1 request was decided in another way than by the old policy: another one wrote the log\n         \
         newly refused: 3 x u read a/**, last id 9\n\
         unused   policies[0] of a/** granted nothing in this log\n";
     assert_eq!(report.to_string(), expected);
