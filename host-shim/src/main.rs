@@ -8,6 +8,7 @@ mod clock;
 mod configuration;
 mod connections;
 mod deviations;
+mod diff;
 mod disk;
 mod envelope;
 mod exchange;
@@ -77,6 +78,7 @@ enum Command {
     Init(init::Arguments),
     Who(who::WhoArguments),
     What(who::WhatArguments),
+    Diff(diff::Arguments),
     Keys(api_keys::Arguments),
     Module(module::Arguments),
     #[command(hide = true)]
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
         Command::Init(arguments) => Ok(init::run(&arguments)),
         Command::Who(arguments) => who::who(&arguments),
         Command::What(arguments) => who::what(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Keys(arguments) => api_keys::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),

@@ -5,6 +5,7 @@ mod explain;
 mod identify;
 mod issue;
 mod login;
+mod permit;
 mod simulate;
 
 use crate::authn::bearer::Bearer;

@@ -12,12 +12,16 @@
 //!  coverage which rules tests have reached
 //!  access   who may do something, what somebody may do
 //!  tests    what a policy file promises about itself
+//!  diff     what a new policy gives and takes
+//!  replay   the requests of a log, decided by two policies
 //! ```
 
 pub mod access;
 pub mod case;
 pub mod coverage;
 pub mod nearest;
+pub mod diff;
+pub mod replay;
 pub mod show;
 pub mod tests;
 pub mod words;

@@ -15,7 +15,12 @@ const PAGE: &str = include_str!("../../../docs/explain.md");
 
 /// A block of the page between fences: what follows the first fence, and the text.
 fn blocks() -> Vec<(&'static str, &'static str)> {
-    let mut parts = PAGE.split("```");
+    blocks_of(PAGE)
+}
+
+/// The blocks of a page.
+pub(crate) fn blocks_of(page: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut parts = page.split("```");
     let mut blocks = Vec::new();
     // Text and blocks take turns.
     while let (Some(_), Some(block)) = (parts.next(), parts.next()) {

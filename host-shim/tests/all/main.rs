@@ -4,6 +4,7 @@
 
 mod check;
 mod credentials;
+mod diff;
 mod dns;
 mod endpoints;
 mod envelope;

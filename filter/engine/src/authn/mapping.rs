@@ -184,6 +184,12 @@ impl ClaimMapping {
         })
     }
 
+    /// The claims that some expression may read.
+    #[must_use]
+    pub const fn reads(&self) -> &Members {
+        &self.reads
+    }
+
     /// Maps the claims of a verified token to its user, who gets them if they are to be kept.
     ///
     /// # Errors

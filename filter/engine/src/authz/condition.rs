@@ -94,6 +94,14 @@ impl Conditions {
             .collect()
     }
 
+    /// The members of `req` that some condition may read.
+    pub(super) fn members_read(&self) -> Members {
+        let mut members = Members::default();
+        let conditions = self.0.iter();
+        conditions.for_each(|condition| members.add(condition.expression.reads()));
+        members
+    }
+
     /// Adds the claims that some condition may read.
     pub(super) fn add_claims_read(&self, members: &mut Members) {
         self.0

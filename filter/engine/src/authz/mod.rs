@@ -9,8 +9,8 @@ mod req;
 mod rule;
 mod view;
 
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{Component, Pattern, PatternError};
 pub use policy::Policy;
 pub use req::{RequestFacts, address};
 pub use rule::{Clause, Decision, Permission, Rule};
-pub use view::{Named, RuleView};
+pub use view::{Named, PatternView, RuleView};

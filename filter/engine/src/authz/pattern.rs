@@ -14,6 +14,7 @@
 
 mod parse;
 mod reach;
+mod shape;
 mod translate;
 
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 use globset::{Glob, GlobBuilder};
 
 use parse::Piece;
+pub use shape::Component;
+pub(super) use shape::sequences;
 
 /// Longest pattern, bytes.
 const MAX_LENGTH: usize = 512;

@@ -18,9 +18,10 @@ use compiler::Compiler;
 use super::action::Actions;
 use super::condition::{ConditionResult, Conditions, Expressions};
 use super::index::PatternIndex;
+use super::pattern::sequences;
 use super::req::{Member, Request, RequestFacts};
 use super::rule::{Clause, Decision, Permission, Rule};
-use super::view::{Named, RuleView};
+use super::view::{Named, PatternView, RuleView};
 use crate::trace::{RuleOutcome, Step};
 
 /// A compiled `http.accessControl`.
@@ -193,48 +194,42 @@ impl Policy {
     pub fn rules(&self) -> Vec<RuleView> {
         let mut rules = Vec::new();
         for (pattern, group) in self.repositories.entries() {
-            let mut add = |clause: Clause, names, actions: &Actions, conditions| {
-                let actions = actions.names();
+            let pattern = Some(Arc::clone(pattern.text()));
+            let mut add = |clause: Clause, names, actions: Actions, conditions: &Conditions| {
                 if !actions.is_empty() {
-                    rules.push(RuleView {
-                        pattern: Some(Arc::clone(pattern.text())),
-                        place: clause.to_string(),
-                        names,
-                        actions,
-                        conditions,
-                    });
+                    let pattern = pattern.clone();
+                    rules.push(RuleView::of(pattern, clause, names, actions, conditions));
                 }
             };
             for (index, entry) in group.entries.iter().enumerate() {
-                let conditions = entry.conditions.sources();
-                add(
-                    Clause::Entry(index),
-                    entry.names(),
-                    &entry.actions,
-                    conditions,
-                );
+                let clause = Clause::Entry(index);
+                add(clause, entry.names(), entry.actions, &entry.conditions);
             }
-            add(
-                Clause::Default,
-                Named::Authenticated,
-                &group.default,
-                Vec::new(),
-            );
-            add(
-                Clause::Anonymous,
-                Named::Anybody,
-                &group.anonymous,
-                Vec::new(),
-            );
+            let none = Conditions::default();
+            add(Clause::Default, Named::Authenticated, group.default, &none);
+            add(Clause::Anonymous, Named::Anybody, group.anonymous, &none);
         }
-        rules.extend(self.admin.as_ref().map(|entry| RuleView {
-            pattern: None,
-            place: Clause::Admin.to_string(),
-            names: entry.names(),
-            actions: entry.actions.names(),
-            conditions: entry.conditions.sources(),
+        rules.extend(self.admin.as_ref().map(|entry| {
+            let (names, conditions) = (entry.names(), &entry.conditions);
+            RuleView::of(None, Clause::Admin, names, entry.actions, conditions)
         }));
         rules
+    }
+
+    /// All patterns, those without rules too, in the order in which they decide; those with
+    /// `${username}` last.
+    #[must_use]
+    pub fn patterns_in_order(&self) -> Vec<PatternView> {
+        let patterns = self.repositories.entries().map(|(pattern, _)| pattern);
+        patterns
+            .map(|pattern| PatternView {
+                text: Arc::clone(pattern.text()),
+                wildcards: pattern.wildcards(),
+                is_template: pattern.is_template(),
+                // The pattern was compiled before.
+                sequences: sequences(pattern.text()).unwrap_or_default(),
+            })
+            .collect()
     }
 
     /// The texts of the patterns that match a repository for a user, the deciding one first: the

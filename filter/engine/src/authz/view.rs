@@ -2,6 +2,26 @@
 
 use std::sync::Arc;
 
+use registry_auth_cel::Members;
+
+use super::action::Actions;
+use super::condition::Conditions;
+use super::pattern::Component;
+use super::rule::Clause;
+
+/// A pattern, for programs that compare policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternView {
+    /// The pattern as written, in lower case.
+    pub text: Arc<str>,
+    /// Stars, question marks, classes and alternatives in it.
+    pub wildcards: usize,
+    /// True if it contains `${username}`.
+    pub is_template: bool,
+    /// The sequences of components that it stands for; none if no name can match it.
+    pub sequences: Vec<Vec<Component>>,
+}
+
 /// A rule: a grant of actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleView {
@@ -15,6 +35,32 @@ pub struct RuleView {
     pub actions: Vec<&'static str>,
     /// The texts of its conditions, which all have to be true.
     pub conditions: Vec<Arc<str>>,
+    /// The members of `req` that its conditions may read.
+    pub reads: Members,
+    /// The claims that its conditions may read.
+    pub claims: Members,
+}
+
+impl RuleView {
+    pub(super) fn of(
+        pattern: Option<Arc<str>>,
+        clause: Clause,
+        names: Named,
+        actions: Actions,
+        conditions: &Conditions,
+    ) -> Self {
+        let mut claims = Members::default();
+        conditions.add_claims_read(&mut claims);
+        Self {
+            pattern,
+            place: clause.to_string(),
+            names,
+            actions: actions.names(),
+            conditions: conditions.sources(),
+            reads: conditions.members_read(),
+            claims,
+        }
+    }
 }
 
 /// Whom a rule names.

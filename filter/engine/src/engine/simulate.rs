@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use registry_auth_cel::{Document, Members};
 use serde_json::{Map, Value};
 
 use super::Engine;
@@ -46,6 +47,15 @@ pub enum Principal {
         name: String,
         /// The groups.
         groups: Vec<String>,
+    },
+    /// A user as a claim mapping gives it: no groups are added, and conditions may read the claims.
+    Mapped {
+        /// The name.
+        name: String,
+        /// The groups.
+        groups: Vec<String>,
+        /// The claims.
+        claims: Map<String, Value>,
     },
     /// The holder of a token with these claims. `aud`, `iat`, `exp` and `sub` are filled in where
     /// they are missing.
@@ -217,7 +227,7 @@ impl Engine {
         }
     }
 
-    fn caller_of(
+    pub(super) fn caller_of(
         &self,
         principal: &Principal,
         now: UnixTime,
@@ -229,8 +239,16 @@ impl Engine {
                 let more = self.groups_of(name).into_iter();
                 let more = more.filter(|group| !groups.contains(group));
                 let groups = groups.iter().cloned().chain(more).collect();
-                let claims = registry_auth_cel::Document::empty();
+                let claims = Document::empty();
                 User::new(name.clone(), groups, claims).ok_or(Reason::NoCredential)?
+            }
+            Principal::Mapped {
+                name,
+                groups,
+                claims,
+            } => {
+                let claims = Document::from_some_claims(claims, &Members::All);
+                User::new(name.clone(), groups.clone(), claims).ok_or(Reason::NoCredential)?
             }
             Principal::Claims { issuer, claims } => self.user_of(issuer, claims, now, recorder)?,
         };

@@ -54,14 +54,21 @@ pub(super) fn expand(sequence: &[Piece]) -> Vec<Vec<Piece>> {
     all
 }
 
+/// A component in globset's language.
 #[derive(Clone, PartialEq)]
-enum Component {
+pub(super) enum Component {
     Recursive,
     Text(String),
 }
 
-/// The components, joined; a trailing `**` also matches no component, which globset's does not.
+/// The components, joined.
 fn spell(flat: &[Piece]) -> Vec<String> {
+    components(flat).iter().map(|all| join(all)).collect()
+}
+
+/// Sequences of components: more than one where a component is spelled in several ways. A trailing
+/// `**` also matches no component, which globset's does not.
+pub(super) fn components(flat: &[Piece]) -> Vec<Vec<Component>> {
     let mut all: Vec<Vec<Component>> = vec![Vec::new()];
     for component in flat.split(|piece| *piece == Piece::Slash) {
         let choices = component_choices(component);
@@ -83,9 +90,9 @@ fn spell(flat: &[Piece]) -> Vec<String> {
             components.split_at_checked(components.len().saturating_sub(last))
             && !head.is_empty()
         {
-            spelled.push(join(head));
+            spelled.push(head.to_vec());
         }
-        spelled.push(join(&components));
+        spelled.push(components);
     }
     spelled
 }
