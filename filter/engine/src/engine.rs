@@ -25,6 +25,7 @@ use crate::route::RouteConfig;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 use crate::token_endpoint::mint::Mint;
+use crate::topic::Topic;
 use crate::trace::{Causes, Recorder};
 use decide::Decision;
 pub use simulate::{Principal, Report, Simulated, Situation};
@@ -156,6 +157,7 @@ impl Engine {
             verifier,
             recorder: recorder.with_causes(&causes),
             wait: None,
+            topic: Topic::default(),
         }
         .verdict()
     }
