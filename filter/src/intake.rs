@@ -338,6 +338,7 @@ impl Intake {
             status,
             headers,
             body: response.sign(request, &self.key).into_bytes(),
+            label: problem::LABEL,
         }
     }
 }

@@ -4,6 +4,9 @@ use std::cell::RefCell;
 
 use crate::host;
 
+/// Stands between a label and its value in the name of a metric, as in Istio's.
+const LABEL: &str = "=.=";
+
 /// Counters by name, defined when they are first used.
 #[derive(Default)]
 pub(crate) struct Metrics {
@@ -51,7 +54,7 @@ impl Metrics {
         {
             counter.id = counter
                 .id
-                .or_else(|| host::counter(&format!("registry_auth.{}", counter.name)).ok());
+                .or_else(|| host::counter(&full_name(counter.name)).ok());
             if counter
                 .id
                 .is_some_and(|id| host::count(id, counter.pending).is_ok())
@@ -60,6 +63,16 @@ impl Metrics {
             }
         }
     }
+}
+
+/// The name that the host knows: one with labels has all of them in it, and the name itself.
+fn full_name(name: &str) -> String {
+    let prefix = if name.contains(LABEL) {
+        ""
+    } else {
+        "registry_auth."
+    };
+    format!("{prefix}{name}")
 }
 
 /// With its configuration.

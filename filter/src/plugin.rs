@@ -12,6 +12,7 @@ use registry_auth_engine::engine::Engine;
 use registry_auth_engine::keys::cache::SharedDataKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::keys::source::{Source, SourceKind};
+use registry_auth_engine::record::policy_digest;
 use registry_auth_policy::tests;
 
 use crate::clock;
@@ -20,6 +21,7 @@ use crate::filter::Filter;
 use crate::host::{self, HostError, LogLevel};
 use crate::intake::Intake;
 use crate::logging;
+use crate::records::Records;
 use crate::role::Role;
 use crate::roots;
 use crate::tick::Ticker;
@@ -69,7 +71,10 @@ impl Plugin {
                 read_request_bodies,
             }) => push_key("intake.pushKey", &from.env, &mut refused)
                 .map(|key| Role::Intake(Rc::new(Intake::new(self.id, key, read_request_bodies)))),
-            config::Role::Filter(document) => self.start_filter(&document, &mut refused),
+            config::Role::Filter(document) => {
+                let policy = policy_digest(&text);
+                self.start_filter(&document, policy, &mut refused)
+            }
             config::Role::Unreadable => None,
         };
         if !refused.warnings.is_empty() && is_first(&text) {
@@ -87,6 +92,7 @@ impl Plugin {
     fn start_filter(
         &self,
         document: &raw::Document,
+        policy: String,
         diagnostics: &mut Diagnostics,
     ) -> Option<Role> {
         let push = document.proxy.push_key.as_ref();
@@ -94,7 +100,7 @@ impl Plugin {
         let upstream = document.proxy.upstream_authorization.as_ref();
         let upstream = upstream
             .map(|from| authorization("proxy.upstreamAuthorization", &from.env, diagnostics));
-        let compiled: Compiled = compile::compile(document, diagnostics)?;
+        let mut compiled: Compiled = compile::compile(document, diagnostics)?;
         if !diagnostics.errors.is_empty() {
             return None;
         }
@@ -113,11 +119,17 @@ impl Plugin {
         let vm_id = host::vm_id();
         check_certificates(&compiled.engine, diagnostics);
         let share = shared_data_key(push.as_ref(), &vm_id, compiled.engine.sources());
+        let records = Records::new(
+            compiled.records.take(),
+            level,
+            policy,
+            compiled.proxy.sets_client_address,
+        );
         let enforcer = Enforcer::new(
             compiled.proxy.head.clone(),
             upstream.flatten(),
             compiled.engine.realm().clone(),
-            level,
+            records,
         );
         let filter = Filter::new(
             self.id,

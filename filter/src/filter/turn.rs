@@ -11,6 +11,7 @@ use crate::clock;
 use crate::host::{self, HostError};
 use crate::login;
 use crate::pending::{Awaits, Pending};
+use crate::records::Case;
 use crate::upstream;
 
 impl Filter {
@@ -215,7 +216,7 @@ impl Filter {
             self.send_later(
                 context,
                 self.enforcer
-                    .denied(&pending.head, &Reason::NotReady.into()),
+                    .denied(&Case::elsewhere(&pending.head), &Reason::NotReady.into()),
             );
         }
         any
@@ -225,7 +226,7 @@ impl Filter {
         self.send_to(
             context,
             self.enforcer
-                .denied(&pending.head, &Reason::NotReady.into()),
+                .denied(&Case::elsewhere(&pending.head), &Reason::NotReady.into()),
         );
     }
 

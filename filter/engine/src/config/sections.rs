@@ -15,7 +15,7 @@ pub(super) const ZOT_ROOT: &[&str] = &[
 ];
 
 /// Sections that this version knows and does not use yet.
-pub(super) const UNUSED_ROOT: &[&str] = &["shadow", "lint"];
+pub(super) const UNUSED_ROOT: &[&str] = &["lint"];
 
 /// What zot has under `http` besides `auth`, `accessControl` and `realm` (`HTTPConfig`);
 /// `allowReadAccess` is that of zot 0.x.
@@ -100,6 +100,8 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("mounts", "proxy.mounts"),
     ("publicPaths", "proxy.publicPaths"),
     ("readRequestBodies", "proxy.readRequestBodies"),
+    ("decisions", "log.decisions"),
+    ("shadow", "shadow"),
 ];
 
 /// Returns true if some section has the name and this filter does not read it.

@@ -14,6 +14,7 @@ use crate::authn::provider::Provider;
 use crate::authn::token::UnverifiedToken;
 use crate::authn::token_context::{self, AuthnError, PolicyView, TokenContext};
 use crate::engine::Engine;
+use crate::keys::source::SourceId;
 use crate::login::{Audience, LoginPurpose};
 use crate::reason::Reason;
 use crate::time::UnixTime;
@@ -37,6 +38,7 @@ impl Decision<'_> {
                 self.authenticate_password(password, LoginPurpose::Login)?
             }
         };
+        self.note_caller(&authenticated);
         match &self.engine.mtls {
             Some(mtls) if !mtls.may_carry(&authenticated, &self.head.connection) => {
                 Err(Reason::WrongCertificate.into())
@@ -87,6 +89,7 @@ impl Decision<'_> {
             expires,
             bound_to: None,
             login: None,
+            shown: None,
         });
         self.cache
             .put(CacheKey::Certificate(text), Arc::clone(&authenticated));
@@ -111,6 +114,7 @@ impl Decision<'_> {
             facts,
             verifier,
             policy: engine.view(&groups_of),
+            shown: &engine.shown_claims,
             recorder: self.recorder,
         };
         self.record_token(token);
@@ -130,6 +134,15 @@ impl Decision<'_> {
 }
 
 impl Decision<'_> {
+    /// Notes who vouches for the caller, and what records show of the claims.
+    fn note_caller(&self, authenticated: &Authenticated) {
+        self.recorder.note(|subject| {
+            let source = authenticated.keys.map(|(source, _)| source);
+            subject.issuer = source.and_then(|source| self.engine.issuer_of(source));
+            subject.claims = authenticated.shown.as_deref().map(str::to_owned);
+        });
+    }
+
     /// Records what a token says of itself.
     fn record_token(&self, token: &UnverifiedToken<'_>) {
         self.recorder.record(|| {
@@ -179,12 +192,43 @@ impl Engine {
         });
     }
 
+    /// The issuer whose keys these are, if the configuration names it.
+    fn issuer_of(&self, source: SourceId) -> Option<String> {
+        let known =
+            |provider: &&Provider| provider.source == source && !provider.skip_issuer_verification;
+        let mint = self.mint.as_ref().filter(|mint| mint.own.source == source);
+        let bearer = self.bearer.as_ref();
+        let bearer = bearer.filter(|bearer| bearer.source == source);
+        let of_provider = self.providers.iter().find(known);
+        of_provider
+            .map(|provider| provider.issuer.clone())
+            .or_else(|| mint.map(|mint| mint.issuer.clone()))
+            .or_else(|| bearer?.issuer.clone())
+    }
+
     /// The groups of the configuration that name a user.
     pub(super) fn groups_of(&self, user: &str) -> Vec<String> {
         self.policy
             .as_ref()
             .map(|policy| policy.groups_of(user))
             .unwrap_or_default()
+    }
+
+    /// Says whose token it is that no entry takes, and which entry may be meant.
+    fn unknown_issuer(&self, context: &TokenContext<'_>) -> String {
+        let claimed = context.token.claims_unverified().issuer();
+        let Ok(Some(claimed)) = claimed else {
+            return "the token names no issuer".to_owned();
+        };
+        let near = self.providers.iter().map(|provider| &provider.issuer);
+        let near = near.filter(|issuer| is_like(issuer, claimed));
+        let mut cause = format!("no entry has the issuer `{claimed}`");
+        for issuer in near {
+            cause.push_str(", but one has `");
+            cause.push_str(issuer);
+            cause.push('`');
+        }
+        cause
     }
 
     fn verify(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {
@@ -217,6 +261,11 @@ impl Engine {
                 Err(AuthnError::Deny(_)) => {}
             }
         }
+        if closest == Reason::UnknownIssuer {
+            context
+                .recorder
+                .because(closest, || self.unknown_issuer(context));
+        }
         let Some(bearer) = &self.bearer else {
             return Err(closest.into());
         };
@@ -235,6 +284,15 @@ impl Engine {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Returns true if two issuers differ in what is mistaken most: scheme, case, a `/` at the end.
+fn is_like(issuer: &str, other: &str) -> bool {
+    let [one, two] = [issuer, other].map(|text| {
+        let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
+        bare.trim_end_matches('/')
+    });
+    one.eq_ignore_ascii_case(two)
 }
 
 /// How far a token came with a provider: the error that is nearest to success is reported.

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::facts::{Facts, Missing, Need, RequestBody};
 use crate::login::{LoginAnswer, LoginPurpose};
 use crate::reason::Reason;
+use crate::reply;
 use crate::request::RequestHead;
 use crate::scope::Scope;
 use crate::token_endpoint::request::{Form, TokenRequest};
@@ -117,7 +118,7 @@ impl Decision<'_> {
         };
         Ok(LocalReply {
             reply: response.reply(facts.now),
-            label: "token",
+            label: reply::TOKEN,
             username: caller.identity.username().into(),
         })
     }

@@ -17,6 +17,7 @@ mod mtls;
 mod names;
 mod parking;
 mod pushed;
+mod records;
 mod refused;
 mod reload;
 mod rendered;
