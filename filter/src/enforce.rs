@@ -2,27 +2,25 @@
 
 use std::cell::Cell;
 
-use log::{Level, LevelFilter, error, log, log_enabled};
+use log::error;
 use registry_auth_engine::decision::{Denied, Grant, LocalReply};
 use registry_auth_engine::edits::{Edit, HeadRules};
 use registry_auth_engine::reason::Reason;
+use registry_auth_engine::record::Decided;
 use registry_auth_engine::reply::{Realm, Reply};
-use serde_json::{Value, json};
 
-use crate::head::Head;
 use crate::host::{self, HostError};
-use crate::logging::clip;
 use crate::metrics::{Counted, Metrics, Outcome};
+use crate::records::{Case, Records};
 
-/// Applies verdicts of one configuration, counts and logs them.
+/// Applies verdicts of one configuration, counts and records them.
 pub(crate) struct Enforcer {
     pub(crate) metrics: Metrics,
     pub(crate) rules: HeadRules,
     /// The `Authorization` for the upstream (`proxy.upstreamAuthorization`).
     pub(crate) upstream_authorization: Option<String>,
+    pub(crate) records: Records,
     realm: Realm,
-    /// The least severe level that is logged of requests.
-    level: LevelFilter,
     /// It was logged that the host keeps header fields that were removed.
     reported_head: Cell<bool>,
 }
@@ -30,28 +28,24 @@ pub(crate) struct Enforcer {
 /// Logged once, at the first request that shows it.
 const HEAD_IS_KEPT: &str = "the host still shows header fields that it claims to have removed or replaced: such requests are answered with 503, because the registry would get the client's token or a user name that the client made up; do not use this host";
 
+/// The attribute with the value of `Warning` for the response of the upstream.
+const WARNING: &str = "registry_auth.warning";
+
 impl Enforcer {
     pub(crate) fn new(
         metrics: Metrics,
         rules: HeadRules,
         upstream_authorization: Option<String>,
         realm: Realm,
-        level: LevelFilter,
+        records: Records,
     ) -> Self {
         Self {
             metrics,
             rules,
             upstream_authorization,
+            records,
             realm,
-            level,
             reported_head: Cell::new(false),
-        }
-    }
-
-    /// Logs a line about a request, which is made only if it is logged.
-    fn log(&self, level: Level, line: impl FnOnce() -> Value) {
-        if level <= self.level && log_enabled!(level) {
-            log!(level, "{}", line());
         }
     }
 
@@ -63,13 +57,13 @@ impl Enforcer {
     /// A part of that failed, or was without effect: the request must not go on.
     pub(crate) fn grant(
         &self,
-        head: &Head,
+        case: &Case<'_>,
         grant: &Grant,
         caller: Option<&str>,
     ) -> Result<(), HostError> {
         let edits = grant
             .edits(
-                head.fields(),
+                case.head.fields(),
                 &self.rules,
                 self.upstream_authorization.as_deref(),
             )
@@ -91,60 +85,34 @@ impl Enforcer {
         }
         self.metrics
             .increment(Counted::Decision(Outcome::Allow, grant.topic()));
-        self.log(Level::Debug, || {
-            json!({
-                "decision": "allow",
-                "rule": grant.rule().to_string(),
-                "user": clip(grant.identity().username()),
-                "method": clip(head.method()),
-                "path": clip(head.path()),
-            })
-        });
+        if let Some(warning) = case.warning() {
+            host::set_attribute(WARNING, &warning);
+        }
+        self.records.add(case, Decided::Allowed(grant));
         Ok(())
     }
 
     /// Returns the reply to a request that was granted and is not the upstream's.
-    pub(crate) fn local_reply(&self, head: &Head, local: LocalReply) -> Reply {
+    pub(crate) fn local_reply(&self, case: &Case<'_>, local: LocalReply) -> Reply {
         self.metrics
             .increment(Counted::Decision(Outcome::Answer, local.topic));
-        self.log(Level::Debug, || {
-            json!({
-                "decision": "answer",
-                "answer": local.label,
-                "user": clip(&*local.username),
-                "method": clip(head.method()),
-                "path": clip(head.path()),
-            })
-        });
-        local.reply
+        self.records.add(case, Decided::Answered(&local));
+        let mut reply = local.reply;
+        reply
+            .headers
+            .extend(case.warning().map(|warning| ("warning", warning)));
+        reply
     }
 
     /// Returns the reply to a request that is refused. The host omits the body of a reply to HEAD,
     /// and keeps the headers that describe it only if it was given one.
-    pub(crate) fn denied(&self, head: &Head, denied: &Denied) -> Reply {
-        let descriptor = denied.reason.descriptor();
+    pub(crate) fn denied(&self, case: &Case<'_>, denied: &Denied) -> Reply {
         self.metrics.increment(Counted::Decision(
             Outcome::Deny(denied.reason),
             denied.topic,
         ));
-        let level = if descriptor.status == 503 {
-            Level::Warn
-        } else {
-            Level::Info
-        };
-        self.log(level, || {
-            json!({
-                "decision": "deny",
-                "reason": descriptor.label,
-                "status": descriptor.status,
-                "user": denied.username.as_deref().map(clip),
-                "detail": denied.detail.as_deref().map(clip),
-                "cause": denied.cause.as_deref().map(clip),
-                "method": clip(head.method()),
-                "path": clip(head.path()),
-            })
-        });
-        denied.reply(&self.realm, head.target())
+        self.records.add(case, Decided::Denied(denied));
+        denied.reply(&self.realm, case.head.reply_to())
     }
 }
 

@@ -15,6 +15,7 @@ use registry_auth_engine::keys::cache::SharedDataKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::time::UnixTime;
 
+use crate::beside::NextPolicy;
 use crate::enforce::Enforcer;
 use crate::host;
 use crate::keys::{KeyStore, ReadySources};
@@ -37,6 +38,8 @@ pub(crate) struct Filter {
     /// The host hands bodies over while headers wait.
     reads_bodies: bool,
     verifier: HostVerifier,
+    /// The next policy.
+    next: Option<NextPolicy>,
     keys: RefCell<KeyStore>,
     identities: RefCell<IdentityCache>,
     parked: RefCell<Parked>,
@@ -80,6 +83,7 @@ impl Filter {
             upstream: compiled.proxy.upstream,
             reads_bodies: compiled.proxy.read_request_bodies,
             verifier: HostVerifier::self_test(),
+            next: compiled.shadow.map(NextPolicy::new),
             identities: RefCell::new(IdentityCache::with_key(host::random_bytes())),
             parked: RefCell::new(Parked::new(compiled.fail_delay)),
             nothing: Gathered::default(),

@@ -4,10 +4,14 @@ use registry_auth_engine::authn::credential::{Credential, Passwords};
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::fields::Fields;
 use registry_auth_engine::login::UI_HEADER;
+use registry_auth_engine::reply::ReplyTo;
 use registry_auth_engine::request::{CertificateSummary, Connection, RequestHead};
 
 use crate::client;
 use crate::host::{self, HostError};
+
+/// By which the proxy's access log knows the request, and traces do.
+const REQUEST_ID: &str = "x-request-id";
 
 /// A connection of which nothing is read.
 const NO_CONNECTION: Connection<'_> = Connection {
@@ -40,6 +44,8 @@ struct Reads {
     client: bool,
     /// People log in: the session of a browser is read, and what says that it is a user interface.
     login: bool,
+    /// Decisions are recorded with the address of the client.
+    records: bool,
 }
 
 /// What the host says about a connection.
@@ -144,7 +150,12 @@ impl Attributes {
 
 impl Head {
     /// Reads the effective context's head; of the connection only what the engine reads.
-    pub(crate) fn read(engine: &Engine, proxy_sets_address: bool) -> Result<Self, HostError> {
+    /// The address of the client is kept for records.
+    pub(crate) fn read(
+        engine: &Engine,
+        proxy_sets_address: bool,
+        records: bool,
+    ) -> Result<Self, HostError> {
         let headers = host::request_headers()?;
         let sent = headers.size();
         let reads_connection = engine.reads_connection() || engine.reads_certificate();
@@ -166,6 +177,7 @@ impl Head {
             reads: Reads {
                 client: engine.reads_headers(),
                 login: engine.takes_logins(),
+                records,
             },
             connection,
         })
@@ -203,6 +215,15 @@ impl Head {
                 .connection
                 .as_deref()
                 .map_or(NO_CONNECTION, Attributes::view),
+        }
+    }
+
+    /// What a reply to the request depends on.
+    pub(crate) fn reply_to(&self) -> ReplyTo<'_> {
+        ReplyTo {
+            method: self.method(),
+            target: self.target(),
+            id: self.first(REQUEST_ID),
         }
     }
 
@@ -269,14 +290,6 @@ impl Head {
         self.first(":path")
     }
 
-    /// The path without its query.
-    pub(crate) fn path(&self) -> &[u8] {
-        self.target()
-            .split(|byte| *byte == b'?')
-            .next()
-            .unwrap_or_default()
-    }
-
     /// All header fields, as the client sent them.
     pub(crate) const fn fields(&self) -> &Fields {
         &self.headers
@@ -303,14 +316,16 @@ fn may_have_password(headers: &Fields) -> bool {
 /// Returns true if the value of a field may be read after a wait. Some registries take `_` for `-`
 /// in names.
 fn is_read(name: &[u8], reads: Reads) -> bool {
-    const ALWAYS: [&[u8]; 5] = [
+    const ALWAYS: [&[u8]; 6] = [
         b":authority",
         b":method",
         b":path",
         b"authorization",
         b"content-type",
+        REQUEST_ID.as_bytes(),
     ];
     const CLIENT: [&[u8]; 2] = [b"user-agent", b"x-forwarded-for"];
+    const RECORDS: [&[u8]; 1] = [b"x-forwarded-for"];
     const LOGIN: [&[u8]; 3] = [b"cookie", UI_HEADER.0.as_bytes(), b"x-forwarded-for"];
     let folded = |byte: &u8| {
         if byte.is_ascii_alphanumeric() || *byte == b':' {
@@ -323,4 +338,5 @@ fn is_read(name: &[u8], reads: Reads) -> bool {
     ALWAYS.iter().any(is)
         || (reads.client && CLIENT.iter().any(is))
         || (reads.login && LOGIN.iter().any(is))
+        || (reads.records && RECORDS.iter().any(is))
 }

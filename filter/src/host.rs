@@ -110,6 +110,15 @@ pub(crate) fn property_if_any(path: &str) -> Result<Option<Vec<u8>>, HostError> 
     }
 }
 
+/// Sets an attribute of the effective context's request that access logs and header fields of the
+/// proxy's configuration may show (in Envoy, filter state `wasm.NAME`). A host that does not take it,
+/// or knows no such attributes, shows nothing: that changes no decision.
+pub(crate) fn set_attribute(name: &str, value: &str) {
+    if is_envoy() {
+        let _ = raw::set_property(name.as_bytes(), value.as_bytes());
+    }
+}
+
 /// The id of the VM, which may be empty, also where the host has no such attribute or failed. Finds
 /// out whether the host is Envoy.
 pub(crate) fn vm_id() -> Vec<u8> {
@@ -159,8 +168,10 @@ pub(crate) fn reply(reply: &Reply) -> Result<(), HostError> {
         .iter()
         .map(|(name, value)| (*name, value.as_bytes()))
         .collect();
+    let details = format!("registry_auth{{{}}}", reply.label);
     raw::send_local_response(
         u32::from(reply.status),
+        details.as_bytes(),
         &fields::write(&headers),
         &reply.body,
     )

@@ -339,6 +339,7 @@ impl Intake {
             status,
             headers,
             body: response.sign(request, &self.key).into_bytes(),
+            label: problem::LABEL,
         }
     }
 }

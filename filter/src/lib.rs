@@ -1,6 +1,7 @@
 //! registry-auth as a proxy-wasm filter: the entry, nothing else.
 
 mod abi;
+mod beside;
 mod callout;
 mod client;
 mod clock;
@@ -20,6 +21,7 @@ mod parked;
 mod pending;
 mod plugin;
 mod pushed_store;
+mod records;
 mod role;
 mod roots;
 mod tick;

@@ -1,6 +1,5 @@
 //! The log: lines for the host.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -10,11 +9,7 @@ use registry_auth_engine::compile;
 
 use crate::host::{self, LogLevel};
 
-/// The longest text of a client, or of a mapping or condition, in a line of the log, in bytes.
-const MAX_TEXT: usize = 2048;
-
-/// The longest line of the log, in bytes. One with every text as long as it may be, and escaped as
-/// JSON, fits.
+/// The longest line of the log, in bytes. A record is shorter.
 const MAX_LINE: usize = 64 * 1024;
 
 thread_local! {
@@ -64,31 +59,6 @@ pub(crate) fn forget_level(root: u32) {
 fn apply_levels() {
     let most = LEVELS.with_borrow(|levels| levels.values().max().copied());
     log::set_max_level(most.unwrap_or(LevelFilter::Info));
-}
-
-/// Returns a text for the log: as it is, or its first [`MAX_TEXT`] bytes and its length. No longer
-/// text is made on the way.
-pub(crate) fn clip<T: AsRef<[u8]> + ?Sized>(text: &T) -> Cow<'_, str> {
-    let text = text.as_ref();
-    let Some(start) = text
-        .get(..MAX_TEXT)
-        .filter(|start| start.len() < text.len())
-    else {
-        return String::from_utf8_lossy(text);
-    };
-    let start = match std::str::from_utf8(start) {
-        // The cut went through a character.
-        Err(error) if error.error_len().is_none() => {
-            start.get(..error.valid_up_to()).unwrap_or_default()
-        }
-        _ => start,
-    };
-    format!(
-        "{}... ({} bytes)",
-        String::from_utf8_lossy(start),
-        text.len()
-    )
-    .into()
 }
 
 /// A line of at most [`MAX_LINE`] bytes and a mark for the cut.

@@ -42,6 +42,8 @@ pub(crate) enum Counted {
     WaitMs(Stage),
     /// A caller was looked for in the cache; true if it was there.
     TokenCache(bool),
+    /// The next policy decides otherwise; true if it refuses what is granted.
+    Shadow(bool),
     /// Anything without labels, by its name.
     Plain(&'static str),
 }
@@ -174,6 +176,14 @@ impl Metrics {
             Counted::TokenCache(hit) => {
                 let result = if hit { "hit" } else { "miss" };
                 labelled(&[("result", result)], "token_cache")
+            }
+            Counted::Shadow(newly_refused) => {
+                let kind = if newly_refused {
+                    "newly_refused"
+                } else {
+                    "newly_allowed"
+                };
+                labelled(&[("kind", kind)], "shadow_disagreements")
             }
             Counted::Plain(name) => labelled(&[], name),
         }

@@ -22,6 +22,7 @@ use crate::host::{self, HostError, LogLevel};
 use crate::intake::Intake;
 use crate::logging;
 use crate::metrics::Metrics;
+use crate::records::Records;
 use crate::role::Role;
 use crate::roots;
 use crate::tick::Ticker;
@@ -73,7 +74,7 @@ impl Plugin {
                 .map(|key| Role::Intake(Rc::new(Intake::new(self.id, key, read_request_bodies)))),
             config::Role::Filter(document) => {
                 let policy = config::digest(&text);
-                self.start_filter(&document, &policy, &mut refused)
+                self.start_filter(&document, policy, &mut refused)
             }
             config::Role::Unreadable => None,
         };
@@ -92,7 +93,7 @@ impl Plugin {
     fn start_filter(
         &self,
         document: &raw::Document,
-        policy: &str,
+        policy: String,
         diagnostics: &mut Diagnostics,
     ) -> Option<Role> {
         let push = document.proxy.push_key.as_ref();
@@ -100,7 +101,7 @@ impl Plugin {
         let upstream = document.proxy.upstream_authorization.as_ref();
         let upstream = upstream
             .map(|from| authorization("proxy.upstreamAuthorization", &from.env, diagnostics));
-        let compiled: Compiled = compile::compile(document, diagnostics)?;
+        let mut compiled: Compiled = compile::compile(document, diagnostics)?;
         if !diagnostics.errors.is_empty() {
             return None;
         }
@@ -123,13 +124,19 @@ impl Plugin {
             return None;
         }
         let plugin = host::plugin_name();
-        config_info::announce(self.id, &plugin, policy);
+        config_info::announce(self.id, &plugin, &policy);
+        let records = Records::new(
+            compiled.records.take(),
+            level,
+            policy,
+            compiled.proxy.sets_client_address,
+        );
         let enforcer = Enforcer::new(
             Metrics::new(plugin, compiled.engine.sources()),
             compiled.proxy.head.clone(),
             upstream.flatten(),
             compiled.engine.realm().clone(),
-            level,
+            records,
         );
         let filter = Filter::new(
             self.id,

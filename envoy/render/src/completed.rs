@@ -45,6 +45,12 @@ impl Completed {
         json_text::write(&self.filter)
     }
 
+    /// Returns true if the filter's configuration has this key in this section; names are compared
+    /// without case, as the filter does.
+    pub(crate) fn reads(&self, section: &str, key: &str) -> bool {
+        member(&self.filter, section).is_some_and(|section| member(section, key).is_some())
+    }
+
     /// The login service as browsers reach it: a cluster of its own, so that they cannot take up
     /// what passwords need.
     #[must_use]
@@ -62,4 +68,10 @@ impl Completed {
             .chain(&self.login)
             .chain(&self.issuers)
     }
+}
+
+fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
+    let mut members = object.as_object()?.iter();
+    let found = members.find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value)
 }

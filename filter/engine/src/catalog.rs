@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::reason::Reason;
-use crate::reply::Reply;
+use crate::reply::{CATALOG, Reply};
 use crate::route::Query;
 
 /// The most repositories in one reply, and in one page that the upstream is asked for.
@@ -161,13 +161,13 @@ impl Listing {
                 headers.push(("link", link));
             }
         }
-        let body = json!({ "repositories": self.found })
-            .to_string()
-            .into_bytes();
         Reply {
             status: 200,
             headers,
-            body,
+            body: json!({ "repositories": self.found })
+                .to_string()
+                .into_bytes(),
+            label: CATALOG,
         }
     }
 }

@@ -7,6 +7,8 @@ mod mint;
 mod mtls;
 mod proxy;
 mod push;
+mod records;
+mod shadow;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,7 @@ use std::time::Duration;
 use crate::authz::Policy;
 use crate::config::Diagnostics;
 use crate::config::raw::{AccessControl, Document};
-use crate::engine::Engine;
+use crate::engine::{Engine, Reads, Shadow};
 use crate::ping::PingMode;
 use crate::reply::Realm;
 use crate::route::{Route, RouteConfig};
@@ -27,6 +29,7 @@ pub use bearer::is_certificate;
 pub use login::LoginService;
 pub use mint::algorithm as mint_algorithm;
 pub use proxy::{Enforcement, Upstream};
+pub use records::Records;
 
 /// The longest `failDelay`, seconds: held requests take room.
 const MAX_FAIL_DELAY: u64 = 60;
@@ -44,6 +47,10 @@ pub struct Compiled {
     pub fail_delay: Duration,
     /// What is logged.
     pub log_level: LogLevel,
+    /// Which decisions are recorded; none are if absent.
+    pub records: Option<Records>,
+    /// The next policy, which is evaluated beside this one.
+    pub shadow: Option<Shadow>,
 }
 
 /// `log.level`.
@@ -66,6 +73,23 @@ pub enum LogLevel {
 /// one.
 #[must_use]
 pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Compiled> {
+    let compiled = compile_live(document, diagnostics);
+    let Some(next) = &document.shadow else {
+        return compiled;
+    };
+    let shadow = shadow::compile(document, next, diagnostics);
+    if !diagnostics.errors.is_empty() {
+        return None;
+    }
+    let (mut compiled, shadow) = (compiled?, shadow?);
+    compiled.engine.beside = shadow.engine.reads();
+    compiled.shadow = Some(shadow);
+    Some(compiled)
+}
+
+/// Compiles all but the shadow. Apart, as it is called in two places and is large.
+#[inline(never)]
+fn compile_live(document: &Document, diagnostics: &mut Diagnostics) -> Option<Compiled> {
     let mut sources = Vec::new();
     let authn = document
         .bearer
@@ -102,9 +126,12 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
     routes.token_endpoint = endpoint.map(|url| url.url().path().to_owned());
     let enforcement = proxy::enforcement(&document.proxy, diagnostics);
     let log_level = log_level(document.log_level.as_deref(), diagnostics);
+    let records = document.decisions.as_ref();
+    let records = records.map(|raw| Records::compile(raw, diagnostics));
     if !diagnostics.errors.is_empty() {
         return None;
     }
+    let shown = records.as_ref().map(|records| records.claims.clone());
     let (login, service) = login.unzip();
     let engine = Engine {
         routes,
@@ -124,6 +151,8 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
             document.proxy.upstream_authorization.is_some(),
             document.proxy.forward_authorization,
         ),
+        shown_claims: shown.unwrap_or_default(),
+        beside: Reads::default(),
     };
     Some(Compiled {
         engine,
@@ -131,6 +160,8 @@ pub fn compile(document: &Document, diagnostics: &mut Diagnostics) -> Option<Com
         login: service,
         fail_delay,
         log_level,
+        records,
+        shadow: None,
     })
 }
 

@@ -6,6 +6,7 @@ mod identify;
 mod issue;
 mod login;
 mod permit;
+mod shadow;
 mod simulate;
 
 use crate::authn::bearer::Bearer;
@@ -28,6 +29,7 @@ use crate::token_endpoint::mint::Mint;
 use crate::topic::Topic;
 use crate::trace::{Causes, Recorder};
 use decide::Decision;
+pub use shadow::{Difference, Shadow, ShadowOutcome};
 pub use simulate::{Principal, Report, Simulated, Situation};
 
 /// One configuration, compiled: it cannot be wrong any more.
@@ -48,6 +50,18 @@ pub struct Engine {
     /// Mounts are forwarded where their sources may be read (`proxy.mounts`).
     pub(crate) forwards_mounts: bool,
     pub(crate) ping: PingMode,
+    /// The claims that records show.
+    pub(crate) shown_claims: Vec<String>,
+    /// What the policy reads that is evaluated beside this one.
+    pub(crate) beside: Reads,
+}
+
+/// What conditions read of a request that hosts do not have at hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reads {
+    pub(crate) connection: bool,
+    pub(crate) headers: bool,
+    pub(crate) client: bool,
 }
 
 impl Engine {
@@ -67,21 +81,29 @@ impl Engine {
     /// attributes.
     #[must_use]
     pub fn reads_connection(&self) -> bool {
-        self.policy.as_ref().is_some_and(Policy::reads_connection)
+        self.beside.connection || self.policy.as_ref().is_some_and(Policy::reads_connection)
     }
 
     /// Returns true if some condition reads headers about the client.
     #[must_use]
     pub fn reads_headers(&self) -> bool {
-        self.policy.as_ref().is_some_and(Policy::reads_headers)
+        self.beside.headers || self.policy.as_ref().is_some_and(Policy::reads_headers)
     }
 
     /// Returns true if some condition reads the client's address, which the proxy has to set.
     #[must_use]
     pub fn reads_client_address(&self) -> bool {
-        self.policy
-            .as_ref()
-            .is_some_and(|policy| policy.client_readers().is_some())
+        let reads = |policy: &Policy| policy.client_readers().is_some();
+        self.beside.client || self.policy.as_ref().is_some_and(reads)
+    }
+
+    /// What conditions read.
+    pub(crate) fn reads(&self) -> Reads {
+        Reads {
+            connection: self.reads_connection(),
+            headers: self.reads_headers(),
+            client: self.reads_client_address(),
+        }
     }
 
     /// Returns true if client certificates authenticate, so that the host has to pass the
@@ -140,6 +162,7 @@ impl Engine {
     }
 
     /// As [`decide`](Self::decide), and records the steps that lead to the verdict.
+    #[inline(never)]
     pub fn record(
         &self,
         head: &RequestHead<'_>,

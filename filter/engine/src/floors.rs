@@ -23,7 +23,7 @@ const FLOORS: [&[&str]; 12] = [
     &["authz"],
     // What a caller may do (`authority`), and what changes in the head of a request that is granted
     // (`edits`).
-    &["decision", "authorizer", "edits", "ping"],
+    &["decision", "authorizer", "edits", "ping", "record"],
     &["token_endpoint"],
     &["engine"],
     &["compile"],

@@ -44,7 +44,7 @@
 //!  engine          from a request to a verdict: decide, identify, issue
 //!  token_endpoint  what a client asks of the token endpoint, tokens that are minted
 //!  decision        verdict, grant, refusal    authorizer what one caller may do
-//!  edits           what changes in a head     ping       the answer to `GET /v2/`
+//!  edits           what changes in a head     ping       the answer to `GET /v2/`        record   what is written of a decision
 //!  authz           policies, patterns, conditions
 //!  authn           credentials, tokens, certificates, claim mappings, identities
 //!  facts           what the host knows        question   what the registry is asked     parking  who may wait
@@ -82,6 +82,7 @@ pub mod parking;
 mod ping;
 pub mod question;
 pub mod reason;
+pub mod record;
 pub mod reply;
 pub mod request;
 pub mod route;

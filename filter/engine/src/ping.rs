@@ -1,7 +1,7 @@
 //! `GET /v2/`, by which clients find out whether a registry exists and accepts their credential
 //! (OCI distribution spec, "Endpoints").
 
-use crate::reply::Reply;
+use crate::reply::{PING, Reply};
 
 /// When the filter replies in place of the registry.
 ///
@@ -45,6 +45,7 @@ pub(crate) fn reply() -> Reply {
         status: 200,
         headers,
         body: b"{}".to_vec(),
+        label: PING,
     }
 }
 

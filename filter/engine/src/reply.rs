@@ -12,6 +12,52 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// Body.
     pub body: Vec<u8>,
+    /// One word for what it says: the label of a reason, or of an answer.
+    pub label: &'static str,
+}
+
+/// What the answers to granted requests are called, as a refusal is by its reason.
+pub(crate) const PING: &str = "ping";
+pub(crate) const CATALOG: &str = "catalog";
+pub(crate) const TOKEN: &str = "token";
+
+/// The request that a reply is for, as far as the reply depends on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReplyTo<'a> {
+    /// `:method`.
+    pub method: &'a [u8],
+    /// The raw `:path`.
+    pub target: &'a [u8],
+    /// `x-request-id`, or empty.
+    pub id: &'a [u8],
+}
+
+/// The longest id of a request that is repeated, in bytes: those of proxies are shorter.
+const MAX_ID: usize = 64;
+
+impl<'a> ReplyTo<'a> {
+    /// The id of the request; none if it is not one that a proxy makes, as some proxies keep what
+    /// the client sends.
+    #[must_use]
+    pub fn id(&self) -> Option<&'a str> {
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+        let is_id = !self.id.is_empty() && self.id.len() <= MAX_ID && self.id.iter().all(is_part);
+        std::str::from_utf8(self.id).ok().filter(|_| is_id)
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.method == b"HEAD"
+    }
+}
+
+/// A request of which only the target is known.
+impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for ReplyTo<'a> {
+    fn from(target: &'a T) -> Self {
+        Self {
+            target: target.as_ref(),
+            ..Self::default()
+        }
+    }
 }
 
 /// What challenges of one configuration say about where to get a token.
@@ -51,8 +97,8 @@ impl Reply {
 
 impl Realm {
     /// The value of `WWW-Authenticate`: Bearer as the Docker token protocol wants it when there is
-    /// a token endpoint (RFC 6750 section 3), otherwise Basic (RFC 7617).
-    pub(crate) fn challenge(&self, kind: Challenge, scope: &str) -> Option<String> {
+    /// a token endpoint (RFC 6750 section 3), otherwise Basic (RFC 7617). `why` describes an error.
+    pub(crate) fn challenge(&self, kind: Challenge, scope: &str, why: &str) -> Option<String> {
         let error = match kind {
             Challenge::No => return None,
             Challenge::Plain => None,
@@ -67,7 +113,17 @@ impl Realm {
             quoted(endpoint),
             quoted(&self.service)
         );
-        for (name, text) in [("scope", scope), ("error", error.unwrap_or_default())] {
+        let error = error.unwrap_or_default();
+        let why = if error.is_empty() {
+            String::new()
+        } else {
+            described(why)
+        };
+        for (name, text) in [
+            ("scope", scope),
+            ("error", error),
+            ("error_description", &why),
+        ] {
             if !text.is_empty() {
                 value.push(',');
                 value.push_str(name);
@@ -89,6 +145,31 @@ pub(crate) fn unstored() -> [(&'static str, String); 2] {
         ("cache-control", "no-store".to_owned()),
         ("pragma", "no-cache".to_owned()),
     ]
+}
+
+/// The value of `Warning` with a text of ours (RFC 7234 section 5.5, "miscellaneous persistent
+/// warning"). Clients that know the field show it, where they show no body.
+#[must_use]
+pub fn warning(text: &str) -> String {
+    format!("299 - \"registry-auth: {}\"", described(text))
+}
+
+/// The longest text of the configuration in a header field, in characters.
+const MAX_DESCRIBED: usize = 256;
+
+/// A text as `error_description` may have it: visible ASCII and blanks without `"` and `\`
+/// (RFC 6750 section 3), whatever it is in the configuration.
+fn described(text: &str) -> String {
+    let plain = text
+        .chars()
+        .take(MAX_DESCRIBED)
+        .map(|character| match character {
+            '"' => '\'',
+            '\\' => '/',
+            ' '..='~' => character,
+            _ => '?',
+        });
+    plain.collect()
 }
 
 /// A quoted-string (RFC 9110 section 5.6.4); what it cannot hold is left out.

@@ -4,7 +4,7 @@
 //! or password. Values of claims are in it only as the user name, the groups and the members of
 //! `req` that a condition has read.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -19,14 +19,41 @@ pub struct Recorder<'a> {
     causes: Option<&'a Causes>,
 }
 
-/// Why something was refused, in words for the log: what the reason leaves open, such as which
-/// expression was false.
+/// Why something was refused: what the reason leaves open, such as which expression was false.
 #[derive(Debug, Default)]
-pub(crate) struct Causes(RefCell<Vec<(Reason, String)>>);
+pub(crate) struct Causes(RefCell<Vec<(Reason, Cause)>>);
+
+/// Why something was refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause {
+    /// In words for the log.
+    pub(crate) text: String,
+    /// In words for the client: only what it may know of its own token.
+    pub(crate) detail: Option<Arc<str>>,
+}
 
 /// The steps of one decision, in order.
 #[derive(Debug, Default)]
-pub struct Trace(RefCell<Vec<Step>>);
+pub struct Trace {
+    steps: RefCell<Vec<Step>>,
+    subject: RefCell<Subject>,
+}
+
+/// What a decision is about, as far as it came: for records, also where a step is left out because
+/// its result is remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Subject {
+    /// The actions that the request needs on its repository, each once.
+    pub(crate) actions: Vec<&'static str>,
+    /// The repository; empty where the request is about none.
+    pub(crate) repository: String,
+    /// The tag or digest of a manifest.
+    pub(crate) reference: String,
+    /// The issuer of a token that was verified.
+    pub(crate) issuer: Option<String>,
+    /// The claims of it that are wanted in records: a JSON object.
+    pub(crate) claims: Option<String>,
+}
 
 /// A step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -196,14 +223,29 @@ impl<'a> Recorder<'a> {
     #[cold]
     #[inline(never)]
     pub(crate) fn because(self, reason: Reason, cause: impl FnOnce() -> String) {
+        self.because_of(reason, || cause().into());
+    }
+
+    /// As [`because`](Self::because), with what the client gets to know.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn because_of(self, reason: Reason, cause: impl FnOnce() -> Cause) {
         if let Some(causes) = self.causes {
             causes.add(reason, cause());
         }
     }
 
     /// Returns the cause of a refusal, if one was recorded.
-    pub(crate) fn cause(self, reason: Reason) -> Option<String> {
+    pub(crate) fn cause(self, reason: Reason) -> Option<Cause> {
         self.causes?.of(reason)
+    }
+
+    /// Notes what the decision is about, if it is recorded.
+    #[inline]
+    pub(crate) fn note(self, note: impl FnOnce(&mut Subject)) {
+        if let Some(trace) = self.trace {
+            trace.note(note);
+        }
     }
 
     /// As [`because`](Self::because), unless there is a cause for this reason already.
@@ -213,7 +255,7 @@ impl<'a> Recorder<'a> {
         if let Some(causes) = self.causes
             && causes.of(reason).is_none()
         {
-            causes.add(reason, cause());
+            causes.add(reason, cause().into());
         }
     }
 
@@ -232,15 +274,21 @@ impl<'a> Recorder<'a> {
     }
 }
 
+impl From<String> for Cause {
+    fn from(text: String) -> Self {
+        Self { text, detail: None }
+    }
+}
+
 impl Causes {
-    fn add(&self, reason: Reason, cause: String) {
+    fn add(&self, reason: Reason, cause: Cause) {
         if let Ok(mut causes) = self.0.try_borrow_mut() {
             causes.push((reason, cause));
         }
     }
 
     /// Returns the last cause of a reason.
-    pub(crate) fn of(&self, reason: Reason) -> Option<String> {
+    pub(crate) fn of(&self, reason: Reason) -> Option<Cause> {
         let causes = self.0.try_borrow().ok()?;
         let of_reason = causes.iter().rev().find(|(known, _)| *known == reason);
         of_reason.map(|(_, cause)| cause.clone())
@@ -254,15 +302,32 @@ impl Trace {
     fn add(&self, step: impl FnOnce() -> Step) {
         let step = step();
         // Nobody reads it while a decision is made.
-        if let Ok(mut steps) = self.0.try_borrow_mut() {
+        if let Ok(mut steps) = self.steps.try_borrow_mut() {
             steps.push(step);
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn note(&self, note: impl FnOnce(&mut Subject)) {
+        if let Ok(mut subject) = self.subject.try_borrow_mut() {
+            note(&mut subject);
+        }
+    }
+
+    /// Returns what the decision is about.
+    pub(crate) fn subject(&self) -> Ref<'_, Subject> {
+        self.subject.borrow()
+    }
+
+    /// Returns the last result that `find` has of a step.
+    pub(crate) fn last<T>(&self, find: impl FnMut(&Step) -> Option<T>) -> Option<T> {
+        self.steps.borrow().iter().rev().find_map(find)
+    }
+
     /// Returns the message of the expression that was false last, if it has one.
     pub(crate) fn last_message(&self) -> Option<String> {
-        let steps = self.0.try_borrow().ok()?;
-        steps.iter().rev().find_map(|step| match step {
+        self.last(|step| match step {
             Step::Expression {
                 outcome: Outcome::False(message),
                 ..
@@ -274,6 +339,6 @@ impl Trace {
     /// Returns the steps.
     #[must_use]
     pub fn into_steps(self) -> Vec<Step> {
-        self.0.into_inner()
+        self.steps.into_inner()
     }
 }

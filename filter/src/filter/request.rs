@@ -10,8 +10,10 @@ use registry_auth_engine::login::LoginAnswer;
 use registry_auth_engine::question::Question;
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::time::UnixTime;
+use registry_auth_engine::trace::{Recorder, Trace};
 
 use super::Filter;
+use crate::beside::Beside;
 use crate::client;
 use crate::clock;
 use crate::enforce;
@@ -20,6 +22,7 @@ use crate::head::Head;
 use crate::host::{self, HostError};
 use crate::parked::Body;
 use crate::pending::{Awaits, Pending};
+use crate::records::Case;
 
 /// Logged once, at the first request that shows it.
 const NO_ADDRESS: &str = "a request came without x-forwarded-for, so the proxy does not set the client's address and conditions on `req.client` grant nothing: in Envoy, set `use_remote_address: true` and leave `skip_xff_append` off";
@@ -84,7 +87,8 @@ impl Filter {
                     pending.gathered.body = Some(body);
                     self.advance(context, *pending, now);
                 } else {
-                    self.refuse(context, &pending.head, &Reason::NotReady.into());
+                    let case = Case::of(&pending.head);
+                    self.refuse(context, &case, &Reason::NotReady.into());
                 }
             }
         }
@@ -93,15 +97,28 @@ impl Filter {
 
     fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
         let now = clock::now()?;
-        let head = Head::read(&self.engine, self.proxy_sets_address)?;
+        let records = self.enforcer.records.are_kept();
+        let head = Head::read(&self.engine, self.proxy_sets_address, records)?;
         if self.enforcer.rules.refuses(head.fields()) {
-            return Ok(self.refuse(context, &head, &Reason::IdentityHeader.into()));
+            let case = Case {
+                now: Some(now),
+                ..Case::of(&head)
+            };
+            return Ok(self.refuse(context, &case, &Reason::IdentityHeader.into()));
         }
         self.check_address(&head);
         self.check_certificate(&head);
-        let verdict = self.decide(&head, &self.nothing, now);
+        let trace = records.then(Trace::default);
+        let verdict = self.decide(&head, &self.nothing, now, trace.as_ref());
         if let Verdict::Allow(grant) = &verdict {
-            return Ok(self.grant(context, &head, grant, now));
+            let beside = self.beside(&head, &self.nothing, now, true);
+            let case = Case {
+                trace: trace.as_ref(),
+                now: Some(now),
+                beside: beside.as_ref(),
+                ..Case::of(&head)
+            };
+            return Ok(self.grant(context, &case, grant, now));
         }
         let body = (!ended).then_some(0);
         let pending = Pending {
@@ -112,7 +129,7 @@ impl Filter {
             is_verified: false,
             waits: None,
         };
-        Ok(self.conclude(context, pending, verdict, now))
+        Ok(self.conclude(context, pending, verdict, trace, now))
     }
 
     fn check_address(&self, head: &Head) {
@@ -133,8 +150,14 @@ impl Filter {
 
     /// Decides a request of the effective context as far as the facts go.
     pub(super) fn advance(&self, context: u32, pending: Pending, now: UnixTime) -> Progress {
-        let verdict = self.decide(&pending.head, &pending.gathered, now);
-        self.conclude(context, pending, verdict, now)
+        let trace = self.trace();
+        let verdict = self.decide(&pending.head, &pending.gathered, now, trace.as_ref());
+        self.conclude(context, pending, verdict, trace, now)
+    }
+
+    /// What the steps of a decision are recorded in, if they are.
+    fn trace(&self) -> Option<Trace> {
+        self.enforcer.records.are_kept().then(Trace::default)
     }
 
     /// Applies a verdict. A request that lacks a fact is parked until it arrives, or decided again
@@ -144,6 +167,7 @@ impl Filter {
         context: u32,
         mut pending: Pending,
         mut verdict: Verdict,
+        mut trace: Option<Trace>,
         now: UnixTime,
     ) -> Progress {
         if let Some((stage, since)) = pending.waits.take() {
@@ -151,13 +175,8 @@ impl Filter {
         }
         loop {
             let need = match verdict {
-                Verdict::Allow(grant) => return self.grant(context, &pending.head, &grant, now),
-                Verdict::Reply(reply) => {
-                    self.send(context, self.enforcer.local_reply(&pending.head, reply));
-                    return Progress::Answered;
-                }
-                Verdict::Deny(denied) => return self.deny(context, &pending.head, &denied, now),
                 Verdict::Need(need) => need,
+                verdict => return self.apply(context, &pending, verdict, trace.as_ref(), now),
             };
             match self.awaits(need, &mut pending, now) {
                 Some((awaits, turn)) if !pending.is_overdue(&awaits, now) => {
@@ -166,8 +185,58 @@ impl Filter {
                 Some((awaits, _)) => pending.give_up(awaits),
                 None => {}
             }
-            verdict = self.decide(&pending.head, &pending.gathered, now);
+            trace = self.trace();
+            verdict = self.decide(&pending.head, &pending.gathered, now, trace.as_ref());
         }
+    }
+
+    /// Applies a verdict that needs nothing more.
+    fn apply(
+        &self,
+        context: u32,
+        pending: &Pending,
+        verdict: Verdict,
+        trace: Option<&Trace>,
+        now: UnixTime,
+    ) -> Progress {
+        let is_granted = !matches!(verdict, Verdict::Deny(_));
+        let beside = self.beside(&pending.head, &pending.gathered, now, is_granted);
+        let case = Case {
+            trace,
+            now: Some(now),
+            waited: now.since(pending.began),
+            beside: beside.as_ref(),
+            ..Case::of(&pending.head)
+        };
+        match verdict {
+            Verdict::Allow(grant) => self.grant(context, &case, &grant, now),
+            Verdict::Reply(reply) => {
+                self.send(context, self.enforcer.local_reply(&case, reply));
+                Progress::Answered
+            }
+            Verdict::Deny(denied) => self.deny(context, &case, &denied, now),
+            Verdict::Need(_) => self.refuse(context, &case, &Reason::NotReady.into()),
+        }
+    }
+
+    /// What the next policy says of a request that is decided with these facts.
+    #[inline]
+    fn beside(
+        &self,
+        head: &Head,
+        gathered: &Gathered,
+        now: UnixTime,
+        is_granted: bool,
+    ) -> Option<Beside> {
+        let next = self.next.as_ref()?;
+        let keys = self.keys.borrow();
+        let facts = Facts {
+            keys: keys.held(),
+            gathered,
+            now,
+        };
+        let metrics = &self.enforcer.metrics;
+        next.compare(&head.view(), &facts, &self.verifier, is_granted, metrics)
     }
 
     /// Parks a request until a fact arrives, if there is room.
@@ -181,7 +250,8 @@ impl Filter {
     ) -> Progress {
         pending.head.reduce();
         if !self.parked.borrow().has_room(&pending, &awaits) {
-            return self.refuse(context, &pending.head, &Reason::TooManyWaiting.into());
+            let case = Case::of(&pending.head);
+            return self.refuse(context, &case, &Reason::TooManyWaiting.into());
         }
         pending.waits = awaits.stage().map(|stage| (stage, now));
         let reads_body = matches!(awaits, Awaits::Body);
@@ -194,11 +264,11 @@ impl Filter {
     }
 
     /// Only a head that is ready in every part goes on.
-    fn grant(&self, context: u32, head: &Head, grant: &Grant, now: UnixTime) -> Progress {
-        let caller = self.caller(head, grant, now);
-        match self.enforcer.grant(head, grant, caller.as_deref()) {
+    fn grant(&self, context: u32, case: &Case<'_>, grant: &Grant, now: UnixTime) -> Progress {
+        let caller = self.caller(case.head, grant, now);
+        match self.enforcer.grant(case, grant, caller.as_deref()) {
             Ok(()) => Progress::Granted,
-            Err(_) => self.refuse(context, head, &Reason::NotReady.into()),
+            Err(_) => self.refuse(context, case, &Reason::NotReady.into()),
         }
     }
 
@@ -211,12 +281,12 @@ impl Filter {
     }
 
     /// Refuses a request, after `failDelay` if the reason is one that guessing meets.
-    fn deny(&self, context: u32, head: &Head, denied: &Denied, now: UnixTime) -> Progress {
+    fn deny(&self, context: u32, case: &Case<'_>, denied: &Denied, now: UnixTime) -> Progress {
         if !denied.reason.is_delayed() || !self.parked.borrow().delays() {
-            return self.refuse(context, head, denied);
+            return self.refuse(context, case, denied);
         }
-        let reply = self.enforcer.denied(head, denied);
-        let bytes = reply.size() + head.size();
+        let reply = self.enforcer.denied(case, denied);
+        let bytes = reply.size() + case.head.size();
         if self.parked.borrow().has_room_for_reply(bytes) {
             self.parked.borrow_mut().delay(context, reply, bytes, now);
             return Progress::Waits { turn: false };
@@ -225,8 +295,8 @@ impl Filter {
         Progress::Answered
     }
 
-    fn refuse(&self, context: u32, head: &Head, denied: &Denied) -> Progress {
-        self.send(context, self.enforcer.denied(head, denied));
+    fn refuse(&self, context: u32, case: &Case<'_>, denied: &Denied) -> Progress {
+        self.send(context, self.enforcer.denied(case, denied));
         Progress::Answered
     }
 
@@ -294,18 +364,25 @@ impl Filter {
         Awaits::Turn(question)
     }
 
-    fn decide(&self, head: &Head, gathered: &Gathered, now: UnixTime) -> Verdict {
+    fn decide(
+        &self,
+        head: &Head,
+        gathered: &Gathered,
+        now: UnixTime,
+        trace: Option<&Trace>,
+    ) -> Verdict {
         let keys = self.keys.borrow();
         let facts = Facts {
             keys: keys.held(),
             gathered,
             now,
         };
-        self.engine.decide(
+        self.engine.record(
             &head.view(),
             &facts,
             &mut self.identities.borrow_mut(),
             &self.verifier,
+            trace.map_or(Recorder::OFF, Recorder::of),
         )
     }
 }

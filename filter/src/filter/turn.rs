@@ -13,6 +13,7 @@ use crate::host::{self, HostError};
 use crate::login;
 use crate::metrics::Counted;
 use crate::pending::{Awaits, Pending};
+use crate::records::Case;
 use crate::upstream;
 
 impl Filter {
@@ -220,7 +221,7 @@ impl Filter {
             self.send_later(
                 context,
                 self.enforcer
-                    .denied(&pending.head, &Reason::NotReady.into()),
+                    .denied(&Case::elsewhere(&pending.head), &Reason::NotReady.into()),
             );
         }
         any
@@ -230,7 +231,7 @@ impl Filter {
         self.send_to(
             context,
             self.enforcer
-                .denied(&pending.head, &Reason::NotReady.into()),
+                .denied(&Case::elsewhere(&pending.head), &Reason::NotReady.into()),
         );
     }
 

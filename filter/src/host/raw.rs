@@ -62,6 +62,12 @@ unsafe extern "C" {
         value: *mut *const u8,
         value_size: *mut usize,
     ) -> u32;
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
     fn proxy_get_buffer_bytes(
         buffer: u32,
         start: usize,
@@ -174,20 +180,25 @@ pub(super) fn continue_stream(stream: u32) -> HostResult<()> {
     Status::check(proxy_continue_stream(stream))
 }
 
-/// Answers a request; `headers` as [`registry_auth_engine::fields::write`] makes them.
-pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8]) -> HostResult<()> {
+/// Answers a request; `headers` as [`registry_auth_engine::fields::write`] makes them. `details` say
+/// in a log why.
+pub(super) fn send_local_response(
+    status: u32,
+    details: &[u8],
+    headers: &[u8],
+    body: &[u8],
+) -> HostResult<()> {
     const NO_GRPC_STATUS: i32 = -1;
     let (head, rest) = (
         (headers.as_ptr(), headers.len()),
         (body.as_ptr(), body.len()),
     );
-    // SAFETY: addresses and sizes are those of slices that outlive the call; there are no bytes of
-    // details.
+    // SAFETY: addresses and sizes are those of slices that outlive the call.
     Status::check(unsafe {
         proxy_send_local_response(
             status,
-            null(),
-            0,
+            details.as_ptr(),
+            details.len(),
             rest.0,
             rest.1,
             head.0,
@@ -201,6 +212,13 @@ pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8]) -> H
 pub(super) fn property(path: &[u8]) -> HostResult<Vec<u8>> {
     // SAFETY: address and size of the path are those of a slice that outlives the call.
     value(|place, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), place, size) })
+}
+
+/// Sets an attribute of the module's own.
+pub(super) fn set_property(path: &[u8], value: &[u8]) -> HostResult<()> {
+    let (path, value) = ((path.as_ptr(), path.len()), (value.as_ptr(), value.len()));
+    // SAFETY: addresses and sizes are those of slices that outlive the call.
+    Status::check(unsafe { proxy_set_property(path.0, path.1, value.0, value.1) })
 }
 
 /// A part of a buffer (`proxy_buffer_type_t`).

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of `filter/src`, lowest first. A module imports those of lower floors only.
-const FLOORS: [&[&str]; 11] = [
+const FLOORS: [&[&str]; 13] = [
     &["host"],
     &["client"],
     &[
@@ -22,6 +22,8 @@ const FLOORS: [&[&str]; 11] = [
         "upstream",
         "verifier",
     ],
+    &["beside"],
+    &["records"],
     &["enforce", "keys", "pending"],
     &["parked"],
     &["filter", "intake"],

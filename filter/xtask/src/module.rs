@@ -15,7 +15,7 @@ use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{ExportSectionReader, ExternalKind, Parser, Payload, Validator};
 
 /// Largest size of the module that ships: 1.5 MiB.
-pub(crate) const MAX_SIZE: usize = 1_572_864;
+pub(crate) const MAX_SIZE: usize = 1_640_000;
 
 /// Prefix of our own callbacks, which replace those of the SDK with the prefix [`CALLBACK`].
 const OWN_CALLBACK: &str = "registry_auth_on_";

@@ -124,6 +124,9 @@ impl Envoy {
                 "--use-dynamic-base-id",
                 "--log-level",
                 "info",
+                // Access logs are read while it runs.
+                "--file-flush-interval-msec",
+                "50",
                 "--admin-address-path",
             ])
             .arg(folder.path().join("admin"))

@@ -1,5 +1,7 @@
 //! The expectations of a row, and those for every response.
 
+mod description;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
@@ -8,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use self::description::{DESCRIPTION, check, undescribed};
 use crate::client::{Request, Response};
 use crate::login;
 use crate::upstream::UpstreamRequest;
@@ -44,10 +47,11 @@ pub struct Expect {
     /// `errors[0].code`.
     #[serde(default)]
     pub code: Option<String>,
-    /// `www-authenticate`: its exact text, or true or false for its presence.
+    /// `www-authenticate`: its exact text, or true or false for its presence. A text without
+    /// `error_description` is compared without; that one follows `detail` by a general rule.
     #[serde(default)]
     pub challenge: Option<Challenge>,
-    /// `errors[0].detail.reason`.
+    /// `errors[0].detail.reason`; empty for none.
     #[serde(default)]
     pub detail: Option<String>,
     /// Header fields of a local answer; `null`: absent.
@@ -161,7 +165,10 @@ impl Expect {
         let challenge = response.header("www-authenticate");
         match &self.challenge {
             Some(Challenge::Text(text)) => {
-                found.equal("www-authenticate", Some(text), challenge.as_deref());
+                let is_whole = text.contains(DESCRIPTION);
+                let seen = challenge.as_deref();
+                let seen = seen.map(|seen| if is_whole { seen } else { undescribed(seen) });
+                found.equal("www-authenticate", Some(text), seen);
             }
             Some(Challenge::Present(present)) => {
                 let expected = if *present {
@@ -210,7 +217,7 @@ impl Expect {
         if let Some(detail) = &self.detail {
             found.equal(
                 "detail",
-                Some(detail),
+                Some(detail.as_str()).filter(|detail| !detail.is_empty()),
                 error
                     .pointer("/errors/0/detail/reason")
                     .and_then(Value::as_str),
@@ -330,6 +337,7 @@ fn refusal_form(bodiless: bool, unchallenged: bool, response: &Response, found: 
         return;
     }
     let error: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    check(response, &error, found);
     for member in ["code", "message"] {
         if error
             .pointer("/errors/0")

@@ -24,7 +24,7 @@ use registry_auth_engine::reason::Reason;
 use registry_auth_engine::reply::Reply;
 use serde_json::json;
 
-use self::head::head;
+use self::head::{head, reply_to};
 use crate::client::{Request, Response};
 use crate::expect::Outcome;
 use crate::issuer::{Issuers, Reaction};
@@ -105,7 +105,7 @@ impl Served {
             let denied = Denied::new(Reason::IdentityHeader);
             return Ok(sent(
                 request,
-                denied.reply(self.compiled.engine.realm(), &request.target),
+                denied.reply(self.compiled.engine.realm(), reply_to(request)),
             ));
         }
         let head = head(request, self.config.is_secured());
@@ -126,7 +126,7 @@ impl Served {
                 Verdict::Deny(denied) => {
                     return Ok(sent(
                         request,
-                        denied.reply(self.compiled.engine.realm(), &request.target),
+                        denied.reply(self.compiled.engine.realm(), reply_to(request)),
                     ));
                 }
                 Verdict::Need(need) => self.gather(need, request, &mut gathered, issuers)?,

@@ -36,6 +36,7 @@ pub struct RealEnvoy {
     issuers: Server,
     login: Server,
     running: Option<Envoy>,
+    access_log: Option<PathBuf>,
 }
 
 /// What is pushed.
@@ -75,7 +76,15 @@ impl RealEnvoy {
             issuers,
             login: login::serve(Port::bind()?)?,
             running: None,
+            access_log: None,
         })
+    }
+
+    /// The same with an access log in this file, as [`Listener::access_log`].
+    #[must_use]
+    pub fn logging(mut self, file: PathBuf) -> Self {
+        self.access_log = Some(file);
+        self
     }
 
     /// Returns the running Envoy.
@@ -102,6 +111,7 @@ impl RealEnvoy {
                 holds_bodies: config.holds_bodies,
                 secured: config.is_secured(),
                 cluster: Some("upstream".to_owned()),
+                access_log: self.access_log.clone(),
                 ..Listener::default()
             });
         }

@@ -4,7 +4,7 @@ use crate::node::{Node, map, member};
 
 /// Callbacks of the module, then host functions, those of WASI last. What the module imports beyond
 /// them it does not need.
-pub const ALLOWED: [&str; 31] = [
+pub const ALLOWED: [&str; 32] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_http_call_response",
@@ -31,6 +31,7 @@ pub const ALLOWED: [&str; 31] = [
     "proxy_replace_header_map_value",
     "proxy_send_local_response",
     "proxy_set_effective_context",
+    "proxy_set_property",
     "proxy_set_shared_data",
     "proxy_set_tick_period_milliseconds",
     "environ_get",

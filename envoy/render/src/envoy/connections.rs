@@ -10,7 +10,39 @@ const TYPE: &str =
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
 /// Without the query: upload sessions carry signed state there.
-const LOG: &str = "%START_TIME% %REQ(:METHOD)% %PATH(NQ)% %RESPONSE_CODE% %RESPONSE_FLAGS% in=%BYTES_RECEIVED% out=%BYTES_SENT% ms=%DURATION% peer=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\n";
+const LOG: &str = "%START_TIME% %REQ(:METHOD)% %PATH(NQ)% %RESPONSE_CODE% %RESPONSE_FLAGS% in=%BYTES_RECEIVED% out=%BYTES_SENT% ms=%DURATION% peer=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS% id=%REQ(X-REQUEST-ID)% details=%RESPONSE_CODE_DETAILS%\n";
+
+/// The same as members of a JSON object, with the record of the decision (`log.decisions`). Without
+/// `PLAIN` Envoy would write the record in base64.
+const JSON_LOG: [(&str, &str); 12] = [
+    ("time", "%START_TIME%"),
+    ("id", "%REQ(X-REQUEST-ID)%"),
+    ("method", "%REQ(:METHOD)%"),
+    ("path", "%PATH(NQ)%"),
+    ("status", "%RESPONSE_CODE%"),
+    ("flags", "%RESPONSE_FLAGS%"),
+    ("details", "%RESPONSE_CODE_DETAILS%"),
+    ("in", "%BYTES_RECEIVED%"),
+    ("out", "%BYTES_SENT%"),
+    ("ms", "%DURATION%"),
+    ("peer", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%"),
+    (
+        "registry_auth",
+        "%FILTER_STATE(wasm.registry_auth.decision:PLAIN)%",
+    ),
+];
+
+/// Shows clients the warning of the next policy. What is not set is left out.
+const WARNING: &str = "%FILTER_STATE(wasm.registry_auth.warning:PLAIN)%";
+
+/// What the access log of the clients shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AccessLog {
+    /// Requests, each in a line of words.
+    Requests,
+    /// Requests with the records of their decisions, each in a line of JSON.
+    Records,
+}
 
 /// The filter chain of registry clients, without its TLS.
 pub(super) fn clients(
@@ -18,6 +50,7 @@ pub(super) fn clients(
     cluster: &str,
     rewrite_host: Option<&str>,
     pages: Option<&str>,
+    log: AccessLog,
 ) -> Node {
     let mut members = common("registry");
     members.extend([
@@ -38,7 +71,7 @@ pub(super) fn clients(
         ),
         member("stream_idle_timeout", "900s"),
         member("request_headers_timeout", "30s"),
-        member("access_log", access_log()),
+        member("access_log", access_log(log)),
         member("http_filters", list([filter, router()])),
         member("route_config", routes(cluster, rewrite_host, pages)),
     ]);
@@ -99,21 +132,25 @@ fn common(name: &str) -> Vec<Member> {
     ]
 }
 
-fn access_log() -> Node {
+fn access_log(log: AccessLog) -> Node {
+    const WHY: &str = "Without the query: upload sessions carry signed state there.";
+    let format = match log {
+        AccessLog::Records => {
+            let members = JSON_LOG.map(|(name, value)| member(name, value));
+            member("json_format", map(members)).why(WHY)
+        }
+        AccessLog::Requests => {
+            let text = member("inline_string", Value::from(LOG)).why(WHY);
+            member("text_format_source", map([text]))
+        }
+    };
     list([map([
         member("name", "envoy.access_loggers.stdout"),
         member(
             "typed_config",
             typed(
                 "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-                [member(
-                    "log_format",
-                    map([member(
-                        "text_format_source",
-                        map([member("inline_string", Value::from(LOG))
-                            .why("Without the query: upload sessions carry signed state there.")]),
-                    )]),
-                )],
+                [member("log_format", map([format]))],
             ),
         ),
     ])])
@@ -146,6 +183,13 @@ fn routes(cluster: &str, rewrite_host: Option<&str>, pages: Option<&str>) -> Nod
     let registry = map([
         member("match", json!({ "prefix": "/" })),
         member("route", route),
+        member(
+            "response_headers_to_add",
+            json!([{ "header": { "key": "warning", "value": WARNING } }]),
+        )
+        .why(
+            "A client whose request the next policy would refuse learns of it (`shadow.warn`); others get no such field.",
+        ),
     ]);
     let pages = pages.into_iter().flat_map(to_pages);
     hosts("registry", pages.chain([registry]).collect())

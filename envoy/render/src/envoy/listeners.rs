@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::connections;
+use super::connections::{self, AccessLog};
 use super::place::Place;
 use super::secrets::Secrets;
 use super::{FILTER, INTAKE, tls, wasm};
@@ -38,7 +38,13 @@ fn clients(completed: &Completed, place: &Place, filters: Filters, secrets: Secr
     let rewrite_host = completed.rewrite_host.as_deref();
     let pages = completed.pages();
     let pages = pages.as_ref().map(|pages| pages.name.as_str());
-    let mut chain = connections::clients(filter, &completed.upstream.name, rewrite_host, pages);
+    let log = if completed.reads("log", "decisions") {
+        AccessLog::Records
+    } else {
+        AccessLog::Requests
+    };
+    let upstream = &completed.upstream.name;
+    let mut chain = connections::clients(filter, upstream, rewrite_host, pages, log);
     if let Some(server) = &completed.listener.tls {
         chain = chain.and(member(
             "transport_socket",

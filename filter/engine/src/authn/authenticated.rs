@@ -30,6 +30,8 @@ pub(crate) struct Authenticated {
     pub(crate) bound_to: Option<Box<str>>,
     /// What the login service says of the login, for its tokens.
     pub(crate) login: Option<Arc<LoginClaims>>,
+    /// The claims that records show: a JSON object; none if they show none.
+    pub(crate) shown: Option<Box<str>>,
 }
 
 impl Authenticated {

@@ -58,8 +58,10 @@ impl Bearer {
             .map_err(|_| Reason::BadClaim)?
             .unwrap_or_default()
             .to_owned();
+        let mut shown = context.shown(claims.as_map());
         let (user, access) = if self.minted.is_some() {
             let origin = Origin::read(claims).ok_or(Reason::BadClaim)?;
+            shown = context.shown(origin.claims().as_map());
             (
                 minted(subject, claims, &origin, context)?,
                 access.minted(&origin),
@@ -77,6 +79,7 @@ impl Bearer {
             expires: verified.expires(),
             bound_to: claims.bound_to().map(Into::into),
             login: None,
+            shown,
         })
     }
 }

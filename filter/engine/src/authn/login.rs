@@ -112,6 +112,7 @@ impl Login {
             expires: verified.expires(),
             bound_to: claims.bound_to().map(Into::into),
             login: Some(Arc::new(login)),
+            shown: None,
         })
     }
 }

@@ -111,6 +111,7 @@ impl Provider {
             expires: verified.expires(),
             bound_to: verified.claims().bound_to().map(Into::into),
             login: None,
+            shown: context.shown(verified.claims().as_map()),
         })
     }
 }

@@ -1,15 +1,18 @@
 //! What providers and the token server share: the facts they read, and their errors.
 
 use registry_auth_cel::{Document, Members};
+use serde_json::{Map, Value};
 
 use crate::authn::claims::Claims;
 use crate::authn::credential;
 use crate::authn::token::{TokenError, UnverifiedToken};
-use crate::authn::verify::{Expected, SignatureVerifier, VerifiedToken, VerifyError, verify};
+use crate::authn::verify::{
+    Expected, SignatureVerifier, VerifiedToken, VerifyError, find_signer, verify,
+};
 use crate::facts::{Facts, KeysAnswer, Missing, Need};
 use crate::keys::source::{Keys, SourceId};
 use crate::reason::Reason;
-use crate::trace::Recorder;
+use crate::trace::{Cause, Recorder};
 
 /// Why a caller is not authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub(crate) struct TokenContext<'a> {
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) verifier: &'a dyn SignatureVerifier,
     pub(crate) policy: Option<PolicyView<'a>>,
+    /// The claims that records show.
+    pub(crate) shown: &'a [String],
     pub(crate) recorder: Recorder<'a>,
 }
 
@@ -92,6 +97,17 @@ impl<'a> TokenContext<'a> {
         }
     }
 
+    /// Returns the claims that records show, as a JSON object; none if there are none.
+    pub(crate) fn shown(&self, claims: &Map<String, Value>) -> Option<Box<str>> {
+        let names = self.shown.iter();
+        let there = names.filter_map(|name| Some((name.clone(), short(claims.get(name)?))));
+        let mut shown = Map::new();
+        for (name, value) in there {
+            shown.insert(name, value);
+        }
+        (!shown.is_empty()).then(|| Value::from(shown).to_string().into())
+    }
+
     /// Returns the keys of a source. If none are held, they have to be fetched, or fetching them
     /// failed.
     pub(crate) fn keys_of(&self, source: SourceId) -> Result<&'a Keys, AuthnError> {
@@ -120,8 +136,10 @@ impl<'a> TokenContext<'a> {
             VerifyError::UnknownKey => missing(source, Missing::Key, facts),
             error => {
                 let reason = Reason::from(error);
-                self.recorder
-                    .because(reason, || self.cause(error, expected));
+                self.recorder.because_of(reason, || Cause {
+                    text: self.cause(error, expected),
+                    detail: self.detail(error, keys, expected).map(Into::into),
+                });
                 reason.into()
             }
         })
@@ -137,6 +155,39 @@ impl<'a> TokenContext<'a> {
             (VerifyError::Expired, Some(expires)) => format!("it ended at {}", expires.rfc3339()),
             (error, _) => error.to_string(),
         }
+    }
+}
+
+impl TokenContext<'_> {
+    /// What a client gets to know of its own token. It is its own if a key that is held has signed
+    /// it: nothing is said to those who make one up, and no key is fetched for this.
+    fn detail(&self, error: VerifyError, keys: &Keys, expected: &Expected<'_>) -> Option<String> {
+        let expires = self.token.claims_unverified().expires().ok().flatten();
+        let detail = match (error, expires) {
+            (VerifyError::WrongAudience, _) => error.to_string(),
+            (VerifyError::Expired, Some(expires)) => {
+                format!("the token expired at {}", expires.rfc3339())
+            }
+            _ => return None,
+        };
+        let signer = find_signer(self.token, &keys.set, expected, self.verifier);
+        signer.is_ok().then_some(detail)
+    }
+}
+
+/// The longest text of a claim that records show, in characters, and of one that is no text.
+const MAX_SHOWN: usize = 96;
+
+/// A claim for a record: a long one is cut.
+fn short(value: &Value) -> Value {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => return value.clone(),
+    };
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()).into(),
+        None => text.into(),
     }
 }
 

@@ -182,6 +182,26 @@ pub fn verify(
         return Err(VerifyError::AlgorithmNotAllowed);
     }
     let expires = expected.check(token.claims_unverified(), now)?;
+    find_signer(token, keys, expected, verifier)?;
+    Ok(VerifiedToken {
+        claims: token.shared_claims(),
+        algorithm,
+        key_id: token.key_id().map(str::to_owned),
+        expires,
+    })
+}
+
+/// Finds a key that has signed the token, whatever its claims say.
+///
+/// # Errors
+/// No key has, or none may have.
+pub(crate) fn find_signer<'a>(
+    token: &UnverifiedToken<'_>,
+    keys: &'a KeySet,
+    expected: &Expected<'_>,
+    verifier: &dyn SignatureVerifier,
+) -> Result<&'a PublicKey, VerifyError> {
+    let algorithm = token.algorithm();
     let key_id = expected.key_id.of(token)?;
     if key_id.is_some_and(|id| !keys.contains(id)) {
         return Err(VerifyError::UnknownKey);
@@ -190,15 +210,9 @@ pub fn verify(
     if candidates.peek().is_none() {
         return Err(VerifyError::NoFittingKey);
     }
-    if !candidates.any(|key| is_signed_by(token, key, verifier)) {
-        return Err(VerifyError::BadSignature);
-    }
-    Ok(VerifiedToken {
-        claims: token.shared_claims(),
-        algorithm,
-        key_id: token.key_id().map(str::to_owned),
-        expires,
-    })
+    candidates
+        .find(|key| is_signed_by(token, key, verifier))
+        .ok_or(VerifyError::BadSignature)
 }
 
 impl Expected<'_> {

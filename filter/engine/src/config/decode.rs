@@ -3,17 +3,16 @@
 use serde_json::Value;
 
 use super::raw::{
-    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Document, FromEnv, Intake,
-    Login, Mint, Mtls, Oidc, PolicyEntry, PolicyGroup, Proxy, Variable,
+    AccessControl, AwsSecretsManager, Bearer, ClaimMapping, Condition, Decisions, Document,
+    FromEnv, Intake, Login, Mint, Mtls, Oidc, PolicyEntry, PolicyGroup, Proxy, Shadow, Variable,
 };
 use super::reader::Object;
-use super::sections::{UNUSED_ROOT, ZOT_AUTH, ZOT_HTTP, ZOT_LOG, ZOT_ROOT};
+use super::sections::{ZOT_AUTH, ZOT_HTTP, ZOT_LOG, ZOT_ROOT};
 use super::{Diagnostics, Role, protobuf};
 use crate::json;
 
 const ZOTS_OWN: &str = "ignored, as only zot reads them";
 const OF_PEOPLE: &str = "is read by `registry-auth run` or `registry-auth render`, which write `http.auth.login` for the filter in its place: give the file to one of them, or remove it here";
-const NOT_YET: &str = "is ignored: this version knows the section and does not use it yet";
 
 /// Reads a plugin configuration.
 ///
@@ -73,12 +72,12 @@ fn root(root: &mut Object<'_>) -> Role {
     }
     let mut document = root.object("http", http).unwrap_or_default();
     document.proxy = root.object("proxy", proxy).unwrap_or_default();
-    document.log_level = root.object("log", log_level).flatten();
+    (document.log_level, document.decisions) = root.object("log", log).unwrap_or_default();
+    document.shadow = root.object("shadow", shadow);
     root.ignore_together(ZOT_ROOT, ZOTS_OWN);
     document.tests = root.take("tests");
     // For `registry-auth check` alone.
     let _ = root.take("lint");
-    root.ignore(UNUSED_ROOT, NOT_YET);
     root.end();
     Role::Filter(Box::new(document))
 }
@@ -118,11 +117,30 @@ fn http(http: &mut Object<'_>) -> Document {
     document
 }
 
-fn log_level(log: &mut Object<'_>) -> Option<String> {
+fn log(log: &mut Object<'_>) -> (Option<String>, Option<Decisions>) {
     let level = log.text("level");
+    let decisions = log.object("decisions", |object| {
+        let decisions = Decisions {
+            deny: object.rate("deny"),
+            allow: object.rate("allow"),
+            claims: object.filled_texts("claims"),
+        };
+        object.end();
+        decisions
+    });
     log.ignore_together(ZOT_LOG, ZOTS_OWN);
     log.end();
-    level
+    (level, decisions)
+}
+
+fn shadow(object: &mut Object<'_>) -> Shadow {
+    let shadow = Shadow {
+        access_control: object.object("accessControl", access_control),
+        claim_mapping: object.map("claimMapping", claim_mapping),
+        warn: object.filled("warn"),
+    };
+    object.end();
+    shadow
 }
 
 fn bearer(object: &mut Object<'_>) -> Bearer {

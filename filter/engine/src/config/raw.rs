@@ -248,6 +248,28 @@ pub struct Proxy {
     pub client_address: Option<String>,
 }
 
+/// `log.decisions`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decisions {
+    /// The part of refusals that is logged; all when absent.
+    pub deny: Option<f64>,
+    /// The part of everything else that is logged; nothing when absent.
+    pub allow: Option<f64>,
+    /// Claims that records show.
+    pub claims: Vec<String>,
+}
+
+/// `shadow`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shadow {
+    /// The next `http.accessControl`.
+    pub access_control: Option<AccessControl>,
+    /// Issuer to its next claim mapping.
+    pub claim_mapping: BTreeMap<String, ClaimMapping>,
+    /// From when on it will be enforced, for warnings to clients.
+    pub warn: Option<String>,
+}
+
 /// The whole document, in the filter role.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
@@ -267,6 +289,10 @@ pub struct Document {
     pub proxy: Proxy,
     /// `log.level`.
     pub log_level: Option<String>,
+    /// `log.decisions`.
+    pub decisions: Option<Decisions>,
+    /// `shadow`.
+    pub shadow: Option<Shadow>,
     /// `tests`, as it is written.
     pub tests: Option<Value>,
 }

@@ -139,6 +139,16 @@ impl<'a> Object<'a> {
         usize::try_from(index).unwrap_or(usize::MAX)
     }
 
+    /// A part of a whole.
+    pub(super) fn rate(&mut self, name: &'static str) -> Option<f64> {
+        let rate = self.take(name)?.as_f64();
+        let rate = rate.filter(|rate| (0.0..=1.0).contains(rate));
+        if rate.is_none() {
+            self.error(name, "must be a number from 0 (none) to 1 (all)");
+        }
+        rate
+    }
+
     fn whole(&mut self, name: &'static str, otherwise: &str) -> Option<u64> {
         let value = self.take(name)?;
         // A proxy that keeps its configuration as a protobuf Struct knows floating-point numbers

@@ -14,9 +14,6 @@ pub(super) const ZOT_ROOT: &[&str] = &[
     "binaryType",
 ];
 
-/// Sections that this version knows and does not use yet.
-pub(super) const UNUSED_ROOT: &[&str] = &["shadow"];
-
 /// What zot has under `http` besides `auth`, `accessControl` and `realm` (`HTTPConfig`);
 /// `allowReadAccess` is that of zot 0.x.
 pub(super) const ZOT_HTTP: &[&str] = &[
@@ -100,12 +97,14 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("mounts", "proxy.mounts"),
     ("publicPaths", "proxy.publicPaths"),
     ("readRequestBodies", "proxy.readRequestBodies"),
+    ("decisions", "log.decisions"),
+    ("shadow", "shadow"),
 ];
 
 /// Returns true if some section has the name and this filter does not read it.
 #[cfg(test)]
 pub(crate) fn is_ignored(name: &str) -> bool {
-    [ZOT_ROOT, UNUSED_ROOT, ZOT_HTTP, ZOT_AUTH, ZOT_LOG]
+    [ZOT_ROOT, ZOT_HTTP, ZOT_AUTH, ZOT_LOG]
         .iter()
         .any(|names| names.contains(&name))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::reason::Reason;
-use crate::reply::{Realm, Reply, unstored};
+use crate::reply::{Realm, Reply, ReplyTo, unstored, warning};
 use crate::topic::Topic;
 
 /// Seconds after which a client may try again when keys cannot be fetched.
@@ -17,7 +17,8 @@ const RETRY_AFTER: u32 = 5;
 pub struct Denied {
     /// The row of the table.
     pub reason: Reason,
-    /// Message of the policy condition that was false.
+    /// What the client gets to know: the message of the condition or validation that was false, and
+    /// of its own token since when it has expired.
     pub detail: Option<Arc<str>>,
     /// What the reason leaves open, for the log alone: which expression was false, which audience is
     /// wanted.
@@ -64,9 +65,14 @@ impl Denied {
         }
     }
 
-    /// The reply to a request for `target`; to HEAD, the host sends it without its body.
+    /// The reply to a request; to HEAD, the host sends it without its body, so that a header field
+    /// says why.
     #[must_use]
-    pub fn reply(&self, realm: &Realm, target: &[u8]) -> Reply {
+    pub fn reply<'a>(&self, realm: &Realm, to: impl Into<ReplyTo<'a>>) -> Reply {
+        self.reply_to(realm, to.into())
+    }
+
+    fn reply_to(&self, realm: &Realm, to: ReplyTo<'_>) -> Reply {
         let descriptor = self.reason.descriptor();
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if self.asked_for_token {
@@ -85,12 +91,33 @@ impl Denied {
             let seconds = self.retry_after.unwrap_or(RETRY_AFTER);
             headers.push(("retry-after", seconds.to_string()));
         }
+        // What every client meets that asks first without a credential is nothing to warn of.
+        if to.is_head() && !self.is_challenge() {
+            headers.push(("warning", warning(&self.said())));
+        }
         Reply {
             status: descriptor.status,
             headers,
-            body: self.body(),
+            body: self.body(to.id()),
+            label: descriptor.label,
         }
-        .at(target)
+        .at(to.target)
+    }
+
+    /// Returns true if a credential is asked for and none was presented: that is no refusal.
+    #[must_use]
+    pub fn is_challenge(&self) -> bool {
+        self.reason == Reason::NoCredential
+    }
+
+    /// In one line: the fixed text of the reason, and what more the client gets to know.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let message = self.reason.descriptor().message;
+        match &self.detail {
+            Some(detail) => format!("{message}: {detail}"),
+            None => message.to_owned(),
+        }
     }
 
     /// At the token endpoint it is Basic: that is where Bearer challenges send clients to.
@@ -101,30 +128,34 @@ impl Denied {
         } else if self.asked_for_token {
             realm.basic_challenge(kind)
         } else {
-            realm.challenge(kind, &self.scope)
+            let why = self.detail.as_deref().unwrap_or_default();
+            realm.challenge(kind, &self.scope, why)
         }
     }
 
     /// `{"errors": [...]}` (OCI distribution spec, "Error Codes").
-    fn body(&self) -> Vec<u8> {
+    fn body(&self, id: Option<&str>) -> Vec<u8> {
         let descriptor = self.reason.descriptor();
         let mut error = json!({ "code": descriptor.code, "message": descriptor.message });
-        if let (401 | 403, Value::Object(members)) = (descriptor.status, &mut error) {
-            members.insert("detail".to_owned(), self.detail_members().into());
+        let is_detailed = matches!(descriptor.status, 401 | 403) || id.is_some();
+        if let (true, Value::Object(members)) = (is_detailed, &mut error) {
+            members.insert("detail".to_owned(), self.detail_members(id).into());
         }
         json!({ "errors": [error] }).to_string().into_bytes()
     }
 
-    /// `detail`: the message of the condition, and what was needed, which the client knows from its
-    /// own request. It is never absent: Docker tries five times when a refusal has no detail.
-    fn detail_members(&self) -> Map<String, Value> {
-        let reason = self
-            .detail
-            .as_deref()
-            .map(|reason| ("reason".to_owned(), reason.into()));
-        let scope =
-            (!self.scope.is_empty()).then(|| ("scope".to_owned(), self.scope.as_str().into()));
-        reason.into_iter().chain(scope).collect()
+    /// `detail`: why, what was needed, which the client knows from its own request, and the id that
+    /// log and record have too. It is never absent of 401 and 403: Docker tries five times when a
+    /// refusal has no detail.
+    fn detail_members(&self, id: Option<&str>) -> Map<String, Value> {
+        let scope = Some(self.scope.as_str()).filter(|scope| !scope.is_empty());
+        let members = [
+            ("id", id),
+            ("reason", self.detail.as_deref()),
+            ("scope", scope),
+        ];
+        let there = |(name, text): (&str, Option<&str>)| Some((name.to_owned(), text?.into()));
+        members.into_iter().filter_map(there).collect()
     }
 }
 
@@ -300,5 +331,65 @@ mod tests {
         let body: Value =
             serde_json::from_slice(&denied.reply(&Realm::default(), b"/v2/").body).unwrap();
         assert_eq!(body["errors"][0]["detail"]["reason"], "push by digest");
+    }
+
+    #[test]
+    fn what_the_client_may_know_is_in_body_and_challenge_without_what_breaks_them() {
+        let rows = [
+            ("main only", "main only"),
+            ("a \"quoted\" \\ word", "a 'quoted' / word"),
+            ("\r\nset-cookie: a=b", "??set-cookie: a=b"),
+            ("n\u{e4}her\u{7f}", "n?her?"),
+            (&"x".repeat(1000), &"x".repeat(256)),
+        ];
+        for (detail, described) in rows {
+            let denied = Denied {
+                detail: Some(detail.into()),
+                ..Denied::new(Reason::ValidationFailed)
+            };
+            let reply = denied.reply(&url_realm(), b"/v2/");
+            let end = format!(",error=\"invalid_token\",error_description=\"{described}\"");
+            let challenge = header(&reply, "www-authenticate").unwrap();
+            assert!(challenge.ends_with(&end), "{challenge}");
+            let body: Value = serde_json::from_slice(&reply.body).unwrap();
+            assert_eq!(body["errors"][0]["detail"]["reason"], detail);
+            // Without a credential there is no error to describe, and Basic has no place for it.
+            let denied = Denied {
+                reason: Reason::NoCredential,
+                ..denied
+            };
+            let challenge = denied.reply(&url_realm(), b"/v2/");
+            let challenge = header(&challenge, "www-authenticate").unwrap();
+            assert!(!challenge.contains("error"), "{challenge}");
+        }
+    }
+
+    #[test]
+    fn every_body_names_the_request_and_a_head_says_why_in_a_field() {
+        for reason in Reason::ALL.iter().copied() {
+            let denied = Denied {
+                detail: Some("push a \"version\"".into()),
+                ..Denied::new(reason)
+            };
+            for method in ["GET", "HEAD"] {
+                let to = ReplyTo {
+                    method: method.as_bytes(),
+                    target: b"/v2/",
+                    id: b"8de09b0e-9e1c",
+                };
+                let reply = denied.reply(&url_realm(), to);
+                let body: Value = serde_json::from_slice(&reply.body).unwrap();
+                assert_eq!(body["errors"][0]["detail"]["id"], "8de09b0e-9e1c");
+                assert_eq!(reply.label, reason.descriptor().label);
+                let message = reason.descriptor().message;
+                let warning = format!("299 - \"registry-auth: {message}: push a 'version'\"");
+                let is_warned = method == "HEAD" && reason != Reason::NoCredential;
+                assert_eq!(
+                    header(&reply, "warning"),
+                    is_warned.then_some(warning.as_str()),
+                    "{reason:?} {method}"
+                );
+            }
+        }
     }
 }

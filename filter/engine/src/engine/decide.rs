@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::AccessSet;
+use crate::access::{AccessSet, Check};
 use crate::authn::authenticated::Authenticated;
 use crate::authn::cache::IdentityCache;
 use crate::authn::credential;
@@ -20,10 +20,11 @@ use crate::login::LoginAnswer;
 use crate::media::may_be_form;
 use crate::ping;
 use crate::reason::Reason;
+use crate::reply;
 use crate::request::RequestHead;
 use crate::route::{LoginRoute, Payload, Route, without_mount};
 use crate::topic::{Operation, Topic};
-use crate::trace::{self, Recorder};
+use crate::trace::{self, Recorder, Subject};
 
 /// A request that is being decided, with everything that the verdict depends on.
 pub(super) struct Decision<'a> {
@@ -97,6 +98,7 @@ impl Decision<'_> {
         }
         let access = AccessSet::of(&route);
         self.topic.operation = Operation::of(&access);
+        self.note_request(&access);
         if let Route::Login(login) = route {
             self.topic.operation = Operation::Page;
             return self.page(login);
@@ -145,7 +147,7 @@ impl Decision<'_> {
                     return Ok(grant);
                 }
                 Err(NotGranted::Reply(LocalReply::new(
-                    "ping",
+                    reply::PING,
                     caller.identity.username(),
                     ping::reply(),
                 )))
@@ -230,8 +232,11 @@ impl Decision<'_> {
         // A part of a second is one: the client would come too early otherwise.
         let seconds = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(1000)).ok();
         let wait = self.wait.and_then(seconds);
+        let cause = self.recorder.cause(denied.reason);
+        let (cause, detail) = cause.map(|cause| (cause.text, cause.detail)).unzip();
         Denied {
-            cause: self.recorder.cause(denied.reason),
+            cause,
+            detail: denied.detail.or(detail.flatten()),
             retry_after: answer.and_then(LoginAnswer::retry_after).or(wait),
             is_for_ui: self.is_ui(),
             ends_session: self.is_ui() && is_unauthorized && has_session,
@@ -259,6 +264,24 @@ impl Decision<'_> {
             facts: self.facts,
             recorder: self.recorder,
         }
+    }
+
+    /// Notes what the request is about: its own repository, and not those that a mount takes from.
+    fn note_request(&self, access: &AccessSet<'_>) {
+        self.recorder.note(|subject| match access {
+            AccessSet::Nothing
+            | AccessSet::Credential
+            | AccessSet::Identity
+            | AccessSet::Catalog => {}
+            AccessSet::Checks(checks) => checks.iter().for_each(|check| add(subject, check)),
+            AccessSet::Tags(pushes) => {
+                let both = pushes
+                    .iter()
+                    .flat_map(|push| push.missing.iter().chain(&push.existing));
+                both.for_each(|check| add(subject, check));
+            }
+            AccessSet::Mount(create, _) => add(subject, create),
+        });
     }
 
     /// Records who the caller is.
@@ -293,6 +316,18 @@ impl Caller {
     }
 }
 
+/// Adds a check to what the decision is about.
+fn add(subject: &mut Subject, check: &Check<'_>) {
+    let action = check.action.name();
+    if !subject.actions.contains(&action) {
+        subject.actions.push(action);
+    }
+    if subject.repository.is_empty() {
+        check.repository.clone_into(&mut subject.repository);
+        check.reference.clone_into(&mut subject.reference);
+    }
+}
+
 /// The catalog as far as the caller may read it.
 fn list(route: &Route<'_>, authorizer: &Authorizer<'_>) -> Result<Grant, NotGranted> {
     let identity = &authorizer.caller.identity;
@@ -310,7 +345,7 @@ fn list(route: &Route<'_>, authorizer: &Authorizer<'_>) -> Result<Grant, NotGran
     Err(match step.map_err(denied)? {
         Step::More(listing) => NotGranted::Need(Need::Catalog(listing)),
         Step::Done(reply) => {
-            NotGranted::Reply(LocalReply::new("catalog", identity.username(), reply))
+            NotGranted::Reply(LocalReply::new(reply::CATALOG, identity.username(), reply))
         }
     })
 }

@@ -14,6 +14,7 @@ use crate::authn::provider::Provider;
 use crate::authn::token::UnverifiedToken;
 use crate::authn::token_context::{self, AuthnError, PolicyView, TokenContext};
 use crate::engine::Engine;
+use crate::keys::source::SourceId;
 use crate::login::{Audience, LoginPurpose};
 use crate::reason::Reason;
 use crate::time::UnixTime;
@@ -40,6 +41,7 @@ impl Decision<'_> {
             }
         };
         self.topic.provider = authenticated.provider();
+        self.note_caller(&authenticated);
         match &self.engine.mtls {
             Some(mtls) if !mtls.may_carry(&authenticated, &self.head.connection) => {
                 Err(Reason::WrongCertificate.into())
@@ -91,6 +93,7 @@ impl Decision<'_> {
             expires,
             bound_to: None,
             login: None,
+            shown: None,
         });
         self.cache
             .put(CacheKey::Certificate(text), Arc::clone(&authenticated));
@@ -115,6 +118,7 @@ impl Decision<'_> {
             facts,
             verifier,
             policy: engine.view(&groups_of),
+            shown: &engine.shown_claims,
             recorder: self.recorder,
         };
         self.record_token(token);
@@ -136,6 +140,15 @@ impl Decision<'_> {
 }
 
 impl Decision<'_> {
+    /// Notes who vouches for the caller, and what records show of the claims.
+    fn note_caller(&self, authenticated: &Authenticated) {
+        self.recorder.note(|subject| {
+            let source = authenticated.keys.map(|(source, _)| source);
+            subject.issuer = source.and_then(|source| self.engine.issuer_of(source));
+            subject.claims = authenticated.shown.as_deref().map(str::to_owned);
+        });
+    }
+
     /// Records what a token says of itself.
     fn record_token(&self, token: &UnverifiedToken<'_>) {
         self.recorder.record(|| {
@@ -185,6 +198,20 @@ impl Engine {
         });
     }
 
+    /// The issuer whose keys these are, if the configuration names it.
+    fn issuer_of(&self, source: SourceId) -> Option<String> {
+        let known =
+            |provider: &&Provider| provider.source == source && !provider.skip_issuer_verification;
+        let mint = self.mint.as_ref().filter(|mint| mint.own.source == source);
+        let bearer = self.bearer.as_ref();
+        let bearer = bearer.filter(|bearer| bearer.source == source);
+        let of_provider = self.providers.iter().find(known);
+        of_provider
+            .map(|provider| provider.issuer.clone())
+            .or_else(|| mint.map(|mint| mint.issuer.clone()))
+            .or_else(|| bearer?.issuer.clone())
+    }
+
     /// The groups of the configuration that name a user.
     pub(super) fn groups_of(&self, user: &str) -> Vec<String> {
         self.policy
@@ -210,6 +237,23 @@ impl Engine {
             .or_else(|| Some(entry()?.source))
             .or_else(|| Some(self.bearer.as_ref()?.source));
         source.map_or(topic::Provider::None, topic::Provider::Source)
+    }
+
+    /// Says whose token it is that no entry takes, and which entry may be meant.
+    fn unknown_issuer(&self, context: &TokenContext<'_>) -> String {
+        let claimed = context.token.claims_unverified().issuer();
+        let Ok(Some(claimed)) = claimed else {
+            return "the token names no issuer".to_owned();
+        };
+        let near = self.providers.iter().map(|provider| &provider.issuer);
+        let near = near.filter(|issuer| is_like(issuer, claimed));
+        let mut cause = format!("no entry has the issuer `{claimed}`");
+        for issuer in near {
+            cause.push_str(", but one has `");
+            cause.push_str(issuer);
+            cause.push('`');
+        }
+        cause
     }
 
     fn verify(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {
@@ -242,6 +286,11 @@ impl Engine {
                 Err(AuthnError::Deny(_)) => {}
             }
         }
+        if closest == Reason::UnknownIssuer {
+            context
+                .recorder
+                .because(closest, || self.unknown_issuer(context));
+        }
         let Some(bearer) = &self.bearer else {
             return Err(closest.into());
         };
@@ -260,6 +309,15 @@ impl Engine {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Returns true if two issuers differ in what is mistaken most: scheme, case, a `/` at the end.
+fn is_like(issuer: &str, other: &str) -> bool {
+    let [one, two] = [issuer, other].map(|text| {
+        let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
+        bare.trim_end_matches('/')
+    });
+    one.eq_ignore_ascii_case(two)
 }
 
 /// How far a token came with a provider: the error that is nearest to success is reported.

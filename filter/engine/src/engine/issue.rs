@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::facts::{Facts, Missing, Need, RequestBody};
 use crate::login::{LoginAnswer, LoginPurpose};
 use crate::reason::Reason;
+use crate::reply;
 use crate::request::RequestHead;
 use crate::scope::Scope;
 use crate::token_endpoint::request::{Form, TokenRequest};
@@ -116,7 +117,7 @@ impl Decision<'_> {
             is_post: asked.is_post,
         };
         Ok(LocalReply::new(
-            "token",
+            reply::TOKEN,
             caller.identity.username(),
             response.reply(facts.now),
         ))

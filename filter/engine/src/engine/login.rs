@@ -148,6 +148,7 @@ impl<'a> Decision<'a> {
             facts: self.facts,
             verifier: self.verifier,
             policy: engine.view(&groups_of),
+            shown: &engine.shown_claims,
             recorder: self.recorder,
         };
         let login = login.ok_or(Reason::UnknownIssuer)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::reply::{Reply, unstored};
+use crate::reply::{Reply, TOKEN, unstored};
 use crate::scope::Scope;
 use crate::time::UnixTime;
 
@@ -49,6 +49,7 @@ impl TokenResponse<'_> {
             status: 200,
             headers,
             body: body.to_string().into_bytes(),
+            label: TOKEN,
         }
     }
 }

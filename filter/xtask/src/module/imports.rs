@@ -37,7 +37,6 @@ const NOT_CALLED: [(&[&str], &str); 2] = [
             "proxy_grpc_stream",
             "proxy_register_shared_queue",
             "proxy_resolve_shared_queue",
-            "proxy_set_property",
         ],
         "default methods of the SDK's traits",
     ),
@@ -48,6 +47,8 @@ const NOT_CALLED: [(&[&str], &str); 2] = [
 ];
 /// Some hosts that need all callbacks lack it; without it the module reads the clock of WASI.
 const CLOCK: &str = "proxy_get_current_time_nanoseconds";
+/// It is called in Envoy only, which does not need all callbacks.
+const ATTRIBUTE: &str = "proxy_set_property";
 
 /// Which imports are replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub(crate) enum Stubs {
 impl Stubs {
     fn has(self, name: &str) -> bool {
         NOT_CALLED.iter().any(|(names, _)| names.contains(&name))
-            || (self == Self::AndClock && name == CLOCK)
+            || (self == Self::AndClock && [CLOCK, ATTRIBUTE].contains(&name))
     }
 }
 

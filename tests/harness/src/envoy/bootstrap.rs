@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -28,6 +28,9 @@ pub struct Listener {
     pub secured: bool,
     /// Its port on loopback; 0 is a free one.
     pub port: u16,
+    /// The file of its access log, with the records of decisions in JSON; responses have the
+    /// warnings of the next policy then.
+    pub access_log: Option<PathBuf>,
     /// The cluster for requests; `None`: requests that pass the filter get 404.
     pub cluster: Option<String>,
     /// The file that the filter's configuration is read from, again whenever it is replaced (ECDS);
@@ -100,7 +103,12 @@ impl Bootstrap {
         if let (Value::Object(route), Value::Object(action)) = (&mut route, action) {
             route.extend(action);
         }
-        let manager = json!({
+        if let (Value::Object(route), true) = (&mut route, listener.access_log.is_some()) {
+            let value = "%FILTER_STATE(wasm.registry_auth.warning:PLAIN)%";
+            let field = json!([{"header": {"key": "warning", "value": value}}]);
+            route.insert("response_headers_to_add".to_owned(), field);
+        }
+        let mut manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": listener.name,
             "normalize_path": false,
@@ -117,6 +125,9 @@ impl Bootstrap {
                 "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
             }],
         });
+        if let (Value::Object(manager), Some(path)) = (&mut manager, &listener.access_log) {
+            manager.insert("access_log".to_owned(), access_log(path));
+        }
         let mut chain = json!({"filters": [{
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": manager,
@@ -167,6 +178,24 @@ impl Bootstrap {
         });
         Ok(json!({"@type": WASM, "config": config}))
     }
+}
+
+/// As `registry-auth render envoy` writes it, but into a file.
+fn access_log(path: &Path) -> Value {
+    let format = json!({
+        "id": "%REQ(X-REQUEST-ID)%",
+        "status": "%RESPONSE_CODE%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+        "registry_auth": "%FILTER_STATE(wasm.registry_auth.decision:PLAIN)%",
+    });
+    json!([{
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": path,
+            "log_format": {"json_format": format},
+        },
+    }])
 }
 
 /// As docs/mtls.md says: without `trusted_ca` every certificate would be accepted.

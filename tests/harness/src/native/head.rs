@@ -1,10 +1,22 @@
 //! A request as the engine reads it.
 
 use registry_auth_engine::login::UI_HEADER;
+use registry_auth_engine::reply::ReplyTo;
 use registry_auth_engine::request::{Connection, RequestHead};
 
 use crate::client::Request;
 use crate::substrate::CLIENT;
+
+/// Returns what the reply to a request depends on.
+pub(super) fn reply_to(request: &Request) -> ReplyTo<'_> {
+    let mut fields = request.headers.iter();
+    let id = fields.find(|(name, _)| name.eq_ignore_ascii_case("x-request-id"));
+    ReplyTo {
+        method: request.method.as_bytes(),
+        target: &request.target,
+        id: id.map_or(&[], |(_, value)| value),
+    }
+}
 
 /// Returns the head of a request, with the address that a proxy adds; `secured` if it came by TLS.
 pub(super) fn head(request: &Request, secured: bool) -> RequestHead<'_> {

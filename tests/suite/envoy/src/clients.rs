@@ -8,6 +8,7 @@ mod page;
 mod people;
 mod table;
 mod verdict;
+mod warnings;
 
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_harness::callers::service_account;

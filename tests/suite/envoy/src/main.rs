@@ -18,6 +18,7 @@ mod mtls;
 mod names;
 mod parking;
 mod pushed;
+mod records;
 mod refused;
 mod reload;
 mod rendered;

@@ -102,6 +102,16 @@ fn the_defaults_of_the_page_are_those_of_the_code() -> Outcome {
         "a certificate without options".to_owned(),
         json!({ "http": { "auth": { "mtls": {} } } }),
     );
+    let mut records = examples
+        .get("github-actions")
+        .context("no such example")?
+        .clone();
+    if let Some(members) = records.as_object_mut() {
+        let log = json!({ "level": "info", "decisions": {} });
+        let shadow = json!({ "accessControl": { "repositories": {} } });
+        members.extend([("log".to_owned(), log), ("shadow".to_owned(), shadow)]);
+    }
+    examples.insert("records".to_owned(), records);
     let login = json!({ "cluster": "login", "methods": ["htpasswd"] });
     examples.insert(
         "people".to_owned(),

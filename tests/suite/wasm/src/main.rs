@@ -27,6 +27,7 @@ mod parking;
 mod patience;
 mod plain;
 mod questions;
+mod records;
 mod refused;
 mod scenarios;
 mod traps;

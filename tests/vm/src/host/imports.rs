@@ -9,7 +9,6 @@ use registry_auth_harness::client::Response;
 /// Host calls that the SDK always imports, but filters under test may not use: they return
 /// [`Status::Unimplemented`].
 const UNUSED: &[&str] = &[
-    "proxy_set_property",
     "proxy_register_shared_queue",
     "proxy_resolve_shared_queue",
     "proxy_dequeue_shared_queue",
@@ -94,6 +93,15 @@ fn link_environment(linker: &mut Linker<HostState>) -> Result<()> {
             }
             let value = guest.state().property(&path).ok_or(Status::NotFound)?;
             guest.give(result, result_size, &value)
+        }
+        proxy_set_property(path: u32, path_size: u32, value: u32, value_size: u32) |guest| {
+            let (path, value) = (guest.text(path, path_size)?, guest.text(value, value_size)?);
+            if guest.state().plain {
+                guest.state().fatal = Some(format!("unknown attribute `{path}`"));
+            }
+            // As in Envoy: a root context has no stream to set it of.
+            guest.state().stream().map_err(|_| Status::NotFound)?.attributes.insert(path, value);
+            Ok(())
         }
         proxy_get_shared_data(key: u32, key_size: u32, result: u32, result_size: u32, cas: u32) |guest| {
             let key = guest.read(key, key_size)?;
@@ -206,7 +214,7 @@ fn link_effects(linker: &mut Linker<HostState>) -> Result<()> {
             Ok(())
         }
         proxy_send_local_response(status: u32, details: u32, details_size: u32, body: u32, body_size: u32, headers: u32, headers_size: u32, grpc: i32) |guest| {
-            let _ = (guest.read(details, details_size)?, grpc);
+            let (details, _) = (guest.text(details, details_size)?, grpc);
             let body = guest.read(body, body_size)?;
             // As in Envoy: a response to HEAD has headers and no body.
             let is_head = guest.state().stream()?.is_head();
@@ -215,7 +223,10 @@ fn link_effects(linker: &mut Linker<HostState>) -> Result<()> {
             let headers = headers.into_iter().map(|(name, value)| (String::from_utf8_lossy(&name).to_lowercase(), value));
             let status = u16::try_from(status).map_err(|_| Status::BadArgument)?;
             let reply = Response { status, headers: headers.collect(), body };
-            guest.state().stream()?.reply.get_or_insert(reply);
+            let stream = guest.state().stream()?;
+            if stream.reply.is_none() {
+                (stream.reply, stream.details) = (Some(reply), details);
+            }
             Ok(())
         }
         proxy_http_call(cluster: u32, cluster_size: u32, headers: u32, headers_size: u32, body: u32, body_size: u32, trailers: u32, trailers_size: u32, timeout: u32, result: u32) |guest| {

@@ -37,6 +37,10 @@ pub(crate) struct Stream {
     pub(crate) gate: Gate,
     pub(crate) resumed: bool,
     pub(crate) reply: Option<Response>,
+    /// The details of that reply, as an access log shows them.
+    pub(crate) details: String,
+    /// What the module has set, by name.
+    pub(crate) attributes: BTreeMap<String, String>,
     /// Attributes of its connection.
     pub(super) properties: BTreeMap<Vec<u8>, Vec<u8>>,
 }
@@ -77,6 +81,8 @@ impl Stream {
             gate: Gate::Open,
             resumed: false,
             reply: None,
+            details: String::new(),
+            attributes: BTreeMap::new(),
             properties: properties_of(request),
         }
     }

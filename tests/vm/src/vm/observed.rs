@@ -57,6 +57,20 @@ impl Vm {
         &self.store.data().log
     }
 
+    /// Returns what the module has set of a request.
+    #[must_use]
+    pub fn attribute(&self, id: u32, name: &str) -> Option<&str> {
+        let stream = self.store.data().streams.get(&id)?;
+        stream.attributes.get(name).map(String::as_str)
+    }
+
+    /// Returns the details of the reply to a request; empty if there is none.
+    #[must_use]
+    pub fn details(&self, id: u32) -> &str {
+        let stream = self.store.data().streams.get(&id);
+        stream.map_or("", |stream| &stream.details)
+    }
+
     /// Sets an attribute of every request; the parts of `path` are joined as the ABI wants it.
     pub fn property(&mut self, path: &[&str], value: &[u8]) {
         self.store

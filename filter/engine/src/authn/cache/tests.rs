@@ -31,6 +31,7 @@ fn authenticated(expires: i64) -> Arc<Authenticated> {
         expires: UnixTime::from_secs(expires),
         bound_to: None,
         login: None,
+        shown: None,
     })
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Validation, Written};
 use crate::reason::Reason;
-use crate::trace::{Evaluated, Fact, Outcome, Recorder, Step};
+use crate::trace::{Cause, Evaluated, Fact, Outcome, Recorder, Step};
 
 /// Records the evaluation of a mapping.
 #[derive(Clone, Copy)]
@@ -44,9 +44,13 @@ impl MappingSteps<'_> {
         let expression = &validation.expression;
         match result {
             Ok(true) => {}
-            Ok(false) => self.recorder.because(Reason::ValidationFailed, || {
-                format!("validations[{index}] `{}` is false", expression.source)
-            }),
+            Ok(false) => self
+                .recorder
+                .because_of(Reason::ValidationFailed, || Cause {
+                    text: format!("validations[{index}] `{}` is false", expression.source),
+                    // The claims are verified: the client gets to know it of its own token.
+                    detail: Some(validation.message.as_str().into()),
+                }),
             Err(error) => self
                 .recorder
                 .because(Reason::MappingFailed, || self.cause(expression, error)),

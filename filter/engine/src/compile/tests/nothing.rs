@@ -7,7 +7,7 @@ use crate::config::decode_value;
 
 /// A document with every key that is read, so that each can be made null.
 fn full() -> Value {
-    json!({
+    let mut document = json!({
         "http": {
             "realm": "r",
             "auth": {
@@ -59,9 +59,16 @@ fn full() -> Value {
             "upstreamAuthorization": { "env": "A" }, "forwardAuthorization": false, "identityHeader": "x-user", "refuseIdentityHeader": false,
             "publicPaths": ["/healthz"], "readRequestBodies": true, "extensions": false, "mounts": false, "clientAddress": "proxy",
         },
-        "log": { "level": "info" },
+        "log": { "level": "info", "decisions": { "deny": 1, "allow": 0.5, "claims": ["ref"] } },
         "tests": [],
-    })
+    });
+    let mapping = document["http"]["auth"]["bearer"]["oidc"][0]["claimMapping"].clone();
+    document["shadow"] = json!({
+        "accessControl": document["http"]["accessControl"],
+        "claimMapping": { "https://i": mapping },
+        "warn": "from 2027",
+    });
+    document
 }
 
 /// JSON pointers of everything below `value`.

@@ -95,7 +95,7 @@ fn zots_sections_of_people_are_refused_with_who_reads_them() {
 
 #[test]
 fn a_section_that_has_no_effect_yet_says_so() {
-    for section in ["shadow", "lint"] {
+    for section in ["lint"] {
         let diagnostics = diagnose(&with(&format!("/{section}"), json!({})));
         assert_eq!(diagnostics.errors, []);
         let reported: Vec<_> = diagnostics

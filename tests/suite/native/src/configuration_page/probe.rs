@@ -9,7 +9,11 @@ use serde_json::{Map, Value, json};
 const UNKNOWN: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 /// What stands for the free name of a member of a map, by the name of the map.
-const FREE: [(&str, &str); 2] = [("repositories", "PATTERN"), ("groups", "NAME")];
+const FREE: [(&str, &str); 3] = [
+    ("repositories", "PATTERN"),
+    ("groups", "NAME"),
+    ("claimMapping", "ISSUER"),
+];
 
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,7 @@ pub(super) enum Kind {
     Flag,
     Seconds,
     Index,
+    Rate,
     Duration,
     Texts,
     Object,
@@ -37,6 +42,7 @@ impl Kind {
             Self::Flag => "boolean",
             Self::Seconds => "integer, seconds",
             Self::Index => "integer",
+            Self::Rate => "number",
             Self::Duration => "duration",
             Self::Texts => "list of strings",
             Self::Object => "object",
@@ -193,6 +199,7 @@ fn kind(path: &str) -> Result<Kind, Error> {
         Some(message) if message.starts_with("must be true or false") => Kind::Flag,
         Some(message) if message.contains("number of seconds") => Kind::Seconds,
         Some(message) if message.starts_with("must be a whole number") => Kind::Index,
+        Some(message) if message.starts_with("must be a number") => Kind::Rate,
         Some(_)
             if errors(path, &json!("x"))
                 .iter()

@@ -1,0 +1,154 @@
+//! Records of decisions: for the log, and for the access log of the proxy.
+
+use std::time::Duration;
+
+use log::{Level, LevelFilter, log, log_enabled};
+use registry_auth_engine::compile;
+use registry_auth_engine::record::{Decided, Record};
+use registry_auth_engine::time::UnixTime;
+use registry_auth_engine::trace::Trace;
+
+use crate::beside::Beside;
+use crate::client;
+use crate::head::Head;
+use crate::host;
+
+/// The attribute with the record.
+const DECISION: &str = "registry_auth.decision";
+
+/// A request that is decided, and what is known of the decision.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) head: &'a Head,
+    /// The steps to it, if they are recorded.
+    pub(crate) trace: Option<&'a Trace>,
+    /// Now; absent without a clock.
+    pub(crate) now: Option<UnixTime>,
+    /// How long the request has waited.
+    pub(crate) waited: Duration,
+    /// What the next policy says.
+    pub(crate) beside: Option<&'a Beside>,
+    /// It is the effective context's request.
+    pub(crate) is_effective: bool,
+}
+
+impl<'a> Case<'a> {
+    /// A request of which nothing else is known.
+    pub(crate) const fn of(head: &'a Head) -> Self {
+        Self {
+            head,
+            trace: None,
+            now: None,
+            waited: Duration::ZERO,
+            beside: None,
+            is_effective: true,
+        }
+    }
+
+    /// A request of another context than the effective one, whose attributes cannot be set.
+    pub(crate) const fn elsewhere(head: &'a Head) -> Self {
+        Self {
+            is_effective: false,
+            ..Self::of(head)
+        }
+    }
+
+    /// The value of `Warning` for a client who gets what the next policy refuses.
+    pub(crate) fn warning(&self) -> Option<String> {
+        self.beside?.warning.clone()
+    }
+}
+
+/// Records the decisions of one configuration.
+pub(crate) struct Records {
+    /// Which are logged at which rates; `None`: only what the level of the log lets through.
+    rates: Option<compile::Records>,
+    /// The least severe level that is logged of requests.
+    level: LevelFilter,
+    /// What tells this configuration from others.
+    policy: String,
+    proxy_sets_address: bool,
+}
+
+impl Records {
+    pub(crate) const fn new(
+        rates: Option<compile::Records>,
+        level: LevelFilter,
+        policy: String,
+        proxy_sets_address: bool,
+    ) -> Self {
+        Self {
+            rates,
+            level,
+            policy,
+            proxy_sets_address,
+        }
+    }
+
+    /// Returns true if the steps of decisions have to be recorded.
+    pub(crate) const fn are_kept(&self) -> bool {
+        self.rates.is_some()
+    }
+
+    /// Records a decision, if somebody reads it.
+    pub(crate) fn add(&self, case: &Case<'_>, decided: Decided<'_>) {
+        let level = self.level_of(decided);
+        let is_logged = level <= self.level && log_enabled!(level);
+        if is_logged || self.are_kept() {
+            self.write(case, decided, is_logged.then_some(level));
+        }
+    }
+
+    /// Apart, so that the path of a cached token stays small.
+    #[cold]
+    #[inline(never)]
+    fn write(&self, case: &Case<'_>, decided: Decided<'_>, level: Option<Level>) {
+        let client = if self.are_kept() {
+            client::read(case.head.fields(), self.proxy_sets_address)
+        } else {
+            None
+        };
+        let record = Record {
+            decided,
+            trace: case.trace,
+            time: case.now,
+            waited: case.waited,
+            request: case.head.reply_to(),
+            client: client.as_deref().unwrap_or_default(),
+            policy: &self.policy,
+            shadow: case.beside.map(Beside::shown),
+        };
+        let record = record.to_json();
+        if self.are_kept() && case.is_effective {
+            host::set_attribute(DECISION, &record);
+        }
+        if let Some(level) = level {
+            log!(level, "{record}");
+        }
+    }
+
+    /// The level of a line: what is asked for once without a credential, and what is granted, is
+    /// worth none but for who looks closely.
+    fn level_of(&self, decided: Decided<'_>) -> Level {
+        match decided {
+            Decided::Denied(denied) if denied.is_challenge() => Level::Debug,
+            Decided::Denied(denied) => {
+                let is_chosen = self.rates.as_ref().is_none_or(|rates| chosen(rates.deny));
+                match denied.reason.descriptor().status {
+                    _ if !is_chosen => Level::Debug,
+                    503 => Level::Warn,
+                    _ => Level::Info,
+                }
+            }
+            Decided::Allowed(_) | Decided::Answered(_) => {
+                let is_chosen = self.rates.as_ref().is_some_and(|rates| chosen(rates.allow));
+                if is_chosen { Level::Info } else { Level::Debug }
+            }
+        }
+    }
+}
+
+/// Returns true for this part of all calls.
+fn chosen(rate: f64) -> bool {
+    rate >= 1.0 || (rate > 0.0 && f64::from(host::random()) / f64::from(u32::MAX) < rate)
+}
