@@ -66,7 +66,9 @@ impl Patterns {
                 let is_in = list
                     .get_mut(index)
                     .and_then(|known| known.is_in.get_mut(side));
-                is_in.into_iter().for_each(|is_in| *is_in = true);
+                if let Some(is_in) = is_in {
+                    *is_in = true;
+                }
             }
             let (rules, admin) = (rules.get_mut(side), admin.get_mut(side));
             let (rules, admin) = rules.zip(admin).ok_or(TooLarge)?;

@@ -32,7 +32,7 @@ fn ten_thousand_patterns_are_compared() {
     let [none, read, write] = [json!([]), json!(["read"]), json!(["create"])]
         .map(|actions| json!({ "defaultPolicy": actions }));
     let old = teams(&read, &[("**", none.clone())]);
-    let rows = [
+    let rows = vec![
         // One rule differs, for one of many patterns and for the one that all others hide.
         (
             teams(&read, &[("**", none.clone()), ("team-7/app", none.clone())]),

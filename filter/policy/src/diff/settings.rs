@@ -108,8 +108,9 @@ pub fn settings(old: &Document, new: &Document) -> Vec<Setting> {
         ),
     ];
     for (place, what) in rows {
-        what.into_iter()
-            .for_each(|what| add(place.to_owned(), what));
+        if let Some(what) = what {
+            add(place.to_owned(), what);
+        }
     }
     found
 }

@@ -31,7 +31,7 @@ pub fn text(differences: &[Difference], settings: &[Setting]) -> String {
         text.push('\n');
     }
     for setting in settings {
-        text.push_str(&format!("changed  {setting}  {NOT_COMPARED}\n"));
+        text.extend(["changed  ", &setting.to_string(), "  ", NOT_COMPARED, "\n"]);
     }
     text
 }

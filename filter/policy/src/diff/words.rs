@@ -58,6 +58,9 @@ enum Before {
 /// A place in a search.
 type Place = (LazyStateID, u32, Before);
 
+/// Gets the expressions that match a word, the word, and its length.
+type Find<'a> = dyn FnMut(Vec<u32>, &dyn Fn() -> String, usize) + 'a;
+
 /// A word as a chain of its last byte and what is before it.
 struct Step {
     place: Place,
@@ -120,7 +123,9 @@ impl Words {
             automaton: Some((dfa, cache)),
             ..Self::default()
         };
-        names.iter().for_each(|name| words.names.add(name));
+        for name in names {
+            words.names.add(name);
+        }
         Ok(words)
     }
 
@@ -163,7 +168,9 @@ impl Words {
         let last = ranges.last().copied().unwrap_or_default();
         let longest = last.max(self.longest).saturating_add(SPARE).min(LONGEST);
         let mut avoided = self.names.clone();
-        taken.iter().for_each(|name| avoided.add(name));
+        for name in taken {
+            avoided.add(name);
+        }
         self.search(Some(&avoided), longest, 1, &mut |globs, word, length| {
             let range = ranges.iter().filter(|begin| **begin <= length).count();
             if seen.insert((globs.clone(), range)) {
@@ -180,7 +187,7 @@ impl Words {
         avoided: Option<&Names>,
         longest: usize,
         wanted: usize,
-        found: &mut dyn FnMut(Vec<u32>, &dyn Fn() -> String, usize),
+        found: &mut Find<'_>,
     ) -> Result<(), TooLarge> {
         let own = std::mem::take(&mut self.names);
         let names = avoided.unwrap_or(&own);
@@ -195,7 +202,7 @@ impl Words {
         by_length: bool,
         longest: usize,
         wanted: usize,
-        found: &mut dyn FnMut(Vec<u32>, &dyn Fn() -> String, usize),
+        found: &mut Find<'_>,
     ) -> Result<(), TooLarge> {
         let mut steps = vec![Step {
             place: (self.start()?, 0, Before::Nothing),

@@ -91,7 +91,7 @@ impl<'a> Decider<'a> {
     /// Decides what a record says, for a caller.
     pub(super) fn decide(&mut self, record: &Record, caller: &Caller) -> Decided {
         let principal = principal(record, caller);
-        if record.repository.is_empty() {
+        if record.repository.is_empty() || record.actions.is_empty() {
             return self.enter(&principal, record);
         }
         let pushes = [Action::Create, Action::Update];
@@ -143,8 +143,10 @@ impl<'a> Decider<'a> {
         principal: &Principal,
         action: Action,
     ) -> Decided {
+        let method = record.method.as_deref().unwrap_or_default().as_bytes();
         let address = record.client.as_deref().unwrap_or_default().as_bytes();
         let head = RequestHead {
+            method,
             forwarded_for: vec![address],
             connection: Connection {
                 peer: address,
@@ -168,11 +170,27 @@ impl<'a> Decider<'a> {
         let pattern = self.pattern(&record.repository, caller);
         let of_pattern = pattern.and_then(|pattern| self.rules.get(&Some(pattern)));
         let of_admin = self.rules.get(&None);
-        let applying: Vec<&RuleView> = [of_pattern, of_admin]
+        let of_action: Vec<&RuleView> = [of_pattern, of_admin]
             .into_iter()
             .flatten()
             .flatten()
-            .filter(|rule| rule.actions.contains(&action.name()) && names(rule, caller))
+            .filter(|rule| rule.actions.contains(&action.name()))
+            .collect();
+        if rule.is_none()
+            && !record.has_all_groups
+            && caller.user.is_some()
+            && has_groups(&of_action)
+        {
+            // A rule that may have granted something.
+            self.used.extend(of_action.iter().map(|rule| place(rule)));
+            return Decided::Unknown(Unknown {
+                why: "not all groups".to_owned(),
+                basis: Some(vec![format!("{of_action:?}")]),
+            });
+        }
+        let applying: Vec<&RuleView> = of_action
+            .into_iter()
+            .filter(|rule| names(rule, caller))
             .collect();
         let is_certain = applying.iter().any(|rule| rule.conditions.is_empty());
         let mut missing = None;
@@ -297,6 +315,12 @@ fn names(rule: &RuleView, caller: &Caller) -> bool {
     }
 }
 
+/// Returns true if a rule names a group.
+fn has_groups(rules: &[&RuleView]) -> bool {
+    let mut rules = rules.iter();
+    rules.any(|rule| matches!(&rule.names, Named::Some { groups, .. } if !groups.is_empty()))
+}
+
 /// What the conditions of a rule may read that a record has not, in words.
 fn lacking(rule: &RuleView, record: &Record) -> Option<String> {
     let reads = match &rule.reads {
@@ -304,7 +328,9 @@ fn lacking(rule: &RuleView, record: &Record) -> Option<String> {
         Members::These(reads) => reads,
     };
     let member = reads.iter().find(|member| match member.as_str() {
-        "method" | "userAgent" | "tls" => true,
+        "userAgent" | "tls" => true,
+        "method" => record.method.is_none(),
+        "user" => !record.has_all_groups,
         "time" => record.time.is_none(),
         "client" => record.client.is_none() || !reads_address_only(rule),
         _ => false,

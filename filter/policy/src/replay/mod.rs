@@ -96,6 +96,9 @@ impl<'a> Replay<'a> {
     }
 
     fn outcome(&mut self, record: &Record) -> Outcome {
+        if record.is_clipped() {
+            return Outcome::Unknown("a text that was cut".to_owned());
+        }
         if let Some(what) = without_rules(record) {
             return if self.callers.differ() {
                 Outcome::Unknown(format!(

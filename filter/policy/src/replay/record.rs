@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 /// Between the actions of a request that needs several.
 const AND: char = '|';
 
+/// How many groups a record has at most: there may be others.
+const GROUPS: usize = 16;
+
 /// What was decided about a request, and about whom.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
@@ -24,6 +27,8 @@ pub struct Record {
     pub user: Option<String>,
     /// The groups.
     pub groups: Vec<String>,
+    /// True if there are no others.
+    pub has_all_groups: bool,
     /// The issuer of the token.
     pub issuer: Option<String>,
     /// What was done; nothing for requests that are about no repository.
@@ -38,14 +43,18 @@ pub struct Record {
     pub claims: Map<String, Value>,
     /// The address of the client.
     pub client: Option<String>,
+    /// The method of the request.
+    pub method: Option<String>,
 }
 
 impl Record {
     /// Reads a line: the record itself, or an object with the record as a member, as JSON or as
-    /// JSON in a text. `None` for every other line.
+    /// JSON in a text. There may be text in front, as in the log of a proxy. `None` for every other
+    /// line.
     #[must_use]
     pub fn read(line: &[u8]) -> Option<Self> {
-        let line: Map<String, Value> = serde_json::from_slice(line).ok()?;
+        let start = line.iter().position(|byte| *byte == b'{')?;
+        let line: Map<String, Value> = serde_json::from_slice(line.get(start..)?).ok()?;
         if let Some(record) = Self::of(&line) {
             return Some(record);
         }
@@ -60,31 +69,42 @@ impl Record {
 
     /// `None` if the object is no record, or one whose members have other types.
     fn of(object: &Map<String, Value>) -> Option<Self> {
-        let (Value::String(action), Value::String(repository)) =
-            (object.get("action")?, object.get("repository")?)
-        else {
-            return None;
+        let (action, repository) = (text(object, "action")?, text(object, "repository")?);
+        let decision = text(object, "decision")?;
+        let is_granted = match decision.as_deref() {
+            Some("allow" | "answer") => Some(true),
+            Some("deny" | "challenge") => Some(false),
+            _ => None,
         };
-        let actions = action.split(AND).filter(|name| !name.is_empty());
-        let actions: Vec<Action> = actions
-            .map(Action::from_name)
-            .collect::<Option<_>>()
-            // What is no action on a repository, such as a catalog.
-            .or_else(|| repository.is_empty().then(Vec::new))?;
-        if actions.is_empty() != repository.is_empty() {
+        // A request that is about no repository has none of them, and is known by its decision.
+        let is_about = object.contains_key("action") && object.contains_key("repository");
+        if !is_about && is_granted.is_none() {
             return None;
         }
-        Some(Self {
+        let action = action.unwrap_or_default();
+        let actions = action.split(AND).filter(|name| !name.is_empty());
+        let actions: Option<Vec<Action>> = actions.map(Action::from_name).collect();
+        let repository = repository.unwrap_or_default();
+        // What is no action on a repository, such as a catalog.
+        let actions = actions.or_else(|| repository.is_empty().then(Vec::new))?;
+        let groups = groups(object.get("groups"))?;
+        let is_cut = object.get("cut").and_then(Value::as_bool) == Some(true);
+        let mut record = Self {
             id: text(object, "id")?,
             time: time(object.get("time")),
-            is_granted: text(object, "decision")?.map(|decision| decision == "allow"),
-            reason: text(object, "reason")?,
-            rule: rule(object.get("rule")),
+            is_granted,
+            // Of an answer it says what was answered.
+            reason: text(object, "reason")?.filter(|_| is_granted != Some(true)),
+            // Of a refusal it is the one that has not granted.
+            rule: rule(object.get("rule")).filter(|_| is_granted != Some(false)),
             user: text(object, "user")?,
-            groups: groups(object.get("groups"))?,
+            has_all_groups: !is_cut
+                && groups.len() < GROUPS
+                && !groups.iter().any(|it| is_clipped(it)),
+            groups,
             issuer: text(object, "issuer")?,
             actions,
-            repository: repository.clone(),
+            repository,
             reference: text(object, "reference")?.unwrap_or_default(),
             tag_exists: object.get("tagExists").and_then(Value::as_bool),
             claims: match object.get("claims") {
@@ -92,8 +112,30 @@ impl Record {
                 Some(claims) => claims.as_object()?.clone(),
             },
             client: client(object),
-        })
+            method: text(object, "method")?,
+        };
+        record
+            .claims
+            .retain(|_, claim| !claim.as_str().is_some_and(is_clipped));
+        Some(record)
     }
+
+    /// Returns true if one of the texts that decide is not all there.
+    pub(super) fn is_clipped(&self) -> bool {
+        let texts = [&self.user, &self.issuer, &self.method];
+        let texts = texts.into_iter().flatten();
+        texts
+            .chain([&self.repository, &self.reference])
+            .any(|text| is_clipped(text))
+    }
+}
+
+/// Returns true for a text that ends as those do that were too long for a record.
+fn is_clipped(text: &str) -> bool {
+    let length = text
+        .strip_suffix(" bytes)")
+        .and_then(|text| text.rsplit_once("... ("));
+    length.is_some_and(|(_, length)| length.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A member that is a text; nothing if it is absent or empty, `None` if it is something else.
@@ -147,6 +189,8 @@ fn client(object: &Map<String, Value>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -171,15 +215,23 @@ mod tests {
                 r#"{"action":"read","repository":"a","groups":null}"#.to_owned(),
                 true,
             ),
+            (r#"{"decision":"allow","user":"u"}"#.to_owned(), true),
+            (
+                r#"{"registry_auth":{"decision":"challenge"}}"#.to_owned(),
+                true,
+            ),
+            (
+                format!("[2026-01-01 00:00:00][info] wasm log: {record}"),
+                true,
+            ),
             // Other lines.
+            (r#"{"decision":"perhaps"}"#.to_owned(), false),
             (String::new(), false),
             ("plain text".to_owned(), false),
             ("[1]".to_owned(), false),
             (r#"{"path":"/v2/"}"#.to_owned(), false),
             (r#"{"registry_auth":"-"}"#.to_owned(), false),
             (r#"{"action":"read"}"#.to_owned(), false),
-            (r#"{"action":"","repository":"a"}"#.to_owned(), false),
-            (r#"{"action":"read","repository":""}"#.to_owned(), false),
             (r#"{"action":"steal","repository":"a"}"#.to_owned(), false),
             (
                 r#"{"action":"read","repository":"a","user":1}"#.to_owned(),
@@ -227,5 +279,30 @@ mod tests {
             (Some("::1"), Some(false))
         );
         assert_eq!(record.time, Some(UnixTime::from_secs(5)));
+    }
+
+    #[test]
+    fn what_was_cut_is_not_taken_for_the_whole() {
+        let clipped = "abc... (300 bytes)";
+        let many: Vec<String> = (0..16).map(|number| number.to_string()).collect();
+        let rows = [
+            (json!({}), true, false),
+            (json!({ "groups": ["a"] }), true, false),
+            (json!({ "groups": many }), false, false),
+            (json!({ "groups": [clipped] }), false, false),
+            (json!({ "cut": true }), false, false),
+            (json!({ "user": clipped }), true, true),
+            (json!({ "user": "abc (300 bytes)" }), true, false),
+        ];
+        for (more, has_all_groups, is_clipped) in rows {
+            let mut record = json!({ "action": "read", "repository": "a", "claims": { "x": clipped, "y": "z" } });
+            record
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            let read = Record::read(record.to_string().as_bytes()).unwrap();
+            let found = (read.has_all_groups, read.is_clipped(), read.claims.len());
+            assert_eq!(found, (has_all_groups, is_clipped, 1), "{record}");
+        }
     }
 }

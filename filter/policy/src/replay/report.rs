@@ -123,15 +123,15 @@ impl fmt::Display for Report {
             grouped(self.newly_allowed),
             grouped(self.undecidable())
         );
-        let causes: Vec<String> = match self.undecidable.len() {
-            1 => self.undecidable.keys().cloned().collect(),
-            _ => {
-                let causes = self.undecidable.iter();
-                causes
-                    .map(|(why, count)| format!("{} {why}", grouped(*count)))
-                    .collect()
+        let is_one = self.undecidable.len() == 1;
+        let causes = self.undecidable.iter().map(|(why, count)| {
+            if is_one {
+                why.clone()
+            } else {
+                format!("{} {why}", grouped(*count))
             }
-        };
+        });
+        let causes: Vec<String> = causes.collect();
         if !causes.is_empty() {
             write!(line, " ({})", causes.join(", "))?;
         }

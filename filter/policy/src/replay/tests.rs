@@ -1,5 +1,11 @@
 //! Lines of logs, and what two policies make of them.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "rows of tables"
+)]
+
 use registry_auth_engine::compile::compile;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{Role, decode_value};
@@ -54,7 +60,9 @@ fn record(more: Value) -> Value {
 
 fn replayed(old: &Built, new: &Built, lines: &[Vec<u8>]) -> Report {
     let mut replay = Replay::of(old.side(), new.side());
-    lines.iter().for_each(|line| replay.line(line));
+    for line in lines {
+        replay.line(line);
+    }
     replay.finish()
 }
 
@@ -268,6 +276,49 @@ fn a_line_is_decided_by_both_policies() {
             record(json!({})),
             "no `req.tls`",
         ),
+        // Groups that may be missing.
+        (
+            of(sub),
+            of(sub),
+            record(json!({ "user": "x", "cut": true })),
+            "same",
+        ),
+        (
+            of(sub),
+            only(json!([])),
+            record(json!({ "user": "x", "cut": true })),
+            "not all groups",
+        ),
+        (
+            of(sub),
+            only(json!(["create"])),
+            record(json!({ "cut": true })),
+            "refused",
+        ),
+        (
+            of(sub),
+            only(json!(["read"])),
+            record(json!({ "cut": true })),
+            "same",
+        ),
+        (
+            of(sub),
+            only(json!([])),
+            record(json!({ "repository": "a/b... (300 bytes)" })),
+            "a text that was cut",
+        ),
+        (
+            of(sub),
+            with("req.method == 'GET'"),
+            record(json!({ "method": "GET" })),
+            "same",
+        ),
+        (
+            of(sub),
+            with("req.method == 'GET'"),
+            record(json!({ "method": "HEAD" })),
+            "refused",
+        ),
         // Who the caller is.
         (
             of(sub),
@@ -322,6 +373,18 @@ fn a_line_is_decided_by_both_policies() {
             of(sub),
             only(json!([])),
             record(json!({ "rule": { "path": "access claim" } })),
+            "same",
+        ),
+        (
+            of(sub),
+            only(json!([])),
+            json!({ "decision": "answer", "reason": "ping", "user": "u" }),
+            "same",
+        ),
+        (
+            of(sub),
+            only(json!([])),
+            json!({ "decision": "challenge", "reason": "no_credential" }),
             "same",
         ),
         // About no repository.
