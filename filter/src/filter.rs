@@ -15,11 +15,11 @@ use registry_auth_engine::keys::cache::SharedDataKey;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::time::UnixTime;
 
-use crate::beside::NextPolicy;
 use crate::enforce::Enforcer;
 use crate::host;
 use crate::keys::{KeyStore, ReadySources};
 use crate::login::Login;
+use crate::next_policy::NextPolicy;
 use crate::parked::Parked;
 use crate::tick::Ticker;
 use crate::verifier::HostVerifier;

@@ -1,7 +1,6 @@
 //! registry-auth as a proxy-wasm filter: the entry, nothing else.
 
 mod abi;
-mod beside;
 mod callout;
 mod client;
 mod clock;
@@ -17,6 +16,7 @@ mod keys;
 mod logging;
 mod login;
 mod metrics;
+mod next_policy;
 mod parked;
 mod pending;
 mod plugin;

@@ -8,10 +8,10 @@ use registry_auth_engine::record::{Decided, Record};
 use registry_auth_engine::time::UnixTime;
 use registry_auth_engine::trace::Trace;
 
-use crate::beside::Beside;
 use crate::client;
 use crate::head::Head;
 use crate::host;
+use crate::next_policy::NextVerdict;
 
 /// The attribute with the record.
 const DECISION: &str = "registry_auth.decision";
@@ -27,7 +27,7 @@ pub(crate) struct Case<'a> {
     /// How long the request has waited.
     pub(crate) waited: Duration,
     /// What the next policy says.
-    pub(crate) beside: Option<&'a Beside>,
+    pub(crate) next: Option<&'a NextVerdict>,
     /// It is the effective context's request.
     pub(crate) is_effective: bool,
 }
@@ -40,7 +40,7 @@ impl<'a> Case<'a> {
             trace: None,
             now: None,
             waited: Duration::ZERO,
-            beside: None,
+            next: None,
             is_effective: true,
         }
     }
@@ -55,7 +55,7 @@ impl<'a> Case<'a> {
 
     /// The value of `Warning` for a client who gets what the next policy refuses.
     pub(crate) fn warning(&self) -> Option<String> {
-        self.beside?.warning.clone()
+        self.next?.warning.clone()
     }
 }
 
@@ -116,7 +116,7 @@ impl Records {
             request: case.head.reply_to(),
             client: client.as_deref().unwrap_or_default(),
             policy: &self.policy,
-            shadow: case.beside.map(Beside::shown),
+            shadow: case.next.map(NextVerdict::shown),
         };
         let record = record.to_json();
         if self.are_kept() && case.is_effective {

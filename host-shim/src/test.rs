@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     /// Print the results as TAP 13
     #[arg(long)]
     tap: bool,
-    /// Write the results as JUnit XML, `-` for standard output in place of the text
+    /// Write the results as `JUnit` XML, `-` for standard output in place of the text
     #[arg(long, value_name = "FILE|-")]
     junit: Option<PathBuf>,
     #[command(flatten)]

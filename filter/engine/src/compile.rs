@@ -49,7 +49,7 @@ pub struct Compiled {
     pub log_level: LogLevel,
     /// Which decisions are recorded; none are if absent.
     pub records: Option<Records>,
-    /// The next policy, which is evaluated beside this one.
+    /// The next policy, which is evaluated in addition to this one.
     pub shadow: Option<Shadow>,
 }
 

@@ -52,7 +52,7 @@ pub struct Engine {
     pub(crate) ping: PingMode,
     /// The claims that records show.
     pub(crate) shown_claims: Vec<String>,
-    /// What the policy reads that is evaluated beside this one.
+    /// What the policy reads that is evaluated in addition to this one.
     pub(crate) beside: Reads,
 }
 

@@ -7,7 +7,6 @@ mod object;
 
 use std::time::Duration;
 
-
 use crate::decision::{Denied, Grant, GrantRule, LocalReply};
 use crate::reason::Reason;
 use crate::reply::ReplyTo;

@@ -19,8 +19,8 @@
 pub mod access;
 pub mod case;
 pub mod coverage;
-pub mod nearest;
 pub mod diff;
+pub mod nearest;
 pub mod replay;
 pub mod show;
 pub mod tests;

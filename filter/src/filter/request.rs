@@ -13,13 +13,13 @@ use registry_auth_engine::time::UnixTime;
 use registry_auth_engine::trace::{Recorder, Trace};
 
 use super::Filter;
-use crate::beside::Beside;
 use crate::client;
 use crate::clock;
 use crate::enforce;
 use crate::gate::BodyGate;
 use crate::head::Head;
 use crate::host::{self, HostError};
+use crate::next_policy::NextVerdict;
 use crate::parked::Body;
 use crate::pending::{Awaits, Pending};
 use crate::records::Case;
@@ -111,11 +111,11 @@ impl Filter {
         let trace = records.then(Trace::default);
         let verdict = self.decide(&head, &self.nothing, now, trace.as_ref());
         if let Verdict::Allow(grant) = &verdict {
-            let beside = self.beside(&head, &self.nothing, now, true);
+            let next = self.compared(&head, &self.nothing, now, true);
             let case = Case {
                 trace: trace.as_ref(),
                 now: Some(now),
-                beside: beside.as_ref(),
+                next: next.as_ref(),
                 ..Case::of(&head)
             };
             return Ok(self.grant(context, &case, grant, now));
@@ -200,12 +200,12 @@ impl Filter {
         now: UnixTime,
     ) -> Progress {
         let is_granted = !matches!(verdict, Verdict::Deny(_));
-        let beside = self.beside(&pending.head, &pending.gathered, now, is_granted);
+        let next = self.compared(&pending.head, &pending.gathered, now, is_granted);
         let case = Case {
             trace,
             now: Some(now),
             waited: now.since(pending.began),
-            beside: beside.as_ref(),
+            next: next.as_ref(),
             ..Case::of(&pending.head)
         };
         match verdict {
@@ -221,13 +221,13 @@ impl Filter {
 
     /// What the next policy says of a request that is decided with these facts.
     #[inline]
-    fn beside(
+    fn compared(
         &self,
         head: &Head,
         gathered: &Gathered,
         now: UnixTime,
         is_granted: bool,
-    ) -> Option<Beside> {
+    ) -> Option<NextVerdict> {
         let next = self.next.as_ref()?;
         let keys = self.keys.borrow();
         let facts = Facts {
@@ -236,7 +236,7 @@ impl Filter {
             now,
         };
         let metrics = &self.enforcer.metrics;
-        next.compare(&head.view(), &facts, &self.verifier, is_granted, metrics)
+        next.compare(&head.view(), &facts, self.verifier, is_granted, metrics)
     }
 
     /// Parks a request until a fact arrives, if there is room.

@@ -22,7 +22,7 @@ const FLOORS: [&[&str]; 13] = [
         "upstream",
         "verifier",
     ],
-    &["beside"],
+    &["next_policy"],
     &["records"],
     &["enforce", "keys", "pending"],
     &["parked"],

@@ -1,4 +1,4 @@
-//! Results as the XML that JUnit's Ant task writes, which CI systems read.
+//! Results as the XML that the Ant task of `JUnit` writes, which CI systems read.
 //!
 //! Written by hand: the libraries for it bring an XML parser and clocks, and all that is needed is
 //! to escape texts.

@@ -89,7 +89,7 @@ impl Outcomes {
         self.suites.iter().map(Suite::failed).sum()
     }
 
-    /// Writes the results: text or TAP to standard output, unless that is for JUnit.
+    /// Writes the results: text or TAP to standard output, unless that is for `JUnit`.
     ///
     /// # Errors
     /// The file cannot be written.

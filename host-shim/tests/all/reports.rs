@@ -8,10 +8,10 @@ use crate::explain::{files, run};
 use crate::shim::Folder;
 
 /// A failing test with a name that has to be escaped, and one that is fine.
-const MORE: &str = r##"tests:
+const MORE: &str = r#"tests:
 - { name: "a < b & \"c\" # d \\ e", as: anonymous, allow: ["pull acme/app:v1", "list acme/web"] }
 - { as: anonymous, deny: ["list acme/web"] }
-"##;
+"#;
 
 #[tokio::test]
 async fn results_are_tap_with_the_trace_of_each_failure() -> anyhow::Result<()> {

@@ -69,7 +69,7 @@ pub struct IdentityCache {
 pub struct Uses {
     /// Callers that were found.
     pub hits: i64,
-    /// Callers that had to be authenticated, and were added.
+    /// Callers that were authenticated and added.
     pub misses: i64,
 }
 

@@ -42,15 +42,17 @@ pub(super) struct Decision<'a> {
 
 /// A verdict other than [`Verdict::Allow`]: the error of a decision, so that `?` ends it and never
 /// grants.
+///
+/// Boxed, so that a grant is not moved in the room of a refusal.
 pub(super) enum NotGranted {
-    Reply(LocalReply),
-    Deny(Denied),
+    Reply(Box<LocalReply>),
+    Deny(Box<Denied>),
     Need(Need),
 }
 
 impl From<Denied> for NotGranted {
     fn from(denied: Denied) -> Self {
-        Self::Deny(denied)
+        Self::Deny(Box::new(denied))
     }
 }
 
@@ -65,9 +67,9 @@ impl Decision<'_> {
             Err(NotGranted::Reply(local)) => Verdict::Reply(LocalReply {
                 reply: local.reply.at(self.head.path),
                 topic: self.topic,
-                ..local
+                ..*local
             }),
-            Err(NotGranted::Deny(denied)) => Verdict::Deny(self.completed(denied)),
+            Err(NotGranted::Deny(denied)) => Verdict::Deny(self.completed(*denied)),
             Err(NotGranted::Need(need)) => Verdict::Need(need),
         }
     }
@@ -111,10 +113,11 @@ impl Decision<'_> {
             ));
         }
         let stopped = |stop| match stop {
-            AuthnError::Deny(reason) => NotGranted::Deny(Denied {
+            AuthnError::Deny(reason) => Denied {
                 scope: access.scope(),
                 ..Denied::new(reason)
-            }),
+            }
+            .into(),
             AuthnError::Need(need) => NotGranted::Need(need),
         };
         let credential = self
@@ -146,11 +149,11 @@ impl Decision<'_> {
                 if !engine.ping.is_own(&head.authorization) {
                     return Ok(grant);
                 }
-                Err(NotGranted::Reply(LocalReply::new(
+                Err(NotGranted::Reply(Box::new(LocalReply::new(
                     reply::PING,
                     caller.identity.username(),
                     ping::reply(),
-                )))
+                ))))
             }
             AccessSet::Nothing | AccessSet::Identity => {
                 authorizer.enter().map(grant).map_err(refused)
@@ -193,8 +196,8 @@ impl Decision<'_> {
             ..Denied::new(reason)
         };
         match self.issue() {
-            Ok(reply) => NotGranted::Reply(reply),
-            Err(AuthnError::Deny(reason)) => NotGranted::Deny(denied(reason)),
+            Ok(reply) => NotGranted::Reply(Box::new(reply)),
+            Err(AuthnError::Deny(reason)) => denied(reason).into(),
             Err(AuthnError::Need(need)) => NotGranted::Need(need),
         }
     }
@@ -203,7 +206,7 @@ impl Decision<'_> {
     /// a session that has ended is treated as absent there.
     fn page(&mut self, route: LoginRoute) -> Result<Grant, NotGranted> {
         let stopped = |stop| match stop {
-            AuthnError::Deny(reason) => NotGranted::Deny(reason.into()),
+            AuthnError::Deny(reason) => Denied::from(reason).into(),
             AuthnError::Need(need) => NotGranted::Need(need),
         };
         let credential = self
@@ -304,7 +307,7 @@ impl Caller {
                 ..Denied::new(reason)
             }
         };
-        NotGranted::Deny(match refusal {
+        let denied = match refusal {
             AuthzError::Need(need) => return NotGranted::Need(need),
             AuthzError::NoCredential => Denied {
                 scope: access.scope(),
@@ -312,7 +315,8 @@ impl Caller {
             },
             AuthzError::InsufficientScope => known(Reason::InsufficientScope, None, access.scope()),
             AuthzError::Policy(message) => known(Reason::PolicyDenied, message, access.scope()),
-        })
+        };
+        denied.into()
     }
 }
 
@@ -345,7 +349,8 @@ fn list(route: &Route<'_>, authorizer: &Authorizer<'_>) -> Result<Grant, NotGran
     Err(match step.map_err(denied)? {
         Step::More(listing) => NotGranted::Need(Need::Catalog(listing)),
         Step::Done(reply) => {
-            NotGranted::Reply(LocalReply::new(reply::CATALOG, identity.username(), reply))
+            let username = identity.username();
+            NotGranted::Reply(Box::new(LocalReply::new(reply::CATALOG, username, reply)))
         }
     })
 }

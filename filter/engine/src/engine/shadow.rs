@@ -1,4 +1,4 @@
-//! The next policy, evaluated beside the one that is in force: what it would say, which changes
+//! The next policy, evaluated in addition to the one in force: what it would say, which changes
 //! nothing.
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ const MAX_ESCAPED: usize = 48;
 /// The most texts of a list.
 const MAX_LISTED: usize = 16;
 
-/// What stands at the end of an object that is not complete.
+/// What ends an object that is not complete.
 const CUT: &str = ",\"cut\":true";
 
 /// The members of an object: `"a":1,"b":2`.

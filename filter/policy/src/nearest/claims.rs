@@ -27,7 +27,7 @@ impl Search<'_> {
     /// The first change with which the caller is let.
     pub(super) fn first(&self, lets: &dyn Fn(&Principal) -> bool) -> Option<String> {
         // With these claims it is allowed: what is wrong with the token is none of them.
-        if lets(&self.principal(self.issuer, self.claims.clone())) {
+        if lets(&Self::principal(self.issuer, self.claims.clone())) {
             return None;
         }
         let entries = self.document.bearer.iter().flat_map(|bearer| &bearer.oidc);
@@ -57,7 +57,7 @@ impl Search<'_> {
         named.unwrap_or(self.issuer)
     }
 
-    fn principal(&self, issuer: &str, claims: Map<String, Value>) -> Principal {
+    fn principal(issuer: &str, claims: Map<String, Value>) -> Principal {
         Principal::Claims {
             issuer: issuer.to_owned(),
             claims,
@@ -67,13 +67,13 @@ impl Search<'_> {
     fn with(&self, name: &str, value: Value) -> Principal {
         let mut claims = self.claims.clone();
         claims.insert(name.to_owned(), value);
-        self.principal(self.issuer, claims)
+        Self::principal(self.issuer, claims)
     }
 
     fn another_issuer(&self, entry: &Oidc, lets: &dyn Fn(&Principal) -> bool) -> Option<String> {
         let mut claims = self.claims.clone();
         claims.insert("iss".to_owned(), entry.issuer.clone().into());
-        let changed = self.principal(&entry.issuer, claims);
+        let changed = Self::principal(&entry.issuer, claims);
         (entry.issuer != self.claimed() && lets(&changed))
             .then(|| format!("the issuer exactly `{}`", entry.issuer))
     }
@@ -101,7 +101,7 @@ impl Search<'_> {
             }
         }
         let values = self.values(&written, &expressions);
-        let let_in = |claims| lets(&self.principal(self.issuer, claims));
+        let let_in = |claims| lets(&Self::principal(self.issuer, claims));
         let first = |path: &&Vec<String>| {
             let mut values = values.iter().take(VALUES);
             values.find(|value| changes(self.claims, path, value).into_iter().any(let_in))

@@ -1,4 +1,4 @@
-//! Records of decisions, and the next policy beside the one in force, in the built module.
+//! Records of decisions, and the next policy, in the built module.
 
 use anyhow::{Context as _, Error, ensure};
 use registry_auth_harness::client::Request;

@@ -100,6 +100,10 @@ pub(in crate::engine) fn mapping() -> Value {
 }
 
 /// A document with this access control.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "`json!` makes it for the call"
+)]
 pub(in crate::engine) fn document(access_control: Value) -> Value {
     let key = SigningKey::new(Kind::Ed25519, &[7; 32], None)
         .unwrap()
@@ -242,7 +246,7 @@ fn what_is_simulated_is_what_is_decided() {
             };
             let simulated = engine.simulate(&principal, &head, situation).outcome;
             let decided = decided(&engine, &claims, method, &path);
-            // What a client is told of its own token is not simulated, but for validations.
+            // What a client learns of its own token is not simulated, but for validations.
             let told = match (&simulated, decided.clone()) {
                 (Simulated::Refused(_, None), Simulated::Refused(reason, _)) => {
                     Simulated::Refused(reason, None)

@@ -96,7 +96,11 @@ impl Random {
             "accessControl": self.access_control(),
         } });
         if self.below(2) == 0 {
-            plugin["proxy"] = json!({ "upstreamCluster": "upstream" });
+            merge(
+                &mut plugin,
+                "proxy",
+                json!({ "upstreamCluster": "upstream" }),
+            );
         }
         let tags = NAMES
             .iter()
@@ -130,7 +134,7 @@ impl Random {
         let mut control = json!({ "repositories": repositories });
         if self.below(3) == 0 {
             let admin = json!({ "users": self.some(&["a"]), "groups": self.some(&["g/x"]), "actions": self.some(&ACTIONS) });
-            control["adminPolicy"] = admin;
+            merge(&mut control, "adminPolicy", admin);
         }
         control
     }
@@ -197,7 +201,7 @@ impl Random {
         let tag = self.one(&TAGS);
         let (method, path) = match self.below(12) {
             0 => ("GET", format!("/v2/{name}/manifests/{tag}")),
-            1 | 2 | 3 => ("PUT", format!("/v2/{name}/manifests/{tag}")),
+            1..=3 => ("PUT", format!("/v2/{name}/manifests/{tag}")),
             4 => ("PUT", format!("/v2/{name}/manifests/{DIGEST}")),
             5 => ("DELETE", format!("/v2/{name}/manifests/{DIGEST}")),
             6 => ("POST", format!("/v2/{name}/blobs/uploads/")),
@@ -211,5 +215,12 @@ impl Random {
             _ => ("HEAD", format!("/v2/{name}/blobs/{DIGEST}")),
         };
         (method.to_owned(), path)
+    }
+}
+
+/// Adds a member to an object.
+fn merge(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
     }
 }

@@ -38,7 +38,7 @@ fn each_alert_fires_in_its_failure_and_each_panel_shows_something() -> Outcome {
         .filter(|name| *name != ELSEWHERE)
         .collect();
     let played: BTreeSet<&str> = SCENES.iter().map(|scene| scene.alert).collect();
-    ensure!(named == played, "{named:?} are not {played:?}");
+    assert_eq!(named, played);
     let mut stand = Stand::set_up()?;
     let prometheus = Prometheus::start(&rules, &stand.targets()?)?;
     let outcome = watch(&mut stand, &prometheus);

@@ -48,6 +48,7 @@ impl Kind {
             Self::Object => "object",
             Self::Objects => "list of objects",
             Self::Map => "map of objects",
+            Self::Any if path == "lint" => "object",
             Self::Any => "JWKS",
             Self::Ignored => "ignored",
         }

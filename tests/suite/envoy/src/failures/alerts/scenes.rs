@@ -58,10 +58,8 @@ pub(super) const SCENES: &[Scene] = &[
         mend: |stand| {
             stand.fault(STALE, None)?;
             let token = read(&Tokens::of(STALE, "es256").bearer(0)?);
-            let proxies = stand.proxies.iter();
-            proxies
-                .map(|proxied| proxied.proxy.comes_to(200, &token))
-                .collect()
+            let mut proxies = stand.proxies.iter();
+            proxies.try_for_each(|proxied| proxied.proxy.comes_to(200, &token))
         },
     },
     Scene {

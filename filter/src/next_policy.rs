@@ -1,4 +1,4 @@
-//! The next policy, beside the one that is in force.
+//! The next policy, evaluated in addition to the one in force.
 
 use std::cell::RefCell;
 
@@ -19,7 +19,7 @@ pub(crate) struct NextPolicy {
 }
 
 /// What the next policy says of a request.
-pub(crate) struct Beside {
+pub(crate) struct NextVerdict {
     outcome: ShadowOutcome,
     /// The value of `Warning` for the client.
     pub(crate) warning: Option<String>,
@@ -42,12 +42,14 @@ impl NextPolicy {
         &self,
         head: &RequestHead<'_>,
         facts: &Facts<'_>,
-        verifier: &HostVerifier,
+        verifier: HostVerifier,
         is_granted: bool,
         metrics: &Metrics,
-    ) -> Option<Beside> {
+    ) -> Option<NextVerdict> {
         let mut identities = self.identities.borrow_mut();
-        let outcome = self.shadow.decide(head, facts, &mut identities, verifier)?;
+        let outcome = self
+            .shadow
+            .decide(head, facts, &mut identities, &verifier)?;
         let difference = outcome.difference(is_granted);
         if let Some(difference) = difference {
             let newly_refused = difference == Difference::NewlyRefused;
@@ -58,11 +60,11 @@ impl NextPolicy {
         } else {
             None
         };
-        Some(Beside { outcome, warning })
+        Some(NextVerdict { outcome, warning })
     }
 }
 
-impl Beside {
+impl NextVerdict {
     /// The same for the record.
     pub(crate) fn shown(&self) -> Other<'_> {
         let (decision, reason, detail, rule) = match &self.outcome {
