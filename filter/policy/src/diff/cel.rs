@@ -3,7 +3,7 @@
 /// Returns an expression with runs of white space outside of its texts as one blank each.
 ///
 /// Texts with escapes or of several lines are left as they are: two that differ by white space may
-/// then are different, and never the other way round.
+/// then be different, and never the other way round.
 pub(super) fn normal(expression: &str) -> String {
     let trimmed = expression.trim();
     let is_plain = !["\\", "'''", "\"\"\"", "//"]

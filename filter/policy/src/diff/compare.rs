@@ -15,6 +15,9 @@ use super::verdict::Found;
 use super::witness::asked;
 use super::{DiffError, Difference, Side, Who, Witness, show};
 
+/// What it costs to compare the rights of one caller, in nodes.
+const COST: usize = 8;
+
 /// Members of configured groups, by policy.
 type Members = [BTreeMap<String, Vec<String>>; 2];
 
@@ -278,7 +281,7 @@ impl Comparison<'_> {
         [old, new]: &[Rights; 2],
         said: &BTreeSet<Action>,
     ) -> Result<BTreeSet<Action>, DiffError> {
-        self.budget.spend(1)?;
+        self.budget.spend(COST)?;
         let is_other = |action: &Action| old.access(*action) != new.access(*action);
         let differing: BTreeSet<Action> = ACTIONS.into_iter().filter(is_other).collect();
         for action in differing.difference(said) {

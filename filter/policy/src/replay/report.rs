@@ -5,11 +5,11 @@ use std::fmt::{self, Write as _};
 
 use super::record::Record;
 
-/// The most groups that are named.
+/// The most groups that are kept apart.
 const GROUPS: usize = 1_000;
 /// The most groups that are shown of each kind.
 const SHOWN: usize = 20;
-/// The most causes that are named.
+/// The most causes that are kept apart.
 const CAUSES: usize = 100;
 /// The longest text of a log that is kept, in characters.
 const LONGEST: usize = 200;
