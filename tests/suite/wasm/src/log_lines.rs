@@ -11,11 +11,11 @@ use serde_json::json;
 
 use crate::Outcome;
 
-/// As `MAX_LINE` of the filter, with the level and the mark of a cut.
-const MAX_LINE: usize = 64 * 1024 + 32;
+/// As `MAX_RECORD` of the engine, with the level.
+const MAX_LINE: usize = 2048 + "debug: ".len();
 
 #[test]
-fn a_text_of_a_client_in_wasm_is_cut_at_2_kib_and_says_how_long_it_was() -> Outcome {
+fn a_text_of_a_client_in_wasm_is_cut_at_256_bytes_and_says_how_long_it_was() -> Outcome {
     let configuration = json!({
         "http": {
             "auth": { "bearer": { "oidc": [
@@ -61,9 +61,10 @@ fn a_text_of_a_client_in_wasm_is_cut_at_2_kib_and_says_how_long_it_was() -> Outc
         (Request::new(&"X".repeat(long), "/v2/"), "... (90000 bytes)"),
         (named("u".repeat(20_000))?, "... (20020 bytes)"),
         (named("\u{1}".repeat(5_000))?, "... (5020 bytes)"),
-        (get(&format!("/{}", "a".repeat(2047))), ""),
+        (get(&format!("/{}", "a".repeat(255))), ""),
+        (get(&format!("/{}", "a".repeat(256))), "... (257 bytes)"),
         (
-            get(&format!("/{}?{}", "a".repeat(2047), "q".repeat(long))),
+            get(&format!("/{}?{}", "a".repeat(255), "q".repeat(long))),
             "",
         ),
     ];
