@@ -1,0 +1,4 @@
+//! The program as a process, and the scripts that use it.
+
+mod program;
+mod service;
