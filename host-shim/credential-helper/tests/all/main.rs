@@ -2,3 +2,5 @@
 
 mod program;
 mod service;
+mod action;
+mod pages;
