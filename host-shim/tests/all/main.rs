@@ -25,3 +25,4 @@ mod sample;
 mod serve;
 mod shim;
 mod start;
+mod workloads;
