@@ -1,6 +1,7 @@
 //! Each source against a service that answers as the real one does.
 
 mod aws;
+mod spiffe;
 
 use std::path::Path;
 
