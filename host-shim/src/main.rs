@@ -7,6 +7,7 @@ mod check;
 mod clock;
 mod configuration;
 mod connections;
+mod credential_helper;
 mod deviations;
 mod diff;
 mod disk;
@@ -25,6 +26,7 @@ mod intakes;
 mod issuer;
 mod key_sets;
 mod keys;
+mod kubelet_provider;
 mod lanes;
 mod listen;
 mod logging;
@@ -53,6 +55,7 @@ mod token;
 mod trust;
 mod upstream;
 mod who;
+mod workload_token;
 mod zot;
 mod zot_people;
 
@@ -80,6 +83,9 @@ enum Command {
     What(who::WhatArguments),
     Diff(diff::Arguments),
     Keys(api_keys::Arguments),
+    Token(workload_token::Arguments),
+    CredentialHelper(credential_helper::Arguments),
+    KubeletCredentialProvider(kubelet_provider::Arguments),
     Module(module::Arguments),
     #[command(hide = true)]
     BecomeEnvoy(run::launcher::Arguments),
@@ -98,6 +104,9 @@ fn main() -> ExitCode {
         Command::What(arguments) => who::what(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Keys(arguments) => api_keys::run(&arguments),
+        Command::Token(arguments) => workload_token::run(&arguments),
+        Command::CredentialHelper(arguments) => credential_helper::run(&arguments),
+        Command::KubeletCredentialProvider(arguments) => kubelet_provider::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),
         Command::BecomeEnvoy(arguments) => run::launcher::run(&arguments),

@@ -3,6 +3,7 @@
 mod envoy_gateway;
 mod folder;
 mod istio;
+mod kubelet;
 mod kubernetes;
 mod resources;
 
@@ -32,6 +33,7 @@ enum Target {
     Istio(istio::Arguments),
     Kubernetes(kubernetes::Arguments),
     EnvoyGateway(envoy_gateway::Arguments),
+    Kubelet(kubelet::Arguments),
 }
 
 /// Writes the configuration of Envoy: one file on stdout, or a folder of files that it watches
@@ -74,6 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Target::Istio(arguments) => arguments.run(),
         Target::Kubernetes(arguments) => arguments.run(),
         Target::EnvoyGateway(arguments) => arguments.run(),
+        Target::Kubelet(arguments) => arguments.run(),
     }
 }
 

@@ -40,6 +40,7 @@ mod files;
 mod foreign;
 pub mod istio;
 mod json_text;
+pub mod kubelet;
 pub mod kubernetes;
 mod listener;
 mod metrics;

@@ -296,6 +296,7 @@ const THROUGH_ENVOY: &[&str] = &["--test=envoy", "--", "--ignored", "run::browse
 const SHIM: &[&str] = &[
     "test",
     "--package=registry-auth-shim",
+    "--package=registry-auth-credential-helper",
     "--package=registry-auth-people",
     "--",
     "--include-ignored",

@@ -30,3 +30,4 @@ mod sample;
 mod serve;
 mod shim;
 mod start;
+mod workloads;

@@ -11,6 +11,7 @@ mod completion;
 mod documents;
 mod golden;
 mod istio;
+mod kubelet;
 mod kubernetes;
 mod listener;
 mod people;
