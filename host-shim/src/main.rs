@@ -33,6 +33,7 @@ mod metrics;
 mod module;
 mod overlap;
 mod people;
+mod playground;
 mod policy;
 mod publish;
 mod push;
@@ -77,6 +78,7 @@ enum Command {
     Init(init::Arguments),
     Who(who::WhoArguments),
     What(who::WhatArguments),
+    Playground(playground::Arguments),
     Keys(api_keys::Arguments),
     Module(module::Arguments),
     #[command(hide = true)]
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
         Command::Init(arguments) => Ok(init::run(&arguments)),
         Command::Who(arguments) => who::who(&arguments),
         Command::What(arguments) => who::what(&arguments),
+        Command::Playground(arguments) => playground::run(&arguments),
         Command::Keys(arguments) => api_keys::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),

@@ -20,6 +20,7 @@ mod moto;
 mod names;
 mod namespace;
 mod people;
+mod playground;
 mod render;
 mod sample;
 mod serve;
