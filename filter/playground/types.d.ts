@@ -153,7 +153,9 @@ export interface Difference {
   who: Who;
   actions: string[];
   repository: string;
+  /** A request that shows it, as in `Question`. */
   words: string;
+  tagExists: boolean | null;
 }
 
 export interface Differences {

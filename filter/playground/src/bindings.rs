@@ -10,7 +10,7 @@ use crate::workbench::Workbench;
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = include_str!("../types.d.ts");
 
-/// A configuration that is being looked at. Questions and answers are JSON texts, of the types in
+/// A configuration that is tried out. Questions and answers are JSON texts, of the types in
 /// `Calls`.
 #[wasm_bindgen(js_name = Workbench)]
 #[derive(Debug, Default)]

@@ -41,8 +41,10 @@ pub(crate) struct Difference {
     pub(crate) actions: Vec<&'static str>,
     /// The repository.
     pub(crate) repository: String,
-    /// Client words that show it.
+    /// A request that shows it.
     pub(crate) words: String,
+    /// Whether its tag exists.
+    pub(crate) tag_exists: Option<bool>,
 }
 
 /// Compares two configurations.
@@ -84,13 +86,14 @@ pub(crate) fn of(
             }
             let [added, removed] = changed;
             let of = |actions: Vec<&'static str>| {
-                let words = words(actions.first()?, name);
+                let (words, tag_exists) = matrix::request(actions.first()?, name)?;
                 Some(Difference {
                     caller: caller.label.clone(),
                     who: caller.who.clone(),
                     actions,
                     repository: name.clone(),
                     words,
+                    tag_exists,
                 })
             };
             found.added.extend(of(added));
@@ -98,14 +101,4 @@ pub(crate) fn of(
         }
     }
     found
-}
-
-fn words(action: &str, repository: &str) -> String {
-    let verb = match action {
-        "read" => "pull",
-        "create" => "push",
-        "update" => "overwrite",
-        _ => "delete",
-    };
-    format!("{verb} {repository}:v1")
 }

@@ -31,7 +31,7 @@ pub(crate) struct Question {
     pub(crate) now: i64,
 }
 
-/// What comes of it.
+/// The answer.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Decision {

@@ -140,6 +140,13 @@ pub(crate) fn cells(
     })
 }
 
+/// A request for an action, and whether its tag exists.
+pub(crate) fn request(action: &str, repository: &str) -> Option<(String, Option<bool>)> {
+    let (_, method, tags_exist) = ACTIONS.iter().find(|(name, ..)| *name == action)?;
+    let words = format!("{method} /v2/{repository}/manifests/{TAG}");
+    Some((words, *tags_exist))
+}
+
 /// The names of the actions of [`cells`].
 pub(crate) fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, ..)| *name)

@@ -1,4 +1,4 @@
-//! A configuration that is being looked at, and the questions about it.
+//! A configuration that is tried out, and the questions about it.
 
 use std::collections::BTreeMap;
 

@@ -56,7 +56,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 /// A tool cannot be installed, or something has the wrong type.
 pub(crate) fn check_types(workspace: &Workspace) -> anyhow::Result<()> {
     tools::install(workspace, tools::PLAYGROUND)?;
-    // The packages are no part of the sources, so that the compiler has to be told where they are.
+    // The packages are no part of the sources, so that the compiler has to know where they are.
     let settings = workspace.tools().join("playground/tsconfig.json");
     let sources = workspace.path(SOURCES);
     let text = serde_json::json!({

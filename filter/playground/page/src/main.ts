@@ -161,16 +161,27 @@ function own(): void {
   });
 }
 
-async function begin(): Promise<void> {
+/** Shows what the address has behind `#`; false if that is nothing. */
+async function showLink(): Promise<boolean> {
   const shared = await read(location.hash.slice(1));
-  if (shared) {
-    const { text, format, words, tagExists, tab, who } = shared;
-    set({ words, tagExists, tab, ...(who ? { who } : {}) });
-    byId<HTMLSelectElement>("sample").value = "";
-    showText(text, format);
-    // The address would otherwise say something else than the page as soon as something is changed.
-    history.replaceState(null, "", location.pathname);
-  } else if (isServed()) {
+  if (!shared) {
+    return false;
+  }
+  const { text, format, words, tagExists, tab, who } = shared;
+  sample = null;
+  set({ words, tagExists, tab, at: null, ...(who ? { who } : {}) });
+  byId<HTMLSelectElement>("sample").value = "";
+  showText(text, format);
+  // The address would otherwise say something else than the page as soon as something is changed.
+  history.replaceState(null, "", location.pathname);
+  return true;
+}
+
+async function begin(): Promise<void> {
+  if (await showLink()) {
+    return;
+  }
+  if (isServed()) {
     own();
   } else if (SAMPLES[0]) {
     useSample(SAMPLES[0]);
@@ -194,7 +205,7 @@ watch(["checked"], () => {
   editor.setFindings(checked && "value" in checked ? checked.value.findings : []);
 });
 watch(["tests"], () => editor.setCoverage(state.tests && "value" in state.tests ? state.tests.value.coverage : []));
-window.addEventListener("hashchange", () => void begin());
+window.addEventListener("hashchange", () => void showLink());
 void begin();
 
 // For tests: how long the engine took.

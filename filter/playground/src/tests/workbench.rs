@@ -256,11 +256,11 @@ fn differences_are_found_at_the_names_of_both() {
     };
     assert_eq!(
         shown(&found["added"]),
-        r#""user ann" ["create"] "push team/a:v1"; "user ann" ["create"] "push team/x:v1""#
+        r#""user ann" ["create"] "PUT /v2/team/a/manifests/v1"; "user ann" ["create"] "PUT /v2/team/x/manifests/v1""#
     );
     assert_eq!(
         shown(&found["removed"]),
-        r#""user ann" ["delete"] "delete team/a:v1"; "user ann" ["delete"] "delete team/x:v1""#
+        r#""user ann" ["delete"] "DELETE /v2/team/a/manifests/v1"; "user ann" ["delete"] "DELETE /v2/team/x/manifests/v1""#
     );
     assert!(
         compare("http: {")["error"]

@@ -87,7 +87,7 @@ function content(found: Differences, open: () => void): HTMLElement[] {
 function list(title: string, kind: string, differences: Difference[], open: () => void): HTMLElement {
   const items = differences.slice(0, 200).map((difference) => {
     const use = (): void => {
-      set({ who: difference.who, words: difference.words, tagExists: null });
+      set({ who: difference.who, words: difference.words, tagExists: difference.tagExists });
       open();
       void decide();
     };
@@ -96,7 +96,7 @@ function list(title: string, kind: string, differences: Difference[], open: () =
       { class: kind },
       h("span", { class: "sign", "aria-hidden": "true" }, kind === "yes" ? "+" : "−"),
       h("span", { class: "said" }, h("b", {}, difference.caller), ` ${difference.actions.join(", ")} in `, h("code", {}, difference.repository)),
-      h("button", { type: "button", class: "line", click: use, "aria-label": `Show: ${difference.words}` }, "show"),
+      h("button", { type: "button", class: "line", click: use, "aria-label": `Show: ${difference.actions[0] ?? ""} in ${difference.repository}` }, "show"),
     );
   });
   const section = h("section", { class: "differences" }, h("h3", {}, title), h("ul", {}, ...items));

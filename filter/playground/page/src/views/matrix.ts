@@ -7,7 +7,6 @@ import { now, set, state, watch } from "../store";
 import { lineLink, message } from "./parts";
 
 const ACTIONS = ["read", "create", "update", "delete"] as const;
-const VERBS = { read: "pull", create: "push", update: "overwrite", delete: "delete" };
 const MEANING: Record<Cell, string> = {
   yes: "yes",
   no: "no",
@@ -131,7 +130,7 @@ async function explain(matrix: Matrix, row: number, column: number, detail: HTML
     const said = "value" in result ? why(result.value) : { text: result.error, place: null };
     const granted = "value" in result && result.value.verdict === "allowed";
     const use = (): void => {
-      set({ who: caller.who, words: `${VERBS[action]} ${repository}:v1`, tagExists: null });
+      set({ who: caller.who, words, tagExists });
       open();
       void decide();
     };
@@ -143,7 +142,7 @@ async function explain(matrix: Matrix, row: number, column: number, detail: HTML
         h("b", {}, action),
         h("span", { class: "said" }, said.text),
         lineLink(said.place),
-        h("button", { type: "button", class: "line", click: use, "aria-label": `All steps: ${VERBS[action]} ${repository}:v1` }, "all steps"),
+        h("button", { type: "button", class: "line", click: use, "aria-label": `All steps: ${action}` }, "all steps"),
       ),
     );
   }
