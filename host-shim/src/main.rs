@@ -36,6 +36,7 @@ mod metrics;
 mod module;
 mod overlap;
 mod people;
+mod playground;
 mod policy;
 mod publish;
 mod push;
@@ -82,6 +83,7 @@ enum Command {
     Who(who::WhoArguments),
     What(who::WhatArguments),
     Diff(diff::Arguments),
+    Playground(playground::Arguments),
     Keys(api_keys::Arguments),
     Token(workload_token::Arguments),
     CredentialHelper(credential_helper::Arguments),
@@ -103,6 +105,7 @@ fn main() -> ExitCode {
         Command::Who(arguments) => who::who(&arguments),
         Command::What(arguments) => who::what(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
+        Command::Playground(arguments) => playground::run(&arguments),
         Command::Keys(arguments) => api_keys::run(&arguments),
         Command::Token(arguments) => workload_token::run(&arguments),
         Command::CredentialHelper(arguments) => credential_helper::run(&arguments),

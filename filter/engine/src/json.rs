@@ -33,6 +33,13 @@ pub struct JsonError {
 }
 
 impl JsonError {
+    /// Returns where: the line and the column, which count from 1; a column of 0 is the end of the
+    /// line before.
+    #[must_use]
+    pub const fn place(&self) -> (usize, usize) {
+        (self.line, self.column)
+    }
+
     /// Returns true if the text ends before its value does.
     #[must_use]
     pub fn is_early_end(&self) -> bool {

@@ -127,6 +127,11 @@ impl Coverage {
         (covered * 100).checked_div(all).unwrap_or(100)
     }
 
+    /// What is covered: the places, one once for each thing that has happened there.
+    pub fn covered(&self) -> impl Iterator<Item = &str> {
+        self.covered.iter().map(|(place, _)| place.as_str())
+    }
+
     /// What is not covered: the place, and what has not happened there.
     pub fn missing(&self) -> impl Iterator<Item = (&str, &'static str)> {
         let missing = self.all.difference(&self.covered);

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::module::{self, Finished, Variant};
+use crate::playground;
 use crate::process;
 use crate::toolchain;
 use crate::tools;
@@ -126,11 +127,20 @@ fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<
 /// Runs wasm-opt: it removes code that only pruned exports and replaced imports reached, and makes the rest smaller by a
 /// tenth.
 fn shrink(workspace: &Workspace, pruned: &Finished) -> anyhow::Result<Vec<u8>> {
-    tools::install(workspace, tools::BUILD)?;
     let [from, to] = ["pruned", "shrunk"]
         .map(|name| workspace.target(&format!("wasm32-wasip1/module/{name}.wasm")));
     fs::write(&from, &pruned.bytes)
         .with_context(|| format!("cannot write `{}`", workspace.short(&from)))?;
+    optimize(workspace, &from, &to)?;
+    fs::read(&to).with_context(|| format!("cannot read `{}`", workspace.short(&to)))
+}
+
+/// Runs wasm-opt on the module in a file.
+///
+/// # Errors
+/// It cannot be installed, or fails (its output is on the terminal).
+pub(crate) fn optimize(workspace: &Workspace, from: &Path, to: &Path) -> anyhow::Result<()> {
+    tools::install(workspace, tools::BUILD)?;
     let python = workspace
         .tools()
         .join(tools::BUILD_ENVIRONMENT)
@@ -139,9 +149,8 @@ fn shrink(workspace: &Workspace, pruned: &Finished) -> anyhow::Result<Vec<u8>> {
         workspace
             .command(python)
             .arg("filter/xtask/shrink.py")
-            .args([&from, &to]),
-    )?;
-    fs::read(&to).with_context(|| format!("cannot read `{}`", workspace.short(&to)))
+            .args([from, to]),
+    )
 }
 
 fn report(path: &str, linked: usize, finished: &Finished) {
@@ -175,6 +184,15 @@ pub(crate) fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
     match embedded(workspace)? {
         Some(module) => drop(command.env("REGISTRY_AUTH_EMBED", module)),
         None => eprintln!("no module yet: `registry-auth run` will need `--module`"),
+    }
+    // It needs Node.js, which nothing else of the build does.
+    let page = workspace.target(playground::PAGE);
+    if page.join("index.html").exists() {
+        command.env("REGISTRY_AUTH_PLAYGROUND", page);
+    } else {
+        eprintln!(
+            "no page yet (`cargo xtask playground`): `registry-auth playground` will need it"
+        );
     }
     process::run(&mut command)?;
     eprintln!(

@@ -14,6 +14,7 @@ mod hosts;
 mod image;
 mod istio;
 mod module;
+mod playground;
 mod process;
 mod release;
 mod soak;
@@ -62,6 +63,8 @@ enum Command {
     Hosts,
     /// Check that changelog, version and clock are ready for a release
     ReleaseCheck,
+    /// Build the page of the playground in target/playground
+    Playground,
     /// List words of filter/xtask/words.txt in pages, comments and strings
     Words,
     /// Install the pinned programs that tests and demo need into .tools
@@ -92,6 +95,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Istio => istio::run(&workspace),
         Command::Hosts => hosts::run(&workspace),
         Command::ReleaseCheck => release::run(&workspace),
+        Command::Playground => playground::run(&workspace),
         Command::Words => words::run(&workspace),
         Command::Tools => tools::ALL
             .iter()

@@ -8,7 +8,9 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, chart, fuzz, image, process, release, toolchain, tools, words};
+use crate::{
+    bench, build, chart, fuzz, image, playground, process, release, toolchain, tools, words,
+};
 
 /// Options of `cargo xtask test`; without any, everything runs.
 #[derive(Args)]
@@ -31,6 +33,8 @@ enum Part {
     Shim,
     /// The login pages in a browser, with a provider
     Pages,
+    /// The playground in a browser
+    Playground,
     /// The Helm chart and the images, with the real programs
     Chart,
     /// A real Envoy with a real registry
@@ -55,6 +59,10 @@ enum Work {
     /// The module's earliest time and the changelog.
     Released,
     Build,
+    /// The page of the playground.
+    Page,
+    /// The types in its scripts.
+    PageTypes,
     /// Layouts of what is built.
     Images,
     Bench,
@@ -93,6 +101,11 @@ const STEPS: &[Step] = &[
         name: "format of the host of another compiler",
         parts: &[Part::Checks],
         work: Work::Cargo(FORMAT_HOST),
+    },
+    Step {
+        name: "format of the runner of wasm-bindgen",
+        parts: &[Part::Checks],
+        work: Work::Cargo(FORMAT_BINDGEN),
     },
     Step {
         name: "wording",
@@ -150,8 +163,24 @@ const STEPS: &[Step] = &[
         work: Work::Tested(NATIVE),
     },
     Step {
+        name: "types of the playground's page",
+        parts: &[Part::Playground],
+        work: Work::PageTypes,
+    },
+    Step {
+        name: "page of the playground",
+        parts: &[Part::Playground],
+        work: Work::Page,
+    },
+    Step {
         name: "artefacts",
-        parts: &[Part::Wasm, Part::Pages, Part::Chart, Part::Envoy],
+        parts: &[
+            Part::Wasm,
+            Part::Pages,
+            Part::Playground,
+            Part::Chart,
+            Part::Envoy,
+        ],
         work: Work::Build,
     },
     Step {
@@ -171,13 +200,18 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "browser and provider",
-        parts: &[Part::Pages],
+        parts: &[Part::Pages, Part::Playground],
         work: Work::Install(tools::PAGES),
     },
     Step {
         name: "login pages in a browser",
         parts: &[Part::Pages],
         work: Work::Tests(PAGES),
+    },
+    Step {
+        name: "playground in a browser",
+        parts: &[Part::Playground],
+        work: Work::Tested(PLAYGROUND),
     },
     Step {
         name: "fuzz targets",
@@ -257,6 +291,11 @@ const FORMAT_HOST: &[&str] = &[
     "--manifest-path=tests/hosts/wasm_host/Cargo.toml",
     "--check",
 ];
+const FORMAT_BINDGEN: &[&str] = &[
+    "fmt",
+    "--manifest-path=filter/playground/bindgen/Cargo.toml",
+    "--check",
+];
 const CLIPPY_FUZZ: &[&str] = &[
     "clippy",
     "--manifest-path=tests/fuzz/Cargo.toml",
@@ -270,6 +309,7 @@ const DOC: &[&str] = &[
     "doc",
     "--package=registry-auth-cel",
     "--package=registry-auth-engine",
+    "--package=registry-auth-playground",
     "--package=registry-auth-policy",
     "--package=registry-auth-vm",
     "--no-deps",
@@ -291,6 +331,7 @@ const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
 const PAGES: &[&str] = &["test", "--package=registry-auth-people", "--test=browser"];
 const OBSERVABILITY: &[&str] = &["--test=envoy", "--", "--ignored", "failures::alerts::"];
+const PLAYGROUND: &[&str] = &["--test=playground"];
 const THROUGH_ENVOY: &[&str] = &["--test=envoy", "--", "--ignored", "run::browser::"];
 // Those that need moto, a directory or another program are ignored otherwise.
 const SHIM: &[&str] = &[
@@ -341,6 +382,8 @@ impl Work {
             Self::Words => words::run(workspace),
             Self::Released => release::check_clock(workspace),
             Self::Build => build::all(workspace),
+            Self::Page => playground::run(workspace),
+            Self::PageTypes => playground::check_types(workspace),
             Self::Images => image::of_built(workspace, false),
             Self::Bench => bench::quick(workspace),
             Self::Tool(program, arguments) => process::run(

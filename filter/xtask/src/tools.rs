@@ -31,6 +31,8 @@ enum Source {
     Go(&'static str, &'static str),
     /// Its own folder with the packages of a lock file of npm.
     Npm(&'static str, &'static str),
+    /// A program of this repository, with a lock file of its own: its folder.
+    Crate(&'static str),
     /// Its own folder with packages of Debian and Ubuntu, in the version of the system, and their
     /// programs. Without apt there are none.
     Debian(
@@ -69,10 +71,12 @@ pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, O
 pub(crate) const PEOPLE: &[Tool] = &[SLAPD, HTPASSWD, REDIS];
 /// What the tests of the login pages need.
 pub(crate) const PAGES: &[Tool] = &[CHROMIUM, BROWSER];
+/// What the page of the playground is made with.
+pub(crate) const PLAYGROUND: &[Tool] = &[BINARYEN, BINDGEN, PAGE];
 /// The load generator of the benchmark, for which there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
 /// All of them.
-pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, DELIVERY, PEOPLE, PAGES, BENCH];
+pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, DELIVERY, PEOPLE, PAGES, PLAYGROUND, BENCH];
 
 /// The virtual environment with binaryen.
 pub(crate) const BUILD_ENVIRONMENT: &str = "venv-build";
@@ -212,6 +216,16 @@ const BROWSER: Tool = Tool {
     source: Source::Npm("browser", "host-shim/people/tests/browser"),
     probe: ["browser/node_modules/.bin/playwright-core", "--version"],
 };
+const BINDGEN: Tool = Tool {
+    name: "wasm-bindgen",
+    source: Source::Crate("filter/playground/bindgen"),
+    probe: ["bin/registry-auth-bindgen", ""],
+};
+const PAGE: Tool = Tool {
+    name: "packages of the playground",
+    source: Source::Npm("playground", "filter/playground/page"),
+    probe: ["playground/node_modules/.bin/esbuild", "--version"],
+};
 const SLAPD: Tool = Tool {
     name: "slapd",
     source: Source::Debian("debian-slapd", &["slapd"], &["slapd"]),
@@ -289,6 +303,7 @@ impl Tool {
             }
             Source::Go(package, version) => install_go(workspace, package, version)?,
             Source::Npm(folder, lock) => install_npm(workspace, folder, lock)?,
+            Source::Crate(folder) => install_crate(workspace, folder)?,
             Source::Debian(folder, packages, programs) => {
                 debian::install(workspace, folder, packages, programs)?;
             }
@@ -314,6 +329,11 @@ impl Tool {
             Source::Go(package, version) => Ok(format!("{package}@{version}\n")),
             Source::Npm(_, lock) => {
                 let file = format!("{lock}/package-lock.json");
+                fs::read_to_string(workspace.path(&file))
+                    .with_context(|| format!("cannot read `{file}`"))
+            }
+            Source::Crate(folder) => {
+                let file = format!("{folder}/Cargo.lock");
                 fs::read_to_string(workspace.path(&file))
                     .with_context(|| format!("cannot read `{file}`"))
             }
@@ -420,6 +440,21 @@ fn install_npm(workspace: &Workspace, folder: &str, lock: &str) -> anyhow::Resul
             .command("npm")
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
             .current_dir(&place),
+    )
+}
+
+/// Builds a program of this repository apart from everything else: it has other versions of what they
+/// share.
+fn install_crate(workspace: &Workspace, folder: &str) -> anyhow::Result<()> {
+    let target = workspace.target("tools");
+    process::run(
+        workspace
+            .cargo(&["install", "--quiet", "--locked", "--force", "--no-track"])
+            .arg("--path")
+            .arg(workspace.path(folder))
+            .arg("--root")
+            .arg(workspace.tools())
+            .env("CARGO_TARGET_DIR", target),
     )
 }
 

@@ -13,6 +13,7 @@ use crate::process;
 const TESTED: &[&str] = &[
     "--package=registry-auth-cel",
     "--package=registry-auth-engine",
+    "--package=registry-auth-playground",
     "--package=registry-auth-policy",
     "--package=xtask",
     "--package=registry-auth-harness",
@@ -22,6 +23,7 @@ const TESTED: &[&str] = &[
     "--package=registry-auth-suite-wasm",
     "--package=registry-auth-suite-envoy",
     "--package=registry-auth-suite-hosts",
+    "--package=registry-auth-suite-playground",
     "--package=registry-auth-bench",
     "--package=registry-auth-demo",
 ];

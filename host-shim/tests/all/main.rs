@@ -24,6 +24,7 @@ mod moto;
 mod names;
 mod namespace;
 mod people;
+mod playground;
 mod render;
 mod reports;
 mod sample;

@@ -76,17 +76,9 @@ impl Decision<'_> {
 
     fn judge(&mut self) -> Result<Grant, NotGranted> {
         let (engine, head) = (self.engine, self.head);
-        let denied = |reason| {
-            let wrong_method = reason == Reason::MethodNotAllowed;
-            let allow = if wrong_method {
-                Route::methods(head.path, &engine.routes)
-            } else {
-                String::new()
-            };
-            Denied {
-                allow,
-                ..Denied::new(reason)
-            }
+        let denied = |reason| Denied {
+            allow: engine.allowed(reason, head),
+            ..Denied::new(reason)
         };
         let route = Route::parse(head.method, head.path, &engine.routes).map_err(denied)?;
         if route == Route::Token {
@@ -293,6 +285,17 @@ impl Decision<'_> {
             user: caller.identity.username().to_owned(),
             groups: caller.identity.groups().to_vec(),
         });
+    }
+}
+
+impl Engine {
+    /// The methods of an endpoint, for whoever has asked it by another one.
+    pub(super) fn allowed(&self, reason: Reason, head: &RequestHead<'_>) -> String {
+        if reason == Reason::MethodNotAllowed {
+            Route::methods(head.path, &self.routes)
+        } else {
+            String::new()
+        }
     }
 }
 

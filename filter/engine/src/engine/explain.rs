@@ -19,10 +19,6 @@ impl Engine {
     #[must_use]
     pub fn explain(&self, head: &RequestHead<'_>, keys: &KeyRing, situation: Situation) -> Report {
         let mut gathered = Gathered::default();
-        let unknown = |why| Report {
-            outcome: Simulated::Unknown(why),
-            steps: Vec::new(),
-        };
         for _ in 0..FACTS {
             let trace = Trace::default();
             let facts = Facts {
@@ -33,13 +29,15 @@ impl Engine {
             // Nothing is remembered: each step is to be seen.
             let mut cache = IdentityCache::default();
             let verdict = self.record(head, &facts, &mut cache, &PureRust, Recorder::of(&trace));
-            let outcome = match verdict {
-                Verdict::Allow(grant) => Simulated::Allowed(grant.rule().to_string()),
-                Verdict::Reply(reply) => Simulated::Answered(reply.label),
+            let (outcome, reply) = match verdict {
+                Verdict::Allow(grant) => (Simulated::Allowed(grant.rule().to_string()), None),
+                Verdict::Reply(local) => (Simulated::Answered(local.label), Some(local.reply)),
                 Verdict::Deny(denied) => {
-                    Simulated::Refused(denied.reason, denied.detail.as_deref().map(str::to_owned))
+                    let message = denied.detail.as_deref().map(str::to_owned);
+                    let reply = denied.reply(&self.realm, head.path);
+                    (Simulated::Refused(denied.reason, message), Some(reply))
                 }
-                Verdict::Need(Need::Catalog(_)) => Simulated::Answered("catalog"),
+                Verdict::Need(Need::Catalog(_)) => (Simulated::Answered("catalog"), None),
                 Verdict::Need(Need::Tag(name)) => {
                     gathered.tags.push((name, situation.tag()));
                     continue;
@@ -49,13 +47,18 @@ impl Engine {
                     continue;
                 }
                 Verdict::Need(Need::Body | Need::Login(_)) => {
-                    return unknown("it needs the body of the request, or the login service");
+                    return Report::unknown(
+                        "it needs the body of the request, or the login service",
+                    );
                 }
             };
-            let steps = trace.into_steps();
-            return Report { outcome, steps };
+            return Report {
+                outcome,
+                reply,
+                steps: trace.into_steps(),
+            };
         }
-        unknown("it needs too many facts")
+        Report::unknown("it needs too many facts")
     }
 }
 

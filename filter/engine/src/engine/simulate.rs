@@ -21,9 +21,11 @@ use crate::authn::provider::Provider;
 use crate::authn::verify::PureRust;
 use crate::authorizer::Caller;
 use crate::authz::Policy;
+use crate::decision::Denied;
 use crate::facts::{Facts, Gathered, Need, TagAnswer};
 use crate::keys::source::KeyRing;
 use crate::reason::Reason;
+use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::Route;
 use crate::time::UnixTime;
@@ -95,6 +97,8 @@ pub enum Simulated {
 pub struct Report {
     /// What it would get.
     pub outcome: Simulated,
+    /// The answer of the filter itself; none if the request goes on, or nothing is known.
+    pub reply: Option<Reply>,
     /// The steps.
     pub steps: Vec<Step>,
 }
@@ -118,6 +122,22 @@ impl Simulated {
     }
 }
 
+impl Report {
+    /// Nothing is known.
+    pub(super) const fn unknown(why: &'static str) -> Self {
+        Self {
+            outcome: Simulated::Unknown(why),
+            reply: None,
+            steps: Vec::new(),
+        }
+    }
+}
+
+/// As the outcome of a request: nothing is known.
+const fn unknown(why: &'static str) -> (Simulated, Option<Reply>) {
+    (Simulated::Unknown(why), None)
+}
+
 impl Engine {
     /// Says what a request without a credential of its own would get from `principal`.
     #[must_use]
@@ -131,15 +151,15 @@ impl Engine {
         for _ in 0..=QUESTIONS {
             let trace = Trace::default();
             let outcome = self.simulated(principal, head, situation, &mut gathered, &trace);
-            if let Some(outcome) = outcome {
-                let steps = trace.into_steps();
-                return Report { outcome, steps };
+            if let Some((outcome, reply)) = outcome {
+                return Report {
+                    outcome,
+                    reply,
+                    steps: trace.into_steps(),
+                };
             }
         }
-        Report {
-            outcome: Simulated::Unknown("it asks about too many tags"),
-            steps: Vec::new(),
-        }
+        Report::unknown("it asks about too many tags")
     }
 
     /// Returns the policy, for questions about who may do what; none if there is no access control.
@@ -164,38 +184,52 @@ impl Engine {
         situation: Situation,
         gathered: &mut Gathered,
         trace: &Trace,
-    ) -> Option<Simulated> {
-        let refused = |reason| Some(Simulated::Refused(reason, None));
+    ) -> Option<(Simulated, Option<Reply>)> {
+        let refused = |denied: Denied| {
+            let reply = denied.reply(&self.realm, head.path);
+            let message = denied.detail.as_deref().map(str::to_owned);
+            Some((Simulated::Refused(denied.reason, message), Some(reply)))
+        };
         let route = match Route::parse(head.method, head.path, &self.routes) {
             Ok(route) => route,
-            Err(reason) => return refused(reason),
+            Err(reason) => {
+                return refused(Denied {
+                    allow: self.allowed(reason, head),
+                    ..Denied::new(reason)
+                });
+            }
         };
         let access = AccessSet::of(&route);
         match (&route, &access) {
-            (Route::Token, _) => {
-                return Some(Simulated::Unknown("the token endpoint needs a real token"));
+            (Route::Token, _) => return Some(unknown("the token endpoint needs a real token")),
+            (Route::Login(_), _) => return Some(unknown("the login service decides about it")),
+            (_, AccessSet::Nothing) => {
+                return Some((Simulated::Allowed("publicPaths".to_owned()), None));
             }
-            (Route::Login(_), _) => {
-                return Some(Simulated::Unknown("the login service decides about it"));
-            }
-            (_, AccessSet::Nothing) => return Some(Simulated::Allowed("publicPaths".to_owned())),
             _ => {}
         }
         let recorder = Recorder::of(trace);
         let caller = match self.caller_of(principal, situation.now, recorder) {
             Ok(caller) => caller,
-            Err(Reason::ValidationFailed) => {
-                return Some(Simulated::Refused(
-                    Reason::ValidationFailed,
-                    trace.last_message(),
-                ));
-            }
             Err(Reason::UnknownIssuer) if self.bearer.is_some() || self.mint.is_some() => {
-                return Some(Simulated::Unknown(
+                return Some(unknown(
                     "no OIDC entry has this issuer, and a token of the token server is explained by the token and its keys alone",
                 ));
             }
-            Err(reason) => return refused(reason),
+            Err(reason) => {
+                let (outcome, reply) = refused(Denied {
+                    scope: access.scope(),
+                    ..Denied::new(reason)
+                })?;
+                // The message is for whoever asks here, and not for the client.
+                let message = trace.last_message();
+                return Some(match outcome {
+                    Simulated::Refused(reason @ Reason::ValidationFailed, _) => {
+                        (Simulated::Refused(reason, message), reply)
+                    }
+                    other => (other, reply),
+                });
+            }
         };
         let keys = KeyRing::of(&self.sources);
         let facts = Facts {
@@ -214,18 +248,18 @@ impl Engine {
             topic: Topic::default(),
         };
         match decision.authorize(&caller, &route, &access) {
-            Ok(grant) => Some(Simulated::Allowed(grant.rule().to_string())),
-            Err(NotGranted::Reply(reply)) => Some(Simulated::Answered(reply.label)),
-            Err(NotGranted::Deny(denied)) => Some(Simulated::Refused(
-                denied.reason,
-                denied.detail.as_deref().map(str::to_owned),
+            Ok(grant) => Some((Simulated::Allowed(grant.rule().to_string()), None)),
+            Err(NotGranted::Reply(local)) => Some((
+                Simulated::Answered(local.label),
+                Some(local.reply.at(head.path)),
             )),
+            Err(NotGranted::Deny(denied)) => refused(*denied),
             Err(NotGranted::Need(Need::Tag(name))) => {
                 gathered.tags.push((name, situation.tag()));
                 None
             }
-            Err(NotGranted::Need(Need::Catalog(_))) => Some(Simulated::Answered("catalog")),
-            Err(NotGranted::Need(_)) => Some(Simulated::Unknown("a fact is missing")),
+            Err(NotGranted::Need(Need::Catalog(_))) => Some((Simulated::Answered("catalog"), None)),
+            Err(NotGranted::Need(_)) => Some(unknown("a fact is missing")),
         }
     }
 

@@ -1,0 +1,217 @@
+// The page: the configuration on the left, what happens on the right.
+
+import { byId, h } from "./dom";
+import { colours } from "./colours";
+import { Editor } from "./editor";
+import { read } from "./link";
+import { follow, isServed, type Own } from "./own";
+import { SAMPLES, type Sample, type Story } from "./samples";
+import { decide, load, start } from "./session";
+import { share } from "./share";
+import { type Format, set, state, watch } from "./store";
+import { openTab, tabs } from "./tabs";
+import { decisionView } from "./views/decision";
+import { diffView } from "./views/diff";
+import { matrixView } from "./views/matrix";
+import { go, VERDICTS } from "./views/parts";
+import { problemsView } from "./views/problems";
+import { requestView } from "./views/request";
+import { testsView } from "./views/tests";
+import { nameOf, whoView } from "./views/who";
+
+/** How long the page waits for more keys before it asks, in milliseconds. */
+const PAUSE = 60;
+
+const engine = start(new URL("engine.wasm", import.meta.url));
+let sample: Sample | null = null;
+let timer = 0;
+
+function soon(action: () => void): void {
+  clearTimeout(timer);
+  timer = window.setTimeout(action, PAUSE);
+}
+
+const editor = new Editor(byId("editor"), "Configuration", "yaml", (text, wasCut) => {
+  set({ text });
+  if (wasCut) {
+    set({ checked: { error: "the text is longer than this page reads, and was cut" } });
+  }
+  soon(() => void load());
+});
+go.to = (place) => editor.show(place, true);
+
+function showText(text: string, format: Format): void {
+  set({ format });
+  editor.setText(text, format);
+  clearTimeout(timer);
+  set({ text });
+  void load();
+}
+
+function play(story: Story): void {
+  set({ who: story.who, words: story.words, tagExists: story.tagExists ?? null, at: story.at ?? null });
+  openTab("decision");
+  void decide();
+}
+
+function useSample(chosen: Sample): void {
+  sample = chosen;
+  const [story] = chosen.stories;
+  if (story) {
+    set({ who: story.who, words: story.words, tagExists: story.tagExists ?? null, at: story.at ?? null, old: null, differences: null });
+  }
+  showText(chosen.text, chosen.format);
+}
+
+function header(): void {
+  const select = byId<HTMLSelectElement>("sample");
+  select.append(...SAMPLES.map((known) => h("option", { value: known.id }, known.title)));
+  select.addEventListener("change", () => {
+    const chosen = SAMPLES.find((known) => known.id === select.value);
+    if (chosen) {
+      useSample(chosen);
+    }
+  });
+  byId("share").addEventListener("click", () => void share());
+  const format = byId<HTMLSelectElement>("format");
+  format.addEventListener("change", () => {
+    set({ format: format.value === "json" ? "json" : "yaml" });
+    editor.setFormat(state.format);
+    void load();
+  });
+  watch(["format"], () => {
+    format.value = state.format;
+  });
+}
+
+function question(): void {
+  const words = byId<HTMLInputElement>("words");
+  words.addEventListener("input", () => {
+    set({ words: words.value });
+    soon(() => void decide());
+  });
+  watch(["words"], () => {
+    if (words.value !== state.words) {
+      words.value = state.words;
+    }
+  });
+  const who = byId("who");
+  who.addEventListener("click", () => openTab("who", true));
+  watch(["who"], () => {
+    who.textContent = nameOf(state.who);
+    who.setAttribute("aria-label", `Who asks: ${nameOf(state.who)}`);
+  });
+  const wishes = byId("wishes");
+  watch(["text"], () => {
+    const known = new Set(sample?.stories.map((story) => story.words));
+    wishes.replaceChildren(...[...known].map((value) => h("option", { value })));
+  });
+}
+
+function verdict(): void {
+  const line = byId("verdict");
+  line.addEventListener("click", () => openTab("decision", true));
+  watch(["decision", "checked"], () => {
+    const { decision, checked } = state;
+    const isBroken = checked !== null && (!("value" in checked) || !checked.value.ready);
+    if (decision && "value" in decision && !isBroken) {
+      const { sign, word } = VERDICTS[decision.value.verdict];
+      line.className = `verdict ${decision.value.verdict}`;
+      const said = decision.value.headline.replace(/^(ALLOWED|REFUSED|UNKNOWN:?) ?/, "");
+      line.replaceChildren(h("span", { class: "sign", "aria-hidden": "true" }, sign), h("b", {}, word), h("span", { class: "said" }, said));
+    } else {
+      const said = isBroken ? "The configuration has errors" : decision && "error" in decision ? decision.error : "";
+      line.className = "verdict none";
+      line.replaceChildren(h("span", { class: "sign", "aria-hidden": "true" }, "·"), h("span", { class: "said" }, said));
+    }
+  });
+}
+
+function own(): void {
+  byId("sample-field").hidden = true;
+  const line = byId("own");
+  line.hidden = false;
+  let last: string | null = null;
+  const changed = (config: Own): void => {
+    line.className = "own";
+    line.textContent = config.error ? `${config.name}: ${config.error}` : config.name;
+    // What somebody has tried out here is not thrown away because the file was written.
+    const isTouched = last !== null && state.text !== last;
+    last = config.text;
+    set({ files: config.files });
+    if (isTouched) {
+      line.replaceChildren(
+        `${config.name} has changed. `,
+        h("button", { type: "button", click: () => take(config) }, "Show the file"),
+      );
+    } else {
+      take(config);
+    }
+  };
+  const take = (config: Own): void => {
+    line.textContent = config.name;
+    if (state.words === "") {
+      set({ words: "pull team/app:v1" });
+    }
+    showText(config.text, config.format);
+  };
+  follow(changed, () => {
+    line.className = "own bad";
+    line.textContent = "registry-auth playground has ended: the configuration is not followed any more";
+  });
+}
+
+/** Shows what the address has behind `#`; false if that is nothing. */
+async function showLink(): Promise<boolean> {
+  const shared = await read(location.hash.slice(1));
+  if (!shared) {
+    return false;
+  }
+  const { text, format, words, tagExists, tab, who } = shared;
+  sample = null;
+  set({ words, tagExists, tab, at: null, ...(who ? { who } : {}) });
+  byId<HTMLSelectElement>("sample").value = "";
+  showText(text, format);
+  // The address would otherwise say something else than the page as soon as something is changed.
+  history.replaceState(null, "", location.pathname);
+  return true;
+}
+
+async function begin(): Promise<void> {
+  if (await showLink()) {
+    return;
+  }
+  if (isServed()) {
+    own();
+  } else if (SAMPLES[0]) {
+    useSample(SAMPLES[0]);
+  }
+}
+
+colours();
+const panels = tabs();
+decisionView(panels.decision);
+requestView(panels.request, () => sample?.stories ?? [], play);
+whoView(panels.who);
+matrixView(panels.matrix, () => openTab("decision", true));
+testsView(panels.tests);
+diffView(panels.diff, () => openTab("decision", true));
+problemsView(byId("problems"), byId("state"));
+header();
+question();
+verdict();
+watch(["checked"], () => {
+  const { checked } = state;
+  editor.setFindings(checked && "value" in checked ? checked.value.findings : []);
+});
+watch(["tests"], () => editor.setCoverage(state.tests && "value" in state.tests ? state.tests.value.coverage : []));
+window.addEventListener("hashchange", () => void showLink());
+void begin();
+
+// For tests: how long the engine took.
+Object.assign(window, { playground: { took: engine.took } });
+
+if ("serviceWorker" in navigator && !isServed()) {
+  // Offline is a convenience: without it the page works as well.
+  navigator.serviceWorker.register("offline.js").catch(() => undefined);
+}

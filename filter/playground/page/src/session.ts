@@ -1,0 +1,102 @@
+// Keeps the answers up to date: the configuration is read again when it changes, and what is shown is asked again.
+
+import type { Calls } from "../../types";
+import { Engine, Refused, Superseded } from "./engine";
+import { now, type Result, set, state, type State } from "./store";
+
+let engine: Engine;
+/** Counts configurations that were read: answers about older ones are not shown. */
+let generation = 0;
+let firstDecision = true;
+
+export function start(url: URL): Engine {
+  engine = new Engine(url);
+  return engine;
+}
+
+/** Reads the configuration again, then asks again. */
+export async function load(): Promise<void> {
+  generation += 1;
+  const mine = generation;
+  const { text, format, files } = state;
+  const checked = await ask("load", { text, format, files });
+  if (mine !== generation || checked === undefined) {
+    return;
+  }
+  set({ checked, request: null });
+  await refresh();
+}
+
+/** Asks everything that is shown. */
+export async function refresh(): Promise<void> {
+  if (!isReady()) {
+    set({ decision: null, matrix: null, tests: null, differences: null });
+    return;
+  }
+  await decide();
+  await runTests();
+  await refreshTab();
+}
+
+export async function decide(): Promise<void> {
+  if (!isReady()) {
+    return;
+  }
+  const { who, words, tagExists } = state;
+  if (words.trim() === "") {
+    set({ decision: { error: "write what is done: push team/app:v1" } });
+    return;
+  }
+  const decision = await ask("decide", { who, words, tagExists, now: now() });
+  if (decision !== undefined) {
+    set({ decision, request: null });
+    if (firstDecision) {
+      firstDecision = false;
+      performance.mark("first-decision");
+    }
+  }
+}
+
+async function runTests(): Promise<void> {
+  const { checked } = state;
+  if (checked && "value" in checked && checked.value.tests === 0) {
+    set({ tests: null });
+    return;
+  }
+  keep("tests", await ask("tests", { now: now() }));
+}
+
+/** Asks what only the tab that is open shows. */
+export async function refreshTab(): Promise<void> {
+  if (!isReady()) {
+    return;
+  }
+  if (state.tab === "matrix") {
+    keep("matrix", await ask("matrix", { ...state.filter, now: now() }));
+  } else if (state.tab === "diff" && state.old) {
+    keep("differences", await ask("compare", { ...state.old, files: state.files, now: now() }));
+  }
+}
+
+/** Asks about something of its own, and not for the page's state. */
+export function ask<K extends keyof Calls>(name: K, question: Calls[K][0]): Promise<Result<Calls[K][1]> | undefined> {
+  return engine.ask(name, question).then(
+    (value) => ({ value }),
+    (error: unknown) => {
+      if (error instanceof Superseded) {
+        return undefined;
+      }
+      return { error: error instanceof Refused || error instanceof Error ? error.message : String(error) };
+    },
+  );
+}
+
+function keep<K extends "matrix" | "tests" | "differences">(name: K, result: State[K] | undefined): void {
+  if (result !== undefined) {
+    set({ [name]: result } as Partial<State>);
+  }
+}
+
+export function isReady(): boolean {
+  return state.checked !== null && "value" in state.checked && state.checked.value.ready;
+}

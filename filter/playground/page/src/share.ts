@@ -1,0 +1,66 @@
+// The dialog Share: what a link would have, and what it must not have.
+
+import { byId, h, show } from "./dom";
+import { withoutSecrets, write } from "./link";
+import { ask } from "./session";
+import { state } from "./store";
+import { lineLink } from "./views/parts";
+
+export async function share(): Promise<void> {
+  const dialog = byId<HTMLDialogElement>("dialog");
+  const close = h("button", { type: "button", click: () => dialog.close() }, "Close");
+  const title = h("h2", { id: "dialog-title" }, "Share");
+  const found = await ask("secrets", null);
+  if (!found) {
+    return;
+  }
+  const secrets = "value" in found ? found.value.secrets : [];
+  if ("error" in found || secrets.length > 0) {
+    const said = "error" in found ? found.error : "The configuration holds secrets, and whoever has a link has all that is in it. Take them out first:";
+    const items = secrets.map(({ path, what, place }) =>
+      h("li", {}, h("code", {}, path || "a comment"), ` ${what} `, place && closing(dialog, lineLink(place))),
+    );
+    show(dialog, title, h("p", { class: "message bad" }, said), h("ul", {}, ...items), h("div", { class: "row end" }, close));
+    dialog.showModal();
+    return;
+  }
+  const link = h("input", { readonly: true, id: "link", "aria-label": "The link" });
+  const claims = h("input", { type: "checkbox", id: "with-claims" });
+  const renew = async (): Promise<void> => {
+    const who = withoutSecrets(state.who, claims.checked);
+    const { text, format, words, tagExists, tab } = state;
+    const fragment = await write({ text, format, words, tagExists, tab, ...(who ? { who } : {}) });
+    const address = new URL(location.href);
+    address.hash = fragment;
+    address.search = "";
+    link.value = address.href;
+  };
+  claims.addEventListener("change", () => void renew());
+  const copied = h("span", { role: "status", class: "quiet" });
+  const copy = async (): Promise<void> => {
+    link.select();
+    try {
+      await navigator.clipboard.writeText(link.value);
+      copied.textContent = "Copied.";
+    } catch {
+      copied.textContent = "Copy the marked text.";
+    }
+  };
+  await renew();
+  show(
+    dialog,
+    title,
+    h("p", {}, "The link has the configuration, the request and who asks. It is in the part of the address that no server gets."),
+    state.who.kind === "token" && h("p", { class: "message safe" }, "The token and its keys are not in it."),
+    state.who.kind === "claims" &&
+      h("label", { class: "check" }, claims, h("span", {}, h("b", {}, "With the claims. "), "They may name people, projects and machines: whoever has the link can read them.")),
+    link,
+    h("div", { class: "row end" }, copied, h("button", { type: "button", class: "main", click: () => void copy() }, "Copy"), close),
+  );
+  dialog.showModal();
+}
+
+function closing(dialog: HTMLDialogElement, button: HTMLElement | null): HTMLElement | null {
+  button?.addEventListener("click", () => dialog.close());
+  return button;
+}

@@ -1,0 +1,4 @@
+//! Tests of the workbench as the page uses it.
+
+mod samples;
+mod workbench;

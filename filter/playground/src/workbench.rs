@@ -1,0 +1,234 @@
+//! A configuration that is tried out, and the questions about it.
+
+use std::collections::BTreeMap;
+
+use registry_auth_engine::UnixTime;
+use registry_auth_engine::config::raw::Document;
+use registry_auth_engine::engine::Engine;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::compare::{self, Differences};
+use crate::decision::{self, Question};
+use crate::document::{self, Compiled};
+use crate::findings::{Finding, Level};
+use crate::matrix::{self, Wanted};
+use crate::places::Places;
+use crate::promises;
+use crate::secrets;
+use crate::text::{self, Format};
+
+/// The most findings of one level that are shown.
+const MOST: usize = 200;
+/// What is said where nothing can be asked.
+const NO_ENGINE: &str = "the configuration has errors: nothing can be decided by it";
+
+/// A configuration, and what it was compiled to. Questions and answers are JSON; each answer is an
+/// object, with only the member `error` if the question cannot be answered.
+#[derive(Debug, Default)]
+pub struct Workbench {
+    ready: Option<Ready>,
+    places: Places,
+    text: String,
+    readable: bool,
+}
+
+#[derive(Debug)]
+struct Ready {
+    engine: Engine,
+    document: Document,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Load {
+    text: String,
+    #[serde(default)]
+    format: Format,
+    /// The files that the configuration names, by their paths.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Other {
+    #[serde(flatten)]
+    old: Load,
+    now: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Now {
+    now: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Checked {
+    /// True if requests can be decided.
+    ready: bool,
+    findings: Vec<Finding>,
+    /// How many findings are left out.
+    left_out: usize,
+    patterns: usize,
+    policies: usize,
+    tests: usize,
+    /// The issuers of tokens.
+    issuers: Vec<String>,
+    /// True if client certificates authenticate.
+    certificates: bool,
+    /// True if people log in.
+    people: bool,
+    assumptions: Vec<String>,
+}
+
+impl Workbench {
+    /// Reads a configuration, and says what is wrong with it.
+    pub fn load(&mut self, question: &str) -> String {
+        answer(question, |load: Load| Ok(self.loaded(load)))
+    }
+
+    fn loaded(&mut self, load: Load) -> Checked {
+        *self = Self::default();
+        let (findings, compiled) = check(&load, &mut self.places);
+        self.readable = compiled.is_some();
+        self.text = load.text;
+        let compiled = compiled.unwrap_or_default();
+        let mut checked = Checked::of(findings, &compiled);
+        if let (Some(engine), Some(document)) = (compiled.engine, compiled.document) {
+            checked.ready = true;
+            checked.certificates = engine.reads_certificate();
+            checked.people = engine.takes_logins();
+            self.ready = Some(Ready { engine, document });
+        }
+        checked
+    }
+
+    /// Says what somebody gets who does something.
+    #[must_use]
+    pub fn decide(&self, question: &str) -> String {
+        answer(question, |question: Question| {
+            let ready = self.ready.as_ref().ok_or(NO_ENGINE)?;
+            decision::decide(&ready.engine, &self.places, question)
+        })
+    }
+
+    /// Says who may do what.
+    #[must_use]
+    pub fn matrix(&self, question: &str) -> String {
+        answer(question, |wanted: Wanted| {
+            let ready = self.ready.as_ref().ok_or(NO_ENGINE)?;
+            Ok(matrix::of(&ready.engine, &ready.document, &wanted))
+        })
+    }
+
+    /// Runs the configuration's own tests.
+    #[must_use]
+    pub fn tests(&self, question: &str) -> String {
+        answer(question, |Now { now }: Now| {
+            let Ready { engine, document } = self.ready.as_ref().ok_or(NO_ENGINE)?;
+            let now = UnixTime::from_secs(now);
+            Ok(promises::run(document, engine, &self.places, now))
+        })
+    }
+
+    /// Compares with an older configuration.
+    #[must_use]
+    pub fn compare(&self, question: &str) -> String {
+        answer(question, |Other { old, now }: Other| {
+            let new = self.ready.as_ref().ok_or(NO_ENGINE)?;
+            let old = check(&old, &mut Places::default()).1.unwrap_or_default();
+            let (Some(engine), Some(document)) = (old.engine, old.document) else {
+                return Err("the older configuration has errors: nothing is compared".to_owned());
+            };
+            let now = UnixTime::from_secs(now);
+            let differences: Differences =
+                compare::of((&engine, &document), (&new.engine, &new.document), now);
+            Ok(differences)
+        })
+    }
+
+    /// Says which secrets the configuration holds; an error if that cannot be known.
+    #[must_use]
+    pub fn secrets(&self) -> String {
+        answer("null", |_: Value| {
+            if !self.readable {
+                return Err(
+                    "the configuration cannot be read, so nobody knows whether it holds secrets"
+                        .to_owned(),
+                );
+            }
+            let mut found = secrets::of(&self.places);
+            // A comment is no value.
+            if let Some(what) = secrets::in_text(&self.text).filter(|_| found.is_empty()) {
+                found.push(secrets::SecretFound {
+                    path: String::new(),
+                    what,
+                    place: None,
+                });
+            }
+            Ok(serde_json::json!({ "secrets": found }))
+        })
+    }
+}
+
+/// Says what is wrong with a text, and what it was compiled to; nothing if it cannot be read.
+fn check(load: &Load, places: &mut Places) -> (Vec<Finding>, Option<Compiled>) {
+    let (value, read) = match text::read(&load.text, load.format) {
+        Ok(read) => read,
+        Err(finding) => return (vec![finding], None),
+    };
+    *places = read;
+    let mut compiled = document::read(&value, &load.files);
+    let found = std::mem::take(&mut compiled.found);
+    let of = |level| move |error| (level, error);
+    let errors = found.errors.into_iter().map(of(Level::Error));
+    let warnings = found.warnings.into_iter().map(of(Level::Warning));
+    let findings = errors
+        .chain(warnings)
+        .map(|(level, error)| Finding::of("configuration", level, error, places));
+    (findings.collect(), Some(compiled))
+}
+
+impl Checked {
+    fn of(mut findings: Vec<Finding>, compiled: &Compiled) -> Self {
+        let left_out = findings.len().saturating_sub(MOST);
+        findings.truncate(MOST);
+        let document = compiled.document.as_ref();
+        let control = document.and_then(|document| document.access_control.as_ref());
+        let groups = control.map(|control| &control.repositories);
+        let bearer = document.and_then(|document| document.bearer.as_ref());
+        let entries = bearer.into_iter().flat_map(|bearer| &bearer.oidc);
+        let tests = document.and_then(|document| document.tests.as_ref()?.as_array());
+        Self {
+            ready: false,
+            findings,
+            left_out,
+            patterns: groups.map_or(0, BTreeMap::len),
+            policies: groups.map_or(0, |groups| {
+                groups.values().map(|group| group.policies.len()).sum()
+            }),
+            tests: tests.map_or(0, Vec::len),
+            issuers: entries.map(|entry| entry.issuer.clone()).collect(),
+            certificates: false,
+            people: false,
+            assumptions: compiled.assumptions.clone(),
+        }
+    }
+}
+
+/// Reads a question and writes its answer.
+fn answer<Q: DeserializeOwned, A: Serialize>(
+    question: &str,
+    reply: impl FnOnce(Q) -> Result<A, String>,
+) -> String {
+    // The message of serde may quote a token.
+    let question = serde_json::from_str(question)
+        .map_err(|error| format!("the question is malformed at column {}", error.column()));
+    let written = question
+        .and_then(reply)
+        .and_then(|answer| serde_json::to_string(&answer).map_err(|error| error.to_string()));
+    written.unwrap_or_else(|error| serde_json::json!({ "error": error }).to_string())
+}

@@ -1,0 +1,85 @@
+//! `registry-auth playground`: the page in which a configuration can be tried out, served by this
+//! program.
+
+mod own;
+mod page;
+mod server;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::Context as _;
+
+use own::Own;
+use page::Page;
+use server::Server;
+
+/// Serves a page that shows what a configuration decides, and why
+///
+/// The page decides in the browser, with the engine of the filter, and sends nothing anywhere. It
+/// follows the file when it changes, and never writes it. The address that is printed holds a
+/// random part: whoever knows it can read the configuration.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The configuration, JSON or YAML; samples if absent
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the page is served; another address than one of this host's own (127.0.0.1) lets
+    /// other hosts read the configuration
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Open the page in the browser of this system
+    #[arg(long)]
+    open: bool,
+}
+
+/// Serves until the process ends.
+///
+/// # Errors
+/// There is no page, the file cannot be read, or the address cannot be bound.
+#[expect(
+    clippy::print_stdout,
+    reason = "the address is what the command is asked for"
+)]
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let page = Page::find()?;
+    let own = arguments.config.as_deref().map(Own::new).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")?;
+    runtime.block_on(async {
+        let server = Server::bind(arguments.listen, page, own).await?;
+        let url = server.url();
+        if !arguments.listen.ip().is_loopback() {
+            eprintln!(
+                "warning: other hosts can reach this page, without TLS: whoever learns its address can read the configuration"
+            );
+        }
+        println!("{url}");
+        if arguments.open {
+            open(&url);
+        }
+        server.run().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Asks the system for its browser; the address was printed in any case.
+fn open(url: &str) {
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    let started = Command::new(program)
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    if let Err(error) = started {
+        eprintln!("warning: cannot start `{program}` ({error}): open the address in a browser");
+    }
+}

@@ -1,0 +1,155 @@
+//! `registry-auth playground`: who gets the page and the configuration.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::http;
+use crate::shim::{Folder, output};
+
+const INDEX: &str = "<!doctype html>\n<html lang=\"en\">\n</html>\n";
+const POLICY: &str =
+    "http: { accessControl: { repositories: { 'a/**': { anonymousPolicy: [read] } } } }";
+
+/// The program in a folder of its own, with or without the page next to it.
+struct Installed(PathBuf);
+
+impl Installed {
+    fn new(name: &str, has_page: bool) -> anyhow::Result<Self> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder)?;
+        let program = folder.join("registry-auth");
+        fs::hard_link(env!("CARGO_BIN_EXE_registry-auth"), &program)?;
+        if has_page {
+            let page = folder.join("playground");
+            fs::create_dir(&page)?;
+            fs::write(page.join("index.html"), INDEX)?;
+            fs::write(page.join("main.js"), "1")?;
+            fs::write(page.join("engine.wasm"), "2")?;
+        }
+        Ok(Self(program))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.0);
+        command
+            .arg("playground")
+            .args(arguments)
+            .env_clear()
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Starts it; returns it with its authority and the path of the page.
+    async fn start(&self, arguments: &[&str]) -> anyhow::Result<(Child, String, String)> {
+        let mut child = self.command(arguments).stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().context("no output")?;
+        let line = BufReader::new(stdout).lines().next_line().await?;
+        let line = line.context("it has ended")?;
+        let rest = line.strip_prefix("http://").context("an address")?;
+        let (authority, path) = rest.split_once('/').context("a path")?;
+        let path = format!("/{path}");
+        ensure!(path.len() == 34 && path.ends_with('/'), "{path}");
+        Ok((child, authority.to_owned(), path))
+    }
+}
+
+#[tokio::test]
+async fn whoever_knows_the_address_gets_the_page_and_nobody_else() -> anyhow::Result<()> {
+    let installed = Installed::new("playground-page", true)?;
+    let folder = Folder::new()?;
+    let file = folder.write("policy.yaml", POLICY)?;
+    let file = file.to_str().context("a path")?;
+    let (_child, authority, path) = installed.start(&["--config", file]).await?;
+    let follows = INDEX.replace("\"en\"", "\"en\" data-configuration");
+    let rows = [
+        ("GET", path.clone(), 200, follows.as_str()),
+        ("GET", format!("{path}index.html"), 200, &follows),
+        ("GET", format!("{path}main.js"), 200, "1"),
+        ("GET", format!("{path}engine.wasm"), 200, "2"),
+        ("GET", format!("{path}../policy.yaml"), 404, ""),
+        ("GET", format!("{path}%2e%2e/registry-auth"), 404, ""),
+        ("GET", format!("{path}playground/main.js"), 404, ""),
+        ("POST", path.clone(), 405, ""),
+        ("GET", "/".to_owned(), 404, ""),
+        ("GET", "/configuration".to_owned(), 404, ""),
+        ("GET", "/main.js".to_owned(), 404, ""),
+        ("GET", path.trim_end_matches('/').to_owned(), 404, ""),
+    ];
+    for (method, path, status, body) in rows {
+        let answer = http::ask(&authority, method, &path).await?;
+        assert_eq!(
+            (answer.status().as_u16(), answer.body().as_str()),
+            (status, body),
+            "{method} {path}"
+        );
+        let policy = answer.headers()["content-security-policy"].to_str()?;
+        ensure!(policy.starts_with("default-src 'none'"), "{policy}");
+    }
+    let answer = http::ask(&authority, "GET", &format!("{path}configuration")).await?;
+    let value: Value = serde_json::from_str(answer.body())?;
+    assert_eq!(
+        (&value["text"], &value["format"]),
+        (&POLICY.into(), &"yaml".into())
+    );
+
+    let changed = POLICY.replace("read", "delete");
+    folder.write("policy.yaml", &changed)?;
+    let later = http::ask(&authority, "GET", &format!("{path}configuration")).await?;
+    assert_ne!(later.headers()["etag"], answer.headers()["etag"]);
+    ensure!(later.body().contains("delete"), "{}", later.body());
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_configuration_there_are_the_samples_alone() -> anyhow::Result<()> {
+    let installed = Installed::new("playground-samples", true)?;
+    let (_child, authority, path) = installed.start(&["--listen", "127.0.0.1:0"]).await?;
+    let answer = http::ask(&authority, "GET", &path).await?;
+    assert_eq!(answer.body(), INDEX);
+    let answer = http::ask(&authority, "GET", &format!("{path}configuration")).await?;
+    assert_eq!(answer.status(), 404);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_missing_is_a_line_of_advice() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    let policy = folder.write("policy.yaml", POLICY)?;
+    let policy = policy.to_str().context("a path")?;
+    let missing = folder.path("missing.yaml");
+    let missing = missing.to_str().context("a path")?;
+    let rows = [
+        (
+            false,
+            vec!["--config", policy],
+            "build it by `cargo xtask playground`",
+        ),
+        (true, vec!["--config", missing], "cannot read `"),
+        (
+            true,
+            vec!["--listen", "192.0.2.1:1"],
+            "cannot listen on `192.0.2.1:1`",
+        ),
+    ];
+    for (index, (has_page, arguments, expected)) in rows.into_iter().enumerate() {
+        let installed = Installed::new(&format!("playground-missing-{index}"), has_page)?;
+        let found = output(installed.command(&arguments)).await?;
+        let errors = String::from_utf8(found.stderr)?;
+        assert_eq!(found.status.code(), Some(1), "{errors}");
+        let is_line = errors.starts_with("error: ") && errors.trim_end().lines().count() == 1;
+        // Listening elsewhere has a warning in front.
+        ensure!(
+            errors.contains(expected) && (is_line || index == 2),
+            "{errors}"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,395 @@
+// What people do with the page, one tab after another.
+
+import assert from "node:assert/strict";
+import { SIZES } from "./browser.js";
+import { ask, load, says, tab, use, verdict, write } from "./page.js";
+
+const CONFIG = `http:
+  auth:
+    bearer:
+      realm: registry
+      service: registry.example.com
+      oidc:
+      - issuer: https://i.example
+        audiences: [registry]
+        claimMapping: { username: claims.sub }
+  accessControl:
+    repositories:
+      "team/**":
+        policies:
+        - users: [ann]
+          actions: [read, create]
+tests:
+- { name: ann pushes, as: { user: ann }, allow: ["push team/app:v1"] }
+`;
+
+export async function stories(world) {
+  await samples(world);
+  await decision(world);
+  await configuration(world);
+  await who(world);
+  await matrix(world);
+  await tests(world);
+  await diff(world);
+  await sharing(world);
+  await keyboard(world);
+  await offline(world);
+  await quick(world);
+  await pictures(world);
+}
+
+async function samples({ browser, site, samples, seen }) {
+  const page = await browser.open(site.base);
+  const began = Date.now();
+  await load(page, site.base);
+  console.log(`time: the first decision after ${Date.now() - began} ms, ${Math.round(await page.evaluate(() => performance.getEntriesByName("first-decision")[0].startTime))} ms in the page`);
+  for (const { id, stories } of samples) {
+    await use(page, id);
+    for (const { text, verdict: kind, says: expected } of stories) {
+      await tab(page, "Request");
+      await page.getByRole("button", { name: text, exact: true }).click();
+      await page.locator("#panel-decision details.text pre", { hasText: expected }).waitFor({ state: "attached" });
+      await page.locator(`#verdict.${kind}`).waitFor();
+    }
+    await page.locator("#state.good", { hasText: "test" }).waitFor();
+  }
+  seen("each sample decides as its text says");
+  assert.deepEqual(await page.evaluate(() => window.violations), []);
+  await page.context().close();
+}
+
+async function decision({ browser, site, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  await says(page, "versions are released by git tags");
+  const panel = page.locator("#panel-decision");
+  await panel.getByText("the longest pattern decides").first().waitFor();
+  await panel.getByText("condition is false").first().waitFor();
+  await panel.getByText(/^403 Forbidden/).waitFor();
+  seen("the steps, and the answer of the client");
+  const step = panel.locator("li.step.condition.no").first();
+  const line = Number(/\d+/.exec(await step.getByRole("button", { name: /^line/ }).textContent())[0]);
+  await step.getByRole("button", { name: /^line/ }).click();
+  const marked = await page.locator("#editor .cm-flash").textContent();
+  assert.match(marked, /v\[0-9\]/);
+  assert.ok(line > 20);
+  seen("a step shows its line");
+  await panel.getByRole("button", { name: /POST/ }).click();
+  await panel.getByText(/goes on to the registry/).waitFor();
+  seen("each request has its steps");
+  await ask(page, "steal acme/app");
+  await says(page, "nothing that a client does");
+  await ask(page, "pull acme/app:v1");
+  await says(page, "Allowed");
+  await tab(page, "Request");
+  await page.getByLabel("A tag that is pushed").selectOption("yes");
+  await ask(page, "push acme/app:edge");
+  await says(page, "Allowed");
+  seen("words of a client, and what is known of a tag");
+  await page.context().close();
+}
+
+async function configuration({ browser, site, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  await write(page, CONFIG.replace("accessControl", "acessControl"));
+  const problem = page.locator("#problems").getByRole("button", { name: /acessControl/ });
+  await problem.waitFor();
+  await says(page, "The configuration has errors");
+  await page.locator("#editor .cm-lintRange-error").first().waitFor();
+  await problem.click();
+  assert.match(await page.locator("#editor .cm-activeLine").first().textContent(), /acessControl/);
+  seen("a mistake is shown at its place");
+  await write(page, CONFIG);
+  await page.locator("#state.good").waitFor();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("proxy:\n  mou");
+  const option = page.locator("#editor .cm-tooltip-autocomplete li", { hasText: "mounts" });
+  await option.waitFor();
+  await page.locator("#editor .cm-completionInfo", { hasText: /mount/i }).waitFor();
+  // The editor takes no completion that has only just appeared.
+  await page.waitForTimeout(200);
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("true");
+  await page.locator("#state.good").waitFor();
+  assert.match(await page.locator("#editor .cm-content").innerText(), /mounts: true/);
+  seen("keys are completed, with their documentation");
+  assert.ok((await page.locator("#editor .cel-root").count()) > 0);
+  seen("expressions have colours");
+  await page.locator("#format").selectOption("json");
+  await page.locator("#state.bad").waitFor();
+  await write(page, JSON.stringify({ http: { accessControl: { repositories: { "a/**": { anonymousPolicy: ["read"] } } } } }, null, "\t"));
+  await ask(page, "pull a/b:1");
+  await tab(page, "Who");
+  await page.getByRole("radio", { name: /^Nobody/ }).check();
+  await says(page, "Allowed");
+  seen("JSON");
+  await page.context().close();
+}
+
+async function who({ browser, site, samples, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  await write(page, CONFIG);
+  await ask(page, "pull team/app:v1");
+  await tab(page, "Who");
+  await page.getByRole("radio", { name: /^User/ }).check();
+  await page.getByLabel("Name", { exact: true }).fill("ann");
+  await says(page, "Allowed");
+  await page.getByLabel("Name", { exact: true }).fill("ben");
+  await says(page, "Refused");
+  await page.getByRole("radio", { name: /^Claims/ }).check();
+  await page.getByLabel("Claims, a JSON object").fill('{ "iss": "https://i.example", "sub": "ann" }');
+  await says(page, "Allowed");
+  await page.getByLabel("Claims, a JSON object").fill("{");
+  await page.getByText("This is no JSON object.").waitFor();
+  await page.getByRole("button", { name: "GitHub Actions" }).click();
+  await says(page, "Not known");
+  seen("users and claims");
+
+  await use(page, "secrets-manager");
+  const { who } = samples.find(({ id }) => id === "secrets-manager").stories[0];
+  await ask(page, "pull tools/lint:v1");
+  await page.getByRole("radio", { name: /^Token/ }).check();
+  const token = page.getByLabel("Token, or the value of Authorization");
+  await token.fill(who.token);
+  await page.getByLabel(/^Keys of its issuer/).fill(who.jwks);
+  await says(page, "Allowed");
+  await token.fill(`${who.token.slice(0, -6)}AAAAAA`);
+  await says(page, "bad_signature");
+  seen("a signature is verified in the page");
+
+  await write(page, "http:\n  auth: { mtls: { identityAttributes: [URI] } }\n  accessControl: { repositories: { \"**\": { policies: [{ users: ['spiffe://x/ci'], actions: [read] }] } } }\n");
+  await page.getByRole("radio", { name: /^Certificate/ }).check();
+  await page.getByLabel("First URI").fill("spiffe://x/ci");
+  await says(page, "Allowed");
+  seen("names of a certificate");
+  await browser.examine(page, "Who");
+  await page.context().close();
+}
+
+async function matrix({ browser, site, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  await use(page, "kubernetes");
+  await tab(page, "Matrix");
+  const cell = page.getByRole("button", { name: /^user system:serviceaccount:shop:ci, shop\/web: read no, create yes, update yes, delete no/ });
+  await cell.waitFor();
+  await cell.click();
+  const detail = page.locator("#panel-matrix .detail");
+  await detail.getByText("policies[0] grants it").first().waitFor();
+  seen("a cell explains itself");
+  await page.keyboard.press("ArrowRight");
+  assert.match(await page.evaluate(() => document.activeElement.dataset.at), /^\d+,\d+$/);
+  await page.getByLabel("Repositories").fill("base");
+  await page.locator("#panel-matrix thead", { hasText: "base/x" }).waitFor();
+  assert.equal(await page.locator("#panel-matrix thead th", { hasText: "shop" }).count(), 0);
+  seen("the matrix is filtered");
+  await page.getByLabel("Repositories").fill("");
+  await cell.waitFor();
+  await cell.click();
+  await detail.getByRole("button", { name: /^All steps: update/ }).click();
+  await says(page, "Allowed");
+  assert.equal(await page.locator("#words").inputValue(), "PUT /v2/shop/web/manifests/v1");
+  seen("a cell becomes a question");
+  await tab(page, "Matrix");
+  await browser.examine(page, "Matrix");
+  await page.context().close();
+}
+
+async function tests({ browser, site, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  await write(page, CONFIG);
+  await tab(page, "Tests");
+  const panel = page.locator("#panel-tests");
+  await panel.getByText("1 test passed").waitFor();
+  await panel.getByText("Coverage 100 %").waitFor();
+  await page.locator("#editor .cm-reached").first().waitFor();
+  await write(page, CONFIG.replace("[read, create]", "[read]").replace("tests:", "    adminPolicy: { users: [root], actions: [delete] }\ntests:"));
+  await panel.getByText("1 test of 1 failed").waitFor();
+  await panel.getByText(/should be allowed/).waitFor();
+  await panel.getByText("never granted anything").first().waitFor();
+  await page.locator("#editor .cm-missed").first().waitFor();
+  await page.locator("#badge-tests", { hasText: "1" }).waitFor();
+  await browser.examine(page, "Tests");
+  seen("tests run while the policy is written, with coverage in the margin");
+  await page.context().close();
+}
+
+async function diff({ browser, site, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  await write(page, CONFIG);
+  await page.locator("#state.good").waitFor();
+  await tab(page, "Diff");
+  const panel = page.locator("#panel-diff");
+  await panel.getByRole("button", { name: /^Keep the present text/ }).click();
+  await panel.getByText("No difference").waitFor();
+  await write(page, CONFIG.replace("[read, create]", "[read, delete]"));
+  await panel.getByText(/user ann create in/).first().waitFor();
+  await panel.getByText(/user ann delete in/).first().waitFor();
+  await browser.examine(page, "Diff");
+  await panel.getByRole("button", { name: "Show: delete in team/app" }).click();
+  await says(page, "Allowed");
+  seen("what is added and what is removed");
+  await page.context().close();
+}
+
+async function sharing({ browser, site, samples, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  const dialog = page.locator("#dialog");
+  const link = async () => {
+    await page.getByRole("button", { name: "Share" }).click();
+    return dialog.locator("#link").inputValue();
+  };
+  const close = () => dialog.getByRole("button", { name: "Close" }).click();
+  const open = async (address) => {
+    const other = await browser.open(site.base);
+    await other.goto(address);
+    await other.locator("#verdict.allowed, #verdict.refused, #verdict.unknown").waitFor();
+    return other;
+  };
+  // Claims are left out, until somebody wants them.
+  let other = await open(await link());
+  assert.equal(await other.locator("#who").textContent(), "Nobody");
+  assert.equal(await other.locator("#words").inputValue(), "push acme/app:v2.0");
+  await other.context().close();
+  const without = await dialog.locator("#link").inputValue();
+  await dialog.getByLabel(/With the claims/).check();
+  await page.waitForFunction((without) => document.querySelector("#link").value !== without, without);
+  await browser.examine(page, "Share");
+  other = await open(await dialog.locator("#link").inputValue());
+  await says(other, "versions are released by git tags");
+  assert.equal(new URL(other.url()).hash, "");
+  await other.context().close();
+  await close();
+  seen("a link has the question, and claims only if somebody wants them");
+
+  await use(page, "secrets-manager");
+  await says(page, "Allowed");
+  const { who } = samples.find(({ id }) => id === "secrets-manager").stories[0];
+  other = await open(await link());
+  assert.equal(await other.locator("#who").textContent(), "Nobody");
+  const kept = await other.evaluate(() => JSON.stringify([localStorage, sessionStorage, document.cookie, history.state]));
+  assert.ok(!kept.includes(who.token.slice(0, 20)));
+  await other.context().close();
+  await close();
+  await page.evaluate(async (token) => {
+    const names = await caches.keys();
+    const kept = JSON.stringify([localStorage, sessionStorage, document.cookie, history.state, location.href, names]);
+    if (kept.includes(token)) {
+      throw new Error("the token is kept");
+    }
+  }, who.token);
+  seen("a token is in no link, and kept nowhere");
+
+  await write(page, `${CONFIG}\n# ${who.token}\n`);
+  await page.locator("#state.good").waitFor();
+  await page.getByRole("button", { name: "Share" }).click();
+  await dialog.getByText(/holds secrets/).waitFor();
+  assert.equal(await dialog.locator("#link").count(), 0);
+  seen("no link of a configuration with secrets");
+  await page.context().close();
+}
+
+async function keyboard({ browser, site, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "words");
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type("pull acme/app:v1");
+  await says(page, "Allowed");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "tab-decision");
+  for (const name of ["request", "who"]) {
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await page.evaluate(() => document.activeElement.id), `tab-${name}`);
+  }
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("ArrowUp");
+  await page.locator("#who", { hasText: "ann" }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type("cleo");
+  await page.locator("#who", { hasText: "cleo" }).waitFor();
+  seen("the keyboard alone");
+  await page.context().close();
+}
+
+async function offline({ browser, site, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
+  await page.waitForFunction(async () => (await (await caches.open((await caches.keys())[0])).keys()).length > 5);
+  await page.context().setOffline(true);
+  const before = site.asked.length;
+  await page.reload();
+  await page.locator("#verdict.refused").waitFor();
+  await ask(page, "pull acme/app:v1");
+  await says(page, "Allowed");
+  assert.equal(site.asked.length, before);
+  seen("offline after the first load");
+  await page.context().close();
+}
+
+async function quick({ browser, site, seen }) {
+  const page = await browser.open(site.base);
+  await load(page, site.base);
+  let text = "http:\n  auth: { mtls: {} }\n  accessControl:\n    repositories:\n";
+  for (let index = 0; index < 1000; index += 1) {
+    text += `      "team${index}/**": { policies: [{ users: [user${index}], actions: [read, create] }] }\n`;
+  }
+  await write(page, text);
+  await page.locator("#state", { hasText: "1000 patterns" }).waitFor();
+  await page.locator("#editor .cm-content").click();
+  await page.keyboard.press("Control+End");
+  const times = [];
+  for (const key of "# a comment") {
+    const began = performance.now();
+    await page.keyboard.type(key);
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => resolve())));
+    times.push(performance.now() - began);
+  }
+  await page.waitForTimeout(500);
+  const took = await page.evaluate(() => window.playground.took);
+  const shown = Object.entries(took).map(([name, time]) => `${name} ${Math.round(time)} ms`);
+  times.sort((one, other) => one - other);
+  console.log(`time: a key in 1,000 patterns takes ${Math.round(times[times.length >> 1])} ms (the longest ${Math.round(times.at(-1))} ms), in the worker: ${shown.join(", ")}`);
+  await ask(page, "pull team500/app:v1");
+  await page.locator("#verdict.refused").waitFor();
+  seen("a thousand patterns");
+  await page.context().close();
+}
+
+async function pictures({ browser, site, seen }) {
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await browser.open(site.base, { colorScheme });
+    await load(page, site.base);
+    await page.locator("#panel-decision li.step.condition").first().waitFor();
+    await page.locator("#editor .cm-reached").first().waitFor();
+    await page.locator("#panel-decision li.step.condition.no").first().getByRole("button", { name: /^line/ }).click();
+    await page.mouse.move(0, 0);
+    await browser.examine(page, `Decision, ${colorScheme}`);
+    await browser.picture(page, colorScheme);
+    for (const name of ["Request", "Who", "Matrix", "Tests", "Diff"]) {
+      await tab(page, name);
+      await page.waitForTimeout(150);
+      await browser.picture(page, `${name.toLowerCase()}-${colorScheme}`);
+    }
+    await tab(page, "Decision");
+    await page.setViewportSize(SIZES.phone);
+    await browser.examine(page, `a phone, ${colorScheme}`);
+    await page.screenshot({ path: `${browser.screenshots}/playground-phone-${colorScheme}.png`, fullPage: true });
+    seen(`contrast and size, ${colorScheme}`);
+    await page.getByRole("button", { name: /^Colours/ }).click();
+    await page.getByRole("button", { name: /^Colours/ }).click();
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.colours), "dark");
+    assert.equal(await verdict(page).isVisible(), true);
+    await page.context().close();
+  }
+}

@@ -1,0 +1,72 @@
+//! Rows of `tests/scenarios` as questions to the page, and what the same code answers natively.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
+use registry_auth_engine::UnixTime;
+use registry_auth_harness::client::{Body, Request};
+use registry_auth_harness::key;
+use registry_auth_harness::scenario::Scenarios;
+use registry_auth_playground::Workbench;
+use serde_json::{Value, json};
+
+/// The moment of all decisions.
+const NOW: i64 = 1_800_000_000;
+
+/// Returns the rows: a configuration, a question about it, and the answers to both.
+pub(crate) fn all() -> Result<Vec<Value>> {
+    // Whoever has signed a token, its key is known.
+    let names: Vec<_> = key::names().collect();
+    let keys = key::jwks(&names)?.to_string();
+    let mut rows = Vec::new();
+    let mut seen = BTreeSet::new();
+    for file in Scenarios::all()? {
+        for row in &file.rows {
+            let config = file.configs.get(&row.config).context("a configuration")?;
+            let request = file.request(row, UnixTime::from_secs(NOW))?;
+            let Some(question) = question(&request, &keys) else {
+                continue;
+            };
+            let load = json!({ "text": config.plugin.to_string(), "format": "json" });
+            if !seen.insert((load.to_string(), question.to_string())) {
+                continue;
+            }
+            let mut workbench = Workbench::default();
+            let checked: Value = serde_json::from_str(&workbench.load(&load.to_string()))?;
+            let decided: Value = serde_json::from_str(&workbench.decide(&question.to_string()))?;
+            rows.push(json!({
+                "name": format!("{}: {}", file.name, row.name),
+                "load": load, "question": question, "checked": checked, "decided": decided,
+            }));
+        }
+    }
+    Ok(rows)
+}
+
+/// The question of a request; nothing if the page has no words for it.
+fn question(request: &Request, keys: &str) -> Option<Value> {
+    let target = std::str::from_utf8(&request.target).ok()?;
+    if target.contains(char::is_whitespace) || request.body != Body::None {
+        return None;
+    }
+    let credentials: Vec<_> = request
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        .collect();
+    let who = match (credentials.as_slice(), &request.certificate) {
+        ([], None) => json!({ "kind": "anonymous" }),
+        ([], Some(pem)) => json!({ "kind": "certificate", "pem": pem }),
+        ([(_, value)], _) => {
+            let token = std::str::from_utf8(value).ok()?;
+            json!({ "kind": "token", "token": token, "jwks": keys })
+        }
+        _ => return None,
+    };
+    Some(json!({
+        "who": who,
+        "words": format!("{} {target}", request.method),
+        "tagExists": null,
+        "now": NOW,
+    }))
+}
