@@ -233,9 +233,10 @@ fn write_starter(workspace: &Workspace, folder: &str, program: &str) -> anyhow::
     } else {
         format!("bin/{program}")
     };
+    // libpulse looks for a library of its own in a folder that only the installed package has.
     let text = format!(
-        "#!/bin/sh\nroot=$(dirname \"$0\")/../{folder}/root\n\
-         PATH=$root/bin:$PATH LD_LIBRARY_PATH=$(echo \"$root\"/usr/lib/*-linux-*) exec \"$root/{place}\" \"$@\"\n"
+        "#!/bin/sh\nroot=$(dirname \"$0\")/../{folder}/root\nlibraries=$(echo \"$root\"/usr/lib/*-linux-*)\n\
+         PATH=$root/bin:$PATH LD_LIBRARY_PATH=$libraries:$libraries/pulseaudio exec \"$root/{place}\" \"$@\"\n"
     );
     let bin = workspace.tools().join("bin");
     fs::create_dir_all(&bin).context("cannot create `.tools/bin`")?;
