@@ -348,7 +348,7 @@ impl Tool {
         let mut command = workspace.command(workspace.tools().join(program));
         command.arg(argument).env("OCI_VERSION", "none");
         // These print their usage and exit with an error.
-        if [WRK.name, HTPASSWD.name].contains(&self.name) {
+        if [WRK.name, HTPASSWD.name, BINDGEN.name].contains(&self.name) {
             process::starts(&mut command)
         } else {
             process::works(&mut command)
