@@ -40,7 +40,7 @@ impl Decision<'_> {
                 self.authenticate_password(password, LoginPurpose::Login)?
             }
         };
-        self.topic.provider = authenticated.provider();
+        self.topic.set_provider(authenticated.provider());
         self.note_caller(&authenticated);
         match &self.engine.mtls {
             Some(mtls) if !mtls.may_carry(&authenticated, &self.head.connection) => {
@@ -62,7 +62,7 @@ impl Decision<'_> {
         else {
             return Ok(None);
         };
-        self.topic.provider = topic::Provider::Certificate;
+        self.topic.set_provider(topic::Provider::Certificate);
         // Whatever the host says instead, that does not suffice.
         if connection.certificate.is_empty() && self.engine.needs_certificate().is_some() {
             return Err(Reason::UnusableCertificate);
@@ -131,7 +131,7 @@ impl Decision<'_> {
             Some(_) | None => engine.verify(&context),
         };
         let authenticated =
-            authenticated.inspect_err(|_| self.topic.provider = engine.named_by(token))?;
+            authenticated.inspect_err(|_| self.topic.set_provider(engine.named_by(token)))?;
         let authenticated = Arc::new(authenticated);
         self.cache
             .put(CacheKey::Token(compact), Arc::clone(&authenticated));
