@@ -7,6 +7,7 @@ mod connections;
 mod listeners;
 mod place;
 mod secrets;
+mod stats;
 mod tls;
 mod wasm;
 
@@ -20,6 +21,7 @@ use listeners::Filters;
 use secrets::Secrets;
 
 pub use place::Place;
+pub use stats::tags as stats_tags;
 
 /// The file of [`directory`] that Envoy is started with. A change of it needs a new Envoy.
 pub const BOOTSTRAP: &str = "bootstrap.yaml";

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::complete::complete;
 use crate::files::Files;
 use crate::foreign;
+use crate::metrics::LABELS;
 use crate::options::Options;
 use crate::resources::{self, Rendered};
 
@@ -69,6 +70,10 @@ pub fn render(
     }
     mesh.assume(&completed, &mut assumptions);
     resources::assume_route(&completed, &mut assumptions);
+    assumptions.push(format!(
+        "metrics have labels only where the proxy is started with `extraStatTags: [{}]`: in the annotation proxy.istio.io/config of its pods, or in meshConfig.defaultConfig",
+        LABELS.join(", ")
+    ));
     Ok(Rendered {
         yaml: resources::join(&documents),
         assumptions,

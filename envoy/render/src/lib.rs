@@ -42,6 +42,7 @@ pub mod istio;
 mod json_text;
 pub mod kubernetes;
 mod listener;
+mod metrics;
 mod node;
 mod options;
 mod resources;

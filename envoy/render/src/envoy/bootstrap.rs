@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::place::Place;
+use super::stats;
 use super::wasm::config_source;
 use super::{CLUSTERS, LISTENERS};
 use crate::node::{Node, list, map, member, typed};
@@ -63,6 +64,7 @@ fn base(place: &Place) -> Node {
             "overload_manager",
             map([member("resource_monitors", list([connections()]))]),
         ),
+        stats::config(),
     ])
 }
 

@@ -64,6 +64,7 @@ impl Bootstrap {
             // File-based discovery needs a name too.
             "node": {"id": "test", "cluster": "test"},
             "admin": {"address": loopback},
+            "stats_config": {"stats_tags": registry_auth_render::envoy::stats_tags()},
             "static_resources": {
                 "listeners": listeners,
                 "clusters": self.clusters.iter().map(|(name, address)| cluster(name, *address)).collect::<Vec<_>>(),
