@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::head::Head;
 use crate::host::{self, HostError};
 use crate::logging::clip;
-use crate::metrics::Metrics;
+use crate::metrics::{Counted, Metrics, Outcome};
 
 /// Applies verdicts of one configuration, counts and logs them.
 pub(crate) struct Enforcer {
@@ -32,13 +32,14 @@ const HEAD_IS_KEPT: &str = "the host still shows header fields that it claims to
 
 impl Enforcer {
     pub(crate) fn new(
+        metrics: Metrics,
         rules: HeadRules,
         upstream_authorization: Option<String>,
         realm: Realm,
         level: LevelFilter,
     ) -> Self {
         Self {
-            metrics: Metrics::default(),
+            metrics,
             rules,
             upstream_authorization,
             realm,
@@ -88,7 +89,8 @@ impl Enforcer {
             }
             return Err(HostError("remove_header_map_value"));
         }
-        self.metrics.increment("allowed");
+        self.metrics
+            .increment(Counted::Decision(Outcome::Allow, grant.topic()));
         self.log(Level::Debug, || {
             json!({
                 "decision": "allow",
@@ -103,7 +105,8 @@ impl Enforcer {
 
     /// Returns the reply to a request that was granted and is not the upstream's.
     pub(crate) fn local_reply(&self, head: &Head, local: LocalReply) -> Reply {
-        self.metrics.increment("answered");
+        self.metrics
+            .increment(Counted::Decision(Outcome::Answer, local.topic));
         self.log(Level::Debug, || {
             json!({
                 "decision": "answer",
@@ -120,7 +123,10 @@ impl Enforcer {
     /// and keeps the headers that describe it only if it was given one.
     pub(crate) fn denied(&self, head: &Head, denied: &Denied) -> Reply {
         let descriptor = denied.reason.descriptor();
-        self.metrics.increment(descriptor.label);
+        self.metrics.increment(Counted::Decision(
+            Outcome::Deny(denied.reason),
+            denied.topic,
+        ));
         let level = if descriptor.status == 503 {
             Level::Warn
         } else {

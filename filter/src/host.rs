@@ -43,6 +43,8 @@ const PLUGIN_CONFIGURATION: u32 = 7;
 const REQUEST_STREAM: u32 = 0;
 /// The largest part of a buffer that is asked for, `i32::MAX`: some hosts take sizes for signed.
 const LARGEST: usize = 0x7fff_ffff;
+/// The longest name of a plugin in metrics.
+const MAX_NAME: usize = 100;
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 
@@ -123,6 +125,19 @@ pub(crate) fn vm_id() -> Vec<u8> {
     // The ABI has the id too; the version of Envoy is Envoy's own.
     ENVOY.set(number("major").zip(number("minor")));
     id
+}
+
+/// The name of the plugin, by which operators know it, or the id of its root context: letters,
+/// digits, `-`, `_` and `.`. Empty where the host has neither.
+pub(crate) fn plugin_name() -> String {
+    let read = |path| property(path).ok().filter(|name| !name.is_empty());
+    let name = read("plugin_name").or_else(|| read("plugin_root_id"));
+    let plain = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => char::from(byte),
+        _ => '_',
+    };
+    let name = name.unwrap_or_default().into_iter().take(MAX_NAME);
+    name.map(plain).collect()
 }
 
 /// Major and minor version of the Envoy that this is; `None` where it is not Envoy, or does not say

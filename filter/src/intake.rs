@@ -23,7 +23,7 @@ use self::route::{Method, Route};
 use crate::clock;
 use crate::gate::BodyGate;
 use crate::host::{self, HostError};
-use crate::metrics::Metrics;
+use crate::metrics::{Counted, Metrics};
 use crate::parked::BATCH;
 use crate::pushed_store;
 
@@ -235,7 +235,7 @@ impl Intake {
 
     /// Logged once, because any client may send such requests in any number.
     fn complain(&self, why: &str) {
-        self.metrics.increment_now("intake.refused");
+        self.metrics.increment_now(Counted::Plain("intake.refused"));
         if !self.complained.replace(true) {
             warn!("requests to the intake are refused: {why}");
         }
@@ -257,7 +257,7 @@ impl Intake {
         match envelope.and_then(|envelope| self.check_and_store(request, envelope)) {
             Ok(generation) => self.respond(request, 200, generation, false, None),
             Err((status, why, held)) => {
-                self.metrics.increment_now("intake.refused");
+                self.metrics.increment_now(Counted::Plain("intake.refused"));
                 warn!("a pushed key set is refused: {why}");
                 self.respond(request, status, held, false, Some(&why))
             }
@@ -298,7 +298,8 @@ impl Intake {
                 held,
             )
         })?;
-        self.metrics.increment_now("intake.accepted");
+        self.metrics
+            .increment_now(Counted::Plain("intake.accepted"));
         info!("took a set of {count} keys");
         Ok(pushed.generation)
     }

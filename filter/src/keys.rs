@@ -12,7 +12,7 @@ mod supply;
 
 use registry_auth_engine::keys::cache::{Lack, SharedDataKey, Wanted};
 use registry_auth_engine::keys::envelope::PushKey;
-use registry_auth_engine::keys::source::{KeyRing, Source, SourceId, labels};
+use registry_auth_engine::keys::source::{KeyRing, Source, SourceId};
 use registry_auth_engine::time::UnixTime;
 
 use self::current::{Context, CurrentKeys};
@@ -66,12 +66,10 @@ impl KeyStore {
         push_key: Option<PushKey>,
         shared_data_key: Option<&SharedDataKey>,
     ) -> Self {
-        let labelled = sources.iter().zip(labels(sources)).enumerate();
-        let source = |(index, (source, label)): (usize, (&Source, String))| {
-            KeySource::new(SourceId::from_index(index), source, label, shared_data_key)
-        };
+        let source =
+            |(index, source)| KeySource::new(SourceId::from_index(index), source, shared_data_key);
         Self {
-            sources: labelled.map(source).collect(),
+            sources: sources.iter().enumerate().map(source).collect(),
             current: CurrentKeys::of(sources),
             push_key,
         }

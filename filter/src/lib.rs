@@ -4,6 +4,7 @@ mod abi;
 mod callout;
 mod client;
 mod clock;
+mod config_info;
 mod contexts;
 mod enforce;
 mod filter;

@@ -1,42 +1,124 @@
-//! Counters: one for grants, one for each reason of a refusal, some for keys.
+//! Counters of one configuration. The name that the host gets has the labels in it, in the form of
+//! Istio (`registry_auth.LABEL=.=VALUE;.;NAME`), from which proxies make labels of Prometheus.
 
 use std::cell::RefCell;
+use std::time::Duration;
+
+use registry_auth_engine::authn::cache::Uses;
+use registry_auth_engine::keys::source::{Source, SourceId, labels};
+use registry_auth_engine::reason::Reason;
+use registry_auth_engine::topic::{Provider, Topic};
 
 use crate::host;
 
-/// Counters by name, defined when they are first used.
+/// Counters by event, defined when they are first used.
 #[derive(Default)]
 pub(crate) struct Metrics {
     counters: RefCell<Vec<Counter>>,
+    /// The value of the label `plugin`.
+    plugin: String,
+    /// Values of the labels `source` and `provider`, in the order of the sources of keys.
+    sources: Vec<String>,
 }
 
 struct Counter {
-    name: &'static str,
+    event: Counted,
     id: Option<u32>,
     /// Added since the last flush.
     pending: i64,
 }
 
+/// What is counted. None of it names a user or a repository: the number of counters depends on the
+/// configuration alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// A request was decided.
+    Decision(Outcome, Topic),
+    /// A fetch of the keys of a source ended; true if it brought some.
+    Fetch(SourceId, bool),
+    /// A request waited.
+    Waits(Stage),
+    /// For how many milliseconds.
+    WaitMs(Stage),
+    /// A caller was looked for in the cache; true if it was there.
+    TokenCache(bool),
+    /// Anything without labels, by its name.
+    Plain(&'static str),
+}
+
+/// How a request was decided.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was forwarded.
+    Allow,
+    /// It was granted, and answered here.
+    Answer,
+    /// It was refused.
+    Deny(Reason),
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Keys of a source.
+    Keys,
+    /// An answer of the registry.
+    Registry,
+    /// An answer of the login service.
+    Login,
+    /// Its own body.
+    Body,
+}
+
 impl Metrics {
-    /// Adds one to `registry_auth.NAME`, and passes it to the host at once.
-    pub(crate) fn increment_now(&self, name: &'static str) {
-        self.increment(name);
+    /// Those of the configuration of a plugin, which has these sources of keys.
+    pub(crate) fn new(plugin: String, sources: &[Source]) -> Self {
+        Self {
+            counters: RefCell::default(),
+            plugin,
+            sources: labels(sources),
+        }
+    }
+
+    /// Returns the name of a gauge of a source.
+    pub(crate) fn gauge(&self, source: SourceId, name: &str) -> String {
+        let labels = [("source", self.source(source)), ("plugin", &self.plugin)];
+        labelled(&labels, name)
+    }
+
+    /// Counts one event, and passes it to the host at once.
+    pub(crate) fn increment_now(&self, event: Counted) {
+        self.increment(event);
         self.flush();
     }
 
-    /// Adds one to `registry_auth.NAME`, which the host gets with the next tick: a host call per
-    /// request costs as much as a decision.
-    pub(crate) fn increment(&self, name: &'static str) {
+    /// Counts one event, which the host gets with the next tick: a host call per request costs as
+    /// much as a decision.
+    pub(crate) fn increment(&self, event: Counted) {
+        self.add(event, 1);
+    }
+
+    /// Counts the end of a wait.
+    pub(crate) fn waited(&self, stage: Stage, wait: Duration) {
+        self.add(Counted::Waits(stage), 1);
+        let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        self.add(Counted::WaitMs(stage), millis);
+    }
+
+    /// Counts uses of the cache of callers.
+    pub(crate) fn cached(&self, uses: Uses) {
+        self.add(Counted::TokenCache(true), uses.hits);
+        self.add(Counted::TokenCache(false), uses.misses);
+    }
+
+    fn add(&self, event: Counted, more: i64) {
         let mut counters = self.counters.borrow_mut();
-        match counters
-            .iter_mut()
-            .find(|counter| std::ptr::eq(counter.name, name) || counter.name == name)
-        {
-            Some(counter) => counter.pending = counter.pending.saturating_add(1),
+        match counters.iter_mut().find(|counter| counter.event == event) {
+            Some(counter) => counter.pending = counter.pending.saturating_add(more),
             None => counters.push(Counter {
-                name,
+                event,
                 id: None,
-                pending: 1,
+                pending: more,
             }),
         }
     }
@@ -51,13 +133,49 @@ impl Metrics {
         {
             counter.id = counter
                 .id
-                .or_else(|| host::counter(&format!("registry_auth.{}", counter.name)).ok());
+                .or_else(|| host::counter(&self.name(counter.event)).ok());
             if counter
                 .id
                 .is_some_and(|id| host::count(id, counter.pending).is_ok())
             {
                 counter.pending = 0;
             }
+        }
+    }
+
+    fn source(&self, source: SourceId) -> &str {
+        self.sources.get(source.index()).map_or("", String::as_str)
+    }
+
+    fn name(&self, event: Counted) -> String {
+        match event {
+            Counted::Decision(outcome, topic) => {
+                let (decision, reason) = outcome.labels();
+                let provider = match topic.provider {
+                    Provider::None => "",
+                    Provider::Certificate => "certificate",
+                    Provider::Source(source) => self.source(source),
+                };
+                let labels = [
+                    ("decision", decision),
+                    ("reason", reason),
+                    ("provider", provider),
+                    ("action", topic.operation.name()),
+                ];
+                labelled(&labels, "decisions")
+            }
+            Counted::Fetch(source, succeeded) => {
+                let outcome = if succeeded { "success" } else { "failure" };
+                let labels = [("source", self.source(source)), ("outcome", outcome)];
+                labelled(&labels, "fetches")
+            }
+            Counted::Waits(stage) => labelled(&[("stage", stage.label())], "waits"),
+            Counted::WaitMs(stage) => labelled(&[("stage", stage.label())], "wait_ms"),
+            Counted::TokenCache(hit) => {
+                let result = if hit { "hit" } else { "miss" };
+                labelled(&[("result", result)], "token_cache")
+            }
+            Counted::Plain(name) => labelled(&[], name),
         }
     }
 }
@@ -67,4 +185,40 @@ impl Drop for Metrics {
     fn drop(&mut self) {
         self.flush();
     }
+}
+
+impl Outcome {
+    /// The labels `decision` and `reason`. A client that is asked for a credential has done nothing
+    /// wrong: most begin without one.
+    fn labels(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Allow => ("allow", ""),
+            Self::Answer => ("answer", ""),
+            Self::Deny(reason @ Reason::NoCredential) => ("challenge", reason.descriptor().label),
+            Self::Deny(reason) => ("deny", reason.descriptor().label),
+        }
+    }
+}
+
+impl Stage {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Keys => "keys",
+            Self::Registry => "registry",
+            Self::Login => "login",
+            Self::Body => "body",
+        }
+    }
+}
+
+/// A name with labels; those without a value are left out.
+pub(crate) fn labelled(labels: &[(&str, &str)], name: &str) -> String {
+    let mut text = "registry_auth.".to_owned();
+    for (label, value) in labels.iter().filter(|(_, value)| !value.is_empty()) {
+        for part in [label, "=.=", value, ";.;"] {
+            text.push_str(part);
+        }
+    }
+    text.push_str(name);
+    text
 }

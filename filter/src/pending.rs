@@ -10,6 +10,7 @@ use registry_auth_engine::question::Question;
 use registry_auth_engine::time::UnixTime;
 
 use crate::head::Head;
+use crate::metrics::Stage;
 
 /// Bytes that a waiting request takes in addition to its texts.
 const OVERHEAD: usize = 512;
@@ -25,6 +26,8 @@ pub(crate) struct Pending {
     pub(crate) began: UnixTime,
     /// Its caller was authenticated.
     pub(crate) is_verified: bool,
+    /// What it waits for, and since when, to be counted.
+    pub(crate) waits: Option<(Stage, UnixTime)>,
 }
 
 /// What a request waits for.
@@ -64,6 +67,17 @@ impl Awaits {
                 Duration::from_secs(5)
             }
             Self::LoginTurn(_, patience) | Self::Login(_, patience) => *patience,
+        }
+    }
+
+    /// What a wait for this is counted as; nothing if it is the end of one.
+    pub(crate) const fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::Keys(_) | Self::UnknownKey(_) | Self::NextFetch(_) => Some(Stage::Keys),
+            Self::Turn(_) | Self::Response(..) => Some(Stage::Registry),
+            Self::LoginTurn(..) | Self::Login(..) => Some(Stage::Login),
+            Self::Body => Some(Stage::Body),
+            Self::Tick => None,
         }
     }
 

@@ -15,11 +15,13 @@ use registry_auth_engine::keys::source::{Source, SourceKind};
 use registry_auth_policy::tests;
 
 use crate::clock;
+use crate::config_info;
 use crate::enforce::Enforcer;
 use crate::filter::Filter;
 use crate::host::{self, HostError, LogLevel};
 use crate::intake::Intake;
 use crate::logging;
+use crate::metrics::Metrics;
 use crate::role::Role;
 use crate::roots;
 use crate::tick::Ticker;
@@ -69,7 +71,10 @@ impl Plugin {
                 read_request_bodies,
             }) => push_key("intake.pushKey", &from.env, &mut refused)
                 .map(|key| Role::Intake(Rc::new(Intake::new(self.id, key, read_request_bodies)))),
-            config::Role::Filter(document) => self.start_filter(&document, &mut refused),
+            config::Role::Filter(document) => {
+                let policy = config::digest(&text);
+                self.start_filter(&document, &policy, &mut refused)
+            }
             config::Role::Unreadable => None,
         };
         if !refused.warnings.is_empty() && is_first(&text) {
@@ -87,6 +92,7 @@ impl Plugin {
     fn start_filter(
         &self,
         document: &raw::Document,
+        policy: &str,
         diagnostics: &mut Diagnostics,
     ) -> Option<Role> {
         let push = document.proxy.push_key.as_ref();
@@ -113,7 +119,13 @@ impl Plugin {
         let vm_id = host::vm_id();
         check_certificates(&compiled.engine, diagnostics);
         let share = shared_data_key(push.as_ref(), &vm_id, compiled.engine.sources());
+        if !diagnostics.errors.is_empty() {
+            return None;
+        }
+        let plugin = host::plugin_name();
+        config_info::announce(self.id, &plugin, policy);
         let enforcer = Enforcer::new(
+            Metrics::new(plugin, compiled.engine.sources()),
             compiled.proxy.head.clone(),
             upstream.flatten(),
             compiled.engine.realm().clone(),
@@ -158,6 +170,7 @@ impl RootContext for Plugin {
 impl Drop for Plugin {
     fn drop(&mut self) {
         roots::remove(self.id);
+        config_info::withdraw(self.id);
         logging::forget_level(self.id);
     }
 }

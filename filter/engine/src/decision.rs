@@ -13,6 +13,7 @@ use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::Payload;
 use crate::time::UnixTime;
+use crate::topic::Topic;
 
 pub use denied::Denied;
 
@@ -38,6 +39,19 @@ pub struct LocalReply {
     pub label: &'static str,
     /// The user name, empty for the anonymous caller; for the log.
     pub username: Arc<str>,
+    /// What the request is about.
+    pub topic: Topic,
+}
+
+impl LocalReply {
+    pub(crate) fn new(label: &'static str, username: &str, reply: Reply) -> Self {
+        Self {
+            reply,
+            label,
+            username: username.into(),
+            topic: Topic::default(),
+        }
+    }
 }
 
 /// The proof that a request may pass. Only the engine makes one.
@@ -48,6 +62,7 @@ pub struct Grant {
     payload: Payload,
     target: Option<String>,
     destination: Destination,
+    topic: Topic,
 }
 
 /// Where a request goes.
@@ -108,7 +123,19 @@ impl Grant {
             payload,
             target: None,
             destination: Destination::Registry,
+            topic: Topic::NONE,
         }
+    }
+
+    /// Sets what the request is about.
+    pub(crate) const fn set_topic(&mut self, topic: Topic) {
+        self.topic = topic;
+    }
+
+    /// What the request is about.
+    #[must_use]
+    pub const fn topic(&self) -> Topic {
+        self.topic
     }
 
     /// The same for the login service, which gets to know who asks.

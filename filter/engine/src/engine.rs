@@ -24,6 +24,7 @@ use crate::route::RouteConfig;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 use crate::token_endpoint::mint::Mint;
+use crate::topic::Topic;
 use crate::trace::{Causes, Recorder};
 use decide::Decision;
 pub use simulate::{Principal, Report, Simulated, Situation};
@@ -155,6 +156,7 @@ impl Engine {
             verifier,
             recorder: recorder.with_causes(&causes),
             wait: None,
+            topic: Topic::default(),
         }
         .verdict()
     }

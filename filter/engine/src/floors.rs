@@ -16,8 +16,9 @@ const FLOORS: [&[&str]; 12] = [
     &["config"],
     // What the filter and the login service say to each other is proven with the push key.
     &["keys", "login"],
-    // A question is answered with a fact, and requests are parked while one is missing.
-    &["facts", "question", "parking"],
+    // A question is answered with a fact, and requests are parked while one is missing. What a
+    // request is about (`topic`) names the source of keys.
+    &["facts", "question", "parking", "topic"],
     &["authn"],
     &["authz"],
     // What a caller may do (`authority`), and what changes in the head of a request that is granted

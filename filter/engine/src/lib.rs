@@ -88,6 +88,7 @@ pub mod route;
 pub mod scope;
 pub mod time;
 pub mod token_endpoint;
+pub mod topic;
 pub mod trace;
 pub mod url;
 mod x509;

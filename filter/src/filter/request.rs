@@ -110,6 +110,7 @@ impl Filter {
             gathered: Gathered::default(),
             began: now,
             is_verified: false,
+            waits: None,
         };
         Ok(self.conclude(context, pending, verdict, now))
     }
@@ -145,6 +146,9 @@ impl Filter {
         mut verdict: Verdict,
         now: UnixTime,
     ) -> Progress {
+        if let Some((stage, since)) = pending.waits.take() {
+            self.enforcer.metrics.waited(stage, now.since(since));
+        }
         loop {
             let need = match verdict {
                 Verdict::Allow(grant) => return self.grant(context, &pending.head, &grant, now),
@@ -157,7 +161,7 @@ impl Filter {
             };
             match self.awaits(need, &mut pending, now) {
                 Some((awaits, turn)) if !pending.is_overdue(&awaits, now) => {
-                    return self.park(context, pending, awaits, turn);
+                    return self.park(context, pending, awaits, turn, now);
                 }
                 Some((awaits, _)) => pending.give_up(awaits),
                 None => {}
@@ -167,11 +171,19 @@ impl Filter {
     }
 
     /// Parks a request until a fact arrives, if there is room.
-    fn park(&self, context: u32, mut pending: Pending, awaits: Awaits, turn: bool) -> Progress {
+    fn park(
+        &self,
+        context: u32,
+        mut pending: Pending,
+        awaits: Awaits,
+        turn: bool,
+        now: UnixTime,
+    ) -> Progress {
         pending.head.reduce();
         if !self.parked.borrow().has_room(&pending, &awaits) {
             return self.refuse(context, &pending.head, &Reason::TooManyWaiting.into());
         }
+        pending.waits = awaits.stage().map(|stage| (stage, now));
         let reads_body = matches!(awaits, Awaits::Body);
         self.parked.borrow_mut().wait(context, pending, awaits);
         if reads_body {

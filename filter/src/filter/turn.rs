@@ -8,8 +8,10 @@ use registry_auth_engine::time::UnixTime;
 use super::Filter;
 use super::request::Progress;
 use crate::clock;
+use crate::config_info;
 use crate::host::{self, HostError};
 use crate::login;
+use crate::metrics::Counted;
 use crate::pending::{Awaits, Pending};
 use crate::upstream;
 
@@ -17,6 +19,8 @@ impl Filter {
     /// A tick of the host.
     pub(crate) fn tick(&self) -> Result<(), HostError> {
         let now = clock::now();
+        let uses = self.identities.borrow_mut().take_uses();
+        self.enforcer.metrics.cached(uses);
         self.enforcer.metrics.flush();
         self.sweep();
         let more_replies = self.release_replies(now.ok());
@@ -44,6 +48,7 @@ impl Filter {
         if !self.ticker.is_due() {
             return;
         }
+        config_info::beat(self.root);
         let parked = self.parked.borrow().contexts();
         for context in parked
             .into_iter()
@@ -287,10 +292,11 @@ impl Filter {
     }
 
     fn count_login(&self, answer: &LoginAnswer) {
-        self.enforcer.metrics.increment(match answer {
+        let name = match answer {
             LoginAnswer::Unavailable { .. } => "logins.failed",
             _ => "logins.answered",
-        });
+        };
+        self.enforcer.metrics.increment(Counted::Plain(name));
     }
 
     fn ask(&self, question: &Question, pending: &Pending) -> Option<u32> {

@@ -15,10 +15,8 @@ pub(super) struct SourceSnapshot {
     pub(super) failing: bool,
 }
 
-/// The gauges of one source: `registry_auth.keys.LABEL.NAME`, each defined when there is something
-/// to see.
+/// The gauges of one source, each defined when there is something to see.
 pub(super) struct Gauges {
-    label: String,
     shown: [Option<Gauge>; NAMES.len()],
 }
 
@@ -29,20 +27,25 @@ struct Gauge {
     value: u64,
 }
 
-const NAMES: [&str; 4] = ["age_seconds", "count", "stale", "failing"];
+const NAMES: [&str; 4] = [
+    "keys_age_seconds",
+    "keys_count",
+    "keys_stale",
+    "keys_failing",
+];
 
 impl Gauges {
-    /// Of the source with this label.
-    pub(super) const fn new(label: String) -> Self {
+    /// None is defined.
+    pub(super) const fn new() -> Self {
         Self {
-            label,
             shown: [None; NAMES.len()],
         }
     }
 
     /// Writes what has changed. Workers share a gauge, so that it shows what the one knows that
-    /// wrote last; one that has nothing to tell keeps silent.
-    pub(super) fn show(&mut self, snapshot: &SourceSnapshot) {
+    /// wrote last; one that has nothing to tell keeps silent. `full_name` gives what the host calls
+    /// a gauge.
+    pub(super) fn show(&mut self, snapshot: &SourceSnapshot, full_name: impl Fn(&str) -> String) {
         if snapshot.age.is_none() && !snapshot.failing {
             return;
         }
@@ -57,7 +60,7 @@ impl Gauges {
             else {
                 continue;
             };
-            let define = || host::gauge(&format!("registry_auth.keys.{}.{name}", self.label));
+            let define = || host::gauge(&full_name(name));
             let id = shown.map_or_else(define, |gauge| gauge.id);
             if let Some(id) = id {
                 host::record(id, value);

@@ -4,7 +4,7 @@ use log::warn;
 use registry_auth_engine::keys::cache::{FetchCodec, FetchCodecError, FetchState, FetchedKeys};
 
 use crate::host;
-use crate::metrics::Metrics;
+use crate::metrics::{Counted, Metrics};
 
 /// A version that no value has. A first write ignores the version, so a second first write, which
 /// does not, must name one.
@@ -69,7 +69,7 @@ impl LeaseStore {
 /// treated as absent.
 fn accept<T>(read: Result<T, FetchCodecError>, metrics: &Metrics) -> Option<T> {
     read.inspect_err(|why| {
-        metrics.increment_now("keys.share_refused");
+        metrics.increment_now(Counted::Plain("keys.share_refused"));
         warn!("the entry in shared data for the fetches of keys is not used: {why}");
     })
     .ok()

@@ -17,6 +17,7 @@ use super::current::Context;
 use super::event::Event;
 use super::leases::Leases;
 use super::supply::Supply;
+use crate::metrics::Counted;
 use crate::pushed_store;
 
 /// How long requests wait for the shim to push a set where there is none.
@@ -169,7 +170,8 @@ impl PushedSource {
             }
             Ok(_) => None,
             Err(why) => {
-                cx.metrics.increment_now("keys.push_refused");
+                cx.metrics
+                    .increment_now(Counted::Plain("keys.push_refused"));
                 warn!(
                     "the entry in shared data for the set `{}` is not used: {why}",
                     self.set

@@ -20,14 +20,13 @@ pub(super) enum KeySource {
 }
 
 impl KeySource {
-    /// `label` is the source's part of metric names.
+    /// A source that has not been asked.
     pub(super) fn new(
         id: SourceId,
         source: &Source,
-        label: String,
         shared_data_key: Option<&SharedDataKey>,
     ) -> Self {
-        let supply = |leases| Supply::new(id, source.name.clone(), label, leases);
+        let supply = |leases| Supply::new(id, source.name.clone(), leases);
         match &source.kind {
             SourceKind::Inline(_) => Self::Inline,
             SourceKind::Callout(callout) => Self::Callout(CalloutSource::new(

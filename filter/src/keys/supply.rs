@@ -9,6 +9,7 @@ use registry_auth_engine::time::UnixTime;
 use super::current::Context;
 use super::gauges::{Gauges, SourceSnapshot};
 use super::leases::Leases;
+use crate::metrics::Counted;
 
 /// How many entries that cannot be used are named in the log after a fetch. A set may have a
 /// thousand.
@@ -28,15 +29,15 @@ pub(super) struct Supply {
 }
 
 impl Supply {
-    /// `label` is the source's part of metric names.
-    pub(super) const fn new(id: SourceId, name: String, label: String, leases: Leases) -> Self {
+    /// The state of a source without keys.
+    pub(super) const fn new(id: SourceId, name: String, leases: Leases) -> Self {
         Self {
             id,
             name,
             leases,
             freshness: None,
             has_news: false,
-            gauges: Gauges::new(label),
+            gauges: Gauges::new(),
         }
     }
 
@@ -65,9 +66,9 @@ impl Supply {
 
     /// Holds keys that this worker fetched.
     pub(super) fn succeed(&mut self, keys: FetchedKeys, skipped: &[Skipped], cx: &mut Context<'_>) {
-        cx.metrics.increment_now("keys.fetched");
+        cx.metrics.increment_now(Counted::Fetch(self.id, true));
         for _ in skipped {
-            cx.metrics.increment("keys.skipped");
+            cx.metrics.increment(Counted::Plain("keys.skipped"));
         }
         cx.metrics.flush();
         for entry in skipped.iter().take(LOGGED) {
@@ -82,7 +83,7 @@ impl Supply {
 
     /// A fetch of this worker failed.
     pub(super) fn fail(&mut self, why: &str, cx: &Context<'_>) {
-        cx.metrics.increment_now("keys.failed");
+        cx.metrics.increment_now(Counted::Fetch(self.id, false));
         warn!("fetching keys of {} failed: {why}", self.name);
         self.leases.fail(cx.metrics, cx.now);
     }
@@ -97,14 +98,16 @@ impl Supply {
             );
         }
         let count = cx.current.count(self.id);
-        self.gauges.show(&SourceSnapshot {
+        let snapshot = SourceSnapshot {
             age: self
                 .fetched_at()
                 .map(|fetched| cx.now.since(fetched).as_secs()),
             count: u64::try_from(count).unwrap_or(u64::MAX),
             stale: is_stale,
             failing: self.leases.is_failing(),
-        });
+        };
+        let name = |gauge: &str| cx.metrics.gauge(self.id, gauge);
+        self.gauges.show(&snapshot, name);
         self.take_news()
     }
 

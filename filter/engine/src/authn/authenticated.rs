@@ -8,6 +8,7 @@ use crate::authn::login_claims::LoginClaims;
 use crate::keys::source::{KeyRing, Keys, SourceId};
 use crate::login::{Audience, CallerIdentity};
 use crate::time::UnixTime;
+use crate::topic::Provider;
 
 /// The method of callers with a token of another issuer, and of those with a certificate.
 const TOKEN: &str = "token";
@@ -45,6 +46,13 @@ impl Authenticated {
                 .is_some_and(|keys| keys.version == version && !is_ended(keys))
         };
         now < self.expires && self.keys.is_none_or(same)
+    }
+
+    /// Who vouches for the caller.
+    pub(crate) fn provider(&self) -> Provider {
+        self.keys.map_or(Provider::Certificate, |(source, _)| {
+            Provider::Source(source)
+        })
     }
 
     /// The caller as the login service gets to know it; `None` for one without a name.

@@ -61,6 +61,16 @@ pub struct IdentityCache {
     prefixes: SharedPrefixes,
     secret: RandomState,
     passwords: Passwords,
+    uses: Uses,
+}
+
+/// How often the cache was of use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Callers that were found.
+    pub hits: i64,
+    /// Callers that had to be authenticated, and were added.
+    pub misses: i64,
 }
 
 #[derive(Default)]
@@ -147,15 +157,18 @@ impl IdentityCache {
     ) -> Option<Arc<Authenticated>> {
         let hash = self.hash(key);
         if let Some(authenticated) = self.young.find(hash, key) {
-            return authenticated
-                .holds(keys, now)
-                .then(|| Arc::clone(authenticated));
+            if !authenticated.holds(keys, now) {
+                return None;
+            }
+            self.uses.hits = self.uses.hits.saturating_add(1);
+            return Some(Arc::clone(authenticated));
         }
         self.old.find(hash, key)?;
         let entry = self.old.entries.remove(&hash)?;
         if !entry.authenticated.holds(keys, now) {
             return None;
         }
+        self.uses.hits = self.uses.hits.saturating_add(1);
         let authenticated = Arc::clone(&entry.authenticated);
         self.insert(hash, entry);
         Some(authenticated)
@@ -163,6 +176,7 @@ impl IdentityCache {
 
     /// Remembers a caller.
     pub(crate) fn put(&mut self, key: CacheKey<'_>, authenticated: Arc<Authenticated>) {
+        self.uses.misses = self.uses.misses.saturating_add(1);
         let (kind, text) = key.parts();
         let text = self.prefixes.keep(text);
         self.insert(
@@ -173,6 +187,11 @@ impl IdentityCache {
                 authenticated,
             },
         );
+    }
+
+    /// Returns how often it was of use since this was asked last.
+    pub fn take_uses(&mut self) -> Uses {
+        std::mem::take(&mut self.uses)
     }
 
     /// Forgets everything.

@@ -1,6 +1,7 @@
 //! The configuration as it is written: what is there, and what cannot be read, each with its place.
 
 mod decode;
+mod digest;
 pub mod duration;
 mod error;
 mod members;
@@ -11,6 +12,7 @@ pub(crate) mod sections;
 mod unknown_key;
 
 pub use decode::{decode, decode_value};
+pub use digest::digest;
 pub use error::{ConfigError, Diagnostics};
 
 /// What a plugin configuration makes of the plugin.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::reason::Reason;
 use crate::reply::{Realm, Reply, unstored};
+use crate::topic::Topic;
 
 /// Seconds after which a client may try again when keys cannot be fetched.
 const RETRY_AFTER: u32 = 5;
@@ -37,6 +38,8 @@ pub struct Denied {
     pub is_for_ui: bool,
     /// The session that the client has is none any more.
     pub ends_session: bool,
+    /// What the request is about.
+    pub topic: Topic,
 }
 
 /// Removes the cookie of a session (RFC 6265 section 3.1).
@@ -57,6 +60,7 @@ impl Denied {
             retry_after: None,
             is_for_ui: false,
             ends_session: false,
+            topic: Topic::NONE,
         }
     }
 

@@ -22,6 +22,7 @@ use crate::ping;
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::route::{LoginRoute, Payload, Route, without_mount};
+use crate::topic::{Operation, Topic};
 use crate::trace::{self, Recorder};
 
 /// A request that is being decided, with everything that the verdict depends on.
@@ -34,6 +35,8 @@ pub(super) struct Decision<'a> {
     pub(super) recorder: Recorder<'a>,
     /// How long the caller has to wait who guessed too many passwords before.
     pub(super) wait: Option<Duration>,
+    /// What the request is about, as far as it was read.
+    pub(super) topic: Topic,
 }
 
 /// A verdict other than [`Verdict::Allow`]: the error of a decision, so that `?` ends it and never
@@ -54,9 +57,13 @@ impl Decision<'_> {
     /// The verdict.
     pub(super) fn verdict(mut self) -> Verdict {
         match self.judge() {
-            Ok(grant) => Verdict::Allow(grant),
+            Ok(mut grant) => {
+                grant.set_topic(self.topic);
+                Verdict::Allow(grant)
+            }
             Err(NotGranted::Reply(local)) => Verdict::Reply(LocalReply {
                 reply: local.reply.at(self.head.path),
+                topic: self.topic,
                 ..local
             }),
             Err(NotGranted::Deny(denied)) => Verdict::Deny(self.completed(denied)),
@@ -80,6 +87,7 @@ impl Decision<'_> {
         };
         let route = Route::parse(head.method, head.path, &engine.routes).map_err(denied)?;
         if route == Route::Token {
+            self.topic.operation = Operation::Token;
             return Err(self.token());
         }
         if matches!(route, Route::PushManifest(..))
@@ -88,7 +96,9 @@ impl Decision<'_> {
             return Err(denied(Reason::ManifestInvalid).into());
         }
         let access = AccessSet::of(&route);
+        self.topic.operation = Operation::of(&access);
         if let Route::Login(login) = route {
+            self.topic.operation = Operation::Page;
             return self.page(login);
         }
         if access == AccessSet::Nothing {
@@ -134,12 +144,11 @@ impl Decision<'_> {
                 if !engine.ping.is_own(&head.authorization) {
                     return Ok(grant);
                 }
-                let username = caller.identity.username().into();
-                Err(NotGranted::Reply(LocalReply {
-                    reply: ping::reply(),
-                    label: "ping",
-                    username,
-                }))
+                Err(NotGranted::Reply(LocalReply::new(
+                    "ping",
+                    caller.identity.username(),
+                    ping::reply(),
+                )))
             }
             AccessSet::Nothing | AccessSet::Identity => {
                 authorizer.enter().map(grant).map_err(refused)
@@ -226,6 +235,7 @@ impl Decision<'_> {
             retry_after: answer.and_then(LoginAnswer::retry_after).or(wait),
             is_for_ui: self.is_ui(),
             ends_session: self.is_ui() && is_unauthorized && has_session,
+            topic: self.topic,
             ..denied
         }
     }
@@ -299,10 +309,8 @@ fn list(route: &Route<'_>, authorizer: &Authorizer<'_>) -> Result<Grant, NotGran
     };
     Err(match step.map_err(denied)? {
         Step::More(listing) => NotGranted::Need(Need::Catalog(listing)),
-        Step::Done(reply) => NotGranted::Reply(LocalReply {
-            reply,
-            label: "catalog",
-            username: identity.username().into(),
-        }),
+        Step::Done(reply) => {
+            NotGranted::Reply(LocalReply::new("catalog", identity.username(), reply))
+        }
     })
 }

@@ -17,6 +17,8 @@ use crate::engine::Engine;
 use crate::login::{Audience, LoginPurpose};
 use crate::reason::Reason;
 use crate::time::UnixTime;
+use crate::token_endpoint::mint::Mint;
+use crate::topic;
 use crate::trace::Step;
 
 impl Decision<'_> {
@@ -37,6 +39,7 @@ impl Decision<'_> {
                 self.authenticate_password(password, LoginPurpose::Login)?
             }
         };
+        self.topic.provider = authenticated.provider();
         match &self.engine.mtls {
             Some(mtls) if !mtls.may_carry(&authenticated, &self.head.connection) => {
                 Err(Reason::WrongCertificate.into())
@@ -57,6 +60,7 @@ impl Decision<'_> {
         else {
             return Ok(None);
         };
+        self.topic.provider = topic::Provider::Certificate;
         // Whatever the host says instead, that does not suffice.
         if connection.certificate.is_empty() && self.engine.needs_certificate().is_some() {
             return Err(Reason::UnusableCertificate);
@@ -121,7 +125,9 @@ impl Decision<'_> {
             // Also where some provider takes tokens of any issuer.
             None if Login::is_named_by(token) => Err(Reason::UnknownIssuer.into()),
             Some(_) | None => engine.verify(&context),
-        }?;
+        };
+        let authenticated =
+            authenticated.inspect_err(|_| self.topic.provider = engine.named_by(token))?;
         let authenticated = Arc::new(authenticated);
         self.cache
             .put(CacheKey::Token(compact), Arc::clone(&authenticated));
@@ -185,6 +191,25 @@ impl Engine {
             .as_ref()
             .map(|policy| policy.groups_of(user))
             .unwrap_or_default()
+    }
+
+    /// Who has to vouch for a token, by what it says of itself: enough to count by, never to grant.
+    #[cold]
+    fn named_by(&self, token: &UnverifiedToken<'_>) -> topic::Provider {
+        let login = self.login.as_ref().filter(|_| Login::is_named_by(token));
+        let is_own =
+            |mint: &&Mint| token.claims_unverified().issuer() == Ok(Some(mint.issuer.as_str()));
+        let entry = || {
+            let named = self.providers.iter().find(|entry| entry.is_named_by(token));
+            let any = |entry: &&Provider| entry.skip_issuer_verification && entry.may_take(token);
+            named.or_else(|| self.providers.iter().find(any))
+        };
+        let source = login
+            .map(|login| login.source)
+            .or_else(|| Some(self.mint.as_ref().filter(is_own)?.own.source))
+            .or_else(|| Some(entry()?.source))
+            .or_else(|| Some(self.bearer.as_ref()?.source));
+        source.map_or(topic::Provider::None, topic::Provider::Source)
     }
 
     fn verify(&self, context: &TokenContext<'_>) -> Result<Authenticated, AuthnError> {

@@ -115,11 +115,11 @@ impl Decision<'_> {
             granted: &granted,
             is_post: asked.is_post,
         };
-        Ok(LocalReply {
-            reply: response.reply(facts.now),
-            label: "token",
-            username: caller.identity.username().into(),
-        })
+        Ok(LocalReply::new(
+            "token",
+            caller.identity.username(),
+            response.reply(facts.now),
+        ))
     }
 }
 

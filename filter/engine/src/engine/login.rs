@@ -13,6 +13,7 @@ use crate::authn::token_context::{self, AuthnError, TokenContext};
 use crate::facts::Need;
 use crate::login::{Audience, LoginAnswer, LoginPurpose, LoginQuestion, UI_HEADER};
 use crate::reason::Reason;
+use crate::topic::Provider;
 
 impl<'a> Decision<'a> {
     /// Reads what the client presents. A session is presented to the pages of the login service
@@ -67,6 +68,9 @@ impl<'a> Decision<'a> {
     ) -> Result<Arc<Authenticated>, AuthnError> {
         let (facts, now) = (self.facts, self.facts.now);
         let client = self.head.client;
+        if let Some(login) = &self.engine.login {
+            self.topic.provider = Provider::Source(login.source);
+        }
         let guesser = self.cache.guesser(&password.user, client);
         // Before the cache is asked: the right password would have another answer than wrong ones otherwise.
         if facts.gathered.login.is_none() {

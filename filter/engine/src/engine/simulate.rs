@@ -26,6 +26,7 @@ use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::route::Route;
 use crate::time::UnixTime;
+use crate::topic::Topic;
 use crate::trace::{Recorder, Step, Trace};
 
 /// The most tags that one push sets (`route`), and so the most questions about them.
@@ -200,6 +201,7 @@ impl Engine {
             verifier: &PureRust,
             recorder,
             wait: None,
+            topic: Topic::default(),
         };
         match decision.authorize(&caller, &route, &access) {
             Ok(grant) => Some(Simulated::Allowed(grant.rule().to_string())),

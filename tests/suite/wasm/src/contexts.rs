@@ -212,7 +212,7 @@ fn requests_of_a_plugin_that_has_ended_are_refused_in_wasm() -> Outcome {
     vm.remove_plugin(second)?;
     vm.tick()?;
     // Its counts are reported when it ends.
-    assert_eq!(vm.metric("registry_auth.allowed"), Some(1));
+    assert_eq!(vm.sum(&["decisions", "decision=.=allow;.;"]), Some(1));
     let id = vm.open_under(second, &read("second"))?;
     assert_eq!(status(&mut vm, id)?, 503);
     let id = vm.open(&read("first"))?;

@@ -128,7 +128,7 @@ fn one_more_than_can_be_held_is_answered_at_once_and_who_hangs_up_makes_room() -
         assert_eq!(status(&mut vm, id)?, Some(401));
     }
     assert_eq!(
-        vm.metric("registry_auth.malformed_token"),
+        vm.sum(&["decisions", "decision=.=deny;.;reason=.=malformed_token;.;"]),
         Some(u64::try_from(MOST).map_err(anyhow::Error::from)? + 2)
     );
     Ok(())

@@ -287,7 +287,8 @@ fn without_an_answer_nobody_gets_in() -> Outcome {
         assert_eq!(refused.status, 503, "{answered:?}");
         assert_eq!(refused.header("retry-after").as_deref(), Some("5"));
         world.vm.tick()?;
-        assert_eq!(world.vm.metric("registry_auth.login_unavailable"), Some(1));
+        let refused = ["reason=.=login_unavailable;.;", "provider=.=login;.;"];
+        assert_eq!(world.vm.sum(&refused), Some(1));
         // What comes too late changes nothing, and nothing of it is remembered.
         for callout in world.vm.callouts() {
             world.vm.answer(callout.token, answer(503, b""))?;

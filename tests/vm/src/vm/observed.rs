@@ -41,6 +41,16 @@ impl Vm {
             .map(|metric| metric.value)
     }
 
+    /// Returns the sum of the metrics whose names contain each of `parts`; `None` if there are none.
+    #[must_use]
+    pub fn sum(&self, parts: &[&str]) -> Option<u64> {
+        let metrics = self.store.data().metrics.iter();
+        metrics
+            .filter(|metric| parts.iter().all(|part| metric.name.contains(part)))
+            .map(|metric| metric.value)
+            .reduce(u64::saturating_add)
+    }
+
     /// Returns the log of the module, `level: line`.
     #[must_use]
     pub fn log(&self) -> &[String] {

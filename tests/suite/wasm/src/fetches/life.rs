@@ -72,7 +72,7 @@ fn what_an_issuer_may_answer_instead_of_keys_is_a_failed_fetch() -> Outcome {
             "{endpoint:?} {fault:?}"
         );
         assert_eq!(
-            workers.vm(0)?.metric("registry_auth.keys.failed"),
+            workers.vm(0)?.sum(&["fetches", "outcome=.=failure;.;"]),
             Some(1),
             "{endpoint:?} {fault:?}"
         );

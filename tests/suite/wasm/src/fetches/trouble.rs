@@ -152,10 +152,13 @@ fn gauges_show_age_count_failure_and_staleness_of_each_source() -> Outcome {
         assert!(
             names
                 .iter()
-                .all(|name| page.contains(&format!("`registry_auth.keys.SOURCE.{name}`")))
+                .all(|name| page.contains(&format!("`registry_auth_keys_{name}`")))
         );
         Ok(names
-            .map(|name| vm.metric(&format!("registry_auth.keys.issuer_test.{name}")))
+            .map(|name| {
+                let labels = "source=.=issuer_test;.;plugin=.=registry-auth;.;";
+                vm.metric(&format!("registry_auth.{labels}keys_{name}"))
+            })
             .to_vec())
     };
     workers.pass(SECOND)?;
