@@ -1,28 +1,73 @@
 //! What a request is about, in few values: by them a host counts decisions. No value names a user
 //! or a repository.
 
+use strum::VariantArray;
+
 use crate::access::{AccessSet, Action};
 use crate::keys::source::SourceId;
 
-/// What a request is about, as far as it was read.
+/// What a request is about, as far as it was read: an [`Operation`] and a [`Provider`]. It is one
+/// number, because every decision carries it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Topic {
-    /// What is asked for.
-    pub operation: Operation,
-    /// Who vouches for the caller.
-    pub provider: Provider,
-}
+pub struct Topic(u32);
+
+const OPERATION: u32 = 0xff;
+const FIRST_SOURCE: u32 = 2;
+/// The highest provider: sources above it are counted as one.
+const LAST_PROVIDER: u32 = 0xffff;
 
 impl Topic {
     /// Nothing was read.
-    pub(crate) const NONE: Self = Self {
-        operation: Operation::Unknown,
-        provider: Provider::None,
-    };
+    pub(crate) const NONE: Self = Self(0);
+
+    /// Sets what is asked for.
+    pub(crate) const fn set_operation(&mut self, operation: Operation) {
+        self.0 = self.0 & !OPERATION | operation as u32;
+    }
+
+    /// Sets who vouches for the caller.
+    pub(crate) fn set_provider(&mut self, provider: Provider) {
+        let number = match provider {
+            Provider::None => 0,
+            Provider::Certificate => 1,
+            Provider::Source(source) => u32::try_from(source.index())
+                .unwrap_or(LAST_PROVIDER)
+                .saturating_add(FIRST_SOURCE)
+                .min(LAST_PROVIDER),
+        };
+        self.0 = self.0 & OPERATION | number << OPERATION.count_ones();
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn operation(self) -> Operation {
+        let is_it = |operation: &&Operation| **operation as u32 == self.0 & OPERATION;
+        let found = Operation::VARIANTS.iter().find(is_it);
+        found.copied().unwrap_or_default()
+    }
+
+    /// Who vouches for the caller.
+    #[must_use]
+    pub fn provider(self) -> Provider {
+        match self.0 >> OPERATION.count_ones() {
+            0 => Provider::None,
+            1 => Provider::Certificate,
+            number => {
+                let index = usize::try_from(number - FIRST_SOURCE).unwrap_or(usize::MAX);
+                Provider::Source(SourceId::from_index(index))
+            }
+        }
+    }
+
+    /// A number of at most 24 bits that no other topic has.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
 }
 
 /// What is asked for: an action of policies, or another kind of request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, VariantArray)]
 #[repr(u8)]
 pub enum Operation {
     /// Nothing that exists: the path, or its method, is refused.
@@ -99,5 +144,34 @@ impl Operation {
             Self::Push => "push",
             Self::Delete => "delete",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_what_was_set_last() {
+        let sources = [0, 1, 65_533].map(|index| Provider::Source(SourceId::from_index(index)));
+        let mut seen = Vec::new();
+        let mut topic = Topic::NONE;
+        for operation in Operation::VARIANTS {
+            for provider in [Provider::None, Provider::Certificate]
+                .iter()
+                .chain(&sources)
+            {
+                topic.set_operation(*operation);
+                topic.set_provider(*provider);
+                assert_eq!(
+                    (topic.operation(), topic.provider()),
+                    (*operation, *provider)
+                );
+                assert!(topic.bits() < 1 << 24 && !seen.contains(&topic.bits()));
+                seen.push(topic.bits());
+            }
+        }
+        topic.set_provider(Provider::Source(SourceId::from_index(usize::MAX)));
+        assert_eq!(topic.provider(), sources[2]);
     }
 }

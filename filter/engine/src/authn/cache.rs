@@ -68,9 +68,9 @@ pub struct IdentityCache {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     /// Callers that were found.
-    pub hits: i64,
-    /// Callers that had to be authenticated, and were added.
-    pub misses: i64,
+    pub hits: u32,
+    /// Callers that were authenticated, and added.
+    pub misses: u32,
 }
 
 #[derive(Default)]
@@ -160,7 +160,7 @@ impl IdentityCache {
             if !authenticated.holds(keys, now) {
                 return None;
             }
-            self.uses.hits = self.uses.hits.saturating_add(1);
+            self.uses.hits = self.uses.hits.wrapping_add(1);
             return Some(Arc::clone(authenticated));
         }
         self.old.find(hash, key)?;
@@ -168,7 +168,7 @@ impl IdentityCache {
         if !entry.authenticated.holds(keys, now) {
             return None;
         }
-        self.uses.hits = self.uses.hits.saturating_add(1);
+        self.uses.hits = self.uses.hits.wrapping_add(1);
         let authenticated = Arc::clone(&entry.authenticated);
         self.insert(hash, entry);
         Some(authenticated)
@@ -176,7 +176,7 @@ impl IdentityCache {
 
     /// Remembers a caller.
     pub(crate) fn put(&mut self, key: CacheKey<'_>, authenticated: Arc<Authenticated>) {
-        self.uses.misses = self.uses.misses.saturating_add(1);
+        self.uses.misses = self.uses.misses.wrapping_add(1);
         let (kind, text) = key.parts();
         let text = self.prefixes.keep(text);
         self.insert(

@@ -87,7 +87,7 @@ impl Decision<'_> {
         };
         let route = Route::parse(head.method, head.path, &engine.routes).map_err(denied)?;
         if route == Route::Token {
-            self.topic.operation = Operation::Token;
+            self.topic.set_operation(Operation::Token);
             return Err(self.token());
         }
         if matches!(route, Route::PushManifest(..))
@@ -96,9 +96,9 @@ impl Decision<'_> {
             return Err(denied(Reason::ManifestInvalid).into());
         }
         let access = AccessSet::of(&route);
-        self.topic.operation = Operation::of(&access);
+        self.topic.set_operation(Operation::of(&access));
         if let Route::Login(login) = route {
-            self.topic.operation = Operation::Page;
+            self.topic.set_operation(Operation::Page);
             return self.page(login);
         }
         if access == AccessSet::Nothing {

@@ -39,7 +39,7 @@ impl Decision<'_> {
                 self.authenticate_password(password, LoginPurpose::Login)?
             }
         };
-        self.topic.provider = authenticated.provider();
+        self.topic.set_provider(authenticated.provider());
         match &self.engine.mtls {
             Some(mtls) if !mtls.may_carry(&authenticated, &self.head.connection) => {
                 Err(Reason::WrongCertificate.into())
@@ -60,7 +60,7 @@ impl Decision<'_> {
         else {
             return Ok(None);
         };
-        self.topic.provider = topic::Provider::Certificate;
+        self.topic.set_provider(topic::Provider::Certificate);
         // Whatever the host says instead, that does not suffice.
         if connection.certificate.is_empty() && self.engine.needs_certificate().is_some() {
             return Err(Reason::UnusableCertificate);
@@ -127,7 +127,7 @@ impl Decision<'_> {
             Some(_) | None => engine.verify(&context),
         };
         let authenticated =
-            authenticated.inspect_err(|_| self.topic.provider = engine.named_by(token))?;
+            authenticated.inspect_err(|_| self.topic.set_provider(engine.named_by(token)))?;
         let authenticated = Arc::new(authenticated);
         self.cache
             .put(CacheKey::Token(compact), Arc::clone(&authenticated));

@@ -69,7 +69,7 @@ impl<'a> Decision<'a> {
         let (facts, now) = (self.facts, self.facts.now);
         let client = self.head.client;
         if let Some(login) = &self.engine.login {
-            self.topic.provider = Provider::Source(login.source);
+            self.topic.set_provider(Provider::Source(login.source));
         }
         let guesser = self.cache.guesser(&password.user, client);
         // Before the cache is asked: the right password would have another answer than wrong ones otherwise.
