@@ -46,6 +46,7 @@ type Sample<'a, M> = (Vec<(&'static str, &'a str)>, M);
 
 impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.ready(&mut encoder)?;
         self.sources(&mut encoder)?;
         self.envoys(&mut encoder)?;
         self.names(&mut encoder)?;
@@ -54,6 +55,17 @@ impl Collector for Snapshot {
 }
 
 impl Snapshot {
+    /// What `/readyz` says, for an alert.
+    fn ready(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let ready = ConstGauge::new(u32::from(self.state.waiting().is_empty()));
+        let family = Family(
+            "ready",
+            None,
+            "1 when every source has keys and every Envoy holds them, 0 otherwise",
+        );
+        write(encoder, family, std::iter::once((Vec::new(), ready)))
+    }
+
     fn sources(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let sources = || {
             self.state
@@ -305,6 +317,7 @@ mod tests {
         let text = text(status.now(), start + Duration::from_millis(1500)).unwrap();
         let set = r#"set="oidc:https://i.example/\"\\\n""#;
         let expected = [
+            "ready 0".to_owned(),
             format!("source_age_seconds{{{set}}} 1.5"),
             format!("source_keys{{{set}}} 4"),
             r#"source_keys{set="secret:us-east-1/a"} 0"#.to_owned(),
