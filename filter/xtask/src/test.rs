@@ -215,6 +215,16 @@ const STEPS: &[Step] = &[
         work: Work::Tested(ENVOY),
     },
     Step {
+        name: "prometheus",
+        parts: &[Part::Envoy],
+        work: Work::Install(tools::OBSERVABILITY),
+    },
+    Step {
+        name: "observability",
+        parts: &[Part::Envoy],
+        work: Work::Tested(OBSERVABILITY),
+    },
+    Step {
         name: "benchmark, shortly",
         parts: &[Part::Envoy],
         work: Work::Bench,
@@ -280,6 +290,7 @@ const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
 const PAGES: &[&str] = &["test", "--package=registry-auth-people", "--test=browser"];
+const OBSERVABILITY: &[&str] = &["--test=envoy", "--", "--ignored", "failures::alerts::"];
 const THROUGH_ENVOY: &[&str] = &["--test=envoy", "--", "--ignored", "run::browser::"];
 // Those that need moto, a directory or another program are ignored otherwise.
 const SHIM: &[&str] = &[

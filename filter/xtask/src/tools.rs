@@ -49,7 +49,7 @@ pub(crate) const DEMO: &[Tool] = &[BINARYEN, SERVERS, REGISTRY, CRANE];
 /// What the tests with Istio need.
 pub(crate) const ISTIO: &[Tool] = &[BINARYEN, SERVERS, REGISTRY, CRANE, ORAS];
 /// What the tests of the chart and of the images need.
-pub(crate) const DELIVERY: &[Tool] = &[HELM, VALIDATE, PROMTOOL, REGISTRY, CRANE, ORAS, DEBIAN];
+pub(crate) const DELIVERY: &[Tool] = &[HELM, VALIDATE, PROMETHEUS, REGISTRY, CRANE, ORAS, DEBIAN];
 /// What most tests need.
 pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, OLDEST_ENVOY, DENY, REGISTRY, CRANE];
 /// What the tests with several versions of Envoy need.
@@ -61,6 +61,8 @@ pub(crate) const HOSTS: &[Tool] = &[
     ENVOY_1_38,
     ENVOY_1_39,
 ];
+/// What the tests of the alerts need.
+pub(crate) const OBSERVABILITY: &[Tool] = &[SERVERS, PROMETHEUS];
 /// More registry clients, a registry of the release before, and the conformance suite of the OCI.
 pub(crate) const CLIENTS: &[Tool] = &[CONFORMANCE, REGCTL, ORAS, HELM, DEBIAN, OLD_REGISTRY];
 /// What the tests of people's logins need: a directory, htpasswd of Apache, a store of sessions.
@@ -173,10 +175,14 @@ const VALIDATE: Tool = Tool {
     source: Source::NewEnvironment("venv-chart", "filter/xtask/requirements-chart.txt"),
     probe: ["venv-chart/bin/kubernetes-validate", "--help"],
 };
-const PROMTOOL: Tool = Tool {
-    name: "promtool",
-    source: Source::Debian("debian-prometheus", &["prometheus"], &["promtool"]),
-    probe: ["bin/promtool", "--version"],
+const PROMETHEUS: Tool = Tool {
+    name: "prometheus",
+    source: Source::Debian(
+        "debian-prometheus",
+        &["prometheus"],
+        &["prometheus", "promtool"],
+    ),
+    probe: ["bin/prometheus", "--version"],
 };
 const OLD_REGISTRY: Tool = Tool {
     name: "registry 2.8",

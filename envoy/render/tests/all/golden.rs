@@ -96,3 +96,28 @@ fn one_file_and_a_folder_with_everything() {
         &(completed.assumptions.join("\n") + "\n"),
     );
 }
+
+/// The file that is shipped makes the labels that are rendered, and the page for operators of Istio
+/// has them too.
+#[test]
+fn labels_of_metrics_are_the_same_everywhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = |name| fs::read_to_string(root.join(name)).unwrap();
+    let (shipped, page) = (text("envoy/envoy.yaml"), text("docs/metrics.md"));
+    let tags = envoy::stats_tags();
+    let tags = tags.as_array().unwrap();
+    assert_eq!(shipped.matches("tag_name: ").count(), tags.len());
+    let member = |tag: &Value, name: &str| tag[name].as_str().unwrap().to_owned();
+    for tag in tags {
+        let (name, regex) = (member(tag, "tag_name"), member(tag, "regex"));
+        let line = format!("  - {{ tag_name: {name}, regex: '{regex}' }}\n");
+        assert!(shipped.contains(&line), "{line}");
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+    let names: Vec<_> = tags.iter().map(|tag| member(tag, "tag_name")).collect();
+    let (_, labels) = names.split_last().unwrap();
+    let line = format!("extraStatTags: [{}]", labels.join(", "));
+    for page in [page, text("docs/istio.md")] {
+        assert!(page.contains(&line), "{line}");
+    }
+}

@@ -180,9 +180,10 @@ impl Fixture {
     /// The gauges of the source are there, and shared by the workers.
     fn shows(&self) -> Result<()> {
         thread::sleep(Duration::from_millis(600));
-        let stats = self.envoy.admin_get("/stats?filter=registry_auth.keys")?;
+        let stats = self.envoy.admin_get("/stats?filter=registry_auth")?;
         for line in ["count: 1", "stale: 0", "failing: 0", "age_seconds: "] {
-            let line = format!("wasmcustom.registry_auth.keys.issuer_test.{line}");
+            let labels = "source=.=issuer_test;.;plugin=.=main;.;";
+            let line = format!("wasmcustom.registry_auth.{labels}keys_{line}");
             ensure!(
                 stats.lines().any(|found| found.starts_with(&line)),
                 "no `{line}` in\n{stats}"

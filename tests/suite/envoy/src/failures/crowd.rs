@@ -13,7 +13,7 @@ use registry_auth_harness::load::NONE;
 use super::callers::{NO_KEYS, Tokens, kinds, read};
 use super::issuers::Fixture;
 use super::page::Page;
-use super::proxy::{PATIENCE, Proxy, until};
+use super::proxy::{FETCHED, PATIENCE, Proxy, until};
 use super::trial::{Case, Hooks, UNNOTICED, play};
 
 /// The issuer of a crowd with a new key.
@@ -106,7 +106,7 @@ fn new_key(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "1,000 requests at once with an unknown key id",
         how: "the issuer has a new key",
-        sign: "`registry_auth.keys.fetched` counts once",
+        sign: "`registry_auth_fetches` counts `success` once",
         end: "one fetch; all 1,000 get 200",
         ..UNNOTICED
     };
@@ -118,16 +118,13 @@ fn new_key(fixture: &Fixture, page: &mut Page) -> Result<()> {
         fail: &mut || {
             thread::sleep(LIMIT);
             issuer.rotate(&["es256", "next-es256"])?;
-            let (fetches, counted) = (
-                issuer.requests(Endpoint::Keys),
-                proxy.metric("keys.fetched")?,
-            );
+            let (fetches, counted) = (issuer.requests(Endpoint::Keys), proxy.metric(&FETCHED)?);
             let statuses = Crowd::gather(proxy.address()?, &new, THOUSAND)?.statuses();
             ensure_all(&statuses, 200)?;
             let more = issuer.requests(Endpoint::Keys) - fetches;
             ensure!(more == 1, "{more} fetches");
             until("the counter", || {
-                Ok(proxy.metric("keys.fetched")? == counted.map(|count| count + 1))
+                Ok(proxy.metric(&FETCHED)? == counted.map(|count| count + 1))
             })
         },
         look: &mut || Ok(()),
@@ -147,7 +144,7 @@ fn waiting(fixture: &Fixture, page: &mut Page) -> Result<()> {
         how: "the issuer hangs; seven times",
         before: None,
         during: NO_KEYS,
-        sign: "`registry_auth.keys_unavailable` counts; the memory of Envoy stays as it is",
+        sign: "`registry_auth_decisions` counts `keys_unavailable`; the memory of Envoy stays as it is",
         end: "the other 5,000 get 503; no request is left in Envoy",
         ..UNNOTICED
     };
@@ -190,7 +187,7 @@ fn waiting(fixture: &Fixture, page: &mut Page) -> Result<()> {
                 "Envoy holds {last} KiB after the last crowd, {warm} before"
             );
             until("the counter", || {
-                Ok(proxy.metric("keys_unavailable")?.is_some())
+                Ok(proxy.metric(&["reason=.=keys_unavailable;.;"])?.is_some())
             })?;
             Ok(())
         },

@@ -27,9 +27,11 @@ const OTHER: &str = "http://other.test";
 const DOWN: &str = "http://down.test";
 const UNTRUSTED: &str = "https://untrusted.test";
 const OUTAGE: &str = "http://outage.test";
-const FAILING: &str = "`registry_auth.keys.failed` counts, `registry_auth.keys.SOURCE.failing` is 1, log: `fetching keys of ISSUER failed`";
-const AGES: &str = "`registry_auth.keys.SOURCE.age_seconds` grows";
-const STALE: &str = "the same, and `registry_auth.keys.SOURCE.stale` is 1";
+const FAILING: &str = "`registry_auth_fetches` counts `failure`, `registry_auth_keys_failing` is 1, log: `fetching keys of ISSUER failed`";
+const AGES: &str = "`registry_auth_keys_age_seconds` grows";
+const STALE: &str = "the same, and `registry_auth_keys_stale` is 1";
+/// What the counter of failed fetches has in its name.
+const FAILED: [&str; 2] = ["fetches", "outcome=.=failure;.;"];
 
 /// All issuers, in one Envoy.
 pub(super) struct Fixture {
@@ -144,7 +146,7 @@ impl Fixture {
     ) -> Result<()> {
         let tokens = Tokens::of(url, "es256");
         let kinds = kinds(&tokens, &tokens, &Self::others())?;
-        let before = self.proxy.metric("keys.failed")?.unwrap_or_default();
+        let before = self.proxy.metric(&FAILED)?.unwrap_or_default();
         let taken = read(&tokens.bearer(usize::MAX)?);
         let mended = || {
             mend()?;
@@ -162,7 +164,7 @@ impl Fixture {
     fn look(&self, case: &Case, url: &str, before: u64) -> Result<()> {
         let source = label(url);
         if case.sign == AGES {
-            let age = || self.proxy.metric(&format!("{source}.age_seconds"));
+            let age = || self.proxy.metric(&[&source, "keys_age_seconds"]);
             let young = age()?;
             return until("age", || Ok(age()? > young));
         }
@@ -171,14 +173,14 @@ impl Fixture {
         }
         if case.sign == STALE {
             until("the gauge of age", || {
-                Ok(self.proxy.metric(&format!("{source}.stale"))? == Some(1))
+                Ok(self.proxy.metric(&[&source, "keys_stale"])? == Some(1))
             })?;
         }
         until("the counter", || {
-            Ok(self.proxy.metric("keys.failed")?.unwrap_or_default() > before)
+            Ok(self.proxy.metric(&FAILED)?.unwrap_or_default() > before)
         })?;
         until("the gauge", || {
-            Ok(self.proxy.metric(&format!("{source}.failing"))? == Some(1))
+            Ok(self.proxy.metric(&[&source, "keys_failing"])? == Some(1))
         })?;
         let log = self.proxy.envoy()?.log();
         let line = format!("fetching keys of {url} failed: ");
@@ -190,10 +192,10 @@ impl Fixture {
     }
 }
 
-/// The end of an issuer's name in metrics.
+/// The label of an issuer in the names of metrics.
 fn label(url: &str) -> String {
     let host = url.split("//").nth(1).unwrap_or_default();
-    host.replace('.', "_")
+    format!("source=.={};.;", host.replace('.', "_"))
 }
 
 /// Sets a member of the object at a JSON pointer.

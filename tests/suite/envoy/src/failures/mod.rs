@@ -1,6 +1,7 @@
 //! Failures of what the filter depends on, in the real Envoy under load; `docs/faults.md` has the
 //! results.
 
+mod alerts;
 mod callers;
 mod crowd;
 mod foreign;

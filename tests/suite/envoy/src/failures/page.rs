@@ -20,8 +20,8 @@ workers while six kinds of requests run at once, checks every answer, and writes
 
 *Token seen before*, *new tokens* and *push with body* have tokens of the issuer, or token server, that the failure is about. A
 cell holds the status while it fails. Before and afterwards they are 200 and, for what the policy refuses, 403, unless the last column
-says otherwise. `-`: no such requests. `none`: the connection broke. `SOURCE` is the name of a source in metrics, `ISSUER` the issuer;
-`README.md` (Keys) and `host-shim/README.md` (Endpoints) list the metrics.
+says otherwise. `-`: no such requests. `none`: the connection broke. `ISSUER` is the issuer; [metrics.md](metrics.md) and
+`host-shim/README.md` (Endpoints) list the metrics, as Prometheus names them.
 ";
 const ELSEWHERE: &str = "
 ## In the module alone
@@ -33,10 +33,23 @@ These are made to happen in wasmtime, because a real Envoy does not let them hap
 | a host call fails, whichever, with whatever status | no request goes on without a grant; the next one is served | `tests/suite/wasm/src/faults` |
 | the clock says a time before the module's release date, as where a host hands over 32 bits of it | every request gets 503, public paths too, and the intake takes nothing; one line of the log says so, and one when the clock is right again | `clock.rs` |
 | the clock jumps back or forward | waits end with 503; tokens expire by the clock as it is; keys are used no longer than `maxStale` | `patience.rs`, `fetches/` |
-| another plugin writes over what workers tell each other of fetches | what has no MAC of the push key counts as absent, `registry_auth.keys.share_refused` counts it | `fetches/hostile.rs` |
+| another plugin writes over what workers tell each other of fetches | what has no MAC of the push key counts as absent, `registry_auth_keys_share_refused` counts it | `fetches/hostile.rs` |
 | more requests of one worker wait than may (`docs/threats.md`, Limits) | those above get 503 at once; who has a verified credential is not among them because of others who have none | `patience.rs`, `parking.rs` |
 | a key is published while its issuer may not be asked yet, or is being asked | its tokens wait for the next fetch, within 5 seconds, and get 200; those above 256 of one worker get 503 at once | `fetches/unknown.rs` |
 | an unknown key id cannot be looked up | 503, never 401 | `fetches/unknown.rs`, `intake.rs` |
+
+## Seen by alerts
+
+What is no failure for the filter, or none that it can tell from normal operation. The test of the alerts makes it happen, and those failures
+above that have an alert ([metrics.md](metrics.md), Alerts).
+
+| failure | what happens | it ends |
+|---|---|---|
+| most requests of one issuer are refused | 401 or 403, by the reason in `registry_auth_decisions`: its tokens, or the policy, have changed | with the right policy, or the right tokens |
+| claims no longer fit a validation | 401 with `validation_failed` or `mapping_failed`: the issuer has changed its claims, or somebody tries tokens of others | with the right validation or mapping |
+| proxies have different policies | each decides by its own, so that the same request gets 200 here and 403 there; `registry_auth_config_info` has both digests | when all proxies have the same |
+| the registry does not return its catalog | 503 for `GET /v2/_catalog`; `registry_auth_decisions` counts `upstream_unavailable` | by itself |
+| the next policy decides otherwise | nothing: a shadow policy is never enforced | with another shadow policy |
 ";
 
 /// The page as this run makes it.

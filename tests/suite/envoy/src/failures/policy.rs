@@ -221,21 +221,21 @@ fn questions(fixture: &Fixture, kinds: &[Kind], page: &mut Page) {
             how,
             before: Some(NORMAL),
             during: STRICTER,
-            sign: "`registry_auth.policy_denied` counts",
+            sign: "`registry_auth_decisions` counts `policy_denied`",
             end: "by itself; until then a tag is treated as existing: who may only create is refused",
             ..UNNOTICED
         };
         let before = Cell::new(None);
         let hooks = Hooks {
             fail: &mut || {
-                before.set(fixture.proxy.metric("policy_denied")?);
+                before.set(fixture.proxy.metric(&["reason=.=policy_denied;.;"])?);
                 fixture.proxy.backend.answer(question);
                 Ok(())
             },
             // Workers send their counters with the next tick.
             look: &mut || {
                 until("the counter", || {
-                    Ok(fixture.proxy.metric("policy_denied")? > before.get())
+                    Ok(fixture.proxy.metric(&["reason=.=policy_denied;.;"])? > before.get())
                 })
             },
             mend: &mut || {

@@ -13,6 +13,8 @@ use registry_auth_harness::real::INTAKE;
 use registry_auth_harness::substrate::ENVIRONMENT;
 use serde_json::Value;
 
+/// What the counter of fetches with keys has in its name.
+pub(super) const FETCHED: [&str; 2] = ["fetches", "outcome=.=success;.;"];
 /// How long anything may take on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// How requests are sent.
@@ -142,14 +144,15 @@ impl Proxy {
         self.envoy()?.stat("http.main.downstream_cx_active")
     }
 
-    /// The greatest of the module's metrics whose names end so.
-    pub(super) fn metric(&self, name: &str) -> Result<Option<u64>> {
+    /// The sum of the module's metrics whose names contain each of `parts`.
+    pub(super) fn metric(&self, parts: &[&str]) -> Result<Option<u64>> {
         let stats = self.envoy()?.admin_get("/stats?filter=registry_auth")?;
         let values = stats
             .lines()
             .filter_map(|line| line.split_once(": "))
-            .filter(|(found, _)| found.ends_with(name));
-        Ok(values.filter_map(|(_, value)| value.parse().ok()).max())
+            .filter(|(found, _)| parts.iter().all(|part| found.contains(part)));
+        let values = values.filter_map(|(_, value)| value.parse().ok());
+        Ok(values.reduce(u64::saturating_add))
     }
 }
 

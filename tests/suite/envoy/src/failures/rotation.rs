@@ -9,7 +9,7 @@ use registry_auth_harness::client;
 use super::callers::{KindStatuses, Tokens, kinds, read};
 use super::issuers::Fixture;
 use super::page::Page;
-use super::proxy::{PATIENCE, until};
+use super::proxy::{FETCHED, PATIENCE, until};
 use super::trial::{Case, Hooks, UNNOTICED, play};
 
 /// The issuer that has both keys for a while.
@@ -30,7 +30,7 @@ pub(super) fn try_all(fixture: &Fixture, page: &mut Page) {
         failure: "rotation with overlap",
         how: "the issuer has both keys; later it drops the old one, and any token with an unknown key id comes",
         before: Some(OLD),
-        sign: "`registry_auth.keys.fetched` counts",
+        sign: "`registry_auth_fetches` counts `success`",
         after: REVOKED,
         end: "401 for the old key after that refresh",
         ..UNNOTICED
@@ -60,7 +60,7 @@ fn rotate(fixture: &Fixture, case: &Case, url: &str, keys: &[&str]) -> Result<()
     let (old, new) = (read(&old.bearer(0)?), read(&new.bearer(0)?));
     let stray = read(&Tokens::of(url, "stray-es256").bearer(0)?);
     proxy.comes_to(200, &old)?;
-    let fetched = proxy.metric("keys.fetched")?.unwrap_or_default();
+    let fetched = proxy.metric(&FETCHED)?.unwrap_or_default();
     let status = if case.during == REVOKED { 401 } else { 200 };
     let hooks = Hooks {
         fail: &mut || {
@@ -78,7 +78,7 @@ fn rotate(fixture: &Fixture, case: &Case, url: &str, keys: &[&str]) -> Result<()
         },
         look: &mut || {
             ensure!(
-                proxy.metric("keys.fetched")? > Some(fetched),
+                proxy.metric(&FETCHED)? > Some(fetched),
                 "no fetch was counted"
             );
             Ok(())

@@ -5,6 +5,7 @@ mod pushes;
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -92,23 +93,8 @@ impl Fixture {
     fn start_shim(&self) -> Result<()> {
         let file = self.folder.path().join("plugin.json");
         fs::write(&file, self.plugin.to_string())?;
-        let mut command = Command::new(module::shim()?);
-        command
-            .arg("serve")
-            .arg("--config")
-            .arg(file)
-            .args(["--listen", &self.endpoints.to_string()]);
-        command
-            .args(["--envoy", &format!("http://{}", self.intake)])
-            .env("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY);
-        command.env(
-            "AWS_ENDPOINT_URL",
-            format!("http://{}", self.secrets.borrow().address()),
-        );
-        command.envs([
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-        ]);
+        let secrets = self.secrets.borrow().address();
+        let mut command = serve(&file, self.endpoints, &[self.intake], secrets)?;
         let mut program = Program::start("shim", &mut command, self.folder.path())?;
         program.wait_until(|| self.is_ready())?;
         *self.shim.borrow_mut() = Some(program);
@@ -176,8 +162,33 @@ impl Fixture {
     }
 
     fn refused(&self) -> Result<Option<u64>> {
-        self.proxy.borrow().metric("intake.refused")
+        self.proxy.borrow().metric(&["intake.refused"])
     }
+}
+
+/// A command that serves a configuration: the endpoints, the intakes, and Secrets Manager.
+pub(super) fn serve(
+    configuration: &Path,
+    endpoints: SocketAddr,
+    intakes: &[SocketAddr],
+    secrets: SocketAddr,
+) -> Result<Command> {
+    let mut command = Command::new(module::shim()?);
+    command
+        .arg("serve")
+        .arg("--config")
+        .arg(configuration)
+        .args(["--listen", &endpoints.to_string()]);
+    for intake in intakes {
+        command.args(["--envoy", &format!("http://{intake}")]);
+    }
+    command.envs([
+        ("REGISTRY_AUTH_PUSH_KEY", PUSH_KEY),
+        ("AWS_ENDPOINT_URL", &format!("http://{secrets}")),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ]);
+    Ok(command)
 }
 
 /// Plays all failures around the shim.

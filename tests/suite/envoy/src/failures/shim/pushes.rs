@@ -153,7 +153,7 @@ fn strangers(fixture: &Fixture, page: &mut Page) -> Result<()> {
     for (failure, how, request, status) in rows {
         let counts = status == 401;
         let sign = if counts {
-            "`registry_auth.intake.refused` counts, log: `requests to the intake are refused`"
+            "`registry_auth_intake_refused` counts, log: `requests to the intake are refused`"
         } else {
             "log of the shim: `pushing to an intake failed`"
         };
@@ -209,7 +209,7 @@ fn pushes(fixture: &Fixture, page: &mut Page) -> Result<()> {
     for (failure, how, request, status) in bad_pushes(&held)? {
         let counts = status != 413;
         let sign = if counts {
-            "`registry_auth.intake.refused` counts, log: `a pushed key set is refused`"
+            "`registry_auth_intake_refused` counts, log: `a pushed key set is refused`"
         } else {
             "nothing"
         };
@@ -257,11 +257,11 @@ fn overwritten(fixture: &Fixture, page: &mut Page) -> Result<()> {
     let case = Case {
         failure: "another plugin writes over our shared data",
         how: "over the pushed set, in a store that it shares",
-        sign: "`registry_auth.keys.push_refused` and `registry_auth_shim_pushes_total` (`stored`) count",
+        sign: "`registry_auth_keys_push_refused` and `registry_auth_shim_pushes_total` (`stored`) count",
         end: "nobody has noticed; the shim pushes again",
         ..UNNOTICED
     };
-    let refused = || fixture.proxy.borrow().metric("keys.push_refused");
+    let refused = || fixture.proxy.borrow().metric(&["keys.push_refused"]);
     let foreign = fixture.proxy.borrow().envoy()?.listener("foreign")?;
     let (before, stored) = (Cell::new(None), Cell::new(0));
     let hooks = Hooks {
