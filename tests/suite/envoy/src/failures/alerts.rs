@@ -31,6 +31,10 @@ const QUIET: Duration = Duration::from_secs(6);
 #[test]
 #[ignore = "needs Prometheus; `cargo xtask test` runs it in a step of its own"]
 fn each_alert_fires_in_its_failure_and_each_panel_shows_something() -> Outcome {
+    Ok(play_all()?)
+}
+
+fn play_all() -> Result<()> {
     let rules = fs::read_to_string(module::workspace().join(RULES)).context(RULES)?;
     let named: BTreeSet<&str> = rules
         .lines()
@@ -42,7 +46,7 @@ fn each_alert_fires_in_its_failure_and_each_panel_shows_something() -> Outcome {
     let mut stand = Stand::set_up()?;
     let prometheus = Prometheus::start(&rules, &stand.targets()?)?;
     let outcome = watch(&mut stand, &prometheus);
-    Ok(outcome.with_context(|| stand.log())?)
+    outcome.with_context(|| stand.log())
 }
 
 fn watch(stand: &mut Stand, prometheus: &Prometheus) -> Result<()> {
