@@ -64,6 +64,10 @@ pub struct Other<'a> {
 
 /// What tells a configuration from others: the beginning of its SHA-256, in hexadecimal.
 #[must_use]
+#[expect(
+    clippy::format_collect,
+    reason = "eight bytes, once for each configuration"
+)]
 pub fn policy_digest(configuration: &[u8]) -> String {
     let digest = Sha256::digest(configuration);
     let start = digest.iter().take(DIGEST);

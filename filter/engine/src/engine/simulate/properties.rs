@@ -87,7 +87,7 @@ pub(in crate::engine) fn policy(random: &mut Random) -> Value {
 }
 
 fn engine(random: &mut Random) -> Engine {
-    compiled(document(policy(random))).engine
+    compiled(document(&policy(random))).engine
 }
 
 pub(in crate::engine) fn mapping() -> Value {
@@ -100,7 +100,7 @@ pub(in crate::engine) fn mapping() -> Value {
 }
 
 /// A document with this access control.
-pub(in crate::engine) fn document(access_control: Value) -> Value {
+pub(in crate::engine) fn document(access_control: &Value) -> Value {
     let key = SigningKey::new(Kind::Ed25519, &[7; 32], None)
         .unwrap()
         .to_jwk(false)
