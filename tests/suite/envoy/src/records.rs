@@ -1,4 +1,4 @@
-//! Records of decisions: every row of `tests/scenarios` once more, with `log.decisions`. No answer is
+//! Records of decisions: rows of `tests/scenarios` once more, with `log.decisions`. No answer is
 //! another, and for each there is a record in the access log and in the log, with what the client
 //! gets to know.
 
@@ -20,6 +20,22 @@ use registry_auth_harness::substrate::{Substrate, run};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+/// The files whose rows lead to each reason. All of them are in [`crate::scenarios`]; they would need
+/// some hundred listeners once more.
+const FILES: [&str; 12] = [
+    "catalog",
+    "credentials",
+    "edits",
+    "login",
+    "mtls",
+    "paths",
+    "pushes",
+    "records",
+    "smoke",
+    "token_endpoint",
+    "tokens",
+    "upstream",
+];
 /// How long the last lines of a log may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Reasons that no single request leads to: other tests have them.
@@ -87,7 +103,10 @@ fn play() -> Result<()> {
         answers: Vec::new(),
         forwarded: 0,
     };
-    run(&mut recording, &Scenarios::all()?)?;
+    let mut files = Scenarios::all()?;
+    files.retain(|file| FILES.contains(&file.name.as_str()));
+    ensure!(files.len() == FILES.len(), "a file is missing");
+    run(&mut recording, &files)?;
     let lines = lines(&file, recording.answers.len() + recording.forwarded)?;
     let known = fields_of_the_page()?;
     let mut reasons = BTreeSet::new();
@@ -218,7 +237,9 @@ fn check_log(log: &str, lines: &BTreeMap<String, Line>) -> Result<()> {
         let record: Map<String, Value> = serde_json::from_str(&record).context(record)?;
         logged.insert(text(&record, "id").to_owned(), record);
     }
-    for line in lines.values() {
+    // Envoy is started with the level `info`, which challenges are below.
+    let is_logged = |line: &&Line| text(&line.record, "decision") != "challenge";
+    for line in lines.values().filter(is_logged) {
         let found = logged.get(&line.id);
         ensure!(found == Some(&line.record), "{found:?} {:?}", line.record);
     }

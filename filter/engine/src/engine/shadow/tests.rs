@@ -67,11 +67,11 @@ fn what_a_shadow_says_is_what_it_says_in_force_and_changes_nothing() {
     for _ in 0..POLICIES {
         let (now, next) = (policy(&mut random), policy(&mut random));
         let mapping = other_mapping(&mut random);
-        let live = document(now.clone());
+        let live = document(&now);
         let mut with_shadow = live.clone();
         with_shadow["shadow"] =
             json!({ "accessControl": next, "claimMapping": { ISSUER: mapping } });
-        let mut in_force = document(next);
+        let mut in_force = document(&next);
         in_force["http"]["auth"]["bearer"]["oidc"][0]["claimMapping"] = mapping;
         let live = compiled(live).engine;
         let in_force = compiled(in_force).engine;
@@ -156,7 +156,7 @@ fn a_shadow_decides_with_what_the_live_policy_has_asked_for_and_asks_nothing() {
         ),
     ];
     for (now, next, tag, difference) in rows {
-        let mut document = document(rules(now.clone()));
+        let mut document = document(&rules(now.clone()));
         document["proxy"] = json!({ "upstreamCluster": "registry" });
         document["shadow"] = json!({ "accessControl": rules(next.clone()), "warn": "from 2027" });
         let compiled = compiled(document);

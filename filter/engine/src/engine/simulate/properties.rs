@@ -87,7 +87,7 @@ pub(in crate::engine) fn policy(random: &mut Random) -> Value {
 }
 
 fn engine(random: &mut Random) -> Engine {
-    compiled(document(policy(random))).engine
+    compiled(document(&policy(random))).engine
 }
 
 pub(in crate::engine) fn mapping() -> Value {
@@ -100,11 +100,7 @@ pub(in crate::engine) fn mapping() -> Value {
 }
 
 /// A document with this access control.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "`json!` makes it for the call"
-)]
-pub(in crate::engine) fn document(access_control: Value) -> Value {
+pub(in crate::engine) fn document(access_control: &Value) -> Value {
     let key = SigningKey::new(Kind::Ed25519, &[7; 32], None)
         .unwrap()
         .to_jwk(false)
