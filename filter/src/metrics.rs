@@ -223,6 +223,7 @@ impl Counted {
             Self::TokenCache(hit) => (OTHER, u32::from(hit)),
             Self::Waits(stage) => (OTHER, 8 | stage as u32),
             Self::WaitMs(stage) => (OTHER, 16 | stage as u32),
+            Self::Shadow(newly_refused) => (OTHER, 32 | u32::from(newly_refused)),
             // A name that is in the module twice has two counters, and both add to one of the host.
             Self::Plain(name) => (
                 PLAIN,

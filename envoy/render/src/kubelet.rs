@@ -179,7 +179,7 @@ fn rbac(audience: &str) -> String {
         member("resources", list([audience])).why("The audience."),
         member("verbs", list(["request-serviceaccounts-token-audience"])),
     ]);
-    let role = object("ClusterRole", [member("rules", list([rule]))]);
+    let granted = object("ClusterRole", [member("rules", list([rule]))]);
     let reference = map([
         member("apiGroup", RBAC_GROUP),
         member("kind", "ClusterRole"),
@@ -197,7 +197,7 @@ fn rbac(audience: &str) -> String {
             member("subjects", list([nodes])),
         ],
     );
-    [yaml::write(&role, ROLE_HEAD), yaml::write(&binding, "")].join("---\n")
+    [yaml::write(&granted, ROLE_HEAD), yaml::write(&binding, "")].join("---\n")
 }
 
 fn object<const N: usize>(kind: &str, rest: [Member; N]) -> Node {

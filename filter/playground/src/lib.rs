@@ -34,8 +34,6 @@
 //!  workbench  all of it, as questions and answers
 //! ```
 
-#![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
-
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod bindings;
 mod compare;

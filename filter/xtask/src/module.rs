@@ -14,7 +14,7 @@ use imports::Stubs;
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{ExportSectionReader, ExternalKind, Parser, Payload, Validator};
 
-/// Largest size of the module that ships: 1,568 KiB. Records of decisions and the next policy beside
+/// Largest size of the module that ships: 1,568 KiB. Records of decisions and the next policy next to
 /// the one in force (`shadow`) took 33 KiB; before, it was 1.5 MiB.
 pub(crate) const MAX_SIZE: usize = 1_605_632;
 

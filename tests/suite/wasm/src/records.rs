@@ -258,7 +258,7 @@ fn the_next_policy_in_wasm_is_counted_and_warned_of_and_changes_nothing() -> Out
     }
     vm.tick()?;
     for (kind, count) in [("newly_refused", 6), ("newly_allowed", 2)] {
-        let name = format!("kind=.={kind};.;registry_auth_shadow_disagreements");
+        let name = format!("registry_auth.kind=.={kind};.;shadow_disagreements");
         assert_eq!(vm.metric(&name), Some(count), "{kind}");
     }
     Ok(())
