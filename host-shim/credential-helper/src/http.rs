@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::Builder;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::http::uri::Authority;
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
@@ -95,7 +96,7 @@ impl Call {
             .parse()
             .map_err(|_| HttpError::Request("its address is not a URL"))?;
         let known = matches!(uri.scheme_str(), Some("http" | "https"));
-        let authority = uri.authority().map(|authority| authority.as_str());
+        let authority = uri.authority().map(Authority::as_str);
         if !known || authority.is_none_or(|authority| authority.contains('@')) {
             return Err(HttpError::Request(
                 "its address is not a URL of http or https without a user",

@@ -200,6 +200,7 @@ mod tests {
     /// The rows: members of the request, the audience of the command, the variable with the user
     /// name, and the `auth` of the answer or the message.
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of rows")]
     fn a_request_gets_the_token_or_a_line_that_says_why_not() {
         let registry = json!("registry.example.com");
         let good = of(&registry, 9_999);

@@ -10,24 +10,24 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let verb = match arguments.as_slice() {
         [verb] => verb.to_string_lossy(),
-        _ => return ended(helper::usage(), ExitCode::FAILURE),
+        _ => return ended(&helper::usage(), ExitCode::FAILURE),
     };
     match &*verb {
-        "--version" | "-v" => ended(helper::version(), ExitCode::SUCCESS),
-        "--help" | "-h" => ended(helper::usage(), ExitCode::SUCCESS),
+        "--version" | "-v" => ended(&helper::version(), ExitCode::SUCCESS),
+        "--help" | "-h" => ended(&helper::usage(), ExitCode::SUCCESS),
         verb => {
             let environment = Environment::of_process();
             let (mut stdin, mut stderr) = (stdin().lock(), stderr().lock());
             match helper::answer(verb, &environment, &mut stdin, &mut stdout(), &mut stderr) {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(error) => ended(error.to_string(), ExitCode::FAILURE),
+                Err(error) => ended(&error.to_string(), ExitCode::FAILURE),
             }
         }
     }
 }
 
 /// The protocol wants messages on stdout.
-fn ended(line: String, status: ExitCode) -> ExitCode {
+fn ended(line: &str, status: ExitCode) -> ExitCode {
     match writeln!(stdout(), "{line}") {
         Ok(()) => status,
         Err(_) => ExitCode::FAILURE,

@@ -216,6 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of rows")]
     fn settings_are_read_or_say_where_they_are_wrong() {
         let rows = [
             (r#"{"registries": {}}"#, ""),

@@ -78,6 +78,7 @@ fn a_credential_has_the_bytes_that_clients_read() {
 
 /// The rows: verb, stdin, stdout, how it begins, and a part of stderr.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 fn every_verb_says_what_clients_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = settings(folder.path());

@@ -217,14 +217,8 @@ mod tests {
             audience: vec!["registry.example.com".to_owned()],
             spiffe_id: String::new(),
         };
-        let hex: String = frame(&question)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        assert_eq!(
-            hex,
-            "00000000160a1472656769737472792e6578616d706c652e636f6d"
-        );
+        let expected = b"\0\0\0\0\x16\x0a\x14registry.example.com";
+        assert_eq!(*frame(&question), *expected);
     }
 
     #[test]

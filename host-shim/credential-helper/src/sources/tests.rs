@@ -14,6 +14,7 @@ const ENCODED: &str = "https%3A%2F%2Fregistry.example.com";
 
 /// A row: variables (`{}` is the address of the service), the source, the answers, what comes out,
 /// and the requests, each as a list of parts.
+#[derive(Clone, Copy)]
 struct Row<'a> {
     variables: &'a [(&'a str, &'a str)],
     source: &'a str,

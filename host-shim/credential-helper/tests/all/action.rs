@@ -1,5 +1,6 @@
 //! The action `docker-login`: its script, with a token service and with clients that write down how
 //! they are called.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,5 @@
 //! How the program is called, and how it ends.
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};

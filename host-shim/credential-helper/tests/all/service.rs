@@ -1,4 +1,5 @@
 //! A token service of GitHub Actions, and the tokens that it gives.
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -3,6 +3,15 @@
 use super::{ENCODED, Row, check};
 use crate::http::tests::answer;
 
+/// Variables, the source, the answers, what comes out, and parts of the requests.
+type AwsRow<'a> = (
+    Vec<(&'a str, &'a str)>,
+    &'a str,
+    Vec<String>,
+    &'a str,
+    Vec<&'a [&'a str]>,
+);
+
 const STS: (&str, &str) = ("AWS_ENDPOINT_URL_STS", "http://{}");
 const KEY: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AKID");
 const SECRET: (&str, &str) = ("AWS_SECRET_ACCESS_KEY", "tops3cret");
@@ -10,6 +19,7 @@ const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
 const IMDS: (&str, &str) = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://{}");
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 async fn aws_gives_a_token_for_signed_requests() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
@@ -68,7 +78,7 @@ async fn aws_gives_a_token_for_signed_requests() {
         403,
         "<E><Code>OutboundWebIdentityFederationDisabledException</Code><Message>tops3cret</Message></E>",
     );
-    let rows: Vec<(Vec<(&str, &str)>, &str, Vec<String>, &str, Vec<&[&str]>)> = vec![
+    let rows: Vec<AwsRow<'_>> = vec![
         (
             vec![STS, KEY, SECRET, REGION],
             "aws",

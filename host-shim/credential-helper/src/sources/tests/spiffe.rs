@@ -17,27 +17,24 @@ use crate::environment::Environment;
 use crate::source::Source;
 
 /// An answer with `spiffe://a/b`, whose token is a.b.c, and `spiffe://a/c` without one.
-const TWO: &str =
-    "00000000270a150a0c7370696666653a2f2f612f621205612e622e630a0e0a0c7370696666653a2f2f612f63";
+const TWO: &[u8] =
+    b"\0\0\0\0\x27\x0a\x15\x0a\x0cspiffe://a/b\x12\x05a.b.c\x0a\x0e\x0a\x0cspiffe://a/c";
 /// What is asked for the audience `registry.example.com`, and for `spiffe://a/c` too.
-const QUESTION: &str = "00000000160a1472656769737472792e6578616d706c652e636f6d";
-const NAMED: &str =
-    "00000000240a1472656769737472792e6578616d706c652e636f6d120c7370696666653a2f2f612f63";
+const QUESTION: &[u8] = b"\0\0\0\0\x16\x0a\x14registry.example.com";
+const NAMED: &[u8] = b"\0\0\0\0\x24\x0a\x14registry.example.com\x12\x0cspiffe://a/c";
 
-type Seen = Arc<Mutex<Vec<(String, String)>>>;
+/// The head of each request, and its frame.
+type Seen = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+/// A frame, and a status of gRPC if there is one.
+type Answer = (&'static [u8], &'static str);
+/// The wanted identity, the answers, what comes out, and how often it is asked.
+type Row = (&'static str, &'static [Answer], &'static str, usize);
 
-fn bytes(hex: &str) -> Vec<u8> {
-    let digits = (0..hex.len()).step_by(2);
-    digits
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
-}
-
-/// Serves one connection with an answer: a frame, and a status of gRPC if there is one.
+/// Serves one connection with an answer.
 async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     seen: Seen,
-    (frame, status): (&'static str, &'static str),
+    (frame, status): Answer,
 ) {
     let answer = move |request: Request<Incoming>| {
         let seen = Arc::clone(&seen);
@@ -57,13 +54,12 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                 of("workload.spiffe.io")
             );
             let body = body.collect().await.unwrap().to_bytes();
-            let hex = body.iter().map(|byte| format!("{byte:02x}")).collect();
-            seen.lock().unwrap().push((line, hex));
+            seen.lock().unwrap().push((line, body.to_vec()));
             let mut trailers = HeaderMap::new();
             if !status.is_empty() {
                 trailers.insert("grpc-status", status.parse().unwrap());
             }
-            let body = Full::new(Bytes::from(bytes(frame)));
+            let body = Full::new(Bytes::from_static(frame));
             let body = body.with_trailers(async move { Some(Ok::<_, Infallible>(trailers)) });
             Ok::<_, Infallible>(Response::new(body))
         }
@@ -79,44 +75,44 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 /// The rows: the wanted identity, the answers, what comes out, and how often it is asked.
 #[tokio::test]
 async fn the_workload_api_gives_the_token_of_an_identity() {
-    let id: &[(&'static str, &'static str)] = &[(TWO, "0")];
-    let rows: [(&str, &[(&'static str, &'static str)], &str, usize); 9] = [
-        ("spiffe", id, "a.b.c", 1),
-        ("spiffe:spiffe://a/b", id, "a.b.c", 1),
+    const ID: &[Answer] = &[(TWO, "0")];
+    let rows: [Row; 9] = [
+        ("spiffe", ID, "a.b.c", 1),
+        ("spiffe:spiffe://a/b", ID, "a.b.c", 1),
         (
             "spiffe:spiffe://a/d",
-            id,
+            ID,
             "the answer of the Workload API has no token of this identity",
             1,
         ),
         (
             "spiffe",
-            &[("0000000000", "0")],
+            &[(b"\0\0\0\0\0", "0")],
             "the answer of the Workload API has no token of this identity",
             1,
         ),
         (
             "spiffe",
-            &[("0000000005", "0")],
+            &[(b"\0\0\0\0\x05", "0")],
             "the answer of the Workload API has no message",
             1,
         ),
         (
             "spiffe",
-            &[("", "3")],
+            &[(b"", "3")],
             "the Workload API answers with the gRPC status 3",
             1,
         ),
         (
             "spiffe",
-            &[("", "7")],
+            &[(b"", "7")],
             "the Workload API answers with the gRPC status 7: no entry matches this workload",
             2,
         ),
-        ("spiffe", &[("", "14"), (TWO, "0")], "a.b.c", 2),
+        ("spiffe", &[(b"", "14"), (TWO, "0")], "a.b.c", 2),
         (
             "spiffe",
-            &[("", "")],
+            &[(b"", "")],
             "the Workload API cannot be reached: it is not a service of gRPC",
             2,
         ),
@@ -145,7 +141,7 @@ async fn the_workload_api_gives_the_token_of_an_identity() {
                 line,
                 "POST /SpiffeWorkloadAPI/FetchJWTSVID application/grpc trailers true"
             );
-            assert!(source != "spiffe" || question == QUESTION, "{question}");
+            assert!(source != "spiffe" || *question == QUESTION, "{question:?}");
         }
     }
 }
