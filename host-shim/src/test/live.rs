@@ -1,6 +1,7 @@
 //! The reads of tests, sent to a proxy that is running.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,6 +62,12 @@ impl Verdict {
     }
 }
 
+/// A name of this machine.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 impl LiveArguments {
     /// Sends what can be sent. None if no proxy is named.
     ///
@@ -78,8 +85,8 @@ impl LiveArguments {
             anyhow::anyhow!("`{text}` {error}; write --live https://registry.example.com")
         })?;
         let tokens = self.tokens(tests.clone())?;
-        if !tokens.is_empty() && !url.url().is_https() {
-            eprintln!("warning: tokens are sent without TLS to {text}");
+        if !tokens.is_empty() && !url.url().is_https() && !is_loopback(url.url().host()) {
+            bail!("tokens are not sent without TLS to another machine: write `--live https://...`");
         }
         let authorities = match &self.cacert {
             Some(path) => Authorities::File(path.clone()),

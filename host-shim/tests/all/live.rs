@@ -128,10 +128,11 @@ async fn reads_are_sent_and_compared_and_nothing_is_written() -> anyhow::Result<
         "not sent  main releases: it has no token\nnot sent  tests[1]: it has no token\n4 tests, 36 requests: ok\n{url}: 2 tests, 3 reads sent, 2 tests not sent: ok\n"
     );
     assert_eq!(out, expected);
-    assert!(
-        errors.contains("warning: tokens are sent without TLS"),
-        "{errors}"
-    );
+    assert_eq!(errors, "", "{errors}");
+    let words = format!("test {ARGUMENTS} http://registry.test --token a=b=token");
+    let (status, _, errors) = run(&folder.path(""), &words).await?;
+    assert_eq!(status, Some(1), "{errors}");
+    assert!(errors.contains("not sent without TLS"), "{errors}");
     let asked = [
         "HEAD /v2/acme/app/manifests/v1",
         "GET /v2/acme/app/tags/list",
