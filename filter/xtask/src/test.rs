@@ -309,6 +309,7 @@ const DOC: &[&str] = &[
     "doc",
     "--package=registry-auth-cel",
     "--package=registry-auth-engine",
+    "--package=registry-auth-lint",
     "--package=registry-auth-playground",
     "--package=registry-auth-policy",
     "--package=registry-auth-vm",

@@ -13,6 +13,7 @@ use crate::process;
 const TESTED: &[&str] = &[
     "--package=registry-auth-cel",
     "--package=registry-auth-engine",
+    "--package=registry-auth-lint",
     "--package=registry-auth-playground",
     "--package=registry-auth-policy",
     "--package=xtask",
