@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
+use crate::helper;
 use crate::module::{self, Finished, Variant};
 use crate::playground;
 use crate::process;
@@ -25,7 +26,7 @@ pub(crate) struct Options {
     /// Build only target/registry-auth.wasm and target/registry-auth-full.wasm
     #[arg(long)]
     module: bool,
-    /// Build only target/release/registry-auth
+    /// Build only target/release/registry-auth and target/helper/docker-credential-registry-auth
     #[arg(long)]
     native: bool,
 }
@@ -168,7 +169,8 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::rename(&new, path)
 }
 
-/// Builds target/release/registry-auth, with the module in it if there is one.
+/// Builds target/release/registry-auth, with the module in it if there is one, and
+/// target/helper/docker-credential-registry-auth.
 ///
 /// # Errors
 /// As [`run`].
@@ -199,7 +201,7 @@ pub(crate) fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
         "{}",
         workspace.short(&workspace.target("release/registry-auth"))
     );
-    Ok(())
+    helper::build(workspace)
 }
 
 /// Returns the file of the module for the native binary; `None` if there is no module. It is a copy

@@ -10,6 +10,7 @@ mod demo;
 #[cfg(test)]
 mod floors;
 mod fuzz;
+mod helper;
 mod hosts;
 mod image;
 mod istio;

@@ -51,7 +51,9 @@ pub(crate) const DEMO: &[Tool] = &[BINARYEN, SERVERS, REGISTRY, CRANE];
 /// What the tests with Istio need.
 pub(crate) const ISTIO: &[Tool] = &[BINARYEN, SERVERS, REGISTRY, CRANE, ORAS];
 /// What the tests of the chart and of the images need.
-pub(crate) const DELIVERY: &[Tool] = &[HELM, VALIDATE, PROMETHEUS, REGISTRY, CRANE, ORAS, DEBIAN];
+pub(crate) const DELIVERY: &[Tool] = &[
+    HELM, VALIDATE, PROMETHEUS, REGISTRY, CRANE, ORAS, DEBIAN, ACTIONLINT,
+];
 /// What most tests need.
 pub(crate) const TEST: &[Tool] = &[BINARYEN, SERVERS, OLDEST_ENVOY, DENY, REGISTRY, CRANE];
 /// What the tests with several versions of Envoy need.
@@ -178,6 +180,11 @@ const VALIDATE: Tool = Tool {
     name: "kubernetes-validate",
     source: Source::NewEnvironment("venv-chart", "filter/xtask/requirements-chart.txt"),
     probe: ["venv-chart/bin/kubernetes-validate", "--help"],
+};
+const ACTIONLINT: Tool = Tool {
+    name: "actionlint",
+    source: Source::Go("github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12"),
+    probe: ["bin/actionlint", "-version"],
 };
 const PROMETHEUS: Tool = Tool {
     name: "prometheus",

@@ -1,4 +1,5 @@
-//! Tests of the Helm chart, with the real programs: helm, the schemas of Kubernetes, promtool.
+//! Tests of the Helm chart and of the examples for workloads, with the real programs: helm, the
+//! schemas of Kubernetes, promtool, actionlint.
 //!
 //! `cargo xtask chart` installs them and runs this.
 
@@ -16,3 +17,5 @@ mod refused;
 mod rules;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod workloads;
