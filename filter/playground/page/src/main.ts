@@ -24,26 +24,31 @@ const PAUSE = 60;
 
 const engine = start(new URL("engine.wasm", import.meta.url));
 let sample: Sample | null = null;
-let timer = 0;
 
-function soon(action: () => void): void {
-  clearTimeout(timer);
-  timer = window.setTimeout(action, PAUSE);
+/** Calls `action` when nothing has been written for a moment. */
+function soon(action: () => void): () => void {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(action, PAUSE);
+  };
 }
+
+const loadSoon = soon(() => void load());
+const decideSoon = soon(() => void decide());
 
 const editor = new Editor(byId("editor"), "Configuration", "yaml", (text, wasCut) => {
   set({ text });
   if (wasCut) {
     set({ checked: { error: "the text is longer than this page reads, and was cut" } });
   }
-  soon(() => void load());
+  loadSoon();
 });
 go.to = (place) => editor.show(place, true);
 
 function showText(text: string, format: Format): void {
   set({ format });
   editor.setText(text, format);
-  clearTimeout(timer);
   set({ text });
   void load();
 }
@@ -88,7 +93,7 @@ function question(): void {
   const words = byId<HTMLInputElement>("words");
   words.addEventListener("input", () => {
     set({ words: words.value });
-    soon(() => void decide());
+    decideSoon();
   });
   watch(["words"], () => {
     if (words.value !== state.words) {

@@ -144,7 +144,7 @@ async function who({ browser, site, samples, seen }) {
   await page.getByLabel("Claims, a JSON object").fill("{");
   await page.getByText("This is no JSON object.").waitFor();
   await page.getByRole("button", { name: "GitHub Actions" }).click();
-  await says(page, "Not known");
+  await says(page, "unknown_issuer");
   seen("users and claims");
 
   await use(page, "secrets-manager");
