@@ -210,7 +210,7 @@ pub fn reasons<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
         let (_, text) = line.split_once("{\"")?;
         serde_json::from_str::<Value>(&format!("{{\"{text}")).ok()
     });
-    let refusals = values.filter(|value| value["decision"] == "deny");
+    let refusals = values.filter(|value| ["deny", "challenge"].map(Value::from).contains(&value["decision"]));
     refusals
         .filter_map(|value| Some(value.get("reason")?.as_str()?.to_owned()))
         .collect()
