@@ -189,6 +189,10 @@ impl Row {
         let became = match outcome {
             Outcome::Forwarded { .. } => Explained::Allowed,
             Outcome::Answered(answer) if answer.status == 200 => Explained::Answered,
+            // What asks for a credential is logged at the level debug, which hosts do not show.
+            Outcome::Answered(answer) if answer.status == 401 => {
+                Explained::Refused(401, reason.unwrap_or("no_credential").to_owned())
+            }
             Outcome::Answered(answer) => {
                 Explained::Refused(answer.status, reason.unwrap_or_default().to_owned())
             }
@@ -210,7 +214,7 @@ pub fn reasons<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
         let (_, text) = line.split_once("{\"")?;
         serde_json::from_str::<Value>(&format!("{{\"{text}")).ok()
     });
-    let refusals = values.filter(|value| ["deny", "challenge"].map(Value::from).contains(&value["decision"]));
+    let refusals = values.filter(|value| value["decision"] == "deny");
     refusals
         .filter_map(|value| Some(value.get("reason")?.as_str()?.to_owned()))
         .collect()
