@@ -1,8 +1,5 @@
 //! The workbench as the page sees it.
 
-// The macro writes code that is not ours.
-#![expect(unsafe_code, reason = "the glue of wasm-bindgen")]
-
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::workbench::Workbench;
