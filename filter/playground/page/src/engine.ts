@@ -12,7 +12,7 @@ interface Waiting {
 }
 
 /** How long the engine may take for one question, in milliseconds. */
-const LIMIT = 5000;
+const LIMIT = 10_000;
 
 /** What the engine says instead of an answer. */
 export class Refused extends Error {}
@@ -113,8 +113,14 @@ export class Engine {
   }
 
   private async start(): Promise<Worker> {
+    const module = await this.module;
     const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
-    worker.postMessage({ module: await this.module });
+    // How long the browser takes for the module is not the fault of a question.
+    await new Promise<void>((resolve, reject) => {
+      worker.onmessage = () => resolve();
+      worker.onerror = () => reject(new Refused("the engine does not start"));
+      worker.postMessage({ module });
+    });
     return worker;
   }
 }

@@ -8,6 +8,8 @@ import { lineLink } from "./views/parts";
 
 export async function share(): Promise<void> {
   const dialog = byId<HTMLDialogElement>("dialog");
+  // What it had the last time is of another configuration.
+  show(dialog);
   const close = h("button", { type: "button", click: () => dialog.close() }, "Close");
   const title = h("h2", { id: "dialog-title" }, "Share");
   const found = await ask("secrets", null);

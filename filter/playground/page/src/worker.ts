@@ -15,6 +15,7 @@ self.addEventListener("message", (event: MessageEvent<{ module: WebAssembly.Modu
   if ("module" in message) {
     initSync({ module: message.module });
     workbench = new Workbench();
+    postMessage({ ready: true });
     return;
   }
   if (!workbench) {

@@ -22,7 +22,7 @@ export class Browser {
   /** A page of its own, which may ask `base` for files and nobody else. */
   async open(base, options = {}) {
     const context = await this.chromium.newContext({ viewport: SIZES.wide, ...options });
-    context.setDefaultTimeout(15000);
+    context.setDefaultTimeout(60_000);
     await context.addInitScript(() => {
       window.violations = [];
       document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));

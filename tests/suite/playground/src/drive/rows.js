@@ -10,7 +10,11 @@ export async function rows({ browser, site, seen, rows }) {
     async ({ base, rows }) => {
       const worker = new Worker(`${base}worker.js`, { type: "module" });
       const module = await WebAssembly.compile(await (await fetch(`${base}engine.wasm`)).arrayBuffer());
-      worker.postMessage({ module });
+      await new Promise((resolve, reject) => {
+        worker.onmessage = resolve;
+        worker.onerror = reject;
+        worker.postMessage({ module });
+      });
       const ask = (name, question) =>
         new Promise((resolve, reject) => {
           worker.onmessage = ({ data }) => (data.failed ? reject(new Error("the engine has ended")) : resolve(JSON.parse(data.answer)));
