@@ -182,7 +182,7 @@ impl Fixture {
         thread::sleep(Duration::from_millis(600));
         let stats = self.envoy.admin_get("/stats?filter=registry_auth")?;
         for line in ["count: 1", "stale: 0", "failing: 0", "age_seconds: "] {
-            let labels = "source=.=issuer_test;.;plugin=.=main;.;";
+            let labels = "source=.=issuer_test;.;plugin=.=one;.;";
             let line = format!("wasmcustom.registry_auth.{labels}keys_{line}");
             ensure!(
                 stats.lines().any(|found| found.starts_with(&line)),

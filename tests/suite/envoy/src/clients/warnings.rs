@@ -14,8 +14,8 @@ use crate::Outcome;
 
 /// The clients that show it on success.
 const SHOWING: [&str; 3] = ["crane", "regctl", "oras"];
-/// The clients that show it with a refusal.
-const SHOWING_REFUSALS: [&str; 2] = ["regctl", "oras"];
+/// The client that asks by `HEAD` first, and shows it with a refusal; the others get a body, and show that.
+const SHOWING_REFUSALS: [&str; 1] = ["oras"];
 
 const NEXT: &str = "registry-auth: from 2027 refused: pull a version";
 const REFUSED: &str = "registry-auth: requested access to the resource is denied";
