@@ -8,7 +8,7 @@ const FLOORS: [&[&str]; 7] = [
     &[
         "scope", "types", "limits", "error", "syntax", "bounds", "parse",
     ],
-    &["signatures", "members", "precision"],
+    &["signatures", "members", "precision", "tree"],
     // What is there while an expression is evaluated.
     &["budget", "re2", "pattern_set", "evaluation", "document"],
     &[

@@ -60,7 +60,7 @@ fn full() -> Value {
             "publicPaths": ["/healthz"], "readRequestBodies": true, "extensions": false, "mounts": false, "clientAddress": "proxy",
         },
         "log": { "level": "info", "decisions": { "deny": 1, "allow": 0.5, "claims": ["ref"] } },
-        "tests": [],
+        "tests": [], "lint": {},
     });
     let mapping = document["http"]["auth"]["bearer"]["oidc"][0]["claimMapping"].clone();
     document["shadow"] = json!({
