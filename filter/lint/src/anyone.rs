@@ -1,10 +1,8 @@
 //! What everybody gets: callers without a credential, and those of issuers that serve everybody.
 
-use cel_interpreter::IdedExpr;
-use cel_interpreter::common::ast::operators;
-
-use super::expression::{Use, Written, call, is_other_literal, text, walk};
+use super::expression::Use;
 use super::finding::Finding;
+use super::strangers;
 use super::subject::{Issuer, Subject, claims_read, path_of};
 
 const WRITES: [&str; 3] = ["create", "update", "delete"];
@@ -15,14 +13,20 @@ pub(crate) fn find(subject: &Subject<'_>, found: &mut Vec<Finding>) {
         let Some(who) = issuer.known.and_then(|known| known.anybody) else {
             continue;
         };
-        if says_whose(&issuer) {
+        let strangers = strangers::of(subject, &issuer);
+        if strangers.is_empty() {
             continue;
         }
-        let Some(what) = given_to_all(subject, &issuer) else {
+        let Some(what) = given_to(&strangers, subject, &issuer) else {
             continue;
         };
         let example = issuer.known.map(|known| known.example).unwrap_or_default();
-        let message = format!("{who} gets such tokens, and no validation says whose; {what}");
+        let why = if issuer.of(Use::Validation).next().is_some() {
+            "no validation keeps strangers out"
+        } else {
+            "no validation says whose"
+        };
+        let message = format!("{who} gets such tokens, and {why}; {what}");
         let finding = Finding::new("open-issuer", format!("{}.issuer", issuer.path), message);
         found.push(finding.write(example));
         default_write(subject, who, found);
@@ -69,58 +73,12 @@ fn default_write(subject: &Subject<'_>, who: &str, found: &mut Vec<Finding>) {
     }
 }
 
-/// Returns true if a validation compares a claim that says whose a token is.
-fn says_whose(issuer: &Issuer<'_>) -> bool {
-    let variables = issuer.claims_of_variables();
-    let compares = |written: &Written<'_>| {
-        compares_owner(issuer, written, &|node| {
-            let part = Written {
-                path: String::new(),
-                used: written.used,
-                source: written.source,
-                tree: node.clone(),
-            };
-            claims_read(&part, &variables)
-        })
-    };
-    issuer.of(Use::Validation).any(compares)
-}
-
-/// Returns true if an expression compares an owner with a text in a way that leaves others out.
-fn compares_owner(
+/// What strangers may do more than callers without a credential.
+fn given_to(
+    strangers: &[(String, Vec<String>)],
+    subject: &Subject<'_>,
     issuer: &Issuer<'_>,
-    written: &Written<'_>,
-    claims: &dyn Fn(&IdedExpr) -> Vec<String>,
-) -> bool {
-    let owners = issuer.known.map(|known| known.owners).unwrap_or_default();
-    let mut compares = false;
-    walk(&written.tree, &mut |node| {
-        let Some((name, arguments)) = call(node) else {
-            return;
-        };
-        let comparing = [
-            operators::EQUALS,
-            operators::IN,
-            "startsWith",
-            "endsWith",
-            "contains",
-            "matches",
-        ];
-        if comparing.contains(&name) && !arguments.iter().any(|argument| is_other_literal(argument))
-        {
-            let is_owner = |argument: &&IdedExpr| {
-                let read = claims(argument);
-                read.iter().any(|claim| owners.contains(&claim.as_str()))
-            };
-            let is_said = |argument: &&IdedExpr| text(argument).is_none_or(|text| !text.is_empty());
-            compares |= arguments.iter().any(is_owner) && arguments.iter().all(is_said);
-        }
-    });
-    compares
-}
-
-/// What every caller of an issuer may do more than callers without a credential.
-fn given_to_all(subject: &Subject<'_>, issuer: &Issuer<'_>) -> Option<String> {
+) -> Option<String> {
     let Some(control) = subject.control() else {
         return Some("without accessControl they may do everything".to_owned());
     };
@@ -155,11 +113,11 @@ fn given_to_all(subject: &Subject<'_>, issuer: &Issuer<'_>) -> Option<String> {
             .collect();
         consider(Some(pattern), &more);
     }
-    let groups = constants(issuer, Use::Groups);
-    let users = constants(issuer, Use::Username);
     for rule in subject.rules() {
-        let is_everybody = rule.raw.groups.iter().any(|group| groups.contains(group))
-            || rule.raw.users.iter().any(|user| users.contains(user));
+        let is_everybody = strangers.iter().any(|(user, groups)| {
+            rule.raw.users.contains(user)
+                || rule.raw.groups.iter().any(|group| groups.contains(group))
+        });
         let owners = issuer.known.map(|known| known.owners).unwrap_or_default();
         let is_restricted = rule.conditions.iter().any(|condition| {
             let read = claims_read(condition, &std::collections::BTreeMap::new());
@@ -170,14 +128,4 @@ fn given_to_all(subject: &Subject<'_>, issuer: &Issuer<'_>) -> Option<String> {
         }
     }
     most.map(|(_, what)| what)
-}
-
-/// The texts that an expression has wherever it is evaluated: literals outside of concatenations.
-fn constants(issuer: &Issuer<'_>, used: Use) -> Vec<String> {
-    let mut all = Vec::new();
-    for written in issuer.of(used) {
-        let shapes = super::shapes::of(issuer, &written.tree);
-        all.extend(shapes.iter().filter_map(super::shapes::Shape::constant));
-    }
-    all
 }

@@ -109,20 +109,6 @@ pub(crate) fn text(node: &IdedExpr) -> Option<&str> {
     }
 }
 
-/// Returns true for a literal that is no text: a number, a bool, null.
-pub(crate) const fn is_other_literal(node: &IdedExpr) -> bool {
-    matches!(
-        &node.expr,
-        Expr::Literal(
-            LiteralValue::Boolean(_)
-                | LiteralValue::Double(_)
-                | LiteralValue::Int(_)
-                | LiteralValue::UInt(_)
-                | LiteralValue::Null
-        )
-    )
-}
-
 /// A call of a function or an operator: its name, and the receiver with the arguments.
 pub(crate) fn call(node: &IdedExpr) -> Option<(&str, Vec<&IdedExpr>)> {
     let Expr::Call(call) = &node.expr else {

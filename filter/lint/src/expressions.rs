@@ -59,7 +59,7 @@ fn of_call(node: &IdedExpr, written: &Written<'_>, issuer: Option<&Issuer<'_>>) 
     let literal = text(argument)?;
     let what = what(receiver, issuer)?;
     let problem = match name {
-        "startsWith" if what.is_identity && ends_open(literal) => {
+        "startsWith" if what.is_identity && is_owner_open(literal) => {
             let shown = format!("`{literal}-evil` begins so too");
             (
                 shown,
@@ -68,11 +68,22 @@ fn of_call(node: &IdedExpr, written: &Written<'_>, issuer: Option<&Issuer<'_>>) 
         }
         "endsWith" if what.is_identity && begins_open(literal) => {
             let shown = format!("`evil-{literal}` ends so too");
-            (shown, format!("endsWith('/{literal}'), or == '{literal}'"))
+            let separator = if what.shown.ends_with("email") {
+                '@'
+            } else {
+                '/'
+            };
+            (
+                shown,
+                format!("endsWith('{separator}{literal}'), or == with the whole value"),
+            )
         }
         "contains" if what.is_identity => {
             let shown = format!("`evil-{literal}-evil` contains it too");
-            (shown, format!("== '{literal}', or '{literal}' in a list"))
+            (
+                shown,
+                "== with the whole value, or `in` with a list of them".to_owned(),
+            )
         }
         "matches" => return of_pattern(literal, &what, written),
         _ => return None,
@@ -100,7 +111,7 @@ fn of_pattern(literal: &str, what: &What, written: &Written<'_>) -> Option<Findi
         return None;
     }
     let message = format!(
-        "`{}`: `matches` looks for the pattern anywhere in the text, so others that contain it pass too",
+        "`{}`: the pattern is true of a part of a text, so names that go on before or behind it pass too",
         what.shown
     );
     let inner = literal
@@ -113,7 +124,12 @@ fn of_pattern(literal: &str, what: &What, written: &Written<'_>) -> Option<Findi
         "unanchored"
     };
     let finding = Finding::new(id, &written.path, message).at(literal);
-    Some(finding.write(format!("matches('^{inner}$')")))
+    let whole = match inner.strip_suffix(".*") {
+        Some(begin) if what.is_identity => format!("matches('^{begin}/.*$')"),
+        _ if what.is_identity && begin => format!("matches('^{inner}/.*$')"),
+        _ => format!("matches('^{inner}$')"),
+    };
+    Some(finding.write(whole))
 }
 
 /// `.*` at the begin of a pattern for an identity is no anchor; `^acme.*` is a prefix without an
@@ -156,6 +172,12 @@ fn is_of_ref(issuer: &Issuer<'_>, name: &str) -> bool {
     claims.get(name).is_some_and(|claims| {
         !claims.is_empty() && claims.iter().all(|claim| OF_REFS.contains(&claim.as_str()))
     })
+}
+
+/// The owner of a name, its first component, may go on behind it.
+fn is_owner_open(literal: &str) -> bool {
+    let name = literal.split_once("://").map_or(literal, |(_, name)| name);
+    !name.contains('/') && ends_open(literal)
 }
 
 /// Another name may go on behind it.

@@ -24,6 +24,7 @@ mod places;
 mod reach;
 mod samples;
 mod shapes;
+mod strangers;
 mod subject;
 mod well_known;
 mod witness;

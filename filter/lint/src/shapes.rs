@@ -25,14 +25,6 @@ impl Shape {
         Self(vec![constant.to_owned()])
     }
 
-    /// The text, if there is no hole.
-    pub(crate) fn constant(&self) -> Option<String> {
-        match self.0.as_slice() {
-            [only] => Some(only.clone()),
-            _ => None,
-        }
-    }
-
     /// Returns true if nothing is known of it.
     pub(crate) fn is_any(&self) -> bool {
         self.0.len() > 1 && self.0.iter().all(String::is_empty)

@@ -5,7 +5,8 @@ use std::ops::Range;
 /// The longest line that is shown, bytes: a longer one may hold a whole document.
 const MAX_LINE: usize = 200;
 /// Parts of the names of members that may hold secrets, in lower case.
-const SECRET_PARTS: [&str; 10] = [
+const SECRET_PARTS: [&str; 11] = [
+    "authori",
     "passw",
     "secret",
     "token",
@@ -58,8 +59,9 @@ fn is_secret(line: &str) -> bool {
             .next()
             .is_some_and(|host| host.contains('@'))
     });
+    let has_credential = ["basic ", "bearer ", "eyj", "-----begin"];
     names.any(|name| SECRET.contains(&name) || SECRET_PARTS.iter().any(|part| name.contains(part)))
-        || line.contains("-----begin")
+        || has_credential.iter().any(|part| line.contains(part))
         || has_user
 }
 

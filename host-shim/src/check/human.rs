@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Group, Level as Shown, Origin, Renderer, Snippet};
-use registry_auth_lint::{Level, Lines};
+use registry_auth_lint::{Level, Lines, Place};
 
 use super::excerpt;
 use super::findings::{Located, Report};
@@ -62,7 +62,9 @@ fn full(report: &Report, one: &Located, lines: &Lines<'_>) -> String {
         .as_ref()
         .map(|bytes| (bytes, lines.position(bytes.start)));
     if let Some((bytes, (line, column))) = at {
-        group = match excerpt::of(&report.text, bytes) {
+        // Where the text has no form, nobody knows what a line belongs to.
+        let has_form = !matches!(finding.place, Place::Bytes(_));
+        group = match excerpt::of(&report.text, bytes).filter(|_| has_form) {
             Some((shown, start)) => {
                 let end = bytes
                     .end

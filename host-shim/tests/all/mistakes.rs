@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::shim::{command, output, text};
+use crate::shim::{Folder, command, output, text};
 
 const WANTED: &str = include_str!("../../../tests/mistakes/wanted.tsv");
 
@@ -154,4 +154,31 @@ async fn the_samples_of_the_page_are_what_is_printed() {
         .filter_map(|line| line.strip_prefix("### "))
         .collect();
     assert_eq!(count, headings.len());
+}
+
+#[tokio::test]
+async fn no_line_that_may_hold_a_secret_is_shown() {
+    let folder = Folder::new().unwrap();
+    let auth = "http:\n  auth:\n    ldap:\n";
+    let rows = [
+        ("dedent.yaml", format!("{auth}      bindPassword: |\n        S3CRETA\n     S3CRETB\n")),
+        ("tab.yaml", format!("{auth}      bindPassword:\n\tS3CRETA\n")),
+        ("key.yaml", "http:\n  auth:\n    bearer:\n      cert: |\n        -----BEGIN PRIVATE KEY-----\n      S3CRETA\n".to_owned()),
+        ("quote.yaml", format!("{auth}      bindPassword: 'S3CRETA\n  S3CRETB\n")),
+        ("lines.json", "{\"http\": {\"auth\": {\"ldap\": {\"bindPassword\":\n\"S3CRETA\nS3CRETB\"}}}}".to_owned()),
+        ("two.json", "{\"http\": {\"auth\": {\"ldap\": {\"bindPassword\":\n\"S3CRETA\" \"S3CRETB\"}}}}".to_owned()),
+        ("registry.yaml", "proxy:\n  upstreamAuthorization: Basic S3CRETA\n".to_owned()),
+        ("env.yaml", "proxy:\n  upstreamAuthorization: { env: \"Basic S3CRETA\" }\n".to_owned()),
+        ("spelling.yaml", "proxy:\n  upstreamAuthorisation: Bearer S3CRETA\n".to_owned()),
+        ("test.yaml", "tests:\n- { as: \"eyJhbGciOiJub25lIn0.S3CRETA\" }\n".to_owned()),
+    ];
+    for (name, content) in rows {
+        let file = folder.write(name, &content).unwrap();
+        let output = output(command(&["check", "--config", text(&file).unwrap()]))
+            .await
+            .unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+        assert!(!said.contains("S3CRET"), "{name}: {said}");
+    }
 }
