@@ -1,5 +1,7 @@
 //! Paths of a configuration: `http.accessControl.repositories["team/**"].policies[0]`.
 
+use std::fmt::Write as _;
+
 /// A step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
@@ -76,7 +78,9 @@ pub(crate) fn write(segments: &[Segment]) -> String {
     let mut path = String::new();
     for segment in segments {
         match segment {
-            Segment::Index(index) => path.push_str(&format!("[{index}]")),
+            Segment::Index(index) => {
+                let _ = write!(path, "[{index}]");
+            }
             Segment::Name(name) if name.chars().all(|letter| letter.is_ascii_alphanumeric()) => {
                 if !path.is_empty() {
                     path.push('.');
@@ -84,7 +88,7 @@ pub(crate) fn write(segments: &[Segment]) -> String {
                 path.push_str(name);
             }
             Segment::Name(name) => {
-                path.push_str(&format!("[{}]", serde_json::Value::from(name.as_str())));
+                let _ = write!(path, "[{}]", serde_json::Value::from(name.as_str()));
             }
         }
     }

@@ -122,19 +122,18 @@ impl Places {
         };
         match &mut parent.node.kind {
             Kind::List(items) => items.push(node),
-            Kind::Map(members) => match parent.next.take() {
-                Some((name, place)) => {
+            Kind::Map(members) => {
+                if let Some((name, place)) = parent.next.take() {
                     node.name = Some(place);
                     members.push((name, node));
-                }
-                None => {
+                } else {
                     let name = match node.kind {
                         Kind::Scalar(name) => name,
                         Kind::List(_) | Kind::Map(_) => String::new(),
                     };
                     parent.next = Some((name, node.value));
                 }
-            },
+            }
             Kind::Scalar(_) => {}
         }
     }

@@ -49,7 +49,7 @@ pub(crate) fn of(places: &Places) -> Vec<SecretFound> {
             });
         }
     });
-    found.sort_by(|one, other| one.place.cmp(&other.place));
+    found.sort_by_key(|secret| secret.place);
     found
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn shown(steps: &[Step], engine: &Engine, places: &Places) -> Vec<Sho
             _ => {
                 match step {
                     Step::Caller { user: name, .. } if !name.is_empty() => {
-                        user = Some(name.as_str())
+                        user = Some(name.as_str());
                     }
                     Step::Check {
                         repository: name, ..

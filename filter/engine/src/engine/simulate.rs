@@ -122,11 +122,6 @@ impl Report {
     }
 }
 
-/// As the outcome of a request: nothing is known.
-const fn unknown(why: &'static str) -> Option<(Simulated, Option<Reply>)> {
-    Some((Simulated::Unknown(why), None))
-}
-
 impl Engine {
     /// Says what a request without a credential of its own would get from `principal`.
     #[must_use]
@@ -174,6 +169,7 @@ impl Engine {
         gathered: &mut Gathered,
         trace: &Trace,
     ) -> Option<(Simulated, Option<Reply>)> {
+        let unknown = |why| Some((Simulated::Unknown(why), None));
         let refused = |denied: Denied| {
             let reply = denied.reply(&self.realm, head.path);
             let message = denied.detail.as_deref().map(str::to_owned);
