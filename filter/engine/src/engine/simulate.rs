@@ -185,6 +185,7 @@ impl Engine {
         gathered: &mut Gathered,
         trace: &Trace,
     ) -> Option<(Simulated, Option<Reply>)> {
+        let unknown = |why| Some((Simulated::Unknown(why), None));
         let refused = |denied: Denied| {
             let reply = denied.reply(&self.realm, head.path);
             let message = denied.detail.as_deref().map(str::to_owned);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 
 export async function rows({ browser, site, seen, rows }) {
   const page = await browser.open(site.base);
-  await page.goto(`${site.base}icon.svg`);
+  await page.goto(site.base);
   // The worker of the page is asked itself, without the page around it.
   const answers = await page.evaluate(
     async ({ base, rows }) => {
