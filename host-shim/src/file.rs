@@ -97,9 +97,18 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     }
 }
 
-/// Returns a path as messages show it.
+/// Returns a path as messages show it. What is no path but a key or a token, by its look, is cut.
 pub(crate) fn shown(path: &Path) -> String {
-    path.to_string_lossy().escape_debug().to_string()
+    let text = path.to_string_lossy();
+    let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_.".contains(&byte);
+    let is_secret = text.starts_with("eyJ")
+        || text.starts_with("MI") && text.len() > 16 && text.bytes().all(is_encoded)
+        || text.len() > 40 && !text.contains(['/', ' ']) && !text.ends_with(".pem");
+    if is_secret {
+        let begin: String = text.chars().take(3).collect();
+        return format!("{begin}...");
+    }
+    text.escape_debug().to_string()
 }
 
 #[cfg(test)]

@@ -133,11 +133,6 @@ impl Report {
     }
 }
 
-/// As the outcome of a request: nothing is known.
-const fn unknown(why: &'static str) -> (Simulated, Option<Reply>) {
-    (Simulated::Unknown(why), None)
-}
-
 impl Engine {
     /// Says what a request without a credential of its own would get from `principal`.
     #[must_use]
@@ -202,8 +197,8 @@ impl Engine {
         };
         let access = AccessSet::of(&route);
         match (&route, &access) {
-            (Route::Token, _) => return Some(unknown("the token endpoint needs a real token")),
-            (Route::Login(_), _) => return Some(unknown("the login service decides about it")),
+            (Route::Token, _) => return unknown("the token endpoint needs a real token"),
+            (Route::Login(_), _) => return unknown("the login service decides about it"),
             (_, AccessSet::Nothing) => {
                 return Some((Simulated::Allowed("publicPaths".to_owned()), None));
             }
@@ -213,9 +208,9 @@ impl Engine {
         let caller = match self.caller_of(principal, situation.now, recorder) {
             Ok(caller) => caller,
             Err(Reason::UnknownIssuer) if self.bearer.is_some() || self.mint.is_some() => {
-                return Some(unknown(
+                return unknown(
                     "no OIDC entry has this issuer, and a token of the token server is explained by the token and its keys alone",
-                ));
+                );
             }
             Err(reason) => {
                 let (outcome, reply) = refused(Denied {
@@ -260,7 +255,7 @@ impl Engine {
                 None
             }
             Err(NotGranted::Need(Need::Catalog(_))) => Some((Simulated::Answered("catalog"), None)),
-            Err(NotGranted::Need(_)) => Some(unknown("a fact is missing")),
+            Err(NotGranted::Need(_)) => unknown("a fact is missing"),
         }
     }
 
