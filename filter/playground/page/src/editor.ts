@@ -52,6 +52,8 @@ export class Editor {
       state: EditorState.create({
         extensions: [
           limit,
+          // Before a long text becomes a document, which takes a browser seconds.
+          EditorView.clipboardInputFilter.of((text) => (text.length > MAX_TEXT ? text.slice(0, MAX_TEXT + 1) : text)),
           lineNumbers(),
           coverage(),
           lintGutter(),

@@ -43,6 +43,10 @@ fn driver(browser: &Path) -> Result<Command> {
 }
 
 #[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "what the browser has seen is the log of the test"
+)]
 fn the_page_in_a_browser() -> Result<()> {
     let root = module::workspace();
     let tools =
