@@ -22,7 +22,7 @@ const FLOORS: [&[&str]; 13] = [
         "upstream",
         "verifier",
     ],
-    &["next_policy"],
+    &["config_info", "next_policy"],
     &["records"],
     &["enforce", "keys", "pending"],
     &["parked"],
