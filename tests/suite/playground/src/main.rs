@@ -72,7 +72,7 @@ fn the_page_in_a_browser() -> Result<()> {
         .arg(module::shim().context("the program serves the page too")?);
     let output = command.output().context("cannot start `node`")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    eprintln!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    println!("{text}{}", String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "the browser saw something else");
     let seen = text
         .lines()
