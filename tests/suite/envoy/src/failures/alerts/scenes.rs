@@ -150,7 +150,7 @@ pub(super) const SCENES: &[Scene] = &[
         labels: &[],
         fail: |stand| {
             let [proxied, _] = &stand.proxies;
-            let stranger = Request::new("GET", "/v2/keys/secret:us-east-1%2Fkeys");
+            let stranger = Request::new("GET", "/keys/v2/secret:us-east-1%2Fkeys");
             let status = client::send(proxied.intake, &stranger, PATIENCE)?.status;
             ensure!(status == 401, "a stranger gets {status}");
             Ok(())
