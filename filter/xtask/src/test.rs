@@ -41,6 +41,9 @@ enum Part {
     Envoy,
     /// The fuzz targets with the inputs that are kept of them
     Fuzz,
+    /// Alerts and dashboard with Prometheus under failures; only where it is named: alerts of one
+    /// scene may still be there in the next
+    Observability,
 }
 
 struct Step {
@@ -250,12 +253,12 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "prometheus",
-        parts: &[Part::Envoy],
+        parts: &[Part::Observability],
         work: Work::Install(tools::OBSERVABILITY),
     },
     Step {
         name: "observability",
-        parts: &[Part::Envoy],
+        parts: &[Part::Observability],
         work: Work::Tested(OBSERVABILITY),
     },
     Step {
@@ -349,7 +352,10 @@ const SHIM: &[&str] = &[
 /// # Errors
 /// A step fails; its output is on the terminal.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let wanted = |step: &&Step| options.only.is_none_or(|only| step.parts.contains(&only));
+    let wanted = |step: &&Step| match options.only {
+        Some(only) => step.parts.contains(&only),
+        None => step.parts != [Part::Observability],
+    };
     let steps: Vec<_> = STEPS.iter().filter(wanted).collect();
     let began = Instant::now();
     let mut tests = Tests::default();
