@@ -102,8 +102,11 @@ pub(crate) fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
     let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_.".contains(&byte);
     let is_secret = text.starts_with("eyJ")
-        || text.starts_with("MI") && text.len() > 16 && text.bytes().all(is_encoded)
-        || text.len() > 40 && !text.contains(['/', ' ']) && !text.ends_with(".pem");
+        || text.starts_with("MI")
+            && text.len() > 16
+            && text.bytes().all(is_encoded)
+            && !text.contains('.')
+        || text.len() > 40 && text.bytes().all(is_encoded) && !text.contains(['/', '.']);
     if is_secret {
         let begin: String = text.chars().take(3).collect();
         return format!("{begin}...");
@@ -118,6 +121,26 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
+
+    #[test]
+    fn what_is_a_key_or_a_token_instead_of_a_path_is_cut() {
+        let long = "a-long-name-of-a-policy-of-all-the-teams-of-acme.yaml";
+        let rows = [
+            ("policy.yaml", "policy.yaml"),
+            (long, long),
+            ("MIRRORS/team/policy.yaml", "MIRRORS/team/policy.yaml"),
+            (
+                "/etc/keys/MIGHAgEAMBMGByqGSM49.pem",
+                "/etc/keys/MIGHAgEAMBMGByqGSM49.pem",
+            ),
+            ("MIGHAgEAMBMGByqGSM49", "MIG..."),
+            ("eyJhbGciOiJub25lIn0.e30.c2ln", "eyJ..."),
+            (&"c2VjcmV0".repeat(6), "c2V..."),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(shown(Path::new(path)), expected);
+        }
+    }
 
     /// The rows: a name, and what is said of it; nothing where it can be read.
     #[test]

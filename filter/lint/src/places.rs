@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, Span};
+use registry_auth_engine::config::member_path;
 
 use super::finding::{Finding, Place};
 
@@ -149,7 +150,7 @@ impl Places {
     }
 
     fn repeat(&mut self, path: &str, name: &str, span: &Range<usize>) {
-        let path = join(path, name);
+        let path = member_path(path, name);
         if let Some(Member {
             key: Some(first), ..
         }) = self.members.get(&path.to_ascii_lowercase())
@@ -173,7 +174,7 @@ fn next(open: &mut [Open]) -> (String, Option<Range<usize>>) {
     };
     match &mut parent.kind {
         Kind::Object(key) => match key.take() {
-            Some((name, range)) => (join(&parent.path, &name), Some(range)),
+            Some((name, range)) => (member_path(&parent.path, &name), Some(range)),
             None => (parent.path.clone(), None),
         },
         Kind::List(index) => {
@@ -181,19 +182,6 @@ fn next(open: &mut [Open]) -> (String, Option<Range<usize>>) {
             *index += 1;
             (path, None)
         }
-    }
-}
-
-/// `a.b`, or `a["x/y"]`, as the engine writes paths.
-fn join(path: &str, name: &str) -> String {
-    let plain = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match (path.is_empty(), plain) {
-        (true, true) => name.to_owned(),
-        (false, true) => format!("{path}.{name}"),
-        (_, false) => format!("{path}[{}]", serde_json::Value::from(name)),
     }
 }
 

@@ -14,6 +14,7 @@ mod unknown_key;
 pub use decode::{decode, decode_value};
 pub use digest::digest;
 pub use error::{ConfigError, Diagnostics};
+pub use reader::join as member_path;
 
 /// What a plugin configuration makes of the plugin.
 #[derive(Clone, Debug, PartialEq)]

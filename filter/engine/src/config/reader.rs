@@ -340,8 +340,9 @@ impl<'a> Object<'a> {
     }
 }
 
-/// `a.b`, or `a["x/y"]` for a name that is no identifier.
-fn join(path: &str, name: &str) -> String {
+/// The path of a member: `a.b`, or `a["x/y"]` for a name that is no identifier.
+#[must_use]
+pub fn join(path: &str, name: &str) -> String {
     let plain = !name.is_empty()
         && name
             .bytes()
