@@ -25,6 +25,8 @@ const ELSEWHERE: &str = "RegistryAuthShadowDisagrees";
 /// How long an alert may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long the numbers of a failure that has ended may still come: some scrapes.
+const SETTLING: Duration = Duration::from_secs(3);
 /// How long nothing may fire while nothing fails.
 const QUIET: Duration = Duration::from_secs(6);
 
@@ -89,13 +91,15 @@ fn play(
     }
     eprintln!("{}: {:.1} s", scene.alert, began.elapsed().as_secs_f64());
     (scene.mend)(stand)?;
-    // It may go on for a while; what is not of this failure is of the next one.
-    let alerts = prometheus.alerts()?.into_iter();
-    known.extend(
-        alerts
-            .filter(|alert| alert.name == scene.alert)
-            .map(|alert| alert.id()),
-    );
+    // It may go on for a while, or come again with the last that a worker counts of it; what is not
+    // of this failure is of the next one.
+    let end = Instant::now() + SETTLING;
+    while Instant::now() < end {
+        let alerts = prometheus.alerts()?.into_iter();
+        let own = alerts.filter(|alert| alert.name == scene.alert);
+        known.extend(own.map(|alert| alert.id()));
+        thread::sleep(PAUSE);
+    }
     Ok(())
 }
 
