@@ -71,8 +71,7 @@ impl Filter {
 
     /// Handles a part of the body of the effective context's request; `size` is what is there of
     /// it, or absent when trailers came instead of a last part. Nothing is read for requests that
-    /// do not wait for it. Some hosts begin the body of a paused request: it must not go on by
-    /// that.
+    /// do not wait for it. Some hosts begin the body of a paused request: it must not go on.
     pub(crate) fn body(&self, context: u32, size: Option<usize>, ended: bool) -> BodyGate {
         let body = self
             .parked
