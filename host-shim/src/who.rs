@@ -116,8 +116,13 @@ pub(crate) fn what(arguments: &WhatArguments) -> anyhow::Result<ExitCode> {
     if found.is_empty() {
         println!("nothing");
     }
+    let closed = access::closed(policy, user, &found);
     let pattern = |granted: &Granted| granted.pattern.as_deref().unwrap_or("**").to_owned();
-    let width = found.iter().map(|granted| pattern(granted).chars().count());
+    let texts = found
+        .iter()
+        .map(pattern)
+        .chain(closed.iter().map(ToString::to_string));
+    let width = texts.map(|text| text.chars().count());
     let width = width.max().unwrap_or_default();
     for granted in found {
         let (pattern, actions) = (pattern(&granted), granted.actions.join(" "));
@@ -126,6 +131,9 @@ pub(crate) fn what(arguments: &WhatArguments) -> anyhow::Result<ExitCode> {
             ..granted
         };
         println!("{pattern:<width$}  {actions:<25}  {rule}");
+    }
+    for text in closed {
+        println!("{text:<width$}  nothing, whatever shorter patterns say");
     }
     Ok(ExitCode::SUCCESS)
 }

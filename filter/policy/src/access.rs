@@ -1,10 +1,12 @@
 //! Who may do something, and what somebody may do: rules, without the conditions being evaluated.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use registry_auth_engine::authz::{Named, Policy, RuleView};
+use registry_auth_engine::route::Repository;
 
 /// Somebody who may do what was asked about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,154 +177,73 @@ pub fn what(policy: &Policy, user: Option<&str>, groups: &[String]) -> Vec<Grant
                 || groups.iter().any(|group| named.contains(group))
         }),
     };
-    policy
+    let mut found: Vec<Granted> = policy
         .rules()
         .into_iter()
         .filter(concerns)
+        .filter(|rule| {
+            rule.pattern
+                .as_deref()
+                .is_none_or(|text| may_decide(text, user))
+        })
         .map(Granted::of)
-        .collect()
+        .collect();
+    let length = |granted: &Granted| granted.pattern.as_deref().map(|text| expanded(text, user));
+    found.sort_by_key(|granted| Reverse(length(granted)));
+    found
+}
+
+/// Returns the patterns that give a caller nothing where a shorter one of `granted` seems to give
+/// something: of the patterns that match a name the longest decides alone.
+#[must_use]
+pub fn closed(policy: &Policy, user: Option<&str>, granted: &[Granted]) -> Vec<Arc<str>> {
+    let patterns = policy.patterns_in_order().into_iter().map(|view| view.text);
+    let listed: Vec<&Arc<str>> = granted
+        .iter()
+        .filter_map(|rule| rule.pattern.as_ref())
+        .collect();
+    let mut closed: Vec<Arc<str>> = patterns
+        .filter(|text| may_decide(text, user) && !listed.contains(&text))
+        .filter(|text| {
+            let is_shorter = |other: &&&Arc<str>| expanded(other, user) <= expanded(text, user);
+            let mut shorter = listed.iter().filter(is_shorter);
+            shorter.any(|other| begin_alike(other, text))
+        })
+        .collect();
+    closed.sort_by_key(|text| Reverse(expanded(text, user)));
+    closed
+}
+
+/// The placeholder for the caller's name.
+const TEMPLATE: &str = "${username}";
+
+/// A pattern with the caller's name decides for callers only whose name is a component.
+fn may_decide(pattern: &str, user: Option<&str>) -> bool {
+    let is_component = |user: &str| !user.contains('/') && Repository::parse_name(user).is_ok();
+    !pattern.contains(TEMPLATE) || user.is_some_and(is_component)
+}
+
+/// The length of a pattern with the caller's name in its place, bytes: the longest decides.
+fn expanded(pattern: &str, user: Option<&str>) -> usize {
+    let placed = user.filter(|_| pattern.contains(TEMPLATE));
+    placed.map_or(pattern.len(), |user| {
+        pattern.len() + user.len() - TEMPLATE.len()
+    })
+}
+
+/// False if what is before the first wildcard already differs.
+fn begin_alike(one: &str, other: &str) -> bool {
+    let constant = |text: &str| {
+        let end = text
+            .find(['*', '?', '[', '{', '\\', '$'])
+            .unwrap_or(text.len());
+        let begin = text.get(..end).unwrap_or_default();
+        // `a/**` matches `a`.
+        begin.trim_end_matches('/').to_owned()
+    };
+    let (one, other) = (constant(one), constant(other));
+    one.starts_with(&other) || other.starts_with(&one)
 }
 
 #[cfg(test)]
-mod tests {
-    use registry_auth_engine::engine::{Engine, Principal, Situation};
-    use registry_auth_engine::{RequestHead, Role, UnixTime, compile, config};
-    use serde_json::{Map, json};
-
-    use super::*;
-
-    const USERS: [&str; 4] = ["ann", "ben", "t", "zoe"];
-    const GROUPS: [&str; 2] = ["ops", "dev"];
-    const REPOSITORIES: [&str; 6] = ["ann/x", "t/ann", "t/ben/y", "t/zoe", "other", "t"];
-    const PATTERNS: [&str; 8] = [
-        "**",
-        "t/**",
-        "t/ann",
-        "t/${username}/**",
-        "${username}/**",
-        "t/${username}",
-        "other",
-        "*/*",
-    ];
-    const ACTIONS: [&str; 2] = ["read", "delete"];
-
-    /// Numbers that are the same each time (Knuth's MMIX).
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, limit: usize) -> usize {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            usize::try_from(self.0 >> 33).unwrap() % limit
-        }
-
-        fn some(&mut self, all: &[&str]) -> Vec<String> {
-            let all = all.iter().filter(|_| self.below(2) == 0);
-            all.map(|text| (*text).to_owned()).collect()
-        }
-
-        fn actions(&mut self, odds: usize) -> Vec<String> {
-            if self.below(odds) == 0 {
-                self.some(&ACTIONS)
-            } else {
-                Vec::new()
-            }
-        }
-    }
-
-    fn engine(random: &mut Random) -> Engine {
-        let mut repositories = Map::new();
-        for pattern in random.some(&PATTERNS) {
-            let entry = json!({
-                "users": random.some(&USERS), "groups": random.some(&GROUPS), "actions": random.some(&ACTIONS),
-            });
-            let group = json!({
-                "policies": [entry], "defaultPolicy": random.actions(3), "anonymousPolicy": random.actions(4),
-            });
-            repositories.insert(pattern, group);
-        }
-        let admin = json!({ "users": ["zoe"], "groups": ["ops"], "actions": random.actions(3) });
-        let oidc = json!([{ "issuer": "https://i.example", "audiences": ["a"], "cluster": "i" }]);
-        let document = json!({ "http": {
-            "auth": { "bearer": { "oidc": oidc } },
-            "accessControl": { "repositories": repositories, "adminPolicy": admin },
-        } });
-        let (role, mut diagnostics) = config::decode_value(document);
-        let Role::Filter(document) = role else {
-            panic!("{diagnostics:?}")
-        };
-        compile(&document, &mut diagnostics).unwrap().engine
-    }
-
-    fn may(engine: &Engine, principal: &Principal, repository: &str, action: &str) -> bool {
-        let (method, path) = match action {
-            "read" => ("GET", format!("/v2/{repository}/tags/list")),
-            _ => ("DELETE", format!("/v2/{repository}/manifests/v1")),
-        };
-        let head = RequestHead {
-            method: method.as_bytes(),
-            path: path.as_bytes(),
-            ..RequestHead::default()
-        };
-        let situation = Situation {
-            now: UnixTime::from_secs(1_800_000_000),
-            tags_exist: None,
-        };
-        let report = engine.simulate(principal, &head, situation);
-        report.outcome.is_granted()
-    }
-
-    /// What the answer says of a user of these groups.
-    fn says(answer: &Answer, user: Option<&str>, groups: &[String]) -> bool {
-        let mut apart = answer.apart.iter();
-        let is_apart = apart.any(|(name, _)| Some(name.as_str()) == user);
-        answer.granted.iter().any(|(who, _)| match who {
-            Who::Anybody => !is_apart,
-            Who::Authenticated => user.is_some() && !is_apart,
-            Who::Group(group) => groups.contains(group) && !is_apart,
-            Who::User(name) => user == Some(name),
-            Who::Member(name, group) => user == Some(name) && groups.contains(group),
-        })
-    }
-
-    #[test]
-    fn who_and_what_say_what_is_decided() {
-        let mut random = Random(7);
-        let mut counts = [0, 0];
-        for _ in 0..500 {
-            let engine = engine(&mut random);
-            let policy = engine.policy().unwrap();
-            for repository in REPOSITORIES {
-                let action = ACTIONS[random.below(2)];
-                let answer = who(policy, repository, action);
-                let user = USERS[random.below(USERS.len())];
-                let groups = random.some(&GROUPS);
-                let principal = Principal::User {
-                    name: user.to_owned(),
-                    groups: groups.clone(),
-                };
-                let anonymous = (Principal::Anonymous, None, Vec::new());
-                for (principal, user, groups) in [(principal, Some(user), groups), anonymous] {
-                    let expected = may(&engine, &principal, repository, action);
-                    let asked = format!("{user:?} {groups:?} {action} {repository}");
-                    assert_eq!(
-                        says(&answer, user, &groups),
-                        expected,
-                        "{asked}: {answer:#?}"
-                    );
-                    // Of the rules that concern the caller those of the deciding pattern count.
-                    let deciding = policy.deciding(repository, user);
-                    let by_what = what(policy, user, &groups).iter().any(|rule| {
-                        let counts = rule.pattern.is_none() || rule.pattern == deciding;
-                        counts && rule.actions.contains(&action)
-                    });
-                    assert_eq!(by_what, expected, "{asked}");
-                    counts[usize::from(expected)] += 1;
-                }
-            }
-        }
-        assert!(counts.iter().all(|count| *count > 1_000), "{counts:?}");
-    }
-}
+mod tests;
