@@ -8,26 +8,9 @@ use anyhow::Context;
 
 use crate::process;
 
-/// The packages of the tests, always built together: with others, the crates that they share would
-/// have other features and be compiled again.
-const TESTED: &[&str] = &[
-    "--package=registry-auth-cel",
-    "--package=registry-auth-engine",
-    "--package=registry-auth-lint",
-    "--package=registry-auth-playground",
-    "--package=registry-auth-policy",
-    "--package=xtask",
-    "--package=registry-auth-harness",
-    "--package=registry-auth-vm",
-    "--package=registry-auth-cases",
-    "--package=registry-auth-suite-native",
-    "--package=registry-auth-suite-wasm",
-    "--package=registry-auth-suite-envoy",
-    "--package=registry-auth-suite-hosts",
-    "--package=registry-auth-suite-playground",
-    "--package=registry-auth-bench",
-    "--package=registry-auth-demo",
-];
+/// All packages but the module, always built together: for some of them, the crates that they share
+/// would have other features and be compiled again.
+const TESTED: &[&str] = &["--workspace", "--exclude=registry-auth-filter"];
 
 /// The checkout that `cargo xtask` was started in.
 pub(crate) struct Workspace {
