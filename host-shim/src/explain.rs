@@ -155,7 +155,7 @@ fn as_json(case: &Case, notes: &[String]) -> Value {
         json!({
             "request": asked.to_string(),
             "granted": report.outcome.is_granted(),
-            "outcome": show::outcome(&report.outcome),
+            "outcome": show::outcome(report),
             "steps": report.steps,
         })
     });

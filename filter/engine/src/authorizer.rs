@@ -7,7 +7,7 @@ use crate::access::{Check, Sources, TagPush};
 use crate::authn::access_claim::AccessClaim;
 use crate::authn::authenticated::Authenticated;
 use crate::authn::identity::Identity;
-use crate::authz::{self, Clause, Permission, Policy, RequestFacts, Rule};
+use crate::authz::{self, Permission, Policy, RequestFacts};
 use crate::decision::GrantRule;
 use crate::facts::{Facts, Need, TagAnswer, TagName};
 use crate::trace::{Recorder, Step};
@@ -192,10 +192,7 @@ impl Authorizer<'_> {
         match self.policy {
             None => self.without_policy(),
             Some(policy) if !may_ask && policy.is_admin(&self.caller.identity) => {
-                Ok(GrantRule::Policy(Rule {
-                    pattern: None,
-                    clause: Clause::Admin,
-                }))
+                Ok(GrantRule::Policy(policy.admin_rule()))
             }
             Some(_) if may_ask => self.enter(),
             Some(_) => Err(self.refusal(None)),

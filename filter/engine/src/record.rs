@@ -189,7 +189,10 @@ impl Record<'_> {
             Decided::Allowed(grant) => {
                 rule.text("path", &grant.rule().to_string());
                 match grant.rule() {
-                    GrantRule::Policy(rule) => rule.pattern.clone(),
+                    GrantRule::Policy(granting) => {
+                        rule.text("name", granting.name.as_deref().unwrap_or_default());
+                        granting.pattern.clone()
+                    }
                     _ => None,
                 }
             }
@@ -204,16 +207,20 @@ impl Record<'_> {
                 let place = self.last(|step| match step {
                     Step::Rule {
                         place,
+                        name,
                         outcome: RuleOutcome::Condition,
-                    } => Some(place.clone()),
+                    } => Some((place.clone(), name.clone())),
                     _ => None,
                 });
+                let (place, name) = place.unzip();
                 match (&pattern, place) {
                     (Some(pattern), Some(place)) if place != "adminPolicy" => {
                         rule.text("path", &format!("repositories[\"{pattern}\"].{place}"));
                     }
                     (_, place) => rule.text("path", &place.unwrap_or_default()),
                 }
+                let name = name.flatten();
+                rule.text("name", name.as_deref().unwrap_or_default());
                 pattern
             }
         };

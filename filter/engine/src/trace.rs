@@ -128,6 +128,9 @@ pub enum Step {
     Rule {
         /// Its place: `policies[0]`, `defaultPolicy`, `adminPolicy`.
         place: String,
+        /// Its `name` in the configuration.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<Arc<str>>,
         /// What came of it.
         outcome: RuleOutcome,
     },

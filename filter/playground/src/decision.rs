@@ -172,7 +172,7 @@ fn answered(request: String, report: &Report, engine: &Engine, places: &Places) 
     Answered {
         request,
         granted: report.outcome.is_granted(),
-        outcome: show::outcome(&report.outcome),
+        outcome: show::outcome(report),
         reason,
         status: reply.map(|reply| reply.status),
         headers: reply.map(|reply| reply.headers.clone()).unwrap_or_default(),

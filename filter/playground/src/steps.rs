@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use registry_auth_engine::authz::named;
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::trace::{Evaluated, Fact, Outcome, RuleOutcome, Step};
 use serde::Serialize;
@@ -69,8 +70,13 @@ pub(crate) fn shown(steps: &[Step], engine: &Engine, places: &Places) -> Vec<Sho
                     shown.extend(matching.iter().skip(1).map(|text| loser(text)));
                 }
             }
-            Step::Rule { place, outcome } => {
-                shown.push(rule(place, *outcome, pattern.as_deref()));
+            Step::Rule {
+                place,
+                name,
+                outcome,
+            } => {
+                let label = named(place, name.as_deref());
+                shown.push(rule((place, &label), *outcome, pattern.as_deref()));
             }
             _ => {
                 match step {
@@ -277,7 +283,7 @@ fn loser(pattern: &str) -> Shown {
     }
 }
 
-fn rule(place: &str, outcome: RuleOutcome, pattern: Option<&str>) -> Shown {
+fn rule((place, label): (&str, &str), outcome: RuleOutcome, pattern: Option<&str>) -> Shown {
     let (mark, said) = match outcome {
         RuleOutcome::Granted => (Mark::Yes, "grants it"),
         RuleOutcome::NotNamed => (Mark::Skip, "names neither the user nor a group"),
@@ -286,7 +292,7 @@ fn rule(place: &str, outcome: RuleOutcome, pattern: Option<&str>) -> Shown {
     };
     Shown {
         path: path::of_rule(pattern, place),
-        ..Shown::new("rule", mark, format!("{place} {said}"))
+        ..Shown::new("rule", mark, format!("{label} {said}"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use registry_auth_engine::authz::{Named, Policy, RuleView};
+use registry_auth_engine::authz::{Named, Policy, RuleView, named};
 use registry_auth_engine::route::Repository;
 
 /// Somebody who may do what was asked about.
@@ -40,6 +40,8 @@ pub struct Granted {
     pub pattern: Option<Arc<str>>,
     /// The place of the rule below it.
     pub place: String,
+    /// The rule's `name` in the configuration.
+    pub name: Option<Arc<str>>,
     /// What it grants.
     pub actions: Vec<&'static str>,
     /// What has to be true.
@@ -63,6 +65,7 @@ impl Granted {
         Self {
             pattern: rule.pattern,
             place: rule.place,
+            name: rule.name,
             actions: rule.actions,
             conditions: rule.conditions,
         }
@@ -75,7 +78,7 @@ impl fmt::Display for Granted {
         if let Some(pattern) = &self.pattern {
             write!(formatter, "{pattern} ")?;
         }
-        formatter.write_str(&self.place)?;
+        formatter.write_str(&named(&self.place, self.name.as_deref()))?;
         for (index, condition) in self.conditions.iter().enumerate() {
             let word = if index == 0 { "if" } else { "and" };
             write!(formatter, ", {word} {condition}")?;

@@ -87,6 +87,7 @@ impl Coverage {
                 Step::Rule {
                     place: rule,
                     outcome,
+                    ..
                 } => {
                     let of = pattern.filter(|_| rule != "adminPolicy");
                     let rule = place(of, rule);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use registry_auth_engine::authz::named;
 use registry_auth_engine::engine::{Report, Simulated};
 use registry_auth_engine::trace::{Evaluated, Fact, Outcome, RuleOutcome, Step};
 
@@ -31,7 +32,7 @@ pub fn text(case: &Case) -> String {
     let width = width.max().unwrap_or_default().min(ALIGNED);
     for (index, ((_, report), request)) in case.reports.iter().zip(&requests).enumerate() {
         let label = if index == 0 { "request" } else { "" };
-        let outcome = outcome(&report.outcome);
+        let outcome = outcome(report);
         line(
             &mut text,
             &format!("{label:<8} {request:<width$}  {outcome}"),
@@ -79,13 +80,26 @@ fn verdict(outcome: &Simulated) -> String {
 
 /// Returns what a request gets, in some words.
 #[must_use]
-pub fn outcome(outcome: &Simulated) -> String {
-    match outcome {
-        Simulated::Allowed(rule) => format!("allowed by {rule}"),
+pub fn outcome(report: &Report) -> String {
+    match &report.outcome {
+        Simulated::Allowed(rule) => format!("allowed by {}", named(rule, granting(report))),
         Simulated::Answered(what) => format!("answered by the filter ({what})"),
         Simulated::Unknown(why) => format!("not known: {why}"),
         Simulated::Refused(reason, _) => format!("refused: {}", reason.descriptor().label),
     }
+}
+
+/// The name of the rule that grants.
+fn granting(report: &Report) -> Option<&str> {
+    let mut last = report.steps.iter().rev();
+    last.find_map(|step| match step {
+        Step::Rule {
+            outcome: RuleOutcome::Granted,
+            name,
+            ..
+        } => Some(name.as_deref()),
+        _ => None,
+    })?
 }
 
 /// The steps until the caller is known, the providers first.
@@ -223,7 +237,12 @@ fn rules(text: &mut String, report: &Report, hidden: &[Arc<str>]) {
                 (_, condition) = expression(what, source, outcome, facts);
                 continue;
             }
-            Step::Rule { place, outcome } => {
+            Step::Rule {
+                place,
+                name,
+                outcome,
+            } => {
+                let place = named(place, name.as_deref());
                 let (mark, why) = match outcome {
                     RuleOutcome::Granted => ("yes", "grants it"),
                     RuleOutcome::NotNamed => ("no", "names neither the user nor a group"),

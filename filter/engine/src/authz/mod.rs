@@ -12,5 +12,5 @@ mod view;
 pub use pattern::{Component, Pattern, PatternError};
 pub use policy::Policy;
 pub use req::{RequestFacts, address};
-pub use rule::{Clause, Decision, Permission, Rule};
+pub use rule::{Clause, Decision, Permission, Rule, named};
 pub use view::{Named, PatternView, RuleView};

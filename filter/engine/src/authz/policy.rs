@@ -20,7 +20,7 @@ use super::condition::{ConditionResult, Conditions, Expressions};
 use super::index::PatternIndex;
 use super::pattern::sequences;
 use super::req::{Member, Request, RequestFacts};
-use super::rule::{Clause, Decision, Permission, Rule};
+use super::rule::{Clause, Decision, Label, Permission, Rule};
 use super::view::{Named, PatternView, RuleView};
 use crate::trace::{RuleOutcome, Step};
 
@@ -49,6 +49,7 @@ struct Group {
 /// A grant to named users and groups.
 #[derive(Debug)]
 struct Entry {
+    name: Option<Arc<str>>,
     // Mostly short: to compare is cheaper than to hash.
     users: BTreeSet<String>,
     groups: BTreeSet<String>,
@@ -101,21 +102,17 @@ impl Policy {
             text: found.map(|(pattern, _)| Arc::clone(pattern.text())),
         });
         if let Some((pattern, group)) = found
-            && let Some(clause) = group.grants(&request, &mut message)
+            && let Some(label) = group.grants(&request, &mut message)
         {
-            return Decision::Granted(Rule {
-                pattern: Some(pattern.text().clone()),
-                clause,
-            });
+            return Decision::Granted(label.rule(Some(pattern.text().clone())));
         }
-        if let Some(admin) = &self.admin
-            && request.considers(Clause::Admin, request.admin)
-            && admin.grants(Clause::Admin, &request, &mut message)
-        {
-            return Decision::Granted(Rule {
-                pattern: None,
-                clause: Clause::Admin,
-            });
+        if let Some(admin) = &self.admin {
+            let label = admin.label(Clause::Admin);
+            if request.considers(label, request.admin)
+                && admin.grants(label, &request, &mut message)
+            {
+                return Decision::Granted(label.rule(None));
+            }
         }
         facts.recorder().otherwise(Reason::PolicyDenied, || {
             let action = permission.action.name();
@@ -135,6 +132,12 @@ impl Policy {
         self.admin
             .as_ref()
             .is_some_and(|admin| admin.names_user(identity) || admin.names_group(identity))
+    }
+
+    /// The rule that lets administrators see everything.
+    pub(crate) fn admin_rule(&self) -> Rule {
+        let label = self.admin.as_ref().map(|admin| admin.label(Clause::Admin));
+        label.unwrap_or(Label::of(Clause::Admin)).rule(None)
     }
 
     /// Returns true if anonymous callers are granted something.
@@ -195,23 +198,30 @@ impl Policy {
         let mut rules = Vec::new();
         for (pattern, group) in self.repositories.entries() {
             let pattern = Some(Arc::clone(pattern.text()));
-            let mut add = |clause: Clause, names, actions: Actions, conditions: &Conditions| {
+            let mut add = |label: Label<'_>, names, actions: Actions, conditions: &Conditions| {
                 if !actions.is_empty() {
                     let pattern = pattern.clone();
-                    rules.push(RuleView::of(pattern, clause, names, actions, conditions));
+                    rules.push(RuleView::of(pattern, label, names, actions, conditions));
                 }
             };
             for (index, entry) in group.entries.iter().enumerate() {
-                let clause = Clause::Entry(index);
-                add(clause, entry.names(), entry.actions, &entry.conditions);
+                let label = entry.label(Clause::Entry(index));
+                add(label, entry.names(), entry.actions, &entry.conditions);
             }
             let none = Conditions::default();
-            add(Clause::Default, Named::Authenticated, group.default, &none);
-            add(Clause::Anonymous, Named::Anybody, group.anonymous, &none);
+            let (default, anonymous) = (Label::of(Clause::Default), Label::of(Clause::Anonymous));
+            add(default, Named::Authenticated, group.default, &none);
+            add(anonymous, Named::Anybody, group.anonymous, &none);
         }
         rules.extend(self.admin.as_ref().map(|entry| {
             let (names, conditions) = (entry.names(), &entry.conditions);
-            RuleView::of(None, Clause::Admin, names, entry.actions, conditions)
+            RuleView::of(
+                None,
+                entry.label(Clause::Admin),
+                names,
+                entry.actions,
+                conditions,
+            )
         }));
         rules
     }
@@ -255,12 +265,12 @@ impl Policy {
 }
 
 impl Group {
-    fn grants(&self, request: &Request<'_>, message: &mut Option<Arc<str>>) -> Option<Clause> {
+    fn grants(&self, request: &Request<'_>, message: &mut Option<Arc<str>>) -> Option<Label<'_>> {
         for names in [Entry::names_user, Entry::names_group] {
             for (index, entry) in self.entries.iter().enumerate() {
-                let clause = Clause::Entry(index);
-                if names(entry, request.identity) && entry.grants(clause, request, message) {
-                    return Some(clause);
+                let label = entry.label(Clause::Entry(index));
+                if names(entry, request.identity) && entry.grants(label, request, message) {
+                    return Some(label);
                 }
             }
         }
@@ -269,17 +279,24 @@ impl Group {
         }
         let action = request.permission.action;
         let may = self.default.contains(action);
-        if !request.identity.is_anonymous() && request.gives(Clause::Default, may) {
-            return Some(Clause::Default);
+        let label = Label::of(Clause::Default);
+        if !request.identity.is_anonymous() && request.gives(label, may) {
+            return Some(label);
         }
         let may = self.anonymous.contains(action);
-        request
-            .gives(Clause::Anonymous, may)
-            .then_some(Clause::Anonymous)
+        let label = Label::of(Clause::Anonymous);
+        request.gives(label, may).then_some(label)
     }
 }
 
 impl Entry {
+    const fn label(&self, clause: Clause) -> Label<'_> {
+        Label {
+            clause,
+            name: self.name.as_ref(),
+        }
+    }
+
     fn names(&self) -> Named {
         let list = |names: &BTreeSet<String>| names.iter().cloned().collect();
         Named::Some {
@@ -305,12 +322,12 @@ impl Entry {
     /// false is put into `message`.
     fn grants(
         &self,
-        clause: Clause,
+        label: Label<'_>,
         request: &Request<'_>,
         message: &mut Option<Arc<str>>,
     ) -> bool {
         if !self.actions.contains(request.permission.action) {
-            request.record(clause, RuleOutcome::NotThisAction);
+            request.record(label, RuleOutcome::NotThisAction);
             return false;
         }
         let outcome = match self.conditions.check(request) {
@@ -323,7 +340,7 @@ impl Entry {
             }
             ConditionResult::Error => RuleOutcome::Condition,
         };
-        request.record(clause, outcome);
+        request.record(label, outcome);
         outcome == RuleOutcome::Granted
     }
 }

@@ -43,6 +43,36 @@ pub struct Rule {
     pub pattern: Option<Arc<str>>,
     /// Which part of its group.
     pub clause: Clause,
+    /// Its `name` in the configuration.
+    pub name: Option<Arc<str>>,
+}
+
+/// A rule, as the code that considers it knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Label<'a> {
+    pub(crate) clause: Clause,
+    pub(crate) name: Option<&'a Arc<str>>,
+}
+
+/// A rule's place with its name, if it has one: `policies[0] "releases"`.
+#[must_use]
+pub fn named(place: &str, name: Option<&str>) -> String {
+    name.map_or_else(|| place.to_owned(), |name| format!("{place} \"{name}\""))
+}
+
+impl Label<'_> {
+    pub(crate) const fn of(clause: Clause) -> Self {
+        Self { clause, name: None }
+    }
+
+    /// The rule, for a pattern.
+    pub(crate) fn rule(self, pattern: Option<Arc<str>>) -> Rule {
+        Rule {
+            pattern,
+            clause: self.clause,
+            name: self.name.cloned(),
+        }
+    }
 }
 
 /// A part of a pattern's group.

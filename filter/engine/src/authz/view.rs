@@ -7,7 +7,7 @@ use registry_auth_cel::Members;
 use super::action::Actions;
 use super::condition::Conditions;
 use super::pattern::Component;
-use super::rule::Clause;
+use super::rule::{Label, named};
 
 /// A pattern, for programs that compare policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct RuleView {
     pub pattern: Option<Arc<str>>,
     /// Its place below the pattern: `policies[0]`, `defaultPolicy`.
     pub place: String,
+    /// Its `name` in the configuration.
+    pub name: Option<Arc<str>>,
     /// Whom it names.
     pub names: Named,
     /// What it grants.
@@ -44,7 +46,7 @@ pub struct RuleView {
 impl RuleView {
     pub(super) fn of(
         pattern: Option<Arc<str>>,
-        clause: Clause,
+        label: Label<'_>,
         names: Named,
         actions: Actions,
         conditions: &Conditions,
@@ -53,13 +55,20 @@ impl RuleView {
         conditions.add_claims_read(&mut claims);
         Self {
             pattern,
-            place: clause.to_string(),
+            place: label.clause.to_string(),
+            name: label.name.cloned(),
             names,
             actions: actions.names(),
             conditions: conditions.sources(),
             reads: conditions.members_read(),
             claims,
         }
+    }
+
+    /// Its place below the pattern, with its name.
+    #[must_use]
+    pub fn label(&self) -> String {
+        named(&self.place, self.name.as_deref())
     }
 }
 

@@ -294,6 +294,7 @@ fn policy_group(object: &mut Object<'_>) -> PolicyGroup {
 
 fn policy_entry(object: &mut Object<'_>) -> PolicyEntry {
     let entry = PolicyEntry {
+        name: object.text("name"),
         users: object.texts("users"),
         groups: object.texts("groups"),
         actions: object.texts("actions"),

@@ -61,6 +61,8 @@ pub struct PolicyGroup {
 /// One grant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyEntry {
+    /// What it is called where its place is shown.
+    pub name: Option<String>,
     /// User names, compared exactly.
     pub users: Vec<String>,
     /// Group names, compared exactly.

@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn the_nearest_name_is_suggested_and_its_place_when_it_is_another() {
         let http = &["realm", "auth", "accessControl", "address", "port", "tls"];
-        let policy = &["users", "groups", "actions", "conditions"];
+        let policy = &["name", "users", "groups", "actions", "conditions"];
         // (key, known there, end of the message)
         let rows: &[(&str, &[&str], &str)] = &[
             ("accesControl", http, "did you mean `accessControl`"),

@@ -82,8 +82,8 @@ impl<'a> Decider<'a> {
         let unused = all.iter().filter(|rule| !self.used.contains(&place(rule)));
         unused
             .map(|rule| match &rule.pattern {
-                Some(pattern) => format!("{} of {pattern}", rule.place),
-                None => rule.place.clone(),
+                Some(pattern) => format!("{} of {pattern}", rule.label()),
+                None => rule.label(),
             })
             .collect()
     }

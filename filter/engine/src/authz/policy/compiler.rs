@@ -1,6 +1,7 @@
 //! From a written access control to a policy.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use registry_auth_cel::Members;
 use strum::VariantArray as _;
@@ -12,6 +13,16 @@ use crate::authz::index::PatternIndex;
 use crate::authz::pattern::Pattern;
 use crate::authz::req::Member;
 use crate::config::{Diagnostics, raw};
+
+/// The longest name of a rule, in characters.
+const MAX_NAME: usize = 64;
+
+const MISNAMED: &str = "a name is shown within lines and quotation marks: write 1 to 64 characters, without control characters, `\"` and `\\`";
+
+fn is_name(name: &str) -> bool {
+    let is_shown = |character: char| !character.is_control() && !"\"\\".contains(character);
+    (1..=MAX_NAME).contains(&name.chars().count()) && name.chars().all(is_shown)
+}
 
 /// Compiles a policy, and collects what is wrong.
 pub(super) struct Compiler<'a> {
@@ -151,6 +162,9 @@ impl Compiler<'_> {
             self.diagnostics
                 .warn(place, "names no actions, so it grants nothing");
         }
+        if raw.name.as_deref().is_some_and(|name| !is_name(name)) {
+            self.diagnostics.error(format!("{place}.name"), MISNAMED);
+        }
         let actions = Actions::compile(&raw.actions, &format!("{place}.actions"), self.diagnostics);
         let place = format!("{place}.conditions");
         let conditions = Conditions::compile(
@@ -163,6 +177,7 @@ impl Compiler<'_> {
             self.client_readers = Some(place);
         }
         Entry {
+            name: raw.name.as_deref().map(Arc::from),
             users: raw.users.iter().cloned().collect(),
             groups: raw.groups.iter().cloned().collect(),
             actions,

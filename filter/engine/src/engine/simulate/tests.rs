@@ -185,7 +185,7 @@ fn the_steps_are_those_of_the_decision() {
     let rules: Vec<_> = steps
         .iter()
         .filter_map(|step| match step {
-            Step::Rule { place, outcome } => Some((place.as_str(), *outcome)),
+            Step::Rule { place, outcome, .. } => Some((place.as_str(), *outcome)),
             _ => None,
         })
         .collect();

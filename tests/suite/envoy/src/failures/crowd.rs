@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use registry_auth_harness::issuer::{Endpoint, Fault};
-use registry_auth_harness::load::NONE;
 
 use super::callers::{NO_KEYS, Tokens, kinds, read};
 use super::issuers::Fixture;
@@ -58,32 +57,44 @@ impl Crowd {
         self.0.truncate(self.0.len() / 2);
     }
 
-    /// How many of the others get each status; [`NONE`]: the connection ended without one.
-    fn statuses(self) -> BTreeMap<u16, usize> {
+    /// How many of the others get each status, or end without one.
+    fn statuses(self) -> BTreeMap<Answer, usize> {
         let mut statuses = BTreeMap::new();
         for socket in self.0 {
-            *statuses.entry(status(socket).unwrap_or(NONE)).or_default() += 1;
+            *statuses.entry(answer(socket)).or_default() += 1;
         }
         statuses
     }
 }
 
-fn status(mut socket: TcpStream) -> Option<u16> {
+/// What a request got.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Answer {
+    Status(u16),
+    /// Why the connection ended without an answer, and after how many bytes.
+    None(String, usize),
+}
+
+fn answer(mut socket: TcpStream) -> Answer {
     let mut answer = Vec::new();
     // What was read before an error is an answer too.
-    drop(socket.read_to_end(&mut answer));
-    String::from_utf8_lossy(&answer)
+    let end = socket.read_to_end(&mut answer);
+    let text = String::from_utf8_lossy(&answer);
+    let status = text
         .split(' ')
-        .nth(1)?
-        .parse()
-        .ok()
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    status.map_or_else(
+        || Answer::None(format!("{end:?}"), answer.len()),
+        Answer::Status,
+    )
 }
 
 /// All of a crowd got this status, and nothing else.
-fn ensure_all(statuses: &BTreeMap<u16, usize>, status: u16) -> Result<()> {
+fn ensure_all(statuses: &BTreeMap<Answer, usize>, status: u16) -> Result<()> {
     ensure!(
-        statuses.keys().eq([&status]),
-        "the crowd got {statuses:?} (0: no answer), not {status}"
+        statuses.keys().eq([&Answer::Status(status)]),
+        "the crowd got {statuses:?}, not {status}"
     );
     Ok(())
 }
