@@ -7,7 +7,7 @@ use registry_auth_engine::decision::{Denied, Grant, LocalReply};
 use registry_auth_engine::edits::{Edit, HeadRules};
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::record::Decided;
-use registry_auth_engine::reply::{Realm, Reply};
+use registry_auth_engine::reply::{Realm, Reply, ReplyTo};
 
 use crate::host::{self, HostError};
 use crate::metrics::{Counted, Metrics, Outcome};
@@ -112,7 +112,12 @@ impl Enforcer {
             denied.topic,
         ));
         self.records.add(case, Decided::Denied(denied));
-        denied.reply(&self.realm, case.head.reply_to())
+        let sealed = self.records.sealed(case, denied);
+        let to = ReplyTo {
+            trace: sealed.as_deref().unwrap_or_default(),
+            ..case.head.reply_to()
+        };
+        denied.reply(&self.realm, to)
     }
 }
 

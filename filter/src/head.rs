@@ -224,6 +224,7 @@ impl Head {
             method: self.method(),
             target: self.target(),
             id: self.first(REQUEST_ID),
+            trace: "",
         }
     }
 

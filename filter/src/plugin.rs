@@ -129,6 +129,7 @@ impl Plugin {
             compiled.records.take(),
             level,
             policy,
+            push.clone(),
             compiled.proxy.sets_client_address,
         );
         let enforcer = Enforcer::new(

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use log::{Level, LevelFilter, log, log_enabled};
 use registry_auth_engine::compile;
+use registry_auth_engine::decision::Denied;
+use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::record::{Decided, Record};
 use registry_auth_engine::time::UnixTime;
 use registry_auth_engine::trace::Trace;
@@ -67,17 +69,22 @@ pub(crate) struct Records {
     level: LevelFilter,
     /// What tells this configuration from others.
     policy: String,
+    /// What the records for clients are sealed with, if they get any.
+    seal: Option<PushKey>,
     proxy_sets_address: bool,
 }
 
 impl Records {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         rates: Option<compile::Records>,
         level: LevelFilter,
         policy: String,
+        push_key: Option<PushKey>,
         proxy_sets_address: bool,
     ) -> Self {
+        let gives = rates.as_ref().is_some_and(|rates| rates.trace);
         Self {
+            seal: push_key.filter(|_| gives),
             rates,
             level,
             policy,
@@ -108,23 +115,35 @@ impl Records {
         } else {
             None
         };
-        let record = Record {
-            decided,
-            trace: case.trace,
-            time: case.now,
-            waited: case.waited,
-            request: case.head.reply_to(),
-            client: client.as_deref().unwrap_or_default(),
-            policy: &self.policy,
-            shadow: case.next.map(NextVerdict::shown),
-        };
-        let record = record.to_json();
+        let client = client.as_deref().unwrap_or_default();
+        let record = self.record(case, decided, client).to_json();
         if self.are_kept() && case.is_effective {
             host::set_attribute(DECISION, &record);
         }
         if let Some(level) = level {
             log!(level, "{record}");
         }
+    }
+
+    fn record<'a>(&'a self, case: &Case<'a>, decided: Decided<'a>, client: &'a str) -> Record<'a> {
+        Record {
+            decided,
+            trace: case.trace,
+            time: case.now,
+            waited: case.waited,
+            request: case.head.reply_to(),
+            client,
+            policy: &self.policy,
+            shadow: case.next.map(NextVerdict::shown),
+        }
+    }
+
+    /// The record for the client who is refused, if clients get any. Who presents no credential gets
+    /// none: every client does that at first, and there is nothing to explain.
+    pub(crate) fn sealed(&self, case: &Case<'_>, denied: &Denied) -> Option<String> {
+        let key = self.seal.as_ref().filter(|_| !denied.is_challenge())?;
+        let record = self.record(case, Decided::Denied(denied), "");
+        record.seal(key, &host::random_bytes())
     }
 
     /// The level of a line: what is asked for once without a credential, and what is granted, is

@@ -1,5 +1,6 @@
 //! Seals, signs and verifies messages with the push key; no other module has access to the key.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use anyhow::Context;
@@ -37,6 +38,23 @@ impl Seal {
         Ok(Self(
             PushKey::new(key.as_encoded_bytes())
                 .with_context(|| format!("`{KEY}` cannot be used"))?,
+        ))
+    }
+
+    /// The push key of a proxy of our own: that of an environment variable if it is set, or else a
+    /// random one. Returns it with its text, which the other side needs.
+    ///
+    /// # Errors
+    /// The value of the variable is too short, or the system has no random bytes.
+    pub(crate) fn of_variable_or_random(name: &str) -> anyhow::Result<(Self, OsString)> {
+        let Some(text) = std::env::var_os(name) else {
+            let (seal, text) = Self::random()?;
+            return Ok((seal, text.into()));
+        };
+        let key = PushKey::new(text.as_encoded_bytes());
+        Ok((
+            Self(key.with_context(|| format!("`{name}` cannot be used"))?),
+            text,
         ))
     }
 

@@ -3,6 +3,7 @@
 mod caller;
 mod certificate;
 mod fetch;
+mod sealed;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use registry_auth_policy::case::Case;
 use registry_auth_policy::show;
 use registry_auth_policy::words::Wish;
 use registry_auth_render::Options;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::clock::wall_clock;
 use crate::configuration::{Configuration, View};
@@ -58,13 +59,17 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
     /// What is done
-    #[arg(value_name = "WORDS", required = true)]
+    #[arg(
+        value_name = "WORDS",
+        required_unless_present = "trace",
+        conflicts_with = "trace"
+    )]
     words: Vec<String>,
 }
 
 /// Callers without a token, for whom there is no signature to check: clap does not insist on
 /// `requires` where another member of the group is there.
-const OTHERS: [&str; 4] = ["claims", "user", "cert", "anonymous"];
+const OTHERS: [&str; 5] = ["claims", "user", "cert", "anonymous", "trace"];
 
 /// Who does it.
 #[derive(Debug, clap::Args)]
@@ -85,6 +90,10 @@ struct Who {
     /// Nobody
     #[arg(long)]
     anonymous: bool,
+    /// The record that a client was given with a refusal (`detail.trace`), or all that it has
+    /// printed, `-` for standard input: opened with the push key of the configuration
+    #[arg(long, value_name = "TEXT")]
+    trace: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -98,7 +107,6 @@ enum YesNo {
 /// # Errors
 /// A file cannot be read, or the words mean nothing.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let wish = Wish::read(&arguments.words.join(" "))?;
     let options = Options {
         check_files: true,
         ..Options::default()
@@ -110,6 +118,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         check::print(&configuration);
         bail!("the configuration has errors: nothing can be explained by it");
     };
+    if let Some(text) = &arguments.who.trace {
+        print_record(&sealed::read(text, document)?, arguments.json);
+        return Ok(ExitCode::from(REFUSED));
+    }
+    let wish = Wish::read(&arguments.words.join(" "))?;
     let now = arguments.at.map_or_else(wall_clock, UnixTime::from_secs);
     let tags_exist = arguments.tag_exists.map(|answer| answer == YesNo::Yes);
     let situation = Situation { now, tags_exist };
@@ -147,6 +160,18 @@ fn print(case: &Case, notes: &[String], json: bool) {
     print!("{}", show::text(case));
     for note in notes {
         println!("{note}");
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the record is what the command is asked for"
+)]
+fn print_record(record: &Map<String, Value>, json: bool) {
+    if json {
+        println!("{:#}", Value::from(record.clone()));
+    } else {
+        print!("{}", sealed::text(record));
     }
 }
 

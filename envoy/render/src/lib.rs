@@ -50,6 +50,7 @@ mod resources;
 mod yaml;
 
 pub use cluster::{Certificate, ClientTls, Cluster, Endpoint, Trust};
+pub use complete::kept::of as read_by_the_filter;
 pub use complete::{complete, issuer_warnings};
 pub use completed::Completed;
 pub use files::Files;

@@ -127,7 +127,7 @@ fn compile_live(document: &Document, diagnostics: &mut Diagnostics) -> Option<Co
     let enforcement = proxy::enforcement(&document.proxy, diagnostics);
     let log_level = log_level(document.log_level.as_deref(), diagnostics);
     let records = document.decisions.as_ref();
-    let records = records.map(|raw| Records::compile(raw, diagnostics));
+    let records = records.map(|raw| Records::compile(raw, &document.proxy, diagnostics));
     if !diagnostics.errors.is_empty() {
         return None;
     }

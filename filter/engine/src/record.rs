@@ -4,7 +4,9 @@
 //! It holds no token, key or password, and of the claims those that `log.decisions.claims` names.
 
 mod object;
+mod sealed;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::decision::{Denied, Grant, GrantRule, LocalReply};
@@ -127,7 +129,9 @@ impl Record<'_> {
         record.text("user", decided.user());
         let issuer = subject.and_then(|subject| subject.issuer.as_deref());
         record.text("issuer", issuer.unwrap_or_default());
-        record.object("rule", self.rule());
+        let (mut rule, pattern) = self.rule(Object::default());
+        rule.text("pattern", pattern.as_deref().unwrap_or_default());
+        record.object("rule", rule);
         if let Some(denied) = decided.denied() {
             record.text("detail", denied.detail.as_deref().unwrap_or_default());
             record.text("cause", denied.cause.as_deref().unwrap_or_default());
@@ -181,10 +185,9 @@ impl Record<'_> {
         record.bytes("path", path);
     }
 
-    /// The rule that grants, or the pattern that decides with the last rule that has a false
-    /// condition.
-    fn rule(&self) -> Object {
-        let mut rule = Object::default();
+    /// Adds the rule that grants, or the last one that has a false condition, to `rule`; returns it
+    /// with the pattern that decides.
+    fn rule(&self, mut rule: Object) -> (Object, Option<Arc<str>>) {
         let pattern = match self.decided {
             Decided::Allowed(grant) => {
                 rule.text("path", &grant.rule().to_string());
@@ -224,8 +227,7 @@ impl Record<'_> {
                 pattern
             }
         };
-        rule.text("pattern", pattern.as_deref().unwrap_or_default());
-        rule
+        (rule, pattern)
     }
 
     /// The expression that was false last, or could not be evaluated, where that is the reason.
@@ -263,6 +265,7 @@ impl Other<'_> {
 }
 
 pub use object::MAX_RECORD;
+pub use sealed::{MAX_SEALED, open};
 
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,8 @@ pub struct ReplyTo<'a> {
     pub target: &'a [u8],
     /// `x-request-id`, or empty.
     pub id: &'a [u8],
+    /// The sealed record of its refusal, or empty.
+    pub trace: &'a str,
 }
 
 /// The longest id of a request that is repeated, in bytes: those of proxies are shorter.

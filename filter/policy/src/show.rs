@@ -63,7 +63,9 @@ fn line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-fn verdict(outcome: &Simulated) -> String {
+/// The verdict in one line, with the status and the code of the answer.
+#[must_use]
+pub fn verdict(outcome: &Simulated) -> String {
     match outcome {
         Simulated::Allowed(_) | Simulated::Answered(_) => "ALLOWED".to_owned(),
         Simulated::Unknown(why) => format!("UNKNOWN: {why}"),

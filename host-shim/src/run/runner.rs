@@ -105,7 +105,7 @@ pub(crate) async fn run(
 
     let folder = Folder::create()?;
     let place = place(&folder, module)?;
-    let (seal, push_key) = Seal::random()?;
+    let (seal, push_key) = Seal::of_variable_or_random(&plan::push_key_of(&plan.completed))?;
     let login_socket = folder.path().join(LOGIN_SOCKET);
     let login = Listener::unix(&login_socket).context("cannot listen for logins")?;
     let login_socket = login_socket.display().to_string();

@@ -1,7 +1,7 @@
 //! What Envoy is started with: its place, its arguments and its environment.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::{SocketAddr, TcpListener};
 
 use anyhow::Context as _;
@@ -70,7 +70,7 @@ pub(super) fn launch(
     plan: &Plan,
     binary: &Binary,
     folder: &Folder,
-    push_key: &str,
+    push_key: &OsStr,
 ) -> Launch {
     let is_debug = matches!(plan.log_level.as_deref(), Some("debug" | "trace"));
     let components = if is_debug { "wasm:debug" } else { "wasm:info" };

@@ -28,6 +28,7 @@ mod playground;
 mod render;
 mod reports;
 mod sample;
+mod sealed;
 mod serve;
 mod shim;
 mod start;

@@ -12,10 +12,11 @@ use super::members;
 const ROOT: &[&str] = &["http", "proxy", "log", "tests", "shadow", "lint"];
 const HTTP: &[&str] = &["realm", "auth", "accessControl"];
 const AUTH: &[&str] = &["failDelay", "bearer", "mtls"];
-const LOG: &[&str] = &["level"];
+const LOG: &[&str] = &["level", "decisions"];
 
 /// Returns the document without the sections that the filter does not read.
-pub(crate) fn of(document: &Value) -> Value {
+#[must_use]
+pub fn of(document: &Value) -> Value {
     let mut root = only(document, ROOT);
     within(&mut root, "http", HTTP);
     if let Some(key) = members::key(&root, "http").map(str::to_owned)

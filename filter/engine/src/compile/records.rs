@@ -14,10 +14,20 @@ pub struct Records {
     pub allow: f64,
     /// The claims that are shown.
     pub claims: Vec<String>,
+    /// Clients get the record of their refusal, encrypted with the push key.
+    pub trace: bool,
 }
 
 impl Records {
-    pub(super) fn compile(raw: &raw::Decisions, diagnostics: &mut Diagnostics) -> Self {
+    pub(super) fn compile(
+        raw: &raw::Decisions,
+        proxy: &raw::Proxy,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        if raw.trace && proxy.push_key.is_none() {
+            let message = "needs `proxy.pushKey`: only who has this key may read the record";
+            diagnostics.error("log.decisions.trace", message);
+        }
         if raw.claims.len() > MAX_CLAIMS {
             let message = format!("must be {MAX_CLAIMS} claims at most: a record has 2 KiB");
             diagnostics.error("log.decisions.claims", message);
@@ -26,6 +36,7 @@ impl Records {
             deny: raw.deny.unwrap_or(1.0),
             allow: raw.allow.unwrap_or(0.0),
             claims: raw.claims.clone(),
+            trace: raw.trace,
         }
     }
 }

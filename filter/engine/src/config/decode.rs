@@ -124,6 +124,7 @@ fn log(log: &mut Object<'_>) -> (Option<String>, Option<Decisions>) {
             deny: object.rate("deny"),
             allow: object.rate("allow"),
             claims: object.filled_texts("claims"),
+            trace: object.flag("trace"),
         };
         object.end();
         decisions

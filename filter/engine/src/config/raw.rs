@@ -259,6 +259,8 @@ pub struct Decisions {
     pub allow: Option<f64>,
     /// Claims that records show.
     pub claims: Vec<String>,
+    /// Clients get the record of their refusal, encrypted.
+    pub trace: bool,
 }
 
 /// `shadow`.

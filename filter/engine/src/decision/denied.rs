@@ -98,7 +98,7 @@ impl Denied {
         Reply {
             status: descriptor.status,
             headers,
-            body: self.body(to.id()),
+            body: self.body(to),
             label: descriptor.label,
         }
         .at(to.target)
@@ -134,12 +134,12 @@ impl Denied {
     }
 
     /// `{"errors": [...]}` (OCI distribution spec, "Error Codes").
-    fn body(&self, id: Option<&str>) -> Vec<u8> {
+    fn body(&self, to: ReplyTo<'_>) -> Vec<u8> {
         let descriptor = self.reason.descriptor();
         let mut error = json!({ "code": descriptor.code, "message": descriptor.message });
-        let is_detailed = matches!(descriptor.status, 401 | 403) || id.is_some();
+        let is_detailed = matches!(descriptor.status, 401 | 403) || to.id().is_some();
         if let (true, Value::Object(members)) = (is_detailed, &mut error) {
-            members.insert("detail".to_owned(), self.detail_members(id).into());
+            members.insert("detail".to_owned(), self.detail_members(to).into());
         }
         json!({ "errors": [error] }).to_string().into_bytes()
     }
@@ -147,12 +147,13 @@ impl Denied {
     /// `detail`: why, what was needed, which the client knows from its own request, and the id that
     /// log and record have too. It is never absent of 401 and 403: Docker tries five times when a
     /// refusal has no detail.
-    fn detail_members(&self, id: Option<&str>) -> Map<String, Value> {
-        let scope = Some(self.scope.as_str()).filter(|scope| !scope.is_empty());
+    fn detail_members(&self, to: ReplyTo<'_>) -> Map<String, Value> {
+        let filled = |text| Some(text).filter(|text: &&str| !text.is_empty());
         let members = [
-            ("id", id),
+            ("id", to.id()),
             ("reason", self.detail.as_deref()),
-            ("scope", scope),
+            ("scope", filled(&self.scope)),
+            ("trace", filled(to.trace)),
         ];
         let there = |(name, text): (&str, Option<&str>)| Some((name.to_owned(), text?.into()));
         members.into_iter().filter_map(there).collect()
@@ -376,10 +377,13 @@ mod tests {
                     method: method.as_bytes(),
                     target: b"/v2/",
                     id: b"8de09b0e-9e1c",
+                    trace: "c2VhbGVk",
                 };
                 let reply = denied.reply(&url_realm(), to);
                 let body: Value = serde_json::from_slice(&reply.body).unwrap();
-                assert_eq!(body["errors"][0]["detail"]["id"], "8de09b0e-9e1c");
+                let detail = &body["errors"][0]["detail"];
+                assert_eq!(detail["id"], "8de09b0e-9e1c");
+                assert_eq!(detail["trace"], "c2VhbGVk");
                 assert_eq!(reply.label, reason.descriptor().label);
                 let message = reason.descriptor().message;
                 let warning = format!("299 - \"registry-auth: {message}: push a 'version'\"");

@@ -9,7 +9,7 @@
 //! the others, nor one of those for it. `gen` orders the sets of one name: Unix milliseconds,
 //! always increasing. After `exp` a set is treated as absent.
 
-mod cipher;
+pub(crate) mod cipher;
 pub(crate) mod exchange;
 pub(crate) mod jws;
 pub mod pieces;

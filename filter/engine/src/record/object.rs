@@ -8,6 +8,9 @@ pub const MAX_RECORD: usize = 2048;
 /// The longest text of a member, in bytes, before it is escaped.
 const MAX_TEXT: usize = 256;
 
+/// The same in an object that has to be short.
+const MAX_SHORT: usize = 80;
+
 /// The same for a text of characters that have to be escaped.
 const MAX_ESCAPED: usize = 48;
 
@@ -18,13 +21,40 @@ const MAX_LISTED: usize = 16;
 const CUT: &str = ",\"cut\":true";
 
 /// The members of an object: `"a":1,"b":2`.
-#[derive(Default)]
 pub(super) struct Object {
     members: String,
     is_cut: bool,
+    /// The longest object, in bytes.
+    most: usize,
+    /// The longest text, in bytes.
+    most_text: usize,
+}
+
+impl Default for Object {
+    fn default() -> Self {
+        Self {
+            members: String::new(),
+            is_cut: false,
+            most: MAX_RECORD,
+            most_text: MAX_TEXT,
+        }
+    }
 }
 
 impl Object {
+    /// An empty one of at most `most` bytes, with short texts.
+    pub(super) fn within(most: usize) -> Self {
+        Self {
+            most,
+            most_text: MAX_SHORT,
+            ..Self::default()
+        }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// Adds a text, if there is one; a long one is cut.
     pub(super) fn text(&mut self, name: &str, text: &str) {
         self.bytes(name, text.as_bytes());
@@ -33,13 +63,13 @@ impl Object {
     /// As [`text`](Self::text), of bytes that need not be one.
     pub(super) fn bytes(&mut self, name: &str, text: &[u8]) {
         if !text.is_empty() {
-            self.value(name, &quoted(text));
+            self.value(name, &quoted(text, self.most_text));
         }
     }
 
     /// Adds another object, unless it is empty.
     pub(super) fn object(&mut self, name: &str, object: Self) {
-        if !object.members.is_empty() {
+        if !object.is_empty() {
             self.value(name, &object.end());
         }
     }
@@ -47,7 +77,7 @@ impl Object {
     /// Adds a value in JSON, if there is room for it.
     pub(super) fn value(&mut self, name: &str, json: &str) {
         // Two braces, two quotation marks, a colon and a comma.
-        let room = MAX_RECORD.saturating_sub(self.members.len() + CUT.len() + 6);
+        let room = self.most.saturating_sub(self.members.len() + CUT.len() + 6);
         if name.len() + json.len() > room {
             self.is_cut = true;
             return;
@@ -72,16 +102,16 @@ pub(super) fn texts(all: &[String]) -> String {
         if list.len() > 1 {
             list.push(',');
         }
-        list.push_str(&quoted(text.as_bytes()));
+        list.push_str(&quoted(text.as_bytes(), MAX_TEXT));
     }
     list.push(']');
     list
 }
 
 /// A text in JSON. A long one is cut, with a mark and its length.
-fn quoted(text: &[u8]) -> String {
-    let json = Value::from(clip(text, MAX_TEXT)).to_string();
-    if json.len() > 2 * MAX_TEXT {
+fn quoted(text: &[u8], most: usize) -> String {
+    let json = Value::from(clip(text, most)).to_string();
+    if json.len() > 2 * most {
         Value::from(clip(text, MAX_ESCAPED)).to_string()
     } else {
         json

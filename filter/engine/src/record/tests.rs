@@ -31,7 +31,25 @@ fn compiled() -> Compiled {
     compile(&document, &mut diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
 
+/// A request of the tests.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    pub(super) id: &'a str,
+}
+
 fn record(method: &str, path: &str, id: &str) -> Value {
+    let mut made = Value::Null;
+    with_record(&Asked { method, path, id }, |record| {
+        let text = record.to_json();
+        assert!(text.len() <= MAX_RECORD && !text.contains('\n'), "{text}");
+        made = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    });
+    made
+}
+
+/// Decides a request, and passes its record.
+pub(super) fn with_record(asked: &Asked<'_>, then: impl FnOnce(&Record<'_>)) {
     let engine = compiled().engine;
     let keys = KeyRing::of(engine.sources());
     let facts = Facts {
@@ -40,8 +58,8 @@ fn record(method: &str, path: &str, id: &str) -> Value {
         now: NOW,
     };
     let head = RequestHead {
-        method: method.as_bytes(),
-        path: path.as_bytes(),
+        method: asked.method.as_bytes(),
+        path: asked.path.as_bytes(),
         ..RequestHead::default()
     };
     let trace = Trace::default();
@@ -59,7 +77,7 @@ fn record(method: &str, path: &str, id: &str) -> Value {
         Verdict::Deny(denied) => Decided::Denied(denied),
         Verdict::Need(need) => panic!("{need:?}"),
     };
-    let record = Record {
+    then(&Record {
         decided,
         trace: Some(&trace),
         time: Some(NOW),
@@ -67,15 +85,13 @@ fn record(method: &str, path: &str, id: &str) -> Value {
         request: ReplyTo {
             method: head.method,
             target: head.path,
-            id: id.as_bytes(),
+            id: asked.id.as_bytes(),
+            trace: "",
         },
         client: "10.0.0.7",
         policy: "0123456789abcdef",
         shadow: None,
-    };
-    let text = record.to_json();
-    assert!(text.len() <= MAX_RECORD && !text.contains('\n'), "{text}");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    });
 }
 
 #[test]
@@ -163,6 +179,7 @@ fn no_text_makes_a_record_long_or_breaks_it() {
                 method: text.as_bytes(),
                 target: text.as_bytes(),
                 id: b"i",
+                trace: "",
             },
             client: &text,
             policy: "p",

@@ -15,6 +15,7 @@ pub(super) fn reply_to(request: &Request) -> ReplyTo<'_> {
         method: request.method.as_bytes(),
         target: &request.target,
         id: id.map_or(&[], |(_, value)| value),
+        trace: "",
     }
 }
 

@@ -66,6 +66,27 @@ fn the_page_has_the_keys_of_the_reader_with_their_types() -> Outcome {
     Ok(())
 }
 
+/// What the filter reads reaches it: a section that is left out would be without effect, and nobody
+/// would say so.
+#[test]
+fn what_is_rendered_has_the_keys_of_the_reader() -> Outcome {
+    // The plugin of the intake is rendered apart, and so is the login service.
+    let apart = ["intake", "http.auth.login"];
+    let mut lost = Vec::new();
+    for (path, kind) in probe::keys()? {
+        let is_apart = |apart: &&str| path == **apart || path.starts_with(&format!("{apart}."));
+        if kind == Kind::Ignored || apart.iter().any(|apart| is_apart(&apart)) {
+            continue;
+        }
+        let document = probe::document(&path, json!("value"));
+        if registry_auth_render::read_by_the_filter(&document) != document {
+            lost.push(path);
+        }
+    }
+    assert_eq!(lost, [""; 0]);
+    Ok(())
+}
+
 fn difference(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> Vec<String> {
     let differs = |(path, kind): &(&String, &String)| other.get(*path) != Some(kind);
     one.iter()

@@ -1,10 +1,14 @@
 //! Records of decisions, and the next policy, in the built module.
 
-use anyhow::{Context as _, Error, ensure};
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Error, bail, ensure};
+use registry_auth_engine::keys::envelope::PushKey;
+use registry_auth_engine::record::open;
 use registry_auth_harness::client::Request;
 use registry_auth_harness::key;
 use registry_auth_harness::mint::Recipe;
-use registry_auth_harness::substrate::now;
+use registry_auth_harness::substrate::{PUSH_KEY, now};
 use registry_auth_vm::{Compiled, Progress, Setup, Vm};
 use serde_json::{Value, json};
 
@@ -20,7 +24,7 @@ fn configuration(more: &Value) -> Result<Value, Error> {
         "claimMapping": { "username": "claims.sub" },
     });
     let condition = json!({ "expression": "req.tag != 'latest'", "message": "push a version" });
-    let rule = json!({ "users": ["ci"], "actions": ["read", "create"], "conditions": [condition] });
+    let rule = json!({ "name": "builds", "users": ["ci"], "actions": ["read", "create"], "conditions": [condition] });
     let mut configuration = json!({
         "http": {
             "auth": { "bearer": { "realm": "r", "service": "s", "oidc": [entry] } },
@@ -80,7 +84,7 @@ fn a_record_in_wasm_is_in_the_attribute_and_in_the_log_at_its_level() -> Outcome
             json!({
                 "id": ID, "decision": "allow", "user": "ci", "issuer": "https://issuer.test", "action": "read",
                 "repository": "team/app", "reference": "v1", "claims": { "ref": "main" }, "client": { "ip": "127.0.0.1" },
-                "rule": { "path": "repositories[\"team/**\"].policies[0]", "pattern": "team/**" },
+                "rule": { "path": "repositories[\"team/**\"].policies[0]", "name": "builds", "pattern": "team/**" },
             }),
             "debug",
             "",
@@ -92,7 +96,7 @@ fn a_record_in_wasm_is_in_the_attribute_and_in_the_log_at_its_level() -> Outcome
                 "id": ID, "decision": "deny", "status": 403, "reason": "policy_denied", "user": "ci",
                 "issuer": "https://issuer.test", "action": "create|update", "detail": "push a version",
                 "expression": "req.tag != 'latest'",
-                "rule": { "path": "repositories[\"team/**\"].policies[0]", "pattern": "team/**" },
+                "rule": { "path": "repositories[\"team/**\"].policies[0]", "name": "builds", "pattern": "team/**" },
             }),
             "info",
             "registry_auth{policy_denied}",
@@ -166,6 +170,56 @@ fn without_records_in_wasm_nothing_is_set_and_a_grant_makes_no_call_for_it() -> 
             .iter()
             .all(|line| line.contains("policy_denied") && line.contains(ID))
     );
+    Ok(())
+}
+
+/// Sends a request that is refused, and returns the body of the answer.
+fn refusal(vm: &mut Vm, asked: &str, user: &str) -> Result<Value, Error> {
+    let (method, target) = asked.split_once(' ').context("a method")?;
+    let id = vm.open(&request(method, target, user)?)?;
+    let Progress::Answered(answer) = vm.progress(id)? else {
+        bail!("{asked} was let through")
+    };
+    vm.close(id)?;
+    Ok(serde_json::from_slice(&answer.body)?)
+}
+
+#[test]
+fn a_record_in_wasm_for_the_client_opens_with_the_push_key_only() -> Outcome {
+    let mut vm = start(&json!({
+        "log": { "decisions": { "trace": true } },
+        "proxy": { "pushKey": { "env": "REGISTRY_AUTH_PUSH_KEY" } },
+    }))?;
+    let key = PushKey::new(PUSH_KEY.as_bytes()).context("the push key")?;
+    // (request, user, reason in the record; none: the answer has no record)
+    let rows = [
+        (
+            "PUT /v2/team/app/manifests/latest",
+            "ci",
+            Some("policy_denied"),
+        ),
+        (
+            "DELETE /v2/open/app/manifests/v1",
+            "ci",
+            Some("policy_denied"),
+        ),
+        ("GET /elsewhere", "", Some("not_found")),
+        ("GET /v2/team/app/manifests/v1", "", None),
+    ];
+    let mut texts = BTreeSet::new();
+    for (asked, user, reason) in rows {
+        let body = refusal(&mut vm, asked, user)?;
+        let sealed = body
+            .pointer("/errors/0/detail/trace")
+            .and_then(Value::as_str);
+        let opened = sealed.and_then(|sealed| open(sealed, &key));
+        let found = opened
+            .as_ref()
+            .and_then(|record| record.get("reason")?.as_str());
+        assert_eq!(found, reason, "{asked}: {body}");
+        texts.extend(sealed.map(str::to_owned));
+    }
+    assert_eq!(texts.len(), 3);
     Ok(())
 }
 

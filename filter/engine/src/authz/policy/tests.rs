@@ -33,6 +33,7 @@ fn raw_entry(value: &Value) -> raw::PolicyEntry {
         },
     };
     raw::PolicyEntry {
+        name: value["name"].as_str().map(str::to_owned),
         users: strings(&value["users"]),
         groups: strings(&value["groups"]),
         actions: strings(&value["actions"]),
@@ -288,6 +289,11 @@ fn every_error_is_reported_with_its_path() {
                 "policies": [
                     {"users": ["a", ""], "actions": ["read", "write"], "conditions": ["true", "nope.x"]},
                     {"actions": ["read"]},
+                    {"name": "", "users": ["b"], "actions": ["read"]},
+                    {"name": "a \"b\"", "users": ["b"], "actions": ["read"]},
+                    {"name": "a\nb", "users": ["b"], "actions": ["read"]},
+                    {"name": "\u{e9}".repeat(65), "users": ["b"], "actions": ["read"]},
+                    {"name": "\u{e9}".repeat(64), "users": ["b"], "actions": ["read"]},
                 ],
                 "defaultPolicy": ["pull"],
                 "anonymousPolicy": ["READ", "detectManifestCollision"],
@@ -301,7 +307,14 @@ fn every_error_is_reported_with_its_path() {
         "adminPolicy": {"users": ["root"], "actions": ["everything"], "conditions": ["claims.x == 1"]},
     });
     let diagnostics = compile(&policy).unwrap_err();
-    let errors: Vec<String> = diagnostics.errors.iter().map(ToString::to_string).collect();
+    let (misnamed, errors): (Vec<_>, Vec<_>) = (diagnostics.errors.iter())
+        .map(ToString::to_string)
+        .partition(|error| error.contains(".name: "));
+    for (error, index) in misnamed.iter().zip(2..) {
+        let place = format!("ac.repositories[\"team/**\"].policies[{index}].name: ");
+        assert!(error.starts_with(&place), "{error}");
+    }
+    assert_eq!(misnamed.len(), 4);
     let expected = [
         "ac.repositories[\"\"]: an empty pattern matches nothing, write `**` for all repositories",
         "ac.repositories[\"a/b\"]: duplicate pattern (case-insensitive)",

@@ -46,12 +46,12 @@ fn full() -> Value {
                 "groups": { "g": { "users": ["u"] } },
                 "repositories": { "a/**": {
                     "policies": [{
-                        "users": ["u"], "groups": ["g"], "actions": ["read"],
+                        "name": "n", "users": ["u"], "groups": ["g"], "actions": ["read"],
                         "conditions": [{ "expression": "req.tag != 'x'", "message": "m" }],
                     }],
                     "defaultPolicy": ["read"], "anonymousPolicy": ["read"],
                 } },
-                "adminPolicy": { "users": ["u"], "groups": ["g"], "actions": ["read"], "conditions": [] },
+                "adminPolicy": { "name": "n", "users": ["u"], "groups": ["g"], "actions": ["read"], "conditions": [] },
             },
         },
         "proxy": {
@@ -59,7 +59,7 @@ fn full() -> Value {
             "upstreamAuthorization": { "env": "A" }, "forwardAuthorization": false, "identityHeader": "x-user", "refuseIdentityHeader": false,
             "publicPaths": ["/healthz"], "readRequestBodies": true, "extensions": false, "mounts": false, "clientAddress": "proxy",
         },
-        "log": { "level": "info", "decisions": { "deny": 1, "allow": 0.5, "claims": ["ref"] } },
+        "log": { "level": "info", "decisions": { "deny": 1, "allow": 0.5, "claims": ["ref"], "trace": true } },
         "tests": [], "lint": {},
     });
     let mapping = document["http"]["auth"]["bearer"]["oidc"][0]["claimMapping"].clone();
@@ -334,6 +334,11 @@ fn what_is_empty_opens_nothing() {
             entry(json!({ "conditions": [null] })),
             format!("{policy}.conditions[0]"),
             "null",
+        ),
+        (
+            entry(json!({ "name": "" })),
+            format!("{policy}.name"),
+            "1 to 64 characters",
         ),
         (
             entry(json!({ "users": "" })),

@@ -27,7 +27,7 @@ fn engine() -> Engine {
                 "repositories": {
                     "acme/**": {
                         "policies": [
-                            { "users": ["gh/acme/app"], "actions": ["read", "create", "update"],
+                            { "name": "app", "users": ["gh/acme/app"], "actions": ["read", "create", "update"],
                               "conditions": [{ "expression": "req.tag != 'latest'", "message": "push a version" }] },
                             { "groups": ["ops"], "actions": ["read"] },
                         ],
@@ -185,17 +185,21 @@ fn the_steps_are_those_of_the_decision() {
     let rules: Vec<_> = steps
         .iter()
         .filter_map(|step| match step {
-            Step::Rule { place, outcome, .. } => Some((place.as_str(), *outcome)),
+            Step::Rule {
+                place,
+                name,
+                outcome,
+            } => Some((place.as_str(), name.as_deref(), *outcome)),
             _ => None,
         })
         .collect();
     // The upload as if the tag did not exist, and as if it did.
     let each = [
-        ("policies[0]", RuleOutcome::Condition),
-        ("policies[1]", RuleOutcome::NotNamed),
-        ("defaultPolicy", RuleOutcome::NotThisAction),
-        ("anonymousPolicy", RuleOutcome::NotThisAction),
-        ("adminPolicy", RuleOutcome::NotNamed),
+        ("policies[0]", Some("app"), RuleOutcome::Condition),
+        ("policies[1]", None, RuleOutcome::NotNamed),
+        ("defaultPolicy", None, RuleOutcome::NotThisAction),
+        ("anonymousPolicy", None, RuleOutcome::NotThisAction),
+        ("adminPolicy", None, RuleOutcome::NotNamed),
     ];
     assert!(rules.starts_with(&each), "{rules:?}");
     let expressions: Vec<_> = steps

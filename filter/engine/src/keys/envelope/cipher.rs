@@ -1,5 +1,5 @@
-//! Encryption of private keys: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a key derived
-//! from the push key.
+//! Encryption with keys that are derived from the push key: XChaCha20-Poly1305
+//! (draft-irtf-cfrg-xchacha-03).
 //!
 //! The nonce is long enough to be chosen at random by any number of senders with the same key.
 
@@ -37,31 +37,49 @@ pub(super) fn encrypt(
     key: &PushKey,
     nonce: &[u8; NONCE_LENGTH],
 ) -> Option<String> {
-    let text = keys.to_string();
-    let binding = binding.text();
-    let payload = Payload {
-        msg: text.as_bytes(),
-        aad: binding.as_bytes(),
-    };
-    let ciphertext = cipher(key)?.encrypt(&XNonce::from(*nonce), payload).ok()?;
-    Some(encode(&[nonce.as_slice(), &ciphertext].concat()))
+    let cipher = Cipher::of(key, Purpose::Encryption)?;
+    cipher.seal(&keys.to_string(), &binding.text(), nonce)
 }
 
 /// Decrypts a JWKS.
 pub(super) fn decrypt(sealed: &str, binding: Binding<'_>, key: &PushKey) -> Option<Value> {
-    let sealed = decode(sealed).ok()?;
-    let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LENGTH>()?;
-    let binding = binding.text();
-    let payload = Payload {
-        msg: ciphertext,
-        aad: binding.as_bytes(),
-    };
-    let text = cipher(key)?.decrypt(&XNonce::from(*nonce), payload).ok()?;
-    json::parse(&text).ok()
+    let cipher = Cipher::of(key, Purpose::Encryption)?;
+    json::parse(&cipher.open(sealed, &binding.text())?).ok()
 }
 
-fn cipher(key: &PushKey) -> Option<XChaCha20Poly1305> {
-    Some(XChaCha20Poly1305::new(
-        &key.derive(Purpose::Encryption)?.into(),
-    ))
+/// A cipher for one purpose.
+pub(crate) struct Cipher(XChaCha20Poly1305);
+
+impl Cipher {
+    pub(crate) fn of(key: &PushKey, purpose: Purpose) -> Option<Self> {
+        let key = key.derive(purpose)?;
+        Some(Self(XChaCha20Poly1305::new(&key.into())))
+    }
+
+    /// Encrypts a text: BASE64URL of nonce, ciphertext and tag. With another `binding` it does not
+    /// open.
+    pub(crate) fn seal(
+        &self,
+        text: &str,
+        binding: &str,
+        nonce: &[u8; NONCE_LENGTH],
+    ) -> Option<String> {
+        let payload = Payload {
+            msg: text.as_bytes(),
+            aad: binding.as_bytes(),
+        };
+        let ciphertext = self.0.encrypt(&XNonce::from(*nonce), payload).ok()?;
+        Some(encode(&[nonce.as_slice(), &ciphertext].concat()))
+    }
+
+    /// Decrypts a text.
+    pub(crate) fn open(&self, sealed: &str, binding: &str) -> Option<Vec<u8>> {
+        let sealed = decode(sealed).ok()?;
+        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LENGTH>()?;
+        let payload = Payload {
+            msg: ciphertext,
+            aad: binding.as_bytes(),
+        };
+        self.0.decrypt(&XNonce::from(*nonce), payload).ok()
+    }
 }

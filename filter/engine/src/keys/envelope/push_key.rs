@@ -33,6 +33,8 @@ pub(crate) enum Purpose {
     Login,
     /// The MAC of what the filter says of a caller to the login service.
     Caller,
+    /// The encryption of records for clients.
+    Trace,
 }
 
 impl Purpose {
@@ -45,6 +47,7 @@ impl Purpose {
             Self::SharedFetches => b"registry-auth shared fetches",
             Self::Login => b"registry-auth push 2 login",
             Self::Caller => b"registry-auth push 2 caller",
+            Self::Trace => b"registry-auth record 1 trace",
         }
     }
 }
@@ -111,6 +114,7 @@ mod tests {
             Purpose::SharedFetches,
             Purpose::Login,
             Purpose::Caller,
+            Purpose::Trace,
         ];
         for (index, purpose) in purposes.into_iter().enumerate() {
             let derived = key.derive(purpose).unwrap();

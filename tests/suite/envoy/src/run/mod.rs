@@ -14,4 +14,5 @@ mod refusals;
 mod replaced;
 mod speed;
 mod tls;
+mod trace;
 mod versions;

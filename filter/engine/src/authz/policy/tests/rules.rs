@@ -199,6 +199,47 @@ fn the_admin_policy_comes_last_and_its_message_replaces_others() {
 }
 
 #[test]
+fn a_rule_that_grants_says_its_name() {
+    let policy = compile(&json!({
+        "repositories": {"**": {"policies": [
+            {"name": "builders", "groups": ["ci"], "actions": ["create"]},
+            {"users": ["alice"], "actions": ["update"]},
+        ], "defaultPolicy": ["read"]}},
+        "adminPolicy": {"name": "operators", "groups": ["ci"], "actions": ["delete"]},
+    }))
+    .unwrap();
+    let rows = [
+        (
+            Action::Create,
+            "repositories[\"**\"].policies[0]",
+            Some("builders"),
+        ),
+        (Action::Update, "repositories[\"**\"].policies[1]", None),
+        (Action::Read, "repositories[\"**\"].defaultPolicy", None),
+        (Action::Delete, "adminPolicy", Some("operators")),
+    ];
+    for (action, place, name) in rows {
+        let Decision::Granted(rule) = ask(&policy, &who("alice", &["ci"]), action, "a") else {
+            panic!("{action:?} is refused");
+        };
+        assert_eq!(
+            (rule.to_string().as_str(), rule.name.as_deref()),
+            (place, name)
+        );
+    }
+    let labels: Vec<_> = policy.rules().iter().map(RuleView::label).collect();
+    assert_eq!(
+        labels,
+        [
+            "policies[0] \"builders\"",
+            "policies[1]",
+            "defaultPolicy",
+            "adminPolicy \"operators\""
+        ]
+    );
+}
+
+#[test]
 fn nothing_is_granted_by_nothing() {
     let policy = compile(&json!({})).unwrap();
     for identity in [Identity::Anonymous, who("alice", &["", "admin"])] {
