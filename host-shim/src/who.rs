@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use registry_auth_engine::engine::Engine;
+use registry_auth_engine::route::Repository;
 use registry_auth_policy::access::{self, Granted, Who};
 use registry_auth_render::Options;
 
@@ -77,6 +78,12 @@ pub(crate) fn who(arguments: &WhoArguments) -> anyhow::Result<ExitCode> {
     let policy = policy.context(
         "there is no `http.accessControl`: everybody with a credential may do everything",
     )?;
+    if Repository::parse_name(&arguments.repository).is_err() {
+        bail!(
+            "`{}` is no name of a repository (OCI distribution spec): write one such as `team/app`, without host and tag",
+            arguments.repository.escape_debug()
+        );
+    }
     let answer = access::who(policy, &arguments.repository, arguments.action.name());
     let found = answer.granted;
     if found.is_empty() {

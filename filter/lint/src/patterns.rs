@@ -46,6 +46,16 @@ pub(crate) fn find(subject: &Subject<'_>, found: &mut Vec<Finding>) {
         (Reverse(text.len()), entry.pattern.wildcards(), text)
     });
     for (index, entry) in entries.iter().enumerate() {
+        if name(&all, &[&entry.names], None).is_none() {
+            let message = "no repository has such a name, so this closes and opens nothing";
+            let finding = Finding::new("dead-pattern", path_of(entry.written), message).at_key();
+            found.push(
+                finding.write(
+                    "components of `a-z` and `0-9`, with single `.`, `_` or `-` between these",
+                ),
+            );
+            continue;
+        }
         let (before, after) = entries.split_at(index);
         let longer: Vec<&Entry<'_>> = before
             .iter()

@@ -142,6 +142,17 @@ mod tests {
             ),
             ("https://kubernetes.default.svc.cluster.local", "Kubernetes"),
             ("https://oidc.circleci.com/org/1", "CircleCI"),
+            (
+                "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+                "Microsoft accounts",
+            ),
+            (
+                "https://login.microsoftonline.com/consumersx",
+                "Microsoft Entra",
+            ),
+            ("https://appleid.apple.com", "Apple"),
+            ("https://oauth2.sigstore.dev/auth", "Sigstore"),
+            ("https://app.terraform.io", "HCP Terraform"),
             ("https://id.example.com", ""),
         ];
         for (issuer, name) in rows {

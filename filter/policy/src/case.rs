@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use registry_auth_engine::engine::{Engine, Principal, Report, Simulated, Situation};
+use registry_auth_engine::reason::Reason;
 use registry_auth_engine::trace::Step;
 use registry_auth_engine::{Connection, KeyRing, RequestHead, UnixTime};
 
@@ -137,6 +138,19 @@ impl Case {
     #[must_use]
     pub fn is_granted(&self) -> bool {
         self.stops_at().is_none()
+    }
+
+    /// Why claims make nobody of the caller, where no message of the configuration says it: then
+    /// everything is refused, whatever the rules are.
+    #[must_use]
+    pub fn is_of_nobody(&self) -> Option<&'static str> {
+        match &self.stops_at()?.1.outcome {
+            Simulated::Refused(
+                reason @ (Reason::UnknownIssuer | Reason::MappingFailed | Reason::WrongAudience),
+                None,
+            ) => Some(reason.descriptor().label),
+            _ => None,
+        }
     }
 
     /// What the client would see, if it is refused: the message of the configuration.

@@ -284,6 +284,16 @@ impl PolicyTest {
                     fail(case, what);
                     break;
                 }
+                if because.is_none()
+                    && let Some(reason) = case.is_of_nobody()
+                {
+                    let what = format!(
+                        "`{}` is refused whatever the rules say, as the token is not accepted ({reason}): write an issuer and claims that are, or `because` with a part of the message",
+                        wish.words
+                    );
+                    fail(case, what);
+                    break;
+                }
                 let said = case.message().unwrap_or_default();
                 if let Some(because) = because.as_ref().filter(|because| !said.contains(*because)) {
                     let what = format!(

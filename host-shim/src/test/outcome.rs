@@ -148,17 +148,25 @@ impl Outcomes {
         let sum = |count: fn(&Suite) -> usize| of(false).map(count).sum::<usize>();
         let (tests, requests) = (sum(|suite| suite.tests.len()), sum(|suite| suite.requests));
         let failed = result(sum(Suite::failed));
-        let mut lines = vec![format!("{tests} tests, {requests} requests: {failed}")];
+        let (tests, requests) = (counted(tests, "test"), counted(requests, "request"));
+        let mut lines = vec![format!("{tests}, {requests}: {failed}")];
         lines.extend(of(true).map(|suite| {
             let sent = suite.tests.len() - suite.left_out();
             format!(
-                "{}: {sent} tests, {} reads sent, {} tests not sent: {}",
+                "{}: {}, {} sent, {} not sent: {}",
                 suite.name,
-                suite.requests,
-                suite.left_out(),
+                counted(sent, "test"),
+                counted(suite.requests, "read"),
+                counted(suite.left_out(), "test"),
                 result(suite.failed())
             )
         }));
         lines
     }
+}
+
+/// A number of things.
+fn counted(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
 }

@@ -223,6 +223,16 @@ async fn a_promise_that_does_not_hold_refuses_the_configuration() -> anyhow::Res
             "tests[2].deny[0]: `steal` is nothing",
         ),
         (
+            "- { as: anonymous, deny",
+            "- { as: { issuer: https://token.actions.githubusercontent.com/, claims: { repository: acme/app } }, deny",
+            "is refused whatever the rules say, as the token is not accepted (unknown_issuer)",
+        ),
+        (
+            "- { as: anonymous, deny",
+            "- { as: { issuer: https://token.actions.githubusercontent.com, claims: { repository_owner_id: \"9919\" } }, deny",
+            "is refused whatever the rules say, as the token is not accepted (mapping_failed)",
+        ),
+        (
             "deny: [\"pull acme/app:v1\"] }",
             "}",
             "tests[2]: promises nothing",

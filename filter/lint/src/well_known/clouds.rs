@@ -2,7 +2,8 @@
 
 use super::{Claim, Kind, WellKnown, claim, some_text, text};
 
-pub(super) const ALL: &[WellKnown] = &[KUBERNETES, GOOGLE, ENTRA];
+// Who has an account of one's own before all directories of the same address.
+pub(super) const ALL: &[WellKnown] = &[KUBERNETES, GOOGLE, ENTRA_PERSONAL, ENTRA, APPLE, SIGSTORE];
 
 pub(super) const KUBERNETES: WellKnown = WellKnown {
     name: "Kubernetes",
@@ -38,6 +39,55 @@ const GOOGLE: WellKnown = WellKnown {
         some_text("name"),
         some_text("picture"),
         some_text("profile"),
+    ],
+};
+
+const ENTRA_PERSONAL: WellKnown = WellKnown {
+    name: "Microsoft accounts",
+    page: "https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc",
+    hosts: &[
+        "login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad",
+        "login.microsoftonline.com/consumers",
+        "login.live.com",
+    ],
+    anybody: Some("everybody with a personal Microsoft account"),
+    owners: &["sub", "oid"],
+    example: "{ expression: \"claims.oid == '00000000-0000-0000-66f3-3332eca7ea81'\", message: not a person of ours }",
+    reused: &[],
+    claims: ENTRA_CLAIMS,
+};
+
+const APPLE: WellKnown = WellKnown {
+    name: "Apple",
+    page: "https://developer.apple.com/documentation/signinwithapple/authenticating-users-with-sign-in-with-apple",
+    hosts: &["appleid.apple.com"],
+    anybody: Some("everybody with an Apple account"),
+    owners: &["sub", "email"],
+    example: "{ expression: \"claims.sub == '000000.0123456789abcdef0123456789abcdef.0000'\", message: not a person of ours }",
+    reused: &[],
+    claims: &[
+        some_text("email"),
+        claim("email_verified", Kind::Bool, false),
+        claim("is_private_email", Kind::Bool, false),
+        claim("nonce_supported", Kind::Bool, false),
+        claim("real_user_status", Kind::Number, false),
+        some_text("transfer_sub"),
+    ],
+};
+
+const SIGSTORE: WellKnown = WellKnown {
+    name: "Sigstore",
+    page: "https://docs.sigstore.dev/certificate_authority/oidc-in-fulcio/",
+    hosts: &["oauth2.sigstore.dev/auth"],
+    anybody: Some("everybody with an account of GitHub, Google or Microsoft"),
+    owners: &["sub", "email"],
+    example: "{ expression: \"claims.email == 'ann@acme.example' && claims.email_verified\", message: not a person of ours }",
+    reused: &[],
+    claims: &[
+        some_text("email"),
+        claim("email_verified", Kind::Bool, false),
+        claim("federated_claims", Kind::Object, false),
+        some_text("name"),
     ],
 };
 

@@ -2,7 +2,7 @@
 
 use super::{Claim, Kind, WellKnown, claim, some_text, text};
 
-pub(super) const ALL: &[WellKnown] = &[GITHUB, GITLAB, CIRCLECI, BUILDKITE, BITBUCKET];
+pub(super) const ALL: &[WellKnown] = &[GITHUB, GITLAB, CIRCLECI, BUILDKITE, BITBUCKET, TERRAFORM];
 
 const GITHUB: WellKnown = WellKnown {
     name: "GitHub Actions",
@@ -188,5 +188,32 @@ const BITBUCKET: WellKnown = WellKnown {
         text("repositoryUuid"),
         text("stepUuid"),
         text("workspaceUuid"),
+    ],
+};
+
+const TERRAFORM: WellKnown = WellKnown {
+    name: "HCP Terraform",
+    page: "https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials/workload-identity-tokens",
+    hosts: &["app.terraform.io"],
+    anybody: Some("every workspace on app.terraform.io"),
+    owners: &[
+        "sub",
+        "terraform_organization_id",
+        "terraform_organization_name",
+        "terraform_project_id",
+        "terraform_workspace_id",
+    ],
+    example: "{ expression: \"claims.terraform_organization_id == 'org-9919'\", message: not of acme }",
+    reused: &[("terraform_organization_name", "terraform_organization_id")],
+    claims: &[
+        text("terraform_full_workspace"),
+        text("terraform_organization_id"),
+        text("terraform_organization_name"),
+        some_text("terraform_project_id"),
+        some_text("terraform_project_name"),
+        text("terraform_run_id"),
+        text("terraform_run_phase"),
+        text("terraform_workspace_id"),
+        text("terraform_workspace_name"),
     ],
 };

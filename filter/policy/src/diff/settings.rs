@@ -78,19 +78,10 @@ pub fn settings(old: &Document, new: &Document) -> Vec<Setting> {
         add(place, "may mean others");
     }
     let same = |one: bool| (!one).then_some("is another");
-    let rest = |document: &Document| {
-        document.bearer.clone().map(|bearer| Bearer {
-            oidc: Vec::new(),
-            realm: None,
-            service: None,
-            ..bearer
-        })
-    };
+    for member in bearer_members(old, new) {
+        add(format!("http.auth.bearer.{member}"), "is another");
+    }
     let rows = [
-        (
-            "http.auth.bearer",
-            same(rest(old).unwrap_or_default() == rest(new).unwrap_or_default()),
-        ),
         ("http.auth.mtls", same(old.mtls == new.mtls)),
         ("http.auth.login", same(methods(old) == methods(new))),
         (
@@ -113,6 +104,42 @@ pub fn settings(old: &Document, new: &Document) -> Vec<Setting> {
         }
     }
     found
+}
+
+/// The members of `http.auth.bearer` that differ and decide about tokens, besides the issuers.
+fn bearer_members(old: &Document, new: &Document) -> Vec<&'static str> {
+    let of = |document: &Document| document.bearer.clone().unwrap_or_default();
+    let (one, other) = (of(old), of(new));
+    let rows = [
+        ("audiences", one.audiences == other.audiences),
+        (
+            "awsSecretsManager",
+            one.aws_secrets_manager == other.aws_secrets_manager,
+        ),
+        (
+            "bypassAccessControl",
+            one.bypass_access_control == other.bypass_access_control,
+        ),
+        ("cert", one.cert == other.cert),
+        ("issuer", one.issuer == other.issuer),
+        ("mint", one.mint == other.mint),
+    ];
+    let Bearer {
+        audiences: _,
+        aws_secrets_manager: _,
+        bypass_access_control: _,
+        cert: _,
+        issuer: _,
+        mint: _,
+        // Compared by themselves, and without effect on what is allowed.
+        oidc: _,
+        realm: _,
+        service: _,
+    } = &one;
+    let rows = rows.into_iter();
+    rows.filter(|(_, is_same)| !is_same)
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// The members of `req` that conditions read and that mean others, with the same conditions: who is
