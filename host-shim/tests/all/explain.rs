@@ -157,6 +157,12 @@ async fn a_question_ends_with_its_status_and_bad_input_with_advice() -> anyhow::
         let both = format!("{out}{errors}");
         assert!(both.contains(text), "{words}: {both}");
     }
+    for name in ["Team/app", "team/app:v1", "../app", ""] {
+        let words = format!("who --config policy.yaml --action read --repository {name}");
+        let (status, out, errors) = run(&folder.path(""), &words).await?;
+        assert_eq!(status, Some(1), "{name}: {out}{errors}");
+        assert!(errors.contains("is no name of a repository"), "{errors}");
+    }
     let (status, _, errors) = run(
         &folder.path(""),
         "explain --config broken.yaml --anonymous catalog",

@@ -209,6 +209,12 @@ fn what_is_configured_besides_rules_is_named() {
     let expected = "changed  issuer https://i.example claimMapping.validations is another  not compared, see replay\n\
         changed  issuer https://i.example claimMapping.username is another  not compared, see replay\n";
     assert_eq!(text(&one, &other), expected);
+    let mut bypassing = whole(&control, &mapping("claims.sub", "claims.a == 'x'"));
+    let bearer = bypassing.document.bearer.as_mut().unwrap();
+    bearer.bypass_access_control = true;
+    let expected =
+        "changed  http.auth.bearer.bypassAccessControl is another  not compared, see replay\n";
+    assert_eq!(text(&one, &bypassing), expected);
     // The same conditions, with other administrators and other members of groups.
     let rule = |expression: &str, user: &str| {
         let entry =
