@@ -3,8 +3,9 @@
 use registry_auth_engine::config::{ConfigError, Diagnostics};
 use serde_json::Value;
 
-use super::finding::{Finding, Level};
+use super::finding::Finding;
 use super::ids::IDS;
+use super::level::Level;
 use super::subject::member;
 
 /// Takes out the findings that the configuration allows, and adds what is wrong with the list, and

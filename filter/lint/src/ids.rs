@@ -1,6 +1,6 @@
 //! The ids of findings: a table.
 
-use super::finding::Level;
+use super::level::Level;
 
 /// Every id with its level, and what it means.
 pub const IDS: &[(&str, Level, &str)] = &[

@@ -8,7 +8,8 @@ use registry_auth_engine::config::ConfigError;
 use serde_json::Value;
 
 use super::advice;
-use super::finding::{Finding, Level, Place};
+use super::finding::{Finding, Place};
+use super::level::Level;
 
 /// Which part of the member a message is about.
 #[derive(Clone, Copy)]

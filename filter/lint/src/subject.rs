@@ -1,4 +1,4 @@
-//! What is checked, and all that is found.
+//! What is checked.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,7 @@ use registry_auth_engine::config::raw::{AccessControl, Document, Oidc, PolicyEnt
 use serde_json::Value;
 
 use super::expression::{Use, Written};
-use super::finding::Finding;
 use super::well_known::{self, WellKnown};
-use super::{anyone, claims, conditions, expressions, grants, issuers, names, patterns};
 
 /// A configuration that could be read.
 #[derive(Clone, Copy, Debug)]
@@ -39,26 +37,6 @@ pub(crate) struct Rule<'a> {
     pub(crate) path: String,
     pub(crate) raw: &'a PolicyEntry,
     pub(crate) conditions: Vec<Written<'a>>,
-}
-
-/// Returns all findings of this crate, by family.
-#[must_use]
-pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let families: [fn(&Subject<'_>, &mut Vec<Finding>); 8] = [
-        issuers::find,
-        anyone::find,
-        expressions::find,
-        claims::find,
-        conditions::find,
-        patterns::find,
-        names::find,
-        grants::find,
-    ];
-    for family in families {
-        family(subject, &mut found);
-    }
-    found
 }
 
 impl<'a> Subject<'a> {

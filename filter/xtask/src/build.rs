@@ -8,12 +8,13 @@ use clap::Args;
 
 use crate::helper;
 use crate::module::{self, Finished, Variant};
-use crate::playground;
 use crate::process;
 use crate::toolchain;
 use crate::tools;
 use crate::workspace::Workspace;
 
+/// The page of the playground, in `target`: built before, it becomes a part of the program.
+pub(crate) const PAGE: &str = "playground";
 const LIBRARY: &str = "registry_auth_filter.wasm";
 /// The module as it ships, in `target`.
 const MODULE: &str = "registry-auth.wasm";
@@ -188,7 +189,7 @@ pub(crate) fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
         None => eprintln!("no module yet: `registry-auth run` will need `--module`"),
     }
     // It needs Node.js, which nothing else of the build does.
-    let page = workspace.target(playground::PAGE);
+    let page = workspace.target(PAGE);
     if page.join("index.html").exists() {
         command.env("REGISTRY_AUTH_PLAYGROUND", page);
     } else {

@@ -8,11 +8,10 @@ use anyhow::{Context, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::build::PAGE;
 use crate::workspace::Workspace;
 use crate::{build, process, toolchain, tools};
 
-/// The page, below `target`.
-pub(crate) const PAGE: &str = "playground";
 /// The module with its glue, below `target`.
 const ENGINE: &str = "playground-engine";
 /// The sources of the page.

@@ -78,7 +78,16 @@ pub(crate) const PLAYGROUND: &[Tool] = &[BINARYEN, BINDGEN, PAGE];
 /// The load generator of the benchmark, for which there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
 /// All of them.
-pub(crate) const ALL: &[&[Tool]] = &[TEST, CLIENTS, DELIVERY, PEOPLE, PAGES, PLAYGROUND, BENCH];
+pub(crate) const ALL: &[&[Tool]] = &[
+    TEST,
+    CLIENTS,
+    DELIVERY,
+    PEOPLE,
+    PAGES,
+    PLAYGROUND,
+    OBSERVABILITY,
+    BENCH,
+];
 
 /// The virtual environment with binaryen.
 pub(crate) const BUILD_ENVIRONMENT: &str = "venv-build";
