@@ -100,6 +100,28 @@ impl Configuration {
         Ok(if is_proxy { proxy } else { filter })
     }
 
+    /// Reads a file of which something is asked: completed, or as the filter reads it where that is
+    /// enough, as for a client certificate that a proxy of one's own verifies.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read_to_ask(path: &Path) -> anyhow::Result<Self> {
+        let options = Options {
+            check_files: true,
+            ..Options::default()
+        };
+        let value = match value_of(path)? {
+            Ok(value) => value,
+            Err(found) => return Ok(Self::refused(found)),
+        };
+        let proxy = Self::seen(value.clone(), View::Proxy(&options));
+        if !proxy.is_refused() || is_of_proxy(&value) {
+            return Ok(proxy);
+        }
+        let filter = Self::seen(value, View::Filter);
+        Ok(if filter.is_refused() { proxy } else { filter })
+    }
+
     /// Checks what a file holds.
     pub(crate) fn seen(value: Value, view: View<'_>) -> Self {
         let read = value.clone();
@@ -278,6 +300,19 @@ impl Configuration {
 /// An address that nothing is sent to.
 fn any_endpoint() -> Endpoint {
     Endpoint::Unix("/run/registry-auth/login.sock".to_owned())
+}
+
+/// Returns true if a document has sections that only a completed proxy goes by: TLS and people.
+fn is_of_proxy(value: &Value) -> bool {
+    let member = |value: &Value, name: &str| {
+        let mut members = value.as_object().into_iter().flatten();
+        let named = members.find(|(key, _)| key.eq_ignore_ascii_case(name));
+        named.map(|(_, member)| member.clone())
+    };
+    let http = member(value, "http").unwrap_or_default();
+    let auth = member(&http, "auth").unwrap_or_default();
+    let people = ["htpasswd", "ldap", "openid", "apikey"];
+    member(&http, "tls").is_some() || people.iter().any(|name| member(&auth, name).is_some())
 }
 
 /// Reads the file at `path` as JSON or, by its ending, as YAML. What is wrong with its form is the

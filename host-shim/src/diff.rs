@@ -12,10 +12,9 @@ use registry_auth_engine::engine::Engine;
 use registry_auth_policy::diff::settings::{Setting, settings};
 use registry_auth_policy::diff::{self, Difference, Kind, Side, show};
 use registry_auth_policy::replay::{Group, Replay, Report};
-use registry_auth_render::Options;
 use serde_json::{Value, json};
 
-use crate::configuration::{Configuration, View};
+use crate::configuration::Configuration;
 use crate::{check, policy};
 
 /// The longest line of a log, in bytes.
@@ -100,11 +99,7 @@ struct Read {
 
 impl Read {
     fn of(path: &Path) -> anyhow::Result<Self> {
-        let options = Options {
-            check_files: true,
-            ..Options::default()
-        };
-        let configuration = Configuration::read(path, View::Proxy(&options))?;
+        let configuration = Configuration::read_to_ask(path)?;
         // A promise of its tests that does not hold is no reason: that is what `test` is for.
         let Some(engine) = configuration.document().and_then(policy::engine) else {
             check::print(&configuration);

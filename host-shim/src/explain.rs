@@ -14,11 +14,10 @@ use registry_auth_engine::time::UnixTime;
 use registry_auth_policy::case::Case;
 use registry_auth_policy::show;
 use registry_auth_policy::words::Wish;
-use registry_auth_render::Options;
 use serde_json::{Map, Value, json};
 
 use crate::clock::wall_clock;
-use crate::configuration::{Configuration, View};
+use crate::configuration::Configuration;
 use crate::{check, policy};
 use caller::Known;
 
@@ -107,11 +106,7 @@ enum YesNo {
 /// # Errors
 /// A file cannot be read, or the words mean nothing.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let options = Options {
-        check_files: true,
-        ..Options::default()
-    };
-    let configuration = Configuration::read(&arguments.config, View::Proxy(&options))?;
+    let configuration = Configuration::read_to_ask(&arguments.config)?;
     // A promise of its tests that does not hold is no reason: it may be what is asked about.
     let document = configuration.document();
     let (Some(document), Some(engine)) = (document, document.and_then(policy::engine)) else {

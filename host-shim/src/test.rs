@@ -14,11 +14,10 @@ use registry_auth_engine::engine::Engine;
 use registry_auth_policy::case::Case;
 use registry_auth_policy::coverage::Coverage;
 use registry_auth_policy::tests::{self, PolicyTest};
-use registry_auth_render::Options;
 use serde_json::Value;
 
 use crate::clock::wall_clock;
-use crate::configuration::{Configuration, View, value_of};
+use crate::configuration::{Configuration, value_of};
 use crate::{check, policy};
 use outcome::{Outcomes, Suite};
 
@@ -67,11 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("error: only one of --tap and --junit - can be printed: give --junit a file");
         return Ok(ExitCode::from(USAGE));
     }
-    let options = Options {
-        check_files: true,
-        ..Options::default()
-    };
-    let configuration = Configuration::read(&arguments.config, View::Proxy(&options))?;
+    let configuration = Configuration::read_to_ask(&arguments.config)?;
     let document = configuration.document();
     let (Some(document), Some(engine)) = (document, document.and_then(policy::engine)) else {
         check::print(&configuration);

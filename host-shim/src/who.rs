@@ -7,9 +7,8 @@ use anyhow::{Context as _, bail};
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::route::Repository;
 use registry_auth_policy::access::{self, Granted, Who};
-use registry_auth_render::Options;
 
-use crate::configuration::{Configuration, View};
+use crate::configuration::Configuration;
 use crate::{check, policy};
 
 /// Lists who may do something in a repository
@@ -146,11 +145,7 @@ pub(crate) fn what(arguments: &WhatArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn engine(config: &Path) -> anyhow::Result<Engine> {
-    let options = Options {
-        check_files: true,
-        ..Options::default()
-    };
-    let configuration = Configuration::read(config, View::Proxy(&options))?;
+    let configuration = Configuration::read_to_ask(config)?;
     let Some(engine) = configuration.document().and_then(policy::engine) else {
         check::print(&configuration);
         bail!("the configuration has errors: nothing can be said about it");

@@ -14,11 +14,10 @@ use registry_auth_engine::engine::Principal;
 use registry_auth_policy::case::Case;
 use registry_auth_policy::show;
 use registry_auth_policy::words::Wish;
-use registry_auth_render::Options;
 use serde_json::Value;
 
 use crate::clock::wall_clock;
-use crate::configuration::{Configuration, View};
+use crate::configuration::Configuration;
 use crate::{check, policy};
 
 /// What a client does first.
@@ -103,12 +102,8 @@ impl Arguments {
             self.words.join(" ")
         };
         let wish = Wish::read(&words)?;
-        let options = Options {
-            check_files: true,
-            ..Options::default()
-        };
         let config = self.config.as_deref().context("no policy is named")?;
-        let configuration = Configuration::read(config, View::Proxy(&options))?;
+        let configuration = Configuration::read_to_ask(config)?;
         let Some(engine) = configuration.document().and_then(policy::engine) else {
             check::print(&configuration);
             bail!("the configuration has errors: nothing can be explained by it");

@@ -157,6 +157,27 @@ async fn a_question_ends_with_its_status_and_bad_input_with_advice() -> anyhow::
         let both = format!("{out}{errors}");
         assert!(both.contains(text), "{words}: {both}");
     }
+    // A proxy of one's own verifies the certificate: nothing says how.
+    folder.write(
+        "own.json",
+        r#"{ "http": { "auth": { "mtls": {} }, "accessControl": { "repositories": { "**": { "defaultPolicy": ["read"] } } } },
+             "proxy": { "upstreamCluster": "registry" }, "tests": [{ "as": { "user": "ann" }, "allow": ["pull a:v1"] }] }"#,
+    )?;
+    let rows = [
+        ("explain --config own.json --user ann pull a:v1", "ALLOWED"),
+        ("test --config own.json", "1 test, 3 requests: ok"),
+        (
+            "who --config own.json --repository a --action read",
+            "everybody with a credential",
+        ),
+        ("what --config own.json --user ann", "**"),
+        ("diff own.json own.json", ""),
+    ];
+    for (words, text) in rows {
+        let (status, out, errors) = run(&folder.path(""), words).await?;
+        assert_eq!(status, Some(0), "{words}: {out}{errors}");
+        assert!(out.contains(text), "{words}: {out}");
+    }
     for name in ["Team/app", "team/app:v1", "../app", ""] {
         let words = format!("who --config policy.yaml --action read --repository {name}");
         let (status, out, errors) = run(&folder.path(""), &words).await?;
