@@ -10,6 +10,7 @@ mod log;
 mod pages;
 mod people;
 mod process;
+mod refusal;
 mod refusals;
 mod replaced;
 mod speed;
