@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _, stdin, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
+use registry_auth_credential_helper::clock::now;
 use registry_auth_credential_helper::environment::Environment;
-use registry_auth_credential_helper::fetch::now;
 use registry_auth_credential_helper::kubelet;
 
 /// The longest request, in bytes: a token, and annotations.

@@ -1,13 +1,12 @@
 //! A token for a registry, fetched and checked.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use tokio::runtime::Builder;
 
+use crate::clock::now;
 use crate::environment::Environment;
 use crate::settings::Registry;
 use crate::source::Source;
-use crate::sources::SourceError;
+use crate::source_error::SourceError;
 use crate::token::{Token, TokenError};
 
 /// Why there is no token. No message holds a part of one.
@@ -101,13 +100,4 @@ async fn fetch(
             }
         }
     }
-}
-
-/// Returns the time in seconds since 1970.
-#[must_use]
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
 }

@@ -2,6 +2,7 @@
 //! most 64 KiB of answer.
 
 pub(crate) mod connect;
+pub(crate) mod text;
 
 use std::time::Duration;
 

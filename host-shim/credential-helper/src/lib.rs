@@ -5,10 +5,12 @@
 //! checked before it is printed, is nowhere else, and is not kept. Modules use those above them:
 //!
 //! ```text
-//!  environment  variables and files of the machine
+//!  clock        the time of the machine
+//!  environment  variables and files of it
 //!  http         one request, with its limits
 //!  token        whether a token is good for a registry
 //!  source       where a token comes from, as it is written
+//!  source_error why a source gives none
 //!  sources      fetching from each of them
 //!  settings     which registry has which source: the file of settings
 //!  fetch        a token that has been checked
@@ -17,6 +19,7 @@
 //!  kubelet      the protocol of the kubelet
 //! ```
 
+pub mod clock;
 pub mod environment;
 pub mod fetch;
 pub mod helper;
@@ -25,5 +28,6 @@ pub mod kubelet;
 pub mod server;
 pub mod settings;
 pub mod source;
+mod source_error;
 mod sources;
 pub mod token;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fetch::now;
+use crate::clock::now;
 use crate::settings::VARIABLE;
 use crate::token::tests::token;
 

@@ -1,12 +1,13 @@
 //! The token service of AWS: `GetWebIdentityToken`, signed with the credentials of the workload.
 
 mod credentials;
+mod document;
 mod instance;
 mod signature;
 mod sts;
 
-use super::SourceError;
 use crate::environment::Environment;
+use crate::source_error::SourceError;
 
 const SERVICE: &str = "the token service of AWS";
 

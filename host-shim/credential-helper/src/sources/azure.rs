@@ -1,9 +1,10 @@
 //! The metadata server of Azure. It gives no ID token but an access token for an application, whose
 //! audience it is.
 
-use super::{SourceError, encoded, member};
 use crate::environment::Environment;
+use crate::http::text::{encoded, member};
 use crate::http::{Call, HttpError};
+use crate::source_error::SourceError;
 
 const SERVICE: &str = "the metadata server of Azure";
 /// A metadata server in place of that of the machine.

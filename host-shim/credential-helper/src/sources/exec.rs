@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::SourceError;
 use crate::http::{MAX_ANSWER, TRY};
+use crate::source_error::SourceError;
 
 /// The variable in which the program finds the audience.
 const AUDIENCE: &str = "REGISTRY_AUTH_AUDIENCE";

@@ -1,9 +1,10 @@
 //! The metadata server of Google Cloud: VMs, GKE, Cloud Run.
 
-use super::{SourceError, encoded};
 use crate::environment::Environment;
+use crate::http::text::encoded;
 use crate::http::{Call, HttpError};
 use crate::source::GCE_HOST;
+use crate::source_error::SourceError;
 
 const SERVICE: &str = "the metadata server of Google Cloud";
 const HOST: &str = "metadata.google.internal";

@@ -1,10 +1,11 @@
 //! Jobs of GitHub Actions, and of Forgejo.
 
-use super::{SourceError, encoded, member};
 use crate::environment::Environment;
 use crate::http::connect::is_loopback;
+use crate::http::text::{encoded, member};
 use crate::http::{Call, HttpError};
 use crate::source::{GITHUB_TOKEN, GITHUB_URL};
+use crate::source_error::SourceError;
 
 const SERVICE: &str = "the token service of GitHub Actions";
 const PERMISSION: &str =

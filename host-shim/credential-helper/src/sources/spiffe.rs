@@ -11,10 +11,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use super::SourceError;
 use crate::environment::Environment;
 use crate::http::{HttpError, MAX_ANSWER, TRIES, TRY};
 use crate::source::SPIFFE_SOCKET;
+use crate::source_error::SourceError;
 
 const SERVICE: &str = "the Workload API";
 const METHOD: &str = "http://localhost/SpiffeWorkloadAPI/FetchJWTSVID";
@@ -22,8 +22,6 @@ const METHOD: &str = "http://localhost/SpiffeWorkloadAPI/FetchJWTSVID";
 const PREFIX: usize = 5;
 const OK: u32 = 0;
 const INVALID_ARGUMENT: u32 = 3;
-const PERMISSION_DENIED: u32 = 7;
-const UNAVAILABLE: u32 = 14;
 
 /// Asks for a token.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -46,15 +44,6 @@ struct JwtSvid {
     spiffe_id: String,
     #[prost(string, tag = "2")]
     svid: String,
-}
-
-/// What to do about a status.
-pub(super) const fn advice(status: u32) -> &'static str {
-    match status {
-        PERMISSION_DENIED => ": no entry matches this workload: register it",
-        UNAVAILABLE => ": the agent has no connection to its server",
-        _ => "",
-    }
 }
 
 /// Asks for the token of an identity, or of the first one.

@@ -1,15 +1,15 @@
 //! Where the credentials of a workload in AWS are: variables, a token of the cluster, the container,
 //! the instance.
 
-use serde_json::Value;
+use std::path::Path;
 
+use super::document::of_document;
 use super::signature::Credentials;
 use super::{instance, sts};
 use crate::environment::{Environment, read};
 use crate::http::connect::is_loopback;
 use crate::http::{Call, HttpError};
-use crate::sources::SourceError;
-use std::path::Path;
+use crate::source_error::SourceError;
 
 const SERVICE: &str = "the credentials of the container";
 const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
@@ -91,22 +91,4 @@ fn container(environment: &Environment) -> Result<Option<Call>, SourceError> {
         Some(value) => call.header("authorization", value.trim()),
         None => call,
     }))
-}
-
-/// Reads credentials as the services of containers and instances write them.
-///
-/// # Errors
-/// A member is missing.
-pub(super) fn of_document(text: &str, service: &'static str) -> Result<Credentials, SourceError> {
-    let document: Value = serde_json::from_str(text).unwrap_or_default();
-    let member = |what: &'static str| {
-        let text = document.get(what).and_then(Value::as_str);
-        text.map(str::to_owned)
-            .ok_or(SourceError::Answer { service, what })
-    };
-    Ok(Credentials {
-        access_key: member("AccessKeyId")?,
-        secret_key: member("SecretAccessKey")?,
-        session_token: Some(member("Token")?),
-    })
 }

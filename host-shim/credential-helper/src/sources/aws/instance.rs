@@ -2,11 +2,11 @@
 
 use hyper::Method;
 
-use super::credentials::of_document;
+use super::document::of_document;
 use super::signature::Credentials;
 use crate::environment::Environment;
 use crate::http::{Call, HttpError};
-use crate::sources::SourceError;
+use crate::source_error::SourceError;
 
 const SERVICE: &str = "the metadata service of AWS";
 const ADDRESS: &str = "http://169.254.169.254";

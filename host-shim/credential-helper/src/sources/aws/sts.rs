@@ -4,10 +4,11 @@ use hyper::Method;
 
 use super::SERVICE;
 use super::signature::{Credentials, FORM, Form, headers};
+use crate::clock::now;
 use crate::environment::Environment;
-use crate::fetch::now;
+use crate::http::text::encoded;
 use crate::http::{Call, HttpError};
-use crate::sources::{SourceError, encoded};
+use crate::source_error::SourceError;
 
 /// How long a token is good for, in seconds.
 const LIFE: u32 = 300;
