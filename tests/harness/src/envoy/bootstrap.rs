@@ -33,6 +33,9 @@ pub struct Listener {
     pub access_log: Option<PathBuf>,
     /// The cluster for requests; `None`: requests that pass the filter get 404.
     pub cluster: Option<String>,
+    /// A connection that Envoy closes stays for ten seconds, not for one, for what is not sent yet:
+    /// a machine that is busy with thousands of answers takes longer.
+    pub closes_late: bool,
     /// The file that the filter's configuration is read from, again whenever it is replaced (ECDS);
     /// `None`: it is part of the listener.
     pub discovery: Option<PathBuf>,
@@ -125,6 +128,9 @@ impl Bootstrap {
                 "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
             }],
         });
+        if let (Value::Object(manager), true) = (&mut manager, listener.closes_late) {
+            manager.insert("delayed_close_timeout".to_owned(), json!("10s"));
+        }
         if let (Value::Object(manager), Some(path)) = (&mut manager, &listener.access_log) {
             manager.insert("access_log".to_owned(), access_log(path));
         }

@@ -1,7 +1,7 @@
 //! Many requests at once, on a connection each.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -75,19 +75,17 @@ enum Answer {
     None(String, usize),
 }
 
-fn answer(mut socket: TcpStream) -> Answer {
-    let mut answer = Vec::new();
-    // What was read before an error is an answer too.
-    let end = socket.read_to_end(&mut answer);
-    let text = String::from_utf8_lossy(&answer);
+fn answer(socket: TcpStream) -> Answer {
+    let mut line = Vec::new();
+    // Not to its end: Envoy may leave the connection open for a while.
+    let end = BufReader::new(socket).read_until(b'\n', &mut line);
+    let text = String::from_utf8_lossy(&line);
     let status = text
         .split(' ')
         .nth(1)
         .and_then(|status| status.parse().ok());
-    status.map_or_else(
-        || Answer::None(format!("{end:?}"), answer.len()),
-        Answer::Status,
-    )
+    let none = || Answer::None(format!("{end:?}"), line.len());
+    status.map_or_else(none, Answer::Status)
 }
 
 /// All of a crowd got this status, and nothing else.

@@ -48,6 +48,7 @@ pub(super) fn listeners(plugin: &Value, ports: [u16; 2]) -> Vec<Listener> {
         configuration,
         vm_id: VM_ID.to_owned(),
         port,
+        closes_late: true,
         cluster: (name == "main").then(|| "upstream".to_owned()),
         ..Listener::default()
     };
