@@ -18,7 +18,7 @@ const TEST: &str = "cargo test -p registry-auth-suite-envoy clients";
 const ABOUT: &str = "# Clients
 
 How real clients come out against a real registry (Distribution) behind Envoy with `envoy/envoy.yaml`. A test makes these
-tables and fails when they change. `filter/xtask/src/tools.rs` pins the versions; docker, containerd (`ctr`),
+tables and fails when they change. `filter/xtask/src/tools/table.rs` pins the versions; docker, containerd (`ctr`),
 skopeo and buildah are those of Debian 12.
 
 The token is given as *password* of the client's login, as *configuration* (`registrytoken` in Docker's `config.json`) or as
