@@ -12,13 +12,13 @@ use super::{anyone, claims, conditions, expressions, grants, issuers, names, pat
 
 /// A configuration that could be read.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// As it was written.
-    pub value: &'a Value,
+    pub(crate) value: &'a Value,
     /// The same, decoded.
-    pub document: &'a Document,
+    pub(crate) document: &'a Document,
     /// The registry can be asked whether a tag exists.
-    pub asks_upstream: bool,
+    pub(crate) asks_upstream: bool,
 }
 
 /// An issuer with its mapping.
@@ -43,7 +43,7 @@ pub(crate) struct Rule<'a> {
 
 /// Returns all findings of this crate, by family.
 #[must_use]
-pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
+pub(crate) fn findings(subject: &Subject<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let families: [fn(&Subject<'_>, &mut Vec<Finding>); 8] = [
         issuers::find,

@@ -24,6 +24,7 @@
 //!  findings   what is wrong, and where
 //!  text       JSON and YAML as values
 //!  document   a value as an engine
+//!  check      what is wrong with all of it
 //!  who        who asks
 //!  steps      the steps of a decision, with their places
 //!  decision   what somebody gets who does something
@@ -36,6 +37,7 @@
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod bindings;
+mod check;
 mod compare;
 mod decision;
 mod document;

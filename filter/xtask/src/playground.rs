@@ -22,8 +22,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The largest module, in bytes, as it is and compressed: somebody waits for it. The filter's own is
 /// 1.6 MB, and 670 kB compressed; YAML with places and the completion of documents are the rest.
-const MAX_SIZE: usize = 2_200_000;
-const MAX_COMPRESSED: usize = 900_000;
+const MAX_SIZE: usize = 2_700_000;
+const MAX_COMPRESSED: usize = 1_100_000;
 
 /// Builds the page.
 ///

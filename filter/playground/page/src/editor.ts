@@ -121,7 +121,9 @@ export class Editor {
     const { doc } = this.view.state;
     const diagnostics = findings.map((finding): Diagnostic => {
       const range = finding.place ? rangeOf(doc, finding.place) : { from: 0, to: Math.min(1, doc.length) };
-      return { ...range, severity: finding.level, message: finding.message };
+      const severity = finding.level === "warning" ? "warning" : "error";
+      const advice = finding.write === null ? "" : `\nwrite: ${finding.write}`;
+      return { ...range, severity, source: `${finding.level}[${finding.id}]`, message: finding.message + advice };
     });
     this.view.dispatch(setDiagnostics(this.view.state, diagnostics));
   }

@@ -205,10 +205,7 @@ problemsView(byId("problems"), byId("state"));
 header();
 question();
 verdict();
-watch(["checked"], () => {
-  const { checked } = state;
-  editor.setFindings(checked && "value" in checked ? checked.value.findings : []);
-});
+watch(["findings"], () => editor.setFindings(state.findings.findings));
 watch(["tests"], () => editor.setCoverage(state.tests && "value" in state.tests ? state.tests.value.coverage : []));
 window.addEventListener("hashchange", () => void showLink());
 void begin();
