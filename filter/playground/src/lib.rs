@@ -22,6 +22,7 @@
 //!  path       `http.accessControl.repositories["team/**"]`
 //!  places     where a path is written
 //!  findings   what is wrong, and where
+//!  yaml       YAML as values
 //!  text       JSON and YAML as values
 //!  document   a value as an engine
 //!  check      what is wrong with all of it
@@ -53,5 +54,6 @@ mod tests;
 mod text;
 mod who;
 mod workbench;
+mod yaml;
 
 pub use workbench::Workbench;

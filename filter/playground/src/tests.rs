@@ -5,6 +5,7 @@ mod findings;
 mod input;
 mod samples;
 mod workbench;
+mod yaml;
 
 use crate::Workbench;
 use serde_json::{Value, json};

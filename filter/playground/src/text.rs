@@ -1,9 +1,11 @@
 //! The text of a configuration as a value.
 
-use registry_auth_engine::json::{self, StrictValue};
+use registry_auth_engine::json;
 use registry_auth_lint::{Finding, form, position};
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::yaml::{self, YamlError};
 
 /// The longest text that is read, in bytes. A proxy takes longer ones; a page has to stay quick.
 pub(crate) const MAX_TEXT: usize = 1 << 20;
@@ -55,12 +57,8 @@ pub(crate) fn read(text: &str, format: Format) -> Result<Value, Finding> {
 }
 
 fn yaml(text: &str) -> Result<Value, String> {
-    let options = serde_saphyr::options! { strict_booleans: true, reject_unsupported_tags: true };
-    let value = serde_saphyr::from_str_with_options(text, options);
-    // Only the place: the message may quote the document, and it would bring a renderer of excerpts.
-    value.map(|StrictValue(value)| value).map_err(|error| {
-        let place = error.location();
-        let place = place.map(|at| format!(" at line {}, column {}", at.line(), at.column()));
-        format!("not valid YAML{}", place.unwrap_or_default())
+    yaml::read(text).map_err(|error| {
+        let YamlError { what, line, column } = error;
+        format!("not valid YAML: {what} at line {line}, column {column}")
     })
 }
