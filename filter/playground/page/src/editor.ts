@@ -21,6 +21,7 @@ import {
 import type { Finding, Place, Unit } from "../../types";
 import { expressions } from "./cel";
 import { completions } from "./completion";
+import { hangingIndent } from "./indent";
 import { coverage, flash, setCoverage, setFlash } from "./marks";
 import { colours, theme } from "./editor-theme";
 import type { Format } from "./store";
@@ -83,6 +84,7 @@ export class Editor {
           expressions(),
           this.languages.of(language(format)),
           EditorView.lineWrapping,
+          hangingIndent(),
           EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) {
