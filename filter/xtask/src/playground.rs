@@ -24,9 +24,9 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const SMALL_HASHES: &str = "--cfg=sha2_backend_soft=\"compact\"";
 
 /// The largest module, in bytes, as it is and compressed: somebody waits for it. The filter's own is
-/// 1.6 MB, and 670 kB compressed; YAML with places and the completion of documents are the rest.
-const MAX_SIZE: usize = 2_700_000;
-const MAX_COMPRESSED: usize = 1_100_000;
+/// 1.6 MB, and 670 kB compressed; what `check` and `diff` find are 540 kB and 210 kB more.
+const MAX_SIZE: usize = 2_300_000;
+const MAX_COMPRESSED: usize = 950_000;
 
 /// Builds the page.
 ///
