@@ -80,8 +80,8 @@ fn errors_have_their_place() {
     }
 }
 
-/// `check` reads it as one that `run` completes, and has nothing to say, unless it is told `--for filter`: the
-/// page is not told.
+/// A row for `check --for filter`: the page reads the file as `check` does without this option, and
+/// finds nothing.
 const FOR_FILTER: &str = "no-upstream.json";
 
 #[test]
