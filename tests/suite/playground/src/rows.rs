@@ -53,9 +53,10 @@ pub(crate) fn all() -> Result<Vec<Value>> {
             }
             // What is wrong with it is asked once for each configuration.
             let check = json!({ "text": config.plugin.to_string(), "format": "json", "now": NOW });
-            let found = match configs.insert(check.to_string()) {
-                true => serde_json::from_str(&Workbench::default().check(&check.to_string()))?,
-                false => Value::Null,
+            let found = if configs.insert(check.to_string()) {
+                serde_json::from_str(&Workbench::default().check(&check.to_string()))?
+            } else {
+                Value::Null
             };
             let mut workbench = Workbench::default();
             let checked: Value = serde_json::from_str(&workbench.load(&load.to_string()))?;
