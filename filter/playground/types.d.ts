@@ -6,13 +6,29 @@ export interface Place {
   endColumn: number;
 }
 
-/** Something that is wrong with the configuration. */
+/** Something that is wrong with the configuration, dangerous or doubtful. */
 export interface Finding {
+  /** A heading of docs/lints.md. */
   id: string;
-  level: "error" | "warning";
+  level: "error" | "danger" | "warning";
   message: string;
+  /** What to write instead. */
+  write: string | null;
   path: string;
   place: Place | null;
+  /** Where it is explained. */
+  link: string;
+}
+
+/** A configuration, whatever was loaded. */
+export interface CheckRequest extends LoadRequest {
+  now: number;
+}
+
+/** The same as `registry-auth check` prints. */
+export interface Findings {
+  findings: Finding[];
+  leftOut: number;
 }
 
 export interface LoadRequest {
@@ -22,11 +38,9 @@ export interface LoadRequest {
   files?: Record<string, string>;
 }
 
-export interface Checked {
-  /** True if requests can be decided. */
+export interface Checked extends Findings {
+  /** True if requests can be decided. `findings` are errors only. */
   ready: boolean;
-  findings: Finding[];
-  leftOut: number;
   patterns: number;
   policies: number;
   tests: number;
@@ -148,21 +162,34 @@ export interface CompareRequest extends LoadRequest {
   now: number;
 }
 
+/** A right that the newer configuration gives, takes, or gives otherwise. */
 export interface Difference {
-  caller: string;
-  who: Who;
+  kind: "added" | "removed" | "changed";
+  who: string;
   actions: string[];
-  repository: string;
-  /** A request that shows it, as in `Question`. */
-  words: string;
-  tagExists: boolean | null;
+  /** Or `adminPolicy`. */
+  pattern: string;
+  /** In the newer text. */
+  place: Place | null;
+  notes: string[];
+  /** A request that both decide, in different ways. */
+  example: {
+    who: Who;
+    words: string;
+    tagExists: boolean | null;
+    /** The headlines of both decisions. */
+    before: string;
+    now: string;
+  } | null;
 }
 
 export interface Differences {
-  added: Difference[];
-  removed: Difference[];
-  compared: number;
-  complete: boolean;
+  rights: Difference[];
+  leftOut: number;
+  /** What else is another, and is not compared. */
+  settings: string[];
+  /** The same as `registry-auth diff` prints it. */
+  text: string;
 }
 
 export interface Secrets {
@@ -172,6 +199,7 @@ export interface Secrets {
 /** The methods of `Workbench`: the JSON that they take, and the JSON that they return. */
 export interface Calls {
   load: [LoadRequest, Checked];
+  check: [CheckRequest, Findings];
   decide: [Question, Decision];
   matrix: [MatrixRequest, Matrix];
   tests: [Moment, TestResults];

@@ -12,11 +12,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use registry_auth_lint::Level;
+use registry_auth_lint::{Level, Report};
 use registry_auth_render::Options;
 
 use crate::configuration::{Configuration, View};
-use findings::Report;
 
 /// Says what is wrong with a configuration, where, and what to write instead
 ///
@@ -85,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Target::Proxy => View::Proxy(&options),
         Target::Filter => View::Filter,
     };
-    let (configuration, mut report) = Report::of(file, &text, view);
+    let (configuration, mut report) = findings::of(file, &text, view);
     let mut others = Vec::new();
     if let Some(file) = &arguments.envoy {
         let text = fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;

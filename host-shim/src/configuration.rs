@@ -355,20 +355,6 @@ pub(crate) fn parsed(path: &Path, text: &[u8]) -> Result<Value, Diagnostics> {
     })
 }
 
-/// Returns the byte that a message of [`parsed`] names by its line and column.
-pub(crate) fn position(text: &[u8], message: &str) -> Option<usize> {
-    let (_, place) = message.split_once("at line ")?;
-    let (line, rest) = place.split_once(", column ")?;
-    let digits = rest
-        .split(|character: char| !character.is_ascii_digit())
-        .next()?;
-    let (line, column): (usize, usize) = (line.parse().ok()?, digits.parse().ok()?);
-    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    let mut starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1));
-    let start = starts.nth(line.checked_sub(1)?)?;
-    Some((start + column.saturating_sub(1)).min(text.len()))
-}
-
 /// What to write into a file without content.
 const EMPTY: &str = "is empty: write an object with at least the section `http`";
 

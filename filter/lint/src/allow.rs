@@ -11,7 +11,7 @@ use super::subject::member;
 /// Takes out the findings that the configuration allows, and adds what is wrong with the list, and
 /// entries that allow nothing. Errors cannot be allowed.
 #[must_use]
-pub fn allowed(value: &Value, found: Vec<Finding>) -> Vec<Finding> {
+pub(crate) fn allowed(value: &Value, found: Vec<Finding>) -> Vec<Finding> {
     let list = member(value, "lint").and_then(|lint| member(lint, "allow"));
     let Some(list) = list.and_then(Value::as_array) else {
         return found;
@@ -71,7 +71,7 @@ fn covers(at: &str, path: &str) -> bool {
 
 /// What is wrong with `lint`.
 #[must_use]
-pub fn errors(value: &Value) -> Vec<ConfigError> {
+pub(crate) fn errors(value: &Value) -> Vec<ConfigError> {
     let mut found = Diagnostics::default();
     let Some(lint) = member(value, "lint") else {
         return found.errors;

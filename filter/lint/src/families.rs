@@ -5,8 +5,7 @@ use super::subject::Subject;
 use super::{anyone, claims, conditions, expressions, grants, issuers, names, patterns};
 
 /// Returns all findings of this crate, by family.
-#[must_use]
-pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
+pub(crate) fn findings(subject: &Subject<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let families: [fn(&Subject<'_>, &mut Vec<Finding>); 8] = [
         issuers::find,

@@ -77,6 +77,22 @@ pub fn finding(text: &[u8], format: Format, said: &str, at: Option<usize>) -> Fi
     })
 }
 
+/// Returns the byte that the message of a reader names by its line and column, such as `not valid
+/// JSON at line 2, column 5`.
+#[must_use]
+pub fn position(text: &[u8], message: &str) -> Option<usize> {
+    let (_, place) = message.split_once("at line ")?;
+    let (line, rest) = place.split_once(", column ")?;
+    let digits = rest
+        .split(|character: char| !character.is_ascii_digit())
+        .next()?;
+    let (line, column): (usize, usize) = (line.parse().ok()?, digits.parse().ok()?);
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let mut starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1));
+    let start = starts.nth(line.checked_sub(1)?)?;
+    Some((start + column.saturating_sub(1)).min(text.len()))
+}
+
 fn whole(id: &'static str, message: &str, write: &str) -> Finding {
     let mut finding = Finding::new(id, "", message).write(write);
     finding.place = Place::File;

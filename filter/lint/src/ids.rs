@@ -2,6 +2,9 @@
 
 use super::level::Level;
 
+/// Where each id is explained, below a heading of its own.
+pub const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/lints.md");
+
 /// Every id with its level, and what it means.
 pub const IDS: &[(&str, Level, &str)] = &[
     // Form.

@@ -89,7 +89,7 @@ const WORDS: &[(&str, &str, At)] = &[
 
 /// The finding for what the engine refuses (`is_error`) or warns of in a configuration.
 #[must_use]
-pub fn name(said: &ConfigError, is_error: bool, value: &Value) -> Finding {
+pub(crate) fn name(said: &ConfigError, is_error: bool, value: &Value) -> Finding {
     let mut finding = named(said, is_error);
     advice::add(&mut finding, value);
     finding

@@ -1,8 +1,9 @@
 //! What is wrong, dangerous or doubtful in a configuration.
 //!
-//! The engine says what it refuses and what it warns of ([`known`] gives these a name); the other
+//! The engine says what it refuses and what it warns of (`known` gives these a name); the other
 //! findings are of this crate, a family a file. All of them are data: a [`Finding`] says what, at
-//! which member, and what to write instead; [`Places`] says where that is in the text.
+//! which member, and what to write instead; [`Places`] says where that is in the text, and a
+//! [`Report`] has all of them with their places.
 
 mod advice;
 mod allow;
@@ -24,6 +25,7 @@ mod names;
 mod patterns;
 mod places;
 mod reach;
+mod report;
 mod samples;
 mod shapes;
 mod strangers;
@@ -31,13 +33,10 @@ mod subject;
 mod well_known;
 mod witness;
 
-pub use allow::{allowed, errors as allow_errors};
-pub use families::findings;
 pub use finding::{Finding, Place};
-pub use form::{Format, finding as form};
-pub use ids::IDS;
-pub use known::name as known;
+pub use form::{Format, finding as form, position};
+pub use ids::{IDS, PAGE};
 pub use known_claims::suggested;
 pub use level::Level;
 pub use places::{Lines, Places};
-pub use subject::Subject;
+pub use report::{Located, Reading, Report, foreign};

@@ -10,13 +10,13 @@ use super::well_known::{self, WellKnown};
 
 /// A configuration that could be read.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// As it was written.
-    pub value: &'a Value,
+    pub(crate) value: &'a Value,
     /// The same, decoded.
-    pub document: &'a Document,
+    pub(crate) document: &'a Document,
     /// The registry can be asked whether a tag exists.
-    pub asks_upstream: bool,
+    pub(crate) asks_upstream: bool,
 }
 
 /// An issuer with its mapping.

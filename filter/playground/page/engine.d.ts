@@ -4,6 +4,7 @@ declare module "*/engine/engine.js" {
   export function initSync(module: { module: WebAssembly.Module }): unknown;
   export class Workbench {
     load(question: string): string;
+    check(question: string): string;
     decide(question: string): string;
     matrix(question: string): string;
     tests(question: string): string;

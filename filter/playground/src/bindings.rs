@@ -27,6 +27,12 @@ impl Bench {
         self.0.load(question)
     }
 
+    /// What is wrong, dangerous or doubtful: `CheckRequest` to `Findings`.
+    #[must_use]
+    pub fn check(&self, question: &str) -> String {
+        self.0.check(question)
+    }
+
     /// Decides: `Question` to `Decision`.
     #[must_use]
     pub fn decide(&self, question: &str) -> String {

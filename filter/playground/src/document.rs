@@ -6,7 +6,7 @@ use registry_auth_engine::compile::compile;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Diagnostics, Role, decode_value};
 use registry_auth_engine::engine::Engine;
-use registry_auth_render::{Endpoint, Files, Login, Options, complete};
+use registry_auth_render::{Endpoint, Files, Login, Options, complete, issuer_warnings};
 use serde_json::Value;
 
 /// What a document means to the filter.
@@ -18,6 +18,8 @@ pub(crate) struct Compiled {
     pub(crate) document: Option<Document>,
     /// Errors and warnings.
     pub(crate) found: Diagnostics,
+    /// True if it was completed as `registry-auth run` does.
+    pub(crate) is_completed: bool,
     /// What was assumed because nothing is said about it.
     pub(crate) assumptions: Vec<String>,
 }
@@ -52,17 +54,33 @@ pub(crate) fn read(value: &Value, files: &BTreeMap<String, String>) -> Compiled 
     }
 }
 
+/// Returns what a document means to `registry-auth run`, if it takes it, as `registry-auth check`
+/// reads it first; otherwise what was found before.
+#[must_use]
+pub(crate) fn as_run(value: &Value, files: &BTreeMap<String, String>, read: Compiled) -> Compiled {
+    if read.is_completed || value.get("intake").is_some() {
+        return read;
+    }
+    let proxy = completed(value, files);
+    if proxy.found.errors.is_empty() {
+        proxy
+    } else {
+        read
+    }
+}
+
 fn as_written(value: Value) -> Compiled {
     let (role, mut found) = decode_value(value);
     match role {
         Role::Filter(document) => {
+            found.warnings.extend(issuer_warnings(&document));
             let compiled = compile(&document, &mut found);
             let compiled = compiled.filter(|_| found.errors.is_empty());
             Compiled {
                 engine: compiled.map(|compiled| compiled.engine),
                 document: Some(*document),
                 found,
-                assumptions: Vec::new(),
+                ..Compiled::default()
             }
         }
         Role::Intake(_) => {
@@ -95,6 +113,7 @@ fn completed(value: &Value, files: &BTreeMap<String, String>) -> Compiled {
                 errors: Vec::new(),
                 warnings: completed.warnings,
             },
+            is_completed: true,
             assumptions: completed.assumptions,
             ..as_written(completed.filter)
         },
@@ -103,6 +122,7 @@ fn completed(value: &Value, files: &BTreeMap<String, String>) -> Compiled {
                 errors,
                 warnings: Vec::new(),
             },
+            is_completed: true,
             ..Compiled::default()
         },
     }

@@ -1,47 +1,75 @@
-//! What is wrong with a configuration, and where.
+//! What is wrong with a configuration, and where: as `registry-auth check` says it.
 
-use registry_auth_engine::config::ConfigError;
+use registry_auth_lint::{Lines, Located, PAGE, Report};
 use serde::Serialize;
 
-use crate::places::{Place, Places};
+use crate::places::Place;
 
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Level {
-    /// The filter refuses the configuration.
-    Error,
-    /// The filter takes it.
-    Warning,
+/// The most findings that are shown.
+const MOST: usize = 200;
+
+/// What was found, errors first.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Findings {
+    pub(crate) findings: Vec<Finding>,
+    /// How many findings are left out.
+    pub(crate) left_out: usize,
 }
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Finding {
-    /// What kind of finding it is.
-    pub(crate) id: &'static str,
-    /// How bad it is.
-    pub(crate) level: Level,
-    /// What is wrong, and what to write instead.
-    pub(crate) message: String,
+    /// What kind of finding it is, a heading of docs/lints.md.
+    id: &'static str,
+    /// `error`, `danger` or `warning`.
+    level: &'static str,
+    /// What is wrong.
+    message: String,
+    /// What to write instead.
+    write: Option<String>,
     /// Where in the configuration; empty for the document.
-    pub(crate) path: String,
+    path: String,
     /// Where in the text; absent for the document.
-    pub(crate) place: Option<Place>,
+    place: Option<Place>,
+    /// Where it is explained.
+    link: String,
 }
 
-impl Finding {
-    /// The finding of the engine, with its place.
+impl Findings {
+    /// The findings of a report.
     #[must_use]
-    pub(crate) fn of(id: &'static str, level: Level, error: ConfigError, places: &Places) -> Self {
-        let ConfigError { path, message } = error;
+    pub(crate) fn of(mut report: Report) -> Self {
+        report.sort();
+        let lines = report.lines();
+        let found = report.found.iter();
         Self {
-            id,
-            level,
-            message,
-            place: places.of(&path),
-            path,
+            findings: found.take(MOST).map(|one| shown(one, &lines)).collect(),
+            left_out: report.found.len().saturating_sub(MOST),
         }
+    }
+}
+
+fn shown(one: &Located, lines: &Lines<'_>) -> Finding {
+    let finding = &one.finding;
+    let place = one.bytes.as_ref().map(|bytes| {
+        let (line, column) = lines.position(bytes.start);
+        let (end_line, end_column) = lines.position(bytes.end);
+        Place {
+            line,
+            column,
+            end_line,
+            end_column,
+        }
+    });
+    Finding {
+        id: finding.id,
+        level: finding.level.name(),
+        message: finding.message.clone(),
+        write: finding.write.clone(),
+        path: finding.path.clone(),
+        place,
+        link: format!("{PAGE}#{}", finding.id),
     }
 }

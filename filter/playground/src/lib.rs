@@ -22,8 +22,10 @@
 //!  path       `http.accessControl.repositories["team/**"]`
 //!  places     where a path is written
 //!  findings   what is wrong, and where
+//!  yaml       YAML as values
 //!  text       JSON and YAML as values
 //!  document   a value as an engine
+//!  check      what is wrong with all of it
 //!  who        who asks
 //!  steps      the steps of a decision, with their places
 //!  decision   what somebody gets who does something
@@ -36,6 +38,7 @@
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod bindings;
+mod check;
 mod compare;
 mod decision;
 mod document;
@@ -51,5 +54,6 @@ mod tests;
 mod text;
 mod who;
 mod workbench;
+mod yaml;
 
 pub use workbench::Workbench;

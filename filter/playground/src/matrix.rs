@@ -84,14 +84,6 @@ pub(crate) enum Cell {
     Unknown,
 }
 
-impl Cell {
-    /// Returns true if it is granted.
-    #[must_use]
-    pub(crate) const fn is_granted(self) -> bool {
-        matches!(self, Self::Yes | Self::Holds)
-    }
-}
-
 /// Answers for the callers and repositories that the configuration names.
 #[must_use]
 pub(crate) fn of(engine: &Engine, document: &Document, wanted: &Wanted) -> Matrix {
@@ -121,13 +113,7 @@ pub(crate) fn of(engine: &Engine, document: &Document, wanted: &Wanted) -> Matri
 }
 
 /// What a caller may do in a repository.
-#[must_use]
-pub(crate) fn cells(
-    engine: &Engine,
-    caller: &Caller,
-    repository: &str,
-    now: UnixTime,
-) -> [Cell; 4] {
+fn cells(engine: &Engine, caller: &Caller, repository: &str, now: UnixTime) -> [Cell; 4] {
     ACTIONS.map(|(_, method, tags_exist)| {
         let path = format!("/v2/{repository}/manifests/{TAG}");
         let head = RequestHead {
@@ -138,18 +124,6 @@ pub(crate) fn cells(
         let situation = Situation { now, tags_exist };
         cell(&engine.simulate(&caller.principal, &head, situation))
     })
-}
-
-/// A request for an action, and whether its tag exists.
-pub(crate) fn request(action: &str, repository: &str) -> Option<(String, Option<bool>)> {
-    let (_, method, tags_exist) = ACTIONS.iter().find(|(name, ..)| *name == action)?;
-    let words = format!("{method} /v2/{repository}/manifests/{TAG}");
-    Some((words, *tags_exist))
-}
-
-/// The names of the actions of [`cells`].
-pub(crate) fn actions() -> impl Iterator<Item = &'static str> {
-    ACTIONS.iter().map(|(name, ..)| *name)
 }
 
 fn cell(report: &Report) -> Cell {
@@ -182,8 +156,7 @@ fn cell(report: &Report) -> Cell {
 }
 
 /// Everybody whom the configuration names, and those in its tests.
-#[must_use]
-pub(crate) fn callers(engine: &Engine, document: &Document) -> Vec<Caller> {
+fn callers(engine: &Engine, document: &Document) -> Vec<Caller> {
     let mut callers = vec![
         Caller {
             label: "anybody, without a credential".to_owned(),
@@ -250,8 +223,7 @@ fn of_test(test: &Value) -> Option<Caller> {
 }
 
 /// A repository for each pattern, and those in the tests.
-#[must_use]
-pub(crate) fn repositories(engine: &Engine, document: &Document) -> Vec<String> {
+fn repositories(engine: &Engine, document: &Document) -> Vec<String> {
     let rules = engine.policy().map(Policy::rules).unwrap_or_default();
     let patterns = rules.iter().filter_map(|rule| rule.pattern.as_deref());
     let mut names: BTreeSet<String> = patterns.map(example).collect();

@@ -1,11 +1,11 @@
 //! The text of a configuration as a value.
 
-use registry_auth_engine::json::{self, StrictValue};
+use registry_auth_engine::json;
+use registry_auth_lint::{Finding, form, position};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::findings::{Finding, Level};
-use crate::places::{Place, Places};
+use crate::yaml::{self, YamlError};
 
 /// The longest text that is read, in bytes. A proxy takes longer ones; a page has to stay quick.
 pub(crate) const MAX_TEXT: usize = 1 << 20;
@@ -21,68 +21,44 @@ pub(crate) enum Format {
     Yaml,
 }
 
-/// Reads a text as strictly as the programs do; returns the value, and where each part of it is.
-///
-/// # Errors
-/// What is wrong with its form.
-pub(crate) fn read(text: &str, format: Format) -> Result<(Value, Places), Finding> {
-    let wrong = |message: String, place| Finding {
-        id: "syntax",
-        level: Level::Error,
-        message,
-        path: String::new(),
-        place,
-    };
-    if text.len() > MAX_TEXT {
-        let message = format!(
-            "the configuration has {} bytes; this page reads {MAX_TEXT} at most",
-            text.len()
-        );
-        return Err(wrong(message, None));
-    }
-    if text.trim().is_empty() {
-        let message = "is empty: write an object with at least the section `http`";
-        return Err(wrong(message.to_owned(), None));
-    }
-    match format {
-        Format::Json => match json::parse(text.as_bytes()) {
-            // Its form is right: if the places cannot be read, nothing but the places is missing.
-            Ok(value) => Ok((value, Places::read(text, format).unwrap_or_default())),
-            Err(error) => {
-                let (line, column) = error.place();
-                let place = Some(Place::at(line.max(1), column.max(1)));
-                Err(wrong(error.to_string(), place))
-            }
-        },
-        Format::Yaml => {
-            let places = Places::read(text, format);
-            let options =
-                serde_saphyr::options! { strict_booleans: true, reject_unsupported_tags: true };
-            let value = serde_saphyr::from_str_with_options(text, options);
-            match (value, places) {
-                (Ok(StrictValue(value)), places) => Ok((value, places.unwrap_or_default())),
-                (Err(_), Err((message, place))) => {
-                    Err(wrong(format!("not valid YAML: {message}"), Some(place)))
-                }
-                (Err(error), Ok(_)) => {
-                    let at = |at: serde_saphyr::Location| {
-                        let [line, column] = [at.line(), at.column()];
-                        Place::at(number(line), number(column))
-                    };
-                    let place = error.location().map(at);
-                    let message = error.to_string();
-                    let first = message.lines().next().unwrap_or_default();
-                    let message = ["duplicate", "nesting", "tag"]
-                        .iter()
-                        .any(|known| first.contains(known));
-                    let message = if message { first } else { "not valid YAML" };
-                    Err(wrong(message.to_owned(), place))
-                }
-            }
+impl Format {
+    /// The same for findings.
+    #[must_use]
+    pub(crate) const fn of_lint(self) -> registry_auth_lint::Format {
+        match self {
+            Self::Json => registry_auth_lint::Format::Json,
+            Self::Yaml => registry_auth_lint::Format::Yaml,
         }
     }
 }
 
-fn number(number: impl TryInto<usize>) -> usize {
-    number.try_into().unwrap_or(1).max(1)
+/// Reads a text as strictly as the programs do.
+///
+/// # Errors
+/// What is wrong with its form.
+pub(crate) fn read(text: &str, format: Format) -> Result<Value, Finding> {
+    if text.len() > MAX_TEXT {
+        let length = text.len();
+        let message = format!("has {length} bytes; this page reads {MAX_TEXT} at most");
+        return Err(Finding::new("invalid", "", message));
+    }
+    let value = match format {
+        Format::Json => json::parse(text.as_bytes()).map_err(|error| error.to_string()),
+        Format::Yaml => yaml(text),
+    };
+    let value = value.and_then(|value| match value {
+        Value::Null => Err("is empty".to_owned()),
+        value => Ok(value),
+    });
+    value.map_err(|said| {
+        let at = position(text.as_bytes(), &said);
+        form(text.as_bytes(), format.of_lint(), &said, at)
+    })
+}
+
+fn yaml(text: &str) -> Result<Value, String> {
+    yaml::read(text).map_err(|error| {
+        let YamlError { what, line, column } = error;
+        format!("not valid YAML: {what} at line {line}, column {column}")
+    })
 }

@@ -5,22 +5,22 @@ use std::collections::BTreeMap;
 use registry_auth_engine::UnixTime;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::engine::Engine;
+use registry_auth_policy::diff::Side;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::compare::{self, Differences};
+use crate::check;
+use crate::compare::{self, Compared};
 use crate::decision::{self, Question};
 use crate::document::{self, Compiled};
-use crate::findings::{Finding, Level};
+use crate::findings::Findings;
 use crate::matrix::{self, Wanted};
 use crate::places::Places;
 use crate::promises;
 use crate::secrets;
 use crate::text::{self, Format};
 
-/// The most findings of one level that are shown.
-const MOST: usize = 200;
 /// What is said where nothing can be asked.
 const NO_ENGINE: &str = "the configuration has errors: nothing can be decided by it";
 
@@ -30,8 +30,8 @@ const NO_ENGINE: &str = "the configuration has errors: nothing can be decided by
 pub struct Workbench {
     ready: Option<Ready>,
     places: Places,
-    text: String,
-    readable: bool,
+    load: Load,
+    is_readable: bool,
 }
 
 #[derive(Debug)]
@@ -40,22 +40,23 @@ struct Ready {
     document: Document,
 }
 
-#[derive(Debug, Deserialize)]
+/// A configuration as it is written.
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Load {
-    text: String,
+pub(crate) struct Load {
+    pub(crate) text: String,
     #[serde(default)]
-    format: Format,
+    pub(crate) format: Format,
     /// The files that the configuration names, by their paths.
     #[serde(default)]
-    files: BTreeMap<String, String>,
+    pub(crate) files: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Other {
+struct Stated {
     #[serde(flatten)]
-    old: Load,
+    load: Load,
     now: i64,
 }
 
@@ -69,9 +70,9 @@ struct Now {
 struct Checked {
     /// True if requests can be decided.
     ready: bool,
-    findings: Vec<Finding>,
-    /// How many findings are left out.
-    left_out: usize,
+    /// For what the filter refuses it; `check` says the rest.
+    #[serde(flatten)]
+    errors: Findings,
     patterns: usize,
     policies: usize,
     tests: usize,
@@ -84,19 +85,36 @@ struct Checked {
     assumptions: Vec<String>,
 }
 
+impl Ready {
+    const fn compared<'a>(&'a self, places: &'a Places) -> Compared<'a> {
+        let side = Side {
+            engine: &self.engine,
+            document: &self.document,
+        };
+        Compared { side, places }
+    }
+}
+
 impl Workbench {
-    /// Reads a configuration, and says what is wrong with it.
+    /// Reads a configuration, and says whether it can be used.
     pub fn load(&mut self, question: &str) -> String {
         answer(question, |load: Load| Ok(self.loaded(load)))
     }
 
     fn loaded(&mut self, load: Load) -> Checked {
         *self = Self::default();
-        let (findings, compiled) = check(&load, &mut self.places);
-        self.readable = compiled.is_some();
-        self.text = load.text;
-        let compiled = compiled.unwrap_or_default();
-        let mut checked = Checked::of(findings, &compiled);
+        let (compiled, errors) = match text::read(&load.text, load.format) {
+            Ok(value) => {
+                self.is_readable = true;
+                self.places = Places::read(&load.text, load.format).unwrap_or_default();
+                let compiled = document::read(&value, &load.files);
+                let errors = check::errors(&load, &value, &compiled);
+                (compiled, errors)
+            }
+            Err(finding) => (Compiled::default(), check::shown(&load, vec![finding])),
+        };
+        self.load = load;
+        let mut checked = Checked::of(&compiled, errors);
         if let (Some(engine), Some(document)) = (compiled.engine, compiled.document) {
             checked.ready = true;
             checked.certificates = engine.reads_certificate();
@@ -104,6 +122,15 @@ impl Workbench {
             self.ready = Some(Ready { engine, document });
         }
         checked
+    }
+
+    /// Says all that is wrong with a configuration, dangerous or doubtful. It takes longest of all
+    /// questions, so that it needs nothing that was read before: a page asks it elsewhere.
+    #[must_use]
+    pub fn check(&self, question: &str) -> String {
+        answer(question, |Stated { load, now }: Stated| {
+            Ok(check::all(&load, UnixTime::from_secs(now)))
+        })
     }
 
     /// Says what somebody gets who does something.
@@ -137,16 +164,18 @@ impl Workbench {
     /// Compares with an older configuration.
     #[must_use]
     pub fn compare(&self, question: &str) -> String {
-        answer(question, |Other { old, now }: Other| {
+        answer(question, |Stated { load: old, now }: Stated| {
             let new = self.ready.as_ref().ok_or(NO_ENGINE)?;
-            let old = check(&old, &mut Places::default()).1.unwrap_or_default();
-            let (Some(engine), Some(document)) = (old.engine, old.document) else {
+            let read = text::read(&old.text, old.format);
+            let compiled = read.map(|value| document::read(&value, &old.files));
+            let compiled = compiled.unwrap_or_default();
+            let (Some(engine), Some(document)) = (compiled.engine, compiled.document) else {
                 return Err("the older configuration has errors: nothing is compared".to_owned());
             };
+            let older = Ready { engine, document };
+            let places = Places::read(&old.text, old.format).unwrap_or_default();
             let now = UnixTime::from_secs(now);
-            let differences: Differences =
-                compare::of((&engine, &document), (&new.engine, &new.document), now);
-            Ok(differences)
+            compare::of(older.compared(&places), new.compared(&self.places), now)
         })
     }
 
@@ -154,7 +183,7 @@ impl Workbench {
     #[must_use]
     pub fn secrets(&self) -> String {
         answer("null", |_: Value| {
-            if !self.readable {
+            if !self.is_readable {
                 return Err(
                     "the configuration cannot be read, so nobody knows whether it holds secrets"
                         .to_owned(),
@@ -162,7 +191,7 @@ impl Workbench {
             }
             let mut found = secrets::of(&self.places);
             // A comment is no value.
-            if let Some(what) = secrets::in_text(&self.text).filter(|_| found.is_empty()) {
+            if let Some(what) = secrets::in_text(&self.load.text).filter(|_| found.is_empty()) {
                 found.push(secrets::SecretFound {
                     path: String::new(),
                     what,
@@ -174,28 +203,8 @@ impl Workbench {
     }
 }
 
-/// Says what is wrong with a text, and what it was compiled to; nothing if it cannot be read.
-fn check(load: &Load, places: &mut Places) -> (Vec<Finding>, Option<Compiled>) {
-    let (value, read) = match text::read(&load.text, load.format) {
-        Ok(read) => read,
-        Err(finding) => return (vec![finding], None),
-    };
-    *places = read;
-    let mut compiled = document::read(&value, &load.files);
-    let found = std::mem::take(&mut compiled.found);
-    let of = |level| move |error| (level, error);
-    let errors = found.errors.into_iter().map(of(Level::Error));
-    let warnings = found.warnings.into_iter().map(of(Level::Warning));
-    let findings = errors
-        .chain(warnings)
-        .map(|(level, error)| Finding::of("configuration", level, error, places));
-    (findings.collect(), Some(compiled))
-}
-
 impl Checked {
-    fn of(mut findings: Vec<Finding>, compiled: &Compiled) -> Self {
-        let left_out = findings.len().saturating_sub(MOST);
-        findings.truncate(MOST);
+    fn of(compiled: &Compiled, errors: Findings) -> Self {
         let document = compiled.document.as_ref();
         let control = document.and_then(|document| document.access_control.as_ref());
         let groups = control.map(|control| &control.repositories);
@@ -204,8 +213,7 @@ impl Checked {
         let tests = document.and_then(|document| document.tests.as_ref()?.as_array());
         Self {
             ready: false,
-            findings,
-            left_out,
+            errors,
             patterns: groups.map_or(0, BTreeMap::len),
             policies: groups.map_or(0, |groups| {
                 groups.values().map(|group| group.policies.len()).sum()

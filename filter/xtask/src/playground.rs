@@ -19,10 +19,13 @@ const SOURCES: &str = "filter/playground/page";
 /// The target of the module: a browser is no platform.
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// SHA-2 as loops: a page hashes a token at a time, and the code is a tenth.
+const SMALL_HASHES: &str = "--cfg=sha2_backend_soft=\"compact\"";
+
 /// The largest module, in bytes, as it is and compressed: somebody waits for it. The filter's own is
-/// 1.6 MB, and 670 kB compressed; YAML with places and the completion of documents are the rest.
-const MAX_SIZE: usize = 2_200_000;
-const MAX_COMPRESSED: usize = 900_000;
+/// 1.6 MB, and 670 kB compressed; what `check` and `diff` find are 540 kB and 210 kB more.
+const MAX_SIZE: usize = 2_300_000;
+const MAX_COMPRESSED: usize = 950_000;
 
 /// Builds the page.
 ///
@@ -81,7 +84,10 @@ fn packages(workspace: &Workspace) -> std::path::PathBuf {
 /// Builds the module and its glue.
 fn engine(workspace: &Workspace) -> anyhow::Result<()> {
     toolchain::ensure_target(workspace, TARGET)?;
-    let flags = format!("target.{TARGET}.rustflags = [{:?}]", toolchain::remap()?);
+    let flags = format!(
+        "target.{TARGET}.rustflags = [{:?}, {SMALL_HASHES:?}]",
+        toolchain::remap()?
+    );
     process::run(
         workspace
             .cargo(&[

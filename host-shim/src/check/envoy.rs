@@ -5,13 +5,12 @@ mod plugin;
 
 use std::path::Path;
 
-use registry_auth_lint::{Finding, Format, form, suggested};
+use registry_auth_lint::{Finding, Format, Report, form, position, suggested};
 use serde_json::Value;
 
 use crate::configuration::{self, Configuration};
 use crate::file::shown;
 
-use super::findings::Report;
 use plugin::{Plugin, Role};
 
 /// Checks a configuration of Envoy, as a whole (a bootstrap), against the filter's.
@@ -22,7 +21,7 @@ pub(crate) fn report(file: &Path, text: &[u8], configuration: &Configuration) ->
         Err(found) => {
             let said = found.errors.first();
             let said = said.map(|error| error.message.as_str()).unwrap_or_default();
-            let at = configuration::position(text, said);
+            let at = position(text, said);
             vec![form(text, Format::of(&name), said, at)]
         }
     };

@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Group, Level as Shown, Origin, Renderer, Snippet};
-use registry_auth_lint::{Level, Lines, Place};
+use registry_auth_lint::{Level, Lines, Located, Place, Report};
 
 use super::excerpt;
-use super::findings::{Located, Report};
 
 /// The findings of a file, in full or in a line each.
 pub(crate) fn text(report: &Report, short: bool) -> String {

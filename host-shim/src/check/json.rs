@@ -1,9 +1,7 @@
 //! Findings as JSON.
 
-use registry_auth_lint::Level;
+use registry_auth_lint::{Level, Located, Report};
 use serde_json::{Value, json};
-
-use super::findings::{Located, Report};
 
 /// An object with `findings`, and how many there are of each level.
 pub(crate) fn text(reports: &[&Report]) -> String {

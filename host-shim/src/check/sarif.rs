@@ -4,13 +4,8 @@
 //! bring a second generation of crates that are here.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use registry_auth_lint::{IDS, Level};
+use registry_auth_lint::{IDS, Level, Located, PAGE, Report};
 use serde_json::{Value, json};
-
-use super::findings::{Located, Report};
-
-/// Where the findings are explained.
-const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/lints.md");
 
 /// One run with all findings.
 pub(crate) fn text(reports: &[&Report]) -> String {

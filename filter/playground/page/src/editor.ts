@@ -21,6 +21,7 @@ import {
 import type { Finding, Place, Unit } from "../../types";
 import { expressions } from "./cel";
 import { completions } from "./completion";
+import { hangingIndent } from "./indent";
 import { coverage, flash, setCoverage, setFlash } from "./marks";
 import { colours, theme } from "./editor-theme";
 import type { Format } from "./store";
@@ -83,6 +84,7 @@ export class Editor {
           expressions(),
           this.languages.of(language(format)),
           EditorView.lineWrapping,
+          hangingIndent(),
           EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) {
@@ -121,7 +123,9 @@ export class Editor {
     const { doc } = this.view.state;
     const diagnostics = findings.map((finding): Diagnostic => {
       const range = finding.place ? rangeOf(doc, finding.place) : { from: 0, to: Math.min(1, doc.length) };
-      return { ...range, severity: finding.level, message: finding.message };
+      const severity = finding.level === "warning" ? "warning" : "error";
+      const advice = finding.write === null ? "" : `\nwrite: ${finding.write}`;
+      return { ...range, severity, source: `${finding.level}[${finding.id}]`, message: finding.message + advice };
     });
     this.view.dispatch(setDiagnostics(this.view.state, diagnostics));
   }

@@ -29,8 +29,8 @@ export class Engine {
   private busy = false;
   private loaded: LoadRequest | null = null;
 
-  constructor(url: URL) {
-    this.module = compile(url);
+  constructor(module: Promise<WebAssembly.Module>) {
+    this.module = module;
   }
 
   /** Asks. A later question of the same kind takes the place of one that still waits. */
@@ -125,7 +125,8 @@ export class Engine {
   }
 }
 
-async function compile(url: URL): Promise<WebAssembly.Module> {
+/** Loads the module. */
+export async function compile(url: URL): Promise<WebAssembly.Module> {
   const response = await fetch(url);
   if (!response.ok) {
     throw new Error(`the engine cannot be loaded (${response.status})`);

@@ -22,7 +22,7 @@ import { nameOf, whoView } from "./views/who";
 /** How long the page waits for more keys before it asks, in milliseconds. */
 const PAUSE = 60;
 
-const engine = start(new URL("engine.wasm", import.meta.url));
+const took = start(new URL("engine.wasm", import.meta.url));
 let sample: Sample | null = null;
 
 /** Calls `action` when nothing has been written for a moment. */
@@ -205,16 +205,13 @@ problemsView(byId("problems"), byId("state"));
 header();
 question();
 verdict();
-watch(["checked"], () => {
-  const { checked } = state;
-  editor.setFindings(checked && "value" in checked ? checked.value.findings : []);
-});
+watch(["findings"], () => editor.setFindings(state.findings.findings));
 watch(["tests"], () => editor.setCoverage(state.tests && "value" in state.tests ? state.tests.value.coverage : []));
 window.addEventListener("hashchange", () => void showLink());
 void begin();
 
-// For tests: how long the engine took.
-Object.assign(window, { playground: { took: engine.took } });
+// For tests: how long the engines took.
+Object.assign(window, { playground: { took } });
 
 if ("serviceWorker" in navigator && !isServed()) {
   // Offline is a convenience: without it the page works as well.

@@ -1,17 +1,22 @@
 // Keeps the answers up to date: the configuration is read again when it changes, and what is shown is asked again.
 
-import type { Calls } from "../../types";
-import { Engine, Refused, Superseded } from "./engine";
+import type { Calls, Checked, Findings } from "../../types";
+import { compile, Engine, Refused, Superseded } from "./engine";
 import { now, type Result, set, state, type State } from "./store";
 
 let engine: Engine;
+/** Another one for what may take long, so that no decision waits for it. */
+let checker: Engine;
 /** Counts configurations that were read: answers about older ones are not shown. */
 let generation = 0;
 let firstDecision = true;
 
-export function start(url: URL): Engine {
-  engine = new Engine(url);
-  return engine;
+/** Starts the engines. Returns how long the last questions took, in milliseconds. */
+export function start(url: URL): () => Engine["took"] {
+  const module = compile(url);
+  engine = new Engine(module);
+  checker = new Engine(module);
+  return () => ({ ...engine.took, ...checker.took });
 }
 
 /** Reads the configuration again, then asks again. */
@@ -23,8 +28,25 @@ export async function load(): Promise<void> {
   if (mine !== generation || checked === undefined) {
     return;
   }
-  set({ checked, request: null });
+  set({ checked, findings: early(checked), request: null });
   await refresh();
+  await check(mine);
+}
+
+/** The errors, and of the findings before those that may still be right. */
+function early(checked: Result<Checked>): Findings {
+  const errors = checked && "value" in checked ? checked.value : { findings: [], leftOut: 0 };
+  const before = state.findings.findings.filter((finding) => finding.level !== "error");
+  return { findings: [...errors.findings, ...before], leftOut: errors.leftOut };
+}
+
+/** Asks for everything that is wrong. */
+async function check(mine: number): Promise<void> {
+  const { text, format, files } = state;
+  const found = await ask("check", { text, format, files, now: now() }, checker);
+  if (mine === generation && found && "value" in found) {
+    set({ findings: found.value });
+  }
 }
 
 /** Asks everything that is shown. */
@@ -79,8 +101,8 @@ export async function refreshTab(): Promise<void> {
 }
 
 /** Asks about something of its own, and not for the page's state. */
-export function ask<K extends keyof Calls>(name: K, question: Calls[K][0]): Promise<Result<Calls[K][1]> | undefined> {
-  return engine.ask(name, question).then(
+export function ask<K extends keyof Calls>(name: K, question: Calls[K][0], from = engine): Promise<Result<Calls[K][1]> | undefined> {
+  return from.ask(name, question).then(
     (value) => ({ value }),
     (error: unknown) => {
       if (error instanceof Superseded) {

@@ -1,6 +1,6 @@
 // What the page shows: one object, whose changes are announced by name.
 
-import type { Checked, Decision, Differences, Matrix, TestResults, Who } from "../../types";
+import type { Checked, Decision, Differences, Findings, Matrix, TestResults, Who } from "../../types";
 
 export type Format = "json" | "yaml";
 
@@ -23,6 +23,8 @@ export interface State {
   old: { text: string; format: Format } | null;
   filter: { callers: string; repositories: string };
   checked: Result<Checked>;
+  /** What is shown as wrong: the errors of `checked` at once, the rest when it is known. */
+  findings: Findings;
   decision: Result<Decision>;
   /** The index of the request whose steps are shown; null is the deciding one. */
   request: number | null;
@@ -47,6 +49,7 @@ export const state: State = {
   old: null,
   filter: { callers: "", repositories: "" },
   checked: null,
+  findings: { findings: [], leftOut: 0 },
   decision: null,
   request: null,
   matrix: null,

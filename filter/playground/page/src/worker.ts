@@ -4,7 +4,7 @@ import { initSync, Workbench } from "../engine/engine.js";
 
 interface Asked {
   id: number;
-  name: "load" | "decide" | "matrix" | "tests" | "compare" | "secrets";
+  name: "load" | "check" | "decide" | "matrix" | "tests" | "compare" | "secrets";
   question: string;
 }
 

@@ -27,6 +27,12 @@ fn every_sample_decides_as_its_text_says() {
         let load = json!({ "text": text, "format": sample["format"] });
         let checked = ask(&workbench.load(&load.to_string()));
         assert_eq!(checked["ready"], true, "{id}: {checked}");
+        let check = json!({ "text": text, "format": sample["format"], "now": NOW });
+        assert_eq!(
+            ask(&workbench.check(&check.to_string()))["findings"],
+            json!([]),
+            "{id}"
+        );
         assert_eq!(ask(&workbench.secrets())["secrets"], json!([]), "{id}");
         for story in sample["stories"].as_array().unwrap() {
             let question = json!({

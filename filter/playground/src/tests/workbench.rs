@@ -1,53 +1,10 @@
-//! What the page is answered: places, findings, matrix, tests, differences, secrets, and bad input.
+//! What the page is answered: steps, places, matrix, tests, certificates.
 
 use std::fmt::Write as _;
 
-use crate::Workbench;
 use serde_json::{Value, json};
 
-const NOW: i64 = 1_800_000_000;
-
-const TEXT: &str = r#"http:
-  auth:
-    bearer:
-      realm: registry
-      service: registry.example.com
-      oidc:
-      - issuer: https://i.example
-        audiences: [registry]
-        claimMapping:
-          validations:
-          - { expression: "claims.org == 'acme'", message: not of acme }
-          username: claims.sub
-  accessControl:
-    repositories:
-      "team/**":
-        policies:
-        - users: [ann]
-          actions: [read, create]
-          conditions:
-          - expression: req.tag != 'latest'
-            message: not latest
-      "**": { defaultPolicy: [read] }
-tests:
-- { name: ann, as: { user: ann }, allow: ["push team/a:v1"], deny: ["delete team/a:v1"] }
-"#;
-
-fn parsed(answer: &str) -> Value {
-    serde_json::from_str(answer).unwrap()
-}
-
-fn load(text: &str, format: &str) -> (Workbench, Value) {
-    let mut workbench = Workbench::default();
-    let question = json!({ "text": text, "format": format });
-    let checked = parsed(&workbench.load(&question.to_string()));
-    (workbench, checked)
-}
-
-fn decide(workbench: &Workbench, who: &Value, words: &str) -> Value {
-    let question = json!({ "who": who, "words": words, "now": NOW });
-    parsed(&workbench.decide(&question.to_string()))
-}
+use super::{NOW, TEXT, decide, load, parsed};
 
 /// The first step of a kind that has a mark: its title, its code, its line.
 fn step(decided: &Value, kind: &str, mark: &str) -> (String, Value, Value) {
@@ -138,42 +95,6 @@ fn the_answer_is_that_of_the_client() {
 }
 
 #[test]
-fn findings_have_their_place() {
-    let rows = [
-        ("http: {\n  acessControl: {}\n}", "yaml", 2, "accessControl"),
-        (
-            "{ \"http\": {\n\t\"acessControl\": {} } }",
-            "json",
-            2,
-            "accessControl",
-        ),
-        (
-            "http:\n  accessControl:\n    repositories:\n      a/**: { defaultPolicy: [reed] }",
-            "yaml",
-            4,
-            "reed",
-        ),
-        ("http:\n a: 1\n b: {", "yaml", 3, "not valid YAML"),
-        ("http:\n  a: 1\n  a: 2", "yaml", 3, "duplicate"),
-        ("{\n \"http\": ]", "json", 2, "not valid JSON"),
-        (
-            "{\n \"http\": 1,\n \"http\": 2}",
-            "json",
-            3,
-            "duplicate key",
-        ),
-    ];
-    for (text, format, line, message) in rows {
-        let (_, checked) = load(text, format);
-        assert_eq!(checked["ready"], false, "{text}");
-        let finding = &checked["findings"][0];
-        assert_eq!(finding["place"]["line"], line, "{text}: {checked:#}");
-        let said = finding["message"].as_str().unwrap();
-        assert!(said.contains(message), "{text}: {said}");
-    }
-}
-
-#[test]
 fn coverage_has_its_lines() {
     let (workbench, _) = load(TEXT, "yaml");
     let tests = parsed(&workbench.tests(&json!({ "now": NOW }).to_string()));
@@ -230,139 +151,6 @@ fn the_matrix_says_what_is_decided() {
     assert_eq!(matrix["cells"][0][2], json!(["no", "no", "no", "no"]));
     assert_eq!(ask("other/y")["repositories"], json!(["other/y"]));
     assert_eq!(ask("Not A Name")["repositories"], json!([]));
-}
-
-#[test]
-fn differences_are_found_at_the_names_of_both() {
-    let (workbench, _) = load(TEXT, "yaml");
-    let compare = |old: &str| {
-        let question = json!({ "text": old, "format": "yaml", "now": NOW });
-        parsed(&workbench.compare(&question.to_string()))
-    };
-    let same = compare(TEXT);
-    assert_eq!((&same["added"], &same["removed"]), (&json!([]), &json!([])));
-    let old = TEXT.replace("[read, create]", "[read, delete]");
-    let found = compare(&old);
-    let shown = |list: &Value| {
-        let list = list.as_array().unwrap().iter();
-        list.map(|entry| {
-            format!(
-                "{} {} {}",
-                entry["caller"], entry["actions"], entry["words"]
-            )
-        })
-        .collect::<Vec<_>>()
-        .join("; ")
-    };
-    assert_eq!(
-        shown(&found["added"]),
-        r#""user ann" ["create"] "PUT /v2/team/a/manifests/v1"; "user ann" ["create"] "PUT /v2/team/x/manifests/v1""#
-    );
-    assert_eq!(
-        shown(&found["removed"]),
-        r#""user ann" ["delete"] "DELETE /v2/team/a/manifests/v1"; "user ann" ["delete"] "DELETE /v2/team/x/manifests/v1""#
-    );
-    assert!(
-        compare("http: {")["error"]
-            .as_str()
-            .unwrap()
-            .contains("older")
-    );
-}
-
-#[test]
-fn secrets_are_found_and_not_repeated() {
-    let token = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhIn0.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZw";
-    let key = format!("zak_{}", "0123456789abcdef".repeat(2));
-    let rows = [
-        ("a: { clientsecret: hunter2 }".to_owned(), "a.clientsecret"),
-        ("a: { bindPassword: hunter2 }".to_owned(), "a.bindPassword"),
-        (
-            "jwks: { keys: [{ kty: OKP, d: hunter2 }] }".to_owned(),
-            "jwks.keys[0].d",
-        ),
-        (
-            "a: \"-----BEGIN PRIVATE KEY-----\\nhunter2\"".to_owned(),
-            "a",
-        ),
-        (format!("a: {token}"), "a"),
-        (format!("a: [1, 'x {key}']"), "a[1]"),
-        (format!("a: 1 # {token}"), ""),
-    ];
-    for (text, path) in rows {
-        let (workbench, _) = load(&text, "yaml");
-        let answer = workbench.secrets();
-        let found = parsed(&answer);
-        assert_eq!(found["secrets"][0]["path"], path, "{text}: {found}");
-        assert!(
-            !answer.contains("hunter2") && !answer.contains(token) && !answer.contains(&key),
-            "{answer}"
-        );
-    }
-    let (workbench, _) = load(TEXT, "yaml");
-    assert_eq!(parsed(&workbench.secrets())["secrets"], json!([]));
-    let (workbench, _) = load("a: [", "yaml");
-    assert!(
-        parsed(&workbench.secrets())["error"]
-            .as_str()
-            .unwrap()
-            .contains("cannot be read")
-    );
-}
-
-#[test]
-fn bad_input_is_a_line_of_advice() {
-    let (workbench, _) = load(TEXT, "yaml");
-    let deep = format!("a: {}1{}", "[".repeat(5000), "]".repeat(5000));
-    let long = "a".repeat((1 << 20) + 1);
-    for (text, message) in [
-        (deep.as_str(), "not valid YAML"),
-        (long.as_str(), "at most"),
-        ("", "is empty"),
-        ("intake: { pushKey: { env: A } }", "an intake"),
-        ("[1]", "object"),
-    ] {
-        let (bench, checked) = load(text, "yaml");
-        let said = checked["findings"][0]["message"].as_str().unwrap();
-        assert!(said.contains(message), "{said}");
-        let anonymous = json!({ "kind": "anonymous" });
-        let error = decide(&bench, &anonymous, "pull a:1")["error"].clone();
-        assert!(error.as_str().unwrap().contains("has errors"), "{error}");
-    }
-    let secret = "eyJhbGciOiJFZERTQSJ9.eyJzZWNyZXQiOiJ4In0.c2ln";
-    let rows = [
-        (json!({ "kind": "user", "name": " " }), "no name"),
-        (json!({ "kind": "claims", "claims": {} }), "no issuer"),
-        (json!({ "kind": "token", "token": "" }), "no token"),
-        (
-            json!({ "kind": "token", "token": secret, "jwks": "[]" }),
-            "no JWKS",
-        ),
-        (
-            json!({ "kind": "token", "token": format!("Basic {secret}") }),
-            "only a bearer token",
-        ),
-        (
-            json!({ "kind": "token", "token": "x".repeat(1 << 19) }),
-            "longer than",
-        ),
-        (json!({ "kind": "nobody" }), "malformed"),
-    ];
-    for (who, message) in rows {
-        let answer = decide(&workbench, &who, "pull team/a:v1");
-        let error = answer["error"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{answer}"));
-        assert!(error.contains(message) && !error.contains("eyJ"), "{error}");
-    }
-    let words = decide(&workbench, &json!({ "kind": "anonymous" }), "steal team/a");
-    assert!(
-        words["error"]
-            .as_str()
-            .unwrap()
-            .contains("write pull, push"),
-        "{words}"
-    );
 }
 
 #[test]

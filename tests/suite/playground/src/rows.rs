@@ -39,6 +39,7 @@ pub(crate) fn all() -> Result<Vec<Value>> {
     let keys = key::jwks(&KEYS)?.to_string();
     let mut rows = Vec::new();
     let mut seen = BTreeSet::new();
+    let mut configs = BTreeSet::new();
     for file in Scenarios::all()? {
         for row in &file.rows {
             let config = file.configs.get(&row.config).context("a configuration")?;
@@ -50,12 +51,20 @@ pub(crate) fn all() -> Result<Vec<Value>> {
             if !seen.insert((load.to_string(), question.to_string())) {
                 continue;
             }
+            // What is wrong with it is asked once for each configuration.
+            let check = json!({ "text": config.plugin.to_string(), "format": "json", "now": NOW });
+            let found = if configs.insert(check.to_string()) {
+                serde_json::from_str(&Workbench::default().check(&check.to_string()))?
+            } else {
+                Value::Null
+            };
             let mut workbench = Workbench::default();
             let checked: Value = serde_json::from_str(&workbench.load(&load.to_string()))?;
             let decided: Value = serde_json::from_str(&workbench.decide(&question.to_string()))?;
             rows.push(json!({
                 "name": format!("{}: {}", file.name, row.name),
                 "load": load, "question": question, "checked": checked, "decided": decided,
+                "check": check, "found": found,
             }));
         }
     }

@@ -1,11 +1,12 @@
-// The tab Diff: what another configuration decides differently.
+// The tab Diff: what the configuration gives and takes, compared with an older one.
 
 import type { Difference, Differences } from "../../../types";
 import { h, plural, show } from "../dom";
 import { Editor } from "../editor";
 import { decide, isReady, refreshTab } from "../session";
 import { set, state, watch } from "../store";
-import { message } from "./parts";
+import { lineLink, message } from "./parts";
+import { nameOf } from "./who";
 
 export function diffView(panel: HTMLElement, open: () => void): void {
   const place = h("div", { class: "editor small" });
@@ -33,7 +34,7 @@ export function diffView(panel: HTMLElement, open: () => void): void {
   const file = h("input", { type: "file", accept: ".yaml,.yml,.json", hidden: true });
   file.addEventListener("change", () => void file.files?.[0]?.text().then(fill));
   panel.append(
-    h("p", { class: "quiet" }, "The configuration on the left is the newer one. The older one:"),
+    h("p", { class: "quiet" }, "What the configuration on the left gives and takes, compared with this older one:"),
     h(
       "div",
       { class: "row" },
@@ -66,40 +67,65 @@ export function diffView(panel: HTMLElement, open: () => void): void {
   });
 }
 
-function content(found: Differences, open: () => void): HTMLElement[] {
-  const none = found.added.length + found.removed.length === 0;
+const KINDS: [Difference["kind"], string, string, string][] = [
+  ["added", "Added", "yes", "+"],
+  ["removed", "Removed", "no", "−"],
+  ["changed", "Changed", "maybe", "±"],
+];
+
+function content(found: Differences, open: () => void): (HTMLElement | false)[] {
+  const counts = KINDS.map(([kind]) => [kind, found.rights.filter((right) => right.kind === kind).length] as const);
+  const none = found.rights.length + found.settings.length === 0;
+  const said = [...counts.filter(([, count]) => count > 0).map(([kind, count]) => `${count} ${kind}`), ...(found.settings.length > 0 ? [plural(found.settings.length, "other setting")] : [])];
   return [
-    h(
-      "p",
-      { class: `summary ${none ? "yes" : ""}` },
-      none ? "No difference" : `${plural(found.added.length, "addition")}, ${plural(found.removed.length, "removal")}`,
+    h("p", { class: `summary ${none ? "yes" : ""}` }, none ? "No difference" : said.join(", "), h("span", { class: "quiet" }, none ? " for any caller and any repository" : "")),
+    ...KINDS.map(([kind, title, mark, sign]) => {
+      const rights = found.rights.filter((right) => right.kind === kind);
+      return rights.length > 0 && h("section", { class: "differences" }, h("h3", {}, title), h("ul", {}, ...rights.map((right) => item(right, mark, sign, open))));
+    }),
+    found.leftOut > 0 && h("p", { class: "quiet" }, `${plural(found.leftOut, "difference")} more`),
+    found.settings.length > 0 &&
       h(
-        "span",
-        { class: "quiet" },
-        ` in ${plural(found.compared, "decision")}: the callers and repositories that either one names${found.complete ? "" : ", the first of them"}`,
+        "section",
+        { class: "differences" },
+        h("h3", {}, "Other settings, which are not compared"),
+        h("ul", {}, ...found.settings.map((setting) => h("li", { class: "maybe" }, h("span", { class: "sign", "aria-hidden": "true" }, "±"), h("span", { class: "said" }, setting)))),
       ),
-    ),
-    list("Added", "yes", found.added, open),
-    list("Removed", "no", found.removed, open),
+    !none && h("details", {}, h("summary", {}, "As registry-auth diff prints it"), h("pre", { tabindex: 0 }, found.text)),
   ];
 }
 
-function list(title: string, kind: string, differences: Difference[], open: () => void): HTMLElement {
-  const items = differences.slice(0, 200).map((difference) => {
-    const use = (): void => {
-      set({ who: difference.who, words: difference.words, tagExists: difference.tagExists });
-      open();
-      void decide();
-    };
-    return h(
-      "li",
-      { class: kind },
-      h("span", { class: "sign", "aria-hidden": "true" }, kind === "yes" ? "+" : "−"),
-      h("span", { class: "said" }, h("b", {}, difference.caller), ` ${difference.actions.join(", ")} in `, h("code", {}, difference.repository)),
-      h("button", { type: "button", class: "line", click: use, "aria-label": `Show: ${difference.actions[0] ?? ""} in ${difference.repository}` }, "show"),
-    );
-  });
-  const section = h("section", { class: "differences" }, h("h3", {}, title), h("ul", {}, ...items));
-  section.hidden = items.length === 0;
-  return section;
+/** A right, which explains itself by a request that both decide. */
+function item(right: Difference, mark: string, sign: string, open: () => void): HTMLElement {
+  const { example } = right;
+  const notes = right.notes.map((note) => h("span", { class: "note quiet" }, note));
+  return h(
+    "li",
+    { class: mark },
+    h("span", { class: "sign", "aria-hidden": "true" }, sign),
+    h(
+      "div",
+      { class: "said" },
+      h("span", {}, h("b", {}, right.who), ` ${right.actions.join(", ")} in `, h("code", {}, right.pattern)),
+      ...notes,
+      example && h("details", {}, h("summary", {}, "e.g. ", h("code", {}, example.words)), ...sides(example, open)),
+    ),
+    lineLink(right.place),
+  );
+}
+
+function sides(example: NonNullable<Difference["example"]>, open: () => void): HTMLElement[] {
+  const use = (): void => {
+    set({ who: example.who, words: example.words, tagExists: example.tagExists });
+    open();
+    void decide();
+  };
+  const row = (title: string, headline: string): HTMLElement[] => {
+    const isAllowed = headline.startsWith("ALLOWED");
+    return [h("dt", {}, title), h("dd", { class: isAllowed ? "yes" : "no" }, headline)];
+  };
+  return [
+    h("dl", {}, h("dt", {}, "who"), h("dd", {}, nameOf(example.who)), ...row("before", example.before), ...row("now", example.now)),
+    h("button", { type: "button", click: use, "aria-label": `All steps: ${example.words}` }, "All steps"),
+  ];
 }

@@ -15,6 +15,13 @@ const MEANING: Record<Cell, string> = {
   unknown: "not known",
 };
 
+/** What the colours mean. */
+const SHADES: [Cell, string][] = [
+  ["yes", "yes"],
+  ["holds", "yes, by a condition"],
+  ["fails", "a condition says no"],
+];
+
 export function matrixView(panel: HTMLElement, open: () => void): void {
   const filter = (label: string, key: "callers" | "repositories", placeholder: string): HTMLElement => {
     const input = h("input", { type: "search", placeholder, spellcheck: "false", autocomplete: "off" });
@@ -47,6 +54,7 @@ export function matrixView(panel: HTMLElement, open: () => void): void {
       const more = left.filter(Boolean).join(" and ");
       legend.append(
         ...ACTIONS.flatMap((action) => [h("b", {}, action.charAt(0).toUpperCase()), ` ${action}  `]),
+        ...SHADES.map(([shade, text]) => h("span", { class: "shade" }, h("span", { class: `mark ${shade}`, "aria-hidden": "true" }), ` ${text}`)),
         more ? `· ${more} left out: filter to see them` : "· choose a cell to see why",
       );
       show(table, grid(matrix.value, (row, column) => void explain(matrix.value, row, column, detail, open)));

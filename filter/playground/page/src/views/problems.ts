@@ -1,61 +1,74 @@
-// What is wrong with the configuration.
+// What is wrong with the configuration, as `registry-auth check` says it.
 
-import type { Checked, Finding } from "../../../types";
+import type { Checked, Finding, Findings } from "../../../types";
 import { h, plural, show } from "../dom";
-import { state, watch } from "../store";
+import { type Result, state, watch } from "../store";
 import { go } from "./parts";
 
-export function problemList(checked: Checked): HTMLElement {
-  const more = checked.leftOut > 0 && h("li", { class: "quiet" }, `${checked.leftOut} more`);
-  return h("ul", { class: "findings" }, ...checked.findings.map(item), more);
-}
-
 function item(finding: Finding): HTMLElement {
-  const { place } = finding;
-  const where = place ? `line ${place.line}` : "";
+  const { id, level, link, message, path, place, write } = finding;
   const inner = [
-    h("span", { class: "level" }, finding.level),
-    h("span", { class: "said" }, finding.path ? h("code", {}, finding.path) : null, finding.path ? " " : null, finding.message),
-    h("span", { class: "where" }, where),
+    h("span", { class: "level" }, level),
+    h(
+      "span",
+      { class: "said" },
+      h("span", {}, message),
+      path !== "" && h("code", { class: "at" }, path),
+      write !== null && h("span", { class: "write" }, "write: ", h("code", {}, write)),
+    ),
+    h("span", { class: "where" }, place ? `line ${place.line}` : ""),
   ];
   return h(
     "li",
-    { class: finding.level },
+    { class: level },
     place
       ? h("button", { type: "button", class: "finding", click: () => go.to(place) }, ...inner)
       : h("div", { class: "finding" }, ...inner),
+    h("a", { class: "id", href: link, target: "_blank", rel: "noopener noreferrer", "aria-label": `${id}: read about it` }, id),
   );
 }
 
+export function problemList({ findings, leftOut }: Findings): HTMLElement {
+  const more = leftOut > 0 && h("li", { class: "more quiet" }, `${leftOut} more`);
+  return h("ul", { class: "findings" }, ...findings.map(item), more);
+}
+
+/** What there is of a kind, if there is some. */
+function some(count: number, one: string): string[] {
+  return count > 0 ? [plural(count, one)] : [];
+}
+
+/** What the configuration has, and what is wrong with it, in a line; and whether that is bad. */
+function summary(checked: Checked, { findings }: Findings): [string, boolean] {
+  const count = (level: string): number => findings.filter((finding) => finding.level === level).length;
+  const dangers = some(count("danger"), "danger");
+  const found = [...dangers, ...some(count("warning"), "warning")];
+  if (!checked.ready) {
+    return [[plural(Math.max(count("error"), 1), "error"), ...found].join(" · "), true];
+  }
+  const { tests } = state;
+  const failed = tests && "value" in tests ? tests.value.tests.filter((test) => test.failures.length > 0).length : 0;
+  const promises = failed > 0 ? [plural(failed, "failing test")] : some(checked.tests, "test");
+  const parts = [plural(checked.patterns, "pattern"), plural(checked.policies, "policy", "policies"), ...promises, ...found];
+  return [parts.join(" · "), failed + dangers.length > 0];
+}
+
 /** The list below the editor, and the line above it. */
-export function problemsView(list: HTMLElement, line: HTMLElement): void {
-  watch(["checked", "tests"], () => {
-    const { checked, tests } = state;
-    if (!checked) {
-      line.textContent = "";
-      return;
-    }
-    if ("error" in checked) {
+export function problemsView(place: HTMLElement, line: HTMLElement): void {
+  const broken = (checked: Result<Checked>): checked is { error: string } => checked !== null && "error" in checked;
+  watch(["checked", "findings", "tests"], () => {
+    const { checked, findings } = state;
+    if (!checked || broken(checked)) {
       line.className = "state bad";
-      line.textContent = checked.error;
-      show(list);
-      list.hidden = true;
+      line.textContent = checked?.error ?? "";
+      place.hidden = true;
+      show(place);
       return;
     }
-    const { value } = checked;
-    const errors = value.findings.filter((finding) => finding.level === "error").length;
-    const warnings = value.findings.length - errors;
-    const failed = tests && "value" in tests ? tests.value.tests.filter((test) => test.failures.length > 0).length : 0;
-    line.className = `state ${errors + failed > 0 ? "bad" : "good"}`;
-    line.textContent = !value.ready
-      ? plural(Math.max(errors, 1), "error")
-      : [
-          plural(value.patterns, "pattern"),
-          plural(value.policies, "policy", "policies"),
-          ...(value.tests > 0 ? [failed > 0 ? plural(failed, "failing test") : plural(value.tests, "test")] : []),
-          ...(warnings > 0 ? [plural(warnings, "warning")] : []),
-        ].join(" · ");
-    list.hidden = value.findings.length === 0;
-    show(list, problemList(value));
+    const [text, isBad] = summary(checked.value, findings);
+    line.className = `state ${isBad ? "bad" : "good"}`;
+    line.textContent = text;
+    place.hidden = findings.findings.length === 0;
+    show(place, problemList(findings));
   });
 }

@@ -71,13 +71,13 @@ export function nameOf(who: Who): string {
   }
 }
 
-let ownChange = false;
+/** The one whose fields are shown. */
+let shown: Who | null = null;
 
 function use(who: Who): void {
   (drafts as Record<Kind, Who>)[who.kind] = who;
-  ownChange = true;
+  shown = who;
   set({ who });
-  ownChange = false;
   void decide();
 }
 
@@ -101,17 +101,16 @@ export function whoView(panel: HTMLElement): void {
   };
   panel.append(kinds, form);
   watch(["who", "checked"], () => {
-    if (ownChange) {
+    // Nobody loses the place where something is being written.
+    if (state.who === shown && form.contains(document.activeElement)) {
       return;
     }
+    shown = state.who;
     (drafts as Record<Kind, Who>)[state.who.kind] = state.who;
     for (const input of kinds.querySelectorAll("input")) {
       input.checked = input.value === state.who.kind;
     }
-    // Nobody loses the place where something is being written.
-    if (!form.contains(document.activeElement)) {
-      show(form, ...fields(state.who));
-    }
+    show(form, ...fields(state.who));
   });
 }
 

@@ -11,6 +11,7 @@ import { Browser } from "./browser.js";
 import { serve } from "./site.js";
 import { hostile } from "./hostile.js";
 import { own } from "./own.js";
+import { quality } from "./quality.js";
 import { rows } from "./rows.js";
 import { stories } from "./stories.js";
 
@@ -23,6 +24,7 @@ const seen = (what) => console.log(`seen: ${what}`);
 const world = { browser, site, seen, samples: await read(samplesFile), rows: await read(rowsFile), program };
 try {
   await stories(world);
+  await quality(world);
   await rows(world);
   await hostile(world);
   await own(world);

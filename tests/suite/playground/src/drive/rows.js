@@ -22,18 +22,21 @@ export async function rows({ browser, site, seen, rows }) {
           worker.postMessage({ id: 0, name, question: JSON.stringify(question) });
         });
       const answers = [];
-      for (const { load, question } of rows) {
-        answers.push([await ask("load", load), await ask("decide", question)]);
+      for (const { load, question, check, found } of rows) {
+        answers.push([await ask("load", load), await ask("decide", question), found && (await ask("check", check))]);
       }
       return answers;
     },
-    { base: site.base, rows: rows.map(({ load, question }) => ({ load, question })) },
+    { base: site.base, rows: rows.map(({ load, question, check, found }) => ({ load, question, check, found: found !== null })) },
   );
   const verdicts = {};
-  for (const [index, { name, checked, decided }] of rows.entries()) {
-    const [pageChecked, pageDecided] = answers[index];
+  for (const [index, { name, checked, decided, found }] of rows.entries()) {
+    const [pageChecked, pageDecided, pageFound] = answers[index];
     assert.deepEqual(pageChecked, checked, name);
     assert.deepEqual(pageDecided, decided, name);
+    if (found !== null) {
+      assert.deepEqual(pageFound, found, name);
+    }
     const verdict = decided.verdict ?? "error";
     verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
   }

@@ -1,0 +1,100 @@
+//! Secrets, and bad input.
+
+use serde_json::json;
+
+use super::{TEXT, decide, load, parsed};
+
+#[test]
+fn secrets_are_found_and_not_repeated() {
+    let token = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhIn0.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZw";
+    let key = format!("zak_{}", "0123456789abcdef".repeat(2));
+    let rows = [
+        ("a: { clientsecret: hunter2 }".to_owned(), "a.clientsecret"),
+        ("a: { bindPassword: hunter2 }".to_owned(), "a.bindPassword"),
+        (
+            "jwks: { keys: [{ kty: OKP, d: hunter2 }] }".to_owned(),
+            "jwks.keys[0].d",
+        ),
+        (
+            "a: \"-----BEGIN PRIVATE KEY-----\\nhunter2\"".to_owned(),
+            "a",
+        ),
+        (format!("a: {token}"), "a"),
+        (format!("a: [1, 'x {key}']"), "a[1]"),
+        (format!("a: 1 # {token}"), ""),
+    ];
+    for (text, path) in rows {
+        let (workbench, _) = load(&text, "yaml");
+        let answer = workbench.secrets();
+        let found = parsed(&answer);
+        assert_eq!(found["secrets"][0]["path"], path, "{text}: {found}");
+        assert!(
+            !answer.contains("hunter2") && !answer.contains(token) && !answer.contains(&key),
+            "{answer}"
+        );
+    }
+    let (workbench, _) = load(TEXT, "yaml");
+    assert_eq!(parsed(&workbench.secrets())["secrets"], json!([]));
+    let (workbench, _) = load("a: [", "yaml");
+    assert!(
+        parsed(&workbench.secrets())["error"]
+            .as_str()
+            .unwrap()
+            .contains("cannot be read")
+    );
+}
+
+#[test]
+fn bad_input_is_a_line_of_advice() {
+    let (workbench, _) = load(TEXT, "yaml");
+    let deep = format!("a: {}1{}", "[".repeat(5000), "]".repeat(5000));
+    let long = "a".repeat((1 << 20) + 1);
+    for (text, message) in [
+        (deep.as_str(), ""),
+        (long.as_str(), "at most"),
+        ("", "is empty"),
+        ("intake: { pushKey: { env: A } }", "an intake"),
+        ("[1]", "object"),
+    ] {
+        let (bench, checked) = load(text, "yaml");
+        let said = checked["findings"][0]["message"].as_str().unwrap();
+        assert!(said.contains(message), "{said}");
+        let anonymous = json!({ "kind": "anonymous" });
+        let error = decide(&bench, &anonymous, "pull a:1")["error"].clone();
+        assert!(error.as_str().unwrap().contains("has errors"), "{error}");
+    }
+    let secret = "eyJhbGciOiJFZERTQSJ9.eyJzZWNyZXQiOiJ4In0.c2ln";
+    let rows = [
+        (json!({ "kind": "user", "name": " " }), "no name"),
+        (json!({ "kind": "claims", "claims": {} }), "no issuer"),
+        (json!({ "kind": "token", "token": "" }), "no token"),
+        (
+            json!({ "kind": "token", "token": secret, "jwks": "[]" }),
+            "no JWKS",
+        ),
+        (
+            json!({ "kind": "token", "token": format!("Basic {secret}") }),
+            "only a bearer token",
+        ),
+        (
+            json!({ "kind": "token", "token": "x".repeat(1 << 19) }),
+            "longer than",
+        ),
+        (json!({ "kind": "nobody" }), "malformed"),
+    ];
+    for (who, message) in rows {
+        let answer = decide(&workbench, &who, "pull team/a:v1");
+        let error = answer["error"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{answer}"));
+        assert!(error.contains(message) && !error.contains("eyJ"), "{error}");
+    }
+    let words = decide(&workbench, &json!({ "kind": "anonymous" }), "steal team/a");
+    assert!(
+        words["error"]
+            .as_str()
+            .unwrap()
+            .contains("write pull, push"),
+        "{words}"
+    );
+}
