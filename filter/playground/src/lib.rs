@@ -43,6 +43,7 @@ mod compare;
 mod decision;
 mod document;
 mod findings;
+mod load;
 mod matrix;
 mod path;
 mod places;

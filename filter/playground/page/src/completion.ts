@@ -2,16 +2,8 @@
 
 import type { Completion, CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import type { Text } from "@codemirror/state";
-import { KEYS } from "./keys";
+import { KEYS, type Key } from "./keys";
 import type { Format } from "./store";
-
-export interface Key {
-  name: string;
-  type: string;
-  fallback: string;
-  meaning: string;
-  example: string;
-}
 
 /** A path with `[]` for an item of a list, such as `http.auth.bearer.oidc[]`. */
 export type Path = string[];

@@ -1,5 +1,11 @@
 // Written by build.mjs, from docs/configuration.md.
 
-import type { Key } from "./completion";
+export interface Key {
+  name: string;
+  type: string;
+  fallback: string;
+  meaning: string;
+  example: string;
+}
 
 export declare const KEYS: Record<string, Key[]>;

@@ -5,7 +5,7 @@ import { colours } from "./colours";
 import { Editor } from "./editor";
 import { read } from "./link";
 import { follow, isServed, type Own } from "./own";
-import { SAMPLES, type Sample, type Story } from "./samples";
+import { SAMPLES, type Sample, type Story } from "./sample-data";
 import { decide, load, start } from "./session";
 import { share } from "./share";
 import { type Format, set, state, watch } from "./store";

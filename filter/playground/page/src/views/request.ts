@@ -2,7 +2,7 @@
 
 import { h, show } from "../dom";
 import { decide } from "../session";
-import type { Story } from "../samples";
+import type { Story } from "../sample-data";
 import { set, state, watch } from "../store";
 
 const EXAMPLES = [
