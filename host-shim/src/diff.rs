@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (old, new) = (old.side()?, new.side()?);
     let found = Found {
         differences: diff::compare(old, new)?,
-        settings: settings(old.document, new.document),
+        settings: settings(old, new),
         report: match &arguments.replay {
             Some(log) => Some(replay(log, old, new)?),
             None => None,
@@ -116,6 +116,7 @@ impl Read {
         Ok(Side {
             engine: &self.engine,
             document: document.context("the configuration is that of an intake")?,
+            written: self.configuration.value().unwrap_or(&Value::Null),
         })
     }
 }

@@ -84,7 +84,7 @@ pub(crate) fn of(
     now: UnixTime,
 ) -> Result<Differences, String> {
     let found = diff::compare(old.side, new.side).map_err(|error| error.to_string())?;
-    let settings = settings(old.side.document, new.side.document);
+    let settings = settings(old.side, new.side);
     let text = show::text(&found, &settings);
     let rights = found
         .iter()

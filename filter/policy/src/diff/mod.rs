@@ -54,6 +54,9 @@ pub struct Side<'a> {
     pub engine: &'a Engine,
     /// The document.
     pub document: &'a Document,
+    /// As it was written, with the sections of people that the filter does not read; null if that is
+    /// not known.
+    pub written: &'a Value,
 }
 
 /// What has happened to a right.

@@ -7,7 +7,9 @@ use std::fmt;
 use registry_auth_engine::config::raw::{
     AccessControl, Bearer, ClaimMapping, Condition, Document, Oidc,
 };
+use serde_json::Value;
 
+use super::Side;
 use super::cel::normal;
 
 /// Something that is configured in another way.
@@ -38,7 +40,8 @@ impl fmt::Display for Setting {
 
 /// Returns everything besides rules that decides about requests and differs.
 #[must_use]
-pub fn settings(old: &Document, new: &Document) -> Vec<Setting> {
+pub fn settings(old: Side<'_>, new: Side<'_>) -> Vec<Setting> {
+    let (written, old, new) = ((old.written, new.written), old.document, new.document);
     let mut found = Vec::new();
     let mut add = |place: String, what| found.push(Setting { place, what });
     let none = Vec::new();
@@ -81,6 +84,9 @@ pub fn settings(old: &Document, new: &Document) -> Vec<Setting> {
     for member in bearer_members(old, new) {
         add(format!("http.auth.bearer.{member}"), "is another");
     }
+    for section in people_sections(written.0, written.1) {
+        add(format!("http.auth.{section}"), "is another");
+    }
     let rows = [
         ("http.auth.mtls", same(old.mtls == new.mtls)),
         ("http.auth.login", same(methods(old) == methods(new))),
@@ -104,6 +110,25 @@ pub fn settings(old: &Document, new: &Document) -> Vec<Setting> {
         }
     }
     found
+}
+
+/// The sections of `http.auth` that say who people are, and differ: what they hold is for the login
+/// service.
+fn people_sections(old: &Value, new: &Value) -> Vec<&'static str> {
+    let section = |written: &Value, name: &str| {
+        let auth = member(member(written, "http")?, "auth")?;
+        member(auth, name).cloned()
+    };
+    let names = ["apiKey", "htpasswd", "ldap", "openid"];
+    let differs = |name: &&str| section(old, name) != section(new, name);
+    names.into_iter().filter(differs).collect()
+}
+
+/// A member of an object, whatever its case.
+fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    let mut members = value.as_object()?.iter();
+    let named = members.find(|(key, _)| key.eq_ignore_ascii_case(name));
+    named.map(|(_, member)| member)
 }
 
 /// The members of `http.auth.bearer` that differ and decide about tokens, besides the issuers.

@@ -19,6 +19,7 @@ impl Built {
         Side {
             engine: &self.engine,
             document: &self.document,
+            written: &Value::Null,
         }
     }
 }
@@ -56,7 +57,7 @@ fn repositories(groups: &[(&str, Value)]) -> Value {
 
 fn text(old: &Built, new: &Built) -> String {
     let found = compare(old.side(), new.side()).unwrap();
-    show::text(&found, &settings(&old.document, &new.document))
+    show::text(&found, &settings(old.side(), new.side()))
 }
 
 #[test]

@@ -11,6 +11,16 @@ use super::record::Record;
 use crate::diff::Side;
 use crate::diff::settings::{IssuerChange, Setting, of_issuer, settings};
 
+/// What says who somebody without a token is.
+const PEOPLE: [&str; 6] = [
+    "http.auth.mtls",
+    "http.auth.login",
+    "http.auth.apiKey",
+    "http.auth.htpasswd",
+    "http.auth.ldap",
+    "http.auth.openid",
+];
+
 /// The most issuers of which it is remembered how they compare.
 const ISSUERS: usize = 1_000;
 
@@ -42,7 +52,7 @@ impl<'a> Callers<'a> {
         Self {
             old,
             new,
-            settings: settings(old.document, new.document),
+            settings: settings(old, new),
             issuers: HashMap::new(),
         }
     }
@@ -66,7 +76,7 @@ impl<'a> Callers<'a> {
             return Seen::As(Caller::default());
         };
         let Some(issuer) = &record.issuer else {
-            return self.configured(user, record, &["http.auth.mtls", "http.auth.login"]);
+            return self.configured(user, record, &PEOPLE);
         };
         if !is_of_entry(self.old.document, issuer) {
             // A token of a token server, or one that was minted here.

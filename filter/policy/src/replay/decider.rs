@@ -88,6 +88,16 @@ impl<'a> Decider<'a> {
             .collect()
     }
 
+    /// Takes the rule that a record names, and all rules that a request may have used, for used:
+    /// what is not known of it says nothing about them.
+    pub(super) fn may_use(&mut self, record: &Record, caller: &Caller) {
+        self.used.extend(record.rule.clone());
+        let pattern = self.pattern(&record.repository, caller);
+        let all = [self.rules.get(&Some(pattern.unwrap_or_default())), self.rules.get(&None)];
+        let places = all.into_iter().flatten().flatten().map(place);
+        self.used.extend(places.collect::<Vec<_>>());
+    }
+
     /// Decides what a record says, for a caller.
     pub(super) fn decide(&mut self, record: &Record, caller: &Caller) -> Decided {
         let principal = principal(record, caller);

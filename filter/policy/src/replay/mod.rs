@@ -22,6 +22,8 @@ mod tests;
 pub use record::Record;
 pub use report::{Group, Report};
 
+use std::collections::HashSet;
+
 use callers::{Callers, Seen};
 use decider::{Caller, Decided, Decider};
 
@@ -32,6 +34,9 @@ const BY_RULES: [&str; 2] = ["policy_denied", "no_credential"];
 /// What has passed without rules.
 const WITHOUT_RULES: [&str; 3] = ["publicPaths", "access claim", "login service"];
 
+/// How far apart the two records of one decision may be, in records.
+const RECENT: usize = 2_000;
+
 /// A log that is read line by line. Memory does not grow with it.
 #[derive(Debug)]
 pub struct Replay<'a> {
@@ -39,6 +44,10 @@ pub struct Replay<'a> {
     new: Decider<'a>,
     callers: Callers<'a>,
     report: Report,
+    /// Records that have been read, the last ones.
+    recent: HashSet<String>,
+    /// And those before.
+    before: HashSet<String>,
 }
 
 /// What has come of one record.
@@ -57,6 +66,8 @@ impl<'a> Replay<'a> {
             new: Decider::of(new),
             callers: Callers::of(old, new),
             report: Report::default(),
+            recent: HashSet::new(),
+            before: HashSet::new(),
         }
     }
 
@@ -69,6 +80,10 @@ impl<'a> Replay<'a> {
             self.report.foreign += 1;
             return;
         };
+        if self.is_repeated(&record) {
+            self.report.repeated += 1;
+            return;
+        }
         self.report.requests += 1;
         match self.outcome(&record) {
             Outcome::Same => self.report.same += 1,
@@ -79,6 +94,25 @@ impl<'a> Replay<'a> {
                 self.report.add(&record, is_allowed, pattern.or_else(old));
             }
         }
+    }
+
+    /// Returns true for a record that was there before as it is: a log may have each twice, from the
+    /// filter and in the access log. Other records with the id are others: a client may choose it.
+    fn is_repeated(&mut self, record: &Record) -> bool {
+        if record.id.is_none() {
+            return false;
+        }
+        let text = format!("{record:?}");
+        if self.recent.contains(&text) {
+            return true;
+        }
+        if self.recent.len() >= RECENT {
+            // The older half of what is kept.
+            self.before = std::mem::take(&mut self.recent);
+        }
+        let is_repeated = self.before.contains(&text);
+        self.recent.insert(text);
+        is_repeated
     }
 
     /// Counts a line that is too long to be read.
@@ -97,6 +131,7 @@ impl<'a> Replay<'a> {
 
     fn outcome(&mut self, record: &Record) -> Outcome {
         if record.is_clipped() {
+            self.new.may_use(record, &Callers::recorded(record));
             return Outcome::Unknown("a text that was cut".to_owned());
         }
         if let Some(what) = without_rules(record) {
@@ -116,7 +151,10 @@ impl<'a> Replay<'a> {
             self.report.otherwise += 1;
         }
         let (seen, new) = match self.callers.seen(record) {
-            Seen::Unknown(why) => return Outcome::Unknown(why),
+            Seen::Unknown(why) => {
+                self.new.may_use(record, &caller);
+                return Outcome::Unknown(why);
+            }
             Seen::Refused => (Caller::default(), Decided::Refused),
             Seen::As(seen) => {
                 let new = self.new.decide(record, &seen);

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 /// Between the actions of a request that needs several.
 const AND: char = '|';
 
+/// How many objects a record may be within: the line, what a proxy has logged, its access log.
+const DEPTH: usize = 3;
+
 /// How many groups a record has at most: there may be others.
 const GROUPS: usize = 16;
 
@@ -48,20 +51,26 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads a line: the record itself, or an object with the record as a member, as JSON or as
-    /// JSON in a text. There may be text in front, as in the log of a proxy. `None` for every other
+    /// Reads a line: the record itself, or an object with the record as a member (or as a member of
+    /// a member, as in the log of `run`), as JSON or as JSON in a text. There may be text in front, as in the log of a proxy. `None` for every other
     /// line.
     #[must_use]
     pub fn read(line: &[u8]) -> Option<Self> {
         let start = line.iter().position(|byte| *byte == b'{')?;
         let line: Map<String, Value> = serde_json::from_slice(line.get(start..)?).ok()?;
-        if let Some(record) = Self::of(&line) {
+        Self::within(&line, DEPTH)
+    }
+
+    /// The record that an object is, or has as a member.
+    fn within(object: &Map<String, Value>, depth: usize) -> Option<Self> {
+        if let Some(record) = Self::of(object) {
             return Some(record);
         }
-        line.values().find_map(|member| match member {
-            Value::Object(inner) => Self::of(inner),
+        let deeper = depth.checked_sub(1)?;
+        object.values().find_map(|member| match member {
+            Value::Object(inner) => Self::within(inner, deeper),
             Value::String(text) if text.trim_start().starts_with('{') => {
-                Self::of(&serde_json::from_str(text).ok()?)
+                Self::within(&serde_json::from_str(text).ok()?, deeper)
             }
             _ => None,
         })

@@ -31,6 +31,8 @@ pub struct Report {
     pub undecidable: BTreeMap<String, u64>,
     /// Lines without a record.
     pub foreign: u64,
+    /// Records that were there before as they are.
+    pub repeated: u64,
     /// Records that say something else than the old policy decides.
     pub otherwise: u64,
     /// Those that are decided differently, by whom they concern; up to a limit.

@@ -21,6 +21,7 @@ impl Built {
         Side {
             engine: &self.1,
             document: &self.0,
+            written: &Value::Null,
         }
     }
 }
