@@ -19,7 +19,7 @@ use crate::matrix::{self, Wanted};
 use crate::places::Places;
 use crate::promises;
 use crate::secrets;
-use crate::text::{self, Format};
+use crate::text::{self, Load};
 
 /// What is said where nothing can be asked.
 const NO_ENGINE: &str = "the configuration has errors: nothing can be decided by it";
@@ -38,18 +38,6 @@ pub struct Workbench {
 struct Ready {
     engine: Engine,
     document: Document,
-}
-
-/// A configuration as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Load {
-    pub(crate) text: String,
-    #[serde(default)]
-    pub(crate) format: Format,
-    /// The files that the configuration names, by their paths.
-    #[serde(default)]
-    pub(crate) files: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
