@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use crate::document::{self, Compiled};
 use crate::findings::Findings;
-use crate::load::Load;
-use crate::text::{self, Format};
+use crate::text::{self, Format, Load};
 
 /// Returns the errors of a configuration that was read to this: they take no time, and where there
 /// are none, the page decides.

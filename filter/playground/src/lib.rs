@@ -43,7 +43,6 @@ mod compare;
 mod decision;
 mod document;
 mod findings;
-mod load;
 mod matrix;
 mod path;
 mod places;

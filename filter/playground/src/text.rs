@@ -1,5 +1,7 @@
 //! The text of a configuration as a value.
 
+use std::collections::BTreeMap;
+
 use registry_auth_engine::json;
 use registry_auth_lint::{Finding, form, position};
 use serde::Deserialize;
@@ -30,6 +32,20 @@ impl Format {
             Self::Yaml => registry_auth_lint::Format::Yaml,
         }
     }
+}
+
+/// A configuration as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Load {
+    /// Its text.
+    pub(crate) text: String,
+    /// How it is written.
+    #[serde(default)]
+    pub(crate) format: Format,
+    /// The files that the configuration names, by their paths.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, String>,
 }
 
 /// Reads a text as strictly as the programs do.

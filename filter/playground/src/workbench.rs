@@ -15,13 +15,14 @@ use crate::compare::{self, Compared};
 use crate::decision::{self, Question};
 use crate::document::{self, Compiled};
 use crate::findings::Findings;
-use crate::load::Load;
 use crate::matrix::{self, Wanted};
 use crate::places::Places;
 use crate::promises;
 use crate::secrets;
-use crate::text;
+use crate::text::{self, Load};
 
+/// What is said where nothing can be compared.
+const OLDER: &str = "the older configuration has errors: nothing is compared";
 /// What is said where nothing can be asked.
 const NO_ENGINE: &str = "the configuration has errors: nothing can be decided by it";
 
@@ -39,6 +40,7 @@ pub struct Workbench {
 struct Ready {
     engine: Engine,
     document: Document,
+    written: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,6 +81,7 @@ impl Ready {
         let side = Side {
             engine: &self.engine,
             document: &self.document,
+            written: &self.written,
         };
         Compared { side, places }
     }
@@ -92,12 +95,14 @@ impl Workbench {
 
     fn loaded(&mut self, load: Load) -> Checked {
         *self = Self::default();
+        let mut written = Value::Null;
         let (compiled, errors) = match text::read(&load.text, load.format) {
             Ok(value) => {
                 self.is_readable = true;
                 self.places = Places::read(&load.text, load.format).unwrap_or_default();
                 let compiled = document::read(&value, &load.files);
                 let errors = check::errors(&load, &value, &compiled);
+                written = value;
                 (compiled, errors)
             }
             Err(finding) => (Compiled::default(), check::shown(&load, vec![finding])),
@@ -108,7 +113,11 @@ impl Workbench {
             checked.ready = true;
             checked.certificates = engine.reads_certificate();
             checked.people = engine.takes_logins();
-            self.ready = Some(Ready { engine, document });
+            self.ready = Some(Ready {
+                engine,
+                document,
+                written,
+            });
         }
         checked
     }
@@ -144,7 +153,9 @@ impl Workbench {
     #[must_use]
     pub fn tests(&self, question: &str) -> String {
         answer(question, |Now { now }: Now| {
-            let Ready { engine, document } = self.ready.as_ref().ok_or(NO_ENGINE)?;
+            let Ready {
+                engine, document, ..
+            } = self.ready.as_ref().ok_or(NO_ENGINE)?;
             let now = UnixTime::from_secs(now);
             Ok(promises::run(document, engine, &self.places, now))
         })
@@ -155,13 +166,16 @@ impl Workbench {
     pub fn compare(&self, question: &str) -> String {
         answer(question, |Stated { load: old, now }: Stated| {
             let new = self.ready.as_ref().ok_or(NO_ENGINE)?;
-            let read = text::read(&old.text, old.format);
-            let compiled = read.map(|value| document::read(&value, &old.files));
-            let compiled = compiled.unwrap_or_default();
+            let written = text::read(&old.text, old.format).map_err(|_| OLDER)?;
+            let compiled = document::read(&written, &old.files);
             let (Some(engine), Some(document)) = (compiled.engine, compiled.document) else {
-                return Err("the older configuration has errors: nothing is compared".to_owned());
+                return Err(OLDER.to_owned());
             };
-            let older = Ready { engine, document };
+            let older = Ready {
+                engine,
+                document,
+                written,
+            };
             let places = Places::read(&old.text, old.format).unwrap_or_default();
             let now = UnixTime::from_secs(now);
             compare::of(older.compared(&places), new.compared(&self.places), now)

@@ -88,12 +88,13 @@ enum Key {
 
 impl Reader {
     fn event(&mut self, event: Event<'_>) -> Result<(), &'static str> {
+        // At its content, as the programs say it.
+        if self.documents > 1 {
+            return Err("a second document: write one");
+        }
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
-                if self.documents > 1 {
-                    return Err("a second document: write one");
-                }
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.bytes += text.len();

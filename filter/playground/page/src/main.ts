@@ -6,9 +6,9 @@ import { Editor } from "./editor";
 import { read } from "./link";
 import { follow, isServed, type Own } from "./own";
 import { SAMPLES, type Sample, type Story } from "./sample-data";
-import { decide, load, start } from "./session";
+import { ask, decide, load, start } from "./session";
 import { share } from "./share";
-import { type Format, set, state, watch } from "./store";
+import { type Format, now, set, state, watch } from "./store";
 import { openTab, tabs } from "./tabs";
 import { decisionView } from "./views/decision";
 import { diffView } from "./views/diff";
@@ -46,11 +46,11 @@ const editor = new Editor(byId("editor"), "Configuration", "yaml", (text, wasCut
 });
 go.to = (place) => editor.show(place, true);
 
-function showText(text: string, format: Format): void {
+async function showText(text: string, format: Format): Promise<void> {
   set({ format });
   editor.setText(text, format);
   set({ text });
-  void load();
+  await load();
 }
 
 function play(story: Story): void {
@@ -65,7 +65,7 @@ function useSample(chosen: Sample): void {
   if (story) {
     set({ who: story.who, words: story.words, tagExists: story.tagExists ?? null, at: story.at ?? null, old: null, differences: null });
   }
-  showText(chosen.text, chosen.format);
+  void showText(chosen.text, chosen.format);
 }
 
 function header(): void {
@@ -155,15 +155,25 @@ function own(): void {
   };
   const take = (config: Own): void => {
     line.textContent = config.name;
-    if (state.words === "") {
-      set({ words: "pull team/app:v1" });
-    }
-    showText(config.text, config.format);
+    void showText(config.text, config.format).then(beginning);
   };
   follow(changed, () => {
     line.className = "own bad";
     line.textContent = "registry-auth playground has ended: the configuration is not followed any more";
   });
+}
+
+/** A question to begin with: about a repository that the configuration names. */
+async function beginning(): Promise<void> {
+  if (state.words !== "") {
+    return;
+  }
+  const matrix = await ask("matrix", { callers: "", repositories: "", now: now() });
+  const known = matrix && "value" in matrix ? matrix.value.repositories[0] : undefined;
+  if (state.words === "") {
+    set({ words: `pull ${known ?? "team/app"}:v1` });
+    await decide();
+  }
 }
 
 /** Shows what the address has behind `#`; false if that is nothing. */
@@ -176,7 +186,7 @@ async function showLink(): Promise<boolean> {
   sample = null;
   set({ words, tagExists, tab, at: null, ...(who ? { who } : {}) });
   byId<HTMLSelectElement>("sample").value = "";
-  showText(text, format);
+  void showText(text, format);
   // The address would otherwise say something else than the page as soon as something is changed.
   history.replaceState(null, "", location.pathname);
   return true;

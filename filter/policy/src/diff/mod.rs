@@ -46,6 +46,7 @@ use std::fmt;
 use registry_auth_engine::access::Action;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::engine::Engine;
+use serde_json::Value;
 
 /// A configuration, compiled and as it is written.
 #[derive(Clone, Copy, Debug)]

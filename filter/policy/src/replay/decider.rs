@@ -93,7 +93,10 @@ impl<'a> Decider<'a> {
     pub(super) fn may_use(&mut self, record: &Record, caller: &Caller) {
         self.used.extend(record.rule.clone());
         let pattern = self.pattern(&record.repository, caller);
-        let all = [self.rules.get(&Some(pattern.unwrap_or_default())), self.rules.get(&None)];
+        let all = [
+            self.rules.get(&Some(pattern.unwrap_or_default())),
+            self.rules.get(&None),
+        ];
         let places = all.into_iter().flatten().flatten().map(place);
         self.used.extend(places.collect::<Vec<_>>());
     }
