@@ -139,9 +139,10 @@ impl Records {
     }
 
     /// The record for the client who is refused, if clients get any. Who presents no credential gets
-    /// none: every client does that at first, and there is nothing to explain.
+    /// none: every client does that at first, and strangers need no such answer.
     pub(crate) fn sealed(&self, case: &Case<'_>, denied: &Denied) -> Option<String> {
-        let key = self.seal.as_ref().filter(|_| !denied.is_challenge())?;
+        let is_asked = denied.is_challenge() || !case.head.presents_credential();
+        let key = self.seal.as_ref().filter(|_| !is_asked)?;
         let record = self.record(case, Decided::Denied(denied), "");
         record.seal(key, &host::random_bytes())
     }

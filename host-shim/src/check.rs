@@ -7,15 +7,14 @@ mod human;
 mod json;
 mod sarif;
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use registry_auth_lint::{Level, Report};
 use registry_auth_render::Options;
 
 use crate::configuration::{Configuration, View};
+use crate::file::read_configuration;
 
 /// Says what is wrong with a configuration, where, and what to write instead
 ///
@@ -75,7 +74,7 @@ pub(crate) enum Target {
 )]
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let file = &arguments.config;
-    let text = fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    let text = read_configuration(file)?;
     let options = Options {
         check_files: true,
         ..Options::default()
@@ -87,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (configuration, mut report) = findings::of(file, &text, view);
     let mut others = Vec::new();
     if let Some(file) = &arguments.envoy {
-        let text = fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+        let text = read_configuration(file)?;
         others.push(envoy::report(file, &text, &configuration));
     }
     let differences = configuration.differences();

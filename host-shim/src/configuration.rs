@@ -5,10 +5,8 @@ mod tests;
 mod yaml;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
 use registry_auth_engine::compile::compile;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{ConfigError, Diagnostics, Role, decode_value};
@@ -318,7 +316,7 @@ fn is_of_proxy(value: &Value) -> bool {
 /// Reads the file at `path` as JSON or, by its ending, as YAML. What is wrong with its form is the
 /// inner error.
 pub(crate) fn value_of(path: &Path) -> anyhow::Result<Result<Value, Diagnostics>> {
-    let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let text = file::read_configuration(path)?;
     Ok(parsed(path, &text))
 }
 

@@ -10,10 +10,11 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use registry_auth_engine::engine::{Simulated, Situation};
+use registry_auth_engine::json::escaped;
 use registry_auth_engine::time::UnixTime;
 use registry_auth_policy::case::Case;
-use registry_auth_policy::show;
 use registry_auth_policy::words::Wish;
+use registry_auth_policy::{plain, show};
 use serde_json::{Map, Value, json};
 
 use crate::clock::wall_clock;
@@ -149,12 +150,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 )]
 fn print(case: &Case, notes: &[String], json: bool) {
     if json {
-        println!("{:#}", as_json(case, notes));
+        println!("{}", escaped(format!("{:#}", as_json(case, notes))));
         return;
     }
     print!("{}", show::text(case));
     for note in notes {
-        println!("{note}");
+        println!("{}", plain::line(note));
     }
 }
 
@@ -164,7 +165,7 @@ fn print(case: &Case, notes: &[String], json: bool) {
 )]
 fn print_record(record: &Map<String, Value>, json: bool) {
     if json {
-        println!("{:#}", Value::from(record.clone()));
+        println!("{}", escaped(format!("{:#}", Value::from(record.clone()))));
     } else {
         print!("{}", sealed::text(record));
     }

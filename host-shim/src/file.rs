@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, ensure};
 use rustix::fs::OFlags;
 
 /// Why a file cannot be used. No message holds a part of its content.
@@ -46,6 +47,29 @@ impl FileError {
             Self::TooLong { limit, .. } => format!("it is longer than {limit} bytes"),
         }
     }
+}
+
+/// The longest configuration, in bytes.
+const MAX_CONFIGURATION: u64 = 64 * 1024 * 1024;
+
+/// Reads a configuration, which may come from a pipe.
+///
+/// # Errors
+/// It cannot be read, or is longer than any configuration.
+pub(crate) fn read_configuration(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let unreadable = || format!("cannot read `{}`", path.display());
+    let file = File::open(path).with_context(unreadable)?;
+    let mut text = Vec::new();
+    file.take(MAX_CONFIGURATION + 1)
+        .read_to_end(&mut text)
+        .with_context(unreadable)?;
+    let is_whole = u64::try_from(text.len()).is_ok_and(|length| length <= MAX_CONFIGURATION);
+    ensure!(
+        is_whole,
+        "`{}` is longer than 64 MiB: no configuration is",
+        path.display()
+    );
+    Ok(text)
 }
 
 /// Opens a file, and nothing that is read once or blocks whoever reads it.

@@ -36,6 +36,7 @@ mod metrics;
 mod module;
 mod overlap;
 mod people;
+mod pipe;
 mod playground;
 mod policy;
 mod publish;
@@ -95,6 +96,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    pipe::end_quietly();
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),

@@ -8,6 +8,15 @@ const MOST_STARS: usize = 12;
 /// Returns true if both patterns may match the same name. Character classes are treated as `?`, so
 /// the result can be true for patterns without a common name, never false for patterns with one.
 pub(crate) fn overlap(one: &str, other: &str) -> bool {
+    // There may be thousands of patterns, and most of them begin with another name.
+    let constant = |pattern: &str| {
+        let end = pattern.find(['*', '?', '[', '{', '\\']);
+        end.unwrap_or(pattern.len())
+    };
+    let common = constant(one).min(constant(other));
+    if one.as_bytes().get(..common) != other.as_bytes().get(..common) {
+        return false;
+    }
     let stars = |pattern: &str| pattern.matches('*').count();
     if stars(one) + stars(other) > MOST_STARS {
         return true;

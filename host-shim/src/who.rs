@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use registry_auth_engine::engine::Engine;
 use registry_auth_engine::route::Repository;
 use registry_auth_policy::access::{self, Granted, Who};
+use registry_auth_policy::plain;
 
 use crate::configuration::Configuration;
 use crate::{check, policy};
@@ -91,12 +92,12 @@ pub(crate) fn who(arguments: &WhoArguments) -> anyhow::Result<ExitCode> {
     let width = found.iter().map(|(who, _)| who.to_string().chars().count());
     let width = width.max().unwrap_or_default();
     for (who, granted) in found {
-        println!("{:<width$}  {granted}", Who::to_string(&who));
+        print_line(&format!("{:<width$}  {granted}", Who::to_string(&who)));
     }
     for (user, pattern) in answer.apart {
-        println!(
+        print_line(&format!(
             "for user {user} alone {pattern} decides, whatever is said of groups and everybody"
-        );
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -136,12 +137,22 @@ pub(crate) fn what(arguments: &WhatArguments) -> anyhow::Result<ExitCode> {
             pattern: None,
             ..granted
         };
-        println!("{pattern:<width$}  {actions:<25}  {rule}");
+        print_line(&format!("{pattern:<width$}  {actions:<25}  {rule}"));
     }
     for text in closed {
-        println!("{text:<width$}  nothing, whatever shorter patterns say");
+        print_line(&format!(
+            "{text:<width$}  nothing, whatever shorter patterns say"
+        ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the list is what the command is asked for"
+)]
+fn print_line(line: &str) {
+    println!("{}", plain::line(line));
 }
 
 fn engine(config: &Path) -> anyhow::Result<Engine> {

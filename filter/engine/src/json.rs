@@ -3,7 +3,7 @@
 //! Two readers that take different duplicates are an old way around a check (RFC 8725 section 2.4
 //! and 3.10; RFC 7519 section 4 lets a parser refuse them, and this one does).
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
@@ -189,6 +189,39 @@ impl<'de> Visitor<'de> for Strict {
         }
         Ok(Value::Object(map))
     }
+}
+
+/// Returns true for a character that is not seen, or changes how others are seen: control
+/// characters, breaks of lines, and marks of direction (UAX #9 section 2), with which a text may look
+/// like another one.
+#[must_use]
+pub fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        )
+}
+
+/// Returns a JSON text with escapes for the characters that are not seen: in JSON they stand in
+/// strings only.
+#[must_use]
+pub fn escaped(json: String) -> String {
+    if !json.contains(is_unseen) {
+        return json;
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        // A pretty-printed text has line breaks of its own.
+        if is_unseen(character) && character != '\n' {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(character);
+        }
+    }
+    text
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ pub(crate) fn find(subject: &Subject<'_>, found: &mut Vec<Finding>) {
 
 fn of_call(node: &IdedExpr, written: &Written<'_>, issuer: Option<&Issuer<'_>>) -> Option<Finding> {
     let (name, arguments) = call(node)?;
+    if let ("substring", [receiver, ..]) = (name, arguments.as_slice()) {
+        return of_part(receiver, written, issuer);
+    }
     let [receiver, argument] = arguments.as_slice() else {
         return None;
     };
@@ -97,6 +100,25 @@ fn of_call(node: &IdedExpr, written: &Written<'_>, issuer: Option<&Issuer<'_>>) 
     )
 }
 
+/// A part of a claim, by its place: whoever is called so and goes on has the same.
+fn of_part(
+    receiver: &IdedExpr,
+    written: &Written<'_>,
+    issuer: Option<&Issuer<'_>>,
+) -> Option<Finding> {
+    let what = what(receiver, issuer).filter(|what| what.is_identity)?;
+    let message = format!(
+        "`{}`: a part of it, cut by its place, is also a part of others",
+        what.shown
+    );
+    let finding = Finding::new("prefix-without-separator", &written.path, message);
+    Some(
+        finding
+            .at("substring")
+            .write("the whole claim, or split('/')[0] for what is before a separator"),
+    )
+}
+
 fn of_pattern(literal: &str, what: &What, written: &Written<'_>) -> Option<Finding> {
     let begin = literal.starts_with('^') || literal.starts_with("\\A");
     let end = literal.ends_with('$') || literal.ends_with("\\z");
@@ -104,6 +126,16 @@ fn of_pattern(literal: &str, what: &What, written: &Written<'_>) -> Option<Findi
     let separated = literal.ends_with(['/', ':']);
     let whole =
         (begin || literal.starts_with(".*")) && (end || separated || literal.ends_with(".*"));
+    if what.is_identity && is_open_inside(literal) {
+        let message = format!(
+            "`{}`: what stands for any text touches a name, so longer names pass too",
+            what.shown
+        );
+        let finding = Finding::new("prefix-without-separator", &written.path, message);
+        return Some(finding.at(literal).write(
+            "a separator (`/`, `:`, `@`) on both sides of each `.*`, or == with the whole value",
+        ));
+    }
     if whole && (begin || what.is_identity) && !(what.is_identity && open_start(literal)) {
         return None;
     }
@@ -130,6 +162,25 @@ fn of_pattern(literal: &str, what: &What, written: &Written<'_>) -> Option<Findi
         _ => format!("matches('^{inner}$')"),
     };
     Some(finding.write(whole))
+}
+
+/// Something that stands for any text, between two parts of a pattern, touches a letter or digit.
+fn is_open_inside(literal: &str) -> bool {
+    let is_of_name = |character: char| character.is_ascii_alphanumeric();
+    let any = [
+        ".*", ".+", "[^/]*", "[^/]+", "[^:]*", "[^:]+", "\\w*", "\\w+", "\\S*", "\\S+",
+    ];
+    any.iter().any(|any| {
+        literal.match_indices(any).any(|(at, any)| {
+            let (before, rest) = literal.split_at(at);
+            let after = rest.get(any.len()..).unwrap_or_default();
+            // At an end it is another matter: see above and below.
+            let is_inside = !before.trim_start_matches('^').is_empty()
+                && !after.trim_end_matches('$').is_empty();
+            let escape = before.ends_with('\\');
+            is_inside && !escape && (before.ends_with(is_of_name) || after.starts_with(is_of_name))
+        })
+    })
 }
 
 /// `.*` at the begin of a pattern for an identity is no anchor; `^acme.*` is a prefix without an

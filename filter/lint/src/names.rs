@@ -37,13 +37,15 @@ pub(crate) fn find(subject: &Subject<'_>, found: &mut Vec<Finding>) {
                 found.push(finding);
             } else if let Some(shapes) = &groups
                 && !group.is_empty()
-                && !configured.is_some_and(|configured| configured.contains_key(group))
                 && !shapes.iter().any(|shape| shape.fits(group))
             {
-                let message = format!(
-                    "nobody is in the group `{group}`: {}",
+                let is_configured = configured.is_some_and(|all| all.contains_key(group));
+                let why = if is_configured {
+                    "`accessControl.groups` is for callers without groups of their own, and tokens have theirs".to_owned()
+                } else {
                     yields(shapes, "groups")
-                );
+                };
+                let message = format!("nobody is in the group `{group}`: {why}");
                 found.push(Finding::new("impossible-group", path, message).write(near(shapes)));
             }
         }

@@ -6,7 +6,7 @@ use registry_auth_engine::authz::Pattern;
 use registry_auth_engine::config::raw::{PolicyEntry, PolicyGroup};
 
 use super::finding::Finding;
-use super::reach::{Found, Names, name};
+use super::reach::{Effort, Found, Names, name};
 use super::subject::{Subject, path_of};
 
 /// More patterns than these are not compared with each other.
@@ -33,20 +33,21 @@ pub(crate) fn find(subject: &Subject<'_>, found: &mut Vec<Finding>) {
     if control.repositories.len() > MAX_COMPARED {
         return;
     }
-    let Some(all) = Names::all() else {
+    let effort = Effort::default();
+    let Some(all) = Names::all(&effort) else {
         return;
     };
     let mut entries: Vec<Entry<'_>> = control
         .repositories
         .iter()
-        .filter_map(|(written, group)| entry(written, group))
+        .filter_map(|(written, group)| entry(written, group, &effort))
         .collect();
     entries.sort_by_key(|entry| {
         let text = entry.pattern.text().to_string();
         (Reverse(text.len()), entry.pattern.wildcards(), text)
     });
     for (index, entry) in entries.iter().enumerate() {
-        if name(&all, &[&entry.names], None).is_none() {
+        if name(&all, &[&entry.names], None, &effort).is_none() {
             let message = "no repository has such a name, so this closes and opens nothing";
             let finding = Finding::new("dead-pattern", path_of(entry.written), message).at_key();
             found.push(
@@ -61,7 +62,7 @@ pub(crate) fn find(subject: &Subject<'_>, found: &mut Vec<Finding>) {
             .iter()
             .filter(|other| may_meet(other, entry))
             .collect();
-        if shadowed(entry, &longer, &all) {
+        if shadowed(entry, &longer, &all, &effort) {
             let texts: Vec<String> = longer
                 .iter()
                 .take(SHOWN)
@@ -79,7 +80,7 @@ pub(crate) fn find(subject: &Subject<'_>, found: &mut Vec<Finding>) {
         let hidden = after.iter().skip(1).find(|other| {
             may_meet(entry, other)
                 && matches!(
-                    name(&all, &[&entry.names, &other.names], None),
+                    name(&all, &[&entry.names, &other.names], None, &effort),
                     Some(Found::Name(_))
                 )
         });
@@ -89,12 +90,12 @@ pub(crate) fn find(subject: &Subject<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-fn entry<'a>(written: &'a str, group: &'a PolicyGroup) -> Option<Entry<'a>> {
+fn entry<'a>(written: &'a str, group: &'a PolicyGroup, effort: &Effort) -> Option<Entry<'a>> {
     let pattern = Pattern::compile(&written.to_ascii_lowercase()).ok()?;
     if pattern.is_template() || pattern.unreachable().is_some() {
         return None;
     }
-    let names = Names::of(&pattern.expressions())?;
+    let names = Names::of(&pattern.expressions(), effort)?;
     Some(Entry {
         written,
         pattern,
@@ -117,7 +118,7 @@ fn may_meet(one: &Entry<'_>, other: &Entry<'_>) -> bool {
 }
 
 /// Returns true if the longer patterns take all names.
-fn shadowed(entry: &Entry<'_>, longer: &[&Entry<'_>], all: &Names) -> bool {
+fn shadowed(entry: &Entry<'_>, longer: &[&Entry<'_>], all: &Names, effort: &Effort) -> bool {
     if longer.is_empty() || longer.len() > MAX_JOINED {
         return false;
     }
@@ -125,10 +126,10 @@ fn shadowed(entry: &Entry<'_>, longer: &[&Entry<'_>], all: &Names) -> bool {
         .iter()
         .flat_map(|other| other.pattern.expressions())
         .collect();
-    let Some(joined) = Names::of(&expressions) else {
+    let Some(joined) = Names::of(&expressions, effort) else {
         return false;
     };
-    name(all, &[&entry.names], Some(&joined)).is_none()
+    name(all, &[&entry.names], Some(&joined), effort).is_none()
 }
 
 /// The rights that the shorter pattern gives and the longer takes away.

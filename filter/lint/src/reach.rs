@@ -1,5 +1,6 @@
 //! Sets of repository names, as automata.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 
 use regex_automata::dfa::{Automaton, dense};
@@ -19,13 +20,40 @@ const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789/-._";
 const NAME: &str =
     r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$";
 
+/// What may still be spent on the patterns of a configuration: a few seconds, however many and
+/// however intricate they are.
+#[derive(Debug)]
+pub(crate) struct Effort(Cell<usize>);
+
+/// States that all searches together visit.
+const MAX_EFFORT: usize = 1_000_000;
+/// Bytes of an automaton that count as one state.
+const STATE: usize = 32;
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self(Cell::new(MAX_EFFORT))
+    }
+}
+
+impl Effort {
+    /// Returns false if there is not so much left.
+    fn spend(&self, states: usize) -> bool {
+        let left = self.0.get().checked_sub(states);
+        self.0.set(left.unwrap_or_default());
+        left.is_some()
+    }
+}
+
 /// A set of names.
 #[derive(Debug)]
 pub(crate) struct Names(dense::DFA<Vec<u32>>);
 
 impl Names {
-    /// The names that one of the expressions matches; `None` if the automaton is too large.
-    pub(crate) fn of<P: AsRef<str>>(expressions: &[P]) -> Option<Self> {
+    /// The names that one of the expressions matches; `None` if the automaton is too large, or
+    /// nothing is left to spend.
+    pub(crate) fn of<P: AsRef<str>>(expressions: &[P], effort: &Effort) -> Option<Self> {
+        effort.spend(1).then_some(())?;
         let config = dense::Config::new()
             .match_kind(MatchKind::All)
             .start_kind(regex_automata::dfa::StartKind::Anchored)
@@ -36,13 +64,16 @@ impl Names {
             .syntax(syntax::Config::new().utf8(false))
             .thompson(thompson::Config::new().utf8(false))
             .build_many(expressions)
-            .ok()?;
-        Some(Self(dfa))
+            .ok();
+        // One that is too large has cost the most.
+        let size = dfa.as_ref().map_or(MAX_SIZE, dense::DFA::memory_usage);
+        effort.spend(size / STATE);
+        Some(Self(dfa?))
     }
 
     /// All names.
-    pub(crate) fn all() -> Option<Self> {
-        Self::of(&[NAME])
+    pub(crate) fn all(effort: &Effort) -> Option<Self> {
+        Self::of(&[NAME], effort)
     }
 
     fn start(&self) -> Option<StateID> {
@@ -56,7 +87,12 @@ impl Names {
 }
 
 /// The shortest name, among `names`, that is in all of `within` and not in `without`.
-pub(crate) fn name(names: &Names, within: &[&Names], without: Option<&Names>) -> Option<Found> {
+pub(crate) fn name(
+    names: &Names,
+    within: &[&Names],
+    without: Option<&Names>,
+    effort: &Effort,
+) -> Option<Found> {
     let all: Vec<&Names> = std::iter::once(names)
         .chain(within.iter().copied())
         .chain(without)
@@ -92,7 +128,7 @@ pub(crate) fn name(names: &Names, within: &[&Names], without: Option<&Names>) ->
             if is_dead || seen.contains_key(&next) {
                 continue;
             }
-            if seen.len() > MAX_VISITED {
+            if seen.len() > MAX_VISITED || !effort.spend(1) {
                 return Some(Found::TooMany);
             }
             seen.insert(next.clone(), Some((states.clone(), *byte)));
@@ -107,7 +143,7 @@ pub(crate) fn name(names: &Names, within: &[&Names], without: Option<&Names>) ->
 pub(crate) enum Found {
     /// A name.
     Name(String),
-    /// The automata are too large to be searched.
+    /// The automata are too large to be searched, or nothing is left to spend.
     TooMany,
 }
 
@@ -128,8 +164,9 @@ mod tests {
 
     #[test]
     fn the_shortest_name_of_a_difference_is_found() {
-        let all = Names::all().unwrap();
-        let set = |expressions: &[&str]| Names::of(expressions).unwrap();
+        let effort = Effort::default();
+        let all = Names::all(&effort).unwrap();
+        let set = |expressions: &[&str]| Names::of(expressions, &effort).unwrap();
         // (within, without, name)
         let rows: &[(&[&str], &[&str], Option<&str>)] = &[
             (&["^a/.*$"], &["^a/b.*$"], Some("a/a")),
@@ -140,11 +177,11 @@ mod tests {
             (&["^(a|b)$"], &["^a$", "^b$"], None),
         ];
         for (within, without, expected) in rows {
-            let found = name(&all, &[&set(within)], Some(&set(without)));
+            let found = name(&all, &[&set(within)], Some(&set(without)), &effort);
             let expected = expected.map(|name| Found::Name(name.to_owned()));
             assert_eq!(found, expected, "{within:?} {without:?}");
         }
-        let both = name(&all, &[&set(&["^a.*$"]), &set(&["^.*b$"])], None);
+        let both = name(&all, &[&set(&["^a.*$"]), &set(&["^.*b$"])], None, &effort);
         assert_eq!(both, Some(Found::Name("ab".to_owned())));
     }
 }

@@ -33,11 +33,17 @@ pub(crate) fn of(subject: &Subject<'_>, issuer: &Issuer<'_>) -> Vec<(String, Vec
         return Vec::new();
     };
     let mut found = Vec::new();
-    for claims in tokens(subject, issuer, known) {
-        if let Ok(user) = mapping.map(&claims, false, Recorder::OFF) {
-            let one = (user.name().to_owned(), user.groups().to_vec());
-            if !found.contains(&one) {
-                found.push(one);
+    for mut claims in tokens(subject, issuer, known) {
+        // RFC 7519 section 4.1.3: a list, or one text.
+        let list = json!(issuer.raw.audiences);
+        let text = json!(issuer.raw.audiences.first());
+        for audience in [list, text] {
+            claims.insert("aud".to_owned(), audience);
+            if let Ok(user) = mapping.map(&claims, false, Recorder::OFF) {
+                let one = (user.name().to_owned(), user.groups().to_vec());
+                if !found.contains(&one) {
+                    found.push(one);
+                }
             }
         }
     }
@@ -182,7 +188,6 @@ fn owned(
         }
     }
     token.insert("iss".to_owned(), json!(issuer.raw.issuer));
-    token.insert("aud".to_owned(), json!(issuer.raw.audiences));
     token.insert("iat".to_owned(), json!(0));
     token.insert("exp".to_owned(), json!(0));
     token

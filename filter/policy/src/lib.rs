@@ -21,6 +21,7 @@ pub mod case;
 pub mod coverage;
 pub mod diff;
 pub mod nearest;
+pub mod plain;
 pub mod replay;
 pub mod show;
 pub mod tests;

@@ -7,6 +7,7 @@ use registry_auth_engine::engine::{Report, Simulated};
 use registry_auth_engine::trace::{Evaluated, Fact, Outcome, RuleOutcome, Step};
 
 use crate::case::Case;
+use crate::plain;
 use crate::words::{Asked, DIGEST};
 
 /// The longest request that others are aligned with, in characters.
@@ -59,7 +60,7 @@ fn short(asked: &Asked) -> String {
 }
 
 fn line(text: &mut String, line: &str) {
-    text.push_str(line.trim_end());
+    text.push_str(&plain::line(line.trim_end()));
     text.push('\n');
 }
 

@@ -44,6 +44,20 @@ pub(crate) fn of<'a>(text: &'a str, bytes: &Range<usize>) -> Option<(&'a str, us
         .then_some((line, start))
 }
 
+/// Returns the begin of a line up to the name at some bytes, if nothing stands in front of it.
+pub(crate) fn name_only<'a>(
+    line: &'a str,
+    start: usize,
+    bytes: &Range<usize>,
+) -> Option<(&'a str, usize)> {
+    let before = line.get(..bytes.start.checked_sub(start)?)?;
+    let is_first = before
+        .chars()
+        .all(|character| " -{\"'\t".contains(character));
+    let shown = line.get(..bytes.end.checked_sub(start)?)?;
+    is_first.then_some((shown, start))
+}
+
 /// A name before a colon that may have a secret behind it, or a text that may be one.
 fn is_secret(line: &str) -> bool {
     let line = line.to_lowercase();

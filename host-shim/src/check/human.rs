@@ -7,6 +7,9 @@ use registry_auth_lint::{Level, Lines, Located, Place, Report};
 
 use super::excerpt;
 
+/// The id of what has a name that nobody knows.
+const UNKNOWN: &str = "unknown-key";
+
 /// The findings of a file, in full or in a line each.
 pub(crate) fn text(report: &Report, short: bool) -> String {
     let lines = report.lines();
@@ -63,7 +66,20 @@ fn full(report: &Report, one: &Located, lines: &Lines<'_>) -> String {
     if let Some((bytes, (line, column))) = at {
         // Where the text has no form, nobody knows what a line belongs to.
         let has_form = !matches!(finding.place, Place::Bytes(_));
-        group = match excerpt::of(&report.text, bytes).filter(|_| has_form) {
+        let shown = excerpt::of(&report.text, bytes).filter(|_| has_form);
+        // What is written behind a name that nobody knows may be anything.
+        let is_of_unknown = |other: &&Located| {
+            let at = other.bytes.as_ref();
+            other.finding.id == UNKNOWN && at.is_some_and(|at| lines.position(at.start).0 == line)
+        };
+        let shown = match report.found.iter().filter(is_of_unknown).count() {
+            0 => shown,
+            1 if finding.id == UNKNOWN => {
+                shown.and_then(|(shown, start)| excerpt::name_only(shown, start, bytes))
+            }
+            _ => None,
+        };
+        group = match shown {
             Some((shown, start)) => {
                 let end = bytes
                     .end

@@ -9,7 +9,7 @@ use registry_auth_engine::engine::Simulated;
 use registry_auth_engine::keys::envelope::PushKey;
 use registry_auth_engine::reason::Reason;
 use registry_auth_engine::record::{MAX_SEALED, open};
-use registry_auth_policy::show;
+use registry_auth_policy::{plain, show};
 use registry_auth_render::PUSH_KEY;
 use serde_json::{Map, Value};
 
@@ -104,7 +104,7 @@ pub(super) fn text(record: &Map<String, Value>) -> String {
             }
             other => other.to_string(),
         };
-        text.push_str(format!("{name:<11}{value}").trim_end());
+        text.push_str(&plain::line(format!("{name:<11}{value}").trim_end()));
         text.push('\n');
     }
     text

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use registry_auth_policy::show;
 use registry_auth_policy::tests::{PolicyTest, Summary};
+use registry_auth_policy::{plain, show};
 
 use super::{STANDARD, junit, tap};
 
@@ -119,12 +119,11 @@ impl Outcomes {
         let mut lines = Vec::new();
         for suite in &self.suites {
             for test in &suite.tests {
-                lines.extend(
-                    test.left_out
-                        .map(|why| format!("not sent  {}: {why}", test.name)),
-                );
+                lines.extend(test.left_out.map(|why| {
+                    plain::line(&format!("not sent  {}: {why}", test.name)).into_owned()
+                }));
                 for Problem { what, trace } in &test.problems {
-                    lines.push(format!("FAILED  {}: {what}", test.path));
+                    lines.push(plain::line(&format!("FAILED  {}: {what}", test.path)).into_owned());
                     lines.push(trace.clone());
                 }
             }

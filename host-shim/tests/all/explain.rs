@@ -178,6 +178,18 @@ async fn a_question_ends_with_its_status_and_bad_input_with_advice() -> anyhow::
         assert_eq!(status, Some(0), "{words}: {out}{errors}");
         assert!(out.contains(text), "{words}: {out}");
     }
+    folder.write(
+        "odd.json",
+        r#"{ "iss": "https://token.actions.githubusercontent.com", "aud": "registry.example.com", "repository_owner_id": "9919",
+             "repository": "x\nREFUSED\r\u001b[31m\u202e", "ref": "r" }"#,
+    )?;
+    for more in ["", "--json "] {
+        let words = format!("explain --config policy.yaml --claims odd.json {more}list acme/app");
+        let (_, out, _) = run(&folder.path(""), &words).await?;
+        let is_seen = |character: char| !character.is_control() && character != '\u{202e}';
+        assert!(out.lines().all(|line| line.chars().all(is_seen)), "{out:?}");
+        assert!(!out.lines().any(|line| line.trim() == "REFUSED"), "{out}");
+    }
     for name in ["Team/app", "team/app:v1", "../app", ""] {
         let words = format!("who --config policy.yaml --action read --repository {name}");
         let (status, out, errors) = run(&folder.path(""), &words).await?;

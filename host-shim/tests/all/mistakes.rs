@@ -170,6 +170,8 @@ async fn no_line_that_may_hold_a_secret_is_shown() {
         ("registry.yaml", "proxy:\n  upstreamAuthorization: Basic S3CRETA\n".to_owned()),
         ("env.yaml", "proxy:\n  upstreamAuthorization: { env: \"Basic S3CRETA\" }\n".to_owned()),
         ("spelling.yaml", "proxy:\n  upstreamAuthorisation: Bearer S3CRETA\n".to_owned()),
+        ("unknown.yaml", "http:\n  auth:\n    openid:\n      providers:\n        oidc:\n          clientsecrt: S3CRETA\nproxy: { pushKy: S3CRETB }\nredis: S3CRETC\n".to_owned()),
+        ("inline.json", "{\"http\": {\"realms\": 1, \"tokn\": \"S3CRETA\", \"port\": []}}".to_owned()),
         ("test.yaml", "tests:\n- { as: \"eyJhbGciOiJub25lIn0.S3CRETA\" }\n".to_owned()),
     ];
     for (name, content) in rows {

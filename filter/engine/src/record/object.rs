@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::json::escaped;
+
 /// The longest record, in bytes.
 pub const MAX_RECORD: usize = 2048;
 
@@ -110,9 +112,9 @@ pub(super) fn texts(all: &[String]) -> String {
 
 /// A text in JSON. A long one is cut, with a mark and its length.
 fn quoted(text: &[u8], most: usize) -> String {
-    let json = Value::from(clip(text, most)).to_string();
+    let json = escaped(Value::from(clip(text, most)).to_string());
     if json.len() > 2 * most {
-        Value::from(clip(text, MAX_ESCAPED)).to_string()
+        escaped(Value::from(clip(text, MAX_ESCAPED)).to_string())
     } else {
         json
     }

@@ -5,6 +5,7 @@ use registry_auth_engine::access::Action;
 use super::settings::Setting;
 use super::witness::TAG;
 use super::{Difference, Kind, Witness};
+use crate::plain;
 
 /// What is said of what is not compared.
 const NOT_COMPARED: &str = "not compared, see replay";
@@ -27,11 +28,18 @@ pub fn text(differences: &[Difference], settings: &[Setting]) -> String {
     for (difference, [one, two, three, rest]) in differences.iter().zip(&rows) {
         let kind = difference.kind.name();
         let line = format!("{kind:<8} {one:<who$}  {two:<actions$}  {three:<pattern$}  {rest}");
-        text.push_str(line.trim_end());
+        text.push_str(&plain::line(line.trim_end()));
         text.push('\n');
     }
     for setting in settings {
-        text.extend(["changed  ", &setting.to_string(), "  ", NOT_COMPARED, "\n"]);
+        let setting = setting.to_string();
+        text.extend([
+            "changed  ",
+            &plain::line(&setting),
+            "  ",
+            NOT_COMPARED,
+            "\n",
+        ]);
     }
     text
 }

@@ -206,6 +206,9 @@ mod tests {
     fn a_record_is_found_wherever_it_is_in_a_line() {
         let record = r#"{"action":"create|update","repository":"a/b","user":"u","groups":["g"]}"#;
         let text = Value::from(record).to_string();
+        let access = format!(r#"{{"status":200,"registry_auth":{text}}}"#);
+        let logged = format!(r#"{{"message":{},"target":"access"}}"#, Value::from(access));
+        assert!(Record::read(logged.as_bytes()).is_some(), "{logged}");
         let rows = [
             (record.to_owned(), true),
             (

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use registry_auth_engine::json::is_unseen;
+
 use super::record::Record;
 
 /// The most groups that are kept apart.
@@ -196,7 +198,7 @@ impl Report {
 fn shown(text: &str) -> String {
     let mut shown = String::new();
     for char in text.chars().take(LONGEST) {
-        if char.is_control() {
+        if is_unseen(char) {
             shown.extend(char.escape_default());
         } else {
             shown.push(char);

@@ -203,7 +203,8 @@ fn a_record_in_wasm_for_the_client_opens_with_the_push_key_only() -> Outcome {
             "ci",
             Some("policy_denied"),
         ),
-        ("GET /elsewhere", "", Some("not_found")),
+        ("GET /elsewhere", "ci", Some("not_found")),
+        ("GET /elsewhere", "", None),
         ("GET /v2/team/app/manifests/v1", "", None),
     ];
     let mut texts = BTreeSet::new();

@@ -26,7 +26,8 @@ fn the_record_of_a_refusal_opens_with_the_key_that_run_was_given() -> Result<()>
         arguments: &[],
         environment: &[(NAME, KEY)],
     })?;
-    let refused = run.send(&Request::new("GET", "/elsewhere"))?;
+    let refused =
+        run.send(&Request::new("GET", "/elsewhere").header("authorization", "Bearer a.b.c"))?;
     ensure!(refused.status == 404, "{}", refused.status);
     // The access log has the record too.
     let log = run.log().clone();
