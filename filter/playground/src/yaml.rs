@@ -88,14 +88,10 @@ enum Key {
 
 impl Reader {
     fn event(&mut self, event: Event<'_>) -> Result<(), &'static str> {
-        // At its content, as the programs say it.
-        if self.documents > 1 {
-            return Err("a second document: write one");
-        }
         match event {
-            Event::DocumentStart(..) => {
-                self.documents += 1;
-            }
+            Event::DocumentStart(..) => self.documents += 1,
+            // Where its content begins, as the programs say it.
+            _ if self.documents > 1 => return Err("a second document: write one"),
             Event::Scalar(text, style, anchor, tag) => {
                 self.bytes += text.len();
                 let is_text = match tag.as_deref() {

@@ -80,7 +80,31 @@ async fn the_exit_status_says_what_was_asked_for() -> anyhow::Result<()> {
     let long = format!("{{\"x\":\"{}\"}}\n{{}}\n", "a".repeat(600_000));
     folder.write("long.json", &long)?;
     // (arguments, status, what is printed)
+    for (name, issuer) in [
+        ("idp.yaml", "https://idp.example.com"),
+        ("evil.yaml", "https://idp.evil.example"),
+    ] {
+        let provider = format!("issuer: {issuer}, clientid: c, clientsecret: s, scopes: [openid]");
+        let text = format!(
+            "http: {{ auth: {{ openid: {{ providers: {{ oidc: {{ {provider} }} }} }} }}, externalUrl: \"https://r.example\", accessControl: {{ repositories: {{ \"**\": {{ defaultPolicy: [read] }} }} }} }}\n"
+        );
+        folder.write(name, &text)?;
+    }
+    folder.write(
+        "person.json",
+        r#"{ "id": "1", "decision": "allow", "user": "ann", "action": "read", "repository": "a" }"#,
+    )?;
     let rows = [
+        (
+            "idp.yaml evil.yaml --fail-on any",
+            1,
+            "changed  http.auth.openid is another",
+        ),
+        (
+            "idp.yaml evil.yaml --replay person.json",
+            0,
+            "1 undecidable (`http.auth.openid` differs)",
+        ),
         ("old.yaml old.yaml", 0, "no differences\n"),
         ("old.yaml old.yaml --fail-on any", 0, "no differences\n"),
         (
