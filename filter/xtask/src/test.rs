@@ -341,6 +341,7 @@ const THROUGH_ENVOY: &[&str] = &["--test=envoy", "--", "--ignored", "run::browse
 const SHIM: &[&str] = &[
     "test",
     "--package=registry-auth-shim",
+    "--package=registry-auth-controller",
     "--package=registry-auth-credential-helper",
     "--package=registry-auth-people",
     "--",
