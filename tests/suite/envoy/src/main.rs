@@ -12,6 +12,7 @@ mod failures;
 mod fields;
 mod hostile;
 mod hosts;
+mod kube;
 mod minting;
 mod mounts;
 mod mtls;
