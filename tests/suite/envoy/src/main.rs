@@ -29,6 +29,7 @@ mod shipped;
 mod token_server;
 mod traps;
 mod virtual_host;
+mod workloads;
 mod wycheproof;
 
 use registry_auth_cases::Outcome;
