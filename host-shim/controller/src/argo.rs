@@ -37,7 +37,7 @@ pub(crate) async fn list(server: &Server, argo: &Argo) -> Result<Vec<Repository>
         "/api/v1/namespaces/{}/secrets?labelSelector={OPT_IN}%3Dtrue",
         argo.namespace
     );
-    let listed = server.read_metadata(&path).await;
+    let listed = server.list_metadata(&path).await;
     let listed = listed.map_err(Problem::when("cannot list the Secrets of Argo CD"))?;
     let items = listed
         .as_ref()

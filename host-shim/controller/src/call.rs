@@ -13,8 +13,10 @@ use tokio::time::timeout;
 
 use crate::registry::shown;
 
-/// The longest answer, in bytes: a Secret has 1 MiB at most.
+/// The longest answer about one object, in bytes: a Secret has 1 MiB at most.
 const MAX_ANSWER: usize = 2 << 20;
+/// The longest list.
+const MAX_LIST: usize = 16 << 20;
 /// Answers without the content of the object.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const JSON: &str = "application/json";
@@ -125,12 +127,21 @@ impl Server {
         Self::found(self.call(Method::GET, path, JSON, None).await)
     }
 
-    /// Reads the metadata of an object, or of a list; `None` if it is not there.
+    /// Reads the metadata of an object; `None` if it is not there.
     ///
     /// # Errors
     /// See [`CallError`].
     pub(crate) async fn read_metadata(&self, path: &str) -> Result<Option<Value>, CallError> {
         Self::found(self.call(Method::GET, path, METADATA, None).await)
+    }
+
+    /// Reads the metadata of all objects of a list; `None` if there is no such list.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn list_metadata(&self, path: &str) -> Result<Option<Value>, CallError> {
+        let request = request(Method::GET, path, METADATA, None)?;
+        Self::found(self.in_time(request, MAX_LIST).await)
     }
 
     /// Writes, and returns the metadata of the object that is there then.
@@ -185,32 +196,22 @@ impl Server {
         accept: &str,
         body: Option<(&str, &Value)>,
     ) -> Result<Value, CallError> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(ACCEPT, accept);
-        let bytes = match body {
-            Some((content, body)) => {
-                request = request.header(CONTENT_TYPE, content);
-                body.to_string().into_bytes()
-            }
-            None => Vec::new(),
-        };
-        let request = request.body(Body::from(bytes));
-        let request = request.map_err(|_| CallError::Unreachable("no such path".to_owned()))?;
-        let answered = timeout(self.timeout, self.exchange(request)).await;
+        let request = request(method, path, accept, body)?;
+        self.in_time(request, MAX_ANSWER).await
+    }
+
+    async fn in_time(&self, request: Request<Body>, longest: usize) -> Result<Value, CallError> {
+        let answered = timeout(self.timeout, self.exchange(request, longest)).await;
         answered.unwrap_or(Err(CallError::Timeout(self.timeout)))
     }
 
-    async fn exchange(&self, request: Request<Body>) -> Result<Value, CallError> {
+    async fn exchange(&self, request: Request<Body>, longest: usize) -> Result<Value, CallError> {
         let response = self.client.send(request).await;
         let response = response.map_err(|error| CallError::Unreachable(reason(&error)))?;
         let status = response.status();
         let header = response.headers().get(RETRY_AFTER);
         let header = header.and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
-            .collect()
-            .await;
+        let body = Limited::new(response.into_body(), longest).collect().await;
         let body = body.map_err(|_| CallError::Answer("too long or broken off"))?;
         let answer = serde_json::from_slice::<Value>(&body.to_bytes());
         if status.is_success() {
@@ -219,6 +220,27 @@ impl Server {
         let named = header.map(Duration::from_secs);
         Err(refused(status.as_u16(), named, &answer.unwrap_or_default()))
     }
+}
+
+fn request(
+    method: Method,
+    path: &str,
+    accept: &str,
+    body: Option<(&str, &Value)>,
+) -> Result<Request<Body>, CallError> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(ACCEPT, accept);
+    let bytes = match body {
+        Some((content, body)) => {
+            request = request.header(CONTENT_TYPE, content);
+            body.to_string().into_bytes()
+        }
+        None => Vec::new(),
+    };
+    let request = request.body(Body::from(bytes));
+    request.map_err(|_| CallError::Unreachable("no such path".to_owned()))
 }
 
 /// Returns the innermost cause: those around it only say that a request failed.
