@@ -55,7 +55,7 @@ enum Outcome {
 /// Runs until another process leads; returns why. `end` ends it.
 ///
 /// # Errors
-/// This process has led, and does no longer: its pod is to be started anew.
+/// This process has led, and does no longer: its pod is to be started again.
 pub async fn run(
     client: Client,
     settings: &Settings,
@@ -88,7 +88,7 @@ struct Work<'a> {
     repositories: BTreeMap<String, Repository>,
     /// The versions of repository Secrets that were left behind.
     versions: BTreeMap<String, String>,
-    /// Accounts that had a Secret since this process leads.
+    /// Accounts that got a Secret since this process leads.
     had: BTreeSet<Key>,
     queue: crate::queue::Queue<Item>,
     reports: Reports<'a, Item>,

@@ -105,7 +105,7 @@ impl<'a> Leader<'a> {
         self.status.leads(false);
     }
 
-    /// Looks at the Lease, and takes or renews it if it may; returns who
+    /// Reads the Lease, and takes or renews it if it may; returns who
     /// leads.
     async fn turn(&mut self) -> Result<Turn, CallError> {
         let path = self.path();

@@ -15,7 +15,7 @@ use crate::times;
 pub const DURATION: Duration = Duration::from_secs(15);
 /// A leader that could not renew for this long ends: before another begins.
 pub const DEADLINE: Duration = Duration::from_secs(10);
-/// The pause between two looks at it.
+/// The pause between two checks of it.
 pub const PERIOD: Duration = Duration::from_secs(2);
 
 /// The Lease as it was read.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::{Duration, Instant};
 
-/// The least time between two looks at an object that changes: whoever may change it cannot keep
+/// The least time between two checks of an object that changes: whoever may change it cannot keep
 /// the queue busy.
 pub const REST: Duration = Duration::from_secs(1);
 

@@ -214,9 +214,9 @@ async fn what_passes_is_tried_again() -> Result<()> {
     Ok(())
 }
 
-/// Faults that last: what the owner is told, and that there is no Secret with a token.
+/// Faults that last: what the owner is shown, and that there is no Secret with a token.
 #[tokio::test]
-async fn what_lasts_is_told_to_the_owner_once() -> Result<()> {
+async fn what_lasts_is_shown_to_the_owner_once() -> Result<()> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let later = now.as_secs() + 3_600;
     let body = |claims: Value| Fault::Body(201, token(&claims));
