@@ -24,12 +24,17 @@ const PROGRAMS: [(&str, &str); 2] = [
 const VERSION: &str = "\tk8s.io/kubernetes v";
 /// One package at a time, so that a small machine has room; no symbols, which nobody reads.
 const GO_FLAGS: &str = "-mod=readonly -p=1 -trimpath";
+// With the packages of the step in `test`, so that what they share is compiled once for both.
 const CONTROLLER: &[&str] = &[
     "test",
+    "--package=registry-auth-shim",
     "--package=registry-auth-controller",
+    "--package=registry-auth-credential-helper",
+    "--package=registry-auth-people",
     "--test=all",
     "--",
     "--nocapture",
+    "scenarios::",
 ];
 const ENVOY: &[&str] = &["--test=envoy", "--", "--nocapture", "kube::"];
 

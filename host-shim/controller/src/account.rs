@@ -109,7 +109,7 @@ impl Account {
     ) -> Result<Option<Spec>, AccountError> {
         let is_in = match (self.opt_in.as_deref(), namespace) {
             (Some("true"), _) | (None, Some("true")) => true,
-            (Some("false"), _) | (None, _) => false,
+            (Some("false") | None, _) => false,
             (Some(other), _) => return Err(AccountError::OptIn(shown(other))),
         };
         if !is_in {

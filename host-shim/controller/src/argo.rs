@@ -73,8 +73,7 @@ pub(crate) async fn bring(
     let problem = |text: String| Err(Problem::Repository(format!("{name}: {text}")));
     if ![ARGO_REPOSITORY, ARGO_PREFIX].contains(&&*repository.kind) {
         return problem(format!(
-            "the label {} is missing: write `repository` or `repo-creds`, or remove {OPT_IN}",
-            ARGO_TYPE
+            "the label {ARGO_TYPE} is missing: write `repository` or `repo-creds`, or remove {OPT_IN}"
         ));
     }
     if let Some(life) = held.life(now)
@@ -96,8 +95,7 @@ pub(crate) async fn bring(
         .is_some_and(|(_, path)| !path.is_empty());
     if repository.kind == ARGO_PREFIX && !has_path {
         return problem(format!(
-            "`url` of a `{}` needs a path after the host: write `oci://HOST/PATH/`",
-            ARGO_PREFIX
+            "`url` of a `{ARGO_PREFIX}` needs a path after the host: write `oci://HOST/PATH/`"
         ));
     }
     let Some(registry) = settings.registry(&host) else {

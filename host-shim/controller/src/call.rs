@@ -19,6 +19,8 @@ const MAX_ANSWER: usize = 2 << 20;
 const MAX_LIST: usize = 16 << 20;
 /// Answers without the content of the object.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// The same of a list.
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 const JSON: &str = "application/json";
 /// The reason that the API server gives where a namespace is being deleted.
 const TERMINATING: &str = "NamespaceTerminating";
@@ -140,7 +142,7 @@ impl Server {
     /// # Errors
     /// See [`CallError`].
     pub(crate) async fn list_metadata(&self, path: &str) -> Result<Option<Value>, CallError> {
-        let request = request(Method::GET, path, METADATA, None)?;
+        let request = request(Method::GET, path, METADATA_LIST, None)?;
         Self::found(self.in_time(request, MAX_LIST).await)
     }
 

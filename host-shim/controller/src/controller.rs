@@ -30,9 +30,9 @@ use crate::watch::{self, Key, Seen};
 const AT_ONCE: usize = 4;
 /// How often a Secret is looked after that does not have to be written: somebody may have deleted
 /// or changed it.
-const CHECK: Duration = Duration::from_secs(300);
+const CHECK: Duration = Duration::from_mins(5);
 /// The longest pause of the loop.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// What is looked after.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,7 +135,7 @@ impl<'a> Work<'a> {
             tokio::select! {
                 Some(seen) = watches.next() => self.see(seen),
                 Some((item, result)) = running.next(), if !running.is_empty() => {
-                    self.finish(item, result);
+                    self.finish(&item, result);
                 }
                 () = sleep_until(wake) => {}
             }
@@ -226,30 +226,30 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn finish(&mut self, item: Item, result: Result<Outcome, Problem>) {
-        self.queue.done(&item, Instant::now());
+    fn finish(&mut self, item: &Item, result: Result<Outcome, Problem>) {
+        self.queue.done(item, Instant::now());
         match result {
             Ok(Outcome::Repositories(listed)) => self.listed(listed),
             Ok(Outcome::Repository(done, version)) => {
-                if let Item::Repository(name) = &item {
+                if let Item::Repository(name) = item {
                     self.versions.insert(name.clone(), version);
                 }
-                self.done(&item, done);
+                self.done(item, done);
             }
-            Ok(Outcome::Account(done)) => self.done(&item, done),
+            Ok(Outcome::Account(done)) => self.done(item, done),
             Err(problem) if problem.is_gone() => {
-                self.done(&item, Done::Nothing);
+                self.done(item, Done::Nothing);
                 // If it is there still, it was the Secret alone.
-                self.queue.at(&item, Instant::now() + CHECK);
+                self.queue.at(item, Instant::now() + CHECK);
             }
             Err(problem) => {
-                let about = self.regarding(&item);
-                let pause = self.reports.problem(&item, about.as_ref(), &problem);
-                self.queue.at(&item, Instant::now() + pause);
+                let about = self.regarding(item);
+                let pause = self.reports.problem(item, about.as_ref(), &problem);
+                self.queue.at(item, Instant::now() + pause);
                 return;
             }
         }
-        self.reports.good(&item);
+        self.reports.good(item);
     }
 
     fn listed(&mut self, listed: Vec<Repository>) {

@@ -38,15 +38,14 @@ pub enum ConfigError {
 /// # Errors
 /// See [`ConfigError`].
 pub async fn client(file: Option<&Path>) -> Result<(Client, String), ConfigError> {
-    let mut config = match file {
-        Some(path) => read(path).await.map_err(|reason| ConfigError::File {
+    let mut config = if let Some(path) = file {
+        read(path).await.map_err(|reason| ConfigError::File {
             path: path.display().to_string(),
             reason,
-        })?,
-        None => {
-            let config = Config::incluster();
-            config.map_err(|error| ConfigError::Nothing(innermost(&error)))?
-        }
+        })?
+    } else {
+        let config = Config::incluster();
+        config.map_err(|error| ConfigError::Nothing(innermost(&error)))?
     };
     config.connect_timeout = Some(CONNECT);
     // Tries again are planned by the queue, which knows how long the server asks to wait.

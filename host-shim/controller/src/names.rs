@@ -57,9 +57,8 @@ pub fn hash(texts: &[&str], bytes: usize) -> String {
         sha.update(text.len().to_be_bytes());
         sha.update(text);
     }
-    let digits = sha.finalize();
-    let digits = digits.iter().take(bytes);
-    digits.map(|byte| format!("{byte:02x}")).collect()
+    let bytes = sha.finalize().into_iter().take(bytes);
+    bytes.fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -140,15 +140,15 @@ impl Secret<'_> {
 
     /// Has the Secret in `imagePullSecrets` of the account, or not.
     async fn list(&self, wanted: bool) -> Result<(), Problem> {
-        let patch = document::pull_secrets(self.account, wanted);
-        let Some(patch) = patch.filter(|_| self.settings.patch_accounts) else {
+        let change = document::pull_secrets(self.account, wanted);
+        let Some(change) = change.filter(|_| self.settings.patch_accounts) else {
             return Ok(());
         };
         let Account {
             namespace, name, ..
         } = self.account;
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}");
-        let written = self.server.write(Write::Patch, &path, &patch).await;
+        let written = self.server.write(Write::Patch, &path, &change).await;
         written.map(drop).map_err(Problem::when(
             "cannot change imagePullSecrets of the account",
         ))

@@ -68,6 +68,7 @@ impl<K: Ord + Clone> Queue<K> {
     }
 
     /// Returns when the next object is due that is not busy.
+    #[must_use]
     pub fn next(&self) -> Option<Instant> {
         let mut free = self.due.iter().filter(|(_, key)| !self.busy.contains(key));
         free.next().map(|(at, _)| *at)

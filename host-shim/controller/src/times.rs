@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 /// The first pause after a failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// Returns when a token that ends at `expires` is replaced: at 50 to 60 % of its life, so that
 /// accounts whose Secrets were written together are not all written together again. `random` is

@@ -133,9 +133,14 @@ async fn respond(
     let Some(target) = Target::read(&head.uri) else {
         return written(&refusal(404, "NotFound", "no such resource", None));
     };
-    let only_metadata =
-        header(ACCEPT.as_str()).is_some_and(|accept| accept.contains("PartialObjectMetadata"));
-    if method == "GET" && target.query("watch").is_some() {
+    let accept = header(ACCEPT.as_str()).unwrap_or_default();
+    let only_metadata = accept.contains("as=PartialObjectMetadata");
+    let is_watch = target.query("watch").is_some();
+    let is_list = accept.contains("as=PartialObjectMetadataList;");
+    if method == "GET" && only_metadata && !is_watch && is_list == target.is_object() {
+        return written(&refusal(406, "NotAcceptable", "another form", None));
+    }
+    if method == "GET" && is_watch {
         return written(&watch(&state, &target, only_metadata).await);
     }
     let body = serde_json::from_slice::<Value>(&body).unwrap_or_default();

@@ -55,8 +55,8 @@ impl Cluster {
         let mut made = 0;
         for manifest in ours {
             let member = |name: &str| {
-                let lines = manifest.lines();
-                lines.filter_map(|line| line.strip_prefix(name)).next()
+                let mut lines = manifest.lines();
+                lines.find_map(|line| line.strip_prefix(name))
             };
             let kind = member("kind: ").context("no kind")?;
             let (_, path) = KINDS

@@ -109,7 +109,7 @@ fn plugin(cluster: &Cluster) -> Result<Value> {
         "http": {
             "auth": {"bearer": {"realm": "registry", "service": REGISTRY, "oidc": [{
                 "issuer": cluster.url(), "audiences": [REGISTRY], "keySource": "push", "tokenFile": bearer,
-                "certificateAuthorityFile": cluster.authority(),
+                "certificateAuthorityFile": cluster.authority(), "claimMapping": {"username": "claims.sub"},
             }]}},
             "accessControl": {"repositories": {"team/**": {"policies": [
                 {"users": ["system:serviceaccount:team:puller"], "actions": ["read"]},

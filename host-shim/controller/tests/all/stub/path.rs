@@ -56,6 +56,11 @@ impl Target {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Whether it is one object, not a list.
+    pub(super) fn is_object(&self) -> bool {
+        self.name.is_some()
+    }
+
     /// Whether an object of this namespace and these labels is in the list.
     pub(super) fn lists(&self, other: &Self, object: &serde_json::Value) -> bool {
         let selected = self.query("labelSelector").is_none_or(|selector| {
