@@ -7,6 +7,7 @@ mod check;
 mod clock;
 mod configuration;
 mod connections;
+mod controller;
 mod credential_helper;
 mod deviations;
 mod diff;
@@ -89,6 +90,7 @@ enum Command {
     Token(workload_token::Arguments),
     CredentialHelper(credential_helper::Arguments),
     KubeletCredentialProvider(kubelet_provider::Arguments),
+    Controller(Box<controller::Arguments>),
     Module(module::Arguments),
     #[command(hide = true)]
     BecomeEnvoy(run::launcher::Arguments),
@@ -112,6 +114,7 @@ fn main() -> ExitCode {
         Command::Token(arguments) => workload_token::run(&arguments),
         Command::CredentialHelper(arguments) => credential_helper::run(&arguments),
         Command::KubeletCredentialProvider(arguments) => kubelet_provider::run(&arguments),
+        Command::Controller(arguments) => controller::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Module(module::Arguments {}) => module::run(),
         Command::BecomeEnvoy(arguments) => run::launcher::run(&arguments),

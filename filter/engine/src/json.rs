@@ -203,7 +203,7 @@ pub fn is_unseen(character: char) -> bool {
         )
 }
 
-/// Returns a JSON text with escapes for the characters that are not seen: in JSON they stand in
+/// Returns a JSON text with escapes for the characters that are not seen: in JSON they are in
 /// strings only.
 #[must_use]
 pub fn escaped(json: String) -> String {

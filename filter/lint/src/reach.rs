@@ -27,7 +27,7 @@ pub(crate) struct Effort(Cell<usize>);
 
 /// States that all searches together visit.
 const MAX_EFFORT: usize = 1_000_000;
-/// Bytes of an automaton that count as one state.
+/// Bytes of an automaton that cost as much as one state.
 const STATE: usize = 32;
 
 impl Default for Effort {

@@ -14,6 +14,7 @@ mod helper;
 mod hosts;
 mod image;
 mod istio;
+mod kube;
 mod module;
 mod playground;
 mod process;
@@ -60,6 +61,8 @@ enum Command {
     Soak(soak::Options),
     /// Run what is rendered for Istio under its own control plane, with the real Envoy
     Istio,
+    /// Run the controller with a real Kubernetes API server, and its tokens through the real Envoy
+    Kube,
     /// Send the same requests to every supported version of Envoy, and compare with docs/hosts.md
     Hosts,
     /// Check that changelog, version and clock are ready for a release
@@ -94,6 +97,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Soak(options) => soak::run(&workspace, options),
         Command::Istio => istio::run(&workspace),
+        Command::Kube => kube::run(&workspace),
         Command::Hosts => hosts::run(&workspace),
         Command::ReleaseCheck => release::run(&workspace),
         Command::Playground => playground::run(&workspace),

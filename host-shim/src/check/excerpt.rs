@@ -44,7 +44,7 @@ pub(crate) fn of<'a>(text: &'a str, bytes: &Range<usize>) -> Option<(&'a str, us
         .then_some((line, start))
 }
 
-/// Returns the begin of a line up to the name at some bytes, if nothing stands in front of it.
+/// Returns the begin of a line up to the name at some bytes, if nothing is in front of it.
 pub(crate) fn name_only<'a>(
     line: &'a str,
     start: usize,

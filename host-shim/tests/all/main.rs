@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_lines, reason = "tables of test rows")]
 
 mod check;
+mod controller;
 mod credentials;
 mod diff;
 mod dns;

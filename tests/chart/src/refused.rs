@@ -26,6 +26,26 @@ const ROWS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "standalone",
+        &["--set=controller.enabled=true"],
+        "controller.registries: write the registries",
+    ),
+    (
+        "controller",
+        &["--set=controller.registries={https://registry.example.com}"],
+        "'/controller/registries/0'",
+    ),
+    (
+        "controller",
+        &["--set=controller.lifetimeSeconds=60"],
+        "'/controller/lifetimeSeconds'",
+    ),
+    (
+        "controller",
+        &["--set=controller.username=a:b"],
+        "'/controller/username'",
+    ),
+    (
+        "standalone",
         &["--set=replicas=3"],
         "'replicas' not allowed",
     ),

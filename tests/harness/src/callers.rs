@@ -13,7 +13,7 @@ use crate::mint::Recipe;
 use crate::substrate::now;
 
 /// The audience of tokens, and the service in `envoy/filter.json`.
-const AUDIENCE: &str = "registry.test";
+pub const AUDIENCE: &str = "registry.test";
 /// The issuer of `envoy/filter.json`.
 pub const ISSUER: &str = "http://issuer.test";
 /// The key that the issuer publishes.

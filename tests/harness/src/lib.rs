@@ -4,6 +4,7 @@
 
 pub mod callers;
 pub mod client;
+pub mod cluster;
 pub mod distribution;
 pub mod driven;
 pub mod envoy;

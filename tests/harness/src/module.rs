@@ -62,6 +62,17 @@ pub fn shim() -> Result<PathBuf> {
     )
 }
 
+/// Returns the path of the credential helper, `target/helper/docker-credential-registry-auth`.
+///
+/// # Errors
+/// It is missing, or older than one of its sources; the message says what to run.
+pub fn helper() -> Result<PathBuf> {
+    fresh(
+        "target/helper/docker-credential-registry-auth",
+        &["host-shim/credential-helper/src"],
+    )
+}
+
 fn fresh(file: &str, sources: &[&str]) -> Result<PathBuf> {
     let path = workspace().join(file);
     let built =

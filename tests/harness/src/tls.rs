@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -45,6 +45,33 @@ pub fn connect(
     certificate: Option<&str>,
 ) -> Result<StreamOwned<ClientConnection, TcpStream>> {
     connect_as(&client(certificate, ALL_VERSIONS)?, socket)
+}
+
+/// A TLS connection to a server at 127.0.0.1 whose authorities are in a file of PEM.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_trusting(
+    mut socket: TcpStream,
+    authorities: &Path,
+) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authorities)? {
+        roots.add(certificate?)?;
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let server = ServerName::try_from("127.0.0.1")?;
+    let mut connection = ClientConnection::new(Arc::new(config), server)?;
+    while connection.is_handshaking() {
+        connection
+            .complete_io(&mut socket)
+            .context("the handshake failed")?;
+    }
+    Ok(StreamOwned::new(connection, socket))
 }
 
 /// Returns, for each version of TLS, whether a second connection to a listener, with the same

@@ -29,6 +29,9 @@
 {{- fail (printf "config.http.auth.%s: leave it out: the filter authenticates by bearer and mtls, and what only zot reads may hold credentials" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- if and $v.controller.enabled (not $v.controller.registries) -}}
+{{- fail "controller.registries: write the registries that pull secrets are for, such as [registry.example.com]" -}}
+{{- end -}}
 {{- if has $v.mode (list "standalone" "sidecar") -}}
 {{- range $i, $entry := default list (dig "auth" "bearer" "oidc" list $http) -}}
 {{- if and (kindIs "map" $entry) (hasPrefix "https://kubernetes.default.svc" (default "" (get $entry "issuer"))) (not $v.projectedToken.enabled) (not (hasKey $entry "tokenFile")) (not (hasKey $entry "cluster")) (not (hasKey $entry "jwks")) -}}

@@ -3,7 +3,8 @@
 
 mod caller;
 mod daemons;
-mod image;
+mod helper;
+pub(crate) mod image;
 mod page;
 mod people;
 mod table;

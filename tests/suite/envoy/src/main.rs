@@ -12,6 +12,7 @@ mod failures;
 mod fields;
 mod hostile;
 mod hosts;
+mod kube;
 mod minting;
 mod mounts;
 mod mtls;
@@ -28,6 +29,7 @@ mod shipped;
 mod token_server;
 mod traps;
 mod virtual_host;
+mod workloads;
 mod wycheproof;
 
 use registry_auth_cases::Outcome;

@@ -97,7 +97,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// `intake` is the address of the intake in Envoy's form.
-    fn new(plugin: &Value, intake: &Value, upstream: &Upstream) -> Result<Self> {
+    pub(super) fn new(plugin: &Value, intake: &Value, upstream: &Upstream) -> Result<Self> {
         Self::with_intake(plugin, intake, INTAKE, false, upstream)
     }
 

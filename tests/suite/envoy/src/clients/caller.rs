@@ -12,6 +12,7 @@ use registry_auth_harness::program::tool;
 use serde_json::json;
 
 use super::daemons::Sockets;
+use super::helper;
 use super::image::{self, Layout};
 use super::table::{Client, Credential, Operation};
 
@@ -73,7 +74,8 @@ impl Ended {
 }
 
 impl<'a> Caller<'a> {
-    /// Prepares `folder`. A token that is no password is in the settings then.
+    /// Prepares `folder`. A token that is no password is in the settings then, or where the helper
+    /// finds it.
     pub(super) fn new(
         place: &'a Place,
         client: &'a Client,
@@ -87,6 +89,9 @@ impl<'a> Caller<'a> {
         if let (Credential::Configuration, Some(token)) = (client.credential, &token) {
             let settings = json!({"auths": {place.host.to_string(): {"registrytoken": token}}});
             fs::write(folder.join("config.json"), settings.to_string())?;
+        }
+        if client.credential == Credential::Helper {
+            helper::set_up(place.host, &folder, token.as_deref())?;
         }
         let caller = Self {
             place,
@@ -215,8 +220,17 @@ impl<'a> Caller<'a> {
             host.push(&sockets.docker);
             ("DOCKER_HOST", host)
         });
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = match self.client.credential {
+            Credential::Helper => helper::path(&self.folder, &path),
+            _ => path,
+        };
         let others = [
-            ("PATH", std::env::var_os("PATH").unwrap_or_default()),
+            ("PATH", path),
+            (
+                helper::SETTINGS.0,
+                self.folder.join(helper::SETTINGS.1).into_os_string(),
+            ),
             (ROOTLESS.0, ROOTLESS.1.into()),
         ];
         let folders = FOLDERS.map(|name| (name, self.folder.clone().into_os_string()));

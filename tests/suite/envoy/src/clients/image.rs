@@ -12,9 +12,9 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// An OCI layout (image-spec 1.1) with one image, tagged `1`.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// Its folder.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The digest of the manifest.
     pub(super) digest: String,
     /// The file of the layer.
@@ -22,7 +22,7 @@ pub(super) struct Layout {
 }
 
 /// Writes the layout.
-pub(super) fn write_layout(folder: PathBuf) -> Result<Layout> {
+pub(crate) fn write_layout(folder: PathBuf) -> Result<Layout> {
     fs::create_dir_all(folder.join("blobs/sha256"))?;
     // Blocks of zeros are an empty tar archive.
     let layer = blob(&folder, LAYER, &[0; 4096])?;

@@ -21,9 +21,10 @@ How real clients come out against a real registry (Distribution) behind Envoy wi
 tables and fails when they change. `filter/xtask/src/tools/table.rs` pins the versions; docker, containerd (`ctr`),
 skopeo and buildah are those of Debian 12.
 
-The token is given as *password* of the client's login, as *configuration* (`registrytoken` in Docker's `config.json`) or as
-*argument* (`--registry-token`): oras and skopeo present those only to a Bearer challenge. *Mount* copies an image into another
-repository of the same registry. *Public* is a repository with `anonymousPolicy`, in a registry where most need a token.
+The token is given as *password* of the client's login, as *configuration* (`registrytoken` in Docker's `config.json`), as
+*argument* (`--registry-token`) or by the *helper* ([workloads.md](workloads.md)), which needs no login: oras and skopeo present
+*configuration* and *argument* only to a Bearer challenge. *Mount* copies an image into another repository of the same registry.
+*Public* is a repository with `anonymousPolicy`, in a registry where most need a token.
 
 | cell | meaning |
 |---|---|

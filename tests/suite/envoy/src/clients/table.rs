@@ -34,6 +34,8 @@ pub(super) enum Credential {
     Configuration,
     /// By an argument of each command.
     Argument,
+    /// From the credential helper `docker-credential-registry-auth`.
+    Helper,
 }
 
 impl Credential {
@@ -43,6 +45,7 @@ impl Credential {
             Self::Password => "password",
             Self::Configuration => "configuration",
             Self::Argument => "argument",
+            Self::Helper => "helper",
         }
     }
 }
@@ -63,7 +66,7 @@ pub(super) struct Client {
 impl Client {
     /// The commands of an operation, if the client has it.
     pub(super) fn command(&self, operation: Operation) -> Option<&'static str> {
-        // A token in the configuration takes the place of a login.
+        // A token in the configuration, or a helper there, takes the place of a login.
         if operation == Login && self.credential != Credential::Password {
             return None;
         }
@@ -84,6 +87,13 @@ pub(super) const CLIENTS: &[Client] = &[
         commands: DOCKER,
     },
     Client {
+        name: "docker",
+        programs: DOCKER_PROGRAMS,
+        credential: Credential::Helper,
+        setup: "",
+        commands: DOCKER,
+    },
+    Client {
         name: "crane",
         programs: &["crane"],
         credential: Credential::Password,
@@ -94,6 +104,13 @@ pub(super) const CLIENTS: &[Client] = &[
         name: "crane",
         programs: &["crane"],
         credential: Credential::Configuration,
+        setup: "",
+        commands: CRANE,
+    },
+    Client {
+        name: "crane",
+        programs: &["crane"],
+        credential: Credential::Helper,
         setup: "",
         commands: CRANE,
     },
@@ -112,6 +129,13 @@ pub(super) const CLIENTS: &[Client] = &[
         commands: REGCTL,
     },
     Client {
+        name: "regctl",
+        programs: &["regctl"],
+        credential: Credential::Helper,
+        setup: "regctl registry set {host} --tls disabled --skip-check",
+        commands: REGCTL,
+    },
+    Client {
         name: "oras",
         programs: &["oras"],
         credential: Credential::Password,
@@ -126,9 +150,23 @@ pub(super) const CLIENTS: &[Client] = &[
         commands: ORAS,
     },
     Client {
+        name: "oras",
+        programs: &["oras"],
+        credential: Credential::Helper,
+        setup: "",
+        commands: ORAS,
+    },
+    Client {
         name: "helm",
         programs: &["helm"],
         credential: Credential::Password,
+        setup: "",
+        commands: HELM,
+    },
+    Client {
+        name: "helm",
+        programs: &["helm"],
+        credential: Credential::Helper,
         setup: "",
         commands: HELM,
     },
@@ -147,9 +185,23 @@ pub(super) const CLIENTS: &[Client] = &[
         commands: SKOPEO_TOKEN,
     },
     Client {
+        name: "skopeo",
+        programs: &["skopeo"],
+        credential: Credential::Helper,
+        setup: "",
+        commands: SKOPEO,
+    },
+    Client {
         name: "buildah",
         programs: &["buildah"],
         credential: Credential::Password,
+        setup: "",
+        commands: BUILDAH,
+    },
+    Client {
+        name: "buildah",
+        programs: &["buildah"],
+        credential: Credential::Helper,
         setup: "",
         commands: BUILDAH,
     },

@@ -1,0 +1,368 @@
+//! One request to the API server, with its limits. Requests go out below kube's typed interface, which
+//! logs an answer that it cannot read: here that may be a token.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use hyper::{Method, Request};
+use kube::Client;
+use kube::client::Body;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::registry::shown;
+
+/// The longest answer about one object, in bytes: a Secret has 1 MiB at most.
+const MAX_ANSWER: usize = 2 << 20;
+/// The longest list.
+const MAX_LIST: usize = 16 << 20;
+/// Answers without the content of the object.
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// The same of a list.
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+const JSON: &str = "application/json";
+/// The reason that the API server gives where a namespace is being deleted.
+const TERMINATING: &str = "NamespaceTerminating";
+
+/// How a body is to be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// As a new object.
+    Create,
+    /// In place of the object, if its version is still the same.
+    Replace,
+    /// By server-side apply; `force` takes fields from other managers.
+    Apply {
+        /// Whether fields of other managers are taken.
+        force: bool,
+    },
+    /// As a JSON patch (RFC 6902).
+    Patch,
+}
+
+/// Why a request came to nothing. No message holds a part of a body that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CallError {
+    /// The API server refused it.
+    #[error("the API server answered {status} {reason}{message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// Its reason in one word.
+        reason: String,
+        /// What it says, after a colon; or nothing.
+        message: String,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+        /// Whether the namespace is being deleted.
+        is_terminating: bool,
+    },
+    /// There was no answer in time.
+    #[error("the API server did not answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// There was no connection.
+    #[error("the API server cannot be reached: {0}")]
+    Unreachable(String),
+    /// The answer cannot be read.
+    #[error("the API server gave an answer that is {0}")]
+    Answer(&'static str),
+}
+
+impl CallError {
+    /// Returns the HTTP status of a refusal.
+    #[must_use]
+    pub(crate) const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::Timeout(_) | Self::Unreachable(_) | Self::Answer(_) => None,
+        }
+    }
+
+    /// Returns how long the API server asks to wait.
+    #[must_use]
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::Timeout(_) | Self::Unreachable(_) | Self::Answer(_) => None,
+        }
+    }
+
+    /// Returns the kind of failure as the label of a metric.
+    #[must_use]
+    pub(crate) const fn label(&self) -> &'static str {
+        match self {
+            Self::Refused {
+                status: 401 | 403, ..
+            } => "forbidden",
+            Self::Refused {
+                status: 409 | 422, ..
+            } => "conflict",
+            Self::Refused { status: 429, .. } => "throttled",
+            Self::Refused { .. } => "refused",
+            Self::Timeout(_) => "timeout",
+            Self::Unreachable(_) => "unreachable",
+            Self::Answer(_) => "answer",
+        }
+    }
+}
+
+/// The API server.
+#[derive(Clone)]
+pub(crate) struct Server {
+    client: Client,
+    timeout: Duration,
+}
+
+impl Server {
+    /// An API server, and how long a request may take.
+    #[must_use]
+    pub(crate) const fn new(client: Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+
+    /// Reads an object; `None` if it is not there.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn read(&self, path: &str) -> Result<Option<Value>, CallError> {
+        Self::found(self.call(Method::GET, path, JSON, None).await)
+    }
+
+    /// Reads the metadata of an object; `None` if it is not there.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn read_metadata(&self, path: &str) -> Result<Option<Value>, CallError> {
+        Self::found(self.call(Method::GET, path, METADATA, None).await)
+    }
+
+    /// Reads the metadata of all objects of a list; `None` if there is no such list.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn list_metadata(&self, path: &str) -> Result<Option<Value>, CallError> {
+        let request = request(Method::GET, path, METADATA_LIST, None)?;
+        Self::found(self.in_time(request, MAX_LIST).await)
+    }
+
+    /// Writes, and returns the metadata of the object that is there then.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn write(
+        &self,
+        how: Write,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, CallError> {
+        let manager = crate::names::MANAGER;
+        let (method, path, content) = match how {
+            Write::Create => (Method::POST, format!("{path}?fieldManager={manager}"), JSON),
+            Write::Replace => (Method::PUT, format!("{path}?fieldManager={manager}"), JSON),
+            Write::Apply { force } => (
+                Method::PATCH,
+                format!("{path}?fieldManager={manager}&force={force}"),
+                "application/apply-patch+yaml",
+            ),
+            Write::Patch => (
+                Method::PATCH,
+                format!("{path}?fieldManager={manager}"),
+                "application/json-patch+json",
+            ),
+        };
+        self.call(method, &path, METADATA, Some((content, body)))
+            .await
+    }
+
+    /// Sends a request whose answer is not that of an object that is kept, such as for a token.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn ask(&self, path: &str, body: &Value) -> Result<Value, CallError> {
+        self.call(Method::POST, path, JSON, Some((JSON, body)))
+            .await
+    }
+
+    fn found(result: Result<Value, CallError>) -> Result<Option<Value>, CallError> {
+        match result {
+            Err(error) if error.status() == Some(404) => Ok(None),
+            result => result.map(Some),
+        }
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Option<(&str, &Value)>,
+    ) -> Result<Value, CallError> {
+        let request = request(method, path, accept, body)?;
+        self.in_time(request, MAX_ANSWER).await
+    }
+
+    async fn in_time(&self, request: Request<Body>, longest: usize) -> Result<Value, CallError> {
+        let answered = timeout(self.timeout, self.exchange(request, longest)).await;
+        answered.unwrap_or(Err(CallError::Timeout(self.timeout)))
+    }
+
+    async fn exchange(&self, request: Request<Body>, longest: usize) -> Result<Value, CallError> {
+        let response = self.client.send(request).await;
+        let response = response.map_err(|error| CallError::Unreachable(reason(&error)))?;
+        let status = response.status();
+        let header = response.headers().get(RETRY_AFTER);
+        let header = header.and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = Limited::new(response.into_body(), longest).collect().await;
+        let body = body.map_err(|_| CallError::Answer("too long or broken off"))?;
+        let answer = serde_json::from_slice::<Value>(&body.to_bytes());
+        if status.is_success() {
+            return answer.map_err(|_| CallError::Answer("not JSON"));
+        }
+        let named = header.map(Duration::from_secs);
+        Err(refused(status.as_u16(), named, &answer.unwrap_or_default()))
+    }
+}
+
+fn request(
+    method: Method,
+    path: &str,
+    accept: &str,
+    body: Option<(&str, &Value)>,
+) -> Result<Request<Body>, CallError> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(ACCEPT, accept);
+    let bytes = match body {
+        Some((content, body)) => {
+            request = request.header(CONTENT_TYPE, content);
+            body.to_string().into_bytes()
+        }
+        None => Vec::new(),
+    };
+    let request = request.body(Body::from(bytes));
+    request.map_err(|_| CallError::Unreachable("no such path".to_owned()))
+}
+
+/// Returns the innermost cause: those around it only say that a request failed.
+fn reason(error: &kube::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    shown_message(&cause.to_string())
+}
+
+/// Reads a Status (`meta/v1`).
+fn refused(status: u16, header: Option<Duration>, answer: &Value) -> CallError {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    let details = answer.get("details");
+    let seconds = details.and_then(|details| details.get("retryAfterSeconds")?.as_u64());
+    let causes = details.and_then(|details| details.get("causes")?.as_array());
+    let is_terminating = causes
+        .into_iter()
+        .flatten()
+        .any(|cause| cause.get("reason").and_then(Value::as_str) == Some(TERMINATING));
+    CallError::Refused {
+        status,
+        reason: shown(text("reason").unwrap_or("without a reason")),
+        message: text("message").map_or_else(String::new, |message| {
+            format!(": {}", shown_message(message))
+        }),
+        retry_after: header.or(seconds.map(Duration::from_secs)),
+        is_terminating,
+    }
+}
+
+/// The longest message that is shown, in characters.
+const MESSAGE: usize = 300;
+/// The longest word that is shown: a webhook may quote what was sent to it, which may be a token.
+const WORD: usize = 80;
+
+/// Returns a message of the API server on one line, without words that may be a token or the
+/// base64 of one.
+#[must_use]
+pub(crate) fn shown_message(message: &str) -> String {
+    let is_long = |word: &&str| {
+        let mut letters = word.split(|letter: char| !is_of_base64(letter));
+        letters.any(|run| run.len() > WORD) || word.contains("eyJ")
+    };
+    let words = message
+        .split_whitespace()
+        .map(|word| if is_long(&word) { "[not shown]" } else { word });
+    let line = words.collect::<Vec<_>>().join(" ");
+    let cut: String = line.chars().take(MESSAGE).collect();
+    cut.escape_debug()
+        .to_string()
+        .replace("\\\"", "\"")
+        .replace("\\'", "'")
+}
+
+/// Names of objects have dots and dashes too, but no part of one is that long.
+const fn is_of_base64(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/' | '=' | '_' | '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_one_line_without_tokens() {
+        let long = "QUJD".repeat(30);
+        let rows = [
+            (json!({}), "503 without a reason"),
+            (json!("busy"), "503 without a reason"),
+            (
+                json!({"reason": "Forbidden", "message": "secrets \"a\" is\n forbidden"}),
+                "503 Forbidden: secrets \"a\" is forbidden",
+            ),
+            (
+                json!({"reason": "Invalid", "message": "data: \"eyJhbGciOi.e30.c2ln\" is wrong"}),
+                "503 Invalid: data: [not shown] is wrong",
+            ),
+            (
+                json!({"reason": "Invalid", "message": format!("value: {long}, wrong")}),
+                "503 Invalid: value: [not shown] wrong",
+            ),
+            (
+                json!({"reason": "A\u{1b}[2J", "message": "b\u{7}c"}),
+                r"503 A\u{1b}[2J: b\u{7}c",
+            ),
+        ];
+        for (answer, expected) in rows {
+            let error = refused(503, None, &answer);
+            assert_eq!(
+                error.to_string(),
+                format!("the API server answered {expected}")
+            );
+        }
+        assert!(shown_message(&"a b ".repeat(900)).len() <= MESSAGE);
+    }
+
+    #[test]
+    fn a_refusal_says_how_long_to_wait() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let details = json!({"details": {"retryAfterSeconds": 7}});
+        let rows = [
+            (None, &json!({}), None),
+            (None, &details, seconds(7)),
+            (seconds(3), &details, seconds(3)),
+        ];
+        for (header, answer, expected) in rows {
+            assert_eq!(refused(429, header, answer).retry_after(), expected);
+        }
+        let causes = json!({"details": {"causes": [{"reason": TERMINATING}]}});
+        let error = refused(403, None, &causes);
+        assert!(matches!(
+            error,
+            CallError::Refused {
+                is_terminating: true,
+                ..
+            }
+        ));
+    }
+}

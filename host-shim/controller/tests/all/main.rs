@@ -1,0 +1,11 @@
+//! The controller against an API server: the stub of these tests, and the real one where `cargo xtask
+//! kube` has built it.
+
+#![expect(clippy::too_many_lines, reason = "tables of test rows")]
+
+mod admin;
+mod faults;
+mod repositories;
+mod running;
+mod scenarios;
+mod stub;

@@ -1,0 +1,119 @@
+//! Repository Secrets of Argo CD, with the sample of the page.
+
+use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::admin::{Admin, claims, eventually, secret};
+use crate::running::ARGO;
+use crate::scenarios::OPT_IN;
+
+/// What asks gets a token, and what is not right an event.
+pub(crate) async fn written(admin: &Admin) -> Result<()> {
+    let labels = json!({OPT_IN: "true", "argocd.argoproj.io/secret-type": "repository"});
+    let make = async |name: &str, labels: &Value, data: Value| {
+        let body = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": labels}, "data": data,
+        });
+        let path = format!("/api/v1/namespaces/{ARGO}/secrets?fieldManager=kubectl");
+        admin.create(&path, &body).await
+    };
+    let url = STANDARD.encode("oci://registry.test/team/app");
+    let only = json!({OPT_IN: "true"});
+    let prefix = json!({OPT_IN: "true", "argocd.argoproj.io/secret-type": "repo-creds"});
+    let other = json!({"argocd.argoproj.io/secret-type": "repository"});
+    let mut sample = sample()?;
+    sample["metadata"]["name"] = "fine".into();
+    admin
+        .create(
+            &format!("/api/v1/namespaces/{ARGO}/secrets?fieldManager=kubectl"),
+            &sample,
+        )
+        .await?;
+    make(
+        "elsewhere",
+        &labels,
+        json!({"url": STANDARD.encode("evil.test/charts")}),
+    )
+    .await?;
+    make(
+        "prefix",
+        &prefix,
+        json!({"url": STANDARD.encode("oci://registry.test")}),
+    )
+    .await?;
+    make("no-url", &labels, json!({})).await?;
+    make("no-type", &only, json!({"url": url})).await?;
+    make(
+        "owned",
+        &labels,
+        json!({"url": url, "password": "bWluZQ=="}),
+    )
+    .await?;
+    make(
+        "not-in",
+        &other,
+        json!({"url": url, "password": "bWluZQ=="}),
+    )
+    .await?;
+    let found = eventually("a repository with a token", async || {
+        let found = admin.read(&secret(ARGO, "fine")).await?.unwrap_or_default();
+        Ok((!found["data"]["password"].is_null()).then_some(found))
+    })
+    .await?;
+    let text = |name: &str| -> Result<String> {
+        let text = found["data"][name].as_str().context("no text")?;
+        Ok(String::from_utf8(STANDARD.decode(text)?)?)
+    };
+    ensure!(text("username")? == "kubernetes" && text("type")? == "oci");
+    let claims = claims(&Value::from(text("password")?))?;
+    ensure!(claims["aud"] == json!(["registry.test"]), "{claims}");
+    let account = &claims["kubernetes.io"]["serviceaccount"]["name"];
+    ensure!(account == "argocd-repo-server", "{claims}");
+    for (name, expected) in [
+        (
+            "elsewhere",
+            "`evil.test` is not a registry of the controller",
+        ),
+        (
+            "prefix",
+            "`url` of a `repo-creds` needs a path after the host",
+        ),
+        ("no-url", "it has no `url`"),
+        (
+            "no-type",
+            "the label argocd.argoproj.io/secret-type is missing",
+        ),
+        (
+            "owned",
+            "`username` or `password` is managed by somebody else",
+        ),
+    ] {
+        let note = admin.event(ARGO, name, "InvalidRepository").await?;
+        ensure!(note.contains(expected), "{name}: {note}");
+    }
+    for name in ["owned", "not-in"] {
+        let found = admin.read(&secret(ARGO, name)).await?.unwrap_or_default();
+        ensure!(found["data"]["password"] == "bWluZQ==", "{name}");
+    }
+    Ok(())
+}
+
+/// Returns the Secret of docs/controller.md, for the registry of these tests.
+fn sample() -> Result<Value> {
+    let page = include_str!("../../../../docs/controller.md");
+    let mut blocks = page.split("```yaml\n").skip(1);
+    let block = blocks.find(|block| block.contains("kind: Secret"));
+    let block = block
+        .and_then(|block| block.split("```").next())
+        .context("no Secret")?;
+    let block = block.replace("registry.example.com", "registry.test");
+    let mut secret: Value = serde_saphyr::from_str(&block)?;
+    // What the API server makes of `stringData`, and the stub does not.
+    let texts = secret["stringData"].take();
+    for (name, text) in texts.as_object().context("no stringData")? {
+        secret["data"][name] = STANDARD.encode(text.as_str().unwrap_or_default()).into();
+    }
+    Ok(secret)
+}
