@@ -177,15 +177,16 @@ pub(crate) mod tests {
         }
     }
 
+    /// The label of the namespace; label, registries and user name of the account.
+    type Row = (
+        [Option<&'static str>; 4],
+        Result<&'static str, &'static str>,
+    );
+
     #[test]
     fn labels_and_annotations_say_what_an_account_gets() {
         let all = "kubernetes a.example=a.example b.example:5000=second";
         let one = "kubernetes b.example:5000=second";
-        // The label of the namespace; label, registries and user name of the account.
-        type Row = (
-            [Option<&'static str>; 4],
-            Result<&'static str, &'static str>,
-        );
         let long: &'static str = "a.example,".repeat(410).leak();
         let rows: &[Row] = &[
             (
@@ -251,11 +252,11 @@ pub(crate) mod tests {
             ),
         ];
         for ([namespace, opt_in, registries, username], expected) in rows {
-            let text = |value: &Option<&str>| value.map(str::to_owned);
+            let text = |value: Option<&str>| value.map(str::to_owned);
             let account = Account {
-                opt_in: text(opt_in),
-                registries: text(registries),
-                username: text(username),
+                opt_in: text(*opt_in),
+                registries: text(*registries),
+                username: text(*username),
                 ..Account::default()
             };
             match (account.spec(*namespace, &settings()), expected) {

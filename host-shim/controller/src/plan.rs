@@ -94,7 +94,7 @@ mod tests {
     }
 
     /// Returns a Secret of the account `u` that is good, with this change.
-    fn held(change: impl FnOnce(&mut Held)) -> Option<Held> {
+    fn held(change: impl FnOnce(&mut Held)) -> Held {
         let mut held = Held {
             uid: "s".to_owned(),
             resource_version: "1".to_owned(),
@@ -106,7 +106,7 @@ mod tests {
             is_ending: false,
         };
         change(&mut held);
-        Some(held)
+        held
     }
 
     #[test]
@@ -115,52 +115,64 @@ mod tests {
         // What is there, what to do if a Secret is wanted, and what if not.
         let rows = [
             (None, Step::Create, Step::Nothing),
-            (held(|_| ()), Step::Keep(LIFE), Step::Clear),
+            (Some(held(|_| ())), Step::Keep(LIFE), Step::Clear),
             (
-                held(|held| held.spec = Some(CLEARED.to_owned())),
+                Some(held(|held| held.spec = Some(CLEARED.to_owned()))),
                 Step::Write,
                 Step::Nothing,
             ),
             (
-                held(|held| held.spec = Some("other".to_owned())),
-                Step::Write,
-                Step::Clear,
-            ),
-            (held(|held| held.spec = None), Step::Write, Step::Clear),
-            (held(|held| held.renew = None), Step::Write, Step::Clear),
-            (held(|held| held.expires = None), Step::Write, Step::Clear),
-            (
-                held(|held| held.renew = Some(100)),
+                Some(held(|held| held.spec = Some("other".to_owned()))),
                 Step::Write,
                 Step::Clear,
             ),
             (
-                held(|held| held.renew = Some(i64::MAX)),
+                Some(held(|held| held.spec = None)),
                 Step::Write,
                 Step::Clear,
             ),
             (
-                held(|held| held.is_managed = false),
+                Some(held(|held| held.renew = None)),
+                Step::Write,
+                Step::Clear,
+            ),
+            (
+                Some(held(|held| held.expires = None)),
+                Step::Write,
+                Step::Clear,
+            ),
+            (
+                Some(held(|held| held.renew = Some(100))),
+                Step::Write,
+                Step::Clear,
+            ),
+            (
+                Some(held(|held| held.renew = Some(i64::MAX))),
+                Step::Write,
+                Step::Clear,
+            ),
+            (
+                Some(held(|held| held.is_managed = false)),
                 foreign(Foreign::NotManaged),
                 Step::Nothing,
             ),
             (
-                held(|held| held.owners = vec!["v".to_owned()]),
+                Some(held(|held| held.owners = vec!["v".to_owned()])),
                 foreign(Foreign::OtherOwner),
                 Step::Nothing,
             ),
             (
-                held(|held| held.owners.clear()),
+                Some(held(|held| held.owners.clear())),
                 foreign(Foreign::OtherOwner),
                 Step::Nothing,
             ),
             (
-                held(|held| held.owners.push("v".to_owned())),
+                Some(held(|held| held.owners.push("v".to_owned()))),
                 foreign(Foreign::OtherOwner),
                 Step::Nothing,
             ),
             (
-                held(|held| held.is_ending = true),
+                Some(held(|held| held.is_ending = true)),
                 foreign(Foreign::Ending),
                 Step::Nothing,
             ),
@@ -175,7 +187,7 @@ mod tests {
             ..spec()
         };
         assert_eq!(
-            plan(Some(&other), held(|_| ()).as_ref(), "u", 100),
+            plan(Some(&other), Some(&held(|_| ())), "u", 100),
             Step::Write
         );
     }

@@ -121,7 +121,7 @@ mod tests {
             let answer = json!({"status": status});
             match (read(&answer, "a", 100), expected) {
                 (Ok((text, end)), Ok(expected)) => {
-                    assert_eq!((text, end), (good.clone(), expected))
+                    assert_eq!((text, end), (good.clone(), expected));
                 }
                 (Err(error), Err(part)) => {
                     let error = error.to_string();

@@ -71,10 +71,10 @@ impl Admin {
     }
 
     /// Changes an object (JSON merge patch).
-    pub(crate) async fn change(&self, path: &str, patch: &Value) -> Result<Value> {
+    pub(crate) async fn change(&self, path: &str, members: &Value) -> Result<Value> {
         let kind = "application/merge-patch+json";
         let (status, answer) = self
-            .send(Method::PATCH, path, kind, patch.to_string())
+            .send(Method::PATCH, path, kind, members.to_string())
             .await?;
         ensure!(status < 300, "PATCH {path}: {status} {answer}");
         Ok(answer)

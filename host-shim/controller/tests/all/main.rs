@@ -2,6 +2,7 @@
 //! kube` has built it.
 
 #![expect(clippy::too_many_lines, reason = "tables of test rows")]
+#![expect(clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod admin;
 mod faults;

@@ -160,7 +160,7 @@ async fn watch(state: &Mutex<State>, target: &Target, only_metadata: bool) -> An
             }
             Ok(events) if !events.is_empty() || Instant::now() > deadline => {
                 let lines = events.into_iter().map(|(kind, object)| {
-                    let object = Answer::object(200, object).seen(only_metadata);
+                    let object = Answer::object(200, &object).seen(only_metadata);
                     format!("{}\n", json!({"type": kind, "object": object.body()}))
                 });
                 return Answer::text(200, lines.collect());

@@ -19,7 +19,7 @@ impl Answer {
         }
     }
 
-    pub(super) fn object(status: u16, object: Value) -> Self {
+    pub(super) fn object(status: u16, object: &Value) -> Self {
         Self::text(status, object.to_string())
     }
 
@@ -70,6 +70,6 @@ pub(super) fn refusal(status: u16, reason: &str, message: &str, seconds: Option<
     });
     Answer {
         retry_after: seconds,
-        ..Answer::object(status, body)
+        ..Answer::object(status, &body)
     }
 }

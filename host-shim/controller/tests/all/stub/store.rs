@@ -59,7 +59,7 @@ impl Store {
                 self.apply(target, stored, body)
             }
             (_, _, None) => refusal(404, "NotFound", "not found", None),
-            ("GET", _, Some(stored)) => Answer::object(200, stored.object),
+            ("GET", _, Some(stored)) => Answer::object(200, &stored.object),
             ("PUT", _, Some(stored)) => self.replace(target, stored, body),
             ("PATCH", _, Some(stored)) if kind.contains("json-patch") => {
                 match patched(&stored.object, body) {
@@ -104,7 +104,7 @@ impl Store {
         let version = self.version.to_string();
         Answer::object(
             200,
-            json!({"apiVersion": target.version, "kind": "List", "metadata": {"resourceVersion": version}, "items": items}),
+            &json!({"apiVersion": target.version, "kind": "List", "metadata": {"resourceVersion": version}, "items": items}),
         )
     }
 
@@ -135,7 +135,7 @@ impl Store {
         stored.object["metadata"].get("deletionTimestamp")?;
         let mut body = refusal(403, "Forbidden", "the namespace is being terminated", None).body();
         body["details"] = json!({"causes": [{"reason": "NamespaceTerminating"}]});
-        Some(Answer::object(403, body))
+        Some(Answer::object(403, &body))
     }
 
     fn replace(&mut self, target: &Target, stored: Stored, body: &Value) -> Answer {
@@ -214,7 +214,7 @@ impl Store {
             target,
             object: object.clone(),
         });
-        Answer::object(if kind == "ADDED" { 201 } else { 200 }, object)
+        Answer::object(if kind == "ADDED" { 201 } else { 200 }, &object)
     }
 
     /// A token as the API server makes it, but that nobody has signed.
@@ -250,29 +250,29 @@ impl Store {
         let token = format!("{}.{}.c2ln", part(&json!({"alg": "ES256"})), part(&claims));
         let mut answer = body.clone();
         answer["status"] = json!({"token": token});
-        Answer::object(201, answer)
+        Answer::object(201, &answer)
     }
 }
 
 /// JSON patch (RFC 6902), as far as it is used; `None` if it fails.
-fn patched(object: &Value, patch: &Value) -> Option<Value> {
+fn patched(object: &Value, steps: &Value) -> Option<Value> {
     let mut object = object.clone();
-    for step in patch.as_array()? {
+    for step in steps.as_array()? {
         let path = step["path"].as_str()?;
-        let (parent, last) = path.rsplit_once('/')?;
+        let (parent, member) = path.rsplit_once('/')?;
         match step["op"].as_str()? {
             "test" if object.pointer(path) != Some(&step["value"]) => return None,
             "test" => {}
             "add" => match object.pointer_mut(parent)? {
                 Value::Array(list) => list.push(step["value"].clone()),
                 Value::Object(members) => {
-                    members.insert(last.to_owned(), step["value"].clone());
+                    members.insert(member.to_owned(), step["value"].clone());
                 }
                 _ => return None,
             },
             "remove" => {
                 let list = object.pointer_mut(parent)?.as_array_mut()?;
-                let index = last.parse().ok()?;
+                let index = member.parse().ok()?;
                 (index < list.len()).then(|| list.remove(index))?;
             }
             _ => return None,
