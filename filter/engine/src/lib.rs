@@ -21,7 +21,7 @@
 //! let engine = compile(&document, &mut diagnostics).expect("a configuration without errors").engine;
 //!
 //! let keys = KeyRing::of(engine.sources());
-//! let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000) };
+//! let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000).into() };
 //! let mut cache = IdentityCache::default();
 //! let mut decide = |method, path| {
 //!     let head = RequestHead { method, path, ..RequestHead::default() };
@@ -101,7 +101,7 @@ pub use compile::{Compiled, compile};
 pub use config::{Diagnostics, Role, decode};
 pub use decision::{Denied, Grant, LocalReply, Verdict};
 pub use engine::Engine;
-pub use facts::{Facts, Gathered, Need};
+pub use facts::{Facts, Gathered, Need, Now};
 pub use keys::source::KeyRing;
 pub use reason::Reason;
 pub use reply::Reply;

@@ -85,6 +85,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     if options.other.callgrind {
         return callgrind::run(workspace);
     }
+    let folder = workspace.target("bench");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
+    if options.other.profile.is_some() {
+        build::named_module(workspace, &folder.join("named.wasm"))?;
+        return process::run(workspace.program("bench")?.args(options.arguments()));
+    }
     tools::install(
         workspace,
         if options.quick {
@@ -95,14 +102,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     )?;
     // With the module in it: `run` is measured too.
     build::all(workspace)?;
-    let folder = workspace.target("bench");
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
-    if options.other.profile.is_some() {
-        build::named_module(workspace, &folder.join("named.wasm"))?;
-    } else {
-        build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
-    }
+    build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
     process::run(workspace.program("bench")?.args(options.arguments()))
 }
 

@@ -37,7 +37,7 @@ fn record(method: &str, path: &str, id: &str) -> Value {
     let facts = Facts {
         keys: &keys,
         gathered: &Gathered::default(),
-        now: NOW,
+        now: NOW.into(),
     };
     let head = RequestHead {
         method: method.as_bytes(),
