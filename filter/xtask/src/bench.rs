@@ -17,10 +17,10 @@ pub(crate) struct Options {
     /// Measure only these rows, by name or letter: `e,f` or `g-es256`
     #[arg(long)]
     rows: Option<String>,
-    /// How many rounds (5)
+    /// How many rounds, each with an Envoy of its own (5)
     #[arg(long)]
     rounds: Option<u32>,
-    /// How many seconds each row is measured in a round (2)
+    /// How many seconds each row is measured in each of two turns (2)
     #[arg(long)]
     seconds: Option<u32>,
     /// Put the tables into docs/performance.md

@@ -82,7 +82,7 @@ fn packages(workspace: &Workspace) -> std::path::PathBuf {
 /// Builds the module and its glue.
 fn engine(workspace: &Workspace) -> anyhow::Result<()> {
     toolchain::ensure_target(workspace, TARGET)?;
-    let flags = format!("target.{TARGET}.rustflags = [{:?}]", toolchain::remap()?);
+    let flags = format!("target.{TARGET}.rustflags = {:?}", toolchain::remap()?);
     process::run(
         workspace
             .cargo(&[

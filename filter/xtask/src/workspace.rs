@@ -11,6 +11,7 @@ use crate::process;
 /// The packages of the tests, always built together: with others, the crates that they share would
 /// have other features and be compiled again.
 const TESTED: &[&str] = &[
+    "--package=registry-auth-bytes",
     "--package=registry-auth-cel",
     "--package=registry-auth-engine",
     "--package=registry-auth-lint",
