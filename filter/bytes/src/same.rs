@@ -16,12 +16,13 @@ pub fn is_same(one: &[u8], other: &[u8]) -> bool {
 /// Without a branch for each word.
 #[inline]
 fn is_same_block(one: &[u8; 64], other: &[u8; 64]) -> bool {
-    let ([a, b, c, d], [e, f, g, h]) = (one.as_chunks::<16>().0, other.as_chunks::<16>().0) else {
+    let ([a1, b1, c1, d1], [a2, b2, c2, d2]) = (one.as_chunks::<16>().0, other.as_chunks::<16>().0)
+    else {
         return false;
     };
     let differs =
         |one: &[u8; 16], other: &[u8; 16]| u128::from_ne_bytes(*one) ^ u128::from_ne_bytes(*other);
-    differs(a, e) | differs(b, f) | differs(c, g) | differs(d, h) == 0
+    differs(a1, a2) | differs(b1, b2) | differs(c1, c2) | differs(d1, d2) == 0
 }
 
 fn is_same_end(one: &[u8], other: &[u8]) -> bool {
