@@ -32,7 +32,7 @@ fn engine(condition: &str) -> Engine {
         .to_jwk(false)
         .unwrap();
     let keys = json!({ "keys": [key] });
-    let rule = json!({ "users": ["ci"], "actions": ["read"], "conditions": [{ "expression": condition }] });
+    let entry = json!({ "users": ["ci"], "actions": ["read"], "conditions": [{ "expression": condition }] });
     let document = json!({ "http": {
         "auth": { "bearer": {
             "realm": "https://registry.test/token",
@@ -42,7 +42,7 @@ fn engine(condition: &str) -> Engine {
         } },
         "accessControl": { "repositories": {
             "open/**": { "anonymousPolicy": ["read"] },
-            "team/**": { "policies": [rule] },
+            "team/**": { "policies": [entry] },
         } },
     } });
     let (role, mut diagnostics) = config::decode_value(document);
