@@ -3,8 +3,11 @@
 //! A host that loses the upper half of the 64 bits of its time, or whose clock was never set, makes
 //! it 1970, and by that no token has expired. So times before the module was built are rejected.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use registry_auth_engine::facts::Now;
 use registry_auth_engine::time::UnixTime;
 
 use crate::host::{self, HostError, LogLevel};
@@ -21,6 +24,29 @@ const BUILT: UnixTime = UnixTime::from_secs(built(option_env!("SOURCE_DATE_EPOCH
 pub(crate) const NOT_SET: HostError =
     HostError("get_current_time: the time is before the module was built");
 
+/// How many requests one look at the clock is for: to look is a host call, and as dear as a part of
+/// the decision.
+const USES: u32 = 32;
+
+/// A clock that shows more than this since the last tick was set, or the ticks have stopped.
+const STALLED: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// The last look at the clock, as long as it may be used.
+    static LAST: Cell<Option<Look>> = const { Cell::new(None) };
+}
+
+/// A look at the clock.
+#[derive(Clone, Copy)]
+struct Look {
+    /// When the host ticked last.
+    tick: UnixTime,
+    /// What the clock has shown.
+    shown: UnixTime,
+    /// How many requests it may still be used for.
+    uses: u32,
+}
+
 /// It was logged that the clock cannot be right; logged once until the clock is right again.
 static REPORTED: AtomicBool = AtomicBool::new(false);
 
@@ -28,6 +54,51 @@ static REPORTED: AtomicBool = AtomicBool::new(false);
 /// policy, which decide no request.
 pub(crate) fn now_or_built() -> UnixTime {
     now().unwrap_or(BUILT)
+}
+
+/// Now, on a tick: requests may use it until the next one.
+///
+/// # Errors
+/// As [`now`].
+pub(crate) fn tick() -> Result<UnixTime, HostError> {
+    LAST.set(None);
+    let tick = now()?;
+    LAST.set(Some(Look {
+        tick,
+        shown: tick,
+        uses: USES,
+    }));
+    Ok(tick)
+}
+
+/// Now for a request, mostly without a look at the clock.
+///
+/// Envoy ticks on the thread that handles requests, and at the latest when it has handled those that
+/// it knew of when the tick was due. So a recent time is older than a tick period by no more than
+/// that takes, which is why no other host gets one: nothing says that their ticks go on. A clock that
+/// is set, or a machine that wakes up, shows on the next tick, or after [`USES`] requests.
+///
+/// # Errors
+/// As [`now`].
+pub(crate) fn for_request() -> Result<Now, HostError> {
+    let Some(last) = LAST.get().filter(|_| host::is_envoy()) else {
+        return Ok(now()?.into());
+    };
+    if let Some(uses) = last.uses.checked_sub(1) {
+        LAST.set(Some(Look { uses, ..last }));
+        return Ok(Now::Recent(last.shown));
+    }
+    LAST.set(None);
+    let now = now()?;
+    // Once it does not fit, each request looks itself until there is a tick.
+    if now >= last.tick && now.since(last.tick) <= STALLED {
+        LAST.set(Some(Look {
+            shown: now,
+            uses: USES,
+            ..last
+        }));
+    }
+    Ok(now.into())
 }
 
 /// Now.

@@ -50,6 +50,8 @@ pub(crate) struct Filter {
     /// When the root context ran last.
     last_turn: Cell<UnixTime>,
     ticker: Rc<Ticker>,
+    /// Requests that are granted need no exact time: nothing is recorded of them, and there is no next policy.
+    takes_recent_time: bool,
     /// It was logged that the proxy does not set the client's address.
     warned_of_address: Cell<bool>,
     /// It was logged that the host does not pass client certificates.
@@ -78,6 +80,7 @@ impl Filter {
                 .zip(push_key)
                 .map(|(service, key)| Login::new(service, key)),
             proxy_sets_address: compiled.proxy.sets_client_address,
+            takes_recent_time: compiled.shadow.is_none() && !enforcer.records.may_show_grants(),
             enforcer,
             engine: compiled.engine,
             upstream: compiled.proxy.upstream,

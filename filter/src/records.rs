@@ -97,6 +97,11 @@ impl Records {
         self.rates.is_some()
     }
 
+    /// Returns true if something may be recorded of a request that is granted.
+    pub(crate) fn may_show_grants(&self) -> bool {
+        self.are_kept() || self.level >= LevelFilter::Debug
+    }
+
     /// Records a decision, if somebody reads it.
     pub(crate) fn add(&self, case: &Case<'_>, decided: Decided<'_>) {
         let level = self.level_of(decided);

@@ -97,7 +97,7 @@ impl Authorizer<'_> {
             reference: check.reference.to_owned(),
         });
         if let Some(claim) = &self.caller.claim {
-            let covers = claim.covers(check, self.facts.now);
+            let covers = claim.covers(check, self.request.now());
             self.recorder.record(|| Step::AccessClaim { covers });
             if !covers {
                 return Err(AuthzError::InsufficientScope);
@@ -182,7 +182,7 @@ impl Authorizer<'_> {
     /// catalog.
     pub(crate) fn list(&self, may_ask: bool) -> AuthzResult {
         if let Some(claim) = &self.caller.claim {
-            if !claim.covers_catalog(self.facts.now) {
+            if !claim.covers_catalog(self.request.now()) {
                 return Err(AuthzError::InsufficientScope);
             }
             if self.bypass && claim.is_of_token_server() {
@@ -205,7 +205,7 @@ impl Authorizer<'_> {
             .caller
             .claim
             .as_ref()
-            .is_none_or(|claim| claim.covers_catalog(self.facts.now));
+            .is_none_or(|claim| claim.covers_catalog(self.request.now()));
         let named = self
             .policy
             .is_none_or(|policy| policy.is_admin(&self.caller.identity));

@@ -11,10 +11,11 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use registry_auth_bytes::fields::{Fields, length_bit};
+use registry_auth_bytes::name::is_read_as;
 
 use crate::authn::credential::{Credential, Passwords};
 use crate::decision::Grant;
-use crate::fields::{Fields, length_bit};
 use crate::login::CALLER_HEADER;
 use crate::media::may_be_form;
 use crate::route::Payload;
@@ -316,24 +317,6 @@ fn known(name: &[u8]) -> Meaning {
 #[must_use]
 pub fn is_decided(name: &str) -> bool {
     known(name.as_bytes()) != Meaning::None
-}
-
-/// Returns true if some server may treat one field name as the other.
-fn is_read_as(name: &[u8], other: &str) -> bool {
-    let folded = |byte: u8| {
-        if byte.is_ascii_alphanumeric() {
-            byte.to_ascii_lowercase()
-        } else {
-            b'-'
-        }
-    };
-    // Most proxies write names in lower case, and most fields are what they are called.
-    name.len() == other.len()
-        && (name == other.as_bytes()
-            || name
-                .iter()
-                .zip(other.bytes())
-                .all(|(byte, other)| folded(*byte) == folded(other)))
 }
 
 #[cfg(test)]

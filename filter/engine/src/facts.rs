@@ -1,9 +1,12 @@
 //! What the host knows when a decision is made, and what it has to fetch for one.
 
+mod now;
+
 use crate::catalog::{Listing, UpstreamPage};
 use crate::keys::source::{KeyRing, SourceId};
 use crate::login::{LoginAnswer, LoginQuestion};
-use crate::time::UnixTime;
+
+pub use now::{MARGIN, Now};
 
 /// Everything that a decision reads besides the request.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +16,7 @@ pub struct Facts<'a> {
     /// What was fetched for this request.
     pub gathered: &'a Gathered,
     /// Now.
-    pub now: UnixTime,
+    pub now: Now,
 }
 
 /// A fact that the host has to fetch.
@@ -35,6 +38,8 @@ pub enum Need {
     /// What the login service says of a user name and a secret. The host adds the address of the
     /// client.
     Login(LoginQuestion),
+    /// The exact time, where [`Facts::now`] is a recent one.
+    Time,
 }
 
 /// What is not held of a source.

@@ -21,7 +21,7 @@
 //! let engine = compile(&document, &mut diagnostics).expect("a configuration without errors").engine;
 //!
 //! let keys = KeyRing::of(engine.sources());
-//! let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000) };
+//! let facts = Facts { keys: &keys, gathered: &Gathered::default(), now: UnixTime::from_secs(1_800_000_000).into() };
 //! let mut cache = IdentityCache::default();
 //! let mut decide = |method, path| {
 //!     let head = RequestHead { method, path, ..RequestHead::default() };
@@ -53,9 +53,9 @@
 //!  config          what is written in a configuration
 //!  reply           answers of our own         catalog    the catalog as a caller may see it
 //!  route           paths of the registry      access     what a route needs             scope    scopes of tokens
-//!  json, url, time, reason, request, fields, media, x509, trace
+//!  json, url, time, reason, request, media, x509, trace
 //! ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-//!  registry_auth_cel    CEL and RE2 patterns, a crate of its own
+//!  registry_auth_cel    CEL and RE2 patterns      registry_auth_bytes    header fields, paths and names: crates of their own
 //! ```
 
 #![cfg_attr(test, expect(clippy::too_many_lines, reason = "tables of test rows"))]
@@ -71,7 +71,6 @@ pub mod decision;
 pub mod edits;
 pub mod engine;
 pub mod facts;
-pub mod fields;
 #[cfg(test)]
 mod floors;
 pub mod json;
@@ -101,9 +100,10 @@ pub use compile::{Compiled, compile};
 pub use config::{Diagnostics, Role, decode};
 pub use decision::{Denied, Grant, LocalReply, Verdict};
 pub use engine::Engine;
-pub use facts::{Facts, Gathered, Need};
+pub use facts::{Facts, Gathered, Need, Now};
 pub use keys::source::KeyRing;
 pub use reason::Reason;
+pub use registry_auth_bytes::fields;
 pub use reply::Reply;
 pub use request::{CertificateSummary, Connection, RequestHead, SummaryNeeds};
 pub use time::UnixTime;

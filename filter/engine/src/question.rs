@@ -4,11 +4,11 @@
 //! so. A virtual host that does not know the name, a proxy in between or a web server answer with
 //! the same statuses, and their answers must not choose between `create` and `update`.
 
+use registry_auth_bytes::fields::Fields;
 use serde_json::Value;
 
 use crate::catalog::{Listing, UpstreamPage};
 use crate::facts::{Gathered, TagAnswer, TagName};
-use crate::fields::Fields;
 use crate::scope::{Scope, ScopeAction};
 
 /// Registries choose a manifest by what a client accepts, and some reply 404 to one that accepts

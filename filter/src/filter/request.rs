@@ -3,7 +3,7 @@
 use log::warn;
 use registry_auth_engine::decision::{Denied, Grant, Verdict};
 use registry_auth_engine::facts::{
-    Facts, Gathered, KeysAnswer, MAX_BODY, Missing, Need, RequestBody,
+    Facts, Gathered, KeysAnswer, MAX_BODY, Missing, Need, Now, RequestBody,
 };
 use registry_auth_engine::keys::cache::{Lack, Wanted};
 use registry_auth_engine::login::LoginAnswer;
@@ -95,12 +95,16 @@ impl Filter {
     }
 
     fn begin(&self, context: u32, ended: bool) -> Result<Progress, HostError> {
-        let now = clock::now()?;
+        let now = if self.takes_recent_time {
+            clock::for_request()?
+        } else {
+            clock::now()?.into()
+        };
         let records = self.enforcer.records.are_kept();
         let head = Head::read(&self.engine, self.proxy_sets_address, records)?;
         if self.enforcer.rules.refuses(head.fields()) {
             let case = Case {
-                now: Some(now),
+                now: Some(exact(now)?),
                 ..Case::of(&head)
             };
             return Ok(self.refuse(context, &case, &Reason::IdentityHeader.into()));
@@ -108,7 +112,14 @@ impl Filter {
         self.check_address(&head);
         self.check_certificate(&head);
         let trace = records.then(Trace::default);
-        let verdict = self.decide(&head, &self.nothing, now, trace.as_ref());
+        let mut verdict = self.decide(&head, &self.nothing, now, trace.as_ref());
+        if let (Now::Recent(_), Verdict::Allow(grant)) = (now, &verdict) {
+            return Ok(self.grant(context, &Case::of(&head), grant));
+        }
+        let now = exact(now)?;
+        if matches!(verdict, Verdict::Need(Need::Time)) {
+            verdict = self.decide(&head, &self.nothing, now.into(), trace.as_ref());
+        }
         if let Verdict::Allow(grant) = &verdict {
             let next = self.compared(&head, &self.nothing, now, true);
             let case = Case {
@@ -117,7 +128,7 @@ impl Filter {
                 next: next.as_ref(),
                 ..Case::of(&head)
             };
-            return Ok(self.grant(context, &case, grant, now));
+            return Ok(self.grant(context, &case, grant));
         }
         let body = (!ended).then_some(0);
         let pending = Pending {
@@ -150,7 +161,7 @@ impl Filter {
     /// Decides a request of the effective context as far as the facts go.
     pub(super) fn advance(&self, context: u32, pending: Pending, now: UnixTime) -> Progress {
         let trace = self.trace();
-        let verdict = self.decide(&pending.head, &pending.gathered, now, trace.as_ref());
+        let verdict = self.decide(&pending.head, &pending.gathered, now.into(), trace.as_ref());
         self.conclude(context, pending, verdict, trace, now)
     }
 
@@ -185,7 +196,7 @@ impl Filter {
                 None => {}
             }
             trace = self.trace();
-            verdict = self.decide(&pending.head, &pending.gathered, now, trace.as_ref());
+            verdict = self.decide(&pending.head, &pending.gathered, now.into(), trace.as_ref());
         }
     }
 
@@ -208,7 +219,7 @@ impl Filter {
             ..Case::of(&pending.head)
         };
         match verdict {
-            Verdict::Allow(grant) => self.grant(context, &case, &grant, now),
+            Verdict::Allow(grant) => self.grant(context, &case, &grant),
             Verdict::Reply(reply) => {
                 self.send(context, self.enforcer.local_reply(&case, reply));
                 Progress::Answered
@@ -232,7 +243,7 @@ impl Filter {
         let facts = Facts {
             keys: keys.held(),
             gathered,
-            now,
+            now: now.into(),
         };
         let metrics = &self.enforcer.metrics;
         next.compare(&head.view(), &facts, self.verifier, is_granted, metrics)
@@ -263,20 +274,22 @@ impl Filter {
     }
 
     /// Only a head that is ready in every part goes on.
-    fn grant(&self, context: u32, case: &Case<'_>, grant: &Grant, now: UnixTime) -> Progress {
-        let caller = self.caller(case.head, grant, now);
-        match self.enforcer.grant(case, grant, caller.as_deref()) {
+    fn grant(&self, context: u32, case: &Case<'_>, grant: &Grant) -> Progress {
+        let caller = self.caller(case.head, grant);
+        match caller.and_then(|caller| self.enforcer.grant(case, grant, caller.as_deref())) {
             Ok(()) => Progress::Granted,
             Err(_) => self.refuse(context, case, &Reason::NotReady.into()),
         }
     }
 
     /// Returns what the login service gets to know of a request that is for it.
-    fn caller(&self, head: &Head, grant: &Grant, now: UnixTime) -> Option<String> {
-        let login = self.login.as_ref().filter(|_| grant.is_page())?;
+    fn caller(&self, head: &Head, grant: &Grant) -> Result<Option<String>, HostError> {
+        let Some(login) = self.login.as_ref().filter(|_| grant.is_page()) else {
+            return Ok(None);
+        };
         let client = || client::read(head.fields(), self.proxy_sets_address);
-        let caller = grant.caller(&head.view(), client, now)?;
-        Some(caller.sign(&login.key))
+        let caller = grant.caller(&head.view(), client, clock::now()?);
+        Ok(caller.map(|caller| caller.sign(&login.key)))
     }
 
     /// Refuses a request, after `failDelay` if the reason is one that guessing meets.
@@ -346,6 +359,8 @@ impl Filter {
                 None
             }
             Need::Body => Some((Awaits::Body, false)),
+            // It is exact when it is decided again.
+            Need::Time => None,
             Need::Login(question) => {
                 let Some(login) = &self.login else {
                     pending.gathered.login = Some(LoginAnswer::NONE);
@@ -363,13 +378,7 @@ impl Filter {
         Awaits::Turn(question)
     }
 
-    fn decide(
-        &self,
-        head: &Head,
-        gathered: &Gathered,
-        now: UnixTime,
-        trace: Option<&Trace>,
-    ) -> Verdict {
+    fn decide(&self, head: &Head, gathered: &Gathered, now: Now, trace: Option<&Trace>) -> Verdict {
         let keys = self.keys.borrow();
         let facts = Facts {
             keys: keys.held(),
@@ -383,6 +392,14 @@ impl Filter {
             &self.verifier,
             trace.map_or(Recorder::OFF, Recorder::of),
         )
+    }
+}
+
+/// The exact time of a request.
+fn exact(now: Now) -> Result<UnixTime, HostError> {
+    match now {
+        Now::Exact(now) => Ok(now),
+        Now::Recent(_) => clock::now(),
     }
 }
 

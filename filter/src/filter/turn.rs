@@ -19,7 +19,7 @@ use crate::upstream;
 impl Filter {
     /// A tick of the host.
     pub(crate) fn tick(&self) -> Result<(), HostError> {
-        let now = clock::now();
+        let now = clock::tick();
         let uses = self.identities.borrow_mut().take_uses();
         self.enforcer.metrics.cached(uses);
         self.enforcer.metrics.flush();

@@ -4,8 +4,9 @@
 use std::cell::RefCell;
 use std::ptr;
 
-/// Zeros that a buffer is filled with, piece by piece: filling it byte by byte is slow.
-const BLANK: [u8; 512] = [0; 512];
+/// Zeros that a buffer is filled with, piece by piece: filling it byte by byte is slow. Most heads are
+/// one piece. They take no bytes of the module.
+const BLANK: [u8; 4096] = [0; 4096];
 
 thread_local! {
     static LENT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };

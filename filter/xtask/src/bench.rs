@@ -17,10 +17,10 @@ pub(crate) struct Options {
     /// Measure only these rows, by name or letter: `e,f` or `g-es256`
     #[arg(long)]
     rows: Option<String>,
-    /// How many rounds (5)
+    /// How many rounds, each with an Envoy of its own (5)
     #[arg(long)]
     rounds: Option<u32>,
-    /// How many seconds each row is measured in a round (2)
+    /// How many seconds each row is measured in each of two turns (2)
     #[arg(long)]
     seconds: Option<u32>,
     /// Put the tables into docs/performance.md
@@ -85,6 +85,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     if options.other.callgrind {
         return callgrind::run(workspace);
     }
+    let folder = workspace.target("bench");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
+    if options.other.profile.is_some() {
+        build::named_module(workspace, &folder.join("named.wasm"))?;
+        return process::run(workspace.program("bench")?.args(options.arguments()));
+    }
     tools::install(
         workspace,
         if options.quick {
@@ -95,14 +102,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     )?;
     // With the module in it: `run` is measured too.
     build::all(workspace)?;
-    let folder = workspace.target("bench");
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot create `{}`", workspace.short(&folder)))?;
-    if options.other.profile.is_some() {
-        build::named_module(workspace, &folder.join("named.wasm"))?;
-    } else {
-        build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
-    }
+    build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
     process::run(workspace.program("bench")?.args(options.arguments()))
 }
 

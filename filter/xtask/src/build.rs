@@ -113,7 +113,7 @@ fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<
         "module",
     ];
     let flags = format!(
-        "target.{}.rustflags = [{:?}]",
+        "target.{}.rustflags = {:?}",
         toolchain::MODULE,
         toolchain::remap()?
     );

@@ -14,9 +14,8 @@ use imports::Stubs;
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{ExportSectionReader, ExternalKind, Parser, Payload, Validator};
 
-/// Largest size of the module that ships: 1,568 KiB. Records of decisions and the next policy next to
-/// the one in force (`shadow`) took 33 KiB; before, it was 1.5 MiB.
-pub(crate) const MAX_SIZE: usize = 1_609_728;
+/// Largest size of the module that ships: 1.5 MiB.
+pub(crate) const MAX_SIZE: usize = 1_572_864;
 
 /// Prefix of our own callbacks, which replace those of the SDK with the prefix [`CALLBACK`].
 const OWN_CALLBACK: &str = "registry_auth_on_";

@@ -84,10 +84,9 @@ fn packages(workspace: &Workspace) -> std::path::PathBuf {
 /// Builds the module and its glue.
 fn engine(workspace: &Workspace) -> anyhow::Result<()> {
     toolchain::ensure_target(workspace, TARGET)?;
-    let flags = format!(
-        "target.{TARGET}.rustflags = [{:?}, {SMALL_HASHES:?}]",
-        toolchain::remap()?
-    );
+    let mut flags = toolchain::remap()?;
+    flags.push(SMALL_HASHES.to_owned());
+    let flags = format!("target.{TARGET}.rustflags = {flags:?}");
     process::run(
         workspace
             .cargo(&[

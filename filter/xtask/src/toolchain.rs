@@ -5,6 +5,7 @@
 //! itself: not when the toolchain is there already and `RUSTUP_AUTO_INSTALL` is 0.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -42,20 +43,29 @@ pub(crate) fn ensure_components(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns a flag of the compiler that makes builds reproducible: messages of panics have the paths
-/// of source files, which depend on cargo's home.
+/// Returns flags of the compiler that make builds reproducible: messages of panics have the paths of
+/// source files, which depend on cargo's home, and on the registry that sources came from. Short
+/// ones: there are hundreds.
 ///
 /// # Errors
 /// Cargo has no home.
-pub(crate) fn remap() -> anyhow::Result<String> {
+pub(crate) fn remap() -> anyhow::Result<Vec<String>> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home
         .or_else(|| Some(env::home_dir()?.join(".cargo")))
         .context("there is neither CARGO_HOME nor HOME")?;
-    Ok(format!(
-        "--remap-path-prefix={}=/crates",
-        home.join("registry/src").display()
-    ))
+    let sources = home.join("registry/src");
+    // This program has sources there too, so that the folder is there before the first build.
+    let registries = fs::read_dir(&sources).into_iter().flatten().flatten();
+    let mut folders: Vec<_> = registries.map(|entry| entry.path()).collect();
+    folders.sort();
+    let flag = |folder: &Path| format!("--remap-path-prefix={}=/crates", folder.display());
+    // Of several that fit, the last counts.
+    Ok([sources.as_path()]
+        .into_iter()
+        .chain(folders.iter().map(PathBuf::as_path))
+        .map(flag)
+        .collect())
 }
 
 /// Returns the target triple of the host.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
+use registry_auth_engine::Now;
 use registry_auth_engine::authn::cache::IdentityCache;
 use registry_auth_engine::authn::verify::PureRust;
 use registry_auth_engine::config::{Role, decode_value};
@@ -70,10 +71,11 @@ fn refused() -> anyhow::Result<String> {
         format!("Bearer {}", token(&key)),
     );
     let keys = KeyRing::of(engine.sources());
+    let now = UnixTime::from_secs(NOW);
     let facts = Facts {
         keys: &keys,
         gathered: &Gathered::default(),
-        now: UnixTime::from_secs(NOW),
+        now: Now::Exact(now),
     };
     let head = RequestHead {
         method: b"PUT",
@@ -96,7 +98,7 @@ fn refused() -> anyhow::Result<String> {
     let record = Record {
         decided: Decided::Denied(&denied),
         trace: Some(&trace),
-        time: Some(facts.now),
+        time: Some(now),
         waited: Duration::ZERO,
         request: to,
         client: "",

@@ -125,6 +125,7 @@ fn check(site: &Site, head: &RequestHead<'_>, body: &[u8]) {
             }
             Verdict::Need(Need::Keys { .. }) => panic!("all keys are here"),
             Verdict::Need(Need::Login(_)) => panic!("nobody logs in here"),
+            Verdict::Need(Need::Time) => panic!("the time is exact"),
         }
     }
     panic!("it needs more than it can ask for");

@@ -56,7 +56,7 @@ impl Site {
         let facts = Facts {
             keys: &self.keys,
             gathered,
-            now: NOW,
+            now: NOW.into(),
         };
         let verdict = self.engine.decide(head, &facts, cache, &PureRust);
         let again = self.engine.decide(head, &facts, cache, &PureRust);

@@ -8,7 +8,12 @@ use anyhow::{Context as _, Result, ensure};
 
 const BUILD: &str = "run `cargo xtask build`";
 /// What the modules are made from.
-const SOURCES: [&str; 3] = ["filter/src", "filter/cel/src", "filter/engine/src"];
+const SOURCES: [&str; 4] = [
+    "filter/src",
+    "filter/bytes/src",
+    "filter/cel/src",
+    "filter/engine/src",
+];
 
 /// Returns the root of the workspace.
 #[must_use]
@@ -56,6 +61,7 @@ pub fn shim() -> Result<PathBuf> {
         &[
             "host-shim/src",
             "envoy/render/src",
+            "filter/bytes/src",
             "filter/cel/src",
             "filter/engine/src",
         ],

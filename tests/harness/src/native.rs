@@ -114,7 +114,7 @@ impl Served {
             let facts = Facts {
                 keys: &self.keys,
                 gathered: &gathered,
-                now: now(),
+                now: now().into(),
             };
             match self
                 .compiled
@@ -155,6 +155,7 @@ impl Served {
                 ensure!(gathered.login.is_none(), "the engine asks again");
                 gathered.login = Some(log_in(&question)?);
             }
+            Need::Time => bail!("the time is exact"),
             Need::Body => {
                 let body = request.body.bytes();
                 gathered.body = Some(match body.len() {

@@ -107,7 +107,7 @@ impl World {
         let facts = Facts {
             keys: &self.keys,
             gathered: &self.gathered,
-            now: NOW,
+            now: NOW.into(),
         };
         matches!(
             self.compiled

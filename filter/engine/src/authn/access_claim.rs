@@ -99,6 +99,11 @@ impl AccessClaim {
         self.grants_until("registry", "catalog", "*", now)
     }
 
+    /// Returns true if a part of it ends before the token does.
+    pub(crate) fn has_ends(&self) -> bool {
+        self.entries.iter().any(|entry| entry.expires.is_some())
+    }
+
     /// Returns true if a check is covered (D5: an action `*` covers all).
     pub(crate) fn covers(&self, check: &Check<'_>, now: UnixTime) -> bool {
         self.grants(

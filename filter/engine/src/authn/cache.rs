@@ -163,11 +163,10 @@ impl IdentityCache {
             self.uses.hits = self.uses.hits.wrapping_add(1);
             return Some(Arc::clone(authenticated));
         }
-        self.old.find(hash, key)?;
-        let entry = self.old.entries.remove(&hash)?;
-        if !entry.authenticated.holds(keys, now) {
+        if !self.old.find(hash, key)?.holds(keys, now) {
             return None;
         }
+        let entry = self.old.entries.remove(&hash)?;
         self.uses.hits = self.uses.hits.wrapping_add(1);
         let authenticated = Arc::clone(&entry.authenticated);
         self.insert(hash, entry);

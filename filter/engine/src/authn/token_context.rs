@@ -39,6 +39,12 @@ impl From<Reason> for AuthnError {
     }
 }
 
+impl From<Need> for AuthnError {
+    fn from(need: Need) -> Self {
+        Self::Need(need)
+    }
+}
+
 impl From<TokenError> for AuthnError {
     fn from(error: TokenError) -> Self {
         Self::Deny(match error {
@@ -132,7 +138,8 @@ impl<'a> TokenContext<'a> {
             verifier,
             ..
         } = self;
-        verify(token, &keys.set, expected, facts.now, *verifier).map_err(|error| match error {
+        let now = facts.now.exact()?;
+        verify(token, &keys.set, expected, now, *verifier).map_err(|error| match error {
             VerifyError::UnknownKey => missing(source, Missing::Key, facts),
             error => {
                 let reason = Reason::from(error);

@@ -173,6 +173,11 @@ impl Policy {
         self.read.contains(&Member::Client) || self.read.contains(&Member::UserAgent)
     }
 
+    /// Returns true if a condition may read `req.time`.
+    pub(crate) fn reads_time(&self) -> bool {
+        self.read.contains(&Member::Time)
+    }
+
     /// Returns true if a condition may read `req.claims`.
     #[must_use]
     pub fn reads_claims(&self) -> bool {

@@ -39,6 +39,11 @@ impl<'a> RequestFacts<'a> {
         Self { recorder, ..self }
     }
 
+    /// The time that the request is decided at.
+    pub(crate) const fn now(&self) -> UnixTime {
+        self.now
+    }
+
     pub(super) const fn recorder(&self) -> Recorder<'a> {
         self.recorder
     }

@@ -11,7 +11,7 @@ use crate::authn::identity::Identity;
 use crate::authn::token_context::AuthnError;
 use crate::authn::verify::SignatureVerifier;
 use crate::authorizer::{Authorizer, AuthzError, Caller};
-use crate::authz::RequestFacts;
+use crate::authz::{Policy, RequestFacts};
 use crate::catalog::{Listing, Step};
 use crate::decision::{Denied, Grant, GrantRule, LocalReply, Verdict};
 use crate::engine::Engine;
@@ -23,6 +23,7 @@ use crate::reason::Reason;
 use crate::reply;
 use crate::request::RequestHead;
 use crate::route::{LoginRoute, Payload, Route, without_mount};
+use crate::time::UnixTime;
 use crate::topic::{Operation, Topic};
 use crate::trace::{self, Recorder, Subject};
 
@@ -131,7 +132,7 @@ impl Decision<'_> {
     ) -> Result<Grant, NotGranted> {
         let (engine, head) = (self.engine, self.head);
         self.record_caller(caller);
-        let request = RequestFacts::new(head, self.facts.now).recorded(self.recorder);
+        let request = RequestFacts::new(head, self.time_for(caller)?).recorded(self.recorder);
         let authorizer = self.authorizer(caller, &request);
         let grant = |rule| Grant::new(Arc::clone(&caller.identity), rule, route.payload());
         let refused = |refusal| caller.refused(refusal, access);
@@ -169,6 +170,18 @@ impl Decision<'_> {
                 GrantRule::Identity => list(route, &authorizer),
                 rule => Ok(grant(rule)),
             },
+        }
+    }
+
+    /// The time that rights are decided at: the exact one where a right depends on it, by a condition
+    /// or by an `access` claim of which a part ends; else any will do.
+    fn time_for(&self, caller: &Caller) -> Result<UnixTime, NotGranted> {
+        let has_ends = caller.claim.as_ref().is_some_and(|claim| claim.has_ends());
+        let is_read = self.engine.policy.as_ref().is_some_and(Policy::reads_time);
+        if has_ends || is_read {
+            self.facts.now.exact().map_err(NotGranted::Need)
+        } else {
+            Ok(self.facts.now.latest())
         }
     }
 
@@ -357,3 +370,6 @@ fn list(route: &Route<'_>, authorizer: &Authorizer<'_>) -> Result<Grant, NotGran
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

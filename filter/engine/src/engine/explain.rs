@@ -24,7 +24,7 @@ impl Engine {
             let facts = Facts {
                 keys,
                 gathered: &gathered,
-                now: situation.now,
+                now: situation.now.into(),
             };
             // Nothing is remembered: each step is to be seen.
             let mut cache = IdentityCache::default();
@@ -46,7 +46,7 @@ impl Engine {
                     gathered.keys.push((source, KeysAnswer::Current));
                     continue;
                 }
-                Verdict::Need(Need::Body | Need::Login(_)) => {
+                Verdict::Need(Need::Body | Need::Login(_) | Need::Time) => {
                     return Report::unknown(
                         "it needs the body of the request, or the login service",
                     );

@@ -30,10 +30,10 @@ impl Decision<'_> {
         credential: &Credential<'_>,
     ) -> Result<Option<Arc<Authenticated>>, AuthnError> {
         let authenticated = match credential {
-            Credential::Anonymous => return Ok(self.authenticate_certificate()?),
+            Credential::Anonymous => return self.authenticate_certificate(),
             Credential::Session(token) => match self.authenticate_session(token)? {
                 Some(authenticated) => authenticated,
-                None => return Ok(self.authenticate_certificate()?),
+                None => return self.authenticate_certificate(),
             },
             Credential::Token(token) => self.authenticate_token(token)?,
             Credential::Password(password) => {
@@ -52,7 +52,7 @@ impl Decision<'_> {
 
     /// Returns the caller that the client certificate names; `None` if none was presented. One that
     /// names no user is refused.
-    fn authenticate_certificate(&mut self) -> Result<Option<Arc<Authenticated>>, Reason> {
+    fn authenticate_certificate(&mut self) -> Result<Option<Arc<Authenticated>>, AuthnError> {
         let (connection, facts) = (&self.head.connection, self.facts);
         let Some(mtls) = self
             .engine
@@ -65,21 +65,19 @@ impl Decision<'_> {
         self.topic.set_provider(topic::Provider::Certificate);
         // Whatever the host says instead, that does not suffice.
         if connection.certificate.is_empty() && self.engine.needs_certificate().is_some() {
-            return Err(Reason::UnusableCertificate);
+            return Err(Reason::UnusableCertificate.into());
         }
         // A summary is known by its digest, which is that of one certificate only.
         let text = match &connection.summary {
             Some(summary) if connection.certificate.is_empty() => summary.digest,
             _ => connection.certificate,
         };
-        if let Some(authenticated) =
-            self.cache
-                .get(CacheKey::Certificate(text), facts.keys, facts.now)
-        {
-            return Ok(Some(authenticated));
+        let known = self.known(CacheKey::Certificate(text));
+        if known.is_some() {
+            return Ok(known);
         }
         let user = mtls
-            .name(connection, facts.now)
+            .name(connection, facts.now.exact()?)
             .and_then(|(name, expires)| {
                 let groups = self.engine.groups_of(&name);
                 Some((User::new(name, groups, Document::empty())?, expires))
@@ -100,16 +98,23 @@ impl Decision<'_> {
         Ok(Some(authenticated))
     }
 
+    /// The caller from the cache. By a recent time, whoever is authenticated only for a moment longer
+    /// is not known.
+    #[inline]
+    pub(super) fn known(&mut self, key: CacheKey<'_>) -> Option<Arc<Authenticated>> {
+        let facts = self.facts;
+        self.cache.get(key, facts.keys, facts.now.latest())
+    }
+
     /// The caller that a token authenticates: from the cache, or the first provider that takes it,
     /// or the token server.
     fn authenticate_token(&mut self, compact: &[u8]) -> Result<Arc<Authenticated>, AuthnError> {
         let (engine, facts, verifier) = (self.engine, self.facts, self.verifier);
-        if let Some(authenticated) = self
-            .cache
-            .get(CacheKey::Token(compact), facts.keys, facts.now)
-        {
+        if let Some(authenticated) = self.known(CacheKey::Token(compact)) {
             return Ok(authenticated);
         }
+        // Not before: everything else depends on it.
+        facts.now.exact()?;
         // Not before: the cache holds well-formed tokens only.
         let token = &token_context::read(compact)?;
         let groups_of = |user: &str| engine.groups_of(user);

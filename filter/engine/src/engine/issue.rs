@@ -27,6 +27,7 @@ impl Decision<'_> {
     /// A [`AuthnError::Need`] for the body of a POST, and for keys; otherwise the refusal.
     pub(super) fn issue(&mut self) -> Result<LocalReply, AuthnError> {
         let (engine, head, facts) = (self.engine, self.head, self.facts);
+        let now = facts.now.exact()?;
         let form = if head.method == b"POST" {
             Some(form(head, facts)?)
         } else {
@@ -63,8 +64,8 @@ impl Decision<'_> {
         let not_after = authenticated
             .as_ref()
             .map(|authenticated| authenticated.expires);
-        let soon = facts.now.after(ANONYMOUS_LIFETIME);
-        let request = RequestFacts::new(head, facts.now);
+        let soon = now.after(ANONYMOUS_LIFETIME);
+        let request = RequestFacts::new(head, now);
         let authorizer = self.authorizer(&caller, &request);
         let may = |action, repository: &str| {
             authorizer
@@ -91,10 +92,10 @@ impl Decision<'_> {
                     &caller,
                     &granted,
                     source,
-                    |not_after| mint.end(not_after, facts.now),
-                    facts.now,
+                    |not_after| mint.end(not_after, now),
+                    now,
                 );
-                let token = mint.token(&subject, key, facts.now);
+                let token = mint.token(&subject, key, now);
                 // Claims of the credential may make it too long: a token that would not be accepted
                 // here is not issued.
                 token_context::read(token.as_bytes())?;
@@ -102,7 +103,7 @@ impl Decision<'_> {
             }
             (None, Credential::Token(token)) => (
                 String::from_utf8_lossy(token).into_owned(),
-                not_after.unwrap_or(facts.now),
+                not_after.unwrap_or(now),
             ),
             // Also for the holder of a certificate, which every request comes with.
             (None, Credential::Anonymous | Credential::Session(_) | Credential::Password(_)) => (
@@ -119,7 +120,7 @@ impl Decision<'_> {
         Ok(LocalReply::new(
             reply::TOKEN,
             caller.identity.username(),
-            response.reply(facts.now),
+            response.reply(now),
         ))
     }
 }

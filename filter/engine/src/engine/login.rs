@@ -44,9 +44,12 @@ impl<'a> Decision<'a> {
         compact: &[u8],
     ) -> Result<Option<Arc<Authenticated>>, AuthnError> {
         let key = CacheKey::Session(compact);
-        if let Some(authenticated) = self.cache.get(key, self.facts.keys, self.facts.now) {
-            return Ok(Some(authenticated));
+        let known = self.known(key);
+        if known.is_some() {
+            return Ok(known);
         }
+        // Not before: everything else depends on it.
+        self.facts.now.exact()?;
         match self.verify_login(compact, Audience::Session) {
             Ok(authenticated) => {
                 self.cache.put(key, Arc::clone(&authenticated));
@@ -66,7 +69,7 @@ impl<'a> Decision<'a> {
         password: &Password,
         purpose: LoginPurpose,
     ) -> Result<Arc<Authenticated>, AuthnError> {
-        let (facts, now) = (self.facts, self.facts.now);
+        let (facts, now) = (self.facts, self.facts.now.exact()?);
         let client = self.head.client;
         if let Some(login) = &self.engine.login {
             self.topic.set_provider(Provider::Source(login.source));

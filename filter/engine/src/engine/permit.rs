@@ -36,7 +36,7 @@ impl Engine {
         let facts = Facts {
             keys: &keys,
             gathered: &Gathered::default(),
-            now,
+            now: now.into(),
         };
         let authorizer = Authorizer {
             caller: &caller,

@@ -231,7 +231,7 @@ impl Engine {
         let facts = Facts {
             keys: &keys,
             gathered,
-            now: situation.now,
+            now: situation.now.into(),
         };
         let decision = Decision {
             engine: self,

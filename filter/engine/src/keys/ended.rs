@@ -40,15 +40,17 @@ impl Ended {
     /// # Errors
     /// See [`InvalidEnded`].
     pub fn read(set: &Map<String, Value>) -> Result<Self, InvalidEnded> {
-        let ids = match set.get(ENDED) {
-            None => BTreeSet::new(),
-            Some(Value::Array(ids)) => ids
-                .iter()
-                .map(|id| id.as_str().filter(|id| is_id(id)).map(str::to_owned))
-                .collect::<Option<_>>()
-                .ok_or(InvalidEnded(ENDED))?,
+        let mut ids = BTreeSet::new();
+        match set.get(ENDED) {
+            None => {}
+            Some(Value::Array(listed)) => {
+                for id in listed {
+                    let id = id.as_str().filter(|id| is_id(id));
+                    ids.insert(id.ok_or(InvalidEnded(ENDED))?.to_owned());
+                }
+            }
             Some(_) => return Err(InvalidEnded(ENDED)),
-        };
+        }
         let issued_after = match set.get(ISSUED_AFTER) {
             None => None,
             Some(seconds) => Some(UnixTime::from_secs(

@@ -55,7 +55,7 @@ pub(super) fn with_record(asked: &Asked<'_>, then: impl FnOnce(&Record<'_>)) {
     let facts = Facts {
         keys: &keys,
         gathered: &Gathered::default(),
-        now: NOW,
+        now: NOW.into(),
     };
     let head = RequestHead {
         method: asked.method.as_bytes(),

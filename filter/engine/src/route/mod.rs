@@ -13,7 +13,6 @@ mod mount;
 mod payload;
 mod query;
 mod repository;
-mod target;
 
 pub use config::RouteConfig;
 pub use digest::Digest;
@@ -24,8 +23,10 @@ pub use payload::Payload;
 pub use query::Query;
 pub use repository::Repository;
 
+use registry_auth_bytes::Target;
+use registry_auth_bytes::name::is_tag;
+
 use crate::reason::Reason;
-use target::Target;
 
 /// The most `tag=` parameters that one push may carry (zot's limit).
 pub const MAX_TAGS: usize = 46;
@@ -97,7 +98,7 @@ impl<'a> Route<'a> {
     /// `NameInvalid`, `TagInvalid`, `DigestInvalid` for an endpoint with a malformed name or
     /// reference, `MethodNotAllowed` for an endpoint that has no such method.
     pub fn parse(method: &[u8], target: &'a [u8], routes: &RouteConfig) -> Result<Self, Reason> {
-        let target = Target::read(target)?;
+        let target = Target::read(target).ok_or(Reason::NotFound)?;
         let (path, name) = (target.path, method);
         let method = Method::from_bytes(method);
         if routes.token_endpoint.as_deref() == Some(path) {
@@ -258,15 +259,6 @@ fn parse_reference(text: &str) -> Result<Reference<'_>, Reason> {
     } else {
         Err(Reason::TagInvalid)
     }
-}
-
-fn is_tag(text: &str) -> bool {
-    text.len() <= 128
-        && !text.starts_with(['.', '-'])
-        && !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
 /// Trimmed and without repetition, empty ones left out, as zot reads them of a push by digest; an

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use registry_auth_bytes::name::is_repository;
+
 use crate::reason::Reason;
 
 /// The longest repository name, in characters (OCI distribution spec, "Pulling manifests").
@@ -25,7 +27,7 @@ impl<'a> Repository<'a> {
     /// `NotFound` for a percent-escape, which proxy and registry may read differently; otherwise
     /// `NameInvalid`.
     pub fn parse_name(name: &'a str) -> Result<Self, Reason> {
-        if name.len() <= MAX_LENGTH && is_name(name.as_bytes()) {
+        if name.len() <= MAX_LENGTH && is_repository(name.as_bytes()) {
             Ok(Self(name))
         } else {
             Err(if name.contains('%') {
@@ -47,31 +49,4 @@ impl fmt::Display for Repository<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.0)
     }
-}
-
-/// The kind of the byte before another one in a name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    /// Nothing, or a slash.
-    Slash,
-    /// `[a-z0-9]`
-    Letter,
-    /// One underscore: another may follow.
-    Underscore,
-    /// Dashes: more may follow.
-    Dashes,
-    /// A separator that is whole: `.` or `__`.
-    Separator,
-}
-
-fn is_name(name: &[u8]) -> bool {
-    let step = |before, byte: &u8| match (before, *byte) {
-        (_, b'a'..=b'z' | b'0'..=b'9') => Some(Before::Letter),
-        (Before::Letter, b'/') => Some(Before::Slash),
-        (Before::Letter, b'_') => Some(Before::Underscore),
-        (Before::Letter, b'.') | (Before::Underscore, b'_') => Some(Before::Separator),
-        (Before::Letter | Before::Dashes, b'-') => Some(Before::Dashes),
-        _ => None,
-    };
-    name.iter().try_fold(Before::Slash, step) == Some(Before::Letter)
 }

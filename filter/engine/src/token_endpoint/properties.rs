@@ -229,7 +229,7 @@ impl World {
             let facts = Facts {
                 keys: &self.keys,
                 gathered: &gathered,
-                now: UnixTime::from_secs(now),
+                now: UnixTime::from_secs(now).into(),
             };
             match self.engine.decide(
                 &head,

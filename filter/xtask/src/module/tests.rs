@@ -201,7 +201,7 @@ fn the_limit_itself_is_allowed_and_one_byte_more_is_not() {
     let message = check_size(MAX_SIZE + 1).unwrap_err().to_string();
     assert_eq!(
         message,
-        "the module has 1609729 bytes, 1 more than the limit of 1609728"
+        "the module has 1572865 bytes, 1 more than the limit of 1572864"
     );
 }
 

@@ -235,6 +235,7 @@ const CLIPPY_FUZZ: &[&str] = &[
 ];
 const DOC: &[&str] = &[
     "doc",
+    "--package=registry-auth-bytes",
     "--package=registry-auth-cel",
     "--package=registry-auth-engine",
     "--package=registry-auth-lint",

@@ -27,6 +27,7 @@ mod parking;
 mod patience;
 mod plain;
 mod questions;
+mod recent_time;
 mod records;
 mod refused;
 mod scenarios;

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use registry_auth_bytes::is_same;
+
 /// Bytes at the start of a text that it may share with others: the header of a token, and often its
 /// audience.
 const SHARED: usize = 128;
@@ -75,15 +77,6 @@ impl SharedPrefixes {
     }
 }
 
-/// Word by word: `==` is the C library's `memcmp`, which takes single bytes in WebAssembly.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let ((one, one_end), (other, other_end)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
-    let word = |(one, other): (&[u8; 16], &[u8; 16])| {
-        u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other)
-    };
-    one.len() == other.len() && one.iter().zip(other).all(word) && one_end == other_end
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +85,19 @@ mod tests {
     fn a_text_is_itself_and_nothing_else() {
         let letters: Vec<u8> = (0..200).map(|number| b'a' + number % 26).collect();
         let mut prefixes = SharedPrefixes::default();
-        for length in [0, 1, 15, 16, SHARED - 1, SHARED, SHARED + 1, 200] {
+        for length in [
+            0,
+            1,
+            15,
+            16,
+            63,
+            64,
+            65,
+            SHARED - 1,
+            SHARED,
+            SHARED + 1,
+            200,
+        ] {
             let text = &letters[..length];
             let kept = prefixes.keep(text);
             assert!(kept.is(text), "{length}");

@@ -62,7 +62,7 @@ fn ask(
     let facts = Facts {
         keys: &keys,
         gathered: &gathered,
-        now: UnixTime::from_secs(now),
+        now: UnixTime::from_secs(now).into(),
     };
     match engine.decide(&head, &facts, cache, &PureRust) {
         Verdict::Allow(grant) => Ok(grant.identity().username().to_owned()),

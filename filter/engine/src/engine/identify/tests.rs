@@ -61,7 +61,7 @@ fn an_entry_for_any_issuer_does_not_stop_the_token_of_another_entry() {
         let facts = Facts {
             keys: &keys,
             gathered: &Gathered::default(),
-            now: UnixTime::from_secs(1_800_000_000),
+            now: UnixTime::from_secs(1_800_000_000).into(),
         };
         let head = RequestHead {
             method: b"GET",
@@ -167,7 +167,7 @@ fn a_refusal_has_its_cause() {
         let facts = Facts {
             keys: &keys,
             gathered: &Gathered::default(),
-            now: UnixTime::from_secs(1_800_000_000),
+            now: UnixTime::from_secs(1_800_000_000).into(),
         };
         let head = RequestHead {
             method: b"GET",

@@ -34,7 +34,7 @@ fn decided(engine: &Engine, head: &RequestHead<'_>, cache: &mut IdentityCache) -
     let facts = Facts {
         keys: &keys,
         gathered: &Gathered::default(),
-        now: NOW,
+        now: NOW.into(),
     };
     engine.decide(head, &facts, cache, &EverySignature)
 }
@@ -101,7 +101,7 @@ fn what_a_shadow_says_is_what_it_says_in_force_and_changes_nothing() {
                 let facts = Facts {
                     keys: &keys,
                     gathered: &Gathered::default(),
-                    now: NOW,
+                    now: NOW.into(),
                 };
                 let said = shadow.decide(&head, &facts, three, &EverySignature);
                 let expected = outcome_of(decided(&in_force, &head, four));
@@ -184,7 +184,7 @@ fn a_shadow_decides_with_what_the_live_policy_has_asked_for_and_asks_nothing() {
         let facts = Facts {
             keys: &keys,
             gathered: &gathered,
-            now: NOW,
+            now: NOW.into(),
         };
         let mut cache = IdentityCache::default();
         let live = compiled

@@ -195,7 +195,7 @@ fn decided(engine: &Engine, claims: &Map<String, Value>, method: &str, path: &st
     let facts = Facts {
         keys: &keys,
         gathered: &Gathered::default(),
-        now: NOW,
+        now: NOW.into(),
     };
     let head = RequestHead {
         method: method.as_bytes(),

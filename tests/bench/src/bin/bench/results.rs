@@ -35,6 +35,27 @@ impl Results {
             .map(Measured::median)
     }
 
+    /// The median over the rounds of what is computed from several rows of one round; each round has
+    /// an Envoy of its own.
+    pub(crate) fn in_rounds<const N: usize>(
+        &self,
+        ids: [&str; N],
+        of: impl Fn([f64; N]) -> f64,
+    ) -> Option<f64> {
+        let samples = |id: &str| {
+            let row = self.rows.iter().find(|measured| measured.row.id == id)?;
+            Some(row.samples.as_slice())
+        };
+        let rows: Vec<&[f64]> = ids.iter().map(|id| samples(id)).collect::<Option<_>>()?;
+        let round = |index: usize| {
+            let values = rows.iter().map(|row| row.get(index).copied());
+            let values: Vec<f64> = values.collect::<Option<_>>()?;
+            <[f64; N]>::try_from(values).ok().map(&of)
+        };
+        let values: Vec<f64> = (0..self.plan.rounds).filter_map(round).collect();
+        (!values.is_empty()).then(|| median(&values))
+    }
+
     /// The median of a figure, in its unit.
     pub(crate) fn figure(&self, id: &str) -> Option<f64> {
         self.figures
@@ -71,7 +92,7 @@ impl Results {
         let Plan { rounds, time, .. } = self.plan;
         let day = date.get(..10).unwrap_or(date);
         format!(
-            "{day}, commit {commit}, {cpu}, {cores} cores, Linux {kernel}, Envoy {envoy}, {rustc}; {}, {rounds} rounds of {} s; module of {} bytes.\n",
+            "{day}, commit {commit}, {cpu}, {cores} cores, Linux {kernel}, Envoy {envoy}, {rustc}; {}, {rounds} starts of Envoy with two turns of {} s each; module of {} bytes.\n",
             self.generator.name(),
             time.as_secs_f64(),
             self.module_size,

@@ -1,4 +1,6 @@
-//! Measures the rows in turn, A B C A B C, so that changes of the machine's speed affect all rows.
+//! Measures the rows in turn, A B C A B C, so that changes of the machine's speed affect all rows, and
+//! with a new Envoy for each round: V8 lays code out anew at each start, which changes what a module
+//! costs by a tenth of what `jwt_authn` costs.
 
 use std::time::Duration;
 
@@ -13,12 +15,15 @@ use crate::meter::Cpu;
 use crate::row::{Row, Traffic};
 use crate::stand::{Files, Listener};
 
+/// Turns of each row in a round.
+const TURNS: usize = 2;
+
 /// Durations and number of rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Rounds, each with every row.
+    /// Rounds, each with an Envoy of its own and with every row.
     pub(crate) rounds: usize,
-    /// Duration of a row in a round.
+    /// Duration of a row in a turn.
     pub(crate) time: Duration,
     /// Duration of the warm-up of each row, in which V8 optimizes hot code.
     pub(crate) warm_up: Duration,
@@ -44,7 +49,7 @@ impl Measured {
     }
 }
 
-/// Measures the rows in one Envoy.
+/// Measures the rows.
 ///
 /// # Errors
 /// Envoy does not start, or answers something else than 200.
@@ -58,19 +63,22 @@ pub(crate) fn measure(
         .iter()
         .map(|row| Listener::new(&row.id, row.chain))
         .collect();
-    let envoy = files.start(&listeners, 1)?;
     let mut lanes = rows
         .iter()
         .map(|row| Lane::new(row, plan))
         .collect::<Result<Vec<_>>>()?;
-    for lane in &mut lanes {
-        lane.send(&envoy, plan.warm_up, &Generator::Own)?;
-    }
     for round in 1..=plan.rounds {
         eprintln!("round {round} of {}", plan.rounds);
+        let envoy = files.start(&listeners, 1)?;
         for lane in &mut lanes {
-            lane.measure(&envoy, plan, generator)?;
+            lane.send(&envoy, plan.warm_up, &Generator::Own)?;
         }
+        for _ in 0..TURNS {
+            for lane in &mut lanes {
+                lane.measure(&envoy, plan, generator)?;
+            }
+        }
+        lanes.iter_mut().for_each(Lane::end_round);
     }
     Ok(lanes.into_iter().map(|lane| lane.measured).collect())
 }
@@ -81,6 +89,9 @@ struct Lane {
     tokens: Vec<String>,
     /// Number of times that new tokens were minted.
     batches: usize,
+    /// CPU time and requests of this round.
+    used: Duration,
+    requests: u64,
 }
 
 impl Lane {
@@ -100,6 +111,8 @@ impl Lane {
             },
             tokens,
             batches: 0,
+            used: Duration::ZERO,
+            requests: 0,
         })
     }
 
@@ -111,13 +124,21 @@ impl Lane {
         }
         let before = Cpu::of(envoy.process())?;
         let requests = self.send(envoy, plan.time, generator)?;
-        let used = Cpu::of(envoy.process())? - before;
+        self.used += Cpu::of(envoy.process())? - before;
+        self.requests += requests;
+        Ok(())
+    }
+
+    fn end_round(&mut self) {
+        let (used, requests) = (
+            std::mem::take(&mut self.used),
+            std::mem::take(&mut self.requests),
+        );
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         self.measured
             .samples
             .push(used.as_secs_f64() * 1e6 / requests as f64);
         self.measured.requests += requests;
-        Ok(())
     }
 
     fn send(&self, envoy: &Envoy, time: Duration, generator: &Generator) -> Result<u64> {

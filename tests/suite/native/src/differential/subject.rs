@@ -108,7 +108,7 @@ impl Subject {
             let facts = Facts {
                 keys: &self.keys,
                 gathered: &gathered,
-                now: UnixTime::from_secs(NOW),
+                now: UnixTime::from_secs(NOW).into(),
             };
             match self
                 .compiled

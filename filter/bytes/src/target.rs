@@ -1,15 +1,14 @@
 //! The request target, read once: where its parts are, and whether another parser could read it
 //! differently.
 
-use crate::reason::Reason;
-
 /// A target of visible ASCII. Its path begins with a slash and is unambiguous: no empty, `.` or
 /// `..` segment, nothing that some proxy, registry or file system treats as a separator.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Target<'a> {
-    pub(super) path: &'a str,
+pub struct Target<'a> {
+    /// Without its query.
+    pub path: &'a str,
     /// Without its question mark; empty when there is none.
-    pub(super) query: &'a str,
+    pub query: &'a str,
     /// Where the last slash of the path is, and the one before it; both 0 if there is one only.
     slashes: (usize, usize),
 }
@@ -27,30 +26,28 @@ enum Kind {
 }
 
 impl<'a> Target<'a> {
-    /// Reads a raw `:path`.
-    ///
-    /// # Errors
-    /// `NotFound` for everything else.
-    pub(super) fn read(target: &'a [u8]) -> Result<Self, Reason> {
+    /// Reads a raw `:path`; `None` for everything else.
+    #[must_use]
+    pub fn read(target: &'a [u8]) -> Option<Self> {
         let (mut slashes, mut dotted, mut before) = ((0, 0), false, Kind::Plain);
         let mut end = target.len();
         for (index, byte) in target.iter().enumerate() {
             let kind = kind(*byte);
             match kind {
                 Kind::Plain => {}
-                Kind::Slash if before == Kind::Slash => return Err(Reason::NotFound),
+                Kind::Slash if before == Kind::Slash => return None,
                 Kind::Slash => slashes = (index, slashes.0),
                 Kind::Dot => dotted |= before == Kind::Slash,
                 Kind::Question => {
                     end = index;
                     break;
                 }
-                Kind::Refused => return Err(Reason::NotFound),
+                Kind::Refused => return None,
             }
             before = kind;
         }
-        let target = std::str::from_utf8(target).map_err(|_| Reason::NotFound)?;
-        let (path, query) = target.split_at_checked(end).ok_or(Reason::NotFound)?;
+        let target = std::str::from_utf8(target).ok()?;
+        let (path, query) = target.split_at_checked(end)?;
         let query = query.strip_prefix('?').unwrap_or_default();
         let is_dots = |segment| segment == "." || segment == "..";
         if !path.starts_with('/')
@@ -59,9 +56,9 @@ impl<'a> Target<'a> {
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && byte != b'#')
         {
-            return Err(Reason::NotFound);
+            return None;
         }
-        Ok(Self {
+        Some(Self {
             path,
             query,
             slashes,
@@ -70,7 +67,8 @@ impl<'a> Target<'a> {
 
     /// Splits the path after its first `skipped` bytes into (prefix, second-last, last) segment;
     /// `None` if the path is too short.
-    pub(super) fn last_two(&self, skipped: usize) -> Option<(&'a str, &'a str, &'a str)> {
+    #[must_use]
+    pub fn last_two(&self, skipped: usize) -> Option<(&'a str, &'a str, &'a str)> {
         let (last, before) = self.slashes;
         let name = self.path.get(skipped..before)?;
         Some((

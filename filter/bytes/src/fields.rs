@@ -124,8 +124,11 @@ impl Fields {
 
     fn is(&self, place: &Place, name: &str) -> bool {
         // Most proxies write names in lower case; reading each character twice is expensive.
-        let (here, name) = (self.name(place), name.as_bytes());
-        place.name == name.len() && (here == name || here.eq_ignore_ascii_case(name))
+        let name = name.as_bytes();
+        place.name == name.len() && {
+            let here = self.name(place);
+            here == name || here.eq_ignore_ascii_case(name)
+        }
     }
 
     // INVARIANT: `parse` has seen that every place is inside the buffer, so no sum here overflows.
