@@ -24,7 +24,7 @@ const BUILT: UnixTime = UnixTime::from_secs(built(option_env!("SOURCE_DATE_EPOCH
 pub(crate) const NOT_SET: HostError =
     HostError("get_current_time: the time is before the module was built");
 
-/// How many requests one look at the clock is for: to look is a host call, and as dear as a part of
+/// How many requests one reading of the clock is for: it is a host call, and as expensive as a part of
 /// the decision.
 const USES: u32 = 32;
 
@@ -32,13 +32,13 @@ const USES: u32 = 32;
 const STALLED: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// The last look at the clock, as long as it may be used.
-    static LAST: Cell<Option<Look>> = const { Cell::new(None) };
+    /// The last reading of the clock, as long as it may be used.
+    static LAST: Cell<Option<Reading>> = const { Cell::new(None) };
 }
 
-/// A look at the clock.
+/// A reading of the clock.
 #[derive(Clone, Copy)]
-struct Look {
+struct Reading {
     /// When the host ticked last.
     tick: UnixTime,
     /// What the clock has shown.
@@ -63,7 +63,7 @@ pub(crate) fn now_or_built() -> UnixTime {
 pub(crate) fn tick() -> Result<UnixTime, HostError> {
     LAST.set(None);
     let tick = now()?;
-    LAST.set(Some(Look {
+    LAST.set(Some(Reading {
         tick,
         shown: tick,
         uses: USES,
@@ -71,7 +71,7 @@ pub(crate) fn tick() -> Result<UnixTime, HostError> {
     Ok(tick)
 }
 
-/// Now for a request, mostly without a look at the clock.
+/// Now for a request, mostly without reading the clock.
 ///
 /// Envoy ticks on the thread that handles requests, and at the latest when it has handled those that
 /// it knew of when the tick was due. So a recent time is older than a tick period by no more than
@@ -85,14 +85,14 @@ pub(crate) fn for_request() -> Result<Now, HostError> {
         return Ok(now()?.into());
     };
     if let Some(uses) = last.uses.checked_sub(1) {
-        LAST.set(Some(Look { uses, ..last }));
+        LAST.set(Some(Reading { uses, ..last }));
         return Ok(Now::Recent(last.shown));
     }
     LAST.set(None);
     let now = now()?;
-    // Once it does not fit, each request looks itself until there is a tick.
+    // Once it does not fit, each request reads it until there is a tick.
     if now >= last.tick && now.since(last.tick) <= STALLED {
-        LAST.set(Some(Look {
+        LAST.set(Some(Reading {
             shown: now,
             uses: USES,
             ..last

@@ -42,7 +42,8 @@ mod tests {
         let letters: Vec<u8> = (0..200).map(|number| b'a' + number % 26).collect();
         for length in [0, 1, 15, 16, 17, 63, 64, 65, 80, 127, 128, 200] {
             let text = &letters[..length];
-            assert!(is_same(text, &text.to_vec()), "{length}");
+            let copy: Vec<u8> = text.to_vec();
+            assert!(is_same(text, &copy), "{length}");
             assert!(!is_same(text, &[text, b"x"].concat()), "{length}");
             for place in 0..length {
                 let mut other = text.to_vec();

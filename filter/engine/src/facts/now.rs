@@ -6,7 +6,7 @@ use super::Need;
 use crate::time::UnixTime;
 
 /// What is relied on by a recent time has to last this much longer. It is far more than a host that
-/// gives a recent time lets pass between two looks at its clock.
+/// gives a recent time lets pass between two readings of its clock.
 pub const MARGIN: Duration = Duration::from_secs(5);
 
 /// The time of a decision.

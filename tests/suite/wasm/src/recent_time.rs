@@ -1,4 +1,4 @@
-//! Where the module takes the time of the last tick for a request, and where it looks at the clock:
+//! Where the module takes the time of the last tick for a request, and where it reads the clock:
 //! a token must not be good after its end because of it.
 
 use anyhow::{Result, ensure};
@@ -14,7 +14,7 @@ use crate::Outcome;
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 const HOUR: i64 = 3_600_000;
-/// How many requests may be decided with one look at the clock.
+/// How many requests may be decided with one reading of the clock.
 const USES: u64 = 32;
 
 fn configuration() -> Result<Value> {
@@ -57,8 +57,8 @@ fn send(vm: &mut Vm, request: &Request) -> Result<u16> {
     })
 }
 
-/// Sends a request several times, with the same end, and returns how often the clock was looked at.
-fn looks(vm: &mut Vm, request: &Request, times: u64, expected: u16) -> Result<u64> {
+/// Sends a request several times, with the same end, and returns how often the clock was read.
+fn readings(vm: &mut Vm, request: &Request, times: u64, expected: u16) -> Result<u64> {
     let count = |vm: &Vm| {
         let calls = vm.host_calls();
         calls
@@ -75,11 +75,11 @@ fn looks(vm: &mut Vm, request: &Request, times: u64, expected: u16) -> Result<u6
 }
 
 #[test]
-fn one_look_at_the_clock_in_wasm_is_for_some_requests_of_envoy_and_for_no_others() -> Outcome {
+fn one_reading_of_the_clock_in_wasm_is_for_some_requests_of_envoy_and_for_no_others() -> Outcome {
     let decisions = json!({ "decisions": { "allow": 0 } });
     let next = json!({ "accessControl": { "repositories": {} } });
     let envoy = Setup::of_scenarios(b"").envoy;
-    // (what the configuration has in addition, the version of Envoy, looks for 99 requests)
+    // (what the configuration has in addition, the version of Envoy, readings for 99 requests)
     let rows = [
         (json!({}), envoy, 3),
         (json!({ "log": { "level": "info" } }), envoy, 3),
@@ -100,12 +100,12 @@ fn one_look_at_the_clock_in_wasm_is_for_some_requests_of_envoy_and_for_no_others
         let mut vm = Vm::start(Compiled::built()?, setup)?;
         let request = pull("https://issuer.test", HOUR)?;
         assert_eq!(
-            looks(&mut vm, &request, 5, 200)?,
+            readings(&mut vm, &request, 5, 200)?,
             5,
             "before there is a tick"
         );
         vm.tick()?;
-        let found = looks(&mut vm, &request, 3 * (USES + 1), 200)?;
+        let found = readings(&mut vm, &request, 3 * (USES + 1), 200)?;
         assert_eq!(found, expected, "{more} {envoy:?}");
     }
     Ok(())
@@ -117,7 +117,7 @@ fn ticked(end: i64) -> Result<(Vm, Request)> {
     let request = pull("https://issuer.test", end)?;
     ensure!(send(&mut vm, &request)? == 200);
     vm.tick()?;
-    ensure!(looks(&mut vm, &request, 1, 200)? == u64::from(end <= 5_000));
+    ensure!(readings(&mut vm, &request, 1, 200)? == u64::from(end <= 5_000));
     Ok((vm, request))
 }
 
@@ -134,11 +134,11 @@ fn a_token_in_wasm_that_ends_between_two_ticks_is_good_until_then() -> Outcome {
 }
 
 #[test]
-fn the_module_looks_at_the_clock_for_each_request_when_the_ticks_have_stopped() -> Outcome {
+fn the_module_reads_the_clock_for_each_request_when_the_ticks_have_stopped() -> Outcome {
     let (mut vm, request) = ticked(HOUR)?;
     vm.advance(HOUR - 60_000);
-    assert_eq!(looks(&mut vm, &request, USES - 1, 200)?, 0);
-    assert_eq!(looks(&mut vm, &request, USES + 1, 200)?, USES + 1);
+    assert_eq!(readings(&mut vm, &request, USES - 1, 200)?, 0);
+    assert_eq!(readings(&mut vm, &request, USES + 1, 200)?, USES + 1);
     vm.advance(60_000);
     assert_eq!(send(&mut vm, &request)?, 401);
     Ok(())
@@ -160,11 +160,11 @@ fn a_clock_that_jumps_in_wasm_is_seen_on_the_tick_or_after_some_requests() -> Ou
         vm.tick()?;
         assert_eq!(send(&mut vm, &request)?, 401, "{jump}");
     }
-    // Set back: the next look is not taken for a time of that tick.
+    // Set back: the next reading is not taken for a time of that tick.
     let (mut vm, request) = ticked(HOUR)?;
     vm.advance(-60_000);
-    assert_eq!(looks(&mut vm, &request, USES - 1, 200)?, 0);
-    assert_eq!(looks(&mut vm, &request, 5, 200)?, 5);
+    assert_eq!(readings(&mut vm, &request, USES - 1, 200)?, 0);
+    assert_eq!(readings(&mut vm, &request, 5, 200)?, 5);
     Ok(())
 }
 
@@ -182,7 +182,7 @@ fn a_clock_that_is_lost_in_wasm_leaves_no_time_of_before() -> Outcome {
     assert_eq!(send(&mut vm, &request)?, 503);
     vm.advance(lost);
     assert_eq!(
-        looks(&mut vm, &request, 5, 200)?,
+        readings(&mut vm, &request, 5, 200)?,
         5,
         "until there is a tick"
     );

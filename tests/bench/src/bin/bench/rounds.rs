@@ -1,5 +1,5 @@
 //! Measures the rows in turn, A B C A B C, so that changes of the machine's speed affect all rows, and
-//! with a new Envoy for each round: V8 lays code out anew at each start, which changes what a module
+//! with a new Envoy for each round: V8 lays code out differently at each start, which changes what a module
 //! costs by a tenth of what `jwt_authn` costs.
 
 use std::time::Duration;
