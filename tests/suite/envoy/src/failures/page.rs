@@ -32,7 +32,7 @@ These are made to happen in wasmtime, because a real Envoy does not let them hap
 |---|---|---|
 | a host call fails, whichever, with whatever status | no request goes on without a grant; the next one is served | `tests/suite/wasm/src/faults` |
 | the clock says a time before the module's release date, as where a host hands over 32 bits of it | every request gets 503, public paths too, and the intake takes nothing; one line of the log says so, and one when the clock is right again | `clock.rs` |
-| the clock jumps back or forward | waits end with 503; tokens expire by the clock as it is; keys are used no longer than `maxStale` | `patience.rs`, `fetches/` |
+| the clock jumps back or forward | waits end with 503; tokens expire by the clock as it is, in Envoy from the next tick (250 ms) or after 32 requests of a worker on; keys are used no longer than `maxStale` | `patience.rs`, `fetches/`, `recent_time.rs` |
 | another plugin writes over what workers tell each other of fetches | what has no MAC of the push key counts as absent, `registry_auth_keys_share_refused` counts it | `fetches/hostile.rs` |
 | more requests of one worker wait than may (`docs/threats.md`, Limits) | those above get 503 at once; who has a verified credential is not among them because of others who have none | `patience.rs`, `parking.rs` |
 | a key is published while its issuer may not be asked yet, or is being asked | its tokens wait for the next fetch, within 5 seconds, and get 200; those above 256 of one worker get 503 at once | `fetches/unknown.rs` |
