@@ -24,18 +24,7 @@ const PROGRAMS: [(&str, &str); 2] = [
 const VERSION: &str = "\tk8s.io/kubernetes v";
 /// One package at a time, so that a small machine has room; no symbols, which nobody reads.
 const GO_FLAGS: &str = "-mod=readonly -p=1 -trimpath";
-// With the packages of the step in `test`, so that what they share is compiled once for both.
-const CONTROLLER: &[&str] = &[
-    "test",
-    "--package=registry-auth-shim",
-    "--package=registry-auth-controller",
-    "--package=registry-auth-credential-helper",
-    "--package=registry-auth-people",
-    "--test=all",
-    "--",
-    "--nocapture",
-    "scenarios::",
-];
+const CONTROLLER: &[&str] = &["--test=all", "--", "--nocapture", "scenarios::"];
 const ENVOY: &[&str] = &["--test=envoy", "--", "--nocapture", "kube::"];
 
 /// Builds what is missing, and runs the tests.
@@ -50,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     eprintln!("[3/5] build");
     build::all(workspace)?;
     eprintln!("[4/5] the controller with the stub and with the API server");
-    process::run(&mut workspace.cargo(CONTROLLER))?;
+    process::run(&mut workspace.tested("test", CONTROLLER))?;
     eprintln!("[5/5] keys and bound tokens of the API server through Envoy");
     process::run(&mut workspace.tested("test", ENVOY))
 }
