@@ -1,5 +1,6 @@
 //! The filter of one worker: an engine, the keys it holds, the requests that are not done.
 
+mod notices;
 mod replies;
 mod request;
 mod turn;

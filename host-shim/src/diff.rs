@@ -256,6 +256,7 @@ fn as_json(report: &Report) -> Value {
         "newlyAllowed": report.newly_allowed,
         "undecidable": report.undecidable,
         "linesWithoutRecord": report.foreign,
+        "recordsRepeated": report.repeated,
         "decidedOtherwise": report.otherwise,
         "groups": groups.collect::<Vec<_>>(),
         "unused": report.unused,

@@ -1,6 +1,5 @@
 //! One request: read the head, decide, enforce.
 
-use log::warn;
 use registry_auth_engine::decision::{Denied, Grant, Verdict};
 use registry_auth_engine::facts::{
     Facts, Gathered, KeysAnswer, MAX_BODY, Missing, Need, Now, RequestBody,
@@ -23,12 +22,6 @@ use crate::next_policy::NextVerdict;
 use crate::parked::Body;
 use crate::pending::{Awaits, Pending};
 use crate::records::Case;
-
-/// Logged once, at the first request that shows it.
-const NO_ADDRESS: &str = "a request came without x-forwarded-for, so the proxy does not set the client's address and conditions on `req.client` grant nothing: in Envoy, set `use_remote_address: true` and leave `skip_xff_append` off";
-
-/// Logged once, at the first request that shows it, behind what is configured.
-const NO_CERTIFICATE: &str = "needs the whole client certificate, which the host does not hand to the filter: every request with one and without a token is refused; Envoy does from 1.38 on";
 
 /// What a decision comes to.
 pub(super) enum Progress {
@@ -140,22 +133,6 @@ impl Filter {
             waits: None,
         };
         Ok(self.conclude(context, pending, verdict, trace, now))
-    }
-
-    fn check_address(&self, head: &Head) {
-        if self.engine.reads_client_address()
-            && head.fields().first("x-forwarded-for").is_none()
-            && !self.warned_of_address.replace(true)
-        {
-            warn!("{NO_ADDRESS}");
-        }
-    }
-
-    fn check_certificate(&self, head: &Head) {
-        if head.lacks_certificate() && !self.warned_of_certificate.replace(true) {
-            let what = self.engine.needs_certificate().unwrap_or("`mtls`");
-            warn!("{what} {NO_CERTIFICATE}");
-        }
     }
 
     /// Decides a request of the effective context as far as the facts go.

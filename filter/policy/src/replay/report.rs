@@ -144,6 +144,13 @@ impl fmt::Display for Report {
             let lines = counted(self.foreign, "line", "lines");
             writeln!(formatter, "         {lines} without a record")?;
         }
+        if self.repeated > 0 {
+            let records = counted(self.repeated, "record was", "records were");
+            writeln!(
+                formatter,
+                "         {records} there before, as a log has them that holds the access log too"
+            )?;
+        }
         if self.otherwise > 0 {
             writeln!(
                 formatter,

@@ -6,6 +6,8 @@
     reason = "rows of tables"
 )]
 
+mod log;
+
 use registry_auth_engine::compile::compile;
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::config::{Role, decode_value};
@@ -425,55 +427,4 @@ fn configured_groups_are_those_of_each_policy() {
         );
         assert_eq!(word(&report), expected, "{line}");
     }
-}
-
-#[test]
-fn lines_of_others_are_counted_and_the_rest_is_grouped() {
-    let old = configuration("claims.sub", rule("", json!(["read", "create"])));
-    let new = configuration("claims.sub", rule("", json!(["create"])));
-    let nested = json!({ "status": 200, "registry_auth": record(json!({ "id": "8" })) });
-    let text = json!({ "status": 200, "decision": record(json!({ "id": "9" })).to_string() });
-    let good = record(json!({}));
-    let lines: Vec<Vec<u8>> = vec![
-        good.to_string().into(),
-        nested.to_string().into(),
-        text.to_string().into(),
-        "[2026-01-01] GET /v2/ 200".into(),
-        good.to_string().replace('}', "").into(),
-        b"{\"action\":\"read\",\"repository\":\"a/b\",\"user\":\"\xff\"}".to_vec(),
-        "  ".into(),
-        record(json!({ "user": "x" })).to_string().into(),
-    ];
-    let report = replayed(&old, &new, &lines);
-    let expected = "replay   4 requests: 1 same, 3 newly refused, 0 newly allowed, 0 undecidable\n         \
-        3 lines without a record\n         \
-        1 request was decided in another way than by the old policy: another one wrote the log\n         \
-        newly refused: 3 x u read a/**, last id 9\n\
-        unused   policies[0] of a/** granted nothing in this log\n";
-    assert_eq!(report.to_string(), expected);
-    let empty = replayed(&old, &new, &[]);
-    assert_eq!(empty, Report::default());
-    let shown = "replay   0 requests: 0 same, 0 newly refused, 0 newly allowed, 0 undecidable\n";
-    assert_eq!(empty.to_string(), shown);
-}
-
-#[test]
-fn what_is_remembered_is_bounded() {
-    let old = configuration(
-        "claims.sub",
-        json!({ "repositories": { "**": { "defaultPolicy": ["read"] } } }),
-    );
-    let new = configuration("claims.sub", json!({ "repositories": {} }));
-    let line = |user: usize| {
-        record(json!({ "user": format!("user-{user}") }))
-            .to_string()
-            .into_bytes()
-    };
-    let lines: Vec<_> = (0..3_000).map(line).collect();
-    let report = replayed(&old, &new, &lines);
-    assert_eq!((report.newly_refused, report.groups.len()), (3_000, 1_000));
-    assert!(
-        report.to_string().contains("newly refused: 2,980 x others"),
-        "{report}"
-    );
 }
