@@ -384,3 +384,33 @@ async fn a_token_is_verified_with_the_keys_of_its_issuer() -> anyhow::Result<()>
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_file_without_an_end_is_an_error_and_a_reader_that_leaves_is_none() -> anyhow::Result<()>
+{
+    let folder = Folder::new()?;
+    files(&folder)?;
+    let (status, _, errors) = run(&folder.path(""), "check --config /dev/zero").await?;
+    assert_eq!(status, Some(1));
+    ensure!(
+        errors.contains("longer than 64 MiB") && errors.lines().count() == 1,
+        "{errors}"
+    );
+    let mut command = command(&[
+        "explain",
+        "--config",
+        "policy.yaml",
+        "--anonymous",
+        "catalog",
+    ]);
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    command.current_dir(folder.path("")).stdout(writer);
+    let output = command
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .await?;
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(String::from_utf8(output.stderr)?, "");
+    Ok(())
+}
