@@ -406,10 +406,8 @@ async fn a_file_without_an_end_is_an_error_and_a_reader_that_leaves_is_none() ->
     let (reader, writer) = std::io::pipe()?;
     drop(reader);
     command.current_dir(folder.path("")).stdout(writer);
-    let output = command
-        .stderr(std::process::Stdio::piped())
-        .output()
-        .await?;
+    let child = command.stderr(std::process::Stdio::piped()).spawn()?;
+    let output = child.wait_with_output().await?;
     assert_eq!(output.status.code(), Some(141));
     assert_eq!(String::from_utf8(output.stderr)?, "");
     Ok(())
