@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
-use rsa::traits::PublicKeyParts as _;
 use serde_json::{Map, Value, json};
 
 use super::error::KeyError;
@@ -84,8 +83,8 @@ pub(super) fn write(key: &PublicKey) -> Value {
     let mut members = match key.material() {
         Material::Rsa(key) => json!({
             "kty": "RSA",
-            "n": encode(&key.n_bytes()),
-            "e": encode(&key.e_bytes()),
+            "n": encode(key.modulus()),
+            "e": encode(&key.exponent()),
         }),
         Material::P256(key) => point("P-256", key.to_sec1_point(false).as_bytes()),
         Material::P384(key) => point("P-384", key.to_sec1_point(false).as_bytes()),

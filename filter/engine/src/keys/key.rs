@@ -4,9 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 
 use ed25519_dalek::VerifyingKey as Ed25519Key;
-use rsa::pkcs1;
-use rsa::traits::PublicKeyParts as _;
-use rsa::{BoxedUint, PublicKey as RsaPublicKey};
+use registry_auth_rsa::{InvalidKey, PublicKey as RsaPublicKey};
 use spki::der::asn1::{Any, BitString, Null, UintRef};
 use spki::der::oid::ObjectIdentifier;
 use spki::der::{Decode as _, Encode as _};
@@ -30,9 +28,6 @@ pub(super) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 /// `secp521r1`.
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
-
-const MIN_RSA_BITS: usize = 2048;
-const MAX_RSA_BITS: usize = 8192;
 
 /// `kid` of a key: an opaque text, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -178,16 +173,11 @@ impl PublicKey {
 
     /// An RSA key from big-endian numbers; leading zeros are ignored.
     pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
-        let number = BoxedUint::from_be_slice_vartime;
-        let key = RsaPublicKey::new_with_size_limits(
-            number(modulus),
-            number(exponent),
-            MIN_RSA_BITS..=MAX_RSA_BITS,
-        );
+        let key = RsaPublicKey::new(modulus, exponent);
         Self::new(Material::Rsa(key.map_err(|error| match error {
-            rsa::Error::ModulusTooSmall => KeyError::TooShort,
-            rsa::Error::ModulusTooLarge => KeyError::TooLong,
-            _ => KeyError::BadRsa,
+            InvalidKey::TooShort => KeyError::TooShort,
+            InvalidKey::TooLong => KeyError::TooLong,
+            InvalidKey::Malformed => KeyError::BadRsa,
         })?))
     }
 
@@ -329,10 +319,9 @@ fn encode(
 }
 
 fn pkcs1_of(key: &RsaPublicKey) -> spki::der::Result<Vec<u8>> {
-    let (modulus, exponent) = (key.n_bytes(), key.e_bytes());
     pkcs1::RsaPublicKey {
-        modulus: UintRef::new(&modulus)?,
-        public_exponent: UintRef::new(&exponent)?,
+        modulus: UintRef::new(key.modulus())?,
+        public_exponent: UintRef::new(&key.exponent())?,
     }
     .to_der()
 }

@@ -1,6 +1,5 @@
 //! A public key in PEM text (RFC 7468), read as leniently as Go's `encoding/pem`, which zot uses.
 
-use rsa::pkcs1;
 use spki::der::Decode as _;
 use spki::der::asn1::AnyRef;
 

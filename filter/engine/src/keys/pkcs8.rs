@@ -1,9 +1,9 @@
 //! Private keys in PEM text, as `openssl genpkey` writes them: PKCS#8 (RFC 5958). For the native
 //! side; the filter gets JWKs.
 
-use rsa::pkcs8::PrivateKeyInfoRef;
-use rsa::pkcs8::der::Decode as _;
+use pkcs8::PrivateKeyInfoRef;
 use serde_json::{Value, json};
+use spki::der::Decode as _;
 use spki::der::oid::ObjectIdentifier;
 
 use super::error::{KeyError, KeysError};

@@ -241,6 +241,7 @@ const DOC: &[&str] = &[
     "--package=registry-auth-lint",
     "--package=registry-auth-playground",
     "--package=registry-auth-policy",
+    "--package=registry-auth-rsa",
     "--package=registry-auth-vm",
     "--no-deps",
 ];

@@ -42,7 +42,7 @@ where
     }
 
     fn as_bytes(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.0.to_vec())
+        Cow::Owned(self.0.to_bytes().as_ref().to_vec())
     }
 }
 

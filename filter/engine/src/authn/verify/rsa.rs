@@ -2,42 +2,28 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 
 use jwt_compact::{Algorithm, AlgorithmSignature};
-use rsa::sha2::digest::FixedOutputReset;
-use rsa::sha2::digest::const_oid::AssociatedOid;
-use rsa::{Pkcs1v15Sign, Pss, PublicKey};
-use sha2::Digest;
+use registry_auth_rsa::{Hash, Padding, PublicKey};
 
 /// RSASSA with a hash and a padding, verifying only.
-pub(super) struct Rsa<H> {
+pub(super) struct Rsa {
     padding: Padding,
-    hash: PhantomData<H>,
+    hash: Hash,
 }
 
-enum Padding {
-    Pkcs1,
-    /// The salt is as long as the hash.
-    Pss,
-}
-
-impl<H> Rsa<H> {
+impl Rsa {
     /// RS256 and its like.
-    pub(super) const fn pkcs1() -> Self {
-        Self {
-            padding: Padding::Pkcs1,
-            hash: PhantomData,
-        }
+    pub(super) const fn pkcs1(hash: Hash) -> Self {
+        let padding = Padding::Pkcs1;
+        Self { padding, hash }
     }
 
     /// PS256 and its like.
-    pub(super) const fn pss() -> Self {
-        Self {
-            padding: Padding::Pss,
-            hash: PhantomData,
-        }
+    pub(super) const fn pss(hash: Hash) -> Self {
+        let padding = Padding::Pss;
+        Self { padding, hash }
     }
 }
 
@@ -56,7 +42,7 @@ impl AlgorithmSignature for Octets {
     }
 }
 
-impl<H: Digest + FixedOutputReset + AssociatedOid> Algorithm for Rsa<H> {
+impl Algorithm for Rsa {
     type SigningKey = Infallible;
     type VerifyingKey = PublicKey;
     type Signature = Octets;
@@ -70,13 +56,6 @@ impl<H: Digest + FixedOutputReset + AssociatedOid> Algorithm for Rsa<H> {
     }
 
     fn verify_signature(&self, signature: &Octets, key: &PublicKey, message: &[u8]) -> bool {
-        let hashed = H::digest(message);
-        let verified = match self.padding {
-            Padding::Pkcs1 => key.verify(Pkcs1v15Sign::new::<H>(), &hashed, &signature.0),
-            Padding::Pss => {
-                key.verify(Pss::<H>::new_with_salt(hashed.len()), &hashed, &signature.0)
-            }
-        };
-        verified.is_ok()
+        key.verifies(self.padding, self.hash, message, &signature.0)
     }
 }

@@ -1,7 +1,7 @@
 //! Signatures over bytes: the trait for the host's implementation, and the implementation in Rust.
 
 use jwt_compact::{Algorithm as Implementation, AlgorithmSignature as _};
-use sha2::{Sha256, Sha384, Sha512};
+use registry_auth_rsa::Hash;
 use spki::der::Encode as _;
 use spki::der::asn1::UintRef;
 
@@ -49,22 +49,22 @@ impl SignatureVerifier for PureRust {
     ) -> Verification {
         match (algorithm, key.material()) {
             (Algorithm::Rs256, Material::Rsa(key)) => {
-                check(&Rsa::<Sha256>::pkcs1(), key, message, signature)
+                check(&Rsa::pkcs1(Hash::Sha256), key, message, signature)
             }
             (Algorithm::Rs384, Material::Rsa(key)) => {
-                check(&Rsa::<Sha384>::pkcs1(), key, message, signature)
+                check(&Rsa::pkcs1(Hash::Sha384), key, message, signature)
             }
             (Algorithm::Rs512, Material::Rsa(key)) => {
-                check(&Rsa::<Sha512>::pkcs1(), key, message, signature)
+                check(&Rsa::pkcs1(Hash::Sha512), key, message, signature)
             }
             (Algorithm::Ps256, Material::Rsa(key)) => {
-                check(&Rsa::<Sha256>::pss(), key, message, signature)
+                check(&Rsa::pss(Hash::Sha256), key, message, signature)
             }
             (Algorithm::Ps384, Material::Rsa(key)) => {
-                check(&Rsa::<Sha384>::pss(), key, message, signature)
+                check(&Rsa::pss(Hash::Sha384), key, message, signature)
             }
             (Algorithm::Ps512, Material::Rsa(key)) => {
-                check(&Rsa::<Sha512>::pss(), key, message, signature)
+                check(&Rsa::pss(Hash::Sha512), key, message, signature)
             }
             (Algorithm::Es256, Material::P256(key)) => {
                 check(&Es256::new(), key, message, signature)
