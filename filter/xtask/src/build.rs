@@ -1,7 +1,7 @@
 //! `cargo xtask build`: builds the artefacts, modules and native binary.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use clap::Args;
@@ -11,10 +11,8 @@ use crate::module::{self, Finished, Variant};
 use crate::process;
 use crate::toolchain;
 use crate::tools;
-use crate::workspace::Workspace;
+use crate::workspace::{EMBEDDED, PAGE, Workspace};
 
-/// The page of the playground, in `target`: built before, it becomes a part of the program.
-pub(crate) const PAGE: &str = "playground";
 const LIBRARY: &str = "registry_auth_filter.wasm";
 /// The module as it ships, in `target`.
 const MODULE: &str = "registry-auth.wasm";
@@ -176,45 +174,31 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn build_native(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut command = workspace.cargo(&[
-        "build",
-        "--package",
-        "registry-auth-shim",
-        "--bin",
-        "registry-auth",
-        "--release",
-    ]);
-    match embedded(workspace)? {
-        Some(module) => drop(command.env("REGISTRY_AUTH_EMBED", module)),
-        None => eprintln!("no module yet: `registry-auth run` will need `--module`"),
+    if !embed(workspace)? {
+        eprintln!("no module yet: `registry-auth run` will need `--module`");
     }
     // It needs Node.js, which nothing else of the build does.
-    let page = workspace.target(PAGE);
-    if page.join("index.html").exists() {
-        command.env("REGISTRY_AUTH_PLAYGROUND", page);
-    } else {
+    if !workspace.target(PAGE).join("index.html").exists() {
         eprintln!(
             "no page yet (`cargo xtask playground`): `registry-auth playground` will need it"
         );
     }
-    process::run(&mut command)?;
-    eprintln!(
-        "{}",
-        workspace.short(&workspace.target("release/registry-auth"))
-    );
+    process::run(&mut workspace.build_native())?;
+    eprintln!("{}", workspace.short(&workspace.native()));
     helper::build(workspace)
 }
 
-/// Returns the file of the module for the native binary; `None` if there is no module. It is a copy
-/// that changes only with the content, so that the binary is compiled again only then.
-fn embedded(workspace: &Workspace) -> anyhow::Result<Option<PathBuf>> {
+/// Copies the module, if there is one, to where the native program takes it from. The copy changes only with the content, so that
+/// the program is compiled again only then.
+fn embed(workspace: &Workspace) -> anyhow::Result<bool> {
+    let copy = workspace.target(EMBEDDED);
     let Ok(module) = fs::read(workspace.target(MODULE)) else {
-        return Ok(None);
+        let _ = fs::remove_file(copy);
+        return Ok(false);
     };
-    let copy = workspace.target("embedded.wasm");
     if fs::read(&copy).ok().as_ref() != Some(&module) {
         replace(&copy, &module)
             .with_context(|| format!("cannot write `{}`", workspace.short(&copy)))?;
     }
-    Ok(Some(copy))
+    Ok(true)
 }

@@ -94,7 +94,7 @@ fn of_program(workspace: &Workspace, options: &Options, build: &Build) -> anyhow
             if !no_build {
                 build::build_native(workspace)?;
             }
-            workspace.target("release/registry-auth")
+            workspace.native()
         }
     };
     let target = if options.is_static {

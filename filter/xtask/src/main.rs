@@ -89,7 +89,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     match &arguments.command {
         Command::Build(options) => build::run(&workspace, options),
-        Command::Test(options) => test::run(&workspace, options),
+        Command::Test(options) => test::run(&workspace.testing(), options),
         Command::Fuzz(options) => fuzz::run(&workspace, options),
         Command::Demo(options) => demo::run(&workspace, options),
         Command::Chart => chart::run(&workspace),

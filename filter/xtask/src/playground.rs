@@ -8,8 +8,7 @@ use anyhow::{Context, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::build::PAGE;
-use crate::workspace::Workspace;
+use crate::workspace::{PAGE, Workspace};
 use crate::{build, process, toolchain, tools};
 
 /// The module with its glue, below `target`.

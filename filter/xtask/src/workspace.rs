@@ -12,9 +12,22 @@ use crate::process;
 /// would have other features and be compiled again.
 const TESTED: &[&str] = &["--workspace", "--exclude=registry-auth-filter"];
 
+/// The module for the native program, in `target`.
+pub(crate) const EMBEDDED: &str = "embedded.wasm";
+/// The page of the playground, in `target`: built before, it becomes a part of the program.
+pub(crate) const PAGE: &str = "playground";
+
+/// What the native program holds, in `target`, and the variable that tells its build script.
+const HELD: [(&str, &str); 2] = [
+    ("REGISTRY_AUTH_EMBED", EMBEDDED),
+    ("REGISTRY_AUTH_PLAYGROUND", PAGE),
+];
+
 /// The checkout that `cargo xtask` was started in.
 pub(crate) struct Workspace {
     root: PathBuf,
+    /// The native program is that of the tests.
+    testing: bool,
 }
 
 impl Workspace {
@@ -28,7 +41,45 @@ impl Workspace {
             .context("xtask stands two folders below the root")?;
         Ok(Self {
             root: root.to_owned(),
+            testing: false,
         })
+    }
+
+    /// The same checkout, with the native program built as the tests are, of whose libraries it has most: built as it ships, they would
+    /// all be compiled once more, for a quarter of an hour.
+    pub(crate) fn testing(self) -> Self {
+        Self {
+            testing: true,
+            ..self
+        }
+    }
+
+    /// Returns the path of the native program.
+    pub(crate) fn native(&self) -> PathBuf {
+        self.target(if self.testing {
+            "debug/registry-auth"
+        } else {
+            "release/registry-auth"
+        })
+    }
+
+    /// Returns a command that builds the native program.
+    pub(crate) fn build_native(&self) -> Command {
+        let program = "--bin=registry-auth";
+        if self.testing {
+            return self.tested("build", &[program]);
+        }
+        let mut command = self.cargo(&["build", "--package=registry-auth-shim", program]);
+        command.arg("--release").envs(self.held());
+        command
+    }
+
+    /// Variables with what there is of what the native program holds.
+    fn held(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        let all = HELD.map(|(variable, name)| (variable, self.target(name)));
+        // Without its first file, a folder is not whole.
+        all.into_iter()
+            .filter(|(_, path)| path.is_file() || path.join("index.html").is_file())
     }
 
     /// Returns a path inside the checkout.
@@ -74,6 +125,12 @@ impl Workspace {
     pub(crate) fn tested(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = self.cargo(&[name]);
         command.args(TESTED).args(arguments);
+        if self.testing {
+            // The same for each command, or the program would be built again.
+            command
+                .envs(self.held())
+                .env("REGISTRY_AUTH_SHIM", self.native());
+        }
         command
     }
 
@@ -86,6 +143,9 @@ impl Workspace {
         process::run(&mut self.tested("build", &["--bin", name]))?;
         let mut command = self.command(self.target("debug").join(name));
         command.env("REGISTRY_AUTH_TOOLS", self.tools());
+        if self.testing {
+            command.env("REGISTRY_AUTH_SHIM", self.native());
+        }
         Ok(command)
     }
 }
