@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: builds what the package of the benchmark needs, and runs it.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
@@ -23,6 +24,9 @@ pub(crate) struct Options {
     /// How many seconds each row is measured in each of two turns (2)
     #[arg(long)]
     seconds: Option<u32>,
+    /// Measure zot too, which is this program; without it the table says that it is missing
+    #[arg(long, value_name = "PATH")]
+    zot: Option<PathBuf>,
     /// Put the tables into docs/performance.md
     #[arg(long)]
     write: bool,
@@ -31,7 +35,9 @@ pub(crate) struct Options {
 }
 
 /// Options that do not apply to the measurements of [`Other`].
-const PLANNED: [&str; 5] = ["quick", "rows", "rounds", "seconds", "write"];
+const PLANNED: [&str; 6] = ["quick", "rows", "rounds", "seconds", "zot", "write"];
+/// The row that needs [`tools::OTHERS`].
+const OPA: &str = "opa";
 
 /// Other measurements.
 #[derive(Args, Default)]
@@ -100,6 +106,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
             tools::BENCH
         },
     )?;
+    if options.compares() {
+        tools::install(workspace, tools::OTHERS)?;
+    }
     // With the module in it: `run` is measured too.
     build::all(workspace)?;
     build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
@@ -107,6 +116,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 }
 
 impl Options {
+    /// Returns true if what people would use instead is measured too.
+    fn compares(&self) -> bool {
+        let named = |rows: &String| rows.split(',').any(|row| row == OPA);
+        let others = self.other.run || self.other.login;
+        !self.quick && !others && self.rows.as_ref().is_none_or(named)
+    }
+
     /// Returns the arguments for the benchmark.
     fn arguments(&self) -> Vec<String> {
         let flags = [
@@ -125,10 +141,53 @@ impl Options {
         let texts = [
             ("--rows", self.rows.clone()),
             ("--profile", self.other.profile.clone()),
+            (
+                "--zot",
+                self.zot.as_ref().map(|path| path.display().to_string()),
+            ),
         ];
         for (name, value) in values.into_iter().chain(texts) {
             arguments.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
         }
         arguments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_need_is_installed_only_where_they_are_measured() {
+        let rows = |rows: &str| Options {
+            rows: Some(rows.to_owned()),
+            ..Options::default()
+        };
+        assert!(Options::default().compares());
+        assert!(rows("e,opa").compares());
+        assert!(!rows("e,zot").compares());
+        let quick = Options {
+            quick: true,
+            ..Options::default()
+        };
+        assert!(!quick.compares());
+        let other = Other {
+            run: true,
+            ..Other::default()
+        };
+        let run = Options {
+            other,
+            ..Options::default()
+        };
+        assert!(!run.compares());
+    }
+
+    #[test]
+    fn the_path_of_zot_is_passed_on() {
+        let options = Options {
+            zot: Some("/opt/zot".into()),
+            ..Options::default()
+        };
+        assert_eq!(options.arguments(), ["--zot", "/opt/zot"]);
     }
 }

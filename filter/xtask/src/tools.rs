@@ -17,7 +17,7 @@ use crate::process;
 use crate::workspace::Workspace;
 pub(crate) use table::{
     ALL, BENCH, BUILD, BUILD_ENVIRONMENT, CLIENTS, DELIVERY, DEMO, ENVOY, HOSTS, ISTIO,
-    OBSERVABILITY, PAGES, PEOPLE, PLAYGROUND, TEST,
+    OBSERVABILITY, OTHERS, PAGES, PEOPLE, PLAYGROUND, TEST,
 };
 use table::{BINDGEN, HTPASSWD, WRK};
 use tool::Source;

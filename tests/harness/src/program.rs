@@ -78,6 +78,12 @@ impl Program {
         }
     }
 
+    /// Returns its process id.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns its output.
     #[must_use]
     pub fn output(&self) -> String {

@@ -64,8 +64,16 @@ fn base(place: &Place) -> Node {
             "overload_manager",
             map([member("resource_monitors", list([connections()]))]),
         ),
+        member("memory_allocator_manager", released()).why(
+            "Compiling the module leaves some 20 MiB of free memory behind, which Envoy would keep: it gives 1 MiB a second back.",
+        ),
         stats::config(),
     ])
+}
+
+/// What Envoy gives back of the memory that it does not use; both members are in Envoy 1.36 and newer.
+fn released() -> Value {
+    json!({ "bytes_to_release": 1_048_576, "memory_release_interval": "1s" })
 }
 
 fn connections() -> Value {

@@ -37,7 +37,9 @@ pub(crate) const PAGES: &[Tool] = &[CHROMIUM, BROWSER];
 pub(crate) const PLAYGROUND: &[Tool] = &[BINARYEN, BINDGEN, PAGE];
 /// The load generator of the benchmark, for which there is a substitute.
 pub(crate) const BENCH: &[Tool] = &[BINARYEN, SERVERS, WRK];
-/// All of them.
+/// What the benchmark compares with; some minutes to compile, and nothing else needs it.
+pub(crate) const OTHERS: &[Tool] = &[OPA];
+/// All of them, but what only one command needs.
 pub(crate) const ALL: &[&[Tool]] = &[
     TEST,
     CLIENTS,
@@ -221,6 +223,11 @@ const REDIS: Tool = Tool {
         &["redis-server"],
     ),
     probe: ["bin/redis-server", "--version"],
+};
+const OPA: Tool = Tool {
+    name: "opa",
+    source: Source::Go("github.com/open-policy-agent/opa", "v1.22.4"),
+    probe: ["bin/opa", "version"],
 };
 pub(super) const WRK: Tool = Tool {
     name: "wrk",

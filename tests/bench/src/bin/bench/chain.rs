@@ -6,6 +6,8 @@ use anyhow::Result;
 use registry_auth_harness::workload::{self, AUDIENCE, ISSUER, Policy, REPOSITORY, SUBJECT};
 use serde_json::{Value, json};
 
+use crate::opa;
+
 /// The name of the router filter.
 const ROUTER: &str = "envoy.filters.http.router";
 /// The key of the claims in the metadata that `jwt_authn` writes and `rbac` reads.
@@ -27,6 +29,10 @@ pub(crate) enum Chain {
         /// `jwt_cache_config` is set.
         cache: bool,
     },
+    /// Envoy's filter for scripts in Lua, with one that does nothing.
+    Lua,
+    /// Envoy asks the cluster with the name of the listener by HTTP (`ext_authz`).
+    Asked,
     /// Ours.
     Ours(Policy),
     /// Ours in the intake role.
@@ -61,6 +67,8 @@ impl Chain {
             Self::Calls => vec![wasm(name, vm, modules.calls, "")],
             Self::EmptySdk => vec![wasm(name, vm, modules.empty_sdk, "")],
             Self::Native { cache } => vec![jwt_authn(cache)?, rbac()],
+            Self::Lua => vec![lua()],
+            Self::Asked => vec![ext_authz(name)],
             Self::Ours(policy) => vec![ours(&policy.configuration()?)],
             Self::Intake => vec![ours(&json!({"intake": {"pushKey": push_key()}}))],
             Self::Pushed => vec![ours(&pushed())],
@@ -68,6 +76,16 @@ impl Chain {
         let router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
         filters.push(json!({"name": ROUTER, "typed_config": {"@type": router}}));
         Ok(filters)
+    }
+}
+
+impl Chain {
+    /// Returns true if its filters verify tokens.
+    pub(crate) const fn verifies(self) -> bool {
+        match self {
+            Self::Nothing | Self::Empty | Self::Calls | Self::EmptySdk | Self::Lua => false,
+            Self::Native { .. } | Self::Asked | Self::Ours(_) | Self::Intake | Self::Pushed => true,
+        }
     }
 }
 
@@ -106,6 +124,31 @@ fn wasm(name: &str, vm: &str, module: &Path, configuration: &str) -> Value {
     json!({
         "name": "envoy.filters.http.wasm",
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config},
+    })
+}
+
+fn lua() -> Value {
+    json!({
+        "name": "envoy.filters.http.lua",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+            "default_source_code": {"inline_string": "function envoy_on_request(handle) end\n"},
+        },
+    })
+}
+
+/// The head of a request with its token; whatever is not 200 is the answer to the client.
+fn ext_authz(cluster: &str) -> Value {
+    json!({
+        "name": "envoy.filters.http.ext_authz",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
+            "failure_mode_allow": false,
+            "http_service": {
+                "server_uri": {"uri": "http://policy", "cluster": cluster, "timeout": "2s"},
+                "path_prefix": opa::PREFIX,
+            },
+        },
     })
 }
 

@@ -12,8 +12,8 @@ pub(crate) struct Goal {
     pub(crate) what: String,
     /// The result of the run.
     pub(crate) figure: String,
-    /// True if that is enough; `None` where nothing is promised.
-    pub(crate) reached: Option<bool>,
+    /// True if that is enough.
+    pub(crate) reached: bool,
 }
 
 /// A value with its limit.
@@ -24,8 +24,15 @@ struct Limit {
 }
 
 const MIB: f64 = 1024.0 * 1024.0;
-/// `id` of a row for an algorithm, and what it may cost of the same in `jwt_authn`.
-const BY_THE_HOST: [&str; 3] = ["rs256", "es256", "es384"];
+/// Algorithms, and how many times what `jwt_authn` without its cache costs a new token may cost. The host verifies
+/// the first three for us; the others are verified in the module.
+const NEW_TOKEN: [(&str, f64); 5] = [
+    ("RS256", 1.2),
+    ("ES256", 1.2),
+    ("ES384", 1.2),
+    ("EdDSA", 1.3),
+    ("PS256", 3.0),
+];
 
 /// All goals that this run has figures for.
 #[expect(clippy::too_many_lines, reason = "a list of goals")]
@@ -48,35 +55,26 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
         "many tokens: (f) within 1.1 x of (e)",
         ratio(rows("f"), rows("e"), 1.1),
     );
-    for name in BY_THE_HOST {
-        let goal = format!(
-            "new token each time, {}: within 1.3 x of (c)",
-            name.to_uppercase()
-        );
+    for (name, most) in NEW_TOKEN {
+        let [new, native] = ["g", "c"].map(|row| rows(&format!("{row}-{}", name.to_lowercase())));
         add(
-            &goal,
-            ratio(rows(&format!("g-{name}")), rows(&format!("c-{name}")), 1.3),
+            &format!("new token each time, {name}: at most {most} x (c)"),
+            ratio(new, native, most),
         );
     }
-    add(
-        "new token each time, EdDSA: at most 200 us above (e)",
-        with([rows("g-eddsa"), rows("e")], |[new, cached]| {
-            Limit::us(new - cached, 200.0)
-        }),
-    );
     add(
         "10,000 patterns within 1.2 x of 10",
         ratio(rows("h-10000"), rows("h-10"), 1.2),
     );
     add(
-        "10,000 patterns compiled in under 1,000 ms",
+        "10,000 patterns compiled in under 300 ms",
         results
             .figure("configure-10000")
-            .map(|ms| Limit::ms(ms, 1000.0)),
+            .map(|ms| Limit::ms(ms, 300.0)),
     );
     add(
-        "a condition on `req`: at most 6 us",
-        with([rows("i"), rows("e")], |[i, e]| Limit::us(i - e, 6.0)),
+        "a condition on `req`: at most 2.5 us above (e)",
+        with([rows("i"), rows("e")], |[i, e]| Limit::us(i - e, 2.5)),
     );
     let bodies = [
         results.figure("body-filtered"),
@@ -85,6 +83,15 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     add(
         "body of a push: within 1.03 x of no filter",
         with(bodies, |[ours, plain]| Limit::times(ours / plain, 1.03)),
+    );
+    let memory = ["memory-ours", "memory-empty"].map(|id| results.figure(id));
+    add(
+        "memory: Envoy with one worker at most 30 MiB above the empty module",
+        with(memory, |[ours, empty]| Limit {
+            value: ours - empty,
+            most: 30.0,
+            unit: " MiB",
+        }),
     );
     add(
         "memory: a worker with 10,000 identities at most 8 MiB above the empty module",
@@ -112,10 +119,8 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
         }),
     );
     add(
-        "configure with 100 patterns: under 50 ms",
-        results
-            .figure("configure-100")
-            .map(|ms| Limit::ms(ms, 50.0)),
+        "configure with 100 patterns: under 5 ms",
+        results.figure("configure-100").map(|ms| Limit::ms(ms, 5.0)),
     );
     for (goal, id, most) in [
         (
@@ -130,17 +135,6 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
         ),
     ] {
         add(goal, results.figure(id).map(|ms| Limit::ms(ms, most)));
-    }
-    if let (Some(new), Some(native)) = (rows("g-ps256"), rows("c-ps256")) {
-        let (what, figure) = (
-            "new token each time, PS256: pure wasm",
-            format!("{} x of (c)", short(new / native)),
-        );
-        goals.push(Goal {
-            what: what.to_owned(),
-            figure,
-            reached: None,
-        });
     }
     goals
 }
@@ -189,7 +183,7 @@ impl Limit {
         Goal {
             what: what.to_owned(),
             figure,
-            reached: Some(self.value <= self.most),
+            reached: self.value <= self.most,
         }
     }
 }

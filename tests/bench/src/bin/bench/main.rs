@@ -3,6 +3,7 @@
 
 mod body;
 mod chain;
+mod companion;
 mod empty;
 mod figure;
 mod goal;
@@ -10,8 +11,11 @@ mod load;
 mod login;
 mod memory;
 mod meter;
+mod opa;
 mod options;
+mod others;
 mod page;
+mod probe;
 mod profile;
 mod results;
 mod rounds;
@@ -19,12 +23,14 @@ mod row;
 mod run;
 mod stand;
 mod start;
+mod zot;
 
 use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::companion::Programs;
 use crate::figure::Figure;
 use crate::load::Generator;
 use crate::options::Options;
@@ -67,7 +73,8 @@ fn run() -> Result<()> {
     }
     let options = Options::read(arguments.into_iter())?;
     let files = Files::find()?;
-    let rows = row::selected(&options.rows);
+    let programs = Programs::find(options.zot.clone());
+    let rows = row::selected(&options.rows, &programs);
     ensure!(
         !rows.is_empty(),
         "there is no such row: {}",
@@ -80,7 +87,7 @@ fn run() -> Result<()> {
         Generator::best()
     };
     let machine = Machine::this()?;
-    let rows = rounds::measure(&rows, &options.plan, &generator, &files)?;
+    let rows = rounds::measure(&rows, &options.plan, &generator, &files, &programs)?;
     let figures = if options.figures {
         figures(&options, &files)?
     } else {
@@ -142,12 +149,14 @@ fn figures(options: &Options, files: &Files) -> Result<Vec<Figure>> {
 )]
 fn report(results: &Results, options: &Options, files: &Files) -> Result<()> {
     let page = results.page();
+    let others = others::table(results);
     let json = files.folder.join("results.json");
     fs::write(&json, format!("{:#}\n", results.to_json()))
         .context("the results cannot be written")?;
     println!("{page}");
+    println!("{others}");
     if options.write {
-        page::write(&page)?;
+        page::write(&page, &others)?;
     }
     Ok(())
 }

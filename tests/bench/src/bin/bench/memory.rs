@@ -22,63 +22,36 @@ const WORKERS: u32 = 5;
 /// How often new connections are made: each worker gets some.
 const REPEATS: usize = 5;
 const MIB: f64 = 1024.0 * 1024.0;
+/// Until Envoy has given back what it does not use after the start: 1 MiB a second, some 20 MiB.
+const SETTLED: Duration = Duration::from_secs(40);
 /// Time limit for the load.
 const PATIENCE: Duration = Duration::from_mins(2);
 const NAME: &str = "memory";
 
-/// Memory of the process, and of the module alone.
+/// Memory of the process, and of the module alone; what depends on the start of Envoy is measured for each round.
 ///
 /// # Errors
 /// Envoy does not start, or a request is refused.
 pub(crate) fn measure(plan: &Plan, files: &Files) -> Result<Vec<Figure>> {
     let [algorithm, ..] = ALGORITHMS;
     let tokens = workload::tokens(algorithm, 0, IDENTITIES, now())?;
-    let ours = Chain::Ours(Policy::PLAIN);
-    let workers = [
-        each_worker(Chain::Empty, &tokens, files)?,
-        each_worker(ours, &tokens, files)?,
-    ];
-    let [empty, full] = [
-        loaded(Chain::Empty, &tokens, files)?,
-        loaded(ours, &tokens, files)?,
-    ];
-    let identities = [empty, full].map(|sizes| sizes.after - sizes.before);
-    let [worker, identity] = [workers, identities].map(|[empty, ours]| ours - empty);
+    let rounds = (0..plan.rounds)
+        .map(|_| Round::measure(&tokens, files))
+        .collect::<Result<Vec<_>>>()?;
+    let mut figures: Vec<_> = ROUND
+        .iter()
+        .map(|(id, what, of)| Figure::new(id, what, rounds.iter().map(of).collect(), "MiB"))
+        .collect();
     let guest = guest(&tokens)?;
     let (requests, growth) = growth(plan, &tokens, files)?;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let each = guest * MIB / IDENTITIES as f64;
-    let mib = |id: &str, what: &str, value: f64| Figure::new(id, what, vec![value], "MiB");
-    Ok(vec![
-        mib(
-            "memory-empty",
-            "memory of Envoy with the empty module and one worker",
-            empty.before,
-        ),
-        mib(
-            "memory-ours",
-            "memory of Envoy with ours and one worker",
-            full.before,
-        ),
-        mib(
-            "memory-worker",
-            "one more worker, ours above the empty module",
-            worker,
-        ),
-        mib(
-            "memory-identities",
-            "10,000 identities in the cache, ours above the empty module",
-            identity,
-        ),
-        mib(
-            "memory-above",
-            "a worker with 10,000 identities, ours above the empty module",
-            worker + identity,
-        ),
-        mib(
+    figures.extend([
+        Figure::new(
             "memory-guest",
             "growth of the module's own memory by 10,000 identities",
-            guest,
+            vec![guest],
+            "MiB",
         ),
         Figure::new(
             "memory-identity",
@@ -86,14 +59,80 @@ pub(crate) fn measure(plan: &Plan, files: &Files) -> Result<Vec<Figure>> {
             vec![each],
             "bytes",
         ),
-        mib(
+        Figure::new(
             "memory-growth",
             &format!(
                 "growth over {requests} more requests, with forgotten tokens and with a known one"
             ),
-            growth,
+            vec![growth],
+            "MiB",
         ),
-    ])
+    ]);
+    Ok(figures)
+}
+
+/// The figures of a round.
+const ROUND: [(&str, &str, fn(&Round) -> f64); 7] = [
+    (
+        "memory-empty-first",
+        "memory of Envoy with the empty module and one worker, after its start",
+        |round| round.empty.before,
+    ),
+    (
+        "memory-ours-first",
+        "memory of Envoy with ours and one worker, after its start",
+        |round| round.ours.before,
+    ),
+    (
+        "memory-empty",
+        "the same with the empty module, 40 s later",
+        |round| round.settled.0,
+    ),
+    ("memory-ours", "the same with ours, 40 s later", |round| {
+        round.settled.1
+    }),
+    (
+        "memory-worker",
+        "one more worker, ours above the empty module",
+        |round| round.worker,
+    ),
+    (
+        "memory-identities",
+        "10,000 identities in the cache, ours above the empty module",
+        Round::identities,
+    ),
+    (
+        "memory-above",
+        "a worker with 10,000 identities, ours above the empty module",
+        |round| round.worker + round.identities(),
+    ),
+];
+
+/// What depends on the start of Envoy, in MiB.
+struct Round {
+    empty: Sizes,
+    ours: Sizes,
+    /// With the empty module and with ours, one worker, some time after the start.
+    settled: (f64, f64),
+    /// One more worker, ours above the empty module.
+    worker: f64,
+}
+
+impl Round {
+    fn measure(tokens: &[String], files: &Files) -> Result<Self> {
+        let ours = Chain::Ours(Policy::PLAIN);
+        let worker = each_worker(ours, tokens, files)? - each_worker(Chain::Empty, tokens, files)?;
+        Ok(Self {
+            empty: loaded(Chain::Empty, tokens, files)?,
+            ours: loaded(ours, tokens, files)?,
+            settled: settled([Chain::Empty, ours], tokens, files)?.into(),
+            worker,
+        })
+    }
+
+    const fn identities(&self) -> f64 {
+        self.ours.growth() - self.empty.growth()
+    }
 }
 
 /// MiB that one more worker takes, after each of them has served requests.
@@ -118,6 +157,12 @@ struct Sizes {
     after: f64,
 }
 
+impl Sizes {
+    const fn growth(self) -> f64 {
+        self.after - self.before
+    }
+}
+
 fn loaded(chain: Chain, tokens: &[String], files: &Files) -> Result<Sizes> {
     let envoy = files.start(&[Listener::new(NAME, chain)], 1)?;
     send_each(&envoy, tokens.get(..1).unwrap_or_default())?;
@@ -127,6 +172,25 @@ fn loaded(chain: Chain, tokens: &[String], files: &Files) -> Result<Sizes> {
         before,
         after: size(&envoy)?,
     })
+}
+
+/// MiB of the processes some time after the start and the first request; all of them wait at the same time.
+fn settled<const N: usize>(
+    chains: [Chain; N],
+    tokens: &[String],
+    files: &Files,
+) -> Result<[f64; N]> {
+    let mut envoys = Vec::new();
+    for chain in chains {
+        let envoy = files.start(&[Listener::new(NAME, chain)], 1)?;
+        send_each(&envoy, tokens.get(..1).unwrap_or_default())?;
+        envoys.push(envoy);
+    }
+    std::thread::sleep(SETTLED);
+    let sizes = envoys.iter().map(size).collect::<Result<Vec<_>>>()?;
+    <[f64; N]>::try_from(sizes)
+        .ok()
+        .context("a size for each chain")
 }
 
 /// Requests, and MiB that the process grows with them when the cache is full already.

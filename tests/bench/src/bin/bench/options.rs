@@ -1,10 +1,14 @@
 //! The command line, as `cargo xtask bench` passes it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::rounds::Plan;
+
+/// Starts of Envoy over which the figures of the documentation are medians, at least.
+const STARTS: usize = 5;
 
 /// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) rows: Vec<String>,
     /// True if the figures other than the rows are measured too.
     pub(crate) figures: bool,
+    /// The program zot, if it is measured too.
+    pub(crate) zot: Option<PathBuf>,
     /// True if the page of the documentation is written.
     pub(crate) write: bool,
 }
@@ -38,6 +44,7 @@ impl Options {
             quick: false,
             rows: Vec::new(),
             figures: true,
+            zot: None,
             write: false,
         };
         let mut arguments = arguments;
@@ -54,6 +61,7 @@ impl Options {
                     options.rows = value()?.split(',').map(str::to_owned).collect();
                     options.figures = false;
                 }
+                "--zot" => options.zot = Some(value()?.into()),
                 "--rounds" => {
                     options.plan.rounds = value()?.parse().context("`--rounds` is a number")?;
                 }
@@ -69,6 +77,10 @@ impl Options {
             !options.write || (options.rows.is_empty() && !options.quick),
             "`--write` wants all rows, and no `--quick`"
         );
+        ensure!(
+            !options.write || options.plan.rounds >= STARTS,
+            "`--write` wants at least {STARTS} rounds: starts of Envoy differ"
+        );
         Ok(options)
     }
 
@@ -81,5 +93,24 @@ impl Options {
             warm_up: Duration::from_millis(100),
             fresh: 200,
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_into_the_documentation_has_five_starts_and_all_rows() {
+        let read = |line: &str| {
+            Options::read(line.split_whitespace().map(str::to_owned))
+                .map_err(|error| error.to_string())
+        };
+        assert!(read("--write --rounds 5").unwrap().write);
+        for wrong in ["--write --rounds 4", "--write --rows e", "--write --quick"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        let options = read("--zot /opt/zot --rounds 1").unwrap();
+        assert_eq!(options.zot, Some("/opt/zot".into()));
     }
 }

@@ -1,4 +1,4 @@
-//! Writes the tables of a run into `docs/performance.md`, between two marks.
+//! Writes the tables of a run into `docs/performance.md`, between marks.
 
 use std::fs;
 
@@ -7,24 +7,27 @@ use registry_auth_harness::module;
 
 const PAGE: &str = "docs/performance.md";
 const BEGIN: &str = "<!-- cargo xtask bench --write -->\n";
+const BEGIN_OTHERS: &str = "<!-- cargo xtask bench --write: others -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// Replaces the text between the marks by `tables`.
+/// Replaces the text between the marks: by `tables`, and by the table of `others`.
 ///
 /// # Errors
-/// The page is missing, or has no marks.
-pub(crate) fn write(tables: &str) -> Result<()> {
+/// The page is missing, or lacks a mark.
+pub(crate) fn write(tables: &str, others: &str) -> Result<()> {
     let path = module::workspace().join(PAGE);
-    let text = fs::read_to_string(&path).context(PAGE)?;
-    let text = replaced(&text, tables)
-        .with_context(|| format!("`{PAGE}` lacks the marks `{}`", BEGIN.trim()))?;
+    let mut text = fs::read_to_string(&path).context(PAGE)?;
+    for (begin, new) in [(BEGIN, tables), (BEGIN_OTHERS, others)] {
+        text = replaced(&text, begin, new)
+            .with_context(|| format!("`{PAGE}` lacks the marks `{}`", begin.trim()))?;
+    }
     fs::write(path, text).context(PAGE)
 }
 
-fn replaced(text: &str, tables: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
+fn replaced(text: &str, begin: &str, new: &str) -> Option<String> {
+    let (before, rest) = text.split_once(begin)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}{tables}{END}{after}"))
+    Some(format!("{before}{begin}{new}{END}{after}"))
 }
 
 #[cfg(test)]
@@ -33,11 +36,23 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_marks_changes() {
-        let page = format!("a\n{BEGIN}old\n{END}b\n");
+        let page = format!("a\n{BEGIN_OTHERS}x\n{END}{BEGIN}old\n{END}b\n");
         assert_eq!(
-            replaced(&page, "new\n"),
-            Some(format!("a\n{BEGIN}new\n{END}b\n"))
+            replaced(&page, BEGIN, "new\n"),
+            Some(format!("a\n{BEGIN_OTHERS}x\n{END}{BEGIN}new\n{END}b\n"))
         );
-        assert_eq!(replaced("a\n", "new\n"), None);
+        assert_eq!(
+            replaced(&page, BEGIN_OTHERS, "y\n"),
+            Some(format!("a\n{BEGIN_OTHERS}y\n{END}{BEGIN}old\n{END}b\n"))
+        );
+        assert_eq!(replaced("a\n", BEGIN, "new\n"), None);
+    }
+
+    #[test]
+    fn the_page_has_both_marks() {
+        let text = fs::read_to_string(module::workspace().join(PAGE)).unwrap();
+        for begin in [BEGIN, BEGIN_OTHERS] {
+            assert!(replaced(&text, begin, "").is_some(), "{begin}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::figure::{Figure, median, short};
 use crate::goal::{Goal, goals};
 use crate::load::Generator;
+use crate::others;
 use crate::rounds::{Measured, Plan};
 use registry_auth_harness::machine::Machine;
 
@@ -27,12 +28,14 @@ pub(crate) struct Results {
 }
 
 impl Results {
+    /// The result of a row.
+    pub(crate) fn measured(&self, id: &str) -> Option<&Measured> {
+        self.rows.iter().find(|measured| measured.row.id == id)
+    }
+
     /// The median of a row, in microseconds for each request.
     pub(crate) fn row(&self, id: &str) -> Option<f64> {
-        self.rows
-            .iter()
-            .find(|measured| measured.row.id == id)
-            .map(Measured::median)
+        self.measured(id).map(Measured::median)
     }
 
     /// The median over the rounds of what is computed from several rows of one round; each round has
@@ -42,11 +45,8 @@ impl Results {
         ids: [&str; N],
         of: impl Fn([f64; N]) -> f64,
     ) -> Option<f64> {
-        let samples = |id: &str| {
-            let row = self.rows.iter().find(|measured| measured.row.id == id)?;
-            Some(row.samples.as_slice())
-        };
-        let rows: Vec<&[f64]> = ids.iter().map(|id| samples(id)).collect::<Option<_>>()?;
+        let samples = |id: &&str| Some(self.measured(id)?.samples.as_slice());
+        let rows: Vec<&[f64]> = ids.iter().map(samples).collect::<Option<_>>()?;
         let round = |index: usize| {
             let values = rows.iter().map(|row| row.get(index).copied());
             let values: Vec<f64> = values.collect::<Option<_>>()?;
@@ -64,7 +64,7 @@ impl Results {
             .map(Figure::median)
     }
 
-    /// The tables, in Markdown.
+    /// The tables, in Markdown; [`others::table`] is apart.
     pub(crate) fn page(&self) -> String {
         let parts = [
             self.about(),
@@ -79,7 +79,8 @@ impl Results {
             .join("\n")
     }
 
-    fn about(&self) -> String {
+    /// The machine, the versions and the plan.
+    pub(crate) fn about(&self) -> String {
         let Machine {
             cpu,
             cores,
@@ -100,14 +101,19 @@ impl Results {
     }
 
     fn table(&self) -> String {
-        if self.rows.is_empty() {
+        let mut rows = self
+            .rows
+            .iter()
+            .filter(|measured| !others::is_other(&measured.row.id))
+            .peekable();
+        if rows.peek().is_none() {
             return String::new();
         }
         let mut table =
             "| row | what | us CPU per request | lowest - highest | above (a) | (d) = 1 |\n|---|---|--:|--:|--:|--:|\n"
                 .to_owned();
         let [none, native] = ["a", "d"].map(|id| self.row(id));
-        for measured in &self.rows {
+        for measured in rows {
             let value = measured.median();
             let lowest = measured
                 .samples
@@ -141,6 +147,7 @@ impl Results {
                 "unit": "us CPU",
                 "median": median(&measured.samples),
                 "samples": measured.samples,
+                "companion": measured.companion,
                 "requests": measured.requests,
             })
         };
@@ -183,25 +190,25 @@ fn table_of(goals: &[Goal]) -> String {
         reached,
     } in goals
     {
-        let reached = reached.map_or("no promise", |reached| {
-            if reached { "reached" } else { "not reached" }
-        });
+        let reached = if *reached { "reached" } else { "not reached" };
         let _ = writeln!(table, "| {what} | {figure} | {reached} |");
     }
     table
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::row;
 
-    fn results(medians: &[(&str, f64)]) -> Results {
+    /// Results with these rows.
+    pub(crate) fn results(medians: &[(&str, f64)]) -> Results {
         let measured = |(id, value): &(&str, f64)| Measured {
             row: row::all().into_iter().find(|row| row.id == *id).unwrap(),
             samples: vec![*value],
+            companion: Vec::new(),
             requests: 1,
         };
         Results {
@@ -245,7 +252,41 @@ mod tests {
             ("1.00 MiB", true),
             ("60.0 ms", false),
         ]
-        .map(|(figure, reached)| (figure.to_owned(), Some(reached)));
+        .map(|(figure, reached)| (figure.to_owned(), reached));
+        assert_eq!(judged, expected);
+    }
+
+    #[test]
+    fn each_algorithm_has_a_goal_of_its_own_and_memory_is_compared_with_the_empty_module() {
+        let mut results = results(&[
+            ("c-rs256", 100.0),
+            ("c-es256", 100.0),
+            ("c-es384", 100.0),
+            ("c-eddsa", 100.0),
+            ("c-ps256", 100.0),
+            ("g-rs256", 119.0),
+            ("g-es256", 121.0),
+            ("g-es384", 120.0),
+            ("g-eddsa", 131.0),
+            ("g-ps256", 299.0),
+        ]);
+        results.figures = [("memory-empty", 80.0), ("memory-ours", 111.0)]
+            .map(|(id, mib)| Figure::new(id, id, vec![mib], "MiB"))
+            .to_vec();
+        let judged: Vec<_> = goals(&results)
+            .into_iter()
+            .map(|goal| (goal.figure, goal.reached))
+            .collect();
+        let expected = [
+            ("1.19 x", true),
+            ("1.21 x", false),
+            ("1.20 x", true),
+            ("1.31 x", false),
+            ("2.99 x", true),
+            ("31.0 MiB", false),
+            ("1.00 MiB", true),
+        ]
+        .map(|(figure, reached)| (figure.to_owned(), reached));
         assert_eq!(judged, expected);
     }
 

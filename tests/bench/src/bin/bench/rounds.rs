@@ -9,11 +9,13 @@ use registry_auth_harness::envoy::Envoy;
 use registry_auth_harness::substrate::now;
 use registry_auth_harness::workload::{self, Algorithm};
 
+use crate::companion::{Companion, Programs, Running};
 use crate::figure::median;
 use crate::load::{Generator, Load, Scheme};
 use crate::meter::Cpu;
+use crate::probe;
 use crate::row::{Row, Traffic};
-use crate::stand::{Files, Listener};
+use crate::stand::{Answer, Files, Listener};
 
 /// Turns of each row in a round.
 const TURNS: usize = 2;
@@ -38,6 +40,8 @@ pub(crate) struct Measured {
     pub(crate) row: Row,
     /// CPU time of the Envoy process for each request, in microseconds; one value a round.
     pub(crate) samples: Vec<f64>,
+    /// That of its companion; empty if there is none.
+    pub(crate) companion: Vec<f64>,
     /// Requests in all rounds.
     pub(crate) requests: u64,
 }
@@ -52,26 +56,33 @@ impl Measured {
 /// Measures the rows.
 ///
 /// # Errors
-/// Envoy does not start, or answers something else than 200.
+/// Envoy or a companion does not start, answers something else than 200, or does not refuse what
+/// [`probe`] sends.
 pub(crate) fn measure(
     rows: &[Row],
     plan: &Plan,
     generator: &Generator,
     files: &Files,
+    programs: &Programs,
 ) -> Result<Vec<Measured>> {
-    let listeners: Vec<_> = rows
-        .iter()
-        .map(|row| Listener::new(&row.id, row.chain))
-        .collect();
     let mut lanes = rows
         .iter()
         .map(|row| Lane::new(row, plan))
         .collect::<Result<Vec<_>>>()?;
     for round in 1..=plan.rounds {
         eprintln!("round {round} of {}", plan.rounds);
+        let mut listeners = Vec::new();
+        for lane in &mut lanes {
+            lane.running = None;
+            if let Some(companion) = lane.measured.row.companion {
+                lane.running = Some(programs.start(companion)?);
+            }
+            listeners.push(lane.listener());
+        }
         let envoy = files.start(&listeners, 1)?;
         for lane in &mut lanes {
             lane.send(&envoy, plan.warm_up, &Generator::Own)?;
+            lane.probe(&envoy)?;
         }
         for _ in 0..TURNS {
             for lane in &mut lanes {
@@ -89,8 +100,11 @@ struct Lane {
     tokens: Vec<String>,
     /// Number of times that new tokens were minted.
     batches: usize,
+    /// The companion, in this round.
+    running: Option<Running>,
     /// CPU time and requests of this round.
     used: Duration,
+    used_by_companion: Duration,
     requests: u64,
 }
 
@@ -107,13 +121,41 @@ impl Lane {
             measured: Measured {
                 row: row.clone(),
                 samples: Vec::new(),
+                companion: Vec::new(),
                 requests: 0,
             },
             tokens,
             batches: 0,
+            running: None,
             used: Duration::ZERO,
+            used_by_companion: Duration::ZERO,
             requests: 0,
         })
+    }
+
+    fn listener(&self) -> Listener {
+        let row = &self.measured.row;
+        let mut listener = Listener::new(&row.id, row.chain);
+        let address = self.running.as_ref().map(Running::address);
+        match row.companion {
+            Some(Companion::Opa) => listener.asked = address,
+            Some(Companion::Zot { .. }) => {
+                listener.answer = address.map_or(Answer::Direct, Answer::Upstream);
+            }
+            None => {}
+        }
+        listener
+    }
+
+    /// Checks that the row refuses what it has to refuse.
+    fn probe(&self, envoy: &Envoy) -> Result<()> {
+        let row = &self.measured.row;
+        let token = self.tokens.first().context("a row has tokens")?;
+        if row.verifies() {
+            probe::refuses(envoy.listener(&row.id)?, token)
+                .with_context(|| format!("row {}", row.id))?;
+        }
+        Ok(())
     }
 
     fn measure(&mut self, envoy: &Envoy, plan: &Plan, generator: &Generator) -> Result<()> {
@@ -123,21 +165,27 @@ impl Lane {
                 workload::tokens(algorithm, self.batches, amount(algorithm, plan), now())?;
         }
         let before = Cpu::of(envoy.process())?;
+        let companion = self.cpu_of_companion()?;
         let requests = self.send(envoy, plan.time, generator)?;
         self.used += Cpu::of(envoy.process())? - before;
+        self.used_by_companion += self.cpu_of_companion()? - companion;
         self.requests += requests;
         Ok(())
     }
 
+    /// What the companion has used; none without one.
+    fn cpu_of_companion(&self) -> Result<Cpu> {
+        self.running.as_ref().map_or(Ok(Cpu::ZERO), Running::cpu)
+    }
+
     fn end_round(&mut self) {
-        let (used, requests) = (
-            std::mem::take(&mut self.used),
-            std::mem::take(&mut self.requests),
-        );
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-        self.measured
-            .samples
-            .push(used.as_secs_f64() * 1e6 / requests as f64);
+        let requests = std::mem::take(&mut self.requests);
+        let [used, companion] = [&mut self.used, &mut self.used_by_companion]
+            .map(|used| each(std::mem::take(used), requests));
+        self.measured.samples.push(used);
+        if self.running.take().is_some() {
+            self.measured.companion.push(companion);
+        }
         self.measured.requests += requests;
     }
 
@@ -153,12 +201,20 @@ impl Lane {
         };
         generator.send(&load).with_context(|| {
             format!(
-                "row {}; the log of Envoy ends\n{}",
+                "row {}; the log of Envoy ends\n{}\n{}",
                 row.id,
-                envoy.log_tail()
+                envoy.log_tail(),
+                self.running.as_ref().map_or_else(String::new, Running::log)
             )
         })
     }
+}
+
+/// Microseconds for each request.
+fn each(used: Duration, requests: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let requests = requests as f64;
+    used.as_secs_f64() * 1e6 / requests
 }
 
 /// Returns the number of new tokens for a row: fewer for PS256, which the module verifies itself,

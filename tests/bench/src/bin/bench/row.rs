@@ -3,6 +3,7 @@
 use registry_auth_harness::workload::{ALGORITHMS, Algorithm, Policy};
 
 use crate::chain::Chain;
+use crate::companion::{Companion, Programs};
 
 /// Number of tokens in rotation in row (f).
 const ROTATING: usize = 1_000;
@@ -29,6 +30,15 @@ pub(crate) struct Row {
     pub(crate) chain: Chain,
     /// The tokens of its requests.
     pub(crate) traffic: Traffic,
+    /// The program that it needs in addition to Envoy.
+    pub(crate) companion: Option<Companion>,
+}
+
+impl Row {
+    /// Returns true if a forged token has to be refused.
+    pub(crate) fn verifies(&self) -> bool {
+        self.chain.verifies() || self.companion == Some(Companion::Zot { checks: true })
+    }
 }
 
 /// All rows, in the order of the table.
@@ -108,12 +118,41 @@ pub(crate) fn all() -> Vec<Row> {
         chain,
         Traffic::Same(rs256),
     ));
+    rows.extend(instead());
     rows
 }
 
-/// The rows that `wanted` names: by their whole name, or by the letter for all of it. All when it
-/// names none.
-pub(crate) fn selected(wanted: &[String]) -> Vec<Row> {
+/// What people would use instead.
+fn instead() -> [Row; 4] {
+    let [rs256, ..] = ALGORITHMS;
+    let traffic = Traffic::Same(rs256);
+    let zot = |id, what, checks| Row {
+        companion: Some(Companion::Zot { checks }),
+        ..row(id, what, Chain::Nothing, traffic)
+    };
+    [
+        row(
+            "lua",
+            "Envoy's `lua` with an empty function",
+            Chain::Lua,
+            traffic,
+        ),
+        Row {
+            companion: Some(Companion::Opa),
+            ..row("opa", "`ext_authz` and OPA", Chain::Asked, traffic)
+        },
+        zot("zot", "zot checks tokens itself", true),
+        zot("zot-open", "zot without authentication", false),
+    ]
+}
+
+/// The rows that `wanted` names: by their whole name, or by the letter for all of it. When it names
+/// none, all whose programs are there.
+pub(crate) fn selected(wanted: &[String], programs: &Programs) -> Vec<Row> {
+    let runs = |row: &Row| {
+        row.companion
+            .is_none_or(|companion| programs.has(companion))
+    };
     let named = |row: &Row| {
         wanted
             .iter()
@@ -121,7 +160,13 @@ pub(crate) fn selected(wanted: &[String]) -> Vec<Row> {
     };
     all()
         .into_iter()
-        .filter(|row| wanted.is_empty() || named(row))
+        .filter(|row| {
+            if wanted.is_empty() {
+                runs(row)
+            } else {
+                named(row)
+            }
+        })
         .collect()
 }
 
@@ -135,6 +180,7 @@ fn row(id: &str, what: &str, chain: Chain, traffic: Traffic) -> Row {
         what: what.to_owned(),
         chain,
         traffic,
+        companion: None,
     }
 }
 
@@ -156,7 +202,7 @@ mod tests {
         );
         let ids = |wanted: &[&str]| {
             let wanted: Vec<_> = wanted.iter().map(|&name| name.to_owned()).collect();
-            selected(&wanted)
+            selected(&wanted, &Programs::default())
                 .into_iter()
                 .map(|row| row.id)
                 .collect::<Vec<_>>()
@@ -164,6 +210,8 @@ mod tests {
         assert_eq!(ids(&["h", "e"]), ["e", "h-10", "h-1000", "h-10000"]);
         assert_eq!(ids(&["g-es256", "b-sdk"]), ["b-sdk", "g-es256"]);
         assert_eq!(ids(&["b"]), ["b", "b-calls", "b-sdk"]);
-        assert_eq!(ids(&[]).len(), rows.len());
+        // Of what needs a program that is not there, only what is asked for.
+        assert_eq!(ids(&["zot"]), ["zot", "zot-open"]);
+        assert_eq!(ids(&[]).len(), rows.len() - 3);
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Listener {
     pub(crate) chain: Chain,
     /// What answers requests that pass them.
     pub(crate) answer: Answer,
+    /// Who is asked about requests, with [`Chain::Asked`].
+    pub(crate) asked: Option<SocketAddr>,
 }
 
 impl Listener {
@@ -43,6 +45,7 @@ impl Listener {
             vm: name.to_owned(),
             chain,
             answer: Answer::Direct,
+            asked: None,
         }
     }
 }
@@ -109,9 +112,11 @@ fn bootstrap(listeners: &[Listener], modules: &Modules<'_>) -> Result<Value> {
     let loopback = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
     let mut clusters = Vec::new();
     for listener in listeners {
-        if let Answer::Upstream(address) = listener.answer {
-            clusters.push(cluster(&listener.name, address));
-        }
+        let upstream = match listener.answer {
+            Answer::Direct => listener.asked,
+            Answer::Upstream(address) => Some(address),
+        };
+        clusters.extend(upstream.map(|address| cluster(&listener.name, address)));
     }
     let listeners = listeners
         .iter()
@@ -119,6 +124,8 @@ fn bootstrap(listeners: &[Listener], modules: &Modules<'_>) -> Result<Value> {
         .collect::<Result<Vec<_>>>()?;
     Ok(json!({
         "admin": {"address": loopback},
+        // As the configurations that ship have it.
+        "memory_allocator_manager": {"bytes_to_release": 1_048_576, "memory_release_interval": "1s"},
         "static_resources": {"listeners": listeners, "clusters": clusters},
     }))
 }
