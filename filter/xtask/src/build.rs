@@ -15,6 +15,8 @@ use crate::workspace::Workspace;
 
 /// The page of the playground, in `target`: built before, it becomes a part of the program.
 pub(crate) const PAGE: &str = "playground";
+/// How our own is made: its package is a library of Rust too, and LTO is for one kind at a time.
+const OURS: &[&str] = &["rustc", "--lib", "--crate-type=cdylib"];
 const LIBRARY: &str = "registry_auth_filter.wasm";
 /// The module as it ships, in `target`.
 const MODULE: &str = "registry-auth.wasm";
@@ -61,7 +63,7 @@ pub(crate) fn all(workspace: &Workspace) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
-    let linked = linked(workspace, &["--lib"], LIBRARY)?;
+    let linked = linked(workspace, OURS, LIBRARY)?;
     for (variant, file) in [(Variant::Full, FULL), (Variant::Small, MODULE)] {
         let finished = finished(workspace, &linked, variant)?;
         module::check_size(finished.bytes.len())?;
@@ -78,7 +80,11 @@ pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result<()> {
-    let linked = linked(workspace, &["--example", "empty"], "examples/empty.wasm")?;
+    let linked = linked(
+        workspace,
+        &["build", "--example", "empty"],
+        "examples/empty.wasm",
+    )?;
     let finished = finished(workspace, &linked, Variant::Small)?;
     replace(path, &finished.bytes)
         .with_context(|| format!("cannot write `{}`", workspace.short(path)))
@@ -89,7 +95,7 @@ pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result
 /// # Errors
 /// As [`run`].
 pub(crate) fn named_module(workspace: &Workspace, path: &Path) -> anyhow::Result<()> {
-    let finished = module::finish_with_names(&linked(workspace, &["--lib"], LIBRARY)?)?;
+    let finished = module::finish_with_names(&linked(workspace, OURS, LIBRARY)?)?;
     replace(path, &finished.bytes)
         .with_context(|| format!("cannot write `{}`", workspace.short(path)))
 }
@@ -104,7 +110,6 @@ fn finished(workspace: &Workspace, linked: &[u8], variant: Variant) -> anyhow::R
 fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<Vec<u8>> {
     toolchain::ensure_target(workspace, toolchain::MODULE)?;
     let package = [
-        "build",
         "--package",
         "registry-auth-filter",
         "--target",
@@ -119,7 +124,7 @@ fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<
     );
     process::run(
         workspace
-            .cargo(&[&package, target].concat())
+            .cargo(&[target, &package].concat())
             .args(["--config", &flags]),
     )?;
     let linked = workspace.target("wasm32-wasip1/module").join(file);

@@ -1,6 +1,7 @@
 //! The real Envoy on loopback, with a listener per plugin configuration.
 
 mod bootstrap;
+mod native;
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -20,6 +21,8 @@ use crate::module;
 const START: Duration = Duration::from_mins(1);
 /// Time limit for the admin port.
 const ADMIN: Duration = Duration::from_secs(10);
+/// Where Envoy looks for dynamic modules.
+const SEARCH_PATH: &str = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH";
 /// Number of lines of the log that a failure shows.
 const TAIL: usize = 40;
 
@@ -114,9 +117,16 @@ impl Envoy {
     ) -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-envoy-")?;
         let file = folder.path().join("envoy.json");
-        fs::write(&file, configuration.to_string())?;
+        let mut command = Command::new(program);
+        if module::is_native() {
+            let module = module::native()?;
+            command.env(SEARCH_PATH, module.parent().unwrap_or(&module));
+            fs::write(&file, native::convert_bootstrap(configuration).to_string())?;
+        } else {
+            fs::write(&file, configuration.to_string())?;
+        }
         let log = File::create(folder.path().join("log"))?;
-        let child = Command::new(program)
+        let child = command
             .arg("-c")
             .arg(&file)
             .args(["--concurrency", &workers.to_string()])

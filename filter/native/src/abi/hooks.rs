@@ -1,0 +1,222 @@
+//! What Envoy calls. Each hook of the HTTP filter has to exist, or Envoy refuses the module.
+#![expect(
+    unsafe_code,
+    reason = "exported functions that are given addresses; Envoy knows no other"
+)]
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+use super::calls::{self, Buffer, Config, Header, Stream};
+use crate::guard::guard;
+use crate::plugin::Plugin;
+use crate::seat::Request;
+use crate::{main_thread, seat, version};
+
+/// What Envoy is told of the ABI; it only logs it.
+const ABI: &std::ffi::CStr = c"v0.2.0";
+const CONTINUE: u32 = 0;
+
+/// What this module shows Envoy of a request: a [`Request`], or null where that could not be made.
+type Shown = *const Request;
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
+    guard(ptr::null(), || {
+        if main_thread::start() && version::is_supported() {
+            ABI.as_ptr()
+        } else {
+            ptr::null()
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
+    config: Config<'_>,
+    name: Buffer,
+    text: Buffer,
+) -> *const Plugin {
+    guard(ptr::null(), || {
+        // SAFETY: Envoy's buffers live until this hook ends.
+        let (name, text) = unsafe { (calls::bytes(name), calls::bytes(text)) };
+        main_thread::configure(config, name, text).map_or(ptr::null(), Arc::into_raw)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(plugin: *const Plugin) {
+    guard((), || {
+        if !plugin.is_null() {
+            // SAFETY: it is what `config_new` returned, and Envoy does not use it any more.
+            main_thread::end(unsafe { Arc::from_raw(plugin) });
+        }
+    });
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
+    config: Config<'_>,
+    plugin: *const Plugin,
+    event: u64,
+) {
+    guard((), || {
+        // SAFETY: it is what `config_new` returned, and lives until `config_destroy`.
+        if let Some(plugin) = unsafe { plugin.as_ref() } {
+            main_thread::scheduled(config, plugin, event);
+        }
+    });
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_done(
+    config: Config<'_>,
+    plugin: *const Plugin,
+    callout: u64,
+    _: u32,
+    headers: *const Header,
+    headers_size: usize,
+    chunks: *const Buffer,
+    chunks_size: usize,
+) {
+    guard((), || {
+        // SAFETY: Envoy's headers and chunks live until this hook ends; they may be null, if the callout failed.
+        let (headers, body) = unsafe {
+            let headers = array(headers, headers_size);
+            let chunks = array(chunks, chunks_size).iter();
+            let body: Vec<&[u8]> = chunks.map(|chunk| calls::bytes(*chunk)).collect();
+            (calls::written(headers), body.concat())
+        };
+        // SAFETY: as in `config_scheduled`.
+        if let Some(plugin) = unsafe { plugin.as_ref() } {
+            main_thread::answered(config, plugin, callout, headers, body);
+        }
+    });
+}
+
+/// # Safety
+/// There are that many, unless it is null, and they do not change for `'a`.
+unsafe fn array<'a, T>(place: *const T, size: usize) -> &'a [T] {
+    if place.is_null() || size == 0 {
+        return &[];
+    }
+    // SAFETY: the caller's.
+    unsafe { std::slice::from_raw_parts(place, size) }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_new(plugin: *const Plugin, _: Stream) -> Shown {
+    guard(ptr::null(), || {
+        let is_of = |known: &Arc<Plugin>| ptr::eq(Arc::as_ptr(known), plugin);
+        let plugin = || {
+            // SAFETY: it is what `config_new` returned, and lives until `config_destroy`.
+            unsafe {
+                Arc::increment_strong_count(plugin);
+                Arc::from_raw(plugin)
+            }
+        };
+        Box::into_raw(Box::new(seat::request(is_of, plugin)))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
+    stream: Stream,
+    request: Shown,
+    ended: bool,
+) -> u32 {
+    // SAFETY: it is what `filter_new` returned, and lives until `filter_destroy`.
+    seat::headers(stream, unsafe { request.as_ref() }, ended)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_request_body(
+    stream: Stream,
+    request: Shown,
+    ended: bool,
+) -> u32 {
+    // SAFETY: as in `request_headers`.
+    seat::body(stream, unsafe { request.as_ref() }, Some(ended))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
+    stream: Stream,
+    request: Shown,
+) -> u32 {
+    // SAFETY: as in `request_headers`.
+    seat::body(stream, unsafe { request.as_ref() }, None)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
+    _: Stream,
+    request: Shown,
+    event: u64,
+) {
+    // SAFETY: as in `request_headers`.
+    seat::scheduled(unsafe { request.as_ref() }, event);
+}
+
+/// From now on it is not answered and not continued any more.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(_: Stream, request: Shown) {
+    // SAFETY: as in `request_headers`.
+    seat::forget(unsafe { request.as_ref() });
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_destroy(request: *mut Request) {
+    if request.is_null() {
+        return;
+    }
+    // SAFETY: it is what `filter_new` returned, and Envoy does not use it any more.
+    let request = unsafe { Box::from_raw(request) };
+    seat::forget(Some(&request));
+    guard((), || drop(request));
+}
+
+/// Responses pass as they are.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
+    _: Stream,
+    _: Shown,
+    _: bool,
+) -> u32 {
+    CONTINUE
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_response_body(
+    _: Stream,
+    _: Shown,
+    _: bool,
+) -> u32 {
+    CONTINUE
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_response_trailers(_: Stream, _: Shown) -> u32 {
+    CONTINUE
+}
+
+/// Hooks without a use here.
+macro_rules! unused {
+    ($($name:ident($($argument:ty),*);)*) => {$(
+        #[unsafe(no_mangle)]
+        extern "C" fn $name($(_: $argument),*) {}
+    )*};
+}
+
+unused! {
+    envoy_dynamic_module_on_http_filter_http_callout_done(Stream, Shown, u64, u32, *const Header, usize, *const Buffer, usize);
+    envoy_dynamic_module_on_http_filter_http_stream_headers(Stream, Shown, u64, *const Header, usize, bool);
+    envoy_dynamic_module_on_http_filter_http_stream_data(Stream, Shown, u64, *const Buffer, usize, bool);
+    envoy_dynamic_module_on_http_filter_http_stream_trailers(Stream, Shown, u64, *const Header, usize);
+    envoy_dynamic_module_on_http_filter_http_stream_complete(Stream, Shown, u64);
+    envoy_dynamic_module_on_http_filter_http_stream_reset(Stream, Shown, u64, u32);
+    envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark(Stream, Shown);
+    envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark(Stream, Shown);
+    envoy_dynamic_module_on_http_filter_cluster_host_set_change(*const c_void);
+}

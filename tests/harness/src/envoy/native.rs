@@ -1,0 +1,89 @@
+//! Makes an Envoy configuration with the WebAssembly module one with the dynamic module: what tests of both have in common.
+
+use serde_json::{Map, Value, json};
+
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+const NATIVE: &str =
+    "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
+/// What Envoy makes `libNAME.so` of.
+const MODULE: &str = "registry_auth";
+/// What keeps the names of metrics as they are in Prometheus.
+const STRIPS: &str = "envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix";
+
+/// Converts every filter in a part of a configuration.
+pub(super) fn convert(part: &mut Value) {
+    if part.get("@type").and_then(Value::as_str) == Some(WASM) {
+        *part = filter(part);
+        return;
+    }
+    match part {
+        Value::Array(parts) => parts.iter_mut().for_each(convert),
+        Value::Object(parts) => parts.values_mut().for_each(convert),
+        Value::String(text) if text == WASM => NATIVE.clone_into(text),
+        _ => {}
+    }
+}
+
+/// Converts a whole configuration.
+pub(super) fn convert_bootstrap(configuration: &Value) -> Value {
+    let mut configuration = configuration.clone();
+    convert(&mut configuration);
+    if let Value::Object(bootstrap) = &mut configuration {
+        let runtime = bootstrap
+            .entry("layered_runtime")
+            .or_insert_with(|| json!({"layers": []}));
+        if let Some(Value::Array(layers)) = runtime.get_mut("layers") {
+            layers.push(json!({"name": "registry-auth", "static_layer": {STRIPS: true}}));
+        }
+    }
+    configuration
+}
+
+/// A filter: the name of the plugin and the id of its VM become its name, the configuration stays.
+fn filter(wasm: &Value) -> Value {
+    let text = |pointer: &str| wasm.pointer(pointer).and_then(Value::as_str);
+    let name = text("/config/name").or_else(|| text("/config/root_id"));
+    let group = text("/config/vm_config/vm_id").unwrap_or_default();
+    let mut filter = Map::new();
+    filter.insert("@type".to_owned(), json!(NATIVE));
+    filter.insert(
+        "dynamic_module_config".to_owned(),
+        json!({"name": MODULE, "do_not_close": true}),
+    );
+    filter.insert(
+        "filter_name".to_owned(),
+        json!(format!("{}/{group}", name.unwrap_or_default())),
+    );
+    if let Some(configuration) = wasm.pointer("/config/configuration") {
+        filter.insert("filter_config".to_owned(), configuration.clone());
+    }
+    Value::Object(filter)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_filter_is_converted_wherever_it_is() {
+        let configuration = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": "{}"});
+        let wasm = json!({"@type": WASM, "config": {
+            "name": "main",
+            "vm_config": {"vm_id": "registry-auth-1", "code": {}},
+            "configuration": configuration,
+        }});
+        let before = json!({"a": [{"typed_config": wasm}], "type_urls": [WASM], "b": 1});
+        let native = json!({
+            "@type": NATIVE,
+            "dynamic_module_config": {"name": "registry_auth", "do_not_close": true},
+            "filter_name": "main/registry-auth-1",
+            "filter_config": configuration,
+        });
+        let after = convert_bootstrap(&before);
+        assert_eq!(after["a"], json!([{"typed_config": native}]));
+        assert_eq!(after["type_urls"], json!([NATIVE]));
+        assert_eq!(after["b"], json!(1));
+    }
+}
