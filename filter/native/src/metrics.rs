@@ -197,7 +197,8 @@ mod tests {
     #[test]
     fn names_are_taken_apart() {
         let (shape, values) =
-            read("registry_auth.decision=.=deny;.;reason=.=token;.;action=.=pull;.;decisions").unwrap();
+            read("registry_auth.decision=.=deny;.;reason=.=token;.;action=.=pull;.;decisions")
+                .unwrap();
         assert_eq!(SHAPES[shape].name, "decisions");
         assert_eq!(values, ["deny", "token", "", "pull"]);
         assert_eq!(read("registry_auth.intake.accepted").unwrap().1.len(), 0);

@@ -135,7 +135,10 @@ impl Seat {
         });
         if !is_done {
             let held = |context: &u32| guard(false, || embed::holds(*context));
-            for context in streams::waiting(self).into_iter().filter(|context| !held(context)) {
+            for context in streams::waiting(self)
+                .into_iter()
+                .filter(|context| !held(context))
+            {
                 actions::withdraw(context);
                 actions::add(context, Action::broken());
             }
@@ -148,7 +151,11 @@ impl Seat {
         for response in post.take_mail() {
             self.deliver(response);
         }
-        if self.ticked.get().is_none_or(|ticked| ticked.elapsed() >= TICK) {
+        if self
+            .ticked
+            .get()
+            .is_none_or(|ticked| ticked.elapsed() >= TICK)
+        {
             post.begin_tick();
             self.tick();
         }
@@ -280,7 +287,11 @@ pub(crate) fn body(stream: Stream, request: Option<&Request>, ended: Option<bool
         actions::add(context, Action::broken());
     }
     guard((), actions::run);
-    if goes_on == Some(true) { CONTINUE } else { STOP }
+    if goes_on == Some(true) {
+        CONTINUE
+    } else {
+        STOP
+    }
 }
 
 /// Handles an event that another thread has scheduled by a request that waits.

@@ -21,7 +21,10 @@ fn lock() -> MutexGuard<'static, Values> {
 
 /// Returns a value and its version.
 pub(crate) fn get(group: &str, name: &[u8]) -> Option<(Vec<u8>, u32)> {
-    lock().values.get(&(group.to_owned(), name.to_owned())).cloned()
+    lock()
+        .values
+        .get(&(group.to_owned(), name.to_owned()))
+        .cloned()
 }
 
 /// Writes a value; with a version other than 0, only if there is none or it has this version. Returns false if it has another.

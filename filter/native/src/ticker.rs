@@ -98,7 +98,9 @@ fn tick() -> Option<Instant> {
     let now = Instant::now();
     let committing = COMMITTING.lock().unwrap_or_else(PoisonError::into_inner);
     let plugins = plugins.iter().filter_map(Weak::upgrade);
-    let mut next: Vec<Instant> = plugins.filter_map(|plugin| plugin.tick_if_due(now)).collect();
+    let mut next: Vec<Instant> = plugins
+        .filter_map(|plugin| plugin.tick_if_due(now))
+        .collect();
     drop(committing);
     let posts = posts.iter().filter_map(Weak::upgrade);
     next.extend(posts.filter_map(|post| post.tick_if_due(now)));

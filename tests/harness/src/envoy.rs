@@ -16,6 +16,7 @@ use tempfile::TempDir;
 pub use self::bootstrap::{Bootstrap, Listener, cluster};
 use crate::client::{self, Request};
 use crate::module;
+use crate::substrate::ENVIRONMENT;
 
 /// Time limit for the start of Envoy, which compiles the module for each VM id.
 const START: Duration = Duration::from_mins(1);
@@ -65,6 +66,37 @@ pub fn of_version(version: &str) -> Result<PathBuf> {
         says.trim()
     );
     Ok(path)
+}
+
+/// Returns true if an Envoy accepts a configuration in its JSON form (`--mode validate`), and its log.
+///
+/// # Errors
+/// It cannot be run.
+pub fn validate(program: &Path, configuration: &Value) -> Result<(bool, String)> {
+    let folder = TempDir::with_prefix("registry-auth-validate-")?;
+    let file = folder.path().join("envoy.json");
+    let mut command = Command::new(program);
+    write(&file, configuration, &mut command)?;
+    let output = command
+        .args(["--mode", "validate", "--use-dynamic-base-id", "-c"])
+        .arg(&file)
+        .envs(ENVIRONMENT)
+        .output()
+        .context("envoy cannot be run")?;
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok((output.status.success(), log))
+}
+
+/// Writes a configuration for the module that the tests are for.
+fn write(file: &Path, configuration: &Value, command: &mut Command) -> Result<()> {
+    if module::is_native() {
+        let module = module::native()?;
+        command.env(SEARCH_PATH, module.parent().unwrap_or(&module));
+        fs::write(file, native::convert_bootstrap(configuration).to_string())?;
+    } else {
+        fs::write(file, configuration.to_string())?;
+    }
+    Ok(())
 }
 
 fn tools() -> PathBuf {
@@ -118,13 +150,7 @@ impl Envoy {
         let folder = TempDir::with_prefix("registry-auth-envoy-")?;
         let file = folder.path().join("envoy.json");
         let mut command = Command::new(program);
-        if module::is_native() {
-            let module = module::native()?;
-            command.env(SEARCH_PATH, module.parent().unwrap_or(&module));
-            fs::write(&file, native::convert_bootstrap(configuration).to_string())?;
-        } else {
-            fs::write(&file, configuration.to_string())?;
-        }
+        write(&file, configuration, &mut command)?;
         let log = File::create(folder.path().join("log"))?;
         let child = command
             .arg("-c")

@@ -259,9 +259,7 @@ impl Stream {
     pub(crate) fn add_header(self, name: &[u8], value: &[u8]) -> bool {
         let (name, value) = (buffer(name), buffer(value));
         // SAFETY: buffers of slices that outlive the call.
-        unsafe {
-            envoy_dynamic_module_callback_http_add_header(self, REQUEST_HEADERS, name, value)
-        }
+        unsafe { envoy_dynamic_module_callback_http_add_header(self, REQUEST_HEADERS, name, value) }
     }
 
     /// Answers the request. Envoy may call hooks of it meanwhile.
@@ -318,8 +316,11 @@ impl Stream {
     /// What is held, and what has come now, which may be the same.
     fn bodies(self) -> impl Iterator<Item = u32> {
         // SAFETY: the stream is alive (see `abi.rs`).
-        let same = unsafe { envoy_dynamic_module_callback_http_received_buffered_request_body(self) };
-        [BUFFERED, RECEIVED].into_iter().take(if same { 1 } else { 2 })
+        let same =
+            unsafe { envoy_dynamic_module_callback_http_received_buffered_request_body(self) };
+        [BUFFERED, RECEIVED]
+            .into_iter()
+            .take(if same { 1 } else { 2 })
     }
 
     /// An attribute that is text; `None` if Envoy has none.
@@ -327,9 +328,11 @@ impl Stream {
         let mut value = EMPTY;
         let place = &raw mut value;
         // SAFETY: Envoy writes a buffer to a place of that size; its bytes live until this hook ends.
-        unsafe { envoy_dynamic_module_callback_http_filter_get_attribute_string(self, attribute, place) }
-            // SAFETY: as above.
-            .then(|| unsafe { bytes(value) }.to_vec())
+        unsafe {
+            envoy_dynamic_module_callback_http_filter_get_attribute_string(self, attribute, place)
+        }
+        // SAFETY: as above.
+        .then(|| unsafe { bytes(value) }.to_vec())
     }
 
     /// An attribute that is true or false.
@@ -337,8 +340,10 @@ impl Stream {
         let mut value = false;
         let place = &raw mut value;
         // SAFETY: Envoy writes a bool to a place of that size.
-        unsafe { envoy_dynamic_module_callback_http_filter_get_attribute_bool(self, attribute, place) }
-            .then_some(value)
+        unsafe {
+            envoy_dynamic_module_callback_http_filter_get_attribute_bool(self, attribute, place)
+        }
+        .then_some(value)
     }
 
     /// Sets a value of the filter state. Returns false if it is set already: Envoy throws an exception then.
@@ -391,7 +396,10 @@ pub(crate) struct Config<'a>(NonNull<c_void>, PhantomData<&'a c_void>);
 impl Config<'_> {
     /// Defines a counter or a gauge with these labels; gives its number.
     pub(crate) fn define(self, is_gauge: bool, name: &str, labels: &[&str]) -> Option<usize> {
-        let mut labels: Vec<Buffer> = labels.iter().map(|label| buffer(label.as_bytes())).collect();
+        let mut labels: Vec<Buffer> = labels
+            .iter()
+            .map(|label| buffer(label.as_bytes()))
+            .collect();
         let (place, size) = (labels.as_mut_ptr(), labels.len());
         let (name, mut number) = (buffer(name.as_bytes()), 0);
         let at = &raw mut number;
@@ -411,8 +419,17 @@ impl Config<'_> {
     }
 
     /// Adds to a counter, or sets a gauge.
-    pub(crate) fn write(self, is_gauge: bool, number: usize, labels: &[String], value: u64) -> bool {
-        let mut labels: Vec<Buffer> = labels.iter().map(|label| buffer(label.as_bytes())).collect();
+    pub(crate) fn write(
+        self,
+        is_gauge: bool,
+        number: usize,
+        labels: &[String],
+        value: u64,
+    ) -> bool {
+        let mut labels: Vec<Buffer> = labels
+            .iter()
+            .map(|label| buffer(label.as_bytes()))
+            .collect();
         let (place, size) = (labels.as_mut_ptr(), labels.len());
         // SAFETY: buffers that outlive the call.
         let result = unsafe {
@@ -486,6 +503,8 @@ impl ConfigScheduler {
 impl Drop for ConfigScheduler {
     fn drop(&mut self) {
         // SAFETY: it is not used afterwards.
-        unsafe { envoy_dynamic_module_callback_http_filter_config_scheduler_delete(self.0.as_ptr()) }
+        unsafe {
+            envoy_dynamic_module_callback_http_filter_config_scheduler_delete(self.0.as_ptr())
+        }
     }
 }

@@ -19,7 +19,23 @@ const ABI: &std::ffi::CStr = c"v0.2.0";
 const CONTINUE: u32 = 0;
 
 /// What this module shows Envoy of a request: a [`Request`], or null where that could not be made.
-type Shown = *const Request;
+type Shown = *const c_void;
+/// What it shows of a configuration: a [`Plugin`].
+type Configuration = *const c_void;
+
+/// # Safety
+/// It is what `filter_new` returned, and `filter_destroy` was not called.
+unsafe fn request<'a>(shown: Shown) -> Option<&'a Request> {
+    // SAFETY: the caller's.
+    unsafe { shown.cast::<Request>().as_ref() }
+}
+
+/// # Safety
+/// It is what `config_new` returned, and `config_destroy` was not called.
+unsafe fn plugin<'a>(shown: Configuration) -> Option<&'a Plugin> {
+    // SAFETY: the caller's.
+    unsafe { shown.cast::<Plugin>().as_ref() }
+}
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
@@ -37,20 +53,21 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
     config: Config<'_>,
     name: Buffer,
     text: Buffer,
-) -> *const Plugin {
+) -> Configuration {
     guard(ptr::null(), || {
         // SAFETY: Envoy's buffers live until this hook ends.
         let (name, text) = unsafe { (calls::bytes(name), calls::bytes(text)) };
-        main_thread::configure(config, name, text).map_or(ptr::null(), Arc::into_raw)
+        main_thread::configure(config, name, text)
+            .map_or(ptr::null(), |plugin| Arc::into_raw(plugin).cast())
     })
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(plugin: *const Plugin) {
+extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(shown: Configuration) {
     guard((), || {
-        if !plugin.is_null() {
+        if !shown.is_null() {
             // SAFETY: it is what `config_new` returned, and Envoy does not use it any more.
-            main_thread::end(unsafe { Arc::from_raw(plugin) });
+            main_thread::end(unsafe { Arc::from_raw(shown.cast::<Plugin>()) });
         }
     });
 }
@@ -58,12 +75,12 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(plugin: *const 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
     config: Config<'_>,
-    plugin: *const Plugin,
+    shown: Configuration,
     event: u64,
 ) {
     guard((), || {
-        // SAFETY: it is what `config_new` returned, and lives until `config_destroy`.
-        if let Some(plugin) = unsafe { plugin.as_ref() } {
+        // SAFETY: Envoy calls this between the two.
+        if let Some(plugin) = unsafe { plugin(shown) } {
             main_thread::scheduled(config, plugin, event);
         }
     });
@@ -72,7 +89,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_done(
     config: Config<'_>,
-    plugin: *const Plugin,
+    shown: Configuration,
     callout: u64,
     _: u32,
     headers: *const Header,
@@ -88,8 +105,8 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_done(
             let body: Vec<&[u8]> = chunks.map(|chunk| calls::bytes(*chunk)).collect();
             (calls::written(headers), body.concat())
         };
-        // SAFETY: as in `config_scheduled`.
-        if let Some(plugin) = unsafe { plugin.as_ref() } {
+        // SAFETY: Envoy calls this between the two.
+        if let Some(plugin) = unsafe { plugin(shown) } {
             main_thread::answered(config, plugin, callout, headers, body);
         }
     });
@@ -106,73 +123,72 @@ unsafe fn array<'a, T>(place: *const T, size: usize) -> &'a [T] {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_new(plugin: *const Plugin, _: Stream) -> Shown {
+extern "C" fn envoy_dynamic_module_on_http_filter_new(shown: Configuration, _: Stream) -> Shown {
     guard(ptr::null(), || {
-        let is_of = |known: &Arc<Plugin>| ptr::eq(Arc::as_ptr(known), plugin);
+        let place = shown.cast::<Plugin>();
+        let is_of = |known: &Arc<Plugin>| ptr::eq(Arc::as_ptr(known), place);
         let plugin = || {
             // SAFETY: it is what `config_new` returned, and lives until `config_destroy`.
             unsafe {
-                Arc::increment_strong_count(plugin);
-                Arc::from_raw(plugin)
+                Arc::increment_strong_count(place);
+                Arc::from_raw(place)
             }
         };
         Box::into_raw(Box::new(seat::request(is_of, plugin)))
+            .cast_const()
+            .cast()
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     stream: Stream,
-    request: Shown,
+    shown: Shown,
     ended: bool,
 ) -> u32 {
-    // SAFETY: it is what `filter_new` returned, and lives until `filter_destroy`.
-    seat::headers(stream, unsafe { request.as_ref() }, ended)
+    // SAFETY: Envoy calls this between the two.
+    seat::headers(stream, unsafe { request(shown) }, ended)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_request_body(
     stream: Stream,
-    request: Shown,
+    shown: Shown,
     ended: bool,
 ) -> u32 {
-    // SAFETY: as in `request_headers`.
-    seat::body(stream, unsafe { request.as_ref() }, Some(ended))
+    // SAFETY: Envoy calls this between the two.
+    seat::body(stream, unsafe { request(shown) }, Some(ended))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
     stream: Stream,
-    request: Shown,
+    shown: Shown,
 ) -> u32 {
-    // SAFETY: as in `request_headers`.
-    seat::body(stream, unsafe { request.as_ref() }, None)
+    // SAFETY: Envoy calls this between the two.
+    seat::body(stream, unsafe { request(shown) }, None)
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
-    _: Stream,
-    request: Shown,
-    event: u64,
-) {
-    // SAFETY: as in `request_headers`.
-    seat::scheduled(unsafe { request.as_ref() }, event);
+extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(_: Stream, shown: Shown, event: u64) {
+    // SAFETY: Envoy calls this between the two.
+    seat::scheduled(unsafe { request(shown) }, event);
 }
 
 /// From now on it is not answered and not continued any more.
 #[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(_: Stream, request: Shown) {
-    // SAFETY: as in `request_headers`.
-    seat::forget(unsafe { request.as_ref() });
+extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(_: Stream, shown: Shown) {
+    // SAFETY: Envoy calls this between the two.
+    seat::forget(unsafe { request(shown) });
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_destroy(request: *mut Request) {
-    if request.is_null() {
+extern "C" fn envoy_dynamic_module_on_http_filter_destroy(shown: Shown) {
+    if shown.is_null() {
         return;
     }
     // SAFETY: it is what `filter_new` returned, and Envoy does not use it any more.
-    let request = unsafe { Box::from_raw(request) };
+    let request = unsafe { Box::from_raw(shown.cast_mut().cast::<Request>()) };
     seat::forget(Some(&request));
     guard((), || drop(request));
 }

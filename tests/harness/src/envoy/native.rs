@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_filter_is_converted_wherever_it_is() {
-        let configuration = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": "{}"});
+        let configuration =
+            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": "{}"});
         let wasm = json!({"@type": WASM, "config": {
             "name": "main",
             "vm_config": {"vm_id": "registry-auth-1", "code": {}},

@@ -29,6 +29,8 @@ pub(crate) enum Chain {
     },
     /// Ours.
     Ours(Policy),
+    /// Ours as a dynamic module.
+    Dynamic(Policy),
     /// Ours in the intake role.
     Intake,
     /// Ours, with keys that are pushed.
@@ -62,6 +64,7 @@ impl Chain {
             Self::EmptySdk => vec![wasm(name, vm, modules.empty_sdk, "")],
             Self::Native { cache } => vec![jwt_authn(cache)?, rbac()],
             Self::Ours(policy) => vec![ours(&policy.configuration()?)],
+            Self::Dynamic(policy) => vec![dynamic(name, &policy.configuration()?.to_string())],
             Self::Intake => vec![ours(&json!({"intake": {"pushKey": push_key()}}))],
             Self::Pushed => vec![ours(&pushed())],
         };
@@ -106,6 +109,22 @@ fn wasm(name: &str, vm: &str, module: &Path, configuration: &str) -> Value {
     json!({
         "name": "envoy.filters.http.wasm",
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config},
+    })
+}
+
+/// The dynamic module, which Envoy finds by its name.
+fn dynamic(name: &str, configuration: &str) -> Value {
+    json!({
+        "name": "envoy.filters.http.dynamic_modules",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            "dynamic_module_config": {"name": "registry_auth", "do_not_close": true},
+            "filter_name": name,
+            "filter_config": {
+                "@type": "type.googleapis.com/google.protobuf.StringValue",
+                "value": configuration,
+            },
+        },
     })
 }
 

@@ -108,6 +108,12 @@ pub(crate) fn all() -> Vec<Row> {
         chain,
         Traffic::Same(rs256),
     ));
+    rows.push(row(
+        "n",
+        "ours as a dynamic module, token in the cache",
+        Chain::Dynamic(Policy::PLAIN),
+        Traffic::Same(rs256),
+    ));
     rows
 }
 
