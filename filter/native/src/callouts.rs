@@ -22,8 +22,6 @@ pub(crate) struct Job {
 
 /// Who has sent a request, and its number there.
 pub(crate) struct Sender {
-    /// The number of the root context.
-    pub(crate) root: u32,
     pub(crate) call: u32,
     /// Where it is; the main thread if absent.
     pub(crate) post: Option<Arc<Post>>,
@@ -32,8 +30,7 @@ pub(crate) struct Sender {
 /// A response. Without a status where there is none.
 #[derive(Default)]
 pub(crate) struct Response {
-    /// The root context and the number there.
-    pub(crate) root: u32,
+    /// The number of the request at the root context that has sent it.
     pub(crate) call: u32,
     /// In the form of [`Fields::parse`].
     pub(crate) headers: Vec<u8>,
@@ -48,7 +45,7 @@ thread_local! {
     /// What the filter reads while it handles a response.
     static SHOWN: RefCell<ManuallyDrop<Response>> = const {
         RefCell::new(ManuallyDrop::new(Response {
-            root: 0, call: 0, headers: Vec::new(), body: Vec::new(),
+            call: 0, headers: Vec::new(), body: Vec::new(),
         }))
     };
 }
@@ -99,7 +96,6 @@ fn key(plugin: &Plugin) -> usize {
 
 fn bring(to: Sender, headers: Vec<u8>, body: Vec<u8>, deliver: &impl Fn(Response)) {
     let response = Response {
-        root: to.root,
         call: to.call,
         headers,
         body,

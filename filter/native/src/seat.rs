@@ -102,7 +102,6 @@ impl Seat {
         self.call.set(call);
         self.plugin.add(Job {
             from: Sender {
-                root: self.number,
                 call,
                 post: self.post.clone(),
             },

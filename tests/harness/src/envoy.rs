@@ -293,7 +293,11 @@ impl Envoy {
             "admin answered {} to {path}",
             answer.status
         );
-        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+        let page = String::from_utf8_lossy(&answer.body).into_owned();
+        if module::is_native() && path.starts_with("/stats") && !path.contains("prometheus") {
+            return Ok(native::wasm_names(&page));
+        }
+        Ok(page)
     }
 
     /// Returns the log of Envoy.

@@ -39,6 +39,57 @@ pub(super) fn convert_bootstrap(configuration: &Value) -> Value {
     configuration
 }
 
+/// Names of labels.
+const LABELS: [&str; 11] = [
+    "decision", "reason", "provider", "action", "source", "plugin", "outcome", "stage", "result",
+    "policy", "kind",
+];
+
+/// Gives the metrics of a page of statistics the names that they have with the WebAssembly module.
+pub(super) fn wasm_names(page: &str) -> String {
+    const NAMESPACE: &str = "dynamicmodulescustom.registry_auth.";
+    let mut renamed = String::new();
+    for line in page.lines() {
+        let name = line
+            .strip_prefix(NAMESPACE)
+            .and_then(|line| line.rsplit_once(": "));
+        match name {
+            Some((name, value)) => {
+                renamed.push_str(&format!(
+                    "wasmcustom.registry_auth.{}: {value}",
+                    wasm_name(name)
+                ));
+            }
+            None => renamed.push_str(line),
+        }
+        renamed.push('\n');
+    }
+    renamed
+}
+
+/// Puts the labels of a name, which are behind it, before it. Those without a value are left out.
+fn wasm_name(name: &str) -> String {
+    let mut metric = Vec::new();
+    let mut labels: Vec<(&str, Vec<&str>)> = Vec::new();
+    for part in name.split('.') {
+        if LABELS.contains(&part) && !metric.is_empty() {
+            labels.push((part, Vec::new()));
+        } else if let Some((_, value)) = labels.last_mut() {
+            value.push(part);
+        } else {
+            metric.push(part);
+        }
+    }
+    let mut renamed = String::new();
+    for (label, value) in labels {
+        let value = value.join(".");
+        if !value.is_empty() {
+            renamed.push_str(&format!("{label}=.={value};.;"));
+        }
+    }
+    renamed + &metric.join(".")
+}
+
 /// A filter: the name of the plugin and the id of its VM become its name, the configuration stays.
 fn filter(wasm: &Value) -> Value {
     let text = |pointer: &str| wasm.pointer(pointer).and_then(Value::as_str);
@@ -65,6 +116,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn metrics_have_the_same_names() {
+        let page = "dynamicmodulescustom.registry_auth.decisions.decision.deny.reason.x.provider..action.: 3\ndynamicmodulescustom.registry_auth.keys.skipped: 0\nother: 1\n";
+        assert_eq!(
+            wasm_names(page),
+            "wasmcustom.registry_auth.decision=.=deny;.;reason=.=x;.;decisions: 3\nwasmcustom.registry_auth.keys.skipped: 0\nother: 1\n"
+        );
+    }
 
     #[test]
     fn a_filter_is_converted_wherever_it_is() {
