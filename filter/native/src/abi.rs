@@ -8,8 +8,12 @@
 //! - No panic leaves a hook ([`crate::guard`]).
 
 mod calls;
+#[cfg_attr(test, path = "abi/fake.rs")]
+mod declared;
 mod hooks;
 mod symbols;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use calls::{Config, ConfigScheduler, Stream, StreamScheduler, is_validation, log};
 pub(crate) use symbols::first_missing;

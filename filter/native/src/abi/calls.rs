@@ -11,21 +11,7 @@ use std::slice;
 
 use registry_auth_engine::fields::Fields;
 
-/// `envoy_dynamic_module_type_module_buffer`, and `..._envoy_buffer`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub(super) struct Buffer {
-    pub(super) place: *const u8,
-    pub(super) length: usize,
-}
-
-/// `envoy_dynamic_module_type_module_http_header`, and `..._envoy_http_header`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub(super) struct Header {
-    name: Buffer,
-    value: Buffer,
-}
+use super::declared::{self as envoy, Buffer, Header};
 
 const EMPTY: Buffer = Buffer {
     place: ptr::null(),
@@ -35,118 +21,6 @@ const REQUEST_HEADERS: u32 = 0;
 const RECEIVED: u32 = 0;
 const BUFFERED: u32 = 1;
 const OK: u32 = 0;
-
-// Envoy's enumerations are plain numbers here: what is unknown to Rust's enums must not come in.
-unsafe extern "C" {
-    fn envoy_dynamic_module_callback_log(level: u32, message: Buffer);
-    safe fn envoy_dynamic_module_callback_is_validation_mode() -> bool;
-    fn envoy_dynamic_module_callback_http_get_headers_size(stream: Stream, map: u32) -> usize;
-    fn envoy_dynamic_module_callback_http_get_headers(
-        stream: Stream,
-        map: u32,
-        headers: *mut Header,
-    ) -> bool;
-    fn envoy_dynamic_module_callback_http_set_header(
-        stream: Stream,
-        map: u32,
-        name: Buffer,
-        value: Buffer,
-    ) -> bool;
-    fn envoy_dynamic_module_callback_http_add_header(
-        stream: Stream,
-        map: u32,
-        name: Buffer,
-        value: Buffer,
-    ) -> bool;
-    fn envoy_dynamic_module_callback_http_send_response(
-        stream: Stream,
-        status: u32,
-        headers: *mut Header,
-        headers_size: usize,
-        body: Buffer,
-        details: Buffer,
-    );
-    fn envoy_dynamic_module_callback_http_filter_continue_decoding(stream: Stream);
-    fn envoy_dynamic_module_callback_http_get_body_size(stream: Stream, body: u32) -> usize;
-    fn envoy_dynamic_module_callback_http_get_body_chunks_size(stream: Stream, body: u32) -> usize;
-    fn envoy_dynamic_module_callback_http_get_body_chunks(
-        stream: Stream,
-        body: u32,
-        chunks: *mut Buffer,
-    ) -> bool;
-    fn envoy_dynamic_module_callback_http_received_buffered_request_body(stream: Stream) -> bool;
-    fn envoy_dynamic_module_callback_http_filter_get_attribute_string(
-        stream: Stream,
-        attribute: u32,
-        value: *mut Buffer,
-    ) -> bool;
-    fn envoy_dynamic_module_callback_http_filter_get_attribute_bool(
-        stream: Stream,
-        attribute: u32,
-        value: *mut bool,
-    ) -> bool;
-    fn envoy_dynamic_module_callback_http_set_filter_state_bytes(
-        stream: Stream,
-        name: Buffer,
-        value: Buffer,
-    ) -> bool;
-    fn envoy_dynamic_module_callback_http_get_filter_state_bytes(
-        stream: Stream,
-        name: Buffer,
-        value: *mut Buffer,
-    ) -> bool;
-    fn envoy_dynamic_module_callback_http_filter_scheduler_new(stream: Stream) -> *mut c_void;
-    fn envoy_dynamic_module_callback_http_filter_scheduler_commit(
-        scheduler: *mut c_void,
-        event: u64,
-    );
-    fn envoy_dynamic_module_callback_http_filter_scheduler_delete(scheduler: *mut c_void);
-    fn envoy_dynamic_module_callback_http_filter_config_scheduler_new(
-        config: Config<'_>,
-    ) -> *mut c_void;
-    fn envoy_dynamic_module_callback_http_filter_config_scheduler_commit(
-        scheduler: *mut c_void,
-        event: u64,
-    );
-    fn envoy_dynamic_module_callback_http_filter_config_scheduler_delete(scheduler: *mut c_void);
-    fn envoy_dynamic_module_callback_http_filter_config_http_callout(
-        config: Config<'_>,
-        callout: *mut u64,
-        cluster: Buffer,
-        headers: *mut Header,
-        headers_size: usize,
-        body: Buffer,
-        timeout_millis: u64,
-    ) -> u32;
-    fn envoy_dynamic_module_callback_http_filter_config_define_counter(
-        config: Config<'_>,
-        name: Buffer,
-        labels: *mut Buffer,
-        labels_size: usize,
-        counter: *mut usize,
-    ) -> u32;
-    fn envoy_dynamic_module_callback_http_filter_config_define_gauge(
-        config: Config<'_>,
-        name: Buffer,
-        labels: *mut Buffer,
-        labels_size: usize,
-        gauge: *mut usize,
-    ) -> u32;
-    fn envoy_dynamic_module_callback_http_filter_config_increment_counter(
-        config: Config<'_>,
-        counter: usize,
-        values: *mut Buffer,
-        values_size: usize,
-        more: u64,
-    ) -> u32;
-    fn envoy_dynamic_module_callback_http_filter_config_set_gauge(
-        config: Config<'_>,
-        gauge: usize,
-        values: *mut Buffer,
-        values_size: usize,
-        value: u64,
-    ) -> u32;
-}
 
 fn buffer(bytes: &[u8]) -> Buffer {
     Buffer {
@@ -204,12 +78,12 @@ fn headers(fields: &Fields) -> Vec<Header> {
 /// Writes a line to Envoy's log, from any thread; `level` counts from 0, trace.
 pub(crate) fn log(level: u32, message: &[u8]) {
     // SAFETY: the buffer is that of a slice that outlives the call.
-    unsafe { envoy_dynamic_module_callback_log(level, buffer(message)) }
+    unsafe { envoy::log(level, buffer(message)) }
 }
 
 /// Returns true if Envoy only checks its configuration (`--mode validate`); on the main thread.
 pub(crate) fn is_validation() -> bool {
-    envoy_dynamic_module_callback_is_validation_mode()
+    envoy::is_validation_mode()
 }
 
 /// The filter of one request, as Envoy knows it. Stays on the thread of the request.
@@ -217,12 +91,24 @@ pub(crate) fn is_validation() -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stream(NonNull<c_void>);
 
+#[cfg(test)]
+impl Stream {
+    /// The stream of a request of the fake Envoy.
+    pub(super) fn fake(place: *mut c_void) -> Self {
+        Self(NonNull::new(place).unwrap())
+    }
+
+    /// Its address.
+    pub(super) fn place(self) -> *mut c_void {
+        self.0.as_ptr()
+    }
+}
+
 impl Stream {
     /// All request headers, in the form of [`Fields::parse`]; `None` if there are none any more.
     pub(crate) fn request_headers(self) -> Option<Vec<u8>> {
         // SAFETY: the stream is alive (see `abi.rs`).
-        let count =
-            unsafe { envoy_dynamic_module_callback_http_get_headers_size(self, REQUEST_HEADERS) };
+        let count = unsafe { envoy::http_get_headers_size(self, REQUEST_HEADERS) };
         let mut headers = vec![
             Header {
                 name: EMPTY,
@@ -232,7 +118,7 @@ impl Stream {
         ];
         let place = headers.as_mut_ptr();
         // SAFETY: there are as many places as Envoy has said, and nothing changed since.
-        unsafe { envoy_dynamic_module_callback_http_get_headers(self, REQUEST_HEADERS, place) }
+        unsafe { envoy::http_get_headers(self, REQUEST_HEADERS, place) }
             // SAFETY: Envoy's texts live until a header is changed.
             .then(|| unsafe { written(&headers) })
     }
@@ -245,21 +131,14 @@ impl Stream {
             buffer(value)
         };
         // SAFETY: buffers of slices that outlive the call, or none.
-        unsafe {
-            envoy_dynamic_module_callback_http_set_header(
-                self,
-                REQUEST_HEADERS,
-                buffer(name),
-                value,
-            )
-        }
+        unsafe { envoy::http_set_header(self, REQUEST_HEADERS, buffer(name), value) }
     }
 
     /// Adds a request header. Envoy takes no empty values.
     pub(crate) fn add_header(self, name: &[u8], value: &[u8]) -> bool {
         let (name, value) = (buffer(name), buffer(value));
         // SAFETY: buffers of slices that outlive the call.
-        unsafe { envoy_dynamic_module_callback_http_add_header(self, REQUEST_HEADERS, name, value) }
+        unsafe { envoy::http_add_header(self, REQUEST_HEADERS, name, value) }
     }
 
     /// Answers the request. Envoy may call hooks of it meanwhile.
@@ -267,7 +146,7 @@ impl Stream {
         let mut headers = headers(fields);
         // SAFETY: buffers of slices that outlive the call.
         unsafe {
-            envoy_dynamic_module_callback_http_send_response(
+            envoy::http_send_response(
                 self,
                 status,
                 headers.as_mut_ptr(),
@@ -281,13 +160,13 @@ impl Stream {
     /// Lets the request go on. Envoy may call hooks of it meanwhile.
     pub(crate) fn go_on(self) {
         // SAFETY: the stream is alive (see `abi.rs`).
-        unsafe { envoy_dynamic_module_callback_http_filter_continue_decoding(self) }
+        unsafe { envoy::http_filter_continue_decoding(self) }
     }
 
     /// How many bytes of the body are held or have come now.
     pub(crate) fn body_size(self) -> usize {
         // SAFETY: the stream is alive (see `abi.rs`).
-        let size = |body| unsafe { envoy_dynamic_module_callback_http_get_body_size(self, body) };
+        let size = |body| unsafe { envoy::http_get_body_size(self, body) };
         self.bodies().map(size).sum()
     }
 
@@ -296,12 +175,11 @@ impl Stream {
         let mut whole = Vec::new();
         for body in self.bodies() {
             // SAFETY: the stream is alive (see `abi.rs`).
-            let count =
-                unsafe { envoy_dynamic_module_callback_http_get_body_chunks_size(self, body) };
+            let count = unsafe { envoy::http_get_body_chunks_size(self, body) };
             let mut chunks = vec![EMPTY; count];
             let place = chunks.as_mut_ptr();
             // SAFETY: there are as many places as Envoy has said, and nothing changed since.
-            if unsafe { envoy_dynamic_module_callback_http_get_body_chunks(self, body, place) } {
+            if unsafe { envoy::http_get_body_chunks(self, body, place) } {
                 for chunk in chunks {
                     // SAFETY: Envoy's bytes live until the body is changed.
                     let chunk = unsafe { bytes(chunk) };
@@ -316,8 +194,7 @@ impl Stream {
     /// What is held, and what has come now, which may be the same.
     fn bodies(self) -> impl Iterator<Item = u32> {
         // SAFETY: the stream is alive (see `abi.rs`).
-        let same =
-            unsafe { envoy_dynamic_module_callback_http_received_buffered_request_body(self) };
+        let same = unsafe { envoy::http_received_buffered_request_body(self) };
         [BUFFERED, RECEIVED]
             .into_iter()
             .take(if same { 1 } else { 2 })
@@ -328,11 +205,9 @@ impl Stream {
         let mut value = EMPTY;
         let place = &raw mut value;
         // SAFETY: Envoy writes a buffer to a place of that size; its bytes live until this hook ends.
-        unsafe {
-            envoy_dynamic_module_callback_http_filter_get_attribute_string(self, attribute, place)
-        }
-        // SAFETY: as above.
-        .then(|| unsafe { bytes(value) }.to_vec())
+        unsafe { envoy::http_filter_get_attribute_string(self, attribute, place) }
+            // SAFETY: as above.
+            .then(|| unsafe { bytes(value) }.to_vec())
     }
 
     /// An attribute that is true or false.
@@ -340,10 +215,7 @@ impl Stream {
         let mut value = false;
         let place = &raw mut value;
         // SAFETY: Envoy writes a bool to a place of that size.
-        unsafe {
-            envoy_dynamic_module_callback_http_filter_get_attribute_bool(self, attribute, place)
-        }
-        .then_some(value)
+        unsafe { envoy::http_filter_get_attribute_bool(self, attribute, place) }.then_some(value)
     }
 
     /// Sets a value of the filter state. Returns false if it is set already: Envoy throws an exception then.
@@ -352,15 +224,15 @@ impl Stream {
         let place = &raw mut held;
         // SAFETY: buffers of slices that outlive the calls, and a place for a buffer.
         unsafe {
-            !envoy_dynamic_module_callback_http_get_filter_state_bytes(self, name, place)
-                && envoy_dynamic_module_callback_http_set_filter_state_bytes(self, name, value)
+            !envoy::http_get_filter_state_bytes(self, name, place)
+                && envoy::http_set_filter_state_bytes(self, name, value)
         }
     }
 
     /// What other threads reach the request by.
     pub(crate) fn scheduler(self) -> Option<StreamScheduler> {
         // SAFETY: the stream is alive (see `abi.rs`).
-        let place = unsafe { envoy_dynamic_module_callback_http_filter_scheduler_new(self) };
+        let place = unsafe { envoy::http_filter_scheduler_new(self) };
         NonNull::new(place).map(StreamScheduler)
     }
 }
@@ -376,7 +248,7 @@ impl StreamScheduler {
     pub(crate) fn commit(&self, event: u64) {
         // SAFETY: the scheduler exists until it is dropped.
         unsafe {
-            envoy_dynamic_module_callback_http_filter_scheduler_commit(self.0.as_ptr(), event);
+            envoy::http_filter_scheduler_commit(self.0.as_ptr(), event);
         }
     }
 }
@@ -384,7 +256,7 @@ impl StreamScheduler {
 impl Drop for StreamScheduler {
     fn drop(&mut self) {
         // SAFETY: it is not used afterwards.
-        unsafe { envoy_dynamic_module_callback_http_filter_scheduler_delete(self.0.as_ptr()) }
+        unsafe { envoy::http_filter_scheduler_delete(self.0.as_ptr()) }
     }
 }
 
@@ -392,6 +264,14 @@ impl Drop for StreamScheduler {
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub(crate) struct Config<'a>(NonNull<c_void>, PhantomData<&'a c_void>);
+
+#[cfg(test)]
+impl Config<'_> {
+    /// A configuration of the fake Envoy.
+    pub(super) fn fake() -> Self {
+        Self(NonNull::dangling(), PhantomData)
+    }
+}
 
 impl Config<'_> {
     /// Defines a counter or a gauge with these labels; gives its number.
@@ -406,13 +286,9 @@ impl Config<'_> {
         // SAFETY: buffers that outlive the call, and a place for a number.
         let result = unsafe {
             if is_gauge {
-                envoy_dynamic_module_callback_http_filter_config_define_gauge(
-                    self, name, place, size, at,
-                )
+                envoy::http_filter_config_define_gauge(self, name, place, size, at)
             } else {
-                envoy_dynamic_module_callback_http_filter_config_define_counter(
-                    self, name, place, size, at,
-                )
+                envoy::http_filter_config_define_counter(self, name, place, size, at)
             }
         };
         (result == OK).then_some(number)
@@ -434,13 +310,9 @@ impl Config<'_> {
         // SAFETY: buffers that outlive the call.
         let result = unsafe {
             if is_gauge {
-                envoy_dynamic_module_callback_http_filter_config_set_gauge(
-                    self, number, place, size, value,
-                )
+                envoy::http_filter_config_set_gauge(self, number, place, size, value)
             } else {
-                envoy_dynamic_module_callback_http_filter_config_increment_counter(
-                    self, number, place, size, value,
-                )
+                envoy::http_filter_config_increment_counter(self, number, place, size, value)
             }
         };
         result == OK
@@ -458,7 +330,7 @@ impl Config<'_> {
         let mut callout = 0;
         // SAFETY: buffers that outlive the call, and a place for a number.
         let result = unsafe {
-            envoy_dynamic_module_callback_http_filter_config_http_callout(
+            envoy::http_filter_config_http_callout(
                 self,
                 &raw mut callout,
                 buffer(cluster),
@@ -474,7 +346,7 @@ impl Config<'_> {
     /// What other threads reach the main thread by.
     pub(crate) fn scheduler(self) -> Option<ConfigScheduler> {
         // SAFETY: the configuration is alive (see `abi.rs`).
-        let place = unsafe { envoy_dynamic_module_callback_http_filter_config_scheduler_new(self) };
+        let place = unsafe { envoy::http_filter_config_scheduler_new(self) };
         NonNull::new(place).map(ConfigScheduler)
     }
 }
@@ -492,10 +364,7 @@ impl ConfigScheduler {
     pub(crate) fn commit(&self, event: u64) {
         // SAFETY: the scheduler exists until it is dropped.
         unsafe {
-            envoy_dynamic_module_callback_http_filter_config_scheduler_commit(
-                self.0.as_ptr(),
-                event,
-            );
+            envoy::http_filter_config_scheduler_commit(self.0.as_ptr(), event);
         }
     }
 }
@@ -503,8 +372,6 @@ impl ConfigScheduler {
 impl Drop for ConfigScheduler {
     fn drop(&mut self) {
         // SAFETY: it is not used afterwards.
-        unsafe {
-            envoy_dynamic_module_callback_http_filter_config_scheduler_delete(self.0.as_ptr())
-        }
+        unsafe { envoy::http_filter_config_scheduler_delete(self.0.as_ptr()) }
     }
 }

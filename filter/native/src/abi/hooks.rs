@@ -8,7 +8,8 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-use super::calls::{self, Buffer, Config, Header, Stream};
+use super::calls::{self, Config, Stream};
+use super::declared::{Buffer, Header};
 use crate::guard::guard;
 use crate::plugin::Plugin;
 use crate::seat::Request;
@@ -37,8 +38,8 @@ unsafe fn plugin<'a>(shown: Configuration) -> Option<&'a Plugin> {
     unsafe { shown.cast::<Plugin>().as_ref() }
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
+#[unsafe(export_name = "envoy_dynamic_module_on_program_init")]
+pub(super) extern "C" fn program_init() -> *const c_char {
     guard(ptr::null(), || {
         if main_thread::start() && version::is_supported() {
             ABI.as_ptr()
@@ -48,8 +49,8 @@ extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
     })
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_config_new")]
+pub(super) extern "C" fn config_new(
     config: Config<'_>,
     name: Buffer,
     text: Buffer,
@@ -62,8 +63,8 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
     })
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(shown: Configuration) {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_config_destroy")]
+pub(super) extern "C" fn config_destroy(shown: Configuration) {
     guard((), || {
         if !shown.is_null() {
             // SAFETY: it is what `config_new` returned, and Envoy does not use it any more.
@@ -72,12 +73,8 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(shown: Configur
     });
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
-    config: Config<'_>,
-    shown: Configuration,
-    event: u64,
-) {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_config_scheduled")]
+pub(super) extern "C" fn config_scheduled(config: Config<'_>, shown: Configuration, event: u64) {
     guard((), || {
         // SAFETY: Envoy calls this between the two.
         if let Some(plugin) = unsafe { plugin(shown) } {
@@ -86,8 +83,8 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
     });
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_done(
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_config_http_callout_done")]
+pub(super) extern "C" fn config_http_callout_done(
     config: Config<'_>,
     shown: Configuration,
     callout: u64,
@@ -122,8 +119,8 @@ unsafe fn array<'a, T>(place: *const T, size: usize) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(place, size) }
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_new(shown: Configuration, _: Stream) -> Shown {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_new")]
+pub(super) extern "C" fn filter_new(shown: Configuration, _: Stream) -> Shown {
     guard(ptr::null(), || {
         let place = shown.cast::<Plugin>();
         let is_of = |known: &Arc<Plugin>| ptr::eq(Arc::as_ptr(known), place);
@@ -140,50 +137,39 @@ extern "C" fn envoy_dynamic_module_on_http_filter_new(shown: Configuration, _: S
     })
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
-    stream: Stream,
-    shown: Shown,
-    ended: bool,
-) -> u32 {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
+pub(super) extern "C" fn request_headers(stream: Stream, shown: Shown, ended: bool) -> u32 {
     // SAFETY: Envoy calls this between the two.
     seat::headers(stream, unsafe { request(shown) }, ended)
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_request_body(
-    stream: Stream,
-    shown: Shown,
-    ended: bool,
-) -> u32 {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_body")]
+pub(super) extern "C" fn request_body(stream: Stream, shown: Shown, ended: bool) -> u32 {
     // SAFETY: Envoy calls this between the two.
     seat::body(stream, unsafe { request(shown) }, Some(ended))
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
-    stream: Stream,
-    shown: Shown,
-) -> u32 {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_trailers")]
+pub(super) extern "C" fn request_trailers(stream: Stream, shown: Shown) -> u32 {
     // SAFETY: Envoy calls this between the two.
     seat::body(stream, unsafe { request(shown) }, None)
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(_: Stream, shown: Shown, event: u64) {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_scheduled")]
+pub(super) extern "C" fn scheduled(_: Stream, shown: Shown, event: u64) {
     // SAFETY: Envoy calls this between the two.
     seat::scheduled(unsafe { request(shown) }, event);
 }
 
 /// From now on it is not answered and not continued any more.
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(_: Stream, shown: Shown) {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_stream_complete")]
+pub(super) extern "C" fn stream_complete(_: Stream, shown: Shown) {
     // SAFETY: Envoy calls this between the two.
     seat::forget(unsafe { request(shown) });
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_destroy(shown: Shown) {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_destroy")]
+pub(super) extern "C" fn filter_destroy(shown: Shown) {
     if shown.is_null() {
         return;
     }
@@ -194,26 +180,18 @@ extern "C" fn envoy_dynamic_module_on_http_filter_destroy(shown: Shown) {
 }
 
 /// Responses pass as they are.
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
-    _: Stream,
-    _: Shown,
-    _: bool,
-) -> u32 {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_headers")]
+pub(super) extern "C" fn response_headers(_: Stream, _: Shown, _: bool) -> u32 {
     CONTINUE
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_response_body(
-    _: Stream,
-    _: Shown,
-    _: bool,
-) -> u32 {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_body")]
+pub(super) extern "C" fn response_body(_: Stream, _: Shown, _: bool) -> u32 {
     CONTINUE
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_response_trailers(_: Stream, _: Shown) -> u32 {
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_trailers")]
+pub(super) extern "C" fn response_trailers(_: Stream, _: Shown) -> u32 {
     CONTINUE
 }
 

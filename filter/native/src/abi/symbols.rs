@@ -61,11 +61,11 @@ mod tests {
 
     #[test]
     fn each_declared_function_is_looked_for() {
-        let declared = include_str!("calls.rs");
+        let declared = include_str!("declared.rs");
         let declared: Vec<&str> = declared
-            .split("fn envoy_dynamic_module_callback_")
+            .split("link_name = \"envoy_dynamic_module_callback_")
             .skip(1)
-            .map(|rest| rest.split('(').next().unwrap())
+            .map(|rest| rest.split('"').next().unwrap())
             .collect();
         assert_eq!(declared.len(), NAMES.len());
         for name in declared {
