@@ -1,8 +1,6 @@
 //! `cargo xtask dynamic`: builds the module for Envoy that is native code.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Context;
 
@@ -36,23 +34,4 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
     let size = fs::metadata(&module)?.len();
     eprintln!("{}: {size} bytes", workspace.short(&module));
     Ok(())
-}
-
-/// Builds it with debug assertions, together with the packages of the tests; gives the file.
-///
-/// # Errors
-/// As [`build`].
-pub(crate) fn build_debug(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    process::run(&mut workspace.tested("build", &["--lib"]))?;
-    Ok(workspace.target("debug").join(MODULE))
-}
-
-/// Returns the command of tests that run with the dynamic module, or with another build of it.
-pub(crate) fn tested(workspace: &Workspace, arguments: &[&str], module: Option<&Path>) -> Command {
-    let mut command = workspace.tested("test", arguments);
-    command.env("REGISTRY_AUTH_MODULE_KIND", "native");
-    if let Some(module) = module {
-        command.env("REGISTRY_AUTH_MODULE_NATIVE", module);
-    }
-    command
 }

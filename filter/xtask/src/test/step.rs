@@ -71,8 +71,6 @@ pub(super) enum Work {
     BuildDynamic,
     /// As [`Work::Tests`], with the dynamic module in Envoy.
     TestsDynamic(&'static [&'static str]),
-    /// The same with one that has debug assertions.
-    TestsDebug(&'static [&'static str]),
     /// A program of them.
     Program(&'static str),
     /// Every fuzz target with its kept corpus, each counted as a test.
@@ -110,11 +108,8 @@ impl Work {
             Self::Tests(arguments) => tests.run(&mut workspace.tested("test", arguments)),
             Self::BuildDynamic => dynamic::build(workspace),
             Self::TestsDynamic(arguments) => {
-                tests.run(&mut dynamic::tested(workspace, arguments, None))
-            }
-            Self::TestsDebug(arguments) => {
-                let module = dynamic::build_debug(workspace)?;
-                tests.run(&mut dynamic::tested(workspace, arguments, Some(&module)))
+                let mut command = workspace.tested("test", arguments);
+                tests.run(command.env("REGISTRY_AUTH_MODULE_KIND", "native"))
             }
             Self::Program(name) => process::run(&mut workspace.program(name)?),
             Self::Fuzz => {

@@ -195,7 +195,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "rows of the dynamic module alone",
         parts: &[Part::Dynamic],
-        work: Work::TestsDebug(DYNAMIC_ALONE),
+        work: Work::TestsDynamic(DYNAMIC_ALONE),
     },
     Step {
         name: "prometheus",
