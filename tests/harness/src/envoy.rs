@@ -87,8 +87,11 @@ pub fn validate(program: &Path, configuration: &Value) -> Result<(bool, String)>
     Ok((output.status.success(), log))
 }
 
-/// Writes a configuration for the module that the tests are for.
-fn write(file: &Path, configuration: &Value, command: &mut Command) -> Result<()> {
+/// Writes a configuration for the module that the tests are for; `command` is Envoy's, which may need to find it.
+///
+/// # Errors
+/// The file cannot be written, or the dynamic module is missing.
+pub fn write(file: &Path, configuration: &Value, command: &mut Command) -> Result<()> {
     if module::is_native() {
         let module = module::native()?;
         command.env(SEARCH_PATH, module.parent().unwrap_or(&module));
@@ -97,6 +100,18 @@ fn write(file: &Path, configuration: &Value, command: &mut Command) -> Result<()
         fs::write(file, configuration.to_string())?;
     }
     Ok(())
+}
+
+/// A resource in JSON, such as `envoy/discovery.json`, for the module that the tests are for.
+///
+/// # Errors
+/// It is no JSON.
+pub fn resource(text: &str) -> Result<String> {
+    let mut resource: Value = serde_json::from_str(text)?;
+    if module::is_native() {
+        native::convert(&mut resource);
+    }
+    Ok(resource.to_string())
 }
 
 fn tools() -> PathBuf {
