@@ -95,7 +95,9 @@ pub fn write(file: &Path, configuration: &Value, command: &mut Command) -> Resul
     if module::is_native() {
         let module = module::native()?;
         command.env(SEARCH_PATH, module.parent().unwrap_or(&module));
-        fs::write(file, native::convert_bootstrap(configuration).to_string())?;
+        let mut configuration = configuration.clone();
+        native::convert(&mut configuration);
+        fs::write(file, configuration.to_string())?;
     } else {
         fs::write(file, configuration.to_string())?;
     }

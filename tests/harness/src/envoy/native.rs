@@ -7,8 +7,6 @@ const NATIVE: &str =
     "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
 /// What Envoy makes `libNAME.so` of.
 const MODULE: &str = "registry_auth";
-/// What keeps the names of metrics as they are in Prometheus.
-const STRIPS: &str = "envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix";
 
 /// Converts every filter in a part of a configuration.
 pub(super) fn convert(part: &mut Value) {
@@ -22,21 +20,6 @@ pub(super) fn convert(part: &mut Value) {
         Value::String(text) if text == WASM => NATIVE.clone_into(text),
         _ => {}
     }
-}
-
-/// Converts a whole configuration.
-pub(super) fn convert_bootstrap(configuration: &Value) -> Value {
-    let mut configuration = configuration.clone();
-    convert(&mut configuration);
-    if let Value::Object(bootstrap) = &mut configuration {
-        let runtime = bootstrap
-            .entry("layered_runtime")
-            .or_insert_with(|| json!({"layers": []}));
-        if let Some(Value::Array(layers)) = runtime.get_mut("layers") {
-            layers.push(json!({"name": "registry-auth", "static_layer": {STRIPS: true}}));
-        }
-    }
-    configuration
 }
 
 /// Names of labels.
@@ -135,14 +118,14 @@ mod tests {
             "vm_config": {"vm_id": "registry-auth-1", "code": {}},
             "configuration": configuration,
         }});
-        let before = json!({"a": [{"typed_config": wasm}], "type_urls": [WASM], "b": 1});
+        let mut after = json!({"a": [{"typed_config": wasm}], "type_urls": [WASM], "b": 1});
         let native = json!({
             "@type": NATIVE,
             "dynamic_module_config": {"name": "registry_auth", "do_not_close": true},
             "filter_name": "main/registry-auth-1",
             "filter_config": configuration,
         });
-        let after = convert_bootstrap(&before);
+        convert(&mut after);
         assert_eq!(after["a"], json!([{"typed_config": native}]));
         assert_eq!(after["type_urls"], json!([NATIVE]));
         assert_eq!(after["b"], json!(1));

@@ -3,7 +3,7 @@
 
 use anyhow::{Result, ensure};
 use registry_auth_cases::Outcome;
-use registry_auth_engine::compile;
+use registry_auth_engine::compile::compile;
 use registry_auth_engine::config;
 use registry_auth_harness::envoy::{self, Bootstrap, Listener};
 use registry_auth_harness::module;
@@ -137,7 +137,7 @@ fn needs_certificate(plugin: &Value) -> bool {
     else {
         return false;
     };
-    compile::compile(&document, &mut diagnostics)
+    compile(&document, &mut diagnostics)
         .is_some_and(|compiled| compiled.engine.needs_certificate().is_some())
 }
 

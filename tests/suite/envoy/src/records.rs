@@ -237,7 +237,10 @@ fn check_answer(method: &str, answer: &Response, lines: &BTreeMap<String, Line>)
 fn check_log(log: &str, lines: &BTreeMap<String, Line>) -> Result<()> {
     let mut logged = BTreeMap::new();
     for line in log.lines().filter(|line| line.contains("\"decision\":")) {
-        let (_, record) = line.split_once(": {").context("no record")?;
+        let (_, record) = line
+            .split_once(": {")
+            .or_else(|| line.split_once("[:] {"))
+            .context("no record")?;
         let record = format!("{{{record}");
         let record: Map<String, Value> = serde_json::from_str(&record).context(record)?;
         logged.insert(text(&record, "id").to_owned(), record);
