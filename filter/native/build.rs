@@ -3,6 +3,4 @@
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
-    // What another Envoy lacks is said by the module, not by the dynamic linker.
-    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,lazy");
 }

@@ -11,9 +11,7 @@ mod calls;
 #[cfg_attr(test, path = "abi/fake.rs")]
 mod declared;
 mod hooks;
-mod symbols;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use calls::{Config, ConfigScheduler, Stream, StreamScheduler, is_validation, log};
-pub(crate) use symbols::first_missing;

@@ -12,20 +12,9 @@ use crate::plugin::{self, Plugin};
 use crate::seat::{self, Seat};
 use crate::{metrics, ticker};
 
-/// Starts the module. Returns false if this Envoy lacks something that it needs; the log says what.
-pub(crate) fn start() -> bool {
-    if let Some(missing) = abi::first_missing() {
-        let line = format!(
-            "registry-auth: this Envoy has no `envoy_dynamic_module_callback_{missing}`, which the native module needs: take the Envoy that it is made for, or the WebAssembly module"
-        );
-        // Without it there is no log.
-        if missing != "log" {
-            abi::log(4, line.as_bytes());
-        }
-        return false;
-    }
+/// Starts the module, before everything else.
+pub(crate) fn start() {
     embed::start(&HOST);
-    true
 }
 
 /// Takes a configuration; `None` if it is refused, and the log says why.

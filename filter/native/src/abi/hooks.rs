@@ -41,7 +41,8 @@ unsafe fn plugin<'a>(shown: Configuration) -> Option<&'a Plugin> {
 #[unsafe(export_name = "envoy_dynamic_module_on_program_init")]
 pub(super) extern "C" fn program_init() -> *const c_char {
     guard(ptr::null(), || {
-        if main_thread::start() && version::is_supported() {
+        main_thread::start();
+        if version::is_supported() {
             ABI.as_ptr()
         } else {
             ptr::null()

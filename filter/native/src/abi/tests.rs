@@ -13,7 +13,7 @@ use crate::host::HOST;
 
 const POLICY: &str =
     r#"{"http": {"accessControl": {"repositories": {"open/**": {"anonymousPolicy": ["read"]}}}}}"#;
-const DELAYED: &str = r#"{"http": {"auth": {"failDelay": 1, "bearer": {"realm": "r", "service": "s", "oidc": [{"issuer": "https://a.test", "audiences": ["a"], "jwks": {"keys": []}}]}}}}"#;
+const DELAYED: &str = r#"{"http": {"auth": {"failDelay": 1, "bearer": {"realm": "https://a.test/token", "service": "a", "oidc": [{"issuer": "https://a.test", "audiences": ["a"], "claimMapping": {"username": "claims.sub"}}]}}}, "proxy": {"oidcCluster": "issuers"}}"#;
 
 fn text(text: &str) -> Buffer {
     Buffer {

@@ -202,6 +202,8 @@ fn check_version() -> Result<()> {
     let oldest = envoy::of_version("1.36.4")?;
     let (started, log) = envoy::validate(&oldest, &bootstrap(OPEN, false)?)?;
     ensure!(!started, "{log}");
-    ensure!(log.contains("made for Envoy 1.40"), "{log}");
+    // It lacks functions that the module calls.
+    let lacks = log.contains("undefined symbol: envoy_dynamic_module_callback_");
+    ensure!(lacks || log.contains("made for Envoy 1.40"), "{log}");
     Ok(())
 }
