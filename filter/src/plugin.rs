@@ -35,7 +35,7 @@ const NOT_SET: &str = if cfg!(target_arch = "wasm32") {
 /// One root context.
 pub(crate) struct Plugin {
     id: u32,
-    /// It tests its policy and tells which one it is; others have the same configuration.
+    /// It tests its policy and says which one it is; others have the same configuration.
     leads: bool,
     ticker: Rc<Ticker>,
 }

@@ -79,7 +79,7 @@ impl Plugin {
         lock(&self.jobs).pop_front()
     }
 
-    /// Has it tick every so many milliseconds.
+    /// Has it tick in intervals of this many milliseconds.
     pub(crate) fn set_period(&self, millis: u32) {
         self.period.store(millis, Ordering::Relaxed);
     }

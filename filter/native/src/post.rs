@@ -77,7 +77,7 @@ impl Post {
         }
     }
 
-    /// Has it tick every so many milliseconds, while requests wait.
+    /// Has it tick in intervals of this many milliseconds, while requests wait.
     pub(crate) fn set_period(&self, millis: u32) {
         self.period.store(millis, Ordering::Relaxed);
     }

@@ -23,7 +23,7 @@ use crate::{streams, ticker};
 const CONTINUE: u32 = 0;
 const STOP: u32 = 1;
 const STOP_ALL: u32 = 4;
-/// A root context ticks with a request if it did not for so long.
+/// A root context ticks with a request if it has not for this long.
 const TICK: Duration = Duration::from_millis(250);
 
 /// A root context of this thread.
@@ -79,7 +79,7 @@ impl Seat {
         context::within(self, None, || self.root.configure())
     }
 
-    /// Has it tick every so many milliseconds.
+    /// Has it tick in intervals of this many milliseconds.
     pub(crate) fn set_period(&self, millis: u32) {
         match &self.post {
             Some(post) => post.set_period(millis),

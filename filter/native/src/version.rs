@@ -1,6 +1,6 @@
 //! Which Envoy this is. The ABI does not say it, and Envoy loads a module that was made for another one.
 //!
-//! Each minor version of Envoy adds functions to the ABI: their number in the symbol table of the program tells it. One that
+//! Each minor version of Envoy adds functions to the ABI: their number in the symbol table of the program identifies it. One that
 //! lacks a function that is called does not come here: the dynamic linker refuses the module, and names the function.
 
 use std::fs::File;

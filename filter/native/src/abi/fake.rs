@@ -82,7 +82,7 @@ pub(super) unsafe fn http_get_headers(stream: Stream, _: u32, headers: *mut Head
             name: shown(name),
             value: shown(value),
         };
-        // SAFETY: there are as many places as the module was told.
+        // SAFETY: there are as many places as the module asked for.
         unsafe { headers.add(index).write(header) };
     }
     true
@@ -141,7 +141,7 @@ pub(super) unsafe fn http_get_body_chunks_size(stream: Stream, kind: u32) -> usi
 
 pub(super) unsafe fn http_get_body_chunks(stream: Stream, kind: u32, chunks: *mut Buffer) -> bool {
     for (index, chunk) in unsafe { body(stream, kind) }.chunks(3).enumerate() {
-        // SAFETY: there are as many places as the module was told.
+        // SAFETY: there are as many places as the module asked for.
         unsafe { chunks.add(index).write(shown(chunk)) };
     }
     true

@@ -15,7 +15,7 @@ use crate::plugin::Plugin;
 use crate::seat::Request;
 use crate::{main_thread, seat, version};
 
-/// What Envoy is told of the ABI; it only logs it.
+/// The version of the ABI, for Envoy, which only logs it.
 const ABI: &std::ffi::CStr = c"v0.2.0";
 const CONTINUE: u32 = 0;
 
