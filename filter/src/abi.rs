@@ -8,6 +8,13 @@
 
 mod unused;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use proxy_wasm::traits::{Context, RootContext};
+
+use crate::logging;
+use crate::plugin::Plugin;
+
 /// `proxy_action_t`: the request goes on.
 const CONTINUE: u32 = 0;
 /// `StopIteration`: the head is held, the body is handed over.
@@ -15,6 +22,26 @@ const STOP: u32 = 1;
 /// `StopAllIterationAndWatermark`: body and trailers wait too, with back-pressure, whatever their
 /// size. It is Envoy's; the ABI does not have it.
 const WAIT: u32 = 4;
+
+/// [`register`] was called.
+static REGISTERED: AtomicBool = AtomicBool::new(false);
+
+/// Makes the SDK create [`Plugin`]s, once. Some hosts do not call `_initialize`, because it is not
+/// the start of a program; then the first root context is the start.
+pub(crate) fn register() {
+    if !REGISTERED.swap(true, Ordering::Relaxed) {
+        logging::start();
+        proxy_wasm::set_root_context(|id| Box::new(Plugin::new(id, true)));
+    }
+}
+
+impl Context for Plugin {}
+
+impl RootContext for Plugin {
+    fn on_configure(&mut self, _: usize) -> bool {
+        self.configure()
+    }
+}
 
 /// Exported as `proxy_on_...` by `cargo xtask build`.
 #[expect(
@@ -25,7 +52,7 @@ mod export {
     use super::{CONTINUE, STOP, WAIT};
     use crate::gate::BodyGate;
     use crate::role::{self, RootEvent};
-    use crate::{contexts, host, plugin, roots};
+    use crate::{contexts, host, roots};
 
     unsafe extern "C" {
         fn proxy_on_context_create(context: u32, root: u32);
@@ -42,7 +69,7 @@ mod export {
     #[unsafe(no_mangle)]
     extern "C" fn registry_auth_on_context_create(context: u32, root: u32) {
         if root == 0 {
-            plugin::register();
+            super::register();
             // SAFETY: it is a safe Rust function of the SDK, exported with this very signature, and
             // this is the thread that runs all callbacks.
             unsafe { proxy_on_context_create(context, root) };

@@ -1,6 +1,8 @@
 //! The host: the only file that names host calls. Bytes in, bytes out; a failure is a value.
 
+#[cfg(target_arch = "wasm32")]
 mod memory;
+#[cfg_attr(not(target_arch = "wasm32"), path = "host/embedded.rs")]
 mod raw;
 
 use std::cell::Cell;
@@ -10,7 +12,12 @@ use registry_auth_engine::fields::{self, Fields};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::time::UnixTime;
 
+#[cfg(target_arch = "wasm32")]
 pub(crate) use memory::lend;
+#[cfg(not(target_arch = "wasm32"))]
+pub use raw::HostCalls;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use raw::install;
 
 /// A host call that did not work; it names the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +52,8 @@ const REQUEST_STREAM: u32 = 0;
 const LARGEST: usize = 0x7fff_ffff;
 /// The longest name of a plugin in metrics.
 const MAX_NAME: usize = 100;
+/// The first version of Envoy that hands the client's certificate to a module of WebAssembly.
+const PASSES_CERTIFICATES: (u64, u64) = (1, 38);
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 
@@ -151,8 +160,32 @@ pub(crate) fn plugin_name() -> String {
 
 /// Major and minor version of the Envoy that this is; `None` where it is not Envoy, or does not say
 /// so.
-pub(crate) fn envoy_version() -> Option<(u64, u64)> {
+fn envoy_version() -> Option<(u64, u64)> {
     ENVOY.get()
+}
+
+/// Where the host does not hand the client's certificate to the filter: what the host is, and which
+/// one does. `None` where it does, or nothing is known of it.
+pub(crate) fn without_certificates() -> Option<(String, String)> {
+    let version = envoy_version()?;
+    if cfg!(not(target_arch = "wasm32")) {
+        return Some((
+            "the native module".to_owned(),
+            "Envoy with the WebAssembly module".to_owned(),
+        ));
+    }
+    let ((major, minor), (needed_major, needed_minor)) = (version, PASSES_CERTIFICATES);
+    (version < PASSES_CERTIFICATES).then(|| {
+        (
+            format!("Envoy {major}.{minor}"),
+            format!("Envoy {needed_major}.{needed_minor} or newer"),
+        )
+    })
+}
+
+/// Returns true if the host ticks on the thread of the requests, whether or not there are any.
+pub(crate) fn ticks_always() -> bool {
+    cfg!(target_arch = "wasm32") && is_envoy()
 }
 
 /// Returns true if the host answers what Envoy answers and the ABI does not name: other hosts need

@@ -1,11 +1,16 @@
-//! registry-auth as a proxy-wasm filter: the entry, nothing else.
+//! registry-auth as a filter: the entry, nothing else. In WebAssembly the host is that of proxy-wasm; elsewhere it is a
+//! program that this library is a part of ([`embed`]).
 
+#[cfg(target_arch = "wasm32")]
 mod abi;
 mod callout;
 mod client;
 mod clock;
 mod config_info;
+#[cfg(target_arch = "wasm32")]
 mod contexts;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod embed;
 mod enforce;
 mod filter;
 mod gate;
@@ -29,8 +34,9 @@ mod upstream;
 mod verifier;
 
 /// What the host calls first.
+#[cfg(target_arch = "wasm32")]
 mod entry {
     proxy_wasm::main! {{
-        crate::plugin::register();
+        crate::abi::register();
     }}
 }

@@ -1,8 +1,8 @@
 //! The log: lines for the host.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::{LevelFilter, Metadata, Record};
 use registry_auth_engine::compile;
@@ -12,10 +12,8 @@ use crate::host::{self, LogLevel};
 /// The longest line of the log, in bytes. A record is shorter.
 const MAX_LINE: usize = 64 * 1024;
 
-thread_local! {
-    /// The levels of the root contexts.
-    static LEVELS: RefCell<BTreeMap<u32, LevelFilter>> = const { RefCell::new(BTreeMap::new()) };
-}
+/// The levels of the root contexts, of all threads.
+static LEVELS: Mutex<BTreeMap<u32, LevelFilter>> = Mutex::new(BTreeMap::new());
 
 struct HostLog;
 
@@ -35,7 +33,7 @@ pub(crate) fn start() {
 }
 
 /// Sets the least severe level that a root context logs, and returns it. All root contexts of a VM
-/// have one logger: it lets through what one of them wants, and what belongs to a request is
+/// or process have one logger: it lets through what one of them wants, and what belongs to a request is
 /// checked against the level of its own root context.
 pub(crate) fn set_level(root: u32, level: compile::LogLevel) -> LevelFilter {
     let level = match level {
@@ -45,19 +43,25 @@ pub(crate) fn set_level(root: u32, level: compile::LogLevel) -> LevelFilter {
         compile::LogLevel::Warn => LevelFilter::Warn,
         compile::LogLevel::Error => LevelFilter::Error,
     };
-    LEVELS.with_borrow_mut(|levels| levels.insert(root, level));
-    apply_levels();
+    let mut levels = levels();
+    levels.insert(root, level);
+    apply(&levels);
     level
 }
 
 /// Forgets the level of a root context that is gone.
 pub(crate) fn forget_level(root: u32) {
-    LEVELS.with_borrow_mut(|levels| levels.remove(&root));
-    apply_levels();
+    let mut levels = levels();
+    levels.remove(&root);
+    apply(&levels);
 }
 
-fn apply_levels() {
-    let most = LEVELS.with_borrow(|levels| levels.values().max().copied());
+fn levels() -> MutexGuard<'static, BTreeMap<u32, LevelFilter>> {
+    LEVELS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn apply(levels: &BTreeMap<u32, LevelFilter>) {
+    let most = levels.values().max().copied();
     log::set_max_level(most.unwrap_or(LevelFilter::Info));
 }
 

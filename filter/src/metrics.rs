@@ -209,6 +209,8 @@ const _: () = assert!(2 + Reason::ALL.len() <= FETCH as usize);
 const FETCH: u32 = 60;
 const OTHER: u32 = 61;
 const PLAIN: u32 = 62;
+/// The bits of [`Counted::key`] that tell events of one kind apart.
+const REST: usize = (1 << 26) - 1;
 
 impl Counted {
     /// A number of the event: 6 bits for its kind, 26 for the rest.
@@ -224,10 +226,11 @@ impl Counted {
             Self::Waits(stage) => (OTHER, 8 | stage as u32),
             Self::WaitMs(stage) => (OTHER, 16 | stage as u32),
             Self::Shadow(newly_refused) => (OTHER, 32 | u32::from(newly_refused)),
-            // A name that is in the module twice has two counters, and both add to one of the host.
+            // A name that is in the module twice has two counters, and both add to one of the host. All
+            // are within 64 MiB.
             Self::Plain(name) => (
                 PLAIN,
-                u32::try_from(name.as_ptr().addr()).unwrap_or_default(),
+                u32::try_from(name.as_ptr().addr() & REST).unwrap_or_default(),
             ),
         };
         kind << 26 | rest & (u32::MAX >> 6)

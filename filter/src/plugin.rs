@@ -1,11 +1,9 @@
-//! The root context as the SDK knows it: takes the configuration.
+//! A root context: takes the configuration.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::{error, info, warn};
-use proxy_wasm::traits::{Context, RootContext};
 use registry_auth_engine::compile::{self, Compiled};
 use registry_auth_engine::config::{self, Diagnostics, raw};
 use registry_auth_engine::engine::Engine;
@@ -27,33 +25,48 @@ use crate::role::Role;
 use crate::roots;
 use crate::tick::Ticker;
 
-/// The first version of Envoy that hands the client's certificate to the filter.
-const PASSES_CERTIFICATES: (u64, u64) = (1, 38);
-
-/// [`register`] was called.
-static REGISTERED: AtomicBool = AtomicBool::new(false);
-
-/// Makes the SDK create [`Plugin`]s, once. Some hosts do not call `_initialize`, because it is not
-/// the start of a program; then the first root context is the start.
-pub(crate) fn register() {
-    if !REGISTERED.swap(true, Ordering::Relaxed) {
-        logging::start();
-        proxy_wasm::set_root_context(|id| Box::new(Plugin::new(id)));
-    }
-}
+/// What to do about an environment variable that is not there.
+const NOT_SET: &str = if cfg!(target_arch = "wasm32") {
+    "is not set for the VM; in Envoy, list it under vm_config.environment_variables.host_env_keys and set it for the proxy"
+} else {
+    "is not set for the process of the proxy"
+};
 
 /// One root context.
 pub(crate) struct Plugin {
     id: u32,
+    /// It tests its policy and says which one it is; others have the same configuration.
+    leads: bool,
     ticker: Rc<Ticker>,
 }
 
 impl Plugin {
-    pub(crate) fn new(id: u32) -> Self {
+    pub(crate) fn new(id: u32, leads: bool) -> Self {
         roots::add(id);
         Self {
             id,
+            leads,
             ticker: Rc::default(),
+        }
+    }
+
+    /// Takes the configuration that the host has. Returns false if it is refused; the log says why.
+    pub(crate) fn configure(&self) -> bool {
+        match self.start() {
+            Ok(role) if self.ticker.start().is_ok() => {
+                roots::set_role(self.id, role);
+                true
+            }
+            Ok(_) => {
+                error!("the host does not tick");
+                false
+            }
+            Err(diagnostics) => {
+                for refused in &diagnostics.errors {
+                    error!("configuration: {refused}");
+                }
+                false
+            }
         }
     }
 
@@ -105,7 +118,7 @@ impl Plugin {
         if !diagnostics.errors.is_empty() {
             return None;
         }
-        if document.tests.is_some() {
+        if document.tests.is_some() && self.leads {
             let now = clock::now_or_built();
             for failed in tests::check(document.tests.as_ref(), &compiled.engine, now) {
                 diagnostics.error(failed.path, failed.message);
@@ -124,7 +137,9 @@ impl Plugin {
             return None;
         }
         let plugin = host::plugin_name();
-        config_info::announce(self.id, &plugin, &policy);
+        if self.leads {
+            config_info::announce(self.id, &plugin, &policy);
+        }
         let records = Records::new(
             compiled.records.take(),
             level,
@@ -147,31 +162,10 @@ impl Plugin {
             push,
             share.as_ref(),
         );
-        info!("started; signatures are verified {}", filter.verification());
-        Some(Role::Filter(Rc::new(filter)))
-    }
-}
-
-impl Context for Plugin {}
-
-impl RootContext for Plugin {
-    fn on_configure(&mut self, _: usize) -> bool {
-        match self.start() {
-            Ok(role) if self.ticker.start().is_ok() => {
-                roots::set_role(self.id, role);
-                true
-            }
-            Ok(_) => {
-                error!("the host does not tick");
-                false
-            }
-            Err(diagnostics) => {
-                for refused in &diagnostics.errors {
-                    error!("configuration: {refused}");
-                }
-                false
-            }
+        if self.leads {
+            info!("started; signatures are verified {}", filter.verification());
         }
+        Some(Role::Filter(Rc::new(filter)))
     }
 }
 
@@ -183,27 +177,24 @@ impl Drop for Plugin {
     }
 }
 
-/// Refuses what an Envoy that does not pass client certificates cannot do, and warns of what is not
-/// checked there. Where the version is not known, requests show it.
+/// Refuses what a host that does not pass client certificates cannot do, and warns of what is not
+/// checked there. Where that is not known of the host, requests show it.
 fn check_certificates(engine: &Engine, diagnostics: &mut Diagnostics) {
     if !engine.reads_certificate() {
         return;
     }
-    let Some(version) = host::envoy_version().filter(|version| *version < PASSES_CERTIFICATES)
-    else {
+    let Some((this, needed)) = host::without_certificates() else {
         return;
     };
-    let ((major, minor), (needed_major, needed_minor)) = (version, PASSES_CERTIFICATES);
-    let needed = format!("Envoy {needed_major}.{needed_minor} or newer");
     let path = "http.auth.mtls";
     if let Some(what) = engine.needs_certificate() {
         let message = format!(
-            "{what} needs the whole client certificate, which {needed} hands to the filter; this is Envoy {major}.{minor}"
+            "{what} needs the whole client certificate, which {needed} hands to the filter; this is {this}"
         );
         diagnostics.error(path, message);
     } else {
         let message = format!(
-            "this is Envoy {major}.{minor}, which does not say when a client certificate expires: one that expires is accepted until its connection ends, and on new connections that resume its TLS session; limit `max_connection_duration` and switch session resumption off, or take {needed}"
+            "this is {this}, which does not say when a client certificate expires: one that expires is accepted until its connection ends, and on new connections that resume its TLS session; limit `max_connection_duration` and switch session resumption off, or take {needed}"
         );
         diagnostics.warn(path, message);
     }
@@ -278,10 +269,7 @@ fn authorization(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option
 fn secret(path: &str, env: &str, diagnostics: &mut Diagnostics) -> Option<String> {
     let value = std::env::var(env).ok().filter(|value| !value.is_empty());
     if value.is_none() {
-        let message = format!(
-            "the environment variable `{env}` is not set for the VM; in Envoy, list it under vm_config.environment_variables.host_env_keys and set it for the proxy"
-        );
-        diagnostics.error(path, message);
+        diagnostics.error(path, format!("the environment variable `{env}` {NOT_SET}"));
     }
     value
 }

@@ -80,6 +80,14 @@ impl Role {
         }
     }
 
+    /// Gives all counts to the host.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn flush(&self) {
+        if let Self::Filter(filter) = self {
+            filter.flush();
+        }
+    }
+
     /// Returns true if a request of this context is not done.
     pub(crate) fn holds(&self, context: u32) -> bool {
         match self {

@@ -83,6 +83,7 @@ pub(crate) fn holder(context: u32) -> Option<Role> {
 }
 
 /// Returns the other root contexts.
+#[cfg(target_arch = "wasm32")]
 pub(crate) fn others(id: u32) -> Vec<u32> {
     ROOTS.with_borrow(|roots| {
         roots

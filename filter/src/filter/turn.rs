@@ -20,9 +20,7 @@ impl Filter {
     /// A tick of the host.
     pub(crate) fn tick(&self) -> Result<(), HostError> {
         let now = clock::tick();
-        let uses = self.identities.borrow_mut().take_uses();
-        self.enforcer.metrics.cached(uses);
-        self.enforcer.metrics.flush();
+        self.flush();
         self.sweep();
         let more_replies = self.release_replies(now.ok());
         let more_granted = self.resume_granted();
@@ -41,6 +39,13 @@ impl Filter {
         self.ticker
             .set_tick(more_replies || more_granted || more_waiting);
         began.and(self.ask_upstream())
+    }
+
+    /// Gives all counts to the host.
+    pub(crate) fn flush(&self) {
+        let uses = self.identities.borrow_mut().take_uses();
+        self.enforcer.metrics.cached(uses);
+        self.enforcer.metrics.flush();
     }
 
     /// Forgets requests that are gone: the host does not say so, because a callback for that would

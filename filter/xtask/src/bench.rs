@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, callgrind, process, tools};
+use crate::{build, callgrind, dynamic, process, tools};
 
 /// Options of `cargo xtask bench`.
 #[derive(Args, Default)]
@@ -111,6 +111,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     }
     // With the module in it: `run` is measured too.
     build::all(workspace)?;
+    dynamic::build(workspace)?;
     build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
     process::run(workspace.program("bench")?.args(options.arguments()))
 }

@@ -13,6 +13,8 @@ use crate::toolchain;
 use crate::tools;
 use crate::workspace::{EMBEDDED, PAGE, Workspace};
 
+/// How our own is made: its package is a library of Rust too, and LTO is for one kind at a time.
+const OURS: &[&str] = &["rustc", "--lib", "--crate-type=cdylib"];
 const LIBRARY: &str = "registry_auth_filter.wasm";
 /// The module as it ships, in `target`.
 const MODULE: &str = "registry-auth.wasm";
@@ -59,7 +61,7 @@ pub(crate) fn all(workspace: &Workspace) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
-    let linked = linked(workspace, &["--lib"], LIBRARY)?;
+    let linked = linked(workspace, OURS, LIBRARY)?;
     for (variant, file) in [(Variant::Full, FULL), (Variant::Small, MODULE)] {
         let finished = finished(workspace, &linked, variant)?;
         module::check_size(finished.bytes.len())?;
@@ -76,7 +78,11 @@ pub(crate) fn build_module(workspace: &Workspace) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result<()> {
-    let linked = linked(workspace, &["--example", "empty"], "examples/empty.wasm")?;
+    let linked = linked(
+        workspace,
+        &["build", "--example", "empty"],
+        "examples/empty.wasm",
+    )?;
     let finished = finished(workspace, &linked, Variant::Small)?;
     replace(path, &finished.bytes)
         .with_context(|| format!("cannot write `{}`", workspace.short(path)))
@@ -87,7 +93,7 @@ pub(crate) fn empty_module(workspace: &Workspace, path: &Path) -> anyhow::Result
 /// # Errors
 /// As [`run`].
 pub(crate) fn named_module(workspace: &Workspace, path: &Path) -> anyhow::Result<()> {
-    let finished = module::finish_with_names(&linked(workspace, &["--lib"], LIBRARY)?)?;
+    let finished = module::finish_with_names(&linked(workspace, OURS, LIBRARY)?)?;
     replace(path, &finished.bytes)
         .with_context(|| format!("cannot write `{}`", workspace.short(path)))
 }
@@ -102,7 +108,6 @@ fn finished(workspace: &Workspace, linked: &[u8], variant: Variant) -> anyhow::R
 fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<Vec<u8>> {
     toolchain::ensure_target(workspace, toolchain::MODULE)?;
     let package = [
-        "build",
         "--package",
         "registry-auth-filter",
         "--target",
@@ -117,7 +122,7 @@ fn linked(workspace: &Workspace, target: &[&str], file: &str) -> anyhow::Result<
     );
     process::run(
         workspace
-            .cargo(&[&package, target].concat())
+            .cargo(&[target, &package].concat())
             .args(["--config", &flags]),
     )?;
     let linked = workspace.target("wasm32-wasip1/module").join(file);

@@ -30,7 +30,7 @@ const FLOORS: [&[&str]; 13] = [
     &["role"],
     &["roots"],
     &["plugin"],
-    &["abi"],
+    &["abi", "embed"],
     &["lib"],
 ];
 

@@ -7,6 +7,7 @@ mod chart;
 mod corpus;
 mod debian;
 mod demo;
+mod dynamic;
 #[cfg(test)]
 mod floors;
 mod fuzz;
@@ -44,6 +45,8 @@ struct Arguments {
 enum Command {
     /// Build the modules in target and target/release/registry-auth
     Build(build::Options),
+    /// Build the dynamic module of Envoy, target/libregistry_auth.so
+    Dynamic,
     /// Run what CI runs, the fastest first; stop at the first failure
     Test(test::Options),
     /// Fuzz the parsers
@@ -89,6 +92,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     match &arguments.command {
         Command::Build(options) => build::run(&workspace, options),
+        Command::Dynamic => dynamic::build(&workspace),
         Command::Test(options) => test::run(&workspace.testing(), options),
         Command::Fuzz(options) => fuzz::run(&workspace, options),
         Command::Demo(options) => demo::run(&workspace, options),

@@ -1,6 +1,7 @@
 //! The real Envoy on loopback, with a listener per plugin configuration.
 
 mod bootstrap;
+mod native;
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -15,11 +16,14 @@ use tempfile::TempDir;
 pub use self::bootstrap::{Bootstrap, Listener, cluster};
 use crate::client::{self, Request};
 use crate::module;
+use crate::substrate::ENVIRONMENT;
 
 /// Time limit for the start of Envoy, which compiles the module for each VM id.
 const START: Duration = Duration::from_mins(1);
 /// Time limit for the admin port.
 const ADMIN: Duration = Duration::from_secs(10);
+/// Where Envoy looks for dynamic modules.
+const SEARCH_PATH: &str = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH";
 /// Number of lines of the log that a failure shows.
 const TAIL: usize = 40;
 
@@ -62,6 +66,54 @@ pub fn of_version(version: &str) -> Result<PathBuf> {
         says.trim()
     );
     Ok(path)
+}
+
+/// Returns true if an Envoy accepts a configuration in its JSON form (`--mode validate`), and its log.
+///
+/// # Errors
+/// It cannot be run.
+pub fn validate(program: &Path, configuration: &Value) -> Result<(bool, String)> {
+    let folder = TempDir::with_prefix("registry-auth-validate-")?;
+    let file = folder.path().join("envoy.json");
+    let mut command = Command::new(program);
+    write(&file, configuration, &mut command)?;
+    let output = command
+        .args(["--mode", "validate", "--use-dynamic-base-id", "-c"])
+        .arg(&file)
+        .envs(ENVIRONMENT)
+        .output()
+        .context("envoy cannot be run")?;
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok((output.status.success(), log))
+}
+
+/// Writes a configuration for the module that the tests are for; `command` is Envoy's, which may need to find it.
+///
+/// # Errors
+/// The file cannot be written, or the dynamic module is missing.
+pub fn write(file: &Path, configuration: &Value, command: &mut Command) -> Result<()> {
+    if module::is_native() {
+        let module = module::native()?;
+        command.env(SEARCH_PATH, module.parent().unwrap_or(&module));
+        let mut configuration = configuration.clone();
+        native::convert(&mut configuration);
+        fs::write(file, configuration.to_string())?;
+    } else {
+        fs::write(file, configuration.to_string())?;
+    }
+    Ok(())
+}
+
+/// A resource in JSON, such as `envoy/discovery.json`, for the module that the tests are for.
+///
+/// # Errors
+/// It is no JSON.
+pub fn resource(text: &str) -> Result<String> {
+    let mut resource: Value = serde_json::from_str(text)?;
+    if module::is_native() {
+        native::convert(&mut resource);
+    }
+    Ok(resource.to_string())
 }
 
 fn tools() -> PathBuf {
@@ -114,9 +166,10 @@ impl Envoy {
     ) -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-envoy-")?;
         let file = folder.path().join("envoy.json");
-        fs::write(&file, configuration.to_string())?;
+        let mut command = Command::new(program);
+        write(&file, configuration, &mut command)?;
         let log = File::create(folder.path().join("log"))?;
-        let child = Command::new(program)
+        let child = command
             .arg("-c")
             .arg(&file)
             .args(["--concurrency", &workers.to_string()])
@@ -257,7 +310,11 @@ impl Envoy {
             "admin answered {} to {path}",
             answer.status
         );
-        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+        let page = String::from_utf8_lossy(&answer.body).into_owned();
+        if module::is_native() && path.starts_with("/stats") && !path.contains("prometheus") {
+            return Ok(native::wasm_names(&page));
+        }
+        Ok(page)
     }
 
     /// Returns the log of Envoy.

@@ -15,6 +15,33 @@ const SOURCES: [&str; 4] = [
     "filter/engine/src",
 ];
 
+/// What the dynamic module is made from in addition.
+const DYNAMIC: [&str; 5] = [
+    "filter/native/src",
+    SOURCES[0],
+    SOURCES[1],
+    SOURCES[2],
+    SOURCES[3],
+];
+
+/// Returns true if the tests in Envoy are for the dynamic module, `target/libregistry_auth.so`:
+/// `REGISTRY_AUTH_MODULE_KIND` is `native`.
+#[must_use]
+pub fn is_native() -> bool {
+    std::env::var_os("REGISTRY_AUTH_MODULE_KIND").is_some_and(|kind| kind == "native")
+}
+
+/// Returns the path of the dynamic module, or what `REGISTRY_AUTH_MODULE_NATIVE` names.
+///
+/// # Errors
+/// As [`path`].
+pub fn native() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("REGISTRY_AUTH_MODULE_NATIVE") {
+        return Ok(path.into());
+    }
+    fresh("target/libregistry_auth.so", &DYNAMIC)
+}
+
 /// Returns the root of the workspace.
 #[must_use]
 pub fn workspace() -> &'static Path {
@@ -23,11 +50,14 @@ pub fn workspace() -> &'static Path {
 }
 
 /// Returns the path of the built module, `target/registry-auth.wasm`, or what
-/// `REGISTRY_AUTH_MODULE` names.
+/// `REGISTRY_AUTH_MODULE` names; the dynamic module if the tests are for that.
 ///
 /// # Errors
 /// It is missing, or older than a source of `filter/`; the message says what to run.
 pub fn path() -> Result<PathBuf> {
+    if is_native() {
+        return native();
+    }
     if let Some(path) = std::env::var_os("REGISTRY_AUTH_MODULE") {
         return Ok(path.into());
     }

@@ -4,7 +4,9 @@ use clap::ValueEnum;
 
 use super::counts::Counts;
 use crate::workspace::Workspace;
-use crate::{bench, build, fuzz, image, playground, process, release, toolchain, tools, words};
+use crate::{
+    bench, build, dynamic, fuzz, image, playground, process, release, toolchain, tools, words,
+};
 
 /// The kinds of steps.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,6 +27,8 @@ pub(super) enum Part {
     Chart,
     /// A real Envoy with a real registry
     Envoy,
+    /// The dynamic module in a real Envoy
+    Dynamic,
     /// The fuzz targets with the inputs that are kept of them
     Fuzz,
     /// Alerts and dashboard with Prometheus, under failures
@@ -63,6 +67,10 @@ pub(super) enum Work {
     Doc(&'static [&'static str]),
     /// `cargo test` of the packages that are always built together; at least one test has to run.
     Tests(&'static [&'static str]),
+    /// The dynamic module.
+    BuildDynamic,
+    /// As [`Work::Tests`], with the dynamic module in Envoy.
+    TestsDynamic(&'static [&'static str]),
     /// A program of them.
     Program(&'static str),
     /// Every fuzz target with its kept corpus, each counted as a test.
@@ -98,6 +106,11 @@ impl Work {
                 process::run(workspace.cargo(arguments).env("RUSTDOCFLAGS", "-Dwarnings"))
             }
             Self::Tests(arguments) => tests.run(&mut workspace.tested("test", arguments)),
+            Self::BuildDynamic => dynamic::build(workspace),
+            Self::TestsDynamic(arguments) => {
+                let mut command = workspace.tested("test", arguments);
+                tests.run(command.env("REGISTRY_AUTH_MODULE_KIND", "native"))
+            }
             Self::Program(name) => process::run(&mut workspace.program(name)?),
             Self::Fuzz => {
                 tests.passed += fuzz::replay(workspace)?;

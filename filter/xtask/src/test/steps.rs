@@ -62,7 +62,13 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "tools",
-        parts: &[Part::Checks, Part::Shim, Part::Pages, Part::Envoy],
+        parts: &[
+            Part::Checks,
+            Part::Shim,
+            Part::Pages,
+            Part::Envoy,
+            Part::Dynamic,
+        ],
         work: Work::Install(tools::TEST),
     },
     Step {
@@ -177,6 +183,21 @@ pub(super) const STEPS: &[Step] = &[
         work: Work::Tests(ENVOY),
     },
     Step {
+        name: "dynamic module",
+        parts: &[Part::Dynamic],
+        work: Work::BuildDynamic,
+    },
+    Step {
+        name: "dynamic module in Envoy",
+        parts: &[Part::Dynamic],
+        work: Work::TestsDynamic(DYNAMIC),
+    },
+    Step {
+        name: "rows of the dynamic module alone",
+        parts: &[Part::Dynamic],
+        work: Work::TestsDynamic(DYNAMIC_ALONE),
+    },
+    Step {
         name: "prometheus",
         parts: &[Part::Observability],
         work: Work::Install(tools::OBSERVABILITY),
@@ -260,6 +281,28 @@ const DOC_TESTS: &[&str] = &["--doc"];
 const NATIVE: &[&str] = &["--test=native", "--", "--skip=left_out::"];
 const WASM: &[&str] = &["--test=wasm"];
 const ENVOY: &[&str] = &["--test=envoy"];
+// As the table of tests/suite/envoy/src/dynamic.rs has it.
+const DYNAMIC: &[&str] = &[
+    "--test=envoy",
+    "--",
+    "client_address::",
+    "crowd::",
+    "delay::",
+    "dynamic::",
+    "hostile::",
+    "minting::",
+    "mtls::",
+    "names::",
+    "parking::",
+    "pushed::",
+    "records::",
+    "refused::",
+    "reload::",
+    "scenarios::",
+    "token_server::",
+    "virtual_host::",
+];
+const DYNAMIC_ALONE: &[&str] = &["--test=envoy", "--", "--ignored", "dynamic::"];
 const PAGES: &[&str] = &["--test=browser"];
 const OBSERVABILITY: &[&str] = &["--test=envoy", "--", "--ignored", "failures::alerts::"];
 const PLAYGROUND: &[&str] = &["--test=playground"];

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::{shipped, tls};
+use super::native;
+use crate::{module, shipped, tls};
 
 const FILTER: &str = "registry-auth";
 
@@ -92,6 +93,10 @@ impl Bootstrap {
             "name": FILTER,
             "typed_config": self.wasm(listener)?,
         });
+        let mut resource = resource;
+        if module::is_native() {
+            native::convert(&mut resource);
+        }
         let new = path.with_extension("new");
         fs::write(&new, json!({"resources": [resource]}).to_string())?;
         fs::rename(&new, path).context("the file cannot be replaced")

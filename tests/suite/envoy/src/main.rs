@@ -7,6 +7,7 @@ mod conformance;
 mod credential;
 mod crowd;
 mod delay;
+mod dynamic;
 mod explained;
 mod failures;
 mod fields;

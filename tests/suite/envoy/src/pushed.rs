@@ -154,12 +154,13 @@ impl Proxy {
 
     pub(super) fn start(&mut self) -> Result<()> {
         let file = self.folder.path().join("envoy.json");
-        fs::write(&file, self.bootstrap.to_string())?;
+        let mut command = Command::new(envoy::binary()?);
+        envoy::write(&file, &self.bootstrap, &mut command)?;
         // The previous Envoy must release its ports.
         self.running = None;
         let mut program = Program::start(
             "envoy",
-            Command::new(envoy::binary()?)
+            command
                 .arg("-c")
                 .arg(file)
                 .args(["--concurrency", "2", "--use-dynamic-base-id"])

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use registry_auth_engine::keys::envelope::secret_set;
 use registry_auth_engine::time::UnixTime;
 use registry_auth_harness::client::{self, Connection, Request};
-use registry_auth_harness::envoy::{Bootstrap, Envoy, Listener};
+use registry_auth_harness::envoy::{self, Bootstrap, Envoy, Listener};
 use registry_auth_harness::issuer::Issuers;
 use registry_auth_harness::key;
 use registry_auth_harness::mint::Recipe;
@@ -167,7 +167,7 @@ impl Fixture {
             .and_then(|listener| listener.discovery.clone());
         let path = path.context("the filter is configured in the listener")?;
         let new = path.with_extension("shipped");
-        fs::write(&new, text)?;
+        fs::write(&new, envoy::resource(&text)?)?;
         self.counted("config_reload", || {
             fs::rename(&new, &path).context("the file cannot be replaced")
         })?;

@@ -35,6 +35,8 @@ pub(crate) enum Chain {
     Asked,
     /// Ours.
     Ours(Policy),
+    /// Ours as a dynamic module.
+    Dynamic(Policy),
     /// Ours in the intake role.
     Intake,
     /// Ours, with keys that are pushed.
@@ -70,6 +72,7 @@ impl Chain {
             Self::Lua => vec![lua()],
             Self::Asked => vec![ext_authz(name)],
             Self::Ours(policy) => vec![ours(&policy.configuration()?)],
+            Self::Dynamic(policy) => vec![dynamic(name, &policy.configuration()?.to_string())],
             Self::Intake => vec![ours(&json!({"intake": {"pushKey": push_key()}}))],
             Self::Pushed => vec![ours(&pushed())],
         };
@@ -147,6 +150,22 @@ fn ext_authz(cluster: &str) -> Value {
             "http_service": {
                 "server_uri": {"uri": "http://policy", "cluster": cluster, "timeout": "2s"},
                 "path_prefix": opa::PREFIX,
+            },
+        },
+    })
+}
+
+/// The dynamic module, which Envoy finds by its name.
+fn dynamic(name: &str, configuration: &str) -> Value {
+    json!({
+        "name": "envoy.filters.http.dynamic_modules",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            "dynamic_module_config": {"name": "registry_auth", "do_not_close": true},
+            "filter_name": name,
+            "filter_config": {
+                "@type": "type.googleapis.com/google.protobuf.StringValue",
+                "value": configuration,
             },
         },
     })

@@ -48,6 +48,12 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
             .map(|times| Limit::times(times, 0.85)),
     );
     add(
+        "cached token, dynamic module: (n) - (a) at most 0.35 x ((d) - (a)), median of the starts",
+        results
+            .in_rounds(["n", "d", "a"], |[n, d, a]| (n - a) / (d - a))
+            .map(|times| Limit::times(times, 0.35)),
+    );
+    add(
         "cached token: at most 6 us above (b-sdk)",
         with([rows("e"), rows("b-sdk")], |[e, b]| Limit::us(e - b, 6.0)),
     );

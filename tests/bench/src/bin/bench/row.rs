@@ -119,6 +119,12 @@ pub(crate) fn all() -> Vec<Row> {
         Traffic::Same(rs256),
     ));
     rows.extend(instead());
+    rows.push(row(
+        "n",
+        "ours as a dynamic module, token in the cache",
+        Chain::Dynamic(Policy::PLAIN),
+        Traffic::Same(rs256),
+    ));
     rows
 }
 

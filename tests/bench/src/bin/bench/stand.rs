@@ -95,7 +95,12 @@ impl Files {
             calls: &self.calls,
             empty_sdk: &self.empty_sdk,
         };
-        let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut environment = ENVIRONMENT
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+        // For the dynamic module.
+        let target = module::workspace().join("target").display().to_string();
+        environment.push(("ENVOY_DYNAMIC_MODULES_SEARCH_PATH".to_owned(), target));
         Envoy::launch(&bootstrap(listeners, &modules)?, workers, &environment)
     }
 
