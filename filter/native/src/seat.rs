@@ -240,10 +240,11 @@ fn begin(stream: Stream, request: &Request, ended: bool) -> Gate {
     if gate != Gate::Open || !ended {
         streams::keep(context, stream, seat, gate == Gate::Open);
     }
-    if gate != Gate::Open && embed::holds(context) {
-        if let (Some(post), Some(scheduler)) = (&seat.post, stream.scheduler()) {
-            post.enlist(context, scheduler);
-        }
+    if gate != Gate::Open
+        && embed::holds(context)
+        && let (Some(post), Some(scheduler)) = (&seat.post, stream.scheduler())
+    {
+        post.enlist(context, scheduler);
     }
     seat.root.flush();
     gate
