@@ -87,7 +87,12 @@ impl Chain {
     pub(crate) const fn verifies(self) -> bool {
         match self {
             Self::Nothing | Self::Empty | Self::Calls | Self::EmptySdk | Self::Lua => false,
-            Self::Native { .. } | Self::Asked | Self::Ours(_) | Self::Intake | Self::Pushed => true,
+            Self::Native { .. }
+            | Self::Asked
+            | Self::Ours(_)
+            | Self::Dynamic(_)
+            | Self::Intake
+            | Self::Pushed => true,
         }
     }
 }
