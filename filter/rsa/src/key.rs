@@ -1,6 +1,7 @@
 //! A public key, and signatures under it.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use crate::digits;
 use crate::encoding;
@@ -19,7 +20,8 @@ pub struct PublicKey {
     modulus: Box<[u8]>,
     bits: usize,
     exponent: u64,
-    arithmetic: Modulus,
+    /// From the first signature on: where the host verifies, most keys never need it, and it costs as much as a signature.
+    arithmetic: OnceLock<Modulus>,
 }
 
 /// Why two numbers are no key.
@@ -62,7 +64,7 @@ impl PublicKey {
             return Err(InvalidKey::Malformed);
         }
         Ok(Self {
-            arithmetic: Modulus::new(modulus, bits),
+            arithmetic: OnceLock::new(),
             modulus: modulus.into(),
             bits,
             exponent,
@@ -111,11 +113,13 @@ impl PublicKey {
         if signature.len() != self.size() {
             return None;
         }
-        let signature = digits::from_bytes(signature, self.arithmetic.len());
-        if !self.arithmetic.is_above(&signature) {
+        let modulus = || Modulus::new(&self.modulus, self.bits);
+        let arithmetic = self.arithmetic.get_or_init(modulus);
+        let signature = digits::from_bytes(signature, arithmetic.len());
+        if !arithmetic.is_above(&signature) {
             return None;
         }
-        digits::to_bytes(&self.arithmetic.power(&signature, self.exponent), length)
+        digits::to_bytes(&arithmetic.power(&signature, self.exponent), length)
     }
 }
 
