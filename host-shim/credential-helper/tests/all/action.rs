@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 use crate::service::{self, RUNNER};
 
+mod programs;
+
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../actions/docker-login/login.sh"
@@ -215,52 +217,6 @@ fn without_a_folder_of_the_runner_the_steps_share_one_of_their_own() {
     assert_eq!(config["credHelpers"].as_object().unwrap().len(), 2);
 }
 
-/// A curl that gives the program, and keeps what it was asked for.
-const CURL: &str = "#!/bin/sh\nfor word; do last=$word; done\necho \"$last\" >\"$HOME/url\"\n\
-    while [ \"$1\" != --output ]; do shift; done\ncp \"$RELEASED\" \"$2\"\n";
-
-/// The rows: version, SHA-256, and what is said.
-#[test]
-fn a_program_that_is_fetched_is_checked_or_there_is_a_warning() {
-    let sum = Command::new("sha256sum").arg(PROGRAM).output().unwrap();
-    let sum = String::from_utf8(sum.stdout).unwrap();
-    let sum = sum.split(' ').next().unwrap();
-    let good = "registry.example.com: each client fetches a token for registry.example.com\n";
-    let warned = format!(
-        "::warning::the program that was fetched is not checked: write its SHA-256, from the release, into the input sha256\n{good}"
-    );
-    let wrong = "0".repeat(64);
-    let rows = [
-        ("0.1.0", "", warned.as_str()),
-        ("v0.1.0", sum, good),
-        (
-            "0.1.0",
-            &wrong,
-            "::error::sha256: the program that was fetched is another one\n",
-        ),
-    ];
-    for (version, sha256, expected) in rows {
-        let job = Job::new();
-        let curl = job.path("bin/curl");
-        fs::write(&curl, CURL).unwrap();
-        fs::set_permissions(&curl, fs::Permissions::from_mode(0o755)).unwrap();
-        let output = job.run(&[
-            ("INPUT_REGISTRY", "registry.example.com"),
-            ("INPUT_PROGRAM", ""),
-            ("INPUT_VERSION", version),
-            ("INPUT_SHA256", sha256),
-            ("RUNNER_OS", "Linux"),
-            ("RUNNER_ARCH", "X64"),
-            ("RELEASED", PROGRAM),
-        ]);
-        assert_eq!(said(&output), expected);
-        assert_eq!(
-            job.read("url"),
-            "https://github.com/registry-auth/registry-auth/releases/download/v0.1.0/docker-credential-registry-auth-linux-amd64\n"
-        );
-    }
-}
-
 #[test]
 fn a_login_has_the_token_on_stdin_and_masks_it() {
     let job = Job::new();
@@ -282,6 +238,7 @@ fn a_login_has_the_token_on_stdin_and_masks_it() {
 
 /// The rows: inputs and variables, and the error of the step.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 fn what_is_wrong_is_one_line_without_a_secret() {
     let registry = ("INPUT_REGISTRY", "registry.example.com");
     let permission = "this job may not ask for a token: give it permissions: { id-token: write, contents: read }";
@@ -399,50 +356,6 @@ fn what_is_wrong_is_one_line_without_a_secret() {
         );
         assert_eq!(stdout.lines().count(), 1, "{stdout}");
         assert!(!said(&output).contains(RUNNER) && !said(&output).contains("eyJ"));
-    }
-}
-
-/// A service that gives tokens for other audiences: none reaches the registry.
-#[test]
-fn a_login_with_a_token_for_another_audience_is_refused() {
-    for (claims, expected) in [
-        (json!({"aud": "registry.example.com"}), None),
-        (
-            json!({"aud": "registry.example.com", "a": "\u{ff}~~~??>>"}),
-            None,
-        ),
-        (json!({"aud": "https://other.example.com"}), Some(())),
-        (
-            json!({"aud": "b", "sub": "\",\"aud\":\"registry.example.com"}),
-            Some(()),
-        ),
-        (json!({"aud": ["registry.example.com", "b"]}), Some(())),
-        (json!({}), Some(())),
-    ] {
-        let job = Job::new();
-        let curl = job.path("bin/curl");
-        fs::write(
-            &curl,
-            "#!/bin/sh\ncat >/dev/null\nprintf '{\"value\":\"%s\"}' \"$TOKEN\"\n",
-        )
-        .unwrap();
-        fs::set_permissions(&curl, fs::Permissions::from_mode(0o755)).unwrap();
-        let token = service::of_claims(&claims);
-        let output = job.run(&[
-            ("INPUT_REGISTRY", "registry.example.com"),
-            ("INPUT_METHOD", "login"),
-            ("TOKEN", &token),
-        ]);
-        let sent = job.read("stdin");
-        match expected {
-            None => assert_eq!(sent, token, "{}", said(&output)),
-            Some(()) => {
-                assert!(said(&output).contains(
-                    "a token for another audience than registry.example.com: it is not sent"
-                ));
-                assert_eq!(sent, "", "{claims}");
-            }
-        }
     }
 }
 
