@@ -144,7 +144,7 @@ pub(crate) async fn written(admin: &Admin) -> Result<()> {
     emptied(admin, "fine").await
 }
 
-/// Waits until a repository Secret has nothing of the controller, and all that it had before.
+/// Waits until a repository Secret has nothing of the controller, and all that was there before.
 pub(crate) async fn emptied(admin: &Admin, name: &str) -> Result<()> {
     eventually("a repository Secret without a token", async || {
         let found = admin.read(&secret(ARGO, name)).await?.unwrap_or_default();

@@ -198,7 +198,7 @@ async fn secrets_of_others(admin: &Admin) -> Result<()> {
         ensure!(now.as_ref() == Some(&made), "{now:?}");
         admin.lists("others", name, &[]).await?;
     }
-    // One of ours that somebody has made anew as another type.
+    // One of ours that somebody has made again with another type.
     let made = admin
         .account("others", "typed", json!({}), json!([]))
         .await?;

@@ -284,7 +284,7 @@ async fn variables_files_and_programs_hold_tokens() {
     }
 }
 
-/// The rows: what the program does, and what comes of it. Whatever it has started in its process group
+/// The rows: what the program does, and the result. Whatever it has started in its process group
 /// has ended with it, and nobody waits for what holds its pipes.
 #[tokio::test]
 async fn what_a_program_has_started_ends_with_it() {

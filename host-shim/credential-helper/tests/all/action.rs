@@ -158,7 +158,7 @@ fn a_configuration_of_others_is_copied_and_keeps_what_it_has() {
     }
 }
 
-/// A runner that is not made anew for each job: its home folder stays, what is temporary does not.
+/// A runner that is not made again for each job: its home folder stays, what is temporary does not.
 #[test]
 fn each_job_and_each_step_works_on_its_own_file_without_jq() {
     let job = Job::new();
