@@ -119,7 +119,9 @@ impl Arguments {
     async fn serve(&self) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let (client, namespace) = kubeconfig::client(self.kubeconfig.as_deref()).await?;
+        let cluster = kubeconfig::cluster(self.kubeconfig.as_deref()).await?;
+        cluster.check(&self.registries)?;
+        let (client, namespace) = (cluster.client, cluster.namespace);
         let settings = self.settings(namespace);
         let status = Status::default();
         let end = async {

@@ -37,7 +37,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     );
     let environment = Environment::of_process();
     let audience = arguments.audience.as_deref();
-    let response = kubelet::answer(&request, audience, &environment, now())?;
-    writeln!(stdout(), "{response}").context("cannot write to stdout")?;
+    let answer = kubelet::answer(&request, audience, &environment, now())?;
+    if let Some(note) = &answer.note {
+        eprintln!("{note}");
+    }
+    writeln!(stdout(), "{}", answer.response).context("cannot write to stdout")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,19 +1,17 @@
 //! Repository Secrets of Argo CD that have the label of the controller: their user names and
 //! passwords, and nothing else of them.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use registry_auth_credential_helper::server::host_of;
 use serde_json::Value;
 
 use crate::account::Spec;
 use crate::call::{CallError, Server, Write};
 use crate::document;
 use crate::held::{Held, Life};
-use crate::names::{ARGO_PREFIX, ARGO_REPOSITORY, ARGO_TYPE, OPT_IN};
+use crate::names::{ARGO_TYPE, OPT_IN};
 use crate::problem::Problem;
 use crate::pull_secret::Done;
 use crate::registry::shown;
+use crate::repository::registry;
 use crate::settings::{Argo, Settings};
 use crate::tokens::{self, For};
 
@@ -24,43 +22,45 @@ pub(crate) struct Repository {
     pub(crate) name: String,
     /// Its metadata.
     pub(crate) held: Held,
-    /// The kind of repository that it is for Argo CD; empty for none.
+    /// The kind of Secret that it is for Argo CD; empty for none.
     pub(crate) kind: String,
+    /// The value of the label that opts in.
+    pub(crate) opt_in: Option<String>,
 }
 
-/// Lists the Secrets with the label.
+/// Lists the Secrets with the label, and those with tokens of ours that have lost it.
 ///
 /// # Errors
 /// They cannot be listed.
 pub(crate) async fn list(server: &Server, argo: &Argo) -> Result<Vec<Repository>, Problem> {
-    let path = format!(
-        "/api/v1/namespaces/{}/secrets?labelSelector={OPT_IN}%3Dtrue",
-        argo.namespace
-    );
-    let listed = server.list_metadata(&path).await;
-    let listed = listed.map_err(Problem::when("cannot list the Secrets of Argo CD"))?;
-    let items = listed
-        .as_ref()
-        .and_then(|list| list.get("items")?.as_array());
-    Ok(items.into_iter().flatten().filter_map(read).collect())
+    let path = format!("/api/v1/namespaces/{}/secrets", argo.namespace);
+    let listed = server.list_metadata(&path, read).await;
+    listed.map_err(Problem::when("cannot list the Secrets of Argo CD"))
 }
 
 fn read(object: &Value) -> Option<Repository> {
     let metadata = object.get("metadata")?;
-    let kind = metadata.get("labels")?.get(ARGO_TYPE);
-    let kind = kind.and_then(Value::as_str).unwrap_or_default();
-    Some(Repository {
-        name: metadata.get("name")?.as_str()?.to_owned(),
-        held: Held::read(object)?,
-        kind: kind.to_owned(),
-    })
+    let label = |name: &str| metadata.get("labels")?.get(name)?.as_str();
+    let held = Held::read(object)?;
+    let is_asked = label(OPT_IN).is_some_and(|value| value != "false");
+    // The pull secret of an account in this namespace is another matter.
+    let has_tokens = held.spec.is_some() && !held.is_managed;
+    (is_asked || has_tokens).then(|| {
+        Some(Repository {
+            name: metadata.get("name")?.as_str()?.to_owned(),
+            held,
+            kind: label(ARGO_TYPE).unwrap_or_default().to_owned(),
+            opt_in: label(OPT_IN).map(str::to_owned),
+        })
+    })?
 }
 
-/// Writes a token into a repository Secret unless there is a good one. `known` is the version that
-/// this process has left behind: another one may be for another registry.
+/// Writes a token into a repository Secret unless there is a good one, or removes it from one that no
+/// longer asks, or that is wrong. `known` is the version that this process has left behind: another
+/// one may be for another registry.
 ///
 /// # Errors
-/// See [`Problem`]. What was there is there still.
+/// See [`Problem`]. If the Secret is wrong, there is no token of ours in it.
 pub(crate) async fn bring(
     server: &Server,
     settings: &Settings,
@@ -70,96 +70,110 @@ pub(crate) async fn bring(
     now: i64,
 ) -> Result<(Done, String), Problem> {
     let Repository { name, held, .. } = repository;
-    let problem = |text: String| Err(Problem::Repository(format!("{name}: {text}")));
-    if ![ARGO_REPOSITORY, ARGO_PREFIX].contains(&&*repository.kind) {
-        return problem(format!(
-            "the label {ARGO_TYPE} is missing: write `repository` or `repo-creds`, or remove {OPT_IN}"
-        ));
+    let path = format!("/api/v1/namespaces/{}/secrets/{name}", argo.namespace);
+    let secret = Secret {
+        server,
+        argo,
+        name,
+        path: &path,
+    };
+    if matches!(repository.opt_in.as_deref(), None | Some("false")) {
+        return secret.clear(held).await;
     }
-    if let Some(life) = held.life(now)
+    if let Some(life) = held.life(now, settings.lifetime)
         && known == Some(&*held.resource_version)
     {
         return Ok((Done::Kept(life), held.resource_version.clone()));
     }
-    let path = format!("/api/v1/namespaces/{}/secrets/{name}", argo.namespace);
     let object = server.read(&path).await;
     let object = object.map_err(Problem::when("cannot read the Secret"))?;
-    let Some(url) = object.as_ref().and_then(url) else {
-        return problem("it has no `url`: write that of the registry".to_owned());
+    let held = object.as_ref().and_then(Held::read);
+    let (Some(object), Some(held)) = (object, held) else {
+        return Ok((Done::Nothing, String::new()));
     };
-    let host = host_of(&url);
-    // Argo CD compares beginnings of URLs: that of a host alone is that of other hosts too.
-    let rest = url.split_once("://").map_or(&*url, |(_, rest)| rest);
-    let has_path = rest
-        .split_once('/')
-        .is_some_and(|(_, path)| !path.is_empty());
-    if repository.kind == ARGO_PREFIX && !has_path {
-        return problem(format!(
-            "`url` of a `{ARGO_PREFIX}` needs a path after the host: write `oci://HOST/PATH/`"
+    match wanted(repository, &object, settings) {
+        Ok(spec) => secret.write(&held, &spec, now).await,
+        Err(problem) => {
+            secret.clear(&held).await?;
+            Err(Problem::Repository(format!("{name}: {problem}")))
+        }
+    }
+}
+
+/// Returns what the Secret gets a token for, or what is wrong with it.
+fn wanted(repository: &Repository, object: &Value, settings: &Settings) -> Result<Spec, String> {
+    let label = repository.opt_in.as_deref().unwrap_or_default();
+    if label != "true" {
+        let label = shown(label);
+        return Err(format!(
+            "the label {OPT_IN} is `{label}`: write \"true\" or \"false\""
         ));
     }
-    let Some(registry) = settings.registry(&host) else {
-        return problem(format!(
-            "`{}` is not a registry of the controller: have the operator add `--registry`",
-            shown(&host)
-        ));
-    };
-    let spec = Spec {
+    let registry = registry(&repository.kind, object, settings)?;
+    Ok(Spec {
         registries: vec![registry.clone()],
         username: settings.username.clone(),
         lifetime: settings.lifetime,
-    };
-    write(server, argo, repository, &path, &spec, now).await
+    })
 }
 
-async fn write(
-    server: &Server,
-    argo: &Argo,
-    Repository { name, held, .. }: &Repository,
-    path: &str,
-    spec: &Spec,
-    now: i64,
-) -> Result<(Done, String), Problem> {
-    if let Some(life) = held.life(now)
-        && held.spec.as_deref() == Some(&*spec.hash())
-    {
-        return Ok((Done::Kept(life), held.resource_version.clone()));
+struct Secret<'a> {
+    server: &'a Server,
+    argo: &'a Argo,
+    name: &'a str,
+    path: &'a str,
+}
+
+impl Secret<'_> {
+    async fn write(&self, held: &Held, spec: &Spec, now: i64) -> Result<(Done, String), Problem> {
+        if let Some(life) = held.life(now, spec.lifetime)
+            && held.is_intact
+            && held.spec.as_deref() == Some(&*spec.hash())
+        {
+            return Ok((Done::Kept(life), held.resource_version.clone()));
+        }
+        let whose = For {
+            namespace: &self.argo.namespace,
+            account: &self.argo.account,
+            secret: self.name,
+            uid: &held.uid,
+        };
+        let tokens = tokens::fetch(self.server, whose, spec, now).await?;
+        let body = document::repository(&self.argo.namespace, self.name, held, spec, &tokens);
+        let version = self.apply(&body).await?;
+        let life = Life {
+            expires: tokens.expires,
+            renew: tokens.renew,
+        };
+        Ok((Done::Written(life), version))
     }
-    let whose = For {
-        namespace: &argo.namespace,
-        account: &argo.account,
-        secret: name,
-        uid: &held.uid,
-    };
-    let tokens = tokens::fetch(server, whose, spec, now).await?;
-    let body = document::repository(&argo.namespace, name, held, spec, &tokens);
-    // Without force: a password that somebody else manages is not ours to change.
-    let how = Write::Apply { force: false };
-    let written = server.write(how, path, &body).await;
-    let written = written.map_err(|error| refused(name, error))?;
-    let version = Held::read(&written).map(|held| held.resource_version);
-    let life = Life {
-        expires: tokens.expires,
-        renew: tokens.renew,
-    };
-    Ok((Done::Written(life), version.unwrap_or_default()))
+
+    /// Removes what is ours.
+    async fn clear(&self, held: &Held) -> Result<(Done, String), Problem> {
+        if held.spec.is_none() {
+            return Ok((Done::Nothing, held.resource_version.clone()));
+        }
+        let body = document::cleared_repository(&self.argo.namespace, self.name, held);
+        let version = self.apply(&body).await?;
+        Ok((Done::Cleared, version))
+    }
+
+    /// Writes, and returns the version that is there then.
+    async fn apply(&self, body: &Value) -> Result<String, Problem> {
+        // Without force: a password that somebody else manages is not ours to change.
+        let how = Write::Apply { force: false };
+        let written = self.server.write(how, self.path, body).await;
+        let written = written.map_err(|error| refused(self.name, error))?;
+        let version = Held::read(&written).map(|held| held.resource_version);
+        Ok(version.unwrap_or_default())
+    }
 }
 
 fn refused(name: &str, error: CallError) -> Problem {
-    let is_owned = |message: &str| message.contains("conflict with");
-    match &error {
-        CallError::Refused {
-            status: 409,
-            message,
-            ..
-        } if is_owned(message) => Problem::Repository(format!(
-            "{name}: `username` or `password` is managed by somebody else: remove both from what writes the Secret{message}"
-        )),
-        _ => Problem::when("cannot write the Secret")(error),
+    if error.is_owned() {
+        return Problem::Repository(format!(
+            "{name}: `username` or `password` is managed by somebody else: remove both from what writes the Secret: {error}"
+        ));
     }
-}
-
-fn url(object: &Value) -> Option<String> {
-    let text = object.get("data")?.get("url")?.as_str()?;
-    String::from_utf8(STANDARD.decode(text).ok()?).ok()
+    Problem::when("cannot write the Secret")(error)
 }

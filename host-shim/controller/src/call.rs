@@ -8,15 +8,17 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use hyper::{Method, Request};
 use kube::Client;
 use kube::client::Body;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::registry::shown;
+use crate::bounded::{MAX_LINE, PAGE};
+use crate::said::{shown_message, status_text};
 
 /// The longest answer about one object, in bytes: a Secret has 1 MiB at most.
 const MAX_ANSWER: usize = 2 << 20;
-/// The longest list.
-const MAX_LIST: usize = 16 << 20;
+/// How many pages a list has.
+const MAX_PAGES: usize = 20_000;
 /// Answers without the content of the object.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// The same of a list.
@@ -45,18 +47,18 @@ pub(crate) enum Write {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CallError {
     /// The API server refused it.
-    #[error("the API server answered {status} {reason}{message}")]
+    #[error("{text}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Its reason in one word.
-        reason: String,
-        /// What it says, after a colon; or nothing.
-        message: String,
+        /// What it says, in one line.
+        text: String,
         /// How long it asks to wait.
         retry_after: Option<Duration>,
         /// Whether the namespace is being deleted.
         is_terminating: bool,
+        /// Whether somebody else manages what was to be written.
+        is_owned: bool,
     },
     /// There was no answer in time.
     #[error("the API server did not answer within {} s", .0.as_secs())]
@@ -77,6 +79,31 @@ impl CallError {
             Self::Refused { status, .. } => Some(*status),
             Self::Timeout(_) | Self::Unreachable(_) | Self::Answer(_) => None,
         }
+    }
+
+    /// Returns whether the namespace is being deleted.
+    #[must_use]
+    pub(crate) const fn is_terminating(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                is_terminating: true,
+                ..
+            }
+        )
+    }
+
+    /// Returns whether somebody else manages what was to be written.
+    #[must_use]
+    pub(crate) const fn is_owned(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 409,
+                is_owned: true,
+                ..
+            }
+        )
     }
 
     /// Returns how long the API server asks to wait.
@@ -129,21 +156,37 @@ impl Server {
         Self::found(self.call(Method::GET, path, JSON, None).await)
     }
 
-    /// Reads the metadata of an object; `None` if it is not there.
+    /// Reads the metadata of all objects of a list, some at a time, and returns what `read` makes of
+    /// each; nothing if there is no such list. `path` may have a query.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub(crate) async fn read_metadata(&self, path: &str) -> Result<Option<Value>, CallError> {
-        Self::found(self.call(Method::GET, path, METADATA, None).await)
-    }
-
-    /// Reads the metadata of all objects of a list; `None` if there is no such list.
-    ///
-    /// # Errors
-    /// See [`CallError`].
-    pub(crate) async fn list_metadata(&self, path: &str) -> Result<Option<Value>, CallError> {
-        let request = request(Method::GET, path, METADATA_LIST, None)?;
-        Self::found(self.in_time(request, MAX_LIST).await)
+    pub(crate) async fn list_metadata<T>(
+        &self,
+        path: &str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Vec<T>, CallError> {
+        let mut found = Vec::new();
+        let mut next = String::new();
+        let mark = if path.contains('?') { '&' } else { '?' };
+        for _ in 0..MAX_PAGES {
+            let page = format!("{path}{mark}limit={PAGE}{next}");
+            let request = request(Method::GET, &page, METADATA_LIST, None)?;
+            let Some(list) = Self::found(self.in_time(request, MAX_LINE).await)? else {
+                return Ok(Vec::new());
+            };
+            let items = list.get("items").and_then(Value::as_array);
+            found.extend(items.into_iter().flatten().filter_map(&read));
+            let more = list
+                .get("metadata")
+                .and_then(|metadata| metadata.get("continue")?.as_str())
+                .filter(|more| !more.is_empty());
+            let Some(more) = more else {
+                return Ok(found);
+            };
+            next = format!("&continue={}", utf8_percent_encode(more, NON_ALPHANUMERIC));
+        }
+        Err(CallError::Answer("a list without an end"))
     }
 
     /// Writes, and returns the metadata of the object that is there then.
@@ -266,42 +309,15 @@ fn refused(status: u16, header: Option<Duration>, answer: &Value) -> CallError {
         .any(|cause| cause.get("reason").and_then(Value::as_str) == Some(TERMINATING));
     CallError::Refused {
         status,
-        reason: shown(text("reason").unwrap_or("without a reason")),
-        message: text("message").map_or_else(String::new, |message| {
-            format!(": {}", shown_message(message))
-        }),
+        text: status_text(
+            status,
+            text("reason").unwrap_or_default(),
+            text("message").unwrap_or_default(),
+        ),
         retry_after: header.or(seconds.map(Duration::from_secs)),
         is_terminating,
+        is_owned: text("message").is_some_and(|message| message.contains("conflict with")),
     }
-}
-
-/// The longest message that is shown, in characters.
-const MESSAGE: usize = 300;
-/// The longest word that is shown: a webhook may quote what was sent to it, which may be a token.
-const WORD: usize = 80;
-
-/// Returns a message of the API server on one line, without words that may be a token or the
-/// base64 of one.
-#[must_use]
-pub(crate) fn shown_message(message: &str) -> String {
-    let is_long = |word: &&str| {
-        let mut letters = word.split(|letter: char| !is_of_base64(letter));
-        letters.any(|run| run.len() > WORD) || word.contains("eyJ")
-    };
-    let words = message
-        .split_whitespace()
-        .map(|word| if is_long(&word) { "[not shown]" } else { word });
-    let line = words.collect::<Vec<_>>().join(" ");
-    let cut: String = line.chars().take(MESSAGE).collect();
-    cut.escape_debug()
-        .to_string()
-        .replace("\\\"", "\"")
-        .replace("\\'", "'")
-}
-
-/// Names of objects have dots and dashes too, but no part of one is that long.
-const fn is_of_base64(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/' | '=' | '_' | '-')
 }
 
 #[cfg(test)]
@@ -314,8 +330,9 @@ mod tests {
     fn a_refusal_is_one_line_without_tokens() {
         let long = "QUJD".repeat(30);
         let rows = [
-            (json!({}), "503 without a reason"),
-            (json!("busy"), "503 without a reason"),
+            (json!({}), "503 Service Unavailable"),
+            (json!("busy"), "503 Service Unavailable"),
+            (json!({"reason": "eyJhbGciOi.e30.c2ln"}), "503 [not shown]"),
             (
                 json!({"reason": "Forbidden", "message": "secrets \"a\" is\n forbidden"}),
                 "503 Forbidden: secrets \"a\" is forbidden",
@@ -340,7 +357,6 @@ mod tests {
                 format!("the API server answered {expected}")
             );
         }
-        assert!(shown_message(&"a b ".repeat(900)).len() <= MESSAGE);
     }
 
     #[test]

@@ -15,9 +15,9 @@ use crate::account::Account;
 use crate::argo::{self, Repository};
 use crate::call::Server;
 use crate::event::Regarding;
+use crate::item::{Item, described, secret_of};
 use crate::known::{Known, Shown};
 use crate::leader::Leader;
-use crate::names::secret_name;
 use crate::problem::Problem;
 use crate::pull_secret::{self, Done};
 use crate::reports::{self, Reports};
@@ -31,22 +31,14 @@ const AT_ONCE: usize = 4;
 /// How often a Secret is looked after that does not have to be written: somebody may have deleted
 /// or changed it.
 const CHECK: Duration = Duration::from_mins(5);
+/// How long a watch may take to show that an account is gone.
+const MOMENT: Duration = Duration::from_secs(1);
 /// The longest pause of the loop.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// What is looked after.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Item {
-    /// The list of repository Secrets.
-    Repositories,
-    /// A repository Secret.
-    Repository(String),
-    /// The pull secret of an account.
-    Account(Key),
-}
-
 /// The result of looking after an item.
 enum Outcome {
+    Before(Vec<Key>),
     Repositories(Vec<Repository>),
     Repository(Done, String),
     Account(Done),
@@ -90,6 +82,10 @@ struct Work<'a> {
     versions: BTreeMap<String, String>,
     /// Accounts that got a Secret since this process leads.
     had: BTreeSet<Key>,
+    /// Items for which something was not found: they may be gone, which a watch shows.
+    missing: BTreeSet<Item>,
+    /// Why watches have failed last, and when.
+    failing: BTreeMap<&'static str, (String, Instant)>,
     queue: crate::queue::Queue<Item>,
     reports: Reports<'a, Item>,
 }
@@ -107,6 +103,8 @@ impl<'a> Work<'a> {
             repositories: BTreeMap::new(),
             versions: BTreeMap::new(),
             had: BTreeSet::new(),
+            missing: BTreeSet::new(),
+            failing: BTreeMap::new(),
             queue: crate::queue::Queue::default(),
             reports: Reports::new(status),
         }
@@ -115,6 +113,7 @@ impl<'a> Work<'a> {
     async fn run(mut self, client: &Client) {
         let mut watches = std::pin::pin!(watch::all(client));
         let mut running: Running<'_> = FuturesUnordered::new();
+        self.queue.at(&Item::Before, Instant::now());
         if self.settings.argo.is_some() {
             self.queue.at(&Item::Repositories, Instant::now());
         }
@@ -143,28 +142,48 @@ impl<'a> Work<'a> {
     }
 
     fn see(&mut self, seen: Seen) {
+        // A list that begins is a question, no answer.
+        let is_answer = !matches!(
+            seen,
+            Seen::Accounts(Shown::ListBegins) | Seen::Namespaces(Shown::ListBegins)
+        );
         let changed: Vec<Key> = match seen {
             Seen::Accounts(shown) => {
                 let changed = self.accounts.take(shown);
                 changed.into_iter().collect()
             }
             Seen::Namespaces(shown) => {
-                report_label(&shown);
+                watch::report_label(&shown);
                 let changed = self.namespaces.take(shown);
                 let is_in = |key: &&Key| changed.contains(&key.0);
                 self.accounts.keys().filter(is_in).cloned().collect()
             }
             Seen::Failed(what, reason) => {
-                self.status.failed("watch");
-                tracing::warn!(what, "cannot watch: {reason}");
+                self.watch_failed(what, reason);
                 return;
             }
         };
-        self.status.contact(Instant::now());
         let now = Instant::now();
+        if is_answer {
+            self.status.contact(now);
+        }
         for key in changed {
             self.queue.changed(&Item::Account(key), now);
         }
+    }
+
+    /// Logs and counts why a watch fails, once for each change. Lists may succeed in between.
+    fn watch_failed(&mut self, what: &'static str, reason: String) {
+        let now = Instant::now();
+        let before = self.failing.get(what);
+        let is_known = before.is_some_and(|(known, last)| {
+            *known == reason && now.saturating_duration_since(*last) < CHECK
+        });
+        if !is_known {
+            self.status.failed("watch");
+            tracing::warn!(what, "cannot watch: {reason}");
+        }
+        self.failing.insert(what, (reason, now));
     }
 
     /// Looks after an item, and makes an event of what is wrong with it.
@@ -172,11 +191,13 @@ impl<'a> Work<'a> {
         let (server, identity) = (self.server, &self.settings.identity);
         let about = self.regarding(&item);
         let last = self.reports.last(&item);
+        let may_be_gone = self.may_be_gone(&item);
         let work = self.look_after(item);
         Box::pin(async move {
             let (item, result) = work.await;
             if let Err(problem) = &result
-                && !problem.is_gone()
+                && !problem.is_ending()
+                && !(problem.is_missing() && may_be_gone)
             {
                 let about = (about.as_ref(), last.as_deref());
                 reports::event(server, identity, about, problem).await;
@@ -203,6 +224,10 @@ impl<'a> Work<'a> {
                     (item, done.map(Outcome::Account))
                 })
             }
+            Item::Before => Box::pin(async move {
+                let found = pull_secret::written_before(server).await;
+                (item, found.map(Outcome::Before))
+            }),
             Item::Repositories => Box::pin(async move {
                 let listed = match &settings.argo {
                     Some(argo) => argo::list(server, argo).await,
@@ -228,7 +253,19 @@ impl<'a> Work<'a> {
 
     fn finish(&mut self, item: &Item, result: Result<Outcome, Problem>) {
         self.queue.done(item, Instant::now());
+        let may_be_gone = self.may_be_gone(item);
+        let is_missing = result.as_ref().is_err_and(Problem::is_missing);
+        if !is_missing {
+            self.missing.remove(item);
+        }
         match result {
+            Ok(Outcome::Before(keys)) => {
+                // Those that ask are looked after anyway.
+                for key in keys {
+                    self.queue.at(&Item::Account(key.clone()), Instant::now());
+                    self.had.insert(key);
+                }
+            }
             Ok(Outcome::Repositories(listed)) => self.listed(listed),
             Ok(Outcome::Repository(done, version)) => {
                 if let Item::Repository(name) = item {
@@ -237,10 +274,16 @@ impl<'a> Work<'a> {
                 self.done(item, done);
             }
             Ok(Outcome::Account(done)) => self.done(item, done),
-            Err(problem) if problem.is_gone() => {
+            Err(problem) if problem.is_ending() => {
                 self.done(item, Done::Nothing);
-                // If it is there still, it was the Secret alone.
                 self.queue.at(item, Instant::now() + CHECK);
+            }
+            Err(_) if is_missing && may_be_gone => {
+                // If the account is there still, that is a problem the next time.
+                if self.missing.insert(item.clone()) {
+                    self.queue.at(item, Instant::now() + MOMENT);
+                }
+                return;
             }
             Err(problem) => {
                 let about = self.regarding(item);
@@ -250,6 +293,15 @@ impl<'a> Work<'a> {
             }
         }
         self.reports.good(item);
+    }
+
+    /// Whether something that was not found may be missing because the account itself is gone: it is, or
+    /// it was there a moment ago.
+    fn may_be_gone(&self, item: &Item) -> bool {
+        match item {
+            Item::Account(key) => self.accounts.get(key).is_none() || !self.missing.contains(item),
+            Item::Before | Item::Repositories | Item::Repository(_) => false,
+        }
     }
 
     fn listed(&mut self, listed: Vec<Repository>) {
@@ -279,7 +331,7 @@ impl<'a> Work<'a> {
     fn done(&mut self, item: &Item, done: Done) {
         let (kind, namespace) = match item {
             Item::Account((namespace, _)) => ("account", namespace.as_str()),
-            Item::Repository(_) | Item::Repositories => {
+            Item::Repository(_) | Item::Repositories | Item::Before => {
                 let argo = self.settings.argo.as_ref();
                 (
                     "repository",
@@ -333,37 +385,7 @@ impl<'a> Work<'a> {
                     uid: repository.held.uid.clone(),
                 })
             }
-            Item::Repositories => None,
+            Item::Repositories | Item::Before => None,
         }
-    }
-}
-
-/// A label that is neither `true` nor `false` opts nobody in; that is said once for each change.
-fn report_label(shown: &Shown<String, Option<String>>) {
-    let (Shown::Listed(name, Some(label)) | Shown::Changed(name, Some(label))) = shown else {
-        return;
-    };
-    if !matches!(label.as_str(), "true" | "false") {
-        let (label, key) = (crate::registry::shown(label), crate::names::OPT_IN);
-        tracing::warn!(
-            namespace = name,
-            "the label {key} is `{label}`: write \"true\" or \"false\""
-        );
-    }
-}
-
-fn secret_of(item: &Item) -> String {
-    match item {
-        Item::Account((_, account)) => secret_name(account),
-        Item::Repository(name) => name.clone(),
-        Item::Repositories => String::new(),
-    }
-}
-
-fn described(item: &Item) -> String {
-    match item {
-        Item::Account((namespace, account)) => format!("{namespace}/{account}"),
-        Item::Repository(name) => format!("repository {name}"),
-        Item::Repositories => String::new(),
     }
 }

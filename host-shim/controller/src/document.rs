@@ -7,8 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::account::{Account, Listed, Spec};
-use crate::held::Held;
-use crate::names::{EXPIRES, MANAGED_BY, MANAGER, RENEW, SECRET_TYPE, SPEC, secret_name};
+use crate::held::{Held, digest};
+use crate::names::{
+    DIGEST, EXPIRES, MANAGED_BY, MANAGER, OWNER, RENEW, SECRET_TYPE, SPEC, secret_name,
+};
 use crate::plan::CLEARED;
 use crate::times;
 
@@ -68,8 +70,9 @@ pub(crate) fn full_secret(account: &Account, spec: &Spec, held: &Held, tokens: &
             Some((one.host.clone(), entry(token)))
         })
         .collect();
-    let annotations = annotations(&spec.hash(), tokens);
-    secret(account, Some(held), &Value::from(auths), &annotations)
+    let auths = Value::from(auths);
+    let annotations = annotations(&spec.hash(), tokens, &content(&auths));
+    secret(account, Some(held), &auths, &annotations)
 }
 
 /// Returns the Secret of an account that no longer gets tokens.
@@ -88,6 +91,10 @@ pub(crate) fn repository(
     tokens: &Tokens,
 ) -> Value {
     let token = tokens.by_audience.values().next();
+    let data = json!({
+        "username": STANDARD.encode(&spec.username),
+        "password": STANDARD.encode(token.map_or("", String::as_str)),
+    });
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -96,11 +103,24 @@ pub(crate) fn repository(
             "namespace": namespace,
             "uid": held.uid,
             "resourceVersion": held.resource_version,
-            "annotations": annotations(&spec.hash(), tokens),
+            "annotations": annotations(&spec.hash(), tokens, &data),
         },
-        "data": {
-            "username": STANDARD.encode(&spec.username),
-            "password": STANDARD.encode(token.map_or("", String::as_str)),
+        "data": data,
+    })
+}
+
+/// Returns a repository Secret of Argo CD without what was written into it: what is applied no longer
+/// is removed by the API server.
+#[must_use]
+pub(crate) fn cleared_repository(namespace: &str, name: &str, held: &Held) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": held.uid,
+            "resourceVersion": held.resource_version,
         },
     })
 }
@@ -129,12 +149,19 @@ pub(crate) fn pull_secrets(account: &Account, wanted: bool) -> Option<Value> {
     Some(json!([same, change]))
 }
 
-fn annotations(spec: &str, tokens: &Tokens) -> Value {
+fn annotations(spec: &str, tokens: &Tokens, data: &Value) -> Value {
+    let (expires, renew) = (times::written(tokens.expires), times::written(tokens.renew));
     json!({
         SPEC: spec,
-        EXPIRES: times::written(tokens.expires),
-        RENEW: times::written(tokens.renew),
+        DIGEST: digest(data, (&expires, &renew)),
+        EXPIRES: expires,
+        RENEW: renew,
     })
+}
+
+/// The content of a pull secret.
+fn content(auths: &Value) -> Value {
+    json!({CONTENT: STANDARD.encode(json!({"auths": auths}).to_string())})
 }
 
 /// With `held` the write fails if that Secret is gone or was changed.
@@ -146,7 +173,7 @@ fn secret(account: &Account, held: Option<&Held>, auths: &Value, annotations: &V
         "annotations": annotations,
         "ownerReferences": [{
             "apiVersion": "v1",
-            "kind": "ServiceAccount",
+            "kind": OWNER,
             "name": account.name,
             "uid": account.uid,
         }],
@@ -161,7 +188,7 @@ fn secret(account: &Account, held: Option<&Held>, auths: &Value, annotations: &V
         "kind": "Secret",
         "metadata": metadata,
         "type": SECRET_TYPE,
-        "data": {CONTENT: STANDARD.encode(json!({"auths": auths}).to_string())},
+        "data": content(auths),
     })
 }
 
@@ -234,6 +261,7 @@ mod tests {
             renew: 1_799_998_200,
         };
         let secret = full_secret(&account, &spec, &held, &tokens);
+        let times = ("2027-01-15T08:00:00Z", "2027-01-15T07:30:00Z");
         let metadata = json!({
             "name": "registry-auth-default",
             "namespace": "team",
@@ -242,6 +270,7 @@ mod tests {
             "labels": {"app.kubernetes.io/managed-by": "registry-auth"},
             "annotations": {
                 "registry-auth.dev/spec": spec.hash(),
+                "registry-auth.dev/digest": digest(&secret["data"], times),
                 "registry-auth.dev/expires": "2027-01-15T08:00:00Z",
                 "registry-auth.dev/renew": "2027-01-15T07:30:00Z",
             },

@@ -1,9 +1,16 @@
-//! What is known of a Secret that is there already: its metadata, never its content.
+//! What is known of a Secret that is there already: its metadata, and whether its content is what was
+//! written. The content itself is not kept.
 
 use serde_json::Value;
 
-use crate::names::{EXPIRES, MANAGED_BY, MANAGER, RENEW, SPEC};
+use crate::names::{DIGEST, EXPIRES, MANAGED_BY, MANAGER, RENEW, SPEC, hash};
 use crate::times;
+
+/// How much later than it should a token may end: clocks differ.
+const SLACK: i64 = 60;
+/// The members of the content that are written: that of a pull secret, or those of a repository.
+const PULL_SECRET: &[&str] = &[".dockerconfigjson"];
+const REPOSITORY: &[&str] = &["username", "password"];
 
 /// The metadata of a Secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +31,10 @@ pub struct Held {
     pub renew: Option<i64>,
     /// Whether it is being deleted.
     pub is_ending: bool,
+    /// Its type.
+    pub kind: Option<String>,
+    /// Whether content and times are those that were written.
+    pub is_intact: bool,
 }
 
 /// The times of tokens, in seconds since 1970.
@@ -37,11 +48,14 @@ pub struct Life {
 
 impl Held {
     /// Returns the times of its tokens while none has to be replaced. Whoever may write the Secret
-    /// can change them: tokens are never kept to their end.
+    /// can change them: tokens are never kept to their end, and none lives longer than `lifetime`
+    /// seconds.
     #[must_use]
-    pub fn life(&self, now: i64) -> Option<Life> {
+    pub fn life(&self, now: i64, lifetime: u32) -> Option<Life> {
         let (expires, renew) = (self.expires?, self.renew?);
-        (renew > now && renew < expires).then_some(Life { expires, renew })
+        let last = now.saturating_add(lifetime.into()).saturating_add(SLACK);
+        let is_fine = renew > now && renew < expires && expires <= last;
+        is_fine.then_some(Life { expires, renew })
     }
 
     /// Reads an object; `None` if it is not one.
@@ -62,6 +76,111 @@ impl Held {
             expires: annotation(EXPIRES).and_then(times::read),
             renew: annotation(RENEW).and_then(times::read),
             is_ending: metadata.get("deletionTimestamp").is_some(),
+            kind: object
+                .get("type")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            is_intact: annotation(DIGEST).is_some_and(|written| {
+                let times = (annotation(EXPIRES), annotation(RENEW));
+                let data = object.get("data").unwrap_or(&Value::Null);
+                written
+                    == digest(
+                        data,
+                        (times.0.unwrap_or_default(), times.1.unwrap_or_default()),
+                    )
+            }),
         })
+    }
+}
+
+/// Returns a hash of the content that is written, as the API server has it (base64), and of the times
+/// of its tokens. Nobody finds a token by it: each has a signature that nobody can guess.
+#[must_use]
+pub fn digest(data: &Value, (expires, renew): (&str, &str)) -> String {
+    let text = |name: &&str| data.get(name).and_then(Value::as_str);
+    let names = if text(&".dockerconfigjson").is_some() {
+        PULL_SECRET
+    } else {
+        REPOSITORY
+    };
+    let mut texts = vec![expires, renew];
+    texts.extend(names.iter().map(|name| text(name).unwrap_or_default()));
+    hash(&texts, 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn times_that_nobody_of_us_has_written_are_not_believed() {
+        // now is 1000, the life 600 seconds.
+        let rows = [
+            (1_600, 1_300, true),
+            (1_660, 1_300, true),
+            (1_661, 1_300, false),
+            (i64::MAX, 1_300, false),
+            (1_600, 1_000, false),
+            (1_300, 1_300, false),
+            (1_200, 1_300, false),
+        ];
+        for (expires, renew, is_fine) in rows {
+            let held = Held {
+                expires: Some(expires),
+                renew: Some(renew),
+                ..Held::default()
+            };
+            assert_eq!(
+                held.life(1_000, 600).is_some(),
+                is_fine,
+                "{expires} {renew}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_change_of_content_or_times_is_seen() {
+        let times = ("2027-01-15T08:00:00Z", "2027-01-15T07:30:00Z");
+        let data = json!({".dockerconfigjson": "e30="});
+        let fine = json!({
+            "metadata": {"uid": "u", "resourceVersion": "1", "annotations": {
+                DIGEST: digest(&data, times), EXPIRES: times.0, RENEW: times.1,
+            }},
+            "data": data,
+        });
+        let change = |path: &str, value: Value| {
+            let mut object = fine.clone();
+            *object.pointer_mut(path).unwrap() = value;
+            object
+        };
+        let annotation = |name: &str| format!("/metadata/annotations/registry-auth.dev~1{name}");
+        let rows = [
+            (fine.clone(), true),
+            (
+                change("/data", json!({".dockerconfigjson": "e30=", "more": "x"})),
+                true,
+            ),
+            (change("/data", json!({".dockerconfigjson": "e31="})), false),
+            (change("/data", json!({})), false),
+            (change("/data", Value::Null), false),
+            (
+                change(&annotation("expires"), json!("2027-01-15T09:00:00Z")),
+                false,
+            ),
+            (
+                change(&annotation("renew"), json!("2027-01-15T07:31:00Z")),
+                false,
+            ),
+            (change(&annotation("digest"), Value::Null), false),
+        ];
+        for (object, is_intact) in rows {
+            assert_eq!(
+                Held::read(&object).unwrap().is_intact,
+                is_intact,
+                "{object}"
+            );
+        }
     }
 }

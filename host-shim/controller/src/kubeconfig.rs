@@ -3,10 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use registry_auth_credential_helper::token;
+use secrecy::ExposeSecret;
 
-use crate::call::shown_message;
+use crate::bounded;
+use crate::registry::{Registry, RegistryError, shown};
+use crate::said::shown_message;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -32,12 +36,36 @@ pub enum ConfigError {
     Client(String),
 }
 
-/// Returns a client for the cluster of a file, or without one for that of the pod, and the
-/// namespace of it.
+/// A cluster, and who asks it.
+pub struct Cluster {
+    /// The client.
+    pub client: Client,
+    /// The namespace of the pod, or of the file.
+    pub namespace: String,
+    /// The audiences of the token that is shown to the API server: its own.
+    audiences: Vec<String>,
+}
+
+impl Cluster {
+    /// Checks that no registry has an audience of the API server: a token for one is a token for the
+    /// cluster.
+    ///
+    /// # Errors
+    /// One has.
+    pub fn check(&self, registries: &[Registry]) -> Result<(), RegistryError> {
+        let is_own = |registry: &&Registry| self.audiences.contains(&registry.audience);
+        match registries.iter().find(is_own) {
+            Some(registry) => Err(RegistryError::ApiServer(shown(&registry.audience))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns the cluster of a file, or without one that of the pod.
 ///
 /// # Errors
 /// See [`ConfigError`].
-pub async fn client(file: Option<&Path>) -> Result<(Client, String), ConfigError> {
+pub async fn cluster(file: Option<&Path>) -> Result<Cluster, ConfigError> {
     let mut config = if let Some(path) = file {
         read(path).await.map_err(|reason| ConfigError::File {
             path: path.display().to_string(),
@@ -51,9 +79,22 @@ pub async fn client(file: Option<&Path>) -> Result<(Client, String), ConfigError
     // Tries again are planned by the queue, which knows how long the server asks to wait.
     config.default_retry = false;
     let namespace = config.default_namespace.clone();
+    let audiences = audiences(&config.auth_info);
     let client = Client::try_from(config);
     let client = client.map_err(|error| ConfigError::Client(innermost(&error)))?;
-    Ok((client, namespace))
+    Ok(Cluster {
+        client: bounded::client(client),
+        namespace,
+        audiences,
+    })
+}
+
+/// Returns the audiences of the token that is shown; none if there is no token that says.
+fn audiences(shown: &AuthInfo) -> Vec<String> {
+    let of_file = || std::fs::read_to_string(shown.token_file.as_deref()?).ok();
+    let written = shown.token.as_ref().map(ExposeSecret::expose_secret);
+    let text = written.map(str::to_owned).or_else(of_file);
+    text.map(|text| token::audiences(&text)).unwrap_or_default()
 }
 
 async fn read(path: &Path) -> Result<Config, String> {
@@ -75,4 +116,46 @@ fn innermost(error: &dyn std::error::Error) -> String {
         cause = inner;
     }
     shown_message(&cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_registry_has_an_audience_of_the_api_server() {
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"aud": ["https://10.0.0.1", "api"]}"#);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, format!("e30.{claims}.c2ln\n")).unwrap();
+        // A token in the kubeconfig, one in a file, an opaque one, none.
+        let rows = [
+            (format!("token: e30.{claims}.c2ln"), true),
+            (format!("tokenFile: {}", file.display()), true),
+            ("token: opaque".to_owned(), false),
+            (String::new(), false),
+        ];
+        for (user, is_refused) in rows {
+            let text = format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: it\n\
+                 clusters: [{{name: it, cluster: {{server: \"http://127.0.0.1:1\"}}}}]\n\
+                 users: [{{name: it, user: {{{user}}}}}]\n\
+                 contexts: [{{name: it, context: {{cluster: it, user: it}}}}]\n"
+            );
+            let path = folder.path().join("kubeconfig");
+            std::fs::write(&path, text).unwrap();
+            let cluster = cluster(Some(&path)).await.unwrap();
+            let check = |text: &str| cluster.check(&[text.parse().unwrap()]);
+            assert!(check("r.example").is_ok());
+            for own in ["r.example=api", "r.example=https://10.0.0.1"] {
+                let error = check(own).err().map(|error| error.to_string());
+                let is_named =
+                    error.is_some_and(|error| error.contains("is that of an API server"));
+                assert_eq!(is_named, is_refused, "{user}: {own}");
+            }
+        }
+    }
 }

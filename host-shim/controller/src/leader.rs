@@ -51,9 +51,9 @@ impl<'a> Leader<'a> {
                     let text = error.to_string();
                     if last.as_ref() != Some(&text) {
                         tracing::warn!(lease = NAME, "cannot take the Lease: {text}");
+                        self.status.failed(error.label());
                     }
                     last = Some(text);
-                    self.status.failed(error.label());
                 }
             }
             sleep(PERIOD.mul_f64(1.0 + fastrand::f64() * 0.2)).await;
@@ -70,13 +70,19 @@ impl<'a> Leader<'a> {
             sleep(PERIOD).await;
             let left = DEADLINE.saturating_sub(renewed.elapsed());
             match timeout(left, self.turn()).await {
-                Ok(Ok(Turn::Leads)) => renewed = Instant::now(),
+                Ok(Ok(Turn::Leads)) => {
+                    renewed = Instant::now();
+                    last = None;
+                }
                 Ok(Ok(Turn::Waits)) => break "another process leads".to_owned(),
                 // The next turn shows who was faster.
                 Ok(Ok(Turn::Raced)) => {}
                 Ok(Err(error)) => {
-                    self.status.failed(error.label());
-                    last = Some(error.to_string());
+                    let text = error.to_string();
+                    if last.as_ref() != Some(&text) {
+                        self.status.failed(error.label());
+                    }
+                    last = Some(text);
                 }
                 Err(_) => {
                     let last = last.as_deref().unwrap_or("no answer");

@@ -16,6 +16,8 @@ pub const SPEC: &str = "registry-auth.dev/spec";
 pub const EXPIRES: &str = "registry-auth.dev/expires";
 /// The annotation of a Secret with the time at which it is written again.
 pub const RENEW: &str = "registry-auth.dev/renew";
+/// The annotation of a Secret with a hash of what was written.
+pub const DIGEST: &str = "registry-auth.dev/digest";
 /// The type of pull secrets.
 pub const SECRET_TYPE: &str = "kubernetes.io/dockerconfigjson";
 /// The label of the Secrets that Argo CD reads.
@@ -27,6 +29,9 @@ pub const ARGO_PREFIX: &str = "repo-creds";
 
 /// The longest name of an object (DNS subdomain, RFC 1123).
 const MAX_NAME: usize = 253;
+
+/// The kind of the owners of pull secrets.
+pub const OWNER: &str = "ServiceAccount";
 
 /// Returns the name of the pull secret of a service account.
 #[must_use]

@@ -2,6 +2,7 @@
 
 use crate::account::Spec;
 use crate::held::{Held, Life};
+use crate::names::SECRET_TYPE;
 
 /// The value of the annotation of a Secret whose account no longer gets one.
 pub const CLEARED: &str = "none";
@@ -39,6 +40,9 @@ pub enum Foreign {
     /// It is being deleted.
     #[error("the Secret is being deleted")]
     Ending,
+    /// It has another type, which cannot be changed.
+    #[error("the Secret of this name has another type than {SECRET_TYPE}: delete it")]
+    OtherType,
 }
 
 /// Returns what has to be done for the account with this unique id.
@@ -57,8 +61,9 @@ pub fn plan(wanted: Option<&Spec>, held: Option<&Held>, account: &str, now: i64)
     if let Some(foreign) = foreign {
         return Step::Foreign(foreign);
     }
-    let life = held.life(now);
-    let life = life.filter(|_| held.spec.as_deref() == Some(&*wanted.hash()));
+    let life = held.life(now, wanted.lifetime);
+    let is_ours = held.is_intact && held.spec.as_deref() == Some(&*wanted.hash());
+    let life = life.filter(|_| is_ours);
     life.map_or(Step::Write, Step::Keep)
 }
 
@@ -69,6 +74,8 @@ fn foreign(held: &Held, account: &str) -> Option<Foreign> {
         Some(Foreign::Ending)
     } else if held.owners != [account] {
         Some(Foreign::OtherOwner)
+    } else if held.kind.as_deref() != Some(SECRET_TYPE) {
+        Some(Foreign::OtherType)
     } else {
         None
     }
@@ -104,6 +111,8 @@ mod tests {
             expires: Some(LIFE.expires),
             renew: Some(LIFE.renew),
             is_ending: false,
+            kind: Some(SECRET_TYPE.to_owned()),
+            is_intact: true,
         };
         change(&mut held);
         held
@@ -150,6 +159,22 @@ mod tests {
                 Some(held(|held| held.renew = Some(i64::MAX))),
                 Step::Write,
                 Step::Clear,
+            ),
+            // Somebody has changed it, or says that its tokens live long.
+            (
+                Some(held(|held| held.is_intact = false)),
+                Step::Write,
+                Step::Clear,
+            ),
+            (
+                Some(held(|held| held.expires = Some(100 + 3_600 + 61))),
+                Step::Write,
+                Step::Clear,
+            ),
+            (
+                Some(held(|held| held.kind = Some("Opaque".to_owned()))),
+                foreign(Foreign::OtherType),
+                Step::Nothing,
             ),
             (
                 Some(held(|held| held.is_managed = false)),

@@ -33,6 +33,16 @@ pub(crate) enum Problem {
     /// A repository Secret of Argo CD cannot be used.
     #[error("{0}")]
     Repository(String),
+    /// The API server knows no such account, or no tokens.
+    #[error(
+        "cannot create a token of the service account {account}: {error}: it is missing, or its Secret is, or the API server makes no tokens"
+    )]
+    NoToken {
+        /// Namespace and name of the account.
+        account: String,
+        /// The answer.
+        error: CallError,
+    },
     /// A request failed.
     #[error("{what}: {error}{}", advice(.error))]
     Call {
@@ -49,20 +59,30 @@ impl Problem {
         move |error| Self::Call { what, error }
     }
 
-    /// Returns whether the object, or all of its namespace, is going away: that is no problem.
-    #[must_use]
-    pub(crate) const fn is_gone(&self) -> bool {
-        matches!(
-            self,
-            Self::Call {
-                error: CallError::Refused { status: 404, .. }
-                    | CallError::Refused {
-                        is_terminating: true,
-                        ..
-                    },
-                ..
+    const fn error(&self) -> Option<&CallError> {
+        match self {
+            Self::NoToken { error, .. } | Self::Call { error, .. } => Some(error),
+            Self::Account(_) | Self::Foreign { .. } | Self::Token { .. } | Self::Repository(_) => {
+                None
             }
-        )
+        }
+    }
+
+    /// Returns whether all of the namespace is going away: that is no problem.
+    #[must_use]
+    pub(crate) const fn is_ending(&self) -> bool {
+        let ending = CallError::is_terminating;
+        match self.error() {
+            Some(error) => ending(error),
+            None => false,
+        }
+    }
+
+    /// Returns whether something was not found: that is no problem if the object itself is gone, which
+    /// a watch may show a moment later.
+    #[must_use]
+    pub(crate) const fn is_missing(&self) -> bool {
+        matches!(self.error(), Some(CallError::Refused { status: 404, .. }))
     }
 
     /// Returns the label of the metric.
@@ -73,7 +93,7 @@ impl Problem {
             Self::Foreign { .. } => "foreign",
             Self::Token { .. } => "token",
             Self::Repository(_) => "repository",
-            Self::Call { error, .. } => error.label(),
+            Self::NoToken { error, .. } | Self::Call { error, .. } => error.label(),
         }
     }
 
@@ -85,8 +105,8 @@ impl Problem {
             Self::Foreign { .. } => Some("SecretNotOurs"),
             Self::Token { .. } => Some("TokenRefused"),
             Self::Repository(_) => Some("InvalidRepository"),
-            Self::Call { error, .. } => match error.status() {
-                Some(400..=403 | 405..=408 | 422) => Some("RequestRefused"),
+            Self::NoToken { error, .. } | Self::Call { error, .. } => match error.status() {
+                Some(400..=408 | 422) => Some("RequestRefused"),
                 _ => None,
             },
         }
@@ -95,11 +115,9 @@ impl Problem {
     /// Returns how long the API server asks to wait.
     #[must_use]
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Call { error, .. } => error.retry_after(),
-            Self::Account(_) | Self::Foreign { .. } | Self::Token { .. } | Self::Repository(_) => {
-                None
-            }
+        match self.error() {
+            Some(error) => error.retry_after(),
+            None => None,
         }
     }
 }
@@ -130,10 +148,10 @@ mod tests {
     fn refused(status: u16, is_terminating: bool) -> Problem {
         Problem::when("cannot create a token")(CallError::Refused {
             status,
-            reason: "Reason".to_owned(),
-            message: ": words".to_owned(),
+            text: crate::said::status_text(status, "Reason", "words"),
             retry_after: None,
             is_terminating,
+            is_owned: false,
         })
     }
 
@@ -190,9 +208,12 @@ mod tests {
             if let Some(reason) = reason {
                 assert!(page.contains(&format!("| `{reason}` | ")), "{reason}");
             }
-            assert!(!problem.is_gone() && !problem.to_string().contains('\n'));
+            assert!(!problem.is_missing() && !problem.is_ending());
+            assert!(!problem.to_string().contains('\n'));
         }
-        assert!(refused(404, false).is_gone() && refused(403, true).is_gone());
+        assert!(refused(404, false).is_missing() && !refused(404, false).is_ending());
+        assert!(refused(403, true).is_ending() && !refused(403, true).is_missing());
+        assert_eq!(refused(404, false).reason(), Some("RequestRefused"));
         let text = refused(403, false).to_string();
         assert_eq!(
             text,

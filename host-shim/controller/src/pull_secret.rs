@@ -1,10 +1,13 @@
 //! The pull secret of a service account: looks, plans, and carries it out.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
 use crate::account::{Account, Listed, Spec};
 use crate::call::{Server, Write};
 use crate::document;
 use crate::held::{Held, Life};
-use crate::names::secret_name;
+use crate::names::{MANAGED_BY, MANAGER, OWNER, secret_name};
 use crate::plan::{CLEARED, Step, plan};
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -21,6 +24,28 @@ pub(crate) enum Done {
     Cleared,
     /// There is no Secret, and none is wanted.
     Nothing,
+}
+
+/// Returns namespace and name of the accounts whose Secrets may have tokens: of all that are there, from
+/// whatever process. Only metadata is read.
+///
+/// # Errors
+/// They cannot be listed.
+pub(crate) async fn written_before(server: &Server) -> Result<Vec<(String, String)>, Problem> {
+    let label = utf8_percent_encode(MANAGED_BY, NON_ALPHANUMERIC);
+    let path = format!("/api/v1/secrets?labelSelector={label}%3D{MANAGER}");
+    let listed = server.list_metadata(&path, owner_of_tokens).await;
+    listed.map_err(Problem::when("cannot list the Secrets"))
+}
+
+fn owner_of_tokens(secret: &Value) -> Option<(String, String)> {
+    let metadata = secret.get("metadata")?;
+    let written = Held::read(secret)?.spec?;
+    let owner = metadata.get("ownerReferences")?.as_array()?.first()?;
+    let name = owner.get("name")?.as_str()?;
+    let is_ours = owner.get("kind")? == OWNER && metadata.get("name")? == &*secret_name(name);
+    let namespace = metadata.get("namespace")?.as_str()?;
+    (is_ours && written != CLEARED).then(|| (namespace.to_owned(), name.to_owned()))
 }
 
 /// Makes the Secret of an account what it has to be. `namespace` is the value of the label of its
@@ -63,7 +88,7 @@ struct Secret<'a> {
 impl Secret<'_> {
     async fn bring(&self, spec: Option<&Spec>, now: i64) -> Result<Done, Problem> {
         let path = format!("{}/{}", self.folder, self.name);
-        let held = self.server.read_metadata(&path).await;
+        let held = self.server.read(&path).await;
         let held = held.map_err(Problem::when("cannot read the Secret"))?;
         let mut held = held.as_ref().and_then(Held::read);
         let step = plan(spec, held.as_ref(), &self.account.uid, now);
@@ -130,7 +155,7 @@ impl Secret<'_> {
     }
 
     /// Fields are taken from other managers: the Secret is ours, in the version that was read.
-    async fn apply(&self, path: &str, body: &serde_json::Value) -> Result<(), Problem> {
+    async fn apply(&self, path: &str, body: &Value) -> Result<(), Problem> {
         let how = Write::Apply { force: true };
         let written = self.server.write(how, path, body).await;
         written

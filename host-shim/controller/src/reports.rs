@@ -41,7 +41,7 @@ impl<'a, K: Ord + Clone> Reports<'a, K> {
         self.failing.get(key).map(|failing| failing.text.clone())
     }
 
-    /// Counts a problem, and logs it unless it is the same as before; returns the pause before the
+    /// Counts a problem and logs it, unless it is the same as before; returns the pause before the
     /// next try.
     pub(crate) fn problem(
         &mut self,
@@ -49,11 +49,11 @@ impl<'a, K: Ord + Clone> Reports<'a, K> {
         about: Option<&Regarding>,
         problem: &Problem,
     ) -> Duration {
-        self.status.failed(problem.label());
         let text = problem.to_string();
         let before = self.failing.get(key);
         let failures = before.map_or(0, |before| before.failures).saturating_add(1);
         if before.is_none_or(|before| before.text != text) {
+            self.status.failed(problem.label());
             let object =
                 about.map(|about| format!("{} {}/{}", about.kind, about.namespace, about.name));
             tracing::warn!(object = object.unwrap_or_default(), "{text}");

@@ -43,7 +43,13 @@ pub(crate) async fn fetch(
     for audience in audiences {
         let request = document::token_request(audience, spec.lifetime, whose.secret, whose.uid);
         let answer = server.ask(&path, &request).await;
-        let answer = answer.map_err(Problem::when("cannot create a token"))?;
+        let answer = answer.map_err(|error| match error.status() {
+            Some(404) => Problem::NoToken {
+                account: format!("{}/{}", whose.namespace, whose.account),
+                error,
+            },
+            _ => Problem::when("cannot create a token")(error),
+        })?;
         let (token, end) = read(&answer, audience, now).map_err(|error| Problem::Token {
             audience: audience.clone(),
             error,
@@ -62,7 +68,7 @@ pub(crate) async fn fetch(
 fn read(answer: &Value, audience: &str, now: i64) -> Result<(String, i64), TokenError> {
     let status = |name: &str| answer.get("status")?.get(name)?.as_str();
     let text = status("token").ok_or(TokenError::NotAToken)?;
-    let token = Token::check(text, audience, now)?;
+    let token = Token::check_only(text, audience, now)?;
     let claimed = token.claims().get("exp").and_then(Value::as_i64);
     let said = status("expirationTimestamp").and_then(times::read);
     let end = claimed.into_iter().chain(said).min();
@@ -103,6 +109,10 @@ mod tests {
             (
                 json!({"token": token(json!({"aud": ["b"], "exp": 1_000}))}),
                 Err("is for the audience `b`"),
+            ),
+            (
+                json!({"token": token(json!({"aud": ["a", "b"], "exp": 1_000}))}),
+                Err("is for the audience `a`, `b`, and only one is wanted"),
             ),
             (
                 json!({"token": token(json!({"aud": ["a"], "exp": 120}))}),

@@ -2,22 +2,25 @@
 
 use futures_util::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::api::{Api, PartialObjectMeta};
+use kube::api::Api;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Config, Event, watcher};
-use kube::{Client, ResourceExt as _};
+use kube::{Client, Resource as _, ResourceExt as _};
 use registry_auth_credential_helper::kubelet::ANNOTATION as USERNAME;
 
-use crate::account::{Account, Listed, MAX_VALUE};
-use crate::call::shown_message;
+use crate::account::{Account, Listed};
+use crate::bounded::PAGE;
 use crate::known::Shown;
+use crate::light::Light;
 use crate::names::{OPT_IN, REGISTRIES, secret_name};
-
-/// How many objects a list has at a time: each may have a megabyte.
-const PAGE: u32 = 50;
+use crate::said::{shown_message, status_text};
 
 /// The namespace and the name of a service account.
 pub(crate) type Key = (String, String);
+
+/// What is watched, as messages name it.
+pub(crate) const ACCOUNTS: &str = "service accounts";
+pub(crate) const NAMESPACES: &str = "namespaces";
 
 /// What a watch has to say.
 pub(crate) enum Seen {
@@ -33,28 +36,50 @@ pub(crate) enum Seen {
 /// failures too, with growing pauses.
 pub(crate) fn all(client: &Client) -> impl Stream<Item = Seen> + use<> {
     let config = Config::default().page_size(PAGE);
-    let accounts = watcher(Api::<ServiceAccount>::all(client.clone()), config.clone());
+    let accounts = watcher(
+        Api::<Light<ServiceAccount>>::all(client.clone()),
+        config.clone(),
+    );
     let accounts = accounts.default_backoff().map(|event| match event {
         Ok(event) => Seen::Accounts(shown(event, account)),
-        Err(error) => failed("service accounts", &error),
+        Err(error) => failed(ACCOUNTS, &error),
     });
-    let namespaces = watcher(
-        Api::<PartialObjectMeta<Namespace>>::all(client.clone()),
-        config,
-    );
+    let namespaces = watcher(Api::<Light<Namespace>>::all(client.clone()), config);
     let namespaces = namespaces.default_backoff().map(|event| match event {
         Ok(event) => Seen::Namespaces(shown(event, namespace)),
-        Err(error) => failed("namespaces", &error),
+        Err(error) => failed(NAMESPACES, &error),
     });
     futures_util::stream::select(accounts.boxed(), namespaces.boxed())
 }
 
 fn failed(what: &'static str, error: &watcher::Error) -> Seen {
-    let mut cause: &dyn std::error::Error = error;
+    let reason = match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => match error {
+            kube::Error::Api(status) => of_status(status),
+            // Its message may quote the answer.
+            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+                "the API server gave an answer that is not what was asked for".to_owned()
+            }
+            error => innermost(error),
+        },
+        watcher::Error::WatchError(status) => of_status(status),
+        watcher::Error::NoResourceVersion => innermost(error),
+    };
+    Seen::Failed(what, reason)
+}
+
+fn of_status(status: &kube::core::Status) -> String {
+    status_text(status.code, &status.reason, &status.message)
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    Seen::Failed(what, shown_message(&cause.to_string()))
+    shown_message(&cause.to_string())
 }
 
 fn shown<O, K, V>(event: Event<O>, read: impl Fn(&O) -> (K, V)) -> Shown<K, V> {
@@ -73,15 +98,13 @@ fn shown<O, K, V>(event: Event<O>, read: impl Fn(&O) -> (K, V)) -> Shown<K, V> {
     }
 }
 
-fn account(object: &ServiceAccount) -> (Key, Account) {
-    // More than is read shows that it was longer.
-    let cut = |value: &String| value.chars().take(MAX_VALUE.saturating_add(1)).collect();
-    let annotation = |name: &str| object.annotations().get(name).map(cut);
+fn account(object: &Light<ServiceAccount>) -> (Key, Account) {
+    let annotation = |name: &str| object.annotations().get(name).cloned();
     let name = object.name_any();
     let secret = secret_name(&name);
-    let listed = object.image_pull_secrets.as_ref().map(|list| {
-        let place = list.iter().position(|entry| entry.name == secret);
-        place.map_or(Listed::Not, Listed::At)
+    let listed = object.pull_secrets.as_ref().map(|list| {
+        let place = list.iter().find(|(_, name)| *name == secret);
+        place.map_or(Listed::Not, |(place, _)| Listed::At(*place))
     });
     let account = Account {
         namespace: object.namespace().unwrap_or_default(),
@@ -92,11 +115,25 @@ fn account(object: &ServiceAccount) -> (Key, Account) {
         registries: annotation(REGISTRIES),
         username: annotation(USERNAME),
         listed: listed.unwrap_or_default(),
-        is_ending: object.metadata.deletion_timestamp.is_some(),
+        is_ending: object.meta().deletion_timestamp.is_some(),
     };
     ((account.namespace.clone(), account.name.clone()), account)
 }
 
-fn namespace(object: &PartialObjectMeta<Namespace>) -> (String, Option<String>) {
+fn namespace(object: &Light<Namespace>) -> (String, Option<String>) {
     (object.name_any(), object.labels().get(OPT_IN).cloned())
+}
+
+/// A label that is neither `true` nor `false` opts nobody in; that is said once for each change.
+pub(crate) fn report_label(shown: &Shown<String, Option<String>>) {
+    let (Shown::Listed(name, Some(label)) | Shown::Changed(name, Some(label))) = shown else {
+        return;
+    };
+    if !matches!(label.as_str(), "true" | "false") {
+        let (label, key) = (crate::registry::shown(label), OPT_IN);
+        tracing::warn!(
+            namespace = name,
+            "the label {key} is `{label}`: write \"true\" or \"false\""
+        );
+    }
 }

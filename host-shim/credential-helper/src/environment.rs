@@ -39,6 +39,14 @@ pub enum FileError {
     /// It is not text in UTF-8.
     #[error("`{0}` is not text")]
     NotText(String),
+    /// Others may change what decides which programs are started.
+    #[error("`{place}` may be changed by others, and what is started depends on it: {advice}")]
+    Others {
+        /// The file or the folder.
+        place: String,
+        /// Why, and what to do.
+        advice: &'static str,
+    },
 }
 
 impl Environment {
@@ -93,30 +101,47 @@ impl fmt::Debug for Environment {
 /// # Errors
 /// See [`FileError`].
 pub fn read(path: &Path) -> Result<String, FileError> {
-    let shown = shown(path);
-    let unreadable = |error: io::Error| FileError::Unreadable {
-        path: shown.clone(),
-        reason: error.to_string(),
-    };
-    let file = open(path).map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(FileError::NotAFile(shown));
+    content(open(path)?, path)
+}
+
+/// Opens a file, and never waits for a pipe.
+///
+/// # Errors
+/// It cannot be opened, or is not a file.
+pub(crate) fn open(path: &Path) -> Result<File, FileError> {
+    // A pipe without a writer would not be opened before there is one.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = file.map_err(|error| unreadable(path, &error))?;
+    let found = file.metadata().map_err(|error| unreadable(path, &error))?;
+    if found.is_file() {
+        Ok(file)
+    } else {
+        Err(FileError::NotAFile(shown(path)))
     }
+}
+
+/// Reads an open file; `path` is for messages.
+///
+/// # Errors
+/// It cannot be read, is too long, or is not text.
+pub(crate) fn content(file: File, path: &Path) -> Result<String, FileError> {
     let mut content = Vec::new();
     let length = file
         .take(MAX_FILE.saturating_add(1))
         .read_to_end(&mut content)
-        .map_err(unreadable)?;
+        .map_err(|error| unreadable(path, &error))?;
     if u64::try_from(length).is_ok_and(|length| length > MAX_FILE) {
-        return Err(FileError::TooLong(shown));
+        return Err(FileError::TooLong(shown(path)));
     }
-    String::from_utf8(content).map_err(|_| FileError::NotText(shown))
+    String::from_utf8(content).map_err(|_| FileError::NotText(shown(path)))
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    // A pipe without a writer would not be opened before there is one.
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> FileError {
+    FileError::Unreadable {
+        path: shown(path),
+        reason: error.to_string(),
+    }
 }
 
 /// Returns a path as messages show it.

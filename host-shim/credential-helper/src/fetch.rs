@@ -88,12 +88,14 @@ async fn fetch(
                 return checked.map_err(|error| FetchError::Token {
                     source_name,
                     advice: match error {
-                        TokenError::Ended(_) | TokenError::Audience { .. } => {
-                            format!(": {}", source.advice(audience))
+                        TokenError::Ended(_) => format!(": {}", source.end_advice()),
+                        TokenError::Audience { .. } => {
+                            format!(": {}", source.audience_advice(audience))
                         }
-                        TokenError::NotAToken | TokenError::TooLong | TokenError::NoEnd => {
-                            String::new()
-                        }
+                        TokenError::NotAToken
+                        | TokenError::TooLong
+                        | TokenError::NoEnd
+                        | TokenError::Several(_) => String::new(),
                     },
                     error,
                 });

@@ -14,10 +14,15 @@ use crate::token::{Token, TokenError};
 pub const API_VERSION: &str = "credentialprovider.kubelet.k8s.io/v1";
 /// The annotation of a service account with the user name.
 pub const ANNOTATION: &str = "registry-auth.dev/username";
+/// The annotation of a service account that takes part. Where the configuration of the kubelet asks for
+/// it, it asks for its name only.
+pub const PULL: &str = "registry-auth.dev/pull";
 /// The variable with the user name of all others.
 pub const USERNAME: &str = "REGISTRY_AUTH_USERNAME";
 /// The user name where none is written.
 const DEFAULT_USERNAME: &str = "kubelet";
+/// The longest value that a message shows, in characters.
+const SHOWN: usize = 60;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,8 +94,18 @@ pub enum KubeletError {
     Response,
 }
 
+/// What the kubelet gets, and what is said of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The response.
+    pub response: String,
+    /// A line for the log, where there are no credentials although there is a token.
+    pub note: Option<String>,
+}
+
 /// Answers a request of the kubelet. The token has to be for `audience`, or when absent for the
-/// registry of the image; `now` is in seconds since 1970.
+/// registry of the image; `now` is in seconds since 1970. An account whose annotation [`PULL`] has
+/// another value than `true` gets no credentials: the kubelet goes on without any.
 ///
 /// # Errors
 /// See [`KubeletError`]: the kubelet goes on without these credentials.
@@ -99,7 +114,7 @@ pub fn answer(
     audience: Option<&str>,
     environment: &Environment,
     now: i64,
-) -> Result<String, KubeletError> {
+) -> Result<Answer, KubeletError> {
     let request: Request = serde_json::from_str(request).map_err(|_| KubeletError::Request)?;
     if request.api_version != API_VERSION || request.kind != "CredentialProviderRequest" {
         return Err(KubeletError::Request);
@@ -110,10 +125,11 @@ pub fn answer(
     }
     let mut auth = BTreeMap::new();
     let token = request.service_account_token.as_str();
-    if !token.is_empty() {
+    let annotations = request.service_account_annotations.as_ref();
+    let note = opted_out(annotations, &registry).filter(|_| !token.is_empty());
+    if !token.is_empty() && note.is_none() {
         let checked = Token::check(token, audience.unwrap_or(&registry), now);
         checked.map_err(|error| refusal(registry.clone(), error))?;
-        let annotations = request.service_account_annotations.as_ref();
         let username = username(annotations, environment)?;
         auth.insert(
             registry.as_str(),
@@ -131,7 +147,18 @@ pub fn answer(
         cache_duration: "0s",
         auth,
     };
-    serde_json::to_string(&response).map_err(|_| KubeletError::Response)
+    let response = serde_json::to_string(&response).map_err(|_| KubeletError::Response)?;
+    Ok(Answer { response, note })
+}
+
+/// Returns what is said of an account that takes no part.
+fn opted_out(annotations: Option<&BTreeMap<String, String>>, registry: &str) -> Option<String> {
+    let value = annotations?.get(PULL).filter(|value| *value != "true")?;
+    let shown: String = value.chars().take(SHOWN).collect();
+    Some(format!(
+        "{registry}: no credentials: the annotation {PULL} of the service account is `{}`: write \"true\", or \"false\" for none",
+        shown.escape_debug()
+    ))
 }
 
 fn refusal(registry: String, error: TokenError) -> KubeletError {
@@ -194,7 +221,8 @@ mod tests {
         let expected = format!(
             r#"{{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1","cacheKeyType":"Registry","cacheDuration":"0s","auth":{{"registry.example.com":{{"username":"kubelet","password":"{token}"}}}}}}"#
         );
-        assert_eq!(answer(&request, None, &environment, NOW).unwrap(), expected);
+        let found = answer(&request, None, &environment, NOW).unwrap();
+        assert_eq!((found.response, found.note), (expected, None));
     }
 
     /// The rows: members of the request, the audience of the command, the variable with the user
@@ -205,6 +233,7 @@ mod tests {
         let registry = json!("registry.example.com");
         let good = of(&registry, 9_999);
         let with = |name: &str| json!({"serviceAccountToken": good, "serviceAccountAnnotations": {(ANNOTATION): name}});
+        let pull = |value: &str| json!({"serviceAccountToken": good, "serviceAccountAnnotations": {(PULL): value}});
         let rows = [
             (json!({}), None, "", "{}"),
             (
@@ -227,6 +256,31 @@ mod tests {
                 "registry.example.com node",
             ),
             (with("team"), None, "node", "registry.example.com team"),
+            (pull("true"), None, "", "registry.example.com kubelet"),
+            (
+                pull("false"),
+                None,
+                "",
+                "registry.example.com: no credentials: the annotation registry-auth.dev/pull of the service account is `false`: write",
+            ),
+            (
+                pull(""),
+                None,
+                "",
+                "registry.example.com: no credentials: the annotation registry-auth.dev/pull of the service account is ``",
+            ),
+            (
+                pull("True\n"),
+                None,
+                "",
+                r"registry.example.com: no credentials: the annotation registry-auth.dev/pull of the service account is `True\n`",
+            ),
+            (
+                json!({"serviceAccountAnnotations": {(PULL): "no"}}),
+                None,
+                "",
+                "{}",
+            ),
             (
                 with("a:b"),
                 None,
@@ -297,10 +351,11 @@ mod tests {
         for (members, audience, variable, expected) in rows {
             let environment = Environment::new(&[(USERNAME, variable)], Path::new("/"));
             let found = match answer(&request(&members), audience, &environment, NOW) {
-                Ok(text) => {
-                    let response: Value = serde_json::from_str(&text).unwrap();
+                Ok(Answer { response, note }) => {
+                    let response: Value = serde_json::from_str(&response).unwrap();
                     let auth = response["auth"].as_object().unwrap().iter().next();
-                    auth.map_or("{}".to_owned(), |(registry, auth)| {
+                    let nobody = note.unwrap_or_else(|| "{}".to_owned());
+                    auth.map_or(nobody, |(registry, auth)| {
                         assert_eq!(auth["password"], *good);
                         format!("{registry} {}", auth["username"].as_str().unwrap())
                     })

@@ -7,6 +7,7 @@
 //! ```text
 //!  clock        the time of the machine
 //!  environment  variables and files of it
+//!  owned        who may change a file
 //!  http         one request, with its limits
 //!  token        whether a token is good for a registry
 //!  source       where a token comes from, as it is written
@@ -25,6 +26,7 @@ pub mod fetch;
 pub mod helper;
 mod http;
 pub mod kubelet;
+mod owned;
 pub mod server;
 pub mod settings;
 pub mod source;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
-use crate::environment::{self, Environment, FileError, shown};
+use crate::environment::{Environment, FileError, shown};
+use crate::owned;
 use crate::source::Source;
 
 /// The variable that names the file.
@@ -75,7 +76,8 @@ impl Settings {
             }
             (None, None) => return Ok(Self::none()),
         };
-        let text = environment::read(&path)?;
+        // It may name a program that is started.
+        let text = owned::read(&path)?;
         let registries = parse(&text).map_err(|problem| SettingsError::Invalid {
             path: shown(&path),
             problem,
@@ -353,7 +355,13 @@ mod tests {
             let text = format!(r#"{{"registries": {{"{host}": {{}}}}}}"#);
             std::fs::write(folder.path().join(place).join("credentials.json"), text).unwrap();
         }
-        let rows: [(&[(&str, &str)], &str); 5] = [
+        let open = folder.path().join("open.json");
+        std::fs::write(&open, r#"{"registries": {"evil": {}}}"#).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        std::fs::set_permissions(&open, mode).unwrap();
+        let said = format!("`{}` may be changed by others", open.display());
+        let rows: [(&[(&str, &str)], &str); 6] = [
+            (&[(VARIABLE, "{}/open.json")], &said),
             (&[("HOME", "{}/home")], "home"),
             (
                 &[("HOME", "{}/home"), (VARIABLE, "{}/other/credentials.json")],

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, shown};
 
 /// The variable of `env`.
 pub const ENV: &str = "REGISTRY_AUTH_TOKEN";
@@ -213,29 +213,45 @@ impl Source {
         }
     }
 
-    /// Says what to do about a token that is for another audience, or that has ended.
+    /// Says what to do about a token that is for another audience.
     #[must_use]
-    pub fn advice(&self, audience: &str) -> String {
+    pub fn audience_advice(&self, audience: &str) -> String {
         match self {
-            Self::Gitlab { variable } => format!(
-                "write `id_tokens: {{ {variable}: {{ aud: {audience} }} }}` into the job; its token ends with the job's timeout"
-            ),
-            Self::File { .. } | Self::Kubernetes { .. } => {
+            Self::Gitlab { variable } => {
+                format!("write `id_tokens: {{ {variable}: {{ aud: {audience} }} }}` into the job")
+            }
+            Self::Kubernetes { .. } => {
                 format!("project a serviceAccountToken with `audience: {audience}` to that path")
             }
-            Self::Env { variable } => {
-                format!("put a fresh token for the audience `{audience}` into {variable}")
+            Self::File { .. } | Self::Env { .. } => {
+                "have it issued for this audience, or write its own as `audience`, if the registry takes that".to_owned()
             }
             Self::Exec { .. } => {
-                "the program finds the audience in REGISTRY_AUTH_AUDIENCE".to_owned()
+                "have the program ask for the audience in REGISTRY_AUTH_AUDIENCE".to_owned()
             }
             Self::Github
             | Self::Gcp
             | Self::Aws { .. }
             | Self::Azure { .. }
-            | Self::Spiffe { .. } => {
-                "check `audience` in the settings, and the clock of this machine".to_owned()
+            | Self::Spiffe { .. } => "check `audience` in the settings".to_owned(),
+        }
+    }
+
+    /// Says what to do about a token that has ended.
+    #[must_use]
+    pub fn end_advice(&self) -> String {
+        match self {
+            Self::Gitlab { .. } => "a token of a job ends with the job's timeout".to_owned(),
+            Self::File { path } | Self::Kubernetes { path } => {
+                format!("have a fresh one written to `{}`", shown(path))
             }
+            Self::Env { variable } => format!("put a fresh one into {variable}"),
+            Self::Exec { .. } => "have the program print a fresh one".to_owned(),
+            Self::Github
+            | Self::Gcp
+            | Self::Aws { .. }
+            | Self::Azure { .. }
+            | Self::Spiffe { .. } => "check the clock of this machine".to_owned(),
         }
     }
 }

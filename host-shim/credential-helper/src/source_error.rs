@@ -14,10 +14,10 @@ pub enum SourceError {
         /// What to do.
         instead: &'static str,
     },
-    /// A variable has a value that cannot be used.
+    /// A variable, or a setting, has a value that cannot be used.
     #[error("{variable} {problem}")]
     Value {
-        /// The variable.
+        /// The variable, or what else has the value.
         variable: &'static str,
         /// What is wrong, and what to write.
         problem: &'static str,

@@ -38,8 +38,11 @@ pub enum TokenError {
     /// It has ended, or is about to.
     #[error("the token {}", ended(*.0))]
     Ended(i64),
+    /// It is for others too.
+    #[error("the token is for {}, and only one is wanted", named(.0))]
+    Several(Vec<String>),
     /// It is for others.
-    #[error("the token is for {}, not for the audience `{wanted}`", audiences(.found))]
+    #[error("the token is for {}, not for the audience `{wanted}`", named(.found))]
     Audience {
         /// Its audiences.
         found: Vec<String>,
@@ -78,6 +81,21 @@ impl Token {
         })
     }
 
+    /// Checks a token as [`check`](Self::check) does, and that it has no other audience: whoever gets
+    /// it could use it there.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub fn check_only(text: &str, audience: &str, now: i64) -> Result<Self, TokenError> {
+        let token = Self::check(text, audience, now)?;
+        let found = audiences_of(&token.claims);
+        if found == [audience] {
+            Ok(token)
+        } else {
+            Err(TokenError::Several(found))
+        }
+    }
+
     /// Returns the token: a secret.
     #[must_use]
     pub fn secret(&self) -> &str {
@@ -89,6 +107,13 @@ impl Token {
     pub const fn claims(&self) -> &Map<String, Value> {
         &self.claims
     }
+}
+
+/// Returns the audiences of a token, good or not; none if it is not a JWT.
+#[must_use]
+pub fn audiences(text: &str) -> Vec<String> {
+    let claims = claims(text.trim());
+    claims.map_or_else(Vec::new, |claims| audiences_of(&claims))
 }
 
 impl fmt::Debug for Token {
@@ -138,7 +163,7 @@ fn ended(left: i64) -> String {
     }
 }
 
-fn audiences(found: &[String]) -> String {
+fn named(found: &[String]) -> String {
     let cut = |one: &String| one.chars().take(SHOWN).collect::<String>();
     let shown: Vec<_> = found
         .iter()
@@ -225,5 +250,34 @@ pub(crate) mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn where_one_audience_is_wanted_there_is_no_other() {
+        let of = |aud: Value| token(&json!({"aud": aud, "exp": 9_999}));
+        let rows = [
+            (of(json!("a")), ""),
+            (of(json!(["a"])), ""),
+            (
+                of(json!(["a", "https://kubernetes.default.svc"])),
+                "the token is for the audience `a`, `https://kubernetes.default.svc`, and only one is wanted",
+            ),
+            (
+                of(json!(["a", "a"])),
+                "the token is for the audience `a`, `a`, and only",
+            ),
+            (
+                of(json!(["b"])),
+                "the token is for the audience `b`, not for",
+            ),
+        ];
+        for (text, expected) in rows {
+            let found = Token::check_only(&text, "a", 1_000)
+                .map_or_else(|error| error.to_string(), |_| String::new());
+            assert!(found.starts_with(expected), "{found}");
+            assert_eq!(found.is_empty(), expected.is_empty(), "{found}");
+        }
+        assert_eq!(audiences(&of(json!(["a", "b"]))), ["a", "b"]);
+        assert!(audiences("opaque").is_empty());
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct PullSecret {
 impl Admin {
     /// Reaches the cluster of a kubeconfig.
     pub(crate) async fn of(file: &Path) -> Result<Self> {
-        let (client, _) = kubeconfig::client(Some(file)).await?;
+        let client = kubeconfig::cluster(Some(file)).await?.client;
         Ok(Self { client })
     }
 

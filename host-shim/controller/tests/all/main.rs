@@ -6,6 +6,8 @@
 
 mod admin;
 mod faults;
+mod lasting;
+mod namespaces;
 mod repositories;
 mod running;
 mod scenarios;

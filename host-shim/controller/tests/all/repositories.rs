@@ -20,6 +20,7 @@ pub(crate) async fn written(admin: &Admin) -> Result<()> {
         admin.create(&path, &body).await
     };
     let url = STANDARD.encode("oci://registry.test/team/app");
+    let oci = STANDARD.encode("oci");
     let only = json!({OPT_IN: "true"});
     let prefix = json!({OPT_IN: "true", "argocd.argoproj.io/secret-type": "repo-creds"});
     let other = json!({"argocd.argoproj.io/secret-type": "repository"});
@@ -34,13 +35,13 @@ pub(crate) async fn written(admin: &Admin) -> Result<()> {
     make(
         "elsewhere",
         &labels,
-        json!({"url": STANDARD.encode("evil.test/charts")}),
+        json!({"url": STANDARD.encode("evil.test/charts"), "type": oci}),
     )
     .await?;
     make(
         "prefix",
         &prefix,
-        json!({"url": STANDARD.encode("oci://registry.test")}),
+        json!({"url": STANDARD.encode("oci://registry.test"), "type": oci}),
     )
     .await?;
     make("no-url", &labels, json!({})).await?;
@@ -48,9 +49,25 @@ pub(crate) async fn written(admin: &Admin) -> Result<()> {
     make(
         "owned",
         &labels,
-        json!({"url": url, "password": "bWluZQ=="}),
+        json!({"url": url, "type": oci, "password": "bWluZQ=="}),
     )
     .await?;
+    make(
+        "plain",
+        &labels,
+        json!({"url": STANDARD.encode("http://registry.test/team"), "type": oci}),
+    )
+    .await?;
+    make(
+        "git",
+        &labels,
+        json!({"url": url, "type": STANDARD.encode("git")}),
+    )
+    .await?;
+    let cluster = json!({OPT_IN: "true", "argocd.argoproj.io/secret-type": "cluster"});
+    make("cluster", &cluster, json!({"url": url})).await?;
+    let yes = json!({OPT_IN: "yes", "argocd.argoproj.io/secret-type": "repository"});
+    make("yes", &yes, json!({"url": url, "type": oci})).await?;
     make(
         "not-in",
         &other,
@@ -86,6 +103,19 @@ pub(crate) async fn written(admin: &Admin) -> Result<()> {
             "the label argocd.argoproj.io/secret-type is missing",
         ),
         (
+            "plain",
+            "`url` has another scheme than `oci://` and `https://`",
+        ),
+        ("git", "only registries take the token: write `type: oci`"),
+        (
+            "cluster",
+            "the label argocd.argoproj.io/secret-type is `cluster`, which has no use for a token",
+        ),
+        (
+            "yes",
+            "the label registry-auth.dev/pull-secret is `yes`: write \"true\" or",
+        ),
+        (
             "owned",
             "`username` or `password` is managed by somebody else",
         ),
@@ -97,7 +127,40 @@ pub(crate) async fn written(admin: &Admin) -> Result<()> {
         let found = admin.read(&secret(ARGO, name)).await?.unwrap_or_default();
         ensure!(found["data"]["password"] == "bWluZQ==", "{name}");
     }
-    Ok(())
+    // One that changes its registry has no token of the one before, one without the label none at all.
+    let elsewhere = json!({"data": {"url": STANDARD.encode("oci://evil.test/team")}});
+    admin.change(&secret(ARGO, "fine"), &elsewhere).await?;
+    admin.event(ARGO, "fine", "InvalidRepository").await?;
+    emptied(admin, "fine").await?;
+    let back = json!({"data": {"url": STANDARD.encode("oci://registry.test/team")}});
+    admin.change(&secret(ARGO, "fine"), &back).await?;
+    eventually("a token again", async || {
+        let found = admin.read(&secret(ARGO, "fine")).await?.unwrap_or_default();
+        Ok((!found["data"]["password"].is_null()).then_some(()))
+    })
+    .await?;
+    let out = json!({"metadata": {"labels": {OPT_IN: null}}});
+    admin.change(&secret(ARGO, "fine"), &out).await?;
+    emptied(admin, "fine").await
+}
+
+/// Waits until a repository Secret has nothing of the controller, and all that was there before.
+pub(crate) async fn emptied(admin: &Admin, name: &str) -> Result<()> {
+    eventually("a repository Secret without a token", async || {
+        let found = admin.read(&secret(ARGO, name)).await?.unwrap_or_default();
+        let data = &found["data"];
+        let is_empty = data["password"].is_null() && data["username"].is_null();
+        let ours = &found["metadata"]["annotations"]["registry-auth.dev/spec"];
+        let is_theirs = !data["url"].is_null() && !data["type"].is_null();
+        Ok((is_empty && ours.is_null() && is_theirs).then_some(()))
+    })
+    .await
+}
+
+/// Makes the Secret of the page, which asks for a token.
+pub(crate) async fn make_sample(admin: &Admin) -> Result<()> {
+    let path = format!("/api/v1/namespaces/{ARGO}/secrets?fieldManager=kubectl");
+    admin.create(&path, &sample()?).await.map(drop)
 }
 
 /// Returns the Secret of docs/controller.md, for the registry of these tests.

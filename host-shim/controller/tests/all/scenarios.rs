@@ -11,13 +11,14 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::admin::{Admin, WHILE, account, claims, eventually, secret};
-use crate::repositories;
 use crate::running::{ARGO, Running, SYSTEM, settings};
 use crate::stub::Stub;
+use crate::{namespaces, repositories};
 
 pub(crate) const OPT_IN: &str = "registry-auth.dev/pull-secret";
 const REGISTRIES: &str = "registry-auth.dev/registries";
 const RENEW: &str = "registry-auth.dev/renew";
+const EXPIRES: &str = "registry-auth.dev/expires";
 
 #[tokio::test]
 async fn with_the_stub() -> Result<()> {
@@ -92,7 +93,7 @@ async fn scenes(admin: &Admin) -> Result<()> {
     renewed(admin).await.context("renewed")?;
     long_names(admin).await.context("long names")?;
     repositories::written(admin).await.context("repositories")?;
-    ending_namespaces(admin)
+    namespaces::ending(admin)
         .await
         .context("ending namespaces")?;
     Ok(())
@@ -197,6 +198,28 @@ async fn secrets_of_others(admin: &Admin) -> Result<()> {
         ensure!(now.as_ref() == Some(&made), "{now:?}");
         admin.lists("others", name, &[]).await?;
     }
+    // One of ours that somebody has made again with another type.
+    let made = admin
+        .account("others", "typed", json!({}), json!([]))
+        .await?;
+    let body = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {
+            "name": "registry-auth-typed",
+            "labels": {"app.kubernetes.io/managed-by": "registry-auth"},
+            "ownerReferences": [{"apiVersion": "v1", "kind": "ServiceAccount", "name": "typed", "uid": made["metadata"]["uid"]}],
+        },
+    });
+    admin
+        .create("/api/v1/namespaces/others/secrets", &body)
+        .await?;
+    let label = json!({"metadata": {"labels": {OPT_IN: "true"}}});
+    admin.change(&account("others", "typed"), &label).await?;
+    let note = admin.event("others", "typed", "SecretNotOurs").await?;
+    ensure!(
+        note.contains("another type than kubernetes.io/dockerconfigjson: delete it"),
+        "{note}"
+    );
     // Once it is gone the account gets its own.
     admin.delete(&secret("others", "registry-auth-a")).await?;
     let touched = json!({"metadata": {"annotations": {"touched": "1"}}});
@@ -317,6 +340,27 @@ async fn renewed(admin: &Admin) -> Result<()> {
         "{}",
         after.object["metadata"]
     );
+    // What somebody has written comes back, whatever the annotations say; and no token lives for years.
+    let theirs = STANDARD.encode("{\"auths\":{\"registry.test\":{\"auth\":\"bWluZQ==\"}}}");
+    for (number, changed) in [
+        json!({"data": {".dockerconfigjson": theirs}}),
+        json!({"metadata": {"annotations": {RENEW: "2090-01-01T00:00:00Z", EXPIRES: "2099-01-01T00:00:00Z"}}}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        admin.change(&path, &changed).await?;
+        let touched = json!({"metadata": {"annotations": {"touched": format!("again {number}")}}});
+        admin.change(&account("renewed", "app"), &touched).await?;
+        eventually("tokens of ours again", async || {
+            let found = admin.pull_secret("renewed", "registry-auth-app").await?;
+            let found = found.context("no Secret")?;
+            let is_ours = !found.auths["registry.test"]["password"].is_null();
+            let expires = &found.object["metadata"]["annotations"][EXPIRES];
+            Ok((is_ours && *expires != "2099-01-01T00:00:00Z").then_some(()))
+        })
+        .await?;
+    }
     // A Secret that is gone comes back, with another id.
     admin.delete(&path).await?;
     let touched = json!({"metadata": {"annotations": {"touched": "2"}}});
@@ -334,25 +378,4 @@ async fn long_names(admin: &Admin) -> Result<()> {
     ensure!(secret.len() == 253, "{secret}");
     admin.filled("long", &secret).await?;
     admin.lists("long", &name, &[&secret]).await
-}
-
-/// In a namespace that is being deleted nothing can be made, and that is no failure.
-async fn ending_namespaces(admin: &Admin) -> Result<()> {
-    admin.namespace("ending", json!({})).await?;
-    admin.account("ending", "app", json!({}), json!([])).await?;
-    admin.delete("/api/v1/namespaces/ending").await?;
-    let label = json!({"metadata": {"labels": {OPT_IN: "true"}}});
-    admin.change(&account("ending", "app"), &label).await?;
-    sleep(WHILE).await;
-    ensure!(
-        admin
-            .pull_secret("ending", "registry-auth-app")
-            .await?
-            .is_none()
-    );
-    let events = admin
-        .read("/apis/events.k8s.io/v1/namespaces/ending/events")
-        .await?;
-    ensure!(events.unwrap_or_default()["items"] == json!([]));
-    Ok(())
 }

@@ -37,6 +37,7 @@ struct State {
     store: Store,
     faults: Vec<Planned>,
     requests: Vec<String>,
+    longest: usize,
 }
 
 /// What goes wrong.
@@ -93,6 +94,11 @@ impl Stub {
         lock(&self.state).store.compact();
     }
 
+    /// Returns the length of the longest answer to a request of the controller, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        lock(&self.state).longest
+    }
+
     /// Returns the requests so far: method and target.
     pub(crate) fn requests(&self) -> Vec<String> {
         lock(&self.state).requests.clone()
@@ -145,8 +151,13 @@ async fn respond(
     }
     let body = serde_json::from_slice::<Value>(&body).unwrap_or_default();
     let kind = header(CONTENT_TYPE.as_str()).unwrap_or_default();
-    let answer = lock(&state).store.handle(&method, &target, kind, &body);
-    written(&answer.seen(only_metadata))
+    let mut state = lock(&state);
+    let answer = state.store.handle(&method, &target, kind, &body);
+    let answer = answer.seen(only_metadata);
+    if header(ADMIN).is_none() {
+        state.longest = state.longest.max(answer.text.len());
+    }
+    written(&answer)
 }
 
 async fn watch(state: &Mutex<State>, target: &Target, only_metadata: bool) -> Answer {

@@ -216,7 +216,7 @@ fn a_token_that_is_not_good_is_not_printed() {
         ),
         (
             of(&json!("https://github.com/acme"), 300),
-            "registry.example.com: env: the token is for the audience `https://github.com/acme`, not for the audience `registry.example.com`: put a fresh token",
+            "registry.example.com: env: the token is for the audience `https://github.com/acme`, not for the audience `registry.example.com`: have it issued for this audience",
         ),
         (
             "tops3cret".to_owned(),

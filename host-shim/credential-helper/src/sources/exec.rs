@@ -1,10 +1,14 @@
 //! A program that prints a token.
 
-use std::io::Read as _;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::io::{self, Read, Write as _, stderr};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::http::{MAX_ANSWER, TRY};
 use crate::source_error::SourceError;
@@ -13,10 +17,12 @@ use crate::source_error::SourceError;
 const AUDIENCE: &str = "REGISTRY_AUTH_AUDIENCE";
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Runs the program and returns what it prints. Its stderr is that of this process.
+/// Runs the program and returns what it has printed when it ends. What it writes to stderr goes to
+/// that of this process, as far as [`MAX_ANSWER`]. Whatever it has started is ended with it: all of
+/// its process group. What has left that group is not waited for, and has no pipe of the client.
 ///
 /// # Errors
-/// It cannot be started, fails, prints too much, or does not end in time; then it is killed.
+/// It cannot be started, fails, prints too much, or does not end in time.
 pub(super) fn run(
     program: &str,
     arguments: &[String],
@@ -27,58 +33,123 @@ pub(super) fn run(
         problem,
     };
     let deadline = Instant::now() + TRY;
-    let mut child = Command::new(program)
+    let child = Command::new(program)
         .args(arguments)
         .env(AUDIENCE, audience)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()
         .map_err(|error| failed(format!("cannot be started: {error}")))?;
-    let text = output(&mut child, deadline).and_then(|text| {
-        ended(&mut child, deadline)?;
-        Ok(text)
-    });
-    if text.is_err() {
-        // Ignored: it may have ended by itself.
-        drop(child.kill());
-        drop(child.wait());
+    let mut group = Group::new(child);
+    let bytes = output(&mut group, deadline).map_err(failed)?;
+    let status = group.end();
+    let status = status.map_err(|error| failed(format!("cannot be waited for: {error}")))?;
+    if !status.success() {
+        return Err(failed(format!("failed: {status}")));
     }
-    text.map_err(failed)
+    String::from_utf8(bytes).map_err(|_| failed("printed something that is not text".to_owned()))
 }
 
-fn output(child: &mut Child, deadline: Instant) -> Result<String, String> {
-    let stdout = child.stdout.take().ok_or("has no output")?;
-    let (sender, receiver) = mpsc::channel();
-    let limit = u64::try_from(MAX_ANSWER)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    // A program that it has started may hold the pipe: nobody waits for this thread.
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let read = stdout.take(limit).read_to_end(&mut bytes);
-        drop(sender.send(read.map(|_| bytes)));
-    });
-    let left = deadline.saturating_duration_since(Instant::now());
-    let bytes = receiver.recv_timeout(left).map_err(|_| late())?;
-    let bytes = bytes.map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() > MAX_ANSWER {
-        return Err(format!("printed more than {MAX_ANSWER} bytes"));
-    }
-    String::from_utf8(bytes).map_err(|_| "printed something that is not text".to_owned())
-}
-
-fn ended(child: &mut Child, deadline: Instant) -> Result<(), String> {
+/// Returns what the program has printed until it ended.
+fn output(group: &mut Group, deadline: Instant) -> Result<Vec<u8>, String> {
+    let unreadable = |error: io::Error| format!("cannot be read: {error}");
+    let mut printed = Pipe::new(group.child.stdout.take()).map_err(unreadable)?;
+    let mut said = Pipe::new(group.child.stderr.take()).map_err(unreadable)?;
     loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok(()),
-            Ok(Some(status)) => return Err(format!("failed: {status}")),
-            Ok(None) if Instant::now() < deadline => thread::sleep(PAUSE),
-            Ok(None) => return Err(late()),
-            Err(error) => return Err(format!("cannot be waited for: {error}")),
+        // Asked first: what is read after that is all of it.
+        let has_ended = group.has_ended();
+        let has_ended = has_ended.map_err(|error| format!("cannot be waited for: {error}"))?;
+        printed.read().map_err(unreadable)?;
+        let before = said.bytes.len();
+        said.read().map_err(unreadable)?;
+        let new = said.bytes.get(before..MAX_ANSWER.min(said.bytes.len()));
+        // Whether somebody reads it changes nothing.
+        drop(stderr().write_all(new.unwrap_or_default()));
+        if printed.bytes.len() > MAX_ANSWER {
+            return Err(format!("printed more than {MAX_ANSWER} bytes"));
         }
+        if has_ended {
+            return Ok(printed.bytes);
+        }
+        if Instant::now() >= deadline {
+            return Err(format!("did not end within {} s", TRY.as_secs()));
+        }
+        thread::sleep(PAUSE);
     }
 }
 
-fn late() -> String {
-    format!("did not end within {} s", TRY.as_secs())
+/// A program, and whatever it has started: ended on drop.
+struct Group {
+    child: Child,
+    /// The id of the group; `None` once it is ended.
+    id: Option<Pid>,
+}
+
+impl Group {
+    fn new(child: Child) -> Self {
+        let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        Self { child, id }
+    }
+
+    /// Returns whether the program has ended. It is not reaped, so its id is that of its group still
+    /// and of no other.
+    fn has_ended(&self) -> io::Result<bool> {
+        let Some(id) = self.id else {
+            return Ok(true);
+        };
+        let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(id), how)?.is_some())
+    }
+
+    /// Kills what is left of the group, and returns how the program has ended.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        if let Some(id) = self.id.take() {
+            // Ignored: all of it may have ended by itself.
+            let _ = kill_process_group(id, Signal::KILL);
+        }
+        self.child.wait()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        drop(self.end());
+    }
+}
+
+/// A pipe of the program that is read as far as there is something in it.
+struct Pipe<R> {
+    pipe: R,
+    bytes: Vec<u8>,
+}
+
+impl<R: Read + AsFd> Pipe<R> {
+    fn new(pipe: Option<R>) -> io::Result<Self> {
+        let pipe = pipe.ok_or(io::ErrorKind::BrokenPipe)?;
+        let flags = fcntl_getfl(&pipe)?;
+        fcntl_setfl(&pipe, flags | OFlags::NONBLOCK)?;
+        let bytes = Vec::new();
+        Ok(Self { pipe, bytes })
+    }
+
+    /// Reads what is there. Of more than [`MAX_ANSWER`] the rest is dropped.
+    fn read(&mut self) -> io::Result<()> {
+        let mut piece = [0; 4_096];
+        // No more at a time than a pipe holds, however fast it is written.
+        for _ in 0..32 {
+            match self.pipe.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) if self.bytes.len() <= MAX_ANSWER => {
+                    self.bytes.extend(piece.iter().take(length));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }

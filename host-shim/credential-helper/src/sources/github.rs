@@ -38,7 +38,10 @@ pub(super) async fn fetch(
         error,
     };
     let call = Call::get(&format!("{url}{separator}audience={}", encoded(audience)))
-        .map_err(failed)?
+        .map_err(|_| SourceError::Value {
+            variable: GITHUB_URL,
+            problem: "is not a URL of https: the runner sets it, and no step may change it",
+        })?
         .header("authorization", format!("Bearer {token}"))
         .header("accept", "application/json");
     if !call.is_https() && !is_loopback(call.host()) {

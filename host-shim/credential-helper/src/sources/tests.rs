@@ -120,7 +120,7 @@ async fn github_gives_a_token_for_an_audience() {
         (
             &[("ACTIONS_ID_TOKEN_REQUEST_URL", "tops3cret"), GITHUB[1]],
             vec![answer(200, "")],
-            "the token service of GitHub Actions cannot be asked: its address is not a URL",
+            "ACTIONS_ID_TOKEN_REQUEST_URL is not a URL of https: the runner sets it",
             vec![],
         ),
         (
@@ -282,4 +282,69 @@ async fn variables_files_and_programs_hold_tokens() {
         };
         check(row).await;
     }
+}
+
+/// The rows: what the program does, and the result. Whatever it has started in its process group
+/// has ended with it, and nobody waits for what holds its pipes.
+#[tokio::test]
+async fn what_a_program_has_started_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("get");
+    let text = format!(
+        "#!/bin/sh\ncd '{}'\n\
+        case $1 in\n\
+        leaves) sleep 600 & echo $! >started; echo a.b.c ;;\n\
+        fails) sleep 600 & echo $! >started; exit 3 ;;\n\
+        hangs) sleep 600 & echo $! >started; sleep 600 ;;\n\
+        floods) sleep 600 & echo $! >started; yes ;;\n\
+        escapes) setsid sh -c 'echo $$ >started; exec sleep 600' & while ! [ -s started ]; do :; done; echo a.b.c ;;\n\
+        esac\n",
+        folder.path().display()
+    );
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    for (word, expected) in [
+        ("leaves", "a.b.c\n"),
+        ("fails", "failed: exit status: 3"),
+        ("hangs", "did not end within 5 s"),
+        ("floods", "printed more than 65536 bytes"),
+        ("escapes", "a.b.c\n"),
+    ] {
+        let started = folder.path().join("started");
+        let source: Source = format!("exec:{} {word}", script.display()).parse().unwrap();
+        let environment = Environment::new(&[], Path::new("/nowhere"));
+        let found = source.fetch(AUDIENCE, &environment).await;
+        let found = found.unwrap_or_else(|error| error.to_string());
+        assert!(found.ends_with(expected), "{word}: {found}");
+        let id: i32 = std::fs::read_to_string(&started)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        std::fs::remove_file(&started).unwrap();
+        let id = rustix::process::Pid::from_raw(id).unwrap();
+        // One that has left the group is nobody's but ours to end.
+        let kill = rustix::process::Signal::KILL;
+        let is_running = is_running(id);
+        assert_eq!(is_running, word == "escapes", "{word}");
+        if is_running {
+            rustix::process::kill_process(id, kill).unwrap();
+        }
+    }
+}
+
+/// Whether a process runs: one that has ended may wait for somebody who reaps it.
+fn is_running(id: rustix::process::Pid) -> bool {
+    let state = || {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero())).ok()?;
+        text.rsplit(')').next()?.trim().chars().next()
+    };
+    // The signal is sent, but may not have been seen.
+    for _ in 0..500 {
+        if matches!(state(), None | Some('Z' | 'X')) {
+            return false;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    true
 }

@@ -12,12 +12,16 @@ use tempfile::TempDir;
 
 use crate::service::{self, RUNNER};
 
+mod programs;
+
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../actions/docker-login/login.sh"
 );
 const ACTION: &str = include_str!("../../../../actions/docker-login/action.yml");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_docker-credential-registry-auth");
+/// The configuration of Docker that clients of the job read.
+const CONFIG: &str = "temp/registry-auth/docker/config.json";
 /// A docker that keeps its arguments and its stdin.
 const DOCKER: &str = "#!/bin/sh\necho \"$@\" >\"$HOME/arguments\"\ncat >\"$HOME/stdin\"\n";
 
@@ -85,9 +89,11 @@ fn a_registry_gets_the_helper() {
         "registry.example.com: each client fetches a token for registry.example.com\n"
     );
     assert_eq!(
-        job.json(".docker/config.json"),
+        job.json(CONFIG),
         json!({"credHelpers": {"registry.example.com": "registry-auth"}})
     );
+    // Nothing is left in the home folder for the next job.
+    assert!(!job.path(".docker").exists());
     let settings = json!({"registries": {"registry.example.com": {
         "audience": "registry.example.com", "source": "github", "username": "github",
     }}});
@@ -95,7 +101,11 @@ fn a_registry_gets_the_helper() {
     let file = job.path("temp/registry-auth/credentials.json");
     assert_eq!(
         job.read("github-env"),
-        format!("REGISTRY_AUTH_CREDENTIALS={}\n", file.display())
+        format!(
+            "REGISTRY_AUTH_CREDENTIALS={}\nDOCKER_CONFIG={}\n",
+            file.display(),
+            job.path("temp/registry-auth/docker").display()
+        )
     );
     let bin = job.read("github-path");
     let program = Path::new(bin.trim()).join("docker-credential-registry-auth");
@@ -110,7 +120,7 @@ fn a_registry_gets_the_helper() {
     let output = job.run(&more);
     assert!(output.status.success(), "{}", said(&output));
     let both = json!({"credHelpers": {"registry.example.com": "registry-auth", "other.example.com:5000": "registry-auth"}});
-    assert_eq!(job.json(".docker/config.json"), both);
+    assert_eq!(job.json(CONFIG), both);
     let settings = job.json("temp/registry-auth/credentials.json");
     assert_eq!(
         settings["registries"].as_object().unwrap().len(),
@@ -124,19 +134,87 @@ fn a_registry_gets_the_helper() {
 }
 
 #[test]
-fn a_configuration_of_others_keeps_what_it_has() {
+fn a_configuration_of_others_is_copied_and_keeps_what_it_has() {
     let job = Job::new();
-    fs::create_dir(job.path(".docker")).unwrap();
+    fs::create_dir_all(job.path(".docker/cli-plugins")).unwrap();
     let theirs = json!({"auths": {"a.example.com": {"auth": "YTpi"}}, "credHelpers": {"b.example.com": "ecr-login"}});
     fs::write(job.path(".docker/config.json"), theirs.to_string()).unwrap();
-    let output = job.run(&[("INPUT_REGISTRY", "registry.example.com")]);
-    assert!(output.status.success(), "{}", said(&output));
-    let config = job.json(".docker/config.json");
-    assert_eq!(config["auths"], theirs["auths"]);
-    assert_eq!(
-        config["credHelpers"],
-        json!({"b.example.com": "ecr-login", "registry.example.com": "registry-auth"})
-    );
+    let docker = job.path("temp/registry-auth/docker");
+    // Later steps have the variable.
+    for variables in [vec![], vec![("DOCKER_CONFIG", docker.to_str().unwrap())]] {
+        let mut variables = variables;
+        variables.push(("INPUT_REGISTRY", "registry.example.com"));
+        let output = job.run(&variables);
+        assert!(output.status.success(), "{}", said(&output));
+        let config = job.json(CONFIG);
+        assert_eq!(config["auths"], theirs["auths"]);
+        assert_eq!(
+            config["credHelpers"],
+            json!({"b.example.com": "ecr-login", "registry.example.com": "registry-auth"})
+        );
+        assert_eq!(job.json(".docker/config.json"), theirs);
+        let plugins = fs::read_link(docker.join("cli-plugins")).unwrap();
+        assert_eq!(plugins, job.path(".docker/cli-plugins"));
+    }
+}
+
+/// A runner that is not made again for each job: its home folder stays, what is temporary does not.
+#[test]
+fn each_job_and_each_step_works_on_its_own_file_without_jq() {
+    let job = Job::new();
+    let path = job.path("bin").display().to_string();
+    for tool in [
+        "cat", "cmp", "cp", "cut", "ln", "mkdir", "mktemp", "sed", "sh", "tr",
+    ] {
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|folder| folder.join(tool))
+            .find(|path| path.exists());
+        std::os::unix::fs::symlink(found.unwrap(), job.path("bin").join(tool)).unwrap();
+    }
+    let run = |registry: &str| {
+        let output = job.run(&[("PATH", &path), ("INPUT_REGISTRY", registry)]);
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    for _ in 0..2 {
+        run("registry.example.com");
+        run("other.example.com");
+        let helpers = &job.json(CONFIG)["credHelpers"];
+        assert_eq!(helpers.as_object().unwrap().len(), 2, "{helpers}");
+        fs::remove_dir_all(job.path("temp")).unwrap();
+    }
+    fs::create_dir(job.path(".docker")).unwrap();
+    fs::write(job.path(".docker/config.json"), "{}").unwrap();
+    let output = job.run(&[("PATH", &path), ("INPUT_REGISTRY", "registry.example.com")]);
+    assert!(said(&output).contains("there is no jq to copy it"));
+    assert_eq!(job.read(".docker/config.json"), "{}");
+}
+
+#[test]
+fn without_a_folder_of_the_runner_the_steps_share_one_of_their_own() {
+    let job = Job::new();
+    let mut variables = vec![
+        ("RUNNER_TEMP".to_owned(), String::new()),
+        ("TMPDIR".to_owned(), job.folder.path().display().to_string()),
+    ];
+    for registry in ["a.example.com", "b.example.com"] {
+        variables.push(("INPUT_REGISTRY".to_owned(), registry.to_owned()));
+        let borrowed: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let output = job.run(&borrowed);
+        assert!(output.status.success(), "{}", said(&output));
+        let env = job.read("github-env");
+        let exported = env.lines().filter_map(|line| line.split_once('='));
+        variables.extend(exported.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    let (_, docker) = variables
+        .iter()
+        .rfind(|(name, _)| name == "DOCKER_CONFIG")
+        .unwrap();
+    let config = fs::read_to_string(Path::new(docker).join("config.json")).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["credHelpers"].as_object().unwrap().len(), 2);
 }
 
 #[test]
@@ -160,10 +238,11 @@ fn a_login_has_the_token_on_stdin_and_masks_it() {
 
 /// The rows: inputs and variables, and the error of the step.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 fn what_is_wrong_is_one_line_without_a_secret() {
     let registry = ("INPUT_REGISTRY", "registry.example.com");
     let permission = "this job may not ask for a token: give it permissions: { id-token: write, contents: read }";
-    let rows: [(&[(&str, &str)], &str); 14] = [
+    let rows: [(&[(&str, &str)], &str); 29] = [
         (&[], "registry: write the host of the registry"),
         (
             &[("INPUT_REGISTRY", "https://a.example.com")],
@@ -175,7 +254,40 @@ fn what_is_wrong_is_one_line_without_a_secret() {
         ),
         (
             &[("INPUT_REGISTRY", "a\n::stop-commands::b")],
-            "registry: only letters, digits and",
+            "registry: write one line",
+        ),
+        (&[("INPUT_REGISTRY", "-x")], "registry: only letters"),
+        (&[("INPUT_REGISTRY", ".hidden")], "registry: write a host"),
+        (&[("INPUT_REGISTRY", "..")], "registry: write a host"),
+        (&[("INPUT_REGISTRY", "a..b")], "registry: write a host"),
+        (&[("INPUT_REGISTRY", "u@h")], "registry: write a host"),
+        (&[("INPUT_REGISTRY", "a_1")], "registry: write a host"),
+        (&[("INPUT_REGISTRY", "a:1:2")], "registry: write a host"),
+        (&[("INPUT_REGISTRY", "a:b")], "registry: the port is"),
+        (&[("INPUT_REGISTRY", "a:")], "registry: the port is"),
+        (
+            &[registry, ("INPUT_AUDIENCE", "a\r")],
+            "audience: write one line",
+        ),
+        (
+            &[registry, ("INPUT_USERNAME", "a:b")],
+            "username: any name without a colon",
+        ),
+        (
+            &[registry, ("INPUT_PROGRAM", "a\n::stop-commands::b")],
+            "program: write one line",
+        ),
+        (
+            &[registry, ("INPUT_VERSION", "../1")],
+            "version: write that of a release",
+        ),
+        (
+            &[registry, ("INPUT_SHA256", "0\n0")],
+            "sha256: write one line",
+        ),
+        (
+            &[registry, ("INPUT_SHA256", "00")],
+            "sha256: write 64 hexadecimal digits",
         ),
         (
             &[registry, ("INPUT_AUDIENCE", "a b")],
@@ -227,7 +339,10 @@ fn what_is_wrong_is_one_line_without_a_secret() {
         ),
     ];
     for (variables, expected) in rows {
-        let output = Job::new().run(variables);
+        let job = Job::new();
+        let output = job.run(variables);
+        // What is refused for an input has left nothing.
+        assert!(!expected.contains(": write") || !job.path("temp").exists());
         let stdout = String::from_utf8(output.stdout.clone()).unwrap();
         assert_eq!(
             output.status.code(),

@@ -64,7 +64,11 @@ fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
 pub(crate) fn token(audience: &str, left: i64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or_default());
+    of_claims(&json!({"aud": audience, "exp": now + left}))
+}
+
+/// Returns a token with these claims.
+pub(crate) fn of_claims(claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let claims = json!({"aud": audience, "exp": now + left});
-    format!("{}.{}.c2ln", part(&json!({"alg": "RS256"})), part(&claims))
+    format!("{}.{}.c2ln", part(&json!({"alg": "RS256"})), part(claims))
 }

@@ -33,14 +33,10 @@ fn check(row: &str) -> Result<(), Error> {
         return Err(Error::msg("no constant"));
     };
     let mut found = Vec::new();
-    let folders =
-        ["filter", "host-shim/people/src"].map(|folder| sources(&workspace().join(folder)));
-    let [filter, people] = folders;
-    for source in filter?
-        .iter()
-        .chain(&people?)
-        .filter(|path| path.ends_with(Path::new(file)))
-    {
+    let folders = ["filter", "host-shim/people/src", "host-shim/controller/src"];
+    let all = folders.map(|folder| sources(&workspace().join(folder)));
+    let all = all.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+    for source in all.iter().filter(|path| path.ends_with(Path::new(file))) {
         let text = fs::read_to_string(source)?;
         let definition = text.lines().find_map(|line| {
             line.split_once(&format!("const {name}: "))

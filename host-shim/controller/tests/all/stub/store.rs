@@ -97,14 +97,26 @@ impl Store {
         self.compacted = self.version;
     }
 
+    /// A list, of as many objects as are asked for, from where the last one ended, and with its version.
     fn list(&self, target: &Target) -> Answer {
+        let (from, version) = match target.query("continue").and_then(|at| at.split_once('.')) {
+            Some((from, version)) => (from.parse().unwrap_or_default(), version.to_owned()),
+            None => (0, self.version.to_string()),
+        };
+        let limit = target.query("limit").and_then(|limit| limit.parse().ok());
+        let limit: usize = limit.unwrap_or(1_000_000);
         let all = self.objects.values();
         let listed = all.filter(|stored| target.lists(&stored.target, &stored.object));
-        let items: Vec<_> = listed.map(|stored| stored.object.clone()).collect();
-        let version = self.version.to_string();
+        let items = listed.skip(from).map(|stored| stored.object.clone());
+        let mut items: Vec<_> = items.take(limit + 1).collect();
+        let mut metadata = json!({"resourceVersion": version});
+        if items.len() > limit {
+            items.truncate(limit);
+            metadata["continue"] = format!("{}.{version}", from + limit).into();
+        }
         Answer::object(
             200,
-            &json!({"apiVersion": target.version, "kind": "List", "metadata": {"resourceVersion": version}, "items": items}),
+            &json!({"apiVersion": target.version, "kind": "List", "metadata": metadata, "items": items}),
         )
     }
 
@@ -172,6 +184,27 @@ impl Store {
                 return refusal(409, "Conflict", &message, None);
             }
             stored.managers.insert(name.clone(), manager.clone());
+        }
+        // What this manager applied before and does not now is removed.
+        let own = |other: &String| *other == manager;
+        let gone = stored.managers.iter().filter(|(_, other)| own(other));
+        let is_applied = |name: &str| data.is_some_and(|data| data.contains_key(name));
+        let gone: Vec<_> = gone
+            .map(|(name, _)| name.clone())
+            .filter(|name| !is_applied(name))
+            .collect();
+        for name in gone {
+            stored.managers.remove(&name);
+            if let Some(data) = stored.object["data"].as_object_mut() {
+                data.remove(&name);
+            }
+        }
+        let applied = body["metadata"].get("annotations");
+        if let Some(all) = stored.object["metadata"]["annotations"].as_object_mut() {
+            all.retain(|name, _| {
+                !name.starts_with("registry-auth.dev/")
+                    || applied.is_some_and(|applied| applied.get(name).is_some())
+            });
         }
         merge(&mut stored.object, body);
         self.put(target, stored.object, stored.managers, "MODIFIED")

@@ -155,10 +155,22 @@ async fn aws_gives_a_token_for_signed_requests() {
             vec![],
         ),
         (
+            vec![
+                STS,
+                KEY,
+                SECRET,
+                ("AWS_DEFAULT_REGION", "evil.example.com/"),
+            ],
+            "aws",
+            vec![token.clone()],
+            "AWS_DEFAULT_REGION is not a region: write one",
+            vec![],
+        ),
+        (
             vec![STS, KEY, SECRET],
             "aws:evil.example.com/",
             vec![token.clone()],
-            "AWS_REGION is not a region: write one",
+            "the region of the source `aws` is not a region: write one",
             vec![],
         ),
         (
