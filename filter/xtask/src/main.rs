@@ -101,7 +101,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Soak(options) => soak::run(&workspace, options),
         Command::Istio => istio::run(&workspace),
-        Command::Kube => kube::run(&workspace),
+        Command::Kube => kube::run(&workspace.testing()),
         Command::Hosts => hosts::run(&workspace),
         Command::ReleaseCheck => release::run(&workspace),
         Command::Playground => playground::run(&workspace),
