@@ -31,7 +31,7 @@ impl Hash {
         }
     }
 
-    /// What stands before the hash in a `DigestInfo`.
+    /// What precedes the hash in a `DigestInfo`.
     pub(crate) const fn prefix(self) -> &'static [u8] {
         match self {
             Self::Sha256 => &SHA256,

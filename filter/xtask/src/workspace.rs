@@ -17,7 +17,7 @@ pub(crate) const EMBEDDED: &str = "embedded.wasm";
 /// The page of the playground, in `target`: built before, it becomes a part of the program.
 pub(crate) const PAGE: &str = "playground";
 
-/// What the native program holds, in `target`, and the variable that tells its build script.
+/// What the native program holds, in `target`, and the variable by which its build script finds it.
 const HELD: [(&str, &str); 2] = [
     ("REGISTRY_AUTH_EMBED", EMBEDDED),
     ("REGISTRY_AUTH_PLAYGROUND", PAGE),
