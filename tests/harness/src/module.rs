@@ -8,20 +8,22 @@ use anyhow::{Context as _, Result, ensure};
 
 const BUILD: &str = "run `cargo xtask build`";
 /// What the modules are made from.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     "filter/src",
     "filter/bytes/src",
     "filter/cel/src",
     "filter/engine/src",
+    "filter/rsa/src",
 ];
 
 /// What the dynamic module is made from in addition.
-const DYNAMIC: [&str; 5] = [
+const DYNAMIC: [&str; 6] = [
     "filter/native/src",
     SOURCES[0],
     SOURCES[1],
     SOURCES[2],
     SOURCES[3],
+    SOURCES[4],
 ];
 
 /// Returns true if the tests in Envoy are for the dynamic module, `target/libregistry_auth.so`:
@@ -94,6 +96,7 @@ pub fn shim() -> Result<PathBuf> {
             "filter/bytes/src",
             "filter/cel/src",
             "filter/engine/src",
+            "filter/rsa/src",
         ],
     )
 }
