@@ -38,10 +38,10 @@ pub(super) fn wasm_names(page: &str) -> String {
             .and_then(|line| line.rsplit_once(": "));
         match name {
             Some((name, value)) => {
-                renamed.push_str(&format!(
-                    "wasmcustom.registry_auth.{}: {value}",
-                    wasm_name(name)
-                ));
+                renamed.push_str("wasmcustom.registry_auth.");
+                renamed.push_str(&wasm_name(name));
+                renamed.push_str(": ");
+                renamed.push_str(value);
             }
             None => renamed.push_str(line),
         }
@@ -63,14 +63,12 @@ fn wasm_name(name: &str) -> String {
             metric.push(part);
         }
     }
-    let mut renamed = String::new();
-    for (label, value) in labels {
+    let named = |(label, value): (&str, Vec<&str>)| {
         let value = value.join(".");
-        if !value.is_empty() {
-            renamed.push_str(&format!("{label}=.={value};.;"));
-        }
-    }
-    renamed + &metric.join(".")
+        (!value.is_empty()).then(|| format!("{label}=.={value};.;"))
+    };
+    let renamed: Vec<_> = labels.into_iter().filter_map(named).collect();
+    renamed.concat() + &metric.join(".")
 }
 
 /// A filter: the name of the plugin and the id of its VM become its name, the configuration stays.
