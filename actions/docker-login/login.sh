@@ -174,7 +174,8 @@ audience_of() {
         3) claims=$claims= ;;
     esac
     printf %s "$claims" | base64 -d 2>/dev/null | tr -d '\n' |
-        sed -n 's/.*"aud"[[:space:]]*:[[:space:]]*"\([^"\\]*\)".*/\1/p'
+        sed -n -e 's/.*"aud"[[:space:]]*:[[:space:]]*"\([^"\\]*\)".*/\1/p' \
+            -e 's/.*"aud"[[:space:]]*:[[:space:]]*\[[[:space:]]*"\([^"\\]*\)"[[:space:]]*\].*/\1/p'
 }
 
 login() {

@@ -64,6 +64,7 @@ fn a_login_with_a_token_for_another_audience_is_refused() {
             json!({"aud": "registry.example.com", "a": "\u{ff}~~~??>>"}),
             true,
         ),
+        (json!({"aud": ["registry.example.com"]}), true),
         (json!({"aud": "https://other.example.com"}), false),
         (
             json!({"aud": "b", "sub": "\",\"aud\":\"registry.example.com"}),
