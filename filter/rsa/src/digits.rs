@@ -15,8 +15,9 @@ const _: () = assert!(
     "a column of products may be too large"
 );
 
-/// Digits of a number that was written big-endian, `count` of them. What does not fit is left out: callers have compared.
-pub(crate) fn from_bytes(bytes: &[u8], count: usize) -> Vec<u32> {
+/// Digits of a number that was written big-endian, `count` of them; `None` if it needs more. Octets have room for a few bits more than the
+/// digits of a modulus that is as long: without a look at them, one signature could be written in several ways.
+pub(crate) fn from_bytes(bytes: &[u8], count: usize) -> Option<Vec<u32>> {
     let mut digits = Vec::with_capacity(count);
     let (mut window, mut bits) = (0_u64, 0);
     for &byte in bytes.iter().rev() {
@@ -29,8 +30,9 @@ pub(crate) fn from_bytes(bytes: &[u8], count: usize) -> Vec<u32> {
         }
     }
     digits.push(low(window));
+    let fits = digits.iter().skip(count).all(|&digit| digit == 0);
     digits.resize(count, 0);
-    digits
+    fits.then_some(digits)
 }
 
 /// The number big-endian in `length` bytes; `None` if it needs more.
@@ -95,7 +97,7 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 1..80)) {
-            let digits = from_bytes(&bytes, (bytes.len() * 8).div_ceil(BITS));
+            let digits = from_bytes(&bytes, (bytes.len() * 8).div_ceil(BITS)).unwrap();
             prop_assert_eq!(to_bytes(&digits, bytes.len()), Some(bytes.clone()));
             let longer = to_bytes(&digits, bytes.len() + 3).unwrap();
             prop_assert_eq!(BigUint::from_bytes_be(&longer), BigUint::from_bytes_be(&bytes));
@@ -107,7 +109,7 @@ mod tests {
         fn differences_and_doubles(one in proptest::collection::vec(any::<u8>(), 40), other in proptest::collection::vec(any::<u8>(), 40)) {
             let count = (40_usize * 8 + 1).div_ceil(BITS);
             let number = |digits: &[u32]| BigUint::from_bytes_be(&to_bytes(digits, 42).unwrap());
-            let (mut large, mut small) = (from_bytes(&one, count), from_bytes(&other, count));
+            let [mut large, mut small] = [one, other].map(|bytes| from_bytes(&bytes, count).unwrap());
             prop_assert_eq!(is_less(&large, &small), number(&large) < number(&small));
             if is_less(&large, &small) {
                 std::mem::swap(&mut large, &mut small);

@@ -115,7 +115,7 @@ impl PublicKey {
         }
         let modulus = || Modulus::new(&self.modulus, self.bits);
         let arithmetic = self.arithmetic.get_or_init(modulus);
-        let signature = digits::from_bytes(signature, arithmetic.len());
+        let signature = digits::from_bytes(signature, arithmetic.len())?;
         if !arithmetic.is_above(&signature) {
             return None;
         }

@@ -129,3 +129,22 @@ fn a_key_gives_its_numbers_back() {
     assert_eq!(key.exponent(), [1, 0, 1]);
     assert_eq!(key.size(), 257);
 }
+
+#[test]
+fn a_number_as_long_as_the_modulus_and_not_below_it_is_no_signature() {
+    // The octets of some moduli have bits that their digits have not.
+    for bits in 2048..2048 + 8 * 27 {
+        let size = usize::div_ceil(bits, 8);
+        let mut modulus = vec![0xff; size];
+        modulus[0] >>= 8 * size - bits;
+        let key = PublicKey::new(&modulus, &[1, 0, 1]).unwrap();
+        let mut one = vec![0; size];
+        one[size - 1] = 1;
+        assert_eq!(key.encoded(&one, size), Some(one.clone()), "{bits}");
+        for bit in bits..8 * size {
+            let mut more = one.clone();
+            more[0] |= 1 << (bit % 8);
+            assert_eq!(key.encoded(&more, size), None, "{bits} {bit}");
+        }
+    }
+}
