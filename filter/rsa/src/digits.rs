@@ -16,7 +16,7 @@ const _: () = assert!(
 );
 
 /// Digits of a number that was written big-endian, `count` of them; `None` if it needs more. Octets have room for a few bits more than the
-/// digits of a modulus that is as long: without a look at them, one signature could be written in several ways.
+/// digits of a modulus that is as long: if they were cut, one signature could be written in several ways.
 pub(crate) fn from_bytes(bytes: &[u8], count: usize) -> Option<Vec<u32>> {
     let mut digits = Vec::with_capacity(count);
     let (mut window, mut bits) = (0_u64, 0);
