@@ -10,8 +10,10 @@
 mod calls;
 #[cfg_attr(test, path = "abi/fake.rs")]
 mod declared;
+mod handles;
 mod hooks;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use calls::{Config, ConfigScheduler, Stream, StreamScheduler, is_validation, log};
+pub(crate) use calls::{ConfigScheduler, StreamScheduler, is_validation, log};
+pub(crate) use handles::{Config, Stream};

@@ -3,39 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
-
-use registry_auth_engine::fields::Fields;
 
 use crate::abi::Config;
+use crate::job::Sender;
 use crate::plugin::Plugin;
-use crate::post::Post;
-
-/// A request to a cluster.
-pub(crate) struct Job {
-    pub(crate) from: Sender,
-    pub(crate) cluster: Vec<u8>,
-    pub(crate) headers: Fields,
-    pub(crate) body: Vec<u8>,
-    pub(crate) timeout_millis: u32,
-}
-
-/// Who has sent a request, and its number there.
-pub(crate) struct Sender {
-    pub(crate) call: u32,
-    /// Where it is; the main thread if absent.
-    pub(crate) post: Option<Arc<Post>>,
-}
-
-/// A response. Without a status where there is none.
-#[derive(Default)]
-pub(crate) struct Response {
-    /// The number of the request at the root context that has sent it.
-    pub(crate) call: u32,
-    /// In the form of [`Fields::parse`].
-    pub(crate) headers: Vec<u8>,
-    pub(crate) body: Vec<u8>,
-}
+use crate::response::Response;
 
 thread_local! {
     /// Those under way, by the address of their configuration and Envoy's number. On the main thread.

@@ -84,7 +84,7 @@ impl HostCalls for Host {
     }
 
     fn remove_header(&self, name: &[u8]) -> bool {
-        context::request().is_some_and(|(_, stream)| stream.set_header(name, &[]))
+        context::request().is_some_and(|(_, stream)| stream.remove_header(name))
     }
 
     fn http_call(

@@ -4,7 +4,8 @@
 //! hooks (abi)     what Envoy calls: each is guarded against panics and keeps track of the effective context
 //!    |            ticker: a thread that has root contexts tick, on Envoy's threads
 //!    v
-//! seat            a root context of the filter, on one thread: the main thread's fetches, each worker's decides
+//! request         the events of a request
+//! events          the events of a root context of the filter, on one thread: the main thread's fetches, each worker's decides
 //!    |
 //! filter (embed)  the same code as in WebAssembly
 //!    |
@@ -21,12 +22,16 @@ mod actions;
 mod attributes;
 mod callouts;
 mod context;
+mod events;
 mod guard;
 mod host;
+mod job;
 mod main_thread;
 mod metrics;
 mod plugin;
 mod post;
+mod request;
+mod response;
 mod seat;
 mod shared;
 mod streams;

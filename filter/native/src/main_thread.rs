@@ -6,11 +6,11 @@ use log::error;
 use registry_auth_filter::embed;
 
 use crate::abi::{self, Config};
-use crate::callouts::{self, Response};
 use crate::host::HOST;
 use crate::plugin::{self, Plugin};
+use crate::response::Response;
 use crate::seat::{self, Seat};
-use crate::{metrics, ticker};
+use crate::{callouts, events, metrics, ticker};
 
 /// Starts the module, before everything else.
 pub(crate) fn start() {
@@ -34,7 +34,7 @@ pub(crate) fn configure(config: Config<'_>, name: &[u8], text: &[u8]) -> Option<
     let metrics = metrics::define_all(config);
     let plugin = Arc::new(Plugin::new(name, text, metrics, scheduler));
     let seat = Seat::new(Arc::clone(&plugin), true);
-    if !seat.configure() {
+    if !events::configure(&seat) {
         plugin.end();
         seat::remove(&seat);
         return None;
@@ -64,10 +64,12 @@ pub(crate) fn scheduled(config: Config<'_>, plugin: &Plugin, event: u64) {
     };
     if event == plugin::TICK {
         plugin.begin_tick();
-        seat.tick();
+        events::tick(&seat);
         metrics::pass_on(config, &plugin.metrics);
     }
-    callouts::send_all(config, plugin, |response: Response| seat.deliver(response));
+    callouts::send_all(config, plugin, |response: Response| {
+        events::deliver(&seat, response)
+    });
 }
 
 /// The response to a callout has come.
@@ -81,7 +83,7 @@ pub(crate) fn answered(
     let Some(seat) = seat::of_plugin(plugin) else {
         return;
     };
-    let deliver = |response: Response| seat.deliver(response);
+    let deliver = |response: Response| events::deliver(&seat, response);
     callouts::answered(plugin, callout, headers, body, deliver);
     callouts::send_all(config, plugin, deliver);
 }

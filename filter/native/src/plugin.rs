@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::abi::ConfigScheduler;
-use crate::callouts::Job;
+use crate::job::Job;
 
 /// The events of a configuration on the main thread.
 pub(crate) const TICK: u64 = 1;

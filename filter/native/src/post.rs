@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::abi::StreamScheduler;
-use crate::callouts::Response;
+use crate::response::Response;
 
 /// The events of a request.
 pub(crate) const TICK: u64 = 1;

@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use crate::abi::Stream;
-use crate::seat::Seat;
+use crate::seat::{ROOT, Seat};
 
 /// How far a request is, as Envoy sees it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,9 +29,6 @@ thread_local! {
     };
     static LAST: Cell<u32> = const { Cell::new(0) };
 }
-
-/// The bit that numbers of root contexts have, and those of requests have not.
-pub(crate) const ROOT: u32 = 1 << 31;
 
 /// Gives a new request a number that no other one of this thread has.
 pub(crate) fn next() -> u32 {

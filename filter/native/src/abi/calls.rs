@@ -5,13 +5,13 @@
 )]
 
 use std::ffi::c_void;
-use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::slice;
 
 use registry_auth_engine::fields::Fields;
 
 use super::declared::{self as envoy, Buffer, Header};
+use super::handles::{Config, Stream};
 
 const EMPTY: Buffer = Buffer {
     place: ptr::null(),
@@ -86,24 +86,6 @@ pub(crate) fn is_validation() -> bool {
     envoy::is_validation_mode()
 }
 
-/// The filter of one request, as Envoy knows it. Stays on the thread of the request.
-#[repr(transparent)]
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stream(NonNull<c_void>);
-
-#[cfg(test)]
-impl Stream {
-    /// The stream of a request of the fake Envoy.
-    pub(super) fn fake(place: *mut c_void) -> Self {
-        Self(NonNull::new(place).unwrap_or(NonNull::dangling()))
-    }
-
-    /// Its address.
-    pub(super) fn place(self) -> *mut c_void {
-        self.0.as_ptr()
-    }
-}
-
 impl Stream {
     /// All request headers, in the form of [`Fields::parse`]; `None` if there are none any more.
     pub(crate) fn request_headers(self) -> Option<Vec<u8>> {
@@ -123,15 +105,16 @@ impl Stream {
             .then(|| unsafe { written(&headers) })
     }
 
-    /// Replaces all copies of a request header; an empty value removes them.
+    /// Replaces all copies of a request header.
     pub(crate) fn set_header(self, name: &[u8], value: &[u8]) -> bool {
-        let value = if value.is_empty() {
-            EMPTY
-        } else {
-            buffer(value)
-        };
-        // SAFETY: buffers of slices that outlive the call, or none.
-        unsafe { envoy::http_set_header(self, REQUEST_HEADERS, buffer(name), value) }
+        // SAFETY: buffers of slices that outlive the call.
+        unsafe { envoy::http_set_header(self, REQUEST_HEADERS, buffer(name), buffer(value)) }
+    }
+
+    /// Removes all copies of a request header: its value is set to none, which is not the same as an empty one.
+    pub(crate) fn remove_header(self, name: &[u8]) -> bool {
+        // SAFETY: the buffer of a slice that outlives the call, and none.
+        unsafe { envoy::http_set_header(self, REQUEST_HEADERS, buffer(name), EMPTY) }
     }
 
     /// Adds a request header. Envoy takes no empty values.
@@ -257,19 +240,6 @@ impl Drop for StreamScheduler {
     fn drop(&mut self) {
         // SAFETY: it is not used afterwards.
         unsafe { envoy::http_filter_scheduler_delete(self.0.as_ptr()) }
-    }
-}
-
-/// A configuration, as Envoy knows it; for the time of a hook of the main thread.
-#[repr(transparent)]
-#[derive(Clone, Copy)]
-pub(crate) struct Config<'a>(NonNull<c_void>, PhantomData<&'a c_void>);
-
-#[cfg(test)]
-impl Config<'_> {
-    /// A configuration of the fake Envoy.
-    pub(super) fn fake() -> Self {
-        Self(NonNull::dangling(), PhantomData)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::ffi::c_void;
 
-use super::calls::{Config, Stream};
+use super::handles::{Config, Stream};
 
 /// `envoy_dynamic_module_type_module_buffer`, and `..._envoy_buffer`.
 #[repr(C)]

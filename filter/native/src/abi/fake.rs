@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 
-use super::calls::{Config, Stream};
+use super::handles::{Config, Stream};
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -89,10 +89,11 @@ pub(super) unsafe fn http_get_headers(stream: Stream, _: u32, headers: *mut Head
 }
 
 pub(super) unsafe fn http_set_header(stream: Stream, _: u32, name: Buffer, value: Buffer) -> bool {
+    let is_removed = value.place.is_null();
     let (name, value) = (read(name), read(value));
     let headers = &mut unsafe { request(stream) }.headers;
     headers.retain(|(held, _)| *held != name);
-    if !value.is_empty() {
+    if !is_removed {
         headers.push((name, value));
     }
     true

@@ -8,12 +8,13 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-use super::calls::{self, Config, Stream};
+use super::calls;
 use super::declared::{Buffer, Header};
+use super::handles::{Config, Stream};
 use crate::guard::guard;
 use crate::plugin::Plugin;
-use crate::seat::Request;
-use crate::{main_thread, seat, version};
+use crate::request::{self, Request};
+use crate::{main_thread, version};
 
 /// The version of the ABI, for Envoy, which only logs it.
 const ABI: &std::ffi::CStr = c"v0.2.0";
@@ -26,7 +27,7 @@ type Configuration = *const c_void;
 
 /// # Safety
 /// It is what `filter_new` returned, and `filter_destroy` was not called.
-unsafe fn request<'a>(shown: Shown) -> Option<&'a Request> {
+unsafe fn shown_request<'a>(shown: Shown) -> Option<&'a Request> {
     // SAFETY: the caller's.
     unsafe { shown.cast::<Request>().as_ref() }
 }
@@ -132,7 +133,7 @@ pub(super) extern "C" fn filter_new(shown: Configuration, _: Stream) -> Shown {
                 Arc::from_raw(place)
             }
         };
-        Box::into_raw(Box::new(seat::request(is_of, plugin)))
+        Box::into_raw(Box::new(Request::new(is_of, plugin)))
             .cast_const()
             .cast()
     })
@@ -141,32 +142,32 @@ pub(super) extern "C" fn filter_new(shown: Configuration, _: Stream) -> Shown {
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
 pub(super) extern "C" fn request_headers(stream: Stream, shown: Shown, ended: bool) -> u32 {
     // SAFETY: Envoy calls this between the two.
-    seat::headers(stream, unsafe { request(shown) }, ended)
+    request::headers(stream, unsafe { shown_request(shown) }, ended)
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_body")]
 pub(super) extern "C" fn request_body(stream: Stream, shown: Shown, ended: bool) -> u32 {
     // SAFETY: Envoy calls this between the two.
-    seat::body(stream, unsafe { request(shown) }, Some(ended))
+    request::body(stream, unsafe { shown_request(shown) }, Some(ended))
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_trailers")]
 pub(super) extern "C" fn request_trailers(stream: Stream, shown: Shown) -> u32 {
     // SAFETY: Envoy calls this between the two.
-    seat::body(stream, unsafe { request(shown) }, None)
+    request::body(stream, unsafe { shown_request(shown) }, None)
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_scheduled")]
 pub(super) extern "C" fn scheduled(_: Stream, shown: Shown, event: u64) {
     // SAFETY: Envoy calls this between the two.
-    seat::scheduled(unsafe { request(shown) }, event);
+    request::scheduled(unsafe { shown_request(shown) }, event);
 }
 
 /// From now on it is not answered and not continued any more.
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_stream_complete")]
 pub(super) extern "C" fn stream_complete(_: Stream, shown: Shown) {
     // SAFETY: Envoy calls this between the two.
-    seat::forget(unsafe { request(shown) });
+    request::forget(unsafe { shown_request(shown) });
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_destroy")]
@@ -175,9 +176,9 @@ pub(super) extern "C" fn filter_destroy(shown: Shown) {
         return;
     }
     // SAFETY: it is what `filter_new` returned, and Envoy does not use it any more.
-    let request = unsafe { Box::from_raw(shown.cast_mut().cast::<Request>()) };
-    seat::forget(Some(&request));
-    guard((), || drop(request));
+    let ended = unsafe { Box::from_raw(shown.cast_mut().cast::<Request>()) };
+    request::forget(Some(&ended));
+    guard((), || drop(ended));
 }
 
 /// Responses pass as they are.

@@ -5,8 +5,8 @@ use std::ptr;
 
 use registry_auth_filter::embed;
 
-use super::calls::{Config, Stream};
 use super::declared::{Buffer, Request, SCHEDULERS};
+use super::handles::{Config, Stream};
 use super::hooks;
 use crate::guard;
 use crate::host::HOST;
