@@ -29,6 +29,8 @@ pub(super) enum Part {
     Envoy,
     /// The dynamic module in a real Envoy
     Dynamic,
+    /// The same, with clients, failures and an API server: only where it is named
+    DynamicLong,
     /// The fuzz targets with the inputs that are kept of them
     Fuzz,
     /// Alerts and dashboard with Prometheus, under failures

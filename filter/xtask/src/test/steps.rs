@@ -68,6 +68,7 @@ pub(super) const STEPS: &[Step] = &[
             Part::Pages,
             Part::Envoy,
             Part::Dynamic,
+            Part::DynamicLong,
         ],
         work: Work::Install(tools::TEST),
     },
@@ -109,6 +110,7 @@ pub(super) const STEPS: &[Step] = &[
             Part::Playground,
             Part::Chart,
             Part::Envoy,
+            Part::DynamicLong,
         ],
         work: Work::Build,
     },
@@ -169,7 +171,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "registry clients",
-        parts: &[Part::Pages, Part::Envoy],
+        parts: &[Part::Pages, Part::Envoy, Part::DynamicLong],
         work: Work::Install(tools::CLIENTS),
     },
     Step {
@@ -184,7 +186,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "dynamic module",
-        parts: &[Part::Dynamic],
+        parts: &[Part::Dynamic, Part::DynamicLong],
         work: Work::BuildDynamic,
     },
     Step {
@@ -196,6 +198,11 @@ pub(super) const STEPS: &[Step] = &[
         name: "rows of the dynamic module alone",
         parts: &[Part::Dynamic],
         work: Work::TestsDynamic(DYNAMIC_ALONE),
+    },
+    Step {
+        name: "dynamic module in Envoy, with clients and failures",
+        parts: &[Part::DynamicLong],
+        work: Work::TestsDynamic(DYNAMIC_LONG),
     },
     Step {
         name: "prometheus",
@@ -301,6 +308,17 @@ const DYNAMIC: &[&str] = &[
     "scenarios::",
     "token_server::",
     "virtual_host::",
+];
+// The rest of what is for both modules: as long again as the whole suite.
+const DYNAMIC_LONG: &[&str] = &[
+    "--test=envoy",
+    "--",
+    "clients::",
+    "conformance::",
+    "explained::",
+    "failures::",
+    "kube::",
+    "workloads::",
 ];
 const DYNAMIC_ALONE: &[&str] = &["--test=envoy", "--", "--ignored", "dynamic::"];
 const PAGES: &[&str] = &["--test=browser"];
