@@ -3,7 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Frame};
+use hyper::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;
 use tower::{BoxError, service_fn};
@@ -11,26 +13,59 @@ use tower::{BoxError, service_fn};
 /// The longest line, in bytes. An answer is one line; a watch has one for each event.
 pub(crate) const MAX_LINE: usize = 16 << 20;
 
-/// How many objects of a list there are in an answer. Each may have a megabyte and a half, and an
-/// answer is read to its end before the first of them is decoded.
+/// How many objects of a list are asked for at a time. etcd takes one of a megabyte and a half, of which JSON
+/// makes up to nine (`<` is six bytes), so one is always short enough, and eight may not be.
 pub(crate) const PAGE: u32 = 8;
 
-/// Returns a client for which an answer with a longer line is a broken connection.
+/// Returns a client for which an answer with a longer line is a broken connection. Where [`PAGE`] objects
+/// of a list are too long together, it gives the first of them alone: the next request goes on after it.
 pub(crate) fn client(inner: Client) -> Client {
     let namespace = inner.default_namespace().to_owned();
     let service = service_fn(move |request| {
         let inner = inner.clone();
-        async move {
-            let response = inner.send(request).await?;
-            Ok::<_, kube::Error>(response.map(|body| Bounded {
-                body,
-                line: 0,
-                longest: MAX_LINE,
-            }))
-        }
+        async move { answer(&inner, request).await }
     });
     Client::new(service, namespace)
 }
+
+async fn answer(inner: &Client, request: Request<Body>) -> Result<Response<Bounded>, BoxError> {
+    let one = one_of_list(&request);
+    let response = inner.send(request).await?.map(Bounded::new);
+    let Some(one) = one else {
+        return Ok(response);
+    };
+    let (head, body) = response.into_parts();
+    match body.collect().await {
+        Ok(body) => {
+            let body = Bounded::new(Body::from(body.to_bytes()));
+            Ok(Response::from_parts(head, body))
+        }
+        Err(error) if error.is::<TooLong>() => Ok(inner.send(one).await?.map(Bounded::new)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the request for the first object alone, for one that asks for [`PAGE`] objects of a list.
+fn one_of_list(request: &Request<Body>) -> Option<Request<Body>> {
+    let uri = request.uri().to_string();
+    let (path, query) = uri.split_once('?')?;
+    let page = format!("limit={PAGE}");
+    if request.method() != Method::GET || !query.split('&').any(|pair| pair == page) {
+        return None;
+    }
+    let pairs = query.split('&');
+    let pairs = pairs.map(|pair| if pair == page { "limit=1" } else { pair });
+    let pairs: Vec<_> = pairs.collect();
+    let mut one = Request::new(Body::empty());
+    *one.uri_mut() = format!("{path}?{}", pairs.join("&")).parse().ok()?;
+    request.headers().clone_into(one.headers_mut());
+    Some(one)
+}
+
+/// A line is longer than [`MAX_LINE`].
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is too long")]
+struct TooLong;
 
 /// A body without lines that are too long.
 struct Bounded {
@@ -41,6 +76,14 @@ struct Bounded {
 }
 
 impl Bounded {
+    const fn new(body: Body) -> Self {
+        Self {
+            body,
+            line: 0,
+            longest: MAX_LINE,
+        }
+    }
+
     fn is_short(&mut self, data: &[u8]) -> bool {
         let mut is_first = true;
         data.split(|byte| *byte == b'\n').all(|piece| {
@@ -68,7 +111,7 @@ impl hyper::body::Body for Bounded {
             && let Some(data) = frame.data_ref()
             && !self.is_short(data)
         {
-            return Poll::Ready(Some(Err("the answer is too long".into())));
+            return Poll::Ready(Some(Err(TooLong.into())));
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
@@ -76,8 +119,6 @@ impl hyper::body::Body for Bounded {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt as _;
-
     use super::*;
 
     #[tokio::test]
@@ -106,5 +147,32 @@ mod tests {
         };
         assert!(bounded.is_short(b"1\n12") && bounded.is_short(b"34\n12"));
         assert!(!bounded.is_short(b"345"));
+    }
+    #[test]
+    fn a_page_of_a_list_can_be_asked_for_one_by_one() {
+        let rows = [
+            (
+                "GET",
+                "/api/v1/pods?&limit=8",
+                Some("/api/v1/pods?&limit=1"),
+            ),
+            (
+                "GET",
+                "/api/v1/pods?labelSelector=a%3Db&limit=8&continue=limit%3D8",
+                Some("/api/v1/pods?labelSelector=a%3Db&limit=1&continue=limit%3D8"),
+            ),
+            ("GET", "/api/v1/pods?limit=80", None),
+            ("GET", "/api/v1/pods?watch=true", None),
+            ("GET", "/api/v1/pods", None),
+            ("POST", "/api/v1/pods?limit=8", None),
+        ];
+        for (method, uri, expected) in rows {
+            let request = Request::builder().method(method).uri(uri);
+            let request = request.header("accept", "a/b");
+            let one = one_of_list(&request.body(Body::empty()).unwrap());
+            let found = one.as_ref().map(|one| one.uri().to_string());
+            assert_eq!(found.as_deref(), expected, "{method} {uri}");
+            assert!(one.is_none_or(|one| one.headers()["accept"] == "a/b"));
+        }
     }
 }

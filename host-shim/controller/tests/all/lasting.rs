@@ -1,5 +1,7 @@
 //! What lasts, or happens while nobody looks. With the stub only.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use serde_json::json;
 
@@ -119,6 +121,52 @@ async fn large_accounts_are_read_a_few_at_a_time() -> Result<()> {
         .iter()
         .filter(|one| one.contains("/serviceaccounts?") && one.contains("limit=8"));
     ensure!(pages.count() == 6, "{requests:?}");
+    Ok(())
+}
+
+/// Names of which JSON makes six times as much: two objects are more than an answer may have.
+#[tokio::test]
+async fn objects_that_are_too_long_together_are_read_one_by_one() -> Result<()> {
+    let scene = Scene::new().await?;
+    let admin = &scene.admin;
+    let brackets = "<".repeat(1_460_000);
+    for number in 0..2 {
+        let name = format!("long-{number}");
+        let pull = json!([{"name": brackets}]);
+        admin.account("team", &name, json!({}), pull).await?;
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {
+                "name": name,
+                "labels": {"app.kubernetes.io/managed-by": "registry-auth"},
+                "ownerReferences": [{"apiVersion": "v1", "kind": "ServiceAccount", "name": brackets, "uid": "u"}],
+            },
+        });
+        let path = "/api/v1/namespaces/team/secrets";
+        admin.create(path, &secret).await?;
+    }
+    // The stub takes long to write so much.
+    let mut settings = settings("one")?;
+    settings.timeout = Duration::from_secs(20);
+    let running = scene.start_with(settings)?;
+    admin.filled("team", "registry-auth-app").await?;
+    let requests = eventually("the Secrets, one by one", async || {
+        let requests = scene.stub.requests();
+        let listed = requests
+            .iter()
+            .filter(|one| one.contains("/api/v1/secrets?"))
+            .any(|one| !one.contains("limit=1") && one.contains("continue="));
+        Ok(listed.then_some(requests))
+    })
+    .await?;
+    for list in ["/api/v1/serviceaccounts?", "/api/v1/secrets?"] {
+        let listed = requests.iter().filter(|one| one.contains(list));
+        ensure!(listed.clone().any(|one| one.contains("limit=1")));
+        ensure!(listed.filter(|one| one.contains("limit=8")).count() > 1);
+    }
+    let count = failures(&running)?;
+    let log = running.stop()?;
+    ensure!(count == 0, "{log}");
+    ensure!(!log.contains("cannot "), "{log}");
     Ok(())
 }
 

@@ -172,7 +172,8 @@ async fn watch(state: &Mutex<State>, target: &Target, only_metadata: bool) -> An
             Ok(events) if !events.is_empty() || Instant::now() > deadline => {
                 let lines = events.into_iter().map(|(kind, object)| {
                     let object = Answer::object(200, &object).seen(only_metadata);
-                    format!("{}\n", json!({"type": kind, "object": object.body()}))
+                    let event = json!({"type": kind, "object": object.body()});
+                    format!("{}\n", answer::written(&event))
                 });
                 return Answer::text(200, lines.collect());
             }

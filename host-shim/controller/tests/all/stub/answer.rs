@@ -20,7 +20,7 @@ impl Answer {
     }
 
     pub(super) fn object(status: u16, object: &Value) -> Self {
-        Self::text(status, object.to_string())
+        Self::text(status, written(object))
     }
 
     pub(super) fn body(&self) -> Value {
@@ -43,10 +43,17 @@ impl Answer {
             }),
         };
         Self {
-            text: text.to_string(),
+            text: written(&text),
             ..self
         }
     }
+}
+
+/// JSON as Go writes it: characters of HTML are six bytes each.
+pub(super) fn written(value: &Value) -> String {
+    let text = value.to_string();
+    let text = text.replace('<', "\\u003c").replace('>', "\\u003e");
+    text.replace('&', "\\u0026")
 }
 
 fn metadata(object: &Value) -> Value {
