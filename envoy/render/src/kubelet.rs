@@ -10,7 +10,8 @@ use crate::yaml;
 pub const PROVIDER: &str = "credential-provider.yaml";
 /// The file of the right.
 pub const RBAC: &str = "rbac.yaml";
-/// A service account with this annotation gives its token to the registry.
+/// A service account with this annotation gives its token to the registry; with another value than `true`
+/// it does not.
 pub const OPT_IN: &str = "registry-auth.dev/pull";
 /// The annotation with the user name of a service account.
 const USERNAME: &str = "registry-auth.dev/username";
@@ -140,16 +141,17 @@ impl Settings {
             member("cacheType", "Token").why("The password is the token itself."),
             member("requireServiceAccount", true),
         ];
-        if !self.every_account {
+        let optional = if self.every_account {
+            list([OPT_IN, USERNAME])
+        } else {
             attributes.push(
                 member("requiredServiceAccountAnnotationKeys", list([OPT_IN]))
                     .why("Only for pods whose service account has this annotation."),
             );
-        }
-        attributes.push(member(
-            "optionalServiceAccountAnnotationKeys",
-            list([USERNAME]),
-        ));
+            list([USERNAME])
+        };
+        // The program sees no other annotations than those that are named here.
+        attributes.push(member("optionalServiceAccountAnnotationKeys", optional));
         Node::Map(attributes)
     }
 }

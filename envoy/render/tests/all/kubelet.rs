@@ -81,6 +81,11 @@ fn what_is_said_is_in_the_configuration() {
             .get("requiredServiceAccountAnnotationKeys")
             .is_none()
     );
+    // The program has to see who opts out.
+    assert_eq!(
+        attributes["optionalServiceAccountAnnotationKeys"],
+        json!(["registry-auth.dev/pull", "registry-auth.dev/username"])
+    );
     assert!(rendered.rbac.contains("https://a"));
 }
 
