@@ -5,6 +5,7 @@ mod azure;
 mod exec;
 mod gcp;
 mod github;
+mod group;
 mod spiffe;
 
 use crate::environment::{Environment, read};

@@ -3,13 +3,13 @@
 use std::io::{self, Read, Write as _, stderr};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::group::Group;
 use crate::http::{MAX_ANSWER, TRY};
 use crate::source_error::SourceError;
 
@@ -18,8 +18,8 @@ const AUDIENCE: &str = "REGISTRY_AUTH_AUDIENCE";
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// Runs the program and returns what it has printed when it ends. What it writes to stderr goes to
-/// that of this process, as far as [`MAX_ANSWER`]. Whatever it has started is ended with it: all of
-/// its process group. What has left that group is not waited for, and has no pipe of the client.
+/// that of this process, as far as [`MAX_ANSWER`]. Whatever it has started is ended with it, and when a
+/// signal ends this process: all of its process group. What has left that group is not waited for, and has no pipe of the client.
 ///
 /// # Errors
 /// It cannot be started, fails, prints too much, or does not end in time.
@@ -33,16 +33,16 @@ pub(super) fn run(
         problem,
     };
     let deadline = Instant::now() + TRY;
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env(AUDIENCE, audience)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| failed(format!("cannot be started: {error}")))?;
-    let mut group = Group::new(child);
+        .process_group(0);
+    let group = Group::start(&mut command);
+    let mut group = group.map_err(|error| failed(format!("cannot be started: {error}")))?;
     let bytes = output(&mut group, deadline).map_err(failed)?;
     let status = group.end();
     let status = status.map_err(|error| failed(format!("cannot be waited for: {error}")))?;
@@ -77,45 +77,6 @@ fn output(group: &mut Group, deadline: Instant) -> Result<Vec<u8>, String> {
             return Err(format!("did not end within {} s", TRY.as_secs()));
         }
         thread::sleep(PAUSE);
-    }
-}
-
-/// A program, and whatever it has started: ended on drop.
-struct Group {
-    child: Child,
-    /// The id of the group; `None` once it is ended.
-    id: Option<Pid>,
-}
-
-impl Group {
-    fn new(child: Child) -> Self {
-        let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        Self { child, id }
-    }
-
-    /// Returns whether the program has ended. It is not reaped, so its id is that of its group still
-    /// and of no other.
-    fn has_ended(&self) -> io::Result<bool> {
-        let Some(id) = self.id else {
-            return Ok(true);
-        };
-        let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        Ok(waitid(WaitId::Pid(id), how)?.is_some())
-    }
-
-    /// Kills what is left of the group, and returns how the program has ended.
-    fn end(&mut self) -> io::Result<ExitStatus> {
-        if let Some(id) = self.id.take() {
-            // Ignored: all of it may have ended by itself.
-            let _ = kill_process_group(id, Signal::KILL);
-        }
-        self.child.wait()
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        drop(self.end());
     }
 }
 

@@ -4,3 +4,4 @@ mod action;
 mod pages;
 mod program;
 mod service;
+mod signals;
