@@ -153,8 +153,11 @@ impl<'a> Work<'a> {
                 changed.into_iter().collect()
             }
             Seen::Namespaces(shown) => {
-                watch::report_label(&shown);
                 let changed = self.namespaces.take(shown);
+                for name in &changed {
+                    let label = self.namespaces.get(name).and_then(Option::as_deref);
+                    watch::report_label(name, label);
+                }
                 let is_in = |key: &&Key| changed.contains(&key.0);
                 self.accounts.keys().filter(is_in).cloned().collect()
             }

@@ -124,12 +124,9 @@ fn namespace(object: &Light<Namespace>) -> (String, Option<String>) {
     (object.name_any(), object.labels().get(OPT_IN).cloned())
 }
 
-/// A label that is neither `true` nor `false` opts nobody in; that is said once for each change.
-pub(crate) fn report_label(shown: &Shown<String, Option<String>>) {
-    let (Shown::Listed(name, Some(label)) | Shown::Changed(name, Some(label))) = shown else {
-        return;
-    };
-    if !matches!(label.as_str(), "true" | "false") {
+/// A label that is neither `true` nor `false` opts nobody in; that is said for a namespace whose label has changed.
+pub(crate) fn report_label(name: &str, label: Option<&str>) {
+    if let Some(label) = label.filter(|label| !matches!(*label, "true" | "false")) {
         let (label, key) = (crate::registry::shown(label), OPT_IN);
         tracing::warn!(
             namespace = name,

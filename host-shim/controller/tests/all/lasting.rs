@@ -62,6 +62,51 @@ async fn a_watch_that_fails_is_logged_once_for_each_change() -> Result<()> {
     Ok(())
 }
 
+/// A namespace with another label than `true` and `false` is said once for each of its values, whatever else of it changes.
+#[tokio::test]
+async fn a_label_of_a_namespace_is_said_once_for_each_change() -> Result<()> {
+    let scene = Scene::new().await?;
+    let admin = &scene.admin;
+    let path = "/api/v1/namespaces/odd";
+    let label =
+        |value: &str| json!({"metadata": {"labels": {"registry-auth.dev/pull-secret": value}}});
+    admin
+        .namespace("odd", json!({"registry-auth.dev/pull-secret": "yes"}))
+        .await?;
+    admin.account("odd", "app", json!({}), json!([])).await?;
+    let running = scene.start("one")?;
+    admin.filled("team", "registry-auth-app").await?;
+    for number in 0..3 {
+        let other = json!({"metadata": {"annotations": {"other": number.to_string()}}});
+        admin.change(path, &other).await?;
+    }
+    admin.change(path, &label("no")).await?;
+    eventually("the second line", async || {
+        Ok(running.log()?.contains("is `no`").then_some(()))
+    })
+    .await?;
+    let lists = || {
+        let requests = scene.stub.requests();
+        let lists = requests
+            .iter()
+            .filter(|one| one.contains("/api/v1/namespaces?&limit="));
+        lists.count()
+    };
+    let before = lists();
+    scene.stub.compact();
+    eventually(
+        "another list",
+        async || Ok((lists() > before).then_some(())),
+    )
+    .await?;
+    admin.change(path, &label("true")).await?;
+    admin.filled("odd", "registry-auth-app").await?;
+    let log = running.stop()?;
+    ensure!(log.matches("is `yes`: write").count() == 1, "{log}");
+    ensure!(log.matches("is `no`: write").count() == 1, "{log}");
+    Ok(())
+}
+
 /// Who opts out while nobody leads, and is in no list of pull secrets.
 #[tokio::test]
 async fn what_opted_out_before_a_start_is_emptied() -> Result<()> {
