@@ -28,6 +28,13 @@ pub(crate) struct Repository {
     pub(crate) opt_in: Option<String>,
 }
 
+impl Repository {
+    /// Whether it asks for a token, rightly or not.
+    fn asks(&self) -> bool {
+        self.opt_in.as_deref().is_some_and(|value| value != "false")
+    }
+}
+
 /// Lists the Secrets with the label, and those with tokens of ours that have lost it.
 ///
 /// # Errors
@@ -42,21 +49,19 @@ fn read(object: &Value) -> Option<Repository> {
     let metadata = object.get("metadata")?;
     let label = |name: &str| metadata.get("labels")?.get(name)?.as_str();
     let held = Held::read(object)?;
-    let is_asked = label(OPT_IN).is_some_and(|value| value != "false");
     // The pull secret of an account in this namespace is another matter.
     let has_tokens = held.spec.is_some() && !held.is_managed;
-    (is_asked || has_tokens).then(|| {
-        Some(Repository {
-            name: metadata.get("name")?.as_str()?.to_owned(),
-            held,
-            kind: label(ARGO_TYPE).unwrap_or_default().to_owned(),
-            opt_in: label(OPT_IN).map(str::to_owned),
-        })
-    })?
+    let repository = Repository {
+        name: metadata.get("name")?.as_str()?.to_owned(),
+        held,
+        kind: label(ARGO_TYPE).unwrap_or_default().to_owned(),
+        opt_in: label(OPT_IN).map(str::to_owned),
+    };
+    (repository.asks() || has_tokens).then_some(repository)
 }
 
 /// Writes a token into a repository Secret unless there is a good one, or removes it from one that no
-/// longer asks, or that is wrong. `known` is the version that this process has left behind: another
+/// longer asks, or that is wrong: by the labels of the version that is written over. `known` is the version that this process has left behind: another
 /// one may be for another registry.
 ///
 /// # Errors
@@ -77,7 +82,7 @@ pub(crate) async fn bring(
         name,
         path: &path,
     };
-    if matches!(repository.opt_in.as_deref(), None | Some("false")) {
+    if !repository.asks() {
         return secret.clear(held).await;
     }
     if let Some(life) = held.life(now, settings.lifetime)
@@ -87,14 +92,19 @@ pub(crate) async fn bring(
     }
     let object = server.read(&path).await;
     let object = object.map_err(Problem::when("cannot read the Secret"))?;
-    let held = object.as_ref().and_then(Held::read);
-    let (Some(object), Some(held)) = (object, held) else {
+    // Its labels may be others than those that were listed.
+    let read = object.as_ref().and_then(read);
+    let (Some(object), Some(repository)) = (object, read) else {
         return Ok((Done::Nothing, String::new()));
     };
-    match wanted(repository, &object, settings) {
-        Ok(spec) => secret.write(&held, &spec, now).await,
+    let held = &repository.held;
+    if !repository.asks() {
+        return secret.clear(held).await;
+    }
+    match wanted(&repository, &object, settings) {
+        Ok(spec) => secret.write(held, &spec, now).await,
         Err(problem) => {
-            secret.clear(&held).await?;
+            secret.clear(held).await?;
             Err(Problem::Repository(format!("{name}: {problem}")))
         }
     }

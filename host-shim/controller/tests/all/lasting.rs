@@ -107,6 +107,45 @@ async fn a_label_of_a_namespace_is_said_once_for_each_change() -> Result<()> {
     Ok(())
 }
 
+/// A repository Secret that asks no longer when it is read gets no token, whatever the list has shown.
+#[tokio::test]
+async fn a_label_that_goes_between_list_and_read_counts() -> Result<()> {
+    let scene = Scene::new().await?;
+    let admin = &scene.admin;
+    admin
+        .account(ARGO, "argocd-repo-server", json!({}), json!([]))
+        .await?;
+    repositories::make_sample(admin).await?;
+    let slow = Fault::Slow(Duration::from_secs(1));
+    scene.stub.fail("GET", "/secrets/team-app", 1, slow);
+    let running = scene.start("one")?;
+    eventually("a question for the Secret", async || {
+        Ok((scene.stub.faults_left() == 0).then_some(()))
+    })
+    .await?;
+    let out = json!({"metadata": {"labels": {"registry-auth.dev/pull-secret": null}}});
+    admin.change(&secret(ARGO, "team-app"), &out).await?;
+    let lists = || {
+        let requests = scene.stub.requests();
+        let lists = requests
+            .iter()
+            .filter(|one| one.contains("/argocd/secrets?"));
+        lists.count()
+    };
+    let before = lists();
+    eventually("other lists", async || {
+        Ok((lists() > before + 4).then_some(()))
+    })
+    .await?;
+    let requests = scene.stub.requests();
+    let asked = requests
+        .iter()
+        .any(|one| one.contains("/argocd-repo-server/token"));
+    ensure!(!asked, "{requests:?}");
+    ensure!(failures(&running)? == 0);
+    running.stop().map(drop)
+}
+
 /// Who opts out while nobody leads, and is in no list of pull secrets.
 #[tokio::test]
 async fn what_opted_out_before_a_start_is_emptied() -> Result<()> {
