@@ -27,6 +27,8 @@ pub(crate) struct Leader<'a> {
     settings: &'a Settings,
     status: &'a Status,
     election: Election,
+    /// When the turn began that has written the Lease last: others may count from then on.
+    renewed: Instant,
 }
 
 impl<'a> Leader<'a> {
@@ -37,6 +39,7 @@ impl<'a> Leader<'a> {
             settings,
             status,
             election: Election::default(),
+            renewed: Instant::now(),
         }
     }
 
@@ -44,6 +47,7 @@ impl<'a> Leader<'a> {
     pub(crate) async fn acquire(&mut self) {
         let mut last = None;
         loop {
+            self.renewed = Instant::now();
             match self.turn().await {
                 Ok(Turn::Leads) => break,
                 Ok(Turn::Waits | Turn::Raced) => last = None,
@@ -64,14 +68,14 @@ impl<'a> Leader<'a> {
 
     /// Renews; returns why this process leads no longer.
     pub(crate) async fn keep(&mut self) -> String {
-        let mut renewed = Instant::now();
         let mut last = None;
         let reason = loop {
             sleep(PERIOD).await;
-            let left = DEADLINE.saturating_sub(renewed.elapsed());
+            let begun = Instant::now();
+            let left = DEADLINE.saturating_sub(begun.saturating_duration_since(self.renewed));
             match timeout(left, self.turn()).await {
                 Ok(Ok(Turn::Leads)) => {
-                    renewed = Instant::now();
+                    self.renewed = begun;
                     last = None;
                 }
                 Ok(Ok(Turn::Waits)) => break "another process leads".to_owned(),
@@ -146,5 +150,69 @@ impl<'a> Leader<'a> {
 
     fn path(&self) -> String {
         format!("{}/{NAME}", self.folder())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use hyper::{Method, Request, Response};
+    use kube::Client;
+    use kube::client::Body;
+    use tower::{BoxError, service_fn};
+
+    use super::*;
+    use crate::account::tests::settings;
+
+    /// When the turns began that have written the Lease.
+    type Begun = Arc<Mutex<Vec<Instant>>>;
+
+    /// An API server that writes the Lease at once and says so late, some times, and then answers no more.
+    fn server(begun: &Begun, times: usize, late: Duration) -> Server {
+        let begun = Arc::clone(begun);
+        let service = service_fn(move |request: Request<Body>| {
+            let begun = Arc::clone(&begun);
+            async move {
+                let count = begun.lock().unwrap().len();
+                if request.method() == Method::GET {
+                    let holder = if count == 0 { "" } else { "me" };
+                    let lease = Lease::written(("a", NAME), None, holder, Utc::now());
+                    return Ok::<_, BoxError>(Response::new(Body::from(
+                        lease.to_string().into_bytes(),
+                    )));
+                }
+                if count == times {
+                    std::future::pending::<()>().await;
+                }
+                begun.lock().unwrap().push(Instant::now());
+                sleep(late).await;
+                Ok(Response::new(Body::from(b"{}".to_vec())))
+            }
+        });
+        Server::new(Client::new(service, "a"), DEADLINE.saturating_mul(2))
+    }
+
+    /// The time is that of the test: it passes where nothing else is to be done.
+    #[tokio::test(start_paused = true)]
+    async fn a_leader_ends_when_its_last_lease_was_written_too_long_ago() {
+        for times in [1, 3] {
+            let begun = Begun::default();
+            let server = server(&begun, times, Duration::from_secs(4));
+            let settings = Settings {
+                identity: "me".to_owned(),
+                ..settings()
+            };
+            let status = Status::default();
+            let mut leader = Leader::new(&server, &settings, &status);
+            leader.acquire().await;
+            let reason = leader.keep().await;
+            assert!(reason.contains("was not renewed for 10 s"), "{reason}");
+            let last = *begun.lock().unwrap().last().unwrap();
+            assert_eq!(begun.lock().unwrap().len(), times);
+            let late = last.elapsed().saturating_sub(DEADLINE);
+            assert!(late < PERIOD, "{times}: {late:?}");
+        }
     }
 }
