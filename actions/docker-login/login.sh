@@ -46,14 +46,19 @@ host() {
     esac
 }
 
+# The program, which may be that of a step before already.
+copied() {
+    [ "$1" -ef "$folder/bin/$name" ] || cp -- "$1" "$folder/bin/$name" || fail "program: $1 cannot be copied to $folder/bin"
+}
+
 # The program, from where there is one.
 program() {
     mkdir -p "$folder/bin"
     if [ -n "${INPUT_PROGRAM:-}" ]; then
         [ -f "$INPUT_PROGRAM" ] && [ -x "$INPUT_PROGRAM" ] || fail "program: $INPUT_PROGRAM is not a program"
-        cp -- "$INPUT_PROGRAM" "$folder/bin/$name"
+        copied "$INPUT_PROGRAM"
     elif command -v "$name" >/dev/null; then
-        [ "$(command -v "$name")" = "$folder/bin/$name" ] || cp -- "$(command -v "$name")" "$folder/bin/$name"
+        copied "$(command -v "$name")"
     else
         fetched
     fi
@@ -166,7 +171,7 @@ helper() {
     printf '%s: each client fetches a token for %s\n' "$registry" "$audience"
 }
 
-# The only audience of a token; nothing if it has several.
+# The only audience of a token; nothing if it has several, or says so more than once: readers differ in which one counts.
 audience_of() {
     claims=$(printf %s "$1" | cut -d . -f 2 | tr _- /+)
     case $((${#claims} % 4)) in
@@ -174,11 +179,27 @@ audience_of() {
         3) claims=$claims= ;;
     esac
     printf %s "$claims" | base64 -d 2>/dev/null | tr -d '\n' |
-        sed -n -e 's/.*"aud"[[:space:]]*:[[:space:]]*"\([^"\\]*\)".*/\1/p' \
+        sed -n -e '/"aud".*"aud"/d' -e 's/.*"aud"[[:space:]]*:[[:space:]]*"\([^"\\]*\)".*/\1/p' \
             -e 's/.*"aud"[[:space:]]*:[[:space:]]*\[[[:space:]]*"\([^"\\]*\)"[[:space:]]*\].*/\1/p'
 }
 
+# Where the token that authorizes the request may be sent: over TLS, or to this machine.
+token_url() {
+    case $1 in
+        https://*) return ;;
+        http://*) authority=${1#http://} ;;
+        *) authority= ;;
+    esac
+    authority=${authority%%[/?#]*}
+    case $authority in
+        *[!]0-9A-Za-z.:[]*) ;;
+        localhost | 127.0.0.1 | '[::1]' | localhost:* | 127.0.0.1:* | '[::1]:'*) return ;;
+    esac
+    fail "ACTIONS_ID_TOKEN_REQUEST_URL is not a URL of https: the runner sets it, and no step may change it"
+}
+
 login() {
+    token_url "$ACTIONS_ID_TOKEN_REQUEST_URL"
     # On stdin, so that no list of processes shows what authorizes the request.
     answer=$(printf 'header = "Authorization: Bearer %s"\n' "$ACTIONS_ID_TOKEN_REQUEST_TOKEN" |
         curl --config - --silent --show-error --fail --proto '=https,http' --max-time 5 --retry 1 --max-filesize 65536 \

@@ -242,7 +242,10 @@ fn a_login_has_the_token_on_stdin_and_masks_it() {
 fn what_is_wrong_is_one_line_without_a_secret() {
     let registry = ("INPUT_REGISTRY", "registry.example.com");
     let permission = "this job may not ask for a token: give it permissions: { id-token: write, contents: read }";
-    let rows: [(&[(&str, &str)], &str); 29] = [
+    let url = "ACTIONS_ID_TOKEN_REQUEST_URL is not a URL of https";
+    let login = ("INPUT_METHOD", "login");
+    let asks = |url| ("ACTIONS_ID_TOKEN_REQUEST_URL", url);
+    let rows: [(&[(&str, &str)], &str); 35] = [
         (&[], "registry: write the host of the registry"),
         (
             &[("INPUT_REGISTRY", "https://a.example.com")],
@@ -337,6 +340,18 @@ fn what_is_wrong_is_one_line_without_a_secret() {
             ],
             "the token service of GitHub Actions gave no token for registry.example.com",
         ),
+        (&[registry, login, asks("http://192.0.2.1/")], url),
+        (&[registry, login, asks("http://localhost.test/")], url),
+        (
+            &[registry, login, asks("http://localhost:1@192.0.2.1/")],
+            url,
+        ),
+        (
+            &[registry, login, asks("http://127.0.0.1:1\\@192.0.2.1/")],
+            url,
+        ),
+        (&[registry, login, asks("file:///etc/hostname")], url),
+        (&[registry, login, asks("-K/etc/hostname")], url),
     ];
     for (variables, expected) in rows {
         let job = Job::new();

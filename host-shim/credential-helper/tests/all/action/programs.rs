@@ -55,9 +55,35 @@ fn a_program_that_is_fetched_is_checked_or_there_is_a_warning() {
     }
 }
 
+/// A step names the program of the step before, by another path too: it is there already.
+#[test]
+fn the_program_of_a_step_before_is_used_again() {
+    let job = Job::new();
+    let copy = job.path("temp/registry-auth/bin/docker-credential-registry-auth");
+    let copy = copy.display().to_string();
+    let link = job.path("link").display().to_string();
+    std::os::unix::fs::symlink(&copy, &link).unwrap();
+    for program in [PROGRAM, &copy, &link] {
+        let output = job.run(&[
+            ("INPUT_REGISTRY", "registry.example.com"),
+            ("INPUT_PROGRAM", program),
+        ]);
+        assert!(output.status.success(), "{program}: {}", said(&output));
+        assert_eq!(fs::read(&copy).unwrap(), fs::read(PROGRAM).unwrap());
+    }
+    // What cannot be copied is said.
+    fs::remove_file(&copy).unwrap();
+    fs::create_dir_all(format!("{copy}/docker-credential-registry-auth")).unwrap();
+    let output = job.run(&[("INPUT_REGISTRY", "registry.example.com")]);
+    let expected = format!("::error::program: {PROGRAM} cannot be copied to ");
+    assert!(said(&output).contains(&expected), "{}", said(&output));
+}
+
 /// A service that gives tokens for other audiences: none reaches the registry.
 #[test]
 fn a_login_with_a_token_for_another_audience_is_refused() {
+    let twice =
+        |first: &str, last: &str| format!(r#"{{"aud":"{first}","sub":"s","aud":"{last}"}}"#);
     for (claims, is_sent) in [
         (json!({"aud": "registry.example.com"}), true),
         (
@@ -72,7 +98,13 @@ fn a_login_with_a_token_for_another_audience_is_refused() {
         ),
         (json!({"aud": ["registry.example.com", "b"]}), false),
         (json!({}), false),
-    ] {
+    ]
+    .map(|(claims, is_sent)| (claims.to_string(), is_sent))
+    .into_iter()
+    .chain([
+        (twice("b", "registry.example.com"), false),
+        (twice("registry.example.com", "b"), false),
+    ]) {
         let job = Job::new();
         let curl = job.path("bin/curl");
         fs::write(
@@ -81,7 +113,7 @@ fn a_login_with_a_token_for_another_audience_is_refused() {
         )
         .unwrap();
         fs::set_permissions(&curl, fs::Permissions::from_mode(0o755)).unwrap();
-        let token = service::of_claims(&claims);
+        let token = service::of_text(&claims);
         let output = job.run(&[
             ("INPUT_REGISTRY", "registry.example.com"),
             ("INPUT_METHOD", "login"),
