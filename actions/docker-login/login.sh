@@ -142,17 +142,42 @@ configuration() {
     fi
 }
 
-# A folder that ends with the job: the runner empties that for temporary files.
+# Whether only this user and root may change what is in a folder: the program takes no other settings (docs/workloads.md).
+private() {
+    at=$(cd "$1" && pwd -P) || return 1
+    user=$(id -u)
+    while :; do
+        # The mode, how many links, the owner.
+        set -- $(ls -ldn "$at")
+        case $1 in
+            # Others may add to it, but not rename what is there: as /tmp.
+            d????????[tT]*) ;;
+            d????w* | d???????w*) return 1 ;;
+        esac
+        case $3 in
+            0 | "$user") ;;
+            *) return 1 ;;
+        esac
+        [ "$at" != / ] || return 0
+        at=${at%/*}
+        at=${at:-/}
+    done
+}
+
+# A folder that ends with the job: the runner empties that for temporary files. In a container that one is another user's, and there
+# is one of its own, which ends with the container.
 place() {
     before=${REGISTRY_AUTH_CREDENTIALS:-}
-    if [ -n "${RUNNER_TEMP:-}" ]; then
-        folder=$RUNNER_TEMP/registry-auth
+    one_line RUNNER_TEMP "${RUNNER_TEMP:-}"
+    folder=${RUNNER_TEMP:+$RUNNER_TEMP/registry-auth}
+    if [ -n "$folder" ] && mkdir -p "$folder" && private "$folder"; then
+        :
     elif [ -s "${before%/*}/ours.json" ]; then
         folder=${before%/*}
     else
         folder=$(mktemp -d)
     fi
-    one_line RUNNER_TEMP "$folder"
+    one_line "the folder" "$folder"
     mkdir -p "$folder"
 }
 

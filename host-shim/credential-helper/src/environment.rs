@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn files_are_read_whole_or_say_why_not() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::owned::tests::private();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("file"), "abc\n").unwrap();
         std::fs::write(at("long"), "a".repeat(64 * 1024 + 1)).unwrap();

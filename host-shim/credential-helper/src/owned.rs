@@ -1,8 +1,10 @@
 //! Who may change a file that says which programs are started.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, fstatvfs, statvfs};
 use rustix::process::geteuid;
@@ -14,10 +16,14 @@ const WRITABLE: u32 = 0o022;
 /// Entries of a folder are renamed and removed by their owners only.
 const STICKY: u32 = 0o1000;
 
+/// Links that are followed, as the system does at most.
+const MAX_LINKS: usize = 40;
+
 /// Reads a file as [`environment::read`] does, if nobody but this user and root may change it, or
-/// put another in its place: neither it nor its folder, and where it is a link neither that of the
-/// link, belongs to others or can be written by them. What is on a mount that is read-only, such as
-/// the volume of a `ConfigMap`, cannot be written by anybody.
+/// put another in its place: neither it, nor its folder, nor a folder above that, nor where a link on
+/// the way has its name, belongs to others or can be written by them. `StrictModes` of sshd asks the
+/// same, up to the home folder. A folder on a mount that is read-only, such as the volume of a
+/// `ConfigMap`, cannot be written by anybody; those above it are looked at all the same.
 ///
 /// # Errors
 /// See [`FileError`].
@@ -25,11 +31,7 @@ pub(crate) fn read(path: &Path) -> Result<String, FileError> {
     let file = environment::open(path)?;
     let own = geteuid().as_raw();
     check_file(&file, path, own)?;
-    check_place(path, own)?;
-    // Where links lead.
-    if let Ok(real) = fs::canonicalize(path) {
-        check_place(&real, own)?;
-    }
+    check_way(path, own)?;
     environment::content(file, path)
 }
 
@@ -43,20 +45,55 @@ fn check_file(file: &File, path: &Path, own: u32) -> Result<(), FileError> {
     }
 }
 
-/// Checks the folder in which a file, or a link, has its name.
-fn check_place(path: &Path, own: u32) -> Result<(), FileError> {
-    let folder = match path.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-        Some(folder) => folder,
-        None => return Ok(()),
-    };
+/// Goes the way of a path as the system does, and checks each folder in which it looks up a name.
+fn check_way(path: &Path, own: u32) -> Result<(), FileError> {
     let unreadable = |error| environment::unreadable(path, &error);
-    let found = fs::metadata(folder).map_err(unreadable)?;
-    let entry = fs::symlink_metadata(path).map_err(unreadable)?;
+    let whole = std::path::absolute(path).map_err(unreadable)?;
+    // What is still to be looked up, the next part last.
+    let mut parts = parts(&whole);
+    let mut folder = PathBuf::from("/");
+    let mut links = 0_usize;
+    while let Some(part) = parts.pop() {
+        if part == ".." {
+            folder.pop();
+            continue;
+        }
+        let entry = folder.join(part);
+        let found = fs::symlink_metadata(&entry).map_err(unreadable)?;
+        check_place(&folder, found.uid(), own)?;
+        if found.is_symlink() {
+            links = links.saturating_add(1);
+            if links > MAX_LINKS {
+                return Err(unreadable(io::ErrorKind::Other.into()));
+            }
+            let target = fs::read_link(&entry).map_err(unreadable)?;
+            if target.is_absolute() {
+                folder = PathBuf::from("/");
+            }
+            parts.extend(self::parts(&target));
+        } else {
+            folder = entry;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the names in a path, the first last.
+fn parts(path: &Path) -> Vec<OsString> {
+    let names = path.components().rev().filter_map(|part| match part {
+        Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
+    });
+    names.collect()
+}
+
+/// Checks the folder in which a name is looked up; `owner` is that of what has the name.
+fn check_place(folder: &Path, owner: u32, own: u32) -> Result<(), FileError> {
+    let found = fs::metadata(folder).map_err(|error| environment::unreadable(folder, &error))?;
     if statvfs(folder).is_ok_and(|mount| is_read_only(mount.f_flag)) {
         return Ok(());
     }
-    let is_kept = found.mode() & STICKY != 0 && is_trusted(entry.uid(), own);
+    let is_kept = found.mode() & STICKY != 0 && is_trusted(owner, own);
     let mode = if is_kept { 0 } else { found.mode() };
     match problem(found.uid(), mode, own) {
         Some(advice) => Err(others(folder, advice)),
@@ -92,11 +129,18 @@ fn others(place: &Path, advice: &'static str) -> FileError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
+
+    /// Returns a folder that only this user may change, whatever the umask is.
+    pub(crate) fn private() -> tempfile::TempDir {
+        let mut folder = tempfile::Builder::new();
+        folder.permissions(Permissions::from_mode(0o700));
+        folder.tempdir().unwrap()
+    }
 
     #[test]
     fn what_others_may_change_is_not_trusted() {
@@ -117,36 +161,95 @@ mod tests {
         }
     }
 
-    /// The rows: modes of the folder and the file, which name is read, and what is said.
+    /// The rows: modes of the folder above, the folder and the file, which name is read, and what is said.
     #[test]
     fn a_file_is_read_if_nobody_else_may_change_it() {
+        let fine = 0o755;
         let rows = [
-            (0o755, 0o644, "real/file", ""),
-            (0o700, 0o600, "link", ""),
-            (0o755, 0o664, "real/file", "real/file` may be changed"),
-            (0o755, 0o646, "link", "link` may be changed"),
-            (0o775, 0o644, "real/file", "real` may be changed"),
-            (0o757, 0o644, "link", "real` may be changed"),
+            (fine, 0o755, 0o644, "above/real/file", ""),
+            (fine, 0o700, 0o600, "link", ""),
+            (fine, 0o755, 0o600, "first", ""),
+            (fine, 0o755, 0o600, "above/real/../real/./file", ""),
+            (
+                fine,
+                0o755,
+                0o664,
+                "above/real/file",
+                "real/file` may be changed",
+            ),
+            (fine, 0o755, 0o646, "link", "link` may be changed"),
+            (
+                fine,
+                0o775,
+                0o644,
+                "above/real/file",
+                "real` may be changed",
+            ),
+            (fine, 0o757, 0o644, "link", "real` may be changed"),
             // As `/tmp`, with a file of this user.
-            (0o1777, 0o644, "real/file", ""),
-            (0o1777, 0o666, "real/file", "real/file` may be changed"),
+            (fine, 0o1777, 0o644, "above/real/file", ""),
+            (
+                fine,
+                0o1777,
+                0o666,
+                "above/real/file",
+                "real/file` may be changed",
+            ),
+            // Whoever may rename the folder may put another in its place.
+            (
+                0o775,
+                0o755,
+                0o644,
+                "above/real/file",
+                "above` may be changed",
+            ),
+            (0o757, 0o755, 0o644, "link", "above` may be changed"),
+            (0o1777, 0o755, 0o644, "above/real/file", ""),
+            // A link to a link.
+            (0o775, 0o755, 0o644, "first", "above` may be changed"),
+            (fine, 0o775, 0o644, "through/file", "real` may be changed"),
+            (0o775, 0o755, 0o644, "above/out", "above` may be changed"),
+            (fine, 0o755, 0o644, "above/out", ""),
         ];
-        for (folder, file, name, expected) in rows {
-            let root = tempfile::tempdir().unwrap();
+        for (above, folder, file, name, expected) in rows {
+            let root = private();
             let at = |name: &str| root.path().join(name);
-            fs::create_dir(at("real")).unwrap();
-            fs::write(at("real/file"), "text").unwrap();
-            symlink(at("real/file"), at("link")).unwrap();
-            fs::set_permissions(at("real/file"), Permissions::from_mode(file)).unwrap();
-            fs::set_permissions(at("real"), Permissions::from_mode(folder)).unwrap();
+            let mode = |name: &str, mode: u32| {
+                fs::set_permissions(at(name), Permissions::from_mode(mode)).unwrap();
+            };
+            fs::create_dir_all(at("above/real")).unwrap();
+            fs::create_dir(at("safe")).unwrap();
+            for name in ["above/real/file", "safe/file"] {
+                fs::write(at(name), "text").unwrap();
+                mode(name, 0o600);
+            }
+            mode("safe", 0o700);
+            symlink(at("above/real/file"), at("link")).unwrap();
+            symlink("above/real", at("through")).unwrap();
+            // Its file is safe, but not where the way to it goes.
+            symlink("../safe/file", at("above/out")).unwrap();
+            symlink("above/out", at("first")).unwrap();
+            mode("above/real/file", file);
+            mode("above/real", folder);
+            mode("above", above);
             let found = read(&at(name)).map_err(|error| error.to_string());
             match found {
-                Ok(text) => assert_eq!((text.as_str(), expected), ("text", "")),
+                Ok(text) => assert_eq!((text.as_str(), expected), ("text", ""), "{name}"),
                 Err(error) => {
                     assert!(!expected.is_empty() && error.contains(expected), "{error}");
                     assert!(error.contains("others can write it"), "{error}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn links_in_a_circle_are_not_followed_for_ever() {
+        let root = private();
+        let at = |name: &str| root.path().join(name);
+        symlink("b", at("a")).unwrap();
+        symlink("a", at("b")).unwrap();
+        let own = geteuid().as_raw();
+        assert!(check_way(&at("a"), own).is_err() && read(&at("a")).is_err());
     }
 }

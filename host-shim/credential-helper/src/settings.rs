@@ -345,7 +345,7 @@ mod tests {
     /// The rows: variables, and what is found; `{}` is the folder.
     #[test]
     fn the_file_is_that_of_the_variable_or_that_in_the_home_folder() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = owned::tests::private();
         let root = folder.path().to_str().unwrap();
         for (place, host) in [
             ("home/.config/registry-auth", "home"),
@@ -354,6 +354,18 @@ mod tests {
             std::fs::create_dir_all(folder.path().join(place)).unwrap();
             let text = format!(r#"{{"registries": {{"{host}": {{}}}}}}"#);
             std::fs::write(folder.path().join(place).join("credentials.json"), text).unwrap();
+        }
+        // Whatever the umask is.
+        for name in [
+            "home",
+            "home/.config",
+            "home/.config/registry-auth",
+            "home/.config/registry-auth/credentials.json",
+            "other",
+            "other/credentials.json",
+        ] {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+            std::fs::set_permissions(folder.path().join(name), mode).unwrap();
         }
         let open = folder.path().join("open.json");
         std::fs::write(&open, r#"{"registries": {"evil": {}}}"#).unwrap();

@@ -58,6 +58,10 @@ async fn the_helper_is_also_a_command() -> anyhow::Result<()> {
     let folder = Folder::new()?;
     let settings = json!({"registries": {HOST: {"source": "env", "username": "ci"}}});
     let settings = folder.write("credentials.json", &settings.to_string())?;
+    for place in [folder.path(""), settings.clone()] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(place, mode)?;
+    }
     let token = token(HOST, 300);
     let variables = [
         ("REGISTRY_AUTH_CREDENTIALS", text(&settings)?),

@@ -46,6 +46,8 @@ fn settings(folder: &Path) -> String {
         "any.example.com": {"audience": "registry.example.com"},
     }});
     std::fs::write(&path, settings.to_string()).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&path, mode).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
@@ -55,7 +57,7 @@ fn of(aud: &Value, left: i64) -> String {
 
 #[test]
 fn a_credential_has_the_bytes_that_clients_read() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::owned::tests::private();
     let file = settings(folder.path());
     let token = of(&json!("registry.example.com"), 300);
     let variables = [(VARIABLE, file.as_str()), ("REGISTRY_AUTH_TOKEN", &token)];
@@ -80,7 +82,7 @@ fn a_credential_has_the_bytes_that_clients_read() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of rows")]
 fn every_verb_says_what_clients_read() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::owned::tests::private();
     let file = settings(folder.path());
     let not_found = "credentials not found in native keychain\n";
     let login = |server: &str, user: &str| {
@@ -201,7 +203,7 @@ fn every_verb_says_what_clients_read() {
 /// The rows: the token, and what is said of it.
 #[test]
 fn a_token_that_is_not_good_is_not_printed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::owned::tests::private();
     let file = settings(folder.path());
     let here = json!("registry.example.com");
     let rows = [
@@ -257,7 +259,7 @@ fn a_token_that_is_not_good_is_not_printed() {
 
 #[test]
 fn the_first_source_is_said_on_stderr_if_somebody_asks() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::owned::tests::private();
     let file = settings(folder.path());
     let token = of(&json!("registry.example.com"), 300);
     let rows = [
@@ -288,13 +290,15 @@ fn the_first_source_is_said_on_stderr_if_somebody_asks() {
 /// Nothing about settings is printed that may be a token in the wrong place.
 #[test]
 fn broken_settings_end_each_verb_that_needs_them() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::owned::tests::private();
     let file = folder.path().join("credentials.json");
     std::fs::write(
         &file,
         r#"{"registries": {"a": {"source": {"env": "tops3cret.a"}}}}"#,
     )
     .unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&file, mode).unwrap();
     let login = r#"{"ServerURL":"a","Username":"b"}"#;
     for (verb, stdin) in [("get", "a"), ("list", "unused"), ("store", login)] {
         let said = say(verb, &[(VARIABLE, file.to_str().unwrap())], stdin);

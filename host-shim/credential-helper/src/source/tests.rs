@@ -90,7 +90,7 @@ fn the_first_source_that_is_there_is_taken() {
         (&["HOME"], "", "", ""),
     ];
     for (variables, file, text, expected) in rows {
-        let root = tempfile::tempdir().unwrap();
+        let root = crate::owned::tests::private();
         if !file.is_empty() {
             let path = root.path().join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

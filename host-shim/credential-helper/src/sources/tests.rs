@@ -215,7 +215,7 @@ async fn metadata_servers_give_tokens() {
 
 #[tokio::test]
 async fn variables_files_and_programs_hold_tokens() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::owned::tests::private();
     let file = folder.path().join("token");
     std::fs::write(&file, "a.b.c\n").unwrap();
     let of_file = format!("file:{}", file.display());
@@ -288,7 +288,7 @@ async fn variables_files_and_programs_hold_tokens() {
 /// has ended with it, and nobody waits for what holds its pipes.
 #[tokio::test]
 async fn what_a_program_has_started_ends_with_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::owned::tests::private();
     let script = folder.path().join("get");
     let text = format!(
         "#!/bin/sh\ncd '{}'\n\

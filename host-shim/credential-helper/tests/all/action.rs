@@ -33,7 +33,7 @@ struct Job {
 
 impl Job {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::folder::private();
         fs::create_dir(folder.path().join("bin")).unwrap();
         let docker = folder.path().join("bin/docker");
         fs::write(&docker, DOCKER).unwrap();
@@ -164,7 +164,7 @@ fn each_job_and_each_step_works_on_its_own_file_without_jq() {
     let job = Job::new();
     let path = job.path("bin").display().to_string();
     for tool in [
-        "cat", "cmp", "cp", "cut", "ln", "mkdir", "mktemp", "sed", "sh", "tr",
+        "cat", "cmp", "cp", "cut", "id", "ln", "ls", "mkdir", "mktemp", "sed", "sh", "tr",
     ] {
         let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
             .map(|folder| folder.join(tool))
@@ -215,6 +215,34 @@ fn without_a_folder_of_the_runner_the_steps_share_one_of_their_own() {
     let config = fs::read_to_string(Path::new(docker).join("config.json")).unwrap();
     let config: Value = serde_json::from_str(&config).unwrap();
     assert_eq!(config["credHelpers"].as_object().unwrap().len(), 2);
+}
+
+/// In a container the folder of the runner is another user's: the program would refuse settings there.
+#[test]
+fn where_others_may_change_the_folder_of_the_runner_there_is_another() {
+    let modes = [
+        (0o755, true),
+        (0o1777, true),
+        (0o775, false),
+        (0o757, false),
+    ];
+    for (mode, is_used) in modes {
+        let job = Job::new();
+        for folder in ["temp", "own"] {
+            fs::create_dir(job.path(folder)).unwrap();
+        }
+        fs::set_permissions(job.path("temp"), fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(job.path("own"), fs::Permissions::from_mode(0o700)).unwrap();
+        let own = job.path("own").display().to_string();
+        let variables = [("INPUT_REGISTRY", "registry.example.com"), ("TMPDIR", &own)];
+        let output = job.run(&variables);
+        assert!(output.status.success(), "{mode:o}: {}", said(&output));
+        let place = if is_used { "temp" } else { "own" };
+        let place = job.path(place).display().to_string();
+        let env = job.read("github-env");
+        let settings = format!("REGISTRY_AUTH_CREDENTIALS={place}/");
+        assert!(env.contains(&settings), "{mode:o}: {env}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The program as a process, and the scripts that use it.
 
 mod action;
+mod folder;
 mod pages;
 mod program;
 mod service;

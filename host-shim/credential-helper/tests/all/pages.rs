@@ -15,7 +15,7 @@ const GITLAB: &str = include_str!("../../../../examples/workloads/gitlab-ci.yml"
 
 #[test]
 fn settings_on_the_page_are_read() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::folder::private();
     let file = folder.path().join("credentials.json");
     let blocks = PAGE
         .split("```json\n")
@@ -24,6 +24,8 @@ fn settings_on_the_page_are_read() {
     let mut count = 0;
     for block in blocks.filter(|block| block.contains("\"registries\"")) {
         std::fs::write(&file, block).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&file, mode).unwrap();
         let variables = [(VARIABLE, file.to_str().unwrap())];
         let settings = Settings::read(&Environment::new(&variables, Path::new("/")));
         assert!(!settings.unwrap().registries.is_empty(), "{block}");
@@ -73,7 +75,7 @@ fn the_job_of_gitlab_logs_in_with_its_token() {
     let lines = GITLAB.split_once("before_script:\n").unwrap().1;
     let lines = lines.lines().map_while(|line| line.strip_prefix("    - "));
     let script = lines.collect::<Vec<_>>().join("\n");
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::folder::private();
     let docker = "docker() { echo \"$@\"; cat; }\n";
     let token = token("registry.example.com", 60);
     for (token, expected) in [

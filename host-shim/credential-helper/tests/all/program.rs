@@ -32,13 +32,15 @@ fn run(arguments: &[&str], variables: &[(&str, &str)], stdin: &str) -> Output {
 /// The rows: arguments, stdin, the exit status, and what is on stdout.
 #[test]
 fn the_program_ends_as_clients_expect() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::folder::private();
     let file = folder.path().join("credentials.json");
     std::fs::write(
         &file,
         r#"{"registries": {"a.example.com": {"source": "env"}}}"#,
     )
     .unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&file, mode).unwrap();
     let token = token("a.example.com", 300);
     let variables = [
         ("REGISTRY_AUTH_CREDENTIALS", file.to_str().unwrap()),
@@ -84,9 +86,11 @@ fn the_program_ends_as_clients_expect() {
 /// The source is found by the variables that the runner of a job sets.
 #[test]
 fn a_job_of_github_has_a_token_without_a_word_in_the_settings() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::folder::private();
     let file = folder.path().join("credentials.json");
     std::fs::write(&file, r#"{"registries": {"a.example.com": {}}}"#).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&file, mode).unwrap();
     let url = format!("http://{}/?api-version=2.0", service::start());
     for (runner, expected) in [
         (

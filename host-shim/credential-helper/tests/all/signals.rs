@@ -83,7 +83,7 @@ fn ends(id: Pid) -> bool {
 #[test]
 fn a_signal_ends_the_program_and_all_that_it_has_started() {
     for signal in [Signal::HUP, Signal::INT, Signal::TERM] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::folder::private();
         let child = start(Command::new(PROGRAM).arg("get"), folder.path());
         let id = Pid::from_child(&child);
         let started = started(folder.path());
@@ -105,7 +105,7 @@ fn a_signal_ends_the_program_and_all_that_it_has_started() {
 /// As with `nohup`: the program goes on, here to its time limit.
 #[test]
 fn a_signal_that_is_ignored_ends_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::folder::private();
     let line = format!("trap '' HUP; exec {PROGRAM} get");
     let child = start(Command::new("sh").arg("-c").arg(line), folder.path());
     let id = Pid::from_child(&child);

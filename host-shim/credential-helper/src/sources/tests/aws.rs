@@ -21,7 +21,7 @@ const IMDS: (&str, &str) = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://{}");
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table of rows")]
 async fn aws_gives_a_token_for_signed_requests() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::owned::tests::private();
     let file = folder.path().join("token");
     std::fs::write(&file, "cluster.t.t\n").unwrap();
     let file = file.to_str().unwrap();

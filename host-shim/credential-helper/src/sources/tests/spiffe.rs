@@ -118,7 +118,7 @@ async fn the_workload_api_gives_the_token_of_an_identity() {
         ),
     ];
     for (source, answers, expected, count) in rows {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::owned::tests::private();
         let path = folder.path().join("agent.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let seen = Seen::default();

@@ -1,9 +1,9 @@
 //! The credential helper in the folder of a caller.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -38,7 +38,11 @@ pub(super) fn set_up(host: SocketAddr, folder: &Path, token: Option<&str>) -> Re
         fs::write(&file, token)?;
         *registries = json!({host.to_string(): {"audience": AUDIENCE, "source": {"file": file}}});
     }
-    Ok(fs::write(folder.join(SETTINGS.1), settings.to_string())?)
+    let file = folder.join(SETTINGS.1);
+    fs::write(&file, settings.to_string())?;
+    // What others may change is refused, and the umask may be any.
+    fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    Ok(fs::set_permissions(file, Permissions::from_mode(0o600))?)
 }
 
 /// Returns `PATH` with the helper in front.
