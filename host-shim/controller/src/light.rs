@@ -17,7 +17,7 @@ use crate::names::{MANAGER, OPT_IN, REGISTRIES};
 /// Labels and annotations that are kept.
 const KEPT: [&str; 3] = [OPT_IN, REGISTRIES, USERNAME];
 
-/// An object of the kind `K`: of its metadata what identifies it, and [`KEPT`], cut to a little more
+/// An object of the kind `K`: of its metadata what identifies it, and [`KEPT`], cut to a few bytes more
 /// than [`MAX_VALUE`].
 #[derive(Clone)]
 pub(crate) struct Light<K> {
@@ -132,10 +132,11 @@ impl<'de> Visitor<'de> for KeptVisitor {
         let mut kept = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
             if KEPT.contains(&&*name) && !kept.iter().any(|(other, _)| *other == name) {
-                let value = map.next_value::<String>()?;
+                let mut value = map.next_value::<String>()?;
                 // More than is read shows that it was longer.
-                let cut = value.chars().take(MAX_VALUE.saturating_add(1));
-                kept.push((name, cut.collect()));
+                value.truncate(value.ceil_char_boundary(MAX_VALUE.saturating_add(1)));
+                value.shrink_to_fit();
+                kept.push((name, value));
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -236,5 +237,25 @@ mod tests {
         let text = r#"{"metadata": {"name": "app", "labels": null}}"#;
         let object: Light<ServiceAccount> = serde_json::from_str(text).unwrap();
         assert_eq!((object.pull_secrets, object.metadata.labels), (None, None));
+    }
+    #[test]
+    fn a_value_is_cut_by_bytes_where_a_character_ends() {
+        // The text, and how many bytes are kept.
+        let rows = [
+            ("a".repeat(4_096), 4_096),
+            ("a".repeat(4_097), 4_097),
+            ("a".repeat(9_000), 4_097),
+            ("\u{1f4a9}".repeat(1_024), 4_096),
+            ("\u{1f4a9}".repeat(9_000), 4_100),
+            // The whole character, or the rest would seem not to be longer.
+            ("a".repeat(4_095) + "\u{1f4a9}b", 4_099),
+        ];
+        for (text, length) in rows {
+            let written = json!({"metadata": {"annotations": {REGISTRIES: text}}});
+            let object: Light<ServiceAccount> = serde_json::from_value(written).unwrap();
+            let annotations = object.metadata.annotations.unwrap();
+            let value = annotations[REGISTRIES].as_str();
+            assert_eq!((value.len(), text.starts_with(value)), (length, true));
+        }
     }
 }
