@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::account::Spec;
 use crate::call::{CallError, Server, Write};
 use crate::document;
-use crate::held::{Held, Life};
-use crate::names::{ARGO_TYPE, OPT_IN};
+use crate::held::Held;
+use crate::names::{ARGO_TYPE, OPT_IN, REPOSITORY};
 use crate::problem::Problem;
 use crate::pull_secret::Done;
 use crate::registry::shown;
@@ -48,7 +48,7 @@ pub(crate) async fn list(server: &Server, argo: &Argo) -> Result<Vec<Repository>
 fn read(object: &Value) -> Option<Repository> {
     let metadata = object.get("metadata")?;
     let label = |name: &str| metadata.get("labels")?.get(name)?.as_str();
-    let held = Held::read(object)?;
+    let held = Held::read(object, REPOSITORY)?;
     // The pull secret of an account in this namespace is another matter.
     let has_tokens = held.spec.is_some() && !held.is_managed;
     let repository = Repository {
@@ -136,10 +136,7 @@ struct Secret<'a> {
 
 impl Secret<'_> {
     async fn write(&self, held: &Held, spec: &Spec, now: i64) -> Result<(Done, String), Problem> {
-        if let Some(life) = held.life(now, spec.lifetime)
-            && held.is_intact
-            && held.spec.as_deref() == Some(&*spec.hash())
-        {
+        if let Some(life) = held.good(spec, now) {
             return Ok((Done::Kept(life), held.resource_version.clone()));
         }
         let whose = For {
@@ -151,11 +148,7 @@ impl Secret<'_> {
         let tokens = tokens::fetch(self.server, whose, spec, now).await?;
         let body = document::repository(&self.argo.namespace, self.name, held, spec, &tokens);
         let version = self.apply(&body).await?;
-        let life = Life {
-            expires: tokens.expires,
-            renew: tokens.renew,
-        };
-        Ok((Done::Written(life), version))
+        Ok((Done::Written(tokens.life), version))
     }
 
     /// Removes what is ours.
@@ -174,7 +167,7 @@ impl Secret<'_> {
         let how = Write::Apply { force: false };
         let written = self.server.write(how, self.path, body).await;
         let written = written.map_err(|error| refused(self.name, error))?;
-        let version = Held::read(&written).map(|held| held.resource_version);
+        let version = Held::read(&written, REPOSITORY).map(|held| held.resource_version);
         Ok(version.unwrap_or_default())
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::bounded::{MAX_LINE, PAGE};
-use crate::said::{shown_message, status_text};
+use crate::said::{innermost, status_text};
 
 /// The longest answer about one object, in bytes: a Secret has 1 MiB at most.
 const MAX_ANSWER: usize = 2 << 20;
@@ -252,7 +252,7 @@ impl Server {
 
     async fn exchange(&self, request: Request<Body>, longest: usize) -> Result<Value, CallError> {
         let response = self.client.send(request).await;
-        let response = response.map_err(|error| CallError::Unreachable(reason(&error)))?;
+        let response = response.map_err(|error| CallError::Unreachable(innermost(&error)))?;
         let status = response.status();
         let header = response.headers().get(RETRY_AFTER);
         let header = header.and_then(|value| value.to_str().ok()?.parse().ok());
@@ -286,15 +286,6 @@ fn request(
     };
     let request = request.body(Body::from(bytes));
     request.map_err(|_| CallError::Unreachable("no such path".to_owned()))
-}
-
-/// Returns the innermost cause: those around it only say that a request failed.
-fn reason(error: &kube::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    shown_message(&cause.to_string())
 }
 
 /// Reads a Status (`meta/v1`).

@@ -7,25 +7,21 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::account::{Account, Listed, Spec};
-use crate::held::{Held, digest};
+use crate::held::{Held, Life, digest};
 use crate::names::{
-    DIGEST, EXPIRES, MANAGED_BY, MANAGER, OWNER, RENEW, SECRET_TYPE, SPEC, secret_name,
+    CONTENT, DIGEST, EXPIRES, LOGIN, MANAGED_BY, MANAGER, OWNER, PASSWORD, PULL_SECRET, RENEW,
+    REPOSITORY, SECRET_TYPE, SPEC, secret_name,
 };
 use crate::plan::CLEARED;
 use crate::times;
 
-/// The key of a pull secret's content.
-const CONTENT: &str = ".dockerconfigjson";
-
-/// Tokens by their audiences, and when the first of them ends, in seconds since 1970.
+/// Tokens by their audiences, and their times.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Tokens {
     /// The tokens: secrets.
     pub(crate) by_audience: BTreeMap<String, String>,
-    /// When the first ends.
-    pub(crate) expires: i64,
-    /// When they are replaced.
-    pub(crate) renew: i64,
+    /// Their times.
+    pub(crate) life: Life,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -71,7 +67,7 @@ pub(crate) fn full_secret(account: &Account, spec: &Spec, held: &Held, tokens: &
         })
         .collect();
     let auths = Value::from(auths);
-    let annotations = annotations(&spec.hash(), tokens, &content(&auths));
+    let annotations = annotations(&spec.hash(), tokens, (&content(&auths), PULL_SECRET));
     secret(account, Some(held), &auths, &annotations)
 }
 
@@ -92,8 +88,8 @@ pub(crate) fn repository(
 ) -> Value {
     let token = tokens.by_audience.values().next();
     let data = json!({
-        "username": STANDARD.encode(&spec.username),
-        "password": STANDARD.encode(token.map_or("", String::as_str)),
+        LOGIN: STANDARD.encode(&spec.username),
+        PASSWORD: STANDARD.encode(token.map_or("", String::as_str)),
     });
     json!({
         "apiVersion": "v1",
@@ -103,7 +99,7 @@ pub(crate) fn repository(
             "namespace": namespace,
             "uid": held.uid,
             "resourceVersion": held.resource_version,
-            "annotations": annotations(&spec.hash(), tokens, &data),
+            "annotations": annotations(&spec.hash(), tokens, (&data, REPOSITORY)),
         },
         "data": data,
     })
@@ -149,11 +145,12 @@ pub(crate) fn pull_secrets(account: &Account, wanted: bool) -> Option<Value> {
     Some(json!([same, change]))
 }
 
-fn annotations(spec: &str, tokens: &Tokens, data: &Value) -> Value {
-    let (expires, renew) = (times::written(tokens.expires), times::written(tokens.renew));
+fn annotations(spec: &str, tokens: &Tokens, content: (&Value, &[&str])) -> Value {
+    let Life { expires, renew } = tokens.life;
+    let (expires, renew) = (times::written(expires), times::written(renew));
     json!({
         SPEC: spec,
-        DIGEST: digest(data, (&expires, &renew)),
+        DIGEST: digest(content, (&expires, &renew)),
         EXPIRES: expires,
         RENEW: renew,
     })
@@ -257,8 +254,10 @@ mod tests {
             by_audience: [("a.example", "eyJ.e30.c2ln"), ("second", "two")]
                 .map(|(audience, token)| (audience.to_owned(), token.to_owned()))
                 .into(),
-            expires: 1_800_000_000,
-            renew: 1_799_998_200,
+            life: Life {
+                expires: 1_800_000_000,
+                renew: 1_799_998_200,
+            },
         };
         let secret = full_secret(&account, &spec, &held, &tokens);
         let times = ("2027-01-15T08:00:00Z", "2027-01-15T07:30:00Z");
@@ -270,7 +269,7 @@ mod tests {
             "labels": {"app.kubernetes.io/managed-by": "registry-auth"},
             "annotations": {
                 "registry-auth.dev/spec": spec.hash(),
-                "registry-auth.dev/digest": digest(&secret["data"], times),
+                "registry-auth.dev/digest": digest((&secret["data"], PULL_SECRET), times),
                 "registry-auth.dev/expires": "2027-01-15T08:00:00Z",
                 "registry-auth.dev/renew": "2027-01-15T07:30:00Z",
             },

@@ -3,14 +3,12 @@
 
 use serde_json::Value;
 
+use crate::account::Spec;
 use crate::names::{DIGEST, EXPIRES, MANAGED_BY, MANAGER, RENEW, SPEC, hash};
 use crate::times;
 
 /// How much later than it should a token may end: clocks differ.
 const SLACK: i64 = 60;
-/// The members of the content that are written: that of a pull secret, or those of a repository.
-const PULL_SECRET: &[&str] = &[".dockerconfigjson"];
-const REPOSITORY: &[&str] = &["username", "password"];
 
 /// The metadata of a Secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,9 +56,18 @@ impl Held {
         is_fine.then_some(Life { expires, renew })
     }
 
-    /// Reads an object; `None` if it is not one.
+    /// Returns the times of its tokens if it is what this spec asks for, as it was written, and none of them has
+    /// to be replaced.
     #[must_use]
-    pub fn read(object: &Value) -> Option<Self> {
+    pub fn good(&self, spec: &Spec, now: i64) -> Option<Life> {
+        let life = self.life(now, spec.lifetime)?;
+        let is_ours = self.is_intact && self.spec.as_deref() == Some(&*spec.hash());
+        is_ours.then_some(life)
+    }
+
+    /// Reads an object, with these members of its content; `None` if it is not one.
+    #[must_use]
+    pub fn read(object: &Value, members: &[&str]) -> Option<Self> {
         let metadata = object.get("metadata")?;
         let text = |name: &str| metadata.get(name)?.as_str().map(str::to_owned);
         let annotation = |name: &str| metadata.get("annotations")?.get(name)?.as_str();
@@ -85,7 +92,7 @@ impl Held {
                 let data = object.get("data").unwrap_or(&Value::Null);
                 written
                     == digest(
-                        data,
+                        (data, members),
                         (times.0.unwrap_or_default(), times.1.unwrap_or_default()),
                     )
             }),
@@ -93,18 +100,13 @@ impl Held {
     }
 }
 
-/// Returns a hash of the content that is written, as the API server has it (base64), and of the times
+/// Returns a hash of these members of the content, as the API server has it (base64), and of the times
 /// of its tokens. Nobody finds a token by it: each has a signature that nobody can guess.
 #[must_use]
-pub fn digest(data: &Value, (expires, renew): (&str, &str)) -> String {
+pub fn digest((data, members): (&Value, &[&str]), (expires, renew): (&str, &str)) -> String {
     let text = |name: &&str| data.get(name).and_then(Value::as_str);
-    let names = if text(&".dockerconfigjson").is_some() {
-        PULL_SECRET
-    } else {
-        REPOSITORY
-    };
     let mut texts = vec![expires, renew];
-    texts.extend(names.iter().map(|name| text(name).unwrap_or_default()));
+    texts.extend(members.iter().map(|name| text(name).unwrap_or_default()));
     hash(&texts, 16)
 }
 
@@ -113,6 +115,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::names::PULL_SECRET;
 
     #[test]
     fn times_that_nobody_of_us_has_written_are_not_believed() {
@@ -146,7 +149,7 @@ mod tests {
         let data = json!({".dockerconfigjson": "e30="});
         let fine = json!({
             "metadata": {"uid": "u", "resourceVersion": "1", "annotations": {
-                DIGEST: digest(&data, times), EXPIRES: times.0, RENEW: times.1,
+                DIGEST: digest((&data, PULL_SECRET), times), EXPIRES: times.0, RENEW: times.1,
             }},
             "data": data,
         });
@@ -177,7 +180,7 @@ mod tests {
         ];
         for (object, is_intact) in rows {
             assert_eq!(
-                Held::read(&object).unwrap().is_intact,
+                Held::read(&object, PULL_SECRET).unwrap().is_intact,
                 is_intact,
                 "{object}"
             );

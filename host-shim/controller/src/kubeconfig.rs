@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use crate::bounded;
 use crate::registry::{Registry, RegistryError, shown};
-use crate::said::shown_message;
+use crate::said::innermost;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -108,14 +108,6 @@ async fn read(path: &Path) -> Result<Config, String> {
     config.map_err(|_| {
         "its current context, or what that names, is missing or cannot be used".to_owned()
     })
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    shown_message(&cause.to_string())
 }
 
 #[cfg(test)]

@@ -18,6 +18,16 @@ pub const EXPIRES: &str = "registry-auth.dev/expires";
 pub const RENEW: &str = "registry-auth.dev/renew";
 /// The annotation of a Secret with a hash of what was written.
 pub const DIGEST: &str = "registry-auth.dev/digest";
+/// The member of a pull secret's content.
+pub const CONTENT: &str = ".dockerconfigjson";
+/// The member of a repository Secret with the user name.
+pub const LOGIN: &str = "username";
+/// The member of a repository Secret with the token.
+pub const PASSWORD: &str = "password";
+/// What is written of the content of a pull secret.
+pub const PULL_SECRET: &[&str] = &[CONTENT];
+/// What is written of the content of a repository Secret.
+pub const REPOSITORY: &[&str] = &[LOGIN, PASSWORD];
 /// The type of pull secrets.
 pub const SECRET_TYPE: &str = "kubernetes.io/dockerconfigjson";
 /// The label of the Secrets that Argo CD reads.

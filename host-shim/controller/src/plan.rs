@@ -61,9 +61,7 @@ pub fn plan(wanted: Option<&Spec>, held: Option<&Held>, account: &str, now: i64)
     if let Some(foreign) = foreign {
         return Step::Foreign(foreign);
     }
-    let life = held.life(now, wanted.lifetime);
-    let is_ours = held.is_intact && held.spec.as_deref() == Some(&*wanted.hash());
-    let life = life.filter(|_| is_ours);
+    let life = held.good(wanted, now);
     life.map_or(Step::Write, Step::Keep)
 }
 

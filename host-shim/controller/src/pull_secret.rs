@@ -7,7 +7,7 @@ use crate::account::{Account, Listed, Spec};
 use crate::call::{Server, Write};
 use crate::document;
 use crate::held::{Held, Life};
-use crate::names::{MANAGED_BY, MANAGER, OWNER, secret_name};
+use crate::names::{MANAGED_BY, MANAGER, OWNER, PULL_SECRET, secret_name};
 use crate::plan::{CLEARED, Step, plan};
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -38,9 +38,13 @@ pub(crate) async fn written_before(server: &Server) -> Result<Vec<(String, Strin
     listed.map_err(Problem::when("cannot list the Secrets"))
 }
 
+fn read(secret: &Value) -> Option<Held> {
+    Held::read(secret, PULL_SECRET)
+}
+
 fn owner_of_tokens(secret: &Value) -> Option<(String, String)> {
     let metadata = secret.get("metadata")?;
-    let written = Held::read(secret)?.spec?;
+    let written = read(secret)?.spec?;
     let owner = metadata.get("ownerReferences")?.as_array()?.first()?;
     let name = owner.get("name")?.as_str()?;
     let is_ours = owner.get("kind")? == OWNER && metadata.get("name")? == &*secret_name(name);
@@ -90,7 +94,7 @@ impl Secret<'_> {
         let path = format!("{}/{}", self.folder, self.name);
         let held = self.server.read(&path).await;
         let held = held.map_err(Problem::when("cannot read the Secret"))?;
-        let mut held = held.as_ref().and_then(Held::read);
+        let mut held = held.as_ref().and_then(read);
         let step = plan(spec, held.as_ref(), &self.account.uid, now);
         if step == Step::Create {
             held = Some(self.create().await?);
@@ -126,7 +130,7 @@ impl Secret<'_> {
         let body = document::empty_secret(self.account);
         let made = self.server.write(Write::Create, &self.folder, &body).await;
         let made = made.map_err(Problem::when("cannot create the Secret"))?;
-        Held::read(&made).ok_or(Problem::Call {
+        read(&made).ok_or(Problem::Call {
             what: "cannot create the Secret",
             error: crate::call::CallError::Answer("no Secret"),
         })
@@ -142,10 +146,7 @@ impl Secret<'_> {
         let tokens = tokens::fetch(self.server, whose, spec, now).await?;
         let body = document::full_secret(self.account, spec, held, &tokens);
         self.apply(path, &body).await?;
-        Ok(Done::Written(Life {
-            expires: tokens.expires,
-            renew: tokens.renew,
-        }))
+        Ok(Done::Written(tokens.life))
     }
 
     async fn clear(&self, path: &str, held: &Held) -> Result<Done, Problem> {

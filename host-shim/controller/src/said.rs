@@ -1,5 +1,7 @@
 //! What a server says, as messages show it.
 
+use std::error::Error;
+
 use hyper::StatusCode;
 
 /// Returns what an answer says that is an error: the status, its reason in one word, and a message.
@@ -19,6 +21,17 @@ pub(crate) fn status_text(status: u16, reason: &str, message: &str) -> String {
         message => format!(": {message}"),
     };
     format!("the API server answered {status} {reason}{message}")
+}
+
+/// Returns the innermost cause of an error, as messages show it: those around it only say that something
+/// failed.
+#[must_use]
+pub(crate) fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    shown_message(&cause.to_string())
 }
 
 /// The longest message that is shown, in characters.

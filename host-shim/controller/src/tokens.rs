@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::account::Spec;
 use crate::call::Server;
 use crate::document::{self, Tokens};
+use crate::held::Life;
 use crate::problem::Problem;
 use crate::times;
 
@@ -59,8 +60,10 @@ pub(crate) async fn fetch(
     }
     Ok(Tokens {
         by_audience,
-        expires,
-        renew: times::renewal(now, expires, fastrand::f64()),
+        life: Life {
+            expires,
+            renew: times::renewal(now, expires, fastrand::f64()),
+        },
     })
 }
 

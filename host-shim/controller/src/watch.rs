@@ -13,7 +13,7 @@ use crate::bounded::PAGE;
 use crate::known::Shown;
 use crate::light::Light;
 use crate::names::{OPT_IN, REGISTRIES, secret_name};
-use crate::said::{shown_message, status_text};
+use crate::said::{innermost, status_text};
 
 /// The namespace and the name of a service account.
 pub(crate) type Key = (String, String);
@@ -72,14 +72,6 @@ fn failed(what: &'static str, error: &watcher::Error) -> Seen {
 
 fn of_status(status: &kube::core::Status) -> String {
     status_text(status.code, &status.reason, &status.message)
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    shown_message(&cause.to_string())
 }
 
 fn shown<O, K, V>(event: Event<O>, read: impl Fn(&O) -> (K, V)) -> Shown<K, V> {
