@@ -89,7 +89,8 @@ pub async fn cluster(file: Option<&Path>) -> Result<Cluster, ConfigError> {
     })
 }
 
-/// Returns the audiences of the token that is shown; none if there is no token that says.
+/// Returns the audiences of the token that is shown; none if there is no token that says. A program that gives
+/// one (`exec`) is not started for that.
 fn audiences(shown: &AuthInfo) -> Vec<String> {
     let of_file = || std::fs::read_to_string(shown.token_file.as_deref()?).ok();
     let written = shown.token.as_ref().map(ExposeSecret::expose_secret);
