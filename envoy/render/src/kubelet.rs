@@ -14,7 +14,9 @@ pub const RBAC: &str = "rbac.yaml";
 /// it does not.
 pub const OPT_IN: &str = "registry-auth.dev/pull";
 /// The annotation with the user name of a service account.
-const USERNAME: &str = "registry-auth.dev/username";
+pub const USERNAME: &str = "registry-auth.dev/username";
+/// The longest user name that the program takes, in bytes.
+const MAX_USERNAME: usize = 255;
 const ROLE: &str = "registry-auth-audience";
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -98,6 +100,7 @@ impl Settings {
         }
         let bad = |name: &String| {
             name.is_empty()
+                || name.len() > MAX_USERNAME
                 || name == "<token>"
                 || name.contains(':')
                 || name.contains(char::is_control)
@@ -105,7 +108,7 @@ impl Settings {
         if self.username.as_ref().is_some_and(bad) {
             found.push(error(
                 "--username",
-                "is any name without `:`, and not `<token>`",
+                "is any name of at most 255 bytes without `:` and control characters, but `<token>`",
             ));
         }
     }

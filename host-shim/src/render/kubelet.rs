@@ -76,3 +76,40 @@ fn write(folder: &Path, rendered: &Rendered) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use registry_auth_credential_helper::{kubelet as program, settings};
+
+    use super::*;
+
+    /// The file is for the program, and neither has the other's code.
+    #[test]
+    fn what_is_rendered_is_what_the_program_reads() {
+        assert_eq!(kubelet::OPT_IN, program::PULL);
+        assert_eq!(kubelet::USERNAME, program::ANNOTATION);
+        let long = "\u{e9}".repeat(127);
+        let names = [
+            "kubelet".to_owned(),
+            "a b".to_owned(),
+            format!("{long}a"),
+            format!("{long}ab"),
+            String::new(),
+            "<token>".to_owned(),
+            "a:b".to_owned(),
+            "a\nb".to_owned(),
+            "a\u{85}".to_owned(),
+        ];
+        for name in names {
+            let wanted = Settings {
+                name: "registry-auth".to_owned(),
+                registries: vec!["registry.example.com".to_owned()],
+                audience: None,
+                username: Some(name.clone()),
+                every_account: false,
+            };
+            let is_taken = kubelet::render(&wanted).is_ok();
+            assert_eq!(is_taken, settings::is_username(&name), "{name:?}");
+        }
+    }
+}

@@ -93,7 +93,7 @@ fn what_is_said_is_in_the_configuration() {
 #[test]
 fn a_file_that_would_stop_the_kubelet_is_not_written() {
     type Change = fn(&mut Settings);
-    let rows: [(Change, &str); 13] = [
+    let rows: [(Change, &str); 15] = [
         (
             |s| s.registries = vec!["*.example.com".to_owned()],
             "--audience: is needed where",
@@ -141,6 +141,14 @@ fn a_file_that_would_stop_the_kubelet_is_not_written() {
         ),
         (
             |s| s.username = Some("a:b".to_owned()),
+            "--username: is any name",
+        ),
+        (
+            |s| s.username = Some("a".repeat(256)),
+            "--username: is any name of at most 255 bytes",
+        ),
+        (
+            |s| s.username = Some("a\u{85}b".to_owned()),
             "--username: is any name",
         ),
     ];
