@@ -23,7 +23,7 @@ const MAX_LINKS: usize = 40;
 /// put another in its place: neither it, nor its folder, nor a folder above that, nor where a link on
 /// the way has its name, belongs to others or can be written by them. `StrictModes` of sshd asks the
 /// same, up to the home folder. A folder on a mount that is read-only, such as the volume of a
-/// `ConfigMap`, cannot be written by anybody; those above it are looked at all the same.
+/// `ConfigMap`, cannot be written by anybody; those above it are checked all the same.
 ///
 /// # Errors
 /// See [`FileError`].

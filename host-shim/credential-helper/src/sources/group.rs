@@ -1,5 +1,5 @@
 //! A program with all that it has started: its process group. It is ended on drop, and when a signal ends
-//! this process, which a signal of a terminal or of who waits does not tell that group.
+//! this process: that group does not get a signal of the terminal, or of whoever waits for this process.
 
 use std::fs;
 use std::io;
@@ -101,7 +101,7 @@ fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// Tells whether signals are watched; at the first one ends all groups and this process.
+/// Reports whether signals are watched; at the first one ends all groups and this process.
 fn wait(told: &mpsc::Sender<io::Result<()>>) {
     let runtime = match Builder::new_current_thread().enable_io().build() {
         Ok(runtime) => runtime,
