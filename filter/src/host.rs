@@ -4,6 +4,7 @@
 mod memory;
 #[cfg_attr(not(target_arch = "wasm32"), path = "host/embedded.rs")]
 mod raw;
+mod status;
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub(crate) use memory::lend;
 pub use raw::HostCalls;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use raw::install;
+use status::{HostResult, Status};
 
 /// A host call that did not work; it names the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +116,7 @@ pub(crate) fn property(path: &str) -> Result<Vec<u8>, HostError> {
 pub(crate) fn property_if_any(path: &str) -> Result<Option<Vec<u8>>, HostError> {
     match raw::property(path.as_bytes()) {
         Ok(value) => Ok(Some(value)),
-        Err(raw::Status::NOT_FOUND) => Ok(None),
+        Err(Status::NOT_FOUND) => Ok(None),
         Err(_) => Err(HostError("get_property")),
     }
 }
@@ -279,9 +281,9 @@ fn buffer(buffer: u32, max: usize) -> Result<Vec<u8>, HostError> {
         .map_err(|_| HostError("get_buffer_bytes"))
 }
 
-fn absent_is_empty(read: raw::HostResult<Vec<u8>>) -> raw::HostResult<Vec<u8>> {
+fn absent_is_empty(read: HostResult<Vec<u8>>) -> HostResult<Vec<u8>> {
     match read {
-        Err(raw::Status::NOT_FOUND) => Ok(Vec::new()),
+        Err(Status::NOT_FOUND) => Ok(Vec::new()),
         read => read,
     }
 }
@@ -317,7 +319,7 @@ pub(crate) fn post(
 pub(crate) fn shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError> {
     match raw::shared_data(key.as_bytes()) {
         Ok((value, version)) => Ok((!value.is_empty()).then_some((value, version))),
-        Err(raw::Status::NOT_FOUND) => Ok(None),
+        Err(Status::NOT_FOUND) => Ok(None),
         Err(_) => Err(HostError("get_shared_data")),
     }
 }

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use registry_auth_engine::fields::Fields;
 
+use super::status::{HostResult, Status};
+
 /// What the host of the library does for it. All of it applies to the effective context of the thread: the root context or
 /// request that the host has named in its call, until [`HostCalls::set_effective_context`] names another.
 ///
@@ -88,24 +90,6 @@ pub(crate) fn install(host: &'static dyn HostCalls) {
     // A second one is that of a second start, and the same.
     let _ = HOST.set(host);
 }
-
-/// The status of a host call that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Status(u32);
-
-impl Status {
-    /// There is no such thing.
-    pub(super) const NOT_FOUND: Self = Self(1);
-    /// Another value is there.
-    const CAS_MISMATCH: Self = Self(8);
-    /// The host cannot do it now, or there is no host.
-    const INTERNAL_FAILURE: Self = Self(10);
-    /// The host has no such call.
-    const UNIMPLEMENTED: Self = Self(12);
-}
-
-/// What a host call returns.
-pub(super) type HostResult<T> = Result<T, Status>;
 
 /// The buffers and header maps of `host.rs`, by their numbers.
 const REQUEST: u32 = 0;

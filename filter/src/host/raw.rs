@@ -7,36 +7,10 @@
 use std::ptr::null;
 
 use super::memory;
-
-/// The status of a host call that failed (`proxy_status_t`): any number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Status(u32);
-
-impl Status {
-    const OK: u32 = 0;
-    /// There is no such thing.
-    pub(super) const NOT_FOUND: Self = Self(1);
-    /// The host says that a value is where it is not.
-    const INVALID_MEMORY_ACCESS: Self = Self(6);
-    /// The host has no such call, or this module was built without it.
-    const UNIMPLEMENTED: Self = Self(12);
-    /// A call of WASI failed, whose numbers are others.
-    const INTERNAL_FAILURE: Self = Self(10);
-
-    const fn check(status: u32) -> Result<(), Self> {
-        if status == Self::OK {
-            Ok(())
-        } else {
-            Err(Self(status))
-        }
-    }
-}
+use super::status::{HostResult, Status};
 
 /// A header map without fields: their number. Some hosts do not take a map of no bytes for one.
 const NO_FIELDS: [u8; 4] = [0; 4];
-
-/// What a host call returns.
-pub(super) type HostResult<T> = Result<T, Status>;
 
 // `proxy_log_level_t` and the other enumerations are plain numbers here: what is unknown to Rust's
 // enums must not come in.
