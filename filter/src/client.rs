@@ -3,7 +3,7 @@
 use registry_auth_engine::authz::address;
 use registry_auth_engine::fields::Fields;
 
-use crate::host;
+use crate::{attribute, host};
 
 /// Returns the address of the client of the effective context's request, without port: what the
 /// proxy added to `x-forwarded-for` where it says that it does, else the other end of the
@@ -12,7 +12,7 @@ pub(crate) fn read(headers: &Fields, proxy_sets_address: bool) -> Option<String>
     if let Some(client) = forwarded_for(headers).filter(|_| proxy_sets_address) {
         return Some(client);
     }
-    let peer = host::property("source\0address").ok()?;
+    let peer = host::property(attribute::SOURCE_ADDRESS).ok()?;
     let peer = String::from_utf8(peer).ok()?;
     let host = address(&peer);
     (!host.is_empty()).then(|| host.to_owned())

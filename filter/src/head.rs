@@ -7,6 +7,7 @@ use registry_auth_engine::login::UI_HEADER;
 use registry_auth_engine::reply::ReplyTo;
 use registry_auth_engine::request::{CertificateSummary, Connection, RequestHead};
 
+use crate::attribute;
 use crate::client;
 use crate::host::{self, HostError};
 
@@ -80,11 +81,10 @@ impl Summary {
             }
         };
         Ok(Some(Self {
-            digest: host::property("connection\0sha256_peer_certificate_digest")?,
-            uri: read(needs.uri, "connection\0uri_san_peer_certificate")?,
-            dns: read(needs.dns, "connection\0dns_san_peer_certificate")?,
-            subject: read(needs.subject, "connection\0subject_peer_certificate")?
-                .unwrap_or_default(),
+            digest: host::property(attribute::CERTIFICATE_DIGEST)?,
+            uri: read(needs.uri, attribute::CERTIFICATE_URI)?,
+            dns: read(needs.dns, attribute::CERTIFICATE_DNS)?,
+            subject: read(needs.subject, attribute::CERTIFICATE_SUBJECT)?.unwrap_or_default(),
         }))
     }
 
@@ -114,14 +114,14 @@ impl Attributes {
             }
         };
         let connection = engine.reads_connection();
-        let certificate = read(engine.reads_certificate(), "connection\0peer_certificate")?;
+        let certificate = read(engine.reads_certificate(), attribute::CERTIFICATE)?;
         let lacks_text = engine.reads_certificate() && certificate.is_empty();
         // A bool is one byte. A host that does not know the certificate's text may know that there
         // is one.
-        let mtls = read(lacks_text, "connection\0mtls")?.contains(&1);
+        let mtls = read(lacks_text, attribute::MTLS)?.contains(&1);
         Ok(Self {
-            peer: read(connection, "source\0address")?,
-            tls_version: read(connection, "connection\0tls_version")?,
+            peer: read(connection, attribute::SOURCE_ADDRESS)?,
+            tls_version: read(connection, attribute::TLS_VERSION)?,
             mtls,
             certificate,
             summary: if mtls { Summary::read(engine)? } else { None },

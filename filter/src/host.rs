@@ -13,6 +13,8 @@ use registry_auth_engine::fields::{self, Fields};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::time::UnixTime;
 
+use crate::attribute;
+
 #[cfg(target_arch = "wasm32")]
 pub(crate) use memory::lend;
 #[cfg(not(target_arch = "wasm32"))]
@@ -133,17 +135,16 @@ pub(crate) fn set_attribute(name: &str, value: &str) {
 /// The id of the VM, which may be empty, also where the host has no such attribute or failed. Finds
 /// out whether the host is Envoy.
 pub(crate) fn vm_id() -> Vec<u8> {
-    let Ok(id) = raw::property(b"plugin_vm_id") else {
+    let Ok(id) = raw::property(attribute::VM_ID.as_bytes()) else {
         // It may not survive an attribute that it does not know.
         return Vec::new();
     };
-    let number = |part: &str| {
-        let path = format!("xds\0node\0user_agent_build_version\0version\0{part}_number");
+    let number = |path: &str| {
         let value = raw::property(path.as_bytes()).ok()?;
         value.try_into().ok().map(u64::from_le_bytes)
     };
     // The ABI has the id too; the version of Envoy is Envoy's own.
-    ENVOY.set(number("major").zip(number("minor")));
+    ENVOY.set(number(attribute::MAJOR_VERSION).zip(number(attribute::MINOR_VERSION)));
     id
 }
 
@@ -151,7 +152,7 @@ pub(crate) fn vm_id() -> Vec<u8> {
 /// digits, `-`, `_` and `.`. Empty where the host has neither.
 pub(crate) fn plugin_name() -> String {
     let read = |path| property(path).ok().filter(|name| !name.is_empty());
-    let name = read("plugin_name").or_else(|| read("plugin_root_id"));
+    let name = read(attribute::PLUGIN_NAME).or_else(|| read(attribute::ROOT_ID));
     let plain = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => char::from(byte),
         _ => '_',
@@ -249,7 +250,7 @@ pub(crate) fn learn_of_ends() {
 
 /// Envoy has this attribute of a request once it has ended. Other hosts may not have it, or always.
 fn has_duration() -> bool {
-    raw::property(b"request\0duration").is_ok_and(|duration| !duration.is_empty())
+    raw::property(attribute::DURATION.as_bytes()).is_ok_and(|duration| !duration.is_empty())
 }
 
 /// Returns true if the host knows a context no more. Host calls apply to `root` or another context

@@ -3,6 +3,7 @@
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
+pub mod attribute;
 mod callout;
 mod client;
 mod clock;

@@ -1,5 +1,7 @@
 //! The attributes of proxy-wasm that the filter reads, as Envoy has them here.
 
+use registry_auth_filter::attribute;
+
 use crate::abi::Stream;
 use crate::plugin::Plugin;
 use crate::version;
@@ -14,34 +16,29 @@ const URI: u32 = 37;
 const DIGEST: u32 = 38;
 
 /// An attribute of a configuration.
-pub(crate) fn of_plugin(plugin: &Plugin, path: &[u8]) -> Option<Vec<u8>> {
-    const VERSION: &[u8] = b"xds\0node\0user_agent_build_version\0version\0";
+pub(crate) fn of_plugin(plugin: &Plugin, path: &str) -> Option<Vec<u8>> {
+    let number = |number: u8| Some(u64::from(number).to_le_bytes().to_vec());
+    let (major, minor) = version::SUPPORTED;
     match path {
         // Shared values are in this module's own memory, so that their group belongs to it alone.
-        b"plugin_vm_id" => Some(b"registry-auth".to_vec()),
-        b"plugin_name" | b"plugin_root_id" => Some(plugin.name.clone().into_bytes()),
-        _ => {
-            let (major, minor) = version::SUPPORTED;
-            let number = match path.strip_prefix(VERSION)? {
-                b"major_number" => major,
-                b"minor_number" => minor,
-                _ => return None,
-            };
-            Some(u64::from(number).to_le_bytes().to_vec())
-        }
+        attribute::VM_ID => Some(b"registry-auth".to_vec()),
+        attribute::PLUGIN_NAME | attribute::ROOT_ID => Some(plugin.name.clone().into_bytes()),
+        attribute::MAJOR_VERSION => number(major),
+        attribute::MINOR_VERSION => number(minor),
+        _ => None,
     }
 }
 
 /// An attribute of a request's connection. Envoy has neither the certificate itself nor its end here.
-pub(crate) fn of_stream(stream: Stream, path: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn of_stream(stream: Stream, path: &str) -> Option<Vec<u8>> {
     let text = match path {
-        b"source\0address" => SOURCE_ADDRESS,
-        b"connection\0tls_version" => TLS_VERSION,
-        b"connection\0subject_peer_certificate" => SUBJECT,
-        b"connection\0dns_san_peer_certificate" => DNS,
-        b"connection\0uri_san_peer_certificate" => URI,
-        b"connection\0sha256_peer_certificate_digest" => DIGEST,
-        b"connection\0mtls" => return stream.flag(MTLS).map(|mtls| vec![mtls.into()]),
+        attribute::SOURCE_ADDRESS => SOURCE_ADDRESS,
+        attribute::TLS_VERSION => TLS_VERSION,
+        attribute::CERTIFICATE_SUBJECT => SUBJECT,
+        attribute::CERTIFICATE_DNS => DNS,
+        attribute::CERTIFICATE_URI => URI,
+        attribute::CERTIFICATE_DIGEST => DIGEST,
+        attribute::MTLS => return stream.flag(MTLS).map(|mtls| vec![mtls.into()]),
         _ => return None,
     };
     stream.text(text)

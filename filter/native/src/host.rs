@@ -45,6 +45,7 @@ impl HostCalls for Host {
     }
 
     fn property(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let path = std::str::from_utf8(path).ok()?;
         let seat = context::seat()?;
         attributes::of_plugin(&seat.plugin, path)
             .or_else(|| attributes::of_stream(context::request()?.1, path))
