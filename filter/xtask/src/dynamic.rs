@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 /// As Envoy looks for it: `lib`, the name in its configuration, `.so`.
 const MODULE: &str = "libregistry_auth.so";
 
-/// Builds target/libregistry_auth.so.
+/// Builds `target/libregistry_auth.so`.
 ///
 /// # Errors
 /// The compiler fails; its output is on the terminal.

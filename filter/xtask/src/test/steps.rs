@@ -106,10 +106,12 @@ pub(super) const STEPS: &[Step] = &[
         name: "artefacts",
         parts: &[
             Part::Wasm,
+            Part::Shim,
             Part::Pages,
             Part::Playground,
             Part::Chart,
             Part::Envoy,
+            Part::Dynamic,
             Part::DynamicLong,
         ],
         work: Work::Build,
