@@ -40,7 +40,7 @@ pub(crate) struct Counted {
     pub(crate) each: f64,
 }
 
-/// Counts the rows, which have no program beside Envoy.
+/// Counts the rows, which need no program in addition to Envoy.
 ///
 /// # Errors
 /// valgrind is missing, or as with [`crate::rounds::measure`].
@@ -136,7 +136,7 @@ impl Counter {
         Ok(())
     }
 
-    /// Has it write what it has counted since it was told `zero`, and reads that.
+    /// Has it write what it has counted since the command `zero`, and reads that.
     fn dump(&self) -> Result<u64> {
         let before = self.dumps()?;
         self.tell("dump")?;

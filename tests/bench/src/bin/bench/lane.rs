@@ -1,4 +1,4 @@
-//! A row as it is measured: its tokens, the program beside Envoy, its listener, and what is sent to it.
+//! A row as it is measured: its tokens, its companion, its listener, and what is sent to it.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl Lane {
         Ok(lane)
     }
 
-    /// Starts the program beside Envoy, if the row has one.
+    /// Starts the companion, if the row has one.
     ///
     /// # Errors
     /// It does not start.
