@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Tokens that are used once.
 const FRESH: usize = 200;
 
+/// Rows in one Envoy: valgrind has not room for the address space of many VMs.
+const TOGETHER: usize = 3;
+
 /// The rows that are counted, unless others are named.
 pub(crate) const ROWS: [&str; 7] = ["a", "b", "c", "d", "e", "g", "n"];
 
@@ -49,13 +52,22 @@ pub(crate) fn measure(rows: &[Row], files: &Files) -> Result<Vec<Counted>> {
         rows.iter().all(|row| row.companion.is_none()),
         "instructions are counted of Envoy alone: leave out the rows with another program"
     );
+    let mut counted = Vec::new();
+    for rows in rows.chunks(TOGETHER) {
+        counted.extend(measure_together(rows, files)?);
+    }
+    Ok(counted)
+}
+
+/// Counts rows in one Envoy.
+fn measure_together(rows: &[Row], files: &Files) -> Result<Vec<Counted>> {
     let mut lanes = rows
         .iter()
         .map(|row| Lane::new(row, FRESH))
         .collect::<Result<Vec<_>>>()?;
     let listeners: Vec<_> = lanes.iter().map(Lane::listener).collect();
     let folder = files.folder.join("callgrind");
-    // What another run has left would be read.
+    // What was left before would be read.
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
@@ -64,7 +76,6 @@ pub(crate) fn measure(rows: &[Row], files: &Files) -> Result<Vec<Counted>> {
     let envoy = files.start_by(valgrind(&folder), START, &listeners)?;
     let callgrind = Counter::of(&envoy, folder);
     for lane in &mut lanes {
-        eprintln!("warm-up of {}", lane.row.id);
         lane.send(&envoy, WARM_UP, &Generator::Own)?;
         lane.renew()?;
         lane.probe(&envoy)?;
