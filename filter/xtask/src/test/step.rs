@@ -65,7 +65,7 @@ pub(super) enum Work {
     /// A program of `.tools`; its arguments.
     Tool(&'static str, &'static [&'static str]),
     Cargo(&'static [&'static str]),
-    /// Cargo, with warnings of rustdoc as errors.
+    /// `cargo doc` of the packages that are always built together, with warnings as errors.
     Doc(&'static [&'static str]),
     /// `cargo test` of the packages that are always built together; at least one test has to run.
     Tests(&'static [&'static str]),
@@ -104,9 +104,11 @@ impl Work {
                     .args(*arguments),
             ),
             Self::Cargo(arguments) => process::run(&mut workspace.cargo(arguments)),
-            Self::Doc(arguments) => {
-                process::run(workspace.cargo(arguments).env("RUSTDOCFLAGS", "-Dwarnings"))
-            }
+            Self::Doc(arguments) => process::run(
+                workspace
+                    .tested("doc", arguments)
+                    .env("RUSTDOCFLAGS", "-Dwarnings"),
+            ),
             Self::Tests(arguments) => tests.run(&mut workspace.tested("test", arguments)),
             Self::BuildDynamic => dynamic::build(workspace),
             Self::TestsDynamic(arguments) => {
