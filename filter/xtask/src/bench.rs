@@ -122,7 +122,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     }
     // With the module in it: `run` is measured too.
     build::all(workspace)?;
-    dynamic::build(workspace)?;
+    if options.quick {
+        dynamic::build_tested(workspace)?;
+    } else {
+        dynamic::build(workspace)?;
+    }
     build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
     process::run(workspace.program("bench")?.args(options.arguments()))
 }

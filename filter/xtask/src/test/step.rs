@@ -29,7 +29,7 @@ pub(super) enum Part {
     Envoy,
     /// The dynamic module in a real Envoy
     Dynamic,
-    /// The same, with clients, failures and an API server: only where it is named
+    /// The same as it ships, and with clients, failures and an API server: only where it is named
     DynamicLong,
     /// The fuzz targets with the inputs that are kept of them
     Fuzz,
@@ -69,8 +69,10 @@ pub(super) enum Work {
     Doc(&'static [&'static str]),
     /// `cargo test` of the packages that are always built together; at least one test has to run.
     Tests(&'static [&'static str]),
-    /// The dynamic module.
+    /// The dynamic module as it ships.
     BuildDynamic,
+    /// The dynamic module as the tests are built.
+    BuildDynamicTested,
     /// As [`Work::Tests`], with the dynamic module in Envoy.
     TestsDynamic(&'static [&'static str]),
     /// A program of them.
@@ -111,6 +113,7 @@ impl Work {
             ),
             Self::Tests(arguments) => tests.run(&mut workspace.tested("test", arguments)),
             Self::BuildDynamic => dynamic::build(workspace),
+            Self::BuildDynamicTested => dynamic::build_tested(workspace),
             Self::TestsDynamic(arguments) => {
                 let mut command = workspace.tested("test", arguments);
                 tests.run(command.env("REGISTRY_AUTH_MODULE_KIND", "native"))

@@ -188,17 +188,22 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "dynamic module",
-        parts: &[Part::Dynamic, Part::DynamicLong],
+        parts: &[Part::Dynamic],
+        work: Work::BuildDynamicTested,
+    },
+    Step {
+        name: "dynamic module as it ships",
+        parts: &[Part::DynamicLong],
         work: Work::BuildDynamic,
     },
     Step {
         name: "dynamic module in Envoy",
-        parts: &[Part::Dynamic],
+        parts: &[Part::Dynamic, Part::DynamicLong],
         work: Work::TestsDynamic(DYNAMIC),
     },
     Step {
         name: "rows of the dynamic module alone",
-        parts: &[Part::Dynamic],
+        parts: &[Part::Dynamic, Part::DynamicLong],
         work: Work::TestsDynamic(DYNAMIC_ALONE),
     },
     Step {
