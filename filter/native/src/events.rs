@@ -26,7 +26,7 @@ pub(crate) fn tick(seat: &Rc<Seat>) {
 pub(crate) fn deliver(seat: &Rc<Seat>, response: Response) {
     let (call, size) = (response.call, response.body.len());
     event(seat, || {
-        callouts::showing(response, || seat.root.response(call, size))
+        callouts::showing(response, || seat.root.response(call, size));
     });
 }
 

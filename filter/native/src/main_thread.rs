@@ -68,7 +68,7 @@ pub(crate) fn scheduled(config: Config<'_>, plugin: &Plugin, event: u64) {
         metrics::pass_on(config, &plugin.metrics);
     }
     callouts::send_all(config, plugin, |response: Response| {
-        events::deliver(&seat, response)
+        events::deliver(&seat, response);
     });
 }
 
@@ -83,7 +83,9 @@ pub(crate) fn answered(
     let Some(seat) = seat::of_plugin(plugin) else {
         return;
     };
-    let deliver = |response: Response| events::deliver(&seat, response);
+    let deliver = |response: Response| {
+        events::deliver(&seat, response);
+    };
     callouts::answered(plugin, callout, headers, body, deliver);
     callouts::send_all(config, plugin, deliver);
 }

@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Measure zot too, which is this program; without it the table says that it is missing
     #[arg(long, value_name = "PATH")]
     zot: Option<PathBuf>,
+    /// Count instructions of Envoy instead of its time, with valgrind: the same on every machine
+    #[arg(long, conflicts_with_all = ["quick", "rounds", "seconds", "zot"])]
+    instructions: bool,
     /// Put the tables into docs/performance.md
     #[arg(long)]
     write: bool,
@@ -35,7 +38,15 @@ pub(crate) struct Options {
 }
 
 /// Options that do not apply to the measurements of [`Other`].
-const PLANNED: [&str; 6] = ["quick", "rows", "rounds", "seconds", "zot", "write"];
+const PLANNED: [&str; 7] = [
+    "quick",
+    "rows",
+    "rounds",
+    "seconds",
+    "zot",
+    "instructions",
+    "write",
+];
 /// The row that needs [`tools::OTHERS`].
 const OPA: &str = "opa";
 
@@ -111,7 +122,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     }
     // With the module in it: `run` is measured too.
     build::all(workspace)?;
-    dynamic::build(workspace)?;
+    if options.quick {
+        dynamic::build_tested(workspace)?;
+    } else {
+        dynamic::build(workspace)?;
+    }
     build::empty_module(workspace, &folder.join("empty-sdk.wasm"))?;
     process::run(workspace.program("bench")?.args(options.arguments()))
 }
@@ -121,7 +136,7 @@ impl Options {
     fn compares(&self) -> bool {
         let named = |rows: &String| rows.split(',').any(|row| row == OPA);
         let others = self.other.run || self.other.login;
-        !self.quick && !others && self.rows.as_ref().is_none_or(named)
+        !self.quick && !self.instructions && !others && self.rows.as_ref().is_none_or(named)
     }
 
     /// Returns the arguments for the benchmark.
@@ -129,6 +144,7 @@ impl Options {
         let flags = [
             ("--quick", self.quick),
             ("--write", self.write),
+            ("--instructions", self.instructions),
             ("--run", self.other.run),
             ("--login", self.other.login),
         ];

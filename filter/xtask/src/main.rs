@@ -45,7 +45,7 @@ struct Arguments {
 enum Command {
     /// Build the modules in target and target/release/registry-auth
     Build(build::Options),
-    /// Build the dynamic module of Envoy, target/libregistry_auth.so
+    /// Build the dynamic module of Envoy in target
     Dynamic,
     /// Run what CI runs, the fastest first; stop at the first failure
     Test(test::Options),

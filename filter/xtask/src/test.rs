@@ -6,6 +6,7 @@ mod steps;
 
 use std::time::Instant;
 
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::workspace::Workspace;
@@ -19,6 +20,9 @@ pub(crate) struct Options {
     /// Run only the tests of one kind
     #[arg(long)]
     only: Option<Part>,
+    /// Begin with this step, by its name: what is in front of it was done before
+    #[arg(long, value_name = "STEP")]
+    from: Option<String>,
 }
 
 /// Runs the steps in order, up to the first that fails.
@@ -30,7 +34,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
         Some(only) => step.parts.contains(&only),
         None => step.parts.iter().any(|part| *part != Part::DynamicLong),
     };
-    let steps: Vec<_> = STEPS.iter().filter(wanted).collect();
+    let mut steps: Vec<_> = STEPS.iter().filter(wanted).collect();
+    if let Some(from) = &options.from {
+        let names: Vec<_> = steps.iter().map(|step| step.name).collect();
+        let first = names.iter().position(|name| name == from);
+        let first = first.with_context(|| format!("no step `{from}`: {}", names.join(", ")))?;
+        steps.drain(..first);
+    }
     let began = Instant::now();
     let mut tests = Counts::default();
     for (number, step) in (1..).zip(&steps) {

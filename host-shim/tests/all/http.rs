@@ -193,7 +193,7 @@ async fn send(
     let task = tokio::spawn(connection);
     request.headers_mut().insert("host", authority.parse()?);
     let (head, body) = sender.send_request(request).await?.into_parts();
-    let text = String::from_utf8(body.collect().await?.to_bytes().to_vec())?;
+    let text = String::from_utf8_lossy(&body.collect().await?.to_bytes()).into_owned();
     task.abort();
     Ok(Response::from_parts(head, text))
 }

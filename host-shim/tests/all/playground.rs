@@ -13,10 +13,27 @@ use crate::http;
 use crate::shim::{Folder, output};
 
 const INDEX: &str = "<!doctype html>\n<html lang=\"en\">\n</html>\n";
+const PAGE: [(&str, &str); 3] = [
+    ("index.html", INDEX),
+    ("main.js", "1"),
+    ("engine.wasm", "2"),
+];
 const POLICY: &str =
     "http: { accessControl: { repositories: { 'a/**': { anonymousPolicy: [read] } } } }";
 
-/// The program in a folder of its own, with or without the page next to it.
+/// The page that the program of this build holds, if it does: then it takes no other.
+const HELD: Option<&str> = option_env!("REGISTRY_AUTH_PLAYGROUND");
+
+/// A file of the page that the program serves.
+fn file(name: &str) -> anyhow::Result<String> {
+    let own = || PAGE.iter().find(|(own, _)| *own == name);
+    Ok(match HELD {
+        Some(folder) => String::from_utf8_lossy(&fs::read(Path::new(folder).join(name))?).into(),
+        None => own().context("a file")?.1.to_owned(),
+    })
+}
+
+/// The program in a folder of its own, with or without a page next to it.
 struct Installed(PathBuf);
 
 impl Installed {
@@ -29,9 +46,9 @@ impl Installed {
         if has_page {
             let page = folder.join("playground");
             fs::create_dir(&page)?;
-            fs::write(page.join("index.html"), INDEX)?;
-            fs::write(page.join("main.js"), "1")?;
-            fs::write(page.join("engine.wasm"), "2")?;
+            for (name, content) in PAGE {
+                fs::write(page.join(name), content)?;
+            }
         }
         Ok(Self(program))
     }
@@ -68,12 +85,13 @@ async fn whoever_knows_the_address_gets_the_page_and_nobody_else() -> anyhow::Re
     let file = folder.write("policy.yaml", POLICY)?;
     let file = file.to_str().context("a path")?;
     let (_child, authority, path) = installed.start(&["--config", file]).await?;
-    let follows = INDEX.replace("\"en\"", "\"en\" data-configuration");
+    let follows = file("index.html")?.replacen("\"en\"", "\"en\" data-configuration", 1);
+    let [script, module] = [file("main.js")?, file("engine.wasm")?];
     let rows = [
         ("GET", path.clone(), 200, follows.as_str()),
         ("GET", format!("{path}index.html"), 200, &follows),
-        ("GET", format!("{path}main.js"), 200, "1"),
-        ("GET", format!("{path}engine.wasm"), 200, "2"),
+        ("GET", format!("{path}main.js"), 200, &script),
+        ("GET", format!("{path}engine.wasm"), 200, &module),
         ("GET", format!("{path}../policy.yaml"), 404, ""),
         ("GET", format!("{path}%2e%2e/registry-auth"), 404, ""),
         ("GET", format!("{path}playground/main.js"), 404, ""),
@@ -85,11 +103,8 @@ async fn whoever_knows_the_address_gets_the_page_and_nobody_else() -> anyhow::Re
     ];
     for (method, path, status, body) in rows {
         let answer = http::ask(&authority, method, &path).await?;
-        assert_eq!(
-            (answer.status().as_u16(), answer.body().as_str()),
-            (status, body),
-            "{method} {path}"
-        );
+        let found = (answer.status().as_u16(), answer.body().as_str());
+        ensure!(found == (status, body), "{method} {path}: {}", found.0);
         let policy = answer.headers()["content-security-policy"].to_str()?;
         ensure!(policy.starts_with("default-src 'none'"), "{policy}");
     }
@@ -110,10 +125,11 @@ async fn whoever_knows_the_address_gets_the_page_and_nobody_else() -> anyhow::Re
 
 #[tokio::test]
 async fn without_a_configuration_there_are_the_samples_alone() -> anyhow::Result<()> {
-    let installed = Installed::new("playground-samples", true)?;
+    // What a program holds, it serves without a folder.
+    let installed = Installed::new("playground-samples", HELD.is_none())?;
     let (_child, authority, path) = installed.start(&["--listen", "127.0.0.1:0"]).await?;
     let answer = http::ask(&authority, "GET", &path).await?;
-    assert_eq!(answer.body(), INDEX);
+    assert_eq!(*answer.body(), file("index.html")?);
     let answer = http::ask(&authority, "GET", &format!("{path}configuration")).await?;
     assert_eq!(answer.status(), 404);
     Ok(())
@@ -140,6 +156,10 @@ async fn what_is_missing_is_a_line_of_advice() -> anyhow::Result<()> {
         ),
     ];
     for (index, (has_page, arguments, expected)) in rows.into_iter().enumerate() {
+        if HELD.is_some() && !has_page {
+            // It lacks nothing.
+            continue;
+        }
         let installed = Installed::new(&format!("playground-missing-{index}"), has_page)?;
         let found = output(installed.command(&arguments)).await?;
         let errors = String::from_utf8(found.stderr)?;

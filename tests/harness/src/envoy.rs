@@ -158,15 +158,41 @@ impl Envoy {
         Self::launch_program(&binary()?, configuration, workers, environment)
     }
 
+    /// As [`Self::launch`], by a command that runs the program in its arguments and watches it; `patience` is how long the start may
+    /// take.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn launch_by(
+        mut command: Command,
+        patience: Duration,
+        configuration: &Value,
+        workers: u32,
+        environment: &[(String, String)],
+    ) -> Result<Self> {
+        command.arg(binary()?);
+        Self::launch_command(command, patience, configuration, workers, environment)
+    }
+
     fn launch_program(
         program: &Path,
         configuration: &Value,
         workers: u32,
         environment: &[(String, String)],
     ) -> Result<Self> {
+        let command = Command::new(program);
+        Self::launch_command(command, START, configuration, workers, environment)
+    }
+
+    fn launch_command(
+        mut command: Command,
+        patience: Duration,
+        configuration: &Value,
+        workers: u32,
+        environment: &[(String, String)],
+    ) -> Result<Self> {
         let folder = TempDir::with_prefix("registry-auth-envoy-")?;
         let file = folder.path().join("envoy.json");
-        let mut command = Command::new(program);
         write(&file, configuration, &mut command)?;
         let log = File::create(folder.path().join("log"))?;
         let child = command
@@ -195,7 +221,7 @@ impl Envoy {
             listeners: Vec::new(),
             folder,
         };
-        match envoy.wait() {
+        match envoy.wait(patience) {
             Ok(()) => Ok(envoy),
             Err(error) => Err(error.context(format!(
                 "envoy did not start; its log ends\n{}",
@@ -217,8 +243,8 @@ impl Envoy {
         number.trim().parse().context("VmRSS is no number")
     }
 
-    fn wait(&mut self) -> Result<()> {
-        let deadline = Instant::now() + START;
+    fn wait(&mut self, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended with {status}");
@@ -227,7 +253,10 @@ impl Envoy {
                 self.listeners = self.find_listeners()?;
                 return Ok(());
             }
-            ensure!(Instant::now() < deadline, "it is not live after {START:?}");
+            ensure!(
+                Instant::now() < deadline,
+                "it is not live after {patience:?}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -12,7 +12,7 @@ const OTHERS: usize = 300;
 
 /// `http://query.test` has its keys behind a query; `https://keys.test` those of a service account,
 /// whose name has an `@`; `https://accounts.google.com` may be called without scheme;
-/// `http://odd.test` is [`odd`].
+/// `http://odd.test` is `odd`.
 ///
 /// # Errors
 /// A key is missing.

@@ -29,7 +29,7 @@ pub(super) enum Part {
     Envoy,
     /// The dynamic module in a real Envoy
     Dynamic,
-    /// The same, with clients, failures and an API server: only where it is named
+    /// The same as it ships, and with clients, failures and an API server: only where it is named
     DynamicLong,
     /// The fuzz targets with the inputs that are kept of them
     Fuzz,
@@ -65,12 +65,14 @@ pub(super) enum Work {
     /// A program of `.tools`; its arguments.
     Tool(&'static str, &'static [&'static str]),
     Cargo(&'static [&'static str]),
-    /// Cargo, with warnings of rustdoc as errors.
+    /// `cargo doc` of the packages that are always built together, with warnings as errors.
     Doc(&'static [&'static str]),
     /// `cargo test` of the packages that are always built together; at least one test has to run.
     Tests(&'static [&'static str]),
-    /// The dynamic module.
+    /// The dynamic module as it ships.
     BuildDynamic,
+    /// The dynamic module as the tests are built.
+    BuildDynamicTested,
     /// As [`Work::Tests`], with the dynamic module in Envoy.
     TestsDynamic(&'static [&'static str]),
     /// A program of them.
@@ -104,11 +106,14 @@ impl Work {
                     .args(*arguments),
             ),
             Self::Cargo(arguments) => process::run(&mut workspace.cargo(arguments)),
-            Self::Doc(arguments) => {
-                process::run(workspace.cargo(arguments).env("RUSTDOCFLAGS", "-Dwarnings"))
-            }
+            Self::Doc(arguments) => process::run(
+                workspace
+                    .tested("doc", arguments)
+                    .env("RUSTDOCFLAGS", "-Dwarnings"),
+            ),
             Self::Tests(arguments) => tests.run(&mut workspace.tested("test", arguments)),
             Self::BuildDynamic => dynamic::build(workspace),
+            Self::BuildDynamicTested => dynamic::build_tested(workspace),
             Self::TestsDynamic(arguments) => {
                 let mut command = workspace.tested("test", arguments);
                 tests.run(command.env("REGISTRY_AUTH_MODULE_KIND", "native"))

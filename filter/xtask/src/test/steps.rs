@@ -106,10 +106,12 @@ pub(super) const STEPS: &[Step] = &[
         name: "artefacts",
         parts: &[
             Part::Wasm,
+            Part::Shim,
             Part::Pages,
             Part::Playground,
             Part::Chart,
             Part::Envoy,
+            Part::Dynamic,
             Part::DynamicLong,
         ],
         work: Work::Build,
@@ -186,17 +188,22 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "dynamic module",
-        parts: &[Part::Dynamic, Part::DynamicLong],
+        parts: &[Part::Dynamic],
+        work: Work::BuildDynamicTested,
+    },
+    Step {
+        name: "dynamic module as it ships",
+        parts: &[Part::DynamicLong],
         work: Work::BuildDynamic,
     },
     Step {
         name: "dynamic module in Envoy",
-        parts: &[Part::Dynamic],
+        parts: &[Part::Dynamic, Part::DynamicLong],
         work: Work::TestsDynamic(DYNAMIC),
     },
     Step {
         name: "rows of the dynamic module alone",
-        parts: &[Part::Dynamic],
+        parts: &[Part::Dynamic, Part::DynamicLong],
         work: Work::TestsDynamic(DYNAMIC_ALONE),
     },
     Step {
@@ -261,18 +268,9 @@ const CLIPPY_FUZZ: &[&str] = &[
     "--",
     "-Dwarnings",
 ];
-const DOC: &[&str] = &[
-    "doc",
-    "--package=registry-auth-bytes",
-    "--package=registry-auth-cel",
-    "--package=registry-auth-engine",
-    "--package=registry-auth-lint",
-    "--package=registry-auth-playground",
-    "--package=registry-auth-policy",
-    "--package=registry-auth-rsa",
-    "--package=registry-auth-vm",
-    "--no-deps",
-];
+// Of all packages, as for the lints: of some of them alone, what they depend on would have other features and be checked again. The
+// dynamic module has the name of another library.
+const DOC: &[&str] = &["--no-deps", "--lib", "--exclude=registry-auth-native"];
 // Advisories need a clone of their database from GitHub, which not every machine reaches.
 const DENY: &[&str] = &[
     "--workspace",

@@ -31,8 +31,7 @@ const HEADERS: &str = "proxy_on_request_headers";
 type Call = (&'static str, &'static [i32]);
 
 /// The host calls of ours for a request whose token is in the cache.
-pub(crate) const CALLS: [Call; 3] = [
-    ("proxy_get_current_time_nanoseconds", &[ANSWER]),
+pub(crate) const CALLS: [Call; 2] = [
     ("proxy_get_header_map_pairs", &[REQUEST, ANSWER, ANSWER + 4]),
     ("proxy_remove_header_map_value", &[REQUEST, 0, NAME_SIZE]),
 ];

@@ -26,7 +26,7 @@ struct Limit {
 const MIB: f64 = 1024.0 * 1024.0;
 /// Algorithms, and how many times what `jwt_authn` without its cache costs a new token may cost. The host verifies
 /// the first three for us; the others are verified in the module.
-const NEW_TOKEN: [(&str, f64); 5] = [
+pub(crate) const NEW_TOKEN: [(&str, f64); 5] = [
     ("RS256", 1.2),
     ("ES256", 1.2),
     ("ES384", 1.2),

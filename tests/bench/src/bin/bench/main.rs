@@ -4,9 +4,12 @@
 mod body;
 mod chain;
 mod companion;
+mod count_table;
 mod empty;
 mod figure;
 mod goal;
+mod instructions;
+mod lane;
 mod load;
 mod login;
 mod memory;
@@ -74,6 +77,9 @@ fn run() -> Result<()> {
     let options = Options::read(arguments.into_iter())?;
     let files = Files::find()?;
     let programs = Programs::find(options.zot.clone());
+    if options.instructions {
+        return count(&options, &files, &programs);
+    }
     let rows = row::selected(&options.rows, &programs);
     ensure!(
         !rows.is_empty(),
@@ -88,7 +94,7 @@ fn run() -> Result<()> {
     };
     let machine = Machine::this()?;
     let rows = rounds::measure(&rows, &options.plan, &generator, &files, &programs)?;
-    let figures = if options.figures {
+    let figures = if options.has_figures() {
         figures(&options, &files)?
     } else {
         Vec::new()
@@ -104,6 +110,26 @@ fn run() -> Result<()> {
         module_size,
     };
     report(&results, &options, &files)
+}
+
+/// Counts instructions, and prints their table.
+#[expect(
+    clippy::print_stdout,
+    reason = "the table is what the program is asked for"
+)]
+fn count(options: &Options, files: &Files, programs: &Programs) -> Result<()> {
+    let rows = if options.rows.is_empty() {
+        instructions::ROWS.map(str::to_owned).to_vec()
+    } else {
+        options.rows.clone()
+    };
+    let counted = instructions::measure(&row::selected(&rows, programs), files)?;
+    let table = count_table::table(&Machine::this()?, &counted);
+    println!("{table}");
+    if options.write {
+        page::write_instructions(&table)?;
+    }
+    Ok(())
 }
 
 /// Prints figures alone.

@@ -71,25 +71,28 @@ pub(crate) fn measure(plan: &Plan, files: &Files) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
+/// Its id, its description in the table, and how it comes from a round.
+type RoundFigure = (&'static str, &'static str, fn(&Round) -> f64);
+
 /// The figures of a round.
-const ROUND: [(&str, &str, fn(&Round) -> f64); 7] = [
+const ROUND: [RoundFigure; 7] = [
     (
         "memory-empty-first",
         "memory of Envoy with the empty module and one worker, after its start",
-        |round| round.empty.before,
+        |round| round.empty.first,
     ),
     (
         "memory-ours-first",
         "memory of Envoy with ours and one worker, after its start",
-        |round| round.ours.before,
+        |round| round.ours.first,
     ),
     (
         "memory-empty",
         "the same with the empty module, 40 s later",
-        |round| round.settled.0,
+        |round| round.empty.settled,
     ),
     ("memory-ours", "the same with ours, 40 s later", |round| {
-        round.settled.1
+        round.ours.settled
     }),
     (
         "memory-worker",
@@ -112,8 +115,6 @@ const ROUND: [(&str, &str, fn(&Round) -> f64); 7] = [
 struct Round {
     empty: Sizes,
     ours: Sizes,
-    /// With the empty module and with ours, one worker, some time after the start.
-    settled: (f64, f64),
     /// One more worker, ours above the empty module.
     worker: f64,
 }
@@ -122,10 +123,10 @@ impl Round {
     fn measure(tokens: &[String], files: &Files) -> Result<Self> {
         let ours = Chain::Ours(Policy::PLAIN);
         let worker = each_worker(ours, tokens, files)? - each_worker(Chain::Empty, tokens, files)?;
+        let [empty, ours] = loaded([Chain::Empty, ours], tokens, files)?;
         Ok(Self {
-            empty: loaded(Chain::Empty, tokens, files)?,
-            ours: loaded(ours, tokens, files)?,
-            settled: settled([Chain::Empty, ours], tokens, files)?.into(),
+            empty,
+            ours,
             worker,
         })
     }
@@ -150,47 +151,48 @@ fn each_worker(chain: Chain, tokens: &[String], files: &Files) -> Result<f64> {
     Ok((more - one) / f64::from(WORKERS - 1))
 }
 
-/// MiB of a process after the first request, and after one with each token.
+/// MiB of a process after the first request, some time later, and after a request with each token.
 #[derive(Clone, Copy)]
 struct Sizes {
-    before: f64,
+    first: f64,
+    settled: f64,
     after: f64,
 }
 
 impl Sizes {
     const fn growth(self) -> f64 {
-        self.after - self.before
+        self.after - self.settled
     }
 }
 
-fn loaded(chain: Chain, tokens: &[String], files: &Files) -> Result<Sizes> {
-    let envoy = files.start(&[Listener::new(NAME, chain)], 1)?;
-    send_each(&envoy, tokens.get(..1).unwrap_or_default())?;
-    let before = size(&envoy)?;
-    send_each(&envoy, tokens)?;
-    Ok(Sizes {
-        before,
-        after: size(&envoy)?,
-    })
-}
-
-/// MiB of the processes some time after the start and the first request; all of them wait at the same time.
-fn settled<const N: usize>(
+/// Sizes of one process for each of the chains; all of them wait at the same time, until Envoy has given back what it does not
+/// use: later, that would hide what requests take.
+fn loaded<const N: usize>(
     chains: [Chain; N],
     tokens: &[String],
     files: &Files,
-) -> Result<[f64; N]> {
+) -> Result<[Sizes; N]> {
     let mut envoys = Vec::new();
     for chain in chains {
         let envoy = files.start(&[Listener::new(NAME, chain)], 1)?;
         send_each(&envoy, tokens.get(..1).unwrap_or_default())?;
-        envoys.push(envoy);
+        let first = size(&envoy)?;
+        envoys.push((envoy, first));
     }
     std::thread::sleep(SETTLED);
-    let sizes = envoys.iter().map(size).collect::<Result<Vec<_>>>()?;
-    <[f64; N]>::try_from(sizes)
+    let mut sizes = Vec::new();
+    for (envoy, first) in &envoys {
+        let settled = size(envoy)?;
+        send_each(envoy, tokens)?;
+        sizes.push(Sizes {
+            first: *first,
+            settled,
+            after: size(envoy)?,
+        });
+    }
+    <[Sizes; N]>::try_from(sizes)
         .ok()
-        .context("a size for each chain")
+        .context("sizes for each chain")
 }
 
 /// Requests, and MiB that the process grows with them when the cache is full already.
@@ -201,6 +203,8 @@ fn growth(plan: &Plan, tokens: &[String], files: &Files) -> Result<(u64, f64)> {
     for _ in 0..3 {
         send_each(&envoy, tokens)?;
     }
+    // What Envoy gives back meanwhile would hide a growth.
+    std::thread::sleep(SETTLED);
     let before = size(&envoy)?;
     let mut requests = 0;
     for _ in 0..plan.rounds {

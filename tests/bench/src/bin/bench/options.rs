@@ -19,8 +19,8 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     /// Names or letters of rows; all when empty.
     pub(crate) rows: Vec<String>,
-    /// True if the figures other than the rows are measured too.
-    pub(crate) figures: bool,
+    /// True if instructions are counted instead, by callgrind.
+    pub(crate) instructions: bool,
     /// The program zot, if it is measured too.
     pub(crate) zot: Option<PathBuf>,
     /// True if the page of the documentation is written.
@@ -43,7 +43,7 @@ impl Options {
             plan,
             quick: false,
             rows: Vec::new(),
-            figures: true,
+            instructions: false,
             zot: None,
             write: false,
         };
@@ -57,9 +57,9 @@ impl Options {
             match argument.as_str() {
                 "--quick" => options.shorten(),
                 "--write" => options.write = true,
+                "--instructions" => options.instructions = true,
                 "--rows" => {
                     options.rows = value()?.split(',').map(str::to_owned).collect();
-                    options.figures = false;
                 }
                 "--zot" => options.zot = Some(value()?.into()),
                 "--rounds" => {
@@ -82,6 +82,11 @@ impl Options {
             "`--write` wants at least {STARTS} rounds: starts of Envoy differ"
         );
         Ok(options)
+    }
+
+    /// Returns true if the figures other than the rows are measured too.
+    pub(crate) const fn has_figures(&self) -> bool {
+        self.rows.is_empty()
     }
 
     const fn shorten(&mut self) {

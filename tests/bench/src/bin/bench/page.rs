@@ -8,6 +8,7 @@ use registry_auth_harness::module;
 const PAGE: &str = "docs/performance.md";
 const BEGIN: &str = "<!-- cargo xtask bench --write -->\n";
 const BEGIN_OTHERS: &str = "<!-- cargo xtask bench --write: others -->\n";
+const BEGIN_INSTRUCTIONS: &str = "<!-- cargo xtask bench --instructions --write -->\n";
 const END: &str = "<!-- end -->\n";
 
 /// Replaces the text between the marks: by `tables`, and by the table of `others`.
@@ -15,9 +16,21 @@ const END: &str = "<!-- end -->\n";
 /// # Errors
 /// The page is missing, or lacks a mark.
 pub(crate) fn write(tables: &str, others: &str) -> Result<()> {
+    put(&[(BEGIN, tables), (BEGIN_OTHERS, others)])
+}
+
+/// Replaces the table of instructions.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_instructions(table: &str) -> Result<()> {
+    put(&[(BEGIN_INSTRUCTIONS, table)])
+}
+
+fn put(parts: &[(&str, &str)]) -> Result<()> {
     let path = module::workspace().join(PAGE);
     let mut text = fs::read_to_string(&path).context(PAGE)?;
-    for (begin, new) in [(BEGIN, tables), (BEGIN_OTHERS, others)] {
+    for (begin, new) in parts {
         text = replaced(&text, begin, new)
             .with_context(|| format!("`{PAGE}` lacks the marks `{}`", begin.trim()))?;
     }
@@ -49,9 +62,9 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_both_marks() {
+    fn the_page_has_all_marks() {
         let text = fs::read_to_string(module::workspace().join(PAGE)).unwrap();
-        for begin in [BEGIN, BEGIN_OTHERS] {
+        for begin in [BEGIN, BEGIN_OTHERS, BEGIN_INSTRUCTIONS] {
             assert!(replaced(&text, begin, "").is_some(), "{begin}");
         }
     }

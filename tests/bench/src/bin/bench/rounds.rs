@@ -4,18 +4,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use registry_auth_harness::envoy::Envoy;
-use registry_auth_harness::substrate::now;
-use registry_auth_harness::workload::{self, Algorithm};
 
-use crate::companion::{Companion, Programs, Running};
+use crate::companion::{Programs, Running};
 use crate::figure::median;
-use crate::load::{Generator, Load, Scheme};
+use crate::lane::Lane;
+use crate::load::Generator;
 use crate::meter::Cpu;
-use crate::probe;
-use crate::row::{Row, Traffic};
-use crate::stand::{Answer, Files, Listener};
+use crate::row::Row;
+use crate::stand::Files;
 
 /// Turns of each row in a round.
 const TURNS: usize = 2;
@@ -65,108 +63,63 @@ pub(crate) fn measure(
     files: &Files,
     programs: &Programs,
 ) -> Result<Vec<Measured>> {
-    let mut lanes = rows
+    let mut turns = rows
         .iter()
-        .map(|row| Lane::new(row, plan))
+        .map(|row| Turns::new(row, plan))
         .collect::<Result<Vec<_>>>()?;
     for round in 1..=plan.rounds {
         eprintln!("round {round} of {}", plan.rounds);
         let mut listeners = Vec::new();
-        for lane in &mut lanes {
-            lane.running = None;
-            if let Some(companion) = lane.measured.row.companion {
-                lane.running = Some(programs.start(companion)?);
-            }
+        for Turns { lane, .. } in &mut turns {
+            lane.start_companion(programs)?;
             listeners.push(lane.listener());
         }
         let envoy = files.start(&listeners, 1)?;
-        for lane in &mut lanes {
+        for Turns { lane, .. } in &turns {
             lane.send(&envoy, plan.warm_up, &Generator::Own)?;
             lane.probe(&envoy)?;
         }
         for _ in 0..TURNS {
-            for lane in &mut lanes {
-                lane.measure(&envoy, plan, generator)?;
+            for row in &mut turns {
+                row.take(&envoy, plan, generator)?;
             }
         }
-        lanes.iter_mut().for_each(Lane::end_round);
+        turns.iter_mut().for_each(Turns::end_round);
     }
-    Ok(lanes.into_iter().map(|lane| lane.measured).collect())
+    Ok(turns.into_iter().map(|row| row.measured).collect())
 }
 
-/// A row that is being measured.
-struct Lane {
+/// The turns of a row.
+struct Turns {
+    lane: Lane,
     measured: Measured,
-    tokens: Vec<String>,
-    /// Number of times that new tokens were minted.
-    batches: usize,
-    /// The companion, in this round.
-    running: Option<Running>,
     /// CPU time and requests of this round.
     used: Duration,
     used_by_companion: Duration,
     requests: u64,
 }
 
-impl Lane {
+impl Turns {
     fn new(row: &Row, plan: &Plan) -> Result<Self> {
-        let tokens = match row.traffic {
-            Traffic::Same(algorithm) => vec![workload::token(algorithm, now())?],
-            Traffic::Rotation(algorithm, count) => workload::tokens(algorithm, 0, count, now())?,
-            Traffic::Once(algorithm) => {
-                workload::tokens(algorithm, 0, amount(algorithm, plan), now())?
-            }
-        };
         Ok(Self {
+            lane: Lane::new(row, plan.fresh)?,
             measured: Measured {
                 row: row.clone(),
                 samples: Vec::new(),
                 companion: Vec::new(),
                 requests: 0,
             },
-            tokens,
-            batches: 0,
-            running: None,
             used: Duration::ZERO,
             used_by_companion: Duration::ZERO,
             requests: 0,
         })
     }
 
-    fn listener(&self) -> Listener {
-        let row = &self.measured.row;
-        let mut listener = Listener::new(&row.id, row.chain);
-        let address = self.running.as_ref().map(Running::address);
-        match row.companion {
-            Some(Companion::Opa) => listener.asked = address,
-            Some(Companion::Zot { .. }) => {
-                listener.answer = address.map_or(Answer::Direct, Answer::Upstream);
-            }
-            None => {}
-        }
-        listener
-    }
-
-    /// Checks that the row refuses what it has to refuse.
-    fn probe(&self, envoy: &Envoy) -> Result<()> {
-        let row = &self.measured.row;
-        let token = self.tokens.first().context("a row has tokens")?;
-        if row.verifies() {
-            probe::refuses(envoy.listener(&row.id)?, token)
-                .with_context(|| format!("row {}", row.id))?;
-        }
-        Ok(())
-    }
-
-    fn measure(&mut self, envoy: &Envoy, plan: &Plan, generator: &Generator) -> Result<()> {
-        if let Traffic::Once(algorithm) = self.measured.row.traffic {
-            self.batches += 1;
-            self.tokens =
-                workload::tokens(algorithm, self.batches, amount(algorithm, plan), now())?;
-        }
+    fn take(&mut self, envoy: &Envoy, plan: &Plan, generator: &Generator) -> Result<()> {
+        self.lane.renew()?;
         let before = Cpu::of(envoy.process())?;
         let companion = self.cpu_of_companion()?;
-        let requests = self.send(envoy, plan.time, generator)?;
+        let requests = self.lane.send(envoy, plan.time, generator)?;
         self.used += Cpu::of(envoy.process())? - before;
         self.used_by_companion += self.cpu_of_companion()? - companion;
         self.requests += requests;
@@ -175,7 +128,8 @@ impl Lane {
 
     /// What the companion has used; none without one.
     fn cpu_of_companion(&self) -> Result<Cpu> {
-        self.running.as_ref().map_or(Ok(Cpu::ZERO), Running::cpu)
+        let running = self.lane.running.as_ref();
+        running.map_or(Ok(Cpu::ZERO), Running::cpu)
     }
 
     fn end_round(&mut self) {
@@ -183,30 +137,10 @@ impl Lane {
         let [used, companion] = [&mut self.used, &mut self.used_by_companion]
             .map(|used| each(std::mem::take(used), requests));
         self.measured.samples.push(used);
-        if self.running.take().is_some() {
+        if self.lane.running.take().is_some() {
             self.measured.companion.push(companion);
         }
         self.measured.requests += requests;
-    }
-
-    fn send(&self, envoy: &Envoy, time: Duration, generator: &Generator) -> Result<u64> {
-        let row = &self.measured.row;
-        let once = matches!(row.traffic, Traffic::Once(_));
-        let load = Load {
-            address: envoy.listener(&row.id)?,
-            scheme: Scheme::Bearer,
-            tokens: &self.tokens,
-            once,
-            time,
-        };
-        generator.send(&load).with_context(|| {
-            format!(
-                "row {}; the log of Envoy ends\n{}\n{}",
-                row.id,
-                envoy.log_tail(),
-                self.running.as_ref().map_or_else(String::new, Running::log)
-            )
-        })
     }
 }
 
@@ -215,14 +149,4 @@ fn each(used: Duration, requests: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let requests = requests as f64;
     used.as_secs_f64() * 1e6 / requests
-}
-
-/// Returns the number of new tokens for a row: fewer for PS256, which the module verifies itself,
-/// about ten times as slow.
-fn amount(algorithm: Algorithm, plan: &Plan) -> usize {
-    if algorithm.name == "PS256" {
-        plan.fresh.div_ceil(4)
-    } else {
-        plan.fresh
-    }
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use registry_auth_harness::envoy::{Envoy, cluster};
@@ -89,19 +91,31 @@ impl Files {
     /// # Errors
     /// It does not start; the message ends with its log.
     pub(crate) fn start(&self, listeners: &[Listener], workers: u32) -> Result<Envoy> {
+        Envoy::launch(&self.bootstrap(listeners)?, workers, &environment())
+    }
+
+    /// Starts an Envoy with one worker by a command that watches it, and may take this long for it.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn start_by(
+        &self,
+        command: Command,
+        patience: Duration,
+        listeners: &[Listener],
+    ) -> Result<Envoy> {
+        let bootstrap = self.bootstrap(listeners)?;
+        Envoy::launch_by(command, patience, &bootstrap, 1, &environment())
+    }
+
+    fn bootstrap(&self, listeners: &[Listener]) -> Result<Value> {
         let modules = Modules {
             ours: &self.ours,
             empty: &self.empty,
             calls: &self.calls,
             empty_sdk: &self.empty_sdk,
         };
-        let mut environment = ENVIRONMENT
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec();
-        // For the dynamic module.
-        let target = module::workspace().join("target").display().to_string();
-        environment.push(("ENVOY_DYNAMIC_MODULES_SEARCH_PATH".to_owned(), target));
-        Envoy::launch(&bootstrap(listeners, &modules)?, workers, &environment)
+        bootstrap(listeners, &modules)
     }
 
     /// Returns the size of the module that ships in bytes.
@@ -111,6 +125,16 @@ impl Files {
     pub(crate) fn size(&self) -> Result<u64> {
         Ok(fs::metadata(Path::new(&self.ours))?.len())
     }
+}
+
+fn environment() -> Vec<(String, String)> {
+    let mut environment = ENVIRONMENT
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+    // For the dynamic module.
+    let target = module::workspace().join("target").display().to_string();
+    environment.push(("ENVOY_DYNAMIC_MODULES_SEARCH_PATH".to_owned(), target));
+    environment
 }
 
 fn bootstrap(listeners: &[Listener], modules: &Modules<'_>) -> Result<Value> {
