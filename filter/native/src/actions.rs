@@ -7,7 +7,7 @@ use std::mem::ManuallyDrop;
 
 use registry_auth_engine::fields::{self, Fields};
 
-use crate::streams;
+use crate::{grpc, streams};
 
 /// What is done to a request.
 pub(crate) enum Action {
@@ -80,7 +80,10 @@ pub(crate) fn run() {
                 details,
                 headers,
                 body,
-            } => stream.respond(status, &details, &headers, &body),
+            } => {
+                let headers = grpc::with_status(stream, status, &headers);
+                stream.respond(status, &details, &headers, &body);
+            }
         }
     }
 }

@@ -18,7 +18,10 @@ pub(crate) static HOST: Host = Host;
 
 impl HostCalls for Host {
     fn log(&self, level: u32, text: &[u8]) {
-        abi::log(level, text);
+        // Several configurations write to one log.
+        let name = context::seat().map(|seat| seat.plugin.name.clone() + ": ");
+        let name = name.unwrap_or_default();
+        abi::log(level, &[name.as_bytes(), text].concat());
     }
 
     fn set_tick_period(&self, millis: u32) {

@@ -23,6 +23,7 @@ mod attributes;
 mod callouts;
 mod context;
 mod events;
+mod grpc;
 mod guard;
 mod host;
 mod job;

@@ -1,6 +1,7 @@
 //! The events of the main thread: the start, configurations, their ticks and callouts.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, ThreadId};
 
 use log::error;
 use registry_auth_filter::embed;
@@ -12,8 +13,11 @@ use crate::response::Response;
 use crate::seat::{self, Seat};
 use crate::{callouts, events, metrics, ticker};
 
+static MAIN: OnceLock<ThreadId> = OnceLock::new();
+
 /// Starts the module, before everything else.
 pub(crate) fn start() {
+    MAIN.get_or_init(|| thread::current().id());
     embed::start(&HOST);
 }
 
@@ -48,8 +52,18 @@ pub(crate) fn configure(config: Config<'_>, name: &[u8], text: &[u8]) -> Option<
     Some(plugin)
 }
 
-/// A configuration ends; on whichever thread its last request was.
+/// A configuration ends. With discovery of the filter alone (ECDS) that is on whichever thread has it last, where Envoy cancels requests of
+/// the main thread, and may crash.
 pub(crate) fn end(plugin: Arc<Plugin>) {
+    if MAIN
+        .get()
+        .is_some_and(|main| *main != thread::current().id())
+    {
+        let name = &plugin.name;
+        error!(
+            "{name}: a configuration ended on a worker, by which Envoy can crash: change the listener instead of the filter (no `config_discovery`)"
+        );
+    }
     plugin.end();
     ticker::settle();
     callouts::forget(&plugin);
@@ -65,7 +79,7 @@ pub(crate) fn scheduled(config: Config<'_>, plugin: &Plugin, event: u64) {
     if event == plugin::TICK {
         plugin.begin_tick();
         events::tick(&seat);
-        metrics::pass_on(config, &plugin.metrics);
+        metrics::pass_on(config, &plugin.metrics, &plugin.kept);
     }
     callouts::send_all(config, plugin, |response: Response| {
         events::deliver(&seat, response);

@@ -70,6 +70,8 @@ struct Slot {
     values: Vec<String>,
     /// Added and not passed on.
     added: AtomicI64,
+    /// It was counted ever.
+    is_used: AtomicBool,
     /// The value of a gauge, and whether it is not passed on.
     value: AtomicU64,
     is_new: AtomicBool,
@@ -125,6 +127,7 @@ pub(crate) fn define(kind: u32, name: &[u8]) -> Option<u32> {
             shape,
             values,
             added: AtomicI64::new(0),
+            is_used: AtomicBool::new(false),
             value: AtomicU64::new(0),
             is_new: AtomicBool::new(false),
         }));
@@ -145,6 +148,7 @@ fn slot(number: u32) -> Option<&'static Slot> {
 pub(crate) fn add(number: u32, more: i64) {
     if let Some(slot) = slot(number) {
         slot.added.fetch_add(more, Ordering::Relaxed);
+        slot.is_used.store(true, Ordering::Relaxed);
     }
 }
 
@@ -168,8 +172,25 @@ pub(crate) fn define_all(config: Config<'_>) -> Vec<Option<usize>> {
     SHAPES.iter().map(define).collect()
 }
 
-/// Passes on what was counted since, by whichever configuration is there: metrics of the same name are the same for all.
-pub(crate) fn pass_on(config: Config<'_>, numbers: &[Option<usize>]) {
+/// Which metrics a configuration has: Envoy keeps one until the last configuration that has written it ends.
+#[derive(Default)]
+pub(crate) struct Kept(Mutex<Vec<bool>>);
+
+impl Kept {
+    /// Returns true once for each place.
+    fn is_new(&self, place: usize) -> bool {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() <= place {
+            kept.resize(place + 1, false);
+        }
+        kept.get_mut(place)
+            .is_some_and(|kept| !std::mem::replace(kept, true))
+    }
+}
+
+/// Passes on what was counted since, by whichever configuration is there: metrics of the same name are the same for all. What others
+/// have passed on is written too, without a change, so that it does not end with them.
+pub(crate) fn pass_on(config: Config<'_>, numbers: &[Option<usize>], kept: &Kept) {
     let write = |shape: usize, values: &[String], value: u64| {
         let is_gauge = SHAPES.get(shape).is_some_and(|shape| shape.is_gauge);
         let number = numbers.get(shape).copied().flatten();
@@ -179,11 +200,17 @@ pub(crate) fn pass_on(config: Config<'_>, numbers: &[Option<usize>]) {
     if panics > 0 {
         write(PANICS, &[], panics);
     }
-    for slot in slots().iter() {
-        if slot.is_new.swap(false, Ordering::Acquire) {
-            write(slot.shape, &slot.values, slot.value.load(Ordering::Relaxed));
-        }
-        if slot.added.load(Ordering::Relaxed) > 0 {
+    for (place, slot) in slots().iter().enumerate() {
+        let value = slot.value.load(Ordering::Relaxed);
+        // A gauge that was never set, or was set to 0 by what ended, is not shown.
+        let is_shown = slot.is_used.load(Ordering::Relaxed) || value > 0;
+        let is_kept = is_shown && kept.is_new(place);
+        let is_gauge = SHAPES.get(slot.shape).is_some_and(|shape| shape.is_gauge);
+        if is_gauge {
+            if slot.is_new.swap(false, Ordering::Acquire) || is_kept {
+                write(slot.shape, &slot.values, slot.value.load(Ordering::Relaxed));
+            }
+        } else if slot.added.load(Ordering::Relaxed) > 0 || is_kept {
             let added = slot.added.swap(0, Ordering::Relaxed);
             write(slot.shape, &slot.values, added.unsigned_abs());
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::abi::ConfigScheduler;
 use crate::job::Job;
+use crate::metrics::Kept;
 
 /// The events of a configuration on the main thread.
 pub(crate) const TICK: u64 = 1;
@@ -22,6 +23,8 @@ pub(crate) struct Plugin {
     pub(crate) text: Vec<u8>,
     /// The numbers of its metrics, in the order of [`crate::metrics::SHAPES`].
     pub(crate) metrics: Vec<Option<usize>>,
+    /// Which of them it has written.
+    pub(crate) kept: Kept,
     has_ended: AtomicBool,
     /// None where Envoy only checks its configuration.
     scheduler: Mutex<Option<Arc<ConfigScheduler>>>,
@@ -48,6 +51,7 @@ impl Plugin {
             group: group.to_owned(),
             text: text.to_owned(),
             metrics,
+            kept: Kept::default(),
             has_ended: AtomicBool::new(false),
             scheduler: Mutex::new(scheduler.map(Arc::new)),
             jobs: Mutex::default(),

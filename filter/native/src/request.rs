@@ -13,7 +13,7 @@ use crate::guard::guard;
 use crate::plugin::Plugin;
 use crate::post;
 use crate::seat::{self, Seat};
-use crate::{context, events, streams};
+use crate::{context, events, grpc, streams};
 
 /// What a hook tells Envoy: the request goes on; it waits and its body is handed over; both wait.
 const CONTINUE: u32 = 0;
@@ -53,6 +53,8 @@ pub(crate) fn headers(stream: Stream, request: Option<&Request>, ended: bool) ->
     let gate = request.and_then(|request| guard(None, || Some(begin(stream, request, ended))));
     let Some(gate) = gate else {
         refuse(stream, request);
+        // What was to be done to other requests.
+        guard((), actions::run);
         return STOP;
     };
     guard((), actions::run);
@@ -99,6 +101,11 @@ fn refuse(stream: Stream, request: Option<&Request>) {
         body,
     } = Action::broken()
     {
+        // It is answered, even if that panics.
+        let headers = guard(None, || {
+            Some(grpc::with_status(stream, status, &headers).into_owned())
+        })
+        .unwrap_or(headers);
         stream.respond(status, &details, &headers, &body);
     }
 }

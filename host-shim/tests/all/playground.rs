@@ -82,9 +82,9 @@ impl Installed {
 async fn whoever_knows_the_address_gets_the_page_and_nobody_else() -> anyhow::Result<()> {
     let installed = Installed::new("playground-page", true)?;
     let folder = Folder::new()?;
-    let file = folder.write("policy.yaml", POLICY)?;
-    let file = file.to_str().context("a path")?;
-    let (_child, authority, path) = installed.start(&["--config", file]).await?;
+    let policy = folder.write("policy.yaml", POLICY)?;
+    let policy = policy.to_str().context("a path")?;
+    let (_child, authority, path) = installed.start(&["--config", policy]).await?;
     let follows = file("index.html")?.replacen("\"en\"", "\"en\" data-configuration", 1);
     let [script, module] = [file("main.js")?, file("engine.wasm")?];
     let rows = [

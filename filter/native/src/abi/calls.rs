@@ -107,21 +107,29 @@ impl Stream {
 
     /// Replaces all copies of a request header.
     pub(crate) fn set_header(self, name: &[u8], value: &[u8]) -> bool {
+        let (name, value) = (buffer(name), buffer(value));
         // SAFETY: buffers of slices that outlive the call.
-        unsafe { envoy::http_set_header(self, REQUEST_HEADERS, buffer(name), buffer(value)) }
+        self.rerouted(unsafe { envoy::http_set_header(self, REQUEST_HEADERS, name, value) })
     }
 
     /// Removes all copies of a request header: its value is set to none, which is not the same as an empty one.
     pub(crate) fn remove_header(self, name: &[u8]) -> bool {
         // SAFETY: the buffer of a slice that outlives the call, and none.
-        unsafe { envoy::http_set_header(self, REQUEST_HEADERS, buffer(name), EMPTY) }
+        self.rerouted(unsafe { envoy::http_set_header(self, REQUEST_HEADERS, buffer(name), EMPTY) })
     }
 
     /// Adds a request header. Envoy takes no empty values.
     pub(crate) fn add_header(self, name: &[u8], value: &[u8]) -> bool {
         let (name, value) = (buffer(name), buffer(value));
         // SAFETY: buffers of slices that outlive the call.
-        unsafe { envoy::http_add_header(self, REQUEST_HEADERS, name, value) }
+        self.rerouted(unsafe { envoy::http_add_header(self, REQUEST_HEADERS, name, value) })
+    }
+
+    /// Has Envoy choose the route by the headers that there are now: those that clients sent must not decide it.
+    fn rerouted(self, is_changed: bool) -> bool {
+        // SAFETY: the stream is alive (see `abi.rs`).
+        unsafe { envoy::http_clear_route_cache(self) }
+        is_changed
     }
 
     /// Answers the request. Envoy may call hooks of it meanwhile.

@@ -35,6 +35,8 @@ unsafe extern "C" {
     pub(super) fn http_set_header(stream: Stream, map: u32, name: Buffer, value: Buffer) -> bool;
     #[link_name = "envoy_dynamic_module_callback_http_add_header"]
     pub(super) fn http_add_header(stream: Stream, map: u32, name: Buffer, value: Buffer) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_clear_route_cache"]
+    pub(super) fn http_clear_route_cache(stream: Stream);
     #[link_name = "envoy_dynamic_module_callback_http_send_response"]
     pub(super) fn http_send_response(
         stream: Stream,

@@ -33,6 +33,9 @@ pub(super) struct Request {
     pub(super) held: Vec<u8>,
     pub(super) status: u32,
     pub(super) reply: Vec<u8>,
+    pub(super) reply_headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Envoy has chosen a route by the headers.
+    pub(super) is_routed: bool,
     pub(super) goes_on: bool,
 }
 
@@ -106,17 +109,27 @@ pub(super) unsafe fn http_add_header(stream: Stream, _: u32, name: Buffer, value
     true
 }
 
+pub(super) unsafe fn http_clear_route_cache(stream: Stream) {
+    unsafe { request(stream) }.is_routed = false;
+}
+
 pub(super) unsafe fn http_send_response(
     stream: Stream,
     status: u32,
-    _: *mut Header,
-    _: usize,
+    headers: *mut Header,
+    headers_size: usize,
     body: Buffer,
     _: Buffer,
 ) {
     let request = unsafe { request(stream) };
     assert_eq!(request.status, 0, "a second reply");
     (request.status, request.reply) = (status, read(body));
+    for index in 0..headers_size {
+        // SAFETY: there are as many as the module says.
+        let header = unsafe { headers.add(index).read() };
+        let (name, value) = (read(header.name), read(header.value));
+        request.reply_headers.push((name, value));
+    }
 }
 
 pub(super) unsafe fn http_filter_continue_decoding(stream: Stream) {

@@ -6,6 +6,7 @@
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::calls;
@@ -27,9 +28,16 @@ type Configuration = *const c_void;
 
 /// # Safety
 /// It is what `filter_new` returned, and `filter_destroy` was not called.
-unsafe fn shown_request<'a>(shown: Shown) -> Option<&'a Request> {
-    // SAFETY: the caller's.
-    unsafe { shown.cast::<Request>().as_ref() }
+unsafe fn shown_request(shown: Shown) -> Option<Rc<Request>> {
+    let place = shown.cast::<Request>();
+    if place.is_null() {
+        return None;
+    }
+    // SAFETY: the caller's. It is held for the time of a hook, because Envoy may end it meanwhile.
+    unsafe {
+        Rc::increment_strong_count(place);
+        Some(Rc::from_raw(place))
+    }
 }
 
 /// # Safety
@@ -133,41 +141,43 @@ pub(super) extern "C" fn filter_new(shown: Configuration, _: Stream) -> Shown {
                 Arc::from_raw(place)
             }
         };
-        Box::into_raw(Box::new(Request::new(is_of, plugin)))
-            .cast_const()
-            .cast()
+        Rc::into_raw(Rc::new(Request::new(is_of, plugin))).cast()
     })
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
 pub(super) extern "C" fn request_headers(stream: Stream, shown: Shown, ended: bool) -> u32 {
     // SAFETY: Envoy calls this between the two.
-    request::headers(stream, unsafe { shown_request(shown) }, ended)
+    request::headers(stream, unsafe { shown_request(shown) }.as_deref(), ended)
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_body")]
 pub(super) extern "C" fn request_body(stream: Stream, shown: Shown, ended: bool) -> u32 {
     // SAFETY: Envoy calls this between the two.
-    request::body(stream, unsafe { shown_request(shown) }, Some(ended))
+    request::body(
+        stream,
+        unsafe { shown_request(shown) }.as_deref(),
+        Some(ended),
+    )
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_trailers")]
 pub(super) extern "C" fn request_trailers(stream: Stream, shown: Shown) -> u32 {
     // SAFETY: Envoy calls this between the two.
-    request::body(stream, unsafe { shown_request(shown) }, None)
+    request::body(stream, unsafe { shown_request(shown) }.as_deref(), None)
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_scheduled")]
 pub(super) extern "C" fn scheduled(_: Stream, shown: Shown, event: u64) {
     // SAFETY: Envoy calls this between the two.
-    request::scheduled(unsafe { shown_request(shown) }, event);
+    request::scheduled(unsafe { shown_request(shown) }.as_deref(), event);
 }
 
 /// From now on it is not answered and not continued any more.
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_stream_complete")]
 pub(super) extern "C" fn stream_complete(_: Stream, shown: Shown) {
     // SAFETY: Envoy calls this between the two.
-    request::forget(unsafe { shown_request(shown) });
+    request::forget(unsafe { shown_request(shown) }.as_deref());
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_destroy")]
@@ -176,7 +186,7 @@ pub(super) extern "C" fn filter_destroy(shown: Shown) {
         return;
     }
     // SAFETY: it is what `filter_new` returned, and Envoy does not use it any more.
-    let ended = unsafe { Box::from_raw(shown.cast_mut().cast::<Request>()) };
+    let ended = unsafe { Rc::from_raw(shown.cast::<Request>()) };
     request::forget(Some(&ended));
     guard((), || drop(ended));
 }

@@ -35,6 +35,7 @@ impl Plugin {
     /// Sends a request; gives the status for Envoy, and the request with what came of it.
     fn send(&self, headers: &[(&str, &str)], body: Option<&[u8]>) -> (u32, Box<Request>) {
         let mut request = Box::<Request>::default();
+        request.is_routed = true;
         request.headers = headers
             .iter()
             .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
@@ -76,12 +77,43 @@ fn a_request_is_granted_or_answered_once() {
             .all(|(name, _)| name != b"x-http-method"),
         "it was removed"
     );
+    assert!(!request.is_routed, "the route is chosen again");
     let (status, request) = plugin.send(&[GET[0], (":path", "/v2/other/tags/list")], None);
     assert_eq!((status, request.status), (1, 401));
     let (_, request) = plugin.send(&[(":method", "PUT"), GET[1]], Some(b"0123456789"));
     assert_eq!(request.status, 405);
     let (status, request) = plugin.send(&GET, Some(b"0123456789"));
     assert_eq!((status, request.status), (0, 0), "a body goes on");
+}
+
+#[test]
+fn a_client_of_grpc_is_told_that_it_is_refused() {
+    let plugin = Plugin::new(POLICY).unwrap();
+    let other = (":path", "/v2/other/tags/list");
+    for (content_type, expected) in [("application/grpc", Some("16")), ("text/plain", None)] {
+        let request = [GET[0], other, ("content-type", content_type)];
+        let (_, request) = plugin.send(&request, None);
+        let named = |(name, _): &&(Vec<u8>, Vec<u8>)| name == b"grpc-status";
+        let status = request.reply_headers.iter().find(named);
+        let expected = expected.map(str::as_bytes);
+        assert_eq!(
+            status.map(|(_, value)| &**value),
+            expected,
+            "{content_type}"
+        );
+    }
+    let panics = [
+        GET[0],
+        GET[1],
+        ("x-registry-auth-panic", "1"),
+        ("content-type", "application/grpc"),
+    ];
+    let (_, request) = plugin.send(&panics, None);
+    assert!(
+        request
+            .reply_headers
+            .contains(&(b"grpc-status".into(), b"2".into()))
+    );
 }
 
 #[test]
