@@ -303,6 +303,7 @@ const DYNAMIC: &[&str] = &[
     "records::",
     "refused::",
     "reload::",
+    "routes::",
     "scenarios::",
     "token_server::",
     "virtual_host::",

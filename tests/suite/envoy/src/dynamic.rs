@@ -70,6 +70,7 @@ const MODULES: &[(&str, Runs)] = &[
         "rendered",
         Other("`render` writes the filter for WebAssembly"),
     ),
+    ("routes", Always),
     (
         "run",
         Other("`run` starts Envoy with the WebAssembly module"),

@@ -24,6 +24,7 @@ mod records;
 mod refused;
 mod reload;
 mod rendered;
+mod routes;
 mod run;
 mod scenarios;
 mod shipped;
