@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const NAME: &str = "clients";
 /// The header with the user name.
 const USER: &str = "x-registry-user";
+/// Names and values of header fields.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// Of alice's route, and of the route of everybody else.
 const ALICE: u16 = 201;
 const OTHERS: u16 = 202;
@@ -65,7 +68,7 @@ fn token(name: &str) -> Result<String> {
     Ok(format!("Bearer {}", recipe.mint(now())?))
 }
 
-fn send(envoy: &Envoy, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
+fn send(envoy: &Envoy, path: &str, headers: Headers<'_>) -> Result<Response> {
     let request = headers
         .iter()
         .fold(Request::new("GET", path), |request, (name, value)| {
@@ -78,7 +81,7 @@ fn send(envoy: &Envoy, path: &str, headers: &[(&str, &str)]) -> Result<Response>
 fn the_route_is_that_of_the_user_and_not_of_what_a_client_says() -> Outcome {
     let envoy = start()?;
     let (alice, bob) = (token("alice")?, token("bob")?);
-    let rows: [(&[(&str, &str)], u16); 5] = [
+    let rows: [(Headers<'_>, u16); 5] = [
         (&[], OTHERS),
         (&[(USER, "alice")], OTHERS),
         (&[("authorization", &alice)], ALICE),
@@ -102,7 +105,7 @@ fn a_client_of_grpc_is_refused_in_its_own_words() -> Outcome {
     let envoy = start()?;
     let alice = token("alice")?;
     // (path, headers, `grpc-status`)
-    let rows: [(&str, &[(&str, &str)], &str); 3] = [
+    let rows: [(&str, Headers<'_>, &str); 3] = [
         ("/v2/closed/tags/list", &[], "16"),
         ("/v2/closed/tags/list", &[("authorization", &alice)], "7"),
         ("/v2/../v2/", &[], "13"),
@@ -113,7 +116,7 @@ fn a_client_of_grpc_is_refused_in_its_own_words() -> Outcome {
     Ok(())
 }
 
-fn check_grpc(envoy: &Envoy, path: &str, headers: &[(&str, &str)], expected: &str) -> Result<()> {
+fn check_grpc(envoy: &Envoy, path: &str, headers: Headers<'_>, expected: &str) -> Result<()> {
     let mut all = vec![("content-type", "application/grpc")];
     all.extend(headers);
     let answer = send(envoy, path, &all)?;
