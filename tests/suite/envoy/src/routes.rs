@@ -108,7 +108,7 @@ fn a_client_of_grpc_is_refused_in_its_own_words() -> Outcome {
     let rows: [(&str, Headers<'_>, &str); 3] = [
         ("/v2/closed/tags/list", &[], "16"),
         ("/v2/closed/tags/list", &[("authorization", &alice)], "7"),
-        ("/v2/../v2/", &[], "13"),
+        ("/v2/../v2/", &[], "12"),
     ];
     for (path, headers, expected) in rows {
         check_grpc(&envoy, path, headers, expected)?;
