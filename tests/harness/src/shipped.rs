@@ -126,10 +126,17 @@ pub fn start(
     folder: &Path,
 ) -> Result<Program> {
     let file = folder.join("envoy.yaml");
-    fs::write(&file, configuration)?;
+    let mut command = Command::new(envoy::binary()?);
+    if module::is_native() {
+        // JSON is YAML too.
+        let document = serde_saphyr::from_str(configuration).context(CONFIGURATION)?;
+        envoy::write(&file, &document, &mut command)?;
+    } else {
+        fs::write(&file, configuration)?;
+    }
     let mut program = Program::start(
         "envoy",
-        Command::new(envoy::binary()?)
+        command
             .arg("-c")
             .arg(file)
             .args([

@@ -2,6 +2,7 @@
 //! request.
 
 use registry_auth_harness::envoy::Listener;
+use registry_auth_harness::module;
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
     FunctionSection, ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
@@ -28,6 +29,11 @@ const CALLBACKS: [Callback; 6] = [
     (HEADERS, 3, Some(0)),
 ];
 const HEADERS: &str = "proxy_on_request_headers";
+
+/// Returns false for the dynamic module, whose values no other plugin reaches.
+pub(super) fn is_possible() -> bool {
+    !module::is_native()
+}
 
 /// A listener with it; the module file is the caller's to set.
 pub(super) fn listener(vm_id: &str) -> Listener {
