@@ -128,8 +128,9 @@ pub fn start(
     let file = folder.join("envoy.yaml");
     let mut command = Command::new(envoy::binary()?);
     if module::is_native() {
-        // JSON is YAML too.
-        let document = serde_saphyr::from_str(configuration).context(CONFIGURATION)?;
+        // Envoy reads the octal numbers of YAML 1.1. JSON is YAML too.
+        let configuration = exchange(configuration, "mode: 0600", "mode: 384")?;
+        let document = serde_saphyr::from_str(&configuration).context(CONFIGURATION)?;
         envoy::write(&file, &document, &mut command)?;
     } else {
         fs::write(&file, configuration)?;

@@ -29,10 +29,7 @@ const MODULES: &[(&str, Runs)] = &[
         Long("the registries and clients of the matrix take minutes"),
     ),
     ("conformance", Long("the suite of the OCI takes minutes")),
-    (
-        "credential",
-        Other("it starts the configuration that ships, which is for WebAssembly"),
-    ),
+    ("credential", Always),
     ("crowd", Always),
     ("delay", Always),
     ("dynamic", Always),
@@ -55,10 +52,7 @@ const MODULES: &[(&str, Runs)] = &[
         Long("it needs an API server, which is there after `cargo xtask kube`"),
     ),
     ("minting", Always),
-    (
-        "mounts",
-        Other("it starts the configuration that ships, which is for WebAssembly"),
-    ),
+    ("mounts", Always),
     ("mtls", Always),
     ("names", Always),
     ("parking", Always),
