@@ -33,6 +33,9 @@ const KEYS: [&str; 16] = [
     "stray-eddsa",
 ];
 
+/// Of the rows of a configuration the first is taken, and then each of this number: all take minutes.
+const EACH: usize = 4;
+
 /// Returns the rows: a configuration, a question about it, and the answers to both.
 pub(crate) fn all() -> Result<Vec<Value>> {
     // Whoever has signed a token, its key is known.
@@ -53,7 +56,11 @@ pub(crate) fn all() -> Result<Vec<Value>> {
             }
             // What is wrong with it is asked once for each configuration.
             let check = json!({ "text": config.plugin.to_string(), "format": "json", "now": NOW });
-            let found = if configs.insert(check.to_string()) {
+            let is_first = configs.insert(check.to_string());
+            if !is_first && !seen.len().is_multiple_of(EACH) {
+                continue;
+            }
+            let found = if is_first {
                 serde_json::from_str(&Workbench::default().check(&check.to_string()))?
             } else {
                 Value::Null
