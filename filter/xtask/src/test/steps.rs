@@ -192,6 +192,11 @@ pub(super) const STEPS: &[Step] = &[
         work: Work::BuildDynamicTested,
     },
     Step {
+        name: "boundary of the dynamic module in valgrind",
+        parts: &[Part::DynamicLong],
+        work: Work::Tests(BOUNDARY),
+    },
+    Step {
         name: "dynamic module as it ships",
         parts: &[Part::DynamicLong],
         work: Work::BuildDynamic,
@@ -320,6 +325,13 @@ const DYNAMIC_LONG: &[&str] = &[
     "failures::",
     "kube::",
     "workloads::",
+];
+// valgrind is that of the system. In the packages without such tests nothing is run.
+const BOUNDARY: &[&str] = &[
+    "--lib",
+    "--config=target.'cfg(unix)'.runner = ['valgrind', '-q', '--error-exitcode=9']",
+    "--",
+    "abi::tests::",
 ];
 const DYNAMIC_ALONE: &[&str] = &["--test=envoy", "--", "--ignored", "dynamic::"];
 const PAGES: &[&str] = &["--test=browser"];
