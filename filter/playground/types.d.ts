@@ -204,5 +204,5 @@ export interface Calls {
   matrix: [MatrixRequest, Matrix];
   tests: [Moment, TestResults];
   compare: [CompareRequest, Differences];
-  secrets: [null, Secrets];
+  secrets: [string[], Secrets];
 }

@@ -9,6 +9,6 @@ declare module "*/engine/engine.js" {
     matrix(question: string): string;
     tests(question: string): string;
     compare(question: string): string;
-    secrets(): string;
+    secrets(question: string): string;
   }
 }

@@ -57,9 +57,9 @@ impl Bench {
         self.0.compare(question)
     }
 
-    /// Secrets of the configuration: `Secrets`.
+    /// Secrets of the configuration, and of texts that would be shared with it: `string[]` to `Secrets`.
     #[must_use]
-    pub fn secrets(&self) -> String {
-        self.0.secrets()
+    pub fn secrets(&self, question: &str) -> String {
+        self.0.secrets(question)
     }
 }

@@ -32,6 +32,9 @@ const MEMBERS: [&str; 8] = [
 /// Members of private and shared keys (RFC 7518 section 6).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "k", "priv"];
 
+/// What access tokens of GitHub and GitLab begin with.
+const FORGES: [&str; 4] = ["ghp_", "ghs_", "github_pat_", "glpat-"];
+
 /// Returns the secrets of a configuration, by the names of members and the form of texts.
 #[must_use]
 pub(crate) fn of(places: &Places) -> Vec<SecretFound> {
@@ -60,9 +63,7 @@ fn what(name: &str, path: &[Segment], text: &str) -> Option<&'static str> {
     let is_key = path
         .iter()
         .any(|segment| matches!(segment, Segment::Name(name) if name == "keys" || name == "jwks"));
-    if text.contains("PRIVATE KEY-----") {
-        Some("a private key")
-    } else if MEMBERS.contains(&name) {
+    if MEMBERS.contains(&name) {
         Some("a password or secret")
     } else if is_key && PRIVATE.contains(&name) {
         Some("a private key")
@@ -74,6 +75,9 @@ fn what(name: &str, path: &[Segment], text: &str) -> Option<&'static str> {
 /// Returns what kind of secret a text holds, by its form.
 #[must_use]
 pub(crate) fn in_text(text: &str) -> Option<&'static str> {
+    if text.contains("PRIVATE KEY-----") {
+        return Some("a private key");
+    }
     let is_word =
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
     let mut words = text.split(|character| !is_word(character));
@@ -85,6 +89,9 @@ pub(crate) fn in_text(text: &str) -> Option<&'static str> {
         let key = word.strip_prefix("zak_").unwrap_or_default();
         if key.len() == 32 && key.chars().all(|digit| digit.is_ascii_hexdigit()) {
             return Some("an API key");
+        }
+        if FORGES.iter().any(|prefix| word.starts_with(prefix)) && word.len() > 20 {
+            return Some("an access token");
         }
         let amazon = word.len() == 20 && (word.starts_with("AKIA") || word.starts_with("ASIA"));
         amazon.then_some("an access key")

@@ -98,8 +98,10 @@ impl Workbench {
         let mut written = Value::Null;
         let (compiled, errors) = match text::read(&load.text, load.format) {
             Ok(value) => {
-                self.is_readable = true;
-                self.places = Places::read(&load.text, load.format).unwrap_or_default();
+                let places = Places::read(&load.text, load.format);
+                // Without places its secrets are not found.
+                self.is_readable = places.is_ok();
+                self.places = places.unwrap_or_default();
                 let compiled = document::read(&value, &load.files);
                 let errors = check::errors(&load, &value, &compiled);
                 written = value;
@@ -182,10 +184,10 @@ impl Workbench {
         })
     }
 
-    /// Says which secrets the configuration holds; an error if that cannot be known.
+    /// Says which secrets the configuration holds, and the texts that would be shared with it; an error if that cannot be known.
     #[must_use]
-    pub fn secrets(&self) -> String {
-        answer("null", |_: Value| {
+    pub fn secrets(&self, question: &str) -> String {
+        answer(question, |texts: Vec<String>| {
             if !self.is_readable {
                 return Err(
                     "the configuration cannot be read, so nobody knows whether it holds secrets"
@@ -201,6 +203,16 @@ impl Workbench {
                     place: None,
                 });
             }
+            found.extend(
+                texts
+                    .iter()
+                    .filter_map(|text| secrets::in_text(text))
+                    .map(|what| secrets::SecretFound {
+                        path: "the request, or who asks".to_owned(),
+                        what,
+                        place: None,
+                    }),
+            );
             Ok(serde_json::json!({ "secrets": found }))
         })
     }

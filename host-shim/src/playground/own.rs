@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
+use registry_auth_engine::keys::{KeySet, has_private_block, private_entries};
 use registry_auth_render::{Files, Options, complete};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::configuration::value_again;
 use crate::disk::Disk;
@@ -37,15 +38,25 @@ struct Seen(RefCell<BTreeMap<String, String>>);
 impl Files for Seen {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         let bytes = Disk.read(path)?;
-        // The page gets what the filter would get: public keys and certificates.
+        // A configuration may name any file: the page gets only what is public.
         if let Ok(text) = std::str::from_utf8(&bytes)
-            && !text.contains("PRIVATE KEY")
+            && is_public(text)
         {
             let mut files = self.0.borrow_mut();
             files.insert(path.to_owned(), text.to_owned());
         }
         Ok(bytes)
     }
+}
+
+/// Returns true for a public key, a certificate, or a key set without private keys.
+fn is_public(text: &str) -> bool {
+    let is_set = || {
+        serde_json::from_str(text).is_ok_and(|value: Value| {
+            KeySet::from_jwks_value(&value).is_ok() && private_entries(&value).next().is_none()
+        })
+    };
+    !has_private_block(text) && (KeySet::from_cert(text).is_ok() || is_set())
 }
 
 impl Own {
@@ -100,8 +111,6 @@ impl Own {
 mod tests {
     use std::fs;
 
-    use serde_json::Value;
-
     use super::*;
 
     impl Answer {
@@ -133,6 +142,16 @@ mod tests {
         assert_eq!(value["files"][at("public.pem")], key);
         assert_eq!(own.answer().tag, first.tag);
 
+        // Whatever else is named, as by mistake, is not shown.
+        for (name, content) in [
+            ("password", "root:x:0:0".to_owned()),
+            ("mixed.pem", format!("{key}{}", key.replace("PUBLIC", "PRIVATE"))),
+            ("private.jwk", r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "3pL95mHbZYNG6-YT_MqXKibGQrXF7WziWk25EcgEJGs", "d": "AAAA"}]}"#.to_owned()),
+        ] {
+            fs::write(at(name), content).unwrap();
+            write(name);
+            assert_eq!(own.answer().value()["files"], json!({}), "{name}");
+        }
         write("private.pem");
         let second = own.answer();
         assert_ne!(second.tag, first.tag);

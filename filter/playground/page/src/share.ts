@@ -2,6 +2,7 @@
 
 import { byId, h, show } from "./dom";
 import { withoutSecrets, write } from "./link";
+import { isServed } from "./own";
 import { ask } from "./session";
 import { state } from "./store";
 import { lineLink } from "./views/parts";
@@ -12,13 +13,14 @@ export async function share(): Promise<void> {
   show(dialog);
   const close = h("button", { type: "button", click: () => dialog.close() }, "Close");
   const title = h("h2", { id: "dialog-title" }, "Share");
-  const found = await ask("secrets", null);
+  // Whatever else a link would have is searched too.
+  const found = await ask("secrets", [state.words, JSON.stringify(withoutSecrets(state.who, true) ?? null)]);
   if (!found) {
     return;
   }
   const secrets = "value" in found ? found.value.secrets : [];
   if ("error" in found || secrets.length > 0) {
-    const said = "error" in found ? found.error : "The configuration holds secrets, and whoever has a link has all that is in it. Take them out first:";
+    const said = "error" in found ? found.error : "A link would hold secrets: whoever has it has all that is in it, the configuration too. Take them out first:";
     const items = secrets.map(({ path, what, place }) =>
       h("li", {}, h("code", {}, path || "a comment"), ` ${what} `, place && closing(dialog, lineLink(place))),
     );
@@ -27,6 +29,7 @@ export async function share(): Promise<void> {
     return;
   }
   const link = h("input", { readonly: true, id: "link", "aria-label": "The link" });
+  const what = h("p", {});
   const claims = h("input", { type: "checkbox", id: "with-claims" });
   const renew = async (): Promise<void> => {
     const who = withoutSecrets(state.who, claims.checked);
@@ -36,6 +39,9 @@ export async function share(): Promise<void> {
     address.hash = fragment;
     address.search = "";
     link.value = address.href;
+    what.textContent = who
+      ? "The link has the configuration, the request and who asks. It is in the part of the address that no server gets."
+      : "The link has the configuration and the request. Who asks is not in it: whoever opens it sees what nobody gets. It is in the part of the address that no server gets.";
   };
   claims.addEventListener("change", () => void renew());
   const copied = h("span", { role: "status", class: "quiet" });
@@ -52,7 +58,9 @@ export async function share(): Promise<void> {
   show(
     dialog,
     title,
-    h("p", {}, "The link has the configuration, the request and who asks. It is in the part of the address that no server gets."),
+    what,
+    isServed() &&
+      h("p", { class: "message bad" }, "This address is that of the program on your machine, and whoever knows it and can reach the program gets your configuration as it is at any time: put what follows # behind the address of another playground."),
     state.who.kind === "token" && h("p", { class: "message safe" }, "The token and its keys are not in it."),
     state.who.kind === "claims" &&
       h("label", { class: "check" }, claims, h("span", {}, h("b", {}, "With the claims. "), "They may name people, projects and machines: whoever has the link can read them.")),

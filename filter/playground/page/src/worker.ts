@@ -24,7 +24,7 @@ self.addEventListener("message", (event: MessageEvent<{ module: WebAssembly.Modu
   const began = performance.now();
   let answer: string;
   try {
-    answer = message.name === "secrets" ? workbench.secrets() : workbench[message.name](message.question);
+    answer = workbench[message.name](message.question);
   } catch {
     // The module has ended: the page starts another.
     postMessage({ id: message.id, failed: true });

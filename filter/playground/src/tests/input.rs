@@ -22,10 +22,12 @@ fn secrets_are_found_and_not_repeated() {
         (format!("a: {token}"), "a"),
         (format!("a: [1, 'x {key}']"), "a[1]"),
         (format!("a: 1 # {token}"), ""),
+        ("a: 1 # -----BEGIN PRIVATE KEY-----".to_owned(), ""),
+        (format!("a: ghp_{}", "a1".repeat(18)), "a"),
     ];
     for (text, path) in rows {
         let (workbench, _) = load(&text, "yaml");
-        let answer = workbench.secrets();
+        let answer = workbench.secrets("[]");
         let found = parsed(&answer);
         assert_eq!(found["secrets"][0]["path"], path, "{text}: {found}");
         assert!(
@@ -34,13 +36,27 @@ fn secrets_are_found_and_not_repeated() {
         );
     }
     let (workbench, _) = load(TEXT, "yaml");
-    assert_eq!(parsed(&workbench.secrets())["secrets"], json!([]));
+    let shared = json!(["pull team/app", format!("GET /v2/?access_token={token}")]).to_string();
+    let answer = workbench.secrets(&shared);
+    assert_eq!(parsed(&answer)["secrets"][0]["what"], "a token");
+    assert!(!answer.contains(token), "{answer}");
+    assert_eq!(parsed(&workbench.secrets("[]"))["secrets"], json!([]));
     let (workbench, _) = load("a: [", "yaml");
     assert!(
-        parsed(&workbench.secrets())["error"]
+        parsed(&workbench.secrets("[]"))["error"]
             .as_str()
             .unwrap()
             .contains("cannot be read")
+    );
+    // The places of values are found by another reader, which takes less.
+    let (workbench, _) = load(
+        "{\"a\": {\"bindPassword\": \"hunter2\", \"b\": \"\u{7f}\"}}",
+        "json",
+    );
+    let answer = parsed(&workbench.secrets("[]"));
+    assert!(
+        answer["error"].is_string() || answer["secrets"][0]["path"] == "a.bindPassword",
+        "{answer}"
     );
 }
 

@@ -33,7 +33,7 @@ fn every_sample_decides_as_its_text_says() {
             json!([]),
             "{id}"
         );
-        assert_eq!(ask(&workbench.secrets())["secrets"], json!([]), "{id}");
+        assert_eq!(ask(&workbench.secrets("[]"))["secrets"], json!([]), "{id}");
         for story in sample["stories"].as_array().unwrap() {
             let question = json!({
                 "who": story["who"], "words": story["words"], "tagExists": story["tagExists"], "now": NOW,

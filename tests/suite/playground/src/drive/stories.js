@@ -293,7 +293,7 @@ async function sharing({ browser, site, samples, seen }) {
   await write(page, `${CONFIG}\n# ${who.token}\n`);
   await page.locator("#state.good").waitFor();
   await page.getByRole("button", { name: "Share" }).click();
-  await dialog.getByText(/holds secrets/).waitFor();
+  await dialog.getByText(/hold secrets/).waitFor();
   assert.equal(await dialog.locator("#link").count(), 0);
   seen("no link of a configuration with secrets");
   await page.context().close();
