@@ -7,7 +7,7 @@ use registry_auth_engine::authz::{Named, Policy};
 use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::engine::{Engine, Principal, Report, Simulated, Situation};
 use registry_auth_engine::request::RequestHead;
-use registry_auth_engine::trace::{RuleOutcome, Step};
+use registry_auth_engine::trace::{Evaluated, RuleOutcome, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -114,7 +114,7 @@ pub(crate) fn of(engine: &Engine, document: &Document, wanted: &Wanted) -> Matri
 
 /// What a caller may do in a repository.
 fn cells(engine: &Engine, caller: &Caller, repository: &str, now: UnixTime) -> [Cell; 4] {
-    ACTIONS.map(|(_, method, tags_exist)| {
+    ACTIONS.map(|(action, method, tags_exist)| {
         let path = format!("/v2/{repository}/manifests/{TAG}");
         let head = RequestHead {
             method: method.as_bytes(),
@@ -122,12 +122,25 @@ fn cells(engine: &Engine, caller: &Caller, repository: &str, now: UnixTime) -> [
             ..RequestHead::default()
         };
         let situation = Situation { now, tags_exist };
-        cell(&engine.simulate(&caller.principal, &head, situation))
+        cell(
+            &engine.simulate(&caller.principal, &head, situation),
+            action,
+        )
     })
 }
 
-fn cell(report: &Report) -> Cell {
-    let by_condition = report.steps.iter().any(|step| {
+fn cell(report: &Report, action: &str) -> Cell {
+    let is_check = |step: &Step| matches!(step, Step::Check { .. });
+    let mut checks = report.steps.split(is_check);
+    let is_conditional = checks.clone().any(grants_by_condition);
+    // A push is checked as `create` and as `update`: only one of them is asked for.
+    let asked =
+        report.steps.iter().filter(|step| is_check(step)).position(
+            |step| matches!(step, Step::Check { action: checked, .. } if *checked == action),
+        );
+    // In front of the first check is who asks.
+    let asked = asked.and_then(|asked| checks.nth(asked + 1));
+    let by_condition = asked.into_iter().flatten().any(|step| {
         matches!(
             step,
             Step::Rule {
@@ -136,23 +149,33 @@ fn cell(report: &Report) -> Cell {
             }
         )
     });
-    let has_condition = report.steps.iter().any(|step| {
-        use registry_auth_engine::trace::Evaluated;
-        matches!(
-            step,
-            Step::Expression {
-                what: Evaluated::Condition(_),
-                ..
-            }
-        )
-    });
     match &report.outcome {
-        Simulated::Allowed(_) | Simulated::Answered(_) if has_condition => Cell::Holds,
+        Simulated::Allowed(_) | Simulated::Answered(_) if is_conditional => Cell::Holds,
         Simulated::Allowed(_) | Simulated::Answered(_) => Cell::Yes,
         Simulated::Refused(..) if by_condition => Cell::Fails,
         Simulated::Refused(..) => Cell::No,
         Simulated::Unknown(_) => Cell::Unknown,
     }
+}
+
+/// Returns true if the rule that grants has a condition. The conditions of a rule are in front of it.
+fn grants_by_condition(steps: &[Step]) -> bool {
+    let mut has_condition = false;
+    for step in steps {
+        match step {
+            Step::Expression {
+                what: Evaluated::Condition(_),
+                ..
+            } => has_condition = true,
+            Step::Rule {
+                outcome: RuleOutcome::Granted,
+                ..
+            } => return has_condition,
+            Step::Rule { .. } => has_condition = false,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Everybody whom the configuration names, and those in its tests.

@@ -124,6 +124,32 @@ fn coverage_has_its_lines() {
 }
 
 #[test]
+fn a_cell_names_a_condition_only_where_one_decides() {
+    const RULES: &str = r#"
+http:
+  auth: {bearer: {realm: r, service: s, oidc: [{issuer: "https://i.example", audiences: [a]}]}}
+  accessControl:
+    repositories:
+      "acme/**":
+        policies:
+        - {users: [bob], actions: [create], conditions: [{expression: "req.tag == 'x'", message: m}]}
+        - {users: [bob], actions: [create, read]}
+        - {users: [carl], actions: [create], conditions: [{expression: "req.tag == 'x'", message: m}]}
+"#;
+    let (workbench, _) = load(RULES, "yaml");
+    let wanted = json!({ "callers": "", "repositories": "acme", "now": 0 }).to_string();
+    let matrix = parsed(&workbench.matrix(&wanted));
+    let of = |name: &str| {
+        let callers = matrix["callers"].as_array().unwrap();
+        let is_named = |caller: &Value| caller["label"].as_str().unwrap().contains(name);
+        let row = callers.iter().position(is_named).unwrap();
+        matrix["cells"][row][0].clone()
+    };
+    assert_eq!(of("bob"), json!(["yes", "yes", "no", "no"]));
+    assert_eq!(of("carl"), json!(["no", "fails", "no", "no"]));
+}
+
+#[test]
 fn the_matrix_says_what_is_decided() {
     let (workbench, _) = load(TEXT, "yaml");
     let ask = |repositories: &str| {

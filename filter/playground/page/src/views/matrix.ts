@@ -135,8 +135,8 @@ async function explain(matrix: Matrix, row: number, column: number, detail: HTML
     if (!result) {
       return;
     }
-    const said = "value" in result ? why(result.value) : { text: result.error, place: null };
     const granted = "value" in result && result.value.verdict === "allowed";
+    const said = "value" in result ? why(result.value, action, granted) : { text: result.error, place: null };
     const use = (): void => {
       set({ who: caller.who, words, tagExists });
       open();
@@ -158,9 +158,14 @@ async function explain(matrix: Matrix, row: number, column: number, detail: HTML
 }
 
 /** The step that decides. */
-function why(decision: Decision) {
-  const steps = decision.requests[decision.deciding]?.steps ?? [];
-  const rules = steps.filter((step) => step.kind === "rule");
+function why(decision: Decision, action: string, granted: boolean) {
+  const all = decision.requests[decision.deciding]?.steps ?? [];
+  // A push is checked as `create` and as `update`: only one of them is asked for.
+  const first = all.findIndex((step) => step.kind === "check" && step.title.startsWith(`${action} `));
+  const rest = first < 0 ? all : all.slice(first + 1);
+  const end = first < 0 || granted ? -1 : rest.findIndex((step) => step.kind === "check");
+  const steps = end < 0 ? rest : rest.slice(0, end);
+  const rules = granted ? steps.filter((step) => step.kind === "rule") : [];
   const step =
     rules.find((step) => step.mark === "yes") ??
     steps.find((step) => step.kind === "condition" && step.mark === "no") ??
