@@ -148,6 +148,7 @@ mod tests {
         assert!(bounded.is_short(b"1\n12") && bounded.is_short(b"34\n12"));
         assert!(!bounded.is_short(b"345"));
     }
+
     #[test]
     fn a_page_of_a_list_can_be_asked_for_one_by_one() {
         let rows = [

@@ -4,7 +4,7 @@
     reason = "functions that are given addresses, as Envoy's are"
 )]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -42,6 +42,8 @@ pub(super) struct Request {
 thread_local! {
     /// How many schedulers exist.
     pub(super) static SCHEDULERS: Cell<isize> = const { Cell::new(0) };
+    /// What was added to counters.
+    pub(super) static ADDED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 const NONE: Buffer = Buffer {
@@ -251,8 +253,9 @@ pub(super) unsafe fn http_filter_config_increment_counter(
     _: usize,
     _: *mut Buffer,
     _: usize,
-    _: u64,
+    more: u64,
 ) -> u32 {
+    ADDED.with_borrow_mut(|added| added.push(more));
     0
 }
 

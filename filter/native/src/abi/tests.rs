@@ -5,11 +5,12 @@ use std::ptr;
 
 use registry_auth_filter::embed;
 
-use super::declared::{Buffer, Request, SCHEDULERS};
+use super::declared::{ADDED, Buffer, Request, SCHEDULERS};
 use super::handles::{Config, Stream};
 use super::hooks;
 use crate::guard;
 use crate::host::HOST;
+use crate::metrics::{self, Kept};
 
 const POLICY: &str =
     r#"{"http": {"accessControl": {"repositories": {"open/**": {"anonymousPolicy": ["read"]}}}}}"#;
@@ -133,6 +134,26 @@ fn a_request_that_waits_can_be_reached_until_it_ends() {
     let (status, request) = plugin.send(&[GET[0], GET[1], ("authorization", "Bearer x")], None);
     assert_eq!((status, request.status), (4, 0), "it waits for its delay");
     assert_eq!(SCHEDULERS.get(), held, "its scheduler was deleted");
+}
+
+#[test]
+fn a_counter_is_kept_by_each_configuration_and_counted_once() {
+    const COUNTER: u32 = 0;
+    let number = metrics::define(COUNTER, b"registry_auth.logins.failed").unwrap();
+    let numbers = metrics::define_all(Config::fake());
+    let kept = [Kept::default(), Kept::default()];
+    let passed_on = |kept| {
+        ADDED.take();
+        metrics::pass_on(Config::fake(), &numbers, kept);
+        ADDED.take()
+    };
+    let [first, second] = &kept;
+    assert!(!passed_on(first).contains(&7), "nothing was counted");
+    metrics::add(number, 7);
+    assert!(passed_on(first).contains(&7));
+    let others = passed_on(second);
+    assert!(others.contains(&0) && !others.contains(&7), "{others:?}");
+    assert!(!passed_on(second).contains(&0), "it has it");
 }
 
 #[test]
