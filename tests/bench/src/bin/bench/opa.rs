@@ -30,7 +30,7 @@ pub(crate) fn start(path: &Path) -> Result<Running> {
     fs::write(&file, policy(&workload::jwks()?.to_string()))?;
     let address = free_address()?;
     let mut command = Command::new(path);
-    command.args(["run", "--server", "--disable-telemetry"]);
+    command.args(["run", "--server", "--skip-version-check"]);
     command
         .args(["--addr", &address.to_string()])
         .args(["--log-level", "error", "--authorization", "basic"])
@@ -67,7 +67,8 @@ claims := payload if {{
 	header := input.headers.Authorization[0]
 	startswith(header, "Bearer ")
 	token := substring(header, 7, -1)
-	[true, _, payload] := io.jwt.decode_verify(token, {{"cert": keys, "iss": "{ISSUER}", "aud": "{AUDIENCE}"}})
+	[verified, _, payload] := io.jwt.decode_verify(token, {{"cert": keys, "iss": "{ISSUER}", "aud": "{AUDIENCE}"}})
+	verified
 }}
 
 keys := `{jwks}`
