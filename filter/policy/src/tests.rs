@@ -242,6 +242,12 @@ impl fmt::Display for Failure {
 }
 
 impl PolicyTest {
+    /// Who asks.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     fn requests(&self) -> usize {
         let denied = self.deny.iter().map(|(wish, _)| wish);
         let wishes = self.allow.iter().chain(denied);

@@ -6,15 +6,12 @@
 
 use std::sync::Arc;
 
-use registry_auth_cel::{Document, Members};
-use serde_json::{Map, Value};
-
 use super::Engine;
 use super::decide::{Decision, NotGranted};
 use super::identify::nearness;
+use super::principal::{Presented, Principal};
 use crate::access::AccessSet;
 use crate::authn::cache::IdentityCache;
-use crate::authn::claims::Claims;
 use crate::authn::identity::{Identity, User};
 use crate::authn::issuer::is_named;
 use crate::authn::provider::Provider;
@@ -31,44 +28,10 @@ use crate::route::Route;
 use crate::time::UnixTime;
 use crate::topic::Topic;
 use crate::trace::{Recorder, Step, Trace};
+use registry_auth_cel::{Document, Members};
 
 /// The most tags that one push sets (`route`), and so the most questions about them.
 const QUESTIONS: usize = 64;
-
-/// How long the tokens of made-up claims last, in seconds.
-const LIFE: i64 = 600;
-
-/// Who asks, as somebody says.
-#[derive(Clone, Debug)]
-pub enum Principal {
-    /// Nobody.
-    Anonymous,
-    /// A user of the login service or of a client certificate; the groups of the configuration are
-    /// added.
-    User {
-        /// The name.
-        name: String,
-        /// The groups.
-        groups: Vec<String>,
-    },
-    /// A user as a claim mapping gives it: no groups are added, and conditions may read the claims.
-    Mapped {
-        /// The name.
-        name: String,
-        /// The groups.
-        groups: Vec<String>,
-        /// The claims.
-        claims: Map<String, Value>,
-    },
-    /// The holder of a token with these claims. `aud`, `iat`, `exp` and `sub` are filled in where
-    /// they are missing.
-    Claims {
-        /// The issuer.
-        issuer: String,
-        /// The claims.
-        claims: Map<String, Value>,
-    },
-}
 
 /// What is known besides the request.
 #[derive(Clone, Copy, Debug)]
@@ -282,7 +245,12 @@ impl Engine {
                 let claims = Document::from_some_claims(claims, &Members::All);
                 User::new(name.clone(), groups.clone(), claims).ok_or(Reason::NoCredential)?
             }
-            Principal::Claims { issuer, claims } => self.user_of(issuer, claims, now, recorder)?,
+            Principal::Claims { issuer, claims } => {
+                self.user_of(&Presented::with(issuer, claims), now, recorder)?
+            }
+            Principal::Token { claims } => {
+                self.user_of(&Presented::whole(claims), now, recorder)?
+            }
         };
         Ok(Caller {
             identity: Identity::Authenticated(user).into(),
@@ -292,14 +260,13 @@ impl Engine {
 
     fn user_of(
         &self,
-        issuer: &str,
-        claims: &Map<String, Value>,
+        token: &Presented<'_>,
         now: UnixTime,
         recorder: Recorder<'_>,
     ) -> Result<User, Reason> {
         let mut closest = Reason::UnknownIssuer;
         recorder.record(|| {
-            let claims = Claims::new(filled(issuer, claims, &[], now));
+            let claims = token.claims(&[], now);
             let audiences = claims.audiences().ok().flatten().unwrap_or_default();
             Step::Token {
                 algorithm: None,
@@ -310,13 +277,13 @@ impl Engine {
             }
         });
         // In the order in which tokens are tried: the issuer that they name comes first.
-        let claimed = claims.get("iss").and_then(Value::as_str).unwrap_or(issuer);
-        let named = |entry: &(usize, &Provider)| is_named(&entry.1.issuer, claimed);
+        let claimed = token.issuer();
+        let is_claimed = |entry: &(usize, &Provider)| is_named(&entry.1.issuer, claimed);
         let all = || self.providers.iter().enumerate();
-        let others = all().filter(|entry| !named(entry));
-        for (index, provider) in all().filter(named).chain(others) {
-            let filled = filled(issuer, claims, &provider.audiences, now);
-            let mapped = provider.map_unproven(&Claims::new(filled), now, recorder);
+        let others = all().filter(|entry| !is_claimed(entry));
+        for (index, provider) in all().filter(is_claimed).chain(others) {
+            let claims = token.claims(&provider.audiences, now);
+            let mapped = provider.map_unproven(&claims, now, recorder);
             recorder.record(|| Step::Provider {
                 place: format!("bearer.oidc[{index}]"),
                 issuer: (!provider.skip_issuer_verification).then(|| provider.issuer.clone()),
@@ -334,28 +301,6 @@ impl Engine {
         }
         Err(closest)
     }
-}
-
-/// The claims of a token that could be real: what is missing of the claims that each token has is
-/// added.
-fn filled(
-    issuer: &str,
-    claims: &Map<String, Value>,
-    audiences: &[String],
-    now: UnixTime,
-) -> Map<String, Value> {
-    let mut filled = claims.clone();
-    let mut add = |name: &str, value: Value| {
-        filled.entry(name).or_insert(value);
-    };
-    add("iss", issuer.into());
-    add("sub", "somebody".into());
-    add("iat", now.secs().into());
-    add("exp", now.secs().saturating_add(LIFE).into());
-    if let Some(audience) = audiences.first() {
-        add("aud", audience.as_str().into());
-    }
-    filled
 }
 
 #[cfg(test)]

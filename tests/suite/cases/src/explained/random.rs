@@ -176,6 +176,8 @@ impl Random {
         if self.mostly(true, &[false]) {
             set("who", self.one(&["a", "b", "u", "c"]).into());
         }
+        let lacking = self.mostly("", &["iss", "sub", "aud", "iat", "exp"]);
+        claims.remove(lacking);
         let tampers = [
             Some(Tamper::Signature),
             Some(Tamper::Payload),
