@@ -103,6 +103,8 @@ export interface Decision {
   requests: Answered[];
   /** The index of the request that decides. */
   deciding: number;
+  /** The smallest changes with which it would be allowed, if it is refused. */
+  nearest: string[];
   /** The same as `registry-auth explain` prints it. */
   text: string;
 }

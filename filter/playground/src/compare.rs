@@ -155,7 +155,7 @@ fn example(witness: &Witness, sides: [Compared<'_>; 2], now: UnixTime) -> Option
             tag_exists,
             now: now.secs(),
         };
-        let decided = decision::decide(one.side.engine, one.places, question).ok()?;
+        let decided = decision::decide(one.side.engine, None, one.places, question).ok()?;
         Some(decided.headline)
     });
     Some(Example {

@@ -1,6 +1,7 @@
 //! What somebody gets who does something.
 
 use registry_auth_engine::UnixTime;
+use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::engine::{Engine, Report, Simulated, Situation};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::trace::Step;
@@ -51,6 +52,8 @@ pub(crate) struct Decision {
     pub(crate) requests: Vec<Answered>,
     /// The place in `requests` of the one that decides: the first that is refused, or the last.
     pub(crate) deciding: usize,
+    /// The smallest changes with which it would be allowed, if it is refused.
+    pub(crate) nearest: Vec<String>,
     /// The same as `registry-auth explain` prints it.
     pub(crate) text: String,
 }
@@ -77,12 +80,14 @@ pub(crate) struct Answered {
     pub(crate) steps: Vec<Shown>,
 }
 
-/// Decides.
+/// Decides, and looks for the smallest changes with which it would be allowed if the document of the
+/// engine is given.
 ///
 /// # Errors
 /// The question means nothing: what to write instead.
 pub(crate) fn decide(
     engine: &Engine,
+    document: Option<&Document>,
     places: &Places,
     question: Question,
 ) -> Result<Decision, String> {
@@ -95,19 +100,9 @@ pub(crate) fn decide(
     let asker = question.who.read()?;
     let situation = Situation {
         now: UnixTime::from_secs(question.now),
-        tags_exist: wish.tag_exists.or(question.tag_exists),
+        tags_exist: question.tag_exists,
     };
-    let reports = wish.requests.iter().map(|asked| {
-        let report = asker.ask(engine, &asked.method, &asked.path, situation);
-        (asked.clone(), report)
-    });
-    let case = Case {
-        words: wish.words.clone(),
-        reports: reports.collect(),
-        hidden: Vec::new(),
-        nearest: Vec::new(),
-    };
-    let case = case.with_hidden(engine);
+    let case = asker.ask(engine, document, &wish, situation);
     Ok(shown(&case, engine, places, asker.signature))
 }
 
@@ -151,6 +146,7 @@ pub(crate) fn shown(
             .map(|(asked, report)| answered(asked.to_string(), report, engine, places))
             .collect(),
         deciding,
+        nearest: case.nearest.clone(),
         text,
     }
 }

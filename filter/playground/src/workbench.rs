@@ -33,14 +33,14 @@ pub struct Workbench {
     ready: Option<Ready>,
     places: Places,
     load: Load,
-    is_readable: bool,
+    /// The configuration, if it could be read.
+    value: Option<Value>,
 }
 
 #[derive(Debug)]
 struct Ready {
     engine: Engine,
     document: Document,
-    written: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,11 +77,11 @@ struct Checked {
 }
 
 impl Ready {
-    const fn compared<'a>(&'a self, places: &'a Places) -> Compared<'a> {
+    const fn compared<'a>(&'a self, written: &'a Value, places: &'a Places) -> Compared<'a> {
         let side = Side {
             engine: &self.engine,
             document: &self.document,
-            written: &self.written,
+            written,
         };
         Compared { side, places }
     }
@@ -95,16 +95,12 @@ impl Workbench {
 
     fn loaded(&mut self, load: Load) -> Checked {
         *self = Self::default();
-        let mut written = Value::Null;
         let (compiled, errors) = match text::read(&load.text, load.format) {
             Ok(value) => {
-                let places = Places::read(&load.text, load.format);
-                // Without places its secrets are not found.
-                self.is_readable = places.is_ok();
-                self.places = places.unwrap_or_default();
+                self.places = Places::read(&load.text, load.format).unwrap_or_default();
                 let compiled = document::read(&value, &load.files);
                 let errors = check::errors(&load, &value, &compiled);
-                written = value;
+                self.value = Some(value);
                 (compiled, errors)
             }
             Err(finding) => (Compiled::default(), check::shown(&load, vec![finding])),
@@ -115,11 +111,7 @@ impl Workbench {
             checked.ready = true;
             checked.certificates = engine.reads_certificate();
             checked.people = engine.takes_logins();
-            self.ready = Some(Ready {
-                engine,
-                document,
-                written,
-            });
+            self.ready = Some(Ready { engine, document });
         }
         checked
     }
@@ -138,7 +130,7 @@ impl Workbench {
     pub fn decide(&self, question: &str) -> String {
         answer(question, |question: Question| {
             let ready = self.ready.as_ref().ok_or(NO_ENGINE)?;
-            decision::decide(&ready.engine, &self.places, question)
+            decision::decide(&ready.engine, Some(&ready.document), &self.places, question)
         })
     }
 
@@ -167,20 +159,24 @@ impl Workbench {
     #[must_use]
     pub fn compare(&self, question: &str) -> String {
         answer(question, |Stated { load: old, now }: Stated| {
-            let new = self.ready.as_ref().ok_or(NO_ENGINE)?;
+            let (new, value) = self
+                .ready
+                .as_ref()
+                .zip(self.value.as_ref())
+                .ok_or(NO_ENGINE)?;
             let written = text::read(&old.text, old.format).map_err(|_| OLDER)?;
             let compiled = document::read(&written, &old.files);
             let (Some(engine), Some(document)) = (compiled.engine, compiled.document) else {
                 return Err(OLDER.to_owned());
             };
-            let older = Ready {
-                engine,
-                document,
-                written,
-            };
+            let older = Ready { engine, document };
             let places = Places::read(&old.text, old.format).unwrap_or_default();
             let now = UnixTime::from_secs(now);
-            compare::of(older.compared(&places), new.compared(&self.places), now)
+            compare::of(
+                older.compared(&written, &places),
+                new.compared(value, &self.places),
+                now,
+            )
         })
     }
 
@@ -188,13 +184,10 @@ impl Workbench {
     #[must_use]
     pub fn secrets(&self, question: &str) -> String {
         answer(question, |texts: Vec<String>| {
-            if !self.is_readable {
-                return Err(
-                    "the configuration cannot be read, so nobody knows whether it holds secrets"
-                        .to_owned(),
-                );
-            }
-            let mut found = secrets::of(&self.places);
+            let value = self.value.as_ref().ok_or(
+                "the configuration cannot be read, so nobody knows whether it holds secrets",
+            )?;
+            let mut found = secrets::of(value, &self.places);
             // A comment is no value.
             if let Some(what) = secrets::in_text(&self.load.text).filter(|_| found.is_empty()) {
                 found.push(secrets::SecretFound {

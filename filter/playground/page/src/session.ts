@@ -11,11 +11,20 @@ let checker: Engine;
 let generation = 0;
 let firstDecision = true;
 
+/** How long `check` may take, in milliseconds: no decision waits for it. */
+const CHECK_LIMIT = 60_000;
+/** After how long the page says that it still checks, and a check of an older text is ended, in milliseconds. */
+const PATIENCE = 500;
+let checkBegan = 0;
+
+/** What is said where a link does not say who asks. */
+const UNSAID = "The link does not say who asks: choose somebody under Who";
+
 /** Starts the engines. Returns how long the last questions took, in milliseconds. */
 export function start(url: URL): () => Engine["took"] {
   const module = compile(url);
   engine = new Engine(module);
-  checker = new Engine(module);
+  checker = new Engine(module, CHECK_LIMIT);
   return () => ({ ...engine.took, ...checker.took });
 }
 
@@ -43,9 +52,22 @@ function early(checked: Result<Checked>): Findings {
 /** Asks for everything that is wrong. */
 async function check(mine: number): Promise<void> {
   const { text, format, files } = state;
+  if (performance.now() - checkBegan > PATIENCE) {
+    checker.abandon();
+  }
+  checkBegan = performance.now();
+  const timer = setTimeout(() => mine === generation && set({ checking: "running" }), PATIENCE);
   const found = await ask("check", { text, format, files, now: now() }, checker);
-  if (mine === generation && found && "value" in found) {
-    set({ findings: found.value });
+  clearTimeout(timer);
+  if (mine !== generation || !found) {
+    return;
+  }
+  if ("value" in found) {
+    set({ findings: found.value, checking: "done" });
+  } else {
+    // Those of an older text would be taken for those of this one.
+    const findings = state.findings.findings.filter((finding) => finding.level === "error");
+    set({ findings: { findings, leftOut: 0 }, checking: { error: found.error } });
   }
 }
 
@@ -65,6 +87,10 @@ export async function decide(): Promise<void> {
     return;
   }
   const { who, words, tagExists } = state;
+  if (who.kind === "unsaid") {
+    set({ decision: { error: UNSAID } });
+    return;
+  }
   if (words.trim() === "") {
     set({ decision: { error: "write what is done: push team/app:v1" } });
     return;

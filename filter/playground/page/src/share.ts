@@ -14,7 +14,7 @@ export async function share(): Promise<void> {
   const close = h("button", { type: "button", click: () => dialog.close() }, "Close");
   const title = h("h2", { id: "dialog-title" }, "Share");
   // Whatever else a link would have is searched too.
-  const found = await ask("secrets", [state.words, JSON.stringify(withoutSecrets(state.who, true) ?? null)]);
+  const found = await ask("secrets", [state.words, JSON.stringify(withoutSecrets(state.who, true))]);
   if (!found) {
     return;
   }
@@ -33,15 +33,16 @@ export async function share(): Promise<void> {
   const claims = h("input", { type: "checkbox", id: "with-claims" });
   const renew = async (): Promise<void> => {
     const who = withoutSecrets(state.who, claims.checked);
-    const { text, format, words, tagExists, tab } = state;
-    const fragment = await write({ text, format, words, tagExists, tab, ...(who ? { who } : {}) });
+    const { text, format, words, tagExists, at, tab } = state;
+    const fragment = await write({ text, format, words, tagExists, at, tab, who });
     const address = new URL(location.href);
     address.hash = fragment;
     address.search = "";
     link.value = address.href;
-    what.textContent = who
-      ? "The link has the configuration, the request and who asks. It is in the part of the address that no server gets."
-      : "The link has the configuration and the request. Who asks is not in it: whoever opens it sees what nobody gets. It is in the part of the address that no server gets.";
+    what.textContent =
+      who.kind === "unsaid"
+        ? "The link has the configuration and the request. Who asks is not in it: whoever opens it has to choose somebody before anything is decided. It is in the part of the address that no server gets."
+        : "The link has the configuration, the request and who asks. It is in the part of the address that no server gets.";
   };
   claims.addEventListener("change", () => void renew());
   const copied = h("span", { role: "status", class: "quiet" });
@@ -62,6 +63,8 @@ export async function share(): Promise<void> {
     isServed() &&
       h("p", { class: "message bad" }, "This address is that of the program on your machine, and whoever knows it and can reach the program gets your configuration as it is at any time: put what follows # behind the address of another playground."),
     state.who.kind === "token" && h("p", { class: "message safe" }, "The token and its keys are not in it."),
+    state.who.kind === "certificate" && Boolean(state.who.pem) && h("p", { class: "message safe" }, "The certificate is not in it."),
+    state.old !== null && h("p", { class: "quiet" }, "The older configuration of Diff is not in it."),
     state.who.kind === "claims" &&
       h("label", { class: "check" }, claims, h("span", {}, h("b", {}, "With the claims. "), "They may name people, projects and machines: whoever has the link can read them.")),
     link,
