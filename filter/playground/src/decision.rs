@@ -30,6 +30,9 @@ pub(crate) struct Question {
     pub(crate) tag_exists: Option<bool>,
     /// When, in seconds since 1970.
     pub(crate) now: i64,
+    /// Whether the smallest changes are looked for with which it would be allowed.
+    #[serde(default)]
+    pub(crate) nearest: bool,
 }
 
 /// The answer.
@@ -52,7 +55,7 @@ pub(crate) struct Decision {
     pub(crate) requests: Vec<Answered>,
     /// The place in `requests` of the one that decides: the first that is refused, or the last.
     pub(crate) deciding: usize,
-    /// The smallest changes with which it would be allowed, if it is refused.
+    /// The smallest changes with which it would be allowed, if it is refused and they are asked for.
     pub(crate) nearest: Vec<String>,
     /// The same as `registry-auth explain` prints it.
     pub(crate) text: String,
@@ -80,14 +83,13 @@ pub(crate) struct Answered {
     pub(crate) steps: Vec<Shown>,
 }
 
-/// Decides, and looks for the smallest changes with which it would be allowed if the document of the
-/// engine is given.
+/// Decides.
 ///
 /// # Errors
 /// The question means nothing: what to write instead.
 pub(crate) fn decide(
     engine: &Engine,
-    document: Option<&Document>,
+    document: &Document,
     places: &Places,
     question: Question,
 ) -> Result<Decision, String> {
@@ -102,6 +104,7 @@ pub(crate) fn decide(
         now: UnixTime::from_secs(question.now),
         tags_exist: question.tag_exists,
     };
+    let document = Some(document).filter(|_| question.nearest);
     let case = asker.ask(engine, document, &wish, situation);
     Ok(shown(&case, engine, places, asker.signature))
 }

@@ -215,13 +215,10 @@ fn callers(engine: &Engine, document: &Document) -> Vec<Caller> {
         let label = format!("user {name}");
         user(label, "user", &name, Vec::new())
     }));
-    let tests = document.tests.as_ref().map(tests::read);
-    for caller in tests
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|test| of_test(&test))
-    {
+    // One that cannot be read takes none of the others away: the tab Tests says what is wrong.
+    let tests = document.tests.as_ref().map(tests::read_each);
+    let (tests, _) = tests.unwrap_or_default();
+    for caller in tests.iter().filter_map(of_test) {
         // Many tests have the same caller, and rules name some of them.
         if !callers.iter().any(|known: &Caller| known.who == caller.who) {
             callers.push(caller);

@@ -118,6 +118,48 @@ fn what(path: &[Segment], text: &str) -> Option<&'static str> {
     }
 }
 
+/// Returns a secret that a text holds where it is no value: by its form anywhere, and by the name of
+/// a member in a comment.
+#[must_use]
+pub(crate) fn in_comments(text: &str) -> Option<SecretFound> {
+    let by_name = || text.lines().find_map(of_comment);
+    let what = in_text(text).or_else(by_name)?;
+    Some(SecretFound {
+        path: String::new(),
+        what,
+        place: None,
+    })
+}
+
+/// A line that says `# password: x`.
+fn of_comment(line: &str) -> Option<&'static str> {
+    let (_, comment) = line.split_once('#')?;
+    let (name, value) = comment.split_once([':', '='])?;
+    let is_blank = |character: char| character.is_whitespace() || "#-\"'{[,".contains(character);
+    let name = name.trim_matches(is_blank).to_ascii_lowercase();
+    let has_value = !value.trim_matches(is_blank).is_empty();
+    (has_value && MEMBERS.contains(&&*name)).then_some("a password or secret")
+}
+
+/// Returns what a request and who asks hold.
+#[must_use]
+pub(crate) fn elsewhere(words: &str, who: &Value) -> Option<SecretFound> {
+    let mut found = in_text(words);
+    walk(who, &mut |path, text, is_name| {
+        let here = if is_name {
+            in_text(text)
+        } else {
+            what(path, text)
+        };
+        found = found.or(here);
+    });
+    Some(SecretFound {
+        path: "the request, or who asks".to_owned(),
+        what: found?,
+        place: None,
+    })
+}
+
 /// Returns what kind of secret a text holds, by its form.
 #[must_use]
 pub(crate) fn in_text(text: &str) -> Option<&'static str> {

@@ -32,15 +32,13 @@ const NO_ENGINE: &str = "the configuration has errors: nothing can be decided by
 pub struct Workbench {
     ready: Option<Ready>,
     places: Places,
-    load: Load,
-    /// The configuration, if it could be read.
-    value: Option<Value>,
 }
 
 #[derive(Debug)]
 struct Ready {
     engine: Engine,
     document: Document,
+    written: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +47,15 @@ struct Stated {
     #[serde(flatten)]
     load: Load,
     now: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shared {
+    #[serde(flatten)]
+    load: Load,
+    words: String,
+    who: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,11 +84,11 @@ struct Checked {
 }
 
 impl Ready {
-    const fn compared<'a>(&'a self, written: &'a Value, places: &'a Places) -> Compared<'a> {
+    const fn compared<'a>(&'a self, places: &'a Places) -> Compared<'a> {
         let side = Side {
             engine: &self.engine,
             document: &self.document,
-            written,
+            written: &self.written,
         };
         Compared { side, places }
     }
@@ -95,23 +102,27 @@ impl Workbench {
 
     fn loaded(&mut self, load: Load) -> Checked {
         *self = Self::default();
+        let mut written = Value::Null;
         let (compiled, errors) = match text::read(&load.text, load.format) {
             Ok(value) => {
                 self.places = Places::read(&load.text, load.format).unwrap_or_default();
                 let compiled = document::read(&value, &load.files);
                 let errors = check::errors(&load, &value, &compiled);
-                self.value = Some(value);
+                written = value;
                 (compiled, errors)
             }
             Err(finding) => (Compiled::default(), check::shown(&load, vec![finding])),
         };
-        self.load = load;
         let mut checked = Checked::of(&compiled, errors);
         if let (Some(engine), Some(document)) = (compiled.engine, compiled.document) {
             checked.ready = true;
             checked.certificates = engine.reads_certificate();
             checked.people = engine.takes_logins();
-            self.ready = Some(Ready { engine, document });
+            self.ready = Some(Ready {
+                engine,
+                document,
+                written,
+            });
         }
         checked
     }
@@ -130,7 +141,7 @@ impl Workbench {
     pub fn decide(&self, question: &str) -> String {
         answer(question, |question: Question| {
             let ready = self.ready.as_ref().ok_or(NO_ENGINE)?;
-            decision::decide(&ready.engine, Some(&ready.document), &self.places, question)
+            decision::decide(&ready.engine, &ready.document, &self.places, question)
         })
     }
 
@@ -159,53 +170,36 @@ impl Workbench {
     #[must_use]
     pub fn compare(&self, question: &str) -> String {
         answer(question, |Stated { load: old, now }: Stated| {
-            let (new, value) = self
-                .ready
-                .as_ref()
-                .zip(self.value.as_ref())
-                .ok_or(NO_ENGINE)?;
+            let new = self.ready.as_ref().ok_or(NO_ENGINE)?;
             let written = text::read(&old.text, old.format).map_err(|_| OLDER)?;
             let compiled = document::read(&written, &old.files);
             let (Some(engine), Some(document)) = (compiled.engine, compiled.document) else {
                 return Err(OLDER.to_owned());
             };
-            let older = Ready { engine, document };
+            let older = Ready {
+                engine,
+                document,
+                written,
+            };
             let places = Places::read(&old.text, old.format).unwrap_or_default();
             let now = UnixTime::from_secs(now);
-            compare::of(
-                older.compared(&written, &places),
-                new.compared(value, &self.places),
-                now,
-            )
+            compare::of(older.compared(&places), new.compared(&self.places), now)
         })
     }
 
-    /// Says which secrets the configuration holds, and the texts that would be shared with it; an error if that cannot be known.
+    /// Says which secrets a configuration holds, and what would be shared with it; an error if that
+    /// cannot be known. What is shared is what is searched: it needs nothing that was read before.
     #[must_use]
     pub fn secrets(&self, question: &str) -> String {
-        answer(question, |texts: Vec<String>| {
-            let value = self.value.as_ref().ok_or(
-                "the configuration cannot be read, so nobody knows whether it holds secrets",
+        answer(question, |shared: Shared| {
+            let Load { text, format, .. } = &shared.load;
+            let value = text::read(text, *format).map_err(
+                |_| "the configuration cannot be read, so nobody knows whether it holds secrets",
             )?;
-            let mut found = secrets::of(value, &self.places);
-            // A comment is no value.
-            if let Some(what) = secrets::in_text(&self.load.text).filter(|_| found.is_empty()) {
-                found.push(secrets::SecretFound {
-                    path: String::new(),
-                    what,
-                    place: None,
-                });
-            }
-            found.extend(
-                texts
-                    .iter()
-                    .filter_map(|text| secrets::in_text(text))
-                    .map(|what| secrets::SecretFound {
-                        path: "the request, or who asks".to_owned(),
-                        what,
-                        place: None,
-                    }),
-            );
+            let places = Places::read(text, *format).unwrap_or_default();
+            let mut found = secrets::of(&value, &places);
+            found.extend(secrets::in_comments(text).filter(|_| found.is_empty()));
+            found.extend(secrets::elsewhere(&shared.words, &shared.who));
             Ok(serde_json::json!({ "secrets": found }))
         })
     }

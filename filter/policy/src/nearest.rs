@@ -262,6 +262,7 @@ impl Refused<'_> {
             document: self.document,
             issuer,
             claims,
+            is_whole: matches!(self.claims, Some(Principal::Token { .. })),
             rules: &self.rules,
             failed: self.failed(),
         }

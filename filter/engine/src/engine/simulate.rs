@@ -21,11 +21,13 @@ use crate::authz::Policy;
 use crate::decision::Denied;
 use crate::facts::{Facts, Gathered, Need, TagAnswer};
 use crate::keys::source::KeyRing;
+use crate::login;
 use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::Route;
 use crate::time::UnixTime;
+use crate::token_endpoint::mint::Mint;
 use crate::topic::Topic;
 use crate::trace::{Recorder, Step, Trace};
 use registry_auth_cel::{Document, Members};
@@ -170,9 +172,9 @@ impl Engine {
         let recorder = Recorder::of(trace);
         let caller = match self.caller_of(principal, situation.now, recorder) {
             Ok(caller) => caller,
-            Err(Reason::UnknownIssuer) if self.bearer.is_some() || self.mint.is_some() => {
+            Err(reason) if self.is_for_others(principal, reason) => {
                 return unknown(
-                    "no OIDC entry has this issuer, and a token of the token server is explained by the token and its keys alone",
+                    "no OIDC entry has this issuer, and a token of the token server or of the login service is explained by the token and its keys alone",
                 );
             }
             Err(reason) => {
@@ -222,6 +224,10 @@ impl Engine {
         }
     }
 
+    fn binds_tokens(&self) -> bool {
+        self.mtls.as_ref().is_some_and(|mtls| mtls.bind_tokens)
+    }
+
     pub(super) fn caller_of(
         &self,
         principal: &Principal,
@@ -258,6 +264,28 @@ impl Engine {
         })
     }
 
+    /// Returns true if a token that no OIDC entry takes may be one of the token server, of the token
+    /// endpoint or of the login service: only their keys tell.
+    fn is_for_others(&self, principal: &Principal, reason: Reason) -> bool {
+        let (claimed, is_whole) = match principal {
+            Principal::Claims { issuer, claims } => (Presented::with(issuer, claims), false),
+            Principal::Token { claims } => (Presented::whole(claims), true),
+            _ => return false,
+        };
+        let claimed = claimed.issuer();
+        if claimed == login::ISSUER {
+            return self.login.is_some();
+        }
+        let is_unknown = reason == Reason::UnknownIssuer;
+        // An entry of any issuer is asked before the token server, and its answer is not the last.
+        let is_named = self
+            .providers
+            .iter()
+            .any(|provider| is_named(&provider.issuer, claimed));
+        is_unknown && (self.bearer.is_some() || self.mint.is_some())
+            || is_whole && !is_named && self.bearer.is_some()
+    }
+
     fn user_of(
         &self,
         token: &Presented<'_>,
@@ -276,8 +304,13 @@ impl Engine {
                 expires: claims.expires().ok().flatten().map(UnixTime::secs),
             }
         });
-        // In the order in which tokens are tried: the issuer that they name comes first.
         let claimed = token.issuer();
+        // Also where some entry takes tokens of any issuer.
+        let is_own = |mint: &Mint| claimed == mint.issuer;
+        if claimed == login::ISSUER || self.mint.as_ref().is_some_and(is_own) {
+            return Err(closest);
+        }
+        // In the order in which tokens are tried: the issuer that they name comes first.
         let is_claimed = |entry: &(usize, &Provider)| is_named(&entry.1.issuer, claimed);
         let all = || self.providers.iter().enumerate();
         let others = all().filter(|entry| !is_claimed(entry));
@@ -294,6 +327,10 @@ impl Engine {
                     .map(|reason| reason.descriptor().label),
             });
             match mapped {
+                // Nobody shows a certificate here.
+                Ok(_) if self.binds_tokens() && claims.bound_to().is_some() => {
+                    return Err(Reason::WrongCertificate);
+                }
                 Ok(user) => return Ok(user),
                 Err(reason) if nearness(reason) > nearness(closest) => closest = reason,
                 Err(_) => {}

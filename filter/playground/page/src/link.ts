@@ -11,8 +11,10 @@ const MAX_CONTENT = 1 << 20;
 const VERSION = "1.";
 /** What a link of any version begins with. */
 const LINK = /^\d+\./;
-/** What no text of one line has. */
-const CONTROL = /\p{Cc}|[\u2028\u2029]/u;
+/** What no line has that is shown as it is: control characters, and what changes how others look. */
+const HIDDEN = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
+/** The last moment that the page can show, a day before the year 10000, in seconds since 1970. */
+const LAST = 253_402_214_400;
 const UNSAID: Asking = { kind: "unsaid" };
 
 export interface Shared {
@@ -34,7 +36,7 @@ export function withoutSecrets(who: Asking, withClaims: boolean): Asking {
     case "unsaid":
       return who;
     case "claims":
-      return withClaims ? who : UNSAID;
+      return withClaims ? { kind: "claims", claims: { ...(who.issuer ? { iss: who.issuer } : {}), ...who.claims } } : UNSAID;
     case "certificate":
       return who.pem ? UNSAID : who;
     case "token":
@@ -97,7 +99,7 @@ function checked(value: unknown): Shared | null {
   }
   const { text, format, words, tagExists, at, tab, who } = value as Record<string, unknown>;
   const asking = who === undefined ? UNSAID : someone(who);
-  if (typeof text !== "string" || typeof words !== "string" || CONTROL.test(words) || !asking) {
+  if (typeof text !== "string" || typeof words !== "string" || HIDDEN.test(words) || !asking || !isMoment(at)) {
     return null;
   }
   return {
@@ -105,10 +107,14 @@ function checked(value: unknown): Shared | null {
     words,
     format: format === "json" ? "json" : "yaml",
     tagExists: typeof tagExists === "boolean" ? tagExists : null,
-    at: typeof at === "number" && Number.isSafeInteger(at) ? at : null,
+    at: at ?? null,
     tab: TABS.find((known) => known === tab) ?? "decision",
     who: asking,
   };
+}
+
+function isMoment(value: unknown): value is number | null | undefined {
+  return value === null || value === undefined || (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= LAST);
 }
 
 function someone(value: unknown): Asking | undefined {
@@ -123,15 +129,20 @@ function someone(value: unknown): Asking | undefined {
       return { kind };
     case "user": {
       const list = Array.isArray(groups) ? groups.filter((group): group is string => typeof group === "string") : [];
-      return { kind, name: text(name), groups: list };
+      return isShown([name, ...list]) ? { kind, name: text(name), groups: list } : undefined;
     }
     case "claims":
       return claims !== null && typeof claims === "object" && !Array.isArray(claims) && !isTooDeep(claims)
         ? { kind, claims: claims as Record<string, unknown> }
         : undefined;
     case "certificate":
-      return { kind, commonName: text(commonName), uri: text(uri), dns: text(dns), pem: "" };
+      return isShown([commonName, uri, dns]) ? { kind, commonName: text(commonName), uri: text(uri), dns: text(dns), pem: "" } : undefined;
     default:
       return undefined;
   }
+}
+
+/** True if nobody is shown as somebody else: no text hides a part of itself. */
+function isShown(texts: unknown[]): boolean {
+  return texts.every((text) => typeof text !== "string" || !HIDDEN.test(text));
 }

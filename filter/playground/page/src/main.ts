@@ -50,7 +50,8 @@ const editor = new Editor(byId("editor"), "Configuration", "yaml", (text, wasCut
 go.to = (place) => editor.show(place, true);
 
 async function showText(text: string, format: Format): Promise<void> {
-  set({ format });
+  // What was found in another text is nothing that is wrong with this one.
+  set({ format, findings: { findings: [], leftOut: 0 } });
   editor.setText(text, format);
   set({ text });
   await load();
@@ -132,6 +133,7 @@ function verdict(): void {
         h("b", {}, word),
         h("span", { class: "said" }, said),
         decision.value.signature === "notChecked" && h("span", { class: "unchecked" }, "signature not checked"),
+        state.at !== null && h("span", { class: "unchecked" }, `at ${new Date(state.at * 1000).toLocaleString()}`),
       );
     } else {
       const said = isBroken ? "The configuration has errors" : decision && "error" in decision ? decision.error : "";

@@ -2,6 +2,7 @@
 
 import { h } from "./dom";
 import { follow, type Own } from "./own";
+import { load } from "./session";
 import { set, state, watch } from "./store";
 
 export class Served {
@@ -46,6 +47,9 @@ export class Served {
       set({ files: own.files });
       if (isUntouched) {
         this.take();
+      } else {
+        // By the keys that there are now.
+        void load();
       }
     }
     this.describe();
@@ -53,6 +57,10 @@ export class Served {
 
   private take(): void {
     if (this.file) {
+      if (this.fromLink) {
+        // The rest of the link is to be seen; a moment is not.
+        set({ at: null, tagExists: null });
+      }
       this.taken = this.file.text;
       this.fromLink = false;
       this.show(this.file);
@@ -68,10 +76,11 @@ export class Served {
     const isWrong = this.isGone || Boolean(file.error);
     this.line.className = isWrong ? "own bad" : "own";
     const take = h("button", { type: "button", click: () => this.take() }, "Show the file");
+    const from = this.fromLink ? "From a link. " : "";
     if (this.isGone) {
-      this.line.replaceChildren(`registry-auth playground does not answer: ${file.name} is not followed any more`);
+      this.line.replaceChildren(`${from}registry-auth playground does not answer: ${file.name} is not followed any more`);
     } else if (file.error) {
-      this.line.replaceChildren(`${file.name}: ${file.error}`);
+      this.line.replaceChildren(`${from}${file.name}: ${file.error}`);
     } else if (this.fromLink) {
       this.line.replaceChildren(`From a link, and not ${file.name} `, take);
     } else if (file.text !== this.taken) {

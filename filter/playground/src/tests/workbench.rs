@@ -223,7 +223,8 @@ fn a_refusal_has_the_nearest_change_as_explain_prints_it() {
         ),
     ];
     for (who, words, nearest) in rows {
-        let question = json!({ "who": who, "words": words, "tagExists": false, "now": NOW });
+        let question =
+            json!({ "who": who, "words": words, "tagExists": false, "now": NOW, "nearest": true });
         let decided = parsed(&workbench.decide(&question.to_string()));
         let all = decided["nearest"].as_array().unwrap();
         assert!(all.iter().any(|one| one == nearest), "{words}: {all:?}");

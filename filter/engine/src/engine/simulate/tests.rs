@@ -97,6 +97,17 @@ fn nothing_is_filled_in_for_a_token() {
         ("exp", Some(Reason::BadClaim)),
     ];
     let get = "GET /v2/acme/app/tags/list";
+    let mut login = whole.clone();
+    login["iss"] = login::ISSUER.into();
+    for principal in [
+        claims(&login),
+        Principal::Token {
+            claims: login.as_object().unwrap().clone(),
+        },
+    ] {
+        let reason = Simulated::Refused(Reason::UnknownIssuer, None);
+        assert_eq!(report(&principal, get, None).outcome, reason);
+    }
     for (lacking, wanted) in rows {
         let mut members = whole.as_object().unwrap().clone();
         members.remove(lacking);

@@ -19,7 +19,7 @@ export function decisionView(panel: HTMLElement): void {
     } else if (checked && !checked.value.ready) {
       show(panel, message("The configuration has errors, so that nothing can be decided by it.", "bad"), problemList(checked.value));
     } else if (!decision) {
-      show(panel, message("The engine is being loaded."));
+      show(panel, message("The engine is at work."));
     } else if ("error" in decision) {
       show(panel, message(decision.error, "bad"));
     } else {

@@ -71,7 +71,7 @@ export function nameOf(who: Asking): string {
     case "token":
       return who.jwks ? "A token, with keys" : "A token";
     case "certificate":
-      return `Certificate of ${who.pem ? "a client" : who.commonName || who.uri || who.dns || "nobody"}`;
+      return `Certificate of ${who.pem ? "a client" : [who.commonName, who.uri, who.dns].filter(Boolean).join(", ") || "nobody"}`;
   }
 }
 
@@ -237,5 +237,6 @@ function certificateFields(who: Extract<Who, { kind: "certificate" }>): HTMLElem
     text("First URI among the alternative names", who.uri ?? "", (uri) => change({ uri }), { placeholder: "spiffe://example.org/ns/shop" }),
     text("First DNS name among them", who.dns ?? "", (dns) => change({ dns })),
     area("Or the certificate itself, PEM", who.pem ?? "", 5, (pem) => change({ pem })),
+    h("p", { class: "quiet" }, "Nobody has verified it: a proxy does, with its `cacert`."),
   ];
 }

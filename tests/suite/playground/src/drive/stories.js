@@ -249,7 +249,9 @@ async function diff({ browser, site, seen }) {
   await panel.getByText("1 added, 1 removed").waitFor();
   const added = panel.getByRole("listitem").filter({ hasText: "user ann delete in team/**" });
   await added.getByText("e.g. delete team:v1").click();
-  assert.deepEqual((await added.locator("dd").allTextContents()).map((text) => text.split(" ")[0]), ["ann", "REFUSED", "ALLOWED"]);
+  const [who, ...verdicts] = await added.locator("dd").allTextContents();
+  assert.equal(who, "User ann");
+  assert.deepEqual(verdicts.map((text) => text.split(" ")[0]), ["REFUSED", "ALLOWED"]);
   await browser.examine(page, "Diff");
   await added.getByRole("button", { name: /^All steps/ }).click();
   await says(page, "Allowed");
@@ -288,6 +290,7 @@ async function sharing({ browser, site, samples, seen }) {
   await browser.examine(other, "a link without who asks");
   await other.getByRole("radio", { name: /^Nobody/ }).check();
   await other.locator("#verdict.refused, #verdict.unknown").waitFor();
+  await says(other, "2030");
   await other.context().close();
   const without = await dialog.locator("#link").inputValue();
   await dialog.getByLabel(/With the claims/).check();
@@ -307,6 +310,8 @@ async function sharing({ browser, site, samples, seen }) {
     whole.replace("#1.", "#2."),
     `${site.base}#${link({ text: CONFIG, words: `${words}\n` })}`,
     `${site.base}#${link({ text: CONFIG, words, who: { kind: "root" } })}`,
+    `${site.base}#${link({ text: CONFIG, words, at: Number.MAX_SAFE_INTEGER })}`,
+    `${site.base}#${link({ text: CONFIG, words, who: { kind: "user", name: "ann\u200b" } })}`,
     `${site.base}#${link(`{"text":"","words":"","who":{"kind":"claims","claims":${'{"a":'.repeat(6000)}1${"}".repeat(6001)}}`)}`,
   ];
   for (const address of damaged) {
