@@ -23,7 +23,6 @@ tests:
 `;
 
 export async function stories(world) {
-  await samples(world);
   await decision(world);
   await configuration(world);
   await who(world);
@@ -33,7 +32,7 @@ export async function stories(world) {
   await sharing(world);
 }
 
-async function samples({ browser, site, samples, seen }) {
+export async function samples({ browser, site, samples, seen }) {
   const page = await browser.open(site.base);
   const began = Date.now();
   await load(page, site.base);
@@ -314,14 +313,19 @@ async function sharing({ browser, site, samples, seen }) {
     `${site.base}#${link({ text: CONFIG, words, who: { kind: "user", name: "ann\u200b" } })}`,
     `${site.base}#${link(`{"text":"","words":"","who":{"kind":"claims","claims":${'{"a":'.repeat(6000)}1${"}".repeat(6001)}}`)}`,
   ];
+  other = await open(damaged[0]);
   for (const address of damaged) {
-    other = await open(address);
+    const { hash } = new URL(address);
+    await other.evaluate((hash) => {
+      location.hash = hash;
+    }, hash);
     await other.getByRole("alert").getByText(/could not be read/).waitFor();
     assert.equal(new URL(other.url()).hash, "");
+    assert.equal(await other.locator("#who").textContent(), await page.locator("#who").textContent());
     await other.getByRole("button", { name: "Close" }).click();
     await other.getByRole("alert").waitFor({ state: "hidden" });
-    await other.context().close();
   }
+  await other.context().close();
   seen("a damaged link says so");
 
   await use(page, "secrets-manager");
