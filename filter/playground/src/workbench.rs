@@ -97,21 +97,21 @@ impl Ready {
 impl Workbench {
     /// Reads a configuration, and says whether it can be used.
     pub fn load(&mut self, question: &str) -> String {
-        answer(question, |load: Load| Ok(self.loaded(load)))
+        answer(question, |load: Load| Ok(self.loaded(&load)))
     }
 
-    fn loaded(&mut self, load: Load) -> Checked {
+    fn loaded(&mut self, load: &Load) -> Checked {
         *self = Self::default();
         let mut written = Value::Null;
         let (compiled, errors) = match text::read(&load.text, load.format) {
             Ok(value) => {
                 self.places = Places::read(&load.text, load.format).unwrap_or_default();
                 let compiled = document::read(&value, &load.files);
-                let errors = check::errors(&load, &value, &compiled);
+                let errors = check::errors(load, &value, &compiled);
                 written = value;
                 (compiled, errors)
             }
-            Err(finding) => (Compiled::default(), check::shown(&load, vec![finding])),
+            Err(finding) => (Compiled::default(), check::shown(load, vec![finding])),
         };
         let mut checked = Checked::of(&compiled, errors);
         if let (Some(engine), Some(document)) = (compiled.engine, compiled.document) {
