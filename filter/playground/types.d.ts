@@ -66,6 +66,8 @@ export interface Question {
   tagExists: boolean | null;
   /** Seconds since 1970. */
   now: number;
+  /** Whether the smallest changes are looked for with which it would be allowed: it takes longer. */
+  nearest?: boolean;
 }
 
 /** A step of a decision. */
@@ -103,6 +105,8 @@ export interface Decision {
   requests: Answered[];
   /** The index of the request that decides. */
   deciding: number;
+  /** The smallest changes with which it would be allowed, if it is refused and they are asked for. */
+  nearest: string[];
   /** The same as `registry-auth explain` prints it. */
   text: string;
 }
@@ -192,6 +196,14 @@ export interface Differences {
   text: string;
 }
 
+/** What would be shared. */
+export interface SharedQuestion {
+  text: string;
+  format: "json" | "yaml";
+  words: string;
+  who: unknown;
+}
+
 export interface Secrets {
   secrets: { path: string; what: string; place: Place | null }[];
 }
@@ -204,5 +216,5 @@ export interface Calls {
   matrix: [MatrixRequest, Matrix];
   tests: [Moment, TestResults];
   compare: [CompareRequest, Differences];
-  secrets: [string[], Secrets];
+  secrets: [SharedQuestion, Secrets];
 }

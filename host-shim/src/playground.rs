@@ -5,15 +5,22 @@ mod own;
 mod page;
 mod server;
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use tempfile::NamedTempFile;
+use tokio::time::sleep;
 
 use own::Own;
 use page::Page;
 use server::Server;
+
+/// How long the browser has for the file that leads it to the page.
+const READ_WITHIN: Duration = Duration::from_mins(1);
 
 /// Serves a page that shows what a configuration decides, and why
 ///
@@ -66,20 +73,46 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Asks the system for its browser; the address was printed in any case.
+/// Asks the system for its browser; the address was printed in any case. Every user of this host can
+/// see the arguments of programs: the browser gets a file that this user alone can read, and that leads
+/// to the address.
 fn open(url: &str) {
     let program = if cfg!(target_os = "macos") {
         "open"
     } else {
         "xdg-open"
     };
-    let started = Command::new(program)
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    if let Err(error) = started {
-        eprintln!("warning: cannot start `{program}` ({error}): open the address in a browser");
+    let started = leading_to(url).and_then(|file| {
+        Command::new(program)
+            .arg(file.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(file)
+    });
+    match started {
+        Ok(file) => drop(tokio::spawn(async move {
+            sleep(READ_WITHIN).await;
+            drop(file);
+        })),
+        Err(error) => {
+            eprintln!("warning: cannot start `{program}` ({error}): open the address in a browser");
+        }
     }
+}
+
+/// A page that leads to an address. It is removed when it is dropped.
+fn leading_to(url: &str) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new()
+        .prefix("registry-auth-")
+        .suffix(".html")
+        .tempfile()?;
+    write!(
+        file,
+        "<!doctype html>\n<meta charset=\"utf-8\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
+         <meta http-equiv=\"refresh\" content=\"0; url={url}\">\n<title>registry-auth playground</title>\n\
+         <a href=\"{url}\">registry-auth playground</a>\n"
+    )?;
+    Ok(file)
 }

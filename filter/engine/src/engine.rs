@@ -6,6 +6,7 @@ mod identify;
 mod issue;
 mod login;
 mod permit;
+mod principal;
 mod shadow;
 mod simulate;
 
@@ -29,8 +30,9 @@ use crate::token_endpoint::mint::Mint;
 use crate::topic::Topic;
 use crate::trace::{Causes, Recorder};
 use decide::Decision;
+pub use principal::Principal;
 pub use shadow::{Difference, Shadow, ShadowOutcome};
-pub use simulate::{Principal, Report, Simulated, Situation};
+pub use simulate::{Report, Simulated, Situation};
 
 /// One configuration, compiled: it cannot be wrong any more.
 #[derive(Debug)]

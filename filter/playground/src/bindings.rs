@@ -57,7 +57,7 @@ impl Bench {
         self.0.compare(question)
     }
 
-    /// Secrets of the configuration, and of texts that would be shared with it: `string[]` to `Secrets`.
+    /// Secrets of what would be shared: `SharedQuestion` to `Secrets`.
     #[must_use]
     pub fn secrets(&self, question: &str) -> String {
         self.0.secrets(question)

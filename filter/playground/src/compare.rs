@@ -154,8 +154,10 @@ fn example(witness: &Witness, sides: [Compared<'_>; 2], now: UnixTime) -> Option
             words: words.clone(),
             tag_exists,
             now: now.secs(),
+            nearest: false,
         };
-        let decided = decision::decide(one.side.engine, one.places, question).ok()?;
+        let decided =
+            decision::decide(one.side.engine, one.side.document, one.places, question).ok()?;
         Some(decided.headline)
     });
     Some(Example {

@@ -1,6 +1,7 @@
 //! What somebody gets who does something.
 
 use registry_auth_engine::UnixTime;
+use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::engine::{Engine, Report, Simulated, Situation};
 use registry_auth_engine::reply::Reply;
 use registry_auth_engine::trace::Step;
@@ -29,6 +30,9 @@ pub(crate) struct Question {
     pub(crate) tag_exists: Option<bool>,
     /// When, in seconds since 1970.
     pub(crate) now: i64,
+    /// Whether the smallest changes are looked for with which it would be allowed.
+    #[serde(default)]
+    pub(crate) nearest: bool,
 }
 
 /// The answer.
@@ -51,6 +55,8 @@ pub(crate) struct Decision {
     pub(crate) requests: Vec<Answered>,
     /// The place in `requests` of the one that decides: the first that is refused, or the last.
     pub(crate) deciding: usize,
+    /// The smallest changes with which it would be allowed, if it is refused and they are asked for.
+    pub(crate) nearest: Vec<String>,
     /// The same as `registry-auth explain` prints it.
     pub(crate) text: String,
 }
@@ -83,6 +89,7 @@ pub(crate) struct Answered {
 /// The question means nothing: what to write instead.
 pub(crate) fn decide(
     engine: &Engine,
+    document: &Document,
     places: &Places,
     question: Question,
 ) -> Result<Decision, String> {
@@ -95,19 +102,10 @@ pub(crate) fn decide(
     let asker = question.who.read()?;
     let situation = Situation {
         now: UnixTime::from_secs(question.now),
-        tags_exist: wish.tag_exists.or(question.tag_exists),
+        tags_exist: question.tag_exists,
     };
-    let reports = wish.requests.iter().map(|asked| {
-        let report = asker.ask(engine, &asked.method, &asked.path, situation);
-        (asked.clone(), report)
-    });
-    let case = Case {
-        words: wish.words.clone(),
-        reports: reports.collect(),
-        hidden: Vec::new(),
-        nearest: Vec::new(),
-    };
-    let case = case.with_hidden(engine);
+    let document = Some(document).filter(|_| question.nearest);
+    let case = asker.ask(engine, document, &wish, situation);
     Ok(shown(&case, engine, places, asker.signature))
 }
 
@@ -151,6 +149,7 @@ pub(crate) fn shown(
             .map(|(asked, report)| answered(asked.to_string(), report, engine, places))
             .collect(),
         deciding,
+        nearest: case.nearest.clone(),
         text,
     }
 }

@@ -8,8 +8,9 @@ use registry_auth_engine::config::raw::Document;
 use registry_auth_engine::engine::{Engine, Principal, Report, Simulated, Situation};
 use registry_auth_engine::request::RequestHead;
 use registry_auth_engine::trace::{Evaluated, RuleOutcome, Step};
+use registry_auth_policy::tests::{self, PolicyTest};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The most callers and the most repositories that are shown.
 const MOST: usize = 40;
@@ -178,7 +179,7 @@ fn grants_by_condition(steps: &[Step]) -> bool {
     false
 }
 
-/// Everybody whom the configuration names, and those in its tests.
+/// Everybody whom the configuration names, and those in its tests, each once.
 fn callers(engine: &Engine, document: &Document) -> Vec<Caller> {
     let mut callers = vec![
         Caller {
@@ -214,8 +215,15 @@ fn callers(engine: &Engine, document: &Document) -> Vec<Caller> {
         let label = format!("user {name}");
         user(label, "user", &name, Vec::new())
     }));
-    let tests = document.tests.as_ref().and_then(Value::as_array);
-    callers.extend(tests.into_iter().flatten().filter_map(of_test));
+    // One that cannot be read takes none of the others away: the tab Tests says what is wrong.
+    let tests = document.tests.as_ref().map(tests::read_each);
+    let (tests, _) = tests.unwrap_or_default();
+    for caller in tests.iter().filter_map(of_test) {
+        // Many tests have the same caller, and rules name some of them.
+        if !callers.iter().any(|known: &Caller| known.who == caller.who) {
+            callers.push(caller);
+        }
+    }
     callers
 }
 
@@ -231,17 +239,22 @@ fn user(label: String, kind: &'static str, name: &str, groups: Vec<String>) -> C
     }
 }
 
-/// The caller of a test, if it has claims.
-fn of_test(test: &Value) -> Option<Caller> {
-    let principal = test.get("as")?;
-    let issuer = principal.get("issuer")?.as_str()?.to_owned();
-    let claims: Map<String, Value> = principal.get("claims")?.as_object()?.clone();
-    let name = test.get("name").and_then(Value::as_str).unwrap_or(&issuer);
+/// The caller of a test, unless rules name it too.
+fn of_test(test: &PolicyTest) -> Option<Caller> {
+    let who = match test.principal() {
+        Principal::Claims { issuer, claims } => {
+            json!({ "kind": "claims", "issuer": issuer, "claims": claims })
+        }
+        Principal::User { name, groups } => {
+            json!({ "kind": "user", "name": name, "groups": groups })
+        }
+        Principal::Anonymous | Principal::Mapped { .. } | Principal::Token { .. } => return None,
+    };
     Some(Caller {
-        label: format!("test: {name}"),
+        label: format!("test: {}", test.name),
         kind: "test",
-        who: json!({ "kind": "claims", "issuer": issuer, "claims": claims }),
-        principal: Principal::Claims { issuer, claims },
+        who,
+        principal: test.principal().clone(),
     })
 }
 

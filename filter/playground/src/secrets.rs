@@ -1,6 +1,9 @@
 //! Secrets in a configuration, which no link may hold.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::path::{self, Segment};
 use crate::places::{Place, Places};
@@ -35,41 +38,126 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "k", "priv"];
 /// What access tokens of GitHub and GitLab begin with.
 const FORGES: [&str; 4] = ["ghp_", "ghs_", "github_pat_", "glpat-"];
 
-/// Returns the secrets of a configuration, by the names of members and the form of texts.
+/// The most secrets that are named.
+const MOST: usize = 100;
+
+/// Returns the secrets of a configuration, by the names of members and the form of texts: of its
+/// value, in which aliases are what they stand for, and of each scalar that is written, whether
+/// anything reads it or not.
 #[must_use]
-pub(crate) fn of(places: &Places) -> Vec<SecretFound> {
-    let mut found = Vec::new();
-    places.scalars(&mut |path, text, place| {
-        let name = match path.last() {
-            Some(Segment::Name(name)) => name.to_ascii_lowercase(),
-            _ => String::new(),
+pub(crate) fn of(value: &Value, places: &Places) -> Vec<SecretFound> {
+    let mut found = BTreeMap::new();
+    walk(value, &mut |path, text, is_name| {
+        let what = if is_name {
+            in_text(text)
+        } else {
+            what(path, text)
         };
-        if let Some(what) = what(&name, path, text) {
-            found.push(SecretFound {
-                path: path::write(path),
-                what,
-                place: Some(place),
-            });
+        if let Some(what) = what.filter(|_| found.len() < MOST) {
+            let path = path::write(path);
+            let place = places.of(&path);
+            found.insert(path, (what, place));
         }
     });
+    places.scalars(&mut |path, text, place| {
+        if let Some(what) = what(path, text).filter(|_| found.len() < MOST) {
+            found.insert(path::write(path), (what, Some(place)));
+        }
+    });
+    let mut found: Vec<_> = found
+        .into_iter()
+        .map(|(path, (what, place))| SecretFound { path, what, place })
+        .collect();
     found.sort_by_key(|found| found.place);
     found
 }
 
-fn what(name: &str, path: &[Segment], text: &str) -> Option<&'static str> {
+/// Calls `visit` with each text and number of a value and its path, and with each name of a member
+/// and the path of what it is a member of.
+fn walk(value: &Value, visit: &mut dyn FnMut(&[Segment], &str, bool)) {
+    let mut left = vec![(Vec::new(), value)];
+    while let Some((path, value)) = left.pop() {
+        let below = |segment| path.iter().cloned().chain([segment]).collect::<Vec<_>>();
+        match value {
+            Value::String(text) => visit(&path, text, false),
+            Value::Number(number) => visit(&path, &number.to_string(), false),
+            Value::Array(items) => left.extend(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| (below(Segment::Index(index)), item)),
+            ),
+            Value::Object(members) => {
+                for (name, item) in members {
+                    visit(&path, name, true);
+                    left.push((below(Segment::Name(name.clone())), item));
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+}
+
+fn what(path: &[Segment], text: &str) -> Option<&'static str> {
     if text.is_empty() {
         return None;
     }
+    let name = match path.last() {
+        Some(Segment::Name(name)) => name.to_ascii_lowercase(),
+        _ => String::new(),
+    };
     let is_key = path
         .iter()
         .any(|segment| matches!(segment, Segment::Name(name) if name == "keys" || name == "jwks"));
-    if MEMBERS.contains(&name) {
+    if MEMBERS.contains(&&*name) {
         Some("a password or secret")
-    } else if is_key && PRIVATE.contains(&name) {
+    } else if is_key && PRIVATE.contains(&&*name) {
         Some("a private key")
     } else {
         in_text(text)
     }
+}
+
+/// Returns a secret that a text holds where it is no value: by its form anywhere, and by the name of
+/// a member in a comment.
+#[must_use]
+pub(crate) fn in_comments(text: &str) -> Option<SecretFound> {
+    let by_name = || text.lines().find_map(of_comment);
+    let what = in_text(text).or_else(by_name)?;
+    Some(SecretFound {
+        path: String::new(),
+        what,
+        place: None,
+    })
+}
+
+/// A line that says `# password: x`.
+fn of_comment(line: &str) -> Option<&'static str> {
+    let (_, comment) = line.split_once('#')?;
+    let (name, value) = comment.split_once([':', '='])?;
+    let is_blank = |character: char| character.is_whitespace() || "#-\"'{[,".contains(character);
+    let name = name.trim_matches(is_blank).to_ascii_lowercase();
+    let has_value = !value.trim_matches(is_blank).is_empty();
+    (has_value && MEMBERS.contains(&&*name)).then_some("a password or secret")
+}
+
+/// Returns what a request and who asks hold.
+#[must_use]
+pub(crate) fn elsewhere(words: &str, who: &Value) -> Option<SecretFound> {
+    let mut found = in_text(words);
+    walk(who, &mut |path, text, is_name| {
+        let here = if is_name {
+            in_text(text)
+        } else {
+            what(path, text)
+        };
+        found = found.or(here);
+    });
+    Some(SecretFound {
+        path: "the request, or who asks".to_owned(),
+        what: found?,
+        place: None,
+    })
 }
 
 /// Returns what kind of secret a text holds, by its form.

@@ -2,9 +2,12 @@
 
 use registry_auth_engine::KeyRing;
 use registry_auth_engine::authn::token::UnverifiedToken;
-use registry_auth_engine::engine::{Engine, Principal, Report, Situation};
+use registry_auth_engine::config::raw::Document;
+use registry_auth_engine::engine::{Engine, Principal, Situation};
 use registry_auth_engine::keys::KeySet;
-use registry_auth_engine::request::{CertificateSummary, Connection, RequestHead};
+use registry_auth_engine::request::CertificateSummary;
+use registry_auth_policy::case::{Caller, Case};
+use registry_auth_policy::words::Wish;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -77,22 +80,26 @@ pub(crate) enum Signature {
 }
 
 /// Somebody, ready to ask.
-#[derive(Debug)]
 pub(crate) struct Asker {
     kind: Kind,
     /// What is known of the signature.
     pub(crate) signature: Signature,
 }
 
-#[derive(Debug)]
 enum Kind {
     Named(Principal),
-    /// The value of `Authorization`.
-    Credential(String, KeySet),
+    Credential(Credential),
     Certificate(Certificate),
 }
 
-#[derive(Debug, Default)]
+struct Credential {
+    /// The value of `Authorization`.
+    header: String,
+    keys: KeySet,
+    /// What a bearer token says, whoever has signed it.
+    claims: Option<Principal>,
+}
+
 struct Certificate {
     pem: String,
     uri: Option<String>,
@@ -157,36 +164,43 @@ fn of_token(text: &str, jwks: Option<&str>) -> Result<Asker, String> {
             "the token or its keys are longer than {MAX_TEXT} bytes: no filter takes them"
         ));
     }
-    let has_scheme = text.contains(' ');
+    let token = match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
+        Some(_) => None,
+        None => Some(text),
+    };
     if let Some(jwks) = jwks {
         let loaded = KeySet::from_jwks(jwks.as_bytes())
             .map_err(|error| format!("the keys are no JWKS: {error}"))?;
-        let header = if has_scheme {
+        let header = if text.contains(' ') {
             text.to_owned()
         } else {
             format!("Bearer {text}")
         };
+        let claims = token.and_then(|token| claims_of(token).ok());
         return Ok(Asker {
-            kind: Kind::Credential(header, loaded.keys),
+            kind: Kind::Credential(Credential {
+                header,
+                keys: loaded.keys,
+                claims,
+            }),
             signature: Signature::Checked,
         });
     }
-    let bare = match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        Some(_) => {
-            return Err(
-                "only a bearer token can be read without keys: paste the token alone".to_owned(),
-            );
-        }
-        None => text,
-    };
-    let token = UnverifiedToken::parse(bare)
-        .map_err(|error| format!("this is no token that a filter reads: {error}"))?;
-    let claims = token.claims_unverified().as_map().clone();
+    let token =
+        token.ok_or("only a bearer token can be read without keys: paste the token alone")?;
     Ok(Asker {
-        kind: Kind::Named(of_claims(None, claims)?),
+        kind: Kind::Named(claims_of(token)?),
         signature: Signature::NotChecked,
     })
+}
+
+/// What a token says, whoever has signed it.
+fn claims_of(token: &str) -> Result<Principal, String> {
+    let token = UnverifiedToken::parse(token)
+        .map_err(|error| format!("this is no token that a filter reads: {error}"))?;
+    let claims = token.claims_unverified().as_map().clone();
+    Ok(Principal::Token { claims })
 }
 
 /// The subject of a certificate with a common name (RFC 4514 section 2.4).
@@ -205,48 +219,47 @@ fn subject(common_name: &str) -> String {
 }
 
 impl Asker {
-    /// Says what a request gets.
+    /// Asks about each request of a wish, and for the smallest changes with which it would be
+    /// allowed if the document of the engine is given.
     #[must_use]
     pub(crate) fn ask(
         &self,
         engine: &Engine,
-        method: &str,
-        path: &str,
+        document: Option<&Document>,
+        wish: &Wish,
         situation: Situation,
-    ) -> Report {
-        let mut head = RequestHead {
-            method: method.as_bytes(),
-            path: path.as_bytes(),
-            ..RequestHead::default()
+    ) -> Case {
+        let (keys, summary);
+        let (caller, claims) = match &self.kind {
+            Kind::Named(principal) => (Caller::Said(principal), None),
+            Kind::Credential(credential) => {
+                keys = KeyRing::of_all(engine.sources(), &credential.keys);
+                let caller = Caller::Credential(&credential.header, &keys);
+                (caller, credential.claims.as_ref())
+            }
+            Kind::Certificate(certificate) if certificate.pem.is_empty() => {
+                summary = certificate.summary();
+                (Caller::Summary(&summary), None)
+            }
+            Kind::Certificate(certificate) => (Caller::Certificate(&certificate.pem), None),
         };
-        match &self.kind {
-            Kind::Named(principal) => engine.simulate(principal, &head, situation),
-            Kind::Credential(header, keys) => {
-                head.authorization = vec![header.as_bytes()];
-                engine.explain(&head, &KeyRing::of_all(engine.sources(), keys), situation)
+        let case = Case::by(engine, caller, wish, situation).with_hidden(engine);
+        match document {
+            Some(document) => {
+                case.with_nearest((engine, document), (caller, claims), wish, situation)
             }
-            Kind::Certificate(certificate) => {
-                head.connection = certificate.connection();
-                engine.explain(&head, &KeyRing::of(engine.sources()), situation)
-            }
+            None => case,
         }
     }
 }
 
 impl Certificate {
-    fn connection(&self) -> Connection<'_> {
-        let summary = CertificateSummary {
+    fn summary(&self) -> CertificateSummary<'_> {
+        CertificateSummary {
             digest: DIGEST.as_bytes(),
             uri: self.uri.as_deref().map(str::as_bytes),
             dns: self.dns.as_deref().map(str::as_bytes),
             subject: self.subject.as_bytes(),
-        };
-        Connection {
-            peer: b"192.0.2.1:40000",
-            tls_version: b"TLSv1.3",
-            mtls: true,
-            certificate: self.pem.as_bytes(),
-            summary: Some(summary).filter(|_| self.pem.is_empty()),
         }
     }
 }

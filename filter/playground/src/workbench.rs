@@ -32,8 +32,6 @@ const NO_ENGINE: &str = "the configuration has errors: nothing can be decided by
 pub struct Workbench {
     ready: Option<Ready>,
     places: Places,
-    load: Load,
-    is_readable: bool,
 }
 
 #[derive(Debug)]
@@ -49,6 +47,15 @@ struct Stated {
     #[serde(flatten)]
     load: Load,
     now: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shared {
+    #[serde(flatten)]
+    load: Load,
+    words: String,
+    who: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,26 +97,22 @@ impl Ready {
 impl Workbench {
     /// Reads a configuration, and says whether it can be used.
     pub fn load(&mut self, question: &str) -> String {
-        answer(question, |load: Load| Ok(self.loaded(load)))
+        answer(question, |load: Load| Ok(self.loaded(&load)))
     }
 
-    fn loaded(&mut self, load: Load) -> Checked {
+    fn loaded(&mut self, load: &Load) -> Checked {
         *self = Self::default();
         let mut written = Value::Null;
         let (compiled, errors) = match text::read(&load.text, load.format) {
             Ok(value) => {
-                let places = Places::read(&load.text, load.format);
-                // Without places its secrets are not found.
-                self.is_readable = places.is_ok();
-                self.places = places.unwrap_or_default();
+                self.places = Places::read(&load.text, load.format).unwrap_or_default();
                 let compiled = document::read(&value, &load.files);
-                let errors = check::errors(&load, &value, &compiled);
+                let errors = check::errors(load, &value, &compiled);
                 written = value;
                 (compiled, errors)
             }
-            Err(finding) => (Compiled::default(), check::shown(&load, vec![finding])),
+            Err(finding) => (Compiled::default(), check::shown(load, vec![finding])),
         };
-        self.load = load;
         let mut checked = Checked::of(&compiled, errors);
         if let (Some(engine), Some(document)) = (compiled.engine, compiled.document) {
             checked.ready = true;
@@ -138,7 +141,7 @@ impl Workbench {
     pub fn decide(&self, question: &str) -> String {
         answer(question, |question: Question| {
             let ready = self.ready.as_ref().ok_or(NO_ENGINE)?;
-            decision::decide(&ready.engine, &self.places, question)
+            decision::decide(&ready.engine, &ready.document, &self.places, question)
         })
     }
 
@@ -184,35 +187,19 @@ impl Workbench {
         })
     }
 
-    /// Says which secrets the configuration holds, and the texts that would be shared with it; an error if that cannot be known.
+    /// Says which secrets a configuration holds, and what would be shared with it; an error if that
+    /// cannot be known. What is shared is what is searched: it needs nothing that was read before.
     #[must_use]
     pub fn secrets(&self, question: &str) -> String {
-        answer(question, |texts: Vec<String>| {
-            if !self.is_readable {
-                return Err(
-                    "the configuration cannot be read, so nobody knows whether it holds secrets"
-                        .to_owned(),
-                );
-            }
-            let mut found = secrets::of(&self.places);
-            // A comment is no value.
-            if let Some(what) = secrets::in_text(&self.load.text).filter(|_| found.is_empty()) {
-                found.push(secrets::SecretFound {
-                    path: String::new(),
-                    what,
-                    place: None,
-                });
-            }
-            found.extend(
-                texts
-                    .iter()
-                    .filter_map(|text| secrets::in_text(text))
-                    .map(|what| secrets::SecretFound {
-                        path: "the request, or who asks".to_owned(),
-                        what,
-                        place: None,
-                    }),
-            );
+        answer(question, |shared: Shared| {
+            let Load { text, format, .. } = &shared.load;
+            let value = text::read(text, *format).map_err(
+                |_| "the configuration cannot be read, so nobody knows whether it holds secrets",
+            )?;
+            let places = Places::read(text, *format).unwrap_or_default();
+            let mut found = secrets::of(&value, &places);
+            found.extend(secrets::in_comments(text).filter(|_| found.is_empty()));
+            found.extend(secrets::elsewhere(&shared.words, &shared.who));
             Ok(serde_json::json!({ "secrets": found }))
         })
     }

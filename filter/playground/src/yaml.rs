@@ -7,7 +7,7 @@
 
 mod scalar;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
 use registry_auth_engine::json::MAX_NESTING;
@@ -76,6 +76,8 @@ enum Kind {
         members: Map<String, Value>,
         /// What it takes in, where it has no member of the name.
         merged: Map<String, Value>,
+        /// The whole numbers among the names: `0x10` and `16` are one name.
+        numbers: BTreeSet<String>,
         next: Option<Key>,
     },
 }
@@ -106,11 +108,13 @@ impl Reader {
                     if anchor > 0 {
                         self.anchors.insert(anchor, Value::from(text.as_ref()));
                     }
-                    return self.key(if is_merge {
-                        Key::Merge
-                    } else {
-                        Key::Name(text.into_owned())
-                    });
+                    if is_merge {
+                        return self.key(Key::Merge);
+                    }
+                    if !is_text {
+                        self.number(&text)?;
+                    }
+                    return self.key(Key::Name(text.into_owned()));
                 }
                 let value = if is_text {
                     Value::from(text)
@@ -127,6 +131,7 @@ impl Reader {
                 let kind = Kind::Map {
                     members: Map::new(),
                     merged: Map::new(),
+                    numbers: BTreeSet::new(),
                     next: None,
                 };
                 self.opened(anchor, kind, tag.as_deref(), "map")?;
@@ -148,6 +153,20 @@ impl Reader {
         )
     }
 
+    /// Notes the name of a member that is a whole number.
+    fn number(&mut self, text: &str) -> Result<(), &'static str> {
+        let Ok(Value::Number(number)) = scalar::plain(text) else {
+            return Ok(());
+        };
+        match self.open.last_mut().map(|open| &mut open.kind) {
+            Some(Kind::Map { numbers, .. }) if !number.is_f64() => {
+                let is_new = numbers.insert(number.to_string());
+                is_new.then_some(()).ok_or(DUPLICATE)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn key(&mut self, key: Key) -> Result<(), &'static str> {
         self.count(1)?;
         let Some(Open {
@@ -160,7 +179,7 @@ impl Reader {
         if let Key::Name(name) = &key
             && members.contains_key(name)
         {
-            return Err("duplicate key");
+            return Err(DUPLICATE);
         }
         *next = Some(key);
         Ok(())
@@ -255,6 +274,7 @@ impl Reader {
                 members,
                 merged,
                 next,
+                ..
             }) => match next.take() {
                 Some(Key::Name(name)) => {
                     members.insert(name, value);
@@ -267,6 +287,7 @@ impl Reader {
     }
 }
 
+const DUPLICATE: &str = "duplicate key";
 const NO_NAME: &str = "a name that is no text";
 const TAG: &str = "a tag: write the value without one";
 const TOO_LARGE: &str = "too large, with its aliases";

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use registry_auth_engine::engine::{Engine, Principal, Report, Simulated, Situation};
 use registry_auth_engine::reason::Reason;
+use registry_auth_engine::request::CertificateSummary;
 use registry_auth_engine::trace::Step;
 use registry_auth_engine::{Connection, KeyRing, RequestHead, UnixTime};
 
@@ -28,10 +29,13 @@ pub struct Case {
 pub enum Caller<'a> {
     /// As somebody says: nothing is verified.
     Said(&'a Principal),
-    /// The holder of a token, which is verified with these keys of the sources.
-    Token(&'a str, &'a KeyRing),
+    /// Whoever sends this value of `Authorization`, which is verified with these keys of the
+    /// sources.
+    Credential(&'a str, &'a KeyRing),
     /// Whoever shows this certificate, in PEM. A proxy would have verified it.
     Certificate(&'a str),
+    /// Whoever shows a certificate of which a proxy says no more than this.
+    Summary(&'a CertificateSummary<'a>),
 }
 
 impl Caller<'_> {
@@ -54,25 +58,37 @@ impl Caller<'_> {
         };
         match self {
             Self::Said(principal) => engine.simulate(principal, &head, situation),
-            Self::Token(token, keys) => {
-                let authorization = format!("Bearer {token}");
-                let head = RequestHead {
-                    authorization: vec![authorization.as_bytes()],
-                    ..head
-                };
+            Self::Credential(authorization, keys) => {
+                head.authorization = vec![authorization.as_bytes()];
                 engine.explain(&head, keys, situation)
             }
             Self::Certificate(pem) => {
                 head.connection = Connection {
-                    mtls: true,
                     certificate: pem.as_bytes(),
-                    // There is none without TLS.
-                    tls_version: b"TLSv1.3",
-                    ..Connection::default()
+                    ..connection()
+                };
+                engine.explain(&head, &KeyRing::of(engine.sources()), situation)
+            }
+            Self::Summary(summary) => {
+                head.connection = Connection {
+                    summary: Some(*summary),
+                    ..connection()
                 };
                 engine.explain(&head, &KeyRing::of(engine.sources()), situation)
             }
         }
+    }
+}
+
+/// A connection with a client certificate.
+const fn connection() -> Connection<'static> {
+    Connection {
+        peer: b"",
+        // There is no certificate without TLS.
+        tls_version: b"TLSv1.3",
+        mtls: true,
+        certificate: b"",
+        summary: None,
     }
 }
 

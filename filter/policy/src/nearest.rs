@@ -57,7 +57,7 @@ impl Case {
             .is_some_and(|(_, report)| matches!(report.outcome, Simulated::Refused(..)));
         if is_refused {
             let said = match caller {
-                Caller::Said(principal @ Principal::Claims { .. }) => Some(principal),
+                Caller::Said(principal) if principal.claims().is_some() => Some(principal),
                 _ => None,
             };
             let refused = Refused {
@@ -154,9 +154,7 @@ impl Refused<'_> {
             return None;
         };
         let claim = |name: &str| {
-            let Some(Principal::Claims { claims, .. }) = self.claims else {
-                return None;
-            };
+            let (_, claims) = self.claims?.claims()?;
             claims.get(name)?.as_f64()
         };
         let (seconds, text) = match reason {
@@ -181,7 +179,7 @@ impl Refused<'_> {
     }
 
     fn another_caller(&self) -> Option<String> {
-        if let Some(Principal::Claims { issuer, claims }) = self.claims {
+        if let Some((issuer, claims)) = self.claims.and_then(Principal::claims) {
             return self.other_claims(issuer, claims);
         }
         let (name, groups) = match self.caller {
@@ -202,10 +200,10 @@ impl Refused<'_> {
             self.lets(&user(own, &groups))
         };
         let (users, named) = self.named();
-        if let Some(group) = named.into_iter().take(TRIED).find(in_group) {
+        if let Some(group) = named.into_iter().find(in_group) {
             return Some(format!("a caller in the group `{group}`"));
         }
-        let mut users = users.into_iter().take(TRIED);
+        let mut users = users.into_iter();
         let other = users.find(|name| self.lets(&user(name, &groups)))?;
         Some(format!("the user `{other}`"))
     }
@@ -219,7 +217,7 @@ impl Refused<'_> {
         })
     }
 
-    /// The users and the groups that rules name, each once.
+    /// The users and the groups that rules name, each once, as many as are tried.
     fn named(&self) -> (Vec<&String>, Vec<&String>) {
         let (mut all_users, mut all_groups) = (Vec::new(), Vec::new());
         for rule in &self.rules {
@@ -264,6 +262,7 @@ impl Refused<'_> {
             document: self.document,
             issuer,
             claims,
+            is_whole: matches!(self.claims, Some(Principal::Token { .. })),
             rules: &self.rules,
             failed: self.failed(),
         }
@@ -287,7 +286,7 @@ fn user(name: &str, groups: &[String]) -> Principal {
 
 fn add<'a>(all: &mut Vec<&'a String>, more: &'a [String]) {
     for text in more {
-        if !all.contains(&text) {
+        if all.len() < TRIED && !all.contains(&text) {
             all.push(text);
         }
     }

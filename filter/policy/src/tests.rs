@@ -138,11 +138,25 @@ pub fn check(tests: Option<&Value>, engine: &Engine, now: UnixTime) -> Vec<Confi
 /// # Errors
 /// Everything that is wrong, each with its place.
 pub fn read(tests: &Value) -> Result<Vec<PolicyTest>, Vec<InvalidTest>> {
+    let (read, wrong) = read_each(tests);
+    if wrong.is_empty() {
+        Ok(read)
+    } else {
+        Err(wrong)
+    }
+}
+
+/// Reads the tests that can be read, and returns everything that is wrong, each with its place.
+#[must_use]
+pub fn read_each(tests: &Value) -> (Vec<PolicyTest>, Vec<InvalidTest>) {
     let invalid = |path: String, message: String| InvalidTest { path, message };
     let Some(list) = tests.as_array() else {
         let message =
             "must be a list of tests, such as `- { as: anonymous, deny: [\"pull team/app:v1\"] }`";
-        return Err(vec![invalid("tests".to_owned(), message.to_owned())]);
+        return (
+            Vec::new(),
+            vec![invalid("tests".to_owned(), message.to_owned())],
+        );
     };
     let mut wrong = Vec::new();
     let mut read = Vec::new();
@@ -162,11 +176,7 @@ pub fn read(tests: &Value) -> Result<Vec<PolicyTest>, Vec<InvalidTest>> {
         let message = format!("make {requests} requests; {MAX_REQUESTS} are run at most");
         wrong.push(invalid("tests".to_owned(), message));
     }
-    if wrong.is_empty() {
-        Ok(read)
-    } else {
-        Err(wrong)
-    }
+    (read, wrong)
 }
 
 fn one(test: &Value, path: &str) -> Result<PolicyTest, Vec<InvalidTest>> {
@@ -242,6 +252,12 @@ impl fmt::Display for Failure {
 }
 
 impl PolicyTest {
+    /// Who asks.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     fn requests(&self) -> usize {
         let denied = self.deny.iter().map(|(wish, _)| wish);
         let wishes = self.allow.iter().chain(denied);

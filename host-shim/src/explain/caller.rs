@@ -27,6 +27,7 @@ pub(super) struct Known {
 enum Credential {
     Said(Principal),
     Token {
+        /// As the value of `Authorization`.
         text: String,
         keys: KeyRing,
         claims: Principal,
@@ -93,7 +94,7 @@ impl Known {
             None if arguments.fetch => fetch::keys(document, engine, &token, &mut notes)?,
             None => {
                 notes.push("the signature of the token was not checked".to_owned());
-                let credential = Credential::Said(principal(claims, None)?);
+                let credential = Credential::Said(Principal::Token { claims });
                 return Ok(Self { credential, notes });
             }
         };
@@ -103,7 +104,7 @@ impl Known {
             .and_then(Value::as_str)
             .unwrap_or_default();
         let credential = Credential::Token {
-            text: text.to_owned(),
+            text: format!("Bearer {text}"),
             keys,
             claims: Principal::Claims {
                 issuer: issuer.to_owned(),
@@ -117,7 +118,7 @@ impl Known {
     pub(super) fn caller(&self) -> Caller<'_> {
         match &self.credential {
             Credential::Said(principal) => Caller::Said(principal),
-            Credential::Token { text, keys, .. } => Caller::Token(text, keys),
+            Credential::Token { text, keys, .. } => Caller::Credential(text, keys),
             Credential::Certificate(pem) => Caller::Certificate(pem),
         }
     }

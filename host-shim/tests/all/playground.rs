@@ -1,13 +1,21 @@
 //! `registry-auth playground`: who gets the page and the configuration.
 
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::fs::Permissions;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+#[cfg(target_os = "linux")]
+use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::http;
 use crate::shim::{Folder, output};
@@ -23,6 +31,9 @@ const POLICY: &str =
 
 /// The page that the program of this build holds, if it does: then it takes no other.
 const HELD: Option<&str> = option_env!("REGISTRY_AUTH_PLAYGROUND");
+
+/// How long the program and its browser have.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A file of the page that the program serves.
 fn file(name: &str) -> anyhow::Result<String> {
@@ -66,16 +77,20 @@ impl Installed {
 
     /// Starts it; returns it with its authority and the path of the page.
     async fn start(&self, arguments: &[&str]) -> anyhow::Result<(Child, String, String)> {
-        let mut child = self.command(arguments).stdout(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().context("no output")?;
-        let line = BufReader::new(stdout).lines().next_line().await?;
-        let line = line.context("it has ended")?;
-        let rest = line.strip_prefix("http://").context("an address")?;
-        let (authority, path) = rest.split_once('/').context("a path")?;
-        let path = format!("/{path}");
-        ensure!(path.len() == 34 && path.ends_with('/'), "{path}");
-        Ok((child, authority.to_owned(), path))
+        started(self.command(arguments)).await
     }
+}
+
+async fn started(mut command: Command) -> anyhow::Result<(Child, String, String)> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let stdout = child.stdout.take().context("no output")?;
+    let line = timeout(LIMIT, BufReader::new(stdout).lines().next_line()).await??;
+    let line = line.context("it has ended")?;
+    let rest = line.strip_prefix("http://").context("an address")?;
+    let (authority, path) = rest.split_once('/').context("a path")?;
+    let path = format!("/{path}");
+    ensure!(path.len() == 34 && path.ends_with('/'), "{path}");
+    Ok((child, authority.to_owned(), path))
 }
 
 #[tokio::test]
@@ -132,6 +147,42 @@ async fn without_a_configuration_there_are_the_samples_alone() -> anyhow::Result
     assert_eq!(*answer.body(), file("index.html")?);
     let answer = http::ask(&authority, "GET", &format!("{path}configuration")).await?;
     assert_eq!(answer.status(), 404);
+    Ok(())
+}
+
+/// Arguments of programs can be seen by every user of a host.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_browser_is_led_to_the_address_by_a_file_of_this_user() -> anyhow::Result<()> {
+    let installed = Installed::new("playground-open", true)?;
+    let folder = Folder::new()?;
+    let seen = folder.path("seen");
+    let script = format!(
+        "#!/bin/sh\nPATH=/usr/bin:/bin\n{{ echo \"$1\"; stat -c %a \"$1\"; cat \"$1\"; }} > '{0}.new'\nmv '{0}.new' '{0}'\n",
+        seen.display()
+    );
+    let browser = folder.write("xdg-open", &script)?;
+    fs::set_permissions(&browser, Permissions::from_mode(0o755))?;
+    let mut command = installed.command(&["--open"]);
+    command.env("PATH", browser.parent().context("a folder")?);
+    let (_child, authority, path) = started(command).await?;
+    let text = timeout(LIMIT, async {
+        loop {
+            match fs::read_to_string(&seen) {
+                Ok(text) => return text,
+                Err(_) => sleep(Duration::from_millis(20)).await,
+            }
+        }
+    })
+    .await?;
+    let mut lines = text.lines();
+    let argument = lines.next().context("an argument")?;
+    ensure!(!argument.contains(path.trim_matches('/')), "{argument}");
+    assert_eq!(lines.next(), Some("600"));
+    ensure!(
+        text.contains(&format!("url=http://{authority}{path}\"")),
+        "{text}"
+    );
     Ok(())
 }
 

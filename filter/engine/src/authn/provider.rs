@@ -45,7 +45,12 @@ impl Provider {
 
     /// Returns true if the token says that this issuer made it.
     pub(crate) fn is_named_by(&self, token: &UnverifiedToken<'_>) -> bool {
-        let claimed = token.claims_unverified().issuer();
+        self.is_named_in(token.claims_unverified())
+    }
+
+    /// Returns true if a token with these claims says that this issuer made it.
+    fn is_named_in(&self, claims: &Claims) -> bool {
+        let claimed = claims.issuer();
         matches!(claimed, Ok(Some(claimed)) if issuer::is_named(&self.issuer, claimed))
     }
 
@@ -76,6 +81,9 @@ impl Provider {
         now: UnixTime,
         recorder: Recorder<'_>,
     ) -> Result<User, Reason> {
+        if !self.skip_issuer_verification && !self.is_named_in(claims) {
+            return Err(Reason::UnknownIssuer);
+        }
         self.expected(None).check(claims, now)?;
         Ok(self.mapping.map(claims.as_map(), true, recorder)?)
     }

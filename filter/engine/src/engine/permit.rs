@@ -4,7 +4,8 @@
 use registry_auth_cel::Members;
 
 use super::Engine;
-use super::simulate::{Principal, Simulated};
+use super::principal::Principal;
+use super::simulate::Simulated;
 use crate::access::Check;
 use crate::authn::issuer::is_named;
 use crate::authorizer::{Authorizer, AuthzError};

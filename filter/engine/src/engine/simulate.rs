@@ -6,15 +6,12 @@
 
 use std::sync::Arc;
 
-use registry_auth_cel::{Document, Members};
-use serde_json::{Map, Value};
-
 use super::Engine;
 use super::decide::{Decision, NotGranted};
 use super::identify::nearness;
+use super::principal::{Presented, Principal};
 use crate::access::AccessSet;
 use crate::authn::cache::IdentityCache;
-use crate::authn::claims::Claims;
 use crate::authn::identity::{Identity, User};
 use crate::authn::issuer::is_named;
 use crate::authn::provider::Provider;
@@ -24,51 +21,19 @@ use crate::authz::Policy;
 use crate::decision::Denied;
 use crate::facts::{Facts, Gathered, Need, TagAnswer};
 use crate::keys::source::KeyRing;
+use crate::login;
 use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::Route;
 use crate::time::UnixTime;
+use crate::token_endpoint::mint::Mint;
 use crate::topic::Topic;
 use crate::trace::{Recorder, Step, Trace};
+use registry_auth_cel::{Document, Members};
 
 /// The most tags that one push sets (`route`), and so the most questions about them.
 const QUESTIONS: usize = 64;
-
-/// How long the tokens of made-up claims last, in seconds.
-const LIFE: i64 = 600;
-
-/// Who asks, as somebody says.
-#[derive(Clone, Debug)]
-pub enum Principal {
-    /// Nobody.
-    Anonymous,
-    /// A user of the login service or of a client certificate; the groups of the configuration are
-    /// added.
-    User {
-        /// The name.
-        name: String,
-        /// The groups.
-        groups: Vec<String>,
-    },
-    /// A user as a claim mapping gives it: no groups are added, and conditions may read the claims.
-    Mapped {
-        /// The name.
-        name: String,
-        /// The groups.
-        groups: Vec<String>,
-        /// The claims.
-        claims: Map<String, Value>,
-    },
-    /// The holder of a token with these claims. `aud`, `iat`, `exp` and `sub` are filled in where
-    /// they are missing.
-    Claims {
-        /// The issuer.
-        issuer: String,
-        /// The claims.
-        claims: Map<String, Value>,
-    },
-}
 
 /// What is known besides the request.
 #[derive(Clone, Copy, Debug)]
@@ -207,9 +172,9 @@ impl Engine {
         let recorder = Recorder::of(trace);
         let caller = match self.caller_of(principal, situation.now, recorder) {
             Ok(caller) => caller,
-            Err(Reason::UnknownIssuer) if self.bearer.is_some() || self.mint.is_some() => {
+            Err(reason) if self.is_for_others(principal, reason) => {
                 return unknown(
-                    "no OIDC entry has this issuer, and a token of the token server is explained by the token and its keys alone",
+                    "no OIDC entry has this issuer, and a token of the token server or of the login service is explained by the token and its keys alone",
                 );
             }
             Err(reason) => {
@@ -259,6 +224,10 @@ impl Engine {
         }
     }
 
+    fn binds_tokens(&self) -> bool {
+        self.mtls.as_ref().is_some_and(|mtls| mtls.bind_tokens)
+    }
+
     pub(super) fn caller_of(
         &self,
         principal: &Principal,
@@ -282,7 +251,12 @@ impl Engine {
                 let claims = Document::from_some_claims(claims, &Members::All);
                 User::new(name.clone(), groups.clone(), claims).ok_or(Reason::NoCredential)?
             }
-            Principal::Claims { issuer, claims } => self.user_of(issuer, claims, now, recorder)?,
+            Principal::Claims { issuer, claims } => {
+                self.user_of(&Presented::with(issuer, claims), now, recorder)?
+            }
+            Principal::Token { claims } => {
+                self.user_of(&Presented::whole(claims), now, recorder)?
+            }
         };
         Ok(Caller {
             identity: Identity::Authenticated(user).into(),
@@ -290,16 +264,37 @@ impl Engine {
         })
     }
 
+    /// Returns true if a token that no OIDC entry takes may be one of the token server, of the token
+    /// endpoint or of the login service: only their keys tell.
+    fn is_for_others(&self, principal: &Principal, reason: Reason) -> bool {
+        let (claimed, is_whole) = match principal {
+            Principal::Claims { issuer, claims } => (Presented::with(issuer, claims), false),
+            Principal::Token { claims } => (Presented::whole(claims), true),
+            _ => return false,
+        };
+        let claimed = claimed.issuer();
+        if claimed == login::ISSUER {
+            return self.login.is_some();
+        }
+        let is_unknown = reason == Reason::UnknownIssuer;
+        // An entry of any issuer is asked before the token server, and its answer is not the last.
+        let is_named = self
+            .providers
+            .iter()
+            .any(|provider| is_named(&provider.issuer, claimed));
+        is_unknown && (self.bearer.is_some() || self.mint.is_some())
+            || is_whole && !is_named && self.bearer.is_some()
+    }
+
     fn user_of(
         &self,
-        issuer: &str,
-        claims: &Map<String, Value>,
+        token: &Presented<'_>,
         now: UnixTime,
         recorder: Recorder<'_>,
     ) -> Result<User, Reason> {
         let mut closest = Reason::UnknownIssuer;
         recorder.record(|| {
-            let claims = Claims::new(filled(issuer, claims, &[], now));
+            let claims = token.claims(&[], now);
             let audiences = claims.audiences().ok().flatten().unwrap_or_default();
             Step::Token {
                 algorithm: None,
@@ -309,14 +304,19 @@ impl Engine {
                 expires: claims.expires().ok().flatten().map(UnixTime::secs),
             }
         });
+        let claimed = token.issuer();
+        // Also where some entry takes tokens of any issuer.
+        let is_own = |mint: &Mint| claimed == mint.issuer;
+        if claimed == login::ISSUER || self.mint.as_ref().is_some_and(is_own) {
+            return Err(closest);
+        }
         // In the order in which tokens are tried: the issuer that they name comes first.
-        let claimed = claims.get("iss").and_then(Value::as_str).unwrap_or(issuer);
-        let named = |entry: &(usize, &Provider)| is_named(&entry.1.issuer, claimed);
+        let is_claimed = |entry: &(usize, &Provider)| is_named(&entry.1.issuer, claimed);
         let all = || self.providers.iter().enumerate();
-        let others = all().filter(|entry| !named(entry));
-        for (index, provider) in all().filter(named).chain(others) {
-            let filled = filled(issuer, claims, &provider.audiences, now);
-            let mapped = provider.map_unproven(&Claims::new(filled), now, recorder);
+        let others = all().filter(|entry| !is_claimed(entry));
+        for (index, provider) in all().filter(is_claimed).chain(others) {
+            let claims = token.claims(&provider.audiences, now);
+            let mapped = provider.map_unproven(&claims, now, recorder);
             recorder.record(|| Step::Provider {
                 place: format!("bearer.oidc[{index}]"),
                 issuer: (!provider.skip_issuer_verification).then(|| provider.issuer.clone()),
@@ -327,6 +327,10 @@ impl Engine {
                     .map(|reason| reason.descriptor().label),
             });
             match mapped {
+                // Nobody shows a certificate here.
+                Ok(_) if self.binds_tokens() && claims.bound_to().is_some() => {
+                    return Err(Reason::WrongCertificate);
+                }
                 Ok(user) => return Ok(user),
                 Err(reason) if nearness(reason) > nearness(closest) => closest = reason,
                 Err(_) => {}
@@ -334,28 +338,6 @@ impl Engine {
         }
         Err(closest)
     }
-}
-
-/// The claims of a token that could be real: what is missing of the claims that each token has is
-/// added.
-fn filled(
-    issuer: &str,
-    claims: &Map<String, Value>,
-    audiences: &[String],
-    now: UnixTime,
-) -> Map<String, Value> {
-    let mut filled = claims.clone();
-    let mut add = |name: &str, value: Value| {
-        filled.entry(name).or_insert(value);
-    };
-    add("iss", issuer.into());
-    add("sub", "somebody".into());
-    add("iat", now.secs().into());
-    add("exp", now.secs().saturating_add(LIFE).into());
-    if let Some(audience) = audiences.first() {
-        add("aud", audience.as_str().into());
-    }
-    filled
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
-/** How long the engine may take for one question, in milliseconds. */
+/** How long an engine may take for one question, in milliseconds. */
 const LIMIT = 10_000;
 
 /** What the engine says instead of an answer. */
@@ -28,9 +28,18 @@ export class Engine {
   private waiting: Waiting[] = [];
   private busy = false;
   private loaded: LoadRequest | null = null;
+  /** Ends the question that is being answered. */
+  private stop: (() => void) | null = null;
+  private readonly limit: number;
 
-  constructor(module: Promise<WebAssembly.Module>) {
+  constructor(module: Promise<WebAssembly.Module>, limit = LIMIT) {
     this.module = module;
+    this.limit = limit;
+  }
+
+  /** Ends the question that is being answered: nobody waits for it any more. */
+  abandon(): void {
+    this.stop?.();
   }
 
   /** Asks. A later question of the same kind takes the place of one that still waits. */
@@ -79,10 +88,13 @@ export class Engine {
     return answer;
   }
 
-  private send(worker: Worker, name: Name, question: unknown): Promise<unknown> {
+  private send(worker: Worker, name: Name, asked: unknown): Promise<unknown> {
+    // Here, for what cannot be written must not leave a question without an end.
+    const question = JSON.stringify(asked);
     return new Promise((resolve, reject) => {
       const end = (failed?: string): void => {
         clearTimeout(timer);
+        this.stop = null;
         worker.onmessage = null;
         worker.onerror = null;
         if (failed !== undefined) {
@@ -96,8 +108,9 @@ export class Engine {
           // It would take as long again for each question.
           this.loaded = null;
         }
-        end(`this takes longer than ${LIMIT / 1000} seconds and was stopped`);
-      }, LIMIT);
+        end(`this takes longer than ${this.limit / 1000} seconds and was stopped`);
+      }, this.limit);
+      this.stop = () => end("this was stopped");
       worker.onerror = () => end("the engine has stopped");
       worker.onmessage = (event: MessageEvent<{ answer?: string; took?: number }>) => {
         if (event.data.answer === undefined) {
@@ -108,7 +121,7 @@ export class Engine {
         this.took[name] = event.data.took ?? 0;
         resolve(JSON.parse(event.data.answer));
       };
-      worker.postMessage({ id: 0, name, question: JSON.stringify(question) });
+      worker.postMessage({ id: 0, name, question });
     });
   }
 

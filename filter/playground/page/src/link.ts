@@ -2,35 +2,45 @@
 //
 // A token and keys are never in it. Claims are, if somebody wants that.
 
-import type { Who } from "../../types";
-import type { Format, Tab } from "./store";
+import { isTooDeep } from "./nesting";
+import type { Asking, Format, Tab } from "./store";
 import { TABS } from "./store";
 
 /** The longest content of a link, in characters: a link of somebody else must not fill the memory. */
 const MAX_CONTENT = 1 << 20;
 const VERSION = "1.";
+/** What a link of any version begins with. */
+const LINK = /^\d+\./;
+/** What no line has that is shown as it is: control characters, and what changes how others look. */
+const HIDDEN = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
+/** The last moment that the page can show, a day before the year 10000, in seconds since 1970. */
+const LAST = 253_402_214_400;
+const UNSAID: Asking = { kind: "unsaid" };
 
 export interface Shared {
   text: string;
   format: Format;
   words: string;
   tagExists: boolean | null;
+  /** The moment in seconds since 1970; null is whenever the link is opened. */
+  at: number | null;
   tab: Tab;
-  who?: Who;
+  who: Asking;
 }
 
-/** Who, as a link may have it; nothing for a token. */
-export function withoutSecrets(who: Who, withClaims: boolean): Who | undefined {
+/** Who asks, as a link may have it: never a token, nor a certificate. */
+export function withoutSecrets(who: Asking, withClaims: boolean): Asking {
   switch (who.kind) {
     case "anonymous":
     case "user":
+    case "unsaid":
       return who;
     case "claims":
-      return withClaims ? who : undefined;
+      return withClaims ? { kind: "claims", claims: { ...(who.issuer ? { iss: who.issuer } : {}), ...who.claims } } : UNSAID;
     case "certificate":
-      return { ...who, pem: "" };
+      return who.pem ? UNSAID : who;
     case "token":
-      return undefined;
+      return UNSAID;
   }
 }
 
@@ -44,18 +54,21 @@ export async function write(shared: Shared): Promise<string> {
   return VERSION + btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/** Reads the part of an address behind `#`; null if it is none of ours. */
-export async function read(fragment: string): Promise<Shared | null> {
+/** Reads the part of an address behind `#`: what was shared, or why nothing is. */
+export async function read(fragment: string): Promise<Shared | "none" | "damaged"> {
+  if (!LINK.test(fragment)) {
+    return "none";
+  }
   if (!fragment.startsWith(VERSION)) {
-    return null;
+    return "damaged";
   }
   try {
     const binary = atob(fragment.slice(VERSION.length).replaceAll("-", "+").replaceAll("_", "/"));
     const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
     const text = await limited(through(bytes, new DecompressionStream("deflate-raw")));
-    return checked(JSON.parse(text));
+    return checked(JSON.parse(text)) ?? "damaged";
   } catch {
-    return null;
+    return "damaged";
   }
 }
 
@@ -84,22 +97,27 @@ function checked(value: unknown): Shared | null {
   if (value === null || typeof value !== "object") {
     return null;
   }
-  const { text, format, words, tagExists, tab, who } = value as Record<string, unknown>;
-  if (typeof text !== "string" || typeof words !== "string") {
+  const { text, format, words, tagExists, at, tab, who } = value as Record<string, unknown>;
+  const asking = who === undefined ? UNSAID : someone(who);
+  if (typeof text !== "string" || typeof words !== "string" || HIDDEN.test(words) || !asking || !isMoment(at)) {
     return null;
   }
-  const person = someone(who);
   return {
     text,
     words,
     format: format === "json" ? "json" : "yaml",
     tagExists: typeof tagExists === "boolean" ? tagExists : null,
+    at: at ?? null,
     tab: TABS.find((known) => known === tab) ?? "decision",
-    ...(person ? { who: person } : {}),
+    who: asking,
   };
 }
 
-function someone(value: unknown): Who | undefined {
+function isMoment(value: unknown): value is number | null | undefined {
+  return value === null || value === undefined || (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= LAST);
+}
+
+function someone(value: unknown): Asking | undefined {
   if (value === null || typeof value !== "object") {
     return undefined;
   }
@@ -107,18 +125,24 @@ function someone(value: unknown): Who | undefined {
   const text = (value: unknown): string => (typeof value === "string" ? value : "");
   switch (kind) {
     case "anonymous":
+    case "unsaid":
       return { kind };
     case "user": {
       const list = Array.isArray(groups) ? groups.filter((group): group is string => typeof group === "string") : [];
-      return { kind, name: text(name), groups: list };
+      return isShown([name, ...list]) ? { kind, name: text(name), groups: list } : undefined;
     }
     case "claims":
-      return claims !== null && typeof claims === "object" && !Array.isArray(claims)
+      return claims !== null && typeof claims === "object" && !Array.isArray(claims) && !isTooDeep(claims)
         ? { kind, claims: claims as Record<string, unknown> }
         : undefined;
     case "certificate":
-      return { kind, commonName: text(commonName), uri: text(uri), dns: text(dns), pem: "" };
+      return isShown([commonName, uri, dns]) ? { kind, commonName: text(commonName), uri: text(uri), dns: text(dns), pem: "" } : undefined;
     default:
       return undefined;
   }
+}
+
+/** True if nobody is shown as somebody else: no text hides a part of itself. */
+function isShown(texts: unknown[]): boolean {
+  return texts.every((text) => typeof text !== "string" || !HIDDEN.test(text));
 }

@@ -1,12 +1,13 @@
 // The page: the configuration on the left, what happens on the right.
 
-import { byId, h } from "./dom";
+import { byId, h, show } from "./dom";
 import { colours } from "./colours";
 import { Editor } from "./editor";
 import { read } from "./link";
-import { follow, isServed, type Own } from "./own";
+import { isServed } from "./own";
 import { SAMPLES, type Sample, type Story } from "./sample-data";
 import { ask, decide, load, start } from "./session";
+import { Served } from "./served";
 import { share } from "./share";
 import { type Format, now, set, state, watch } from "./store";
 import { openTab, tabs } from "./tabs";
@@ -24,6 +25,8 @@ const PAUSE = 60;
 
 const took = start(new URL("engine.wasm", import.meta.url));
 let sample: Sample | null = null;
+/** The configuration that the page follows, if it is served with one. */
+let served: Served | null = null;
 
 /** Calls `action` when nothing has been written for a moment. */
 function soon(action: () => void): () => void {
@@ -47,7 +50,8 @@ const editor = new Editor(byId("editor"), "Configuration", "yaml", (text, wasCut
 go.to = (place) => editor.show(place, true);
 
 async function showText(text: string, format: Format): Promise<void> {
-  set({ format });
+  // What was found in another text is nothing that is wrong with this one.
+  set({ format, findings: { findings: [], leftOut: 0 } });
   editor.setText(text, format);
   set({ text });
   await load();
@@ -123,43 +127,19 @@ function verdict(): void {
       const { sign, word } = VERDICTS[decision.value.verdict];
       line.className = `verdict ${decision.value.verdict}`;
       const said = decision.value.headline.replace(/^(ALLOWED|REFUSED|UNKNOWN:?) ?/, "");
-      line.replaceChildren(h("span", { class: "sign", "aria-hidden": "true" }, sign), h("b", {}, word), h("span", { class: "said" }, said));
+      show(
+        line,
+        h("span", { class: "sign", "aria-hidden": "true" }, sign),
+        h("b", {}, word),
+        h("span", { class: "said" }, said),
+        decision.value.signature === "notChecked" && h("span", { class: "unchecked" }, "signature not checked"),
+        state.at !== null && h("span", { class: "unchecked" }, `at ${new Date(state.at * 1000).toLocaleString()}`),
+      );
     } else {
       const said = isBroken ? "The configuration has errors" : decision && "error" in decision ? decision.error : "";
       line.className = "verdict none";
       line.replaceChildren(h("span", { class: "sign", "aria-hidden": "true" }, "·"), h("span", { class: "said" }, said));
     }
-  });
-}
-
-function own(): void {
-  byId("sample-field").hidden = true;
-  const line = byId("own");
-  line.hidden = false;
-  let last: string | null = null;
-  const changed = (config: Own): void => {
-    line.className = "own";
-    line.textContent = config.error ? `${config.name}: ${config.error}` : config.name;
-    // What somebody has tried out here is not thrown away because the file was written.
-    const isTouched = last !== null && state.text !== last;
-    last = config.text;
-    set({ files: config.files });
-    if (isTouched) {
-      line.replaceChildren(
-        `${config.name} has changed. `,
-        h("button", { type: "button", click: () => take(config) }, "Show the file"),
-      );
-    } else {
-      take(config);
-    }
-  };
-  const take = (config: Own): void => {
-    line.textContent = config.name;
-    void showText(config.text, config.format).then(beginning);
-  };
-  follow(changed, () => {
-    line.className = "own bad";
-    line.textContent = "registry-auth playground has ended: the configuration is not followed any more";
   });
 }
 
@@ -179,26 +159,32 @@ async function beginning(): Promise<void> {
 /** Shows what the address has behind `#`; false if that is nothing. */
 async function showLink(): Promise<boolean> {
   const shared = await read(location.hash.slice(1));
-  if (!shared) {
+  if (shared === "none") {
     return false;
   }
-  const { text, format, words, tagExists, tab, who } = shared;
-  sample = null;
-  set({ words, tagExists, tab, at: null, ...(who ? { who } : {}) });
-  byId<HTMLSelectElement>("sample").value = "";
-  void showText(text, format);
+  byId("notice").hidden = shared !== "damaged";
   // The address would otherwise say something else than the page as soon as something is changed.
   history.replaceState(null, "", location.pathname);
+  if (shared === "damaged") {
+    return false;
+  }
+  const { text, format, words, tagExists, at, tab, who } = shared;
+  sample = null;
+  set({ words, tagExists, at, tab, who });
+  byId<HTMLSelectElement>("sample").value = "";
+  void showText(text, format);
   return true;
 }
 
 async function begin(): Promise<void> {
-  if (await showLink()) {
-    return;
-  }
+  const isLinked = await showLink();
   if (isServed()) {
-    own();
-  } else if (SAMPLES[0]) {
+    byId("sample-field").hidden = true;
+    served = new Served(byId("own"), (own) => void showText(own.text, own.format).then(beginning));
+    if (isLinked) {
+      served.isLinked();
+    }
+  } else if (!isLinked && SAMPLES[0]) {
     useSample(SAMPLES[0]);
   }
 }
@@ -217,7 +203,10 @@ question();
 verdict();
 watch(["findings"], () => editor.setFindings(state.findings.findings));
 watch(["tests"], () => editor.setCoverage(state.tests && "value" in state.tests ? state.tests.value.coverage : []));
-window.addEventListener("hashchange", () => void showLink());
+window.addEventListener("hashchange", () => void showLink().then((isLinked) => isLinked && served?.isLinked()));
+byId("notice-close").addEventListener("click", () => {
+  byId("notice").hidden = true;
+});
 void begin();
 
 // For tests: how long the engines took.

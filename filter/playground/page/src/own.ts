@@ -15,24 +15,48 @@ export interface Own {
 
 /** How often is asked whether it has changed, in milliseconds. */
 const PAUSE = 1000;
+/** How many questions in a row get no answer where the program has ended. */
+const PATIENCE = 3;
+
+/** What is told about the configuration. */
+export interface Follower {
+  /** It was read, the first time too. */
+  changed(own: Own): void;
+  /** The program does not answer any more. */
+  gone(): void;
+  /** It answers again. */
+  back(): void;
+}
 
 /** True if this page comes from a server with a configuration. */
 export function isServed(): boolean {
   return document.documentElement.dataset["configuration"] !== undefined;
 }
 
-/** Calls `changed` with the configuration, and again whenever it has changed. */
-export function follow(changed: (own: Own) => void, gone: () => void): void {
+/** Asks for the configuration, and again whenever it may have changed. */
+export function follow(follower: Follower): void {
   let tag = "";
+  let failed = 0;
   const ask = async (): Promise<void> => {
     try {
       const response = await fetch("configuration", { cache: "no-store", headers: tag ? { "If-None-Match": tag } : {} });
-      if (response.status === 200) {
+      if (response.status !== 200 && response.status !== 304) {
+        throw new Error(`status ${response.status}`);
+      }
+      const own = response.status === 200 ? ((await response.json()) as Own) : null;
+      if (failed >= PATIENCE) {
+        follower.back();
+      }
+      failed = 0;
+      if (own) {
         tag = response.headers.get("ETag") ?? "";
-        changed((await response.json()) as Own);
+        follower.changed(own);
       }
     } catch {
-      gone();
+      failed += 1;
+      if (failed === PATIENCE) {
+        follower.gone();
+      }
     }
     setTimeout(() => void ask(), document.hidden ? 5 * PAUSE : PAUSE);
   };

@@ -13,8 +13,9 @@ export async function share(): Promise<void> {
   show(dialog);
   const close = h("button", { type: "button", click: () => dialog.close() }, "Close");
   const title = h("h2", { id: "dialog-title" }, "Share");
-  // Whatever else a link would have is searched too.
-  const found = await ask("secrets", [state.words, JSON.stringify(withoutSecrets(state.who, true) ?? null)]);
+  // What is searched is what is shared, whatever is changed meanwhile.
+  const { text, format, words, tagExists, at, tab, who: asking } = state;
+  const found = await ask("secrets", { text, format, words, who: withoutSecrets(asking, true) });
   if (!found) {
     return;
   }
@@ -32,16 +33,20 @@ export async function share(): Promise<void> {
   const what = h("p", {});
   const claims = h("input", { type: "checkbox", id: "with-claims" });
   const renew = async (): Promise<void> => {
-    const who = withoutSecrets(state.who, claims.checked);
-    const { text, format, words, tagExists, tab } = state;
-    const fragment = await write({ text, format, words, tagExists, tab, ...(who ? { who } : {}) });
+    const { checked } = claims;
+    const who = withoutSecrets(asking, checked);
+    const fragment = await write({ text, format, words, tagExists, at, tab, who });
+    if (checked !== claims.checked) {
+      return;
+    }
     const address = new URL(location.href);
     address.hash = fragment;
     address.search = "";
     link.value = address.href;
-    what.textContent = who
-      ? "The link has the configuration, the request and who asks. It is in the part of the address that no server gets."
-      : "The link has the configuration and the request. Who asks is not in it: whoever opens it sees what nobody gets. It is in the part of the address that no server gets.";
+    what.textContent =
+      who.kind === "unsaid"
+        ? "The link has the configuration and the request. Who asks is not in it: whoever opens it has to choose somebody before anything is decided. It is in the part of the address that no server gets."
+        : "The link has the configuration, the request and who asks. It is in the part of the address that no server gets.";
   };
   claims.addEventListener("change", () => void renew());
   const copied = h("span", { role: "status", class: "quiet" });
@@ -61,8 +66,10 @@ export async function share(): Promise<void> {
     what,
     isServed() &&
       h("p", { class: "message bad" }, "This address is that of the program on your machine, and whoever knows it and can reach the program gets your configuration as it is at any time: put what follows # behind the address of another playground."),
-    state.who.kind === "token" && h("p", { class: "message safe" }, "The token and its keys are not in it."),
-    state.who.kind === "claims" &&
+    asking.kind === "token" && h("p", { class: "message safe" }, "The token and its keys are not in it."),
+    asking.kind === "certificate" && Boolean(asking.pem) && h("p", { class: "message safe" }, "The certificate is not in it."),
+    state.old !== null && h("p", { class: "quiet" }, "The older configuration of Diff is not in it."),
+    asking.kind === "claims" &&
       h("label", { class: "check" }, claims, h("span", {}, h("b", {}, "With the claims. "), "They may name people, projects and machines: whoever has the link can read them.")),
     link,
     h("div", { class: "row end" }, copied, h("button", { type: "button", class: "main", click: () => void copy() }, "Copy"), close),

@@ -10,11 +10,17 @@ export type Tab = (typeof TABS)[number];
 /** An answer that may have failed. */
 export type Result<T> = { value: T } | { error: string } | null;
 
+/** Who asks; or that a link does not say it. */
+export type Asking = Who | { kind: "unsaid" };
+
+/** What is known of the findings of `check`. */
+export type Checking = "running" | "done" | { error: string };
+
 export interface State {
   text: string;
   format: Format;
   files: Record<string, string>;
-  who: Who;
+  who: Asking;
   words: string;
   tagExists: boolean | null;
   /** The moment of the decision in seconds since 1970; null is now. */
@@ -25,6 +31,8 @@ export interface State {
   checked: Result<Checked>;
   /** What is shown as wrong: the errors of `checked` at once, the rest when it is known. */
   findings: Findings;
+  /** Whether `findings` are all. */
+  checking: Checking;
   decision: Result<Decision>;
   /** The index of the request whose steps are shown; null is the deciding one. */
   request: number | null;
@@ -50,6 +58,7 @@ export const state: State = {
   filter: { callers: "", repositories: "" },
   checked: null,
   findings: { findings: [], leftOut: 0 },
+  checking: "done",
   decision: null,
   request: null,
   matrix: null,

@@ -1,8 +1,9 @@
 //! Secrets, and bad input.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{TEXT, decide, load, parsed};
+use crate::Workbench;
 
 #[test]
 fn secrets_are_found_and_not_repeated() {
@@ -23,41 +24,92 @@ fn secrets_are_found_and_not_repeated() {
         (format!("a: [1, 'x {key}']"), "a[1]"),
         (format!("a: 1 # {token}"), ""),
         ("a: 1 # -----BEGIN PRIVATE KEY-----".to_owned(), ""),
+        ("a: 1\n#   bindPassword: hunter2".to_owned(), ""),
+        ("a: 1 # - \"clientsecret\" = hunter2".to_owned(), ""),
         (format!("a: ghp_{}", "a1".repeat(18)), "a"),
+        (
+            "x: &name hunter2\na: { bindPassword: *name }".to_owned(),
+            "a.bindPassword",
+        ),
+        (
+            "x: &name bindPassword\na: { *name : hunter2 }".to_owned(),
+            "a.bindPassword",
+        ),
+        (
+            "x: &all { bindPassword: hunter2 }\na: { <<: *all }".to_owned(),
+            "a.bindPassword",
+        ),
+        (format!("a: {{ {token}: 1 }}"), "a"),
+        ("a: { password: 12345678 }".to_owned(), "a.password"),
     ];
     for (text, path) in rows {
-        let (workbench, _) = load(&text, "yaml");
-        let answer = workbench.secrets("[]");
+        let answer = shared(&text, "yaml", "", &Value::Null);
         let found = parsed(&answer);
-        assert_eq!(found["secrets"][0]["path"], path, "{text}: {found}");
+        let mut secrets = found["secrets"].as_array().unwrap().iter();
+        assert!(secrets.any(|one| one["path"] == path), "{text}: {found}");
         assert!(
             !answer.contains("hunter2") && !answer.contains(token) && !answer.contains(&key),
             "{answer}"
         );
     }
-    let (workbench, _) = load(TEXT, "yaml");
-    let shared = json!(["pull team/app", format!("GET /v2/?access_token={token}")]).to_string();
-    let answer = workbench.secrets(&shared);
-    assert_eq!(parsed(&answer)["secrets"][0]["what"], "a token");
-    assert!(!answer.contains(token), "{answer}");
-    assert_eq!(parsed(&workbench.secrets("[]"))["secrets"], json!([]));
-    let (workbench, _) = load("a: [", "yaml");
-    assert!(
-        parsed(&workbench.secrets("[]"))["error"]
-            .as_str()
-            .unwrap()
-            .contains("cannot be read")
-    );
+    let get = format!("GET /v2/?access_token={token}");
+    let nobody = json!({ "kind": "anonymous" });
+    // (request, who, what is found)
+    let rows = [
+        ("pull team/app", nobody.clone(), Value::Null),
+        (&*get, nobody.clone(), json!("a token")),
+        (
+            "pull a",
+            json!({ "kind": "user", "name": format!("x {key}") }),
+            json!("an API key"),
+        ),
+        (
+            "pull a",
+            json!({ "kind": "claims", "claims": { "note": format!("x\n{key}") } }),
+            json!("an API key"),
+        ),
+        (
+            "pull a",
+            json!({ "kind": "claims", "claims": { "password": "hunter2" } }),
+            json!("a password or secret"),
+        ),
+    ];
+    for (words, who, what) in rows {
+        let answer = shared(TEXT, "yaml", words, &who);
+        assert_eq!(parsed(&answer)["secrets"][0]["what"], what, "{who}");
+        assert!(
+            !answer.contains("hunter2") && !answer.contains(token) && !answer.contains(&key),
+            "{answer}"
+        );
+    }
+    let broken = shared("a: [", "yaml", "", &nobody);
+    assert!(broken.contains("cannot be read"), "{broken}");
     // The places of values are found by another reader, which takes less.
-    let (workbench, _) = load(
+    for text in [
         "{\"a\": {\"bindPassword\": \"hunter2\", \"b\": \"\u{7f}\"}}",
-        "json",
-    );
-    let answer = parsed(&workbench.secrets("[]"));
-    assert!(
-        answer["error"].is_string() || answer["secrets"][0]["path"] == "a.bindPassword",
-        "{answer}"
-    );
+        "{\"a\": {\"bindP\\u0061ssword\": \"hunter2\"}}",
+    ] {
+        let answer = parsed(&shared(text, "json", "", &nobody));
+        assert_eq!(answer["secrets"][0]["path"], "a.bindPassword", "{answer}");
+    }
+}
+
+#[test]
+fn ordinary_comments_and_policies_are_no_secrets() {
+    for text in [
+        "a: 1 # the password is in the store",
+        "a: 1 # password:",
+        "a: 1 # see https://x.example/#password",
+        "a: { message: 'no password: use a token' }",
+    ] {
+        let answer = shared(text, "yaml", "", &Value::Null);
+        assert_eq!(parsed(&answer)["secrets"], json!([]), "{text}");
+    }
+}
+
+fn shared(text: &str, format: &str, words: &str, who: &Value) -> String {
+    let question = json!({ "text": text, "format": format, "words": words, "who": who });
+    Workbench::default().secrets(&question.to_string())
 }
 
 #[test]

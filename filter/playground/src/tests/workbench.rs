@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::{NOW, TEXT, decide, load, parsed};
@@ -177,6 +179,82 @@ fn the_matrix_says_what_is_decided() {
     assert_eq!(matrix["cells"][0][2], json!(["no", "no", "no", "no"]));
     assert_eq!(ask("other/y")["repositories"], json!(["other/y"]));
     assert_eq!(ask("Not A Name")["repositories"], json!([]));
+}
+
+#[test]
+fn callers_of_tests_are_in_the_matrix_once() {
+    let tests = r#"
+- { as: { user: ann }, allow: ["pull team/a:v1"] }
+- { as: { user: ben, groups: [ops] }, deny: ["pull team/a:v1"] }
+- { name: again, as: { user: ben, groups: [ops] }, deny: ["push team/a:v1"] }
+- { name: ci, as: { issuer: "https://i.example", claims: { org: acme, sub: ann } }, allow: ["pull team/a:v1"] }
+- { as: anonymous, deny: ["pull team/a:v1"] }
+"#;
+    let (policy, _) = TEXT.split_once("tests:").unwrap();
+    let (workbench, checked) = load(&format!("{policy}tests:{tests}"), "yaml");
+    assert_eq!(checked["tests"], 5, "{checked}");
+    let wanted = json!({ "callers": "", "repositories": "team/a", "now": NOW });
+    let matrix = parsed(&workbench.matrix(&wanted.to_string()));
+    let callers = matrix["callers"].as_array().unwrap().iter();
+    let labels: Vec<_> = callers.map(|caller| caller["label"].clone()).collect();
+    assert_eq!(labels[2..], ["user ann", "test: tests[1]", "test: ci"]);
+    assert_eq!(matrix["cells"][4][0], json!(["holds", "holds", "no", "no"]));
+}
+
+#[test]
+fn a_refusal_has_the_nearest_change_as_explain_prints_it() {
+    let (workbench, _) = load(TEXT, "yaml");
+    let whole = json!({ "iss": "https://i.example", "sub": "ann", "org": "acme", "aud": "x" });
+    let rows = [
+        (
+            json!({ "kind": "user", "name": "ann" }),
+            "push team/a:latest",
+            "another tag, such as `v1`",
+        ),
+        (
+            json!({ "kind": "user", "name": "ben" }),
+            "push team/a:v1",
+            "the user `ann`",
+        ),
+        (
+            json!({ "kind": "claims", "claims": whole }),
+            "pull team/a:v1",
+            "the audience `registry`",
+        ),
+    ];
+    for (who, words, nearest) in rows {
+        let question =
+            json!({ "who": who, "words": words, "tagExists": false, "now": NOW, "nearest": true });
+        let decided = parsed(&workbench.decide(&question.to_string()));
+        let all = decided["nearest"].as_array().unwrap();
+        assert!(all.iter().any(|one| one == nearest), "{words}: {all:?}");
+        let text = decided["text"].as_str().unwrap();
+        assert!(text.contains(nearest), "{text}");
+    }
+}
+
+#[test]
+fn a_token_is_not_completed() {
+    let token = |claims: Value| {
+        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let header = part(json!({ "alg": "ES256" }));
+        let signature = URL_SAFE_NO_PAD.encode([1; 64]);
+        json!({ "kind": "token", "token": format!("{header}.{}.{signature}", part(claims)) })
+    };
+    let whole = json!({
+        "iss": "https://i.example", "sub": "ann", "org": "acme", "aud": "registry",
+        "iat": NOW - 1, "exp": NOW + 1,
+    });
+    let (workbench, _) = load(TEXT, "yaml");
+    let decided = decide(&workbench, &token(whole.clone()), "pull team/a:v1");
+    assert_eq!(decided["verdict"], "allowed", "{decided:#}");
+    assert_eq!(decided["signature"], "notChecked");
+    for name in ["iss", "sub", "aud", "iat", "exp"] {
+        let mut claims = whole.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        let decided = decide(&workbench, &token(claims), "pull team/a:v1");
+        assert_ne!(decided["verdict"], "allowed", "{name}: {decided:#}");
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ const PIECES: [&str; 40] = [
 ];
 
 /// With anchors, merges, documents, and names twice.
-const DOCUMENTS: [&str; 24] = [
+const DOCUMENTS: [&str; 38] = [
     "a: &x { b: 1, c: 2 }\nd: { <<: *x, c: 3 }",
     "a: &x { b: 1 }\ny: &y { b: 2, e: 3 }\nd: { <<: [*x, *y], c: 3 }",
     "a: { c: 1, <<: { c: 2, d: 3 } }",
@@ -71,6 +71,20 @@ const DOCUMENTS: [&str; 24] = [
     "a: 1\na: 2",
     "a: { b: 1, \"b\": 2 }",
     "1: a\n\"1\": b",
+    "0x10: a\n16: b",
+    "0x10: a\n0x10: b",
+    "0o17: a\n15: b",
+    "1.0: a\n1: b",
+    "1_0: a\n10: b",
+    "true: a\nTrue: b",
+    "+1: a\n1: b",
+    "0x10: a\n\"16\": b",
+    "0x10: a\n\"0x10\": b",
+    "1.5: a\n1.50: b",
+    "-0: a\n0: b",
+    "007: a\n7: b",
+    "18446744073709551616: a\n18446744073709551616: b",
+    "a: { 0x1F: b, 31: c, \"0x1F\": d }",
     "a: 1\n---\nb: 2",
     "--- \na: 1\n...\n",
     "%YAML 1.2\n---\na: 1",

@@ -152,7 +152,7 @@ fn is_said(who: &Who, principal: &Principal, repository: &str) -> bool {
         Principal::Anonymous => return *who == Who::Anybody,
         Principal::User { name, groups } => (name, groups, true),
         Principal::Mapped { name, groups, .. } => (name, groups, false),
-        Principal::Claims { .. } => panic!("no claims here"),
+        Principal::Claims { .. } | Principal::Token { .. } => panic!("no claims here"),
     };
     let is_part = repository.split('/').any(|part| part == user);
     match who {

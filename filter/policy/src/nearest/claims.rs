@@ -18,6 +18,8 @@ pub(super) struct Search<'a> {
     pub(super) document: &'a Document,
     pub(super) issuer: &'a str,
     pub(super) claims: &'a Map<String, Value>,
+    /// They are all that the token has.
+    pub(super) is_whole: bool,
     pub(super) rules: &'a [RuleView],
     /// The expressions that were false or could not be evaluated: what they read is tried first.
     pub(super) failed: Vec<&'a str>,
@@ -27,7 +29,7 @@ impl Search<'_> {
     /// The first change with which the caller is let.
     pub(super) fn first(&self, lets: &dyn Fn(&Principal) -> bool) -> Option<String> {
         // With these claims it is allowed: what is wrong with the token is none of them.
-        if lets(&Self::principal(self.issuer, self.claims.clone())) {
+        if lets(&self.principal(self.issuer, self.claims.clone())) {
             return None;
         }
         let entries = self.document.bearer.iter().flat_map(|bearer| &bearer.oidc);
@@ -57,7 +59,10 @@ impl Search<'_> {
         named.unwrap_or(self.issuer)
     }
 
-    fn principal(issuer: &str, claims: Map<String, Value>) -> Principal {
+    fn principal(&self, issuer: &str, claims: Map<String, Value>) -> Principal {
+        if self.is_whole {
+            return Principal::Token { claims };
+        }
         Principal::Claims {
             issuer: issuer.to_owned(),
             claims,
@@ -67,13 +72,13 @@ impl Search<'_> {
     fn with(&self, name: &str, value: Value) -> Principal {
         let mut claims = self.claims.clone();
         claims.insert(name.to_owned(), value);
-        Self::principal(self.issuer, claims)
+        self.principal(self.issuer, claims)
     }
 
     fn another_issuer(&self, entry: &Oidc, lets: &dyn Fn(&Principal) -> bool) -> Option<String> {
         let mut claims = self.claims.clone();
         claims.insert("iss".to_owned(), entry.issuer.clone().into());
-        let changed = Self::principal(&entry.issuer, claims);
+        let changed = self.principal(&entry.issuer, claims);
         (entry.issuer != self.claimed() && lets(&changed))
             .then(|| format!("the issuer exactly `{}`", entry.issuer))
     }
@@ -101,7 +106,7 @@ impl Search<'_> {
             }
         }
         let values = self.values(&written, &expressions);
-        let let_in = |claims| lets(&Self::principal(self.issuer, claims));
+        let let_in = |claims| lets(&self.principal(self.issuer, claims));
         let first = |path: &&Vec<String>| {
             let mut values = values.iter().take(VALUES);
             values.find(|value| changes(self.claims, path, value).into_iter().any(let_in))

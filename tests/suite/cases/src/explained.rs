@@ -108,14 +108,16 @@ fn row(random: &mut Random, config: &Config, engine: &Engine, now: UnixTime) -> 
     };
     let wish = Wish::read(&words)?;
     let keys = KeyRing::of(engine.sources());
-    let caller = match &token {
-        Some(token) => Caller::Token(&token.compact, &keys),
+    let authorization = token
+        .as_ref()
+        .map(|token| format!("Bearer {}", token.compact));
+    let caller = match &authorization {
+        Some(authorization) => Caller::Credential(authorization, &keys),
         None => Caller::Said(&Principal::Anonymous),
     };
     let explained = explain(engine, caller, &wish, situation, token.as_ref())?;
     if let Some(token) = token.as_ref().filter(|token| token.is_signed) {
-        let said = Principal::Claims {
-            issuer: String::new(),
+        let said = Principal::Token {
             claims: token.claims.clone(),
         };
         let by_claims = explain(engine, Caller::Said(&said), &wish, situation, Some(token))?;
@@ -125,8 +127,8 @@ fn row(random: &mut Random, config: &Config, engine: &Engine, now: UnixTime) -> 
         );
     }
     let mut request = Request::new(&method, &path);
-    if let Some(token) = &token {
-        request = request.header("authorization", &format!("Bearer {}", token.compact));
+    if let Some(authorization) = &authorization {
+        request = request.header("authorization", authorization);
     }
     Ok(Row {
         request,

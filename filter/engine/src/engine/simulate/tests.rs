@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{self, Role};
@@ -80,6 +80,51 @@ fn report(principal: &Principal, request: &str, tags_exist: Option<bool>) -> Rep
         tags_exist,
     };
     engine().simulate(principal, &head, situation)
+}
+
+#[test]
+fn nothing_is_filled_in_for_a_token() {
+    let whole = json!({
+        "iss": ISSUER, "sub": "s", "aud": "registry", "iat": 1_799_999_999, "exp": 1_800_000_001,
+        "repository": "acme/app", "owner": "9919",
+    });
+    let rows = [
+        ("", None),
+        ("iss", Some(Reason::UnknownIssuer)),
+        ("sub", Some(Reason::BadClaim)),
+        ("aud", Some(Reason::BadClaim)),
+        ("iat", Some(Reason::BadClaim)),
+        ("exp", Some(Reason::BadClaim)),
+    ];
+    let get = "GET /v2/acme/app/tags/list";
+    let mut login = whole.clone();
+    login["iss"] = login::ISSUER.into();
+    for principal in [
+        claims(&login),
+        Principal::Token {
+            claims: login.as_object().unwrap().clone(),
+        },
+    ] {
+        let reason = Simulated::Refused(Reason::UnknownIssuer, None);
+        assert_eq!(report(&principal, get, None).outcome, reason);
+    }
+    for (lacking, wanted) in rows {
+        let mut members = whole.as_object().unwrap().clone();
+        members.remove(lacking);
+        let sketch = report(&claims(&members.clone().into()), get, None);
+        assert!(
+            sketch.outcome.is_granted(),
+            "{lacking}: {:?}",
+            sketch.outcome
+        );
+        let token = report(&Principal::Token { claims: members }, get, None);
+        let reason = match token.outcome {
+            Simulated::Refused(reason, _) => Some(reason),
+            Simulated::Unknown(_) => Some(Reason::UnknownIssuer),
+            Simulated::Allowed(_) | Simulated::Answered(_) => None,
+        };
+        assert_eq!(reason, wanted, "{lacking}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 import type { Answered, Decision } from "../../../types";
 import { h, show } from "../dom";
 import { set, state, watch } from "../store";
-import { message, pretty, stepList } from "./parts";
+import { message, pretty, stepList, withCode } from "./parts";
 import { problemList } from "./problems";
 
 const REASONS: Record<number, string> = {
@@ -19,7 +19,7 @@ export function decisionView(panel: HTMLElement): void {
     } else if (checked && !checked.value.ready) {
       show(panel, message("The configuration has errors, so that nothing can be decided by it.", "bad"), problemList(checked.value));
     } else if (!decision) {
-      show(panel, message("The engine is being loaded."));
+      show(panel, message("The engine is at work."));
     } else if ("error" in decision) {
       show(panel, message(decision.error, "bad"));
     } else {
@@ -37,6 +37,7 @@ function content(decision: Decision): (HTMLElement | false | undefined)[] {
     requests(decision, chosen),
     answered && answered.status === null && forwarded(answered, decision),
     answered && answered.steps.length > 0 ? stepList(answered.steps) : undefined,
+    decision.nearest.length > 0 && nearest(decision.nearest),
     answered && answered.status !== null && reply(answered, answered.status),
     h("details", { class: "text" }, h("summary", {}, "As registry-auth explain prints it"), h("pre", { tabindex: 0 }, decision.text)),
   ];
@@ -71,6 +72,16 @@ function requests(decision: Decision, chosen: number): HTMLElement {
 function forwarded(answered: Answered, decision: Decision): HTMLElement {
   const user = decision.user ? `as ${decision.user}` : "without a user name";
   return h("p", { class: "reply" }, answered.granted ? `It goes on to the registry, ${user}: ${answered.outcome}.` : answered.outcome);
+}
+
+/** What would be allowed instead. */
+function nearest(changes: string[]): HTMLElement {
+  return h(
+    "section",
+    { class: "nearest" },
+    h("h4", {}, "With what it would be allowed"),
+    h("ul", {}, ...changes.map((change) => h("li", {}, ...withCode(change)))),
+  );
 }
 
 /** What the client gets. */

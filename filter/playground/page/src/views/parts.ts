@@ -2,6 +2,7 @@
 
 import type { Decision, Place, Step } from "../../../types";
 import { h } from "../dom";
+import { rove } from "../rove";
 
 /** Goes to a place of the configuration; set by the page. */
 export const go: { to: (place: Place) => void } = { to: () => undefined };
@@ -47,7 +48,14 @@ export function stepList(steps: Step[]): HTMLElement {
     const items = steps.filter((step) => kinds.includes(step.kind));
     return items.length > 0 && h("section", {}, h("h4", {}, title), h("ol", { class: "steps" }, ...items.map(stepItem)));
   });
-  return h("div", { class: "trace" }, ...sections);
+  const list = h("div", { class: "trace" }, ...sections);
+  rove(list, "button.line");
+  return list;
+}
+
+/** A text in which names are written as in Markdown: `so`. */
+export function withCode(text: string): (HTMLElement | string)[] {
+  return text.split("`").map((part, index) => (index % 2 === 1 ? h("code", {}, part) : part));
 }
 
 export function message(text: string, kind = "quiet"): HTMLElement {

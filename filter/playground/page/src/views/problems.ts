@@ -2,7 +2,7 @@
 
 import type { Checked, Finding, Findings } from "../../../types";
 import { h, plural, show } from "../dom";
-import { type Result, state, watch } from "../store";
+import { type Checking, type Result, state, watch } from "../store";
 import { go } from "./parts";
 
 function item(finding: Finding): HTMLElement {
@@ -38,8 +38,13 @@ function some(count: number, one: string): string[] {
   return count > 0 ? [plural(count, one)] : [];
 }
 
+/** What is said while findings are not known. */
+function unknown(checking: Checking): string[] {
+  return checking === "done" ? [] : [checking === "running" ? "checking…" : `not checked: ${checking.error}`];
+}
+
 /** What the configuration has, and what is wrong with it, in a line; and whether that is bad. */
-function summary(checked: Checked, { findings }: Findings): [string, boolean] {
+function summary(checked: Checked, { findings }: Findings, checking: Checking): [string, boolean] {
   const count = (level: string): number => findings.filter((finding) => finding.level === level).length;
   const dangers = some(count("danger"), "danger");
   const found = [...dangers, ...some(count("warning"), "warning")];
@@ -49,15 +54,15 @@ function summary(checked: Checked, { findings }: Findings): [string, boolean] {
   const { tests } = state;
   const failed = tests && "value" in tests ? tests.value.tests.filter((test) => test.failures.length > 0).length : 0;
   const promises = failed > 0 ? [plural(failed, "failing test")] : some(checked.tests, "test");
-  const parts = [plural(checked.patterns, "pattern"), plural(checked.policies, "policy", "policies"), ...promises, ...found];
-  return [parts.join(" · "), failed + dangers.length > 0];
+  const parts = [plural(checked.patterns, "pattern"), plural(checked.policies, "policy", "policies"), ...promises, ...found, ...unknown(checking)];
+  return [parts.join(" · "), failed + dangers.length > 0 || typeof checking === "object"];
 }
 
 /** The list below the editor, and the line above it. */
 export function problemsView(place: HTMLElement, line: HTMLElement): void {
   const broken = (checked: Result<Checked>): checked is { error: string } => checked !== null && "error" in checked;
-  watch(["checked", "findings", "tests"], () => {
-    const { checked, findings } = state;
+  watch(["checked", "findings", "checking", "tests"], () => {
+    const { checked, findings, checking } = state;
     if (!checked || broken(checked)) {
       line.className = "state bad";
       line.textContent = checked?.error ?? "";
@@ -65,7 +70,7 @@ export function problemsView(place: HTMLElement, line: HTMLElement): void {
       show(place);
       return;
     }
-    const [text, isBad] = summary(checked.value, findings);
+    const [text, isBad] = summary(checked.value, findings, checking);
     line.className = `state ${isBad ? "bad" : "good"}`;
     line.textContent = text;
     place.hidden = findings.findings.length === 0;

@@ -2,8 +2,9 @@
 
 import type { Who } from "../../../types";
 import { h, show } from "../dom";
+import { isTooDeep, MAX_NESTING } from "../nesting";
 import { decide } from "../session";
-import { set, state, watch } from "../store";
+import { type Asking, set, state, watch } from "../store";
 
 type Kind = Who["kind"];
 
@@ -54,12 +55,15 @@ const drafts: { [K in Kind]: Extract<Who, { kind: K }> } = {
 };
 
 /** Who asks, in a few words. */
-export function nameOf(who: Who): string {
+export function nameOf(who: Asking): string {
   switch (who.kind) {
+    case "unsaid":
+      return "Somebody";
     case "anonymous":
       return "Nobody";
     case "user":
-      return who.groups.length > 0 ? `${who.name} of ${who.groups.join(", ")}` : who.name || "A user without a name";
+      // Somebody may be called Nobody.
+      return who.name === "" ? "A user without a name" : [`User ${who.name}`, ...(who.groups.length > 0 ? [who.groups.join(", ")] : [])].join(" of ");
     case "claims": {
       const sub = who.claims["sub"] ?? who.claims["repository"] ?? who.claims["project_path"] ?? who.claims["preferred_username"];
       return typeof sub === "string" ? `Claims of ${sub}` : "Claims";
@@ -67,12 +71,12 @@ export function nameOf(who: Who): string {
     case "token":
       return who.jwks ? "A token, with keys" : "A token";
     case "certificate":
-      return `Certificate of ${who.pem ? "a client" : who.commonName || who.uri || who.dns || "nobody"}`;
+      return `Certificate of ${who.pem ? "a client" : [who.commonName, who.uri, who.dns].filter(Boolean).join(", ") || "nobody"}`;
   }
 }
 
 /** The one whose fields are shown. */
-let shown: Who | null = null;
+let shown: Asking | null = null;
 
 function use(who: Who): void {
   (drafts as Record<Kind, Who>)[who.kind] = who;
@@ -106,7 +110,9 @@ export function whoView(panel: HTMLElement): void {
       return;
     }
     shown = state.who;
-    (drafts as Record<Kind, Who>)[state.who.kind] = state.who;
+    if (state.who.kind !== "unsaid") {
+      (drafts as Record<Kind, Who>)[state.who.kind] = state.who;
+    }
     for (const input of kinds.querySelectorAll("input")) {
       input.checked = input.value === state.who.kind;
     }
@@ -114,8 +120,10 @@ export function whoView(panel: HTMLElement): void {
   });
 }
 
-function fields(who: Who): HTMLElement[] {
+function fields(who: Asking): HTMLElement[] {
   switch (who.kind) {
+    case "unsaid":
+      return [h("p", { class: "message warn" }, "The link does not say who asks: tokens and certificates are never in one, and claims only if its sender wants that. Choose somebody above.")];
     case "anonymous":
       return [h("p", { class: "quiet" }, "A request without Authorization. A client would be asked for a credential where nobody may do it.")];
     case "user":
@@ -167,10 +175,11 @@ function claimFields(who: Extract<Who, { kind: "claims" }>): HTMLElement[] {
       claims = null;
     }
     const isObject = claims !== null && typeof claims === "object" && !Array.isArray(claims);
-    wrong.hidden = isObject;
-    wrong.textContent = "This is no JSON object.";
-    input.setAttribute("aria-invalid", String(!isObject));
-    if (isObject) {
+    const isRead = isObject && !isTooDeep(claims);
+    wrong.hidden = isRead;
+    wrong.textContent = isObject ? `No filter reads claims with more than ${MAX_NESTING} levels.` : "This is no JSON object.";
+    input.setAttribute("aria-invalid", String(!isRead));
+    if (isRead) {
       use({ kind: "claims", claims: claims as Record<string, unknown> });
     }
   });
@@ -228,5 +237,6 @@ function certificateFields(who: Extract<Who, { kind: "certificate" }>): HTMLElem
     text("First URI among the alternative names", who.uri ?? "", (uri) => change({ uri }), { placeholder: "spiffe://example.org/ns/shop" }),
     text("First DNS name among them", who.dns ?? "", (dns) => change({ dns })),
     area("Or the certificate itself, PEM", who.pem ?? "", 5, (pem) => change({ pem })),
+    h("p", { class: "quiet" }, "Nobody has verified it: a proxy does, with its `cacert`."),
   ];
 }

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 /// Each thing that can be wrong with a token is wrong in one of this number.
 const ODDS: usize = 14;
 const ISSUER: &str = "https://issuer.test";
+/// The issuer of tokens of the login service, which is not configured.
+const LOGIN: &str = "urn:registry-auth:login";
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const ACTIONS: [&str; 4] = ["read", "create", "update", "delete"];
 const NAMES: [&str; 6] = ["t/a", "t/b/c", "t/u", "open/x", "other", "T/bad"];
@@ -95,6 +97,16 @@ impl Random {
             }] } },
             "accessControl": self.access_control(),
         } });
+        if let Some(entry) = plugin.pointer_mut("/http/auth/bearer/oidc/0")
+            && self.below(4) == 0
+        {
+            merge(entry, "skipIssuerVerification", true.into());
+        }
+        if let Some(auth) = plugin.pointer_mut("/http/auth")
+            && self.below(4) == 0
+        {
+            merge(auth, "mtls", json!({ "bindTokens": true }));
+        }
         if self.below(2) == 0 {
             merge(
                 &mut plugin,
@@ -159,8 +171,11 @@ impl Random {
         let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         set(
             "iss",
-            self.mostly(ISSUER, &["https://issuer.test/", "https://other.test"])
-                .into(),
+            self.mostly(
+                ISSUER,
+                &["https://issuer.test/", "https://other.test", LOGIN],
+            )
+            .into(),
         );
         set("sub", "s".into());
         set("aud", self.mostly("registry", &["x"]).into());
@@ -176,6 +191,11 @@ impl Random {
         if self.mostly(true, &[false]) {
             set("who", self.one(&["a", "b", "u", "c"]).into());
         }
+        if self.mostly(false, &[true]) {
+            set("cnf", json!({ "jkt": "x" }));
+        }
+        let lacking = self.mostly("", &["iss", "sub", "aud", "iat", "exp"]);
+        claims.remove(lacking);
         let tampers = [
             Some(Tamper::Signature),
             Some(Tamper::Payload),

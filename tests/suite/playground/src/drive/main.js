@@ -13,7 +13,7 @@ import { hostile } from "./hostile.js";
 import { own } from "./own.js";
 import { quality } from "./quality.js";
 import { rows } from "./rows.js";
-import { stories } from "./stories.js";
+import { samples, stories } from "./stories.js";
 
 const [index, executable, axe, rowsFile, samplesFile, screenshots, program] = process.argv.slice(2);
 const read = async (file) => JSON.parse(await readFile(file, "utf8"));
@@ -23,11 +23,15 @@ const browser = await Browser.start(executable, axe, screenshots);
 const seen = (what) => console.log(`seen: ${what}`);
 const world = { browser, site, seen, samples: await read(samplesFile), rows: await read(rowsFile), program };
 try {
-  await stories(world);
+  // What is measured, alone; then two at a time, in pages of their own.
+  await samples(world);
   await quality(world);
-  await rows(world);
-  await hostile(world);
-  await own(world);
+  const others = async () => {
+    await rows(world);
+    await hostile(world);
+    await own(world);
+  };
+  await Promise.all([stories(world), others()]);
   assert.deepEqual(browser.problems, [], "messages of the browser, such as refusals of the Content-Security-Policy");
   seen("no complaint of the browser");
   assert.deepEqual(browser.foreign, [], "requests to somebody else");

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import assert from "node:assert/strict";
 import os from "node:os";
 import path from "node:path";
-import { ask, load, says } from "./page.js";
+import { ask, link, load, says } from "./page.js";
 
 const POLICY = (action) => `http:
   auth:
@@ -57,9 +57,29 @@ export async function own({ browser, seen, program }) {
     await says(page, "Allowed");
     assert.equal(await readFile(file, "utf8"), text("read"));
     seen("what was tried out is kept until somebody says so, and nothing is written");
+
+    const header = page.locator("#own");
+    const shown = () => page.locator("#editor .cm-content").innerText();
+    await page.evaluate((fragment) => {
+      location.hash = fragment;
+    }, link({ text: text("create"), words: "pull team/app:v1", who: { kind: "anonymous" } }));
+    await says(page, "Refused");
+    await header.getByText("From a link").waitFor();
+    await header.getByRole("button", { name: "Show the file" }).click();
+    await says(page, "Allowed");
+    assert.equal(await header.textContent(), file);
+    await rm(file);
+    await header.getByText("No such file").waitFor();
+    assert.match(await shown(), /accessControl/);
+    await says(page, "Allowed");
+    await writeFile(file, text("delete"));
+    await says(page, "Refused");
+    assert.equal(await header.textContent(), file);
+    seen("the page says whose text it has: of a link, of the file, of a file that is gone");
+
     assert.deepEqual(await page.evaluate(() => window.violations), []);
     child.kill();
-    await page.getByText("has ended").waitFor();
+    await page.getByText("does not answer").waitFor();
     // The page asks again for a server that is not there.
     browser.problems.splice(0, browser.problems.length, ...browser.problems.filter((text) => !text.includes("ERR_CONNECTION_REFUSED")));
     await page.context().close();

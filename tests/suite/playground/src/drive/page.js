@@ -1,5 +1,16 @@
 // What a person does with the page.
 
+import { deflateRawSync } from "node:zlib";
+
+/** A link as the page makes it, or would never make it. */
+export const link = (shared) => `1.${deflateRawSync(Buffer.from(typeof shared === "string" ? shared : JSON.stringify(shared))).toString("base64url")}`;
+
+/** A token that nobody has signed. */
+export function unsigned(claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part({ alg: "ES256" })}.${part(claims)}.${"A".repeat(86)}`;
+}
+
 export const tab = (page, name) => page.getByRole("tab", { name, exact: false }).click();
 
 /** The line above the tabs. */

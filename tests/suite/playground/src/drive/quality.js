@@ -47,6 +47,13 @@ async function keyboard({ browser, site, seen }) {
   await page.keyboard.press("Tab");
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.id), "tab-decision");
+  const lines = page.locator("#panel-decision .trace button.line");
+  assert.ok((await lines.count()) > 1);
+  await lines.first().focus();
+  await page.keyboard.press("ArrowDown");
+  assert.ok(await lines.nth(1).evaluate((button) => button === button.getRootNode().activeElement));
+  assert.equal(await lines.evaluateAll((all) => all.filter((button) => button.tabIndex === 0).length), 1);
+  await page.locator("#tab-decision").focus();
   for (const name of ["request", "who"]) {
     await page.keyboard.press("ArrowRight");
     assert.equal(await page.evaluate(() => document.activeElement.id), `tab-${name}`);
@@ -104,6 +111,17 @@ async function quick({ browser, site, seen }) {
   await ask(page, "pull team500/app:v1");
   await page.locator("#verdict.refused").waitFor();
   seen("a thousand patterns");
+
+  let many = "http:\n  auth: { mtls: {} }\n  accessControl:\n    repositories:\n";
+  for (let index = 0; index < 15_000; index += 1) {
+    many += `      "t${index}/**": { defaultPolicy: [read] }\n`;
+  }
+  await write(page, many);
+  await page.locator("#state", { hasText: "checking…" }).waitFor();
+  await write(page, text);
+  await page.locator("#state.good", { hasText: "1000 patterns" }).waitFor();
+  await page.locator("#state", { hasText: "checking…" }).waitFor({ state: "detached" });
+  seen("the page says that it checks, and ends it for a newer text");
   await page.context().close();
 }
 

@@ -1,7 +1,7 @@
 // What people do with the page, one tab after another.
 
 import assert from "node:assert/strict";
-import { ask, load, says, tab, use, write } from "./page.js";
+import { ask, link, load, says, tab, unsigned, use, write } from "./page.js";
 
 const CONFIG = `http:
   auth:
@@ -23,7 +23,6 @@ tests:
 `;
 
 export async function stories(world) {
-  await samples(world);
   await decision(world);
   await configuration(world);
   await who(world);
@@ -33,7 +32,7 @@ export async function stories(world) {
   await sharing(world);
 }
 
-async function samples({ browser, site, samples, seen }) {
+export async function samples({ browser, site, samples, seen }) {
   const page = await browser.open(site.base);
   const began = Date.now();
   await load(page, site.base);
@@ -141,14 +140,30 @@ async function who({ browser, site, samples, seen }) {
   await says(page, "Allowed");
   await page.getByLabel("Name", { exact: true }).fill("ben");
   await says(page, "Refused");
+  await page.locator("#panel-decision .nearest", { hasText: "the user ann" }).waitFor({ state: "attached" });
+  // Somebody may be called so.
+  await page.getByLabel("Name", { exact: true }).fill("Nobody");
+  await page.locator("#who", { hasText: "User Nobody" }).waitFor();
   await page.getByRole("radio", { name: /^Claims/ }).check();
   await page.getByLabel("Claims, a JSON object").fill('{ "iss": "https://i.example", "sub": "ann" }');
   await says(page, "Allowed");
   await page.getByLabel("Claims, a JSON object").fill("{");
   await page.getByText("This is no JSON object.").waitFor();
+  await page.getByLabel("Claims, a JSON object").fill(`${'{"a":'.repeat(6000)}1${"}".repeat(6000)}`);
+  await page.getByText("No filter reads claims with more than 64 levels.").waitFor();
   await page.getByRole("button", { name: "GitHub Actions" }).click();
   await says(page, "unknown_issuer");
   seen("users and claims");
+
+  await page.getByRole("radio", { name: /^Token/ }).check();
+  const now = Math.floor(Date.now() / 1000);
+  const whole = { iss: "https://i.example", sub: "ann", aud: "registry", iat: now, exp: now + 600 };
+  await page.getByLabel("Token, or the value of Authorization").fill(unsigned(whole));
+  await says(page, "Allowed");
+  await says(page, "signature not checked");
+  await page.getByLabel("Token, or the value of Authorization").fill(unsigned({ ...whole, exp: undefined }));
+  await says(page, "bad_claim");
+  seen("a token is taken as it is, and the verdict says that nobody has verified it");
 
   await use(page, "secrets-manager");
   const { who } = samples.find(({ id }) => id === "secrets-manager").stories[0];
@@ -233,7 +248,9 @@ async function diff({ browser, site, seen }) {
   await panel.getByText("1 added, 1 removed").waitFor();
   const added = panel.getByRole("listitem").filter({ hasText: "user ann delete in team/**" });
   await added.getByText("e.g. delete team:v1").click();
-  assert.deepEqual((await added.locator("dd").allTextContents()).map((text) => text.split(" ")[0]), ["ann", "REFUSED", "ALLOWED"]);
+  const [who, ...verdicts] = await added.locator("dd").allTextContents();
+  assert.equal(who, "User ann");
+  assert.deepEqual(verdicts.map((text) => text.split(" ")[0]), ["REFUSED", "ALLOWED"]);
   await browser.examine(page, "Diff");
   await added.getByRole("button", { name: /^All steps/ }).click();
   await says(page, "Allowed");
@@ -245,7 +262,7 @@ async function sharing({ browser, site, samples, seen }) {
   const page = await browser.open(site.base);
   await load(page, site.base);
   const dialog = page.locator("#dialog");
-  const link = async () => {
+  const shared = async () => {
     await page.getByRole("button", { name: "Share" }).click();
     return dialog.locator("#link").inputValue();
   };
@@ -253,13 +270,26 @@ async function sharing({ browser, site, samples, seen }) {
   const open = async (address) => {
     const other = await browser.open(site.base);
     await other.goto(address);
-    await other.locator("#verdict.allowed, #verdict.refused, #verdict.unknown").waitFor();
+    await other.locator("#verdict .said", { hasText: /\w/ }).waitFor();
     return other;
   };
   // Claims are left out, until somebody wants them.
-  let other = await open(await link());
-  assert.equal(await other.locator("#who").textContent(), "Nobody");
+  await tab(page, "Request");
+  await page.getByLabel(/^It happens at/).fill("2030-01-02T03:04:05");
+  await tab(page, "Decision");
+  let other = await open(await shared());
+  // Nothing is decided for somebody who is not known.
+  await says(other, "does not say who asks");
+  assert.equal(await other.locator("#who").textContent(), "Somebody");
   assert.equal(await other.locator("#words").inputValue(), "push acme/app:v2.0");
+  await tab(other, "Request");
+  assert.equal(await other.getByLabel(/^It happens at/).inputValue(), "2030-01-02T03:04:05");
+  await tab(other, "Who");
+  assert.equal(await other.getByRole("radio", { checked: true }).count(), 0);
+  await browser.examine(other, "a link without who asks");
+  await other.getByRole("radio", { name: /^Nobody/ }).check();
+  await other.locator("#verdict.refused, #verdict.unknown").waitFor();
+  await says(other, "2030");
   await other.context().close();
   const without = await dialog.locator("#link").inputValue();
   await dialog.getByLabel(/With the claims/).check();
@@ -269,14 +299,40 @@ async function sharing({ browser, site, samples, seen }) {
   await says(other, "versions are released by git tags");
   assert.equal(new URL(other.url()).hash, "");
   await other.context().close();
+  const whole = await dialog.locator("#link").inputValue();
   await close();
   seen("a link has the question, and claims only if somebody wants them");
+
+  const words = "pull acme/app:v1";
+  const damaged = [
+    whole.slice(0, -20),
+    whole.replace("#1.", "#2."),
+    `${site.base}#${link({ text: CONFIG, words: `${words}\n` })}`,
+    `${site.base}#${link({ text: CONFIG, words, who: { kind: "root" } })}`,
+    `${site.base}#${link({ text: CONFIG, words, at: Number.MAX_SAFE_INTEGER })}`,
+    `${site.base}#${link({ text: CONFIG, words, who: { kind: "user", name: "ann\u200b" } })}`,
+    `${site.base}#${link(`{"text":"","words":"","who":{"kind":"claims","claims":${'{"a":'.repeat(6000)}1${"}".repeat(6001)}}`)}`,
+  ];
+  other = await open(damaged[0]);
+  for (const address of damaged) {
+    const { hash } = new URL(address);
+    await other.evaluate((hash) => {
+      location.hash = hash;
+    }, hash);
+    await other.getByRole("alert").getByText(/could not be read/).waitFor();
+    assert.equal(new URL(other.url()).hash, "");
+    assert.equal(await other.locator("#who").textContent(), await page.locator("#who").textContent());
+    await other.getByRole("button", { name: "Close" }).click();
+    await other.getByRole("alert").waitFor({ state: "hidden" });
+  }
+  await other.context().close();
+  seen("a damaged link says so");
 
   await use(page, "secrets-manager");
   await says(page, "Allowed");
   const { who } = samples.find(({ id }) => id === "secrets-manager").stories[0];
-  other = await open(await link());
-  assert.equal(await other.locator("#who").textContent(), "Nobody");
+  other = await open(await shared());
+  await says(other, "does not say who asks");
   const kept = await other.evaluate(() => JSON.stringify([localStorage, sessionStorage, document.cookie, history.state]));
   assert.ok(!kept.includes(who.token.slice(0, 20)));
   await other.context().close();
