@@ -80,11 +80,23 @@ fn ends(id: Pid) -> bool {
     })
 }
 
+/// The program, which ignores no signal: whoever runs the tests may, by `nohup`.
+fn listening() -> Command {
+    if !cfg!(target_os = "linux") {
+        let mut command = Command::new(PROGRAM);
+        command.arg("get");
+        return command;
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT,TERM", PROGRAM, "get"]);
+    command
+}
+
 #[test]
 fn a_signal_ends_the_program_and_all_that_it_has_started() {
     for signal in [Signal::HUP, Signal::INT, Signal::TERM] {
         let folder = crate::folder::private();
-        let child = start(Command::new(PROGRAM).arg("get"), folder.path());
+        let child = start(&mut listening(), folder.path());
         let id = Pid::from_child(&child);
         let started = started(folder.path());
         assert_eq!(started.len(), 2);
