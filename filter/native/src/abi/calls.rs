@@ -45,26 +45,29 @@ pub(super) unsafe fn bytes<'a>(buffer: Buffer) -> &'a [u8] {
 ///
 /// # Safety
 /// As [`bytes`], for each name and value, while this runs.
-pub(super) unsafe fn written(headers: &[Header]) -> Vec<u8> {
-    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+pub(super) unsafe fn written(headers: &[Header]) -> Option<Vec<u8>> {
+    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     let texts: usize = headers
         .iter()
         .map(|header| header.name.length + header.value.length + 10)
         .sum();
-    let mut written = Vec::with_capacity(4 + texts);
-    written.extend(number(headers.len()));
-    for header in headers {
-        written.extend(number(header.name.length));
-        written.extend(number(header.value.length));
-    }
-    for header in headers {
+    // The bytes behind texts are zero from the start.
+    let mut written = vec![0; 4 + texts];
+    let (count, rest) = written.split_at_mut_checked(4)?;
+    count.copy_from_slice(&number(headers.len()).to_le_bytes());
+    let (lengths, mut rest) = rest.split_at_mut_checked(8 * headers.len())?;
+    for (header, both) in headers.iter().zip(lengths.chunks_exact_mut(8)) {
+        let [name, value] = [header.name, header.value].map(|text| u64::from(number(text.length)));
+        both.copy_from_slice(&(name | value << 32).to_le_bytes());
         for text in [header.name, header.value] {
             // SAFETY: the caller's.
-            written.extend_from_slice(unsafe { bytes(text) });
-            written.push(0);
+            let text = unsafe { bytes(text) };
+            let (place, behind) = rest.split_at_mut_checked(text.len())?;
+            place.copy_from_slice(text);
+            rest = behind.get_mut(1..)?;
         }
     }
-    written
+    Some(written)
 }
 
 fn headers(fields: &Fields) -> Vec<Header> {
@@ -103,6 +106,7 @@ impl Stream {
         unsafe { envoy::http_get_headers(self, REQUEST_HEADERS, place) }
             // SAFETY: Envoy's texts live until a header is changed.
             .then(|| unsafe { written(&headers) })
+            .flatten()
     }
 
     /// Replaces all copies of a request header.

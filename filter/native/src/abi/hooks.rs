@@ -110,7 +110,7 @@ pub(super) extern "C" fn config_http_callout_done(
             let headers = array(headers, headers_size);
             let chunks = array(chunks, chunks_size).iter();
             let body: Vec<&[u8]> = chunks.map(|chunk| calls::bytes(*chunk)).collect();
-            (calls::written(headers), body.concat())
+            (calls::written(headers).unwrap_or_default(), body.concat())
         };
         // SAFETY: Envoy calls this between the two.
         if let Some(plugin) = unsafe { plugin(shown) } {
