@@ -68,7 +68,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         if arguments.open {
             open(&url);
         }
-        server.run().await;
+        // What leads the browser here is removed at the end.
+        tokio::select! {
+            () = server.run() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -10,6 +10,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+#[cfg(target_os = "linux")]
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -164,8 +166,9 @@ async fn the_browser_is_led_to_the_address_by_a_file_of_this_user() -> anyhow::R
     let browser = folder.write("xdg-open", &script)?;
     fs::set_permissions(&browser, Permissions::from_mode(0o755))?;
     let mut command = installed.command(&["--open"]);
-    command.env("PATH", browser.parent().context("a folder")?);
-    let (_child, authority, path) = started(command).await?;
+    let here = browser.parent().context("a folder")?;
+    command.env("PATH", here).env("TMPDIR", here);
+    let (mut child, authority, path) = started(command).await?;
     let text = timeout(LIMIT, async {
         loop {
             match fs::read_to_string(&seen) {
@@ -183,6 +186,11 @@ async fn the_browser_is_led_to_the_address_by_a_file_of_this_user() -> anyhow::R
         text.contains(&format!("url=http://{authority}{path}\"")),
         "{text}"
     );
+    ensure!(Path::new(argument).exists(), "{argument}");
+    let id = i32::try_from(child.id().context("it has ended")?)?;
+    kill_process(Pid::from_raw(id).context("an id")?, Signal::INT)?;
+    timeout(LIMIT, child.wait()).await??;
+    ensure!(!Path::new(argument).exists(), "{argument}");
     Ok(())
 }
 
