@@ -239,7 +239,7 @@ fn user(label: String, kind: &'static str, name: &str, groups: Vec<String>) -> C
     }
 }
 
-/// The caller of a test, unless rules name it too.
+/// The caller of a test, unless that is nobody.
 fn of_test(test: &PolicyTest) -> Option<Caller> {
     let who = match test.principal() {
         Principal::Claims { issuer, claims } => {

@@ -131,11 +131,15 @@ pub(crate) fn in_comments(text: &str) -> Option<SecretFound> {
     })
 }
 
-/// A line that says `# password: x`.
+/// A line that says `# password: x`. What is behind a `#` may be no comment, as in a text.
 fn of_comment(line: &str) -> Option<&'static str> {
-    let (_, comment) = line.split_once('#')?;
+    line.split('#').skip(1).find_map(assigned)
+}
+
+/// `password: x`, or `password = x`.
+fn assigned(comment: &str) -> Option<&'static str> {
     let (name, value) = comment.split_once([':', '='])?;
-    let is_blank = |character: char| character.is_whitespace() || "#-\"'{[,".contains(character);
+    let is_blank = |character: char| character.is_whitespace() || "-\"'{[,".contains(character);
     let name = name.trim_matches(is_blank).to_ascii_lowercase();
     let has_value = !value.trim_matches(is_blank).is_empty();
     (has_value && MEMBERS.contains(&&*name)).then_some("a password or secret")

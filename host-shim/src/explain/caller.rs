@@ -98,18 +98,10 @@ impl Known {
                 return Ok(Self { credential, notes });
             }
         };
-        // Without an issuer it is refused, and nothing but the token itself says why.
-        let issuer = claims
-            .get("iss")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
         let credential = Credential::Token {
             text: format!("Bearer {text}"),
             keys,
-            claims: Principal::Claims {
-                issuer: issuer.to_owned(),
-                claims,
-            },
+            claims: Principal::Token { claims },
         };
         Ok(Self { credential, notes })
     }

@@ -26,6 +26,7 @@ fn secrets_are_found_and_not_repeated() {
         ("a: 1 # -----BEGIN PRIVATE KEY-----".to_owned(), ""),
         ("a: 1\n#   bindPassword: hunter2".to_owned(), ""),
         ("a: 1 # - \"clientsecret\" = hunter2".to_owned(), ""),
+        ("a: 'x#y: z' ## password: hunter2".to_owned(), ""),
         (format!("a: ghp_{}", "a1".repeat(18)), "a"),
         (
             "x: &name hunter2\na: { bindPassword: *name }".to_owned(),
