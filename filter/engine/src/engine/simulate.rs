@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use registry_auth_cel::{Document, Members};
+
 use super::Engine;
 use super::decide::{Decision, NotGranted};
 use super::identify::nearness;
@@ -30,7 +32,6 @@ use crate::time::UnixTime;
 use crate::token_endpoint::mint::Mint;
 use crate::topic::Topic;
 use crate::trace::{Recorder, Step, Trace};
-use registry_auth_cel::{Document, Members};
 
 /// The most tags that one push sets (`route`), and so the most questions about them.
 const QUESTIONS: usize = 64;
